@@ -1,0 +1,1 @@
+"""Application services: what runs beside the homeserver, one package a service."""

@@ -1,0 +1,1 @@
+"""Organisations, their services, cases and desks."""

@@ -1,0 +1,1 @@
+"""Modules that run inside Synapse: gates and evidence, never business logic."""

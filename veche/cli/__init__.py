@@ -1,0 +1,1 @@
+"""The command `veche`; the only place that imports the reactor."""

@@ -1,0 +1,73 @@
+"""What a service is to the runtime that carries it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from veche.protocol.ids import UserId
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.config import Section
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import ErrandHandler
+    from veche.runtime.host import Host
+    from veche.runtime.migrate import MigrationSet
+
+ENTRY_POINTS: Final = "veche.services"
+"""Group of entry points by which services are found; a service of others declares one too."""
+
+
+@attrs.frozen
+class BotAccount:
+    """A bot of a service.
+
+    Attributes:
+        user_id: In the namespace of the application service.
+        display_name: What people see.
+        organisation: In whose name it acts, for the log of acts.
+    """
+
+    user_id: UserId
+    display_name: str
+    organisation: str
+
+
+class Service(Protocol):
+    """A running service."""
+
+    @property
+    def bots(self) -> Sequence[BotAccount]:
+        """The bots it speaks through."""
+
+    def receive(self, txn: Cursor, inbound: Inbound) -> None:
+        """Act on one event, in the transaction that marks the event as done.
+
+        It may run again after a failure, so it has no effect outside the database.
+        """
+
+    def errand_handlers(self) -> Mapping[str, ErrandHandler]:
+        """What it does outside transactions, by kind of errand."""
+
+    async def started(self) -> None:
+        """Called once its bots can speak, each time the runtime starts."""
+
+
+@attrs.frozen
+class ServiceSpec:
+    """How to make a service: the object that an entry point names.
+
+    Attributes:
+        name: Its name, section of the configuration and schema of the database.
+        config: Model of its section.
+        migrations: Its tables.
+        make: Makes it from the host and its section.
+    """
+
+    name: str
+    config: type[Section]
+    migrations: MigrationSet
+    make: Callable[[Host, Any], Service]
