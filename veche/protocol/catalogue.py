@@ -1,0 +1,185 @@
+"""Texts for persons: gettext catalogues, and dates, amounts and names by CLDR.
+
+The English text in the code is the message id. A package keeps its translations in
+``locale/<language>.po``; what a package says is found by the test that compares the catalogues
+with the code (tests/support/catalogues.py).
+"""
+
+from __future__ import annotations
+
+import datetime
+import gettext
+import io
+import re
+from collections.abc import Callable, Mapping
+from importlib import resources
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import attrs
+from babel import Locale
+from babel.dates import format_date, format_datetime
+from babel.messages.pofile import read_po
+
+from veche.protocol.errors import ConfigError
+from veche.protocol.money import Money, as_decimal_text
+from veche.protocol.money import show_number as _show_number
+
+LANGUAGES: Final = ("en", "ru", "de", "uk")
+LANGUAGE_NAMES: Final[Mapping[str, str]] = {
+    "en": "English",
+    "ru": "Русский",
+    "de": "Deutsch",
+    "uk": "Українська",
+}
+"""Each language by its own name."""
+_TAG_CHARACTERS_MAX: Final = 35
+_FIELD: Final = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
+
+
+def N_(message: str) -> str:  # gettext's name for it
+    """Marks ``message`` as one for the catalogues, where it is not translated at once."""
+    return message
+
+
+def language_of(tag: str) -> str | None:
+    """The catalogue for a language tag, "ru-RU" → "ru"; None if there is none."""
+    if len(tag) > _TAG_CHARACTERS_MAX:
+        return None
+    first = re.split(r"[-_]", tag.strip().lower(), maxsplit=1)[0]
+    return first if first in LANGUAGES else None
+
+
+@attrs.frozen
+class _Language:
+    singular: Mapping[str, str]
+    plural: Mapping[str, tuple[str, ...]]
+    form_of: Callable[[int], int]
+
+
+@attrs.frozen
+class Catalogue:
+    """The translations of some packages, read once.
+
+    A text that has no translation is shown in English: an untranslated word helps a person more
+    than an error does. The tests see to it that there is none.
+    """
+
+    _languages: Mapping[str, _Language]
+
+    @classmethod
+    def load(cls, *packages: str) -> Catalogue:
+        """Read ``locale/<language>.po`` of each package, for all of ``LANGUAGES``.
+
+        Args:
+            packages: Import names. Where two translate one text differently, the later wins.
+
+        Raises:
+            ConfigError: A file is missing, or is no catalogue of its language.
+        """
+        return cls({language: _merged(language, packages) for language in LANGUAGES})
+
+    def text(self, language: str, message: str, /, **values: object) -> str:
+        """``message`` in a language, its ``{fields}`` filled in.
+
+        Args:
+            language: One of ``LANGUAGES``; any other counts as English.
+            message: English text, the message id.
+            values: A value for each field; shown by ``str``.
+
+        Raises:
+            KeyError: A field has no value: a bug of the caller.
+        """
+        found = self._languages.get(language)
+        translated = found.singular.get(message) if found else None
+        return _filled(translated or message, values)
+
+    def plural(
+        self, language: str, one: str, many: str, count: int, /, **values: object
+    ) -> str:
+        """The form of a text for ``count`` things; ``{count}`` is filled in too.
+
+        Raises:
+            KeyError: A field has no value: a bug of the caller.
+        """
+        found = self._languages.get(language)
+        forms = found.plural.get(one) if found else None
+        if found and forms:
+            chosen = forms[found.form_of(count)]
+        else:
+            chosen = one if count == 1 else many
+        return _filled(chosen, {"count": count, **values})
+
+
+def show_date(when: datetime.date | int, language: str, time_zone: str = "UTC") -> str:
+    """A date, "24 November 2025".
+
+    Args:
+        when: A date, or a moment in ms UTC.
+        language: One of ``LANGUAGES``.
+        time_zone: Where the day of a moment is looked at, an IANA name.
+    """
+    day = when if isinstance(when, datetime.date) else _moment(when, time_zone).date()
+    return format_date(day, "long", locale=_locale(language))
+
+
+def show_date_time(at_ms: int, language: str, time_zone: str) -> str:
+    """A moment with its day, to the minute, in a time zone (IANA name) that is named."""
+    moment = _moment(at_ms, time_zone)
+    shown = format_datetime(moment, "long", locale=_locale(language))
+    # The long form has seconds, which nobody asked for.
+    return re.sub(r"(\d{1,2}:\d{2}):\d{2}", r"\1", shown)
+
+
+def show_money(money: Money, language: str) -> str:
+    """An amount with the code of its currency, "1,234.50 EUR".
+
+    The code and not the sign: there are twenty kinds of dollars.
+    """
+    return f"{_show_number(as_decimal_text(money), _tag(language))} {money.currency}"
+
+
+def show_number(decimal: str, language: str) -> str:
+    """A decimal number, "1234.5" → "1,234.5", with the digits it has."""
+    return _show_number(decimal, _tag(language))
+
+
+def country_name(code: str, language: str) -> str:
+    """Name of a country (ISO 3166-1 alpha-2); the code itself if CLDR has none."""
+    name = _locale(language).territories.get(code)
+    return str(name) if name else code
+
+
+def _tag(language: str) -> str:
+    # British English: "24 November 2025", 24 hours. American dates mislead everybody else.
+    return "en_GB" if language not in LANGUAGES or language == "en" else language
+
+
+def _locale(language: str) -> Locale:
+    return Locale.parse(_tag(language))
+
+
+def _moment(at_ms: int, time_zone: str) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(at_ms / 1000, ZoneInfo(time_zone))
+
+
+def _filled(message: str, values: Mapping[str, object]) -> str:
+    # Not str.format: it would evaluate "{x.__class__}" of a text that an organisation wrote.
+    return _FIELD.sub(lambda field: str(values[field[1]]), message)
+
+
+def _merged(language: str, packages: tuple[str, ...]) -> _Language:
+    singular: dict[str, str] = {}
+    plural: dict[str, tuple[str, ...]] = {}
+    form_of = _english_form
+    for package in packages:
+        catalog = _read(package, language)
+        form_of = gettext.c2py(catalog.plural_expr)
+        for message in catalog:
+            if not message.id or message.fuzzy or not message.string:
+                continue
+            if isinstance(message.id, str):
+                singular[message.id] = str(message.string)
+            elif all(message.string):
+                plural[message.id[0]] = tuple(message.string)
+    return _Language(singular, plural, form_of)
