@@ -7,23 +7,28 @@ with the code (tests/support/catalogues.py).
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import gettext
 import io
 import re
-from collections.abc import Callable, Mapping
+from decimal import Decimal
 from importlib import resources
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 import attrs
 from babel import Locale
-from babel.dates import format_date, format_datetime
-from babel.messages.pofile import read_po
+from babel.dates import format_date, get_timezone_name
+from babel.messages.pofile import PoFileError, read_po
+from babel.numbers import parse_pattern
 
 from veche.protocol.errors import ConfigError
 from veche.protocol.money import Money, as_decimal_text
-from veche.protocol.money import show_number as _show_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from babel.messages.catalog import Catalog
 
 LANGUAGES: Final = ("en", "ru", "de", "uk")
 LANGUAGE_NAMES: Final[Mapping[str, str]] = {
@@ -94,9 +99,7 @@ class Catalogue:
         translated = found.singular.get(message) if found else None
         return _filled(translated or message, values)
 
-    def plural(
-        self, language: str, one: str, many: str, count: int, /, **values: object
-    ) -> str:
+    def plural(self, language: str, one: str, many: str, count: int, /, **values: object) -> str:
         """The form of a text for ``count`` things; ``{count}`` is filled in too.
 
         Raises:
@@ -104,14 +107,12 @@ class Catalogue:
         """
         found = self._languages.get(language)
         forms = found.plural.get(one) if found else None
-        if found and forms:
-            chosen = forms[found.form_of(count)]
-        else:
-            chosen = one if count == 1 else many
+        english = one if count == 1 else many
+        chosen = forms[found.form_of(count)] if found and forms else english
         return _filled(chosen, {"count": count, **values})
 
 
-def show_date(when: datetime.date | int, language: str, time_zone: str = "UTC") -> str:
+def show_date(when: dt.date | int, language: str, time_zone: str = "UTC") -> str:
     """A date, "24 November 2025".
 
     Args:
@@ -119,16 +120,22 @@ def show_date(when: datetime.date | int, language: str, time_zone: str = "UTC") 
         language: One of ``LANGUAGES``.
         time_zone: Where the day of a moment is looked at, an IANA name.
     """
-    day = when if isinstance(when, datetime.date) else _moment(when, time_zone).date()
+    day = when if isinstance(when, dt.date) else _moment(when, time_zone).date()
     return format_date(day, "long", locale=_locale(language))
 
 
 def show_date_time(at_ms: int, language: str, time_zone: str) -> str:
-    """A moment with its day, to the minute, in a time zone (IANA name) that is named."""
-    moment = _moment(at_ms, time_zone)
-    shown = format_datetime(moment, "long", locale=_locale(language))
-    # The long form has seconds, which nobody asked for.
-    return re.sub(r"(\d{1,2}:\d{2}):\d{2}", r"\1", shown)
+    """A moment to the minute, "24 November 2025, 09:05 EET", its time zone named.
+
+    Args:
+        at_ms: UTC.
+        language: One of ``LANGUAGES``.
+        time_zone: An IANA name.
+    """
+    moment, locale = _moment(at_ms, time_zone), _locale(language)
+    day = format_date(moment.date(), "long", locale=locale)
+    zone = get_timezone_name(moment, "short", locale=locale)
+    return f"{day}, {moment:%H:%M} {zone}"
 
 
 def show_money(money: Money, language: str) -> str:
@@ -136,12 +143,22 @@ def show_money(money: Money, language: str) -> str:
 
     The code and not the sign: there are twenty kinds of dollars.
     """
-    return f"{_show_number(as_decimal_text(money), _tag(language))} {money.currency}"
+    return f"{show_number(as_decimal_text(money), language)} {money.currency}"
 
 
 def show_number(decimal: str, language: str) -> str:
-    """A decimal number, "1234.5" → "1,234.5", with the digits it has."""
-    return _show_number(decimal, _tag(language))
+    """A decimal number, "1234.5" → "1,234.5", with exactly the decimals it has.
+
+    Args:
+        decimal: Digits with an optional minus and point, no exponent.
+        language: One of ``LANGUAGES``.
+    """
+    count = len(decimal.partition(".")[2])
+    locale = _locale(language)
+    # A copy: the pattern of the locale is shared.
+    pattern = parse_pattern(locale.decimal_formats[None].pattern)
+    pattern.frac_prec = (count, count)
+    return str(pattern.apply(Decimal(decimal), locale))
 
 
 def country_name(code: str, language: str) -> str:
@@ -159,8 +176,8 @@ def _locale(language: str) -> Locale:
     return Locale.parse(_tag(language))
 
 
-def _moment(at_ms: int, time_zone: str) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(at_ms / 1000, ZoneInfo(time_zone))
+def _moment(at_ms: int, time_zone: str) -> dt.datetime:
+    return dt.datetime.fromtimestamp(at_ms / 1000, ZoneInfo(time_zone))
 
 
 def _filled(message: str, values: Mapping[str, object]) -> str:
@@ -171,7 +188,7 @@ def _filled(message: str, values: Mapping[str, object]) -> str:
 def _merged(language: str, packages: tuple[str, ...]) -> _Language:
     singular: dict[str, str] = {}
     plural: dict[str, tuple[str, ...]] = {}
-    form_of = _english_form
+    form_of: Callable[[int], int] = _english_form
     for package in packages:
         catalog = _read(package, language)
         form_of = gettext.c2py(catalog.plural_expr)
@@ -183,3 +200,15 @@ def _merged(language: str, packages: tuple[str, ...]) -> _Language:
             elif all(message.string):
                 plural[message.id[0]] = tuple(message.string)
     return _Language(singular, plural, form_of)
+
+
+def _english_form(count: int) -> int:
+    return 0 if count == 1 else 1
+
+
+def _read(package: str, language: str) -> Catalog:
+    path = resources.files(package) / "locale" / f"{language}.po"
+    try:
+        return read_po(io.BytesIO(path.read_bytes()), locale=language, abort_invalid=True)
+    except (OSError, PoFileError) as e:
+        raise ConfigError(f"{package}/locale/{language}.po is not a catalogue: {e}") from e

@@ -12,14 +12,16 @@ import html as _html
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from veche.protocol.canonical import canonical, plain
 from veche.protocol.errors import MalformedError, TooLargeError
-from veche.protocol.ids import EventId, UserId
 from veche.protocol.wire import Wire
+
+if TYPE_CHECKING:
+    from veche.protocol.ids import EventId, UserId
 
 CONTENT_BYTES_MAX: Final = 32 * 1024
 """Largest content, as canonical JSON: half of Matrix' limit, the rest is for encryption."""
@@ -113,7 +115,7 @@ class Paragraph:
     spans: tuple[Span, ...]
 
     def __init__(self, *spans: Span) -> None:
-        self.__attrs_init__(spans)  # type: ignore[attr-defined]  # attrs adds it with init=False
+        self.__attrs_init__(spans)
 
 
 @attrs.frozen
@@ -307,9 +309,7 @@ def checked(content: Mapping[str, Any]) -> Content:
     return copy
 
 
-def _message(
-    msgtype: str, doc: Doc, mentions: Sequence[UserId], payload: Payload
-) -> Content:
+def _message(msgtype: str, doc: Doc, mentions: Sequence[UserId], payload: Payload) -> Content:
     if not doc:
         raise ValueError("a message needs at least one block")
     if len(mentions) > MENTIONS_MAX:

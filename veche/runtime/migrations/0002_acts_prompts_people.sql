@@ -63,18 +63,18 @@ CREATE TRIGGER act_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON runtime.ac
 CREATE TRIGGER act_spent_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON runtime.act_spent
     FOR EACH STATEMENT EXECUTE FUNCTION runtime.refuse_change();
 
--- Questions that bots asked, and what became of them.
+-- Questions that bots asked, and what became of them. `json`, as for events: labels and intros may
+-- hold what a person typed, which jsonb need not take.
 CREATE TABLE runtime.prompt (
     prompt_id text PRIMARY KEY,
     bot text NOT NULL,
     room_id text NOT NULL,
     effect_id text NOT NULL UNIQUE,     -- of the message that asks
-    reactions int NOT NULL,             -- how many the bot placed
-    prompt jsonb NOT NULL,
-    intro jsonb NOT NULL,               -- what stands above the choices
-    purpose jsonb NOT NULL,             -- what the asking service wants to remember
-    language text NOT NULL,
-    state smallint NOT NULL,            -- veche.protocol.answers.PromptState
+    reactions text[] NOT NULL,          -- effects: what the bot placed for tapping
+    prompt json NOT NULL,
+    intro json NOT NULL,                -- what stands above the choices, as a document
+    purpose json NOT NULL,              -- what the asking service wants to remember
+    state text NOT NULL,                -- veche.protocol.answers.PromptState
     answered_by text,
     answer_event_id text,
     choice text,

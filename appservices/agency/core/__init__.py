@@ -1,0 +1,1 @@
+"""The rules of services and cases, pure: values in, values out."""

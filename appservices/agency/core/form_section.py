@@ -1,0 +1,165 @@
+"""Reading the form of a service file: fields of the kinds that ``veche.protocol.forms`` knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pydantic
+
+from appservices.agency.core.condition_item import FACTS
+from appservices.agency.core.conditions import KEYWORDS
+from appservices.agency.core.definition import ChoiceDefinition, FieldDefinition, Texts
+from appservices.agency.core.sections import read_id, refuse_doubles
+from veche.protocol.forms import FieldKind
+from veche.protocol.forms.models import (
+    CHOICE_LABEL_CHARACTERS_MAX,
+    CHOICES_MAX,
+    FIELDS_MAX,
+    FILE_BYTES_MAX,
+    HELP_CHARACTERS_MAX,
+    LABEL_CHARACTERS_MAX,
+    LONG_TEXT_CHARACTERS_MAX,
+    MIMETYPES_MAX,
+)
+
+if TYPE_CHECKING:
+    from appservices.agency.core.texts_section import TextReader
+    from appservices.agency.core.tree import Item
+
+_KEYS: Final = (
+    "id",
+    "kind",
+    "label",
+    "help",
+    "required",
+    "choices",
+    "min",
+    "max",
+    "max_length",
+    "currency",
+    "mimetypes",
+    "bytes_max",
+    "purpose",
+)
+_LATER_KINDS: Final = {FieldKind.SIGNATURE: "signing", FieldKind.ATTRIBUTE: "identity"}
+_FIELD_PATTERN: Final = r"[a-z][a-z0-9_]{0,63}"
+_CHOICE_PATTERN: Final = r"[a-z0-9_.-]{1,64}"
+_BOUND_CHARACTERS_MAX: Final = 40
+
+
+def read_fields(item: Item | None, texts: TextReader) -> tuple[FieldDefinition, ...]:
+    """The fields, without those that have a problem."""
+    if item is None:
+        return ()
+    found = [
+        field
+        for entry in item.items(items_max=FIELDS_MAX)
+        if (field := _field(entry, texts)) is not None
+    ]
+    refuse_doubles(item, [field.id for field in found])
+    return tuple(found)
+
+
+def _field(item: Item, texts: TextReader) -> FieldDefinition | None:
+    section = item.section(_KEYS)
+    id_ = _field_id(section.need("id", "write `id: child_name`"))
+    kind = _kind(section.need("kind", "write `kind: text`"))
+    label = texts.read(
+        section.need("label", "ask the question in the languages of the title"),
+        characters_max=LABEL_CHARACTERS_MAX,
+    )
+    help_ = texts.read(section.get("help"), characters_max=HELP_CHARACTERS_MAX)
+    required = section.get("required")
+    choices = _choices(section.get("choices"), texts)
+    currency = section.get("currency")
+    values: dict[str, Any] = {
+        "required": bool(required.truth()) if required else False,
+        "min": _bound(section.get("min")),
+        "max": _bound(section.get("max")),
+        "max_length": _whole(section.get("max_length"), LONG_TEXT_CHARACTERS_MAX),
+        "currency": currency.text(characters_max=3, pattern="[A-Z]{3}") if currency else None,
+        "mimetypes": _mimetypes(section.get("mimetypes")),
+        "bytes_max": _whole(section.get("bytes_max"), FILE_BYTES_MAX),
+        "purpose": read_id(section.get("purpose")),
+    }
+    if id_ is None or kind is None or label is None:
+        return None
+    field = FieldDefinition(id_, kind, label, help_, choices=choices, **values)
+    _check_bounds(item, field, texts)
+    return field
+
+
+def _check_bounds(item: Item, field: FieldDefinition, texts: TextReader) -> None:
+    """Let the form's own rules judge the field in each language."""
+    for language in texts.languages:
+        try:
+            field.field(language)
+        except pydantic.ValidationError as e:
+            error = e.errors(include_input=False, include_url=False)[0]
+            where = ".".join(map(str, error["loc"]))
+            message = error["msg"].removeprefix("Value error, ")
+            item.wrong(f"{where}: {message}" if where else message, "correct the field")
+            return
+
+
+def _field_id(item: Item | None) -> str | None:
+    id_ = item.text(characters_max=64, pattern=_FIELD_PATTERN) if item else None
+    if item and id_ and (id_ in FACTS or id_ in KEYWORDS):
+        item.wrong(f"{id_} has a meaning in conditions", "use another name")
+    return id_
+
+
+def _kind(item: Item | None) -> FieldKind | None:
+    word = item.word([kind.value for kind in FieldKind]) if item else None
+    if item is None or word is None:
+        return None
+    kind = FieldKind(word)
+    if kind in _LATER_KINDS:
+        item.wrong(
+            f"needs the {_LATER_KINDS[kind]} service, which is not part of this version",
+            "use another kind",
+        )
+        return None
+    return kind
+
+
+def _choices(item: Item | None, texts: TextReader) -> tuple[ChoiceDefinition, ...] | None:
+    if item is None:
+        return None
+    found = []
+    for entry in item.items(items_max=CHOICES_MAX):
+        if entry.is_kind("str"):
+            entry.wrong("the choice has no label", "write `{id: school, label: {en: School}}`")
+            continue
+        section = entry.section(("id", "label"))
+        id_item = section.need("id", "write `id: school`")
+        id_ = id_item.text(characters_max=64, pattern=_CHOICE_PATTERN) if id_item else None
+        label: Texts | None = texts.read(
+            section.need("label", "name the choice in the languages of the title"),
+            characters_max=CHOICE_LABEL_CHARACTERS_MAX,
+        )
+        if id_ and label:
+            found.append(ChoiceDefinition(id_, label))
+    refuse_doubles(item, [choice.id for choice in found])
+    return tuple(found) or None
+
+
+def _bound(item: Item | None) -> str | int | None:
+    if item is None:
+        return None
+    # An unquoted date or number is what its writer means, although YAML has types for them.
+    if item.is_kind("int", "float", "timestamp"):
+        value = str(item.node.value)
+        return int(value) if item.is_kind("int") and value.lstrip("-").isdecimal() else value
+    return item.text(characters_max=_BOUND_CHARACTERS_MAX)
+
+
+def _whole(item: Item | None, high: int) -> int | None:
+    return item.integer(1, high) if item else None
+
+
+def _mimetypes(item: Item | None) -> tuple[str, ...] | None:
+    if item is None:
+        return None
+    found = [entry.text(characters_max=100) for entry in item.items(items_max=MIMETYPES_MAX)]
+    return tuple(text for text in found if text) or None

@@ -1,0 +1,9 @@
+"""People with ordinary Matrix clients, each in a process of its own.
+
+The clients are those of others (matrix-nio, the Rust SDK of Element X), and asyncio programs; hence
+the processes. ``Person`` is the whole interface: synchronous, safe to use from any thread.
+"""
+
+from tests.support.people.person import ClientError, Kind, Message, Person
+
+__all__ = ["ClientError", "Kind", "Message", "Person"]

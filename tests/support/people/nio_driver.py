@@ -1,0 +1,269 @@
+"""A person with matrix-nio. Run as ``python -m tests.support.people.nio_driver``."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import nio
+from nio.crypto.attachments import decrypt_attachment, encrypt_attachment
+
+from tests.support.people.cross_signing import Identity
+from tests.support.people.lines import Driver
+
+_SYNC_MS: Final = 3_000
+_ENCRYPTION: Final = {
+    "type": "m.room.encryption",
+    "state_key": "",
+    "content": {"algorithm": "m.megolm.v1.aes-sha2"},
+}
+_FILTER: Final = {"room": {"timeline": {"limit": 200}}}
+
+
+class NioDriver(Driver):
+    """One device of one person."""
+
+    client: nio.AsyncClient
+    folder: Path
+    password: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._unread: dict[str, nio.MegolmEvent] = {}
+        self._syncing: asyncio.Task[None] | None = None
+
+    async def do_start(
+        self,
+        url: str,
+        user: str,
+        password: str,
+        folder: str,
+        is_verified: bool,
+    ) -> dict[str, Any]:
+        """Log in, or go on with the device whose session is in ``folder``; begin to sync."""
+        self.folder, self.password = Path(folder), password
+        self.folder.mkdir(parents=True, exist_ok=True)
+        config = nio.AsyncClientConfig(encryption_enabled=True, store_sync_tokens=True)
+        self.client = nio.AsyncClient(url, user, store_path=folder, config=config)
+        await self._log_in()
+        self.client.add_event_callback(self._on_event, nio.Event)
+        self.client.add_response_callback(self._on_sync, nio.SyncResponse)
+        if self.client.should_upload_keys:
+            _done(await self.client.keys_upload())
+        if is_verified:
+            await self._sign_device()
+        _done(await self.client.sync(0, sync_filter=_FILTER, full_state=True))
+        self._syncing = asyncio.create_task(self._sync_forever())
+        return {
+            "user_id": self.client.user_id,
+            "device_id": self.client.device_id,
+            "access_token": self.client.access_token,
+        }
+
+    async def do_create_room(
+        self, invite: list[str], is_encrypted: bool, is_direct: bool, name: str | None
+    ) -> str:
+        state = [_ENCRYPTION] if is_encrypted else []
+        answer = _done(
+            await self.client.room_create(
+                name=name,
+                is_direct=is_direct,
+                invite=invite,
+                initial_state=state,
+                preset=nio.RoomPreset.private_chat,
+            )
+        )
+        await self._until(lambda: answer.room_id in self.client.rooms)
+        return str(answer.room_id)
+
+    async def do_send(self, room: str, event_type: str, content: dict[str, Any]) -> str:
+        await self._until(lambda: room in self.client.rooms)
+        if self.client.should_query_keys:
+            _done(await self.client.keys_query())
+        answer = await self.client.room_send(
+            room, event_type, content, ignore_unverified_devices=True
+        )
+        return str(_done(answer).event_id)
+
+    async def do_send_file(
+        self, room: str, name: str, mimetype: str, data: str, content: dict[str, Any]
+    ) -> str:
+        plain = base64.b64decode(data)
+        encrypted, keys = encrypt_attachment(plain)
+        answer, _ = await self.client.upload(
+            lambda _retries, _timeouts: encrypted,
+            content_type="application/octet-stream",
+            filesize=len(encrypted),
+        )
+        file = {**keys, "url": _done(answer).content_uri, "v": "v2"}
+        info = {"mimetype": mimetype, "size": len(plain)}
+        whole = {"msgtype": "m.file", "body": name, "filename": name, "file": file, "info": info}
+        return await self.do_send(room, "m.room.message", {**whole, **content})
+
+    async def do_download(self, content: dict[str, Any]) -> str:
+        file = content.get("file")
+        answer = _done(await self.client.download(file["url"] if file else content["url"]))
+        body: bytes = answer.body
+        if file:
+            body = decrypt_attachment(body, file["key"]["k"], file["hashes"]["sha256"], file["iv"])
+        return base64.b64encode(body).decode()
+
+    async def do_redact(self, room: str, event_id: str) -> str:
+        return str(_done(await self.client.room_redact(room, event_id)).event_id)
+
+    async def do_invites(self) -> list[str]:
+        return list(self.client.invited_rooms)
+
+    async def do_join(self, room: str) -> None:
+        _done(await self.client.join(room))
+        await self._until(lambda: room in self.client.rooms)
+
+    async def do_leave(self, room: str) -> None:
+        _done(await self.client.room_leave(room))
+
+    async def do_invite(self, room: str, user: str) -> None:
+        _done(await self.client.room_invite(room, user))
+
+    async def do_members(self, room: str) -> list[str]:
+        known = self.client.rooms.get(room)
+        return [u for u in known.users if u not in known.invited_users] if known else []
+
+    async def do_logout(self) -> None:
+        await self._stop_syncing()
+        _done(await self.client.logout())
+
+    async def do_reset_identity(self) -> None:
+        """Take a new cross-signing identity, as a person does who lost all devices."""
+        (self.folder.parent / "identity.json").unlink(missing_ok=True)
+        await self._sign_device()
+
+    async def do_forget_sessions(self) -> None:
+        """Lose all Olm sessions, as a client does whose storage is damaged."""
+        self.client.olm.session_store._entries.clear()
+
+    async def end(self) -> None:
+        await self._stop_syncing()
+        await self.client.close()
+
+    async def _log_in(self) -> None:
+        session = self.folder / "session.json"
+        if session.exists():
+            self.client.restore_login(**json.loads(session.read_text()))
+            return
+        _done(await self.client.login(self.password, device_name="nio"))
+        fields = ("user_id", "device_id", "access_token")
+        session.write_text(json.dumps({name: getattr(self.client, name) for name in fields}))
+
+    async def _sign_device(self) -> None:
+        seed = self.folder.parent / "identity.json"
+        is_new = not seed.exists()
+        if is_new:
+            seed.write_text(json.dumps(os.urandom(32).hex()))
+        user_id = self.client.user_id
+        identity = Identity(user_id, bytes.fromhex(json.loads(seed.read_text())))
+        if is_new:
+            await self._upload_identity(identity)
+        olm = self.client.olm
+        keys = olm.share_keys()["device_keys"] if not olm.account.shared else None
+        keys = keys or (await self._own_keys())
+        body = {user_id: {self.client.device_id: identity.sign_device(keys)}}
+        answer = await self._post("/keys/signatures/upload", body)
+        if answer.get("failures"):
+            raise RuntimeError(f"device not signed: {answer}")
+
+    async def _upload_identity(self, identity: Identity) -> None:
+        path = "/keys/device_signing/upload"
+        answer = await self._post(path, identity.upload())
+        if "session" in answer:
+            user = {"type": "m.id.user", "user": self.client.user_id}
+            auth = {
+                "type": "m.login.password",
+                "session": answer["session"],
+                "identifier": user,
+                "password": self.password,
+            }
+            answer = await self._post(path, {**identity.upload(), "auth": auth})
+        if answer:
+            raise RuntimeError(f"identity not accepted: {answer}")
+
+    async def _own_keys(self) -> dict[str, Any]:
+        user_id, device_id = self.client.user_id, self.client.device_id
+        answer = await self._post("/keys/query", {"device_keys": {user_id: [device_id]}})
+        keys: dict[str, Any] = answer["device_keys"][user_id][device_id]
+        return keys
+
+    async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self.client.access_token}"}
+        url = "/_matrix/client/v3" + path
+        answer = await self.client.send("POST", url, json.dumps(body), headers=headers)
+        content: dict[str, Any] = await answer.json()
+        return content
+
+    async def _sync_forever(self) -> None:
+        await self.client.sync_forever(_SYNC_MS, sync_filter=_FILTER)
+
+    async def _stop_syncing(self) -> None:
+        if self._syncing is not None:
+            self._syncing.cancel()
+            await asyncio.gather(self._syncing, return_exceptions=True)
+            self._syncing = None
+
+    async def _until(self, condition: Any, timeout_s: float = 20) -> None:
+        async with asyncio.timeout(timeout_s):
+            while not condition():
+                if self._syncing is not None and self._syncing.done():
+                    self._syncing.result()
+                await asyncio.sleep(0.02)
+
+    async def _on_event(self, room: nio.MatrixRoom, event: nio.Event) -> None:
+        if isinstance(event, nio.MegolmEvent):
+            self._unread[event.event_id] = event
+        if isinstance(event, nio.InviteEvent):
+            return
+        self.emit({"message": _message(room.room_id, event)})
+
+    async def _on_sync(self, _answer: nio.SyncResponse) -> None:
+        # matrix-nio does not try again when the key comes after the event.
+        for event_id, event in list(self._unread.items()):
+            try:
+                read = self.client.decrypt_event(event)
+            except nio.EncryptionError:
+                continue
+            del self._unread[event_id]
+            self.emit({"message": _message(event.room_id, read)})
+
+
+def _message(room_id: str, event: Any) -> dict[str, Any]:
+    source = event.source
+    return {
+        "room": room_id,
+        "event_id": source["event_id"],
+        "sender": source["sender"],
+        "type": source["type"],
+        "content": source.get("content", {}),
+        "state_key": source.get("state_key"),
+        "at_ms": source.get("origin_server_ts", 0),
+        "is_encrypted": bool(event.decrypted) or isinstance(event, nio.MegolmEvent),
+        "is_readable": not isinstance(event, nio.MegolmEvent),
+    }
+
+
+def _done(answer: Any) -> Any:
+    if isinstance(answer, nio.ErrorResponse):
+        raise RuntimeError(str(answer))
+    return answer
+
+
+async def main() -> None:
+    """Serve calls until stdin ends."""
+    logging.basicConfig(level=logging.WARNING)
+    await NioDriver().serve()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

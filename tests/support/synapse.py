@@ -1,0 +1,207 @@
+"""A real Synapse for tests, as a child process on the loopback address.
+
+``with homeserver(folder, modules=[...]) as server`` starts one; without a database URL it uses
+SQLite, which is enough where only the modules and the client API are looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+from psycopg2.extensions import parse_dsn
+
+from tests.support.processes import Child, free_ports
+from veche.cli.homeserver import (
+    HomeserverPlan,
+    command,
+    is_healthy,
+    postgres_database,
+    register_person,
+    secret,
+    write_configuration,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+SERVER_NAME: Final = "veche.test"
+PASSWORD: Final = "correct horse"
+"""Of every person of a test."""
+START_S_MAX: Final = 90
+REQUEST_S_MAX: Final = 60
+
+
+@attrs.frozen
+class Answer:
+    """Status and JSON body of an HTTP answer."""
+
+    status: int
+    body: Any
+
+    @property
+    def errcode(self) -> str:
+        """Code of an error, empty for a success."""
+        return str(self.body.get("errcode", "")) if isinstance(self.body, dict) else ""
+
+
+@attrs.define
+class Homeserver:
+    """A Synapse with the files in ``plan.folder``; start, stop, kill and start it again at will.
+
+    Attributes:
+        plan: What it is; change it only while it does not run.
+    """
+
+    plan: HomeserverPlan
+    child: Child = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.child = Child(command(self.plan), self.plan.folder, self.plan.folder / "output.log")
+
+    @property
+    def url(self) -> str:
+        """Base URL of the client API."""
+        return self.plan.url
+
+    @property
+    def as_token(self) -> str:
+        """Token with which our application service acts."""
+        return secret(self.plan.folder / "as_token")
+
+    @property
+    def hs_token(self) -> str:
+        """Token with which Synapse pushes transactions."""
+        return secret(self.plan.folder / "hs_token")
+
+    def log(self) -> str:
+        """All that Synapse logged, its last failure to start included."""
+        path = self.plan.folder / "homeserver.log"
+        return self.child.log() + (path.read_text(errors="replace") if path.exists() else "")
+
+    def start(self) -> None:
+        """Write its configuration, start it and wait until it answers."""
+        write_configuration(self.plan)
+        self.child.start()
+        try:
+            self.child.wait_for(lambda: is_healthy(self.plan.port), START_S_MAX, "Synapse")
+        except (RuntimeError, TimeoutError):
+            self.kill()
+            raise
+
+    def stop(self) -> None:
+        """Let it end in order."""
+        self.child.stop()
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.child.kill()
+
+    def restart(self) -> None:
+        """Stop it, then start it on the same port with the same data."""
+        self.stop()
+        self.start()
+
+    def register(self, name: str, password: str = PASSWORD) -> str:
+        """A new account of a person; its user id."""
+        assert register_person(self.plan, name, password), f"{name} exists"
+        return f"@{name}:{self.plan.server_name}"
+
+    def login(self, user: str, password: str = PASSWORD) -> str:
+        """An access token of a person."""
+        identifier = {"type": "m.id.user", "user": user}
+        body = {"type": "m.login.password", "identifier": identifier, "password": password}
+        answer = self.call("POST", "/_matrix/client/v3/login", body=body)
+        assert answer.status == 200, answer
+        return str(answer.body["access_token"])
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+    ) -> Answer:
+        """One request to the client or admin API.
+
+        Args:
+            method: HTTP method.
+            path: From ``/_matrix`` or ``/_synapse`` on, already quoted.
+            token: Access token; ``as_token`` to act as a bot.
+            query: For example ``{"user_id": "@veche_x:veche.test"}``.
+            body: JSON.
+        """
+        return request(method, self.url + path, token=token, query=query, body=body)
+
+
+@contextmanager
+def homeserver(
+    folder: Path,
+    *,
+    modules: Sequence[Mapping[str, Any]] = (),
+    dsn: str | None = None,
+    appservice_url: str | None = None,
+    server_name: str = SERVER_NAME,
+    settings: Mapping[str, Any] | None = None,
+) -> Iterator[Homeserver]:
+    """A running Synapse; stopped at the end.
+
+    Args:
+        folder: Where its files are.
+        modules: Entries of Synapse's ``modules``.
+        dsn: From ``synapse_database()``; None is SQLite.
+        appservice_url: Where it pushes transactions; None: nobody listens, but bots can act.
+        server_name: The part after the colon in its ids.
+        settings: Further keys of homeserver.yaml, which replace ours.
+    """
+    port, dead_port = free_ports(2)
+    plan = HomeserverPlan(
+        folder,
+        server_name,
+        port,
+        appservice_url=appservice_url or f"http://127.0.0.1:{dead_port}",
+        database=postgres_database(parse_dsn(dsn)) if dsn else None,
+        modules=modules,
+        settings=settings or {},
+    )
+    server = Homeserver(plan)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+def request(
+    method: str,
+    url: str,
+    *,
+    token: str | None = None,
+    query: Mapping[str, str] | None = None,
+    body: object = None,
+) -> Answer:
+    """One HTTP request with a JSON body; an error status is an answer like any other."""
+    full = f"{url}?{urllib.parse.urlencode(query)}" if query else url
+    data = None if body is None else json.dumps(body).encode()
+    one = urllib.request.Request(full, data=data, method=method)
+    one.add_header("content-type", "application/json")
+    if token is not None:
+        one.add_header("authorization", f"Bearer {token}")
+    try:
+        with urllib.request.urlopen(one, timeout=REQUEST_S_MAX) as answer:
+            return Answer(answer.status, _json(answer.read()))
+    except urllib.error.HTTPError as e:
+        with e:
+            return Answer(e.code, _json(e.read()))
+
+
+def _json(data: bytes) -> Any:
+    return json.loads(data) if data else {}

@@ -1,0 +1,177 @@
+"""The demo world of `veche up`: the town of Lindenau, its records office, four people.
+
+What depends on the agency's configuration is in ``agency_section`` alone.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import yaml
+
+from veche.cli.homeserver import APPSERVICE_ID, HomeserverPlan, write_private
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SERVER_NAME: Final = "lindenau.localhost"
+"""Ends the ids of the demo's people. Names under ``.localhost`` belong to nobody (RFC 6761)."""
+
+OFFICE_BOT: Final = f"@veche_org_lindenau_records:{SERVER_NAME}"
+"""The bot of the records office."""
+
+OPERATOR_KEY_BYTES: Final = 32
+
+_PASSWORD_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
+_PASSWORD_GROUPS: Final = 3
+_PASSWORD_GROUP_LETTERS: Final = 5
+
+
+@attrs.frozen
+class Person:
+    """Somebody of the demo.
+
+    Attributes:
+        name: Localpart of their user id.
+        display_name: What others see.
+        part: What they are in the demo, for the person at the terminal.
+    """
+
+    name: str
+    display_name: str
+    part: str
+
+    @property
+    def user_id(self) -> str:
+        """Their Matrix user id."""
+        return f"@{self.name}:{SERVER_NAME}"
+
+
+ALICE: Final = Person("alice", "Alice", "lives in Lindenau")
+CAROL: Final = Person("carol", "Carol", "clerk of the records office")
+HENRIETTE: Final = Person("henriette", "Henriette", "head of the records office")
+PEOPLE: Final = (ALICE, Person("bob", "Bob", "lives in Lindenau"), CAROL, HENRIETTE)
+
+
+def password(folder: Path, person: Person) -> str:
+    """The password of a person of the demo, made at the first call and kept in ``folder``.
+
+    Returns:
+        Three groups of five letters and digits that are easy to tell apart: 74 bits of chance.
+    """
+    path = folder / person.name
+    if not path.exists():
+        groups = (_password_group() for _ in range(_PASSWORD_GROUPS))
+        write_private(path, "-".join(groups) + "\n")
+    return path.read_text().strip()
+
+
+def _password_group() -> str:
+    return "".join(secrets.choice(_PASSWORD_LETTERS) for _ in range(_PASSWORD_GROUP_LETTERS))
+
+
+def homeserver_settings(public_port: int) -> dict[str, Any]:
+    """Settings of Synapse for people who try things out with a client of their own."""
+    return {
+        "public_baseurl": f"http://localhost:{public_port}/",
+        # Every client's private rooms are encrypted, whatever the client would do by itself.
+        "encryption_enabled_by_default_for_room_type": "invite",
+        # People who share no room yet find one another.
+        "user_directory": {"enabled": True, "search_all_users": True},
+        "suppress_key_server_warning": True,
+    }
+
+
+def services_configuration(
+    plan: HomeserverPlan, *, port: int, database_url: str, operator_key: Path, definitions: Path
+) -> str:
+    """The services' configuration file.
+
+    Args:
+        plan: Of the homeserver that they serve.
+        port: Where they listen on 127.0.0.1.
+        database_url: Of their database.
+        operator_key: Path of the file with the operator key.
+        definitions: Folder with the service definitions, ``config/services`` of the checkout.
+    """
+    sections = {
+        "homeserver": {
+            "url": plan.url,
+            "server_name": plan.server_name,
+            "as_token_path": str(plan.folder / "as_token"),
+            "hs_token_path": str(plan.folder / "hs_token"),
+            "appservice_id": APPSERVICE_ID,
+            "registration_path": str(plan.registration_path),
+        },
+        "listen": {"address": "127.0.0.1", "port": port},
+        "database": {"url": database_url},
+        "crypto": {"key_path": str(operator_key)},
+        "log": {"level": "INFO", "format": "text"},
+        "agency": agency_section(definitions),
+    }
+    head = "# Written by `veche up` at each start; change veche/cli/demo.py, not this file.\n"
+    return head + yaml.safe_dump(sections, allow_unicode=True, sort_keys=False)
+
+
+def agency_section(definitions: Path) -> dict[str, Any]:
+    """The section ``agency``: one organisation with one office, its services and staff.
+
+    Args:
+        definitions: Folder with the service definitions.
+    """
+    office = {
+        "id": "records",
+        "name": {
+            "en": "Vital Records Office",
+            "ru": "Отдел ЗАГС",
+            "de": "Standesamt",
+            "uk": "Відділ ДРАЦС",
+        },
+        "services": [str(definitions / "birth-certificate-copy.yaml")],
+        "staff": [
+            {"user": CAROL.user_id, "role": "clerk"},
+            {"user": HENRIETTE.user_id, "role": "head"},
+        ],
+    }
+    town = {
+        "id": "lindenau",
+        "name": {
+            "en": "Town of Lindenau",
+            "ru": "Город Линденау",
+            "de": "Stadt Lindenau",
+            "uk": "Місто Лінденау",
+        },
+        "time_zone": "Europe/Berlin",
+        "offices": [office],
+    }
+    return {"organisations": [town]}
+
+
+def welcome(port: int, passwords: dict[str, str], state: Path) -> str:
+    """What the person at the terminal reads once everything runs.
+
+    Args:
+        port: Of the homeserver.
+        passwords: By name of the person.
+        state: The state folder.
+    """
+    people = [f"    {one.name:<11}{passwords[one.name]:<20}{one.part}" for one in PEOPLE]
+    return "\n".join(
+        (
+            f"  Homeserver   http://localhost:{port}",
+            "               Log in with any Matrix client: choose this homeserver, then a name",
+            "               without @ and its password.",
+            *people,
+            "",
+            "  Three things to try",
+            f"    1. As alice, start a direct chat with {OFFICE_BOT}",
+            "       and write: hello",
+            "    2. Answer 1 to ask for the copy of a birth certificate, and answer its questions.",
+            "    3. As carol, accept the invitation to the office's desk, and decide the case there.",
+            "",
+            "  Stop with Ctrl-C. `./run up` goes on where you stopped; everything is kept in",
+            f"  {state} (delete it to begin anew).",
+        )
+    )

@@ -1,0 +1,463 @@
+"""Answers: what a person did, read as the answer to a prompt, or clearly refused.
+
+One person answers by number, label, reaction, button or vote, whatever their client can do; the
+service gets one ``Chosen``. Pure: which prompts are open is an argument.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+import attrs
+
+from veche.protocol.catalogue import N_, Catalogue
+from veche.protocol.errors import MalformedError
+from veche.protocol.ids import EventId, Ulid, UserId
+from veche.protocol.inbound import DeviceStanding, Inbound, Trust
+from veche.protocol.message import Doc, Paragraph, RelationKind
+from veche.protocol.prompts import ANSWER_KEY, Answer, Choice, Prompt
+from veche.protocol.typed import (
+    Closeness,
+    Match,
+    NoMatch,
+    keycap_number,
+    match_choice,
+    without_quote,
+)
+from veche.protocol.wire import parse
+
+PROMPTS_MAX: Final = 50
+"""Most prompts of a room that are looked at, the newest."""
+
+_MESSAGES: Final = frozenset(
+    {"m.room.message", "org.matrix.msc4139.conversation.reply", "m.conversation.reply"}
+)
+_USED_PROMPT: Final = ("org.matrix.msc4139.used_prompt", "m.used_prompt")
+_POLL_RESPONSE_UNSTABLE: Final = "org.matrix.msc3381.poll.response"
+_POLL_RESPONSES: Final = frozenset({_POLL_RESPONSE_UNSTABLE, "m.poll.response"})
+
+Via = Literal["text", "reaction", "structured", "msc4139", "poll"]
+
+
+class PromptState(enum.Enum):
+    """Whether a prompt takes answers."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    EDITED = "edited"
+    """Replaced by another; what the person read may not be what it says now."""
+    EXPIRED = "expired"
+    CLOSED = "closed"
+    """Withdrawn: the matter is over."""
+
+
+class RefusalReason(enum.Enum):
+    """Why an answer does not count; nothing has changed by it."""
+
+    OUT_OF_SCOPE = "out_of_scope"
+    LATE = "late"
+    DOUBLED = "doubled"
+    EDITED = "edited"
+    TRUST_TOO_LOW = "trust_too_low"
+    UNKNOWN_CHOICE = "unknown_choice"
+    AMBIGUOUS = "ambiguous"
+    MALFORMED = "malformed"
+
+
+@attrs.frozen
+class OpenPrompt:
+    """A prompt that stands in a room.
+
+    Attributes:
+        event_id: Of the message that asks it; None while it is not yet sent.
+        state: Whether it takes answers.
+        answered_by: Whose answer has counted already, where it is single use.
+        twins: Other events that ask the same: a poll.
+    """
+
+    prompt: Prompt
+    event_id: EventId | None
+    state: PromptState = PromptState.OPEN
+    answered_by: frozenset[UserId] = frozenset()
+    twins: frozenset[EventId] = frozenset()
+
+
+@attrs.frozen
+class Chosen:
+    """An answer that counts.
+
+    Attributes:
+        choice: Id of what was chosen; None if only a form was filled in.
+        data: Values of the form, not yet checked against its fields; None without a form.
+        via: How it came.
+    """
+
+    prompt_id: Ulid
+    choice: str | None
+    data: Mapping[str, Any] | None
+    via: Via
+
+
+@attrs.frozen
+class Refused:
+    """An answer that does not count.
+
+    Attributes:
+        prompt_id: What it was an answer to; None if that is the very doubt.
+    """
+
+    prompt_id: Ulid | None
+    reason: RefusalReason
+
+
+@attrs.frozen
+class NoAnswer:
+    """Something else than an answer.
+
+    Attributes:
+        prompt_id: The prompt it replies to in free words; None if it replies to none.
+        stale: It would fit a prompt that takes no more answers. Say so, unless something else
+            (the field of a form) was waiting for these words.
+    """
+
+    prompt_id: Ulid | None
+    stale: Refused | None = None
+
+
+Outcome = Chosen | Refused | NoAnswer
+
+
+def read_answer(
+    inbound: Inbound,
+    prompts: Sequence[OpenPrompt],
+    now_ms: int,
+    *,
+    is_bare_text_allowed: bool = True,
+) -> Outcome:
+    """Read an event as the answer to one of the prompts of its room.
+
+    Checked in this order: is it an answer at all, may this person give it, does the prompt still
+    take it, is it sure enough who gave it, is it one of the choices.
+
+    Args:
+        inbound: The event; it may be anything.
+        prompts: Of that room and bot, the newest first, those that are closed too; looked at up to
+            ``PROMPTS_MAX``.
+        now_ms: UTC.
+        is_bare_text_allowed: Whether a message that replies to nothing may be an answer.
+    """
+    relates = _mapping(inbound.content.get("m.relates_to"))
+    if inbound.state_key is not None or relates.get("rel_type") == RelationKind.REPLACE.value:
+        # Whoever could edit an answer could take back what has already had its effect.
+        return NoAnswer(None)
+    room = _Room(inbound, relates, tuple(prompts[:PROMPTS_MAX]), now_ms)
+    if inbound.event_type == "m.reaction":
+        return _read_reaction(room)
+    if inbound.event_type in _POLL_RESPONSES:
+        return _read_vote(room)
+    if inbound.event_type in _MESSAGES:
+        return _read_message(room, is_bare_text_allowed)
+    return NoAnswer(None)
+
+
+@attrs.frozen
+class _Room:
+    inbound: Inbound
+    relates: Mapping[str, Any]
+    prompts: tuple[OpenPrompt, ...]
+    now_ms: int
+
+    def prompt_of(self, event_id: object) -> OpenPrompt | None:
+        for known in self.prompts:
+            if event_id is not None and (event_id == known.event_id or event_id in known.twins):
+                return known
+        return None
+
+    def judged(
+        self, known: OpenPrompt, found: Chosen | RefusalReason, trust: Trust | None = None
+    ) -> Chosen | Refused:
+        """``found``, unless something else stands against an answer of this person now."""
+        reason = _closed_for(known, self.inbound.sender, self.now_ms)
+        given = self.inbound.trust if trust is None else trust
+        if reason is None and given < known.prompt.trust:
+            reason = RefusalReason.TRUST_TOO_LOW
+        if reason is not None:
+            return Refused(Ulid(known.prompt.id), reason)
+        if isinstance(found, RefusalReason):
+            return Refused(Ulid(known.prompt.id), found)
+        return found
+
+
+def _closed_for(known: OpenPrompt, sender: UserId, now_ms: int) -> RefusalReason | None:
+    prompt, state = known.prompt, known.state
+    if prompt.scope and sender not in prompt.scope:
+        return RefusalReason.OUT_OF_SCOPE
+    if state is PromptState.EDITED:
+        return RefusalReason.EDITED
+    if prompt.single_use and (state is PromptState.ANSWERED or sender in known.answered_by):
+        return RefusalReason.DOUBLED
+    if state in (PromptState.EXPIRED, PromptState.CLOSED) or now_ms >= prompt.expires_at_ms:
+        return RefusalReason.LATE
+    return None
+
+
+def _chosen(known: OpenPrompt, choice: object, via: Via) -> Chosen | RefusalReason:
+    if not isinstance(choice, str):
+        return RefusalReason.MALFORMED
+    if choice not in {c.id for c in known.prompt.choices}:
+        return RefusalReason.UNKNOWN_CHOICE
+    return Chosen(Ulid(known.prompt.id), choice, None, via)
+
+
+def _read_reaction(room: _Room) -> Outcome:
+    key, known = room.relates.get("key"), room.prompt_of(room.relates.get("event_id"))
+    if (
+        known is None
+        or not isinstance(key, str)
+        or room.relates.get("rel_type") != RelationKind.ANNOTATION.value
+    ):
+        return NoAnswer(None)
+    number = keycap_number(key)
+    if number is None:
+        # A thumb up is not an answer, and needs no reply either.
+        return NoAnswer(None)
+    choices = known.prompt.choices
+    found: Chosen | RefusalReason = RefusalReason.UNKNOWN_CHOICE
+    if 1 <= number <= len(choices):
+        found = _chosen(known, choices[number - 1].id, "reaction")
+    # Reactions travel in clear even in encrypted rooms, whatever the event claims.
+    return room.judged(known, found, Trust.ANY)
+
+
+def _read_vote(room: _Room) -> Outcome:
+    known = room.prompt_of(room.relates.get("event_id"))
+    if known is None or room.relates.get("rel_type") != RelationKind.REFERENCE.value:
+        return NoAnswer(None)
+    content = room.inbound.content
+    answers = content.get("m.selections")
+    if answers is None:
+        answers = _mapping(content.get(_POLL_RESPONSE_UNSTABLE)).get("answers")
+    # More than the poll allows are cut off (MSC3381), so the first is the vote.
+    first = answers[0] if isinstance(answers, list | tuple) and answers else None
+    return room.judged(known, _chosen(known, first, "poll"))
+
+
+def _read_message(room: _Room, is_bare_text_allowed: bool) -> Outcome:
+    if ANSWER_KEY in room.inbound.content:
+        return _read_structured(room)
+    if any(key in room.inbound.content for key in _USED_PROMPT):
+        return _read_msc4139(room)
+    return _read_text(room, is_bare_text_allowed)
+
+
+def _read_structured(room: _Room) -> Outcome:
+    target = room.prompt_of(room.relates.get("event_id"))
+    try:
+        answer = parse(Answer, room.inbound.content[ANSWER_KEY], where=ANSWER_KEY)
+    except MalformedError:
+        return room.judged(target, RefusalReason.MALFORMED) if target else NoAnswer(None)
+    known = next((p for p in room.prompts if p.prompt.id == answer.prompt), None)
+    if known is None:
+        return room.judged(target, RefusalReason.MALFORMED) if target else NoAnswer(None)
+    is_related = room.relates.get("rel_type") == RelationKind.REFERENCE.value
+    # The answer may overtake the news of which event the prompt became.
+    is_related = is_related and (known.event_id is None or target is known)
+    if not is_related:
+        return room.judged(known, RefusalReason.MALFORMED)
+    return room.judged(known, _structured(known, answer))
+
+
+def _structured(known: OpenPrompt, answer: Answer) -> Chosen | RefusalReason:
+    data = answer.data if known.prompt.form is not None else None
+    if answer.choice is None:
+        if data is None:
+            return RefusalReason.MALFORMED
+        return Chosen(Ulid(known.prompt.id), None, data, "structured")
+    found = _chosen(known, answer.choice, "structured")
+    return attrs.evolve(found, data=data) if isinstance(found, Chosen) else found
+
+
+def _read_msc4139(room: _Room) -> Outcome:
+    content = room.inbound.content
+    key = next(key for key in _USED_PROMPT if key in content)
+    known = room.prompt_of(_mapping(content.get("m.in_reply_to")).get("event_id"))
+    known = known or _replied_to(room)
+    if known is None:
+        return NoAnswer(None)
+    return room.judged(known, _chosen(known, _mapping(content[key]).get("id"), "msc4139"))
+
+
+def _replied_to(room: _Room) -> OpenPrompt | None:
+    """The prompt that a message replies to, or in whose thread it stands."""
+    reply = _mapping(room.relates.get("m.in_reply_to")).get("event_id")
+    found = room.prompt_of(reply)
+    if found is None and room.relates.get("rel_type") == RelationKind.THREAD.value:
+        found = room.prompt_of(room.relates.get("event_id"))
+    return found
+
+
+def _read_text(room: _Room, is_bare_text_allowed: bool) -> Outcome:
+    content = room.inbound.content
+    typed = content.get("body")
+    if content.get("msgtype") != "m.text" or not isinstance(typed, str):
+        return NoAnswer(None)
+    known = _replied_to(room)
+    if known is not None:
+        found = _matched(known, match_choice(known.prompt.choices, without_quote(typed)))
+        return room.judged(known, found) if found else NoAnswer(Ulid(known.prompt.id))
+    if _is_reply(room.relates) or not is_bare_text_allowed:
+        # It replies to something else: to a person, or to what is no prompt.
+        return NoAnswer(None)
+    return _read_bare(room, typed)
+
+
+def _is_reply(relates: Mapping[str, Any]) -> bool:
+    # Within a thread the reply may be there for clients without threads only.
+    return "m.in_reply_to" in relates and relates.get("is_falling_back") is not True
+
+
+_Found = Match[Choice] | NoMatch | None
+
+
+def _matched(known: OpenPrompt, found: _Found) -> Chosen | RefusalReason | None:
+    if isinstance(found, Match):
+        return Chosen(Ulid(known.prompt.id), found.choice.id, None, "text")
+    if found is NoMatch.AMBIGUOUS:
+        return RefusalReason.AMBIGUOUS
+    # A number beyond the choices may well be the value of a field.
+    is_number = found is NoMatch.UNKNOWN and known.prompt.form is None
+    return RefusalReason.UNKNOWN_CHOICE if is_number else None
+
+
+def _read_bare(room: _Room, typed: str) -> Outcome:
+    sender, now_ms = room.inbound.sender, room.now_ms
+    standing = [p for p in room.prompts if _closed_for(p, sender, now_ms) is None]
+    if not standing:
+        return NoAnswer(None, _stale(room, typed))
+    found = [(p, match_choice(p.prompt.choices, typed)) for p in standing]
+    clear = [(p, match) for p, match in found if isinstance(match, Match)]
+    if clear:
+        best = min(match.closeness for _, match in clear)
+        closest = [(p, match) for p, match in clear if match.closeness is best]
+        if len(closest) > 1:
+            return Refused(None, RefusalReason.AMBIGUOUS)
+        return _answered(room, *closest[0])
+    if len(standing) == 1:
+        return _answered(room, *found[0])
+    if any(match is NoMatch.AMBIGUOUS for _, match in found):
+        return Refused(None, RefusalReason.AMBIGUOUS)
+    return NoAnswer(None)
+
+
+def _answered(room: _Room, known: OpenPrompt, found: _Found) -> Outcome:
+    matched = _matched(known, found)
+    return room.judged(known, matched) if matched else NoAnswer(None)
+
+
+def _stale(room: _Room, typed: str) -> Refused | None:
+    """The refusal that a closed prompt, the newest for this person, has for these words."""
+    for known in room.prompts:
+        reason = _closed_for(known, room.inbound.sender, room.now_ms)
+        if reason is RefusalReason.OUT_OF_SCOPE:
+            continue
+        match = match_choice(known.prompt.choices, typed)
+        if isinstance(match, Match) and match.closeness is not Closeness.PREFIX and reason:
+            return Refused(Ulid(known.prompt.id), reason)
+        return None
+    return None
+
+
+def refusal_text(
+    reason: RefusalReason,
+    catalogue: Catalogue,
+    language: str,
+    prompt: Prompt | None = None,
+    *,
+    standing: DeviceStanding | None = None,
+) -> Doc:
+    """What a person is told whose answer does not count: what was wrong, what to do next.
+
+    Args:
+        reason: Why it does not count.
+        catalogue: Has the texts of ``veche.protocol``.
+        language: Of the text.
+        prompt: What it was an answer to, if that is known.
+        standing: Of the device that sent it, for the words where the trust is too low.
+    """
+    sentences = [_why(reason, prompt, standing), N_("Nothing has changed.")]
+    if reason in _NEXT:
+        sentences.append(_NEXT[reason])
+    if reason is RefusalReason.TRUST_TOO_LOW:
+        sentences.append(_trust_next(prompt, standing))
+    count = len(prompt.choices) if prompt else 0
+    shown = [catalogue.text(language, sentence, count=count) for sentence in sentences]
+    return (Paragraph(" ".join(shown)),)
+
+
+_WHY: Final[Mapping[RefusalReason, str]] = {
+    RefusalReason.OUT_OF_SCOPE: N_("This question is not for you, so your answer does not count."),
+    RefusalReason.LATE: N_("This question is closed; your answer came too late."),
+    RefusalReason.DOUBLED: N_("This question has been answered already; the first answer counts."),
+    RefusalReason.EDITED: N_("This question has been replaced by a newer one."),
+    RefusalReason.UNKNOWN_CHOICE: N_("There is no such choice."),
+    RefusalReason.MALFORMED: N_("Your client sent an answer that cannot be read."),
+}
+_NEXT: Final[Mapping[RefusalReason, str]] = {
+    RefusalReason.LATE: N_("Write “menu” to begin again."),
+    RefusalReason.EDITED: N_("Please answer the newest one."),
+    RefusalReason.UNKNOWN_CHOICE: N_("Please reply with a number from 1 to {count}."),
+    RefusalReason.AMBIGUOUS: N_("Please reply to the question you mean, with the number."),
+    RefusalReason.MALFORMED: N_("Please type the number of your choice instead."),
+}
+_UNTRUSTED: Final[Mapping[DeviceStanding, tuple[str, str]]] = {
+    DeviceStanding.NOT_ENCRYPTED: (
+        N_("This answer must be encrypted, and yours was not (reactions never are)."),
+        N_("Please type the number of your choice as an encrypted message."),
+    ),
+    DeviceStanding.UNKNOWN: (
+        N_("Your answer came from a device that is not known to be yours."),
+        N_("Please verify that device in the settings of your client, then answer again."),
+    ),
+    DeviceStanding.UNSIGNED: (
+        N_("Your answer came from a device that you have not verified."),
+        N_("Please verify that device in the settings of your client, then answer again."),
+    ),
+    DeviceStanding.NO_IDENTITY: (
+        N_("Your account cannot yet show which devices are yours."),
+        N_("Please set up recovery in the settings of your client, then answer again."),
+    ),
+    DeviceStanding.IDENTITY_CHANGED: (
+        N_("The identity of your account has changed since you last confirmed it."),
+        N_("Please confirm your new identity first, then answer again."),
+    ),
+}
+
+
+def _why(reason: RefusalReason, prompt: Prompt | None, standing: DeviceStanding | None) -> str:
+    if reason is RefusalReason.AMBIGUOUS:
+        if prompt is None:
+            return N_("Several questions are open, and your answer fits more than one.")
+        return N_("Your answer fits several choices.")
+    if reason is RefusalReason.TRUST_TOO_LOW:
+        if standing is None or standing not in _UNTRUSTED or _needs_signature(prompt):
+            return N_("For this answer it must be surer that it comes from you.")
+        return _UNTRUSTED[standing][0]
+    return _WHY[reason]
+
+
+def _trust_next(prompt: Prompt | None, standing: DeviceStanding | None) -> str:
+    if _needs_signature(prompt):
+        return N_("Please sign it with your key on the page of the question.")
+    if standing is not None and standing in _UNTRUSTED:
+        return _UNTRUSTED[standing][1]
+    return N_("Please answer from a verified device.")
+
+
+def _needs_signature(prompt: Prompt | None) -> bool:
+    return prompt is not None and prompt.trust is Trust.SIGNED
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

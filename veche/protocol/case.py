@@ -1,0 +1,54 @@
+"""The card of a case: one message that is edited as the case moves."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
+
+from veche.protocol.ids import WireUlid
+from veche.protocol.wire import Wire
+
+CASE_KEY: Final = "org.veche.case"
+RULE_CHARACTERS_MAX: Final = 500
+NAME_CHARACTERS_MAX: Final = 200
+
+Name = Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS_MAX)]
+
+
+class CaseClock(Wire):
+    """Until when the office must act, and by which rule.
+
+    Attributes:
+        due_at_ms: UTC.
+        rule: The rule in words that the person can look up ("within 10 working days, §75").
+    """
+
+    due_at_ms: Annotated[int, Field(ge=0)]
+    rule: Annotated[str, Field(min_length=1, max_length=RULE_CHARACTERS_MAX)]
+
+
+class CaseCard(Wire):
+    """Where a case stands.
+
+    Attributes:
+        v: Version, 1.
+        id: Id of the case.
+        service: Id of the service that it is a case of.
+        state: Id of the state it is in.
+        office: Who is responsible.
+        clock: Until when the office must act; none while the person must, or it is over.
+        step: What happens next, in words.
+        history_len: How many entries the history of the case has.
+        sealed: Whether a part of it is kept from the person for a time, by an order.
+    """
+
+    v: Literal[1] = 1
+    id: WireUlid
+    service: Name
+    state: Name
+    office: Name
+    clock: CaseClock | None = None
+    step: Annotated[str, Field(max_length=RULE_CHARACTERS_MAX)] | None = None
+    history_len: Annotated[int, Field(ge=0)]
+    sealed: bool | None = None

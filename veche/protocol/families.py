@@ -1,0 +1,29 @@
+"""Every payload that may stand beside a message, by its key.
+
+Who reads or refuses payloads (the homeserver's guard, the reference) takes them from here.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from veche.protocol.acts import ActReceipt
+from veche.protocol.case import CASE_KEY, CaseCard
+from veche.protocol.document import DOCUMENT_KEY, IssuedDocument
+from veche.protocol.prompts import ANSWER_KEY, PROMPT_KEY, Answer, Prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from veche.protocol.wire import Wire
+
+FAMILIES: Final[Mapping[str, type[Wire]]] = MappingProxyType(
+    {
+        PROMPT_KEY: Prompt,
+        ANSWER_KEY: Answer,
+        CASE_KEY: CaseCard,
+        DOCUMENT_KEY: IssuedDocument,
+        "org.veche.act": ActReceipt,
+    }
+)

@@ -1,0 +1,258 @@
+"""Prompts: buttons and forms for every client, as one message that is complete without them.
+
+The text numbers the choices and says how to answer. Beside it ride our own ``org.veche.prompt``
+and MSC4139's mixin, from which clients that know one of them draw buttons.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from veche.protocol.forms import Form
+from veche.protocol.ids import WireEventId, WireUlid, WireUserId
+from veche.protocol.inbound import Trust
+from veche.protocol.message import (
+    NO_PAYLOAD,
+    URL_CHARACTERS_MAX,
+    Bold,
+    Content,
+    Doc,
+    Link,
+    Numbered,
+    Paragraph,
+    Payload,
+    body,
+    checked,
+    text,
+)
+from veche.protocol.typed import KEYCAPS_MAX, folded, keycap
+from veche.protocol.wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from veche.protocol.catalogue import Catalogue
+    from veche.protocol.ids import EventId, UserId
+
+CHOICES_MAX: Final = 20
+SCOPE_MAX: Final = 50
+LABEL_CHARACTERS_MAX: Final = 100
+ANSWER_FIELDS_MAX: Final = 50
+REACTIONS_MAX: Final = KEYCAPS_MAX
+
+PROMPT_KEY: Final = "org.veche.prompt"
+ANSWER_KEY: Final = "org.veche.answer"
+MSC4139_PROMPTS: Final = "org.matrix.msc4139.prompts"
+POLL_START: Final = "org.matrix.msc3381.poll.start"
+
+TrustLabel = Literal["any", "e2ee", "verified", "signed"]
+ClosedReason = Literal["answered", "expired", "withdrawn"]
+ChoiceId = Annotated[str, Field(pattern=r"^[a-z0-9_.-]{1,64}$")]
+
+
+class Choice(Wire):
+    """One thing that can be chosen.
+
+    Attributes:
+        id: What the service is told; ``[a-z0-9_.-]``, 1 to 64 characters.
+        label: What the person reads, and may type.
+        style: How buttons may look; nothing depends on it.
+    """
+
+    id: ChoiceId
+    label: Annotated[str, Field(min_length=1, max_length=LABEL_CHARACTERS_MAX)]
+    style: Literal["primary", "secondary", "danger"] | None = None
+
+
+class Prompt(Wire):
+    """A question to persons, with what it takes as an answer.
+
+    Attributes:
+        v: Version, 1.
+        id: Id of the prompt.
+        scope: Who may answer, at most ``SCOPE_MAX``; empty: anybody in the room.
+        single_use: Exactly one answer counts.
+        expires_at_ms: UTC; from then on an answer is late.
+        min_trust: How sure it must be that the person answered.
+        choices: At most ``CHOICES_MAX``, with ids and labels that differ.
+        form: Fields to fill in.
+        url: A page where it can be answered more comfortably.
+        closed: Why it takes no more answers; None while it does.
+        chosen: Id of what was chosen, once it is closed.
+        twin: In a poll only: the event that asks the same in text.
+    """
+
+    v: Literal[1] = 1
+    id: WireUlid
+    scope: Annotated[tuple[WireUserId, ...], Field(max_length=SCOPE_MAX)]
+    single_use: bool = True
+    expires_at_ms: Annotated[int, Field(ge=0)]
+    min_trust: TrustLabel = "any"
+    choices: Annotated[tuple[Choice, ...], Field(max_length=CHOICES_MAX)] = ()
+    form: Form | None = None
+    url: Annotated[str, Field(max_length=URL_CHARACTERS_MAX)] | None = None
+    closed: ClosedReason | None = None
+    chosen: ChoiceId | None = None
+    twin: WireEventId | None = None
+
+    @model_validator(mode="after")
+    def _check_choices(self) -> Self:
+        ids = {choice.id for choice in self.choices}
+        labels = [folded(choice.label) for choice in self.choices]
+        if len(ids) != len(self.choices) or len(set(labels)) != len(labels):
+            raise ValueError("ids and labels of the choices must differ")
+        for n, label in enumerate(labels, 1):
+            # "1. Two children / 2. 1": whoever types 1 cannot say which they mean.
+            if label.isdecimal() and int(label) != n and 1 <= int(label) <= len(labels):
+                raise ValueError("a label must not be the number of another choice")
+        return self
+
+    @property
+    def trust(self) -> Trust:
+        """``min_trust`` as a level that can be compared."""
+        return Trust[self.min_trust.upper()]
+
+
+class Answer(Wire):
+    """A structured answer; its event relates to that of the prompt by ``m.reference``.
+
+    Attributes:
+        v: Version, 1.
+        prompt: Id of the prompt.
+        choice: Id of what is chosen; may be left out where the prompt has a form.
+        data: Values of the form's fields by their ids, at most ``ANSWER_FIELDS_MAX``.
+    """
+
+    v: Literal[1]
+    prompt: WireUlid
+    choice: ChoiceId | None = None
+    data: Annotated[dict[str, Any], Field(max_length=ANSWER_FIELDS_MAX)] | None = None
+
+
+def prompt_content(
+    prompt: Prompt,
+    intro: Doc,
+    catalogue: Catalogue,
+    language: str,
+    *,
+    mentions: Sequence[UserId] = (),
+    payload: Payload = NO_PAYLOAD,
+) -> Content:
+    """Content of the message that asks a prompt.
+
+    Args:
+        prompt: What is asked.
+        intro: What this is and what is asked, in words; the choices are added.
+        catalogue: Has the texts of ``veche.protocol``.
+        language: Of the words that are added.
+        mentions: Whom it rings.
+        payload: What else rides beside it.
+
+    Raises:
+        TooLargeError: As for ``message.text``.
+        MalformedError: As for ``message.text``; or the address of the page may not be shown.
+    """
+    doc = (*intro, *_answering(prompt, catalogue, language))
+    beside: dict[str, Wire | Mapping[str, Any]] = {PROMPT_KEY: prompt, **payload}
+    if prompt.choices:
+        beside[MSC4139_PROMPTS] = _msc4139(prompt, intro)
+    return text(doc, mentions=mentions, payload=beside)
+
+
+def closed_content(
+    prompt: Prompt,
+    intro: Doc,
+    outcome: str,
+    *,
+    reason: ClosedReason = "answered",
+    chosen: str | None = None,
+    payload: Payload = NO_PAYLOAD,
+) -> Content:
+    """What a prompt shows once it takes no more answers; wrap it in ``message.edit``.
+
+    Args:
+        prompt: As it was asked.
+        intro: As it was asked.
+        outcome: A sentence: what was chosen, or why it is over.
+        reason: Why it takes no more answers.
+        chosen: Id of the choice, if one was made.
+        payload: What else rides beside it.
+
+    Raises:
+        TooLargeError: As for ``message.text``.
+    """
+    closed = prompt.model_copy(
+        update={"closed": reason, "chosen": chosen, "choices": (), "form": None, "url": None}
+    )
+    doc = (*intro, Paragraph(Bold(outcome)))
+    return text(doc, payload={PROMPT_KEY: closed, **payload})
+
+
+def poll_content(prompt: Prompt, question: str, twin: EventId) -> Content:
+    """Content of a poll (event type ``POLL_START``), for votes of many.
+
+    Most clients show no poll, so the same prompt is always asked in text first.
+
+    Args:
+        prompt: With 2 to ``CHOICES_MAX`` choices.
+        question: One sentence.
+        twin: The event that asks it in text.
+
+    Raises:
+        ValueError: There are not enough choices.
+        TooLargeError: As for ``message.text``.
+    """
+    if len(prompt.choices) <= 1:
+        raise ValueError("a poll needs two choices")
+    plain = " ".join([question, *(f"{n} {c.label}" for n, c in enumerate(prompt.choices, 1))])
+    poll = {
+        "kind": "org.matrix.msc3381.poll.disclosed",
+        "max_selections": 1,
+        "question": {"org.matrix.msc1767.text": question, "body": question, "msgtype": "m.text"},
+        "answers": [{"id": c.id, "org.matrix.msc1767.text": c.label} for c in prompt.choices],
+    }
+    ours = prompt.model_copy(update={"twin": twin}).model_dump(mode="json", exclude_none=True)
+    return checked({"org.matrix.msc1767.text": plain, POLL_START: poll, PROMPT_KEY: ours})
+
+
+def reaction_keys(prompt: Prompt) -> tuple[str, ...]:
+    """The reactions that the bot places on a prompt, one a choice, in order.
+
+    None with more than ``REACTIONS_MAX`` choices, or where the answer must be better proved: a
+    reaction is not encrypted, so it may only navigate.
+    """
+    if prompt.trust > Trust.ANY or len(prompt.choices) > REACTIONS_MAX:
+        return ()
+    return tuple(keycap(n) for n in range(1, len(prompt.choices) + 1))
+
+
+def _answering(prompt: Prompt, catalogue: Catalogue, language: str) -> Doc:
+    blocks: Doc = ()
+    if prompt.choices:
+        how = (
+            catalogue.text(language, "To answer, reply with the number, or tap it below.")
+            if reaction_keys(prompt)
+            else catalogue.text(language, "To answer, reply with the number.")
+        )
+        blocks = (Numbered([choice.label for choice in prompt.choices]), Paragraph(how))
+    if prompt.url:
+        page = catalogue.text(language, "You can also answer on this page:")
+        blocks = (*blocks, Paragraph(page + "\n", Link(prompt.url, prompt.url)))
+    return blocks
+
+
+def _msc4139(prompt: Prompt, intro: Doc) -> dict[str, Any]:
+    """The mixin ``m.prompts`` under its unstable name (MSC4139 as of May 2024)."""
+    mixin: dict[str, Any] = {
+        "intro": {"type": "m.message", "content": {"m.text": [{"body": body(intro)}]}},
+        "prompts": [
+            {"type": "preset", "id": c.id, "label": {"m.text": [{"body": c.label}]}}
+            for c in prompt.choices
+        ],
+    }
+    if prompt.scope:
+        # An empty list would mean "nobody", so it is left out where it means "anybody".
+        mixin["scope"] = list(prompt.scope)
+    return mixin

@@ -1,0 +1,116 @@
+"""Reading answers of ``/keys/query``: which devices a person has, and who vouches for them.
+
+A device that does not sign its own keys is not there. The master key vouches for the self-signing
+key, that one for devices. Source: Matrix spec v1.18, "Device keys", "Cross-signing".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from veche.runtime.crypto.core.signing import is_key, is_signed
+from veche.runtime.crypto.core.values import (
+    DEVICES_PER_PERSON_MAX,
+    ID_CHARACTERS_MAX,
+    MEGOLM,
+    OLM,
+    Json,
+    PeerDevice,
+    is_storable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_EMPTY: Final[Json] = {}
+
+
+@attrs.frozen
+class PersonKeys:
+    """The keys of one person.
+
+    Attributes:
+        master_key: Public master key, or None without an identity.
+        devices: Those that sign themselves, by device id.
+        changed: Ids of devices whose keys are not those that we knew: dropped, since a device
+            id never changes its keys.
+    """
+
+    master_key: str | None
+    devices: tuple[PeerDevice, ...]
+    changed: tuple[str, ...] = ()
+
+
+def read_person(
+    answer: object, user_id: str, known: Mapping[str, tuple[str, str]] | None = None
+) -> PersonKeys:
+    """The keys of a person in an answer; what is malformed is left out.
+
+    Args:
+        answer: Of ``POST /keys/query``, as decoded.
+        user_id: Who.
+        known: Curve25519 and Ed25519 of the devices as last stored, by device id.
+    """
+    master = _cross_signing_key(answer, "master_keys", user_id, "master")
+    chain = _cross_signing_key(answer, "self_signing_keys", user_id, "self_signing")
+    if chain and not (master and _is_chained(answer, user_id, master)):
+        chain = None
+    devices, changed = [], []
+    for device_id, keys in _object(_object(answer, "device_keys"), user_id).items():
+        device = _device(keys, user_id, device_id, chain)
+        if device is None:
+            continue
+        before = (known or {}).get(device_id)
+        if before not in (None, (device.curve25519, device.ed25519)):
+            changed.append(device_id)
+            continue
+        devices.append(device)
+    devices.sort(key=lambda device: (not device.is_cross_signed, device.device_id))
+    return PersonKeys(master, tuple(devices[:DEVICES_PER_PERSON_MAX]), tuple(sorted(changed)))
+
+
+def _device(keys: object, user_id: str, device_id: object, chain: str | None) -> PeerDevice | None:
+    if not isinstance(keys, dict) or not isinstance(device_id, str):
+        return None
+    if not 0 < len(device_id) <= ID_CHARACTERS_MAX or not is_storable(device_id):
+        return None
+    if (keys.get("user_id"), keys.get("device_id")) != (user_id, device_id):
+        return None
+    algorithms = keys.get("algorithms")
+    if not isinstance(algorithms, list) or OLM not in algorithms or MEGOLM not in algorithms:
+        return None
+    public = _object(keys, "keys")
+    curve25519, ed25519 = public.get(f"curve25519:{device_id}"), public.get(f"ed25519:{device_id}")
+    if not (isinstance(curve25519, str) and isinstance(ed25519, str)):
+        return None
+    if not (is_key(curve25519) and is_key(ed25519)):
+        return None
+    if not is_signed(keys, user_id, f"ed25519:{device_id}", ed25519):
+        return None
+    vouched = chain is not None and is_signed(keys, user_id, f"ed25519:{chain}", chain)
+    return PeerDevice(user_id, device_id, curve25519, ed25519, vouched)
+
+
+def _is_chained(answer: object, user_id: str, master: str) -> bool:
+    key = _object(_object(answer, "self_signing_keys"), user_id)
+    return is_signed(key, user_id, f"ed25519:{master}", master)
+
+
+def _cross_signing_key(answer: object, kind: str, user_id: str, usage: str) -> str | None:
+    key = _object(_object(answer, kind), user_id)
+    usages, keys = key.get("usage"), _object(key, "keys")
+    if key.get("user_id") != user_id or not isinstance(usages, list) or usage not in usages:
+        return None
+    if len(keys) != 1:
+        return None
+    [(key_id, public)] = keys.items()
+    if not isinstance(public, str) or not is_key(public) or key_id != f"ed25519:{public}":
+        return None
+    return public
+
+
+def _object(value: object, name: str) -> Json:
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, dict) else _EMPTY

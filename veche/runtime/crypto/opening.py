@@ -1,0 +1,156 @@
+"""Reading a room event: decrypt it, and judge the device that sent it.
+
+Any replica may do this in the transaction that handles the event: reading changes no session, only
+``crypto.message_seen`` is written.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import vodozemac as vz
+
+from veche.protocol.inbound import DeviceStanding, Trust
+from veche.runtime.crypto.core import megolm, trust
+from veche.runtime.crypto.core.values import Reason, RefusedEvent
+from veche.runtime.crypto.store import sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from veche.protocol.ids import UserId
+    from veche.runtime.crypto.keys import OperatorKey
+    from veche.runtime.crypto.store.sessions import OpeningRow
+    from veche.runtime.crypto.tracking import People
+    from veche.runtime.database import Cursor
+
+__all__ = ["NeedsDevices", "Opened", "Opener", "RefusedEvent", "WaitsForKey"]
+
+ENCRYPTED: Final = "m.room.encrypted"
+_ASKED_MAX: Final = 10_000
+"""Unknown devices that are remembered as asked for; older ones are asked for once more."""
+
+
+@attrs.frozen
+class Opened:
+    """What an event says.
+
+    Attributes:
+        event_type: The type inside the encryption.
+        content: The content inside the encryption, ``m.relates_to`` taken in from outside.
+        trust: Level of what it says.
+        standing: Why it has that level.
+    """
+
+    event_type: str
+    content: Mapping[str, Any]
+    trust: Trust
+    standing: DeviceStanding
+
+
+class WaitsForKey(Exception):  # noqa: N818 -- nothing is wrong: keys and events travel apart
+    """The room key has not come, or not early enough; the event waits.
+
+    Attributes:
+        session_id: Which session opens it.
+        is_too_late: Whether we have the session, but from a later message on.
+    """
+
+    def __init__(self, session_id: str, *, is_too_late: bool = False) -> None:
+        super().__init__(session_id)
+        self.session_id = session_id
+        self.is_too_late = is_too_late
+
+
+class NeedsDevices(Exception):  # noqa: N818 -- nothing is wrong: the directory must be asked first
+    """The sender's devices must be asked for (``People.refresh``), then the event opened again.
+
+    Attributes:
+        user_id: Whose.
+    """
+
+    def __init__(self, user_id: UserId) -> None:
+        super().__init__(user_id)
+        self.user_id = user_id
+
+
+class Opener:
+    """Opens events for all bots of a process."""
+
+    def __init__(self, key: OperatorKey, people: People) -> None:
+        self._key = key
+        self._people = people
+        self._asked: OrderedDict[tuple[str, str], int] = OrderedDict()
+
+    def open_event(self, txn: Cursor, bot: UserId, event: Mapping[str, Any]) -> Opened:
+        """What an event says, and how sure it is that its sender said it.
+
+        Args:
+            txn: Of the transaction that handles the event; one row is written.
+            bot: Which of our bots it reached.
+            event: As the homeserver gave it, ``room_id``, ``event_id``, ``sender`` and ``type``
+                checked to be strings.
+
+        Raises:
+            WaitsForKey: Try again when the bot got room keys; nothing was written.
+            NeedsDevices: Try again after asking for the sender's devices. Roll back, or commit
+                nothing that depends on the event.
+            RefusedEvent: It fails a check, now and for ever.
+        """
+        content = event.get("content")
+        if event["type"] != ENCRYPTED:
+            plain = content if isinstance(content, dict) else {}
+            standing = DeviceStanding.NOT_ENCRYPTED
+            return Opened(event["type"], plain, trust.trust_of(standing), standing)
+        envelope = megolm.read_event(content)
+        row = sessions.opening_row(txn, bot, event["room_id"], envelope.session_id)
+        if row is None:
+            raise WaitsForKey(envelope.session_id)
+        if row.sender != event["sender"]:
+            raise RefusedEvent(Reason.STOLEN_SESSION, "the session is somebody else's")
+        payload = self._decrypt(row, bot, envelope, event["room_id"])
+        standing = self._standing(row)
+        place = (event["room_id"], envelope.session_id, payload.message_index)
+        if sessions.first_seen(txn, row.device_no, place, event["event_id"]) != event["event_id"]:
+            raise RefusedEvent(Reason.REPLAY, "this message already came with another event")
+        return Opened(payload.event_type, payload.content, trust.trust_of(standing), standing)
+
+    def _decrypt(
+        self, row: OpeningRow, bot: UserId, envelope: megolm.MegolmEvent, room_id: str
+    ) -> megolm.MegolmPayload:
+        self._key.check(row.pickled_under)
+        pickle_key = self._key.pickle_key(bot, row.device_id)
+        session = vz.InboundGroupSession.from_pickle(row.pickle, pickle_key)
+        try:
+            return megolm.decrypt(session, envelope, room_id)
+        except megolm.UnknownIndexError as e:
+            raise WaitsForKey(envelope.session_id, is_too_late=True) from e
+
+    def _standing(self, row: OpeningRow) -> DeviceStanding:
+        """The standing of the sender's device, asked afresh where there was news or it is new."""
+        is_unreachable = self._people.is_unreachable(row.sender)
+        if not (row.is_fresh or is_unreachable):
+            raise NeedsDevices(_user(row.sender))
+        if row.device_ed25519 == row.sender_ed25519:
+            identity = trust.IdentityView(row.master_key, row.master_pinned)
+            return trust.standing_of(identity, is_cross_signed=bool(row.is_cross_signed))
+        if row.device_ed25519 is None and not is_unreachable and not self._was_asked(row):
+            raise NeedsDevices(_user(row.sender))
+        return DeviceStanding.UNKNOWN
+
+    def _was_asked(self, row: OpeningRow) -> bool:
+        """Whether the directory was asked again since this device was first missing in it."""
+        device = (row.sender, row.sender_curve25519)
+        asked_at_seq = self._asked.get(device)
+        if asked_at_seq is not None:
+            return row.queried_seq > asked_at_seq
+        self._asked[device] = row.queried_seq
+        while len(self._asked) > _ASKED_MAX:
+            self._asked.popitem(last=False)
+        return False
+
+
+def _user(user_id: str) -> UserId:
+    return user_id  # type: ignore[return-value]  # a sender that gave us a room key

@@ -1,0 +1,187 @@
+"""Rows of our devices and identities, and the epoch that fences their writers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from veche.runtime.database import Cursor
+
+_COLUMNS = (
+    "device_no, user_id, device_id, account, pickled_under, position, to_device_since,"
+    " writer_epoch, fallback_made_at_ms, written_on"
+)
+
+
+@attrs.frozen
+class DeviceRow:
+    """A device of ours; ``account`` is a pickle."""
+
+    device_no: int
+    user_id: str
+    device_id: str
+    account: str
+    pickled_under: str
+    position: str | None
+    to_device_since: str | None
+    writer_epoch: int
+    fallback_made_at_ms: int | None
+    written_on: str | None
+
+
+@attrs.frozen
+class IdentityRow:
+    """The sealed identity of a bot."""
+
+    user_id: str
+    master_key: str
+    seeds_sealed: bytes
+    sealed_under: str
+    published_at_ms: int | None
+
+
+def take_epoch(txn: Cursor, user_id: str) -> DeviceRow | None:
+    """Become the writer of the bot's active device; None if it has none yet."""
+    txn.execute(
+        "UPDATE crypto.device SET writer_epoch = writer_epoch + 1"
+        f" WHERE user_id = %s AND retired_at_ms IS NULL RETURNING {_COLUMNS}",
+        (user_id,),
+    )
+    row = txn.fetchone()
+    return DeviceRow(*row) if row else None
+
+
+def is_epoch(txn: Cursor, device_no: int, epoch: int) -> bool:
+    """Whether the epoch still holds; if so, nobody can take it before this transaction ends."""
+    txn.execute(
+        "SELECT 1 FROM crypto.device WHERE device_no = %s AND writer_epoch = %s"
+        " AND retired_at_ms IS NULL FOR NO KEY UPDATE",
+        (device_no, epoch),
+    )
+    return txn.fetchone() is not None
+
+
+def active_device(txn: Cursor, user_id: str) -> DeviceRow | None:
+    """The bot's device that is not retired."""
+    txn.execute(
+        f"SELECT {_COLUMNS} FROM crypto.device WHERE user_id = %s AND retired_at_ms IS NULL",
+        (user_id,),
+    )
+    row = txn.fetchone()
+    return DeviceRow(*row) if row else None
+
+
+def devices_of(txn: Cursor, user_id: str) -> list[DeviceRow]:
+    """All devices of the bot, retired ones too."""
+    txn.execute(
+        f"SELECT {_COLUMNS} FROM crypto.device WHERE user_id = %s ORDER BY device_no", (user_id,)
+    )
+    return [DeviceRow(*row) for row in txn.fetchall()]
+
+
+def add_device(
+    txn: Cursor, user_id: str, device_id: str, account: str, pickled_under: str, now_ms: int
+) -> None:
+    """Insert a new device, of which nobody is the writer yet."""
+    txn.execute(
+        "INSERT INTO crypto.device (user_id, device_id, account, pickled_under,"
+        " fallback_made_at_ms, written_on) VALUES (%s, %s, %s, %s, %s, %s)",
+        (user_id, device_id, account, pickled_under, now_ms, cluster(txn)),
+    )
+
+
+def account_of(txn: Cursor, device_no: int) -> tuple[str, str]:
+    """The pickled account, and the name of the operator key it is under."""
+    txn.execute(
+        "SELECT account, pickled_under FROM crypto.device WHERE device_no = %s", (device_no,)
+    )
+    [row] = txn.fetchall()
+    return row[0], row[1]
+
+
+def save_account(txn: Cursor, device_no: int, account: str) -> None:
+    """Store the pickled account."""
+    txn.execute("UPDATE crypto.device SET account = %s WHERE device_no = %s", (account, device_no))
+
+
+def save_fallback_time(txn: Cursor, device_no: int, now_ms: int) -> None:
+    """Note when the fallback key was replaced."""
+    txn.execute(
+        "UPDATE crypto.device SET fallback_made_at_ms = %s WHERE device_no = %s",
+        (now_ms, device_no),
+    )
+
+
+def save_position(
+    txn: Cursor, device_no: int, position: str | None, to_device_since: str | None
+) -> None:
+    """Store how far the crypto channel was read."""
+    txn.execute(
+        "UPDATE crypto.device SET position = %s, to_device_since = %s WHERE device_no = %s",
+        (position, to_device_since, device_no),
+    )
+
+
+def retire(txn: Cursor, device_no: int, now_ms: int) -> None:
+    """End a device: no writer can pass, and what could be sent with its ratchets is dropped.
+
+    Keys of rooms that it was given stay: reading with them changes nothing.
+    """
+    txn.execute(
+        "UPDATE crypto.device SET retired_at_ms = %s, writer_epoch = writer_epoch + 1"
+        " WHERE device_no = %s",
+        (now_ms, device_no),
+    )
+    for table in ("olm_session", "room_key_out", "room_key_shared", "to_device_out", "unwedged"):
+        txn.execute(f"DELETE FROM crypto.{table} WHERE device_no = %s", (device_no,))  # noqa: S608 -- names of ours
+
+
+def cluster(txn: Cursor) -> str:
+    """Which database cluster this is, on which timeline; a restore or failover changes it."""
+    txn.execute(
+        "SELECT system_identifier || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8)"
+        " FROM pg_control_system()"
+    )
+    [(name,)] = txn.fetchall()
+    return str(name)
+
+
+def add_identity(
+    txn: Cursor, user_id: str, master_key: str, seeds_sealed: bytes, sealed_under: str
+) -> None:
+    """Insert an identity."""
+    txn.execute(
+        "INSERT INTO crypto.identity (user_id, master_key, seeds_sealed, sealed_under)"
+        " VALUES (%s, %s, %s, %s)",
+        (user_id, master_key, seeds_sealed, sealed_under),
+    )
+
+
+def identity_of(txn: Cursor, user_id: str) -> IdentityRow | None:
+    """The bot's sealed identity."""
+    txn.execute(
+        "SELECT user_id, master_key, seeds_sealed, sealed_under, published_at_ms"
+        " FROM crypto.identity WHERE user_id = %s",
+        (user_id,),
+    )
+    row = txn.fetchone()
+    return IdentityRow(row[0], row[1], bytes(row[2]), row[3], row[4]) if row else None
+
+
+def save_identity(txn: Cursor, user_id: str, seeds_sealed: bytes, sealed_under: str) -> None:
+    """Store the seeds, sealed again."""
+    txn.execute(
+        "UPDATE crypto.identity SET seeds_sealed = %s, sealed_under = %s WHERE user_id = %s",
+        (seeds_sealed, sealed_under, user_id),
+    )
+
+
+def save_published(txn: Cursor, user_id: str, now_ms: int) -> None:
+    """Note that the identity is public."""
+    txn.execute(
+        "UPDATE crypto.identity SET published_at_ms = coalesce(published_at_ms, %s)"
+        " WHERE user_id = %s",
+        (now_ms, user_id),
+    )

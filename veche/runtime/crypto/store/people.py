@@ -1,0 +1,147 @@
+"""Rows of the key directory: people's identities and devices as last asked, shared by all bots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from psycopg2.extras import execute_values
+
+from veche.runtime.crypto.core.values import PeerDevice
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from veche.runtime.crypto.core.keys_query import PersonKeys
+    from veche.runtime.database import Cursor
+
+
+def mark_outdated(txn: Cursor, user_ids: Collection[str]) -> None:
+    """Note news of people's keys: they are asked for before they are next needed.
+
+    In the order of their ids, so that two transactions never wait for one another.
+    """
+    if user_ids:
+        execute_values(
+            txn,
+            "INSERT INTO crypto.person AS p (user_id) VALUES %s"
+            " ON CONFLICT (user_id) DO UPDATE SET outdated_seq = p.outdated_seq + 1",
+            [(user_id,) for user_id in sorted(set(user_ids))],
+        )
+
+
+def mark_all_outdated(txn: Cursor) -> None:
+    """Note that news may have been missed."""
+    txn.execute(
+        "WITH some AS (SELECT user_id FROM crypto.person ORDER BY user_id FOR NO KEY UPDATE)"
+        " UPDATE crypto.person p SET outdated_seq = outdated_seq + 1"
+        " FROM some WHERE p.user_id = some.user_id"
+    )
+
+
+def begin_query(txn: Cursor, user_ids: Collection[str]) -> dict[str, int]:
+    """The news that an answer to a query that begins now will cover, by user id.
+
+    Counts itself as news, so that whoever compares numbers sees that something was asked.
+    """
+    mark_outdated(txn, user_ids)
+    txn.execute(
+        "SELECT user_id, outdated_seq FROM crypto.person WHERE user_id = ANY(%s)",
+        (list(user_ids),),
+    )
+    return dict(txn.fetchall())
+
+
+def known_devices(txn: Cursor, user_id: str) -> dict[str, tuple[str, str]]:
+    """Curve25519 and Ed25519 of a person's devices, by device id."""
+    txn.execute(
+        "SELECT device_id, curve25519, ed25519 FROM crypto.person_device WHERE user_id = %s",
+        (user_id,),
+    )
+    return {row[0]: (row[1], row[2]) for row in txn.fetchall()}
+
+
+def master_of(txn: Cursor, user_id: str) -> str | None:
+    """The master key of a person, locked until the transaction ends."""
+    txn.execute(
+        "SELECT master_key FROM crypto.person WHERE user_id = %s FOR NO KEY UPDATE", (user_id,)
+    )
+    row = txn.fetchone()
+    return row[0] if row else None
+
+
+def save_keys(txn: Cursor, user_id: str, keys: PersonKeys, seq: int) -> None:
+    """Store the answer of a query that began at ``seq``."""
+    txn.execute(
+        "INSERT INTO crypto.person AS p (user_id, master_key, outdated_seq, queried_seq)"
+        " VALUES (%s, %s, %s, %s) ON CONFLICT (user_id) DO UPDATE SET"
+        " master_key = EXCLUDED.master_key,"
+        " queried_seq = greatest(p.queried_seq, EXCLUDED.queried_seq)",
+        (user_id, keys.master_key, seq, seq),
+    )
+    txn.execute("DELETE FROM crypto.person_device WHERE user_id = %s", (user_id,))
+    if keys.devices:
+        execute_values(
+            txn,
+            "INSERT INTO crypto.person_device"
+            " (user_id, device_id, curve25519, ed25519, is_cross_signed) VALUES %s",
+            [
+                (user_id, one.device_id, one.curve25519, one.ed25519, one.is_cross_signed)
+                for one in keys.devices
+            ],
+        )
+
+
+def devices_of(txn: Cursor, user_id: str) -> list[PeerDevice]:
+    """A person's devices as last asked."""
+    txn.execute(
+        "SELECT user_id, device_id, curve25519, ed25519, is_cross_signed"
+        " FROM crypto.person_device WHERE user_id = %s ORDER BY device_id",
+        (user_id,),
+    )
+    return [PeerDevice(*row) for row in txn.fetchall()]
+
+
+def outdated_among(txn: Cursor, user_ids: Collection[str]) -> set[str]:
+    """Who of them has to be asked for, or was never heard of."""
+    txn.execute(
+        "SELECT user_id FROM crypto.person"
+        " WHERE user_id = ANY(%s) AND queried_seq >= outdated_seq",
+        (list(user_ids),),
+    )
+    return set(user_ids) - {row[0] for row in txn.fetchall()}
+
+
+def forget_strangers(txn: Cursor, user_ids: Collection[str]) -> None:
+    """Drop the devices of those who share no room with a bot any more; pins stay."""
+    txn.execute(
+        "SELECT user_id FROM unnest(%s::text[]) AS u (user_id) WHERE NOT EXISTS"
+        " (SELECT 1 FROM runtime.room_member m"
+        "  WHERE m.user_id = u.user_id AND m.membership IN ('join', 'invite'))",
+        (sorted(set(user_ids)),),
+    )
+    gone = [row[0] for row in txn.fetchall()]
+    if gone:
+        txn.execute("DELETE FROM crypto.person_device WHERE user_id = ANY(%s)", (gone,))
+        txn.execute(
+            "DELETE FROM crypto.person WHERE user_id = ANY(%s) AND master_pinned IS NULL", (gone,)
+        )
+
+
+def pin(txn: Cursor, user_id: str, now_ms: int, *, is_renewed: bool) -> str | None:
+    """Pin the present master key and return the pinned one; None if the person has none.
+
+    Args:
+        txn: Cursor.
+        user_id: Who.
+        now_ms: UTC.
+        is_renewed: Whether to replace an older pin, which only a new proof of who it is allows.
+    """
+    txn.execute(
+        "UPDATE crypto.person SET master_pinned = master_key, pinned_at_ms = %s"
+        " WHERE user_id = %s AND master_key IS NOT NULL AND (master_pinned IS NULL OR %s)"
+        " AND master_pinned IS DISTINCT FROM master_key",
+        (now_ms, user_id, is_renewed),
+    )
+    txn.execute("SELECT master_pinned FROM crypto.person WHERE user_id = %s", (user_id,))
+    row = txn.fetchone()
+    return row[0] if row else None

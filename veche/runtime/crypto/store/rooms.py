@@ -1,0 +1,300 @@
+"""Rows of rooms: their settings, our outbound sessions, who has them, and what waits to be sent."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import attrs
+from psycopg2.extras import execute_values
+
+from veche.runtime.crypto.core.rotation import AGE_MS_MAX, MESSAGES_MAX, Limits
+from veche.runtime.crypto.core.values import Json, PeerDevice
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from veche.runtime.database import Cursor
+
+HISTORY_DEFAULT = "shared"
+
+
+@attrs.frozen
+class SealingRow:
+    """What sealing needs first, read by the statement that checks the epoch.
+
+    Attributes:
+        session_id: Of our outbound session; None without one.
+        message_count: Messages that it sealed, as committed.
+        readers: Digest of who may read and of which keys of theirs we know.
+    """
+
+    session_id: str | None
+    message_count: int
+    created_at_ms: int
+    is_encrypted: bool
+    limits: Limits
+    history_visibility: str
+    readers: str
+
+
+@attrs.frozen
+class Reader:
+    """A member who may read what is sent now.
+
+    Attributes:
+        is_invited: Not joined yet: news of such devices never reaches us.
+        is_fresh: Whether the keys were asked for since the last news.
+    """
+
+    user_id: str
+    is_invited: bool
+    is_fresh: bool
+    master_key: str | None
+    master_pinned: str | None
+    devices: tuple[PeerDevice, ...]
+
+
+@attrs.frozen
+class Shared:
+    """A device that got, or was refused, the present session."""
+
+    user_id: str
+    device_id: str
+    curve25519: str
+    first_index: int | None
+    withheld_code: str | None
+
+
+@attrs.frozen
+class ToDeviceRow:
+    """A request that waits to be sent to devices."""
+
+    txn_id: str
+    event_type: str
+    messages: Json
+
+
+def sealing_row(txn: Cursor, device_no: int, epoch: int, room_id: str) -> SealingRow | None:
+    """The row, its device locked until the transaction ends; None if the epoch is over."""
+    txn.execute(
+        "SELECT o.session_id, o.message_count, o.created_at_ms, r.is_encrypted, r.rotation_ms,"
+        " r.rotation_messages, r.history_visibility,"
+        " (SELECT md5(coalesce(string_agg(concat_ws(' ', m.user_id, m.membership, p.outdated_seq,"
+        "   p.queried_seq, p.master_pinned), ',' ORDER BY m.user_id), ''))"
+        "  FROM runtime.room_member m LEFT JOIN crypto.person p ON p.user_id = m.user_id"
+        "  WHERE m.room_id = %(room)s AND m.membership IN ('join', 'invite'))"
+        " FROM crypto.device d"
+        " LEFT JOIN crypto.room_key_out o ON o.device_no = d.device_no AND o.room_id = %(room)s"
+        " LEFT JOIN crypto.room r ON r.room_id = %(room)s"
+        " WHERE d.device_no = %(no)s AND d.writer_epoch = %(epoch)s AND d.retired_at_ms IS NULL"
+        " FOR NO KEY UPDATE OF d",
+        {"room": room_id, "no": device_no, "epoch": epoch},
+    )
+    row = txn.fetchone()
+    if row is None:
+        return None
+    limits = Limits() if row[4] is None else Limits(row[4], row[5])
+    visibility = row[6] or HISTORY_DEFAULT
+    return SealingRow(row[0], row[1] or 0, row[2] or 0, bool(row[3]), limits, visibility, row[7])
+
+
+def readers_of(txn: Cursor, room_id: str, own_user_id: str) -> list[Reader]:
+    """Who may read what is sent to a room now, with their devices as last asked."""
+    txn.execute(
+        "SELECT m.user_id, m.membership = 'invite', coalesce(p.queried_seq >= p.outdated_seq,"
+        " FALSE), p.master_key, p.master_pinned, pd.device_id, pd.curve25519, pd.ed25519,"
+        " pd.is_cross_signed"
+        " FROM runtime.room_member m"
+        " LEFT JOIN crypto.room r ON r.room_id = m.room_id"
+        " LEFT JOIN crypto.person p ON p.user_id = m.user_id"
+        " LEFT JOIN crypto.person_device pd ON pd.user_id = m.user_id"
+        " WHERE m.room_id = %s AND m.user_id <> %s AND (m.membership = 'join'"
+        "  OR m.membership = 'invite' AND r.history_visibility IS DISTINCT FROM 'joined')"
+        " ORDER BY m.user_id, pd.device_id",
+        (room_id, own_user_id),
+    )
+    devices: dict[tuple[str, bool, bool, str | None, str | None], list[PeerDevice]] = {}
+    for row in txn.fetchall():
+        of_person = devices.setdefault(row[:5], [])
+        if row[5] is not None:
+            of_person.append(PeerDevice(row[0], *row[5:]))
+    return [Reader(*person, tuple(own)) for person, own in devices.items()]
+
+
+def outbound_pickle(txn: Cursor, device_no: int, room_id: str) -> tuple[str, str, int] | None:
+    """Session id, pickle and message count of our session in a room."""
+    txn.execute(
+        "SELECT session_id, pickle, message_count FROM crypto.room_key_out"
+        " WHERE device_no = %s AND room_id = %s",
+        (device_no, room_id),
+    )
+    row = txn.fetchone()
+    return (row[0], row[1], row[2]) if row else None
+
+
+def replace_outbound(
+    txn: Cursor, device_no: int, room_id: str, session_id: str, pickle: str, now_ms: int
+) -> None:
+    """Store a new session in a room; the one before, and who had it, are forgotten."""
+    txn.execute(
+        "DELETE FROM crypto.room_key_shared"
+        " WHERE device_no = %s AND room_id = %s AND session_id <> %s",
+        (device_no, room_id, session_id),
+    )
+    txn.execute(
+        "INSERT INTO crypto.room_key_out"
+        " (device_no, room_id, session_id, pickle, message_count, created_at_ms)"
+        " VALUES (%s, %s, %s, %s, 0, %s) ON CONFLICT (device_no, room_id) DO UPDATE SET"
+        " session_id = EXCLUDED.session_id, pickle = EXCLUDED.pickle, message_count = 0,"
+        " created_at_ms = EXCLUDED.created_at_ms",
+        (device_no, room_id, session_id, pickle, now_ms),
+    )
+
+
+def save_outbound(
+    txn: Cursor, device_no: int, room_id: str, session_id: str, pickle: str, message_count: int
+) -> bool:
+    """Store a session that sealed a message; False if it was dropped meanwhile."""
+    txn.execute(
+        "UPDATE crypto.room_key_out SET pickle = %s, message_count = %s"
+        " WHERE device_no = %s AND room_id = %s AND session_id = %s AND message_count = %s",
+        (pickle, message_count, device_no, room_id, session_id, message_count - 1),
+    )
+    return txn.rowcount == 1
+
+
+def shared_with(txn: Cursor, device_no: int, room_id: str, session_id: str) -> list[Shared]:
+    """The devices that got, or were refused, a session of ours."""
+    txn.execute(
+        "SELECT user_id, device_id, curve25519, first_index, withheld_code"
+        " FROM crypto.room_key_shared WHERE device_no = %s AND room_id = %s AND session_id = %s",
+        (device_no, room_id, session_id),
+    )
+    return [Shared(*row) for row in txn.fetchall()]
+
+
+def save_shared(
+    txn: Cursor, device_no: int, room_id: str, session_id: str, rows: Sequence[Shared]
+) -> None:
+    """Note to whom a session was given, or refused and why."""
+    if rows:
+        execute_values(
+            txn,
+            "INSERT INTO crypto.room_key_shared (device_no, room_id, session_id, user_id,"
+            " device_id, curve25519, first_index, withheld_code) VALUES %s"
+            " ON CONFLICT (device_no, room_id, session_id, user_id, device_id) DO UPDATE SET"
+            " curve25519 = EXCLUDED.curve25519, first_index = EXCLUDED.first_index,"
+            " withheld_code = EXCLUDED.withheld_code",
+            [(device_no, room_id, session_id, *attrs.astuple(row)) for row in rows],
+        )
+
+
+def drop_sessions_shared_with(txn: Cursor, user_id: str) -> None:
+    """Drop every outbound session that a person has: the next message makes a new one."""
+    txn.execute(
+        "DELETE FROM crypto.room_key_out o WHERE EXISTS (SELECT 1 FROM crypto.room_key_shared s"
+        " WHERE s.device_no = o.device_no AND s.room_id = o.room_id"
+        " AND s.session_id = o.session_id AND s.user_id = %s AND s.first_index IS NOT NULL)",
+        (user_id,),
+    )
+
+
+def drop_sessions_in(txn: Cursor, room_id: str) -> None:
+    """Drop our outbound sessions in a room."""
+    txn.execute("DELETE FROM crypto.room_key_out WHERE room_id = %s", (room_id,))
+
+
+def is_encrypted(txn: Cursor, room_id: str) -> bool:
+    """Whether the room was ever encrypted."""
+    txn.execute("SELECT is_encrypted FROM crypto.room WHERE room_id = %s", (room_id,))
+    row = txn.fetchone()
+    return bool(row and row[0])
+
+
+def pin_encrypted(txn: Cursor, room_id: str, limits: Limits) -> None:
+    """Note that the room is encrypted, for ever; the limits are those of the last setting."""
+    txn.execute(
+        "INSERT INTO crypto.room AS r"
+        " (room_id, is_encrypted, rotation_ms, rotation_messages, history_visibility)"
+        " VALUES (%s, TRUE, %s, %s, %s) ON CONFLICT (room_id) DO UPDATE SET is_encrypted = TRUE,"
+        " rotation_ms = EXCLUDED.rotation_ms, rotation_messages = EXCLUDED.rotation_messages",
+        (room_id, limits.rotation_ms, limits.rotation_messages, HISTORY_DEFAULT),
+    )
+
+
+def set_history_visibility(txn: Cursor, room_id: str, visibility: str) -> bool:
+    """Store who may read what was said before; True if that changed."""
+    txn.execute(
+        "INSERT INTO crypto.room AS r"
+        " (room_id, is_encrypted, rotation_ms, rotation_messages, history_visibility)"
+        " VALUES (%s, FALSE, %s, %s, %s) ON CONFLICT (room_id) DO UPDATE"
+        " SET history_visibility = EXCLUDED.history_visibility"
+        " WHERE r.history_visibility <> EXCLUDED.history_visibility",
+        (room_id, AGE_MS_MAX, MESSAGES_MAX, visibility),
+    )
+    return txn.rowcount == 1
+
+
+def add_to_device(
+    txn: Cursor, device_no: int, room_id: str | None, rows: Sequence[ToDeviceRow]
+) -> None:
+    """Queue requests to devices; they go before the next event of the room."""
+    execute_values(
+        txn,
+        "INSERT INTO crypto.to_device_out (txn_id, device_no, room_id, event_type, messages)"
+        " VALUES %s",
+        [
+            (row.txn_id, device_no, room_id, row.event_type, json.dumps(row.messages))
+            for row in rows
+        ],
+    )
+
+
+def waiting_to_device(
+    txn: Cursor, device_no: int, room_id: str | None, rows_max: int
+) -> list[ToDeviceRow]:
+    """Requests that wait, keys of a room or (None) those that belong to no room."""
+    txn.execute(
+        "SELECT txn_id, event_type, messages FROM crypto.to_device_out"
+        " WHERE device_no = %s AND room_id IS NOT DISTINCT FROM %s LIMIT %s",
+        (device_no, room_id, rows_max),
+    )
+    return [ToDeviceRow(*row) for row in txn.fetchall()]
+
+
+def rooms_with_waiting(txn: Cursor, device_no: int) -> set[str | None]:
+    """Where requests wait."""
+    txn.execute(
+        "SELECT DISTINCT room_id FROM crypto.to_device_out WHERE device_no = %s", (device_no,)
+    )
+    return {row[0] for row in txn.fetchall()}
+
+
+def drop_to_device(txn: Cursor, txn_ids: Collection[str]) -> None:
+    """Forget requests that were sent, or never can be."""
+    txn.execute("DELETE FROM crypto.to_device_out WHERE txn_id = ANY(%s)", (list(txn_ids),))
+
+
+def count_attempt(txn: Cursor, txn_id: str) -> int:
+    """Count a failed attempt; returns how many there were."""
+    txn.execute(
+        "UPDATE crypto.to_device_out SET attempts = attempts + 1 WHERE txn_id = %s"
+        " RETURNING attempts",
+        (txn_id,),
+    )
+    row = txn.fetchone()
+    return int(row[0]) if row else 0
+
+
+def may_unwedge(
+    txn: Cursor, device_no: int, device: PeerDevice, now_ms: int, pause_ms: int
+) -> bool:
+    """Whether an ``m.dummy`` may go to a device now; if so, that is noted."""
+    txn.execute(
+        "INSERT INTO crypto.unwedged AS u (device_no, user_id, device_id, at_ms)"
+        " VALUES (%s, %s, %s, %s) ON CONFLICT (device_no, user_id, device_id)"
+        " DO UPDATE SET at_ms = EXCLUDED.at_ms WHERE u.at_ms <= EXCLUDED.at_ms - %s",
+        (device_no, device.user_id, device.device_id, now_ms, pause_ms),
+    )
+    return txn.rowcount == 1

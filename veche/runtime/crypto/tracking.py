@@ -1,0 +1,175 @@
+"""The key directory: whose keys changed, asking for them, and pinning identities.
+
+News only raises a number; asking stores the number that the answer covers. So news that comes
+while an answer is on its way asks again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from veche.runtime.crypto import metrics
+from veche.runtime.crypto.core.keys_query import PersonKeys, read_person
+from veche.runtime.crypto.core.rotation import read_limits
+from veche.runtime.crypto.store import people, rooms
+from veche.runtime.matrix.client import ConnectionLost, MatrixError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from veche.protocol.ids import RoomId, UserId
+    from veche.runtime.database import Cursor, Database
+    from veche.runtime.matrix.client import MatrixClient
+
+logger = logging.getLogger(__name__)
+
+QUERY_USERS_MAX: Final = 250
+QUERY_TIMEOUT_MS: Final = 10_000
+UNREACHABLE_MS: Final = 60_000
+"""How long the last known devices serve after a person's server did not answer."""
+UNREACHABLE_MAX: Final = 50_000
+
+
+class People:
+    """Keeps the key directory; one a process, for all bots."""
+
+    def __init__(self, database: Database, client: MatrixClient) -> None:
+        self._database = database
+        self._client = client
+        self._unreachable: dict[str, int] = {}
+
+    def is_unreachable(self, user_id: str) -> bool:
+        """Whether the last attempt to ask for a person failed, a short while ago."""
+        return user_id in self._unreachable
+
+    async def refresh(self, bot: UserId, user_ids: Collection[str], now_ms: int) -> None:
+        """Ask for the keys of people and store what comes.
+
+        Who cannot be asked for now is left as last known, and ``is_unreachable`` for
+        ``UNREACHABLE_MS``; the first attempt after that asks again.
+
+        Args:
+            bot: As whom to ask.
+            user_ids: Any number; duplicates are asked for once.
+            now_ms: UTC.
+        """
+        self._forget_unreachable(now_ms)
+        wanted = sorted(set(user_ids) - self._unreachable.keys())
+        for start in range(0, len(wanted), QUERY_USERS_MAX):
+            await self._refresh_some(bot, wanted[start : start + QUERY_USERS_MAX], now_ms)
+
+    async def _refresh_some(self, bot: UserId, user_ids: Sequence[str], now_ms: int) -> None:
+        seqs = await self._database.run("crypto.query", people.begin_query, user_ids)
+        body = {"device_keys": {user: [] for user in user_ids}, "timeout": QUERY_TIMEOUT_MS}
+        try:
+            answer: object = await self._client.call(
+                "POST", "/_matrix/client/v3/keys/query", user=bot, body=body
+            )
+        except (ConnectionLost, MatrixError) as e:
+            logger.warning("key query failed: %s", e.__class__.__name__)
+            answer = None
+        answered = [user for user in user_ids if _is_answered(answer, user)]
+        for user in set(user_ids) - set(answered):
+            self._unreachable[user] = now_ms + UNREACHABLE_MS
+        if answered:
+            await self._database.run("crypto.keys", _store, answer, answered, seqs)
+
+    def _forget_unreachable(self, now_ms: int) -> None:
+        ended = [user for user, until_ms in self._unreachable.items() if until_ms <= now_ms]
+        if len(self._unreachable) - len(ended) > UNREACHABLE_MAX:
+            ended = list(self._unreachable)
+        for user in ended:
+            del self._unreachable[user]
+
+
+def _is_answered(answer: object, user_id: str) -> bool:
+    """Whether an answer speaks of a person: their server is not among those that failed."""
+    if not isinstance(answer, dict):
+        return False
+    failures = answer.get("failures")
+    server = user_id.partition(":")[2]
+    return not (isinstance(failures, dict) and server in failures)
+
+
+def _store(
+    txn: Cursor, answer: object, user_ids: Sequence[str], seqs: Mapping[str, int]
+) -> None:
+    for user_id in user_ids:
+        before = people.master_of(txn, user_id)
+        keys = read_person(answer, user_id, people.known_devices(txn, user_id))
+        people.save_keys(txn, user_id, keys, seqs[user_id])
+        _tell_changes(txn, user_id, before, keys)
+
+
+def _tell_changes(txn: Cursor, user_id: str, before: str | None, keys: PersonKeys) -> None:
+    if keys.changed:
+        metrics.alarms.labels("device_keys_changed").inc()
+        logger.error("devices of %s changed their keys: %s", user_id, ", ".join(keys.changed))
+    if before is not None and before != keys.master_key:
+        # Whoever had the sessions may not be who has the new identity.
+        rooms.drop_sessions_shared_with(txn, user_id)
+        metrics.alarms.labels("identity_changed").inc()
+        logger.warning("the identity of %s changed", user_id)
+
+
+def pin_identity(
+    txn: Cursor, user_id: UserId, now_ms: int, *, is_renewed: bool = False
+) -> str | None:
+    """Pin the identity of a person and return the pinned master key; None if there is none.
+
+    Called in the transaction in which something is first stored about the person.
+
+    Args:
+        txn: Cursor.
+        user_id: Who.
+        now_ms: UTC.
+        is_renewed: Whether a changed identity takes the pin's place, which only an approval with
+            the key enrolled before, or an identification anew, allows.
+    """
+    return people.pin(txn, user_id, now_ms, is_renewed=is_renewed)
+
+
+def is_encrypted(txn: Cursor, room_id: RoomId) -> bool:
+    """Whether the room was ever encrypted; True never becomes False again."""
+    return rooms.is_encrypted(txn, room_id)
+
+
+def pin_encrypted(txn: Cursor, room_id: RoomId, content: Mapping[str, Any]) -> None:
+    """Note that a room is encrypted, for ever.
+
+    Args:
+        txn: Cursor.
+        room_id: The room.
+        content: Of its ``m.room.encryption``; its limits are taken within our own bounds.
+    """
+    rooms.pin_encrypted(txn, room_id, read_limits(dict(content)))
+
+
+def note_state(txn: Cursor, event: Mapping[str, Any]) -> None:
+    """Take what a state event of a room means for encryption; others are ignored.
+
+    Every ``m.room.member`` makes its user's keys outdated: a person who was invited, added a
+    device and then joined is announced to us in no other way (measured).
+
+    Args:
+        txn: Of the transaction that handles the event.
+        event: As the homeserver gave it; parts of a wrong kind are ignored.
+    """
+    content, room_id = event.get("content"), event["room_id"]
+    if not isinstance(content, Mapping):
+        return
+    match event.get("type"), event.get("state_key"):
+        case "m.room.member", str(user_id) if user_id:
+            people.mark_outdated(txn, [user_id])
+        case "m.room.encryption", "" if content.get("algorithm"):
+            pin_encrypted(txn, room_id, content)
+        case "m.room.history_visibility", "":
+            visibility = content.get("history_visibility")
+            if isinstance(visibility, str) and rooms.set_history_visibility(
+                txn, room_id, visibility[:32]
+            ):
+                rooms.drop_sessions_in(txn, room_id)
+        case _:
+            pass

@@ -1,0 +1,76 @@
+"""Secrets: each in a file of its own, which only we can read."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from typing import TYPE_CHECKING, Final
+
+from veche.protocol.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+SECRET_BYTES_MAX: Final = 64 << 10
+
+
+def read_secret(path: Path) -> str:
+    """The text of a secret file, without white space around it.
+
+    A file that its group may read is read with a warning, since some systems hand secrets to
+    services that way.
+
+    Raises:
+        ConfigError: It is missing, unreadable, empty, not text, too large, or everybody on the
+            machine may read it.
+    """
+    try:
+        text = read_secret_bytes(path).decode().strip()
+    except UnicodeDecodeError as e:
+        raise ConfigError(f"{path}: not a text file") from e
+    if not text:
+        raise ConfigError(f"{path}: is empty")
+    return text
+
+
+def read_secret_bytes(path: Path) -> bytes:
+    """The bytes of a secret file.
+
+    Raises:
+        ConfigError: As ``read_secret``, but any bytes are taken.
+    """
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            data = file.read(SECRET_BYTES_MAX + 1)
+    except OSError as e:
+        raise ConfigError(f"{path}: {e.strerror}") from e
+    if stat.S_ISREG(mode) and mode & (stat.S_IROTH | stat.S_IWOTH):
+        raise ConfigError(
+            f"{path}: everybody on this machine may read or change this secret: chmod 600 {path}"
+        )
+    if stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IWGRP):
+        logger.warning("%s: the group may read or change this secret: chmod 600", path)
+    if len(data) > SECRET_BYTES_MAX:
+        raise ConfigError(f"{path}: larger than {SECRET_BYTES_MAX} bytes")
+    return data
+
+
+def write_secret(path: Path, data: str | bytes) -> None:
+    """Write a new secret file that only we can read.
+
+    Raises:
+        ConfigError: It is there already, which is left as it is, or cannot be made.
+    """
+    content = data.encode() if isinstance(data, str) else data
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as e:
+        raise ConfigError(f"{path}: {e.strerror}") from e

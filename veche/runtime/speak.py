@@ -1,0 +1,139 @@
+"""A bot speaking, in the transaction of what made it speak.
+
+Everything that a bot of an organisation says is an act: here it gets its token, and here is the
+one way from a service to the outbox.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from veche.protocol.acts import ActClass
+from veche.protocol.ids import EffectId, effect_id
+from veche.protocol.message import RelationKind
+from veche.runtime import outbox
+from veche.runtime.acts import Act, message_form
+from veche.runtime.outbox import Outgoing, Relation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from veche.protocol.ids import RoomId, UserId
+    from veche.runtime.acts import ActLog
+    from veche.runtime.database import Cursor
+    from veche.runtime.service import BotAccount
+
+MESSAGE: Final = "m.room.message"
+REACTION: Final = "m.reaction"
+REDACTION: Final = "m.room.redaction"
+
+
+@attrs.frozen
+class Ground:
+    """On what ground an organisation speaks to a person; the private part of the act.
+
+    Attributes:
+        person: To whom or about whom; None for no one in particular.
+        purpose: Code of the purpose: the service.
+        basis: The rule or law.
+        actor: A role, never a name.
+        case: Id of the case, or empty.
+    """
+
+    person: UserId | None
+    purpose: str
+    basis: str
+    actor: str = "bot"
+    case: str = ""
+
+
+class Voice:
+    """One bot that speaks because of one cause; made anew for each transaction.
+
+    Attributes:
+        bot: Who speaks.
+        now_ms: When, UTC.
+    """
+
+    def __init__(self, txn: Cursor, log: ActLog, bot: BotAccount, cause: str, now_ms: int) -> None:
+        """Make the voice.
+
+        Args:
+            txn: The transaction in which the cause is handled.
+            log: Commits the acts.
+            bot: Who speaks.
+            cause: Id of what made it speak: an event, an errand. The ids of what is said are
+                derived from it and the order, so that a cause handled twice says nothing twice.
+            now_ms: UTC.
+        """
+        self._txn = txn
+        self._log = log
+        self._cause = cause
+        self._said_count = 0
+        self.bot = bot
+        self.now_ms = now_ms
+
+    def say(
+        self,
+        room_id: RoomId,
+        content: Mapping[str, Any],
+        ground: Ground,
+        *,
+        relation: Relation | None = None,
+        act: ActClass = ActClass.MESSAGE,
+    ) -> EffectId:
+        """Queue a message; it is encrypted where the room is.
+
+        Args:
+            room_id: Where.
+            content: From ``veche.protocol.message``.
+            ground: Why the organisation may.
+            relation: To an earlier event or effect.
+            act: Class of the act.
+        """
+        return self._queue(MESSAGE, room_id, content, ground, act=act, relation=relation)
+
+    def react(self, room_id: RoomId, target: EffectId, key: str, ground: Ground) -> EffectId:
+        """Queue a reaction. It is never encrypted."""
+        relation = Relation(RelationKind.ANNOTATION, target, key)
+        return self._queue(REACTION, room_id, {}, ground, relation=relation)
+
+    def take_back(self, room_id: RoomId, target: EffectId, ground: Ground) -> None:
+        """Queue the redaction of what this bot said or placed before."""
+        self._queue(REDACTION, room_id, {}, ground, redacts=target)
+
+    def set_state(
+        self, room_id: RoomId, event_type: str, state_key: str, content: Mapping[str, Any]
+    ) -> None:
+        """Queue a state event, which carries nothing about a person."""
+        ground = Ground(None, "room", "its own room")
+        self._queue(event_type, room_id, content, ground, state_key=state_key)
+
+    def _queue(
+        self,
+        event_type: str,
+        room_id: RoomId,
+        content: Mapping[str, Any],
+        ground: Ground,
+        *,
+        act: ActClass = ActClass.MESSAGE,
+        **target: Any,
+    ) -> EffectId:
+        self._said_count += 1
+        effect = effect_id(self.bot.user_id, self._cause, self._said_count)
+        form = message_form(self.bot.user_id, room_id, effect, event_type, content)
+        act_now = Act(
+            organisation=self.bot.organisation,
+            act=act,
+            person=ground.person,
+            purpose=ground.purpose,
+            basis=ground.basis,
+            actor=ground.actor,
+            case=ground.case,
+        )
+        token = self._log.commit(self._txn, act_now, form, self.now_ms, ph=form["ph"])
+        outgoing = Outgoing(self.bot.user_id, room_id, effect, event_type, content, **target)
+        outbox.append(self._txn, outgoing, token, self.now_ms)
+        return effect
