@@ -6,16 +6,14 @@ SQLite, which is enough where only the modules and the client API are looked at.
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.parse
-import urllib.request
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 from psycopg2.extensions import parse_dsn
 
+from tests.support.calls import Answer, request
+from tests.support.people import PASSWORD
 from tests.support.processes import Child, free_ports
 from veche.cli.homeserver import (
     HomeserverPlan,
@@ -32,23 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SERVER_NAME: Final = "veche.test"
-PASSWORD: Final = "correct horse"
-"""Of every person of a test."""
 START_S_MAX: Final = 90
-REQUEST_S_MAX: Final = 60
-
-
-@attrs.frozen
-class Answer:
-    """Status and JSON body of an HTTP answer."""
-
-    status: int
-    body: Any
-
-    @property
-    def errcode(self) -> str:
-        """Code of an error, empty for a success."""
-        return str(self.body.get("errcode", "")) if isinstance(self.body, dict) else ""
 
 
 @attrs.define
@@ -178,30 +160,3 @@ def homeserver(
         yield server
     finally:
         server.stop()
-
-
-def request(
-    method: str,
-    url: str,
-    *,
-    token: str | None = None,
-    query: Mapping[str, str] | None = None,
-    body: object = None,
-) -> Answer:
-    """One HTTP request with a JSON body; an error status is an answer like any other."""
-    full = f"{url}?{urllib.parse.urlencode(query)}" if query else url
-    data = None if body is None else json.dumps(body).encode()
-    one = urllib.request.Request(full, data=data, method=method)
-    one.add_header("content-type", "application/json")
-    if token is not None:
-        one.add_header("authorization", f"Bearer {token}")
-    try:
-        with urllib.request.urlopen(one, timeout=REQUEST_S_MAX) as answer:
-            return Answer(answer.status, _json(answer.read()))
-    except urllib.error.HTTPError as e:
-        with e:
-            return Answer(e.code, _json(e.read()))
-
-
-def _json(data: bytes) -> Any:
-    return json.loads(data) if data else {}

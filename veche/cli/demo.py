@@ -24,9 +24,12 @@ OFFICE_BOT: Final = f"@veche_org_lindenau_records:{SERVER_NAME}"
 
 OPERATOR_KEY_BYTES: Final = 32
 
-_PASSWORD_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
-_PASSWORD_GROUPS: Final = 3
-_PASSWORD_GROUP_LETTERS: Final = 5
+PASSWORD_VARIABLE: Final = "VECHE_DEMO_PASSWORD"  # noqa: S105 -- the name, not the password
+"""Environment variable by which the check's client gets Alice's password."""
+
+_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
+_GROUPS: Final = 3
+_GROUP_LETTERS: Final = 5
 
 
 @attrs.frozen
@@ -63,13 +66,24 @@ def password(folder: Path, person: Person) -> str:
     """
     path = folder / person.name
     if not path.exists():
-        groups = (_password_group() for _ in range(_PASSWORD_GROUPS))
+        groups = (_password_group() for _ in range(_GROUPS))
         write_private(path, "-".join(groups) + "\n")
     return path.read_text().strip()
 
 
+def operator_key(path: Path) -> Path:
+    """The file with the operator key: 32 random bytes, made at the first call.
+
+    Returns:
+        ``path``.
+    """
+    if not path.exists():
+        write_private(path, secrets.token_bytes(OPERATOR_KEY_BYTES))
+    return path
+
+
 def _password_group() -> str:
-    return "".join(secrets.choice(_PASSWORD_LETTERS) for _ in range(_PASSWORD_GROUP_LETTERS))
+    return "".join(secrets.choice(_LETTERS) for _ in range(_GROUP_LETTERS))
 
 
 def homeserver_settings(public_port: int) -> dict[str, Any]:
@@ -169,7 +183,7 @@ def welcome(port: int, passwords: dict[str, str], state: Path) -> str:
             f"    1. As alice, start a direct chat with {OFFICE_BOT}",
             "       and write: hello",
             "    2. Answer 1 to ask for the copy of a birth certificate, and answer its questions.",
-            "    3. As carol, accept the invitation to the office's desk, and decide the case there.",
+            "    3. As carol, accept the invitation to the office's desk, and decide the case.",
             "",
             "  Stop with Ctrl-C. `./run up` goes on where you stopped; everything is kept in",
             f"  {state} (delete it to begin anew).",

@@ -11,16 +11,19 @@ import hashlib
 import hmac
 import http.client
 import json
+import os
 import re
 import secrets
 import sys
 import time
+import urllib.parse
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import yaml
 
-from veche.cli.supervise import Child, how, tail
+from veche.cli.supervise import STOP_TIMEOUT_S, Child, how, tail
 from veche.protocol.errors import UnavailableError, VecheError
 
 if TYPE_CHECKING:
@@ -85,13 +88,13 @@ class HomeserverPlan:
         return self.folder / "registration.yaml"
 
 
-def postgres_database(connection: Mapping[str, Any]) -> dict[str, Any]:
+def postgres_database(dsn: str) -> dict[str, Any]:
     """Synapse's ``database`` section for PostgreSQL.
 
     Args:
-        connection: libpq's keywords: host, dbname, user, and so on.
+        dsn: libpq's connection string or URL, of a database with encoding UTF8 and locale C.
     """
-    return {"name": "psycopg2", "args": {**connection, "cp_min": 2, "cp_max": 5}}
+    return {"name": "psycopg2", "args": {"dsn": dsn, "cp_min": 2, "cp_max": 5}}
 
 
 def sqlite_database(folder: Path) -> dict[str, Any]:
@@ -110,13 +113,17 @@ def secret(path: Path) -> str:
     return path.read_text().strip()
 
 
-def write_private(path: Path, text: str) -> None:
+def write_private(path: Path, content: str | bytes) -> None:
     """Write a file that only its owner may read, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".new")
     draft.unlink(missing_ok=True)
-    draft.touch(mode=0o600)
-    draft.write_text(text)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+        file.flush()
+        # A secret that a power cut takes away could not be made again.
+        os.fsync(file.fileno())
     draft.replace(path)
 
 
@@ -172,7 +179,8 @@ def configuration(plan: HomeserverPlan) -> dict[str, Any]:
 def write_configuration(plan: HomeserverPlan) -> None:
     """Write every file that Synapse needs into the folder; secrets and keys stay as they are."""
     folder = plan.folder
-    folder.mkdir(parents=True, exist_ok=True)
+    # Its log and its media are nobody else's business either.
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in ("macaroon_secret_key", "form_secret", "registration_shared_secret"):
         secret(folder / name)
     if not (folder / "signing.key").exists():
@@ -264,10 +272,10 @@ class Homeserver:
         lines = (self._child.last_lines() if self._child else "") or tail(log)
         return f"{what}. The last lines of {log}:\n{lines}"
 
-    def stop(self) -> None:
+    def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
         """Stop it and wait until it has ended; nothing happens if it does not run."""
         if self._child is not None:
-            self._child.stop()
+            self._child.stop(timeout_s)
             self._child = None
 
     def register_person(self, name: str, password: str, display_name: str | None = None) -> str:
@@ -280,12 +288,18 @@ class Homeserver:
         return f"@{name}:{self.plan.server_name}"
 
 
-def is_healthy(port: int) -> bool:
-    """Whether something on 127.0.0.1 answers ``/health`` with 200."""
+def is_healthy(port: int, path: str = "/health") -> bool:
+    """Whether something on 127.0.0.1 answers a path with 200."""
     try:
-        return _request(port, "GET", "/health")[0] == http.HTTPStatus.OK
+        return _request(port, "GET", path)[0] == HTTPStatus.OK
     except (OSError, http.client.HTTPException):
         return False
+
+
+def has_person(plan: HomeserverPlan, name: str) -> bool:
+    """Whether a homeserver that runs has a local account."""
+    user_id = urllib.parse.quote(f"@{name}:{plan.server_name}")
+    return is_healthy(plan.port, f"/_matrix/client/v3/profile/{user_id}")
 
 
 def register_person(
@@ -331,7 +345,7 @@ def _call(
         raise UnavailableError(f"no answer from {plan.url}: {e}", retry_after_ms=1_000) from e
     content = json.loads(answer)
     if not isinstance(content, dict) or (
-        status != http.HTTPStatus.OK and content.get("errcode") != _IN_USE
+        status != HTTPStatus.OK and content.get("errcode") != _IN_USE
     ):
         text = answer.decode(errors="replace")
         raise UnavailableError(f"{method} {path}: {status} {text}", retry_after_ms=1_000)

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import socket
+import time
 from pathlib import Path
 from typing import Final
 
@@ -20,11 +21,15 @@ FORMAT: Final = 1
 FREE_BYTES_MIN: Final = 512 << 20
 """Less free space than this is refused at the start: a full disk later hurts more."""
 
+LEFTOVERS_S_MAX: Final = 10.0
+"""How long to wait for the children of an earlier `veche up` that was killed."""
+
 PORT_MIN: Final = 1
 PORT_MAX: Final = 65_535
 
 _MARKER: Final = "veche-state.json"
 _LOCK: Final = "lock"
+_POLL_S: Final = 0.05
 _LISTENING: Final = "0A"
 _COMMAND_CHARACTERS_MAX: Final = 60
 
@@ -60,6 +65,11 @@ class StateFolder:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def lock(self) -> int:
+        """File descriptor of the lock; a process that inherits it keeps the folder ours."""
+        return self._lock
 
     def close(self) -> None:
         """Let others use it."""
@@ -130,20 +140,42 @@ def _prepare(path: Path) -> bool:
 
 
 def _take_lock(path: Path) -> int:
-    # The system takes this lock away from a process that ends, however it ends.
+    # The system takes this lock away from processes that end, however they end.
     lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as e:
-        owner = os.pread(lock, 20, 0).decode(errors="replace").strip() or "unknown"
+    deadline = time.monotonic() + LEFTOVERS_S_MAX
+    while not _try_lock(lock):
+        owner = os.pread(lock, 20, 0).decode(errors="replace").strip()
+        # One that was killed has a guard that is still stopping its children.
+        if not _is_alive(owner) and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+            continue
         os.close(lock)
         raise ConfigError(
             f"`veche up` runs already in {path}, as process {owner};"
             f" stop it (kill {owner}), or choose another folder with --state and another --port"
-        ) from e
+        )
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     return lock
+
+
+def _try_lock(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_alive(pid: str) -> bool:
+    """Whether a process runs; one that has not written its id yet does."""
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, PermissionError):
+        return True
+    return True
 
 
 def _check_space(path: Path) -> None:

@@ -40,13 +40,21 @@ class Step:
         """Wait until it has ended; False if it has not in time."""
         return self._ended.wait(timeout_s)
 
+    def wait_until_done(self) -> None:
+        """Wait until it is done.
+
+        Raises:
+            BlockedError: It failed.
+        """
+        self._ended.wait()
+        if self.error is not None:
+            raise BlockedError(self.name)
+
     def run(self, work: Callable[[], None], after: tuple[Step, ...]) -> None:
         """Do the work once all of ``after`` are done; for a thread of its own."""
         try:
             for step in after:
-                step._ended.wait()
-                if step.error is not None:
-                    raise BlockedError(step.name)
+                step.wait_until_done()
             started_s = time.monotonic()
             work()
             self.seconds = time.monotonic() - started_s

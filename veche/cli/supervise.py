@@ -22,7 +22,7 @@ import attrs
 from veche.protocol.errors import VecheError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from types import FrameType
 
 STOP_TIMEOUT_S: Final = 4.0
@@ -64,10 +64,17 @@ class StoppedError(VecheError):
 class Guard:
     """Ends the children of this process once it is gone, however that came about."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, held: Collection[int] = ()) -> None:
+        """Start it.
+
+        Args:
+            held: File descriptors that it keeps open until it has ended all: locks of what its
+                children use.
+        """
         self._process = subprocess.Popen(
             [sys.executable, "-m", "veche.cli.supervise"],
             stdin=subprocess.PIPE,
+            pass_fds=tuple(held),
             start_new_session=True,
         )
         self._pipe = cast("IO[bytes]", self._process.stdin)
@@ -266,15 +273,9 @@ class Supervisor:
         """
         self._essential.append((exit_code, failure))
 
-    def keep(self, start: Callable[[], Child]) -> Child:
-        """Start a child, and again whenever it dies.
-
-        Returns:
-            The first one.
-        """
-        child = start()
+    def keep(self, child: Child, start: Callable[[], Child]) -> None:
+        """Watch a child, and start another one like it whenever it dies."""
         self._kept.append(_Kept(start, child, time.monotonic()))
-        return child
 
     def check(self) -> None:
         """Look at every child once.
@@ -302,13 +303,13 @@ class Supervisor:
             self.check()
             time.sleep(_POLL_S)
 
-    def stop(self) -> None:
+    def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
         """Stop what it keeps, all at the same time; its children do not come back."""
         kept, self._kept = self._kept, []
         for one in kept:
             one.child.ask_to_stop()
         for one in kept:
-            one.child.stop()
+            one.child.stop(timeout_s)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self._signal = signal.Signals(number)

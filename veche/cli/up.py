@@ -1,29 +1,23 @@
-"""`veche up`: PostgreSQL, Synapse, the services and a demo world on this machine."""
+"""`veche up`: PostgreSQL, Synapse, the services and a demo world on this machine.
+
+This process only starts, watches and stops others; the steps of the start overlap as far as one
+does not need the other. Whatever ends it, SIGKILL too, none of the others outlives it.
+"""
 
 from __future__ import annotations
 
 import errno
-import json
-import secrets
-import signal
 import sys
 import time
-import urllib.parse
-from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import attrs
-
-import veche
 from veche.cli import demo
 from veche.cli.homeserver import (
-    EVENT_GUARD,
     Homeserver,
     HomeserverPlan,
-    fetch,
+    has_person,
     is_healthy,
-    person_exists,
     postgres_database,
     register_person,
     write_configuration,
@@ -31,10 +25,321 @@ from veche.cli.homeserver import (
 )
 from veche.cli.state import StateFolder, check_port, free_port
 from veche.cli.steps import Step, Steps
-from veche.cli.supervise import Child, ChildEndedError, Guard, StoppedError, Supervisor, how, tail
+from veche.cli.supervise import (
+    Child,
+    ChildEndedError,
+    Guard,
+    StoppedError,
+    Supervisor,
+    how,
+    tail,
+)
 from veche.protocol.errors import ConfigError, UnavailableError, VecheError
 from veche.runtime.postgres import EmbeddedPostgres
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+PORT: Final = 8008
+"""Where the homeserver answers, unless another port is chosen."""
+
+READY_TIMEOUT_S: Final = 60.0
+"""How long the services may take until they are ready."""
+
+CHECK_TIMEOUT_S: Final = 60.0
+"""How long the office may take to answer in ``--check``."""
+
+SERVICES_STOP_S: Final = 2.0
+"""How long the services may take to finish what they do; what is unsent waits in the outbox."""
+
+HOMESERVER_STOP_S: Final = 1.5
+"""How long Synapse may take to end."""
+
+PROGRAM: Final = (sys.executable, "-m", "veche.cli.main")
+"""The command `veche`, in this Python."""
+
+_POLL_S: Final = 0.05
+_DATABASES: Final = ("synapse", "veche")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `veche up`."""
+    parser.add_argument(
+        "--state", type=Path, metavar="DIR", help="folder for everything it makes (default: var)"
+    )
+    parser.add_argument(
+        "--port", type=int, default=PORT, help="port of the homeserver (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="start everything, have the office answer an encrypted message, stop",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run `veche up` until it is stopped.
+
+    Args:
+        arguments: As ``add_arguments`` defines them.
+
+    Returns:
+        Exit code: 0 if a person stopped it, or the check went well; 1 otherwise, after a line
+        on standard error that says why.
+    """
+    try:
+        up = Up(arguments.state or checkout() / "var", arguments.port, tell)
+    except VecheError as e:
+        return _fail(e)
+    try:
+        up.start()
+        if arguments.check:
+            up.check()
+            return 0
+        up.watch()
+    except StoppedError as e:
+        tell(f"veche up: {e}: stopping")
+        return 1 if arguments.check else 0
+    except VecheError as e:
+        return _fail(e)
+    except OSError as e:
+        if e.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        return _fail(ConfigError(f"the disk of {up.state.path} is full"))
+    finally:
+        up.stop()
+    return 0
+
+
+def tell(line: str) -> None:
+    """Show a line at once to the person at the terminal."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def checkout() -> Path:
+    """The checkout that this code is in.
+
+    Raises:
+        ConfigError: It was installed without one.
+    """
+    root = Path(__file__).resolve().parents[2]
+    if not (root / "config" / "services").is_dir():
+        raise ConfigError("`veche up` shows the demo of a checkout: clone the repository")
+    return root
+
+
+class Up:
+    """Everything that `veche up` runs.
+
+    Attributes:
+        state: Its folder.
+    """
+
+    def __init__(
+        self,
+        state: Path,
+        port: int,
+        tell: Callable[[str], None],
+        *,
+        program: Sequence[str] = PROGRAM,
+    ) -> None:
+        """Take the state folder and the port; nothing runs yet.
+
+        Args:
+            state: Path of the folder.
+            port: Of the homeserver.
+            tell: Shows a line to the person at the terminal.
+            program: The command `veche`, for the tables and the services.
+
+        Raises:
+            ConfigError: One of them cannot be had.
+        """
+        self._tell = tell
+        self._program = program
+        self._started_s = time.monotonic()
+        self._definitions = checkout() / "config" / "services"
+        self.state = StateFolder(state)
+        try:
+            check_port(port)
+        except ConfigError:
+            self.state.close()
+            raise
+        path = self.state.path
+        self._port = port
+        self._services_port = free_port(port + 1)
+        self._guard = Guard(held=[self.state.lock])
+        self._supervisor = Supervisor(tell)
+        self._postgres = EmbeddedPostgres(path / "postgres")
+        self._homeserver = Homeserver(self._plan(), self._guard)
+        self._starting: list[Child] = []
+        self._database: Step | None = None
+
+    def start(self) -> None:
+        """Start everything and tell when it is ready.
+
+        Raises:
+            StoppedError: Somebody asked to stop meanwhile.
+            VecheError: A step failed; the message says why.
+        """
+        self._supervisor.catch_signals()
+        self._tell(f"veche up: {'a new' if self.state.is_new else 'the'} state {self.state.path}")
+        self._guard.watch_file(self.state.path / "postgres" / "data" / "postmaster.pid")
+        self._write_files()
+        steps = Steps(self._tell)
+        self._database = steps.take("PostgreSQL", self._start_database)
+        homeserver = steps.take("homeserver", self._start_homeserver, self._database)
+        tables = steps.take("tables", self._make_tables, self._database)
+        steps.take("people", self._register_people, homeserver)
+        steps.take("services", self._start_services, homeserver, tables)
+        self._supervisor.wait(steps.have_ended)
+        self._tell(f"Ready after {time.monotonic() - self._started_s:.1f} s.\n")
+
+    def watch(self) -> None:
+        """Show the log-ins, then keep everything running.
+
+        Raises:
+            StoppedError: Somebody asked to stop.
+            ChildEndedError: Something ended that cannot be started again by itself.
+        """
+        self._tell(demo.welcome(self._port, self._passwords(), self.state.path))
+        self._supervisor.wait()
+
+    def check(self) -> None:
+        """Have a real client write to the office, encrypted, and wait for its answer.
+
+        Raises:
+            StoppedError: Somebody asked to stop.
+            ChildEndedError: There was no such answer; the message says what happened.
+        """
+        started_s = time.monotonic()
+        client = Child(
+            "client",
+            [sys.executable, "-m", "veche.cli.demo_client", self._plan().url],
+            output=self.state.path / "client.log",
+            environment={demo.PASSWORD_VARIABLE: self._passwords()[demo.ALICE.name]},
+            guard=self._guard,
+        )
+        try:
+            deadline = started_s + CHECK_TIMEOUT_S
+            self._supervisor.wait(
+                lambda: client.exit_code() is not None or time.monotonic() > deadline
+            )
+            code = client.exit_code()
+        finally:
+            client.stop()
+        if code != 0:
+            what = "took too long" if code is None else f"ended with {how(code)}"
+            raise ChildEndedError(f"the check's client {what}:\n{client.last_lines()}")
+        self._tell(client.last_lines())
+        now_s = time.monotonic()
+        self._tell(f"  {'first answer':<14}{now_s - started_s:6.1f} s")
+        self._tell(f"Encrypted answer {now_s - self._started_s:.1f} s after the start.")
+
+    def stop(self) -> None:
+        """Stop everything in order; what does not end by itself is killed."""
+        self._supervisor.stop(SERVICES_STOP_S)
+        for child in self._starting:
+            child.stop(SERVICES_STOP_S)
+        self._homeserver.stop(HOMESERVER_STOP_S)
+        if self._database is not None:
+            # Not while it makes its data folder.
+            self._database.join(READY_TIMEOUT_S)
+        self._postgres.stop()
+        self._guard.close()
+        self.state.close()
+
+    def _plan(self) -> HomeserverPlan:
+        return HomeserverPlan(
+            folder=self.state.path / "homeserver",
+            server_name=demo.SERVER_NAME,
+            port=self._port,
+            appservice_url=f"http://127.0.0.1:{self._services_port}",
+            database=postgres_database(self._postgres.dsn("synapse")),
+            settings=demo.homeserver_settings(self._port),
+        )
+
+    def _write_files(self) -> None:
+        write_configuration(self._homeserver.plan)
+        write_private(
+            self.state.path / "veche.yaml",
+            demo.services_configuration(
+                self._homeserver.plan,
+                port=self._services_port,
+                database_url=self._postgres.dsn("veche"),
+                operator_key=demo.operator_key(self.state.path / "operator_key"),
+                definitions=self._definitions,
+            ),
+        )
+
+    def _start_database(self) -> None:
+        self._postgres.start()
+        pid = self._postgres.pid
+        self._supervisor.need(
+            lambda: None if self._postgres.pid == pid else 1, self._postgres_ended
+        )
+        for name in _DATABASES:
+            self._postgres.create_database(name)
+
+    def _postgres_ended(self, _code: int) -> str:
+        log = self.state.path / "postgres" / "log"
+        return f"PostgreSQL ended. The last lines of {log}:\n{tail(log)}"
+
+    def _start_homeserver(self) -> None:
+        self._homeserver.launch()
+        self._homeserver.wait_until_healthy()
+        self._supervisor.need(
+            self._homeserver.exit_code,
+            lambda code: self._homeserver.failure(f"Synapse ended with {how(code)}"),
+        )
+
+    def _make_tables(self) -> None:
+        child = self._veche("tables", "db", "migrate")
+        self._starting.append(child)
+        if child.wait(READY_TIMEOUT_S) != 0:
+            raise ChildEndedError(f"the tables cannot be made:\n{child.last_lines()}")
+        child.stop()
+
+    def _register_people(self) -> None:
+        for person, password in zip(demo.PEOPLE, self._passwords().values(), strict=True):
+            if not has_person(self._homeserver.plan, person.name):
+                register_person(self._homeserver.plan, person.name, password, person.display_name)
+
+    def _start_services(self) -> None:
+        child = self._launch_services()
+        self._starting.append(child)
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while not is_healthy(self._services_port, "/ready"):
+            code = child.exit_code()
+            if code is not None:
+                raise ChildEndedError(f"the services ended with {how(code)}:\n{child.last_lines()}")
+            if time.monotonic() > deadline:
+                raise UnavailableError(
+                    f"the services are not ready after {READY_TIMEOUT_S:g} s:\n"
+                    + child.last_lines(),
+                    retry_after_ms=0,
+                )
+            time.sleep(_POLL_S)
+        # Only now: what dies in its first start has a fault that no other start mends.
+        self._supervisor.keep(child, self._launch_services)
+
+    def _launch_services(self) -> Child:
+        return self._veche("services", "run", "all")
+
+    def _veche(self, name: str, *command: str) -> Child:
+        return Child(
+            name,
+            [*self._program, *command, "-c", str(self.state.path / "veche.yaml")],
+            output=self.state.path / f"{name}.log",
+            guard=self._guard,
+        )
+
+    def _passwords(self) -> dict[str, str]:
+        folder = self.state.path / "passwords"
+        return {person.name: demo.password(folder, person) for person in demo.PEOPLE}
+
+
+def _fail(error: VecheError) -> int:
+    sys.stderr.write(f"veche up: {error}\n")
+    return 1

@@ -12,12 +12,12 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from veche.protocol.catalogue import N_, Catalogue
 from veche.protocol.errors import MalformedError
 from veche.protocol.ids import EventId, Ulid, UserId
-from veche.protocol.inbound import DeviceStanding, Inbound, Trust
-from veche.protocol.message import Doc, Paragraph, RelationKind
+from veche.protocol.inbound import Inbound, Trust
+from veche.protocol.message import RelationKind
 from veche.protocol.prompts import ANSWER_KEY, Answer, Choice, Prompt
+from veche.protocol.refusals import RefusalReason, refusal_text
 from veche.protocol.typed import (
     Closeness,
     Match,
@@ -27,6 +27,20 @@ from veche.protocol.typed import (
     without_quote,
 )
 from veche.protocol.wire import parse
+
+__all__ = [
+    "PROMPTS_MAX",
+    "Chosen",
+    "NoAnswer",
+    "OpenPrompt",
+    "Outcome",
+    "PromptState",
+    "RefusalReason",
+    "Refused",
+    "Via",
+    "read_answer",
+    "refusal_text",
+]
 
 PROMPTS_MAX: Final = 50
 """Most prompts of a room that are looked at, the newest."""
@@ -51,19 +65,6 @@ class PromptState(enum.Enum):
     EXPIRED = "expired"
     CLOSED = "closed"
     """Withdrawn: the matter is over."""
-
-
-class RefusalReason(enum.Enum):
-    """Why an answer does not count; nothing has changed by it."""
-
-    OUT_OF_SCOPE = "out_of_scope"
-    LATE = "late"
-    DOUBLED = "doubled"
-    EDITED = "edited"
-    TRUST_TOO_LOW = "trust_too_low"
-    UNKNOWN_CHOICE = "unknown_choice"
-    AMBIGUOUS = "ambiguous"
-    MALFORMED = "malformed"
 
 
 @attrs.frozen
@@ -170,8 +171,10 @@ class _Room:
     now_ms: int
 
     def prompt_of(self, event_id: object) -> OpenPrompt | None:
+        if not isinstance(event_id, str):
+            return None
         for known in self.prompts:
-            if event_id is not None and (event_id == known.event_id or event_id in known.twins):
+            if event_id == known.event_id or event_id in known.twins:
                 return known
         return None
 
@@ -367,96 +370,6 @@ def _stale(room: _Room, typed: str) -> Refused | None:
             return Refused(Ulid(known.prompt.id), reason)
         return None
     return None
-
-
-def refusal_text(
-    reason: RefusalReason,
-    catalogue: Catalogue,
-    language: str,
-    prompt: Prompt | None = None,
-    *,
-    standing: DeviceStanding | None = None,
-) -> Doc:
-    """What a person is told whose answer does not count: what was wrong, what to do next.
-
-    Args:
-        reason: Why it does not count.
-        catalogue: Has the texts of ``veche.protocol``.
-        language: Of the text.
-        prompt: What it was an answer to, if that is known.
-        standing: Of the device that sent it, for the words where the trust is too low.
-    """
-    sentences = [_why(reason, prompt, standing), N_("Nothing has changed.")]
-    if reason in _NEXT:
-        sentences.append(_NEXT[reason])
-    if reason is RefusalReason.TRUST_TOO_LOW:
-        sentences.append(_trust_next(prompt, standing))
-    count = len(prompt.choices) if prompt else 0
-    shown = [catalogue.text(language, sentence, count=count) for sentence in sentences]
-    return (Paragraph(" ".join(shown)),)
-
-
-_WHY: Final[Mapping[RefusalReason, str]] = {
-    RefusalReason.OUT_OF_SCOPE: N_("This question is not for you, so your answer does not count."),
-    RefusalReason.LATE: N_("This question is closed; your answer came too late."),
-    RefusalReason.DOUBLED: N_("This question has been answered already; the first answer counts."),
-    RefusalReason.EDITED: N_("This question has been replaced by a newer one."),
-    RefusalReason.UNKNOWN_CHOICE: N_("There is no such choice."),
-    RefusalReason.MALFORMED: N_("Your client sent an answer that cannot be read."),
-}
-_NEXT: Final[Mapping[RefusalReason, str]] = {
-    RefusalReason.LATE: N_("Write “menu” to begin again."),
-    RefusalReason.EDITED: N_("Please answer the newest one."),
-    RefusalReason.UNKNOWN_CHOICE: N_("Please reply with a number from 1 to {count}."),
-    RefusalReason.AMBIGUOUS: N_("Please reply to the question you mean, with the number."),
-    RefusalReason.MALFORMED: N_("Please type the number of your choice instead."),
-}
-_UNTRUSTED: Final[Mapping[DeviceStanding, tuple[str, str]]] = {
-    DeviceStanding.NOT_ENCRYPTED: (
-        N_("This answer must be encrypted, and yours was not (reactions never are)."),
-        N_("Please type the number of your choice as an encrypted message."),
-    ),
-    DeviceStanding.UNKNOWN: (
-        N_("Your answer came from a device that is not known to be yours."),
-        N_("Please verify that device in the settings of your client, then answer again."),
-    ),
-    DeviceStanding.UNSIGNED: (
-        N_("Your answer came from a device that you have not verified."),
-        N_("Please verify that device in the settings of your client, then answer again."),
-    ),
-    DeviceStanding.NO_IDENTITY: (
-        N_("Your account cannot yet show which devices are yours."),
-        N_("Please set up recovery in the settings of your client, then answer again."),
-    ),
-    DeviceStanding.IDENTITY_CHANGED: (
-        N_("The identity of your account has changed since you last confirmed it."),
-        N_("Please confirm your new identity first, then answer again."),
-    ),
-}
-
-
-def _why(reason: RefusalReason, prompt: Prompt | None, standing: DeviceStanding | None) -> str:
-    if reason is RefusalReason.AMBIGUOUS:
-        if prompt is None:
-            return N_("Several questions are open, and your answer fits more than one.")
-        return N_("Your answer fits several choices.")
-    if reason is RefusalReason.TRUST_TOO_LOW:
-        if standing is None or standing not in _UNTRUSTED or _needs_signature(prompt):
-            return N_("For this answer it must be surer that it comes from you.")
-        return _UNTRUSTED[standing][0]
-    return _WHY[reason]
-
-
-def _trust_next(prompt: Prompt | None, standing: DeviceStanding | None) -> str:
-    if _needs_signature(prompt):
-        return N_("Please sign it with your key on the page of the question.")
-    if standing is not None and standing in _UNTRUSTED:
-        return _UNTRUSTED[standing][1]
-    return N_("Please answer from a verified device.")
-
-
-def _needs_signature(prompt: Prompt | None) -> bool:
-    return prompt is not None and prompt.trust is Trust.SIGNED
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -43,7 +43,7 @@ class CaseCard(Wire):
         sealed: Whether a part of it is kept from the person for a time, by an order.
     """
 
-    v: Literal[1] = 1
+    v: Literal[1]
     id: WireUlid
     service: Name
     state: Name

@@ -109,7 +109,7 @@ CANCEL: Final = Command(
 )
 LANGUAGE: Final = Command(
     "language",
-    N_("change my language: English, Русский, Deutsch, Українська"),
+    N_("change the language: English, Русский, Deutsch, Українська"),
     {"ru": ("язык",), "de": ("sprache",), "uk": ("мова",)},
     Argument("language", N_("the language, by its name or code")),
 )

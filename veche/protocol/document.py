@@ -31,7 +31,7 @@ class IssuedDocument(Wire):
         status_list: Where it can be looked up whether the document was revoked.
     """
 
-    v: Literal[1] = 1
+    v: Literal[1]
     id: WireUlid
     kind: Annotated[str, Field(min_length=1, max_length=KIND_CHARACTERS_MAX)]
     title: Annotated[str, Field(min_length=1, max_length=TITLE_CHARACTERS_MAX)]

@@ -31,15 +31,23 @@ _DIGITS_OTHER: Final = (
     | dict.fromkeys(["CLF", "UYW"], 4)
 )  # fmt: skip
 _CURRENCIES: Final = frozenset(list_currencies())
-_SIGNS: Final = {"€": "EUR", "£": "GBP", "₴": "UAH", "₽": "RUB", "zł": "PLN", "Kč": "CZK"}
-"""Signs that stand for one currency only; "$" does not."""
+_SIGNS: Final = {
+    "€": "EUR",
+    "₴": "UAH",
+    "грн": "UAH",
+    "₽": "RUB",
+    "руб": "RUB",
+    "zł": "PLN",
+    "kč": "CZK",
+}
+"""Signs that stand for one currency only; "$" and "£" do not."""
 
 _GROUP_DIGITS: Final = 3
 _SEPARATORS: Final = " .,'\u2019"
 _TYPED: Final = re.compile(
-    r"(?P<before>[^\W\d_]{1,3}|[€£₴₽])? ?"
+    r"(?P<before>[^\W\d_]{1,3}|[€₴₽])? ?"
     rf"(?P<number>[0-9](?:[{_SEPARATORS}]?[0-9])*)"
-    r" ?(?P<after>[^\W\d_]{1,3}|[€£₴₽])?"
+    r" ?(?P<after>[^\W\d_]{1,3}|[€₴₽])?"
 )
 
 WireMinor = Annotated[int, Field(ge=-MINOR_MAX, le=MINOR_MAX)]
@@ -88,7 +96,7 @@ def parse_money(typed: str, *, currency: str | None = None, where: str = "amount
     found = _TYPED.fullmatch(plain) if len(plain) <= AMOUNT_CHARACTERS_MAX else None
     if not found or (found["before"] and found["after"]):
         raise MalformedError(where, "write an amount such as 12.50")
-    code = _code(found["before"] or found["after"], currency, where)
+    code = _code(found["before"] or found["after"] or "", currency, where)
     digits = minor_digits(code)
     whole, decimals = _split(found["number"], digits, where)
     if len(decimals) > digits:
@@ -107,7 +115,7 @@ def as_decimal_text(money: Money) -> str:
 
 
 def _code(written: str, currency: str | None, where: str) -> str:
-    code = _SIGNS.get(written, written.upper()) or currency
+    code = _SIGNS.get(written.casefold(), written.upper()) if written else currency
     if not code:
         raise MalformedError(where, "write the currency too, such as 12.50 EUR")
     if currency is not None and code != currency:

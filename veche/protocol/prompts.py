@@ -84,13 +84,13 @@ class Prompt(Wire):
         twin: In a poll only: the event that asks the same in text.
     """
 
-    v: Literal[1] = 1
+    v: Literal[1]
     id: WireUlid
-    scope: Annotated[tuple[WireUserId, ...], Field(max_length=SCOPE_MAX)]
+    scope: Annotated[tuple[WireUserId, ...], Field(strict=False, max_length=SCOPE_MAX)]
     single_use: bool = True
     expires_at_ms: Annotated[int, Field(ge=0)]
     min_trust: TrustLabel = "any"
-    choices: Annotated[tuple[Choice, ...], Field(max_length=CHOICES_MAX)] = ()
+    choices: Annotated[tuple[Choice, ...], Field(strict=False, max_length=CHOICES_MAX)] = ()
     form: Form | None = None
     url: Annotated[str, Field(max_length=URL_CHARACTERS_MAX)] | None = None
     closed: ClosedReason | None = None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
@@ -26,6 +24,8 @@ from veche.runtime.sections import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
     from typing import Self
 
 __all__ = [
@@ -116,10 +116,8 @@ class DatabaseSection(Section):
         """
         if self.folder is not None:
             return postgres.dsn(self.folder)
-        assert self.url is not None
-        if self.password_path is None:
-            return self.url
-        return make_dsn(self.url, password=read_secret(self.password_path))
+        secret = {"password": read_secret(self.password_path)} if self.password_path else {}
+        return make_dsn(self.url, **secret)
 
 
 class CryptoSection(Section):

@@ -104,7 +104,7 @@ def read_migrations(migration_set: MigrationSet) -> list[Migration]:
     folder = files(migration_set.package) / "migrations"
     if not folder.is_dir():
         return []
-    migrations = []
+    migrations: list[Migration] = []
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
         if not file.name.endswith(".sql"):
             continue

@@ -65,6 +65,15 @@ def dsn(folder: Path, database: str = "veche") -> str:
     return make_dsn(host=str(socket_folder(folder)), user=_USER, dbname=database)
 
 
+def is_running(folder: Path) -> bool:
+    """Whether the server of ``folder`` takes connections."""
+    try:
+        psycopg2.connect(dsn(folder, "postgres")).close()
+    except psycopg2.OperationalError:
+        return False
+    return True
+
+
 def create_database(dsn: str, name: str) -> None:
     """Make the database ``name``, as Synapse wants it, unless it is there.
 
@@ -151,7 +160,7 @@ class EmbeddedPostgres:
                 self._initialise()
             self._check_version()
             self._process = self._launch()
-            self._wait_until_ready()
+            self._wait_until_ready(self._process)
         except BaseException:
             self.stop()
             raise
@@ -254,12 +263,11 @@ class EmbeddedPostgres:
                 start_new_session=True,
             )
 
-    def _wait_until_ready(self) -> None:
-        assert self._process is not None
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_S_MAX
         pid_file = self._data / "postmaster.pid"
         while time.monotonic() < deadline:
-            if self._process.poll() is not None:
+            if process.poll() is not None:
                 raise ConfigError(
                     f"PostgreSQL does not start in {self.folder}: {_last_line(self._log)}"
                 )

@@ -153,7 +153,7 @@ def secret_paths(section: Section) -> Iterator[tuple[str, Path]]:
     for attribute, field in type(section).model_fields.items():
         value = getattr(section, attribute)
         key = key_of(attribute)
-        if isinstance(value, Path) and _is_secret(field):
+        if isinstance(value, Path) and is_secret(field):
             yield key, value
         for inner_key, part in _parts(value):
             for secret_key, path in secret_paths(part):
@@ -172,7 +172,9 @@ def secret_faults(path: Path, sections: Mapping[str, Section]) -> list[Fault]:
     return faults
 
 
-def _is_secret(field: FieldInfo) -> bool:
+def is_secret(field: FieldInfo) -> bool:
+    """Whether the field is a ``SecretPath``, or may be one."""
+
     def marked(annotation: object) -> bool:
         return annotation == _SECRET or any(map(marked, get_args(annotation)))
 

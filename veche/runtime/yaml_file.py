@@ -8,7 +8,6 @@ win or lose; tags; aliases, which can grow without bound.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -17,6 +16,7 @@ import yaml
 from veche.protocol.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 YAML_BYTES_MAX: Final = 1 << 20
@@ -144,7 +144,7 @@ class _Builder:
         if node.tag != "tag:yaml.org,2002:str":
             raise self._error(node, f"the tag {node.tag} is refused")
         text = str(node.value)
-        if node.style is not None:
+        if getattr(node, "style", None) is not None:
             return text
         if text in _VALUES:
             return _VALUES[text]

@@ -40,9 +40,7 @@ _KINDS: Final = {
 }
 
 
-def names_in(
-    fields: tuple[FieldDefinition, ...], flags: tuple[Flag, ...]
-) -> dict[str, Named]:
+def names_in(fields: tuple[FieldDefinition, ...], flags: tuple[Flag, ...]) -> dict[str, Named]:
     """What a condition may name: the fields, and the facts."""
     names = {
         "today": Named(Kind.DATE),

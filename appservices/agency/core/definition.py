@@ -73,8 +73,9 @@ class FieldDefinition:
             pydantic.ValidationError: Its bounds do not fit its kind; never after the file was
                 read without a problem.
         """
-        choices = self.choices and tuple(
-            FieldChoice(id=choice.id, label=choice.label.text(language)) for choice in self.choices
+        choices = tuple(
+            FieldChoice(id=choice.id, label=choice.label.text(language))
+            for choice in self.choices or ()
         )
         return Field(
             id=self.id,
@@ -82,7 +83,7 @@ class FieldDefinition:
             label=self.label.text(language),
             required=self.required,
             help=self.help.text(language) if self.help else None,
-            choices=choices,
+            choices=choices or None,
             min=self.min,
             max=self.max,
             max_length=self.max_length,

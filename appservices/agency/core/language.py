@@ -16,33 +16,23 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from appservices.agency.core.definition import (
-    DecideStep,
-    Decision,
-    DocumentStep,
-    FormStep,
-    MessageStep,
-    ReviewStep,
-    ServiceDefinition,
-    Silence,
-    Step,
-)
+from appservices.agency.core.definition import ServiceDefinition
 from appservices.agency.core.form_section import read_fields
-from appservices.agency.core.paths import check_paths
 from appservices.agency.core.problems import Problems
 from appservices.agency.core.sections import (
     ABOUT_CHARACTERS_MAX,
-    ID_PATTERN,
     read_deadline,
+    read_id,
     read_notify,
     read_refusal,
     read_result,
     read_review,
     read_who,
 )
-from appservices.agency.core.steps_section import read_steps
-from appservices.agency.core.texts_section import TITLE_CHARACTERS_MAX, TextReader, read_title
+from appservices.agency.core.steps_section import Known, PlacedStep, read_steps, usual_steps
+from appservices.agency.core.texts_section import read_title
 from appservices.agency.core.tree import Section, read_tree
+from appservices.agency.core.whole import check_whole
 
 KEYS: Final = (
     "service",
@@ -92,42 +82,51 @@ def read_service(text: str) -> ServiceDefinition:
 
 
 def _read(root: Section, text: str) -> ServiceDefinition | None:
-    id_item = root.need("service", "write `service: birth-certificate-copy`")
+    id_ = read_id(root.need("service", "write `service: birth-certificate-copy`"))
     version_item = root.get("version")
+    version = version_item.integer(1, VERSION_MAX) if version_item else 1
     title, texts = read_title(root)
+    about = texts.read(root.get("about"), characters_max=ABOUT_CHARACTERS_MAX)
     min_trust = read_who(root.get("who"))
     deadline = read_deadline(root, texts)
     fields = read_fields(root.get("form"), texts)
-    refusal = read_refusal(root.get("refusal"), texts)
     review = read_review(root.get("review"), texts, fields)
-    document = read_result(root.get("result"), texts)
+    known = Known(
+        texts=texts,
+        fields=fields,
+        review=review,
+        refusal=read_refusal(root.get("refusal"), texts),
+        document=read_result(root.get("result"), texts),
+    )
     notify = read_notify(root.get("notify"))
-    about_item = root.get("about")
-    about = texts.read(about_item, characters_max=ABOUT_CHARACTERS_MAX)
-    id_ = id_item.text(characters_max=64, pattern=ID_PATTERN) if id_item else None
-    version = version_item.integer(1, VERSION_MAX) if version_item else 1
-    steps_item = root.get("steps")
-    if steps_item is None:
-        steps = _usual_steps(root)
-        if not steps:
-            root.item.wrong("nothing happens in it", "add form, review, result or steps")
-    else:
-        steps = read_steps(steps_item, texts, fields=fields, review=review, refusal=refusal)
-    if None in (id_, version, title, deadline) or not steps:
+    placed = _placed_steps(root, known)
+    if id_ is None or version is None or title is None or deadline is None or not placed:
         return None
     definition = ServiceDefinition(
-        id=str(id_),
-        version=version or 1,
+        id=id_,
+        version=version,
         digest=hashlib.sha256(text.encode()).hexdigest(),
         languages=texts.languages,
         title=title,
         about=about,
         min_trust=min_trust,
         deadline=deadline,
-        fields=fields,
-        review=review,
-        refusal=refusal,
-        document=document,
+        fields=known.fields,
+        review=known.review,
+        refusal=known.refusal,
+        document=known.document,
         notify=notify,
-        steps=steps,
+        steps=tuple(step.step for step in placed),
     )
+    if not root.item.problems:
+        check_whole(root, definition, placed)
+    return definition
+
+
+def _placed_steps(root: Section, known: Known) -> tuple[PlacedStep, ...]:
+    item = root.get("steps")
+    if item is not None:
+        return read_steps(item, known)
+    if not any(root.get(key) for key in ("form", "review", "result")):
+        root.item.wrong("nothing happens in it", "add form, review, result or steps")
+    return usual_steps(root, known)

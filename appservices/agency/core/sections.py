@@ -47,7 +47,7 @@ _QUIET: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):
 
 def read_id(item: Item | None) -> str | None:
     """An id, or None and a problem; None for None."""
-    return item and item.text(characters_max=ID_CHARACTERS_MAX, pattern=ID_PATTERN)
+    return item.text(characters_max=ID_CHARACTERS_MAX, pattern=ID_PATTERN) if item else None
 
 
 def read_who(item: Item | None) -> Trust:
@@ -190,8 +190,8 @@ def read_result(item: Item | None, texts: TextReader) -> DocumentRules | None:
 def _document(item: Item, texts: TextReader) -> DocumentRules | None:
     section = item.section(("template", "title", "seal", "valid_days"))
     template_item = section.need("template", "write `template: birth-certificate-copy.typ`")
-    template = template_item and template_item.text(
-        characters_max=68, pattern=TEMPLATE_PATTERN
+    template = (
+        template_item.text(characters_max=68, pattern=TEMPLATE_PATTERN) if template_item else None
     )
     title = texts.read(
         section.need("title", "name the document"), characters_max=REASON_CHARACTERS_MAX

@@ -65,6 +65,9 @@ class NioDriver(Driver):
             "access_token": self.client.access_token,
         }
 
+    async def do_prepare_new_device(self) -> None:
+        """The identity is in a file beside the device's folder."""
+
     async def do_create_room(
         self, invite: list[str], is_encrypted: bool, is_direct: bool, name: str | None
     ) -> str:

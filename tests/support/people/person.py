@@ -18,10 +18,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from tests.support.calls import request
 from tests.support.processes import ROOT, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+PASSWORD: Final = "correct horse"  # noqa: S105 -- of tests
+"""Of every person of a test."""
 
 CALL_S_MAX: Final = 60
 WAIT_S: Final = 20
@@ -108,7 +112,7 @@ class Person:
         kind: Kind | str,
         homeserver_url: str,
         user: str,
-        password: str = "correct horse",
+        password: str = PASSWORD,
         *,
         is_verified: bool = False,
     ) -> Person:
@@ -128,7 +132,9 @@ class Person:
         return person
 
     def new_device(self, *, is_verified: bool = False) -> Person:
-        """One more device of the same person."""
+        """One more device of the same person; the first one stays."""
+        if is_verified:
+            self._call("prepare_new_device")
         other = Person(self.kind, self.url, self.user_id, self._password, self._home)
         other._log_in(is_verified=is_verified)
         return other
@@ -300,8 +306,6 @@ class Person:
 
     def raw(self, room: str, event_id: str) -> dict[str, Any]:
         """The event as it is on the server, with what stands beside the ciphertext."""
-        from tests.support.synapse import request  # noqa: PLC0415 -- tests without Synapse
-
         path = f"/_matrix/client/v3/rooms/{room}/event/{event_id}"
         answer = request("GET", self.url + path, token=self.access_token)
         assert answer.status == 200, answer

@@ -1,7 +1,28 @@
-"""Forms: what a bot asks for, and the one way to read the answers, whatever client they come by."""
+"""Forms: what a bot asks for, and the one way to read the answers, whatever client they come by.
+
+The dialogue that asks field by field is in ``dialogue``, its words to persons in ``rendering``.
+"""
 
 from __future__ import annotations
 
 from veche.protocol.forms.models import Field, FieldChoice, FieldKind, Form
+from veche.protocol.forms.parsing import parse_some, parse_value, parse_values
+from veche.protocol.forms.problems import FieldError, FormErrors, Problem
+from veche.protocol.forms.showing import show_value
+from veche.protocol.forms.values import FieldContext, Value
 
-__all__ = ["Field", "FieldChoice", "FieldKind", "Form"]
+__all__ = [
+    "Field",
+    "FieldChoice",
+    "FieldContext",
+    "FieldError",
+    "FieldKind",
+    "Form",
+    "FormErrors",
+    "Problem",
+    "Value",
+    "parse_some",
+    "parse_value",
+    "parse_values",
+    "show_value",
+]

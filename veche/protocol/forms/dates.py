@@ -6,7 +6,7 @@ than one question more.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +26,7 @@ YEAR_MAX: Final = 2999
 """Years that a form can ask for: those of four digits, as far as anybody has papers for."""
 DATE_CHARACTERS_MAX: Final = 100
 
-EXAMPLE: Final = datetime.date(2026, 12, 24)
+EXAMPLE: Final = dt.date(2026, 12, 24)
 
 _RELATIVE: Final = {
     "today": 0, "tomorrow": 1, "yesterday": -1,
@@ -37,7 +37,8 @@ _RELATIVE: Final = {
 _ORDINAL: Final = r"(?:\.|st|nd|rd|th|-?(?:го|ого|е|ое|те))?"
 _NUMERIC: Final = re.compile(r"([0-9]{1,4}) ?([./ -]) ?([0-9]{1,2}) ?\2 ?([0-9]{1,4})")
 _DAY_FIRST: Final = re.compile(
-    rf"(?P<day>[0-9]{{1,2}}){_ORDINAL}[ /-]*(?:of )?(?P<month>[^\W\d_]+)\.?[ ,./-]*(?P<year>[0-9]{{1,4}})"
+    rf"(?P<day>[0-9]{{1,2}}){_ORDINAL}[ /-]*(?:of )?(?P<month>[^\W\d_]+)\.?"
+    r"[ ,./-]*(?P<year>[0-9]{1,4})"
 )
 _MONTH_FIRST: Final = re.compile(
     rf"(?P<month>[^\W\d_]+)\.?[ /-]*(?P<day>[0-9]{{1,2}}){_ORDINAL}[ ,/-]+(?P<year>[0-9]{{1,4}})"
@@ -68,7 +69,7 @@ def parse_date(field: Field, raw: object, context: FieldContext) -> str:
     return day.isoformat()
 
 
-def check_day(field: Field, day: datetime.date, context: FieldContext) -> None:
+def check_day(field: Field, day: dt.date, context: FieldContext) -> None:
     """Refuses a day out of the bounds of a field.
 
     Raises:
@@ -81,7 +82,7 @@ def check_day(field: Field, day: datetime.date, context: FieldContext) -> None:
         raise FieldError.of(field, Problem.TOO_LATE, max=last)
 
 
-def read_date(field: Field, text: str, context: FieldContext) -> datetime.date:
+def read_date(field: Field, text: str, context: FieldContext) -> dt.date:
     """The day that a text names, whatever the bounds of the field.
 
     Raises:
@@ -89,7 +90,7 @@ def read_date(field: Field, text: str, context: FieldContext) -> datetime.date:
     """
     said = _YEAR_WORD.sub("", fold(text)) if len(text) <= DATE_CHARACTERS_MAX else ""
     if said in _RELATIVE:
-        return context.today + datetime.timedelta(days=_RELATIVE[said])
+        return context.today + dt.timedelta(days=_RELATIVE[said])
     if numeric := _NUMERIC.fullmatch(said):
         return _numeric(field, numeric, context)
     worded = _DAY_FIRST.fullmatch(said) or _MONTH_FIRST.fullmatch(said)
@@ -100,7 +101,7 @@ def read_date(field: Field, text: str, context: FieldContext) -> datetime.date:
     return _day(field, worded["year"], month, int(worded["day"]))
 
 
-def _numeric(field: Field, found: re.Match[str], context: FieldContext) -> datetime.date:
+def _numeric(field: Field, found: re.Match[str], context: FieldContext) -> dt.date:
     first, separator, second, third = found.groups()
     if len(first) == _YEAR_DIGITS:
         return _day(field, first, int(second), int(third))
@@ -134,11 +135,11 @@ def _order(context: FieldContext) -> str:
     return {"d": "dmy", "M": "mdy"}.get(pattern[0], "")
 
 
-def _day(field: Field, year: str, month: int, day: int) -> datetime.date:
+def _day(field: Field, year: str, month: int, day: int) -> dt.date:
     if len(year) != _YEAR_DIGITS:
         raise FieldError.of(field, Problem.SHORT_YEAR, example=EXAMPLE)
     try:
-        found = datetime.date(int(year), month, day)
+        found = dt.date(int(year), month, day)
     except ValueError as e:
         raise FieldError.of(field, Problem.NO_SUCH_DAY, example=EXAMPLE) from e
     if not YEAR_MIN <= found.year <= YEAR_MAX:
@@ -146,7 +147,7 @@ def _day(field: Field, year: str, month: int, day: int) -> datetime.date:
     return found
 
 
-def _bound(bound: str | int | None, context: FieldContext) -> datetime.date | None:
+def _bound(bound: str | int | None, context: FieldContext) -> dt.date | None:
     if bound is None:
         return None
-    return context.today if bound == TODAY else datetime.date.fromisoformat(str(bound))
+    return context.today if bound == TODAY else dt.date.fromisoformat(str(bound))

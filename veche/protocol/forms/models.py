@@ -7,7 +7,7 @@ a service which is not part of forms.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import enum
 import re
 import unicodedata
@@ -109,7 +109,7 @@ def fold(text: str) -> str:
     """``text`` as it is compared with names: without case, and outer or double spaces.
 
     Compatibility forms are one (fullwidth letters, ligatures); so are Latin letters with and
-    without accents, and ``ё`` with ``е``, which people type either way.
+    without accents, and the Russian letters E and Yo, which people type either way.
     """
     # Twice: lower case of some letters is not in normal form.
     plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
@@ -274,6 +274,6 @@ def _is_above(low: str | int, high: str | int) -> bool:
 
 def _is_iso_date(text: str) -> bool:
     try:
-        return datetime.date.fromisoformat(text).isoformat() == text
+        return dt.date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import enum
-from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +12,8 @@ from veche.protocol.errors import ProtocolError
 from veche.protocol.money import Money
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from veche.protocol.forms.models import Field
 
 
@@ -22,7 +23,8 @@ _ENGLISH: Final = Catalogue({})
 class Problem(enum.Enum):
     """Why an answer is refused. The value is the English text, message id of the catalogues."""
 
-    MISSING = N_("Please answer this, it is needed.")
+    MISSING = N_("An answer is needed here.")
+    EMPTY = N_("This answer is empty.")
     NOT_TEXT = N_("Please answer in text.")
     CONTROL_CHARACTERS = N_("There are invisible control characters in it. Please type it again.")
     ONE_LINE = N_("Please write it on one line.")
@@ -158,7 +160,7 @@ class FormErrors(ProtocolError):  # noqa: N818  # it is several errors
 
 
 def _shown(value: object, language: str) -> str:
-    if isinstance(value, datetime.date):
+    if isinstance(value, dt.date):
         return show_date(value, language)
     if isinstance(value, Decimal):
         return show_number(format(value, "f"), language)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -15,6 +14,8 @@ from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.forms.problems import FieldError, Problem
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from veche.protocol.forms.models import Field
 
 Value = str | int | bool | list[str] | dict[str, Any]
@@ -74,7 +75,7 @@ class FieldContext:
     """
 
     language: str = attrs.field(validator=_check_language)
-    today: datetime.date
+    today: dt.date
     time_zone: str = attrs.field(validator=_check_time_zone)
     default_region: str = attrs.field(validator=_check_region)
 

@@ -6,10 +6,12 @@ Several words a meaning, so a table and not the catalogue; the first one is the 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from veche.protocol.forms.models import COMMAND_ID_PREFIX, fold
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 COMMAND_CHARACTERS_MAX: Final = 250
 """Longest text that is looked at as a command."""

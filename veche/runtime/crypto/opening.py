@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["NeedsDevices", "Opened", "Opener", "RefusedEvent", "WaitsForKey"]
 
 ENCRYPTED: Final = "m.room.encrypted"
-_ASKED_MAX: Final = 10_000
+ASKED_MAX: Final = 10_000
 """Unknown devices that are remembered as asked for; older ones are asked for once more."""
 
 
@@ -131,23 +131,22 @@ class Opener:
     def _standing(self, row: OpeningRow) -> DeviceStanding:
         """The standing of the sender's device, asked afresh where there was news or it is new."""
         is_unreachable = self._people.is_unreachable(row.sender)
-        if not (row.is_fresh or is_unreachable):
+        is_known = row.device_ed25519 == row.sender_ed25519
+        is_asked = is_known or self._was_asked(row)
+        if not is_unreachable and not (row.is_fresh and is_asked):
             raise NeedsDevices(_user(row.sender))
-        if row.device_ed25519 == row.sender_ed25519:
-            identity = trust.IdentityView(row.master_key, row.master_pinned)
-            return trust.standing_of(identity, is_cross_signed=bool(row.is_cross_signed))
-        if row.device_ed25519 is None and not is_unreachable and not self._was_asked(row):
-            raise NeedsDevices(_user(row.sender))
-        return DeviceStanding.UNKNOWN
+        if not is_known:
+            return DeviceStanding.UNKNOWN
+        identity = trust.IdentityView(row.master_key, row.master_pinned)
+        return trust.standing_of(identity, is_cross_signed=bool(row.is_cross_signed))
 
     def _was_asked(self, row: OpeningRow) -> bool:
-        """Whether the directory was asked again since this device was first missing in it."""
+        """Whether the directory answered since this device was first missing in it."""
         device = (row.sender, row.sender_curve25519)
-        asked_at_seq = self._asked.get(device)
-        if asked_at_seq is not None:
-            return row.queried_seq > asked_at_seq
-        self._asked[device] = row.queried_seq
-        while len(self._asked) > _ASKED_MAX:
+        answers = self._people.answers(row.sender)
+        if answers > self._asked.setdefault(device, answers):
+            return True
+        while len(self._asked) > ASKED_MAX:
             self._asked.popitem(last=False)
         return False
 

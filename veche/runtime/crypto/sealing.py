@@ -25,7 +25,8 @@ from veche.runtime.crypto.core.trust import IdentityView
 from veche.runtime.crypto.core.values import RefusedEvent
 from veche.runtime.crypto.store import rooms, sessions
 from veche.runtime.crypto.store.rooms import Shared, ToDeviceRow
-from veche.runtime.matrix.client import ConnectionLost, MatrixError
+from veche.runtime.matrix.client import MatrixError, path
+from veche.runtime.matrix.connections import NoAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -146,8 +147,7 @@ class Sealer:
         return [
             device
             for device in allowed
-            if device.curve25519 not in reached
-            and self._no_key.get(device.curve25519, 0) <= now_ms
+            if device.curve25519 not in reached and self._no_key.get(device.curve25519, 0) <= now_ms
         ]
 
     async def claim(self, devices: Sequence[PeerDevice], now_ms: int) -> list[PeerDevice]:
@@ -169,7 +169,7 @@ class Sealer:
             answer = await self._client.call(
                 "POST", "/_matrix/client/v3/keys/claim", **self._as_device(), body=body
             )
-        except (ConnectionLost, MatrixError) as e:
+        except (MatrixError, UnavailableError) as e:
             logger.warning("key claim failed: %s", e.__class__.__name__)
         opened = await self._writer.run("crypto.claim", self._open, devices, answer, now_ms)
         for device in devices:
@@ -230,15 +230,19 @@ class Sealer:
             LostWriterError: Another process writes for this bot now; nothing was written.
         """
         payload = megolm.payload_bytes(room_id, event_type, dict(content))
-        cached, count = self._session_for(txn, room_id, now_ms)
-        relation = content.get("m.relates_to")
-        sealed = megolm.encrypt(cached.session, self._writer.own, payload, relation, dict(beside))
-        pickle = cached.session.pickle(self._writer.pickle_key)
-        if not rooms.save_outbound(
-            txn, self._writer.device_no, room_id, cached.session_id, pickle, count + 1
-        ):
-            del self._cached[room_id]
-            raise NotPreparedError("the session was dropped", retry_after_ms=_RETRY_MS)
+        try:
+            cached, count = self._session_for(txn, room_id, now_ms)
+            relation = content.get("m.relates_to")
+            own, pickle_key = self._writer.own, self._writer.pickle_key
+            sealed = megolm.encrypt(cached.session, own, payload, relation, dict(beside))
+            pickle = cached.session.pickle(pickle_key)
+            if not rooms.save_outbound(
+                txn, self._writer.device_no, room_id, cached.session_id, pickle, count + 1
+            ):
+                raise NotPreparedError("the session was dropped", retry_after_ms=_RETRY_MS)
+        except BaseException:
+            self._cached.pop(room_id, None)  # it may have changed, or been settled, in memory
+            raise
         return sealed
 
     def _session_for(self, txn: Cursor, room_id: str, now_ms: int) -> tuple[_Cached, int]:
@@ -255,11 +259,7 @@ class Sealer:
         if cached is not None and cached.readers == row.readers and _is_settled(cached, now_ms):
             if self._rotation(cached, row, now_ms, (), ()) is None:
                 return cached, row.message_count
-        try:
-            return self._settled(txn, room_id, row, cached, now_ms)
-        except BaseException:
-            self._cached.pop(room_id, None)
-            raise
+        return self._settled(txn, room_id, row, cached, now_ms)
 
     def _loaded(self, txn: Cursor, room_id: str, row: SealingRow) -> _Cached | None:
         """The committed session: from memory if that is what was committed, else from its row."""
@@ -270,7 +270,9 @@ class Sealer:
                 self._cached.move_to_end(room_id)
                 return cached
             del self._cached[room_id]
-        stored = rooms.outbound_pickle(txn, self._writer.device_no, room_id)
+        stored = None
+        if row.session_id is not None:
+            stored = rooms.outbound_pickle(txn, self._writer.device_no, room_id)
         if stored is None:
             return None
         session = vz.GroupSession.from_pickle(stored[1], self._writer.pickle_key)
@@ -418,9 +420,10 @@ class Sealer:
 
         Raises:
             MatrixError: The server refuses for now; the rest waits.
-            ConnectionLost: It does not answer; the rest waits.
+            NoAnswerError: It does not answer; the rest waits.
         """
         while room_id in self._unsent:
+            self._unsent.discard(room_id)
             waiting = await self._database.run(
                 "crypto.to_device",
                 rooms.waiting_to_device,
@@ -428,10 +431,14 @@ class Sealer:
                 room_id,
                 TO_DEVICE_ROWS_MAX,
             )
-            if not waiting:
-                self._unsent.discard(room_id)
-            for row in waiting:
-                await self._send_row(row)
+            if len(waiting) == TO_DEVICE_ROWS_MAX:
+                self._unsent.add(room_id)
+            try:
+                for row in waiting:
+                    await self._send_row(row)
+            except BaseException:
+                self._unsent.add(room_id)
+                raise
 
     async def _send_row(self, row: ToDeviceRow) -> None:
         kind, txn_id = quote(row.event_type, safe=""), quote(row.txn_id, safe="")

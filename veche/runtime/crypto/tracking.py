@@ -7,14 +7,16 @@ while an answer is on its way asks again.
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from veche.protocol.errors import UnavailableError
 from veche.runtime.crypto import metrics
 from veche.runtime.crypto.core.keys_query import PersonKeys, read_person
 from veche.runtime.crypto.core.rotation import read_limits
 from veche.runtime.crypto.store import people, rooms
-from veche.runtime.matrix.client import ConnectionLost, MatrixError
+from veche.runtime.matrix.client import MatrixError, path
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -30,6 +32,7 @@ QUERY_TIMEOUT_MS: Final = 10_000
 UNREACHABLE_MS: Final = 60_000
 """How long the last known devices serve after a person's server did not answer."""
 UNREACHABLE_MAX: Final = 50_000
+ANSWERS_MAX: Final = 50_000
 
 
 class People:
@@ -39,10 +42,15 @@ class People:
         self._database = database
         self._client = client
         self._unreachable: dict[str, int] = {}
+        self._answers: OrderedDict[str, int] = OrderedDict()
 
     def is_unreachable(self, user_id: str) -> bool:
         """Whether the last attempt to ask for a person failed, a short while ago."""
         return user_id in self._unreachable
+
+    def answers(self, user_id: str) -> int:
+        """How often this process got an answer about a person, lately."""
+        return self._answers.get(user_id, 0)
 
     async def refresh(self, bot: UserId, user_ids: Collection[str], now_ms: int) -> None:
         """Ask for the keys of people and store what comes.
@@ -65,16 +73,24 @@ class People:
         body = {"device_keys": {user: [] for user in user_ids}, "timeout": QUERY_TIMEOUT_MS}
         try:
             answer: object = await self._client.call(
-                "POST", "/_matrix/client/v3/keys/query", user=bot, body=body
+                "POST", path("keys", "query"), user=bot, body=body
             )
-        except (ConnectionLost, MatrixError) as e:
+        except (MatrixError, UnavailableError) as e:
             logger.warning("key query failed: %s", e.__class__.__name__)
             answer = None
         answered = [user for user in user_ids if _is_answered(answer, user)]
         for user in set(user_ids) - set(answered):
             self._unreachable[user] = now_ms + UNREACHABLE_MS
         if answered:
-            await self._database.run("crypto.keys", _store, answer, answered, seqs)
+            covered = {user: seqs[user] for user in answered if user in seqs}
+            await self._database.run("crypto.keys", _store, answer, covered)
+            self._count_answers(answered)
+
+    def _count_answers(self, user_ids: Sequence[str]) -> None:
+        for user_id in user_ids:
+            self._answers[user_id] = self._answers.pop(user_id, 0) + 1
+        while len(self._answers) > ANSWERS_MAX:
+            self._answers.popitem(last=False)
 
     def _forget_unreachable(self, now_ms: int) -> None:
         ended = [user for user, until_ms in self._unreachable.items() if until_ms <= now_ms]
@@ -93,14 +109,15 @@ def _is_answered(answer: object, user_id: str) -> bool:
     return not (isinstance(failures, dict) and server in failures)
 
 
-def _store(
-    txn: Cursor, answer: object, user_ids: Sequence[str], seqs: Mapping[str, int]
-) -> None:
-    for user_id in user_ids:
-        before = people.master_of(txn, user_id)
-        keys = read_person(answer, user_id, people.known_devices(txn, user_id))
-        people.save_keys(txn, user_id, keys, seqs[user_id])
-        _tell_changes(txn, user_id, before, keys)
+def _store(txn: Cursor, answer: object, seqs: Mapping[str, int]) -> None:
+    people.end_query(txn, seqs)
+    for user_id in sorted(seqs):
+        before = people.stored_keys(txn, user_id)
+        known = {one.device_id: (one.curve25519, one.ed25519) for one in before.devices}
+        keys = read_person(answer, user_id, known)
+        if (keys.master_key, keys.devices) != (before.master_key, before.devices):
+            people.save_keys(txn, user_id, keys)
+        _tell_changes(txn, user_id, before.master_key, keys)
 
 
 def _tell_changes(txn: Cursor, user_id: str, before: str | None, keys: PersonKeys) -> None:

@@ -15,11 +15,12 @@ CREATE TABLE runtime.bot (
 -- A room that a bot of ours knows, and when its state was last read from the homeserver.
 CREATE TABLE runtime.room (
     room_id text PRIMARY KEY,
-    looked_at_ms bigint                     -- NULL: to be read before anything is said in it
+    looked_at_ms bigint,                    -- NULL: to be read before anything is said in it
+    changes bigint NOT NULL DEFAULT 0       -- events applied: a look that they overtook is made again
 );
 
 -- Who is in a room; kept by the events, corrected by looks. Rows of our own bots are written by
--- the intake and by looks alone, so that the intake never waits for a worker.
+-- the intake alone, so that it never waits for a worker.
 CREATE TABLE runtime.room_member (
     room_id text NOT NULL,
     user_id text NOT NULL,

@@ -7,13 +7,15 @@ changing it alarms everyone who verified it.
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 import nacl.signing
 
 from veche.runtime.crypto.core.signing import b64, signed_bytes, unb64, with_signature
-from veche.runtime.crypto.core.values import Json
+
+if TYPE_CHECKING:
+    from veche.runtime.crypto.core.values import Json
 
 SEED_BYTES: Final = 32
 _USAGES: Final = ("master", "self_signing", "user_signing")
@@ -47,7 +49,9 @@ class Identity:
             raise MasterIsColdError("the master key of this bot was exported: bring its seed")
         key = nacl.signing.SigningKey(self.seeds[usage])
         signature = b64(key.sign(signed_bytes(value)).signature)
-        return with_signature(value, self.user_id, f"ed25519:{_public(self.seeds[usage])}", signature)
+        return with_signature(
+            value, self.user_id, f"ed25519:{_public(self.seeds[usage])}", signature
+        )
 
     def master_object(self) -> Json:
         """The published master key, without signatures."""

@@ -6,7 +6,7 @@ key, that one for devices. Source: Matrix spec v1.18, "Device keys", "Cross-sign
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeGuard
 
 import attrs
 
@@ -22,7 +22,7 @@ from veche.runtime.crypto.core.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _EMPTY: Final[Json] = {}
 
@@ -33,7 +33,7 @@ class PersonKeys:
 
     Attributes:
         master_key: Public master key, or None without an identity.
-        devices: Those that sign themselves, by device id.
+        devices: Those that sign themselves, in the order of ``sorted_devices``.
         changed: Ids of devices whose keys are not those that we knew: dropped, since a device
             id never changes its keys.
     """
@@ -67,30 +67,44 @@ def read_person(
             changed.append(device_id)
             continue
         devices.append(device)
-    devices.sort(key=lambda device: (not device.is_cross_signed, device.device_id))
-    return PersonKeys(master, tuple(devices[:DEVICES_PER_PERSON_MAX]), tuple(sorted(changed)))
+    kept = sorted_devices(devices)[:DEVICES_PER_PERSON_MAX]
+    return PersonKeys(master, kept, tuple(sorted(changed)))
+
+
+def read_master(answer: object, user_id: str) -> tuple[bool, str | None]:
+    """Whether a master key is shown for a user, and which, if it has the right form."""
+    is_shown = bool(_object(_object(answer, "master_keys"), user_id))
+    return is_shown, _cross_signing_key(answer, "master_keys", user_id, "master")
+
+
+def sorted_devices(devices: Iterable[PeerDevice]) -> tuple[PeerDevice, ...]:
+    """Devices in the order of ``PersonKeys``: those that the identity signed, then by id."""
+    return tuple(sorted(devices, key=lambda one: (not one.is_cross_signed, one.device_id)))
 
 
 def _device(keys: object, user_id: str, device_id: object, chain: str | None) -> PeerDevice | None:
-    if not isinstance(keys, dict) or not isinstance(device_id, str):
-        return None
-    if not 0 < len(device_id) <= ID_CHARACTERS_MAX or not is_storable(device_id):
-        return None
-    if (keys.get("user_id"), keys.get("device_id")) != (user_id, device_id):
+    """The device at its place in an answer, or None if anything about it is wrong."""
+    if not isinstance(keys, dict) or not _is_device_id(device_id):
         return None
     algorithms = keys.get("algorithms")
-    if not isinstance(algorithms, list) or OLM not in algorithms or MEGOLM not in algorithms:
-        return None
+    is_right = (
+        (keys.get("user_id"), keys.get("device_id")) == (user_id, device_id)
+        and isinstance(algorithms, list)
+        and OLM in algorithms
+        and MEGOLM in algorithms
+    )
     public = _object(keys, "keys")
     curve25519, ed25519 = public.get(f"curve25519:{device_id}"), public.get(f"ed25519:{device_id}")
-    if not (isinstance(curve25519, str) and isinstance(ed25519, str)):
-        return None
-    if not (is_key(curve25519) and is_key(ed25519)):
+    if not (is_right and is_key(curve25519) and is_key(ed25519)):
         return None
     if not is_signed(keys, user_id, f"ed25519:{device_id}", ed25519):
         return None
     vouched = chain is not None and is_signed(keys, user_id, f"ed25519:{chain}", chain)
     return PeerDevice(user_id, device_id, curve25519, ed25519, vouched)
+
+
+def _is_device_id(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and 0 < len(value) <= ID_CHARACTERS_MAX and is_storable(value)
 
 
 def _is_chained(answer: object, user_id: str, master: str) -> bool:
@@ -106,7 +120,7 @@ def _cross_signing_key(answer: object, kind: str, user_id: str, usage: str) -> s
     if len(keys) != 1:
         return None
     [(key_id, public)] = keys.items()
-    if not isinstance(public, str) or not is_key(public) or key_id != f"ed25519:{public}":
+    if not is_key(public) or key_id != f"ed25519:{public}":
         return None
     return public
 

@@ -1,7 +1,7 @@
 """Megolm: what is said in a room, to all its readers.
 
-Source: Matrix spec v1.18, "m.megolm.v1.aes-sha2". What stands beside the ciphertext (``sender_key``,
-``device_id``, ``m.relates_to``, any other key) is not authenticated.
+Source: Matrix spec v1.18, "m.megolm.v1.aes-sha2". What stands beside the ciphertext
+(``sender_key``, ``device_id``, ``m.relates_to``, any other key) is not authenticated.
 """
 
 from __future__ import annotations

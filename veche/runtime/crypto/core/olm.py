@@ -33,9 +33,7 @@ if TYPE_CHECKING:
     from veche.runtime.crypto.core.values import OwnKeys, PeerDevice
 
 _KINDS: Final = (0, 1)
-IGNORED: Final = frozenset(
-    {"m.dummy", "m.room_key_request", "m.forwarded_room_key"}
-)
+IGNORED: Final = frozenset({"m.dummy", "m.room_key_request", "m.forwarded_room_key"})
 """Payloads that are right and mean nothing to us. Keys are never given on request."""
 
 
@@ -96,7 +94,7 @@ def read_envelope(content: object, own_curve25519: str) -> OlmMessage:
     if envelope.get("algorithm") != OLM:
         raise RefusedEvent(Reason.ALGORITHM, "not Olm")
     sender_key = envelope.get("sender_key")
-    if not isinstance(sender_key, str) or not is_key(sender_key):
+    if not is_key(sender_key):
         raise RefusedEvent(Reason.FORM, "sender_key: not a key")
     mine = as_object(envelope.get("ciphertext"), "ciphertext").get(own_curve25519)
     if mine is None:
@@ -178,7 +176,7 @@ def read_payload(plaintext: bytes, sender: str, sender_key: str, own: OwnKeys) -
     if payload.get("recipient") != own.user_id or recipient_keys.get("ed25519") != own.ed25519:
         raise RefusedEvent(Reason.WRONG_RECIPIENT, "the payload names another recipient")
     ed25519 = as_object(payload.get("keys"), "keys").get("ed25519")
-    if not isinstance(ed25519, str) or not is_key(ed25519):
+    if not is_key(ed25519):
         raise RefusedEvent(Reason.FORM, "keys.ed25519: not a key")
     enclosed = payload.get("sender_device_keys")
     if enclosed is not None and not _is_of_device(enclosed, sender, sender_key, ed25519):
@@ -255,7 +253,7 @@ def open_session(account: vz.Account, device: PeerDevice, claimed: object) -> vz
     if not (is_signed_kind and is_signed(key, device.user_id, signer, device.ed25519)):
         raise RefusedEvent(Reason.BAD_CLAIM, "the one-time key is not signed by its device")
     one_time = key.get("key")
-    if not isinstance(one_time, str) or not is_key(one_time):
+    if not is_key(one_time):
         raise RefusedEvent(Reason.BAD_CLAIM, "the one-time key is not a key")
     try:
         return account.create_outbound_session(

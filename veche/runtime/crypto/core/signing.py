@@ -1,13 +1,13 @@
 """Signatures over Matrix JSON, and its unpadded base64.
 
-Source: Matrix spec v1.18, appendices, "Signing JSON" and "Unpadded Base64". Verifying is libsodium's:
-it refuses small-order keys and non-canonical signatures.
+Source: Matrix spec v1.18, appendices, "Signing JSON" and "Unpadded Base64". Verifying is
+libsodium's: it refuses small-order keys and non-canonical signatures.
 """
 
 from __future__ import annotations
 
 import base64
-from typing import Final
+from typing import Final, TypeGuard
 
 import nacl.exceptions
 import nacl.signing
@@ -43,7 +43,7 @@ def unb64(text: str) -> bytes:
     return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
 
 
-def is_key(value: object) -> bool:
+def is_key(value: object) -> TypeGuard[str]:
     """Whether ``value`` is a public key: 32 bytes in unpadded base64."""
     if not isinstance(value, str) or len(value) != KEY_CHARACTERS:
         return False

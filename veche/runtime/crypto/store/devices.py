@@ -13,6 +13,11 @@ _COLUMNS = (
     "device_no, user_id, device_id, account, pickled_under, position, to_device_since,"
     " writer_epoch, fallback_made_at_ms, written_on"
 )
+_SELECT = f"SELECT {_COLUMNS} FROM crypto.device WHERE user_id = %s"  # noqa: S608 -- names of ours
+_TAKE = (
+    "UPDATE crypto.device SET writer_epoch = writer_epoch + 1"  # noqa: S608 -- names of ours
+    f" WHERE user_id = %s AND retired_at_ms IS NULL RETURNING {_COLUMNS}"
+)
 
 
 @attrs.frozen
@@ -45,8 +50,7 @@ class IdentityRow:
 def take_epoch(txn: Cursor, user_id: str) -> DeviceRow | None:
     """Become the writer of the bot's active device; None if it has none yet."""
     txn.execute(
-        "UPDATE crypto.device SET writer_epoch = writer_epoch + 1"
-        f" WHERE user_id = %s AND retired_at_ms IS NULL RETURNING {_COLUMNS}",
+        _TAKE,
         (user_id,),
     )
     row = txn.fetchone()
@@ -66,8 +70,7 @@ def is_epoch(txn: Cursor, device_no: int, epoch: int) -> bool:
 def active_device(txn: Cursor, user_id: str) -> DeviceRow | None:
     """The bot's device that is not retired."""
     txn.execute(
-        f"SELECT {_COLUMNS} FROM crypto.device WHERE user_id = %s AND retired_at_ms IS NULL",
-        (user_id,),
+        _SELECT + " AND retired_at_ms IS NULL", (user_id,)
     )
     row = txn.fetchone()
     return DeviceRow(*row) if row else None
@@ -76,7 +79,7 @@ def active_device(txn: Cursor, user_id: str) -> DeviceRow | None:
 def devices_of(txn: Cursor, user_id: str) -> list[DeviceRow]:
     """All devices of the bot, retired ones too."""
     txn.execute(
-        f"SELECT {_COLUMNS} FROM crypto.device WHERE user_id = %s ORDER BY device_no", (user_id,)
+        _SELECT + " ORDER BY device_no", (user_id,)
     )
     return [DeviceRow(*row) for row in txn.fetchall()]
 

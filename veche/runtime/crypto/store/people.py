@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
 from psycopg2.extras import execute_values
 
+from veche.runtime.crypto.core.keys_query import PersonKeys, sorted_devices
 from veche.runtime.crypto.core.values import PeerDevice
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
-    from veche.runtime.crypto.core.keys_query import PersonKeys
     from veche.runtime.database import Cursor
 
 
@@ -39,11 +40,12 @@ def mark_all_outdated(txn: Cursor) -> None:
 
 
 def begin_query(txn: Cursor, user_ids: Collection[str]) -> dict[str, int]:
-    """The news that an answer to a query that begins now will cover, by user id.
-
-    Counts itself as news, so that whoever compares numbers sees that something was asked.
-    """
-    mark_outdated(txn, user_ids)
+    """The news that an answer to a query that begins now will cover, by user id."""
+    execute_values(
+        txn,
+        "INSERT INTO crypto.person (user_id) VALUES %s ON CONFLICT (user_id) DO NOTHING",
+        [(user_id,) for user_id in sorted(set(user_ids))],
+    )
     txn.execute(
         "SELECT user_id, outdated_seq FROM crypto.person WHERE user_id = ANY(%s)",
         (list(user_ids),),
@@ -51,32 +53,28 @@ def begin_query(txn: Cursor, user_ids: Collection[str]) -> dict[str, int]:
     return dict(txn.fetchall())
 
 
-def known_devices(txn: Cursor, user_id: str) -> dict[str, tuple[str, str]]:
-    """Curve25519 and Ed25519 of a person's devices, by device id."""
-    txn.execute(
-        "SELECT device_id, curve25519, ed25519 FROM crypto.person_device WHERE user_id = %s",
-        (user_id,),
-    )
-    return {row[0]: (row[1], row[2]) for row in txn.fetchall()}
-
-
-def master_of(txn: Cursor, user_id: str) -> str | None:
-    """The master key of a person, locked until the transaction ends."""
+def stored_keys(txn: Cursor, user_id: str) -> PersonKeys:
+    """The keys of a person as last asked, locked until the transaction ends."""
     txn.execute(
         "SELECT master_key FROM crypto.person WHERE user_id = %s FOR NO KEY UPDATE", (user_id,)
     )
     row = txn.fetchone()
-    return row[0] if row else None
-
-
-def save_keys(txn: Cursor, user_id: str, keys: PersonKeys, seq: int) -> None:
-    """Store the answer of a query that began at ``seq``."""
     txn.execute(
-        "INSERT INTO crypto.person AS p (user_id, master_key, outdated_seq, queried_seq)"
-        " VALUES (%s, %s, %s, %s) ON CONFLICT (user_id) DO UPDATE SET"
-        " master_key = EXCLUDED.master_key,"
-        " queried_seq = greatest(p.queried_seq, EXCLUDED.queried_seq)",
-        (user_id, keys.master_key, seq, seq),
+        "SELECT user_id, device_id, curve25519, ed25519, is_cross_signed"
+        " FROM crypto.person_device WHERE user_id = %s",
+        (user_id,),
+    )
+    devices = sorted_devices(PeerDevice(*device) for device in txn.fetchall())
+    return PersonKeys(row[0] if row else None, devices)
+
+
+def save_keys(txn: Cursor, user_id: str, keys: PersonKeys) -> None:
+    """Store keys that differ from those before; counts as news, so that sealers look again."""
+    txn.execute(
+        "INSERT INTO crypto.person AS p (user_id, master_key) VALUES (%s, %s)"
+        " ON CONFLICT (user_id) DO UPDATE SET master_key = EXCLUDED.master_key,"
+        " outdated_seq = p.outdated_seq + 1, queried_seq = p.queried_seq + 1",
+        (user_id, keys.master_key),
     )
     txn.execute("DELETE FROM crypto.person_device WHERE user_id = %s", (user_id,))
     if keys.devices:
@@ -84,31 +82,20 @@ def save_keys(txn: Cursor, user_id: str, keys: PersonKeys, seq: int) -> None:
             txn,
             "INSERT INTO crypto.person_device"
             " (user_id, device_id, curve25519, ed25519, is_cross_signed) VALUES %s",
-            [
-                (user_id, one.device_id, one.curve25519, one.ed25519, one.is_cross_signed)
-                for one in keys.devices
-            ],
+            [attrs.astuple(device) for device in keys.devices],
         )
 
 
-def devices_of(txn: Cursor, user_id: str) -> list[PeerDevice]:
-    """A person's devices as last asked."""
-    txn.execute(
-        "SELECT user_id, device_id, curve25519, ed25519, is_cross_signed"
-        " FROM crypto.person_device WHERE user_id = %s ORDER BY device_id",
-        (user_id,),
-    )
-    return [PeerDevice(*row) for row in txn.fetchall()]
-
-
-def outdated_among(txn: Cursor, user_ids: Collection[str]) -> set[str]:
-    """Who of them has to be asked for, or was never heard of."""
-    txn.execute(
-        "SELECT user_id FROM crypto.person"
-        " WHERE user_id = ANY(%s) AND queried_seq >= outdated_seq",
-        (list(user_ids),),
-    )
-    return set(user_ids) - {row[0] for row in txn.fetchall()}
+def end_query(txn: Cursor, seqs: Mapping[str, int]) -> None:
+    """Note, before the keys are stored, which news the answer covers."""
+    if seqs:
+        execute_values(
+            txn,
+            "UPDATE crypto.person p SET queried_seq = greatest(p.queried_seq, v.seq)"
+            " FROM (VALUES %s) AS v (user_id, seq)"
+            " WHERE p.user_id = v.user_id AND p.queried_seq < v.seq",
+            sorted(seqs.items()),
+        )
 
 
 def forget_strangers(txn: Cursor, user_ids: Collection[str]) -> None:

@@ -34,7 +34,6 @@ class OpeningRow:
         pickle: Of the inbound session.
         sender: Who gave the session.
         is_fresh: Whether the sender's keys were asked for since the last news of them.
-        queried_seq: Which news they were asked for after; 0 if never.
         device_ed25519: Of the sender's device with that Curve25519; None if there is none.
     """
 
@@ -46,7 +45,6 @@ class OpeningRow:
     sender_curve25519: str
     sender_ed25519: str
     is_fresh: bool
-    queried_seq: int
     master_key: str | None
     master_pinned: str | None
     device_ed25519: str | None
@@ -64,9 +62,7 @@ def olm_sessions(txn: Cursor, device_no: int, peer_curve25519: str) -> list[OlmR
     return [OlmRow(*row) for row in txn.fetchall()]
 
 
-def newest_olm_sessions(
-    txn: Cursor, device_no: int, peers: Collection[str]
-) -> dict[str, OlmRow]:
+def newest_olm_sessions(txn: Cursor, device_no: int, peers: Collection[str]) -> dict[str, OlmRow]:
     """The session to send with, by Curve25519 of the device; those without one are absent."""
     txn.execute(
         "SELECT DISTINCT ON (peer_curve25519) peer_curve25519, session_id, pickle, received_at_ms"
@@ -146,8 +142,7 @@ def opening_row(txn: Cursor, bot: str, room_id: str, session_id: str) -> Opening
     txn.execute(
         "SELECT d.device_no, d.device_id, d.pickled_under, k.pickle, k.sender,"
         " k.sender_curve25519, k.sender_ed25519, coalesce(p.queried_seq >= p.outdated_seq, FALSE),"
-        " coalesce(p.queried_seq, 0), p.master_key, p.master_pinned, pd.ed25519,"
-        " pd.is_cross_signed"
+        " p.master_key, p.master_pinned, pd.ed25519, pd.is_cross_signed"
         " FROM crypto.device d"
         " JOIN crypto.room_key_in k ON k.device_no = d.device_no"
         " LEFT JOIN crypto.person p ON p.user_id = k.sender"
@@ -161,9 +156,7 @@ def opening_row(txn: Cursor, bot: str, room_id: str, session_id: str) -> Opening
     return OpeningRow(*row) if row else None
 
 
-def first_seen(
-    txn: Cursor, device_no: int, place: tuple[str, str, int], event_id: str
-) -> str:
+def first_seen(txn: Cursor, device_no: int, place: tuple[str, str, int], event_id: str) -> str:
     """The event that came first with this message index; ``event_id`` itself if none did.
 
     Args:

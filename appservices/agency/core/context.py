@@ -1,0 +1,112 @@
+"""What the world looks like while a case takes a step: time, place, language."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from veche.protocol.catalogue import show_date, show_date_time
+from veche.protocol.forms import FieldContext
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+
+    from appservices.agency.core.clock import Calendar
+    from veche.protocol.catalogue import Catalogue
+
+
+@attrs.frozen
+class Office:
+    """An office of an organisation.
+
+    Attributes:
+        id: Of the office, in the configuration.
+        names: By language; the first stands in where one is missing; at least one.
+        language: In which its staff works; one of ``LANGUAGES``.
+        calendar: Its working days.
+        region: ISO 3166-1 alpha-2, for phone numbers without a country code.
+    """
+
+    id: str
+    names: Mapping[str, str]
+    language: str
+    calendar: Calendar
+    region: str
+
+    def name(self, language: str) -> str:
+        """Its name in a language."""
+        return self.names.get(language) or next(iter(self.names.values()))
+
+
+@attrs.frozen
+class Speech:
+    """Texts, dates and values in one language, at one place.
+
+    Attributes:
+        language: One of ``LANGUAGES``.
+        time_zone: IANA name.
+        catalogue: Has the texts of the agency, of ``veche.protocol`` and of its forms.
+    """
+
+    language: str
+    time_zone: str
+    catalogue: Catalogue
+
+    def text(self, message: str, /, **values: object) -> str:
+        """``message`` in the language; it must stand in the code as a plain string."""
+        return self.catalogue.text(self.language, message, **values)
+
+    def plural(self, one: str, many: str, count: int, /, **values: object) -> str:
+        """The form for ``count`` things."""
+        return self.catalogue.plural(self.language, one, many, count, **values)
+
+    def date(self, at_ms: int) -> str:
+        """The day of a moment."""
+        return show_date(at_ms, self.language, self.time_zone)
+
+    def moment(self, at_ms: int) -> str:
+        """A moment to the minute."""
+        return show_date_time(at_ms, self.language, self.time_zone)
+
+
+@attrs.frozen
+class Context:
+    """The world around a step.
+
+    Attributes:
+        now_ms: UTC.
+        language: The person's; one of ``LANGUAGES``.
+        office: Whose case it is.
+        catalogue: Has the texts of the agency, of ``veche.protocol`` and of its forms.
+    """
+
+    now_ms: int
+    language: str
+    office: Office
+    catalogue: Catalogue
+
+    @property
+    def today(self) -> dt.date:
+        """The date at the office."""
+        return self.office.calendar.date(self.now_ms)
+
+    @property
+    def person(self) -> Speech:
+        """How to speak to the person."""
+        return Speech(self.language, self.office.calendar.time_zone, self.catalogue)
+
+    @property
+    def staff(self) -> Speech:
+        """How to speak to the staff."""
+        return Speech(self.office.language, self.office.calendar.time_zone, self.catalogue)
+
+    def field_context(self, language: str) -> FieldContext:
+        """How answers in a language are read and shown."""
+        return FieldContext(
+            language=language,
+            today=self.today,
+            time_zone=self.office.calendar.time_zone,
+            default_region=self.office.region,
+        )

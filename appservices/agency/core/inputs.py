@@ -1,0 +1,314 @@
+"""What can happen to a case: from the person, the staff, the clock, and our own machines."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import attrs
+
+from appservices.agency.core.states import Role, TimerKind
+from veche.protocol.inbound import Trust
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.agency.core.definition import Decision
+    from veche.protocol.forms.dialogue import Input as FormInput
+
+
+class InputKind(enum.Enum):
+    """The kinds of inputs: the columns of the table of transitions."""
+
+    ANSWERS = "answers"
+    WITHDRAW = "withdraw"
+    STATUS = "status"
+    WHY = "why"
+    ASK_HUMAN = "ask_human"
+    ADD_FILE = "add_file"
+    EXPORT = "export"
+    CLAIM = "claim"
+    RETURN = "return"
+    ASSIGN = "assign"
+    FLAG = "flag"
+    WRITE = "write"
+    DESK_ANSWERS = "desk_answers"
+    ASK_MORE = "ask_more"
+    APPROVE = "approve"
+    REFUSE = "refuse"
+    REPLY = "reply"
+    RETRY = "retry"
+    REMINDER = "reminder"
+    OVERDUE = "overdue"
+    EXPIRY = "expiry"
+    QUESTION_OVERDUE = "question_overdue"
+    WAITED = "waited"
+    CLOSING = "closing"
+    ROOM_MADE = "room_made"
+    DOCUMENT_MADE = "document_made"
+    DOCUMENT_FAILED = "document_failed"
+
+
+@attrs.frozen
+class Answers:
+    """The person says, presses or sends something: to the form, or to the desk's question."""
+
+    kind: ClassVar = InputKind.ANSWERS
+    said: FormInput
+    trust: Trust = Trust.ANY
+
+
+@attrs.frozen
+class Withdraw:
+    """The person takes the case back.
+
+    Attributes:
+        is_confirmed: Whether they were asked and said yes.
+    """
+
+    kind: ClassVar = InputKind.WITHDRAW
+    is_confirmed: bool = False
+
+
+@attrs.frozen
+class Status:
+    """The person wants to know where it stands."""
+
+    kind: ClassVar = InputKind.STATUS
+
+
+@attrs.frozen
+class Why:
+    """The person wants to know what is being waited for."""
+
+    kind: ClassVar = InputKind.WHY
+
+
+@attrs.frozen
+class AskHuman:
+    """The person asks for a human being."""
+
+    kind: ClassVar = InputKind.ASK_HUMAN
+    text: str = ""
+
+
+@attrs.frozen
+class AddFile:
+    """The person adds a file that was not asked for.
+
+    Attributes:
+        file: A value of the kind ``file`` (see ``veche.protocol.forms``).
+    """
+
+    kind: ClassVar = InputKind.ADD_FILE
+    file: Mapping[str, Any]
+
+
+@attrs.frozen
+class Export:
+    """The person wants the whole case as a file."""
+
+    kind: ClassVar = InputKind.EXPORT
+
+
+@attrs.frozen
+class Staff:
+    """Someone of the office.
+
+    Attributes:
+        id: In the staff list; never a Matrix id.
+        role: ``CLERK``, ``DECISION_MAKER`` or ``AUDITOR``.
+    """
+
+    id: str
+    role: Role
+
+
+@attrs.frozen
+class Claim:
+    """A clerk takes the case."""
+
+    kind: ClassVar = InputKind.CLAIM
+    by: Staff
+
+
+@attrs.frozen
+class Return:
+    """A clerk gives the case back to the desk."""
+
+    kind: ClassVar = InputKind.RETURN
+    by: Staff
+
+
+@attrs.frozen
+class Assign:
+    """Somebody gives the case to a clerk.
+
+    Attributes:
+        to: Id in the staff list.
+    """
+
+    kind: ClassVar = InputKind.ASSIGN
+    by: Staff
+    to: str
+
+
+@attrs.frozen
+class FlagCase:
+    """A clerk makes a remark, or takes it back."""
+
+    kind: ClassVar = InputKind.FLAG
+    by: Staff
+    flag: str
+    is_set: bool = True
+
+
+@attrs.frozen
+class Write:
+    """A clerk wants to refuse, or to ask for more, and has not yet said how.
+
+    Attributes:
+        decision: ``REFUSE`` or ``ASK_MORE``.
+    """
+
+    kind: ClassVar = InputKind.WRITE
+    by: Staff
+    decision: Decision
+
+
+@attrs.frozen
+class DeskAnswers:
+    """A clerk goes on writing."""
+
+    kind: ClassVar = InputKind.DESK_ANSWERS
+    by: Staff
+    said: FormInput
+
+
+@attrs.frozen
+class AskMore:
+    """A clerk asks the person for more."""
+
+    kind: ClassVar = InputKind.ASK_MORE
+    by: Staff
+    text: str
+
+
+@attrs.frozen
+class Approve:
+    """A clerk approves."""
+
+    kind: ClassVar = InputKind.APPROVE
+    by: Staff
+
+
+@attrs.frozen
+class Refuse:
+    """A clerk refuses.
+
+    Attributes:
+        reason: Code of a reason of the service.
+        law: The rule in words; empty: that of the reason.
+        text: Why, in the clerk's words, for the person.
+    """
+
+    kind: ClassVar = InputKind.REFUSE
+    by: Staff
+    reason: str
+    law: str
+    text: str
+
+
+@attrs.frozen
+class Reply:
+    """Somebody of the office writes to the person, usually to answer a question."""
+
+    kind: ClassVar = InputKind.REPLY
+    by: Staff
+    text: str
+
+
+@attrs.frozen
+class Retry:
+    """Somebody of the office lets the document be made again."""
+
+    kind: ClassVar = InputKind.RETRY
+    by: Staff
+
+
+@attrs.frozen
+class Rang:
+    """A clock rang.
+
+    Attributes:
+        timer: Which.
+        serial: That of the clock; a clock that was set anew meanwhile means nothing.
+    """
+
+    timer: TimerKind
+    serial: int
+
+    @property
+    def kind(self) -> InputKind:
+        """The column of its clock."""
+        return CLOCK_KINDS[self.timer]
+
+
+@attrs.frozen
+class RoomMade:
+    """The room of the case is ready."""
+
+    kind: ClassVar = InputKind.ROOM_MADE
+
+
+@attrs.frozen
+class DocumentMade:
+    """The document is made and stored.
+
+    Attributes:
+        sha256: Of the plain file, hexadecimal.
+        size_bytes: Of the plain file.
+    """
+
+    kind: ClassVar = InputKind.DOCUMENT_MADE
+    sha256: str
+    size_bytes: int
+
+
+@attrs.frozen
+class DocumentFailed:
+    """The document cannot be made.
+
+    Attributes:
+        reason: For the office; without values of the case.
+    """
+
+    kind: ClassVar = InputKind.DOCUMENT_FAILED
+    reason: str
+
+
+CLOCK_KINDS: Final = {
+    TimerKind.REMINDER: InputKind.REMINDER,
+    TimerKind.OVERDUE: InputKind.OVERDUE,
+    TimerKind.EXPIRY: InputKind.EXPIRY,
+    TimerKind.QUESTION: InputKind.QUESTION_OVERDUE,
+    TimerKind.WAIT: InputKind.WAITED,
+    TimerKind.CLOSING: InputKind.CLOSING,
+}
+
+PersonInput = Answers | Withdraw | Status | Why | AskHuman | AddFile | Export
+StaffInput = (
+    Claim
+    | Return
+    | Assign
+    | FlagCase
+    | Write
+    | DeskAnswers
+    | AskMore
+    | Approve
+    | Refuse
+    | Reply
+    | Retry
+)
+MachineInput = RoomMade | DocumentMade | DocumentFailed
+Input = PersonInput | StaffInput | Rang | MachineInput

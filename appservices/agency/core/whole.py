@@ -1,0 +1,70 @@
+"""What only shows when a service is looked at whole: parts missing, unused, unreachable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appservices.agency.core.definition import (
+    DecideStep,
+    Decision,
+    DocumentStep,
+    FormStep,
+    ReviewStep,
+    ServiceDefinition,
+    Silence,
+)
+from appservices.agency.core.paths import PathChecker, check_paths
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appservices.agency.core.steps_section import PlacedStep
+    from appservices.agency.core.tree import Section
+
+
+def check_whole(root: Section, definition: ServiceDefinition, placed: Sequence[PlacedStep]) -> None:
+    """Note what is wrong between the sections of a service that are right by themselves."""
+    _check_refusal(root, definition)
+    _check_unused(root, definition)
+    checker = PathChecker(
+        definition.steps, definition.fields, definition.review, definition.deadline.silence_means
+    )
+    check_paths(root.get("steps") or root.item, placed, checker)
+
+
+def _check_refusal(root: Section, definition: ServiceDefinition) -> None:
+    refuses = can_refuse(definition)
+    item = root.get("refusal")
+    if refuses and item is None:
+        root.item.wrong(
+            "refusal is missing: it can be refused",
+            "add `refusal: {reasons: …, appeal: …, appeal_days: 30}`",
+        )
+    if item is not None and not refuses:
+        item.wrong("nothing in this service can be refused", "leave it out")
+
+
+def can_refuse(definition: ServiceDefinition) -> bool:
+    """Whether a case of this service can be refused, by a desk, a rule or silence."""
+    if any(
+        isinstance(step, DecideStep) and step.decision is Decision.REFUSE
+        for step in definition.steps
+    ):
+        return True
+    if not any(isinstance(step, ReviewStep) for step in definition.steps):
+        return False
+    by_desk = definition.review is not None and Decision.REFUSE in definition.review.decisions
+    return by_desk or definition.deadline.silence_means is Silence.REFUSED_AND_APPEALABLE
+
+
+def _check_unused(root: Section, definition: ServiceDefinition) -> None:
+    kinds = {type(step) for step in definition.steps}
+    for key, kind in (("review", ReviewStep), ("result", DocumentStep)):
+        item = root.get(key)
+        if item is not None and kind not in kinds:
+            item.wrong("no step uses it", "add the step, or leave it out")
+    asked = {id_ for step in definition.steps if isinstance(step, FormStep) for id_ in step.fields}
+    form = root.get("form")
+    never = [field.id for field in definition.fields if field.id not in asked]
+    if form is not None and never:
+        form.wrong(f"no step asks for {', '.join(never)}", "add it to a form step")

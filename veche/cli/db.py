@@ -1,0 +1,54 @@
+"""`veche db migrate`: make the tables, or bring them to this release."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from veche.cli.installed import (
+    add_config_option,
+    config_path,
+    migration_sets,
+    read_config,
+    service_specs,
+)
+from veche.runtime.migrate import migrate, pending
+from veche.runtime.postgres import EmbeddedPostgres, is_running
+
+if TYPE_CHECKING:
+    import argparse
+
+    from veche.runtime.config import DatabaseSection
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the commands of `veche db`."""
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    command = commands.add_parser("migrate", help="apply the migrations that are missing")
+    add_config_option(command)
+    command.add_argument("--dry-run", action="store_true", help="only say which ones these are")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run `veche db migrate`."""
+    specs = service_specs()
+    config = read_config(config_path(arguments.config), specs)
+    sets = migration_sets({name: specs[name] for name in config.services})
+    with ExitStack() as stack:
+        dsn = opened(stack, config.database)
+        names = pending(dsn, sets) if arguments.dry_run else migrate(dsn, sets)
+    verb = "would be applied" if arguments.dry_run else "applied"
+    sys.stdout.writelines(f"{name} {verb}\n" for name in names)
+    if not names:
+        sys.stdout.write("nothing to do\n")
+    return 0
+
+
+def opened(stack: ExitStack, section: DatabaseSection) -> str:
+    """The connection string; a server of our own in a folder runs until ``stack`` is left."""
+    if section.folder is not None and not is_running(section.folder):
+        server = stack.enter_context(EmbeddedPostgres(section.folder))
+        return server.create_database("veche")
+    return section.dsn()

@@ -1,0 +1,95 @@
+"""The command `veche`.
+
+A command of the kernel is a module with ``add_arguments(parser)`` and ``run(arguments) -> int``.
+A feature adds one by an entry point of the group ``veche.commands``: a function
+``add_commands(subparsers)`` that adds the parser with the entry point's name and sets its default
+``run``. Only the command that is asked for is imported, so that the others cost nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Final
+
+from veche import __version__
+from veche.protocol.errors import VecheError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from importlib.metadata import EntryPoint
+    from types import ModuleType
+
+ENTRY_POINTS: Final = "veche.commands"
+INTERRUPTED: Final = 130
+"""Exit code after Ctrl-C, as shells expect it."""
+
+KERNEL: Final[Mapping[str, tuple[str, str]]] = {
+    "up": ("veche.cli.up", "start everything on this machine, with a demo"),
+    "run": ("veche.cli.serve", "run services until they are stopped"),
+    "doctor": ("veche.cli.doctor", "find what is wrong here, and how to mend it"),
+    "config": ("veche.cli.check", "check a configuration file, or print the reference"),
+    "db": ("veche.cli.db", "make and change the tables of the database"),
+    "bench": ("veche.cli.bench", "measure, beside a baseline"),
+}
+"""Module and help of each command of the kernel."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; the result is its exit code: 0, 1 after an error, 2 for wrong usage.
+
+    Args:
+        argv: Arguments without the program's name; those of the process if None.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        parser = _parser(next((word for word in words if not word.startswith("-")), ""))
+        arguments = parser.parse_args(words)
+        return int(arguments.run(arguments))
+    except VecheError as e:
+        sys.stderr.write(f"veche: {e}\n")
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has enough; Python would complain when it flushes at the end.
+        sys.stdout = None
+        return 1
+
+
+def _parser(wanted: str) -> argparse.ArgumentParser:
+    """The parser: with the arguments of the ``wanted`` command, with names alone of the others."""
+    parser = argparse.ArgumentParser(
+        prog="veche", description="Services of organisations, as rooms of Matrix."
+    )
+    parser.add_argument("--version", action="version", version=f"veche {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, (module, text) in KERNEL.items():
+        command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        if name == wanted:
+            _fill(command, import_module(module))
+    for name, entry in features().items():
+        if name == wanted:
+            entry.load()(commands)
+        else:
+            commands.add_parser(name, help=f"see veche {name} --help")
+    return parser
+
+
+def _fill(command: argparse.ArgumentParser, module: ModuleType) -> None:
+    module.add_arguments(command)
+    # A command with commands of its own has set what they run.
+    if command.get_default("run") is None:
+        command.set_defaults(run=getattr(module, "run", None))
+
+
+def features() -> Mapping[str, EntryPoint]:
+    """The commands that features add, by name; none of them can replace one of the kernel."""
+    found = {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
+    return {name: found[name] for name in sorted(found) if name not in KERNEL}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""Reading events as the homeserver sends them; pure.
+
+An event that cannot be read is counted and passed over: refusing one would keep all behind it from
+being acknowledged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from veche.protocol.ids import UserId
+
+ID_CHARACTERS_MAX: Final = 255
+"""Longest id or type (Matrix spec v1.18, "Size limits")."""
+
+MEMBER: Final = "m.room.member"
+ENCRYPTED: Final = "m.room.encrypted"
+
+
+@attrs.frozen
+class Row:
+    """An event on its way into the inbox.
+
+    Attributes:
+        state_key: Of a state event, else None.
+        bot: The bot whose membership it is about, None for all other events.
+        membership: What it says about ``bot``, or None.
+        event: As JSON.
+    """
+
+    room_id: str
+    event_id: str
+    sender: str
+    event_type: str
+    state_key: str | None
+    bot: UserId | None
+    membership: str | None
+    event: str
+
+
+def read_event(event: object, is_ours: Callable[[str], bool]) -> Row | None:
+    """An event as a row.
+
+    Args:
+        event: From a transaction or a /sync, with ``room_id``.
+        is_ours: Whether a user id is in our namespace.
+
+    Returns:
+        None for what our own bots say, which they know already.
+
+    Raises:
+        ValueError: It is no event.
+    """
+    if not isinstance(event, dict):
+        raise ValueError("not an object")
+    room_id, event_id = _id(event, "room_id"), _id(event, "event_id")
+    sender, event_type = _id(event, "sender"), _id(event, "type")
+    state_key = event.get("state_key")
+    about: Any = None
+    membership: str | None = None
+    if event_type == MEMBER and isinstance(state_key, str) and is_ours(state_key):
+        about, membership = state_key, _membership(event)
+    elif is_ours(sender):
+        return None
+    return Row(
+        room_id,
+        event_id,
+        sender,
+        event_type,
+        state_key if isinstance(state_key, str) else None,
+        about,
+        membership,
+        json.dumps(event, separators=(",", ":")),
+    )
+
+
+def read_events(
+    events: Iterable[object], is_ours: Callable[[str], bool]
+) -> tuple[list[Row], int]:
+    """The rows of those events that can be read, and how many cannot."""
+    rows: list[Row] = []
+    malformed_count = 0
+    for event in events:
+        try:
+            row = read_event(event, is_ours)
+        except (ValueError, RecursionError):
+            malformed_count += 1
+            continue
+        if row is not None:
+            rows.append(row)
+    return rows, malformed_count
+
+
+def invite_of(room_id: str, invite: object, bot: UserId) -> dict[str, Any] | None:
+    """The invitation of ``bot`` out of a /sync answer's ``rooms.invite``, as an event.
+
+    Synapse gives the whole event; by the specification only a stripped one is promised, which
+    then gets an id derived from what it says.
+    """
+    state = invite.get("invite_state") if isinstance(invite, dict) else None
+    events = state.get("events") if isinstance(state, dict) else None
+    for event in events if isinstance(events, list) else ():
+        if (
+            isinstance(event, dict)
+            and event.get("type") == MEMBER
+            and event.get("state_key") == bot
+            and _membership(event) == "invite"
+        ):
+            return {"event_id": _derived_id(room_id, event), **event, "room_id": room_id}
+    return None
+
+
+def is_first_join(event: Mapping[str, Any], bot: UserId) -> bool:
+    """Whether ``bot`` joins by it: nothing before it concerns the bot."""
+    if event.get("type") != MEMBER or event.get("state_key") != bot:
+        return False
+    unsigned = event.get("unsigned")
+    previous = unsigned.get("prev_content") if isinstance(unsigned, dict) else None
+    was = previous.get("membership") if isinstance(previous, dict) else None
+    return _membership(event) == "join" and was != "join"
+
+
+def _membership(event: Mapping[str, Any]) -> str | None:
+    content = event.get("content")
+    membership = content.get("membership") if isinstance(content, dict) else None
+    return membership if isinstance(membership, str) else None
+
+
+def _id(event: Mapping[str, Any], field: str) -> str:
+    value = event.get(field)
+    if not isinstance(value, str) or not 1 <= len(value) <= ID_CHARACTERS_MAX:
+        raise ValueError(f"{field} is not an id")
+    if "\0" in value or not value.isascii():
+        # PostgreSQL takes no NUL; UTF-8 has no lone surrogates.
+        value.encode()
+        if "\0" in value:
+            raise ValueError(f"{field} has a NUL")
+    return value
+
+
+def _derived_id(room_id: str, event: Mapping[str, Any]) -> str:
+    data = json.dumps([room_id, event], sort_keys=True).encode()
+    return "invite " + hashlib.blake2b(data, digest_size=16).hexdigest()

@@ -1,0 +1,519 @@
+"""SQL of the inbox."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from veche.protocol.ids import EventId, RoomId, UserId
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from veche.runtime.database import Cursor
+    from veche.runtime.inbox.events import Row
+
+CHANNEL: Final = "veche_inbox"
+"""Where rooms with something to do are announced to other processes."""
+ROWS_MAX: Final = 50
+"""Rows of one room that one transaction handles."""
+FAILURES_MAX: Final = 5
+"""After which a row is refused, so that it does not block its room."""
+HOUSEKEEPING_ROWS_MAX: Final = 5_000
+NEVER_MS: Final = (1 << 62) - 1
+
+
+class Source(enum.IntEnum):
+    """How a row came."""
+
+    PUSHED = 1
+    HEALED = 2
+
+
+class State(enum.IntEnum):
+    """What became of a row; below 2 it is to be done."""
+
+    NEW = 0
+    WAITS = 1
+    """For a room key, quietly; later rows of its sender wait with it."""
+    DONE = 2
+    REFUSED = 3
+    LATE = 4
+    """The key did not come in time; kept in case it comes after all."""
+
+
+@attrs.frozen
+class Claim:
+    """A room that a worker has for the length of its transaction.
+
+    Attributes:
+        mark: Of its work when it was claimed.
+        is_joined: The bot is in the room.
+        looked_at_ms: When the room's state was read; None: to be read.
+    """
+
+    room_id: RoomId
+    bot: UserId
+    mark: int
+    is_joined: bool
+    looked_at_ms: int | None
+
+
+@attrs.frozen
+class Item:
+    """A row to be done."""
+
+    seq: int
+    event_id: EventId
+    sender: UserId
+    event_type: str
+    event: Mapping[str, Any]
+    state: State
+    waits_until_ms: int | None
+    received_at_ms: int
+
+
+def add_bots(txn: Cursor, bots: Collection[UserId]) -> None:
+    """Note the bots that this process serves."""
+    txn.execute(
+        "INSERT INTO runtime.bot (user_id) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING",
+        (sorted(bots),),
+    )
+
+
+# A push that comes again must not undo what followed it, and nobody invites one who is in the room.
+_ADD_MEMBERSHIPS: Final = """
+WITH given AS (
+    SELECT * FROM unnest(%(rooms)s::text[], %(bots)s::text[], %(memberships)s::text[],
+        %(events)s::text[]) AS g (room_id, bot, membership, event_id)
+), noted AS (
+    INSERT INTO runtime.room_bot (room_id, bot)
+    SELECT DISTINCT g.room_id, g.bot FROM given AS g
+        JOIN runtime.bot AS b ON b.user_id = g.bot
+    ON CONFLICT DO NOTHING
+)
+INSERT INTO runtime.room_member AS m (room_id, user_id, membership, event_id)
+SELECT room_id, bot, membership, event_id FROM given AS g
+WHERE NOT EXISTS (SELECT 1 FROM runtime.inbox AS i
+    WHERE i.room_id = g.room_id AND i.event_id = g.event_id AND i.bot = g.bot)
+ORDER BY room_id, bot
+ON CONFLICT (room_id, user_id) DO UPDATE
+SET membership = EXCLUDED.membership, event_id = EXCLUDED.event_id
+WHERE NOT (m.membership = 'join' AND EXCLUDED.membership = 'invite')
+"""
+
+# A bot gets the events of the rooms it is in, and what is said about its own membership.
+_ADD: Final = """
+WITH given AS (
+    SELECT * FROM unnest(%(rooms)s::text[], %(event_ids)s::text[], %(senders)s::text[],
+        %(types)s::text[], %(about)s::text[], %(events)s::text[]) WITH ORDINALITY
+        AS g (room_id, event_id, sender, event_type, about, event, place)
+), added AS (
+    INSERT INTO runtime.inbox
+        (room_id, event_id, bot, sender, event_type, event, source, received_at_ms)
+    SELECT g.room_id, g.event_id, b.bot, g.sender, g.event_type, g.event::json, %(source)s, %(now)s
+    FROM given AS g
+        JOIN runtime.room_bot AS b ON b.room_id = g.room_id
+        JOIN runtime.room_member AS m ON m.room_id = b.room_id AND m.user_id = b.bot
+    WHERE (%(bot)s::text IS NULL OR b.bot = %(bot)s) AND (b.bot = g.about OR m.membership = 'join')
+    ORDER BY g.place
+    ON CONFLICT (room_id, event_id, bot) DO NOTHING
+    RETURNING room_id, bot
+), rooms AS (
+    SELECT room_id, bot, count(*) AS count FROM added GROUP BY room_id, bot
+), work AS (
+    INSERT INTO runtime.room_work AS w (room_id, bot, next_at_ms)
+    SELECT room_id, bot, %(now)s FROM rooms ORDER BY room_id, bot
+    ON CONFLICT (room_id, bot) DO UPDATE SET mark = w.mark + 1,
+        next_at_ms = GREATEST(w.not_before_ms, LEAST(w.next_at_ms, EXCLUDED.next_at_ms))
+), told AS (
+    SELECT pg_notify(%(channel)s, '') FROM rooms
+    WHERE %(is_busy)s OR bot <> ALL(%(local)s::text[]) LIMIT 1
+)
+SELECT COALESCE(sum(count), 0)::bigint, count(*), (SELECT count(*) FROM told) FROM rooms
+"""
+
+
+@attrs.frozen
+class Added:
+    """What an intake brought.
+
+    Attributes:
+        row_count: New rows.
+        room_count: Rooms, counted for each bot, that have them.
+    """
+
+    row_count: int
+    room_count: int
+
+
+def add(
+    txn: Cursor,
+    rows: Sequence[Row],
+    source: Source,
+    now_ms: int,
+    *,
+    local: Collection[UserId],
+    is_busy: bool,
+    bot: UserId | None = None,
+) -> Added:
+    """Store rows; those that are there already change nothing.
+
+    Args:
+        txn: One transaction for all.
+        rows: In the order in which they came.
+        source: How they came.
+        now_ms: Moment, UTC.
+        local: Bots that this process serves; for others, other processes are told.
+        is_busy: Other processes shall be told in any case.
+        bot: Only for this bot, for what its own /sync brought.
+    """
+    if not rows:
+        return Added(0, 0)
+    memberships = [row for row in rows if row.bot is not None and row.membership is not None]
+    if memberships:
+        # The last one counts: a statement may change a row only once.
+        last = {(row.room_id, row.bot): row for row in memberships}
+        txn.execute(
+            _ADD_MEMBERSHIPS,
+            {
+                "rooms": [row.room_id for row in last.values()],
+                "bots": [row.bot for row in last.values()],
+                "memberships": [row.membership for row in last.values()],
+                "events": [row.event_id for row in last.values()],
+            },
+        )
+    txn.execute(
+        _ADD,
+        {
+            "rooms": [row.room_id for row in rows],
+            "event_ids": [row.event_id for row in rows],
+            "senders": [row.sender for row in rows],
+            "types": [row.event_type for row in rows],
+            "about": [row.bot for row in rows],
+            "events": [row.event for row in rows],
+            "source": int(source),
+            "now": now_ms,
+            "bot": bot,
+            "channel": CHANNEL,
+            "is_busy": is_busy,
+            "local": list(local),
+        },
+    )
+    [(row_count, room_count, _)] = txn.fetchall()
+    return Added(row_count, room_count)
+
+
+def note_joined(txn: Cursor, bot: UserId, room_ids: Sequence[str]) -> None:
+    """Note that a bot is in rooms, as its own /sync says."""
+    txn.execute(
+        "WITH noted AS (INSERT INTO runtime.room_bot (room_id, bot)"
+        " SELECT unnest(%(rooms)s::text[]), %(bot)s ON CONFLICT DO NOTHING)"
+        " INSERT INTO runtime.room_member AS m (room_id, user_id, membership)"
+        " SELECT unnest(%(rooms)s::text[]), %(bot)s, 'join'"
+        " ON CONFLICT (room_id, user_id) DO UPDATE SET membership = 'join'"
+        " WHERE m.membership <> 'join'",
+        {"rooms": sorted(room_ids), "bot": bot},
+    )
+
+
+def known(txn: Cursor, room_id: str, event_ids: Sequence[str], bot: UserId) -> set[str]:
+    """Which of some events the inbox has for a bot, or a bot of ours has sent."""
+    txn.execute(
+        "SELECT event_id FROM runtime.inbox"
+        " WHERE room_id = %(room)s AND bot = %(bot)s AND event_id = ANY(%(ids)s)"
+        " UNION ALL SELECT event_id FROM runtime.outbox"
+        " WHERE room_id = %(room)s AND event_id = ANY(%(ids)s)",
+        {"room": room_id, "bot": bot, "ids": list(event_ids)},
+    )
+    return {event_id for (event_id,) in txn.fetchall()}
+
+
+# One transaction of a worker.
+
+_CLAIM: Final = """
+SELECT w.room_id, w.bot, w.mark, m.membership = 'join', r.looked_at_ms
+FROM runtime.room_work AS w
+    JOIN runtime.room_bot AS b ON b.room_id = w.room_id AND b.bot = w.bot
+    LEFT JOIN runtime.room_member AS m ON m.room_id = w.room_id AND m.user_id = w.bot
+    LEFT JOIN runtime.room AS r ON r.room_id = w.room_id
+WHERE w.next_at_ms <= %(now)s AND w.bot = ANY(%(bots)s) {only}
+ORDER BY w.next_at_ms LIMIT 1
+FOR UPDATE OF b SKIP LOCKED
+"""
+_CLAIM_ANY: Final = _CLAIM.format(only="")
+_CLAIM_ONE: Final = _CLAIM.format(only="AND w.room_id = %(room)s")
+
+
+def claim(
+    txn: Cursor, bots: Collection[UserId], now_ms: int, room_id: RoomId | None = None
+) -> Claim | None:
+    """Take a due room that nobody else has; it is held until the transaction ends.
+
+    The lock is on a row of its own that nobody updates, so that the intake, which makes rooms due,
+    never waits for a worker.
+    """
+    values = {"now": now_ms, "bots": list(bots), "room": room_id}
+    txn.execute(_CLAIM_ANY if room_id is None else _CLAIM_ONE, values)
+    row = txn.fetchone()
+    if row is None:
+        return None
+    return Claim(RoomId(row[0]), UserId(row[1]), row[2], bool(row[3]), row[4])
+
+
+def items(txn: Cursor, claim: Claim, before_seq: int = NEVER_MS) -> list[Item]:
+    """The first rows to be done of a claimed room, at most ``ROWS_MAX``, in order of arrival.
+
+    A statement of its own: it sees what was committed while the claim waited.
+    """
+    txn.execute(
+        "SELECT seq, event_id, sender, event_type, event, state, waits_until_ms, received_at_ms"
+        " FROM runtime.inbox WHERE room_id = %s AND bot = %s AND state < 2 AND seq < %s"
+        " ORDER BY seq LIMIT %s",
+        (claim.room_id, claim.bot, before_seq, ROWS_MAX),
+    )
+    return [
+        Item(seq, event_id, sender, kind, event, State(state), waits_until_ms, at_ms)
+        for seq, event_id, sender, kind, event, state, waits_until_ms, at_ms in txn.fetchall()
+    ]
+
+
+_SETTLE: Final = """
+UPDATE runtime.inbox SET state = %(state)s, wanted_session = NULL, waits_until_ms = NULL
+WHERE room_id = %(room)s AND bot = %(bot)s AND state < 2 AND seq = ANY(%(seqs)s);
+"""
+_DONE_WORK: Final = """
+DELETE FROM runtime.room_work WHERE room_id = %(room)s AND bot = %(bot)s AND mark = %(mark)s;
+"""
+_LATER_WORK: Final = """
+UPDATE runtime.room_work SET next_at_ms = %(next)s, not_before_ms = 0
+WHERE room_id = %(room)s AND bot = %(bot)s AND mark = %(mark)s;
+"""
+_NEXT: Final = """
+SELECT min(next_at_ms) FROM runtime.room_work WHERE bot = ANY(%(bots)s)
+"""
+
+
+def settle(
+    txn: Cursor,
+    claim: Claim,
+    done: Sequence[int],
+    refused: Sequence[int],
+    next_at_ms: int | None,
+    bots: Collection[UserId],
+) -> int | None:
+    """End the work on a room; when the next room of ``bots`` is due, or None.
+
+    Args:
+        txn: The transaction of the claim.
+        claim: The room.
+        done: Rows by ``seq``.
+        refused: Rows by ``seq`` that broke a rule.
+        next_at_ms: When to look at the room again, None if nothing is left.
+        bots: Of this process.
+    """
+    statements = []
+    values: dict[str, Any] = {
+        "room": claim.room_id,
+        "bot": claim.bot,
+        "mark": claim.mark,
+        "bots": list(bots),
+        "next": next_at_ms,
+    }
+    if done:
+        statements.append(_SETTLE)
+        values |= {"state": int(State.DONE), "seqs": list(done)}
+    if refused:
+        txn.execute(_SETTLE, values | {"state": int(State.REFUSED), "seqs": list(refused)})
+    statements += [_DONE_WORK if next_at_ms is None else _LATER_WORK, _NEXT]
+    # One trip for all: the statements of one string run in order.
+    txn.execute("".join(statements), values)
+    [(due_at_ms,)] = txn.fetchall()
+    return None if due_at_ms is None else int(due_at_ms)
+
+
+def wait(txn: Cursor, claim: Claim, item: Item, session_id: str, until_ms: int) -> None:
+    """Let a row wait for a room key."""
+    txn.execute(
+        "UPDATE runtime.inbox SET state = %s, wanted_session = %s, waits_until_ms = %s"
+        " WHERE room_id = %s AND bot = %s AND state < 2 AND seq = %s",
+        (int(State.WAITS), session_id, until_ms, claim.room_id, claim.bot, item.seq),
+    )
+
+
+def set_late(txn: Cursor, claim: Claim, item: Item) -> None:
+    """Let later rows go on; the row is done if its key comes after all."""
+    txn.execute(
+        "UPDATE runtime.inbox SET state = %s, waits_until_ms = NULL"
+        " WHERE room_id = %s AND bot = %s AND seq = %s",
+        (int(State.LATE), claim.room_id, claim.bot, item.seq),
+    )
+
+
+def fail(txn: Cursor, claim: Claim, seq: int, now_ms: int, delays_ms: Sequence[int]) -> int:
+    """Count a failure of a row and let its room rest; how many there are now.
+
+    With ``FAILURES_MAX`` the row is refused.
+    """
+    txn.execute(
+        "UPDATE runtime.inbox SET failures = failures + 1,"
+        " state = CASE WHEN failures + 1 >= %s THEN %s ELSE state END"
+        " WHERE room_id = %s AND bot = %s AND seq = %s RETURNING failures",
+        (FAILURES_MAX, int(State.REFUSED), claim.room_id, claim.bot, seq),
+    )
+    row = txn.fetchone()
+    failures = int(row[0]) if row else FAILURES_MAX
+    rest_ms = 0 if failures >= FAILURES_MAX else delays_ms[min(failures, len(delays_ms)) - 1]
+    delay(txn, claim.room_id, claim.bot, now_ms + rest_ms)
+    return failures
+
+
+def delay(txn: Cursor, room_id: RoomId, bot: UserId, until_ms: int) -> None:
+    """Leave a room alone until then, whatever comes."""
+    txn.execute(
+        "UPDATE runtime.room_work SET next_at_ms = %(until)s, not_before_ms = %(until)s"
+        " WHERE room_id = %(room)s AND bot = %(bot)s",
+        {"until": until_ms, "room": room_id, "bot": bot},
+    )
+
+
+def make_due(txn: Cursor, rooms: Iterable[tuple[str, str]], now_ms: int) -> None:
+    """Have rooms looked at now; (room id, bot) each."""
+    pairs = sorted(set(rooms))
+    if not pairs:
+        return
+    txn.execute(
+        "WITH work AS ("
+        " INSERT INTO runtime.room_work AS w (room_id, bot, next_at_ms)"
+        " SELECT room_id, bot, %(now)s"
+        " FROM unnest(%(rooms)s::text[], %(bots)s::text[]) AS g (room_id, bot)"
+        " ON CONFLICT (room_id, bot) DO UPDATE"
+        " SET next_at_ms = LEAST(w.next_at_ms, EXCLUDED.next_at_ms), not_before_ms = 0,"
+        " mark = w.mark + 1)"
+        " SELECT pg_notify(%(channel)s, '')",
+        {
+            "now": now_ms,
+            "rooms": [room_id for room_id, _ in pairs],
+            "bots": [bot for _, bot in pairs],
+            "channel": CHANNEL,
+        },
+    )
+
+
+def session_came(
+    txn: Cursor, bot: UserId, room_id: RoomId, session_ids: Sequence[str], now_ms: int
+) -> int:
+    """Do the rows that waited for room keys; how many.
+
+    For the crypto channel, in the transaction that stores the keys.
+    """
+    txn.execute(
+        "UPDATE runtime.inbox SET state = %s, wanted_session = NULL, waits_until_ms = NULL"
+        " WHERE room_id = %s AND bot = %s AND wanted_session = ANY(%s) AND state IN (%s, %s)",
+        (
+            int(State.NEW),
+            room_id,
+            bot,
+            list(session_ids),
+            int(State.WAITS),
+            int(State.LATE),
+        ),
+    )
+    count = txn.rowcount
+    if count:
+        make_due(txn, [(room_id, bot)], now_ms)
+    return count
+
+
+# Healing.
+
+
+@attrs.frozen
+class HealLease:
+    """The right to heal one bot for a while.
+
+    Attributes:
+        since: Token up to which nothing is missing, None for a new bot.
+    """
+
+    bot: UserId
+    since: str | None
+
+
+def lease_heal(
+    txn: Cursor, bot: UserId, now_ms: int, *, older_than_ms: int, until_ms: int
+) -> HealLease | None:
+    """Become the one replica that heals a bot, if it was last healed before ``older_than_ms``."""
+    txn.execute(
+        "UPDATE runtime.bot SET heal_leased_until_ms = %s"
+        " WHERE user_id = %s AND heal_leased_until_ms <= %s AND healed_at_ms <= %s"
+        " RETURNING healed_since",
+        (until_ms, bot, now_ms, older_than_ms),
+    )
+    row = txn.fetchone()
+    return None if row is None else HealLease(bot, row[0])
+
+
+def end_heal(txn: Cursor, lease: HealLease, since: str, now_ms: int) -> bool:
+    """Store the new token, in the transaction of the rows; False if another was faster."""
+    txn.execute(
+        "UPDATE runtime.bot SET healed_since = %s, healed_at_ms = %s, heal_leased_until_ms = 0"
+        " WHERE user_id = %s AND healed_since IS NOT DISTINCT FROM %s",
+        (since, now_ms, lease.bot, lease.since),
+    )
+    return txn.rowcount == 1
+
+
+def drop_heal(txn: Cursor, lease: HealLease) -> None:
+    """Give the right back without having healed."""
+    txn.execute(
+        "UPDATE runtime.bot SET heal_leased_until_ms = 0 WHERE user_id = %s", (lease.bot,)
+    )
+
+
+def note_gap(txn: Cursor, room_id: str, bot: UserId, now_ms: int) -> None:
+    """Note that more was missed in a room than healing reads."""
+    txn.execute(
+        "INSERT INTO runtime.room_gap (room_id, bot, found_at_ms) VALUES (%s, %s, %s)"
+        " ON CONFLICT (room_id, bot) DO UPDATE SET found_at_ms = EXCLUDED.found_at_ms",
+        (room_id, bot, now_ms),
+    )
+
+
+# Housekeeping.
+
+
+def forget_events(txn: Cursor, before_ms: int) -> int:
+    """Drop the events of rows that were done before; how many, at most a batch."""
+    txn.execute(
+        "UPDATE runtime.inbox SET event = NULL WHERE (room_id, event_id, bot) IN ("
+        " SELECT room_id, event_id, bot FROM runtime.inbox"
+        " WHERE received_at_ms < %s AND state IN (2, 3) AND event IS NOT NULL LIMIT %s)",
+        (before_ms, HOUSEKEEPING_ROWS_MAX),
+    )
+    return txn.rowcount
+
+
+def give_up_late(txn: Cursor, before_ms: int) -> int:
+    """Refuse rows whose key did not come for days; how many, at most a batch."""
+    txn.execute(
+        "UPDATE runtime.inbox SET state = %s, wanted_session = NULL"
+        " WHERE (room_id, event_id, bot) IN ("
+        " SELECT room_id, event_id, bot FROM runtime.inbox"
+        " WHERE received_at_ms < %s AND state = %s LIMIT %s)",
+        (int(State.REFUSED), before_ms, int(State.LATE), HOUSEKEEPING_ROWS_MAX),
+    )
+    return txn.rowcount
+
+
+def forget_rows(txn: Cursor, before_ms: int) -> int:
+    """Remove old rows, ids too; how many, at most a batch."""
+    txn.execute(
+        "DELETE FROM runtime.inbox WHERE (room_id, event_id, bot) IN ("
+        " SELECT room_id, event_id, bot FROM runtime.inbox"
+        " WHERE received_at_ms < %s AND state >= 2 LIMIT %s)",
+        (before_ms, HOUSEKEEPING_ROWS_MAX),
+    )
+    return txn.rowcount

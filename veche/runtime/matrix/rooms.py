@@ -1,0 +1,285 @@
+"""Rooms: making them, going in and out, inviting, and reading their state when it is not known."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+from twisted.internet.defer import Deferred, gatherResults
+
+from veche.protocol.errors import UnavailableError
+from veche.protocol.ids import RoomId, UserId
+from veche.runtime import metrics
+from veche.runtime.matrix import store
+from veche.runtime.matrix.client import MatrixError, path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from twisted.internet.interfaces import IReactorTime
+
+    from veche.protocol.ids import DeviceId, EffectId
+    from veche.runtime.database import Cursor, Database
+    from veche.runtime.matrix.client import MatrixClient
+    from veche.runtime.ports import RoomHooks
+
+logger = logging.getLogger(__name__)
+
+MEGOLM: Final = "m.megolm.v1.aes-sha2"
+ALIAS_PREFIX: Final = "veche_room_"
+LOOKS_MAX: Final = 5
+"""Attempts to read a room's state before a change overtakes it."""
+_DEFAULT_VISIBILITY: Final = "shared"
+"""What a room without ``m.room.history_visibility`` has (Matrix spec v1.18)."""
+
+_looks = metrics.counter("veche_room_looks_total", "Readings of a room's state.", ["end"])
+
+
+@attrs.frozen
+class RoomPlan:
+    """A room that a bot makes.
+
+    Attributes:
+        is_encrypted: From its first event on.
+        preset: Of the client API.
+        is_direct: The flag of a direct chat, for the invitations.
+        initial_state: Further state events, each ``{"type", "state_key", "content"}``.
+        power_levels: Overrides of ``m.room.power_levels``.
+        room_version: Or None for the homeserver's default.
+        additional_creators: Who else has infinite power (room version 12), on purpose alone.
+    """
+
+    is_encrypted: bool = True
+    preset: str = "private_chat"
+    is_direct: bool = False
+    initial_state: Sequence[Mapping[str, Any]] = ()
+    power_levels: Mapping[str, Any] | None = None
+    room_version: str | None = None
+    additional_creators: Sequence[UserId] = ()
+
+    def body(self, alias_localpart: str) -> dict[str, Any]:
+        """The body of ``/createRoom``; nobody is invited by it, see ``invite``."""
+        state = [dict(event) for event in self.initial_state]
+        if self.is_encrypted:
+            content = {"algorithm": MEGOLM}
+            state.insert(0, {"type": "m.room.encryption", "state_key": "", "content": content})
+        body: dict[str, Any] = {
+            "preset": self.preset,
+            "room_alias_name": alias_localpart,
+            "is_direct": self.is_direct,
+            "initial_state": state,
+        }
+        if self.power_levels is not None:
+            body["power_level_content_override"] = dict(self.power_levels)
+        if self.room_version is not None:
+            body["room_version"] = self.room_version
+        if self.additional_creators:
+            body["creation_content"] = {"additional_creators": list(self.additional_creators)}
+        return body
+
+
+async def create_room(
+    client: MatrixClient, bot: UserId, device: DeviceId, plan: RoomPlan, unique: EffectId
+) -> RoomId:
+    """Make a room, or find the one that an earlier attempt made.
+
+    The alias in our exclusive namespace is what makes it idempotent: a second room cannot get it.
+
+    Args:
+        client: To the homeserver.
+        bot: Who makes it and owns it for ever.
+        device: Of the bot.
+        plan: What kind of room.
+        unique: Derived from the cause.
+
+    Raises:
+        MatrixError: The homeserver refused.
+        NoAnswerError: There was no answer; the same call again finds what it made.
+    """
+    localpart = ALIAS_PREFIX + unique
+    try:
+        answer = await client.call(
+            "POST", path("createRoom"), user=bot, device=device, body=plan.body(localpart)
+        )
+        return RoomId(str(answer["room_id"]))
+    except MatrixError as e:
+        if e.errcode != "M_ROOM_IN_USE":
+            raise
+    alias = f"#{localpart}:{bot.partition(':')[2]}"
+    answer = await client.call("GET", path("directory", "room", alias), user=bot)
+    return RoomId(str(answer["room_id"]))
+
+
+async def join(
+    client: MatrixClient, bot: UserId, device: DeviceId, room_id: RoomId, via: Sequence[str] = ()
+) -> None:
+    """Go into a room; being in it already is fine."""
+    target = path("join", room_id)
+    if via:
+        target += "?" + "&".join(f"via={server}" for server in via)
+        await client.call("POST", target + f"&user_id={_quoted(bot)}", body={})
+        return
+    await client.call("POST", target, user=bot, device=device, body={})
+
+
+async def leave(client: MatrixClient, bot: UserId, device: DeviceId, room_id: RoomId) -> None:
+    """Go out of a room, or decline its invitation; not being in it is fine."""
+    try:
+        await client.call("POST", path("rooms", room_id, "leave"), user=bot, device=device, body={})
+    except MatrixError as e:
+        if e.status not in {403, 404}:
+            raise
+
+
+def invite_content(reason: str | None = None, **more: Any) -> dict[str, Any]:
+    """Content of the ``m.room.member`` state event that invites a person.
+
+    It leaves by the outbox as a state event: the guard sees the content of
+    ``PUT …/state/m.room.member/…``, and neither ``/invite`` nor the list of ``/createRoom``.
+
+    Args:
+        reason: In words, or None.
+        **more: Further keys.
+    """
+    return {"membership": "invite"} | ({"reason": reason} if reason else {}) | more
+
+
+class Rooms:
+    """Reads the state of rooms and keeps it."""
+
+    def __init__(
+        self,
+        client: MatrixClient,
+        database: Database,
+        reactor: IReactorTime,
+        hooks: RoomHooks,
+        is_ours: Callable[[str], bool],
+    ) -> None:
+        """Make it.
+
+        Args:
+            client: To the homeserver.
+            database: Where it is kept.
+            reactor: Clock.
+            hooks: Of the crypto.
+            is_ours: Whether a user id is in our namespace.
+        """
+        self._client = client
+        self._database = database
+        self._reactor = reactor
+        self._hooks = hooks
+        self._is_ours = is_ours
+        self._looking: dict[RoomId, list[Deferred[bool]]] = {}
+
+    async def look(self, bot: UserId, room_id: RoomId) -> bool:
+        """Read a room's members, encryption and history visibility, and store them.
+
+        Several that ask for the same room meanwhile share one reading.
+
+        Returns:
+            False if the bot is not in the room.
+
+        Raises:
+            MatrixError: The homeserver refused for another reason.
+            UnavailableError: It does not answer, or the room changes faster than it can be read.
+        """
+        waiting = self._looking.get(room_id)
+        if waiting is not None:
+            shared: Deferred[bool] = Deferred(lambda _: None)
+            waiting.append(shared)
+            return await shared
+        self._looking[room_id] = []
+        try:
+            result = await self._look(bot, room_id)
+        except BaseException as e:
+            for one in self._looking.pop(room_id):
+                one.errback(e)
+            raise
+        for one in self._looking.pop(room_id):
+            one.callback(result)
+        return result
+
+    async def _look(self, bot: UserId, room_id: RoomId) -> bool:
+        for _ in range(LOOKS_MAX):
+            changes = await self._database.run("look", store.begin_look, room_id)
+            looked_at_ms = int(self._reactor.seconds() * 1000)
+            try:
+                members, encryption, visibility = await self._read(bot, room_id)
+            except MatrixError as e:
+                if e.status != 403:  # noqa: PLR2004 -- forbidden
+                    raise
+                await self._database.run("look", store.note_out, room_id, bot)
+                _looks.labels("out").inc()
+                return False
+            if await self._database.run(
+                "look",
+                self._store,
+                room_id,
+                members,
+                encryption,
+                visibility,
+                looked_at_ms,
+                changes,
+            ):
+                _looks.labels("done").inc()
+                return True
+        _looks.labels("overtaken").inc()
+        raise UnavailableError("the room changes too fast", retry_after_ms=1_000)
+
+    def _store(
+        self,
+        txn: Cursor,
+        room_id: RoomId,
+        members: Sequence[store.Member],
+        encryption: Mapping[str, Any] | None,
+        visibility: str,
+        looked_at_ms: int,
+        changes: int,
+    ) -> bool:
+        if not store.end_look(txn, room_id, members, looked_at_ms, changes):
+            return False
+        if encryption is not None:
+            self._hooks.encrypted(txn, room_id, encryption)
+        self._hooks.visibility(txn, room_id, visibility)
+        for member in members:
+            if member.membership in {"join", "invite"}:
+                self._hooks.member(txn, room_id, member.user_id, member.membership)
+        return True
+
+    async def _read(
+        self, bot: UserId, room_id: RoomId
+    ) -> tuple[list[store.Member], Mapping[str, Any] | None, str]:
+        members, encryption, visibility = await gatherResults(
+            [
+                Deferred.fromCoroutine(self._members(bot, room_id)),
+                Deferred.fromCoroutine(self._state(bot, room_id, "m.room.encryption")),
+                Deferred.fromCoroutine(self._state(bot, room_id, "m.room.history_visibility")),
+            ],
+            consumeErrors=True,
+        )
+        return members, encryption, _visibility(visibility)
+
+    async def _members(self, bot: UserId, room_id: RoomId) -> list[store.Member]:
+        answer = await self._client.call(
+            "GET", path("rooms", room_id, "members"), user=bot, query={"not_membership": "leave"}
+        )
+        members = []
+        for event in answer.get("chunk", ()):
+            user_id, membership = event["state_key"], event["content"].get("membership")
+            if isinstance(membership, str) and not self._is_ours(user_id):
+                members.append(store.Member(UserId(user_id), membership, event.get("event_id")))
+        return members
+
+    async def _state(self, bot: UserId, room_id: RoomId, kind: str) -> Mapping[str, Any] | None:
+        try:
+            return await self._client.call("GET", path("rooms", room_id, "state", kind), user=bot)
+        except MatrixError as e:
+            if e.status == 404:  # noqa: PLR2004 -- the room has no such state
+                return None
+            raise
+
+
+def _visibility(content: Mapping[str, Any] | None) -> str:
+    value = (content or {}).get("history_visibility")
+    return value if isinstance(value, str) else _DEFAULT_VISIBILITY
