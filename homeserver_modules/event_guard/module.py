@@ -117,7 +117,7 @@ class EventGuard:
         user_id: str,
         room_id: str,
         event_type: str,
-        state_key: str,
+        state_key: str,  # noqa: ARG002 -- Synapse passes it
         content: Mapping[str, Any],
     ) -> Verdict:
         """Refuse a malformed membership; other state comes to ``check_event_for_spam``."""

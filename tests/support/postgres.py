@@ -126,7 +126,7 @@ def _server() -> str:
     return (folder / "dsn").read_text()
 
 
-_held: Final[list[IO[str]]] = []
+_held: Final[list[object]] = []
 
 
 def _join() -> tuple[Path, IO[str]]:
@@ -179,3 +179,5 @@ def _start(folder: Path) -> None:
         return (folder / "dsn").exists()
 
     wait_until(is_up, START_S_MAX, "PostgreSQL did not start")
+    # It outlives us if others use it; Python would complain about a child nobody waits for.
+    _held.append(keeper)

@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from psycopg2.extensions import parse_dsn
 
 from tests.support.calls import Answer, request
 from tests.support.people import PASSWORD
-from tests.support.processes import Child, free_ports
+from tests.support.processes import ROOT, Child, free_ports
 from veche.cli.homeserver import (
     HomeserverPlan,
     command,
@@ -45,7 +44,11 @@ class Homeserver:
     child: Child = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.child = Child(command(self.plan), self.plan.folder, self.plan.folder / "output.log")
+        folder = self.plan.folder
+        # So that modules of the tests are found too, which no wheel has.
+        self.child = Child(
+            command(self.plan), folder, folder / "output.log", {"PYTHONPATH": str(ROOT)}
+        )
 
     @property
     def url(self) -> str:
@@ -150,7 +153,7 @@ def homeserver(
         server_name,
         port,
         appservice_url=appservice_url or f"http://127.0.0.1:{dead_port}",
-        database=postgres_database(parse_dsn(dsn)) if dsn else None,
+        database=postgres_database(dsn) if dsn else None,
         modules=modules,
         settings=settings or {},
     )

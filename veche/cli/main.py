@@ -49,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = parser.parse_args(words)
         return int(arguments.run(arguments))
     except VecheError as e:
-        sys.stderr.write(f"veche: {e}\n")
+        lines = str(e)
+        sys.stderr.write(f"{lines}\n" if "\n" in lines else f"veche: {lines}\n")
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -42,11 +42,12 @@ class StateFolder:
         is_new: Whether it was made, or was empty.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, free_bytes_min: int = FREE_BYTES_MIN) -> None:
         """Take the folder, or make it.
 
         Args:
             path: Of the folder; its parents are made too.
+            free_bytes_min: How much space its disk has to have.
 
         Raises:
             ConfigError: It cannot be made or written, holds something else, belongs to a newer
@@ -59,7 +60,7 @@ class StateFolder:
         except OSError as e:
             raise ConfigError(f"{self.path}: {e.strerror}; choose another with --state") from e
         try:
-            _check_space(self.path)
+            _check_space(self.path, free_bytes_min)
             if self.is_new:
                 (self.path / _MARKER).write_text(json.dumps({"format": FORMAT}) + "\n")
         except BaseException:
@@ -178,12 +179,12 @@ def _is_alive(pid: str) -> bool:
     return True
 
 
-def _check_space(path: Path) -> None:
+def _check_space(path: Path, free_bytes_min: int) -> None:
     free = shutil.disk_usage(path).free
-    if free < FREE_BYTES_MIN:
+    if free < free_bytes_min:
         raise ConfigError(
             f"the disk of {path} is full: {free >> 20} MiB are free,"
-            f" at least {FREE_BYTES_MIN >> 20} MiB are needed"
+            f" at least {free_bytes_min >> 20} MiB are needed"
         )
 
 

@@ -50,7 +50,7 @@ class Step:
         if self.error is not None:
             raise BlockedError(self.name)
 
-    def run(self, work: Callable[[], None], after: tuple[Step, ...]) -> None:
+    def run(self, work: Callable[[], object], after: tuple[Step, ...]) -> None:
         """Do the work once all of ``after`` are done; for a thread of its own."""
         try:
             for step in after:
@@ -77,7 +77,7 @@ class Steps:
         self._steps: list[Step] = []
         self._told: set[str] = set()
 
-    def take(self, name: str, work: Callable[[], None], *after: Step) -> Step:
+    def take(self, name: str, work: Callable[[], object], *after: Step) -> Step:
         """Start a step in a thread that does not keep the process alive."""
         step = Step(name)
         self._steps.append(step)

@@ -78,18 +78,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace, *, program: Sequence[str] = PROGRAM) -> int:
     """Run `veche up` until it is stopped.
 
     Args:
         arguments: As ``add_arguments`` defines them.
+        program: As for ``Up``.
 
     Returns:
         Exit code: 0 if a person stopped it, or the check went well; 1 otherwise, after a line
         on standard error that says why.
     """
     try:
-        up = Up(arguments.state or checkout() / "var", arguments.port, tell)
+        state = arguments.state or checkout() / "var"
+        up = Up(state, arguments.port, tell, program=program)
     except VecheError as e:
         return _fail(e)
     try:

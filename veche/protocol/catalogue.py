@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 from babel import Locale
-from babel.dates import format_date, get_timezone_name
+from babel.dates import format_date
 from babel.messages.pofile import PoFileError, read_po
 from babel.numbers import parse_pattern
 
@@ -125,17 +125,18 @@ def show_date(when: dt.date | int, language: str, time_zone: str = "UTC") -> str
 
 
 def show_date_time(at_ms: int, language: str, time_zone: str) -> str:
-    """A moment to the minute, "24 November 2025, 09:05 EET", its time zone named.
+    """A moment to the minute, "24 November 2025, 09:05 UTC+2".
+
+    The offset and not the zone's name: of most zones CLDR has a short name in one language only.
 
     Args:
         at_ms: UTC.
         language: One of ``LANGUAGES``.
         time_zone: An IANA name.
     """
-    moment, locale = _moment(at_ms, time_zone), _locale(language)
-    day = format_date(moment.date(), "long", locale=locale)
-    zone = get_timezone_name(moment, "short", locale=locale)
-    return f"{day}, {moment:%H:%M} {zone}"
+    moment = _moment(at_ms, time_zone)
+    day = format_date(moment.date(), "long", locale=_locale(language))
+    return f"{day}, {moment:%H:%M} UTC{_offset(moment)}"
 
 
 def show_money(money: Money, language: str) -> str:
@@ -178,6 +179,14 @@ def _locale(language: str) -> Locale:
 
 def _moment(at_ms: int, time_zone: str) -> dt.datetime:
     return dt.datetime.fromtimestamp(at_ms / 1000, ZoneInfo(time_zone))
+
+
+def _offset(moment: dt.datetime) -> str:
+    minutes = int((moment.utcoffset() or dt.timedelta()).total_seconds()) // 60
+    if minutes == 0:
+        return ""
+    hours, rest = divmod(abs(minutes), 60)
+    return f"{'+' if minutes > 0 else '-'}{hours}" + (f":{rest:02}" if rest else "")
 
 
 def _filled(message: str, values: Mapping[str, object]) -> str:

@@ -27,7 +27,7 @@ from veche.protocol.message import (
     checked,
     text,
 )
-from veche.protocol.typed import KEYCAPS_MAX, folded, keycap
+from veche.protocol.typed import KEYCAPS_MAX, folded, keycap, typed_number
 from veche.protocol.wire import Wire
 
 if TYPE_CHECKING:
@@ -105,7 +105,8 @@ class Prompt(Wire):
             raise ValueError("ids and labels of the choices must differ")
         for n, label in enumerate(labels, 1):
             # "1. Two children / 2. 1": whoever types 1 cannot say which they mean.
-            if label.isdecimal() and int(label) != n and 1 <= int(label) <= len(labels):
+            number = typed_number(label)
+            if number is not None and number != n and 1 <= number <= len(labels):
                 raise ValueError("a label must not be the number of another choice")
         return self
 

@@ -10,7 +10,7 @@ from psycopg2.extensions import make_dsn, parse_dsn
 from pydantic import Field, model_validator
 
 from veche.runtime import postgres
-from veche.runtime.secret_files import read_secret, read_secret_bytes, write_secret
+from veche.runtime.secret_files import read_secret, read_secret_bytes
 from veche.runtime.sections import (
     ConfigFaultsError,
     Duration,
@@ -48,7 +48,6 @@ __all__ = [
     "read_secret",
     "read_secret_bytes",
     "secret_faults",
-    "write_secret",
 ]
 
 

@@ -57,20 +57,3 @@ def read_secret_bytes(path: Path) -> bytes:
     if len(data) > SECRET_BYTES_MAX:
         raise ConfigError(f"{path}: larger than {SECRET_BYTES_MAX} bytes")
     return data
-
-
-def write_secret(path: Path, data: str | bytes) -> None:
-    """Write a new secret file that only we can read.
-
-    Raises:
-        ConfigError: It is there already, which is left as it is, or cannot be made.
-    """
-    content = data.encode() if isinstance(data, str) else data
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as e:
-        raise ConfigError(f"{path}: {e.strerror}") from e

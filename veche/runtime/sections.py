@@ -225,8 +225,7 @@ class _Reader:
         elif error["type"] == "missing":
             self._add(path, "is missing", f"add it: {_first_sentence(fields.get(key))}")
         else:
-            what = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-            self._add(path, what[:1].lower() + what[1:], _example(error, fields.get(key)))
+            self._add(path, _what(error), _example(error, fields.get(key)))
 
     def _add(self, path: KeyPath, what: str, mend: str) -> None:
         line = self._document.line(path)
@@ -264,6 +263,13 @@ def model_in(annotation: object) -> type[Section] | None:
 def _first_sentence(field: FieldInfo | None) -> str:
     text = " ".join(((field and field.description) or "").split())
     return text.split(". ")[0].rstrip(".")
+
+
+def _what(error: ErrorDetails) -> str:
+    if error["type"] == "string_pattern_mismatch":
+        return "does not have the right form"
+    what = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return what[:1].lower() + what[1:]
 
 
 def _example(error: ErrorDetails, field: FieldInfo | None) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.agency.core.definition import Decision
-    from veche.protocol.forms.dialogue import FormState
+    from veche.protocol.forms.state import FormState
     from veche.protocol.forms.values import Value
     from veche.protocol.ids import Ulid
 

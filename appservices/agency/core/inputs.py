@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.agency.core.definition import Decision
-    from veche.protocol.forms.dialogue import Input as FormInput
+    from veche.protocol.forms.state import Input as FormInput
 
 
 class InputKind(enum.Enum):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 _ENGLISH: Final = Catalogue({})
+_ENGLISH_TAG: Final = "en"
 
 
 class Problem(enum.Enum):
@@ -58,7 +59,7 @@ class Problem(enum.Enum):
         "This time comes twice, because the clocks go back. Write which one: {first} or {second}."
     )
 
-    NOT_YES_NO = N_("Please answer {yes} or {no}.")
+    NOT_YES_NO = N_("Please answer “{yes}” or “{no}”.")
     NOT_A_CHOICE = N_("This is not one of the answers. They are: {choices}.")
     SEVERAL_CHOICES = N_("This fits more than one answer: {choices}. Please write one in full.")
     TOO_FEW_CHOICES = N_("You chose {count}. Please choose at least {min}.")
@@ -80,7 +81,7 @@ class Problem(enum.Enum):
     NOT_AN_IBAN = N_("This is not an IBAN. It has letters and digits, like {example}.")
     IBAN_COUNTRY = N_("An IBAN begins with the code of a country that has IBANs, like {example}.")
     IBAN_LENGTH = N_("This has {count} characters; an IBAN that begins with {country} has {max}.")
-    IBAN_DIGITS = N_("The check digits do not fit: one character is wrong. Please compare again.")
+    IBAN_DIGITS = N_("The check digits do not fit: something is mistyped. Please compare it again.")
 
     NOT_A_FILE = N_("Please send a file here, as an attachment.")
     NOT_A_PHOTO = N_("Please send a photo here, as an attachment.")
@@ -122,7 +123,7 @@ class FieldError(ProtocolError):
         self.label = label
         self.problem = problem
         self.values = values
-        super().__init__(self.text(_ENGLISH, "en"))
+        super().__init__(self.text(_ENGLISH, _ENGLISH_TAG))
 
     @classmethod
     def of(cls, field: Field, problem: Problem, **values: object) -> FieldError:

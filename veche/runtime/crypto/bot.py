@@ -17,6 +17,7 @@ from veche.protocol.errors import ConfigError, UnavailableError
 from veche.runtime.crypto import metrics
 from veche.runtime.crypto.channel import Channel, OlderAccountError
 from veche.runtime.crypto.core.identity import fingerprint
+from veche.runtime.crypto.core.values import BadEventError
 from veche.runtime.crypto.recovery import Recovery
 from veche.runtime.crypto.sealing import Sealer
 from veche.runtime.crypto.start import Publication, register, replace_device, take_over
@@ -25,25 +26,29 @@ from veche.runtime.matrix.client import MatrixError
 from veche.runtime.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from veche.protocol.ids import DeviceId, UserId
     from veche.runtime.crypto.core.trust import WithoutIdentity
     from veche.runtime.crypto.keys import OperatorKey
+    from veche.runtime.crypto.locks import Locks
     from veche.runtime.crypto.recovery import CryptoPorts
     from veche.runtime.crypto.tracking import People
-    from veche.runtime.crypto.writer import Locks, Writer
+    from veche.runtime.crypto.writer import Writer
     from veche.runtime.database import Cursor, Database
     from veche.runtime.matrix.client import MatrixClient
 
 logger = logging.getLogger(__name__)
 
 P = TypeVar("P")
+Leading = tuple["Writer", Channel, Recovery]
 
 BOTS_PER_PROCESS_MAX: Final = 200
 STANDBY_S: Final = 2.0
 RECOVERY_S: Final = 5.0
 RETRY_S_MAX: Final = 60.0
+TASKS_MAX: Final = 10
+"""The loop, its recovery, and recoveries of writers before that still sleep."""
 
 
 class State(enum.Enum):
@@ -88,7 +93,7 @@ class BotDevice:
         self.state = State.STOPPED
         self.failure: Exception | None = None
         self._parts = parts
-        self._tasks = Tasks(running_max=1)
+        self._tasks = Tasks(running_max=TASKS_MAX)
         self._sealer: Sealer | None = None
         self._writer: Writer | None = None
         self._fingerprint: str | None = None
@@ -146,27 +151,27 @@ class BotDevice:
         """
         self.state = State.STANDBY
         try:
-            channel, recovery = await self._try_lead() or (None, None)
+            leading = await self._try_lead()
         except BaseException:
             self.state = State.STOPPED
             await self._parts.locks.release(self.bot)
             raise
-        self._tasks.spawn("crypto device", self._live(channel, recovery))
+        self._tasks.spawn("crypto device", self._live(leading))
 
     async def stop(self) -> None:
         """End the loop and give the lock back; what was committed goes on elsewhere."""
         await self._tasks.stop()
         await self._leave(State.STOPPED)
 
-    async def _live(self, channel: Channel | None, recovery: Recovery | None) -> None:
+    async def _live(self, leading: Leading | None) -> None:
         while True:
-            if channel is not None and recovery is not None:
-                await self._lead(channel, recovery)
+            if leading is not None:
+                await self._lead(*leading)
                 await self._leave(State.STANDBY)
             await self._pause(self._retry_s)
-            channel, recovery = await self._try_again() or (None, None)
+            leading = await self._try_again()
 
-    async def _try_again(self) -> tuple[Channel, Recovery] | None:
+    async def _try_again(self) -> Leading | None:
         """Try to lead; a failure is noted, and tried again later and later."""
         try:
             leading = await self._try_lead()
@@ -179,7 +184,7 @@ class BotDevice:
         self._retry_s = STANDBY_S
         return leading
 
-    async def _try_lead(self) -> tuple[Channel, Recovery] | None:
+    async def _try_lead(self) -> Leading | None:
         """Take lock and epoch, publish, and be the writer; None if another process is."""
         parts = self._parts
         if not await parts.locks.try_take(self.bot):
@@ -195,7 +200,7 @@ class BotDevice:
             )
             return await self._take_device()
 
-    async def _take_device(self) -> tuple[Channel, Recovery]:
+    async def _take_device(self) -> Leading:
         parts = self._parts
         writer, row = await take_over(parts.database, parts.key, self.bot, self._now_ms())
         publication = Publication(writer, parts.database, parts.client, parts.key)
@@ -203,48 +208,56 @@ class BotDevice:
         sealer = Sealer(
             writer, parts.database, parts.client, parts.directory, parts.without_identity
         )
-        await sealer.load_unsent()
+        await sealer.to_device.take_over()
 
-        def wake(txn: Cursor, room_ids: set[str]) -> None:
-            parts.ports.wake(txn, self.bot, sorted(room_ids))
+        def wake(txn: Cursor, room_id: Any, session_ids: Sequence[str], now_ms: int) -> None:
+            parts.ports.wake(txn, self.bot, room_id, session_ids, now_ms)
 
         shown = fingerprint(identity.master_key)
         self._writer, self._sealer, self._fingerprint = writer, sealer, shown
         self.state, self.failure = State.WRITER, None
         metrics.writers.inc()
         parts.on_change(self.bot, True)
-        recovery = Recovery(writer, sealer, parts.directory, parts.ports, shown)
-        return Channel(writer, parts.client, row, wake), recovery
+        recovery = Recovery(writer, parts.database, sealer, parts.ports, shown)
+        return writer, Channel(writer, parts.client, row, wake), recovery
 
-    async def _lead(self, channel: Channel, recovery: Recovery) -> None:
+    async def _lead(self, writer: Writer, channel: Channel, recovery: Recovery) -> None:
         """Read the channel until lock or epoch is lost."""
-        recovered_at_s = 0.0
+        self._tasks.spawn("crypto recovery", self._recover(writer, recovery))
         pause_s = 0.0
-        while self._writer is not None and not self._writer.is_lost:
+        while not writer.is_lost:
             try:
-                taken = await channel.step(self._now_ms)
-                recovery.note_wedged(taken.wedged)
-                if self._parts.reactor.seconds() - recovered_at_s >= RECOVERY_S:
-                    recovered_at_s = self._parts.reactor.seconds()
-                    await recovery.round(self._now_ms())
+                recovery.note_wedged((await channel.step(self._now_ms)).wedged)
                 pause_s = 0.0
             except LostWriterError:
-                break
+                return
             except MatrixError as e:
-                if e.errcode == "M_UNKNOWN_DEVICE":
-                    await self._renew()
-                    break
+                writer.is_deleted = writer.is_deleted or e.errcode == "M_UNKNOWN_DEVICE"
                 pause_s = self._failed(e, pause_s)
-            except UnavailableError as e:
+            except (UnavailableError, BadEventError) as e:
                 pause_s = self._failed(e, pause_s)
-            if not await self._parts.locks.is_held(self.bot):
-                metrics.locks_lost.labels("lock").inc()
-                break
-            if self._writer is None or self._writer.is_failing:
+            if writer.is_deleted:
+                await self._renew()
+                return
+            if writer.is_failing:
                 metrics.locks_lost.labels("failures").inc()
-                break
+                return
             if pause_s:
                 await self._pause(pause_s)
+
+    async def _recover(self, writer: Writer, recovery: Recovery) -> None:
+        """Rounds beside the channel, whose polls are long; also asks whether the lock holds."""
+        while self._writer is writer and not writer.is_lost:
+            try:
+                await recovery.round(self._now_ms())
+                if not await self._parts.locks.is_held(self.bot):
+                    metrics.locks_lost.labels("lock").inc()
+                    writer.is_lost = True
+            except LostWriterError:
+                return
+            except (MatrixError, UnavailableError) as e:
+                logger.warning("%s: recovery failed: %s", self.bot, e)
+            await self._pause(RECOVERY_S)
 
     def _failed(self, error: Exception, pause_s: float) -> float:
         self.failure = error

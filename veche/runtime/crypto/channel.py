@@ -20,9 +20,9 @@ from veche.runtime.crypto.core import account as accounts
 from veche.runtime.crypto.core import megolm, olm
 from veche.runtime.crypto.core.values import (
     ONE_TIME_KEYS_LOW,
+    BadEventError,
     Json,
     Reason,
-    RefusedEvent,
     WedgedError,
     as_text,
     is_storable,
@@ -31,7 +31,7 @@ from veche.runtime.crypto.store import devices, people, sessions
 from veche.runtime.matrix.client import MatrixError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from veche.runtime.crypto.store.devices import DeviceRow
     from veche.runtime.crypto.writer import Writer
@@ -91,11 +91,11 @@ class Taken:
     """What one answer did.
 
     Attributes:
-        rooms: Where a room key came for.
+        sessions: Ids of the sessions whose keys came, by room.
         wedged: User id and Curve25519 of devices whose messages no session opens.
     """
 
-    rooms: set[str] = attrs.Factory(set)
+    sessions: dict[str, list[str]] = attrs.Factory(dict)
     wedged: set[tuple[str, str]] = attrs.Factory(set)
 
 
@@ -107,7 +107,7 @@ class Channel:
         writer: Writer,
         client: MatrixClient,
         row: DeviceRow,
-        wake: Callable[[Cursor, set[str]], None],
+        wake: Callable[[Cursor, str, Sequence[str], int], None],
     ) -> None:
         """Make the channel.
 
@@ -115,7 +115,7 @@ class Channel:
             writer: Of the bot.
             client: To the homeserver.
             row: The device as it was taken over.
-            wake: Called in the transaction, with the rooms for which keys came.
+            wake: Called in the transaction with each room, its sessions that came, and the time.
         """
         self._writer = writer
         self._client = client
@@ -200,30 +200,32 @@ class Channel:
                 metrics.refused.labels("to_device", e.reason.value).inc()
                 sender: Any = event
                 taken.wedged.add((sender["sender"], e.sender_key))
-            except RefusedEvent as e:
+            except BadEventError as e:
                 metrics.refused.labels("to_device", e.reason.value).inc()
                 logger.info("to-device event dropped: %s", e)
-        if taken.rooms:
-            self._wake(txn, taken.rooms)
+        for room_id in sorted(taken.sessions):
+            self._wake(txn, room_id, taken.sessions[room_id], now_ms)
         devices.save_position(txn, self._writer.device_no, answer.position, answer.to_device_since)
         return taken
 
     def _take_event(self, txn: Cursor, event: object, now_ms: int, taken: Taken) -> None:
         if not isinstance(event, dict):
-            raise RefusedEvent(Reason.FORM, "event: not an object")
+            raise BadEventError(Reason.FORM, "event: not an object")
         sender = as_text(event.get("sender"), "sender")
         match event.get("type"):
             case "m.room.encrypted":
-                room_id = self._take_olm(txn, sender, event.get("content"), now_ms)
-                if room_id is not None:
-                    taken.rooms.add(room_id)
+                key = self._take_olm(txn, sender, event.get("content"), now_ms)
+                if key is not None:
+                    taken.sessions.setdefault(key.room_id, []).append(key.session_id)
             case "m.room_key.withheld":
                 self._take_withheld(event.get("content"))
             case _:
-                raise RefusedEvent(Reason.UNWANTED, "a to-device event in clear")
+                raise BadEventError(Reason.UNWANTED, "a to-device event in clear")
 
-    def _take_olm(self, txn: Cursor, sender: str, content: object, now_ms: int) -> str | None:
-        """Read an Olm message; the id of the room whose key it brought, if it did."""
+    def _take_olm(
+        self, txn: Cursor, sender: str, content: object, now_ms: int
+    ) -> olm.RoomKey | None:
+        """Read an Olm message; the room key that it brought, if it did."""
         writer = self._writer
         message = olm.read_envelope(content, writer.own.curve25519)
         plaintext = self._decrypt(txn, message, now_ms)
@@ -231,14 +233,14 @@ class Channel:
         if payload.event_type in olm.IGNORED or payload.event_type.startswith("m.secret."):
             return None
         if payload.event_type != "m.room_key":
-            raise RefusedEvent(Reason.UNWANTED, "an Olm payload of another kind")
+            raise BadEventError(Reason.UNWANTED, "an Olm payload of another kind")
         key = olm.read_room_key(payload)
         known = sessions.known_room_key(txn, writer.device_no, key.room_id, key.session_id)
         if not megolm.check_room_key(known, key.sender, key.sender_curve25519, key.first_index):
             return None
         pickle = key.session.pickle(writer.pickle_key)
         sessions.save_room_key(txn, writer.device_no, key, pickle, now_ms)
-        return key.room_id
+        return key
 
     def _decrypt(self, txn: Cursor, message: olm.OlmMessage, now_ms: int) -> bytes:
         """The plaintext; the ratchet is stored whatever becomes of it."""
@@ -261,7 +263,7 @@ class Channel:
 
     def _take_withheld(self, content: object) -> None:
         if not isinstance(content, dict):
-            raise RefusedEvent(Reason.FORM, "content: not an object")
+            raise BadEventError(Reason.FORM, "content: not an object")
         code = as_text(content.get("code"), "code", characters_max=64)
         known = code if code in ("m.unverified", "m.no_olm", "m.blacklisted") else "other"
         metrics.withheld.labels(known).inc()
@@ -368,7 +370,7 @@ def read_answer(content: Json, since: str | None) -> Answer:
         since: To keep where the answer has no ``next_batch``.
 
     Raises:
-        RefusedEvent: It has no ``pos``: nothing can be taken.
+        BadEventError: It has no ``pos``: nothing can be taken.
     """
     position = as_text(content.get("pos"), "pos", characters_max=4096)
     extensions = _object(content, "extensions")

@@ -12,21 +12,22 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import vodozemac as vz
 
-from veche.protocol.inbound import DeviceStanding, Trust
+from veche.protocol.inbound import DeviceStanding
+from veche.runtime.crypto import metrics
 from veche.runtime.crypto.core import megolm, trust
-from veche.runtime.crypto.core.values import Reason, RefusedEvent
+from veche.runtime.crypto.core.values import BadEventError, Reason
 from veche.runtime.crypto.store import sessions
+from veche.runtime.ports import NeedsDevices, RefusedEvent, WaitsForKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from veche.protocol.ids import UserId
+    from veche.protocol.inbound import Trust
     from veche.runtime.crypto.keys import OperatorKey
     from veche.runtime.crypto.store.sessions import OpeningRow
     from veche.runtime.crypto.tracking import People
     from veche.runtime.database import Cursor
-
-__all__ = ["NeedsDevices", "Opened", "Opener", "RefusedEvent", "WaitsForKey"]
 
 ENCRYPTED: Final = "m.room.encrypted"
 ASKED_MAX: Final = 10_000
@@ -50,32 +51,6 @@ class Opened:
     standing: DeviceStanding
 
 
-class WaitsForKey(Exception):  # noqa: N818 -- nothing is wrong: keys and events travel apart
-    """The room key has not come, or not early enough; the event waits.
-
-    Attributes:
-        session_id: Which session opens it.
-        is_too_late: Whether we have the session, but from a later message on.
-    """
-
-    def __init__(self, session_id: str, *, is_too_late: bool = False) -> None:
-        super().__init__(session_id)
-        self.session_id = session_id
-        self.is_too_late = is_too_late
-
-
-class NeedsDevices(Exception):  # noqa: N818 -- nothing is wrong: the directory must be asked first
-    """The sender's devices must be asked for (``People.refresh``), then the event opened again.
-
-    Attributes:
-        user_id: Whose.
-    """
-
-    def __init__(self, user_id: UserId) -> None:
-        super().__init__(user_id)
-        self.user_id = user_id
-
-
 class Opener:
     """Opens events for all bots of a process."""
 
@@ -83,6 +58,10 @@ class Opener:
         self._key = key
         self._people = people
         self._asked: OrderedDict[tuple[str, str], int] = OrderedDict()
+
+    def __call__(self, txn: Cursor, bot: UserId, event: Mapping[str, Any], /) -> Opened:
+        """The same as ``open_event``."""
+        return self.open_event(txn, bot, event)
 
     def open_event(self, txn: Cursor, bot: UserId, event: Mapping[str, Any]) -> Opened:
         """What an event says, and how sure it is that its sender said it.
@@ -95,8 +74,7 @@ class Opener:
 
         Raises:
             WaitsForKey: Try again when the bot got room keys; nothing was written.
-            NeedsDevices: Try again after asking for the sender's devices. Roll back, or commit
-                nothing that depends on the event.
+            NeedsDevices: Try again after asking for the sender's devices; nothing was written.
             RefusedEvent: It fails a check, now and for ever.
         """
         content = event.get("content")
@@ -104,29 +82,34 @@ class Opener:
             plain = content if isinstance(content, dict) else {}
             standing = DeviceStanding.NOT_ENCRYPTED
             return Opened(event["type"], plain, trust.trust_of(standing), standing)
-        envelope = megolm.read_event(content)
-        row = sessions.opening_row(txn, bot, event["room_id"], envelope.session_id)
-        if row is None:
-            raise WaitsForKey(envelope.session_id)
-        if row.sender != event["sender"]:
-            raise RefusedEvent(Reason.STOLEN_SESSION, "the session is somebody else's")
-        payload = self._decrypt(row, bot, envelope, event["room_id"])
-        standing = self._standing(row)
-        place = (event["room_id"], envelope.session_id, payload.message_index)
-        if sessions.first_seen(txn, row.device_no, place, event["event_id"]) != event["event_id"]:
-            raise RefusedEvent(Reason.REPLAY, "this message already came with another event")
-        return Opened(payload.event_type, payload.content, trust.trust_of(standing), standing)
+        try:
+            opened = self._open(txn, bot, event, content)
+        except BadEventError as e:
+            metrics.refused.labels("room", e.reason.value).inc()
+            raise RefusedEvent(e.reason.value) from e
+        metrics.opened.labels(opened.trust.label).inc()
+        return opened
 
-    def _decrypt(
-        self, row: OpeningRow, bot: UserId, envelope: megolm.MegolmEvent, room_id: str
-    ) -> megolm.MegolmPayload:
+    def _open(self, txn: Cursor, bot: str, event: Mapping[str, Any], content: object) -> Opened:
+        envelope = megolm.read_event(content)
+        room_id, session_id = event["room_id"], envelope.session_id
+        row = sessions.opening_row(txn, bot, room_id, session_id)
+        if row is None:
+            raise WaitsForKey(session_id)
+        if row.sender != event["sender"]:
+            raise BadEventError(Reason.STOLEN_SESSION, "the session is somebody else's")
         self._key.check(row.pickled_under)
         pickle_key = self._key.pickle_key(bot, row.device_id)
         session = vz.InboundGroupSession.from_pickle(row.pickle, pickle_key)
         try:
-            return megolm.decrypt(session, envelope, room_id)
+            payload = megolm.decrypt(session, envelope, room_id)
         except megolm.UnknownIndexError as e:
-            raise WaitsForKey(envelope.session_id, is_too_late=True) from e
+            raise WaitsForKey(session_id) from e  # an earlier key of it may come still
+        standing = self._standing(row)
+        place = (room_id, session_id, payload.message_index)
+        if sessions.first_seen(txn, row.device_no, place, event["event_id"]) != event["event_id"]:
+            raise BadEventError(Reason.REPLAY, "this message already came with another event")
+        return Opened(payload.event_type, payload.content, trust.trust_of(standing), standing)
 
     def _standing(self, row: OpeningRow) -> DeviceStanding:
         """The standing of the sender's device, asked afresh where there was news or it is new."""

@@ -8,28 +8,26 @@ back after it changed an object does no harm.
 
 from __future__ import annotations
 
-import logging
-import secrets
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
 import attrs
 import vodozemac as vz
 
-from veche.protocol.errors import RefusedError, UnavailableError
+from veche.protocol.errors import RefusedError
+from veche.protocol.ids import DeviceId
 from veche.runtime.crypto import metrics
-from veche.runtime.crypto.core import megolm, olm, sharing
+from veche.runtime.crypto.claims import CLAIM_RETRY_MS, Claims
+from veche.runtime.crypto.core import megolm, sharing
 from veche.runtime.crypto.core.rotation import Rotation, rotation
-from veche.runtime.crypto.core.trust import IdentityView
-from veche.runtime.crypto.core.values import RefusedEvent
+from veche.runtime.crypto.core.trust import NO_OLM, IdentityView
 from veche.runtime.crypto.store import rooms, sessions
-from veche.runtime.crypto.store.rooms import Shared, ToDeviceRow
-from veche.runtime.matrix.client import MatrixError, path
-from veche.runtime.matrix.connections import NoAnswerError
+from veche.runtime.crypto.store.rooms import Shared
+from veche.runtime.crypto.to_device import ENCRYPTED, ToDeviceQueue
+from veche.runtime.ports import NotPrepared
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from veche.protocol.ids import RoomId, UserId
     from veche.runtime.crypto.core.trust import WithoutIdentity
@@ -40,29 +38,8 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor, Database
     from veche.runtime.matrix.client import MatrixClient
 
-logger = logging.getLogger(__name__)
-
 ROOMS_CACHED_MAX: Final = 2_000
 """Rooms whose outbound session stays in memory."""
-CLAIM_DEVICES_MAX: Final = 250
-CLAIM_TIMEOUT_MS: Final = 10_000
-CLAIM_RETRY_MS: Final = 300_000
-"""How long a device whose key could not be claimed goes without one."""
-NO_KEY_MAX: Final = 50_000
-TO_DEVICE_PER_ROW_MAX: Final = 100
-TO_DEVICE_ROWS_MAX: Final = 100
-TO_DEVICE_ATTEMPTS_MAX: Final = 5
-
-_ENCRYPTED: Final = "m.room.encrypted"
-_WITHHELD: Final = "m.room_key.withheld"
-_RETRY_MS: Final = 1_000
-_CLIENT_ERROR: Final = range(400, 500)
-
-
-class NotPreparedError(UnavailableError):
-    """Readers changed since ``prepare``: call it again, then seal again. Nothing was written."""
-
-    errcode = "ORG.VECHE.CRYPTO_NOT_PREPARED"
 
 
 class NotEncryptedError(RefusedError):
@@ -90,7 +67,12 @@ class _Cached:
 
 
 class Sealer:
-    """Seals for one bot, while its writer is in this process."""
+    """Seals for one bot, while its writer is in this process.
+
+    Attributes:
+        claims: Opens Olm sessions.
+        to_device: What goes to devices.
+    """
 
     def __init__(
         self,
@@ -102,13 +84,12 @@ class Sealer:
     ) -> None:
         self._writer = writer
         self._database = database
-        self._client = client
+        self.claims = Claims(writer, client)
+        self.to_device = ToDeviceQueue(writer, database, client)
         self._directory = directory
         self._without_identity = without_identity
         self._cached: OrderedDict[str, _Cached] = OrderedDict()
         self._encrypted: set[str] = set()
-        self._no_key: dict[str, int] = {}
-        self._unsent: set[str | None] = set()
 
     # Before: what needs the network.
 
@@ -134,10 +115,10 @@ class Sealer:
         stale = [one.user_id for one in readers if one.is_invited or not one.is_fresh]
         if stale:
             bot: Any = self._writer.user_id
-            await self._directory.refresh(bot, stale, now_ms)
+            await self._directory.refresh(bot, stale)
         wanted = await self._database.run("crypto.unreached", self._unreached, room_id, now_ms)
-        for start in range(0, len(wanted), CLAIM_DEVICES_MAX):
-            await self.claim(wanted[start : start + CLAIM_DEVICES_MAX], now_ms)
+        if wanted:
+            await self.claims.claim(wanted, now_ms)
 
     def _unreached(self, txn: Cursor, room_id: str, now_ms: int) -> list[PeerDevice]:
         readers = rooms.readers_of(txn, room_id, self._writer.user_id)
@@ -147,58 +128,8 @@ class Sealer:
         return [
             device
             for device in allowed
-            if device.curve25519 not in reached and self._no_key.get(device.curve25519, 0) <= now_ms
+            if device.curve25519 not in reached and self.claims.is_due(device, now_ms)
         ]
-
-    async def claim(self, devices: Sequence[PeerDevice], now_ms: int) -> list[PeerDevice]:
-        """Open Olm sessions with devices, of keys that the server hands out; returns with which.
-
-        Args:
-            devices: At most ``CLAIM_DEVICES_MAX``.
-            now_ms: UTC.
-
-        Raises:
-            LostWriterError: Another process writes for this bot now.
-        """
-        wanted: dict[str, dict[str, str]] = {}
-        for device in devices:
-            wanted.setdefault(device.user_id, {})[device.device_id] = "signed_curve25519"
-        body = {"one_time_keys": wanted, "timeout": CLAIM_TIMEOUT_MS}
-        answer: object = None
-        try:
-            answer = await self._client.call(
-                "POST", "/_matrix/client/v3/keys/claim", **self._as_device(), body=body
-            )
-        except (MatrixError, UnavailableError) as e:
-            logger.warning("key claim failed: %s", e.__class__.__name__)
-        opened = await self._writer.run("crypto.claim", self._open, devices, answer, now_ms)
-        for device in devices:
-            if device not in opened:
-                self._note_no_key(device, now_ms)
-        return opened
-
-    def _open(
-        self, txn: Cursor, devices: Sequence[PeerDevice], answer: object, now_ms: int
-    ) -> list[PeerDevice]:
-        opened = []
-        account = self._writer.account(txn)
-        for device in devices:
-            try:
-                session = olm.open_session(account, device, _claimed(answer, device))
-            except RefusedEvent as e:
-                metrics.refused.labels("claim", e.reason.value).inc()
-                logger.info("no session with %s %s: %s", device.user_id, device.device_id, e)
-                continue
-            pickle = session.pickle(self._writer.pickle_key)
-            row = sessions.OlmRow(device.curve25519, session.session_id, pickle, now_ms)
-            sessions.save_olm_session(txn, self._writer.device_no, row)
-            opened.append(device)
-        return opened
-
-    def _note_no_key(self, device: PeerDevice, now_ms: int) -> None:
-        if len(self._no_key) >= NO_KEY_MAX:
-            self._no_key.clear()
-        self._no_key[device.curve25519] = now_ms + CLAIM_RETRY_MS
 
     # The one transaction.
 
@@ -213,7 +144,7 @@ class Sealer:
     ) -> Json:
         """Content of the ``m.room.encrypted`` to send, stored by the caller in ``txn``.
 
-        After the commit: ``send_keys``, then the event; always these bytes, however often.
+        After the commit: ``deliver``, then the event; always these bytes, however often.
 
         Args:
             txn: Of the caller; the epoch is checked in it.
@@ -226,7 +157,7 @@ class Sealer:
         Raises:
             TooLargeError: The payload is over ``PAYLOAD_BYTES_MAX``; nothing was written.
             NotEncryptedError: The room was never encrypted; nothing was written.
-            NotPreparedError: Readers changed since ``prepare``; nothing was written.
+            NotPrepared: Readers changed since ``prepare``; nothing was written.
             LostWriterError: Another process writes for this bot now; nothing was written.
         """
         payload = megolm.payload_bytes(room_id, event_type, dict(content))
@@ -236,14 +167,18 @@ class Sealer:
             own, pickle_key = self._writer.own, self._writer.pickle_key
             sealed = megolm.encrypt(cached.session, own, payload, relation, dict(beside))
             pickle = cached.session.pickle(pickle_key)
-            if not rooms.save_outbound(
-                txn, self._writer.device_no, room_id, cached.session_id, pickle, count + 1
-            ):
-                raise NotPreparedError("the session was dropped", retry_after_ms=_RETRY_MS)
+            self._save(txn, room_id, cached.session_id, pickle, count + 1)
         except BaseException:
             self._cached.pop(room_id, None)  # it may have changed, or been settled, in memory
             raise
         return sealed
+
+    def _save(
+        self, txn: Cursor, room_id: str, session_id: str, pickle: str, message_count: int
+    ) -> None:
+        number = self._writer.device_no
+        if not rooms.save_outbound(txn, number, room_id, session_id, pickle, message_count):
+            raise NotPrepared("the session was dropped")
 
     def _session_for(self, txn: Cursor, room_id: str, now_ms: int) -> tuple[_Cached, int]:
         """The session to seal with, settled, and how many messages it sealed."""
@@ -256,9 +191,13 @@ class Sealer:
         if not row.is_encrypted:
             raise NotEncryptedError(f"{room_id} is not an encrypted room")
         cached = self._loaded(txn, room_id, row)
-        if cached is not None and cached.readers == row.readers and _is_settled(cached, now_ms):
-            if self._rotation(cached, row, now_ms, (), ()) is None:
-                return cached, row.message_count
+        if (
+            cached is not None
+            and cached.readers == row.readers
+            and _is_settled(cached, now_ms)
+            and self._rotation(cached, row, now_ms, (), ()) is None
+        ):
+            return cached, row.message_count
         return self._settled(txn, room_id, row, cached, now_ms)
 
     def _loaded(self, txn: Cursor, room_id: str, row: SealingRow) -> _Cached | None:
@@ -308,7 +247,7 @@ class Sealer:
         readers = rooms.readers_of(txn, room_id, self._writer.user_id)
         for one in readers:
             if not one.is_fresh and not self._directory.is_unreachable(one.user_id):
-                raise NotPreparedError(f"news of {one.user_id}", retry_after_ms=_RETRY_MS)
+                raise NotPrepared(f"news of {one.user_id}")
         persons = _persons(readers)
         allowed, _ = sharing.allowed_devices(persons, self._without_identity)
         given: dict[tuple[str, str], str | None] = {}
@@ -348,11 +287,8 @@ class Sealer:
 
     def _check_claimed(self, wanted: sharing.Sharing, now_ms: int) -> None:
         for device, code in wanted.refuse:
-            untried = self._no_key.get(device.curve25519, 0) <= now_ms
-            if code == sharing.NO_OLM and untried:
-                raise NotPreparedError(
-                    f"no session with {device.user_id}", retry_after_ms=_RETRY_MS
-                )
+            if code == NO_OLM and self.claims.is_due(device, now_ms):
+                raise NotPrepared(f"no session with {device.user_id}")
 
     def _hand_out(
         self,
@@ -362,101 +298,46 @@ class Sealer:
         wanted: sharing.Sharing,
         reached: Mapping[str, sessions.OlmRow],
     ) -> None:
-        writer = self._writer
-        index = cached.session.message_index
+        index, session_id = cached.session.message_index, cached.session_id
         content = megolm.room_key_content(cached.session, room_id)
-        gives, moved, told = [], [], []
-        for device in wanted.give:
-            sealed, row = self._to_device(device, reached[device.curve25519], "m.room_key", content)
-            gives.append((device, sealed))
-            moved.append(row)
-            told.append(Shared(device.user_id, device.device_id, device.curve25519, index, None))
-        refusals = []
-        for device, code in wanted.refuse:
-            refusal = megolm.withheld_content(writer.own, room_id, cached.session_id, code)
-            refusals.append((device, refusal))
-            told.append(Shared(device.user_id, device.device_id, device.curve25519, None, code))
-        if moved:
-            sessions.save_olm_sessions(txn, writer.device_no, moved)
-        queued = [*_rows(_ENCRYPTED, gives), *_rows(_WITHHELD, refusals)]
-        if queued:
-            rooms.save_shared(txn, writer.device_no, room_id, cached.session_id, told)
-            rooms.add_to_device(txn, writer.device_no, room_id, queued)
-            self._unsent.add(room_id)
-
-    def _to_device(
-        self, device: PeerDevice, row: sessions.OlmRow, event_type: str, content: Json
-    ) -> tuple[Json, sessions.OlmRow]:
-        session = vz.Session.from_pickle(row.pickle, self._writer.pickle_key)
-        sealed = olm.encrypt(session, device, self._writer.own, event_type, content)
-        return sealed, attrs.evolve(row, pickle=session.pickle(self._writer.pickle_key))
-
-    def queue_dummies(self, txn: Cursor, devices: Iterable[PeerDevice]) -> None:
-        """Queue an ``m.dummy`` to each device with a session, so that it uses that one."""
-        wanted = {device.curve25519: device for device in devices}
-        number = self._writer.device_no
-        sealed, moved = [], []
-        for key, row in sessions.newest_olm_sessions(txn, number, wanted).items():
-            content, after = self._to_device(wanted[key], row, "m.dummy", {})
-            sealed.append((wanted[key], content))
-            moved.append(after)
-        if sealed:
-            sessions.save_olm_sessions(txn, number, moved)
-            rooms.add_to_device(txn, number, None, _rows(_ENCRYPTED, sealed))
-            self._unsent.add(None)
+        gives = self.to_device.encrypt(txn, reached, wanted.give, "m.room_key", content)
+        refusals = [
+            (device, megolm.withheld_content(self._writer.own, room_id, session_id, code))
+            for device, code in wanted.refuse
+        ]
+        self.to_device.add(txn, room_id, ENCRYPTED, gives)
+        self.to_device.add(txn, room_id, "m.room_key.withheld", refusals)
+        told = [
+            *(Shared(d.user_id, d.device_id, d.curve25519, index, None) for d in wanted.give),
+            *(
+                Shared(d.user_id, d.device_id, d.curve25519, None, code)
+                for d, code in wanted.refuse
+            ),
+        ]
+        rooms.save_shared(txn, self._writer.device_no, room_id, session_id, told)
 
     # After: what was committed leaves.
 
-    async def load_unsent(self) -> None:
-        """Take over what a writer before left unsent; first call of a new writer."""
-        self._unsent |= await self._database.run(
-            "crypto.unsent", rooms.rooms_with_waiting, self._writer.device_no
-        )
-
-    async def send_keys(self, room_id: RoomId | None) -> None:
-        """Send what waits for devices before the event of a room goes; None: what has no room.
-
-        Costs nothing if nothing waits.
+    async def deliver(self, room_id: RoomId) -> None:
+        """Send what waits for devices before the event of a room goes; free if nothing waits.
 
         Raises:
             MatrixError: The server refuses for now; the rest waits.
             NoAnswerError: It does not answer; the rest waits.
         """
-        while room_id in self._unsent:
-            self._unsent.discard(room_id)
-            waiting = await self._database.run(
-                "crypto.to_device",
-                rooms.waiting_to_device,
-                self._writer.device_no,
-                room_id,
-                TO_DEVICE_ROWS_MAX,
-            )
-            if len(waiting) == TO_DEVICE_ROWS_MAX:
-                self._unsent.add(room_id)
-            try:
-                for row in waiting:
-                    await self._send_row(row)
-            except BaseException:
-                self._unsent.add(room_id)
-                raise
+        await self.to_device.send(room_id)
 
-    async def _send_row(self, row: ToDeviceRow) -> None:
-        kind, txn_id = quote(row.event_type, safe=""), quote(row.txn_id, safe="")
-        path = f"/_matrix/client/v3/sendToDevice/{kind}/{txn_id}"
-        try:
-            await self._client.call(
-                "PUT", path, **self._as_device(), body={"messages": row.messages}
-            )
-        except MatrixError as e:
-            attempts = await self._database.run("crypto.attempt", rooms.count_attempt, row.txn_id)
-            is_hopeless = e.status in _CLIENT_ERROR and attempts >= TO_DEVICE_ATTEMPTS_MAX
-            if not is_hopeless or e.errcode in ("M_LIMIT_EXCEEDED", "M_UNKNOWN_DEVICE"):
-                raise
-            metrics.alarms.labels("to_device_refused").inc()
-            logger.error("to-device request %s is refused: %s", row.txn_id, e.errcode)
-        await self._database.run("crypto.sent", rooms.drop_to_device, [row.txn_id])
+    # What others ask, and say.
 
-    # What others ask.
+    @property
+    def device_id(self) -> DeviceId:
+        """Id of the device that seals."""
+        found: Any = self._writer.own.device_id
+        return DeviceId(found)
+
+    def device_lost(self) -> None:
+        """The homeserver does not know the device any more: it is replaced by the bot's loop."""
+        self._writer.is_deleted = True
 
     def unreadable_by(self, room_id: RoomId) -> tuple[UserId, ...]:
         """Readers none of whose devices can read what was last sealed in a room."""
@@ -474,9 +355,6 @@ class Sealer:
             self._encrypted.add(room_id)
         return True
 
-    def _as_device(self) -> dict[str, Any]:
-        return {"user": self._writer.user_id, "device": self._writer.own.device_id}
-
 
 def _is_settled(cached: _Cached, now_ms: int) -> bool:
     is_due = cached.again_at_ms is not None and cached.again_at_ms <= now_ms
@@ -488,20 +366,3 @@ def _persons(readers: Sequence[Reader]) -> list[sharing.Person]:
         sharing.Person(one.user_id, IdentityView(one.master_key, one.master_pinned), one.devices)
         for one in readers
     ]
-
-
-def _claimed(answer: object, device: PeerDevice) -> object:
-    found: object = answer
-    for name in ("one_time_keys", device.user_id, device.device_id):
-        found = found.get(name) if isinstance(found, dict) else None
-    return found
-
-
-def _rows(event_type: str, sealed: Sequence[tuple[PeerDevice, Json]]) -> list[ToDeviceRow]:
-    rows = []
-    for start in range(0, len(sealed), TO_DEVICE_PER_ROW_MAX):
-        messages: dict[str, dict[str, Json]] = {}
-        for device, content in sealed[start : start + TO_DEVICE_PER_ROW_MAX]:
-            messages.setdefault(device.user_id, {})[device.device_id] = content
-        rows.append(ToDeviceRow(secrets.token_hex(16), event_type, messages))
-    return rows

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from veche.protocol.errors import UnavailableError
@@ -19,7 +18,9 @@ from veche.runtime.crypto.store import people, rooms
 from veche.runtime.matrix.client import MatrixError, path
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+
+    from twisted.internet.interfaces import IReactorTime
 
     from veche.protocol.ids import RoomId, UserId
     from veche.runtime.database import Cursor, Database
@@ -33,12 +34,14 @@ UNREACHABLE_MS: Final = 60_000
 """How long the last known devices serve after a person's server did not answer."""
 UNREACHABLE_MAX: Final = 50_000
 ANSWERS_MAX: Final = 50_000
+VISIBILITY_CHARACTERS_MAX: Final = 32
 
 
 class People:
     """Keeps the key directory; one a process, for all bots."""
 
-    def __init__(self, database: Database, client: MatrixClient) -> None:
+    def __init__(self, database: Database, client: MatrixClient, reactor: IReactorTime) -> None:
+        self._reactor = reactor
         self._database = database
         self._client = client
         self._unreachable: dict[str, int] = {}
@@ -52,7 +55,7 @@ class People:
         """How often this process got an answer about a person, lately."""
         return self._answers.get(user_id, 0)
 
-    async def refresh(self, bot: UserId, user_ids: Collection[str], now_ms: int) -> None:
+    async def refresh(self, bot: UserId, user_ids: Collection[str]) -> None:
         """Ask for the keys of people and store what comes.
 
         Who cannot be asked for now is left as last known, and ``is_unreachable`` for
@@ -61,8 +64,8 @@ class People:
         Args:
             bot: As whom to ask.
             user_ids: Any number; duplicates are asked for once.
-            now_ms: UTC.
         """
+        now_ms = int(self._reactor.seconds() * 1000)
         self._forget_unreachable(now_ms)
         wanted = sorted(set(user_ids) - self._unreachable.keys())
         for start in range(0, len(wanted), QUERY_USERS_MAX):
@@ -164,29 +167,35 @@ def pin_encrypted(txn: Cursor, room_id: RoomId, content: Mapping[str, Any]) -> N
     rooms.pin_encrypted(txn, room_id, read_limits(dict(content)))
 
 
-def note_state(txn: Cursor, event: Mapping[str, Any]) -> None:
-    """Take what a state event of a room means for encryption; others are ignored.
+class Hooks:
+    """What encryption learns of rooms, each in the transaction that learns it."""
 
-    Every ``m.room.member`` makes its user's keys outdated: a person who was invited, added a
-    device and then joined is announced to us in no other way (measured).
-
-    Args:
-        txn: Of the transaction that handles the event.
-        event: As the homeserver gave it; parts of a wrong kind are ignored.
-    """
-    content, room_id = event.get("content"), event["room_id"]
-    if not isinstance(content, Mapping):
-        return
-    match event.get("type"), event.get("state_key"):
-        case "m.room.member", str(user_id) if user_id:
-            people.mark_outdated(txn, [user_id])
-        case "m.room.encryption", "" if content.get("algorithm"):
+    def encrypted(self, txn: Cursor, room_id: RoomId, content: Mapping[str, Any]) -> None:
+        """The room's ``m.room.encryption``; an empty one takes nothing back."""
+        if content.get("algorithm"):
             pin_encrypted(txn, room_id, content)
-        case "m.room.history_visibility", "":
-            visibility = content.get("history_visibility")
-            if isinstance(visibility, str) and rooms.set_history_visibility(
-                txn, room_id, visibility[:32]
-            ):
-                rooms.drop_sessions_in(txn, room_id)
-        case _:
-            pass
+
+    def visibility(self, txn: Cursor, room_id: RoomId, visibility: str) -> None:
+        """Who may read what was said before; a change ends our session in the room."""
+        if rooms.set_history_visibility(txn, room_id, visibility[:VISIBILITY_CHARACTERS_MAX]):
+            rooms.drop_sessions_in(txn, room_id)
+
+    def member(self, txn: Cursor, room_id: RoomId, user_id: UserId, membership: str) -> None:  # noqa: ARG002 -- of the port
+        """A member event was seen: the person's keys are asked for anew.
+
+        Who was invited, added a device and then joined is announced to us in no other way.
+        """
+        people.mark_outdated(txn, [user_id])
+
+    def unreadable(self, txn: Cursor, bot: UserId, event: Mapping[str, Any], now_ms: int) -> None:
+        """A key did not come in time: the bot's writer asks for it and tells the person."""
+        content = event.get("content")
+        session_id = content.get("session_id") if isinstance(content, dict) else None
+        rooms.add_unreadable(
+            txn,
+            bot,
+            rooms.Unreadable(
+                event["room_id"], event["event_id"], event["sender"], str(session_id)[:255]
+            ),
+            now_ms,
+        )

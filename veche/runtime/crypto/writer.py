@@ -1,28 +1,24 @@
 """One writer a device: a lock for liveness, an epoch for safety.
 
-The advisory lock says who tries; it can be lost without notice, with its connection. The epoch is
-checked by the first statement of every transaction that moves a ratchet, so a writer that was
-replaced commits nothing; and nothing is sent that was not committed.
+The advisory lock (``locks``) says who tries. The epoch is checked by the first statement of every
+transaction that moves a ratchet, so a writer that was replaced commits nothing; and nothing is sent
+that was not committed.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 
-import psycopg2
 import vodozemac as vz
 from twisted.internet.defer import DeferredLock
-from twisted.internet.threads import deferToThreadPool
 
 from veche.protocol.errors import UnavailableError
 from veche.runtime.crypto import metrics
 from veche.runtime.crypto.core.account import own_keys
 from veche.runtime.crypto.keys import WrongOperatorKeyError
 from veche.runtime.crypto.store import devices
-from veche.runtime.database import Cursor, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +26,7 @@ if TYPE_CHECKING:
     from veche.runtime.crypto.core.values import OwnKeys
     from veche.runtime.crypto.keys import OperatorKey
     from veche.runtime.crypto.store.devices import DeviceRow
-    from veche.runtime.database import Connection, Database
+    from veche.runtime.database import Cursor, Database
 
 logger = logging.getLogger(__name__)
 
@@ -43,99 +39,12 @@ WITHHELD_MAX: Final = 1_000
 """Refusals of keys that are remembered, to choose the words of a hint."""
 
 _RETRY_MS: Final = 2_000
-_LOCK_NAME: Final = "veche.crypto/"
 
 
 class LostWriterError(UnavailableError):
     """Another process writes with this device now; nothing was changed."""
 
     errcode = "ORG.VECHE.CRYPTO_LOST_WRITER"
-
-
-class Locks:
-    """The advisory locks of one process, on one connection of its own (no pgbouncer).
-
-    If the connection breaks, all of them are lost at once.
-    """
-
-    def __init__(self, dsn: str, reactor: Any) -> None:
-        self._dsn = dsn
-        self._reactor = reactor
-        self._turn = DeferredLock()
-        self._connection: Connection | None = None
-        self._held: set[str] = set()
-
-    async def try_take(self, user_id: str) -> bool:
-        """Take the lock of a bot; False if somebody else, or this process already, has it."""
-        if user_id in self._held:
-            return False
-        return await self._call(self._try_take, user_id, on_error=False)
-
-    async def is_held(self, user_id: str) -> bool:
-        """Whether we still have the lock: asks the connection."""
-        if user_id not in self._held:
-            return False
-        return await self._call(self._ping, on_error=False) and user_id in self._held
-
-    async def release(self, user_id: str) -> None:
-        """Give a lock back; nothing if it was lost."""
-        if user_id in self._held:
-            self._held.discard(user_id)
-            await self._call(self._release, user_id, on_error=None)
-
-    async def close(self) -> None:
-        """Give everything back."""
-        await self._call(self._drop, on_error=None)
-
-    async def _call(self, work: Callable[..., R], *args: str, on_error: R) -> R:
-        await self._turn.acquire()
-        try:
-            pool = self._reactor.getThreadPool()
-            return cast("R", await deferToThreadPool(self._reactor, pool, work, *args))
-        except psycopg2.Error as e:
-            logger.warning("the connection of the crypto locks broke: %s", e.__class__.__name__)
-            self._drop()
-            return on_error
-        finally:
-            self._turn.release()
-
-    def _try_take(self, user_id: str) -> bool:
-        connection = self._connected()
-        with connection.cursor() as txn:
-            txn.execute(
-                "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (_LOCK_NAME + user_id,)
-            )
-            [(is_taken,)] = txn.fetchall()
-        if is_taken:
-            self._held.add(user_id)
-        return bool(is_taken)
-
-    def _release(self, user_id: str) -> None:
-        if self._connection is not None:
-            with self._connection.cursor() as txn:
-                txn.execute(
-                    "SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (_LOCK_NAME + user_id,)
-                )
-
-    def _ping(self) -> bool:
-        if self._connection is None:
-            return False
-        with self._connection.cursor() as txn:
-            txn.execute("SELECT 1")
-        return True
-
-    def _connected(self) -> Connection:
-        if self._connection is None:
-            self._connection = connect(self._dsn, idle_session_timeout=0)
-            self._connection.autocommit = True
-        return self._connection
-
-    def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        self._held.clear()
-        if connection is not None:
-            with suppress(psycopg2.Error):
-                connection.close()
 
 
 class Writer:
@@ -145,6 +54,7 @@ class Writer:
         user_id: The bot.
         own: Public keys of the device.
         is_lost: Whether another writer was seen.
+        is_deleted: Whether the homeserver was seen not to know the device.
         withheld: Codes of keys that were refused to us, by (room id, session id).
     """
 
@@ -160,6 +70,7 @@ class Writer:
         self.user_id = row.user_id
         self.own: OwnKeys = own_keys(self._account, row.user_id, row.device_id)
         self.is_lost = False
+        self.is_deleted = False
         self.withheld: OrderedDict[tuple[str, str], str] = OrderedDict()
 
     @property

@@ -334,6 +334,13 @@ def settle(
     return None if due_at_ms is None else int(due_at_ms)
 
 
+def next_due(txn: Cursor, bots: Collection[UserId]) -> int | None:
+    """When the next room of some bots is due, None if there is none."""
+    txn.execute(_NEXT, {"bots": list(bots)})
+    [(due_at_ms,)] = txn.fetchall()
+    return None if due_at_ms is None else int(due_at_ms)
+
+
 def wait(txn: Cursor, claim: Claim, item: Item, session_id: str, until_ms: int) -> None:
     """Let a row wait for a room key."""
     txn.execute(

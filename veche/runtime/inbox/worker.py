@@ -24,24 +24,26 @@ import attrs
 import psycopg2
 from psycopg2.errors import QueryCanceled
 
-from veche.protocol.errors import UnavailableError
+from veche.protocol.errors import UnavailableError, VecheError
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
 from veche.runtime import metrics
 from veche.runtime.inbox import store
 from veche.runtime.inbox.events import ENCRYPTED
 from veche.runtime.inbox.tracking import TRACKED, track
+from veche.runtime.outbox.store import mark_sent
 from veche.runtime.ports import NeedsDevices, RefusedEvent, WaitsForKey
 from veche.runtime.wake import Bell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from twisted.internet.interfaces import IReactorTime
 
-    from veche.protocol.ids import RoomId, UserId
+    from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor, Database
     from veche.runtime.inbox.store import Claim, Item
     from veche.runtime.matrix.rooms import Rooms
+    from veche.runtime.outbox.marks import Mark, Marks
     from veche.runtime.ports import Devices, Opener, Receiver, RoomHooks
     from veche.runtime.tasks import Tasks
 
@@ -62,5 +64,314 @@ _lag_s = metrics.histogram(
 )
 
 
-class Before(Protocol):
-    """Something that the worker writes along in its transaction, before it reads."""
+@attrs.frozen
+class Ports:
+    """What the worker asks of the crypto.
+
+    Attributes:
+        opener: Opens encrypted events.
+        hooks: Learns of members, encryption and unreadable events.
+        devices: Asks for devices.
+        is_ours: Whether a user id is in our namespace.
+    """
+
+    opener: Opener
+    hooks: RoomHooks
+    devices: Devices
+    is_ours: Callable[[str], bool]
+
+
+@attrs.frozen
+class _Outcome:
+    """What one transaction came to.
+
+    Attributes:
+        next_at_ms: When the next room is due, None if none is.
+        look: A room whose state has to be read first.
+        needs: Whose devices have to be asked for, before ``claim`` goes on.
+    """
+
+    next_at_ms: int | None
+    claim: Claim | None = None
+    look: bool = False
+    needs: frozenset[UserId] = frozenset()
+
+
+@attrs.define
+class _Batch:
+    """Where a transaction has got to with a room's rows."""
+
+    done: list[int] = attrs.field(factory=list)
+    refused: list[int] = attrs.field(factory=list)
+    late_count: int = 0
+    needs: set[UserId] = attrs.field(factory=set)
+    held: set[UserId] = attrs.field(factory=set)
+    times_ms: list[int] = attrs.field(factory=list)
+    is_doubtful: bool = False
+
+    def hold(self, sender: UserId, until_ms: int) -> None:
+        """Let the sender's later messages wait."""
+        self.held.add(sender)
+        self.times_ms.append(until_ms)
+
+    def next_at_ms(self, claim: Claim, now_ms: int, *, is_all: bool) -> int | None:
+        """When to look at the room again; None if nothing is left."""
+        has_moved = bool(self.done or self.refused or self.late_count)
+        if (not is_all and has_moved) or (self.is_doubtful and claim.is_joined):
+            return now_ms
+        return min(self.times_ms) if self.times_ms else None
+
+
+class _RowFailedError(Exception):
+    """A row failed; its transaction is rolled back."""
+
+    def __init__(self, claim: Claim, item: Item, *, is_first: bool) -> None:
+        super().__init__(item.event_id)
+        self.claim = claim
+        self.item = item
+        self.is_first = is_first
+
+
+class Worker:
+    """The loops of one process that act on rooms of its bots."""
+
+    def __init__(
+        self,
+        database: Database,
+        reactor: IReactorTime,
+        tasks: Tasks,
+        receivers: Mapping[UserId, Receiver],
+        ports: Ports,
+        rooms: Rooms,
+        marks: Marks,
+    ) -> None:
+        """Make the worker.
+
+        Args:
+            database: Where the inbox is.
+            reactor: Clock.
+            tasks: Carries the loops.
+            receivers: The service behind each bot of this process.
+            ports: Of the crypto.
+            rooms: Reads the state of rooms.
+            marks: What was sent and is not written down yet; written along.
+        """
+        self._database = database
+        self._reactor = reactor
+        self._tasks = tasks
+        self._receivers = dict(receivers)
+        self._bots = sorted(self._receivers)
+        self._ports = ports
+        self._rooms = rooms
+        self._marks = marks
+        self._idle: list[Bell] = []
+        self._is_rung = False
+
+    @property
+    def is_busy(self) -> bool:
+        """No loop is idle: other processes should be told of new rows."""
+        return not self._idle
+
+    def wake(self, _announced: str = "") -> None:
+        """Look for due rooms now."""
+        if self._idle:
+            self._idle.pop().ring()
+        else:
+            self._is_rung = True
+
+    def start(self) -> None:
+        """Begin; ends with the tasks."""
+        for number in range(WORKERS):
+            self._tasks.spawn(f"inbox {number}", self._loop(Bell(self._reactor)))
+
+    async def _loop(self, bell: Bell) -> None:
+        while True:
+            delay_ms = POLL_MS
+            try:
+                delay_ms = await self._turn()
+            except UnavailableError as e:
+                delay_ms = min(e.retry_after_ms, POLL_MS)
+            except Exception:
+                logger.exception("the inbox failed")
+            if delay_ms <= 0 or self._is_rung:
+                self._is_rung = False
+                continue
+            self._idle.append(bell)
+            await bell.wait(delay_ms)
+            if bell in self._idle:
+                self._idle.remove(bell)
+
+    async def _turn(self) -> int:
+        """Do one room; how long nothing more is due."""
+        try:
+            outcome = await self._run(None)
+        except _RowFailedError as failed:
+            await self._row_failed(failed)
+            return 0
+        if outcome.claim is not None:
+            self._ask(outcome, outcome.claim)
+        if outcome.next_at_ms is None:
+            return POLL_MS
+        now_ms = self._now_ms()
+        if outcome.claim is None and outcome.next_at_ms <= now_ms:
+            return POLL_MS  # another process has it
+        return min(POLL_MS, outcome.next_at_ms - now_ms)
+
+    async def _run(self, only: Claim | None, before_seq: int = store.NEVER_MS) -> _Outcome:
+        marks = self._marks.take()
+        try:
+            outcome = await self._database.run(
+                "inbox", self._work, self._now_ms(), marks, only, before_seq
+            )
+        except BaseException:
+            self._marks.restore(marks)
+            raise
+        self._marks.written(marks)
+        return outcome
+
+    def _work(
+        self, txn: Cursor, now_ms: int, marks: Sequence[Mark], only: Claim | None, before_seq: int
+    ) -> _Outcome:
+        if marks:
+            mark_sent(txn, marks)
+        if only is None:
+            claim = store.claim(txn, self._bots, now_ms)
+        else:
+            claim = store.claim(txn, [only.bot], now_ms, only.room_id)
+        if claim is None:
+            return _Outcome(store.next_due(txn, self._bots))
+        if claim.is_joined and claim.looked_at_ms is None:
+            due_ms = store.settle(txn, claim, (), (), now_ms + LEASE_MS, self._bots)
+            return _Outcome(due_ms, claim, look=True)
+        items = store.items(txn, claim, before_seq)
+        batch = _Batch()
+        for item in items:
+            self._do(txn, claim, item, batch, now_ms)
+        is_all = len(items) < store.ROWS_MAX and before_seq == store.NEVER_MS
+        next_at_ms = batch.next_at_ms(claim, now_ms, is_all=is_all)
+        if before_seq != store.NEVER_MS:
+            next_at_ms = now_ms
+        due_ms = store.settle(txn, claim, batch.done, batch.refused, next_at_ms, self._bots)
+        return _Outcome(due_ms, claim, needs=frozenset(batch.needs))
+
+    def _do(self, txn: Cursor, claim: Claim, item: Item, batch: _Batch, now_ms: int) -> None:
+        is_state = "state_key" in item.event
+        if item.sender in batch.held and not is_state:
+            return
+        if item.waits_until_ms is not None and item.waits_until_ms > now_ms:
+            batch.hold(item.sender, item.waits_until_ms)
+            return
+        try:
+            if is_state and item.event_type in TRACKED:
+                is_ours, hooks = self._ports.is_ours, self._ports.hooks
+                batch.is_doubtful |= track(txn, hooks, is_ours, claim, item)
+            inbound = self._open(txn, claim, item)
+            self._receivers[claim.bot].receive(txn, inbound)
+        except WaitsForKey as e:
+            self._wait(txn, claim, item, e.session_id, batch, now_ms)
+        except NeedsDevices as e:
+            batch.needs.add(e.user_id)
+            batch.hold(item.sender, now_ms + LEASE_MS)
+        except RefusedEvent as e:
+            logger.warning("event %s refused: %s", item.event_id, e.reason)
+            _refused.labels(e.reason).inc()
+            batch.refused.append(item.seq)
+        except QueryCanceled as e:
+            raise _failed(claim, item, batch) from e
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            raise  # of the database: the transaction runs again
+        except Exception as e:
+            raise _failed(claim, item, batch) from e
+        else:
+            batch.done.append(item.seq)
+            _lag_s.observe(max(0, now_ms - item.received_at_ms) / 1000)
+
+    def _wait(
+        self, txn: Cursor, claim: Claim, item: Item, session_id: str, batch: _Batch, now_ms: int
+    ) -> None:
+        if item.state is store.State.NEW:
+            store.wait(txn, claim, item, session_id, now_ms + KEY_WAIT_MS)
+            batch.hold(item.sender, now_ms + KEY_WAIT_MS)
+            return
+        self._ports.hooks.unreadable(txn, claim.bot, item.event, now_ms)
+        store.set_late(txn, claim, item)
+        batch.late_count += 1
+        _rows.labels("late").inc()
+
+    def _open(self, txn: Cursor, claim: Claim, item: Item) -> Inbound:
+        event = item.event
+        state_key = event.get("state_key")
+        if item.event_type == ENCRYPTED and state_key is None:
+            opened = self._ports.opener(txn, claim.bot, event)
+            kind, content = opened.event_type, opened.content
+            trust, standing = opened.trust, opened.standing
+        else:
+            kind, content = item.event_type, event.get("content")
+            trust, standing = Trust.ANY, DeviceStanding.NOT_ENCRYPTED
+            if not isinstance(content, dict):
+                raise RefusedEvent("content")
+        return Inbound(
+            bot=claim.bot,
+            room_id=claim.room_id,
+            event_id=item.event_id,
+            sender=item.sender,
+            event_type=kind,
+            content=content,
+            trust=trust,
+            standing=standing,
+            at_ms=item.received_at_ms,
+            state_key=state_key if isinstance(state_key, str) else None,
+        )
+
+    async def _row_failed(self, failed: _RowFailedError) -> None:
+        while not failed.is_first:
+            try:
+                await self._run(failed.claim, failed.item.seq)
+                break
+            except _RowFailedError as earlier:
+                failed = earlier
+        claim, item, cause = failed.claim, failed.item, failed.__cause__
+        if isinstance(cause, UnavailableError):
+            logger.info("event %s: %s", item.event_id, cause.errcode)
+            until_ms = self._now_ms() + cause.retry_after_ms
+            await self._database.run("inbox delay", store.delay, claim.room_id, claim.bot, until_ms)
+            return
+        logger.error("event %s failed", item.event_id, exc_info=cause)
+        failures = await self._database.run(
+            "inbox failure", store.fail, claim, item.seq, self._now_ms(), ROW_DELAYS_MS
+        )
+        if failures >= store.FAILURES_MAX:
+            logger.error("event %s failed %d times and is given up", item.event_id, failures)
+            _rows.labels("failed").inc()
+
+    def _ask(self, outcome: _Outcome, claim: Claim) -> None:
+        """Ask the homeserver what the room needs; it is due again once the answer is there."""
+        if outcome.look:
+            self._tasks.spawn("look", self._look(claim))
+        elif outcome.needs:
+            self._tasks.spawn("devices", self._refresh(claim, outcome.needs))
+
+    async def _look(self, claim: Claim) -> None:
+        try:
+            await self._rooms.look(claim.bot, claim.room_id)
+        except VecheError as e:
+            logger.warning("cannot read the state of %s: %s", claim.room_id, e)
+            return  # due again when the lease ends
+        await self._make_due(claim)
+
+    async def _refresh(self, claim: Claim, user_ids: Collection[UserId]) -> None:
+        await self._ports.devices.refresh(claim.bot, user_ids)
+        await self._make_due(claim)
+
+    async def _make_due(self, claim: Claim) -> None:
+        rooms = [(claim.room_id, claim.bot)]
+        await self._database.run("inbox due", store.make_due, rooms, self._now_ms())
+        self.wake()
+
+    def _now_ms(self) -> int:
+        return int(self._reactor.seconds() * 1000)
+
+
+def _failed(claim: Claim, item: Item, batch: _Batch) -> _RowFailedError:
+    is_first = not (batch.done or batch.refused or batch.held or batch.late_count)
+    return _RowFailedError(claim, item, is_first=is_first)

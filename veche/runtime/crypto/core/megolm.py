@@ -14,10 +14,10 @@ from veche.runtime.crypto.core.values import (
     EVENT_BYTES_MAX,
     MEGOLM,
     PAYLOAD_BYTES_MAX,
+    BadEventError,
     Json,
     OwnKeys,
     Reason,
-    RefusedEvent,
     as_object,
     as_text,
     read_json,
@@ -27,7 +27,7 @@ from veche.runtime.crypto.core.values import (
 _RELATION = "m.relates_to"
 
 
-class UnknownIndexError(RefusedEvent):
+class UnknownIndexError(BadEventError):
     """The message is older than the key that we have: it is gone for us, unless sent again."""
 
 
@@ -61,11 +61,11 @@ def read_event(content: object) -> MegolmEvent:
     """The parts of the content of a room's ``m.room.encrypted``.
 
     Raises:
-        RefusedEvent: Another algorithm, a part missing, too large.
+        BadEventError: Another algorithm, a part missing, too large.
     """
     envelope = as_object(content, "content")
     if envelope.get("algorithm") != MEGOLM:
-        raise RefusedEvent(Reason.ALGORITHM, "not Megolm")
+        raise BadEventError(Reason.ALGORITHM, "not Megolm")
     return MegolmEvent(
         as_text(envelope.get("session_id"), "session_id"),
         as_text(envelope.get("ciphertext"), "ciphertext", characters_max=EVENT_BYTES_MAX),
@@ -83,21 +83,21 @@ def decrypt(session: vz.InboundGroupSession, event: MegolmEvent, room_id: str) -
 
     Raises:
         UnknownIndexError: The session came to us later than this message.
-        RefusedEvent: Garbage, or a payload of another room.
+        BadEventError: Garbage, or a payload of another room.
     """
     try:
         message = vz.MegolmMessage.from_base64(event.ciphertext)
     except ValueError as e:
-        raise RefusedEvent(Reason.FORM, "ciphertext: not a Megolm message") from e
+        raise BadEventError(Reason.FORM, "ciphertext: not a Megolm message") from e
     try:
         decrypted = session.decrypt(message)
     except ValueError as e:
         if message.message_index() < session.first_known_index:
             raise UnknownIndexError(Reason.BAD_CIPHERTEXT, "older than the key") from e
-        raise RefusedEvent(Reason.BAD_CIPHERTEXT, "does not decrypt") from e
+        raise BadEventError(Reason.BAD_CIPHERTEXT, "does not decrypt") from e
     payload = read_json(decrypted.plaintext, "payload")
     if payload.get("room_id") != room_id:
-        raise RefusedEvent(Reason.WRONG_ROOM, "the payload belongs to another room")
+        raise BadEventError(Reason.WRONG_ROOM, "the payload belongs to another room")
     content = as_object(payload.get("content"), "payload.content")
     if event.relation is not None:
         content.setdefault(_RELATION, event.relation)
@@ -117,12 +117,12 @@ def check_room_key(
         first_index: The first message that it opens.
 
     Raises:
-        RefusedEvent: Another device already gave this session.
+        BadEventError: Another device already gave this session.
     """
     if known is None:
         return True
     if known[:2] != (sender, curve25519):
-        raise RefusedEvent(Reason.STOLEN_SESSION, "another device already gave this session")
+        raise BadEventError(Reason.STOLEN_SESSION, "another device already gave this session")
     return first_index < known[2]
 
 

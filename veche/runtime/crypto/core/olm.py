@@ -17,9 +17,9 @@ from veche.runtime.crypto.core.values import (
     EVENT_BYTES_MAX,
     MEGOLM,
     OLM,
+    BadEventError,
     Json,
     Reason,
-    RefusedEvent,
     WedgedError,
     as_object,
     as_text,
@@ -88,26 +88,26 @@ def read_envelope(content: object, own_curve25519: str) -> OlmMessage:
     """The message for us in the content of a to-device ``m.room.encrypted``.
 
     Raises:
-        RefusedEvent: Another algorithm, not for us, too large, or garbage.
+        BadEventError: Another algorithm, not for us, too large, or garbage.
     """
     envelope = as_object(content, "content")
     if envelope.get("algorithm") != OLM:
-        raise RefusedEvent(Reason.ALGORITHM, "not Olm")
+        raise BadEventError(Reason.ALGORITHM, "not Olm")
     sender_key = envelope.get("sender_key")
     if not is_key(sender_key):
-        raise RefusedEvent(Reason.FORM, "sender_key: not a key")
+        raise BadEventError(Reason.FORM, "sender_key: not a key")
     mine = as_object(envelope.get("ciphertext"), "ciphertext").get(own_curve25519)
     if mine is None:
-        raise RefusedEvent(Reason.NOT_FOR_US, "no ciphertext for this device")
+        raise BadEventError(Reason.NOT_FOR_US, "no ciphertext for this device")
     mine = as_object(mine, "ciphertext")
     kind = mine.get("type")
     if type(kind) is not int or kind not in _KINDS:
-        raise RefusedEvent(Reason.FORM, "ciphertext.type: neither 0 nor 1")
+        raise BadEventError(Reason.FORM, "ciphertext.type: neither 0 nor 1")
     body = as_text(mine.get("body"), "ciphertext.body", characters_max=EVENT_BYTES_MAX)
     try:
         message = vz.AnyOlmMessage.from_parts(kind, unb64(body))
     except ValueError as e:
-        raise RefusedEvent(Reason.FORM, "ciphertext.body: not an Olm message") from e
+        raise BadEventError(Reason.FORM, "ciphertext.body: not an Olm message") from e
     pre_key = message.to_pre_key()
     return OlmMessage(sender_key, message, pre_key.session_id() if pre_key else None)
 
@@ -125,7 +125,7 @@ def decrypt(
 
     Raises:
         WedgedError: No session fits, or none can be made.
-        RefusedEvent: A pre-key message of a known session does not decrypt. A second session is
+        BadEventError: A pre-key message of a known session does not decrypt. A second session is
             never made of it: on a fallback key a replay would decrypt as if new.
     """
     if message.session_id is not None:
@@ -146,10 +146,10 @@ def _decrypt_pre_key(
             try:
                 return session, session.decrypt(message.message)
             except vz.OlmDecryptionException as e:
-                raise RefusedEvent(Reason.PRE_KEY_REPLAY, "a pre-key message again") from e
+                raise BadEventError(Reason.PRE_KEY_REPLAY, "a pre-key message again") from e
     pre_key = message.message.to_pre_key()
     if pre_key is None:  # session_id says that it is one
-        raise RefusedEvent(Reason.FORM, "not a pre-key message")
+        raise BadEventError(Reason.FORM, "not a pre-key message")
     try:
         key = vz.Curve25519PublicKey.from_base64(message.sender_key)
         return account.create_inbound_session(key, pre_key)
@@ -167,20 +167,20 @@ def read_payload(plaintext: bytes, sender: str, sender_key: str, own: OwnKeys) -
         own: Our device.
 
     Raises:
-        RefusedEvent: The payload names another sender, recipient or device, or has no form.
+        BadEventError: The payload names another sender, recipient or device, or has no form.
     """
     payload = read_json(plaintext, "payload")
     if payload.get("sender") != sender:
-        raise RefusedEvent(Reason.WRONG_SENDER, "the payload names another sender")
+        raise BadEventError(Reason.WRONG_SENDER, "the payload names another sender")
     recipient_keys = as_object(payload.get("recipient_keys"), "recipient_keys")
     if payload.get("recipient") != own.user_id or recipient_keys.get("ed25519") != own.ed25519:
-        raise RefusedEvent(Reason.WRONG_RECIPIENT, "the payload names another recipient")
+        raise BadEventError(Reason.WRONG_RECIPIENT, "the payload names another recipient")
     ed25519 = as_object(payload.get("keys"), "keys").get("ed25519")
     if not is_key(ed25519):
-        raise RefusedEvent(Reason.FORM, "keys.ed25519: not a key")
+        raise BadEventError(Reason.FORM, "keys.ed25519: not a key")
     enclosed = payload.get("sender_device_keys")
     if enclosed is not None and not _is_of_device(enclosed, sender, sender_key, ed25519):
-        raise RefusedEvent(Reason.WRONG_DEVICE_KEYS, "device keys of another device are enclosed")
+        raise BadEventError(Reason.WRONG_DEVICE_KEYS, "device keys of another device are enclosed")
     return OlmPayload(
         as_text(payload.get("type"), "type"),
         as_object(payload.get("content"), "content"),
@@ -207,20 +207,20 @@ def read_room_key(payload: OlmPayload) -> RoomKey:
     """The session in an ``m.room_key``.
 
     Raises:
-        RefusedEvent: Another algorithm, garbage, or an id that is not the key's own.
+        BadEventError: Another algorithm, garbage, or an id that is not the key's own.
     """
     content = payload.content
     if content.get("algorithm") != MEGOLM:
-        raise RefusedEvent(Reason.ALGORITHM, "not Megolm")
+        raise BadEventError(Reason.ALGORITHM, "not Megolm")
     room_id = as_text(content.get("room_id"), "room_id")
     session_id = as_text(content.get("session_id"), "session_id")
     key = as_text(content.get("session_key"), "session_key", characters_max=EVENT_BYTES_MAX)
     try:
         session = vz.InboundGroupSession(vz.SessionKey(key))
     except ValueError as e:
-        raise RefusedEvent(Reason.FORM, "session_key: not a key") from e
+        raise BadEventError(Reason.FORM, "session_key: not a key") from e
     if session.session_id != session_id:
-        raise RefusedEvent(Reason.WRONG_SESSION_ID, "the session id does not belong to the key")
+        raise BadEventError(Reason.WRONG_SESSION_ID, "the session id does not belong to the key")
     return RoomKey(
         room_id,
         session_id,
@@ -241,27 +241,27 @@ def open_session(account: vz.Account, device: PeerDevice, claimed: object) -> vz
         claimed: ``{"signed_curve25519:<id>": {"key", "signatures"}}`` from ``/keys/claim``.
 
     Raises:
-        RefusedEvent: Not exactly one key, of another kind, or not signed by the device.
+        BadEventError: Not exactly one key, of another kind, or not signed by the device.
     """
     keys = as_object(claimed, "claimed")
     if len(keys) != 1:
-        raise RefusedEvent(Reason.BAD_CLAIM, "not exactly one key")
+        raise BadEventError(Reason.BAD_CLAIM, "not exactly one key")
     [(key_id, key)] = keys.items()
     key = as_object(key, "claimed key")
     signer = f"ed25519:{device.device_id}"
     is_signed_kind = isinstance(key_id, str) and key_id.startswith("signed_curve25519:")
     if not (is_signed_kind and is_signed(key, device.user_id, signer, device.ed25519)):
-        raise RefusedEvent(Reason.BAD_CLAIM, "the one-time key is not signed by its device")
+        raise BadEventError(Reason.BAD_CLAIM, "the one-time key is not signed by its device")
     one_time = key.get("key")
     if not is_key(one_time):
-        raise RefusedEvent(Reason.BAD_CLAIM, "the one-time key is not a key")
+        raise BadEventError(Reason.BAD_CLAIM, "the one-time key is not a key")
     try:
         return account.create_outbound_session(
             vz.Curve25519PublicKey.from_base64(device.curve25519),
             vz.Curve25519PublicKey.from_base64(one_time),
         )
     except ValueError as e:
-        raise RefusedEvent(Reason.BAD_CLAIM, "no session can be made of the one-time key") from e
+        raise BadEventError(Reason.BAD_CLAIM, "no session can be made of the one-time key") from e
 
 
 def encrypt(

@@ -53,7 +53,7 @@ class Reason(enum.Enum):
     UNWANTED = "unwanted"
 
 
-class RefusedEvent(RefusedError):  # noqa: N818 -- a verdict on an event of others, not a fault
+class BadEventError(RefusedError):
     """An event fails a check and is dropped.
 
     Attributes:
@@ -67,7 +67,7 @@ class RefusedEvent(RefusedError):  # noqa: N818 -- a verdict on an event of othe
         self.reason = reason
 
 
-class WedgedError(RefusedEvent):
+class WedgedError(BadEventError):
     """No Olm session of the sender's device decrypts its message: a new one must be opened.
 
     Attributes:
@@ -115,10 +115,10 @@ def as_object(value: object, where: str) -> Json:
     """``value``, which must be a JSON object.
 
     Raises:
-        RefusedEvent: It is something else.
+        BadEventError: It is something else.
     """
     if not isinstance(value, dict):
-        raise RefusedEvent(Reason.FORM, f"{where}: not an object")
+        raise BadEventError(Reason.FORM, f"{where}: not an object")
     return value
 
 
@@ -126,14 +126,14 @@ def as_text(value: object, where: str, *, characters_max: int = ID_CHARACTERS_MA
     """``value``, which must be a string of 1 to ``characters_max`` characters.
 
     Raises:
-        RefusedEvent: It is something else, empty, longer, or nothing that can be stored.
+        BadEventError: It is something else, empty, longer, or nothing that can be stored.
     """
     if not isinstance(value, str) or not value:
-        raise RefusedEvent(Reason.FORM, f"{where}: not a string")
+        raise BadEventError(Reason.FORM, f"{where}: not a string")
     if len(value) > characters_max:
-        raise RefusedEvent(Reason.TOO_LARGE, f"{where}: longer than {characters_max}")
+        raise BadEventError(Reason.TOO_LARGE, f"{where}: longer than {characters_max}")
     if not is_storable(value):
-        raise RefusedEvent(Reason.FORM, f"{where}: not text")
+        raise BadEventError(Reason.FORM, f"{where}: not text")
     return value
 
 
@@ -152,12 +152,12 @@ def read_json(plaintext: bytes, where: str) -> Json:
     """The JSON object that a decrypted payload holds.
 
     Raises:
-        RefusedEvent: It is not one, or is nested too deeply.
+        BadEventError: It is not one, or is nested too deeply.
     """
     try:
         value = json.loads(plaintext)
     except (ValueError, RecursionError) as e:
-        raise RefusedEvent(Reason.FORM, f"{where}: not JSON") from e
+        raise BadEventError(Reason.FORM, f"{where}: not JSON") from e
     return as_object(value, where)
 
 

@@ -12,3 +12,13 @@ CREATE TABLE crypto.unwedged (            -- the last m.dummy to a device: one a
   at_ms bigint NOT NULL,
   PRIMARY KEY (device_no, user_id, device_id)
 );
+
+CREATE TABLE crypto.unreadable (          -- events whose key did not come in time: to be told of
+  bot text NOT NULL,
+  event_id text NOT NULL,
+  room_id text NOT NULL,
+  sender text NOT NULL,
+  session_id text NOT NULL,
+  noted_at_ms bigint NOT NULL,
+  PRIMARY KEY (bot, event_id)
+);

@@ -69,18 +69,14 @@ def is_epoch(txn: Cursor, device_no: int, epoch: int) -> bool:
 
 def active_device(txn: Cursor, user_id: str) -> DeviceRow | None:
     """The bot's device that is not retired."""
-    txn.execute(
-        _SELECT + " AND retired_at_ms IS NULL", (user_id,)
-    )
+    txn.execute(_SELECT + " AND retired_at_ms IS NULL", (user_id,))
     row = txn.fetchone()
     return DeviceRow(*row) if row else None
 
 
 def devices_of(txn: Cursor, user_id: str) -> list[DeviceRow]:
     """All devices of the bot, retired ones too."""
-    txn.execute(
-        _SELECT + " ORDER BY device_no", (user_id,)
-    )
+    txn.execute(_SELECT + " ORDER BY device_no", (user_id,))
     return [DeviceRow(*row) for row in txn.fetchall()]
 
 

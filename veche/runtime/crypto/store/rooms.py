@@ -67,6 +67,16 @@ class Shared:
 
 
 @attrs.frozen
+class Unreadable:
+    """A room event whose key did not come in time."""
+
+    room_id: str
+    event_id: str
+    sender: str
+    session_id: str
+
+
+@attrs.frozen
 class ToDeviceRow:
     """A request that waits to be sent to devices."""
 
@@ -298,3 +308,30 @@ def may_unwedge(
         (device_no, device.user_id, device.device_id, now_ms, pause_ms),
     )
     return txn.rowcount == 1
+
+
+def add_unreadable(txn: Cursor, bot: str, event: Unreadable, now_ms: int) -> None:
+    """Note an event whose key did not come in time, for the bot's writer."""
+    txn.execute(
+        "INSERT INTO crypto.unreadable (bot, event_id, room_id, sender, session_id, noted_at_ms)"
+        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (bot, event_id) DO NOTHING",
+        (bot, event.event_id, event.room_id, event.sender, event.session_id, now_ms),
+    )
+
+
+def unreadable(txn: Cursor, bot: str, rows_max: int) -> list[Unreadable]:
+    """Events that were noted, oldest first."""
+    txn.execute(
+        "SELECT room_id, event_id, sender, session_id FROM crypto.unreadable WHERE bot = %s"
+        " ORDER BY noted_at_ms, event_id LIMIT %s",
+        (bot, rows_max),
+    )
+    return [Unreadable(*row) for row in txn.fetchall()]
+
+
+def drop_unreadable(txn: Cursor, bot: str, event_ids: Collection[str]) -> None:
+    """Forget events that were told of."""
+    txn.execute(
+        "DELETE FROM crypto.unreadable WHERE bot = %s AND event_id = ANY(%s)",
+        (bot, list(event_ids)),
+    )

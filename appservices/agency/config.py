@@ -1,0 +1,116 @@
+"""The section ``agency``: organisations, their offices, desks and staff."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal, Self
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, Field, model_validator
+
+from veche.protocol.catalogue import LANGUAGES
+from veche.runtime.config import FilePath, Section
+
+OFFICES_MAX = 50
+SERVICES_MAX = 100
+STAFF_MAX = 200
+HOLIDAYS_MAX = 1_000
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+def _check_languages(names: dict[str, str]) -> dict[str, str]:
+    if not names or not names.keys() <= set(LANGUAGES):
+        raise ValueError(f"should be a text in at least one of {', '.join(LANGUAGES)}")
+    return names
+
+
+def _check_time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("should be a time zone such as 'Europe/Berlin'")
+    return name
+
+
+Names = Annotated[dict[str, str], AfterValidator(_check_languages)]
+Date = Annotated[dt.date, Field(strict=False)]
+
+
+class StaffSection(Section):
+    """Somebody who works at an office."""
+
+    id: Name
+    """What the act log and the history of a case call them; never shown to persons."""
+    user: str = Field(pattern=r"^@[^:\s]+:\S+$", max_length=255, examples=["@carol:example.org"])
+    """Their Matrix user id."""
+    role: Literal["clerk", "decision_maker", "auditor"]
+    """What they may do: an auditor looks, a decision maker also hands cases to others."""
+    desks: list[Name] = Field(min_length=1, max_length=STAFF_MAX)
+    """The desks they work at: they are invited to the encrypted rooms of these."""
+    duties: list[Name] = Field(default_factory=list, max_length=STAFF_MAX)
+    """What a service may escalate to, such as ``head-of-office``."""
+
+
+class OfficeSection(Section):
+    """An office: one bot, its services, its desks."""
+
+    id: Name
+    """Part of the bot's name, ``@veche_org_<organisation>_<office>``."""
+    name: Names
+    """By language: ``{en: Vital Records Office, de: Standesamt}``."""
+    language: Literal["en", "ru", "de", "uk"] = "en"
+    """In which its staff is spoken to."""
+    services: list[FilePath] = Field(min_length=1, max_length=SERVICES_MAX)
+    """Files of its services. ``veche service check`` tells what is wrong in one."""
+    staff: list[StaffSection] = Field(min_length=1, max_length=STAFF_MAX)
+    """Who works there."""
+    holidays: list[Date] = Field(default_factory=list, max_length=HOLIDAYS_MAX)
+    """Days on which it does not work, as ``2026-12-25``."""
+    weekend: tuple[Weekday, ...] = Field(default=("sat", "sun"), max_length=6, strict=False)
+    """Days of the week on which it does not work."""
+
+    @model_validator(mode="after")
+    def _check_staff(self) -> Self:
+        for what, values in (
+            ("id", [one.id for one in self.staff]),
+            ("user", [one.user for one in self.staff]),
+        ):
+            if len(set(values)) != len(values):
+                raise ValueError(f"staff: every {what} should stand there once")
+        if not any(one.role != "auditor" for one in self.staff):
+            raise ValueError("staff: somebody should be a clerk or a decision maker")
+        return self
+
+
+class OrganisationSection(Section):
+    """An organisation: a town, a ministry, a club."""
+
+    id: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$", examples=["lindenau"])
+    """Its name in the log of acts."""
+    name: Names
+    """By language."""
+    time_zone: Annotated[str, AfterValidator(_check_time_zone)] = "UTC"
+    """Where its days begin and end."""
+    region: str = Field(default="DE", pattern=r"^[A-Z]{2}$")
+    """Country (ISO 3166-1) of phone numbers that are typed without one."""
+    offices: list[OfficeSection] = Field(min_length=1, max_length=OFFICES_MAX)
+    """Its offices."""
+
+
+class AgencySection(Section):
+    """Organisations that offer services to persons in rooms."""
+
+    organisations: list[OrganisationSection] = Field(min_length=1, max_length=OFFICES_MAX)
+    """Who offers services here."""
+
+    @model_validator(mode="after")
+    def _check_bots(self) -> Self:
+        bots = [(one.id, office.id) for one in self.organisations for office in one.offices]
+        if len(set(bots)) != len(bots):
+            raise ValueError("organisations: every office should stand there once")
+        return self
+
+
+def bot_localpart(organisation: str, office: str) -> str:
+    """Localpart of the bot of an office; in the namespace of the application service."""
+    return f"veche_org_{organisation}_{office}"

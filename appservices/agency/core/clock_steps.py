@@ -1,0 +1,224 @@
+"""What time does to a case, and what our own machines report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from appservices.agency.core.case import HISTORY_MAX, QUESTION_ESCALATIONS_MAX, SILENCE, Issued
+from appservices.agency.core.definition import Silence
+from appservices.agency.core.effects import (
+    Close,
+    Escalate,
+    Party,
+    Refused,
+    RefusalReason,
+    SendDocument,
+    TellDesk,
+    TellPerson,
+    Topic,
+)
+from appservices.agency.core.flow import (
+    DESK_TOPICS,
+    PERSON_TOPICS,
+    advance,
+    approve,
+    end,
+    go_on,
+    refuse,
+    start_office_clock,
+)
+from appservices.agency.core.states import Happened, Role, State, TimerKind
+from appservices.agency.core.texts.desk import (
+    claim_question,
+    due_soon_doc,
+    escalated_doc,
+    question_escalated_doc,
+    reply_question,
+    retry_question,
+)
+from appservices.agency.core.texts.person import (
+    ended_doc,
+    overdue_doc,
+    reminder_doc,
+    unanswered_doc,
+)
+from appservices.agency.core.turn import InputRefusedError
+
+if TYPE_CHECKING:
+    from appservices.agency.core.inputs import DocumentFailed, DocumentMade, Rang
+    from appservices.agency.core.turn import Turn
+
+
+def take_clock(turn: Turn, heard: Rang) -> None:
+    """Forget the clock that rang.
+
+    Raises:
+        InputRefusedError: It was set anew, or dropped, before it rang.
+    """
+    timer = turn.case.timer(heard.timer)
+    if timer is None or timer.serial != heard.serial:
+        raise stale()
+    turn.drop_clocks(heard.timer)
+
+
+def stale() -> InputRefusedError:
+    """The error for what came too late; nobody is told."""
+    return InputRefusedError(Refused(Party.NOBODY, RefusalReason.STALE, ()))
+
+
+def remind_person_to_answer(turn: Turn) -> None:
+    """The person must act soon."""
+    turn.emit(TellPerson(reminder_doc(turn.definition, turn.case, turn.context)))
+
+
+def remind_desk(turn: Turn) -> None:
+    """The office must act soon."""
+    desk = turn.definition.desk
+    turn.emit(TellDesk(desk, due_soon_doc(turn.definition, turn.case, turn.context)))
+
+
+def overdue_review(turn: Turn) -> None:
+    """The desk has missed the deadline: hand the case up, with a last term."""
+    _set_due_again(turn, TimerKind.EXPIRY)
+    _hand_up(turn)
+
+
+def overdue_result(turn: Turn) -> None:
+    """The result is late: hand the case up; there is nothing that silence could decide."""
+    _set_due_again(turn, TimerKind.OVERDUE)
+    _hand_up(turn)
+
+
+def _set_due_again(turn: Turn, kind: TimerKind) -> None:
+    days = turn.definition.deadline.escalated_working_days
+    now_ms = turn.context.now_ms
+    due_at_ms = turn.context.office.calendar.after_working_days(now_ms, days)
+    turn.change(due_at_ms=due_at_ms)
+    turn.set_clock(kind, due_at_ms)
+
+
+def _hand_up(turn: Turn) -> None:
+    if len(turn.case.history) < HISTORY_MAX:
+        # It may be handed up for years; the first times are enough to know.
+        turn.record(Role.OFFICE, Happened.OVERDUE)
+    is_decided = turn.case.state is State.DECIDED_YES
+    question = None if is_decided else claim_question(turn.definition, turn.case, turn.context)
+    to = turn.definition.deadline.escalate_to
+    turn.emit(
+        Escalate(to, escalated_doc(turn.definition, turn.case, turn.context), question),
+        TellPerson(overdue_doc(turn.definition, turn.case, turn.context)),
+    )
+
+
+def silence(turn: Turn) -> None:
+    """The last term is over, and nobody has decided: the rule says what that means."""
+    match turn.definition.deadline.silence_means:
+        case Silence.REFUSED_AND_APPEALABLE:
+            refuse(turn, Role.OFFICE, Happened.REFUSED_BY_SILENCE, code=SILENCE)
+            go_on(turn)
+        case Silence.APPROVED:
+            approve(turn, Role.OFFICE, Happened.APPROVED_BY_SILENCE)
+            go_on(turn)
+        case Silence.KEEPS_WAITING:
+            overdue_review(turn)
+
+
+def expire(turn: Turn) -> None:
+    """The person has not answered in time."""
+    end(turn, State.EXPIRED, Role.OFFICE, Happened.EXPIRED)
+    turn.emit(TellPerson(ended_doc(turn.definition, turn.case, turn.context)))
+
+
+def question_overdue(turn: Turn) -> None:
+    """The office has not answered a question: hand it up, at last tell how to complain."""
+    question = turn.case.question
+    if question is None:
+        raise stale()
+    if question.escalations >= QUESTION_ESCALATIONS_MAX:
+        turn.change(question=None)
+        turn.close(Topic.REPLY)
+    else:
+        days = turn.definition.deadline.answer_working_days
+        now_ms = turn.context.now_ms
+        due_at_ms = turn.context.office.calendar.after_working_days(now_ms, days)
+        again = attrs.evolve(
+            question, due_at_ms=due_at_ms, escalations=question.escalations + 1
+        )
+        turn.change(question=again)
+        turn.set_clock(TimerKind.QUESTION, due_at_ms)
+        doc = question_escalated_doc(turn.case, turn.context)
+        asked = reply_question(turn.case, turn.context)
+        turn.emit(Escalate(turn.definition.deadline.escalate_to, doc, asked))
+    turn.record(Role.OFFICE, Happened.QUESTION_OVERDUE)
+    turn.emit(TellPerson(unanswered_doc(turn.case, turn.context)))
+
+
+def waited(turn: Turn) -> None:
+    """The time that a step waits is over: the office's clock runs again."""
+    start_office_clock(turn, turn.case.days_left or 1)
+    go_on(turn)
+
+
+def close_case(turn: Turn) -> None:
+    """The time in which one could still object or ask is over."""
+    turn.drop_clocks()
+    turn.close(*PERSON_TOPICS, *DESK_TOPICS, Topic.REPLY, Topic.RETRY)
+    turn.change(state=State.CLOSED, question=None)
+    turn.record(Role.OFFICE, Happened.CLOSED)
+    turn.emit(Close())
+
+
+def room_made(turn: Turn) -> None:
+    """The room is ready: begin with the first step."""
+    if turn.case.has_room:
+        raise stale()
+    turn.change(has_room=True)
+    advance(turn)
+
+
+def room_made_late(turn: Turn) -> None:
+    """The room is ready, but the case is over already: show so in it."""
+    if turn.case.has_room:
+        raise stale()
+    turn.change(has_room=True)
+
+
+def document_made(turn: Turn, heard: DocumentMade) -> None:
+    """The document is made: deliver it, and go on."""
+    pending, rules = turn.case.pending, turn.definition.document
+    if pending is None or rules is None:
+        raise stale()
+    issued = Issued(
+        number=pending.number,
+        title=rules.title.text(pending.language),
+        sha256=heard.sha256,
+        size_bytes=heard.size_bytes,
+        issued_at_ms=pending.issued_at_ms,
+        valid_until_ms=pending.valid_until_ms,
+    )
+    turn.change(documents=(*turn.case.documents, issued), pending=None)
+    turn.record(Role.OFFICE, Happened.DOCUMENT_MADE, issued.title)
+    turn.close(Topic.RETRY)
+    caption = issued.title
+    if issued.valid_until_ms is not None:
+        until = turn.context.person.date(issued.valid_until_ms)
+        valid = turn.context.person.text("Valid until {date}.", date=until)
+        caption = f"{issued.title}. {valid}"
+    filename = f"{turn.case.service}-{turn.case.number}.pdf"
+    turn.emit(SendDocument(filename, caption, turn.case.service, issued))
+    go_on(turn)
+
+
+def document_failed(turn: Turn, heard: DocumentFailed) -> None:
+    """The document cannot be made: the office must mend it."""
+    pending = turn.case.pending
+    if pending is None:
+        raise stale()
+    turn.change(pending=attrs.evolve(pending, has_failed=True))
+    if len(turn.case.history) < HISTORY_MAX:
+        turn.record(Role.OFFICE, Happened.DOCUMENT_FAILED)
+    question = retry_question(turn.case, heard.reason, turn.context)
+    to = turn.definition.deadline.escalate_to
+    turn.emit(Escalate(to, escalated_doc(turn.definition, turn.case, turn.context), question))

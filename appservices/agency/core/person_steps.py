@@ -1,0 +1,212 @@
+"""What the person does to a case."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from appservices.agency.core.case import FILES_MAX, AddedFile, OpenQuestion, QuestionKind
+from appservices.agency.core.definition import FormStep
+from appservices.agency.core.effects import (
+    AskDesk,
+    AskPerson,
+    Party,
+    Question,
+    RefusalReason,
+    SendExport,
+    TellDesk,
+    TellPerson,
+    Topic,
+)
+from appservices.agency.core.export import export
+from appservices.agency.core.flow import asker_of, end, go_on, put_on_desk, start_office_clock
+from appservices.agency.core.states import WITH_OFFICE, Happened, Role, State, TimerKind
+from appservices.agency.core.texts.desk import (
+    answer_doc,
+    decide_question,
+    file_added_doc,
+    reply_question,
+)
+from appservices.agency.core.texts.person import ended_doc, question_doc, status_doc, why_doc
+from veche.protocol.forms import Field, FieldError, FieldKind, parse_value
+from veche.protocol.forms.dialogue import step as dialogue_step
+from veche.protocol.forms.state import (
+    Cancelled,
+    Completed,
+    Filled,
+    Pressed,
+    Said,
+    Sent,
+)
+from veche.protocol.message import Paragraph
+from veche.protocol.prompts import Choice
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.agency.core.inputs import AddFile, Answers, AskHuman, Withdraw
+    from appservices.agency.core.turn import Turn
+
+CONFIRM_MS: Final = 60 * 60 * 1000
+"""How long one can confirm a withdrawal."""
+_FILE_FIELD: Final = Field(id="file", kind=FieldKind.FILE, label="File")
+
+
+def answer_form(turn: Turn, heard: Answers) -> None:
+    """The person answers a question of the form."""
+    step = turn.definition.steps[turn.case.step]
+    if not turn.case.has_room:
+        raise turn.refuse(Party.PERSON, RefusalReason.NO_ROOM_YET)
+    if turn.case.form is None or not isinstance(step, FormStep):
+        raise turn.refuse(Party.PERSON, RefusalReason.NOT_NOW, state="")
+    asker = asker_of(turn, step)
+    here = turn.context.field_context(turn.context.language)
+    before = turn.case.form
+    form, outputs = dialogue_step(asker.form, before, heard.said, here)
+    last = outputs[-1]
+    if isinstance(last, Cancelled):
+        end(turn, State.WITHDRAWN, Role.PERSON, Happened.WITHDRAWN)
+        turn.emit(TellPerson(ended_doc(turn.definition, turn.case, turn.context)))
+    elif isinstance(last, Completed):
+        if heard.trust < turn.definition.min_trust:
+            raise turn.refuse(Party.PERSON, RefusalReason.TRUST_TOO_LOW)
+        turn.change(form=None, answers={**turn.case.answers, **last.values})
+        go_on(turn)
+    else:
+        turn.change(form=form)
+        turn.emit(AskPerson(asker.question(form, outputs, turn.context)))
+
+
+def answer_desk(turn: Turn, heard: Answers) -> None:
+    """The person answers what the desk has asked."""
+    if heard.trust < turn.definition.min_trust:
+        raise turn.refuse(Party.PERSON, RefusalReason.TRUST_TOO_LOW)
+    said = heard.said
+    desk = turn.definition.desk
+    text: str | None = None
+    if isinstance(said, Sent):
+        name = _add_file(turn, said.content)
+        turn.emit(TellDesk(desk, file_added_doc(name, turn.context)))
+    else:
+        text = turn.checked_text(Party.PERSON, _words_of(turn, said))
+        turn.emit(TellDesk(desk, answer_doc(text, turn.context)))
+    turn.close(Topic.MORE)
+    turn.drop_clocks(TimerKind.EXPIRY, TimerKind.REMINDER)
+    start_office_clock(turn, turn.case.days_left or 1)
+    if turn.case.clerk is None:
+        turn.change(asked_text=None)
+        put_on_desk(turn)
+    else:
+        turn.change(state=State.IN_REVIEW, asked_text=None)
+        ask_decision(turn)
+    turn.record(Role.PERSON, Happened.ANSWERED, text)
+    turn.emit(TellPerson((Paragraph(turn.context.person.text("Thank you, the office has it.")),)))
+
+
+def _words_of(turn: Turn, said: Said | Filled | Pressed) -> str:
+    """The text of an answer to the desk, however it was given."""
+    if isinstance(said, Said):
+        return said.text
+    text = said.data.get("text") if isinstance(said, Filled) else None
+    if not isinstance(text, str):
+        raise turn.refuse(Party.PERSON, RefusalReason.EMPTY)
+    return text
+
+
+def ask_decision(turn: Turn) -> None:
+    """Ask the clerk who has the case for a decision."""
+    review = turn.definition.review
+    if review is not None:
+        question = decide_question(turn.definition, turn.case, review, turn.context)
+        turn.emit(AskDesk(turn.definition.desk, question))
+
+
+def add_file(turn: Turn, heard: AddFile) -> None:
+    """The person adds a file that nobody asked for."""
+    turn.need_room_in_history(Party.PERSON)
+    name = _add_file(turn, heard.file)
+    if turn.case.is_at_desk:
+        turn.emit(TellDesk(turn.definition.desk, file_added_doc(name, turn.context)))
+    # Whoever approved first has not seen it.
+    turn.change(first_approval=None)
+    turn.record(Role.PERSON, Happened.FILE_ADDED, name)
+    words = turn.context.person.text("The file is added to your case: {name}.", name=name)
+    turn.emit(TellPerson((Paragraph(words),)))
+
+
+def _add_file(turn: Turn, content: Mapping[str, Any]) -> str:
+    """Keep a file with the case; its name."""
+    if len(turn.case.files) >= FILES_MAX:
+        raise turn.refuse(Party.PERSON, RefusalReason.TOO_MANY)
+    here = turn.context.field_context(turn.context.language)
+    try:
+        value = parse_value(_FILE_FIELD, content, here)
+    except FieldError as e:
+        text = e.text(turn.context.catalogue, turn.context.language)
+        raise turn.refuse(Party.PERSON, RefusalReason.UNKNOWN, what=text) from e
+    if not isinstance(value, dict):
+        raise AssertionError("the value of a file is an object")
+    turn.change(files=(*turn.case.files, AddedFile(turn.context.now_ms, value)))
+    return str(value["name"])
+
+
+def withdraw(turn: Turn, heard: Withdraw) -> None:
+    """The person takes the case back, after they were asked whether they mean it."""
+    speech = turn.context.person
+    if heard.is_confirmed:
+        end(turn, State.WITHDRAWN, Role.PERSON, Happened.WITHDRAWN)
+        turn.emit(TellPerson(ended_doc(turn.definition, turn.case, turn.context)))
+        return
+    title = turn.definition.title.text(turn.context.language)
+    ask = speech.text("Withdraw “{title}”? The office then does nothing more.", title=title)
+    question = Question(
+        Topic.WITHDRAW,
+        (Paragraph(ask),),
+        turn.context.now_ms + CONFIRM_MS,
+        choices=(
+            Choice(id="withdraw", label=speech.text("Yes, withdraw it"), style="danger"),
+            Choice(id="keep", label=speech.text("No, go on")),
+        ),
+        min_trust=turn.definition.min_trust,
+    )
+    turn.emit(AskPerson(question))
+
+
+def tell_status(turn: Turn) -> None:
+    """The person wants to know where it stands."""
+    turn.emit(TellPerson(status_doc(turn.definition, turn.case, turn.context)))
+
+
+def tell_why(turn: Turn) -> None:
+    """The person wants to know what is being waited for; the office gets a term to say more."""
+    turn.emit(TellPerson(why_doc(turn.definition, turn.case, turn.context)))
+    is_late_to_say = turn.case.timer(TimerKind.WAIT) is None
+    if turn.case.state in WITH_OFFICE and is_late_to_say and turn.case.question is None:
+        _ask_office(turn, QuestionKind.WHY, "")
+
+
+def ask_human(turn: Turn, heard: AskHuman) -> None:
+    """The person asks for a human being."""
+    turn.need_room_in_history(Party.PERSON)
+    if turn.case.question is not None and turn.case.question.kind is QuestionKind.HUMAN:
+        raise turn.refuse(Party.PERSON, RefusalReason.ALREADY)
+    text = turn.checked_text(Party.PERSON, heard.text) if heard.text.strip() else ""
+    _ask_office(turn, QuestionKind.HUMAN, text)
+
+
+def _ask_office(turn: Turn, kind: QuestionKind, text: str) -> None:
+    now_ms = turn.context.now_ms
+    days = turn.definition.deadline.answer_working_days
+    due_at_ms = turn.context.office.calendar.after_working_days(now_ms, days)
+    turn.change(question=OpenQuestion(kind, text, due_at_ms))
+    turn.set_clock(TimerKind.QUESTION, due_at_ms)
+    turn.record(Role.PERSON, Happened.QUESTION_ASKED, text or None)
+    turn.emit(
+        AskDesk(turn.definition.desk, reply_question(turn.case, turn.context)),
+        TellPerson(question_doc(turn.case, turn.context)),
+    )
+
+
+def send_export(turn: Turn) -> None:
+    """The person wants the whole case."""
+    data = export(turn.definition, turn.case, turn.context)
+    turn.emit(SendExport(f"{turn.case.service}-{turn.case.number}.json", data))

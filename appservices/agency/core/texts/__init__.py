@@ -1,0 +1,1 @@
+"""What the service says to persons and to the staff, as documents of ``veche.protocol.message``."""

@@ -1,0 +1,267 @@
+"""What the staff reads: the card of a case at a desk, its file, and what the desk is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.agency.core.case import TEXT_CHARACTERS_MAX, Case, QuestionKind
+from appservices.agency.core.definition import Decision, Review
+from appservices.agency.core.effects import Question, Topic
+from appservices.agency.core.sections import LAW_CHARACTERS_MAX
+from appservices.agency.core.texts.words import staff_state_words
+from veche.protocol.forms import Field, FieldChoice, FieldKind, Form, show_value
+from veche.protocol.inbound import Trust
+from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragraph
+from veche.protocol.prompts import Choice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from appservices.agency.core.context import Context
+    from appservices.agency.core.definition import ServiceDefinition
+
+FILE_PART_CHARACTERS_MAX: Final = 4_000
+"""Characters of answers in one message: twice in UTF-8, as text and HTML, they fit an event."""
+DESK_QUESTION_MS: Final = 365 * 24 * 60 * 60 * 1000
+"""How long a desk can answer a prompt; the clock of the case is much shorter."""
+
+
+def desk_card_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
+    """The card of a case at its desk. It names no person and shows no answer."""
+    speech = context.staff
+    facts: list[tuple[str, Item]] = [
+        (speech.text("Case"), Mono(case.number)),
+        (speech.text("State"), Bold(staff_state_words(case.state, speech))),
+    ]
+    if case.clerk is not None:
+        facts.append((speech.text("Clerk"), case.clerk))
+    if case.first_approval is not None:
+        facts.append((speech.text("Approved first by"), case.first_approval))
+    if case.due_at_ms is not None:
+        facts.append((speech.text("Due"), speech.date(case.due_at_ms)))
+    if case.flags:
+        facts.append((speech.text("Remarks"), "; ".join(_flag_titles(definition, case, context))))
+    if case.question is not None:
+        date = speech.date(case.question.due_at_ms)
+        facts.append((speech.text("Answer the person by"), date))
+    return (Heading(definition.title.text(context.office.language)), Facts(facts))
+
+
+def _flag_titles(definition: ServiceDefinition, case: Case, context: Context) -> list[str]:
+    flags = definition.review.flags if definition.review else ()
+    return [flag.title.text(context.office.language) for flag in flags if flag.id in case.flags]
+
+
+def file_docs(definition: ServiceDefinition, case: Case, context: Context) -> Iterator[Doc]:
+    """What the person has answered, in as many messages as it needs."""
+    speech = context.staff
+    language = context.office.language
+    here = context.field_context(language)
+    parts: list[tuple[str, Item]] = []
+    size = 0
+    for definition_of in definition.fields:
+        if definition_of.id not in case.answers:
+            continue
+        field = definition_of.field(language)
+        value = show_value(field, case.answers[field.id], here, context.catalogue)
+        for piece in _pieces(value):
+            if parts and size + len(piece) > FILE_PART_CHARACTERS_MAX:
+                yield (Heading(speech.text("Answers")), Facts(parts))
+                parts, size = [], 0
+            parts.append((field.label, piece))
+            size += len(piece) + len(field.label)
+    if parts:
+        yield (Heading(speech.text("Answers")), Facts(parts))
+    if case.files:
+        names = [str(added.file.get("name", "?")) for added in case.files]
+        yield (Facts([(speech.text("Files added"), "; ".join(names))]),)
+
+
+def _pieces(value: str) -> Iterator[str]:
+    for start in range(0, max(len(value), 1), FILE_PART_CHARACTERS_MAX):
+        yield value[start : start + FILE_PART_CHARACTERS_MAX]
+
+
+def claim_question(definition: ServiceDefinition, case: Case, context: Context) -> Question:
+    """Who takes it?"""
+    speech = context.staff
+    words = (
+        speech.text("Two persons must approve this case. Who is the second?")
+        if case.first_approval is not None
+        else speech.text("Who takes this case?")
+    )
+    title = definition.title.text(context.office.language)
+    return Question(
+        Topic.CLAIM,
+        (Paragraph(Bold(title), " ", Mono(case.number), ": ", words),),
+        context.now_ms + DESK_QUESTION_MS,
+        choices=(Choice(id="claim", label=speech.text("I take it"), style="primary"),),
+        min_trust=Trust.E2EE,
+    )
+
+
+def decide_question(
+    definition: ServiceDefinition, case: Case, review: Review, context: Context
+) -> Question:
+    """What is decided?"""
+    speech = context.staff
+    title = definition.title.text(context.office.language)
+    return Question(
+        Topic.DECIDE,
+        (Paragraph(Bold(title), " ", Mono(case.number), ": ", speech.text("What is decided?")),),
+        context.now_ms + DESK_QUESTION_MS,
+        choices=tuple(_decisions(case, review, context)),
+        min_trust=Trust.E2EE,
+        to=case.clerk,
+    )
+
+
+def _decisions(case: Case, review: Review, context: Context) -> Iterator[Choice]:
+    speech = context.staff
+    labels = (
+        (Decision.APPROVE, speech.text("Approve"), "primary"),
+        (Decision.REFUSE, speech.text("Refuse"), "danger"),
+        (Decision.ASK_MORE, speech.text("Ask the person"), "secondary"),
+    )
+    for decision, label, style in labels:
+        if decision in review.decisions:
+            yield Choice.model_validate({"id": decision.value, "label": label, "style": style})
+    yield Choice(id="return", label=speech.text("Give it back to the desk"))
+    for flag in review.flags:
+        title = flag.title.text(context.office.language)
+        if flag.id in case.flags:
+            label = speech.text("Take back: {remark}", remark=title)
+            yield Choice(id=f"unflag.{flag.id}", label=label)
+        else:
+            yield Choice(id=f"flag.{flag.id}", label=speech.text("Note: {remark}", remark=title))
+
+
+def write_form(definition: ServiceDefinition, decision: Decision, context: Context) -> Form:
+    """What a clerk must say to refuse, or to ask for more."""
+    speech = context.staff
+    language = context.office.language
+    if decision is Decision.ASK_MORE:
+        label = speech.text("What do you ask the person?")
+        return Form(fields=(_words_field("text", label),))
+    reasons = definition.refusal.reasons if definition.refusal else ()
+    return Form(
+        fields=(
+            Field(
+                id="reason",
+                kind=FieldKind.CHOICE,
+                required=True,
+                label=speech.text("For which reason is it refused?"),
+                choices=tuple(
+                    FieldChoice(id=reason.code, label=reason.title.text(language))
+                    for reason in reasons
+                ),
+            ),
+            Field(
+                id="law",
+                kind=FieldKind.TEXT,
+                max_length=LAW_CHARACTERS_MAX,
+                label=speech.text("By which law, if not by that of the reason?"),
+            ),
+            _words_field("text", speech.text("Why? The person reads these words.")),
+        )
+    )
+
+
+def _words_field(field_id: str, label: str) -> Field:
+    return Field(
+        id=field_id,
+        kind=FieldKind.LONG_TEXT,
+        required=True,
+        label=label,
+        max_length=TEXT_CHARACTERS_MAX,
+    )
+
+
+def reply_question(case: Case, context: Context) -> Question:
+    """The person has asked something: who answers?"""
+    speech = context.staff
+    asked = case.question
+    words = (
+        speech.text("The person asks why it takes so long.")
+        if asked is not None and asked.kind is QuestionKind.WHY
+        else speech.text("The person asks for a human being.")
+    )
+    doc: Doc = (Paragraph(Mono(case.number), ": ", Bold(words)),)
+    if asked is not None and asked.text:
+        doc = (*doc, Paragraph(asked.text))
+    due = speech.date(asked.due_at_ms) if asked is not None else ""
+    how = speech.text("Answer by {date}: reply to this message; the person reads it.", date=due)
+    return Question(
+        Topic.REPLY,
+        (*doc, Paragraph(how)),
+        context.now_ms + DESK_QUESTION_MS,
+        form=Form(fields=(_words_field("text", speech.text("Your answer")),)),
+        min_trust=Trust.E2EE,
+    )
+
+
+def retry_question(case: Case, reason: str, context: Context) -> Question:
+    """The document could not be made: again?"""
+    speech = context.staff
+    return Question(
+        Topic.RETRY,
+        (
+            Paragraph(
+                Mono(case.number), ": ", Bold(speech.text("The document could not be made."))
+            ),
+            Paragraph(reason),
+        ),
+        context.now_ms + DESK_QUESTION_MS,
+        choices=(Choice(id="retry", label=speech.text("Try again"), style="primary"),),
+        min_trust=Trust.E2EE,
+        is_single_use=False,
+    )
+
+
+def due_soon_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
+    """The deadline is near."""
+    speech = context.staff
+    date = speech.date(case.due_at_ms) if case.due_at_ms else ""
+    title = definition.title.text(context.office.language)
+    return (
+        Paragraph(
+            Bold(title), " ", Mono(case.number), ": ", speech.text("due on {date}.", date=date)
+        ),
+    )
+
+
+def escalated_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
+    """A case is handed up, because the desk has missed the deadline."""
+    speech = context.staff
+    words = speech.text("The deadline was missed. The case is yours to decide.")
+    return (
+        *desk_card_doc(definition, case, context),
+        Paragraph(Bold(words)),
+    )
+
+
+def question_escalated_doc(case: Case, context: Context) -> Doc:
+    """A question of the person is handed up."""
+    speech = context.staff
+    words = speech.text("A question of the person was not answered in time.")
+    return (Paragraph(Mono(case.number), ": ", Bold(words)),)
+
+
+def answer_doc(text: str, context: Context) -> Doc:
+    """The person has answered the desk."""
+    speech = context.staff
+    return (Paragraph(Bold(speech.text("The person answers")), ": ", text),)
+
+
+def file_added_doc(name: str, context: Context) -> Doc:
+    """The person has added a file."""
+    speech = context.staff
+    return (Paragraph(Bold(speech.text("The person has added a file")), ": ", name),)
+
+
+def ended_desk_doc(case: Case, context: Context) -> Doc:
+    """The case is over for the desk."""
+    speech = context.staff
+    state = staff_state_words(case.state, speech)
+    words = speech.text("Nothing more is to be done: {state}.", state=state)
+    return (Paragraph(Mono(case.number), ": ", words),)

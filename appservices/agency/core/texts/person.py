@@ -1,0 +1,364 @@
+"""What the person reads while a case moves: its card, status, decisions and reminders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.agency.core.case import SILENCE, QuestionKind
+from appservices.agency.core.definition import ReviewStep, Silence, WaitStep
+from appservices.agency.core.states import WITH_OFFICE, State, TimerKind
+from appservices.agency.core.texts.words import happened_words, role_words, state_words
+from veche.protocol.case import RULE_CHARACTERS_MAX, CaseCard, CaseClock
+from veche.protocol.catalogue import N_
+from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Mono, Paragraph
+
+if TYPE_CHECKING:
+    from appservices.agency.core.case import Case, Refusal
+    from appservices.agency.core.context import Context
+    from appservices.agency.core.definition import ServiceDefinition
+
+STATUS_ENTRIES_MAX: Final = 15
+"""Entries of the history that ``status`` shows, the newest; the export has them all."""
+STATUS_TEXT_CHARACTERS_MAX: Final = 200
+"""Characters of a text that ``status`` shows in an entry."""
+
+_NEXT: Final = {
+    State.DRAFT: N_("Answer the questions and submit."),
+    State.SUBMITTED: N_("A clerk takes your case."),
+    State.PAYING: N_("Pay the fee."),
+    State.IN_REVIEW: N_("A clerk looks at your case and decides."),
+    State.NEEDS_MORE: N_("Answer the question of the office."),
+    State.DECIDED_YES: N_("The office makes your document and sends it here."),
+    State.SERVED: N_("Nothing more is needed."),
+    State.APPEALED: N_("The appeal is decided."),
+    State.WITHDRAWN: N_("Nothing. You can start again from the menu."),
+    State.EXPIRED: N_("Nothing. You can start again from the menu."),
+    State.CLOSED: N_("Nothing. You can start again from the menu."),
+}
+
+
+def card_of(definition: ServiceDefinition, case: Case, context: Context) -> CaseCard:
+    """The card of a case, for clients that know cases."""
+    due_at_ms = case.due_at_ms
+    law = definition.deadline.law.text(context.language)
+    clock = None if due_at_ms is None else CaseClock(due_at_ms=due_at_ms, rule=law)
+    return CaseCard(
+        id=case.id,
+        service=case.service,
+        state=case.state.value,
+        office=context.office.name(context.language),
+        clock=clock,
+        step=next_step(definition, case, context)[:RULE_CHARACTERS_MAX],
+        history_len=len(case.history),
+    )
+
+
+def card_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
+    """The card of a case, in words."""
+    speech = context.person
+    facts: list[tuple[str, Item]] = [
+        (speech.text("Case"), Mono(case.number)),
+        (speech.text("State"), Bold(state_words(case.state, speech))),
+        (speech.text("Office"), context.office.name(context.language)),
+    ]
+    if case.due_at_ms is not None:
+        facts += [
+            (speech.text("Due"), speech.date(case.due_at_ms)),
+            (speech.text("By the rule"), definition.deadline.law.text(context.language)),
+        ]
+    facts.append((speech.text("Next"), next_step(definition, case, context)))
+    return (Heading(definition.title.text(context.language)), Facts(facts))
+
+
+def next_step(definition: ServiceDefinition, case: Case, context: Context) -> str:
+    """What happens next, one sentence."""
+    speech = context.person
+    if case.state is State.DECIDED_NO and case.refusal is not None:
+        until = speech.date(case.refusal.appeal_until_ms)
+        return speech.text("You can appeal until {date}.", date=until)
+    if case.timer(TimerKind.WAIT) is not None:
+        return _wait_reason(definition, case, context)
+    if case.state is State.IN_REVIEW and case.first_approval is not None:
+        return speech.text("A second person looks at your case: the rules ask for two.")
+    if case.pending is not None and case.pending.has_failed:
+        return speech.text("Your document could not be made yet. The office knows and mends it.")
+    if case.state is State.DRAFT and not case.has_room:
+        return speech.text("A room is being made for your case.")
+    return speech.text(_NEXT[case.state])
+
+
+def _wait_reason(definition: ServiceDefinition, case: Case, context: Context) -> str:
+    step = definition.steps[case.step]
+    return step.reason.text(context.language) if isinstance(step, WaitStep) else ""
+
+
+def status_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
+    """Where a case stands, and how it came there."""
+    speech = context.person
+    shown = case.history[-STATUS_ENTRIES_MAX:]
+    earlier = len(case.history) - len(shown)
+    lines: list[Item] = []
+    for entry in shown:
+        what = happened_words(entry.happened, speech)
+        line = f"{speech.moment(entry.at_ms)} · {role_words(entry.role, speech)}: {what}"
+        lines.append(f"{line}: {clipped(entry.text)}" if entry.text else line)
+    doc: Doc = (
+        *card_doc(definition, case, context),
+        Paragraph(speech.text("What happened so far:")),
+    )
+    if earlier:
+        count = speech.plural(
+            "{count} earlier entry is in the export.",
+            "{count} earlier entries are in the export.",
+            earlier,
+        )
+        doc = (*doc, Paragraph(count))
+    return (*doc, Bullets(lines))
+
+
+def clipped(text: str) -> str:
+    """The beginning of a text, on one line."""
+    line = " ".join(text.split())
+    if len(line) <= STATUS_TEXT_CHARACTERS_MAX:
+        return line
+    return line[: STATUS_TEXT_CHARACTERS_MAX - 1] + "…"
+
+
+def why_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
+    """What is being waited for, by which rule, until when, and what happens after that."""
+    if case.state in WITH_OFFICE:
+        return _why_office(definition, case, context)
+    speech = context.person
+    if case.state in {State.DRAFT, State.NEEDS_MORE}:
+        expiry = case.timer(TimerKind.EXPIRY)
+        until = speech.date(expiry.at_ms) if expiry else ""
+        return (
+            Paragraph(
+                speech.text("We are waiting for you."), " ", next_step(definition, case, context)
+            ),
+            Paragraph(
+                speech.text("You have until {date}. After that the case expires.", date=until)
+            ),
+        )
+    if case.refusal is not None:
+        return (
+            Paragraph(speech.text("Nothing is being waited for: the case is decided.")),
+            *refusal_doc(definition, case.refusal, context),
+        )
+    state = state_words(case.state, speech)
+    return (Paragraph(speech.text("Nothing is being waited for: {state}.", state=state)),)
+
+
+def _why_office(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
+    speech = context.person
+    office = context.office.name(context.language)
+    wait = case.timer(TimerKind.WAIT)
+    if wait is not None:
+        return (
+            Paragraph(_wait_reason(definition, case, context)),
+            Paragraph(speech.text("It goes on after {date}.", date=speech.date(wait.at_ms))),
+        )
+    facts: list[tuple[str, Item]] = [
+        (speech.text("We are waiting for"), office),
+        (speech.text("What is to be done"), next_step(definition, case, context)),
+        (speech.text("By the rule"), definition.deadline.law.text(context.language)),
+    ]
+    if case.due_at_ms is not None:
+        facts.append((speech.text("Until"), speech.date(case.due_at_ms)))
+    return (Facts(facts), Paragraph(_after_due(definition, case, context)))
+
+
+def _after_due(definition: ServiceDefinition, case: Case, context: Context) -> str:
+    """What happens if the office misses the deadline."""
+    speech = context.person
+    deadline = definition.deadline
+    if case.timer(TimerKind.OVERDUE) is not None:
+        days = speech.plural(
+            "If it is late, the case is handed up, with {count} working day more.",
+            "If it is late, the case is handed up, with {count} working days more.",
+            deadline.escalated_working_days,
+        )
+        return f"{days} {silence_words(definition, context)}".strip()
+    return silence_words(definition, context)
+
+
+def silence_words(definition: ServiceDefinition, context: Context) -> str:
+    """What it means if the office says nothing even then; empty if there is no desk."""
+    speech = context.person
+    if not any(isinstance(step, ReviewStep) for step in definition.steps):
+        return ""
+    match definition.deadline.silence_means:
+        case Silence.REFUSED_AND_APPEALABLE:
+            return speech.text(
+                "If nothing is said even then, it counts as refused: you can appeal."
+            )
+        case Silence.APPROVED:
+            return speech.text("If nothing is said even then, it counts as approved.")
+        case Silence.KEEPS_WAITING:
+            return speech.text("If nothing is said even then, it is handed up again.")
+
+
+def submitted_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
+    """The office has it, and until when it decides."""
+    speech = context.person
+    doc: Doc = (
+        Paragraph(
+            Bold(speech.text("We have it.")),
+            " ",
+            speech.text("The number of your case is {number}.", number=case.number),
+        ),
+    )
+    if case.due_at_ms is not None:
+        date = speech.date(case.due_at_ms)
+        law = definition.deadline.law.text(context.language)
+        due = speech.text("The office decides by {date} ({rule}).", date=date, rule=law)
+        doc = (*doc, Paragraph(due))
+    return (*doc, Paragraph(always_words(context)))
+
+
+def always_words(context: Context) -> str:
+    """What the person can write at any time."""
+    return context.person.text(
+        "You can always write: status, why, human, withdraw, export. Or send a file."
+    )
+
+
+def refusal_doc(definition: ServiceDefinition, refusal: Refusal, context: Context) -> Doc:
+    """A refusal: why, by which law, in which words, how to appeal, until when."""
+    speech = context.person
+    rules = definition.refusal
+    reason = rules.reason(refusal.code) if rules else None
+    if reason is not None:
+        title, law = reason.title.text(context.language), reason.law.text(context.language)
+    else:
+        title = speech.text("The office did not decide in time.")
+        law = definition.deadline.law.text(context.language)
+    doc: Doc = (
+        Heading(speech.text("Refused")),
+        Facts(
+            [
+                (speech.text("Reason"), (title, " (", Mono(refusal.code), ")")),
+                (speech.text("Law"), refusal.law or law),
+            ]
+        ),
+    )
+    words = refusal.text or _rule_words(refusal, context)
+    until = speech.date(refusal.appeal_until_ms)
+    appeal = rules.appeal.text(context.language) if rules else ""
+    return (
+        *doc,
+        Paragraph(words),
+        Facts([(speech.text("How to appeal"), appeal), (speech.text("Until"), Bold(until))]),
+    )
+
+
+def _rule_words(refusal: Refusal, context: Context) -> str:
+    speech = context.person
+    if refusal.code == SILENCE:
+        return speech.text(
+            "Nobody has looked at your reasons. By law you can appeal as if it had been refused."
+        )
+    return speech.text("This follows from your answers, by the rules of the service.")
+
+
+def approved_doc(definition: ServiceDefinition, context: Context, *, by_silence: bool) -> Doc:
+    """It is approved."""
+    speech = context.person
+    title = definition.title.text(context.language)
+    words = (
+        speech.text("The office did not decide in time, so it counts as approved.")
+        if by_silence
+        else speech.text("Your case is approved.")
+    )
+    return (Paragraph(Bold(title), ": ", words),)
+
+
+def served_doc(definition: ServiceDefinition, context: Context) -> Doc:
+    """It is done."""
+    speech = context.person
+    title = definition.title.text(context.language)
+    return (Paragraph(Bold(title), ": ", speech.text("done. Nothing more is needed.")),)
+
+
+def overdue_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
+    """The office is late, and who has it now."""
+    speech = context.person
+    date = speech.date(case.due_at_ms) if case.due_at_ms else ""
+    return (
+        Paragraph(Bold(speech.text("The office is late."))),
+        Paragraph(
+            speech.text("Your case was handed up, with a new deadline: {date}.", date=date),
+            " ",
+            _after_due(definition, case, context),
+        ),
+    )
+
+
+def question_doc(case: Case, context: Context) -> Doc:
+    """A question was passed on, and until when it is answered."""
+    speech = context.person
+    if case.question is None:
+        return ()
+    date = speech.date(case.question.due_at_ms)
+    words = (
+        speech.text("We have asked the office to tell you why. It answers by {date}.", date=date)
+        if case.question.kind is QuestionKind.WHY
+        else speech.text("A human being answers you here by {date}.", date=date)
+    )
+    return (Paragraph(words),)
+
+
+def unanswered_doc(case: Case, context: Context) -> Doc:
+    """A question was not answered in time."""
+    speech = context.person
+    if case.question is None:
+        return (
+            Paragraph(
+                speech.text(
+                    "The office has not answered your question, although it was handed up. You can"
+                    " complain to whoever supervises the office; the export of this case shows"
+                    " what was asked and when."
+                )
+            ),
+        )
+    date = speech.date(case.question.due_at_ms)
+    words = speech.text(
+        "The office has not answered your question in time. It was handed up; the answer is now"
+        " due by {date}.",
+        date=date,
+    )
+    return (Paragraph(words),)
+
+
+def reminder_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
+    """The person is asked to answer before the case expires."""
+    speech = context.person
+    expiry = case.timer(TimerKind.EXPIRY)
+    until = speech.date(expiry.at_ms) if expiry else ""
+    title = definition.title.text(context.language)
+    return (
+        Paragraph(
+            Bold(title),
+            ": ",
+            speech.text("we are still waiting for you, until {date}.", date=until),
+            " ",
+            next_step(definition, case, context),
+        ),
+    )
+
+
+def ended_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
+    """It is withdrawn or expired: nothing more will happen."""
+    speech = context.person
+    title = definition.title.text(context.language)
+    words = (
+        speech.text("You have withdrawn it. The office does nothing more.")
+        if case.state is State.WITHDRAWN
+        else speech.text("It has expired, because there was no answer in time.")
+    )
+    return (Paragraph(Bold(title), ": ", words, " ", speech.text(_NEXT[case.state])),)
+
+
+def reply_doc(text: str, context: Context) -> Doc:
+    """What somebody of the office wrote."""
+    return (Paragraph(Bold(context.office.name(context.language)), ": ", text),)

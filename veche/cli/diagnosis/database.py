@@ -1,0 +1,76 @@
+"""Checks of the database."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Final
+
+from veche.cli.diagnosis.finding import Check, Patient
+from veche.cli.installed import migration_sets
+from veche.protocol.errors import ConfigError, VecheError
+from veche.runtime.database import connect, is_unavailable
+from veche.runtime.migrate import ForeignDatabaseError, pending
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def look_at_connection(patient: Patient) -> Iterable[tuple[str, str]]:
+    """Whether the database answers, and keeps a session for us."""
+    where = "database.folder" if patient.config.database.folder else "database.url"
+    try:
+        with closing(connect(patient.dsn)) as connection:
+            pids = set()
+            for _ in range(2):
+                with connection, connection.cursor() as txn:
+                    txn.execute("SELECT pg_backend_pid()")
+                    pids.add(txn.fetchone())
+    except Exception as e:
+        if not is_unavailable(e):
+            raise
+        reason = str(e).strip().splitlines()[0]
+        yield f"it does not answer: {reason}", f"start PostgreSQL, or correct {where}"
+        return
+    if len(pids) > 1:
+        yield (
+            "a pooler hands our session to others",
+            "connect to PostgreSQL directly: locks and notifications need a session",
+        )
+
+
+def look_at_tables(patient: Patient) -> Iterable[tuple[str, str]]:
+    """Whether the database is ours and up to date."""
+    specs = {name: patient.specs[name] for name in patient.config.services}
+    try:
+        missing = pending(patient.dsn, migration_sets(specs))
+    except ForeignDatabaseError as e:
+        what, _, mend = str(e).partition(": ")
+        yield what, mend
+        return
+    except (ConfigError, VecheError) as e:
+        yield str(e), "reinstall this release"
+        return
+    if missing:
+        yield f"{len(missing)} migrations are missing, first {missing[0]}", "veche db migrate"
+
+
+def look_at_collation(patient: Patient) -> Iterable[tuple[str, str]]:
+    """Whether an upgrade of the system could change the order of texts under the indexes."""
+    with closing(connect(patient.dsn)) as connection, connection, connection.cursor() as txn:
+        txn.execute(
+            "SELECT datlocprovider = 'c' AND datcollate NOT IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8')"
+            " FROM pg_database WHERE datname = current_database()"
+        )
+        row = txn.fetchone()
+    if row and row[0]:
+        yield (
+            "its order of texts is the system's, and changes with it",
+            "make the database with TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'",
+        )
+
+
+CHECKS: Final = (
+    Check("database", look_at_connection, "it answers"),
+    Check("tables", look_at_tables, "up to date", needs=("database",)),
+    Check("collation", look_at_collation, "safe", needs=("database",)),
+)

@@ -1,0 +1,154 @@
+"""Checks of this machine: Python and its packages, disk, ports, secrets."""
+
+from __future__ import annotations
+
+import pkgutil
+import shutil
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from veche.cli.diagnosis.finding import Check, Patient, folder_that_exists
+from veche.cli.state import check_port
+from veche.protocol.errors import ConfigError
+from veche.runtime.config import secret_faults
+from veche.runtime.crypto.keys import read_operator_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+FREE_BYTES_MIN: Final = 1 << 30
+PYTHON_MIN: Final = (3, 11)
+SYNAPSE_MIN: Final = (1, 163)
+IMPORT_S_MAX: Final = 60
+
+OWNERS: Final[Mapping[str, str]] = {
+    "veche": "veche",
+    "homeserver_modules": "veche",
+    "appservices": "veche",
+    "bridges": "veche",
+    "psycopg2": "psycopg2-binary",
+}
+"""Import names that we rely on, and the one distribution that may install each."""
+
+# In a process of its own, as the homeserver would: what it imports must not be in ours.
+_IMPORT: Final = "import importlib, sys; importlib.import_module(sys.argv[1])"
+
+
+def strangers(installers: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
+    """Import names that another distribution installs too, which one; pip says nothing of it.
+
+    Args:
+        installers: Distributions by the import name that they install.
+    """
+    for name, owner in OWNERS.items():
+        for wrong in sorted(set(installers.get(name, ())) - {owner}):
+            yield name, wrong
+
+
+def look_at_python(_patient: Patient) -> Iterable[tuple[str, str]]:
+    """The version of Python."""
+    if sys.version_info < PYTHON_MIN:
+        found = ".".join(map(str, sys.version_info[:3]))
+        yield f"this is Python {found}", "use Python 3.11 or newer"
+
+
+def look_at_packages(_patient: Patient) -> Iterable[tuple[str, str]]:
+    """Packages that overwrite one another's files."""
+    for name, wrong in strangers(packages_distributions()):
+        yield (
+            f"{wrong} also installs {name!r}",
+            f"use a separate environment, or uninstall {wrong} and reinstall {OWNERS[name]}",
+        )
+
+
+def look_at_modules(_patient: Patient) -> Iterable[tuple[str, str]]:
+    """Our modules of the homeserver, if it runs in this Python: a broken one keeps it down."""
+    try:
+        found = version("matrix-synapse")
+    except PackageNotFoundError:
+        return
+    if tuple(map(int, found.split(".")[:2])) < SYNAPSE_MIN:
+        yield f"Synapse {found} is too old", "pip install --upgrade 'matrix-synapse>=1.163'"
+    for name in homeserver_modules():
+        result = subprocess.run(  # noqa: S603 -- our own Python and module names
+            [sys.executable, "-c", _IMPORT, name],
+            capture_output=True,
+            check=False,
+            timeout=IMPORT_S_MAX,
+        )
+        if result.returncode != 0:
+            last = result.stderr.decode(errors="replace").strip().splitlines()[-1:]
+            yield f"{name} cannot be imported: {''.join(last)}", "reinstall veche in this Python"
+
+
+def homeserver_modules() -> list[str]:
+    """Import names of our modules of the homeserver; none of them is imported."""
+    spec = find_spec("homeserver_modules")
+    if spec is None:
+        return []
+    found = pkgutil.iter_modules(spec.submodule_search_locations, "homeserver_modules.")
+    return [module.name for module in found]
+
+
+def look_at_disk(patient: Patient) -> Iterable[tuple[str, str]]:
+    """Free space where we write."""
+    config = patient.config
+    for path in {config.path.resolve().parent, *filter(None, [config.database.folder])}:
+        folder = folder_that_exists(path)
+        free = shutil.disk_usage(folder).free
+        if free < FREE_BYTES_MIN:
+            yield (
+                f"the disk of {folder} has {free >> 20} MiB left",
+                f"free at least {FREE_BYTES_MIN >> 20} MiB; full, it stops PostgreSQL",
+            )
+
+
+def look_at_port(patient: Patient) -> Iterable[tuple[str, str]]:
+    """The port of the configuration: free, or ours already."""
+    listen = patient.config.listen
+    if listen.port == 0 or _is_veche(listen.address, listen.port):
+        return
+    try:
+        check_port(listen.port, "listen.port")
+    except ConfigError as e:
+        what, _, mend = str(e).partition("; ")
+        yield what, mend
+
+
+def look_at_secrets(patient: Patient) -> Iterable[tuple[str, str]]:
+    """The files of the secrets: there, private, of the right form."""
+    faults = secret_faults(patient.config.path, patient.config.sections())
+    for fault in faults:
+        yield f"{fault.key}: {fault.what}", "see `veche config check`"
+    if not faults:
+        try:
+            read_operator_key(patient.config.crypto.key_path)
+        except ConfigError as e:
+            yield str(e), "never replace a key that is in use: bring the old one back"
+
+
+def _is_veche(address: str, port: int) -> bool:
+    import http.client  # noqa: PLC0415 -- only here
+
+    connection = http.client.HTTPConnection(address, port, timeout=2)
+    try:
+        connection.request("GET", "/health")
+        return b"is_alive" in connection.getresponse().read(1000)
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+CHECKS: Final = (
+    Check("python", look_at_python, f"{sys.version.split()[0]} at {Path(sys.executable)}"),
+    Check("packages", look_at_packages, "no package overwrites another"),
+    Check("modules", look_at_modules, "the homeserver's modules can be imported, or are elsewhere"),
+    Check("disk", look_at_disk, "there is room"),
+    Check("port", look_at_port, "free, or ours"),
+    Check("secrets", look_at_secrets, "all there and private"),
+)

@@ -1,0 +1,101 @@
+"""Opening Olm sessions with devices, of the one-time keys that their servers hand out."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from veche.protocol.errors import UnavailableError
+from veche.runtime.crypto import metrics
+from veche.runtime.crypto.core import olm
+from veche.runtime.crypto.core.values import BadEventError
+from veche.runtime.crypto.store import sessions
+from veche.runtime.matrix.client import MatrixError, path
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from veche.runtime.crypto.core.values import PeerDevice
+    from veche.runtime.crypto.writer import Writer
+    from veche.runtime.database import Cursor
+    from veche.runtime.matrix.client import MatrixClient
+
+logger = logging.getLogger(__name__)
+
+CLAIM_DEVICES_MAX: Final = 250
+CLAIM_TIMEOUT_MS: Final = 10_000
+CLAIM_RETRY_MS: Final = 300_000
+"""How long a device whose key could not be claimed goes without one."""
+NO_KEY_MAX: Final = 50_000
+
+
+class Claims:
+    """Claims for one bot, while its writer is in this process."""
+
+    def __init__(self, writer: Writer, client: MatrixClient) -> None:
+        self._writer = writer
+        self._client = client
+        self._no_key: dict[str, int] = {}
+
+    def is_due(self, device: PeerDevice, now_ms: int) -> bool:
+        """Whether to try a device: not if it gave no key a short while ago."""
+        return self._no_key.get(device.curve25519, 0) <= now_ms
+
+    async def claim(self, devices: Sequence[PeerDevice], now_ms: int) -> list[PeerDevice]:
+        """Open a session with each device; returns those with which it worked.
+
+        Args:
+            devices: Any number.
+            now_ms: UTC.
+
+        Raises:
+            LostWriterError: Another process writes for this bot now.
+        """
+        opened: list[PeerDevice] = []
+        for start in range(0, len(devices), CLAIM_DEVICES_MAX):
+            opened += await self._claim_some(devices[start : start + CLAIM_DEVICES_MAX], now_ms)
+        for device in set(devices) - set(opened):
+            if len(self._no_key) >= NO_KEY_MAX:
+                self._no_key.clear()
+            self._no_key[device.curve25519] = now_ms + CLAIM_RETRY_MS
+        return opened
+
+    async def _claim_some(self, devices: Sequence[PeerDevice], now_ms: int) -> list[PeerDevice]:
+        wanted: dict[str, dict[str, str]] = {}
+        for device in devices:
+            wanted.setdefault(device.user_id, {})[device.device_id] = "signed_curve25519"
+        own: Any = self._writer.own
+        body = {"one_time_keys": wanted, "timeout": CLAIM_TIMEOUT_MS}
+        try:
+            answer = await self._client.call(
+                "POST", path("keys", "claim"), user=own.user_id, device=own.device_id, body=body
+            )
+        except (MatrixError, UnavailableError) as e:
+            logger.warning("key claim failed: %s", e.__class__.__name__)
+            return []
+        return await self._writer.run("crypto.claim", self._open, devices, answer, now_ms)
+
+    def _open(
+        self, txn: Cursor, devices: Sequence[PeerDevice], answer: object, now_ms: int
+    ) -> list[PeerDevice]:
+        opened = []
+        account = self._writer.account(txn)
+        for device in devices:
+            try:
+                session = olm.open_session(account, device, _claimed(answer, device))
+            except BadEventError as e:
+                metrics.refused.labels("claim", e.reason.value).inc()
+                logger.info("no session with %s %s: %s", device.user_id, device.device_id, e)
+                continue
+            pickle = session.pickle(self._writer.pickle_key)
+            row = sessions.OlmRow(device.curve25519, session.session_id, pickle, now_ms)
+            sessions.save_olm_session(txn, self._writer.device_no, row)
+            opened.append(device)
+        return opened
+
+
+def _claimed(answer: object, device: PeerDevice) -> object:
+    found: object = answer
+    for name in ("one_time_keys", device.user_id, device.device_id):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found

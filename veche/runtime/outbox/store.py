@@ -1,0 +1,425 @@
+"""SQL of the outbox."""
+
+from __future__ import annotations
+
+import enum
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from veche.protocol.acts import ACT, OPENING
+from veche.protocol.ids import EffectId, EventId, RoomId, UserId
+from veche.protocol.message import RelationKind
+from veche.runtime import acts
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from veche.protocol.acts import ActToken
+    from veche.runtime.database import Cursor
+    from veche.runtime.outbox.marks import Mark
+
+CHANNEL: Final = "veche_outbox"
+"""Where new rows are announced: ``<bot> <room id>``."""
+ROWS_MAX: Final = 10
+"""Rows of one room that one transaction seals: who joins meanwhile does not read them."""
+HOUSEKEEPING_ROWS_MAX: Final = 5_000
+
+
+class State(enum.IntEnum):
+    """What became of a row; below 2 it is to be done."""
+
+    NEW = 0
+    SEALED = 1
+    """Its bytes are fixed; it may have been sent."""
+    SENT = 2
+    GIVEN_UP = 3
+
+
+@attrs.frozen
+class Relation:
+    """How a message relates to another.
+
+    Attributes:
+        kind: Edit, reaction, reference, thread or reply.
+        target: An event id (``$…``), else an effect id, which becomes its event's id when the
+            message is sealed.
+        key: Of a reaction.
+    """
+
+    kind: RelationKind
+    target: EffectId | EventId
+    key: str | None = None
+
+
+@attrs.frozen
+class Outgoing:
+    """Something a bot says or does in a room.
+
+    Attributes:
+        bot: Who.
+        room_id: Where; one bot's rows of a room leave in the order in which they were appended.
+        effect_id: Derived from the cause; the same again is the same message.
+        event_type: Before encryption.
+        content: Before encryption, without ``m.relates_to``; of a redaction only ``reason``.
+        state_key: Of a state event; those are never encrypted.
+        redacts: Of a redaction: what it removes, an effect id or an event id.
+        relation: To another message.
+    """
+
+    bot: UserId
+    room_id: RoomId
+    effect_id: EffectId
+    event_type: str
+    content: Mapping[str, Any]
+    state_key: str | None = None
+    redacts: EffectId | EventId | None = None
+    relation: Relation | None = None
+
+
+_APPEND: Final = """
+WITH added AS (
+    INSERT INTO runtime.outbox (room_id, effect_id, bot, event_type, state_key, redacts, relation,
+        content, beside, created_at_ms)
+    VALUES (%(room)s, %(effect)s, %(bot)s, %(type)s, %(state_key)s, %(redacts)s, %(relation)s,
+        %(content)s, %(beside)s, %(now)s)
+    ON CONFLICT (room_id, effect_id) DO NOTHING RETURNING 1
+), work AS (
+    INSERT INTO runtime.outbox_work AS w (room_id, bot, next_at_ms)
+    SELECT %(room)s, %(bot)s, %(now)s FROM added
+    ON CONFLICT (room_id, bot) DO UPDATE SET mark = w.mark + 1
+)
+SELECT pg_notify(%(channel)s, %(bot)s || ' ' || %(room)s) FROM added
+"""
+
+
+def append(txn: Cursor, outgoing: Outgoing, act: ActToken, now_ms: int) -> None:
+    """Have something said, once the transaction commits; the same effect id again does nothing.
+
+    Args:
+        txn: The transaction of the cause.
+        outgoing: What.
+        act: Token for exactly this message (``acts.message_form``); it is spent.
+        now_ms: Moment, UTC.
+
+    Raises:
+        ActRequiredError: The token is for another message, or was spent.
+    """
+    acts.spend(
+        txn,
+        act,
+        acts.message_form(
+            outgoing.bot,
+            outgoing.room_id,
+            outgoing.effect_id,
+            outgoing.event_type,
+            outgoing.content,
+        ),
+    )
+    relation = outgoing.relation
+    content = dict(outgoing.content)
+    if act.opening is not None:
+        # For the person, inside the encryption; never sent where there is none.
+        content[OPENING] = act.opening
+    txn.execute(
+        _APPEND,
+        {
+            "room": outgoing.room_id,
+            "effect": outgoing.effect_id,
+            "bot": outgoing.bot,
+            "type": outgoing.event_type,
+            "state_key": outgoing.state_key,
+            "redacts": outgoing.redacts,
+            "relation": None
+            if relation is None
+            else json.dumps([relation.kind.value, relation.target, relation.key]),
+            "content": _dumped(content),
+            "beside": _dumped({ACT: act.receipt.model_dump(mode="json")}),
+            "now": now_ms,
+            "channel": CHANNEL,
+        },
+    )
+
+
+def event_of(txn: Cursor, effect_id: EffectId) -> EventId | None:
+    """The event that an effect became; None if it was not sent yet, or never will be."""
+    txn.execute("SELECT event_id FROM runtime.outbox WHERE effect_id = %s", (effect_id,))
+    row = txn.fetchone()
+    return None if row is None or row[0] is None else EventId(row[0])
+
+
+def effect_of(txn: Cursor, room_id: RoomId, event_id: EventId) -> EffectId | None:
+    """The effect that became an event; None if it is none of ours."""
+    txn.execute(
+        "SELECT effect_id FROM runtime.outbox WHERE room_id = %s AND event_id = %s",
+        (room_id, event_id),
+    )
+    row = txn.fetchone()
+    return None if row is None else EffectId(row[0])
+
+
+# What the sender does.
+
+
+@attrs.frozen
+class OutboxRow:
+    """A row to be sent.
+
+    Attributes:
+        content: None once it is sealed.
+        sealed: Body of the request, None before.
+        sealed_device: Device with which it was sealed.
+        first_sent_at_ms: When it may have been sent first.
+    """
+
+    effect_id: EffectId
+    event_type: str
+    state_key: str | None
+    redacts: EffectId | EventId | None
+    relation: Relation | None
+    content: Mapping[str, Any] | None
+    beside: Mapping[str, Any]
+    sealed: str | None
+    sealed_type: str | None
+    sealed_device: str | None
+    attempts: int
+    first_sent_at_ms: int | None
+    created_at_ms: int
+
+
+@attrs.frozen
+class RoomRows:
+    """The next rows of a room.
+
+    Attributes:
+        mark: Of the room's work.
+        is_looked_at: The room's state is known.
+        is_all: There are no more.
+    """
+
+    mark: int
+    is_looked_at: bool
+    rows: Sequence[OutboxRow]
+    is_all: bool
+
+
+def due(
+    txn: Cursor, bots: Collection[UserId], now_ms: int, limit: int
+) -> tuple[list[tuple[UserId, RoomId]], int | None]:
+    """Rooms that are due, and when the first of the others is."""
+    txn.execute(
+        "SELECT bot, room_id FROM runtime.outbox_work WHERE bot = ANY(%s) AND next_at_ms <= %s"
+        " ORDER BY next_at_ms LIMIT %s",
+        (list(bots), now_ms, limit),
+    )
+    rooms = [(UserId(bot), RoomId(room_id)) for bot, room_id in txn.fetchall()]
+    txn.execute(
+        "SELECT min(next_at_ms) FROM runtime.outbox_work WHERE bot = ANY(%s) AND next_at_ms > %s",
+        (list(bots), now_ms),
+    )
+    [(next_at_ms,)] = txn.fetchall()
+    return rooms, next_at_ms
+
+
+_ROWS: Final = """
+SELECT w.mark, r.looked_at_ms IS NOT NULL, o.effect_id, o.event_type, o.state_key, o.redacts,
+    o.relation, o.content, o.beside, o.sealed, o.sealed_type, o.sealed_device, o.attempts,
+    o.first_sent_at_ms, o.created_at_ms
+FROM runtime.outbox_work AS w
+    LEFT JOIN runtime.room AS r ON r.room_id = w.room_id
+    LEFT JOIN runtime.outbox AS o
+        ON o.room_id = w.room_id AND o.room_id = %(room)s AND o.bot = w.bot AND o.state < 2
+WHERE w.room_id = %(room)s AND w.bot = %(bot)s
+ORDER BY o.seq LIMIT %(limit)s
+"""
+
+
+def rows(txn: Cursor, bot: UserId, room_id: RoomId) -> RoomRows | None:
+    """The next rows of a room in order, at most ``ROWS_MAX``; None if it has no work."""
+    txn.execute(_ROWS, {"room": room_id, "bot": bot, "limit": ROWS_MAX + 1})
+    found = txn.fetchall()
+    if not found:
+        return None
+    mark, is_looked_at = found[0][:2]
+    read = [_row(values[2:]) for values in found[:ROWS_MAX] if values[2] is not None]
+    return RoomRows(mark, is_looked_at, read, len(found) <= ROWS_MAX)
+
+
+def _row(values: Sequence[Any]) -> OutboxRow:
+    effect_id, event_type, state_key, redacts, relation, *rest = values
+    related = None
+    if relation is not None:
+        kind, target, key = relation
+        related = Relation(RelationKind(kind), target, key)
+    return OutboxRow(EffectId(effect_id), event_type, state_key, redacts, related, *rest)
+
+
+def target(txn: Cursor, room_id: RoomId, effect_id: EffectId) -> tuple[State, EventId | None] | None:
+    """State and event of an effect, None if there is none."""
+    txn.execute(
+        "SELECT state, event_id FROM runtime.outbox WHERE room_id = %s AND effect_id = %s",
+        (room_id, effect_id),
+    )
+    row = txn.fetchone()
+    return None if row is None else (State(row[0]), row[1])
+
+
+@attrs.frozen
+class SealedRow:
+    """What is fixed when a row is sealed."""
+
+    effect_id: EffectId
+    sealed: str
+    sealed_type: str
+    redacts: str | None
+
+
+def set_sealed(
+    txn: Cursor, room_id: RoomId, sealed: Sequence[SealedRow], device: str, now_ms: int
+) -> None:
+    """Fix the bytes of rows; their plain content is gone with it."""
+    txn.execute(
+        "UPDATE runtime.outbox AS o SET state = %(state)s, content = NULL, beside = NULL,"
+        " sealed = g.sealed, sealed_type = g.sealed_type, redacts = g.redacts,"
+        " sealed_device = %(device)s, first_sent_at_ms = %(now)s, attempts = 1"
+        " FROM unnest(%(effects)s::text[], %(sealed)s::text[], %(types)s::text[],"
+        " %(redacts)s::text[]) AS g (effect_id, sealed, sealed_type, redacts)"
+        " WHERE o.room_id = %(room)s AND o.effect_id = g.effect_id AND o.state = 0",
+        {
+            "state": int(State.SEALED),
+            "device": device,
+            "now": now_ms,
+            "room": room_id,
+            "effects": [row.effect_id for row in sealed],
+            "sealed": [row.sealed for row in sealed],
+            "types": [row.sealed_type for row in sealed],
+            "redacts": [row.redacts for row in sealed],
+        },
+    )
+
+
+_MARK_SENT: Final = """
+UPDATE runtime.outbox AS o SET state = 2, event_id = g.event_id
+FROM unnest(%(rooms)s::text[], %(effects)s::text[], %(events)s::text[])
+    AS g (room_id, effect_id, event_id)
+WHERE o.room_id = g.room_id AND o.effect_id = g.effect_id AND o.state < 2;
+DELETE FROM runtime.outbox_work AS w
+USING unnest(%(done_rooms)s::text[], %(done_bots)s::text[], %(done_marks)s::bigint[])
+    AS g (room_id, bot, mark)
+WHERE w.room_id = g.room_id AND w.bot = g.bot AND w.mark = g.mark
+"""
+_MARK_ONE_SENT: Final = """
+UPDATE runtime.outbox SET state = 2, event_id = %(event)s
+WHERE room_id = %(room)s AND effect_id = %(effect)s AND state < 2;
+DELETE FROM runtime.outbox_work
+WHERE room_id = %(room)s AND bot = %(bot)s AND mark = %(mark)s
+"""
+
+
+def mark_sent(txn: Cursor, marks: Sequence[Mark]) -> None:
+    """Write down what was sent; for rooms where that was all, that nothing is left."""
+    if len(marks) == 1:
+        [mark] = marks
+        txn.execute(
+            _MARK_ONE_SENT,
+            {
+                "event": mark.event_id,
+                "room": mark.room_id,
+                "effect": mark.effect_id,
+                "bot": mark.bot,
+                "mark": mark.done_mark,
+            },
+        )
+        return
+    done = {(mark.room_id, mark.bot): mark.done_mark for mark in marks}
+    ended = sorted((room, bot, mark) for (room, bot), mark in done.items() if mark is not None)
+    txn.execute(
+        _MARK_SENT,
+        {
+            "rooms": [mark.room_id for mark in marks],
+            "effects": [mark.effect_id for mark in marks],
+            "events": [mark.event_id for mark in marks],
+            "done_rooms": [room for room, _, _ in ended],
+            "done_bots": [bot for _, bot, _ in ended],
+            "done_marks": [mark for _, _, mark in ended],
+        },
+    )
+
+
+def end_work(txn: Cursor, bot: UserId, room_id: RoomId, mark: int) -> None:
+    """Note that a room has nothing left, unless something came since ``mark``."""
+    txn.execute(
+        "DELETE FROM runtime.outbox_work WHERE room_id = %s AND bot = %s AND mark = %s",
+        (room_id, bot, mark),
+    )
+
+
+def retry(txn: Cursor, bot: UserId, room_id: RoomId, effect_id: EffectId, next_at_ms: int) -> None:
+    """Try a row again later; its room's later rows wait."""
+    txn.execute(
+        "UPDATE runtime.outbox SET attempts = attempts + 1 WHERE room_id = %s AND effect_id = %s",
+        (room_id, effect_id),
+    )
+    delay(txn, bot, room_id, next_at_ms)
+
+
+def delay(txn: Cursor, bot: UserId, room_id: RoomId, next_at_ms: int) -> None:
+    """Leave a room alone until then."""
+    txn.execute(
+        "UPDATE runtime.outbox_work SET next_at_ms = %s WHERE room_id = %s AND bot = %s",
+        (next_at_ms, room_id, bot),
+    )
+
+
+def give_up(
+    txn: Cursor, room_id: RoomId, effect_ids: Iterable[EffectId], failure: str
+) -> list[tuple[UserId, EffectId, str]]:
+    """Give rows up that were not sent; (bot, effect id, event type) of those."""
+    txn.execute(
+        "UPDATE runtime.outbox SET state = %s, failure = %s, content = NULL, beside = NULL"
+        " WHERE room_id = %s AND effect_id = ANY(%s) AND state < 2"
+        " RETURNING bot, effect_id, event_type",
+        (int(State.GIVEN_UP), failure, room_id, list(effect_ids)),
+    )
+    return [(UserId(bot), EffectId(effect), kind) for bot, effect, kind in txn.fetchall()]
+
+
+def unsent(txn: Cursor, bot: UserId, room_id: RoomId) -> list[EffectId]:
+    """All rows of a bot in a room that were not sent."""
+    txn.execute(
+        "SELECT effect_id FROM runtime.outbox"
+        " WHERE room_id = %s AND bot = %s AND state < 2 ORDER BY seq",
+        (room_id, bot),
+    )
+    return [EffectId(effect_id) for (effect_id,) in txn.fetchall()]
+
+
+# Housekeeping.
+
+
+def forget_bytes(txn: Cursor, before_ms: int) -> int:
+    """Drop the bytes of rows that ended before; how many, at most a batch."""
+    txn.execute(
+        "UPDATE runtime.outbox SET sealed = NULL, relation = NULL"
+        " WHERE (room_id, effect_id) IN (SELECT room_id, effect_id FROM runtime.outbox"
+        " WHERE created_at_ms < %s AND state >= 2 AND sealed IS NOT NULL LIMIT %s)",
+        (before_ms, HOUSEKEEPING_ROWS_MAX),
+    )
+    return txn.rowcount
+
+
+def forget_rows(txn: Cursor, before_ms: int) -> int:
+    """Remove old rows, ids too; how many, at most a batch."""
+    txn.execute(
+        "DELETE FROM runtime.outbox WHERE (room_id, effect_id) IN ("
+        " SELECT room_id, effect_id FROM runtime.outbox"
+        " WHERE created_at_ms < %s AND state >= 2 LIMIT %s)",
+        (before_ms, HOUSEKEEPING_ROWS_MAX),
+    )
+    return txn.rowcount
+
+
+def _dumped(content: Mapping[str, Any]) -> str:
+    # A float or NaN is a bug that must show here, not at the homeserver.
+    return json.dumps(content, separators=(",", ":"), allow_nan=False)
