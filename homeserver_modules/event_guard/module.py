@@ -38,6 +38,10 @@ logger = logging.getLogger(__name__)
 RETRY_AFTER_MS: Final = 5_000
 """When to try again after the guard failed."""
 
+REFUSED_MEMBERSHIPS_MAX: Final = 1_000
+"""How many refusals wait for their second callback; those that have none are forgotten."""
+
+_MEMBER: Final = "m.room.member"
 _REFUSED: Final = Counter(
     "veche_event_guard_refused", "Events that were refused for their form.", ["callback"]
 )
@@ -56,6 +60,7 @@ class EventGuard:
         self._config = config
         self._api = api
         self._families: core.Families | None = None
+        self._refused_memberships: dict[str, str] = {}
         try:
             self._load()
         except Exception:
@@ -93,7 +98,9 @@ class EventGuard:
         logger.info("refused event %s of %s: %s", event.event_id, event.sender, error.errcode)
         if self._is_of_a_client(event):
             raise _answer(error)
-        return Codes.FORBIDDEN, {"org.veche.reason": str(error)}
+        if event.type == _MEMBER:
+            self._remember(event.event_id, str(error))
+        return _code(str(error))
 
     async def on_create_room(
         self,
@@ -121,7 +128,7 @@ class EventGuard:
         content: Mapping[str, Any],
     ) -> Verdict:
         """Refuse a malformed membership; other state comes to ``check_event_for_spam``."""
-        if event_type != "m.room.member":
+        if event_type != _MEMBER:
             return NOT_SPAM
         error = self._judge(
             "user_may_send_state_event",
@@ -134,7 +141,14 @@ class EventGuard:
         return NOT_SPAM
 
     async def federated_user_may_invite(self, event: EventBase) -> Verdict:
-        """Refuse a malformed invitation of another server; that server is told."""
+        """Refuse a malformed invitation of another server; that server is told.
+
+        An invitation is an event too, so ``check_event_for_spam`` has seen it. What was refused
+        there comes here redacted: without the payload that was wrong, and looking like any other.
+        """
+        reason = self._refused_memberships.pop(event.event_id, None)
+        if reason is not None:
+            return _code(reason)
         error = self._judge(
             "federated_user_may_invite",
             lambda: core.check_event(event.type, event.content, self._load()),
@@ -143,7 +157,13 @@ class EventGuard:
         if error is None:
             return NOT_SPAM
         logger.info("refused invitation %s: %s", event.event_id, error.errcode)
-        return Codes.FORBIDDEN, {"org.veche.reason": str(error)}
+        return _code(str(error))
+
+    def _remember(self, event_id: str, reason: str) -> None:
+        """Keep a refusal for ``federated_user_may_invite``, in the same request and process."""
+        while len(self._refused_memberships) >= REFUSED_MEMBERSHIPS_MAX:
+            del self._refused_memberships[next(iter(self._refused_memberships))]
+        self._refused_memberships[event_id] = reason
 
     def _judge(
         self, callback: str, check: Callable[[], None], is_covered: Callable[[], bool]
@@ -193,6 +213,10 @@ def _is_true(is_covered: Callable[[], bool]) -> bool:
     except Exception:
         logger.exception("the event guard cannot tell what it covers")
         return False
+
+
+def _code(reason: str) -> tuple[Codes, dict[str, Any]]:
+    return Codes.FORBIDDEN, {"org.veche.reason": reason}
 
 
 def _answer(error: VecheError) -> SynapseError:

@@ -77,7 +77,7 @@ def _measure(make: Pool, dsn: str, in_flight: int) -> tuple[float, float]:
         Deferred.fromCoroutine(measure()).addBoth(lambda _: reactor.stop())
 
     reactor.callWhenRunning(start)
-    reactor.run(installSignalHandlers=False)  # type: ignore[no-untyped-call]  # Twisted
+    reactor.run(installSignalHandlers=False)
     return result[0]
 
 

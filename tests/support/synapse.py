@@ -136,6 +136,7 @@ def homeserver(
     appservice_url: str | None = None,
     server_name: str = SERVER_NAME,
     settings: Mapping[str, Any] | None = None,
+    port: int | None = None,
 ) -> Iterator[Homeserver]:
     """A running Synapse; stopped at the end.
 
@@ -146,12 +147,13 @@ def homeserver(
         appservice_url: Where it pushes transactions; None: nobody listens, but bots can act.
         server_name: The part after the colon in its ids.
         settings: Further keys of homeserver.yaml, which replace ours.
+        port: Of the client API; a free one if None.
     """
-    port, dead_port = free_ports(2)
+    free_port, dead_port = free_ports(2)
     plan = HomeserverPlan(
         folder,
         server_name,
-        port,
+        port or free_port,
         appservice_url=appservice_url or f"http://127.0.0.1:{dead_port}",
         database=postgres_database(dsn) if dsn else None,
         modules=modules,

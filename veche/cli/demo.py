@@ -22,6 +22,9 @@ SERVER_NAME: Final = "lindenau.localhost"
 OFFICE_BOT: Final = f"@veche_org_lindenau_records:{SERVER_NAME}"
 """The bot of the records office."""
 
+DESK: Final = "archive"
+"""The desk that the demo's service is reviewed at."""
+
 OPERATOR_KEY_BYTES: Final = 32
 
 PASSWORD_VARIABLE: Final = "VECHE_DEMO_PASSWORD"  # noqa: S105 -- the name, not the password
@@ -145,8 +148,19 @@ def agency_section(definitions: Path) -> dict[str, Any]:
         },
         "services": [str(definitions / "birth-certificate-copy.yaml")],
         "staff": [
-            {"user": CAROL.user_id, "role": "clerk"},
-            {"user": HENRIETTE.user_id, "role": "head"},
+            {
+                "id": CAROL.name,
+                "user": CAROL.user_id,
+                "role": "clerk",
+                "desks": [DESK],
+            },
+            {
+                "id": HENRIETTE.name,
+                "user": HENRIETTE.user_id,
+                "role": "decision_maker",
+                "desks": [DESK],
+                "duties": ["head-of-office"],
+            },
         ],
     }
     town = {

@@ -48,13 +48,15 @@ class ConversationError(Exception):
 class Conversation:
     """One person who writes to the office's bot."""
 
-    def __init__(self, url: str, folder: str) -> None:
+    def __init__(self, url: str, folder: str, *, timeout_s: float = TIMEOUT_S) -> None:
         """Nothing is sent yet.
 
         Args:
             url: Of the homeserver.
             folder: Where the client keeps its keys.
+            timeout_s: How long all of it may take.
         """
+        self._timeout_s = timeout_s
         config = AsyncClientConfig(encryption_enabled=True, store_sync_tokens=False)
         self._client = AsyncClient(url, demo.ALICE.user_id, store_path=folder, config=config)
         self._room_id = ""
@@ -70,11 +72,11 @@ class Conversation:
             ConversationError: A step failed, or took too long.
         """
         try:
-            async with asyncio.timeout(TIMEOUT_S):
+            async with asyncio.timeout(self._timeout_s):
                 await self._enter(password)
                 return await self._ask()
         except TimeoutError as e:
-            raise ConversationError(f"waited {TIMEOUT_S:g} s in vain to {self._step}") from e
+            raise ConversationError(f"waited {self._timeout_s:g} s in vain to {self._step}") from e
         finally:
             await self._leave()
 

@@ -23,14 +23,15 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import yaml
 
-from veche.cli.supervise import STOP_TIMEOUT_S, Child, how, tail
+from veche.cli.child import Child, how, tail
+from veche.cli.guard import STOP_TIMEOUT_S
 from veche.protocol.errors import UnavailableError, VecheError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from veche.cli.supervise import Guard
+    from veche.cli.guard import Guard
 
 START_TIMEOUT_S: Final = 60.0
 """How long Synapse may take until it answers ``/health``; its first start makes the schema."""
@@ -331,6 +332,8 @@ def register_person(
         "displayname": display_name or name,
         "password": password,
         "admin": False,
+        # No device: nobody would ever use it, and it would look unverified to everybody.
+        "inhibit_login": True,
         "mac": hmac.new(key, message, hashlib.sha1).hexdigest(),
     }
     return _call(plan, "POST", path, body).get("errcode") != _IN_USE

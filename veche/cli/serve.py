@@ -56,7 +56,7 @@ def serve(config: Config) -> int:
 
     from veche.runtime.host import Host  # noqa: PLC0415 -- imports klein, which does so too
 
-    running = _Running(Host(config, reactor), reactor)
+    running = _Running(Host(config, service_specs(), reactor), reactor)
     running.run()
     return running.exit_code
 

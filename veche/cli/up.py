@@ -9,10 +9,13 @@ from __future__ import annotations
 import errno
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from veche.cli import demo
+from veche.cli.child import Child, how, tail
+from veche.cli.guard import Guard
 from veche.cli.homeserver import (
     Homeserver,
     HomeserverPlan,
@@ -25,15 +28,7 @@ from veche.cli.homeserver import (
 )
 from veche.cli.state import StateFolder, check_port, free_port
 from veche.cli.steps import Step, Steps
-from veche.cli.supervise import (
-    Child,
-    ChildEndedError,
-    Guard,
-    StoppedError,
-    Supervisor,
-    how,
-    tail,
-)
+from veche.cli.supervise import ChildEndedError, StoppedError, Supervisor
 from veche.protocol.errors import ConfigError, UnavailableError, VecheError
 from veche.runtime.postgres import EmbeddedPostgres
 
@@ -58,6 +53,9 @@ HOMESERVER_STOP_S: Final = 1.5
 
 PROGRAM: Final = (sys.executable, "-m", "veche.cli.main")
 """The command `veche`, in this Python."""
+
+DATABASE_START_S: Final = 3.0
+"""How long to wait for PostgreSQL's start when it shall stop again."""
 
 _POLL_S: Final = 0.05
 _DATABASES: Final = ("synapse", "veche")
@@ -237,20 +235,23 @@ class Up:
         self._tell(client.last_lines())
         now_s = time.monotonic()
         self._tell(f"  {'first answer':<14}{now_s - started_s:6.1f} s")
+        self._tell(f"  {'services use':<14}{self._starting[-1].resident_bytes() >> 20:4} MiB")
         self._tell(f"Encrypted answer {now_s - self._started_s:.1f} s after the start.")
 
     def stop(self) -> None:
         """Stop everything in order; what does not end by itself is killed."""
-        self._supervisor.stop(SERVICES_STOP_S)
-        for child in self._starting:
-            child.stop(SERVICES_STOP_S)
-        self._homeserver.stop(HOMESERVER_STOP_S)
-        if self._database is not None:
-            # Not while it makes its data folder.
-            self._database.join(READY_TIMEOUT_S)
-        self._postgres.stop()
-        self._guard.close()
-        self.state.close()
+        with ExitStack() as stack:
+            # From the last to the first, each also if the one before it failed.
+            stack.callback(self.state.close)
+            stack.callback(self._guard.close)
+            stack.callback(self._postgres.stop)
+            if self._database is not None:
+                # Not while it makes its data folder.
+                stack.callback(self._database.join, DATABASE_START_S)
+            stack.callback(self._homeserver.stop, HOMESERVER_STOP_S)
+            for child in self._starting:
+                stack.callback(child.stop, SERVICES_STOP_S)
+            stack.callback(self._supervisor.stop, SERVICES_STOP_S)
 
     def _plan(self) -> HomeserverPlan:
         return HomeserverPlan(
@@ -299,7 +300,11 @@ class Up:
     def _make_tables(self) -> None:
         child = self._veche("tables", "db", "migrate")
         self._starting.append(child)
-        if child.wait(READY_TIMEOUT_S) != 0:
+        try:
+            code = child.wait(READY_TIMEOUT_S)
+        except TimeoutError as e:
+            raise ChildEndedError(f"the tables are not made: {e}\n{child.last_lines()}") from e
+        if code != 0:
             raise ChildEndedError(f"the tables cannot be made:\n{child.last_lines()}")
         child.stop()
 

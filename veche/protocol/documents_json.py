@@ -57,7 +57,8 @@ def _loaded_block(value: Any) -> Block:
     kind, content = value
     if kind == "Paragraph":
         return Paragraph(*_loaded(content))
-    block = _KINDS[kind](_loaded(content))
+    make: Any = _KINDS[kind]
+    block = make(_loaded(content))
     if not isinstance(block, Block):
         raise TypeError(kind)
     return block
@@ -69,4 +70,5 @@ def _loaded(value: Any) -> Any:
     if isinstance(value, dict):
         return tuple(_loaded(one) for one in value["items"])
     kind, *fields = value
-    return _KINDS[kind](*(_loaded(one) for one in fields))
+    make: Any = _KINDS[kind]
+    return make(*(_loaded(one) for one in fields))

@@ -13,7 +13,8 @@ import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
-from twisted.internet.defer import Deferred, TimeoutError as DeferredTimeoutError
+from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 
 from veche.protocol.errors import RefusedError, UnavailableError
 from veche.protocol.ids import EffectId
@@ -76,9 +77,7 @@ class ErrandHandler(Protocol):
             Exception: Any other error: it is tried again, later and later.
         """
 
-    def finish(
-        self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int
-    ) -> None:
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         """Record that it is done, in the transaction that removes it."""
 
     def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:

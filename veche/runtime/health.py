@@ -47,7 +47,7 @@ class HealthRoutes:
         """
         self._checks = dict(checks)
         self._reactor = reactor
-        self._asked: Deferred[dict[str, str]] | None = None
+        self._waiting: list[Deferred[None]] | None = None
         self._results: dict[str, str] = {}
         self._until_s = float("-inf")
 
@@ -73,15 +73,25 @@ class HealthRoutes:
 
     async def results(self) -> Mapping[str, str]:
         """``ok``, or what is wrong, by the name of the check; at most ``KEPT_S`` old."""
-        if self._reactor.seconds() < self._until_s:
-            return self._results
+        if self._reactor.seconds() >= self._until_s:
+            if self._waiting is None:
+                self._waiting = []
+                Deferred.fromCoroutine(self._run_checks())
+            if self._waiting is not None:
+                # Of its own: who hangs up cancels this wait and not the checks.
+                waiting: Deferred[None] = Deferred(self._waiting.remove)
+                self._waiting.append(waiting)
+                await waiting
+        return self._results
+
+    async def _run_checks(self) -> None:
         names = list(self._checks)
-        said = await gatherResults(
-            [Deferred.fromCoroutine(self._check(name)) for name in names], consumeErrors=True
-        )
+        said = await gatherResults([Deferred.fromCoroutine(self._check(name)) for name in names])
         self._results = dict(zip(names, said, strict=True))
         self._until_s = self._reactor.seconds() + KEPT_S
-        return self._results
+        waiting, self._waiting = self._waiting or [], None
+        for one in waiting:
+            one.callback(None)
 
     async def _check(self, name: str) -> str:
         async def run() -> None:

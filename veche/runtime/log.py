@@ -5,10 +5,10 @@ A line carries the id of the request it was written for, wherever in the call ch
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import time
-import warnings
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 
@@ -91,17 +91,20 @@ def set_up(level: str, form: Literal["json", "text"], stream: TextIO | None = No
         logging.getLogger(name).setLevel(least)
     logging.captureWarnings(capture=True)
     _bridge_twisted()
+    _quieten(level)
 
 
+@functools.cache
 def _bridge_twisted() -> None:
-    with warnings.catch_warnings():
-        # Twisted warns if it was done before, as by a test runner.
-        warnings.simplefilter("ignore")
-        globalLogBeginner.beginLoggingTo(
-            [STDLibLogObserver("twisted")], discardBuffer=True, redirectStandardIO=False
-        )
+    # Once a process: Twisted adds up what it is given.
+    globalLogBeginner.beginLoggingTo(
+        [STDLibLogObserver("twisted")], discardBuffer=True, redirectStandardIO=False
+    )
+
+
+def _quieten(level: str) -> None:
     # A line for each connection and each factory is of no use to an operator.
-    logging.getLogger("twisted").setLevel(max(logging.WARNING, logging.getLogger().level))
+    logging.getLogger("twisted").setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
 
 
 def _at(record: logging.LogRecord) -> str:

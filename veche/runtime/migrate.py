@@ -99,7 +99,8 @@ def read_migrations(migration_set: MigrationSet) -> list[Migration]:
     """The files of a package, by number; a package without them has none.
 
     Raises:
-        ConfigError: A name is not ``NNNN_name.sql``, or the numbers are not 1, 2, 3 …
+        ConfigError: A name is not ``NNNN_name.sql``, the numbers are not 1, 2, 3 …, or a compat
+            is of a later one.
     """
     folder = files(migration_set.package) / "migrations"
     if not folder.is_dir():
@@ -114,14 +115,18 @@ def read_migrations(migration_set: MigrationSet) -> list[Migration]:
                 f"{migration_set.package}/migrations/{file.name}: migrations are named"
                 f" NNNN_name.sql, numbered without gaps; here {len(migrations) + 1:04} is due"
             )
-        sql = file.read_text(encoding="utf-8")
-        compat = _COMPAT.match(sql.partition("\n")[0])
         migrations.append(
-            Migration(
-                migration_set.schema, int(match[1]), match[2], sql, int(compat[1]) if compat else 0
-            )
+            _migration(migration_set, int(match[1]), match[2], file.read_text(encoding="utf-8"))
         )
     return migrations
+
+
+def _migration(migration_set: MigrationSet, number: int, name: str, sql: str) -> Migration:
+    compat = _COMPAT.match(sql.partition("\n")[0])
+    migration = Migration(migration_set.schema, number, name, sql, int(compat[1]) if compat else 0)
+    if migration.compat > number:
+        raise ConfigError(f"{migration}: compat is at most its own number, {number}")
+    return migration
 
 
 def pending(dsn: str, sets: Sequence[MigrationSet]) -> list[str]:
@@ -204,8 +209,7 @@ def _apply(connection: Connection, migration: Migration) -> None:
 
 def _pending(txn: Cursor, sets: Sequence[MigrationSet]) -> list[Migration]:
     _check_server(txn)
-    txn.execute("SELECT to_regclass('veche.migration') IS NOT NULL")
-    (is_ours,) = txn.fetchone() or (False,)
+    is_ours = _has_own_table(txn)
     missing: list[Migration] = []
     for migration_set in sets:
         applied = _applied(txn, migration_set.schema) if is_ours else {}
@@ -230,6 +234,19 @@ def _check_server(txn: Cursor) -> None:
         raise ForeignDatabaseError(
             f"the database's encoding is {encoding}: make one with ENCODING 'UTF8'"
         )
+
+
+def _has_own_table(txn: Cursor) -> bool:
+    txn.execute(
+        "SELECT array_agg(column_name::text) FROM information_schema.columns"
+        " WHERE table_schema = 'veche' AND table_name = 'migration'"
+    )
+    (columns,) = txn.fetchone() or (None,)
+    if columns is not None and not {"schema", "number", "sha256", "compat"} <= set(columns):
+        raise ForeignDatabaseError(
+            "the database has a table veche.migration that is not Veche's: use a database of its own"
+        )
+    return columns is not None
 
 
 def _applied(txn: Cursor, schema: str) -> dict[int, tuple[str, bytes, int]]:

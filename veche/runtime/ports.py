@@ -7,13 +7,12 @@ service or a device with a few lines.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from veche.protocol.ids import DeviceId, EffectId, RoomId, UserId
     from veche.protocol.inbound import DeviceStanding, Inbound, Trust

@@ -177,8 +177,7 @@ class EmbeddedPostgres:
     def _make_folders(self) -> None:
         self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         _ensure_user(self._user)
-        for folder in (self._data, self._socket):
-            _make_private(folder, self._user)
+        _make_private(self._socket, self._user)
         if self._log.exists() and self._log.stat().st_size > LOG_BYTES_MAX:
             self._log.replace(self._log.with_suffix(".old"))
         if self._user:
@@ -205,7 +204,8 @@ class EmbeddedPostgres:
         pid_file = self._data / "postmaster.pid"
         if not pid_file.exists():
             return
-        pid = int(pid_file.read_text().split("\n", 1)[0] or 0)
+        text = pid_file.read_text().partition("\n")[0]
+        pid = int(text) if text.isdecimal() else 0
         if pid in _processes_in(self._data):
             logger.warning("stopping PostgreSQL %d, which outlived its owner", pid)
             os.kill(pid, signal.SIGINT)
@@ -216,14 +216,21 @@ class EmbeddedPostgres:
             (self._socket / name).unlink(missing_ok=True)
 
     def _initialise(self) -> None:
+        if self._data.exists() and any(self._data.iterdir()):
+            raise ConfigError(f"{self._data} is not empty and no data of PostgreSQL")
         logger.info("making a new PostgreSQL data folder in %s", self._data)
+        # Under another name until it is whole: initdb may be interrupted.
+        draft = self.folder / "data.new"
+        shutil.rmtree(draft, ignore_errors=True)
+        _make_private(draft, self._user)
         durable = [] if self._is_durable else ["--no-sync"]
         result = self._run(
-            "initdb", "-D", str(self._data), "-U", _USER, "--auth=trust", "--encoding=UTF8",
+            "initdb", "-D", str(draft), "-U", _USER, "--auth=trust", "--encoding=UTF8",
             "--locale=C", *durable,
         )  # fmt: skip
         if result.returncode != 0:
-            raise ConfigError(f"initdb failed in {self._data}: {result.stderr.decode()[-2000:]}")
+            raise ConfigError(f"initdb failed in {draft}: {result.stderr.decode()[-2000:]}")
+        draft.rename(self._data)
 
     def _check_version(self) -> None:
         made_by = (self._data / "PG_VERSION").read_text().strip()

@@ -134,6 +134,7 @@ class Asking:
         ground: Why the organisation may ask.
         mentions: Whom it rings.
         payload: What else rides beside it.
+        thread: The message in whose thread it belongs.
     """
 
     room_id: RoomId
@@ -144,6 +145,7 @@ class Asking:
     ground: Ground
     mentions: Sequence[UserId] = ()
     payload: Payload = NO_PAYLOAD
+    thread: EffectId | None = None
 
 
 def ask(txn: Cursor, voice: Voice, asking: Asking, catalogue: Catalogue) -> EffectId:
@@ -164,7 +166,8 @@ def ask(txn: Cursor, voice: Voice, asking: Asking, catalogue: Catalogue) -> Effe
         mentions=asking.mentions,
         payload=asking.payload,
     )
-    effect = voice.say(room_id, content, ground)
+    relation = Relation(RelationKind.THREAD, asking.thread) if asking.thread else None
+    effect = voice.say(room_id, content, ground, relation=relation)
     placed = [voice.react(room_id, effect, key, ground) for key in reaction_keys(prompt)]
     txn.execute(
         "INSERT INTO runtime.prompt (prompt_id, bot, room_id, effect_id, reactions, prompt, intro,"
@@ -186,20 +189,23 @@ def ask(txn: Cursor, voice: Voice, asking: Asking, catalogue: Catalogue) -> Effe
     return effect
 
 
-def hear(txn: Cursor, inbound: Inbound, *, is_bare_text_allowed: bool = True) -> Heard:
+def hear(txn: Cursor, inbound: Inbound, *, thread: EffectId | None = None) -> Heard:
     """Hold an event against the prompts of its room.
+
+    Args:
+        txn: The transaction that handles the event.
+        inbound: The event.
+        thread: The message in whose thread it stands: only prompts of that thread are meant, their
+            ``purpose`` has it as ``thread``.
 
     Raises:
         UnavailableError: It is about a message of ours whose event id is not known yet; it is
             to be handed in again.
     """
     kept = of_room(txn, inbound.bot, inbound.room_id)
-    outcome = read_answer(
-        inbound,
-        [one.asked for one in kept],
-        inbound.at_ms,
-        is_bare_text_allowed=is_bare_text_allowed,
-    )
+    if thread is not None:
+        kept = [one for one in kept if one.purpose.get("thread") == thread]
+    outcome = read_answer(inbound, [one.asked for one in kept], inbound.at_ms)
     about = next((one for one in kept if one.id == outcome.prompt_id), None)
     if about is None and inbound.event_type == "m.reaction" and _has_unsent(kept):
         raise UnavailableError("the prompt is on its way", retry_after_ms=_UNSENT_RETRY_MS)
@@ -268,6 +274,8 @@ def is_refusal(outcome: Outcome) -> Refused | None:
 
 
 def _show_closed(voice: Voice, kept: Kept, closing: Closing, ground: Ground) -> None:
+    if not kept.prompt.choices:
+        return  # nothing on it can be pressed, so nothing needs to go
     content = closed_content(
         kept.prompt, kept.intro, closing.outcome, reason=closing.reason, chosen=closing.chosen
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from veche.runtime.errands import ErrandHandler
     from veche.runtime.host import Host
     from veche.runtime.migrate import MigrationSet
+    from veche.runtime.ports import Undelivered
 
 ENTRY_POINTS: Final = "veche.services"
 """Group of entry points by which services are found; a service of others declares one too."""
@@ -48,6 +49,9 @@ class Service(Protocol):
 
         It may run again after a failure, so it has no effect outside the database.
         """
+
+    def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:
+        """Learn that something it said never arrives, in the transaction that gives it up."""
 
     def errand_handlers(self) -> Mapping[str, ErrandHandler]:
         """What it does outside transactions, by kind of errand."""

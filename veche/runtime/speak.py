@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MESSAGE: Final = "m.room.message"
 REACTION: Final = "m.reaction"
+MEMBER: Final = "m.room.member"
 REDACTION: Final = "m.room.redaction"
 
 
@@ -54,6 +55,7 @@ class Voice:
 
     Attributes:
         bot: Who speaks.
+        cause: Id of what made it speak.
         now_ms: When, UTC.
     """
 
@@ -70,9 +72,9 @@ class Voice:
         """
         self._txn = txn
         self._log = log
-        self._cause = cause
         self._said_count = 0
         self.bot = bot
+        self.cause = cause
         self.now_ms = now_ms
 
     def say(
@@ -104,12 +106,16 @@ class Voice:
         """Queue the redaction of what this bot said or placed before."""
         self._queue(REDACTION, room_id, {}, ground, redacts=target)
 
-    def set_state(
-        self, room_id: RoomId, event_type: str, state_key: str, content: Mapping[str, Any]
+    def set_membership(
+        self, room_id: RoomId, user_id: UserId, membership: str, ground: Ground
     ) -> None:
-        """Queue a state event, which carries nothing about a person."""
-        ground = Ground(None, "room", "its own room")
-        self._queue(event_type, room_id, content, ground, state_key=state_key)
+        """Queue an invitation (``invite``) or a removal (``leave``)."""
+        content = {"membership": membership}
+        self._queue(MEMBER, room_id, content, ground, state_key=user_id)
+
+    def pseudonym(self, person: UserId) -> str:
+        """What the organisation calls a person: no other calls them so."""
+        return self._log.pseudonym(self.bot.organisation, person)
 
     def _queue(
         self,
@@ -122,7 +128,7 @@ class Voice:
         **target: Any,
     ) -> EffectId:
         self._said_count += 1
-        effect = effect_id(self.bot.user_id, self._cause, self._said_count)
+        effect = effect_id(self.bot.user_id, self.cause, self._said_count)
         form = message_form(self.bot.user_id, room_id, effect, event_type, content)
         act_now = Act(
             organisation=self.bot.organisation,

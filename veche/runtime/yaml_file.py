@@ -48,7 +48,15 @@ class YamlDocument:
 class _Loader(yaml.SafeLoader):
     """Composes nodes with the scalars of YAML 1.2."""
 
+    # Without resolvers all plain scalars are texts; ``_Builder`` reads them.
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """As the base, without aliases, whose place only an event knows."""
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(problem="aliases (*name): write it out", problem_mark=mark)
+        return super().compose_node(parent, index)
 
 
 _INTEGER: Final = re.compile(r"^[-+]?[0-9]+$")
@@ -91,32 +99,33 @@ def read_yaml(text: str, *, name: str) -> YamlDocument:
         ConfigError: It is not YAML, has a key twice, a tag, an alias, or is too deep; the text
             says ``name:line: …``.
     """
-    loader = _Loader(text)
     try:
-        node = loader.get_single_node()
+        node = _compose(text)
     except yaml.MarkedYAMLError as e:
         line = e.problem_mark.line + 1 if e.problem_mark else 1
         raise ConfigError(f"{name}:{line}: not YAML: {e.problem}") from e
     except (yaml.YAMLError, RecursionError) as e:
         raise ConfigError(f"{name}: not YAML: {e}") from e
-    finally:
-        loader.dispose()
     builder = _Builder(name)
     content = None if node is None else builder.build(node, ())
     return YamlDocument(content, builder.lines)
+
+
+def _compose(text: str) -> yaml.Node | None:
+    loader = _Loader(text)
+    try:
+        return loader.get_single_node()
+    finally:
+        loader.dispose()
 
 
 class _Builder:
     def __init__(self, name: str) -> None:
         self.lines: dict[KeyPath, int] = {}
         self._name = name
-        self._seen: set[int] = set()
 
     def build(self, node: yaml.Node, path: KeyPath) -> Any:
         self.lines.setdefault(path, node.start_mark.line + 1)
-        if id(node) in self._seen:
-            raise self._error(node, "aliases (*name) are refused: write it out")
-        self._seen.add(id(node))
         if len(path) > DEPTH_MAX:
             raise self._error(node, f"nested deeper than {DEPTH_MAX}")
         if isinstance(node, yaml.MappingNode):
@@ -140,7 +149,6 @@ class _Builder:
         return content
 
     def _scalar(self, node: yaml.Node) -> Any:
-        # Without resolvers every plain or quoted scalar is a text; anything else was tagged.
         if node.tag != "tag:yaml.org,2002:str":
             raise self._error(node, f"the tag {node.tag} is refused")
         text = str(node.value)

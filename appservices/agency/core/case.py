@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.agency.core.states import Happened, Role, State, TimerKind
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.agency.core.definition import Decision
+    from appservices.agency.core.states import Happened, Role, State, TimerKind
     from veche.protocol.forms.state import FormState
     from veche.protocol.forms.values import Value
     from veche.protocol.ids import Ulid

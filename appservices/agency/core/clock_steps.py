@@ -12,8 +12,8 @@ from appservices.agency.core.effects import (
     Close,
     Escalate,
     Party,
-    Refused,
     RefusalReason,
+    Refused,
     SendDocument,
     TellDesk,
     TellPerson,
@@ -93,8 +93,11 @@ def overdue_result(turn: Turn) -> None:
 
 def _set_due_again(turn: Turn, kind: TimerKind) -> None:
     days = turn.definition.deadline.escalated_working_days
-    now_ms = turn.context.now_ms
-    due_at_ms = turn.context.office.calendar.after_working_days(now_ms, days)
+    calendar, now_ms = turn.context.office.calendar, turn.context.now_ms
+    # Clocks ring a little late: the term runs from the missed day, unless that is long ago.
+    due_at_ms = calendar.after_working_days(turn.case.due_at_ms or now_ms, days)
+    if due_at_ms <= now_ms:
+        due_at_ms = calendar.after_working_days(now_ms, days)
     turn.change(due_at_ms=due_at_ms)
     turn.set_clock(kind, due_at_ms)
 
@@ -143,9 +146,7 @@ def question_overdue(turn: Turn) -> None:
         days = turn.definition.deadline.answer_working_days
         now_ms = turn.context.now_ms
         due_at_ms = turn.context.office.calendar.after_working_days(now_ms, days)
-        again = attrs.evolve(
-            question, due_at_ms=due_at_ms, escalations=question.escalations + 1
-        )
+        again = attrs.evolve(question, due_at_ms=due_at_ms, escalations=question.escalations + 1)
         turn.change(question=again)
         turn.set_clock(TimerKind.QUESTION, due_at_ms)
         doc = question_escalated_doc(turn.case, turn.context)

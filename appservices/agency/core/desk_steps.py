@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from appservices.agency.core.case import ASKED_MAX, DeskForm
 from appservices.agency.core.clock import DAY_MS
 from appservices.agency.core.definition import Decision
@@ -37,6 +39,7 @@ from appservices.agency.core.texts.desk import (
     write_form,
 )
 from appservices.agency.core.texts.person import reply_doc
+from appservices.agency.core.texts.words import staff_state_words
 from veche.protocol.forms import Field, FieldKind, Form
 from veche.protocol.forms.dialogue import start
 from veche.protocol.forms.dialogue import step as dialogue_step
@@ -140,7 +143,8 @@ def go_on_writing(turn: Turn, heard: DeskAnswers) -> None:
     """The clerk answers a field; at the end it is done."""
     writing = turn.case.desk_form
     if writing is None:
-        raise turn.refuse(Party.STAFF, RefusalReason.NOT_NOW, state=turn.case.state.value)
+        words = staff_state_words(turn.case.state, turn.context.staff)
+        raise turn.refuse(Party.STAFF, RefusalReason.NOT_NOW, state=words)
     _need_decision(turn, heard.by, writing.decision)
     asker = _asker(turn, writing.decision)
     here = turn.context.field_context(turn.context.office.language)
@@ -290,6 +294,7 @@ def retry(turn: Turn, heard: Retry) -> None:
     _need_staff(turn, heard.by)
     if turn.case.pending is None or not turn.case.pending.has_failed:
         raise turn.refuse(Party.STAFF, RefusalReason.ALREADY)
+    turn.change(pending=attrs.evolve(turn.case.pending, has_failed=False))
     emit_document(turn)
 
 

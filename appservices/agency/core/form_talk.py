@@ -13,7 +13,8 @@ from veche.protocol.forms.rendering import buttons, output_doc
 from veche.protocol.forms.state import Ask, FormState, Mode, Output, Review, Wrong
 from veche.protocol.inbound import Trust
 from veche.protocol.message import Doc, Numbered
-from veche.protocol.prompts import CHOICES_MAX, LABEL_CHARACTERS_MAX, Choice, folded
+from veche.protocol.prompts import CHOICES_MAX, LABEL_CHARACTERS_MAX, Choice
+from veche.protocol.typed import folded
 
 if TYPE_CHECKING:
     from appservices.agency.core.context import Context

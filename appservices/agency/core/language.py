@@ -18,7 +18,7 @@ from typing import Final
 
 from appservices.agency.core.definition import ServiceDefinition
 from appservices.agency.core.form_section import read_fields
-from appservices.agency.core.problems import Problems
+from appservices.agency.core.problems import Problems, ServiceFileError
 from appservices.agency.core.sections import (
     ABOUT_CHARACTERS_MAX,
     read_deadline,
@@ -33,6 +33,8 @@ from appservices.agency.core.steps_section import Known, PlacedStep, read_steps,
 from appservices.agency.core.texts_section import read_title
 from appservices.agency.core.tree import Section, read_tree
 from appservices.agency.core.whole import check_whole
+
+__all__ = ["ServiceFileError", "read_service"]
 
 KEYS: Final = (
     "service",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from appservices.agency.core.case import FILES_MAX, AddedFile, OpenQuestion, QuestionKind
 from appservices.agency.core.definition import FormStep
@@ -27,6 +27,7 @@ from appservices.agency.core.texts.desk import (
     reply_question,
 )
 from appservices.agency.core.texts.person import ended_doc, question_doc, status_doc, why_doc
+from appservices.agency.core.texts.words import state_words
 from veche.protocol.forms import Field, FieldError, FieldKind, parse_value
 from veche.protocol.forms.dialogue import step as dialogue_step
 from veche.protocol.forms.state import (
@@ -57,7 +58,9 @@ def answer_form(turn: Turn, heard: Answers) -> None:
     if not turn.case.has_room:
         raise turn.refuse(Party.PERSON, RefusalReason.NO_ROOM_YET)
     if turn.case.form is None or not isinstance(step, FormStep):
-        raise turn.refuse(Party.PERSON, RefusalReason.NOT_NOW, state="")
+        # Only a case that was damaged is here: nothing is asked, and yet it is a draft.
+        words = state_words(turn.case.state, turn.context.person)
+        raise turn.refuse(Party.PERSON, RefusalReason.NOT_NOW, state=words)
     asker = asker_of(turn, step)
     here = turn.context.field_context(turn.context.language)
     before = turn.case.form
@@ -143,10 +146,9 @@ def _add_file(turn: Turn, content: Mapping[str, Any]) -> str:
     except FieldError as e:
         text = e.text(turn.context.catalogue, turn.context.language)
         raise turn.refuse(Party.PERSON, RefusalReason.UNKNOWN, what=text) from e
-    if not isinstance(value, dict):
-        raise AssertionError("the value of a file is an object")
-    turn.change(files=(*turn.case.files, AddedFile(turn.context.now_ms, value)))
-    return str(value["name"])
+    file = cast("dict[str, Any]", value)  # The value of a file is an object.
+    turn.change(files=(*turn.case.files, AddedFile(turn.context.now_ms, file)))
+    return str(file["name"])
 
 
 def withdraw(turn: Turn, heard: Withdraw) -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING, Final
 
+from appservices.agency.core.case import SILENCE
 from appservices.agency.core.clock import DAYS_MAX, WORKING_DAYS_MAX, QuietHours
 from appservices.agency.core.condition_item import names_in, read_condition_item
 from appservices.agency.core.definition import (
@@ -19,7 +20,9 @@ from appservices.agency.core.definition import (
     RefusalRules,
     Review,
     Silence,
+    Texts,
 )
+from veche.protocol.forms.models import fold
 from veche.protocol.inbound import Trust
 
 if TYPE_CHECKING:
@@ -141,7 +144,14 @@ def _flags(item: Item | None, texts: TextReader) -> tuple[Flag, ...]:
             found.append(Flag(id_, title))
     if item:
         refuse_doubles(item, [flag.id for flag in found])
+        _refuse_same_titles(item, [flag.title for flag in found], texts)
     return tuple(found)
+
+
+def _refuse_same_titles(item: Item, titles: list[Texts], texts: TextReader) -> None:
+    """Titles become choices of one prompt, where each must be told from the others."""
+    for language in texts.languages:
+        refuse_doubles(item, [fold(title.text(language)) for title in titles])
 
 
 def read_refusal(item: Item | None, texts: TextReader) -> RefusalRules | None:
@@ -175,6 +185,9 @@ def _reasons(item: Item, texts: TextReader) -> Iterable[Reason]:
         if code and title and law:
             found.append(Reason(code, title, law))
     refuse_doubles(item, [reason.code for reason in found])
+    _refuse_same_titles(item, [reason.title for reason in found], texts)
+    if SILENCE in {reason.code for reason in found}:
+        item.wrong(f"the code {SILENCE} is taken", "it stands for a refusal by silence")
     return found
 
 

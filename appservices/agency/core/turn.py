@@ -13,14 +13,13 @@ from appservices.agency.core.effects import (
     Effect,
     Party,
     RecordHistory,
-    Refused,
     RefusalReason,
+    Refused,
     RemoveClerk,
     SetClock,
     UpdateCard,
     UpdateDeskCard,
 )
-from appservices.agency.core.states import Role
 from appservices.agency.core.texts.desk import desk_card_doc
 from appservices.agency.core.texts.person import card_doc, card_of
 from appservices.agency.core.texts.refusals import refusal_words
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from appservices.agency.core.context import Context
     from appservices.agency.core.definition import ServiceDefinition
     from appservices.agency.core.effects import Topic
-    from appservices.agency.core.states import Happened, TimerKind
+    from appservices.agency.core.states import Happened, Role, TimerKind
 
 
 @attrs.frozen

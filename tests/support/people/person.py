@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import collections
 import enum
+import importlib.util
 import json
+import platform
 import re
 import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+import pytest
 
 from tests.support.calls import request
 from tests.support.processes import ROOT, wait_until
@@ -40,6 +45,14 @@ class Kind(enum.Enum):
     """matrix-nio."""
     RUST = "rust_driver"
     """The Rust SDK of Element X in its strict mode: believes cross-signed devices only."""
+
+
+def why_not_rust() -> str | None:
+    """Why there can be no person with the Rust SDK here, None if there can."""
+    if importlib.util.find_spec("matrix_sdk_python"):
+        return None
+    machine = f"CPython {platform.python_version()}, {' '.join(platform.libc_ver())}"
+    return f"matrix-sdk-python has wheels for CPython 3.11 and glibc 2.38, and this is {machine}"
 
 
 class ClientError(AssertionError):
@@ -125,9 +138,16 @@ class Person:
             password: Of the account.
             is_verified: Whether the person's cross-signing identity signs the device. The Rust
                 client always does so on the first device.
+
+        A test that asks for the Rust client is skipped where there is none.
         """
+        chosen = kind if isinstance(kind, Kind) else Kind[kind.upper()]
+        reason = why_not_rust() if chosen is Kind.RUST else None
+        if reason:
+            pytest.skip(reason)
         home = Path(tempfile.mkdtemp(prefix="veche-person-"))
-        person = cls(_kind(kind), homeserver_url, user, password, home)
+        atexit.register(shutil.rmtree, home, ignore_errors=True)
+        person = cls(chosen, homeserver_url, user, password, home)
         person._log_in(is_verified=is_verified)
         return person
 
@@ -437,10 +457,6 @@ class Person:
 
     def _log(self) -> Path:
         return self._folder / "client.log"
-
-
-def _kind(kind: Kind | str) -> Kind:
-    return kind if isinstance(kind, Kind) else Kind[kind.upper()]
 
 
 def _condition(wanted: Wanted | Callable[[Message], bool]) -> Callable[[Message], bool]:

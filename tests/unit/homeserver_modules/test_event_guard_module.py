@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import homeserver_modules.event_guard as package
 from homeserver_modules.event_guard import EventGuard
-from homeserver_modules.event_guard.module import RETRY_AFTER_MS
+from homeserver_modules.event_guard.module import REFUSED_MEMBERSHIPS_MAX, RETRY_AFTER_MS
 from tests.support.payloads import VALID, malformed
 
 KEY = "org.veche.answer"
@@ -111,6 +111,28 @@ class FormTests(GuardCase):
         verdict = self.result(self.guard.federated_user_may_invite(bad))
         assert verdict == (Codes.FORBIDDEN, {"org.veche.reason": REASON})
         assert self.result(self.guard.federated_user_may_invite(good)) == NOT_SPAM
+
+    def invite(self, event_id: str, content: object) -> Any:
+        invitation = event(content, REMOTE)
+        invitation.type, invitation.event_id = "m.room.member", event_id
+        return invitation
+
+    def test_an_invitation_that_comes_redacted_is_refused_once(self) -> None:
+        self.result(self.guard.check_event_for_spam(self.invite("$i", MALFORMED)))
+        redacted = self.invite("$i", {"membership": "invite"})
+        verdict = self.result(self.guard.federated_user_may_invite(redacted))
+        assert verdict == (Codes.FORBIDDEN, {"org.veche.reason": REASON})
+        assert self.result(self.guard.federated_user_may_invite(redacted)) == NOT_SPAM
+
+    def test_only_so_many_refusals_wait_for_their_second_callback(self) -> None:
+        for number in range(REFUSED_MEMBERSHIPS_MAX + 1):
+            self.result(self.guard.check_event_for_spam(self.invite(f"${number}", MALFORMED)))
+        verdicts = [
+            self.result(self.guard.federated_user_may_invite(self.invite(event_id, {})))
+            for event_id in ("$0", "$1", f"${REFUSED_MEMBERSHIPS_MAX}")
+        ]
+        assert verdicts[0] == NOT_SPAM
+        assert NOT_SPAM not in verdicts[1:]
 
     def test_refusals_are_counted(self) -> None:
         before = count("refused", callback="check_event_for_spam")

@@ -29,22 +29,28 @@ _PHONE_EXAMPLE: Final = "+49 30 123456"
 _IBAN_EXAMPLE: Final = "DE89 3704 0044 0532 0130 00"
 _IBAN_SEPARATORS: Final = re.compile(r"[\s.\-\u2010-\u2015]|^iban:?", re.IGNORECASE)
 _IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{1,30}")
-_PHONE: Final = re.compile(r"[-+0-9().,;/ \u2010-\u2015a-z=:]*", re.IGNORECASE)
+# No other letters: the library drops them, and "030 12 or 34" would become one number.
+_PHONE: Final = re.compile(
+    r"(?:tel:)?[-+0-9()./ \u2010-\u2015]+"
+    r"(?P<extension>[,;]* ?(?:ext|x|#|доб|вн|дод|app)[ .=:]*[0-9]+)?",
+    re.IGNORECASE,
+)
 
 
 def parse_phone(field: Field, raw: object, context: FieldContext) -> str:
     """A phone number in E.164, "+4930123456"; without a country code that of the region."""
     typed = plain_of(field, raw)
     example = _phone_example(context.default_region)
-    if len(typed) > PHONE_CHARACTERS_MAX or not _PHONE.fullmatch(typed):
+    found = _PHONE.fullmatch(typed)
+    if len(typed) > PHONE_CHARACTERS_MAX or not found:
         raise FieldError.of(field, Problem.NOT_A_PHONE, example=example)
+    if found["extension"]:
+        # E.164 has no place for it, and it would be lost.
+        raise FieldError.of(field, Problem.PHONE_EXTENSION, example=example)
     try:
         number = phonenumbers.parse(typed, context.default_region)
     except phonenumbers.NumberParseException as e:
         raise FieldError.of(field, Problem.NOT_A_PHONE, example=example) from e
-    if number.extension:
-        # E.164 has no place for it, and it would be lost.
-        raise FieldError.of(field, Problem.PHONE_EXTENSION, example=example)
     if not phonenumbers.is_valid_number(number):
         raise FieldError.of(field, Problem.NO_SUCH_PHONE, example=example)
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
@@ -69,7 +75,7 @@ def parse_iban(field: Field, raw: object, _: FieldContext) -> str:
     except InvalidCountryCode as e:
         raise FieldError.of(field, Problem.IBAN_COUNTRY, example=_IBAN_EXAMPLE) from e
     except InvalidLength as e:
-        length = IBAN(iban, allow_invalid=True).spec["iban_length"]
+        length = IBAN(iban, allow_invalid=True).spec.iban_length
         values = {"count": len(iban), "country": iban[:2], "max": length}
         raise FieldError.of(field, Problem.IBAN_LENGTH, **values) from e
     except InvalidChecksumDigits as e:

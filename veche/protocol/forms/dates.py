@@ -10,7 +10,7 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING, Final
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale, localedata
 from babel.languages import get_official_languages
 
 from veche.protocol.catalogue import LANGUAGES
@@ -126,12 +126,10 @@ def _order(context: FieldContext) -> str:
     if context.language != "en":
         return "dmy"
     region = context.default_region
-    if "en" not in (get_official_languages(region, de_facto=True) or ()):
+    is_english = "en" in (get_official_languages(region, de_facto=True) or ())
+    if not is_english or not localedata.exists(f"en_{region}"):
         return ""
-    try:
-        pattern = Locale.parse(f"en_{region}").date_formats["short"].pattern
-    except UnknownLocaleError:
-        return ""
+    pattern = Locale.parse(f"en_{region}").date_formats["short"].pattern
     return {"d": "dmy", "M": "mdy"}.get(pattern[0], "")
 
 

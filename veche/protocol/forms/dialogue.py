@@ -261,8 +261,9 @@ def _answer_in_review(turn: _Turn) -> Step:
     """Not a command: the number or label of a line to change, or a plain "yes"."""
     if not isinstance(turn.heard, Said):
         return _not_for_review(turn)
-    if yes_or_no(turn.heard.text):
-        return _submit(turn)
+    meant = yes_or_no(turn.heard.text)
+    if meant is not None:
+        return _submit(turn) if meant else _not_for_review(turn)
     return _edit(attrs.evolve(turn, about=turn.heard.text))
 
 

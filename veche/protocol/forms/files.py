@@ -34,7 +34,8 @@ PHOTO_MIMETYPES: Final = (
 )
 UNKNOWN_MIMETYPE: Final = "application/octet-stream"
 
-_MSGTYPES: Final = frozenset({"m.file", "m.image", "m.video", "m.audio"})
+# Not a set: what is looked up in it comes from outside, and may have no hash.
+_MSGTYPES: Final = ("m.file", "m.image", "m.video", "m.audio")
 _MXC: Final = r"^mxc://[A-Za-z0-9.\[\]:_-]{1,255}/[A-Za-z0-9_-]{1,255}$"
 _MIMETYPE: Final = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,80}")
 _UNFIT_FOR_NAMES: Final = re.compile(

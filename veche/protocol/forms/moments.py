@@ -34,10 +34,13 @@ _NOON: Final = 12
 _AT_MS_MIN: Final = int(dt.datetime(YEAR_MIN, 1, 2, tzinfo=dt.UTC).timestamp()) * _MS
 _AT_MS_MAX: Final = int(dt.datetime(YEAR_MAX, 12, 30, tzinfo=dt.UTC).timestamp()) * _MS
 
+_HALF: Final = r" ?[ap]\.?m\b\.?"
+_HOUR_WORD: Final = r" ?(?:uhr|ч|час|часа|часов|год|година|години|годин)\b\.?"
+# Minutes, or a word that says that the number is an hour: else "24 December 2026" would be 20 h.
 _TYPED: Final = re.compile(
-    r"(?P<day>.+?)(?:,? |t)(?:(?:at|um|в|о|об) )?"
-    r"(?P<hour>[0-9]{1,2})(?:[:.](?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:\.0+)?)?)?"
-    r"(?P<half> ?[ap]\.?m\b\.?)?(?P<word> ?(?:uhr|ч|час|часа|часов|год|година|години|годин)\b\.?)?"
+    r"(?P<day>.+?)(?:,? |t)(?:(?:at|um|в|о|об) )?(?P<hour>[0-9]{1,2})"
+    r"(?:[:.](?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:\.0+)?)?(?![0-9])"
+    rf"(?P<half>{_HALF})?(?:{_HOUR_WORD})?|(?P<half_alone>{_HALF})|{_HOUR_WORD})"
     r"(?P<zone> ?[^ ].*)?"
 )
 _OFFSET: Final = re.compile(r"(?:utc|gmt)?([+-])([0-9]{1,2})(?::?([0-9]{2}))?")
@@ -75,7 +78,7 @@ def _structured(field: Field, raw: Mapping[Any, Any], context: FieldContext) -> 
 
 def _read_moment(field: Field, text: str, context: FieldContext) -> int:
     found = _TYPED.fullmatch(fold(text))
-    if not found or not (found["minute"] or found["half"] or found["word"]):
+    if not found:
         raise _wrong(field, _missing_part(field, text, context))
     day = read_date(field, found["day"], context)
     local = dt.datetime.combine(day, _time(field, found))
@@ -95,7 +98,7 @@ def _missing_part(field: Field, text: str, context: FieldContext) -> Problem:
 
 def _time(field: Field, found: re.Match[str]) -> dt.time:
     hour = int(found["hour"])
-    if half := found["half"]:
+    if half := found["half"] or found["half_alone"]:
         if not 1 <= hour <= _NOON:
             raise _wrong(field, Problem.NOT_A_MOMENT)
         hour = hour % _NOON + (_NOON if "p" in half else 0)

@@ -49,7 +49,7 @@ _CURRENCIES: Final = frozenset(list_currencies())
 _CURRENCY_WORDS: Final[Mapping[str, str]] = {
     "€": "EUR", "евро": "EUR", "євро": "EUR", "euro": "EUR", "euros": "EUR",
     "₽": "RUB", "руб": "RUB", "рубль": "RUB", "рубля": "RUB", "рублей": "RUB",
-    "₴": "UAH", "грн": "UAH", "£": "GBP", "¥": "JPY", "zł": "PLN", "kč": "CZK",
+    "₴": "UAH", "грн": "UAH", "£": "GBP", "¥": "JPY", "zł": "PLN", "kč": "CZK", "us$": "USD",
 }  # fmt: skip
 """Signs and words that stand for one currency; "$" stands for twenty."""
 
@@ -106,7 +106,7 @@ def read_decimal(text: str, language: str) -> Decimal | None:
     is_one_separator = len(set(re.sub("[0-9]", "", whole))) <= 1
     if not is_grouped or not is_one_separator or not (decimals.isdigit() or not mark):
         return None
-    number = Decimal("".join(groups) + "." + (decimals or "0"))
+    number = Decimal(f"{''.join(groups)}.{decimals}" if mark else "".join(groups))
     # Not -number, which rounds.
     return number.copy_negate() if sign and sign[1] != "+" else number
 
@@ -145,7 +145,8 @@ def _number_of(field: Field, raw: object, context: FieldContext) -> Decimal:
 
 
 def _exact(field: Field, number: Decimal) -> Decimal:
-    if len(number.as_tuple().digits) > DIGITS_MAX:
+    # Written out: 1E+30 has one digit, and is a number of 31.
+    if len(format(number, "f").strip("-").replace(".", "")) > DIGITS_MAX:
         raise FieldError.of(field, Problem.TOO_MANY_DIGITS, max=DIGITS_MAX)
     return number
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from babel import Locale
 
-from veche.protocol.catalogue import LANGUAGES
+from veche.protocol.catalogue import LANGUAGES, country_name
 from veche.protocol.forms.models import CHOICES_MAX, fold
 from veche.protocol.forms.problems import FieldError, Problem
-from veche.protocol.forms.values import FieldContext, lines_of, plain_of
+from veche.protocol.forms.values import PLAIN_CHARACTERS_MAX, FieldContext, lines_of, plain_of
 from veche.protocol.forms.words import shown_yes_no, yes_or_no
 
 if TYPE_CHECKING:
@@ -34,9 +34,10 @@ _NOT_COUNTRIES: Final = frozenset(
     ["AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "ZZ"]
 )
 """Codes of two letters in CLDR that ISO 3166-1 does not list; Kosovo's ``XK`` stays."""
+_AND: Final = re.compile(r" (?:and|und|&|и|і|й|та) ")
 _COUNTRY_ALIASES: Final = {
-    "usa": "US", "u.s.a.": "US", "u.s.": "US", "united states of america": "US", "america": "US",
-    "uk": "GB", "u.k.": "GB", "great britain": "GB", "england": "GB", "scotland": "GB",
+    "usa": "US", "us": "US", "united states of america": "US", "america": "US",
+    "uk": "GB", "great britain": "GB", "england": "GB", "scotland": "GB",
     "wales": "GB",
     "czech republic": "CZ", "holland": "NL", "ivory coast": "CI",
     "сша": "US", "америка": "US", "англия": "GB", "британия": "GB", "рф": "RU",
@@ -89,7 +90,7 @@ def parse_country(field: Field, raw: object, context: FieldContext) -> str:
 
     In the person's own language the beginning of a name will do, if only one begins so.
     """
-    said = fold(plain_of(field, raw)).removeprefix("the ")
+    said = _country_name(plain_of(field, raw))
     if said.upper() in country_codes():
         return said.upper()
     code = _country_names(context.language).get(said) or _all_country_names().get(said)
@@ -166,22 +167,32 @@ def _split(field: Field, lines: Sequence[str]) -> Iterable[FieldChoice]:
     for separator in separators:
         parts = [part.strip(" .") for part in re.split(separator, text)][: 2 * CHOICES_MAX]
         try:
-            return [_chosen(field, part) for part in parts if part]
+            return [_chosen(field, part[:PLAIN_CHARACTERS_MAX]) for part in parts if part]
         except FieldError as e:
             error = e
     raise error or FieldError.of(field, Problem.NOT_A_CHOICE, choices=())
+
+
+def _country_name(text: str) -> str:
+    """A name as it is compared: "St. Kitts and Nevis" and "st kitts & nevis" are one."""
+    plain = fold(text).replace(".", "").replace("’", "'").removeprefix("the ")
+    return _AND.sub(" & ", plain)
 
 
 @cache
 def _country_names(language: str) -> Mapping[str, str]:
     """Names of countries in a language, as they are compared, to their codes."""
     territories = Locale.parse(language).territories
-    return {fold(str(territories[code])): code for code in sorted(country_codes())}
+    return {
+        _country_name(name): code
+        for code in sorted(country_codes())
+        for name in (str(territories[code]), country_name(code, language))
+    }
 
 
 @cache
 def _all_country_names() -> Mapping[str, str]:
-    names = {fold(alias): code for alias, code in _COUNTRY_ALIASES.items()}
+    names = {_country_name(alias): code for alias, code in _COUNTRY_ALIASES.items()}
     for language in LANGUAGES:
         names |= _country_names(language)
     return names

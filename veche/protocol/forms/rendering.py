@@ -102,7 +102,7 @@ def review_doc(
     words = {command.value: shown_word(command, language) for command in Command}
     for cut in _CUTS:
         items = [
-            (Bold(f"{_cut(field.label.rstrip(': '), cut)}:"), " " + _cut(shown, cut))
+            (Bold(_line_label(field, cut)), " " + _cut(shown, cut))
             for field in form.fields
             for shown in [_shown(field, values.get(field.id), catalogue, context)]
         ]
@@ -248,6 +248,11 @@ def _shown(field: Field, value: Value | None, catalogue: Catalogue, context: Fie
     if field.required:
         return catalogue.text(language, "still missing")
     return "—"
+
+
+def _line_label(field: Field, cut: int) -> str:
+    label = _cut(field.label.rstrip(": "), cut)
+    return label if label.endswith("?") else f"{label}:"
 
 
 def _cut(text: str, characters: int) -> str:

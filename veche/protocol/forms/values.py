@@ -35,6 +35,8 @@ Value = str | int | bool | list[str] | dict[str, Any]
 
 TYPED_CHARACTERS_MAX: Final = 20_000
 """Longest answer that is looked at, before it is cleaned."""
+PLAIN_CHARACTERS_MAX: Final = 500
+"""Longest answer of a kind with a grammar: a number, a date, a name of a choice."""
 
 _REGION: Final = re.compile(r"[A-Z]{2}")
 _SPACES: Final = re.compile(r"[^\S\n]+")
@@ -127,9 +129,13 @@ def plain_of(field: Field, raw: object) -> str:
     """A typed answer of a kind with a grammar: one line, compatibility forms made plain (NFKC).
 
     Raises:
-        FieldError: As ``lines_of``.
+        FieldError: As ``lines_of``, or it is over ``PLAIN_CHARACTERS_MAX``.
     """
-    return " ".join(unicodedata.normalize("NFKC", line_of(field, raw)).split())
+    line = line_of(field, raw)
+    if len(line) > PLAIN_CHARACTERS_MAX:
+        # NFKC can make eighteen characters of one.
+        raise FieldError.of(field, Problem.TOO_LONG, count=len(line), max=PLAIN_CHARACTERS_MAX)
+    return " ".join(unicodedata.normalize("NFKC", line).split())
 
 
 def is_empty(raw: object) -> bool:

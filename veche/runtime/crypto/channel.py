@@ -19,6 +19,7 @@ from veche.runtime.crypto import metrics
 from veche.runtime.crypto.core import account as accounts
 from veche.runtime.crypto.core import megolm, olm
 from veche.runtime.crypto.core.values import (
+    ID_CHARACTERS_MAX,
     ONE_TIME_KEYS_LOW,
     BadEventError,
     Json,
@@ -269,7 +270,9 @@ class Channel:
         metrics.withheld.labels(known).inc()
         room_id, session_id = content.get("room_id"), content.get("session_id")
         if isinstance(room_id, str) and isinstance(session_id, str):
-            self._writer.note_withheld(room_id[:255], session_id[:255], code)
+            self._writer.note_withheld(
+                room_id[:ID_CHARACTERS_MAX], session_id[:ID_CHARACTERS_MAX], code
+            )
 
     # Our own keys.
 
@@ -403,5 +406,5 @@ def _users(lists: Json, name: str) -> tuple[str, ...]:
     return tuple(
         user
         for user in users
-        if isinstance(user, str) and len(user) <= 255 and is_storable(user)  # noqa: PLR2004
+        if isinstance(user, str) and 0 < len(user) <= ID_CHARACTERS_MAX and is_storable(user)
     )

@@ -17,7 +17,7 @@ import attrs
 from veche.protocol.ids import EventId, RoomId, UserId
 from veche.runtime.crypto import metrics
 from veche.runtime.crypto.core.trust import UNVERIFIED
-from veche.runtime.crypto.store import people, rooms
+from veche.runtime.crypto.store import people, rooms, sessions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,6 +33,10 @@ logger = logging.getLogger(__name__)
 UNWEDGE_PAUSE_MS: Final = 3600 * 1000
 WAITING_MAX: Final = 200
 """Unread messages, or wedged devices, that one round looks at."""
+ROOM_KEY_KEPT_MS: Final = 37 * 24 * 3600 * 1000
+"""Room keys go 30 days after their last use; clients replace a session after a week at most."""
+WIPE_PAUSE_MS: Final = 3600 * 1000
+WIPED_A_ROUND_MAX: Final = 1_000
 UNWEDGED_A_ROUND_MAX: Final = 50
 
 
@@ -64,11 +68,17 @@ class CryptoPorts(Protocol):
     """What encryption asks of the rest of the runtime; each call in a transaction."""
 
     def wake(
-        self, txn: Cursor, bot: UserId, room_id: RoomId, session_ids: Sequence[str], now_ms: int
+        self,
+        txn: Cursor,
+        bot: UserId,
+        room_id: RoomId,
+        session_ids: Sequence[str],
+        now_ms: int,
+        /,
     ) -> None:
         """Room keys came: the events that wait for them can be opened."""
 
-    def hint(self, txn: Cursor, bot: UserId, hint: Hint, now_ms: int) -> None:
+    def hint(self, txn: Cursor, bot: UserId, hint: Hint, now_ms: int, /) -> None:
         """Tell the person; may be called again for the same event."""
 
 
@@ -89,6 +99,7 @@ class Recovery:
         self._ports = ports
         self._fingerprint = fingerprint
         self._wedged: set[tuple[str, str]] = set()
+        self._wiped_at_ms = 0
 
     def note_wedged(self, devices: Iterable[tuple[str, str]]) -> None:
         """Devices (user id, Curve25519) whose Olm messages no session opens."""
@@ -114,6 +125,12 @@ class Recovery:
         if waiting:
             await self._writer.run("crypto.hints", self._tell, waiting, now_ms)
         await self._sealer.to_device.send(None)
+        if now_ms - self._wiped_at_ms >= WIPE_PAUSE_MS:
+            self._wiped_at_ms = now_ms
+            before_ms = now_ms - ROOM_KEY_KEPT_MS
+            await self._writer.run(
+                "crypto.wipe", sessions.wipe_room_keys, before_ms, WIPED_A_ROUND_MAX
+            )
 
     async def _unwedge(self, wedged: set[tuple[str, str]], missed: set[str], now_ms: int) -> None:
         devices = await self._writer.run("crypto.unwedge", self._chosen, wedged, missed, now_ms)

@@ -243,25 +243,15 @@ class Sealer:
         self, txn: Cursor, room_id: str, row: SealingRow, cached: _Cached | None, now_ms: int
     ) -> tuple[_Cached, int]:
         """Rotate if need be, hand the session to whoever lacks it."""
-        number = self._writer.device_no
         readers = rooms.readers_of(txn, room_id, self._writer.user_id)
         for one in readers:
             if not one.is_fresh and not self._directory.is_unreachable(one.user_id):
                 raise NotPrepared(f"news of {one.user_id}")
         persons = _persons(readers)
         allowed, _ = sharing.allowed_devices(persons, self._without_identity)
-        given: dict[tuple[str, str], str | None] = {}
-        why: Rotation | None = Rotation.FIRST
-        if cached is not None:
-            told = rooms.shared_with(txn, number, room_id, cached.session_id)
-            given = {(one.user_id, one.curve25519): one.withheld_code for one in told}
-            has = {place for place, code in given.items() if code is None}
-            may = {(device.user_id, device.curve25519) for device in allowed}
-            why = self._rotation(cached, row, now_ms, has, may)
-        if cached is None or why is not None:
-            cached, given = self._rotated(txn, room_id, why or Rotation.FIRST, now_ms), {}
+        why, given = self._told(txn, room_id, row, cached, allowed, now_ms)
         keys = [device.curve25519 for device in allowed]
-        reached = sessions.newest_olm_sessions(txn, number, keys)
+        reached = sessions.newest_olm_sessions(txn, self._writer.device_no, keys)
         wanted = sharing.plan(
             persons,
             without_identity=self._without_identity,
@@ -269,6 +259,8 @@ class Sealer:
             reachable=reached.keys(),
         )
         self._check_claimed(wanted, now_ms)
+        if cached is None or why is not None:
+            cached = self._rotated(txn, room_id, why or Rotation.FIRST, now_ms)
         self._hand_out(txn, room_id, cached, wanted, reached)
         is_known = all(one.is_fresh for one in readers)
         cached.readers = row.readers
@@ -276,6 +268,25 @@ class Sealer:
         cached.has_invited = any(one.is_invited for one in readers)
         cached.again_at_ms = None if wanted.is_settled and is_known else now_ms + CLAIM_RETRY_MS
         return cached, cached.session.message_index
+
+    def _told(
+        self,
+        txn: Cursor,
+        room_id: str,
+        row: SealingRow,
+        cached: _Cached | None,
+        allowed: Sequence[PeerDevice],
+        now_ms: int,
+    ) -> tuple[Rotation | None, dict[tuple[str, str], str | None]]:
+        """Why the session must go, and who was told what of it; nobody of a new one."""
+        if cached is None:
+            return Rotation.FIRST, {}
+        told = rooms.shared_with(txn, self._writer.device_no, room_id, cached.session_id)
+        given = {(one.user_id, one.curve25519): one.withheld_code for one in told}
+        has = {place for place, code in given.items() if code is None}
+        may = {(device.user_id, device.curve25519) for device in allowed}
+        why = self._rotation(cached, row, now_ms, has, may)
+        return why, {} if why is not None else given
 
     def _rotated(self, txn: Cursor, room_id: str, why: Rotation, now_ms: int) -> _Cached:
         session = vz.GroupSession()

@@ -59,7 +59,7 @@ def read_event(event: object, is_ours: Callable[[str], bool]) -> Row | None:
         ValueError: It is no event.
     """
     if not isinstance(event, dict):
-        raise ValueError("not an object")
+        raise ValueError("not an object")  # noqa: TRY004 -- of the wire, not of the caller
     room_id, event_id = _id(event, "room_id"), _id(event, "event_id")
     sender, event_type = _id(event, "sender"), _id(event, "type")
     state_key = event.get("state_key")
@@ -81,9 +81,7 @@ def read_event(event: object, is_ours: Callable[[str], bool]) -> Row | None:
     )
 
 
-def read_events(
-    events: Iterable[object], is_ours: Callable[[str], bool]
-) -> tuple[list[Row], int]:
+def read_events(events: Iterable[object], is_ours: Callable[[str], bool]) -> tuple[list[Row], int]:
     """The rows of those events that can be read, and how many cannot."""
     rows: list[Row] = []
     malformed_count = 0

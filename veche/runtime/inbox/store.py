@@ -475,9 +475,7 @@ def end_heal(txn: Cursor, lease: HealLease, since: str, now_ms: int) -> bool:
 
 def drop_heal(txn: Cursor, lease: HealLease) -> None:
     """Give the right back without having healed."""
-    txn.execute(
-        "UPDATE runtime.bot SET heal_leased_until_ms = 0 WHERE user_id = %s", (lease.bot,)
-    )
+    txn.execute("UPDATE runtime.bot SET heal_leased_until_ms = 0 WHERE user_id = %s", (lease.bot,))
 
 
 def note_gap(txn: Cursor, room_id: str, bot: UserId, now_ms: int) -> None:

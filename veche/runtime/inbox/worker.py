@@ -255,18 +255,18 @@ class Worker:
         return _Outcome(due_ms, claim, needs=frozenset(batch.needs))
 
     def _do(self, txn: Cursor, claim: Claim, item: Item, batch: _Batch, now_ms: int) -> None:
-        is_state = "state_key" in item.event
-        if item.sender in batch.held and not is_state:
+        """Do a row, or let it wait.
+
+        Raises:
+            _RowFailedError: It failed; everything in ``txn`` has to go.
+        """
+        if item.sender in batch.held and "state_key" not in item.event:
             return
         if item.waits_until_ms is not None and item.waits_until_ms > now_ms:
             batch.hold(item.sender, item.waits_until_ms)
             return
         try:
-            if is_state and item.event_type in TRACKED:
-                is_ours, hooks = self._ports.is_ours, self._ports.hooks
-                batch.is_doubtful |= track(txn, hooks, is_ours, claim, item)
-            inbound = self._open(txn, claim, item)
-            self._receivers[claim.bot].receive(txn, inbound)
+            self._hand_over(txn, claim, item, batch)
         except WaitsForKey as e:
             self._wait(txn, claim, item, e.session_id, batch, now_ms)
         except NeedsDevices as e:
@@ -276,15 +276,22 @@ class Worker:
             logger.warning("event %s refused: %s", item.event_id, e.reason)
             _refused.labels(e.reason).inc()
             batch.refused.append(item.seq)
-        except QueryCanceled as e:
-            raise _failed(claim, item, batch) from e
-        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+        except (psycopg2.OperationalError, psycopg2.InterfaceError) as e:
+            if isinstance(e, QueryCanceled):
+                raise _failed(claim, item, batch) from e
             raise  # of the database: the transaction runs again
         except Exception as e:
             raise _failed(claim, item, batch) from e
         else:
             batch.done.append(item.seq)
             _lag_s.observe(max(0, now_ms - item.received_at_ms) / 1000)
+
+    def _hand_over(self, txn: Cursor, claim: Claim, item: Item, batch: _Batch) -> None:
+        if item.event_type in TRACKED and "state_key" in item.event:
+            is_ours, hooks = self._ports.is_ours, self._ports.hooks
+            batch.is_doubtful |= track(txn, hooks, is_ours, claim, item)
+        inbound = self._open(txn, claim, item)
+        self._receivers[claim.bot].receive(txn, inbound)
 
     def _wait(
         self, txn: Cursor, claim: Claim, item: Item, session_id: str, batch: _Batch, now_ms: int
@@ -306,10 +313,11 @@ class Worker:
             kind, content = opened.event_type, opened.content
             trust, standing = opened.trust, opened.standing
         else:
-            kind, content = item.event_type, event.get("content")
-            trust, standing = Trust.ANY, DeviceStanding.NOT_ENCRYPTED
-            if not isinstance(content, dict):
+            plain = event.get("content")
+            if not isinstance(plain, dict):
                 raise RefusedEvent("content")
+            kind, content = item.event_type, plain
+            trust, standing = Trust.ANY, DeviceStanding.NOT_ENCRYPTED
         return Inbound(
             bot=claim.bot,
             room_id=claim.room_id,

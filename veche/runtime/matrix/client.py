@@ -85,7 +85,7 @@ class MatrixClient:
         *,
         user: UserId | None = None,
         device: DeviceId | None = None,
-        query: Mapping[str, str] | None = None,
+        query: Mapping[str, str | list[str]] | None = None,
         body: Mapping[str, Any] | bytes | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> dict[str, Any]:
@@ -104,12 +104,12 @@ class MatrixClient:
             MatrixError: The homeserver refused.
             NoAnswerError: There was no answer; it may have been carried out all the same.
         """
-        parameters = dict(query) if query else {}
+        parameters: dict[str, str | list[str]] = dict(query) if query else {}
         if user is not None:
             parameters["user_id"] = user
         if device is not None:
             parameters["device_id"] = device
-        target = f"{path}?{urlencode(parameters)}" if parameters else path
+        target = f"{path}?{urlencode(parameters, doseq=True)}" if parameters else path
         if body is None and method != "GET":
             body = b"{}"
         data = body if body is None or isinstance(body, bytes) else _encoded(body)

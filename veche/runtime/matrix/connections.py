@@ -10,11 +10,12 @@ Source: RFC 9112 (HTTP/1.1), §6.3 for the length of an answer, §9.3 for persis
 from __future__ import annotations
 
 import collections
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import attrs
 from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectError, ConnectionDone, DNSLookupError
 from twisted.internet.protocol import Factory, Protocol
@@ -179,15 +180,12 @@ class Connections:
 
     async def _wait(self, deadline_s: float) -> None:
         turn: Deferred[None] = Deferred(self._waiting.remove)
+        turn.addTimeout(max(0.0, deadline_s - self._reactor.seconds()), self._reactor)
         self._waiting.append(turn)
-        alarm = self._reactor.callLater(
-            max(0.0, deadline_s - self._reactor.seconds()), turn.cancel
-        )
         try:
             await turn
-        finally:
-            if alarm.active():
-                alarm.cancel()
+        except DeferredTimeoutError as e:
+            raise NoAnswerError("no connection in time", retry_after_ms=RETRY_AFTER_MS) from e
 
     async def _open_new(self, deadline_s: float) -> _Connection:
         self._opening += 1
@@ -195,8 +193,8 @@ class Connections:
             timeout_s = min(CONNECT_TIMEOUT_S, max(0.001, deadline_s - self._reactor.seconds()))
             connecting = self._endpoint().connect(_Connecting(self))
             connecting.addTimeout(timeout_s, self._reactor)
-            connection: _Connection = await connecting
-        except (ConnectError, DNSLookupError, OSError, TimeoutError) as e:
+            connection: Any = await connecting
+        except (ConnectError, DNSLookupError, DeferredTimeoutError, OSError) as e:
             self._next()
             raise NoAnswerError(
                 f"no connection to {self._hostname}: {type(e).__name__}",
@@ -204,7 +202,7 @@ class Connections:
             ) from e
         finally:
             self._opening -= 1
-        return connection
+        return connection  # type: ignore[no-any-return]  # what _Connecting built
 
     def _endpoint(self) -> IStreamClientEndpoint:
         plain = HostnameEndpoint(self._reactor, self._hostname, self._port)
@@ -281,8 +279,13 @@ class _Connection(Protocol):
 
     def connectionMade(self) -> None:
         """Twisted says that it is up."""
-        self.transport.setTcpNoDelay(True)  # type: ignore[attr-defined]  # a TCP transport
+        self._link.setTcpNoDelay(True)
         self._owner.opened(self)
+
+    @property
+    def _link(self) -> Any:
+        # A TCP or TLS transport; Twisted's type knows only what all transports have.
+        return self.transport
 
     async def exchange(self, request: bytes, deadline_s: float, bytes_max: int) -> Answer:
         """Write a request, read the answer."""
@@ -292,7 +295,7 @@ class _Connection(Protocol):
         self._pending = _Pending(answer, bytes_max)
         self._reader = _Reader(bytes_max)
         self._alarm = self._owner.call_later(deadline_s - self._owner.seconds(), self)
-        self.transport.write(request)
+        self._link.write(request)
         return await answer
 
     def dataReceived(self, data: bytes) -> None:
@@ -364,7 +367,7 @@ class _Connection(Protocol):
     def abort(self) -> None:
         """Close it at once."""
         if not self._is_lost:
-            self.transport.abortConnection()  # type: ignore[attr-defined]  # a TCP transport
+            self._link.abortConnection()
 
     def ended(self) -> Deferred[None]:
         """Fires when it is closed."""

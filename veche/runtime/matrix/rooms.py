@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred
 
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import RoomId, UserId
@@ -114,19 +114,27 @@ async def create_room(
 async def join(
     client: MatrixClient, bot: UserId, device: DeviceId, room_id: RoomId, via: Sequence[str] = ()
 ) -> None:
-    """Go into a room; being in it already is fine."""
-    target = path("join", room_id)
-    if via:
-        target += "?" + "&".join(f"via={server}" for server in via)
-        await client.call("POST", target + f"&user_id={_quoted(bot)}", body={})
-        return
-    await client.call("POST", target, user=bot, device=device, body={})
+    """Go into a room; being in it already is fine.
+
+    Args:
+        client: To the homeserver.
+        bot: Who.
+        device: Of the bot.
+        room_id: Where.
+        via: Servers that know the room, for a room of another server.
+
+    Raises:
+        MatrixError: The homeserver refused: there is no invitation.
+        NoAnswerError: There was no answer; the same call again is right.
+    """
+    query = {"via": list(via)} if via else None
+    await client.call("POST", path("join", room_id), user=bot, device=device, query=query)
 
 
 async def leave(client: MatrixClient, bot: UserId, device: DeviceId, room_id: RoomId) -> None:
     """Go out of a room, or decline its invitation; not being in it is fine."""
     try:
-        await client.call("POST", path("rooms", room_id, "leave"), user=bot, device=device, body={})
+        await client.call("POST", path("rooms", room_id, "leave"), user=bot, device=device)
     except MatrixError as e:
         if e.status not in {403, 404}:
             raise
@@ -250,14 +258,10 @@ class Rooms:
     async def _read(
         self, bot: UserId, room_id: RoomId
     ) -> tuple[list[store.Member], Mapping[str, Any] | None, str]:
-        members, encryption, visibility = await gatherResults(
-            [
-                Deferred.fromCoroutine(self._members(bot, room_id)),
-                Deferred.fromCoroutine(self._state(bot, room_id, "m.room.encryption")),
-                Deferred.fromCoroutine(self._state(bot, room_id, "m.room.history_visibility")),
-            ],
-            consumeErrors=True,
-        )
+        # One after another: if the bot is not in the room, the first one says so.
+        members = await self._members(bot, room_id)
+        encryption = await self._state(bot, room_id, "m.room.encryption")
+        visibility = await self._state(bot, room_id, "m.room.history_visibility")
         return members, encryption, _visibility(visibility)
 
     async def _members(self, bot: UserId, room_id: RoomId) -> list[store.Member]:

@@ -54,9 +54,23 @@ class Verdict:
     is_alarm: bool = False
 
 
-_MALFORMED: Final = frozenset(
-    ("M_TOO_LARGE", "M_BAD_JSON", "M_NOT_JSON", "M_INVALID_PARAM", "M_MISSING_PARAM")
-)
+_MALFORMED: Final = Verdict(Do.GIVE_UP, Undeliverable.MALFORMED, is_alarm=True)
+_GUARD: Final = Verdict(Do.GIVE_UP, Undeliverable.GUARD, is_alarm=True)
+_BY_CODE: Final = {
+    # A reaction is placed once; the second time it is there.
+    "M_DUPLICATE_ANNOTATION": Verdict(Do.DONE),
+    "M_UNKNOWN_DEVICE": Verdict(Do.DEVICE_LOST, wait_ms=DEVICE_RETRY_MS, is_alarm=True),
+    # Our token is refused: nothing at all can be sent until somebody looks.
+    "M_UNKNOWN_TOKEN": Verdict(Do.RETRY, is_alarm=True),
+    "M_INVITE_BLOCKED": Verdict(Do.GIVE_UP, Undeliverable.INVITES_BLOCKED),
+    "M_TOO_LARGE": _MALFORMED,
+    "M_BAD_JSON": _MALFORMED,
+    # Of our guard, which names itself by the code or by a key.
+    "ORG.VECHE.MALFORMED": _GUARD,
+}
+_SERVER_ERROR: Final = 500
+_TOO_MANY: Final = 429
+_FORBIDDEN: Final = 403
 
 
 def judge(error: VecheError) -> Verdict:
@@ -65,32 +79,21 @@ def judge(error: VecheError) -> Verdict:
     Args:
         error: A ``MatrixError``, or any other: no answer, or none that could be read.
     """
-    if not isinstance(error, MatrixError):
+    if not isinstance(error, MatrixError) or error.status >= _SERVER_ERROR:
         return Verdict(Do.RETRY)
-    if error.status == 429:  # noqa: PLR2004 -- too many requests
+    if error.status == _TOO_MANY:
         wait_ms = RETRY_MS_MIN if error.retry_after_ms is None else error.retry_after_ms
         return Verdict(Do.RETRY, wait_ms=max(0, min(wait_ms, LIMITED_MS_MAX)))
-    if error.status >= 500:  # noqa: PLR2004 -- the server's fault
-        return Verdict(Do.RETRY)
-    if error.errcode == "M_DUPLICATE_ANNOTATION":
-        return Verdict(Do.DONE)
-    if error.errcode == "M_UNKNOWN_DEVICE":
-        return Verdict(Do.DEVICE_LOST, wait_ms=DEVICE_RETRY_MS, is_alarm=True)
-    if error.status == 401:  # noqa: PLR2004 -- our token is refused: nothing can be sent at all
-        return Verdict(Do.RETRY, is_alarm=True)
-    if GUARD_KEY in error.extra or error.errcode.startswith("ORG.VECHE."):
-        return Verdict(Do.GIVE_UP, Undeliverable.GUARD, is_alarm=True)
-    if error.errcode == "M_INVITE_BLOCKED":
-        return Verdict(Do.GIVE_UP, Undeliverable.INVITES_BLOCKED)
-    if error.errcode in _MALFORMED or error.status == 413:  # noqa: PLR2004 -- too large
-        return Verdict(Do.GIVE_UP, Undeliverable.MALFORMED, is_alarm=True)
-    if error.status == 403:  # noqa: PLR2004 -- forbidden
-        return Verdict(Do.ASK_MEMBERSHIP)
-    return Verdict(Do.GIVE_UP, Undeliverable.MALFORMED, is_alarm=True)
+    if GUARD_KEY in error.extra:
+        return _GUARD
+    by_code = _BY_CODE.get(error.errcode)
+    if by_code is not None:
+        return by_code
+    return Verdict(Do.ASK_MEMBERSHIP) if error.status == _FORBIDDEN else _MALFORMED
 
 
 def retry_ms(attempts: int, chance: Callable[[], float]) -> int:
-    """How long to wait after the ``attempts``-th attempt: 1 s doubling to 5 min, 50–100% of it.
+    """How long to wait after the ``attempts``-th attempt: 1 s doubling to 5 min, half by chance.
 
     Args:
         attempts: From 1.

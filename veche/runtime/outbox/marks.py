@@ -37,18 +37,17 @@ class Mark:
 class Marks:
     """The acknowledgements of one process."""
 
-    def __init__(self, on_first: Callable[[], None] = lambda: None) -> None:
-        """Make an empty one.
-
-        Args:
-            on_first: Called when there is one after there was none.
-        """
-        self._on_first = on_first
+    def __init__(self) -> None:
+        self._on_first: Callable[[], None] = lambda: None
         self._waiting: list[Mark] = []
         self._known: dict[tuple[RoomId, EffectId], Mark] = {}
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    def when_first(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` when there is one after there was none."""
+        self._on_first = callback
 
     def note(self, mark: Mark) -> None:
         """Keep one until it is written down."""

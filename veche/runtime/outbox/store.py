@@ -142,9 +142,12 @@ def append(txn: Cursor, outgoing: Outgoing, act: ActToken, now_ms: int) -> None:
     )
 
 
-def event_of(txn: Cursor, effect_id: EffectId) -> EventId | None:
+def event_of(txn: Cursor, room_id: RoomId, effect_id: EffectId) -> EventId | None:
     """The event that an effect became; None if it was not sent yet, or never will be."""
-    txn.execute("SELECT event_id FROM runtime.outbox WHERE effect_id = %s", (effect_id,))
+    txn.execute(
+        "SELECT event_id FROM runtime.outbox WHERE room_id = %s AND effect_id = %s",
+        (room_id, effect_id),
+    )
     row = txn.fetchone()
     return None if row is None or row[0] is None else EventId(row[0])
 
@@ -255,7 +258,9 @@ def _row(values: Sequence[Any]) -> OutboxRow:
     return OutboxRow(EffectId(effect_id), event_type, state_key, redacts, related, *rest)
 
 
-def target(txn: Cursor, room_id: RoomId, effect_id: EffectId) -> tuple[State, EventId | None] | None:
+def target(
+    txn: Cursor, room_id: RoomId, effect_id: EffectId
+) -> tuple[State, EventId | None] | None:
     """State and event of an effect, None if there is none."""
     txn.execute(
         "SELECT state, event_id FROM runtime.outbox WHERE room_id = %s AND effect_id = %s",

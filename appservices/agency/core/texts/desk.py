@@ -8,6 +8,7 @@ from appservices.agency.core.case import TEXT_CHARACTERS_MAX, Case, QuestionKind
 from appservices.agency.core.definition import Decision, Review
 from appservices.agency.core.effects import Question, Topic
 from appservices.agency.core.sections import LAW_CHARACTERS_MAX
+from appservices.agency.core.states import State
 from appservices.agency.core.texts.words import staff_state_words
 from veche.protocol.forms import Field, FieldChoice, FieldKind, Form, show_value
 from veche.protocol.inbound import Trust
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 FILE_PART_CHARACTERS_MAX: Final = 4_000
 """Characters of answers in one message: twice in UTF-8, as text and HTML, they fit an event."""
+_DECIDED: Final = frozenset({State.DECIDED_YES, State.DECIDED_NO, State.SERVED, State.CLOSED})
 DESK_QUESTION_MS: Final = 365 * 24 * 60 * 60 * 1000
 """How long a desk can answer a prompt; the clock of the case is much shorter."""
 
@@ -35,7 +37,7 @@ def desk_card_doc(definition: ServiceDefinition, case: Case, context: Context) -
     ]
     if case.clerk is not None:
         facts.append((speech.text("Clerk"), case.clerk))
-    if case.first_approval is not None:
+    if case.first_approval is not None and case.state not in _DECIDED:
         facts.append((speech.text("Approved first by"), case.first_approval))
     if case.due_at_ms is not None:
         facts.append((speech.text("Due"), speech.date(case.due_at_ms)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.agency.core.case import SILENCE, QuestionKind
+from appservices.agency.core.commands import CASE_COMMANDS
 from appservices.agency.core.definition import ReviewStep, Silence, WaitStep
 from appservices.agency.core.states import WITH_OFFICE, State, TimerKind
 from appservices.agency.core.texts.words import happened_words, role_words, state_words
@@ -43,6 +44,7 @@ def card_of(definition: ServiceDefinition, case: Case, context: Context) -> Case
     law = definition.deadline.law.text(context.language)
     clock = None if due_at_ms is None else CaseClock(due_at_ms=due_at_ms, rule=law)
     return CaseCard(
+        v=1,
         id=case.id,
         service=case.service,
         state=case.state.value,
@@ -174,8 +176,8 @@ def _after_due(definition: ServiceDefinition, case: Case, context: Context) -> s
     deadline = definition.deadline
     if case.timer(TimerKind.OVERDUE) is not None:
         days = speech.plural(
-            "If it is late, the case is handed up, with {count} working day more.",
-            "If it is late, the case is handed up, with {count} working days more.",
+            "If it is late, the case is handed up and gets {count} more working day.",
+            "If it is late, the case is handed up and gets {count} more working days.",
             deadline.escalated_working_days,
         )
         return f"{days} {silence_words(definition, context)}".strip()
@@ -218,9 +220,8 @@ def submitted_doc(definition: ServiceDefinition, case: Case, context: Context) -
 
 def always_words(context: Context) -> str:
     """What the person can write at any time."""
-    return context.person.text(
-        "You can always write: status, why, human, withdraw, export. Or send a file."
-    )
+    words = ", ".join(command.word(context.language) for command in CASE_COMMANDS)
+    return context.person.text("You can always write: {words}. Or send a file.", words=words)
 
 
 def refusal_doc(definition: ServiceDefinition, refusal: Refusal, context: Context) -> Doc:

@@ -4,18 +4,22 @@ import re
 import stat
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import yaml
 
+from appservices.agency.config import AgencySection
+from homeserver_modules.event_guard import EventGuard
 from tests.support.processes import ROOT
 from veche.cli import demo
-from veche.cli.homeserver import HomeserverPlan, registration
+from veche.cli.homeserver import HomeserverPlan, configuration, registration
 from veche.protocol.catalogue import LANGUAGES
-from veche.runtime.config import KERNEL_SECTIONS, load
+from veche.runtime.config import KERNEL_SECTIONS, Section, load
 from veche.runtime.crypto.keys import read_operator_key
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+SECTIONS: dict[str, type[Section]] = {**KERNEL_SECTIONS, "agency": AgencySection}
 DEFINITIONS = ROOT / "config" / "services"
 
 
@@ -44,13 +48,11 @@ def office() -> dict[str, Any]:
     return {**only, "id": f"{town['id']}_{only['id']}"}
 
 
-def test_the_kernel_takes_the_generated_configuration(tmp_path: Path) -> None:
-    content = yaml.safe_load(services_configuration(tmp_path))
-    content.pop("agency")
+def test_the_kernel_and_the_agency_take_the_generated_configuration(tmp_path: Path) -> None:
     path = tmp_path / "veche.yaml"
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(services_configuration(tmp_path))
 
-    read = load(path, KERNEL_SECTIONS)
+    read = load(path, SECTIONS)
 
     assert read["homeserver"].model_dump()["server_name"] == demo.SERVER_NAME
     assert read["listen"].model_dump()["port"] == 8009
@@ -67,7 +69,7 @@ def test_the_staff_of_the_office_are_people_of_the_demo() -> None:
     people = {person.user_id for person in demo.PEOPLE}
 
     assert {one["user"] for one in office()["staff"]} <= people
-    assert {one["role"] for one in office()["staff"]} == {"clerk", "head"}
+    assert {one["role"] for one in office()["staff"]} == {"clerk", "decision_maker"}
 
 
 def test_the_office_has_a_name_in_each_language() -> None:
@@ -75,6 +77,15 @@ def test_the_office_has_a_name_in_each_language() -> None:
 
     assert set(office()["name"]) == set(LANGUAGES)
     assert set(town["name"]) == set(LANGUAGES)
+
+
+def test_the_desk_and_the_duty_of_the_staff_are_those_of_the_service() -> None:
+    (path,) = office()["services"]
+    service = yaml.safe_load((ROOT / path).read_text())
+    duties = [duty for one in office()["staff"] for duty in one.get("duties", [])]
+
+    assert service["review"]["desk"] == demo.DESK
+    assert service["deadline"]["escalate_to"] in duties
 
 
 def test_the_services_of_the_office_are_in_the_checkout() -> None:
@@ -105,3 +116,41 @@ def test_the_welcome_has_all_that_a_newcomer_needs_and_fits_the_terminal(tmp_pat
     for wanted in ("http://localhost:8123", demo.OFFICE_BOT, "Ctrl-C", *passwords.values()):
         assert wanted in text
     assert max(len(line) for line in text.splitlines() if str(tmp_path) not in line) <= 92
+
+
+def test_the_example_configuration_is_right() -> None:
+    read = load(ROOT / "config" / "veche.example.yaml", SECTIONS)
+
+    assert set(read) == set(SECTIONS)
+
+
+def test_the_example_configuration_is_that_of_the_demo() -> None:
+    (example,) = yaml.safe_load((ROOT / "config" / "veche.example.yaml").read_text())["agency"][
+        "organisations"
+    ]
+    (town,) = demo.agency_section(DEFINITIONS)["organisations"]
+
+    assert [one["id"] for one in example["offices"][0]["staff"]] == [
+        one["id"] for one in office()["staff"]
+    ]
+    assert example["name"] == town["name"]
+
+
+def test_the_example_registration_is_like_the_one_that_is_written(tmp_path: Path) -> None:
+    example = yaml.safe_load((ROOT / "config" / "registration.example.yaml").read_text())
+    made = registration(attrs.evolve(plan(tmp_path), server_name="example.org"))
+
+    secret = {"as_token", "hs_token"}
+    assert set(example) == set(made)
+    assert {key: example[key] for key in example if key not in secret} == {
+        key: made[key] for key in made if key not in secret
+    }
+
+
+def test_the_example_modules_are_those_that_are_loaded(tmp_path: Path) -> None:
+    example = yaml.safe_load((ROOT / "config" / "homeserver.modules.example.yaml").read_text())
+    modules = [one["module"] for one in example["modules"]]
+
+    assert modules == [one["module"] for one in configuration(plan(tmp_path))["modules"]]
+    for one in example["modules"]:
+        EventGuard.parse_config(one["config"])

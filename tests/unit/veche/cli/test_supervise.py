@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -7,19 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from veche.cli.child import OUTPUT_LINES_MAX, how, tail
+from veche.cli.guard import end_when_alone, signal_group
 from veche.cli.supervise import (
     BACKOFF_S_MAX,
     HEALTHY_S,
-    OUTPUT_LINES_MAX,
     RESTARTS_MAX,
     Backoff,
     ChildEndedError,
     StoppedError,
     Supervisor,
-    guard,
-    how,
-    signal_group,
-    tail,
 )
 
 if TYPE_CHECKING:
@@ -123,7 +121,7 @@ def test_the_guard_ends_at_once_when_nothing_is_left(tmp_path: Path) -> None:
     pid_file = tmp_path / "postmaster.pid"
     pid_file.write_text("not a number\n")
 
-    guard(
+    end_when_alone(
         [
             f"watch {NO_PROCESS}\n",
             f"forget {NO_PROCESS}\n",
@@ -137,11 +135,9 @@ def test_the_guard_ends_at_once_when_nothing_is_left(tmp_path: Path) -> None:
 
 def test_a_file_that_names_a_process_elsewhere_ends_nobody(tmp_path: Path) -> None:
     # Process ids come back: this one is the test itself, which works in another folder.
-    import os  # noqa: PLC0415
-
     (tmp_path / "postmaster.pid").write_text(f"{os.getpid()}\n")
 
-    guard([f"file {tmp_path / 'postmaster.pid'}\n"], timeout_s=0)
+    end_when_alone([f"file {tmp_path / 'postmaster.pid'}\n"], timeout_s=0)
 
 
 def test_a_signal_stops_the_wait() -> None:

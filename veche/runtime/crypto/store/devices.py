@@ -123,6 +123,41 @@ def save_position(
     )
 
 
+def save_repickled(txn: Cursor, device_no: int, account: str, pickled_under: str) -> None:
+    """Store the account under another operator key."""
+    txn.execute(
+        "UPDATE crypto.device SET account = %s, pickled_under = %s WHERE device_no = %s",
+        (account, pickled_under, device_no),
+    )
+
+
+def forget_fallback_time(txn: Cursor, device_no: int) -> None:
+    """Have the fallback key replaced at the next answer of the channel."""
+    txn.execute(
+        "UPDATE crypto.device SET fallback_made_at_ms = NULL WHERE device_no = %s", (device_no,)
+    )
+
+
+def end_epoch(txn: Cursor, device_no: int) -> None:
+    """End the epoch of whoever writes; waits until its transaction ended."""
+    txn.execute(
+        "UPDATE crypto.device SET writer_epoch = writer_epoch + 1 WHERE device_no = %s",
+        (device_no,),
+    )
+
+
+def bots(txn: Cursor) -> list[str]:
+    """Bots with a device that is not retired."""
+    txn.execute("SELECT user_id FROM crypto.device WHERE retired_at_ms IS NULL ORDER BY user_id")
+    return [row[0] for row in txn.fetchall()]
+
+
+def identities(txn: Cursor) -> list[str]:
+    """Bots with an identity."""
+    txn.execute("SELECT user_id FROM crypto.identity ORDER BY user_id")
+    return [row[0] for row in txn.fetchall()]
+
+
 def retire(txn: Cursor, device_no: int, now_ms: int) -> None:
     """End a device: no writer can pass, and what could be sent with its ratchets is dropped.
 

@@ -33,9 +33,9 @@ def mark_outdated(txn: Cursor, user_ids: Collection[str]) -> None:
 def mark_all_outdated(txn: Cursor) -> None:
     """Note that news may have been missed."""
     txn.execute(
-        "WITH some AS (SELECT user_id FROM crypto.person ORDER BY user_id FOR NO KEY UPDATE)"
+        "WITH held AS (SELECT user_id FROM crypto.person ORDER BY user_id FOR NO KEY UPDATE)"
         " UPDATE crypto.person p SET outdated_seq = outdated_seq + 1"
-        " FROM some WHERE p.user_id = some.user_id"
+        " FROM held WHERE p.user_id = held.user_id"
     )
 
 

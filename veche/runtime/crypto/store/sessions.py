@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
+from psycopg2 import sql
 from psycopg2.extras import execute_values
 
 from veche.runtime.crypto.core.values import OLM_SESSIONS_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from veche.runtime.crypto.core.olm import RoomKey
     from veche.runtime.database import Cursor
@@ -194,3 +195,26 @@ def wipe_room_keys(txn: Cursor, before_ms: int, rows_max: int) -> int:
             gone,
         )
     return len(gone)
+
+
+def repickle(txn: Cursor, table: str, device_no: int, repickled: Callable[[str], str]) -> None:
+    """Replace each pickle of a device in a table of sessions.
+
+    Args:
+        txn: Under an epoch that nobody else has.
+        table: ``olm_session``, ``room_key_in`` or ``room_key_out``.
+        device_no: Whose.
+        repickled: The new pickle of an old one.
+    """
+    name = sql.Identifier("crypto", table)
+    txn.execute(
+        sql.SQL("SELECT ctid::text, pickle FROM {} WHERE device_no = %s FOR UPDATE").format(name),
+        (device_no,),
+    )
+    pairs = [(place, repickled(pickle)) for place, pickle in txn.fetchall()]
+    if pairs:
+        statement = sql.SQL(
+            "UPDATE {} t SET pickle = v.pickle FROM (VALUES %s) AS v (place, pickle)"
+            " WHERE t.ctid = v.place::tid"
+        ).format(name)
+        execute_values(txn, statement, pairs, page_size=1_000)

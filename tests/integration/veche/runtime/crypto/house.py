@@ -41,12 +41,12 @@ class Ports:
     hints: list[Hint] = attrs.Factory(list)
 
     def wake(
-        self, txn: Cursor, bot: UserId, room_id: RoomId, session_ids: Sequence[str], now_ms: int
+        self, _txn: Cursor, _bot: UserId, room_id: RoomId, session_ids: Sequence[str], _now_ms: int
     ) -> None:
         """Note the sessions that came."""
         self.woken += [(room_id, session_id) for session_id in session_ids]
 
-    def hint(self, txn: Cursor, bot: UserId, hint: Hint, now_ms: int) -> None:
+    def hint(self, _txn: Cursor, _bot: UserId, hint: Hint, _now_ms: int) -> None:
         """Note what a person would be told."""
         self.hints.append(hint)
 
@@ -88,9 +88,7 @@ class House:
         await self.device.stop()
         await self.locks.close()
         await self.connections.close()
-        closed: Any = self.database.close()
-        if hasattr(closed, "__await__"):
-            await closed
+        self.database.close()
 
     async def wait_until(self, is_so: Callable[[], bool], what: str) -> None:
         deadline = self.reactor.seconds() + WAIT_S

@@ -6,25 +6,36 @@ Element X (only cross-signed devices get keys and are believed).
 
 from __future__ import annotations
 
+import io
 import tempfile
+import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 from twisted.internet import reactor  # noqa: TID251 -- the tests run in it
+from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from tests.integration.veche.runtime.crypto.house import House
+from tests.integration.veche.runtime.crypto.house import OPERATOR_KEY, House
 from tests.support.people import Person
-from tests.support.postgres import database
+from tests.support.postgres import database, execute
 from tests.support.synapse import homeserver
 from veche.protocol.inbound import DeviceStanding, Trust
+from veche.runtime.crypto import maintenance
+from veche.runtime.crypto.attachments import decrypt_file, encrypt_file, read_file_key
+from veche.runtime.crypto.bot import State
+from veche.runtime.crypto.recovery import HintKind
+from veche.runtime.crypto.tracking import Hooks
+from veche.runtime.crypto.writer import LostWriterError
+from veche.runtime.matrix.client import path
 from veche.runtime.migrate import KERNEL_SETS
 
 if TYPE_CHECKING:
     from tests.support.synapse import Homeserver
+    from veche.protocol.ids import RoomId
 
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
@@ -48,12 +59,12 @@ class InteropTest(TestCase):
     def tearDownClass(cls) -> None:
         cls.stack.close()
 
-    async def house(self, bot: str = "desk") -> House:
-        """A running bot; stopped at the end of the test."""
+    async def house(self, bot: str, *, is_started: bool = True) -> House:
+        """A bot in a process of its own; stopped at the end of the test."""
         house = House(self.server, self.dsn, reactor, f"@veche_{bot}:veche.test")
-        self.addCleanup(lambda: _deferred(house.stop()))
-        await house.device.start()
-        assert house.device.is_writer
+        self.addCleanup(lambda: Deferred.fromCoroutine(house.stop()))
+        if is_started:
+            await house.device.start()
         return house
 
     async def person(self, kind: str, name: str) -> Person:
@@ -64,7 +75,7 @@ class InteropTest(TestCase):
         return person
 
     async def test_nio_and_the_bot_read_one_another(self) -> None:
-        house = await self.house()
+        house = await self.house("desk")
         anna = await self.person("nio", "anna")
         created = deferToThread(anna.create_dm, house.bot)
         room = await house.join_invited()
@@ -95,8 +106,178 @@ class InteropTest(TestCase):
         assert (opened.trust, opened.standing) == (Trust.VERIFIED, DeviceStanding.VERIFIED)
         assert answer.is_readable
 
+    async def dm(self, house: House, person: Person) -> RoomId:
+        """A direct chat that the person made and the bot has joined."""
+        created = deferToThread(person.create_dm, house.bot)
+        room = await house.join_invited()
+        await created
+        return room
 
-def _deferred(work: Any) -> Any:
-    from twisted.internet.defer import Deferred  # noqa: PLC0415
+    async def test_a_bot_that_writes_first_is_read_by_who_joins_later(self) -> None:
+        house = await self.house("first")
+        clara = await self.person("rust", "clara")
+        room = await house.create_room([clara.user_id])
+        await house.say(room, "effect-first", "You have a letter")
 
-    return Deferred.fromCoroutine(work)
+        await deferToThread(clara.accept_invites)
+        letter = await deferToThread(clara.wait_for, room, "You have a letter")
+
+        assert letter.is_encrypted
+
+    async def test_another_process_takes_over_with_the_same_device(self) -> None:
+        first, second = await self.house("twice"), await self.house("twice")
+        boris = await self.person("rust", "boris2")
+        room = await self.dm(first, boris)
+        await first.say(room, "effect-twice-1", "from the first")
+        device_id = first.device.device_id
+        assert (first.device.state, second.device.state) == (State.WRITER, State.STANDBY)
+        with pytest.raises(LostWriterError):
+            _ = second.device.sealer
+
+        await first.device.stop()
+        await second.wait_until(lambda: second.device.is_writer, "the standby took over")
+        await second.say(room, "effect-twice-2", "from the second")
+        asked = await deferToThread(boris.send, room, "who is it?")
+
+        assert second.device.device_id == device_id
+        assert (await deferToThread(boris.wait_for, room, "from the second")).is_readable
+        assert (await second.read(room, asked)).content["body"] == "who is it?"
+
+    async def test_a_process_whose_lock_is_cut_is_followed_by_another(self) -> None:
+        first = await self.house("cut")
+        second = await self.house("cut")
+        execute(
+            self.dsn,
+            "SELECT pg_terminate_backend(l.pid) FROM pg_locks l WHERE l.locktype = 'advisory'"
+            " AND l.granted AND l.pid <> pg_backend_pid()"
+            " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        )
+
+        await second.wait_until(lambda: second.device.is_writer, "the second took over")
+        await first.wait_until(lambda: not first.device.is_writer, "the first noticed")
+
+        assert first.changes == [True, False]
+
+    async def test_a_new_device_of_the_bot_alarms_nobody(self) -> None:
+        house = await self.house("newdevice")
+        boris = await self.person("rust", "boris3")
+        room = await self.dm(house, boris)
+        await house.say(room, "effect-new-1", "before")
+        await deferToThread(boris.wait_for, room, "before")
+        old = house.device.device_id
+
+        await house.database.run(
+            "test", maintenance.new_device, OPERATOR_KEY, house.bot, house.now_ms()
+        )
+        again = await self.house("newdevice", is_started=False)
+        await house.device.stop()
+        await again.device.start()
+        await again.say(room, "effect-new-2", "after")
+        asked = await deferToThread(boris.send, room, "still you?")
+
+        assert again.device.device_id != old
+        assert (await deferToThread(boris.wait_for, room, "after")).is_readable
+        assert (await again.read(room, asked)).trust is Trust.VERIFIED
+        shown = await again.client.call("GET", path("devices"), user=again.bot)
+        assert [one["device_id"] for one in shown["devices"]] == [again.device.device_id]
+
+    async def test_a_device_that_was_deleted_on_the_server_is_replaced(self) -> None:
+        house = await self.house("deleted")
+        old = house.device.device_id
+        await house.client.call("DELETE", path("devices", old), user=house.bot)
+
+        await house.wait_until(
+            lambda: house.device.is_writer and house.device.device_id != old, "a new device"
+        )
+
+    async def test_lost_sessions_are_healed_by_a_dummy_and_the_person_is_told(self) -> None:
+        house = await self.house("lost")
+        boris = await self.person("rust", "boris4")
+        room = await self.dm(house, boris)
+        first = await deferToThread(boris.send, room, "first")
+        await house.read(room, first)
+        execute(self.dsn, "DELETE FROM crypto.olm_session")
+        execute(self.dsn, "DELETE FROM crypto.message_seen")
+        execute(self.dsn, "DELETE FROM crypto.room_key_in")
+        lost = await deferToThread(boris.send, room, "lost")
+        event = await house.client.call("GET", path("rooms", room, "event", lost), user=house.bot)
+        await house.database.run(
+            "test", Hooks().unreadable, house.bot, {**event, "room_id": room}, house.now_ms()
+        )
+        await house.wait_until(lambda: bool(house.ports.hints), "a hint")
+        await house.wait_until(
+            lambda: not execute(self.dsn, "SELECT 1 FROM crypto.to_device_out"), "dummies left"
+        )
+        await deferToThread(time.sleep, 3)  # the client has to hear it; nothing here shows when
+
+        again = await deferToThread(boris.send, room, "again")
+        opened = await house.read(room, again)
+
+        assert opened.content["body"] == "again"
+        assert house.ports.hints[0].kind is HintKind.SEND_AGAIN
+
+    async def test_files_go_both_ways(self) -> None:
+        house = await self.house("files")
+        anna = await self.person("nio", "anna2")
+        room = await self.dm(house, anna)
+        sent = await deferToThread(anna.send_file, room, "form.pdf", b"the form")
+        opened = await house.read(room, sent)
+        key = read_file_key(opened.content["file"])
+        data = await house.client.download(key.mxc, user=house.bot, bytes_max=1_000)
+        plain = io.BytesIO()
+        decrypt_file(io.BytesIO(data), plain, key)
+        ciphertext, file = encrypt_file(b"the decision")
+        file["url"] = await house.client.upload(ciphertext, user=house.bot)
+        info = {"mimetype": "text/plain", "size": 12}
+        content = {"msgtype": "m.file", "body": "decision.txt", "file": file, "info": info}
+        await house.send_sealed(room, "effect-file", await house.seal(room, content))
+
+        shown = await deferToThread(anna.wait_for, room, "decision.txt")
+
+        assert plain.getvalue() == b"the form"
+        assert await deferToThread(anna.download, shown.content) == b"the decision"
+
+    async def test_a_second_device_and_a_leaving_person(self) -> None:
+        house = await self.house("second")
+        boris = await self.person("rust", "boris5")
+        anna = await self.person("nio", "anna3")
+        room = await self.dm(house, boris)
+        await deferToThread(boris.invite, room, anna.user_id)
+        await deferToThread(anna.accept_invites)
+        await house.look(room)
+        await house.say(room, "effect-second-1", "to both")
+        await deferToThread(anna.wait_for, room, "to both")
+        await deferToThread(boris.wait_for, room, "to both")
+        other = await deferToThread(anna.new_device)
+        self.addCleanup(deferToThread, other.stop)
+        await house.say(room, "effect-second-2", "to both devices")
+
+        read = await deferToThread(other.wait_for, room, "to both devices")
+        asked = await deferToThread(other.send, room, "from the second device")
+
+        assert read.is_readable
+        assert (await house.read(room, asked)).content["body"] == "from the second device"
+
+    async def test_an_act_beside_the_ciphertext_and_an_edit_are_read(self) -> None:
+        house = await self.house("acts")
+        boris = await self.person("rust", "boris6")
+        room = await self.dm(house, boris)
+        content = {"msgtype": "m.text", "body": "Decision 7"}
+        sealed = await house.seal(room, content, {"org.veche.act": {"v": 1}})
+        event_id = await house.send_sealed(room, "effect-act", sealed)
+        shown = await deferToThread(boris.wait_for, room, "Decision 7")
+        raw = await deferToThread(boris.raw, room, event_id)
+        relation = {"rel_type": "m.replace", "event_id": event_id}
+        edit = {
+            "msgtype": "m.text",
+            "body": "* Decision 8",
+            "m.new_content": {"msgtype": "m.text", "body": "Decision 8"},
+            "m.relates_to": relation,
+        }
+        await house.send_sealed(room, "effect-edit", await house.seal(room, edit))
+
+        edited = await deferToThread(boris.wait_for, room, "Decision 8")
+
+        assert shown.is_readable
+        assert raw["content"]["org.veche.act"] == {"v": 1}
+        assert edited.replaces == event_id

@@ -1,0 +1,59 @@
+"""What a person can write in the room of a case at any time."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from appservices.agency.core.inputs import AskHuman, Export, PersonInput, Status, Why, Withdraw
+from veche.protocol.catalogue import N_
+from veche.protocol.commands import CANCEL, HELP, LANGUAGE, MENU, Argument, Command
+from veche.protocol.commands import STATUS as _KERNEL_STATUS
+
+STATUS: Final = Command(
+    _KERNEL_STATUS.name,
+    N_("where your case stands, and what happened so far"),
+    _KERNEL_STATUS.words,
+)
+WHY: Final = Command(
+    "why",
+    N_("what is being waited for, by which rule, until when"),
+    {"ru": ("почему",), "de": ("warum",), "uk": ("чому",)},
+)
+HUMAN: Final = Command(
+    "human",
+    N_("ask for a human being; you can write your question after it"),
+    {"ru": ("человек", "сотрудник"), "de": ("mensch",), "uk": ("людина", "співробітник")},
+    Argument("question", N_("what you want to ask")),
+)
+WITHDRAW: Final = Command(
+    "withdraw",
+    N_("take the case back"),
+    {"ru": ("отозвать",), "de": ("zurückziehen", "zurueckziehen"), "uk": ("відкликати",)},
+)
+EXPORT: Final = Command(
+    "export",
+    N_("the whole case as a signed file"),
+    {"ru": ("экспорт",), "de": ("export",), "uk": ("експорт",)},
+)
+
+CASE_COMMANDS: Final = (STATUS, WHY, HUMAN, WITHDRAW, EXPORT)
+"""What concerns the case."""
+ROOM_COMMANDS: Final = (*CASE_COMMANDS, HELP, MENU, CANCEL, LANGUAGE)
+"""What is answered in the room of a case."""
+
+
+def command_input(command: Command, argument: str) -> PersonInput | None:
+    """What a command is to the case; None if it is not about the case.
+
+    Args:
+        command: One of ``ROOM_COMMANDS``.
+        argument: What follows it; may be empty.
+    """
+    inputs: dict[str, PersonInput] = {
+        STATUS.name: Status(),
+        WHY.name: Why(),
+        HUMAN.name: AskHuman(argument),
+        WITHDRAW.name: Withdraw(),
+        EXPORT.name: Export(),
+    }
+    return inputs.get(command.name)

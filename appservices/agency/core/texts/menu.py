@@ -1,0 +1,119 @@
+"""Before there is a case: the menu of services, the introduction of one, help."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.agency.core.clock import DAY_MS
+from appservices.agency.core.commands import ROOM_COMMANDS
+from appservices.agency.core.definition import ReviewStep
+from appservices.agency.core.effects import Question, Topic
+from appservices.agency.core.texts.person import silence_words
+from veche.protocol.commands import help_doc as commands_doc
+from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Paragraph
+from veche.protocol.prompts import LABEL_CHARACTERS_MAX, Choice
+from veche.protocol.typed import folded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appservices.agency.core.context import Context
+    from appservices.agency.core.definition import ServiceDefinition
+
+MENU_SERVICES_MAX: Final = 9
+"""Services on one page of the menu; with *more* it fits the ten reactions."""
+MENU_MS: Final = 30 * DAY_MS
+"""How long a menu can be answered."""
+START: Final = "start"
+MENU: Final = "menu"
+MORE_PREFIX: Final = "menu."
+"""Choices of the menu that begin so lead to another page: ``menu.2``."""
+
+
+def menu_question(
+    services: Sequence[ServiceDefinition], context: Context, *, page: int = 1
+) -> Question:
+    """The services that a person can ask for, numbered.
+
+    Args:
+        services: In the order in which they are shown; at least one.
+        context: The world around it.
+        page: From 1; one that does not exist shows the first.
+    """
+    speech = context.person
+    pages = -(-len(services) // MENU_SERVICES_MAX)
+    page = page if 1 <= page <= pages else 1
+    shown = services[(page - 1) * MENU_SERVICES_MAX : page * MENU_SERVICES_MAX]
+    labels = _labels(shown, context)
+    choices = [Choice(id=service.id, label=labels[service.id]) for service in shown]
+    if pages > 1:
+        next_page = page % pages + 1
+        choices.append(Choice(id=f"{MORE_PREFIX}{next_page}", label=speech.text("More services")))
+    office = context.office.name(context.language)
+    intro: Doc = (
+        Heading(office),
+        Paragraph(speech.text("What do you need?")),
+    )
+    return Question(
+        Topic.MENU,
+        intro,
+        context.now_ms + MENU_MS,
+        choices=tuple(choices),
+        is_single_use=False,
+    )
+
+
+def page_of(choice: str) -> int | None:
+    """The page of the menu that a choice leads to; None if it is a service."""
+    number = choice.removeprefix(MORE_PREFIX)
+    return int(number) if choice.startswith(MORE_PREFIX) and number.isdecimal() else None
+
+
+def _labels(services: Sequence[ServiceDefinition], context: Context) -> dict[str, str]:
+    """A label for each service that no other has, and that is not a number."""
+    titles = {service.id: service.title.text(context.language) for service in services}
+    names = [folded(title) for title in titles.values()]
+    labels = {}
+    for id_, title in titles.items():
+        name = folded(title)
+        is_clear = names.count(name) == 1 and name and not name.isdecimal()
+        suffix = "" if is_clear else f" ({id_})"
+        labels[id_] = title[: LABEL_CHARACTERS_MAX - len(suffix)] + suffix
+    return labels
+
+
+def intro_question(definition: ServiceDefinition, context: Context) -> Question:
+    """What a service is, what it needs, how long it takes; and whether to start."""
+    speech = context.person
+    language = context.language
+    title = definition.title.text(language)
+    deadline = definition.deadline
+    days = speech.plural("{count} working day", "{count} working days", deadline.working_days)
+    facts: list[tuple[str, Item]] = [
+        (speech.text("Office"), context.office.name(language)),
+        (speech.text("It takes at most"), days),
+        (speech.text("By the rule"), deadline.law.text(language)),
+    ]
+    doc: Doc = (Heading(title),)
+    if definition.about is not None:
+        doc = (*doc, Paragraph(definition.about.text(language)))
+    doc = (*doc, Facts(facts))
+    if any(isinstance(step, ReviewStep) for step in definition.steps):
+        doc = (*doc, Paragraph(silence_words(definition, context)))
+    if definition.fields:
+        asked = [field.label.text(language) for field in definition.fields]
+        doc = (*doc, Paragraph(Bold(speech.text("We will ask you:"))), Bullets(asked))
+    return Question(
+        Topic.START,
+        doc,
+        context.now_ms + MENU_MS,
+        choices=(
+            Choice(id=START, label=speech.text("Start"), style="primary"),
+            Choice(id=MENU, label=speech.text("Back to the menu")),
+        ),
+    )
+
+
+def help_doc(context: Context) -> Doc:
+    """What a person can write, with what each does."""
+    return commands_doc(ROOM_COMMANDS, context.catalogue, context.language)

@@ -1,0 +1,1 @@
+"""What the agency does, one use case a function, each in one transaction."""

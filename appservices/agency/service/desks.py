@@ -1,0 +1,144 @@
+"""What the staff says in the room of a desk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.agency import store
+from appservices.agency.core import replies
+from appservices.agency.core.effects import Topic
+from appservices.agency.core.inputs import Assign
+from appservices.agency.service.cases import take_step
+from appservices.agency.service.scene import CATALOGUE
+from veche.protocol.answers import Chosen, Refused, refusal_text
+from veche.protocol.catalogue import N_
+from veche.protocol.commands import HELP, Argument, Command, help_doc, read_command
+from veche.protocol.message import Bullets, Paragraph, RelationKind
+from veche.runtime import outbox, prompts
+from veche.runtime.prompts import Answered
+
+if TYPE_CHECKING:
+    from appservices.agency.core.context import Speech
+    from appservices.agency.service.offices import StaffMember
+    from appservices.agency.service.scene import Scene
+    from veche.protocol.commands import ParsedCommand
+    from veche.protocol.ids import EffectId, EventId, RoomId
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.prompts import Heard, Kept
+
+ASSIGN: Final = Command(
+    "assign",
+    N_("in the thread of a case: give it to somebody"),
+    {"ru": ("назначить",), "de": ("zuweisen",), "uk": ("призначити",)},
+    Argument("staff", N_("the id of somebody of the staff"), is_required=True),
+)
+DESK_COMMANDS: Final = (HELP, ASSIGN)
+_FREE_TOPICS: Final = frozenset({Topic.WRITE.value, Topic.REPLY.value})
+
+
+def hear_at_desk(scene: Scene, inbound: Inbound, member: StaffMember) -> None:
+    """Somebody of the staff says something at the desk; talk among them is left alone."""
+    speech = scene.workplace.context(scene.now_ms, scene.workplace.office.language).staff
+    thread = _thread_of(scene, inbound)
+    parsed = read_command(inbound.content, DESK_COMMANDS, speech.language)
+    if parsed is not None:
+        _command(scene, inbound, member, parsed, speech, thread)
+        return
+    heard = prompts.hear(scene.txn, inbound, thread=thread)
+    outcome = heard.outcome
+    if isinstance(outcome, Chosen) and heard.kept is not None:
+        _chosen(scene, Answered(heard.kept, inbound, outcome), member)
+    elif isinstance(outcome, Refused):
+        prompt = heard.kept.prompt if heard.kept else None
+        doc = refusal_text(
+            outcome.reason, CATALOGUE, speech.language, prompt, standing=inbound.standing
+        )
+        scene.tell(inbound.room_id, doc, scene.ground(None), thread=thread)
+    else:
+        _say_freely(scene, inbound, member, heard)
+
+
+def _chosen(scene: Scene, answered: Answered, member: StaffMember) -> None:
+    purpose, chosen = answered.kept.purpose, answered.chosen
+    heard = replies.staff_choice(Topic(purpose["topic"]), member.staff, chosen.choice, chosen.data)
+    if heard is not None:
+        take_step(scene, str(purpose["case"]), heard, answered)
+
+
+def _say_freely(scene: Scene, inbound: Inbound, member: StaffMember, heard: Heard) -> None:
+    """Words that answer a question in words; without a question they are talk."""
+    body = inbound.content.get("body")
+    if inbound.content.get("msgtype") != "m.text" or not isinstance(body, str):
+        return
+    waiting = [kept for kept in heard.open if _waits_for(kept, member)]
+    meant = heard.kept if heard.kept in waiting else None
+    if meant is None and len(waiting) == 1:
+        meant = waiting[0]
+    if meant is None:
+        return
+    said = replies.staff_text(Topic(meant.purpose["topic"]), member.staff, body)
+    if said is not None:
+        take_step(scene, str(meant.purpose["case"]), said)
+
+
+def _waits_for(kept: Kept, member: StaffMember) -> bool:
+    scope = kept.prompt.scope
+    is_for_them = member.user_id in scope or not scope
+    # A question to anybody of the desk is answered by a reply; bare words may be talk.
+    is_for_them_alone = is_for_them and len(scope) == 1
+    return is_for_them_alone and kept.purpose.get("topic") in _FREE_TOPICS
+
+
+def _thread_of(scene: Scene, inbound: Inbound) -> EffectId | None:
+    """The message of ours that began the thread in which something is said."""
+    relates = inbound.content.get("m.relates_to")
+    if not isinstance(relates, dict) or relates.get("rel_type") != RelationKind.THREAD.value:
+        return None
+    root = relates.get("event_id")
+    if not isinstance(root, str):
+        return None
+    event: EventId = root  # type: ignore[assignment]  # just checked to be a string
+    return outbox.effect_of(scene.txn, inbound.room_id, event)
+
+
+def _command(
+    scene: Scene,
+    inbound: Inbound,
+    member: StaffMember,
+    parsed: ParsedCommand,
+    speech: Speech,
+    thread: EffectId | None,
+) -> None:
+    if parsed.command is ASSIGN:
+        _assign(scene, inbound, member, parsed.argument, speech, thread)
+        return
+    doc = help_doc(DESK_COMMANDS, CATALOGUE, speech.language)
+    scene.tell(inbound.room_id, doc, scene.ground(None), thread=thread)
+
+
+def _assign(
+    scene: Scene,
+    inbound: Inbound,
+    member: StaffMember,
+    name: str,
+    speech: Speech,
+    thread: EffectId | None,
+) -> None:
+    bot = scene.voice.bot.user_id
+    case_id = store.case_of_desk_effect(scene.txn, bot, thread) if thread else None
+    wanted = name.strip().removeprefix("@").partition(":")[0]
+    to = next((one for one in scene.workplace.members if _is_named(one, wanted)), None)
+    if case_id is not None and to is not None and to.decides:
+        take_step(scene, case_id, Assign(member.staff, to.staff.id))
+        return
+    words = speech.text(
+        "Write this in the thread of a case, with the id of somebody who can decide:"
+    )
+    ids = [one.staff.id for one in scene.workplace.members if one.decides]
+    room_id: RoomId = inbound.room_id
+    doc = (Paragraph(words), Bullets(ids))
+    scene.tell(room_id, doc, scene.ground(None), thread=thread)
+
+
+def _is_named(member: StaffMember, wanted: str) -> bool:
+    return wanted in {member.staff.id, member.user_id[1:].partition(":")[0]}

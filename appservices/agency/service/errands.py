@@ -1,0 +1,296 @@
+"""What the agency does outside transactions: rooms, documents, exports, clocks.
+
+Each handler performs what can be repeated, and finishes in the transaction that removes the errand.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+from twisted.internet.threads import deferToThreadPool
+
+from appservices.agency import store
+from appservices.agency.core.commands import ROOM_COMMANDS
+from appservices.agency.core.document_data import document_data
+from appservices.agency.core.export import export
+from appservices.agency.core.inputs import DocumentFailed, DocumentMade, Rang, RoomMade
+from appservices.agency.core.states import TimerKind
+from appservices.agency.documents import TemplateError, make_document
+from appservices.agency.service.cases import (
+    CLOCK,
+    MAKE_DOCUMENT,
+    MAKE_ROOM,
+    SEND_EXPORT,
+    definition_of,
+    step_file,
+    take_step,
+)
+from appservices.agency.service.chats import greet
+from appservices.agency.service.desks import DESK_COMMANDS
+from appservices.agency.service.scene import CATALOGUE
+from veche.protocol import envelope, message
+from veche.protocol.acts import unpadded
+from veche.protocol.canonical import canonical
+from veche.protocol.commands import COMMAND_DESCRIPTION, command_description
+from veche.protocol.errors import RefusedError, TooLargeError
+from veche.protocol.ids import RoomId, UserId
+from veche.runtime.matrix.client import MatrixError
+from veche.runtime.matrix.media import upload_encrypted
+from veche.runtime.matrix.rooms import RoomPlan, create_room, join
+from veche.runtime.matrix.store import readers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from appservices.agency.documents import Document
+    from appservices.agency.service.offices import Workplace
+    from appservices.agency.service.scene import Scene
+    from appservices.agency.store import CaseFile
+    from veche.protocol.commands import Command
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import Errand, ErrandHandler
+    from veche.runtime.host import Host
+
+JOIN: Final = "agency.join"
+MAKE_DESK: Final = "agency.desk"
+ENVELOPE_KEY_VERSION: Final = "1"
+
+
+@attrs.frozen
+class Parts:
+    """What the handlers share.
+
+    Attributes:
+        host: Client, database, devices.
+        scene: Makes the scene of a transaction: cursor, bot, cause, moment.
+        workplaces: By bot.
+    """
+
+    host: Host
+    scene: Callable[[Cursor, UserId, str, int], Scene]
+    workplaces: Mapping[UserId, Workplace]
+
+    def scene_of(self, txn: Cursor, errand: Errand, now_ms: int) -> Scene:
+        """The scene of an errand."""
+        return self.scene(txn, UserId(errand.payload["bot"]), errand.id, now_ms)
+
+
+def handlers(parts: Parts) -> dict[str, ErrandHandler]:
+    """The handler of each kind of errand."""
+    return {
+        JOIN: _Join(parts),
+        MAKE_DESK: _MakeDesk(parts),
+        MAKE_ROOM: _MakeRoom(parts),
+        MAKE_DOCUMENT: _MakeDocument(parts),
+        SEND_EXPORT: _SendExport(parts),
+        CLOCK: _Clock(parts),
+    }
+
+
+class _Handler:
+    """Base: nothing special when an errand is refused."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._host = parts.host
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """The errand can never be done; it was logged."""
+
+
+class _Join(_Handler):
+    """Goes into a chat that a person began."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        bot, room_id = UserId(errand.payload["bot"]), RoomId(errand.payload["room"])
+        try:
+            await join(self._host.client, bot, self._host.device_id(bot), room_id)
+        except MatrixError as e:
+            if e.status in {403, 404}:
+                raise RefusedError("the invitation was taken back") from e
+            raise
+        # What is said there is sealed for its members, so they must be known first.
+        await self._host.rooms.look(bot, room_id)
+        return {}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        scene = self._parts.scene_of(txn, errand, now_ms)
+        bot, room_id = scene.voice.bot.user_id, RoomId(errand.payload["room"])
+        chat = store.chat(txn, bot, room_id)
+        if chat is not None and not chat.is_greeted:
+            store.set_greeted(txn, bot, room_id)
+            greet(scene, room_id, chat.person)
+
+
+class _RoomHandler(_Handler):
+    async def _make(
+        self, errand: Errand, name: str, commands: Sequence[Command], language: str
+    ) -> Mapping[str, Any]:
+        bot = UserId(errand.payload["bot"])
+        state = [{"type": "m.room.name", "state_key": "", "content": {"name": name}}]
+        for command in commands:
+            key, content = command_description(command, bot, CATALOGUE, language)
+            state.append({"type": COMMAND_DESCRIPTION, "state_key": key, "content": content})
+        plan = RoomPlan(initial_state=state)
+        device = self._host.device_id(bot)
+        room_id = await create_room(self._host.client, bot, device, plan, errand.id)
+        await self._host.rooms.look(bot, room_id)
+        return {"room": room_id}
+
+
+class _MakeDesk(_RoomHandler):
+    """Makes the room of a desk and invites its staff."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        workplace = self._parts.workplaces[UserId(errand.payload["bot"])]
+        language = workplace.office.language
+        desk = errand.payload["desk"]
+        speech = workplace.context(0, language).staff
+        name = speech.text(
+            "{office} · desk {desk}", office=workplace.office.name(language), desk=desk
+        )
+        return await self._make(errand, name, DESK_COMMANDS, language)
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        scene = self._parts.scene_of(txn, errand, now_ms)
+        desk, room_id = errand.payload["desk"], RoomId(result["room"])
+        store.keep_desk(txn, scene.voice.bot.user_id, desk, room_id)
+        invite_staff(scene, desk, room_id)
+        speech = scene.workplace.context(now_ms, scene.workplace.office.language).staff
+        words = speech.text(
+            "This is the desk {desk}. Cases come here, each in a thread of its own; take one, and"
+            " decide it there.",
+            desk=desk,
+        )
+        scene.tell(room_id, (message.Paragraph(words),), scene.ground(None), is_quiet=True)
+
+
+def invite_staff(scene: Scene, desk: str, room_id: RoomId) -> None:
+    """Invite who works at a desk and is not in its room."""
+    present = {user_id for user_id, _ in readers(scene.txn, room_id)}
+    for member in scene.workplace.at_desk(desk):
+        if member.user_id in present:
+            continue
+        scene.voice.set_membership(room_id, member.user_id, "invite", scene.ground(None, "desk"))
+
+
+class _MakeRoom(_RoomHandler):
+    """Makes the room of a case and invites the person."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        language = await self._host.database.run("agency.language", self._language, errand)
+        return await self._make(errand, errand.payload["name"], ROOM_COMMANDS, language)
+
+    def _language(self, txn: Cursor, errand: Errand) -> str:
+        scene = self._parts.scene_of(txn, errand, self._host.now_ms())
+        file = _file(txn, errand)
+        return scene.language_of(file.person)
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        scene = self._parts.scene_of(txn, errand, now_ms)
+        room_id = RoomId(result["room"])
+        file = attrs.evolve(_file(txn, errand), room_id=room_id)
+        ground = scene.ground(file.person, file.case.service, file.case.id)
+        scene.voice.set_membership(room_id, file.person, "invite", ground)
+        step_file(scene, file, RoomMade())
+
+
+class _MakeDocument(_Handler):
+    """Makes a document and stores it, encrypted, at the homeserver."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        pending = await self._host.database.run("agency.document", self._read, errand)
+        template, data, issued_at_ms = pending
+        try:
+            made: Document = await deferToThreadPool(
+                self._host.reactor,
+                self._host.reactor.getThreadPool(),
+                make_document,
+                template.encode(),
+                data,
+                issued_at_ms=issued_at_ms,
+            )
+        except (TemplateError, TooLargeError) as e:
+            return {"failure": str(e)}
+        bot = UserId(errand.payload["bot"])
+        file = await upload_encrypted(self._host.client, bot, made.data)
+        return {"sha256": made.sha256, "size_bytes": len(made.data), "file": file}
+
+    def _read(self, txn: Cursor, errand: Errand) -> tuple[str, dict[str, Any], int]:
+        scene = self._parts.scene_of(txn, errand, self._host.now_ms())
+        file = _file(txn, errand)
+        kept = store.definition(txn, file.case.digest)
+        if kept is None or file.case.pending is None:
+            raise RefusedError("the case does not wait for a document any more")
+        pending = file.case.pending
+        definition = definition_of(scene, file)
+        data = document_data(definition, file.case, pending, scene.context(file.person))
+        return kept.templates[errand.payload["template"]], data, pending.issued_at_ms
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        scene = self._parts.scene_of(txn, errand, now_ms)
+        file = _file(txn, errand)
+        if "failure" in result:
+            step_file(scene, file, DocumentFailed(result["failure"]))
+            return
+        file = attrs.evolve(file, document=result["file"])
+        step_file(scene, file, DocumentMade(result["sha256"], result["size_bytes"]))
+
+
+class _SendExport(_Handler):
+    """Signs everything of a case and sends it as a file."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        data = await self._host.database.run("agency.export", self._read, errand)
+        bot = UserId(errand.payload["bot"])
+        file = await upload_encrypted(self._host.client, bot, data)
+        return {"file": file, "size_bytes": len(data)}
+
+    def _read(self, txn: Cursor, errand: Errand) -> bytes:
+        scene = self._parts.scene_of(txn, errand, self._host.now_ms())
+        file = _file(txn, errand)
+        context = scene.context(file.person)
+        exported = export(definition_of(scene, file), file.case, context)
+        organisation = scene.workplace.organisation
+        seed = self._host.seed(f"envelope/{organisation}")
+        key = envelope.signing_key(ENVELOPE_KEY_VERSION, seed)
+        public = unpadded(envelope.public_key(key))
+        whole = {
+            "org.veche.signed": exported,
+            "signer": organisation,
+            "keys": {f"ed25519:{ENVELOPE_KEY_VERSION}": public},
+        }
+        return canonical(envelope.sign(whole, organisation, key))
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        scene = self._parts.scene_of(txn, errand, now_ms)
+        file = _file(txn, errand)
+        content = message.file(
+            filename=errand.payload["filename"],
+            caption="",
+            encrypted_file=result["file"],
+            mimetype="application/json",
+            size_bytes=result["size_bytes"],
+        )
+        ground = scene.ground(file.person, file.case.service, file.case.id)
+        scene.voice.say(file.person_room, content, ground)
+
+
+class _Clock(_Handler):
+    """Rings."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+        return {}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        scene = self._parts.scene_of(txn, errand, now_ms)
+        timer = TimerKind(errand.payload["timer"])
+        take_step(scene, errand.payload["case"], Rang(timer, errand.payload["serial"]))
+
+
+def _file(txn: Cursor, errand: Errand) -> CaseFile:
+    file = store.lock_case(txn, errand.payload["case"])
+    if file is None:
+        raise RefusedError("there is no such case")
+    return file

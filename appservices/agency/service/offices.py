@@ -1,0 +1,195 @@
+"""Offices as they work: bot, staff, desks and services, made from the configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from appservices.agency.config import bot_localpart
+from appservices.agency.core.clock import Calendar
+from appservices.agency.core.context import Context, Office
+from appservices.agency.core.inputs import Staff
+from appservices.agency.core.language import ServiceFileError, read_service
+from appservices.agency.core.states import Role
+from appservices.agency.store import KeptDefinition
+from veche.protocol.errors import ConfigError
+from veche.protocol.ids import UserId
+from veche.runtime.service import BotAccount
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from appservices.agency.config import (
+        AgencySection,
+        OfficeSection,
+        OrganisationSection,
+        StaffSection,
+    )
+    from appservices.agency.core.definition import ServiceDefinition
+    from veche.protocol.catalogue import Catalogue
+
+_WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_ROLES: Final = {
+    "clerk": Role.CLERK,
+    "decision_maker": Role.DECISION_MAKER,
+    "auditor": Role.AUDITOR,
+}
+
+
+@attrs.frozen
+class StaffMember:
+    """Somebody of the staff."""
+
+    staff: Staff
+    user_id: UserId
+    desks: frozenset[str]
+    duties: frozenset[str]
+
+    @property
+    def decides(self) -> bool:
+        """Whether they may do more than look."""
+        return self.staff.role is not Role.AUDITOR
+
+
+@attrs.frozen
+class OpenService:
+    """A service that an office offers: its file and what it says."""
+
+    definition: ServiceDefinition
+    kept: KeptDefinition
+
+
+@attrs.frozen
+class Workplace:
+    """An office with its bot, its people and what it offers.
+
+    Attributes:
+        organisation: Id of the organisation.
+        organisation_name: By language.
+        bot: Who speaks for the office.
+        office: For the core.
+        members: The staff.
+        services: By id, in the order of the menu.
+    """
+
+    organisation: str
+    organisation_name: Mapping[str, str]
+    bot: BotAccount
+    office: Office
+    members: Sequence[StaffMember]
+    services: Mapping[str, OpenService]
+    catalogue: Catalogue
+
+    @property
+    def desks(self) -> Sequence[str]:
+        """Names of its desks, sorted."""
+        return sorted({desk for member in self.members for desk in member.desks})
+
+    def at_desk(self, desk: str) -> list[StaffMember]:
+        """Who works at a desk."""
+        return [member for member in self.members if desk in member.desks]
+
+    def with_duty(self, duty: str) -> list[StaffMember]:
+        """Whom a case is handed up to: who has the duty, else who works at a desk of that name."""
+        found = [member for member in self.members if duty in member.duties]
+        return found or self.at_desk(duty)
+
+    def member(self, user_id: UserId) -> StaffMember | None:
+        """Somebody of the staff by their Matrix id."""
+        return next((one for one in self.members if one.user_id == user_id), None)
+
+    def user_of(self, staff_id: str) -> UserId | None:
+        """The Matrix id of somebody of the staff; None once they have left."""
+        return next((one.user_id for one in self.members if one.staff.id == staff_id), None)
+
+    def context(self, now_ms: int, language: str) -> Context:
+        """The world around a step of one of its cases."""
+        return Context(now_ms, language, self.office, self.catalogue)
+
+
+def open_workplaces(
+    section: AgencySection, server_name: str, catalogue: Catalogue
+) -> list[Workplace]:
+    """All offices of the configuration.
+
+    Raises:
+        ConfigError: A service's file cannot be read, is wrong, or names a desk where nobody works;
+            everything that is wrong is told.
+    """
+    return [
+        _workplace(organisation, office, server_name, catalogue)
+        for organisation in section.organisations
+        for office in organisation.offices
+    ]
+
+
+def _workplace(
+    organisation: OrganisationSection, office: OfficeSection, server_name: str, catalogue: Catalogue
+) -> Workplace:
+    names = office.name
+    display_name = names.get(office.language) or next(iter(names.values()))
+    user_id = UserId(f"@{bot_localpart(organisation.id, office.id)}:{server_name}")
+    calendar = Calendar(
+        time_zone=organisation.time_zone,
+        weekend=frozenset(_WEEKDAYS.index(day) for day in office.weekend),
+        holidays=frozenset(office.holidays),
+    )
+    services = [_open(path) for path in office.services]
+    workplace = Workplace(
+        organisation=organisation.id,
+        organisation_name=organisation.name,
+        bot=BotAccount(user_id, display_name, organisation.id),
+        office=Office(office.id, names, office.language, calendar, organisation.region),
+        members=[_member(one) for one in office.staff],
+        services={one.definition.id: one for one in services},
+        catalogue=catalogue,
+    )
+    _check(workplace, services, office)
+    return workplace
+
+
+def _member(section: StaffSection) -> StaffMember:
+    return StaffMember(
+        Staff(section.id, _ROLES[section.role]),
+        UserId(section.user),
+        frozenset(section.desks),
+        frozenset(section.duties),
+    )
+
+
+def _open(path: Path) -> OpenService:
+    try:
+        source = path.read_text("utf-8")
+        definition = read_service(source)
+        templates = {}
+        if definition.document is not None:
+            name = definition.document.template
+            templates[name] = (path.parent / name).read_text("utf-8")
+    except ServiceFileError as e:
+        raise ConfigError(f"{path}:\n{e}") from e
+    except (OSError, UnicodeDecodeError) as e:
+        raise ConfigError(f"{path}: cannot be read as a service with its template: {e}") from e
+    return OpenService(definition, KeptDefinition(source, templates))
+
+
+def _check(workplace: Workplace, services: Sequence[OpenService], section: OfficeSection) -> None:
+    where = f"agency: office {section.id}"
+    if len(workplace.services) != len(services):
+        raise ConfigError(f"{where}: two of its services have the same id; give each its own")
+    for one in services:
+        definition = one.definition
+        if definition.review is None:
+            continue
+        deciding = [m for m in workplace.at_desk(definition.desk) if m.decides]
+        if not deciding:
+            raise ConfigError(
+                f"{where}: nobody decides at the desk {definition.desk!r} of the service"
+                f" {definition.id}: add it to the `desks` of a clerk"
+            )
+        if not workplace.with_duty(definition.deadline.escalate_to):
+            raise ConfigError(
+                f"{where}: nobody has the duty {definition.deadline.escalate_to!r}, to which the"
+                f" service {definition.id} hands up: add it to the `duties` of somebody"
+            )

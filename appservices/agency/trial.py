@@ -1,0 +1,369 @@
+"""Playing a service in the terminal: the real rules and documents, a fake person and fake clerks.
+
+What would be messages in rooms is printed; what would be a clock moves on at a command. Answers
+are read as in a client that shows nothing but text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from appservices.agency.core import replies
+from appservices.agency.core.commands import ROOM_COMMANDS, command_input
+from appservices.agency.core.context import Context, Office
+from appservices.agency.core.effects import (
+    AskDesk,
+    AskPerson,
+    CloseQuestions,
+    Effect,
+    Escalate,
+    InviteClerk,
+    MakeDocument,
+    MakeRoom,
+    Party,
+    PostToDesk,
+    Question,
+    Refused,
+    RemoveClerk,
+    SendDocument,
+    SendExport,
+    TellDesk,
+    TellPerson,
+    Topic,
+    UpdateCard,
+    UpdateDeskCard,
+)
+from appservices.agency.core.inputs import (
+    AddFile,
+    DocumentFailed,
+    DocumentMade,
+    Input,
+    Rang,
+    RoomMade,
+    Staff,
+)
+from appservices.agency.core.machine import Outcome, open_case, step
+from appservices.agency.core.states import Role, State
+from appservices.agency.core.texts.menu import help_doc, intro_question
+from appservices.agency.documents import make_document
+from veche.protocol.answers import Chosen, NoAnswer, OpenPrompt, PromptState, read_answer
+from veche.protocol.canonical import canonical
+from veche.protocol.commands import parse_command
+from veche.protocol.errors import VecheError
+from veche.protocol.ids import EventId, RoomId, UserId, derived_ulid
+from veche.protocol.inbound import DeviceStanding, Inbound, Trust
+from veche.protocol.message import body
+from veche.protocol.prompts import prompt_content
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appservices.agency.core.case import Case
+    from appservices.agency.core.definition import ServiceDefinition
+    from veche.protocol.catalogue import Catalogue
+
+PERSON: Final = UserId("@person:example.org")
+STAFF: Final = {
+    "clerk": Staff("clerk", Role.CLERK),
+    "second": Staff("second", Role.CLERK),
+    "head": Staff("head", Role.DECISION_MAKER),
+    "auditor": Staff("auditor", Role.AUDITOR),
+}
+"""Who can be spoken for, as ``clerk: 1``."""
+HELP: Final = """\
+Write as the person. Or:
+  clerk: TEXT      as a clerk; also second:, head: (may take over), auditor: (may only look)
+  /file NAME       send a file as the person
+  /wait            let time pass until the next clock rings
+  /quit            stop"""
+
+_BOT: Final = UserId("@veche_org_example_office:example.org")
+_ROOM: Final = RoomId("!case:example.org")
+_FILE_BYTES: Final = 1_000
+
+
+@attrs.frozen
+class World:
+    """Where a service is played.
+
+    Attributes:
+        office: Whose case it is.
+        catalogue: All texts.
+        language: The person's.
+        template: Of the document; None if the service has none.
+        write: Takes each piece of the play, as text with a line break at its end.
+        keep: Takes a file that the person gets: its name and its bytes.
+    """
+
+    office: Office
+    catalogue: Catalogue
+    language: str
+    template: bytes | None
+    write: Callable[[str], object]
+    keep: Callable[[str, bytes], object]
+
+
+@attrs.frozen
+class _Asked:
+    """A question that is open, and of whom it was asked."""
+
+    question: Question
+    prompt: OpenPrompt
+    is_staff: bool
+
+
+class Trial:
+    """One case, played from its beginning.
+
+    Attributes:
+        case: As it stands; None before the person has started.
+        now_ms: The time in the play, UTC.
+    """
+
+    def __init__(self, definition: ServiceDefinition, world: World, now_ms: int) -> None:
+        self.case: Case | None = None
+        self.now_ms = now_ms
+        self._definition = definition
+        self._world = world
+        self._asked: list[_Asked] = []
+        self._count = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more can happen."""
+        return self.case is not None and self.case.state is State.CLOSED
+
+    def begin(self) -> None:
+        """Show the service to the person."""
+        self._world.write(f"{HELP}\n\n")
+        self._ask(intro_question(self._definition, self._context), is_staff=False)
+
+    def hear(self, line: str) -> bool:
+        """Take one line of input; False if it ends the play."""
+        words = line.strip()
+        if words == "/quit":
+            return False
+        speaker, colon, said = words.partition(":")
+        if words == "/wait":
+            self._wait()
+        elif words.startswith("/file"):
+            self._send_file(words.removeprefix("/file").strip() or "file.pdf")
+        elif colon and speaker in STAFF:
+            self._hear_staff(STAFF[speaker], said.strip())
+        elif words:
+            self._hear_person(words)
+        return not self.is_over
+
+    @property
+    def _context(self) -> Context:
+        world = self._world
+        return Context(self.now_ms, world.language, world.office, world.catalogue)
+
+    def _hear_person(self, text: str) -> None:
+        is_form = self.case is not None and self.case.state is State.DRAFT
+        parsed = None
+        if not is_form or text.startswith(("!", "/")):
+            parsed = parse_command(text, ROOM_COMMANDS, self._world.language)
+        if parsed is not None:
+            heard = command_input(parsed.command, parsed.argument)
+            if heard is None or self.case is None:
+                self._say("to you", body(help_doc(self._context)))
+            else:
+                self._step(heard)
+            return
+        found, asked = self._read(PERSON, text, is_staff=False)
+        if isinstance(found, Chosen) and asked is not None:
+            self._choose(asked, found)
+        elif self.case is not None:
+            heard = replies.person_text(self.case, text, Trust.VERIFIED)
+            if heard is None:
+                self._say("to you", body(help_doc(self._context)))
+            else:
+                self._step(heard)
+
+    def _choose(self, asked: _Asked, found: Chosen) -> None:
+        if asked.question.topic is Topic.START:
+            if found.choice == "start":
+                self._start()
+            return
+        topic = asked.question.topic
+        heard = replies.person_choice(topic, found.choice, found.data, Trust.VERIFIED)
+        if heard is None:
+            self._close((topic,))
+        else:
+            self._step(heard)
+
+    def _start(self) -> None:
+        self._close((Topic.START,))
+        case_id = derived_ulid(self.now_ms, "trial", self._definition.id)
+        outcome = open_case(
+            self._definition, case_id=case_id, subject="person", context=self._context
+        )
+        self._carry_out(outcome)
+
+    def _hear_staff(self, by: Staff, text: str) -> None:
+        user = UserId(f"@{by.id}:example.org")
+        found, asked = self._read(user, text, is_staff=True)
+        heard: Input | None = None
+        if isinstance(found, Chosen) and asked is not None:
+            heard = replies.staff_choice(asked.question.topic, by, found.choice, found.data)
+        elif isinstance(found, NoAnswer):
+            for one in self._open(is_staff=True):
+                heard = replies.staff_text(one.question.topic, by, text)
+                if heard is not None:
+                    break
+        if heard is None or self.case is None:
+            self._say(f"to {by.id}", "(this answers no question)")
+        else:
+            self._step(heard)
+
+    def _send_file(self, name: str) -> None:
+        if self.case is None:
+            return
+        content: dict[str, Any] = {
+            "msgtype": "m.image" if name.endswith((".jpg", ".jpeg", ".png")) else "m.file",
+            "body": name,
+            "url": "mxc://example.org/file",
+            "info": {"mimetype": _mimetype(name), "size": _FILE_BYTES},
+        }
+        heard = replies.person_file(self._definition, self.case, content, Trust.VERIFIED)
+        self._step(heard if not isinstance(heard, AddFile) else AddFile(content))
+
+    def _wait(self) -> None:
+        if self.case is None or not self.case.timers:
+            self._say("clock", "(no clock is set)")
+            return
+        timer = min(self.case.timers, key=lambda one: one.at_ms)
+        self.now_ms = max(self.now_ms, timer.at_ms)
+        moment = self._context.person.moment(self.now_ms)
+        self._say("clock", f"{timer.kind.value}, {moment}")
+        self._step(Rang(timer.kind, timer.serial))
+
+    def _step(self, heard: Input) -> None:
+        if self.case is None:
+            return
+        # Two things never happen in the same moment.
+        self.now_ms += 1
+        self._carry_out(step(self._definition, self.case, heard, self._context))
+
+    def _carry_out(self, outcome: Outcome) -> None:
+        self.case = outcome.case
+        reports: list[Input] = []
+        for effect in outcome.effects:
+            self._show(effect)
+            report = self._work(effect)
+            if report is not None:
+                reports.append(report)
+        for report in reports:
+            self._step(report)
+
+    def _show(self, effect: Effect) -> None:
+        match effect:
+            case TellPerson(doc=doc) | Refused(party=Party.PERSON, doc=doc):
+                self._say("to you", body(doc))
+            case UpdateCard(doc=doc):
+                self._say("card", body(doc))
+            case UpdateDeskCard(doc=doc):
+                self._say("card at the desk", body(doc))
+            case TellDesk(doc=doc) | Refused(party=Party.STAFF, doc=doc):
+                self._say("to the staff", body(doc))
+            case InviteClerk(staff=staff):
+                self._say("room", f"{staff} is invited")
+            case RemoveClerk(staff=staff):
+                self._say("room", f"{staff} has left")
+            case CloseQuestions(topics=topics):
+                self._close(topics)
+            case _:
+                self._show_question(effect)
+
+    def _show_question(self, effect: Effect) -> None:
+        match effect:
+            case AskPerson(question=question):
+                self._ask(question, is_staff=False)
+            case AskDesk(question=question):
+                self._ask(question, is_staff=True)
+            case PostToDesk(desk=desk, doc=doc, question=question):
+                self._say(f"new at the desk {desk}", body(doc))
+                self._ask(question, is_staff=True)
+            case Escalate(to=to, doc=doc, question=question):
+                self._say(f"handed up to {to}", body(doc))
+                if question is not None:
+                    self._ask(question, is_staff=True)
+
+    def _work(self, effect: Effect) -> Input | None:
+        """Do what takes a machine; what it reports."""
+        match effect:
+            case MakeRoom(name=name):
+                self._say("room", f"“{name}” is made")
+                return RoomMade()
+            case MakeDocument(data=data):
+                return self._make_document(data)
+            case SendDocument(filename=filename, caption=caption, issued=issued):
+                self._say("file to you", f"{filename}\n{caption}\nSHA-256 {issued.sha256}")
+            case SendExport(filename=filename, data=data):
+                self._world.keep(filename, canonical(data))
+                self._say("file to you", filename)
+        return None
+
+    def _make_document(self, data: Any) -> Input:
+        facts = data["facts"]
+        try:
+            if self._world.template is None:
+                return DocumentFailed("The template is missing.")
+            document = make_document(self._world.template, data, issued_at_ms=facts["issued_at_ms"])
+        except VecheError as e:
+            return DocumentFailed(str(e))
+        self._world.keep(f"{facts['service']}-{facts['case'][-8:]}.pdf", document.data)
+        return DocumentMade(document.sha256, len(document.data))
+
+    def _ask(self, question: Question, *, is_staff: bool) -> None:
+        self._count += 1
+        self._close((question.topic,))
+        event_id = EventId(f"$question{self._count}")
+        prompt = question.prompt(derived_ulid(self.now_ms, "question", self._count), ())
+        self._asked.insert(0, _Asked(question, OpenPrompt(prompt, event_id), is_staff))
+        language = self._world.office.language if is_staff else self._world.language
+        content = prompt_content(prompt, question.intro, self._world.catalogue, language)
+        self._say("question to the staff" if is_staff else "question to you", content["body"])
+
+    def _close(self, topics: tuple[Topic, ...]) -> None:
+        self._asked = [one for one in self._asked if one.question.topic not in topics]
+
+    def _open(self, *, is_staff: bool) -> list[_Asked]:
+        return [
+            one
+            for one in self._asked
+            if one.is_staff == is_staff and one.prompt.state is PromptState.OPEN
+        ]
+
+    def _read(self, sender: UserId, text: str, *, is_staff: bool) -> tuple[object, _Asked | None]:
+        """The text as an answer to an open question, and to which."""
+        self._count += 1
+        inbound = Inbound(
+            bot=_BOT,
+            room_id=_ROOM,
+            event_id=EventId(f"$said{self._count}"),
+            sender=sender,
+            event_type="m.room.message",
+            content={"msgtype": "m.text", "body": text},
+            trust=Trust.VERIFIED,
+            standing=DeviceStanding.VERIFIED,
+            at_ms=self.now_ms,
+        )
+        candidates = self._open(is_staff=is_staff)
+        found = read_answer(inbound, [one.prompt for one in candidates], self.now_ms)
+        prompt_id = getattr(found, "prompt_id", None)
+        asked = next((one for one in candidates if one.prompt.prompt.id == prompt_id), None)
+        return found, asked
+
+    def _say(self, to: str, words: str) -> None:
+        indented = "\n".join(f"  {line}".rstrip() for line in words.split("\n"))
+        self._world.write(f"[{to}]\n{indented}\n\n")
+
+
+def _mimetype(name: str) -> str:
+    ending = name.rpartition(".")[2].lower()
+    kinds = {"jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png"}
+    return kinds.get(ending, "application/pdf")

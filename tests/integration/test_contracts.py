@@ -1,0 +1,109 @@
+"""Each import contract catches what it is for: a contract that matches nothing passes silently."""
+
+import configparser
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LINT = Path(sys.executable).with_name("lint-imports")
+LEFT_OUT = shutil.ignore_patterns(
+    "build", "dist", "var", "node_modules", "*.egg-info", ".*", "__pycache__", "tests", "docs"
+)
+ROLES = ("bot", "routes", "module", "connector", "service", "store", "config", "core")
+# Features that every role is in, beside those of the tree.
+PLANTED = ("appservices/planted", "homeserver_modules/planted")
+
+FORBIDDEN = [
+    ("veche/runtime/web.py", "appservices.planted.core", "kernel"),
+    ("veche/cli/main.py", "appservices.planted.service", "kernel"),
+    ("veche/protocol/errors.py", "homeserver_modules.event_guard.core", "kernel"),
+    ("veche/protocol/errors.py", "veche.runtime.web", "kernel-layers"),
+    ("veche/protocol/errors.py", "veche.cli.main", "kernel-layers"),
+    ("veche/runtime/web.py", "veche.cli.main", "kernel-layers"),
+    ("appservices/planted/bot.py", "homeserver_modules.event_guard.core", "siblings"),
+    ("homeserver_modules/planted/module.py", "appservices.planted.core", "siblings"),
+    ("appservices/planted/bot.py", "appservices.agency.config", "features"),
+    ("appservices/agency/config.py", "appservices.planted.config", "features"),
+    ("homeserver_modules/planted/core.py", "homeserver_modules.event_guard.core", "features"),
+    ("homeserver_modules/event_guard/core.py", "homeserver_modules.event_guard.module", "roles"),
+    ("homeserver_modules/event_guard/config.py", "homeserver_modules.event_guard.module", "roles"),
+    ("appservices/planted/core.py", "appservices.planted.config", "roles"),
+    ("appservices/planted/config.py", "appservices.planted.store", "roles"),
+    ("appservices/planted/store.py", "appservices.planted.service", "roles"),
+    ("appservices/planted/service.py", "appservices.planted.bot", "roles"),
+    ("appservices/planted/routes.py", "appservices.planted.bot", "roles"),
+    ("veche/protocol/errors.py", "time", "pure"),
+    ("veche/protocol/forms/__init__.py", "random", "pure"),
+    ("veche/runtime/crypto/core/__init__.py", "secrets", "pure"),
+    ("appservices/planted/core.py", "twisted.internet.defer", "pure"),
+    ("appservices/agency/core/__init__.py", "os", "pure"),
+    ("homeserver_modules/event_guard/core.py", "asyncio", "pure"),
+    ("veche/runtime/web.py", "synapse.types", "synapse"),
+    ("appservices/planted/bot.py", "synapse.module_api", "synapse"),
+    ("appservices/planted/service.py", "signedjson.sign", "signedjson"),
+    ("appservices/planted/store.py", "psycopg2", "psycopg2"),
+    ("veche/cli/main.py", "psycopg2.extensions", "psycopg2"),
+    ("veche/runtime/web.py", "vodozemac", "vodozemac"),
+]
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    copy = tmp_path_factory.mktemp("contracts") / "source"
+    shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
+    for feature in PLANTED:
+        (copy / feature).mkdir()
+        for name in ("__init__", *ROLES):
+            (copy / feature / f"{name}.py").touch()
+    return copy
+
+
+def lint(tree: Path, contract: str) -> tuple[int, str]:
+    command = [str(LINT), "--no-cache", "--contract", contract]
+    result = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+    return result.returncode, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(("importer", "imported", "contract"), FORBIDDEN)
+def test_a_forbidden_import_breaks_its_contract(
+    tree: Path, importer: str, imported: str, contract: str
+) -> None:
+    path = tree / importer
+    before = path.read_text()
+    path.write_text(f"{before}\nimport {imported}\n")
+    try:
+        code, text = lint(tree, contract)
+    finally:
+        path.write_text(before)
+
+    assert code == 1, text
+    assert "1 broken" in text
+    # The planted line is the reason, and not something else in the tree.
+    importer_name = importer.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    assert re.search(rf"{re.escape(importer_name)} -> {imported.partition('.')[0]}", text), text
+
+
+def test_a_new_package_of_the_kernel_has_to_name_its_layer(tree: Path) -> None:
+    newcomer = tree / "veche" / "newcomer"
+    newcomer.mkdir()
+    (newcomer / "__init__.py").touch()
+    try:
+        code, text = lint(tree, "kernel-layers")
+    finally:
+        shutil.rmtree(newcomer)
+
+    assert code == 1
+    assert "newcomer" in text
+
+
+def test_every_contract_is_broken_by_a_test() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    prefix = "importlinter:contract:"
+    contracts = {s.removeprefix(prefix) for s in config.sections() if s.startswith(prefix)}
+    assert contracts == {contract for _, _, contract in FORBIDDEN}

@@ -1,0 +1,295 @@
+"""`veche up` with a real PostgreSQL and Synapse, and a stand-in for the services."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import pytest
+import yaml
+
+from tests.support.calls import request
+from tests.support.processes import ROOT, Child, free_ports, wait_until
+from veche.cli import demo
+from veche.cli.homeserver import is_healthy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.postgres, pytest.mark.synapse]
+
+WAIT_S: Final = 90
+STOP_S_MAX: Final = 5.0
+"""What `veche up` promises."""
+
+
+@attrs.define
+class Run:
+    """One state folder and port, and the `veche up` that runs there."""
+
+    state: Path
+    port: int
+    child: Child
+
+    def start(self) -> Run:
+        self.child.log_path.unlink(missing_ok=True)
+        self.child.start()
+        self.child.wait_for(lambda: "Stop with Ctrl-C" in self.child.log(), WAIT_S, "not ready")
+        return self
+
+    def failure(self) -> str:
+        """What it says when it must not come up."""
+        self.child.log_path.unlink(missing_ok=True)
+        self.child.start()
+        self.end()
+        assert self.child.exit_code == 1
+        return self.child.log()
+
+    def end(self) -> None:
+        wait_until(lambda: not self.child.is_running, WAIT_S, "it goes on")
+
+    def signal(self, number: signal.Signals) -> None:
+        os.kill(self.child.pid, number)
+
+    def processes(self) -> dict[int, str]:
+        """The live processes that have to do with the state folder, by id."""
+        found = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+                if str(self.state) in command and state != "Z":
+                    found[int(folder.name)] = command
+        return found
+
+    def process(self, pattern: str) -> int:
+        (pid,) = [pid for pid, command in self.processes().items() if re.search(pattern, command)]
+        return pid
+
+    def secrets(self) -> dict[str, bytes]:
+        folder = self.state / "homeserver"
+        paths = [self.state / "operator_key", *(self.state / "passwords").iterdir()]
+        paths += [folder / name for name in ("as_token", "hs_token", "signing.key")]
+        return {path.name: path.read_bytes() for path in paths}
+
+    def log_in(self, name: str) -> dict[str, Any]:
+        body = {
+            "type": "m.login.password",
+            "identifier": {"type": "m.id.user", "user": name},
+            "password": (self.state / "passwords" / name).read_text().strip(),
+        }
+        url = f"http://127.0.0.1:{self.port}/_matrix/client/v3/login"
+        content: dict[str, Any] = request("POST", url, body=body).body
+        return content
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Run]:
+    """A state folder that is not there yet."""
+    yield from _run(tmp_path / "state", tmp_path)
+
+
+@pytest.fixture(scope="module")
+def used_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state folder that was started and stopped once: the next starts are fast."""
+    folder = tmp_path_factory.mktemp("used")
+    for one in _run(folder / "state", folder):
+        one.start()
+    return folder / "state"
+
+
+@pytest.fixture
+def run(used_state: Path, tmp_path: Path) -> Iterator[Run]:
+    """The used state folder; whatever a test does there must leave it fit for the next."""
+    yield from _run(used_state, tmp_path)
+
+
+def _run(state: Path, folder: Path) -> Iterator[Run]:
+    (port,) = free_ports(1)
+    one = Run(state, port, _child(state, port, folder / "output"))
+    yield one
+    if one.child.is_running:
+        one.child.stop()
+    wait_until(lambda: not one.processes(), WAIT_S, f"left behind: {one.processes()}")
+
+
+def _child(state: Path, port: int, output: Path) -> Child:
+    module = "tests.integration.veche.cli.run_up"
+    options = ["--state", str(state), "--port", str(port)]
+    return Child([sys.executable, "-m", module, *options], ROOT, output)
+
+
+def test_everything_is_there_and_the_second_start_finds_it_as_it_was(fresh: Run) -> None:
+    run = fresh.start()
+    first = run.child.log()
+    alice = run.log_in("alice")
+    secrets = run.secrets()
+
+    assert re.search(r"Ready after \d+\.\d s\.", first)
+    for step in ("PostgreSQL", "homeserver", "tables", "people", "services"):
+        assert re.search(rf"^  {step} +\d+\.\d s$", first, re.MULTILINE)
+    assert alice["user_id"] == demo.ALICE.user_id
+    run.signal(signal.SIGINT)
+    run.end()
+    assert run.child.exit_code == 0
+
+    run.start()
+    assert run.secrets() == secrets
+    assert run.log_in("alice")["user_id"] == demo.ALICE.user_id
+    assert _log_ins(run.child.log()) == _log_ins(first)
+    assert _whoami(run, alice["access_token"]) == demo.ALICE.user_id
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_everything_in_time(run: Run, number: signal.Signals) -> None:
+    run.start()
+    started_s = time.monotonic()
+    run.signal(number)
+    run.end()
+
+    assert time.monotonic() - started_s < STOP_S_MAX
+    assert run.child.exit_code == 0
+    assert run.processes() == {}
+
+
+def test_nothing_outlives_a_kill_and_the_next_start_goes_on(run: Run) -> None:
+    run.start()
+    secrets = run.secrets()
+    run.signal(signal.SIGKILL)
+    run.end()
+    # At once, while the guard of the killed one may still be stopping things.
+    run.start()
+
+    assert run.secrets() == secrets
+    assert run.log_in("bob")["user_id"] == "@bob:lindenau.localhost"
+
+
+@pytest.mark.parametrize("after_s", [0.3, 0.8, 1.6])
+def test_a_kill_during_the_first_start_does_no_harm(fresh: Run, after_s: float) -> None:
+    run = fresh
+    run.child.start()
+    time.sleep(after_s)  # the moment is the test
+    run.signal(signal.SIGKILL)
+    run.end()
+    run.start()
+
+    assert run.log_in("carol")["user_id"] == demo.CAROL.user_id
+
+
+def test_services_that_die_are_started_again(run: Run) -> None:
+    run.start()
+    before = run.process("run all")
+    os.kill(before, signal.SIGKILL)
+    run.child.wait_for(lambda: "starting it again" in run.child.log(), WAIT_S, "not noticed")
+
+    port = yaml.safe_load((run.state / "veche.yaml").read_text())["listen"]["port"]
+    wait_until(lambda: is_healthy(port, "/ready"), WAIT_S, "not started again")
+    assert run.process("run all") != before
+
+
+def test_the_death_of_synapse_ends_everything_and_shows_its_last_lines(run: Run) -> None:
+    run.start()
+    os.kill(run.process("synapse.app.homeserver"), signal.SIGKILL)
+    run.end()
+
+    assert run.child.exit_code == 1
+    assert "veche up: Synapse ended with signal SIGKILL. The last lines of" in run.child.log()
+    assert "INFO" in run.child.log()
+    assert run.processes() == {}
+
+
+def test_the_death_of_postgresql_ends_everything_and_shows_its_last_lines(run: Run) -> None:
+    run.start()
+    pid = int((run.state / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
+    os.kill(pid, signal.SIGKILL)
+    run.end()
+
+    assert run.child.exit_code == 1
+    assert "veche up: PostgreSQL ended. The last lines of" in run.child.log()
+    assert "database system is ready to accept connections" in run.child.log()
+    run.start()
+
+
+def test_a_second_one_in_the_same_state_is_refused(run: Run, tmp_path: Path) -> None:
+    run.start()
+    (port,) = free_ports(1)
+    second = Run(run.state, port, _child(run.state, port, tmp_path / "second"))
+
+    assert f"runs already in {run.state}, as process {run.child.pid}" in second.failure()
+    assert is_healthy(run.port)
+
+
+def test_a_port_in_use_is_refused_before_anything_starts(run: Run, tmp_path: Path) -> None:
+    run.start()
+    state = tmp_path / "other"
+    second = Run(state, run.port, _child(state, run.port, tmp_path / "second"))
+
+    said = second.failure()
+    assert f"port {run.port} is in use by process {run.process('synapse')}" in said
+    assert "--port" in said
+    assert not (state / "postgres").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_state_that_may_not_be_written_is_refused(fresh: Run) -> None:
+    fresh.state.parent.chmod(0o500)
+    said = fresh.failure()
+    fresh.state.parent.chmod(0o700)
+
+    assert "Permission denied" in said
+
+
+def test_tables_that_cannot_be_made_stop_the_start_and_say_why(run: Run) -> None:
+    (run.state / "fail_tables").write_text("the database belongs to a newer Veche\n")
+    said = run.failure()
+    (run.state / "fail_tables").unlink()
+
+    assert "the tables cannot be made:\nthe database belongs to a newer Veche" in said
+    assert run.processes() == {}
+
+
+def test_services_that_do_not_start_stop_the_start_and_say_why(run: Run) -> None:
+    fault = run.state / "fail_services"
+    fault.write_text("agency.organisations: missing\n")
+    said = run.failure()
+    fault.unlink()
+
+    assert "the services ended with code 3:\nagency.organisations: missing" in said
+    assert "starting it again" not in said
+    assert run.processes() == {}
+
+
+def test_a_folder_of_something_else_is_refused(fresh: Run) -> None:
+    run = fresh
+    run.state.mkdir()
+    (run.state / "thesis.txt").write_text("years of work")
+
+    assert "holds something else" in run.failure()
+
+
+def test_a_homeserver_that_does_not_start_stops_the_start_and_says_why(run: Run) -> None:
+    key = run.state / "homeserver" / "signing.key"
+    good = key.read_text()
+    key.write_text("nonsense\n")
+    said = run.failure()
+    key.write_text(good)
+
+    assert "veche up: Synapse ended with code 1. The last lines of" in said
+    assert "signing_key" in said
+    assert run.processes() == {}
+
+
+def _log_ins(output: str) -> list[str]:
+    return [line for line in output.splitlines() if re.match(r" {4}\w+ +\w{5}-\w{5}-\w{5} ", line)]
+
+
+def _whoami(run: Run, token: str) -> str:
+    url = f"http://127.0.0.1:{run.port}/_matrix/client/v3/account/whoami"
+    return str(request("GET", url, token=token).body["user_id"])

@@ -1,0 +1,89 @@
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from pydantic import Field
+
+from veche.cli.installed import service_specs
+from veche.runtime.config import KERNEL_SECTIONS, Duration, FilePath, SecretPath, Section, Size
+from veche.runtime.config_page import configuration_page
+
+PAGE = Path(__file__).parents[4] / "docs" / "reference" / "configuration.md"
+
+
+class PartSection(Section):
+    """A part."""
+
+    is_on: bool = False
+    """Whether | or not."""
+
+
+class WholeSection(Section):
+    """A whole.
+
+    With a second paragraph.
+    """
+
+    name: str = Field(examples=["Records"])
+    """Its name,
+    on two lines."""
+    term_ms: Duration = 7_200_000
+    """Its term."""
+    size_bytes: Size = 65_536
+    """Its size."""
+    key_path: SecretPath | None = None
+    """Its key."""
+    folder: FilePath | None = None
+    """Its folder."""
+    count: int = Field(default=3, ge=1, le=9)
+    """Its count."""
+    least: int = Field(default=3, ge=1)
+    """At least."""
+    mode: Literal["a", "b"] = "a"
+    """Its mode."""
+    labels: dict[str, str] = {}
+    """Its labels."""
+    words: tuple[str, ...] = ()
+    """Its words."""
+    parts: dict[str, PartSection] = {}
+    """Its parts."""
+
+
+LINES = configuration_page({"whole": WholeSection}).splitlines()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "## `whole`",
+        "With a second paragraph.",
+        "| `name` | text, such as `Records` | **required** | Its name, on two lines. |",
+        "| `term` | duration | `2 h` | Its term. |",
+        "| `size` | size | `64 KiB` | Its size. |",
+        "| `key_path` | path of a secret | none | Its key. |",
+        "| `folder` | path | none | Its folder. |",
+        "| `count` | number from 1 to 9 | `3` | Its count. |",
+        "| `least` | number from 1 | `3` | At least. |",
+        "| `mode` | `a` or `b` | `a` | Its mode. |",
+        "| `labels` | text → text | empty | Its labels. |",
+        "| `words` | list of text | empty | Its words. |",
+        "| `parts` | see `whole.parts` | empty | Its parts. |",
+        "### `whole.parts`",
+        "| `is_on` | true or false | `false` | Whether \\| or not. |",
+    ],
+)
+def test_each_key_has_a_line(line: str) -> None:
+    assert line in LINES
+
+
+def test_every_key_of_the_kernel_is_documented() -> None:
+    for name, model in KERNEL_SECTIONS.items():
+        assert model.__doc__
+        for key, field in model.model_fields.items():
+            assert field.description, f"{name}.{key} needs a docstring under it"
+
+
+def test_the_page_of_the_docs_is_up_to_date() -> None:
+    services = {name: spec.config for name, spec in service_specs().items()}
+    page = configuration_page({**KERNEL_SECTIONS, **services})
+    assert PAGE.read_text() == page, "./run config reference >docs/reference/configuration.md"

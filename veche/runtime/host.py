@@ -1,0 +1,357 @@
+"""The composition root: one process that carries services, from database to homeserver.
+
+Everything that has a life of its own is made here, in the order in which it depends on one another,
+and ended in the reverse order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import random
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.web.resource import Resource
+
+from veche.protocol.errors import ConfigError, UnavailableError
+from veche.protocol.ids import DeviceId, UserId
+from veche.runtime import errands as errands_module
+from veche.runtime.acts import ActLog
+from veche.runtime.config import read_secret
+from veche.runtime.crypto.bot import BotDevice, CryptoParts
+from veche.runtime.crypto.core.trust import WithoutIdentity
+from veche.runtime.crypto.keys import read_operator_key
+from veche.runtime.crypto.locks import Locks
+from veche.runtime.crypto.opening import Opener
+from veche.runtime.crypto.tracking import Hooks, People
+from veche.runtime.database import Database
+from veche.runtime.errands import Errands
+from veche.runtime.health import HealthRoutes
+from veche.runtime.hints import Hints
+from veche.runtime.inbox import store as inbox_store
+from veche.runtime.inbox.heal import Healer
+from veche.runtime.inbox.housekeeping import Housekeeping
+from veche.runtime.inbox.intake import Intake
+from veche.runtime.inbox.worker import Ports, Worker
+from veche.runtime.listener import Listener
+from veche.runtime.matrix.client import MatrixClient, MatrixError, path
+from veche.runtime.matrix.connections import Connections
+from veche.runtime.matrix.registration import is_of_namespace
+from veche.runtime.matrix.rooms import Rooms
+from veche.runtime.matrix.transactions import TRANSACTION_BYTES_MAX, Transactions
+from veche.runtime.outbox import store as outbox_store
+from veche.runtime.outbox.marks import Marks
+from veche.runtime.outbox.sender import TASKS_MAX as SENDER_TASKS_MAX
+from veche.runtime.outbox.sender import OutboxSender
+from veche.runtime.service import ENTRY_POINTS
+from veche.runtime.tasks import Tasks
+from veche.runtime.web import new_site
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from veche.runtime.config import Config
+    from veche.runtime.service import BotAccount, Service, ServiceSpec
+
+logger = logging.getLogger(__name__)
+
+TASKS_MAX: Final = 200
+STARTS_AT_ONCE_MAX: Final = 8
+"""Bots whose devices are started at the same time."""
+_PING_RETRY_MS: Final = 1_000
+_ROUTES: Final = ("health", "ready", "metrics")
+
+T = TypeVar("T")
+
+
+class Host:
+    """One process with its services.
+
+    Attributes:
+        server_name: Of the homeserver.
+        reactor: Clock, network and threads.
+        database: For transactions.
+        client: To the homeserver.
+        rooms: Reads and keeps the state of rooms.
+        act_log: Commits the acts of organisations.
+        port: Where it listens, once it is started.
+    """
+
+    def __init__(self, config: Config, specs: Mapping[str, ServiceSpec], reactor: Any) -> None:
+        """Make everything; nothing runs before ``start``.
+
+        Args:
+            config: The sections of the kernel, and of the services that this process carries.
+            specs: The installed services by name.
+            reactor: Clock, network and threads.
+
+        Raises:
+            ConfigError: A secret cannot be read, or a service refuses its section.
+        """
+        self._config = config
+        self.reactor = reactor
+        self.server_name = config.homeserver.server_name
+        self.port = config.listen.port
+        self._key = read_operator_key(config.crypto.key_path)
+        dsn = config.database.dsn()
+        self.database = Database(dsn, reactor, threads=config.database.threads)
+        self._connections = Connections(reactor, config.homeserver.url)
+        self.client = MatrixClient(self._connections, read_secret(config.homeserver.as_token_path))
+        self.act_log = ActLog(self.seed("pseudonym"))
+        self._people = People(self.database, self.client, reactor)
+        self._locks = Locks(dsn, reactor)
+        self._hooks = Hooks()
+        self.rooms = Rooms(self.client, self.database, reactor, self._hooks, self._is_ours)
+        self._tasks = Tasks(running_max=TASKS_MAX)
+        self._sending = Tasks(running_max=SENDER_TASKS_MAX)
+        self._marks = Marks()
+        self._services = self._make_services(specs)
+        self._owners: Mapping[UserId, Service] = {
+            bot.user_id: service for service in self._services for bot in service.bots
+        }
+        self._sender = self._make_sender()
+        self._worker = self._make_worker()
+        self._intake = Intake(self.database, reactor, self._owners, self._is_ours, self._worker)
+        self._healer = self._make_healer()
+        self._errands = self._make_errands()
+        self._devices = self._make_devices()
+        self._listener = Listener(
+            dsn,
+            reactor,
+            {
+                inbox_store.CHANNEL: self._worker.wake,
+                outbox_store.CHANNEL: self._sender.announced,
+                errands_module.CHANNEL: self._errands.wake,
+            },
+        )
+        self._listening: Any = None
+
+    # What services use.
+
+    def now_ms(self) -> int:
+        """The moment, UTC."""
+        return int(self.reactor.seconds() * 1000)
+
+    def seed(self, purpose: str) -> bytes:
+        """32 secret bytes for a purpose, derived from the operator key; always the same."""
+        return hashlib.blake2b(
+            purpose.encode(), digest_size=32, key=self._key.secret, person=b"veche.seed"
+        ).digest()
+
+    def device_id(self, bot: UserId) -> DeviceId:
+        """The device of a bot.
+
+        Raises:
+            UnavailableError: Another process speaks for the bot now.
+        """
+        return self._devices[bot].device_id
+
+    # The life of it.
+
+    async def start(self) -> None:
+        """Serve, speak for every bot whose lock is free, catch up, and go on.
+
+        Raises:
+            VecheError: Something is wrong that waiting does not mend; ``stop`` cleans up.
+        """
+        self._listen()
+        await self.database.run("bots", inbox_store.add_bots, list(self._owners))
+        self._listener.start()
+        self._worker.start()
+        self._sender.start()
+        self._errands.start()
+        await self._start_devices()
+        await self._name_bots()
+        self._healer.start()
+        Housekeeping(self.database, self.reactor, self._tasks).start()
+        self._tasks.spawn("ping", self._ping())
+        for service in self._services:
+            await service.started()
+
+    async def stop(self) -> None:
+        """End everything; what is not done is in tables."""
+        if self._listening is not None:
+            await self._listening.stopListening()
+        await self._tasks.stop()
+        await self._sending.stop()
+        await gatherResults(
+            [Deferred.fromCoroutine(device.stop()) for device in self._devices.values()],
+            consumeErrors=True,
+        )
+        await self._listener.stop()
+        await self._locks.close()
+        await self._connections.close()
+        self.database.close()
+
+    def _listen(self) -> None:
+        root = Resource()  # type: ignore[no-untyped-call]  # Twisted: not annotated
+        hs_token = read_secret(self._config.homeserver.hs_token_path)
+        root.putChild(b"_matrix", Transactions(hs_token, self._intake))  # type: ignore[no-untyped-call]  # Twisted
+        health = HealthRoutes(
+            {"database": self._check_database, "homeserver": self._check_homeserver}, self.reactor
+        )
+        for name in _ROUTES:
+            root.putChild(name.encode(), _Under(health, name))  # type: ignore[no-untyped-call]  # Twisted
+        site = new_site(root, self.reactor, body_bytes_max=TRANSACTION_BYTES_MAX)
+        listen = self._config.listen
+        self._listening = self.reactor.listenTCP(listen.port, site, interface=listen.address)
+        self.port = self._listening.getHost().port
+
+    async def _start_devices(self) -> None:
+        waiting = list(self._devices.values())
+
+        async def work() -> None:
+            while waiting:
+                await waiting.pop().start()
+
+        count = min(STARTS_AT_ONCE_MAX, len(waiting))
+        works = [Deferred.fromCoroutine(work()) for _ in range(count)]
+        try:
+            await gatherResults(works, consumeErrors=True)
+        except Exception as e:
+            # gatherResults wraps the first failure.
+            cause = getattr(getattr(e, "subFailure", None), "value", None)
+            if isinstance(cause, Exception):
+                raise cause from e
+            raise
+
+    async def _name_bots(self) -> None:
+        """Give each bot the name that people see, if it has another."""
+        for service in self._services:
+            for bot in service.bots:
+                try:
+                    await self._name(bot)
+                except (MatrixError, UnavailableError) as e:
+                    logger.warning("%s keeps its name: %s", bot.user_id, e)
+
+    async def _name(self, bot: BotAccount) -> None:
+        where = path("profile", bot.user_id, "displayname")
+        try:
+            known = await self.client.call("GET", where, user=bot.user_id)
+        except MatrixError as e:
+            if e.status != 404:  # noqa: PLR2004 -- HTTP: there is none
+                raise
+            known = {}
+        if known.get("displayname") != bot.display_name:
+            body = {"displayname": bot.display_name}
+            await self.client.call("PUT", where, user=bot.user_id, body=body)
+
+    async def _ping(self) -> None:
+        """Let the homeserver know that we are back: it ends its waiting after failures."""
+        where = f"/_matrix/client/v1/appservice/{self._config.homeserver.appservice_id}/ping"
+        try:
+            await self.client.call("POST", where, body={})
+        except (MatrixError, UnavailableError) as e:
+            logger.warning(
+                "the homeserver cannot reach us at the `url` of the registration, so messages come"
+                " late: %s",
+                e,
+            )
+
+    async def _check_database(self) -> None:
+        await self.database.run("check", lambda txn: txn.execute("SELECT 1"))
+
+    async def _check_homeserver(self) -> None:
+        for device in self._devices.values():
+            if device.failure is not None:
+                raise UnavailableError(
+                    f"{device.bot} cannot speak: {device.failure}", retry_after_ms=_PING_RETRY_MS
+                )
+        await self.client.call("GET", "/_matrix/client/versions")
+
+    def _is_ours(self, user_id: str) -> bool:
+        return is_of_namespace(user_id, self.server_name)
+
+    # How the parts are made.
+
+    def _make_services(self, specs: Mapping[str, ServiceSpec]) -> list[Service]:
+        unknown = sorted(self._config.services.keys() - specs.keys())
+        if unknown:
+            raise ConfigError(
+                f"no service {', '.join(unknown)} is installed (entry points {ENTRY_POINTS})"
+            )
+        return [specs[name].make(self, one) for name, one in self._config.services.items()]
+
+    def _make_sender(self) -> OutboxSender:
+        return OutboxSender(
+            self.database,
+            self.reactor,
+            self._sending,
+            self.client,
+            self.rooms,
+            self._marks,
+            random.random,
+        )
+
+    def _make_worker(self) -> Worker:
+        opener = Opener(self._key, self._people)
+        ports = Ports(opener, self._hooks, self._people, self._is_ours)
+        return Worker(
+            self.database,
+            self.reactor,
+            self._tasks,
+            self._owners,
+            ports,
+            self.rooms,
+            self._marks,
+        )
+
+    def _make_healer(self) -> Healer:
+        healer = Healer(
+            self.database,
+            self.reactor,
+            self._tasks,
+            self.client,
+            self._owners,
+            self._is_ours,
+            self._worker,
+        )
+        self.client.when_broken(lambda: healer.soon("broken"))
+        self._intake.when_to_heal(healer.soon)
+        return healer
+
+    def _make_errands(self) -> Errands:
+        handlers = {
+            kind: handler
+            for service in self._services
+            for kind, handler in service.errand_handlers().items()
+        }
+        return Errands(self.database, self.reactor, self._tasks, handlers)
+
+    def _make_devices(self) -> dict[UserId, BotDevice]:
+        bots = {bot.user_id: bot for service in self._services for bot in service.bots}
+        parts = CryptoParts(
+            reactor=self.reactor,
+            database=self.database,
+            client=self.client,
+            locks=self._locks,
+            key=self._key,
+            directory=self._people,
+            ports=Hints(bots, self.act_log, self._worker),
+            without_identity=WithoutIdentity(self._config.crypto.readers_without_identity),
+            on_change=self._writer_changed,
+        )
+        return {bot: BotDevice(parts, bot) for bot in bots}
+
+    def _writer_changed(self, bot: UserId, is_writer: bool) -> None:
+        if is_writer:
+            self._sender.use(bot, self._devices[bot].sealer, self._owners[bot])
+        else:
+            self._sender.drop(bot)
+
+
+class _Under(Resource):
+    """Serves one path of klein routes at the root of a site."""
+
+    isLeaf = True
+
+    def __init__(self, routes: HealthRoutes, name: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Twisted: not annotated
+        self._resource = routes.app.resource()
+        self._name = name
+
+    def render(self, request: Any) -> Any:
+        """Hand the request on, with the path that the routes know."""
+        request.prepath, request.postpath = [], [self._name.encode()]
+        return self._resource.render(request)

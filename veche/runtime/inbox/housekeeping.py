@@ -1,0 +1,79 @@
+"""Forgetting in time: events after a day, ids after three months, bytes that were sent."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from veche.protocol.errors import VecheError
+from veche.runtime import metrics
+from veche.runtime.inbox import store
+from veche.runtime.outbox import store as outbox
+from veche.runtime.wake import Bell
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+
+    from veche.runtime.database import Database
+    from veche.runtime.tasks import Tasks
+
+logger = logging.getLogger(__name__)
+
+HOUR_MS: Final = 3600 * 1000
+DAY_MS: Final = 24 * HOUR_MS
+EVENT_KEPT_MS: Final = DAY_MS
+"""How long the event of a row that is done stays."""
+KEY_KEPT_MS: Final = 7 * DAY_MS
+"""How long a row whose key did not come stays readable, should it come."""
+IDS_KEPT_MS: Final = 90 * DAY_MS
+"""How long the id of an event is known: a push may come again after days."""
+BYTES_KEPT_MS: Final = DAY_MS
+OUTBOX_KEPT_MS: Final = 3 * 365 * DAY_MS
+"""How long it is known which event an effect became: a case's card is edited for years."""
+INTERVAL_MS: Final = HOUR_MS
+ROUNDS_MAX: Final = 200
+"""Batches of one kind in one go."""
+
+_forgotten = metrics.counter("veche_housekeeping_total", "Rows tidied up, by what.", ["what"])
+
+_JOBS: Final = (
+    ("events", store.forget_events, EVENT_KEPT_MS),
+    ("late", store.give_up_late, KEY_KEPT_MS),
+    ("inbox", store.forget_rows, IDS_KEPT_MS),
+    ("bytes", outbox.forget_bytes, BYTES_KEPT_MS),
+    ("outbox", outbox.forget_rows, OUTBOX_KEPT_MS),
+)
+
+
+class Housekeeping:
+    """The hourly loop; several replicas do no harm to one another."""
+
+    def __init__(self, database: Database, reactor: IReactorTime, tasks: Tasks) -> None:
+        self._database = database
+        self._reactor = reactor
+        self._tasks = tasks
+
+    def start(self) -> None:
+        """Begin; ends with the tasks."""
+        self._tasks.spawn("housekeeping", self._loop())
+
+    async def _loop(self) -> None:
+        pause = Bell(self._reactor)
+        while True:
+            await pause.wait(INTERVAL_MS)
+            try:
+                await self.tidy()
+            except VecheError as e:
+                logger.warning("housekeeping: %s", e)
+            except Exception:
+                logger.exception("housekeeping failed")
+
+    async def tidy(self) -> None:
+        """Forget what is old enough, in batches."""
+        now_ms = int(self._reactor.seconds() * 1000)
+        for what, job, kept_ms in _JOBS:
+            for _ in range(ROUNDS_MAX):
+                count = await self._database.run("housekeeping", job, now_ms - kept_ms)
+                _forgotten.labels(what).inc(count)
+                if count < store.HOUSEKEEPING_ROWS_MAX:
+                    break
