@@ -15,7 +15,6 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.web.resource import Resource
 
 from veche.protocol.errors import ConfigError, UnavailableError
-from veche.protocol.ids import DeviceId, UserId
 from veche.runtime import errands as errands_module
 from veche.runtime.acts import ActLog
 from veche.runtime.config import read_secret
@@ -51,6 +50,7 @@ from veche.runtime.web import new_site
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from veche.protocol.ids import DeviceId, UserId
     from veche.runtime.config import Config
     from veche.runtime.service import BotAccount, Service, ServiceSpec
 
@@ -185,14 +185,14 @@ class Host:
         self.database.close()
 
     def _listen(self) -> None:
-        root = Resource()  # type: ignore[no-untyped-call]  # Twisted: not annotated
+        root = Resource()
         hs_token = read_secret(self._config.homeserver.hs_token_path)
-        root.putChild(b"_matrix", Transactions(hs_token, self._intake))  # type: ignore[no-untyped-call]  # Twisted
+        root.putChild(b"_matrix", Transactions(hs_token, self._intake))
         health = HealthRoutes(
             {"database": self._check_database, "homeserver": self._check_homeserver}, self.reactor
         )
         for name in _ROUTES:
-            root.putChild(name.encode(), _Under(health, name))  # type: ignore[no-untyped-call]  # Twisted
+            root.putChild(name.encode(), _Under(health, name))
         site = new_site(root, self.reactor, body_bytes_max=TRANSACTION_BYTES_MAX)
         listen = self._config.listen
         self._listening = self.reactor.listenTCP(listen.port, site, interface=listen.address)

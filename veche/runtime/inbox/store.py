@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from veche.protocol.ids import EventId, RoomId, UserId
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from veche.protocol.ids import EventId, RoomId, UserId
     from veche.runtime.database import Cursor
     from veche.runtime.inbox.events import Row
 
@@ -104,35 +103,11 @@ SET membership = EXCLUDED.membership, event_id = EXCLUDED.event_id
 WHERE NOT (m.membership = 'join' AND EXCLUDED.membership = 'invite')
 """
 
-# A bot gets the events of the rooms it is in, and what is said about its own membership.
 _ADD: Final = """
-WITH given AS (
-    SELECT * FROM unnest(%(rooms)s::text[], %(event_ids)s::text[], %(senders)s::text[],
-        %(types)s::text[], %(about)s::text[], %(events)s::text[]) WITH ORDINALITY
-        AS g (room_id, event_id, sender, event_type, about, event, place)
-), added AS (
-    INSERT INTO runtime.inbox
-        (room_id, event_id, bot, sender, event_type, event, source, received_at_ms)
-    SELECT g.room_id, g.event_id, b.bot, g.sender, g.event_type, g.event::json, %(source)s, %(now)s
-    FROM given AS g
-        JOIN runtime.room_bot AS b ON b.room_id = g.room_id
-        JOIN runtime.room_member AS m ON m.room_id = b.room_id AND m.user_id = b.bot
-    WHERE (%(bot)s::text IS NULL OR b.bot = %(bot)s) AND (b.bot = g.about OR m.membership = 'join')
-    ORDER BY g.place
-    ON CONFLICT (room_id, event_id, bot) DO NOTHING
-    RETURNING room_id, bot
-), rooms AS (
-    SELECT room_id, bot, count(*) AS count FROM added GROUP BY room_id, bot
-), work AS (
-    INSERT INTO runtime.room_work AS w (room_id, bot, next_at_ms)
-    SELECT room_id, bot, %(now)s FROM rooms ORDER BY room_id, bot
-    ON CONFLICT (room_id, bot) DO UPDATE SET mark = w.mark + 1,
-        next_at_ms = GREATEST(w.not_before_ms, LEAST(w.next_at_ms, EXCLUDED.next_at_ms))
-), told AS (
-    SELECT pg_notify(%(channel)s, '') FROM rooms
-    WHERE %(is_busy)s OR bot <> ALL(%(local)s::text[]) LIMIT 1
-)
-SELECT COALESCE(sum(count), 0)::bigint, count(*), (SELECT count(*) FROM told) FROM rooms
+SELECT row_count, room_count FROM runtime.inbox_add(
+    %(rooms)s::text[], %(event_ids)s::text[], %(senders)s::text[], %(types)s::text[],
+    %(about)s::text[], %(events)s::text[], %(source)s::smallint, %(now)s, %(bot)s,
+    %(local)s::text[], %(is_busy)s)
 """
 
 
@@ -197,12 +172,11 @@ def add(
             "source": int(source),
             "now": now_ms,
             "bot": bot,
-            "channel": CHANNEL,
             "is_busy": is_busy,
             "local": list(local),
         },
     )
-    [(row_count, room_count, _)] = txn.fetchall()
+    [(row_count, room_count)] = txn.fetchall()
     return Added(row_count, room_count)
 
 
@@ -233,67 +207,43 @@ def known(txn: Cursor, room_id: str, event_ids: Sequence[str], bot: UserId) -> s
 
 # One transaction of a worker.
 
-_CLAIM: Final = """
-SELECT w.room_id, w.bot, w.mark, m.membership = 'join', r.looked_at_ms
-FROM runtime.room_work AS w
-    JOIN runtime.room_bot AS b ON b.room_id = w.room_id AND b.bot = w.bot
-    LEFT JOIN runtime.room_member AS m ON m.room_id = w.room_id AND m.user_id = w.bot
-    LEFT JOIN runtime.room AS r ON r.room_id = w.room_id
-WHERE w.next_at_ms <= %(now)s AND w.bot = ANY(%(bots)s) {only}
-ORDER BY w.next_at_ms LIMIT 1
-FOR UPDATE OF b SKIP LOCKED
-"""
-_CLAIM_ANY: Final = _CLAIM.format(only="")
-_CLAIM_ONE: Final = _CLAIM.format(only="AND w.room_id = %(room)s")
 
+def take(
+    txn: Cursor,
+    bots: Collection[UserId],
+    now_ms: int,
+    *,
+    room_id: RoomId | None = None,
+    before_seq: int = NEVER_MS,
+) -> tuple[Claim, list[Item]] | None:
+    """Take a due room that nobody else has, and its first rows to be done, in order of arrival.
 
-def claim(
-    txn: Cursor, bots: Collection[UserId], now_ms: int, room_id: RoomId | None = None
-) -> Claim | None:
-    """Take a due room that nobody else has; it is held until the transaction ends.
+    The room is held until the transaction ends.
 
-    The lock is on a row of its own that nobody updates, so that the intake, which makes rooms due,
-    never waits for a worker.
-    """
-    values = {"now": now_ms, "bots": list(bots), "room": room_id}
-    txn.execute(_CLAIM_ANY if room_id is None else _CLAIM_ONE, values)
-    row = txn.fetchone()
-    if row is None:
-        return None
-    return Claim(RoomId(row[0]), UserId(row[1]), row[2], bool(row[3]), row[4])
+    Args:
+        txn: Of the worker.
+        bots: Whose rooms.
+        now_ms: Moment, UTC.
+        room_id: Only this room.
+        before_seq: Only rows before this one.
 
-
-def items(txn: Cursor, claim: Claim, before_seq: int = NEVER_MS) -> list[Item]:
-    """The first rows to be done of a claimed room, at most ``ROWS_MAX``, in order of arrival.
-
-    A statement of its own: it sees what was committed while the claim waited.
+    Returns:
+        At most ``ROWS_MAX`` rows; None if no room is due.
     """
     txn.execute(
-        "SELECT seq, event_id, sender, event_type, event, state, waits_until_ms, received_at_ms"
-        " FROM runtime.inbox WHERE room_id = %s AND bot = %s AND state < 2 AND seq < %s"
-        " ORDER BY seq LIMIT %s",
-        (claim.room_id, claim.bot, before_seq, ROWS_MAX),
+        "SELECT * FROM runtime.inbox_take(%s::text[], %s, %s, %s, %s)",
+        (list(bots), now_ms, room_id, before_seq, ROWS_MAX),
     )
-    return [
-        Item(seq, event_id, sender, kind, event, State(state), waits_until_ms, at_ms)
-        for seq, event_id, sender, kind, event, state, waits_until_ms, at_ms in txn.fetchall()
-    ]
+    found = txn.fetchall()
+    if not found:
+        return None
+    claim = Claim(*found[0][:5])
+    return claim, [_item(*row[5:]) for row in found if row[5] is not None]
 
 
-_SETTLE: Final = """
-UPDATE runtime.inbox SET state = %(state)s, wanted_session = NULL, waits_until_ms = NULL
-WHERE room_id = %(room)s AND bot = %(bot)s AND state < 2 AND seq = ANY(%(seqs)s);
-"""
-_DONE_WORK: Final = """
-DELETE FROM runtime.room_work WHERE room_id = %(room)s AND bot = %(bot)s AND mark = %(mark)s;
-"""
-_LATER_WORK: Final = """
-UPDATE runtime.room_work SET next_at_ms = %(next)s, not_before_ms = 0
-WHERE room_id = %(room)s AND bot = %(bot)s AND mark = %(mark)s;
-"""
-_NEXT: Final = """
-SELECT min(next_at_ms) FROM runtime.room_work WHERE bot = ANY(%(bots)s)
-"""
+def _item(seq: int, event_id: EventId, sender: UserId, kind: str, *rest: Any) -> Item:
+    event, state, waits_until_ms, received_at_ms = rest
+    return Item(seq, event_id, sender, kind, event, State(state), waits_until_ms, received_at_ms)
 
 
 def settle(
@@ -314,29 +264,25 @@ def settle(
         next_at_ms: When to look at the room again, None if nothing is left.
         bots: Of this process.
     """
-    statements = []
-    values: dict[str, Any] = {
-        "room": claim.room_id,
-        "bot": claim.bot,
-        "mark": claim.mark,
-        "bots": list(bots),
-        "next": next_at_ms,
-    }
-    if done:
-        statements.append(_SETTLE)
-        values |= {"state": int(State.DONE), "seqs": list(done)}
-    if refused:
-        txn.execute(_SETTLE, values | {"state": int(State.REFUSED), "seqs": list(refused)})
-    statements += [_DONE_WORK if next_at_ms is None else _LATER_WORK, _NEXT]
-    # One trip for all: the statements of one string run in order.
-    txn.execute("".join(statements), values)
+    txn.execute(
+        "SELECT runtime.inbox_settle(%s, %s, %s, %s::bigint[], %s::bigint[], %s, %s::text[])",
+        (
+            claim.room_id,
+            claim.bot,
+            claim.mark,
+            list(done),
+            list(refused),
+            next_at_ms,
+            list(bots),
+        ),
+    )
     [(due_at_ms,)] = txn.fetchall()
     return None if due_at_ms is None else int(due_at_ms)
 
 
 def next_due(txn: Cursor, bots: Collection[UserId]) -> int | None:
     """When the next room of some bots is due, None if there is none."""
-    txn.execute(_NEXT, {"bots": list(bots)})
+    txn.execute("SELECT min(next_at_ms) FROM runtime.room_work WHERE bot = ANY(%s)", (list(bots),))
     [(due_at_ms,)] = txn.fetchall()
     return None if due_at_ms is None else int(due_at_ms)
 

@@ -234,16 +234,19 @@ class Worker:
     ) -> _Outcome:
         if marks:
             mark_sent(txn, marks)
-        if only is None:
-            claim = store.claim(txn, self._bots, now_ms)
-        else:
-            claim = store.claim(txn, [only.bot], now_ms, only.room_id)
-        if claim is None:
+        taken = store.take(
+            txn,
+            self._bots if only is None else [only.bot],
+            now_ms,
+            room_id=None if only is None else only.room_id,
+            before_seq=before_seq,
+        )
+        if taken is None:
             return _Outcome(store.next_due(txn, self._bots))
+        claim, items = taken
         if claim.is_joined and claim.looked_at_ms is None:
             due_ms = store.settle(txn, claim, (), (), now_ms + LEASE_MS, self._bots)
             return _Outcome(due_ms, claim, look=True)
-        items = store.items(txn, claim, before_seq)
         batch = _Batch()
         for item in items:
             self._do(txn, claim, item, batch, now_ms)

@@ -135,3 +135,112 @@ CREATE TABLE runtime.errand (
     lease bigint NOT NULL DEFAULT 0         -- raised at each start: an older attempt finishes nothing
 );
 CREATE INDEX errand_due ON runtime.errand (kind, due_at_ms);
+
+-- The three steps that each message takes are functions: one trip each, and their plans are kept.
+
+-- Stores pushed events for each of our bots that is in the room, or that they are about, and makes
+-- the rooms due. Says how many rows are new, in how many rooms.
+CREATE FUNCTION runtime.inbox_add(
+    rooms text[], event_ids text[], senders text[], types text[], abouts text[], events text[],
+    source_is smallint, now_ms bigint, only_bot text, local_bots text[], is_busy boolean,
+    OUT row_count bigint, OUT room_count bigint
+) LANGUAGE plpgsql AS $$
+BEGIN
+    WITH given AS (
+        SELECT * FROM unnest(rooms, event_ids, senders, types, abouts, events) WITH ORDINALITY
+            AS g (room_id, event_id, sender, event_type, about, event, place)
+    ), added AS (
+        INSERT INTO runtime.inbox
+            (room_id, event_id, bot, sender, event_type, event, source, received_at_ms)
+        SELECT g.room_id, g.event_id, b.bot, g.sender, g.event_type, g.event::json, source_is,
+            now_ms
+        FROM given AS g
+            JOIN runtime.room_bot AS b ON b.room_id = g.room_id
+            JOIN runtime.room_member AS m ON m.room_id = b.room_id AND m.user_id = b.bot
+        WHERE (only_bot IS NULL OR b.bot = only_bot)
+            AND (b.bot = g.about OR m.membership = 'join')
+        ORDER BY g.place
+        ON CONFLICT (room_id, event_id, bot) DO NOTHING
+        RETURNING room_id, bot
+    ), due AS (
+        SELECT a.room_id, a.bot, count(*) AS number FROM added AS a GROUP BY a.room_id, a.bot
+    ), work AS (
+        INSERT INTO runtime.room_work AS w (room_id, bot, next_at_ms)
+        SELECT d.room_id, d.bot, now_ms FROM due AS d ORDER BY d.room_id, d.bot
+        ON CONFLICT (room_id, bot) DO UPDATE SET mark = w.mark + 1,
+            next_at_ms = GREATEST(w.not_before_ms, LEAST(w.next_at_ms, EXCLUDED.next_at_ms))
+    ), told AS (
+        SELECT count(pg_notify('veche_inbox', '')) FROM (
+            SELECT 1 FROM due AS d WHERE is_busy OR d.bot <> ALL (local_bots) LIMIT 1) AS one
+    )
+    SELECT COALESCE(sum(d.number), 0)::bigint, count(d.number) INTO row_count, room_count
+        FROM told LEFT JOIN due AS d ON TRUE;
+END $$;
+
+-- Takes a due room that nobody else has, for the length of the transaction, and reads its first
+-- rows. The lock is on a row that nobody updates, so that the intake, which makes rooms due, never
+-- waits for a worker. The rows are read by a statement of their own, which sees what was committed
+-- while the lock was waited for.
+CREATE FUNCTION runtime.inbox_take(
+    of_bots text[], now_ms bigint, only_room text, before_seq bigint, rows_max int
+) RETURNS TABLE (
+    room_id text, bot text, mark bigint, is_joined boolean, looked_at_ms bigint,
+    seq bigint, event_id text, sender text, event_type text, event json, state smallint,
+    waits_until_ms bigint, received_at_ms bigint
+) LANGUAGE plpgsql AS $$
+DECLARE
+    taken record;
+BEGIN
+    SELECT w.room_id, w.bot, w.mark, COALESCE(m.membership = 'join', FALSE) AS is_joined,
+            r.looked_at_ms
+        INTO taken
+        FROM runtime.room_work AS w
+            JOIN runtime.room_bot AS b ON b.room_id = w.room_id AND b.bot = w.bot
+            LEFT JOIN runtime.room_member AS m ON m.room_id = w.room_id AND m.user_id = w.bot
+            LEFT JOIN runtime.room AS r ON r.room_id = w.room_id
+        WHERE w.next_at_ms <= now_ms AND w.bot = ANY (of_bots)
+            AND (only_room IS NULL OR w.room_id = only_room)
+        ORDER BY w.next_at_ms LIMIT 1
+        FOR UPDATE OF b SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+        SELECT taken.room_id, taken.bot, taken.mark, taken.is_joined, taken.looked_at_ms,
+            i.seq, i.event_id, i.sender, i.event_type, i.event, i.state, i.waits_until_ms,
+            i.received_at_ms
+        FROM runtime.inbox AS i
+        WHERE i.room_id = taken.room_id AND i.bot = taken.bot AND i.state < 2
+            AND i.seq < before_seq
+        ORDER BY i.seq LIMIT rows_max;
+    IF NOT FOUND THEN
+        RETURN QUERY
+            SELECT taken.room_id, taken.bot, taken.mark, taken.is_joined, taken.looked_at_ms,
+                NULL::bigint, NULL::text, NULL::text, NULL::text, NULL::json, NULL::smallint,
+                NULL::bigint, NULL::bigint;
+    END IF;
+END $$;
+
+-- Ends the work on a taken room: its rows are done or refused, it is due again at next_ms or not at
+-- all, unless something came meanwhile. Says when the next room of the bots is due.
+CREATE FUNCTION runtime.inbox_settle(
+    of_room text, of_bot text, of_mark bigint, done bigint[], refused bigint[], next_ms bigint,
+    of_bots text[]
+) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE runtime.inbox AS i SET state = 2, wanted_session = NULL, waits_until_ms = NULL
+        WHERE i.room_id = of_room AND i.bot = of_bot AND i.state < 2 AND i.seq = ANY (done);
+    IF cardinality(refused) > 0 THEN
+        UPDATE runtime.inbox AS i SET state = 3, wanted_session = NULL, waits_until_ms = NULL
+            WHERE i.room_id = of_room AND i.bot = of_bot AND i.state < 2
+                AND i.seq = ANY (refused);
+    END IF;
+    IF next_ms IS NULL THEN
+        DELETE FROM runtime.room_work AS w
+            WHERE w.room_id = of_room AND w.bot = of_bot AND w.mark = of_mark;
+    ELSE
+        UPDATE runtime.room_work AS w SET next_at_ms = next_ms, not_before_ms = 0
+            WHERE w.room_id = of_room AND w.bot = of_bot AND w.mark = of_mark;
+    END IF;
+    RETURN (SELECT min(w.next_at_ms) FROM runtime.room_work AS w WHERE w.bot = ANY (of_bots));
+END $$;

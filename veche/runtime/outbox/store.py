@@ -238,9 +238,18 @@ ORDER BY o.seq LIMIT %(limit)s
 """
 
 
-def rows(txn: Cursor, bot: UserId, room_id: RoomId) -> RoomRows | None:
-    """The next rows of a room in order, at most ``ROWS_MAX``; None if it has no work."""
-    txn.execute(_ROWS, {"room": room_id, "bot": bot, "limit": ROWS_MAX + 1})
+def rows(txn: Cursor, bot: UserId, room_id: RoomId, marks: Sequence[Mark] = ()) -> RoomRows | None:
+    """The next rows of a room in order, at most ``ROWS_MAX``; None if it has no work.
+
+    Args:
+        txn: Of the sender.
+        bot: Whose rows.
+        room_id: Where.
+        marks: Acknowledgements that are written down first.
+    """
+    statement, values = _marking(marks)
+    # One trip for both: the statements of one string run in order.
+    txn.execute(statement + _ROWS, values | {"room": room_id, "bot": bot, "limit": ROWS_MAX + 1})
     found = txn.fetchall()
     if not found:
         return None
@@ -306,50 +315,41 @@ def set_sealed(
 
 _MARK_SENT: Final = """
 UPDATE runtime.outbox AS o SET state = 2, event_id = g.event_id
-FROM unnest(%(rooms)s::text[], %(effects)s::text[], %(events)s::text[])
+FROM unnest(%(sent_rooms)s::text[], %(sent)s::text[], %(sent_events)s::text[])
     AS g (room_id, effect_id, event_id)
 WHERE o.room_id = g.room_id AND o.effect_id = g.effect_id AND o.state < 2;
+"""
+_MARK_DONE: Final = """
 DELETE FROM runtime.outbox_work AS w
 USING unnest(%(done_rooms)s::text[], %(done_bots)s::text[], %(done_marks)s::bigint[])
     AS g (room_id, bot, mark)
-WHERE w.room_id = g.room_id AND w.bot = g.bot AND w.mark = g.mark
-"""
-_MARK_ONE_SENT: Final = """
-UPDATE runtime.outbox SET state = 2, event_id = %(event)s
-WHERE room_id = %(room)s AND effect_id = %(effect)s AND state < 2;
-DELETE FROM runtime.outbox_work
-WHERE room_id = %(room)s AND bot = %(bot)s AND mark = %(mark)s
+WHERE w.room_id = g.room_id AND w.bot = g.bot AND w.mark = g.mark;
 """
 
 
 def mark_sent(txn: Cursor, marks: Sequence[Mark]) -> None:
     """Write down what was sent; for rooms where that was all, that nothing is left."""
-    if len(marks) == 1:
-        [mark] = marks
-        txn.execute(
-            _MARK_ONE_SENT,
-            {
-                "event": mark.event_id,
-                "room": mark.room_id,
-                "effect": mark.effect_id,
-                "bot": mark.bot,
-                "mark": mark.done_mark,
-            },
-        )
-        return
-    done = {(mark.room_id, mark.bot): mark.done_mark for mark in marks}
-    ended = sorted((room, bot, mark) for (room, bot), mark in done.items() if mark is not None)
-    txn.execute(
-        _MARK_SENT,
-        {
-            "rooms": [mark.room_id for mark in marks],
-            "effects": [mark.effect_id for mark in marks],
-            "events": [mark.event_id for mark in marks],
-            "done_rooms": [room for room, _, _ in ended],
-            "done_bots": [bot for _, bot, _ in ended],
-            "done_marks": [mark for _, _, mark in ended],
-        },
-    )
+    statement, values = _marking(marks)
+    if statement:
+        txn.execute(statement, values)
+
+
+def _marking(marks: Sequence[Mark]) -> tuple[str, dict[str, Any]]:
+    if not marks:
+        return "", {}
+    values: dict[str, Any] = {
+        "sent_rooms": [mark.room_id for mark in marks],
+        "sent": [mark.effect_id for mark in marks],
+        "sent_events": [mark.event_id for mark in marks],
+    }
+    # Of a room the last one counts.
+    ended = {(mark.room_id, mark.bot): mark.done_mark for mark in marks}
+    done = [(room, bot, mark) for (room, bot), mark in ended.items() if mark is not None]
+    if not done:
+        return _MARK_SENT, values
+    rooms, bots, numbers = zip(*sorted(done), strict=True)
+    values |= {"done_rooms": list(rooms), "done_bots": list(bots), "done_marks": list(numbers)}
+    return _MARK_SENT + _MARK_DONE, values
 
 
 def end_work(txn: Cursor, bot: UserId, room_id: RoomId, mark: int) -> None:

@@ -131,9 +131,7 @@ class Turns:
         Raises:
             LostWriterError: Another process speaks for the bot; nothing was changed.
         """
-        if marks:
-            store.mark_sent(txn, marks)
-        found = store.rows(txn, place.bot, place.room_id)
+        found = store.rows(txn, place.bot, place.room_id, marks)
         if found is None:
             return Turn()
         rows = [row for row in found.rows if not self._marks.find(place.room_id, row.effect_id)]
