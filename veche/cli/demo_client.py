@@ -19,7 +19,6 @@ from nio import (
     LoginResponse,
     MegolmEvent,
     RoomCreateResponse,
-    RoomMessage,
     RoomPreset,
     RoomSendResponse,
     SyncResponse,
@@ -60,6 +59,7 @@ class Conversation:
         config = AsyncClientConfig(encryption_enabled=True, store_sync_tokens=False)
         self._client = AsyncClient(url, demo.ALICE.user_id, store_path=folder, config=config)
         self._room_id = ""
+        self._prompts: set[str] = set()
         self._step = "log in"
 
     async def hold(self, password: str) -> str:
@@ -97,10 +97,14 @@ class Conversation:
         self._step = f"see {demo.OFFICE_BOT} join"
         while not self._has_bot_with_keys():
             await self._sync()
+        # It greets whoever comes, and asks something. What it asks next is the answer to us.
+        self._step = "be greeted by the office"
+        while not self._prompts:
+            await self._sync()
 
     async def _ask(self) -> str:
         self._step = "write an encrypted message"
-        sent = self._expect(
+        self._expect(
             await self._client.room_send(
                 self._room_id,
                 "m.room.message",
@@ -110,16 +114,9 @@ class Conversation:
             RoomSendResponse,
         )
         self._step = "read the office's encrypted answer"
-        is_asked = False
         while True:
-            for event in await self._sync():
-                # What the office said before is no answer.
-                is_asked = is_asked or event.event_id == sent.event_id
-                if is_asked and event.sender == demo.OFFICE_BOT:
-                    if isinstance(event, RoomMessage) and event.decrypted:
-                        return str(event.source["content"]["body"])
-                    if isinstance(event, MegolmEvent):
-                        raise ConversationError("the office's answer cannot be decrypted")
+            if (answer := await self._sync()) is not None:
+                return answer
 
     async def _leave(self) -> None:
         if self._room_id:
@@ -129,8 +126,15 @@ class Conversation:
             await self._client.logout()
         await self._client.close()
 
-    async def _sync(self) -> list[Any]:
-        """The new events of the room; device keys are uploaded, asked for and claimed as due."""
+    async def _sync(self) -> str | None:
+        """Upload, ask for and claim keys as due, read the new events of the room.
+
+        Returns:
+            The body of the first message with a prompt that was not there before.
+
+        Raises:
+            ConversationError: The office said something that cannot be decrypted.
+        """
         answer = self._expect(await self._client.sync(_SYNC_MS), SyncResponse)
         client = self._client
         if client.should_upload_keys:
@@ -139,7 +143,21 @@ class Conversation:
             await client.keys_query()
         await client.send_to_device_messages()
         room = answer.rooms.join.get(self._room_id)
-        return [] if room is None else list(room.timeline.events)
+        bodies = [self._read(event) for event in (room.timeline.events if room else ())]
+        return next((body for body in bodies if body is not None), None)
+
+    def _read(self, event: Any) -> str | None:
+        """The body, if the office says it, encrypted, with a new prompt."""
+        if event.sender != demo.OFFICE_BOT:
+            return None
+        if isinstance(event, MegolmEvent):
+            raise ConversationError("what the office says cannot be decrypted")
+        content = event.source["content"]
+        prompt_id = content.get("org.veche.prompt", {}).get("id")
+        if prompt_id is None or prompt_id in self._prompts or not event.decrypted:
+            return None
+        self._prompts.add(prompt_id)
+        return str(content["body"])
 
     def _has_bot_with_keys(self) -> bool:
         room = self._client.rooms.get(self._room_id)

@@ -23,8 +23,10 @@ from veche.runtime import log
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from veche.runtime.config import Config
+    from veche.runtime.service import ServiceSpec
 
 STOP_S_MAX: Final = 20.0
 """How long stopping may take before the process ends anyway; what is unsent waits in tables."""
@@ -40,23 +42,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run services until SIGTERM or SIGINT; 1 if they could not start or broke."""
-    config = read_config(config_path(arguments.config), service_specs())
+    specs = service_specs()
+    config = read_config(config_path(arguments.config), specs)
     names = chosen_services(config, arguments.services)
     config = attrs.evolve(config, services={name: config.services[name] for name in names})
     log.set_up(config.log.level, config.log.format)
     with ExitStack() as stack:
         opened(stack, config.database)
-        return serve(config)
+        return serve(config, specs)
 
 
-def serve(config: Config) -> int:
-    """Run a host on the process's reactor until it is told to stop; the exit code."""
+def serve(config: Config, specs: Mapping[str, ServiceSpec]) -> int:
+    """Run a host on the process's reactor until it is told to stop; the exit code.
+
+    Args:
+        config: Its ``services`` are those that run.
+        specs: The services there are, by name.
+    """
     # Imported here, since importing the reactor installs it.
     from twisted.internet import reactor  # noqa: PLC0415, TID251 -- the composition root
 
     from veche.runtime.host import Host  # noqa: PLC0415 -- imports klein, which does so too
 
-    running = _Running(Host(config, service_specs(), reactor), reactor)
+    running = _Running(Host(config, specs, reactor), reactor)
     running.run()
     return running.exit_code
 

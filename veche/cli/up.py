@@ -31,6 +31,7 @@ from veche.cli.steps import Step, Steps
 from veche.cli.supervise import ChildEndedError, StoppedError, Supervisor
 from veche.protocol.errors import ConfigError, UnavailableError, VecheError
 from veche.runtime.postgres import EmbeddedPostgres
+from veche.runtime.synapse_database import make_synapse_database
 
 if TYPE_CHECKING:
     import argparse
@@ -58,7 +59,6 @@ DATABASE_START_S: Final = 3.0
 """How long to wait for PostgreSQL's start when it shall stop again."""
 
 _POLL_S: Final = 0.05
-_DATABASES: Final = ("synapse", "veche")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -282,8 +282,8 @@ class Up:
         self._supervisor.need(
             lambda: None if self._postgres.pid == pid else 1, self._postgres_ended
         )
-        for name in _DATABASES:
-            self._postgres.create_database(name)
+        self._postgres.create_database("veche")
+        make_synapse_database(self._postgres.dsn(), "synapse")
 
     def _postgres_ended(self, _code: int) -> str:
         log = self.state.path / "postgres" / "log"

@@ -219,9 +219,11 @@ class EmbeddedPostgres:
         if self._data.exists() and any(self._data.iterdir()):
             raise ConfigError(f"{self._data} is not empty and no data of PostgreSQL")
         logger.info("making a new PostgreSQL data folder in %s", self._data)
-        # Under another name until it is whole: initdb may be interrupted.
-        draft = self.folder / "data.new"
-        shutil.rmtree(draft, ignore_errors=True)
+        # Under another name until it is whole: initdb may be interrupted. A name of our own, since
+        # the initdb of a starter that was killed may go on for a while in its folder.
+        for old in self.folder.glob("data.new*"):
+            shutil.rmtree(old, ignore_errors=True)
+        draft = self.folder / f"data.new-{os.getpid()}"
         _make_private(draft, self._user)
         durable = [] if self._is_durable else ["--no-sync"]
         result = self._run(

@@ -189,7 +189,9 @@ def ask(txn: Cursor, voice: Voice, asking: Asking, catalogue: Catalogue) -> Effe
     return effect
 
 
-def hear(txn: Cursor, inbound: Inbound, *, thread: EffectId | None = None) -> Heard:
+def hear(
+    txn: Cursor, inbound: Inbound, *, thread: EffectId | None = None, is_dialogue: bool = False
+) -> Heard:
     """Hold an event against the prompts of its room.
 
     Args:
@@ -197,6 +199,8 @@ def hear(txn: Cursor, inbound: Inbound, *, thread: EffectId | None = None) -> He
         inbound: The event.
         thread: The message in whose thread it stands: only prompts of that thread are meant, their
             ``purpose`` has it as ``thread``.
+        is_dialogue: Only one person speaks here, so words that reply to nothing are meant for the
+            newest question, whatever else is open.
 
     Raises:
         UnavailableError: It is about a message of ours whose event id is not known yet; it is
@@ -205,6 +209,9 @@ def hear(txn: Cursor, inbound: Inbound, *, thread: EffectId | None = None) -> He
     kept = of_room(txn, inbound.bot, inbound.room_id)
     if thread is not None:
         kept = [one for one in kept if one.purpose.get("thread") == thread]
+    if is_dialogue and "m.relates_to" not in inbound.content:
+        newest = next((one for one in kept if one.is_open), None)
+        kept = [one for one in kept if one is newest or not one.is_open]
     outcome = read_answer(inbound, [one.asked for one in kept], inbound.at_ms)
     about = next((one for one in kept if one.id == outcome.prompt_id), None)
     if about is None and inbound.event_type == "m.reaction" and _has_unsent(kept):

@@ -44,14 +44,15 @@ def names_in(fields: tuple[FieldDefinition, ...], flags: tuple[Flag, ...]) -> di
     """What a condition may name: the fields, and the facts."""
     names = {
         "today": Named(Kind.DATE),
-        "asked_count": Named(Kind.NUMBER),
-        "files_count": Named(Kind.NUMBER),
+        "asked_count": Named(Kind.NUMBER, is_whole=True),
+        "files_count": Named(Kind.NUMBER, is_whole=True),
     }
     if flags:
         names["flags"] = Named(Kind.CHOICES, tuple(flag.id for flag in flags))
     for field in fields:
         kind = _KINDS.get(field.kind, Kind.TEXT)
-        names[field.id] = Named(kind, tuple(choice.id for choice in field.choices or ()))
+        choices = tuple(choice.id for choice in field.choices or ())
+        names[field.id] = Named(kind, choices, is_whole=field.kind is FieldKind.INTEGER)
     return names
 
 

@@ -61,6 +61,7 @@ def read_fields(item: Item | None, texts: TextReader) -> tuple[FieldDefinition, 
 
 
 def _field(item: Item, texts: TextReader) -> FieldDefinition | None:
+    known_problems = len(item.problems)
     section = item.section(_KEYS)
     id_ = _field_id(section.need("id", "write `id: child_name`"))
     kind = _kind(section.need("kind", "write `kind: text`"))
@@ -85,7 +86,9 @@ def _field(item: Item, texts: TextReader) -> FieldDefinition | None:
     if id_ is None or kind is None or label is None:
         return None
     field = FieldDefinition(id_, kind, label, help_, choices=choices, **values)
-    _check_bounds(item, field, texts)
+    if len(item.problems) == known_problems:
+        # Else a value that is wrong by itself would be told as missing too.
+        _check_bounds(item, field, texts)
     return field
 
 

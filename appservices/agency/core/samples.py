@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import itertools
+import math
 from typing import TYPE_CHECKING, Final
 
 from appservices.agency.core.conditions import Condition, Kind, Named
@@ -101,7 +102,7 @@ def _values(  # noqa: PLR0911 -- one a kind
         case Kind.CHOICES:
             return _lists(named, literals, has_peers=has_peers)
         case Kind.NUMBER:
-            return _numbers(literals, has_peers=has_peers)
+            return _numbers(named, literals, has_peers=has_peers)
         case Kind.DATE:
             return _dates(literals, has_peers=has_peers)
         case Kind.MONEY:
@@ -127,8 +128,12 @@ def _lists(named: Named, literals: set[Comparable], *, has_peers: bool) -> Seque
     return (*map(list, subsets), *([others] if others else []))
 
 
-def _numbers(literals: set[Comparable], *, has_peers: bool) -> Sequence[object]:
+def _numbers(named: Named, literals: set[Comparable], *, has_peers: bool) -> Sequence[object]:
     points = {v for v in literals if isinstance(v, decimal.Decimal)} or {decimal.Decimal(0)}
+    if named.is_whole:
+        reach = 2 if has_peers else 1
+        whole = {math.floor(point) for point in points} | {math.ceil(point) for point in points}
+        return sorted({n + shift for n in whole for shift in range(-reach, reach + 1)})
     steps = _STEPS if has_peers else _STEPS[:1]
     around = {point + sign * step for point in points for step in steps for sign in (-1, 1)}
     return tuple(str(number) for number in sorted(points | around))

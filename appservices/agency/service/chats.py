@@ -86,7 +86,7 @@ def hear_in_chat(scene: Scene, inbound: Inbound, person: UserId) -> None:
     if parsed is not None:
         _command(scene, inbound.room_id, person, parsed)
         return
-    heard = prompts.hear(scene.txn, inbound)
+    heard = prompts.hear(scene.txn, inbound, is_dialogue=True)
     if not _answer(scene, inbound, person, heard) and inbound.event_type != "m.reaction":
         show_menu(scene, inbound.room_id, person)
 
@@ -108,7 +108,7 @@ def _hear_about(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
         else:
             _command(scene, inbound.room_id, person, parsed)
         return
-    heard = prompts.hear(scene.txn, inbound)
+    heard = prompts.hear(scene.txn, inbound, is_dialogue=True)
     if _answer(scene, inbound, person, heard):
         return
     _say_freely(scene, inbound, file)
@@ -272,6 +272,7 @@ def _ask_language(scene: Scene, room_id: RoomId, person: UserId) -> None:
     """In each language at once, since none is known yet."""
     lines = [(Bold(CATALOGUE.text(code, "Which language do you prefer?")),) for code in LANGUAGES]
     purpose: Mapping[str, Any] = {"topic": LANGUAGE_TOPIC}
+    scene.replace(room_id, purpose, scene.speech(person))
     question = prompts.Asking(
         room_id=room_id,
         prompt=_language_prompt(scene, person),

@@ -123,11 +123,14 @@ class Scene:
         prompts.ask(self.txn, self.voice, one, CATALOGUE)
 
     def replace(self, room_id: RoomId, purpose: Mapping[str, Any], speech: Speech) -> None:
-        """End open questions about the same, since a newer one follows."""
-        about = (purpose.get("case"), purpose.get("topic"))
+        """End open questions about the same, since a newer one follows.
+
+        Questions outside any case (language, menu, introduction) are all about the same: where to
+        go.
+        """
         words = speech.text("A newer question has taken the place of this one.")
         for kept in prompts.of_room(self.txn, self.voice.bot.user_id, room_id):
-            if kept.is_open and (kept.purpose.get("case"), kept.purpose.get("topic")) == about:
+            if kept.is_open and _is_same(kept.purpose, purpose):
                 prompts.close(self.txn, self.voice, kept, Closing(words), self.ground(None))
 
     def settle(self, answered: Answered, speech: Speech, ground: Ground) -> bool:
@@ -141,6 +144,12 @@ class Scene:
     def close(self, kept: Kept, words: str) -> None:
         """End an open question without an answer."""
         prompts.close(self.txn, self.voice, kept, Closing(words), self.ground(None))
+
+
+def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    if one.get("case") is None:
+        return other.get("case") is None
+    return (one["case"], one.get("topic")) == (other.get("case"), other.get("topic"))
 
 
 @attrs.frozen

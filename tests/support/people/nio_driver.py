@@ -145,6 +145,10 @@ class NioDriver(Driver):
         (self.folder.parent / "identity.json").unlink(missing_ok=True)
         await self._sign_device()
 
+    async def do_rotate(self, room: str) -> None:
+        """Take a new room key for what is sent from now on."""
+        self.client.invalidate_outbound_session(room)
+
     async def do_forget_sessions(self) -> None:
         """Lose all Olm sessions, as a client does whose storage is damaged."""
         self.client.olm.session_store._entries.clear()

@@ -336,6 +336,10 @@ class Person:
         """The file of a message's content, decrypted by the client."""
         return base64.b64decode(self._call("download", content=dict(content)))
 
+    def rotate(self, room: str) -> None:
+        """Take a new room key for what is sent from now on (matrix-nio only)."""
+        self._call("rotate", room=room)
+
     # Devices, and the end
 
     def logout_device(self) -> None:

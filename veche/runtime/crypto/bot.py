@@ -43,7 +43,6 @@ logger = logging.getLogger(__name__)
 P = TypeVar("P")
 Leading = tuple["Writer", Channel, Recovery]
 
-BOTS_PER_PROCESS_MAX: Final = 200
 STANDBY_S: Final = 2.0
 RECOVERY_S: Final = 5.0
 RETRY_S_MAX: Final = 60.0
@@ -218,7 +217,7 @@ class BotDevice:
         self.state, self.failure = State.WRITER, None
         metrics.writers.inc()
         parts.on_change(self.bot, True)
-        recovery = Recovery(writer, parts.database, sealer, parts.ports, shown)
+        recovery = Recovery(writer, parts.database, parts.directory, sealer, parts.ports, shown)
         return writer, Channel(writer, parts.client, row, wake), recovery
 
     async def _lead(self, writer: Writer, channel: Channel, recovery: Recovery) -> None:

@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
+BOTS_PER_PROCESS_MAX: Final = 200
+"""Bots that one process speaks for; the others are left to other processes."""
+
 _LOCK_NAME: Final = "veche.crypto/"
 
 
@@ -34,16 +37,22 @@ class Locks:
     If the connection breaks, all of them are lost at once.
     """
 
-    def __init__(self, dsn: str, reactor: Any) -> None:
+    def __init__(self, dsn: str, reactor: Any, *, bots_max: int = BOTS_PER_PROCESS_MAX) -> None:
         self._dsn = dsn
         self._reactor = reactor
         self._turn = DeferredLock()
         self._connection: Connection | None = None
         self._held: set[str] = set()
+        self._bots_max = bots_max
 
     async def try_take(self, user_id: str) -> bool:
-        """Take the lock of a bot; False if somebody else, or this process already, has it."""
-        if user_id in self._held:
+        """Take the lock of a bot.
+
+        Returns:
+            False if somebody else, or this process already, has it, or if this process speaks for
+            as many bots as it may.
+        """
+        if user_id in self._held or len(self._held) >= self._bots_max:
             return False
         return await self._call(self._try_take, user_id, on_error=False)
 

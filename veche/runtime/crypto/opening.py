@@ -114,14 +114,13 @@ class Opener:
     def _standing(self, row: OpeningRow) -> DeviceStanding:
         """The standing of the sender's device, asked afresh where there was news or it is new."""
         is_unreachable = self._people.is_unreachable(row.sender)
-        is_known = row.device_ed25519 == row.sender_ed25519
-        is_asked = is_known or self._was_asked(row)
+        is_asked = row.is_cross_signed is not None or self._was_asked(row)
         if not is_unreachable and not (row.is_fresh and is_asked):
             raise NeedsDevices(_user(row.sender))
-        if not is_known:
+        if row.is_cross_signed is None:
             return DeviceStanding.UNKNOWN
         identity = trust.IdentityView(row.master_key, row.master_pinned)
-        return trust.standing_of(identity, is_cross_signed=bool(row.is_cross_signed))
+        return trust.standing_of(identity, is_cross_signed=row.is_cross_signed)
 
     def _was_asked(self, row: OpeningRow) -> bool:
         """Whether the directory answered since this device was first missing in it."""

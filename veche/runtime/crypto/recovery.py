@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from veche.runtime.crypto.core.values import PeerDevice
     from veche.runtime.crypto.sealing import Sealer
     from veche.runtime.crypto.store.rooms import Unreadable
+    from veche.runtime.crypto.tracking import People
     from veche.runtime.crypto.writer import Writer
     from veche.runtime.database import Cursor, Database
 
@@ -89,6 +90,7 @@ class Recovery:
         self,
         writer: Writer,
         database: Database,
+        directory: People,
         sealer: Sealer,
         ports: CryptoPorts,
         fingerprint: str,
@@ -96,6 +98,7 @@ class Recovery:
         self._writer = writer
         self._sealer = sealer
         self._database = database
+        self._directory = directory
         self._ports = ports
         self._fingerprint = fingerprint
         self._wedged: set[tuple[str, str]] = set()
@@ -121,6 +124,9 @@ class Recovery:
         missed = {event.sender for event in waiting}
         wedged, self._wedged = self._wedged, set()
         if missed or wedged:
+            users = missed | {user for user, _ in wedged}
+            stale = await self._database.run("crypto.stale", people.outdated_among, users)
+            await self._directory.refresh(bot, stale)
             await self._unwedge(wedged, missed, now_ms)
         if waiting:
             await self._writer.run("crypto.hints", self._tell, waiting, now_ms)

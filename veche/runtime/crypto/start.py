@@ -168,6 +168,11 @@ class Publication:
         is_published = check_shown(shown, own, identity)
         await upload_keys(self._writer, self._client, await self._unpublished())
         master = self._signed_by_device(await self._account(), identity.master_object())
+        if not is_published and "master" not in identity.seeds:
+            raise StoppedError(
+                f"the server shows no identity of {own.user_id} any more, and the master key that"
+                " could publish it was exported: bring its seed"
+            )
         if not is_published:
             await self._client.call(
                 "POST", path("keys", "device_signing", "upload"), **device,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from veche.protocol.errors import UnavailableError
 from veche.runtime.crypto import metrics
-from veche.runtime.crypto.core.keys_query import PersonKeys, read_person
+from veche.runtime.crypto.core.keys_query import PersonKeys, read_person, with_old_devices
 from veche.runtime.crypto.core.rotation import read_limits
 from veche.runtime.crypto.store import people, rooms
 from veche.runtime.matrix.client import MatrixError, path
@@ -113,11 +113,10 @@ def _is_answered(answer: object, user_id: str) -> bool:
 
 
 def _store(txn: Cursor, answer: object, seqs: Mapping[str, int]) -> None:
-    people.end_query(txn, seqs)
-    for user_id in sorted(seqs):
+    for user_id in people.end_query(txn, seqs):
         before = people.stored_keys(txn, user_id)
         known = {one.device_id: (one.curve25519, one.ed25519) for one in before.devices}
-        keys = read_person(answer, user_id, known)
+        keys = with_old_devices(read_person(answer, user_id, known), before)
         if (keys.master_key, keys.devices) != (before.master_key, before.devices):
             people.save_keys(txn, user_id, keys)
         _tell_changes(txn, user_id, before.master_key, keys)

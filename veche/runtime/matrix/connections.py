@@ -270,7 +270,7 @@ class _Connection(Protocol):
     def __init__(self, owner: Connections) -> None:
         self._owner = owner
         self._pending: _Pending | None = None
-        self._reader: _Reader | None = None
+        self._reader: AnswerReader | None = None
         self._alarm: IDelayedCall | None = None
         self._ended: list[Deferred[None]] = []
         self._is_lost = False
@@ -293,7 +293,7 @@ class _Connection(Protocol):
             raise _UnusedConnectionLostError("the connection broke", retry_after_ms=RETRY_AFTER_MS)
         answer: Deferred[Answer] = Deferred(lambda _: self.abort())
         self._pending = _Pending(answer, bytes_max)
-        self._reader = _Reader(bytes_max)
+        self._reader = AnswerReader(bytes_max)
         self._alarm = self._owner.call_later(deadline_s - self._owner.seconds(), self)
         self._link.write(request)
         return await answer
@@ -376,7 +376,7 @@ class _Connection(Protocol):
         return one
 
 
-class _Reader:
+class AnswerReader:
     """Reads one answer from the bytes of a connection."""
 
     def __init__(self, bytes_max: int) -> None:
@@ -468,6 +468,8 @@ class _Reader:
             self._check(self._chunk_bytes + size)
             if len(self._buffer) < end + 2 + size + 2:
                 return None
+            if self._buffer[end + 2 + size : end + 4 + size] != b"\r\n":
+                raise ValueError("a chunk of another size than it says")
             chunks.append(self._buffer[end + 2 : end + 2 + size])
             self._chunk_bytes += size
             self._buffer = self._buffer[end + 2 + size + 2 :]

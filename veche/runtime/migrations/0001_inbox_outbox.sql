@@ -136,7 +136,7 @@ CREATE TABLE runtime.errand (
 );
 CREATE INDEX errand_due ON runtime.errand (kind, due_at_ms);
 
--- The three steps that each message takes are functions: one trip each, and their plans are kept.
+-- The steps that each message takes are functions: one trip each, and their plans are kept.
 
 -- Stores pushed events for each of our bots that is in the room, or that they are about, and makes
 -- the rooms due. Says how many rows are new, in how many rooms.
@@ -243,4 +243,56 @@ BEGIN
             WHERE w.room_id = of_room AND w.bot = of_bot AND w.mark = of_mark;
     END IF;
     RETURN (SELECT min(w.next_at_ms) FROM runtime.room_work AS w WHERE w.bot = ANY (of_bots));
+END $$;
+
+-- Writes down what was acknowledged; where done_marks has a number, it was the last of its room.
+CREATE FUNCTION runtime.outbox_mark(
+    of_rooms text[], of_bots text[], effects text[], events text[], done_marks bigint[]
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    FOR n IN 1 .. COALESCE(cardinality(effects), 0) LOOP
+        UPDATE runtime.outbox AS o SET state = 2, event_id = events[n]
+            WHERE o.room_id = of_rooms[n] AND o.effect_id = effects[n] AND o.state < 2;
+        IF done_marks[n] IS NOT NULL THEN
+            DELETE FROM runtime.outbox_work AS w
+                WHERE w.room_id = of_rooms[n] AND w.bot = of_bots[n] AND w.mark = done_marks[n];
+        END IF;
+    END LOOP;
+END $$;
+
+-- The next rows of a room, after writing down what was acknowledged.
+CREATE FUNCTION runtime.outbox_take(
+    of_room text, of_bot text, rows_max int,
+    mark_rooms text[], mark_bots text[], effects text[], events text[], done_marks bigint[]
+) RETURNS TABLE (
+    mark bigint, is_looked_at boolean, effect_id text, event_type text, state_key text,
+    redacts text, relation json, content json, beside json, sealed text, sealed_type text,
+    sealed_device text, attempts int, first_sent_at_ms bigint, created_at_ms bigint
+) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM runtime.outbox_mark(mark_rooms, mark_bots, effects, events, done_marks);
+    RETURN QUERY
+        SELECT w.mark, r.looked_at_ms IS NOT NULL, o.effect_id, o.event_type, o.state_key,
+            o.redacts, o.relation, o.content, o.beside, o.sealed, o.sealed_type, o.sealed_device,
+            o.attempts, o.first_sent_at_ms, o.created_at_ms
+        FROM runtime.outbox_work AS w
+            LEFT JOIN runtime.room AS r ON r.room_id = w.room_id
+            LEFT JOIN runtime.outbox AS o
+                ON o.room_id = of_room AND o.bot = of_bot AND o.state < 2
+        WHERE w.room_id = of_room AND w.bot = of_bot
+        ORDER BY o.seq LIMIT rows_max;
+END $$;
+
+-- Fixes the bytes of rows; their plain content is gone with it.
+CREATE FUNCTION runtime.outbox_seal(
+    of_room text, effects text[], bodies text[], types text[], redacted text[], device text,
+    now_ms bigint
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    FOR n IN 1 .. COALESCE(cardinality(effects), 0) LOOP
+        UPDATE runtime.outbox AS o SET state = 1, content = NULL, beside = NULL,
+                sealed = bodies[n], sealed_type = types[n], redacts = redacted[n],
+                sealed_device = device, first_sent_at_ms = now_ms, attempts = 1
+            WHERE o.room_id = of_room AND o.effect_id = effects[n] AND o.state = 0;
+    END LOOP;
 END $$;

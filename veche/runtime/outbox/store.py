@@ -225,19 +225,6 @@ def due(
     return rooms, next_at_ms
 
 
-_ROWS: Final = """
-SELECT w.mark, r.looked_at_ms IS NOT NULL, o.effect_id, o.event_type, o.state_key, o.redacts,
-    o.relation, o.content, o.beside, o.sealed, o.sealed_type, o.sealed_device, o.attempts,
-    o.first_sent_at_ms, o.created_at_ms
-FROM runtime.outbox_work AS w
-    LEFT JOIN runtime.room AS r ON r.room_id = w.room_id
-    LEFT JOIN runtime.outbox AS o
-        ON o.room_id = w.room_id AND o.room_id = %(room)s AND o.bot = w.bot AND o.state < 2
-WHERE w.room_id = %(room)s AND w.bot = %(bot)s
-ORDER BY o.seq LIMIT %(limit)s
-"""
-
-
 def rows(txn: Cursor, bot: UserId, room_id: RoomId, marks: Sequence[Mark] = ()) -> RoomRows | None:
     """The next rows of a room in order, at most ``ROWS_MAX``; None if it has no work.
 
@@ -247,9 +234,11 @@ def rows(txn: Cursor, bot: UserId, room_id: RoomId, marks: Sequence[Mark] = ()) 
         room_id: Where.
         marks: Acknowledgements that are written down first.
     """
-    statement, values = _marking(marks)
-    # One trip for both: the statements of one string run in order.
-    txn.execute(statement + _ROWS, values | {"room": room_id, "bot": bot, "limit": ROWS_MAX + 1})
+    txn.execute(
+        "SELECT * FROM runtime.outbox_take("
+        "%s, %s, %s, %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])",
+        (room_id, bot, ROWS_MAX + 1, *_columns(marks)),
+    )
     found = txn.fetchall()
     if not found:
         return None
@@ -294,62 +283,37 @@ def set_sealed(
 ) -> None:
     """Fix the bytes of rows; their plain content is gone with it."""
     txn.execute(
-        "UPDATE runtime.outbox AS o SET state = %(state)s, content = NULL, beside = NULL,"
-        " sealed = g.sealed, sealed_type = g.sealed_type, redacts = g.redacts,"
-        " sealed_device = %(device)s, first_sent_at_ms = %(now)s, attempts = 1"
-        " FROM unnest(%(effects)s::text[], %(sealed)s::text[], %(types)s::text[],"
-        " %(redacts)s::text[]) AS g (effect_id, sealed, sealed_type, redacts)"
-        " WHERE o.room_id = %(room)s AND o.effect_id = g.effect_id AND o.state = 0",
-        {
-            "state": int(State.SEALED),
-            "device": device,
-            "now": now_ms,
-            "room": room_id,
-            "effects": [row.effect_id for row in sealed],
-            "sealed": [row.sealed for row in sealed],
-            "types": [row.sealed_type for row in sealed],
-            "redacts": [row.redacts for row in sealed],
-        },
+        "SELECT runtime.outbox_seal(%s, %s::text[], %s::text[], %s::text[], %s::text[], %s, %s)",
+        (
+            room_id,
+            [row.effect_id for row in sealed],
+            [row.sealed for row in sealed],
+            [row.sealed_type for row in sealed],
+            [row.redacts for row in sealed],
+            device,
+            now_ms,
+        ),
     )
-
-
-_MARK_SENT: Final = """
-UPDATE runtime.outbox AS o SET state = 2, event_id = g.event_id
-FROM unnest(%(sent_rooms)s::text[], %(sent)s::text[], %(sent_events)s::text[])
-    AS g (room_id, effect_id, event_id)
-WHERE o.room_id = g.room_id AND o.effect_id = g.effect_id AND o.state < 2;
-"""
-_MARK_DONE: Final = """
-DELETE FROM runtime.outbox_work AS w
-USING unnest(%(done_rooms)s::text[], %(done_bots)s::text[], %(done_marks)s::bigint[])
-    AS g (room_id, bot, mark)
-WHERE w.room_id = g.room_id AND w.bot = g.bot AND w.mark = g.mark;
-"""
 
 
 def mark_sent(txn: Cursor, marks: Sequence[Mark]) -> None:
     """Write down what was sent; for rooms where that was all, that nothing is left."""
-    statement, values = _marking(marks)
-    if statement:
-        txn.execute(statement, values)
+    if marks:
+        txn.execute(
+            "SELECT runtime.outbox_mark("
+            "%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])",
+            _columns(marks),
+        )
 
 
-def _marking(marks: Sequence[Mark]) -> tuple[str, dict[str, Any]]:
-    if not marks:
-        return "", {}
-    values: dict[str, Any] = {
-        "sent_rooms": [mark.room_id for mark in marks],
-        "sent": [mark.effect_id for mark in marks],
-        "sent_events": [mark.event_id for mark in marks],
-    }
-    # Of a room the last one counts.
-    ended = {(mark.room_id, mark.bot): mark.done_mark for mark in marks}
-    done = [(room, bot, mark) for (room, bot), mark in ended.items() if mark is not None]
-    if not done:
-        return _MARK_SENT, values
-    rooms, bots, numbers = zip(*sorted(done), strict=True)
-    values |= {"done_rooms": list(rooms), "done_bots": list(bots), "done_marks": list(numbers)}
-    return _MARK_SENT + _MARK_DONE, values
+def _columns(marks: Sequence[Mark]) -> tuple[list[Any], ...]:
+    return (
+        [mark.room_id for mark in marks],
+        [mark.bot for mark in marks],
+        [mark.effect_id for mark in marks],
+        [mark.event_id for mark in marks],
+        [mark.done_mark for mark in marks],
+    )
 
 
 def end_work(txn: Cursor, bot: UserId, room_id: RoomId, mark: int) -> None:

@@ -99,6 +99,10 @@ class _Checker:
             raise ConditionError(
                 left.offset, "it compares two values that never change", "name a field"
             )
+        if named.kind in {Kind.OPAQUE, Kind.CHOICES} and right.kind is left.kind:
+            raise ConditionError(
+                right.offset, f"{right.text} is {named.kind.value}", "compare it with none"
+            )
         operands = self._operand(left, named), self._operand(right, named)
         if sign in {"==", "!="}:
             equal = Equal(*operands)
@@ -157,8 +161,12 @@ class _Checker:
     def _operand(self, token: Token, other: Named) -> Operand:
         """A value that is compared with something of the kind ``other``."""
         if token.kind is TokenKind.NAME:
+            if token.text in other.choices and token.text not in self._names:
+                raise ConditionError(
+                    token.offset, f"{token.text} is a choice, not a name", f"write '{token.text}'"
+                )
             name = self._name(token)
-            if name.named.kind is not other.kind or other.kind in {Kind.OPAQUE, Kind.CHOICES}:
+            if name.named.kind is not other.kind:
                 raise ConditionError(
                     token.offset,
                     f"{token.text} is {name.named.kind.value}, which does not compare with"

@@ -37,10 +37,12 @@ class Named:
     Attributes:
         kind: Its kind.
         choices: Ids, of the kinds ``CHOICE`` and ``CHOICES``.
+        is_whole: Of the kind ``NUMBER``: it has no fraction.
     """
 
     kind: Kind
     choices: tuple[str, ...] = ()
+    is_whole: bool = False
 
 
 Comparable = str | bool | decimal.Decimal | tuple[str, int] | frozenset[str]

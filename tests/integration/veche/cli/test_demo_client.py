@@ -6,10 +6,10 @@ import asyncio
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from nio import AsyncClient, AsyncClientConfig, InviteMemberEvent, RoomMessageText
+from nio import AsyncClient, AsyncClientConfig, InviteMemberEvent, RoomMessageText, SyncResponse
 
 from tests.support.calls import request
 from tests.support.processes import ROOT, free_ports
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.synapse
 
+ANSWER: Final = "What can we do for you?"
 PASSWORD: Final = "secret of alice"  # noqa: S105 -- of a test
 
 
@@ -46,7 +47,7 @@ def homeserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Homeserver]
 
 
 class Office:
-    """A bot that joins where it is invited and answers what it is asked."""
+    """A bot that joins where it is invited, greets with a prompt and answers with another."""
 
     def __init__(self, homeserver: Homeserver, folder: Path) -> None:
         token = (homeserver.plan.folder / "as_token").read_text().strip()
@@ -65,6 +66,8 @@ class Office:
         self._client.restore_login(access["user_id"], access["device_id"], access["access_token"])
         self._client.add_event_callback(self._invited, InviteMemberEvent)
         self._client.add_event_callback(self._asked, RoomMessageText)
+        self._client.add_response_callback(self._synced, SyncResponse)
+        self._greeted: set[str] = set()
 
     async def run(self) -> None:
         try:
@@ -78,12 +81,24 @@ class Office:
     async def _asked(self, room: MatrixRoom, event: RoomMessageText) -> None:
         if event.sender == demo.ALICE.user_id and event.decrypted:
             self.heard.append(event.body)
-            await self._client.room_send(
-                room.room_id,
-                "m.room.message",
-                {"msgtype": "m.notice", "body": "What can we do for you?"},
-                ignore_unverified_devices=True,
-            )
+            await self._say(room.room_id, "Not the answer yet.", {})
+            await self._say(room.room_id, "Asked before.", {"org.veche.prompt": {"id": "1"}})
+            await self._say(room.room_id, ANSWER, {"org.veche.prompt": {"id": "2"}})
+
+    async def _synced(self, _response: SyncResponse) -> None:
+        for room_id, room in self._client.rooms.items():
+            if room.encrypted and demo.ALICE.user_id in room.users and room_id not in self._greeted:
+                self._greeted.add(room_id)
+                await self._say(room_id, "Welcome.", {})
+                await self._say(room_id, "Language?", {"org.veche.prompt": {"id": "1"}})
+
+    async def _say(self, room_id: str, body: str, payload: dict[str, Any]) -> None:
+        await self._client.room_send(
+            room_id,
+            "m.room.message",
+            {"msgtype": "m.notice", "body": body, **payload},
+            ignore_unverified_devices=True,
+        )
 
 
 def folder(path: Path) -> str:
@@ -118,7 +133,7 @@ def test_the_client_asks_and_reads_the_answer_encrypted_and_leaves_nothing_behin
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
 
-    assert asyncio.run(talk()) == "What can we do for you?"
+    assert asyncio.run(talk()) == ANSWER
     assert office.heard == [GREETING]
     assert devices(homeserver) == 0
 

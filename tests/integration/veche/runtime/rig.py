@@ -16,8 +16,9 @@ import attrs
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
 
-from tests.support.postgres import execute
+from tests.support.postgres import database, execute
 from veche.protocol.acts import ActClass
 from veche.protocol.ids import DeviceId, RoomId, UserId, effect_id
 from veche.protocol.inbound import DeviceStanding, Trust
@@ -32,6 +33,7 @@ from veche.runtime.listener import Listener
 from veche.runtime.matrix.client import MatrixClient, MatrixError, path
 from veche.runtime.matrix.connections import Connections
 from veche.runtime.matrix.rooms import Rooms
+from veche.runtime.migrate import MigrationSet
 from veche.runtime.matrix.transactions import TRANSACTION_BYTES_MAX, Transactions
 from veche.runtime.outbox import store as outbox_store
 from veche.runtime.outbox.marks import Marks
@@ -175,9 +177,6 @@ class FakeCrypto:
             raise NeedsDevices(event["sender"])
         inside = json.loads(base64.b64decode(content["ciphertext"]))
         return FakeOpened(inside["type"], inside["content"])
-
-    def encrypted_(self, room_id: str) -> None:
-        self.encrypted.add(room_id)
 
     async def refresh(self, bot: UserId, user_ids: Collection[UserId]) -> None:
         del bot
@@ -406,9 +405,7 @@ class Rig:
 
     def told(self, body: str | None = None) -> list[tuple[Any, ...]]:
         """(body, bot, sender, kind, trust) of what the service was told, in order."""
-        rows = execute(
-            self.dsn, "SELECT body, bot, sender, kind, trust FROM told ORDER BY place"
-        )
+        rows = execute(self.dsn, "SELECT body, bot, sender, kind, trust FROM told ORDER BY place")
         return [row for row in rows if body is None or row[0] == body]
 
     def bodies(self, bot: UserId | None = None) -> list[Any]:
@@ -495,3 +492,75 @@ def bodies_of(events: Sequence[Mapping[str, Any]]) -> list[str]:
 def as_deferred(work: Any) -> Deferred[Any]:
     """A coroutine, begun."""
     return Deferred.fromCoroutine(work)
+
+
+RUNTIME: Final = MigrationSet("runtime", "veche.runtime")
+NOWHERE: Final = "http://127.0.0.1:1"
+_events = itertools.count(1)
+
+
+def event(
+    room_id: str, sender: str, body: str = "", *, kind: str = "m.room.message", **changes: Any
+) -> dict[str, Any]:
+    """An event as the homeserver pushes it."""
+    whole = {
+        "room_id": room_id,
+        "event_id": f"$event{next(_events)}",
+        "sender": sender,
+        "type": kind,
+        "content": {"msgtype": "m.text", "body": body},
+        "origin_server_ts": now_ms(),
+        "unsigned": {"age": 1},
+    }
+    return whole | changes
+
+
+def member_event(
+    room_id: str, user_id: str, membership: str, *, replaces: str | None = None, **changes: Any
+) -> dict[str, Any]:
+    """A member event as the homeserver pushes it."""
+    unsigned = {"replaces_state": replaces} if replaces else {}
+    return event(
+        room_id,
+        user_id,
+        kind="m.room.member",
+        **{
+            "state_key": user_id,
+            "content": {"membership": membership},
+            "unsigned": unsigned,
+            **changes,
+        },
+    )
+
+
+class OfflineCase(TestCase):
+    """A case with a database and no homeserver: pushes are handed over by call."""
+
+    timeout = 60
+
+    def setUp(self) -> None:
+        scope = database(RUNTIME)
+        self.dsn = scope.__enter__()
+        self.addCleanup(scope.__exit__, None, None, None)
+        self.rigs: list[Rig] = []
+
+    async def rig(self, *bots: UserId, starts: bool = True) -> Rig:
+        """One more process; it ends with the case."""
+        rig = Rig(self.dsn, NOWHERE, "as", bots or [new_bot()])
+        self.addCleanup(lambda: as_deferred(rig.stop()))
+        if starts:
+            await rig.start(is_healing=False)
+        else:
+            await rig.prepare()
+        return rig
+
+    async def seat(self, rig: Rig, room_id: str, *, is_known: bool = True) -> None:
+        """Have the rig's bots join a room, whose state needs no look if ``is_known``."""
+        if is_known:
+            execute(
+                self.dsn,
+                "INSERT INTO runtime.room (room_id, looked_at_ms) VALUES (%s, 1)"
+                " ON CONFLICT DO NOTHING",
+                room_id,
+            )
+        await rig.intake.take([member_event(room_id, bot, "join") for bot in rig.bots])

@@ -71,6 +71,21 @@ def read_person(
     return PersonKeys(master, kept, tuple(sorted(changed)))
 
 
+def with_old_devices(keys: PersonKeys, before: PersonKeys) -> PersonKeys:
+    """``keys``, with devices whose keys changed as they were before.
+
+    Else the next answer would find no such device, and believe the new keys. The identity that
+    signed one counts only while it is the same.
+    """
+    is_same = keys.master_key == before.master_key
+    old = [
+        attrs.evolve(device, is_cross_signed=device.is_cross_signed and is_same)
+        for device in before.devices
+        if device.device_id in keys.changed
+    ]
+    return attrs.evolve(keys, devices=sorted_devices([*keys.devices, *old]))
+
+
 def read_master(answer: object, user_id: str) -> tuple[bool, str | None]:
     """Whether a master key is shown for a user, and which, if it has the right form."""
     is_shown = bool(_object(_object(answer, "master_keys"), user_id))

@@ -86,16 +86,33 @@ def save_keys(txn: Cursor, user_id: str, keys: PersonKeys) -> None:
         )
 
 
-def end_query(txn: Cursor, seqs: Mapping[str, int]) -> None:
-    """Note, before the keys are stored, which news the answer covers."""
-    if seqs:
-        execute_values(
-            txn,
-            "UPDATE crypto.person p SET queried_seq = greatest(p.queried_seq, v.seq)"
-            " FROM (VALUES %s) AS v (user_id, seq)"
-            " WHERE p.user_id = v.user_id AND p.queried_seq < v.seq",
-            sorted(seqs.items()),
-        )
+def end_query(txn: Cursor, seqs: Mapping[str, int]) -> list[str]:
+    """Note which news an answer covers; whose keys are to be stored.
+
+    Not those about whom a later query was answered first: theirs are newer than this answer.
+    """
+    if not seqs:
+        return []
+    covered = execute_values(
+        txn,
+        "UPDATE crypto.person p SET queried_seq = v.seq FROM (VALUES %s) AS v (user_id, seq)"
+        " WHERE p.user_id = v.user_id AND p.queried_seq <= v.seq RETURNING p.user_id",
+        sorted(seqs.items()),
+        page_size=len(seqs),
+        fetch=True,
+    )
+    return sorted(row[0] for row in covered)
+
+
+def outdated_among(txn: Cursor, user_ids: Collection[str]) -> list[str]:
+    """Who of them has to be asked for, or was never heard of."""
+    txn.execute(
+        "SELECT u.user_id FROM unnest(%s::text[]) AS u (user_id)"
+        " LEFT JOIN crypto.person p ON p.user_id = u.user_id"
+        " WHERE coalesce(p.queried_seq < p.outdated_seq, TRUE)",
+        (sorted(set(user_ids)),),
+    )
+    return [row[0] for row in txn.fetchall()]
 
 
 def forget_strangers(txn: Cursor, user_ids: Collection[str]) -> None:

@@ -35,7 +35,7 @@ class OpeningRow:
         pickle: Of the inbound session.
         sender: Who gave the session.
         is_fresh: Whether the sender's keys were asked for since the last news of them.
-        device_ed25519: Of the sender's device with that Curve25519; None if there is none.
+        is_cross_signed: Of the sender's device with just these two keys; None if there is none.
     """
 
     device_no: int
@@ -48,7 +48,6 @@ class OpeningRow:
     is_fresh: bool
     master_key: str | None
     master_pinned: str | None
-    device_ed25519: str | None
     is_cross_signed: bool | None
 
 
@@ -143,14 +142,15 @@ def opening_row(txn: Cursor, bot: str, room_id: str, session_id: str) -> Opening
     txn.execute(
         "SELECT d.device_no, d.device_id, d.pickled_under, k.pickle, k.sender,"
         " k.sender_curve25519, k.sender_ed25519, coalesce(p.queried_seq >= p.outdated_seq, FALSE),"
-        " p.master_key, p.master_pinned, pd.ed25519, pd.is_cross_signed"
+        " p.master_key, p.master_pinned, pd.is_cross_signed"
         " FROM crypto.device d"
         " JOIN crypto.room_key_in k ON k.device_no = d.device_no"
         " LEFT JOIN crypto.person p ON p.user_id = k.sender"
         " LEFT JOIN crypto.person_device pd"
         "  ON pd.user_id = k.sender AND pd.curve25519 = k.sender_curve25519"
+        "  AND pd.ed25519 = k.sender_ed25519"
         " WHERE d.user_id = %s AND k.room_id = %s AND k.session_id = %s"
-        " ORDER BY k.first_index, d.device_no DESC, pd.device_id LIMIT 1",
+        " ORDER BY k.first_index, d.device_no DESC, pd.is_cross_signed DESC NULLS LAST LIMIT 1",
         (bot, room_id, session_id),
     )
     row = txn.fetchone()

@@ -101,12 +101,12 @@ class Server:
     uploads: list[Json] = attrs.Factory(list)
     extra: Json = attrs.Factory(dict)
 
-    async def call(self, method: str, path: str, *, body: Any = None, **_: Any) -> Json:
+    async def call(self, method: str, path: str, *, body: Any = None, **_more: Any) -> Json:
         """One request."""
         what = path.removeprefix("/_matrix/client/v3/")
         self.calls.append(f"{method} {what}")
-        for part in self.failing:
-            if part in path:
+        for broken in self.failing:
+            if broken in path:
                 raise UnavailableError("no answer", retry_after_ms=1)
         if what == "keys/query":
             return self._query(body["device_keys"])
@@ -185,7 +185,9 @@ class Desk:
         self.sealer = Sealer(self.writer, stands_in, client, self.people, WithoutIdentity.SHARE)
         run(self.sealer.to_device.take_over())
         self.channel = Channel(self.writer, client, self.row, self._wake)
-        self.recovery = Recovery(self.writer, stands_in, self.sealer, self.ports, "finger print")
+        self.recovery = Recovery(
+            self.writer, stands_in, self.people, self.sealer, self.ports, "finger print"
+        )
 
     @property
     def now_ms(self) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from twisted.internet.task import deferLater
 
+from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import RoomId, UserId
 from veche.runtime.crypto.bot import BotDevice, CryptoParts
 from veche.runtime.crypto.core.trust import WithoutIdentity
@@ -39,6 +40,7 @@ class Ports:
 
     woken: list[tuple[str, str]] = attrs.Factory(list)
     hints: list[Hint] = attrs.Factory(list)
+    is_failing: bool = False
 
     def wake(
         self, _txn: Cursor, _bot: UserId, room_id: RoomId, session_ids: Sequence[str], _now_ms: int
@@ -48,6 +50,8 @@ class Ports:
 
     def hint(self, _txn: Cursor, _bot: UserId, hint: Hint, _now_ms: int) -> None:
         """Note what a person would be told."""
+        if self.is_failing:
+            raise UnavailableError("the disk is full", retry_after_ms=1)
         self.hints.append(hint)
 
 

@@ -64,7 +64,7 @@ def test_a_room_key_is_kept_and_its_rooms_are_woken(desk: Desk) -> None:
 def test_no_damaged_event_stops_the_batch(desk: Desk) -> None:
     anna = met(desk)
     event = anna.tell(desk.side(), "m.dummy", {})
-    bad = [wrong for _, wrong in damaged(event)]
+    bad: list[Any] = [wrong for _, wrong in damaged(event)]
     bad = [*bad, None, 7, "text", [], {"type": "m.room_key", "sender": ANNA, "content": {}}]
 
     for start in range(0, len(bad), 50):

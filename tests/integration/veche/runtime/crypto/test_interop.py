@@ -173,10 +173,11 @@ class InteropTest(TestCase):
         await house.device.stop()
         await again.device.start()
         await again.say(room, "effect-new-2", "after")
+        after = await deferToThread(boris.wait_for, room, "after")
         asked = await deferToThread(boris.send, room, "still you?")
 
         assert again.device.device_id != old
-        assert (await deferToThread(boris.wait_for, room, "after")).is_readable
+        assert after.is_readable
         assert (await again.read(room, asked)).trust is Trust.VERIFIED
         shown = await again.client.call("GET", path("devices"), user=again.bot)
         assert [one["device_id"] for one in shown["devices"]] == [again.device.device_id]

@@ -77,6 +77,16 @@ class LocksTest(TestCase):
         assert held == [False, False, False]
         assert (taken, again) == (True, True)
 
+    async def test_a_process_takes_as_many_bots_as_it_may_and_leaves_the_others(self) -> None:
+        locks = Locks(self.dsn, reactor, bots_max=2)
+        self.addCleanup(lambda: Deferred.fromCoroutine(locks.close()))
+
+        taken = [await locks.try_take(f"@max{number}:x") for number in range(3)]
+        await locks.release("@max0:x")
+        after = await locks.try_take("@max2:x")
+
+        assert (taken, after) == ([True, True, False], True)
+
     async def test_a_lock_that_was_lost_is_not_given_back_for_others(self) -> None:
         first, second = self.locks(), self.locks()
         await first.try_take("@e:x")
@@ -97,10 +107,12 @@ class LocksTest(TestCase):
             await old.run("test", devices.save_account, old.device_no, "spoiled")
         await new.run("test", devices.save_fallback_time, new.device_no, 7)
 
-        rows = execute(
-            self.dsn, "SELECT account = 'spoiled', fallback_made_at_ms FROM crypto.device"
+        [row] = execute(
+            self.dsn,
+            "SELECT account = 'spoiled', fallback_made_at_ms FROM crypto.device WHERE user_id = %s",
+            BOT,
         )
-        assert rows == [(False, 7)]
+        assert row == (False, 7)
         assert (old.is_lost, new.is_lost) == (True, False)
 
     async def test_a_writer_whose_transactions_fail_gives_up(self) -> None:

@@ -165,6 +165,16 @@ def test_a_device_that_claims_another_signing_key_is_unknown(desk: Desk) -> None
     assert desk.open(event).standing is DeviceStanding.UNKNOWN
 
 
+def test_a_twin_of_a_device_under_another_signing_key_takes_nothing_away(desk: Desk) -> None:
+    anna = known(desk, Side(ANNA, "ANNA1", identity(ANNA)))
+    desk.database.execute(
+        "INSERT INTO crypto.person_device SELECT user_id, 'AAA', curve25519, 'other', FALSE"
+        " FROM crypto.person_device"
+    )
+
+    assert desk.open(anna.write("$1")).standing is DeviceStanding.VERIFIED
+
+
 def test_news_are_asked_for_before_a_message_is_judged(desk: Desk) -> None:
     anna = known(desk, Side(ANNA, "ANNA1", identity(ANNA)))
     desk.step(desk.answer(changed=[ANNA]))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import vodozemac as vz
@@ -16,9 +17,10 @@ from veche.runtime.crypto.claims import CLAIM_RETRY_MS
 from veche.runtime.crypto.core import megolm
 from veche.runtime.crypto.core.rotation import AGE_MS_MAX, MESSAGES_MAX
 from veche.runtime.crypto.sealing import NotEncryptedError
-from veche.runtime.crypto.to_device import DEVICES_A_ROW_MAX
+from veche.runtime.crypto.to_device import ATTEMPTS_MAX, DEVICES_A_ROW_MAX
 from veche.runtime.crypto.tracking import Hooks
 from veche.runtime.crypto.writer import LostWriterError
+from veche.runtime.matrix.client import MatrixError
 from veche.runtime.ports import NotPrepared
 
 if TYPE_CHECKING:
@@ -330,6 +332,37 @@ def test_keys_that_did_not_leave_are_sent_again_under_the_same_id(desk: Desk) ->
     assert len(paths) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "errcode", "is_dropped"),
+    [
+        (413, "M_TOO_LARGE", True),
+        (429, "M_LIMIT_EXCEEDED", False),
+        (400, "M_UNKNOWN_DEVICE", False),
+        (502, "M_UNKNOWN", False),
+    ],
+)
+def test_a_request_to_devices_that_is_refused_for_good_is_dropped_after_some_attempts(
+    desk: Desk, status: int, errcode: str, is_dropped: bool
+) -> None:
+    desk.add(Side(ANNA, "ANNA1"))
+    desk.room(ANNA)
+    desk.prepare()
+    desk.seal()
+
+    async def refuse(*_: Any, **__: Any) -> Json:
+        raise MatrixError(status, {"errcode": errcode})
+
+    desk.server.call = refuse  # type: ignore[method-assign]  # a fake
+    for _ in range(ATTEMPTS_MAX - 1):
+        with pytest.raises(MatrixError):
+            run(desk.sealer.deliver(RoomId(ROOM)))
+    with contextlib.nullcontext() if is_dropped else pytest.raises(MatrixError):
+        run(desk.sealer.deliver(RoomId(ROOM)))
+
+    left = desk.database.execute("SELECT attempts FROM crypto.to_device_out")
+    assert bool(left) is not is_dropped
+
+
 def test_an_old_writer_seals_nothing(desk: Desk, dsn: str) -> None:
     desk.room()
     desk.say()
@@ -408,7 +441,9 @@ def test_in_no_order_of_events_is_an_index_used_twice_or_a_message_unread(
         elif step == 1:
             desk.database.fail_next = chance.randrange(1, 3)
         elif step == 2:
-            server.sides[BORIS, "B1"] = Side(BORIS, "B1")
+            name = f"B{number}"
+            server.sides = {who: side for who, side in server.sides.items() if who[0] != BORIS}
+            server.sides[BORIS, name] = Side(BORIS, name)
         try:
             if step == 3:
                 desk.member(BORIS, chance.choice(["join", "leave"]))

@@ -14,6 +14,7 @@ from veche.protocol.ids import UserId
 from veche.runtime.crypto.core import account as accounts
 from veche.runtime.crypto.core.signing import is_signed
 from veche.runtime.crypto.keys import OperatorKey, WrongOperatorKeyError
+from veche.runtime.crypto.maintenance import export_master
 from veche.runtime.crypto.start import Publication, StoppedError, register, take_over
 from veche.runtime.matrix.client import MatrixError
 
@@ -200,6 +201,29 @@ def test_another_database_cluster_gets_a_new_device_of_the_same_identity(dsn: st
     assert same.master_key == mine.master_key
     assert f"DELETE devices/{old[0]}" in server.calls
     assert "POST keys/device_signing/upload" not in server.calls[-6:]
+
+
+def test_an_identity_that_vanished_is_not_published_without_its_master(dsn: str) -> None:
+    first = Start(dsn, Server())
+    first.whole()
+    run(first.database.run("t", export_master, OPERATOR_KEY, BOT))
+
+    with pytest.raises(StoppedError, match="exported"):
+        Start(dsn, Server()).whole()
+
+
+def test_a_cold_master_is_not_needed_for_another_start_or_device(dsn: str) -> None:
+    server = Server()
+    first = Start(dsn, server)
+    first.whole()
+    first.show()
+    run(first.database.run("t", export_master, OPERATOR_KEY, BOT))
+    first.database.execute("UPDATE crypto.device SET written_on = 'restored from elsewhere'")
+
+    second = Start(dsn, server)
+
+    assert "master" not in second.whole().seeds
+    assert second.row.device_id != first.row.device_id
 
 
 def test_each_take_over_ends_the_epoch_before(dsn: str) -> None:

@@ -96,6 +96,15 @@ def test_after_the_dummy_the_person_can_reach_us_again(desk: Desk) -> None:
     assert len(desk.database.execute("SELECT 1 FROM crypto.room_key_in")) == 1
 
 
+def test_a_person_who_was_never_asked_for_gets_a_dummy_too(desk: Desk) -> None:
+    anna = desk.add(Side(ANNA, "ANNA1"))
+    unread(desk, anna)
+
+    recover(desk)
+
+    assert anna.inbox("m.dummy") == [{}]
+
+
 def test_a_wedged_device_is_the_only_one_that_gets_a_dummy(desk: Desk) -> None:
     anna = known(desk)
     other = desk.add(Side(ANNA, "ANNA2"))
@@ -123,20 +132,16 @@ def test_a_client_that_refuses_the_bot_is_named_in_the_hint(desk: Desk) -> None:
 def test_a_hint_that_could_not_be_written_comes_again(desk: Desk) -> None:
     anna = known(desk)
     unread(desk, anna)
-    hint = desk.ports.hint
+    recover_after = desk.database.log.count("crypto.hints")
+    desk.ports.is_failing = True
+    with pytest.raises(UnavailableError):
+        recover(desk)
+    desk.ports.is_failing = False
 
-    def fail(*_: Any) -> None:
-        raise UnavailableError("the disk is full", retry_after_ms=1)
-
-    desk.ports.__class__.hint = fail  # type: ignore[method-assign]  # a fake
-    try:
-        with pytest.raises(UnavailableError):
-            recover(desk)
-    finally:
-        desk.ports.__class__.hint = hint.__func__  # type: ignore[method-assign]  # as it was
     recover(desk)
 
     assert len(desk.ports.hints) == 1
+    assert desk.database.log.count("crypto.hints") == recover_after + 2
 
 
 def test_unread_messages_are_looked_at_in_bounded_rounds(desk: Desk) -> None:

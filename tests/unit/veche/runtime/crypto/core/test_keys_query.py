@@ -7,7 +7,7 @@ import copy
 import pytest
 
 from tests.support.crypto_peers import ANNA, Side, damaged, identity
-from veche.runtime.crypto.core.keys_query import read_master, read_person
+from veche.runtime.crypto.core.keys_query import read_master, read_person, with_old_devices
 from veche.runtime.crypto.core.signing import b64
 from veche.runtime.crypto.core.values import DEVICES_PER_PERSON_MAX, ID_CHARACTERS_MAX, Json
 
@@ -138,6 +138,17 @@ def test_a_device_with_the_keys_that_were_known_stays() -> None:
     known = {"ANNA1": (anna.own.curve25519, anna.own.ed25519)}
 
     assert len(read_person(anna.published(), ANNA, known).devices) == 1
+
+
+def test_a_device_whose_keys_changed_stays_as_it_was() -> None:
+    before = read_person(Side(ANNA, "ANNA1", identity(ANNA)).published(), ANNA)
+    known = {one.device_id: (one.curve25519, one.ed25519) for one in before.devices}
+    same = read_person(Side(ANNA, "ANNA1", identity(ANNA)).published(), ANNA, known)
+    other = read_person(Side(ANNA, "ANNA1", identity(ANNA, 2)).published(), ANNA, known)
+
+    assert with_old_devices(same, before).devices == before.devices
+    [kept] = with_old_devices(other, before).devices
+    assert (kept.curve25519, kept.is_cross_signed) == (before.devices[0].curve25519, False)
 
 
 def test_signatures_of_others_on_a_key_change_nothing() -> None:

@@ -1,4 +1,4 @@
-"""What persons chose for all services of this server: their language."""
+"""SQL of what persons chose."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The log of acts of organisations on this server, and the spending of its tokens.
+"""Committing acts, and spending the tokens that come of it.
 
 One hash chain an organisation, in the transaction of the effect: an act and its effect commit
-together or not at all. Two statements an act, since every message of a bot passes here.
+together or not at all.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import attrs
 from canonicaljson import encode_canonical_json
 
 from veche.protocol.acts import (
-    EMPTY_HEAD,
     SALT_BYTES,
     ActClass,
     ActReceipt,
@@ -33,6 +32,7 @@ from veche.protocol.acts import (
 )
 from veche.protocol.errors import ActRequiredError
 from veche.protocol.ids import derived_ulid
+from veche.runtime.acts import store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +86,8 @@ class ActLog:
         """Append an act to its organisation's chain.
 
         Args:
-            txn: The transaction that also records the effect.
+            txn: The transaction that also records the effect. From here on it holds the lock of
+                the organisation's chain: whatever else it locks, it locks before.
             act: Who does what to whom, and why.
             clear_form: The effect, from ``message_form`` or ``call_form``.
             now_ms: Moment, UTC.
@@ -96,49 +97,25 @@ class ActLog:
             ActRequiredError: The organisation's name or the opening has not the right form.
         """
         subject = self.pseudonym(act.organisation, act.person) if act.person else ""
-        txn.execute(
-            "SELECT size, head, seq, commitment FROM runtime.act_lock(%s, %s)",
-            (act.organisation, subject),
-        )
-        [(size, head, seq, prev)] = txn.fetchall()
-        opening = Opening(
-            act=act.act,
-            id=derived_ulid(now_ms, act.organisation, size),
-            agency=act.organisation,
-            actor=act.actor,
-            subject=subject,
-            seq=seq + 1,
-            prev=prev,
-            ts=now_ms,
-            purpose=act.purpose,
-            basis=act.basis,
-            why=act.why,
-            case=act.case,
-            ph=ph,
-        ).to_json()
+        place = store.lock(txn, act.organisation, subject)
+        opening = _opening(act, subject, place, now_ms, ph)
         salt = secrets.token_bytes(SALT_BYTES)
         hidden = inner(opening, salt)
         c = commitment(bind(clear_form), hidden)
-        persons = 1 if act.person else 0
-        entry = make_entry(act.organisation, act.act, now_ms, persons, c)
-        proof = ChainProof(size, bytes(head), next_head(bytes(head), entry))
-        txn.execute(
-            _APPEND,
-            {
-                "organisation": act.organisation,
-                "size": size,
-                "entry": entry.decode(),
-                "inner_part": hidden,
-                "prev": proof.prev,
-                "head": proof.head,
-                "subject": subject,
-                "opening": encode_canonical_json(opening).decode(),
-                "salt": salt,
-                "seq": seq + 1,
-                "commitment": unpadded(c),
-            },
+        entry = make_entry(act.organisation, act.act, now_ms, 1 if act.person else 0, c)
+        proof = ChainProof(place.size, place.head, next_head(place.head, entry))
+        row = store.Row(
+            idx=place.size,
+            entry=entry.decode(),
+            inner_part=hidden,
+            prev=proof.prev,
+            head=proof.head,
+            subject=subject,
+            opening=encode_canonical_json(opening).decode(),
+            salt=salt,
         )
-        receipt = ActReceipt(v=1, e=entry.decode(), i=unpadded(hidden), proof=proof.to_text())
+        store.append(txn, act.organisation, row, place.seq + 1, unpadded(c))
+        receipt = ActReceipt(v=1, e=row.entry, i=unpadded(hidden), proof=proof.to_text())
         private = {"salt": unpadded(salt), "opening": opening}
         return verify_act_token(receipt, clear_form, opening=private)
 
@@ -149,10 +126,26 @@ class ActLog:
 
 
 def message_form(
-    bot: UserId, room_id: RoomId, effect_id: EffectId, event_type: str, content: Mapping[str, Any]
+    bot: UserId,
+    room_id: RoomId,
+    effect_id: EffectId,
+    event_type: str,
+    content: Mapping[str, Any],
+    *,
+    to: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
-    """The clear form of a message that leaves by the outbox."""
-    return call_form(
+    """The clear form of a message that leaves by the outbox.
+
+    Args:
+        bot: Who says it.
+        room_id: Where.
+        effect_id: Of the message.
+        event_type: Before encryption.
+        content: Before encryption.
+        to: What it is said about, if that is not in the content: ``state_key``, ``redacts``,
+            ``relation``.
+    """
+    form = call_form(
         "outbox",
         "send",
         bot=bot,
@@ -161,6 +154,7 @@ def message_form(
         event_type=event_type,
         ph=plaintext_hash(content),
     )
+    return form | ({"to": encode_canonical_json(dict(to)).decode()} if to else {})
 
 
 def spend(txn: Cursor, token: ActToken, clear_form: Mapping[str, Any]) -> None:
@@ -170,45 +164,25 @@ def spend(txn: Cursor, token: ActToken, clear_form: Mapping[str, Any]) -> None:
         ActRequiredError: It is for another effect, or was spent before; nothing is changed.
     """
     verify_act_token(token.receipt, clear_form)
-    txn.execute(
-        "INSERT INTO runtime.act_spent (commitment) VALUES (%s) ON CONFLICT DO NOTHING",
-        (token.commitment,),
-    )
-    if txn.rowcount != 1:
+    if not store.spend(txn, token.commitment):
         raise ActRequiredError("the token was spent before; every act needs its own")
 
 
-def check_chain(txn: Cursor, organisation: str) -> int:
-    """How many entries an organisation's chain has, each recomputed from the first on.
-
-    Raises:
-        ActRequiredError: An entry does not follow from those before it.
-    """
-    txn.execute(
-        "SELECT idx, entry, prev, head FROM runtime.act WHERE organisation = %s ORDER BY idx",
-        (organisation,),
-    )
-    head, size = EMPTY_HEAD, 0
-    for idx, entry, prev, claimed in txn:
-        computed = next_head(head, entry.encode())
-        if idx != size or bytes(prev) != head or bytes(claimed) != computed:
-            raise ActRequiredError(f"the chain of {organisation} is broken at entry {idx}")
-        head, size = computed, size + 1
-    return size
-
-
-_APPEND: Final = """
-WITH moved AS (
-    UPDATE runtime.act_head SET size = %(size)s + 1, head = %(head)s
-    WHERE organisation = %(organisation)s
-), counted AS (
-    INSERT INTO runtime.act_subject (organisation, subject, seq, commitment)
-    VALUES (%(organisation)s, %(subject)s, %(seq)s, %(commitment)s)
-    ON CONFLICT (organisation, subject) DO UPDATE
-    SET seq = EXCLUDED.seq, commitment = EXCLUDED.commitment
-)
-INSERT INTO runtime.act
-    (organisation, idx, entry, inner_part, prev, head, subject, opening, salt)
-VALUES (%(organisation)s, %(size)s, %(entry)s, %(inner_part)s, %(prev)s, %(head)s, %(subject)s,
-    %(opening)s, %(salt)s)
-"""
+def _opening(
+    act: Act, subject: str, place: store.Place, now_ms: int, ph: str
+) -> dict[str, Any]:
+    return Opening(
+        act=act.act,
+        id=derived_ulid(now_ms, act.organisation, place.size),
+        agency=act.organisation,
+        actor=act.actor,
+        subject=subject,
+        seq=place.seq + 1,
+        prev=place.commitment,
+        ts=now_ms,
+        purpose=act.purpose,
+        basis=act.basis,
+        why=act.why,
+        case=act.case,
+        ph=ph,
+    ).to_json()

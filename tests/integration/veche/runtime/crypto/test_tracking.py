@@ -1,0 +1,150 @@
+"""The key directory on PostgreSQL: news that cross answers, and devices that change their keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from tests.integration.veche.runtime.crypto.desk import Desk, run
+from tests.support.crypto_peers import ANNA, BOT, Side, identity
+from veche.protocol.ids import UserId
+from veche.runtime.crypto.tracking import QUERY_USERS_MAX, UNREACHABLE_MS, Hooks, pin_identity
+
+if TYPE_CHECKING:
+    from veche.runtime.crypto.core.values import Json
+
+pytestmark = pytest.mark.postgres
+
+
+def refresh(desk: Desk, *users: str) -> None:
+    run(desk.people.refresh(UserId(BOT), users or (ANNA,)))
+
+
+def person(desk: Desk) -> Any:
+    [row] = desk.database.execute(
+        "SELECT master_key, queried_seq >= outdated_seq FROM crypto.person WHERE user_id = %s", ANNA
+    )
+    return row
+
+
+def devices(desk: Desk) -> list[Any]:
+    return desk.database.execute(
+        "SELECT device_id, curve25519 FROM crypto.person_device ORDER BY device_id"
+    )
+
+
+def held_back(desk: Desk) -> list[Deferred[None]]:
+    """Answers of the homeserver wait until the test lets them go, each as it was when asked."""
+    waiting: list[Deferred[None]] = []
+    call = desk.server.call
+
+    async def later(method: str, path: str, **more: Any) -> Json:
+        answer = await call(method, path, **more)
+        gate: Deferred[None] = Deferred()
+        waiting.append(gate)
+        await gate
+        return answer
+
+    desk.server.call = later  # type: ignore[method-assign]  # a fake
+    return waiting
+
+
+def begin(desk: Desk) -> Deferred[None]:
+    return Deferred.fromCoroutine(desk.people.refresh(UserId(BOT), [ANNA]))
+
+
+def test_keys_are_stored_and_fresh(desk: Desk) -> None:
+    anna = desk.add(Side(ANNA, "ANNA1", identity(ANNA)))
+
+    refresh(desk)
+
+    assert person(desk) == (identity(ANNA).master_key, True)
+    assert devices(desk) == [("ANNA1", anna.own.curve25519)]
+
+
+def test_news_while_an_answer_is_on_its_way_ask_again(desk: Desk) -> None:
+    desk.add(Side(ANNA, "ANNA1"))
+    waiting = held_back(desk)
+    begin(desk)
+    run(desk.database.run("t", Hooks().member, "!room", ANNA, "join"))
+
+    waiting[0].callback(None)
+
+    assert person(desk) == (None, False)
+
+
+def test_an_answer_that_comes_after_a_later_one_changes_nothing(desk: Desk) -> None:
+    desk.add(Side(ANNA, "ANNA1"))
+    waiting = held_back(desk)
+    begin(desk)
+    del desk.server.sides[ANNA, "ANNA1"]
+    new = desk.add(Side(ANNA, "ANNA2"))
+    run(desk.database.run("t", Hooks().member, "!room", ANNA, "join"))
+    begin(desk)
+
+    waiting[1].callback(None)
+    waiting[0].callback(None)
+
+    assert devices(desk) == [("ANNA2", new.own.curve25519)]
+    assert person(desk) == (None, True)
+
+
+def test_a_device_never_changes_its_keys_however_often_they_are_shown(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    anna = desk.add(Side(ANNA, "ANNA1"))
+    refresh(desk)
+    desk.add(Side(ANNA, "ANNA1"))
+
+    for _ in range(3):
+        refresh(desk)
+
+    assert devices(desk) == [("ANNA1", anna.own.curve25519)]
+    assert "changed their keys: ANNA1" in caplog.text
+
+
+def test_a_server_that_failed_is_left_alone_for_a_while(desk: Desk) -> None:
+    desk.server.unreachable.add(ANNA)
+    refresh(desk)
+    refresh(desk)
+    asked = desk.server.calls.count("POST keys/query")
+    is_unreachable = desk.people.is_unreachable(ANNA)
+    desk.server.unreachable.clear()
+    desk.add(Side(ANNA, "ANNA1"))
+    desk.clock.advance(UNREACHABLE_MS / 1000)
+
+    refresh(desk)
+
+    assert (asked, is_unreachable) == (1, True)
+    assert not desk.people.is_unreachable(ANNA)
+    assert len(devices(desk)) == 1
+
+
+@pytest.mark.parametrize(
+    ("count", "calls"), [(QUERY_USERS_MAX, 1), (QUERY_USERS_MAX + 1, 2), (0, 0)]
+)
+def test_people_are_asked_for_in_bounded_calls(desk: Desk, count: int, calls: int) -> None:
+    run(desk.people.refresh(UserId(BOT), [f"@p{number}:veche.test" for number in range(count)]))
+
+    assert desk.server.calls.count("POST keys/query") == calls
+
+
+def test_nobody_without_identity_is_pinned(desk: Desk) -> None:
+    desk.add(Side(ANNA, "ANNA1"))
+    refresh(desk)
+
+    assert run(desk.database.run("t", pin_identity, UserId(ANNA), 1)) is None
+    assert run(desk.database.run("t", pin_identity, UserId("@never:x"), 1)) is None
+
+
+def test_an_identity_is_pinned_once_with_its_time(desk: Desk) -> None:
+    desk.add(Side(ANNA, "ANNA1", identity(ANNA)))
+    refresh(desk)
+
+    first = run(desk.database.run("t", pin_identity, UserId(ANNA), 1))
+    second = run(desk.database.run("t", pin_identity, UserId(ANNA), 2))
+
+    assert first == second == identity(ANNA).master_key
+    assert desk.database.execute("SELECT pinned_at_ms FROM crypto.person") == [(1,)]

@@ -1,0 +1,107 @@
+"""Nothing is lost, doubled or unreadable, whatever is killed and whenever.
+
+An ordinary run has 300 exchanges; ``VECHE_EXCHANGES=5000 ./run test -k faults`` has as many.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.integration.veche.traffic import ROTATION_MESSAGES, Traffic, begin_talk, check
+from tests.support import echo
+from tests.support.services import house
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.integration.veche.traffic import Talk
+    from tests.support.services import House
+
+EXCHANGES: Final = int(os.environ.get("VECHE_EXCHANGES", "300"))
+PEOPLE: Final = ("alice", "bob", "dora", "erik")
+ROOMS_EACH: Final = 2
+SEED: Final = 20_260_731
+"""Of what is random: when is killed, who speaks where."""
+UP_S_MAX: Final = 1.2
+"""Longest time that the services live before they are killed."""
+DOWN_S_MAX: Final = 1.0
+"""Longest time that they are away."""
+
+pytestmark = [pytest.mark.synapse, pytest.mark.postgres, pytest.mark.timeout(600)]
+
+
+def talks_in(town: House) -> list[Talk]:
+    people = [town.person(name) for name in PEOPLE]
+    return [begin_talk(person) for person in people for _ in range(ROOMS_EACH)]
+
+
+def assert_that_keys_were_rotated(talks: list[Talk]) -> None:
+    for talk in talks:
+        of_person, of_bot = talk.sessions()
+
+        assert len(of_person) > 1
+        assert len(of_bot) >= len(talk.sent) // ROTATION_MESSAGES
+
+
+def run_disturbed(
+    town: House, exchanges: int, disturbance: Callable[[House, random.Random], Callable[[], None]]
+) -> None:
+    chance = random.Random(SEED)  # noqa: S311 -- no secret
+    talks = talks_in(town)
+    traffic = Traffic(talks, chance)
+    traffic.run(exchanges, disturbance(town, chance))
+    traffic.settle()
+
+    check(town, talks)
+    assert sum(len(talk.sent) + len(talk.unsure) for talk in talks) == exchanges + len(talks)
+    assert_that_keys_were_rotated(talks)
+
+
+def killer_of_services(town: House, chance: random.Random) -> Callable[[], None]:
+    def disturb() -> None:
+        # Also while they start: the moment counts from the start of the process.
+        time.sleep(chance.uniform(0, UP_S_MAX))
+        town.kill()
+        time.sleep(chance.uniform(0, DOWN_S_MAX))
+        town.launch()
+
+    return disturb
+
+
+def killer_of_what_carries(town: House, chance: random.Random) -> Callable[[], None]:
+    def disturb() -> None:
+        time.sleep(chance.uniform(0, 2 * UP_S_MAX))
+        if chance.random() < 0.5:
+            town.kill_homeserver()
+            time.sleep(chance.uniform(0, DOWN_S_MAX))
+            town.start_homeserver()
+        else:
+            town.kill_postgres()
+            time.sleep(chance.uniform(0, DOWN_S_MAX))
+            town.start_postgres()
+
+    return disturb
+
+
+def test_services_that_are_killed_lose_and_double_nothing(tmp_path: Path) -> None:
+    with house(
+        tmp_path, program=echo.PROGRAM, sections=echo.SECTIONS, migrations=echo.MIGRATIONS
+    ) as town:
+        run_disturbed(town, EXCHANGES, killer_of_services)
+
+
+def test_a_killed_homeserver_and_a_killed_database_lose_and_double_nothing(tmp_path: Path) -> None:
+    with house(
+        tmp_path,
+        program=echo.PROGRAM,
+        sections=echo.SECTIONS,
+        migrations=echo.MIGRATIONS,
+        has_own_postgres=True,
+    ) as town:
+        run_disturbed(town, EXCHANGES, killer_of_what_carries)

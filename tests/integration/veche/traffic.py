@@ -1,0 +1,207 @@
+"""Encrypted exchanges of several persons with the echo service, while something is killed.
+
+An exchange is a message that says what no other says, and its one answer. What is counted at the
+end is what the persons' own clients have.
+"""
+
+from __future__ import annotations
+
+import collections
+import random
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from tests.support.calls import request
+from tests.support.echo import answer_to, bot_of
+from tests.support.people import ClientError
+from tests.support.processes import wait_until
+from veche.cli.demo import SERVER_NAME
+from veche.runtime.inbox.store import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tests.support.people import Message, Person
+    from tests.support.services import House
+
+ROTATION_MESSAGES: Final = 5
+"""A room key of the bot seals as many messages, then a new one is taken."""
+ROTATE_EVERY: Final = 7
+"""A person takes a new room key after as many messages."""
+PAUSE_S_MAX: Final = 0.3
+"""Longest pause of a person between two messages."""
+SETTLED_S_MAX: Final = 90
+"""How long the last answers may take after everything runs again."""
+_PAGE: Final = 1_000
+
+
+@attrs.define
+class Talk:
+    """One person in one room.
+
+    Attributes:
+        sent: What was sent and taken by the homeserver.
+        unsure: What was refused or got no answer: it may have arrived.
+    """
+
+    person: Person
+    room: str
+    sent: list[str] = attrs.field(factory=list)
+    unsure: list[str] = attrs.field(factory=list)
+
+    def say(self, words: str) -> None:
+        """Send a message that nobody has sent before."""
+        if (len(self.sent) + 1) % ROTATE_EVERY == 0:
+            self.person.rotate(self.room)
+        try:
+            self.person.send(self.room, words)
+        except ClientError:
+            self.unsure.append(words)
+        else:
+            self.sent.append(words)
+
+    def answers(self) -> collections.Counter[str]:
+        """How often the bot said what, each event counted once."""
+        return collections.Counter(message.body for message in self._of_bot())
+
+    def unreadable(self) -> list[Message]:
+        """What the person's client could not decrypt."""
+        return [message for message in self._of_bot() if not message.is_readable]
+
+    def is_answered(self) -> bool:
+        """Whether everything that surely arrived has an answer."""
+        answers = self.answers()
+        return all(answers[answer_to(words)] for words in self.sent)
+
+    def sessions(self) -> tuple[set[str], set[str]]:
+        """The Megolm sessions of the person and of the bot, as the homeserver has them."""
+        found: dict[str, set[str]] = collections.defaultdict(set)
+        for event in self._events():
+            if event["type"] == "m.room.encrypted":
+                found[event["sender"]].add(event["content"]["session_id"])
+        return found[self.person.user_id], found[bot_of(SERVER_NAME)]
+
+    def _of_bot(self) -> list[Message]:
+        bot = bot_of(SERVER_NAME)
+        kinds = {"m.room.message", "m.room.encrypted"}
+        return [
+            one
+            for one in self.person.messages(self.room)
+            if one.sender == bot and one.type in kinds
+        ]
+
+    def _events(self) -> list[dict[str, Any]]:
+        path = f"/_matrix/client/v3/rooms/{self.room}/messages"
+        query = {"dir": "b", "limit": str(_PAGE)}
+        answer = request(
+            "GET", self.person.url + path, token=self.person.access_token, query=query
+        )
+        events: list[dict[str, Any]] = answer.body["chunk"]
+        return events
+
+
+def begin_talk(person: Person) -> Talk:
+    """A new encrypted chat with the echo bot, whose room keys live shortly."""
+    encryption = {"algorithm": "m.megolm.v1.aes-sha2", "rotation_period_msgs": ROTATION_MESSAGES}
+    state = [{"type": "m.room.encryption", "state_key": "", "content": encryption}]
+    bot = bot_of(SERVER_NAME)
+    body = {
+        "preset": "private_chat",
+        "is_direct": True,
+        "invite": [bot],
+        "initial_state": state,
+    }
+    url = f"{person.url}/_matrix/client/v3/createRoom"
+    answer = request("POST", url, token=person.access_token, body=body)
+    assert answer.status == 200, answer
+    room = str(answer.body["room_id"])
+    person.wait_for_member(room, bot)
+    return Talk(person, room)
+
+
+class Traffic:
+    """Several persons who talk at the same time."""
+
+    def __init__(self, talks: Sequence[Talk], chance: random.Random) -> None:
+        self._talks = talks
+        self._chance = chance
+        self._errors: list[BaseException] = []
+
+    def run(self, exchanges: int, disturb: Callable[[], None]) -> None:
+        """Let everybody talk, and disturb until they have said everything.
+
+        Args:
+            exchanges: Messages of all persons together.
+            disturb: Breaks something and mends it again; called over and over.
+        """
+        threads = [
+            threading.Thread(target=self._talk, args=(person, count, self._chance.random()))
+            for person, count in self._shares(exchanges)
+        ]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            disturb()
+        for thread in threads:
+            thread.join()
+        if self._errors:
+            raise self._errors[0]
+
+    def settle(self) -> None:
+        """Return once everything is answered, and nothing more can come."""
+        self._wait()
+        # A room's events are in order: a second answer to an earlier message would come first.
+        for talk in self._talks:
+            talk.say(f"end {talk.room}")
+        self._wait()
+
+    def _wait(self) -> None:
+        try:
+            wait_until(self._is_settled, SETTLED_S_MAX, "not everything is answered")
+        except TimeoutError as e:
+            raise AssertionError(f"{e}: {self._missing()}") from e
+
+    def _shares(self, exchanges: int) -> list[tuple[Person, int]]:
+        people = list({id(talk.person): talk.person for talk in self._talks}.values())
+        each, left = divmod(exchanges, len(people))
+        return [(person, each + (number < left)) for number, person in enumerate(people)]
+
+    def _talk(self, person: Person, count: int, seed: float) -> None:
+        chance = random.Random(seed)  # noqa: S311 -- no secret
+        talks = [talk for talk in self._talks if talk.person is person]
+        try:
+            for number in range(count):
+                chance.choice(talks).say(f"{person.user_id} {number}")
+                time.sleep(chance.uniform(0, PAUSE_S_MAX))
+        except BaseException as e:  # noqa: BLE001 -- raised again by the test's own thread
+            self._errors.append(e)
+
+    def _is_settled(self) -> bool:
+        return all(talk.is_answered() and not talk.unreadable() for talk in self._talks)
+
+    def _missing(self) -> list[str]:
+        return [
+            words
+            for talk in self._talks
+            for words in talk.sent
+            if not talk.answers()[answer_to(words)]
+        ]
+
+
+def check(town: House, talks: Sequence[Talk]) -> None:
+    """Nothing is lost, nothing answered twice, nothing undecryptable in either direction."""
+    for talk in talks:
+        answers = talk.answers()
+        once = {answer_to(words) for words in talk.sent}
+        perhaps = {answer_to(words) for words in talk.unsure}
+
+        assert talk.unreadable() == []
+        assert {words: answers[words] for words in once} == dict.fromkeys(once, 1)
+        assert {words for words in perhaps if answers[words] > 1} == set()
+        # Anything else would be a hint that the bot could not read a message.
+        assert answers.keys() - once - perhaps == set()
+    undone = "SELECT event_id, state, failures FROM runtime.inbox WHERE state <> %s"
+    assert town.query(undone, int(State.DONE)) == []

@@ -1,0 +1,240 @@
+"""The whole house for tests: PostgreSQL, Synapse and the services, each in processes of its own.
+
+``with house(folder) as town`` starts the demo's office; ``program`` starts other services. Any part
+can be killed and started again at any moment: that is what the house is for.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import psutil
+import yaml
+
+from tests.support.people import Kind, Person
+from tests.support.postgres import database, execute, synapse_database
+from tests.support.processes import LOG_TAIL_CHARACTERS_MAX, ROOT, Child, free_ports
+from tests.support.synapse import Homeserver
+from veche.cli import demo
+from veche.cli.homeserver import HomeserverPlan, is_healthy, postgres_database
+from veche.runtime.migrate import KERNEL_SETS, MigrationSet, migrate
+from veche.runtime.postgres import EmbeddedPostgres
+from veche.runtime.synapse_database import make_synapse_database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+READY_S_MAX: Final = 60
+SERVICES: Final = (sys.executable, "-m", "veche.cli.main", "run", "all")
+"""Starts the installed services, as an operator does."""
+AGENCY: Final = MigrationSet("agency", "appservices.agency")
+OFFICE: Final = demo.OFFICE_BOT
+"""The bot of the demo's office."""
+
+_open: Final[list[House]] = []
+
+
+@attrs.define
+class House:
+    """Synapse, the services and their databases; see ``house``.
+
+    Attributes:
+        server: Synapse.
+        dsn: Connection string of the services' database.
+        replicas: The processes of the services; Synapse pushes to the first one.
+        postgres: The server, if the house has one of its own.
+    """
+
+    server: Homeserver
+    dsn: str
+    replicas: Sequence[Child]
+    ports: Sequence[int]
+    postgres: EmbeddedPostgres | None = None
+    _people: list[Person] = attrs.field(factory=list)
+
+    @property
+    def url(self) -> str:
+        """Base URL of the client API."""
+        return self.server.url
+
+    # The services
+
+    def start(self, number: int = 0) -> float:
+        """Start one process of the services; the seconds until it was ready."""
+        self.launch(number)
+        return self.wait_until_ready(number)
+
+    def launch(self, number: int = 0) -> None:
+        """Start one process of the services and do not wait."""
+        self.replicas[number].start()
+
+    def wait_until_ready(self, number: int = 0) -> float:
+        """Return once the process answers ``/ready``; the seconds that it took."""
+        began_s = time.monotonic()
+        port = self.ports[number]
+        self.replicas[number].wait_for(
+            lambda: is_healthy(port, "/ready"), READY_S_MAX, "the services are not ready"
+        )
+        return time.monotonic() - began_s
+
+    def stop(self, number: int = 0) -> int | None:
+        """Let one process of the services end in order; its exit code."""
+        return self.replicas[number].stop()
+
+    def kill(self, number: int = 0) -> None:
+        """End one process of the services as a power cut would."""
+        self.replicas[number].kill()
+
+    # What carries them
+
+    def kill_homeserver(self) -> None:
+        """End Synapse as a power cut would."""
+        self.server.kill()
+
+    def start_homeserver(self) -> None:
+        """Start Synapse again, on the same port with the same data."""
+        self.server.start()
+
+    def kill_postgres(self) -> None:
+        """End PostgreSQL, all of its processes at once, as a power cut would."""
+        assert self.postgres is not None, "house(…, has_own_postgres=True) can do this"
+        assert self.postgres.pid is not None
+        server = psutil.Process(self.postgres.pid)
+        for process in [server, *server.children(recursive=True)]:
+            process.kill()
+        self.postgres.stop()
+
+    def start_postgres(self) -> None:
+        """Start PostgreSQL again; it recovers by itself."""
+        assert self.postgres is not None
+        self.postgres.start()
+
+    # Who lives there
+
+    def person(self, name: str, kind: Kind = Kind.NIO, *, is_verified: bool = True) -> Person:
+        """Somebody with a new account and one device; their client ends with the house."""
+        user = self.server.register(name)
+        person = Person.start(kind, self.url, user, is_verified=is_verified)
+        self._people.append(person)
+        return person
+
+    def stop_people(self) -> None:
+        """End the clients of all persons."""
+        while self._people:
+            self._people.pop().stop()
+
+    # What is known of it
+
+    def query(self, statement: str, *values: object) -> list[tuple[object, ...]]:
+        """Rows of one statement in the services' database."""
+        return execute(self.dsn, statement, *values)
+
+    def log(self) -> str:
+        """The end of what the services have said."""
+        parts = [f"services {n}:\n{self._tail(child)}" for n, child in enumerate(self.replicas)]
+        return "\n".join(parts)
+
+    def _tail(self, child: Child) -> str:
+        return child.log()[-LOG_TAIL_CHARACTERS_MAX:]
+
+
+def logs() -> str:
+    """The logs of all houses that are open, for the report of a failure."""
+    return "\n".join(one.log() for one in _open)
+
+
+@contextmanager
+def house(
+    folder: Path,
+    *,
+    program: Sequence[str] = SERVICES,
+    sections: Mapping[str, Any] | None = None,
+    migrations: MigrationSet = AGENCY,
+    replicas: int = 1,
+    has_own_postgres: bool = False,
+) -> Iterator[House]:
+    """A house in which everything runs; everything is ended afterwards.
+
+    Args:
+        folder: For its files; empty.
+        program: Runs the services; ``-c FILE`` is added.
+        sections: The services' sections of the configuration; the demo's office if None.
+        migrations: Tables of the service.
+        replicas: Processes of the services.
+        has_own_postgres: Whether it has a PostgreSQL that can be killed; a database of the tests'
+            common server otherwise.
+    """
+    with ExitStack() as stack:
+        sets = (*KERNEL_SETS, migrations)
+        postgres = _own_postgres(stack, folder / "postgres") if has_own_postgres else None
+        if postgres is None:
+            dsn, synapse_dsn = (
+                stack.enter_context(database(*sets)),
+                stack.enter_context(synapse_database()),
+            )
+        else:
+            dsn, synapse_dsn = postgres.create_database("veche"), postgres.dsn("synapse")
+            make_synapse_database(postgres.dsn(), "synapse")
+            migrate(dsn, sets)
+        synapse_port, *ports = free_ports(1 + replicas)
+        server = Homeserver(_plan(folder / "homeserver", synapse_port, ports[0], synapse_dsn))
+        configurations = [
+            _write_configuration(folder / f"veche-{number}.yaml", server.plan, port, dsn, sections)
+            for number, port in enumerate(ports)
+        ]
+        children = [
+            Child((*program, "-c", str(path)), ROOT, path.with_suffix(".log"))
+            for path in configurations
+        ]
+        one = House(server, dsn, children, ports, postgres)
+        stack.callback(server.stop)
+        for child in children:
+            stack.callback(child.stop)
+        stack.callback(one.stop_people)
+        _open.append(one)
+        stack.callback(_open.remove, one)
+        server.start()
+        for number in range(replicas):
+            one.launch(number)
+        for number in range(replicas):
+            one.wait_until_ready(number)
+        yield one
+
+
+def _own_postgres(stack: ExitStack, folder: Path) -> EmbeddedPostgres:
+    server = EmbeddedPostgres(folder)
+    server.start()
+    stack.callback(server.stop)
+    return server
+
+
+def _plan(folder: Path, port: int, services_port: int, dsn: str) -> HomeserverPlan:
+    return HomeserverPlan(
+        folder,
+        demo.SERVER_NAME,
+        port,
+        appservice_url=f"http://127.0.0.1:{services_port}",
+        database=postgres_database(dsn),
+    )
+
+
+def _write_configuration(
+    path: Path, plan: HomeserverPlan, port: int, dsn: str, sections: Mapping[str, Any] | None
+) -> Path:
+    text = demo.services_configuration(
+        plan,
+        port=port,
+        database_url=dsn,
+        operator_key=demo.operator_key(path.parent / "operator_key"),
+        definitions=ROOT / "config" / "services",
+    )
+    content = yaml.safe_load(text)
+    if sections is not None:
+        content = {**{name: one for name, one in content.items() if name != "agency"}, **sections}
+    path.write_text(yaml.safe_dump(content, allow_unicode=True))
+    return path

@@ -1,0 +1,367 @@
+"""The whole product of states and inputs: each pair is a transition of the table, or refused in words."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from appservices.agency.core.case import HISTORY_MAX, Case, HistoryEntry
+from appservices.agency.core.case_json import from_json, to_json
+from appservices.agency.core.definition import Decision
+from appservices.agency.core.effects import Party, RecordHistory, RefusalReason, Refused, UpdateCard
+from appservices.agency.core.inputs import (
+    AddFile,
+    Answers,
+    Approve,
+    AskHuman,
+    AskMore,
+    Assign,
+    Claim,
+    DeskAnswers,
+    DocumentFailed,
+    DocumentMade,
+    Export,
+    FlagCase,
+    Input,
+    InputKind,
+    Rang,
+    Refuse,
+    Reply,
+    Retry,
+    Return,
+    RoomMade,
+    Status,
+    Why,
+    Withdraw,
+    Write,
+)
+from appservices.agency.core.machine import Outcome, step
+from appservices.agency.core.reference import reference
+from appservices.agency.core.states import UNREACHED, Happened, Role, State, TimerKind
+from appservices.agency.core.table import PERSON_KINDS, STAFF_KINDS, TABLE, mermaid
+from tests.unit.appservices.agency.builders import (
+    ANSWERS,
+    AUDITOR,
+    CLERK,
+    HEAD,
+    NOW_MS,
+    ROOT,
+    SECOND,
+    Play,
+    approved,
+    claimed,
+    context,
+    example,
+    filled,
+    served,
+    submitted,
+    typed,
+)
+from veche.protocol.forms.state import Filled, Pressed, Said, Sent
+from veche.protocol.inbound import Trust
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+FILE: Final = {
+    "msgtype": "m.file",
+    "body": "a.pdf",
+    "url": "mxc://example.org/a",
+    "info": {"mimetype": "application/pdf", "size": 10},
+}
+
+
+def _writing() -> Play:
+    return claimed().do(Write(CLERK, Decision.REFUSE))
+
+
+def _asked() -> Play:
+    return claimed().do(AskMore(CLERK, "Which school?"))
+
+
+def _first_approval() -> Play:
+    return claimed(data={**ANSWERS, "reason": "court"}).do(Approve(CLERK))
+
+
+def _failed() -> Play:
+    return approved().do(DocumentFailed("broken"))
+
+
+def _refused() -> Play:
+    return claimed().do(Refuse(CLERK, "no_right", "", "Not a parent."))
+
+
+CASES: Final[Mapping[str, Callable[[], Play]]] = {
+    "no room": Play.opened,
+    "draft": lambda: Play.opened().do(RoomMade()),
+    "half filled": lambda: Play.opened().do(RoomMade(), typed("Anna")),
+    "submitted": submitted,
+    "submitted, asks": lambda: submitted().do(AskHuman("When?")),
+    "overdue": lambda: submitted().ring(TimerKind.OVERDUE),
+    "claimed": claimed,
+    "claimed, overdue": lambda: claimed().ring(TimerKind.OVERDUE),
+    "writing": _writing,
+    "first approval": _first_approval,
+    "second": lambda: _first_approval().do(Claim(SECOND)),
+    "asked": _asked,
+    "asked, given back": lambda: _asked().do(Return(CLERK)),
+    "approved": approved,
+    "failed": _failed,
+    "refused": _refused,
+    "silent": lambda: submitted().ring(TimerKind.OVERDUE).ring(TimerKind.EXPIRY),
+    "served": served,
+    "withdrawn": lambda: submitted().do(Withdraw(is_confirmed=True)),
+    "withdrawn, no room": lambda: Play.opened().do(Withdraw(is_confirmed=True)),
+    "expired": lambda: Play.opened().do(RoomMade()).ring(TimerKind.EXPIRY),
+    "expired, no room": lambda: Play.opened().ring(TimerKind.EXPIRY),
+    "closed": lambda: served().ring(TimerKind.CLOSING),
+    "closed, no room": lambda: Play.opened().ring(TimerKind.EXPIRY).ring(TimerKind.CLOSING),
+    "draft, asks": lambda: Play.opened().do(RoomMade(), AskHuman("How?")),
+    "claimed, asks": lambda: claimed().do(AskHuman()),
+    "asked, asks": lambda: _asked().do(AskHuman()),
+    "approved, asks": lambda: approved().do(AskHuman()),
+    "refused, asks": lambda: _refused().do(AskHuman("Why?")),
+    "served, asks": lambda: served().do(AskHuman()),
+}
+
+
+@functools.cache
+def case_of(name: str) -> Play:
+    return CASES[name]()
+
+
+ALL_CASES: Final = {
+    **{name: (lambda n=name: case_of(n).outcome.case) for name in CASES},
+    # No input leads there; a row of a damaged or later store might.
+    "paying": lambda: attrs.evolve(case_of("claimed").outcome.case, state=State.PAYING),
+    "appealed": lambda: attrs.evolve(case_of("refused").outcome.case, state=State.APPEALED),
+}
+"""Cases in every state, some states in several ways."""
+
+
+def inputs(case: Case) -> list[Input]:
+    """Every input, with right and with wrong values."""
+    staff: list[Input] = []
+    for by in (CLERK, SECOND, HEAD, AUDITOR):
+        staff += [
+            Claim(by), Return(by), Assign(by, "clerk-2"), FlagCase(by, "name_mismatch"),
+            FlagCase(by, "other"), Write(by, Decision.REFUSE), Write(by, Decision.ASK_MORE),
+            DeskAnswers(by, Said("1")), DeskAnswers(by, Said("cancel")),
+            DeskAnswers(by, Sent(FILE)),
+            DeskAnswers(by, Filled({"reason": "no_right", "text": "No."}, is_final=True)),
+            AskMore(by, "Which?"), AskMore(by, " "), Approve(by), Retry(by), Reply(by, "Soon."),
+            Refuse(by, "no_right", "", "No."), Refuse(by, "nothing", "", "No."),
+            Refuse(by, "no_right", "", ""), Reply(by, "x" * 5_000),
+        ]  # fmt: skip
+    person: list[Input] = [
+        typed("Anna"), typed("cancel"), typed(""), Answers(Pressed("court")), Answers(Sent(FILE)),
+        filled(), filled({}), filled(ANSWERS, Trust.ANY), filled({"text": "More."}),
+        Withdraw(), Withdraw(is_confirmed=True), Status(), Why(), AskHuman(), AskHuman("When?"),
+        AddFile(FILE), AddFile({}), Export(),
+    ]  # fmt: skip
+    clocks: list[Input] = []
+    for kind in TimerKind:
+        timer = case.timer(kind)
+        clocks += [Rang(kind, timer.serial if timer else 1), Rang(kind, -1)]
+    machines: list[Input] = [RoomMade(), DocumentMade("a" * 64, 10), DocumentFailed("broken")]
+    return [*person, *staff, *clocks, *machines]
+
+
+def check_refusal(case: Case, heard: Input, outcome: Outcome) -> None:
+    refused = outcome.refusal
+    assert refused is not None
+    assert outcome.case is case
+    assert outcome.effects == (refused,)
+    if heard.kind in PERSON_KINDS:
+        assert refused.party is Party.PERSON
+    elif heard.kind in STAFF_KINDS:
+        assert refused.party is Party.STAFF
+    else:
+        assert refused.party is Party.NOBODY
+    assert bool(refused.doc) is (refused.party is not Party.NOBODY)
+
+
+def check_transition(case: Case, heard: Input, outcome: Outcome) -> None:
+    after = outcome.case
+    assert after.state in TABLE[case.state, heard.kind].leads_to
+    assert not any(isinstance(effect, Refused) for effect in outcome.effects)
+    # The history only grows, and each entry of it is told to the shell.
+    assert after.history[: len(case.history)] == case.history
+    new = after.history[len(case.history) :]
+    told = [e.entry for e in outcome.effects if isinstance(e, RecordHistory)]
+    assert list(new) == told
+    assert all(entry.at_ms == outcome_now(after, case) for entry in new) or not new
+    if after.state is not case.state:
+        assert new
+        assert new[-1].state is after.state
+        assert not after.has_room or any(isinstance(e, UpdateCard) for e in outcome.effects)
+    assert after.serial == case.serial + 1
+    assert from_json(to_json(after)) == after
+
+
+def outcome_now(after: Case, before: Case) -> int:
+    return after.history[len(before.history)].at_ms
+
+
+@pytest.mark.parametrize("name", ALL_CASES)
+def test_each_pair_is_a_transition_or_refused(name: str) -> None:
+    case = ALL_CASES[name]()
+    seen: set[InputKind] = set()
+    for heard in inputs(case):
+        now_ms = max([NOW_MS, *(entry.at_ms for entry in case.history)]) + 1
+        outcome = step(example(), case, heard, context(now_ms))
+
+        seen.add(heard.kind)
+        if (case.state, heard.kind) not in TABLE or outcome.refusal is not None:
+            check_refusal(case, heard, outcome)
+        else:
+            check_transition(case, heard, outcome)
+    assert seen == set(InputKind)
+
+
+def test_the_cases_stand_in_every_state() -> None:
+    assert {case().state for case in ALL_CASES.values()} == set(State)
+
+
+def test_every_row_of_the_table_is_taken_by_some_input() -> None:
+    taken: set[tuple[State, InputKind]] = set()
+    for make in ALL_CASES.values():
+        case = make()
+        for heard in inputs(case):
+            if step(example(), case, heard, context(NOW_MS)).refusal is None:
+                taken.add((case.state, heard.kind))
+    # The example never waits by a rule.
+    waits = {(state, InputKind.WAITED) for state in State}
+    assert set(TABLE) - taken - waits == set()
+
+
+def test_every_state_is_left_or_the_end() -> None:
+    for state in set(State) - UNREACHED - {State.CLOSED}:
+        leads_to = {to for (at, _), row in TABLE.items() if at is state for to in row.leads_to}
+        assert leads_to - {state}, state
+
+
+def test_no_way_leads_to_the_states_of_later_parts() -> None:
+    targets = {to for (at, _), row in TABLE.items() if at not in UNREACHED for to in row.leads_to}
+    assert not UNREACHED & targets
+
+
+def test_from_every_state_the_end_can_be_reached() -> None:
+    reaches_end = {State.CLOSED}
+    for _ in State:
+        reaches_end |= {at for (at, _), row in TABLE.items() if row.leads_to & reaches_end}
+    assert reaches_end == set(State) - UNREACHED
+
+
+class TestAlwaysPossible:
+    @pytest.mark.parametrize("name", ALL_CASES)
+    @pytest.mark.parametrize("heard", [Status(), Why(), Export()])
+    def test_the_person_can_always_look(self, name: str, heard: Input) -> None:
+        outcome = step(example(), ALL_CASES[name](), heard, context())
+        assert outcome.refusal is None
+
+    @pytest.mark.parametrize("state", [State.SUBMITTED, State.IN_REVIEW, State.NEEDS_MORE])
+    def test_what_is_not_decided_can_be_taken_back(self, state: State) -> None:
+        assert State.WITHDRAWN in TABLE[state, InputKind.WITHDRAW].leads_to
+
+
+def test_the_same_input_gives_the_same_outcome() -> None:
+    play = claimed()
+    heard = Refuse(CLERK, "no_right", "", "No.")
+    first = step(example(), play.outcome.case, heard, context())
+    assert step(example(), play.outcome.case, heard, context()) == first
+
+
+def test_a_clock_that_was_set_anew_means_nothing() -> None:
+    play = submitted()
+    timer = play.outcome.case.timer(TimerKind.OVERDUE)
+    assert timer is not None
+    play.do(Claim(CLERK), AskMore(CLERK, "Which?"), filled({"text": "This."}))
+    outcome = play.do(Rang(TimerKind.OVERDUE, timer.serial)).outcome
+
+    assert outcome.refusal is not None
+    assert outcome.refusal.reason is RefusalReason.STALE
+
+
+def _long(case: Case, length: int) -> Case:
+    entry = HistoryEntry(NOW_MS, Role.CLERK, case.state, Happened.CLAIMED)
+    missing = length - len(case.history)
+    return attrs.evolve(case, history=(*case.history, *[entry] * missing))
+
+
+class TestTheHistoryHasABound:
+    @pytest.mark.parametrize(
+        "heard", [Return(CLERK), AskMore(CLERK, "Which?"), Reply(CLERK, "Soon."), AskHuman("When?")]
+    )
+    def test_what_only_makes_it_longer(self, heard: Input) -> None:
+        case = claimed().outcome.case
+
+        one_left = step(example(), _long(case, HISTORY_MAX - 1), heard, context())
+        full = step(example(), _long(case, HISTORY_MAX), heard, context())
+
+        assert one_left.refusal is None
+        assert full.refusal is not None
+        assert full.refusal.reason is RefusalReason.TOO_MANY
+
+    @pytest.mark.parametrize(
+        "heard",
+        [Approve(CLERK), Refuse(CLERK, "no_right", "", "No."), Withdraw(is_confirmed=True)],
+    )
+    def test_what_ends_the_case_is_always_done(self, heard: Input) -> None:
+        case = _long(claimed().outcome.case, HISTORY_MAX)
+        assert step(example(), case, heard, context()).refusal is None
+
+    def test_handing_up_goes_on_for_ever_without_a_word_more(self) -> None:
+        case = _long(approved().outcome.case, HISTORY_MAX)
+        timer = case.timer(TimerKind.OVERDUE)
+        assert timer is not None
+        outcome = step(example(), case, Rang(TimerKind.OVERDUE, timer.serial), context())
+
+        assert outcome.refusal is None
+        assert len(outcome.case.history) == HISTORY_MAX
+
+
+class TestThePage:
+    def test_it_is_what_the_table_says(self) -> None:
+        page = Path(ROOT, "docs/reference/case-states.md").read_text()
+        assert page == reference(), (
+            "python -c 'from appservices.agency.core.reference import reference;"
+            ' print(reference(), end="")\' >docs/reference/case-states.md'
+        )
+
+    def test_the_diagram_begins_and_ends(self) -> None:
+        diagram = mermaid()
+        assert diagram.startswith("stateDiagram-v2\n    [*] --> draft\n")
+        assert diagram.endswith("    closed --> [*]")
+        assert "    in_review --> decided_no: refuse" in diagram
+        assert "paying" not in diagram
+
+
+SEQUENCES = st.lists(st.tuples(st.integers(0, 200), st.booleans()), max_size=25)
+
+
+@given(SEQUENCES)
+@settings(max_examples=60, deadline=None)
+def test_any_sequence_of_inputs_keeps_the_rules(choices: list[tuple[int, bool]]) -> None:
+    play = Play.opened().do(RoomMade())
+    for number, waits in choices:
+        case = play.outcome.case
+        possible = inputs(case)
+        play.now_ms += 3_600_000 if waits else 1
+        play.do(possible[number % len(possible)])
+        after = play.outcome.case
+
+        assert after.state not in UNREACHED
+        assert after.state is State.CLOSED or after.timers
+        assert (after.refusal is None) or after.refusal.appeal_until_ms > 0
+        assert after.state is not State.DECIDED_NO or after.refusal is not None
+        assert after.clerk is None or after.state in {State.IN_REVIEW, State.NEEDS_MORE}
+        assert (after.due_at_ms is not None) is (
+            after.state in {State.SUBMITTED, State.IN_REVIEW, State.DECIDED_YES}
+        )

@@ -1,0 +1,74 @@
+"""Paths, errors and room plans of the client API."""
+
+from __future__ import annotations
+
+import pytest
+
+from veche.protocol.ids import UserId
+from veche.runtime.matrix.client import ERROR_CHARACTERS_MAX, MatrixError, path
+from veche.runtime.matrix.rooms import RoomPlan, invite_content
+
+
+def test_parts_of_a_path_are_quoted_slashes_too() -> None:
+    assert path("rooms", "!a/b:c", "state", "m.x", "") == (
+        "/_matrix/client/v3/rooms/%21a%2Fb%3Ac/state/m.x/"
+    )
+    assert path("ä?#%", root="/r") == "/r/%C3%A4%3F%23%25"
+
+
+@pytest.mark.parametrize(
+    ("content", "errcode", "error", "wait_ms"),
+    [
+        ({}, "M_UNKNOWN", "", None),
+        ({"errcode": 5, "error": None, "retry_after_ms": "1"}, "M_UNKNOWN", "", None),
+        ({"errcode": "M_X", "error": "why", "retry_after_ms": 5}, "M_X", "why", 5),
+        ({"retry_after_ms": 5.7}, "M_UNKNOWN", "", 5),
+    ],
+)
+def test_an_error_is_read_whatever_it_holds(
+    content: dict[str, object], errcode: str, error: str, wait_ms: int | None
+) -> None:
+    found = MatrixError(400, content)
+
+    assert (found.errcode, found.error, found.retry_after_ms) == (errcode, error, wait_ms)
+
+
+def test_the_text_of_an_error_is_bounded() -> None:
+    assert len(MatrixError(400, {"error": "x" * 10_000}).error) == ERROR_CHARACTERS_MAX
+
+
+def test_a_room_is_encrypted_from_its_first_event_on() -> None:
+    body = RoomPlan().body("veche_room_1")
+
+    assert body["initial_state"][0]["type"] == "m.room.encryption"
+    assert body["room_alias_name"] == "veche_room_1"
+    assert "invite" not in body
+    assert "creation_content" not in body
+
+
+def test_a_plan_says_what_the_room_is() -> None:
+    plan = RoomPlan(
+        is_encrypted=False,
+        is_direct=True,
+        initial_state=[{"type": "m.room.topic", "state_key": "", "content": {"topic": "t"}}],
+        power_levels={"events_default": 50},
+        room_version="11",
+        additional_creators=[UserId("@a:b")],
+    )
+
+    body = plan.body("x")
+
+    assert [event["type"] for event in body["initial_state"]] == ["m.room.topic"]
+    assert body["is_direct"] is True
+    assert body["power_level_content_override"] == {"events_default": 50}
+    assert body["room_version"] == "11"
+    assert body["creation_content"] == {"additional_creators": ["@a:b"]}
+
+
+def test_an_invitation_may_have_a_reason_and_more() -> None:
+    assert invite_content() == {"membership": "invite"}
+    assert invite_content("why", **{"org.veche.x": 1}) == {
+        "membership": "invite",
+        "reason": "why",
+        "org.veche.x": 1,
+    }

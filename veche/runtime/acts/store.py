@@ -1,0 +1,134 @@
+"""SQL of the log of acts: two statements an act, since every message of a bot passes here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from veche.runtime.database import Cursor
+
+PAGE_ROWS: Final = 1_000
+"""Entries that are read at once while a chain is checked."""
+
+_APPEND: Final = """
+WITH moved AS (
+    UPDATE runtime.act_head SET size = %(idx)s + 1, head = %(head)s
+    WHERE organisation = %(organisation)s
+), counted AS (
+    INSERT INTO runtime.act_subject (organisation, subject, seq, commitment)
+    VALUES (%(organisation)s, %(subject)s, %(seq)s, %(commitment)s)
+    ON CONFLICT (organisation, subject) DO UPDATE
+    SET seq = EXCLUDED.seq, commitment = EXCLUDED.commitment
+)
+INSERT INTO runtime.act
+    (organisation, idx, entry, inner_part, prev, head, subject, opening, salt)
+VALUES (%(organisation)s, %(idx)s, %(entry)s, %(inner_part)s, %(prev)s, %(head)s, %(subject)s,
+    %(opening)s, %(salt)s)
+"""
+
+
+@attrs.frozen
+class Place:
+    """Where an organisation's chain, and the acts on one person in it, have got to.
+
+    Attributes:
+        size: Entries of the chain.
+        head: Of the chain.
+        seq: Acts on the person.
+        commitment: Of the last of these, unpadded base64; empty if there is none.
+    """
+
+    size: int
+    head: bytes
+    seq: int
+    commitment: str
+
+
+@attrs.frozen
+class Row:
+    """An entry of a chain as it is kept.
+
+    Attributes:
+        idx: Its place, from 0.
+        entry: What a public log shows, canonical JSON.
+        inner_part: The part of the commitment that hides the opening.
+        prev: Head of the chain before it.
+        head: Head of the chain after it.
+        subject: Pseudonym of the person, or empty.
+        opening: Canonical JSON.
+        salt: Of the inner part.
+    """
+
+    idx: int
+    entry: str
+    inner_part: bytes
+    prev: bytes
+    head: bytes
+    subject: str
+    opening: str
+    salt: bytes
+
+
+def lock(txn: Cursor, organisation: str, subject: str) -> Place:
+    """Lock a chain until the transaction ends, and say where it stands."""
+    txn.execute(
+        "SELECT size, head, seq, commitment FROM runtime.act_lock(%s, %s)", (organisation, subject)
+    )
+    [(size, head, seq, commitment)] = txn.fetchall()
+    return Place(size, bytes(head), seq, commitment)
+
+
+def append(txn: Cursor, organisation: str, row: Row, seq: int, commitment: str) -> None:
+    """Add an entry to a chain that is locked.
+
+    Args:
+        txn: The transaction that locked it.
+        organisation: Whose chain.
+        row: The entry.
+        seq: Number of the act among those on its subject.
+        commitment: All that a log shows of it, unpadded base64.
+    """
+    values = attrs.asdict(row) | {"organisation": organisation, "seq": seq}
+    txn.execute(_APPEND, values | {"commitment": commitment})
+
+
+def spend(txn: Cursor, commitment: bytes) -> bool:
+    """Note that a token is used up; False if it was before."""
+    txn.execute(
+        "INSERT INTO runtime.act_spent (commitment) VALUES (%s) ON CONFLICT DO NOTHING",
+        (commitment,),
+    )
+    return txn.rowcount == 1
+
+
+def head(txn: Cursor, organisation: str) -> tuple[int, bytes] | None:
+    """Size and head of a chain, None if the organisation never acted."""
+    txn.execute(
+        "SELECT size, head FROM runtime.act_head WHERE organisation = %s", (organisation,)
+    )
+    row = txn.fetchone()
+    return (row[0], bytes(row[1])) if row else None
+
+
+def chain(txn: Cursor, organisation: str) -> Iterator[Row]:
+    """All entries of a chain in order, read ``PAGE_ROWS`` at a time."""
+    last = -1
+    while True:
+        txn.execute(
+            "SELECT idx, entry, inner_part, prev, head, subject, opening, salt FROM runtime.act"
+            " WHERE organisation = %s AND idx > %s ORDER BY idx LIMIT %s",
+            (organisation, last, PAGE_ROWS),
+        )
+        page = txn.fetchall()
+        for idx, entry, inner_part, prev, after, subject, opening, salt in page:
+            yield Row(
+                idx, entry, bytes(inner_part), bytes(prev), bytes(after), subject, opening,
+                bytes(salt),
+            )
+            last = idx
+        if len(page) < PAGE_ROWS:
+            return
