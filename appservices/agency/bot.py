@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.agency import store
 from appservices.agency.config import AgencySection
-from appservices.agency.service.chats import hear_in_case, hear_in_chat, warn_of_plain
+from appservices.agency.service import reach
+from appservices.agency.service.chats import hear_in_case, hear_in_chat
 from appservices.agency.service.desks import hear_at_desk
-from appservices.agency.service.errands import JOIN, MAKE_DESK, Parts, handlers, invite_staff
+from appservices.agency.service.errands import (
+    JOIN,
+    MAKE_DESK,
+    STAFF_LEFT,
+    Parts,
+    handlers,
+    keep_staff_of,
+)
+from appservices.agency.service.listening import HEARD, counts
 from appservices.agency.service.offices import open_workplaces
 from appservices.agency.service.scene import CATALOGUE, Scene
 from veche.protocol.ids import effect_id
@@ -17,13 +26,13 @@ from veche.runtime import errands
 from veche.runtime.errands import Errand
 from veche.runtime.migrate import MigrationSet
 from veche.runtime.service import ServiceSpec
-from veche.runtime.speak import Voice
+from veche.runtime.speak import MEMBER, Voice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.agency.service.offices import Workplace
-    from veche.protocol.ids import UserId
+    from veche.protocol.ids import EffectId, RoomId, UserId
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
     from veche.runtime.errands import ErrandHandler
@@ -32,17 +41,6 @@ if TYPE_CHECKING:
     from veche.runtime.service import BotAccount
 
 logger = logging.getLogger(__name__)
-
-_HEARD: Final = frozenset(
-    {
-        "m.room.message",
-        "m.reaction",
-        "org.matrix.msc3381.poll.response",
-        "m.poll.response",
-        "org.matrix.msc4139.conversation.reply",
-        "m.conversation.reply",
-    }
-)
 
 
 class Agency:
@@ -74,67 +72,89 @@ class Agency:
 
     def receive(self, txn: Cursor, inbound: Inbound) -> None:
         """Act on one event that reached a bot."""
-        workplace = self._workplaces[inbound.bot]
         scene = self._scene(txn, inbound.bot, inbound.event_id, inbound.at_ms)
-        if inbound.event_type == "m.room.member":
+        if inbound.event_type == MEMBER:
             self._membership(scene, inbound)
-            return
-        if inbound.event_type not in _HEARD or inbound.state_key is not None:
-            return
-        if store.desk_of_room(txn, inbound.bot, inbound.room_id) is not None:
-            member = workplace.member(inbound.sender)
-            if member is not None and not warn_of_plain(scene, inbound, inbound.sender):
-                hear_at_desk(scene, inbound, member)
-            return
-        self._hear_person(scene, inbound)
+        elif inbound.event_type in HEARD and inbound.state_key is None:
+            if store.desk_of_room(txn, inbound.bot, inbound.room_id) is not None:
+                self._hear_staff(scene, inbound)
+            else:
+                self._hear_person(scene, inbound)
 
-    def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:  # noqa: ARG002 -- of the protocol
-        """Something never arrives: the case goes on, and its clock brings it up again."""
-        logger.warning(
-            "%s in %s was not delivered: %s",
-            undelivered.effect_id,
-            undelivered.room_id,
-            undelivered.reason.value,
-        )
+    def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:
+        """Learn that something it said never arrives."""
+        cause = f"lost {undelivered.effect_id}"
+        scene = self._scene(txn, undelivered.bot, cause, self._host.now_ms())
+        reach.undelivered(scene, undelivered)
+
+    def _hear_staff(self, scene: Scene, inbound: Inbound) -> None:
+        member = scene.workplace.member(inbound.sender)
+        # Staff mend their talk as everybody does; only persons are told that it changes nothing.
+        if member is not None and counts(scene, inbound, scene.desk_ground(), is_edit_told=False):
+            hear_at_desk(scene, inbound, member)
 
     def _hear_person(self, scene: Scene, inbound: Inbound) -> None:
+        ground = scene.ground(inbound.sender)
         case_id = store.case_of_room(scene.txn, inbound.bot, inbound.room_id)
         file = store.lock_case(scene.txn, case_id) if case_id else None
         if file is not None:
             # Clerks who were let in speak to the person here, not to the bot.
-            if inbound.sender == file.person and not warn_of_plain(scene, inbound, file.person):
+            if inbound.sender == file.person and counts(scene, inbound, ground):
                 hear_in_case(scene, inbound, file)
             return
         chat = store.chat(scene.txn, inbound.bot, inbound.room_id)
-        is_theirs = chat is not None and chat.person == inbound.sender
-        if is_theirs and not warn_of_plain(scene, inbound, inbound.sender):
-            hear_in_chat(scene, inbound, inbound.sender)
+        if chat is not None and chat.person == inbound.sender and counts(scene, inbound, ground):
+            hear_in_chat(scene, inbound, chat)
 
     def _membership(self, scene: Scene, inbound: Inbound) -> None:
-        """Follow an invitation of a person to a chat."""
-        is_invite = inbound.content.get("membership") == "invite"
-        if not is_invite or inbound.state_key != inbound.bot:
+        """Follow an invitation to a chat; notice who is not there any more."""
+        membership = inbound.content.get("membership")
+        if inbound.state_key == inbound.bot:
+            if membership == "invite":
+                self._invited(scene, inbound)
+            elif membership in reach.GONE:
+                self._shown_out(scene, inbound.room_id)
             return
+        case_id = store.case_of_room(scene.txn, inbound.bot, inbound.room_id)
+        file = store.lock_case(scene.txn, case_id) if case_id else None
+        if file is not None and inbound.state_key == file.person and isinstance(membership, str):
+            reach.person_moved(scene, file, membership)
+
+    def _invited(self, scene: Scene, inbound: Inbound) -> None:
         store.keep_chat(scene.txn, inbound.bot, inbound.room_id, inbound.sender)
         payload = {"bot": inbound.bot, "room": inbound.room_id}
         errand = Errand(effect_id(JOIN, inbound.event_id), JOIN, payload, inbound.at_ms)
         errands.schedule(scene.txn, errand)
 
+    def _shown_out(self, scene: Scene, room_id: RoomId) -> None:
+        bot = scene.voice.bot.user_id
+        desk = store.desk_of_room(scene.txn, bot, room_id)
+        if desk is None:
+            reach.room_lost(scene, room_id)
+            return
+        logger.error("the room of desk %s of %s is lost; it gets a new one", desk, bot)
+        store.lose_desk(scene.txn, bot, desk)
+        self._make_desk(scene, desk, scene.voice.fresh_id(MAKE_DESK))
+
     def _open_desks(self, txn: Cursor, now_ms: int) -> None:
         for bot, workplace in self._workplaces.items():
+            scene = self._scene(txn, bot, f"start at {now_ms}", now_ms)
+            users = {member.staff.id: member.user_id for member in workplace.members}
+            former = store.keep_staff(txn, bot, users)
+            for staff in former:
+                payload = {"bot": bot, "staff": staff}
+                errand = Errand(scene.voice.fresh_id(STAFF_LEFT), STAFF_LEFT, payload, now_ms)
+                errands.schedule(txn, errand)
+            rooms = store.desk_rooms(txn, bot)
             for desk in workplace.desks:
-                self._open_desk(txn, bot, desk, now_ms)
+                if desk not in rooms:
+                    self._make_desk(scene, desk, effect_id(MAKE_DESK, bot, desk))
+            for desk, room_id in rooms.items():
+                keep_staff_of(scene, desk, room_id, former)
 
-    def _open_desk(self, txn: Cursor, bot: UserId, desk: str, now_ms: int) -> None:
-        room_id = store.desk_room(txn, bot, desk)
-        if room_id is None:
-            payload = {"bot": bot, "desk": desk}
-            errands.schedule(
-                txn, Errand(effect_id(MAKE_DESK, bot, desk), MAKE_DESK, payload, now_ms)
-            )
-            return
-        scene = self._scene(txn, bot, f"staff of {desk} at {now_ms}", now_ms)
-        invite_staff(scene, desk, room_id)
+    def _make_desk(self, scene: Scene, desk: str, id_: EffectId) -> None:
+        payload = {"bot": scene.voice.bot.user_id, "desk": desk}
+        errands.schedule(scene.txn, Errand(id_, MAKE_DESK, payload, scene.now_ms))
 
     def _scene(self, txn: Cursor, bot: UserId, cause: str, now_ms: int) -> Scene:
         workplace = self._workplaces[bot]

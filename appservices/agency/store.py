@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from appservices.agency.core import case_json
+from appservices.agency.core.states import OVER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     from veche.protocol.ids import EffectId, RoomId, UserId
     from veche.runtime.database import Cursor
 
-OPEN_CASES_MAX: Final = 50
-"""Most cases of one person with one office that are not over."""
-_OVER: Final = ("withdrawn", "expired", "closed")
+LISTED_CASES_MAX: Final = 50
+"""Most open cases of a person that are looked at, the newest."""
+_OVER: Final = sorted(state.value for state in OVER)
 
 
 @attrs.frozen
@@ -48,8 +49,10 @@ class CaseFile:
         chat_id: Room of the chat in which it began.
         room_id: Its own room; None before it is made.
         card_effect: The message that shows where it stands.
-        desk_effect: The message that began its thread at the desk.
+        desk: The desk that has it; None before it goes to one.
+        desk_effect: The message that began its thread there; None while that waits for a room.
         document: ``EncryptedFile`` of the document that was made last.
+        is_unreached: The desk was told that nothing arrives at the person.
     """
 
     case: Case
@@ -58,8 +61,10 @@ class CaseFile:
     chat_id: RoomId
     room_id: RoomId | None = None
     card_effect: EffectId | None = None
+    desk: str | None = None
     desk_effect: EffectId | None = None
     document: Mapping[str, Any] | None = None
+    is_unreached: bool = False
 
     @property
     def person_room(self) -> RoomId:
@@ -67,7 +72,10 @@ class CaseFile:
         return self.room_id or self.chat_id
 
 
-_CASE_COLUMNS: Final = "kept, bot, person, chat_id, room_id, card_effect, desk_effect, document"
+_SELECT_CASE: Final = (
+    "SELECT kept, bot, person, chat_id, room_id, card_effect, desk, desk_effect, document,"
+    " is_unreached FROM agency.case_file WHERE case_id = %s"
+)
 
 
 def keep_definition(
@@ -110,10 +118,51 @@ def desk_of_room(txn: Cursor, bot: UserId, room_id: RoomId) -> str | None:
     return row[0] if row else None
 
 
-def keep_chat(txn: Cursor, bot: UserId, room_id: RoomId, person: UserId) -> None:
-    """Keep a direct chat; the first person who asked for it is the one it is with."""
+def desk_rooms(txn: Cursor, bot: UserId) -> dict[str, RoomId]:
+    """The rooms of all desks of an office that are made, also of desks that are no more."""
+    txn.execute("SELECT desk, room_id FROM agency.desk WHERE bot = %s ORDER BY desk", (bot,))
+    return dict(txn.fetchall())
+
+
+def lose_desk(txn: Cursor, bot: UserId, desk: str) -> None:
+    """Forget the room of a desk; its cases wait for a new one."""
+    txn.execute("DELETE FROM agency.desk WHERE bot = %s AND desk = %s", (bot, desk))
     txn.execute(
-        "INSERT INTO agency.chat (room_id, bot, person) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+        "UPDATE agency.case_file SET desk_effect = NULL WHERE bot = %s AND desk = %s", (bot, desk)
+    )
+
+
+def keep_staff(txn: Cursor, bot: UserId, users: Mapping[str, UserId]) -> dict[str, UserId]:
+    """Keep who works at an office, by their ids; who worked there before and does no longer."""
+    txn.execute(
+        "INSERT INTO agency.staff (bot, staff_id, user_id)"
+        " SELECT %s, * FROM unnest(%s::text[], %s::text[])"
+        " ON CONFLICT (bot, staff_id) DO UPDATE SET user_id = EXCLUDED.user_id",
+        (bot, list(users), list(users.values())),
+    )
+    txn.execute(
+        "SELECT staff_id, user_id FROM agency.staff WHERE bot = %s AND staff_id <> ALL(%s)"
+        " ORDER BY staff_id",
+        (bot, list(users)),
+    )
+    return dict(txn.fetchall())
+
+
+def user_of_staff(txn: Cursor, bot: UserId, staff_id: str) -> UserId | None:
+    """The Matrix id of somebody who works, or worked, at an office."""
+    txn.execute(
+        "SELECT user_id FROM agency.staff WHERE bot = %s AND staff_id = %s", (bot, staff_id)
+    )
+    row = txn.fetchone()
+    return row[0] if row else None
+
+
+def keep_chat(txn: Cursor, bot: UserId, room_id: RoomId, person: UserId) -> None:
+    """Keep a direct chat; it is with the person who asked for it last."""
+    txn.execute(
+        "INSERT INTO agency.chat AS c (room_id, bot, person) VALUES (%s, %s, %s)"
+        " ON CONFLICT (room_id, bot) DO UPDATE SET person = EXCLUDED.person,"
+        " is_greeted = c.is_greeted AND c.person = EXCLUDED.person",
         (room_id, bot, person),
     )
 
@@ -128,10 +177,11 @@ def chat(txn: Cursor, bot: UserId, room_id: RoomId) -> Chat | None:
     return Chat(*row) if row else None
 
 
-def set_greeted(txn: Cursor, bot: UserId, room_id: RoomId) -> None:
-    """Note that the person was welcomed."""
+def set_greeted(txn: Cursor, bot: UserId, room_id: RoomId, *, is_greeted: bool) -> None:
+    """Note whether the person of a chat was welcomed."""
     txn.execute(
-        "UPDATE agency.chat SET is_greeted = TRUE WHERE room_id = %s AND bot = %s", (room_id, bot)
+        "UPDATE agency.chat SET is_greeted = %s WHERE room_id = %s AND bot = %s",
+        (is_greeted, room_id, bot),
     )
 
 
@@ -158,27 +208,34 @@ def add_case(txn: Cursor, file: CaseFile) -> None:
 def save_case(txn: Cursor, file: CaseFile) -> None:
     """Keep a case as it is now; it was locked before."""
     txn.execute(
-        "UPDATE agency.case_file SET state = %s, room_id = %s, card_effect = %s, desk_effect = %s,"
-        " document = %s, kept = %s WHERE case_id = %s",
+        "UPDATE agency.case_file SET state = %s, clerk = %s, room_id = %s, card_effect = %s,"
+        " desk = %s, desk_effect = %s, document = %s, is_unreached = %s, kept = %s"
+        " WHERE case_id = %s",
         (
             file.case.state.value,
+            file.case.clerk,
             file.room_id,
             file.card_effect,
+            file.desk,
             file.desk_effect,
             None if file.document is None else json.dumps(file.document),
+            file.is_unreached,
             json.dumps(case_json.to_json(file.case)),
             file.case.id,
         ),
     )
 
 
+def read_case(txn: Cursor, case_id: str) -> CaseFile | None:
+    """A case as it is, for showing."""
+    txn.execute(_SELECT_CASE, (case_id,))
+    row = txn.fetchone()
+    return _case_file(row) if row else None
+
+
 def lock_case(txn: Cursor, case_id: str) -> CaseFile | None:
     """A case, locked until the transaction ends."""
-    txn.execute(
-        f"SELECT {_CASE_COLUMNS} FROM agency.case_file"  # noqa: S608 -- a constant
-        " WHERE case_id = %s FOR NO KEY UPDATE",
-        (case_id,),
-    )
+    txn.execute(_SELECT_CASE + " FOR NO KEY UPDATE", (case_id,))
     row = txn.fetchone()
     return _case_file(row) if row else None
 
@@ -192,23 +249,44 @@ def case_of_room(txn: Cursor, bot: UserId, room_id: RoomId) -> str | None:
     return row[0] if row else None
 
 
-def draft_of_chat(txn: Cursor, bot: UserId, room_id: RoomId) -> str | None:
-    """Id of the newest case without a room of its own that is not over, in a chat."""
+def draft_of_chat(txn: Cursor, bot: UserId, room_id: RoomId, person: UserId) -> str | None:
+    """Id of the newest case without a room of its own that is not over, of a person's chat."""
     txn.execute(
-        "SELECT case_id FROM agency.case_file WHERE chat_id = %s AND bot = %s AND room_id IS NULL"
-        " AND state <> ALL(%s) ORDER BY opened_at_ms DESC, case_id DESC LIMIT 1",
-        (room_id, bot, list(_OVER)),
+        "SELECT case_id FROM agency.case_file WHERE chat_id = %s AND bot = %s AND person = %s"
+        " AND room_id IS NULL AND state <> ALL(%s) ORDER BY opened_at_ms DESC, case_id DESC"
+        " LIMIT 1",
+        (room_id, bot, person, _OVER),
     )
     row = txn.fetchone()
     return row[0] if row else None
 
 
 def open_cases(txn: Cursor, bot: UserId, person: UserId) -> list[str]:
-    """Ids of a person's cases that are not over, the newest first, at most ``OPEN_CASES_MAX``."""
+    """Ids of a person's cases that are not over, the newest first; ``LISTED_CASES_MAX``."""
     txn.execute(
         "SELECT case_id FROM agency.case_file WHERE bot = %s AND person = %s"
-        " AND state <> ALL(%s) ORDER BY opened_at_ms DESC LIMIT %s",
-        (bot, person, list(_OVER), OPEN_CASES_MAX),
+        " AND state <> ALL(%s) ORDER BY opened_at_ms DESC, case_id DESC LIMIT %s",
+        (bot, person, _OVER, LISTED_CASES_MAX),
+    )
+    return [case_id for (case_id,) in txn.fetchall()]
+
+
+def cases_of_clerk(txn: Cursor, bot: UserId, staff_id: str, after: str, limit: int) -> list[str]:
+    """Ids of open cases that somebody has, in order after one, at most ``limit``."""
+    txn.execute(
+        "SELECT case_id FROM agency.case_file WHERE bot = %s AND clerk = %s"
+        " AND case_id > %s AND state <> ALL(%s) ORDER BY case_id LIMIT %s",
+        (bot, staff_id, after, _OVER, limit),
+    )
+    return [case_id for (case_id,) in txn.fetchall()]
+
+
+def cases_waiting_for(txn: Cursor, bot: UserId, desk: str, after: str, limit: int) -> list[str]:
+    """Ids of open cases that wait for a desk's room, in order after one, at most ``limit``."""
+    txn.execute(
+        "SELECT case_id FROM agency.case_file WHERE bot = %s AND desk = %s"
+        " AND case_id > %s AND desk_effect IS NULL AND state <> ALL(%s) ORDER BY case_id LIMIT %s",
+        (bot, desk, after, _OVER, limit),
     )
     return [case_id for (case_id,) in txn.fetchall()]
 

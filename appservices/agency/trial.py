@@ -48,7 +48,15 @@ from appservices.agency.core.machine import Outcome, open_case, step
 from appservices.agency.core.states import Role, State
 from appservices.agency.core.texts.menu import help_doc, intro_question
 from appservices.agency.documents import make_document
-from veche.protocol.answers import Chosen, NoAnswer, OpenPrompt, PromptState, read_answer
+from veche.protocol.answers import (
+    Chosen,
+    NoAnswer,
+    OpenPrompt,
+    PromptState,
+    read_answer,
+    refusal_text,
+)
+from veche.protocol.answers import Refused as NotCounted
 from veche.protocol.canonical import canonical
 from veche.protocol.commands import parse_command
 from veche.protocol.errors import VecheError
@@ -176,6 +184,8 @@ class Trial:
         found, asked = self._read(PERSON, text, is_staff=False)
         if isinstance(found, Chosen) and asked is not None:
             self._choose(asked, found)
+        elif isinstance(found, NotCounted):
+            self._say_not_counted("to you", found, asked, self._world.language)
         elif self.case is not None:
             heard = replies.person_text(self.case, text, Trust.VERIFIED)
             if heard is None:
@@ -193,7 +203,7 @@ class Trial:
         if heard is None:
             self._close((topic,))
         else:
-            self._step(heard)
+            self._step(heard, asked)
 
     def _start(self) -> None:
         self._close((Topic.START,))
@@ -207,6 +217,10 @@ class Trial:
         user = UserId(f"@{by.id}:example.org")
         found, asked = self._read(user, text, is_staff=True)
         heard: Input | None = None
+        if isinstance(found, NotCounted):
+            language = self._world.office.language
+            self._say_not_counted(f"to {by.id}", found, asked, language)
+            return
         if isinstance(found, Chosen) and asked is not None:
             heard = replies.staff_choice(asked.question.topic, by, found.choice, found.data)
         elif isinstance(found, NoAnswer):
@@ -217,7 +231,7 @@ class Trial:
         if heard is None or self.case is None:
             self._say(f"to {by.id}", "(this answers no question)")
         else:
-            self._step(heard)
+            self._step(heard, asked)
 
     def _send_file(self, name: str) -> None:
         if self.case is None:
@@ -241,12 +255,16 @@ class Trial:
         self._say("clock", f"{timer.kind.value}, {moment}")
         self._step(Rang(timer.kind, timer.serial))
 
-    def _step(self, heard: Input) -> None:
+    def _step(self, heard: Input, asked: _Asked | None = None) -> None:
+        """Let something happen, and end the question that it answers, if it answers one."""
         if self.case is None:
             return
         # Two things never happen in the same moment.
         self.now_ms += 1
-        self._carry_out(step(self._definition, self.case, heard, self._context))
+        outcome = step(self._definition, self.case, heard, self._context)
+        if asked is not None and asked.question.is_single_use and outcome.refusal is None:
+            self._asked = [one for one in self._asked if one is not asked]
+        self._carry_out(outcome)
 
     def _carry_out(self, outcome: Outcome) -> None:
         self.case = outcome.case
@@ -357,6 +375,12 @@ class Trial:
         prompt_id = getattr(found, "prompt_id", None)
         asked = next((one for one in candidates if one.prompt.prompt.id == prompt_id), None)
         return found, asked
+
+    def _say_not_counted(
+        self, to: str, found: NotCounted, asked: _Asked | None, language: str
+    ) -> None:
+        prompt = asked.prompt.prompt if asked is not None else None
+        self._say(to, body(refusal_text(found.reason, self._world.catalogue, language, prompt)))
 
     def _say(self, to: str, words: str) -> None:
         indented = "\n".join(f"  {line}".rstrip() for line in words.split("\n"))

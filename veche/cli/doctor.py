@@ -10,7 +10,7 @@ import json
 import logging
 import sys
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
-CHECKS: Final = (*machine.CHECKS, *database.CHECKS, *homeserver.CHECKS)
+P = TypeVar("P")
+
+CHECKS: Final[Sequence[Check[Patient]]] = (*machine.CHECKS, *database.CHECKS, *homeserver.CHECKS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def examine(arguments: argparse.Namespace) -> Iterator[Finding]:
-    """All findings; only the configuration's if that is wrong."""
+    """All findings; without a right configuration only those that need none."""
+    yield from diagnose(None, machine.EVERYWHERE)
     try:
         specs = service_specs()
         path = config_path(arguments.config)
@@ -67,7 +70,7 @@ def examine(arguments: argparse.Namespace) -> Iterator[Finding]:
     yield from diagnose(Patient(config, specs, dsn, time.time), CHECKS)  # noqa: TID251
 
 
-def diagnose(patient: Patient, checks: Sequence[Check]) -> Iterator[Finding]:
+def diagnose(patient: P, checks: Sequence[Check[P]]) -> Iterator[Finding]:
     """What the checks find, in their order."""
     well: set[str] = set()
     for check in checks:
@@ -90,7 +93,7 @@ def show(finding: Finding) -> str:
     return f"{mark} {finding.name}: {finding.what}{mend}\n"
 
 
-def _looked(check: Check, patient: Patient) -> Sequence[tuple[str, str]]:
+def _looked(check: Check[P], patient: P) -> Sequence[tuple[str, str]]:
     try:
         return list(check.look(patient))
     except VecheError as e:

@@ -98,4 +98,4 @@ def chosen_services(config: Config, names: Collection[str]) -> Sequence[str]:
         raise ConfigError(f"{config.path}: there is no section {missing[0]!r} of such a service")
     if not names:
         raise ConfigError(f"{config.path}: there is no section of any service to run")
-    return sorted(names)
+    return sorted(set(names))

@@ -6,24 +6,29 @@ import logging
 import signal
 import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
+from twisted.internet.defer import CancelledError, Deferred
 
 from veche.cli.db import opened
 from veche.cli.installed import (
     add_config_option,
     chosen_services,
     config_path,
+    migration_sets,
     read_config,
     service_specs,
 )
-from veche.protocol.errors import VecheError
+from veche.protocol.errors import ConfigError, VecheError
 from veche.runtime import log
+from veche.runtime.migrate import pending
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
+
+    from twisted.python.failure import Failure
 
     from veche.runtime.config import Config
     from veche.runtime.service import ServiceSpec
@@ -34,6 +39,16 @@ STOP_S_MAX: Final = 20.0
 logger = logging.getLogger(__name__)
 
 
+class HostLike(Protocol):
+    """What is run: ``veche.runtime.host.Host``."""
+
+    async def start(self) -> None:
+        """Serve; raises if that is impossible."""
+
+    async def stop(self) -> None:
+        """End everything, also after a start that failed or was cancelled."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `veche run`."""
     parser.add_argument("services", nargs="+", metavar="NAME", help="a service, or all")
@@ -41,45 +56,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run services until SIGTERM or SIGINT; 1 if they could not start or broke."""
+    """Run services until SIGTERM or SIGINT; 1 if they could not start."""
     specs = service_specs()
     config = read_config(config_path(arguments.config), specs)
     names = chosen_services(config, arguments.services)
     config = attrs.evolve(config, services={name: config.services[name] for name in names})
     log.set_up(config.log.level, config.log.format)
     with ExitStack() as stack:
-        opened(stack, config.database)
+        dsn = opened(stack, config.database)
+        if missing := pending(dsn, migration_sets({name: specs[name] for name in names})):
+            raise ConfigError(f"the database lacks {missing[0]}: veche db migrate -c {config.path}")
         return serve(config, specs)
 
 
 def serve(config: Config, specs: Mapping[str, ServiceSpec]) -> int:
-    """Run a host on the process's reactor until it is told to stop; the exit code.
-
-    Args:
-        config: Its ``services`` are those that run.
-        specs: The services there are, by name.
-    """
-    # Imported here, since importing the reactor installs it.
+    """Run a host on the process's reactor until it is told to stop; the exit code."""
+    # Here and not above, since importing the reactor installs it, and klein imports it.
     from twisted.internet import reactor  # noqa: PLC0415, TID251 -- the composition root
 
-    from veche.runtime.host import Host  # noqa: PLC0415 -- imports klein, which does so too
+    from veche.runtime.host import Host  # noqa: PLC0415
 
-    running = _Running(Host(config, specs, reactor), reactor)
+    running = Running(Host(config, specs, reactor), reactor)
     running.run()
     return running.exit_code
 
 
-class _Running:
-    """A host from its start to the end of the process."""
+class Running:
+    """A host from its start to the end of the process.
 
-    def __init__(self, host: Any, reactor: Any) -> None:
+    Attributes:
+        exit_code: 1 if the start failed.
+    """
+
+    def __init__(self, host: HostLike, reactor: Any) -> None:
+        """Nothing happens before ``run``.
+
+        Args:
+            host: Started once, stopped once.
+            reactor: Not running yet.
+        """
         self._host = host
         self._reactor = reactor
+        self._starting: Deferred[None] | None = None
         self._is_stopping = False
         self.exit_code = 0
 
     def run(self) -> None:
-        """Until SIGTERM, SIGINT or a failed start."""
+        """Run the reactor until SIGTERM, SIGINT or a failed start."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._signalled)
         self._reactor.callWhenRunning(self._start)
@@ -90,37 +113,27 @@ class _Running:
         self._reactor.callFromThread(self._stop, signal.Signals(number).name)
 
     def _start(self) -> None:
-        from twisted.internet.defer import Deferred  # noqa: PLC0415 -- with the reactor
+        self._starting = Deferred.fromCoroutine(self._host.start())
+        self._starting.addCallbacks(lambda _: logger.info("started"), self._failed)
 
-        Deferred.fromCoroutine(self._started())
-
-    async def _started(self) -> None:
-        try:
-            await self._host.start()
-        except VecheError as e:
-            sys.stderr.write(f"veche run: {e}\n")
-            self._fail()
-        except Exception:
-            logger.exception("the start failed")
-            self._fail()
-        else:
-            logger.info("started")
-
-    def _fail(self) -> None:
+    def _failed(self, failure: Failure) -> None:
+        if self._is_stopping and failure.check(CancelledError):
+            return
         self.exit_code = 1
+        if isinstance(failure.value, VecheError):
+            sys.stderr.write(f"veche run: {failure.value}\n")
+        else:
+            logger.error("the start failed", exc_info=failure.value)
         self._stop("a failed start")
 
     def _stop(self, why: str) -> None:
-        from twisted.internet.defer import Deferred  # noqa: PLC0415 -- with the reactor
-
         if self._is_stopping:
             return
         self._is_stopping = True
-        logger.info("stopping after %s", why)
-        stopping = Deferred.fromCoroutine(self._stopped())
+        logger.info("stopping: %s", why)
+        if self._starting is not None:
+            self._starting.cancel()
+        stopping = Deferred.fromCoroutine(self._host.stop())
         stopping.addTimeout(STOP_S_MAX, self._reactor)
         stopping.addErrback(lambda failure: logger.error("stopping", exc_info=failure.value))
         stopping.addBoth(lambda _: self._reactor.stop())
-
-    async def _stopped(self) -> None:
-        await self._host.stop()

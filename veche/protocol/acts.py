@@ -63,6 +63,7 @@ class ActClass(enum.StrEnum):
     DATA_REQUEST = "data_request"
     DOC_ISSUED = "doc_issued"
     RECORD_WRITE = "record_write"
+    RESTRICTION = "restriction"
 
 
 class ActReceipt(Wire):

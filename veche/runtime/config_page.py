@@ -20,7 +20,7 @@ _HEAD: Final = """\
 
 <!-- Written by `veche config reference` from the docstrings of the sections: change those. -->
 
-One YAML file, a section for each part. `veche config check FILE` finds everything that is wrong in it.
+One YAML file, a section for each part. `veche config check FILE` finds all that is wrong in it.
 
 - A duration is a whole number and a unit: `250 ms`, `30 s`, `5 min`, `2 h`, `7 d`, `1 w`.
 - A size is a whole number and a unit: `512 B`, `64 KiB`, `16 MiB`, `2 GiB`, `1 TiB`.
@@ -48,11 +48,20 @@ def _section(name: str, model: type[Section], depth: int = 2) -> str:
         key = key_of(attribute)
         part = model_in(field.annotation)
         what = " ".join((field.description or "").split())
-        kind = f"see `{name}.{key}`" if part else _kind(attribute, field)
+        kind = _part(f"`{name}.{key}`", field) if part else _kind(attribute, field)
         lines.append(f"| `{key}` | {_cell(kind)} | {_default(attribute, field)} | {_cell(what)} |")
         if part:
             inner.append(_section(f"{name}.{key}", part, depth + 1))
     return "\n".join([*lines, "", *inner])
+
+
+def _part(link: str, field: FieldInfo) -> str:
+    origin = get_origin(field.annotation)
+    if origin in {list, tuple}:
+        return f"list, see {link}"
+    if inspect.isclass(origin) and issubclass(origin, Mapping):
+        return f"by name, see {link}"
+    return f"see {link}"
 
 
 def _kind(attribute: str, field: FieldInfo) -> str:
@@ -101,10 +110,14 @@ def _default(attribute: str, field: FieldInfo) -> str:
         return "none"
     if attribute.endswith("_ms"):
         return f"`{show_duration(value)}`"
-    if attribute.endswith("_bytes"):
-        return f"`{show_size(value)}`"
+    return f"`{show_size(value)}`" if attribute.endswith("_bytes") else _yaml(value)
+
+
+def _yaml(value: object) -> str:
     if isinstance(value, list | tuple | Mapping) and not value:
         return "empty"
+    if isinstance(value, list | tuple):
+        return f"`[{', '.join(map(str, value))}]`"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 

@@ -13,7 +13,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 
 from veche.protocol.errors import RefusedError, UnavailableError
@@ -196,6 +196,8 @@ class Errands:
         except RefusedError as e:
             await self._database.run("errand refused", _refuse, handler, leased, e, self._now_ms())
             _done.labels(errand.kind, "refused").inc()
+        except CancelledError:
+            raise  # the process ends; the lease does too
         except Exception as e:  # noqa: BLE001 -- whatever it is, the errand stays to be done
             await self._again(leased, e)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from veche.protocol import message
 from veche.protocol.catalogue import Catalogue
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from veche.runtime.acts import ActLog
     from veche.runtime.crypto.recovery import Hint
     from veche.runtime.database import Cursor
-    from veche.runtime.inbox.worker import Worker
     from veche.runtime.service import BotAccount
 
 _CATALOGUE: Final = Catalogue.load("veche.runtime")
@@ -30,10 +29,15 @@ _DEFAULT_LANGUAGE: Final = "en"
 class Hints:
     """Carries what the devices of a process have to say."""
 
-    def __init__(self, bots: Mapping[UserId, BotAccount], log: ActLog, worker: Worker) -> None:
+    def __init__(self, bots: Mapping[UserId, BotAccount], log: ActLog) -> None:
+        """Make it.
+
+        Args:
+            bots: The bots of this process, by user id.
+            log: Commits the acts: what a bot tells a person is one.
+        """
         self._bots = dict(bots)
         self._log = log
-        self._worker = worker
 
     def wake(
         self, txn: Cursor, bot: UserId, room_id: RoomId, session_ids: Sequence[str], now_ms: int
@@ -51,11 +55,11 @@ class Hints:
 
 
 def _doc(hint: Hint, language: str) -> Doc:
-    def text(words: str, **values: Any) -> str:
-        return _CATALOGUE.text(language, words, **values)
-
     if hint.kind is HintKind.SEND_AGAIN:
-        return (Paragraph(text("I could not read your last message. Please send it again.")),)
+        again = _CATALOGUE.text(
+            language, "I could not read your last message. Please send it again."
+        )
+        return (Paragraph(again),)
     refuses = _CATALOGUE.text(
         language,
         "Your client does not give this bot the keys to your messages. Compare this fingerprint of"

@@ -94,10 +94,12 @@ class Host:
         self.server_name = config.homeserver.server_name
         self.port = config.listen.port
         self._key = read_operator_key(config.crypto.key_path)
+        as_token = read_secret(config.homeserver.as_token_path)
+        self._hs_token = read_secret(config.homeserver.hs_token_path)
         dsn = config.database.dsn()
         self.database = Database(dsn, reactor, threads=config.database.threads)
         self._connections = Connections(reactor, config.homeserver.url)
-        self.client = MatrixClient(self._connections, read_secret(config.homeserver.as_token_path))
+        self.client = MatrixClient(self._connections, as_token)
         self.act_log = ActLog(self.seed("pseudonym"))
         self._people = People(self.database, self.client, reactor)
         self._locks = Locks(dsn, reactor)
@@ -106,7 +108,11 @@ class Host:
         self._tasks = Tasks(running_max=TASKS_MAX)
         self._sending = Tasks(running_max=SENDER_TASKS_MAX)
         self._marks = Marks()
-        self._services = self._make_services(specs)
+        try:
+            self._services = self._make_services(specs)
+        except BaseException:
+            self.database.close()  # its threads run already
+            raise
         self._owners: Mapping[UserId, Service] = {
             bot.user_id: service for service in self._services for bot in service.bots
         }
@@ -186,8 +192,7 @@ class Host:
 
     def _listen(self) -> None:
         root = Resource()
-        hs_token = read_secret(self._config.homeserver.hs_token_path)
-        root.putChild(b"_matrix", Transactions(hs_token, self._intake))
+        root.putChild(b"_matrix", Transactions(self._hs_token, self._intake))
         health = HealthRoutes(
             {"database": self._check_database, "homeserver": self._check_homeserver}, self.reactor
         )
@@ -328,7 +333,7 @@ class Host:
             locks=self._locks,
             key=self._key,
             directory=self._people,
-            ports=Hints(bots, self.act_log, self._worker),
+            ports=Hints(bots, self.act_log),
             without_identity=WithoutIdentity(self._config.crypto.readers_without_identity),
             on_change=self._writer_changed,
         )

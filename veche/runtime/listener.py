@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING, Final
 
 import psycopg2
@@ -107,7 +108,7 @@ class Listener:
             await reader.broken
         finally:
             self._reactor.removeReader(reader)
-            connection.close()
+            reader.close()
 
     def _call(self, channel: str, payload: str) -> None:
         if self._is_stopping:
@@ -125,11 +126,13 @@ class _Reader:
     def __init__(self, connection: Connection, call: Callable[[str, str], None]) -> None:
         self._connection = connection
         self._call = call
-        self._fileno = connection.fileno()
+        # A descriptor of ours: libpq closes its own when the connection breaks, and the reactor
+        # cannot forget one that is closed.
+        self._fileno = os.dup(connection.fileno())
         self.broken: Deferred[None] = Deferred()
 
     def fileno(self) -> int:
-        """Of its socket, also once it is closed, so that the reactor can forget it."""
+        """Of its socket, until ``close``."""
         return self._fileno
 
     def logPrefix(self) -> str:
@@ -150,6 +153,11 @@ class _Reader:
     def connectionLost(self, reason: Failure) -> None:
         """The reactor will not watch it any more."""
         self._break(psycopg2.OperationalError(str(reason.value)))
+
+    def close(self) -> None:
+        """Close the connection; the reactor must have forgotten it."""
+        os.close(self._fileno)
+        self._connection.close()
 
     def _break(self, error: Exception) -> None:
         if not self.broken.called:

@@ -104,7 +104,8 @@ def _bridge_twisted() -> None:
 
 def _quieten(level: str) -> None:
     # A line for each connection and each factory is of no use to an operator.
-    logging.getLogger("twisted").setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
+    least = max(logging.WARNING, logging.getLevelNamesMapping()[level])
+    logging.getLogger("twisted").setLevel(least)
 
 
 def _at(record: logging.LogRecord) -> str:

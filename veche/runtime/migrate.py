@@ -244,7 +244,8 @@ def _has_own_table(txn: Cursor) -> bool:
     (columns,) = txn.fetchone() or (None,)
     if columns is not None and not {"schema", "number", "sha256", "compat"} <= set(columns):
         raise ForeignDatabaseError(
-            "the database has a table veche.migration that is not Veche's: use a database of its own"
+            "the database has a table veche.migration that is not Veche's:"
+            " use a database of its own"
         )
     return columns is not None
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from veche.protocol.acts import ActClass
-from veche.protocol.ids import EffectId, effect_id
+from veche.protocol.ids import EffectId, Ulid, derived_ulid, effect_id
 from veche.protocol.message import RelationKind
 from veche.runtime import outbox
-from veche.runtime.acts import Act, message_form
+from veche.runtime.acts import Act
 from veche.runtime.outbox import Outgoing, Relation
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Ground:
         basis: The rule or law.
         actor: A role, never a name.
         case: Id of the case, or empty.
+        why: Reason in words, where the class of the act needs one; else empty.
     """
 
     person: UserId | None
@@ -48,6 +49,7 @@ class Ground:
     basis: str
     actor: str = "bot"
     case: str = ""
+    why: str = ""
 
 
 class Voice:
@@ -73,6 +75,7 @@ class Voice:
         self._txn = txn
         self._log = log
         self._said_count = 0
+        self._made_count = 0
         self.bot = bot
         self.cause = cause
         self.now_ms = now_ms
@@ -109,9 +112,23 @@ class Voice:
     def set_membership(
         self, room_id: RoomId, user_id: UserId, membership: str, ground: Ground
     ) -> None:
-        """Queue an invitation (``invite``) or a removal (``leave``)."""
+        """Queue an invitation (``invite``) or a removal (``leave``).
+
+        A removal is a restriction, whose ground says why.
+        """
         content = {"membership": membership}
-        self._queue(MEMBER, room_id, content, ground, state_key=user_id)
+        act = ActClass.MESSAGE if membership == "invite" else ActClass.RESTRICTION
+        self._queue(MEMBER, room_id, content, ground, act=act, state_key=user_id)
+
+    def fresh_id(self, kind: str) -> EffectId:
+        """An id for something that this cause makes; the same again if the cause is run again."""
+        self._made_count += 1
+        return effect_id(self.bot.user_id, self.cause, kind, self._made_count)
+
+    def fresh_ulid(self, kind: str) -> Ulid:
+        """As ``fresh_id``, sortable by time."""
+        self._made_count += 1
+        return derived_ulid(self.now_ms, self.bot.user_id, self.cause, kind, self._made_count)
 
     def pseudonym(self, person: UserId) -> str:
         """What the organisation calls a person: no other calls them so."""
@@ -129,7 +146,8 @@ class Voice:
     ) -> EffectId:
         self._said_count += 1
         effect = effect_id(self.bot.user_id, self.cause, self._said_count)
-        form = message_form(self.bot.user_id, room_id, effect, event_type, content)
+        outgoing = Outgoing(self.bot.user_id, room_id, effect, event_type, content, **target)
+        form = outbox.form_of(outgoing)
         act_now = Act(
             organisation=self.bot.organisation,
             act=act,
@@ -137,9 +155,9 @@ class Voice:
             purpose=ground.purpose,
             basis=ground.basis,
             actor=ground.actor,
+            why=ground.why,
             case=ground.case,
         )
         token = self._log.commit(self._txn, act_now, form, self.now_ms, ph=form["ph"])
-        outgoing = Outgoing(self.bot.user_id, room_id, effect, event_type, content, **target)
         outbox.append(self._txn, outgoing, token, self.now_ms)
         return effect

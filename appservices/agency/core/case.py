@@ -22,8 +22,9 @@ FILES_MAX: Final = 20
 """Most files that a person may add beside the form."""
 ASKED_MAX: Final = 10
 """Most times that a desk may ask for more."""
-TEXT_CHARACTERS_MAX: Final = 4_000
-"""Longest text that a clerk or a person adds: question, answer, reasons of a refusal."""
+TEXT_CHARACTERS_MAX: Final = 2_000
+"""Longest text that a clerk or a person adds: question, answer, reasons of a refusal. A character
+takes up to twelve bytes in the edit of a message, so that with the words around it fits."""
 QUESTION_ESCALATIONS_MAX: Final = 3
 """How often an unanswered question is handed up before the person is told how to complain."""
 
@@ -177,7 +178,7 @@ class Case:
         office: Id of the office.
         state: Where it stands.
         opened_at_ms: UTC.
-        has_room: Whether its room is made; before, nothing is asked.
+        has_room: Whether the room in which the person follows it is there; no desk has it before.
         step: Index of the step of the service that it is at.
         form: The form that is being filled in; None: none.
         answers: What was filled in, by id of the field.

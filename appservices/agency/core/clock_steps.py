@@ -172,7 +172,7 @@ def close_case(turn: Turn) -> None:
 
 
 def room_made(turn: Turn) -> None:
-    """The room is ready: begin with the first step."""
+    """The room is ready: go on with the step that waits for it."""
     if turn.case.has_room:
         raise stale()
     turn.change(has_room=True)
@@ -180,7 +180,7 @@ def room_made(turn: Turn) -> None:
 
 
 def room_made_late(turn: Turn) -> None:
-    """The room is ready, but the case is over already: show so in it."""
+    """The room is ready, but the case went on or ended meanwhile: show so in it."""
     if turn.case.has_room:
         raise stale()
     turn.change(has_room=True)

@@ -89,6 +89,13 @@ def assign(turn: Turn, heard: Assign) -> None:
 
 
 def _give_to(turn: Turn, staff: str, role: Role, happened: Happened) -> None:
+    if turn.case.timer(TimerKind.WAIT) is not None:
+        # It is not at the desk yet: a rule makes everybody wait.
+        words = staff_state_words(turn.case.state, turn.context.staff)
+        raise turn.refuse(Party.STAFF, RefusalReason.NOT_NOW, state=words)
+    if not turn.case.is_at_desk:
+        words = staff_state_words(turn.case.state, turn.context.staff)
+        raise turn.refuse(Party.STAFF, RefusalReason.NOT_NOW, state=words)
     if turn.case.first_approval == staff:
         raise turn.refuse(Party.STAFF, RefusalReason.SAME_PERSON)
     turn.let_clerk_go()
@@ -136,6 +143,8 @@ def begin_writing(turn: Turn, heard: Write) -> None:
     asker = _asker(turn, heard.decision)
     form, outputs = start(asker.form, started_at_ms=turn.context.now_ms)
     turn.change(desk_form=DeskForm(heard.decision, heard.by.id, form))
+    # Else a number would fit both questions.
+    turn.close(Topic.DECIDE)
     turn.emit(AskDesk(turn.definition.desk, asker.question(form, outputs, turn.context)))
 
 

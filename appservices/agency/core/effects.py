@@ -36,6 +36,7 @@ class Party(enum.Enum):
 class Topic(enum.Enum):
     """What a question is about. A new question of a topic takes the place of the one before."""
 
+    LANGUAGE = "language"
     MENU = "menu"
     START = "start"
     FORM = "form"
@@ -268,7 +269,6 @@ class RefusalReason(enum.Enum):
     """It makes no sense where the case stands."""
     STALE = "stale"
     """A clock or a machine came too late."""
-    NO_ROOM_YET = "no_room_yet"
     TRUST_TOO_LOW = "trust_too_low"
     NOT_YOURS = "not_yours"
     """Another clerk has the case, or nobody."""

@@ -21,6 +21,7 @@ from appservices.agency.core.effects import (
     AskDesk,
     AskPerson,
     MakeDocument,
+    MakeRoom,
     PostToDesk,
     TellDesk,
     TellPerson,
@@ -92,6 +93,12 @@ def _take(turn: Turn, step: Step) -> bool:
     """Take a step; False if it waits for somebody."""
     if turn.case.state is State.DRAFT and not isinstance(step, FormStep | MessageStep):
         _submit(turn)
+        turn.emit(TellPerson(submitted_doc(turn.definition, turn.case, turn.context)))
+        if not turn.case.has_room:
+            # Nothing is on a desk before the person has the room in which to follow it.
+            office = turn.context.office.name(turn.context.language)
+            turn.emit(MakeRoom(f"{office} · {turn.case.number}"))
+            return False
     match step:
         case FormStep():
             _ask_form(turn, step)
@@ -127,11 +134,6 @@ def _submit(turn: Turn) -> None:
     start_office_clock(turn, turn.definition.deadline.working_days)
 
 
-def _tell_submitted_once(turn: Turn) -> None:
-    if turn.case.submitted_at_ms == turn.context.now_ms and not turn.case.is_at_desk:
-        turn.emit(TellPerson(submitted_doc(turn.definition, turn.case, turn.context)))
-
-
 def start_office_clock(turn: Turn, working_days: int) -> None:
     """From now on the office has this many working days.
 
@@ -160,7 +162,6 @@ def stop_office_clock(turn: Turn) -> None:
 
 def put_on_desk(turn: Turn) -> None:
     """The case waits for a clerk."""
-    _tell_submitted_once(turn)
     turn.change(state=State.SUBMITTED)
     question = claim_question(turn.definition, turn.case, turn.context)
     desk = turn.definition.desk
@@ -246,7 +247,6 @@ def _leave_desk(turn: Turn) -> None:
 
 
 def _make_document(turn: Turn) -> None:
-    _tell_submitted_once(turn)
     rules = turn.definition.document
     if rules is None:
         raise AssertionError("a document step has rules for it: the checker sees to it")
@@ -276,7 +276,6 @@ def emit_document(turn: Turn) -> None:
 def _wait(turn: Turn, step: WaitStep) -> None:
     calendar = turn.context.office.calendar
     stop_office_clock(turn)
-    _tell_submitted_once(turn)
     until_ms = calendar.after_working_days(turn.context.now_ms, step.working_days)
     turn.set_clock(TimerKind.WAIT, until_ms)
     reason = step.reason.text(turn.context.language)

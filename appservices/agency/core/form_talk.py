@@ -12,7 +12,7 @@ from veche.protocol.forms.models import COMMAND_ID_PREFIX
 from veche.protocol.forms.rendering import buttons, output_doc
 from veche.protocol.forms.state import Ask, FormState, Mode, Output, Review, Wrong
 from veche.protocol.inbound import Trust
-from veche.protocol.message import Doc, Numbered
+from veche.protocol.message import Doc, Numbered, body
 from veche.protocol.prompts import CHOICES_MAX, LABEL_CHARACTERS_MAX, Choice
 from veche.protocol.typed import folded
 
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from appservices.agency.core.context import Context
     from veche.protocol.forms import Form
 
-FORM_BYTES_MAX: Final = 8 * 1024
+FORM_BYTES_MAX: Final = 4 * 1024
 """Largest form that travels beside a question; a larger one is asked field by field only."""
+INTRO_BYTES_MAX: Final = 6 * 1024
+"""Longest question, as plain text, that has choices or a form beside it: they repeat its words."""
 
 
 @attrs.frozen
@@ -61,7 +63,8 @@ class Asker:
         intro: Doc = ()
         for output in outputs:
             intro = (*intro, *output_doc(self.form, output, context.catalogue, here))
-        choices = _choices(last, context, self.language)
+        is_short = len(body(intro).encode()) <= INTRO_BYTES_MAX
+        choices = _choices(last, context, self.language) if is_short else ()
         if choices:
             # The prompt numbers them itself.
             intro = tuple(block for block in intro if not isinstance(block, Numbered))
@@ -70,7 +73,7 @@ class Asker:
             intro,
             self.expires_at_ms,
             choices=choices,
-            form=self.form if _size(self.form) <= FORM_BYTES_MAX else None,
+            form=self.form if is_short and _size(self.form) <= FORM_BYTES_MAX else None,
             min_trust=self.min_trust if isinstance(last, Review) else Trust.ANY,
             to=self.to,
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from appservices.agency.core.case import Case
 from appservices.agency.core.clock_steps import stale, take_clock
 from appservices.agency.core.desk_steps import remind_person
-from appservices.agency.core.effects import MakeRoom, Party, RefusalReason
+from appservices.agency.core.effects import Party, RefusalReason
 from appservices.agency.core.flow import advance
 from appservices.agency.core.inputs import Input, InputKind, Rang
 from appservices.agency.core.states import Happened, Role, State, TimerKind
@@ -34,7 +34,8 @@ def open_case(
 ) -> Outcome:
     """A new case, at the first step of its service.
 
-    A service with a desk gets a room of its own first; one without stays where the person is.
+    The form is asked where the person is. A service with a desk gets a room of its own once the
+    person has submitted; one without stays where it began.
 
     Args:
         definition: The service.
@@ -57,11 +58,8 @@ def open_case(
     until_ms = context.now_ms + FORM_KEPT_MS
     turn.set_clock(TimerKind.EXPIRY, until_ms)
     remind_person(turn, until_ms)
-    if definition.review is not None:
-        turn.emit(MakeRoom(f"{definition.title.text(context.language)} · {case.number}"))
-    else:
-        turn.change(has_room=True)
-        advance(turn)
+    turn.change(has_room=definition.review is None)
+    advance(turn)
     return turn.outcome()
 
 

@@ -55,8 +55,6 @@ _FILE_FIELD: Final = Field(id="file", kind=FieldKind.FILE, label="File")
 def answer_form(turn: Turn, heard: Answers) -> None:
     """The person answers a question of the form."""
     step = turn.definition.steps[turn.case.step]
-    if not turn.case.has_room:
-        raise turn.refuse(Party.PERSON, RefusalReason.NO_ROOM_YET)
     if turn.case.form is None or not isinstance(step, FormStep):
         # Only a case that was damaged is here: nothing is asked, and yet it is a draft.
         words = state_words(turn.case.state, turn.context.person)

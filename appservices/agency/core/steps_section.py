@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from appservices.agency.core.tree import Item, Section
 
 MESSAGE_CHARACTERS_MAX: Final = 2_000
+BECAUSE_CHARACTERS_MAX: Final = 300
+"""Longest reason to wait: it stands in the card of the case."""
 
 _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "form": ("fields",),
@@ -209,6 +211,6 @@ class _StepReader:
         days = item.integer(1, WORKING_DAYS_MAX) if item else None
         because = self._known.texts.read(
             section.need("because", "say why in the languages of the title"),
-            characters_max=MESSAGE_CHARACTERS_MAX,
+            characters_max=BECAUSE_CHARACTERS_MAX,
         )
         return WaitStep(days, because, condition) if days and because else None

@@ -114,10 +114,10 @@ _CLOCK: Final[tuple[_Line, ...]] = (
     ),
 )
 _MACHINE: Final[tuple[_Line, ...]] = (
-    (InputKind.ROOM_MADE, (_DRAFT,), _plain(clock_steps.room_made), (_DRAFT, *_ONWARD)),
+    (InputKind.ROOM_MADE, (_SUBMITTED,), _plain(clock_steps.room_made), _ONWARD),
     (
         InputKind.ROOM_MADE,
-        (_WITHDRAWN, _EXPIRED, _CLOSED),
+        (_YES, _NO, _WITHDRAWN, _CLOSED),
         _plain(clock_steps.room_made_late),
         (_SAME,),
     ),

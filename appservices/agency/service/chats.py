@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from appservices.agency import store
 from appservices.agency.core import replies
-from appservices.agency.core.commands import HUMAN, ROOM_COMMANDS, command_input
+from appservices.agency.core.commands import (
+    CASE_COMMANDS,
+    HUMAN,
+    ROOM_COMMANDS,
+    command_input,
+)
 from appservices.agency.core.effects import Question, Topic
 from appservices.agency.core.inputs import Status
-from appservices.agency.core.states import State
+from appservices.agency.core.states import OVER, State
 from appservices.agency.core.texts.menu import (
     MENU_MS,
     START,
@@ -18,37 +23,41 @@ from appservices.agency.core.texts.menu import (
     menu_question,
     page_of,
 )
-from appservices.agency.service.cases import begin, definition_of, step_file, take_step
-from appservices.agency.service.scene import CATALOGUE, AskedOf
+from appservices.agency.core.texts.words import state_words
+from appservices.agency.service.cases import begin, definition_of, matter_of, step_file, take_step
+from appservices.agency.service.listening import REACTION
+from appservices.agency.service.reach import note_reached
+from appservices.agency.service.scene import CATALOGUE, AskedOf, chat_matter
 from veche.protocol.answers import Chosen, NoAnswer, Refused, refusal_text
 from veche.protocol.catalogue import LANGUAGE_NAMES, LANGUAGES, language_of
 from veche.protocol.commands import CANCEL, HELP, LANGUAGE, MENU, language_named, read_command
 from veche.protocol.commands import STATUS as CASES
-from veche.protocol.ids import derived_ulid
-from veche.protocol.inbound import DeviceStanding, Trust
-from veche.protocol.message import Bold, Bullets, Heading, Mono, Paragraph
-from veche.protocol.prompts import Choice, Prompt
+from veche.protocol.inbound import Trust
+from veche.protocol.message import Bold, Bullets, Heading, Mono, Paragraph, Span
+from veche.protocol.prompts import Choice
+from veche.protocol.typed import without_quote
 from veche.runtime import people, prompts
 from veche.runtime.crypto.tracking import is_encrypted
+from veche.runtime.matrix.store import readers
 from veche.runtime.prompts import Answered
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from appservices.agency.service.scene import Scene
-    from appservices.agency.store import CaseFile
+    from appservices.agency.store import CaseFile, Chat
     from veche.protocol.commands import Command, ParsedCommand
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
     from veche.runtime.prompts import Heard, Kept
 
-LANGUAGE_TOPIC: Final = "language"
 CHAT_COMMANDS: Final = (HELP, MENU, CASES, CANCEL, LANGUAGE)
 """What is answered in a chat, outside a case."""
 IN_FORM_COMMANDS: Final = (HELP, MENU, LANGUAGE)
 """What a bare word means while a form waits for an answer; the form itself knows ``cancel``."""
 _FILES: Final = frozenset({"m.file", "m.image", "m.location", "m.video", "m.audio"})
 _MARKS: Final = ("!", "/")
+_WAITING: Final = frozenset({State.DRAFT, State.NEEDS_MORE})
+"""Where the person's own words are waited for."""
+_SETTLED: Final = OVER | {State.SERVED, State.DECIDED_NO}
 
 
 def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
@@ -59,6 +68,7 @@ def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
     scene.tell(room_id, (Paragraph(words),), scene.ground(person), is_quiet=True)
     if not _is_private(scene, room_id, person):
         return
+    store.set_greeted(scene.txn, scene.voice.bot.user_id, room_id, is_greeted=True)
     default = scene.workplace.office.language
     if people.read(scene.txn, person, default_language=default).has_chosen:
         show_menu(scene, room_id, person)
@@ -73,27 +83,48 @@ def show_menu(scene: Scene, room_id: RoomId, person: UserId, page: int = 1) -> N
     _ask(scene, room_id, person, question)
 
 
-def hear_in_chat(scene: Scene, inbound: Inbound, person: UserId) -> None:
+def hear_in_chat(scene: Scene, inbound: Inbound, chat: Chat) -> None:
     """A person says something in the chat with the office."""
-    if not _is_private(scene, inbound.room_id, person):
+    person, room_id = chat.person, inbound.room_id
+    if inbound.event_type != REACTION and not _is_private(scene, room_id, person):
         return
-    case_id = store.draft_of_chat(scene.txn, inbound.bot, inbound.room_id)
+    case_id = store.draft_of_chat(scene.txn, inbound.bot, room_id, person)
     file = store.lock_case(scene.txn, case_id) if case_id else None
-    if file is not None:
+    if file is not None and not _is_elsewhere(scene, inbound, file):
         _hear_about(scene, inbound, file)
         return
     parsed = read_command(inbound.content, CHAT_COMMANDS, scene.language_of(person))
     if parsed is not None:
-        _command(scene, inbound.room_id, person, parsed)
+        _command(scene, room_id, person, parsed)
         return
     heard = prompts.hear(scene.txn, inbound, is_dialogue=True)
-    if not _answer(scene, inbound, person, heard) and inbound.event_type != "m.reaction":
-        show_menu(scene, inbound.room_id, person)
+    if _answer(scene, inbound, person, heard) or inbound.event_type == REACTION:
+        return
+    if chat.is_greeted:
+        show_menu(scene, room_id, person)
+    else:
+        greet(scene, room_id, person)
 
 
 def hear_in_case(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
     """A person says something in the room of their case."""
+    if file.is_unreached:
+        matter = matter_of(scene, file)
+        note_reached(matter)
+        file = matter.file
+        store.save_case(scene.txn, file)
     _hear_about(scene, inbound, file)
+
+
+def _is_elsewhere(scene: Scene, inbound: Inbound, file: CaseFile) -> bool:
+    """Whether words in a chat are not about the case that was dealt with there.
+
+    Once that has its result, only what names the case is about it.
+    """
+    if file.case.state not in _SETTLED:
+        return False
+    parsed = read_command(inbound.content, CASE_COMMANDS, scene.language_of(file.person))
+    return parsed is None or parsed.command.name == CASES.name
 
 
 def _hear_about(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
@@ -109,9 +140,9 @@ def _hear_about(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
             _command(scene, inbound.room_id, person, parsed)
         return
     heard = prompts.hear(scene.txn, inbound, is_dialogue=True)
-    if _answer(scene, inbound, person, heard):
-        return
-    _say_freely(scene, inbound, file)
+    is_waiting = file.case.state in _WAITING
+    if not _answer(scene, inbound, person, heard, is_waiting=is_waiting):
+        _say_freely(scene, inbound, file)
 
 
 def _say_freely(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
@@ -122,9 +153,9 @@ def _say_freely(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
         step_file(scene, file, replies.person_file(definition, case, content, inbound.trust))
         return
     body = content.get("body")
-    if inbound.event_type == "m.reaction" or not isinstance(body, str):
+    if inbound.event_type == REACTION or not isinstance(body, str):
         return
-    said = replies.person_text(case, body, inbound.trust)
+    said = replies.person_text(case, without_quote(body), inbound.trust)
     if said is not None:
         step_file(scene, file, said)
         return
@@ -172,28 +203,38 @@ def _show_cases(scene: Scene, room_id: RoomId, person: UserId) -> None:
         words = scene.speech(person).text("You have no open cases with this office.")
         scene.tell(room_id, (Paragraph(words),), scene.ground(person))
         return
-    context = scene.context(person)
-    items = []
-    for case_id in case_ids:
-        file = store.lock_case(scene.txn, case_id)
-        if file is None:
-            continue
-        definition = definition_of(scene, file)
-        title = definition.title.text(context.language)
-        where = f"https://matrix.to/#/{file.person_room}"
-        items.append((Bold(title), " ", Mono(file.case.number), f": {where}"))
-    doc = (Heading(context.person.text("Your open cases")), Bullets(items))
+    files = [file for id_ in case_ids if (file := store.read_case(scene.txn, id_)) is not None]
+    items = [_case_line(scene, file) for file in files]
+    doc = (Heading(scene.speech(person).text("Your open cases")), Bullets(items))
     scene.tell(room_id, doc, scene.ground(person))
 
 
-def _answer(scene: Scene, inbound: Inbound, person: UserId, heard: Heard) -> bool:
-    """Act on an answer to a prompt, or say why it does not count; False if it is none."""
+def _case_line(scene: Scene, file: CaseFile) -> tuple[Span, ...]:
+    title = definition_of(scene, file).title.text(scene.language_of(file.person))
+    server = scene.voice.bot.user_id.partition(":")[2]
+    where = f"https://matrix.to/#/{file.person_room}?via={server}"
+    state = state_words(file.case.state, scene.speech(file.person))
+    return (Bold(title), " ", Mono(file.case.number), f" ({state}): {where}")
+
+
+def _answer(
+    scene: Scene, inbound: Inbound, person: UserId, heard: Heard, *, is_waiting: bool = False
+) -> bool:
+    """Act on an answer to a prompt, or say why it does not count; False if it is none.
+
+    Args:
+        scene: The transaction.
+        inbound: What was said.
+        person: By whom.
+        heard: What the prompts make of it.
+        is_waiting: A form waits for words: what would fit a prompt that is closed is meant for it.
+    """
     outcome = heard.outcome
     if isinstance(outcome, Chosen) and heard.kept is not None:
         _chosen(scene, Answered(heard.kept, inbound, outcome), person)
         return True
     refused = outcome if isinstance(outcome, Refused) else None
-    if refused is None and isinstance(outcome, NoAnswer) and _nothing_waits(scene, inbound):
+    if isinstance(outcome, NoAnswer) and not is_waiting:
         refused = outcome.stale
     if refused is None:
         return False
@@ -202,10 +243,6 @@ def _answer(scene: Scene, inbound: Inbound, person: UserId, heard: Heard) -> boo
     doc = refusal_text(refused.reason, CATALOGUE, language, prompt, standing=inbound.standing)
     scene.tell(inbound.room_id, doc, scene.ground(person))
     return True
-
-
-def _nothing_waits(scene: Scene, inbound: Inbound) -> bool:
-    return store.draft_of_chat(scene.txn, inbound.bot, inbound.room_id) is None
 
 
 def _chosen(scene: Scene, answered: Answered, person: UserId) -> None:
@@ -221,7 +258,7 @@ def _chosen(scene: Scene, answered: Answered, person: UserId) -> None:
         return
     if not scene.settle(answered, scene.speech(person), scene.ground(person)):
         return
-    if topic == LANGUAGE_TOPIC:
+    if topic == Topic.LANGUAGE.value:
         _choose_language(scene, kept.room_id, person, language_of(chosen.choice or ""))
     elif topic == Topic.MENU.value:
         _picked(scene, kept, person, chosen.choice or "")
@@ -260,10 +297,10 @@ def _start(scene: Scene, kept: Kept, person: UserId, choice: str | None) -> None
 
 def _ask(scene: Scene, room_id: RoomId, person: UserId, question: Question, **purpose: str) -> None:
     asked = AskedOf(
-        prompt_id=derived_ulid(scene.now_ms, scene.voice.cause, question.topic.value),
+        about=chat_matter(room_id),
         speech=scene.speech(person),
+        ground=scene.ground(person, purpose.get("service", question.topic.value)),
         purpose=purpose,
-        ground=scene.ground(person, purpose.get("service", "menu")),
     )
     scene.ask(room_id, question, [person], asked)
 
@@ -271,29 +308,10 @@ def _ask(scene: Scene, room_id: RoomId, person: UserId, question: Question, **pu
 def _ask_language(scene: Scene, room_id: RoomId, person: UserId) -> None:
     """In each language at once, since none is known yet."""
     lines = [(Bold(CATALOGUE.text(code, "Which language do you prefer?")),) for code in LANGUAGES]
-    purpose: Mapping[str, Any] = {"topic": LANGUAGE_TOPIC}
-    scene.replace(room_id, purpose, scene.speech(person))
-    question = prompts.Asking(
-        room_id=room_id,
-        prompt=_language_prompt(scene, person),
-        intro=(Bullets(lines),),
-        language=scene.language_of(person),
-        purpose=purpose,
-        ground=scene.ground(person),
-        mentions=[person],
-    )
-    prompts.ask(scene.txn, scene.voice, question, CATALOGUE)
-
-
-def _language_prompt(scene: Scene, person: UserId) -> Prompt:
     choices = tuple(Choice(id=code, label=LANGUAGE_NAMES[code]) for code in LANGUAGES)
-    return Prompt(
-        v=1,
-        id=derived_ulid(scene.now_ms, scene.voice.cause, LANGUAGE_TOPIC),
-        scope=(person,),
-        expires_at_ms=scene.now_ms + MENU_MS,
-        choices=choices,
-    )
+    expires_at_ms = scene.now_ms + MENU_MS
+    question = Question(Topic.LANGUAGE, (Bullets(lines),), expires_at_ms, choices=choices)
+    _ask(scene, room_id, person, question)
 
 
 def _choose_language(scene: Scene, room_id: RoomId, person: UserId, language: str | None) -> None:
@@ -304,7 +322,9 @@ def _choose_language(scene: Scene, room_id: RoomId, person: UserId, language: st
     speech = scene.speech(person)
     words = speech.text("I speak English with you now. Write “language” to change it.")
     scene.tell(room_id, (Paragraph(words),), scene.ground(person), is_quiet=True)
-    case_id = store.draft_of_chat(scene.txn, scene.voice.bot.user_id, room_id)
+    bot = scene.voice.bot.user_id
+    case_id = store.case_of_room(scene.txn, bot, room_id)
+    case_id = case_id or store.draft_of_chat(scene.txn, bot, room_id, person)
     if case_id is None:
         show_menu(scene, room_id, person)
     else:
@@ -312,41 +332,29 @@ def _choose_language(scene: Scene, room_id: RoomId, person: UserId, language: st
 
 
 def _is_private(scene: Scene, room_id: RoomId, person: UserId) -> bool:
-    """Whether the chat is encrypted; if not, the person is told how to begin one that is."""
-    if is_encrypted(scene.txn, room_id):
+    """Whether only the person reads along; if not, they are told how to begin a chat where so."""
+    speech = scene.speech(person)
+    if not is_encrypted(scene.txn, room_id):
+        why = speech.text(
+            "This chat is not encrypted, so others can read along. Here I only tell what there is;"
+            " nothing is asked and nothing is stored."
+        )
+    elif _others(scene, room_id, person):
+        why = speech.text(
+            "Others are in this room. Here I only tell what there is; nothing is asked and nothing"
+            " is stored."
+        )
+    else:
         return True
-    context = scene.context(person)
-    speech = context.person
-    services = [one.definition.title.text(context.language) for one in _services(scene)]
-    doc = (
-        Paragraph(
-            speech.text(
-                "This chat is not encrypted, so others can read along. Here I only tell what there"
-                " is; nothing is asked and nothing is stored."
-            )
-        ),
-        Bullets(services),
-        Paragraph(
-            speech.text("To go on, please start a new direct chat with me, with encryption on.")
-        ),
-    )
+    services = scene.workplace.services.values()
+    titles = [one.definition.title.text(speech.language) for one in services]
+    how = speech.text("To go on, please start a new direct chat with me alone, with encryption on.")
+    doc = (Paragraph(why), Bullets(titles), Paragraph(how))
     scene.tell(room_id, doc, scene.ground(person))
     return False
 
 
-def _services(scene: Scene) -> list[Any]:
-    return list(scene.workplace.services.values())
-
-
-def warn_of_plain(scene: Scene, inbound: Inbound, person: UserId) -> bool:
-    """Whether a message came in clear into an encrypted room; then the person is told."""
-    is_message = inbound.event_type == "m.room.message"
-    if not (is_message and inbound.standing is DeviceStanding.NOT_ENCRYPTED):
-        return False
-    if not is_encrypted(scene.txn, inbound.room_id):
-        return False
-    words = scene.speech(person).text(
-        "Your message came without encryption, so it does not count. Please send it encrypted."
-    )
-    scene.tell(inbound.room_id, (Paragraph(words),), scene.ground(person))
-    return True
+def _others(scene: Scene, room_id: RoomId, person: UserId) -> set[UserId]:
+    """Who else is in a chat, or invited."""
+    present = {user_id for user_id, _ in readers(scene.txn, room_id)}
+    return present - {person, scene.voice.bot.user_id}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from appservices.agency import store
 from appservices.agency.core import replies
@@ -13,16 +14,20 @@ from appservices.agency.service.scene import CATALOGUE
 from veche.protocol.answers import Chosen, Refused, refusal_text
 from veche.protocol.catalogue import N_
 from veche.protocol.commands import HELP, Argument, Command, help_doc, read_command
+from veche.protocol.ids import EventId
 from veche.protocol.message import Bullets, Paragraph, RelationKind
+from veche.protocol.typed import without_quote
 from veche.runtime import outbox, prompts
 from veche.runtime.prompts import Answered
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from appservices.agency.core.context import Speech
     from appservices.agency.service.offices import StaffMember
     from appservices.agency.service.scene import Scene
     from veche.protocol.commands import ParsedCommand
-    from veche.protocol.ids import EffectId, EventId, RoomId
+    from veche.protocol.ids import EffectId, RoomId
     from veche.protocol.inbound import Inbound
     from veche.runtime.prompts import Heard, Kept
 
@@ -33,6 +38,8 @@ ASSIGN: Final = Command(
     Argument("staff", N_("the id of somebody of the staff"), is_required=True),
 )
 DESK_COMMANDS: Final = (HELP, ASSIGN)
+# The database takes no NUL and no lone surrogate, and what people send may have both.
+_EVENT_ID: Final = re.compile(r"\$[!-~]{1,254}")
 _FREE_TOPICS: Final = frozenset({Topic.WRITE.value, Topic.REPLY.value})
 
 
@@ -53,7 +60,7 @@ def hear_at_desk(scene: Scene, inbound: Inbound, member: StaffMember) -> None:
         doc = refusal_text(
             outcome.reason, CATALOGUE, speech.language, prompt, standing=inbound.standing
         )
-        scene.tell(inbound.room_id, doc, scene.ground(None), thread=thread)
+        scene.tell(inbound.room_id, doc, scene.desk_ground(), thread=thread)
     else:
         _say_freely(scene, inbound, member, heard)
 
@@ -70,35 +77,55 @@ def _say_freely(scene: Scene, inbound: Inbound, member: StaffMember, heard: Hear
     body = inbound.content.get("body")
     if inbound.content.get("msgtype") != "m.text" or not isinstance(body, str):
         return
-    waiting = [kept for kept in heard.open if _waits_for(kept, member)]
-    meant = heard.kept if heard.kept in waiting else None
-    if meant is None and len(waiting) == 1:
-        meant = waiting[0]
+    meant = _meant(inbound, member, heard)
     if meant is None:
         return
-    said = replies.staff_text(Topic(meant.purpose["topic"]), member.staff, body)
+    topic, case_id = Topic(meant.purpose["topic"]), str(meant.purpose["case"])
+    said = replies.staff_text(topic, member.staff, without_quote(body))
     if said is not None:
-        take_step(scene, str(meant.purpose["case"]), said)
+        take_step(scene, case_id, said)
 
 
-def _waits_for(kept: Kept, member: StaffMember) -> bool:
-    scope = kept.prompt.scope
-    is_for_them = member.user_id in scope or not scope
-    # A question to anybody of the desk is answered by a reply; bare words may be talk.
-    is_for_them_alone = is_for_them and len(scope) == 1
-    return is_for_them_alone and kept.purpose.get("topic") in _FREE_TOPICS
+def _meant(inbound: Inbound, member: StaffMember, heard: Heard) -> Kept | None:
+    """The question that words of the staff answer; None if they are talk.
+
+    What somebody writes for a refusal is shown to them again before it counts, so their next words
+    are meant for it if there is one such question. A reply goes to the person as it stands: only
+    what replies to the question itself is one.
+    """
+    kept = heard.kept
+    if kept is not None and kept.is_open and _is_reply(inbound) and _is_theirs(kept, member):
+        return kept
+    writing = [one for one in heard.open if one.purpose.get("topic") == Topic.WRITE.value]
+    mine = [one for one in writing if _is_theirs(one, member)]
+    return mine[0] if len(mine) == 1 and not _is_reply(inbound) else None
+
+
+def _is_theirs(kept: Kept, member: StaffMember) -> bool:
+    is_free = kept.purpose.get("topic") in _FREE_TOPICS
+    return is_free and member.user_id in kept.prompt.scope
+
+
+def _is_reply(inbound: Inbound) -> bool:
+    """Whether something replies to one message; in a thread that can be there for older clients."""
+    relates = _relates(inbound)
+    return "m.in_reply_to" in relates and relates.get("is_falling_back") is not True
+
+
+def _relates(inbound: Inbound) -> Mapping[str, Any]:
+    relates = inbound.content.get("m.relates_to")
+    return relates if isinstance(relates, dict) else {}
 
 
 def _thread_of(scene: Scene, inbound: Inbound) -> EffectId | None:
     """The message of ours that began the thread in which something is said."""
-    relates = inbound.content.get("m.relates_to")
-    if not isinstance(relates, dict) or relates.get("rel_type") != RelationKind.THREAD.value:
-        return None
+    relates = _relates(inbound)
     root = relates.get("event_id")
-    if not isinstance(root, str):
+    if relates.get("rel_type") != RelationKind.THREAD.value or not isinstance(root, str):
         return None
-    event: EventId = root  # type: ignore[assignment]  # just checked to be a string
-    return outbox.effect_of(scene.txn, inbound.room_id, event)
+    if not _EVENT_ID.fullmatch(root):
+        return None
+    return outbox.effect_of(scene.txn, inbound.room_id, EventId(root))
 
 
 def _command(
@@ -113,7 +140,7 @@ def _command(
         _assign(scene, inbound, member, parsed.argument, speech, thread)
         return
     doc = help_doc(DESK_COMMANDS, CATALOGUE, speech.language)
-    scene.tell(inbound.room_id, doc, scene.ground(None), thread=thread)
+    scene.tell(inbound.room_id, doc, scene.desk_ground(), thread=thread)
 
 
 def _assign(
@@ -137,7 +164,7 @@ def _assign(
     ids = [one.staff.id for one in scene.workplace.members if one.decides]
     room_id: RoomId = inbound.room_id
     doc = (Paragraph(words), Bullets(ids))
-    scene.tell(room_id, doc, scene.ground(None), thread=thread)
+    scene.tell(room_id, doc, scene.desk_ground(), thread=thread)
 
 
 def _is_named(member: StaffMember, wanted: str) -> bool:

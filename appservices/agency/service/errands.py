@@ -14,19 +14,20 @@ from appservices.agency import store
 from appservices.agency.core.commands import ROOM_COMMANDS
 from appservices.agency.core.document_data import document_data
 from appservices.agency.core.export import export
-from appservices.agency.core.inputs import DocumentFailed, DocumentMade, Rang, RoomMade
-from appservices.agency.core.states import TimerKind
-from appservices.agency.documents import TemplateError, make_document
-from appservices.agency.service.cases import (
-    CLOCK,
-    MAKE_DOCUMENT,
-    MAKE_ROOM,
-    SEND_EXPORT,
-    definition_of,
-    step_file,
-    take_step,
+from appservices.agency.core.inputs import (
+    DocumentFailed,
+    DocumentMade,
+    Rang,
+    Return,
+    RoomMade,
+    Staff,
 )
+from appservices.agency.core.states import Role, TimerKind
+from appservices.agency.documents import TemplateError, make_document
+from appservices.agency.service.cases import definition_of, matter_of, step_file, take_step
 from appservices.agency.service.chats import greet
+from appservices.agency.service.deeds import CLOCK, MAKE_DOCUMENT, MAKE_ROOM, SEND_EXPORT
+from appservices.agency.service.desk_deeds import post_waiting
 from appservices.agency.service.desks import DESK_COMMANDS
 from appservices.agency.service.scene import CATALOGUE
 from veche.protocol import envelope, message
@@ -35,6 +36,8 @@ from veche.protocol.canonical import canonical
 from veche.protocol.commands import COMMAND_DESCRIPTION, command_description
 from veche.protocol.errors import RefusedError, TooLargeError
 from veche.protocol.ids import RoomId, UserId
+from veche.runtime import errands
+from veche.runtime.errands import Errand
 from veche.runtime.matrix.client import MatrixError
 from veche.runtime.matrix.media import upload_encrypted
 from veche.runtime.matrix.rooms import RoomPlan, create_room, join
@@ -49,12 +52,20 @@ if TYPE_CHECKING:
     from appservices.agency.store import CaseFile
     from veche.protocol.commands import Command
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import Errand, ErrandHandler
+    from veche.runtime.errands import ErrandHandler
     from veche.runtime.host import Host
 
 JOIN: Final = "agency.join"
 MAKE_DESK: Final = "agency.desk"
+POST_WAITING: Final = "agency.waiting"
+STAFF_LEFT: Final = "agency.left"
+CASES_AT_ONCE: Final = 20
+"""Cases that one errand about many deals with in one transaction."""
 ENVELOPE_KEY_VERSION: Final = "1"
+STAFF_MAY_NOT: Final = 50
+"""Power that the office's bot has and its staff has not."""
+WORKS_HERE_NO_LONGER: Final = "Does not work at this desk any more."
+"""Why somebody of the staff is shown out; for the log of acts."""
 
 
 @attrs.frozen
@@ -81,6 +92,8 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
     return {
         JOIN: _Join(parts),
         MAKE_DESK: _MakeDesk(parts),
+        POST_WAITING: _PostWaiting(parts),
+        STAFF_LEFT: _StaffLeft(parts),
         MAKE_ROOM: _MakeRoom(parts),
         MAKE_DOCUMENT: _MakeDocument(parts),
         SEND_EXPORT: _SendExport(parts),
@@ -119,20 +132,25 @@ class _Join(_Handler):
         bot, room_id = scene.voice.bot.user_id, RoomId(errand.payload["room"])
         chat = store.chat(txn, bot, room_id)
         if chat is not None and not chat.is_greeted:
-            store.set_greeted(txn, bot, room_id)
             greet(scene, room_id, chat.person)
 
 
 class _RoomHandler(_Handler):
     async def _make(
-        self, errand: Errand, name: str, commands: Sequence[Command], language: str
+        self,
+        errand: Errand,
+        name: str,
+        commands: Sequence[Command],
+        language: str,
+        *more_state: Mapping[str, Any],
+        power_levels: Mapping[str, Any] | None = None,
     ) -> Mapping[str, Any]:
         bot = UserId(errand.payload["bot"])
         state = [{"type": "m.room.name", "state_key": "", "content": {"name": name}}]
         for command in commands:
             key, content = command_description(command, bot, CATALOGUE, language)
             state.append({"type": COMMAND_DESCRIPTION, "state_key": key, "content": content})
-        plan = RoomPlan(initial_state=state)
+        plan = RoomPlan(initial_state=(*state, *more_state), power_levels=power_levels)
         device = self._host.device_id(bot)
         room_id = await create_room(self._host.client, bot, device, plan, errand.id)
         await self._host.rooms.look(bot, room_id)
@@ -150,49 +168,133 @@ class _MakeDesk(_RoomHandler):
         name = speech.text(
             "{office} · desk {desk}", office=workplace.office.name(language), desk=desk
         )
-        return await self._make(errand, name, DESK_COMMANDS, language)
+        # Who is let in here is for the office to say, not for everybody who works here.
+        return await self._make(
+            errand, name, DESK_COMMANDS, language, power_levels={"invite": STAFF_MAY_NOT}
+        )
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         scene = self._parts.scene_of(txn, errand, now_ms)
         desk, room_id = errand.payload["desk"], RoomId(result["room"])
-        store.keep_desk(txn, scene.voice.bot.user_id, desk, room_id)
-        invite_staff(scene, desk, room_id)
+        bot = scene.voice.bot.user_id
+        store.keep_desk(txn, bot, desk, room_id)
+        payload = {"bot": bot, "desk": desk}
+        errands.schedule(
+            txn, Errand(scene.voice.fresh_id(POST_WAITING), POST_WAITING, payload, now_ms)
+        )
+        keep_staff_of(scene, desk, room_id, {})
         speech = scene.workplace.context(now_ms, scene.workplace.office.language).staff
         words = speech.text(
             "This is the desk {desk}. Cases come here, each in a thread of its own; take one, and"
             " decide it there.",
             desk=desk,
         )
-        scene.tell(room_id, (message.Paragraph(words),), scene.ground(None), is_quiet=True)
+        scene.tell(room_id, (message.Paragraph(words),), scene.desk_ground(), is_quiet=True)
 
 
-def invite_staff(scene: Scene, desk: str, room_id: RoomId) -> None:
-    """Invite who works at a desk and is not in its room."""
+def keep_staff_of(scene: Scene, desk: str, room_id: RoomId, former: Mapping[str, UserId]) -> None:
+    """Invite who works at a desk and is not in its room; show out who does so no longer.
+
+    Args:
+        scene: The transaction.
+        desk: The desk.
+        room_id: Its room.
+        former: Who does not work at the office any more.
+    """
     present = {user_id for user_id, _ in readers(scene.txn, room_id)}
-    for member in scene.workplace.at_desk(desk):
-        if member.user_id in present:
-            continue
-        scene.voice.set_membership(room_id, member.user_id, "invite", scene.ground(None, "desk"))
+    wanted = {member.user_id for member in scene.workplace.at_desk(desk)}
+    ours = {member.user_id for member in scene.workplace.members} | set(former.values())
+    ground = attrs.evolve(scene.desk_ground(), why=WORKS_HERE_NO_LONGER)
+    for user in sorted(wanted - present):
+        scene.voice.set_membership(room_id, user, "invite", scene.desk_ground())
+    for user in sorted((present & ours) - wanted):
+        scene.voice.set_membership(room_id, user, "leave", ground)
+
+
+class _Batch(_Handler):
+    """Deals with some cases a transaction, until there are no more."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+        return {}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        scene = self._parts.scene_of(txn, errand, now_ms)
+        case_ids = self.cases(txn, errand)
+        # All are locked before anything is said, see `cases.take_step`.
+        files = [file for id_ in case_ids if (file := store.lock_case(txn, id_)) is not None]
+        for file in files:
+            self.deal_with(scene, errand, file)
+        if len(case_ids) == CASES_AT_ONCE:
+            again = scene.voice.fresh_id(errand.kind)
+            payload = {**errand.payload, "after": case_ids[-1]}
+            errands.schedule(txn, Errand(again, errand.kind, payload, now_ms))
+
+    def cases(self, txn: Cursor, errand: Errand) -> list[str]:
+        """Ids of the next cases after ``after`` of the payload, at most ``CASES_AT_ONCE``."""
+        raise NotImplementedError
+
+    def deal_with(self, scene: Scene, errand: Errand, file: CaseFile) -> None:
+        """Do it."""
+        raise NotImplementedError
+
+
+class _PostWaiting(_Batch):
+    """Puts cases on a desk that waited for its room."""
+
+    def cases(self, txn: Cursor, errand: Errand) -> list[str]:
+        bot, desk = UserId(errand.payload["bot"]), errand.payload["desk"]
+        if store.desk_room(txn, bot, desk) is None:
+            return []
+        return store.cases_waiting_for(txn, bot, desk, _after(errand), CASES_AT_ONCE)
+
+    def deal_with(self, scene: Scene, errand: Errand, file: CaseFile) -> None:  # noqa: ARG002 -- of the base
+        matter = matter_of(scene, file)
+        post_waiting(matter)
+        store.save_case(scene.txn, matter.file)
+
+
+class _StaffLeft(_Batch):
+    """Gives the cases of somebody who left back to their desks."""
+
+    def cases(self, txn: Cursor, errand: Errand) -> list[str]:
+        bot, staff = UserId(errand.payload["bot"]), errand.payload["staff"]
+        workplace = self._parts.workplaces[bot]
+        if workplace.user_of(staff) is not None:
+            return []  # they are back
+        return store.cases_of_clerk(txn, bot, staff, _after(errand), CASES_AT_ONCE)
+
+    def deal_with(self, scene: Scene, errand: Errand, file: CaseFile) -> None:
+        step_file(scene, file, Return(Staff(errand.payload["staff"], Role.CLERK)))
 
 
 class _MakeRoom(_RoomHandler):
-    """Makes the room of a case and invites the person."""
+    """Makes the room of a case and invites the person.
+
+    Who is in the chat in which the case began may also join without an invitation: a person whose
+    client takes none, or who has left, comes in by a link. In that chat is the person alone.
+    """
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
-        language = await self._host.database.run("agency.language", self._language, errand)
-        return await self._make(errand, errand.payload["name"], ROOM_COMMANDS, language)
+        language, chat_id = await self._host.database.run("agency.room", self._read, errand)
+        allow = [{"type": "m.room_membership", "room_id": chat_id}]
+        rules = {"join_rule": "restricted", "allow": allow}
+        joining = {"type": "m.room.join_rules", "state_key": "", "content": rules}
+        name = errand.payload["name"]
+        return await self._make(errand, name, ROOM_COMMANDS, language, joining)
 
-    def _language(self, txn: Cursor, errand: Errand) -> str:
+    def _read(self, txn: Cursor, errand: Errand) -> tuple[str, RoomId]:
         scene = self._parts.scene_of(txn, errand, self._host.now_ms())
         file = _file(txn, errand)
-        return scene.language_of(file.person)
+        return scene.language_of(file.person), file.chat_id
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         scene = self._parts.scene_of(txn, errand, now_ms)
         room_id = RoomId(result["room"])
-        file = attrs.evolve(_file(txn, errand), room_id=room_id)
-        ground = scene.ground(file.person, file.case.service, file.case.id)
-        scene.voice.set_membership(room_id, file.person, "invite", ground)
+        # The card that may stand in the chat cannot be edited from another room.
+        file = attrs.evolve(_file(txn, errand), room_id=room_id, card_effect=None)
+        matter = matter_of(scene, file)
+        scene.voice.set_membership(room_id, file.person, "invite", matter.ground)
+        store.save_case(txn, file)
         step_file(scene, file, RoomMade())
 
 
@@ -273,8 +375,7 @@ class _SendExport(_Handler):
             mimetype="application/json",
             size_bytes=result["size_bytes"],
         )
-        ground = scene.ground(file.person, file.case.service, file.case.id)
-        scene.voice.say(file.person_room, content, ground)
+        scene.voice.say(file.person_room, content, matter_of(scene, file).ground)
 
 
 class _Clock(_Handler):
@@ -287,6 +388,10 @@ class _Clock(_Handler):
         scene = self._parts.scene_of(txn, errand, now_ms)
         timer = TimerKind(errand.payload["timer"])
         take_step(scene, errand.payload["case"], Rang(timer, errand.payload["serial"]))
+
+
+def _after(errand: Errand) -> str:
+    return str(errand.payload.get("after", ""))
 
 
 def _file(txn: Cursor, errand: Errand) -> CaseFile:

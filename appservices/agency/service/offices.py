@@ -87,6 +87,18 @@ class Workplace:
         """Names of its desks, sorted."""
         return sorted({desk for member in self.members for desk in member.desks})
 
+    def desk_for(self, name: str) -> str:
+        """The desk that does the work of one that a service names.
+
+        It is that very desk while somebody decides there; else one of somebody with a duty of
+        that name, else any where somebody decides.
+        """
+        if any(member.decides for member in self.at_desk(name)):
+            return name
+        deciding = [member for member in self.members if member.decides]
+        on_duty = [member for member in deciding if name in member.duties]
+        return min(desk for member in on_duty or deciding for desk in member.desks)
+
     def at_desk(self, desk: str) -> list[StaffMember]:
         """Who works at a desk."""
         return [member for member in self.members if desk in member.desks]
@@ -180,6 +192,11 @@ def _check(workplace: Workplace, services: Sequence[OpenService], section: Offic
         raise ConfigError(f"{where}: two of its services have the same id; give each its own")
     for one in services:
         definition = one.definition
+        if not workplace.with_duty(definition.deadline.escalate_to):
+            raise ConfigError(
+                f"{where}: nobody has the duty {definition.deadline.escalate_to!r}, to which the"
+                f" service {definition.id} hands up: add it to the `duties` of somebody"
+            )
         if definition.review is None:
             continue
         deciding = [m for m in workplace.at_desk(definition.desk) if m.decides]
@@ -187,9 +204,4 @@ def _check(workplace: Workplace, services: Sequence[OpenService], section: Offic
             raise ConfigError(
                 f"{where}: nobody decides at the desk {definition.desk!r} of the service"
                 f" {definition.id}: add it to the `desks` of a clerk"
-            )
-        if not workplace.with_duty(definition.deadline.escalate_to):
-            raise ConfigError(
-                f"{where}: nobody has the duty {definition.deadline.escalate_to!r}, to which the"
-                f" service {definition.id} hands up: add it to the `duties` of somebody"
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from appservices.agency.core.context import Context, Speech
     from appservices.agency.core.effects import Question
     from appservices.agency.service.offices import Workplace
-    from veche.protocol.ids import EffectId, RoomId, Ulid, UserId
+    from veche.protocol.ids import EffectId, RoomId, UserId
     from veche.protocol.message import Doc
     from veche.runtime.database import Cursor
     from veche.runtime.prompts import Kept
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 CATALOGUE = Catalogue.load("veche.protocol", "veche.protocol.forms", "appservices.agency")
 """Every text that the agency and what it uses can say."""
 
-_AT_REQUEST = "request of the person"
+AT_REQUEST: Final = "request of the person"
+"""Basis of what is said to somebody who wrote to an office."""
+AT_WORK: Final = "work of the office"
+"""Basis of what is said at a desk outside any case."""
 
 
 @attrs.frozen
@@ -64,9 +67,13 @@ class Scene:
         """How to speak to a person."""
         return self.context(person).person
 
-    def ground(self, person: UserId | None, purpose: str = "help", case: str = "") -> Ground:
-        """On what ground something is said."""
-        return Ground(person=person, purpose=purpose, basis=_AT_REQUEST, case=case)
+    def ground(self, person: UserId, purpose: str = "help") -> Ground:
+        """On what ground something is said to a person outside any case."""
+        return Ground(person=person, purpose=purpose, basis=AT_REQUEST)
+
+    def desk_ground(self) -> Ground:
+        """On what ground something is said at a desk outside any case."""
+        return Ground(person=None, purpose="desk", basis=AT_WORK)
 
     def tell(
         self,
@@ -93,45 +100,40 @@ class Scene:
         return self.voice.say(room_id, content, ground, relation=relation)
 
     def ask(
-        self,
-        room_id: RoomId,
-        question: Question,
-        scope: Sequence[UserId],
-        asking: AskedOf,
+        self, room_id: RoomId, question: Question, scope: Sequence[UserId], asked: AskedOf
     ) -> None:
         """Ask a question; it takes the place of an open one about the same.
 
         Args:
             room_id: Where.
             question: What.
-            scope: Who may answer.
-            asking: What it is about, and how.
+            scope: Who may answer; at least one.
+            asked: What it is about, and how.
         """
-        prompt_id = asking.prompt_id
-        purpose = {**asking.purpose, "topic": question.topic.value, "thread": asking.thread}
-        self.replace(room_id, purpose, asking.speech)
+        self.replace(asked.about, question.topic.value, asked.speech, asked.ground)
         one = prompts.Asking(
             room_id=room_id,
-            prompt=question.prompt(prompt_id, scope),
+            prompt=question.prompt(self.voice.fresh_ulid("prompt"), scope),
             intro=question.intro,
-            language=asking.speech.language,
-            purpose=purpose,
-            ground=asking.ground,
-            mentions=scope if asking.rings else (),
-            thread=asking.thread,
+            language=asked.speech.language,
+            about=asked.about,
+            purpose={**asked.purpose, "topic": question.topic.value},
+            ground=asked.ground,
+            mentions=scope,
+            thread=asked.thread,
         )
         prompts.ask(self.txn, self.voice, one, CATALOGUE)
 
-    def replace(self, room_id: RoomId, purpose: Mapping[str, Any], speech: Speech) -> None:
-        """End open questions about the same, since a newer one follows.
+    def replace(self, about: str, topic: str, speech: Speech, ground: Ground) -> None:
+        """End the open questions about a matter that a newer one takes the place of.
 
-        Questions outside any case (language, menu, introduction) are all about the same: where to
-        go.
+        About a case that is one of the same topic. Those of a chat (language, menu, introduction)
+        are all about the same: where to go.
         """
         words = speech.text("A newer question has taken the place of this one.")
-        for kept in prompts.of_room(self.txn, self.voice.bot.user_id, room_id):
-            if kept.is_open and _is_same(kept.purpose, purpose):
-                prompts.close(self.txn, self.voice, kept, Closing(words), self.ground(None))
+        for kept in prompts.open_about(self.txn, self.voice.bot.user_id, about):
+            if about.startswith(_CHAT) or kept.purpose.get("topic") == topic:
+                self.close(kept, words, ground)
 
     def settle(self, answered: Answered, speech: Speech, ground: Ground) -> bool:
         """Let an answer count and be shown in the question; False if it came second."""
@@ -141,15 +143,9 @@ class Scene:
         words = speech.text("Answer: {answer}", answer=label) if label else speech.text("Answered.")
         return prompts.settle(self.txn, self.voice, answered, words, ground)
 
-    def close(self, kept: Kept, words: str) -> None:
+    def close(self, kept: Kept, words: str, ground: Ground) -> None:
         """End an open question without an answer."""
-        prompts.close(self.txn, self.voice, kept, Closing(words), self.ground(None))
-
-
-def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    if one.get("case") is None:
-        return other.get("case") is None
-    return (one["case"], one.get("topic")) == (other.get("case"), other.get("topic"))
+        prompts.close(self.txn, self.voice, kept, Closing(words), ground)
 
 
 @attrs.frozen
@@ -157,17 +153,23 @@ class AskedOf:
     """How a question is asked.
 
     Attributes:
-        prompt_id: Of the prompt.
+        about: The matter: the id of a case, or ``chat_matter``.
         speech: Language of the words around it.
-        purpose: What it is about, as JSON.
         ground: Why the office may ask.
+        purpose: What else is to be remembered, as JSON.
         thread: The message in whose thread it belongs.
-        rings: Whether those who may answer are mentioned.
     """
 
-    prompt_id: Ulid
+    about: str
     speech: Speech
-    purpose: Mapping[str, Any]
     ground: Ground
+    purpose: Mapping[str, Any] = attrs.field(factory=dict)
     thread: EffectId | None = None
-    rings: bool = True
+
+
+_CHAT: Final = "chat "
+
+
+def chat_matter(room_id: RoomId) -> str:
+    """What the questions of a chat, outside any case, are about."""
+    return _CHAT + room_id

@@ -7,22 +7,40 @@ import base64
 import json
 import logging
 import os
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
 import nio
+from aiohttp import ClientConnectionError
 from nio.crypto.attachments import decrypt_attachment, encrypt_attachment
 
 from tests.support.people.cross_signing import Identity
 from tests.support.people.lines import Driver
 
 _SYNC_MS: Final = 3_000
+_RETRY_S_MAX: Final = 1
 _ENCRYPTION: Final = {
     "type": "m.room.encryption",
     "state_key": "",
     "content": {"algorithm": "m.megolm.v1.aes-sha2"},
 }
 _FILTER: Final = {"room": {"timeline": {"limit": 200}}}
+
+
+class PatientClient(nio.AsyncClient):  # type: ignore[misc]  # no types
+    """Tries a request again, as it is, while the homeserver is in trouble.
+
+    By itself matrix-nio gives up then; and where it could not send a room key, it takes the key for
+    sent and itself for logged out.
+    """
+
+    async def send(self, *arguments: Any, **more: Any) -> Any:
+        """An answer that is not the homeserver's failure; what is raised makes nio try again."""
+        answer = await super().send(*arguments, **more)
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise ClientConnectionError(f"the homeserver answers {answer.status}")
+        return answer
 
 
 class NioDriver(Driver):
@@ -48,8 +66,12 @@ class NioDriver(Driver):
         """Log in, or go on with the device whose session is in ``folder``; begin to sync."""
         self.folder, self.password = Path(folder), password
         self.folder.mkdir(parents=True, exist_ok=True)
-        config = nio.AsyncClientConfig(encryption_enabled=True, store_sync_tokens=True)
-        self.client = nio.AsyncClient(url, user, store_path=folder, config=config)
+        config = nio.AsyncClientConfig(
+            encryption_enabled=True,
+            store_sync_tokens=True,
+            max_timeout_retry_wait_time=_RETRY_S_MAX,
+        )
+        self.client = PatientClient(url, user, store_path=folder, config=config)
         await self._log_in()
         self.client.add_event_callback(self._on_event, nio.Event)
         self.client.add_response_callback(self._on_sync, nio.SyncResponse)

@@ -12,7 +12,7 @@ from veche.runtime.database import connect, is_unavailable
 from veche.runtime.migrate import ForeignDatabaseError, pending
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 def look_at_connection(patient: Patient) -> Iterable[tuple[str, str]]:
@@ -69,7 +69,7 @@ def look_at_collation(patient: Patient) -> Iterable[tuple[str, str]]:
         )
 
 
-CHECKS: Final = (
+CHECKS: Final[Sequence[Check[Patient]]] = (
     Check("database", look_at_connection, "it answers"),
     Check("tables", look_at_tables, "up to date", needs=("database",)),
     Check("collation", look_at_collation, "safe", needs=("database",)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import attrs
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from veche.runtime.config import Config
     from veche.runtime.service import ServiceSpec
+
+P = TypeVar("P")
 
 ANSWER_S_MAX: Final = 15.0
 """How long the homeserver may take for one answer; it asks us meanwhile when it is pinged."""
@@ -106,8 +108,8 @@ class Answer:
 
 
 @attrs.frozen
-class Check:
-    """One row of the doctor's table.
+class Check(Generic[P]):
+    """One row of the doctor's table; ``P`` is what it looks at: ``Patient``, or anything.
 
     Attributes:
         name: Names what it is about, in one or two words.
@@ -117,7 +119,7 @@ class Check:
     """
 
     name: str
-    look: Callable[[Patient], Iterable[tuple[str, str]]]
+    look: Callable[[P], Iterable[tuple[str, str]]]
     well: str
     needs: tuple[str, ...] = ()
 

@@ -16,7 +16,7 @@ from veche.runtime.database import connect
 from veche.runtime.yaml_file import read_yaml_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 CLOCK_S_MAX: Final = 10.0
 """How far the homeserver's clock may be from ours; its Date has whole seconds."""
@@ -83,7 +83,7 @@ def look_at_registration(patient: Patient) -> Iterable[tuple[str, str]]:
     try:
         content = read_yaml_file(path).content
     except ConfigError as e:
-        yield str(e), "write it as docs/guides/operators/registration.md says"
+        yield str(e), "write it after config/registration.example.yaml"
         return
     if not isinstance(content, dict):
         yield f"{path} is no registration", "write it anew"
@@ -208,7 +208,7 @@ def _said(answer: Answer) -> str:
     return f"HTTP {answer.status} {answer.errcode} {answer.body.get('error', '')}".strip()
 
 
-CHECKS: Final = (
+CHECKS: Final[Sequence[Check[Patient]]] = (
     Check("homeserver", look_at_answer, "it answers"),
     Check("version", look_at_version, "new enough", needs=("homeserver",)),
     Check("clock", look_at_clock, "the same as the homeserver's", needs=("homeserver",)),

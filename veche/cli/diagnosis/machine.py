@@ -49,14 +49,14 @@ def strangers(installers: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, st
             yield name, wrong
 
 
-def look_at_python(_patient: Patient) -> Iterable[tuple[str, str]]:
+def look_at_python(_patient: object) -> Iterable[tuple[str, str]]:
     """The version of Python."""
     if sys.version_info < PYTHON_MIN:
         found = ".".join(map(str, sys.version_info[:3]))
         yield f"this is Python {found}", "use Python 3.11 or newer"
 
 
-def look_at_packages(_patient: Patient) -> Iterable[tuple[str, str]]:
+def look_at_packages(_patient: object) -> Iterable[tuple[str, str]]:
     """Packages that overwrite one another's files."""
     for name, wrong in strangers(packages_distributions()):
         yield (
@@ -65,7 +65,7 @@ def look_at_packages(_patient: Patient) -> Iterable[tuple[str, str]]:
         )
 
 
-def look_at_modules(_patient: Patient) -> Iterable[tuple[str, str]]:
+def look_at_modules(_patient: object) -> Iterable[tuple[str, str]]:
     """Our modules of the homeserver, if it runs in this Python: a broken one keeps it down."""
     try:
         found = version("matrix-synapse")
@@ -144,10 +144,14 @@ def _is_veche(address: str, port: int) -> bool:
         connection.close()
 
 
-CHECKS: Final = (
+EVERYWHERE: Final[Sequence[Check[object]]] = (
     Check("python", look_at_python, f"{sys.version.split()[0]} at {Path(sys.executable)}"),
     Check("packages", look_at_packages, "no package overwrites another"),
     Check("modules", look_at_modules, "the homeserver's modules can be imported, or are elsewhere"),
+)
+"""What can be looked at without a configuration."""
+
+CHECKS: Final[Sequence[Check[Patient]]] = (
     Check("disk", look_at_disk, "there is room"),
     Check("port", look_at_port, "free, or ours"),
     Check("secrets", look_at_secrets, "all there and private"),

@@ -168,9 +168,7 @@ def spend(txn: Cursor, token: ActToken, clear_form: Mapping[str, Any]) -> None:
         raise ActRequiredError("the token was spent before; every act needs its own")
 
 
-def _opening(
-    act: Act, subject: str, place: store.Place, now_ms: int, ph: str
-) -> dict[str, Any]:
+def _opening(act: Act, subject: str, place: store.Place, now_ms: int, ph: str) -> dict[str, Any]:
     return Opening(
         act=act.act,
         id=derived_ulid(now_ms, act.organisation, place.size),

@@ -107,9 +107,7 @@ def spend(txn: Cursor, commitment: bytes) -> bool:
 
 def head(txn: Cursor, organisation: str) -> tuple[int, bytes] | None:
     """Size and head of a chain, None if the organisation never acted."""
-    txn.execute(
-        "SELECT size, head FROM runtime.act_head WHERE organisation = %s", (organisation,)
-    )
+    txn.execute("SELECT size, head FROM runtime.act_head WHERE organisation = %s", (organisation,))
     row = txn.fetchone()
     return (row[0], bytes(row[1])) if row else None
 
@@ -126,7 +124,13 @@ def chain(txn: Cursor, organisation: str) -> Iterator[Row]:
         page = txn.fetchall()
         for idx, entry, inner_part, prev, after, subject, opening, salt in page:
             yield Row(
-                idx, entry, bytes(inner_part), bytes(prev), bytes(after), subject, opening,
+                idx,
+                entry,
+                bytes(inner_part),
+                bytes(prev),
+                bytes(after),
+                subject,
+                opening,
                 bytes(salt),
             )
             last = idx

@@ -53,7 +53,8 @@ def read_event(event: object, is_ours: Callable[[str], bool]) -> Row | None:
         is_ours: Whether a user id is in our namespace.
 
     Returns:
-        None for what our own bots say, which they know already.
+        None for what our own bots say, which they know already; whom they invite or remove is
+        news all the same, since it says which event a person's next membership replaces.
 
     Raises:
         ValueError: It is no event.
@@ -67,7 +68,7 @@ def read_event(event: object, is_ours: Callable[[str], bool]) -> Row | None:
     membership: str | None = None
     if event_type == MEMBER and isinstance(state_key, str) and is_ours(state_key):
         about, membership = state_key, _membership(event)
-    elif is_ours(sender):
+    elif is_ours(sender) and event_type != MEMBER:
         return None
     return Row(
         room_id,

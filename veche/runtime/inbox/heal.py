@@ -18,7 +18,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherResults
 
 from veche.protocol.errors import UnavailableError
 from veche.runtime import metrics
@@ -179,7 +179,10 @@ class Healer:
                     failed.append(bot)
 
         count = min(HEALS_MAX, len(waiting))
-        await gatherResults([Deferred.fromCoroutine(work()) for _ in range(count)])
+        try:
+            await gatherResults([Deferred.fromCoroutine(work()) for _ in range(count)])
+        except FirstError as e:  # `work` raises nothing, unless the process ends
+            raise CancelledError from e
         return not failed
 
     async def _try(self, bot: UserId, reason: str, age_ms: int) -> bool:
@@ -189,6 +192,8 @@ class Healer:
             logger.warning("cannot heal %s: %s", bot, e)
             _heals.labels("failed").inc()
             return False
+        except CancelledError:
+            raise
         except Exception:
             logger.exception("cannot heal %s", bot)
             _heals.labels("failed").inc()

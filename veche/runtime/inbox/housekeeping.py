@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+from twisted.internet.defer import CancelledError
+
 from veche.protocol.errors import VecheError
 from veche.runtime import metrics
 from veche.runtime.inbox import store
@@ -65,6 +67,8 @@ class Housekeeping:
                 await self.tidy()
             except VecheError as e:
                 logger.warning("housekeeping: %s", e)
+            except CancelledError:
+                raise
             except Exception:
                 logger.exception("housekeeping failed")
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 import psycopg2
 from psycopg2.errors import QueryCanceled
+from twisted.internet.defer import CancelledError
 
 from veche.protocol.errors import UnavailableError, VecheError
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
@@ -191,6 +192,8 @@ class Worker:
                 delay_ms = await self._turn()
             except UnavailableError as e:
                 delay_ms = min(e.retry_after_ms, POLL_MS)
+            except CancelledError:
+                raise
             except Exception:
                 logger.exception("the inbox failed")
             if delay_ms <= 0 or self._is_rung:

@@ -136,6 +136,22 @@ def note_member(txn: Cursor, room_id: RoomId, member: Member, replaces: str | No
     return is_applied
 
 
+def expect_member(txn: Cursor, room_id: RoomId, user_id: UserId, membership: str) -> None:
+    """Count with a member event of ours that is about to be sent.
+
+    What is sealed after it in the same breath must be readable for who is invited, and not for who
+    is removed. The event itself sets it right when it comes back.
+    """
+    txn.execute(
+        "INSERT INTO runtime.room_member AS m (room_id, user_id, membership)"
+        " VALUES (%(room)s, %(user)s, %(membership)s)"
+        " ON CONFLICT (room_id, user_id) DO UPDATE SET membership = EXCLUDED.membership"
+        " WHERE NOT (m.membership = 'join' AND EXCLUDED.membership = 'invite')",
+        {"room": room_id, "user": user_id, "membership": membership},
+    )
+    txn.execute("UPDATE runtime.room SET changes = changes + 1 WHERE room_id = %s", (room_id,))
+
+
 def set_doubtful(txn: Cursor, room_id: RoomId) -> None:
     """Have the room's state read again before anything more is said in it."""
     txn.execute(

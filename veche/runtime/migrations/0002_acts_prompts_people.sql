@@ -67,13 +67,16 @@ CREATE TRIGGER act_spent_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON runt
 -- hold what a person typed, which jsonb need not take.
 CREATE TABLE runtime.prompt (
     prompt_id text PRIMARY KEY,
+    seq bigint GENERATED ALWAYS AS IDENTITY,    -- newer is higher, within a transaction too
     bot text NOT NULL,
     room_id text NOT NULL,
     effect_id text NOT NULL UNIQUE,     -- of the message that asks
     reactions text[] NOT NULL,          -- effects: what the bot placed for tapping
+    about text,                         -- the matter, as the asking service calls it
+    thread text,                        -- effect: message in whose thread it stands
     prompt json NOT NULL,
     intro json NOT NULL,                -- what stands above the choices, as a document
-    purpose json NOT NULL,              -- what the asking service wants to remember
+    purpose json NOT NULL,              -- what else the asking service wants to remember
     state text NOT NULL,                -- veche.protocol.answers.PromptState
     answered_by text,
     answer_event_id text,
@@ -81,7 +84,9 @@ CREATE TABLE runtime.prompt (
     created_at_ms bigint NOT NULL,
     closed_at_ms bigint
 );
-CREATE INDEX prompt_of_room ON runtime.prompt (room_id, bot, created_at_ms DESC);
+CREATE INDEX prompt_of_room ON runtime.prompt (room_id, bot, seq DESC);
+CREATE INDEX prompt_of_thread ON runtime.prompt (thread, seq DESC) WHERE thread IS NOT NULL;
+CREATE INDEX prompt_open_about ON runtime.prompt (bot, about) WHERE state = 'open';
 
 -- What a person chose for all services of this server.
 CREATE TABLE runtime.person (

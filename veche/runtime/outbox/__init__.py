@@ -1,5 +1,21 @@
 """What leaves for the homeserver: written with its cause, sealed once, sent until acknowledged."""
 
-from veche.runtime.outbox.store import Outgoing, Relation, append, effect_of, event_of
+from veche.runtime.outbox.store import (
+    Outgoing,
+    Relation,
+    append,
+    effect_of,
+    event_of,
+    form_of,
+    state_key_of,
+)
 
-__all__ = ["Outgoing", "Relation", "append", "effect_of", "event_of"]
+__all__ = [
+    "Outgoing",
+    "Relation",
+    "append",
+    "effect_of",
+    "event_of",
+    "form_of",
+    "state_key_of",
+]

@@ -14,6 +14,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+from twisted.internet.defer import CancelledError
+
 from veche.protocol.errors import UnavailableError, VecheError
 from veche.protocol.ids import RoomId, UserId
 from veche.runtime import metrics
@@ -139,6 +141,8 @@ class OutboxSender:
                 delay_ms = await self._round()
             except UnavailableError as e:
                 delay_ms = min(e.retry_after_ms, POLL_MS)
+            except CancelledError:
+                raise
             except Exception:
                 logger.exception("the outbox failed")
             await self._bell.wait(delay_ms)
@@ -197,6 +201,8 @@ class OutboxSender:
     async def _send_room(self, bot: UserId, room_id: RoomId) -> None:
         try:
             await self._send_all(bot, room_id)
+        except CancelledError:
+            raise
         except Exception as e:
             if isinstance(e, VecheError):
                 logger.warning("the outbox of %s rests: %s", room_id, e)

@@ -100,23 +100,13 @@ def append(txn: Cursor, outgoing: Outgoing, act: ActToken, now_ms: int) -> None:
     Args:
         txn: The transaction of the cause.
         outgoing: What.
-        act: Token for exactly this message (``acts.message_form``); it is spent.
+        act: Token for exactly this message (``form_of``); it is spent.
         now_ms: Moment, UTC.
 
     Raises:
         ActRequiredError: The token is for another message, or was spent.
     """
-    acts.spend(
-        txn,
-        act,
-        acts.message_form(
-            outgoing.bot,
-            outgoing.room_id,
-            outgoing.effect_id,
-            outgoing.event_type,
-            outgoing.content,
-        ),
-    )
+    acts.spend(txn, act, form_of(outgoing))
     relation = outgoing.relation
     content = dict(outgoing.content)
     if act.opening is not None:
@@ -142,6 +132,24 @@ def append(txn: Cursor, outgoing: Outgoing, act: ActToken, now_ms: int) -> None:
     )
 
 
+def form_of(outgoing: Outgoing) -> dict[str, str]:
+    """The clear form of something that is said: what its token binds."""
+    relation = outgoing.relation
+    to = {
+        "state_key": outgoing.state_key,
+        "redacts": outgoing.redacts,
+        "relation": [relation.kind.value, relation.target, relation.key] if relation else None,
+    }
+    return acts.message_form(
+        outgoing.bot,
+        outgoing.room_id,
+        outgoing.effect_id,
+        outgoing.event_type,
+        outgoing.content,
+        to={key: value for key, value in to.items() if value is not None},
+    )
+
+
 def event_of(txn: Cursor, room_id: RoomId, effect_id: EffectId) -> EventId | None:
     """The event that an effect became; None if it was not sent yet, or never will be."""
     txn.execute(
@@ -160,6 +168,16 @@ def effect_of(txn: Cursor, room_id: RoomId, event_id: EventId) -> EffectId | Non
     )
     row = txn.fetchone()
     return None if row is None else EffectId(row[0])
+
+
+def state_key_of(txn: Cursor, room_id: RoomId, effect_id: EffectId) -> str | None:
+    """The state key of what was said, such as who was invited; None if it is no state."""
+    txn.execute(
+        "SELECT state_key FROM runtime.outbox WHERE room_id = %s AND effect_id = %s",
+        (room_id, effect_id),
+    )
+    row = txn.fetchone()
+    return None if row is None else row[0]
 
 
 # What the sender does.

@@ -10,15 +10,16 @@ import attrs
 
 from veche.protocol.acts import OPENING
 from veche.protocol.errors import TooLargeError
-from veche.protocol.ids import EffectId, EventId
+from veche.protocol.ids import EffectId, EventId, UserId
 from veche.protocol.message import RelationKind, relation
+from veche.runtime.matrix import store as rooms_store
 from veche.runtime.outbox import store
 from veche.runtime.ports import NotPrepared, Undeliverable, Undelivered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from veche.protocol.ids import RoomId, UserId
+    from veche.protocol.ids import RoomId
     from veche.runtime.database import Cursor
     from veche.runtime.outbox.marks import Mark, Marks
     from veche.runtime.outbox.store import OutboxRow
@@ -31,6 +32,7 @@ REMEMBERED_MS: Final = 23 * 3600 * 1000
 RELATION_WAIT_MS: Final = 1_000
 """When to look again for the event of another queue that a row relates to."""
 
+MEMBER: Final = "m.room.member"
 REDACTION: Final = "m.room.redaction"
 NEVER_ENCRYPTED: Final = frozenset(("m.reaction", REDACTION))
 """What clients read only in clear."""
@@ -192,6 +194,9 @@ class Turns:
             relates = self._relates(txn, place.room_id, row.relation)
             if relates is not None:
                 content["m.relates_to"] = relates
+        if row.event_type == MEMBER and row.state_key is not None:
+            expected = str(content.get("membership"))
+            rooms_store.expect_member(txn, place.room_id, UserId(row.state_key), expected)
         if not (is_encrypted and _is_sealable(row)):
             content.pop(OPENING, None)  # for the person alone
             return _fixed(row, {**content, **row.beside}, row.event_type, redacts)

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from appservices.agency.core.context import Context
     from appservices.agency.core.definition import ServiceDefinition
 
-FILE_PART_CHARACTERS_MAX: Final = 4_000
-"""Characters of answers in one message: twice in UTF-8, as text and HTML, they fit an event."""
+FILE_PART_CHARACTERS_MAX: Final = 2_500
+"""Characters of answers in one message: each takes up to eight bytes, in text and HTML together."""
+FILE_NAMES_CHARACTERS_MAX: Final = 1_000
+"""Characters of the names of added files in one message."""
 _DECIDED: Final = frozenset({State.DECIDED_YES, State.DECIDED_NO, State.SERVED, State.CLOSED})
 DESK_QUESTION_MS: Final = 365 * 24 * 60 * 60 * 1000
 """How long a desk can answer a prompt; the clock of the case is much shorter."""
@@ -67,7 +69,7 @@ def file_docs(definition: ServiceDefinition, case: Case, context: Context) -> It
         field = definition_of.field(language)
         value = show_value(field, case.answers[field.id], here, context.catalogue)
         for piece in _pieces(value):
-            if parts and size + len(piece) > FILE_PART_CHARACTERS_MAX:
+            if parts and size + len(piece) + len(field.label) > FILE_PART_CHARACTERS_MAX:
                 yield (Heading(speech.text("Answers")), Facts(parts))
                 parts, size = [], 0
             parts.append((field.label, piece))
@@ -75,8 +77,9 @@ def file_docs(definition: ServiceDefinition, case: Case, context: Context) -> It
     if parts:
         yield (Heading(speech.text("Answers")), Facts(parts))
     if case.files:
-        names = [str(added.file.get("name", "?")) for added in case.files]
-        yield (Facts([(speech.text("Files added"), "; ".join(names))]),)
+        names = "; ".join(str(added.file.get("name", "?")) for added in case.files)
+        shown = names[:FILE_NAMES_CHARACTERS_MAX]
+        yield (Facts([(speech.text("Files added"), shown)]),)
 
 
 def _pieces(value: str) -> Iterator[str]:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 MENU_SERVICES_MAX: Final = 9
 """Services on one page of the menu; with *more* it fits the ten reactions."""
+INTRO_FIELDS_MAX: Final = 10
+"""Questions that the introduction of a service names; more are only counted on."""
+INTRO_LABEL_CHARACTERS_MAX: Final = 60
 MENU_MS: Final = 30 * DAY_MS
 """How long a menu can be answered."""
 START: Final = "start"
@@ -101,7 +104,9 @@ def intro_question(definition: ServiceDefinition, context: Context) -> Question:
     if any(isinstance(step, ReviewStep) for step in definition.steps):
         doc = (*doc, Paragraph(silence_words(definition, context)))
     if definition.fields:
-        asked = [field.label.text(language) for field in definition.fields]
+        labels = [field.label.text(language) for field in definition.fields]
+        asked = [label[:INTRO_LABEL_CHARACTERS_MAX] for label in labels[:INTRO_FIELDS_MAX]]
+        asked += ["…"] if len(labels) > INTRO_FIELDS_MAX else []
         doc = (*doc, Paragraph(Bold(speech.text("We will ask you:"))), Bullets(asked))
     return Question(
         Topic.START,

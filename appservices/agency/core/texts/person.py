@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 STATUS_ENTRIES_MAX: Final = 15
 """Entries of the history that ``status`` shows, the newest; the export has them all."""
-STATUS_TEXT_CHARACTERS_MAX: Final = 200
+STATUS_TEXT_CHARACTERS_MAX: Final = 100
 """Characters of a text that ``status`` shows in an entry."""
 
 _NEXT: Final = {
@@ -84,7 +84,7 @@ def next_step(definition: ServiceDefinition, case: Case, context: Context) -> st
         return speech.text("A second person looks at your case: the rules ask for two.")
     if case.pending is not None and case.pending.has_failed:
         return speech.text("Your document could not be made yet. The office knows and mends it.")
-    if case.state is State.DRAFT and not case.has_room:
+    if case.state is State.SUBMITTED and not case.has_room:
         return speech.text("A room is being made for your case.")
     return speech.text(_NEXT[case.state])
 
@@ -215,6 +215,9 @@ def submitted_doc(definition: ServiceDefinition, case: Case, context: Context) -
         law = definition.deadline.law.text(context.language)
         due = speech.text("The office decides by {date} ({rule}).", date=date, rule=law)
         doc = (*doc, Paragraph(due))
+    if not case.has_room:
+        room = speech.text("Your case gets a room of its own: please accept the invitation to it.")
+        return (*doc, Paragraph(room))
     return (*doc, Paragraph(always_words(context)))
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 _WORDS: Final[Mapping[RefusalReason, str]] = {
     RefusalReason.NOT_NOW: N_("This is not possible now: the case is “{state}”."),
     RefusalReason.STALE: N_("This came too late."),
-    RefusalReason.NO_ROOM_YET: N_("The room of your case is not ready yet. Please wait a moment."),
     RefusalReason.TRUST_TOO_LOW: N_(
         "To submit, write from a verified session, in an encrypted room. Your answers are kept."
     ),

@@ -48,7 +48,9 @@ def test_the_office_answers_on_the_first_start_and_on_the_next(tmp_path: Path) -
         assert ended.returncode == 0, ended.stdout + ended.stderr
         assert "Alice: hello" in ended.stdout
         assert "1. Copy of a birth certificate" in ended.stdout
-        assert re.search(r"^Encrypted answer \d+\.\d s after the start\.$", ended.stdout, re.M)
+        assert re.search(
+            r"^Encrypted answer \d+\.\d s after the start\.$", ended.stdout, re.MULTILINE
+        )
         memory = re.search(r"services use +(\d+) MiB", ended.stdout)
         assert memory
         assert int(memory[1]) <= MEMORY_MIB_MAX

@@ -23,7 +23,7 @@ from veche.protocol.acts import ActClass
 from veche.protocol.ids import DeviceId, RoomId, UserId, effect_id
 from veche.protocol.inbound import DeviceStanding, Trust
 from veche.runtime import outbox
-from veche.runtime.acts import Act, ActLog, message_form
+from veche.runtime.acts import Act, ActLog
 from veche.runtime.database import Database
 from veche.runtime.inbox import store
 from veche.runtime.inbox.heal import Healer
@@ -141,10 +141,10 @@ class FakeService:
     ) -> EffectId:
         """Append to the outbox."""
         effect = effect_id(bot, cause)
-        form = message_form(bot, room_id, effect, kind, content)
+        outgoing = outbox.Outgoing(bot, room_id, effect, kind, content, **more)
+        form = outbox.form_of(outgoing)
         act = Act("office", ActClass.MESSAGE, None, "test", "test")
         token = self.log.commit(txn, act, form, now_ms(), ph=form["ph"])
-        outgoing = outbox.Outgoing(bot, room_id, effect, kind, content, **more)
         outbox.append(txn, outgoing, token, now_ms())
         return effect
 
@@ -315,6 +315,7 @@ class Rig:
             {store.CHANNEL: self.worker.wake, outbox_store.CHANNEL: self.sender.announced},
         )
         self.port: Any = None
+        self.channels: list[Any] = []
 
     async def start(self, port: int | None = None, *, is_healing: bool = True) -> None:
         """Begin; listen on ``port`` for the homeserver if there is one."""
@@ -338,6 +339,14 @@ class Rig:
         """Take what the homeserver pushes."""
         root = Transactions(self.hs_token, self.intake)
         site: Any = new_site(root, reactor, body_bytes_max=TRANSACTION_BYTES_MAX)
+        build, channels = site.buildProtocol, self.channels
+
+        def build_protocol(address: Any) -> Any:
+            channel = build(address)
+            channels.append(channel)
+            return channel
+
+        site.buildProtocol = build_protocol
         self.port = reactor.listenTCP(port, site, interface="127.0.0.1")
 
     async def deaf(self) -> None:
@@ -345,6 +354,10 @@ class Rig:
         if self.port is not None:
             port, self.port = self.port, None
             await port.stopListening()
+            for channel in self.channels:
+                if channel.transport is not None:
+                    channel.transport.abortConnection()
+            self.channels.clear()
 
     async def stop(self) -> None:
         """End; what was not committed is gone, as if the process was killed."""
@@ -500,7 +513,7 @@ _events = itertools.count(1)
 
 
 def event(
-    room_id: str, sender: str, body: str = "", *, kind: str = "m.room.message", **changes: Any
+    room_id: str, sender: str, body: str = "", /, *, kind: str = "m.room.message", **changes: Any
 ) -> dict[str, Any]:
     """An event as the homeserver pushes it."""
     whole = {
@@ -516,7 +529,7 @@ def event(
 
 
 def member_event(
-    room_id: str, user_id: str, membership: str, *, replaces: str | None = None, **changes: Any
+    room_id: str, user_id: str, membership: str, /, *, replaces: str | None = None, **changes: Any
 ) -> dict[str, Any]:
     """A member event as the homeserver pushes it."""
     unsigned = {"replaces_state": replaces} if replaces else {}

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 import psycopg2.errors
 import pytest
-from twisted.internet import reactor  # noqa: TID251 -- the tests run in it
+from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from tests.support.postgres import database, execute
@@ -29,6 +30,8 @@ from veche.runtime.postgres import EmbeddedPostgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+reactor: Any = default_reactor
 
 pytestmark = pytest.mark.postgres
 
@@ -225,7 +228,7 @@ class ConflictTests(DatabaseCase):
 
 class BoundTests(DatabaseCase):
     async def test_one_more_than_may_wait_is_refused(self) -> None:
-        self.patch(module, "WAITING_MAX", 3)
+        self.patch(module, "WAITING_MAX", 3)  # type: ignore[no-untyped-call]  # Twisted
         go_on = threading.Event()
 
         def hold(txn: Cursor) -> None:
@@ -238,7 +241,8 @@ class BoundTests(DatabaseCase):
             await self.database.run("add", add)
         go_on.set()
 
-        await gatherResults(held + waiting)  # type: ignore[operator]  # of two result types
+        await gatherResults(held)
+        await gatherResults(waiting)
         assert self.count() == 5
 
     async def test_what_waits_when_it_is_closed_is_refused(self) -> None:
@@ -385,8 +389,6 @@ class ServerTests(TestCase):
                 self.server.start()
 
         workers = [Deferred.fromCoroutine(work()) for _ in range(6)]
-        from twisted.internet.threads import deferToThread  # noqa: PLC0415
-
         await deferToThread(kill_and_start)
         is_over = True
         await gatherResults(workers)
@@ -401,9 +403,11 @@ class ServerTests(TestCase):
             txn.execute("SET LOCAL temp_file_limit = '1MB'; SET LOCAL work_mem = '64kB'")
             txn.execute("SELECT * FROM generate_series(1, 500000) i ORDER BY -i")
 
-        with self.assertLogs("veche.runtime.database", "ERROR"):
-            with pytest.raises(UnavailableError, match="no room") as caught:
-                await self.database.run("sort", sort)
+        with (
+            self.assertLogs("veche.runtime.database", "ERROR"),
+            pytest.raises(UnavailableError, match="no room") as caught,
+        ):
+            await self.database.run("sort", sort)
         assert caught.value.retry_after_ms == 30_000
         assert await self.database.run("add", add) == 1
 
@@ -412,7 +416,7 @@ class ServerTests(TestCase):
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
     """A file system of its own; the test is skipped where we may not mount one."""
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0755", "tmpfs", str(folder)]
+    command = ["/bin/mount", "-t", "tmpfs", "-o", f"size={size},mode=0755", "tmpfs", str(folder)]
     try:
         subprocess.run(command, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
@@ -420,7 +424,7 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        subprocess.run(["umount", str(folder)], check=True, capture_output=True)
+        subprocess.run(["/bin/umount", str(folder)], check=True, capture_output=True)
 
 
 def fill(txn: Cursor, kib: int) -> None:
@@ -477,15 +481,14 @@ class FullDiskTests(TestCase):
 
 
 def test_a_setting_with_a_space_is_passed_on() -> None:
-    with database() as dsn:
-        with closing(
-            connect(dsn, application_name="veche test", **{"veche.test": "a b\\c"})
-        ) as one:
-            with one.cursor() as txn:
-                txn.execute(
-                    "SELECT current_setting('veche.test'), current_setting('application_name')"
-                )
-                assert txn.fetchone() == ("a b\\c", "veche test")
+    settings: dict[str, Any] = {"veche.test": "a b\\c"}
+    with (
+        database() as dsn,
+        closing(connect(dsn, application_name="veche test", **settings)) as one,
+        one.cursor() as txn,
+    ):
+        txn.execute("SELECT current_setting('veche.test'), current_setting('application_name')")
+        assert txn.fetchone() == ("a b\\c", "veche test")
 
 
 def test_what_the_connection_string_says_goes_first() -> None:

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from twisted.internet import reactor  # noqa: TID251 -- the tests run in it
+from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
@@ -13,6 +13,8 @@ from veche.runtime.listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+reactor: Any = default_reactor
 
 pytestmark = pytest.mark.postgres
 

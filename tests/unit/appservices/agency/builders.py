@@ -187,7 +187,7 @@ def typed(text: str, trust: Trust = Trust.E2EE) -> Answers:
 def submitted(
     definition: ServiceDefinition | None = None, data: Mapping[str, object] = ANSWERS
 ) -> Play:
-    return Play.opened(definition).do(RoomMade(), filled(data))
+    return Play.opened(definition).do(filled(data), RoomMade())
 
 
 def claimed(

@@ -13,6 +13,7 @@ from veche.runtime.config import (
     ConfigFaultsError,
     DatabaseSection,
     Duration,
+    Fault,
     FilePath,
     SecretPath,
     Section,
@@ -41,7 +42,7 @@ class TownSection(Section):
 
     offices: tuple[OfficeSection, ...] = Field(default=(), strict=False)
     """Its offices."""
-    by_name: dict[str, OfficeSection] = {}
+    by_name: dict[str, OfficeSection] = Field(default_factory=dict)
     """The same by name."""
     term_ms: Duration = 86_400_000
     """How long it has."""
@@ -180,10 +181,12 @@ def test_any_yaml_is_read_or_refused_with_lines(
     tmp_path_factory: pytest.TempPathFactory, content: Any
 ) -> None:
     path = written(tmp_path_factory.mktemp("config"), yaml.safe_dump(content, allow_unicode=True))
+    faults: tuple[Fault, ...] = ()
     try:
         load(path, {"town": TownSection})
     except ConfigFaultsError as e:
-        assert all(fault.where.startswith(f"{path}:") for fault in e.faults)
+        faults = e.faults
+    assert all(fault.where.startswith(f"{path}:") for fault in faults)
 
 
 KERNEL = """\

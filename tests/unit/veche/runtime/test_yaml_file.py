@@ -1,3 +1,4 @@
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -97,10 +98,8 @@ def test_what_a_writer_of_yaml_writes_is_read_back(content: Any) -> None:
 
 @given(st.text(max_size=80))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    try:
+    with contextlib.suppress(ConfigError):
         read(text)
-    except ConfigError as e:
-        assert str(e).startswith("a.yaml")
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:

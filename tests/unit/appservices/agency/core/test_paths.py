@@ -253,7 +253,7 @@ def _next(  # noqa: PLR0911 -- one a state
     play: Play, answers: dict[str, Any], *, refuses: bool
 ) -> Play:
     case = play.outcome.case
-    if not case.has_room:
+    if case.state is State.SUBMITTED and not case.has_room:
         return play.do(RoomMade())
     if case.state is State.DRAFT:
         step = play.definition.steps[case.step]

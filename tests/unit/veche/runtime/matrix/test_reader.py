@@ -13,10 +13,9 @@ from veche.runtime.matrix.connections import (
     AnswerTooLargeError,
 )
 
-PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{\"a\":1}"
+PLAIN = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{"a":1}'
 CHUNKED = (
-    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-    b"3\r\n{\"a\r\n4;x=y\r\n\":1}\r\n0\r\n\r\n"
+    b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{"a\r\n4;x=y\r\n":1}\r\n0\r\n\r\n'
 )
 TRAILED = CHUNKED[:-2] + b"Some: trailer\r\n\r\n"
 
@@ -40,9 +39,7 @@ def test_an_answer_is_read_and_its_connection_kept(data: bytes) -> None:
 def test_an_answer_is_the_same_however_it_is_cut(data: bytes, cuts: list[int]) -> None:
     reader = AnswerReader(100)
     places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    answers = [
-        reader.read(data[start:end]) for start, end in zip(places, places[1:], strict=False)
-    ]
+    answers = [reader.read(data[start:end]) for start, end in zip(places, places[1:], strict=False)]
 
     found = [answer for answer in answers if answer is not None]
     assert found
@@ -77,9 +74,7 @@ def test_an_answer_without_length_ends_with_the_connection() -> None:
     assert not reader.is_persistent
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"HTTP/1.1 200", PLAIN[:-1], CHUNKED[:-1], CHUNKED[:60]]
-)
+@pytest.mark.parametrize("data", [b"", b"HTTP/1.1 200", PLAIN[:-1], CHUNKED[:-1], CHUNKED[:60]])
 def test_half_an_answer_is_none(data: bytes) -> None:
     answer, reader = read(data)
 

@@ -1,0 +1,158 @@
+"""Carrying out what a step of a case asks for.
+
+The core says what must happen; here it becomes messages, questions, errands and clocks, all rows of
+the transaction in which the case was stepped.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from appservices.agency import store
+from appservices.agency.core import effects as fx
+from appservices.agency.service import desk_deeds
+from veche.protocol import message
+from veche.protocol.acts import ActClass, unpadded
+from veche.protocol.case import CASE_KEY
+from veche.protocol.document import DOCUMENT_KEY, IssuedDocument
+from veche.protocol.message import RelationKind
+from veche.runtime.outbox import Relation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from appservices.agency.service.matter import Matter
+    from veche.protocol.ids import UserId
+
+MAKE_ROOM: Final = "agency.room"
+MAKE_DOCUMENT: Final = "agency.document"
+SEND_EXPORT: Final = "agency.export"
+CLOCK: Final = "agency.clock"
+WORK_IS_DONE: Final = "The work in this room is done."
+"""Why a clerk is shown out of the room of a case; for the log of acts."""
+
+
+def carry_out(matter: Matter, effects: Sequence[fx.Effect]) -> None:
+    """All effects, in their order."""
+    for effect in effects:
+        DEEDS[type(effect)](matter, effect)
+
+
+def _tell_person(matter: Matter, effect: fx.TellPerson) -> None:
+    matter.tell_person(effect.doc, is_quiet=effect.is_quiet)
+
+
+def _ask_person(matter: Matter, effect: fx.AskPerson) -> None:
+    matter.ask_person(effect.question)
+
+
+def _update_card(matter: Matter, effect: fx.UpdateCard) -> None:
+    content = message.text(effect.doc, payload={CASE_KEY: effect.card})
+    room_id, say = matter.file.person_room, matter.scene.voice.say
+    if matter.file.card_effect is None:
+        matter.change(card_effect=say(room_id, content, matter.ground))
+        return
+    relation = Relation(RelationKind.REPLACE, matter.file.card_effect)
+    say(room_id, message.edit(content), matter.ground, relation=relation)
+
+
+def _refuse(matter: Matter, refused: fx.Refused) -> None:
+    if refused.party is fx.Party.PERSON:
+        matter.tell_person(refused.doc)
+    elif refused.party is fx.Party.STAFF:
+        desk_deeds.tell_desk(matter, matter.definition.desk, refused.doc)
+
+
+def _close_questions(matter: Matter, effect: fx.CloseQuestions) -> None:
+    matter.close_questions(effect.topics)
+
+
+def _invite_clerk(matter: Matter, effect: fx.InviteClerk) -> None:
+    user = matter.scene.workplace.user_of(effect.staff)
+    if user is not None and matter.file.room_id is not None:
+        matter.scene.voice.set_membership(matter.file.room_id, user, "invite", matter.ground)
+
+
+def _remove_clerk(matter: Matter, effect: fx.RemoveClerk) -> None:
+    scene = matter.scene
+    user = scene.workplace.user_of(effect.staff) or _former(matter, effect.staff)
+    if user is not None and matter.file.room_id is not None:
+        ground = attrs.evolve(matter.ground, why=WORK_IS_DONE)
+        scene.voice.set_membership(matter.file.room_id, user, "leave", ground)
+
+
+def _former(matter: Matter, staff_id: str) -> UserId | None:
+    return store.user_of_staff(matter.scene.txn, matter.file.bot, staff_id)
+
+
+def _make_room(matter: Matter, effect: fx.MakeRoom) -> None:
+    matter.send_off(MAKE_ROOM, {"name": effect.name})
+
+
+def _make_document(matter: Matter, effect: fx.MakeDocument) -> None:
+    matter.send_off(MAKE_DOCUMENT, {"template": effect.template})
+
+
+def _send_export(matter: Matter, effect: fx.SendExport) -> None:
+    matter.send_off(SEND_EXPORT, {"filename": effect.filename})
+
+
+def _set_clock(matter: Matter, effect: fx.SetClock) -> None:
+    timer = effect.timer
+    matter.send_off(CLOCK, {"timer": timer.kind.value, "serial": timer.serial}, timer.at_ms)
+
+
+def _send_document(matter: Matter, effect: fx.SendDocument) -> None:
+    issued, stored = effect.issued, matter.file.document
+    # The errand that made it puts in DocumentMade with it, in one transaction.
+    assert stored is not None, "a document is made before it is sent"  # noqa: S101 -- our bug
+    payload = IssuedDocument(
+        v=1,
+        id=matter.file.case.id,
+        kind=effect.kind,
+        title=issued.title,
+        sha256=unpadded(bytes.fromhex(issued.sha256)),
+        issuer=matter.scene.workplace.organisation,
+        valid_until_ms=issued.valid_until_ms,
+    )
+    content = message.file(
+        filename=effect.filename,
+        caption=effect.caption,
+        encrypted_file=stored,
+        mimetype="application/pdf",
+        size_bytes=issued.size_bytes,
+        payload={DOCUMENT_KEY: payload},
+    )
+    room_id = matter.file.person_room
+    matter.scene.voice.say(room_id, content, matter.ground, act=ActClass.DOC_ISSUED)
+
+
+def _nothing(matter: Matter, effect: fx.RecordHistory | fx.Close) -> None:
+    """The history is in the case itself, and so is that it is closed."""
+    del matter, effect
+
+
+DEEDS: Final[Mapping[type, Callable[[Matter, Any], None]]] = {
+    fx.TellPerson: _tell_person,
+    fx.AskPerson: _ask_person,
+    fx.UpdateCard: _update_card,
+    fx.CloseQuestions: _close_questions,
+    fx.SetClock: _set_clock,
+    fx.Refused: _refuse,
+    fx.RecordHistory: _nothing,
+    fx.Close: _nothing,
+    fx.PostToDesk: desk_deeds.post,
+    fx.UpdateDeskCard: desk_deeds.update_card,
+    fx.TellDesk: desk_deeds.tell,
+    fx.AskDesk: desk_deeds.ask,
+    fx.Escalate: desk_deeds.escalate,
+    fx.InviteClerk: _invite_clerk,
+    fx.RemoveClerk: _remove_clerk,
+    fx.MakeRoom: _make_room,
+    fx.MakeDocument: _make_document,
+    fx.SendDocument: _send_document,
+    fx.SendExport: _send_export,
+}
+"""How each effect is carried out; a test holds that none is missing."""

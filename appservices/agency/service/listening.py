@@ -1,0 +1,68 @@
+"""What of all that is said to a bot counts as said, and what is only answered with a warning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from veche.protocol.inbound import DeviceStanding
+from veche.protocol.message import Paragraph, RelationKind
+from veche.runtime.crypto.tracking import is_encrypted
+
+if TYPE_CHECKING:
+    from appservices.agency.service.scene import Scene
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.speak import Ground
+
+REACTION: Final = "m.reaction"
+HEARD: Final = frozenset(
+    {
+        "m.room.message",
+        REACTION,
+        "org.matrix.msc3381.poll.response",
+        "m.poll.response",
+        "org.matrix.msc4139.conversation.reply",
+        "m.conversation.reply",
+    }
+)
+"""Types of the events that can be an answer."""
+
+
+def counts(scene: Scene, inbound: Inbound, ground: Ground, *, is_edit_told: bool = True) -> bool:
+    """Whether something that was said counts; if not, and it helps, the sender is told why.
+
+    A notice is never answered: bots would talk with one another for ever (Matrix spec, m.notice).
+    What came in clear into an encrypted room may be by anybody; only reactions always come so. An
+    edit would take back what has had its effect.
+
+    Args:
+        scene: The transaction.
+        inbound: Of a type in ``HEARD``.
+        ground: Why the office may answer.
+        is_edit_told: Whether somebody who edits is told that it changes nothing.
+    """
+    if inbound.event_type == REACTION:
+        return True
+    if inbound.content.get("msgtype") == "m.notice":
+        return False
+    speech = scene.speech(inbound.sender)
+    if inbound.standing is DeviceStanding.NOT_ENCRYPTED and is_encrypted(
+        scene.txn, inbound.room_id
+    ):
+        words = speech.text(
+            "Your message came without encryption, so it does not count. Please send it encrypted."
+        )
+    elif not _is_edit(inbound):
+        return True
+    elif is_edit_told:
+        words = speech.text(
+            "A change of an earlier message changes nothing here. Please write it anew."
+        )
+    else:
+        return False
+    scene.tell(inbound.room_id, (Paragraph(words),), ground)
+    return False
+
+
+def _is_edit(inbound: Inbound) -> bool:
+    relates = inbound.content.get("m.relates_to")
+    return isinstance(relates, dict) and relates.get("rel_type") == RelationKind.REPLACE.value

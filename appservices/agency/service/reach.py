@@ -1,0 +1,118 @@
+"""Whether people can be reached: who comes and goes, and what never arrives."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from appservices.agency import store
+from appservices.agency.service.cases import matter_of
+from appservices.agency.service.desk_deeds import tell_desk
+from veche.protocol.message import Link, Mono, Paragraph
+from veche.runtime import outbox
+from veche.runtime.ports import Undeliverable
+from veche.runtime.speak import MEMBER, MESSAGE
+
+if TYPE_CHECKING:
+    from appservices.agency.service.matter import Matter
+    from appservices.agency.service.scene import Scene
+    from appservices.agency.store import CaseFile
+    from veche.protocol.ids import RoomId
+    from veche.runtime.ports import Undelivered
+
+logger = logging.getLogger(__name__)
+
+GONE: Final = frozenset({"leave", "ban"})
+
+
+def undelivered(scene: Scene, lost: Undelivered) -> None:
+    """Something that the office said never arrives: whoever can do something about it is told."""
+    logger.warning("%s in %s never arrives: %s", lost.effect_id, lost.room_id, lost.reason.value)
+    if lost.event_type not in {MEMBER, MESSAGE} or lost.reason is Undeliverable.RELATION_LOST:
+        return  # a reaction, or the edit of something that has gone missing itself
+    file = _file_of(scene, lost.room_id)
+    if file is None:
+        return
+    matter = matter_of(scene, file)
+    invited = outbox.state_key_of(scene.txn, lost.room_id, lost.effect_id)
+    if invited is not None and invited != file.person:
+        words = matter.context.staff.text("Could not be let into the room of the case:")
+        _tell_desk(matter, words, invited)
+    elif lost.reason is Undeliverable.INVITES_BLOCKED:
+        _tell_way_in(matter, lost.room_id)
+    else:
+        _note_unreached(matter)
+    store.save_case(scene.txn, matter.file)
+
+
+def person_moved(scene: Scene, file: CaseFile, membership: str) -> None:
+    """The person went out of the room of their case, or came back."""
+    matter = matter_of(scene, file)
+    if membership in GONE:
+        _note_unreached(matter)
+        _tell_way_in(matter, file.person_room)
+    elif membership == "join" and file.is_unreached:
+        note_reached(matter)
+    store.save_case(scene.txn, matter.file)
+
+
+def note_reached(matter: Matter) -> None:
+    """The person is here again; the desk learns of it if it was told otherwise."""
+    if matter.file.is_unreached:
+        matter.change(is_unreached=False)
+        _tell_desk(matter, matter.context.staff.text("The person can be reached again."))
+
+
+def room_lost(scene: Scene, room_id: RoomId) -> None:
+    """The bot was shown out of a room, or the room is gone."""
+    file = _file_of(scene, room_id)
+    if file is not None:
+        matter = matter_of(scene, file)
+        _note_unreached(matter)
+        store.save_case(scene.txn, matter.file)
+    # If the person invites the bot anew, it begins anew.
+    store.set_greeted(scene.txn, scene.voice.bot.user_id, room_id, is_greeted=False)
+
+
+def _file_of(scene: Scene, room_id: RoomId) -> CaseFile | None:
+    """The case whose room it is, or which is dealt with in a chat; locked."""
+    bot = scene.voice.bot.user_id
+    case_id = store.case_of_room(scene.txn, bot, room_id)
+    if case_id is None:
+        chat = store.chat(scene.txn, bot, room_id)
+        case_id = store.draft_of_chat(scene.txn, bot, room_id, chat.person) if chat else None
+    return store.lock_case(scene.txn, case_id) if case_id else None
+
+
+def _note_unreached(matter: Matter) -> None:
+    """Tell the desk, once until the person is there again."""
+    if matter.file.is_unreached:
+        return
+    matter.change(is_unreached=True)
+    words = matter.context.staff.text(
+        "The person cannot be reached in the room of the case. Write to them another way."
+    )
+    _tell_desk(matter, words)
+
+
+def _tell_desk(matter: Matter, words: str, name: str = "") -> None:
+    if matter.file.case.is_at_desk:
+        named = (" ", Mono(name)) if name else ()
+        doc = (Paragraph(Mono(matter.file.case.number), ": ", words, *named),)
+        tell_desk(matter, matter.definition.desk, doc)
+
+
+def _tell_way_in(matter: Matter, room_id: RoomId) -> None:
+    """Tell the person, in the chat, how to come into the room of their case by themselves.
+
+    Whoever is in the chat may join that room without an invitation (see ``errands``).
+    """
+    file = matter.file
+    words = matter.context.person.text(
+        "The room of your case {number} is open to you, without an invitation:",
+        number=file.case.number,
+    )
+    server = matter.scene.voice.bot.user_id.partition(":")[2]
+    link = f"https://matrix.to/#/{room_id}?via={server}"
+    doc = (Paragraph(words, "\n", Link(link, link)),)
+    matter.scene.tell(file.chat_id, doc, matter.ground, mentions=[file.person])

@@ -1,0 +1,25 @@
+"""A town with its own database for each test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.appservices.agency.town import SETS, Town
+from tests.support.postgres import database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    """An office that has just opened."""
+    with database(*SETS) as dsn:
+        town = Town(dsn, tmp_path)
+        try:
+            yield town
+        finally:
+            town.close()

@@ -1,0 +1,562 @@
+"""A town's office for tests: the real agency on a real database, without a homeserver.
+
+What the agency asks of the host's network is done here by a few lines, and what it says is taken
+out of the outbox as the sender would: each row gets an event id, invitations become memberships.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+import attrs
+import psycopg2
+import yaml
+from twisted.internet.defer import Deferred
+
+from appservices.agency.bot import Agency
+from appservices.agency.config import AgencySection
+from tests.unit.appservices.agency.builders import service_data
+from veche.protocol.acts import OPENING
+from veche.protocol.errors import RefusedError
+from veche.protocol.ids import DeviceId, EffectId, EventId, RoomId, UserId
+from veche.protocol.inbound import DeviceStanding, Inbound, Trust
+from veche.protocol.prompts import PROMPT_KEY
+from veche.runtime.acts import ActLog
+from veche.runtime.crypto.tracking import pin_encrypted
+from veche.runtime.errands import Errand
+from veche.runtime.migrate import KERNEL_SETS, MigrationSet
+from veche.runtime.ports import Undeliverable, Undelivered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
+
+    from veche.runtime.database import Cursor
+    from veche.runtime.matrix.client import MatrixError
+
+R = TypeVar("R")
+
+SETS: Final = (*KERNEL_SETS, MigrationSet("agency", "appservices.agency"))
+ROOT: Final = Path(__file__).parents[4]
+EXAMPLE: Final = ROOT / "config/services/birth-certificate-copy.yaml"
+START_MS: Final = 1_764_000_000_000
+"""Monday, 24 November 2025, 16:00 UTC."""
+HOUR_MS: Final = 3600 * 1000
+DAY_MS: Final = 24 * HOUR_MS
+ERRANDS_MAX: Final = 200
+
+BOT: Final = UserId("@veche_org_lindenau_records:veche.test")
+ALICE: Final = UserId("@alice:veche.test")
+BOB: Final = UserId("@bob:veche.test")
+CAROL: Final = UserId("@carol:veche.test")
+DAVE: Final = UserId("@dave:veche.test")
+HENRIETTE: Final = UserId("@henriette:veche.test")
+IRIS: Final = UserId("@iris:veche.test")
+"""An auditor."""
+STAFF: Final = (
+    {"id": "carol", "user": CAROL, "role": "clerk", "desks": ["archive"]},
+    {"id": "dave", "user": DAVE, "role": "clerk", "desks": ["archive"]},
+    {
+        "id": "henriette",
+        "user": HENRIETTE,
+        "role": "decision_maker",
+        "desks": ["management"],
+        "duties": ["head-of-office"],
+    },
+    {"id": "iris", "user": IRIS, "role": "auditor", "desks": ["archive"]},
+)
+CHAT: Final = RoomId("!chat:veche.test")
+
+
+@attrs.frozen
+class Said:
+    """Something that a bot said or did."""
+
+    room_id: RoomId
+    effect: EffectId
+    event_id: EventId
+    type: str
+    state_key: str | None
+    redacts: str | None
+    relation: Sequence[Any] | None
+    content: Mapping[str, Any]
+    opening: Mapping[str, Any]
+
+    @property
+    def body(self) -> str:
+        """Its words; of an edit the new ones."""
+        shown = self.content.get("m.new_content", self.content)
+        return str(shown.get("body", ""))
+
+    @property
+    def is_edit(self) -> bool:
+        return self.relation is not None and self.relation[0] == "m.replace"
+
+    @property
+    def prompt(self) -> Mapping[str, Any]:
+        """What it asks; of the edit of a prompt, how that ended."""
+        shown = self.content.get("m.new_content", self.content)
+        return cast("Mapping[str, Any]", shown.get(PROMPT_KEY, {}))
+
+    @property
+    def thread(self) -> str | None:
+        is_in_thread = self.relation is not None and self.relation[0] == "m.thread"
+        return str(self.relation[1]) if self.relation and is_in_thread else None
+
+
+class _Client:
+    """The homeserver, as far as errands ask it."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str, Mapping[str, Any]]] = []
+        self.uploads: list[bytes] = []
+        self.rooms: dict[str, str] = {}
+        self.error: MatrixError | None = None
+
+    async def call(
+        self, method: str, path: str, *, body: Mapping[str, Any] | None = None, **_: Any
+    ) -> dict[str, Any]:
+        self.calls.append((method, path, body or {}))
+        if self.error is not None:
+            raise self.error
+        if path.endswith("/createRoom"):
+            alias = str((body or {})["room_alias_name"])
+            room = self.rooms.setdefault(alias, f"!room{len(self.rooms) + 1}:veche.test")
+            return {"room_id": room}
+        return {}
+
+    async def upload(self, data: bytes, *, user: UserId) -> str:
+        del user
+        self.uploads.append(data)
+        return f"mxc://veche.test/{len(self.uploads)}"
+
+
+class _Pool:
+    """Runs at once what would run in a thread."""
+
+    def callInThreadWithCallback(self, done: Callable[[bool, Any], None], work: Any) -> None:
+        done(True, work())
+
+
+class _Reactor:
+    def getThreadPool(self) -> _Pool:
+        return _Pool()
+
+    def callFromThread(self, work: Any, *args: Any) -> None:
+        work(*args)
+
+
+class FakeHost:
+    """What the agency sees of its host."""
+
+    server_name = "veche.test"
+
+    def __init__(self, town: Town) -> None:
+        self._town = town
+        self.client = _Client()
+        self.act_log = ActLog(b"p" * 32)
+        self.reactor = _Reactor()
+        self.database = self
+        self.rooms = self
+
+    async def run(self, name: str, work: Callable[..., R], *args: Any) -> R:
+        """As ``Database.run``."""
+        del name
+        return self._town.run(work, *args)
+
+    async def look(self, bot: UserId, room_id: RoomId) -> bool:
+        """As ``Rooms.look``: rooms that bots make are encrypted, others as the test made them."""
+        made = room_id in self.client.rooms.values()
+        self._town.seat(room_id, bot, is_encrypted=made)
+        return True
+
+    def now_ms(self) -> int:
+        return self._town.now_ms
+
+    def seed(self, purpose: str) -> bytes:
+        return purpose.encode().ljust(32, b"\0")[:32]
+
+    def device_id(self, bot: UserId) -> DeviceId:
+        del bot
+        return DeviceId("VECHETEST")
+
+
+class Town:
+    """An organisation with one office, and the people who come to it.
+
+    Attributes:
+        dsn: Of its database.
+        now_ms: The moment; a test lets time pass with ``pass_time``.
+        said: Everything that left, in order.
+    """
+
+    def __init__(self, dsn: str, folder: Path, **office: Any) -> None:
+        self.dsn = dsn
+        self.now_ms = START_MS
+        self.said: list[Said] = []
+        self._folder = folder
+        self._connection = psycopg2.connect(dsn)
+        self._events = 0
+        self._last_seq = 0
+        self.host = FakeHost(self)
+        self.agency = self.opened(**office)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def opened(
+        self, *, services: Sequence[Path] = (EXAMPLE,), staff: Sequence[Any] = STAFF, **more: Any
+    ) -> Agency:
+        """The agency as a process that starts now has it; takes the place of the one before."""
+        office = {
+            "id": "records",
+            "name": {"en": "Records Office", "de": "Standesamt"},
+            "services": [str(path) for path in services],
+            "staff": list(staff),
+            **more,
+        }
+        organisation = {"id": "lindenau", "name": {"en": "Lindenau"}, "offices": [office]}
+        section = AgencySection.model_validate({"organisations": [organisation]})
+        self.agency = Agency(cast("Any", self.host), section)
+        self.wait(self.agency.started())
+        self.settle()
+        return self.agency
+
+    def service_file(self, name: str, **changes: Any) -> Path:
+        """A small service in a file of its own."""
+        path = self._folder / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(service_data(service=name, **changes)))
+        return path
+
+    # The machinery.
+
+    def run(self, work: Callable[..., R], *args: Any) -> R:
+        """One transaction."""
+        with self._connection, self._connection.cursor() as txn:
+            return work(txn, *args)
+
+    def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Rows of one statement."""
+
+        def work(txn: Cursor) -> list[tuple[Any, ...]]:
+            txn.execute(statement, values)
+            return txn.fetchall() if txn.description else []
+
+        return self.run(work)
+
+    def wait(self, work: Coroutine[Any, Any, R]) -> R:
+        """The result of a coroutine that waits for nothing."""
+        results: list[Any] = []
+        done = Deferred.fromCoroutine(work)
+        done.addBoth(results.append)
+        assert results, "it waits"
+        if hasattr(results[0], "raiseException"):
+            results[0].raiseException()
+        return cast("R", results[0])
+
+    def settle(self) -> list[Said]:
+        """Do all errands that are due, and let everything leave; what left."""
+        before = len(self.said)
+        self._leave()
+        for _ in range(ERRANDS_MAX):
+            errand = self.next_errand()
+            if errand is None:
+                return self.said[before:]
+            self.perform(errand)
+            self._leave()
+        raise AssertionError("errands without end")
+
+    def next_errand(self) -> Errand | None:
+        """The first errand that is due."""
+        rows = self.sql(
+            "SELECT errand_id, kind, payload, due_at_ms FROM runtime.errand"
+            " WHERE due_at_ms <= %s ORDER BY due_at_ms, errand_id LIMIT 1",
+            self.now_ms,
+        )
+        return Errand(EffectId(rows[0][0]), *rows[0][1:]) if rows else None
+
+    def perform(self, errand: Errand) -> None:
+        """Do an errand as the runtime does."""
+        handler = self.agency.errand_handlers()[errand.kind]
+        try:
+            result = self.wait(handler.perform(errand))
+            ended = functools.partial(handler.finish, errand=errand, result=result)
+        except RefusedError as e:
+            ended = functools.partial(handler.refused, errand=errand, error=e)
+
+        def finish(txn: Cursor) -> None:
+            txn.execute("DELETE FROM runtime.errand WHERE errand_id = %s", (errand.id,))
+            ended(txn, now_ms=self.now_ms)
+
+        self.run(finish)
+
+    def pass_time(self, ms: int) -> list[Said]:
+        """Let time pass, with all clocks that ring meanwhile; what was said."""
+        before, until_ms = len(self.said), self.now_ms + ms
+        while True:
+            rows = self.sql("SELECT min(due_at_ms) FROM runtime.errand")
+            due_at_ms = rows[0][0]
+            if due_at_ms is None or due_at_ms > until_ms:
+                self.now_ms = until_ms
+                return self.said[before:]
+            self.now_ms = max(self.now_ms, due_at_ms)
+            self.settle()
+
+    def _leave(self) -> None:
+        rows = self.sql(
+            "SELECT seq, room_id, effect_id, event_type, state_key, redacts, relation, content"
+            " FROM runtime.outbox WHERE seq > %s AND state = 0 ORDER BY seq",
+            self._last_seq,
+        )
+        for seq, room_id, effect, kind, state_key, redacts, relation, content in rows:
+            self._last_seq = seq
+            opening = content.pop(OPENING, {})
+            event_id = EventId(f"${effect}")
+            self.said.append(
+                Said(
+                    room_id, effect, event_id, kind, state_key, redacts, relation, content, opening
+                )
+            )
+            self.sql(
+                "UPDATE runtime.outbox SET state = 2, event_id = %s WHERE effect_id = %s",
+                event_id,
+                effect,
+            )
+            if kind == "m.room.member":
+                self.seat(room_id, UserId(str(state_key)), content["membership"])
+
+    def seat(
+        self,
+        room_id: RoomId,
+        user_id: UserId,
+        membership: str = "join",
+        *,
+        is_encrypted: bool = False,
+    ) -> None:
+        """Note who is in a room, as the runtime would."""
+        self.sql(
+            "INSERT INTO runtime.room_member (room_id, user_id, membership) VALUES (%s, %s, %s)"
+            " ON CONFLICT (room_id, user_id) DO UPDATE SET membership = EXCLUDED.membership",
+            room_id,
+            user_id,
+            membership,
+        )
+        if is_encrypted:
+            content = {"algorithm": "m.megolm.v1.aes-sha2"}
+            self.run(pin_encrypted, room_id, content)
+
+    # The people.
+
+    def begin_chat(
+        self,
+        person: UserId = ALICE,
+        room_id: RoomId = CHAT,
+        *,
+        is_encrypted: bool = True,
+        others: Sequence[UserId] = (),
+    ) -> list[Said]:
+        """A person makes a room and invites the office; what is said there."""
+        for user in (person, *others):
+            self.seat(room_id, user, is_encrypted=is_encrypted)
+        return self.move(room_id, BOT, "invite", by=person)
+
+    def move(
+        self, room_id: RoomId, user_id: UserId, membership: str, *, by: UserId | None = None
+    ) -> list[Said]:
+        """A member event reaches the office; what is said then."""
+        self.seat(room_id, user_id, membership)
+        content = {"membership": membership}
+        return self.hear(
+            room_id, by or user_id, content, kind="m.room.member", state_key=user_id
+        )
+
+    def hear(
+        self,
+        room_id: RoomId,
+        sender: UserId,
+        content: Mapping[str, Any],
+        *,
+        kind: str = "m.room.message",
+        trust: Trust = Trust.VERIFIED,
+        state_key: str | None = None,
+    ) -> list[Said]:
+        """An event reaches the office; what is said then."""
+        self._events += 1
+        standing = DeviceStanding.NOT_ENCRYPTED if trust is Trust.ANY else DeviceStanding.VERIFIED
+        inbound = Inbound(
+            bot=BOT,
+            room_id=room_id,
+            event_id=EventId(f"$in{self._events}"),
+            sender=sender,
+            event_type=kind,
+            content=content,
+            trust=trust,
+            standing=standing,
+            at_ms=self.now_ms,
+            state_key=state_key,
+        )
+        before = len(self.said)
+        self.now_ms += 1_000
+        self.run(self.agency.receive, inbound)
+        self.settle()
+        return self.said[before:]
+
+    def write(
+        self,
+        room_id: RoomId,
+        sender: UserId,
+        body: str,
+        *,
+        to: Said | None = None,
+        thread: str | None = None,
+        trust: Trust = Trust.VERIFIED,
+        **more: Any,
+    ) -> list[Said]:
+        """Somebody writes, as a reply to something or in a thread; what is said then."""
+        relates: dict[str, Any] = {}
+        if thread is not None:
+            root = f"${thread}"
+            relates = {"rel_type": "m.thread", "event_id": root, "is_falling_back": to is None}
+            relates["m.in_reply_to"] = {"event_id": to.event_id if to else root}
+        elif to is not None:
+            relates = {"m.in_reply_to": {"event_id": to.event_id}}
+        content = {"msgtype": "m.text", "body": body, **more}
+        if relates:
+            content["m.relates_to"] = relates
+        return self.hear(room_id, sender, content, trust=trust)
+
+    def press(self, question: Said, sender: UserId, choice: str, **data: Any) -> list[Said]:
+        """Somebody answers a prompt with a client that knows us; what is said then."""
+        answer: dict[str, Any] = {"v": 1, "prompt": question.prompt["id"], "choice": choice}
+        if data:
+            answer["data"] = data
+        content = {
+            "msgtype": "m.text",
+            "body": choice,
+            "org.veche.answer": answer,
+            "m.relates_to": {"rel_type": "m.reference", "event_id": question.event_id},
+        }
+        return self.hear(question.room_id, sender, content)
+
+    def react(self, question: Said, sender: UserId, key: str) -> list[Said]:
+        """Somebody taps a reaction; what is said then."""
+        relates = {"rel_type": "m.annotation", "event_id": question.event_id, "key": key}
+        content = {"m.relates_to": relates}
+        return self.hear(question.room_id, sender, content, kind="m.reaction", trust=Trust.ANY)
+
+    def lose(self, what: Said, reason: Undeliverable) -> list[Said]:
+        """Something that was said never arrives; what is said then."""
+        lost = Undelivered(BOT, what.room_id, what.effect, what.type, reason, "")
+        before = len(self.said)
+        self.run(self.agency.undelivered, lost)
+        self.settle()
+        return self.said[before:]
+
+    # What one asks of it.
+
+    def desk(self, name: str = "archive") -> RoomId:
+        """The room of a desk."""
+        [(room_id,)] = self.sql("SELECT room_id FROM agency.desk WHERE desk = %s", name)
+        return RoomId(room_id)
+
+    def case(self, person: UserId = ALICE) -> Case:
+        """The newest case of a person."""
+        rows = self.sql(
+            "SELECT case_id, state, room_id, chat_id, desk_effect, clerk, is_unreached"
+            " FROM agency.case_file WHERE person = %s ORDER BY opened_at_ms DESC LIMIT 1",
+            person,
+        )
+        return Case(*rows[0])
+
+    def question(self, topic: str, room_id: RoomId | None = None) -> Said:
+        """The newest question of a topic that is still open, as it was asked."""
+        rows = self.sql(
+            "SELECT effect_id FROM runtime.prompt WHERE state = 'open'"
+            " AND purpose->>'topic' = %s AND (%s::text IS NULL OR room_id = %s)"
+            " ORDER BY seq DESC LIMIT 1",
+            topic,
+            room_id,
+            room_id,
+        )
+        assert rows, f"nothing about {topic} is asked"
+        return next(one for one in self.said if one.effect == rows[0][0])
+
+    def open_topics(self) -> list[str]:
+        """Topics of all questions that are open, sorted."""
+        rows = self.sql(
+            "SELECT purpose->>'topic' FROM runtime.prompt WHERE state = 'open' ORDER BY 1"
+        )
+        return [topic for (topic,) in rows]
+
+    # The way to where a test begins.
+
+    def greeted(self, person: UserId = ALICE, room_id: RoomId = CHAT) -> Town:
+        """A chat in English, with the menu."""
+        self.begin_chat(person, room_id)
+        self.write(room_id, person, "English")
+        return self
+
+    def started(self, person: UserId = ALICE, room_id: RoomId = CHAT, pick: str = "1") -> Town:
+        """A case whose form is asked."""
+        self.greeted(person, room_id)
+        self.write(room_id, person, pick)
+        self.write(room_id, person, "Start")
+        return self
+
+    def submitted(self, person: UserId = ALICE, room_id: RoomId = CHAT) -> Town:
+        """A case that the desk has."""
+        self.started(person, room_id)
+        for words in ("Anna Weber", "12 March 2020", "Travel", "skip", "submit"):
+            self.write(room_id, person, words)
+        own = self.case(person).room_id
+        assert own is not None
+        self.move(own, person, "join")
+        return self
+
+    def claimed(self, clerk: UserId = CAROL) -> Town:
+        """A case that a clerk has."""
+        self.submitted()
+        self.press(self.question("claim"), clerk, "claim")
+        return self
+
+
+@attrs.frozen
+class Case:
+    """A case as the tables have it."""
+
+    id: str
+    state: str
+    room_id: RoomId | None
+    chat_id: RoomId
+    desk_effect: str | None
+    clerk: str | None
+    is_unreached: bool
+
+    @property
+    def room(self) -> RoomId:
+        """Its own room."""
+        assert self.room_id is not None
+        return self.room_id
+
+
+def words_of(said: Sequence[Said], room_id: RoomId | None = None) -> str:
+    """All that was said, in one room or everywhere; edits too."""
+    return "\n".join(
+        one.body
+        for one in said
+        if one.type == "m.room.message" and room_id in (None, one.room_id)
+    )
+
+
+def new_words(said: Sequence[Said], room_id: RoomId | None = None) -> str:
+    """All that was said anew: no edits."""
+    return words_of([one for one in said if not one.is_edit], room_id)
+
+
+def dumped(value: object) -> str:
+    """Anything as JSON, for looking whether it holds something."""
+    return json.dumps(value, default=str)
+
+

@@ -1,0 +1,22 @@
+"""Prompts in rooms: asked, answered once, closed.
+
+What an answer is, ``veche.protocol.answers`` decides; here is what it needs to know of a room, and
+what the room is shown afterwards.
+"""
+
+from veche.runtime.prompts.asking import Asking, Closing, ask, close, settle
+from veche.runtime.prompts.hearing import Answered, Heard, hear
+from veche.runtime.prompts.store import Kept, open_about
+
+__all__ = [
+    "Answered",
+    "Asking",
+    "Closing",
+    "Heard",
+    "Kept",
+    "ask",
+    "close",
+    "hear",
+    "open_about",
+    "settle",
+]

@@ -1,0 +1,149 @@
+"""Asking prompts, and what a room is shown once one takes no more answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from veche.protocol.answers import PromptState
+from veche.protocol.message import NO_PAYLOAD, RelationKind, edit
+from veche.protocol.prompts import closed_content, prompt_content, reaction_keys
+from veche.runtime.outbox import Relation
+from veche.runtime.prompts import store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from veche.protocol.catalogue import Catalogue
+    from veche.protocol.ids import EffectId, RoomId, UserId
+    from veche.protocol.message import Doc, Payload
+    from veche.protocol.prompts import ClosedReason, Prompt
+    from veche.runtime.database import Cursor
+    from veche.runtime.prompts.hearing import Answered
+    from veche.runtime.prompts.store import Kept
+    from veche.runtime.speak import Ground, Voice
+
+_STATES: Final[Mapping[ClosedReason, PromptState]] = {
+    "answered": PromptState.ANSWERED,
+    "expired": PromptState.EXPIRED,
+    "withdrawn": PromptState.CLOSED,
+}
+
+
+@attrs.frozen
+class Asking:
+    """A prompt to be asked.
+
+    Attributes:
+        room_id: Where.
+        prompt: What is asked.
+        intro: What this is about, in words.
+        language: Of the person.
+        ground: Why the organisation may ask.
+        about: The matter, by which ``open_about`` finds it again; None: none.
+        purpose: What else the service that asks wants to remember, as JSON.
+        mentions: Whom it rings.
+        payload: What else rides beside it.
+        thread: The message in whose thread it belongs.
+    """
+
+    room_id: RoomId
+    prompt: Prompt
+    intro: Doc
+    language: str
+    ground: Ground
+    about: str | None = None
+    purpose: Mapping[str, Any] = attrs.field(factory=dict)
+    mentions: Sequence[UserId] = ()
+    payload: Payload = NO_PAYLOAD
+    thread: EffectId | None = None
+
+
+@attrs.frozen
+class Closing:
+    """What a prompt shows once it takes no more answers.
+
+    Attributes:
+        outcome: One sentence.
+        reason: Why.
+        chosen: Id of the choice, if one was made.
+    """
+
+    outcome: str
+    reason: ClosedReason = "withdrawn"
+    chosen: str | None = None
+
+
+def ask(txn: Cursor, voice: Voice, asking: Asking, catalogue: Catalogue) -> EffectId:
+    """Ask a prompt, place a reaction for each choice, and remember it.
+
+    Args:
+        txn: The transaction of ``voice``.
+        voice: Who asks.
+        asking: What.
+        catalogue: Has the texts of ``veche.protocol``.
+
+    Raises:
+        TooLargeError: As for ``message.text``.
+    """
+    prompt, room_id, ground = asking.prompt, asking.room_id, asking.ground
+    content = prompt_content(
+        prompt,
+        asking.intro,
+        catalogue,
+        asking.language,
+        mentions=asking.mentions,
+        payload=asking.payload,
+    )
+    relation = Relation(RelationKind.THREAD, asking.thread) if asking.thread else None
+    effect = voice.say(room_id, content, ground, relation=relation)
+    placed = [voice.react(room_id, effect, key, ground) for key in reaction_keys(prompt)]
+    new = store.NewPrompt(
+        prompt=prompt,
+        bot=voice.bot.user_id,
+        room_id=room_id,
+        effect=effect,
+        reactions=placed,
+        about=asking.about,
+        thread=asking.thread,
+        intro=asking.intro,
+        purpose=asking.purpose,
+    )
+    store.add(txn, new, voice.now_ms)
+    return effect
+
+
+def settle(txn: Cursor, voice: Voice, answered: Answered, outcome: str, ground: Ground) -> bool:
+    """Let an answer count: the prompt shows ``outcome`` from now on, its reactions go.
+
+    A prompt that may be answered more than once stays as it is.
+
+    Returns:
+        Whether it counts; False if another answer was first.
+    """
+    kept, inbound, choice = answered.kept, answered.inbound, answered.chosen.choice
+    if not kept.prompt.single_use:
+        return True
+    if not store.set_answered(txn, kept.id, inbound.sender, inbound.event_id, choice, voice.now_ms):
+        return False
+    _show_closed(voice, kept, Closing(outcome, "answered", choice), ground)
+    return True
+
+
+def close(txn: Cursor, voice: Voice, kept: Kept, closing: Closing, ground: Ground) -> None:
+    """Close a prompt without an answer; nothing happens if it is not open."""
+    if store.set_closed(txn, kept.id, _STATES[closing.reason], voice.now_ms):
+        _show_closed(voice, kept, closing, ground)
+
+
+def _show_closed(voice: Voice, kept: Kept, closing: Closing, ground: Ground) -> None:
+    if not kept.prompt.choices:
+        return  # nothing on it can be pressed, so nothing needs to go
+    content = closed_content(
+        kept.prompt, kept.intro, closing.outcome, reason=closing.reason, chosen=closing.chosen
+    )
+    relation = Relation(RelationKind.REPLACE, kept.effect)
+    voice.say(kept.room_id, edit(content), ground, relation=relation)
+    for placed in kept.reactions:
+        voice.take_back(kept.room_id, placed, ground)

@@ -1,0 +1,114 @@
+"""Holding what is said in a room against the prompts that stand there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from veche.protocol.answers import PROMPTS_MAX, Chosen, Outcome, read_answer
+from veche.protocol.errors import UnavailableError
+from veche.protocol.ids import ULID_PATTERN, EventId
+from veche.protocol.prompts import ANSWER_KEY
+from veche.runtime.prompts import store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from veche.protocol.ids import EffectId
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.database import Cursor
+    from veche.runtime.prompts.store import Kept
+
+UNSENT_RETRY_MS: Final = 1_000
+# The database takes no NUL and no lone surrogate, and what people send may have both.
+_EVENT_ID: Final = re.compile(r"\$[!-~]{1,254}")
+_ULID: Final = re.compile(ULID_PATTERN)
+
+
+@attrs.frozen
+class Answered:
+    """An answer to a prompt."""
+
+    kept: Kept
+    inbound: Inbound
+    chosen: Chosen
+
+
+@attrs.frozen
+class Heard:
+    """An event, held against the prompts of its room.
+
+    Attributes:
+        outcome: What it is.
+        kept: The prompt that it is about, if it is about one.
+        open: The prompts of the room, or of the thread, that take answers, the newest first.
+    """
+
+    outcome: Outcome
+    kept: Kept | None
+    open: Sequence[Kept]
+
+
+def hear(
+    txn: Cursor, inbound: Inbound, *, thread: EffectId | None = None, is_dialogue: bool = False
+) -> Heard:
+    """Hold an event against the prompts of its room.
+
+    Looked at are those that it names, however old, and the newest, ``PROMPTS_MAX`` in all.
+
+    Args:
+        txn: The transaction that handles the event.
+        inbound: The event.
+        thread: The message in whose thread it stands: only what it names and prompts of that
+            thread are meant.
+        is_dialogue: Only one person speaks here, so words that reply to nothing are meant for the
+            newest question, whatever else is open.
+
+    Raises:
+        UnavailableError: It is about a message of ours whose event id is not known yet; it is
+            to be handed in again.
+    """
+    events = _events_named(inbound.content)
+    kept = _candidates(txn, inbound, events, thread)
+    if is_dialogue and not events:
+        newest = next((one for one in kept if one.is_open), None)
+        kept = [one for one in kept if one is newest or not one.is_open]
+    outcome = read_answer(inbound, [one.asked for one in kept], inbound.at_ms)
+    about = next((one for one in kept if one.id == outcome.prompt_id), None)
+    if about is None and events and any(one.is_open and one.is_on_its_way for one in kept):
+        raise UnavailableError("the prompt is on its way", retry_after_ms=UNSENT_RETRY_MS)
+    return Heard(outcome, about, [one for one in kept if one.is_open])
+
+
+def _candidates(
+    txn: Cursor, inbound: Inbound, events: frozenset[EventId], thread: EffectId | None
+) -> list[Kept]:
+    bot, room_id = inbound.bot, inbound.room_id
+    answer = _mapping(inbound.content.get(ANSWER_KEY)).get("prompt")
+    prompt_id = answer if isinstance(answer, str) and _ULID.fullmatch(answer) else None
+    named = []
+    if events or prompt_id is not None:
+        named = store.named(txn, bot, room_id, events, prompt_id)
+    newest = store.newest(txn, bot, room_id, PROMPTS_MAX - len(named), thread=thread)
+    by_id = {one.id: one for one in (*named, *newest)}
+    return sorted(by_id.values(), key=lambda one: one.seq, reverse=True)
+
+
+def _events_named(content: Mapping[str, Any]) -> frozenset[EventId]:
+    """The events that one relates to, whichever way."""
+    relates = _mapping(content.get("m.relates_to"))
+    found = (
+        relates.get("event_id"),
+        _mapping(relates.get("m.in_reply_to")).get("event_id"),
+        _mapping(content.get("m.in_reply_to")).get("event_id"),  # MSC4139
+    )
+    return frozenset(
+        EventId(one) for one in found if isinstance(one, str) and _EVENT_ID.fullmatch(one)
+    )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
