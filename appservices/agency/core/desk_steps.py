@@ -43,7 +43,7 @@ from appservices.agency.core.texts.words import staff_state_words
 from veche.protocol.forms import Field, FieldKind, Form
 from veche.protocol.forms.dialogue import start
 from veche.protocol.forms.dialogue import step as dialogue_step
-from veche.protocol.forms.state import Cancelled, Completed
+from veche.protocol.forms.state import Cancelled, Completed, Review
 from veche.protocol.message import Bold, Heading, Paragraph
 
 if TYPE_CHECKING:
@@ -89,11 +89,8 @@ def assign(turn: Turn, heard: Assign) -> None:
 
 
 def _give_to(turn: Turn, staff: str, role: Role, happened: Happened) -> None:
-    if turn.case.timer(TimerKind.WAIT) is not None:
-        # It is not at the desk yet: a rule makes everybody wait.
-        words = staff_state_words(turn.case.state, turn.context.staff)
-        raise turn.refuse(Party.STAFF, RefusalReason.NOT_NOW, state=words)
     if not turn.case.is_at_desk:
+        # It still waits for its room, or by a rule.
         words = staff_state_words(turn.case.state, turn.context.staff)
         raise turn.refuse(Party.STAFF, RefusalReason.NOT_NOW, state=words)
     if turn.case.first_approval == staff:
@@ -160,6 +157,10 @@ def go_on_writing(turn: Turn, heard: DeskAnswers) -> None:
     form, outputs = dialogue_step(asker.form, writing.form, heard.said, here)
     match outputs[-1]:
         case Completed(values=values):
+            turn.change(desk_form=None)
+            _write(turn, heard.by, writing.decision, values)
+        case Review(values=values, missing=()) if len(asker.form.fields) == 1:
+            # What was written a moment ago needs no second look.
             turn.change(desk_form=None)
             _write(turn, heard.by, writing.decision, values)
         case Cancelled():

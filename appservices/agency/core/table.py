@@ -117,7 +117,7 @@ _MACHINE: Final[tuple[_Line, ...]] = (
     (InputKind.ROOM_MADE, (_SUBMITTED,), _plain(clock_steps.room_made), _ONWARD),
     (
         InputKind.ROOM_MADE,
-        (_YES, _NO, _WITHDRAWN, _CLOSED),
+        (_YES, _NO, _SERVED, _WITHDRAWN, _CLOSED),
         _plain(clock_steps.room_made_late),
         (_SAME,),
     ),

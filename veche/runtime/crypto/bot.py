@@ -222,7 +222,7 @@ class BotDevice:
 
     async def _lead(self, writer: Writer, channel: Channel, recovery: Recovery) -> None:
         """Read the channel until lock or epoch is lost."""
-        self._tasks.spawn("crypto recovery", self._recover(writer, recovery))
+        self._tasks.spawn("crypto recovery", self._recover(writer, channel, recovery))
         pause_s = 0.0
         while not writer.is_lost:
             try:
@@ -244,11 +244,11 @@ class BotDevice:
             if pause_s:
                 await self._pause(pause_s)
 
-    async def _recover(self, writer: Writer, recovery: Recovery) -> None:
+    async def _recover(self, writer: Writer, channel: Channel, recovery: Recovery) -> None:
         """Rounds beside the channel, whose polls are long; also asks whether the lock holds."""
         while self._writer is writer and not writer.is_lost:
             try:
-                await recovery.round(self._now_ms())
+                await recovery.round(self._now_ms(), is_caught_up=channel.is_caught_up)
                 if not await self._parts.locks.is_held(self.bot):
                     metrics.locks_lost.labels("lock").inc()
                     writer.is_lost = True

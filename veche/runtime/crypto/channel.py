@@ -124,9 +124,17 @@ class Channel:
         self._position = row.position
         self._since = row.to_device_since
         self._fallback_made_at_ms = row.fallback_made_at_ms or 0
-        self._is_behind = False
+        self._is_behind = True
         self._heard_at_ms: int | None = None
         self._keys_then = 0
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether all that was sent before the present poll has been taken, as far as one knows.
+
+        Not at the start, not after a failure, not while more is there than one answer brings.
+        """
+        return not self._is_behind
 
     async def step(self, now_ms: Callable[[], int]) -> Taken:
         """Wait for the next answer, at most ``POLL_MS``, and take it.
@@ -138,8 +146,13 @@ class Channel:
             MatrixError: The homeserver refuses; nothing moved.
             NoAnswerError: It does not answer; nothing moved.
         """
-        answer = await self._poll()
+        try:
+            answer = await self._poll()
+        except BaseException:
+            self._is_behind = True
+            raise
         if answer is None:
+            self._is_behind = True
             return Taken()
         taken = await self._writer.run("crypto.channel", self._take, answer, now_ms())
         self._position, self._since = answer.position, answer.to_device_since

@@ -3,6 +3,7 @@
 The inbox waits quietly first: keys and events travel apart. Then, once an hour and device at most,
 a new Olm session is opened with the sender's devices and ``m.dummy`` said in it, after which strict
 clients share their room session again with the next message (measured); and the person is told.
+Nobody is told while the crypto channel is behind: the key may be in what it did not bring yet.
 With more than that, two broken sides would answer one another for ever.
 """
 
@@ -110,8 +111,12 @@ class Recovery:
             if len(self._wedged) < WAITING_MAX:
                 self._wedged.add(device)
 
-    async def round(self, now_ms: int) -> None:
+    async def round(self, now_ms: int, *, is_caught_up: bool = True) -> None:
         """Unwedge what has waited too long, and tell people.
+
+        Args:
+            now_ms: UTC.
+            is_caught_up: Whether a missing key cannot be on its way any more.
 
         Raises:
             LostWriterError: Another process writes for this bot now.
@@ -119,8 +124,10 @@ class Recovery:
             NoAnswerError: It does not answer; the rest is done the next time.
         """
         bot: Any = self._writer.user_id
-        waiting = await self._database.run("crypto.unreadable", rooms.unreadable, bot, WAITING_MAX)
+        waiting = await self._database.run("crypto.unreadable", self._waiting)
         metrics.waiting.labels(bot).set(len(waiting))
+        if not is_caught_up:
+            waiting = []
         missed = {event.sender for event in waiting}
         wedged, self._wedged = self._wedged, set()
         if missed or wedged:
@@ -137,6 +144,12 @@ class Recovery:
             await self._writer.run(
                 "crypto.wipe", sessions.wipe_room_keys, before_ms, WIPED_A_ROUND_MAX
             )
+
+    def _waiting(self, txn: Cursor) -> list[Unreadable]:
+        """What cannot be read still; what could be since its key came is forgotten."""
+        bot: Any = self._writer.user_id
+        rooms.drop_readable(txn, bot, self._writer.device_no)
+        return rooms.unreadable(txn, bot, WAITING_MAX)
 
     async def _unwedge(self, wedged: set[tuple[str, str]], missed: set[str], now_ms: int) -> None:
         devices = await self._writer.run("crypto.unwedge", self._chosen, wedged, missed, now_ms)

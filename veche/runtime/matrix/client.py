@@ -7,6 +7,7 @@ Every call says for which bot it is made (``user_id``), and calls that send say 
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
@@ -75,7 +76,11 @@ class MatrixClient:
         self._when_broken: list[Callable[[], None]] = []
 
     def when_broken(self, callback: Callable[[], None]) -> None:
-        """Call ``callback`` whenever a request got no answer: events may have been lost."""
+        """Call ``callback`` whenever the homeserver is in trouble: events may have been lost.
+
+        It gives no answer then, or a failure of its own: without its database it forgets what it
+        had to push (measured).
+        """
         self._when_broken.append(callback)
 
     async def call(
@@ -181,11 +186,16 @@ class MatrixClient:
             )
         except NoAnswerError:
             _requests.labels("none").inc()
-            for callback in self._when_broken:
-                callback()
+            self._tell_broken()
             raise
         _requests.labels(str(answer.status)).inc()
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._tell_broken()
         return answer
+
+    def _tell_broken(self) -> None:
+        for callback in self._when_broken:
+            callback()
 
 
 def _encoded(body: Mapping[str, Any]) -> bytes:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
 from twisted.internet.defer import Deferred
+from twisted.protocols.policies import WrappingFactory
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
@@ -38,16 +39,9 @@ class Proxy(Resource):
         self._connections = Connections(reactor, url)
         self.fault: Callable[[str, str], Any] = lambda _method, _path: PASS
         self.seen: list[tuple[str, str]] = []
-        self._channels: list[Any] = []
         site: Any = Site(self)
-        build = site.buildProtocol
-
-        def build_protocol(address: Any) -> Any:
-            self._channels.append(build(address))
-            return self._channels[-1]
-
-        site.buildProtocol = build_protocol
-        self.port = reactor.listenTCP(0, site, interface="127.0.0.1")
+        self._open: Any = WrappingFactory(site)
+        self.port = reactor.listenTCP(0, self._open, interface="127.0.0.1")
 
     @property
     def url(self) -> str:
@@ -57,9 +51,8 @@ class Proxy(Resource):
     async def stop(self) -> None:
         """End."""
         await self.port.stopListening()
-        for channel in self._channels:
-            if channel.transport is not None:
-                channel.transport.abortConnection()
+        for one in list(self._open.protocols):
+            one.transport.abortConnection()
         await self._connections.close()
 
     def sent(self, fragment: str = "/send/") -> list[str]:

@@ -16,6 +16,7 @@ import attrs
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
+from twisted.protocols.policies import WrappingFactory
 from twisted.trial.unittest import TestCase
 
 from tests.support.postgres import database, execute
@@ -315,7 +316,7 @@ class Rig:
             {store.CHANNEL: self.worker.wake, outbox_store.CHANNEL: self.sender.announced},
         )
         self.port: Any = None
-        self.channels: list[Any] = []
+        self.open: Any = None
 
     async def start(self, port: int | None = None, *, is_healing: bool = True) -> None:
         """Begin; listen on ``port`` for the homeserver if there is one."""
@@ -339,25 +340,16 @@ class Rig:
         """Take what the homeserver pushes."""
         root = Transactions(self.hs_token, self.intake)
         site: Any = new_site(root, reactor, body_bytes_max=TRANSACTION_BYTES_MAX)
-        build, channels = site.buildProtocol, self.channels
-
-        def build_protocol(address: Any) -> Any:
-            channel = build(address)
-            channels.append(channel)
-            return channel
-
-        site.buildProtocol = build_protocol
-        self.port = reactor.listenTCP(port, site, interface="127.0.0.1")
+        self.open = WrappingFactory(site)
+        self.port = reactor.listenTCP(port, self.open, interface="127.0.0.1")
 
     async def deaf(self) -> None:
         """Listen no longer."""
         if self.port is not None:
             port, self.port = self.port, None
             await port.stopListening()
-            for channel in self.channels:
-                if channel.transport is not None:
-                    channel.transport.abortConnection()
-            self.channels.clear()
+            for one in list(self.open.protocols):
+                one.transport.abortConnection()
 
     async def stop(self) -> None:
         """End; what was not committed is gone, as if the process was killed."""

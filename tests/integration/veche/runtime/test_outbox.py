@@ -67,7 +67,11 @@ class SendingCase(OnlineCase):
         return rig, bot, alice, room
 
     async def all_sent(self, rig: Rig) -> None:
-        await until(lambda: all(row[1] >= SENT for row in rig.outbox()), "all sent")
+        def is_done() -> bool:
+            rows = rig.outbox()
+            return bool(rows) and all(row[1] >= SENT for row in rows)
+
+        await until(is_done, "all sent")
 
     def proxy(self) -> Proxy:
         proxy = Proxy(self.server.url)

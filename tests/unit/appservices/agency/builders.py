@@ -142,6 +142,12 @@ class Play:
     def state(self) -> State:
         return self.outcome.case.state
 
+    @property
+    def due_on(self) -> str | None:
+        """The day on which the office must have decided."""
+        due_at_ms = self.outcome.case.due_at_ms
+        return None if due_at_ms is None else OFFICE.calendar.date(due_at_ms).isoformat()
+
     def do(self, *heard: Input) -> Play:
         for one in heard:
             self.outcome = step(

@@ -79,7 +79,7 @@ def test_nesting_is_bounded() -> None:
     with pytest.raises(ConfigError, match="nested deeper"):
         read("[" * (DEPTH_MAX + 2) + "]" * (DEPTH_MAX + 2))
     with pytest.raises(ConfigError, match=r"nested deeper|not YAML"):
-        read("[" * 100_000)
+        read("[" * 5_000)
 
 
 @given(

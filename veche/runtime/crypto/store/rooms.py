@@ -329,6 +329,16 @@ def unreadable(txn: Cursor, bot: str, rows_max: int) -> list[Unreadable]:
     return [Unreadable(*row) for row in txn.fetchall()]
 
 
+def drop_readable(txn: Cursor, bot: str, device_no: int) -> None:
+    """Forget events whose room key came after they were noted."""
+    txn.execute(
+        "DELETE FROM crypto.unreadable AS u USING crypto.room_key_in AS k WHERE u.bot = %s"
+        " AND k.device_no = %s AND k.room_id = u.room_id AND k.session_id = u.session_id"
+        " AND k.received_at_ms >= u.noted_at_ms",
+        (bot, device_no),
+    )
+
+
 def drop_unreadable(txn: Cursor, bot: str, event_ids: Collection[str]) -> None:
     """Forget events that were told of."""
     txn.execute(

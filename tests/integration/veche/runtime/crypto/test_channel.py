@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from typing import Any
 
@@ -384,10 +385,33 @@ def test_a_full_answer_is_followed_at_once(desk: Desk) -> None:
         return await call(method, path, **more)
 
     desk.server.call = noting  # type: ignore[method-assign]  # a fake
+    desk.step(desk.answer())
     desk.step(desk.answer(*[{"type": "x", "sender": ANNA}] * EVENTS_A_POLL))
     desk.step(desk.answer())
 
-    assert timeouts == ["30000", "0"]
+    # The first one too: whether anything is there is not known before it.
+    assert timeouts == ["0", "30000", "0"]
+
+
+def test_it_has_caught_up_once_an_answer_brought_all_there_was(desk: Desk) -> None:
+    full = [{"type": "x", "sender": ANNA}] * EVENTS_A_POLL
+    seen = [desk.channel.is_caught_up]
+    for answer in (desk.answer(*full), desk.answer(*full[1:])):
+        desk.step(answer)
+        seen.append(desk.channel.is_caught_up)
+
+    assert seen == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    "failure", [unknown_pos(), UnavailableError("no answer", retry_after_ms=1)]
+)
+def test_it_has_not_caught_up_after_a_failure(desk: Desk, failure: Exception) -> None:
+    desk.step(desk.answer())
+    with contextlib.suppress(UnavailableError):
+        desk.step(failure)
+
+    assert not desk.channel.is_caught_up
 
 
 def published(desk: Desk) -> None:

@@ -62,6 +62,42 @@ def test_an_unread_message_brings_a_dummy_and_a_hint(desk: Desk) -> None:
     assert desk.database.execute("SELECT 1 FROM crypto.unreadable") == []
 
 
+def test_nobody_is_told_while_the_key_may_still_come(desk: Desk) -> None:
+    anna = known(desk)
+    unread(desk, anna)
+
+    run(desk.recovery.round(desk.now_ms, is_caught_up=False))
+    desk.server.delivered()
+
+    assert (anna.inbox("m.dummy"), desk.ports.hints) == ([], [])
+    recover(desk)
+    assert len(desk.ports.hints) == 1
+
+
+def test_nobody_is_told_of_a_message_whose_key_came_late(desk: Desk) -> None:
+    anna = known(desk)
+    anna.meet(desk.side())
+    unread(desk, anna)
+    desk.hear(anna.give_room_key(desk.side()))
+
+    recover(desk)
+
+    assert (anna.inbox("m.dummy"), desk.ports.hints) == ([], [])
+    assert desk.database.execute("SELECT 1 FROM crypto.unreadable") == []
+
+
+def test_a_key_that_was_there_already_does_not_hide_an_unread_message(desk: Desk) -> None:
+    anna = known(desk)
+    anna.meet(desk.side())
+    desk.hear(anna.give_room_key(desk.side()))
+    desk.clock.advance(1)
+    unread(desk, anna)
+
+    recover(desk)
+
+    assert len(desk.ports.hints) == 1
+
+
 def test_a_dummy_goes_once_an_hour_and_a_hint_each_time(desk: Desk, dsn: str) -> None:
     anna = known(desk)
     unread(desk, anna, "$1")

@@ -169,7 +169,7 @@ CONDITIONS = st.recursive(
     ),
     max_leaves=4,
 )
-LATER_STEPS = st.sampled_from(
+LATER_STEPS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
     [
         {"step": "message", "text": {"en": "Told."}},
         {"step": "message", "text": {"en": "Sorry."}, "after": "refused"},
@@ -180,7 +180,7 @@ LATER_STEPS = st.sampled_from(
         {"step": "document"},
     ]
 )
-FORM_FIELDS = [
+FORM_FIELDS: list[dict[str, Any]] = [
     {
         "id": "zone",
         "kind": "choice",

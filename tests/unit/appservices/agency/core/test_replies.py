@@ -21,7 +21,6 @@ from appservices.agency.core.inputs import (
     Reply,
     Retry,
     Return,
-    RoomMade,
     Withdraw,
     Write,
 )
