@@ -8,6 +8,10 @@ clients need to say the same to one another through the same Synapse.
 ``answer_p50_ms`` is from the start of the person's PUT until the answer is there in their /sync,
 one exchange after another. ``synapse_p50_ms`` is one message between two clients, measured the same
 way; ``synapse_answer_p50_ms`` a client's answer by another client that does nothing else.
+
+CPU depends on what else the machine does: caches are cold when others had the core. So beside it
+stands what a fixed piece of work costs under the same load (``client_encrypted_baseline_us``: a
+client seals its message) and on a machine that does nothing else (``client_idle_baseline_us``).
 """
 
 from __future__ import annotations
@@ -23,12 +27,14 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import psutil
 
-from tests.benchmarks.light_client import LightClient
+from tests.benchmarks.light_client import MESSAGES_MAX, LightClient
 from tests.support import echo
 from tests.support.services import House, house
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from veche.protocol.ids import UserId
 
 ROOMS: Final = 8
 """Persons who talk to the bot at once, each in a room of their own."""
@@ -38,6 +44,7 @@ EXCHANGES_ALONE: Final = 100
 """One after another, in one room: one rotation of the room key on either side."""
 WARM_UP: Final = 10
 MESSAGES: Final = 60
+SEALED: Final = MESSAGES_MAX - 1
 PAUSE_S: Final = 0.05
 """So that a client's long poll hangs before the other speaks, as it does outside of benchmarks."""
 
@@ -49,14 +56,18 @@ def run() -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="veche-bench-") as folder, _town(Path(folder)) as town:
         bot = echo.bot_of(town.server.plan.server_name)
         persons = [LightClient(town, f"person{number}") for number in range(ROOMS)]
-        figures: dict[str, float] = {}
+        figures = {"client_idle_baseline_us": _seal_us(persons[0], bot)}
         for kind, is_encrypted in (("encrypted", True), ("plain", False)):
-            places = [_Place(one, one.create_room(bot, is_encrypted=is_encrypted)) for one in persons]
+            rooms = [one.create_room(bot, is_encrypted=is_encrypted) for one in persons]
+            places = [_Place(*one) for one in zip(persons, rooms, strict=True)]
             _at_once(places, ROOMS * WARM_UP)
             meter = _Meter(town)
-            taken_s = _at_once(places, EXCHANGES)
+            found = _at_once(places, EXCHANGES)
             figures |= meter.figures(kind, EXCHANGES)
-            figures[f"answer_{ROOMS}_rooms_{kind}_p50_ms"] = _median_ms(taken_s)
+            figures |= {
+                f"answer_{ROOMS}_rooms_{kind}_p50_ms": _median_ms([one.taken_s for one in found]),
+                f"client_{kind}_baseline_us": statistics.median(one.cpu_us for one in found),
+            }
         figures |= _alone(town, persons[0], bot)
         figures |= _between_clients(*persons[:2])
         return figures
@@ -66,6 +77,15 @@ def _town(folder: Path) -> Any:
     return house(
         folder, program=echo.PROGRAM, sections=echo.SECTIONS, migrations=echo.MIGRATIONS
     )
+
+
+def _seal_us(person: LightClient, bot: UserId) -> float:
+    room_id = person.create_room(bot, is_encrypted=True)
+    person.prepare(room_id, "the first one shares the key")
+    began_s = time.thread_time()
+    for _ in range(SEALED):
+        person.prepare(room_id, "message")
+    return (time.thread_time() - began_s) / SEALED * 1e6
 
 
 @attrs.frozen
@@ -100,33 +120,43 @@ def _cpu_s(process: psutil.Process) -> float:
 
 @attrs.frozen
 class _Exchange:
-    """One message and its answer."""
+    """One message and its answer.
+
+    Attributes:
+        taken_s: From the start of the PUT until the answer was there.
+        cpu_us: What it cost the client to make its message.
+        answered_at_ms: When Synapse took the answer.
+    """
 
     taken_s: float
+    cpu_us: float
     event_id: str
     answered_at_ms: int
 
 
 def _exchange(place: _Place) -> _Exchange:
     words = f"message {next(_numbers)}"
+    cpu_s = time.thread_time()
     target, content = place.person.prepare(place.room_id, words)
+    cpu_us = (time.thread_time() - cpu_s) * 1e6
     began_s = time.perf_counter()
     event_id = place.person.call("PUT", target, content)["event_id"]
     answer = place.person.wait_for(place.room_id, lambda body: body == echo.answer_to(words))
-    return _Exchange(time.perf_counter() - began_s, event_id, answer["origin_server_ts"])
+    taken_s = time.perf_counter() - began_s
+    return _Exchange(taken_s, cpu_us, event_id, answer["origin_server_ts"])
 
 
-def _at_once(places: Sequence[_Place], exchanges: int) -> list[float]:
-    """Have all persons talk at once; the seconds that each answer took."""
+def _at_once(places: Sequence[_Place], exchanges: int) -> list[_Exchange]:
+    """Have all persons talk at once."""
 
-    def talk(place: _Place) -> list[float]:
-        return [_exchange(place).taken_s for _ in range(exchanges // len(places))]
+    def talk(place: _Place) -> list[_Exchange]:
+        return [_exchange(place) for _ in range(exchanges // len(places))]
 
     with ThreadPoolExecutor(len(places)) as threads:
-        return [taken_s for some in threads.map(talk, places) for taken_s in some]
+        return [one for some in threads.map(talk, places) for one in some]
 
 
-def _alone(town: House, person: LightClient, bot: str) -> dict[str, float]:
+def _alone(town: House, person: LightClient, bot: UserId) -> dict[str, float]:
     """One exchange after another, and where its time goes."""
     place = _Place(person, person.create_room(bot, is_encrypted=True))
     for _ in range(WARM_UP):

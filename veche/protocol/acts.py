@@ -49,6 +49,7 @@ SALT_BYTES: Final = 32
 EMPTY_HEAD: Final = bytes(32)
 """Head of a chain without entries."""
 
+_OTHER_ACT: Final = "the receipt belongs to another act"
 _ORGANISATION: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,126}[a-z0-9])?\Z")
 _PROOF: Final = re.compile(
     r"org\.veche\.chain@v1\nindex (0|[1-9][0-9]{0,17})\nprev (\S{43})\nhead (\S{43})\n\Z"
@@ -118,9 +119,22 @@ class Opening:
 
     def to_json(self) -> dict[str, Any]:
         """The opening as it is committed to; empty optional fields are left out."""
-        optional = ("why", "case", "ph")
-        fields = attrs.asdict(self, value_serializer=_plain_enum)
-        return {"v": 1} | {k: v for k, v in fields.items() if v != "" or k not in optional}
+        # By hand: attrs.asdict looks into every value, and each message of a bot passes here.
+        fields: dict[str, Any] = {
+            "v": 1,
+            "act": self.act.value,
+            "id": self.id,
+            "agency": self.agency,
+            "actor": self.actor,
+            "subject": self.subject,
+            "seq": self.seq,
+            "prev": self.prev,
+            "ts": self.ts,
+            "purpose": self.purpose,
+            "basis": self.basis,
+        }
+        optional = {"why": self.why, "case": self.case, "ph": self.ph}
+        return fields | {key: value for key, value in optional.items() if value}
 
 
 @attrs.frozen
@@ -180,13 +194,29 @@ def verify_act_token(
             another effect.
     """
     entry = read_entry(receipt.e)
-    c = commitment(bind(clear_form), from_unpadded(receipt.i))
+    c = _commitment_of(receipt, clear_form)
     if not hmac.compare_digest(unpadded(c), entry["c"]):
-        raise ActRequiredError("the receipt belongs to another act")
+        raise ActRequiredError(_OTHER_ACT)
     proof = read_chain_proof(receipt.proof)
     if next_head(proof.prev, receipt.e.encode()) != proof.head:
         raise ActRequiredError("the receipt does not prove that the act is in the log")
     return ActToken(c, entry["a"], receipt, opening, _MINT)
+
+
+def check_effect(token: ActToken, clear_form: Mapping[str, Any]) -> None:
+    """Make sure that a token is for exactly this effect.
+
+    Its receipt was verified when the token was made, and neither can change.
+
+    Raises:
+        ActRequiredError: It is for another effect.
+    """
+    if not hmac.compare_digest(_commitment_of(token.receipt, clear_form), token.commitment):
+        raise ActRequiredError(_OTHER_ACT)
+
+
+def _commitment_of(receipt: ActReceipt, clear_form: Mapping[str, Any]) -> bytes:
+    return commitment(bind(clear_form), from_unpadded(receipt.i))
 
 
 def inner(opening: Mapping[str, Any], salt: bytes) -> bytes:
@@ -195,10 +225,24 @@ def inner(opening: Mapping[str, Any], salt: bytes) -> bytes:
     Raises:
         ActRequiredError: The opening is over ``OPENING_BYTES_MAX``.
     """
+    return hide(opening_bytes(opening), salt)
+
+
+def opening_bytes(opening: Mapping[str, Any]) -> bytes:
+    """An opening as it is committed to and kept: canonical JSON.
+
+    Raises:
+        ActRequiredError: It is over ``OPENING_BYTES_MAX``.
+    """
     data = encode_canonical_json(dict(opening))
     if len(data) > OPENING_BYTES_MAX:
         raise ActRequiredError(f"an opening may have {OPENING_BYTES_MAX} bytes")
-    return hmac.digest(salt, b"veche-act/v1\n" + data, "sha256")
+    return data
+
+
+def hide(opening: bytes, salt: bytes) -> bytes:
+    """The hiding part of a commitment to the bytes of an opening."""
+    return hmac.digest(salt, b"veche-act/v1\n" + opening, "sha256")
 
 
 def bind(clear_form: Mapping[str, Any]) -> bytes:
@@ -304,7 +348,3 @@ def from_unpadded(text: str) -> bytes:
 def _hour(at_ms: int) -> str:
     moment = dt.datetime.fromtimestamp(at_ms // 1000, tz=dt.UTC)
     return moment.strftime("%Y-%m-%dT%H")
-
-
-def _plain_enum(_owner: object, _field: object, value: Any) -> Any:
-    return str(value) if isinstance(value, enum.Enum) else value

@@ -8,7 +8,7 @@ different objects under one signature, so all are refused here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from canonicaljson import encode_canonical_json
 
@@ -43,36 +43,47 @@ def plain(value: Any, *, where: str = "content") -> Any:
     return _plain(value, where, DEPTH_MAX)
 
 
-def _plain(value: Any, where: str, depth: int) -> Any:
+class _Field(NamedTuple):
+    """Where a value is; spelt out only in an error, since every message is looked through."""
+
+    within: _Field | str
+    name: object
+
+    def __str__(self) -> str:
+        return f"{self.within}.{self.name}"
+
+
+def _plain(value: Any, where: _Field | str, depth: int) -> Any:
+    if isinstance(value, str):
+        return _text(value, where)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
         if abs(value) > INTEGER_MAX:
-            raise MalformedError(where, "integer is beyond 2^53 - 1")
+            raise MalformedError(str(where), "integer is beyond 2^53 - 1")
         return int(value)
-    if isinstance(value, str):
-        return _text(value, where)
     if depth == 0:
-        raise MalformedError(where, f"nested deeper than {DEPTH_MAX} levels")
-    if isinstance(value, Mapping):
+        raise MalformedError(str(where), f"nested deeper than {DEPTH_MAX} levels")
+    if isinstance(value, dict | Mapping):
         return {
-            _key(key, where): _plain(item, f"{where}.{key}", depth - 1)
+            _key(key, where): _plain(item, _Field(where, key), depth - 1)
             for key, item in value.items()
         }
     if isinstance(value, list | tuple):
-        return [_plain(item, f"{where}.{i}", depth - 1) for i, item in enumerate(value)]
-    raise MalformedError(where, f"{type(value).__name__} has no place in canonical JSON")
+        return [_plain(item, _Field(where, i), depth - 1) for i, item in enumerate(value)]
+    name = type(value).__name__
+    raise MalformedError(str(where), f"{name} has no place in canonical JSON")
 
 
-def _key(key: object, where: str) -> str:
+def _key(key: object, where: _Field | str) -> str:
     if not isinstance(key, str):
-        raise MalformedError(where, "keys must be strings")
+        raise MalformedError(str(where), "keys must be strings")
     return _text(key, where)
 
 
-def _text(value: str, where: str) -> str:
+def _text(value: str, where: _Field | str) -> str:
     try:
-        value.encode()
+        value.isascii() or value.encode()
     except UnicodeEncodeError as e:
-        raise MalformedError(where, "text holds half a character (lone surrogate)") from e
+        raise MalformedError(str(where), "text holds half a character (lone surrogate)") from e
     return str(value)

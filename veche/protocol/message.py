@@ -15,8 +15,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+from canonicaljson import encode_canonical_json
 
-from veche.protocol.canonical import canonical, plain
+from veche.protocol.canonical import plain
 from veche.protocol.errors import MalformedError, TooLargeError
 from veche.protocol.wire import Wire
 
@@ -302,10 +303,10 @@ def checked(content: Mapping[str, Any]) -> Content:
         TooLargeError: It is over ``CONTENT_BYTES_MAX`` as canonical JSON.
         MalformedError: It has no canonical JSON.
     """
-    size = len(canonical(content))
+    copy: Content = plain(content)
+    size = len(encode_canonical_json(copy))
     if size > CONTENT_BYTES_MAX:
         raise TooLargeError(f"the message has {size} bytes, at most {CONTENT_BYTES_MAX} may travel")
-    copy: Content = plain(content)
     return copy
 
 

@@ -335,11 +335,14 @@ def _ensure_user(user: str | None) -> None:
         pwd.getpwnam(user)
         return
     useradd = shutil.which("useradd") or "/usr/sbin/useradd"
-    subprocess.run(  # noqa: S603 -- a fixed name
-        [useradd, "--system", "--no-create-home", "--user-group", user],
-        check=True,
-        capture_output=True,
-    )
+    command = [useradd, "--system", "--no-create-home", "--user-group", user]
+    try:
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 -- a fixed name
+    except (OSError, subprocess.CalledProcessError) as e:
+        raise ConfigError(
+            f"PostgreSQL refuses to run as root, and a user {user} cannot be made: {e};"
+            " make one, or run this as another user"
+        ) from e
 
 
 def _make_private(folder: Path, user: str | None) -> None:

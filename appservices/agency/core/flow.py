@@ -292,7 +292,7 @@ def _finish(turn: Turn) -> None:
     turn.drop_clocks(*(kind for kind in TimerKind if kind is not TimerKind.QUESTION))
     turn.change(state=State.SERVED, due_at_ms=None, days_left=None)
     turn.record(Role.OFFICE, Happened.SERVED)
-    turn.emit(TellPerson(served_doc(turn.definition, turn.context)))
+    turn.emit(TellPerson(served_doc(turn.definition, turn.case, turn.context)))
     _set_closing(turn)
 
 

@@ -25,12 +25,12 @@ from appservices.agency.core.texts.menu import (
 )
 from appservices.agency.core.texts.words import state_words
 from appservices.agency.service.cases import begin, definition_of, matter_of, step_file, take_step
-from appservices.agency.service.listening import REACTION
+from appservices.agency.service.listening import REACTION, command_in
 from appservices.agency.service.reach import note_reached
 from appservices.agency.service.scene import CATALOGUE, AskedOf, chat_matter
 from veche.protocol.answers import Chosen, NoAnswer, Refused, refusal_text
 from veche.protocol.catalogue import LANGUAGE_NAMES, LANGUAGES, language_of
-from veche.protocol.commands import CANCEL, HELP, LANGUAGE, MENU, language_named, read_command
+from veche.protocol.commands import CANCEL, HELP, LANGUAGE, MENU, language_named
 from veche.protocol.commands import STATUS as CASES
 from veche.protocol.inbound import Trust
 from veche.protocol.message import Bold, Bullets, Heading, Mono, Paragraph, Span
@@ -93,7 +93,7 @@ def hear_in_chat(scene: Scene, inbound: Inbound, chat: Chat) -> None:
     if file is not None and not _is_elsewhere(scene, inbound, file):
         _hear_about(scene, inbound, file)
         return
-    parsed = read_command(inbound.content, CHAT_COMMANDS, scene.language_of(person))
+    parsed = command_in(inbound, CHAT_COMMANDS, scene.language_of(person))
     if parsed is not None:
         _command(scene, room_id, person, parsed)
         return
@@ -123,7 +123,7 @@ def _is_elsewhere(scene: Scene, inbound: Inbound, file: CaseFile) -> bool:
     """
     if file.case.state not in _SETTLED:
         return False
-    parsed = read_command(inbound.content, CASE_COMMANDS, scene.language_of(file.person))
+    parsed = command_in(inbound, CASE_COMMANDS, scene.language_of(file.person))
     return parsed is None or parsed.command.name == CASES.name
 
 
@@ -131,7 +131,7 @@ def _hear_about(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
     """A person says something where it is about a case."""
     person = file.person
     language = scene.language_of(person)
-    parsed = read_command(inbound.content, _commands_now(inbound, file), language)
+    parsed = command_in(inbound, _commands_now(inbound, file), language)
     if parsed is not None:
         about = command_input(parsed.command, parsed.argument)
         if about is not None:

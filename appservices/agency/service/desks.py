@@ -10,10 +10,11 @@ from appservices.agency.core import replies
 from appservices.agency.core.effects import Topic
 from appservices.agency.core.inputs import Assign
 from appservices.agency.service.cases import take_step
+from appservices.agency.service.listening import command_in
 from appservices.agency.service.scene import CATALOGUE
 from veche.protocol.answers import Chosen, Refused, refusal_text
 from veche.protocol.catalogue import N_
-from veche.protocol.commands import HELP, Argument, Command, help_doc, read_command
+from veche.protocol.commands import HELP, Argument, Command, help_doc
 from veche.protocol.ids import EventId
 from veche.protocol.message import Bullets, Paragraph, RelationKind
 from veche.protocol.typed import without_quote
@@ -47,7 +48,7 @@ def hear_at_desk(scene: Scene, inbound: Inbound, member: StaffMember) -> None:
     """Somebody of the staff says something at the desk; talk among them is left alone."""
     speech = scene.workplace.context(scene.now_ms, scene.workplace.office.language).staff
     thread = _thread_of(scene, inbound)
-    parsed = read_command(inbound.content, DESK_COMMANDS, speech.language)
+    parsed = command_in(inbound, DESK_COMMANDS, speech.language)
     if parsed is not None:
         _command(scene, inbound, member, parsed, speech, thread)
         return
@@ -89,9 +90,9 @@ def _say_freely(scene: Scene, inbound: Inbound, member: StaffMember, heard: Hear
 def _meant(inbound: Inbound, member: StaffMember, heard: Heard) -> Kept | None:
     """The question that words of the staff answer; None if they are talk.
 
-    What somebody writes for a refusal is shown to them again before it counts, so their next words
-    are meant for it if there is one such question. A reply goes to the person as it stands: only
-    what replies to the question itself is one.
+    Who chose to refuse or to ask is being asked for words: their next ones are meant, also from a
+    client without threads, if there is one such question. A question of the person is put to all of
+    the desk, who may talk about it: only what replies to it is an answer.
     """
     kept = heard.kept
     if kept is not None and kept.is_open and _is_reply(inbound) and _is_theirs(kept, member):

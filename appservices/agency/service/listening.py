@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from veche.protocol.commands import read_command
 from veche.protocol.inbound import DeviceStanding
 from veche.protocol.message import Paragraph, RelationKind
+from veche.protocol.prompts import ANSWER_KEY
 from veche.runtime.crypto.tracking import is_encrypted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from appservices.agency.service.scene import Scene
+    from veche.protocol.commands import Command, ParsedCommand
     from veche.protocol.inbound import Inbound
     from veche.runtime.speak import Ground
 
@@ -25,6 +30,7 @@ HEARD: Final = frozenset(
     }
 )
 """Types of the events that can be an answer."""
+_ANSWERS: Final = (ANSWER_KEY, "org.matrix.msc4139.used_prompt", "m.used_prompt")
 
 
 def counts(scene: Scene, inbound: Inbound, ground: Ground, *, is_edit_told: bool = True) -> bool:
@@ -61,6 +67,18 @@ def counts(scene: Scene, inbound: Inbound, ground: Ground, *, is_edit_told: bool
         return False
     scene.tell(inbound.room_id, (Paragraph(words),), ground)
     return False
+
+
+def command_in(
+    inbound: Inbound, commands: Sequence[Command], language: str
+) -> ParsedCommand | None:
+    """The command that somebody gives; None for anything else.
+
+    A client that draws buttons sends their label as text beside its answer: "Withdraw" is then the
+    answer to a question, and not the command that led to it.
+    """
+    is_answer = any(key in inbound.content for key in _ANSWERS)
+    return None if is_answer else read_command(inbound.content, commands, language)
 
 
 def _is_edit(inbound: Inbound) -> bool:

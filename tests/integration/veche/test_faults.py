@@ -5,6 +5,7 @@ An ordinary run has 300 exchanges; ``VECHE_EXCHANGES=5000 ./run test -k faults``
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import time
@@ -30,6 +31,8 @@ SEED: Final = 20_260_731
 """Of what is random: when is killed, who speaks where."""
 UP_S_MAX: Final = 1.2
 """Longest time that the services live before they are killed."""
+CARRIED_S_MAX: Final = 8.0
+"""Longest time that Synapse and PostgreSQL live before one of them is killed."""
 DOWN_S_MAX: Final = 1.0
 """Longest time that they are away."""
 
@@ -75,16 +78,19 @@ def killer_of_services(town: House, chance: random.Random) -> Callable[[], None]
 
 
 def killer_of_what_carries(town: House, chance: random.Random) -> Callable[[], None]:
+    parts = itertools.cycle(
+        [
+            (town.kill_homeserver, town.start_homeserver),
+            (town.kill_postgres, town.start_postgres),
+        ]
+    )
+
     def disturb() -> None:
-        time.sleep(chance.uniform(0, 2 * UP_S_MAX))
-        if chance.random() < 0.5:
-            town.kill_homeserver()
-            time.sleep(chance.uniform(0, DOWN_S_MAX))
-            town.start_homeserver()
-        else:
-            town.kill_postgres()
-            time.sleep(chance.uniform(0, DOWN_S_MAX))
-            town.start_postgres()
+        kill, start = next(parts)
+        time.sleep(chance.uniform(0, CARRIED_S_MAX))
+        kill()
+        time.sleep(chance.uniform(0, DOWN_S_MAX))
+        start()
 
     return disturb
 

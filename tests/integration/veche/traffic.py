@@ -96,9 +96,7 @@ class Talk:
     def _events(self) -> list[dict[str, Any]]:
         path = f"/_matrix/client/v3/rooms/{self.room}/messages"
         query = {"dir": "b", "limit": str(_PAGE)}
-        answer = request(
-            "GET", self.person.url + path, token=self.person.access_token, query=query
-        )
+        answer = request("GET", self.person.url + path, token=self.person.access_token, query=query)
         events: list[dict[str, Any]] = answer.body["chunk"]
         return events
 

@@ -14,6 +14,8 @@ from veche.runtime.migrate import ForeignDatabaseError, pending
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from veche.runtime.database import Cursor
+
 
 def look_at_connection(patient: Patient) -> Iterable[tuple[str, str]]:
     """Whether the database answers, and keeps a session for us."""
@@ -57,16 +59,22 @@ def look_at_tables(patient: Patient) -> Iterable[tuple[str, str]]:
 def look_at_collation(patient: Patient) -> Iterable[tuple[str, str]]:
     """Whether an upgrade of the system could change the order of texts under the indexes."""
     with closing(connect(patient.dsn)) as connection, connection, connection.cursor() as txn:
-        txn.execute(
-            "SELECT datlocprovider = 'c' AND datcollate NOT IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8')"
-            " FROM pg_database WHERE datname = current_database()"
-        )
-        row = txn.fetchone()
-    if row and row[0]:
+        is_risky = follows_system(txn)
+    if is_risky:
         yield (
             "its order of texts is the system's, and changes with it",
             "make the database with TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'",
         )
+
+
+def follows_system(txn: Cursor) -> bool:
+    """Whether the order of texts in this database is that of a locale of the system."""
+    txn.execute(
+        "SELECT datlocprovider = 'c' AND datcollate NOT IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8')"
+        " FROM pg_database WHERE datname = current_database()"
+    )
+    row = txn.fetchone()
+    return bool(row and row[0])
 
 
 CHECKS: Final[Sequence[Check[Patient]]] = (

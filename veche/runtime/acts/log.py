@@ -22,10 +22,12 @@ from veche.protocol.acts import (
     Opening,
     bind,
     call_form,
+    check_effect,
     commitment,
-    inner,
+    hide,
     make_entry,
     next_head,
+    opening_bytes,
     plaintext_hash,
     unpadded,
     verify_act_token,
@@ -100,7 +102,8 @@ class ActLog:
         place = store.lock(txn, act.organisation, subject)
         opening = _opening(act, subject, place, now_ms, ph)
         salt = secrets.token_bytes(SALT_BYTES)
-        hidden = inner(opening, salt)
+        written = opening_bytes(opening)
+        hidden = hide(written, salt)
         c = commitment(bind(clear_form), hidden)
         entry = make_entry(act.organisation, act.act, now_ms, 1 if act.person else 0, c)
         proof = ChainProof(place.size, place.head, next_head(place.head, entry))
@@ -111,7 +114,7 @@ class ActLog:
             prev=proof.prev,
             head=proof.head,
             subject=subject,
-            opening=encode_canonical_json(opening).decode(),
+            opening=written.decode(),
             salt=salt,
         )
         store.append(txn, act.organisation, row, place.seq + 1, unpadded(c))
@@ -163,7 +166,7 @@ def spend(txn: Cursor, token: ActToken, clear_form: Mapping[str, Any]) -> None:
     Raises:
         ActRequiredError: It is for another effect, or was spent before; nothing is changed.
     """
-    verify_act_token(token.receipt, clear_form)
+    check_effect(token, clear_form)
     if not store.spend(txn, token.commitment):
         raise ActRequiredError("the token was spent before; every act needs its own")
 

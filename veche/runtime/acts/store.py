@@ -92,8 +92,22 @@ def append(txn: Cursor, organisation: str, row: Row, seq: int, commitment: str) 
         seq: Number of the act among those on its subject.
         commitment: All that a log shows of it, unpadded base64.
     """
-    values = attrs.asdict(row) | {"organisation": organisation, "seq": seq}
-    txn.execute(_APPEND, values | {"commitment": commitment})
+    txn.execute(
+        _APPEND,
+        {
+            "organisation": organisation,
+            "idx": row.idx,
+            "entry": row.entry,
+            "inner_part": row.inner_part,
+            "prev": row.prev,
+            "head": row.head,
+            "subject": row.subject,
+            "opening": row.opening,
+            "salt": row.salt,
+            "seq": seq,
+            "commitment": commitment,
+        },
+    )
 
 
 def spend(txn: Cursor, commitment: bytes) -> bool:

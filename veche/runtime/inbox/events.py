@@ -22,6 +22,10 @@ ID_CHARACTERS_MAX: Final = 255
 
 MEMBER: Final = "m.room.member"
 ENCRYPTED: Final = "m.room.encrypted"
+ENCRYPTION: Final = "m.room.encryption"
+HISTORY_VISIBILITY: Final = "m.room.history_visibility"
+TRACKED: Final = frozenset((MEMBER, ENCRYPTION, HISTORY_VISIBILITY))
+"""State that decides who may read what we say; it counts whoever sets it, our bots too."""
 
 
 @attrs.frozen
@@ -53,8 +57,9 @@ def read_event(event: object, is_ours: Callable[[str], bool]) -> Row | None:
         is_ours: Whether a user id is in our namespace.
 
     Returns:
-        None for what our own bots say, which they know already; whom they invite or remove is
-        news all the same, since it says which event a person's next membership replaces.
+        None for what our own bots say, which they know already. Not so for what decides who may
+        read: whom a bot removed gets no key any more, a room that it encrypted stays so, and a
+        person's next membership says which event it replaces.
 
     Raises:
         ValueError: It is no event.
@@ -68,7 +73,7 @@ def read_event(event: object, is_ours: Callable[[str], bool]) -> Row | None:
     membership: str | None = None
     if event_type == MEMBER and isinstance(state_key, str) and is_ours(state_key):
         about, membership = state_key, _membership(event)
-    elif is_ours(sender) and event_type != MEMBER:
+    elif is_ours(sender) and not (event_type in TRACKED and isinstance(state_key, str)):
         return None
     return Row(
         room_id,

@@ -24,6 +24,7 @@ HEAL_EVENTS_MAX: Final = 2_000
 """New rows after which healing runs at once."""
 
 _rows = metrics.counter("veche_inbox_rows_total", "Events stored, one for each bot.", ["source"])
+_pushed = _rows.labels("pushed")
 _malformed = metrics.counter("veche_inbox_malformed_total", "Pushed events that are none.")
 _strays = metrics.counter(
     "veche_inbox_stray_total", "Pushes of events for rooms where no bot is known to be."
@@ -84,7 +85,7 @@ class Intake:
             is_busy=self._worker.is_busy,
         )
         if added.row_count:
-            _rows.labels("pushed").inc(added.row_count)
+            _pushed.inc(added.row_count)
             self._worker.wake()
         self._count(rows_count=len(rows), added_count=added.row_count)
 

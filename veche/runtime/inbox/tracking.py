@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from veche.protocol.ids import UserId
-from veche.runtime.inbox.events import MEMBER
+from veche.runtime.inbox.events import ENCRYPTION, HISTORY_VISIBILITY, MEMBER
 from veche.runtime.matrix import store as rooms
 
 if TYPE_CHECKING:
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
     from veche.runtime.inbox.store import Claim, Item
     from veche.runtime.ports import RoomHooks
-
-ENCRYPTION = "m.room.encryption"
-HISTORY_VISIBILITY = "m.room.history_visibility"
-TRACKED = frozenset((MEMBER, ENCRYPTION, HISTORY_VISIBILITY))
 
 
 def track(

@@ -29,8 +29,8 @@ from veche.protocol.errors import UnavailableError, VecheError
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
 from veche.runtime import metrics
 from veche.runtime.inbox import store
-from veche.runtime.inbox.events import ENCRYPTED
-from veche.runtime.inbox.tracking import TRACKED, track
+from veche.runtime.inbox.events import ENCRYPTED, TRACKED
+from veche.runtime.inbox.tracking import track
 from veche.runtime.outbox.store import mark_sent
 from veche.runtime.ports import NeedsDevices, RefusedEvent, WaitsForKey
 from veche.runtime.wake import Bell

@@ -6,6 +6,7 @@ Every call says for which bot it is made (``user_id``), and calls that send say 
 
 from __future__ import annotations
 
+import functools
 import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -26,11 +27,15 @@ ANSWER_BYTES_MAX: Final = 64 << 20
 """Largest JSON answer: a /sync after a long absence."""
 TIMEOUT_S: Final = 60.0
 ERROR_CHARACTERS_MAX: Final = 200
+QUOTED_MAX: Final = 4_096
+"""Parts of paths that are remembered as they are quoted."""
 
 _OK: Final = range(200, 300)
 _requests = metrics.counter(
     "veche_homeserver_requests_total", "Requests to the homeserver by answer.", ["answer"]
 )
+# Looking a label up costs more than counting.
+_answered: Final = functools.cache(_requests.labels)
 
 
 class MatrixError(VecheError):
@@ -57,7 +62,18 @@ class MatrixError(VecheError):
 
 def path(*parts: str, root: str = CLIENT) -> str:
     """A path whose ``parts`` are quoted, ``/`` too."""
-    return root + "".join("/" + quote(part, safe="") for part in parts)
+    return root + "".join([_quoted(part) for part in parts])
+
+
+# Each message is sent by one of few bots to one of the rooms that are busy now.
+@functools.lru_cache(QUOTED_MAX)
+def _quoted(part: str) -> str:
+    return "/" + quote(part, safe="")
+
+
+@functools.lru_cache(QUOTED_MAX)
+def _who(user: UserId, device: DeviceId | None) -> str:
+    return urlencode({"user_id": user} | ({} if device is None else {"device_id": device}))
 
 
 class MatrixClient:
@@ -100,7 +116,7 @@ class MatrixClient:
             method: ``GET``, ``PUT``, ``POST``, ``DELETE``.
             path: Quoted, see ``path``.
             user: For which bot.
-            device: With which of its devices.
+            device: With which of its devices; only with ``user``.
             query: Further parameters.
             body: JSON, or its bytes as they shall be sent.
             timeout_s: Until the answer is complete.
@@ -109,12 +125,10 @@ class MatrixClient:
             MatrixError: The homeserver refused.
             NoAnswerError: There was no answer; it may have been carried out all the same.
         """
-        parameters: dict[str, str | list[str]] = dict(query) if query else {}
+        parameters = [urlencode(query, doseq=True)] if query else []
         if user is not None:
-            parameters["user_id"] = user
-        if device is not None:
-            parameters["device_id"] = device
-        target = f"{path}?{urlencode(parameters, doseq=True)}" if parameters else path
+            parameters.append(_who(user, device))
+        target = f"{path}?{'&'.join(parameters)}" if parameters else path
         if body is None and method != "GET":
             body = b"{}"
         data = body if body is None or isinstance(body, bytes) else _encoded(body)
@@ -188,7 +202,7 @@ class MatrixClient:
             _requests.labels("none").inc()
             self._tell_broken()
             raise
-        _requests.labels(str(answer.status)).inc()
+        _answered(str(answer.status)).inc()
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             self._tell_broken()
         return answer

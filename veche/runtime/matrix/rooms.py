@@ -85,6 +85,7 @@ async def create_room(
     """Make a room, or find the one that an earlier attempt made.
 
     The alias in our exclusive namespace is what makes it idempotent: a second room cannot get it.
+    ``Rooms.create`` also reads its state, which has to be known before anything is said there.
 
     Args:
         client: To the homeserver.
@@ -179,6 +180,22 @@ class Rooms:
         self._hooks = hooks
         self._is_ours = is_ours
         self._looking: dict[RoomId, list[Deferred[bool]]] = {}
+
+    async def create(
+        self, bot: UserId, device: DeviceId, plan: RoomPlan, unique: EffectId
+    ) -> RoomId:
+        """As ``create_room``; when it returns, the room's encryption is pinned.
+
+        A look that was made while the homeserver was still making the room may have missed it, and
+        pushes may be late.
+
+        Raises:
+            MatrixError: The homeserver refused.
+            UnavailableError: There was no answer; the same call again goes on.
+        """
+        room_id = await create_room(self._client, bot, device, plan, unique)
+        await self.look(bot, room_id)
+        return room_id
 
     async def look(self, bot: UserId, room_id: RoomId) -> bool:
         """Read a room's members, encryption and history visibility, and store them.

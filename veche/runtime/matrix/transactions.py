@@ -22,6 +22,7 @@ from twisted.web.server import NOT_DONE_YET
 
 from veche.protocol.errors import UnavailableError
 from veche.runtime import metrics
+from veche.runtime.web import quiet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +107,8 @@ class Transactions(Resource):
             work.addBoth(result.append)
             return self._end(request, result[0])
         gone: list[bool] = []
-        request.notifyFinish()  # type: ignore[attr-defined]  # of every Request.addErrback(lambda _: gone.append(True))
+        hung_up = request.notifyFinish()  # type: ignore[attr-defined]  # of every Request
+        hung_up.addErrback(lambda _: gone.append(True))
 
         def end(result: Failure | None) -> None:
             if gone:
@@ -119,6 +121,7 @@ class Transactions(Resource):
 
     def _end(self, request: IRequest, result: Failure | None) -> bytes:
         if result is None:
+            quiet(request)
             return _respond(request, 200, _EMPTY)
         error = result.value
         if isinstance(error, UnavailableError):

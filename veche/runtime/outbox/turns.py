@@ -244,6 +244,9 @@ def give_up(
     for bot, effect_id, event_type in store.give_up(
         txn, place.room_id, effect_ids, f"{reason.value}: {detail}"
     ):
+        if event_type == MEMBER:
+            # It was counted with: whoever was not invited after all must be given no key.
+            rooms_store.set_doubtful(txn, place.room_id)
         undelivered = Undelivered(bot, place.room_id, effect_id, event_type, reason, detail)
         place.receiver.undelivered(txn, undelivered)
 

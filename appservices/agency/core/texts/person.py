@@ -277,11 +277,13 @@ def approved_doc(definition: ServiceDefinition, context: Context, *, by_silence:
     return (Paragraph(Bold(title), ": ", words),)
 
 
-def served_doc(definition: ServiceDefinition, context: Context) -> Doc:
-    """It is done."""
+def served_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
+    """It is done; with the SHA-256 of each document, since many clients show no captions."""
     speech = context.person
     title = definition.title.text(context.language)
-    return (Paragraph(Bold(title), ": ", speech.text("done. Nothing more is needed.")),)
+    doc: Doc = (Paragraph(Bold(title), ": ", speech.text("done. Nothing more is needed.")),)
+    hashes = [(f"{one.title} · SHA-256", Mono(one.sha256)) for one in case.documents]
+    return (*doc, Facts(hashes)) if hashes else doc
 
 
 def overdue_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:

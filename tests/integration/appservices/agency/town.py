@@ -15,6 +15,7 @@ import attrs
 import psycopg2
 import yaml
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from appservices.agency.bot import Agency
 from appservices.agency.config import AgencySection
@@ -136,8 +137,19 @@ class _Client:
 class _Pool:
     """Runs at once what would run in a thread."""
 
-    def callInThreadWithCallback(self, done: Callable[[bool, Any], None], work: Any) -> None:
-        done(True, work())
+    def callInThreadWithCallback(
+        self,
+        done: Callable[[bool, Any], None],
+        work: Callable[..., Any],
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        try:
+            result = work(*args, **kwargs)
+        except Exception:  # noqa: BLE001 -- as the real pool
+            done(False, Failure())
+        else:
+            done(True, result)
 
 
 class _Reactor:
@@ -241,7 +253,8 @@ class Town:
         """Rows of one statement."""
 
         def work(txn: Cursor) -> list[tuple[Any, ...]]:
-            txn.execute(statement, values)
+            named = values[0] if values and isinstance(values[0], dict) else values
+            txn.execute(statement, named)
             return txn.fetchall() if txn.description else []
 
         return self.run(work)
@@ -252,7 +265,7 @@ class Town:
         done = Deferred.fromCoroutine(work)
         done.addBoth(results.append)
         assert results, "it waits"
-        if hasattr(results[0], "raiseException"):
+        if isinstance(results[0], Failure):
             results[0].raiseException()
         return cast("R", results[0])
 
@@ -520,6 +533,15 @@ class Town:
         self.submitted()
         self.press(self.question("claim"), clerk, "claim")
         return self
+
+
+    def ask_person(self, text: str, clerk: UserId = CAROL) -> list[Said]:
+        """The clerk who has the case asks the person; what is said then."""
+        before = len(self.said)
+        self.press(self.question("decide"), clerk, "ask_more")
+        self.write(self.desk(), clerk, text, thread=self.case().desk_effect)
+        self.write(self.desk(), clerk, "submit", thread=self.case().desk_effect)
+        return self.said[before:]
 
 
 @attrs.frozen

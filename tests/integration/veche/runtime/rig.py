@@ -10,6 +10,7 @@ import base64
 import itertools
 import json
 import random
+import secrets
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
@@ -72,7 +73,7 @@ def now_ms() -> int:
 
 def new_bot() -> UserId:
     """A bot that no other test has."""
-    return UserId(f"@veche_bot{next(_numbers)}_{random.randrange(10**9)}:{SERVER_NAME}")
+    return UserId(f"@veche_bot{next(_numbers)}_{secrets.token_hex(4)}:{SERVER_NAME}")
 
 
 async def pause(seconds: float) -> None:
@@ -272,7 +273,7 @@ class Rig:
     """One process of ours."""
 
     def __init__(
-        self, dsn: str, url: str, as_token: str, bots: Sequence[UserId], hs_token: str = "hs"
+        self, dsn: str, url: str, as_token: str, bots: Sequence[UserId], hs_token: str = "hs",  # noqa: S107 -- of tests
     ) -> None:
         self.dsn = dsn
         self.bots = list(bots)

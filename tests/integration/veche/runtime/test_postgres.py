@@ -289,6 +289,80 @@ def test_missing_binaries_say_what_to_install(
         server_of(folder).start()
 
 
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="is about root")
+
+
+@as_root
+def test_root_opens_closed_folders_above_it_for_passing_through_only(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder.parent.chmod(0o700)
+    with server_of(folder) as server:
+        assert execute(server.dsn(), "SELECT 1") == [(1,)]
+    assert folder.parent.stat().st_mode & 0o777 == 0o701
+    assert f"{folder.parent}: others may now pass through" in caplog.text
+
+
+@as_root
+def test_root_without_means_to_make_a_user_is_told_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "OS_USER", "veche_nobody_here")
+    monkeypatch.setattr("shutil.which", lambda _: "/bin/false")
+    with pytest.raises(ConfigError, match="a user veche_nobody_here cannot be made"):
+        server_of(folder).start()
+
+
+@as_root
+def test_anybody_else_runs_it_as_himself(folder: Path) -> None:
+    folder.mkdir()
+    shutil.chown(folder, "nobody")
+    code = (
+        # Python itself may be in root's folder, so root starts it and then becomes nobody.
+        "import os, pwd, sys; from pathlib import Path; import psycopg2\n"
+        "from veche.runtime.postgres import EmbeddedPostgres\n"
+        "nobody = pwd.getpwnam('nobody')\n"
+        "os.setgroups([]); os.setgid(nobody.pw_gid); os.setuid(nobody.pw_uid)\n"
+        "with EmbeddedPostgres(Path(sys.argv[1]), is_durable=False) as server:\n"
+        "    psycopg2.connect(server.create_database('veche')).close()\n"
+        "    print(Path(f'/proc/{server.pid}').owner())\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-B", "-c", code, str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.stdout == "nobody\n", ended.stderr
+
+
+def test_an_initdb_that_fails_says_why(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_USER", "pg_forbidden")
+    with pytest.raises(ConfigError, match=r"initdb failed in .*pg_forbidden"):
+        server_of(folder).start()
+    monkeypatch.undo()
+    with server_of(folder) as server:
+        assert server.pid is not None
+
+
+def test_a_server_that_does_not_stop_is_killed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = server_of(folder)
+    server.start()
+    pid = server.pid
+    assert pid is not None
+    monkeypatch.setattr(module, "STOP_S_MAX", 0.2)
+    # A stopped process takes no signal but SIGKILL.
+    os.kill(pid, signal.SIGSTOP)
+    server.stop()
+    assert _state(pid) == ""
+    monkeypatch.undo()
+    with server_of(folder) as again:
+        assert execute(again.dsn(), "SELECT 1") == [(1,)]
+
+
 def test_a_connection_string_does_not_need_the_server(folder: Path) -> None:
     assert dsn(folder, "a b") == f"host={folder}/socket user=postgres dbname='a b'"
 

@@ -367,9 +367,7 @@ def test_the_answer_is_remembered(room: PromptRoom) -> None:
     room.ask()
     room.settle(room.hear(words("2")))
 
-    room.txn.execute(
-        "SELECT state, answered_by, choice, answer_event_id FROM runtime.prompt"
-    )
+    room.txn.execute("SELECT state, answered_by, choice, answer_event_id FROM runtime.prompt")
     state, by, chosen, event_id = room.txn.fetchone() or ()
     assert (state, by, chosen) == ("answered", ALICE, "later")
     assert event_id.startswith("$in")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from veche.protocol.ids import UserId
 from veche.runtime.inbox.events import (
     ID_CHARACTERS_MAX,
+    TRACKED,
     invite_of,
     is_first_join,
     read_event,
@@ -71,8 +72,19 @@ def test_a_membership_of_our_bot_is_a_row_about_it_whoever_sends_it() -> None:
     assert (joined.bot, joined.membership) == (BOT, "join")
 
 
-def test_an_invitation_by_our_bot_of_a_person_is_no_row() -> None:
-    assert read_event(member(ALICE, "invite", sender=BOT), is_ours) is None
+@pytest.mark.parametrize("kind", sorted(TRACKED))
+def test_state_that_decides_who_reads_is_a_row_although_our_bot_set_it(kind: str) -> None:
+    key = ALICE if kind == "m.room.member" else ""
+    row = read_event(event(type=kind, state_key=key, sender=BOT), is_ours)
+
+    assert row is not None
+    assert row.bot is None
+    # Without a state key it is no state, only somebody's words.
+    assert read_event(event(type=kind, sender=BOT), is_ours) is None
+
+
+def test_whom_our_bot_removes_is_a_row() -> None:
+    assert read_event(member(ALICE, "ban", sender=BOT), is_ours) is not None
 
 
 def test_a_bot_of_another_server_is_not_ours() -> None:

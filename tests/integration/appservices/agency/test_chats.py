@@ -1,0 +1,493 @@
+"""Chats of persons with an office, before there is a case."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from appservices.agency.service.cases import OPEN_CASES_MAX
+from tests.integration.appservices.agency.town import (
+    ALICE,
+    BOB,
+    BOT,
+    CAROL,
+    CHAT,
+    EXAMPLE,
+    START_MS,
+    new_words,
+    words_of,
+)
+from veche.protocol.ids import RoomId
+from veche.protocol.inbound import Trust
+from veche.runtime.crypto.store import people as key_store
+from veche.runtime.matrix.client import MatrixError
+
+if TYPE_CHECKING:
+    from tests.integration.appservices.agency.town import Town
+
+SECOND_CHAT = RoomId("!second:veche.test")
+
+
+def test_a_person_who_begins_a_chat_is_welcomed_and_asked_for_the_language(town: Town) -> None:
+    said = words_of(town.begin_chat())
+
+    assert "I am its bot, a program" in said
+    for question in ("Which language do you prefer?", "Welche Sprache", "На каком", "Якою мовою"):
+        assert question in said
+    assert town.host.client.calls[-1][1].startswith("/_matrix/client/v3/join/")
+
+
+def test_the_greeting_rings_nobody(town: Town) -> None:
+    first = town.begin_chat()[0]
+
+    assert first.content["msgtype"] == "m.notice"
+
+
+@pytest.mark.parametrize(
+    ("answer", "named"),
+    [("English", "I speak English"), ("3", "Deutsch"), ("ru", "по-русски"), ("Укр", "українською")],
+)
+def test_the_language_is_kept_and_named_in_itself(town: Town, answer: str, named: str) -> None:
+    town.begin_chat()
+
+    said = words_of(town.write(CHAT, ALICE, answer))
+
+    assert named in said
+    assert town.open_topics() == ["menu"]
+
+
+def test_a_person_with_a_language_gets_the_menu_at_once(town: Town) -> None:
+    town.greeted()
+
+    said = words_of(town.begin_chat(ALICE, SECOND_CHAT))
+
+    assert "What do you need?" in said
+    assert "Which language" not in said
+
+
+@pytest.mark.parametrize("words", ["language de", "!language Deutsch", "/sprache deutsch"])
+def test_the_language_can_be_changed_at_any_time(town: Town, words: str) -> None:
+    town.greeted()
+
+    assert "Deutsch mit Ihnen" in words_of(town.write(CHAT, ALICE, words))
+
+
+@pytest.mark.parametrize("words", ["language", "language klingon"])
+def test_a_language_that_is_none_is_asked_for(town: Town, words: str) -> None:
+    town.greeted()
+
+    assert "Which language" in words_of(town.write(CHAT, ALICE, words))
+    assert town.open_topics() == ["language"]
+
+
+def test_the_language_of_an_office_is_the_default(town: Town) -> None:
+    town.opened(language="de")
+
+    assert "Ich bin" in words_of(town.begin_chat())
+
+
+@pytest.mark.parametrize("words", ["hello?", "menu", "I want a pension", "👋"])
+def test_unknown_words_show_the_menu(town: Town, words: str) -> None:
+    town.greeted()
+
+    said = town.write(CHAT, ALICE, words)
+
+    assert "1. Copy of a birth certificate" in words_of(said)
+    assert town.open_topics() == ["menu"]
+
+
+def test_words_before_the_language_is_chosen_show_the_menu(town: Town) -> None:
+    town.begin_chat()
+
+    assert "What do you need?" in words_of(town.write(CHAT, ALICE, "hello?"))
+    assert town.open_topics() == ["menu"]
+
+
+def test_help_tells_what_can_be_written(town: Town) -> None:
+    town.greeted()
+
+    said = words_of(town.write(CHAT, ALICE, "help"))
+
+    for word in ("status", "menu", "language", "cancel", "human"):
+        assert word in said
+
+
+def test_cancel_without_a_form_says_that_nothing_was_begun(town: Town) -> None:
+    town.greeted()
+
+    assert "nothing is cancelled" in words_of(town.write(CHAT, ALICE, "cancel"))
+
+
+def test_a_service_is_explained_before_it_starts(town: Town) -> None:
+    town.greeted()
+
+    said = words_of(town.write(CHAT, ALICE, "1"))
+
+    assert "5 working days" in said
+    assert "Name of the child" in said
+    assert town.open_topics() == ["start"]
+    assert town.sql("SELECT 1 FROM agency.case_file") == []
+
+
+def test_from_the_introduction_one_can_go_back(town: Town) -> None:
+    town.greeted()
+    town.write(CHAT, ALICE, "1")
+
+    town.write(CHAT, ALICE, "Back to the menu")
+
+    assert town.open_topics() == ["menu"]
+
+
+@pytest.mark.parametrize("key", ["1️⃣", "1⃣"])
+def test_the_menu_can_be_tapped(town: Town, key: str) -> None:
+    town.greeted()
+
+    town.react(town.question("menu"), ALICE, key)
+
+    assert town.open_topics() == ["start"]
+
+
+def test_other_reactions_are_left_alone(town: Town) -> None:
+    town.greeted()
+
+    assert town.react(town.question("menu"), ALICE, "👍") == []
+    assert town.react(town.said[0], ALICE, "1️⃣") == []
+
+
+def test_a_menu_of_many_services_has_pages(town: Town) -> None:
+    files = [town.service_file(f"s{n}", title={"en": f"Service {n}x"}) for n in range(12)]
+    town.opened(
+        services=files,
+        staff=[
+            {
+                "id": "carol",
+                "user": CAROL,
+                "role": "clerk",
+                "desks": ["parking"],
+                "duties": ["head-of-office"],
+            }
+        ],
+    )
+    town.greeted()
+
+    second = words_of(town.write(CHAT, ALICE, "More services"))
+
+    assert "Service 9x" in second
+    assert "Service 8x" not in second
+    assert "Service 0x" in words_of(town.write(CHAT, ALICE, "More services"))
+
+
+def test_a_service_that_is_no_longer_offered_cannot_be_picked(town: Town) -> None:
+    town.opened(services=[EXAMPLE, other_service(town)], staff=parking_staff())
+    town.greeted()
+    menu = town.question("menu")
+    town.opened(staff=parking_staff())
+
+    said = words_of(town.press(menu, ALICE, "parking"))
+
+    assert "no longer offered" in said
+    assert "1. Copy of a birth certificate" in said
+
+
+def test_a_service_that_ended_meanwhile_cannot_be_started(town: Town) -> None:
+    town.opened(services=[EXAMPLE, other_service(town)], staff=parking_staff())
+    town.greeted()
+    town.write(CHAT, ALICE, "2")
+    start = town.question("start")
+    town.opened(staff=parking_staff())
+
+    town.press(start, ALICE, "start")
+
+    assert town.sql("SELECT 1 FROM agency.case_file") == []
+    assert town.open_topics() == ["menu"]
+
+
+def other_service(town: Town) -> Any:
+    return town.service_file("parking")
+
+
+def parking_staff() -> list[dict[str, Any]]:
+    desks = ["archive", "parking"]
+    duties = ["head-of-office"]
+    return [{"id": "carol", "user": CAROL, "role": "clerk", "desks": desks, "duties": duties}]
+
+
+def test_an_old_menu_gives_way_to_a_newer_one(town: Town) -> None:
+    town.greeted()
+    old = town.question("menu")
+    town.write(CHAT, ALICE, "menu")
+
+    said = words_of(town.press(old, ALICE, "birth-certificate-copy"))
+
+    assert said
+    assert town.open_topics() == ["menu"]
+
+
+# Where others read along.
+
+
+def test_in_a_plain_room_nothing_is_asked_and_nothing_stored(town: Town) -> None:
+    said = words_of(town.begin_chat(is_encrypted=False))
+
+    assert "not encrypted" in said
+    assert "Copy of a birth certificate" in said
+    assert town.open_topics() == []
+
+
+def test_in_a_plain_room_every_word_is_answered_so(town: Town) -> None:
+    town.begin_chat(is_encrypted=False)
+
+    for words in ("English", "1", "menu", "language de", "status"):
+        said = town.write(CHAT, ALICE, words, trust=Trust.ANY)
+        assert "not encrypted" in words_of(said)
+        assert len(said) == 1
+    assert town.sql("SELECT 1 FROM runtime.person") == []
+
+
+def test_a_plain_room_that_becomes_encrypted_begins_anew(town: Town) -> None:
+    town.begin_chat(is_encrypted=False)
+    town.seat(CHAT, ALICE, is_encrypted=True)
+
+    assert "Which language" in words_of(town.write(CHAT, ALICE, "hello"))
+
+
+def test_reactions_in_a_plain_room_are_left_alone(town: Town) -> None:
+    [*_, last] = town.begin_chat(is_encrypted=False)
+
+    assert town.react(last, ALICE, "1️⃣") == []
+
+
+@pytest.mark.parametrize("membership", ["join", "invite"])
+def test_where_others_are_nothing_is_asked(town: Town, membership: str) -> None:
+    town.seat(CHAT, BOB, membership)
+
+    said = words_of(town.begin_chat())
+
+    assert "Others are in this room" in said
+    assert town.open_topics() == []
+
+
+def test_once_the_others_left_it_begins_anew(town: Town) -> None:
+    town.begin_chat(others=[BOB])
+    town.move(CHAT, BOB, "leave")
+
+    assert "Which language" in words_of(town.write(CHAT, ALICE, "hello"))
+
+
+def test_a_form_is_not_filled_in_before_others(town: Town) -> None:
+    town.started()
+    town.seat(CHAT, BOB)
+
+    said = words_of(town.write(CHAT, ALICE, "Anna Weber"))
+
+    assert "Others are in this room" in said
+    town.seat(CHAT, BOB, "leave")
+    assert "2 of 4" in words_of(town.write(CHAT, ALICE, "Anna Weber"))
+
+
+def test_others_in_a_chat_are_not_heard(town: Town) -> None:
+    town.greeted()
+    town.seat(CHAT, BOB)
+
+    assert town.write(CHAT, BOB, "1") == []
+    assert town.press(town.question("menu"), BOB, "birth-certificate-copy") == []
+
+
+def test_a_message_in_clear_in_an_encrypted_room_does_not_count(town: Town) -> None:
+    town.greeted()
+
+    said = words_of(town.write(CHAT, ALICE, "1", trust=Trust.ANY))
+
+    assert "came without encryption" in said
+    assert town.open_topics() == ["menu"]
+
+
+def test_a_vote_in_clear_does_not_count(town: Town) -> None:
+    town.greeted()
+    menu = town.question("menu")
+    content = {
+        "m.relates_to": {"rel_type": "m.reference", "event_id": menu.event_id},
+        "m.selections": ["birth-certificate-copy"],
+    }
+
+    town.hear(CHAT, ALICE, content, kind="m.poll.response", trust=Trust.ANY)
+
+    assert town.open_topics() == ["menu"]
+
+
+def test_bots_are_not_answered(town: Town) -> None:
+    """Or two would talk with one another for ever."""
+    town.greeted()
+
+    assert town.hear(CHAT, ALICE, {"msgtype": "m.notice", "body": "hello"}) == []
+
+
+def test_an_edit_changes_nothing(town: Town) -> None:
+    town.greeted()
+    relates = {"rel_type": "m.replace", "event_id": "$in2"}
+    content = {"msgtype": "m.text", "body": "* 1", "m.relates_to": relates}
+
+    said = words_of(town.hear(CHAT, ALICE, content))
+
+    assert "write it anew" in said
+    assert town.open_topics() == ["menu"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "state_key"),
+    [("m.room.topic", ""), ("m.room.message", ""), ("m.call.invite", None), ("m.sticker", None)],
+)
+def test_what_is_no_word_is_left_alone(town: Town, kind: str, state_key: str | None) -> None:
+    town.greeted()
+
+    assert town.hear(CHAT, ALICE, {"body": "1"}, kind=kind, state_key=state_key) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"msgtype": "m.text"},
+        {"msgtype": "m.text", "body": 7},
+        {"msgtype": 7, "body": "x"},
+        {"msgtype": "m.text", "body": "", "m.relates_to": 7},
+        {"msgtype": "m.text", "body": "\0\ud800"},
+        {"msgtype": "m.text", "body": "x" * 60_000},
+        {"msgtype": "m.file"},
+    ],
+)
+def test_odd_messages_harm_nothing(town: Town, content: dict[str, Any]) -> None:
+    town.greeted()
+
+    town.hear(CHAT, ALICE, content)
+
+    assert town.open_topics() == ["menu"]
+
+
+def test_in_a_room_that_is_no_chat_nothing_is_said(town: Town) -> None:
+    assert town.write(RoomId("!unknown:veche.test"), ALICE, "hello") == []
+
+
+# Several chats, and coming and going.
+
+
+def test_a_person_may_have_several_chats(town: Town) -> None:
+    town.started()
+    town.begin_chat(ALICE, SECOND_CHAT)
+
+    town.write(SECOND_CHAT, ALICE, "1")
+    town.write(SECOND_CHAT, ALICE, "Start")
+
+    assert "2 of 4" in words_of(town.write(CHAT, ALICE, "Anna Weber"), CHAT)
+    assert "2 of 4" in words_of(town.write(SECOND_CHAT, ALICE, "Ben Weber"), SECOND_CHAT)
+    answers = town.sql("SELECT kept->'form'->'values'->>'child_name' FROM agency.case_file")
+    assert {answer for (answer,) in answers} == {"Anna Weber", "Ben Weber"}
+
+
+def test_whoever_invites_the_bot_into_an_old_chat_takes_it_over(town: Town) -> None:
+    town.started()
+    town.move(CHAT, BOT, "leave")
+    town.seat(CHAT, ALICE, "leave")
+
+    said = words_of(town.begin_chat(BOB))
+
+    assert "Which language" in said
+    town.write(CHAT, BOB, "English")
+    assert "What do you need?" in words_of(town.write(CHAT, BOB, "status x"))
+    assert "no open cases" in words_of(town.write(CHAT, BOB, "status"))
+
+
+def test_a_person_who_invites_the_bot_again_goes_on(town: Town) -> None:
+    town.started()
+    town.move(CHAT, BOT, "leave", by=ALICE)
+
+    said = words_of(town.begin_chat())
+
+    assert "I am its bot" in said
+    assert "2 of 4" in words_of(town.write(CHAT, ALICE, "Anna Weber"))
+
+
+def test_the_same_invitation_twice_welcomes_once(town: Town) -> None:
+    town.greeted()
+
+    assert "I am its bot" not in words_of(town.begin_chat())
+
+
+def test_an_invitation_that_was_taken_back_is_forgotten(town: Town) -> None:
+    town.host.client.error = MatrixError(403, {"errcode": "M_FORBIDDEN"})
+
+    assert town.begin_chat() == []
+    assert town.next_errand() is None
+
+
+def test_invitations_of_others_mean_nothing(town: Town) -> None:
+    assert town.move(CHAT, BOB, "invite", by=ALICE) == []
+    assert town.sql("SELECT 1 FROM agency.chat") == []
+
+
+# Very many cases.
+
+
+def test_status_lists_where_each_case_stands(town: Town) -> None:
+    town.submitted()
+    case = town.case()
+
+    said = words_of(town.write(CHAT, ALICE, "status"))
+
+    assert case.id[-8:] in said
+    assert f"https://matrix.to/#/{case.room}" in said
+    assert "waits for the office" in said
+
+
+def test_without_cases_status_says_so(town: Town) -> None:
+    town.greeted()
+
+    assert "no open cases" in words_of(town.write(CHAT, ALICE, "status"))
+
+
+def test_very_many_open_cases_are_bounded(town: Town) -> None:
+    town.greeted()
+    for _ in range(OPEN_CASES_MAX):
+        town.write(CHAT, ALICE, "!menu")
+        town.press(town.question("menu"), ALICE, "birth-certificate-copy")
+        town.press(town.question("start"), ALICE, "start")
+    assert len(town.sql("SELECT 1 FROM agency.case_file")) == OPEN_CASES_MAX
+
+    town.write(CHAT, ALICE, "!menu")
+    town.press(town.question("menu"), ALICE, "birth-certificate-copy")
+    said = words_of(town.press(town.question("start"), ALICE, "start"))
+
+    assert f"You have {OPEN_CASES_MAX} open cases" in said
+    assert len(town.sql("SELECT 1 FROM agency.case_file")) == OPEN_CASES_MAX
+
+
+def test_the_first_case_pins_the_persons_identity(town: Town) -> None:
+    town.greeted()
+    town.run(key_store.mark_outdated, [ALICE])
+    town.sql("UPDATE crypto.person SET master_key = 'first' WHERE user_id = %s", ALICE)
+    assert town.sql("SELECT master_pinned FROM crypto.person") == [(None,)]
+
+    town.write(CHAT, ALICE, "1")
+    town.write(CHAT, ALICE, "Start")
+    town.sql("UPDATE crypto.person SET master_key = 'second' WHERE user_id = %s", ALICE)
+    town.write(CHAT, ALICE, "!menu")
+    town.press(town.question("menu"), ALICE, "birth-certificate-copy")
+    town.press(town.question("start"), ALICE, "start")
+
+    [(pinned, at_ms)] = town.sql("SELECT master_pinned, pinned_at_ms FROM crypto.person")
+    assert pinned == "first"
+    assert at_ms >= START_MS
+
+
+def test_everything_said_in_a_chat_is_an_act_on_the_person(town: Town) -> None:
+    town.greeted()
+    subject = town.host.act_log.pseudonym("lindenau", ALICE)
+
+    in_chat = [one for one in town.said if one.room_id == CHAT]
+    acts = [one.opening["opening"] for one in in_chat]
+    assert {act["subject"] for act in acts} == {subject}
+    assert [act["seq"] for act in acts] == list(range(1, len(acts) + 1))
+    assert {act["basis"] for act in acts} == {"request of the person"}
+    assert ALICE not in str(acts)
+    assert new_words(in_chat)

@@ -1,0 +1,102 @@
+"""The documentation says what the code does."""
+
+import io
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from appservices.agency import cli
+from appservices.agency.core import form_section, language, steps_section
+from appservices.agency.core.condition_item import FACTS
+from appservices.agency.core.definition import Decision, Silence
+from tests.support import pages
+from veche.protocol.forms import FieldKind
+from veche.protocol.inbound import Trust
+
+ROOT = Path(__file__).parents[2]
+SERVICES = ROOT / "docs/guides/agencies/services.md"
+EXAMPLES = re.findall(r"```yaml service\n(.*?)```", SERVICES.read_text(), re.DOTALL)
+
+
+class TestServiceLanguage:
+    def test_the_page_has_examples(self) -> None:
+        assert EXAMPLES
+
+    @pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.split()[1])
+    def test_each_example_is_a_service(self, example: str, tmp_path: Path) -> None:
+        for template in (ROOT / "config/services").glob("*.typ"):
+            shutil.copy(template, tmp_path)
+        file = tmp_path / "service.yaml"
+        file.write_text(example)
+        out, err = io.StringIO(), io.StringIO()
+
+        cli.check([file], out, err)
+
+        assert err.getvalue() == ""
+
+    def test_the_page_names_every_word_of_the_language(self) -> None:
+        words = {
+            *language.KEYS,
+            *language.LATER_KEYS,
+            *form_section._KEYS,
+            *steps_section._KEYS,
+            *(key for keys in steps_section._KEYS.values() for key in keys),
+            *(kind.value for kind in FieldKind),
+            *(silence.value for silence in Silence),
+            *(decision.value for decision in Decision),
+            *(trust.label for trust in (Trust.ANY, Trust.E2EE, Trust.VERIFIED)),
+            *FACTS,
+        }
+        prose = re.sub(r"```.*?```", "", SERVICES.read_text(), flags=re.DOTALL)
+        # In backticks, alone or within an example.
+        named = set(re.findall(r"\w+", " ".join(re.findall(r"`[^`]+`", prose))))
+
+        assert words - named == set()
+
+
+class TestGeneratedPages:
+    def test_the_commands_are_those_of_the_code(self) -> None:
+        found = (ROOT / "docs/reference/commands.md").read_text()
+        assert found == pages.commands_page(), "python -m tests.support.pages"
+
+    def test_the_metrics_are_those_of_the_code(self) -> None:
+        found = (ROOT / "docs/reference/metrics.md").read_text()
+        assert found == pages.metrics_page(), "python -m tests.support.pages"
+
+
+class TestMonitoring:
+    def test_every_metric_that_the_guide_names_exists(self) -> None:
+        text = (ROOT / "docs/guides/operators/monitor.md").read_text()
+        known = {one.name for one in pages.metrics()}
+        named = set(re.findall(r"\bveche_[a-z_]+\b", text))
+
+        assert named
+        assert {re.sub(r"_bucket$", "", name) for name in named} - known == set()
+
+    def test_every_alarm_of_the_crypto_is_explained(self) -> None:
+        text = (ROOT / "docs/guides/operators/monitor.md").read_text()
+        sources = (ROOT / "veche/runtime/crypto").rglob("*.py")
+        alarms = {
+            what
+            for path in sources
+            for what in re.findall(r'metrics\.alarms\.labels\("(\w+)"\)', path.read_text())
+        }
+
+        assert alarms
+        assert [what for what in sorted(alarms) if f"`{what}`" not in text] == []
+
+
+class TestTutorial:
+    def test_every_block_of_a_chat_can_be_played(self) -> None:
+        text = (ROOT / "docs/start.md").read_text()
+        blocks = re.findall(r"```chat\n(.*?)```", text, re.DOTALL)
+
+        assert blocks
+        for first, *said in (block.splitlines() for block in blocks):
+            assert re.fullmatch(r"# room: (chat|case|desk)", first)
+            assert said
+            assert [
+                line for line in said if not re.fullmatch(r"(office<|alice>|carol>) .+", line)
+            ] == []
