@@ -34,12 +34,16 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     service = commands.add_parser("service", help="check a service's file, or play it")
     subcommands = service.add_subparsers(metavar="COMMAND", required=True)
     check_parser = subcommands.add_parser("check", help="say everything that is wrong with files")
-    check_parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    check_parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="a service's YAML file"
+    )
     check_parser.set_defaults(run=run_check)
     try_parser = subcommands.add_parser("try", help="play a service in the terminal")
-    try_parser.add_argument("file", type=Path, metavar="FILE")
+    try_parser.add_argument("file", type=Path, metavar="FILE", help="a service's YAML file")
     try_parser.add_argument("--language", choices=LANGUAGES, default="en", help="the person's")
-    try_parser.add_argument("--staff-language", choices=LANGUAGES, default="en")
+    try_parser.add_argument(
+        "--staff-language", choices=LANGUAGES, default="en", help="the office's"
+    )
     try_parser.add_argument("--time-zone", default="UTC", help="of the office, as Europe/Berlin")
     try_parser.add_argument(
         "--save", type=Path, metavar="FOLDER", help="keep the files that the person gets there"

@@ -18,7 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the commands of `veche config`."""
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     command = commands.add_parser("check", help="say everything that is wrong with a file")
-    command.add_argument("file", nargs="?", type=Path, metavar="FILE")
+    command.add_argument(
+        "file", nargs="?", type=Path, metavar="FILE", help="default: as for `veche run`"
+    )
     command.set_defaults(run=check)
     command = commands.add_parser("reference", help="print all sections and keys, in Markdown")
     command.set_defaults(run=reference)

@@ -32,6 +32,7 @@ KERNEL: Final[Mapping[str, tuple[str, str]]] = {
     "doctor": ("veche.cli.doctor", "find what is wrong here, and how to mend it"),
     "config": ("veche.cli.check", "check a configuration file, or print the reference"),
     "db": ("veche.cli.db", "make and change the tables of the database"),
+    "crypto": ("veche.cli.crypto", "renew and keep the devices and keys of bots"),
     "bench": ("veche.cli.bench", "measure, beside a baseline"),
 }
 """Module and help of each command of the kernel."""

@@ -177,8 +177,9 @@ class Host:
 
     async def stop(self) -> None:
         """End everything; what is not done is in tables."""
-        if self._listening is not None:
-            await self._listening.stopListening()
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            await listening.stopListening()
         await self._tasks.stop()
         await self._sending.stop()
         await gatherResults(

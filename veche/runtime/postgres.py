@@ -80,6 +80,9 @@ def create_database(dsn: str, name: str) -> None:
     Args:
         dsn: Of any other database of the server, such as ``postgres``.
         name: Of the new database.
+
+    Raises:
+        UnavailableError: The server's disk is full; nothing was made.
     """
     with closing(psycopg2.connect(dsn)) as connection:
         connection.autocommit = True
@@ -87,13 +90,19 @@ def create_database(dsn: str, name: str) -> None:
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
             if cursor.fetchone():
                 return
-            with contextlib.suppress(psycopg2.errors.DuplicateDatabase):
-                cursor.execute(
-                    sql.SQL(
-                        "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'"
-                        " LC_COLLATE 'C' LC_CTYPE 'C'"
-                    ).format(sql.Identifier(name))
-                )
+            statement = sql.SQL(
+                "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
+            )
+            try:
+                cursor.execute(statement.format(sql.Identifier(name)))
+            except psycopg2.errors.DuplicateDatabase:
+                pass  # another process was as quick
+            except psycopg2.errors.DiskFull as e:
+                raise UnavailableError(
+                    f"the disk of PostgreSQL is full, and the database {name} could not be made:"
+                    " make room there (it needs some 10 MB), then start again",
+                    retry_after_ms=30_000,
+                ) from e
 
 
 class EmbeddedPostgres:

@@ -35,6 +35,7 @@ PASSWORD: Final = "correct horse"  # noqa: S105 -- of tests
 CALL_S_MAX: Final = 60
 WAIT_S: Final = 20
 TRANSCRIPT_MESSAGES_MAX: Final = 60
+SHOWN_CHARACTERS_MAX: Final = 200
 LOG_CHARACTERS_MAX: Final = 4_000
 
 
@@ -381,7 +382,7 @@ class Person:
         with self._lock:
             found = [m for r, some in self._messages.items() for m in some.values()]
         chosen = [m for m in found if room in (None, m.room)][-TRANSCRIPT_MESSAGES_MAX:]
-        lines = [f"  {m.sender} {m.type} {m.body or dict(m.content)!r}" for m in chosen]
+        lines = [f"  {m.sender} {m.type} {_clipped(m.body or dict(m.content))}" for m in chosen]
         log = self._log().read_text(errors="replace")[-LOG_CHARACTERS_MAX:]
         return "\n".join([f"{self.user_id} ({self.kind.name}) has:", *lines, "log:", log])
 
@@ -461,6 +462,11 @@ class Person:
 
     def _log(self) -> Path:
         return self._folder / "client.log"
+
+
+def _clipped(shown: object) -> str:
+    text = repr(shown)
+    return text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[:SHOWN_CHARACTERS_MAX]}…"
 
 
 def _condition(wanted: Wanted | Callable[[Message], bool]) -> Callable[[Message], bool]:

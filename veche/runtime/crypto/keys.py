@@ -7,7 +7,6 @@ the operator key it was sealed under, so that a wrong key is an error that says 
 from __future__ import annotations
 
 import hashlib
-import stat
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -16,6 +15,7 @@ import nacl.secret
 
 from veche.protocol.errors import ConfigError
 from veche.runtime.crypto.core.identity import Identity
+from veche.runtime.secret_files import read_secret_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,21 +90,23 @@ class OperatorKey:
         return hashlib.blake2b(data, digest_size=size, key=self.secret, person=person).digest()
 
 
-def read_operator_key(path: Path) -> OperatorKey:
+def read_operator_key(path: Path, named_by: str = "crypto.key_path") -> OperatorKey:
     """The operator key in a file of exactly 32 bytes that others cannot read.
+
+    Args:
+        path: The file.
+        named_by: What named it, for the text of errors.
 
     Raises:
         ConfigError: No such file, another length, or readable by everyone.
     """
     try:
-        if path.stat().st_mode & stat.S_IRWXO:
-            raise ConfigError(f"crypto.key_path: {path} is open to all users: chmod 600 {path}")
-        secret = path.read_bytes()
-    except OSError as e:
-        raise ConfigError(f"crypto.key_path: cannot read {path}: {e.strerror}") from e
+        secret = read_secret_bytes(path)
+    except ConfigError as e:
+        raise ConfigError(f"{named_by}: {e}") from e
     if len(secret) != OPERATOR_KEY_BYTES:
         raise ConfigError(
-            f"crypto.key_path: {path} has {len(secret)} bytes, not {OPERATOR_KEY_BYTES};"
+            f"{named_by}: {path} has {len(secret)} bytes, not {OPERATOR_KEY_BYTES};"
             f" make one with: head -c {OPERATOR_KEY_BYTES} /dev/urandom > {path}"
         )
     return OperatorKey(secret)

@@ -14,6 +14,7 @@ import psycopg2
 from twisted.internet.defer import DeferredLock
 from twisted.internet.threads import deferToThreadPool
 
+from veche.runtime.crypto.store.devices import LOCK_NAME
 from veche.runtime.database import connect
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ R = TypeVar("R")
 
 BOTS_PER_PROCESS_MAX: Final = 200
 """Bots that one process speaks for; the others are left to other processes."""
-
-_LOCK_NAME: Final = "veche.crypto/"
 
 
 class Locks:
@@ -88,7 +87,7 @@ class Locks:
         connection = self._connected()
         with connection.cursor() as txn:
             txn.execute(
-                "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (_LOCK_NAME + user_id,)
+                "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (LOCK_NAME + user_id,)
             )
             [(is_taken,)] = txn.fetchall()
         if is_taken:
@@ -99,7 +98,7 @@ class Locks:
         if self._connection is not None:
             with self._connection.cursor() as txn:
                 txn.execute(
-                    "SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (_LOCK_NAME + user_id,)
+                    "SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (LOCK_NAME + user_id,)
                 )
 
     def _ping(self) -> bool:

@@ -13,6 +13,7 @@ import vodozemac as vz
 
 from veche.protocol.errors import RefusedError
 from veche.runtime.crypto.channel import resync as resync_device
+from veche.runtime.crypto.core.identity import fingerprint
 from veche.runtime.crypto.core.signing import b64
 from veche.runtime.crypto.start import replace_device
 from veche.runtime.crypto.store import devices, sessions
@@ -44,6 +45,23 @@ class Rekeyed:
     device_count: int
 
 
+@attrs.frozen
+class BotKeys:
+    """What people may know of a bot's keys.
+
+    Attributes:
+        user_id: The bot.
+        device_id: Of the device it speaks with; None if it has none yet.
+        fingerprint: Its master key as people are shown it.
+        is_public: Whether the homeserver was given the identity.
+    """
+
+    user_id: str
+    device_id: str | None
+    fingerprint: str
+    is_public: bool
+
+
 def new_device(txn: Cursor, key: OperatorKey, bot: str, now_ms: int) -> str:
     """Retire the bot's device and make another under the same identity; returns its id.
 
@@ -52,16 +70,22 @@ def new_device(txn: Cursor, key: OperatorKey, bot: str, now_ms: int) -> str:
 
     Raises:
         NoSuchBotError: The bot has no device.
+        WrongOperatorKeyError: Its identity is sealed under another key; nothing was changed.
     """
     _device(txn, bot)
+    _check_key(txn, key, bot)
     return replace_device(txn, key, bot, now_ms)
 
 
 def new_devices(txn: Cursor, key: OperatorKey, now_ms: int) -> list[str]:
-    """``new_device`` for every bot, after a restore; returns the ids of the bots."""
+    """``new_device`` for every bot, after a restore; returns the ids of the bots.
+
+    Raises:
+        WrongOperatorKeyError: An identity is sealed under another key; nothing was changed.
+    """
     bots = devices.bots(txn)
     for bot in bots:
-        replace_device(txn, key, bot, now_ms)
+        new_device(txn, key, bot, now_ms)
     return bots
 
 
@@ -148,6 +172,35 @@ def _repickle(txn: Cursor, old: OperatorKey, new: OperatorKey, row: DeviceRow) -
     for table, repickled in kinds.items():
         sessions.repickle(txn, table, row.device_no, repickled)
     return True
+
+
+def bot_keys(txn: Cursor) -> list[BotKeys]:
+    """The public keys of every bot, by user id; nothing is changed and no operator key needed."""
+    found = []
+    for bot in devices.identities(txn):
+        identity, device = devices.identity_of(txn, bot), devices.active_device(txn, bot)
+        if identity is not None:
+            is_public = identity.published_at_ms is not None
+            device_id = device.device_id if device else None
+            found.append(BotKeys(bot, device_id, fingerprint(identity.master_key), is_public))
+    return found
+
+
+def bots_spoken_for(txn: Cursor) -> list[str]:
+    """Bots that a running process speaks for; nobody begins to speak for the others meanwhile."""
+    return [bot for bot in devices.identities(txn) if not devices.try_lock(txn, bot)]
+
+
+def key_names(txn: Cursor) -> set[str]:
+    """Names of the operator keys that the database was sealed under; empty without bots."""
+    return devices.key_names(txn)
+
+
+def _check_key(txn: Cursor, key: OperatorKey, bot: str) -> None:
+    row = devices.identity_of(txn, bot)
+    if row is None:
+        raise AssertionError("a device without identity")
+    key.open(bot, row.master_key, row.seeds_sealed, row.sealed_under)
 
 
 def _device(txn: Cursor, bot: str) -> DeviceRow:

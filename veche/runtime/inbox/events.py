@@ -102,11 +102,21 @@ def read_events(events: Iterable[object], is_ours: Callable[[str], bool]) -> tup
     return rows, malformed_count
 
 
-def invite_of(room_id: str, invite: object, bot: UserId) -> dict[str, Any] | None:
+HEALED_INVITE: Final = "invite "
+"""With it begins the id of an invitation whose own id the homeserver does not tell."""
+
+
+def invite_of(room_id: str, invite: object, bot: UserId, since: str) -> dict[str, Any] | None:
     """The invitation of ``bot`` out of a /sync answer's ``rooms.invite``, as an event.
 
-    Synapse gives the whole event; by the specification only a stripped one is promised, which
-    then gets an id derived from what it says.
+    There it is stripped of its id (Matrix spec v1.18, "Stripped state"), so it gets one that is
+    derived from what it says, and when.
+
+    Args:
+        room_id: Where to.
+        invite: From the answer.
+        bot: Who is invited.
+        since: Token of the request: a later invitation of the same words is another.
     """
     state = invite.get("invite_state") if isinstance(invite, dict) else None
     events = state.get("events") if isinstance(state, dict) else None
@@ -117,7 +127,8 @@ def invite_of(room_id: str, invite: object, bot: UserId) -> dict[str, Any] | Non
             and event.get("state_key") == bot
             and _membership(event) == "invite"
         ):
-            return {"event_id": _derived_id(room_id, event), **event, "room_id": room_id}
+            whole = {"event_id": _derived_id(room_id, event, since), **event}
+            return {**whole, "room_id": room_id}
     return None
 
 
@@ -149,6 +160,6 @@ def _id(event: Mapping[str, Any], field: str) -> str:
     return value
 
 
-def _derived_id(room_id: str, event: Mapping[str, Any]) -> str:
-    data = json.dumps([room_id, event], sort_keys=True).encode()
-    return "invite " + hashlib.blake2b(data, digest_size=16).hexdigest()
+def _derived_id(room_id: str, event: Mapping[str, Any], since: str) -> str:
+    data = json.dumps([room_id, event, since], sort_keys=True).encode()
+    return HEALED_INVITE + hashlib.blake2b(data, digest_size=16).hexdigest()

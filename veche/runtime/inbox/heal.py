@@ -89,14 +89,16 @@ class _Healed:
 
     Attributes:
         rows: In order within each room.
+        invites: Invitations, which may be known by their push.
         joined: Rooms the bot is in, of those with news.
         gapped: Rooms with a gap that was not closed.
     """
 
     since: str
-    rows: Sequence[Row]
-    joined: Sequence[str]
-    gapped: Sequence[str]
+    rows: Sequence[Row] = ()
+    invites: Sequence[Row] = ()
+    joined: Sequence[str] = ()
+    gapped: Sequence[str] = ()
 
 
 class Healer:
@@ -180,7 +182,8 @@ class Healer:
 
         count = min(HEALS_MAX, len(waiting))
         try:
-            await gatherResults([Deferred.fromCoroutine(work()) for _ in range(count)])
+            works = [Deferred.fromCoroutine(work()) for _ in range(count)]
+            await gatherResults(works, consumeErrors=True)
         except FirstError as e:  # `work` raises nothing, unless the process ends
             raise CancelledError from e
         return not failed
@@ -244,9 +247,10 @@ class Healer:
             store.note_joined(txn, lease.bot, healed.joined)
         for room_id in healed.gapped:
             store.note_gap(txn, room_id, lease.bot, now_ms)
+        news = store.note_invited(txn, lease.bot, healed.invites) if healed.invites else set()
         added = store.add(
             txn,
-            healed.rows,
+            [*healed.rows, *(row for row in healed.invites if row.room_id in news)],
             store.Source.HEALED,
             now_ms,
             local=self._bots,
@@ -261,7 +265,7 @@ class Healer:
             answer = await self._sync(bot, {"filter": _NEW_FILTER})
             # A bot that is new to this database may be in rooms already, or invited: what
             # happened before it came to us is not made up for, but the rooms are known then.
-            return _Healed(_token(answer), (), await self._joined_rooms(bot), ())
+            return _Healed(_token(answer), joined=await self._joined_rooms(bot))
         answer = await self._sync(bot, {"filter": _FILTER, "since": lease.since})
         rooms = _mapping(answer.get("rooms"))
         events: list[object] = []
@@ -274,14 +278,19 @@ class Healer:
                 gapped.append(room_id)
                 _gaps.inc()
                 logger.error("more was missed in %s than is read back", room_id)
-        for room_id, room in _mapping(rooms.get("invite")).items():
-            invite = invite_of(room_id, room, bot)
-            if invite is not None:
-                events.append(invite)
+        invites = [
+            invite_of(room_id, room, bot, lease.since)
+            for room_id, room in _mapping(rooms.get("invite")).items()
+        ]
+        rows = self._rows(events)
+        invited = self._rows([invite for invite in invites if invite is not None])
+        return _Healed(_token(answer), rows, invited, list(joined), gapped)
+
+    def _rows(self, events: Sequence[object]) -> list[Row]:
         rows, malformed_count = read_events(events, self._is_ours)
         if malformed_count:
             logger.warning("%d events of /sync are malformed", malformed_count)
-        return _Healed(_token(answer), rows, list(joined), gapped)
+        return rows
 
     async def _timeline(
         self, bot: UserId, room_id: str, room: Mapping[str, Any]

@@ -253,9 +253,7 @@ def test_a_submission_from_a_device_that_is_not_confirmed_may_be_refused(town: T
 
 def parking_staff() -> list[dict[str, Any]]:
     duties = ["head-of-office"]
-    return [
-        {"id": "carol", "user": CAROL, "role": "clerk", "desks": ["parking"], "duties": duties}
-    ]
+    return [{"id": "carol", "user": CAROL, "role": "clerk", "desks": ["parking"], "duties": duties}]
 
 
 # The room of the case.
@@ -291,8 +289,7 @@ def test_the_card_is_edited_in_place(town: Town) -> None:
     cards = [
         one
         for one in town.said
-        if one.room_id == room
-        and "org.veche.case" in one.content.get("m.new_content", one.content)
+        if one.room_id == room and "org.veche.case" in one.content.get("m.new_content", one.content)
     ]
     assert [one.is_edit for one in cards] == [False, True]
     assert cards[1].relation == ["m.replace", cards[0].effect, None]
@@ -499,7 +496,7 @@ def test_a_question_about_a_small_service_reaches_somebody(town: Town) -> None:
 # The file of a service changes.
 
 
-def changed_file(town: Town, folder: Path) -> Path:
+def changed_file(folder: Path) -> Path:
     """The example with one more question, and a later version."""
     path = folder / "birth-certificate-copy.yaml"
     text = EXAMPLE.read_text()
@@ -512,7 +509,7 @@ def changed_file(town: Town, folder: Path) -> Path:
 
 def test_a_case_ends_on_the_version_with_which_it_began(town: Town, tmp_path: Path) -> None:
     town.started()
-    town.opened(services=[changed_file(town, tmp_path)])
+    town.opened(services=[changed_file(tmp_path)])
 
     said = fill(town, "Anna Weber", "back")
     assert "Name of the child" in said
@@ -526,7 +523,7 @@ def test_a_case_ends_on_the_version_with_which_it_began(town: Town, tmp_path: Pa
 
 def test_a_new_case_has_the_new_version(town: Town, tmp_path: Path) -> None:
     town.started()
-    town.opened(services=[changed_file(town, tmp_path)])
+    town.opened(services=[changed_file(tmp_path)])
     town.write(CHAT, ALICE, "menu")
     town.press(town.question("menu"), ALICE, "birth-certificate-copy")
 

@@ -114,9 +114,7 @@ def test_a_draft_whose_person_is_lost_disturbs_no_desk(town: Town) -> None:
 
 
 @pytest.mark.parametrize("membership", ["leave", "ban"])
-def test_a_person_who_leaves_the_room_of_the_case_finds_back(
-    town: Town, membership: str
-) -> None:
+def test_a_person_who_leaves_the_room_of_the_case_finds_back(town: Town, membership: str) -> None:
     town.submitted()
     room = town.case().room
 

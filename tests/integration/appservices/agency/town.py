@@ -6,7 +6,9 @@ out of the outbox as the sender would: each row gets an event id, invitations be
 
 from __future__ import annotations
 
+import base64
 import functools
+import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import attrs
 import psycopg2
 import yaml
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
@@ -128,9 +131,9 @@ class _Client:
             return {"room_id": room}
         return {}
 
-    async def upload(self, data: bytes, *, user: UserId) -> str:
+    async def upload(self, data: Any, *, user: UserId, **_: Any) -> str:
         del user
-        self.uploads.append(data)
+        self.uploads.append(data if isinstance(data, bytes) else data.read())
         return f"mxc://veche.test/{len(self.uploads)}"
 
 
@@ -381,9 +384,7 @@ class Town:
         """A member event reaches the office; what is said then."""
         self.seat(room_id, user_id, membership)
         content = {"membership": membership}
-        return self.hear(
-            room_id, by or user_id, content, kind="m.room.member", state_key=user_id
-        )
+        return self.hear(room_id, by or user_id, content, kind="m.room.member", state_key=user_id)
 
     def hear(
         self,
@@ -534,7 +535,6 @@ class Town:
         self.press(self.question("claim"), clerk, "claim")
         return self
 
-
     def ask_person(self, text: str, clerk: UserId = CAROL) -> list[Said]:
         """The clerk who has the case asks the person; what is said then."""
         before = len(self.said)
@@ -566,9 +566,7 @@ class Case:
 def words_of(said: Sequence[Said], room_id: RoomId | None = None) -> str:
     """All that was said, in one room or everywhere; edits too."""
     return "\n".join(
-        one.body
-        for one in said
-        if one.type == "m.room.message" and room_id in (None, one.room_id)
+        one.body for one in said if one.type == "m.room.message" and room_id in (None, one.room_id)
     )
 
 
@@ -577,8 +575,15 @@ def new_words(said: Sequence[Said], room_id: RoomId | None = None) -> str:
     return words_of([one for one in said if not one.is_edit], room_id)
 
 
+def opened_file(ciphertext: bytes, file: Mapping[str, Any]) -> bytes:
+    """A file as a client opens it (Matrix spec v1.18 §"Sending encrypted attachments")."""
+    key = base64.urlsafe_b64decode(file["key"]["k"] + "=")
+    counter = base64.b64decode(file["iv"] + "==")
+    digest = hashlib.sha256(ciphertext).digest()
+    assert base64.b64encode(digest).decode().rstrip("=") == file["hashes"]["sha256"]
+    return Cipher(algorithms.AES(key), modes.CTR(counter)).decryptor().update(ciphertext)
+
+
 def dumped(value: object) -> str:
     """Anything as JSON, for looking whether it holds something."""
     return json.dumps(value, default=str)
-
-

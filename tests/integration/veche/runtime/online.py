@@ -5,9 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
-from twisted.trial.unittest import TestCase
-
-from tests.integration.veche.runtime.rig import RUNTIME, Person, Rig, as_deferred, new_bot
+from tests.integration.veche.runtime.rig import RUNTIME, Case, Person, Rig, as_deferred, new_bot
 from tests.support.postgres import database
 from tests.support.processes import free_ports
 from tests.support.synapse import homeserver
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from veche.protocol.ids import UserId
 
 
-class OnlineCase(TestCase):
+class OnlineCase(Case):
     """A case with a database of its own and the homeserver of its module."""
 
     timeout = 120

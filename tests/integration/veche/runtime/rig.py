@@ -35,8 +35,8 @@ from veche.runtime.listener import Listener
 from veche.runtime.matrix.client import MatrixClient, MatrixError, path
 from veche.runtime.matrix.connections import Connections
 from veche.runtime.matrix.rooms import Rooms
-from veche.runtime.migrate import MigrationSet
 from veche.runtime.matrix.transactions import TRANSACTION_BYTES_MAX, Transactions
+from veche.runtime.migrate import MigrationSet
 from veche.runtime.outbox import store as outbox_store
 from veche.runtime.outbox.marks import Marks
 from veche.runtime.outbox.sender import OutboxSender
@@ -273,7 +273,12 @@ class Rig:
     """One process of ours."""
 
     def __init__(
-        self, dsn: str, url: str, as_token: str, bots: Sequence[UserId], hs_token: str = "hs",  # noqa: S107 -- of tests
+        self,
+        dsn: str,
+        url: str,
+        as_token: str,
+        bots: Sequence[UserId],
+        hs_token: str = "hs",  # noqa: S107 -- of tests
     ) -> None:
         self.dsn = dsn
         self.bots = list(bots)
@@ -381,7 +386,18 @@ class Rig:
 
     async def ping(self) -> None:
         """Have the homeserver end its back-off."""
-        await self.client.call("POST", "/_matrix/client/v1/appservice/veche/ping", body={})
+        target = "/_matrix/client/v1/appservice/veche/ping"
+        for _ in range(10):
+            try:
+                await self.client.call("POST", target, body={})
+            except MatrixError as e:
+                # Over a connection that was closed with the process before.
+                if not e.errcode.startswith("M_CONNECTION_"):
+                    raise
+                await pause(0.1)
+            else:
+                return
+        raise AssertionError("the homeserver cannot reach us")
 
     async def join(self, bot: UserId, room_id: str) -> None:
         """Go in."""
@@ -539,7 +555,15 @@ def member_event(
     )
 
 
-class OfflineCase(TestCase):
+class Case(TestCase):
+    """A case that may change constants of modules for its own time."""
+
+    def swap(self, module: object, name: str, value: object) -> None:
+        """Let ``module.name`` be ``value`` until the case ends."""
+        self.patch(module, name, value)  # type: ignore[no-untyped-call]  # trial's
+
+
+class OfflineCase(Case):
     """A case with a database and no homeserver: pushes are handed over by call."""
 
     timeout = 60

@@ -112,7 +112,7 @@ def test_an_organisation_that_never_acted_has_an_empty_chain(txn: Cursor) -> Non
     assert check_chain(txn, "nobody") == 0
 
 
-def test_an_act_that_is_rolled_back_leaves_no_gap(dsn: str, txn: Cursor) -> None:
+def test_an_act_that_is_rolled_back_leaves_no_gap(txn: Cursor) -> None:
     committed(txn, an_act())
     txn.connection.commit()
     committed(txn, an_act())
@@ -218,7 +218,7 @@ def test_what_was_changed_is_found(txn: Cursor, statement: str, where: str | Non
 @pytest.mark.parametrize(("idx", "where"), [(0, "entry 1"), (1, "entry 2"), (2, "its end")])
 def test_what_was_taken_away_is_found(txn: Cursor, idx: int, where: str) -> None:
     committed(txn, an_act(), an_act(), an_act())
-    tampered(txn, f"DELETE FROM runtime.act WHERE idx = {idx}")
+    tampered(txn, f"DELETE FROM runtime.act WHERE idx = {idx}")  # noqa: S608 -- a number
 
     with pytest.raises(ActRequiredError, match=f"broken at {where}"):
         check_chain(txn, "lindenau")

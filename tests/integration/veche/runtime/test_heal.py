@@ -123,7 +123,7 @@ class HealTests(OnlineCase):
         assert execute(self.dsn, "SELECT * FROM runtime.room_gap") == []
 
     async def test_more_than_is_read_back_is_a_gap_with_an_alarm(self) -> None:
-        self.patch(heal, "GAP_EVENTS_MAX", heal.TIMELINE_LIMIT + 20)
+        self.swap(heal, "GAP_EVENTS_MAX", heal.TIMELINE_LIMIT + 20)
         rig, alice, room = await self.scene()
         await rig.deaf()
         await self.send(alice, room, heal.TIMELINE_LIMIT + heal.PAGE_LIMIT + 50)
@@ -161,7 +161,7 @@ class HealTests(OnlineCase):
         room = await self.person().create_room(bot)
 
         assert await rig.healer.heal(bot, "test") == 1
-        await until(lambda: rig.told(), "invitation")
+        await until(rig.told, "invitation")
         rig.listen(self.as_port)
         await rig.ping()
         await self.person("bob").create_room(bot)
@@ -205,14 +205,15 @@ class HealTests(OnlineCase):
         asked: list[str] = []
 
         def asking(one: Rig, name: str) -> None:
-            call = one.client.call
+            client: Any = one.client
+            call = client.call
 
             async def noted(method: str, target: str, **more: Any) -> Any:
                 if target.endswith("/sync"):
                     asked.append(name)
                 return await call(method, target, **more)
 
-            one.client.call = noted  # type: ignore[method-assign]  # to see who asks
+            client.call = noted
 
         asking(rig, "rig")
         asking(other, "other")
@@ -250,7 +251,8 @@ class HealTests(OnlineCase):
         await rig.deaf()
         await alice.send(room, "hello")
         since = execute(self.dsn, "SELECT healed_since FROM runtime.bot")
-        call = rig.client.call
+        client: Any = rig.client
+        call = client.call
 
         async def slow(method: str, target: str, **more: Any) -> Any:
             answer = await call(method, target, **more)
@@ -258,7 +260,7 @@ class HealTests(OnlineCase):
                 execute(self.dsn, "UPDATE runtime.bot SET healed_since = 'faster'")
             return answer
 
-        rig.client.call = slow  # type: ignore[method-assign]  # to come late
+        client.call = slow
         assert await rig.healer.heal(bot, "test") == 0
 
         assert execute(self.dsn, "SELECT healed_since FROM runtime.bot") == [("faster",)]
@@ -270,7 +272,7 @@ class LoopTests(OnlineCase):
     """When healing happens by itself."""
 
     async def begin(self) -> tuple[Rig, Person, str]:
-        self.patch(heal, "HEAL_SOON_MS", 50)
+        self.swap(heal, "HEAL_SOON_MS", 50)
         rig = await self.rig(is_healing=True)
         [bot] = rig.bots
         alice = self.person()
@@ -310,7 +312,7 @@ class LoopTests(OnlineCase):
         assert sources[-1] == Source.HEALED
 
     async def test_every_interval(self) -> None:
-        self.patch(heal, "HEAL_INTERVAL_MS", 300)
+        self.swap(heal, "HEAL_INTERVAL_MS", 300)
         rig, alice, room = await self.begin()
         await self.missed(rig, alice, room)
 
@@ -329,18 +331,18 @@ class LoopTests(OnlineCase):
         assert execute(self.dsn, "SELECT healed_at_ms FROM runtime.bot") == [(first,)]
 
     async def test_it_goes_on_after_the_homeserver_was_away(self) -> None:
-        self.patch(heal, "_RETRY_MS", 200)
+        self.swap(heal, "_RETRY_MS", 200)
         rig, alice, room = await self.begin()
         rig.client.when_broken(lambda: rig.healer.soon("broken"))
 
+        await self.missed(rig, alice, room)
         self.server.stop()
         rig.healer.soon("broken")
         await pause(0.5)
+        assert "missed" not in rig.bodies()
         self.server.start()
-        await rig.deaf()
-        await alice.send(room, "after")
 
-        await until(lambda: "after" in rig.bodies(), "healed")
+        await until(lambda: "missed" in rig.bodies(), "healed")
 
 
 class RepeatTests(OnlineCase):

@@ -74,7 +74,7 @@ class IntakeTests(OfflineCase):
         await self.seat(rig, ROOM)
         pushes = [[event(ROOM, ALICE, f"{n}")] for n in range(20)]
         shuffled = pushes * 2
-        random.Random(5).shuffle(shuffled)
+        random.Random(5).shuffle(shuffled)  # noqa: S311 -- no secret
 
         for push in shuffled:
             await rig.intake.take(push)
@@ -90,7 +90,7 @@ class IntakeTests(OfflineCase):
             [None, event(ROOM, ALICE, "good"), {"type": 1}, event(ROOM, ALICE, "x", sender="\0")]
         )
 
-        await until(lambda: rig.bodies(), "the good one")
+        await until(rig.bodies, "the good one")
         assert rig.bodies() == ["good"]
 
     async def test_nul_and_lone_surrogates_do_not_block_the_inbox(self) -> None:
@@ -240,7 +240,7 @@ class WorkerTests(OfflineCase):
         rig.service.fail = fail_twice
         with self.assertLogs("veche.runtime.inbox.worker", "ERROR"):
             await rig.intake.take([event(ROOM, ALICE, "ask it")])
-            await until(lambda: rig.outbox(), "the answer")
+            await until(rig.outbox, "the answer")
 
         assert rig.bodies() == ["ask it"]
         assert len(rig.outbox()) == 1
@@ -248,7 +248,7 @@ class WorkerTests(OfflineCase):
     async def test_a_row_that_always_fails_is_refused_and_blocks_nobody(self) -> None:
         rig = await self.rig()
         await self.seat(rig, ROOM)
-        self.patch(worker_module(), "ROW_DELAYS_MS", (10, 20, 30, 40))
+        self.swap(worker_module(), "ROW_DELAYS_MS", (10, 20, 30, 40))
 
         def fail(inbound: Inbound) -> None:
             if inbound.content.get("body") == "bad":
@@ -297,7 +297,7 @@ class WorkerTests(OfflineCase):
     async def test_a_statement_that_takes_for_ever_counts_as_a_failure(self) -> None:
         rig = await self.rig()
         await self.seat(rig, ROOM)
-        self.patch(worker_module(), "ROW_DELAYS_MS", (10, 10, 10, 10))
+        self.swap(worker_module(), "ROW_DELAYS_MS", (10, 10, 10, 10))
 
         def stuck(inbound: Inbound) -> None:
             if inbound.content.get("body") == "stuck":
@@ -392,7 +392,7 @@ class KeyTests(OfflineCase):
     async def test_after_the_quiet_wait_the_person_is_told_and_the_room_goes_on(self) -> None:
         rig = await self.rig()
         await self.seat(rig, ROOM)
-        self.patch(worker_module(), "KEY_WAIT_MS", 200)
+        self.swap(worker_module(), "KEY_WAIT_MS", 200)
         rig.crypto.missing.add("s1")
         lost = secret(ALICE, "lost", "s1")
 
@@ -581,7 +581,7 @@ class HousekeepingTests(OfflineCase):
     async def test_what_waits_stays_readable_for_a_week(self) -> None:
         rig = await self.rig()
         await self.seat(rig, ROOM)
-        self.patch(worker_module(), "KEY_WAIT_MS", 50)
+        self.swap(worker_module(), "KEY_WAIT_MS", 50)
         rig.crypto.missing.add("s1")
         await rig.intake.take([secret(ALICE, "lost", "s1")])
         await until(lambda: rig.inbox()[-1][2] == 4, "late")

@@ -10,27 +10,32 @@ import pytest
 from tests.integration.veche.runtime.online import OnlineCase, online
 from tests.integration.veche.runtime.proxy import LOSE_ANSWER, LOSE_REQUEST, PASS, Proxy
 from tests.integration.veche.runtime.rig import (
+    SERVER_NAME,
     OfflineCase,
     as_deferred,
     bodies_of,
     new_bot,
     now_ms,
     pause,
+    reactor,
     until,
 )
 from tests.support.postgres import execute
 from veche.protocol.acts import ACT, OPENING, ActClass
-from veche.protocol.errors import ActRequiredError
+from veche.protocol.errors import ActRequiredError, MalformedError
 from veche.protocol.ids import DeviceId, EffectId, EventId, RoomId, effect_id
 from veche.protocol.message import RelationKind
 from veche.runtime import outbox
 from veche.runtime.acts import Act, ActLog, message_form
-from veche.runtime.matrix.client import path
+from veche.runtime.matrix.client import MatrixError, path
+from veche.runtime.matrix.connections import AnswerTooLargeError, Connections
+from veche.runtime.matrix.media import download_encrypted, upload_encrypted
 from veche.runtime.matrix.rooms import RoomPlan, create_room, invite_content, join, leave
+from veche.runtime.matrix.transactions import TRANSACTION_BYTES_MAX
 from veche.runtime.outbox import Outgoing, Relation, sender, store, turns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from tests.integration.veche.runtime.rig import Rig
@@ -322,13 +327,13 @@ class CrashTests(SendingCase):
         await self.end(rig, alice, room)
 
     async def test_after_the_answer_before_it_is_written_down(self) -> None:
-        self.patch(sender, "MARK_DELAY_MS", 60_000)
+        self.swap(sender, "MARK_DELAY_MS", 60_000)
         rig, bot, alice, room = await self.scene(is_encrypted=True)
         await rig.say(bot, room, "first", cause="first")
         await until(lambda: len(rig.marks) == 1, "acknowledged")
         assert rig.outbox()[0][1] == store.State.SEALED
 
-        self.patch(sender, "MARK_DELAY_MS", 10)
+        self.swap(sender, "MARK_DELAY_MS", 10)
         await self.end(rig, alice, room, 1)
 
     async def test_synapse_restarted_between_two_attempts(self) -> None:
@@ -381,7 +386,7 @@ class CrashTests(SendingCase):
         assert len([e for e in events if e["type"] == "m.room.encrypted"]) == 2
 
     async def test_a_line_that_loses_every_third_answer(self) -> None:
-        self.patch(sender, "retry_ms", lambda _attempts, _chance: 20)
+        self.swap(sender, "retry_ms", lambda _attempts, _chance: 20)
         proxy = self.proxy()
         rig, bot, alice, room = await self.scene(url=proxy.url)
         count = [0]
@@ -482,7 +487,7 @@ class AnswerTests(SendingCase):
             ]
         ):
             answer = (status, content)
-            proxy.fault = lambda method, _, answer=answer: answer if method == "PUT" else PASS
+            proxy.fault = answering(answer)
             await rig.say(bot, room, "x", cause=str(number))
             found = await self.undelivered(rig)
             assert len(found) == number + 1
@@ -494,7 +499,7 @@ class AnswerTests(SendingCase):
         assert bodies_of(await alice.timeline(room, bot)) == ["goes on"]
 
     async def test_limits_and_errors_of_the_server_are_waited_for_and_order_stays(self) -> None:
-        self.patch(sender, "retry_ms", lambda _attempts, _chance: 50)
+        self.swap(sender, "retry_ms", lambda _attempts, _chance: 50)
         proxy = self.proxy()
         rig, bot, alice, room = await self.scene(url=proxy.url)
         answers: list[Any] = [
@@ -522,6 +527,15 @@ class AnswerTests(SendingCase):
 
 
 class RoomTests(SendingCase):
+    def members(self, room: str) -> dict[object, object]:
+        """Memberships as we know them."""
+        rows: Any = execute(
+            self.dsn,
+            "SELECT user_id, membership FROM runtime.room_member WHERE room_id = %s",
+            room,
+        )
+        return dict(rows)
+
     async def test_making_a_room_twice_makes_one(self) -> None:
         rig = await self.rig()
         [bot] = rig.bots
@@ -558,14 +572,57 @@ class RoomTests(SendingCase):
 
         await until(lambda: room in rig.crypto.encrypted, "encrypted")
         assert rig.crypto.visibilities[room] == "joined"
-        members = dict(
-            execute(  # type: ignore[arg-type]  # pairs
-                self.dsn,
-                "SELECT user_id, membership FROM runtime.room_member WHERE room_id = %s",
-                room,
-            )
-        )
+        members = self.members(room)
         assert members == {bot: "join", alice.user_id: "join", bob.user_id: "invite"}
+
+    async def test_whom_a_bot_removes_is_no_reader_any_more(self) -> None:
+        rig, bot, alice, room = await self.scene()
+        bob = self.person("bob")
+        levels = {"users": {bot: 50}, "users_default": 0}
+        state = await alice.client.call("GET", path("rooms", room, "state", "m.room.power_levels"))
+        await alice.state(room, "m.room.power_levels", "", {**state, **levels})
+        for membership in ("invite", "ban"):
+            content = {"membership": membership}
+            await rig.say(
+                bot,
+                room,
+                "",
+                cause=membership,
+                content=content,
+                kind="m.room.member",
+                state_key=bob.user_id,
+            )
+        await self.all_sent(rig)
+        await until(lambda: (bob.user_id, "ban") in rig.crypto.member_events, "told")
+        await until(lambda: all(row[2] == 2 for row in rig.inbox()), "done")
+
+        assert (bob.user_id, "invite") in rig.crypto.member_events
+        members = self.members(room)
+        assert members[bob.user_id] == "ban"
+
+    async def test_whoever_could_not_be_invited_is_not_counted_as_a_reader(self) -> None:
+        proxy = self.proxy()
+        rig, bot, _, room = await self.scene(url=proxy.url)
+        bob = self.person("bob")
+        blocked = (403, {"errcode": "M_INVITE_BLOCKED"})
+        proxy.fault = lambda method, target: (
+            blocked if method == "PUT" and "m.room.member" in target else PASS
+        )
+        await rig.say(
+            bot,
+            room,
+            "",
+            cause="i",
+            content=invite_content(),
+            kind="m.room.member",
+            state_key=bob.user_id,
+        )
+        await self.all_sent(rig)
+        await rig.say(bot, room, "sealed after a look", cause="m")
+        await self.all_sent(rig)
+
+        members = self.members(room)
+        assert members[bob.user_id] == "leave"
 
     async def test_members_stay_current_by_events_without_another_look(self) -> None:
         rig, _, alice, room = await self.scene()
@@ -578,13 +635,7 @@ class RoomTests(SendingCase):
         await until(lambda: (bob.user_id, "leave") in rig.crypto.member_events, "told")
         await until(lambda: all(row[2] == 2 for row in rig.inbox()), "done")
 
-        members = dict(
-            execute(  # type: ignore[arg-type]  # pairs
-                self.dsn,
-                "SELECT user_id, membership FROM runtime.room_member WHERE room_id = %s",
-                room,
-            )
-        )
+        members = self.members(room)
         assert members[bob.user_id] == "leave"
         [(is_known,)] = execute(self.dsn, "SELECT looked_at_ms IS NOT NULL FROM runtime.room")
         assert is_known
@@ -630,3 +681,92 @@ class TokenTests(OfflineCase):
         await pause(0.2)
 
         assert rig.outbox()[0][1] == store.State.NEW
+
+
+def answering(answer: tuple[int, object]) -> Callable[[str, str], Any]:
+    """Have every request that sends something answered so."""
+    return lambda method, _: answer if method == "PUT" else PASS
+
+
+class PushTests(OnlineCase):
+    """The listening side, over real sockets."""
+
+    async def push(self, body: bytes, token: str | None = None) -> tuple[int, bytes]:
+        connections = Connections(reactor, f"http://127.0.0.1:{self.as_port}")
+        head = f"Authorization: Bearer {token or self.server.hs_token}\r\n".encode()
+        try:
+            answer = await connections.request(
+                b"PUT",
+                b"/_matrix/app/v1/transactions/1",
+                head,
+                body,
+                timeout_s=20,
+                answer_bytes_max=1 << 20,
+            )
+        finally:
+            await connections.close()
+        return answer.status, answer.body
+
+    async def test_a_body_at_the_bound_is_read_and_one_beyond_it_is_not(self) -> None:
+        rig = await self.rig()
+        start, end = b'{"events":[],"x":"', b'"}'
+        fill = b"x" * (TRANSACTION_BYTES_MAX - len(start) - len(end))
+
+        assert await self.push(start + fill + end) == (200, b"{}")
+        assert (await self.push(start + fill + b"x" + end))[0] == 413
+        assert rig.inbox() == []
+
+    async def test_bad_pushes_leave_no_row_and_good_ones_go_on(self) -> None:
+        rig = await self.rig()
+
+        assert (await self.push(b'{"events":[{}]}', "wrong"))[0] == 403
+        with self.assertLogs("veche.runtime.matrix.transactions", "ERROR"):
+            assert (await self.push(b"{"))[0] == 400
+            assert (await self.push(b'{"events":{}}'))[0] == 400
+        assert (await self.push(b'{"events":[{},null,5]}'))[0] == 200
+        assert rig.inbox() == []
+
+    async def test_without_a_database_it_is_not_acknowledged(self) -> None:
+        rig = await self.rig()
+        rig.database.close()
+        event = (
+            b'{"events":[{"event_id":"$1","room_id":"!r","sender":"@a:b","type":"m.x",'
+            b'"content":{}}]}'
+        )
+
+        assert (await self.push(event))[0] == 503
+
+
+class MediaTests(OnlineCase):
+    async def test_a_file_goes_up_encrypted_and_comes_back(self) -> None:
+        rig = await self.rig(starts=False)
+        [bot] = rig.bots
+        data = b"a document " * 10_000
+
+        file = await upload_encrypted(rig.client, bot, data)
+        stored = await rig.client.download(file["url"], user=bot, bytes_max=len(data))
+
+        assert await download_encrypted(rig.client, bot, file, bytes_max=len(data)) == data
+        assert stored != data
+        failing = download_encrypted(rig.client, bot, file, bytes_max=len(data) - 1)
+        await self.assertFailure(as_deferred(failing), AnswerTooLargeError)
+
+    async def test_a_file_that_was_changed_is_refused_before_it_is_decrypted(self) -> None:
+        rig = await self.rig(starts=False)
+        [bot] = rig.bots
+        file = await upload_encrypted(rig.client, bot, b"one")
+        other = await upload_encrypted(rig.client, bot, b"two")
+
+        for wrong in ({**file, "url": other["url"]}, {**file, "hashes": {}}, {}):
+            failing = download_encrypted(rig.client, bot, wrong, bytes_max=100)
+            await self.assertFailure(as_deferred(failing), MalformedError)
+
+    async def test_a_file_that_nobody_has(self) -> None:
+        rig = await self.rig(starts=False)
+        [bot] = rig.bots
+        file = await upload_encrypted(rig.client, bot, b"one")
+        gone = {**file, "url": f"mxc://{SERVER_NAME}/none"}
+
+        failing = download_encrypted(rig.client, bot, gone, bytes_max=100)
+
+        await self.assertFailure(as_deferred(failing), MatrixError)

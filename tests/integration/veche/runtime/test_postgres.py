@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import psycopg2
 import pytest
 
+from tests.integration.veche.runtime.test_database import small_disk
 from tests.support.postgres import execute
 from tests.support.processes import ROOT, wait_until
-from veche.protocol.errors import ConfigError
+from veche.protocol.errors import ConfigError, UnavailableError
 from veche.runtime import postgres as module
 from veche.runtime.postgres import (
     SOCKET_PATH_BYTES_MAX,
@@ -384,3 +385,20 @@ def _drop_lock(server: EmbeddedPostgres) -> None:
     assert server._lock is not None
     os.close(server._lock)
     server._lock = None
+
+
+def test_a_full_disk_is_said_with_what_to_do_and_what_was_made_stays(folder: Path) -> None:
+    folder.parent.mkdir(exist_ok=True)
+    with small_disk(folder, "256m") as disk, server_of(disk) as server:
+        server.create_database("first")
+        ballast = disk / "ballast"
+        free = shutil.disk_usage(disk).free
+        ballast.write_bytes(bytes(free - (256 << 10)))
+
+        with pytest.raises(UnavailableError, match=r"disk of .* make room") as e:
+            server.create_database("second")
+
+        ballast.unlink()
+        assert e.value.retry_after_ms == 30_000
+        assert execute(server.create_database("first"), "SELECT 1") == [(1,)]
+        assert execute(server.create_database("second"), "SELECT 1") == [(1,)]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from veche.runtime.prompts import Heard
 
 THREAD = EffectId("1" * 32)
+NASTY = "\0\ud800 \u202e"
 FORM = Form(fields=(Field(id="text", kind=FieldKind.TEXT, label="Why"),))
 
 
@@ -343,12 +344,12 @@ def test_a_matter_with_very_many_open_prompts_gives_the_newest(room: PromptRoom)
 
 
 def test_what_the_service_wants_to_remember_comes_back(room: PromptRoom) -> None:
-    prompt = room.ask(topic="pay", depth={"of": ["json"]}, nasty="\0\ud800 ‮")
+    prompt = room.ask(topic="pay", depth={"of": ["json"]}, nasty=NASTY)
 
     assert room.kept(prompt).purpose == {
         "topic": "pay",
         "depth": {"of": ["json"]},
-        "nasty": "\0\ud800 ‮",
+        "nasty": NASTY,
     }
 
 

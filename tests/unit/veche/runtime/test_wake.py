@@ -2,62 +2,76 @@
 
 from __future__ import annotations
 
+import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
 
 from veche.runtime.wake import Bell
 
 
-class BellTests(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.clock = Clock()
-        self.bell = Bell(self.clock)
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
-    def wait(self, delay_ms: int) -> Deferred[None]:
-        return Deferred.fromCoroutine(self.bell.wait(delay_ms))
 
-    def test_a_ring_ends_the_sleep(self) -> None:
-        sleeping = self.wait(1_000)
-        self.assertNoResult(sleeping)
+@pytest.fixture
+def bell(clock: Clock) -> Bell:
+    return Bell(clock)
 
-        self.bell.ring()
 
-        self.successResultOf(sleeping)
-        assert self.clock.getDelayedCalls() == []
+def wait(bell: Bell, delay_ms: int) -> Deferred[None]:
+    return Deferred.fromCoroutine(bell.wait(delay_ms))
 
-    def test_time_ends_the_sleep(self) -> None:
-        sleeping = self.wait(1_000)
-        self.clock.advance(0.999)
-        self.assertNoResult(sleeping)
 
-        self.clock.advance(0.001)
+def test_a_ring_ends_the_sleep(bell: Bell, clock: Clock) -> None:
+    sleeping = wait(bell, 1_000)
+    was_called = sleeping.called
 
-        self.successResultOf(sleeping)
+    bell.ring()
 
-    def test_a_ring_before_the_sleep_is_not_missed(self) -> None:
-        self.bell.ring()
+    assert (was_called, sleeping.called) == (False, True)
+    assert clock.getDelayedCalls() == []
 
-        self.successResultOf(self.wait(1_000))
-        self.assertNoResult(self.wait(1_000))
 
-    def test_many_rings_are_one(self) -> None:
-        for _ in range(3):
-            self.bell.ring()
-        self.successResultOf(self.wait(1_000))
+def test_time_ends_the_sleep(bell: Bell, clock: Clock) -> None:
+    sleeping = wait(bell, 1_000)
 
-        self.assertNoResult(self.wait(1_000))
+    called = []
+    for step_s in (0.999, 0.001):
+        clock.advance(step_s)
+        called.append(sleeping.called)
 
-    def test_no_delay_is_no_sleep(self) -> None:
-        self.successResultOf(self.wait(0))
-        self.successResultOf(self.wait(-5))
+    assert called == [False, True]
 
-    def test_a_cancelled_sleep_leaves_nothing_behind(self) -> None:
-        sleeping = self.wait(1_000)
 
-        sleeping.cancel()
+def test_a_ring_before_the_sleep_is_not_missed(bell: Bell) -> None:
+    bell.ring()
 
-        self.failureResultOf(sleeping, CancelledError)
-        assert self.clock.getDelayedCalls() == []
-        self.bell.ring()
-        self.successResultOf(self.wait(1_000))
+    assert wait(bell, 1_000).called
+    assert not wait(bell, 1_000).called
+
+
+def test_many_rings_are_one(bell: Bell) -> None:
+    for _ in range(3):
+        bell.ring()
+    assert wait(bell, 1_000).called
+
+    assert not wait(bell, 1_000).called
+
+
+@pytest.mark.parametrize("delay_ms", [0, -5])
+def test_no_delay_is_no_sleep(bell: Bell, delay_ms: int) -> None:
+    assert wait(bell, delay_ms).called
+
+
+def test_a_cancelled_sleep_leaves_nothing_behind(bell: Bell, clock: Clock) -> None:
+    sleeping = wait(bell, 1_000)
+    failures: list[object] = []
+    sleeping.addErrback(lambda failure: failures.append(failure.check(CancelledError)))
+
+    sleeping.cancel()
+
+    assert failures == [CancelledError]
+    assert clock.getDelayedCalls() == []
+    bell.ring()
+    assert wait(bell, 1_000).called

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 if TYPE_CHECKING:
     from veche.runtime.database import Cursor
+
+LOCK_NAME: Final = "veche.crypto/"
+"""Before a bot's id: the text whose hash is the number of its advisory lock."""
 
 _COLUMNS = (
     "device_no, user_id, device_id, account, pickled_under, position, to_device_since,"
@@ -156,6 +159,21 @@ def identities(txn: Cursor) -> list[str]:
     """Bots with an identity."""
     txn.execute("SELECT user_id FROM crypto.identity ORDER BY user_id")
     return [row[0] for row in txn.fetchall()]
+
+
+def key_names(txn: Cursor) -> set[str]:
+    """Names of the operator keys that anything is sealed or pickled under."""
+    txn.execute(
+        "SELECT sealed_under FROM crypto.identity UNION SELECT pickled_under FROM crypto.device"
+    )
+    return {row[0] for row in txn.fetchall()}
+
+
+def try_lock(txn: Cursor, user_id: str) -> bool:
+    """Keep every process from speaking for a bot until the transaction ends; False if one does."""
+    txn.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", (LOCK_NAME + user_id,))
+    [(is_taken,)] = txn.fetchall()
+    return bool(is_taken)
 
 
 def retire(txn: Cursor, device_no: int, now_ms: int) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from veche.protocol.ids import UserId
 from veche.runtime.inbox.events import (
+    HEALED_INVITE,
     ID_CHARACTERS_MAX,
     TRACKED,
     invite_of,
@@ -183,7 +184,7 @@ def test_a_membership_of_our_bot_that_says_nothing_has_none(content: object) -> 
 def test_the_whole_event_of_an_invitation_keeps_its_id() -> None:
     invite = {"invite_state": {"events": [event(type="m.room.name"), member(BOT, "invite")]}}
 
-    found = invite_of("!room", invite, BOT)
+    found = invite_of("!room", invite, BOT, "s1")
 
     assert found is not None
     assert found["event_id"] == "$1"
@@ -195,12 +196,14 @@ def test_a_stripped_invitation_gets_an_id_of_its_own_that_is_always_the_same() -
     other = {**stripped, "sender": "@bob:example.org"}
 
     ids = [
-        (invite_of("!room", {"invite_state": {"events": [one]}}, BOT) or {})["event_id"]
-        for one in (stripped, stripped, other)
+        (invite_of("!room", {"invite_state": {"events": [one]}}, BOT, since) or {})["event_id"]
+        for one, since in ((stripped, "s1"), (stripped, "s1"), (other, "s1"), (stripped, "s2"))
     ]
 
-    assert ids[0] == ids[1] != ids[2]
-    assert len(ids[0]) <= ID_CHARACTERS_MAX
+    assert ids[0] == ids[1]
+    assert len(set(ids)) == 3
+    assert all(one.startswith(HEALED_INVITE) for one in ids)
+    assert max(map(len, ids)) <= ID_CHARACTERS_MAX
 
 
 @pytest.mark.parametrize(
@@ -217,7 +220,7 @@ def test_a_stripped_invitation_gets_an_id_of_its_own_that_is_always_the_same() -
     ],
 )
 def test_what_is_no_invitation_of_the_bot_is_none(invite: object) -> None:
-    assert invite_of("!room", invite, BOT) is None
+    assert invite_of("!room", invite, BOT, "s1") is None
 
 
 def test_only_the_event_by_which_the_bot_comes_in_is_its_first() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +41,7 @@ def test_an_answer_is_read_and_its_connection_kept(data: bytes) -> None:
 def test_an_answer_is_the_same_however_it_is_cut(data: bytes, cuts: list[int]) -> None:
     reader = AnswerReader(100)
     places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    answers = [reader.read(data[start:end]) for start, end in zip(places, places[1:], strict=False)]
+    answers = [reader.read(data[start:end]) for start, end in itertools.pairwise(places)]
 
     found = [answer for answer in answers if answer is not None]
     assert found

@@ -134,7 +134,7 @@ class TransactionsTests(WebTestCase):
 
 @pytest.mark.parametrize("size", [0, 1, 100])
 def test_a_whole_batch_is_taken_in_order(size: int) -> None:
-    case = TransactionsTests()
+    case: Any = TransactionsTests()  # type: ignore[no-untyped-call]  # trial's
     case.setUp()
     events = [{"event_id": f"${number}"} for number in range(size)]
 

@@ -1,4 +1,4 @@
-"""SQL of the inbox."""
+"""SQL of the rows: adding them, and the one transaction of a worker."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import enum
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+
+from veche.runtime.inbox.events import HEALED_INVITE, MEMBER
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -20,7 +22,6 @@ ROWS_MAX: Final = 50
 """Rows of one room that one transaction handles."""
 FAILURES_MAX: Final = 5
 """After which a row is refused, so that it does not block its room."""
-HOUSEKEEPING_ROWS_MAX: Final = 5_000
 NEVER_MS: Final = (1 << 62) - 1
 
 
@@ -148,6 +149,9 @@ def add(
     if not rows:
         return Added(0, 0)
     memberships = [row for row in rows if row.bot is not None and row.membership is not None]
+    invites = [row for row in memberships if row.membership == "invite"]
+    if invites and source is Source.PUSHED:
+        _note_pushed_invites(txn, invites, now_ms)
     if memberships:
         # The last one counts: a statement may change a row only once.
         last = {(row.room_id, row.bot): row for row in memberships}
@@ -180,29 +184,31 @@ def add(
     return Added(row_count, room_count)
 
 
-def note_joined(txn: Cursor, bot: UserId, room_ids: Sequence[str]) -> None:
-    """Note that a bot is in rooms, as its own /sync says."""
+def _note_pushed_invites(txn: Cursor, rows: Sequence[Row], now_ms: int) -> None:
+    """Give invitations that were healed the id with which they are pushed: they are done."""
     txn.execute(
-        "WITH noted AS (INSERT INTO runtime.room_bot (room_id, bot)"
-        " SELECT unnest(%(rooms)s::text[]), %(bot)s ON CONFLICT DO NOTHING)"
-        " INSERT INTO runtime.room_member AS m (room_id, user_id, membership)"
-        " SELECT unnest(%(rooms)s::text[]), %(bot)s, 'join'"
-        " ON CONFLICT (room_id, user_id) DO UPDATE SET membership = 'join'"
-        " WHERE m.membership <> 'join'",
-        {"rooms": sorted(room_ids), "bot": bot},
+        "WITH given AS (SELECT * FROM unnest(%(rooms)s::text[], %(bots)s::text[],"
+        "  %(ids)s::text[], %(senders)s::text[]) AS g (room_id, bot, event_id, sender)),"
+        " named AS (UPDATE runtime.room_member AS m SET event_id = g.event_id FROM given AS g"
+        "  WHERE m.room_id = g.room_id AND m.user_id = g.bot AND m.membership = 'invite'"
+        "  AND starts_with(m.event_id, %(healed)s)"
+        "  RETURNING g.room_id, g.bot, g.event_id, g.sender)"
+        " INSERT INTO runtime.inbox"
+        "  (room_id, event_id, bot, sender, event_type, source, state, received_at_ms)"
+        " SELECT room_id, event_id, bot, sender, %(type)s, %(source)s, %(done)s, %(now)s"
+        " FROM named ON CONFLICT DO NOTHING",
+        {
+            "rooms": [row.room_id for row in rows],
+            "bots": [row.bot for row in rows],
+            "ids": [row.event_id for row in rows],
+            "senders": [row.sender for row in rows],
+            "healed": HEALED_INVITE,
+            "type": MEMBER,
+            "source": int(Source.PUSHED),
+            "done": int(State.DONE),
+            "now": now_ms,
+        },
     )
-
-
-def known(txn: Cursor, room_id: str, event_ids: Sequence[str], bot: UserId) -> set[str]:
-    """Which of some events the inbox has for a bot, or a bot of ours has sent."""
-    txn.execute(
-        "SELECT event_id FROM runtime.inbox"
-        " WHERE room_id = %(room)s AND bot = %(bot)s AND event_id = ANY(%(ids)s)"
-        " UNION ALL SELECT event_id FROM runtime.outbox"
-        " WHERE room_id = %(room)s AND event_id = ANY(%(ids)s)",
-        {"room": room_id, "bot": bot, "ids": list(event_ids)},
-    )
-    return {event_id for (event_id,) in txn.fetchall()}
 
 
 # One transaction of a worker.
@@ -378,93 +384,3 @@ def session_came(
     if count:
         make_due(txn, [(room_id, bot)], now_ms)
     return count
-
-
-# Healing.
-
-
-@attrs.frozen
-class HealLease:
-    """The right to heal one bot for a while.
-
-    Attributes:
-        since: Token up to which nothing is missing, None for a new bot.
-    """
-
-    bot: UserId
-    since: str | None
-
-
-def lease_heal(
-    txn: Cursor, bot: UserId, now_ms: int, *, older_than_ms: int, until_ms: int
-) -> HealLease | None:
-    """Become the one replica that heals a bot, if it was last healed before ``older_than_ms``."""
-    txn.execute(
-        "UPDATE runtime.bot SET heal_leased_until_ms = %s"
-        " WHERE user_id = %s AND heal_leased_until_ms <= %s AND healed_at_ms <= %s"
-        " RETURNING healed_since",
-        (until_ms, bot, now_ms, older_than_ms),
-    )
-    row = txn.fetchone()
-    return None if row is None else HealLease(bot, row[0])
-
-
-def end_heal(txn: Cursor, lease: HealLease, since: str, now_ms: int) -> bool:
-    """Store the new token, in the transaction of the rows; False if another was faster."""
-    txn.execute(
-        "UPDATE runtime.bot SET healed_since = %s, healed_at_ms = %s, heal_leased_until_ms = 0"
-        " WHERE user_id = %s AND healed_since IS NOT DISTINCT FROM %s",
-        (since, now_ms, lease.bot, lease.since),
-    )
-    return txn.rowcount == 1
-
-
-def drop_heal(txn: Cursor, lease: HealLease) -> None:
-    """Give the right back without having healed."""
-    txn.execute("UPDATE runtime.bot SET heal_leased_until_ms = 0 WHERE user_id = %s", (lease.bot,))
-
-
-def note_gap(txn: Cursor, room_id: str, bot: UserId, now_ms: int) -> None:
-    """Note that more was missed in a room than healing reads."""
-    txn.execute(
-        "INSERT INTO runtime.room_gap (room_id, bot, found_at_ms) VALUES (%s, %s, %s)"
-        " ON CONFLICT (room_id, bot) DO UPDATE SET found_at_ms = EXCLUDED.found_at_ms",
-        (room_id, bot, now_ms),
-    )
-
-
-# Housekeeping.
-
-
-def forget_events(txn: Cursor, before_ms: int) -> int:
-    """Drop the events of rows that were done before; how many, at most a batch."""
-    txn.execute(
-        "UPDATE runtime.inbox SET event = NULL WHERE (room_id, event_id, bot) IN ("
-        " SELECT room_id, event_id, bot FROM runtime.inbox"
-        " WHERE received_at_ms < %s AND state IN (2, 3) AND event IS NOT NULL LIMIT %s)",
-        (before_ms, HOUSEKEEPING_ROWS_MAX),
-    )
-    return txn.rowcount
-
-
-def give_up_late(txn: Cursor, before_ms: int) -> int:
-    """Refuse rows whose key did not come for days; how many, at most a batch."""
-    txn.execute(
-        "UPDATE runtime.inbox SET state = %s, wanted_session = NULL"
-        " WHERE (room_id, event_id, bot) IN ("
-        " SELECT room_id, event_id, bot FROM runtime.inbox"
-        " WHERE received_at_ms < %s AND state = %s LIMIT %s)",
-        (int(State.REFUSED), before_ms, int(State.LATE), HOUSEKEEPING_ROWS_MAX),
-    )
-    return txn.rowcount
-
-
-def forget_rows(txn: Cursor, before_ms: int) -> int:
-    """Remove old rows, ids too; how many, at most a batch."""
-    txn.execute(
-        "DELETE FROM runtime.inbox WHERE (room_id, event_id, bot) IN ("
-        " SELECT room_id, event_id, bot FROM runtime.inbox"
-        " WHERE received_at_ms < %s AND state >= 2 LIMIT %s)",
-        (before_ms, HOUSEKEEPING_ROWS_MAX),
-    )
-    return txn.rowcount

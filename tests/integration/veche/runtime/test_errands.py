@@ -1,0 +1,247 @@
+"""Errands are done in the end, finished once, and by one of several processes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+
+from tests.integration.veche.runtime.rig import OfflineCase, now_ms, pause, reactor, until
+from tests.support.postgres import execute
+from veche.protocol.errors import RefusedError, UnavailableError
+from veche.protocol.ids import EffectId
+from veche.runtime import errands
+from veche.runtime.errands import CHANNEL, PAYLOAD_BYTES_MAX, Errand, Errands, cancel, schedule
+from veche.runtime.listener import Listener
+from veche.runtime.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tests.integration.veche.runtime.rig import Rig
+    from veche.runtime.database import Cursor
+
+
+@attrs.define
+class FakeHandler:
+    """Does what the test wants; keeps what was finished in the database."""
+
+    perform_now: Callable[[Errand], Any] = lambda _: None
+    attempts: list[str] = attrs.field(factory=list)
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        self.attempts.append(errand.id)
+        result = self.perform_now(errand)
+        if hasattr(result, "__await__"):
+            await result
+        return {"said": errand.payload["say"]}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], at_ms: int) -> None:
+        del at_ms
+        txn.execute("INSERT INTO ended VALUES (%s, %s)", (errand.id, result["said"]))
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, at_ms: int) -> None:
+        del at_ms
+        txn.execute("INSERT INTO ended VALUES (%s, %s)", (errand.id, f"refused: {error}"))
+
+
+class ErrandTests(OfflineCase):
+    async def begin(self, handler: FakeHandler | None = None) -> tuple[Rig, FakeHandler]:
+        rig = await self.rig(starts=False)
+        execute(self.dsn, "CREATE TABLE IF NOT EXISTS ended (id text PRIMARY KEY, said text)")
+        handler = handler or FakeHandler()
+        tasks = Tasks(running_max=50)
+        loop = Errands(rig.database, reactor, tasks, {"say": handler})
+        listener = Listener(self.dsn, reactor, {CHANNEL: loop.wake})
+        listener.start()
+        loop.start()
+        self.addCleanup(lambda: rig_end(tasks, listener))
+        return rig, handler
+
+    async def schedule(self, rig: Rig, name: str, delay_ms: int = 0, kind: str = "say") -> None:
+        errand = Errand(EffectId(name), kind, {"say": name}, now_ms() + delay_ms)
+        await rig.database.run("test", schedule, errand)
+
+    def ended(self) -> list[tuple[object, ...]]:
+        return execute(self.dsn, "SELECT id, said FROM ended ORDER BY id")
+
+    def left(self) -> list[object]:
+        return [row[0] for row in execute(self.dsn, "SELECT errand_id FROM runtime.errand")]
+
+    async def test_an_errand_is_done_at_once_and_gone(self) -> None:
+        rig, _ = await self.begin()
+        started_ms = now_ms()
+
+        await self.schedule(rig, "a")
+
+        await until(lambda: self.ended() == [("a", "a")], "done")
+        assert now_ms() - started_ms < 1_500
+        assert self.left() == []
+
+    async def test_the_same_errand_twice_is_one(self) -> None:
+        rig, handler = await self.begin()
+        for _ in range(3):
+            await self.schedule(rig, "later", 300)
+
+        await until(self.ended, "done")
+        await pause(0.2)
+        assert handler.attempts == ["later"]
+
+    async def test_timers_ring_in_time_and_not_before(self) -> None:
+        rig, _ = await self.begin()
+        started_ms = now_ms()
+        await self.schedule(rig, "late", 700)
+        await self.schedule(rig, "early", 200)
+
+        await until(lambda: self.ended() == [("early", "early")], "early")
+        assert now_ms() - started_ms >= 200
+        await until(lambda: len(self.ended()) == 2, "late")
+        assert 700 <= now_ms() - started_ms < 2_500
+
+    async def test_a_cancelled_errand_is_not_done(self) -> None:
+        rig, handler = await self.begin()
+        await self.schedule(rig, "a", 200)
+
+        await rig.database.run("test", cancel, EffectId("a"))
+
+        await pause(0.5)
+        assert handler.attempts == []
+
+    async def test_one_cancelled_while_it_is_performed_finishes_nothing(self) -> None:
+        rig, handler = await self.begin()
+        handler.perform_now = lambda _: pause(0.3)
+        await self.schedule(rig, "a")
+        await until(lambda: handler.attempts, "at work")
+
+        await rig.database.run("test", cancel, EffectId("a"))
+
+        await pause(0.6)
+        assert self.ended() == []
+
+    async def test_failures_are_tried_again(self) -> None:
+        self.swap(errands, "RETRY_MS_MIN", 20)
+        rig, handler = await self.begin()
+        failures: list[Exception] = [
+            UnavailableError("away", retry_after_ms=10),
+            RuntimeError("a bug"),
+            KeyError("another"),
+        ]
+
+        def fail(_errand: Errand) -> None:
+            if failures:
+                raise failures.pop(0)
+
+        handler.perform_now = fail
+        with self.assertLogs("veche.runtime.errands", "ERROR") as logs:
+            await self.schedule(rig, "a")
+            await until(lambda: self.ended() == [("a", "a")], "done in the end")
+
+        assert handler.attempts == ["a"] * 4
+        assert len(logs.output) == 2  # an absent server is no bug
+
+    async def test_a_refusal_ends_it(self) -> None:
+        rig, handler = await self.begin()
+
+        def refuse(_errand: Errand) -> None:
+            raise RefusedError("never")
+
+        handler.perform_now = refuse
+        await self.schedule(rig, "a")
+
+        await until(lambda: self.ended() == [("a", "refused: never")], "refused")
+        assert self.left() == []
+
+    async def test_a_finish_that_fails_leaves_it_to_be_done(self) -> None:
+        self.swap(errands, "RETRY_MS_MIN", 20)
+        rig, _ = await self.begin()
+        execute(self.dsn, "INSERT INTO ended VALUES ('a', 'in the way')")
+
+        with self.assertLogs("veche.runtime.errands", "ERROR"):
+            await self.schedule(rig, "a")
+            await pause(0.3)
+            assert self.left() == ["a"]
+            execute(self.dsn, "DELETE FROM ended")
+            await until(lambda: self.ended() == [("a", "a")], "done")
+
+    async def test_one_that_takes_too_long_is_tried_again(self) -> None:
+        self.swap(errands, "PERFORM_TIMEOUT_S", 0.1)
+        self.swap(errands, "RETRY_MS_MIN", 20)
+        rig, handler = await self.begin()
+        slow = [True]
+        handler.perform_now = lambda _: pause(5) if slow and slow.pop() else None
+
+        await self.schedule(rig, "a")
+
+        await until(lambda: self.ended() == [("a", "a")], "done")
+        assert handler.attempts == ["a", "a"]
+
+    async def test_an_attempt_that_was_overtaken_finishes_nothing(self) -> None:
+        rig, handler = await self.begin()
+        handler.perform_now = lambda _: pause(0.3)
+        await self.schedule(rig, "a")
+        await until(lambda: handler.attempts, "at work")
+
+        execute(self.dsn, "UPDATE runtime.errand SET lease = lease + 1")
+
+        await pause(0.6)
+        assert self.ended() == []
+        assert self.left() == ["a"]
+
+    async def test_two_processes_do_each_errand_once(self) -> None:
+        first, one = await self.begin()
+        _, other = await self.begin()
+        one.perform_now = other.perform_now = lambda _: pause(0.01)
+        for number in range(40):
+            await self.schedule(first, f"{number:02}")
+
+        await until(lambda: len(self.ended()) == 40, "all")
+        await pause(0.1)
+        done = one.attempts + other.attempts
+        assert sorted(done) == [f"{number:02}" for number in range(40)]
+
+    async def test_errands_of_other_services_are_left_alone(self) -> None:
+        rig, handler = await self.begin()
+
+        await self.schedule(rig, "theirs", kind="other")
+        await self.schedule(rig, "ours")
+
+        await until(lambda: self.ended() == [("ours", "ours")], "ours")
+        assert handler.attempts == ["ours"]
+        assert self.left() == ["theirs"]
+
+    async def test_a_process_that_ends_leaves_its_errand_to_others(self) -> None:
+        self.swap(errands, "LEASE_MS", 300)
+        stuck = FakeHandler(lambda _: pause(60))
+        rig, _ = await self.begin(stuck)
+        await self.schedule(rig, "a")
+        await until(lambda: stuck.attempts, "at work")
+
+        await self.begin()
+
+        await until(lambda: self.ended() == [("a", "a")], "done by the other")
+
+    async def test_a_payload_has_a_bound(self) -> None:
+        rig, _ = await self.begin()
+        fits = PAYLOAD_BYTES_MAX - len('{"say": ""}')
+
+        def work(txn: Cursor) -> None:
+            at_ms = now_ms() + 60_000
+            schedule(txn, Errand(EffectId("fits"), "say", {"say": "x" * fits}, at_ms))
+            beyond = Errand(EffectId("beyond"), "say", {"say": "x" * (fits + 1)}, at_ms)
+            with pytest.raises(ValueError, match="bytes"):
+                schedule(txn, beyond)
+
+        await rig.database.run("test", work)
+
+        assert self.left() == ["fits"]
+
+
+def rig_end(tasks: Tasks, listener: Listener) -> Any:
+    from twisted.internet.defer import Deferred  # noqa: PLC0415 -- here alone
+
+    async def end() -> None:
+        await listener.stop()
+        await tasks.stop()
+
+    return Deferred.fromCoroutine(end())

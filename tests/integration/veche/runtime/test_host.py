@@ -1,0 +1,307 @@
+"""The composition root: a process that starts, answers and ends; and what stops a start."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import tempfile
+import threading
+import urllib.request
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+import yaml
+from twisted.internet import reactor  # noqa: TID251 -- the tests run in it
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+from twisted.web.http import _GenericHTTPChannelProtocol
+
+from tests.support.calls import Answer, request
+from tests.support.postgres import database, execute
+from tests.support.processes import free_ports, wait_until
+from tests.support.synapse import homeserver
+from veche.protocol.errors import ConfigError, UnavailableError
+from veche.protocol.ids import UserId
+from veche.runtime.config import Config, Section, load_config
+from veche.runtime.crypto.bot import State
+from veche.runtime.host import Host
+from veche.runtime.migrate import KERNEL_SETS, MigrationSet
+from veche.runtime.service import BotAccount, ServiceSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.support.synapse import Homeserver
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import ErrandHandler
+    from veche.runtime.ports import Undelivered
+
+pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
+
+_numbers = itertools.count(1)
+
+
+class EchoSection(Section):
+    """Of a small service."""
+
+    is_broken: bool = False
+    """Whether it refuses its section."""
+    fails_at_start: bool = False
+    """Whether it fails once its bots can speak."""
+
+
+class Echo:
+    """A service that does nothing but start."""
+
+    def __init__(self, section: EchoSection, bot: UserId) -> None:
+        self.section = section
+        self.starts = 0
+        self.bots = [BotAccount(bot, "Echo", "echo")]
+
+    def receive(self, txn: Cursor, inbound: Inbound) -> None:
+        """Nothing."""
+
+    def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:
+        """Nothing."""
+
+    def errand_handlers(self) -> Mapping[str, ErrandHandler]:
+        """None."""
+        return {}
+
+    async def started(self) -> None:
+        """Count."""
+        self.starts += 1
+        if self.section.fails_at_start:
+            raise UnavailableError("not today", retry_after_ms=1)
+
+
+class HostTest(TestCase):
+    """One Synapse for all; each test has its own database and its own bot's device."""
+
+    timeout = 120
+    stack: ClassVar[ExitStack]
+    server: ClassVar[Homeserver]
+    port: ClassVar[int]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.stack = ExitStack()
+        folder = Path(cls.stack.enter_context(tempfile.TemporaryDirectory()))
+        [cls.port] = free_ports(1)
+        url = f"http://127.0.0.1:{cls.port}"
+        cls.server = cls.stack.enter_context(homeserver(folder / "hs", appservice_url=url))
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.stack.close()
+
+    def setUp(self) -> None:
+        scope = ExitStack()
+        self.addCleanup(scope.close)
+        self.folder = Path(scope.enter_context(tempfile.TemporaryDirectory()))
+        self.dsn = scope.enter_context(database(*KERNEL_SETS))
+        self.made: list[Echo] = []
+        self.addCleanup(self.hang_up)
+        # The database is new, and an identity that the server has already is never overwritten.
+        self.bot = UserId(f"@veche_echo{next(_numbers)}:veche.test")
+
+    async def hang_up(self) -> None:
+        """Close the connections that Synapse keeps open for its next push."""
+        for one in reactor.getReaders():  # type: ignore[attr-defined]  # of the real reactor
+            if isinstance(getattr(one, "protocol", None), _GenericHTTPChannelProtocol):
+                one.abortConnection()
+        await deferLater(reactor, 0, lambda: None)
+
+    def spec(self) -> ServiceSpec:
+        def make(host: Host, section: EchoSection) -> Echo:
+            assert host.server_name == "veche.test"
+            if section.is_broken:
+                raise ConfigError("echo: it is broken")
+            self.made.append(Echo(section, self.bot))
+            return self.made[-1]
+
+        return ServiceSpec("echo", EchoSection, MigrationSet("echo", "none"), make)
+
+    def config(self, *, port: int | None = None, **changes: Any) -> Config:
+        """A configuration as the operator has it; each test has the same operator key."""
+        secrets = {
+            "as_token": self.server.as_token.encode(),
+            "hs_token": self.server.hs_token.encode(),
+            "operator_key": bytes(range(32)),
+        }
+        for name, secret in secrets.items():
+            (self.folder / name).write_bytes(secret)
+            (self.folder / name).chmod(0o600)
+        whole: dict[str, Any] = {
+            "homeserver": {
+                "url": self.server.url,
+                "server_name": "veche.test",
+                "as_token_path": "as_token",
+                "hs_token_path": "hs_token",
+            },
+            "listen": {"port": self.port if port is None else port},
+            "database": {"url": self.dsn},
+            "crypto": {"key_path": "operator_key"},
+            "echo": {},
+        }
+        for name, section in changes.items():
+            whole[name] = {**whole[name], **section}
+        path = self.folder / "veche.yaml"
+        path.write_text(yaml.safe_dump(whole))
+        return load_config(path, {"echo": EchoSection})
+
+    def host(self, **changes: Any) -> Host:
+        host = Host(self.config(**changes), {"echo": self.spec()}, reactor)
+        self.addCleanup(lambda: Deferred.fromCoroutine(host.stop()))
+        return host
+
+    @staticmethod
+    def read(url: str) -> bytes:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            data: bytes = answer.read()
+            return data
+
+    async def asked(self, host: Host, path: str) -> Answer:
+        return await deferToThread(request, "GET", f"http://127.0.0.1:{host.port}{path}")
+
+    async def test_a_host_starts_and_says_that_it_can_work(self) -> None:
+        host = self.host()
+
+        await host.start()
+
+        assert self.made[0].starts == 1
+        for path in ("/health", "/ready"):
+            assert (await self.asked(host, path)).status == 200
+        metrics = f"http://127.0.0.1:{host.port}/metrics"
+        assert b"veche_" in await deferToThread(self.read, metrics)
+        assert str(host.device_id(self.bot)).startswith("VECHE")
+
+    async def test_its_bots_have_the_names_that_people_see(self) -> None:
+        host = self.host()
+
+        await host.start()
+
+        path = f"/_matrix/client/v3/profile/{self.bot}/displayname"
+        answer = await deferToThread(self.server.call, "GET", path, token=self.server.as_token)
+        assert answer.body["displayname"] == "Echo"
+
+    async def test_the_homeserver_needs_the_token(self) -> None:
+        host = self.host()
+        await host.start()
+        url = f"http://127.0.0.1:{host.port}/_matrix/app/v1/transactions/1"
+
+        answers = [
+            await deferToThread(request, "PUT", url, token=token, body={"events": []})
+            for token in ("wrong", self.server.hs_token)
+        ]
+
+        assert [answer.status for answer in answers] == [403, 200]
+
+    async def test_after_a_stop_another_process_goes_on_as_the_same_device(self) -> None:
+        first = self.host()
+        await first.start()
+        device = first.device_id(self.bot)
+        await first.stop()
+
+        second = self.host()
+        await second.start()
+
+        assert second.device_id(self.bot) == device
+
+    async def test_a_second_process_stands_by(self) -> None:
+        first = self.host()
+        await first.start()
+
+        second = self.host(port=0)
+        await second.start()
+
+        assert second.port not in (0, first.port)
+        with pytest.raises(UnavailableError):
+            second.device_id(self.bot)
+        assert (await self.asked(second, "/ready")).status == 200
+
+    async def test_stopping_twice_or_before_a_start_is_fine(self) -> None:
+        host = self.host()
+
+        await host.stop()
+        await host.stop()
+
+    async def test_a_port_that_is_taken_stops_the_start(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            host = self.host(port=taken.getsockname()[1])
+
+            with pytest.raises(Exception, match="listen"):
+                await host.start()
+
+        assert self.made[0].starts == 0
+
+    async def test_a_start_that_fails_late_can_be_cleaned_up(self) -> None:
+        host = self.host(echo={"fails_at_start": True})
+        with pytest.raises(UnavailableError, match="not today"):
+            await host.start()
+
+        await host.stop()
+
+        connections = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        # The server notices a little later.
+        await deferToThread(
+            wait_until, lambda: execute(self.dsn, connections) == [(1,)], 10, "still connected"
+        )
+        again = self.host()
+        await again.start()
+        assert self.made[-1].starts == 1
+
+    async def test_another_operator_key_stops_the_start(self) -> None:
+        first = self.host()
+        await first.start()
+        await first.stop()
+        config = self.config()
+        (self.folder / "operator_key").write_bytes(b"x" * 32)
+        host = Host(config, {"echo": self.spec()}, reactor)
+        self.addCleanup(lambda: Deferred.fromCoroutine(host.stop()))
+
+        with pytest.raises(Exception, match="key"):
+            await host.start()
+
+        assert self.made[-1].starts == 0
+
+    def test_a_service_that_refuses_its_section_leaves_no_threads(self) -> None:
+        config = self.config(echo={"is_broken": True})
+        before = threading.active_count()
+
+        with pytest.raises(ConfigError, match="it is broken"):
+            Host(config, {"echo": self.spec()}, reactor)
+
+        for thread in threading.enumerate():
+            if thread.name.startswith("database-"):
+                thread.join(10)
+        assert threading.active_count() <= before
+
+    def test_a_service_that_is_not_installed_is_named(self) -> None:
+        with pytest.raises(ConfigError, match="no service echo is installed"):
+            Host(self.config(), {}, reactor)
+
+    def test_a_secret_that_is_missing_is_told_before_anything_runs(self) -> None:
+        for name in ("as_token", "hs_token", "operator_key"):
+            config = self.config()
+            (self.folder / name).unlink()
+
+            with pytest.raises(ConfigError, match=name):
+                Host(config, {"echo": self.spec()}, reactor)
+
+    def test_seeds_depend_on_purpose_and_operator_key_alone(self) -> None:
+        host, same = self.host(), self.host()
+
+        assert host.seed("a") == same.seed("a")
+        assert host.seed("a") != host.seed("b")
+        assert len(host.seed("a")) == 32
+
+    def test_nothing_runs_before_the_start(self) -> None:
+        host = self.host()
+
+        assert {device.state for device in host._devices.values()} == {State.STOPPED}

@@ -1,0 +1,37 @@
+"""One office for all stories of a test process, and its log beside each failure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.stories.office import Desk, Town, in_town
+from tests.support import services
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+
+@pytest.fixture(scope="session")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """The demo's office, with Carol at its desk."""
+    with in_town(tmp_path_factory.mktemp("town")) as one:
+        yield one
+
+
+@pytest.fixture
+def desk(town: Town) -> Desk:
+    """Carol's desk."""
+    return town.desk
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,  # noqa: ARG001 -- of the hook
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the services said beside a failure."""
+    report = yield
+    if report.failed:
+        report.sections.append(("services", services.logs()))
+    return report
