@@ -18,22 +18,20 @@ from __future__ import annotations
 
 import itertools
 import statistics
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import psutil
 
-from tests.benchmarks.light_client import MESSAGES_MAX, LightClient
+from tests.benchmarks.light_client import MESSAGES_MAX, LightClient, echo_house
 from tests.support import echo
-from tests.support.services import House, house
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tests.support.services import House
     from veche.protocol.ids import UserId
 
 ROOMS: Final = 8
@@ -53,7 +51,7 @@ _numbers = itertools.count(1)
 
 def run() -> dict[str, float]:
     """CPU in ms an exchange, time in ms."""
-    with tempfile.TemporaryDirectory(prefix="veche-bench-") as folder, _town(Path(folder)) as town:
+    with echo_house() as town:
         bot = echo.bot_of(town.server.plan.server_name)
         persons = [LightClient(town, f"person{number}") for number in range(ROOMS)]
         figures = {"client_idle_baseline_us": _seal_us(persons[0], bot)}
@@ -71,12 +69,6 @@ def run() -> dict[str, float]:
         figures |= _alone(town, persons[0], bot)
         figures |= _between_clients(*persons[:2])
         return figures
-
-
-def _town(folder: Path) -> Any:
-    return house(
-        folder, program=echo.PROGRAM, sections=echo.SECTIONS, migrations=echo.MIGRATIONS
-    )
 
 
 def _seal_us(person: LightClient, bot: UserId) -> float:
@@ -141,7 +133,7 @@ def _exchange(place: _Place) -> _Exchange:
     cpu_us = (time.thread_time() - cpu_s) * 1e6
     began_s = time.perf_counter()
     event_id = place.person.call("PUT", target, content)["event_id"]
-    answer = place.person.wait_for(place.room_id, lambda body: body == echo.answer_to(words))
+    answer = place.person.wait_for(place.room_id, echo.answer_to(words))
     taken_s = time.perf_counter() - began_s
     return _Exchange(taken_s, cpu_us, event_id, answer["origin_server_ts"])
 
@@ -189,7 +181,7 @@ def _between_clients(one: LightClient, other: LightClient) -> dict[str, float]:
     answered_s: list[float] = []
 
     def answer(words: str) -> float:
-        other.wait_for(room_id, lambda body: body == words)
+        other.wait_for(room_id, words)
         at_s = time.perf_counter()
         other.send(room_id, echo.answer_to(words))
         return at_s
@@ -201,7 +193,7 @@ def _between_clients(one: LightClient, other: LightClient) -> dict[str, float]:
             time.sleep(PAUSE_S)
             began_s = time.perf_counter()
             one.send(room_id, words)
-            one.wait_for(room_id, lambda body, words=words: body == echo.answer_to(words))
+            one.wait_for(room_id, echo.answer_to(words))
             answered_s.append(time.perf_counter() - began_s)
             heard_s.append(heard.result() - began_s)
     return {

@@ -10,20 +10,26 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
+import tempfile
 import time
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
 import vodozemac as vz
 
+from tests.support import echo
 from tests.support.crypto_peers import Side, identity
 from tests.support.people.person import PASSWORD
+from tests.support.services import house
 from veche.runtime.crypto.core import account as accounts
 from veche.runtime.crypto.core import megolm, olm
 from veche.runtime.crypto.core.keys_query import read_person
+from veche.runtime.crypto.core.values import MEGOLM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterator, Mapping
 
     from tests.support.services import House
     from veche.runtime.crypto.core.values import Json
@@ -37,9 +43,21 @@ _TYPES_NONE: Final[Mapping[str, Any]] = {"types": []}
 _ENCRYPTION: Final[Mapping[str, Any]] = {
     "type": "m.room.encryption",
     "state_key": "",
-    "content": {"algorithm": megolm.MEGOLM},
+    "content": {"algorithm": MEGOLM},
 }
 _CLIENT: Final = "/_matrix/client/v3"
+
+
+@contextmanager
+def echo_house() -> Iterator[House]:
+    """A house with the echo service, in a folder of its own that is taken away afterwards."""
+    with (
+        tempfile.TemporaryDirectory(prefix="veche-bench-") as folder,
+        house(
+            Path(folder), program=echo.PROGRAM, sections=echo.SECTIONS, migrations=echo.MIGRATIONS
+        ) as town,
+    ):
+        yield town
 
 
 class LightClient:
@@ -71,9 +89,10 @@ class LightClient:
         self._groups: dict[str, vz.GroupSession] = {}
         self._keys: dict[str, vz.InboundGroupSession] = {}
         self._members: dict[str, str] = {}
+        self._since = ""
         self._publish()
         self._filter = self._make_filter()
-        self._since = str(self._sync(0)["next_batch"])
+        self.catch_up()
 
     def call(self, method: str, target: str, body: object = None) -> Any:
         """One request; its answer's JSON."""
@@ -87,9 +106,7 @@ class LightClient:
 
     # Rooms
 
-    def create_room(
-        self, other: str, *, is_encrypted: bool, is_join_awaited: bool = True
-    ) -> str:
+    def create_room(self, other: str, *, is_encrypted: bool, is_join_awaited: bool = True) -> str:
         """A direct chat; returns once ``other`` has joined."""
         body = {
             "preset": "private_chat",
@@ -142,8 +159,8 @@ class LightClient:
         """Pass over all that came until now."""
         self._take(self._sync(0))
 
-    def wait_for(self, room_id: str, fits: Callable[[str], bool]) -> Json:
-        """The next message of somebody else in a room whose text fits, as decrypted.
+    def wait_for(self, room_id: str, body: str) -> Json:
+        """The message of somebody else in a room that says just this, as decrypted.
 
         Raises:
             TimeoutError: It did not come within ``WAIT_S_MAX``.
@@ -151,9 +168,9 @@ class LightClient:
         deadline_s = time.monotonic() + WAIT_S_MAX
         while time.monotonic() < deadline_s:
             for event in self._take(self._sync(_SYNC_MS)).get(room_id, []):
-                if fits(str(event["content"].get("body"))):
+                if event["content"].get("body") == body:
                     return event
-        raise TimeoutError(f"nothing fits in {room_id} within {WAIT_S_MAX} s")
+        raise TimeoutError(f"{body!r} did not come within {WAIT_S_MAX} s")
 
     # What it consists of
 
@@ -172,9 +189,7 @@ class LightClient:
             "identifier": {"type": "m.id.user", "user": self.user_id},
             "password": PASSWORD,
         }
-        self.call(
-            "POST", f"{_CLIENT}/keys/device_signing/upload", {**signing, "auth": auth}
-        )
+        self.call("POST", f"{_CLIENT}/keys/device_signing/upload", {**signing, "auth": auth})
         device_keys = published["device_keys"][side.user_id][side.device_id]
         self.call("POST", f"{_CLIENT}/keys/upload", {**keys, "device_keys": device_keys})
         side.account.mark_keys_as_published()
@@ -193,7 +208,7 @@ class LightClient:
 
     def _sync(self, timeout_ms: int) -> Json:
         query = {"filter": self._filter, "timeout": str(timeout_ms), "set_presence": "offline"}
-        if hasattr(self, "_since"):
+        if self._since:
             query["since"] = self._since
         answer: Json = self.call("GET", f"{_CLIENT}/sync?{urlencode(query)}")
         return answer
@@ -231,9 +246,9 @@ class LightClient:
             known = self.side.sessions.setdefault(device.curve25519, [])
             if not known:
                 wanted = {other: {device.device_id: "signed_curve25519"}}
-                claimed = self.call(
-                    "POST", f"{_CLIENT}/keys/claim", {"one_time_keys": wanted}
-                )["one_time_keys"][other][device.device_id]
+                claimed = self.call("POST", f"{_CLIENT}/keys/claim", {"one_time_keys": wanted})[
+                    "one_time_keys"
+                ][other][device.device_id]
                 known.insert(0, olm.open_session(self.side.account, device, claimed))
             content = megolm.room_key_content(group, room_id)
             messages[device.device_id] = olm.encrypt(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.stories.office import Desk, Town, in_town
+from tests.stories.office import Desk, Town, end_visits, in_town
 from tests.support import services
 
 if TYPE_CHECKING:
@@ -24,6 +24,13 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 def desk(town: Town) -> Desk:
     """Carol's desk."""
     return town.desk
+
+
+@pytest.fixture(autouse=True)
+def visits() -> Iterator[None]:
+    """Applicants leave after each story."""
+    yield
+    end_visits()
 
 
 @pytest.hookimpl(wrapper=True)

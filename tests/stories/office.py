@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ENGLISH: Final = "en"
 _names: Final = (f"alice{number}" for number in itertools.count(1))
+_visitors: Final[list[Person]] = []
 _NUMBER: Final = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{8}\b")
 
 
@@ -234,6 +235,7 @@ class Town:
     ) -> Applicant:
         """Somebody new, who has begun a chat and chosen a language."""
         person = self.house.person(next(_names), kind, is_verified=is_verified)
+        _visitors.append(person)
         chat = Room(person, person.create_dm(OFFICE))
         applicant = Applicant(person, chat, way)
         applicant.choose("Which language do you prefer?", language)
@@ -245,6 +247,12 @@ def in_town(folder: Path, *, sections: Mapping[str, Any] | None = None) -> Itera
     """A town in which everything runs and Carol is at work; as ``house``."""
     with house(folder, sections=sections) as one:
         yield Town(one, Desk(one.person("carol")))
+
+
+def end_visits() -> None:
+    """End the clients of all applicants there have been."""
+    while _visitors:
+        _visitors.pop().stop()
 
 
 def prompt_of(message: Message) -> Mapping[str, Any]:

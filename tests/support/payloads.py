@@ -13,8 +13,8 @@ from veche.protocol.acts import (
     inner,
     make_entry,
     next_head,
-    unpadded,
 )
+from veche.protocol.unpadded import unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,7 +1,8 @@
 """`veche bench`: run the benchmarks of a checkout, each beside its baseline.
 
-A benchmark is a module ``tests/benchmarks/bench_NAME.py`` with ``run() -> dict[str, float]``:
-figures by name, the unit last in the name (``commit_us``), baselines named ``…_baseline…``.
+A benchmark is a module ``tests/benchmarks/bench_NAME.py`` (with ``_`` for each ``-`` of the name)
+and has ``run() -> dict[str, float]``: figures by name, the unit last in the name (``commit_us``),
+baselines named ``…_baseline…``.
 """
 
 from __future__ import annotations
@@ -64,7 +65,11 @@ def checkout() -> Path:
 def benchmarks(root: Path) -> Mapping[str, str]:
     """Module of each benchmark by its name."""
     files = sorted((root / "tests" / "benchmarks").glob(f"{_PREFIX}*.py"))
-    return {file.stem.removeprefix(_PREFIX): f"tests.benchmarks.{file.stem}" for file in files}
+    return {_name(file.stem): f"tests.benchmarks.{file.stem}" for file in files}
+
+
+def _name(module: str) -> str:
+    return module.removeprefix(_PREFIX).replace("_", "-")
 
 
 def show(name: str, figures: Mapping[str, float]) -> str:

@@ -18,7 +18,7 @@ from veche.cli.db import opened
 from veche.cli.installed import add_config_option, config_path, read_config, service_specs
 from veche.protocol.errors import ConfigError, RefusedError, UnavailableError
 from veche.runtime.crypto import maintenance
-from veche.runtime.crypto.core.signing import unb64
+from veche.protocol.unpadded import from_unpadded
 from veche.runtime.crypto.keys import WrongOperatorKeyError, read_operator_key
 from veche.runtime.crypto.maintenance import BotKeys, NoSuchBotError, Rekeyed
 from veche.runtime.database import connect, is_unavailable
@@ -206,7 +206,7 @@ def _confirm(bot: str) -> None:
 
 def _seed_page(found: BotKeys, seed: str) -> str:
     # BIP-39, so that other software reads them too; the last word holds a checksum.
-    words_of_seed = Mnemonic("english").to_mnemonic(unb64(seed)).split()
+    words_of_seed = Mnemonic("english").to_mnemonic(from_unpadded(seed)).split()
     words = [f"{number:2} {word:<9}" for number, word in enumerate(words_of_seed, 1)]
     rows = (words[at : at + _WORDS_A_LINE] for at in range(0, len(words), _WORDS_A_LINE))
     return "\n".join(

@@ -6,13 +6,11 @@ configuration is written anew at each start from the plan, while secrets are mad
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import http.client
 import json
 import os
-import re
 import secrets
 import sys
 import time
@@ -26,6 +24,8 @@ import yaml
 from veche.cli.child import Child, how, tail
 from veche.cli.guard import STOP_TIMEOUT_S
 from veche.protocol.errors import UnavailableError, VecheError
+from veche.protocol.unpadded import unpadded
+from veche.runtime.matrix.registration import registration_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -128,26 +128,21 @@ def write_private(path: Path, content: str | bytes) -> None:
     draft.replace(path)
 
 
-def registration(plan: HomeserverPlan) -> dict[str, Any]:
-    """The registration document of our application service (Application Service API, v1.16).
+def registration(plan: HomeserverPlan, url: str) -> dict[str, Any]:
+    """The registration of our application service.
 
-    Its tokens are the files ``as_token`` and ``hs_token`` in the homeserver's folder.
+    Args:
+        plan: Of the homeserver; the tokens are the files ``as_token`` and ``hs_token`` in its
+            folder.
+        url: Where it sends transactions to.
     """
-    server = re.escape(plan.server_name)
-    return {
-        "id": APPSERVICE_ID,
-        "url": plan.appservice_url,
-        "as_token": secret(plan.folder / "as_token"),
-        "hs_token": secret(plan.folder / "hs_token"),
-        "sender_localpart": "veche_",
-        "rate_limited": False,
-        "receive_ephemeral": True,
-        "namespaces": {
-            "users": [{"exclusive": True, "regex": f"@veche_.*:{server}"}],
-            "aliases": [{"exclusive": True, "regex": f"#veche_.*:{server}"}],
-            "rooms": [],
-        },
-    }
+    return registration_document(
+        APPSERVICE_ID,
+        url,
+        plan.server_name,
+        as_token=secret(plan.folder / "as_token"),
+        hs_token=secret(plan.folder / "hs_token"),
+    )
 
 
 def configuration(plan: HomeserverPlan) -> dict[str, Any]:
@@ -187,7 +182,8 @@ def write_configuration(plan: HomeserverPlan) -> None:
     if not (folder / "signing.key").exists():
         write_private(folder / "signing.key", _signing_key())
     if plan.appservice_url is not None:
-        write_private(plan.registration_path, yaml.safe_dump(registration(plan)))
+        document = registration(plan, plan.appservice_url)
+        write_private(plan.registration_path, yaml.safe_dump(document))
     write_private(folder / "log.yaml", yaml.safe_dump(_log_config(folder / "homeserver.log")))
     write_private(folder / "homeserver.yaml", yaml.safe_dump(configuration(plan)))
 
@@ -413,5 +409,5 @@ def _log_config(path: Path) -> dict[str, Any]:
 def _signing_key() -> str:
     """A new signing key, in the form of signedjson: algorithm, version, unpadded base64."""
     version = f"a_{secrets.token_hex(3)}"
-    seed = base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode().rstrip("=")
-    return f"ed25519 {version} {seed}\n"
+    seed = secrets.token_bytes(_SECRET_BYTES)
+    return f"ed25519 {version} {unpadded(seed)}\n"

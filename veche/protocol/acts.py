@@ -18,7 +18,6 @@ log with witnesses takes its place without a change for those who ask for tokens
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
 import enum
 import hashlib
@@ -32,6 +31,7 @@ from canonicaljson import encode_canonical_json
 from pydantic import Field
 
 from veche.protocol.errors import ActRequiredError
+from veche.protocol.unpadded import from_unpadded, unpadded
 from veche.protocol.wire import Wire
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ _PROOF: Final = re.compile(
 
 
 class ActClass(enum.StrEnum):
-    """What kind of act it is: a closed list, of which only these are in use yet."""
+    """What kind of act it is: a closed list, so that nothing happens under a name of its own."""
 
     MESSAGE = "message"
     NOTICE = "notice"
@@ -216,7 +216,7 @@ def check_effect(token: ActToken, clear_form: Mapping[str, Any]) -> None:
 
 
 def _commitment_of(receipt: ActReceipt, clear_form: Mapping[str, Any]) -> bytes:
-    return commitment(bind(clear_form), from_unpadded(receipt.i))
+    return commitment(bind(clear_form), _bytes(receipt.i))
 
 
 def inner(opening: Mapping[str, Any], salt: bytes) -> bytes:
@@ -322,27 +322,14 @@ def read_chain_proof(text: str) -> ChainProof:
     match = _PROOF.match(text)
     if match is None:
         raise ActRequiredError("the proof is not of the form org.veche.chain@v1")
-    return ChainProof(int(match[1]), from_unpadded(match[2]), from_unpadded(match[3]))
+    return ChainProof(int(match[1]), _bytes(match[2]), _bytes(match[3]))
 
 
-def unpadded(data: bytes) -> str:
-    """Standard base64 without padding, as Matrix writes it."""
-    return base64.b64encode(data).decode().rstrip("=")
-
-
-def from_unpadded(text: str) -> bytes:
-    """Bytes from unpadded base64 in canonical form.
-
-    Raises:
-        ActRequiredError: It is not of that form.
-    """
+def _bytes(text: str) -> bytes:
     try:
-        data = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        return from_unpadded(text)
     except ValueError as e:
-        raise ActRequiredError("not base64") from e
-    if unpadded(data) != text:
-        raise ActRequiredError("base64 in a form that is not canonical")
-    return data
+        raise ActRequiredError("a hash in it is not unpadded base64") from e
 
 
 def _hour(at_ms: int) -> str:

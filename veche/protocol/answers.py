@@ -7,8 +7,7 @@ service gets one ``Chosen``. Pure: which prompts are open is an argument.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
 
@@ -26,7 +25,10 @@ from veche.protocol.typed import (
     match_choice,
     without_quote,
 )
-from veche.protocol.wire import parse
+from veche.protocol.wire import mapping, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 __all__ = [
     "PROMPTS_MAX",
@@ -149,7 +151,7 @@ def read_answer(
         now_ms: UTC.
         is_bare_text_allowed: Whether a message that replies to nothing may be an answer.
     """
-    relates = _mapping(inbound.content.get("m.relates_to"))
+    relates = mapping(inbound.content.get("m.relates_to"))
     if inbound.state_key is not None or relates.get("rel_type") == RelationKind.REPLACE.value:
         # Whoever could edit an answer could take back what has already had its effect.
         return NoAnswer(None)
@@ -241,7 +243,7 @@ def _read_vote(room: _Room) -> Outcome:
     content = room.inbound.content
     answers = content.get("m.selections")
     if answers is None:
-        answers = _mapping(content.get(_POLL_RESPONSE_UNSTABLE)).get("answers")
+        answers = mapping(content.get(_POLL_RESPONSE_UNSTABLE)).get("answers")
     # More than the poll allows are cut off (MSC3381), so the first is the vote.
     first = answers[0] if isinstance(answers, list | tuple) and answers else None
     return room.judged(known, _chosen(known, first, "poll"))
@@ -285,16 +287,16 @@ def _structured(known: OpenPrompt, answer: Answer) -> Chosen | RefusalReason:
 def _read_msc4139(room: _Room) -> Outcome:
     content = room.inbound.content
     key = next(key for key in _USED_PROMPT if key in content)
-    known = room.prompt_of(_mapping(content.get("m.in_reply_to")).get("event_id"))
+    known = room.prompt_of(mapping(content.get("m.in_reply_to")).get("event_id"))
     known = known or _replied_to(room)
     if known is None:
         return NoAnswer(None)
-    return room.judged(known, _chosen(known, _mapping(content[key]).get("id"), "msc4139"))
+    return room.judged(known, _chosen(known, mapping(content[key]).get("id"), "msc4139"))
 
 
 def _replied_to(room: _Room) -> OpenPrompt | None:
     """The prompt that a message replies to, or in whose thread it stands."""
-    reply = _mapping(room.relates.get("m.in_reply_to")).get("event_id")
+    reply = mapping(room.relates.get("m.in_reply_to")).get("event_id")
     found = room.prompt_of(reply)
     if found is None and room.relates.get("rel_type") == RelationKind.THREAD.value:
         found = room.prompt_of(room.relates.get("event_id"))
@@ -370,7 +372,3 @@ def _stale(room: _Room, typed: str) -> Refused | None:
             return Refused(Ulid(known.prompt.id), reason)
         return None
     return None
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

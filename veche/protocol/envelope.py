@@ -8,8 +8,6 @@ and an organisation could otherwise sign so that a server says yes and a person'
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +19,7 @@ from signedjson.sign import sign_json
 
 from veche.protocol.canonical import canonical, plain
 from veche.protocol.errors import BadSignatureError, TooLargeError
+from veche.protocol.unpadded import from_unpadded, unpadded
 
 if TYPE_CHECKING:
     from signedjson.types import SigningKey
@@ -47,8 +46,7 @@ def signing_key(version: str, seed: bytes) -> SigningKey:
     """
     if len(seed) != _KEY_BYTES:
         raise ValueError(f"a seed has {_KEY_BYTES} bytes")
-    encoded = base64.b64encode(seed).decode().rstrip("=")
-    return decode_signing_key_base64("ed25519", version, encoded)
+    return decode_signing_key_base64("ed25519", version, unpadded(seed))
 
 
 def public_key(key: SigningKey) -> bytes:
@@ -127,11 +125,10 @@ def _signed_bytes(envelope: Mapping[str, Any]) -> bytes:
 
 
 def _signature(encoded: object) -> bytes:
-    """Bytes of unpadded base64 in its one canonical form; empty for anything else."""
+    """Bytes of unpadded base64; empty for anything else."""
     if not isinstance(encoded, str):
         return b""
     try:
-        raw = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except (binascii.Error, ValueError):
+        return from_unpadded(encoded)
+    except ValueError:
         return b""
-    return raw if base64.b64encode(raw).decode().rstrip("=") == encoded else b""

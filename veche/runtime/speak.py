@@ -114,7 +114,9 @@ class Voice:
     ) -> None:
         """Queue an invitation (``invite``) or a removal (``leave``).
 
-        A removal is a restriction, whose ground says why.
+        It is sent as the state event that it is: of ``/invite``, and of the list of
+        ``/createRoom``, the homeserver's guard does not see the content. A removal is a
+        restriction, whose ground says why.
         """
         content = {"membership": membership}
         act = ActClass.MESSAGE if membership == "invite" else ActClass.RESTRICTION

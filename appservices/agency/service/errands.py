@@ -31,11 +31,11 @@ from appservices.agency.service.desk_deeds import post_waiting
 from appservices.agency.service.desks import DESK_COMMANDS
 from appservices.agency.service.scene import CATALOGUE
 from veche.protocol import envelope, message
-from veche.protocol.acts import unpadded
 from veche.protocol.canonical import canonical
 from veche.protocol.commands import COMMAND_DESCRIPTION, command_description
 from veche.protocol.errors import RefusedError, TooLargeError
 from veche.protocol.ids import RoomId, UserId
+from veche.protocol.unpadded import unpadded
 from veche.runtime import errands
 from veche.runtime.errands import Errand
 from veche.runtime.matrix.client import MatrixError

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.integration.veche.traffic import ROTATION_MESSAGES, Traffic, begin_talk, check
+from tests.integration.veche.traffic import (
+    ROTATION_MESSAGES,
+    Traffic,
+    begin_talk,
+    check,
+    seconds_to_first_answer,
+)
 from tests.support import echo
 from tests.support.services import house
 
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
     from tests.integration.veche.traffic import Talk
     from tests.support.services import House
 
+FIRST_ANSWER_S_MAX: Final = 5.0
 EXCHANGES: Final = int(os.environ.get("VECHE_EXCHANGES", "300"))
 PEOPLE: Final = ("alice", "bob", "dora", "erik")
 ROOMS_EACH: Final = 2
@@ -95,6 +102,17 @@ def killer_of_what_carries(town: House, chance: random.Random) -> Callable[[], N
     return disturb
 
 
+def killer_of_one_of_two(town: House, chance: random.Random) -> Callable[[], None]:
+    def disturb() -> None:
+        number = chance.randrange(2)
+        time.sleep(chance.uniform(0, 2 * UP_S_MAX))
+        town.kill(number)
+        time.sleep(chance.uniform(0, DOWN_S_MAX))
+        town.launch(number)
+
+    return disturb
+
+
 def test_services_that_are_killed_lose_and_double_nothing(tmp_path: Path) -> None:
     with house(
         tmp_path, program=echo.PROGRAM, sections=echo.SECTIONS, migrations=echo.MIGRATIONS
@@ -111,3 +129,26 @@ def test_a_killed_homeserver_and_a_killed_database_lose_and_double_nothing(tmp_p
         has_own_postgres=True,
     ) as town:
         run_disturbed(town, EXCHANGES, killer_of_what_carries)
+
+
+def test_of_two_processes_either_can_die(tmp_path: Path) -> None:
+    with house(
+        tmp_path,
+        program=echo.PROGRAM,
+        sections=echo.SECTIONS,
+        migrations=echo.MIGRATIONS,
+        replicas=2,
+    ) as town:
+        run_disturbed(town, EXCHANGES // 3, killer_of_one_of_two)
+
+
+def test_what_came_while_nobody_was_there_is_answered_at_the_start(tmp_path: Path) -> None:
+    with house(
+        tmp_path, program=echo.PROGRAM, sections=echo.SECTIONS, migrations=echo.MIGRATIONS
+    ) as town:
+        talk = begin_talk(town.person("alice"))
+        seconds = [seconds_to_first_answer(town, talk) for _ in range(3)]
+
+        # Its aim, one second, is for the benchmark: this machine may be busy.
+        assert min(seconds) < FIRST_ANSWER_S_MAX
+        check(town, [talk])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import random
+import re
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -118,6 +119,22 @@ def begin_talk(person: Person) -> Talk:
     room = str(answer.body["room_id"])
     person.wait_for_member(room, bot)
     return Talk(person, room)
+
+
+def seconds_to_first_answer(town: House, talk: Talk) -> float:
+    """Kill the services, write to them, start them; from then on until the answer is there.
+
+    Args:
+        town: Where the echo service runs, one process of it.
+        talk: Who writes.
+    """
+    words = f"while nobody was there {len(talk.sent)}"
+    town.kill()
+    talk.say(words)
+    began_s = time.monotonic()
+    town.launch()
+    talk.person.wait_for(talk.room, f"^{re.escape(answer_to(words))}$")
+    return time.monotonic() - began_s
 
 
 class Traffic:

@@ -5,19 +5,15 @@ Source: Matrix spec v1.18, client-server API §"Cross-signing".
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any
 
 from canonicaljson import encode_canonical_json
 from nacl.signing import SigningKey
 
+from veche.protocol.unpadded import unpadded
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-def unpadded(data: bytes) -> str:
-    """Standard base64 without padding."""
-    return base64.b64encode(data).decode().rstrip("=")
 
 
 def public(key: SigningKey) -> str:

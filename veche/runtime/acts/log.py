@@ -29,11 +29,11 @@ from veche.protocol.acts import (
     next_head,
     opening_bytes,
     plaintext_hash,
-    unpadded,
     verify_act_token,
 )
 from veche.protocol.errors import ActRequiredError
 from veche.protocol.ids import derived_ulid
+from veche.protocol.unpadded import unpadded
 from veche.runtime.acts import store
 
 if TYPE_CHECKING:

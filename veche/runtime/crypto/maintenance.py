@@ -14,7 +14,7 @@ import vodozemac as vz
 from veche.protocol.errors import RefusedError
 from veche.runtime.crypto.channel import resync as resync_device
 from veche.runtime.crypto.core.identity import fingerprint
-from veche.runtime.crypto.core.signing import b64
+from veche.protocol.unpadded import unpadded
 from veche.runtime.crypto.start import replace_device
 from veche.runtime.crypto.store import devices, sessions
 
@@ -124,7 +124,7 @@ def export_master(txn: Cursor, key: OperatorKey, bot: str) -> str:
     if "master" not in identity.seeds:
         raise RefusedError(f"the master key of {bot} was exported before")
     devices.save_identity(txn, bot, key.seal(identity.without_master()), key.name)
-    return b64(identity.seeds["master"])
+    return unpadded(identity.seeds["master"])
 
 
 def rekey(txn: Cursor, old: OperatorKey, new: OperatorKey) -> Rekeyed:

@@ -1,8 +1,8 @@
 """A lean HTTP/1.1 client for one server: persistent connections, bounded answers.
 
-Not Twisted's ``Agent``: a message costs us a request, and a request through ``Agent`` costs
-three times the CPU (`tests/benchmarks/bench_client.py` compares the two). It speaks to one server
-that the operator named, follows no redirects and knows no proxies, cookies or compression.
+Not Twisted's ``Agent``: a message costs us a request, and a request through ``Agent`` costs two
+and a half times the CPU (`tests/benchmarks/bench_client.py` compares the two). It speaks to one
+server that the operator named, follows no redirects and knows no proxies, cookies or compression.
 
 Source: RFC 9112 (HTTP/1.1), §6.3 for the length of an answer, §9.3 for persistence.
 """

@@ -1,4 +1,4 @@
-"""Rooms: making them, going in and out, inviting, and reading their state when it is not known."""
+"""Rooms: making them, going in, and reading their state when it is not known."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class RoomPlan:
     additional_creators: Sequence[UserId] = ()
 
     def body(self, alias_localpart: str) -> dict[str, Any]:
-        """The body of ``/createRoom``; nobody is invited by it, see ``invite``."""
+        """The body of ``/createRoom``; nobody is invited by it, see ``Voice.set_membership``."""
         state = [dict(event) for event in self.initial_state]
         if self.is_encrypted:
             content = {"algorithm": MEGOLM}
@@ -132,30 +132,8 @@ async def join(
     await client.call("POST", path("join", room_id), user=bot, device=device, query=query)
 
 
-async def leave(client: MatrixClient, bot: UserId, device: DeviceId, room_id: RoomId) -> None:
-    """Go out of a room, or decline its invitation; not being in it is fine."""
-    try:
-        await client.call("POST", path("rooms", room_id, "leave"), user=bot, device=device)
-    except MatrixError as e:
-        if e.status not in {403, 404}:
-            raise
-
-
-def invite_content(reason: str | None = None, **more: Any) -> dict[str, Any]:
-    """Content of the ``m.room.member`` state event that invites a person.
-
-    It leaves by the outbox as a state event: the guard sees the content of
-    ``PUT …/state/m.room.member/…``, and neither ``/invite`` nor the list of ``/createRoom``.
-
-    Args:
-        reason: In words, or None.
-        **more: Further keys.
-    """
-    return {"membership": "invite"} | ({"reason": reason} if reason else {}) | more
-
-
 class Rooms:
-    """Reads the state of rooms and keeps it."""
+    """Makes rooms and goes into them, reads their state and keeps it."""
 
     def __init__(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -12,10 +11,11 @@ from veche.protocol.answers import PROMPTS_MAX, Chosen, Outcome, read_answer
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import ULID_PATTERN, EventId
 from veche.protocol.prompts import ANSWER_KEY
+from veche.protocol.wire import mapping
 from veche.runtime.prompts import store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from veche.protocol.ids import EffectId
     from veche.protocol.inbound import Inbound
@@ -87,7 +87,7 @@ def _candidates(
     txn: Cursor, inbound: Inbound, events: frozenset[EventId], thread: EffectId | None
 ) -> list[Kept]:
     bot, room_id = inbound.bot, inbound.room_id
-    answer = _mapping(inbound.content.get(ANSWER_KEY)).get("prompt")
+    answer = mapping(inbound.content.get(ANSWER_KEY)).get("prompt")
     prompt_id = answer if isinstance(answer, str) and _ULID.fullmatch(answer) else None
     named = []
     if events or prompt_id is not None:
@@ -99,16 +99,12 @@ def _candidates(
 
 def _events_named(content: Mapping[str, Any]) -> frozenset[EventId]:
     """The events that one relates to, whichever way."""
-    relates = _mapping(content.get("m.relates_to"))
+    relates = mapping(content.get("m.relates_to"))
     found = (
         relates.get("event_id"),
-        _mapping(relates.get("m.in_reply_to")).get("event_id"),
-        _mapping(content.get("m.in_reply_to")).get("event_id"),  # MSC4139
+        mapping(relates.get("m.in_reply_to")).get("event_id"),
+        mapping(content.get("m.in_reply_to")).get("event_id"),  # MSC4139
     )
     return frozenset(
         EventId(one) for one in found if isinstance(one, str) and _EVENT_ID.fullmatch(one)
     )
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -22,7 +22,7 @@ from veche.cli import installed
 from veche.cli.main import main
 from veche.protocol.ids import UserId
 from veche.runtime.crypto.core.identity import new_identity
-from veche.runtime.crypto.core.signing import b64, unb64
+from veche.protocol.unpadded import from_unpadded, unpadded
 from veche.runtime.crypto.keys import OperatorKey
 from veche.runtime.crypto.start import take_over
 from veche.runtime.crypto.store.devices import LOCK_NAME
@@ -203,9 +203,9 @@ def test_the_seed_is_shown_as_words_and_base64_and_is_that_of_the_bot(
 
     [base64] = re.findall(r"As base64: (\S+)", page)
     words = re.findall(r"^ ?(?:\d+ [a-z]+ *)+$", page, re.MULTILINE)
-    assert b64(seed_of(re.findall(r"[a-z]+", " ".join(words)))) == base64
+    assert unpadded(seed_of(re.findall(r"[a-z]+", " ".join(words)))) == base64
     [(master_key,)] = desk.database.execute("SELECT master_key FROM crypto.identity")
-    assert new_identity(BOT, (unb64(base64), bytes(32), bytes(32))).master_key == master_key
+    assert new_identity(BOT, (from_unpadded(base64), bytes(32), bytes(32))).master_key == master_key
 
 
 def test_a_seed_is_shown_once(office: Office, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,30 +124,6 @@ def test_the_database_is_sqlite_unless_the_plan_has_another(tmp_path: Path) -> N
     assert configuration(on_postgres)["database"]["args"]["dsn"] == "dbname=synapse"
 
 
-def test_the_registration_owns_our_names_and_no_others(tmp_path: Path) -> None:
-    namespaces = registration(plan(tmp_path))["namespaces"]
-    ((users,), (aliases,)) = namespaces["users"], namespaces["aliases"]
-
-    assert users["exclusive"]
-    assert aliases["exclusive"]
-    assert re.match(users["regex"], "@veche_org_lindenau_records:town.example.org")
-    assert re.match(aliases["regex"], "#veche_room_1:town.example.org")
-    for other in (
-        "@alice:town.example.org",
-        "@veche:town.example.org",
-        "@veche_x:townxexample.org",
-    ):
-        assert not re.match(users["regex"], other)
-    assert namespaces["rooms"] == []
-
-
-def test_the_sender_of_the_registration_is_in_its_namespace(tmp_path: Path) -> None:
-    document = registration(plan(tmp_path))
-
-    sender = f"@{document['sender_localpart']}:town.example.org"
-    assert re.match(document["namespaces"]["users"][0]["regex"], sender)
-
-
 def test_the_signing_key_has_the_form_that_synapse_reads(tmp_path: Path) -> None:
     write_configuration(plan(tmp_path))
     algorithm, version, seed = (tmp_path / "homeserver" / "signing.key").read_text().split()

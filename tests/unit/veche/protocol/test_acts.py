@@ -20,17 +20,16 @@ from veche.protocol.acts import (
     bind,
     call_form,
     commitment,
-    from_unpadded,
     inner,
     make_entry,
     next_head,
     plaintext_hash,
     read_chain_proof,
     read_entry,
-    unpadded,
     verify_act_token,
 )
 from veche.protocol.errors import ActRequiredError, MalformedError
+from veche.protocol.unpadded import unpadded
 from veche.protocol.wire import parse
 
 AT_MS = 1_763_999_999_000
@@ -142,22 +141,11 @@ def test_a_receipt_of_another_form_is_malformed(name: str, value: object) -> Non
 
 @given(st.text(max_size=200))
 def test_parsers_refuse_garbage_and_raise_nothing_else(text: str) -> None:
-    for read in (read_entry, read_chain_proof, from_unpadded):
+    for read in (read_entry, read_chain_proof):
         try:
             read(text)
         except ActRequiredError:
             continue
-
-
-@given(st.binary(max_size=64))
-def test_unpadded_base64_comes_back(data: bytes) -> None:
-    assert from_unpadded(unpadded(data)) == data
-
-
-def test_base64_has_one_form_only() -> None:
-    assert from_unpadded("QQ") == b"A"
-    with pytest.raises(ActRequiredError):
-        from_unpadded("QR")  # the same byte, with other unused bits
 
 
 @pytest.mark.parametrize("name", ["", "Lindenau", "a b", "-a", "a" * 129])

@@ -1,18 +1,18 @@
-"""Signatures over Matrix JSON, and its unpadded base64.
+"""Signatures over Matrix JSON.
 
-Source: Matrix spec v1.18, appendices, "Signing JSON" and "Unpadded Base64". Verifying is
-libsodium's: it refuses small-order keys and non-canonical signatures.
+Source: Matrix spec v1.18, appendices, "Signing JSON". Verifying is libsodium's: it refuses
+small-order keys and non-canonical signatures.
 """
 
 from __future__ import annotations
 
-import base64
 from typing import Final, TypeGuard
 
 import nacl.exceptions
 import nacl.signing
 from canonicaljson import encode_canonical_json
 
+from veche.protocol.unpadded import from_unpadded
 from veche.runtime.crypto.core.values import KEY_CHARACTERS, Json
 
 _KEY_BYTES: Final = 32
@@ -27,28 +27,12 @@ _BAD: Final = (
 )
 
 
-def b64(data: bytes) -> str:
-    """Unpadded base64."""
-    return base64.b64encode(data).decode().rstrip("=")
-
-
-def unb64(text: str) -> bytes:
-    """The bytes of unpadded base64.
-
-    Raises:
-        ValueError: Padded, of another alphabet, or of an impossible length.
-    """
-    if not text.isascii() or text.endswith("="):
-        raise ValueError("not unpadded base64")
-    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-
-
 def is_key(value: object) -> TypeGuard[str]:
     """Whether ``value`` is a public key: 32 bytes in unpadded base64."""
     if not isinstance(value, str) or len(value) != KEY_CHARACTERS:
         return False
     try:
-        return len(unb64(value)) == _KEY_BYTES
+        return len(from_unpadded(value)) == _KEY_BYTES
     except ValueError:
         return False
 
@@ -68,8 +52,8 @@ def is_signed(value: Json, user_id: str, key_id: str, public_key: str) -> bool:
         public_key: Unpadded base64.
     """
     try:
-        signature = unb64(value["signatures"][user_id][key_id])
-        nacl.signing.VerifyKey(unb64(public_key)).verify(signed_bytes(value), signature)
+        signature = from_unpadded(value["signatures"][user_id][key_id])
+        nacl.signing.VerifyKey(from_unpadded(public_key)).verify(signed_bytes(value), signature)
     except _BAD:
         return False
     return True

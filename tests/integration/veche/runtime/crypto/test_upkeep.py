@@ -15,7 +15,7 @@ from veche.protocol.ids import RoomId, UserId
 from veche.runtime.crypto import maintenance
 from veche.runtime.crypto.core.identity import new_identity
 from veche.runtime.crypto.core.rotation import AGE_MS_MAX, Limits
-from veche.runtime.crypto.core.signing import unb64
+from veche.protocol.unpadded import from_unpadded
 from veche.runtime.crypto.keys import OperatorKey, WrongOperatorKeyError
 from veche.runtime.crypto.recovery import (
     ROOM_KEY_KEPT_MS,
@@ -322,7 +322,7 @@ def test_the_master_is_exported_once_and_gone(desk: Desk) -> None:
 
     [row] = desk.database.execute("SELECT master_key, seeds_sealed FROM crypto.identity")
     left = OPERATOR_KEY.open(BOT, row[0], bytes(row[1]), OPERATOR_KEY.name)
-    assert new_identity(BOT, (unb64(seed), bytes(32), bytes(32))).master_key == row[0]
+    assert new_identity(BOT, (from_unpadded(seed), bytes(32), bytes(32))).master_key == row[0]
     assert set(left.seeds) == {"self_signing", "user_signing"}
     with pytest.raises(RefusedError, match="exported before"):
         run(desk.database.run("t", export, OPERATOR_KEY, BOT))

@@ -19,7 +19,7 @@ from veche.runtime.crypto.attachments import (
     encrypt_file,
     read_file_key,
 )
-from veche.runtime.crypto.core.signing import b64, unb64
+from veche.protocol.unpadded import from_unpadded, unpadded
 
 URL = "mxc://veche.test/abc"
 
@@ -52,8 +52,8 @@ def test_each_file_has_its_own_key_and_the_form_of_the_specification() -> None:
     assert first != second
     assert file["key"]["k"] != other["key"]["k"]
     assert file["v"] == "v2"
-    assert unb64(file["iv"])[8:] == bytes(8)
-    assert file["hashes"] == {"sha256": b64(hashlib.sha256(first).digest())}
+    assert from_unpadded(file["iv"])[8:] == bytes(8)
+    assert file["hashes"] == {"sha256": unpadded(hashlib.sha256(first).digest())}
     assert file["key"] | {"k": ""} == {
         "kty": "oct",
         "alg": "A256CTR",
