@@ -13,7 +13,8 @@ import attrs
 from tests.support.people import Kind, Message, Person
 from tests.support.services import OFFICE, House, house
 from veche.protocol.case import CASE_KEY
-from veche.protocol.prompts import ANSWER_KEY, PROMPT_KEY, keycap
+from veche.protocol.prompts import ANSWER_KEY, PROMPT_KEY
+from veche.protocol.typed import keycap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

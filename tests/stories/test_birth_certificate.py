@@ -80,7 +80,7 @@ def check_document(alice: Applicant, case: Room, document: Message) -> None:
     assert issued["sha256"] == base64.b64encode(digest.digest()).decode().rstrip("=")
     assert digest.hexdigest() in case.said()[-1].body
     assert issued["issuer"] == "lindenau"
-    assert pdfa == ("3", "A") or pdfa == ("3", "B")
+    assert pdfa in {("3", "A"), ("3", "B")}
     assert "Anna Weber" in json.dumps(data)
 
 

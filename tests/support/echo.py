@@ -79,7 +79,7 @@ class Echo:
             content = message.text((Paragraph(words),), mentions=[inbound.sender])
             voice.say(inbound.room_id, content, Ground(inbound.sender, "echo", "a test"))
 
-    def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:
+    def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:  # noqa: ARG002 -- of the protocol
         raise AssertionError(f"every answer arrives: {undelivered}")
 
     def errand_handlers(self) -> Mapping[str, ErrandHandler]:
@@ -106,7 +106,7 @@ class _Join:
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         pass
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         raise AssertionError(f"no errand is refused: {error}")
 
 

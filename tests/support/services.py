@@ -6,13 +6,17 @@ can be killed and started again at any moment: that is what the house is for.
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
 import sys
+import tempfile
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-import psutil
 import yaml
 
 from tests.support.people import Kind, Person
@@ -27,7 +31,6 @@ from veche.runtime.synapse_database import make_synapse_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
 READY_S_MAX: Final = 60
 SERVICES: Final = (sys.executable, "-m", "veche.cli.main", "run", "all")
@@ -104,9 +107,10 @@ class House:
         """End PostgreSQL, all of its processes at once, as a power cut would."""
         assert self.postgres is not None, "house(…, has_own_postgres=True) can do this"
         assert self.postgres.pid is not None
-        server = psutil.Process(self.postgres.pid)
-        for process in [server, *server.children(recursive=True)]:
-            process.kill()
+        pid = self.postgres.pid
+        for one in (pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())):
+            with suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)
         self.postgres.stop()
 
     def start_postgres(self) -> None:
@@ -171,7 +175,7 @@ def house(
     """
     with ExitStack() as stack:
         sets = (*KERNEL_SETS, migrations)
-        postgres = _own_postgres(stack, folder / "postgres") if has_own_postgres else None
+        postgres = _own_postgres(stack) if has_own_postgres else None
         if postgres is None:
             dsn, synapse_dsn = (
                 stack.enter_context(database(*sets)),
@@ -206,8 +210,12 @@ def house(
         yield one
 
 
-def _own_postgres(stack: ExitStack, folder: Path) -> EmbeddedPostgres:
-    server = EmbeddedPostgres(folder)
+def _own_postgres(stack: ExitStack) -> EmbeddedPostgres:
+    # Not below pytest's folder: each run of pytest closes that to others, and root's PostgreSQL
+    # runs as somebody else.
+    folder = Path(tempfile.mkdtemp(prefix="veche-house-"))
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    server = EmbeddedPostgres(folder / "postgres")
     server.start()
     stack.callback(server.stop)
     return server

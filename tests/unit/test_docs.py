@@ -39,7 +39,7 @@ class TestServiceLanguage:
     def test_the_page_names_every_word_of_the_language(self) -> None:
         words = {
             *language.KEYS,
-            *language.LATER_KEYS,
+            *steps_section.LATER,
             *form_section._KEYS,
             *steps_section._KEYS,
             *(key for keys in steps_section._KEYS.values() for key in keys),

@@ -17,8 +17,8 @@ from mnemonic import Mnemonic
 from veche.cli.db import opened
 from veche.cli.installed import add_config_option, config_path, read_config, service_specs
 from veche.protocol.errors import ConfigError, RefusedError, UnavailableError
-from veche.runtime.crypto import maintenance
 from veche.protocol.unpadded import from_unpadded
+from veche.runtime.crypto import maintenance
 from veche.runtime.crypto.keys import WrongOperatorKeyError, read_operator_key
 from veche.runtime.crypto.maintenance import BotKeys, NoSuchBotError, Rekeyed
 from veche.runtime.database import connect, is_unavailable

@@ -12,6 +12,7 @@ import attrs
 import yaml
 
 from veche.cli.homeserver import APPSERVICE_ID, HomeserverPlan, write_private
+from veche.runtime.crypto.keys import OPERATOR_KEY_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +25,6 @@ OFFICE_BOT: Final = f"@veche_org_lindenau_records:{SERVER_NAME}"
 
 DESK: Final = "archive"
 """The desk that the demo's service is reviewed at."""
-
-OPERATOR_KEY_BYTES: Final = 32
 
 PASSWORD_VARIABLE: Final = "VECHE_DEMO_PASSWORD"  # noqa: S105 -- the name, not the password
 """Environment variable by which the check's client gets Alice's password."""

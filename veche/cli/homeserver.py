@@ -37,7 +37,7 @@ START_TIMEOUT_S: Final = 60.0
 """How long Synapse may take until it answers ``/health``; its first start makes the schema."""
 
 EVENT_GUARD: Final = "homeserver_modules.event_guard.EventGuard"
-"""The module that refuses malformed payloads and acts without proof."""
+"""The module that refuses malformed payloads."""
 
 APPSERVICE_ID: Final = "veche"
 """Id of our one registration; the whole namespace ``@veche_…`` is its own."""

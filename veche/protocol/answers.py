@@ -40,6 +40,7 @@ __all__ = [
     "RefusalReason",
     "Refused",
     "Via",
+    "is_reply",
     "read_answer",
     "refusal_text",
 ]
@@ -312,14 +313,15 @@ def _read_text(room: _Room, is_bare_text_allowed: bool) -> Outcome:
     if known is not None:
         found = _matched(known, match_choice(known.prompt.choices, without_quote(typed)))
         return room.judged(known, found) if found else NoAnswer(Ulid(known.prompt.id))
-    if _is_reply(room.relates) or not is_bare_text_allowed:
+    if is_reply(room.inbound.content) or not is_bare_text_allowed:
         # It replies to something else: to a person, or to what is no prompt.
         return NoAnswer(None)
     return _read_bare(room, typed)
 
 
-def _is_reply(relates: Mapping[str, Any]) -> bool:
-    # Within a thread the reply may be there for clients without threads only.
+def is_reply(content: Mapping[str, Any]) -> bool:
+    """Whether a message replies to one; in a thread that may be there for older clients only."""
+    relates = mapping(content.get("m.relates_to"))
     return "m.in_reply_to" in relates and relates.get("is_falling_back") is not True
 
 

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 COMMAND_CHARACTERS_MAX: Final = 500
 """Longest text that is looked at as a command."""
-COMMANDS_MAX: Final = 50
-"""Most commands of one bot."""
 
 COMMAND_DESCRIPTION: Final = "org.matrix.msc4391.command_description"
 _COMMAND_KEYS: Final = ("org.matrix.msc4391.command", "m.bot.command")

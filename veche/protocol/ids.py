@@ -7,6 +7,7 @@ nothing needs a source of randomness inside a transaction.
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Annotated, Final, NewType
 
 from pydantic import Field
@@ -25,11 +26,19 @@ MATRIX_ID_CHARACTERS_MAX: Final = 255
 WireUlid = Annotated[str, Field(pattern=ULID_PATTERN)]
 WireUserId = Annotated[str, Field(pattern=r"^@[^:]*:.+$", max_length=MATRIX_ID_CHARACTERS_MAX)]
 WireEventId = Annotated[str, Field(pattern=r"^\$.+$", max_length=MATRIX_ID_CHARACTERS_MAX)]
-WireRoomId = Annotated[str, Field(pattern=r"^!.+$", max_length=MATRIX_ID_CHARACTERS_MAX)]
 
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ENTROPY_BYTES: Final = 10
+_EVENT_ID: Final = re.compile(r"\$[!-~]{1,254}")
 _MS_MAX: Final = (1 << 48) - 1
+
+
+def as_event_id(value: object) -> EventId | None:
+    """``value`` from outside if it can be the id of an event, else None.
+
+    No database takes NUL or a lone surrogate, and what people send may have both.
+    """
+    return EventId(value) if isinstance(value, str) and _EVENT_ID.fullmatch(value) else None
 
 
 def ulid(at_ms: int, entropy: bytes) -> Ulid:

@@ -19,6 +19,7 @@ from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from veche.protocol.errors import RefusedError, UnavailableError
 from veche.protocol.ids import EffectId
 from veche.runtime import metrics
+from veche.runtime.crypto.writer import LostWriterError
 from veche.runtime.wake import Bell
 
 if TYPE_CHECKING:
@@ -203,7 +204,10 @@ class Errands:
 
     async def _again(self, leased: _Leased, error: Exception) -> None:
         delay_ms = retry_delay_ms(leased.attempts)
-        if isinstance(error, UnavailableError):
+        if isinstance(error, LostWriterError):
+            # Nothing failed: the process that speaks for the bot does it, soon.
+            delay_ms = error.retry_after_ms
+        elif isinstance(error, UnavailableError):
             delay_ms = max(delay_ms, min(error.retry_after_ms, RETRY_MS_MAX))
             logger.info("errand %s %s: %s", leased.errand.kind, leased.errand.id, error.errcode)
         elif isinstance(error, DeferredTimeoutError):

@@ -45,6 +45,7 @@ from veche.runtime.outbox.sender import TASKS_MAX as SENDER_TASKS_MAX
 from veche.runtime.outbox.sender import OutboxSender
 from veche.runtime.service import ENTRY_POINTS
 from veche.runtime.tasks import Tasks
+from veche.runtime.wake import Bell
 from veche.runtime.web import new_site
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ logger = logging.getLogger(__name__)
 TASKS_MAX: Final = 200
 STARTS_AT_ONCE_MAX: Final = 8
 """Bots whose devices are started at the same time."""
+PINGS_MAX: Final = 5
 _PING_RETRY_MS: Final = 1_000
 _ROUTES: Final = ("health", "ready", "metrics")
 
@@ -246,14 +248,21 @@ class Host:
     async def _ping(self) -> None:
         """Let the homeserver know that we are back: it ends its waiting after failures."""
         where = f"/_matrix/client/v1/appservice/{self._config.homeserver.appservice_id}/ping"
-        try:
-            await self.client.call("POST", where, body={})
-        except (MatrixError, UnavailableError) as e:
-            logger.warning(
-                "the homeserver cannot reach us at the `url` of the registration, so messages come"
-                " late: %s",
-                e,
-            )
+        pause = Bell(self.reactor)
+        for _ in range(PINGS_MAX):
+            try:
+                await self.client.call("POST", where, body={})
+            except (MatrixError, UnavailableError) as e:
+                # The first one may meet a connection that our restart has closed.
+                failure = e
+                await pause.wait(_PING_RETRY_MS)
+            else:
+                return
+        logger.warning(
+            "the homeserver cannot reach us at the `url` of the registration, so messages come"
+            " late: %s",
+            failure,
+        )
 
     async def _check_database(self) -> None:
         await self.database.run("check", lambda txn: txn.execute("SELECT 1"))

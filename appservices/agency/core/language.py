@@ -29,7 +29,7 @@ from appservices.agency.core.sections import (
     read_review,
     read_who,
 )
-from appservices.agency.core.steps_section import Known, PlacedStep, read_steps, usual_steps
+from appservices.agency.core.steps_section import LATER, Known, PlacedStep, read_steps, usual_steps
 from appservices.agency.core.texts_section import read_title
 from appservices.agency.core.tree import Section, read_tree
 from appservices.agency.core.whole import check_whole
@@ -50,15 +50,6 @@ KEYS: Final = (
     "notify",
     "steps",
 )
-LATER_KEYS: Final = {
-    "attributes": "identity",
-    "fee": "payments",
-    "appointment": "appointments",
-    "sign": "signing",
-    "payout": "payments",
-    "webhook": "webhooks",
-}
-"""Keys of later versions, and the service that each needs."""
 VERSION_MAX: Final = 1_000_000
 
 
@@ -76,7 +67,7 @@ def read_service(text: str) -> ServiceDefinition:
     problems.raise_if_any()
     if root is None:
         raise AssertionError("a tree that is missing is a problem")
-    definition = _read(root.section(KEYS, LATER_KEYS), text)
+    definition = _read(root.section(KEYS, LATER), text)
     problems.raise_if_any()
     if definition is None:
         raise AssertionError("a definition that is missing is a problem")

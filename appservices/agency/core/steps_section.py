@@ -46,7 +46,7 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "wait": ("working_days", "because"),
 }
 """What each step may say besides ``step`` and ``if``."""
-_LATER_STEPS: Final[Mapping[str, str]] = {
+LATER: Final[Mapping[str, str]] = {
     "attributes": "identity",
     "fee": "payments",
     "appointment": "appointments",
@@ -54,6 +54,7 @@ _LATER_STEPS: Final[Mapping[str, str]] = {
     "payout": "payments",
     "webhook": "webhooks",
 }
+"""Steps, and keys of a service, of later versions, and the service that each needs."""
 
 
 @attrs.frozen
@@ -129,8 +130,8 @@ class _StepReader:
         return self._readers[word](section, condition)
 
     def _word(self, entry: Item) -> str | None:
-        if entry.is_kind("str") and entry.node.value in _LATER_STEPS:
-            service = _LATER_STEPS[entry.node.value]
+        if entry.is_kind("str") and entry.node.value in LATER:
+            service = LATER[entry.node.value]
             entry.wrong(
                 f"needs the {service} service, which is not part of this version", "leave it out"
             )

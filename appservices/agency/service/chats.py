@@ -211,8 +211,7 @@ def _show_cases(scene: Scene, room_id: RoomId, person: UserId) -> None:
 
 def _case_line(scene: Scene, file: CaseFile) -> tuple[Span, ...]:
     title = definition_of(scene, file).title.text(scene.language_of(file.person))
-    server = scene.voice.bot.user_id.partition(":")[2]
-    where = f"https://matrix.to/#/{file.person_room}?via={server}"
+    where = scene.link_to(file.person_room)
     state = state_words(file.case.state, scene.speech(file.person))
     return (Bold(title), " ", Mono(file.case.number), f" ({state}): {where}")
 

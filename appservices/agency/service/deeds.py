@@ -15,10 +15,10 @@ from appservices.agency.core import effects as fx
 from appservices.agency.service import desk_deeds
 from veche.protocol import message
 from veche.protocol.acts import ActClass
-from veche.protocol.unpadded import unpadded
 from veche.protocol.case import CASE_KEY
 from veche.protocol.document import DOCUMENT_KEY, IssuedDocument
 from veche.protocol.message import RelationKind
+from veche.protocol.unpadded import unpadded
 from veche.runtime.outbox import Relation
 
 if TYPE_CHECKING:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from appservices.agency import store
 from appservices.agency.core import replies
@@ -12,18 +11,17 @@ from appservices.agency.core.inputs import Assign
 from appservices.agency.service.cases import take_step
 from appservices.agency.service.listening import command_in
 from appservices.agency.service.scene import CATALOGUE
-from veche.protocol.answers import Chosen, Refused, refusal_text
+from veche.protocol.answers import Chosen, Refused, is_reply, refusal_text
 from veche.protocol.catalogue import N_
 from veche.protocol.commands import HELP, Argument, Command, help_doc
-from veche.protocol.ids import EventId
+from veche.protocol.ids import as_event_id
 from veche.protocol.message import Bullets, Paragraph, RelationKind
 from veche.protocol.typed import without_quote
+from veche.protocol.wire import mapping
 from veche.runtime import outbox, prompts
 from veche.runtime.prompts import Answered
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from appservices.agency.core.context import Speech
     from appservices.agency.service.offices import StaffMember
     from appservices.agency.service.scene import Scene
@@ -39,8 +37,6 @@ ASSIGN: Final = Command(
     Argument("staff", N_("the id of somebody of the staff"), is_required=True),
 )
 DESK_COMMANDS: Final = (HELP, ASSIGN)
-# The database takes no NUL and no lone surrogate, and what people send may have both.
-_EVENT_ID: Final = re.compile(r"\$[!-~]{1,254}")
 _FREE_TOPICS: Final = frozenset({Topic.WRITE.value, Topic.REPLY.value})
 
 
@@ -95,11 +91,11 @@ def _meant(inbound: Inbound, member: StaffMember, heard: Heard) -> Kept | None:
     the desk, who may talk about it: only what replies to it is an answer.
     """
     kept = heard.kept
-    if kept is not None and kept.is_open and _is_reply(inbound) and _is_theirs(kept, member):
+    if kept is not None and kept.is_open and is_reply(inbound.content) and _is_theirs(kept, member):
         return kept
     writing = [one for one in heard.open if one.purpose.get("topic") == Topic.WRITE.value]
     mine = [one for one in writing if _is_theirs(one, member)]
-    return mine[0] if len(mine) == 1 and not _is_reply(inbound) else None
+    return mine[0] if len(mine) == 1 and not is_reply(inbound.content) else None
 
 
 def _is_theirs(kept: Kept, member: StaffMember) -> bool:
@@ -107,26 +103,13 @@ def _is_theirs(kept: Kept, member: StaffMember) -> bool:
     return is_free and member.user_id in kept.prompt.scope
 
 
-def _is_reply(inbound: Inbound) -> bool:
-    """Whether something replies to one message; in a thread that can be there for older clients."""
-    relates = _relates(inbound)
-    return "m.in_reply_to" in relates and relates.get("is_falling_back") is not True
-
-
-def _relates(inbound: Inbound) -> Mapping[str, Any]:
-    relates = inbound.content.get("m.relates_to")
-    return relates if isinstance(relates, dict) else {}
-
-
 def _thread_of(scene: Scene, inbound: Inbound) -> EffectId | None:
     """The message of ours that began the thread in which something is said."""
-    relates = _relates(inbound)
-    root = relates.get("event_id")
-    if relates.get("rel_type") != RelationKind.THREAD.value or not isinstance(root, str):
+    relates = mapping(inbound.content.get("m.relates_to"))
+    root = as_event_id(relates.get("event_id"))
+    if relates.get("rel_type") != RelationKind.THREAD.value or root is None:
         return None
-    if not _EVENT_ID.fullmatch(root):
-        return None
-    return outbox.effect_of(scene.txn, inbound.room_id, EventId(root))
+    return outbox.effect_of(scene.txn, inbound.room_id, root)
 
 
 def _command(

@@ -40,7 +40,7 @@ from veche.runtime import errands
 from veche.runtime.errands import Errand
 from veche.runtime.matrix.client import MatrixError
 from veche.runtime.matrix.media import upload_encrypted
-from veche.runtime.matrix.rooms import RoomPlan, create_room, join
+from veche.runtime.matrix.rooms import RoomPlan, join
 from veche.runtime.matrix.store import readers
 
 if TYPE_CHECKING:
@@ -152,9 +152,7 @@ class _RoomHandler(_Handler):
             state.append({"type": COMMAND_DESCRIPTION, "state_key": key, "content": content})
         plan = RoomPlan(initial_state=(*state, *more_state), power_levels=power_levels)
         device = self._host.device_id(bot)
-        room_id = await create_room(self._host.client, bot, device, plan, errand.id)
-        await self._host.rooms.look(bot, room_id)
-        return {"room": room_id}
+        return {"room": await self._host.rooms.create(bot, device, plan, errand.id)}
 
 
 class _MakeDesk(_RoomHandler):

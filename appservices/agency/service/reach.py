@@ -112,7 +112,6 @@ def _tell_way_in(matter: Matter, room_id: RoomId) -> None:
         "The room of your case {number} is open to you, without an invitation:",
         number=file.case.number,
     )
-    server = matter.scene.voice.bot.user_id.partition(":")[2]
-    link = f"https://matrix.to/#/{room_id}?via={server}"
+    link = matter.scene.link_to(room_id)
     doc = (Paragraph(words, "\n", Link(link, link)),)
     matter.scene.tell(file.chat_id, doc, matter.ground, mentions=[file.person])

@@ -75,6 +75,11 @@ class Scene:
         """On what ground something is said at a desk outside any case."""
         return Ground(person=None, purpose="desk", basis=AT_WORK)
 
+    def link_to(self, room_id: RoomId) -> str:
+        """Address by which any client opens a room of the office."""
+        server = self.voice.bot.user_id.partition(":")[2]
+        return f"https://matrix.to/#/{room_id}?via={server}"
+
     def tell(
         self,
         room_id: RoomId,

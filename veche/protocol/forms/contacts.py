@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from veche.protocol.forms.models import Field
 
 PHONE_CHARACTERS_MAX: Final = 60
-IBAN_CHARACTERS_MAX: Final = 34
-"""ISO 13616-1."""
 
 _PHONE_EXAMPLE: Final = "+49 30 123456"
 """For regions without numbers of their own."""

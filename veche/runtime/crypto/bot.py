@@ -110,8 +110,7 @@ class BotDevice:
         Raises:
             LostWriterError: This process does not speak for the bot.
         """
-        found: Any = self._present(self._writer).own.device_id
-        return found  # type: ignore[no-any-return]  # a string of ours
+        return self._present(self._writer).own.device_id
 
     @property
     def sealer(self) -> Sealer:

@@ -18,6 +18,7 @@ from veche.protocol.errors import ConfigError
 from veche.runtime.crypto import metrics
 from veche.runtime.crypto.core import account as accounts
 from veche.runtime.crypto.core import megolm, olm
+from veche.runtime.crypto.core.trust import BLACKLISTED, NO_OLM, UNVERIFIED
 from veche.runtime.crypto.core.values import (
     ID_CHARACTERS_MAX,
     ONE_TIME_KEYS_LOW,
@@ -54,6 +55,8 @@ _ANSWER_TIMEOUT_S: Final = 60.0
 SILENCE_MS_MAX: Final = 3600 * 1000
 """No to-device event for so long while keys were used up: the position may be in the future."""
 _NOT_FOUND: Final = 404
+_CODES: Final = frozenset({UNVERIFIED, NO_OLM, BLACKLISTED})
+"""Why a key may be withheld, as far as it is counted apart."""
 
 
 class NoChannelError(ConfigError):
@@ -279,7 +282,7 @@ class Channel:
         if not isinstance(content, dict):
             raise BadEventError(Reason.FORM, "content: not an object")
         code = as_text(content.get("code"), "code", characters_max=64)
-        known = code if code in ("m.unverified", "m.no_olm", "m.blacklisted") else "other"
+        known = code if code in _CODES else "other"
         metrics.withheld.labels(known).inc()
         room_id, session_id = content.get("room_id"), content.get("session_id")
         if isinstance(room_id, str) and isinstance(session_id, str):
@@ -339,7 +342,7 @@ class Channel:
             self._heard_at_ms, self._fallback_made_at_ms = now_ms, 0
 
     def _as_device(self) -> dict[str, Any]:
-        own: Any = self._writer.own
+        own = self._writer.own
         return {"user": own.user_id, "device": own.device_id}
 
 
@@ -351,7 +354,7 @@ async def upload_keys(writer: Writer, client: MatrixClient, body: Json) -> None:
         MatrixError: The server refuses; the same keys go out the next time.
         NoAnswerError: It does not answer; the same keys go out the next time.
     """
-    own: Any = writer.own
+    own = writer.own
     try:
         await client.call(
             "POST",

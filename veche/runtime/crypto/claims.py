@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from veche.protocol.errors import UnavailableError
 from veche.runtime.crypto import metrics
@@ -64,7 +64,7 @@ class Claims:
         wanted: dict[str, dict[str, str]] = {}
         for device in devices:
             wanted.setdefault(device.user_id, {})[device.device_id] = "signed_curve25519"
-        own: Any = self._writer.own
+        own = self._writer.own
         body = {"one_time_keys": wanted, "timeout": CLAIM_TIMEOUT_MS}
         try:
             answer = await self._client.call(

@@ -12,9 +12,9 @@ import attrs
 import vodozemac as vz
 
 from veche.protocol.errors import RefusedError
+from veche.protocol.unpadded import unpadded
 from veche.runtime.crypto.channel import resync as resync_device
 from veche.runtime.crypto.core.identity import fingerprint
-from veche.protocol.unpadded import unpadded
 from veche.runtime.crypto.start import replace_device
 from veche.runtime.crypto.store import devices, sessions
 
@@ -75,18 +75,6 @@ def new_device(txn: Cursor, key: OperatorKey, bot: str, now_ms: int) -> str:
     _device(txn, bot)
     _check_key(txn, key, bot)
     return replace_device(txn, key, bot, now_ms)
-
-
-def new_devices(txn: Cursor, key: OperatorKey, now_ms: int) -> list[str]:
-    """``new_device`` for every bot, after a restore; returns the ids of the bots.
-
-    Raises:
-        WrongOperatorKeyError: An identity is sealed under another key; nothing was changed.
-    """
-    bots = devices.bots(txn)
-    for bot in bots:
-        new_device(txn, key, bot, now_ms)
-    return bots
 
 
 def resync(txn: Cursor, bot: str) -> None:

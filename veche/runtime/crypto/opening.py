@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import vodozemac as vz
 
+from veche.protocol.ids import UserId
 from veche.protocol.inbound import DeviceStanding
 from veche.runtime.crypto import metrics
 from veche.runtime.crypto.core import megolm, trust
@@ -22,7 +23,6 @@ from veche.runtime.ports import NeedsDevices, RefusedEvent, WaitsForKey
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.protocol.ids import UserId
     from veche.protocol.inbound import Trust
     from veche.runtime.crypto.keys import OperatorKey
     from veche.runtime.crypto.store.sessions import OpeningRow
@@ -116,7 +116,7 @@ class Opener:
         is_unreachable = self._people.is_unreachable(row.sender)
         is_asked = row.is_cross_signed is not None or self._was_asked(row)
         if not is_unreachable and not (row.is_fresh and is_asked):
-            raise NeedsDevices(_user(row.sender))
+            raise NeedsDevices(UserId(row.sender))
         if row.is_cross_signed is None:
             return DeviceStanding.UNKNOWN
         identity = trust.IdentityView(row.master_key, row.master_pinned)
@@ -131,7 +131,3 @@ class Opener:
         while len(self._asked) > ASKED_MAX:
             self._asked.popitem(last=False)
         return False
-
-
-def _user(user_id: str) -> UserId:
-    return user_id  # type: ignore[return-value]  # a sender that gave us a room key

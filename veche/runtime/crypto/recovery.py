@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import enum
 import logging
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
 
@@ -123,7 +123,7 @@ class Recovery:
             MatrixError: The server refuses; the rest is done the next time.
             NoAnswerError: It does not answer; the rest is done the next time.
         """
-        bot: Any = self._writer.user_id
+        bot = self._writer.user_id
         waiting = await self._database.run("crypto.unreadable", self._waiting)
         metrics.waiting.labels(bot).set(len(waiting))
         if not is_caught_up:
@@ -147,7 +147,7 @@ class Recovery:
 
     def _waiting(self, txn: Cursor) -> list[Unreadable]:
         """What cannot be read still; what could be since its key came is forgotten."""
-        bot: Any = self._writer.user_id
+        bot = self._writer.user_id
         rooms.drop_readable(txn, bot, self._writer.device_no)
         return rooms.unreadable(txn, bot, WAITING_MAX)
 
@@ -175,7 +175,7 @@ class Recovery:
         return chosen
 
     def _tell(self, txn: Cursor, waiting: Sequence[Unreadable], now_ms: int) -> None:
-        bot: Any = self._writer.user_id
+        bot = self._writer.user_id
         for event in waiting:
             code = self._writer.withheld.get((event.room_id, event.session_id))
             kind = HintKind.CLIENT_REFUSES if code == UNVERIFIED else HintKind.SEND_AGAIN

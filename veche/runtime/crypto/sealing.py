@@ -15,7 +15,7 @@ import attrs
 import vodozemac as vz
 
 from veche.protocol.errors import RefusedError
-from veche.protocol.ids import DeviceId
+from veche.protocol.ids import UserId
 from veche.runtime.crypto import metrics
 from veche.runtime.crypto.claims import CLAIM_RETRY_MS, Claims
 from veche.runtime.crypto.core import megolm, sharing
@@ -29,7 +29,7 @@ from veche.runtime.ports import NotPrepared
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from veche.protocol.ids import RoomId, UserId
+    from veche.protocol.ids import DeviceId, RoomId
     from veche.runtime.crypto.core.trust import WithoutIdentity
     from veche.runtime.crypto.core.values import Json, PeerDevice
     from veche.runtime.crypto.store.rooms import Reader, SealingRow
@@ -114,8 +114,7 @@ class Sealer:
         )
         stale = [one.user_id for one in readers if one.is_invited or not one.is_fresh]
         if stale:
-            bot: Any = self._writer.user_id
-            await self._directory.refresh(bot, stale)
+            await self._directory.refresh(self._writer.user_id, stale)
         wanted = await self._database.run("crypto.unreached", self._unreached, room_id, now_ms)
         if wanted:
             await self.claims.claim(wanted, now_ms)
@@ -343,8 +342,7 @@ class Sealer:
     @property
     def device_id(self) -> DeviceId:
         """Id of the device that seals."""
-        found: Any = self._writer.own.device_id
-        return DeviceId(found)
+        return self._writer.own.device_id
 
     def device_lost(self) -> None:
         """The homeserver does not know the device any more: it is replaced by the bot's loop."""
@@ -353,8 +351,7 @@ class Sealer:
     def unreadable_by(self, room_id: RoomId) -> tuple[UserId, ...]:
         """Readers none of whose devices can read what was last sealed in a room."""
         cached = self._cached.get(room_id)
-        found: Any = cached.unreadable_by if cached is not None else ()
-        return tuple(found)
+        return tuple(map(UserId, cached.unreadable_by)) if cached is not None else ()
 
     def is_encrypted(self, txn: Cursor, room_id: RoomId) -> bool:
         """Whether what is said in the room must be sealed; True is remembered."""

@@ -148,8 +148,8 @@ class Publication:
             MatrixError: The server refuses.
             NoAnswerError: It does not answer.
         """
-        own: Any = self._writer.own
-        device = {"user": own.user_id, "device": own.device_id}
+        own = self._writer.own
+        device: dict[str, Any] = {"user": own.user_id, "device": own.device_id}
         await self._client.call(
             "PUT", path("devices", own.device_id), user=own.user_id,
             body={"display_name": DEVICE_NAME},
@@ -202,7 +202,7 @@ class Publication:
         own = self._writer.own
         keys = {name: part for name, part in own.device_keys.items() if name != "signatures"}
         vouched = identity.sign("self_signing", keys)
-        body = {own.user_id: {own.device_id: vouched, identity.master_key: master}}
+        body: Json = {own.user_id: {own.device_id: vouched, identity.master_key: master}}
         answer = await self._client.call(
             "POST", path("keys", "signatures", "upload"), **device, body=body
         )
@@ -214,13 +214,12 @@ class Publication:
 
     async def _clear_away(self, shown: Json, own: OwnKeys, ours: set[str]) -> None:
         """Delete retired devices on the server; devices that were never ours are an alarm."""
-        user: Any = own.user_id
         of_bot = shown.get("device_keys", {}).get(own.user_id, {})
         for device_id in sorted(of_bot):
             if device_id == own.device_id:
                 continue
             if device_id in ours:
-                await self._client.call("DELETE", path("devices", device_id), user=user)
+                await self._client.call("DELETE", path("devices", device_id), user=own.user_id)
             else:
                 metrics.alarms.labels("unknown_device").inc()
                 logger.error("%s has a device that is not ours: %s", own.user_id, device_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 import vodozemac as vz
@@ -132,7 +132,7 @@ class ToDeviceQueue:
                 raise
 
     async def _send_row(self, row: ToDeviceRow) -> None:
-        own: Any = self._writer.own
+        own = self._writer.own
         try:
             await self._client.call(
                 "PUT",

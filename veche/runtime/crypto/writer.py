@@ -67,8 +67,8 @@ class Writer:
         self._account: vz.Account | None = self._unpickled(row.account)
         self._is_account_changed = False
         self._failure_count = 0
-        self.user_id = row.user_id
         self.own: OwnKeys = own_keys(self._account, row.user_id, row.device_id)
+        self.user_id = self.own.user_id
         self.is_lost = False
         self.is_deleted = False
         self.withheld: OrderedDict[tuple[str, str], str] = OrderedDict()

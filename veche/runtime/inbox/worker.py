@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from twisted.internet.interfaces import IReactorTime
 
-    from veche.protocol.ids import UserId
+    from veche.protocol.ids import RoomId, UserId
     from veche.runtime.database import Cursor, Database
     from veche.runtime.inbox.store import Claim, Item
     from veche.runtime.matrix.rooms import Rooms
@@ -167,6 +167,8 @@ class Worker:
         self._marks = marks
         self._idle: list[Bell] = []
         self._is_rung = False
+        # The room of each transaction that runs; written in its thread.
+        self._taken: dict[object, RoomId] = {}
 
     @property
     def is_busy(self) -> bool:
@@ -222,18 +224,27 @@ class Worker:
 
     async def _run(self, only: Claim | None, before_seq: int = store.NEVER_MS) -> _Outcome:
         marks = self._marks.take()
+        place = object()
         try:
             outcome = await self._database.run(
-                "inbox", self._work, self._now_ms(), marks, only, before_seq
+                "inbox", self._work, place, self._now_ms(), marks, only, before_seq
             )
         except BaseException:
             self._marks.restore(marks)
             raise
+        finally:
+            self._taken.pop(place, None)
         self._marks.written(marks)
         return outcome
 
     def _work(
-        self, txn: Cursor, now_ms: int, marks: Sequence[Mark], only: Claim | None, before_seq: int
+        self,
+        txn: Cursor,
+        place: object,
+        now_ms: int,
+        marks: Sequence[Mark],
+        only: Claim | None,
+        before_seq: int,
     ) -> _Outcome:
         if marks:
             mark_sent(txn, marks)
@@ -247,6 +258,7 @@ class Worker:
         if taken is None:
             return _Outcome(store.next_due(txn, self._bots))
         claim, items = taken
+        self._taken[place] = claim.room_id
         if claim.is_joined and claim.looked_at_ms is None:
             due_ms = store.settle(txn, claim, (), (), now_ms + LEASE_MS, self._bots)
             return _Outcome(due_ms, claim, look=True)
@@ -257,7 +269,9 @@ class Worker:
         next_at_ms = batch.next_at_ms(claim, now_ms, is_all=is_all)
         if before_seq != store.NEVER_MS:
             next_at_ms = now_ms
-        due_ms = store.settle(txn, claim, batch.done, batch.refused, next_at_ms, self._bots)
+        # Looking for a room that is taken would cost an empty transaction.
+        others = [room_id for one, room_id in self._taken.copy().items() if one is not place]
+        due_ms = store.settle(txn, claim, batch.done, batch.refused, next_at_ms, self._bots, others)
         return _Outcome(due_ms, claim, needs=frozenset(batch.needs))
 
     def _do(self, txn: Cursor, claim: Claim, item: Item, batch: _Batch, now_ms: int) -> None:

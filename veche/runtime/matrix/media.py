@@ -9,7 +9,6 @@ from veche.runtime.crypto.attachments import decrypt_file, encrypt_file, read_fi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import IO
 
     from veche.protocol.ids import UserId
     from veche.runtime.matrix.client import MatrixClient
@@ -50,20 +49,8 @@ async def download_encrypted(
         MatrixError: The homeserver does not have it, or refused.
         NoAnswerError: There was no answer.
     """
-    plain = io.BytesIO()
-    await download_to(client, bot, file, plain, bytes_max=bytes_max)
-    return plain.getvalue()
-
-
-async def download_to(
-    client: MatrixClient,
-    bot: UserId,
-    file: Mapping[str, Any],
-    plain: IO[bytes],
-    *,
-    bytes_max: int,
-) -> int:
-    """The same into a file of the caller, a temporary one for large files; its size."""
     key = read_file_key(file)
     ciphertext = await client.download(key.mxc, user=bot, bytes_max=bytes_max)
-    return decrypt_file(io.BytesIO(ciphertext), plain, key)
+    plain = io.BytesIO()
+    decrypt_file(io.BytesIO(ciphertext), plain, key)
+    return plain.getvalue()

@@ -38,44 +38,27 @@ _looks = metrics.counter("veche_room_looks_total", "Readings of a room's state."
 
 @attrs.frozen
 class RoomPlan:
-    """A room that a bot makes.
+    """A private room that a bot makes; encrypted from its first event on.
 
     Attributes:
-        is_encrypted: From its first event on.
-        preset: Of the client API.
-        is_direct: The flag of a direct chat, for the invitations.
         initial_state: Further state events, each ``{"type", "state_key", "content"}``.
         power_levels: Overrides of ``m.room.power_levels``.
-        room_version: Or None for the homeserver's default.
-        additional_creators: Who else has infinite power (room version 12), on purpose alone.
     """
 
-    is_encrypted: bool = True
-    preset: str = "private_chat"
-    is_direct: bool = False
     initial_state: Sequence[Mapping[str, Any]] = ()
     power_levels: Mapping[str, Any] | None = None
-    room_version: str | None = None
-    additional_creators: Sequence[UserId] = ()
 
     def body(self, alias_localpart: str) -> dict[str, Any]:
         """The body of ``/createRoom``; nobody is invited by it, see ``Voice.set_membership``."""
-        state = [dict(event) for event in self.initial_state]
-        if self.is_encrypted:
-            content = {"algorithm": MEGOLM}
-            state.insert(0, {"type": "m.room.encryption", "state_key": "", "content": content})
+        content = {"algorithm": MEGOLM}
+        encryption = {"type": "m.room.encryption", "state_key": "", "content": content}
         body: dict[str, Any] = {
-            "preset": self.preset,
+            "preset": "private_chat",
             "room_alias_name": alias_localpart,
-            "is_direct": self.is_direct,
-            "initial_state": state,
+            "initial_state": [encryption, *map(dict, self.initial_state)],
         }
         if self.power_levels is not None:
             body["power_level_content_override"] = dict(self.power_levels)
-        if self.room_version is not None:
-            body["room_version"] = self.room_version
-        if self.additional_creators:
-            body["creation_content"] = {"additional_creators": list(self.additional_creators)}
         return body
 
 

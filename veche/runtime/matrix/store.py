@@ -47,14 +47,6 @@ def bots_in(txn: Cursor, room_id: RoomId) -> list[UserId]:
     return [UserId(bot) for (bot,) in txn.fetchall()]
 
 
-def is_looked_at(txn: Cursor, room_id: RoomId) -> bool:
-    """Whether the room's state was read, and nothing made it doubtful since."""
-    txn.execute(
-        "SELECT 1 FROM runtime.room WHERE room_id = %s AND looked_at_ms IS NOT NULL", (room_id,)
-    )
-    return txn.fetchone() is not None
-
-
 def begin_look(txn: Cursor, room_id: RoomId) -> int:
     """How many changes of the room were seen before a look at it."""
     txn.execute(

@@ -222,10 +222,11 @@ BEGIN
 END $$;
 
 -- Ends the work on a taken room: its rows are done or refused, it is due again at next_ms or not at
--- all, unless something came meanwhile. Says when the next room of the bots is due.
+-- all, unless something came meanwhile. Says when the next room of the bots is due, apart from those
+-- that others of the same process have taken.
 CREATE FUNCTION runtime.inbox_settle(
     of_room text, of_bot text, of_mark bigint, done bigint[], refused bigint[], next_ms bigint,
-    of_bots text[]
+    of_bots text[], taken_rooms text[]
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE runtime.inbox AS i SET state = 2, wanted_session = NULL, waits_until_ms = NULL
@@ -242,7 +243,8 @@ BEGIN
         UPDATE runtime.room_work AS w SET next_at_ms = next_ms, not_before_ms = 0
             WHERE w.room_id = of_room AND w.bot = of_bot AND w.mark = of_mark;
     END IF;
-    RETURN (SELECT min(w.next_at_ms) FROM runtime.room_work AS w WHERE w.bot = ANY (of_bots));
+    RETURN (SELECT min(w.next_at_ms) FROM runtime.room_work AS w
+        WHERE w.bot = ANY (of_bots) AND w.room_id <> ALL (taken_rooms));
 END $$;
 
 -- Writes down what was acknowledged; where done_marks has a number, it was the last of its room.

@@ -9,7 +9,7 @@ import attrs
 
 from veche.protocol.answers import PROMPTS_MAX, Chosen, Outcome, read_answer
 from veche.protocol.errors import UnavailableError
-from veche.protocol.ids import ULID_PATTERN, EventId
+from veche.protocol.ids import ULID_PATTERN, as_event_id
 from veche.protocol.prompts import ANSWER_KEY
 from veche.protocol.wire import mapping
 from veche.runtime.prompts import store
@@ -17,14 +17,12 @@ from veche.runtime.prompts import store
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from veche.protocol.ids import EffectId
+    from veche.protocol.ids import EffectId, EventId
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
     from veche.runtime.prompts.store import Kept
 
 UNSENT_RETRY_MS: Final = 1_000
-# The database takes no NUL and no lone surrogate, and what people send may have both.
-_EVENT_ID: Final = re.compile(r"\$[!-~]{1,254}")
 _ULID: Final = re.compile(ULID_PATTERN)
 
 
@@ -105,6 +103,4 @@ def _events_named(content: Mapping[str, Any]) -> frozenset[EventId]:
         mapping(relates.get("m.in_reply_to")).get("event_id"),
         mapping(content.get("m.in_reply_to")).get("event_id"),  # MSC4139
     )
-    return frozenset(
-        EventId(one) for one in found if isinstance(one, str) and _EVENT_ID.fullmatch(one)
-    )
+    return frozenset(one for one in map(as_event_id, found) if one is not None)

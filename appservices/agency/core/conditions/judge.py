@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from appservices.agency.core.conditions.values import Comparable, Kind, Named, comparable
+from appservices.agency.core.conditions.values import Comparable, Named, comparable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -165,8 +165,3 @@ def _is_less(less: Less, facts: Mapping[str, object]) -> bool:
     if left == right:
         return less.or_equal
     return bool(left < right)  # type: ignore[operator]  # of one type, by the line above
-
-
-def kind_of(operand: Operand) -> Kind | None:
-    """The kind of a name; None for a literal."""
-    return operand.named.kind if isinstance(operand, Name) else None

@@ -23,8 +23,8 @@ from tests.integration.appservices.agency.town import (
     words_of,
 )
 from veche.protocol import envelope
-from veche.protocol.unpadded import from_unpadded
 from veche.protocol.errors import UnavailableError
+from veche.protocol.unpadded import from_unpadded
 from veche.runtime.acts import check_chain
 from veche.runtime.matrix.client import MatrixError
 

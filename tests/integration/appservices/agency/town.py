@@ -31,6 +31,7 @@ from veche.protocol.prompts import PROMPT_KEY
 from veche.runtime.acts import ActLog
 from veche.runtime.crypto.tracking import pin_encrypted
 from veche.runtime.errands import Errand
+from veche.runtime.matrix.rooms import create_room
 from veche.runtime.migrate import KERNEL_SETS, MigrationSet
 from veche.runtime.ports import Undeliverable, Undelivered
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from veche.runtime.database import Cursor
     from veche.runtime.matrix.client import MatrixError
+    from veche.runtime.matrix.rooms import RoomPlan
 
 R = TypeVar("R")
 
@@ -180,6 +182,14 @@ class FakeHost:
         """As ``Database.run``."""
         del name
         return self._town.run(work, *args)
+
+    async def create(
+        self, bot: UserId, device: DeviceId, plan: RoomPlan, unique: EffectId
+    ) -> RoomId:
+        """As ``Rooms.create``."""
+        room_id = await create_room(cast("Any", self.client), bot, device, plan, unique)
+        await self.look(bot, room_id)
+        return room_id
 
     async def look(self, bot: UserId, room_id: RoomId) -> bool:
         """As ``Rooms.look``: rooms that bots make are encrypted, others as the test made them."""

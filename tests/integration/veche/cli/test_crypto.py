@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 import psycopg2
 import pytest
+from mnemonic import Mnemonic
 
 from tests.integration.veche.runtime.crypto.desk import Desk, Server, run
 from tests.integration.veche.runtime.crypto.house import OPERATOR_KEY
 from tests.support.crypto_peers import ANNA, BOT, Side
 from tests.support.postgres import database, execute
-from tests.unit.veche.cli.test_words import seed_of
 from veche.cli import installed
 from veche.cli.main import main
 from veche.protocol.ids import UserId
-from veche.runtime.crypto.core.identity import new_identity
 from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.runtime.crypto.core.identity import new_identity
 from veche.runtime.crypto.keys import OperatorKey
 from veche.runtime.crypto.start import take_over
 from veche.runtime.crypto.store.devices import LOCK_NAME
@@ -203,7 +203,8 @@ def test_the_seed_is_shown_as_words_and_base64_and_is_that_of_the_bot(
 
     [base64] = re.findall(r"As base64: (\S+)", page)
     words = re.findall(r"^ ?(?:\d+ [a-z]+ *)+$", page, re.MULTILINE)
-    assert unpadded(seed_of(re.findall(r"[a-z]+", " ".join(words)))) == base64
+    seed = Mnemonic("english").to_entropy(re.findall(r"[a-z]+", " ".join(words)))
+    assert unpadded(bytes(seed)) == base64
     [(master_key,)] = desk.database.execute("SELECT master_key FROM crypto.identity")
     assert new_identity(BOT, (from_unpadded(base64), bytes(32), bytes(32))).master_key == master_key
 

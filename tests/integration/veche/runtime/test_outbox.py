@@ -30,7 +30,7 @@ from veche.runtime.acts import Act, ActLog, message_form
 from veche.runtime.matrix.client import MatrixError, path
 from veche.runtime.matrix.connections import AnswerTooLargeError, Connections
 from veche.runtime.matrix.media import download_encrypted, upload_encrypted
-from veche.runtime.matrix.rooms import RoomPlan, create_room, invite_content, join, leave
+from veche.runtime.matrix.rooms import RoomPlan, create_room, join
 from veche.runtime.matrix.transactions import TRANSACTION_BYTES_MAX
 from veche.runtime.outbox import Outgoing, Relation, sender, store, turns
 
@@ -236,7 +236,7 @@ class SendingTests(SendingCase):
         room = await rig.rooms.create(bot, device, RoomPlan(), effect_id(bot, "room"))
         bob = self.person("bob")
 
-        content = invite_content("welcome")
+        content = {"membership": "invite", "reason": "welcome"}
         await rig.say(
             bot, room, "", cause="i", content=content, kind="m.room.member", state_key=bob.user_id
         )
@@ -547,7 +547,7 @@ class RoomTests(SendingCase):
 
         assert first == second != other
 
-    async def test_joining_and_leaving_bear_repetition(self) -> None:
+    async def test_joining_bears_repetition(self) -> None:
         rig = await self.rig()
         [bot] = rig.bots
         device = rig.sealers[bot].device_id
@@ -555,11 +555,9 @@ class RoomTests(SendingCase):
 
         for _ in range(2):
             await join(rig.client, bot, device, room)
-        for _ in range(2):
-            await leave(rig.client, bot, device, room)
 
         answer = await rig.client.call("GET", path("joined_rooms"), user=bot)
-        assert answer["joined_rooms"] == []
+        assert answer["joined_rooms"] == [room]
 
     async def test_the_first_look_knows_members_encryption_and_visibility(self) -> None:
         alice, bob = self.person(), self.person("bob")
@@ -613,7 +611,7 @@ class RoomTests(SendingCase):
             room,
             "",
             cause="i",
-            content=invite_content(),
+            content={"membership": "invite"},
             kind="m.room.member",
             state_key=bob.user_id,
         )

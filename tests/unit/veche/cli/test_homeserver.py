@@ -13,7 +13,6 @@ from veche.cli.homeserver import (
     HomeserverPlan,
     configuration,
     postgres_database,
-    registration,
     secret,
     sqlite_database,
     write_configuration,

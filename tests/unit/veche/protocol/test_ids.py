@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veche.protocol.ids import ULID_PATTERN, derived_ulid, effect_id, ulid
+from veche.protocol.ids import ULID_PATTERN, as_event_id, derived_ulid, effect_id, ulid
 
 MS_MAX = (1 << 48) - 1
 
@@ -45,3 +45,15 @@ def test_another_cause_makes_another_id() -> None:
 
 def test_an_effect_id_is_safe_in_a_path() -> None:
     assert re.fullmatch("[0-9a-f]{32}", effect_id("$a/b:c", 1))
+
+
+@pytest.mark.parametrize("value", ["$a", "$143273582443PhrSn:example.org", "$" + "x" * 254])
+def test_an_event_id_is_taken(value: str) -> None:
+    assert as_event_id(value) == value
+
+
+@pytest.mark.parametrize(
+    "value", [None, 5, ["$a"], "", "$", "a", "!a", "$a b", "$a\x00", "$\ud800", "$" + "x" * 255]
+)
+def test_what_no_database_takes_is_no_event_id(value: object) -> None:
+    assert as_event_id(value) is None

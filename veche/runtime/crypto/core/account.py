@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from veche.protocol.ids import DeviceId, UserId
 from veche.runtime.crypto.core.signing import signed_bytes, with_signature
 from veche.runtime.crypto.core.values import MEGOLM, OLM, ONE_TIME_KEYS_TARGET, Json, OwnKeys
 
@@ -22,7 +23,7 @@ def own_keys(account: vz.Account, user_id: str, device_id: str) -> OwnKeys:
         "keys": {f"curve25519:{device_id}": curve25519, f"ed25519:{device_id}": ed25519},
     }
     signed = sign(account, user_id, device_id, keys)
-    return OwnKeys(user_id, device_id, curve25519, ed25519, signed)
+    return OwnKeys(UserId(user_id), DeviceId(device_id), curve25519, ed25519, signed)
 
 
 def sign(account: vz.Account, user_id: str, device_id: str, value: Json) -> Json:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import enum
 import json
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from veche.protocol.errors import RefusedError
+
+if TYPE_CHECKING:
+    from veche.protocol.ids import DeviceId, UserId
 
 Json = dict[str, Any]
 """A JSON object as decoded."""
@@ -104,8 +107,8 @@ class OwnKeys:
         device_keys: As published, signed by the device; goes into each Olm payload (MSC4147).
     """
 
-    user_id: str
-    device_id: str
+    user_id: UserId
+    device_id: DeviceId
     curve25519: str
     ed25519: str
     device_keys: Json

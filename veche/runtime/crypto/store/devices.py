@@ -149,12 +149,6 @@ def end_epoch(txn: Cursor, device_no: int) -> None:
     )
 
 
-def bots(txn: Cursor) -> list[str]:
-    """Bots with a device that is not retired."""
-    txn.execute("SELECT user_id FROM crypto.device WHERE retired_at_ms IS NULL ORDER BY user_id")
-    return [row[0] for row in txn.fetchall()]
-
-
 def identities(txn: Cursor) -> list[str]:
     """Bots with an identity."""
     txn.execute("SELECT user_id FROM crypto.identity ORDER BY user_id")

@@ -259,6 +259,7 @@ def settle(
     refused: Sequence[int],
     next_at_ms: int | None,
     bots: Collection[UserId],
+    taken: Collection[RoomId] = (),
 ) -> int | None:
     """End the work on a room; when the next room of ``bots`` is due, or None.
 
@@ -269,9 +270,11 @@ def settle(
         refused: Rows by ``seq`` that broke a rule.
         next_at_ms: When to look at the room again, None if nothing is left.
         bots: Of this process.
+        taken: Rooms that others of this process have, who look themselves when they are done.
     """
     txn.execute(
-        "SELECT runtime.inbox_settle(%s, %s, %s, %s::bigint[], %s::bigint[], %s, %s::text[])",
+        "SELECT runtime.inbox_settle("
+        "%s, %s, %s, %s::bigint[], %s::bigint[], %s, %s::text[], %s::text[])",
         (
             claim.room_id,
             claim.bot,
@@ -280,6 +283,7 @@ def settle(
             list(refused),
             next_at_ms,
             list(bots),
+            list(taken),
         ),
     )
     [(due_at_ms,)] = txn.fetchall()

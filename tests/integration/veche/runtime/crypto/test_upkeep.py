@@ -12,10 +12,10 @@ from tests.integration.veche.runtime.crypto.house import OPERATOR_KEY
 from tests.support.crypto_peers import ANNA, BOT, ROOM, Side
 from veche.protocol.errors import RefusedError, UnavailableError
 from veche.protocol.ids import RoomId, UserId
+from veche.protocol.unpadded import from_unpadded
 from veche.runtime.crypto import maintenance
 from veche.runtime.crypto.core.identity import new_identity
 from veche.runtime.crypto.core.rotation import AGE_MS_MAX, Limits
-from veche.protocol.unpadded import from_unpadded
 from veche.runtime.crypto.keys import OperatorKey, WrongOperatorKeyError
 from veche.runtime.crypto.recovery import (
     ROOM_KEY_KEPT_MS,
@@ -274,13 +274,6 @@ def test_a_new_device_has_the_same_identity_and_no_ratchet_of_the_old(desk: Desk
     assert anna.inbox("m.room_key")[-1]["session_id"] == after["session_id"]
     assert len(new.database.execute("SELECT 1 FROM crypto.identity")) == 1
     new.close()
-
-
-def test_a_restore_gives_every_bot_a_new_device(desk: Desk) -> None:
-    bots = run(desk.database.run("t", maintenance.new_devices, OPERATOR_KEY, desk.now_ms))
-
-    assert bots == [BOT]
-    assert len(desk.database.execute("SELECT 1 FROM crypto.device")) == 2
 
 
 def test_a_resync_forgets_the_place_and_outdates_everybody(desk: Desk) -> None:

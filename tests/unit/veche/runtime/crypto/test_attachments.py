@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.crypto_peers import damaged, refuses
 from veche.protocol.errors import MalformedError, TooLargeError
+from veche.protocol.unpadded import from_unpadded, unpadded
 from veche.runtime.crypto import attachments
 from veche.runtime.crypto.attachments import (
     CHUNK_BYTES,
@@ -19,7 +20,6 @@ from veche.runtime.crypto.attachments import (
     encrypt_file,
     read_file_key,
 )
-from veche.protocol.unpadded import from_unpadded, unpadded
 
 URL = "mxc://veche.test/abc"
 

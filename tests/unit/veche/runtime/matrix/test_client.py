@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from veche.protocol.ids import UserId
 from veche.runtime.matrix.client import ERROR_CHARACTERS_MAX, MatrixError, path
-from veche.runtime.matrix.rooms import RoomPlan, invite_content
+from veche.runtime.matrix.rooms import RoomPlan
 
 
 def test_parts_of_a_path_are_quoted_slashes_too() -> None:
@@ -43,32 +42,16 @@ def test_a_room_is_encrypted_from_its_first_event_on() -> None:
     assert body["initial_state"][0]["type"] == "m.room.encryption"
     assert body["room_alias_name"] == "veche_room_1"
     assert "invite" not in body
-    assert "creation_content" not in body
 
 
 def test_a_plan_says_what_the_room_is() -> None:
-    plan = RoomPlan(
-        is_encrypted=False,
-        is_direct=True,
-        initial_state=[{"type": "m.room.topic", "state_key": "", "content": {"topic": "t"}}],
-        power_levels={"events_default": 50},
-        room_version="11",
-        additional_creators=[UserId("@a:b")],
-    )
+    topic = {"type": "m.room.topic", "state_key": "", "content": {"topic": "t"}}
+    plan = RoomPlan(initial_state=[topic], power_levels={"events_default": 50})
 
     body = plan.body("x")
 
-    assert [event["type"] for event in body["initial_state"]] == ["m.room.topic"]
-    assert body["is_direct"] is True
+    assert [event["type"] for event in body["initial_state"]] == [
+        "m.room.encryption",
+        "m.room.topic",
+    ]
     assert body["power_level_content_override"] == {"events_default": 50}
-    assert body["room_version"] == "11"
-    assert body["creation_content"] == {"additional_creators": ["@a:b"]}
-
-
-def test_an_invitation_may_have_a_reason_and_more() -> None:
-    assert invite_content() == {"membership": "invite"}
-    assert invite_content("why", **{"org.veche.x": 1}) == {
-        "membership": "invite",
-        "reason": "why",
-        "org.veche.x": 1,
-    }

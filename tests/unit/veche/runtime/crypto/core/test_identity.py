@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.support.crypto_peers import BOT, Side, identity
+from veche.protocol.unpadded import unpadded
 from veche.runtime.crypto.core import account as accounts
 from veche.runtime.crypto.core.identity import (
     Identity,
@@ -14,7 +15,6 @@ from veche.runtime.crypto.core.identity import (
     fingerprint,
     new_identity,
 )
-from veche.protocol.unpadded import unpadded
 from veche.runtime.crypto.core.signing import is_signed
 
 

@@ -10,8 +10,8 @@ import pytest
 import vodozemac as vz
 
 from tests.support.crypto_peers import ANNA, BOT, ROOM, Side, damaged, identity, refuses
-from veche.runtime.crypto.core import olm
 from veche.protocol.unpadded import unpadded
+from veche.runtime.crypto.core import olm
 from veche.runtime.crypto.core.values import (
     EVENT_BYTES_MAX,
     BadEventError,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.support.crypto_peers import ANNA, Side
 from veche.protocol.unpadded import unpadded
@@ -12,7 +10,8 @@ from veche.runtime.crypto.core.signing import is_key, is_signed, signed_bytes, w
 
 
 @pytest.mark.parametrize(
-    "value", [None, 7, "", "A" * 42, "A" * 42 + "B", "A" * 44, "~" * 43, b"A" * 43, "AAAA" * 10 + "AA="]
+    "value",
+    [None, 7, "", "A" * 42, "A" * 42 + "B", "A" * 44, "~" * 43, b"A" * 43, "AAAA" * 10 + "AA="],
 )
 def test_what_is_not_32_bytes_in_base64_is_no_key(value: object) -> None:
     assert not is_key(value)
