@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.web.resource import Resource
@@ -63,8 +63,6 @@ STARTS_AT_ONCE_MAX: Final = 8
 PINGS_MAX: Final = 5
 _PING_RETRY_MS: Final = 1_000
 _ROUTES: Final = ("health", "ready", "metrics")
-
-T = TypeVar("T")
 
 
 class Host:
