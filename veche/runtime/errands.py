@@ -42,6 +42,9 @@ LEASE_MS: Final = 180_000
 RETRY_MS_MIN: Final = 1_000
 RETRY_MS_MAX: Final = 300_000
 POLL_MS: Final = 5_000
+HAND_ON_MS: Final = 3_000
+"""How long an errand is left to the process that speaks for its bot."""
+OTHERS_MAX: Final = 1_000
 PAYLOAD_BYTES_MAX: Final = 64 * 1024
 
 _done = metrics.counter("veche_errands_total", "Errands by how they ended.", ["kind", "end"])
@@ -139,6 +142,7 @@ class Errands:
         self._handlers = dict(handlers)
         self._bell = Bell(reactor)
         self._working = 0
+        self._others: dict[EffectId, int] = {}
 
     def wake(self, kind: str = "") -> None:
         """Look for errands now; ``kind`` is what was announced, empty for anything."""
@@ -165,8 +169,9 @@ class Errands:
         if room <= 0:
             return POLL_MS
         now_ms = self._now_ms()
+        self._others = {one: until for one, until in self._others.items() if until > now_ms}
         leased, next_at_ms = await self._database.run(
-            "errands", _lease, list(self._handlers), now_ms, room
+            "errands", _lease, list(self._handlers), list(self._others), now_ms, room
         )
         for one in leased:
             self._working += 1
@@ -205,9 +210,9 @@ class Errands:
     async def _again(self, leased: _Leased, error: Exception) -> None:
         delay_ms = retry_delay_ms(leased.attempts)
         if isinstance(error, LostWriterError):
-            # Nothing failed: the process that speaks for the bot does it, soon.
-            delay_ms = error.retry_after_ms
-        elif isinstance(error, UnavailableError):
+            await self._hand_on(leased)
+            return
+        if isinstance(error, UnavailableError):
             delay_ms = max(delay_ms, min(error.retry_after_ms, RETRY_MS_MAX))
             logger.info("errand %s %s: %s", leased.errand.kind, leased.errand.id, error.errcode)
         elif isinstance(error, DeferredTimeoutError):
@@ -223,6 +228,13 @@ class Errands:
         _done.labels(leased.errand.kind, "again").inc()
         await self._database.run("errand again", _delay, leased, self._now_ms() + delay_ms)
 
+    async def _hand_on(self, leased: _Leased) -> None:
+        """Leave an errand to the process that speaks for its bot; nothing has failed."""
+        now_ms = self._now_ms()
+        if len(self._others) < OTHERS_MAX:
+            self._others[leased.errand.id] = now_ms + HAND_ON_MS
+        await self._database.run("errand handed on", _hand_on, leased, now_ms)
+
     def _now_ms(self) -> int:
         return int(self._reactor.seconds() * 1000)
 
@@ -233,7 +245,7 @@ def retry_delay_ms(attempts: int) -> int:
 
 
 def _lease(
-    txn: Cursor, kinds: list[str], now_ms: int, limit: int
+    txn: Cursor, kinds: list[str], others: list[EffectId], now_ms: int, limit: int
 ) -> tuple[list[_Leased], int | None]:
     """Take what is due for this process, and when the next is."""
     txn.execute(
@@ -241,16 +253,26 @@ def _lease(
         " SET due_at_ms = %(until)s, lease = e.lease + 1, attempts = e.attempts + 1"
         " FROM (SELECT errand_id, due_at_ms FROM runtime.errand"
         "   WHERE kind = ANY(%(kinds)s) AND due_at_ms <= %(now)s"
+        "     AND errand_id <> ALL(%(others)s)"
         "   ORDER BY due_at_ms LIMIT %(limit)s FOR UPDATE SKIP LOCKED) AS due"
         " WHERE e.errand_id = due.errand_id"
         " RETURNING e.errand_id, e.kind, e.payload, due.due_at_ms, e.attempts, e.lease",
-        {"until": now_ms + LEASE_MS, "kinds": kinds, "now": now_ms, "limit": limit},
+        {
+            "until": now_ms + LEASE_MS,
+            "kinds": kinds,
+            "others": others,
+            "now": now_ms,
+            "limit": limit,
+        },
     )
     leased = [
         _Leased(Errand(EffectId(errand_id), kind, payload, due_at_ms), attempts, lease)
         for errand_id, kind, payload, due_at_ms, attempts, lease in txn.fetchall()
     ]
-    txn.execute("SELECT min(due_at_ms) FROM runtime.errand WHERE kind = ANY(%s)", (kinds,))
+    txn.execute(
+        "SELECT min(due_at_ms) FROM runtime.errand WHERE kind = ANY(%s) AND errand_id <> ALL(%s)",
+        (kinds, others),
+    )
     [(next_at_ms,)] = txn.fetchall()
     return leased, next_at_ms
 
@@ -276,6 +298,12 @@ def _refuse(
 ) -> None:
     if _remove(txn, leased):
         handler.refused(txn, leased.errand, error, now_ms)
+
+
+def _hand_on(txn: Cursor, leased: _Leased, now_ms: int) -> None:
+    """Make an errand due for the other processes, and let them know."""
+    _delay(txn, leased, now_ms)
+    txn.execute("SELECT pg_notify(%s, %s)", (CHANNEL, leased.errand.kind))
 
 
 def _delay(txn: Cursor, leased: _Leased, due_at_ms: int) -> None:

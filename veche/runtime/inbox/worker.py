@@ -366,7 +366,7 @@ class Worker:
             return
         logger.error("event %s failed", item.event_id, exc_info=cause)
         failures = await self._database.run(
-            "inbox failure", store.fail, claim, item.seq, self._now_ms(), ROW_DELAYS_MS
+            "inbox failure", store.fail, claim, item, self._now_ms(), ROW_DELAYS_MS
         )
         if failures >= store.FAILURES_MAX:
             logger.error("event %s failed %d times and is given up", item.event_id, failures)

@@ -186,7 +186,7 @@ CREATE FUNCTION runtime.inbox_take(
 ) RETURNS TABLE (
     room_id text, bot text, mark bigint, is_joined boolean, looked_at_ms bigint,
     seq bigint, event_id text, sender text, event_type text, event json, state smallint,
-    waits_until_ms bigint, received_at_ms bigint
+    waits_until_ms bigint, received_at_ms bigint, failures smallint
 ) LANGUAGE plpgsql AS $$
 DECLARE
     taken record;
@@ -208,7 +208,7 @@ BEGIN
     RETURN QUERY
         SELECT taken.room_id, taken.bot, taken.mark, taken.is_joined, taken.looked_at_ms,
             i.seq, i.event_id, i.sender, i.event_type, i.event, i.state, i.waits_until_ms,
-            i.received_at_ms
+            i.received_at_ms, i.failures
         FROM runtime.inbox AS i
         WHERE i.room_id = taken.room_id AND i.bot = taken.bot AND i.state < 2
             AND i.seq < before_seq
@@ -217,7 +217,7 @@ BEGIN
         RETURN QUERY
             SELECT taken.room_id, taken.bot, taken.mark, taken.is_joined, taken.looked_at_ms,
                 NULL::bigint, NULL::text, NULL::text, NULL::text, NULL::json, NULL::smallint,
-                NULL::bigint, NULL::bigint;
+                NULL::bigint, NULL::bigint, NULL::smallint;
     END IF;
 END $$;
 

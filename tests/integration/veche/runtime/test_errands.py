@@ -12,6 +12,7 @@ from tests.support.postgres import execute
 from veche.protocol.errors import RefusedError, UnavailableError
 from veche.protocol.ids import EffectId
 from veche.runtime import errands
+from veche.runtime.crypto.writer import LostWriterError
 from veche.runtime.errands import CHANNEL, PAYLOAD_BYTES_MAX, Errand, Errands, cancel, schedule
 from veche.runtime.listener import Listener
 from veche.runtime.tasks import Tasks
@@ -199,6 +200,19 @@ class ErrandTests(OfflineCase):
         await pause(0.1)
         done = one.attempts + other.attempts
         assert sorted(done) == [f"{number:02}" for number in range(40)]
+
+    async def test_a_process_that_does_not_speak_for_the_bot_hands_an_errand_on(self) -> None:
+        def not_ours(_: Errand) -> None:
+            raise LostWriterError("another process speaks", retry_after_ms=2_000)
+
+        rig, elsewhere = await self.begin(FakeHandler(not_ours))
+        for name in "abc":
+            await self.schedule(rig, name)
+        await until(lambda: len(set(elsewhere.attempts)) == 3, "tried by the first process")
+        await self.begin(FakeHandler())
+
+        await until(lambda: len(self.ended()) == 3, "done by the second process")
+        assert max(elsewhere.attempts.count(name) for name in "abc") <= 3
 
     async def test_errands_of_other_services_are_left_alone(self) -> None:
         rig, handler = await self.begin()

@@ -73,6 +73,7 @@ class Item:
     state: State
     waits_until_ms: int | None
     received_at_ms: int
+    failures: int
 
 
 def add_bots(txn: Cursor, bots: Collection[UserId]) -> None:
@@ -248,8 +249,8 @@ def take(
 
 
 def _item(seq: int, event_id: EventId, sender: UserId, kind: str, *rest: Any) -> Item:
-    event, state, waits_until_ms, received_at_ms = rest
-    return Item(seq, event_id, sender, kind, event, State(state), waits_until_ms, received_at_ms)
+    event, state, *numbers = rest
+    return Item(seq, event_id, sender, kind, event, State(state), *numbers)
 
 
 def settle(
@@ -315,19 +316,29 @@ def set_late(txn: Cursor, claim: Claim, item: Item) -> None:
     )
 
 
-def fail(txn: Cursor, claim: Claim, seq: int, now_ms: int, delays_ms: Sequence[int]) -> int:
+def fail(txn: Cursor, claim: Claim, item: Item, now_ms: int, delays_ms: Sequence[int]) -> int:
     """Count a failure of a row and let its room rest; how many there are now.
 
-    With ``FAILURES_MAX`` the row is refused.
+    With ``FAILURES_MAX`` the row is refused. Two loops may meet the row at once, since a failed
+    transaction lets go of the room: that is one failure, and only the first to come counts it.
     """
     txn.execute(
         "UPDATE runtime.inbox SET failures = failures + 1,"
         " state = CASE WHEN failures + 1 >= %s THEN %s ELSE state END"
-        " WHERE room_id = %s AND bot = %s AND seq = %s RETURNING failures",
-        (FAILURES_MAX, int(State.REFUSED), claim.room_id, claim.bot, seq),
+        " WHERE room_id = %s AND bot = %s AND seq = %s AND failures = %s RETURNING failures",
+        (
+            FAILURES_MAX,
+            int(State.REFUSED),
+            claim.room_id,
+            claim.bot,
+            item.seq,
+            item.failures,
+        ),
     )
     row = txn.fetchone()
-    failures = int(row[0]) if row else FAILURES_MAX
+    if row is None:
+        return item.failures
+    failures = int(row[0])
     rest_ms = 0 if failures >= FAILURES_MAX else delays_ms[min(failures, len(delays_ms)) - 1]
     delay(txn, claim.room_id, claim.bot, now_ms + rest_ms)
     return failures
