@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from appservices.agency.core import replies
-from appservices.agency.core.commands import ROOM_COMMANDS, command_input
+from appservices.agency.core.commands import FORM_COMMANDS, ROOM_COMMANDS, command_input
 from appservices.agency.core.context import Context, Office
 from appservices.agency.core.effects import (
     AskDesk,
@@ -173,11 +173,12 @@ class Trial:
         is_form = self.case is not None and self.case.state is State.DRAFT
         parsed = None
         if not is_form or text.startswith(("!", "/")):
-            parsed = parse_command(text, ROOM_COMMANDS, self._world.language)
+            known = FORM_COMMANDS if is_form else ROOM_COMMANDS
+            parsed = parse_command(text, known, self._world.language)
         if parsed is not None:
             heard = command_input(parsed.command, parsed.argument)
             if heard is None or self.case is None:
-                self._say("to you", body(help_doc(self._context)))
+                self._say("to you", body(help_doc(self._context, is_form=is_form)))
             else:
                 self._step(heard)
             return

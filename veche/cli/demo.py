@@ -193,7 +193,9 @@ def welcome(port: int, passwords: dict[str, str], state: Path) -> str:
             *people,
             "",
             "  Three things to try",
-            f"    1. As alice, start a direct chat with {OFFICE_BOT}",
+            # A device that comes after a message has no key for it.
+            "    1. Log in as alice, and as carol in a second client, before you begin. As alice,",
+            f"       start a direct chat with {OFFICE_BOT}",
             "       It greets you and asks for your language. Write: 1",
             "    2. It shows what it can do for you. Write 1 again, and answer its questions.",
             "    3. As carol, accept the invitation to the office's desk: the case is there.",

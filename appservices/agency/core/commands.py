@@ -40,6 +40,8 @@ CASE_COMMANDS: Final = (STATUS, WHY, HUMAN, WITHDRAW, EXPORT)
 """What concerns the case."""
 ROOM_COMMANDS: Final = (*CASE_COMMANDS, HELP, MENU, CANCEL, LANGUAGE)
 """What is answered in the room of a case."""
+FORM_COMMANDS: Final = (*CASE_COMMANDS, HELP, MENU, LANGUAGE)
+"""What a word with a mark means while a form waits for an answer; the form knows ``cancel``."""
 
 
 def command_input(command: Command, argument: str) -> PersonInput | None:

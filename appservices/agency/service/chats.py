@@ -8,6 +8,7 @@ from appservices.agency import store
 from appservices.agency.core import replies
 from appservices.agency.core.commands import (
     CASE_COMMANDS,
+    FORM_COMMANDS,
     HUMAN,
     ROOM_COMMANDS,
     command_input,
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 CHAT_COMMANDS: Final = (HELP, MENU, CASES, CANCEL, LANGUAGE)
 """What is answered in a chat, outside a case."""
 IN_FORM_COMMANDS: Final = (HELP, MENU, LANGUAGE)
-"""What a bare word means while a form waits for an answer; the form itself knows ``cancel``."""
+"""What a bare word means while a form waits for an answer."""
 _FILES: Final = frozenset({"m.file", "m.image", "m.location", "m.video", "m.audio"})
 _MARKS: Final = ("!", "/")
 _WAITING: Final = frozenset({State.DRAFT, State.NEEDS_MORE})
@@ -137,7 +138,8 @@ def _hear_about(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
         if about is not None:
             step_file(scene, file, about)
         else:
-            _command(scene, inbound.room_id, person, parsed)
+            is_form = file.case.state is State.DRAFT
+            _command(scene, inbound.room_id, person, parsed, is_form=is_form)
         return
     heard = prompts.hear(scene.txn, inbound, is_dialogue=True)
     is_waiting = file.case.state in _WAITING
@@ -173,12 +175,14 @@ def _commands_now(inbound: Inbound, file: CaseFile) -> tuple[Command, ...]:
     """The commands that a text may be: few while a form waits, since it may be an answer."""
     body = inbound.content.get("body")
     is_marked = isinstance(body, str) and body.lstrip().startswith(_MARKS)
-    if file.case.state is State.DRAFT and not is_marked:
-        return IN_FORM_COMMANDS
+    if file.case.state is State.DRAFT:
+        return FORM_COMMANDS if is_marked else IN_FORM_COMMANDS
     return ROOM_COMMANDS
 
 
-def _command(scene: Scene, room_id: RoomId, person: UserId, parsed: ParsedCommand) -> None:
+def _command(
+    scene: Scene, room_id: RoomId, person: UserId, parsed: ParsedCommand, *, is_form: bool = False
+) -> None:
     """What every bot answers, whatever is going on."""
     match parsed.command.name:
         case "menu":
@@ -193,7 +197,8 @@ def _command(scene: Scene, room_id: RoomId, person: UserId, parsed: ParsedComman
             )
             scene.tell(room_id, (Paragraph(words),), scene.ground(person))
         case _:
-            scene.tell(room_id, help_doc(scene.context(person)), scene.ground(person))
+            doc = help_doc(scene.context(person), is_form=is_form)
+            scene.tell(room_id, doc, scene.ground(person))
 
 
 def _show_cases(scene: Scene, room_id: RoomId, person: UserId) -> None:

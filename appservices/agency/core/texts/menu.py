@@ -119,6 +119,12 @@ def intro_question(definition: ServiceDefinition, context: Context) -> Question:
     )
 
 
-def help_doc(context: Context) -> Doc:
-    """What a person can write, with what each does."""
-    return commands_doc(ROOM_COMMANDS, context.catalogue, context.language)
+def help_doc(context: Context, *, is_form: bool = False) -> Doc:
+    """What a person can write, with what each does.
+
+    Args:
+        context: Who the person is.
+        is_form: A form waits for an answer, which the bare word would be.
+    """
+    mark = "!" if is_form else ""
+    return commands_doc(ROOM_COMMANDS, context.catalogue, context.language, mark=mark)

@@ -143,11 +143,12 @@ def test_one_can_go_back_in_a_form(town: Town) -> None:
     assert answers_of(town)["child_name"] == "Ben Weber"
 
 
-def test_cancel_in_a_form_ends_it(town: Town) -> None:
+@pytest.mark.parametrize("words", ["cancel", "!cancel", "/cancel"])
+def test_cancel_in_a_form_ends_it(town: Town, words: str) -> None:
     town.started()
     fill(town, "Anna Weber")
 
-    fill(town, "cancel")
+    fill(town, words)
 
     assert town.case().state == State.WITHDRAWN.value
     assert "What do you need?" in fill(town, "hello")
@@ -156,7 +157,10 @@ def test_cancel_in_a_form_ends_it(town: Town) -> None:
 def test_commands_in_a_form_do_not_answer_it(town: Town) -> None:
     town.started()
 
-    assert "You can write at any time" in fill(town, "help")
+    said = fill(town, "help")
+    assert "You can write at any time" in said
+    # The bare word would be the name of the child.
+    assert "• !status: " in said
     assert "2 of 4" in fill(town, "Anna Weber")
 
 

@@ -256,6 +256,25 @@ def test_a_client_that_leaves_is_a_line_and_cancels_the_handler(
     assert connection.routes.request_ids == ["r1"]
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"PUT /id HTTP/1.1\r\nx-request-id: r1\r\n",
+        b"PUT /id HTTP/1.1\r\ncontent-length: 9\r\n\r\nhalf",
+    ],
+)
+def test_a_client_that_leaves_before_it_has_asked_is_no_error(
+    begun: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = Connection()
+    connection.send(begun)
+    with caplog.at_level(logging.INFO):
+        connection.channel.connectionLost(_failure())
+
+    assert not caplog.records
+    assert not connection.routes.request_ids
+
+
 def _failure() -> Any:
     from twisted.internet.error import ConnectionDone  # noqa: PLC0415
     from twisted.python.failure import Failure  # noqa: PLC0415
