@@ -291,6 +291,16 @@ def cases_waiting_for(txn: Cursor, bot: UserId, desk: str, after: str, limit: in
     return [case_id for (case_id,) in txn.fetchall()]
 
 
+def lift_cases(txn: Cursor, bot: UserId, desk: str) -> int:
+    """Let the open cases of a desk wait to be put there anew; how many there are."""
+    txn.execute(
+        "UPDATE agency.case_file SET desk_effect = NULL"
+        " WHERE bot = %s AND desk = %s AND state <> ALL(%s)",
+        (bot, desk, _OVER),
+    )
+    return txn.rowcount
+
+
 def case_of_desk_effect(txn: Cursor, bot: UserId, effect: EffectId) -> str | None:
     """Id of the case whose thread at a desk began with a message."""
     txn.execute(

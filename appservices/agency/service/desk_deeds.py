@@ -7,7 +7,7 @@ put there, with what is asked by then, once the room is there (``post_waiting``)
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from appservices.agency import store
 from appservices.agency.core.states import OVER, State
@@ -15,6 +15,7 @@ from appservices.agency.core.texts.desk import (
     claim_question,
     decide_question,
     desk_card_doc,
+    file_docs,
     reply_question,
 )
 from veche.protocol import message
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from veche.protocol.message import Doc
 
 logger = logging.getLogger(__name__)
+
+POST_WAITING: Final = "agency.waiting"
+"""Errand that puts cases on a desk which wait for it."""
 
 
 def post(matter: Matter, effect: fx.PostToDesk) -> None:
@@ -90,7 +94,7 @@ def tell_desk(matter: Matter, desk: str, doc: Doc) -> None:
 
 
 def post_waiting(matter: Matter) -> None:
-    """Put a case on the desk for whose room it waited, with all that is asked by now."""
+    """Put a case on the desk that it waits for, with all that is asked by now."""
     case, context = matter.file.case, matter.context
     desk = matter.file.desk
     room_id = _room(matter, desk) if desk is not None else None
@@ -101,6 +105,8 @@ def post_waiting(matter: Matter) -> None:
     if case.is_at_desk and case.state in {State.SUBMITTED, State.IN_REVIEW}:
         review = matter.definition.review
         if review is not None and case.clerk is not None:
+            for doc in file_docs(matter.definition, case, context):
+                _tell(matter, room_id, doc)
             _ask(matter, room_id, decide_question(matter.definition, case, review, context))
         else:
             _ask(matter, room_id, claim_question(matter.definition, case, context))

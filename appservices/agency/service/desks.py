@@ -9,6 +9,7 @@ from appservices.agency.core import replies
 from appservices.agency.core.effects import Topic
 from appservices.agency.core.inputs import Assign
 from appservices.agency.service.cases import take_step
+from appservices.agency.service.desk_deeds import POST_WAITING
 from appservices.agency.service.listening import command_in
 from appservices.agency.service.scene import CATALOGUE
 from veche.protocol.answers import Chosen, Refused, is_reply, refusal_text
@@ -18,7 +19,8 @@ from veche.protocol.ids import as_event_id
 from veche.protocol.message import Bullets, Paragraph, RelationKind
 from veche.protocol.typed import without_quote
 from veche.protocol.wire import mapping
-from veche.runtime import outbox, prompts
+from veche.runtime import errands, outbox, prompts
+from veche.runtime.errands import Errand
 from veche.runtime.prompts import Answered
 
 if TYPE_CHECKING:
@@ -36,7 +38,12 @@ ASSIGN: Final = Command(
     {"ru": ("назначить",), "de": ("zuweisen",), "uk": ("призначити",)},
     Argument("staff", N_("the id of somebody of the staff"), is_required=True),
 )
-DESK_COMMANDS: Final = (HELP, ASSIGN)
+CASES: Final = Command(
+    "cases",
+    N_("show all open cases here anew, for who is new or has a new device"),
+    {"ru": ("дела",), "de": ("vorgänge", "vorgaenge"), "uk": ("справи",)},
+)
+DESK_COMMANDS: Final = (HELP, ASSIGN, CASES)
 _FREE_TOPICS: Final = frozenset({Topic.WRITE.value, Topic.REPLY.value})
 
 
@@ -123,8 +130,25 @@ def _command(
     if parsed.command is ASSIGN:
         _assign(scene, inbound, member, parsed.argument, speech, thread)
         return
+    if parsed.command is CASES:
+        _show_cases(scene, inbound, speech)
+        return
     doc = help_doc(DESK_COMMANDS, CATALOGUE, speech.language)
     scene.tell(inbound.room_id, doc, scene.desk_ground(), thread=thread)
+
+
+def _show_cases(scene: Scene, inbound: Inbound, speech: Speech) -> None:
+    """Put each open case here anew: no key of what was said before reaches a new device."""
+    bot = scene.voice.bot.user_id
+    desk = store.desk_of_room(scene.txn, bot, inbound.room_id)
+    count = store.lift_cases(scene.txn, bot, desk) if desk is not None else 0
+    if count == 0:
+        words = speech.text("No case is open at this desk.")
+        scene.tell(inbound.room_id, (Paragraph(words),), scene.desk_ground())
+        return
+    errand = scene.voice.fresh_id(POST_WAITING)
+    payload = {"bot": bot, "desk": desk}
+    errands.schedule(scene.txn, Errand(errand, POST_WAITING, payload, scene.now_ms))
 
 
 def _assign(

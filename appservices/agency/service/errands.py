@@ -27,7 +27,7 @@ from appservices.agency.documents import TemplateError, make_document
 from appservices.agency.service.cases import definition_of, matter_of, step_file, take_step
 from appservices.agency.service.chats import greet
 from appservices.agency.service.deeds import CLOCK, MAKE_DOCUMENT, MAKE_ROOM, SEND_EXPORT
-from appservices.agency.service.desk_deeds import post_waiting
+from appservices.agency.service.desk_deeds import POST_WAITING, post_waiting
 from appservices.agency.service.desks import DESK_COMMANDS
 from appservices.agency.service.scene import CATALOGUE
 from veche.protocol import envelope, message
@@ -57,7 +57,6 @@ if TYPE_CHECKING:
 
 JOIN: Final = "agency.join"
 MAKE_DESK: Final = "agency.desk"
-POST_WAITING: Final = "agency.waiting"
 STAFF_LEFT: Final = "agency.left"
 CASES_AT_ONCE: Final = 20
 """Cases that one errand about many deals with in one transaction."""

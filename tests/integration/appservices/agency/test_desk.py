@@ -104,6 +104,23 @@ def test_help_at_a_desk_tells_its_commands(town: Town) -> None:
     assert "withdraw" not in said
 
 
+def test_cases_are_shown_anew_to_who_has_a_new_device(town: Town) -> None:
+    town.claimed()
+    before = town.case().desk_effect
+
+    said = town.write(town.desk(), HENRIETTE, "cases")
+
+    assert "Name of the child: Anna Weber" in words_of(said)
+    assert "What is decided?" in words_of(said)
+    assert town.case().desk_effect not in {before, None}
+    town.press(town.question("decide"), CAROL, "approve")
+    assert town.case().state in {State.DECIDED_YES.value, State.SERVED.value}
+
+
+def test_a_desk_without_cases_says_so(town: Town) -> None:
+    assert words_of(town.write(town.desk(), CAROL, "cases")) == "No case is open at this desk."
+
+
 # Claiming.
 
 
