@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectError, ConnectionDone, DNSLookupError
+from twisted.internet.error import ConnectingCancelledError as _Cancelled
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import optionsForClientTLS
 from twisted.python.failure import Failure
@@ -191,11 +192,13 @@ class Connections:
         self._opening += 1
         try:
             timeout_s = min(CONNECT_TIMEOUT_S, max(0.001, deadline_s - self._reactor.seconds()))
+            ends_s = self._reactor.seconds() + timeout_s
             connecting = self._endpoint().connect(_Connecting(self))
-            connecting.addTimeout(timeout_s, self._reactor)
-            connection: Any = await connecting
-        except (ConnectError, DNSLookupError, DeferredTimeoutError, OSError) as e:
+            connection: Any = await connecting.addTimeout(timeout_s, self._reactor)
+        except (ConnectError, DNSLookupError, DeferredTimeoutError, OSError, _Cancelled) as e:
             self._next()
+            if isinstance(e, _Cancelled) and self._reactor.seconds() < ends_s:
+                raise CancelledError from e  # whoever asked stops
             raise NoAnswerError(
                 f"no connection to {self._hostname}: {type(e).__name__}",
                 retry_after_ms=RETRY_AFTER_MS,
