@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from tests.support.people import Kind, Message, Person
+from tests.support.people.person import WAIT_S
+from tests.support.processes import wait_until
 from tests.support.services import OFFICE, House, house
 from veche.protocol.case import CASE_KEY
 from veche.protocol.prompts import ANSWER_KEY, PROMPT_KEY
@@ -107,6 +109,14 @@ class Room:
         cards = [m.content.get("m.new_content", m.content) for m in self._of_office()]
         states = [card[CASE_KEY]["state"] for card in cards if CASE_KEY in card]
         return [state for state, _ in itertools.groupby(states)]
+
+    def expect_states(self, *states: str) -> None:
+        """Wait until the card of a case has shown these states, and no others."""
+        try:
+            wait_until(lambda: len(self.states()) >= len(states), WAIT_S, "too few states")
+        except TimeoutError as e:
+            raise AssertionError(f"{e}: {self.states()}\n{self.person.transcript()}") from None
+        assert self.states() == list(states)
 
     def unreadable(self) -> list[Message]:
         """What could not be decrypted."""

@@ -88,7 +88,7 @@ def check_once(alice: Applicant, case: Room, thread: Room, chat: list[str]) -> N
     """Everything came once, in order, and everybody could read it."""
     assert starts(alice.chat.first_lines(), [*chat, "We have it."])
     assert starts(case.first_lines(), CASE)
-    assert case.states() == STATES
+    case.expect_states(*STATES)
     assert case.unreadable() == alice.chat.unreadable() == []
     assert [m for m in thread.unreadable() if m.at_ms > case.said()[0].at_ms] == []
 

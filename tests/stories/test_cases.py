@@ -43,7 +43,7 @@ def test_a_refusal_says_why_by_which_law_and_how_to_appeal(town: Town, desk: Des
         assert part in refusal
     thread.expect("Nothing more is to be done: refused.")
     case.expect_edit("State: refused")
-    assert case.states() == ["submitted", "in_review", "decided_no"]
+    case.expect_states("submitted", "in_review", "decided_no")
 
 
 def test_a_case_is_withdrawn_once_it_is_confirmed(town: Town, desk: Desk) -> None:
@@ -57,7 +57,7 @@ def test_a_case_is_withdrawn_once_it_is_confirmed(town: Town, desk: Desk) -> Non
     thread.person.reply(thread.room, question.event_id, "1")
     Room(thread.person, thread.room).expect("Nothing has changed.")
 
-    assert case.states() == ["submitted", "withdrawn"]
+    case.expect_states("submitted", "withdrawn")
 
 
 def test_a_person_can_always_ask_where_it_stands_and_why(town: Town, desk: Desk) -> None:
@@ -104,9 +104,10 @@ def test_of_two_clerks_who_press_at_once_one_takes_the_case(
     case.expect_edit("A clerk looks at your case and decides.")
 
     assert "Nothing has changed." in refusal.body
+    threads[0].expect(f"{number}: What is decided?")
     decisions = [m for m in threads[0].said() if f"{number}: What is decided?" in m.body]
     assert len(decisions) == 1
-    assert case.states() == ["submitted", "in_review"]
+    case.expect_states("submitted", "in_review")
 
 
 def test_a_question_to_another_clerk_is_not_for_everybody(
@@ -121,7 +122,7 @@ def test_a_question_to_another_clerk_is_not_for_everybody(
     thread.choose(question, "approve")
 
     case.expect("Your case is approved.")
-    assert case.states()[:3] == ["submitted", "in_review", "decided_yes"]
+    case.expect_states("submitted", "in_review", "decided_yes", "served")
 
 
 def test_two_persons_approve_where_the_rules_ask_for_two(

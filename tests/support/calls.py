@@ -13,7 +13,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-REQUEST_S_MAX: Final = 60
+REQUEST_S_MAX: Final = 120
 
 
 @attrs.frozen

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from veche.runtime.migrate import MigrationSet
 
-START_S_MAX: Final = 60
+START_S_MAX: Final = 180
 _numbers = itertools.count(1)
 
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import fcntl
+import functools
+import itertools
 import os
+import random
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,14 +19,19 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import IO
 
 ROOT: Final = Path(__file__).parents[2]
 """The checkout."""
 
-STOP_S_MAX: Final = 15
+TIMEOUT_S: Final = 280
+"""Of a test that runs in trial's reactor; less than pytest's own, to have trial's report."""
+STOP_S_MAX: Final = 60
 LOG_TAIL_CHARACTERS_MAX: Final = 6_000
 _POLL_S: Final = 0.02
+_PORTS: Final = range(11_000, 32_000)
+"""Below those that Linux gives to whoever connects (ip_local_port_range)."""
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
@@ -37,15 +48,35 @@ def wait_until(condition: Callable[[], bool], timeout_s: float, what: str) -> No
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+    """Ports of 127.0.0.1 that nobody listens on, and that no other test gets.
+
+    Not those that the kernel gives: between the look and the server's start, or while a server is
+    started again, it gives the same port to any connection of any process.
+    """
+    return list(itertools.islice(filter(_take_port, _candidates()), count))
+
+
+@functools.cache
+def _candidates() -> Iterator[int]:
+    # Each once, in an order of this process, so that seldom two look at the same one.
+    return iter(random.SystemRandom().sample(_PORTS, len(_PORTS)))
+
+
+def _take_port(port: int) -> bool:
+    # The kernel gives a lock back when its process ends, however it does.
+    with contextlib.suppress(OSError):
+        fcntl.lockf(_ports_lock(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+        return True
+    return False
+
+
+@functools.cache
+def _ports_lock() -> IO[bytes]:
+    # One file, never closed: closing any file of it would give all locks back.
+    path = Path(tempfile.gettempdir()) / f"veche-ports-{os.getuid()}.lock"
+    return path.open("ab")
 
 
 @attrs.define

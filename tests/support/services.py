@@ -32,7 +32,7 @@ from veche.runtime.synapse_database import make_synapse_database
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-READY_S_MAX: Final = 60
+READY_S_MAX: Final = 180
 SERVICES: Final = (sys.executable, "-m", "veche.cli.main", "run", "all")
 """Starts the installed services, as an operator does."""
 AGENCY: Final = MigrationSet("agency", "appservices.agency")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SERVER_NAME: Final = "veche.test"
-START_S_MAX: Final = 90
+START_S_MAX: Final = 180
 
 
 @attrs.define

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-START_S_MAX: Final = 120
+START_S_MAX: Final = 240
 CREATOR: Final = "creator"
 """The worker that serves clients and makes events."""
 PERSISTER: Final = "persister"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReadDescriptor
+from zope.interface import implementer
 
 from veche.cli.db import opened
 from veche.cli.installed import (
@@ -26,7 +29,7 @@ from veche.runtime.migrate import pending
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from twisted.python.failure import Failure
 
@@ -103,11 +106,12 @@ class Running:
 
     def run(self) -> None:
         """Run the reactor until SIGTERM, SIGINT or a failed start."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._signalled)
-        self._reactor.callWhenRunning(self._start)
-        # Twisted's own handlers would stop the reactor under a host that still works.
-        self._reactor.run(installSignalHandlers=False)
+        with woken_by_signals(self._reactor):
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, self._signalled)
+            self._reactor.callWhenRunning(self._start)
+            # Twisted's own handlers would stop the reactor under a host that still works.
+            self._reactor.run(installSignalHandlers=False)
 
     def _signalled(self, number: int, _frame: object) -> None:
         self._reactor.callFromThread(self._stop, signal.Signals(number).name)
@@ -137,3 +141,49 @@ class Running:
         stopping.addTimeout(STOP_S_MAX, self._reactor)
         stopping.addErrback(lambda failure: logger.error("stopping", exc_info=failure.value))
         stopping.addBoth(lambda _: self._reactor.stop())
+
+
+@contextmanager
+def woken_by_signals(reactor: Any) -> Iterator[None]:
+    """A reactor that sleeps no longer once a signal came.
+
+    Python's handler runs when the main thread executes Python again. A signal that comes just
+    before the thread begins to sleep in ``epoll_wait``, or to another thread, does not end that
+    sleep: the handler would wait until a timer fires or somebody connects. Hence the handler in
+    C writes a byte (``signal.set_wakeup_fd``) to what the reactor reads.
+
+    Args:
+        reactor: Not running yet; it must run, and end, within.
+    """
+    reading, writing = socket.socketpair()
+    with reading, writing:
+        reading.setblocking(False)
+        writing.setblocking(False)
+        # A full pipe is as good: it wakes the reactor too.
+        before = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+        reactor.addReader(_Waker(reading))
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+
+
+@implementer(IReadDescriptor)
+class _Waker:
+    """Throws away what the handler in C wrote; that it came is all that counts."""
+
+    def __init__(self, reading: socket.socket) -> None:
+        self._reading = reading
+
+    def fileno(self) -> int:
+        return self._reading.fileno()
+
+    def logPrefix(self) -> str:
+        return "signals"
+
+    def doRead(self) -> None:
+        with suppress(BlockingIOError):
+            self._reading.recv(4096)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The reactor ends."""

@@ -176,7 +176,7 @@ def test_what_cannot_be_read_is_seen_as_that(server: Homeserver) -> None:
     def unreadable() -> list[Message]:
         return [m for m in laptop.messages(pair.room) if not m.is_readable]
 
-    wait_until(lambda: bool(unreadable()), 20, "the new device has no history")
+    wait_until(lambda: bool(unreadable()), 120, "the new device has no history")
     assert [m.event_id for m in unreadable()] == [late]
     laptop.stop()
     pair.stop()

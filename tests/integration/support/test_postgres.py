@@ -54,7 +54,7 @@ def test_processes_share_a_server_that_goes_when_the_last_is_killed(tmp_path: Pa
         assert is_up(dsn)
         second.kill()
     folder = Path(dsn.split("host=")[1]).parents[1]
-    wait_until(lambda: not folder.exists(), 30, "the server is still there")
+    wait_until(lambda: not folder.exists(), 120, "the server is still there")
 
     assert not is_up(dsn)
     with user(run) as third:

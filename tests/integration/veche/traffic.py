@@ -34,7 +34,7 @@ ROTATE_EVERY: Final = 7
 """A person takes a new room key after as many messages."""
 PAUSE_S_MAX: Final = 0.3
 """Longest pause of a person between two messages."""
-SETTLED_S_MAX: Final = 90
+SETTLED_S_MAX: Final = 240
 """How long the last answers may take after everything runs again."""
 _PAGE: Final = 1_000
 

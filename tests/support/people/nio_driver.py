@@ -242,7 +242,7 @@ class NioDriver(Driver):
             await asyncio.gather(self._syncing, return_exceptions=True)
             self._syncing = None
 
-    async def _until(self, condition: Any, timeout_s: float = 20) -> None:
+    async def _until(self, condition: Any, timeout_s: float = 120) -> None:
         async with asyncio.timeout(timeout_s):
             while not condition():
                 if self._syncing is not None and self._syncing.done():

@@ -24,7 +24,7 @@ import attrs
 import pytest
 
 from tests.support.calls import request
-from tests.support.processes import ROOT, wait_until
+from tests.support.processes import ROOT, STOP_S_MAX, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 PASSWORD: Final = "correct horse"  # noqa: S105 -- of tests
 """Of every person of a test."""
 
-CALL_S_MAX: Final = 60
-WAIT_S: Final = 20
+CALL_S_MAX: Final = 180
+WAIT_S: Final = 120
 TRANSCRIPT_MESSAGES_MAX: Final = 60
 SHOWN_CHARACTERS_MAX: Final = 200
 LOG_CHARACTERS_MAX: Final = 4_000
@@ -360,10 +360,10 @@ class Person:
         assert process.stdin is not None
         process.stdin.close()
         try:
-            process.wait(10)
+            process.wait(STOP_S_MAX)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(10)
+            process.wait(STOP_S_MAX)
 
     def kill(self) -> None:
         """End the client as a power cut would."""

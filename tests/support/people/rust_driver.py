@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import itertools
 import json
 import logging
 import os
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 _SYNC_MS: Final = 3_000
 _CHUNK: Final = 100
 _HISTORY: Final = 100
-_WAIT_S: Final = 20
+_WAIT_S: Final = 120
 
 
 class _SyncListener(sdk.SyncListenerV2):  # type: ignore[misc]  # no types
@@ -234,12 +233,10 @@ class RustDriver(Driver):
         return {e["event_id"] for e in answer if e["sender"] == user}
 
     async def _new_event(self, room: str, before: set[str]) -> str:
-        for _ in itertools.repeat(None, 100):
-            new = await self._own_events(room) - before
-            if new:
-                return new.pop()
-            await asyncio.sleep(0.05)
-        raise TimeoutError("the event did not reach the server")
+        async with asyncio.timeout(_WAIT_S):
+            while not (new := await self._own_events(room) - before):
+                await asyncio.sleep(0.05)
+        return new.pop()
 
     def _recent(self, room: str) -> list[Any]:
         session = self.client.session()

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import attrs
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectError, ConnectionDone, DNSLookupError
-from twisted.internet.error import ConnectingCancelledError as _Cancelled
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import optionsForClientTLS
 from twisted.python.failure import Failure
 
 from veche.protocol.errors import UnavailableError
+from veche.runtime.matrix.connecting import cancellable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -190,21 +190,20 @@ class Connections:
 
     async def _open_new(self, deadline_s: float) -> _Connection:
         self._opening += 1
+        connection: Any = None
         try:
             timeout_s = min(CONNECT_TIMEOUT_S, max(0.001, deadline_s - self._reactor.seconds()))
-            ends_s = self._reactor.seconds() + timeout_s
-            connecting = self._endpoint().connect(_Connecting(self))
-            connection: Any = await connecting.addTimeout(timeout_s, self._reactor)
-        except (ConnectError, DNSLookupError, DeferredTimeoutError, OSError, _Cancelled) as e:
-            self._next()
-            if isinstance(e, _Cancelled) and self._reactor.seconds() < ends_s:
-                raise CancelledError from e  # whoever asked stops
+            connecting = cancellable(self._endpoint().connect(_Connecting(self)))
+            connection = await connecting.addTimeout(timeout_s, self._reactor)
+        except (ConnectError, DNSLookupError, DeferredTimeoutError, OSError) as e:
             raise NoAnswerError(
                 f"no connection to {self._hostname}: {type(e).__name__}",
                 retry_after_ms=RETRY_AFTER_MS,
             ) from e
         finally:
             self._opening -= 1
+            if connection is None:
+                self._next()  # not before: whoever waits counts what is being opened
         return connection  # type: ignore[no-any-return]  # what _Connecting built
 
     def _endpoint(self) -> IStreamClientEndpoint:

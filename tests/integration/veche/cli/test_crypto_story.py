@@ -19,9 +19,9 @@ from twisted.trial.unittest import TestCase
 from tests.integration.veche.runtime.crypto.house import OPERATOR_KEY, House
 from tests.support.people import Person
 from tests.support.postgres import database
-from tests.support.processes import ROOT
+from tests.support.processes import ROOT, TIMEOUT_S
 from tests.support.synapse import homeserver
-from veche.runtime.crypto.channel import POLL_MS
+from veche.runtime.crypto import channel
 from veche.runtime.matrix.client import path
 from veche.runtime.migrate import KERNEL_SETS
 
@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
 
 class CryptoStories(TestCase):
-    timeout = 120
+    timeout = TIMEOUT_S
     stack: ClassVar[ExitStack]
     folder: ClassVar[Path]
     server: ClassVar[Homeserver]
@@ -65,17 +65,18 @@ class CryptoStories(TestCase):
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
         )
 
     async def wait_for_another_device(self, house: House, old: str) -> None:
         """The old writer notices at the latest when its poll of the channel ends."""
-        deadline = house.now_ms() + POLL_MS + 20_000
+        deadline = house.now_ms() + 120_000
         while not house.device.is_writer or house.device.device_id == old:
             assert house.now_ms() < deadline
             await deferLater(house.reactor, 0.1, lambda: None)
 
     async def test_a_bot_goes_on_with_a_new_device_and_people_read_it(self) -> None:
+        self.patch(channel, "POLL_MS", 2_000)  # type: ignore[no-untyped-call]  # trial's
         house = House(self.server, self.dsn, reactor)
         self.addCleanup(lambda: Deferred.fromCoroutine(house.stop()))
         await house.device.start()

@@ -154,7 +154,7 @@ def test_a_wrong_password_ends_the_process_with_a_reason(homeserver: Homeserver)
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=240,
     )
 
     assert ended.returncode == 1

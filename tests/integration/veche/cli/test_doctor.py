@@ -39,7 +39,7 @@ pytestmark = [
     ),
 ]
 
-READY_S_MAX: Final = 60
+READY_S_MAX: Final = 180
 
 
 @attrs.frozen

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 class OnlineCase(Case):
     """A case with a database of its own and the homeserver of its module."""
 
-    timeout = 120
     server: ClassVar[Homeserver]
     as_port: ClassVar[int]
     people: ClassVar[dict[str, tuple[str, str]]]

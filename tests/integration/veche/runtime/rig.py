@@ -21,6 +21,7 @@ from twisted.protocols.policies import WrappingFactory
 from twisted.trial.unittest import TestCase
 
 from tests.support.postgres import database, execute
+from tests.support.processes import TIMEOUT_S
 from veche.protocol.acts import ActClass
 from veche.protocol.ids import DeviceId, RoomId, UserId, effect_id
 from veche.protocol.inbound import DeviceStanding, Trust
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 reactor: Any = default_reactor
 
 SERVER_NAME: Final = "veche.test"
-WAIT_S_MAX: Final = 20.0
+WAIT_S_MAX: Final = 120.0
 HIDDEN: Final = "m.room.encrypted"
 _numbers = itertools.count(1)
 
@@ -387,7 +388,7 @@ class Rig:
     async def ping(self) -> None:
         """Have the homeserver end its back-off."""
         target = "/_matrix/client/v1/appservice/veche/ping"
-        for _ in range(10):
+        for _ in range(100):
             try:
                 await self.client.call("POST", target, body={})
             except MatrixError as e:
@@ -558,6 +559,8 @@ def member_event(
 class Case(TestCase):
     """A case that may change constants of modules for its own time."""
 
+    timeout = TIMEOUT_S
+
     def swap(self, module: object, name: str, value: object) -> None:
         """Let ``module.name`` be ``value`` until the case ends."""
         self.patch(module, name, value)  # type: ignore[no-untyped-call]  # trial's
@@ -565,8 +568,6 @@ class Case(TestCase):
 
 class OfflineCase(Case):
     """A case with a database and no homeserver: pushes are handed over by call."""
-
-    timeout = 60
 
     def setUp(self) -> None:
         scope = database(RUNTIME)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.tcp import BaseClient
 from twisted.trial.unittest import TestCase
 
 from tests.integration.veche.runtime.rig import as_deferred, pause, until
-from tests.support.processes import free_ports
+from tests.support.processes import TIMEOUT_S, free_ports
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import DeviceId, UserId
 from veche.runtime.matrix.client import MatrixClient, MatrixError
@@ -60,8 +63,14 @@ class Server(Protocol):
         link.abortConnection()
 
 
+def connectors() -> list[Any]:
+    """The attempts to connect that are on their way."""
+    writers: list[Any] = reactor.getWriters()
+    return [one for one in writers if isinstance(one, BaseClient)]
+
+
 class ConnectionsTests(TestCase):
-    timeout = 20
+    timeout = TIMEOUT_S
 
     def setUp(self) -> None:
         self.opened: list[Server] = []
@@ -78,10 +87,22 @@ class ConnectionsTests(TestCase):
             server.drop()
         return self.port.stopListening()
 
-    def client(self, **more: Any) -> tuple[MatrixClient, Connections]:
-        connections = Connections(reactor, self.url, **more)
+    def client(self, url: str = "", **more: Any) -> tuple[MatrixClient, Connections]:
+        connections = Connections(reactor, url or self.url, **more)
         self.addCleanup(lambda: as_deferred(connections.close()))
         return MatrixClient(connections, "token"), connections
+
+    def hanging_url(self) -> str:
+        """Of a server that answers no attempt to connect."""
+        server = socket.create_server(("127.0.0.1", 0), backlog=0)
+        self.addCleanup(server.close)
+        for _ in range(4):  # the queue has one place; the kernel is silent to whoever comes next
+            one = socket.socket()
+            self.addCleanup(one.close)
+            one.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                one.connect(server.getsockname())
+        return f"http://127.0.0.1:{server.getsockname()[1]}"
 
     async def test_a_connection_serves_many_requests(self) -> None:
         client, _ = self.client()
@@ -262,6 +283,60 @@ class ConnectionsTests(TestCase):
 
         self.answer = lambda server: server.write(OK)
         assert await client.call("GET", "/y") == {}
+
+    async def test_a_call_that_is_cancelled_while_it_connects_is_cancelled(self) -> None:
+        client, connections = self.client(self.hanging_url())
+        call = as_deferred(client.call("GET", "/x", timeout_s=600))
+        await until(connectors, "an attempt")
+
+        call.cancel()
+        await self.assertFailure(call, CancelledError)
+
+        assert connections._opening == 0
+        assert connectors() == []
+
+    async def test_a_call_that_is_cancelled_while_a_name_is_looked_up_is_cancelled(self) -> None:
+        client, connections = self.client("http://localhost:1")
+        call = as_deferred(client.call("GET", "/x", timeout_s=600))
+        assert connections._opening == 1
+
+        call.cancel()
+        await self.assertFailure(call, CancelledError)
+
+        assert connections._opening == 0
+
+    async def test_a_connection_that_does_not_come_in_time_is_no_answer(self) -> None:
+        client, connections = self.client(self.hanging_url())
+
+        failing = as_deferred(client.call("GET", "/x", timeout_s=0.1))
+        await self.assertFailure(failing, NoAnswerError)
+
+        assert connections._opening == 0
+        assert connectors() == []
+
+    async def test_whoever_waits_goes_on_when_nobody_listens(self) -> None:
+        client, connections = self.client(f"http://127.0.0.1:{free_ports(1)[0]}", connections_max=1)
+        first, second = (
+            as_deferred(client.call("GET", target, timeout_s=600)) for target in ("/x", "/y")
+        )
+        assert len(connections._waiting) == 1
+
+        await self.assertFailure(first, NoAnswerError)
+        await self.assertFailure(second, NoAnswerError)
+
+    async def test_whoever_waits_goes_on_when_an_attempt_is_cancelled(self) -> None:
+        client, connections = self.client(self.hanging_url(), connections_max=1)
+        first, second = (
+            as_deferred(client.call("GET", target, timeout_s=600)) for target in ("/x", "/y")
+        )
+        assert len(connections._waiting) == 1
+
+        first.cancel()
+        await self.assertFailure(first, CancelledError)
+
+        assert len(connections._waiting) == 0
+        second.cancel()
+        await self.assertFailure(second, CancelledError)
 
     async def test_closing_ends_what_waits(self) -> None:
         client, connections = self.client(connections_max=1)

@@ -22,6 +22,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from tests.support.postgres import database, execute
+from tests.support.processes import TIMEOUT_S, wait_until
 from veche.protocol.errors import RefusedError, UnavailableError
 from veche.runtime import database as module
 from veche.runtime import metrics
@@ -48,7 +49,7 @@ def sample(name: str, /, **labels: str) -> float:
 class DatabaseCase(TestCase):
     """A database with one counter, and a pool of two threads."""
 
-    timeout = 60
+    timeout = TIMEOUT_S
 
     def setUp(self) -> None:
         holder = database()
@@ -208,10 +209,9 @@ class ConflictTests(DatabaseCase):
     async def test_a_lock_that_is_not_to_be_had_is_unavailable_now(self) -> None:
         with closing(psycopg2.connect(self.dsn)) as other, other, other.cursor() as txn:
             txn.execute("LOCK TABLE counter")
-            started = time.monotonic()
             with pytest.raises(UnavailableError) as caught:
                 await self.database.run("add", add)
-        assert 3 < time.monotonic() - started < 8
+        assert isinstance(caught.value.__cause__, psycopg2.errors.LockNotAvailable)
         assert caught.value.retry_after_ms > 0
 
     async def test_a_statement_that_takes_too_long_is_unavailable_now(self) -> None:
@@ -246,18 +246,17 @@ class BoundTests(DatabaseCase):
         assert self.count() == 5
 
     async def test_what_waits_when_it_is_closed_is_refused(self) -> None:
-        started, go_on = threading.Semaphore(0), threading.Event()
+        started = threading.Semaphore(0)
 
         def hold(txn: Cursor) -> None:
             started.release()
-            go_on.wait(20)
+            self.database._is_closed.wait(20)
             add(txn)
 
         held = [Deferred.fromCoroutine(self.database.run("hold", hold)) for _ in range(2)]
         for _ in range(2):
             started.acquire(timeout=10)
         waiting = Deferred.fromCoroutine(self.database.run("add", add))
-        threading.Timer(0.2, go_on.set).start()
         self.database.close()
 
         with pytest.raises(UnavailableError, match="closed"):
@@ -270,12 +269,12 @@ class BoundTests(DatabaseCase):
     async def test_closing_closes_the_connections(self) -> None:
         await self.database.run("add", add)
         self.database.close()
-        rows = execute(
-            self.dsn,
+        others = (
             "SELECT count(*) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        assert rows == [(0,)]
+        # The server notices a little later.
+        wait_until(lambda: execute(self.dsn, others) == [(0,)], TIMEOUT_S, "still connected")
 
 
 class LostConnectionTests(DatabaseCase):
@@ -331,7 +330,7 @@ class LostConnectionTests(DatabaseCase):
     def _end_sessions(self) -> None:
         execute(
             self.dsn,
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()",
         )
 
@@ -339,7 +338,7 @@ class LostConnectionTests(DatabaseCase):
 class ServerTests(TestCase):
     """What happens to a whole server of our own."""
 
-    timeout = 120
+    timeout = TIMEOUT_S
 
     def setUp(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="veche-"))
@@ -380,7 +379,7 @@ class ServerTests(TestCase):
         def kill_and_start() -> None:
             for _ in range(4):
                 before = acknowledged
-                deadline = time.monotonic() + 20
+                deadline = time.monotonic() + 60
                 while acknowledged < before + 50 and time.monotonic() < deadline:
                     time.sleep(0.01)
                 assert self.server.pid is not None
@@ -436,7 +435,7 @@ def fill(txn: Cursor, kib: int) -> None:
 
 
 class FullDiskTests(TestCase):
-    timeout = 120
+    timeout = TIMEOUT_S
 
     async def test_a_full_disk_is_unavailable_and_over_when_there_is_room_again(self) -> None:
         folder = Path(tempfile.mkdtemp(prefix="veche-"))

@@ -22,7 +22,7 @@ from twisted.web.http import _GenericHTTPChannelProtocol
 
 from tests.support.calls import Answer, request
 from tests.support.postgres import database, execute
-from tests.support.processes import free_ports, wait_until
+from tests.support.processes import TIMEOUT_S, free_ports, wait_until
 from tests.support.synapse import homeserver
 from veche.protocol.errors import ConfigError, UnavailableError
 from veche.protocol.ids import UserId
@@ -83,7 +83,7 @@ class Echo:
 class HostTest(TestCase):
     """One Synapse for all; each test has its own database and its own bot's device."""
 
-    timeout = 120
+    timeout = TIMEOUT_S
     stack: ClassVar[ExitStack]
     server: ClassVar[Homeserver]
     port: ClassVar[int]
@@ -163,7 +163,7 @@ class HostTest(TestCase):
 
     @staticmethod
     def read(url: str) -> bytes:
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 -- our own address
+        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 -- our own address
             data: bytes = answer.read()
             return data
 
@@ -251,7 +251,7 @@ class HostTest(TestCase):
         connections = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
         # The server notices a little later.
         await deferToThread(
-            wait_until, lambda: execute(self.dsn, connections) == [(1,)], 10, "still connected"
+            wait_until, lambda: execute(self.dsn, connections) == [(1,)], 120, "still connected"
         )
         again = self.host()
         await again.start()
@@ -280,7 +280,7 @@ class HostTest(TestCase):
 
         for thread in threading.enumerate():
             if thread.name.startswith("database-"):
-                thread.join(10)
+                thread.join(60)
         assert threading.active_count() <= before
 
     def test_a_service_that_is_not_installed_is_named(self) -> None:

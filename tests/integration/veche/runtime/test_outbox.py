@@ -327,7 +327,7 @@ class CrashTests(SendingCase):
         await self.end(rig, alice, room)
 
     async def test_after_the_answer_before_it_is_written_down(self) -> None:
-        self.swap(sender, "MARK_DELAY_MS", 60_000)
+        self.swap(sender, "MARK_DELAY_MS", 600_000)
         rig, bot, alice, room = await self.scene(is_encrypted=True)
         await rig.say(bot, room, "first", cause="first")
         await until(lambda: len(rig.marks) == 1, "acknowledged")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import threading
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from veche.protocol.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-WAIT_S = 10
+WAIT_S = 120
 
 
 def ended(step: Step) -> Step:
@@ -61,7 +62,8 @@ def test_each_step_is_told_once_with_its_seconds() -> None:
 
     assert steps.have_ended()
     assert steps.have_ended()
-    assert lines == ["  database         0.0 s"]
+    [line] = lines
+    assert re.fullmatch(r"  database {8,9}\d+\.\d s", line)
 
 
 def test_steps_that_still_run_are_not_told() -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 OPERATOR_KEY = OperatorKey(bytes(range(32)))
-WAIT_S = 20.0
+WAIT_S = 120.0
 _NUMBERS = itertools.count(1)
 
 

@@ -13,6 +13,7 @@ from twisted.trial.unittest import TestCase
 from tests.integration.veche.runtime.crypto.house import OPERATOR_KEY
 from tests.support.crypto_peers import BOT
 from tests.support.postgres import database, execute
+from tests.support.processes import TIMEOUT_S
 from veche.protocol.ids import UserId
 from veche.runtime.crypto.locks import Locks
 from veche.runtime.crypto.start import take_over
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.postgres
 class LocksTest(TestCase):
     """Each test has its own bots on one database."""
 
-    timeout = 60
+    timeout = TIMEOUT_S
     stack: ClassVar[ExitStack]
     dsn: ClassVar[str]
 
@@ -157,6 +158,6 @@ def cut(dsn: str) -> None:
     """Cut every other connection to the database."""
     execute(
         dsn,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()",
     )
