@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from appservices.agency import store
-from appservices.agency.config import AgencySection
 from appservices.agency.service import reach
-from appservices.agency.service.chats import hear_in_case, hear_in_chat
+from appservices.agency.service.chats import hear_in_case, hear_in_chat, signs_out
 from appservices.agency.service.desks import hear_at_desk
 from appservices.agency.service.errands import (
     JOIN,
@@ -19,32 +18,41 @@ from appservices.agency.service.errands import (
     keep_staff_of,
 )
 from appservices.agency.service.listening import HEARD, counts
+from appservices.agency.service.offering import Offering
 from appservices.agency.service.offices import open_workplaces
+from appservices.agency.service.page_hearing import hear_on_page
 from appservices.agency.service.scene import CATALOGUE, Scene
 from veche.protocol.ids import effect_id
+from veche.protocol.inbound import Trust
 from veche.runtime import errands
 from veche.runtime.errands import Errand
-from veche.runtime.migrate import MigrationSet
-from veche.runtime.service import ServiceSpec
+from veche.runtime.inbox import pages
 from veche.runtime.speak import MEMBER, Voice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from appservices.agency.config import AgencySection
     from appservices.agency.service.offices import Workplace
-    from veche.protocol.ids import EffectId, RoomId, UserId
+    from veche.protocol.ids import EffectId, EventId, RoomId, UserId
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
     from veche.runtime.errands import ErrandHandler
     from veche.runtime.host import Host
     from veche.runtime.ports import Undelivered
     from veche.runtime.service import BotAccount
+    from veche.runtime.speak import Ground
 
 logger = logging.getLogger(__name__)
 
 
 class Agency:
-    """Organisations whose offices serve persons in rooms."""
+    """Organisations whose offices serve persons in rooms and on pages.
+
+    Attributes:
+        offering: What all of them offer.
+        workplaces: The offices by bot.
+    """
 
     def __init__(self, host: Host, section: AgencySection) -> None:
         """Make the service.
@@ -54,13 +62,14 @@ class Agency:
         """
         self._host = host
         workplaces = open_workplaces(section, host.server_name, CATALOGUE)
-        self._workplaces: Mapping[UserId, Workplace] = {one.bot.user_id: one for one in workplaces}
-        self._handlers = handlers(Parts(host, self._scene, self._workplaces))
+        self.offering = Offering(workplaces)
+        self.workplaces: Mapping[UserId, Workplace] = {one.bot.user_id: one for one in workplaces}
+        self._handlers = handlers(Parts(host, self.scene, self.workplaces))
 
     @property
     def bots(self) -> Sequence[BotAccount]:
         """One bot an office."""
-        return [one.bot for one in self._workplaces.values()]
+        return [one.bot for one in self.workplaces.values()]
 
     def errand_handlers(self) -> Mapping[str, ErrandHandler]:
         """Rooms, documents, exports, clocks."""
@@ -68,12 +77,30 @@ class Agency:
 
     async def started(self) -> None:
         """Let each desk have its room, with everybody who works there invited."""
+        if self._host.links is None:
+            self._warn_of_keys()
         await self._host.database.run("agency.desks", self._open_desks, self._host.now_ms())
+
+    def _warn_of_keys(self) -> None:
+        for workplace in self.workplaces.values():
+            for service in workplace.services.values():
+                if service.definition.needs_key:
+                    logger.warning(
+                        "nobody can submit %s at %s: it asks for a key, and there are no pages to"
+                        " approve on; add the section `pages`, or take `approve` out of its form",
+                        service.definition.id,
+                        workplace.slug,
+                    )
 
     def receive(self, txn: Cursor, inbound: Inbound) -> None:
         """Act on one event that reached a bot."""
-        scene = self._scene(txn, inbound.bot, inbound.event_id, inbound.at_ms)
-        if inbound.event_type == MEMBER:
+        is_page = pages.is_page(inbound.event_id)
+        # No page waits for what becomes of an approval: that it came too late is said in the room.
+        act = inbound.event_id if is_page and inbound.trust is not Trust.SIGNED else None
+        scene = self.scene(txn, inbound.bot, inbound.event_id, inbound.at_ms, act)
+        if is_page:
+            hear_on_page(scene, inbound)
+        elif inbound.event_type == MEMBER:
             self._membership(scene, inbound)
         elif inbound.event_type in HEARD and inbound.state_key is None:
             if store.desk_of_room(txn, inbound.bot, inbound.room_id) is not None:
@@ -84,8 +111,30 @@ class Agency:
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:
         """Learn that something it said never arrives."""
         cause = f"lost {undelivered.effect_id}"
-        scene = self._scene(txn, undelivered.bot, cause, self._host.now_ms())
+        scene = self.scene(txn, undelivered.bot, cause, self._host.now_ms())
         reach.undelivered(scene, undelivered)
+
+    def scene(
+        self,
+        txn: Cursor,
+        bot: UserId,
+        cause: str,
+        now_ms: int,
+        page_act: EventId | None = None,
+    ) -> Scene:
+        """The scene of a transaction.
+
+        Args:
+            txn: The transaction.
+            bot: Of one of the offices.
+            cause: Id of what makes the bot act, see ``Voice``.
+            now_ms: The moment of the cause, UTC.
+            page_act: The act on a page that is the cause, if one is.
+        """
+        workplace = self.workplaces[bot]
+        host = self._host
+        voice = Voice(txn, host.act_log, workplace.bot, cause, now_ms)
+        return Scene(txn, voice, workplace, host.approvals, host.links, page_act)
 
     def _hear_staff(self, scene: Scene, inbound: Inbound) -> None:
         member = scene.workplace.member(inbound.sender)
@@ -99,12 +148,18 @@ class Agency:
         file = store.lock_case(scene.txn, case_id) if case_id else None
         if file is not None:
             # Clerks who were let in speak to the person here, not to the bot.
-            if inbound.sender == file.person and counts(scene, inbound, ground):
+            if inbound.sender == file.person and self._counts(scene, inbound, ground):
                 hear_in_case(scene, inbound, file)
             return
         chat = store.chat(scene.txn, inbound.bot, inbound.room_id)
-        if chat is not None and chat.person == inbound.sender and counts(scene, inbound, ground):
+        if chat is None or chat.person != inbound.sender:
+            return
+        if self._counts(scene, inbound, ground):
             hear_in_chat(scene, inbound, chat)
+
+    def _counts(self, scene: Scene, inbound: Inbound, ground: Ground) -> bool:
+        """Whether it is left to act on what a person said."""
+        return not signs_out(scene, inbound, inbound.sender) and counts(scene, inbound, ground)
 
     def _membership(self, scene: Scene, inbound: Inbound) -> None:
         """Follow an invitation to a chat; notice who is not there any more."""
@@ -137,8 +192,8 @@ class Agency:
         self._make_desk(scene, desk, scene.voice.fresh_id(MAKE_DESK))
 
     def _open_desks(self, txn: Cursor, now_ms: int) -> None:
-        for bot, workplace in self._workplaces.items():
-            scene = self._scene(txn, bot, f"start at {now_ms}", now_ms)
+        for bot, workplace in self.workplaces.items():
+            scene = self.scene(txn, bot, f"start at {now_ms}", now_ms)
             users = {member.staff.id: member.user_id for member in workplace.members}
             former = store.keep_staff(txn, bot, users)
             for staff in former:
@@ -155,16 +210,3 @@ class Agency:
     def _make_desk(self, scene: Scene, desk: str, id_: EffectId) -> None:
         payload = {"bot": scene.voice.bot.user_id, "desk": desk}
         errands.schedule(scene.txn, Errand(id_, MAKE_DESK, payload, scene.now_ms))
-
-    def _scene(self, txn: Cursor, bot: UserId, cause: str, now_ms: int) -> Scene:
-        workplace = self._workplaces[bot]
-        voice = Voice(txn, self._host.act_log, workplace.bot, cause, now_ms)
-        return Scene(txn, voice, workplace)
-
-
-SERVICE: Final = ServiceSpec(
-    name="agency",
-    config=AgencySection,
-    migrations=MigrationSet("agency", "appservices.agency"),
-    make=Agency,
-)

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from appservices.agency.core import replies
-from appservices.agency.core.commands import FORM_COMMANDS, ROOM_COMMANDS, command_input
+from appservices.agency.core.commands import (
+    FORM_COMMANDS,
+    ROOM_COMMANDS,
+    as_command,
+    command_input,
+)
 from appservices.agency.core.context import Context, Office
 from appservices.agency.core.effects import (
     AskDesk,
@@ -174,7 +179,7 @@ class Trial:
         parsed = None
         if not is_form or text.startswith(("!", "/")):
             known = FORM_COMMANDS if is_form else ROOM_COMMANDS
-            parsed = parse_command(text, known, self._world.language)
+            parsed = as_command(parse_command(text, known, self._world.language))
         if parsed is not None:
             heard = command_input(parsed.command, parsed.argument)
             if heard is None or self.case is None:
@@ -200,7 +205,9 @@ class Trial:
                 self._start()
             return
         topic = asked.question.topic
-        heard = replies.person_choice(topic, found.choice, found.data, Trust.VERIFIED)
+        # Nobody has a key here: whoever chooses to approve has approved.
+        trust = Trust.SIGNED if topic is Topic.APPROVE else Trust.VERIFIED
+        heard = replies.person_choice(topic, found.choice, found.data, trust)
         if heard is None:
             self._close((topic,))
         else:

@@ -13,10 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from appservices.widgets.vendor import VENDORED
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("veche", "homeserver_modules", "appservices")
 # setuptools packs what an earlier build left in build/.
-LEFT_OUT = shutil.ignore_patterns("build", "dist", "var", "*.egg-info", ".*", "__pycache__")
+LEFT_OUT = shutil.ignore_patterns(
+    "build", "dist", "var", "node_modules", "*.egg-info", ".*", "__pycache__"
+)
+# The Node project of the pages: what it has made is in static/vendor.
+FOR_DEVELOPERS = {"package.json", "package-lock.json", "tsconfig.json"}
 MOMENT = "1790000000"
 
 
@@ -67,9 +73,25 @@ def test_every_file_of_every_package_is_in_the_wheel(names: set[str]) -> None:
         path.relative_to(ROOT).as_posix()
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not is_for_developers(path.relative_to(ROOT))
     }
     assert files - names == set()
+
+
+def is_for_developers(path: Path) -> bool:
+    is_made = not {"__pycache__", "node_modules"}.isdisjoint(path.parts)
+    is_hidden = any(part.startswith(".") for part in path.parts)
+    return is_made or is_hidden or path.name in FOR_DEVELOPERS
+
+
+def test_what_pages_load_is_in_the_wheel_with_its_licences(names: set[str]) -> None:
+    vendor = "appservices/widgets/static/vendor"
+    folders = {one.folder for one in VENDORED}
+
+    assert {f"{vendor}/lit/index.js", f"{vendor}/compound/tokens.css"} <= names
+    assert [
+        f for f in folders if not any(n.startswith(f"{vendor}/{f}/LICENSE") for n in names)
+    ] == []
 
 
 def test_the_wheel_holds_nothing_else(names: set[str]) -> None:

@@ -36,12 +36,15 @@ def request(
     token: str | None = None,
     query: Mapping[str, str] | None = None,
     body: object = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """One HTTP request with a JSON body; an error status is an answer like any other."""
     full = f"{url}?{urllib.parse.urlencode(query)}" if query else url
     data = None if body is None else json.dumps(body).encode()
     one = urllib.request.Request(full, data=data, method=method)  # noqa: S310 -- ours
     one.add_header("content-type", "application/json")
+    for name, value in (headers or {}).items():
+        one.add_header(name, value)
     if token is not None:
         one.add_header("authorization", f"Bearer {token}")
     try:

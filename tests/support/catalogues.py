@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import io
+import json
 import re
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from babel.messages.pofile import read_po
 from veche.protocol.catalogue import LANGUAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from importlib.resources.abc import Traversable
 
     from babel.messages.catalog import Message
@@ -26,6 +27,10 @@ Key = str | tuple[str, str]
 """A message id; for a plural the English forms for one and for many."""
 
 _FIELD = re.compile(r"\{([^{}]*)\}")
+_JS_COMMENT = re.compile(r"/\*.*?\*/|^\s*//[^\n]*", re.DOTALL | re.MULTILINE)
+_JS_STRING = r'("(?:[^"\\\n]|\\.)*")'
+_JS_TEXT = re.compile(rf"(?<![\w.$])(?:t|N_)\(\s*{_JS_STRING}")
+_JS_PLURAL = re.compile(rf"(?<![\w.$])plural\(\s*{_JS_STRING},\s*{_JS_STRING}")
 _STRINGS_OF = {"text": 1, "plural": 2}
 
 
@@ -43,13 +48,28 @@ def used_messages(package: str) -> set[Key]:
     return found
 
 
-def catalogue_problems(package: str) -> list[str]:
+def page_messages(source: str) -> set[Key]:
+    """Every message that a module of JavaScript uses by ``t``, ``plural`` and ``N_``.
+
+    Args:
+        source: Its text. Messages are plain strings in double quotes.
+    """
+    text = _JS_COMMENT.sub("", source)
+    found: set[Key] = {json.loads(match[1]) for match in _JS_TEXT.finditer(text)}
+    return found | {(json.loads(m[1]), json.loads(m[2])) for m in _JS_PLURAL.finditer(text)}
+
+
+def catalogue_problems(package: str, more: Collection[Key] = ()) -> list[str]:
     """What is wrong with the catalogues of a package; empty if nothing is.
+
+    Args:
+        package: Import name.
+        more: Messages that are used besides, by what is not Python.
 
     Looked for: a missing file or message, an empty or fuzzy translation, a plural without all its
     forms, other ``{fields}`` than in English, and messages that are no longer used.
     """
-    used = used_messages(package)
+    used = used_messages(package) | set(more)
     problems: list[str] = []
     for language in LANGUAGES:
         where = f"{package}/locale/{language}.po"

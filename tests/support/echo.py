@@ -83,13 +83,15 @@ class Echo:
         raise AssertionError(f"every answer arrives: {undelivered}")
 
     def errand_handlers(self) -> Mapping[str, ErrandHandler]:
-        return {JOIN: _Join(self._host, self._bot.user_id)}
+        return {JOIN: Join(self._host, self._bot.user_id)}
 
     async def started(self) -> None:
         pass
 
 
-class _Join:
+class Join:
+    """Accepts an invitation."""
+
     def __init__(self, host: Host, bot: UserId) -> None:
         self._host = host
         self._bot = bot

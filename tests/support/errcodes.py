@@ -28,7 +28,8 @@ _HEAD: Final = """# Error codes
 
 Every error that Veche shows has a stable code. Answers over HTTP have the form of Matrix,
 `{"errcode": "…", "error": "…"}`; the text is fit to show to a person. What to do about an error
-is said by the group it is in.
+is said by the group it is in. Unknown paths and methods get Matrix's `M_UNRECOGNIZED` (404, 405),
+a bug of ours `M_UNKNOWN` (500).
 
 <!-- Made by tests/support/errcodes.py; a test compares it with the code. -->
 """
@@ -39,11 +40,18 @@ _GROUPS: Final[Mapping[type[VecheError], tuple[str, str]]] = {
     ),
     RefusedError: (
         "A rule says no",
-        "HTTP 409; 403 where the caller may not do it at all. Trying again does not help.",
+        (
+            "HTTP 409; 401 where nobody is signed in; 403 where the caller may not do it at all"
+            " (`required` names the level of sign-in that it needs); 404 where there is no such"
+            " thing. Trying again does not help."
+        ),
     ),
     UnavailableError: (
         "Try again later",
-        "HTTP 503, with `retry_after_ms` and the header `Retry-After`.",
+        (
+            "HTTP 503, or 429 where it was asked too often; with `retry_after_ms` and the header"
+            " `Retry-After`."
+        ),
     ),
     ConfigError: (
         "The operator has to mend something",

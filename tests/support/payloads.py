@@ -41,6 +41,18 @@ VALID: Final[Mapping[str, Mapping[str, Any]]] = {
         "choices": [{"id": "yes", "label": "Yes"}, {"id": "no", "label": "No"}],
     },
     "org.veche.answer": {"v": 1, "prompt": ULID, "choice": "yes"},
+    "org.veche.approval": {
+        "v": 1,
+        "approval": {
+            "v": 1,
+            "kind": "decline",
+            "nonce": "a" * 32,
+            "person": "@anna:veche.test",
+            "at_ms": 1_795_000_000_000,
+        },
+        "key": "A" * 43,
+        "signature": "A" * 86,
+    },
     "org.veche.case": {
         "v": 1,
         "id": ULID,
@@ -63,6 +75,7 @@ VALID: Final[Mapping[str, Mapping[str, Any]]] = {
 WRONG_FIELD: Final[Mapping[str, tuple[str, object]]] = {
     "org.veche.prompt": ("expires_at_ms", "tomorrow"),
     "org.veche.answer": ("prompt", "not a ulid"),
+    "org.veche.approval": ("key", "short"),
     "org.veche.case": ("history_len", -1),
     "org.veche.document": ("sha256", "short"),
     "org.veche.act": ("i", ""),

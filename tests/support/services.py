@@ -51,6 +51,7 @@ class House:
         dsn: Connection string of the services' database.
         replicas: The processes of the services; Synapse pushes to the first one.
         postgres: The server, if the house has one of its own.
+        pages_url: Origin of the pages, if the house has some; a name: passkeys refuse addresses.
     """
 
     server: Homeserver
@@ -58,6 +59,7 @@ class House:
     replicas: Sequence[Child]
     ports: Sequence[int]
     postgres: EmbeddedPostgres | None = None
+    pages_url: str = ""
     _people: list[Person] = attrs.field(factory=list)
 
     @property
@@ -161,6 +163,7 @@ def house(
     migrations: MigrationSet = AGENCY,
     replicas: int = 1,
     has_own_postgres: bool = False,
+    has_pages: bool = False,
 ) -> Iterator[House]:
     """A house in which everything runs; everything is ended afterwards.
 
@@ -172,6 +175,7 @@ def house(
         replicas: Processes of the services.
         has_own_postgres: Whether it has a PostgreSQL that can be killed; a database of the tests'
             common server otherwise.
+        has_pages: Whether it has a public site; of one process of the services only.
     """
     with ExitStack() as stack:
         sets = (*KERNEL_SETS, migrations)
@@ -185,8 +189,10 @@ def house(
             dsn, synapse_dsn = postgres.create_database("veche"), postgres.dsn("synapse")
             make_synapse_database(postgres.dsn(), "synapse")
             migrate(dsn, sets)
-        synapse_port, *ports = free_ports(1 + replicas)
+        synapse_port, pages_port, *ports = free_ports(2 + replicas)
         server = Homeserver(_plan(folder / "homeserver", synapse_port, ports[0], synapse_dsn))
+        if has_pages:
+            sections = {**pages_sections(pages_port), **(sections or _demo_sections())}
         configurations = [
             _write_configuration(folder / f"veche-{number}.yaml", server.plan, port, dsn, sections)
             for number, port in enumerate(ports)
@@ -196,6 +202,7 @@ def house(
             for path in configurations
         ]
         one = House(server, dsn, children, ports, postgres)
+        one.pages_url = f"http://localhost:{pages_port}" if has_pages else ""
         stack.callback(server.stop)
         for child in children:
             stack.callback(child.stop)
@@ -208,6 +215,25 @@ def house(
         for number in range(replicas):
             one.wait_until_ready(number)
         yield one
+
+
+def pages_sections(port: int) -> dict[str, Any]:
+    """The sections of a public site on this machine, whose widgets any client here may show."""
+    local = ["http://localhost:*", "http://127.0.0.1:*"]
+    return {
+        "pages": {
+            "public_url": f"http://localhost:{port}",
+            "port": port,
+            "embedders": ["https:", "vector:", *local],
+        },
+        "widgets": {"homeservers": ["https:", *local]},
+        # What a test makes, it uses: without the hours that a new key waits.
+        "approvals": {"held": []},
+    }
+
+
+def _demo_sections() -> dict[str, Any]:
+    return {"agency": demo.agency_section(ROOT / "config" / "services")}
 
 
 def _own_postgres(stack: ExitStack) -> EmbeddedPostgres:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import attrs
 import yaml
@@ -26,8 +27,17 @@ OFFICE_BOT: Final = f"@veche_org_lindenau_records:{SERVER_NAME}"
 DESK: Final = "archive"
 """The desk that the demo's service is reviewed at."""
 
+SERVICES: Final = ("birth-certificate-copy", "change-of-address")
+"""What the office offers, in the order of its menu; files of ``config/services``."""
+
 PASSWORD_VARIABLE: Final = "VECHE_DEMO_PASSWORD"  # noqa: S105 -- the name, not the password
 """Environment variable by which the check's client gets Alice's password."""
+
+EMBEDDERS: Final = ["https:", "vector:", "http://localhost:*", "http://127.0.0.1:*"]
+"""Whose frames may hold widgets: those of clients that somebody serves on this machine, too."""
+
+HOMESERVERS: Final = ["https:"]
+"""At which people may sign in, beside the town's own."""
 
 _LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 _GROUPS: Final = 3
@@ -101,7 +111,13 @@ def homeserver_settings(public_port: int) -> dict[str, Any]:
 
 
 def services_configuration(
-    plan: HomeserverPlan, *, port: int, database_url: str, operator_key: Path, definitions: Path
+    plan: HomeserverPlan,
+    *,
+    port: int,
+    database_url: str,
+    operator_key: Path,
+    definitions: Path,
+    pages_url: str | None = None,
 ) -> str:
     """The services' configuration file.
 
@@ -111,8 +127,9 @@ def services_configuration(
         database_url: Of their database.
         operator_key: Path of the file with the operator key.
         definitions: Folder with the service definitions, ``config/services`` of the checkout.
+        pages_url: Where people reach the pages, with their port on this machine; None: no pages.
     """
-    sections = {
+    sections: dict[str, Any] = {
         "homeserver": {
             "url": plan.url,
             "server_name": plan.server_name,
@@ -127,6 +144,15 @@ def services_configuration(
         "log": {"level": "INFO", "format": "text"},
         "agency": agency_section(definitions),
     }
+    if pages_url is not None:
+        sections["pages"] = {
+            "public_url": pages_url,
+            "port": urlsplit(pages_url).port,
+            "embedders": EMBEDDERS,
+        }
+        # A town that is an hour old would be tried out tomorrow.
+        sections["approvals"] = {"key_hold": "0 s"}
+        sections["widgets"] = {"homeservers": [*HOMESERVERS, f"http://localhost:{plan.port}"]}
     head = "# Written by `veche up` at each start; change veche/cli/demo.py, not this file.\n"
     return head + yaml.safe_dump(sections, allow_unicode=True, sort_keys=False)
 
@@ -145,7 +171,7 @@ def agency_section(definitions: Path) -> dict[str, Any]:
             "de": "Standesamt",
             "uk": "Відділ ДРАЦС",
         },
-        "services": [str(definitions / "birth-certificate-copy.yaml")],
+        "services": [str(definitions / f"{service}.yaml") for service in SERVICES],
         "staff": [
             {
                 "id": CAROL.name,
@@ -176,14 +202,31 @@ def agency_section(definitions: Path) -> dict[str, Any]:
     return {"organisations": [town]}
 
 
-def welcome(port: int, passwords: dict[str, str], state: Path) -> str:
+def welcome(
+    port: int,
+    passwords: dict[str, str],
+    state: Path,
+    *,
+    pages_url: str,
+    web_client_url: str | None = None,
+) -> str:
     """What the person at the terminal reads once everything runs.
 
     Args:
         port: Of the homeserver.
         passwords: By name of the person.
         state: The state folder.
+        pages_url: Of the pages.
+        web_client_url: Of the web client, if there is one.
     """
+    client = (
+        ()
+        if web_client_url is None
+        else (
+            f"  Web client   {web_client_url}",
+            "               Hydrogen, for this demo only: any other client shows more.",
+        )
+    )
     people = [f"    {one.name:<11}{passwords[one.name]:<20}{one.part}" for one in PEOPLE]
     return "\n".join(
         (
@@ -191,6 +234,10 @@ def welcome(port: int, passwords: dict[str, str], state: Path) -> str:
             "               Log in with any Matrix client: choose this homeserver, then a name",
             "               without @ and its password.",
             *people,
+            f"  Pages        {pages_url}",
+            "               Services, cases and keys in a browser. To sign in there, write page to",
+            "               the office's bot: it sends a link.",
+            *client,
             "",
             "  Three things to try",
             # A device that comes after a message has no key for it.

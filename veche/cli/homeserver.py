@@ -369,7 +369,8 @@ def _listener(port: int) -> dict[str, Any]:
         "bind_addresses": ["127.0.0.1"],
         "type": "http",
         "tls": False,
-        "resources": [{"names": ["client"], "compress": False}],
+        # `openid`: our pages ask whose a token is with which somebody signs in.
+        "resources": [{"names": ["client", "openid"], "compress": False}],
     }
 
 

@@ -11,9 +11,12 @@ import shutil
 import socket
 import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from veche.protocol.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 FORMAT: Final = 1
 """Version of the folder's layout; a folder of a newer one is refused."""
@@ -106,11 +109,17 @@ def check_port(port: int, option: str = "--port") -> None:
             ) from e
 
 
-def free_port(preferred: int) -> int:
-    """A port of 127.0.0.1 that nobody listens on: the preferred one if possible."""
-    with contextlib.suppress(ConfigError):
-        check_port(preferred)
-        return preferred
+def free_port(preferred: int, planned: Collection[int] = ()) -> int:
+    """A port of 127.0.0.1 that nobody listens on: the preferred one if possible.
+
+    Args:
+        preferred: The first to try.
+        planned: Ports that somebody is about to listen on.
+    """
+    if preferred not in planned:
+        with contextlib.suppress(ConfigError):
+            check_port(preferred)
+            return preferred
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -13,6 +13,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import attrs
+
 from veche.cli import demo
 from veche.cli.child import Child, how, tail
 from veche.cli.guard import Guard
@@ -29,6 +31,7 @@ from veche.cli.homeserver import (
 from veche.cli.state import StateFolder, check_port, free_port
 from veche.cli.steps import Step, Steps
 from veche.cli.supervise import ChildEndedError, StoppedError, Supervisor
+from veche.cli.web_client import WebClient
 from veche.protocol.errors import ConfigError, UnavailableError, VecheError
 from veche.runtime.postgres import EmbeddedPostgres
 from veche.runtime.synapse_database import make_synapse_database
@@ -39,6 +42,12 @@ if TYPE_CHECKING:
 
 PORT: Final = 8008
 """Where the homeserver answers, unless another port is chosen."""
+
+PAGES_PORT: Final = 8090
+"""Where the pages are, unless another port is chosen. Links in rooms name it: it has to last."""
+
+WEB_CLIENT_PORT: Final = 8091
+"""Where the web client is, unless another port is chosen."""
 
 READY_TIMEOUT_S: Final = 60.0
 """How long the services may take until they are ready."""
@@ -70,6 +79,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--port", type=int, default=PORT, help="port of the homeserver (default: %(default)s)"
     )
     parser.add_argument(
+        "--pages-port",
+        type=int,
+        default=PAGES_PORT,
+        help="port of the pages (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--web-client",
+        action="store_true",
+        help="serve a small Matrix client for the browser too; needs npm",
+    )
+    parser.add_argument(
+        "--web-client-port",
+        type=int,
+        default=WEB_CLIENT_PORT,
+        help="port of that client (default: %(default)s)",
+    )
+    parser.add_argument(
         "--check",
         action="store_true",
         help="start everything, have the office answer an encrypted message, stop",
@@ -89,7 +115,12 @@ def run(arguments: argparse.Namespace, *, program: Sequence[str] = PROGRAM) -> i
     """
     try:
         state = arguments.state or checkout() / "var"
-        up = Up(state, arguments.port, tell, program=program)
+        ports = Ports(
+            arguments.port,
+            arguments.pages_port,
+            arguments.web_client_port if arguments.web_client else None,
+        )
+        up = Up(state, ports, tell, program=program)
     except VecheError as e:
         return _fail(e)
     try:
@@ -130,6 +161,41 @@ def checkout() -> Path:
     return root
 
 
+@attrs.frozen
+class Ports:
+    """Where a town is reached on this machine.
+
+    Attributes:
+        homeserver: Of the homeserver.
+        pages: Of the pages.
+        web_client: Of the web client; None: there is none.
+    """
+
+    homeserver: int
+    pages: int
+    web_client: int | None = None
+
+    def check(self) -> None:
+        """Raise if one cannot be had.
+
+        Raises:
+            ConfigError: One is taken, named twice, or no port.
+        """
+        ports = {
+            "--port": self.homeserver,
+            "--pages-port": self.pages,
+            "--web-client-port": self.web_client,
+        }
+        taken: dict[int, str] = {}
+        for option, port in ports.items():
+            if port is None:
+                continue
+            if port in taken:
+                raise ConfigError(f"{option} and {taken[port]} are both {port}")
+            taken[port] = option
+            check_port(port, option)
+
+
 class Up:
     """Everything that `veche up` runs.
 
@@ -140,7 +206,7 @@ class Up:
     def __init__(
         self,
         state: Path,
-        port: int,
+        ports: Ports,
         tell: Callable[[str], None],
         *,
         program: Sequence[str] = PROGRAM,
@@ -149,7 +215,7 @@ class Up:
 
         Args:
             state: Path of the folder.
-            port: Of the homeserver.
+            ports: Where it is reached.
             tell: Shows a line to the person at the terminal.
             program: The command `veche`, for the tables and the services.
 
@@ -162,17 +228,22 @@ class Up:
         self._definitions = checkout() / "config" / "services"
         self.state = StateFolder(state)
         try:
-            check_port(port)
+            ports.check()
         except ConfigError:
             self.state.close()
             raise
         path = self.state.path
-        self._port = port
-        self._services_port = free_port(port + 1)
+        self._ports = ports
+        planned = [port for port in (ports.pages, ports.web_client) if port is not None]
+        self._services_port = free_port(ports.homeserver + 1, planned)
         self._guard = Guard(held=[self.state.lock])
         self._supervisor = Supervisor(tell)
         self._postgres = EmbeddedPostgres(path / "postgres")
         self._homeserver = Homeserver(self._plan(), self._guard)
+        self._web_client = None
+        if ports.web_client is not None:
+            url = f"http://localhost:{ports.homeserver}"
+            self._web_client = WebClient(path / "web-client", ports.web_client, url)
         self._starting: list[Child] = []
         self._database: Step | None = None
 
@@ -192,7 +263,9 @@ class Up:
         homeserver = steps.take("homeserver", self._start_homeserver, self._database)
         tables = steps.take("tables", self._make_tables, self._database)
         steps.take("people", self._register_people, homeserver)
-        steps.take("services", self._start_services, homeserver, tables)
+        services = steps.take("services", self._start_services, homeserver, tables)
+        if (client := self._web_client) is not None:
+            steps.take("web client", lambda: self._start_web_client(client), services)
         self._supervisor.wait(steps.have_ended)
         self._tell(f"Ready after {time.monotonic() - self._started_s:.1f} s.\n")
 
@@ -203,7 +276,7 @@ class Up:
             StoppedError: Somebody asked to stop.
             ChildEndedError: Something ended that cannot be started again by itself.
         """
-        self._tell(demo.welcome(self._port, self._passwords(), self.state.path))
+        self._tell(self._welcome())
         self._supervisor.wait()
 
     def check(self) -> None:
@@ -253,14 +326,28 @@ class Up:
                 stack.callback(child.stop, SERVICES_STOP_S)
             stack.callback(self._supervisor.stop, SERVICES_STOP_S)
 
+    def _welcome(self) -> str:
+        return demo.welcome(
+            self._plan().port,
+            self._passwords(),
+            self.state.path,
+            pages_url=self._pages_url,
+            web_client_url=None if self._web_client is None else self._web_client.url,
+        )
+
+    @property
+    def _pages_url(self) -> str:
+        # A name: browsers give passkeys to none that is a number.
+        return f"http://localhost:{self._ports.pages}"
+
     def _plan(self) -> HomeserverPlan:
         return HomeserverPlan(
             folder=self.state.path / "homeserver",
             server_name=demo.SERVER_NAME,
-            port=self._port,
+            port=self._ports.homeserver,
             appservice_url=f"http://127.0.0.1:{self._services_port}",
             database=postgres_database(self._postgres.dsn("synapse")),
-            settings=demo.homeserver_settings(self._port),
+            settings=demo.homeserver_settings(self._ports.homeserver),
         )
 
     def _write_files(self) -> None:
@@ -273,6 +360,7 @@ class Up:
                 database_url=self._postgres.dsn("veche"),
                 operator_key=demo.operator_key(self.state.path / "operator_key"),
                 definitions=self._definitions,
+                pages_url=self._pages_url,
             ),
         )
 
@@ -330,6 +418,13 @@ class Up:
             time.sleep(_POLL_S)
         # Only now: what dies in its first start has a fault that no other start mends.
         self._supervisor.keep(child, self._launch_services)
+
+    def _start_web_client(self, client: WebClient) -> None:
+        client.build()
+        output = self.state.path / "web-client.log"
+        self._supervisor.keep(
+            client.serve(output, self._guard), lambda: client.serve(output, self._guard)
+        )
 
     def _launch_services(self) -> Child:
         return self._veche("services", "run", "all")

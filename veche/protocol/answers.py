@@ -40,6 +40,7 @@ __all__ = [
     "RefusalReason",
     "Refused",
     "Via",
+    "closed_for",
     "is_reply",
     "read_answer",
     "refusal_text",
@@ -96,12 +97,15 @@ class Chosen:
         choice: Id of what was chosen; None if only a form was filled in.
         data: Values of the form, not yet checked against its fields; None without a form.
         via: How it came.
+        approved_by: Nonce of the approval, where the choice needs one: by it the evidence is kept.
+            None for any other choice, whatever the trust.
     """
 
     prompt_id: Ulid
     choice: str | None
     data: Mapping[str, Any] | None
     via: Via
+    approved_by: str | None = None
 
 
 @attrs.frozen
@@ -110,10 +114,12 @@ class Refused:
 
     Attributes:
         prompt_id: What it was an answer to; None if that is the very doubt.
+        choice: Id of what was chosen, where that has to be approved.
     """
 
     prompt_id: Ulid | None
     reason: RefusalReason
+    choice: str | None = None
 
 
 @attrs.frozen
@@ -185,18 +191,26 @@ class _Room:
         self, known: OpenPrompt, found: Chosen | RefusalReason, trust: Trust | None = None
     ) -> Chosen | Refused:
         """``found``, unless something else stands against an answer of this person now."""
-        reason = _closed_for(known, self.inbound.sender, self.now_ms)
+        prompt_id = Ulid(known.prompt.id)
+        reason = closed_for(known, self.inbound.sender, self.now_ms)
         given = self.inbound.trust if trust is None else trust
+        asked = None
+        if isinstance(found, Chosen):
+            choice = known.prompt.choice(found.choice)
+            asked = choice.approve if choice else None
+            if reason is None and asked is not None and given < Trust.SIGNED:
+                return Refused(prompt_id, RefusalReason.APPROVAL_NEEDED, found.choice)
         if reason is None and given < known.prompt.trust:
             reason = RefusalReason.TRUST_TOO_LOW
         if reason is not None:
-            return Refused(Ulid(known.prompt.id), reason)
+            return Refused(prompt_id, reason)
         if isinstance(found, RefusalReason):
-            return Refused(Ulid(known.prompt.id), found)
-        return found
+            return Refused(prompt_id, found)
+        return attrs.evolve(found, approved_by=asked.nonce) if asked else found
 
 
-def _closed_for(known: OpenPrompt, sender: UserId, now_ms: int) -> RefusalReason | None:
+def closed_for(known: OpenPrompt, sender: UserId, now_ms: int) -> RefusalReason | None:
+    """Why a prompt takes no answer of this person now; None if it does."""
     prompt, state = known.prompt, known.state
     if prompt.scope and sender not in prompt.scope:
         return RefusalReason.OUT_OF_SCOPE
@@ -340,7 +354,7 @@ def _matched(known: OpenPrompt, found: _Found) -> Chosen | RefusalReason | None:
 
 def _read_bare(room: _Room, typed: str) -> Outcome:
     sender, now_ms = room.inbound.sender, room.now_ms
-    standing = [p for p in room.prompts if _closed_for(p, sender, now_ms) is None]
+    standing = [p for p in room.prompts if closed_for(p, sender, now_ms) is None]
     if not standing:
         return NoAnswer(None, _stale(room, typed))
     found = [(p, match_choice(p.prompt.choices, typed)) for p in standing]
@@ -366,7 +380,7 @@ def _answered(room: _Room, known: OpenPrompt, found: _Found) -> Outcome:
 def _stale(room: _Room, typed: str) -> Refused | None:
     """The refusal that a closed prompt, the newest for this person, has for these words."""
     for known in room.prompts:
-        reason = _closed_for(known, room.inbound.sender, room.now_ms)
+        reason = closed_for(known, room.inbound.sender, room.now_ms)
         if reason is RefusalReason.OUT_OF_SCOPE:
             continue
         match = match_choice(known.prompt.choices, typed)

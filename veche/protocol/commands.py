@@ -56,7 +56,8 @@ class Command:
     Attributes:
         name: Its name for programs, and in English; one word.
         description: Message id of what it does.
-        words: Its names in the other languages, by language; the first is the one shown.
+        words: Its further names, by language; the first is the one shown. One may be of several
+            words, if it is never followed by an argument.
         argument: What may follow it.
     """
 
@@ -111,7 +112,22 @@ LANGUAGE: Final = Command(
     {"ru": ("язык",), "de": ("sprache",), "uk": ("мова",)},
     Argument("language", N_("the language, by its name or code")),
 )
-KERNEL_COMMANDS: Final = (HELP, MENU, STATUS, BACK, CANCEL, LANGUAGE)
+PAGE: Final = Command(
+    "page",
+    N_("a link to your page in the browser, for you alone"),
+    {"ru": ("страница",), "de": ("seite",), "uk": ("сторінка",)},
+)
+SIGN_OUT: Final = Command(
+    "signout",
+    N_("sign out on all pages"),
+    {
+        "en": ("sign out", "sign off"),
+        "ru": ("выйти", "выход"),
+        "de": ("abmelden",),
+        "uk": ("вийти", "вихід"),
+    },
+)
+KERNEL_COMMANDS: Final = (HELP, MENU, STATUS, BACK, CANCEL, LANGUAGE, PAGE, SIGN_OUT)
 """What every bot answers."""
 
 
@@ -135,6 +151,9 @@ def parse_command(text: str, commands: Sequence[Command], language: str) -> Pars
     if is_marked:
         # Clients that know several bots write "/help@bot:example.org".
         first = first.partition("@")[0]
+    whole = _named(line.removeprefix(line[0] if is_marked else ""), commands, language)
+    if whole is not None:
+        return ParsedCommand(whole, "")
     command = _named(first, commands, language)
     if command is None:
         return None
@@ -169,7 +188,12 @@ def command_description(
     """
     content: dict[str, Any] = {
         "command": command.name,
-        "aliases": [word for word in command.words.get(language, ()) if word != command.name],
+        # Clients read the first word of a line as the command.
+        "aliases": [
+            word
+            for word in command.words.get(language, ())
+            if word != command.name and " " not in word
+        ],
         "description": _extensible(catalogue.text(language, command.description)),
         "parameters": [],
     }
@@ -223,7 +247,8 @@ def _named(word: str, commands: Sequence[Command], language: str) -> Command | N
     wanted = word.casefold()
     for spoken in (language, "en", *LANGUAGES):
         for command in commands:
-            names = (command.name,) if spoken == "en" else command.words.get(spoken, ())
+            words = command.words.get(spoken, ())
+            names = (command.name, *words) if spoken == "en" else words
             if wanted in names:
                 return command
     return None

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 class VecheError(Exception):
     """Any error that is fit to show to a person.
@@ -11,6 +16,11 @@ class VecheError(Exception):
     """
 
     errcode = "ORG.VECHE.ERROR"
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """What else the answer over HTTP says, for programs."""
+        return {}
 
 
 class ProtocolError(VecheError):
@@ -57,6 +67,38 @@ class ForbiddenError(RefusedError):
     errcode = "ORG.VECHE.FORBIDDEN"
 
 
+class SignInError(RefusedError):
+    """Nobody is signed in, or not any more: sign in, then ask again (HTTP 401)."""
+
+    errcode = "ORG.VECHE.SIGN_IN"
+
+
+class LevelTooLowError(ForbiddenError):
+    """Who asks is signed in, and not surely enough for this (HTTP 403).
+
+    Attributes:
+        required: Label of the level that it needs, such as ``room``.
+    """
+
+    errcode = "ORG.VECHE.LEVEL_TOO_LOW"
+
+    def __init__(self, message: str, *, required: str) -> None:
+        super().__init__(message)
+        self.required = required
+
+
+class NotFoundError(RefusedError):
+    """There is no such thing, or it is not the caller's (HTTP 404)."""
+
+    errcode = "ORG.VECHE.NOT_FOUND"
+
+
+class ConflictError(RefusedError):
+    """It does not go with what was said before, such as another content under the same key."""
+
+    errcode = "ORG.VECHE.CONFLICT"
+
+
 class ActRequiredError(RefusedError):
     """An act of an organisation on a person came without a valid ``ActToken``."""
 
@@ -75,6 +117,12 @@ class UnavailableError(VecheError):
     def __init__(self, message: str, *, retry_after_ms: int) -> None:
         super().__init__(message)
         self.retry_after_ms = retry_after_ms
+
+
+class LimitError(UnavailableError):
+    """Too much in too short a time (HTTP 429)."""
+
+    errcode = "M_LIMIT_EXCEEDED"
 
 
 class ConfigError(VecheError):

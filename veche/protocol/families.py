@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from veche.protocol.acts import ActReceipt
+from veche.protocol.approval import APPROVAL_KEY, SignedApproval
 from veche.protocol.case import CASE_KEY, CaseCard
 from veche.protocol.document import DOCUMENT_KEY, IssuedDocument
 from veche.protocol.prompts import ANSWER_KEY, PROMPT_KEY, Answer, Prompt
@@ -22,6 +23,7 @@ FAMILIES: Final[Mapping[str, type[Wire]]] = MappingProxyType(
     {
         PROMPT_KEY: Prompt,
         ANSWER_KEY: Answer,
+        APPROVAL_KEY: SignedApproval,
         CASE_KEY: CaseCard,
         DOCUMENT_KEY: IssuedDocument,
         "org.veche.act": ActReceipt,

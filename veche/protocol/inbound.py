@@ -44,6 +44,8 @@ class DeviceStanding(enum.Enum):
     IDENTITY_CHANGED = "identity_changed"
     """The identity is not the one that was pinned."""
     VERIFIED = "verified"
+    PAGE = "page"
+    """None: it was said on a page of ours, at the level of the session there or of a key."""
 
 
 @attrs.frozen

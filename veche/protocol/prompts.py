@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
+import attrs
 from pydantic import Field, model_validator
 
+from veche.protocol.approval import AskedApproval
 from veche.protocol.forms import Form
 from veche.protocol.ids import WireEventId, WireUlid, WireUserId
 from veche.protocol.inbound import Trust
@@ -20,6 +22,7 @@ from veche.protocol.message import (
     Content,
     Doc,
     Link,
+    Mono,
     Numbered,
     Paragraph,
     Payload,
@@ -59,11 +62,13 @@ class Choice(Wire):
         id: What the service is told; ``[a-z0-9_.-]``, 1 to 64 characters.
         label: What the person reads, and may type.
         style: How buttons may look; nothing depends on it.
+        approve: What the person's key has to sign first; an answer without that does not count.
     """
 
     id: ChoiceId
     label: Annotated[str, Field(min_length=1, max_length=LABEL_CHARACTERS_MAX)]
     style: Literal["primary", "secondary", "danger"] | None = None
+    approve: AskedApproval | None = None
 
 
 class Prompt(Wire):
@@ -108,12 +113,34 @@ class Prompt(Wire):
             number = typed_number(label)
             if number is not None and number != n and 1 <= number <= len(labels):
                 raise ValueError("a label must not be the number of another choice")
+        for choice in self.choices:
+            if choice.approve and (not self.single_use or choice.approve.person not in self.scope):
+                raise ValueError("what is approved is for one answer, by a person of the scope")
         return self
 
     @property
     def trust(self) -> Trust:
         """``min_trust`` as a level that can be compared."""
         return Trust[self.min_trust.upper()]
+
+    def choice(self, choice_id: str | None) -> Choice | None:
+        """The choice with an id; None if there is none."""
+        return next((one for one in self.choices if one.id == choice_id), None)
+
+
+@attrs.frozen
+class ApproveHint:
+    """How a choice is approved, for the text of its prompt.
+
+    Attributes:
+        choice: Id of the choice.
+        url: The page where the person's key lives; None: there are no pages.
+        code: Four digits that may be replied instead; None: not for this choice.
+    """
+
+    choice: str
+    url: str | None = None
+    code: str | None = None
 
 
 class Answer(Wire):
@@ -140,6 +167,7 @@ def prompt_content(
     *,
     mentions: Sequence[UserId] = (),
     payload: Payload = NO_PAYLOAD,
+    hints: Sequence[ApproveHint] = (),
 ) -> Content:
     """Content of the message that asks a prompt.
 
@@ -150,12 +178,15 @@ def prompt_content(
         language: Of the words that are added.
         mentions: Whom it rings.
         payload: What else rides beside it.
+        hints: How its choices are approved.
 
     Raises:
         TooLargeError: As for ``message.text``.
-        MalformedError: As for ``message.text``; or the address of the page may not be shown.
+        MalformedError: As for ``message.text``; or the address of a page may not be shown.
     """
     doc = (*intro, *_answering(prompt, catalogue, language))
+    for hint in hints:
+        doc = (*doc, *_approving(prompt, hint, catalogue, language))
     beside: dict[str, Wire | Mapping[str, Any]] = {PROMPT_KEY: prompt, **payload}
     if prompt.choices:
         beside[MSC4139_PROMPTS] = _msc4139(prompt, intro)
@@ -221,10 +252,11 @@ def poll_content(prompt: Prompt, question: str, twin: EventId) -> Content:
 def reaction_keys(prompt: Prompt) -> tuple[str, ...]:
     """The reactions that the bot places on a prompt, one a choice, in order.
 
-    None with more than ``REACTIONS_MAX`` choices, or where the answer must be better proved: a
+    None with more than ``REACTIONS_MAX`` choices, or where an answer must be better proved: a
     reaction is not encrypted, so it may only navigate.
     """
-    if prompt.trust > Trust.ANY or len(prompt.choices) > REACTIONS_MAX:
+    is_approved = any(choice.approve for choice in prompt.choices)
+    if prompt.trust > Trust.ANY or is_approved or len(prompt.choices) > REACTIONS_MAX:
         return ()
     return tuple(keycap(n) for n in range(1, len(prompt.choices) + 1))
 
@@ -241,6 +273,22 @@ def _answering(prompt: Prompt, catalogue: Catalogue, language: str) -> Doc:
     if prompt.url:
         page = catalogue.text(language, "You can also answer on this page:")
         blocks = (*blocks, Paragraph(page + "\n", Link(prompt.url, prompt.url)))
+    return blocks
+
+
+def _approving(prompt: Prompt, hint: ApproveHint, catalogue: Catalogue, language: str) -> Doc:
+    choice = prompt.choice(hint.choice)
+    label = choice.label if choice else hint.choice
+    blocks: Doc = ()
+    if hint.url is not None:
+        page = catalogue.text(language, "“{label}” is approved with your key, here:", label=label)
+        blocks = (Paragraph(page + "\n", Link(hint.url, hint.url)),)
+    if hint.code is not None:
+        how = catalogue.text(
+            language,
+            "Or reply, from a verified device, with this code alone; it counts once:",
+        )
+        blocks = (*blocks, Paragraph(how, " ", Mono(hint.code)))
     return blocks
 
 

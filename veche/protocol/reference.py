@@ -35,6 +35,24 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
             "url": "https://example.org/p/01JD0000000000000000000001",
         },
         "org.veche.answer": {"v": 1, "prompt": "01JD0000000000000000000001", "choice": "pay"},
+        "org.veche.approval": {
+            "v": 1,
+            "approval": {
+                "v": 1,
+                "kind": "payment",
+                "nonce": "abcdefghijklmnopqrstuvwxyz234567",
+                "person": "@alice:example.org",
+                "shown": {
+                    "payee": "DE89 3704 0044 0532 0130 00",
+                    "payee_name": "Bakery",
+                    "amount": {"minor": 1250, "currency": "EUR"},
+                    "reference": "Invoice 7",
+                },
+                "at_ms": 1764000000000,
+            },
+            "key": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            "signature": "A" * 86,
+        },
         "org.veche.case": {
             "v": 1,
             "id": "01JD0000000000000000000002",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from veche.protocol.catalogue import N_, Catalogue
 from veche.protocol.inbound import DeviceStanding, Trust
-from veche.protocol.message import Doc, Paragraph
+from veche.protocol.message import Doc, Link, Paragraph
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,10 @@ class RefusalReason(enum.Enum):
     UNKNOWN_CHOICE = "unknown_choice"
     AMBIGUOUS = "ambiguous"
     MALFORMED = "malformed"
+    APPROVAL_NEEDED = "approval_needed"
+    CODE_WRONG = "code_wrong"
+    CODE_SPENT = "code_spent"
+    CODE_OVER_LIMIT = "code_over_limit"
 
 
 def refusal_text(
@@ -35,6 +39,7 @@ def refusal_text(
     prompt: Prompt | None = None,
     *,
     standing: DeviceStanding | None = None,
+    approve_url: str | None = None,
 ) -> Doc:
     """What a person is told whose answer does not count: what was wrong, what to do next.
 
@@ -44,6 +49,7 @@ def refusal_text(
         language: Of the text.
         prompt: What it was an answer to, if that is known.
         standing: Of the device that sent it, for the words where the trust is too low.
+        approve_url: Page where what was chosen is approved, if it has to be.
     """
     sentences = [_why(reason, prompt, standing), N_("Nothing has changed.")]
     count = len(prompt.choices) if prompt else 0
@@ -54,6 +60,9 @@ def refusal_text(
     elif reason in _NEXT:
         sentences.append(_NEXT[reason])
     shown = [catalogue.text(language, sentence, count=count) for sentence in sentences]
+    if approve_url is not None and reason in _APPROVED_ON_PAGE:
+        page = catalogue.text(language, "Please approve it with your key, on this page:")
+        return (Paragraph(" ".join([*shown, page]) + "\n", Link(approve_url, approve_url)),)
     return (Paragraph(" ".join(shown)),)
 
 
@@ -64,6 +73,10 @@ _WHY: Final[Mapping[RefusalReason, str]] = {
     RefusalReason.EDITED: N_("This question has been replaced by a newer one."),
     RefusalReason.UNKNOWN_CHOICE: N_("There is no such choice."),
     RefusalReason.MALFORMED: N_("Your client sent an answer that cannot be read."),
+    RefusalReason.APPROVAL_NEEDED: N_("This choice counts only with the signature of your key."),
+    RefusalReason.CODE_WRONG: N_("This is not the code of that question."),
+    RefusalReason.CODE_SPENT: N_("The code of that question does not work any more."),
+    RefusalReason.CODE_OVER_LIMIT: N_("This is more than you let yourself approve by code a day."),
 }
 _NEXT: Final[Mapping[RefusalReason, str]] = {
     RefusalReason.LATE: N_("Write “menu” to begin again."),
@@ -72,6 +85,14 @@ _NEXT: Final[Mapping[RefusalReason, str]] = {
     RefusalReason.AMBIGUOUS: N_("Please reply to the question you mean, with the number."),
     RefusalReason.MALFORMED: N_("Please type the number of your choice instead."),
 }
+_APPROVED_ON_PAGE: Final = frozenset(
+    {
+        RefusalReason.APPROVAL_NEEDED,
+        RefusalReason.CODE_WRONG,
+        RefusalReason.CODE_SPENT,
+        RefusalReason.CODE_OVER_LIMIT,
+    }
+)
 _UNTRUSTED: Final[Mapping[DeviceStanding, tuple[str, str]]] = {
     DeviceStanding.NOT_ENCRYPTED: (
         N_("This answer must be encrypted, and yours was not (reactions never are)."),
@@ -92,6 +113,10 @@ _UNTRUSTED: Final[Mapping[DeviceStanding, tuple[str, str]]] = {
     DeviceStanding.IDENTITY_CHANGED: (
         N_("The identity of your account has changed since you last confirmed it."),
         N_("Please confirm your new identity first, then answer again."),
+    ),
+    DeviceStanding.PAGE: (
+        N_("The way in which you signed in to the page is not enough for this answer."),
+        N_("Please sign in with a link from the bot, asked for on a verified device."),
     ),
 }
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal
+import ipaddress
+from collections.abc import Mapping  # noqa: TC003 -- read by the models
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 import attrs
 from psycopg2 import ProgrammingError
 from psycopg2.extensions import make_dsn, parse_dsn
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from veche.protocol.errors import MalformedError
+from veche.protocol.money import parse_money
 from veche.runtime import postgres
 from veche.runtime.secret_files import read_secret, read_secret_bytes
 from veche.runtime.sections import (
@@ -24,12 +29,13 @@ from veche.runtime.sections import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
     from typing import Self
 
 __all__ = [
     "KERNEL_SECTIONS",
+    "OPTIONAL_SECTIONS",
+    "ApprovalsSection",
     "Config",
     "ConfigFaultsError",
     "CryptoSection",
@@ -40,6 +46,7 @@ __all__ = [
     "HomeserverSection",
     "ListenSection",
     "LogSection",
+    "PagesSection",
     "SecretPath",
     "Section",
     "Size",
@@ -49,6 +56,12 @@ __all__ = [
     "read_secret_bytes",
     "secret_faults",
 ]
+
+
+_CURRENCIES_MAX: Final = 50
+
+CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+"""Of ISO 4217."""
 
 
 class HomeserverSection(Section):
@@ -137,13 +150,107 @@ class LogSection(Section):
     """``json`` for machines: one object a line."""
 
 
+class PagesSection(Section):
+    """The public site: pages and their APIs, for browsers. Without this section there are none."""
+
+    public_url: str = Field(
+        pattern=r"^https?://[^/\s?#@]+$", examples=["https://veche.example.org"]
+    )
+    """How people reach it, without a path: ``https``, or ``http`` on this machine alone, such as
+    ``http://localhost:8090``. Passkeys need a name and no address."""
+    address: str = "127.0.0.1"
+    """Address of this machine to listen on."""
+    port: int = Field(default=8090, ge=0, le=65535)
+    """TCP port; 0 takes a free one."""
+    embedders: tuple[Annotated[str, Field(pattern=r"^[a-zA-Z0-9:/.*_-]{1,200}$")], ...] = Field(
+        default=("https:", "vector:"), max_length=50, strict=False
+    )
+    """Whose frames may hold the widgets, as sources of CSP's ``frame-ancestors``. Pages where
+    people sign in, approve or see their keys are never in a frame."""
+    trust_forwarded: bool = False
+    """Whether all requests come through a proxy of yours, which appends the client's address to
+    ``X-Forwarded-For``. Never true where anybody else can reach the port."""
+    address_per_s: int = Field(default=100, ge=1, le=100_000)
+    """API requests a second from one client address; three times as many at once."""
+    session_per_s: int = Field(default=20, ge=1, le=100_000)
+    """API requests a second of one session; three times as many at once."""
+    homeserver_networks: tuple[str, ...] = Field(
+        default=(), max_length=50, strict=False, examples=[["10.20.0.0/16"]]
+    )
+    """Networks, beside the public Internet, in which other homeservers may be asked whose an OpenID
+    token is. Whoever opens a page can have any address in them asked."""
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_secure(cls, value: str) -> str:
+        if not value.startswith("https://") and not _is_of_this_machine(value):
+            raise ValueError("should begin with https://: browsers give no keys to other pages")
+        return value
+
+    @field_validator("homeserver_networks")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            try:
+                ipaddress.ip_network(one)
+            except ValueError as e:
+                raise ValueError(f"{one[:50]!r} is no network such as 10.20.0.0/16") from e
+        return value
+
+
+def _is_of_this_machine(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname or ""
+        if host == "localhost" or host.endswith(".localhost"):
+            return True
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class ApprovalsSection(Section):
+    """Keys of persons, and what they approve with them."""
+
+    key_hold_ms: Duration = Field(default=12 * 3600 * 1000, examples=["12 h"])
+    """How long a new key waits until it may approve what is above the small limit."""
+    small_limits: Mapping[CurrencyCode, str] = Field(
+        default={"EUR": "20.00"}, max_length=_CURRENCIES_MAX
+    )
+    """Up to which amount a new key may approve payments at once, all together, by currency; none in
+    others."""
+    held: tuple[Literal["payment", "signature", "release", "mandate"], ...] = Field(
+        default=("payment", "signature", "release", "mandate"), max_length=4, strict=False
+    )
+    """What a new key may not approve until ``key_hold`` has passed. Leaving out a kind lets whoever
+    gets into an account act at once."""
+    code_limit_max: Mapping[CurrencyCode, str] = Field(
+        default={"EUR": "200.00"}, max_length=_CURRENCIES_MAX
+    )
+    """The highest daily limit, by currency, that persons may set themselves for payments by a code
+    in the chat."""
+
+    @field_validator("small_limits", "code_limit_max")
+    @classmethod
+    def _are_amounts(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        for currency, amount in value.items():
+            try:
+                parse_money(amount, currency=currency)
+            except MalformedError as e:
+                raise ValueError(f"{currency}: should be an amount such as 20.00") from e
+        return value
+
+
 KERNEL_SECTIONS: Final[Mapping[str, type[Section]]] = {
     "homeserver": HomeserverSection,
     "listen": ListenSection,
     "database": DatabaseSection,
     "crypto": CryptoSection,
     "log": LogSection,
+    "pages": PagesSection,
+    "approvals": ApprovalsSection,
 }
+OPTIONAL_SECTIONS: Final = frozenset(("pages",))
+"""Of the kernel, without which it has none of that."""
 
 
 @attrs.frozen
@@ -153,6 +260,7 @@ class Config:
     Attributes:
         path: The file it was read from.
         services: The sections of the services that have one, by name.
+        pages: None if there is no public site.
     """
 
     path: Path
@@ -162,11 +270,14 @@ class Config:
     crypto: CryptoSection
     log: LogSection
     services: Mapping[str, Section]
+    pages: PagesSection | None = None
+    approvals: ApprovalsSection = attrs.field(factory=ApprovalsSection)
 
     def sections(self) -> Mapping[str, Section]:
-        """All sections by name."""
-        kernel: dict[str, Section] = {name: getattr(self, name) for name in KERNEL_SECTIONS}
-        return {**kernel, **self.services}
+        """All sections that there are, by name."""
+        kernel: dict[str, Section | None] = {name: getattr(self, name) for name in KERNEL_SECTIONS}
+        there = {name: section for name, section in kernel.items() if section is not None}
+        return {**there, **self.services}
 
 
 def load_config(path: Path, services: Mapping[str, type[Section]]) -> Config:
@@ -179,6 +290,7 @@ def load_config(path: Path, services: Mapping[str, type[Section]]) -> Config:
     Raises:
         ConfigError: As ``load``.
     """
-    read = dict(load(path, {**services, **KERNEL_SECTIONS}, optional=services.keys()))
-    kernel: dict[str, Any] = {name: read.pop(name) for name in KERNEL_SECTIONS}
+    optional = services.keys() | OPTIONAL_SECTIONS
+    read = dict(load(path, {**services, **KERNEL_SECTIONS}, optional=optional))
+    kernel: dict[str, Any] = {name: read.pop(name, None) for name in KERNEL_SECTIONS}
     return Config(path=path, services=read, **kernel)

@@ -47,7 +47,7 @@ def _section(name: str, model: type[Section], depth: int = 2) -> str:
     for attribute, field in model.model_fields.items():
         key = key_of(attribute)
         part = model_in(field.annotation)
-        what = " ".join((field.description or "").split())
+        what = " ".join((field.description or "").split()).replace("``", "`")
         kind = _part(f"`{name}.{key}`", field) if part else _kind(attribute, field)
         lines.append(f"| `{key}` | {_cell(kind)} | {_default(attribute, field)} | {_cell(what)} |")
         if part:
@@ -116,6 +116,8 @@ def _default(attribute: str, field: FieldInfo) -> str:
 def _yaml(value: object) -> str:
     if isinstance(value, list | tuple | Mapping) and not value:
         return "empty"
+    if isinstance(value, Mapping):
+        return f"`{{{', '.join(f'{key}: {one!r}' for key, one in value.items())}}}`"
     if isinstance(value, list | tuple):
         return f"`[{', '.join(map(str, value))}]`"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"

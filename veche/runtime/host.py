@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -16,7 +17,9 @@ from twisted.web.resource import Resource
 
 from veche.protocol.errors import ConfigError, UnavailableError
 from veche.runtime import errands as errands_module
+from veche.runtime import live as live_module
 from veche.runtime.acts import ActLog
+from veche.runtime.approvals import Approvals, rules_of
 from veche.runtime.config import read_secret
 from veche.runtime.crypto.bot import BotDevice, CryptoParts
 from veche.runtime.crypto.core.trust import WithoutIdentity
@@ -26,6 +29,7 @@ from veche.runtime.crypto.opening import Opener
 from veche.runtime.crypto.tracking import Hooks, People
 from veche.runtime.database import Database
 from veche.runtime.errands import Errands
+from veche.runtime.gate import Gate
 from veche.runtime.health import HealthRoutes
 from veche.runtime.hints import Hints
 from veche.runtime.inbox import store as inbox_store
@@ -33,17 +37,24 @@ from veche.runtime.inbox.heal import Healer
 from veche.runtime.inbox.housekeeping import Housekeeping
 from veche.runtime.inbox.intake import Intake
 from veche.runtime.inbox.worker import Ports, Worker
+from veche.runtime.limits import Limit
 from veche.runtime.listener import Listener
+from veche.runtime.live import Live
 from veche.runtime.matrix.client import MatrixClient, MatrixError, path
 from veche.runtime.matrix.connections import Connections
 from veche.runtime.matrix.registration import is_of_namespace
 from veche.runtime.matrix.rooms import Rooms
 from veche.runtime.matrix.transactions import TRANSACTION_BYTES_MAX, Transactions
+from veche.runtime.outbound import Outbound
 from veche.runtime.outbox import store as outbox_store
 from veche.runtime.outbox.marks import Marks
 from veche.runtime.outbox.sender import TASKS_MAX as SENDER_TASKS_MAX
 from veche.runtime.outbox.sender import OutboxSender
+from veche.runtime.public import NoRoute, PageLinks, PublicRoot, PublicSite
 from veche.runtime.service import ENTRY_POINTS
+from veche.runtime.sessions import Sessions
+from veche.runtime.sessions.discovery import Discovery, DnsSrv
+from veche.runtime.sessions.openid import Homeservers
 from veche.runtime.tasks import Tasks
 from veche.runtime.wake import Bell
 from veche.runtime.web import new_site
@@ -51,8 +62,10 @@ from veche.runtime.web import new_site
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from twisted.web.resource import IResource
+
     from veche.protocol.ids import DeviceId, UserId
-    from veche.runtime.config import Config
+    from veche.runtime.config import Config, PagesSection
     from veche.runtime.service import BotAccount, Service, ServiceSpec
 
 logger = logging.getLogger(__name__)
@@ -75,7 +88,14 @@ class Host:
         client: To the homeserver.
         rooms: Reads and keeps the state of rooms.
         act_log: Commits the acts of organisations.
-        port: Where it listens, once it is started.
+        port: Where it listens for the homeserver, once it is started.
+        public_url: Origin of the pages, None if there are none.
+        links: Makes links to pages, None if there are none.
+        embedders: Whose frames may hold widgets.
+        sessions: Of persons on pages.
+        approvals: Keys of persons, and what they approve with them.
+        live: Those who wait for news.
+        gate: Before the APIs; only where there are pages.
     """
 
     def __init__(self, config: Config, specs: Mapping[str, ServiceSpec], reactor: Any) -> None:
@@ -109,12 +129,14 @@ class Host:
         self._sending = Tasks(running_max=SENDER_TASKS_MAX)
         self._marks = Marks()
         try:
+            self._make_pages()
             self._services = self._make_services(specs)
+            self._public = self._make_public(specs)
         except BaseException:
             self.database.close()  # its threads run already
             raise
         self._owners: Mapping[UserId, Service] = {
-            bot.user_id: service for service in self._services for bot in service.bots
+            bot.user_id: service for service in self._services.values() for bot in service.bots
         }
         self._sender = self._make_sender()
         self._worker = self._make_worker()
@@ -129,6 +151,7 @@ class Host:
                 inbox_store.CHANNEL: self._worker.wake,
                 outbox_store.CHANNEL: self._sender.announced,
                 errands_module.CHANNEL: self._errands.wake,
+                live_module.CHANNEL: self.live.heard,
             },
         )
         self._listening: Any = None
@@ -144,6 +167,11 @@ class Host:
         return hashlib.blake2b(
             purpose.encode(), digest_size=32, key=self._key.secret, person=b"veche.seed"
         ).digest()
+
+    @property
+    def public_port(self) -> int:
+        """Where the public site listens, once it is started; 0 if there is none."""
+        return 0 if self._public is None else self._public.port
 
     def device_id(self, bot: UserId) -> DeviceId:
         """The device of a bot.
@@ -162,7 +190,8 @@ class Host:
             VecheError: Something is wrong that waiting does not mend; ``stop`` cleans up.
         """
         self._listen()
-        await self.database.run("bots", inbox_store.add_bots, list(self._owners))
+        bots = [bot for service in self._services.values() for bot in service.bots]
+        await self.database.run("bots", inbox_store.add_bots, bots)
         self._listener.start()
         self._worker.start()
         self._sender.start()
@@ -172,11 +201,17 @@ class Host:
         self._healer.start()
         Housekeeping(self.database, self.reactor, self._tasks).start()
         self._tasks.spawn("ping", self._ping())
-        for service in self._services:
+        for service in self._services.values():
             await service.started()
+        # Last: what people do on pages needs all of it.
+        if self._public is not None:
+            self._public.listen()
 
     async def stop(self) -> None:
         """End everything; what is not done is in tables."""
+        self.live.close()
+        if self._public is not None:
+            await self._public.stop()
         listening, self._listening = self._listening, None
         if listening is not None:
             await listening.stopListening()
@@ -192,11 +227,12 @@ class Host:
         self.database.close()
 
     def _listen(self) -> None:
-        root = Resource()
+        root: Any = _Root()  # type: ignore[no-untyped-call]  # Twisted: not annotated
         root.putChild(b"_matrix", Transactions(self._hs_token, self._intake))
-        health = HealthRoutes(
-            {"database": self._check_database, "homeserver": self._check_homeserver}, self.reactor
-        )
+        checks = {"database": self._check_database, "homeserver": self._check_homeserver}
+        if self._public is not None:
+            checks["pages"] = self._check_pages
+        health = HealthRoutes(checks, self.reactor)
         for name in _ROUTES:
             root.putChild(name.encode(), _Under(health, name))
         site = new_site(root, self.reactor, body_bytes_max=TRANSACTION_BYTES_MAX)
@@ -224,7 +260,7 @@ class Host:
 
     async def _name_bots(self) -> None:
         """Give each bot the name that people see, if it has another."""
-        for service in self._services:
+        for service in self._services.values():
             for bot in service.bots:
                 try:
                     await self._name(bot)
@@ -273,18 +309,76 @@ class Host:
                 )
         await self.client.call("GET", "/_matrix/client/versions")
 
+    async def _check_pages(self) -> None:
+        if self._public is None or not self._public.is_listening:
+            raise UnavailableError("the pages are not served yet", retry_after_ms=_PING_RETRY_MS)
+
     def _is_ours(self, user_id: str) -> bool:
         return is_of_namespace(user_id, self.server_name)
 
     # How the parts are made.
 
-    def _make_services(self, specs: Mapping[str, ServiceSpec]) -> list[Service]:
+    def _make_pages(self) -> None:
+        """What services need of pages; there is some of it without a public site too."""
+        pages = self._config.pages
+        self.live = Live(self.reactor)
+        self.public_url = None if pages is None else pages.public_url.rstrip("/")
+        self.links = None if pages is None else PageLinks(pages.public_url)
+        self.embedders = () if pages is None else pages.embedders
+        self.sessions = Sessions(
+            self.database,
+            self.reactor,
+            self.act_log,
+            self.links,
+            self._people,
+            key=self.seed("sessions"),
+            openid=None if pages is None else self._make_homeservers(pages),
+        )
+        self.approvals = Approvals(
+            self.database,
+            self.reactor,
+            self.act_log,
+            self.links,
+            rules_of(self._config.approvals),
+            key=self.seed("approvals"),
+            public_url=self.public_url,
+        )
+
+    def _make_homeservers(self, pages: PagesSection) -> Homeservers:
+        """Who asks homeservers whose an OpenID token is."""
+        networks = [ip_network(one) for one in pages.homeserver_networks]
+        outbound = Outbound(self.reactor, allowed=networks)
+        discovery = Discovery(outbound, DnsSrv(self.reactor))
+        return Homeservers(self.reactor, self.client, self.server_name, outbound, discovery)
+
+    def _make_public(self, specs: Mapping[str, ServiceSpec]) -> PublicSite | None:
+        pages = self._config.pages
+        if pages is None:
+            return None
+        self.gate = Gate(
+            self.database,
+            self.reactor,
+            self.sessions,
+            trust_forwarded=pages.trust_forwarded,
+            address_limit=Limit(burst=3 * pages.address_per_s, per_s=pages.address_per_s),
+            session_limit=Limit(burst=3 * pages.session_per_s, per_s=pages.session_per_s),
+        )
+        routes: dict[str, IResource] = {}
+        for name, service in self._services.items():
+            make = specs[name].routes
+            for path_, resource in (make(self, service) if make else {}).items():
+                if path_ in routes:
+                    raise ConfigError(f"two services serve /{path_}, one is {name}")
+                routes[path_] = resource
+        return PublicSite(PublicRoot(routes), self.reactor, pages.address, pages.port)
+
+    def _make_services(self, specs: Mapping[str, ServiceSpec]) -> dict[str, Service]:
         unknown = sorted(self._config.services.keys() - specs.keys())
         if unknown:
             raise ConfigError(
                 f"no service {', '.join(unknown)} is installed (entry points {ENTRY_POINTS})"
             )
-        return [specs[name].make(self, one) for name, one in self._config.services.items()]
+        return {name: specs[name].make(self, one) for name, one in self._config.services.items()}
 
     def _make_sender(self) -> OutboxSender:
         return OutboxSender(
@@ -327,13 +421,15 @@ class Host:
     def _make_errands(self) -> Errands:
         handlers = {
             kind: handler
-            for service in self._services
+            for service in self._services.values()
             for kind, handler in service.errand_handlers().items()
         }
+        handlers.update(self.sessions.errand_handlers())
+        handlers.update(self.approvals.errand_handlers())
         return Errands(self.database, self.reactor, self._tasks, handlers)
 
     def _make_devices(self) -> dict[UserId, BotDevice]:
-        bots = {bot.user_id: bot for service in self._services for bot in service.bots}
+        bots = {bot.user_id: bot for service in self._services.values() for bot in service.bots}
         parts = CryptoParts(
             reactor=self.reactor,
             database=self.database,
@@ -352,6 +448,14 @@ class Host:
             self._sender.use(bot, self._devices[bot].sealer, self._owners[bot])
         else:
             self._sender.drop(bot)
+
+
+class _Root(Resource):
+    """Root of the private site."""
+
+    def getChild(self, path: bytes, request: Any) -> Resource:  # noqa: ARG002 -- Twisted's
+        """There is nothing else."""
+        return NoRoute()
 
 
 class _Under(Resource):

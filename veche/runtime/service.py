@@ -9,6 +9,8 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from twisted.web.resource import IResource
+
     from veche.protocol.ids import UserId
     from veche.protocol.inbound import Inbound
     from veche.runtime.config import Section
@@ -69,9 +71,13 @@ class ServiceSpec:
         config: Model of its section.
         migrations: Its tables.
         make: Makes it from the host and its section.
+        routes: Makes its part of the public site, where the process has one: resources by the path
+            below the root, such as ``_veche/agency/v1``; the one at the empty path gets what is for
+            no other.
     """
 
     name: str
     config: type[Section]
     migrations: MigrationSet
     make: Callable[[Host, Any], Service]
+    routes: Callable[[Host, Any], Mapping[str, IResource]] | None = None

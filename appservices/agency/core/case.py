@@ -182,6 +182,7 @@ class Case:
         step: Index of the step of the service that it is at.
         form: The form that is being filled in; None: none.
         answers: What was filled in, by id of the field.
+        is_approved: Whether the key of the person's device approved the answers.
         submitted_at_ms: UTC; None: not yet.
         due_at_ms: Until when the office decides, UTC; None while that is not for the office.
         days_left: Working days that were left when the desk asked the person; None otherwise.
@@ -213,6 +214,7 @@ class Case:
     step: int = 0
     form: FormState | None = None
     answers: Mapping[str, Value] = attrs.field(factory=dict)
+    is_approved: bool = False
     submitted_at_ms: int | None = None
     due_at_ms: int | None = None
     days_left: int | None = None

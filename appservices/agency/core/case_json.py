@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 VERSION: Final = 1
 """Of the form of the JSON; a later one reads earlier ones."""
+_LATER: Final = frozenset({"is_approved"})
+"""What cases that were kept by earlier releases do not have."""
 
 
 def to_json(case: Case) -> dict[str, Any]:
@@ -70,7 +72,8 @@ def _written(value: Any) -> Any:
 
 
 def _read(kept: Mapping[str, Any]) -> Case:
-    values = {attribute.name: kept[attribute.name] for attribute in attrs.fields(Case)}
+    names = [attribute.name for attribute in attrs.fields(Case)]
+    values = {name: kept[name] for name in names if name not in _LATER or name in kept}
     values["state"] = State(kept["state"])
     values["form"] = None if kept["form"] is None else FormState.from_json(kept["form"])
     values["timers"] = tuple(_timer(timer) for timer in kept["timers"])

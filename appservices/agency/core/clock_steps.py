@@ -39,6 +39,7 @@ from appservices.agency.core.texts.desk import (
     retry_question,
 )
 from appservices.agency.core.texts.person import (
+    document_filename,
     ended_doc,
     overdue_doc,
     reminder_doc,
@@ -207,7 +208,7 @@ def document_made(turn: Turn, heard: DocumentMade) -> None:
         until = turn.context.person.date(issued.valid_until_ms)
         valid = turn.context.person.text("Valid until {date}.", date=until)
         caption = f"{issued.title}. {valid}"
-    filename = f"{turn.case.service}-{turn.case.number}.pdf"
+    filename = document_filename(turn.case)
     turn.emit(SendDocument(filename, caption, turn.case.service, issued))
     go_on(turn)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from appservices.agency.core.inputs import AskHuman, Export, PersonInput, Status, Why, Withdraw
 from veche.protocol.catalogue import N_
 from veche.protocol.commands import CANCEL, HELP, LANGUAGE, MENU, Argument, Command
 from veche.protocol.commands import STATUS as _KERNEL_STATUS
+
+if TYPE_CHECKING:
+    from veche.protocol.commands import ParsedCommand
 
 STATUS: Final = Command(
     _KERNEL_STATUS.name,
@@ -36,12 +39,25 @@ EXPORT: Final = Command(
     {"ru": ("экспорт",), "de": ("export",), "uk": ("експорт",)},
 )
 
+BEGIN: Final = Command(
+    "start",
+    N_("start a service, whose name you write after it"),
+    {"ru": ("начать",), "de": ("starten",), "uk": ("почати",)},
+    Argument("service", N_("the name of the service"), is_required=True),
+)
+
 CASE_COMMANDS: Final = (STATUS, WHY, HUMAN, WITHDRAW, EXPORT)
 """What concerns the case."""
-ROOM_COMMANDS: Final = (*CASE_COMMANDS, HELP, MENU, CANCEL, LANGUAGE)
+ROOM_COMMANDS: Final = (*CASE_COMMANDS, HELP, MENU, BEGIN, CANCEL, LANGUAGE)
 """What is answered in the room of a case."""
-FORM_COMMANDS: Final = (*CASE_COMMANDS, HELP, MENU, LANGUAGE)
+FORM_COMMANDS: Final = (*CASE_COMMANDS, HELP, MENU, BEGIN, LANGUAGE)
 """What a word with a mark means while a form waits for an answer; the form knows ``cancel``."""
+
+
+def as_command(parsed: ParsedCommand | None) -> ParsedCommand | None:
+    """A command as it is meant: "start" alone is the answer to whether one wants to."""
+    is_answer = parsed is not None and parsed.command is BEGIN and not parsed.argument
+    return None if is_answer else parsed
 
 
 def command_input(command: Command, argument: str) -> PersonInput | None:

@@ -298,6 +298,8 @@ class ServiceDefinition:
         languages: Of its texts, in the order of the title.
         title: Its name.
         about: What it is for and what one needs; None: the title says it.
+        keywords: Further words by which it is found, apart by commas; None: none.
+        needs_key: Whether the person approves what they submit with the key of their device.
         min_trust: How sure it must be that the person submits.
         deadline: Until when the office decides.
         fields: Of all its forms.
@@ -314,6 +316,8 @@ class ServiceDefinition:
     languages: tuple[str, ...]
     title: Texts
     about: Texts | None
+    keywords: Texts | None
+    needs_key: bool
     min_trust: Trust
     deadline: Deadline
     fields: tuple[FieldDefinition, ...]

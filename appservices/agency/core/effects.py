@@ -7,7 +7,8 @@ effect's id is derived from the case's id, its serial and its place among the ef
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.agency.core.case import HistoryEntry, Issued, Timer
+    from veche.protocol.approval import AskedApproval
     from veche.protocol.case import CaseCard
     from veche.protocol.forms import Form
     from veche.protocol.ids import Ulid, UserId
     from veche.protocol.message import Doc
+
+NO_APPROVALS: Final[Mapping[str, AskedApproval]] = MappingProxyType({})
 
 
 class Party(enum.Enum):
@@ -40,6 +44,7 @@ class Topic(enum.Enum):
     MENU = "menu"
     START = "start"
     FORM = "form"
+    APPROVE = "approve"
     MORE = "more"
     WITHDRAW = "withdraw"
     CLAIM = "claim"
@@ -47,6 +52,23 @@ class Topic(enum.Enum):
     WRITE = "write"
     REPLY = "reply"
     RETRY = "retry"
+
+
+@attrs.frozen
+class Release:
+    """What a person approves with their key: that these answers go to an office.
+
+    Attributes:
+        to: Name of the office.
+        service: Title of the service.
+        number: Of the case.
+        values: Each answer with its label, as the person reads them, in the order of the form.
+    """
+
+    to: str
+    service: str
+    number: str
+    values: tuple[tuple[str, str], ...]
 
 
 @attrs.frozen
@@ -62,6 +84,8 @@ class Question:
         min_trust: How sure it must be who answers.
         to: Whom of the staff it is for; None: the person, or anybody of the desk.
         is_single_use: Whether exactly one answer counts.
+        approve: What the key of the person's device must approve, by the id of the choice.
+        whole_form: The form that a page fills in, where it is too large to travel beside it.
     """
 
     topic: Topic
@@ -72,14 +96,26 @@ class Question:
     min_trust: Trust = Trust.ANY
     to: str | None = None
     is_single_use: bool = True
+    approve: Mapping[str, Release] = attrs.field(factory=dict)
+    whole_form: Form | None = None
 
-    def prompt(self, prompt_id: Ulid, scope: Sequence[UserId]) -> Prompt:
+    def prompt(
+        self,
+        prompt_id: Ulid,
+        scope: Sequence[UserId],
+        url: str | None = None,
+        approve: Mapping[str, AskedApproval] = NO_APPROVALS,
+    ) -> Prompt:
         """The prompt that asks it.
 
         Args:
             prompt_id: Of the prompt.
             scope: Who may answer; empty: anybody in the room.
+            url: The page where it can be answered too.
+            approve: What a key must approve, by the id of the choice: that of ``self.approve``,
+                made by the shell.
         """
+        choices = [one.model_copy(update={"approve": approve.get(one.id)}) for one in self.choices]
         return Prompt.model_validate(
             {
                 "v": 1,
@@ -88,8 +124,9 @@ class Question:
                 "single_use": self.is_single_use,
                 "expires_at_ms": self.expires_at_ms,
                 "min_trust": self.min_trust.label,
-                "choices": self.choices,
+                "choices": choices,
                 "form": self.form,
+                "url": url,
             }
         )
 
@@ -270,6 +307,8 @@ class RefusalReason(enum.Enum):
     STALE = "stale"
     """A clock or a machine came too late."""
     TRUST_TOO_LOW = "trust_too_low"
+    KEY_NEEDED = "key_needed"
+    """Only the key of the person's device can do it."""
     NOT_YOURS = "not_yours"
     """Another clerk has the case, or nobody."""
     NOT_ALLOWED = "not_allowed"

@@ -29,6 +29,7 @@ from appservices.agency.core.effects import (
 )
 from appservices.agency.core.form_talk import Asker
 from appservices.agency.core.states import Happened, Role, State, TimerKind
+from appservices.agency.core.texts.approval import approval_question
 from appservices.agency.core.texts.desk import claim_question, desk_card_doc, ended_desk_doc
 from appservices.agency.core.texts.person import (
     approved_doc,
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 CLOSED_AFTER_DAYS: Final = 30
 """Calendar days in which one can still ask about a case that is served, withdrawn or expired."""
 DESK_TOPICS: Final = (Topic.CLAIM, Topic.DECIDE, Topic.WRITE)
-PERSON_TOPICS: Final = (Topic.FORM, Topic.MORE, Topic.WITHDRAW)
+PERSON_TOPICS: Final = (Topic.FORM, Topic.APPROVE, Topic.MORE, Topic.WITHDRAW)
 
 
 def advance(turn: Turn) -> None:
@@ -57,6 +58,8 @@ def advance(turn: Turn) -> None:
         if _is_for(turn, step) and turn.holds(step.condition) and not _take(turn, step):
             return
         turn.change(step=turn.case.step + 1)
+    if turn.case.state is State.DRAFT and _asks_for_key(turn):
+        return
     if turn.case.state is not State.DECIDED_NO:
         _finish(turn)
 
@@ -92,6 +95,8 @@ def _is_for(turn: Turn, step: Step) -> bool:
 def _take(turn: Turn, step: Step) -> bool:
     """Take a step; False if it waits for somebody."""
     if turn.case.state is State.DRAFT and not isinstance(step, FormStep | MessageStep):
+        if _asks_for_key(turn):
+            return False
         _submit(turn)
         turn.emit(TellPerson(submitted_doc(turn.definition, turn.case, turn.context)))
         if not turn.case.has_room:
@@ -123,6 +128,17 @@ def _ask_form(turn: Turn, step: FormStep) -> None:
     state, outputs = start(asker.form, started_at_ms=turn.context.now_ms)
     turn.change(form=state)
     turn.emit(AskPerson(asker.question(state, outputs, turn.context)))
+
+
+def _asks_for_key(turn: Turn) -> bool:
+    """Let the person approve their answers with a key, where that is needed and not yet done."""
+    if not turn.definition.needs_key or turn.case.is_approved:
+        return False
+    until_ms = turn.case.opened_at_ms + FORM_KEPT_MS
+    question = approval_question(turn.definition, turn.case, until_ms, turn.context)
+    turn.close(Topic.FORM)
+    turn.emit(AskPerson(question))
+    return True
 
 
 def _submit(turn: Turn) -> None:
@@ -241,7 +257,8 @@ def refuse(
 
 def _leave_desk(turn: Turn) -> None:
     if turn.case.is_at_desk:
-        turn.close(*DESK_TOPICS)
+        # What is decided can't be taken back: the question whether to do so is over.
+        turn.close(Topic.WITHDRAW, *DESK_TOPICS)
         desk = turn.definition.desk
         turn.emit(TellDesk(desk, ended_desk_doc(turn.case, turn.context)))
 

@@ -10,6 +10,7 @@ from appservices.agency.core.condition_item import FACTS
 from appservices.agency.core.conditions import KEYWORDS
 from appservices.agency.core.definition import ChoiceDefinition, FieldDefinition, Texts
 from appservices.agency.core.sections import read_id, refuse_doubles
+from appservices.agency.core.texts.approval import RELEASE_FIELDS_MAX
 from veche.protocol.forms import FieldKind
 from veche.protocol.forms.models import (
     CHOICE_LABEL_CHARACTERS_MAX,
@@ -47,8 +48,26 @@ _CHOICE_PATTERN: Final = r"[a-z0-9_.-]{1,64}"
 _BOUND_CHARACTERS_MAX: Final = 40
 
 
-def read_fields(item: Item | None, texts: TextReader) -> tuple[FieldDefinition, ...]:
-    """The fields, without those that have a problem."""
+def read_form(item: Item | None, texts: TextReader) -> tuple[tuple[FieldDefinition, ...], bool]:
+    """The fields, without those that have a problem; and whether a key approves what is sent.
+
+    A form is a list of fields, or a mapping with ``fields`` and ``approve``.
+    """
+    if item is None or not item.is_kind("map"):
+        return _fields(item, texts), False
+    section = item.section(("approve", "fields"))
+    approve = section.get("approve")
+    fields = _fields(section.need("fields", "list the fields, as `fields: [{id: …}]`"), texts)
+    needs_key = bool(approve and approve.truth())
+    if approve and needs_key and len(fields) > RELEASE_FIELDS_MAX:
+        approve.wrong(
+            f"the form has {len(fields)} fields",
+            f"ask at most {RELEASE_FIELDS_MAX}, so that all of them can be read and approved",
+        )
+    return fields, needs_key
+
+
+def _fields(item: Item | None, texts: TextReader) -> tuple[FieldDefinition, ...]:
     if item is None:
         return ()
     found = [

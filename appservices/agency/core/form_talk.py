@@ -64,6 +64,7 @@ class Asker:
         for output in outputs:
             intro = (*intro, *output_doc(self.form, output, context.catalogue, here))
         is_short = len(body(intro).encode()) <= INTRO_BYTES_MAX
+        is_sent = is_short and _size(self.form) <= FORM_BYTES_MAX
         choices = _choices(last, context, self.language) if is_short else ()
         if choices:
             # The prompt numbers them itself.
@@ -73,7 +74,8 @@ class Asker:
             intro,
             self.expires_at_ms,
             choices=choices,
-            form=self.form if is_short and _size(self.form) <= FORM_BYTES_MAX else None,
+            form=self.form if is_sent else None,
+            whole_form=None if is_sent else self.form,
             min_trust=self.min_trust if isinstance(last, Review) else Trust.ANY,
             to=self.to,
         )

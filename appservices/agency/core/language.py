@@ -17,10 +17,11 @@ import hashlib
 from typing import Final
 
 from appservices.agency.core.definition import ServiceDefinition
-from appservices.agency.core.form_section import read_fields
+from appservices.agency.core.form_section import read_form
 from appservices.agency.core.problems import Problems, ServiceFileError
 from appservices.agency.core.sections import (
     ABOUT_CHARACTERS_MAX,
+    KEYWORDS_CHARACTERS_MAX,
     read_deadline,
     read_id,
     read_notify,
@@ -41,6 +42,7 @@ KEYS: Final = (
     "version",
     "title",
     "about",
+    "keywords",
     "who",
     "deadline",
     "form",
@@ -80,9 +82,10 @@ def _read(root: Section, text: str) -> ServiceDefinition | None:
     version = version_item.integer(1, VERSION_MAX) if version_item else 1
     title, texts = read_title(root)
     about = texts.read(root.get("about"), characters_max=ABOUT_CHARACTERS_MAX)
+    keywords = texts.read(root.get("keywords"), characters_max=KEYWORDS_CHARACTERS_MAX)
     min_trust = read_who(root.get("who"))
     deadline = read_deadline(root, texts)
-    fields = read_fields(root.get("form"), texts)
+    fields, needs_key = read_form(root.get("form"), texts)
     review = read_review(root.get("review"), texts, fields)
     known = Known(
         texts=texts,
@@ -102,6 +105,8 @@ def _read(root: Section, text: str) -> ServiceDefinition | None:
         languages=texts.languages,
         title=title,
         about=about,
+        keywords=keywords,
+        needs_key=needs_key,
         min_trust=min_trust,
         deadline=deadline,
         fields=known.fields,

@@ -18,8 +18,16 @@ from appservices.agency.core.effects import (
     Topic,
 )
 from appservices.agency.core.export import export
-from appservices.agency.core.flow import asker_of, end, go_on, put_on_desk, start_office_clock
+from appservices.agency.core.flow import (
+    advance,
+    asker_of,
+    end,
+    go_on,
+    put_on_desk,
+    start_office_clock,
+)
 from appservices.agency.core.states import WITH_OFFICE, Happened, Role, State, TimerKind
+from appservices.agency.core.texts.approval import APPROVE, CANCEL, CHANGE
 from appservices.agency.core.texts.desk import (
     answer_doc,
     decide_question,
@@ -34,10 +42,13 @@ from veche.protocol.forms.state import (
     Cancelled,
     Completed,
     Filled,
+    FormState,
+    Mode,
     Pressed,
     Said,
     Sent,
 )
+from veche.protocol.inbound import Trust
 from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice
 
@@ -53,7 +64,10 @@ _FILE_FIELD: Final = Field(id="file", kind=FieldKind.FILE, label="File")
 
 
 def answer_form(turn: Turn, heard: Answers) -> None:
-    """The person answers a question of the form."""
+    """The person answers a question of the form, or approves what they filled in."""
+    if turn.case.form is None and turn.definition.needs_key and not turn.case.is_approved:
+        _answer_approval(turn, heard)
+        return
     step = turn.definition.steps[turn.case.step]
     if turn.case.form is None or not isinstance(step, FormStep):
         # Only a case that was damaged is here: nothing is asked, and yet it is a draft.
@@ -75,6 +89,41 @@ def answer_form(turn: Turn, heard: Answers) -> None:
     else:
         turn.change(form=form)
         turn.emit(AskPerson(asker.question(form, outputs, turn.context)))
+
+
+def _answer_approval(turn: Turn, heard: Answers) -> None:
+    """The person approves their answers with a key, or wants to change or drop them."""
+    choice = heard.said.choice_id if isinstance(heard.said, Pressed) else None
+    if choice == APPROVE and heard.trust >= Trust.SIGNED:
+        turn.change(is_approved=True)
+        advance(turn)
+    elif choice == CHANGE and (last := _last_form(turn)) is not None:
+        _reopen_form(turn, *last)
+    elif choice in {CHANGE, CANCEL}:
+        # Whoever says no where nothing was asked has nothing to change.
+        end(turn, State.WITHDRAWN, Role.PERSON, Happened.WITHDRAWN)
+        turn.emit(TellPerson(ended_doc(turn.definition, turn.case, turn.context)))
+    else:
+        raise turn.refuse(Party.PERSON, RefusalReason.KEY_NEEDED)
+
+
+def _last_form(turn: Turn) -> tuple[int, FormStep] | None:
+    """The form that was filled in last, and its place among the steps; None: none was."""
+    steps = turn.definition.steps[: turn.case.step]
+    forms = [(at, step) for at, step in enumerate(steps) if isinstance(step, FormStep)]
+    return next((one for one in reversed(forms) if turn.holds(one[1].condition)), None)
+
+
+def _reopen_form(turn: Turn, at: int, step: FormStep) -> None:
+    """Show the answers of a form again, each of which can be changed."""
+    asker = asker_of(turn, step)
+    known = {id_: turn.case.answers[id_] for id_ in step.fields if id_ in turn.case.answers}
+    # What is optional and was left empty was seen, and is not asked again.
+    form = FormState(known, 0, Mode.REVIEW, turn.case.opened_at_ms, frozenset(step.fields))
+    others = {id_: value for id_, value in turn.case.answers.items() if id_ not in step.fields}
+    turn.change(step=at, form=form, answers=others)
+    turn.close(Topic.APPROVE)
+    turn.emit(AskPerson(asker.question(form, (), turn.context)))
 
 
 def answer_desk(turn: Turn, heard: Answers) -> None:

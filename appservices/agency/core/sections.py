@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 ID_PATTERN: Final = r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*"
 ID_CHARACTERS_MAX: Final = 64
 ABOUT_CHARACTERS_MAX: Final = 1_000
+KEYWORDS_CHARACTERS_MAX: Final = 300
 LAW_CHARACTERS_MAX: Final = 200
 REASON_CHARACTERS_MAX: Final = 80
 """Longest title of a reason: it is a choice of a prompt."""
@@ -62,7 +63,8 @@ def read_who(item: Item | None) -> Trust:
     word = entry.word(_TRUSTS) if entry else None
     if entry and word == Trust.SIGNED.label:
         entry.wrong(
-            "needs the approvals service, which is not part of this version", "use verified"
+            "a key is asked for at the form",
+            "write `form: {approve: true, fields: […]}`, and verified here",
         )
     return _TRUSTS[word] if word else Trust.E2EE
 

@@ -6,12 +6,13 @@ import functools
 from typing import TYPE_CHECKING, Final
 
 from appservices.agency import store
+from appservices.agency.core.effects import RefusalReason
 from appservices.agency.core.inputs import StaffInput
 from appservices.agency.core.language import read_service
 from appservices.agency.core.machine import open_case, step
 from appservices.agency.service.deeds import carry_out
 from appservices.agency.service.matter import Matter
-from appservices.agency.store import CaseFile
+from appservices.agency.store import CaseFile, PageOutcome
 from veche.protocol.message import Paragraph
 from veche.runtime.crypto.tracking import pin_identity
 
@@ -32,6 +33,7 @@ def begin(scene: Scene, person: UserId, chat_id: RoomId, service: OpenService) -
     """Begin a case in a chat; a person who has very many open is told so instead.
 
     From now on something is stored about the person, so the identity that they have now is pinned.
+    If it is begun on a page, that learns its id.
     """
     bot = scene.voice.bot.user_id
     if len(store.open_cases(scene.txn, bot, person)) >= OPEN_CASES_MAX:
@@ -39,7 +41,8 @@ def begin(scene: Scene, person: UserId, chat_id: RoomId, service: OpenService) -
             "You have {count} open cases with this office. Please finish or withdraw one first.",
             count=OPEN_CASES_MAX,
         )
-        scene.tell(chat_id, (Paragraph(words),), scene.ground(person))
+        reason = RefusalReason.TOO_MANY.value
+        scene.refuse(chat_id, (Paragraph(words),), scene.ground(person), reason)
         return
     definition = service.definition
     pin_identity(scene.txn, person, scene.now_ms)
@@ -54,6 +57,9 @@ def begin(scene: Scene, person: UserId, chat_id: RoomId, service: OpenService) -
     store.add_case(scene.txn, matter.file)
     carry_out(matter, outcome.effects)
     store.save_case(scene.txn, matter.file)
+    if scene.page_act is not None:
+        begun = PageOutcome(case_id=outcome.case.id)
+        store.keep_page_outcome(scene.txn, scene.page_act, begun, scene.now_ms)
 
 
 def take_step(
@@ -91,6 +97,8 @@ def step_file(
         speech = context.person if is_person else context.staff
         scene.settle(answered, speech, matter.ground if is_person else matter.desk_ground)
     carry_out(matter, outcome.effects)
+    if file.case.form is not None and outcome.case.form is None:
+        store.drop_page_draft(scene.txn, file.case.id)
     store.save_case(scene.txn, matter.file)
     return outcome
 

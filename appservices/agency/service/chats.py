@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Final
 from appservices.agency import store
 from appservices.agency.core import replies
 from appservices.agency.core.commands import (
+    BEGIN,
     CASE_COMMANDS,
     FORM_COMMANDS,
     HUMAN,
     ROOM_COMMANDS,
+    as_command,
     command_input,
 )
 from appservices.agency.core.effects import Question, Topic
+from appservices.agency.core.finding import best_named
 from appservices.agency.core.inputs import Status
 from appservices.agency.core.states import OVER, State
 from appservices.agency.core.texts.menu import (
@@ -31,18 +34,22 @@ from appservices.agency.service.reach import note_reached
 from appservices.agency.service.scene import CATALOGUE, AskedOf, chat_matter
 from veche.protocol.answers import Chosen, NoAnswer, Refused, refusal_text
 from veche.protocol.catalogue import LANGUAGE_NAMES, LANGUAGES, language_of
-from veche.protocol.commands import CANCEL, HELP, LANGUAGE, MENU, language_named
+from veche.protocol.commands import CANCEL, HELP, LANGUAGE, MENU, SIGN_OUT, language_named
 from veche.protocol.commands import STATUS as CASES
-from veche.protocol.inbound import Trust
-from veche.protocol.message import Bold, Bullets, Heading, Mono, Paragraph, Span
+from veche.protocol.inbound import DeviceStanding, Trust
+from veche.protocol.message import Bold, Bullets, Heading, Link, Mono, Paragraph, Span
 from veche.protocol.prompts import Choice
 from veche.protocol.typed import without_quote
 from veche.runtime import people, prompts
 from veche.runtime.crypto.tracking import is_encrypted
 from veche.runtime.matrix.store import readers
 from veche.runtime.prompts import Answered
+from veche.runtime.sessions import PAGE_COMMANDS, answer_command
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appservices.agency.service.offices import OpenService
     from appservices.agency.service.scene import Scene
     from appservices.agency.store import CaseFile, Chat
     from veche.protocol.commands import Command, ParsedCommand
@@ -50,7 +57,7 @@ if TYPE_CHECKING:
     from veche.protocol.inbound import Inbound
     from veche.runtime.prompts import Heard, Kept
 
-CHAT_COMMANDS: Final = (HELP, MENU, CASES, CANCEL, LANGUAGE)
+CHAT_COMMANDS: Final = (HELP, MENU, BEGIN, CASES, CANCEL, LANGUAGE)
 """What is answered in a chat, outside a case."""
 IN_FORM_COMMANDS: Final = (HELP, MENU, LANGUAGE)
 """What a bare word means while a form waits for an answer."""
@@ -63,11 +70,8 @@ _SETTLED: Final = OVER | {State.SERVED, State.DECIDED_NO}
 
 def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
     """Welcome a person who began a chat: who speaks here, in which language, what there is."""
-    speech = scene.speech(person)
-    name = scene.workplace.office.name(speech.language)
-    words = speech.text("Welcome. This is {office}. I am its bot, a program.", office=name)
-    scene.tell(room_id, (Paragraph(words),), scene.ground(person), is_quiet=True)
-    if not _is_private(scene, room_id, person):
+    welcome(scene, room_id, person)
+    if _tell_if_public(scene, room_id, person):
         return
     store.set_greeted(scene.txn, scene.voice.bot.user_id, room_id, is_greeted=True)
     default = scene.workplace.office.language
@@ -77,24 +81,33 @@ def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
         _ask_language(scene, room_id, person)
 
 
+def welcome(scene: Scene, room_id: RoomId, person: UserId) -> None:
+    """Say who speaks here."""
+    speech = scene.speech(person)
+    name = scene.workplace.office.name(speech.language)
+    words = speech.text("Welcome. This is {office}. I am its bot, a program.", office=name)
+    scene.tell(room_id, (Paragraph(words),), scene.ground(person), is_quiet=True)
+
+
 def show_menu(scene: Scene, room_id: RoomId, person: UserId, page: int = 1) -> None:
     """Show the services that one can ask for."""
     definitions = [one.definition for one in scene.workplace.services.values()]
     question = menu_question(definitions, scene.context(person), page=page)
-    _ask(scene, room_id, person, question)
+    _ask(scene, room_id, person, question, url=scene.links.services() if scene.links else None)
 
 
 def hear_in_chat(scene: Scene, inbound: Inbound, chat: Chat) -> None:
     """A person says something in the chat with the office."""
     person, room_id = chat.person, inbound.room_id
-    if inbound.event_type != REACTION and not _is_private(scene, room_id, person):
+    if inbound.event_type != REACTION and not is_private(scene, room_id, person):
+        _hear_among_others(scene, inbound, person)
         return
     case_id = store.draft_of_chat(scene.txn, inbound.bot, room_id, person)
     file = store.lock_case(scene.txn, case_id) if case_id else None
     if file is not None and not _is_elsewhere(scene, inbound, file):
         _hear_about(scene, inbound, file)
         return
-    parsed = command_in(inbound, CHAT_COMMANDS, scene.language_of(person))
+    parsed = _command_in(scene, inbound, person, CHAT_COMMANDS)
     if parsed is not None:
         _command(scene, room_id, person, parsed)
         return
@@ -105,6 +118,30 @@ def hear_in_chat(scene: Scene, inbound: Inbound, chat: Chat) -> None:
         show_menu(scene, room_id, person)
     else:
         greet(scene, room_id, person)
+
+
+def signs_out(scene: Scene, inbound: Inbound, person: UserId) -> bool:
+    """Let a person sign out who says so in clear; False if they say anything else.
+
+    It counts in an encrypted room too: it only takes power away.
+    """
+    if inbound.standing is not DeviceStanding.NOT_ENCRYPTED or scene.links is None:
+        return False
+    if inbound.event_type == REACTION or inbound.content.get("msgtype") == "m.notice":
+        return False
+    parsed = command_in(inbound, (SIGN_OUT,), scene.language_of(person))
+    if parsed is not None:
+        _command(scene, inbound.room_id, person, parsed)
+    return parsed is not None
+
+
+def _hear_among_others(scene: Scene, inbound: Inbound, person: UserId) -> None:
+    """A person says something where others read along: only the pages' commands are answered."""
+    parsed = _command_in(scene, inbound, person, ())
+    if parsed is not None:
+        _command(scene, inbound.room_id, person, parsed)
+    else:
+        _tell_if_public(scene, inbound.room_id, person)
 
 
 def hear_in_case(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
@@ -131,8 +168,7 @@ def _is_elsewhere(scene: Scene, inbound: Inbound, file: CaseFile) -> bool:
 def _hear_about(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
     """A person says something where it is about a case."""
     person = file.person
-    language = scene.language_of(person)
-    parsed = command_in(inbound, _commands_now(inbound, file), language)
+    parsed = _command_in(scene, inbound, person, _commands_now(inbound, file))
     if parsed is not None:
         about = command_input(parsed.command, parsed.argument)
         if about is not None:
@@ -167,8 +203,28 @@ def _say_freely(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
         word=HUMAN.word(speech.language),
     )
     example = speech.text("{word} When will it be ready?", word="!" + HUMAN.word(speech.language))
-    doc = (Paragraph(words, "\n", Mono(example)), *help_doc(scene.context(file.person)))
+    help_ = help_doc(scene.context(file.person), more=kernel_commands(scene))
+    doc = (Paragraph(words, "\n", Mono(example)), *help_)
     scene.tell(inbound.room_id, doc, scene.ground(file.person))
+
+
+def _command_in(
+    scene: Scene, inbound: Inbound, person: UserId, commands: Sequence[Command]
+) -> ParsedCommand | None:
+    """The command that a person gives; those of the pages too, where there are pages.
+
+    While a form waits, ``page`` may be an answer. ``sign out`` never is: who reads that somebody
+    else is signed in as them may be in the middle of a form.
+    """
+    more = kernel_commands(scene)
+    if commands is IN_FORM_COMMANDS:
+        more = tuple(one for one in more if one is SIGN_OUT)
+    return as_command(command_in(inbound, (*commands, *more), scene.language_of(person)))
+
+
+def kernel_commands(scene: Scene) -> tuple[Command, ...]:
+    """The commands of the kernel that every bot answers, beside those of every chat."""
+    return PAGE_COMMANDS if scene.links is not None else ()
 
 
 def _commands_now(inbound: Inbound, file: CaseFile) -> tuple[Command, ...]:
@@ -184,7 +240,14 @@ def _command(
     scene: Scene, room_id: RoomId, person: UserId, parsed: ParsedCommand, *, is_form: bool = False
 ) -> None:
     """What every bot answers, whatever is going on."""
+    language = scene.language_of(person)
+    if answer_command(
+        scene.txn, scene.voice, room_id, person, parsed, links=scene.links, language=language
+    ):
+        return
     match parsed.command.name:
+        case "start":
+            _start_named(scene, room_id, person, parsed.argument)
         case "menu":
             show_menu(scene, room_id, person)
         case "language":
@@ -197,7 +260,7 @@ def _command(
             )
             scene.tell(room_id, (Paragraph(words),), scene.ground(person))
         case _:
-            doc = help_doc(scene.context(person), is_form=is_form)
+            doc = help_doc(scene.context(person), is_form=is_form, more=kernel_commands(scene))
             scene.tell(room_id, doc, scene.ground(person))
 
 
@@ -235,39 +298,59 @@ def _answer(
     """
     outcome = heard.outcome
     if isinstance(outcome, Chosen) and heard.kept is not None:
-        _chosen(scene, Answered(heard.kept, inbound, outcome), person)
+        chosen(scene, Answered(heard.kept, inbound, outcome), person)
         return True
     refused = outcome if isinstance(outcome, Refused) else None
     if isinstance(outcome, NoAnswer) and not is_waiting:
         refused = outcome.stale
     if refused is None:
         return False
-    prompt = heard.kept.prompt if heard.kept else None
-    language = scene.language_of(person)
-    doc = refusal_text(refused.reason, CATALOGUE, language, prompt, standing=inbound.standing)
-    scene.tell(inbound.room_id, doc, scene.ground(person))
+    refuse_answer(scene, inbound, person, refused, heard.kept)
     return True
 
 
-def _chosen(scene: Scene, answered: Answered, person: UserId) -> None:
-    kept, chosen = answered.kept, answered.chosen
+def refuse_answer(
+    scene: Scene, inbound: Inbound, person: UserId, refused: Refused, kept: Kept | None
+) -> None:
+    """Say why an answer does not count, and where it would."""
+    prompt = kept.prompt if kept else None
+    choice = prompt.choice(refused.choice) if prompt else None
+    doc = refusal_text(
+        refused.reason,
+        CATALOGUE,
+        scene.language_of(person),
+        prompt,
+        standing=inbound.standing,
+        approve_url=scene.approvals.page_of(prompt, choice.id) if prompt and choice else None,
+    )
+    scene.refuse(inbound.room_id, doc, scene.ground(person), refused.reason.value)
+
+
+def chosen(scene: Scene, answered: Answered, person: UserId) -> None:
+    """Act on an answer that counts."""
+    kept, choice = answered.kept, answered.chosen.choice
     topic = kept.purpose.get("topic")
     case_id = kept.purpose.get("case")
     if isinstance(case_id, str):
-        heard = replies.person_choice(Topic(topic), chosen.choice, chosen.data, _trust_of(answered))
+        data, trust = answered.chosen.data, _trust_of(answered)
+        heard = replies.person_choice(Topic(topic), choice, data, trust)
         if heard is None:
+            # Locked before anything is said, see `cases.take_step`; saved for the pages' sake.
+            file = store.lock_case(scene.txn, case_id)
             scene.settle(answered, scene.speech(person), scene.ground(person))
+            if file is not None:
+                store.save_case(scene.txn, file)
         else:
             take_step(scene, case_id, heard, answered)
         return
     if not scene.settle(answered, scene.speech(person), scene.ground(person)):
         return
     if topic == Topic.LANGUAGE.value:
-        _choose_language(scene, kept.room_id, person, language_of(chosen.choice or ""))
+        _choose_language(scene, kept.room_id, person, language_of(choice or ""))
     elif topic == Topic.MENU.value:
-        _picked(scene, kept, person, chosen.choice or "")
+        _picked(scene, kept, person, choice or "")
     elif topic == Topic.START.value:
-        _start(scene, kept, person, chosen.choice)
+        _start(scene, kept, person, choice)
 
 
 def _trust_of(answered: Answered) -> Trust:
@@ -287,24 +370,62 @@ def _picked(scene: Scene, kept: Kept, person: UserId, choice: str) -> None:
         scene.tell(kept.room_id, (Paragraph(words),), scene.ground(person))
         show_menu(scene, kept.room_id, person)
         return
+    id_ = service.definition.id
     question = intro_question(service.definition, scene.context(person))
-    _ask(scene, kept.room_id, person, question, service=service.definition.id)
+    url = scene.links.service(scene.workplace.slug, id_) if scene.links else None
+    _ask(scene, kept.room_id, person, question, url=url, service=id_)
 
 
 def _start(scene: Scene, kept: Kept, person: UserId, choice: str | None) -> None:
     service = scene.workplace.services.get(str(kept.purpose.get("service")))
     if choice == START and service is not None:
-        begin(scene, person, kept.room_id, service)
+        _begin(scene, person, kept.room_id, service)
     else:
         show_menu(scene, kept.room_id, person)
 
 
-def _ask(scene: Scene, room_id: RoomId, person: UserId, question: Question, **purpose: str) -> None:
+def _start_named(scene: Scene, room_id: RoomId, person: UserId, name: str) -> None:
+    """Begin the service that a person names; show what there is if that is none."""
+    services = scene.workplace.services
+    definitions = [one.definition for one in services.values()]
+    found = best_named(name, definitions, scene.language_of(person))
+    if found is not None:
+        _begin(scene, person, room_id, services[found.id])
+        return
+    words = scene.speech(person).text("There is no service of this name here.")
+    scene.tell(room_id, (Paragraph(words),), scene.ground(person))
+    show_menu(scene, room_id, person)
+
+
+def _begin(scene: Scene, person: UserId, room_id: RoomId, service: OpenService) -> None:
+    """Begin a case; from the room of another one in the chat where that began."""
+    case_id = store.case_of_room(scene.txn, scene.voice.bot.user_id, room_id)
+    file = store.read_case(scene.txn, case_id) if case_id else None
+    if file is None:
+        begin(scene, person, room_id, service)
+        return
+    words = scene.speech(person).text("It goes on in our chat:")
+    link = scene.link_to(file.chat_id)
+    doc = (Paragraph(words + "\n", Link(link, link)),)
+    scene.tell(room_id, doc, scene.ground(person))
+    begin(scene, person, file.chat_id, service)
+
+
+def _ask(
+    scene: Scene,
+    room_id: RoomId,
+    person: UserId,
+    question: Question,
+    *,
+    url: str | None = None,
+    **purpose: str,
+) -> None:
     asked = AskedOf(
         about=chat_matter(room_id),
         speech=scene.speech(person),
         ground=scene.ground(person, purpose.get("service", question.topic.value)),
         purpose=purpose,
+        url=url,
     )
     scene.ask(room_id, question, [person], asked)
 
@@ -335,27 +456,32 @@ def _choose_language(scene: Scene, room_id: RoomId, person: UserId, language: st
         take_step(scene, case_id, Status())
 
 
-def _is_private(scene: Scene, room_id: RoomId, person: UserId) -> bool:
-    """Whether only the person reads along; if not, they are told how to begin a chat where so."""
+def _tell_if_public(scene: Scene, room_id: RoomId, person: UserId) -> bool:
+    """Tell a person how to begin a private chat, if others read along in this one; whether so."""
+    if is_private(scene, room_id, person):
+        return False
     speech = scene.speech(person)
     if not is_encrypted(scene.txn, room_id):
         why = speech.text(
             "This chat is not encrypted, so others can read along. Here I only tell what there is;"
             " nothing is asked and nothing is stored."
         )
-    elif _others(scene, room_id, person):
+    else:
         why = speech.text(
             "Others are in this room. Here I only tell what there is; nothing is asked and nothing"
             " is stored."
         )
-    else:
-        return True
     services = scene.workplace.services.values()
     titles = [one.definition.title.text(speech.language) for one in services]
     how = speech.text("To go on, please start a new direct chat with me alone, with encryption on.")
     doc = (Paragraph(why), Bullets(titles), Paragraph(how))
     scene.tell(room_id, doc, scene.ground(person))
-    return False
+    return True
+
+
+def is_private(scene: Scene, room_id: RoomId, person: UserId) -> bool:
+    """Whether a chat is encrypted and only the person reads along."""
+    return is_encrypted(scene.txn, room_id) and not _others(scene, room_id, person)
 
 
 def _others(scene: Scene, room_id: RoomId, person: UserId) -> set[UserId]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from appservices.agency.service.matter import Matter
     from veche.protocol.ids import UserId
+    from veche.protocol.message import Doc
 
 MAKE_ROOM: Final = "agency.room"
 MAKE_DOCUMENT: Final = "agency.document"
@@ -50,7 +51,7 @@ def _ask_person(matter: Matter, effect: fx.AskPerson) -> None:
 
 
 def _update_card(matter: Matter, effect: fx.UpdateCard) -> None:
-    content = message.text(effect.doc, payload={CASE_KEY: effect.card})
+    content = message.text(_with_page(matter, effect.doc), payload={CASE_KEY: effect.card})
     room_id, say = matter.file.person_room, matter.scene.voice.say
     if matter.file.card_effect is None:
         matter.change(card_effect=say(room_id, content, matter.ground))
@@ -59,9 +60,19 @@ def _update_card(matter: Matter, effect: fx.UpdateCard) -> None:
     say(room_id, message.edit(content), matter.ground, relation=relation)
 
 
+def _with_page(matter: Matter, doc: Doc) -> Doc:
+    """A card, with the address of the page that shows more."""
+    if matter.page is None:
+        return doc
+    words = matter.context.person.text("You can also follow it on this page:")
+    return (*doc, message.Paragraph(words + "\n", message.Link(matter.page, matter.page)))
+
+
 def _refuse(matter: Matter, refused: fx.Refused) -> None:
     if refused.party is fx.Party.PERSON:
-        matter.tell_person(refused.doc)
+        file, reason = matter.file, refused.reason.value
+        mentions = [file.person]
+        matter.scene.refuse(file.person_room, refused.doc, matter.ground, reason, mentions)
     elif refused.party is fx.Party.STAFF:
         desk_deeds.tell_desk(matter, matter.definition.desk, refused.doc)
 

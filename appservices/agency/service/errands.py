@@ -25,11 +25,14 @@ from appservices.agency.core.inputs import (
 from appservices.agency.core.states import Role, TimerKind
 from appservices.agency.documents import TemplateError, make_document
 from appservices.agency.service.cases import definition_of, matter_of, step_file, take_step
-from appservices.agency.service.chats import greet
+from appservices.agency.service.chats import CHAT_COMMANDS, greet, is_private, welcome
 from appservices.agency.service.deeds import CLOCK, MAKE_DOCUMENT, MAKE_ROOM, SEND_EXPORT
 from appservices.agency.service.desk_deeds import POST_WAITING, post_waiting
 from appservices.agency.service.desks import DESK_COMMANDS
+from appservices.agency.service.page_acts import OPEN_CHAT
+from appservices.agency.service.page_hearing import begin_on_page
 from appservices.agency.service.scene import CATALOGUE
+from appservices.agency.service.widget import widget_state
 from veche.protocol import envelope, message
 from veche.protocol.canonical import canonical
 from veche.protocol.commands import COMMAND_DESCRIPTION, command_description
@@ -90,6 +93,7 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
     """The handler of each kind of errand."""
     return {
         JOIN: _Join(parts),
+        OPEN_CHAT: _OpenChat(parts),
         MAKE_DESK: _MakeDesk(parts),
         POST_WAITING: _PostWaiting(parts),
         STAFF_LEFT: _StaffLeft(parts),
@@ -152,6 +156,42 @@ class _RoomHandler(_Handler):
         plan = RoomPlan(initial_state=(*state, *more_state), power_levels=power_levels)
         device = self._host.device_id(bot)
         return {"room": await self._host.rooms.create(bot, device, plan, errand.id)}
+
+
+class _OpenChat(_RoomHandler):
+    """Makes the chat of a person who began on a page, and begins there what they began."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        bot = UserId(errand.payload["bot"])
+        language, room_id = await self._host.database.run("agency.chat", self._read, errand)
+        if room_id is not None:
+            return {"room": room_id}
+        name = self._parts.workplaces[bot].office.name(language)
+        widget = widget_state(self._host.links, bot, name)
+        return await self._make(errand, name, CHAT_COMMANDS, language, *widget)
+
+    def _read(self, txn: Cursor, errand: Errand) -> tuple[str, RoomId | None]:
+        """The language of the person, and the chat that they have got meanwhile."""
+        scene = self._parts.scene_of(txn, errand, self._host.now_ms())
+        person = UserId(errand.payload["person"])
+        chats = store.chats_of(txn, scene.voice.bot.user_id, person)
+        return scene.language_of(person), next(
+            (one for one in chats if is_private(scene, one, person)), None
+        )
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        scene = self._parts.scene_of(txn, errand, now_ms)
+        bot, person = scene.voice.bot.user_id, UserId(errand.payload["person"])
+        room_id = RoomId(result["room"])
+        store.end_page_chat(txn, bot, person)
+        if store.chat(txn, bot, room_id) is None:
+            store.keep_chat(txn, bot, room_id, person)
+            store.set_greeted(txn, bot, room_id, is_greeted=True)
+            scene.voice.set_membership(room_id, person, "invite", scene.ground(person))
+            welcome(scene, room_id, person)
+        for start in store.waiting_page_starts(txn, bot, person):
+            act = attrs.evolve(scene, page_act=start.event_id)
+            begin_on_page(act, person, room_id, start.service)
 
 
 class _MakeDesk(_RoomHandler):
@@ -276,8 +316,10 @@ class _MakeRoom(_RoomHandler):
         allow = [{"type": "m.room_membership", "room_id": chat_id}]
         rules = {"join_rule": "restricted", "allow": allow}
         joining = {"type": "m.room.join_rules", "state_key": "", "content": rules}
-        name = errand.payload["name"]
-        return await self._make(errand, name, ROOM_COMMANDS, language, joining)
+        bot, name = UserId(errand.payload["bot"]), errand.payload["name"]
+        office = self._parts.workplaces[bot].office.name(language)
+        widget = widget_state(self._host.links, bot, office)
+        return await self._make(errand, name, ROOM_COMMANDS, language, joining, *widget)
 
     def _read(self, txn: Cursor, errand: Errand) -> tuple[str, RoomId]:
         scene = self._parts.scene_of(txn, errand, self._host.now_ms())
@@ -333,6 +375,7 @@ class _MakeDocument(_Handler):
         if "failure" in result:
             step_file(scene, file, DocumentFailed(result["failure"]))
             return
+        store.keep_document(txn, file.case.id, result["sha256"], result["file"])
         file = attrs.evolve(file, document=result["file"])
         step_file(scene, file, DocumentMade(result["sha256"], result["size_bytes"]))
 

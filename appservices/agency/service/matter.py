@@ -68,6 +68,12 @@ class Matter:
         """The world around it."""
         return self.scene.context(self.file.person)
 
+    @property
+    def page(self) -> str | None:
+        """Address of its page."""
+        links = self.scene.links
+        return links.case(self.file.case.id) if links else None
+
     def change(self, **values: Any) -> None:
         """Note what was learned."""
         self.file = attrs.evolve(self.file, **values)
@@ -89,6 +95,7 @@ class Matter:
             speech=self.context.person,
             ground=self.ground,
             purpose={"case": self.file.case.id},
+            url=self.page,
         )
         self.scene.ask(self.file.person_room, question, [self.file.person], asked)
 

@@ -83,6 +83,21 @@ class Workplace:
     catalogue: Catalogue
 
     @property
+    def slug(self) -> str:
+        """What pages call it; neither part of it has the sign between them."""
+        return f"{self.organisation}_{self.office.id}"
+
+    @property
+    def bot_link(self) -> str:
+        """Address by which any client begins a chat with it."""
+        return f"https://matrix.to/#/{self.bot.user_id}"
+
+    def name(self, language: str) -> str:
+        """The name of its organisation in a language."""
+        names = self.organisation_name
+        return names.get(language) or next(iter(names.values()))
+
+    @property
     def desks(self) -> Sequence[str]:
         """Names of its desks, sorted."""
         return sorted({desk for member in self.members for desk in member.desks})

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from appservices.agency import store
+from appservices.agency.core.texts.approval import release_shown
+from appservices.agency.store import PageOutcome
 from veche.protocol import message
 from veche.protocol.catalogue import Catalogue
 from veche.protocol.message import RelationKind
@@ -20,10 +23,12 @@ if TYPE_CHECKING:
     from appservices.agency.core.context import Context, Speech
     from appservices.agency.core.effects import Question
     from appservices.agency.service.offices import Workplace
-    from veche.protocol.ids import EffectId, RoomId, UserId
+    from veche.protocol.ids import EffectId, EventId, RoomId, UserId
     from veche.protocol.message import Doc
+    from veche.runtime.approvals import Approvals
     from veche.runtime.database import Cursor
     from veche.runtime.prompts import Kept
+    from veche.runtime.public import PageLinks
     from veche.runtime.speak import Voice
 
 CATALOGUE = Catalogue.load("veche.protocol", "veche.protocol.forms", "appservices.agency")
@@ -43,11 +48,17 @@ class Scene:
         txn: The transaction.
         voice: The office's bot, because of one cause.
         workplace: The office.
+        approvals: Asks for what keys of persons have to approve.
+        links: Addresses of the pages; None if there are none here.
+        page_act: The act on a page that is the cause; None if something else is.
     """
 
     txn: Cursor
     voice: Voice
     workplace: Workplace
+    approvals: Approvals
+    links: PageLinks | None = None
+    page_act: EventId | None = None
 
     @property
     def now_ms(self) -> int:
@@ -104,6 +115,29 @@ class Scene:
         relation = Relation(RelationKind.THREAD, thread) if thread else None
         return self.voice.say(room_id, content, ground, relation=relation)
 
+    def refuse(
+        self,
+        room_id: RoomId,
+        doc: Doc,
+        ground: Ground,
+        reason: str,
+        mentions: Sequence[UserId] = (),
+    ) -> None:
+        """Tell a person that what they did does not count, where they did it.
+
+        Args:
+            room_id: Where it would be said.
+            doc: Why, in words.
+            ground: Why the office may.
+            reason: Why, for programs.
+            mentions: Whom it rings.
+        """
+        if self.page_act is None:
+            self.tell(room_id, doc, ground, mentions=mentions)
+            return
+        outcome = PageOutcome(reason=reason, words=message.body(doc))
+        store.keep_page_outcome(self.txn, self.page_act, outcome, self.now_ms)
+
     def ask(
         self, room_id: RoomId, question: Question, scope: Sequence[UserId], asked: AskedOf
     ) -> None:
@@ -116,9 +150,14 @@ class Scene:
             asked: What it is about, and how.
         """
         self.replace(asked.about, question.topic.value, asked.speech, asked.ground)
+        approve = {
+            choice: self.approvals.asked(self.voice, scope[0], "release", release_shown(release))
+            for choice, release in question.approve.items()
+        }
+        id_ = self.voice.fresh_ulid("prompt")
         one = prompts.Asking(
             room_id=room_id,
-            prompt=question.prompt(self.voice.fresh_ulid("prompt"), scope),
+            prompt=question.prompt(id_, scope, asked.url, approve),
             intro=question.intro,
             language=asked.speech.language,
             about=asked.about,
@@ -126,8 +165,9 @@ class Scene:
             ground=asked.ground,
             mentions=scope,
             thread=asked.thread,
+            kept_form=question.whole_form,
         )
-        prompts.ask(self.txn, self.voice, one, CATALOGUE)
+        self.approvals.ask(self.txn, self.voice, one, CATALOGUE)
 
     def replace(self, about: str, topic: str, speech: Speech, ground: Ground) -> None:
         """End the open questions about a matter that a newer one takes the place of.
@@ -138,7 +178,8 @@ class Scene:
         words = speech.text("A newer question has taken the place of this one.")
         for kept in prompts.open_about(self.txn, self.voice.bot.user_id, about):
             if about.startswith(_CHAT) or kept.purpose.get("topic") == topic:
-                self.close(kept, words, ground)
+                closing = Closing(words, is_replaced=True)
+                prompts.close(self.txn, self.voice, kept, closing, ground)
 
     def settle(self, answered: Answered, speech: Speech, ground: Ground) -> bool:
         """Let an answer count and be shown in the question; False if it came second."""
@@ -163,6 +204,7 @@ class AskedOf:
         ground: Why the office may ask.
         purpose: What else is to be remembered, as JSON.
         thread: The message in whose thread it belongs.
+        url: The page where it can be answered too.
     """
 
     about: str
@@ -170,6 +212,7 @@ class AskedOf:
     ground: Ground
     purpose: Mapping[str, Any] = attrs.field(factory=dict)
     thread: EffectId | None = None
+    url: str | None = None
 
 
 _CHAT: Final = "chat "

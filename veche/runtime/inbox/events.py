@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 ID_CHARACTERS_MAX: Final = 255
 """Longest id or type (Matrix spec v1.18, "Size limits")."""
 
+PAGE: Final = "page:"
+"""With it begins the id of what a person did on a page of ours; no homeserver may say so."""
 MEMBER: Final = "m.room.member"
 ENCRYPTED: Final = "m.room.encrypted"
 ENCRYPTION: Final = "m.room.encryption"
@@ -67,6 +69,8 @@ def read_event(event: object, is_ours: Callable[[str], bool]) -> Row | None:
     if not isinstance(event, dict):
         raise ValueError("not an object")  # noqa: TRY004 -- of the wire, not of the caller
     room_id, event_id = _id(event, "room_id"), _id(event, "event_id")
+    if not event_id.startswith(("$", HEALED_INVITE)):
+        raise ValueError("event_id is none of a homeserver")
     sender, event_type = _id(event, "sender"), _id(event, "type")
     state_key = event.get("state_key")
     about: Any = None

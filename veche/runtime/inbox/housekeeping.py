@@ -9,8 +9,13 @@ from twisted.internet.defer import CancelledError
 
 from veche.protocol.errors import VecheError
 from veche.runtime import metrics
+from veche.runtime.approvals import ASKED_KEPT_MS, ENROLMENTS_KEPT_MS, SHOWN_KEPT_MS
+from veche.runtime.approvals import store as approvals
 from veche.runtime.inbox import store
 from veche.runtime.outbox import store as outbox
+from veche.runtime.sessions import store as sessions
+from veche.runtime.sessions.core import KEPT_MS as SIGN_IN_KEPT_MS
+from veche.runtime.sessions.core import OPENID_KEPT_MS
 from veche.runtime.wake import Bell
 
 if TYPE_CHECKING:
@@ -29,6 +34,8 @@ KEY_KEPT_MS: Final = 7 * DAY_MS
 """How long a row whose key did not come stays readable, should it come."""
 IDS_KEPT_MS: Final = 90 * DAY_MS
 """How long the id of an event is known: a push may come again after days."""
+PAGE_KEYS_KEPT_MS: Final = IDS_KEPT_MS
+"""How long the same act of a page, sent again, is known: as long as its row."""
 BYTES_KEPT_MS: Final = DAY_MS
 OUTBOX_KEPT_MS: Final = 3 * 365 * DAY_MS
 """How long it is known which event an effect became: a case's card is edited for years."""
@@ -42,8 +49,15 @@ _JOBS: Final = (
     ("events", store.forget_events, EVENT_KEPT_MS),
     ("late", store.give_up_late, KEY_KEPT_MS),
     ("inbox", store.forget_rows, IDS_KEPT_MS),
+    ("pages", store.forget_page_acts, PAGE_KEYS_KEPT_MS),
     ("bytes", outbox.forget_bytes, BYTES_KEPT_MS),
     ("outbox", outbox.forget_rows, OUTBOX_KEPT_MS),
+    ("sign_ins", sessions.forget_sign_ins, SIGN_IN_KEPT_MS),
+    ("sessions", sessions.forget_sessions, SIGN_IN_KEPT_MS),
+    ("openid", sessions.forget_openid, OPENID_KEPT_MS),
+    ("enrolments", approvals.forget_enrolments, ENROLMENTS_KEPT_MS),
+    ("shown", approvals.wipe_ended, SHOWN_KEPT_MS),
+    ("asked", approvals.forget_asked, ASKED_KEPT_MS),
 )
 
 
@@ -79,5 +93,5 @@ class Housekeeping:
             for _ in range(ROUNDS_MAX):
                 count = await self._database.run("housekeeping", job, now_ms - kept_ms)
                 _forgotten.labels(what).inc(count)
-                if count < store.HOUSEKEEPING_ROWS_MAX:
+                if not count:
                     break

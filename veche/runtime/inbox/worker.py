@@ -28,7 +28,7 @@ from twisted.internet.defer import CancelledError
 from veche.protocol.errors import UnavailableError, VecheError
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
 from veche.runtime import metrics
-from veche.runtime.inbox import store
+from veche.runtime.inbox import pages, store
 from veche.runtime.inbox.events import ENCRYPTED, TRACKED
 from veche.runtime.inbox.tracking import track
 from veche.runtime.outbox.store import mark_sent
@@ -265,6 +265,7 @@ class Worker:
         batch = _Batch()
         for item in items:
             self._do(txn, claim, item, batch, now_ms)
+        pages.ended(txn, claim, items, [*batch.done, *batch.refused])
         is_all = len(items) < store.ROWS_MAX and before_seq == store.NEVER_MS
         next_at_ms = batch.next_at_ms(claim, now_ms, is_all=is_all)
         if before_seq != store.NEVER_MS:
@@ -338,6 +339,8 @@ class Worker:
                 raise RefusedEvent("content")
             kind, content = item.event_type, plain
             trust, standing = Trust.ANY, DeviceStanding.NOT_ENCRYPTED
+            if pages.is_page(item.event_id):
+                trust, standing = pages.trust_of(item), DeviceStanding.PAGE
         return Inbound(
             bot=claim.bot,
             room_id=claim.room_id,
@@ -366,7 +369,7 @@ class Worker:
             return
         logger.error("event %s failed", item.event_id, exc_info=cause)
         failures = await self._database.run(
-            "inbox failure", store.fail, claim, item, self._now_ms(), ROW_DELAYS_MS
+            "inbox failure", pages.fail, claim, item, self._now_ms(), ROW_DELAYS_MS
         )
         if failures >= store.FAILURES_MAX:
             logger.error("event %s failed %d times and is given up", item.event_id, failures)

@@ -60,6 +60,9 @@ class MatrixError(VecheError):
         super().__init__(f"{status} {self.errcode}: {self.error}")
 
 
+_JSON: Final = b"Content-Type: application/json\r\n"
+
+
 def path(*parts: str, root: str = CLIENT) -> str:
     """A path whose ``parts`` are quoted, ``/`` too."""
     return root + "".join([_quoted(part) for part in parts])
@@ -88,7 +91,7 @@ class MatrixClient:
         """
         self._connections = connections
         self._head = f"Authorization: Bearer {as_token}\r\n".encode()
-        self._json_head = self._head + b"Content-Type: application/json\r\n"
+        self._json_head = self._head + _JSON
         self._when_broken: list[Callable[[], None]] = []
 
     def when_broken(self, callback: Callable[[], None]) -> None:
@@ -133,6 +136,17 @@ class MatrixClient:
             body = b"{}"
         data = body if body is None or isinstance(body, bytes) else _encoded(body)
         answer = await self._request(method, target, self._json_head, data, timeout_s)
+        content = _content(answer)
+        if answer.status not in _OK:
+            raise MatrixError(answer.status, content)
+        return content
+
+    async def get_as_nobody(
+        self, path: str, query: Mapping[str, str], *, timeout_s: float = TIMEOUT_S
+    ) -> dict[str, Any]:
+        """As ``call`` with ``GET``, without our token: for what anybody may ask."""
+        target = f"{path}?{urlencode(query)}"
+        answer = await self._request("GET", target, _JSON, None, timeout_s)
         content = _content(answer)
         if answer.status not in _OK:
             raise MatrixError(answer.status, content)

@@ -5,8 +5,8 @@ what the room is shown afterwards.
 """
 
 from veche.runtime.prompts.asking import Asking, Closing, ask, close, settle
-from veche.runtime.prompts.hearing import Answered, Heard, hear
-from veche.runtime.prompts.store import Kept, open_about
+from veche.runtime.prompts.hearing import Answered, Heard, candidates, hear
+from veche.runtime.prompts.store import Kept, by_id, open_about
 
 __all__ = [
     "Answered",
@@ -15,6 +15,8 @@ __all__ = [
     "Heard",
     "Kept",
     "ask",
+    "by_id",
+    "candidates",
     "close",
     "hear",
     "open_about",

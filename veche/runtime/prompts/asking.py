@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from veche.protocol.catalogue import Catalogue
+    from veche.protocol.forms import Form
     from veche.protocol.ids import EffectId, RoomId, UserId
     from veche.protocol.message import Doc, Payload
-    from veche.protocol.prompts import ClosedReason, Prompt
+    from veche.protocol.prompts import ApproveHint, ClosedReason, Prompt
     from veche.runtime.database import Cursor
     from veche.runtime.prompts.hearing import Answered
     from veche.runtime.prompts.store import Kept
@@ -46,6 +47,9 @@ class Asking:
         mentions: Whom it rings.
         payload: What else rides beside it.
         thread: The message in whose thread it belongs.
+        kept_form: A form that is too large to travel in the message, and can be filled in on a
+            page; None: what can be filled in stands in the prompt.
+        hints: How its choices are approved; ``Approvals.ask`` gives them.
     """
 
     room_id: RoomId
@@ -58,6 +62,8 @@ class Asking:
     mentions: Sequence[UserId] = ()
     payload: Payload = NO_PAYLOAD
     thread: EffectId | None = None
+    kept_form: Form | None = None
+    hints: Sequence[ApproveHint] = ()
 
 
 @attrs.frozen
@@ -68,11 +74,14 @@ class Closing:
         outcome: One sentence.
         reason: Why.
         chosen: Id of the choice, if one was made.
+        is_replaced: A newer question takes its place: where only a form stands on it, that is not
+            shown, or each answer of a talk would change a message.
     """
 
     outcome: str
     reason: ClosedReason = "withdrawn"
     chosen: str | None = None
+    is_replaced: bool = False
 
 
 def ask(txn: Cursor, voice: Voice, asking: Asking, catalogue: Catalogue) -> EffectId:
@@ -95,12 +104,14 @@ def ask(txn: Cursor, voice: Voice, asking: Asking, catalogue: Catalogue) -> Effe
         asking.language,
         mentions=asking.mentions,
         payload=asking.payload,
+        hints=asking.hints,
     )
     relation = Relation(RelationKind.THREAD, asking.thread) if asking.thread else None
     effect = voice.say(room_id, content, ground, relation=relation)
     placed = [voice.react(room_id, effect, key, ground) for key in reaction_keys(prompt)]
+    kept = prompt.model_copy(update={"form": asking.kept_form}) if asking.kept_form else prompt
     new = store.NewPrompt(
-        prompt=prompt,
+        prompt=kept,
         bot=voice.bot.user_id,
         room_id=room_id,
         effect=effect,
@@ -138,8 +149,9 @@ def close(txn: Cursor, voice: Voice, kept: Kept, closing: Closing, ground: Groun
 
 
 def _show_closed(voice: Voice, kept: Kept, closing: Closing, ground: Ground) -> None:
-    if not kept.prompt.choices:
-        return  # nothing on it can be pressed, so nothing needs to go
+    is_form = kept.prompt.form is not None and not closing.is_replaced
+    if not kept.prompt.choices and not is_form:
+        return  # nothing on it can be pressed or filled in, so nothing needs to go
     content = closed_content(
         kept.prompt, kept.intro, closing.outcome, reason=closing.reason, chosen=closing.chosen
     )

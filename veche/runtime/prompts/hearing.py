@@ -70,7 +70,7 @@ def hear(
             to be handed in again.
     """
     events = _events_named(inbound.content)
-    kept = _candidates(txn, inbound, events, thread)
+    kept = candidates(txn, inbound, thread)
     if is_dialogue and not events:
         newest = next((one for one in kept if one.is_open), None)
         kept = [one for one in kept if one is newest or not one.is_open]
@@ -81,10 +81,9 @@ def hear(
     return Heard(outcome, about, [one for one in kept if one.is_open])
 
 
-def _candidates(
-    txn: Cursor, inbound: Inbound, events: frozenset[EventId], thread: EffectId | None
-) -> list[Kept]:
-    bot, room_id = inbound.bot, inbound.room_id
+def candidates(txn: Cursor, inbound: Inbound, thread: EffectId | None) -> list[Kept]:
+    """The prompts that an event may be about, closed ones too, the newest first."""
+    bot, room_id, events = inbound.bot, inbound.room_id, _events_named(inbound.content)
     answer = mapping(inbound.content.get(ANSWER_KEY)).get("prompt")
     prompt_id = answer if isinstance(answer, str) and _ULID.fullmatch(answer) else None
     named = []

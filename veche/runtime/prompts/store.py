@@ -141,6 +141,13 @@ def named(
     return [_kept(row) for row in txn.fetchall()]
 
 
+def by_id(txn: Cursor, bot: UserId, prompt_id: str) -> Kept | None:
+    """A prompt of a bot, in whatever room."""
+    txn.execute(_SELECT + " WHERE p.prompt_id = %s AND p.bot = %s", (prompt_id, bot))
+    row = txn.fetchone()
+    return _kept(row) if row else None
+
+
 def open_about(txn: Cursor, bot: UserId, about: str) -> list[Kept]:
     """The open prompts of a bot about one matter, in whatever room, the newest first."""
     txn.execute(

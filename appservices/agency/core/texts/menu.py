@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from appservices.agency.core.context import Context
     from appservices.agency.core.definition import ServiceDefinition
+    from veche.protocol.commands import Command
 
 MENU_SERVICES_MAX: Final = 9
 """Services on one page of the menu; with *more* it fits the ten reactions."""
@@ -119,12 +120,14 @@ def intro_question(definition: ServiceDefinition, context: Context) -> Question:
     )
 
 
-def help_doc(context: Context, *, is_form: bool = False) -> Doc:
+def help_doc(context: Context, *, is_form: bool = False, more: Sequence[Command] = ()) -> Doc:
     """What a person can write, with what each does.
 
     Args:
         context: Who the person is.
         is_form: A form waits for an answer, which the bare word would be.
+        more: Commands of the kernel that work here too.
     """
     mark = "!" if is_form else ""
-    return commands_doc(ROOM_COMMANDS, context.catalogue, context.language, mark=mark)
+    known = (*ROOM_COMMANDS, *more)
+    return commands_doc(known, context.catalogue, context.language, mark=mark)

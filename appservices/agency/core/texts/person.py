@@ -55,12 +55,19 @@ def card_of(definition: ServiceDefinition, case: Case, context: Context) -> Case
     )
 
 
-def card_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
-    """The card of a case, in words."""
+def document_filename(case: Case) -> str:
+    """What the document of a case is saved as."""
+    return f"{case.service}-{case.number}.pdf"
+
+
+def card_facts(
+    definition: ServiceDefinition, case: Case, context: Context
+) -> list[tuple[str, str]]:
+    """The card of a case, as labels with their values."""
     speech = context.person
-    facts: list[tuple[str, Item]] = [
-        (speech.text("Case"), Mono(case.number)),
-        (speech.text("State"), Bold(state_words(case.state, speech))),
+    facts = [
+        (speech.text("Case"), case.number),
+        (speech.text("State"), state_words(case.state, speech)),
         (speech.text("Office"), context.office.name(context.language)),
     ]
     if case.due_at_ms is not None:
@@ -69,24 +76,43 @@ def card_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc
             (speech.text("By the rule"), definition.deadline.law.text(context.language)),
         ]
     facts.append((speech.text("Next"), next_step(definition, case, context)))
+    return facts
+
+
+def card_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
+    """The card of a case, in words."""
+    (number, case_number), (state, state_text), *others = card_facts(definition, case, context)
+    facts: list[tuple[str, Item]] = [
+        (number, Mono(case_number)),
+        (state, Bold(state_text)),
+        *others,
+    ]
     return (Heading(definition.title.text(context.language)), Facts(facts))
 
 
 def next_step(definition: ServiceDefinition, case: Case, context: Context) -> str:
     """What happens next, one sentence."""
-    speech = context.person
+    special = _special_step(definition, case, context)
+    return special or context.person.text(_NEXT[case.state])
+
+
+def _special_step(definition: ServiceDefinition, case: Case, context: Context) -> str:
+    """What happens next where the state alone does not say it; else empty."""
+    speech, words = context.person, ""
     if case.state is State.DECIDED_NO and case.refusal is not None:
         until = speech.date(case.refusal.appeal_until_ms)
-        return speech.text("You can appeal until {date}.", date=until)
-    if case.timer(TimerKind.WAIT) is not None:
-        return _wait_reason(definition, case, context)
-    if case.state is State.IN_REVIEW and case.first_approval is not None:
-        return speech.text("A second person looks at your case: the rules ask for two.")
-    if case.pending is not None and case.pending.has_failed:
-        return speech.text("Your document could not be made yet. The office knows and mends it.")
-    if case.state is State.SUBMITTED and not case.has_room:
-        return speech.text("A room is being made for your case.")
-    return speech.text(_NEXT[case.state])
+        words = speech.text("You can appeal until {date}.", date=until)
+    elif case.timer(TimerKind.WAIT) is not None:
+        words = _wait_reason(definition, case, context)
+    elif case.state is State.IN_REVIEW and case.first_approval is not None:
+        words = speech.text("A second person looks at your case: the rules ask for two.")
+    elif case.pending is not None and case.pending.has_failed:
+        words = speech.text("Your document could not be made yet. The office knows and mends it.")
+    elif case.state is State.DRAFT and definition.needs_key and case.form is None:
+        words = speech.text("Approve your answers with the key of your device.")
+    elif case.state is State.SUBMITTED and not case.has_room:
+        words = speech.text("A room is being made for your case.")
+    return words
 
 
 def _wait_reason(definition: ServiceDefinition, case: Case, context: Context) -> str:
@@ -227,26 +253,33 @@ def always_words(context: Context) -> str:
     return context.person.text("You can always write: {words}. Or send a file.", words=words)
 
 
+def reason_of(
+    definition: ServiceDefinition, refusal: Refusal, context: Context
+) -> tuple[str, str, str]:
+    """Why a case was refused: the reason in words, the law, and what the office says to it."""
+    reason = definition.refusal.reason(refusal.code) if definition.refusal else None
+    if reason is not None:
+        title, law = reason.title.text(context.language), reason.law.text(context.language)
+    else:
+        title = context.person.text("The office did not decide in time.")
+        law = definition.deadline.law.text(context.language)
+    return title, refusal.law or law, refusal.text or _rule_words(refusal, context)
+
+
 def refusal_doc(definition: ServiceDefinition, refusal: Refusal, context: Context) -> Doc:
     """A refusal: why, by which law, in which words, how to appeal, until when."""
     speech = context.person
     rules = definition.refusal
-    reason = rules.reason(refusal.code) if rules else None
-    if reason is not None:
-        title, law = reason.title.text(context.language), reason.law.text(context.language)
-    else:
-        title = speech.text("The office did not decide in time.")
-        law = definition.deadline.law.text(context.language)
+    title, law, words = reason_of(definition, refusal, context)
     doc: Doc = (
         Heading(speech.text("Refused")),
         Facts(
             [
                 (speech.text("Reason"), (title, " (", Mono(refusal.code), ")")),
-                (speech.text("Law"), refusal.law or law),
+                (speech.text("Law"), law),
             ]
         ),
     )
-    words = refusal.text or _rule_words(refusal, context)
     until = speech.date(refusal.appeal_until_ms)
     appeal = rules.appeal.text(context.language) if rules else ""
     return (

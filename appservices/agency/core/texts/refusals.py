@@ -18,6 +18,10 @@ _WORDS: Final[Mapping[RefusalReason, str]] = {
     RefusalReason.TRUST_TOO_LOW: N_(
         "To submit, write from a verified session, in an encrypted room. Your answers are kept."
     ),
+    RefusalReason.KEY_NEEDED: N_(
+        "This needs the key of your device. Open the page of the question and approve it there, or"
+        " choose to change an answer."
+    ),
     RefusalReason.NOT_YOURS: N_("This case is not yours. Take it first."),
     RefusalReason.NOT_ALLOWED: N_("Your role, or this service, does not allow it."),
     RefusalReason.SAME_PERSON: N_("Two persons must approve, and you have approved already."),

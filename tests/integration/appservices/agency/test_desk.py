@@ -617,6 +617,16 @@ def test_a_case_that_ended_meanwhile_is_not_put_on_the_desk(town: Town) -> None:
     assert "certificate" not in words_of(town.said[before:])
 
 
+def test_a_case_that_is_decided_cannot_be_withdrawn_any_more(town: Town) -> None:
+    town.claimed()
+    town.write(town.case().room, ALICE, "withdraw")
+    assert "withdraw" in town.open_topics()
+
+    town.press(town.question("decide"), CAROL, "approve")
+
+    assert "withdraw" not in town.open_topics()
+
+
 def test_a_desk_whose_room_is_lost_gets_a_new_one(town: Town) -> None:
     town.claimed()
     old = town.desk()

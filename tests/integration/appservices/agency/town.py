@@ -20,8 +20,10 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from appservices.agency import store
 from appservices.agency.bot import Agency
 from appservices.agency.config import AgencySection
+from appservices.agency.service.page_acts import Visit, start_case
 from tests.unit.appservices.agency.builders import service_data
 from veche.protocol.acts import OPENING
 from veche.protocol.errors import RefusedError
@@ -29,11 +31,16 @@ from veche.protocol.ids import DeviceId, EffectId, EventId, RoomId, UserId
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
 from veche.protocol.prompts import PROMPT_KEY
 from veche.runtime.acts import ActLog
+from veche.runtime.approvals import Approvals, rules_of
+from veche.runtime.config import ApprovalsSection
 from veche.runtime.crypto.tracking import pin_encrypted
 from veche.runtime.errands import Errand
+from veche.runtime.inbox.pages import TRUST_KEY
 from veche.runtime.matrix.rooms import create_room
 from veche.runtime.migrate import KERNEL_SETS, MigrationSet
 from veche.runtime.ports import Undeliverable, Undelivered
+from veche.runtime.public import PageLinks
+from veche.runtime.sessions import Agent, Level, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -47,6 +54,7 @@ R = TypeVar("R")
 SETS: Final = (*KERNEL_SETS, MigrationSet("agency", "appservices.agency"))
 ROOT: Final = Path(__file__).parents[4]
 EXAMPLE: Final = ROOT / "config/services/birth-certificate-copy.yaml"
+PAGES: Final = "https://pages.example.org"
 START_MS: Final = 1_764_000_000_000
 """Monday, 24 November 2025, 16:00 UTC."""
 HOUR_MS: Final = 3600 * 1000
@@ -177,11 +185,26 @@ class FakeHost:
         self.reactor = _Reactor()
         self.database = self
         self.rooms = self
+        self.links: PageLinks | None = None
+        self.approvals = self.approvals_with(None)
 
     async def run(self, name: str, work: Callable[..., R], *args: Any) -> R:
         """As ``Database.run``."""
         del name
         return self._town.run(work, *args)
+
+    def have_pages(self) -> PageLinks:
+        """There is a public site from now on."""
+        self.links = PageLinks(PAGES)
+        self.approvals = self.approvals_with(self.links)
+        return self.links
+
+    def approvals_with(self, links: PageLinks | None) -> Approvals:
+        """The approvals, of the town's database."""
+        database, reactor = cast("Any", self), cast("Any", self.reactor)
+        key = self.seed("approvals")
+        rules = rules_of(ApprovalsSection())
+        return Approvals(database, reactor, self.act_log, links, rules, key=key)
 
     async def create(
         self, bot: UserId, device: DeviceId, plan: RoomPlan, unique: EffectId
@@ -363,6 +386,19 @@ class Town:
     ) -> None:
         """Note who is in a room, as the runtime would."""
         self.sql(
+            "INSERT INTO runtime.room (room_id, looked_at_ms) VALUES (%s, %s)"
+            " ON CONFLICT DO NOTHING",
+            room_id,
+            self.now_ms,
+        )
+        if user_id == BOT:
+            self.sql(
+                "INSERT INTO runtime.room_bot (room_id, bot) VALUES (%s, %s)"
+                " ON CONFLICT DO NOTHING",
+                room_id,
+                BOT,
+            )
+        self.sql(
             "INSERT INTO runtime.room_member (room_id, user_id, membership) VALUES (%s, %s, %s)"
             " ON CONFLICT (room_id, user_id) DO UPDATE SET membership = EXCLUDED.membership",
             room_id,
@@ -477,6 +513,75 @@ class Town:
         self.run(self.agency.undelivered, lost)
         self.settle()
         return self.said[before:]
+
+    # What they do on pages.
+
+    def visit(
+        self,
+        work: Callable[[Visit], R],
+        person: UserId = ALICE,
+        *,
+        level: Level = Level.VERIFIED,
+        key: str = "key",
+        language: str = "en",
+    ) -> R:
+        """Something that a person does or reads on a page, in one transaction."""
+        session = Session(
+            id="01J00000000000000000000000",
+            person=person,
+            level=level,
+            language=language,
+            agent=Agent(),
+            begun_at_ms=self.now_ms,
+            used_at_ms=self.now_ms,
+            ends_at_ms=self.now_ms + HOUR_MS,
+        )
+
+        def page(txn: Cursor) -> R:
+            scene = self.agency.scene(txn, BOT, "page", self.now_ms)
+            return work(Visit(scene, session, language, key))
+
+        return self.run(page)
+
+    def hear_pages(self) -> list[Said]:
+        """The worker takes what was handed in; what is said then."""
+        rows = self.sql(
+            "SELECT room_id, event_id, sender, event FROM runtime.inbox WHERE state < 2"
+            " AND event_id LIKE 'page:%%' ORDER BY seq"
+        )
+        before = len(self.said)
+        for room_id, event_id, sender, event in rows:
+            inbound = Inbound(
+                bot=BOT,
+                room_id=RoomId(room_id),
+                event_id=EventId(event_id),
+                sender=UserId(sender),
+                event_type="m.room.message",
+                content=event["content"],
+                trust=Trust(event[TRUST_KEY]),
+                standing=DeviceStanding.PAGE,
+                at_ms=self.now_ms,
+            )
+            self.now_ms += 1_000
+            self.run(self.agency.receive, inbound)
+            self.sql(
+                "UPDATE runtime.inbox SET state = 2, event = NULL WHERE event_id = %s", event_id
+            )
+        self.settle()
+        return self.said[before:]
+
+    def begin_on_page(self, service: str, person: UserId = ALICE, key: str = "start") -> str:
+        """A person begins a service on a page; the id of the case."""
+
+        def work(visit: Visit) -> EventId:
+            return start_case(visit, self.agency.workplaces[BOT].services[service])[0]
+
+        event_id = self.visit(work, person, key=key)
+        self.hear_pages()
+        outcome = self.run(store.page_outcome, event_id)
+        assert outcome is not None
+        assert outcome.case_id is not None
+        return outcome.case_id
 
     # What one asks of it.
 

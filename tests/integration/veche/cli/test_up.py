@@ -21,7 +21,7 @@ from veche.cli import demo
 from veche.cli.homeserver import is_healthy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 pytestmark = [pytest.mark.postgres, pytest.mark.synapse]
 
@@ -36,6 +36,7 @@ class Run:
 
     state: Path
     port: int
+    pages_port: int
     child: Child
 
     def start(self) -> Run:
@@ -112,18 +113,20 @@ def run(used_state: Path, tmp_path: Path) -> Iterator[Run]:
 
 
 def _run(state: Path, folder: Path) -> Iterator[Run]:
-    (port,) = free_ports(1)
-    one = Run(state, port, _child(state, port, folder / "output"))
+    one = _new(state, folder / "output")
     yield one
     if one.child.is_running:
         one.child.stop()
     wait_until(lambda: not one.processes(), WAIT_S, f"left behind: {one.processes()}")
 
 
-def _child(state: Path, port: int, output: Path) -> Child:
+def _new(state: Path, output: Path, *, port: int | None = None, options: Sequence[str] = ()) -> Run:
+    free, pages_port = free_ports(2)
+    port = port or free
     module = "tests.integration.veche.cli.run_up"
-    options = ["--state", str(state), "--port", str(port)]
-    return Child([sys.executable, "-m", module, *options], ROOT, output)
+    ports = ["--port", str(port), "--pages-port", str(pages_port)]
+    command = [sys.executable, "-m", module, "--state", str(state), *ports, *options]
+    return Run(state, port, pages_port, Child(command, ROOT, output))
 
 
 def test_everything_is_there_and_the_second_start_finds_it_as_it_was(fresh: Run) -> None:
@@ -219,8 +222,7 @@ def test_the_death_of_postgresql_ends_everything_and_shows_its_last_lines(run: R
 
 def test_a_second_one_in_the_same_state_is_refused(run: Run, tmp_path: Path) -> None:
     run.start()
-    (port,) = free_ports(1)
-    second = Run(run.state, port, _child(run.state, port, tmp_path / "second"))
+    second = _new(run.state, tmp_path / "second")
 
     assert f"runs already in {run.state}, as process {run.child.pid}" in second.failure()
     assert is_healthy(run.port)
@@ -229,7 +231,7 @@ def test_a_second_one_in_the_same_state_is_refused(run: Run, tmp_path: Path) -> 
 def test_a_port_in_use_is_refused_before_anything_starts(run: Run, tmp_path: Path) -> None:
     run.start()
     state = tmp_path / "other"
-    second = Run(state, run.port, _child(state, run.port, tmp_path / "second"))
+    second = _new(state, tmp_path / "second", port=run.port)
 
     said = second.failure()
     assert f"port {run.port} is in use by process {run.process('synapse')}" in said

@@ -29,10 +29,10 @@ MEMORY_MIB_MAX: Final = 150
 
 
 def check(state: Path) -> subprocess.CompletedProcess[str]:
-    (port,) = free_ports(1)
+    port, pages_port = free_ports(2)
     command = [sys.executable, "-m", "veche.cli.main", "up", "--check"]
     return subprocess.run(
-        [*command, "--state", str(state), "--port", str(port)],
+        [*command, "--state", str(state), "--port", str(port), "--pages-port", str(pages_port)],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -42,6 +42,7 @@ from veche.runtime.outbox import store as outbox_store
 from veche.runtime.outbox.marks import Marks
 from veche.runtime.outbox.sender import OutboxSender
 from veche.runtime.ports import NeedsDevices, WaitsForKey
+from veche.runtime.service import BotAccount
 from veche.runtime.tasks import Tasks
 from veche.runtime.web import new_site
 
@@ -283,6 +284,7 @@ class Rig:
     ) -> None:
         self.dsn = dsn
         self.bots = list(bots)
+        self.accounts = [BotAccount(bot, "Bot", "office") for bot in self.bots]
         self.hs_token = hs_token
         self.service = FakeService()
         self.crypto = FakeCrypto()
@@ -341,7 +343,7 @@ class Rig:
     async def prepare(self) -> None:
         """The tables of the stand-ins, and the bots."""
         await self.database.run("test", _make_tables)
-        await self.database.run("test", store.add_bots, self.bots)
+        await self.database.run("test", store.add_bots, self.accounts)
 
     def listen(self, port: int) -> None:
         """Take what the homeserver pushes."""

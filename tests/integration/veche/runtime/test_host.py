@@ -6,11 +6,13 @@ import itertools
 import socket
 import tempfile
 import threading
+import urllib.error
 import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import attrs
 import pytest
 import yaml
 from twisted.internet import reactor  # noqa: TID251 -- the tests run in it
@@ -26,14 +28,20 @@ from tests.support.processes import TIMEOUT_S, free_ports, wait_until
 from tests.support.synapse import homeserver
 from veche.protocol.errors import ConfigError, UnavailableError
 from veche.protocol.ids import UserId
+from veche.protocol.wire import Wire
+from veche.runtime.api import Api, Call
 from veche.runtime.config import Config, Section, load_config
 from veche.runtime.crypto.bot import State
 from veche.runtime.host import Host
+from veche.runtime.inbox.store import add_bots
+from veche.runtime.live import announce
 from veche.runtime.migrate import KERNEL_SETS, MigrationSet
 from veche.runtime.service import BotAccount, ServiceSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from twisted.web.resource import IResource
 
     from tests.support.synapse import Homeserver
     from veche.protocol.inbound import Inbound
@@ -44,6 +52,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
 _numbers = itertools.count(1)
+PAGES = {"public_url": "http://localhost:8090", "port": 0}
 
 
 class EchoSection(Section):
@@ -80,6 +89,31 @@ class Echo:
             raise UnavailableError("not today", retry_after_ms=1)
 
 
+PING = Api("/_veche/echo/v1", "Echo")
+
+
+class Pong(Wire):
+    """An answer of the page's side."""
+
+    server: str
+    bots: int
+
+
+class EchoRoutes:
+    """What Echo has on pages."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+
+    @PING.transaction("echo", "GET", "/ping", answer=Pong, summary="Ping")
+    def ping(self, txn: Cursor, call: Call) -> Pong:
+        """Say who answers."""
+        del call
+        txn.execute("SELECT count(*) FROM runtime.bot")
+        [(count,)] = txn.fetchall()
+        return Pong(server=self.host.server_name, bots=count)
+
+
 class HostTest(TestCase):
     """One Synapse for all; each test has its own database and its own bot's device."""
 
@@ -106,6 +140,7 @@ class HostTest(TestCase):
         self.folder = Path(scope.enter_context(tempfile.TemporaryDirectory()))
         self.dsn = scope.enter_context(database(*KERNEL_SETS))
         self.made: list[Echo] = []
+        self.mount = ""
         self.addCleanup(self.hang_up)
         # The database is new, and an identity that the server has already is never overwritten.
         self.bot = UserId(f"@veche_echo{next(_numbers)}:veche.test")
@@ -126,7 +161,11 @@ class HostTest(TestCase):
             self.made.append(Echo(section, self.bot))
             return self.made[-1]
 
-        return ServiceSpec("echo", EchoSection, MigrationSet("echo", "none"), make)
+        def routes(host: Host, _service: Echo) -> Mapping[str, IResource]:
+            mount = self.mount or PING.mount
+            return {mount: PING.resource(host.gate, EchoRoutes(host))}
+
+        return ServiceSpec("echo", EchoSection, MigrationSet("echo", "none"), make, routes)
 
     def config(self, *, port: int | None = None, **changes: Any) -> Config:
         """A configuration as the operator has it; each test has the same operator key."""
@@ -151,7 +190,7 @@ class HostTest(TestCase):
             "echo": {},
         }
         for name, section in changes.items():
-            whole[name] = {**whole[name], **section}
+            whole[name] = {**whole.get(name, {}), **section}
         path = self.folder / "veche.yaml"
         path.write_text(yaml.safe_dump(whole))
         return load_config(path, {"echo": EchoSection})
@@ -167,6 +206,15 @@ class HostTest(TestCase):
             data: bytes = answer.read()
             return data
 
+    @staticmethod
+    def status(url: str) -> int:
+        try:
+            with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 -- our own address
+                return int(answer.status)
+        except urllib.error.HTTPError as e:
+            with e:
+                return e.code
+
     async def asked(self, host: Host, path: str) -> Answer:
         return await deferToThread(request, "GET", f"http://127.0.0.1:{host.port}{path}")
 
@@ -181,6 +229,102 @@ class HostTest(TestCase):
         metrics = f"http://127.0.0.1:{host.port}/metrics"
         assert b"veche_" in await deferToThread(self.read, metrics)
         assert str(host.device_id(self.bot)).startswith("VECHE")
+
+    async def test_it_is_ready_only_once_its_pages_are_served(self) -> None:
+        host = self.host(pages=PAGES)
+        before: list[Answer] = []
+
+        async def started() -> None:
+            before.append(await self.asked(host, "/ready"))
+
+        self.made[0].started = started  # type: ignore[method-assign]
+        await host.start()
+
+        assert before[0].status == 503
+        assert before[0].body["checks"]["pages"] == "the pages are not served yet"
+        while (await self.asked(host, "/ready")).status != 200:
+            await deferLater(reactor, 0.05)
+
+    async def test_every_process_serves_the_pages(self) -> None:
+        first = self.host(pages=PAGES)
+        await first.start()
+        second = self.host(port=0, pages=PAGES)
+        await second.start()
+
+        for host in (first, second):
+            assert host.public_port
+            url = f"http://127.0.0.1:{host.public_port}/_veche/echo/v1"
+            answer = await deferToThread(request, "GET", f"{url}/ping")
+            assert (answer.status, answer.body) == (200, {"server": "veche.test", "bots": 1})
+            document = await deferToThread(request, "GET", f"{url}/openapi.json")
+            assert document.body["servers"] == [{"url": "/_veche/echo/v1"}]
+            nothing = await deferToThread(request, "GET", f"{url}/none")
+            assert (nothing.status, nothing.errcode) == (404, "M_UNRECOGNIZED")
+
+    async def test_what_is_private_is_not_on_the_public_site_nor_the_reverse(self) -> None:
+        host = self.host(pages=PAGES)
+        await host.start()
+        public = f"http://127.0.0.1:{host.public_port}"
+
+        for path in ("/health", "/ready", "/metrics", "/_matrix/app/v1/transactions/1"):
+            assert await deferToThread(self.status, public + path) == 404
+        assert (await self.asked(host, "/_veche/echo/v1/ping")).status == 404
+
+    async def test_news_of_one_process_wake_who_waits_in_another(self) -> None:
+        first, second = self.host(pages=PAGES), self.host(port=0, pages=PAGES)
+        await first.start()
+        await second.start()
+        with second.live.watching(["echo"]) as watch:
+            # Whether or not the other listens already: it looks once it does.
+            waiting = Deferred.fromCoroutine(watch.changed(25_000))
+            await first.database.run("test", announce, "echo")
+            assert await waiting
+
+    async def test_without_a_section_there_are_no_pages(self) -> None:
+        host = self.host()
+        await host.start()
+        assert (host.public_port, host.public_url, host.links) == (0, None, None)
+
+    async def test_a_public_port_that_is_taken_stops_the_start(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            host = self.host(pages={**PAGES, "port": taken.getsockname()[1]})
+
+            with pytest.raises(Exception, match="listen"):
+                await host.start()
+
+    def test_a_path_that_no_service_may_have_leaves_no_threads(self) -> None:
+        self.mount = "metrics"
+        config = self.config(pages=PAGES)
+        before = threading.active_count()
+
+        with pytest.raises(ConfigError, match="no service may serve /metrics"):
+            Host(config, {"echo": self.spec()}, reactor)
+
+        for thread in threading.enumerate():
+            if thread.name.startswith("database-"):
+                thread.join(60)
+        assert threading.active_count() <= before
+
+    def test_two_services_at_one_path_are_refused(self) -> None:
+        config = self.config(pages=PAGES)
+        twice = attrs.evolve(config, services={name: EchoSection() for name in ("echo", "other")})
+
+        with pytest.raises(ConfigError, match="two services serve /_veche/echo/v1"):
+            Host(twice, {name: self.spec() for name in ("echo", "other")}, reactor)
+
+    def test_links_lead_to_the_public_address(self) -> None:
+        host = self.host(pages={**PAGES, "public_url": "https://veche.example.org"})
+        assert host.links is not None
+        assert host.links.case("1") == "https://veche.example.org/cases/1"
+        assert host.public_url == "https://veche.example.org"
+
+    async def test_its_bots_are_noted_with_what_they_are_called(self) -> None:
+        host = self.host()
+        await host.start()
+        noted = "SELECT user_id, display_name, organisation FROM runtime.bot"
+        assert execute(self.dsn, noted) == [(self.bot, "Echo", "echo")]
+        await host.database.run("test", add_bots, [BotAccount(self.bot, "New name", "echo")])
+        assert execute(self.dsn, noted) == [(self.bot, "New name", "echo")]
 
     async def test_its_bots_have_the_names_that_people_see(self) -> None:
         host = self.host()

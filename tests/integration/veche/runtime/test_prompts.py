@@ -143,11 +143,26 @@ def test_an_answered_prompt_is_not_closed_again(room: PromptRoom) -> None:
     assert room.shown() == ["Pay?\n\nAnswer: done"]
 
 
-def test_a_prompt_without_choices_is_closed_in_silence(room: PromptRoom) -> None:
+def test_a_form_cannot_be_filled_in_any_more_once_it_is_closed(room: PromptRoom) -> None:
     prompt = room.ask(a_prompt({}, form=FORM))
-    said = len(room.outbox())
 
     room.shut(prompt)
+
+    assert not room.kept(prompt).is_open
+    assert room.shown() == ["Pay?\n\nIt is over."]
+    closed = room.outbox()[-1][3]["m.new_content"]["org.veche.prompt"]
+    assert closed["closed"] == "withdrawn"
+    assert "form" not in closed
+
+
+@pytest.mark.parametrize("form", [None, FORM])
+def test_what_cannot_be_pressed_gives_way_to_a_newer_question_in_silence(
+    room: PromptRoom, form: Form | None
+) -> None:
+    prompt = room.ask(a_prompt({}, form=form))
+    said = len(room.outbox())
+
+    room.shut(prompt, Closing("Look below.", is_replaced=True))
 
     assert not room.kept(prompt).is_open
     assert len(room.outbox()) == said

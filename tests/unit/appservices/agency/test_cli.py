@@ -51,6 +51,14 @@ class TestCheck:
         assert (code, err) == (0, "")
         assert out == f"{EXAMPLE}: right (3 steps; en, ru, de, uk)\n"
 
+    def test_all_services_of_the_demo_are_right(self) -> None:
+        files = sorted(EXAMPLE.parent.glob("*.yaml"))
+
+        code, out, err = checked(*files)
+
+        assert (code, err) == (0, "")
+        assert len(out.splitlines()) == len(files) == 2
+
     def test_each_problem_is_a_line_that_editors_read(self, tmp_path: Path) -> None:
         text = EXAMPLE.read_text().replace("kind: date", "kind: dat").replace("appeal_days: 30", "")
         path = written(tmp_path, text)
@@ -118,6 +126,19 @@ class TestTry:
         assert f"SHA-256 {digest}" in text
         assert "State: done" in text
         assert "[clock]\n  closing" in text
+
+    def test_what_a_key_approves_is_asked_before_it_is_sent(self) -> None:
+        answers = ("Start", "Anna Weber", "Sternweg 5, 12345 Lindenau", "1 March 2020", "2")
+
+        text = played(
+            *answers, "submit", "2", "submit", "1", file=EXAMPLE.parent / "change-of-address.yaml"
+        )
+
+        first, second, rest = text.split("Approve with my key\n")
+        assert "The number of your case is" not in first + second
+        assert "Please check your answers" in second
+        assert "The number of your case is" in rest
+        assert "Confirmation of your address" in rest
 
     def test_it_speaks_the_language_of_the_person_and_of_the_staff(self) -> None:
         text = played(

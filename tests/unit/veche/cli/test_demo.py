@@ -8,6 +8,7 @@ import attrs
 import yaml
 
 from appservices.agency.config import AgencySection
+from appservices.widgets.config import WidgetsSection
 from homeserver_modules.event_guard import EventGuard
 from tests.support.processes import ROOT
 from veche.cli import demo
@@ -20,7 +21,13 @@ from veche.runtime.matrix.registration import is_of_namespace
 if TYPE_CHECKING:
     from pathlib import Path
 
-SECTIONS: dict[str, type[Section]] = {**KERNEL_SECTIONS, "agency": AgencySection}
+SECTIONS: dict[str, type[Section]] = {
+    **KERNEL_SECTIONS,
+    "agency": AgencySection,
+    "widgets": WidgetsSection,
+}
+PAGES_URL = "http://localhost:8124"
+ADDRESSES = ("http://localhost:8123", PAGES_URL, "http://localhost:8125")
 DEFINITIONS = ROOT / "config" / "services"
 
 
@@ -40,6 +47,7 @@ def services_configuration(folder: Path) -> str:
         database_url="host=/tmp dbname=veche",
         operator_key=folder / "operator_key",
         definitions=DEFINITIONS,
+        pages_url=PAGES_URL,
     )
 
 
@@ -57,6 +65,9 @@ def test_the_kernel_and_the_agency_take_the_generated_configuration(tmp_path: Pa
 
     assert read["homeserver"].model_dump()["server_name"] == demo.SERVER_NAME
     assert read["listen"].model_dump()["port"] == 8009
+    assert read["pages"].model_dump()["public_url"] == PAGES_URL
+    assert read["pages"].model_dump()["port"] == 8124
+    assert "http://localhost:8008" in read["widgets"].model_dump()["homeservers"]
 
 
 def test_the_bot_of_the_office_is_the_one_that_people_are_told_to_write_to() -> None:
@@ -80,13 +91,17 @@ def test_the_office_has_a_name_in_each_language() -> None:
     assert set(town["name"]) == set(LANGUAGES)
 
 
-def test_the_desk_and_the_duty_of_the_staff_are_those_of_the_service() -> None:
-    (path,) = office()["services"]
-    service = yaml.safe_load((ROOT / path).read_text())
+def test_the_desk_and_the_duty_of_the_staff_are_those_of_the_services() -> None:
+    services = [yaml.safe_load((ROOT / path).read_text()) for path in office()["services"]]
     duties = [duty for one in office()["staff"] for duty in one.get("duties", [])]
 
-    assert service["review"]["desk"] == demo.DESK
-    assert service["deadline"]["escalate_to"] in duties
+    assert {one["review"]["desk"] for one in services if "review" in one} == {demo.DESK}
+    assert {one["deadline"]["escalate_to"] for one in services} <= set(duties)
+
+
+def test_the_first_service_of_the_menu_is_that_of_the_tutorial() -> None:
+    assert demo.SERVICES[0] == "birth-certificate-copy"
+    assert len(office()["services"]) == len(demo.SERVICES)
 
 
 def test_the_services_of_the_office_are_in_the_checkout() -> None:
@@ -112,9 +127,15 @@ def test_the_operator_key_is_made_once_and_the_crypto_takes_it(tmp_path: Path) -
 
 def test_the_welcome_has_all_that_a_newcomer_needs_and_fits_the_terminal(tmp_path: Path) -> None:
     passwords = {person.name: f"password-of-{person.name}" for person in demo.PEOPLE}
-    text = demo.welcome(8123, passwords, tmp_path)
+    text = demo.welcome(
+        8123,
+        passwords,
+        tmp_path,
+        pages_url=PAGES_URL,
+        web_client_url="http://localhost:8125",
+    )
 
-    for wanted in ("http://localhost:8123", demo.OFFICE_BOT, "Ctrl-C", *passwords.values()):
+    for wanted in (*ADDRESSES, demo.OFFICE_BOT, "Ctrl-C", *passwords.values()):
         assert wanted in text
     assert max(len(line) for line in text.splitlines() if str(tmp_path) not in line) <= 92
 

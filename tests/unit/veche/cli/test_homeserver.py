@@ -85,7 +85,7 @@ def test_synapse_listens_on_this_machine_alone(tmp_path: Path) -> None:
     (listener,) = configuration(plan(tmp_path))["listeners"]
 
     assert listener["bind_addresses"] == ["127.0.0.1"]
-    assert listener["resources"] == [{"names": ["client"], "compress": False}]
+    assert listener["resources"] == [{"names": ["client", "openid"], "compress": False}]
 
 
 def test_synapse_loads_the_event_guard_unless_the_plan_says_otherwise(tmp_path: Path) -> None:

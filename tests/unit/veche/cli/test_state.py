@@ -150,3 +150,4 @@ def test_the_preferred_port_is_taken_if_it_is_free_and_another_if_not() -> None:
 
     assert other != preferred
     assert free_port(preferred) == preferred
+    assert free_port(preferred, [preferred]) != preferred

@@ -28,6 +28,7 @@ def test_the_families_are_those_of_the_protocol() -> None:
     assert list(FAMILIES) == [
         "org.veche.prompt",
         "org.veche.answer",
+        "org.veche.approval",
         "org.veche.case",
         "org.veche.document",
         "org.veche.act",

@@ -10,11 +10,14 @@ from pydantic import Field, ValidationError
 from veche.protocol.errors import ConfigError
 from veche.runtime.config import (
     KERNEL_SECTIONS,
+    OPTIONAL_SECTIONS,
+    ApprovalsSection,
     ConfigFaultsError,
     DatabaseSection,
     Duration,
     Fault,
     FilePath,
+    PagesSection,
     SecretPath,
     Section,
     Size,
@@ -204,7 +207,102 @@ def test_a_small_configuration_is_enough(tmp_path: Path) -> None:
     config = load_config(written(tmp_path, KERNEL), {"town": TownSection})
     assert config.listen.port == 8009
     assert config.services == {}
-    assert set(config.sections()) == set(KERNEL_SECTIONS)
+    assert config.pages is None
+    assert set(config.sections()) == set(KERNEL_SECTIONS) - OPTIONAL_SECTIONS
+
+
+def test_with_its_section_there_are_pages(tmp_path: Path) -> None:
+    text = KERNEL + "pages: {public_url: 'https://veche.example.org'}"
+    config = load_config(written(tmp_path, text), {})
+    assert config.pages is not None
+    assert config.sections()["pages"] is config.pages
+    assert (config.pages.address, config.pages.port) == ("127.0.0.1", 8090)
+    assert not config.pages.trust_forwarded
+
+
+@pytest.mark.parametrize(
+    "public_url",
+    [
+        "https://veche.example.org",
+        "https://veche.example.org:8443",
+        "https://192.0.2.1",
+        "http://localhost",
+        "http://localhost:8090",
+        "http://veche.localhost:8090",
+        "http://127.0.0.1:8090",
+        "http://127.1.2.3",
+        "http://[::1]:8090",
+    ],
+)
+def test_pages_have_an_origin_that_browsers_trust(public_url: str) -> None:
+    assert PagesSection(public_url=public_url).public_url == public_url
+
+
+@pytest.mark.parametrize(
+    "public_url",
+    [
+        "http://veche.example.org",
+        "http://192.168.1.5:8090",
+        "http://localhost.example.org",
+        "http://mylocalhost",
+        "http://[::2]",
+        "http://0.0.0.0",
+        "http://[x",
+        "https://veche.example.org/",
+        "https://veche.example.org/app",
+        "https://veche.example.org?x",
+        "https://veche.example.org#x",
+        "https://me:hunter2@veche.example.org",
+        "http://localhost@evil.example",
+        "https://veche example.org",
+        "ftp://veche.example.org",
+        "veche.example.org",
+        "",
+    ],
+)
+def test_an_origin_that_browsers_do_not_trust_is_refused(public_url: str) -> None:
+    with pytest.raises(ValidationError, match="public_url"):
+        PagesSection(public_url=public_url)
+
+
+@pytest.mark.parametrize(
+    "source", ["https:", "vector:", "https://*.example.org", "http://127.0.0.1:*"]
+)
+def test_who_may_embed_is_a_source_of_csp(source: str) -> None:
+    section = PagesSection(public_url="http://localhost", embedders=(source,))
+    assert section.embedders == (source,)
+
+
+@pytest.mark.parametrize("source", ["", "'none'", "a b", "https://x; script-src *", "x\ny", "ж"])
+def test_a_source_that_would_end_the_policy_is_refused(source: str) -> None:
+    with pytest.raises(ValidationError, match="embedders"):
+        PagesSection(public_url="http://localhost", embedders=(source,))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"small_limits": {"EUR": "20"}}, None),
+        ({"small_limits": {}, "code_limit_max": {}}, None),
+        ({"small_limits": {"JPY": "2000"}}, None),
+        ({"small_limits": {"EUR": "20.001"}}, "small_limits"),
+        ({"small_limits": {"EUR": "-1"}}, "small_limits"),
+        ({"small_limits": {"EUR": "a lot"}}, "small_limits"),
+        ({"small_limits": {"euro": "20.00"}}, "small_limits"),
+        ({"code_limit_max": {"EUR": 200}}, "code_limit_max"),
+        ({"held": []}, None),
+        ({"held": ["everything"]}, "held"),
+        ({"key_hold_ms": -1}, "key_hold"),
+    ],
+)
+def test_rules_of_approvals_are_amounts_and_kinds(
+    changes: dict[str, Any], message: str | None
+) -> None:
+    if message is None:
+        ApprovalsSection(**changes)
+    else:
+        with pytest.raises(ValidationError, match=message):
+            ApprovalsSection(**changes)
 
 
 def test_a_service_that_has_a_section_is_configured(tmp_path: Path) -> None:

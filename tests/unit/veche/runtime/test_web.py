@@ -1,4 +1,6 @@
+import json
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -7,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.web.iweb import IRequest
+from twisted.web.resource import Resource
 
 from tests.support.web import WebTestCase
 from veche.protocol.errors import (
@@ -20,8 +23,12 @@ from veche.protocol.wire import Wire
 from veche.runtime import metrics
 from veche.runtime.log import REQUEST_ID
 from veche.runtime.web import (
+    ARRIVAL_S_MAX,
     BODY_BYTES_MAX,
+    DRAINED_BYTES_MAX,
     IDLE_S_MAX,
+    INTEGER_MAX,
+    JSON_DEPTH_MAX,
     PATH_CHARACTERS_MAX,
     json_answer,
     json_body,
@@ -35,6 +42,10 @@ class Thing(Wire):
     count: int
 
 
+class Free(Wire):
+    any: Any
+
+
 class Routes:
     app = new_app()
 
@@ -45,6 +56,10 @@ class Routes:
     @app.route("/thing", methods=["POST"])
     async def thing(self, request: IRequest) -> bytes:
         return json_answer(request, 200, json_body(request, Thing).model_dump())
+
+    @app.route("/free", methods=["POST"])
+    async def free(self, request: IRequest) -> bytes:
+        return json_answer(request, 200, json_body(request, Free).model_dump())
 
     @app.route("/v1/<name>")
     async def failing(self, _request: IRequest, name: str) -> bytes:
@@ -84,6 +99,38 @@ class ErrorTests(WebTestCase):
     def test_a_body_that_is_no_json_is_400(self) -> None:
         for body in (b"{", b"\xff", b"", b"[" * 100_000):
             assert self.request(self.root, "POST", "/thing", body)[0] == 400
+
+    def test_what_programs_read_differently_is_400(self) -> None:
+        deep = b'{"any": ' + b"[" * JSON_DEPTH_MAX + b"]" * JSON_DEPTH_MAX + b"}"
+        for body, said in {
+            b'{"any": 1, "any": 1}': "twice",
+            b'{"any": {"a": 1, "b": 2, "a": 1}}': "twice",
+            b'{"any": NaN}': "not JSON",
+            b'{"any": -Infinity}': "not JSON",
+            b'{"any": 1e999}': "too large",
+            b'{"any": 9007199254740992}': "too large",
+            b'{"any": -9007199254740992}': "too large",
+            b'{"any": ' + b"1" * 5_000 + b"}": "not JSON",
+            b'{"any": "a\\u0000b"}': "character",
+            b'{"any": {"\\u0000": 1}}': "character",
+            b'{"any": ["\\ud800"]}': "character",
+            deep: "levels",
+        }.items():
+            code, answer = self.request(self.root, "POST", "/free", body)
+            assert (code, answer["field"]) == (400, "body"), body[:60]
+            assert said in answer["error"]
+
+    def test_what_is_just_within_the_bounds_is_read(self) -> None:
+        count = JSON_DEPTH_MAX - 1
+        deep = b'{"any": ' + b"[" * count + b"]" * count + b"}"
+        for body in (
+            deep,
+            b'{"any": %d}' % INTEGER_MAX,
+            b'{"any": %d}' % -INTEGER_MAX,
+            b'{"any": [1.5, true, null, {"a": 1, "b": 1}]}',
+            '{"any": "\\ud83d\\ude00 ж \\\\u0000"}'.encode(),
+        ):
+            assert self.request(self.root, "POST", "/free", body)[0] == 200, body[:60]
 
     def test_what_a_rule_refuses_is_409(self) -> None:
         code, body = self.request(self.root, "GET", "/v1/refused")
@@ -126,15 +173,27 @@ class ErrorTests(WebTestCase):
 class Connection:
     """A connection to a site of ``Routes``, without a network."""
 
-    def __init__(self, body_bytes_max: int = BODY_BYTES_MAX) -> None:
+    def __init__(
+        self,
+        body_bytes_max: int = BODY_BYTES_MAX,
+        *,
+        root: Any = None,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
         self.clock = Clock()
         self.routes = Routes()
-        site: Any = new_site(self.routes.app.resource(), self.clock, body_bytes_max=body_bytes_max)
+        self.site = new_site(
+            root or self.routes.app.resource(),
+            self.clock,
+            body_bytes_max=body_bytes_max,
+            headers=headers,
+        )
+        site: Any = self.site
         self.channel = site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
-        self.transport = StringTransport()
+        self.transport: Any = StringTransport()
         self.channel.makeConnection(self.transport)
 
-    def send(self, data: bytes) -> StringTransport:
+    def send(self, data: bytes) -> Any:
         self.channel.dataReceived(data)
         return self.transport
 
@@ -158,9 +217,31 @@ def test_a_body_at_the_bound_of_its_site_is_read(bound: int) -> None:
 
 @pytest.mark.parametrize("bound", [BODY_BYTES_MAX, 100])
 def test_a_body_declared_too_large_is_413_before_it_arrives(bound: int) -> None:
-    transport = Connection(bound).send(HEAD + b"content-length: %d\r\n\r\n{" % (bound + 1))
-    assert transport.value().startswith(b"HTTP/1.1 413 ")
-    assert transport.disconnecting
+    connection = Connection(bound)
+    connection.send(HEAD + b"content-length: %d\r\n\r\n{" % (bound + 1))
+    answer = connection.transport.value()
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["errcode"] == "ORG.VECHE.TOO_LARGE"
+    # Who is cut off while it sends does not read the answer: the rest is thrown away first.
+    assert not connection.transport.disconnecting
+    connection.send(b" " * bound)
+    assert connection.transport.disconnecting
+    assert connection.transport.value() == answer
+
+
+def test_a_body_that_nobody_would_drain_ends_the_connection_at_once() -> None:
+    connection = Connection()
+    connection.send(HEAD + b"content-length: %d\r\n\r\n{" % (DRAINED_BYTES_MAX + 1))
+    assert connection.transport.value().startswith(b"HTTP/1.1 413 ")
+    assert connection.transport.disconnecting
+
+
+def test_who_asks_before_it_sends_too_much_is_not_told_to_go_on() -> None:
+    connection = Connection(100)
+    connection.send(HEAD + b"content-length: 101\r\nexpect: 100-continue\r\n\r\n")
+    assert b"100 Continue" not in connection.transport.value()
+    assert connection.transport.value().startswith(b"HTTP/1.1 413 ")
 
 
 def test_a_body_that_grows_too_large_ends_the_connection() -> None:
@@ -178,6 +259,111 @@ def test_forms_are_not_parsed(kind: bytes) -> None:
     body = b"not a form"
     head = HEAD + b"content-type: %b\r\ncontent-length: %d\r\n\r\n" % (kind, len(body))
     assert Connection().send(head + body).value().startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize(
+    ("begun", "more"),
+    [(b"POST /thing HTTP/1.1\r\n", b"x: 1\r\n"), (HEAD + b"content-length: 9000\r\n\r\n", b"x")],
+)
+def test_a_request_that_drips_for_ever_is_cut_off(begun: bytes, more: bytes) -> None:
+    connection = Connection()
+    connection.send(begun)
+    for _ in range(ARRIVAL_S_MAX - 1):
+        connection.clock.advance(1)
+        connection.send(more)
+    assert not connection.transport.disconnected
+
+    connection.clock.advance(1)
+
+    assert connection.transport.disconnected
+
+
+def test_an_answer_may_take_longer_than_a_request() -> None:
+    connection = Connection()
+    connection.send(b"GET /id HTTP/1.1\r\n\r\n")
+    connection.clock.advance(ARRIVAL_S_MAX + 1)
+    connection.routes.later.callback(None)
+
+    assert connection.transport.value().startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_method_that_is_none_is_told_which_there_are() -> None:
+    connection = Connection()
+    connection.send(b"DELETE /thing HTTP/1.1\r\n\r\n")
+    assert connection.transport.value().startswith(b"HTTP/1.1 405 ")
+    assert connection.headers()["allow"] == "post"
+
+
+SITE_HEADERS = ((b"x-frame-options", b"DENY"), (b"cache-control", b"no-store"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        (b'POST /thing HTTP/1.1\r\ncontent-length: 11\r\n\r\n{"count":1}', 200),
+        (b"POST /thing HTTP/1.1\r\n\r\n", 400),
+        (b"GET /none HTTP/1.1\r\n\r\n", 404),
+        (b"GET /thing HTTP/1.1\r\n\r\n", 405),
+        (b"POST /thing HTTP/1.1\r\ncontent-length: 999999999\r\n\r\n", 413),
+        (b"GET /v1/bug HTTP/1.1\r\n\r\n", 500),
+        (b"OPTIONS * HTTP/1.1\r\n\r\n", 200),
+        (b"HEAD /none HTTP/1.1\r\n\r\n", 404),
+    ],
+)
+def test_every_answer_has_the_headers_of_its_site(asked: bytes, status: int) -> None:
+    connection = Connection(headers=SITE_HEADERS)
+    connection.send(asked)
+    assert connection.transport.value().startswith(b"HTTP/1.1 %d " % status)
+    headers = connection.headers()
+    assert (headers["x-frame-options"], headers["cache-control"]) == ("deny", "no-store")
+
+
+class Broken(Resource):
+    """Fails as only a bug does."""
+
+    isLeaf = True
+
+    def render(self, _request: IRequest) -> bytes:
+        raise ValueError("detail")
+
+
+def test_a_bug_outside_of_routes_is_no_html(caplog: pytest.LogCaptureFixture) -> None:
+    broken: Any = Broken
+    connection = Connection(root=broken(), headers=SITE_HEADERS)
+    connection.send(b"GET /x?secret=hunter2 HTTP/1.1\r\n\r\n")
+
+    assert connection.transport.value().startswith(b"HTTP/1.1 500 ")
+    assert connection.headers()["content-type"] == "application/json"
+    assert connection.headers()["x-frame-options"] == "deny"
+    assert b"detail" not in connection.transport.value()
+    assert "ValueError: detail" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+def test_a_site_knows_when_all_is_answered() -> None:
+    connection = Connection()
+    connection.send(b"GET /id HTTP/1.1\r\n\r\n")
+
+    waiting: Any = Deferred.fromCoroutine(connection.site.drained(5))
+    assert not waiting.called
+    connection.routes.later.callback(None)
+    assert waiting.called
+
+    assert Deferred.fromCoroutine(connection.site.drained(5)).called
+
+
+@pytest.mark.parametrize("how", ["time", "client"])
+def test_a_site_does_not_wait_for_ever(how: str) -> None:
+    connection = Connection()
+    connection.send(b"GET /id HTTP/1.1\r\n\r\n")
+    waiting = Deferred.fromCoroutine(connection.site.drained(5))
+
+    if how == "time":
+        connection.clock.advance(5)
+    else:
+        connection.channel.connectionLost(_failure())
+
+    assert waiting.called
 
 
 def test_an_idle_connection_is_closed() -> None:

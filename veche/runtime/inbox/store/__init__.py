@@ -31,10 +31,12 @@ from veche.runtime.inbox.store.rows import (
     settle,
     take,
     wait,
+    wake_room,
 )
 from veche.runtime.inbox.store.tidying import (
     HOUSEKEEPING_ROWS_MAX,
     forget_events,
+    forget_page_acts,
     forget_rows,
     give_up_late,
 )
@@ -58,6 +60,7 @@ __all__ = [
     "end_heal",
     "fail",
     "forget_events",
+    "forget_page_acts",
     "forget_rows",
     "give_up_late",
     "known",
@@ -72,4 +75,5 @@ __all__ = [
     "settle",
     "take",
     "wait",
+    "wake_room",
 ]

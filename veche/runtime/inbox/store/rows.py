@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from veche.protocol.ids import EventId, RoomId, UserId
     from veche.runtime.database import Cursor
     from veche.runtime.inbox.events import Row
+    from veche.runtime.service import BotAccount
 
 CHANNEL: Final = "veche_inbox"
 """Where rooms with something to do are announced to other processes."""
@@ -30,6 +31,7 @@ class Source(enum.IntEnum):
 
     PUSHED = 1
     HEALED = 2
+    PAGE = 3
 
 
 class State(enum.IntEnum):
@@ -76,11 +78,20 @@ class Item:
     failures: int
 
 
-def add_bots(txn: Cursor, bots: Collection[UserId]) -> None:
-    """Note the bots that this process serves."""
+def add_bots(txn: Cursor, bots: Collection[BotAccount]) -> None:
+    """Note the bots that this process serves, and what they are called."""
+    accounts = sorted(bots, key=lambda bot: bot.user_id)
     txn.execute(
-        "INSERT INTO runtime.bot (user_id) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING",
-        (sorted(bots),),
+        "INSERT INTO runtime.bot AS b (user_id, organisation, display_name)"
+        " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]) ON CONFLICT (user_id) DO UPDATE"
+        " SET organisation = EXCLUDED.organisation, display_name = EXCLUDED.display_name"
+        " WHERE (b.organisation, b.display_name)"
+        " IS DISTINCT FROM (EXCLUDED.organisation, EXCLUDED.display_name)",
+        (
+            [bot.user_id for bot in accounts],
+            [bot.organisation for bot in accounts],
+            [bot.display_name for bot in accounts],
+        ),
     )
 
 
@@ -373,6 +384,18 @@ def make_due(txn: Cursor, rooms: Iterable[tuple[str, str]], now_ms: int) -> None
             "bots": [bot for _, bot in pairs],
             "channel": CHANNEL,
         },
+    )
+
+
+def wake_room(txn: Cursor, room_id: RoomId, bot: UserId, now_ms: int) -> None:
+    """Have a room looked at that has one more row; it rests first if a row of it has failed."""
+    txn.execute(
+        "WITH work AS ("
+        " INSERT INTO runtime.room_work AS w (room_id, bot, next_at_ms) VALUES (%s, %s, %s)"
+        " ON CONFLICT (room_id, bot) DO UPDATE SET mark = w.mark + 1,"
+        " next_at_ms = GREATEST(w.not_before_ms, LEAST(w.next_at_ms, EXCLUDED.next_at_ms)))"
+        " SELECT pg_notify(%s, '')",
+        (room_id, bot, now_ms, CHANNEL),
     )
 
 

@@ -44,3 +44,18 @@ def forget_rows(txn: Cursor, before_ms: int) -> int:
         (before_ms, HOUSEKEEPING_ROWS_MAX),
     )
     return txn.rowcount
+
+
+def forget_page_acts(txn: Cursor, before_ms: int) -> int:
+    """Forget keys of what people did on pages before; how many, at most a batch.
+
+    As long as its row is there a key stays too: the same act would else clash with it.
+    """
+    txn.execute(
+        "DELETE FROM runtime.page_act WHERE event_id IN ("
+        " SELECT p.event_id FROM runtime.page_act AS p WHERE p.created_at_ms < %s"
+        " AND NOT EXISTS (SELECT FROM runtime.inbox AS i WHERE i.room_id = p.room_id"
+        "  AND i.event_id = p.event_id AND i.bot = p.bot) LIMIT %s)",
+        (before_ms, HOUSEKEEPING_ROWS_MAX),
+    )
+    return txn.rowcount

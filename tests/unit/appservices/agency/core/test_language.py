@@ -172,7 +172,8 @@ ERRORS = [
     ("version: 3", "¤webhook: {}", "needs the webhooks service", "leave it out"),
     # who
     ("min_trust: verified", "¤min_assurance: high", "needs the identity service", "leave it out"),
-    ("min_trust: verified", "min_trust: ¤signed", "needs the approvals service", "use verified"),
+    ("min_trust: verified", "min_trust: ¤signed", "a key is asked for at the form",
+     "approve: true"),
     ("min_trust: verified", "min_trust: ¤verifed", "is not known here", "did you mean verified?"),
     ("min_trust: verified", "¤trust: any", "is not known here", "min_trust"),
     ("{min_trust: verified}", "¤verified", "this is a text", "write a mapping"),

@@ -9,6 +9,7 @@ import attrs
 
 from appservices.agency.core import case_json
 from appservices.agency.core.states import OVER
+from veche.runtime.live import announce
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +54,7 @@ class CaseFile:
         desk_effect: The message that began its thread there; None while that waits for a room.
         document: ``EncryptedFile`` of the document that was made last.
         is_unreached: The desk was told that nothing arrives at the person.
+        version: Counts the changes that were kept.
     """
 
     case: Case
@@ -65,6 +67,7 @@ class CaseFile:
     desk_effect: EffectId | None = None
     document: Mapping[str, Any] | None = None
     is_unreached: bool = False
+    version: int = 1
 
     @property
     def person_room(self) -> RoomId:
@@ -74,7 +77,7 @@ class CaseFile:
 
 _SELECT_CASE: Final = (
     "SELECT kept, bot, person, chat_id, room_id, card_effect, desk, desk_effect, document,"
-    " is_unreached FROM agency.case_file WHERE case_id = %s"
+    " is_unreached, version FROM agency.case_file WHERE case_id = %s"
 )
 
 
@@ -206,11 +209,11 @@ def add_case(txn: Cursor, file: CaseFile) -> None:
 
 
 def save_case(txn: Cursor, file: CaseFile) -> None:
-    """Keep a case as it is now; it was locked before."""
+    """Keep a case as it is now, and tell the pages that show it; it was locked before."""
     txn.execute(
         "UPDATE agency.case_file SET state = %s, clerk = %s, room_id = %s, card_effect = %s,"
-        " desk = %s, desk_effect = %s, document = %s, is_unreached = %s, kept = %s"
-        " WHERE case_id = %s",
+        " desk = %s, desk_effect = %s, document = %s, is_unreached = %s, kept = %s,"
+        " version = version + 1 WHERE case_id = %s",
         (
             file.case.state.value,
             file.case.clerk,
@@ -224,6 +227,25 @@ def save_case(txn: Cursor, file: CaseFile) -> None:
             file.case.id,
         ),
     )
+    announce(txn, case_topic(file.case.id))
+    announce(txn, person_topic(file.person))
+
+
+def case_topic(case_id: str) -> str:
+    """What is announced when a case changes."""
+    return f"case {case_id}"
+
+
+def person_topic(person: UserId) -> str:
+    """What is announced when any case of a person changes."""
+    return f"person {person}"
+
+
+def bot_of_case(txn: Cursor, case_id: str) -> UserId | None:
+    """The office whose case it is, by its bot."""
+    txn.execute("SELECT bot FROM agency.case_file WHERE case_id = %s", (case_id,))
+    row = txn.fetchone()
+    return row[0] if row else None
 
 
 def read_case(txn: Cursor, case_id: str) -> CaseFile | None:

@@ -1,0 +1,46 @@
+"""What happens in a service, step by step, for whoever thinks of starting it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appservices.agency.core.definition import (
+    DecideStep,
+    DocumentStep,
+    FormStep,
+    MessageStep,
+    ReviewStep,
+    WaitStep,
+)
+
+if TYPE_CHECKING:
+    from appservices.agency.core.context import Context
+    from appservices.agency.core.definition import ServiceDefinition, Step
+
+
+def step_words(step: Step, definition: ServiceDefinition, context: Context) -> str:
+    """A step in a sentence; empty for what is only said on the way."""
+    speech = context.person
+    match step:
+        case FormStep(fields=fields):
+            count = len(fields)
+            words = speech.plural(
+                "You answer {count} question.", "You answer {count} questions.", count
+            )
+            key = speech.text("You approve your answers with the key of your device.")
+            is_last = step is [one for one in definition.steps if isinstance(one, FormStep)][-1]
+            return f"{words} {key}" if definition.needs_key and is_last else words
+        case ReviewStep():
+            return speech.text("The office looks at it and decides.")
+        case DecideStep():
+            return speech.text("The rules of the service decide.")
+        case DocumentStep() if definition.document is not None:
+            title = definition.document.title.text(context.language)
+            return speech.text("You get: {title}.", title=title)
+        case WaitStep(working_days=days, reason=reason):
+            waits = speech.plural(
+                "It waits {count} working day.", "It waits {count} working days.", days
+            )
+            return f"{waits} {reason.text(context.language)}"
+        case MessageStep() | DocumentStep():
+            return ""

@@ -1,0 +1,89 @@
+"""The API of the offices, and what its routes share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+
+import attrs
+
+from appservices.agency.service.showing import API_PREFIX
+from veche.protocol.errors import SignInError
+from veche.runtime.api import Api
+from veche.runtime.live import WAIT_MS_MAX
+from veche.runtime.sessions import sessions_topic
+from veche.runtime.web import quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from appservices.agency.service.offering import Offering
+    from appservices.agency.service.offices import Workplace
+    from appservices.agency.service.scene import Scene
+    from veche.protocol.ids import UserId
+    from veche.runtime.api import Call
+    from veche.runtime.database import Cursor
+    from veche.runtime.host import Host
+    from veche.runtime.sessions import Session
+
+API: Final = Api(API_PREFIX, "Veche: offices, their services, and the cases of a person")
+
+V = TypeVar("V")
+
+
+class Offices(Protocol):
+    """What the routes need of the agency: ``appservices.agency.bot.Agency``."""
+
+    offering: Offering
+    workplaces: Mapping[UserId, Workplace]
+
+    def scene(self, txn: Cursor, bot: UserId, cause: str, now_ms: int) -> Scene:
+        """The scene of a transaction."""
+
+
+@attrs.frozen
+class Follower:
+    """Waits with an answer until there is something new: a long poll.
+
+    Attributes:
+        host: Of the process.
+    """
+
+    host: Host
+
+    async def news(
+        self, name: str, call: Call, topic: str, read: Callable[[Cursor, bool], V | None]
+    ) -> V:
+        """What ``read`` finds, once it is new; what is there already, after ``WAIT_MS_MAX``.
+
+        Args:
+            name: Of the transactions.
+            call: Who asks, and what they know already: ``after`` of the query.
+            topic: What is announced when something changes.
+            read: Finds out, with whether it must answer now; None: nothing is new.
+
+        Raises:
+            SignInError: The session was ended meanwhile.
+            LimitError: Too many wait.
+        """
+        quiet(call.request)
+        live, session = self.host.live, call.signed_in
+        end_s = live.reactor.seconds() + WAIT_MS_MAX / 1000
+        topics = [topic, sessions_topic(session.person)]
+
+        def look(txn: Cursor, is_last: bool) -> V | None:
+            self._check(txn, session)
+            return read(txn, is_last)
+
+        with live.watching(topics, owner=session.id) as watch:
+            while True:
+                left_ms = int((end_s - live.reactor.seconds()) * 1000)
+                is_last = left_ms <= 0 or call.query.after is None
+                found = await self.host.database.run(name, look, is_last)
+                if found is not None:
+                    return found
+                await watch.changed(left_ms)
+
+    def _check(self, txn: Cursor, session: Session) -> None:
+        mine = self.host.sessions.sessions_of(txn, session.person, self.host.now_ms())
+        if session.id not in {one.id for one in mine}:
+            raise SignInError("Please sign in again")

@@ -1,0 +1,67 @@
+"""What anybody may ask without signing in: what offices offer, and whether answers are right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.agency.routes.api import API
+from appservices.agency.service.checking import check_answers
+from appservices.agency.service.views import (
+    CatalogueQuery,
+    CatalogueView,
+    CheckBody,
+    CheckView,
+    OneServiceView,
+)
+from veche.runtime.limits import Limit
+
+if TYPE_CHECKING:
+    from appservices.agency.routes.api import Offices
+    from veche.runtime.api import Call
+    from veche.runtime.host import Host
+
+CHECK_LIMIT: Final = Limit(burst=60, per_s=20)
+"""Checks of one client address: a page asks for one as somebody leaves a field."""
+
+
+class CatalogueRoutes:
+    """The catalogue, from memory: the same for everybody."""
+
+    def __init__(self, host: Host, offices: Offices) -> None:  # noqa: ARG002 -- as every one
+        self._offering = offices.offering
+
+    @API.route(
+        "GET",
+        "/catalogue",
+        query=CatalogueQuery,
+        answer=CatalogueView,
+        summary="Services in which every word of q is found; all for none",
+    )
+    async def catalogue(self, call: Call) -> CatalogueView:
+        """The catalogue."""
+        return self._offering.search(call.query.q, call.language)
+
+    @API.route(
+        "GET",
+        "/catalogue/<office>/<service>",
+        answer=OneServiceView,
+        summary="One service: what it is for, what happens, what it asks",
+    )
+    async def service(self, call: Call) -> OneServiceView:
+        """One service."""
+        office, service = call.path_args["office"], call.path_args["service"]
+        return self._offering.read(office, service, call.language, call.now_ms)
+
+    @API.route(
+        "POST",
+        "/forms/check",
+        body=CheckBody,
+        answer=CheckView,
+        limit=CHECK_LIMIT,
+        summary="What is wrong with answers to the form of a service; nothing is kept",
+    )
+    async def check(self, call: Call) -> CheckView:
+        """Answers, checked."""
+        given = call.body
+        workplace, definition = self._offering.service(given.office, given.service, call.language)
+        return check_answers(definition, workplace.context(call.now_ms, call.language), given)

@@ -1,0 +1,203 @@
+"""The catalogue as pages show it: found by words, read before one begins."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Final
+
+from appservices.agency.core.definition import (
+    DecideStep,
+    DocumentStep,
+    FormStep,
+    MessageStep,
+    ReviewStep,
+    ServiceDefinition,
+    Step,
+    WaitStep,
+)
+from appservices.agency.core.finding import haystack, is_found
+from appservices.agency.core.texts.person import silence_words
+from appservices.agency.core.texts.steps import step_words
+from appservices.agency.service.views import (
+    CatalogueView,
+    ChoiceView,
+    DeadlineView,
+    FieldView,
+    FormView,
+    OfficeView,
+    OneServiceView,
+    ServiceView,
+    StepKind,
+    StepView,
+)
+from veche.protocol.errors import NotFoundError
+from veche.protocol.forms.models import FILE_KINDS, TODAY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from appservices.agency.core.context import Context
+    from appservices.agency.core.definition import FieldDefinition
+    from appservices.agency.service.offices import Workplace
+
+_KINDS: Final[Mapping[type[Step], StepKind]] = {
+    FormStep: "form",
+    ReviewStep: "review",
+    DecideStep: "decide",
+    DocumentStep: "document",
+    MessageStep: "message",
+    WaitStep: "wait",
+}
+
+
+class Offering:
+    """What all offices of a process offer."""
+
+    def __init__(self, workplaces: Sequence[Workplace]) -> None:
+        """Take the offices.
+
+        Args:
+            workplaces: In the order of the configuration.
+        """
+        self._workplaces = {one.slug: one for one in workplaces}
+        self._all = functools.cache(self._whole)
+
+    def office(self, slug: str, language: str) -> Workplace:
+        """An office.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        found = self._workplaces.get(slug)
+        if found is None:
+            words = next(iter(self._workplaces.values())).catalogue
+            raise NotFoundError(words.text(language, "There is no such office."))
+        return found
+
+    def service(
+        self, slug: str, service: str, language: str
+    ) -> tuple[Workplace, ServiceDefinition]:
+        """A service of an office.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        workplace = self.office(slug, language)
+        found = workplace.services.get(service)
+        if found is None:
+            words = workplace.catalogue.text(language, "This service is no longer offered.")
+            raise NotFoundError(words)
+        return workplace, found.definition
+
+    def search(self, query: str, language: str) -> CatalogueView:
+        """The services in which every word of ``query`` is found; all for an empty one."""
+        offices = []
+        for office, folded in self._all(language):
+            services = [
+                one for one in office.services if not query or is_found(query, folded[one.service])
+            ]
+            if services:
+                offices.append(office.model_copy(update={"services": services}))
+        count = sum(len(office.services) for office in offices)
+        return CatalogueView(language=language, count=count, offices=offices)
+
+    def read(self, slug: str, service: str, language: str, now_ms: int) -> OneServiceView:
+        """A service, with its form and what to expect.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        workplace, definition = self.service(slug, service, language)
+        context = workplace.context(now_ms, language)
+        speech = context.person
+        days = definition.deadline.working_days
+        refusal = definition.refusal
+        whole = definition.fields
+        return OneServiceView(
+            **service_view(workplace, definition, language).model_dump(),
+            language=language,
+            office_name=workplace.office.name(language),
+            organisation=workplace.name(language),
+            bot=workplace.bot.user_id,
+            bot_link=workplace.bot_link,
+            min_trust=definition.min_trust.label,
+            cost=speech.text("It costs nothing."),
+            time=speech.plural("at most {count} working day", "at most {count} working days", days),
+            after=silence_words(definition, context) or None,
+            step_list=[
+                StepView(kind=_KINDS[type(step)], text=words)
+                for step in definition.steps
+                if (words := step_words(step, definition, context))
+            ],
+            appeal=refusal.appeal.text(language) if refusal else None,
+            appeal_days=refusal.appeal_days if refusal else None,
+            human_working_days=definition.deadline.answer_working_days,
+            form=form_view(whole, context) if whole else None,
+        )
+
+    def _whole(self, language: str) -> list[tuple[OfficeView, Mapping[str, str]]]:
+        """Each office with all its services, and by what each is found."""
+        return [_office(one, language) for one in self._workplaces.values()]
+
+
+def _office(workplace: Workplace, language: str) -> tuple[OfficeView, Mapping[str, str]]:
+    name, organisation = workplace.office.name(language), workplace.name(language)
+    definitions = [one.definition for one in workplace.services.values()]
+    view = OfficeView(
+        office=workplace.slug,
+        name=name,
+        organisation=organisation,
+        bot=workplace.bot.user_id,
+        bot_link=workplace.bot_link,
+        services=[service_view(workplace, one, language) for one in definitions],
+    )
+    return view, {one.id: haystack(one, language, name, organisation) for one in definitions}
+
+
+def service_view(workplace: Workplace, definition: ServiceDefinition, language: str) -> ServiceView:
+    """A service, as a list shows it."""
+    deadline = definition.deadline
+    steps = dict.fromkeys(_KINDS[type(step)] for step in definition.steps)
+    document = definition.document
+    return ServiceView(
+        office=workplace.slug,
+        service=definition.id,
+        title=definition.title.text(language),
+        summary=definition.about.text(language) if definition.about else "",
+        steps=list(steps),
+        deadline=DeadlineView(working_days=deadline.working_days, rule=deadline.law.text(language)),
+        fee=None,
+        documents=[document.title.text(language)] if document else [],
+        needs_key=definition.needs_key,
+    )
+
+
+def form_view(fields: Sequence[FieldDefinition], context: Context) -> FormView:
+    """Fields, as a page asks them."""
+    return FormView(fields=[_field_view(one, context) for one in fields])
+
+
+def _field_view(definition: FieldDefinition, context: Context) -> FieldView:
+    field = definition.field(context.language)
+    return FieldView(
+        id=field.id,
+        kind=field.kind.value,
+        label=field.label,
+        required=field.required,
+        help=field.help,
+        choices=[ChoiceView(id=one.id, label=one.label) for one in field.choices]
+        if field.choices
+        else None,
+        min=_bound(field.min, context),
+        max=_bound(field.max, context),
+        max_length=field.max_length,
+        currency=field.currency,
+        mimetypes=list(field.mimetypes) if field.mimetypes else None,
+        bytes_max=field.bytes_max,
+        purpose=definition.purpose,
+        by_page=field.kind not in FILE_KINDS,
+    )
+
+
+def _bound(bound: str | int | None, context: Context) -> str | int | None:
+    return context.today.isoformat() if bound == TODAY else bound

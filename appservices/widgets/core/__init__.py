@@ -1,0 +1,1 @@
+"""Rules of the pages: what each document may do, and which files it loads. Pure."""

@@ -1,0 +1,139 @@
+"""The documents: at which paths they are, who may frame them, and what they may do.
+
+The policy names what a document needs and refuses the rest. Inline scripts are allowed by the
+digest of their text and not by a nonce: the documents never change while a server runs, so a
+digest allows exactly one text, where a nonce allows whatever carries it.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NOBODY: Final = "'none'"
+_FEATURES_REFUSED: Final = (
+    "accelerometer",
+    "autoplay",
+    "camera",
+    "display-capture",
+    "encrypted-media",
+    "fullscreen",
+    "geolocation",
+    "gyroscope",
+    "magnetometer",
+    "microphone",
+    "midi",
+    "payment",
+    "picture-in-picture",
+    "screen-wake-lock",
+    "usb",
+    "xr-spatial-tracking",
+)
+_PASSKEY_FEATURES: Final = ("publickey-credentials-create", "publickey-credentials-get")
+
+
+class Framing(enum.Enum):
+    """Who may show a document in a frame."""
+
+    NOBODY = enum.auto()
+    EMBEDDERS = enum.auto()
+    """Matrix clients, as the configuration says."""
+
+
+@attrs.frozen
+class Document:
+    """One HTML file.
+
+    Attributes:
+        file: Its name below ``static``.
+        framing: Who may frame it. A frame holds no authority: where a person signs in, approves
+            or sees keys, nobody may.
+        has_passkeys: Whether it may use the authenticator of the device.
+        has_homeservers: Whether it may talk to homeservers, which nobody knows beforehand.
+        has_lit: Whether it draws by lit, whose policy of trusted types it needs then.
+    """
+
+    file: str
+    framing: Framing = Framing.NOBODY
+    has_passkeys: bool = False
+    has_homeservers: bool = False
+    has_lit: bool = True
+
+
+APP: Final = Document("app.html")
+WIDGET: Final = Document("widget.html", Framing.EMBEDDERS)
+SIGN_IN: Final = Document("signin.html", has_homeservers=True)
+KEYS: Final = Document("keys.html", has_passkeys=True)
+APPROVE: Final = Document("approve.html", has_passkeys=True, has_lit=False)
+DOCUMENTS: Final = (APP, WIDGET, SIGN_IN, KEYS, APPROVE)
+PATHS: Final = {
+    "/": APP,
+    "/services": APP,
+    "/widget": WIDGET,
+    "/signin": SIGN_IN,
+    "/keys": KEYS,
+    "/approve": APPROVE,
+}
+"""Whole paths; those of ``app_owns`` come besides."""
+_SERVICE_PARTS: Final = 3
+_CASE_PARTS: Final = 2
+PART_CHARACTERS_MAX: Final = 200
+
+
+def document_at(path: str) -> Document | None:
+    """The document at a path, None if there is none.
+
+    Args:
+        path: Decoded, from the first slash on, without the query.
+    """
+    parts = path.split("/")[1:]
+    is_plain = bool(parts) and all(0 < len(part) <= PART_CHARACTERS_MAX for part in parts)
+    if path in PATHS:
+        return PATHS[path]
+    if is_plain and parts[0] == "services" and len(parts) == _SERVICE_PARTS:
+        return APP  # /services/<office>/<service>
+    if is_plain and parts[0] == "cases" and len(parts) == _CASE_PARTS:
+        return APP  # /cases/<id>
+    return None
+
+
+def policy(
+    document: Document, inline: Sequence[str], embedders: Sequence[str], homeservers: Sequence[str]
+) -> str:
+    """The Content-Security-Policy of a document.
+
+    Args:
+        document: Which one.
+        inline: Sources of its inline scripts, as ``csp_hash`` makes them.
+        embedders: Sources of those who may frame what may be framed.
+        homeservers: Sources of homeservers, for the document that talks to them.
+    """
+    connect = ["'self'", *(homeservers if document.has_homeservers else ())]
+    framed = document.framing is Framing.EMBEDDERS and embedders
+    return "; ".join(
+        (
+            "default-src 'none'",
+            " ".join(("script-src 'self'", *inline)),
+            "style-src 'self'",
+            "img-src 'self' data: blob:",
+            "font-src 'self'",
+            f"connect-src {' '.join(connect)}",
+            "form-action 'none'",
+            "base-uri 'none'",
+            f"frame-ancestors {' '.join(embedders) if framed else NOBODY}",
+            "require-trusted-types-for 'script'",
+            f"trusted-types {'lit-html' if document.has_lit else NOBODY}",
+        )
+    )
+
+
+def permissions(document: Document) -> str:
+    """The Permissions-Policy of a document: no devices, and passkeys only where keys are used."""
+    passkeys = "(self)" if document.has_passkeys else "()"
+    refused = [f"{feature}=()" for feature in _FEATURES_REFUSED]
+    return ", ".join((*refused, *(f"{feature}={passkeys}" for feature in _PASSKEY_FEATURES)))

@@ -1,0 +1,1 @@
+"""What browsers ask the pages' service for: documents, files, sessions, keys."""

@@ -1,0 +1,328 @@
+"""The documents and their files, made once when the process starts and answered from memory.
+
+A document is a file of ``static`` in which ``<!-- head -->`` and ``<!-- noscript -->`` are filled
+in. Its files are served below a folder that is named by the digest of all of them, so a browser
+keeps them for ever, and gets new ones with a new document.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import logging
+import re
+from html import escape
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote_to_bytes
+
+import attrs
+from twisted.web.resource import Resource
+
+from appservices.widgets.core.documents import DOCUMENTS, Document, document_at, permissions, policy
+from appservices.widgets.core.modules import closure, csp_hash, import_map, sri
+from appservices.widgets.routes.static import TYPES, read_static, tree_hash
+from veche.protocol.catalogue import LANGUAGES, N_, Catalogue, language_of
+from veche.protocol.errors import ConfigError
+from veche.runtime.web import quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from twisted.web.iweb import IRequest
+
+logger = logging.getLogger(__name__)
+
+GZIP_BYTES_MIN: Final = 256
+"""Smaller answers are not worth unpacking."""
+_KEEP_FOREVER: Final = b"public, max-age=31536000, immutable"
+_ASK_AGAIN: Final = b"no-cache"
+_KEEP_NOT: Final = b"no-store"
+_METHODS: Final = (b"GET", b"HEAD")
+_STYLES: Final = ("vendor/compound/tokens.css", "kit/kit.css")
+_ICON: Final = "kit/icon.svg"
+_HEAD: Final = "<!-- head -->"
+_NOSCRIPT: Final = "<!-- noscript -->"
+_ADDRESS: Final = re.compile(r'\b(src|href)="(?![/#]|[a-z]+:)([^"]+)"')
+_MODULE: Final = re.compile(r'<script type="module" src="([^"/][^"]*)"')
+_ACCEPTED_MAX: Final = 20
+"""Languages of an ``Accept-Language`` that are looked at."""
+
+NO_SUCH_PAGE: Final = N_("There is no such page.")
+PAGES_OFF: Final = N_("The pages are not installed here. The bots work as ever.")
+NEEDS_SCRIPTS: Final = N_("This page needs JavaScript. The bot in your room works without it.")
+HOME: Final = N_("To the start page")
+
+
+@attrs.frozen
+class Facts:
+    """What the pages are told of the installation.
+
+    Attributes:
+        server_name: Of the homeserver whose bots speak.
+        sender_prefix: How the ids of those bots begin, ``@veche_``.
+        embedders: Sources of the clients that may show widgets.
+        homeservers: Sources of homeservers at which persons may sign in.
+    """
+
+    server_name: str
+    sender_prefix: str
+    embedders: Sequence[str]
+    homeservers: Sequence[str]
+
+
+@attrs.frozen
+class Answer:
+    """One answer, whole.
+
+    Attributes:
+        status: Of HTTP.
+        body: As it is.
+        packed: The same by gzip; None where that saves nothing.
+        headers: All but those that depend on the request.
+    """
+
+    status: int
+    body: bytes
+    packed: bytes | None
+    headers: Mapping[bytes, bytes]
+
+    @property
+    def etag(self) -> bytes:
+        """Names this content."""
+        return self.headers[b"etag"]
+
+
+class Pages(Resource):
+    """Every path of the public site that nothing else takes."""
+
+    def __init__(self, facts: Facts, catalogue: Catalogue) -> None:
+        """Read, check and pack everything.
+
+        Args:
+            facts: Of this installation.
+            catalogue: With the texts of this package.
+
+        Raises:
+            ConfigError: A file that a document needs is missing.
+        """
+        super().__init__()  # type: ignore[no-untyped-call]  # Twisted: not annotated
+        self._leaf = _Leaf(Library(facts, catalogue))
+
+    def getChild(self, path: bytes, request: IRequest) -> Resource:  # noqa: ARG002 -- Twisted's
+        """The answer, whatever the path."""
+        return self._leaf
+
+
+class _Leaf(Resource):
+    isLeaf = True
+
+    def __init__(self, library: Library) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Twisted: not annotated
+        self._library = library
+
+    def render(self, request: Any) -> bytes:
+        """Answer from the library; the body of HEAD is left out by Twisted."""
+        library = self._library
+        if request.method in _METHODS:
+            accepted = request.getHeader(b"accept-language") or b""
+            answer = library.find(request.path, accepted.decode("latin-1"))
+        else:
+            answer = library.no_such_method
+        if answer.headers[b"cache-control"] == _KEEP_FOREVER:
+            quiet(request)  # forty of them a page
+        return _send(request, answer)
+
+
+def _send(request: Any, answer: Answer) -> bytes:
+    request.setResponseCode(answer.status)
+    for name, value in answer.headers.items():
+        request.setHeader(name, value)
+    if answer.status == 200 and request.getHeader(b"if-none-match") == answer.etag:  # noqa: PLR2004
+        request.setResponseCode(304)
+        return b""
+    body = answer.body
+    if answer.packed is not None and _takes_gzip(request.getHeader(b"accept-encoding") or b""):
+        request.setHeader(b"content-encoding", b"gzip")
+        body = answer.packed
+    request.setHeader(b"content-length", str(len(body)).encode())
+    return b"" if request.method == b"HEAD" else body
+
+
+def _takes_gzip(accepted: bytes) -> bool:
+    codings = [part.replace(b" ", b"").lower() for part in accepted.split(b",")]
+    return any(c == b"gzip" or (c.startswith(b"gzip;") and c != b"gzip;q=0") for c in codings)
+
+
+class Library:
+    """All answers by path.
+
+    Attributes:
+        base: Where the files are, ``/static/<digest>/``.
+        no_such_method: For anything but GET and HEAD.
+    """
+
+    def __init__(self, facts: Facts, catalogue: Catalogue) -> None:
+        self._facts = facts
+        self._catalogue = catalogue
+        files = read_static()
+        self._sources = {name: data for name, data in files.items() if not name.endswith(".html")}
+        self.base = f"/static/{tree_hash(self._sources)}/"
+        self._files = {
+            (self.base + name).encode(): _file(name, data) for name, data in self._sources.items()
+        }
+        self._missing = {
+            language: self._note(404, NO_SUCH_PAGE, language) for language in LANGUAGES
+        }
+        self._documents = self._make_documents(files)
+        self.no_such_method = _answer(
+            405, b"GET and HEAD only", b"text/plain", _KEEP_NOT, {b"allow": b"GET, HEAD"}
+        )
+
+    def find(self, path: bytes, accepted: str) -> Answer:
+        """The answer to GET.
+
+        Args:
+            path: As it came, without the query.
+            accepted: ``Accept-Language``.
+        """
+        file = self._files.get(path)
+        if file is not None:
+            return file
+        try:
+            document = document_at(unquote_to_bytes(path).decode())
+        except UnicodeDecodeError:
+            document = None
+        if document is not None:
+            return self._documents[document.file][_language(accepted)]
+        return self._missing[_language(accepted)]
+
+    def _make_documents(self, files: Mapping[str, bytes]) -> dict[str, Mapping[str, Answer]]:
+        if not any(name.startswith("vendor/") for name in files):
+            logger.error("static/vendor is missing: no pages. `./run` installs it where Node is")
+            off = {language: self._note(503, PAGES_OFF, language) for language in LANGUAGES}
+            return {document.file: off for document in DOCUMENTS}
+        made: dict[str, Mapping[str, Answer]] = {}
+        for document in DOCUMENTS:
+            if document.file not in files:
+                raise ConfigError(f"static/{document.file} is missing")
+            answer = self._document(document, files[document.file].decode())
+            made[document.file] = dict.fromkeys(LANGUAGES, answer)
+        return made
+
+    def _document(self, document: Document, text: str) -> Answer:
+        if _HEAD not in text or _NOSCRIPT not in text:
+            raise ConfigError(f"static/{document.file} needs {_HEAD} and {_NOSCRIPT}")
+        modules = closure(_MODULE.findall(text), self._sources)
+        inline = import_map(modules, self._sources, self.base)
+        html = _ADDRESS.sub(self._address, text)
+        html = html.replace(_HEAD, self._head(modules, inline))
+        html = html.replace(_NOSCRIPT, self._noscript())
+        facts = self._facts
+        csp = policy(document, [csp_hash(inline)], facts.embedders, facts.homeservers)
+        headers = {
+            b"content-security-policy": csp.encode(),
+            b"permissions-policy": permissions(document).encode(),
+        }
+        return _answer(200, html.encode(), TYPES["html"], _ASK_AGAIN, headers)
+
+    def _address(self, match: re.Match[str]) -> str:
+        attribute, name = match[1], match[2]
+        if name not in self._sources:
+            raise ConfigError(f"static/{name} is missing")
+        digest = sri(self._sources[name])
+        return f'{attribute}="{self.base}{name}" integrity="{digest}"'
+
+    def _head(self, modules: Sequence[str], inline: str) -> str:
+        facts = self._facts
+        lines = [
+            f'<link rel="icon" href="{self.base}{_ICON}" type="image/svg+xml">',
+            f'<meta name="veche-server" content="{escape(facts.server_name)}">',
+            f'<meta name="veche-senders" content="{escape(facts.sender_prefix)}">',
+            *(self._styles()),
+            f'<script type="importmap">{inline}</script>',
+            *(
+                f'<link rel="modulepreload" href="{self.base}{module}"'
+                f' integrity="{sri(self._sources[module])}">'
+                for module in modules
+            ),
+        ]
+        return "\n".join(lines)
+
+    def _styles(self) -> list[str]:
+        return [
+            f'<link rel="stylesheet" href="{self.base}{name}"'
+            f' integrity="{sri(self._sources[name])}">'
+            for name in _STYLES
+            if name in self._sources
+        ]
+
+    def _noscript(self) -> str:
+        texts = (
+            f'<p lang="{language}">{escape(self._catalogue.text(language, NEEDS_SCRIPTS))}</p>'
+            for language in LANGUAGES
+        )
+        return f"<noscript>{''.join(texts)}</noscript>"
+
+    def _note(self, status: int, message: str, language: str) -> Answer:
+        """A page of one sentence, without scripts."""
+        text = escape(self._catalogue.text(language, message))
+        link = escape(self._catalogue.text(language, HOME))
+        html = "\n".join(
+            (
+                f'<!doctype html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">',
+                '<meta name="viewport" content="width=device-width, initial-scale=1">',
+                '<link rel="icon" href="data:,">\n<title>Veche</title>',
+                *self._styles(),
+                f'</head>\n<body class="page">\n<main>\n<h1>Veche</h1>\n<p>{text}</p>',
+                f'<p><a href="/">{link}</a></p>\n</main>\n</body>\n</html>\n',
+            )
+        )
+        return _answer(
+            status, html.encode(), TYPES["html"], _KEEP_NOT, {b"vary": b"accept-language"}
+        )
+
+
+def _file(name: str, data: bytes) -> Answer:
+    return _answer(200, data, TYPES[name.rpartition(".")[2]], _KEEP_FOREVER, {})
+
+
+_STILL: Final = (
+    "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'none'"
+)
+_EVERYWHERE: Final[Mapping[bytes, bytes]] = {
+    b"content-security-policy": _STILL.encode(),
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+    b"cross-origin-resource-policy": b"same-origin",
+}
+
+
+def _answer(
+    status: int, body: bytes, kind: bytes, keep: bytes, headers: Mapping[bytes, bytes]
+) -> Answer:
+    packed = gzip.compress(body, 9, mtime=0) if len(body) >= GZIP_BYTES_MIN else None
+    if packed is not None and len(packed) >= len(body):
+        packed = None
+    vary = [headers[b"vary"]] if b"vary" in headers else []
+    return Answer(
+        status,
+        body,
+        packed,
+        {
+            **_EVERYWHERE,
+            b"content-type": kind,
+            b"cache-control": keep,
+            b"etag": f'"{hashlib.sha256(body).hexdigest()[:24]}"'.encode(),
+            **headers,
+            b"vary": b", ".join([b"accept-encoding", *vary]),
+        },
+    )
+
+
+def _language(accepted: str) -> str:
+    for part in accepted.split(",")[:_ACCEPTED_MAX]:
+        found = language_of(part.partition(";")[0])
+        if found is not None:
+            return found
+    return LANGUAGES[0]

@@ -1,0 +1,87 @@
+"""The service object that the runtime finds: pages, and the calls that they make."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from appservices.widgets.config import WidgetsSection
+from appservices.widgets.routes import approvals, keys, sessions
+from appservices.widgets.routes.pages import Facts, Pages
+from veche.protocol.catalogue import Catalogue
+from veche.runtime.matrix.registration import PREFIX
+from veche.runtime.migrate import MigrationSet
+from veche.runtime.service import ServiceSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from twisted.web.resource import IResource
+
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import ErrandHandler
+    from veche.runtime.host import Host
+    from veche.runtime.ports import Undelivered
+    from veche.runtime.service import BotAccount
+
+PACKAGE: Final = "appservices.widgets"
+
+
+class Widgets:
+    """The pages as a service: it has no bots, so nothing is said to it.
+
+    Attributes:
+        section: Its configuration.
+    """
+
+    def __init__(self, host: Host, section: WidgetsSection) -> None:  # noqa: ARG002 -- as every one
+        self.section = section
+
+    @property
+    def bots(self) -> Sequence[BotAccount]:
+        """None."""
+        return ()
+
+    def receive(self, txn: Cursor, inbound: Inbound) -> None:
+        """Nothing arrives: there are no bots."""
+
+    def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:
+        """Nothing is sent."""
+
+    def errand_handlers(self) -> Mapping[str, ErrandHandler]:
+        """None."""
+        return {}
+
+    async def started(self) -> None:
+        """Nothing is left to do."""
+
+
+def routes(host: Host, service: Any) -> Mapping[str, IResource]:
+    """What the public site serves, by path below its root.
+
+    Raises:
+        ConfigError: A file of the pages is missing.
+    """
+    facts = Facts(
+        server_name=host.server_name,
+        sender_prefix=f"@{PREFIX}",
+        embedders=host.embedders,
+        homeservers=service.section.homeservers,
+    )
+    return {
+        "": Pages(facts, Catalogue.load(PACKAGE)),
+        sessions.API.mount: sessions.API.resource(host.gate, sessions.SessionRoutes(host.sessions)),
+        keys.API.mount: keys.API.resource(host.gate, keys.KeyRoutes(host.approvals)),
+        approvals.API.mount: approvals.API.resource(
+            host.gate, approvals.ApprovalRoutes(host.approvals)
+        ),
+    }
+
+
+SERVICE: Final = ServiceSpec(
+    name="widgets",
+    config=WidgetsSection,
+    migrations=MigrationSet("widgets", PACKAGE),
+    make=Widgets,
+    routes=routes,
+)

@@ -1,0 +1,55 @@
+/** What the page shows when there is nothing to press, or not any more. */
+import { t } from "../kit/i18n.js";
+import { bigIcon, button, el, heading, show } from "./draw.js";
+
+/** @param {string} title @param {string} text @param {(Node | undefined)[]} more */
+export function tell(title, text, ...more) {
+    show(bigIcon("bad"), heading(title), el("p", {}, text), ...more);
+}
+
+/** @param {string} text */
+export function approved(text) {
+    show(
+        bigIcon("done"),
+        heading(t("Approved")),
+        el("p", {}, text),
+        el("p", {}, t("What comes of it you read in your chat.")),
+        leave(),
+    );
+}
+
+export function declined() {
+    show(
+        bigIcon("done"),
+        heading(t("Declined")),
+        el("p", {}, t("You said no. Nothing is done.")),
+        leave(),
+    );
+}
+
+/** @param {import("./handing.js").State} state */
+export function over(state) {
+    if (state === "approved") approved(t("This is approved already."));
+    else if (state === "declined") declined();
+    else if (state === "expired")
+        tell(
+            t("The time for this is over"),
+            t("Nothing was approved. If you still want it, ask for it again in your chat."),
+        );
+    else
+        tell(
+            t("This is not asked any more"),
+            t("Nothing was approved here: it was answered elsewhere, or taken back."),
+        );
+}
+
+/** Away from here. */
+function leave() {
+    return window.opener
+        ? el(
+              "p",
+              { class: "actions stacked" },
+              button(t("Close"), "primary", () => window.close()),
+          )
+        : el("p", { class: "secondary-text" }, t("You can close this tab."));
+}

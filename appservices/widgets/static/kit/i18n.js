@@ -1,0 +1,162 @@
+/**
+ * Texts, dates and amounts in the person's language. The English text in the code is the message
+ * id; translations are in locale/<language>.po, and a test compares them with every t("…") and
+ * plural("…", "…", …) here: write plain strings in double quotes.
+ */
+import { asDecimalText, minorDigits } from "./money.js";
+import { isFramed } from "./page.js";
+import { session } from "./session.js";
+
+export const LANGUAGES = /** @type {const} */ (["en", "ru", "de", "uk"]);
+/** Each language by its own name. */
+export const LANGUAGE_NAMES = { en: "English", ru: "Русский", de: "Deutsch", uk: "Українська" };
+
+/** @typedef {(typeof LANGUAGES)[number]} Language */
+
+/** @type {Language} */
+let language = "en";
+/** @type {{forms: Record<string, number>, messages: Record<string, string | string[]>}} */
+let texts = { forms: {}, messages: {} };
+/** @type {Set<() => void>} */
+const listeners = new Set();
+
+/** @returns {Language} */
+export function currentLanguage() {
+    return language;
+}
+
+/**
+ * Loads the texts of a language; before it the page has English ones. Call it before the first
+ * drawing, and with a language when the person chooses one.
+ * @param {string} [wanted] a language tag; else the client's (?lang=), what was chosen on this
+ *   device, the session's, the browser's
+ */
+export async function useLanguage(wanted) {
+    const asked = new URLSearchParams(location.search).get("lang") ?? undefined;
+    const tags = wanted ? [wanted] : [asked, chosen(), session()?.language, ...navigator.languages];
+    const mine = tags.map(known).find((one) => one !== undefined) ?? "en";
+    language = mine;
+    document.documentElement.lang = mine;
+    const loaded = await load(mine);
+    // Another one was chosen meanwhile, whose texts may have come first.
+    if (language !== mine) return;
+    texts = loaded;
+    for (const changed of [...listeners]) changed();
+}
+
+/** @param {Language} one @returns {Promise<typeof texts>} */
+async function load(one) {
+    try {
+        const address = new URL(`../locale/${one}.json`, import.meta.url);
+        const response = await fetch(address, { credentials: "omit" });
+        return await response.json();
+    } catch {
+        return { forms: {}, messages: {} }; // an English page helps more than none
+    }
+}
+
+const PLACE = "veche.language";
+
+/** @returns {string | undefined} what the person has chosen on this device */
+function chosen() {
+    if (isFramed) return undefined;
+    try {
+        return localStorage.getItem(PLACE) ?? undefined;
+    } catch {
+        return undefined; // storage is refused
+    }
+}
+
+/** @param {Language} wanted kept on this device */
+export async function chooseLanguage(wanted) {
+    try {
+        localStorage.setItem(PLACE, wanted);
+    } catch {
+        // Storage is refused: it holds until the page goes.
+    }
+    await useLanguage(wanted);
+}
+
+/**
+ * @param {() => void} changed called when another language is used
+ * @returns {() => void} stops it
+ */
+export function whenLanguageChanges(changed) {
+    listeners.add(changed);
+    return () => listeners.delete(changed);
+}
+
+/**
+ * @param {string | undefined} tag "ru-RU"
+ * @returns {Language | undefined}
+ */
+function known(tag) {
+    const first = tag?.toLowerCase().split(/[-_]/)[0];
+    return LANGUAGES.find((one) => one === first);
+}
+
+/** @typedef {Record<string, string | number>} Values */
+
+/**
+ * @param {string} message English text, the message id
+ * @param {Values} [values] one for each {field}
+ */
+export function t(message, values = {}) {
+    const found = texts.messages[message];
+    return filled(typeof found === "string" ? found : message, values);
+}
+
+/**
+ * The form of a text for `count` things; {count} is filled in too.
+ * @param {string} one
+ * @param {string} many
+ * @param {number} count
+ * @param {Values} [values]
+ */
+export function plural(one, many, count, values = {}) {
+    const forms = texts.messages[one];
+    const form = texts.forms[new Intl.PluralRules(language).select(count)] ?? -1;
+    const found = Array.isArray(forms) ? forms[form] : undefined;
+    return filled(found ?? (count === 1 ? one : many), { count: showNumber(count), ...values });
+}
+
+/** @param {string} message @param {Values} values */
+function filled(message, values) {
+    return message.replace(/\{([a-z_][a-z0-9_]*)\}/g, (field, name) =>
+        name in values ? String(values[name]) : field,
+    );
+}
+
+/** British English: "24 November 2025", 24 hours. American dates mislead everybody else. */
+function locale() {
+    return language === "en" ? "en-GB" : language;
+}
+
+/** @param {number} at_ms @returns {string} "24 November 2025" */
+export function showDate(at_ms) {
+    return new Intl.DateTimeFormat(locale(), { dateStyle: "long" }).format(at_ms);
+}
+
+/** @param {number} at_ms @returns {string} "24 November 2025 at 09:05" in the person's time zone */
+export function showDateTime(at_ms) {
+    const form = /** @type {const} */ ({ dateStyle: "long", timeStyle: "short" });
+    return new Intl.DateTimeFormat(locale(), form).format(at_ms);
+}
+
+/**
+ * An amount with the code of its currency, "1,234.50 EUR": there are twenty kinds of dollars.
+ * @param {{minor: number, currency: string}} money
+ */
+export function showMoney(money) {
+    const form = new Intl.NumberFormat(locale(), {
+        minimumFractionDigits: minorDigits(money.currency),
+    });
+    // Numbers as texts are in the standard and not yet in TypeScript's library.
+    const shown = form.format(/** @type {any} */ (asDecimalText(money)));
+    return `${shown} ${money.currency}`;
+}
+
+/** @param {number} number */
+export function showNumber(number) {
+    return new Intl.NumberFormat(locale()).format(number);
+}

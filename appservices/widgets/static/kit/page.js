@@ -1,0 +1,34 @@
+/** What the server tells a page about the installation, and where the page runs. */
+
+/**
+ * @param {string} name of a meta element that the server wrote
+ * @returns {string} empty if there is none
+ */
+export function meta(name) {
+    return document.querySelector(`meta[name="${name}"]`)?.getAttribute("content") ?? "";
+}
+
+/**
+ * Whether somebody else's page shows us. Asked of the window, never of the address: a client's
+ * "pop out" opens the same address alone.
+ */
+export const isFramed = window.parent !== window;
+
+/** @returns {string} the homeserver whose bots speak, as in the ids of its users */
+export function serverName() {
+    return meta("veche-server");
+}
+
+const LOCALPART = /^[a-z0-9._=\-/+]+$/;
+
+/**
+ * Whether an event counts: a key in a message proves nothing about who sent it, so only our own
+ * bots are believed, whose ids the homeserver keeps for us.
+ * @param {string} sender a Matrix user id
+ */
+export function isOurBot(sender) {
+    const prefix = meta("veche-senders");
+    const suffix = `:${serverName()}`;
+    if (!prefix || !sender.startsWith(prefix) || !sender.endsWith(suffix)) return false;
+    return LOCALPART.test(sender.slice(prefix.length, -suffix.length));
+}

@@ -1,0 +1,144 @@
+"""Copies the browser files of our npm packages to ``static/vendor``: no bundler, no transpiler.
+
+Only what pages load is copied, by patterns named here, so that a review sees what ships. ``./run``
+calls this after ``npm ci``; the wheel has the result.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+HERE: Final = Path(__file__).parent
+PACKAGES: Final = HERE / "node_modules"
+VENDOR: Final = HERE / "static" / "vendor"
+
+_SOURCE_MAP: Final = re.compile(rb"\n?//# sourceMappingURL=.*")
+_IMPORT: Final = re.compile(r'@import url\("\./([\w.-]+)"\)([^;]*);')
+_LAYER: Final = re.compile(r"\s*layer\(([\w-]+)\)")
+
+_COMPOUND: Final = "@vector-im/compound-design-tokens"
+_TOKENS: Final = "assets/web/css/compound-design-tokens.css"
+
+
+@attrs.frozen
+class Vendored:
+    """What is taken of a package.
+
+    Attributes:
+        package: Its name.
+        folder: Below ``static/vendor``.
+        patterns: Globs in the package; each must match.
+    """
+
+    package: str
+    folder: str
+    patterns: tuple[str, ...]
+
+
+VENDORED: Final = (
+    # Not dist/api.min.js: in 1.19.0 it exports nothing at all.
+    Vendored("matrix-widget-api", "matrix-widget-api", ("dist/api.js", "LICENSE")),
+    Vendored("events", "matrix-widget-api/events", ("LICENSE",)),  # is inside of api.js
+    Vendored("lit", "lit", ("index.js", "directives/*.js", "LICENSE")),
+    Vendored("lit-html", "lit-html", ("*.js", "directives/*.js", "LICENSE")),
+    Vendored("lit-element", "lit-element", ("lit-element.js", "LICENSE")),
+    Vendored(
+        "@lit/reactive-element",
+        "reactive-element",
+        ("reactive-element.js", "css-tag.js", "LICENSE"),
+    ),
+    Vendored(_COMPOUND, "compound", ("LICENSE*",)),
+)
+
+SHIM: Final = """\
+import "./api.js";
+export const { ClientWidgetApi, OpenIDRequestState, Widget, WidgetApi, WidgetDriver } =
+    window.mxwidgets;
+"""
+"""The bundle is a classic script that sets ``window.mxwidgets``. With this file beside it,
+``import { WidgetApi } from "matrix-widget-api"`` works in the browser by the import map, and in
+tsc by the types of the package."""
+
+
+class VendorError(Exception):
+    """Something that pages load is not there: ``npm ci`` was not run, or a package has changed."""
+
+
+def vendor(packages: Path = PACKAGES, target: Path = VENDOR) -> int:
+    """Replace ``target`` by the browser files of ``packages``; the result is their number.
+
+    Args:
+        packages: The folder ``node_modules``.
+        target: Other files there are removed. Unchanged if this raises.
+
+    Raises:
+        VendorError: A pattern matches nothing.
+    """
+    files: dict[str, bytes] = {"matrix-widget-api/index.js": SHIM.encode()}
+    for one in VENDORED:
+        for pattern in one.patterns:
+            files |= _matches(packages / one.package, pattern, one.folder)
+    files["compound/tokens.css"] = flat_css(packages / _COMPOUND / _TOKENS).encode()
+    shutil.rmtree(target, ignore_errors=True)
+    for name, content in files.items():
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return len(files)
+
+
+def flat_css(path: Path) -> str:
+    """A style sheet with what it imports in its place: one request instead of twenty.
+
+    Args:
+        path: Imports only files beside it, with a layer, a media query or both.
+
+    Raises:
+        VendorError: The file, or one that it imports, is missing.
+    """
+
+    def inlined(match: re.Match[str]) -> str:
+        name, condition = match[1], match[2]
+        text = _read(path.parent / name).decode().strip()
+        layer = _LAYER.match(condition)
+        media = (condition[layer.end() :] if layer else condition).strip()
+        if media:
+            text = f"@media {media} {{\n{text}\n}}"
+        return f"@layer {layer[1]} {{\n{text}\n}}" if layer else text
+
+    flat = _IMPORT.sub(inlined, _read(path).decode())
+    if "@import" in flat:
+        raise VendorError(f"{path.name} imports in a way that is not known")
+    return flat
+
+
+def _matches(package: Path, pattern: str, folder: str) -> dict[str, bytes]:
+    found = sorted(path for path in package.glob(pattern) if path.is_file())
+    if not found:
+        raise VendorError(
+            f"{package.name}: nothing matches {pattern}: run npm ci, or it has changed"
+        )
+    names = (path.relative_to(package).as_posix().removeprefix("dist/") for path in found)
+    # 60 % of api.js is one inline source map.
+    contents = (_SOURCE_MAP.sub(b"", path.read_bytes()) for path in found)
+    return {f"{folder}/{name}": content for name, content in zip(names, contents, strict=True)}
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as e:
+        raise VendorError(f"{path.name} is missing: run npm ci, or its package has changed") from e
+
+
+if __name__ == "__main__":
+    try:
+        vendor()
+    except VendorError as e:
+        sys.exit(f"vendor: {e}")

@@ -1,0 +1,202 @@
+"""No route of any API is open to a session of a lower level than it needs; new ones are found."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+import sys
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+from twisted.internet import reactor  # noqa: TID251 -- the tests run in it
+from twisted.internet.task import Clock
+from twisted.trial.unittest import TestCase
+
+import appservices
+from tests.support.postgres import database
+from tests.support.processes import TIMEOUT_S
+from tests.support.web import served
+from veche.protocol.ids import UserId
+from veche.runtime.acts import ActLog
+from veche.runtime.api import Api
+from veche.runtime.database import Database
+from veche.runtime.gate import Gate
+from veche.runtime.limits import Limit
+from veche.runtime.migrate import KERNEL_SETS
+from veche.runtime.sessions import Agent, Level, Session, Sessions, core, store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from veche.runtime.api import Route
+
+pytestmark = [pytest.mark.postgres]
+
+ALICE = UserId("@alice:example.org")
+NOW_MS = 1_764_000_000_000
+PLENTY = Limit(burst=100_000, per_s=1_000)
+
+OPEN = {
+    "GET /_veche/agency/v1/catalogue": "what there is, is public",
+    "GET /_veche/agency/v1/catalogue/<office>/<service>": "what there is, is public",
+    "POST /_veche/agency/v1/forms/check": "what a value should look like, is public",
+    "GET /_veche/approvals/v1/time": "the clock",
+    "GET /_veche/approvals/v1/<nonce>": "the nonce is the secret",
+    "POST /_veche/approvals/v1": "the signature is the authority",
+    "POST /_veche/sessions/v1/codes": "the answer says nothing; the room gets the code",
+    "POST /_veche/sessions/v1/code": "the code is the proof",
+    "POST /_veche/sessions/v1/link": "the link is the proof",
+    "POST /_veche/sessions/v1/openid": "the homeserver is the proof",
+}
+"""Open to anybody, and why."""
+LOW = {
+    "GET /_veche/agency/v1/homes": "rooms that the homeserver knows",
+    "POST /_veche/approvals/v1/<nonce>/decline": "only takes power away; asks for its own level",
+    "GET /_veche/keys/v1/keys": "before one is revoked",
+    "DELETE /_veche/keys/v1/keys/<key_id>": "only takes power away",
+    "GET /_veche/sessions/v1/session": "what the browser was told already",
+    "DELETE /_veche/sessions/v1/session": "only takes power away",
+    "DELETE /_veche/sessions/v1/sessions/<session_id>": "only takes power away",
+    "PUT /_veche/sessions/v1/language": "the language",
+}
+"""Open to whom a homeserver vouches for, and why: it can vouch for anybody who is its."""
+
+
+def apis() -> Iterator[Api]:
+    """Every API that a module below ``appservices`` declares."""
+    found: dict[str, Api] = {}
+    for module in pkgutil.walk_packages(appservices.__path__, "appservices."):
+        for value in vars(importlib.import_module(module.name)).values():
+            if isinstance(value, Api):
+                assert found.setdefault(value.prefix, value) is value, "two APIs of one prefix"
+    yield from (found[prefix] for prefix in sorted(found))
+
+
+def name_of(api: Api, route: Route) -> str:
+    return f"{route.method} {api.prefix}{route.path}"
+
+
+def test_what_is_open_is_named_with_its_reason() -> None:
+    levels = {name_of(api, route): route.level for api in apis() for route in api.routes}
+
+    assert {name for name, level in levels.items() if level is None} == set(OPEN)
+    assert {name for name, level in levels.items() if level is Level.LOW} == set(LOW)
+    assert set(levels.values()) <= {None, *Level}
+
+
+def test_only_what_is_open_to_anybody_takes_no_session() -> None:
+    for api in apis():
+        for route in api.routes:
+            assert route.takes_session or route.level is None, name_of(api, route)
+
+
+class LevelTest(TestCase):
+    """The real gate and real sessions; what the routes do is not reached, or fails."""
+
+    timeout = TIMEOUT_S
+
+    def setUp(self) -> None:
+        scope = database(*KERNEL_SETS)
+        dsn = scope.__enter__()
+        self.addCleanup(scope.__exit__, None, None, None)
+        real: Any = reactor
+        self.database = Database(dsn, real)
+        self.addCleanup(self.database.close)
+        self.clock = Clock()
+        self.clock.advance(NOW_MS / 1000)
+        people: Any = None  # sessions without identity never ask
+        self.sessions = Sessions(
+            self.database, self.clock, ActLog(bytes(32)), None, people, key=bytes(32)
+        )
+
+    async def token(self, level: Level) -> str:
+        """A session of that level."""
+        token = level.label.ljust(43, "A")
+        session = Session(
+            id=level.label.upper().ljust(26, "0"),
+            person=ALICE,
+            level=level,
+            language=None,
+            agent=Agent(),
+            begun_at_ms=NOW_MS,
+            used_at_ms=NOW_MS,
+            ends_at_ms=NOW_MS + core.SESSION_MS_MAX,
+        )
+        digest = core.token_hash(token)
+        assert digest is not None
+        await self.database.run("test", store.add_session, session, digest)
+        return token
+
+    def served(self, api: Api) -> tuple[Any, str]:
+        """The API without what it asks of bodies and keys: who asks is all that counts here."""
+        bare = Api(api.prefix, api.title)
+        bare.routes = [
+            attrs.evolve(route, body=None, query=None, needs_key=False, limit=None)
+            for route in api.routes
+        ]
+        owners: list[object] = [
+            object.__new__(owner) for owner in {owner_of(route) for route in api.routes}
+        ]
+        gate = Gate(
+            self.database,
+            self.clock,
+            self.sessions,
+            address_limit=PLENTY,
+            session_limit=PLENTY,
+        )
+        return served(self, bare.resource(gate, *owners))
+
+    async def test_each_route_refuses_each_lower_level_and_takes_its_own(self) -> None:
+        tokens: dict[Level | None, str | None] = {None: None}
+        for one in Level:
+            tokens[one] = await self.token(one)
+        counts = dict.fromkeys((401, 403), 0)
+        for api in apis():
+            http, url = self.served(api)
+            for route in api.routes:
+                for level in lower(route):
+                    got = await self.verdict(http, url, route, tokens[level])
+                    assert got == refusal(route, level), (name_of(api, route), level, got)
+                    counts[got[0]] += 1
+                if route.level is not None:
+                    # Past the gate it fails, since nothing of the feature is there; no matter how.
+                    got = await self.verdict(http, url, route, tokens[route.level])
+                    assert got[0] != 401, name_of(api, route)
+                    assert got[1] != "ORG.VECHE.LEVEL_TOO_LOW", name_of(api, route)
+
+        assert all(counts.values()), counts
+
+    async def verdict(
+        self, http: Any, url: str, route: Route, token: str | None
+    ) -> tuple[int, str, str | None]:
+        path = route.path
+        for argument in route.arguments:
+            path = "/".join("x" if argument in part else part for part in path.split("/"))
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        answer = await http.request(route.method, url + (path or "/"), headers=headers)
+        text = await answer.text()
+        body = json.loads(text) if text else {}
+        return answer.code, body.get("errcode", ""), body.get("required")
+
+
+def lower(route: Route) -> list[Level | None]:
+    """Nobody, and the levels below that of a route."""
+    if route.level is None:
+        return []
+    return [None, *(one for one in Level if one < route.level)]
+
+
+def refusal(route: Route, level: Level | None) -> tuple[int, str, str | None]:
+    """What a session of a lower level, or none, is told."""
+    if level is None or route.level is None:
+        return 401, "ORG.VECHE.SIGN_IN", None
+    return 403, "ORG.VECHE.LEVEL_TOO_LOW", route.level.label
+
+
+def owner_of(route: Route) -> type:
+    """The class whose method a route is."""
+    name = route.function.__qualname__.rpartition(".")[0]
+    owner: type = getattr(sys.modules[route.function.__module__], name)
+    return owner

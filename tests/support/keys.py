@@ -1,0 +1,153 @@
+"""Keys of persons for tests: what a browser would sign, made with ``cryptography`` alone.
+
+``BrowserKey`` is a key of WebCrypto, ``Passkey`` an authenticator with its browser; each attribute
+of the latter can be wrong.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+from typing import Any, Final
+
+import attrs
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from webauthn.helpers import encode_cbor
+
+PRESENT: Final = 0x01
+VERIFIED: Final = 0x04
+ATTESTED: Final = 0x40
+
+
+def canonical_json(value: Any) -> bytes:
+    """As a page writes it; another implementation than ours."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def unpadded_base64(data: bytes) -> str:
+    """As Matrix writes bytes."""
+    return base64.b64encode(data).decode().rstrip("=")
+
+
+def fragment_base64(data: bytes) -> str:
+    """As browsers write bytes."""
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+class BrowserKey:
+    """A P-256 key of WebCrypto."""
+
+    def __init__(self) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self.public = point_of(self._key)
+        self.id = fragment_base64(hashlib.sha256(self.public).digest())
+
+    def sign(self, data: bytes) -> str:
+        """r and s, 64 bytes."""
+        r, s = decode_dss_signature(self._key.sign(data, ec.ECDSA(hashes.SHA256())))
+        return unpadded_base64(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
+
+    def proof(self, value: Any) -> dict[str, Any]:
+        """The proof of possession, or the signature of an approval."""
+        return {"signature": self.sign(canonical_json(value))}
+
+    def signed(self, approval: dict[str, Any]) -> dict[str, Any]:
+        """A ``SignedApproval``."""
+        return {"v": 1, "approval": approval, "key": self.id, **self.proof(approval)}
+
+
+@attrs.define
+class Passkey:
+    """A passkey, with the browser that asks it."""
+
+    origin: str
+    rp_id: str
+    sign_count: int = 0
+    flags: int = PRESENT | VERIFIED
+    cross_origin: bool | None = False
+    credential_id: bytes = attrs.field(factory=lambda: secrets.token_bytes(16))
+    key: ec.EllipticCurvePrivateKey = attrs.field(
+        factory=lambda: ec.generate_private_key(ec.SECP256R1())
+    )
+
+    @property
+    def public(self) -> bytes:
+        return point_of(self.key)
+
+    @property
+    def id(self) -> str:
+        return fragment_base64(hashlib.sha256(self.public).digest())
+
+    def client_data(self, kind: str, challenge: bytes) -> bytes:
+        """``clientDataJSON``."""
+        content: dict[str, Any] = {
+            "type": kind,
+            "challenge": fragment_base64(challenge),
+            "origin": self.origin,
+        }
+        if self.cross_origin is not None:
+            content["crossOrigin"] = self.cross_origin
+        return json.dumps(content).encode()
+
+    def create(self, challenge: bytes, *, curve: int = 1, algorithm: int = -7) -> dict[str, Any]:
+        """What ``navigator.credentials.create`` brings, as our API takes it."""
+        x, y = self.public[1:33], self.public[33:]
+        cose = encode_cbor({1: 2, 3: algorithm, -1: curve, -2: x, -3: y})
+        attested = bytes(16) + len(self.credential_id).to_bytes(2, "big") + self.credential_id
+        data = self.authenticator_data(self.flags | ATTESTED) + attested + cose
+        attestation = encode_cbor({"fmt": "none", "attStmt": {}, "authData": data})
+        return {
+            "client_data": unpadded_base64(self.client_data("webauthn.create", challenge)),
+            "attestation_object": unpadded_base64(attestation),
+            "transports": ["internal", "telepathy"],
+        }
+
+    def get(self, challenge: bytes, kind: str = "webauthn.get") -> dict[str, str]:
+        """What ``navigator.credentials.get`` brings; it counts."""
+        client_data = self.client_data(kind, challenge)
+        data = self.authenticator_data(self.flags)
+        signed = data + hashlib.sha256(client_data).digest()
+        return {
+            "client_data": unpadded_base64(client_data),
+            "authenticator_data": unpadded_base64(data),
+            "signature": unpadded_base64(self.key.sign(signed, ec.ECDSA(hashes.SHA256()))),
+        }
+
+    def authenticator_data(self, flags: int) -> bytes:
+        """``authenticatorData`` without a credential."""
+        name = hashlib.sha256(self.rp_id.encode()).digest()
+        return name + bytes([flags]) + self.sign_count.to_bytes(4, "big")
+
+    def proof(self, value: Any) -> dict[str, Any]:
+        """The proof of possession, or the signature of an approval."""
+        return {"webauthn": self.get(hashlib.sha256(canonical_json(value)).digest())}
+
+    def signed(self, approval: dict[str, Any]) -> dict[str, Any]:
+        """A ``SignedApproval``."""
+        return {"v": 1, "approval": approval, "key": self.id, **self.proof(approval)}
+
+
+def point_of(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """04, x, y of a key."""
+    return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+
+def approval_of(asked: dict[str, Any], at_ms: int) -> dict[str, Any]:
+    """What a page signs of an ``AskedApproval``."""
+    return {"v": 1, **asked, "at_ms": at_ms}
+
+
+def decline_of(asked: dict[str, Any], at_ms: int) -> dict[str, Any]:
+    """What a page signs to say no."""
+    return {
+        "v": 1,
+        "kind": "decline",
+        "nonce": asked["nonce"],
+        "person": asked["person"],
+        "at_ms": at_ms,
+    }

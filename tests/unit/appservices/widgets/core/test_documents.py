@@ -1,0 +1,117 @@
+"""What each document may do, and who may show it in a frame."""
+
+from __future__ import annotations
+
+import pytest
+
+from appservices.widgets.core.documents import (
+    APP,
+    APPROVE,
+    DOCUMENTS,
+    KEYS,
+    PART_CHARACTERS_MAX,
+    PATHS,
+    SIGN_IN,
+    WIDGET,
+    Document,
+    Framing,
+    document_at,
+    permissions,
+    policy,
+)
+
+EMBEDDERS = ("https:", "vector:")
+HOMESERVERS = ("https:",)
+
+
+def directives(document: Document) -> dict[str, list[str]]:
+    text = policy(document, ["'sha256-x'"], EMBEDDERS, HOMESERVERS)
+    return {name: sources for name, *sources in (part.split() for part in text.split("; "))}
+
+
+class TestPaths:
+    @pytest.mark.parametrize(("path", "document"), PATHS.items())
+    def test_documents_have_their_paths(self, path: str, document: Document) -> None:
+        assert document_at(path) is document
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/services/records/birth-certificate-copy",
+            "/services/бюро/справка",
+            f"/services/{'a' * PART_CHARACTERS_MAX}/b",
+            "/cases/01JD0000000000000000000001",
+        ],
+    )
+    def test_the_app_has_services_and_cases(self, path: str) -> None:
+        assert document_at(path) is APP
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "",
+            "*",
+            "//",
+            "/index.html",
+            "/app.html",
+            "/Services",
+            "/services/",
+            "/services/records",
+            "/services/records/",
+            "/services//copy",
+            "/services/a/b/c",
+            f"/services/{'a' * (PART_CHARACTERS_MAX + 1)}/b",
+            "/cases",
+            "/cases/",
+            "/cases/a/b",
+            "/keys/",
+            "/approve/x",
+            "/widget/",
+            "/static/x",
+        ],
+    )
+    def test_there_is_nothing_elsewhere(self, path: str) -> None:
+        assert document_at(path) is None
+
+
+class TestPolicy:
+    @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda one: one.file)
+    def test_nothing_is_allowed_that_is_not_named(self, document: Document) -> None:
+        found = directives(document)
+
+        assert found["default-src"] == found["base-uri"] == found["form-action"] == ["'none'"]
+        assert found["script-src"] == ["'self'", "'sha256-x'"]
+        assert found["style-src"] == ["'self'"]
+        assert found["require-trusted-types-for"] == ["'script'"]
+        assert "unsafe" not in str(found)
+
+    def test_only_the_widget_may_be_framed(self) -> None:
+        framed = {d.file: directives(d)["frame-ancestors"] for d in DOCUMENTS}
+
+        assert framed.pop(WIDGET.file) == list(EMBEDDERS)
+        assert set(map(tuple, framed.values())) == {("'none'",)}
+
+    def test_without_embedders_nobody_frames_the_widget(self) -> None:
+        assert "frame-ancestors 'none'" in policy(WIDGET, [], (), ())
+
+    def test_only_signing_in_talks_to_homeservers(self) -> None:
+        connected = {d.file: directives(d)["connect-src"] for d in DOCUMENTS}
+
+        assert connected.pop(SIGN_IN.file) == ["'self'", *HOMESERVERS]
+        assert set(map(tuple, connected.values())) == {("'self'",)}
+
+    def test_what_has_no_lit_has_no_policy_of_types(self) -> None:
+        plain = Document("plain.html", Framing.NOBODY, has_lit=False)
+
+        assert directives(plain)["trusted-types"] == ["'none'"]
+        assert directives(APP)["trusted-types"] == ["lit-html"]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda one: one.file)
+def test_passkeys_are_used_where_keys_are_and_devices_nowhere(document: Document) -> None:
+    found = dict(part.split("=") for part in permissions(document).split(", "))
+    passkeys = {found.pop(name) for name in list(found) if name.startswith("publickey-")}
+
+    assert passkeys == ({"(self)"} if document in {KEYS, APPROVE} else {"()"})
+    assert set(found.values()) == {"()"}
+    assert {"camera", "geolocation", "microphone", "payment"} <= set(found)

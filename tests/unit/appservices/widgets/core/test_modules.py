@@ -1,0 +1,109 @@
+"""What a page loads: found in its modules, named with its digest."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+
+import pytest
+
+from appservices.widgets.core.modules import (
+    MODULES_MAX,
+    closure,
+    csp_hash,
+    import_map,
+    imported,
+    sri,
+)
+from veche.protocol.errors import ConfigError
+
+SOURCES = {
+    "app/main.js": b'import { html } from "lit";\nimport "../kit/b.js";\n',
+    "kit/b.js": b'import { c } from "./c.js";',
+    "kit/c.js": b'import "./b.js";\nexport const c = 1;',
+    "kit/alone.js": b"",
+    "vendor/lit/index.js": b'import "@lit/reactive-element";',
+    "vendor/reactive-element/reactive-element.js": b"",
+}
+
+
+class TestImports:
+    @pytest.mark.parametrize(
+        ("text", "found"),
+        [
+            ('import "./a.js";', ["kit/a.js"]),
+            ('import { a, b as c } from "./a.js";', ["kit/a.js"]),
+            ('import {\n  a,\n  b,\n} from "./a.js";', ["kit/a.js"]),
+            ('import * as a from "../app/a.js"', ["app/a.js"]),
+            ("import a from\"./a.js\";import b from'./b.js'", ["kit/a.js", "kit/b.js"]),
+            ('export * from "./a.js";', ["kit/a.js"]),
+            ('export { a } from "./a.js";', ["kit/a.js"]),
+            ('import { html } from "lit";', ["vendor/lit/index.js"]),
+            (
+                'import { repeat } from "lit/directives/repeat.js"',
+                ["vendor/lit/directives/repeat.js"],
+            ),
+            ('import "./a.js";\nimport { b } from "./a.js";', ["kit/a.js"]),
+            ('// import "./a.js";', []),
+            ('/*\n import "./a.js";\n*/', []),
+            ("export const a = 1;", []),
+        ],
+    )
+    def test_they_are_found_in_their_order(self, text: str, found: list[str]) -> None:
+        assert list(imported("kit/x.js", text)) == found
+
+    @pytest.mark.parametrize("name", ["react", "https://elsewhere.example/x.js", "/x.js", "lit2"])
+    def test_other_names_are_refused(self, name: str) -> None:
+        with pytest.raises(ConfigError, match="no import map knows"):
+            imported("kit/x.js", f'import "{name}";')
+
+
+class TestClosure:
+    def test_it_has_every_module_once_the_entry_first(self) -> None:
+        assert closure(["app/main.js"], SOURCES) == (
+            "app/main.js",
+            "vendor/lit/index.js",
+            "kit/b.js",
+            "vendor/reactive-element/reactive-element.js",
+            "kit/c.js",
+        )
+
+    def test_a_module_that_is_missing_is_named(self) -> None:
+        with pytest.raises(ConfigError, match=r"static/kit/gone.js is missing"):
+            closure(["a.js"], {"a.js": b'import "./kit/gone.js";'})
+
+    def test_there_is_a_bound(self) -> None:
+        def chain(count: int) -> dict[str, bytes]:
+            return {f"{n}.js": f'import "./{n + 1}.js";'.encode() for n in range(count - 1)} | {
+                f"{count - 1}.js": b""
+            }
+
+        assert len(closure(["0.js"], chain(MODULES_MAX))) == MODULES_MAX
+        with pytest.raises(ConfigError, match="more than"):
+            closure(["0.js"], chain(MODULES_MAX + 1))
+
+
+class TestImportMap:
+    def test_it_names_what_is_used_and_the_digest_of_each(self) -> None:
+        modules = closure(["app/main.js"], SOURCES)
+        content = json.loads(import_map(modules, SOURCES, "/static/x/"))
+
+        assert content["imports"] == {
+            "lit": "/static/x/vendor/lit/index.js",
+            "lit/": "/static/x/vendor/lit/",
+            "@lit/reactive-element": "/static/x/vendor/reactive-element/reactive-element.js",
+        }
+        assert set(content["integrity"]) == {f"/static/x/{module}" for module in modules}
+        assert content["integrity"]["/static/x/kit/c.js"] == sri(SOURCES["kit/c.js"])
+
+
+def test_digests_are_those_that_browsers_compute() -> None:
+    # Known answers: SHA-384 and SHA-256 of "alert(1)", of the Subresource Integrity and CSP pages.
+    text = "alert(1)"
+    sha384 = base64.b64encode(hashlib.new("sha384", text.encode()).digest()).decode()
+    sha256 = base64.b64encode(hashlib.new("sha256", text.encode()).digest()).decode()
+
+    assert sri(text.encode()) == f"sha384-{sha384}"
+    assert csp_hash(text) == f"'sha256-{sha256}'"
+    assert csp_hash("") == "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"

@@ -1,0 +1,102 @@
+"""What is taken of the packages of npm."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from appservices.widgets.vendor import SHIM, VENDORED, VendorError, flat_css, vendor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOKENS = "@vector-im/compound-design-tokens/assets/web/css"
+
+
+@pytest.fixture
+def packages(tmp_path: Path) -> Path:
+    """A folder ``node_modules`` with the least that is looked for."""
+    root = tmp_path / "node_modules"
+    for one in VENDORED:
+        for pattern in one.patterns:
+            path = root / one.package / pattern.replace("*", "x")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{one.package} {pattern}\n//# sourceMappingURL=data:x")
+    css = root / TOKENS
+    css.mkdir(parents=True)
+    (css / "compound-design-tokens.css").write_text('@import url("./one.css") layer(a);\n')
+    (css / "one.css").write_text(":root { --a: 1 }\n")
+    return root
+
+
+class TestVendor:
+    def test_named_files_are_copied_without_their_source_maps(
+        self, packages: Path, tmp_path: Path
+    ) -> None:
+        target = tmp_path / "vendor"
+        count = vendor(packages, target)
+        files = {
+            path.relative_to(target).as_posix(): path.read_text()
+            for path in target.rglob("*")
+            if path.is_file()
+        }
+
+        assert len(files) == count
+        assert files["lit/directives/x.js"] == "lit directives/*.js"
+        assert files["matrix-widget-api/api.js"] == "matrix-widget-api dist/api.js"
+        assert files["matrix-widget-api/index.js"] == SHIM
+        assert "sourceMappingURL" not in "".join(files.values())
+        assert {f"{one.folder}/LICENSE" for one in VENDORED} - set(files) <= {"compound/LICENSE"}
+
+    def test_what_was_there_before_is_gone(self, packages: Path, tmp_path: Path) -> None:
+        (tmp_path / "vendor").mkdir()
+        (tmp_path / "vendor" / "old.js").write_text("")
+        vendor(packages, tmp_path / "vendor")
+
+        assert not (tmp_path / "vendor" / "old.js").exists()
+
+    def test_a_pattern_that_matches_nothing_changes_nothing(
+        self, packages: Path, tmp_path: Path
+    ) -> None:
+        (packages / "lit" / "LICENSE").unlink()
+        (tmp_path / "vendor").mkdir()
+        (tmp_path / "vendor" / "old.js").write_text("")
+
+        with pytest.raises(VendorError, match="lit: nothing matches LICENSE"):
+            vendor(packages, tmp_path / "vendor")
+        assert (tmp_path / "vendor" / "old.js").exists()
+
+
+class TestFlatCss:
+    def css(self, folder: Path, text: str) -> str:
+        (folder / "one.css").write_text("a { b: c }\n")
+        (folder / "all.css").write_text(text)
+        return flat_css(folder / "all.css")
+
+    @pytest.mark.parametrize(
+        ("condition", "flat"),
+        [
+            ("", "a { b: c }"),
+            (" layer(x)", "@layer x {\na { b: c }\n}"),
+            (" (prefers-contrast: more)", "@media (prefers-contrast: more) {\na { b: c }\n}"),
+            (
+                " layer(x) (prefers-contrast: more)",
+                "@layer x {\n@media (prefers-contrast: more) {\na { b: c }\n}\n}",
+            ),
+        ],
+    )
+    def test_an_import_is_replaced_by_what_it_imports(
+        self, tmp_path: Path, condition: str, flat: str
+    ) -> None:
+        assert (
+            self.css(tmp_path, f'@import url("./one.css"){condition};\nd {{}}') == f"{flat}\nd {{}}"
+        )
+
+    def test_other_imports_are_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(VendorError, match="not known"):
+            self.css(tmp_path, '@import "https://elsewhere.example/x.css";')
+
+    def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(VendorError, match=r"gone.css is missing: run npm ci"):
+            self.css(tmp_path, '@import url("./gone.css");')

@@ -1,0 +1,259 @@
+// stage: pages
+import assert from "node:assert/strict";
+import { webcrypto } from "node:crypto";
+import { canonicalBytes } from "../../appservices/widgets/static/kit/canonical.js";
+import {
+    NONCE,
+    PERSON,
+    SHOWN,
+    asked,
+    fake,
+    keyHere,
+    openAnswer,
+    refusal,
+} from "./approvals_fake.js";
+import { BASE, gate, glance, look, test } from "./harness.js";
+import { ApprovePage } from "./pages/approve.js";
+
+/** @typedef {import("./harness.js").Stage} Stage */
+/** @typedef {import("./approvals_fake.js").Given} Given */
+
+const LOOK = `GET approvals/v1/${NONCE}`;
+const HAND = "POST approvals/v1";
+const MINUTE_MS = 60_000;
+
+/**
+ * The page, with a key in its browser.
+ * @param {Stage["open"]} open
+ * @param {keyof typeof SHOWN} kind
+ * @param {Record<string, unknown>} [more] of what the service says of the nonce
+ * @param {Record<string, Given | ((heard: any) => Given | "lost")>} [table]
+ */
+async function atQuestion(open, kind, more = {}, table = {}) {
+    const { page, context } = await open({ reducedMotion: "reduce" });
+    await page.goto(`${BASE}/approve`);
+    const { listed, public_key } = await keyHere(page);
+    const heard = await fake(context, {
+        [LOOK]: { body: openAnswer(asked(kind), { keys: [listed], ...more }) },
+        [HAND]: { body: { outcome: "approved" } },
+        ...table,
+    });
+    const approve = new ApprovePage(page);
+    await approve.visit(NONCE);
+    await approve.heading.waitFor();
+    return { page, approve, heard, listed, public_key };
+}
+
+/** @param {any[]} heard */
+const handed = (heard) => heard.filter(({ method, path }) => `${method} ${path}` === HAND);
+
+test("each kind shows all that is signed, and signs exactly that", async ({ open }) => {
+    const expected = {
+        payment: [
+            "12.50 EUR",
+            "Town of Lindenau",
+            "DE89 3704 0044 0532 0130 00",
+            "Birth certificate, LB-2025-0042",
+        ],
+        release: [
+            "Town of Lindenau",
+            "Change of address",
+            "CA-2025-0007",
+            "Alice Example",
+            "12 Mill Lane\n04177 Lindenau",
+        ],
+        signature: ["Tenancy agreement", "Lindenau Housing Cooperative", SHOWN.signature.sha256],
+        mandate: [SHOWN.mandate.text, "50.00 EUR a day", "code_limit"],
+    };
+    for (const kind of /** @type {(keyof typeof SHOWN)[]} */ (Object.keys(SHOWN))) {
+        const { page, approve, heard, listed, public_key } = await atQuestion(open, kind);
+        const shown = [
+            await approve.hero.innerText(),
+            ...(await approve.shown()).map(([, value]) => value),
+        ];
+        for (const words of expected[kind])
+            assert.ok(shown.includes(words), `${kind}: ${words}: ${shown}`);
+        if (kind === "payment") await look(page, "approve-payment");
+        if (kind === "release") await glance(page, "approve-release");
+        await approve.yes.click();
+        await page.getByRole("heading", { name: "Approved" }).waitFor();
+        const [{ body }] = handed(heard);
+        const { at_ms, ...rest } = body.approval;
+        assert.deepEqual(rest, { v: 1, ...asked(kind) });
+        assert.ok(Math.abs(at_ms - Date.now()) < 5 * MINUTE_MS);
+        assert.equal(body.key, listed.id);
+        const key = await webcrypto.subtle.importKey(
+            "raw",
+            Uint8Array.from(public_key),
+            { name: "ECDSA", namedCurve: "P-256" },
+            false,
+            ["verify"],
+        );
+        const isGood = await webcrypto.subtle.verify(
+            { name: "ECDSA", hash: "SHA-256" },
+            key,
+            Buffer.from(body.signature, "base64"),
+            canonicalBytes(body.approval),
+        );
+        assert.ok(isGood, kind);
+    }
+});
+
+test("what cannot be approved says why, and has no button", async ({ open, expect }) => {
+    expect(/status of|ERR_/);
+    const cases = /** @type {const} */ ([
+        [{ state: "approved", asked: null }, "This is approved already", "approved"],
+        [{ state: "declined", asked: null }, "You said no", "declined"],
+        [{ state: "expired", asked: null }, "The time for this is over", "expired"],
+        [{ state: "closed", asked: null }, "This is not asked any more", "closed"],
+        [{ keys: [] }, "This device has no key of yours", "no-key"],
+    ]);
+    for (const [more, words, name] of cases) {
+        const { page, approve } = await atQuestion(open, "payment", more);
+        await page.getByText(words).first().waitFor();
+        if (name === "no-key" || name === "expired") await glance(page, `approve-${name}`);
+        assert.equal(await approve.yes.filter({ hasText: "Pay" }).count(), 0, words);
+    }
+    const gone = await atQuestion(
+        open,
+        "payment",
+        {},
+        { [LOOK]: refusal("ORG.VECHE.NOT_FOUND", 404) },
+    );
+    await gone.page.getByText("There is nothing to approve").waitFor();
+    const lost = await atQuestion(open, "payment", {}, { [LOOK]: () => "lost" });
+    await lost.page.getByRole("button", { name: "Try again" }).waitFor();
+    await lost.approve.visit("{damaged");
+    await lost.page.getByText("This link is damaged").waitFor();
+});
+
+test("a refusal is told in the service's words, and one can press again", async ({
+    open,
+    expect,
+}) => {
+    expect(/status of 409/);
+    const { page, approve, heard } = await atQuestion(
+        open,
+        "payment",
+        {},
+        {
+            [HAND]: refusal("ORG.VECHE.KEY_HELD", 409, {
+                error: "This key is new: from tomorrow on.",
+            }),
+        },
+    );
+    await approve.yes.click();
+    await approve.alert.filter({ hasText: "This key is new: from tomorrow on." }).waitFor();
+    await approve.alert.getByRole("link", { name: "My keys" }).waitFor();
+    assert.equal(
+        await approve.alert.evaluate((it) => it === document.activeElement),
+        true,
+        "the focus is lost",
+    );
+    await look(page, "approve-held");
+    await approve.yes.click();
+    await page.waitForFunction(() =>
+        document.querySelector(".status")?.textContent?.includes("tomorrow"),
+    );
+
+    assert.equal(handed(heard).length, 2);
+});
+
+test("a clock that is wrong is told, and the service's time is signed", async ({
+    open,
+    expect,
+}) => {
+    expect(/status of 409/);
+    const real_ms = Date.now() + 11 * MINUTE_MS;
+    const answers = [refusal("ORG.VECHE.APPROVAL_CLOCK", 409), { body: { outcome: "approved" } }];
+    const { page, approve, heard } = await atQuestion(
+        open,
+        "payment",
+        { now_ms: real_ms, expires_at_ms: real_ms + 60 * MINUTE_MS },
+        {
+            [HAND]: () => answers.shift() ?? "lost",
+            "GET approvals/v1/time": () => ({ body: { now_ms: Date.now() + 20 * MINUTE_MS } }),
+        },
+    );
+    await page.getByText("The clock of this device is 11 minutes slow").waitFor();
+    await approve.yes.click();
+    await page.getByRole("heading", { name: "Approved" }).waitFor();
+    const [first = 0, second = 0] = handed(heard).map(
+        ({ body }) => body.approval.at_ms - Date.now(),
+    );
+
+    assert.ok(first > 9 * MINUTE_MS && first < 12 * MINUTE_MS, String(first));
+    assert.ok(second > 18 * MINUTE_MS && second < 21 * MINUTE_MS, String(second));
+});
+
+test("an approval whose answer was lost is known to be given", async ({ open, expect }) => {
+    expect(/ERR_/);
+    let isThere = false;
+    const { page, approve, listed } = await atQuestion(
+        open,
+        "payment",
+        {},
+        {
+            [LOOK]: () => ({
+                body: isThere
+                    ? openAnswer(null, { state: "approved", expires_at_ms: null })
+                    : openAnswer(asked("payment"), { keys: [listedNow()] }),
+            }),
+            [HAND]: () => {
+                isThere = true;
+                return "lost";
+            },
+        },
+    );
+    function listedNow() {
+        return listed;
+    }
+    await approve.visit(NONCE);
+    await page.reload();
+    await approve.yes.click();
+    await page.getByText("You approved the payment of 12.50 EUR").waitFor();
+});
+
+test("the keyboard alone approves, and each language has its words", async ({ open }) => {
+    const { page, approve, heard } = await atQuestion(open, "payment");
+    await page.waitForFunction(() => !document.querySelector("button")?.disabled);
+    assert.equal(await page.evaluate(() => document.activeElement?.tagName), "H1");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Approved" }).waitFor();
+    assert.equal(handed(heard).length, 1);
+    for (const [language, words] of [
+        ["ru", "Заплатить"],
+        ["de", "zahlen"],
+        ["uk", "Сплатити"],
+    ]) {
+        await page.goto(`${BASE}/approve?lang=${language}#${NONCE}`);
+        await approve.yes.filter({ hasText: words ?? "" }).waitFor();
+    }
+    assert.equal(PERSON, await page.locator(".around dd").first().innerText());
+});
+
+test("the tab that is used again shows what is asked last, whichever answer comes first", async ({
+    open,
+}) => {
+    const { page, approve, listed } = await atQuestion(open, "payment");
+    const { promise: held, resolve: release } = gate();
+    const later = { ...asked("release"), nonce: "b".repeat(32) };
+    await page.route(`**/approvals/v1/${later.nonce}?*`, (route) =>
+        route.fulfill({ json: openAnswer(later, { keys: [listed] }) }),
+    );
+    await page.route(`**/${LOOK.split(" ")[1]}?*`, async (route) => {
+        await held;
+        return route.fallback();
+    });
+    const first = page.waitForRequest(/approvals/);
+    await page.reload();
+    const late = (await first).response();
+    await approve.visit(later.nonce);
+    await page.getByText("You give data to").waitFor();
+    release(true);
+    await (await late)?.finished();
+    await page.evaluate(() => fetch("/services").then((answer) => answer.text()));
+
+    assert.equal(await approve.heading.innerText(), "You give data to");
+});

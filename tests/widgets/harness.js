@@ -1,0 +1,258 @@
+/**
+ * What every browser test uses. `test("a claim", async (stage) => …)` gives fresh browsers, closes
+ * them, and fails when a console, a policy or an uncaught error complained in any of their pages.
+ *
+ * @typedef {import("playwright-core").Page} Page
+ * @typedef {import("playwright-core").BrowserContext} BrowserContext
+ * @typedef {import("playwright-core").BrowserContextOptions} BrowserContextOptions
+ *
+ * @typedef {object} Opened a browser profile of its own
+ * @property {BrowserContext} context
+ * @property {Page} page blank
+ * @property {string[]} problems what complained so far
+ *
+ * @typedef {object} Stage
+ * @property {(options?: BrowserContextOptions) => Promise<Opened>} open
+ * @property {(pattern: RegExp) => void} expect a complaint that belongs to the test
+ */
+import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { after, test as nodeTest } from "node:test";
+import { AxeBuilder, launch } from "./browser.js";
+
+/** Where the pages are, http://localhost:PORT: a name, since passkeys refuse addresses. */
+export const BASE = process.env.VECHE_PAGES ?? "http://localhost:8090";
+const CONTROL = process.env.VECHE_CONTROL;
+const TEST_MS_MAX = 300_000;
+const WAIT_MS_MAX = 120_000;
+const POLL_MS = 20;
+const SCENE_MS_MAX = 5_000;
+const SCENE_CHARACTERS_MAX = 3_000;
+const SHOTS =
+    process.env.VECHE_SCREENSHOTS ??
+    path.join(import.meta.dirname, "..", "..", ".artifacts", "screenshots");
+
+/** @type {Promise<import("playwright-core").Browser> | undefined} */
+let launched;
+
+/** @returns {Promise<import("playwright-core").Browser>} one for all tests of a file */
+export function browser() {
+    launched ??= launch();
+    return launched;
+}
+
+after(async () => {
+    if (launched) await (await launched).close();
+});
+
+/**
+ * A test. The name is a claim, a plain string at the beginning of a line: pytest finds it there.
+ * @param {string} name
+ * @param {(stage: Stage) => Promise<void>} play
+ */
+export function test(name, play) {
+    nodeTest(name, { timeout: TEST_MS_MAX }, async () => {
+        /** @type {Opened[]} */
+        const opened = [];
+        /** @type {RegExp[]} */
+        const expected = [];
+        const stage = {
+            /** @param {BrowserContextOptions} [options] */
+            open: async (options) => {
+                const one = await openProfile(options);
+                opened.push(one);
+                return one;
+            },
+            /** @param {RegExp} pattern */
+            expect: (pattern) => void expected.push(pattern),
+        };
+        try {
+            await play(stage);
+            const problems = opened.flatMap((one) => one.problems);
+            assert.deepEqual(
+                problems.filter((problem) => !expected.some((one) => one.test(problem))),
+                [],
+                "a console, a policy or a script complained",
+            );
+        } catch (error) {
+            if (error instanceof Error) error.stack += `\n${await scenes(opened)}`;
+            throw error;
+        } finally {
+            await Promise.all(opened.map((one) => one.context.close()));
+        }
+    });
+}
+
+/** @param {Opened[]} opened @returns {Promise<string>} what stands on the pages of a test that failed */
+async function scenes(opened) {
+    const pages = opened.flatMap(({ context }) => context.pages());
+    const parts = await Promise.all(
+        pages.map(async (page) => {
+            const text = await page
+                .locator("body")
+                .innerText({ timeout: SCENE_MS_MAX })
+                .catch(() => "?");
+            return `--- ${page.url()}\n${text.slice(0, SCENE_CHARACTERS_MAX)}`;
+        }),
+    );
+    const problems = opened.flatMap((one) => one.problems);
+    return [...parts, ...problems.map((one) => `complaint: ${one}`)].join("\n");
+}
+
+/** @param {BrowserContextOptions} [options] @returns {Promise<Opened>} */
+async function openProfile(options) {
+    const context = await (await browser()).newContext({ locale: "en-GB", ...options });
+    /** @type {string[]} */
+    const problems = [];
+    context.on("console", (message) => {
+        if (message.type() === "error") problems.push(message.text());
+    });
+    context.on("weberror", (error) => problems.push(String(error.error())));
+    return { context, page: await context.newPage(), problems };
+}
+
+/**
+ * Fails if axe finds anything at all on the page, and in the frames in it.
+ * @param {Page} page
+ */
+export function assertAccessible(page) {
+    return assertClean(new AxeBuilder({ page }));
+}
+
+/** @param {InstanceType<typeof AxeBuilder>} axe */
+async function assertClean(axe) {
+    const { violations } = await axe.analyze();
+    const found = violations.map(
+        ({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((n) => n.target).join(" | ")}`,
+    );
+    assert.deepEqual(found, [], "axe");
+}
+
+/**
+ * Keeps a picture of the page, to be looked at.
+ * @param {Page} page
+ * @param {string} name without the ending
+ */
+export async function shoot(page, name) {
+    await mkdir(SHOTS, { recursive: true });
+    await page.screenshot({ path: path.join(SHOTS, `${name}.png`), fullPage: true });
+}
+
+/** Rules of axe whose outcome another colour scheme can change. */
+const COLOURS = ["color-contrast", "link-in-text-block"];
+/**
+ * @typedef {object} Look
+ * @property {string} suffix of the picture
+ * @property {"light" | "dark"} colorScheme
+ * @property {"more"} [contrast]
+ * @property {number} [width] px
+ * @property {"all" | "colours"} [axe] which of its rules; none: it is not asked
+ */
+const LIGHT = /** @type {Look} */ ({ suffix: "light", colorScheme: "light", axe: "all" });
+const NARROW = /** @type {Look} */ ({ suffix: "narrow", colorScheme: "light", width: 320 });
+const LOOKS = /** @type {Look[]} */ ([
+    LIGHT,
+    { ...NARROW, axe: "all" },
+    { suffix: "dark", colorScheme: "dark", axe: "colours" },
+    { suffix: "contrast", colorScheme: "light", contrast: "more", axe: "colours" },
+    { suffix: "contrast-dark", colorScheme: "dark", contrast: "more", axe: "colours" },
+]);
+
+/**
+ * The looks a page must bear: light, narrow, dark, both with high contrast. A picture and axe for
+ * each: all its rules where places change, those of colours where colours do. Once a page, in the
+ * state that shows most of it; `glance` is enough for its other states.
+ * @param {Page} page ready to be looked at, without frames
+ * @param {string} name
+ */
+export const look = (page, name) => lookAt(page, name, LOOKS);
+
+/**
+ * The two looks of another state of a page: light, with all rules of axe, and narrow.
+ * @param {Page} page ready to be looked at, without frames
+ * @param {string} name
+ */
+export const glance = (page, name) => lookAt(page, name, [LIGHT, NARROW]);
+
+/** @param {Page} page @param {string} name @param {Look[]} looks */
+async function lookAt(page, name, looks) {
+    const size = page.viewportSize() ?? { width: 1280, height: 720 };
+    for (const { suffix, colorScheme, contrast = "no-preference", width, axe } of looks) {
+        await page.emulateMedia({ colorScheme, contrast });
+        await page.setViewportSize({ ...size, ...(width && { width }) });
+        // In the page alone: for frames axe would open a page of its own each time.
+        const asked = new AxeBuilder({ page }).setLegacyMode();
+        if (axe) await assertClean(axe === "all" ? asked : asked.withRules(COLOURS));
+        const overflow = await page.evaluate(
+            () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        );
+        assert.equal(overflow, 0, `${name} is wider than it may be: ${suffix}`);
+        await shoot(page, `${name}-${suffix}`);
+    }
+    await page.emulateMedia({ colorScheme: null, contrast: null });
+    await page.setViewportSize(size);
+}
+
+/** Something that waits until the test lets it go on. */
+export function gate() {
+    /** @type {(value: unknown) => void} */
+    let open;
+    const promise = new Promise((resolve) => {
+        open = resolve;
+    });
+    return { promise, resolve: (/** @type {unknown} */ value) => open(value) };
+}
+
+/**
+ * Waits for what has no event of its own.
+ * @param {() => boolean | Promise<boolean>} condition
+ * @param {string} what is told if it never holds
+ */
+export async function until(condition, what) {
+    const deadline = Date.now() + WAIT_MS_MAX;
+    while (!(await condition())) {
+        if (Date.now() > deadline) throw new Error(`in vain: ${what}`);
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+}
+
+/**
+ * An authenticator of the device, whose person is always present and verified.
+ * @param {Page} page
+ * @param {Record<string, unknown>} [options] of CDP's VirtualAuthenticatorOptions
+ * @returns {Promise<{cdp: import("playwright-core").CDPSession, id: string}>}
+ */
+export async function addAuthenticator(page, options = {}) {
+    const cdp = await page.context().newCDPSession(page);
+    await cdp.send("WebAuthn.enable");
+    const { authenticatorId } = await cdp.send("WebAuthn.addVirtualAuthenticator", {
+        options: {
+            protocol: "ctap2",
+            transport: "internal",
+            hasResidentKey: true,
+            hasUserVerification: true,
+            isUserVerified: true,
+            automaticPresenceSimulation: true,
+            ...options,
+        },
+    });
+    return { cdp, id: authenticatorId };
+}
+
+/**
+ * Asks the Python side of the test, which has the persons and the services (tests/widgets/stage.py).
+ * @param {string} command
+ * @param {Record<string, unknown>} [args]
+ * @returns {Promise<any>}
+ */
+export async function ask(command, args = {}) {
+    if (!CONTROL) throw new Error("this test has no house: write `// stage: house` at the top");
+    const response = await fetch(`${CONTROL}/${command}`, {
+        method: "POST",
+        body: JSON.stringify(args),
+    });
+    const answer = await response.json();
+    if (!response.ok) throw new Error(`${command}: ${answer.error}`);
+    return answer;
+}

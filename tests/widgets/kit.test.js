@@ -1,0 +1,96 @@
+// stage: pages
+import assert from "node:assert/strict";
+import { showWidget } from "./client.js";
+import { BASE, test } from "./harness.js";
+import { card, prompt } from "./room.js";
+
+const PAGES = ["/", "/services", "/services/a/b", "/cases/x", "/signin", "/keys", "/approve"];
+const SECURE = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+};
+
+test("every answer of the pages has the headers that keep it safe", async ({ open, expect }) => {
+    expect(/404/); // this stage has no services to ask
+    const { page, context } = await open();
+    /** @type {import("playwright-core").Response[]} */
+    const answers = [];
+    context.on("response", (answer) => answers.push(answer));
+    for (const path of PAGES) {
+        const response = await page.goto(BASE + path);
+        await page.waitForLoadState("networkidle");
+
+        assert.equal(response?.status(), 200, path);
+    }
+    const own = answers.filter((answer) => !answer.url().includes("/_veche/"));
+    assert.ok(own.length > PAGES.length);
+    for (const answer of own) {
+        const headers = answer.headers();
+        const csp = headers["content-security-policy"] ?? "";
+        for (const [name, value] of Object.entries(SECURE))
+            assert.equal(headers[name], value, `${answer.url()}: ${name}`);
+        assert.match(csp, /default-src 'none'/, answer.url());
+        assert.match(csp, /frame-ancestors 'none'/, answer.url());
+        assert.doesNotMatch(csp, /unsafe/, answer.url());
+        assert.equal(headers["set-cookie"], undefined, answer.url());
+        const kept = answer.url().includes("/static/") ? /immutable/ : /no-cache|no-store/;
+        assert.match(headers["cache-control"] ?? "", kept, answer.url());
+    }
+});
+
+test("a script that the policy does not know is not run", async ({ open, expect }) => {
+    expect(/404|Content Security Policy|requires .Trusted/);
+    const { page } = await open();
+    await page.goto(`${BASE}/services`);
+    const refused = await page.evaluate(() => {
+        const script = document.createElement("script");
+        const inline = document.createElement("script");
+        const tries = [
+            () => (document.body.innerHTML = "<i>x</i>"),
+            () => (script.src = "data:text/javascript,window.owned=true"),
+            () => (inline.text = "window.owned=true"),
+        ];
+        return tries.map((one) => {
+            try {
+                one();
+                return "taken";
+            } catch (error) {
+                return /** @type {Error} */ (error).name;
+            }
+        });
+    });
+    // An inline script that got into the document before any policy of types: its digest is unknown.
+    await page.route(`${BASE}/services/with-script/x`, async (route) => {
+        const response = await route.fetch();
+        const body = (await response.text()).replace(
+            "<body>",
+            "<body><script>window.owned=1</script>",
+        );
+        await route.fulfill({ response, body });
+    });
+    await page.goto(`${BASE}/services/with-script/x`);
+
+    assert.deepEqual(refused, ["TypeError", "TypeError", "TypeError"]);
+    assert.equal(await page.evaluate(() => "owned" in window), false);
+});
+
+test("without scripts a page says what works without it", async ({ open }) => {
+    const { page } = await open({ javaScriptEnabled: false });
+    await page.goto(`${BASE}/`);
+
+    assert.match(
+        await page.locator("noscript").innerText(),
+        /The bot in your room works without it/,
+    );
+});
+
+test("a clock of this machine that is wrong closes no question", async ({ open }) => {
+    const opened = await open();
+    const day_ms = 24 * 60 * 60 * 1000;
+    await opened.page.clock.setFixedTime(Date.now() + 40 * day_ms);
+    const asked = prompt({ expires_at_ms: Date.now() + day_ms });
+    const widget = await showWidget(opened, { timeline: [card(), asked] });
+
+    await widget.frame.getByRole("button", { name: "Travel" }).waitFor();
+});

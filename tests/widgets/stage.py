@@ -1,0 +1,106 @@
+"""What stands behind browser tests: the pages alone, or the whole house."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING, Any, Final
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from tests.stories.office import Desk
+from tests.support.processes import ROOT, Child, free_ports, wait_until
+from tests.support.services import house as whole_house
+from tests.widgets.commands import COMMANDS, Stand
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+START_S_MAX: Final = 60
+ERROR_CHARACTERS_MAX: Final = 8_000
+
+
+@contextmanager
+def pages(folder: Path) -> Iterator[dict[str, str]]:
+    """The pages, without any service behind them."""
+    (port,) = free_ports(1)
+    command = (sys.executable, "-m", "tests.support.page_server", str(port))
+    child = Child(command, ROOT, folder / "pages.log")
+    child.start()
+    try:
+        wait_until(lambda: _answers(port) or not child.is_running, START_S_MAX, "no pages")
+        assert child.is_running, child.log()
+        yield {"VECHE_PAGES": f"http://localhost:{port}"}
+    finally:
+        child.stop()
+
+
+@contextmanager
+def house(folder: Path) -> Iterator[dict[str, str]]:
+    """The demo's office with its pages and Carol at its desk; commands of tests come by HTTP."""
+    with whole_house(folder, has_pages=True) as one:
+        stand = Stand(one, Desk(one.person("carol")))
+        try:
+            with _controlled(stand) as control:
+                yield {"VECHE_PAGES": one.pages_url, "VECHE_CONTROL": control}
+        finally:
+            stand.end()
+
+
+@contextmanager
+def _controlled(stand: Stand) -> Iterator[str]:
+    """Plays the commands that harness.js asks for, one after another; where it listens."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            length = int(self.headers.get("content-length", "0"))
+            status, answer = _played(stand, self.path.strip("/"), self.rfile.read(length))
+            content = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing: a failure is told to who asked."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, name="control", daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _played(stand: Stand, name: str, body: bytes) -> tuple[int, Any]:
+    command = COMMANDS.get(name)
+    if command is None:
+        return 404, {"error": f"no such command: {', '.join(sorted(COMMANDS))}"}
+    try:
+        return 200, command(stand, **json.loads(body))
+    except Exception as e:  # noqa: BLE001 -- the test that asked shows it, whatever it is
+        text = f"{type(e).__name__}: {e}\n{stand.house.log()}"
+        return 500, {"error": text[:ERROR_CHARACTERS_MAX]}
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (URLError, OSError):
+        return False
+
+
+STAGES: Final[Mapping[str, Callable[[Path], AbstractContextManager[dict[str, str]]]]] = {
+    "pages": pages,
+    "house": house,
+}

@@ -1,0 +1,380 @@
+"""Approvals: a person's device key signs exactly what was shown, once.
+
+A service asks for one in a choice of a prompt (``AskedApproval``); the page of the person's key
+shows it, signs canonical JSON of it with the moment, and hands in a ``SignedApproval``. Whoever
+holds that and the public key can check it without us. Pure: which approvals are asked for, and
+which keys a person has, ``veche.runtime.approvals`` knows.
+
+Source: design of Veche, protocol §4. ECDSA over P-256 with SHA-256, as WebCrypto writes it (r and
+s of 32 bytes each), or a passkey's assertion whose challenge is the SHA-256 of the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
+
+from veche.protocol.canonical import INTEGER_MAX, canonical
+from veche.protocol.errors import BadSignatureError, MalformedError
+from veche.protocol.ids import WireUserId
+from veche.protocol.money import Money
+from veche.protocol.unpadded import from_unpadded
+from veche.protocol.wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+APPROVAL_KEY: Final = "org.veche.approval"
+
+NAME_CHARACTERS_MAX: Final = 200
+"""Longest name, title or reference that is shown."""
+TEXT_CHARACTERS_MAX: Final = 2_000
+"""Longest text of a mandate, and longest value that is released."""
+VALUES_MAX: Final = 60
+"""Most values that one approval releases."""
+SHOWN_BYTES_MAX: Final = 16 * 1024
+"""Most bytes of canonical JSON that one approval shows: a prompt carries it."""
+CLOCK_MS_MAX: Final = 5 * 60_000
+"""How far the moment in an approval may be from ours."""
+PUBLIC_KEY_BYTES: Final = 65
+SIGNATURE_BYTES: Final = 64
+AUTHENTICATOR_CHARACTERS_MAX: Final = 4_096
+"""Longest part of a passkey's assertion, in base64."""
+
+_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""Of P-256 (SEC 2, 2.4.2): r and s lie below it."""
+_HALF: Final = SIGNATURE_BYTES // 2
+_BASE64: Final = r"^[A-Za-z0-9+/]*$"
+_HIDDEN: Final = frozenset(("Cc", "Cf", "Co", "Cs", "Zl", "Zp"))
+"""Categories of characters that one does not see, or that turn round what one sees."""
+_BLANK: Final = re.compile("[\u115f\u1160\u3164\uffa0\u2800]")
+"""Letters, by their category, that show nothing."""
+
+Kind = Literal["payment", "signature", "release", "mandate"]
+
+
+def showable(text: str) -> str:
+    """``text`` without what an approval refuses to show: control, invisible, turning characters."""
+    seen = _BLANK.sub("", text.replace("\r\n", "\n").replace("\t", " "))
+    return "".join(c for c in seen if c == "\n" or unicodedata.category(c) not in _HIDDEN)
+
+
+def _visible(text: str) -> str:
+    if "\n" in text or showable(text) != text:
+        raise ValueError("has characters that cannot be shown as they are")
+    return text
+
+
+def _visible_lines(text: str) -> str:
+    if showable(text) != text:
+        raise ValueError("has characters that cannot be shown as they are")
+    return text
+
+
+Name = Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS_MAX), AfterValidator(_visible)]
+Text = Annotated[
+    str, Field(min_length=1, max_length=TEXT_CHARACTERS_MAX), AfterValidator(_visible_lines)
+]
+Value = Annotated[str, Field(max_length=TEXT_CHARACTERS_MAX), AfterValidator(_visible_lines)]
+Nonce = Annotated[str, Field(pattern=r"^[a-z2-7]{32}$")]
+KeyId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")]
+Moment = Annotated[int, Field(ge=0, le=INTEGER_MAX)]
+
+
+class Exact(Wire):
+    """Base of what is signed: an unknown field would be signed without being shown."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class ShownMoney(Money):
+    """An amount above zero, with no field beside it."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    minor: Annotated[int, Field(ge=1, le=INTEGER_MAX)]
+
+
+class ShownCap(Money):
+    """A limit, which may be zero, with no field beside it."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    minor: Annotated[int, Field(ge=0, le=INTEGER_MAX)]
+
+
+class PaymentShown(Exact):
+    """What is shown of a payment.
+
+    Attributes:
+        payee: Account or id of the payee.
+        payee_name: As the payee's institution knows it.
+        amount: How much.
+        reference: What for.
+    """
+
+    payee: Name
+    payee_name: Name
+    amount: ShownMoney
+    reference: Name
+
+
+class ShownValue(Exact):
+    """One value that is released, with what it is called."""
+
+    label: Name
+    value: Value
+
+
+class ReleaseShown(Exact):
+    """What is shown of a release of data.
+
+    Attributes:
+        to: Name of the office.
+        service: For which of its services.
+        number: Of the case.
+        values: At most ``VALUES_MAX``.
+    """
+
+    to: Name
+    service: Name
+    number: Name
+    values: Annotated[tuple[ShownValue, ...], Field(strict=False, max_length=VALUES_MAX)]
+
+
+class SignatureShown(Exact):
+    """What is shown of a document to be signed.
+
+    Attributes:
+        title: What it is.
+        sha256: SHA-256 of the file, unpadded base64.
+        requester: Who asks for the signature.
+    """
+
+    title: Name
+    sha256: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]$")]
+    requester: Name
+
+
+class MandateShown(Exact):
+    """What is shown of a mandate: a permission that lasts.
+
+    Attributes:
+        what: Code of what is permitted, for programs.
+        text: The same in words.
+        cap: Most that it permits, in each ``period``.
+        until_ms: UTC; none: until it is taken back.
+    """
+
+    what: Name
+    text: Text
+    cap: ShownCap | None = None
+    period: Literal["day", "week", "month", "year"] | None = None
+    until_ms: Moment | None = None
+
+
+Shown = PaymentShown | ReleaseShown | SignatureShown | MandateShown
+SHOWN: Final[Mapping[Kind, type[Exact]]] = {
+    "payment": PaymentShown,
+    "release": ReleaseShown,
+    "signature": SignatureShown,
+    "mandate": MandateShown,
+}
+
+
+class AskedApproval(Exact):
+    """What a person is asked to approve; it stands in the choice that needs it.
+
+    Attributes:
+        kind: What sort of act it is.
+        nonce: 160 bits of the service's; known once.
+        person: Whose key has to sign.
+        shown: All that the page shows; its fields by ``kind``.
+    """
+
+    kind: Kind
+    nonce: Nonce
+    person: WireUserId
+    shown: Shown
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _check_shown(self.kind, self.shown)
+        return self
+
+
+class Approval(Exact):
+    """What the key signs: the approval that was asked for, and when.
+
+    Attributes:
+        v: Version, 1.
+        kind: As asked.
+        nonce: As asked.
+        person: As asked.
+        shown: As asked.
+        at_ms: When, UTC, by the clock of the service (``GET …/time``).
+    """
+
+    v: Literal[1]
+    kind: Kind
+    nonce: Nonce
+    person: WireUserId
+    shown: Shown
+    at_ms: Moment
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _check_shown(self.kind, self.shown)
+        return self
+
+
+class Decline(Exact):
+    """What the key signs to say no; it shows nothing, so that nobody can take it for a yes.
+
+    Attributes:
+        v: Version, 1.
+        kind: ``decline``.
+        nonce: As asked.
+        person: As asked.
+        at_ms: When, UTC.
+    """
+
+    v: Literal[1]
+    kind: Literal["decline"]
+    nonce: Nonce
+    person: WireUserId
+    at_ms: Moment
+
+
+Part = Annotated[str, Field(pattern=_BASE64, max_length=AUTHENTICATOR_CHARACTERS_MAX)]
+
+
+class Assertion(Wire):
+    """What a passkey answers (WebAuthn Level 2, §5.2.2); each part in unpadded base64.
+
+    Attributes:
+        client_data: ``clientDataJSON``.
+        authenticator_data: ``authenticatorData``.
+        signature: ``signature``, DER.
+    """
+
+    client_data: Part
+    authenticator_data: Part
+    signature: Part
+
+
+class Proof(Wire):
+    """That somebody has a key: a signature of it, in one of two forms.
+
+    Attributes:
+        signature: Of a P-256 key: r and s, 64 bytes, unpadded base64.
+        webauthn: Of a passkey.
+    """
+
+    signature: Annotated[str, Field(pattern=_BASE64, max_length=86)] | None = None
+    webauthn: Assertion | None = None
+
+    @model_validator(mode="after")
+    def _check_one(self) -> Self:
+        if (self.signature is None) == (self.webauthn is None):
+            raise ValueError("must have either signature or webauthn")
+        return self
+
+
+class SignedApproval(Proof):
+    """An approval, or its refusal, with the signature of a key.
+
+    Attributes:
+        v: Version, 1.
+        approval: What was signed.
+        key: Id of the key.
+        signature: Of a P-256 key: r and s, 64 bytes, unpadded base64.
+        webauthn: Of a passkey.
+    """
+
+    v: Literal[1]
+    approval: Approval | Decline
+    key: KeyId
+
+
+def shown_bytes(shown: Shown) -> bytes:
+    """Canonical JSON of what is shown, as it is asked: a field without a value is not there.
+
+    Raises:
+        MalformedError: It is over ``SHOWN_BYTES_MAX``.
+    """
+    data = canonical(shown.model_dump(mode="json", exclude_none=True), where="shown")
+    if len(data) > SHOWN_BYTES_MAX:
+        raise MalformedError("shown", f"is over {SHOWN_BYTES_MAX} bytes")
+    return data
+
+
+def signed_bytes(approval: Approval | Decline) -> bytes:
+    """The bytes that a key signs: canonical JSON of the approval as it was received.
+
+    Nothing in its models is coerced, passed over or added, so this writes what was read.
+    """
+    return canonical(approval.model_dump(mode="json", exclude_unset=True), where="approval")
+
+
+def signed_shown_bytes(approval: Approval) -> bytes:
+    """Canonical JSON of what was shown, as it was received: to be equal to what was asked."""
+    return canonical(approval.shown.model_dump(mode="json", exclude_unset=True), where="approval")
+
+
+def challenge_of(data: bytes) -> bytes:
+    """What a passkey signs for ``data``: its SHA-256."""
+    return hashlib.sha256(data).digest()
+
+
+def public_key(data: bytes) -> ec.EllipticCurvePublicKey:
+    """A P-256 key from its 65 bytes, ``04 ‖ x ‖ y`` as WebCrypto exports it.
+
+    Raises:
+        MalformedError: It is of another form, or no point of the curve.
+    """
+    if len(data) != PUBLIC_KEY_BYTES:
+        raise MalformedError("public_key", f"must have {PUBLIC_KEY_BYTES} bytes")
+    try:
+        return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), data)
+    except ValueError as e:
+        raise MalformedError("public_key", "is no point of P-256") from e
+
+
+def verify(public: bytes, data: bytes, signature: str) -> None:
+    """Check a P-256 signature in the form of WebCrypto.
+
+    Args:
+        public: The key, 65 bytes.
+        data: What was signed.
+        signature: r and s, 64 bytes in unpadded base64, in the one form in which it is written.
+
+    Raises:
+        BadSignatureError: It is none of that key over that.
+    """
+    try:
+        raw = from_unpadded(signature)
+    except ValueError as e:
+        raise BadSignatureError("the signature is not unpadded base64") from e
+    if len(raw) != SIGNATURE_BYTES:
+        raise BadSignatureError(f"the signature must have {SIGNATURE_BYTES} bytes")
+    r, s = int.from_bytes(raw[:_HALF], "big"), int.from_bytes(raw[_HALF:], "big")
+    if not (0 < r < _ORDER and 0 < s < _ORDER):
+        raise BadSignatureError("the signature is out of range")
+    try:
+        public_key(public).verify(encode_dss_signature(r, s), data, ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature as e:
+        raise BadSignatureError("the signature is not of this key over this") from e
+
+
+def _check_shown(kind: Kind, shown: Shown) -> None:
+    if type(shown) is not SHOWN[kind]:
+        raise ValueError(f"what is shown is not a {kind}")

@@ -1,0 +1,401 @@
+"""JSON APIs for pages: each route is declared once, with the models of what comes and goes.
+
+A feature has one ``Api`` and classes whose methods are its routes; from the same declarations come
+checks, answers and the OpenAPI document. A route is one of two kinds::
+
+    @API.transaction("agency.cases", "GET", "/cases", answer=Cases, level=Level.ROOM, summary="…")
+    def cases(self, txn: Cursor, call: Call) -> Cases: ...          # all in one transaction
+
+    @API.route("GET", "/cases/<case_id>", answer=Case, level=Level.ROOM, summary="…")
+    async def case(self, call: Call) -> Case: ...                   # long polls, other servers
+
+Of the first kind, who asks is found out in the same transaction: a read is one trip.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import quote
+
+import attrs
+from pydantic import ValidationError
+
+from veche.protocol.catalogue import LANGUAGES, language_of
+from veche.protocol.errors import MalformedError, NotFoundError, SignInError
+from veche.runtime.openapi import document
+from veche.runtime.web import header, hide_path, json_body, new_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from twisted.web.iweb import IRequest
+    from twisted.web.resource import IResource
+
+    from veche.protocol.wire import Wire
+    from veche.runtime.database import Cursor
+    from veche.runtime.gate import Gate, Visitor
+    from veche.runtime.limits import Limit
+    from veche.runtime.sessions import Level, Session
+
+KEY_CHARACTERS_MAX: Final = 64
+"""Longest ``Idempotency-Key``."""
+QUERY_BYTES_MAX: Final = 4_096
+ACCEPT_LANGUAGE_CHARACTERS_MAX: Final = 200
+
+_KEY: Final = re.compile(rf"[!-~]{{1,{KEY_CHARACTERS_MAX}}}")
+_JSON: Final = "application/json"
+_METHODS: Final = frozenset(("GET", "POST", "PUT", "DELETE"))
+_ARGUMENT: Final = re.compile(r"<(?:\w+:)?(\w+)>")
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+@attrs.frozen
+class Call:
+    """One request, checked.
+
+    Attributes:
+        request: As it came.
+        session: Who asks; None only where the route is open to anybody and no token was sent.
+        body: Of the route's model of bodies, else None.
+        query: Of the route's model of queries, else None.
+        path_args: The arguments in the path, decoded.
+        language: Code of a catalogue: of ``?lang=``, of the session, or of ``Accept-Language``.
+        address: Who asks, as ``client_address``.
+        idempotency_key: At most ``KEY_CHARACTERS_MAX`` printable characters; None only where the
+            route does not need it.
+        now_ms: When it came, UTC.
+    """
+
+    request: IRequest
+    session: Session | None
+    body: Any
+    query: Any
+    path_args: Mapping[str, str]
+    language: str
+    address: str
+    idempotency_key: str | None
+    now_ms: int
+
+    @property
+    def signed_in(self) -> Session:
+        """The session, where the route asks for a level."""
+        if self.session is None:
+            raise SignInError("Please sign in")
+        return self.session
+
+    @property
+    def key(self) -> str:
+        """The idempotency key, where the route needs one."""
+        if self.idempotency_key is None:
+            raise MalformedError("Idempotency-Key", "is missing")
+        return self.idempotency_key
+
+    def header(self, name: str) -> str:
+        """Of the request, whatever its bytes; empty if there is none."""
+        return header(self.request, name.encode()) or ""
+
+
+@attrs.frozen
+class Download:
+    """A file as an answer, to be kept and not shown.
+
+    Attributes:
+        content: The file.
+        content_type: Such as ``application/pdf``.
+        filename: What it is called there.
+    """
+
+    content: bytes
+    content_type: str
+    filename: str
+
+
+@attrs.frozen
+class Route:
+    """A route, as declared.
+
+    Attributes:
+        path: Below the prefix of its API, such as ``/cases/<case_id>``; empty for the prefix.
+        body: Model of the body, None: there is none.
+        query: Model of the query, whose values are read from text.
+        answer: What a success is; None: nothing, with status 204.
+        level: What the session has to have at least; None: open to anybody.
+        limit: For one client address, beside those for all routes.
+        needs_key: It asks for an ``Idempotency-Key``.
+        takes_session: False: whoever asks is nobody, also with a token. Only where it is open to
+            anybody; so that one can sign in whose session has ended.
+        hides_path: An argument of the path is a secret, so logs show the path as declared.
+        transaction: Name of the transaction that is all of it; None: it is a coroutine.
+        function: Of the class of routes.
+    """
+
+    method: str
+    path: str
+    summary: str
+    answer: type[Wire] | type[Download] | None
+    function: Callable[..., Any]
+    body: type[Wire] | None = None
+    query: type[Wire] | None = None
+    level: Level | None = None
+    limit: Limit | None = None
+    needs_key: bool = False
+    takes_session: bool = True
+    hides_path: bool = False
+    transaction: str | None = None
+    status: int = 200
+
+    @property
+    def name(self) -> str:
+        """Of the function."""
+        return self.function.__qualname__
+
+    @property
+    def arguments(self) -> list[str]:
+        """Of the path."""
+        return _ARGUMENT.findall(self.path)
+
+
+class Api:
+    """The API of one feature.
+
+    Attributes:
+        prefix: Path below the origin, such as ``/_veche/agency/v1``.
+        title: For its documentation.
+        routes: As declared.
+    """
+
+    def __init__(self, prefix: str, title: str) -> None:
+        """Begin to declare.
+
+        Args:
+            prefix: Path below the origin, such as ``/_veche/agency/v1``.
+            title: For its documentation.
+        """
+        self.prefix = prefix
+        self.title = title
+        self.routes: list[Route] = []
+
+    @property
+    def mount(self) -> str:
+        """Where the resource belongs, for ``ServiceSpec.routes``."""
+        return self.prefix.strip("/")
+
+    def route(self, method: str, path: str, **declared: Any) -> Callable[[F], F]:
+        """Declare a coroutine ``(self, call) -> answer`` as a route; ``declared`` as in ``Route``.
+
+        Who asks is found out in a transaction of its own.
+        """
+        return self._declare(None, method, path, declared)
+
+    def transaction(self, name: str, method: str, path: str, **declared: Any) -> Callable[[F], F]:
+        """Declare a function ``(self, txn, call) -> answer`` as a route that is one transaction.
+
+        Args:
+            name: Of the transaction, for logs and metrics; one of few fixed words.
+            method: HTTP method.
+            path: As in ``Route``.
+            **declared: As in ``Route``.
+        """
+        return self._declare(name, method, path, declared)
+
+    def resource(self, gate: Gate, *owners: object) -> IResource:
+        """The routes, bound to what serves them.
+
+        Args:
+            gate: Of the process.
+            *owners: Objects of the classes whose methods are the routes.
+
+        Raises:
+            ValueError: A route is of no owner's class.
+        """
+        bound = [_Bound(self, gate, route, _owner(route, owners)) for route in self.routes]
+        app = new_app()
+        for number, one in enumerate(bound):
+            app.route(one.route.path or "/", methods=[one.route.method], endpoint=f"{number}")(
+                one.endpoint()
+            )
+        text = json.dumps(document(self)).encode()
+
+        def openapi(_routes: object, request: IRequest) -> bytes:
+            request.setHeader(b"content-type", _JSON.encode())
+            return text
+
+        app.route("/openapi.json", methods=["GET"], endpoint="openapi")(openapi)
+        # Bound to an object, klein hands errors to the handler in the form that it expects.
+        holder: Any = type("Routes", (), {"app": app})()
+        resource: IResource = holder.app.resource()
+        return resource
+
+    def _declare(
+        self, transaction: str | None, method: str, path: str, declared: Mapping[str, Any]
+    ) -> Callable[[F], F]:
+        if method not in _METHODS:
+            raise ValueError(f"no method {method}")
+
+        def keep(function: F) -> F:
+            if inspect.iscoroutinefunction(function) != (transaction is None):
+                raise ValueError(f"{function.__name__}: a transaction is no coroutine")
+            route = Route(
+                method=method, path=path, function=function, transaction=transaction, **declared
+            )
+            self.routes.append(route)
+            return function
+
+        return keep
+
+
+@attrs.frozen
+class _Bound:
+    """A route and what serves it."""
+
+    api: Api
+    gate: Gate
+    route: Route
+    owner: object
+
+    def endpoint(self) -> Callable[..., Any]:
+        """What klein calls."""
+
+        async def answer(_routes: object, request: IRequest, **path_args: str) -> bytes:
+            if self.route.hides_path:
+                hide_path(request, self.api.prefix + self.route.path)
+            return _render(request, self.route, await self._answer(request, path_args))
+
+        return answer
+
+    async def _answer(self, request: IRequest, path_args: Mapping[str, str]) -> Any:
+        route, gate = self.route, self.gate
+        visitor = gate.visitor(request, route.name, route.limit)
+        if not route.takes_session:
+            visitor = attrs.evolve(visitor, token=None)
+        if visitor.token is None and route.level is not None:
+            raise SignInError("Please sign in")  # before the body says anything
+        if "\0" in "".join(path_args.values()):
+            raise NotFoundError("There is no such thing")  # no database takes it
+        call = _read(request, route, visitor, path_args)
+        if route.transaction is not None:
+            return await gate.database.run(route.transaction, self._work, visitor, call)
+        session = await gate.session(visitor, route.level)
+        return await route.function(self.owner, _of(call, session))
+
+    def _work(self, txn: Cursor, visitor: Visitor, call: Call) -> Any:
+        session = self.gate.session_in(txn, visitor, self.route.level)
+        return self.route.function(self.owner, txn, _of(call, session))
+
+
+def _owner(route: Route, owners: tuple[object, ...]) -> object:
+    name = route.function.__name__
+    for owner in owners:
+        if getattr(type(owner), name, None) is route.function:
+            return owner
+    raise ValueError(f"nothing serves {route.method} {route.path}")
+
+
+def _read(request: IRequest, route: Route, visitor: Visitor, path_args: Mapping[str, str]) -> Call:
+    """The request as far as it can be read without knowing who asks."""
+    values = _query(request)
+    chosen = language_of(values.get("lang", ""))
+    return Call(
+        request=request,
+        session=None,
+        body=_body(request, route.body) if route.body is not None else None,
+        query=_parsed(route.query, values) if route.query is not None else None,
+        path_args=path_args,
+        language=chosen or "",
+        address=visitor.address,
+        idempotency_key=_key(request, is_needed=route.needs_key),
+        now_ms=visitor.now_ms,
+    )
+
+
+def _of(call: Call, session: Session | None) -> Call:
+    """The call of a session, in its language unless the query said another."""
+    language = call.language or (language_of(session.language or "") if session else None)
+    accepted = "" if language else call.header("accept-language")
+    return attrs.evolve(call, session=session, language=language or accepted_language(accepted))
+
+
+def accepted_language(header: str | None) -> str:
+    """The catalogue that fits ``Accept-Language`` best (RFC 9110, 12.5.4); else the first one."""
+    best, best_weight = LANGUAGES[0], 0.0
+    for item in (header or "")[:ACCEPT_LANGUAGE_CHARACTERS_MAX].split(","):
+        tag, _, parameter = item.partition(";")
+        language = language_of(tag)
+        weight = _weight(parameter)
+        if language is not None and weight > best_weight:
+            best, best_weight = language, weight
+    return best
+
+
+def _weight(parameter: str) -> float:
+    name, _, value = parameter.strip().partition("=")
+    if name.strip().lower() != "q":
+        return 1.0
+    found = re.fullmatch(r"[01](?:\.\d{0,3})?", value.strip())
+    return float(found[0]) if found else 0.0
+
+
+def _body(request: IRequest, model: type[Wire]) -> Wire:
+    # Pages of others can have a browser send every type but a few without being asked first.
+    kind = (header(request, b"content-type") or "").partition(";")[0].strip().lower()
+    if kind != _JSON:
+        raise MalformedError("Content-Type", f"should be {_JSON}")
+    return json_body(request, model)
+
+
+def _query(request: IRequest) -> dict[str, str]:
+    """The values of the query, one of each name."""
+    query = request.uri.partition(b"?")[2]
+    if len(query) > QUERY_BYTES_MAX:
+        raise MalformedError("query", f"over {QUERY_BYTES_MAX} bytes")
+    if not query:
+        return {}
+    if any(len(values) > 1 for values in request.args.values()):
+        raise MalformedError("query", "a name is there twice")
+    try:
+        found = {name.decode(): values[0].decode() for name, values in request.args.items()}
+    except UnicodeDecodeError as e:
+        raise MalformedError("query", "not UTF-8") from e
+    if "\0" in "".join(found.values()):
+        raise MalformedError("query", "a character that no text may hold")
+    return found
+
+
+def _parsed(model: type[Wire], values: Mapping[str, str]) -> Wire:
+    try:
+        return model.model_validate_strings(dict(values))
+    except ValidationError as e:
+        first = e.errors(include_input=False, include_url=False)[0]
+        raise MalformedError(".".join(["query", *map(str, first["loc"])]), first["msg"]) from e
+
+
+def _key(request: IRequest, *, is_needed: bool) -> str | None:
+    key = header(request, b"idempotency-key")
+    if key is None and not is_needed:
+        return None
+    if key is None:
+        raise MalformedError("Idempotency-Key", "is missing")
+    if not _KEY.fullmatch(key):
+        raise MalformedError(
+            "Idempotency-Key", f"should have 1 to {KEY_CHARACTERS_MAX} printable characters"
+        )
+    return key
+
+
+def _render(request: IRequest, route: Route, answer: Any) -> bytes:
+    if answer is None:
+        request.setResponseCode(204)
+        return b""
+    request.setResponseCode(route.status)
+    if isinstance(answer, Download):
+        disposition = f"attachment; filename*=UTF-8''{quote(answer.filename, safe='')}"
+        request.setHeader(b"content-disposition", disposition.encode())
+        request.setHeader(b"content-type", answer.content_type.encode())
+        return answer.content
+    request.setHeader(b"content-type", _JSON.encode())
+    text: str = answer.model_dump_json()
+    return text.encode()

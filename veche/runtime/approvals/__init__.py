@@ -1,0 +1,69 @@
+"""Keys of persons' devices, and what they approve with them."""
+
+from veche.runtime.approvals.approvals import (
+    ASKED_KEPT_MS,
+    ENROLMENTS_KEPT_MS,
+    SHOWN_KEPT_MS,
+    Approvals,
+    AskedView,
+    rules_of,
+    said,
+)
+from veche.runtime.approvals.core import (
+    DECLINE,
+    ENROLMENT_MS,
+    KEYS_MAX,
+    LABEL_CHARACTERS_MAX,
+    AskedState,
+    CodeLimit,
+    Enrolment,
+    EnrolmentState,
+    Event,
+    Key,
+    KeyKind,
+    Rules,
+    Verdict,
+    to_sign,
+    words_of,
+)
+from veche.runtime.approvals.errors import ApprovalError
+from veche.runtime.approvals.limits import LimitView
+from veche.runtime.approvals.passkeys import base64url
+from veche.runtime.approvals.store import LOG_PAGE, Evidence, Logged
+from veche.runtime.approvals.taking import NOTHING_ASKED, Outcome, Taken
+from veche.runtime.approvals.texts import log_line
+
+__all__ = [
+    "ASKED_KEPT_MS",
+    "DECLINE",
+    "ENROLMENTS_KEPT_MS",
+    "ENROLMENT_MS",
+    "KEYS_MAX",
+    "LABEL_CHARACTERS_MAX",
+    "LOG_PAGE",
+    "NOTHING_ASKED",
+    "SHOWN_KEPT_MS",
+    "ApprovalError",
+    "Approvals",
+    "AskedState",
+    "AskedView",
+    "CodeLimit",
+    "Enrolment",
+    "EnrolmentState",
+    "Event",
+    "Evidence",
+    "Key",
+    "KeyKind",
+    "LimitView",
+    "Logged",
+    "Outcome",
+    "Rules",
+    "Taken",
+    "Verdict",
+    "base64url",
+    "log_line",
+    "rules_of",
+    "said",
+    "to_sign",
+    "words_of",
+]

@@ -1,0 +1,286 @@
+"""The keys of all persons and what they approve: the object that services and pages speak to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from veche.protocol.money import parse_money
+from veche.runtime.approvals import asking, codes, enrolling, limits, passkeys, store, taking, texts
+from veche.runtime.approvals.core import AskedState, Enrolment, Key, KeyKind, Rules
+from veche.runtime.approvals.errors import ApprovalError
+from veche.runtime.approvals.evidence import exported
+from veche.runtime.approvals.parts import Parts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from twisted.internet.interfaces import IReactorTime
+
+    from veche.protocol.approval import AskedApproval, Kind, Proof, Shown, SignedApproval
+    from veche.protocol.catalogue import Catalogue
+    from veche.protocol.errors import VecheError
+    from veche.protocol.ids import EffectId, UserId
+    from veche.protocol.inbound import Inbound
+    from veche.protocol.prompts import Prompt
+    from veche.runtime.acts import ActLog
+    from veche.runtime.approvals.limits import LimitView
+    from veche.runtime.approvals.store import Evidence, Logged
+    from veche.runtime.approvals.taking import Outcome, Taken
+    from veche.runtime.config import ApprovalsSection
+    from veche.runtime.database import Cursor, Database
+    from veche.runtime.errands import ErrandHandler
+    from veche.runtime.prompts import Asking, Heard
+    from veche.runtime.public import PageLinks
+    from veche.runtime.sessions import Session
+    from veche.runtime.speak import Voice
+
+ENROLMENTS_KEPT_MS: Final = 24 * 3600 * 1000
+"""How long the row of an enrolment stays; longer than the hour in which they are counted."""
+SHOWN_KEPT_MS: Final = 24 * 3600 * 1000
+"""How long what was shown stays of what was never approved."""
+ASKED_KEPT_MS: Final = 90 * 24 * 3600 * 1000
+"""How long it is known how an approval ended; evidence is kept for ever."""
+
+
+@attrs.frozen
+class AskedView:
+    """An approval as its page sees it.
+
+    Attributes:
+        state: With what is known of its question.
+        asked: None once it is not open.
+        keys: Of the person; only those that are not revoked.
+    """
+
+    state: AskedState
+    asked: AskedApproval | None
+    expires_at_ms: int | None
+    keys: Sequence[Key]
+
+
+class Approvals:
+    """Keys, approvals and limits; all of it is rows, so that every process knows them.
+
+    Methods that take a ``txn`` are part of the caller's transaction.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        reactor: IReactorTime,
+        act_log: ActLog,
+        links: PageLinks | None,
+        rules: Rules,
+        *,
+        key: bytes,
+        public_url: str | None = None,
+    ) -> None:
+        """Make it.
+
+        Args:
+            database: Where it all is.
+            reactor: Clock.
+            act_log: Commits the acts: what a bot tells a person is one.
+            links: Addresses of the pages; None if there are none: then there are no keys.
+            rules: Of the operator.
+            key: 32 secret bytes from outside the database, from which nonces and codes come.
+            public_url: Origin of the pages, None if there are none.
+        """
+        self._database = database
+        self._reactor = reactor
+        self._parts = Parts(act_log, links, rules, key, passkeys.site_of(public_url))
+
+    @property
+    def has_passkeys(self) -> bool:
+        """Whether browsers make passkeys for our address."""
+        return self._parts.site is not None
+
+    # For services
+
+    def asked(self, voice: Voice, person: UserId, kind: Kind, shown: Shown) -> AskedApproval:
+        """What a person is to approve, for ``Choice.approve``; see ``asking.asked_approval``."""
+        return asking.asked_approval(self._parts, voice, person, kind, shown)
+
+    def ask(self, txn: Cursor, voice: Voice, question: Asking, catalogue: Catalogue) -> EffectId:
+        """As ``prompts.ask``, for every prompt: choices to be approved are kept; see ``asking``."""
+        return asking.ask(txn, self._parts, voice, question, catalogue)
+
+    def hear(
+        self,
+        txn: Cursor,
+        inbound: Inbound,
+        *,
+        thread: EffectId | None = None,
+        is_dialogue: bool = False,
+    ) -> Heard:
+        """As ``prompts.hear``, where payments are asked for: codes are answers; see ``codes``."""
+        return codes.hear(txn, self._parts, inbound, thread=thread, is_dialogue=is_dialogue)
+
+    def page_of(self, prompt: Prompt | None, choice_id: str | None) -> str | None:
+        """The page where a choice is approved; None if it needs none, or there are no pages."""
+        choice = prompt.choice(choice_id) if prompt is not None else None
+        if choice is None or choice.approve is None or self._parts.links is None:
+            return None
+        return self._parts.links.approve(choice.approve)
+
+    def evidence(self, txn: Cursor, nonce: str) -> Evidence | None:
+        """What proves that something was approved or declined; None if it was not."""
+        return store.evidence_of(txn, nonce)
+
+    def exported(self, txn: Cursor, evidence: Evidence) -> dict[str, Any]:
+        """Evidence with the key, as JSON that anybody can check without us."""
+        key = store.key_of(txn, evidence.key_id) if evidence.key_id is not None else None
+        return exported(evidence, key, self._parts.site)
+
+    # Approving
+
+    def take(self, txn: Cursor, signed: SignedApproval, now_ms: int) -> Taken:
+        """Take a signed approval; see ``taking.take``."""
+        return taking.take(txn, self._parts, signed, now_ms)
+
+    async def take_now(self, signed: SignedApproval, language: str) -> Outcome:
+        """As ``take``, in a transaction of its own.
+
+        Args:
+            signed: As it was received.
+            language: Of the errors.
+
+        Raises:
+            VecheError: It was refused; nothing has changed but the log.
+        """
+        taken = await self._database.run("approval", self.take, signed, self._now_ms())
+        if isinstance(taken.outcome, str):
+            return taken.outcome
+        raise said(taken.outcome, language)
+
+    def decline(self, txn: Cursor, session: Session, nonce: str, now_ms: int) -> None:
+        """Say no without a key; see ``taking.decline``."""
+        taking.decline(txn, session, nonce, now_ms)
+
+    def view(self, txn: Cursor, nonce: str, now_ms: int) -> AskedView | None:
+        """What was asked under a nonce; None if nothing was."""
+        found = store.asked_of(txn, nonce, now_ms)
+        if found is None:
+            return None
+        asked = found[0]
+        if asked.state is not AskedState.OPEN or asked.shown is None:
+            return AskedView(asked.state, None, asked.expires_at_ms, ())
+        keys = [key for key in store.keys_of(txn, asked.person) if key.revoked_at_ms is None]
+        return AskedView(
+            asked.state, asking.approval_asked(asked, asked.shown), asked.expires_at_ms, keys
+        )
+
+    # Keys
+
+    def begin(
+        self,
+        txn: Cursor,
+        person: UserId,
+        kind: KeyKind,
+        label: str,
+        public: bytes | None,
+        now_ms: int,
+    ) -> tuple[Enrolment, dict[str, Any] | None]:
+        """Begin to enrol a key; with what the browser is told to make it, if it is a passkey.
+
+        See ``enrolling.begin``.
+        """
+        enrolment = enrolling.begin(txn, self._parts, person, kind, label, public, now_ms)
+        site = self._parts.site
+        if kind is not KeyKind.WEBAUTHN or site is None:
+            return enrolment, None
+        return enrolment, enrolling.options(txn, site, enrolment, self._parts.key)
+
+    def credential(
+        self,
+        txn: Cursor,
+        person: UserId,
+        enrolment_id: str,
+        made: Mapping[str, str],
+        transports: Sequence[str],
+        now_ms: int,
+    ) -> Enrolment:
+        """Take the passkey that the browser made; see ``enrolling.credential``."""
+        return enrolling.credential(
+            txn, self._parts, person, enrolment_id, made, transports, now_ms
+        )
+
+    async def finish(
+        self, person: UserId, enrolment_id: str, code: str, proof: Proof, language: str
+    ) -> Key:
+        """Enrol the key, if the code is right and the key signed.
+
+        Raises:
+            ApprovalError: It is refused; a wrong code counts.
+            BadSignatureError: The key did not sign for this.
+        """
+        got = await self._database.run(
+            "key code",
+            enrolling.finish,
+            self._parts,
+            person,
+            enrolment_id,
+            code,
+            proof,
+            self._now_ms(),
+        )
+        if isinstance(got, Key):
+            return got
+        raise said(got, language)
+
+    def revoke(self, txn: Cursor, person: UserId, key_id: str, now_ms: int) -> Key:
+        """Revoke a key; see ``enrolling.revoke``."""
+        return enrolling.revoke(txn, self._parts, person, key_id, now_ms)
+
+    def keys_of(self, txn: Cursor, person: UserId) -> list[Key]:
+        """A person's keys, those that were revoked too, the newest first."""
+        return store.keys_of(txn, person)
+
+    def log(self, txn: Cursor, person: UserId, before: int | None) -> list[Logged]:
+        """Lines of a person's log before one, the newest first, ``store.LOG_PAGE`` at most."""
+        return store.logged(txn, person, before)
+
+    # Limits
+
+    def limits_of(self, txn: Cursor, person: UserId, now_ms: int) -> list[LimitView]:
+        """A person's daily limits for codes."""
+        return limits.views(txn, self._parts.rules, person, now_ms)
+
+    def change_limit(
+        self, txn: Cursor, person: UserId, currency: str, minor: int, now_ms: int
+    ) -> AskedApproval | None:
+        """Lower a limit, or ask for the approval that raises it; see ``limits.change``."""
+        return limits.change(txn, self._parts, person, currency, minor, now_ms)
+
+    # For the host
+
+    def errand_handlers(self) -> Mapping[str, ErrandHandler]:
+        """What is done later; for the host's errands."""
+        return {enrolling.HOLD: enrolling.HoldEnded(self._parts)}
+
+    def _now_ms(self) -> int:
+        return int(self._reactor.seconds() * 1000)
+
+
+def rules_of(section: ApprovalsSection) -> Rules:
+    """The rules that a configuration sets."""
+
+    def minor(amounts: Mapping[str, str]) -> dict[str, int]:
+        return {
+            currency: parse_money(amount, currency=currency).minor
+            for currency, amount in amounts.items()
+        }
+
+    return Rules(
+        key_hold_ms=section.key_hold_ms,
+        held=frozenset(section.held),
+        small_limits=minor(section.small_limits),
+        code_limits=minor(section.code_limit_max),
+    )
+
+
+def said(error: VecheError, language: str) -> VecheError:
+    """An error in a language."""
+    return error.told(texts.CATALOGUE, language) if isinstance(error, ApprovalError) else error
