@@ -11,6 +11,8 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[2]
 WIDGETS: Final = ROOT / "appservices" / "widgets"
 """The one Node project of the repository."""
+SKIP_NOTHING: Final = "VECHE_SKIP_NOTHING"
+"""Environment variable: 1 where tests of JavaScript and browsers have to run."""
 
 
 def node() -> str | None:
@@ -34,14 +36,28 @@ def chromium() -> str | None:
 def why_no_types() -> str:
     """Why the JavaScript cannot be checked here; empty if it can."""
     if node() is None:
-        return "no Node here"
+        return _lacking("no Node here")
     if not (WIDGETS / "node_modules" / "typescript").is_dir():
-        return "no node_modules: ./run installs them where there is a network"
+        return _lacking("no node_modules: ./run installs them where there is a network")
     return ""
+
+
+def why_no_node() -> str:
+    """Why no JavaScript can be run here; empty if it can."""
+    return "" if node() else _lacking("no Node here")
 
 
 def why_no_browser() -> str:
     """Why there can be no browser tests here; empty if there can."""
     if reason := why_no_types():
         return reason
-    return "" if chromium() else "no Chromium here (Debian: apt install chromium), or set CHROMIUM"
+    if chromium():
+        return ""
+    return _lacking("no Chromium here (Debian: apt install chromium), or set CHROMIUM")
+
+
+def _lacking(what: str) -> str:
+    """The reason to skip tests; where nothing may be skipped, as in CI, it is an error."""
+    if os.environ.get(SKIP_NOTHING) == "1":
+        raise RuntimeError(f"{what}; with {SKIP_NOTHING}=1 no test is skipped for that")
+    return what

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from babel.numbers import list_currencies
 
-from tests.support.node import WIDGETS, node
+from tests.support.node import WIDGETS, node, why_no_node
 from veche.protocol.canonical import INTEGER_MAX, canonical
 from veche.protocol.money import minor_digits
 
@@ -20,7 +20,7 @@ _CHARACTERS = (
     'aZ09 "\\\b\f\n\r\t\x00\x1f\x7f\u00e9\u0416\u2028\u200f\ue000\uffff\U00010000\U0001f600'
 )
 
-pytestmark = pytest.mark.skipif(node() is None, reason="no Node here")
+pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 
 
 def javascript(module: str, expression: str, given_value: Any) -> Any:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.keys import BrowserKey, canonical_json, point_of, unpadded_base64
-from tests.support.node import WIDGETS, node
+from tests.support.node import WIDGETS, node, why_no_node
 from veche.protocol.approval import (
     SHOWN_BYTES_MAX,
     VALUES_MAX,
@@ -275,7 +275,7 @@ VALUES = st.recursive(
 )
 
 
-@pytest.mark.skipif(node() is None, reason="no Node here")
+@pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 @settings(max_examples=10, deadline=None)
 @given(st.lists(st.dictionaries(TEXTS, VALUES, max_size=4), min_size=20, max_size=25))
 def test_javascript_writes_the_same_canonical_json(values: list[dict[str, Any]]) -> None:
