@@ -106,10 +106,20 @@ async function openProfile(options) {
     /** @type {string[]} */
     const problems = [];
     context.on("console", (message) => {
-        if (message.type() === "error") problems.push(message.text());
+        if (message.type() === "error" && !isRepeated(message)) problems.push(message.text());
     });
     context.on("weberror", (error) => problems.push(String(error.error())));
     return { context, page: await context.newPage(), problems };
+}
+
+/**
+ * Whether a page is told "not yet" by a busy service: it asks again by itself, and the browser notes
+ * it all the same. What it comes to in the end is on the page.
+ * @param {import("playwright-core").ConsoleMessage} message
+ */
+function isRepeated(message) {
+    const { pathname } = new URL(message.location().url, BASE);
+    return pathname.startsWith("/_veche/") && message.text().includes("status of 503");
 }
 
 /**

@@ -6,6 +6,7 @@ import random
 import threading
 from typing import TYPE_CHECKING, Any
 
+import psycopg2
 from psycopg2.errors import QueryCanceled
 
 from tests.integration.veche.runtime.rig import (
@@ -284,6 +285,26 @@ class WorkerTests(OfflineCase):
 
         assert rig.bodies() == ["a", "b"]
         assert [(row[2], row[3]) for row in rig.inbox()[-2:]] == [(0, 1), (0, 0)]
+
+    async def test_a_room_rests_after_a_failure_though_another_loop_had_just_taken_it(self) -> None:
+        rig = await self.rig(starts=False)
+        await rig.prepare()
+        await self.seat(rig, ROOM)
+        await rig.intake.take([event(ROOM, ALICE, "bad")])
+        began_ms, resting_ms = now_ms(), 60_000
+
+        def fail_while_taken(txn: Cursor) -> int | None:
+            taken = store.take(txn, rig.bots, began_ms)
+            assert taken is not None
+            claim, items = taken
+            # Another transaction, as that of a loop which has met the row before.
+            with psycopg2.connect(self.dsn) as other, other.cursor() as of_other:
+                assert store.fail(of_other, claim, items[-1], began_ms, (resting_ms,)) == 1
+            return store.settle(txn, claim, [], [], began_ms, rig.bots)
+
+        due_ms = await rig.database.run("test", fail_while_taken)
+
+        assert due_ms == began_ms + resting_ms
 
     async def test_a_service_that_asks_for_time_is_not_counted_as_failing(self) -> None:
         rig = await self.rig()

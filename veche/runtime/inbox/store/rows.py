@@ -356,9 +356,10 @@ def fail(txn: Cursor, claim: Claim, item: Item, now_ms: int, delays_ms: Sequence
 
 
 def delay(txn: Cursor, room_id: RoomId, bot: UserId, until_ms: int) -> None:
-    """Leave a room alone until then, whatever comes."""
+    """Leave a room alone until then, whatever comes, and whoever else has taken it just now."""
     txn.execute(
-        "UPDATE runtime.room_work SET next_at_ms = %(until)s, not_before_ms = %(until)s"
+        "UPDATE runtime.room_work"
+        " SET next_at_ms = %(until)s, not_before_ms = %(until)s, mark = mark + 1"
         " WHERE room_id = %(room)s AND bot = %(bot)s",
         {"until": until_ms, "room": room_id, "bot": bot},
     )
