@@ -6,14 +6,14 @@ is a hint; whoever is woken reads the state again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from twisted.internet.defer import Deferred
 
 from veche.protocol.errors import LimitError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Awaitable, Callable, Collection
     from types import TracebackType
     from typing import Self
 
@@ -31,6 +31,8 @@ WATCHES_OF_ONE_MAX: Final = 10
 TOPICS_MAX: Final = 50
 TOPIC_BYTES_MAX: Final = 500
 _RETRY_AFTER_MS: Final = 5_000
+
+V = TypeVar("V")
 
 
 def announce(txn: Cursor, topic: str) -> None:
@@ -138,15 +140,34 @@ class Live:
             _check(topic)
         return Watch(self, frozenset(topics), owner)
 
-    async def wait(self, topics: Collection[str], timeout_ms: int) -> bool:
-        """Wait for what happens from now on; False if nothing did in time.
+    async def follow(
+        self,
+        topics: Collection[str],
+        timeout_ms: int,
+        look: Callable[[int], Awaitable[V | None]],
+        *,
+        owner: str | None = None,
+    ) -> V | None:
+        """Look again whenever a topic is announced, until there is something, or time is over.
+
+        Args:
+            topics: See ``watching``.
+            timeout_ms: How long at most.
+            look: Is told how many milliseconds are left, 0 or less the last time; None: go on.
+            owner: See ``watching``.
 
         Raises:
-            LimitError: All places are taken.
+            LimitError: Too many wait.
             UnavailableError: The process is about to end.
         """
-        with self.watching(topics) as watch:
-            return await watch.changed(timeout_ms)
+        end_s = self.reactor.seconds() + timeout_ms / 1000
+        with self.watching(topics, owner=owner) as watch:
+            while True:
+                left_ms = int((end_s - self.reactor.seconds()) * 1000)
+                found = await look(left_ms)
+                if found is not None or left_ms <= 0:
+                    return found
+                await watch.changed(left_ms)
 
     def heard(self, topic: str) -> None:
         """Wake who watches ``topic``; everybody if it is empty: something may have been missed."""

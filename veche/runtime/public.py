@@ -58,10 +58,6 @@ class PageLinks:
         """
         self._url = public_url.rstrip("/")
 
-    def home(self) -> str:
-        """A person's open cases and services."""
-        return f"{self._url}/"
-
     def services(self) -> str:
         """The catalogue."""
         return f"{self._url}/services"

@@ -67,21 +67,20 @@ class Follower:
         """
         quiet(call.request)
         live, session = self.host.live, call.signed_in
-        end_s = live.reactor.seconds() + WAIT_MS_MAX / 1000
         topics = [topic, sessions_topic(session.person)]
 
-        def look(txn: Cursor, is_last: bool) -> V | None:
+        def read_checked(txn: Cursor, is_last: bool) -> V | None:
             self._check(txn, session)
             return read(txn, is_last)
 
-        with live.watching(topics, owner=session.id) as watch:
-            while True:
-                left_ms = int((end_s - live.reactor.seconds()) * 1000)
-                is_last = left_ms <= 0 or call.query.after is None
-                found = await self.host.database.run(name, look, is_last)
-                if found is not None:
-                    return found
-                await watch.changed(left_ms)
+        async def look(left_ms: int) -> V | None:
+            is_last = left_ms <= 0 or call.query.after is None
+            return await self.host.database.run(name, read_checked, is_last)
+
+        found = await live.follow(topics, WAIT_MS_MAX, look, owner=session.id)
+        if found is None:
+            raise LookupError(f"{name} answered nothing when it had to")
+        return found
 
     def _check(self, txn: Cursor, session: Session) -> None:
         mine = self.host.sessions.sessions_of(txn, session.person, self.host.now_ms())

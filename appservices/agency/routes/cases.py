@@ -263,18 +263,17 @@ class CaseRoutes:
         Raises:
             AnswerRefusedError: It does not count.
         """
-        live = self._host.live
-        end_s = live.reactor.seconds() + pages.SETTLED_MS / 1000
-        with live.watching([pages.topic_of(event_id)]) as watch:
-            while True:
-                known, state = await self._host.database.run(
-                    "agency.outcome", page_acts.outcome_of, event_id
-                )
-                page_acts.refuse_if_refused(known, state, call.language)
-                left_ms = int((end_s - live.reactor.seconds()) * 1000)
-                if state != "waiting" or left_ms <= 0:
-                    return known
-                await watch.changed(left_ms)
+
+        async def look(left_ms: int) -> tuple[store.PageOutcome | None] | None:
+            known, state = await self._host.database.run(
+                "agency.outcome", page_acts.outcome_of, event_id
+            )
+            page_acts.refuse_if_refused(known, state, call.language)
+            return None if state == "waiting" and left_ms > 0 else (known,)
+
+        topics = [pages.topic_of(event_id)]
+        found = await self._host.live.follow(topics, pages.SETTLED_MS, look)
+        return found[0] if found is not None else None
 
     def _scenes(self, txn: Cursor, call: Call) -> dict[UserId, Scene]:
         scene = self._offices.scene

@@ -35,9 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from veche.protocol.ids import RoomId, UserId
-    from veche.runtime.database import Cursor, Database
+    from veche.runtime.database import Cursor
     from veche.runtime.inbox.store import Claim, Item
-    from veche.runtime.live import Live
 
 KEY_CHARACTERS_MAX: Final = 64
 CONTENT_BYTES_MAX: Final = 32_768
@@ -146,31 +145,6 @@ def outcome(txn: Cursor, event_id: EventId) -> Outcome:
     if state is store.State.DONE:
         return "done"
     return "refused" if state is store.State.REFUSED else "waiting"
-
-
-async def settled(
-    database: Database, live: Live, event_id: EventId, timeout_ms: int = SETTLED_MS
-) -> Outcome:
-    """Wait until a worker, of whichever process, is done with an act; ``waiting`` if it is not.
-
-    Args:
-        database: Where the inbox is.
-        live: Of this process.
-        event_id: From ``hand_in``, committed.
-        timeout_ms: How long at most.
-
-    Raises:
-        NotFoundError: As ``outcome``.
-        LimitError: Too many wait.
-    """
-    end_s = live.reactor.seconds() + timeout_ms / 1000
-    with live.watching([topic_of(event_id)]) as watch:
-        while True:
-            found = await database.run("page outcome", outcome, event_id)
-            left_ms = int((end_s - live.reactor.seconds()) * 1000)
-            if found != "waiting" or left_ms <= 0:
-                return found
-            await watch.changed(left_ms)
 
 
 def topic_of(event_id: EventId) -> str:

@@ -25,6 +25,12 @@ reactor: Any = default_reactor
 pytestmark = pytest.mark.postgres
 
 
+async def news(live: Live, topic: str) -> bool:
+    """Wait for what is announced of a topic from now on."""
+    with live.watching([topic]) as watch:
+        return await watch.changed()
+
+
 class Process:
     """The part of a process that hears."""
 
@@ -62,10 +68,8 @@ class LiveTests(TestCase):
 
     async def test_who_watches_in_any_process_is_woken_by_a_commit(self) -> None:
         here, there = await self.process(), await self.process()
-        waiting = [
-            Deferred.fromCoroutine(one.live.wait(["case 1"], 25_000)) for one in (here, there)
-        ]
-        other = Deferred.fromCoroutine(here.live.wait(["case 2"], 25_000))
+        waiting = [Deferred.fromCoroutine(news(one.live, "case 1")) for one in (here, there)]
+        other = Deferred.fromCoroutine(news(here.live, "case 2"))
 
         await self.database.run("test", announce, "case 1")
 
@@ -125,7 +129,7 @@ class LiveTests(TestCase):
             assert await waiting is True
 
         await self.until(lambda: one.heard.count("") == 2)
-        again = Deferred.fromCoroutine(one.live.wait(["case 1"], 25_000))
+        again = Deferred.fromCoroutine(news(one.live, "case 1"))
         await self.database.run("test", announce, "case 1")
         assert await again is True
 

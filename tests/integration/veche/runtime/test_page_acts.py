@@ -41,6 +41,7 @@ from veche.runtime.live import Live
 if TYPE_CHECKING:
     from tests.integration.veche.runtime.rig import Rig
     from veche.protocol.inbound import Inbound
+    from veche.runtime.database import Database
     from veche.runtime.inbox.pages import Outcome
 
 pytestmark = pytest.mark.postgres
@@ -49,6 +50,20 @@ reactor: Any = default_reactor
 ALICE: Final = UserId(f"@alice:{SERVER_NAME}")
 BOB: Final = UserId(f"@bob:{SERVER_NAME}")
 ROOM: Final = RoomId("!room")
+
+
+async def settled(
+    database: Database, live: Live, event_id: EventId, timeout_ms: int = 120_000
+) -> Outcome:
+    """What became of an act, once a worker of whichever process is done with it."""
+
+    async def look(left_ms: int) -> Outcome | None:
+        found: Outcome = await database.run("page outcome", outcome, event_id)
+        return None if found == "waiting" and left_ms > 0 else found
+
+    end: Outcome | None = await live.follow([pages.topic_of(event_id)], timeout_ms, look)
+    assert end is not None
+    return end
 
 
 class PageCase(OfflineCase):
@@ -405,7 +420,7 @@ class SettledTests(PageCase):
         asking = await self.town(bot, starts=False)
         live = self.live_of(asking)
         row = await self.hand_in(asking, self.act(asking))
-        waiting = as_deferred(pages.settled(asking.database, live, row.event_id, 120_000))
+        waiting = as_deferred(settled(asking.database, live, row.event_id))
         await until(lambda: len(live) == 1, "somebody waits")
         assert not waiting.called
 
@@ -426,21 +441,21 @@ class SettledTests(PageCase):
         rig.service.fail = fail
         with self.assertLogs("veche.runtime.inbox.worker", "ERROR"):
             row = await self.hand_in(rig, self.act(rig, "bad"))
-            assert await pages.settled(rig.database, live, row.event_id, 120_000) == "refused"
+            assert await settled(rig.database, live, row.event_id) == "refused"
 
     async def test_what_is_not_done_in_time_waits(self) -> None:
         rig = await self.town(starts=False)
         row = await self.hand_in(rig, self.act(rig))
         live = Live(reactor)
-        assert await pages.settled(rig.database, live, row.event_id, 50) == "waiting"
-        assert await pages.settled(rig.database, live, row.event_id, 0) == "waiting"
+        assert await settled(rig.database, live, row.event_id, 50) == "waiting"
+        assert await settled(rig.database, live, row.event_id, 0) == "waiting"
         assert len(live) == 0
 
     async def test_of_an_act_that_nobody_did_nothing_is_known(self) -> None:
         rig = await self.town(starts=False)
         for event_id in (page_event_id(ALICE, "none"), EventId("$event"), EventId("")):
             with pytest.raises(NotFoundError):
-                await pages.settled(rig.database, Live(reactor), event_id, 0)
+                await settled(rig.database, Live(reactor), event_id, 0)
 
 
 class ForgeryTests(PageCase):

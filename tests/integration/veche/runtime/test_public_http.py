@@ -75,7 +75,8 @@ class Routes:
 
     @API.route("GET", "/news", answer=Notes, level=Level.LOW, summary="Wait")
     async def news(self, call: Call) -> Notes:
-        await self.live.wait(["notes"], 25_000)
+        with self.live.watching(["notes"]) as watch:
+            await watch.changed()
         return Notes(notes=[call.signed_in.id])
 
     @API.transaction("notes one", "GET", "/notes/<note>", answer=Notes, summary="One")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -19,6 +19,9 @@ from veche.runtime.live import (
     announce,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class Town:
     """A process in which some wait."""
@@ -28,7 +31,11 @@ class Town:
         self.live = Live(self.clock)
 
     def waits(self, *topics: str, ms: int = WAIT_MS_MAX) -> Deferred[Any]:
-        return Deferred.fromCoroutine(self.live.wait(topics, ms))
+        return Deferred.fromCoroutine(self._wait(topics, ms))
+
+    async def _wait(self, topics: Sequence[str], ms: int) -> bool:
+        with self.live.watching(topics) as watch:
+            return await watch.changed(ms)
 
 
 def result(waiting: Deferred[Any]) -> Any:
@@ -205,4 +212,41 @@ def test_a_process_that_ends_lets_nobody_wait() -> None:
     with pytest.raises(UnavailableError) as caught:
         town.live.watching(["a"]).__enter__()
     assert not isinstance(caught.value, LimitError)
+    assert len(town.live) == 0
+
+
+def test_a_follower_looks_again_at_each_news_until_there_is_something() -> None:
+    town = Town()
+    looks: list[int] = []
+
+    async def look(left_ms: int) -> str | None:
+        looks.append(left_ms)
+        return "found" if len(looks) == 3 else None
+
+    following = Deferred.fromCoroutine(town.live.follow(["a"], 10_000, look))
+    assert looks == [10_000]
+    town.live.heard("b")
+    assert looks == [10_000]
+    for _ in range(2):
+        town.clock.advance(1)
+        town.live.heard("a")
+
+    assert result(following) == "found"
+    assert looks == [10_000, 9_000, 8_000]
+    assert len(town.live) == 0
+
+
+def test_a_follower_looks_a_last_time_when_time_is_over() -> None:
+    town = Town()
+    looks: list[int] = []
+
+    async def look(left_ms: int) -> str | None:
+        looks.append(left_ms)
+        return None
+
+    following = Deferred.fromCoroutine(town.live.follow(["a"], 10_000, look))
+    town.clock.advance(10)
+
+    assert result(following) is None
+    assert looks == [10_000, 0]
     assert len(town.live) == 0

@@ -41,7 +41,6 @@ class Asked(Wire):
 @pytest.mark.parametrize(
     ("link", "path"),
     [
-        (LINKS.home(), "/"),
         (LINKS.services(), "/services"),
         (LINKS.service("town", "birth-certificate"), "/services/town/birth-certificate"),
         (LINKS.service("../a b", "ж/%2F?#"), "/services/..%2Fa%20b/%D0%B6%2F%252F%3F%23"),
@@ -58,7 +57,7 @@ def test_each_page_has_its_address(link: str, path: str) -> None:
 
 
 def test_a_slash_at_the_end_of_the_origin_is_not_doubled() -> None:
-    assert PageLinks("http://localhost:8090/").home() == "http://localhost:8090/"
+    assert PageLinks("http://localhost:8090/").keys() == "http://localhost:8090/keys"
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
