@@ -13,7 +13,6 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.web.resource import Resource
 
 from veche.protocol.errors import ConfigError, UnavailableError
 from veche.runtime import errands as errands_module
@@ -30,7 +29,6 @@ from veche.runtime.crypto.tracking import Hooks, People
 from veche.runtime.database import Database
 from veche.runtime.errands import Errands
 from veche.runtime.gate import Gate
-from veche.runtime.health import HealthRoutes
 from veche.runtime.hints import Hints
 from veche.runtime.inbox import store as inbox_store
 from veche.runtime.inbox.heal import Healer
@@ -50,7 +48,8 @@ from veche.runtime.outbox import store as outbox_store
 from veche.runtime.outbox.marks import Marks
 from veche.runtime.outbox.sender import TASKS_MAX as SENDER_TASKS_MAX
 from veche.runtime.outbox.sender import OutboxSender
-from veche.runtime.public import NoRoute, PageLinks, PublicRoot, PublicSite
+from veche.runtime.private import private_root
+from veche.runtime.public import PageLinks, PublicRoot, PublicSite
 from veche.runtime.service import ENTRY_POINTS
 from veche.runtime.sessions import Sessions
 from veche.runtime.sessions.discovery import Discovery, DnsSrv
@@ -60,7 +59,7 @@ from veche.runtime.wake import Bell
 from veche.runtime.web import new_site
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
     from twisted.web.resource import IResource
 
@@ -75,7 +74,6 @@ STARTS_AT_ONCE_MAX: Final = 8
 """Bots whose devices are started at the same time."""
 PINGS_MAX: Final = 5
 _PING_RETRY_MS: Final = 1_000
-_ROUTES: Final = ("health", "ready", "metrics")
 
 
 class Host:
@@ -84,6 +82,7 @@ class Host:
     Attributes:
         server_name: Of the homeserver.
         reactor: Clock, network and threads.
+        dsn: Of the database, for connections of one's own.
         database: For transactions.
         client: To the homeserver.
         rooms: Reads and keeps the state of rooms.
@@ -116,7 +115,9 @@ class Host:
         self._key = read_operator_key(config.crypto.key_path)
         as_token = read_secret(config.homeserver.as_token_path)
         self._hs_token = read_secret(config.homeserver.hs_token_path)
-        dsn = config.database.dsn()
+        self.dsn = dsn = config.database.dsn()
+        self._channels: dict[str, Callable[[str], None]] = {}
+        self._ends: list[Callable[[], Awaitable[None]]] = []
         self.database = Database(dsn, reactor, threads=config.database.threads)
         self._connections = Connections(reactor, config.homeserver.url)
         self.client = MatrixClient(self._connections, as_token)
@@ -152,6 +153,7 @@ class Host:
                 outbox_store.CHANNEL: self._sender.announced,
                 errands_module.CHANNEL: self._errands.wake,
                 live_module.CHANNEL: self.live.heard,
+                **self._channels,
             },
         )
         self._listening: Any = None
@@ -180,6 +182,21 @@ class Host:
             UnavailableError: Another process speaks for the bot now.
         """
         return self._devices[bot].device_id
+
+    def spawn(self, name: str, work: Coroutine[Deferred[Any], Any, None]) -> bool:
+        """Start background work of a service, which ends with the host; see ``Tasks.spawn``."""
+        return self._tasks.spawn(name, work)
+
+    def hear(self, channel: str, heard: Callable[[str], None]) -> None:
+        """Call ``heard`` with each NOTIFY on a channel; with nothing once some may be missed.
+
+        Only while services are made: ``start`` begins to listen.
+        """
+        self._channels[channel] = heard
+
+    def at_stop(self, end: Callable[[], Awaitable[None]]) -> None:
+        """Have something of a service ended after the background work, before the database."""
+        self._ends.append(end)
 
     # The life of it.
 
@@ -217,6 +234,8 @@ class Host:
             await listening.stopListening()
         await self._tasks.stop()
         await self._sending.stop()
+        while self._ends:
+            await self._ends.pop()()
         await gatherResults(
             [Deferred.fromCoroutine(device.stop()) for device in self._devices.values()],
             consumeErrors=True,
@@ -227,14 +246,10 @@ class Host:
         self.database.close()
 
     def _listen(self) -> None:
-        root: Any = _Root()  # type: ignore[no-untyped-call]  # Twisted: not annotated
-        root.putChild(b"_matrix", Transactions(self._hs_token, self._intake))
         checks = {"database": self._check_database, "homeserver": self._check_homeserver}
         if self._public is not None:
             checks["pages"] = self._check_pages
-        health = HealthRoutes(checks, self.reactor)
-        for name in _ROUTES:
-            root.putChild(name.encode(), _Under(health, name))
+        root = private_root(Transactions(self._hs_token, self._intake), checks, self.reactor)
         site = new_site(root, self.reactor, body_bytes_max=TRANSACTION_BYTES_MAX)
         listen = self._config.listen
         self._listening = self.reactor.listenTCP(listen.port, site, interface=listen.address)
@@ -448,27 +463,3 @@ class Host:
             self._sender.use(bot, self._devices[bot].sealer, self._owners[bot])
         else:
             self._sender.drop(bot)
-
-
-class _Root(Resource):
-    """Root of the private site."""
-
-    def getChild(self, path: bytes, request: Any) -> Resource:  # noqa: ARG002 -- Twisted's
-        """There is nothing else."""
-        return NoRoute()
-
-
-class _Under(Resource):
-    """Serves one path of klein routes at the root of a site."""
-
-    isLeaf = True
-
-    def __init__(self, routes: HealthRoutes, name: str) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Twisted: not annotated
-        self._resource = routes.app.resource()
-        self._name = name
-
-    def render(self, request: Any) -> Any:
-        """Hand the request on, with the path that the routes know."""
-        request.prepath, request.postpath = [], [self._name.encode()]
-        return self._resource.render(request)

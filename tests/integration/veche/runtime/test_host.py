@@ -70,6 +70,8 @@ class Echo:
     def __init__(self, section: EchoSection, bot: UserId) -> None:
         self.section = section
         self.starts = 0
+        self.heard: list[str] = []
+        self.ends: list[str] = []
         self.bots = [BotAccount(bot, "Echo", "echo")]
 
     def receive(self, txn: Cursor, inbound: Inbound) -> None:
@@ -87,6 +89,18 @@ class Echo:
         self.starts += 1
         if self.section.fails_at_start:
             raise UnavailableError("not today", retry_after_ms=1)
+
+    async def work(self) -> None:
+        """Go on until the host ends it."""
+        try:
+            await Deferred()
+        finally:
+            self.ends.append("work")
+
+    async def end(self, host: Host) -> None:
+        """Use the database a last time."""
+        await host.database.run("end", lambda txn: txn.execute("SELECT 1"))
+        self.ends.append("service")
 
 
 PING = Api("/_veche/echo/v1", "Echo")
@@ -158,8 +172,11 @@ class HostTest(TestCase):
             assert host.server_name == "veche.test"
             if section.is_broken:
                 raise ConfigError("echo: it is broken")
-            self.made.append(Echo(section, self.bot))
-            return self.made[-1]
+            echo = Echo(section, self.bot)
+            host.hear("veche_echo", echo.heard.append)
+            host.at_stop(lambda: echo.end(host))
+            self.made.append(echo)
+            return echo
 
         def routes(host: Host, _service: Echo) -> Mapping[str, IResource]:
             mount = self.mount or PING.mount
@@ -279,6 +296,21 @@ class HostTest(TestCase):
             waiting = Deferred.fromCoroutine(watch.changed(25_000))
             await first.database.run("test", announce, "echo")
             assert await waiting
+
+    async def test_a_service_hears_its_channel_and_ends_with_the_host(self) -> None:
+        host = self.host()
+        await host.start()
+        [echo] = self.made
+        host.spawn("echo", echo.work())
+        while "" not in echo.heard:  # it listens
+            await deferLater(reactor, 0.01)
+        execute(self.dsn, "NOTIFY veche_echo, 'news'")
+        while "news" not in echo.heard:
+            await deferLater(reactor, 0.01)
+
+        await host.stop()
+
+        assert echo.ends == ["work", "service"]
 
     async def test_without_a_section_there_are_no_pages(self) -> None:
         host = self.host()
