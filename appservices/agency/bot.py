@@ -17,14 +17,17 @@ from appservices.agency.service.errands import (
     handlers,
     keep_staff_of,
 )
+from appservices.agency.service.fees import FeeNews, fee_handlers
 from appservices.agency.service.listening import HEARD, counts
 from appservices.agency.service.offering import Offering
 from appservices.agency.service.offices import open_workplaces
 from appservices.agency.service.page_hearing import hear_on_page
 from appservices.agency.service.scene import CATALOGUE, Scene
+from appservices.agency.service.till import Till
 from veche.protocol.ids import effect_id
 from veche.protocol.inbound import Trust
 from veche.runtime import errands
+from veche.runtime.config import read_secret
 from veche.runtime.errands import Errand
 from veche.runtime.inbox import pages
 from veche.runtime.speak import MEMBER, Voice
@@ -58,13 +61,21 @@ class Agency:
         """Make the service.
 
         Raises:
-            ConfigError: A service file is wrong, or does not fit its office.
+            ConfigError: A service file is wrong, or does not fit its office; the key of an
+                organisation cannot be read.
         """
         self._host = host
         workplaces = open_workplaces(section, host.server_name, CATALOGUE)
         self.offering = Offering(workplaces)
         self.workplaces: Mapping[UserId, Workplace] = {one.bot.user_id: one for one in workplaces}
-        self._handlers = handlers(Parts(host, self.scene, self.workplaces))
+        parts = Parts(host, self.scene, self.workplaces)
+        tills = {
+            one.id: Till(host.reactor, one.payments.url, read_secret(one.payments.key_path))
+            for one in section.organisations
+            if one.payments is not None
+        }
+        self._news = [FeeNews(parts, organisation, till) for organisation, till in tills.items()]
+        self._handlers = {**handlers(parts), **fee_handlers(parts, tills)}
 
     @property
     def bots(self) -> Sequence[BotAccount]:
@@ -72,7 +83,7 @@ class Agency:
         return [one.bot for one in self.workplaces.values()]
 
     def errand_handlers(self) -> Mapping[str, ErrandHandler]:
-        """Rooms, documents, exports, clocks."""
+        """Rooms, documents, exports, clocks, fees."""
         return self._handlers
 
     async def started(self) -> None:
@@ -80,6 +91,9 @@ class Agency:
         if self._host.links is None:
             self._warn_of_keys()
         await self._host.database.run("agency.desks", self._open_desks, self._host.now_ms())
+        for news in self._news:
+            self._host.spawn(f"fees of {news.organisation}", news.follow())
+            self._host.at_stop(news.till.close)
 
     def _warn_of_keys(self) -> None:
         for workplace in self.workplaces.values():

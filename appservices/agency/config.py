@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, Field, model_validator
 
 from veche.protocol.catalogue import LANGUAGES
-from veche.runtime.config import FilePath, Section
+from veche.runtime.config import FilePath, SecretPath, Section
 
 OFFICES_MAX = 50
 SERVICES_MAX = 100
@@ -82,6 +82,15 @@ class OfficeSection(Section):
         return self
 
 
+class TillSection(Section):
+    """Where the fees of an organisation are paid; a service with the step ``pay`` needs it."""
+
+    url: str = Field(pattern=r"^https?://[^/\s]+$", examples=["https://pay.example.org"])
+    """Of the institution whose payments API is asked, without a path."""
+    key_path: SecretPath
+    """File with the organisation's key for it, of the scopes ``invoice`` and ``read``."""
+
+
 class OrganisationSection(Section):
     """An organisation: a town, a ministry, a club."""
 
@@ -93,6 +102,8 @@ class OrganisationSection(Section):
     """Where its days begin and end."""
     region: str = Field(default="DE", pattern=r"^[A-Z]{2}$")
     """Country (ISO 3166-1) of phone numbers that are typed without one."""
+    payments: TillSection | None = None
+    """Where fees are paid; left out: its services ask for none."""
     offices: list[OfficeSection] = Field(min_length=1, max_length=OFFICES_MAX)
     """Its offices."""
 

@@ -20,10 +20,12 @@ from appservices.agency.core.commands import (
 from appservices.agency.core.context import Context, Office
 from appservices.agency.core.effects import (
     AskDesk,
+    AskFee,
     AskPerson,
     CloseQuestions,
     Effect,
     Escalate,
+    GiveUpFee,
     InviteClerk,
     MakeDocument,
     MakeRoom,
@@ -44,6 +46,9 @@ from appservices.agency.core.inputs import (
     AddFile,
     DocumentFailed,
     DocumentMade,
+    FeeAsked,
+    FeePaid,
+    FeeRefunded,
     Input,
     Rang,
     RoomMade,
@@ -89,11 +94,13 @@ HELP: Final = """\
 Write as the person. Or:
   clerk: TEXT      as a clerk; also second:, head: (may take over), auditor: (may only look)
   /file NAME       send a file as the person
+  /pay             pay the fee that is asked for
   /wait            let time pass until the next clock rings
   /quit            stop"""
 
 _BOT: Final = UserId("@veche_org_example_office:example.org")
 _ROOM: Final = RoomId("!case:example.org")
+_REFERENCE: Final = "RF18539007547034"
 _FILE_BYTES: Final = 1_000
 
 
@@ -141,6 +148,7 @@ class Trial:
         self._definition = definition
         self._world = world
         self._asked: list[_Asked] = []
+        self._paid: set[int] = set()
         self._count = 0
 
     @property
@@ -161,6 +169,8 @@ class Trial:
         speaker, colon, said = words.partition(":")
         if words == "/wait":
             self._wait()
+        elif words == "/pay":
+            self._pay()
         elif words.startswith("/file"):
             self._send_file(words.removeprefix("/file").strip() or "file.pdf")
         elif colon and speaker in STAFF:
@@ -263,6 +273,14 @@ class Trial:
         self._say("clock", f"{timer.kind.value}, {moment}")
         self._step(Rang(timer.kind, timer.serial))
 
+    def _pay(self) -> None:
+        fee = self.case.fee if self.case is not None else None
+        if fee is None:
+            self._say("payments", "(nothing is to be paid)")
+        else:
+            self._paid.add(fee.number)
+            self._step(FeePaid(fee.number))
+
     def _step(self, heard: Input, asked: _Asked | None = None) -> None:
         """Let something happen, and end the question that it answers, if it answers one."""
         if self.case is None:
@@ -326,6 +344,10 @@ class Trial:
                 return RoomMade()
             case MakeDocument(data=data):
                 return self._make_document(data)
+            case AskFee(fee=fee):
+                return FeeAsked(fee.number, _REFERENCE, None)
+            case GiveUpFee(number=number) if number in self._paid:
+                return FeeRefunded(number)
             case SendDocument(filename=filename, caption=caption, issued=issued):
                 self._say("file to you", f"{filename}\n{caption}\nSHA-256 {issued.sha256}")
             case SendExport(filename=filename, data=data):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from appservices.payments.vendor import VENDORED as SCHEMAS
 from appservices.widgets.vendor import VENDORED
 
 ROOT = Path(__file__).parents[2]
@@ -92,6 +93,16 @@ def test_what_pages_load_is_in_the_wheel_with_its_licences(names: set[str]) -> N
     assert [
         f for f in folders if not any(n.startswith(f"{vendor}/{f}/LICENSE") for n in names)
     ] == []
+
+
+def test_the_schemas_of_banks_messages_are_in_the_wheel_with_their_licences(
+    names: set[str],
+) -> None:
+    folder = "appservices/payments/core/rails/schemas"
+
+    for one in SCHEMAS:
+        package = one.wheel.partition("==")[0]
+        assert {f"{folder}/{one.target.name}", f"{folder}/{package}.LICENSE"} <= names
 
 
 def test_the_wheel_holds_nothing_else(names: set[str]) -> None:

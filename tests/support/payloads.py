@@ -14,6 +14,7 @@ from veche.protocol.acts import (
     make_entry,
     next_head,
 )
+from veche.protocol.reference import EXAMPLES
 from veche.protocol.unpadded import unpadded
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ VALID: Final[Mapping[str, Mapping[str, Any]]] = {
         "sha256": unpadded(bytes(32)),
         "issuer": "tax",
     },
+    "org.veche.invoice": EXAMPLES["org.veche.invoice"],
+    "org.veche.receipt": EXAMPLES["org.veche.receipt"],
     "org.veche.act": act_receipt(),
 }
 
@@ -78,6 +81,8 @@ WRONG_FIELD: Final[Mapping[str, tuple[str, object]]] = {
     "org.veche.approval": ("key", "short"),
     "org.veche.case": ("history_len", -1),
     "org.veche.document": ("sha256", "short"),
+    "org.veche.invoice": ("due_at_ms", -1),
+    "org.veche.receipt": ("at_ms", -1),
     "org.veche.act": ("i", ""),
 }
 """Of each family a field, and a value that it must not have."""

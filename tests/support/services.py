@@ -30,7 +30,7 @@ from veche.runtime.postgres import EmbeddedPostgres
 from veche.runtime.synapse_database import make_synapse_database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 READY_S_MAX: Final = 180
 SERVICES: Final = (sys.executable, "-m", "veche.cli.main", "run", "all")
@@ -38,6 +38,9 @@ SERVICES: Final = (sys.executable, "-m", "veche.cli.main", "run", "all")
 AGENCY: Final = MigrationSet("agency", "appservices.agency")
 OFFICE: Final = demo.OFFICE_BOT
 """The bot of the demo's office."""
+
+_FEATURES: Final = frozenset({"agency", "payments"})
+"""Services of the demo, which a house has where its sections say so."""
 
 _open: Final[list[House]] = []
 
@@ -159,8 +162,8 @@ def house(
     folder: Path,
     *,
     program: Sequence[str] = SERVICES,
-    sections: Mapping[str, Any] | None = None,
-    migrations: MigrationSet = AGENCY,
+    sections: Mapping[str, Any] | Callable[[str], Mapping[str, Any]] | None = None,
+    migrations: MigrationSet | Sequence[MigrationSet] = AGENCY,
     replicas: int = 1,
     has_own_postgres: bool = False,
     has_pages: bool = False,
@@ -170,15 +173,17 @@ def house(
     Args:
         folder: For its files; empty.
         program: Runs the services; ``-c FILE`` is added.
-        sections: The services' sections of the configuration; the demo's office if None.
-        migrations: Tables of the service.
+        sections: The services' sections of the configuration, or what makes them of the origin of
+            the pages; the demo's office if None.
+        migrations: Tables of the services.
         replicas: Processes of the services.
         has_own_postgres: Whether it has a PostgreSQL that can be killed; a database of the tests'
             common server otherwise.
         has_pages: Whether it has a public site; of one process of the services only.
     """
     with ExitStack() as stack:
-        sets = (*KERNEL_SETS, migrations)
+        own = (migrations,) if isinstance(migrations, MigrationSet) else migrations
+        sets = (*KERNEL_SETS, *own)
         postgres = _own_postgres(stack) if has_own_postgres else None
         if postgres is None:
             dsn, synapse_dsn = (
@@ -191,6 +196,8 @@ def house(
             migrate(dsn, sets)
         synapse_port, pages_port, *ports = free_ports(2 + replicas)
         server = Homeserver(_plan(folder / "homeserver", synapse_port, ports[0], synapse_dsn))
+        if callable(sections):
+            sections = sections(f"http://localhost:{pages_port}")
         if has_pages:
             sections = {**pages_sections(pages_port), **(sections or _demo_sections())}
         configurations = [
@@ -269,6 +276,7 @@ def _write_configuration(
     )
     content = yaml.safe_load(text)
     if sections is not None:
-        content = {**{name: one for name, one in content.items() if name != "agency"}, **sections}
+        kernel = {name: one for name, one in content.items() if name not in _FEATURES}
+        content = {**kernel, **sections}
     path.write_text(yaml.safe_dump(content, allow_unicode=True))
     return path

@@ -1,8 +1,9 @@
 """Browser tests as tests of pytest: each ``test("a claim", …)`` of a ``*.test.js`` is one.
 
 A file runs as one process of Node, with one browser. Its stage is started before it, by a line at
-the top of the file: ``// stage: pages`` (the pages alone) or ``// stage: house`` (Synapse, the
-services, persons with clients; ``ask`` of harness.js speaks with them).
+the top of the file: ``// stage: pages`` (the pages alone), ``// stage: receipts`` (with a file of
+receipts) or ``// stage: house`` (Synapse, the services, persons with clients; ``ask`` of harness.js
+speaks with them).
 """
 
 from __future__ import annotations

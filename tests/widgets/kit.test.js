@@ -4,7 +4,16 @@ import { showWidget } from "./client.js";
 import { BASE, test } from "./harness.js";
 import { card, prompt } from "./room.js";
 
-const PAGES = ["/", "/services", "/services/a/b", "/cases/x", "/signin", "/keys", "/approve"];
+const PAGES = [
+    "/",
+    "/services",
+    "/services/a/b",
+    "/cases/x",
+    "/signin",
+    "/keys",
+    "/approve",
+    "/verify",
+];
 const SECURE = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",

@@ -13,6 +13,7 @@ from urllib.request import urlopen
 
 from tests.stories.office import Desk
 from tests.support.processes import ROOT, Child, free_ports, wait_until
+from tests.support.receipts import for_pages
 from tests.support.services import house as whole_house
 from tests.widgets.commands import COMMANDS, Stand
 
@@ -38,6 +39,15 @@ def pages(folder: Path) -> Iterator[dict[str, str]]:
         yield {"VECHE_PAGES": f"http://localhost:{port}"}
     finally:
         child.stop()
+
+
+@contextmanager
+def receipts(folder: Path) -> Iterator[dict[str, str]]:
+    """The pages alone, and a file with receipts, true and false ones."""
+    file = folder / "receipts.json"
+    file.write_text(json.dumps(for_pages()), encoding="utf-8")
+    with pages(folder) as environment:
+        yield {**environment, "VECHE_RECEIPTS": str(file)}
 
 
 @contextmanager
@@ -102,5 +112,6 @@ def _answers(port: int) -> bool:
 
 STAGES: Final[Mapping[str, Callable[[Path], AbstractContextManager[dict[str, str]]]]] = {
     "pages": pages,
+    "receipts": receipts,
     "house": house,
 }

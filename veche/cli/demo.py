@@ -24,11 +24,27 @@ SERVER_NAME: Final = "lindenau.localhost"
 OFFICE_BOT: Final = f"@veche_org_lindenau_records:{SERVER_NAME}"
 """The bot of the records office."""
 
+PAYMENTS_BOT: Final = f"@veche_payments:{SERVER_NAME}"
+"""The bot of the town's bank, by which people pay one another."""
+
 DESK: Final = "archive"
 """The desk that the demo's service is reviewed at."""
 
 SERVICES: Final = ("birth-certificate-copy", "change-of-address")
 """What the office offers, in the order of its menu; files of ``config/services``."""
+
+FEE_SERVICE: Final = "land-register-extract"
+"""What it offers besides where its fee can be paid."""
+
+TOWN: Final = "lindenau"
+"""Name of the town in the log of acts."""
+
+TOWN_NAME: Final = {
+    "en": "Town of Lindenau",
+    "ru": "Город Линденау",
+    "de": "Stadt Lindenau",
+    "uk": "Місто Лінденау",
+}
 
 PASSWORD_VARIABLE: Final = "VECHE_DEMO_PASSWORD"  # noqa: S105 -- the name, not the password
 """Environment variable by which the check's client gets Alice's password."""
@@ -65,9 +81,10 @@ class Person:
 
 
 ALICE: Final = Person("alice", "Alice", "lives in Lindenau")
+BOB: Final = Person("bob", "Bob", "lives in Lindenau")
 CAROL: Final = Person("carol", "Carol", "clerk of the records office")
 HENRIETTE: Final = Person("henriette", "Henriette", "head of the records office")
-PEOPLE: Final = (ALICE, Person("bob", "Bob", "lives in Lindenau"), CAROL, HENRIETTE)
+PEOPLE: Final = (ALICE, BOB, CAROL, HENRIETTE)
 
 
 def password(folder: Path, person: Person) -> str:
@@ -91,6 +108,17 @@ def operator_key(path: Path) -> Path:
     """
     if not path.exists():
         write_private(path, secrets.token_bytes(OPERATOR_KEY_BYTES))
+    return path
+
+
+def town_key(path: Path) -> Path:
+    """The file with the town's key for its bank, made at the first call.
+
+    Returns:
+        ``path``.
+    """
+    if not path.exists():
+        write_private(path, secrets.token_urlsafe(OPERATOR_KEY_BYTES) + "\n")
     return path
 
 
@@ -118,6 +146,7 @@ def services_configuration(
     operator_key: Path,
     definitions: Path,
     pages_url: str | None = None,
+    town_key: Path | None = None,
 ) -> str:
     """The services' configuration file.
 
@@ -128,6 +157,8 @@ def services_configuration(
         operator_key: Path of the file with the operator key.
         definitions: Folder with the service definitions, ``config/services`` of the checkout.
         pages_url: Where people reach the pages, with their port on this machine; None: no pages.
+        town_key: Path of the file with the town's key for its bank; None, or without pages: the
+            town asks for no fees.
     """
     sections: dict[str, Any] = {
         "homeserver": {
@@ -142,7 +173,8 @@ def services_configuration(
         "database": {"url": database_url},
         "crypto": {"key_path": str(operator_key)},
         "log": {"level": "INFO", "format": "text"},
-        "agency": agency_section(definitions),
+        "agency": agency_section(definitions, pages_url, town_key),
+        "payments": payments_section(town_key),
     }
     if pages_url is not None:
         sections["pages"] = {
@@ -157,12 +189,18 @@ def services_configuration(
     return head + yaml.safe_dump(sections, allow_unicode=True, sort_keys=False)
 
 
-def agency_section(definitions: Path) -> dict[str, Any]:
+def agency_section(
+    definitions: Path, bank_url: str | None = None, town_key: Path | None = None
+) -> dict[str, Any]:
     """The section ``agency``: one organisation with one office, its services and staff.
 
     Args:
         definitions: Folder with the service definitions.
+        bank_url: Origin of the pages, where the bank is asked; None: no fees.
+        town_key: Path of the file with the town's key for it; None: no fees.
     """
+    has_bank = bank_url is not None and town_key is not None
+    services = (*SERVICES, FEE_SERVICE) if has_bank else SERVICES
     office = {
         "id": "records",
         "name": {
@@ -171,7 +209,7 @@ def agency_section(definitions: Path) -> dict[str, Any]:
             "de": "Standesamt",
             "uk": "Відділ ДРАЦС",
         },
-        "services": [str(definitions / f"{service}.yaml") for service in SERVICES],
+        "services": [str(definitions / f"{service}.yaml") for service in services],
         "staff": [
             {
                 "id": CAROL.name,
@@ -189,17 +227,37 @@ def agency_section(definitions: Path) -> dict[str, Any]:
         ],
     }
     town = {
-        "id": "lindenau",
-        "name": {
-            "en": "Town of Lindenau",
-            "ru": "Город Линденау",
-            "de": "Stadt Lindenau",
-            "uk": "Місто Лінденау",
-        },
+        "id": TOWN,
+        "name": dict(TOWN_NAME),
         "time_zone": "Europe/Berlin",
         "offices": [office],
     }
+    if has_bank:
+        town["payments"] = {"url": bank_url, "key_path": str(town_key)}
     return {"organisations": [town]}
+
+
+def payments_section(town_key: Path | None = None) -> dict[str, Any]:
+    """The section ``payments``: the town's bank, with some money to try it out.
+
+    Args:
+        town_key: Path of the file with the town's key; None: it asks for nothing over HTTP.
+    """
+    keys = [{"path": str(town_key), "scopes": ["invoice", "refund", "read"]}]
+    town = {"id": TOWN, "name": dict(TOWN_NAME), "keys": keys}
+    return {
+        "id": "lindenau-bank",
+        "name": {
+            "en": "Bank of Lindenau",
+            "ru": "Банк Линденау",
+            "de": "Bank von Lindenau",
+            "uk": "Банк Лінденау",
+        },
+        "time_zone": "Europe/Berlin",
+        "currencies": ["EUR"],
+        "organisations": [] if town_key is None else [town],
+        "grants": {ALICE.user_id: "1000 EUR", BOB.user_id: "100 EUR"},
+    }
 
 
 def welcome(
@@ -239,7 +297,7 @@ def welcome(
             "               the office's bot: it sends a link.",
             *client,
             "",
-            "  Three things to try",
+            "  Four things to try",
             # A device that comes after a message has no key for it.
             "    1. Log in as alice, and as carol in a second client, before you begin. As alice,",
             f"       start a direct chat with {OFFICE_BOT}",
@@ -247,6 +305,9 @@ def welcome(
             "    2. It shows what it can do for you. Write 1 again, and answer its questions.",
             "    3. As carol, accept the invitation to the office's desk: the case is there.",
             "       Answer with the numbers that the office shows, and decide it.",
+            "    4. Alice has 1,000 EUR, Bob 100. As alice, start a direct chat with the bank,",
+            f"       {PAYMENTS_BOT}. Write page, make a key in the browser,",
+            "       then write: pay bob 12.50 EUR rent. Bob is told in a chat of his own.",
             "",
             "  Stop with Ctrl-C. `./run up` goes on where you stopped; everything is kept in",
             f"  {state} (delete it to begin anew).",

@@ -33,6 +33,7 @@ KERNEL: Final[Mapping[str, tuple[str, str]]] = {
     "config": ("veche.cli.check", "check a configuration file, or print the reference"),
     "db": ("veche.cli.db", "make and change the tables of the database"),
     "crypto": ("veche.cli.crypto", "renew and keep the devices and keys of bots"),
+    "verify": ("veche.cli.verify", "verify a receipt of a payment"),
     "bench": ("veche.cli.bench", "measure, beside a baseline"),
 }
 """Module and help of each command of the kernel."""

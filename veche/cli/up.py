@@ -359,6 +359,7 @@ class Up:
                 port=self._services_port,
                 database_url=self._postgres.dsn("veche"),
                 operator_key=demo.operator_key(self.state.path / "operator_key"),
+                town_key=demo.town_key(self.state.path / "town_key"),
                 definitions=self._definitions,
                 pages_url=self._pages_url,
             ),

@@ -28,8 +28,9 @@ ENVELOPE_BYTES_MAX: Final = 1024 * 1024
 """Largest signed object, as canonical JSON."""
 SIGNATURES_MAX: Final = 16
 """Most signatures of one signer that are looked at."""
+KEY_BYTES: Final = 32
+"""Of a public key, and of the seed of a secret one."""
 
-_KEY_BYTES: Final = 32
 _SIGNATURE_BYTES: Final = 64
 _ORDER: Final = 2**252 + 27742317777372353535851937790883648493
 
@@ -44,8 +45,8 @@ def signing_key(version: str, seed: bytes) -> SigningKey:
     Raises:
         ValueError: The seed does not have 32 bytes.
     """
-    if len(seed) != _KEY_BYTES:
-        raise ValueError(f"a seed has {_KEY_BYTES} bytes")
+    if len(seed) != KEY_BYTES:
+        raise ValueError(f"a seed has {KEY_BYTES} bytes")
     return decode_signing_key_base64("ed25519", version, unpadded(seed))
 
 
@@ -96,6 +97,11 @@ def verify(envelope: Mapping[str, Any], signer: str, keys: Mapping[str, bytes]) 
             raise BadSignatureError(f"the signature {key_id} of {signer} is wrong")
 
 
+def is_verification_key(key: bytes) -> bool:
+    """Whether a public key is one with which a signature can be right."""
+    return len(key) == KEY_BYTES and is_prime_order_point(key)
+
+
 def verify_ed25519(key: bytes, signature: bytes, message: bytes) -> bool:
     """Whether a signature is one that every careful verifier accepts.
 
@@ -104,10 +110,10 @@ def verify_ed25519(key: bytes, signature: bytes, message: bytes) -> bool:
         signature: R ‖ S; other than 64 bytes is never right.
         message: What was signed.
     """
-    if len(key) != _KEY_BYTES or len(signature) != _SIGNATURE_BYTES:
+    if not is_verification_key(key) or len(signature) != _SIGNATURE_BYTES:
         return False
-    is_canonical = int.from_bytes(signature[_KEY_BYTES:], "little") < _ORDER
-    if not (is_canonical and is_prime_order_point(key) and is_prime_order_point(signature[:32])):
+    is_canonical = int.from_bytes(signature[KEY_BYTES:], "little") < _ORDER
+    if not (is_canonical and is_prime_order_point(signature[:KEY_BYTES])):
         return False
     try:
         nacl.signing.VerifyKey(key).verify(message, signature)

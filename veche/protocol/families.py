@@ -12,7 +12,9 @@ from veche.protocol.acts import ActReceipt
 from veche.protocol.approval import APPROVAL_KEY, SignedApproval
 from veche.protocol.case import CASE_KEY, CaseCard
 from veche.protocol.document import DOCUMENT_KEY, IssuedDocument
+from veche.protocol.invoice import INVOICE_KEY, InvoiceCard
 from veche.protocol.prompts import ANSWER_KEY, PROMPT_KEY, Answer, Prompt
+from veche.protocol.receipt import RECEIPT_KEY, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +28,8 @@ FAMILIES: Final[Mapping[str, type[Wire]]] = MappingProxyType(
         APPROVAL_KEY: SignedApproval,
         CASE_KEY: CaseCard,
         DOCUMENT_KEY: IssuedDocument,
+        INVOICE_KEY: InvoiceCard,
+        RECEIPT_KEY: Receipt,
         "org.veche.act": ActReceipt,
     }
 )

@@ -59,6 +59,18 @@ def ulid(at_ms: int, entropy: bytes) -> Ulid:
     return Ulid("".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5)))
 
 
+def hex_of_ulid(of: str) -> str:
+    """The 128 bits of a ULID as 32 lower-case hex digits, which sort alike.
+
+    Args:
+        of: As ``ULID_PATTERN``.
+    """
+    number = 0
+    for character in of:
+        number = number << 5 | _CROCKFORD.index(character)
+    return f"{number:032x}"
+
+
 def derived_ulid(at_ms: int, *cause: str | int) -> Ulid:
     """The ULID of something made by ``cause`` at a moment; the same again for the same cause."""
     return ulid(at_ms, _digest(cause, _ENTROPY_BYTES))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic import BaseModel
 
-from veche.protocol import answers, commands, envelope, message, prompts, typed
+from veche.protocol import answers, commands, envelope, message, prompts, receipt, typed
 from veche.protocol.families import FAMILIES
 
 if TYPE_CHECKING:
@@ -72,6 +72,50 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
             "issuer": "town.example",
             "valid_until_ms": 1795536000000,
         },
+        "org.veche.invoice": {
+            "v": 1,
+            "id": "01JD0000000000000000000003",
+            "issuer": "lindenau",
+            "issuer_name": "Town of Lindenau",
+            "title": "Copy of a birth certificate",
+            "notice_id": "2025-000123",
+            "lines": [
+                {"text": "Copy", "amount": {"minor": 1000, "currency": "EUR"}},
+                {"text": "Postage", "amount": {"minor": 250, "currency": "EUR"}},
+            ],
+            "total": {"minor": 1250, "currency": "EUR"},
+            "due_at_ms": 1766592000000,
+            "law": "Fee Act, section 3",
+            "appeal": "In writing to the office, within a month.",
+        },
+        "org.veche.receipt": {
+            "v": 1,
+            "id": "01KAV9FT00000000000000009E",
+            "payment": "01KAV9FT000000000000001H3Y",
+            "payer_ref": "cHBwcHBwcHBwcHBwcHBwcA",
+            "payee": "Bakery",
+            "amount": {"minor": 1252, "currency": "EUR"},
+            "at_ms": 1764000000003,
+            "reference": "Bread",
+            "ledger_proof": {
+                "leaf": '{"amount":1252,"at_ms":1764000000003,"code":10,"credit_id":1000002,'
+                '"debit_id":1000001,"flags":0,"id":"019ab697e8000000000000000000012e","ledger":1,'
+                '"pos":24578,"ref":"019ab697e8000000000000000000c47e","released":0,"shard":0}',
+                "index": 2,
+                "block": {
+                    "seq": 3,
+                    "at_ms": 1764000000003,
+                    "n": 7,
+                    "prev": "bGFQDm19NarZJjilECW5lKSEkUfU8YE6buys7dkB9O8",
+                    "root": "fB7VWsjWZh61txLHinUVRJ1DhLafvUUZ46fmegjUz4M",
+                },
+                "path": [
+                    "q1JtW+gDzfJE08ixk2jm6Cnin3AeqAog348lsgHb2BU",
+                    "aUbLDNNpx8kcEOSKGv7kNapsxmyZD7ocGpEN298XYi0",
+                    "Qys77AqOzfvOsClVmV6E6Mslo3KOl39u7Lt8YpioUaM",
+                ],
+            },
+        },
     }
 )
 """One payload a family, as it stands in an event."""
@@ -91,6 +135,8 @@ _BOUNDS: Final = (
     (typed, "PREFIX_CHARACTERS_MIN"),
     (commands, "COMMAND_CHARACTERS_MAX"),
     (envelope, "ENVELOPE_BYTES_MAX"),
+    (receipt, "RECEIPT_BYTES_MAX"),
+    (receipt, "REFERENCE_CHARACTERS_MAX"),
 )
 
 _INTRODUCTION: Final = """\

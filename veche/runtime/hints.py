@@ -1,4 +1,4 @@
-"""What encryption asks of the runtime: to wake rooms whose keys came, to tell persons."""
+"""What persons are told of messages that reached no service: unread ones, and those given up."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from veche.protocol import message
 from veche.protocol.catalogue import Catalogue
-from veche.protocol.message import Mono, Paragraph
+from veche.protocol.ids import effect_id
+from veche.protocol.message import Mono, Paragraph, RelationKind
 from veche.runtime import people
 from veche.runtime.crypto.recovery import HintKind
+from veche.runtime.crypto.tracking import master_key
 from veche.runtime.inbox.store import session_came
+from veche.runtime.outbox import Relation, is_said
 from veche.runtime.speak import Ground, Voice
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from veche.runtime.acts import ActLog
     from veche.runtime.crypto.recovery import Hint
     from veche.runtime.database import Cursor
+    from veche.runtime.inbox.store import Claim, Item
     from veche.runtime.service import BotAccount
 
 _CATALOGUE: Final = Catalogue.load("veche.runtime")
@@ -27,7 +31,7 @@ _DEFAULT_LANGUAGE: Final = "en"
 
 
 class Hints:
-    """Carries what the devices of a process have to say."""
+    """Carries what the devices and the inbox of a process have to say."""
 
     def __init__(self, bots: Mapping[UserId, BotAccount], log: ActLog) -> None:
         """Make it.
@@ -48,10 +52,45 @@ class Hints:
     def hint(self, txn: Cursor, bot: UserId, hint: Hint, now_ms: int) -> None:
         """Tell a person that their message was not read, and what to do."""
         voice = Voice(txn, self._log, self._bots[bot], f"unread {hint.event_id}", now_ms)
-        person = people.read(txn, hint.sender, default_language=_DEFAULT_LANGUAGE)
-        content = message.text(_doc(hint, person.language), mentions=[hint.sender])
-        ground = Ground(hint.sender, purpose="help", basis="message of the person")
-        voice.say(hint.room_id, content, ground)
+        doc = _doc(hint, _language(txn, hint.sender))
+        content = message.text(doc, mentions=[hint.sender])
+        voice.say(hint.room_id, content, _ground(hint.sender))
+
+    def given_up(self, txn: Cursor, claim: Claim, item: Item, now_ms: int) -> None:
+        """Tell a person that nothing was done about their message, since it failed each time."""
+        voice = Voice(txn, self._log, self._bots[claim.bot], f"given up {item.event_id}", now_ms)
+        words = _CATALOGUE.text(
+            _language(txn, item.sender),
+            "I could not process your message because of a fault on our side. Nothing was done."
+            " Please write it again, or ask a human being.",
+        )
+        content = message.text((Paragraph(words),), mentions=[item.sender])
+        reply = Relation(RelationKind.REPLY, item.event_id)
+        voice.say(claim.room_id, content, _ground(item.sender), relation=reply)
+
+    def doubted(self, txn: Cursor, claim: Claim, item: Item, now_ms: int) -> None:
+        """Tell a person whose identity is not the pinned one what follows; once a room."""
+        identity = master_key(txn, item.sender)
+        cause = f"identity {item.sender} {identity}"
+        if is_said(txn, claim.room_id, effect_id(claim.bot, cause, 1)):
+            return
+        voice = Voice(txn, self._log, self._bots[claim.bot], cause, now_ms)
+        words = _CATALOGUE.text(
+            _language(txn, item.sender),
+            "The identity of your account is another one now. If you did not reset it yourself,"
+            " somebody else may use your account: please ask a human being. What needs a verified"
+            " device does not count until your new identity is confirmed.",
+        )
+        content = message.text((Paragraph(words),), mentions=[item.sender])
+        voice.say(claim.room_id, content, _ground(item.sender))
+
+
+def _language(txn: Cursor, person: UserId) -> str:
+    return people.read(txn, person, default_language=_DEFAULT_LANGUAGE).language
+
+
+def _ground(person: UserId) -> Ground:
+    return Ground(person, purpose="help", basis="message of the person")
 
 
 def _doc(hint: Hint, language: str) -> Doc:

@@ -139,6 +139,7 @@ class Host:
         self._owners: Mapping[UserId, Service] = {
             bot.user_id: service for service in self._services.values() for bot in service.bots
         }
+        self._hints = self._make_hints()
         self._sender = self._make_sender()
         self._worker = self._make_worker()
         self._intake = Intake(self.database, reactor, self._owners, self._is_ours, self._worker)
@@ -408,7 +409,14 @@ class Host:
 
     def _make_worker(self) -> Worker:
         opener = Opener(self._key, self._people)
-        ports = Ports(opener, self._hooks, self._people, self._is_ours)
+        ports = Ports(
+            opener,
+            self._hooks,
+            self._people,
+            self._is_ours,
+            given_up=self._hints.given_up,
+            doubted=self._hints.doubted,
+        )
         return Worker(
             self.database,
             self.reactor,
@@ -443,8 +451,11 @@ class Host:
         handlers.update(self.approvals.errand_handlers())
         return Errands(self.database, self.reactor, self._tasks, handlers)
 
-    def _make_devices(self) -> dict[UserId, BotDevice]:
+    def _make_hints(self) -> Hints:
         bots = {bot.user_id: bot for service in self._services.values() for bot in service.bots}
+        return Hints(bots, self.act_log)
+
+    def _make_devices(self) -> dict[UserId, BotDevice]:
         parts = CryptoParts(
             reactor=self.reactor,
             database=self.database,
@@ -452,11 +463,11 @@ class Host:
             locks=self._locks,
             key=self._key,
             directory=self._people,
-            ports=Hints(bots, self.act_log),
+            ports=self._hints,
             without_identity=WithoutIdentity(self._config.crypto.readers_without_identity),
             on_change=self._writer_changed,
         )
-        return {bot: BotDevice(parts, bot) for bot in bots}
+        return {bot: BotDevice(parts, bot) for bot in self._owners}
 
     def _writer_changed(self, bot: UserId, is_writer: bool) -> None:
         if is_writer:

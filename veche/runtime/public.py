@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 UNKNOWN: Final = "unknown"
 """Whoever has no address that can be read; all of them together count as one."""
 API: Final = "_veche"
-"""Below it are the APIs of the services; everything else is pages."""
+"""Below it are the APIs of the services; everything but this and the next is pages."""
+WELL_KNOWN: Final = ".well-known"
+"""Below ``veche`` in it (RFC 8615) services say where they are, and with which keys they sign."""
 HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -89,6 +91,10 @@ class PageLinks:
         """A person's keys, sessions and log."""
         return f"{self._url}/keys"
 
+    def verify(self) -> str:
+        """The page that verifies receipts; the file is given to it there."""
+        return f"{self._url}/verify"
+
     def widget(self) -> str:
         """The page as a widget: the client fills in the names that begin with ``$``."""
         return (
@@ -114,7 +120,8 @@ class PublicRoot(Resource):
         paths = [path for path in routes if path]
         for path in paths:
             is_below = any(one != path and f"{path}/".startswith(f"{one}/") for one in paths)
-            if not path.startswith(f"{API}/") or "" in path.split("/") or is_below:
+            is_ours = path.startswith((f"{API}/", f"{WELL_KNOWN}/veche/"))
+            if not is_ours or "" in path.split("/") or is_below:
                 raise ConfigError(f"no service may serve /{path}")
         # By segments: a slash inside of one (%2F) never makes it two.
         self._apis = {tuple(path.encode().split(b"/")): routes[path] for path in paths}
@@ -123,8 +130,8 @@ class PublicRoot(Resource):
 
     def getChildWithDefault(self, path: bytes, request: Any) -> Any:
         """Where a request goes on."""
-        if path == API.encode():
-            return self._api(request) or NoRoute()
+        if path in (API.encode(), WELL_KNOWN.encode()):
+            return self._api(path, request) or NoRoute()
         if self._pages is None:
             return _NoPage()
         if self._pages.isLeaf:
@@ -133,9 +140,9 @@ class PublicRoot(Resource):
             return self._pages
         return self._pages.getChildWithDefault(path, request)
 
-    def _api(self, request: Any) -> IResource | None:
+    def _api(self, first: bytes, request: Any) -> IResource | None:
         """The API that a path leads to; what is before it is taken off the path."""
-        parts = (API.encode(), *request.postpath)
+        parts = (first, *request.postpath)
         # klein would log a traceback for what is no UTF-8, and take //x for /x.
         if b"" in parts[:-1] or not all(map(_is_utf8, parts)):
             return None

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from veche.protocol.money import Money
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -149,6 +151,51 @@ class PendingDocument:
     has_failed: bool = False
 
 
+class FeeState(enum.Enum):
+    """What has become of a fee."""
+
+    ASKED = "asked"
+    PAID = "paid"
+    GIVEN_UP = "given_up"
+    """The case ended without it: its invoice is taken back; what was paid comes back by itself."""
+    REFUNDED = "refunded"
+    """The person has it again."""
+
+
+@attrs.frozen
+class Fee:
+    """A fee that was asked for.
+
+    Attributes:
+        number: Which fee of the case it is, from 1.
+        step: Index of the step of the service that asks for it.
+        minor: How much, in minor units of ``currency``; at least 1.
+        currency: ISO 4217.
+        due_at_ms: Until when it can be paid, UTC.
+        goes_on: Where the case stood, and stands again once it is paid.
+        state: What has become of it.
+        reference: By which it is paid; None: there is no invoice yet.
+        url: Page on which it is paid; None: there is none.
+        has_failed: Whether no invoice could be made, which waits for the office.
+    """
+
+    number: int
+    step: int
+    minor: int
+    currency: str
+    due_at_ms: int
+    goes_on: State
+    state: FeeState = FeeState.ASKED
+    reference: str | None = None
+    url: str | None = None
+    has_failed: bool = False
+
+    @property
+    def amount(self) -> Money:
+        """How much."""
+        return Money(minor=self.minor, currency=self.currency)
+
+
 @attrs.frozen
 class AddedFile:
     """A file that the person added beside the form."""
@@ -199,6 +246,7 @@ class Case:
         files: What the person added.
         documents: What was made.
         pending: The document that is being made now.
+        fees: What was asked to be paid.
         history: Everything that happened, oldest first.
         serial: How many inputs have changed it; part of the ids of the effects.
     """
@@ -231,6 +279,7 @@ class Case:
     files: tuple[AddedFile, ...] = ()
     documents: tuple[Issued, ...] = ()
     pending: PendingDocument | None = None
+    fees: tuple[Fee, ...] = ()
     history: tuple[HistoryEntry, ...] = ()
     serial: int = 0
 
@@ -238,6 +287,11 @@ class Case:
     def number(self) -> str:
         """What people call it: the last eight characters of its id."""
         return self.id[-8:]
+
+    @property
+    def fee(self) -> Fee | None:
+        """The fee that is to be paid now; None: none is."""
+        return next((fee for fee in self.fees if fee.state is FeeState.ASKED), None)
 
     def timer(self, kind: TimerKind) -> Timer | None:
         """The clock of a kind, if it is set."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -10,6 +11,8 @@ from appservices.agency.core.case import (
     AddedFile,
     Case,
     DeskForm,
+    Fee,
+    FeeState,
     HistoryEntry,
     Issued,
     OpenQuestion,
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 
 VERSION: Final = 1
 """Of the form of the JSON; a later one reads earlier ones."""
-_LATER: Final = frozenset({"is_approved"})
+_LATER: Final = frozenset({"is_approved", "fees"})
 """What cases that were kept by earlier releases do not have."""
 
 
@@ -60,7 +63,7 @@ def _written(value: Any) -> Any:
     match value:
         case FormState():
             return value.to_json()
-        case State() | Role() | Happened() | TimerKind() | Decision() | QuestionKind():
+        case enum.Enum():
             return value.value
         case tuple():
             return [_written(item) for item in value]
@@ -84,12 +87,18 @@ def _read(kept: Mapping[str, Any]) -> Case:
     values["files"] = tuple(AddedFile(**added) for added in kept["files"])
     values["documents"] = tuple(Issued(**issued) for issued in kept["documents"])
     values["pending"] = None if kept["pending"] is None else PendingDocument(**kept["pending"])
+    values["fees"] = tuple(_fee(fee) for fee in kept.get("fees", ()))
     values["history"] = tuple(_entry(entry) for entry in kept["history"])
     return Case(**values)
 
 
 def _timer(kept: Mapping[str, Any]) -> Timer:
     return Timer(TimerKind(kept["kind"]), kept["at_ms"], kept["serial"])
+
+
+def _fee(kept: Mapping[str, Any]) -> Fee:
+    states = {"goes_on": State(kept["goes_on"]), "state": FeeState(kept["state"])}
+    return Fee(**{**kept, **states})
 
 
 def _desk_form(kept: Mapping[str, Any] | None) -> DeskForm | None:

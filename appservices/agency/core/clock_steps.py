@@ -27,9 +27,9 @@ from appservices.agency.core.flow import (
     end,
     go_on,
     refuse,
-    start_office_clock,
 )
 from appservices.agency.core.states import Happened, Role, State, TimerKind
+from appservices.agency.core.terms import start_office_clock
 from appservices.agency.core.texts.desk import (
     claim_question,
     due_soon_doc,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from veche.protocol.catalogue import show_date, show_date_time
+from veche.protocol.catalogue import show_date, show_date_time, show_money
 from veche.protocol.forms import FieldContext
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from appservices.agency.core.clock import Calendar
     from veche.protocol.catalogue import Catalogue
+    from veche.protocol.money import Money
 
 
 @attrs.frozen
@@ -65,6 +66,10 @@ class Speech:
     def date(self, at_ms: int) -> str:
         """The day of a moment."""
         return show_date(at_ms, self.language, self.time_zone)
+
+    def money(self, amount: Money) -> str:
+        """An amount."""
+        return show_money(amount, self.language)
 
     def moment(self, at_ms: int) -> str:
         """A moment to the minute."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from veche.protocol.forms import Field, FieldChoice, FieldKind, Form
+from veche.protocol.money import Money
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -284,7 +285,40 @@ class WaitStep:
     condition: Condition | None = None
 
 
-Step = FormStep | ReviewStep | DecideStep | DocumentStep | MessageStep | WaitStep
+@attrs.frozen
+class PayStep:
+    """The person pays a fee; the case goes on by itself once it is paid.
+
+    Attributes:
+        amount: How much, above zero; None: what ``field`` says.
+        field: A money field of the form, whose answer is the amount; where it is empty or zero,
+            nothing is asked. None: ``amount`` is fixed.
+        purpose: What for, for the person; it stands on the invoice.
+        law: The rule by which it is asked for.
+        due_days: Calendar days that the person has.
+        unpaid: Code of the reason for which the case is refused if it is not paid in time; None:
+            it expires.
+        condition: Where it does not hold, nothing is to be paid.
+    """
+
+    amount: Money | None
+    field: str | None
+    purpose: Texts
+    law: Texts
+    due_days: int
+    unpaid: str | None = None
+    condition: Condition | None = None
+
+    def fee(self, answers: Mapping[str, object]) -> Money | None:
+        """What is to be paid by somebody who answered so; None: nothing."""
+        answer = self.amount if self.field is None else answers.get(self.field)
+        if answer is None:
+            return None
+        fee = answer if isinstance(answer, Money) else Money.model_validate(answer)
+        return fee if fee.minor > 0 else None
+
+
+Step = FormStep | ReviewStep | DecideStep | DocumentStep | MessageStep | WaitStep | PayStep
 
 
 @attrs.frozen
@@ -336,6 +370,11 @@ class ServiceDefinition:
     def desk(self) -> str:
         """The desk that answers for its cases."""
         return self.review.desk if self.review else self.deadline.escalate_to
+
+    @property
+    def pays(self) -> bool:
+        """Whether a fee may be asked for."""
+        return any(isinstance(step, PayStep) for step in self.steps)
 
     @property
     def decides(self) -> bool:

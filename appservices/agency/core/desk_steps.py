@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from appservices.agency.core.case import ASKED_MAX, DeskForm
-from appservices.agency.core.clock import DAY_MS
 from appservices.agency.core.definition import Decision
 from appservices.agency.core.effects import (
     AskDesk,
+    AskFee,
     AskPerson,
     InviteClerk,
     Party,
@@ -20,6 +20,7 @@ from appservices.agency.core.effects import (
     TellPerson,
     Topic,
 )
+from appservices.agency.core.fees import keep_fee
 from appservices.agency.core.flow import (
     DESK_TOPICS,
     approve,
@@ -27,11 +28,11 @@ from appservices.agency.core.flow import (
     go_on,
     put_on_desk,
     refuse,
-    stop_office_clock,
 )
 from appservices.agency.core.form_talk import Asker
 from appservices.agency.core.person_steps import ask_decision
 from appservices.agency.core.states import Happened, Role, State, TimerKind
+from appservices.agency.core.terms import remind_person, stop_office_clock
 from appservices.agency.core.texts.desk import (
     DESK_QUESTION_MS,
     claim_question,
@@ -220,15 +221,6 @@ def _ask_person(turn: Turn, by: Staff, text: str) -> None:
     turn.emit(AskPerson(_more_question(turn, text, until_ms)))
 
 
-def remind_person(turn: Turn, until_ms: int) -> None:
-    """Set the clock that reminds the person, outside their quiet hours, if there is time."""
-    calendar = turn.context.office.calendar
-    morning_ms = calendar.morning_before(until_ms)
-    at_ms = calendar.outside(morning_ms, turn.definition.notify.quiet)
-    if turn.context.now_ms + DAY_MS < at_ms < until_ms:
-        turn.set_clock(TimerKind.REMINDER, at_ms)
-
-
 def _more_question(turn: Turn, text: str, until_ms: int) -> Question:
     speech = turn.context.person
     until = speech.date(until_ms)
@@ -306,6 +298,16 @@ def retry(turn: Turn, heard: Retry) -> None:
         raise turn.refuse(Party.STAFF, RefusalReason.ALREADY)
     turn.change(pending=attrs.evolve(turn.case.pending, has_failed=False))
     emit_document(turn)
+
+
+def retry_fee(turn: Turn, heard: Retry) -> None:
+    """Somebody of the office lets the invoice be made again."""
+    _need_staff(turn, heard.by)
+    if turn.case.fee is None or not turn.case.fee.has_failed:
+        raise turn.refuse(Party.STAFF, RefusalReason.ALREADY)
+    fee = attrs.evolve(turn.case.fee, has_failed=False)
+    keep_fee(turn, fee)
+    turn.emit(AskFee(fee))
 
 
 def _need_staff(turn: Turn, by: Staff) -> None:

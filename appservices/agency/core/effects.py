@@ -18,7 +18,7 @@ from veche.protocol.prompts import Choice, Prompt
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from appservices.agency.core.case import HistoryEntry, Issued, Timer
+    from appservices.agency.core.case import Fee, HistoryEntry, Issued, Timer
     from veche.protocol.approval import AskedApproval
     from veche.protocol.case import CaseCard
     from veche.protocol.forms import Form
@@ -251,6 +251,28 @@ class MakeDocument:
 
 
 @attrs.frozen
+class AskFee:
+    """Have an invoice made, then put in ``FeeAsked`` or ``FeeFailed``; later ``FeePaid``.
+
+    Attributes:
+        fee: What is to be paid.
+    """
+
+    fee: Fee
+
+
+@attrs.frozen
+class GiveUpFee:
+    """Take the invoice of a fee back, so that what was paid of it comes back by itself.
+
+    Attributes:
+        number: Of the fee.
+    """
+
+    number: int
+
+
+@attrs.frozen
 class SendDocument:
     """Deliver the document that was made last.
 
@@ -353,6 +375,8 @@ Effect = (
     | Escalate
     | CloseQuestions
     | MakeDocument
+    | AskFee
+    | GiveUpFee
     | SendDocument
     | SendExport
     | SetClock

@@ -52,6 +52,16 @@ def export(definition: ServiceDefinition, case: Case, context: Context) -> dict[
                 }
                 for issued in case.documents
             ],
+            "fees": [
+                {
+                    "number": fee.number,
+                    "amount": {"minor": fee.minor, "currency": fee.currency},
+                    "reference": fee.reference,
+                    "due_at_ms": fee.due_at_ms,
+                    "state": fee.state.value,
+                }
+                for fee in case.fees
+            ],
             "history": [
                 {
                     "at_ms": entry.at_ms,

@@ -12,6 +12,7 @@ from appservices.agency.core.definition import (
     DocumentStep,
     FormStep,
     MessageStep,
+    PayStep,
     ReviewStep,
     Step,
     WaitStep,
@@ -27,8 +28,10 @@ from appservices.agency.core.effects import (
     TellPerson,
     Topic,
 )
+from appservices.agency.core.fees import ask_fee, give_up_fees
 from appservices.agency.core.form_talk import Asker
 from appservices.agency.core.states import Happened, Role, State, TimerKind
+from appservices.agency.core.terms import start_office_clock, stop_office_clock
 from appservices.agency.core.texts.approval import approval_question
 from appservices.agency.core.texts.desk import claim_question, desk_card_doc, ended_desk_doc
 from appservices.agency.core.texts.person import (
@@ -94,16 +97,9 @@ def _is_for(turn: Turn, step: Step) -> bool:
 
 def _take(turn: Turn, step: Step) -> bool:
     """Take a step; False if it waits for somebody."""
-    if turn.case.state is State.DRAFT and not isinstance(step, FormStep | MessageStep):
-        if _asks_for_key(turn):
-            return False
-        _submit(turn)
-        turn.emit(TellPerson(submitted_doc(turn.definition, turn.case, turn.context)))
-        if not turn.case.has_room:
-            # Nothing is on a desk before the person has the room in which to follow it.
-            office = turn.context.office.name(turn.context.language)
-            turn.emit(MakeRoom(f"{office} · {turn.case.number}"))
-            return False
+    is_for_office = not isinstance(step, FormStep | MessageStep)
+    if turn.case.state is State.DRAFT and is_for_office and not _hand_in(turn):
+        return False
     match step:
         case FormStep():
             _ask_form(turn, step)
@@ -120,7 +116,22 @@ def _take(turn: Turn, step: Step) -> bool:
             _make_document(turn)
         case WaitStep():
             _wait(turn, step)
+        case PayStep():
+            return not ask_fee(turn, step)
     return False
+
+
+def _hand_in(turn: Turn) -> bool:
+    """Submit what was filled in; False if it waits for a key, or for a room."""
+    if _asks_for_key(turn):
+        return False
+    _submit(turn)
+    turn.emit(TellPerson(submitted_doc(turn.definition, turn.case, turn.context)))
+    if not turn.case.has_room:
+        # Nothing is on a desk before the person has the room in which to follow it.
+        office = turn.context.office.name(turn.context.language)
+        turn.emit(MakeRoom(f"{office} · {turn.case.number}"))
+    return turn.case.has_room
 
 
 def _ask_form(turn: Turn, step: FormStep) -> None:
@@ -148,32 +159,6 @@ def _submit(turn: Turn) -> None:
     turn.change(state=State.SUBMITTED, submitted_at_ms=turn.context.now_ms, form=None)
     turn.record(Role.PERSON, Happened.SUBMITTED)
     start_office_clock(turn, turn.definition.deadline.working_days)
-
-
-def start_office_clock(turn: Turn, working_days: int) -> None:
-    """From now on the office has this many working days.
-
-    Args:
-        turn: The step.
-        working_days: At least 1.
-    """
-    now_ms, calendar = turn.context.now_ms, turn.context.office.calendar
-    due_at_ms = calendar.after_working_days(now_ms, working_days)
-    turn.change(due_at_ms=due_at_ms, days_left=None)
-    turn.set_clock(TimerKind.OVERDUE, due_at_ms)
-    reminder_at_ms = calendar.morning_before(due_at_ms)
-    if reminder_at_ms > now_ms:
-        turn.set_clock(TimerKind.REMINDER, reminder_at_ms)
-
-
-def stop_office_clock(turn: Turn) -> None:
-    """The office need not act for a while: keep the working days that it has left."""
-    calendar = turn.context.office.calendar
-    left = 1
-    if turn.case.due_at_ms is not None:
-        left = max(1, calendar.working_days_until(turn.context.now_ms, turn.case.due_at_ms))
-    turn.drop_clocks(TimerKind.OVERDUE, TimerKind.REMINDER, TimerKind.EXPIRY)
-    turn.change(due_at_ms=None, days_left=left)
 
 
 def put_on_desk(turn: Turn) -> None:
@@ -252,6 +237,7 @@ def refuse(
     turn.set_clock(TimerKind.CLOSING, until_ms)
     turn.record(role, happened, text or None)
     turn.emit(TellPerson(refusal_doc(turn.definition, refusal, turn.context)))
+    give_up_fees(turn)
     _leave_desk(turn)
 
 
@@ -322,6 +308,7 @@ def end(turn: Turn, state: State, role: Role, happened: Happened) -> None:
     )
     turn.record(role, happened)
     turn.close(*PERSON_TOPICS, *DESK_TOPICS, Topic.REPLY, Topic.RETRY)
+    give_up_fees(turn)
     if turn.case.is_at_desk:
         desk = turn.definition.desk
         turn.emit(TellDesk(desk, ended_desk_doc(turn.case, turn.context)))

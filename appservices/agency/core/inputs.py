@@ -47,6 +47,10 @@ class InputKind(enum.Enum):
     ROOM_MADE = "room_made"
     DOCUMENT_MADE = "document_made"
     DOCUMENT_FAILED = "document_failed"
+    FEE_ASKED = "fee_asked"
+    FEE_FAILED = "fee_failed"
+    FEE_PAID = "fee_paid"
+    FEE_REFUNDED = "fee_refunded"
 
 
 @attrs.frozen
@@ -230,7 +234,7 @@ class Reply:
 
 @attrs.frozen
 class Retry:
-    """Somebody of the office lets the document be made again."""
+    """Somebody of the office lets the document, or the invoice, be made again."""
 
     kind: ClassVar = InputKind.RETRY
     by: Staff
@@ -287,6 +291,52 @@ class DocumentFailed:
     reason: str
 
 
+@attrs.frozen
+class FeeAsked:
+    """The invoice of a fee is made.
+
+    Attributes:
+        number: Of the fee.
+        reference: By which it is paid.
+        url: Page on which it is paid; None: there is none.
+    """
+
+    kind: ClassVar = InputKind.FEE_ASKED
+    number: int
+    reference: str
+    url: str | None
+
+
+@attrs.frozen
+class FeeFailed:
+    """No invoice can be made.
+
+    Attributes:
+        number: Of the fee.
+        reason: For the office.
+    """
+
+    kind: ClassVar = InputKind.FEE_FAILED
+    number: int
+    reason: str
+
+
+@attrs.frozen
+class FeePaid:
+    """A fee is paid."""
+
+    kind: ClassVar = InputKind.FEE_PAID
+    number: int
+
+
+@attrs.frozen
+class FeeRefunded:
+    """The person has a fee again that they paid."""
+
+    kind: ClassVar = InputKind.FEE_REFUNDED
+    number: int
+
+
 CLOCK_KINDS: Final = {
     TimerKind.REMINDER: InputKind.REMINDER,
     TimerKind.OVERDUE: InputKind.OVERDUE,
@@ -310,5 +360,7 @@ StaffInput = (
     | Reply
     | Retry
 )
-MachineInput = RoomMade | DocumentMade | DocumentFailed
+MachineInput = (
+    RoomMade | DocumentMade | DocumentFailed | FeeAsked | FeeFailed | FeePaid | FeeRefunded
+)
 Input = PersonInput | StaffInput | Rang | MachineInput

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from appservices.agency.core.case import Case
 from appservices.agency.core.clock_steps import stale, take_clock
-from appservices.agency.core.desk_steps import remind_person
 from appservices.agency.core.effects import Party, RefusalReason
 from appservices.agency.core.flow import advance
 from appservices.agency.core.inputs import Input, InputKind, Rang
 from appservices.agency.core.states import Happened, Role, State, TimerKind
 from appservices.agency.core.table import PERSON_KINDS, STAFF_KINDS, TABLE
+from appservices.agency.core.terms import remind_person
 from appservices.agency.core.texts.words import staff_state_words, state_words
 from appservices.agency.core.turn import InputRefusedError, Outcome, Turn
 from veche.protocol.forms.state import FORM_KEPT_MS

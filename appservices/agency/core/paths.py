@@ -20,6 +20,7 @@ from appservices.agency.core.definition import (
     FieldDefinition,
     FormStep,
     MessageStep,
+    PayStep,
     Review,
     ReviewStep,
     Silence,
@@ -53,6 +54,7 @@ class PathChecker:
     Attributes:
         reached: Indexes of the steps that some way reaches.
         early: Indexes of the document steps that some way reaches before a decision.
+        late: Indexes of the steps at which some way may refuse what it has approved.
         undecided: Values with which nothing is decided in the end; None if there are none.
     """
 
@@ -71,6 +73,7 @@ class PathChecker:
         self._samples = samples_of(conditions)
         self.reached: set[int] = set()
         self.early: set[int] = set()
+        self.late: set[int] = set()
         self.undecided: Mapping[str, object] | None = None
 
     @property
@@ -114,6 +117,10 @@ class PathChecker:
             elif isinstance(step, DecideStep):
                 is_approval = step.decision is Decision.APPROVE
                 yield _Way.APPROVED if is_approval else _Way.REFUSED
+            elif isinstance(step, PayStep) and step.unpaid is not None:
+                if way is _Way.APPROVED:
+                    self.late.add(index)
+                yield from {way, _Way.REFUSED}
             else:
                 if isinstance(step, DocumentStep) and self._decides and way is _Way.UNDECIDED:
                     self.early.add(index)
@@ -142,6 +149,11 @@ def check_paths(item: Item, placed: Sequence[PlacedStep], checker: PathChecker) 
             step.item.wrong(
                 "the document would be made before anybody decided",
                 "put it after review and decide",
+            )
+        elif index in checker.late:
+            step.item.wrong(
+                "what is approved would be refused for an unpaid fee",
+                "leave `unpaid` out, or put the step before review and decide",
             )
     if checker.undecided is not None:
         given = [f"{name} = {_shown(value)}" for name, value in sorted(checker.undecided.items())]

@@ -24,9 +24,9 @@ from appservices.agency.core.flow import (
     end,
     go_on,
     put_on_desk,
-    start_office_clock,
 )
 from appservices.agency.core.states import WITH_OFFICE, Happened, Role, State, TimerKind
+from appservices.agency.core.terms import start_office_clock
 from appservices.agency.core.texts.approval import APPROVE, CANCEL, CHANGE
 from appservices.agency.core.texts.desk import (
     answer_doc,

@@ -14,7 +14,7 @@ class State(enum.Enum):
     SUBMITTED = "submitted"
     """It waits for a clerk, or for a time that a rule sets."""
     PAYING = "paying"
-    """A fee is asked for. Not reached in this version: it needs the payments service."""
+    """A fee is asked for, and not paid yet."""
     IN_REVIEW = "in_review"
     """A clerk has it, or it waits for a second person."""
     NEEDS_MORE = "needs_more"
@@ -35,7 +35,7 @@ class State(enum.Enum):
     """Over; it can only be read."""
 
 
-UNREACHED: Final = frozenset({State.PAYING, State.APPEALED})
+UNREACHED: Final = frozenset({State.APPEALED})
 """States that no case of this version is in."""
 OVER: Final = frozenset({State.WITHDRAWN, State.EXPIRED, State.CLOSED})
 """States in which nobody works on the case any more."""
@@ -76,6 +76,10 @@ class Happened(enum.Enum):
     REFUSED_BY_RULE = "refused_by_rule"
     REFUSED_BY_SILENCE = "refused_by_silence"
     WAITS = "waits"
+    FEE_ASKED = "fee_asked"
+    FEE_FAILED = "fee_failed"
+    FEE_PAID = "fee_paid"
+    FEE_REFUNDED = "fee_refunded"
     OVERDUE = "overdue"
     DOCUMENT_MADE = "document_made"
     DOCUMENT_FAILED = "document_failed"
@@ -96,7 +100,7 @@ class TimerKind(enum.Enum):
     OVERDUE = "overdue"
     """The office has missed its deadline: hand it up."""
     EXPIRY = "expiry"
-    """The last term is over: of the person's answer, or of the escalation."""
+    """The last term is over: of the person's answer or payment, or of the escalation."""
     QUESTION = "question"
     """The office has not answered a question of the person."""
     WAIT = "wait"

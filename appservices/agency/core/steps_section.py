@@ -18,6 +18,7 @@ from appservices.agency.core.definition import (
     FieldDefinition,
     FormStep,
     MessageStep,
+    PayStep,
     RefusalRules,
     Review,
     ReviewStep,
@@ -25,6 +26,10 @@ from appservices.agency.core.definition import (
     WaitStep,
 )
 from appservices.agency.core.problems import nearest
+from appservices.agency.core.sections import LAW_CHARACTERS_MAX
+from veche.protocol.errors import MalformedError
+from veche.protocol.forms import FieldKind
+from veche.protocol.money import AMOUNT_CHARACTERS_MAX, Money, parse_money
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,6 +39,10 @@ if TYPE_CHECKING:
     from appservices.agency.core.tree import Item, Section
 
 MESSAGE_CHARACTERS_MAX: Final = 2_000
+PURPOSE_CHARACTERS_MAX: Final = 70
+"""Longest purpose of a fee: it is the title of an invoice."""
+DUE_DAYS_MAX: Final = 365
+"""Longest time in which a fee can be paid."""
 BECAUSE_CHARACTERS_MAX: Final = 300
 """Longest reason to wait: it stands in the card of the case."""
 
@@ -44,11 +53,11 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "document": (),
     "message": ("text", "after"),
     "wait": ("working_days", "because"),
+    "pay": ("amount", "purpose", "law", "due_days", "unpaid", "reason"),
 }
 """What each step may say besides ``step`` and ``if``."""
 LATER: Final[Mapping[str, str]] = {
     "attributes": "identity",
-    "fee": "payments",
     "appointment": "appointments",
     "sign": "signing",
     "payout": "payments",
@@ -111,6 +120,7 @@ class _StepReader:
             "document": self._document,
             "message": self._message,
             "wait": self._wait,
+            "pay": self._pay,
         }
 
     def read(self, item: Item) -> Step | None:
@@ -177,20 +187,21 @@ class _StepReader:
         item = section.need("decision", "write `decision: refuse`")
         words = (Decision.APPROVE.value, Decision.REFUSE.value)
         word = item.word(words) if item else None
-        reason = section.get("reason")
         if word == Decision.APPROVE.value:
-            if reason:
+            if reason := section.get("reason"):
                 reason.wrong("an approval has no reason", "leave it out")
             return DecideStep(Decision.APPROVE, None, condition)
-        if word is None:
-            return None
+        code = self._reason(section) if word else None
+        return DecideStep(Decision.REFUSE, code, condition) if code else None
+
+    def _reason(self, section: Section) -> str | None:
+        """Code of the reason of a refusal."""
         codes = [entry.code for entry in self._known.refusal.reasons] if self._known.refusal else []
         if not codes:
             section.item.wrong("no reason is declared", "add `refusal: {reasons: …}`")
             return None
         reason = section.need("reason", "name one, as `reason: no_right`")
-        code = reason.word(codes) if reason else None
-        return DecideStep(Decision.REFUSE, code, condition) if code else None
+        return reason.word(codes) if reason else None
 
     def _document(self, section: Section, condition: Condition | None) -> Step | None:
         if self._known.document is None:
@@ -215,3 +226,63 @@ class _StepReader:
             characters_max=BECAUSE_CHARACTERS_MAX,
         )
         return WaitStep(days, because, condition) if days and because else None
+
+    def _pay(self, section: Section, condition: Condition | None) -> Step | None:
+        texts = self._known.texts
+        entry = section.need("amount", "write `amount: 12.00 EUR`, or the id of a money field")
+        amount = self._amount(entry) if entry else None
+        purpose = texts.read(
+            section.need("purpose", "say what for in the languages of the title"),
+            characters_max=PURPOSE_CHARACTERS_MAX,
+        )
+        law = texts.read_law(
+            section.need("law", "name the rule by which it is asked for"),
+            characters_max=LAW_CHARACTERS_MAX,
+        )
+        entry = section.need("due_days", "write `due_days: 14`")
+        due_days = entry.integer(1, DUE_DAYS_MAX) if entry else None
+        is_right, reason = self._unpaid(section)
+        if amount is None or purpose is None or law is None or due_days is None or not is_right:
+            return None
+        fixed, field = (amount, None) if isinstance(amount, Money) else (None, amount)
+        return PayStep(fixed, field, purpose, law, due_days, reason, condition)
+
+    def _amount(self, item: Item) -> Money | str | None:
+        """An amount, or the id of the field that says it."""
+        text = item.text(characters_max=AMOUNT_CHARACTERS_MAX)
+        if text is None:
+            return None
+        field = next((one for one in self._known.fields if one.id == text), None)
+        if field is None:
+            return _fixed_amount(item, text)
+        if field.kind is not FieldKind.MONEY or field.currency is None:
+            item.wrong(f"{text} is no amount of one currency", "give it kind money and a currency")
+        elif text not in self._asked:
+            item.wrong(f"{text} is not asked for before this step", "ask for it in a form above")
+        else:
+            return text
+        return None
+
+    def _unpaid(self, section: Section) -> tuple[bool, str | None]:
+        """Whether it is said rightly what happens without the fee, and the reason of a refusal."""
+        item = section.get("unpaid")
+        word = item.word(("expire", "refuse")) if item else "expire"
+        if word == "refuse":
+            code = self._reason(section)
+            return code is not None, code
+        if word and (reason := section.get("reason")):
+            reason.wrong("a case that expires has no reason", "leave it out, or `unpaid: refuse`")
+            return False, None
+        return word is not None, None
+
+
+def _fixed_amount(item: Item, text: str) -> Money | None:
+    try:
+        amount = parse_money(text)
+    except MalformedError as e:
+        item.wrong(str(e), "write `12.00 EUR`, or the id of a money field")
+        return None
+    if amount.minor < 1:
+        item.wrong("nothing is to be paid", "leave the step out")
+        return None
+    return amount

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.agency.core import clock_steps, desk_steps, person_steps
+from appservices.agency.core import clock_steps, desk_steps, fee_steps, person_steps
 from appservices.agency.core.inputs import InputKind
 from appservices.agency.core.states import UNREACHED, State
 from appservices.agency.core.turn import Turn
@@ -42,13 +42,14 @@ def _plain(do: Callable[[Turn], None]) -> Handler:
 
 
 _DRAFT, _SUBMITTED, _REVIEW = State.DRAFT, State.SUBMITTED, State.IN_REVIEW
+_PAYING = State.PAYING
 _MORE, _YES, _NO, _SERVED = State.NEEDS_MORE, State.DECIDED_YES, State.DECIDED_NO, State.SERVED
 _WITHDRAWN, _EXPIRED, _CLOSED = State.WITHDRAWN, State.EXPIRED, State.CLOSED
 
 _ALL: Final = tuple(State)
-_ALIVE: Final = (_DRAFT, _SUBMITTED, _REVIEW, _MORE, _YES, _NO, _SERVED)
+_ALIVE: Final = (_DRAFT, _SUBMITTED, _PAYING, _REVIEW, _MORE, _YES, _NO, _SERVED)
 _UNDECIDED: Final = (_DRAFT, _SUBMITTED, _REVIEW, _MORE)
-_ONWARD: Final = (_SUBMITTED, _YES, _NO, _SERVED)
+_ONWARD: Final = (_SUBMITTED, _PAYING, _YES, _NO, _SERVED)
 """Where the steps of a service can lead once the person has submitted."""
 _SAME: Final = None
 """As a target: the state in which the input came."""
@@ -61,7 +62,7 @@ _PERSON: Final[tuple[_Line, ...]] = (
     (InputKind.EXPORT, _ALL, _plain(person_steps.send_export), (_SAME,)),
     (InputKind.ASK_HUMAN, _ALIVE, person_steps.ask_human, (_SAME,)),
     (InputKind.ADD_FILE, _UNDECIDED, person_steps.add_file, (_SAME,)),
-    (InputKind.WITHDRAW, _UNDECIDED, person_steps.withdraw, (_SAME, _WITHDRAWN)),
+    (InputKind.WITHDRAW, (*_UNDECIDED, _PAYING), person_steps.withdraw, (_SAME, _WITHDRAWN)),
     (InputKind.ANSWERS, (_DRAFT,), person_steps.answer_form, (_SAME, _WITHDRAWN, *_ONWARD)),
     (InputKind.ANSWERS, (_MORE,), person_steps.answer_desk, (_REVIEW, _SUBMITTED)),
 )
@@ -75,14 +76,15 @@ _STAFF: Final[tuple[_Line, ...]] = (
     (InputKind.WRITE, (_REVIEW,), desk_steps.begin_writing, (_SAME,)),
     (InputKind.DESK_ANSWERS, (_REVIEW,), desk_steps.go_on_writing, (_SAME, _MORE, _NO)),
     (InputKind.ASK_MORE, (_REVIEW,), desk_steps.ask_more, (_MORE,)),
-    (InputKind.APPROVE, (_REVIEW,), desk_steps.approve_case, (_SAME, _YES, _SERVED)),
+    (InputKind.APPROVE, (_REVIEW,), desk_steps.approve_case, (_SAME, _PAYING, _YES, _SERVED)),
     (InputKind.REFUSE, (_REVIEW,), desk_steps.refuse_case, (_NO,)),
     (InputKind.REPLY, _ALIVE, desk_steps.reply, (_SAME,)),
     (InputKind.RETRY, (_YES,), desk_steps.retry, (_SAME,)),
+    (InputKind.RETRY, (_PAYING,), desk_steps.retry_fee, (_SAME,)),
 )
 _REMIND_PERSON: Final = _plain(clock_steps.remind_person_to_answer)
 _CLOCK: Final[tuple[_Line, ...]] = (
-    (InputKind.REMINDER, (_DRAFT, _MORE), _REMIND_PERSON, (_SAME,)),
+    (InputKind.REMINDER, (_DRAFT, _MORE, _PAYING), _REMIND_PERSON, (_SAME,)),
     (
         InputKind.REMINDER,
         (_SUBMITTED, _REVIEW, _YES),
@@ -97,15 +99,16 @@ _CLOCK: Final[tuple[_Line, ...]] = (
     ),
     (InputKind.OVERDUE, (_YES,), _plain(clock_steps.overdue_result), (_SAME,)),
     (InputKind.EXPIRY, (_DRAFT, _MORE), _plain(clock_steps.expire), (_EXPIRED,)),
+    (InputKind.EXPIRY, (_PAYING,), _plain(fee_steps.unpaid), (_EXPIRED, _NO)),
     (
         InputKind.EXPIRY,
         (_SUBMITTED, _REVIEW),
         _plain(clock_steps.silence),
-        (_SAME, _YES, _NO, _SERVED),
+        (_SAME, _PAYING, _YES, _NO, _SERVED),
     ),
     (InputKind.QUESTION_OVERDUE, _ALIVE, _plain(clock_steps.question_overdue), (_SAME,)),
     (InputKind.WAITED, (_SUBMITTED,), _plain(clock_steps.waited), _ONWARD),
-    (InputKind.WAITED, (_YES,), _plain(clock_steps.waited), (_YES, _SERVED)),
+    (InputKind.WAITED, (_YES,), _plain(clock_steps.waited), (_PAYING, _YES, _SERVED)),
     (
         InputKind.CLOSING,
         (_NO, _SERVED, _WITHDRAWN, _EXPIRED),
@@ -121,8 +124,17 @@ _MACHINE: Final[tuple[_Line, ...]] = (
         _plain(clock_steps.room_made_late),
         (_SAME,),
     ),
-    (InputKind.DOCUMENT_MADE, (_YES,), clock_steps.document_made, (_YES, _SERVED)),
+    (InputKind.DOCUMENT_MADE, (_YES,), clock_steps.document_made, (_PAYING, _YES, _SERVED)),
     (InputKind.DOCUMENT_FAILED, (_YES,), clock_steps.document_failed, (_SAME,)),
+    (InputKind.FEE_ASKED, (_PAYING,), fee_steps.fee_asked, (_SAME,)),
+    (InputKind.FEE_FAILED, (_PAYING,), fee_steps.fee_failed, (_SAME,)),
+    (InputKind.FEE_PAID, (_PAYING,), fee_steps.fee_paid, (_SAME, *_ONWARD)),
+    (
+        InputKind.FEE_REFUNDED,
+        (_NO, _WITHDRAWN, _EXPIRED, _CLOSED),
+        fee_steps.fee_refunded,
+        (_SAME,),
+    ),
 )
 
 PERSON_KINDS: Final = frozenset(line[0] for line in _PERSON)

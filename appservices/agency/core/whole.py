@@ -9,6 +9,7 @@ from appservices.agency.core.definition import (
     Decision,
     DocumentStep,
     FormStep,
+    PayStep,
     ReviewStep,
     ServiceDefinition,
     Silence,
@@ -18,6 +19,7 @@ from appservices.agency.core.paths import PathChecker, check_paths
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from appservices.agency.core.definition import Step
     from appservices.agency.core.steps_section import PlacedStep
     from appservices.agency.core.tree import Section
 
@@ -45,16 +47,20 @@ def _check_refusal(root: Section, definition: ServiceDefinition) -> None:
 
 
 def can_refuse(definition: ServiceDefinition) -> bool:
-    """Whether a case of this service can be refused, by a desk, a rule or silence."""
-    if any(
-        isinstance(step, DecideStep) and step.decision is Decision.REFUSE
-        for step in definition.steps
-    ):
+    """Whether a case of this service can be refused, by a desk, a rule, silence, or unpaid."""
+    if any(map(_refuses, definition.steps)):
         return True
     if not any(isinstance(step, ReviewStep) for step in definition.steps):
         return False
     by_desk = definition.review is not None and Decision.REFUSE in definition.review.decisions
     return by_desk or definition.deadline.silence_means is Silence.REFUSED_AND_APPEALABLE
+
+
+def _refuses(step: Step) -> bool:
+    """Whether a step by itself can refuse a case."""
+    if isinstance(step, DecideStep):
+        return step.decision is Decision.REFUSE
+    return isinstance(step, PayStep) and step.unpaid is not None
 
 
 def _check_unused(root: Section, definition: ServiceDefinition) -> None:

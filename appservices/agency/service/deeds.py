@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 MAKE_ROOM: Final = "agency.room"
 MAKE_DOCUMENT: Final = "agency.document"
 SEND_EXPORT: Final = "agency.export"
+ASK_FEE: Final = "agency.fee"
+GIVE_UP_FEE: Final = "agency.fee_back"
 CLOCK: Final = "agency.clock"
 WORK_IS_DONE: Final = "The work in this room is done."
 """Why a clerk is shown out of the room of a case; for the log of acts."""
@@ -107,6 +109,16 @@ def _make_document(matter: Matter, effect: fx.MakeDocument) -> None:
     matter.send_off(MAKE_DOCUMENT, {"template": effect.template})
 
 
+def _ask_fee(matter: Matter, effect: fx.AskFee) -> None:
+    # The same request again must be the same: the person may choose another language meanwhile.
+    language = matter.context.language
+    matter.send_off(ASK_FEE, {"number": effect.fee.number, "language": language})
+
+
+def _give_up_fee(matter: Matter, effect: fx.GiveUpFee) -> None:
+    matter.send_off(GIVE_UP_FEE, {"number": effect.number})
+
+
 def _send_export(matter: Matter, effect: fx.SendExport) -> None:
     matter.send_off(SEND_EXPORT, {"filename": effect.filename})
 
@@ -164,6 +176,8 @@ DEEDS: Final[Mapping[type, Callable[[Matter, Any], None]]] = {
     fx.RemoveClerk: _remove_clerk,
     fx.MakeRoom: _make_room,
     fx.MakeDocument: _make_document,
+    fx.AskFee: _ask_fee,
+    fx.GiveUpFee: _give_up_fee,
     fx.SendDocument: _send_document,
     fx.SendExport: _send_export,
 }

@@ -174,6 +174,8 @@ def _workplace(
         catalogue=catalogue,
     )
     _check(workplace, services, office)
+    if organisation.payments is None:
+        _check_free(services, office, organisation)
     return workplace
 
 
@@ -199,6 +201,18 @@ def _open(path: Path) -> OpenService:
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigError(f"{path}: cannot be read as a service with its template: {e}") from e
     return OpenService(definition, KeptDefinition(source, templates))
+
+
+def _check_free(
+    services: Sequence[OpenService], office: OfficeSection, organisation: OrganisationSection
+) -> None:
+    for one in services:
+        if one.definition.pays:
+            raise ConfigError(
+                f"agency: office {office.id}: the service {one.definition.id} asks for a fee, and"
+                f" the organisation {organisation.id} has nowhere to be paid: add `payments:"
+                " {url: …, key_path: …}` to it"
+            )
 
 
 def _check(workplace: Workplace, services: Sequence[OpenService], section: OfficeSection) -> None:

@@ -70,7 +70,8 @@ WIDGET: Final = Document("widget.html", Framing.EMBEDDERS)
 SIGN_IN: Final = Document("signin.html", has_homeservers=True)
 KEYS: Final = Document("keys.html", has_passkeys=True)
 APPROVE: Final = Document("approve.html", has_passkeys=True, has_lit=False)
-DOCUMENTS: Final = (APP, WIDGET, SIGN_IN, KEYS, APPROVE)
+VERIFY: Final = Document("verify.html")
+DOCUMENTS: Final = (APP, WIDGET, SIGN_IN, KEYS, APPROVE, VERIFY)
 PATHS: Final = {
     "/": APP,
     "/services": APP,
@@ -78,6 +79,7 @@ PATHS: Final = {
     "/signin": SIGN_IN,
     "/keys": KEYS,
     "/approve": APPROVE,
+    "/verify": VERIFY,
 }
 """Whole paths; those of ``app_owns`` come besides."""
 _SERVICE_PARTS: Final = 3

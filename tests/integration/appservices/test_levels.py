@@ -39,12 +39,19 @@ NOW_MS = 1_764_000_000_000
 PLENTY = Limit(burst=100_000, per_s=1_000)
 
 OPEN = {
+    "GET /.well-known/veche/payments": "keys are there to be known",
     "GET /_veche/agency/v1/catalogue": "what there is, is public",
     "GET /_veche/agency/v1/catalogue/<office>/<service>": "what there is, is public",
     "POST /_veche/agency/v1/forms/check": "what a value should look like, is public",
     "GET /_veche/approvals/v1/time": "the clock",
     "GET /_veche/approvals/v1/<nonce>": "the nonce is the secret",
     "POST /_veche/approvals/v1": "the signature is the authority",
+    "GET /_veche/payments/v1/events": "the key of an organisation is the authority",
+    "GET /_veche/payments/v1/heads": "a promise to everybody",
+    "GET /_veche/payments/v1/invoices/<invoice_id>": "the key of an organisation is the authority",
+    "POST /_veche/payments/v1/invoices": "the key of an organisation is the authority",
+    "POST /_veche/payments/v1/invoices/<invoice_id>/withdraw": "the key of an organisation is it",
+    "GET /_veche/payments/v1/proof/<receipt_id>": "hashes alone; the id of a receipt is secret",
     "POST /_veche/sessions/v1/codes": "the answer says nothing; the room gets the code",
     "POST /_veche/sessions/v1/code": "the code is the proof",
     "POST /_veche/sessions/v1/link": "the link is the proof",

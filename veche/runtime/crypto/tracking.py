@@ -150,6 +150,11 @@ def pin_identity(
     return people.pin(txn, user_id, now_ms, is_renewed=is_renewed)
 
 
+def master_key(txn: Cursor, user_id: UserId) -> str | None:
+    """The identity of a person as last asked, which need not be the pinned one."""
+    return people.stored_keys(txn, user_id).master_key
+
+
 def is_encrypted(txn: Cursor, room_id: RoomId) -> bool:
     """Whether the room was ever encrypted; True never becomes False again."""
     return rooms.is_encrypted(txn, room_id)

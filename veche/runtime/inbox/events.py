@@ -28,6 +28,7 @@ ENCRYPTION: Final = "m.room.encryption"
 HISTORY_VISIBILITY: Final = "m.room.history_visibility"
 TRACKED: Final = frozenset((MEMBER, ENCRYPTION, HISTORY_VISIBILITY))
 """State that decides who may read what we say; it counts whoever sets it, our bots too."""
+_SAID: Final = frozenset((ENCRYPTED, "m.room.message", "m.reaction"))
 
 
 @attrs.frozen
@@ -49,6 +50,16 @@ class Row:
     bot: UserId | None
     membership: str | None
     event: str
+
+
+def is_for_an_answer(event_type: str, event: Mapping[str, Any]) -> bool:
+    """Whether somebody waits for what becomes of an event, as far as it shows.
+
+    A notice is never answered: bots would talk with one another for ever (Matrix spec, m.notice).
+    """
+    content = event.get("content")
+    is_notice = isinstance(content, dict) and content.get("msgtype") == "m.notice"
+    return event_type in _SAID and "state_key" not in event and not is_notice
 
 
 def read_event(event: object, is_ours: Callable[[str], bool]) -> Row | None:

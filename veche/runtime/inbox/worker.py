@@ -12,7 +12,8 @@ key come within days after all, the row is done then, late, which every service 
 **Rows that fail.** The transaction is rolled back; the rows before the failing one are done in a
 transaction of their own, so that order is kept; the failing one is tried again after 1, 2, 4 and
 8 s, while its room rests, and refused after ``FAILURES_MAX`` failures. So a row delays its room for
-some 15 s and never blocks it. Failures of the database are not counted.
+some 15 s and never blocks it; who wrote it is told, since nobody else would say that nothing was
+done. Failures of the database are not counted.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from veche.protocol.errors import UnavailableError, VecheError
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
 from veche.runtime import metrics
 from veche.runtime.inbox import pages, store
-from veche.runtime.inbox.events import ENCRYPTED, TRACKED
+from veche.runtime.inbox.events import ENCRYPTED, TRACKED, is_for_an_answer
 from veche.runtime.inbox.tracking import track
 from veche.runtime.outbox.store import mark_sent
 from veche.runtime.ports import NeedsDevices, RefusedEvent, WaitsForKey
@@ -74,12 +75,16 @@ class Ports:
         hooks: Learns of members, encryption and unreadable events.
         devices: Asks for devices.
         is_ours: Whether a user id is in our namespace.
+        given_up: Tells who wrote a row that nothing was done, in the transaction that gives it up.
+        doubted: Tells who wrote a row that their identity is another one than was pinned.
     """
 
     opener: Opener
     hooks: RoomHooks
     devices: Devices
     is_ours: Callable[[str], bool]
+    given_up: Callable[[Cursor, Claim, Item, int], None]
+    doubted: Callable[[Cursor, Claim, Item, int], None]
 
 
 @attrs.frozen
@@ -287,7 +292,7 @@ class Worker:
             batch.hold(item.sender, item.waits_until_ms)
             return
         try:
-            self._hand_over(txn, claim, item, batch)
+            self._hand_over(txn, claim, item, batch, now_ms)
         except WaitsForKey as e:
             self._wait(txn, claim, item, e.session_id, batch, now_ms)
         except NeedsDevices as e:
@@ -307,11 +312,13 @@ class Worker:
             batch.done.append(item.seq)
             _lag_s.observe(max(0, now_ms - item.received_at_ms) / 1000)
 
-    def _hand_over(self, txn: Cursor, claim: Claim, item: Item, batch: _Batch) -> None:
+    def _hand_over(self, txn: Cursor, claim: Claim, item: Item, batch: _Batch, now_ms: int) -> None:
         if item.event_type in TRACKED and "state_key" in item.event:
             is_ours, hooks = self._ports.is_ours, self._ports.hooks
             batch.is_doubtful |= track(txn, hooks, is_ours, claim, item)
         inbound = self._open(txn, claim, item)
+        if inbound.standing is DeviceStanding.IDENTITY_CHANGED:
+            self._ports.doubted(txn, claim, item, now_ms)
         self._receivers[claim.bot].receive(txn, inbound)
 
     def _wait(
@@ -368,12 +375,30 @@ class Worker:
             await self._database.run("inbox delay", store.delay, claim.room_id, claim.bot, until_ms)
             return
         logger.error("event %s failed", item.event_id, exc_info=cause)
-        failures = await self._database.run(
-            "inbox failure", pages.fail, claim, item, self._now_ms(), ROW_DELAYS_MS
-        )
+        failures = await self._count_failure(claim, item)
         if failures >= store.FAILURES_MAX:
             logger.error("event %s failed %d times and is given up", item.event_id, failures)
             _rows.labels("failed").inc()
+
+    async def _count_failure(self, claim: Claim, item: Item) -> int:
+        run, now_ms = self._database.run, self._now_ms()
+        try:
+            return await run("inbox failure", self._fail, claim, item, now_ms)
+        except UnavailableError:
+            raise
+        except Exception:
+            # That nobody can be told must not keep the row, which would be tried for ever.
+            logger.exception("nobody is told that event %s is given up", item.event_id)
+            return await run("inbox failure", pages.fail, claim, item, now_ms, ROW_DELAYS_MS)
+
+    def _fail(self, txn: Cursor, claim: Claim, item: Item, now_ms: int) -> int:
+        failures = pages.fail(txn, claim, item, now_ms, ROW_DELAYS_MS)
+        is_given_up = failures >= store.FAILURES_MAX and claim.is_joined
+        # Who acts on a page sees there what became of it.
+        is_said = not pages.is_page(item.event_id) and is_for_an_answer(item.event_type, item.event)
+        if is_given_up and is_said:
+            self._ports.given_up(txn, claim, item, now_ms)
+        return failures
 
     def _ask(self, outcome: _Outcome, claim: Claim) -> None:
         """Ask the homeserver what the room needs; it is due again once the answer is there."""

@@ -7,6 +7,7 @@ from veche.runtime.outbox.store import (
     effect_of,
     event_of,
     form_of,
+    is_said,
     state_key_of,
 )
 
@@ -17,5 +18,6 @@ __all__ = [
     "effect_of",
     "event_of",
     "form_of",
+    "is_said",
     "state_key_of",
 ]

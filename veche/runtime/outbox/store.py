@@ -160,6 +160,14 @@ def event_of(txn: Cursor, room_id: RoomId, effect_id: EffectId) -> EventId | Non
     return None if row is None or row[0] is None else EventId(row[0])
 
 
+def is_said(txn: Cursor, room_id: RoomId, effect_id: EffectId) -> bool:
+    """Whether something was said already; forgotten as long after as rows are kept."""
+    txn.execute(
+        "SELECT 1 FROM runtime.outbox WHERE room_id = %s AND effect_id = %s", (room_id, effect_id)
+    )
+    return txn.fetchone() is not None
+
+
 def effect_of(txn: Cursor, room_id: RoomId, event_id: EventId) -> EffectId | None:
     """The effect that became an event; None if it is none of ours."""
     txn.execute(

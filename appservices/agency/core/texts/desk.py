@@ -207,15 +207,21 @@ def reply_question(case: Case, context: Context) -> Question:
 
 def retry_question(case: Case, reason: str, context: Context) -> Question:
     """The document could not be made: again?"""
+    words = context.staff.text("The document could not be made.")
+    return _retry_question(case, words, reason, context)
+
+
+def retry_fee_question(case: Case, reason: str, context: Context) -> Question:
+    """The invoice of a fee could not be made: again?"""
+    words = context.staff.text("The invoice of the fee could not be made.")
+    return _retry_question(case, words, reason, context)
+
+
+def _retry_question(case: Case, words: str, reason: str, context: Context) -> Question:
     speech = context.staff
     return Question(
         Topic.RETRY,
-        (
-            Paragraph(
-                Mono(case.number), ": ", Bold(speech.text("The document could not be made."))
-            ),
-            Paragraph(reason),
-        ),
+        (Paragraph(Mono(case.number), ": ", Bold(words)), Paragraph(reason)),
         context.now_ms + DESK_QUESTION_MS,
         choices=(Choice(id="retry", label=speech.text("Try again"), style="primary"),),
         min_trust=Trust.E2EE,
@@ -243,6 +249,12 @@ def escalated_doc(definition: ServiceDefinition, case: Case, context: Context) -
         *desk_card_doc(definition, case, context),
         Paragraph(Bold(words)),
     )
+
+
+def escalated_fee_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
+    """A case is handed up, because its fee cannot be asked for."""
+    words = context.staff.text("The case cannot go on before its fee is asked for.")
+    return (*desk_card_doc(definition, case, context), Paragraph(Bold(words)))
 
 
 def question_escalated_doc(case: Case, context: Context) -> Doc:

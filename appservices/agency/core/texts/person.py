@@ -8,6 +8,7 @@ from appservices.agency.core.case import SILENCE, QuestionKind
 from appservices.agency.core.commands import CASE_COMMANDS
 from appservices.agency.core.definition import ReviewStep, Silence, WaitStep
 from appservices.agency.core.states import WITH_OFFICE, State, TimerKind
+from appservices.agency.core.texts.fees import due_words, next_words, unpaid_words
 from appservices.agency.core.texts.words import happened_words, role_words, state_words
 from veche.protocol.case import RULE_CHARACTERS_MAX, CaseCard, CaseClock
 from veche.protocol.catalogue import N_
@@ -75,6 +76,8 @@ def card_facts(
             (speech.text("Due"), speech.date(case.due_at_ms)),
             (speech.text("By the rule"), definition.deadline.law.text(context.language)),
         ]
+    if case.fee is not None:
+        facts.append((speech.text("To pay"), due_words(case.fee, context)))
     facts.append((speech.text("Next"), next_step(definition, case, context)))
     return facts
 
@@ -102,6 +105,8 @@ def _special_step(definition: ServiceDefinition, case: Case, context: Context) -
     if case.state is State.DECIDED_NO and case.refusal is not None:
         until = speech.date(case.refusal.appeal_until_ms)
         words = speech.text("You can appeal until {date}.", date=until)
+    elif case.fee is not None:
+        words = next_words(case.fee, context)
     elif case.timer(TimerKind.WAIT) is not None:
         words = _wait_reason(definition, case, context)
     elif case.state is State.IN_REVIEW and case.first_approval is not None:
@@ -157,6 +162,11 @@ def why_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
     if case.state in WITH_OFFICE:
         return _why_office(definition, case, context)
     speech = context.person
+    if case.fee is not None:
+        return (
+            Paragraph(speech.text("We are waiting for you."), " ", next_words(case.fee, context)),
+            Paragraph(unpaid_words(definition, case.fee, context)),
+        )
     if case.state in {State.DRAFT, State.NEEDS_MORE}:
         expiry = case.timer(TimerKind.EXPIRY)
         until = speech.date(expiry.at_ms) if expiry else ""
@@ -373,7 +383,8 @@ def reminder_doc(definition: ServiceDefinition, case: Case, context: Context) ->
     """The person is asked to answer before the case expires."""
     speech = context.person
     expiry = case.timer(TimerKind.EXPIRY)
-    until = speech.date(expiry.at_ms) if expiry else ""
+    until_ms = case.fee.due_at_ms if case.fee else expiry.at_ms if expiry else None
+    until = "" if until_ms is None else speech.date(until_ms)
     title = definition.title.text(context.language)
     return (
         Paragraph(

@@ -9,6 +9,7 @@ from appservices.agency.core.definition import (
     DocumentStep,
     FormStep,
     MessageStep,
+    PayStep,
     ReviewStep,
     WaitStep,
 )
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from appservices.agency.core.definition import ServiceDefinition, Step
 
 
-def step_words(step: Step, definition: ServiceDefinition, context: Context) -> str:
+def step_words(  # noqa: PLR0911 -- one for each kind, so that the type checker misses none
+    step: Step, definition: ServiceDefinition, context: Context
+) -> str:
     """A step in a sentence; empty for what is only said on the way."""
     speech = context.person
     match step:
@@ -42,5 +45,15 @@ def step_words(step: Step, definition: ServiceDefinition, context: Context) -> s
                 "It waits {count} working day.", "It waits {count} working days.", days
             )
             return f"{waits} {reason.text(context.language)}"
+        case PayStep():
+            return _pay_words(step, context)
         case MessageStep() | DocumentStep():
             return ""
+
+
+def _pay_words(step: PayStep, context: Context) -> str:
+    speech, purpose = context.person, step.purpose.text(context.language)
+    if step.amount is None:
+        return speech.text("You pay: {purpose}.", purpose=purpose)
+    amount = speech.money(step.amount)
+    return speech.text("You pay {amount}: {purpose}.", amount=amount, purpose=purpose)

@@ -226,6 +226,15 @@ class FakeHost:
     def seed(self, purpose: str) -> bytes:
         return purpose.encode().ljust(32, b"\0")[:32]
 
+    def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> bool:
+        """Background work is left to the test."""
+        del name
+        work.close()
+        return True
+
+    def at_stop(self, end: Callable[[], Any]) -> None:
+        """Nothing of it is open."""
+
     def device_id(self, bot: UserId) -> DeviceId:
         del bot
         return DeviceId("VECHETEST")
@@ -255,7 +264,12 @@ class Town:
         self._connection.close()
 
     def opened(
-        self, *, services: Sequence[Path] = (EXAMPLE,), staff: Sequence[Any] = STAFF, **more: Any
+        self,
+        *,
+        services: Sequence[Path] = (EXAMPLE,),
+        staff: Sequence[Any] = STAFF,
+        payments: Mapping[str, str] | None = None,
+        **more: Any,
     ) -> Agency:
         """The agency as a process that starts now has it; takes the place of the one before."""
         office = {
@@ -265,7 +279,8 @@ class Town:
             "staff": list(staff),
             **more,
         }
-        organisation = {"id": "lindenau", "name": {"en": "Lindenau"}, "offices": [office]}
+        organisation: dict[str, Any] = {"id": "lindenau", "name": {"en": "Lindenau"}}
+        organisation |= {"offices": [office], "payments": payments}
         section = AgencySection.model_validate({"organisations": [organisation]})
         self.agency = Agency(cast("Any", self.host), section)
         self.wait(self.agency.started())

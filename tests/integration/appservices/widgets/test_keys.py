@@ -6,66 +6,29 @@ The service is a till (tests/support/till.py): it asks for payments, and believe
 from __future__ import annotations
 
 import base64
-import json
 import re
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Final
 
-import attrs
 import pytest
 
 from tests.support import till
-from tests.support.calls import Answer, request
-from tests.support.keys import (
-    BrowserKey,
-    Passkey,
-    approval_of,
-    decline_of,
-    unpadded_base64,
-)
-from tests.support.people.person import WAIT_S
-from tests.support.processes import wait_until
+from tests.support.customers import APPROVALS, KEYS, Customer, asked_in
+from tests.support.keys import Passkey, approval_of, decline_of, unpadded_base64
 from tests.support.services import house
 from veche.cli import demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.people import Person
     from tests.support.people.person import Message
-    from tests.support.services import House
 
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
-UNAVAILABLE: Final = 503
-KEYS: Final = "/_veche/keys/v1"
-APPROVALS: Final = "/_veche/approvals/v1"
 BOT: Final = till.bot_of(demo.SERVER_NAME)
 
 
-@attrs.define
-class Customer:
+class Shopper(Customer):
     """Alice, her room with the till, her browser, and what she has in it."""
-
-    house: House
-    person: Person
-    room: str
-    session: str
-    keys: list[BrowserKey | Passkey] = attrs.field(factory=list)
-
-    def call(
-        self, method: str, path: str, body: object = None, *, is_signed_in: bool = True
-    ) -> Answer:
-        """A request of her browser, which asks again where it is told to."""
-        url, token = self.house.pages_url + path, self.session if is_signed_in else None
-        answers: list[Answer] = []
-
-        def is_answered() -> bool:
-            answers.append(request(method, url, token=token, body=body))
-            return answers[-1].status != UNAVAILABLE
-
-        wait_until(is_answered, WAIT_S, f"{method} {path} stays unavailable")
-        return answers[-1]
 
     def bill(self, minor: int) -> Message:
         """Ask for one; the message that asks."""
@@ -75,60 +38,9 @@ class Customer:
             self.room, lambda one: one.body.startswith(words) and one.replaces is None
         )
 
-    def edit_of(self, bill: Message) -> Message:
-        """What the bot makes of a bill in the end."""
-        return self.person.wait_for(self.room, lambda one: one.replaces == bill.event_id)
-
-    def code(self) -> str:
-        """The next code for a key that comes into the room."""
-        said = self.person.wait_for(self.room, "Somebody adds the key")
-        [code] = re.findall(r"(?m)^([0-9]{6})$", said.body)
-        return str(code)
-
-    def enrol(self, label: str = "Laptop") -> BrowserKey:
-        """A new key of her browser."""
-        key = BrowserKey()
-        body = {"kind": "p256", "label": label, "public_key": unpadded_base64(key.public)}
-        begun = self.call("POST", f"{KEYS}/enrolments", body)
-        assert begun.status == 200, begun
-        self.confirm(begun.body, key)
-        return key
-
-    def confirm(self, enrolment: dict[str, Any], key: BrowserKey | Passkey) -> None:
-        """Type the code of the room."""
-        assert (enrolment["state"], enrolment["key"]) == ("sent", key.id)
-        proof = key.proof(enrolment["to_sign"])
-        path = f"{KEYS}/enrolments/{enrolment['enrolment']}/code"
-        done = self.call("POST", path, {"code": self.code(), **proof})
-        assert done.status == 200, done
-        assert done.body["key"]["id"] == key.id
-        self.person.wait_for(self.room, "is yours from now on")
-        self.keys.append(key)
-
-    def look(self, message: Message) -> dict[str, Any]:
-        """What her approve page finds out about a bill."""
-        answer = self.call("GET", f"{APPROVALS}/{asked_in(message)['nonce']}", is_signed_in=False)
-        assert answer.status == 200, answer
-        found: dict[str, Any] = answer.body
-        return found
-
-    def approve(self, message: Message, key: BrowserKey | Passkey) -> Answer:
-        """What her approve page hands in."""
-        seen = self.look(message)
-        assert seen["asked"] == asked_in(message)
-        signed = key.signed(approval_of(seen["asked"], seen["now_ms"]))
-        return self.call("POST", APPROVALS, signed, is_signed_in=False)
-
-
-def asked_in(message: Message) -> dict[str, Any]:
-    """What the link in a bill says."""
-    [found] = re.findall(r"/approve#(\S+)", message.body)
-    asked: dict[str, Any] = json.loads(unquote(found))
-    return asked
-
 
 @pytest.fixture(scope="module")
-def alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Customer]:
+def alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shopper]:
     folder = tmp_path_factory.mktemp("till")
     with house(
         folder,
@@ -137,18 +49,10 @@ def alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Customer]:
         migrations=till.MIGRATIONS,
         has_pages=True,
     ) as town:
-        person = town.person("alice")
-        room = person.create_dm(BOT)
-        person.send(room, "page")
-        link = person.wait_for(room, "/signin#")
-        [secret] = re.findall(r"/signin#([A-Za-z0-9_-]{22})", link.body)
-        path = f"{town.pages_url}/_veche/sessions/v1/link"
-        session = request("POST", path, body={"secret": secret})
-        assert session.status == 200, session
-        yield Customer(town, person, room, session.body["token"])
+        yield Shopper.sign_in(town, town.person("alice"), BOT)
 
 
-def test_a_key_pays_and_the_room_shows_it_at_once(alice: Customer) -> None:
+def test_a_key_pays_and_the_room_shows_it_at_once(alice: Shopper) -> None:
     key = alice.enrol()
     bill = alice.bill(125_000)
 
@@ -162,7 +66,7 @@ def test_a_key_pays_and_the_room_shows_it_at_once(alice: Customer) -> None:
     assert (seen["state"], seen["asked"], seen["keys"]) == ("approved", None, [])
 
 
-def test_the_same_approval_again_is_refused(alice: Customer) -> None:
+def test_the_same_approval_again_is_refused(alice: Shopper) -> None:
     key = alice.enrol()
     bill = alice.bill(2_000)
     seen = alice.look(bill)
@@ -174,7 +78,7 @@ def test_the_same_approval_again_is_refused(alice: Customer) -> None:
     alice.person.wait_for(alice.room, "^Paid by p256.$")
 
 
-def test_a_tampered_link_makes_a_useless_approval(alice: Customer) -> None:
+def test_a_tampered_link_makes_a_useless_approval(alice: Shopper) -> None:
     key = alice.enrol()
     seen = alice.look(alice.bill(2_000))
     seen["asked"]["shown"]["payee"] = "DE00 0000"
@@ -185,7 +89,7 @@ def test_a_tampered_link_makes_a_useless_approval(alice: Customer) -> None:
     alice.person.wait_for(alice.room, "Somebody tried to approve a payment in your name")
 
 
-def test_a_passkey_is_enrolled_and_pays(alice: Customer) -> None:
+def test_a_passkey_is_enrolled_and_pays(alice: Shopper) -> None:
     url = alice.house.pages_url
     passkey = Passkey(url, "localhost", sign_count=1)
     begun = alice.call("POST", f"{KEYS}/enrolments", {"kind": "webauthn", "label": "Phone"})
@@ -204,7 +108,7 @@ def test_a_passkey_is_enrolled_and_pays(alice: Customer) -> None:
     alice.person.wait_for(alice.room, "^Paid by webauthn.$")
 
 
-def test_a_code_in_the_chat_pays_within_the_limit(alice: Customer) -> None:
+def test_a_code_in_the_chat_pays_within_the_limit(alice: Shopper) -> None:
     alice.house.query(
         "INSERT INTO runtime.code_limit (person, currency, minor) VALUES (%s, 'EUR', 1000)"
         " ON CONFLICT (person, currency) DO UPDATE SET minor = 1000",
@@ -226,7 +130,7 @@ def test_a_code_in_the_chat_pays_within_the_limit(alice: Customer) -> None:
     assert [(one["minor"], one["spent_minor"]) for one in limits] == [(1_000, 900)]
 
 
-def test_one_says_no_by_key_by_session_and_by_text(alice: Customer) -> None:
+def test_one_says_no_by_key_by_session_and_by_text(alice: Shopper) -> None:
     key = alice.enrol()
     bills = [alice.bill(minor) for minor in (2_001, 2_002, 2_003)]
     seen = alice.look(bills[0])
@@ -242,7 +146,7 @@ def test_one_says_no_by_key_by_session_and_by_text(alice: Customer) -> None:
         assert "Not paid." in edit.body
 
 
-def test_a_revoked_key_pays_nothing(alice: Customer) -> None:
+def test_a_revoked_key_pays_nothing(alice: Shopper) -> None:
     key = alice.enrol("Old laptop")
     bill = alice.bill(2_000)
 
@@ -254,7 +158,7 @@ def test_a_revoked_key_pays_nothing(alice: Customer) -> None:
     assert (answer.status, answer.errcode) == (409, "ORG.VECHE.KEY_REVOKED")
 
 
-def test_my_keys_shows_keys_log_and_evidence(alice: Customer) -> None:
+def test_my_keys_shows_keys_log_and_evidence(alice: Shopper) -> None:
     key = alice.enrol("Tablet")
     assert alice.approve(alice.bill(4_000), key).status == 200
 
@@ -268,7 +172,7 @@ def test_my_keys_shows_keys_log_and_evidence(alice: Customer) -> None:
     assert (found["key"], found["public_key"]) == (key.id, unpadded_base64(key.public))
 
 
-def test_a_limit_is_raised_by_the_key_a_day_later(alice: Customer) -> None:
+def test_a_limit_is_raised_by_the_key_a_day_later(alice: Shopper) -> None:
     key = alice.enrol()
     answer = alice.call("POST", f"{KEYS}/limits", {"currency": "EUR", "minor": 15_000})
     asked = answer.body["asked"]
@@ -285,7 +189,7 @@ def test_a_limit_is_raised_by_the_key_a_day_later(alice: Customer) -> None:
     assert too_much.body["error"] == "Das höchste Tageslimit ist hier 200,00 EUR."
 
 
-def test_nobody_gets_at_keys_without_a_session(alice: Customer) -> None:
+def test_nobody_gets_at_keys_without_a_session(alice: Shopper) -> None:
     for method, path in (
         ("GET", "/keys"),
         ("GET", "/log"),
@@ -302,7 +206,7 @@ def test_nobody_gets_at_keys_without_a_session(alice: Customer) -> None:
         assert (answer.status, answer.errcode) == (401, "ORG.VECHE.SIGN_IN"), path
 
 
-def test_a_stranger_sees_nothing_of_an_approval(alice: Customer) -> None:
+def test_a_stranger_sees_nothing_of_an_approval(alice: Shopper) -> None:
     answer = alice.call("GET", f"{APPROVALS}/{'a' * 32}", is_signed_in=False)
 
     assert (answer.status, answer.errcode) == (404, "ORG.VECHE.NOT_FOUND")

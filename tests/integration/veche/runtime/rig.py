@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from veche.protocol.ids import EffectId
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
+    from veche.runtime.inbox.store import Claim, Item
     from veche.runtime.outbox import Relation
     from veche.runtime.ports import Undelivered
 
@@ -124,6 +125,18 @@ class FakeService:
         if self.is_answering and body.startswith("ask "):
             content = {"msgtype": "m.text", "body": "answer " + body[4:]}
             self.say(txn, inbound.bot, inbound.room_id, content, cause=inbound.event_id)
+
+    def given_up(self, txn: Cursor, claim: Claim, item: Item, at_ms: int) -> None:
+        """Say so, as the hints do."""
+        del at_ms
+        content = {"msgtype": "m.text", "body": f"gave up {item.event_id}"}
+        self.say(txn, claim.bot, claim.room_id, content, cause=f"given up {item.event_id}")
+
+    def doubted(self, txn: Cursor, claim: Claim, item: Item, at_ms: int) -> None:
+        """Say so."""
+        del at_ms
+        content = {"msgtype": "m.text", "body": "who are you?"}
+        self.say(txn, claim.bot, claim.room_id, content, cause=f"doubted {item.event_id}")
 
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:
         """Keep that."""
@@ -300,7 +313,14 @@ class Rig:
             reactor,
             self.tasks,
             dict.fromkeys(self.bots, self.service),
-            Ports(self.crypto.open, hooks, self.crypto, is_ours),
+            Ports(
+                self.crypto.open,
+                hooks,
+                self.crypto,
+                is_ours,
+                given_up=self.service.given_up,
+                doubted=self.service.doubted,
+            ),
             self.rooms,
             self.marks,
         )

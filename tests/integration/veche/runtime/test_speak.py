@@ -13,8 +13,11 @@ from veche.protocol.acts import OPENING, ActClass
 from veche.protocol.ids import EventId
 from veche.runtime import people
 from veche.runtime.acts import check_chain
+from veche.runtime.crypto.core.keys_query import PersonKeys
 from veche.runtime.crypto.recovery import Hint, HintKind
+from veche.runtime.crypto.store import people as keys
 from veche.runtime.hints import Hints
+from veche.runtime.inbox.store import Claim, Item, State
 from veche.runtime.migrate import KERNEL_SETS
 from veche.runtime.speak import Ground, Voice
 
@@ -133,6 +136,49 @@ def test_hints_are_in_the_persons_language(room: PromptRoom, language: str, word
     people.choose_language(room.txn, ALICE, language)
 
     assert word in hinted(room, a_hint(HintKind.SEND_AGAIN))[-1]
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "Nothing was done."),
+        ("de", "Es ist nichts geschehen."),
+        ("ru", "Ничего не было сделано."),
+        ("uk", "Нічого не було зроблено."),
+    ],
+)
+def test_who_wrote_what_was_given_up_is_told_once(
+    room: PromptRoom, language: str, words: str
+) -> None:
+    people.choose_language(room.txn, ALICE, language)
+    claim = Claim(ROOM, BOT, 1, is_joined=True, looked_at_ms=1)
+    item = Item(1, EventId("$bad"), ALICE, "m.room.message", {}, State.NEW, None, NOW_MS, 5)
+    for _ in range(2):
+        Hints({BOT: ACCOUNT}, LOG).given_up(room.txn, claim, item, NOW_MS)
+
+    [(_, _, _, content)] = room.outbox()
+    assert words in content["body"]
+    assert content["m.mentions"] == {"user_ids": [ALICE]}
+
+
+@pytest.mark.parametrize(
+    ("language", "word"),
+    [("en", "identity"), ("de", "Identität"), ("ru", "Идентичность"), ("uk", "Ідентичність")],
+)
+def test_who_has_a_new_identity_is_told_once_for_each(
+    room: PromptRoom, language: str, word: str
+) -> None:
+    people.choose_language(room.txn, ALICE, language)
+    claim = Claim(ROOM, BOT, 1, is_joined=True, looked_at_ms=1)
+    for number, identity in enumerate(("first", "first", "second")):
+        keys.mark_outdated(room.txn, [ALICE])
+        keys.save_keys(room.txn, ALICE, PersonKeys(identity, (), ()))
+        event_id = EventId(f"$event{number}")
+        item = Item(number, event_id, ALICE, "m.room.encrypted", {}, State.NEW, None, NOW_MS, 0)
+        Hints({BOT: ACCOUNT}, LOG).doubted(room.txn, claim, item, NOW_MS)
+
+    bodies = [content["body"] for _, _, _, content in room.outbox()]
+    assert [word in body for body in bodies] == [True, True]
 
 
 def test_keys_that_came_wake_the_room(room: PromptRoom) -> None:

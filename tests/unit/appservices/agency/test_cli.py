@@ -18,6 +18,8 @@ from veche.protocol.errors import ConfigError
 if TYPE_CHECKING:
     from pathlib import Path
 
+PAID = EXAMPLE.parent / "land-register-extract.yaml"
+
 
 def arguments(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
@@ -57,7 +59,7 @@ class TestCheck:
         code, out, err = checked(*files)
 
         assert (code, err) == (0, "")
-        assert len(out.splitlines()) == len(files) == 2
+        assert len(out.splitlines()) == len(files) == 3
 
     def test_each_problem_is_a_line_that_editors_read(self, tmp_path: Path) -> None:
         text = EXAMPLE.read_text().replace("kind: date", "kind: dat").replace("appeal_days: 30", "")
@@ -178,6 +180,16 @@ class TestTry:
         )  # fmt: skip
         assert "The office asks you" in text
         assert "The person has added a file: letter.pdf" in text
+
+    def test_a_fee_is_paid_and_comes_back(self) -> None:
+        text = played(
+            "1", "12/7", "1", "submit", "/pay", "/pay", "clerk: 1", "clerk: refuse", "clerk: 1",
+            "clerk: skip", "clerk: Not yours.", "clerk: submit", file=PAID,
+        )  # fmt: skip
+        assert "pay RF18539007547034" in text
+        assert "12.00 EUR are paid, thank you." in text
+        assert "(nothing is to be paid)" in text
+        assert "You have 12.00 EUR back" in text
 
     def test_silence_is_played_by_waiting(self) -> None:
         text = played(*APPLY, "/wait", "/wait", "/wait", "/wait")

@@ -8,6 +8,7 @@ import attrs
 import yaml
 
 from appservices.agency.config import AgencySection
+from appservices.payments.config import PaymentsSection
 from appservices.widgets.config import WidgetsSection
 from homeserver_modules.event_guard import EventGuard
 from tests.support.processes import ROOT
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SECTIONS: dict[str, type[Section]] = {
     **KERNEL_SECTIONS,
     "agency": AgencySection,
+    "payments": PaymentsSection,
     "widgets": WidgetsSection,
 }
 PAGES_URL = "http://localhost:8124"
@@ -48,6 +50,7 @@ def services_configuration(folder: Path) -> str:
         operator_key=folder / "operator_key",
         definitions=DEFINITIONS,
         pages_url=PAGES_URL,
+        town_key=folder / "town_key",
     )
 
 
@@ -135,7 +138,7 @@ def test_the_welcome_has_all_that_a_newcomer_needs_and_fits_the_terminal(tmp_pat
         web_client_url="http://localhost:8125",
     )
 
-    for wanted in (*ADDRESSES, demo.OFFICE_BOT, "Ctrl-C", *passwords.values()):
+    for wanted in (*ADDRESSES, demo.OFFICE_BOT, demo.PAYMENTS_BOT, "Ctrl-C", *passwords.values()):
         assert wanted in text
     assert max(len(line) for line in text.splitlines() if str(tmp_path) not in line) <= 92
 

@@ -31,6 +31,8 @@ def test_the_families_are_those_of_the_protocol() -> None:
         "org.veche.approval",
         "org.veche.case",
         "org.veche.document",
+        "org.veche.invoice",
+        "org.veche.receipt",
         "org.veche.act",
     ]
     assert FAMILIES["org.veche.act"] is ActReceipt

@@ -50,6 +50,7 @@ class Asked(Wire):
         (LINKS.sign_in("Ab-_9"), "/signin#Ab-_9"),
         (LINKS.sign_in("a#b&c"), "/signin#a%23b%26c"),
         (LINKS.keys(), "/keys"),
+        (LINKS.verify(), "/verify"),
     ],
 )
 def test_each_page_has_its_address(link: str, path: str) -> None:
@@ -182,6 +183,14 @@ class RootTests(WebTestCase):
         assert self.where("/_veche/a/v1/x/y?z=1") == ["a", ["_veche", "a", "v1"], ["x", "y"]]
         assert self.where("/_veche/b/long/v1/x") == ["b", ["_veche", "b", "long", "v1"], ["x"]]
 
+    def test_what_is_well_known_is_served_where_others_look_for_it(self) -> None:
+        root = PublicRoot({".well-known/veche/a": Named("a"), "": Named("pages")})
+        found = self.request(root, "GET", "/.well-known/veche/a")
+
+        assert found[1] == ["a", [".well-known", "veche", "a"], [""]]
+        assert self.request(root, "GET", "/.well-known/veche/b")[0] == 404
+        assert self.request(root, "GET", "/.well-known")[0] == 404
+
     def test_an_api_gets_its_own_path_with_and_without_a_slash(self) -> None:
         for path in ("/_veche/a/v1", "/_veche/a/v1/"):
             assert self.where(path) == ["a", ["_veche", "a", "v1"], [""]]
@@ -233,6 +242,7 @@ class RootTests(WebTestCase):
     [
         ["x/v1"],
         ["_vecheaa/v1"],
+        [".well-known/matrix/client"],
         ["/_veche/a"],
         ["_veche/a", "_veche/a/v1"],
         ["_veche/a/v1", "_veche/a"],

@@ -18,7 +18,7 @@ from veche.runtime.crypto.locks import Locks
 from veche.runtime.crypto.opening import Opened, Opener
 from veche.runtime.crypto.tracking import Hooks, People
 from veche.runtime.database import Database
-from veche.runtime.matrix.client import MatrixClient, path
+from veche.runtime.matrix.client import MatrixClient, MatrixError, path
 from veche.runtime.matrix.connections import Connections
 from veche.runtime.ports import NeedsDevices, NotPrepared, WaitsForKey
 
@@ -141,10 +141,7 @@ class House:
 
     async def read(self, room_id: RoomId, event_id: str) -> Opened:
         """Open an event, waiting for its key and asking for devices as the inbox does."""
-        event = await self.client.call(
-            "GET", path("rooms", room_id, "event", event_id), user=self.bot
-        )
-        event["room_id"] = room_id
+        event = {**await self.event(room_id, event_id), "room_id": room_id}
         deadline = self.reactor.seconds() + WAIT_S
         while True:
             try:
@@ -153,6 +150,18 @@ class House:
                 await self.people.refresh(self.bot, [e.user_id])
             except WaitsForKey:
                 if self.reactor.seconds() > deadline:
+                    raise
+                await deferLater(self.reactor, 0.1, lambda: None)
+
+    async def event(self, room_id: RoomId, event_id: str) -> dict[str, Any]:
+        """An event as the homeserver has it; what another server sends comes a little later."""
+        deadline = self.reactor.seconds() + WAIT_S
+        while True:
+            try:
+                where = path("rooms", room_id, "event", event_id)
+                return await self.client.call("GET", where, user=self.bot)
+            except MatrixError as e:
+                if e.errcode != "M_NOT_FOUND" or self.reactor.seconds() > deadline:
                     raise
                 await deferLater(self.reactor, 0.1, lambda: None)
 

@@ -7,23 +7,14 @@ Element X (only cross-signed devices get keys and are believed).
 from __future__ import annotations
 
 import io
-import tempfile
 import time
-from contextlib import ExitStack
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
 
 import pytest
-from twisted.internet import reactor  # noqa: TID251 -- the tests run in it
-from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
-from twisted.trial.unittest import TestCase
 
-from tests.integration.veche.runtime.crypto.house import OPERATOR_KEY, House
-from tests.support.people import Person
-from tests.support.postgres import database, execute
-from tests.support.processes import TIMEOUT_S
-from tests.support.synapse import homeserver
+from tests.integration.veche.runtime.crypto.house import OPERATOR_KEY
+from tests.integration.veche.runtime.crypto.stand import Stand
+from tests.support.postgres import execute
 from veche.protocol.inbound import DeviceStanding, Trust
 from veche.runtime.crypto import maintenance
 from veche.runtime.crypto.attachments import decrypt_file, encrypt_file, read_file_key
@@ -32,11 +23,6 @@ from veche.runtime.crypto.recovery import HintKind
 from veche.runtime.crypto.tracking import Hooks
 from veche.runtime.crypto.writer import LostWriterError
 from veche.runtime.matrix.client import path
-from veche.runtime.migrate import KERNEL_SETS
-
-if TYPE_CHECKING:
-    from tests.support.synapse import Homeserver
-    from veche.protocol.ids import RoomId
 
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
@@ -47,39 +33,8 @@ async def refuse(user_id: str) -> bool:
     return False
 
 
-class InteropTest(TestCase):
-    """One Synapse and one database for all stories; each has its own people."""
-
-    timeout = TIMEOUT_S
-    stack: ClassVar[ExitStack]
-    server: ClassVar[Homeserver]
-    dsn: ClassVar[str]
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.stack = ExitStack()
-        folder = Path(cls.stack.enter_context(tempfile.TemporaryDirectory()))
-        cls.server = cls.stack.enter_context(homeserver(folder / "hs"))
-        cls.dsn = cls.stack.enter_context(database(*KERNEL_SETS))
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.stack.close()
-
-    async def house(self, bot: str, *, is_started: bool = True) -> House:
-        """A bot in a process of its own; stopped at the end of the test."""
-        house = House(self.server, self.dsn, reactor, f"@veche_{bot}:veche.test")
-        self.addCleanup(lambda: Deferred.fromCoroutine(house.stop()))
-        if is_started:
-            await house.device.start()
-        return house
-
-    async def person(self, kind: str, name: str) -> Person:
-        """A person with a client; ended at the end of the test."""
-        user = await deferToThread(self.server.register, name)
-        person: Person = await deferToThread(Person.start, kind, self.server.url, user)
-        self.addCleanup(deferToThread, person.stop)
-        return person
+class InteropTest(Stand):
+    """Both ways, and what may happen in between."""
 
     async def test_nio_and_the_bot_read_one_another(self) -> None:
         house = await self.house("desk")
@@ -112,13 +67,6 @@ class InteropTest(TestCase):
         assert opened.content["body"] == "hello"
         assert (opened.trust, opened.standing) == (Trust.VERIFIED, DeviceStanding.VERIFIED)
         assert answer.is_readable
-
-    async def dm(self, house: House, person: Person) -> RoomId:
-        """A direct chat that the person made and the bot has joined."""
-        created = deferToThread(person.create_dm, house.bot)
-        room = await house.join_invited()
-        await created
-        return room
 
     async def test_a_bot_that_writes_first_is_read_by_who_joins_later(self) -> None:
         house = await self.house("first")

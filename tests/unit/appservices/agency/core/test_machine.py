@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appservices.agency.core.case import HISTORY_MAX, Case, HistoryEntry
+from appservices.agency.core.case import HISTORY_MAX, Case, Fee, FeeState, HistoryEntry
 from appservices.agency.core.case_json import from_json, to_json
 from appservices.agency.core.definition import Decision, ServiceDefinition
 from appservices.agency.core.effects import Party, RecordHistory, RefusalReason, Refused, UpdateCard
@@ -27,6 +28,10 @@ from appservices.agency.core.inputs import (
     DocumentFailed,
     DocumentMade,
     Export,
+    FeeAsked,
+    FeeFailed,
+    FeePaid,
+    FeeRefunded,
     FlagCase,
     Input,
     InputKind,
@@ -121,6 +126,50 @@ def winding() -> ServiceDefinition:
     )
 
 
+@functools.cache
+def paying() -> ServiceDefinition:
+    """A service with a fee before the review, one as high as the person says, and one after."""
+    pay = {
+        "step": "pay",
+        "amount": "12.00 EUR",
+        "purpose": {"en": "Fee"},
+        "law": "Fees Act, section 3",
+        "due_days": 14,
+    }
+    form = [
+        *service_data()["form"],
+        {"id": "gift", "kind": "money", "currency": "EUR", "label": {"en": "Gift"}},
+    ]
+    return service(
+        form=form,
+        result={"document": {"template": "x.typ", "title": {"en": "Permit"}}},
+        steps=[
+            {"step": "form"},
+            {**pay, "unpaid": "refuse", "reason": "no_right"},
+            {**pay, "amount": "gift"},
+            {"step": "review"},
+            pay,
+            {"step": "document"},
+        ],
+    )
+
+
+def _paying(data: Mapping[str, object] = MappingProxyType({"plate": "A"})) -> Play:
+    return Play.opened(paying()).do(filled(data), RoomMade())
+
+
+def _paid() -> Play:
+    return _paying().do(FeeAsked(1, "RF18", "https://example.org/pay"), FeePaid(1))
+
+
+def _paying_late() -> Play:
+    return _paid().do(Claim(CLERK), Approve(CLERK))
+
+
+def _paid_and_refused() -> Play:
+    return _paid().do(Claim(CLERK), Refuse(CLERK, "no_right", "", "No."))
+
+
 def _silently_approved(**changes: Any) -> Play:
     deadline = {**service_data()["deadline"], "silence_means": "approved"}
     play = Play.opened(service(deadline=deadline, **changes)).do(filled({"plate": "A"}))
@@ -145,6 +194,21 @@ CASES: Final[Mapping[str, Callable[[], Play]]] = {
     ),
     "waits": _waiting,
     "waits, approved": lambda: _waiting().ring(TimerKind.WAIT).do(Claim(CLERK), Approve(CLERK)),
+    "pays": _paying,
+    "pays, asks": lambda: _paying().do(AskHuman("How?")),
+    "pays by an invoice": lambda: _paying().do(FeeAsked(1, "RF18", None)),
+    "pays, failed": lambda: _paying().do(FeeFailed(1, "no account")),
+    "pays a gift too": lambda: _paying(
+        {"plate": "A", "gift": {"minor": 500, "currency": "EUR"}}
+    ).do(FeePaid(1)),
+    "pays, approved": _paying_late,
+    "paid": _paid,
+    "paid, refused": _paid_and_refused,
+    "paid, refunded": lambda: _paid_and_refused().do(FeeRefunded(1)),
+    "paid, refused, closed": lambda: _paid_and_refused().ring(TimerKind.CLOSING),
+    "paid, withdrawn": lambda: _paid().do(Withdraw(is_confirmed=True)),
+    "unpaid, approved": lambda: _paying_late().ring(TimerKind.EXPIRY),
+    "unpaid": lambda: _paying().ring(TimerKind.EXPIRY),
     "half filled": lambda: Play.opened().do(typed("Anna")),
     "submitted": submitted,
     "submitted, asks": lambda: submitted().do(AskHuman("When?")),
@@ -177,15 +241,15 @@ CASES: Final[Mapping[str, Callable[[], Play]]] = {
 
 @functools.cache
 def case_of(name: str) -> Play:
-    """A case by its name; no input leads to ``paying`` and ``appealed``, a damaged row might."""
-    if name in {"paying", "appealed"}:
+    """A case by its name; no input leads to ``appealed``, a damaged row might."""
+    if name == "appealed":
         play = CASES["claimed"]()
         case = attrs.evolve(play.outcome.case, state=State(name))
         return attrs.evolve(play, outcome=attrs.evolve(play.outcome, case=case))
     return CASES[name]()
 
 
-ALL_CASES: Final = (*CASES, "paying", "appealed")
+ALL_CASES: Final = (*CASES, "appealed")
 """Cases in every state, some states in several ways."""
 
 
@@ -214,7 +278,14 @@ def inputs(case: Case) -> list[Input]:
     for kind in TimerKind:
         timer = case.timer(kind)
         clocks += [Rang(kind, timer.serial if timer else 1), Rang(kind, -1)]
-    machines: list[Input] = [RoomMade(), DocumentMade("a" * 64, 10), DocumentFailed("broken")]
+    machines: list[Input] = [
+        RoomMade(), DocumentMade("a" * 64, 10), DocumentFailed("broken"),
+    ]  # fmt: skip
+    for number in (1, 2, 9):
+        machines += [
+            FeeAsked(number, "RF18", None), FeeFailed(number, "no account"), FeePaid(number),
+            FeeRefunded(number),
+        ]  # fmt: skip
     return [*person, *staff, *clocks, *machines]
 
 
@@ -385,13 +456,18 @@ class TestThePage:
         assert diagram.startswith("stateDiagram-v2\n    [*] --> draft\n")
         assert diagram.endswith("    closed --> [*]")
         assert "    in_review --> decided_no: refuse" in diagram
-        assert "paying" not in diagram
+        assert "    paying --> submitted: fee_paid" in diagram
+        assert "appealed" not in diagram
 
 
+NO_END: Final = frozenset({State.DECIDED_NO, State.WITHDRAWN, State.EXPIRED})
+"""Where the office may have nothing that the person paid."""
 SEQUENCES = st.lists(st.tuples(st.integers(0, 200), st.booleans()), max_size=15)
 
 
-@pytest.mark.parametrize("definition", [example(), winding()], ids=["example", "winding"])
+@pytest.mark.parametrize(
+    "definition", [example(), winding(), paying()], ids=["example", "winding", "paying"]
+)
 @given(choices=SEQUENCES)
 @settings(max_examples=40, deadline=None)
 def test_any_sequence_of_inputs_keeps_the_rules(
@@ -412,8 +488,15 @@ def test_any_sequence_of_inputs_keeps_the_rules(
         assert (after.refusal is None) or after.refusal.appeal_until_ms > 0
         assert after.state is not State.DECIDED_NO or after.refusal is not None
         assert after.clerk is None or after.state in {State.IN_REVIEW, State.NEEDS_MORE}
+        assert (after.fee is not None) is (after.state is State.PAYING)
+        assert after.state not in NO_END or not _kept(after)
         is_waiting = after.timer(TimerKind.WAIT) is not None
         assert (after.due_at_ms is not None) is (after.state in WITH_OFFICE and not is_waiting)
+
+
+def _kept(case: Case) -> list[Fee]:
+    """Fees that the office has, or still asks for."""
+    return [fee for fee in case.fees if fee.state in {FeeState.ASKED, FeeState.PAID}]
 
 
 def _changes(play: Play, heard: Input) -> bool:

@@ -70,6 +70,15 @@ def test_an_office_has_a_bot_and_its_services() -> None:
     assert workplace.desks == ["archive", "management"]
 
 
+def test_a_service_with_a_fee_needs_somewhere_to_be_paid(tmp_path: Path) -> None:
+    pay = {"step": "pay", "amount": "12 EUR", "purpose": {"en": "Fee"}, "law": "§ 3", "due_days": 9}
+    path = service_file(tmp_path, steps=[{"step": "form"}, pay, {"step": "review"}])
+    staff = [{**CAROL, "desks": ["parking"]}, HEAD]
+
+    with pytest.raises(ConfigError, match="asks for a fee, and the organisation lindenau has"):
+        opened(services=[path], staff=staff)
+
+
 def test_an_office_without_a_name_in_its_language_has_another() -> None:
     assert opened(language="uk").bot.display_name == "Records"
 

@@ -1,0 +1,194 @@
+"""Fees outside transactions: having invoices made and taken back, hearing what became of them."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from appservices.agency import store
+from appservices.agency.core.case import FeeState
+from appservices.agency.core.definition import PayStep
+from appservices.agency.core.inputs import FeeAsked, FeeFailed, FeePaid, FeeRefunded
+from appservices.agency.service.cases import definition_of, matter_of, step_file, take_step
+from appservices.agency.service.deeds import ASK_FEE, GIVE_UP_FEE
+from veche.protocol.errors import RefusedError, UnavailableError
+from veche.protocol.ids import UserId
+from veche.protocol.invoice import InvoiceLine
+from veche.protocol.invoice_api import PAID, REFUNDED, InvoiceBody
+from veche.runtime.wake import Bell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from appservices.agency.core.case import Fee
+    from appservices.agency.core.inputs import Input
+    from appservices.agency.service.errands import Parts
+    from appservices.agency.service.scene import Scene
+    from appservices.agency.service.till import Till
+    from appservices.agency.store import CaseFile
+    from veche.protocol.invoice_api import InvoiceEvent
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import Errand, ErrandHandler
+
+logger = logging.getLogger(__name__)
+
+REFUSED_AGAIN_MS: Final = 60_000
+"""How long to wait after the institution refused to tell what happened."""
+_HEARD: Final[Mapping[str, Callable[[int], Input]]] = {PAID: FeePaid, REFUNDED: FeeRefunded}
+"""What an event is to the case; others change nothing there."""
+
+
+def fee_handlers(parts: Parts, tills: Mapping[str, Till]) -> dict[str, ErrandHandler]:
+    """The handlers of errands about fees.
+
+    Args:
+        parts: What all handlers share.
+        tills: By id of the organisation.
+    """
+    return {ASK_FEE: _AskFee(parts, tills), GIVE_UP_FEE: _GiveUpFee(parts, tills)}
+
+
+class _FeeHandler:
+    def __init__(self, parts: Parts, tills: Mapping[str, Till]) -> None:
+        self._parts = parts
+        self._database = parts.host.database
+        self._tills = tills
+
+    def _till(self, errand: Errand) -> Till:
+        workplace = self._parts.workplaces[UserId(errand.payload["bot"])]
+        till = self._tills.get(workplace.organisation)
+        if till is None:
+            raise RefusedError(f"{workplace.organisation} has no institution that is paid")
+        return till
+
+    def _case(self, txn: Cursor, errand: Errand, now_ms: int) -> tuple[Scene, CaseFile]:
+        """The case of an errand, locked."""
+        scene = self._parts.scene_of(txn, errand, now_ms)
+        file = store.lock_case(txn, errand.payload["case"])
+        if file is None:
+            raise RefusedError("there is no such case")
+        return scene, file
+
+
+class _AskFee(_FeeHandler):
+    """Has the invoice of a fee made."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        till = self._till(errand)
+        body = await self._database.run("agency.fee", self._read, errand)
+        view = await till.make_invoice(body, body.ours)
+        return {"invoice": view.id, "reference": view.reference, "url": view.pay_url}
+
+    def _read(self, txn: Cursor, errand: Errand) -> InvoiceBody:
+        scene, file = self._case(txn, errand, self._parts.host.now_ms())
+        fee, language = _fee(file, errand), errand.payload["language"]
+        step = definition_of(scene, file).steps[fee.step]
+        if not isinstance(step, PayStep):
+            raise AssertionError("a fee is asked for by such a step")  # noqa: TRY004 -- our bug
+        title = step.purpose.text(language)
+        return InvoiceBody(
+            addressee=file.person,
+            title=title,
+            lines=(InvoiceLine(text=title, amount=fee.amount),),
+            due_at_ms=fee.due_at_ms,
+            law=step.law.text(language),
+            ours=ours_of(file.case.id, fee.number),
+        )
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        scene, file = self._case(txn, errand, now_ms)
+        fee = _fee(file, errand)
+        store.keep_fee(txn, file.case.id, fee.number, result["invoice"])
+        if fee.state is FeeState.GIVEN_UP:
+            # The case ended while the invoice was made.
+            matter_of(scene, file).send_off(GIVE_UP_FEE, {"number": fee.number})
+            return
+        step_file(scene, file, FeeAsked(fee.number, result["reference"], result["url"]))
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        scene, file = self._case(txn, errand, now_ms)
+        step_file(scene, file, FeeFailed(errand.payload["number"], str(error)))
+
+
+class _GiveUpFee(_FeeHandler):
+    """Has the invoice of a fee taken back; one that is not made yet is when it is."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        till = self._till(errand)
+        invoice_id, reason = await self._database.run("agency.fee", self._read, errand)
+        if invoice_id is not None:
+            await till.withdraw(invoice_id, reason, f"{invoice_id}.back")
+        return {}
+
+    def _read(self, txn: Cursor, errand: Errand) -> tuple[str | None, str]:
+        _, file = self._case(txn, errand, self._parts.host.now_ms())
+        number = errand.payload["number"]
+        return store.invoice_of_fee(txn, file.case.id, number), f"case {file.case.state.value}"
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """The institution tells of the rest by events."""
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        """The invoice stays: somebody has to look."""
+        logger.error("the invoice of %s is not taken back: %s", errand.payload["case"], error)
+
+
+@attrs.frozen
+class FeeNews:
+    """Hears what became of the invoices of one organisation, and lets its cases go on.
+
+    Attributes:
+        parts: What all handlers share.
+        organisation: Whose invoices.
+        till: Where they are paid.
+    """
+
+    parts: Parts
+    organisation: str
+    till: Till
+
+    async def follow(self) -> None:
+        """Hear for ever."""
+        pause = Bell(self.parts.host.reactor)
+        while True:
+            try:
+                await self._round()
+            except UnavailableError as e:
+                logger.info("fees of %s: %s", self.organisation, e)
+                await pause.wait(e.retry_after_ms)
+            except RefusedError:
+                logger.exception("nothing is heard of the fees of %s", self.organisation)
+                await pause.wait(REFUSED_AGAIN_MS)
+
+    async def _round(self) -> None:
+        run = self.parts.host.database.run
+        after = await run("agency.fee cursor", store.payment_cursor, self.organisation)
+        for event in (await self.till.events(after)).events:
+            await run("agency.fee news", self.hear, event, self.parts.host.now_ms())
+
+    def hear(self, txn: Cursor, event: InvoiceEvent, now_ms: int) -> None:
+        """Let an event happen to its case: once, whoever hears it and how often."""
+        if not store.move_payment_cursor(txn, self.organisation, event.n):
+            return
+        case_id, _, number = event.ours.rpartition(".")
+        heard = _HEARD.get(event.type)
+        bot = store.bot_of_case(txn, case_id)
+        workplace = None if bot is None else self.parts.workplaces.get(bot)
+        if heard is None or not number.isdecimal() or workplace is None:
+            return
+        if workplace.organisation == self.organisation:
+            cause = f"payment event {self.organisation} {event.n}"
+            scene = self.parts.scene(txn, workplace.bot.user_id, cause, now_ms)
+            take_step(scene, case_id, heard(int(number)))
+
+
+def ours_of(case_id: str, number: int) -> str:
+    """What the organisation knows the invoice of a fee by; also the key under which it is made."""
+    return f"{case_id}.{number}"
+
+
+def _fee(file: CaseFile, errand: Errand) -> Fee:
+    number = errand.payload["number"]
+    return next(fee for fee in file.case.fees if fee.number == number)

@@ -1,0 +1,151 @@
+"""Payments as a service of the runtime: the bot, and what reaches it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.config import BOT_LOCALPART
+from appservices.payments.service import grants, moving, settling
+from appservices.payments.service.attempts import Attempts
+from appservices.payments.service.chats import hear
+from appservices.payments.service.errands import JOIN, handlers
+from appservices.payments.service.heads import Heads
+from appservices.payments.service.listening import is_said
+from appservices.payments.service.organisations import EVENT, Callers, EventErrand
+from appservices.payments.service.rails import banking_of
+from appservices.payments.service.receipts import Receipts
+from appservices.payments.service.scene import Parts
+from appservices.payments.service.vault import Vault
+from appservices.payments.service.writer import Writer
+from appservices.payments.store import chats
+from veche.protocol.ids import UserId, effect_id
+from veche.protocol.notes import read_verifier_key
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+from veche.runtime.service import BotAccount
+from veche.runtime.speak import MEMBER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from appservices.payments.config import PaymentsSection
+    from appservices.payments.service.attempts import Attempt
+    from appservices.payments.service.rails import BankNews
+    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.work import Outcome
+    from veche.protocol.inbound import Inbound
+    from veche.protocol.notes import VerifierKey
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import ErrandHandler
+    from veche.runtime.host import Host
+    from veche.runtime.ports import Undelivered
+
+logger = logging.getLogger(__name__)
+
+GONE: Final = frozenset({"leave", "ban"})
+
+
+class Payments:
+    """One institution, whose bot serves persons in their chats with it.
+
+    Attributes:
+        callers: The organisations that may ask over HTTP.
+        banking: The institution's banks.
+    """
+
+    def __init__(self, host: Host, section: PaymentsSection) -> None:
+        """Make the service.
+
+        Raises:
+            ConfigError: The key of an organisation cannot be read.
+        """
+        bot = BotAccount(
+            UserId(f"@{BOT_LOCALPART}:{host.server_name}"),
+            section.name_in(section.language),
+            section.id,
+        )
+        self._host = host
+        self._section = section
+        receipts = Receipts(host.server_name, host.seed("payments.receipts"))
+        self._parts = Parts(host, section, bot, Vault(host.seed("payments")), receipts)
+        self.callers = Callers(section.organisations, section.language)
+        self._handlers = {**handlers(self._parts), EVENT: EventErrand(self._parts)}
+        self._writer = Writer(host.dsn, host.reactor)
+        self.banking = banking_of(host, section, self._parts.vault, self._hear_of_bank)
+        self._handlers |= self.banking.errand_handlers()
+        settles = {moving.KIND: self._settle, **self.banking.settles()}
+        self._attempts = Attempts(host, self._writer, settles)
+        self._heads = Heads(host, self._writer, receipts.signer)
+
+    @property
+    def bots(self) -> Sequence[BotAccount]:
+        """The payments bot."""
+        return [self._parts.bot]
+
+    @property
+    def parts(self) -> Parts:
+        """What all its transactions share."""
+        return self._parts
+
+    @property
+    def receipt_keys(self) -> Sequence[VerifierKey]:
+        """What receipts and published heads are checked with, the present one first."""
+        old = [read_verifier_key(text) for text in self._section.old_receipt_keys]
+        return [self._parts.receipts.signer.verifier, *old]
+
+    def errand_handlers(self) -> Mapping[str, ErrandHandler]:
+        """Chats, names of payees, clocks."""
+        return self._handlers
+
+    async def started(self) -> None:
+        """Stand by as the writer; let accounts have the money that they begin with."""
+        self._writer.start()
+        self._host.at_stop(self._writer.stop)
+        self._attempts.start()
+        self._heads.start()
+        await self._host.database.run("payments.start", self._start, self._host.now_ms())
+
+    def receive(self, txn: Cursor, inbound: Inbound) -> None:
+        """Act on one event that reached the bot."""
+        scene = self._parts.scene(txn, inbound.event_id, inbound.at_ms)
+        if inbound.event_type == MEMBER:
+            self._membership(scene, inbound)
+        elif is_said(inbound):
+            chat = chats.chat(txn, inbound.room_id)
+            if chat is not None and chat.person == inbound.sender:
+                hear(scene, inbound, is_greeted=chat.is_greeted)
+
+    def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:  # noqa: ARG002 -- of the protocol
+        """Learn that something it said never arrives: what was paid stands in the history."""
+        logger.warning(
+            "%s in %s never arrives: %s",
+            undelivered.effect_id,
+            undelivered.room_id,
+            undelivered.reason.value,
+        )
+
+    def _membership(self, scene: Scene, inbound: Inbound) -> None:
+        """Follow an invitation to a chat; forget a chat that the bot was shown out of."""
+        membership = inbound.content.get("membership")
+        if inbound.state_key != inbound.bot:
+            return
+        if membership == "invite":
+            chats.keep_chat(scene.txn, inbound.room_id, inbound.sender, scene.now_ms)
+            payload = {"room": inbound.room_id}
+            id_ = effect_id(JOIN, inbound.event_id)
+            errands.schedule(scene.txn, Errand(id_, JOIN, payload, scene.now_ms))
+        elif membership in GONE:
+            chats.drop_chat(scene.txn, inbound.room_id)
+
+    def _settle(self, txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
+        scene = self._parts.scene(txn, f"attempt {attempt.about}", outcome.at_ms)
+        settling.settle(scene, attempt.about, outcome)
+
+    def _hear_of_bank(self, txn: Cursor, news: BankNews) -> None:  # noqa: ARG002 -- of `Desk.tell`
+        """A bank did something about an order, or money came."""
+        logger.info("bank: %s is %s", news.about, news.kind.value)
+
+    def _start(self, txn: Cursor, now_ms: int) -> None:
+        self.banking.start(txn, now_ms)
+        grants.issue(self._parts.scene(txn, "start", now_ms))

@@ -1,0 +1,129 @@
+"""The words that the payments bot answers, in the person's language."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING, Any, Final
+
+from veche.protocol.catalogue import LANGUAGES, N_
+from veche.protocol.commands import (
+    COMMAND_CHARACTERS_MAX,
+    HELP,
+    LANGUAGE,
+    MENU,
+    Argument,
+    Command,
+    ParsedCommand,
+    read_command,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+PAY: Final = Command(
+    "pay",
+    N_("pay somebody: pay bob 12.50 EUR rent"),
+    {
+        "ru": ("заплатить", "заплати", "перевести", "переведи"),
+        "de": ("zahle", "zahlen", "bezahle"),
+        "uk": ("сплатити", "сплати", "переказати", "перекажи"),
+    },
+    Argument("order", N_("whom, how much, what for"), is_required=True),
+)
+BALANCE: Final = Command(
+    "balance",
+    N_("what you have"),
+    {"ru": ("баланс",), "de": ("kontostand", "guthaben"), "uk": ("баланс",)},
+)
+HISTORY: Final = Command(
+    "history",
+    N_("your latest payments"),
+    {"ru": ("история",), "de": ("verlauf", "umsätze"), "uk": ("історія",)},
+)
+RECEIPT: Final = Command(
+    "receipt",
+    N_("the proof of a payment, as a file: receipt NUMBER"),
+    {"ru": ("квитанция",), "de": ("quittung", "beleg"), "uk": ("квитанція",)},
+    Argument("payment", N_("the number of the payment"), is_required=True),
+)
+REFUND: Final = Command(
+    "refund",
+    N_("give back a payment that you got, or a part of it: refund NUMBER 5.00"),
+    {"ru": ("вернуть",), "de": ("erstatten",), "uk": ("повернути",)},
+    Argument("payment", N_("the number of the payment, and how much if not all"), is_required=True),
+)
+MANDATES: Final = Command(
+    "mandates",
+    N_("who may debit you, and how to stop it"),
+    {"ru": ("поручения",), "de": ("mandate",), "uk": ("доручення",)},
+)
+LIMITS: Final = Command(
+    "limits",
+    N_("your limits for payments"),
+    {"ru": ("лимиты",), "de": ("limits", "grenzen"), "uk": ("ліміти",)},
+    Argument("change", N_("which limit, and how much")),
+)
+FREEZE: Final = Command(
+    "freeze",
+    N_("stop everything at once: nothing is paid any more"),
+    {
+        "en": ("stop",),
+        "ru": ("заморозить", "стоп"),
+        "de": ("sperren", "stopp"),
+        "uk": ("заморозити", "стоп"),
+    },
+)
+UNFREEZE: Final = Command(
+    "unfreeze",
+    N_("end that, with your key"),
+    {"ru": ("разморозить",), "de": ("entsperren",), "uk": ("розморозити",)},
+)
+COMMANDS: Final = (
+    PAY,
+    BALANCE,
+    HISTORY,
+    RECEIPT,
+    REFUND,
+    MANDATES,
+    LIMITS,
+    FREEZE,
+    UNFREEZE,
+    HELP,
+    MENU,
+    LANGUAGE,
+)
+"""In the order in which help shows them."""
+_SENTENCES: Final = (PAY, LIMITS, RECEIPT, REFUND)
+"""What is followed by several words, without a mark before it too."""
+
+
+def command_of(
+    content: Mapping[str, Any], commands: Sequence[Command], language: str
+) -> ParsedCommand | None:
+    """The command that the content of a message is; None for anything else.
+
+    Args:
+        content: Of the message, inside the encryption.
+        commands: Those that count here.
+        language: Of the person: its words win.
+    """
+    found = read_command(content, commands, language)
+    if found is not None:
+        return found
+    body = content.get("body")
+    if content.get("msgtype") != "m.text" or not isinstance(body, str):
+        return None
+    if len(body) > COMMAND_CHARACTERS_MAX:
+        return None
+    first, _, rest = " ".join(unicodedata.normalize("NFKC", body).split()).partition(" ")
+    for command in _SENTENCES:
+        if rest and first.casefold() in _words(command):
+            return ParsedCommand(command, rest)
+    return None
+
+
+def _words(command: Command) -> set[str]:
+    return {
+        command.name,
+        *(word for language in LANGUAGES for word in command.words.get(language, ())),
+    }

@@ -1,0 +1,23 @@
+"""Payment codes and references of the world, read and written: plain texts, no pictures.
+
+``appservices/payments/drawing.py`` draws them.
+"""
+
+from appservices.payments.core.formats.emv import EmvPayment, Template, pix
+from appservices.payments.core.formats.epc import EpcPayment
+from appservices.payments.core.formats.gost56042 import GostPayment
+from appservices.payments.core.formats.links import PayLink, SbpLink, UpiLink
+from appservices.payments.core.formats.reading import Scanned, read_code
+
+__all__ = [
+    "EmvPayment",
+    "EpcPayment",
+    "GostPayment",
+    "PayLink",
+    "SbpLink",
+    "Scanned",
+    "Template",
+    "UpiLink",
+    "pix",
+    "read_code",
+]

@@ -1,0 +1,46 @@
+"""Any message of a bank, as the events that it tells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appservices.payments.core.rails import orders_xml, told_xml
+from appservices.payments.core.rails.port import BankEvent, BankOrder, Booked, Closed
+from appservices.payments.core.rails.xml import BankMessageError, read
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def read_events(data: bytes) -> Sequence[BankEvent]:
+    """What a file of a bank tells.
+
+    Raises:
+        BankMessageError: It is no message for us, breaks its schema, or does not add up: nothing
+            of it counts.
+    """
+    message, root = read(data)
+    if message == told_xml.PAIN_002:
+        return list(told_xml.read_statuses(root))
+    if message == told_xml.CAMT_054:
+        return [
+            Booked(account, entry)
+            for account, entries in told_xml.read_advice(root)
+            for entry in entries
+        ]
+    if message == told_xml.CAMT_053:
+        return [Closed(statement) for statement in told_xml.read_statements(root)]
+    raise BankMessageError(f"{message} is for a bank, not of one", line=1, path="/Document")
+
+
+def read_orders(data: bytes) -> tuple[str, str, Sequence[BankOrder]]:
+    """Name and ``MsgId`` of a file for a bank, and its orders.
+
+    Raises:
+        BankMessageError: It is none, breaks its schema, or does not add up.
+    """
+    message, root = read(data)
+    if message not in orders_xml.MESSAGES.values():
+        raise BankMessageError(f"{message} is of a bank, not for one", line=1, path="/Document")
+    message_id, orders = orders_xml.read_orders(message, root)
+    return message, message_id, orders

@@ -1,0 +1,144 @@
+"""What stands between an approval and the money: rules of the payer, the strongest of which wins.
+
+They slow down whoever is hurried by a stranger on the phone. Nobody shortens a wait that runs, the
+person neither; they can only cancel the payment. Source: design of Veche, safety §2 F6, payments
+§8.1.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
+LARGE_FACTOR: Final = 10
+"""How many times the first payee's limit a large part of a balance begins at."""
+
+
+class Reason(enum.Enum):
+    """Why a payment waits or is refused; its text is in ``texts``."""
+
+    FROZEN = "frozen"
+    OVER_DAY_LIMIT = "over_day_limit"
+    FIRST_PAYEE = "first_payee"
+    LARGE_PART = "large_part"
+
+
+@attrs.frozen
+class Go:
+    """Nothing is against it."""
+
+
+@attrs.frozen
+class Wait:
+    """It waits.
+
+    Attributes:
+        until_ms: UTC.
+        reason: The rule that waits longest.
+    """
+
+    until_ms: int
+    reason: Reason
+
+
+@attrs.frozen
+class Refuse:
+    """A rule says no."""
+
+    reason: Reason
+
+
+Verdict = Go | Wait | Refuse
+
+
+@attrs.frozen
+class Waits:
+    """How long rules make wait; the operator's, of at least the design's length in earnest.
+
+    Attributes:
+        first_payee_ms: The first payment to somebody, above the limit for it.
+        large_part_ms: Most of the balance within a day.
+    """
+
+    first_payee_ms: int = 12 * HOUR_MS
+    large_part_ms: int = DAY_MS
+
+
+@attrs.frozen
+class Limits:
+    """A person's own limits, in the currency of the payment.
+
+    Attributes:
+        first_payee_minor: Above it the first payment to somebody waits.
+        day_minor: Most that goes out in 24 hours; None: no limit.
+    """
+
+    first_payee_minor: int
+    day_minor: int | None = None
+
+
+@attrs.frozen
+class Facts:
+    """What the ledger and the payments know of the payer.
+
+    Attributes:
+        is_frozen: The payer froze everything.
+        has_paid_payee: An earlier payment to the payee was made.
+        day_minor: Gone out within 24 hours, of this payment nothing.
+        balance_minor: What there is now.
+    """
+
+    is_frozen: bool
+    has_paid_payee: bool
+    day_minor: int
+    balance_minor: int
+
+
+def judge(
+    total_minor: int,
+    limits: Limits,
+    waits: Waits,
+    facts: Facts,
+    *,
+    approved_at_ms: int,
+    now_ms: int,
+) -> Verdict:
+    """What the rules say of a payment: refuse before wait before go.
+
+    Args:
+        total_minor: Amount with fee.
+        limits: The payer's own.
+        waits: The operator's.
+        facts: Of the payer.
+        approved_at_ms: From when a wait counts, UTC.
+        now_ms: UTC; a wait that is over by then is served.
+    """
+    if facts.is_frozen:
+        return Refuse(Reason.FROZEN)
+    if limits.day_minor is not None and facts.day_minor + total_minor > limits.day_minor:
+        return Refuse(Reason.OVER_DAY_LIMIT)
+    waiting = [
+        (approved_at_ms + wait_ms, reason)
+        for wait_ms, reason in _waits(total_minor, limits, waits, facts)
+        if approved_at_ms + wait_ms > now_ms
+    ]
+    return Wait(*max(waiting, key=lambda one: one[0])) if waiting else Go()
+
+
+def _waits(
+    total_minor: int, limits: Limits, waits: Waits, facts: Facts
+) -> Iterable[tuple[int, Reason]]:
+    if not facts.has_paid_payee and total_minor > limits.first_payee_minor:
+        yield waits.first_payee_ms, Reason.FIRST_PAYEE
+    day_ago_minor = facts.balance_minor + facts.day_minor
+    gone_minor = facts.day_minor + total_minor
+    is_large = total_minor >= LARGE_FACTOR * limits.first_payee_minor
+    if is_large and 2 * gone_minor > day_ago_minor:
+        yield waits.large_part_ms, Reason.LARGE_PART

@@ -1,0 +1,1 @@
+"""What the payments bot says, as documents; no HTML, no I/O."""

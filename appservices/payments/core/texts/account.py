@@ -1,0 +1,124 @@
+"""What somebody has and did, and what they can do here, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.core.commands import COMMANDS, UNFREEZE
+from veche.protocol.commands import help_doc as commands_doc
+from veche.protocol.message import Bold, Bullets, Doc, Heading, Item, Mono, Paragraph
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appservices.payments.core.speech import Speech
+    from appservices.payments.core.texts.views import Balance, PaymentView
+    from veche.protocol.commands import Command
+    from veche.protocol.ids import UserId
+
+HISTORY_MAX: Final = 10
+"""Payments that the history in the chat shows."""
+
+
+def welcome_doc(name: str, currency: str, speech: Speech) -> Doc:
+    """Who speaks here, and what to try first.
+
+    Args:
+        name: Of the institution.
+        currency: One of those that are kept here.
+        speech: How the person is spoken to.
+    """
+    return (
+        Paragraph(
+            speech.text("Welcome. I am the payments bot of {name}, a program.", name=name), " ",
+            speech.text("Here you pay others and are paid by them."),
+        ),
+        Paragraph(
+            speech.text("To pay somebody, write for example:"), "\n",
+            Mono(speech.text("pay bob 12.50 {currency} rent", currency=currency)),
+        ),
+    )  # fmt: skip
+
+
+def help_doc(speech: Speech, more: Sequence[Command] = ()) -> Doc:
+    """What can be written.
+
+    Args:
+        speech: How the person is spoken to.
+        more: Commands that every bot answers where there are pages.
+    """
+    return commands_doc((*COMMANDS, *more), speech.catalogue, speech.language)
+
+
+def balance_doc(balances: Sequence[Balance], speech: Speech) -> Doc:
+    """What somebody has."""
+    lines: list[Item] = []
+    for one in balances:
+        line: tuple[Bold | str, ...] = (Bold(speech.money(one.available_minor, one.currency)),)
+        if one.held_minor:
+            held = speech.money(one.held_minor, one.currency)
+            line = (*line, ", ", speech.text("beside that {amount} set aside", amount=held))
+        lines.append(line)
+    return (Paragraph(speech.text("You have:")), Bullets(lines))
+
+
+def history_doc(views: Sequence[PaymentView], person: UserId, speech: Speech) -> Doc:
+    """The latest payments of somebody, the newest first."""
+    if not views:
+        return (Paragraph(speech.text("There are no payments of yours yet.")),)
+    lines = [_line(one, person, speech) for one in views]
+    return (Heading(speech.text("Your latest payments")), Bullets(lines))
+
+
+def frozen_doc(speech: Speech) -> Doc:
+    """That everything is stopped."""
+    return (
+        Paragraph(
+            Bold(speech.text("Everything is stopped.")), " ",
+            speech.text(
+                "Nothing is paid any more, also not what was waiting. You cannot be paid either,"
+                " but what others give back to you arrives."
+            ),
+        ),
+        Paragraph(
+            speech.text("To end that, write:"), " ", Mono(UNFREEZE.word(speech.language)), ". ",
+            speech.text("It takes one of your keys."),
+        ),
+    )  # fmt: skip
+
+
+def private_doc(speech: Speech) -> Doc:
+    """That others can read along, so nothing is done here."""
+    words = speech.text(
+        "Others can read along here, so I say and do nothing about money. Please start a new direct"
+        " chat with me alone, with encryption on."
+    )
+    return (Paragraph(words),)
+
+
+def clear_doc(speech: Speech) -> Doc:
+    """That a message came unencrypted into an encrypted room."""
+    words = speech.text(
+        "Your message came without encryption, so it does not count. Please send it encrypted."
+    )
+    return (Paragraph(words),)
+
+
+def edit_doc(speech: Speech) -> Doc:
+    """That an edit does nothing."""
+    words = speech.text(
+        "A change of an earlier message changes nothing here. Please write it anew."
+    )
+    return (Paragraph(words),)
+
+
+def _line(view: PaymentView, person: UserId, speech: Speech) -> Item:
+    is_payer = view.payer.person == person
+    minor = -(view.amount_minor + view.fee_minor) if is_payer else view.amount_minor
+    other = view.payee if is_payer else view.payer
+    reference = f" · {view.reference}" if view.reference else ""
+    return (
+        Bold(speech.money(minor, view.currency)),
+        f" · {other.name}{reference} · {speech.moment(view.at_ms)} · ",
+        Mono(view.number),
+    )

@@ -1,0 +1,48 @@
+"""An invoice in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Mono, Paragraph
+
+if TYPE_CHECKING:
+    from appservices.payments.core.speech import Speech
+    from veche.protocol.invoice import InvoiceCard
+
+LINES_SHOWN_MAX: Final = 20
+"""Lines that a message shows; of a longer invoice the rest are only counted."""
+
+
+def invoice_doc(card: InvoiceCard, speech: Speech) -> Doc:
+    """Who asks for what, by which law, until when, and how one objects."""
+    facts: list[tuple[str, Item]] = [
+        (speech.text("From"), (Bold(card.issuer_name), " ", Mono(card.issuer)))
+    ]
+    if card.notice_id is not None:
+        facts.append((speech.text("Number"), Mono(card.notice_id)))
+    facts.append((speech.text("What for"), card.title))
+    if card.law is not None:
+        facts.append((speech.text("By which law"), card.law))
+    total = speech.money(card.total.minor, card.total.currency)
+    facts += [
+        (speech.text("Together"), Bold(total)),
+        (speech.text("Can be paid until"), speech.moment(card.due_at_ms)),
+    ]
+    doc: Doc = (Heading(speech.text("Invoice")), Facts(facts))
+    if len(card.lines) > 1:
+        doc = (*doc, _lines(card, speech))
+    if card.appeal is not None:
+        doc = (*doc, Paragraph(Bold(speech.text("How to object")), "\n", card.appeal))
+    return doc
+
+
+def _lines(card: InvoiceCard, speech: Speech) -> Bullets:
+    shown: list[Item] = [
+        f"{line.text}: {speech.money(line.amount.minor, line.amount.currency)}"
+        for line in card.lines[:LINES_SHOWN_MAX]
+    ]
+    more = len(card.lines) - len(shown)
+    if more:
+        shown.append(speech.text("and {count} more", count=more))
+    return Bullets(shown)

@@ -1,0 +1,111 @@
+"""Mandates in words: proposed, listed, used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.core.mandate import ChargeProblem, MandateState
+from veche.protocol.catalogue import N_
+from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragraph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.core.mandate import Period
+    from appservices.payments.core.speech import Speech
+    from veche.protocol.mandate import MandateOrder
+
+_CAPS: Final[Mapping[Period, str]] = {
+    "day": N_("at most {amount} a day"),
+    "week": N_("at most {amount} a week"),
+    "month": N_("at most {amount} a month"),
+    "year": N_("at most {amount} a year"),
+}
+_STATES: Final[Mapping[MandateState, str]] = {
+    MandateState.PROPOSED: N_("not given yet"),
+    MandateState.ACTIVE: N_("active"),
+    MandateState.PAUSED: N_("paused"),
+    MandateState.ENDED: N_("ended"),
+}
+_PROBLEMS: Final[Mapping[ChargeProblem, str]] = {
+    ChargeProblem.NOT_ACTIVE: N_("The mandate is not active."),
+    ChargeProblem.NOT_BEGUN: N_("The mandate has not begun yet."),
+    ChargeProblem.OVER: N_("The mandate is over."),
+    ChargeProblem.ABOVE_EACH: N_("It is more than the mandate allows at once."),
+    ChargeProblem.ABOVE_PERIOD: N_("It is more than the mandate allows in this time."),
+    ChargeProblem.NO_NOTICE: N_("You were not told early enough."),
+}
+
+
+def proposal_doc(order: MandateOrder, speech: Speech) -> Doc:
+    """What a person is asked to permit."""
+    intro = speech.text(
+        "{name} asks for a mandate: it may then debit you by itself, within these limits. You can"
+        " stop it at any time, in one tap.",
+        name=order.payee_name,
+    )
+    return (Heading(speech.text("Mandate")), Paragraph(intro), _facts(order, speech))
+
+
+def shown_text(order: MandateOrder, speech: Speech) -> str:
+    """The same in the words that are signed."""
+    each = speech.money(order.each_max.minor, order.each_max.currency)
+    return speech.text(
+        "{name} may debit me for “{purpose}”: at most {each} at once, {cap}, until {end}.",
+        name=order.payee_name,
+        purpose=order.purpose,
+        each=each,
+        cap=cap_words(order, speech),
+        end=speech.date(order.ends_at_ms),
+    )
+
+
+def mandate_doc(order: MandateOrder, state: MandateState, speech: Speech) -> Doc:
+    """A mandate as it stands."""
+    heading = speech.text("Mandate: {name}", name=order.payee_name)
+    return (Heading(heading), Paragraph(speech.text(_STATES[state])), _facts(order, speech))
+
+
+def notice_doc(order: MandateOrder, amount: str, title: str, at_ms: int, speech: Speech) -> Doc:
+    """That a charge is coming."""
+    words = speech.text(
+        "{name} will debit you with {amount} for “{title}” on {moment}, by your mandate. Write"
+        " “mandates” to stop it.",
+        name=order.payee_name,
+        amount=amount,
+        title=title,
+        moment=speech.moment(at_ms),
+    )
+    return (Paragraph(words),)
+
+
+def charge_refused_doc(
+    order: MandateOrder, amount: str, problem: ChargeProblem, speech: Speech
+) -> Doc:
+    """That a charge was tried and refused."""
+    words = speech.text(
+        "{name} tried to debit you with {amount}, and it was refused. Nothing was paid.",
+        name=order.payee_name,
+        amount=amount,
+    )
+    return (Paragraph(words, " ", speech.text(_PROBLEMS[problem])),)
+
+
+def cap_words(order: MandateOrder, speech: Speech) -> str:
+    """The cap of a period."""
+    amount = speech.money(order.period_max.minor, order.period_max.currency)
+    return speech.text(_CAPS[order.period], amount=amount)
+
+
+def _facts(order: MandateOrder, speech: Speech) -> Facts:
+    facts: list[tuple[str, Item]] = [
+        (speech.text("To"), (Bold(order.payee_name), " ", Mono(order.payee))),
+        (speech.text("What for"), order.purpose),
+        (speech.text("At once"), speech.money(order.each_max.minor, order.each_max.currency)),
+        (speech.text("In all"), cap_words(order, speech)),
+        (speech.text("From"), speech.date(order.starts_at_ms)),
+        (speech.text("Until"), speech.date(order.ends_at_ms)),
+    ]
+    if order.count_max is not None:
+        facts.append((speech.text("How often at most"), str(order.count_max)))
+    return Facts(facts)

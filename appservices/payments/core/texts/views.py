@@ -1,0 +1,78 @@
+"""What texts know of a payment: the same for its question, its receipts and the history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from veche.protocol.ids import UserId
+
+if TYPE_CHECKING:
+    from appservices.payments.core.payment import Kind
+
+NUMBER_CHARACTERS: Final = 8
+
+
+def number_of(payment_id: str) -> str:
+    """How people call a payment: the end of its ULID, which is chance."""
+    return payment_id[-NUMBER_CHARACTERS:]
+
+
+@attrs.frozen
+class Party:
+    """Somebody of a payment.
+
+    Attributes:
+        address: Matrix id of a person; of an organisation its name in the log of acts.
+        name: As this institution knows them.
+    """
+
+    address: str
+    name: str
+
+    @property
+    def person(self) -> UserId | None:
+        """Matrix id; None for an organisation."""
+        return UserId(self.address) if self.address.startswith("@") else None
+
+
+@attrs.frozen
+class PaymentView:
+    """A payment with its names.
+
+    Attributes:
+        id: ULID.
+        currency: ISO 4217.
+        reference: What for; may be empty.
+        at_ms: When it was asked for or, once it is over, made; UTC.
+    """
+
+    id: str
+    kind: Kind
+    payer: Party
+    payee: Party
+    amount_minor: int
+    fee_minor: int
+    currency: str
+    reference: str
+    at_ms: int
+
+    @property
+    def number(self) -> str:
+        """How people call it."""
+        return number_of(self.id)
+
+
+@attrs.frozen
+class Balance:
+    """What somebody has in one currency.
+
+    Attributes:
+        available_minor: What can be paid with.
+        held_minor: Set aside for what is not finished.
+    """
+
+    currency: str
+    available_minor: int
+    held_minor: int

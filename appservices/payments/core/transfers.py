@@ -1,0 +1,111 @@
+"""A payment as transfers of the ledger: what the payee gets, then the fee, both or none."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from appservices.payments.core.ledger import (
+    Account,
+    AccountCode,
+    AccountFlag,
+    Transfer,
+    TransferFlag,
+    ledger_id,
+)
+from appservices.payments.core.payment import Kind
+from veche.protocol.ids import Ulid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.core.payment import Payment
+
+MAIN: Final = "main"
+FEE: Final = "fee"
+
+
+class TransferCode(enum.IntEnum):
+    """Why money moves, as the ledger has it; a number never means anything else."""
+
+    ISSUE = 1
+    PAY = 10
+    FEE = 11
+    INVOICE = 12
+    MANDATE = 13
+    REFUND = 20
+    PAYOUT = 30
+    BOOKED = 31
+    RETURNED = 32
+    TOP_UP = 33
+    SUSPENSE = 34
+    FIRST_BALANCE = 35
+
+
+_CODES: Final[Mapping[Kind, TransferCode]] = {
+    Kind.ISSUE: TransferCode.ISSUE,
+    Kind.PAY: TransferCode.PAY,
+    Kind.INVOICE: TransferCode.INVOICE,
+    Kind.MANDATE: TransferCode.MANDATE,
+    Kind.REFUND: TransferCode.REFUND,
+}
+_BOUND: Final = frozenset({AccountCode.WALLET, AccountCode.MERCHANT})
+"""Accounts whose money is owed to somebody, so that they never have less than none."""
+
+
+@attrs.frozen
+class Between:
+    """The numbers of the accounts of a payment; ``fees`` where there is a fee."""
+
+    payer: int
+    payee: int
+    fees: int | None = None
+
+
+def opening(number: int, ledger: int, code: int) -> Account:
+    """An account as it is opened at its first use."""
+    is_bound = code in _BOUND
+    flags = AccountFlag.NO_OVERDRAFT | AccountFlag.HISTORY if is_bound else 0
+    return Account(number, ledger, code, int(flags))
+
+
+def transfers_of(
+    payment: Payment, between: Between, ids: Mapping[str, Ulid], refund_of: Ulid | None = None
+) -> list[Transfer]:
+    """The chain that makes a payment.
+
+    Args:
+        payment: What is paid.
+        between: Whose accounts.
+        ids: Of the transfers: ``MAIN``, and ``FEE`` where there is a fee.
+        refund_of: The transfer that a refund gives back.
+    """
+    has_fee = payment.fee_minor > 0
+    ref = ledger_id(Ulid(payment.id))
+    main = Transfer(
+        id=ledger_id(ids[MAIN]),
+        debit_id=between.payer,
+        credit_id=between.payee,
+        amount=payment.amount_minor,
+        ledger=payment.ledger,
+        code=_CODES[payment.kind],
+        flags=TransferFlag.LINKED if has_fee else 0,
+        refund_of=ledger_id(refund_of) if refund_of is not None else None,
+        ref=ref,
+        ext=payment.period or 0,
+    )
+    if not has_fee:
+        return [main]
+    assert between.fees is not None, "a fee goes to an account"  # noqa: S101 -- our bug
+    fee = Transfer(
+        id=ledger_id(ids[FEE]),
+        debit_id=between.payer,
+        credit_id=between.fees,
+        amount=payment.fee_minor,
+        ledger=payment.ledger,
+        code=TransferCode.FEE,
+        ref=ref,
+    )
+    return [main, fee]

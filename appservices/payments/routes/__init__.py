@@ -1,0 +1,31 @@
+"""What the institution answers over HTTP: proofs and keys for anybody, organisations' invoices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from appservices.payments.routes.api import API
+from appservices.payments.routes.organisations import OrganisationRoutes
+from appservices.payments.routes.proofs import WELL_KNOWN, ProofRoutes, WellKnownRoutes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from twisted.web.resource import IResource
+
+    from veche.runtime.host import Host
+
+__all__ = ["API", "routes"]
+
+
+def routes(host: Host, service: Any) -> Mapping[str, IResource]:
+    """The institution's part of the public site.
+
+    Args:
+        host: Of the process; it has a public site.
+        service: ``appservices.payments.bot.Payments``.
+    """
+    return {
+        API.mount: API.resource(host.gate, ProofRoutes(), OrganisationRoutes(host, service)),
+        WELL_KNOWN.mount: WELL_KNOWN.resource(host.gate, WellKnownRoutes(service)),
+    }

@@ -1,0 +1,132 @@
+"""What anybody may ask without signing in: published heads, proofs, and the keys to check them.
+
+Nothing here tells of persons: a head is a size and a hash, a proof is a list of hashes, and only
+whoever has a receipt knows the id by which to ask for its proof.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Protocol
+
+from pydantic import Field
+
+from appservices.payments.routes.api import API
+from appservices.payments.service import heads
+from veche.protocol.errors import NotFoundError
+from veche.protocol.ids import ULID_PATTERN
+from veche.protocol.notes import SIZE_MAX
+from veche.protocol.receipt import Published
+from veche.protocol.wire import Wire
+from veche.runtime.api import Api
+from veche.runtime.limits import Limit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from veche.protocol.notes import VerifierKey
+    from veche.runtime.api import Call
+    from veche.runtime.database import Cursor
+
+WELL_KNOWN: Final = Api("/.well-known/veche/payments", "Veche: where an institution takes payments")
+PROOF_LIMIT: Final = Limit(burst=30, per_s=5)
+"""Proofs and heads of one client address: each reads some dozens of rows."""
+KEPT_S: Final = 5
+"""How long a head, and what is proved by it, may be kept by whoever hands it on."""
+
+
+class Institution(Protocol):
+    """What the routes need of the service."""
+
+    @property
+    def receipt_keys(self) -> Sequence[VerifierKey]:
+        """The keys that its receipts and heads are checked with, the present one first."""
+
+
+class HeadQuery(Wire):
+    """Which head one has already."""
+
+    after: Annotated[int, Field(ge=1, le=SIZE_MAX)] | None = None
+
+
+class HeadView(Wire):
+    """The newest published head.
+
+    Attributes:
+        checkpoint: Signed note: origin, how many blocks, root.
+        consistency: Proof (RFC 6962) that it begins with the head of ``after`` blocks; empty if
+            none was named, or if that is the newest.
+    """
+
+    checkpoint: str
+    consistency: list[str]
+
+
+class KeysView(Wire):
+    """Where an institution takes payments, and how its receipts are checked.
+
+    Attributes:
+        v: 1.
+        api: Path of its API on this site.
+        keys: Verifier keys of its receipts and published heads, the present one first.
+    """
+
+    v: Literal[1]
+    api: str
+    keys: list[str]
+
+
+class ProofRoutes:
+    """Heads and proofs."""
+
+    @API.transaction(
+        "payments.proof",
+        "GET",
+        "/proof/<receipt_id>",
+        answer=Published,
+        limit=PROOF_LIMIT,
+        summary="That the block of a receipt is in the newest published head",
+    )
+    def proof(self, txn: Cursor, call: Call) -> Published:
+        """Of one receipt."""
+        receipt_id = call.path_args["receipt_id"]
+        if not re.fullmatch(ULID_PATTERN, receipt_id):
+            raise NotFoundError("There is no such receipt")
+        found = heads.published(txn, receipt_id)
+        _keep(call)
+        return found
+
+    @API.transaction(
+        "payments.head",
+        "GET",
+        "/heads",
+        query=HeadQuery,
+        answer=HeadView,
+        limit=PROOF_LIMIT,
+        summary="The newest published head, and that it begins with an older one",
+    )
+    def head(self, txn: Cursor, call: Call) -> HeadView:
+        """The newest one."""
+        head, path = heads.extended(txn, call.query.after)
+        _keep(call)
+        return HeadView(checkpoint=head.note, consistency=list(path))
+
+
+class WellKnownRoutes:
+    """Where the institution is, and its keys."""
+
+    def __init__(self, institution: Institution) -> None:
+        """Make them."""
+        self._institution = institution
+
+    @WELL_KNOWN.route("GET", "", answer=KeysView, summary="The institution and its keys")
+    async def keys(self, call: Call) -> KeysView:
+        """The keys."""
+        _keep(call)
+        keys = [key.to_text() for key in self._institution.receipt_keys]
+        return KeysView(v=1, api=API.prefix, keys=keys)
+
+
+def _keep(call: Call) -> None:
+    value = b"public, max-age=%d" % KEPT_S
+    call.request.setHeader(b"cache-control", value)

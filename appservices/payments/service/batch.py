@@ -1,0 +1,161 @@
+"""Works that share a block: deciding them, and running their riders. All of it runs in threads."""
+
+from __future__ import annotations
+
+import secrets
+from itertools import takewhile
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from appservices.payments.core.ledger import Result, TransferFlag
+from appservices.payments.core.ledger.block import seal
+from appservices.payments.core.ledger.values import SALT_DIGITS
+from appservices.payments.service.work import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from appservices.payments.core.ledger import Account, Row
+    from appservices.payments.core.ledger.block import Block, Content
+    from appservices.payments.core.ledger.book import Book
+    from appservices.payments.service.work import Entry
+    from appservices.payments.store.ledger import PostgresLedger
+    from veche.runtime.database import Cursor
+
+    Expired = Callable[[Cursor, Sequence[Row], int], None]
+
+_NO_SALT: Final = "0" * SALT_DIGITS
+
+
+class RiderError(Exception):
+    """A rider raised.
+
+    Attributes:
+        entry: Whose rider.
+        cause: What it raised.
+    """
+
+    def __init__(self, entry: Entry, cause: Exception) -> None:
+        super().__init__("a rider of the block raised")
+        self.entry = entry
+        self.cause = cause
+
+
+@attrs.frozen
+class Link:
+    """The last block, which the next one follows.
+
+    Attributes:
+        shard: Of the ledger.
+        epoch: In which we write it.
+        seq: Number of the block, 0 if there is none.
+        head: Of the block.
+    """
+
+    shard: int
+    epoch: int
+    seq: int
+    head: bytes
+
+
+@attrs.frozen
+class Batch:
+    """Works that were decided together.
+
+    Attributes:
+        entries: The works.
+        outcomes: Of each; true once the block is committed.
+        block: What is to be kept; None if nothing happened.
+        before: What it follows.
+        expired: Rows of the holds that ended by themselves.
+    """
+
+    entries: Sequence[Entry]
+    outcomes: Sequence[Outcome]
+    block: Block | None
+    before: Link
+    expired: Sequence[Row]
+
+    @property
+    def after(self) -> Link:
+        """What the next one follows."""
+        if self.block is None:
+            return self.before
+        return Link(self.before.shard, self.before.epoch, self.block.content.seq, self.block.head)
+
+    @property
+    def has_riders(self) -> bool:
+        """Whether there is more to write than the block."""
+        return bool(self.expired) or any(entry.work.rider for entry in self.entries)
+
+
+def decide(
+    book: Book, store: PostgresLedger, entries: Sequence[Entry], before: Link, now_ms: int
+) -> Batch:
+    """Decide works, one after the other, and seal the block.
+
+    Args:
+        book: Without what is committed by now; it has the block afterwards.
+        store: What the book lacks is looked up there.
+        entries: Together at most ``ROWS_MAX``.
+        before: What the block follows.
+        now_ms: The moment; ledger time does not go back.
+    """
+    accounts = [[_salted(one) for one in entry.work.accounts] for entry in entries]
+    chain = [transfer for entry in entries for transfer in entry.work.chain]
+    names = book.names(chain, [one.id for some in accounts for one in some])
+    book.learn(store.look_up(names))
+    size = sum(entry.size for entry in entries)
+    deciding = book.start(before.seq + 1, now_ms, size)
+    results = []
+    for entry, opened in zip(entries, accounts, strict=True):
+        if opened:
+            deciding.open_accounts(opened)
+        results.append(deciding.decide(entry.work.chain))
+    content = deciding.end()
+    block = None
+    if content.size:
+        block = seal(before.shard, before.epoch, before.head, content)
+    else:
+        book.undo()
+    expired = list(takewhile(lambda row: row.flags & TransferFlag.EXPIRE, content.rows))
+    outcomes = list(_outcomes(results, content, block, len(expired)))
+    return Batch(entries, outcomes, block, before, expired)
+
+
+def _outcomes(
+    results: Sequence[Sequence[Result]], content: Content, block: Block | None, first: int
+) -> Iterator[Outcome]:
+    for some in results:
+        last = first + some.count(Result.CREATED)
+        yield Outcome(some, content.at_ms, content.rows[first:last], block)
+        first = last
+
+
+def _salted(account: Account) -> Account:
+    """An account to open with a leaf that nobody guesses."""
+    if account.salt != _NO_SALT:
+        return account
+    return account._replace(salt=secrets.token_hex(SALT_DIGITS // 2))
+
+
+def ride(batch: Batch, expired: Expired | None, txn: Cursor) -> None:
+    """Run the riders of a batch, in its transaction.
+
+    Args:
+        batch: Whose.
+        expired: Is told of the holds that ended by themselves.
+        txn: Commits the block.
+
+    Raises:
+        RiderError: One of them raised.
+    """
+    for entry, outcome in zip(batch.entries, batch.outcomes, strict=True):
+        if entry.work.rider is not None:
+            try:
+                entry.work.rider(txn, outcome)
+            except Exception as e:
+                raise RiderError(entry, e) from e
+    if expired is not None and batch.expired and batch.block is not None:
+        expired(txn, batch.expired, batch.block.content.at_ms)

@@ -1,0 +1,158 @@
+"""Debits by a mandate: announced, judged when the time of notice is over, counted once.
+
+A charge is a payment that waits in ``cooling`` until it was announced long enough. What it is
+judged by is locked, so a mandate that was ended before is ended, also in a race.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from appservices.payments.core.mandate import (
+    ChargeProblem,
+    Used,
+    judge_charge,
+    period_number,
+)
+from appservices.payments.core.payment import Input, Kind, Payment, State, step
+from appservices.payments.core.texts.mandate import charge_refused_doc, notice_doc
+from appservices.payments.core.texts.views import Party
+from appservices.payments.service import files, moving
+from appservices.payments.service.clocks import set_clock
+from appservices.payments.service.files import Matter, Private
+from appservices.payments.service.mandates import order_of
+from appservices.payments.store import mandates as store
+from appservices.payments.store import payments
+from veche.protocol.ids import effect_id
+from veche.protocol.mandate import ChargeOrder
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+
+if TYPE_CHECKING:
+    from appservices.payments.service.scene import Scene
+    from appservices.payments.store.mandates import Mandate
+
+logger = logging.getLogger(__name__)
+
+UNKNOWN: Final = "unknown_mandate"
+
+
+def announce(scene: Scene, order: ChargeOrder) -> None:
+    """Tell the payer of a charge, and make it once they were told long enough before."""
+    mandate = store.lock_mandate(scene.txn, order.mandate)
+    currency = order_of(scene, mandate).each_max.currency if mandate is not None else None
+    is_theirs = mandate is not None and mandate.payee == scene.organisation(order.payee).id
+    if mandate is None or not is_theirs or currency != order.amount.currency:
+        tell_payee(scene, order, State.REFUSED.value, UNKNOWN)
+        return
+    given = order_of(scene, mandate)
+    payment = Payment(
+        id=order.id,
+        kind=Kind.MANDATE,
+        state=State.COOLING,
+        payer=mandate.payer,
+        payee=mandate.payee,
+        ledger=mandate.ledger,
+        amount_minor=order.amount.minor,
+        fee_minor=0,
+        asked_at_ms=scene.now_ms,
+        due_at_ms=scene.now_ms + mandate.terms.notice_ms,
+        mandate_id=mandate.id,
+    )
+    private = Private(
+        payer=Party(given.payer, given.payer),
+        payee=Party(given.payee, given.payee_name),
+        currency=order.amount.currency,
+        reference=order.title,
+        order=order.model_dump(mode="json", exclude_none=True),
+    )
+    matter = files.add(scene, payment, private)
+    if matter is not None:
+        if mandate.terms.notice_ms:
+            _tell_notice(scene, matter, mandate)
+        set_clock(scene, payment)
+
+
+def rang(scene: Scene, matter: Matter) -> None:
+    """The notice of a charge is over: it is judged now, and made or refused."""
+    payment = matter.payment
+    mandate = store.lock_mandate(scene.txn, str(payment.mandate_id))
+    assert mandate is not None, "a charge refers to it"  # noqa: S101 -- a foreign key
+    terms = mandate.terms
+    period = period_number(terms.starts_at_ms, terms.period, max(scene.now_ms, terms.starts_at_ms))
+    used = Used(
+        state=mandate.state,
+        count=mandate.count,
+        period_minor=store.used_minor(scene.txn, mandate.id, period),
+        noticed_at_ms=payment.asked_at_ms,
+    )
+    problem = judge_charge(payment.total_minor, terms, used, scene.now_ms)
+    if problem is not None:
+        after, _ = step(payment, Input.REFUSE, why=problem.value)
+        _tell_refused(scene, files.save(scene, matter, after), mandate, problem)
+        return
+    store.use(scene.txn, mandate, period, payment.total_minor)
+    after, _ = step(attrs.evolve(payment, period=period), Input.GO)
+    files.save(scene, matter, after)
+    moving.attempt(scene, after)
+
+
+def take_back(scene: Scene, mandate_id: str) -> None:
+    """Take back the charges of a mandate that the writer has not decided: it is being stopped."""
+    problem = ChargeProblem.NOT_ACTIVE
+    taken_back = payments.take_back_attempts(scene.txn, mandate_id=mandate_id)
+    for payment_id in taken_back:
+        matter = files.lock(scene, payment_id)
+        mandate = store.lock_mandate(scene.txn, mandate_id)
+        if matter is not None and mandate is not None:
+            after, _ = step(matter.payment, Input.NOT_MOVED, why=problem.value)
+            refused = files.save(scene, matter, after)
+            store.give_back(scene.txn, mandate_id, refused.payment.period or 0, after.total_minor)
+            _tell_refused(scene, refused, mandate, problem)
+
+
+def settle(scene: Scene, matter: Matter) -> None:
+    """The writer has decided a charge: one that moved nothing has used nothing."""
+    payment = matter.payment
+    if payment.mandate_id is None:
+        return
+    if payment.state is not State.PAID and payment.period is not None:
+        store.give_back(scene.txn, payment.mandate_id, payment.period, payment.total_minor)
+    tell_payee(scene, _order(matter), payment.state.value, payment.why)
+
+
+def tell_payee(scene: Scene, order: ChargeOrder, state: str, why: str | None) -> None:
+    """Let the organisation hear what became of its charge."""
+    if order.reply is not None:
+        payload = {**order.about, "charge": order.id, "state": state, "why": why}
+        id_ = effect_id(order.reply, order.id, state)
+        errands.schedule(scene.txn, Errand(id_, order.reply, payload, scene.now_ms))
+
+
+def _order(matter: Matter) -> ChargeOrder:
+    return ChargeOrder.model_validate(matter.private.order)
+
+
+def _tell_notice(scene: Scene, matter: Matter, mandate: Mandate) -> None:
+    room_id, person, at_ms = matter.payer_room(scene), matter.private.payer.person, None
+    at_ms = matter.payment.due_at_ms
+    if room_id is None or person is None or at_ms is None:
+        return
+    speech = scene.speech(person)
+    amount = speech.money(matter.payment.amount_minor, matter.private.currency)
+    title = matter.private.reference
+    doc = notice_doc(order_of(scene, mandate), amount, title, at_ms, speech)
+    scene.tell(room_id, person, doc)
+
+
+def _tell_refused(scene: Scene, matter: Matter, mandate: Mandate, problem: ChargeProblem) -> None:
+    tell_payee(scene, _order(matter), matter.payment.state.value, problem.value)
+    room_id, person = matter.payer_room(scene), matter.private.payer.person
+    if room_id is not None and person is not None:
+        speech = scene.speech(person)
+        amount = speech.money(matter.payment.amount_minor, matter.private.currency)
+        doc = charge_refused_doc(order_of(scene, mandate), amount, problem, speech)
+        scene.tell(room_id, person, doc)

@@ -1,0 +1,295 @@
+"""What a person says in their chat with the payments bot."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.core.commands import COMMANDS, PAY, command_of
+from appservices.payments.core.formats import rf
+from appservices.payments.core.invoice import PAID_STATES, InvoiceState
+from appservices.payments.core.ledger import AccountCode
+from appservices.payments.core.order import OrderProblem, read_order
+from appservices.payments.core.texts import account as texts
+from appservices.payments.core.texts.account import HISTORY_MAX
+from appservices.payments.core.texts.paying import no_invoice_doc, problem_doc, unknown_payee_doc
+from appservices.payments.core.texts.views import Balance
+from appservices.payments.service import (
+    asking,
+    charges,
+    files,
+    freezing,
+    invoicing,
+    limiting,
+    mandates,
+    paying,
+    receipt_files,
+    refunding,
+)
+from appservices.payments.service.listening import came_in_clear, is_edit
+from appservices.payments.service.scene import CATALOGUE
+from appservices.payments.service.settling import tell_untold
+from appservices.payments.store import chats, events, holders
+from appservices.payments.store import payments as store
+from veche.protocol.answers import Chosen, NoAnswer, Refused, refusal_text
+from veche.protocol.catalogue import LANGUAGE_NAMES, LANGUAGES
+from veche.protocol.commands import LANGUAGE, language_named
+from veche.protocol.ids import UserId, effect_id
+from veche.protocol.message import Bullets, Mono, Paragraph
+from veche.runtime import errands, people
+from veche.runtime.crypto.tracking import is_encrypted
+from veche.runtime.errands import Errand
+from veche.runtime.matrix.registration import is_of_namespace
+from veche.runtime.matrix.store import readers
+from veche.runtime.prompts import Answered
+from veche.runtime.sessions import PAGE_COMMANDS, answer_command
+
+if TYPE_CHECKING:
+    from appservices.payments.core.order import Order
+    from appservices.payments.service.scene import Scene
+    from veche.protocol.commands import Command, ParsedCommand
+    from veche.protocol.ids import RoomId
+    from veche.protocol.inbound import Inbound
+    from veche.protocol.message import Doc
+    from veche.runtime.prompts import Heard
+
+LOOK_UP: Final = "payments.payee"
+"""Errand: finds out whether somebody can be paid, and what they are called."""
+_LOCALPART: Final = re.compile(r"[a-z0-9._=/+-]{1,255}")
+
+
+def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
+    """Welcome a person who began a chat; tell them what they were paid before."""
+    speech = scene.speech(person)
+    if not is_private(scene, room_id, person):
+        scene.tell(room_id, person, texts.private_doc(speech))
+        return
+    welcome(scene, room_id, person)
+    for payment_id in chats.take_untold(scene.txn, scene.holder(person).id):
+        matter = files.lock(scene, payment_id)
+        if matter is not None:
+            tell_untold(scene, matter)
+
+
+def welcome(scene: Scene, room_id: RoomId, person: UserId) -> None:
+    """Say who speaks here, and what to try first."""
+    chats.set_greeted(scene.txn, room_id)
+    speech, section = scene.speech(person), scene.section
+    doc = texts.welcome_doc(section.name_in(speech.language), section.currencies[0], speech)
+    scene.tell(room_id, person, (*doc, _language_line()), is_quiet=True)
+
+
+def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
+    """A person says something in their chat.
+
+    Args:
+        scene: The transaction.
+        inbound: What; a message, or an answer to a question.
+        is_greeted: They were welcomed here.
+    """
+    person, room_id = inbound.sender, inbound.room_id
+    parsed = command_of(inbound.content, commands(scene), scene.language_of(person))
+    doubt = _doubt(scene, inbound)
+    if doubt is not None:
+        # To stop everything only takes power away, so it counts however it is said.
+        if not freezing.obey(scene, inbound, parsed, is_private=False):
+            scene.tell(room_id, person, doubt)
+        return
+    if not is_greeted:
+        greet(scene, room_id, person)
+    if parsed is not None and (parsed.argument or parsed.command is not PAY):
+        _obey(scene, inbound, parsed)
+        return
+    heard = scene.approvals.hear(scene.txn, inbound, is_dialogue=True)
+    if _answer(scene, inbound, heard):
+        return
+    if parsed is not None:
+        doc = problem_doc(OrderProblem.USAGE, scene.section.currencies, scene.speech(person))
+        scene.tell(room_id, person, doc)
+    elif is_greeted and inbound.event_type == "m.room.message":
+        scene.tell(room_id, person, texts.help_doc(scene.speech(person), _page_commands(scene)))
+
+
+def _doubt(scene: Scene, inbound: Inbound) -> Doc | None:
+    """Why nothing is done of what was said; None if it counts."""
+    speech = scene.speech(inbound.sender)
+    if not is_private(scene, inbound.room_id, inbound.sender):
+        return texts.private_doc(speech)
+    if came_in_clear(scene, inbound):
+        return texts.clear_doc(speech)
+    return texts.edit_doc(speech) if is_edit(inbound) else None
+
+
+def is_private(scene: Scene, room_id: RoomId, person: UserId) -> bool:
+    """Whether a chat is encrypted and only the person reads along."""
+    present = {user_id for user_id, _ in readers(scene.txn, room_id)}
+    others = present - {person, scene.voice.bot.user_id}
+    return is_encrypted(scene.txn, room_id) and not others
+
+
+def commands(scene: Scene) -> tuple[Command, ...]:
+    """All that is answered in a chat."""
+    return (*COMMANDS, *_page_commands(scene))
+
+
+def _page_commands(scene: Scene) -> tuple[Command, ...]:
+    return PAGE_COMMANDS if scene.links is not None else ()
+
+
+def _answer(scene: Scene, inbound: Inbound, heard: Heard) -> bool:
+    """Act on an answer to a question, or say why it does not count; False if it is none."""
+    outcome = heard.outcome
+    if isinstance(outcome, Chosen) and heard.kept is not None:
+        _chosen(scene, Answered(heard.kept, inbound, outcome))
+        return True
+    refused = outcome if isinstance(outcome, Refused) else None
+    if isinstance(outcome, NoAnswer):
+        refused = outcome.stale
+    if refused is None:
+        return False
+    prompt = heard.kept.prompt if heard.kept else None
+    doc = refusal_text(
+        refused.reason,
+        CATALOGUE,
+        scene.language_of(inbound.sender),
+        prompt,
+        standing=inbound.standing,
+        approve_url=scene.approvals.page_of(prompt, refused.choice),
+    )
+    scene.tell(inbound.room_id, inbound.sender, doc)
+    return True
+
+
+def _chosen(scene: Scene, answered: Answered) -> None:
+    purpose = answered.kept.purpose
+    topic, payment_id = purpose.get("topic"), purpose.get("payment")
+    if topic == asking.TOPIC and isinstance(payment_id, str):
+        matter = files.lock(scene, payment_id)
+        if matter is not None and matter.private.payer.person == answered.inbound.sender:
+            paying.answered(scene, matter, answered)
+    elif topic == freezing.TOPIC:
+        freezing.answered(scene, answered)
+    elif topic == mandates.TOPIC:
+        if answered.chosen.choice in mandates.STOPPING:
+            charges.take_back(scene, str(purpose.get("mandate")))
+        mandates.answered(scene, answered)
+
+
+def _obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand) -> None:
+    person, room_id = inbound.sender, inbound.room_id
+    speech, links = scene.speech(person), scene.links
+    if freezing.obey(scene, inbound, parsed, is_private=True) or answer_command(
+        scene.txn, scene.voice, room_id, person, parsed, links=links, language=speech.language
+    ):
+        return
+    match parsed.command.name:
+        case "pay":
+            _pay(scene, inbound, parsed.argument)
+        case "receipt":
+            receipt_files.order(scene, inbound, parsed.argument)
+        case "refund":
+            refunding.order(scene, inbound, parsed.argument)
+        case "balance":
+            scene.tell(room_id, person, texts.balance_doc(_balances(scene, person), speech))
+        case "history":
+            scene.tell(room_id, person, _history(scene, person))
+        case "mandates":
+            mandates.show_all(scene, room_id, person)
+        case "limits":
+            limiting.obey(scene, room_id, person, parsed.argument)
+        case "language":
+            _choose_language(scene, room_id, person, parsed.argument)
+        case _:
+            scene.tell(room_id, person, texts.help_doc(speech, _page_commands(scene)))
+
+
+def _pay(scene: Scene, inbound: Inbound, argument: str) -> None:
+    person, room_id = inbound.sender, inbound.room_id
+    if rf.is_reference(argument):
+        _pay_invoice(scene, inbound, rf.read(argument))
+        return
+    currencies = scene.section.currencies
+    order = read_order(argument, currencies)
+    if isinstance(order, OrderProblem):
+        scene.tell(room_id, person, problem_doc(order, currencies, scene.speech(person)))
+        return
+    payee = _user_named(order.payee, scene.voice.bot.user_id)
+    if payee is None:
+        scene.tell(room_id, person, unknown_payee_doc(scene.speech(person)))
+        return
+    _look_up(scene, inbound, payee, order)
+
+
+def _pay_invoice(scene: Scene, inbound: Inbound, reference: str) -> None:
+    """Whoever has the reference of an invoice may pay it, addressee or not."""
+    invoice_id = events.invoice_of_reference(scene.txn, reference)
+    state = None
+    if invoice_id is not None:
+        state = invoicing.ask(scene, invoice_id, payer=inbound.sender)
+    if state is not InvoiceState.ISSUED:
+        doc = no_invoice_doc(state in PAID_STATES, scene.speech(inbound.sender))
+        scene.tell(inbound.room_id, inbound.sender, doc)
+
+
+def _look_up(scene: Scene, inbound: Inbound, payee: UserId, order: Order) -> None:
+    payload = {
+        "person": inbound.sender,
+        "room": inbound.room_id,
+        "payee": payee,
+        "minor": order.amount.minor,
+        "currency": order.amount.currency,
+        "reference": order.reference,
+    }
+    id_ = effect_id(LOOK_UP, inbound.event_id)
+    errands.schedule(scene.txn, Errand(id_, LOOK_UP, payload, scene.now_ms))
+
+
+def _user_named(typed: str, bot: UserId) -> UserId | None:
+    """The person of this server whom somebody typed: "bob", "@bob", "@bob:example.org"."""
+    server = bot.partition(":")[2]
+    localpart, _, of_server = typed.removeprefix("@").casefold().partition(":")
+    if (of_server or server) != server or not _LOCALPART.fullmatch(localpart):
+        return None
+    user_id = UserId(f"@{localpart}:{server}")
+    return None if is_of_namespace(user_id, server) else user_id
+
+
+def _balances(scene: Scene, person: UserId) -> list[Balance]:
+    """What somebody has in each currency that is kept here."""
+    holder = scene.holder(person)
+    rows = holders.balances(scene.txn, holder.id, AccountCode.WALLET)
+    by_ledger = {one.ledger: one for one in rows}
+    numbers = holders.currencies(scene.txn)
+    found = [(code, by_ledger.get(numbers[code])) for code in scene.section.currencies]
+    return [
+        Balance(code, row.available_minor if row else 0, row.held_minor if row else 0)
+        for code, row in found
+    ]
+
+
+def _history(scene: Scene, person: UserId) -> Doc:
+    latest = store.paid_of(scene.txn, scene.holder(person).id, HISTORY_MAX)
+    views = [files.matter_of(scene, one).view for one in latest]
+    return texts.history_doc(views, person, scene.speech(person))
+
+
+def _choose_language(scene: Scene, room_id: RoomId, person: UserId, named: str) -> None:
+    language = language_named(named) if named else None
+    if language is None:
+        scene.tell(room_id, person, (_language_line(),))
+        return
+    people.choose_language(scene.txn, person, language)
+    words = scene.speech(person).text(
+        "I speak English with you now. Write “language” to change it."
+    )
+    scene.tell(room_id, person, (Paragraph(words),), is_quiet=True)
+
+
+def _language_line() -> Bullets:
+    """How to choose a language, in each of them."""
+    return Bullets(
+        [
+            (f"{LANGUAGE_NAMES[code]}: ", Mono(f"{LANGUAGE.word(code)} {LANGUAGE_NAMES[code]}"))
+            for code in LANGUAGES
+        ]
+    )

@@ -1,0 +1,23 @@
+"""The clock of a payment: an errand at the moment when its state ends by itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from veche.protocol.ids import effect_id
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+
+if TYPE_CHECKING:
+    from appservices.payments.core.payment import Payment
+    from appservices.payments.service.scene import Scene
+
+CLOCK: Final = "payments.clock"
+"""Errand: the time of a payment's state is over."""
+
+
+def set_clock(scene: Scene, payment: Payment) -> None:
+    """Come back to a payment when its state ends by itself."""
+    assert payment.due_at_ms is not None, "it has such a time"  # noqa: S101 -- our bug
+    id_ = effect_id(CLOCK, payment.id, payment.due_at_ms)
+    errands.schedule(scene.txn, Errand(id_, CLOCK, {"payment": payment.id}, payment.due_at_ms))

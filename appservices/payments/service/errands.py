@@ -1,0 +1,217 @@
+"""What the payments bot does outside transactions: chats, names of payees, clocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from appservices.payments.core.commands import COMMANDS
+from appservices.payments.core.texts.paying import unknown_payee_doc
+from appservices.payments.core.texts.views import Party
+from appservices.payments.service import charges, files, invoicing, mandates, paying
+from appservices.payments.service.chats import LOOK_UP, greet, is_private
+from appservices.payments.service.clocks import CLOCK
+from appservices.payments.service.files import Private
+from appservices.payments.service.receipt_files import SEND_RECEIPT, SendReceipt
+from appservices.payments.service.scene import CATALOGUE, ground
+from appservices.payments.service.settling import OPEN_CHAT, open_chat
+from appservices.payments.store import chats
+from veche.protocol.approval import NAME_CHARACTERS_MAX, showable
+from veche.protocol.commands import COMMAND_DESCRIPTION, command_description
+from veche.protocol.errors import RefusedError
+from veche.protocol.ids import RoomId, UserId
+from veche.protocol.invoice import INVOICE_ERRAND, WITHDRAW_ERRAND, InvoiceOrder
+from veche.protocol.mandate import CHARGE_ERRAND, MANDATE_ERRAND, ChargeOrder, MandateOrder
+from veche.runtime.matrix.client import MatrixError, path
+from veche.runtime.matrix.rooms import RoomPlan, join
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.service.scene import Parts, Scene
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import Errand, ErrandHandler
+
+JOIN: Final = "payments.join"
+_NOT_FOUND: Final = 404
+_GONE: Final = frozenset({403, _NOT_FOUND})
+
+
+def handlers(parts: Parts) -> dict[str, ErrandHandler]:
+    """The handler of each kind of errand."""
+    return {
+        JOIN: _Join(parts),
+        OPEN_CHAT: _OpenChat(parts),
+        LOOK_UP: _LookUp(parts),
+        CLOCK: _Clock(parts),
+        SEND_RECEIPT: SendReceipt(parts),
+        INVOICE_ERRAND: _Issue(parts),
+        WITHDRAW_ERRAND: _Withdraw(parts),
+        MANDATE_ERRAND: _Propose(parts),
+        CHARGE_ERRAND: _Charge(parts),
+    }
+
+
+class _Handler:
+    """Base: nothing to do outside transactions, nothing special when it is refused."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._host = parts.host
+        self._bot = parts.bot.user_id
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+        return {}
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """The errand can never be done; it was logged."""
+
+    def _scene(self, txn: Cursor, errand: Errand, now_ms: int) -> Scene:
+        return self._parts.scene(txn, errand.id, now_ms)
+
+
+class _Join(_Handler):
+    """Goes into a chat that a person began."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        room_id = RoomId(errand.payload["room"])
+        try:
+            await join(self._host.client, self._bot, self._host.device_id(self._bot), room_id)
+        except MatrixError as e:
+            if e.status in _GONE:
+                raise RefusedError("the invitation was taken back") from e
+            raise
+        # What is said there is sealed for its members, so they must be known first.
+        await self._host.rooms.look(self._bot, room_id)
+        return {}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        chat = chats.chat(txn, RoomId(errand.payload["room"]))
+        if chat is not None and not chat.is_greeted:
+            greet(self._scene(txn, errand, now_ms), chat.room_id, chat.person)
+
+
+class _OpenChat(_Handler):
+    """Makes a chat with somebody who was paid and has none, and tells them there."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        language, room_id = await self._host.database.run("payments.chat", self._read, errand)
+        if room_id is not None:
+            return {"room": room_id}
+        name = self._parts.section.name_in(language)
+        state = [{"type": "m.room.name", "state_key": "", "content": {"name": name}}]
+        for command in COMMANDS:
+            key, content = command_description(command, self._bot, CATALOGUE, language)
+            state.append({"type": COMMAND_DESCRIPTION, "state_key": key, "content": content})
+        device = self._host.device_id(self._bot)
+        plan = RoomPlan(initial_state=state)
+        return {"room": await self._host.rooms.create(self._bot, device, plan, errand.id)}
+
+    def _read(self, txn: Cursor, errand: Errand) -> tuple[str, RoomId | None]:
+        """The language of the person, and the chat that they have got meanwhile."""
+        scene = self._scene(txn, errand, self._host.now_ms())
+        person = UserId(errand.payload["person"])
+        known = [one.room_id for one in chats.chats_of(txn, person)]
+        private = next((one for one in known if is_private(scene, one, person)), None)
+        return scene.language_of(person), private
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        scene = self._scene(txn, errand, now_ms)
+        person, room_id = UserId(errand.payload["person"]), RoomId(result["room"])
+        if chats.chat(txn, room_id) is None:
+            chats.keep_chat(txn, room_id, person, now_ms)
+            scene.voice.set_membership(room_id, person, "invite", ground(person))
+        greet(scene, room_id, person)
+        if "invoice" in errand.payload:
+            invoicing.ask(scene, errand.payload["invoice"], errand.payload["version"])
+        if "mandate" in errand.payload:
+            mandates.ask(scene, errand.payload["mandate"])
+
+
+class _LookUp(_Handler):
+    """Finds out whether somebody can be paid and what they are called; then asks the payer."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        payer, payee = errand.payload["person"], errand.payload["payee"]
+        return {"payer": await self._name(payer), "payee": await self._name(payee)}
+
+    async def _name(self, user_id: str) -> str | None:
+        """What somebody of this server is called; None if there is nobody."""
+        try:
+            profile = await self._host.client.call("GET", path("profile", user_id), user=self._bot)
+        except MatrixError as e:
+            if e.status == _NOT_FOUND:
+                return None
+            raise
+        localpart = user_id.removeprefix("@").partition(":")[0]
+        return _shown(str(profile.get("displayname") or "")) or localpart
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        scene = self._scene(txn, errand, now_ms)
+        wanted = errand.payload
+        person, payee = UserId(wanted["person"]), UserId(wanted["payee"])
+        room_id = RoomId(wanted["room"])
+        if result["payee"] is None or result["payer"] is None:
+            scene.tell(room_id, person, unknown_payee_doc(scene.speech(person)))
+            return
+        private = Private(
+            payer=Party(person, result["payer"]),
+            payee=Party(payee, result["payee"]),
+            currency=wanted["currency"],
+            reference=wanted["reference"],
+            room_id=room_id,
+        )
+        paying.begin(scene, paying.new(scene, private, wanted["minor"]))
+
+
+class _Issue(_Handler):
+    """A service of an organisation has an invoice paid."""
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        invoicing.issue(
+            self._scene(txn, errand, now_ms), InvoiceOrder.model_validate(errand.payload)
+        )
+
+
+class _Withdraw(_Handler):
+    """A service of an organisation takes an invoice back."""
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        scene = self._scene(txn, errand, now_ms)
+        invoicing.withdraw(scene, errand.payload["invoice"], errand.payload["issuer"])
+
+
+class _Propose(_Handler):
+    """A service of an organisation proposes a mandate."""
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        scene = self._scene(txn, errand, now_ms)
+        order = MandateOrder.model_validate(errand.payload)
+        mandates.propose(scene, order)
+        person = UserId(order.payer)
+        if scene.chat_of(person) is not None:
+            mandates.ask(scene, order.id)
+        else:
+            open_chat(scene, person, mandate=order.id)
+
+
+class _Charge(_Handler):
+    """A service of an organisation debits by a mandate."""
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        order = ChargeOrder.model_validate(errand.payload)
+        charges.announce(self._scene(txn, errand, now_ms), order)
+
+
+class _Clock(_Handler):
+    """The time of a payment's state is over."""
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        scene = self._scene(txn, errand, now_ms)
+        matter = files.lock(scene, errand.payload["payment"])
+        if matter is not None:
+            paying.rang(scene, matter)
+
+
+def _shown(name: str) -> str:
+    """A name that an approval can show: one line, without what cannot be seen."""
+    return " ".join(showable(name).split())[:NAME_CHARACTERS_MAX]

@@ -1,0 +1,135 @@
+"""Payments as they are kept, with the names that are sealed in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from appservices.payments.core.texts.views import Party, PaymentView
+from appservices.payments.store import chats, holders
+from appservices.payments.store import payments as store
+from veche.protocol.ids import RoomId
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.core.payment import Payment
+    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.vault import Vault
+    from appservices.payments.store.payments import PaymentFile
+
+
+@attrs.frozen
+class Private:
+    """What is sealed of a payment.
+
+    Attributes:
+        payer: Who pays.
+        payee: Who is paid.
+        currency: ISO 4217.
+        reference: What for; may be empty.
+        room_id: Where the payer asked for it; None if they did not.
+        order: Of a charge, as it was ordered.
+    """
+
+    payer: Party
+    payee: Party
+    currency: str
+    reference: str
+    room_id: RoomId | None = None
+    order: Mapping[str, Any] | None = None
+
+    def sealed(self, vault: Vault) -> bytes:
+        """Under the operator's key."""
+        return vault.seal(
+            {
+                "payer": [self.payer.address, self.payer.name],
+                "payee": [self.payee.address, self.payee.name],
+                "currency": self.currency,
+                "reference": self.reference,
+                "room": self.room_id,
+                "order": self.order,
+            }
+        )
+
+
+@attrs.frozen
+class Matter:
+    """A payment with its names, in a transaction.
+
+    Attributes:
+        payment: As it is.
+        private: Its names and what it is for.
+        changed_at_ms: When it got into its state, UTC.
+    """
+
+    payment: Payment
+    private: Private
+    changed_at_ms: int
+
+    @property
+    def view(self) -> PaymentView:
+        """What texts know of it."""
+        payment, private = self.payment, self.private
+        return PaymentView(
+            id=payment.id,
+            kind=payment.kind,
+            payer=private.payer,
+            payee=private.payee,
+            amount_minor=payment.amount_minor,
+            fee_minor=payment.fee_minor,
+            currency=private.currency,
+            reference=private.reference,
+            at_ms=self.changed_at_ms,
+        )
+
+    def payer_room(self, scene: Scene) -> RoomId | None:
+        """Where the payer is told of it; None if they have no chat."""
+        room_id, person = self.private.room_id, self.private.payer.person
+        if room_id is not None and chats.chat(scene.txn, room_id) is not None:
+            return room_id
+        return scene.chat_of(person) if person is not None else None
+
+
+def add(scene: Scene, payment: Payment, private: Private) -> Matter | None:
+    """Keep a new payment; None if its cause was handled before."""
+    if not store.add_payment(scene.txn, payment, private.sealed(scene.vault), scene.now_ms):
+        return None
+    return Matter(payment, private, scene.now_ms)
+
+
+def lock(scene: Scene, payment_id: str) -> Matter | None:
+    """A payment, which nobody else steps until the transaction ends; its payer is locked first."""
+    payer = store.payer_of(scene.txn, payment_id)
+    if payer is None:
+        return None
+    holders.lock_holder(scene.txn, payer)
+    file = store.lock_payment(scene.txn, payment_id)
+    return matter_of(scene, file) if file is not None else None
+
+
+def matter_of(scene: Scene, file: PaymentFile) -> Matter:
+    """A payment that was read, with what is sealed in it."""
+    opened = scene.vault.open(file.sealed)
+    room = opened["room"]
+    private = Private(
+        payer=_party(opened["payer"]),
+        payee=_party(opened["payee"]),
+        currency=opened["currency"],
+        reference=opened["reference"],
+        room_id=None if room is None else RoomId(room),
+        order=opened["order"],
+    )
+    return Matter(file.payment, private, file.changed_at_ms)
+
+
+def save(scene: Scene, matter: Matter, payment: Payment) -> Matter:
+    """Keep the next state of a payment that is locked."""
+    store.save_payment(scene.txn, payment, scene.now_ms)
+    return attrs.evolve(matter, payment=payment, changed_at_ms=scene.now_ms)
+
+
+def _party(kept: Any) -> Party:
+    address, name = kept
+    return Party(address, name)

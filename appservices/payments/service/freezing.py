@@ -1,0 +1,110 @@
+"""Stopping everything at once, and going on again with a key.
+
+To stop takes one word from anywhere, since it only takes power away; to go on takes a key that the
+person has already, which whoever sits at their chat has not. Source: design of Veche, safety §2 F7,
+identity §7.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.core.commands import FREEZE, UNFREEZE
+from appservices.payments.core.rules import Reason
+from appservices.payments.core.texts.account import frozen_doc
+from appservices.payments.service import files, mandates, paying, settling
+from appservices.payments.store import holders
+from appservices.payments.store import payments as store
+from veche.protocol.approval import MandateShown
+from veche.protocol.message import Paragraph
+from veche.protocol.prompts import Choice, Prompt
+
+if TYPE_CHECKING:
+    from appservices.payments.service.scene import Scene
+    from veche.protocol.commands import ParsedCommand
+    from veche.protocol.ids import RoomId, UserId
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.prompts import Answered
+
+TOPIC: Final = "unfreeze"
+WHAT: Final = "unfreeze"
+"""``what`` of the mandate by which a key lets payments go on."""
+GO_ON: Final = "go_on"
+DECLINE: Final = "decline"
+ASKED_MS: Final = 15 * 60_000
+
+
+def obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand | None, *, is_private: bool) -> bool:
+    """Stop or go on, if that is what a command says; False if it says something else.
+
+    Args:
+        scene: The transaction.
+        inbound: What was said.
+        parsed: The command in it.
+        is_private: Nobody else reads along: only there a key is asked for.
+    """
+    if parsed is None:
+        return False
+    person, room_id = inbound.sender, inbound.room_id
+    if parsed.command is FREEZE:
+        freeze(scene, person)
+        scene.tell(room_id, person, frozen_doc(scene.speech(person)))
+        return True
+    if parsed.command is UNFREEZE and is_private:
+        _ask(scene, room_id, person)
+        return True
+    return False
+
+
+def freeze(scene: Scene, person: UserId) -> None:
+    """Stop everything of a person; what waits is cancelled."""
+    holder = scene.holder(person)
+    taken_back = store.take_back_attempts(scene.txn, payer=holder.id)
+    holders.lock_holder(scene.txn, holder.id)
+    for payment_id in taken_back:
+        matter = files.lock(scene, payment_id)
+        if matter is not None:
+            settling.refuse(scene, matter, Reason.FROZEN.value)
+    holders.set_frozen(scene.txn, holder.id, scene.now_ms)
+    for file in store.waiting_of(scene.txn, holder.id):
+        paying.cancel(scene, files.matter_of(scene, file))
+    mandates.end_all(scene, holder.id)
+
+
+def answered(scene: Scene, answer: Answered) -> None:
+    """The person has answered whether payments go on."""
+    person = answer.inbound.sender
+    speech = scene.speech(person)
+    if answer.chosen.choice == GO_ON and answer.chosen.approved_by is not None:
+        if scene.settle(answer, speech.text("Approved.")):
+            holders.set_frozen(scene.txn, scene.holder(person).id, None)
+            words = speech.text("Your payments go on.")
+            scene.tell(answer.inbound.room_id, person, (Paragraph(words),))
+    else:
+        scene.settle(answer, speech.text("Everything stays stopped."))
+
+
+def _ask(scene: Scene, room_id: RoomId, person: UserId) -> None:
+    speech = scene.speech(person)
+    if not scene.holder(person).is_frozen:
+        words = speech.text("Nothing is stopped.")
+        scene.tell(room_id, person, (Paragraph(words),))
+        return
+    text = speech.text("Your payments go on: what you approve is paid again.")
+    approve = scene.approvals.asked(
+        scene.voice, person, "mandate", MandateShown(what=WHAT, text=text)
+    )
+    prompt = Prompt(
+        v=1,
+        id=scene.voice.fresh_ulid("prompt"),
+        scope=(person,),
+        expires_at_ms=scene.now_ms + ASKED_MS,
+        min_trust="e2ee",
+        choices=(
+            Choice(id=GO_ON, label=speech.text("Go on"), approve=approve),
+            Choice(id=DECLINE, label=speech.text("Leave it stopped")),
+        ),
+    )
+    about = f"unfreeze {person}"
+    scene.close(about, person, speech.text("A newer question has taken the place of this one."))
+    scene.ask(room_id, person, prompt, (Paragraph(text),), about=about, purpose={"topic": TOPIC})

@@ -1,0 +1,50 @@
+"""Money that accounts begin with in demos and tests: issued once, from the opening account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.core.payment import Kind, Payment, State
+from appservices.payments.core.texts.views import Party
+from appservices.payments.service import files, moving
+from appservices.payments.service.files import Private
+from appservices.payments.store import holders
+from veche.protocol.ids import UserId, derived_ulid
+
+if TYPE_CHECKING:
+    from appservices.payments.service.scene import Scene
+
+INSTRUCTION: Final = "configuration"
+"""What such a payment is ordered by."""
+
+
+def issue(scene: Scene) -> None:
+    """Let each account have what the configuration grants it, if it has not got it yet.
+
+    A grant is known by the person and the currency: another amount changes nothing.
+    """
+    section, bot = scene.section, scene.voice.bot
+    ledgers = holders.keep_currencies(scene.txn, section.currencies)
+    institution = scene.institution()
+    for user, money in section.granted().items():
+        person = UserId(user)
+        payment = Payment(
+            id=derived_ulid(0, "grant", section.id, person, money.currency),
+            kind=Kind.ISSUE,
+            state=State.PAYING,
+            payer=institution.id,
+            payee=scene.holder(person).id,
+            ledger=ledgers[money.currency],
+            amount_minor=money.minor,
+            fee_minor=0,
+            asked_at_ms=scene.now_ms,
+            instruction=INSTRUCTION,
+        )
+        private = Private(
+            payer=Party(bot.user_id, bot.display_name),
+            payee=Party(person, person),
+            currency=money.currency,
+            reference="",
+        )
+        if files.add(scene, payment, private) is not None:
+            moving.attempt(scene, payment)

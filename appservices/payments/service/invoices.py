@@ -1,0 +1,132 @@
+"""Invoices as they are paid: locked by one payment, settled by it, told to their issuer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.core.invoice import (
+    PAID_STATES,
+    InvoiceEffect,
+    InvoiceInput,
+    InvoiceState,
+    step_invoice,
+)
+from appservices.payments.core.payment import Input, step
+from appservices.payments.core.texts.paying import INVOICE_OVER, INVOICE_PAID
+from appservices.payments.service import asking, files
+from appservices.payments.store import invoices as store
+from appservices.payments.store import payments
+from veche.protocol.ids import effect_id
+from veche.protocol.invoice import InvoiceOrder
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+
+if TYPE_CHECKING:
+    from appservices.payments.core.invoice import Invoice
+    from appservices.payments.core.payment import Payment
+    from appservices.payments.service.scene import Scene
+    from appservices.payments.store.invoices import InvoiceFile
+
+REFUNDED: Final = "refunded"
+"""State of which the issuer hears when money went back."""
+
+
+def order_of(scene: Scene, file: InvoiceFile) -> InvoiceOrder:
+    """An invoice as it was ordered."""
+    return InvoiceOrder.model_validate(scene.vault.open(file.sealed))
+
+
+def begin_paying(scene: Scene, payment: Payment) -> str | None:
+    """Take an invoice for a payment that is about to be made; why not, as a code, or None.
+
+    Of two who pay at once the database lets one through: the other waits for the lock, and then
+    finds the invoice taken.
+    """
+    if payment.invoice is None:
+        return None
+    file = store.lock_invoice(scene.txn, *payment.invoice)
+    if file is None or file.invoice.state is not InvoiceState.ISSUED:
+        is_paid = file is not None and file.invoice.state in PAID_STATES
+        return INVOICE_PAID if is_paid else INVOICE_OVER
+    if file.invoice.due_at_ms <= scene.now_ms:
+        return INVOICE_OVER
+    taken, _ = step_invoice(file.invoice, InvoiceInput.PAY, paid_by=payment.id)
+    store.save_invoice(scene.txn, taken, scene.now_ms)
+    return None
+
+
+def object_to(scene: Scene, payment: Payment) -> None:
+    """The payer objects to an invoice: it is not due until its office has heard them."""
+    if payment.invoice is None:
+        return
+    file = store.lock_invoice(scene.txn, *payment.invoice)
+    if file is not None and file.invoice.state is InvoiceState.ISSUED:
+        take_step(scene, file, InvoiceInput.OBJECT)
+
+
+def expire(scene: Scene, payment: Payment) -> None:
+    """The time to pay an invoice is over, if the question about it ended for that reason."""
+    if payment.invoice is None:
+        return
+    file = store.lock_invoice(scene.txn, *payment.invoice)
+    is_open = file is not None and file.invoice.state is InvoiceState.ISSUED
+    if file is not None and is_open and file.invoice.due_at_ms <= scene.now_ms:
+        take_step(scene, file, InvoiceInput.TIME)
+
+
+def settle(scene: Scene, payment: Payment, *, is_moved: bool) -> None:
+    """The writer has decided a payment; its invoice, if it is of one, follows."""
+    if payment.refund_of is not None and is_moved:
+        _tell_refunded(scene, payment)
+    if payment.invoice is None:
+        return
+    file = store.lock_invoice(scene.txn, *payment.invoice)
+    if file is not None and file.invoice.paid_by == payment.id:
+        take_step(scene, file, InvoiceInput.MOVED if is_moved else InvoiceInput.NOT_MOVED)
+
+
+def take_step(
+    scene: Scene, file: InvoiceFile, heard: InvoiceInput
+) -> tuple[Invoice, tuple[InvoiceEffect, ...]]:
+    """Step an invoice that is locked: keep it, end its questions, tell its issuer.
+
+    Returns:
+        The invoice, and the effects: a refund is left to the caller.
+
+    Raises:
+        InvoiceStateError: It is in no state for that; nothing has changed.
+    """
+    invoice, effects = step_invoice(file.invoice, heard)
+    store.save_invoice(scene.txn, invoice, scene.now_ms)
+    if InvoiceEffect.CLOSE_QUESTIONS in effects:
+        _close_questions(scene, invoice)
+    if InvoiceEffect.TELL_ISSUER in effects:
+        tell_issuer(scene, order_of(scene, file), invoice.state.value, invoice.paid_by)
+    return invoice, effects
+
+
+def tell_issuer(scene: Scene, order: InvoiceOrder, state: str, payment_id: str | None) -> None:
+    """Let the organisation hear of a state of its invoice."""
+    if order.reply is None:
+        return
+    payload = {**order.about, "invoice": order.card.id, "state": state, "payment": payment_id}
+    id_ = effect_id(order.reply, order.card.id, order.card.version, state, payment_id or "")
+    errands.schedule(scene.txn, Errand(id_, order.reply, payload, scene.now_ms))
+
+
+def _tell_refunded(scene: Scene, refund: Payment) -> None:
+    """Let the issuer hear that money went back of what was paid by their invoice."""
+    first = payments.lock_payment(scene.txn, str(refund.refund_of))
+    if first is None or first.payment.invoice is None:
+        return
+    file = store.lock_invoice(scene.txn, *first.payment.invoice)
+    if file is not None:
+        tell_issuer(scene, order_of(scene, file), REFUNDED, refund.id)
+
+
+def _close_questions(scene: Scene, invoice: Invoice) -> None:
+    """Whoever else is asked to pay it is not any more."""
+    for file in payments.waiting_for_invoice(scene.txn, invoice.id, invoice.version):
+        matter = files.matter_of(scene, file)
+        payment, _ = step(matter.payment, Input.CANCEL)
+        asking.close(scene, files.save(scene, matter, payment))

@@ -1,0 +1,170 @@
+"""Invoices as organisations issue them and take them back."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.core.invoice import (
+    Invoice,
+    InvoiceEffect,
+    InvoiceInput,
+    InvoiceState,
+    InvoiceStateError,
+)
+from appservices.payments.core.payment import Kind, Payment, State
+from appservices.payments.core.texts.invoice import invoice_doc
+from appservices.payments.core.texts.views import Party
+from appservices.payments.service import files, invoices, moving, paying
+from appservices.payments.service.files import Matter, Private
+from appservices.payments.service.settling import open_chat
+from appservices.payments.store import holders
+from appservices.payments.store import invoices as store
+from veche.protocol.canonical import canonical
+from veche.protocol.ids import UserId
+from veche.protocol.invoice import INVOICE_KEY
+
+if TYPE_CHECKING:
+    from appservices.payments.service.scene import Scene
+    from appservices.payments.store.invoices import InvoiceFile
+    from veche.protocol.invoice import InvoiceOrder
+
+logger = logging.getLogger(__name__)
+
+ISSUED_TWICE: Final = "refused"
+"""State of which the issuer hears if the number of a notice stands on another invoice already."""
+
+
+def issue(scene: Scene, order: InvoiceOrder) -> None:
+    """Keep an invoice and ask its addressee to pay it; a newer version replaces the one before."""
+    card, person = order.card, UserId(order.addressee)
+    currencies = holders.currencies(scene.txn)
+    if card.total.currency not in scene.section.currencies:
+        invoices.tell_issuer(scene, order, ISSUED_TWICE, None)
+        return
+    issuer, addressee = scene.organisation(card.issuer), scene.holder(person)
+    if not _replace(scene, card.id, card.version, issuer.id):
+        invoices.tell_issuer(scene, order, ISSUED_TWICE, None)
+        return
+    invoice = Invoice(
+        id=card.id,
+        version=card.version,
+        payee=issuer.id,
+        addressee=addressee.id,
+        notice_id=card.notice_id,
+        ledger=currencies[card.total.currency],
+        amount_minor=card.total.minor,
+        due_at_ms=card.due_at_ms,
+        state=InvoiceState.ISSUED,
+    )
+    data = order.model_dump(mode="json", exclude_none=True)
+    digest = hashlib.sha256(canonical(data["card"], where="invoice")).digest()
+    if not store.add_invoice(scene.txn, invoice, digest, scene.vault.seal(data), scene.now_ms):
+        invoices.tell_issuer(scene, order, ISSUED_TWICE, None)
+    elif scene.chat_of(person) is not None:
+        ask(scene, card.id, card.version)
+    else:
+        open_chat(scene, person, invoice=card.id, version=card.version)
+
+
+def ask(
+    scene: Scene, invoice_id: str, version: int | None = None, payer: UserId | None = None
+) -> InvoiceState | None:
+    """Ask somebody to pay an invoice, in their chat.
+
+    Args:
+        scene: The transaction.
+        invoice_id: Of the invoice.
+        version: Which; None: the newest.
+        payer: Whoever has its reference; None: its addressee.
+
+    Returns:
+        Its state: only one that is ``ISSUED`` can be paid; None if there is none.
+    """
+    file = store.lock_invoice(scene.txn, invoice_id, version)
+    if file is None or file.invoice.state is not InvoiceState.ISSUED:
+        return file.invoice.state if file is not None else None
+    invoice, order = file.invoice, invoices.order_of(scene, file)
+    card, person = order.card, payer or UserId(order.addressee)
+    payment = Payment(
+        id=scene.voice.fresh_ulid("payment"),
+        kind=Kind.INVOICE,
+        state=State.ASKED,
+        payer=scene.holder(person).id,
+        payee=invoice.payee,
+        ledger=invoice.ledger,
+        amount_minor=invoice.amount_minor,
+        fee_minor=0,
+        asked_at_ms=scene.now_ms,
+        due_at_ms=invoice.due_at_ms,
+        invoice=(invoice.id, invoice.version),
+    )
+    private = Private(
+        payer=Party(person, person),
+        payee=Party(card.issuer, card.issuer_name),
+        currency=card.total.currency,
+        reference=card.title,
+    )
+    details = invoice_doc(card, scene.speech(person))
+    matter = Matter(payment, private, scene.now_ms)
+    is_addressee = person == order.addressee
+    paying.begin(scene, matter, details, {INVOICE_KEY: card}, is_addressee=is_addressee)
+    return invoice.state
+
+
+def withdraw(scene: Scene, invoice_id: str, issuer: str) -> None:
+    """Take an invoice back; what was paid of it goes back by itself.
+
+    Args:
+        scene: The transaction.
+        invoice_id: Of the invoice, in its newest version.
+        issuer: Who wants that; nothing happens if it is not theirs.
+    """
+    file = store.lock_invoice(scene.txn, invoice_id)
+    if file is None or file.invoice.payee != scene.organisation(issuer).id:
+        return
+    try:
+        _, effects = invoices.take_step(scene, file, InvoiceInput.WITHDRAW)
+    except InvoiceStateError as e:
+        logger.warning("invoice %s is not withdrawn: %s", invoice_id, e)
+        return
+    if InvoiceEffect.REFUND in effects:
+        _refund(scene, file)
+
+
+def _replace(scene: Scene, invoice_id: str, version: int, issuer: int) -> bool:
+    """Let an older version make room; False if there is nothing to replace in this way."""
+    before = store.lock_invoice(scene.txn, invoice_id)
+    if before is None:
+        return True
+    is_newer = before.invoice.payee == issuer and before.invoice.version < version
+    if not is_newer:
+        return False
+    try:
+        invoices.take_step(scene, before, InvoiceInput.REPLACE)
+    except InvoiceStateError:
+        return False
+    return True
+
+
+def _refund(scene: Scene, file: InvoiceFile) -> None:
+    paid = files.lock(scene, str(file.invoice.paid_by))
+    assert paid is not None, "what is paid was paid by a payment"  # noqa: S101 -- our bug
+    first, private = paid.payment, paid.private
+    payment = Payment(
+        id=scene.voice.fresh_ulid("refund"),
+        kind=Kind.REFUND,
+        state=State.PAYING,
+        payer=first.payee,
+        payee=first.payer,
+        ledger=first.ledger,
+        amount_minor=first.amount_minor,
+        fee_minor=0,
+        asked_at_ms=scene.now_ms,
+        instruction=f"withdrawal of invoice {file.invoice.id}",
+        refund_of=first.id,
+    )
+    back = Private(private.payee, private.payer, private.currency, private.reference)
+    if files.add(scene, payment, back) is not None:
+        moving.attempt(scene, payment)

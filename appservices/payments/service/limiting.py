@@ -1,0 +1,56 @@
+"""A person's own limits: shown, and changed by a word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appservices.payments.core.limits import NO_LIMIT, LimitKind, OwnLimit, changed, read_limit
+from appservices.payments.core.order import OrderProblem
+from appservices.payments.core.texts.limits import limits_doc
+from appservices.payments.core.texts.paying import problem_doc
+from appservices.payments.store import holders
+
+if TYPE_CHECKING:
+    from appservices.payments.service.scene import Scene
+    from veche.protocol.ids import RoomId, UserId
+
+
+def limits_of(
+    scene: Scene, holder_id: int, ledger: int, currency: str
+) -> dict[LimitKind, OwnLimit]:
+    """What limits a holder in a currency: their own, else what the institution begins with."""
+    first = OwnLimit(scene.section.first_payee_minor(currency))
+    usual = {LimitKind.FIRST_PAYEE: first, LimitKind.DAY: OwnLimit(NO_LIMIT)}
+    return usual | holders.own_limits(scene.txn, holder_id, ledger)
+
+
+def obey(scene: Scene, room_id: RoomId, person: UserId, argument: str) -> None:
+    """Show a person their limits, changed if they say so.
+
+    Args:
+        scene: The transaction.
+        room_id: Where.
+        person: Whose.
+        argument: "day 100 EUR", or nothing.
+    """
+    speech, currencies = scene.speech(person), scene.section.currencies
+    numbers = holders.currencies(scene.txn)
+    holder = holders.lock_holder(scene.txn, scene.holder(person).id)
+    order = read_limit(argument, currencies) if argument else None
+    if isinstance(order, OrderProblem) and order is not OrderProblem.USAGE:
+        scene.tell(room_id, person, problem_doc(order, currencies, speech))
+        return
+    if order is not None and not isinstance(order, OrderProblem):
+        ledger = numbers[order.currency]
+        before = limits_of(scene, holder.id, ledger, order.currency)[order.kind]
+        after = changed(before, order.minor, scene.now_ms)
+        holders.keep_own_limit(scene.txn, holder.id, ledger, order.kind, after)
+    limits = {
+        currency: {
+            kind: limit.at(scene.now_ms)
+            for kind, limit in limits_of(scene, holder.id, numbers[currency], currency).items()
+        }
+        for currency in currencies
+    }
+    url = scene.links.keys() if scene.links is not None else None
+    scene.tell(room_id, person, limits_doc(limits, url, speech))

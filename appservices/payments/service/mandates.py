@@ -1,0 +1,226 @@
+"""Mandates as payers give, see, pause and end them; ended or paused with the row, at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from appservices.payments.core.mandate import (
+    ASKED_MS,
+    MANDATES_MAX,
+    MandateInput,
+    MandateState,
+    Terms,
+    step_mandate,
+)
+from appservices.payments.core.texts.mandate import mandate_doc, proposal_doc, shown_text
+from appservices.payments.store import holders
+from appservices.payments.store import mandates as store
+from appservices.payments.store.mandates import Mandate
+from veche.protocol.approval import MandateShown, ShownCap
+from veche.protocol.ids import UserId
+from veche.protocol.mandate import MandateOrder
+from veche.protocol.message import Paragraph
+from veche.protocol.prompts import Choice, Prompt
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+
+if TYPE_CHECKING:
+    from appservices.payments.service.scene import Scene
+    from veche.protocol.ids import RoomId
+    from veche.protocol.prompts import TrustLabel
+    from veche.runtime.prompts import Answered
+
+TOPIC: Final = "mandate"
+WHAT: Final = "debit"
+"""``what`` of the mandates that let somebody be debited."""
+DECLINE: Final = "decline"
+_INPUTS: Final = {
+    "give": MandateInput.APPROVE,
+    DECLINE: MandateInput.DECLINE,
+    "pause": MandateInput.PAUSE,
+    "resume": MandateInput.RESUME,
+    "revoke": MandateInput.END,
+}
+STOPPING: Final = frozenset({"pause", "revoke"})
+"""Choices after which nothing is debited, also not what is on its way to the writer."""
+_KEPT_MS: Final = 30 * 86_400_000
+"""How long the buttons under a listed mandate work."""
+
+
+def propose(scene: Scene, order: MandateOrder) -> None:
+    """Keep a mandate that an organisation proposes; its payer is asked by ``ask``."""
+    payer, payee = scene.holder(UserId(order.payer)), scene.organisation(order.payee)
+    ledger = holders.currencies(scene.txn).get(order.each_max.currency)
+    if ledger is None or store.count_between(scene.txn, payer.id, payee.id) >= MANDATES_MAX:
+        tell_payee(scene, order, "refused")
+        return
+    terms = Terms(
+        each_max_minor=order.each_max.minor,
+        period=order.period,
+        period_max_minor=order.period_max.minor,
+        starts_at_ms=order.starts_at_ms,
+        ends_at_ms=order.ends_at_ms,
+        count_max=order.count_max,
+        notice_ms=order.notice_ms,
+    )
+    sealed = scene.vault.seal(order.model_dump(mode="json", exclude_none=True))
+    mandate = Mandate(
+        id=order.id,
+        payer=payer.id,
+        payee=payee.id,
+        ledger=ledger,
+        state=MandateState.PROPOSED,
+        count=0,
+        sealed=sealed,
+        approved_by=None,
+        terms=terms,
+    )
+    if not store.add_mandate(scene.txn, mandate, scene.now_ms):
+        tell_payee(scene, order, "refused")
+
+
+def ask(scene: Scene, mandate_id: str) -> None:
+    """Ask the payer of a proposed mandate for their key's approval, in their chat."""
+    mandate = store.lock_mandate(scene.txn, mandate_id)
+    if mandate is None or mandate.state is not MandateState.PROPOSED:
+        return
+    order = order_of(scene, mandate)
+    person = UserId(order.payer)
+    room_id = scene.chat_of(person)
+    if room_id is None:
+        return
+    speech = scene.speech(person)
+    cap = ShownCap(minor=order.period_max.minor, currency=order.period_max.currency)
+    shown = MandateShown(
+        what=WHAT,
+        text=shown_text(order, speech),
+        cap=cap,
+        period=order.period,
+        until_ms=order.ends_at_ms,
+    )
+    approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
+    choices = (
+        Choice(id="give", label=speech.text("Give this mandate"), approve=approve),
+        Choice(id=DECLINE, label=speech.text("Do not give it")),
+    )
+    expires_at_ms = min(scene.now_ms + ASKED_MS, order.ends_at_ms)
+    prompt = _prompt(scene, person, choices, expires_at_ms, "e2ee")
+    _ask(scene, room_id, prompt, mandate, order)
+
+
+def show_all(scene: Scene, room_id: RoomId, person: UserId) -> None:
+    """Show a person the mandates that they gave, each with what can be done about it."""
+    speech = scene.speech(person)
+    kept = store.mandates_of(scene.txn, scene.holder(person).id)
+    given = [one for one in kept if one.state is not MandateState.PROPOSED]
+    if not given:
+        words = speech.text("Nobody may debit you.")
+        scene.tell(room_id, person, (Paragraph(words),))
+    for mandate in given:
+        _show(scene, room_id, person, mandate)
+
+
+def answered(scene: Scene, answer: Answered) -> None:
+    """A payer has chosen what happens to a mandate; ended or paused, it counts from now on."""
+    mandate = store.lock_mandate(scene.txn, str(answer.kept.purpose.get("mandate")))
+    heard = _INPUTS.get(answer.chosen.choice or "")
+    if mandate is None or heard is None:
+        return
+    order = order_of(scene, mandate)
+    if order.payer != answer.inbound.sender:
+        return
+    nonce = answer.chosen.approved_by
+    state = step_mandate(mandate.state, heard)
+    if heard is MandateInput.APPROVE and nonce is None:
+        return
+    speech = scene.speech(answer.inbound.sender)
+    if state is None:
+        scene.settle(answer, speech.text("Nothing has changed."))
+    elif scene.settle(answer, _outcome(scene, answer.inbound.sender, state)):
+        _set_state(scene, attrs.evolve(mandate, approved_by=nonce or mandate.approved_by), state)
+
+
+def end_all(scene: Scene, payer: int) -> None:
+    """End every mandate of a payer who stops everything."""
+    for mandate in store.mandates_of(scene.txn, payer):
+        _set_state(scene, mandate, MandateState.ENDED)
+
+
+def order_of(scene: Scene, mandate: Mandate) -> MandateOrder:
+    """A mandate as it was proposed."""
+    return MandateOrder.model_validate(scene.vault.open(mandate.sealed))
+
+
+def tell_payee(scene: Scene, order: MandateOrder, state: str) -> None:
+    """Let the organisation hear of a state of its mandate."""
+    if order.reply is not None:
+        payload = {**order.about, "mandate": order.id, "state": state}
+        id_ = scene.voice.fresh_id(f"{order.reply} {order.id}")
+        errands.schedule(scene.txn, Errand(id_, order.reply, payload, scene.now_ms))
+
+
+def _set_state(scene: Scene, mandate: Mandate, state: MandateState) -> None:
+    store.save_state(scene.txn, mandate.id, state, mandate.approved_by, scene.now_ms)
+    tell_payee(scene, order_of(scene, mandate), state.value)
+
+
+def _show(scene: Scene, room_id: RoomId, person: UserId, mandate: Mandate) -> None:
+    order, speech = order_of(scene, mandate), scene.speech(person)
+    words = speech.text("A newer question has taken the place of this one.")
+    scene.close(_about(mandate), person, words)
+    revoke = Choice(id="revoke", label=speech.text("End it for ever"), style="danger")
+    # To pause or end takes power away, so a tap in clear will do; to resume gives it back.
+    if mandate.state is MandateState.ACTIVE:
+        choices = (Choice(id="pause", label=speech.text("Pause it")), revoke)
+        prompt = _prompt(scene, person, choices, scene.now_ms + _KEPT_MS, "any")
+    else:
+        choices = (Choice(id="resume", label=speech.text("Let it go on")), revoke)
+        prompt = _prompt(scene, person, choices, scene.now_ms + _KEPT_MS, "e2ee")
+    _ask(scene, room_id, prompt, mandate, order)
+
+
+def _ask(
+    scene: Scene, room_id: RoomId, prompt: Prompt, mandate: Mandate, order: MandateOrder
+) -> None:
+    person = UserId(order.payer)
+    speech = scene.speech(person)
+    if mandate.state is MandateState.PROPOSED:
+        intro = proposal_doc(order, speech)
+    else:
+        intro = mandate_doc(order, mandate.state, speech)
+    purpose = {"topic": TOPIC, "mandate": mandate.id}
+    scene.ask(room_id, person, prompt, intro, about=_about(mandate), purpose=purpose)
+
+
+def _prompt(
+    scene: Scene,
+    person: UserId,
+    choices: tuple[Choice, ...],
+    expires_at_ms: int,
+    min_trust: TrustLabel,
+) -> Prompt:
+    return Prompt(
+        v=1,
+        id=scene.voice.fresh_ulid("prompt"),
+        scope=(person,),
+        expires_at_ms=expires_at_ms,
+        min_trust=min_trust,
+        choices=choices,
+    )
+
+
+def _outcome(scene: Scene, person: UserId, state: MandateState) -> str:
+    speech = scene.speech(person)
+    match state:
+        case MandateState.ACTIVE:
+            return speech.text("The mandate is active. Write “mandates” to stop it.")
+        case MandateState.PAUSED:
+            return speech.text("The mandate is paused: nothing is debited.")
+        case _:
+            return speech.text("The mandate is ended: nothing is debited any more.")
+
+
+def _about(mandate: Mandate) -> str:
+    return f"mandate {mandate.id}"

@@ -1,0 +1,259 @@
+"""What organisations do over HTTP: whose key it is, invoices made and taken back, events."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from appservices.payments.core.formats import rf
+from appservices.payments.core.invoice import InvoiceState, InvoiceStateError
+from appservices.payments.service import invoices, invoicing
+from appservices.payments.store import events
+from appservices.payments.store import invoices as store
+from veche.protocol.errors import (
+    ConfigError,
+    ConflictError,
+    ForbiddenError,
+    MalformedError,
+    NotFoundError,
+    RefusedError,
+    SignInError,
+)
+from veche.protocol.ids import Ulid
+from veche.protocol.invoice import InvoiceCard, InvoiceOrder
+from veche.protocol.invoice_api import InvoiceView
+from veche.protocol.money import Money
+from veche.protocol.wire import parse
+from veche.runtime.config import read_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from appservices.payments.config import OrganisationSection
+    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.store.invoices import InvoiceFile
+    from veche.protocol.invoice_api import InvoiceBody
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import Errand
+
+logger = logging.getLogger(__name__)
+
+EVENT: Final = "payments.event"
+"""Errand by which an invoice's new state becomes an event of its organisation."""
+KEY_CHARACTERS_MIN: Final = 32
+"""Shortest key: of what chance alone makes, more than anybody tries."""
+DUE_MS_MAX: Final = 366 * 24 * 60 * 60 * 1000
+"""Longest time in which an invoice can be paid."""
+_OVER: Final = frozenset({InvoiceState.WITHDRAWN, InvoiceState.EXPIRED, InvoiceState.REPLACED})
+
+
+class KeyReusedError(ConflictError):
+    """The ``Idempotency-Key`` came before, with another content; nothing has changed (HTTP 409)."""
+
+    errcode = "ORG.VECHE.KEY_REUSED"
+
+
+@attrs.frozen
+class Caller:
+    """An organisation that asks, by one of its keys.
+
+    Attributes:
+        id: Its name in the log of acts.
+        name: What it is called.
+        scopes: What this key may do: ``invoice``, ``refund``, ``payout``, ``read``.
+    """
+
+    id: str
+    name: str
+    scopes: frozenset[str]
+
+    def need(self, scope: str) -> None:
+        """Refuse what this key may not do.
+
+        Raises:
+            ForbiddenError: It has not the scope.
+        """
+        if scope not in self.scopes:
+            raise ForbiddenError(f"This key lacks the scope {scope}")
+
+
+class Callers:
+    """Who may ask, by their keys; memory holds digests of these alone."""
+
+    def __init__(self, organisations: Sequence[OrganisationSection], language: str) -> None:
+        """Read the keys.
+
+        Args:
+            organisations: Of the configuration.
+            language: In which their names stand on invoices.
+
+        Raises:
+            ConfigError: A key cannot be read, is too short, or is there twice.
+        """
+        self._by_digest: dict[bytes, Caller] = {}
+        for one in organisations:
+            for section in one.keys:
+                key = read_secret(section.path)
+                if len(key) < KEY_CHARACTERS_MIN:
+                    raise ConfigError(f"{section.path}: a key has {KEY_CHARACTERS_MIN} characters")
+                if _digest(key) in self._by_digest:
+                    raise ConfigError(f"{section.path}: this key is there twice; make another")
+                caller = Caller(one.id, one.name_in(language), frozenset(section.scopes))
+                self._by_digest[_digest(key)] = caller
+
+    def of(self, authorization: str) -> Caller:
+        """Whose key it is.
+
+        Args:
+            authorization: The header: ``Bearer …``.
+
+        Raises:
+            SignInError: Nobody's.
+        """
+        scheme, _, key = authorization.partition(" ")
+        found = self._by_digest.get(_digest(key.strip())) if scheme.lower() == "bearer" else None
+        if found is None:
+            raise SignInError("Please send the key of an organisation: Authorization: Bearer KEY")
+        return found
+
+
+def _digest(key: str) -> bytes:
+    # Looked up by digest, so that how long it takes tells nothing of a key.
+    return hashlib.sha256(key.encode("utf-8", "replace")).digest()
+
+
+def make_invoice(scene: Scene, caller: Caller, body: InvoiceBody) -> InvoiceView:
+    """Make an invoice; its addressee is asked to pay it.
+
+    Raises:
+        MalformedError: Something of it is out of bounds; the field is named.
+        RefusedError: Another live invoice has its number of a notice.
+    """
+    currency = body.lines[0].amount.currency
+    if currency not in scene.section.currencies:
+        here = ", ".join(scene.section.currencies)
+        raise MalformedError("body.lines", f"this currency is not kept here; here are: {here}")
+    if not scene.now_ms < body.due_at_ms <= scene.now_ms + DUE_MS_MAX:
+        raise MalformedError("body.due_at_ms", "should be within the next 366 days")
+    bot = scene.voice.bot.user_id
+    is_here = body.addressee.partition(":")[2] == bot.partition(":")[2]
+    if not is_here or body.addressee == bot:
+        raise MalformedError("body.addressee", "should be a person of this homeserver")
+    order = _order(scene, caller, body)
+    invoicing.issue(scene, order)
+    file = store.lock_invoice(scene.txn, order.card.id)
+    if file is None:
+        raise RefusedError("Another invoice has this notice_id already")
+    events.keep_reference(scene.txn, rf.reference_of(Ulid(order.card.id)), order.card.id)
+    logger.info("invoice %s of %s is made", order.card.id, caller.id)
+    return _view(scene, file)
+
+
+def _order(scene: Scene, caller: Caller, body: InvoiceBody) -> InvoiceOrder:
+    total = sum(line.amount.minor for line in body.lines)
+    card = {
+        "v": 1,
+        "id": scene.voice.fresh_ulid("invoice"),
+        "issuer": caller.id,
+        "issuer_name": caller.name,
+        "title": body.title,
+        "notice_id": body.notice_id,
+        "lines": body.lines,
+        "total": parse(
+            Money, {"minor": total, "currency": body.lines[0].amount.currency}, where="body.lines"
+        ),
+        "due_at_ms": body.due_at_ms,
+        "law": body.law,
+        "appeal": body.appeal,
+    }
+    return InvoiceOrder(
+        card=parse(InvoiceCard, card),
+        addressee=body.addressee,
+        reply=EVENT,
+        about={"organisation": caller.id, "ours": body.ours},
+    )
+
+
+def withdraw_invoice(scene: Scene, caller: Caller, invoice_id: str, reason: str) -> InvoiceView:
+    """Take an invoice back; what was paid goes back by itself. Once it is over nothing changes.
+
+    Raises:
+        NotFoundError: There is no such invoice of theirs.
+        ForbiddenError: It is paid, and the key may not pay back.
+        InvoiceStateError: It is just being paid: ask again.
+    """
+    file = _file(scene, caller, invoice_id)
+    state = file.invoice.state
+    if state in _OVER:
+        return _view(scene, file)
+    if state is InvoiceState.PAYING:
+        raise InvoiceStateError(state)
+    if state is InvoiceState.PAID:
+        caller.need("refund")
+    invoicing.withdraw(scene, invoice_id, caller.id)
+    events.keep_reason(scene.txn, invoice_id, scene.vault.seal({"reason": reason}))
+    logger.info("invoice %s of %s is withdrawn", invoice_id, caller.id)
+    return _view(scene, _file(scene, caller, invoice_id))
+
+
+def read_invoice(scene: Scene, caller: Caller, invoice_id: str) -> InvoiceView:
+    """An invoice of an organisation.
+
+    Raises:
+        NotFoundError: There is no such invoice of theirs.
+    """
+    return _view(scene, _file(scene, caller, invoice_id))
+
+
+def _file(scene: Scene, caller: Caller, invoice_id: str) -> InvoiceFile:
+    file = store.lock_invoice(scene.txn, invoice_id)
+    if file is None or file.invoice.payee != scene.organisation(caller.id).id:
+        raise NotFoundError("There is no such invoice")
+    return file
+
+
+def _view(scene: Scene, file: InvoiceFile) -> InvoiceView:
+    invoice, order = file.invoice, invoices.order_of(scene, file)
+    return InvoiceView(
+        id=order.card.id,
+        version=invoice.version,
+        state=invoice.state.value,
+        amount=order.card.total,
+        reference=rf.reference_of(Ulid(order.card.id)),
+        due_at_ms=invoice.due_at_ms,
+        pay_url=f"https://matrix.to/#/{scene.voice.bot.user_id}",
+        payment=invoice.paid_by,
+        ours=order.about.get("ours", ""),
+    )
+
+
+class EventErrand:
+    """Makes an event of what the organisation is told of its invoice."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Make it."""
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+        """Nothing outside transactions."""
+        return {}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        """Add the event."""
+        told = errand.payload
+        holder = self._parts.scene(txn, errand.id, now_ms).organisation(told["organisation"])
+        events.add_event(
+            txn,
+            holder.id,
+            f"invoice.{told['state']}",
+            told["invoice"],
+            told["payment"],
+            told["ours"],
+            now_ms,
+        )
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """Never: nothing is asked of anybody."""

@@ -1,0 +1,58 @@
+"""The receipt that rides beside what is told of a payment: its proof, for programs and courts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appservices.payments.service import moving
+from appservices.payments.service.receipts import Told
+from veche.protocol.ids import Ulid
+from veche.protocol.money import Money
+from veche.protocol.receipt import PAYEE_CHARACTERS_MAX, RECEIPT_KEY
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from appservices.payments.core.texts.views import Party
+    from appservices.payments.service.files import Matter
+    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.work import Outcome
+    from veche.protocol.message import Payload
+
+
+def payload(scene: Scene, matter: Matter, outcome: Outcome | None = None) -> Payload:
+    """The receipt of a payment that was made, to ride beside a text.
+
+    Args:
+        scene: The transaction.
+        matter: The payment.
+        outcome: Of its work, in the transaction of its block; None later.
+    """
+    made = None
+    if outcome is not None:
+        made = scene.parts.receipts.of(outcome, _told(scene, matter))
+    return {RECEIPT_KEY: made if made is not None else again(scene, matter)}
+
+
+def again(scene: Scene, matter: Matter) -> dict[str, Any]:
+    """The receipt of a payment that was made before, with its published head if there is one."""
+    return scene.parts.receipts.again(scene.txn, _told(scene, matter))
+
+
+def _told(scene: Scene, matter: Matter) -> Told:
+    payment, private = matter.payment, matter.private
+    first = payment.refund_of
+    return Told(
+        id=moving.main_transfer(scene, payment.id),
+        payment=Ulid(payment.id),
+        payer_ref=scene.parts.receipts.payer_ref(f"{payment.payer}", f"{payment.payee}"),
+        payee=_named(private.payee),
+        amount=Money(minor=payment.amount_minor, currency=private.currency),
+        reference=private.reference,
+        refund_of=moving.main_transfer(scene, first) if first is not None else None,
+    )
+
+
+def _named(payee: Party) -> str:
+    both = payee.name if payee.name == payee.address else f"{payee.name} {payee.address}"
+    return both[:PAYEE_CHARACTERS_MAX]

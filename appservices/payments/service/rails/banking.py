@@ -1,0 +1,219 @@
+"""What features ask of banks: pay out, collect, expect money, check a name."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from appservices.payments.core.formats import rf
+from appservices.payments.core.rails import moves
+from appservices.payments.core.rails.orders import OrderState
+from appservices.payments.core.rails.port import (
+    BankOrder,
+    NameAnswer,
+    NameMatch,
+    OrderKind,
+)
+from appservices.payments.service import attempts
+from appservices.payments.service.rails import filing, hearing
+from appservices.payments.service.rails.banks import BankNews, NewsKind, packed
+from appservices.payments.store import bank as store
+from appservices.payments.store import holders
+from veche.protocol.errors import MalformedError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.core.rails.port import Party, Signed
+    from appservices.payments.service.attempts import Attempt, Settle
+    from appservices.payments.service.rails.banks import Bank, Desk
+    from appservices.payments.service.work import Outcome
+    from veche.protocol.ids import Ulid
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import ErrandHandler
+
+HOLD: Final = "bank.hold"
+"""Kind of attempts that make the hold of a payout."""
+
+
+@attrs.frozen
+class Wish:
+    """A payout or a collection that is asked for.
+
+    Attributes:
+        id: Fresh, or derived from what it is for: the same again changes nothing.
+        bank: By name.
+        kind: Which of the two.
+        account: In the ledger, of who pays (payout) or is paid (collection).
+        other: Who is paid, or pays.
+        amount_minor: At least 1.
+        reference: ISO 11649, or empty.
+        text: Remittance information; not where there is a reference.
+        mandate: Of a collection.
+    """
+
+    id: Ulid
+    bank: str
+    kind: OrderKind
+    account: int
+    other: Party
+    amount_minor: int
+    reference: str = ""
+    text: str = ""
+    mandate: Signed | None = None
+
+
+class Banking:
+    """The banks of an institution."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Make it from what all work on banks shares."""
+        self._desk = desk
+
+    def settles(self) -> Mapping[str, Settle]:
+        """What follows from the ledger's answers, by kind of attempt."""
+        return {
+            HOLD: self._settle_hold,
+            hearing.ORDER: self._settle_order,
+            hearing.LINE: partial(_settle_line, self._desk),
+        }
+
+    def errand_handlers(self) -> Mapping[str, ErrandHandler]:
+        """Files to banks, and what they tell."""
+        return filing.handlers(self._desk)
+
+    def start(self, txn: Cursor, now_ms: int) -> None:
+        """Remember the banks of the configuration, and begin to ask them.
+
+        Args:
+            txn: A transaction of the start.
+            now_ms: UTC.
+        """
+        banks = self._desk.banks.values()
+        ledgers = holders.keep_currencies(txn, sorted({bank.currency for bank in banks}))
+        for bank in banks:
+            store.keep_bank(txn, bank.name, bank.own.account, ledgers[bank.currency])
+            filing.fetch_at(txn, bank.name, now_ms)
+
+    def order(self, txn: Cursor, wish: Wish, now_ms: int) -> None:
+        """Have a bank pay or collect, once the ledger has the hold that a payout needs.
+
+        What comes of it is told as news: ``HELD`` or ``NO_COVER`` first.
+
+        Raises:
+            MalformedError: The bank's rail does not take such an order; nothing is kept.
+            NotFoundError: There is no such bank.
+        """
+        bank = self._bank(wish.bank)
+        order = _bank_order(bank, wish)
+        _check(bank, order)
+        # The rail itself is asked, so that no order waits for a file that cannot be written.
+        bank.rail.orders([order], now_ms)
+        held = moves.Held(wish.id, wish.kind, wish.account, wish.amount_minor)
+        sealed = self._desk.vault.seal(packed(order))
+        if store.lock_order(txn, wish.id) is not None:
+            return
+        store.add_order(txn, store.OrderRow(held, bank.name, OrderState.QUEUED, sealed), now_ms)
+        if wish.kind is OrderKind.COLLECT:
+            filing.file_at(txn, bank.name, wish.id, now_ms)
+            return
+        books, new = self._desk.books(txn, store.ledger_of(txn, bank.name), now_ms)
+        attempts.add(txn, HOLD, wish.id, moves.hold(held, books), now_ms, accounts=new)
+
+    def expect(
+        self, txn: Cursor, bank: str, account: int, expected_id: Ulid, now_ms: int, **how: Any
+    ) -> str:
+        """Expect money for an account of the ledger; the reference that leads there.
+
+        Args:
+            txn: The transaction.
+            bank: By name.
+            account: Who gets it.
+            expected_id: Of a top-up, an invoice; the reference is made of it.
+            now_ms: UTC.
+            **how: ``amount_minor``, None for any amount any number of times (the default);
+                ``virtual_account``, a number that the bank gave to this payer alone.
+        """
+        reference = rf.reference_of(expected_id)
+        row = store.ExpectedRow(
+            expected_id,
+            account,
+            how.get("amount_minor"),
+            reference,
+            how.get("virtual_account", ""),
+        )
+        store.add_expected(txn, self._bank(bank).name, row, now_ms)
+        return reference
+
+    def resume(self, txn: Cursor, bank: str, now_ms: int) -> None:
+        """Pay out again after an operator explained the end of a day."""
+        store.set_stopped(txn, self._bank(bank).name, None)
+        filing.file_at(txn, bank, "resume", now_ms)
+
+    async def name_check(self, bank: str, account: str, name: str) -> NameMatch:
+        """Whether an account is somebody's of this name; a rail that does not say is ``UNKNOWN``.
+
+        How often somebody may ask is the caller's to count.
+        """
+        rail = self._bank(bank).rail
+        if not rail.capabilities.has_name_check:
+            return NameMatch(NameAnswer.UNKNOWN)
+        return await rail.name_check(account, name)
+
+    def _bank(self, name: str) -> Bank:
+        bank = self._desk.banks.get(name)
+        if bank is None:
+            raise NotFoundError("there is no such bank here")
+        return bank
+
+    def _settle_hold(self, txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
+        row = store.lock_order(txn, attempt.about)
+        assert row is not None, "it is kept with its attempt"  # noqa: S101 -- our bug
+        kind = NewsKind.HELD if outcome.is_done else NewsKind.NO_COVER
+        code = "" if outcome.is_done else outcome.results[0].word
+        held = row.held
+        if outcome.is_done:
+            store.set_held(txn, held.id)
+            filing.file_at(txn, row.bank, held.id, outcome.at_ms)
+        else:
+            store.drop_order(txn, held.id)
+        self._desk.tell(txn, BankNews(kind, held.id, held.account, held.amount_minor, code))
+
+    def _settle_order(self, txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
+        """A hold that is not there any more is somebody's work past us: an operator's."""
+        if not outcome.is_done:
+            order_id = attempt.about.partition(" ")[0]
+            row = store.lock_order(txn, order_id)
+            assert row is not None, "orders are kept"  # noqa: S101 -- our bug
+            word = outcome.results[0].word
+            store.add_alarm(txn, row.bank, order_id, f"the hold: {word}", outcome.at_ms)
+
+
+def _settle_line(desk: Desk, txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
+    hearing.settle_line(txn, desk, attempt, outcome)
+
+
+def _bank_order(bank: Bank, wish: Wish) -> BankOrder:
+    return BankOrder(
+        wish.id,
+        wish.kind,
+        bank.own,
+        wish.other,
+        wish.amount_minor,
+        bank.currency,
+        wish.reference,
+        wish.text,
+        wish.mandate,
+    )
+
+
+def _check(bank: Bank, order: BankOrder) -> None:
+    can = bank.rail.capabilities
+    if order.kind not in can.kinds:
+        raise MalformedError("kind", "this bank does not do that")
+    if order.currency not in can.currencies:
+        raise MalformedError("currency", "this bank does not know it")
+    if order.amount_minor > can.amount_minor_max:
+        raise MalformedError("amount", f"at most {can.amount_minor_max} minor units")

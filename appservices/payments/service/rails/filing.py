@@ -1,0 +1,157 @@
+"""Errands to banks: files are written, given to the bank, and what it tells is fetched.
+
+A file has one id for ever. As long as the bank has not said that it has the file or will not take
+it, the same file is given again; never another one with the same orders.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from appservices.payments.core.rails.orders import OrderInput
+from appservices.payments.core.rails.port import BankMessage, Refused, Unknown
+from appservices.payments.service.rails.banks import unpacked
+from appservices.payments.service.rails.hearing import Hearing
+from appservices.payments.store import bank as store
+from veche.protocol.errors import UnavailableError
+from veche.protocol.ids import effect_id
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.core.rails.port import BankOrder
+    from appservices.payments.service.rails.banks import Bank, Desk
+    from veche.protocol.errors import RefusedError
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import ErrandHandler
+
+logger = logging.getLogger(__name__)
+
+FILE: Final = "bank.file"
+SUBMIT: Final = "bank.submit"
+FETCH: Final = "bank.fetch"
+FILE_AFTER_MS: Final = 1_000
+"""How long orders gather before they are filed together."""
+FETCH_EVERY_MS: Final = 2_000
+_RETRY_AFTER_MS: Final = 5_000
+
+
+def handlers(desk: Desk) -> dict[str, ErrandHandler]:
+    """The handler of each kind of errand."""
+    return {FILE: _File(desk), SUBMIT: _Submit(desk), FETCH: _Fetch(desk)}
+
+
+def file_at(txn: Cursor, bank: str, cause: str, now_ms: int) -> None:
+    """Have what waits for a bank filed soon.
+
+    Args:
+        txn: A transaction.
+        bank: By name.
+        cause: The order that waits; the same again is one errand.
+        now_ms: UTC.
+    """
+    id_ = effect_id(FILE, bank, cause)
+    errands.schedule(txn, Errand(id_, FILE, {"bank": bank}, now_ms + FILE_AFTER_MS))
+
+
+def fetch_at(txn: Cursor, bank: str, at_ms: int) -> None:
+    """Have a bank asked at a time; it is one errand as long as it waits."""
+    errands.schedule(txn, Errand(effect_id(FETCH, bank), FETCH, {"bank": bank}, at_ms))
+
+
+class _Handler:
+    """Base: nothing to do outside transactions, nothing special when it is refused."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+        return {}
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """The errand can never be done; it was logged."""
+
+
+class _File(_Handler):
+    """Writes the files of the orders that wait."""
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        bank = self._desk.banks[errand.payload["bank"]]
+        if store.bank(txn, bank.name).is_stopped:
+            return
+        groups: dict[object, list[BankOrder]] = {}
+        for row in store.queued(txn, bank.name, bank.rail.capabilities.orders_max):
+            order = unpacked(bank, row.held, self._desk.vault.open(row.sealed))
+            signed = order.mandate
+            scheme = signed and (signed.creditor_id, signed.is_first)
+            groups.setdefault((order.kind, scheme), []).append(order)
+        for orders in groups.values():
+            self._write(txn, bank, orders, now_ms)
+        if groups:
+            # There may be more than went into these files.
+            file_at(txn, bank.name, errand.id, now_ms)
+
+    def _write(self, txn: Cursor, bank: Bank, orders: list[BankOrder], now_ms: int) -> None:
+        message = bank.rail.orders(orders, now_ms)
+        sealed = self._desk.vault.seal({"data": base64.b64encode(message.data).decode()})
+        file = store.FileRow(message.id, bank.name, message.name, message.sha256, sealed)
+        store.add_file(txn, file, [order.id for order in orders], now_ms)
+        payload = {"file": message.id}
+        errands.schedule(txn, Errand(effect_id(SUBMIT, message.id), SUBMIT, payload, now_ms))
+
+
+class _Submit(_Handler):
+    """Gives a file to its bank until the bank says something."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        run = self._desk.database.run
+        row = await run("bank.file", store.file, errand.payload["file"])
+        data = base64.b64decode(self._desk.vault.open(row.sealed)["data"])
+        rail = self._desk.banks[row.bank].rail
+        answer = await rail.submit(BankMessage(row.id, row.name, data, row.sha256))
+        if isinstance(answer, Unknown):
+            # The bank may have it: from now on what it tells decides, not our silence.
+            await run("bank.sent", self._sent, row, errand.due_at_ms)
+            raise UnavailableError("the bank did not answer", retry_after_ms=_RETRY_AFTER_MS)
+        return {"refused": answer.code if isinstance(answer, Refused) else None}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        row = store.file(txn, errand.payload["file"])
+        if result["refused"] is None:
+            store.set_taken(txn, row.id)
+            self._sent(txn, row, now_ms)
+            return
+        logger.error("bank %s does not take the file %s", row.bank, row.id)
+        hearing = Hearing.begin(txn, self._desk, row.bank, now_ms)
+        hearing.alarm(row.id, f"the bank does not take the file: {result['refused']}")
+        for order in store.orders_of_file(txn, row.id):
+            hearing.step(order, OrderInput.REJECTED, result["refused"])
+
+    def _sent(self, txn: Cursor, row: store.FileRow, now_ms: int) -> None:
+        hearing = Hearing.begin(txn, self._desk, row.bank, now_ms)
+        for order in store.orders_of_file(txn, row.id):
+            hearing.step(order, OrderInput.TAKEN)
+
+
+class _Fetch(_Handler):
+    """Asks a bank, hears what it tells, and comes again."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        name = errand.payload["bank"]
+        before = await self._desk.database.run("bank.cursor", store.cursor_of, name)
+        raws, after = await self._desk.banks[name].rail.fetch(before)
+        return {"before": before, "after": after, "raws": raws}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        bank = self._desk.banks[errand.payload["bank"]]
+        raws, before, after = result["raws"], result["before"], result["after"]
+        if raws and store.move_cursor(txn, bank.name, before, after):
+            hearing = Hearing.begin(txn, self._desk, bank.name, now_ms)
+            for raw in raws:
+                hearing.hear(raw)
+        # Where there was something there may be more.
+        fetch_at(txn, bank.name, now_ms if raws else now_ms + FETCH_EVERY_MS)

@@ -1,0 +1,87 @@
+"""Receipts as files, for whoever asks in their chat: ``receipt NUMBER``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from appservices.payments.core.texts.receipts import no_receipt_doc, receipt_file_doc
+from appservices.payments.core.texts.views import NUMBER_CHARACTERS, number_of
+from appservices.payments.service import files, proving
+from appservices.payments.service.scene import ground
+from appservices.payments.store import payments as store
+from veche.protocol import message
+from veche.protocol.canonical import canonical
+from veche.protocol.errors import RefusedError
+from veche.protocol.ids import RoomId, UserId, effect_id
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+from veche.runtime.matrix.media import upload_encrypted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.service.scene import Parts, Scene
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.database import Cursor
+
+SEND_RECEIPT: Final = "payments.receipt"
+"""Errand: sends a receipt as an encrypted file."""
+
+
+def order(scene: Scene, inbound: Inbound, argument: str) -> None:
+    """A person wants the receipt of a payment that they made or got.
+
+    Args:
+        scene: The transaction.
+        inbound: What they wrote.
+        argument: The number of the payment.
+    """
+    person, room_id = inbound.sender, inbound.room_id
+    number = argument.strip().upper()
+    is_number = len(number) == NUMBER_CHARACTERS
+    found = store.made(scene.txn, scene.holder(person).id, number) if is_number else None
+    if found is None:
+        scene.tell(room_id, person, no_receipt_doc(scene.speech(person)))
+        return
+    payload = {"payment": found.payment.id, "person": person, "room": room_id}
+    id_ = effect_id(SEND_RECEIPT, inbound.event_id)
+    errands.schedule(scene.txn, Errand(id_, SEND_RECEIPT, payload, scene.now_ms))
+
+
+class SendReceipt:
+    """Makes the receipt anew, with the published head if there is one, and sends it."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Upload the file."""
+        host = self._parts.host
+        data = await host.database.run("payments.receipt", self._read, errand)
+        file = await upload_encrypted(host.client, self._parts.bot.user_id, data)
+        return {"file": file, "size_bytes": len(data)}
+
+    def _read(self, txn: Cursor, errand: Errand) -> bytes:
+        scene = self._parts.scene(txn, errand.id, self._parts.host.now_ms())
+        matter = files.lock(scene, errand.payload["payment"])
+        if matter is None:
+            raise RefusedError("there is no such payment")
+        return canonical(proving.again(scene, matter))
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Say what it is, and send it."""
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        room_id, person = RoomId(errand.payload["room"]), UserId(errand.payload["person"])
+        url = scene.links.verify() if scene.links is not None else None
+        scene.tell(room_id, person, receipt_file_doc(url, scene.speech(person)))
+        content = message.file(
+            filename=f"receipt-{number_of(errand.payload['payment'])}.json",
+            caption="",
+            encrypted_file=result["file"],
+            mimetype="application/json",
+            size_bytes=result["size_bytes"],
+        )
+        scene.voice.say(room_id, content, ground(person))
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """The errand can never be done; it was logged."""

@@ -1,0 +1,177 @@
+"""Receipts of payments: what was told, with the proof that the ledger has it, signed.
+
+A receipt is made in the transaction of the block that moves the money, from the block itself: who
+is paid holds the whole proof with the first message, and needs nobody to check it later. Only that
+the block is in a published head comes after it: see ``heads``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from appservices.payments.core.ledger.block import Block, leaves
+from appservices.payments.core.ledger.values import PLACES
+from appservices.payments.service.heads import SHARD, published
+from appservices.payments.store import ledger
+from veche.protocol.errors import NotFoundError, UnavailableError
+from veche.protocol.ids import hex_of_ulid
+from veche.protocol.merkle import leaf_hash, levels_of, path_in
+from veche.protocol.notes import NoteSigner
+from veche.protocol.unpadded import unpadded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appservices.payments.service.work import Outcome
+    from veche.protocol.ids import Ulid
+    from veche.protocol.money import Money
+    from veche.runtime.database import Cursor
+
+_REF_BYTES: Final = 16
+
+
+@attrs.frozen
+class Told:
+    """What a receipt tells beside its proof.
+
+    Attributes:
+        id: Of the transfer that pays.
+        payment: Of the payment, the ``ref`` of the transfer.
+        payer_ref: As ``Receipts.payer_ref``.
+        payee: Who was paid, in words.
+        amount: What they got.
+        reference: What for; may be empty.
+        refund_of: Of a refund: the transfer that it gives back.
+        lines_sha256: Of an invoice: SHA-256 of its lines, unpadded base64.
+    """
+
+    id: Ulid
+    payment: Ulid
+    payer_ref: str
+    payee: str
+    amount: Money
+    reference: str = ""
+    refund_of: Ulid | None = None
+    lines_sha256: str | None = None
+
+
+@attrs.frozen
+class _Tree:
+    """The tree of a block: made once for all receipts of it.
+
+    Attributes:
+        block: Which.
+        leaves: Its entries.
+        levels: Of the tree over them.
+    """
+
+    block: Block
+    leaves: Sequence[bytes]
+    levels: Sequence[Sequence[bytes]]
+
+    @classmethod
+    def of(cls, block: Block) -> _Tree:
+        """Make it."""
+        entries = leaves(SHARD, block.content)
+        return cls(block, entries, levels_of([leaf_hash(one) for one in entries]))
+
+    def proof(self, place: int) -> dict[str, Any]:
+        """That the entry at a place is in the block: ``LedgerProof``."""
+        block, content = self.block, self.block.content
+        return {
+            "leaf": self.leaves[place].decode(),
+            "index": place,
+            "block": {
+                "seq": content.seq,
+                "at_ms": content.at_ms,
+                "n": content.size,
+                "prev": unpadded(block.prev),
+                "root": unpadded(block.root),
+            },
+            "path": [unpadded(one) for one in path_in(self.levels, place)],
+        }
+
+
+class Receipts:
+    """Makes the receipts of an institution.
+
+    Attributes:
+        signer: In the name of its ledger; its key verifies receipts and heads.
+    """
+
+    def __init__(self, server_name: str, seed: bytes) -> None:
+        """Make it.
+
+        Args:
+            server_name: Of the homeserver, by which others find the key.
+            seed: 32 secret bytes.
+        """
+        self._seed = seed
+        self.signer = NoteSigner(f"{server_name}/veche/ledger/v1/{SHARD}", seed)
+        # One block has many receipts, and they are made one after the other.
+        self._tree: _Tree | None = None
+
+    def payer_ref(self, payer: str, payee: str) -> str:
+        """The pseudonym of a payer towards a payee: always the same, another one for others."""
+        digest = hashlib.blake2b(
+            f"{payer}\n{payee}".encode(),
+            digest_size=_REF_BYTES,
+            key=self._seed,
+            person=b"veche.payer",
+        )
+        return unpadded(digest.digest())
+
+    def of(self, outcome: Outcome, told: Told) -> dict[str, Any] | None:
+        """The receipt of a transfer of a work, signed, for the transaction of its block.
+
+        Args:
+            outcome: What became of the work.
+            told: What it tells.
+
+        Returns:
+            None if the transfer was recorded in an earlier block: ``again`` has its receipt.
+        """
+        id_ = hex_of_ulid(told.id)
+        row = next((one for one in outcome.rows if one.id == id_), None)
+        if row is None or outcome.block is None:
+            return None
+        return self._signed(outcome.block, row.pos % PLACES, told)
+
+    def again(self, txn: Cursor, told: Told) -> dict[str, Any]:
+        """The receipt of a transfer that was recorded before, with its published head if it is.
+
+        Raises:
+            NotFoundError: There is no such transfer.
+        """
+        row = ledger.row(txn, SHARD, hex_of_ulid(told.id))
+        block = ledger.block(txn, SHARD, row.pos // PLACES) if row is not None else None
+        if row is None or block is None:
+            raise NotFoundError("There is no such receipt")
+        signed = self._signed(block, row.pos % PLACES, told)
+        try:
+            shown = published(txn, told.id).model_dump(mode="json")
+        except UnavailableError:
+            return signed
+        return {**signed, "unsigned": {"published": shown}}
+
+    def _signed(self, block: Block, place: int, told: Told) -> dict[str, Any]:
+        tree = self._tree
+        if tree is None or tree.block.head != block.head:
+            tree = self._tree = _Tree.of(block)
+        optional = {"refund_of": told.refund_of, "lines_sha256": told.lines_sha256}
+        body = {
+            "v": 1,
+            "id": told.id,
+            "payment": told.payment,
+            "payer_ref": told.payer_ref,
+            "payee": told.payee,
+            "amount": told.amount.model_dump(),
+            "at_ms": block.content.at_ms,
+            "reference": told.reference,
+            **{name: value for name, value in optional.items() if value is not None},
+            "ledger_proof": tree.proof(place),
+        }
+        return self.signer.sign_object(body)

@@ -1,0 +1,67 @@
+"""Giving back what one was paid, or a part of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.core.order import OrderProblem, read_amount
+from appservices.payments.core.payment import Kind
+from appservices.payments.core.texts.paying import REFUND_TOO_HIGH, problem_doc, refused_doc
+from appservices.payments.core.texts.views import NUMBER_CHARACTERS
+from appservices.payments.service import files, paying
+from appservices.payments.service.files import Private
+from appservices.payments.store import payments as store
+from veche.protocol.message import Mono, Paragraph
+
+if TYPE_CHECKING:
+    from appservices.payments.service.files import Matter
+    from appservices.payments.service.scene import Scene
+    from veche.protocol.inbound import Inbound
+
+_WORDS_MAX: Final = 6
+
+
+def order(scene: Scene, inbound: Inbound, argument: str) -> None:
+    """A person wants to give back a payment: "1Q2W3E4R", "1Q2W3E4R 5.00".
+
+    Args:
+        scene: The transaction.
+        inbound: What they wrote.
+        argument: The number of the payment, and how much if not all that is left of it.
+    """
+    person, room_id = inbound.sender, inbound.room_id
+    speech = scene.speech(person)
+    number, *words = argument.upper().split()[:_WORDS_MAX] or [""]
+    holder = scene.holder(person)
+    is_number = len(number) == NUMBER_CHARACTERS
+    found = store.received(scene.txn, holder.id, number) if is_number else None
+    if found is None:
+        text = speech.text("You got no payment of this number. Write “history” to see them:")
+        example = Mono(speech.text("refund NUMBER 5.00"))
+        scene.tell(room_id, person, (Paragraph(text, "\n", example),))
+        return
+    paid = files.matter_of(scene, found)
+    left_minor = paid.payment.amount_minor - store.refunded_minor(scene.txn, paid.payment.id)
+    amount_minor: int | OrderProblem = left_minor
+    if words:
+        read = read_amount(words, [paid.private.currency])
+        amount_minor = read if isinstance(read, OrderProblem) else read[0].minor
+    if isinstance(amount_minor, OrderProblem):
+        scene.tell(room_id, person, problem_doc(amount_minor, [paid.private.currency], speech))
+    elif not 0 < amount_minor <= left_minor:
+        scene.tell(room_id, person, refused_doc(REFUND_TOO_HIGH, paid.view, 0, speech))
+    else:
+        _begin(scene, inbound, paid, amount_minor)
+
+
+def _begin(scene: Scene, inbound: Inbound, paid: Matter, amount_minor: int) -> None:
+    private = paid.private
+    back = Private(
+        payer=private.payee,
+        payee=private.payer,
+        currency=private.currency,
+        reference=private.reference,
+        room_id=inbound.room_id,
+    )
+    matter = paying.new(scene, back, amount_minor, Kind.REFUND, paid.payment.id)
+    paying.begin(scene, matter)

@@ -1,0 +1,327 @@
+"""The time in which this process writes a shard of the ledger.
+
+Whatever has queued up while the last block was committed is the next block: no timer. One session
+looks up, the other holds the lock and commits; each has its thread. While a block is committed, the
+next is decided only if much waits: else larger blocks and sooner answers come of waiting.
+
+A rider may refuse its work: the block is taken back and decided again without it. Any other failure
+ends the shift, with its sessions and its book; the next one finds out whether the last block was
+kept. If the database refused the block (a bug of ours), fewer works come into the next ones, until
+the one to blame is alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from twisted.internet.defer import Deferred
+
+from appservices.payments.core.ledger.book import Book
+from appservices.payments.core.ledger.port import FencedError
+from appservices.payments.core.ledger.values import Names
+from appservices.payments.service import gauges
+from appservices.payments.service.batch import Batch, Link, RiderError, decide, ride
+from appservices.payments.service.work import BrokenWorkError
+from appservices.payments.store import shards
+from veche.protocol.errors import UnavailableError
+from veche.runtime.exclusive import sqlstate, transaction
+from veche.runtime.wake import Bell
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from twisted.internet.interfaces import IReactorTime
+
+    from appservices.payments.core.ledger.port import Place
+    from appservices.payments.service.batch import Expired
+    from appservices.payments.service.work import Entry, Queue
+    from appservices.payments.store.ledger import PostgresLedger
+    from veche.runtime.database import Connection
+    from veche.runtime.exclusive import Lane
+
+logger = logging.getLogger(__name__)
+
+PIPELINE_FROM: Final = 500
+"""How much must wait for the next block to be decided while one is committed."""
+HEARTBEAT_MS: Final = 1_000
+"""How often an idle writer looks whether it still is one; others see by it that it lives."""
+CONFLICTS_MAX: Final = 5
+"""How often a work may meet a conflict with other transactions."""
+LOADED_MAX: Final = 50_000
+"""Accounts that are looked up at once as a shift begins."""
+
+_STOPPED_MS: Final = 5_000
+_CONFLICTS: Final = frozenset({"40001", "40P01", "55P03"})
+"""Serialization failure, deadlock, lock time-out (PostgreSQL, appendix A)."""
+_TROUBLES: Final = ("08", "25", "40", "53", "55", "57", "58")
+"""Classes of codes that blame the server, its disk or its load, and not what is written."""
+
+
+class Shift:
+    """Decides and commits what waits, until it is ended or another writer takes over.
+
+    Attributes:
+        unknown: What was being committed as the shift ended.
+        is_over: Whether ``finish`` was called.
+    """
+
+    def __init__(
+        self,
+        reads: Lane,
+        writes: Lane,
+        store: PostgresLedger,
+        place: Place,
+        queue: Queue,
+        reactor: IReactorTime,
+        expired: Expired | None,
+    ) -> None:
+        """The book is read by ``serve``.
+
+        Args:
+            reads: Looks up and decides.
+            writes: Holds the lock and commits.
+            store: On both sessions.
+            place: Where the shard stands, taken over.
+            queue: What waits.
+            reactor: Clock.
+            expired: Told in the transaction of a block in which holds expired.
+        """
+        self.unknown: Batch | None = None
+        self._reads = reads
+        self._writes = writes
+        self._store = store
+        self._queue = queue
+        self._reactor = reactor
+        self._expired = expired
+        self.is_over = False
+        self._bell = Bell(reactor)
+        self._rest = Bell(reactor)
+        self._lost: Exception | None = None
+        self._book = Book(
+            at_ms=place.at_ms,
+            transfer_at_ms=place.transfer_at_ms,
+            account_at_ms=place.account_at_ms,
+        )
+        self._link = Link(store.shard, place.epoch, place.seq, place.head)
+        self._decided: list[Batch] = []
+        self._commit: Deferred[None] | None = None
+        self._forget_count = 0
+        self._seen_at_ms = self._now_ms()
+        self._is_ending = False
+
+    def ring(self) -> None:
+        """Something waits."""
+        self._bell.ring()
+
+    def end(self) -> None:
+        """Commit what is decided, then return from ``serve``."""
+        self._is_ending = True
+        self._bell.ring()
+
+    async def load(self) -> None:
+        """Read the open holds and their accounts.
+
+        Raises:
+            UnavailableError: The session was lost.
+        """
+        await self._reads.run(self._load)
+
+    async def beat(self) -> None:
+        """Look now and then whether we still are the writer, from the take-over to ``is_over``.
+
+        Also while the holds are read, which may take long: others see by it that we live.
+        """
+        while not self.is_over:
+            await self._rest.wait(HEARTBEAT_MS)
+            if not self.is_over and self._now_ms() - self._seen_at_ms >= HEARTBEAT_MS:
+                try:
+                    await self._writes.run(self._check)
+                except Exception as e:  # noqa: BLE001 -- whatever it is, the shift has to end
+                    self._lost = _ended(e)
+                    self._bell.ring()
+                    return
+                self._seen_at_ms = self._now_ms()
+
+    def finish(self) -> None:
+        """End the beating too."""
+        self.is_over = True
+        self._rest.ring()
+
+    async def serve(self) -> None:
+        """Write until ``end``; ``load`` comes first. What was not answered waits again.
+
+        Raises:
+            FencedError: Another writer took over.
+            UnavailableError: Another shift has to begin, after a while.
+        """
+        try:
+            while not self._is_ending:
+                await self._do_what_waits()
+                await self._bell.wait(self._pause_ms())
+                if self._lost is not None:
+                    raise self._lost
+        finally:
+            for batch in self._decided:
+                self._queue.put_back(batch.entries)
+
+    async def _do_what_waits(self) -> None:
+        while (self._queue.size or self._is_due()) and not self._is_ending:
+            await self._decide_next()
+            await self._settle()
+            if self._decided:
+                self._commit = Deferred.fromCoroutine(self._keep(self._decided[0]))
+            if self._queue.size < PIPELINE_FROM:
+                await self._settle()
+        await self._settle()
+
+    async def _decide_next(self) -> None:
+        entries = self._queue.take()
+        try:
+            with gauges.decide_s.time():
+                batch = await self._reads.run(self._decide, entries, self._now_ms())
+        except Exception as e:
+            # The book is not whole any more, but what it had decided before is sound.
+            self._give_back(entries, e)
+            await self._settle()
+            raise _ended(e) from e
+        self._decided.append(batch)
+        self._link = batch.after
+        gauges.waiting.set(self._queue.size)
+
+    async def _settle(self) -> None:
+        """Wait for the commit that runs, and answer its works."""
+        commit, self._commit = self._commit, None
+        if commit is None:
+            return
+        try:
+            await commit
+        except RiderError as e:
+            await self._without(e)
+        except Exception as e:
+            batch = self._decided.pop(0)
+            if _is_refused(e):
+                self._give_back(batch.entries, e)
+            else:
+                self.unknown = batch
+            raise _ended(e) from e
+        else:
+            self._answer(self._decided.pop(0))
+
+    async def _keep(self, batch: Batch) -> None:
+        if batch.block is None and not batch.has_riders:
+            return
+        with gauges.commit_s.time():
+            await self._writes.run(self._write, batch)
+        self._seen_at_ms = self._now_ms()
+
+    def _answer(self, batch: Batch) -> None:
+        self._queue.praise()
+        if batch.block is not None:
+            gauges.blocks.inc()
+            self._forget_count += 1
+        counts = Counter(result for outcome in batch.outcomes for result in outcome.results)
+        for result, count in counts.items():
+            gauges.result(result.word).inc(count)
+        gauges.holds.set(len(self._book.holds))
+        gauges.ahead_ms.set(max(0, self._book.at_ms - self._now_ms()))
+        for entry, outcome in zip(batch.entries, batch.outcomes, strict=True):
+            entry.end(outcome)
+
+    async def _without(self, error: RiderError) -> None:
+        """Take back all that is decided, and let it wait again but for the work to blame."""
+        decided, self._decided = self._decided, []
+        cause, culprit = error.cause, error.entry
+        culprit.tries += 1
+        is_again = sqlstate(cause) in _CONFLICTS and culprit.tries < CONFLICTS_MAX
+        for batch in decided:
+            self._queue.put_back(
+                [entry for entry in batch.entries if is_again or entry is not culprit]
+            )
+        if not is_again:
+            culprit.fail(cause)
+        await self._reads.run(self._take_back, sum(batch.block is not None for batch in decided))
+        self._link = decided[0].before
+
+    def _give_back(self, entries: Sequence[Entry], error: Exception) -> None:
+        """Let works wait again whose block was not kept; find the one that breaks it."""
+        if not _is_refused(error):
+            self._queue.put_back(entries)
+            return
+        culprit = self._queue.blame(entries)
+        if culprit is not None:
+            ids = [transfer.id for transfer in culprit.work.chain]
+            logger.error("the ledger does not take %s, which is a bug", ids, exc_info=error)
+            gauges.broken.inc()
+            culprit.fail(BrokenWorkError("the ledger does not take it: a mistake of ours"))
+        elif not entries:
+            logger.error("holds that are over break a block, which is a bug", exc_info=error)
+
+    def _is_due(self) -> bool:
+        due_ms = self._book.next_expiry_ms
+        return due_ms is not None and due_ms <= self._now_ms()
+
+    def _pause_ms(self) -> int:
+        due_ms = self._book.next_expiry_ms
+        until_ms = HEARTBEAT_MS if due_ms is None else due_ms - self._now_ms()
+        return 0 if self._is_ending else max(0, min(HEARTBEAT_MS, until_ms))
+
+    def _now_ms(self) -> int:
+        return int(self._reactor.seconds() * 1000)
+
+    # In the thread of ``reads``; the reactor's leaves the book alone meanwhile.
+
+    def _load(self, _: Connection) -> None:
+        holds = self._store.holds()
+        accounts = list({id_ for row in holds for id_ in (row.debit_id, row.credit_id)})
+        for first in range(0, len(accounts), LOADED_MAX):
+            names = Names(accounts=accounts[first : first + LOADED_MAX])
+            self._book.learn(self._store.look_up(names))
+        for row in holds:
+            self._book.open_hold(row)
+
+    def _decide(self, _: Connection, entries: Sequence[Entry], now_ms: int) -> Batch:
+        self._forget()
+        return decide(self._book, self._store, entries, self._link, now_ms)
+
+    def _take_back(self, _: Connection, count: int) -> None:
+        self._forget()
+        for _number in range(count):
+            self._book.undo()
+
+    def _forget(self) -> None:
+        for _ in range(self._forget_count):
+            self._book.forget()
+        self._forget_count = 0
+
+    # In the thread of ``writes``.
+
+    def _write(self, connection: Connection, batch: Batch) -> None:
+        riders = partial(ride, batch, self._expired) if batch.has_riders else None
+        if batch.block is not None:
+            self._store.commit(batch.block, riders)
+        elif riders is not None:
+            with transaction(connection) as txn:
+                riders(txn)
+
+    def _check(self, connection: Connection) -> None:
+        with connection.cursor() as txn:
+            if shards.epoch(txn, self._link.shard) != self._link.epoch:
+                raise FencedError("another writer took over")
+
+
+def _is_refused(error: Exception) -> bool:
+    """Whether the ledger, or the database, refused what was written: nothing of it was kept."""
+    if isinstance(error, UnavailableError | FencedError):
+        return False
+    return not sqlstate(error).startswith(_TROUBLES)
+
+
+def _ended(error: Exception) -> Exception:
+    """Why the shift ends."""
+    if isinstance(error, UnavailableError | FencedError):
+        return error
+    delay_ms = 0 if _is_refused(error) else _STOPPED_MS
+    return UnavailableError("the ledger is read anew", retry_after_ms=delay_ms)

@@ -1,0 +1,19 @@
+"""Payments as ``veche`` finds them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from appservices.payments.bot import Payments
+from appservices.payments.config import PaymentsSection
+from appservices.payments.routes import routes
+from veche.runtime.migrate import MigrationSet
+from veche.runtime.service import ServiceSpec
+
+SERVICE: Final = ServiceSpec(
+    name="payments",
+    config=PaymentsSection,
+    migrations=MigrationSet("payments", "appservices.payments"),
+    make=Payments,
+    routes=routes,
+)

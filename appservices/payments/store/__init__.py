@@ -1,0 +1,1 @@
+"""What payments keep, beside the ledger: holders, chats, payments, invoices, mandates."""

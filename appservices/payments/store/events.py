@@ -1,0 +1,139 @@
+"""SQL of what organisations hear and do over HTTP: events, answers by key, references."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from veche.protocol.invoice_api import EVENTS_MAX, InvoiceEvent
+from veche.runtime.live import announce
+
+if TYPE_CHECKING:
+    from veche.runtime.database import Cursor
+
+KEPT_MS: Final = 90 * 24 * 60 * 60 * 1000
+"""How long events and answers are kept."""
+DROPPED_MAX: Final = 100
+"""Most old rows that go with one new one."""
+
+
+@attrs.frozen
+class Request:
+    """A request that came under this key before.
+
+    Attributes:
+        sha256: Of what was asked.
+        answer: JSON; None: it is being worked out in this transaction.
+    """
+
+    sha256: bytes
+    answer: Any
+
+
+def events_topic(holder: int) -> str:
+    """What is announced when an organisation has a new event."""
+    return f"payment events {holder}"
+
+
+def add_event(
+    txn: Cursor,
+    holder: int,
+    type_: str,
+    invoice_id: str,
+    payment_id: str | None,
+    ours: str,
+    now_ms: int,
+) -> None:
+    """Add the next event of an organisation, and wake who waits for it."""
+    txn.execute(
+        "INSERT INTO payments.event_count AS c (holder, n) VALUES (%s, 1)"
+        " ON CONFLICT (holder) DO UPDATE SET n = c.n + 1 RETURNING n",
+        (holder,),
+    )
+    [(n,)] = txn.fetchall()
+    txn.execute(
+        "INSERT INTO payments.event (holder, n, type, invoice_id, payment_id, ours, at_ms)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        (holder, n, type_, invoice_id, payment_id, ours, now_ms),
+    )
+    txn.execute(
+        "DELETE FROM payments.event WHERE (holder, n) IN (SELECT holder, n FROM payments.event"
+        " WHERE at_ms < %s LIMIT %s)",
+        (now_ms - KEPT_MS, DROPPED_MAX),
+    )
+    announce(txn, events_topic(holder))
+
+
+def events_after(txn: Cursor, holder: int, after: int) -> list[InvoiceEvent]:
+    """The events of an organisation after one, in order, at most ``EVENTS_MAX``."""
+    txn.execute(
+        "SELECT n, type, at_ms, invoice_id, payment_id, ours FROM payments.event"
+        " WHERE holder = %s AND n > %s ORDER BY n LIMIT %s",
+        (holder, after, EVENTS_MAX),
+    )
+    names = ("n", "type", "at_ms", "invoice", "payment", "ours")
+    return [InvoiceEvent(**dict(zip(names, row, strict=True))) for row in txn.fetchall()]
+
+
+def begin_request(txn: Cursor, caller: int, key: str, sha256: bytes, now_ms: int) -> Request | None:
+    """The request that came under a key before; None: this is the first, and it is noted.
+
+    Whoever comes second waits here until the first one is committed.
+    """
+    txn.execute(
+        "DELETE FROM payments.request WHERE (caller, key) IN (SELECT caller, key"
+        " FROM payments.request WHERE at_ms < %s LIMIT %s)",
+        (now_ms - KEPT_MS, DROPPED_MAX),
+    )
+    txn.execute(
+        "INSERT INTO payments.request (caller, key, sha256, at_ms) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT (caller, key) DO NOTHING",
+        (caller, key, sha256, now_ms),
+    )
+    if txn.rowcount == 1:
+        return None
+    txn.execute(
+        "SELECT sha256, answer FROM payments.request WHERE caller = %s AND key = %s", (caller, key)
+    )
+    [(kept, answer)] = txn.fetchall()
+    return Request(bytes(kept), answer)
+
+
+def keep_answer(txn: Cursor, caller: int, key: str, answer: Any) -> None:
+    """Keep what a request was answered, for whoever asks again under its key."""
+    txn.execute(
+        "UPDATE payments.request SET answer = %s WHERE caller = %s AND key = %s",
+        (json.dumps(answer), caller, key),
+    )
+
+
+def keep_reference(txn: Cursor, reference: str, invoice_id: str) -> None:
+    """Keep by which reference an invoice is paid."""
+    txn.execute(
+        "INSERT INTO payments.invoice_reference (reference, invoice_id) VALUES (%s, %s)",
+        (reference, invoice_id),
+    )
+
+
+def invoice_of_reference(txn: Cursor, reference: str) -> str | None:
+    """The invoice that is paid by a reference; None if there is none.
+
+    Args:
+        txn: The transaction.
+        reference: As ``core.formats.rf.read`` gives it.
+    """
+    txn.execute(
+        "SELECT invoice_id FROM payments.invoice_reference WHERE reference = %s", (reference,)
+    )
+    row = txn.fetchone()
+    return row[0] if row else None
+
+
+def keep_reason(txn: Cursor, invoice_id: str, sealed: bytes) -> None:
+    """Keep why an invoice was taken back."""
+    txn.execute(
+        "UPDATE payments.invoice_reference SET withdrawn = %s WHERE invoice_id = %s",
+        (sealed, invoice_id),
+    )

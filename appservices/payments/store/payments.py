@@ -1,0 +1,229 @@
+"""SQL of payments, and of the attempts to move their money."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from appservices.payments.core.payment import Kind, Payment, State
+
+if TYPE_CHECKING:
+    from veche.runtime.database import Cursor
+
+WAITING_MAX: Final = 100
+"""Payments of one payer that wait, which a freeze ends in one transaction."""
+_COLUMNS: Final = (
+    "id, kind, state, payer, payee, ledger, amount, fee, asked_at_ms, due_at_ms, approved_by,"
+    " instruction, mandate_id, period, invoice_id, invoice_version, refund_of, why, sealed,"
+    " changed_at_ms"
+)
+
+
+@attrs.frozen
+class PaymentFile:
+    """A payment as it is kept.
+
+    Attributes:
+        sealed: Its names and what it is for, under the operator's key.
+        changed_at_ms: When it got into its state, UTC.
+    """
+
+    payment: Payment
+    sealed: bytes
+    changed_at_ms: int
+
+
+def add_payment(txn: Cursor, payment: Payment, sealed: bytes, now_ms: int) -> bool:
+    """Keep a new payment; False if there is one of its id: its cause was handled before."""
+    invoice = payment.invoice or (None, None)
+    values = (
+        payment.id,
+        payment.kind.value,
+        payment.state.value,
+        payment.payer,
+        payment.payee,
+        payment.ledger,
+        payment.amount_minor,
+        payment.fee_minor,
+        payment.asked_at_ms,
+        payment.due_at_ms,
+        payment.approved_by,
+        payment.instruction,
+        payment.mandate_id,
+        payment.period,
+        *invoice,
+        payment.refund_of,
+        payment.why,
+        sealed,
+        now_ms,
+    )
+    txn.execute(
+        f"INSERT INTO payments.payment ({_COLUMNS})"  # noqa: S608 -- a constant
+        f" VALUES ({', '.join(['%s'] * len(values))}) ON CONFLICT (id) DO NOTHING",
+        values,
+    )
+    return txn.rowcount == 1
+
+
+def payer_of(txn: Cursor, payment_id: str) -> int | None:
+    """Number of the payer of a payment; None if there is no such payment."""
+    txn.execute("SELECT payer FROM payments.payment WHERE id = %s", (payment_id,))
+    row = txn.fetchone()
+    return int(row[0]) if row else None
+
+
+def lock_payment(txn: Cursor, payment_id: str) -> PaymentFile | None:
+    """A payment, which nobody else steps until the transaction ends; None if there is none."""
+    txn.execute(
+        f"SELECT {_COLUMNS} FROM payments.payment WHERE id = %s FOR UPDATE",  # noqa: S608 -- a constant
+        (payment_id,),
+    )
+    row = txn.fetchone()
+    return _file(row) if row else None
+
+
+def save_payment(txn: Cursor, payment: Payment, now_ms: int) -> None:
+    """Keep the state of a payment that is locked, and what goes with it."""
+    txn.execute(
+        "UPDATE payments.payment SET state = %s, due_at_ms = %s, approved_by = %s, period = %s,"
+        " why = %s, changed_at_ms = %s WHERE id = %s",
+        (
+            payment.state.value,
+            payment.due_at_ms,
+            payment.approved_by,
+            payment.period,
+            payment.why,
+            now_ms,
+            payment.id,
+        ),
+    )
+
+
+def paid_of(txn: Cursor, holder_id: int, limit: int) -> list[PaymentFile]:
+    """What a holder paid and was paid, the newest first."""
+    txn.execute(
+        f"SELECT {_COLUMNS} FROM payments.payment WHERE (payer = %(holder)s OR payee = %(holder)s)"  # noqa: S608 -- a constant
+        " AND state = 'paid' ORDER BY changed_at_ms DESC, id DESC LIMIT %(limit)s",
+        {"holder": holder_id, "limit": limit},
+    )
+    return [_file(row) for row in txn.fetchall()]
+
+
+def waiting_of(txn: Cursor, payer: int) -> list[PaymentFile]:
+    """Payments of a payer that wait for an approval or a clock, locked; ``WAITING_MAX`` at most."""
+    txn.execute(
+        f"SELECT {_COLUMNS} FROM payments.payment WHERE payer = %s"  # noqa: S608 -- a constant
+        " AND state IN ('asked', 'cooling') ORDER BY id LIMIT %s FOR UPDATE",
+        (payer, WAITING_MAX),
+    )
+    return [_file(row) for row in txn.fetchall()]
+
+
+def waiting_for_invoice(txn: Cursor, invoice_id: str, version: int) -> list[PaymentFile]:
+    """Payments of an invoice that wait for an approval or a clock, locked."""
+    txn.execute(
+        f"SELECT {_COLUMNS} FROM payments.payment WHERE invoice_id = %s AND invoice_version = %s"  # noqa: S608 -- a constant
+        " AND state IN ('asked', 'cooling') ORDER BY id LIMIT %s FOR UPDATE",
+        (invoice_id, version, WAITING_MAX),
+    )
+    return [_file(row) for row in txn.fetchall()]
+
+
+def received(txn: Cursor, payee: int, number: str) -> PaymentFile | None:
+    """What a payee was paid, by the number that people see; not what came back to them."""
+    txn.execute(
+        f"SELECT {_COLUMNS} FROM payments.payment WHERE payee = %s AND right(id, %s) = %s"  # noqa: S608 -- a constant
+        " AND state = 'paid' AND kind NOT IN ('refund', 'issue') LIMIT 1",
+        (payee, len(number), number),
+    )
+    row = txn.fetchone()
+    return _file(row) if row else None
+
+
+def made(txn: Cursor, holder_id: int, number: str) -> PaymentFile | None:
+    """What a holder paid or was paid, by the number that people see."""
+    txn.execute(
+        f"SELECT {_COLUMNS} FROM payments.payment WHERE (payer = %(holder)s OR payee = %(holder)s)"  # noqa: S608 -- a constant
+        " AND right(id, %(length)s) = %(number)s AND state = 'paid' LIMIT 1",
+        {"holder": holder_id, "length": len(number), "number": number},
+    )
+    row = txn.fetchone()
+    return _file(row) if row else None
+
+
+def refunded_minor(txn: Cursor, payment_id: str) -> int:
+    """What was given back of a payment, or is being given back."""
+    txn.execute(
+        "SELECT coalesce(sum(amount), 0) FROM payments.payment WHERE refund_of = %s"
+        " AND state IN ('paying', 'paid')",
+        (payment_id,),
+    )
+    [(minor,)] = txn.fetchall()
+    return int(minor)
+
+
+def take_back_attempts(
+    txn: Cursor, *, payer: int | None = None, mandate_id: str | None = None
+) -> list[str]:
+    """Take back what the writer has not decided of a payer, or of a mandate; the payments' ids.
+
+    It waits for a block that is being committed: what that decided came before. No lock of a
+    holder or a mandate may be held yet, since the block takes those after the attempt.
+    """
+    txn.execute(
+        "DELETE FROM payments.attempt AS a USING payments.payment AS p"
+        " WHERE a.about = p.id AND p.state = 'paying' AND (p.payer = %s OR p.mandate_id = %s)"
+        " RETURNING p.id",
+        (payer, mandate_id),
+    )
+    return sorted(payment_id for (payment_id,) in txn.fetchall())
+
+
+def has_paid(txn: Cursor, payer: int, payee: int) -> bool:
+    """Whether a payer has paid somebody before."""
+    txn.execute(
+        "SELECT EXISTS (SELECT FROM payments.payment WHERE payer = %s AND payee = %s"
+        " AND state = 'paid' AND kind <> 'refund')",
+        (payer, payee),
+    )
+    [(found,)] = txn.fetchall()
+    return bool(found)
+
+
+def gone_minor(txn: Cursor, payer: int, ledger: int, since_ms: int) -> int:
+    """What a payer has paid, or is paying, since a moment; refunds do not count."""
+    txn.execute(
+        "SELECT coalesce(sum(amount + fee), 0) FROM payments.payment WHERE payer = %s"
+        " AND ledger = %s AND state IN ('paying', 'paid') AND kind <> 'refund'"
+        " AND changed_at_ms > %s",
+        (payer, ledger, since_ms),
+    )
+    [(minor,)] = txn.fetchall()
+    return int(minor)
+
+
+def _file(row: tuple[Any, ...]) -> PaymentFile:
+    *values, invoice_id, version, refund_of, why, sealed, changed_at_ms = row
+    id_, kind, state, payer, payee, ledger, amount, fee, asked_at_ms, due_at_ms, *rest = values
+    approved_by, instruction, mandate_id, period = rest
+    payment = Payment(
+        id=id_,
+        kind=Kind(kind),
+        state=State(state),
+        payer=payer,
+        payee=payee,
+        ledger=ledger,
+        amount_minor=amount,
+        fee_minor=fee,
+        asked_at_ms=asked_at_ms,
+        due_at_ms=due_at_ms,
+        approved_by=approved_by,
+        instruction=instruction,
+        mandate_id=mandate_id,
+        period=period,
+        invoice=None if invoice_id is None else (invoice_id, version),
+        refund_of=refund_of,
+        why=why,
+    )
+    return PaymentFile(payment, bytes(sealed), changed_at_ms)

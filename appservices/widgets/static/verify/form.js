@@ -1,0 +1,80 @@
+/** The form of receipts, as the models of `veche.protocol.receipt` have it. Pure. */
+
+/** @typedef {(value: any) => boolean} Check */
+
+const DEEP = 2 ** 53 - 1;
+const PLACES = 8192;
+
+/** @param {number} least @param {number} most @returns {Check} */
+function integer(least, most) {
+    return (value) => typeof value === "number" && value >= least && value <= most;
+}
+
+/** @param {number} least @param {number} most @returns {Check} counted in whole characters */
+function text(least, most) {
+    return (value) => {
+        if (typeof value !== "string") return false;
+        const { length } = [...value];
+        return length >= least && length <= most;
+    };
+}
+
+/** @param {RegExp} pattern @returns {Check} */
+function formed(pattern) {
+    return (value) => typeof value === "string" && pattern.test(value);
+}
+
+/** @param {Check} check @param {number} most @returns {Check} */
+function list(check, most) {
+    return (value) => Array.isArray(value) && value.length <= most && value.every(check);
+}
+
+/** @param {Check} check @returns {Check} */
+function optional(check) {
+    return (value) => value === undefined || value === null || check(value);
+}
+
+/** @param {Record<string, Check>} fields others may be there too @returns {Check} */
+function object(fields) {
+    return (value) =>
+        isObject(value) &&
+        Object.entries(fields).every(([name, check]) =>
+            check(Object.hasOwn(value, name) ? value[name] : undefined),
+        );
+}
+
+/** @param {unknown} value @returns {value is Record<string, any>} */
+export function isObject(value) {
+    return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+const ULID = formed(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/);
+const HASH = formed(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]$/);
+const AT = integer(0, DEEP);
+
+export const isReceipt = object({
+    v: integer(1, 1),
+    id: ULID,
+    payment: ULID,
+    payer_ref: formed(/^[A-Za-z0-9+/]{21}[AQgw]$/),
+    payee: text(1, 255),
+    amount: object({ minor: integer(-DEEP, DEEP), currency: formed(/^[A-Z]{3}$/) }),
+    at_ms: AT,
+    reference: text(0, 140),
+    refund_of: optional(ULID),
+    lines_sha256: optional(HASH),
+    ledger_proof: object({
+        leaf: text(2, 1024),
+        index: integer(0, PLACES - 1),
+        block: object({
+            seq: integer(1, Math.floor(DEEP / PLACES)),
+            at_ms: AT,
+            n: integer(1, PLACES),
+            prev: HASH,
+            root: HASH,
+        }),
+        path: list(HASH, 32),
+    }),
+});
+
+export const isPublished = object({ path: list(HASH, 63), checkpoint: text(1, 16_384) });

@@ -1,0 +1,253 @@
+"""The ledger's writer beside PostgreSQL with one transaction a transfer, all on one server.
+
+Baselines: pgbench's TPC-B-like transaction; a function a transfer, in the manner of ledgers that
+live in SQL; django-hordak. Every commit is flushed. Latency is measured in an open loop: transfers
+arrive at a fixed rate whatever the ledger does, and wait from the moment they were meant to come.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.task import deferLater
+
+from appservices.payments.core.ledger import Account, Row, Transfer
+from appservices.payments.core.ledger.block import FIRST_HEAD, Content, seal
+from appservices.payments.core.ledger.values import ROWS_MAX
+from appservices.payments.service.work import Work
+from appservices.payments.service.writer import Writer
+from tests.integration.appservices.payments.ledgers import PAYMENTS, sql
+from veche.runtime.migrate import migrate
+from veche.runtime.postgres import EmbeddedPostgres, binaries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+    Act = Callable[[Writer, EPollReactor], Coroutine[Deferred[Any], Any, float]]
+
+ACCOUNTS: Final = 10_000
+RUN_S: Final = 5.0
+"""How long each run takes; the first fifth is not counted."""
+WARM_UP: Final = 0.2
+RATE: Final = 10_000
+CALLERS: Final = 64
+IN_FLIGHT: Final = 3
+TPCB_CLIENTS: Final = 16
+TPCB_SCALE: Final = 50
+SQL_CLIENTS: Final = (16, 64)
+SERVER: Final = Path(__file__).with_name("sql_ledger.sql")
+_SOURCE: Final = ACCOUNTS + 1
+_HOT: Final = 1
+_TICK_S: Final = 0.001
+
+
+def run() -> dict[str, float]:
+    """Transfers a second, ratios to the baselines, latencies in ms, the tree's cost in percent."""
+    with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder) / "pg") as server:
+        for setting in ("max_wal_size = '4GB'", "checkpoint_completion_target = 0.9"):
+            sql_alone(server.dsn(), f"ALTER SYSTEM SET {setting}")
+        sql(server.dsn(), "SELECT pg_reload_conf()")
+        figures = _baselines(server)
+        figures["batch_per_s"] = _drive(_ledger(server, "batch"), _saturated)
+        figures["ratio_tpcb"] = figures["batch_per_s"] / figures["tpcb_baseline_per_s"]
+        singles = figures["singles_per_s"] = _drive(_ledger(server, "singles"), _singles)
+        figures["ratio_sql_function"] = singles / figures["sql_function_baseline_per_s"]
+        if "hordak_baseline_per_s" in figures:
+            figures["ratio_hordak"] = singles / figures["hordak_baseline_per_s"]
+        figures["p99_ms_10k"] = _drive(_ledger(server, "even"), _open_loop)
+        figures["p99_ms_hot"] = _drive(_ledger(server, "hot"), _hot_loop)
+        figures["merkle_cost"] = _seal_s() * figures["batch_per_s"] * 100
+        return figures
+
+
+def sql_alone(dsn: str, statement: str) -> None:
+    """A statement that no transaction may hold."""
+    command = [str(binaries() / "psql"), "-q", "-v", "ON_ERROR_STOP=1", "-c", statement, dsn]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+# Baselines
+
+
+def _baselines(server: EmbeddedPostgres) -> dict[str, float]:
+    tpcb = server.create_database("tpcb")
+    _pgbench(tpcb, "-i", "-q", "-s", str(TPCB_SCALE))
+    figures = {"tpcb_baseline_per_s": _pgbench_tps(tpcb, TPCB_CLIENTS)}
+    plain = server.create_database("plain")
+    sql(plain, SERVER.read_text())
+    sql(plain, f"SELECT open_accounts({ACCOUNTS})")
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
+        script.write(
+            f"\\set payer random(1, {ACCOUNTS})\n"
+            f"\\set payee (:payer + random(0, {ACCOUNTS - 2})) % {ACCOUNTS} + 1\n"
+            "\\set amount random(1, 99)\n"
+            "SELECT create_transfer(:payer, :payee, :amount);\n"
+        )
+        script.flush()
+        Path(script.name).chmod(0o644)
+        best = max(_pgbench_tps(plain, clients, "-f", script.name) for clients in SQL_CLIENTS)
+    figures["sql_function_baseline_per_s"] = best
+    if importlib.util.find_spec("hordak") is not None:
+        figures["hordak_baseline_per_s"] = _hordak(server.create_database("hordak"))
+    return figures
+
+
+def _pgbench_tps(dsn: str, clients: int, *arguments: str) -> float:
+    load = ["-n", "-M", "prepared", "-T", str(int(RUN_S)), "-c", str(clients), "-j", "2"]
+    return float(_pgbench(dsn, *load, *arguments).split("tps = ")[1].split()[0])
+
+
+def _pgbench(dsn: str, *arguments: str) -> str:
+    command = [str(binaries() / "pgbench"), *arguments, dsn]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def _hordak(dsn: str) -> float:
+    command = [sys.executable, "-m", "tests.benchmarks.hordak_ledger", dsn, str(RUN_S)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(done.stdout)
+
+
+# Ours
+
+
+def _ledger(server: EmbeddedPostgres, name: str) -> str:
+    """A ledger of its own, in which everybody has money."""
+    dsn = server.create_database(f"ledger_{name}")
+    migrate(dsn, [PAYMENTS])
+    accounts = [Account(_SOURCE, 1, 3)]
+    accounts += [Account(number, 1, 1, 1) for number in range(1, ACCOUNTS + 1)]
+    gifts = [Transfer(_new_id(), _SOURCE, number, 10**9, 1, 1) for number in range(1, ACCOUNTS + 1)]
+
+    async def fill(writer: Writer, _: EPollReactor) -> float:
+        for first in range(0, len(accounts), ROWS_MAX):
+            await writer.submit(Work((), accounts=accounts[first : first + ROWS_MAX]))
+        for first in range(0, len(gifts), ROWS_MAX):
+            await writer.submit(Work(gifts[first : first + ROWS_MAX]))
+        return 0
+
+    _drive(dsn, fill)
+    sql_alone(dsn, "VACUUM ANALYZE")
+    sql_alone(dsn, "CHECKPOINT")
+    return dsn
+
+
+def _drive(dsn: str, act: Act) -> float:
+    """What comes of something done with a writer, in a reactor of its own."""
+    reactor = EPollReactor()
+    results: list[float] = []
+
+    async def work() -> None:
+        writer = Writer(dsn, reactor)
+        writer.start()
+        try:
+            while not writer.is_leading:
+                await deferLater(reactor, 0.01)
+            results.append(await act(writer, reactor))
+        finally:
+            await writer.stop()
+
+    def start() -> None:
+        done = Deferred.fromCoroutine(work())
+        done.addErrback(lambda failure: failure.printTraceback())
+        done.addBoth(lambda _: reactor.stop())
+
+    reactor.callWhenRunning(start)
+    reactor.run(installSignalHandlers=False)
+    return results[0]
+
+
+async def _saturated(writer: Writer, _: EPollReactor) -> float:
+    """Transfers a second, as many as it takes, in works that fill a block."""
+    works = [Work(_payments(ROWS_MAX)) for _ in range(int(RUN_S * 60_000 / ROWS_MAX))]
+    waiting: deque[Deferred[Any]] = deque()
+    ended_s: list[float] = []
+    started_s = time.perf_counter()
+    while works and time.perf_counter() - started_s < RUN_S:
+        waiting.append(Deferred.fromCoroutine(writer.submit(works.pop())))
+        if len(waiting) >= IN_FLIGHT:
+            await waiting.popleft()
+            ended_s.append(time.perf_counter())
+    await gatherResults(list(waiting))
+    counted = [one for one in ended_s if one - started_s > RUN_S * WARM_UP]
+    return ROWS_MAX * (len(counted) - 1) / (counted[-1] - counted[0])
+
+
+async def _singles(writer: Writer, _: EPollReactor) -> float:
+    """Transfers a second of callers who each wait for the answer."""
+    started_s = time.perf_counter()
+    count = 0
+
+    async def call() -> None:
+        nonlocal count
+        while (passed_s := time.perf_counter() - started_s) < RUN_S:
+            await writer.submit(Work(_payments(1)))
+            count += passed_s > RUN_S * WARM_UP
+
+    await gatherResults([Deferred.fromCoroutine(call()) for _ in range(CALLERS)])
+    return count / (time.perf_counter() - started_s - RUN_S * WARM_UP)
+
+
+async def _open_loop(writer: Writer, reactor: EPollReactor, hot: bool = False) -> float:
+    """99th percentile in ms from the meant arrival to the answer, arrivals as Poisson's."""
+    todo = deque(Work([one]) for one in _payments(int(RATE * RUN_S), hot=hot))
+    late_s: list[float] = []
+    waiting: list[Deferred[None]] = []
+    due_s = started_s = time.perf_counter()
+
+    async def pay(work: Work, due_s: float) -> None:
+        await writer.submit(work)
+        now_s = time.perf_counter()
+        if due_s - started_s > RUN_S * WARM_UP:
+            late_s.append(now_s - due_s)
+
+    while todo:
+        while todo and due_s <= time.perf_counter():
+            waiting.append(Deferred.fromCoroutine(pay(todo.popleft(), due_s)))
+            due_s += random.expovariate(RATE)
+        await deferLater(reactor, _TICK_S)
+    await gatherResults(waiting)
+    return sorted(late_s)[int(len(late_s) * 0.99)] * 1000
+
+
+async def _hot_loop(writer: Writer, reactor: EPollReactor) -> float:
+    return await _open_loop(writer, reactor, hot=True)
+
+
+def _seal_s() -> float:
+    """Seconds a transfer to hash the leaves and the tree of a full block; the best of some."""
+    rows = tuple(
+        Row(n, t.id, t.debit_id, t.credit_id, 1, 0, 1, 1, 0, None, None, None, 0, 0, None, 1)
+        for n, t in enumerate(_payments(ROWS_MAX))
+    )
+    times_s = []
+    for _ in range(5):
+        started_s = time.perf_counter()
+        seal(0, 1, FIRST_HEAD, Content(1, 1, rows))
+        times_s.append(time.perf_counter() - started_s)
+    return min(times_s) / ROWS_MAX
+
+
+def _payments(count: int, *, hot: bool = False) -> Sequence[Transfer]:
+    """Between accounts chosen evenly, or all to one of them."""
+    found = []
+    for _ in range(count):
+        payer = random.randrange(2, ACCOUNTS + 1)  # noqa: S311 -- load
+        payee = _HOT if hot else payer % ACCOUNTS + 1
+        found.append(Transfer(_new_id(), payer, payee, random.randrange(1, 100), 1, 1))  # noqa: S311
+    return found
+
+
+def _new_id() -> str:
+    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"

@@ -1,0 +1,156 @@
+"""Attempts: what a transaction leaves to the writer happens once, in order, whatever fails."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+
+from appservices.payments.core.ledger import Account
+from appservices.payments.service.attempts import Attempts, add
+from appservices.payments.service.writer import Writer
+from appservices.payments.store import attempts as store
+from appservices.payments.store.ledger import PostgresLedger
+from tests.integration.appservices.payments.ledgers import PAYMENTS, problems
+from tests.integration.veche.runtime.rig import until
+from tests.support.ledger import ALICE, BOB, EUR, Shard, people, transfer
+from tests.support.postgres import database, execute
+from tests.support.processes import TIMEOUT_S
+from veche.runtime.database import Database, connect
+from veche.runtime.listener import Listener
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from appservices.payments.service.attempts import Attempt
+    from appservices.payments.service.work import Outcome
+    from veche.runtime.database import Cursor
+    from veche.runtime.host import Host
+
+reactor: Any = default_reactor
+
+pytestmark = pytest.mark.postgres
+
+
+class Place:
+    """What attempts need of a host."""
+
+    def __init__(self, dsn: str) -> None:
+        self.reactor = reactor
+        self.database = Database(dsn, reactor, threads=2)
+        self.channels: dict[str, Callable[[str], None]] = {}
+        self.ends: list[Callable[[], Awaitable[None]]] = []
+
+    def now_ms(self) -> int:
+        return int(reactor.seconds() * 1000)
+
+    def hear(self, channel: str, heard: Callable[[str], None]) -> None:
+        self.channels[channel] = heard
+
+    def at_stop(self, end: Callable[[], Awaitable[None]]) -> None:
+        self.ends.append(end)
+
+
+class AttemptTests(TestCase):
+    timeout = TIMEOUT_S
+
+    def setUp(self) -> None:
+        holder = database(PAYMENTS)
+        self.dsn = holder.__enter__()
+        self.addCleanup(holder.__exit__, None, None, None)
+        execute(self.dsn, "CREATE TABLE told (id serial, text text)")
+        with closing(connect(self.dsn)) as reads, closing(connect(self.dsn)) as writes:
+            people(Shard(PostgresLedger(0, reads, writes)))
+        self.place = Place(self.dsn)
+        self.addCleanup(self.place.database.close)
+        self.addCleanup(self.check)
+        self.failures = 0
+        self.writer = Writer(self.dsn, reactor)
+        self.attempts = Attempts(cast("Host", self.place), self.writer, {"pay": self.settle})
+        self.listener = Listener(self.dsn, reactor, self.place.channels)
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.stop()))
+
+    def start(self) -> None:
+        self.listener.start()
+        self.writer.start()
+        self.attempts.start()
+
+    async def stop(self) -> None:
+        for end in self.place.ends:
+            await end()
+        await self.writer.stop()
+        await self.listener.stop()
+
+    def check(self) -> None:
+        assert problems(self.dsn) == []
+
+    def settle(self, txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
+        txn.execute("INSERT INTO told (text) VALUES (%s)", (f"{attempt.about} {outcome.is_done}",))
+        if self.failures:
+            self.failures -= 1
+            raise ValueError("a mistake")
+
+    async def leave(self, about: str, amount: int = 10, **kwargs: Any) -> None:
+        chain = [transfer(ALICE, kwargs.pop("payee", BOB), amount)]
+        await self.place.database.run("add", add, "pay", about, chain, 1, **kwargs)
+
+    def told(self) -> list[object]:
+        return [text for (text,) in execute(self.dsn, "SELECT text FROM told ORDER BY id")]
+
+    def left(self) -> object:
+        return execute(self.dsn, "SELECT count(*) FROM payments.attempt")[0][0]
+
+    async def test_an_attempt_is_settled_with_its_money(self) -> None:
+        self.start()
+        await self.leave("a")
+        await until(lambda: self.left() == 0, "it is not settled")
+
+        assert self.told() == ["a True"]
+
+    async def test_what_was_left_over_is_taken_at_the_start(self) -> None:
+        for about in "abc":
+            await self.leave(about, 40)
+        self.start()
+        await until(lambda: self.left() == 0, "they are not settled")
+
+        # There were 100: in their order, the third finds no cover.
+        assert self.told() == ["a True", "b True", "c False"]
+
+    async def test_the_same_attempt_twice_is_one(self) -> None:
+        await self.leave("a")
+        await self.leave("a")
+
+        assert self.left() == 1
+
+    async def test_an_account_is_opened_by_the_attempt_that_needs_it(self) -> None:
+        await self.leave("a", payee=77, accounts=[Account(77, EUR, 1, 1)])
+        self.start()
+        await until(lambda: self.left() == 0, "it is not settled")
+
+        assert self.told() == ["a True"]
+
+    async def test_a_settle_that_raises_moves_nothing_and_is_tried_again(self) -> None:
+        self.failures = 1
+        await self.leave("a")
+        await self.leave("b")
+        self.start()
+        await until(lambda: self.left() == 0, "they are not settled")
+
+        # The other one did not wait for it.
+        assert sorted(map(str, self.told())) == ["a True", "b True"]
+        self.flushLoggedErrors()  # type: ignore[no-untyped-call]  # trial's
+
+    async def test_an_attempt_is_read_as_it_was_left(self) -> None:
+        chain = [transfer(amount=7, ref="ab" * 16)]
+        account = Account(77, EUR, 1, 1)
+        await self.place.database.run("add", add, "pay", "x", chain, 5, accounts=[account])
+
+        [found] = await self.place.database.run("read", store.waiting, [], 10)
+        assert (found.kind, found.about, found.at_ms) == ("pay", "x", 5)
+        assert found.chain == chain
+        assert found.accounts == [account]
+        assert await self.place.database.run("read", store.waiting, ["x"], 10) == []

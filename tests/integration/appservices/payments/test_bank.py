@@ -1,0 +1,262 @@
+"""The rails of an institution against the demo's bank, which misbehaves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+from nacl.signing import SigningKey
+from twisted.internet.defer import Deferred
+
+from appservices.payments.core.ledger import AccountCode
+from appservices.payments.core.rails.orders_xml import write_orders
+from appservices.payments.core.rails.port import (
+    Accepted,
+    BankOrder,
+    NameAnswer,
+    NameMatch,
+    OrderKind,
+    Party,
+    Refused,
+    Signed,
+    Unknown,
+)
+from appservices.payments.demo_bank.__main__ import CAPITAL_MINOR, CUSTOMER
+from appservices.payments.demo_bank.bank import demo_iban
+from appservices.payments.service.rails import DemoRail, NewsKind, Wish
+from tests.integration.appservices.payments.bank_rig import BANK, BOB, BankCase
+from tests.integration.appservices.payments.ledgers import problems
+from veche.protocol.ids import derived_ulid
+from veche.runtime.matrix.connections import Connections
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+pytestmark = pytest.mark.postgres
+
+HABITS = {
+    1: "rejected",
+    2: "rejected",
+    3: "booked",
+    4: "asked",
+    5: "booked",
+    6: "returned",
+    7: "booked",
+    8: "booked",
+    9: "conflict",
+    10: "booked",
+    50: "booked",
+}
+"""Where an order ends whose amount ends in these digits."""
+GONE = ("booked", "conflict")
+
+
+class TestMisbehaviour(BankCase):
+    def test_whatever_the_bank_does_every_line_counts_once_and_the_day_adds_up(
+        self,
+    ) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._misbehave())
+
+    async def _misbehave(self) -> None:
+        await self.top_up(1_000_000)
+        orders = {digits: await self.pay_out(10_000 + digits) for digits in HABITS}
+        for digits in set(HABITS) - {4, 5, 6}:
+            await self.until_state(orders[digits], HABITS[digits])
+        for _ in range(3):
+            await self.end_day()
+        for digits, state in HABITS.items():
+            await self.until_state(orders[digits], state)
+        await self.until_quiet()
+
+        paid = sum(10_000 + digits for digits, state in HABITS.items() if state in GONE)
+        kept = 10_009  # rejected and yet booked: the payer has the money, we look for it
+        assert self.held() == 10_004
+        assert self.balance(AccountCode.WALLET) == 1_000_000 - paid + kept
+        assert self.balance(AccountCode.SUSPENSE) == -kept
+        assert self.balance(AccountCode.PAYOUT_CLEARING) == 0
+        assert self.balance(AccountCode.OPENING) == CAPITAL_MINOR
+        assert self.balance(AccountCode.BANK) == paid - 1_000_000 - CAPITAL_MINOR
+        assert await self.days() == [0, 0, 0]
+        assert problems(self.dsn) == []
+        about = [about for about, _ in await self.alarms()]
+        assert {orders[4], orders[9]} <= set(about)
+        assert [one for one in about if one.startswith("file ")]
+        kinds = [news.kind for news in self.news if news.about == orders[6]]
+        assert kinds == [NewsKind.HELD, NewsKind.BOOKED, NewsKind.RETURNED]
+        await self._hear_all_again()
+
+    async def _hear_all_again(self) -> None:
+        """All files of the bank once more move nothing."""
+        before = self.rows("SELECT count(*) FROM ledger.transfer")
+        [(cursor,)] = self.rows("SELECT cursor FROM payments.bank")
+        self.rows("UPDATE payments.bank SET cursor = ''")
+
+        async def heard() -> bool:
+            return self.rows("SELECT cursor FROM payments.bank") == [(cursor,)]
+
+        await self.until(heard, "the files were not heard again")
+        await self.until_quiet()
+        assert self.rows("SELECT count(*) FROM ledger.transfer") == before
+        assert await self.days() == [0, 0, 0]
+
+
+class TestRails(BankCase):
+    def go(self, coroutine: Any) -> Deferred[None]:
+        return Deferred.fromCoroutine(coroutine)
+
+    def test_a_payout_without_cover_never_reaches_the_bank(self) -> Deferred[None]:
+        return self.go(self._no_cover())
+
+    async def _no_cover(self) -> None:
+        await self.top_up(1_000)
+        id_ = await self.pay_out(1_050)
+        await self.until_state(id_, "dropped")
+
+        assert [news.kind for news in self.news] == [NewsKind.CREDITED, NewsKind.NO_COVER]
+        assert self.news[-1].code == "exceeds_credits"
+        assert self.held() == 0
+
+    def test_what_nobody_knows_is_in_suspense_and_the_day_adds_up(self) -> Deferred[None]:
+        return self.go(self._unknown())
+
+    async def _unknown(self) -> None:
+        await self.demo.deposit(CUSTOMER, 700, text="hello", name="Somebody")
+
+        async def came() -> bool:
+            return self.balance(AccountCode.SUSPENSE) == 700
+
+        await self.until(came, "the line is not in suspense")
+        await self.end_day()
+        assert await self.days() == [0]
+        assert self.rows("SELECT state FROM payments.bank_line WHERE key <> 'opening'") == [
+            ("suspense",)
+        ]
+
+    def test_a_virtual_account_leads_to_its_owner(self) -> Deferred[None]:
+        return self.go(self._virtual())
+
+    async def _virtual(self) -> None:
+        virtual = await self.rail.open_virtual("Alice")
+        id_ = derived_ulid(1, "virtual")
+        await self.run_txn(self.banking.expect, BANK, self.account, id_, 1, virtual_account=virtual)
+        await self.demo.deposit(virtual, 300)
+        await self.demo.deposit(virtual, 400)
+
+        async def came() -> bool:
+            return self.balance(AccountCode.WALLET) == 700
+
+        await self.until(came, "the money did not come")
+
+    def test_a_collection_is_credited_when_the_bank_books_it(self) -> Deferred[None]:
+        return self.go(self._collect())
+
+    async def _collect(self) -> None:
+        day: dt.date = self._a_day()
+        mandate = Signed("M-1", day, "DE98ZZZ09999999999")
+        id_ = derived_ulid(self.home.now_ms(), "collect")
+        await self.top_up(1)  # the wallet is there
+        wish = Wish(id_, BANK, OrderKind.COLLECT, self.account, BOB, 2_500, mandate=mandate)
+        await self.run_txn(self.banking.order, wish, self.home.now_ms())
+
+        async def came() -> bool:
+            return self.balance(AccountCode.WALLET) == 2_501
+
+        await self.until(came, "the collection did not come")
+        await self.until_state(id_, "booked")
+
+    def test_a_bank_that_is_killed_goes_on_where_it_was(self) -> Deferred[None]:
+        return self.go(self._killed())
+
+    async def _killed(self) -> None:
+        await self.top_up(100_000)
+        self.demo.child.kill()
+        first = await self.pay_out(10_050)
+        await self.until_state(first, "sent")
+        self.demo.child.start()
+        await self.until_state(first, "booked")
+        await self.until_quiet()
+
+        assert self.balance(AccountCode.WALLET) == 89_950
+        await self.end_day()
+        assert await self.days() == [0]
+
+    def test_a_day_that_does_not_add_up_stops_payouts_until_it_is_explained(
+        self,
+    ) -> Deferred[None]:
+        return self.go(self._difference())
+
+    async def _difference(self) -> None:
+        await self.top_up(100_000)
+        await self.end_day()
+        # A line that is not the bank's.
+        self.rows(
+            "INSERT INTO payments.bank_line"
+            " (bank, key, sha256, signed_minor, booked_on, state, sealed, at_ms)"
+            " VALUES ('demo', 'x', %s, 1, '2000-01-01', 'moving', '', 0)",
+            b"x" * 32,
+        )
+        await self.end_day()
+        assert await self.days() == [0, -1]
+        waiting = await self.pay_out(10_050)
+        await self.until(self._is_held, "the payout has no hold")
+        await self.until(self._no_file_errand, "the order is not looked at")
+        assert await self.state(waiting) == "queued"
+
+        self.rows("DELETE FROM payments.bank_line WHERE key = 'x'")
+        await self.run_txn(self.banking.resume, BANK, self.home.now_ms())
+        await self.until_state(waiting, "booked")
+
+    async def _is_held(self) -> bool:
+        return self.held() > 0
+
+    async def _no_file_errand(self) -> bool:
+        return not self.rows("SELECT 1 FROM runtime.errand WHERE kind = 'bank.file'")
+
+    def test_names_are_answered_alike_where_there_is_no_account(self) -> Deferred[None]:
+        return self.go(self._names())
+
+    async def _names(self) -> None:
+        check = self.banking.name_check
+        assert await check(BANK, demo_iban(3), "BOB beispiel") == NameMatch(NameAnswer.MATCH)
+        assert await check(BANK, demo_iban(3), "Bob Beispeil") == NameMatch(NameAnswer.NO_MATCH)
+        assert await check(BANK, demo_iban(3), "Bob Beispie") == NameMatch(
+            NameAnswer.CLOSE, "Bob Beispiel"
+        )
+        assert await check(BANK, demo_iban(4), "Carol Jones") == NameMatch(
+            NameAnswer.CLOSE, "Carol Anne Jones"
+        )
+        assert await check(BANK, demo_iban(99), "Bob") == NameMatch(NameAnswer.NO_MATCH)
+        assert await check(BANK, "DE89370400440532013000", "Bob") == NameMatch(NameAnswer.UNKNOWN)
+
+    def test_the_bank_takes_a_file_once_and_only_from_its_customer(self) -> Deferred[None]:
+        return self.go(self._files())
+
+    async def _files(self) -> None:
+        own = Party("Demo", CUSTOMER)
+        order = BankOrder(derived_ulid(1, "x"), OrderKind.PAYOUT, own, BOB, 1_050, "EUR", text="x")
+        message = write_orders([order], 1_790_000_000_000)
+        other = attrs.evolve(message, data=message.data.replace(b"<Ustrd>x<", b"<Ustrd>y<"))
+        foreign = write_orders(
+            [attrs.evolve(order, own=Party("X", "BE72000000001616"))], 1_790_000_000_000
+        )
+
+        assert await self.rail.submit(message) == Accepted()
+        before, _ = await self.rail.fetch("0")
+        assert await self.rail.submit(message) == Accepted()
+        after, _ = await self.rail.fetch("0")
+        assert len(after) == len(before) > 0
+        assert await self.rail.submit(other) == Refused("ORG.VECHE.CONFLICT")
+        assert await self.rail.submit(foreign) == Refused("ORG.VECHE.REFUSED")
+        broken = attrs.evolve(message, data=b"<x/>")
+        assert await self.rail.submit(broken) == Refused("ORG.VECHE.BANK_MESSAGE")
+        stranger = DemoRail(self.connections, SigningKey.generate())
+        assert await stranger.submit(message) == Refused("ORG.VECHE.BAD_SIGNATURE")
+        nowhere = Connections(self.home.reactor, "http://127.0.0.1:1")
+        assert await DemoRail(nowhere, self.key).submit(message) == Unknown()
+        await nowhere.close()
+
+    def _a_day(self) -> dt.date:
+        [(day,)] = self.rows("SELECT '2026-01-31'::date")
+        found: dt.date = day
+        return found

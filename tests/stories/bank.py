@@ -1,0 +1,142 @@
+"""The bank of the stories about money: a house with payments and pages, and its customers."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import secrets
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from tests.support.customers import Customer
+from tests.support.people.person import WAIT_S
+from tests.support.processes import wait_until
+from tests.support.services import House, house
+from veche.cli import demo
+from veche.protocol.prompts import PROMPT_KEY
+from veche.runtime.migrate import MigrationSet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from tests.support.people import Message
+
+BOT: Final = demo.PAYMENTS_BOT
+PAYMENTS: Final = MigrationSet("payments", "appservices.payments")
+GRANTED: Final = ("alice", "bob", "rich", "wary")
+"""Who begins with money: 1,000 EUR each; the others with none."""
+_CODE: Final = re.compile(r"(?m) ([0-9]{4})$")
+
+
+class Client(Customer):
+    """Somebody with their chat with the payments bot, and their browser."""
+
+    def say(self, words: str) -> str:
+        """Write something; its event."""
+        return self.person.send(self.room, words)
+
+    def expect(self, *words: str) -> Message:
+        """The next message of the bot here that has all these words, not an edit."""
+
+        def is_it(message: Message) -> bool:
+            is_said = message.sender == BOT and message.replaces is None
+            return is_said and all(one in message.body for one in words)
+
+        is_it.__qualname__ = f"{words!r}"
+        return self.person.wait_for(self.room, is_it)
+
+    def ask(self, order: str) -> Message:
+        """Order a payment; the question whether to approve it."""
+        self.say(order)
+        return self.expect("Do not pay")
+
+    def has(self, amount: str) -> None:
+        """Ask for the balance, and find it."""
+        self.say("balance")
+        said = self.expect("You have:")
+        assert f"• {amount}" in said.body or f"- {amount}" in said.body, said.body
+
+    def allow_codes(self, minor: int) -> None:
+        """As if a limit for codes had been raised a day ago."""
+        self.house.query(
+            "INSERT INTO runtime.code_limit (person, currency, minor) VALUES (%s, 'EUR', %s)"
+            " ON CONFLICT (person, currency) DO UPDATE SET minor = EXCLUDED.minor",
+            self.person.user_id,
+            minor,
+        )
+
+    def choose(self, question: Message, choice: str) -> str:
+        """Answer a question by the number of one of its choices."""
+        ids = [one["id"] for one in question.content[PROMPT_KEY]["choices"]]
+        return self.person.reply(self.room, question.event_id, str(ids.index(choice) + 1))
+
+
+def code_in(question: Message) -> str:
+    """The code by which a question can be approved."""
+    [code] = _CODE.findall(question.body)
+    return str(code)
+
+
+@attrs.define
+class Bank:
+    """A house with payments, in which people become customers."""
+
+    house: House
+    _numbers: Iterator[int] = attrs.field(factory=itertools.count)
+
+    def client(self, name: str | None = None) -> Client:
+        """Somebody who has begun a chat with the bot and signed in on the pages."""
+        person = self.house.person(name or f"client{next(self._numbers)}")
+        return Client.sign_in(self.house, person, BOT)
+
+    def order(self, kind: str, order: Mapping[str, Any]) -> None:
+        """Hand the bank an errand, as a service of an organisation does."""
+        self.house.query(
+            "WITH added AS (INSERT INTO runtime.errand (errand_id, kind, payload, due_at_ms)"
+            " VALUES (%s, %s, %s, 0)) SELECT pg_notify('veche_errand', %s)",
+            secrets.token_hex(16),
+            kind,
+            json.dumps(order),
+            kind,
+        )
+
+    def expect_told(self, organisation: str, **told: object) -> None:
+        """Wait until an organisation is told something; of its errands nobody does any."""
+
+        def is_told() -> bool:
+            rows = self.rows(
+                "SELECT payload FROM runtime.errand WHERE kind = %s", f"{organisation}.heard"
+            )
+            news = [dict(row[0]) for row in rows if isinstance(row[0], dict)]
+            return any(told.items() <= one.items() for one in news)
+
+        wait_until(is_told, WAIT_S, f"{organisation} is not told {told}")
+
+    def rows(self, statement: str, *values: object) -> list[tuple[object, ...]]:
+        """Rows of the services' database."""
+        return self.house.query(statement, *values)
+
+    def balances_to_nothing(self) -> None:
+        """No money was made or lost: all debits are all credits, and each account is its rows."""
+        [(total,)] = self.rows(
+            "SELECT coalesce(sum(debits_posted - credits_posted), 0) FROM ledger.account"
+        )
+        assert total == 0
+
+
+@contextmanager
+def in_bank(folder: Path, more: Mapping[str, Any] | None = None) -> Iterator[Bank]:
+    """A bank in which everything runs.
+
+    Args:
+        folder: For its files; empty.
+        more: Keys of the section ``payments`` besides.
+    """
+    grants = {f"@{name}:{demo.SERVER_NAME}": "1000 EUR" for name in GRANTED}
+    section = {**demo.payments_section(), "grants": grants, **(more or {})}
+    with house(folder, sections={"payments": section}, migrations=PAYMENTS, has_pages=True) as one:
+        yield Bank(one)

@@ -1,0 +1,117 @@
+"""Somebody with a client and a browser: makes keys, and approves with them what bots ask."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import unquote
+
+import attrs
+
+from tests.support.calls import Answer, request
+from tests.support.keys import BrowserKey, Passkey, approval_of, unpadded_base64
+from tests.support.people.person import WAIT_S
+from tests.support.processes import wait_until
+
+if TYPE_CHECKING:
+    from tests.support.people import Person
+    from tests.support.people.person import Message
+    from tests.support.services import House
+
+UNAVAILABLE: Final = 503
+KEYS: Final = "/_veche/keys/v1"
+APPROVALS: Final = "/_veche/approvals/v1"
+
+
+@attrs.define
+class Customer:
+    """A person, their room with a bot, their browser, and what they have in it."""
+
+    house: House
+    person: Person
+    room: str
+    session: str
+    keys: list[BrowserKey | Passkey] = attrs.field(factory=list)
+
+    @classmethod
+    def sign_in(cls, house: House, person: Person, bot: str) -> Self:
+        """Begin a chat with a bot, and sign in on the pages by its link."""
+        room = person.create_dm(bot)
+        person.send(room, "page")
+        link = person.wait_for(room, "/signin#")
+        [secret] = re.findall(r"/signin#([A-Za-z0-9_-]{22})", link.body)
+        path = f"{house.pages_url}/_veche/sessions/v1/link"
+        session = request("POST", path, body={"secret": secret})
+        assert session.status == 200, session
+        return cls(house, person, room, session.body["token"])
+
+    def call(
+        self, method: str, path: str, body: object = None, *, is_signed_in: bool = True
+    ) -> Answer:
+        """A request of their browser, which asks again where it is told to."""
+        url, token = self.house.pages_url + path, self.session if is_signed_in else None
+        answers: list[Answer] = []
+
+        def is_answered() -> bool:
+            answers.append(request(method, url, token=token, body=body))
+            return answers[-1].status != UNAVAILABLE
+
+        wait_until(is_answered, WAIT_S, f"{method} {path} stays unavailable")
+        return answers[-1]
+
+    def now_ms(self) -> int:
+        """The time of the services, UTC."""
+        answer = self.call("GET", f"{APPROVALS}/time", is_signed_in=False)
+        return int(answer.body["now_ms"])
+
+    def edit_of(self, question: Message) -> Message:
+        """What the bot makes of a question in the end."""
+        return self.person.wait_for(self.room, lambda one: one.replaces == question.event_id)
+
+    def code(self) -> str:
+        """The next code for a key that comes into the room."""
+        said = self.person.wait_for(self.room, "Somebody adds the key")
+        [code] = re.findall(r"(?m)^([0-9]{6})$", said.body)
+        return str(code)
+
+    def enrol(self, label: str = "Laptop") -> BrowserKey:
+        """A new key of their browser."""
+        key = BrowserKey()
+        body = {"kind": "p256", "label": label, "public_key": unpadded_base64(key.public)}
+        begun = self.call("POST", f"{KEYS}/enrolments", body)
+        assert begun.status == 200, begun
+        self.confirm(begun.body, key)
+        return key
+
+    def confirm(self, enrolment: dict[str, Any], key: BrowserKey | Passkey) -> None:
+        """Type the code of the room."""
+        assert (enrolment["state"], enrolment["key"]) == ("sent", key.id)
+        proof = key.proof(enrolment["to_sign"])
+        path = f"{KEYS}/enrolments/{enrolment['enrolment']}/code"
+        done = self.call("POST", path, {"code": self.code(), **proof})
+        assert done.status == 200, done
+        assert done.body["key"]["id"] == key.id
+        self.person.wait_for(self.room, "is yours from now on")
+        self.keys.append(key)
+
+    def look(self, message: Message) -> dict[str, Any]:
+        """What their approve page finds out about a question."""
+        answer = self.call("GET", f"{APPROVALS}/{asked_in(message)['nonce']}", is_signed_in=False)
+        assert answer.status == 200, answer
+        found: dict[str, Any] = answer.body
+        return found
+
+    def approve(self, message: Message, key: BrowserKey | Passkey) -> Answer:
+        """What their approve page hands in."""
+        seen = self.look(message)
+        assert seen["asked"] == asked_in(message)
+        signed = key.signed(approval_of(seen["asked"], seen["now_ms"]))
+        return self.call("POST", APPROVALS, signed, is_signed_in=False)
+
+
+def asked_in(message: Message) -> dict[str, Any]:
+    """What the link in a question says."""
+    [found] = re.findall(r"/approve#(\S+)", message.body)
+    asked: dict[str, Any] = json.loads(unquote(found))
+    return asked

@@ -1,0 +1,62 @@
+"""Words that the payments bot answers."""
+
+import itertools
+
+import pytest
+
+from appservices.payments.core.commands import (
+    BALANCE,
+    COMMANDS,
+    FREEZE,
+    PAY,
+    RECEIPT,
+    REFUND,
+    command_of,
+)
+from veche.protocol.catalogue import LANGUAGES
+from veche.protocol.commands import Command
+from veche.runtime.sessions import PAGE_COMMANDS
+
+
+@pytest.mark.parametrize(
+    ("text", "command", "argument"),
+    [
+        ("pay bob 12.50 EUR rent", PAY, "bob 12.50 EUR rent"),
+        ("Pay  bob\u00a012.50 EUR", PAY, "bob 12.50 EUR"),
+        ("!pay bob 5 EUR", PAY, "bob 5 EUR"),
+        ("/pay bob 5 EUR", PAY, "bob 5 EUR"),
+        ("pay", PAY, ""),
+        ("заплати bob 5 EUR обед", PAY, "bob 5 EUR обед"),
+        ("zahle bob 5 EUR", PAY, "bob 5 EUR"),
+        ("refund 1Q2W3E4R 5.00 EUR", REFUND, "1Q2W3E4R 5.00 EUR"),
+        ("receipt 1Q2W3E4R", RECEIPT, "1Q2W3E4R"),
+        ("Quittung 1Q2W3E4R", RECEIPT, "1Q2W3E4R"),
+        ("balance", BALANCE, ""),
+        ("stop", FREEZE, ""),
+        ("СТОП", FREEZE, ""),
+    ],
+)
+def test_words_are_understood_in_any_language(text: str, command: Command, argument: str) -> None:
+    found = command_of({"msgtype": "m.text", "body": text}, COMMANDS, "en")
+
+    assert found is not None
+    assert (found.command, found.argument) == (command, argument)
+
+
+@pytest.mark.parametrize("text", ["balance of power", "1234", "please pay", "", "x" * 501])
+def test_other_words_are_no_command(text: str) -> None:
+    assert command_of({"msgtype": "m.text", "body": text}, COMMANDS, "en") is None
+
+
+def test_a_picture_that_is_called_so_is_no_command() -> None:
+    assert command_of({"msgtype": "m.image", "body": "pay bob 5 EUR"}, COMMANDS, "en") is None
+
+
+def test_no_word_means_two_things_in_one_language() -> None:
+    for language in LANGUAGES:
+        words = [
+            word
+            for one in (*COMMANDS, *PAGE_COMMANDS)
+            for word in {one.name, *one.words.get(language, ())}
+        ]
+        assert [w for w, n in itertools.groupby(sorted(words)) if len(list(n)) > 1] == []

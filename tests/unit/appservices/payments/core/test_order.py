@@ -1,0 +1,80 @@
+"""What people type when they pay: read where one reading exists, else asked back."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appservices.payments.core.order import Order, OrderProblem, read_order
+from veche.protocol.money import Money
+
+EUR = ["EUR"]
+
+
+def order(minor: int, reference: str = "", currency: str = "EUR") -> Order:
+    return Order("bob", Money(minor=minor, currency=currency), reference)
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("bob 12.50 EUR rent", order(1250, "rent")),
+        ("bob 12,50 € for lunch", order(1250, "lunch")),
+        ("bob 1 250,00 € за обед", order(125_000, "обед")),
+        ("bob EUR 12 für Kuchen", order(1200, "Kuchen")),
+        ("bob 12€", order(1200)),
+        ("bob 12.50", order(1250)),
+        ("bob 12 apples", order(1200, "apples")),
+        ("bob 12 EUR 5 apples", order(1200, "5 apples")),
+        ("bob 0.01 EUR", order(1)),
+        ("bob 90071992547409.91 EUR", order(2**53 - 1)),
+        ("bob 5 EUR " + "x" * 70, order(500, "x" * 70)),
+    ],
+)
+def test_what_is_clear_is_read(typed: str, read: Order) -> None:
+    assert read_order(typed, EUR) == read
+
+
+@pytest.mark.parametrize(
+    ("typed", "problem"),
+    [
+        ("", OrderProblem.USAGE),
+        ("bob", OrderProblem.USAGE),
+        ("bob lunch", OrderProblem.BAD_AMOUNT),
+        ("bob 0 EUR", OrderProblem.BAD_AMOUNT),
+        ("bob -5 EUR", OrderProblem.BAD_AMOUNT),
+        ("bob 1e3 EUR", OrderProblem.BAD_AMOUNT),
+        ("bob 12 50 EUR", OrderProblem.BAD_AMOUNT),
+        ("bob 12.5.0 EUR", OrderProblem.BAD_AMOUNT),
+        ("bob 90071992547409.92 EUR", OrderProblem.BAD_AMOUNT),
+        ("bob 1.250", OrderProblem.AMOUNT_IN_DOUBT),
+        ("bob 1,250 EUR rent", OrderProblem.AMOUNT_IN_DOUBT),
+        ("bob 12 USD", OrderProblem.OTHER_CURRENCY),
+        ("bob 12 all the rest", OrderProblem.OTHER_CURRENCY),
+        ("bob 5 EUR " + "x" * 71, OrderProblem.LONG_REFERENCE),
+        ("bob 5 EUR a\u202eb", OrderProblem.HIDDEN_CHARACTERS),
+        ("bob 5 EUR a\u200bb", OrderProblem.HIDDEN_CHARACTERS),
+    ],
+)
+def test_what_is_not_clear_is_asked_back(typed: str, problem: OrderProblem) -> None:
+    assert read_order(typed, EUR) is problem
+
+
+def test_a_currency_is_asked_for_where_there_are_several() -> None:
+    assert read_order("bob 12 rent", ["EUR", "UAH"]) is OrderProblem.NO_CURRENCY
+    assert read_order("bob 12 UAH rent", ["EUR", "UAH"]) == order(1200, "rent", "UAH")
+
+
+@given(st.integers(1, 2**53 - 1), st.sampled_from([".", ","]), st.booleans())
+def test_an_amount_with_all_its_decimals_is_read_as_it_is(
+    minor: int, sign: str, has_currency: bool
+) -> None:
+    typed = f"bob {minor // 100}{sign}{minor % 100:02}" + (" EUR" if has_currency else "")
+
+    assert read_order(typed, EUR) == order(minor)
+
+
+@given(st.text(max_size=200))
+def test_nothing_that_is_typed_makes_an_amount_out_of_bounds(typed: str) -> None:
+    read = read_order(typed, EUR)
+
+    assert isinstance(read, OrderProblem) or 1 <= read.amount.minor <= 2**53 - 1

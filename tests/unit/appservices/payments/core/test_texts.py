@@ -1,0 +1,141 @@
+"""Every text of payments, in each language, by the rules of every message."""
+
+import itertools
+
+import pytest
+
+from appservices.payments.core.limits import LimitKind, OwnLimit
+from appservices.payments.core.mandate import ChargeProblem, MandateState
+from appservices.payments.core.order import OrderProblem, read_order
+from appservices.payments.core.payment import Kind
+from appservices.payments.core.rules import Reason
+from appservices.payments.core.speech import Speech
+from appservices.payments.core.texts import account, invoice, limits, mandate, paying
+from appservices.payments.core.texts.views import Balance, Party, PaymentView
+from tests.support.rendered import check_message
+from veche.protocol import message
+from veche.protocol.catalogue import LANGUAGES, Catalogue
+from veche.protocol.ids import derived_ulid
+from veche.protocol.invoice import InvoiceCard, InvoiceLine
+from veche.protocol.mandate import MandateOrder
+from veche.protocol.message import Doc
+from veche.protocol.money import Money
+
+NOW_MS = 1_764_000_000_000
+CATALOGUE = Catalogue.load("veche.protocol", "veche.protocol.forms", "appservices.payments")
+ALICE, BOB = Party("@alice:veche.test", "Alice"), Party("@bob:veche.test", "Bob <b>")
+
+
+def speech(language: str) -> Speech:
+    return Speech(language, "Europe/Berlin", CATALOGUE)
+
+
+def view(kind: Kind = Kind.PAY, reference: str = "Rent & more", fee: int = 0) -> PaymentView:
+    return PaymentView(
+        id=derived_ulid(NOW_MS, "payment"),
+        kind=kind,
+        payer=ALICE,
+        payee=BOB,
+        amount_minor=125_000,
+        fee_minor=fee,
+        currency="EUR",
+        reference=reference,
+        at_ms=NOW_MS,
+    )
+
+
+def card(lines: int) -> InvoiceCard:
+    money = Money(minor=100, currency="EUR")
+    return InvoiceCard(
+        v=1,
+        id=derived_ulid(NOW_MS, "invoice"),
+        issuer="town",
+        issuer_name="Town",
+        title="Fee",
+        notice_id="1/2",
+        lines=tuple(InvoiceLine(text=f"line {n}", amount=money) for n in range(lines)),
+        total=Money(minor=100 * lines, currency="EUR"),
+        due_at_ms=NOW_MS,
+        law="Act",
+        appeal="In writing.",
+    )
+
+
+def order() -> MandateOrder:
+    return MandateOrder(
+        id=derived_ulid(NOW_MS, "mandate"),
+        payee="water",
+        payee_name="Waterworks",
+        payer="@alice:veche.test",
+        purpose="Water",
+        each_max=Money(minor=1, currency="EUR"),
+        period="month",
+        period_max=Money(minor=2, currency="EUR"),
+        starts_at_ms=NOW_MS,
+        ends_at_ms=NOW_MS + 1,
+        count_max=3,
+    )
+
+
+def documents(one: Speech) -> list[Doc]:
+    """Every document there is, in one language."""
+    person = ALICE.person
+    assert person is not None
+    own = {LimitKind.DAY: OwnLimit(1, 2, NOW_MS), LimitKind.FIRST_PAYEE: OwnLimit(3)}
+    reasons = [*(r.value for r in Reason), paying.NO_COVER, paying.PAYEE_CLOSED, paying.FAILED]
+    reasons += [paying.INVOICE_PAID, paying.INVOICE_OVER, paying.REFUND_TOO_HIGH, paying.YOURSELF]
+    views = [view(kind, reference, fee) for kind in Kind for reference, fee in (("", 0), ("x", 9))]
+    return [
+        account.welcome_doc("Bank", "EUR", one),
+        account.help_doc(one),
+        account.balance_doc([Balance("EUR", 1, 0), Balance("UAH", 0, 5)], one),
+        account.history_doc(views, person, one),
+        account.history_doc([], person, one),
+        account.frozen_doc(one),
+        account.private_doc(one),
+        account.clear_doc(one),
+        account.edit_doc(one),
+        limits.limits_doc({"EUR": own}, "https://veche.test/keys", one),
+        *(paying.question_doc(each, one) for each in views),
+        *(paying.receipt_doc(each, one, is_payer=p) for each in views for p in (True, False)),
+        *(paying.refused_doc(why, view(), 5, one) for why in reasons),
+        *(paying.wait_doc(view(), r, NOW_MS, one) for r in (Reason.FIRST_PAYEE, Reason.LARGE_PART)),
+        *(paying.problem_doc(problem, ["EUR", "UAH"], one) for problem in OrderProblem),
+        invoice.invoice_doc(card(1), one),
+        invoice.invoice_doc(card(invoice.LINES_SHOWN_MAX + 1), one),
+        mandate.proposal_doc(order(), one),
+        *(mandate.mandate_doc(order(), state, one) for state in MandateState),
+        mandate.notice_doc(order(), "1 EUR", "Water", NOW_MS, one),
+        *(mandate.charge_refused_doc(order(), "1 EUR", p, one) for p in ChargeProblem),
+    ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_obeys_the_rules_of_every_message(language: str) -> None:
+    for doc in documents(speech(language)):
+        check_message(message.text(doc))
+
+
+def test_no_language_says_it_in_the_words_of_another() -> None:
+    bodies = {one: [message.body(doc) for doc in documents(speech(one))] for one in LANGUAGES}
+
+    for first, second in itertools.combinations(LANGUAGES, 2):
+        same = [a for a, b in zip(bodies[first], bodies[second], strict=True) if a == b]
+        assert same == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_example_in_each_language_is_an_order_that_is_read(language: str) -> None:
+    example = speech(language).text("pay bob 12.50 {currency} rent", currency="EUR")
+    read = read_order(example.partition(" ")[2], ["EUR"])
+
+    assert not isinstance(read, OrderProblem)
+    assert (read.payee, read.amount.minor) == ("bob", 1250)
+
+
+def test_what_is_signed_of_a_mandate_names_both_caps_and_the_end() -> None:
+    words = mandate.shown_text(order(), speech("en"))
+
+    assert "0.01 EUR at once" in words
+    assert "at most 0.02 EUR a month" in words
+    assert "until 24 November 2025" in words

@@ -1,0 +1,77 @@
+"""The book against a plain model, over histories that no person would think of."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from appservices.payments.core.ledger import Result
+from appservices.payments.core.ledger.replay import replay
+from appservices.payments.store.memory_ledger import MemoryLedger
+from tests.unit.appservices.payments.ledger.walk import Walk, book_is_empty
+
+IS_LONG = bool(os.environ.get("VECHE_LONG"))
+TRANSFERS = 1_000_000 if IS_LONG else 25_000
+STEPS_A_WORLD = 60
+
+
+@pytest.mark.timeout(3_600 if IS_LONG else 300)
+def test_book_and_model_agree_and_every_answer_is_given() -> None:
+    reached: Counter[Result] = Counter()
+    transfers = seed = 0
+    while transfers < TRANSFERS:
+        seed += 1
+        walk = Walk(Random(seed))  # noqa: S311 -- a history, not a secret
+        try:
+            for _ in range(STEPS_A_WORLD):
+                walk.step()
+            walk.settle()
+        except Exception as e:
+            raise AssertionError(f"seed {seed}") from e
+        reached += walk.results
+        transfers += walk.transfers
+        assert book_is_empty(walk.shard.book)
+        assert replay(walk.shard.blocks(), MemoryLedger()) == walk.shard.seq
+
+    assert [result.word for result in Result if not reached[result]] == []
+
+
+class Machine(RuleBasedStateMachine):
+    """The same walk; hypothesis chooses each turn, and finds the shortest way to a fault."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.walk = Walk(Random(0))  # noqa: S311
+
+    @rule(random=st.randoms(use_true_random=False))
+    def step(self, random: Random) -> None:
+        self.walk.random = random
+        self.walk.step()
+
+    @rule()
+    def restart(self) -> None:
+        self.walk.restart()
+
+    @rule()
+    def settle(self) -> None:
+        self.walk.settle()
+
+    def teardown(self) -> None:
+        self.walk.settle()
+        assert book_is_empty(self.walk.shard.book)
+        assert replay(self.walk.shard.blocks(), MemoryLedger()) == self.walk.shard.seq
+
+
+TestMachine = Machine.TestCase
+TestMachine.settings = settings(
+    max_examples=500 if IS_LONG else 25,
+    stateful_step_count=50 if IS_LONG else 20,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)

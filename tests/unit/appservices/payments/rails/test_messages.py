@@ -1,0 +1,334 @@
+from __future__ import annotations
+
+import importlib
+import random
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from xsdata.formats.dataclass.parsers import XmlParser
+
+from appservices.payments.core.rails import told_xml, xml
+from appservices.payments.core.rails.messages import read_events, read_orders
+from appservices.payments.core.rails.orders_xml import write_orders
+from appservices.payments.core.rails.port import (
+    BANK_FILE_MAX,
+    ORDERS_MAX,
+    Booked,
+    Closed,
+    Entry,
+    OrderKind,
+    OrderStatus,
+    Party,
+    Status,
+)
+from appservices.payments.core.rails.told_xml import (
+    write_advice,
+    write_statement,
+    write_statuses,
+)
+from appservices.payments.core.rails.tree import is_latin, latin
+from appservices.payments.core.rails.xml import BankMessageError
+from tests.unit.appservices.payments.rails.builders import (
+    DAY,
+    ENTRIES,
+    IBANS,
+    NAMES,
+    NOW_MS,
+    OWN,
+    collection,
+    entry,
+    order,
+    statement,
+)
+from veche.protocol.errors import MalformedError
+
+FILE = write_statement(statement(entry(1), entry(2, 250, is_credit=False)), NOW_MS).data
+
+
+def refused(data: bytes) -> BankMessageError:
+    with pytest.raises(BankMessageError) as caught:
+        read_events(data)
+    return caught.value
+
+
+def changed(old: bytes, new: bytes) -> bytes:
+    assert old in FILE
+    return FILE.replace(old, new, 1)
+
+
+def by_another_reader(message: str, data: bytes) -> Any:
+    """The document as pyiso20022's classes read it."""
+    name = message.replace(".", "_")
+    module = importlib.import_module(f"pyiso20022.{message[:4]}.{name}.{name}")
+    return XmlParser().from_bytes(data, module.Document)
+
+
+class TestOrders:
+    @given(st.lists(st.integers(1, 10**12), min_size=1, max_size=5), NAMES)
+    def test_payouts_are_read_as_written(self, amounts: list[int], name: str) -> None:
+        orders = [
+            order(n, minor, other=Party(name, IBANS[n % 3]), text="Rent 5/2026")
+            for n, minor in enumerate(amounts)
+        ]
+
+        message = write_orders(orders, NOW_MS)
+        assert read_orders(message.data) == ("pain.001.001.09", message.id, orders)
+
+    def test_collections_are_read_as_written(self) -> None:
+        orders = [collection(1), collection(2, 5)]
+
+        message = write_orders(orders, NOW_MS)
+        assert read_orders(message.data) == ("pain.008.001.09", message.id, orders)
+
+    def test_the_same_orders_make_the_same_file(self) -> None:
+        first, again = write_orders([order()], NOW_MS), write_orders([order()], NOW_MS)
+        assert first == again
+        assert len(first.id) <= 35
+
+    def test_another_implementation_reads_the_same(self) -> None:
+        message = write_orders([order(1, 1250, reference="RF18539007547034")], NOW_MS)
+        body = by_another_reader(message.name, message.data).cstmr_cdt_trf_initn
+        [group] = body.pmt_inf
+        [tx] = group.cdt_trf_tx_inf
+
+        assert (str(body.grp_hdr.ctrl_sum), body.grp_hdr.nb_of_txs) == ("12.50", "1")
+        assert (str(tx.amt.instd_amt.value), tx.amt.instd_amt.ccy) == ("12.50", "EUR")
+        assert tx.cdtr_acct.id.iban == IBANS[0]
+        assert tx.rmt_inf.strd[0].cdtr_ref_inf.ref == "RF18539007547034"
+
+    def test_names_are_written_in_the_letters_of_the_rail(self) -> None:
+        message = write_orders([order(other=Party("Іван Кравчук", IBANS[0]))], NOW_MS)
+        assert read_orders(message.data)[2][0].other.name == "Ivan Kravchuk"
+
+    @given(st.text(max_size=200), st.integers(1, 70))
+    def test_any_text_becomes_latin_within_its_bound(self, text: str, most: int) -> None:
+        written = latin(text, most)
+        assert is_latin(written)
+        assert 0 < len(written) <= max(most, len("NOTPROVIDED"))
+
+    @pytest.mark.parametrize(
+        ("orders", "field"),
+        [
+            ([], "orders"),
+            ([order(1), order(1)], "orders"),
+            ([order(1), order(2, currency="USD")], "orders"),
+            ([order(1), collection(2)], "orders"),
+            ([order(1), order(2, own=Party("X", IBANS[1]))], "orders"),
+            ([order(1, 0)], "amount"),
+            ([order(1, -5)], "amount"),
+            ([order(other=Party("X", "DE00"))], "other.account"),
+            ([order(reference="RF00X")], "reference"),
+            ([order(reference="RF18539007547034", text="x")], "text"),
+            ([order(kind=OrderKind.COLLECT)], "mandate"),
+        ],
+    )
+    def test_what_is_no_order_is_not_written(self, orders: list[Any], field: str) -> None:
+        with pytest.raises(MalformedError) as caught:
+            write_orders(orders, NOW_MS)
+        assert caught.value.field == field
+
+    def test_a_file_is_bounded(self) -> None:
+        with pytest.raises(MalformedError):
+            write_orders([order(n) for n in range(ORDERS_MAX + 1)], NOW_MS)
+
+    @pytest.mark.parametrize(
+        ("old", "new", "path"),
+        [
+            ("<CtrlSum>12.50", "<CtrlSum>12.51", "/Document/CstmrCdtTrfInitn/GrpHdr/CtrlSum"),
+            ("<NbOfTxs>1", "<NbOfTxs>2", "/Document/CstmrCdtTrfInitn/GrpHdr/NbOfTxs"),
+        ],
+    )
+    def test_a_bank_refuses_totals_that_are_wrong(self, old: str, new: str, path: str) -> None:
+        data = write_orders([order()], NOW_MS).data.decode().replace(old, new, 1)
+        with pytest.raises(BankMessageError) as caught:
+            read_orders(data.encode())
+        assert caught.value.path == path
+
+
+class TestTold:
+    @pytest.mark.parametrize("status", OrderStatus)
+    def test_statuses_are_read_as_written(self, status: OrderStatus) -> None:
+        message = write_orders([order()], NOW_MS)
+        said = [Status(message.id, order().id, status, "AC04")]
+
+        told = write_statuses("R1", message, said, NOW_MS)
+        assert read_events(told.data) == said
+        assert by_another_reader(told.name, told.data).cstmr_pmt_sts_rpt
+
+    def test_a_file_rejected_as_a_whole_is_one_status(self) -> None:
+        message = write_orders([order()], NOW_MS)
+        data = write_statuses("R1", message, [], NOW_MS).data.decode()
+        group = "</OrgnlMsgNmId><GrpSts>RJCT</GrpSts>"
+
+        told = read_events(data.replace("</OrgnlMsgNmId>", group).encode())
+        assert told == [Status(message.id, "", OrderStatus.REJECTED)]
+
+    def test_a_word_that_is_not_known_leaves_an_order_pending(self) -> None:
+        message = write_orders([order()], NOW_MS)
+        told = write_statuses("R1", message, [Status("", "x", OrderStatus.SETTLED)], NOW_MS)
+        [status] = read_events(told.data.replace(b"ACSC", b"XXXX"))
+        assert isinstance(status, Status)
+        assert status.status is OrderStatus.PENDING
+
+    @given(st.lists(ENTRIES, max_size=5))
+    def test_lines_are_read_as_written(self, entries: list[Entry]) -> None:
+        data = write_advice("A1", OWN.account, entries, NOW_MS).data
+        assert read_events(data) == [Booked(OWN.account, one) for one in entries]
+
+    @given(st.lists(ENTRIES, max_size=5), st.integers(-(10**9), 10**9))
+    def test_statements_are_read_as_written(self, entries: list[Entry], opening: int) -> None:
+        one = statement(*entries, opening_minor=opening)
+        assert read_events(write_statement(one, NOW_MS).data) == [Closed(one)]
+
+    def test_another_implementation_reads_the_same_statement(self) -> None:
+        body = by_another_reader(told_xml.CAMT_053, FILE).bk_to_cstmr_stmt
+        [one] = body.stmt
+        assert [str(balance.amt.value) for balance in one.bal] == ["0.00", "10.00"]
+        assert [line.acct_svcr_ref for line in one.ntry] == ["K1", "K2"]
+
+    def test_a_reference_is_read_in_its_written_form(self) -> None:
+        line = entry(1, reference="RF18539007547034")
+        data = write_advice("A1", OWN.account, [line], NOW_MS).data
+        spaced = data.replace(b"RF18539007547034", b"RF18 5390 0754 7034")
+        assert read_events(spaced) == [Booked(OWN.account, line)]
+
+    def test_lines_without_a_reference_count_apart_if_they_say_the_same(self) -> None:
+        data = write_advice("A1", OWN.account, [entry(1), entry(2), entry(3, 5)], NOW_MS).data
+        bare = b"".join(line for line in data.splitlines(True) if b"AcctSvcrRef" not in line)
+        keys = [event.entry.key for event in read_events(bare) if isinstance(event, Booked)]
+
+        assert len(set(keys)) == 3
+        assert read_events(bare) == read_events(bare)
+        assert all(len(key) <= 35 for key in keys)
+
+    def test_pending_lines_are_not_booked(self) -> None:
+        data = write_advice("A1", OWN.account, [entry()], NOW_MS).data
+        assert read_events(data.replace(b"BOOK", b"PDNG")) == []
+
+    def test_the_lines_of_a_batch_count_one_by_one(self) -> None:
+        data = write_advice("A1", OWN.account, [entry(1, 5), entry(2, 7)], NOW_MS).data.decode()
+        first, second = data.split("<NtryDtls>")[1:]
+        details = second.split("</NtryDtls>")[0].split("<TxDtls>")[1]
+        batch = (
+            data.split("<Ntry>")[0]
+            + "<Ntry>"
+            + data.split("<Ntry>")[1].replace('Ccy="EUR">0.05', 'Ccy="EUR">0.12', 1)
+        ).replace("</NtryDtls>", "<TxDtls>" + details + "</NtryDtls>")
+        whole = batch + data.split("</Ntry>")[-1]
+        keys = [
+            (e.entry.key, e.entry.amount_minor)
+            for e in read_events(whole.encode())
+            if isinstance(e, Booked)
+        ]
+
+        assert first
+        assert keys == [("K1", 5), ("K2", 7)]
+        wrong = refused(whole.replace('">0.12', '">0.13', 1).encode())
+        assert wrong.path == "/Document/BkToCstmrDbtCdtNtfctn/Ntfctn/Ntry/Amt"
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("old", "new", "path"),
+        [
+            (b">10.00<", b">10.01<", "/Document/BkToCstmrStmt/Stmt/Bal[2]"),
+            (b">0.00<", b">0.01<", "/Document/BkToCstmrStmt/Stmt/Bal[2]"),
+            (b">12.50<", b">12.51<", "/Document/BkToCstmrStmt/Stmt/Ntry[1]/Amt"),
+            (b">12.50<", b">12.505<", "/Document/BkToCstmrStmt/Stmt/Ntry[1]/Amt"),
+            (b">12.50<", b">-12.50<", "/Document/BkToCstmrStmt/Stmt/Ntry[1]/Amt"),
+            (b">12.50<", b">1e3<", "/Document/BkToCstmrStmt/Stmt/Ntry[1]/Amt"),
+            (
+                b'"EUR">2.50',
+                b'"USD">2.50',
+                "/Document/BkToCstmrStmt/Stmt/Ntry[2]/NtryDtls/TxDtls/Amt",
+            ),
+            (b'"EUR">2.50', b'"XQX">2.50', "/Document/BkToCstmrStmt/Stmt/Ntry[2]/Amt"),
+            (b"CLBD", b"XXXX", "/Document/BkToCstmrStmt/Stmt"),
+            (b"CRDT", b"BOTH", "/Document/BkToCstmrStmt/Stmt/Bal[1]/CdtDbtInd"),
+            (b"<Sts>", b"<Zts/><Sts>", "/Document/BkToCstmrStmt/Stmt/Ntry[1]/Zts"),
+        ],
+    )
+    def test_a_wrong_file_is_refused_with_line_and_path(
+        self, old: bytes, new: bytes, path: str
+    ) -> None:
+        error = refused(changed(old, new))
+
+        assert error.path == path
+        assert error.line > 0
+        assert error.details == {"line": error.line, "path": path}
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"",
+            b"hello",
+            b"{}",
+            b"<Document/>",
+            b'<Document xmlns="urn:x"/>',
+            b'<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.99"/>',
+            b'<Document xmlns="urn:iso:std:iso:20022:tech:xsd:../../x"/>',
+            FILE[:-20],
+            FILE + b"x",
+            FILE.decode().encode("utf-16"),
+            FILE.replace(b"K1", b"K\xff"),
+            b"<a>" * 10_000,
+            write_orders([order()], NOW_MS).data,
+        ],
+    )
+    def test_what_is_no_message_of_a_bank_is_refused(self, data: bytes) -> None:
+        refused(data)
+
+    @pytest.mark.parametrize(
+        "prolog",
+        [
+            '<!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/passwd">]>',
+            '<!DOCTYPE d SYSTEM "http://127.0.0.1:1/evil.dtd">',
+            '<!DOCTYPE d [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>',
+            "<!doctype d>",
+        ],
+    )
+    def test_entities_and_bombs_never_reach_the_parser(self, prolog: str) -> None:
+        data = FILE.replace(b"<Document", prolog.encode() + b"<Document", 1)
+        assert "document type" in str(refused(data))
+
+    def test_another_declared_encoding_changes_nothing(self) -> None:
+        data = FILE.replace(b"encoding='UTF-8'", b"encoding='UTF-7'", 1)
+        assert read_events(data) == read_events(FILE)
+
+    def test_a_comment_does_not_cut_a_value(self) -> None:
+        assert read_events(changed(b">10.00<", b">1<!-- x -->0.00<")) == read_events(FILE)
+
+    def test_a_file_that_is_too_large_is_not_parsed(self) -> None:
+        error = refused(b" " * (BANK_FILE_MAX + 1))
+        assert "at most" in str(error)
+
+    def test_the_value_that_is_wrong_is_not_told(self) -> None:
+        assert "SECRET" not in str(refused(changed(b">BOOK<", b">SECRET<")))
+
+    def test_mutated_files_are_read_or_refused(self) -> None:
+        dice = random.Random(7)  # noqa: S311 -- the same mutations each time
+        read = 0
+        for _ in range(2_000):
+            data = bytearray(FILE)
+            for _ in range(dice.randint(1, 3)):
+                at = dice.randrange(len(data))
+                data[at : at + dice.randint(0, 2)] = dice.randbytes(dice.randint(0, 2))
+            try:
+                read_events(bytes(data))
+                read += 1
+            except BankMessageError:
+                continue
+        assert read < 1_000
+
+    def test_every_message_has_its_schema(self) -> None:
+        for message in xml.MESSAGES:
+            with pytest.raises(BankMessageError):
+                xml.read(f'<Document xmlns="{xml.PREFIX}{message}"/>'.encode())
+
+
+def test_a_statement_of_another_day_keeps_its_day() -> None:
+    one = attrs.evolve(statement(entry()), opened_on=DAY.replace(day=1))
+    assert read_events(write_statement(one, NOW_MS).data) == [Closed(one)]

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+
+import pikepdf
+import pytest
+
+from appservices.payments.core.statement import AccountStatement, Line, Said
+from appservices.payments.statement_pdf import PDF_LINES_MAX, statement_pdf
+from veche.protocol.catalogue import LANGUAGES
+from veche.protocol.errors import TooLargeError
+
+AT_MS = 1_790_000_000_000
+DAY = dt.date(2026, 9, 21)
+
+
+def a_statement(count: int) -> AccountStatement:
+    lines = tuple(
+        Line(n, AT_MS + n, f"{n:032x}", 5, 5 * n, Said("Anna Петрова", "rent #1 *x* $y$"))
+        for n in range(1, count + 1)
+    )
+    return AccountStatement("1000007", "EUR", DAY, DAY, 0, lines, 99)
+
+
+def made(count: int, language: str) -> bytes:
+    return statement_pdf(
+        a_statement(count), institution="Bank", language=language, made_at_ms=AT_MS
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_statement_is_a_pdf_with_its_lines_inside(language: str) -> None:
+    with pikepdf.open(io.BytesIO(made(3, language))) as pdf:
+        data = json.loads(pdf.attachments["data.json"].get_file().read_bytes())
+
+    assert [line["amount_minor"] for line in data["lines"]] == [5, 5, 5]
+    assert (data["language"], data["pos"]) == (language, 99)
+
+
+def test_the_same_statement_gives_the_same_bytes() -> None:
+    assert made(1, "en") == made(1, "en")
+
+
+def test_a_statement_without_lines_is_made_too() -> None:
+    assert made(0, "de").startswith(b"%PDF")
+
+
+def test_a_pdf_is_bounded() -> None:
+    with pytest.raises(TooLargeError):
+        made(PDF_LINES_MAX + 1, "en")

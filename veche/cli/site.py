@@ -1,0 +1,137 @@
+"""What the public site of an institution says of its ledger: keys, published heads, proofs."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from veche.protocol.errors import BadSignatureError, MalformedError
+from veche.protocol.notes import Checkpoint, VerifierKey, open_checkpoint, read_verifier_key
+from veche.protocol.unpadded import from_unpadded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WELL_KNOWN: Final = "/.well-known/veche/payments"
+TIMEOUT_S: Final = 20
+ANSWER_BYTES_MAX: Final = 64 * 1024
+KEYS_MAX: Final = 16
+"""Most keys of a site that are looked at."""
+
+_SERVER: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
+_PATH: Final = re.compile(r"(/[A-Za-z0-9_.-]{1,40}){1,8}")
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+_TOO_EARLY: Final = 503
+
+
+class SiteError(Exception):
+    """A site does not answer, or not as it should."""
+
+
+class Site:
+    """A public site.
+
+    Attributes:
+        url: Its origin.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Nothing is asked yet.
+
+        Args:
+            url: ``https://…``, or ``http://`` of this machine; what is after the host is left out.
+
+        Raises:
+            SiteError: It is another address.
+        """
+        parts = urlsplit(url)
+        is_safe = parts.scheme == "https" or (
+            parts.scheme == "http" and parts.hostname in _LOOPBACK
+        )
+        if not is_safe or not parts.hostname or "@" in parts.netloc:
+            raise SiteError("the site should be https://…")
+        self.url = f"{parts.scheme}://{parts.netloc}"
+        self._api = ""
+
+    def keys(self) -> list[VerifierKey]:
+        """The keys of its ledger.
+
+        Raises:
+            SiteError: It does not say them.
+        """
+        answer = self._get(WELL_KNOWN)
+        api, keys = answer.get("api"), answer.get("keys")
+        if not isinstance(api, str) or not _PATH.fullmatch(api) or not isinstance(keys, list):
+            raise SiteError(f"{self.url} does not say what its keys are")
+        self._api = api
+        try:
+            return [read_verifier_key(str(key)) for key in keys[:KEYS_MAX]]
+        except MalformedError as e:
+            raise SiteError(f"{self.url} says a key that is none: {e}") from e
+
+    def proof(self, receipt_id: str) -> dict[str, Any] | None:
+        """That the block of a receipt is in its newest head; None: not yet.
+
+        Raises:
+            SiteError: It does not say it.
+        """
+        return self._get(f"{self._api}/proof/{receipt_id}", is_waited_for=True) or None
+
+    def newest(self, after: int, keys: Sequence[VerifierKey]) -> tuple[Checkpoint, list[bytes]]:
+        """Its newest head, and the proof that it begins with one of ``after`` blocks.
+
+        Raises:
+            SiteError: It says none that is signed with one of ``keys``.
+        """
+        answer = self._get(f"{self._api}/heads?after={after}")
+        note, path = answer.get("checkpoint"), answer.get("consistency")
+        if not isinstance(note, str) or not isinstance(path, list):
+            raise SiteError(f"{self.url} does not say what its newest head is")
+        try:
+            return open_checkpoint(note, keys), [from_unpadded(str(one)) for one in path]
+        except (MalformedError, BadSignatureError, ValueError) as e:
+            raise SiteError(f"{self.url} says a head that is none: {e}") from e
+
+    def _get(self, path: str, *, is_waited_for: bool = False) -> dict[str, Any]:
+        """The object at a path; an empty one if it will be there later."""
+        opener = urllib.request.build_opener(_NoRedirects)
+        try:
+            with opener.open(f"{self.url}{path}", timeout=TIMEOUT_S) as response:
+                data = response.read(ANSWER_BYTES_MAX + 1)
+        except urllib.error.HTTPError as e:
+            with e:
+                if is_waited_for and e.code == _TOO_EARLY:
+                    return {}
+                raise SiteError(f"{self.url}{path} answers {e.code}") from e
+        except (OSError, ValueError) as e:
+            raise SiteError(f"{self.url} cannot be reached: {e}") from e
+        try:
+            answer = json.loads(data) if len(data) <= ANSWER_BYTES_MAX else None
+        except (ValueError, RecursionError) as e:
+            raise SiteError(f"{self.url}{path} answers no JSON") from e
+        if not isinstance(answer, dict):
+            raise SiteError(f"{self.url}{path} answers no object")
+        return answer
+
+
+def site_of(signers: Sequence[str]) -> Site:
+    """The site of the server that a receipt names as its signer.
+
+    Raises:
+        SiteError: It names none, or several.
+    """
+    servers = {name.partition("/")[0] for name in signers}
+    if len(servers) != 1 or not _SERVER.fullmatch(server := servers.pop()):
+        raise SiteError("the receipt does not name one server: say which with --site")
+    return Site(f"https://{server}")
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """An answer counts from the site that was asked, and from no other."""
+
+    def redirect_request(self, *_args: Any) -> None:
+        """None: the redirect is an error."""

@@ -1,0 +1,174 @@
+"""`veche verify`: whether a receipt holds, for anybody, without any service of ours.
+
+All that is needed is the file and a key of the ledger that signed it. With ``--online`` the site of
+that ledger is asked for its keys and for the newest head that it has published.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from veche.cli.site import Site, SiteError, site_of
+from veche.protocol.approval import showable
+from veche.protocol.errors import MalformedError
+from veche.protocol.merkle import extends
+from veche.protocol.money import as_decimal_text
+from veche.protocol.notes import VerifierKey, read_verifier_key
+from veche.protocol.receipt import (
+    RECEIPT_BYTES_MAX,
+    Fault,
+    ReceiptError,
+    Verified,
+    read_receipt,
+    signers_of,
+    verify_receipt,
+)
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+
+    from veche.protocol.notes import Checkpoint
+
+HOLDS: Final = 0
+FALSE: Final = 1
+NOBODY_KNOWS: Final = 3
+
+_WORDS: Final[Mapping[Fault, str]] = MappingProxyType(
+    {
+        Fault.NOT_A_RECEIPT: "This is no receipt",
+        Fault.UNKNOWN_SIGNER: (
+            "Nobody can tell: no key of its signer is known. Give the key with --key, or ask the"
+            " signer's site with --online"
+        ),
+        Fault.WRONG_SIGNATURE: "False: it was changed, or its signer never signed it",
+        Fault.OTHER_ENTRY: "False: the ledger's entry in it is not that of this payment",
+        Fault.NOT_IN_BLOCK: "False: the ledger's block in it does not have its entry",
+        Fault.BAD_HEAD: "The published head beside it is none that its signer has signed",
+        Fault.NOT_PUBLISHED: (
+            "False: the ledger that its signer has published does not have its block. Keep both:"
+            " they prove that there are two ledgers"
+        ),
+    }
+)
+
+
+@attrs.frozen
+class _Checked:
+    """A receipt that holds, and what the site of its ledger says besides."""
+
+    verified: Verified
+    remark: str = ""
+
+
+class _TwoLedgersError(Exception):
+    """The head in the file is not the beginning of the newest one."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `veche verify`."""
+    parser.description = (
+        f"{parser.description} Checked are its signature, the entry of the ledger, its block, and"
+        " the published head. Exit code 0: it holds; 1: it is false, or no receipt; 3: nobody can"
+        " tell."
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="the receipt, JSON")
+    parser.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="key of a ledger that you believe, <name>+<id>+<base64>; may be repeated",
+    )
+    parser.add_argument(
+        "--online",
+        action="store_true",
+        help="ask the site that the receipt names for its keys and its newest head",
+    )
+    parser.add_argument(
+        "--site", metavar="URL", help="ask this site instead, https://…; with --online"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run `veche verify`: 0 if the receipt holds, 1 if not, 3 if nobody can tell."""
+    try:
+        receipt = read_receipt(_read(arguments.file))
+        keys = [read_verifier_key(text) for text in arguments.key]
+        checked = _online(receipt, keys, arguments.site) if arguments.online else None
+        checked = checked or _Checked(verify_receipt(receipt, keys))
+    except ReceiptError as e:
+        sys.stderr.write(f"{arguments.file}: {_WORDS[e.fault]} ({e}).\n")
+        return NOBODY_KNOWS if e.fault is Fault.UNKNOWN_SIGNER else FALSE
+    except _TwoLedgersError as e:
+        sys.stderr.write(f"{arguments.file}: {e}\n")
+        return FALSE
+    except (OSError, SiteError, MalformedError) as e:
+        sys.stderr.write(f"{arguments.file}: it could not be checked: {e}\n")
+        return NOBODY_KNOWS
+    sys.stdout.write(_report(checked))
+    return HOLDS
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(RECEIPT_BYTES_MAX + 1)
+
+
+def _online(receipt: Mapping[str, Any], keys: Sequence[VerifierKey], url: str | None) -> _Checked:
+    """Verify with the keys and the newest head of the site of the ledger."""
+    site = Site(url) if url is not None else site_of(signers_of(receipt))
+    known = [*keys, *site.keys()]
+    offline = verify_receipt(receipt, known)
+    proof = site.proof(offline.receipt.id)
+    if proof is None:
+        return _Checked(offline, "its block is not published yet: try again in 10 seconds")
+    verified = verify_receipt(receipt, known, proof)
+    if offline.published is not None and verified.published is not None:
+        _check_history(site, known, offline.published, verified.published)
+    return _Checked(verified, f"asked {site.url}")
+
+
+def _check_history(
+    site: Site, keys: Sequence[VerifierKey], old: Checkpoint, new: Checkpoint
+) -> None:
+    """Make sure that the head that the file has is the beginning of the newest one."""
+    newest, path = site.newest(old.size, keys)
+    is_ours = newest.size >= new.size and newest.origin == old.origin
+    if not is_ours or not extends((old.size, old.root), (newest.size, newest.root), path):
+        raise _TwoLedgersError(
+            "False: the head in the file is not the beginning of the newest one. Keep both: they"
+            " prove that there are two ledgers."
+        )
+
+
+def _report(checked: _Checked) -> str:
+    verified, receipt = checked.verified, checked.verified.receipt
+    block = receipt.ledger_proof.block
+    at = dt.datetime.fromtimestamp(receipt.at_ms // 1000, tz=dt.UTC)
+    head = verified.published
+    published = f"yes, in a head of {head.size} blocks" if head is not None else "not shown"
+    lines = {
+        "payee": receipt.payee,
+        "amount": f"{as_decimal_text(receipt.amount)} {receipt.amount.currency}",
+        "reference": receipt.reference,
+        "time": f"{at:%Y-%m-%d %H:%M:%S} UTC",
+        "receipt": receipt.id,
+        "refund of": receipt.refund_of or "",
+        "signed by": verified.origin,
+        "entry": f"{receipt.ledger_proof.index + 1} of {block.n} in block {block.seq}",
+        "published": ", ".join(filter(None, (published, checked.remark))),
+    }
+    facts = "".join(f"{name:<10} {_plain(value)}\n" for name, value in lines.items() if value)
+    return f"{facts}It holds.\n"
+
+
+def _plain(text: str) -> str:
+    """On one line of a terminal, without what would turn or hide a part of it."""
+    return showable(text).replace("\n", " ")

@@ -1,0 +1,213 @@
+"""Merkle trees of RFC 6962: the root over a list, and proofs of what is in it.
+
+An inclusion proof shows that an entry is in the list that a root stands for, a consistency proof
+that one list begins with another. Verification follows RFC 9162 (sections 2.1.3.2 and 2.1.4.2),
+which has the same hashes.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HASH_BYTES: Final = 32
+EMPTY_ROOT: Final = sha256(b"").digest()
+"""The root over nothing."""
+
+
+def leaf_hash(entry: bytes) -> bytes:
+    """What an entry is in the tree."""
+    return sha256(b"\0" + entry).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """What two neighbours are one level up."""
+    return sha256(b"\1" + left + right).digest()
+
+
+def root(entries: Sequence[bytes]) -> bytes:
+    """The root over a list of entries."""
+    return root_of_hashes([sha256(b"\0" + entry).digest() for entry in entries])
+
+
+def root_of_hashes(hashes: Sequence[bytes]) -> bytes:
+    """The root over a list of entries whose hashes are known."""
+    level = hashes
+    while len(level) > 1:
+        level = _level_up(level)
+    return level[0] if level else EMPTY_ROOT
+
+
+def inclusion_proof(hashes: Sequence[bytes], index: int) -> list[bytes]:
+    """The path from an entry to the root (RFC 6962 section 2.1.1), leaf first.
+
+    Args:
+        hashes: Leaf hashes of all entries.
+        index: Which entry, from 0.
+
+    Raises:
+        ValueError: There is no such entry.
+    """
+    return path_in(levels_of(hashes), index)
+
+
+def levels_of(hashes: Sequence[bytes]) -> list[Sequence[bytes]]:
+    """All levels of a tree, for many proofs of it: leaf hashes first, the root last."""
+    levels = [hashes]
+    while len(levels[-1]) > 1:
+        levels.append(_level_up(levels[-1]))
+    return levels
+
+
+def path_in(levels: Sequence[Sequence[bytes]], index: int) -> list[bytes]:
+    """As ``inclusion_proof``, of a tree whose levels are known."""
+    if not 0 <= index < len(levels[0]):
+        raise ValueError("the index is outside of the tree")
+    path = []
+    for level in levels[:-1]:
+        if index ^ 1 < len(level):
+            path.append(level[index ^ 1])
+        index >>= 1
+    return path
+
+
+def consistency_proof(hashes: Sequence[bytes], old_size: int) -> list[bytes]:
+    """Shows that a tree begins with its first ``old_size`` entries (RFC 6962 section 2.1.2).
+
+    Args:
+        hashes: Leaf hashes of all entries of the newer tree.
+        old_size: Entries of the older one, from 1 to as many as there are.
+
+    Raises:
+        ValueError: ``old_size`` is out of bounds.
+    """
+    if not 1 <= old_size <= len(hashes):
+        raise ValueError("the older tree has from 1 to as many entries as the newer one")
+    return _subproof(hashes, old_size, is_known=True)
+
+
+def root_of_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
+    """The root that an inclusion proof leads to; the proof holds if it is the one expected.
+
+    Args:
+        leaf: Leaf hash of the entry.
+        index: Where the entry is, from 0.
+        size: Entries of the tree.
+        path: The proof, leaf first.
+
+    Raises:
+        ValueError: The proof is not one for such a place.
+    """
+    _check_path(path)
+    if not 0 <= index < size:
+        raise ValueError("the index is outside of the tree")
+    node, at, last = leaf, index, size - 1
+    for sibling in path:
+        if last == 0:
+            raise ValueError("the proof is too long")
+        if at & 1 or at == last:
+            node = node_hash(sibling, node)
+            while not at & 1 and at:
+                at, last = at >> 1, last >> 1
+        else:
+            node = node_hash(node, sibling)
+        at, last = at >> 1, last >> 1
+    if last:
+        raise ValueError("the proof is too short")
+    return node
+
+
+def roots_of_consistency(  # noqa: C901 -- one algorithm, as in its source
+    old_root: bytes, old_size: int, new_size: int, path: Sequence[bytes]
+) -> tuple[bytes, bytes]:
+    """The roots, older and newer, that a consistency proof leads to.
+
+    The proof holds if both are the ones expected.
+
+    Args:
+        old_root: Root of the older tree, which the proof leaves out where it can.
+        old_size: Entries of the older tree, at least 1.
+        new_size: Entries of the newer tree, at least ``old_size``.
+        path: The proof.
+
+    Raises:
+        ValueError: The proof is not one for such sizes.
+    """
+    _check_path(path)
+    if not 1 <= old_size <= new_size:
+        raise ValueError("the older tree has from 1 to as many entries as the newer one")
+    if old_size == new_size:
+        if path:
+            raise ValueError("the proof is too long")
+        return old_root, old_root
+    at, last = old_size - 1, new_size - 1
+    while at & 1:
+        at, last = at >> 1, last >> 1
+    # A whole tree is its own first node.
+    nodes = list(path) if at else [old_root, *path]
+    if not nodes:
+        raise ValueError("the proof is too short")
+    old = new = nodes[0]
+    for node in nodes[1:]:
+        if last == 0:
+            raise ValueError("the proof is too long")
+        if at & 1 or at == last:
+            old, new = node_hash(node, old), node_hash(node, new)
+            while not at & 1 and at:
+                at, last = at >> 1, last >> 1
+        else:
+            new = node_hash(new, node)
+        at, last = at >> 1, last >> 1
+    if last:
+        raise ValueError("the proof is too short")
+    return old, new
+
+
+def includes(tree_root: bytes, entry: bytes, index: int, size: int, path: Sequence[bytes]) -> bool:
+    """Whether an inclusion proof holds; False also if it is malformed."""
+    try:
+        return root_of_inclusion(leaf_hash(entry), index, size, path) == tree_root
+    except ValueError:
+        return False
+
+
+def extends(old: tuple[int, bytes], new: tuple[int, bytes], path: Sequence[bytes]) -> bool:
+    """Whether a consistency proof holds between two trees, each (size, root).
+
+    False also if it is malformed. Every tree extends the empty one, without a proof.
+    """
+    (old_size, old_root), (new_size, new_root) = old, new
+    if old_size == 0:
+        return old_root == EMPTY_ROOT and not path
+    try:
+        return roots_of_consistency(old_root, old_size, new_size, path) == (old_root, new_root)
+    except ValueError:
+        return False
+
+
+def _level_up(level: Sequence[bytes]) -> list[bytes]:
+    pairs = range(0, len(level) - 1, 2)
+    up = [sha256(b"\1" + level[i] + level[i + 1]).digest() for i in pairs]
+    if len(level) & 1:
+        up.append(level[-1])
+    return up
+
+
+def _subproof(hashes: Sequence[bytes], old_size: int, *, is_known: bool) -> list[bytes]:
+    # Named SUBPROOF in the RFC; `is_known`: the verifier has the root of these hashes.
+    size = len(hashes)
+    if old_size == size:
+        return [] if is_known else [root_of_hashes(hashes)]
+    split = 1 << (size - 1).bit_length() - 1
+    left, right = hashes[:split], hashes[split:]
+    if old_size <= split:
+        return [*_subproof(left, old_size, is_known=is_known), root_of_hashes(right)]
+    return [*_subproof(right, old_size - split, is_known=False), root_of_hashes(left)]
+
+
+def _check_path(path: Sequence[bytes]) -> None:
+    if any(len(node) != HASH_BYTES for node in path):
+        raise ValueError("a proof is a list of hashes of 32 bytes")
