@@ -18,6 +18,7 @@ from appservices.agency.service.errands import (
     keep_staff_of,
 )
 from appservices.agency.service.fees import FeeNews, fee_handlers
+from appservices.agency.service.file_checks import file_handlers
 from appservices.agency.service.listening import HEARD, counts
 from appservices.agency.service.offering import Offering
 from appservices.agency.service.offices import open_workplaces
@@ -75,7 +76,11 @@ class Agency:
             if one.payments is not None
         }
         self._news = [FeeNews(parts, organisation, till) for organisation, till in tills.items()]
-        self._handlers = {**handlers(parts), **fee_handlers(parts, tills)}
+        self._handlers = {
+            **handlers(parts),
+            **file_handlers(parts),
+            **fee_handlers(parts, tills),
+        }
 
     @property
     def bots(self) -> Sequence[BotAccount]:
@@ -83,7 +88,7 @@ class Agency:
         return [one.bot for one in self.workplaces.values()]
 
     def errand_handlers(self) -> Mapping[str, ErrandHandler]:
-        """Rooms, documents, exports, clocks, fees."""
+        """Rooms, documents, exports, clocks, files, fees."""
         return self._handlers
 
     async def started(self) -> None:

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from appservices.payments.config import BOT_LOCALPART
-from appservices.payments.service import grants, moving, settling
+from appservices.payments.service import bank_news, grants, moving, settling
 from appservices.payments.service.attempts import Attempts
 from appservices.payments.service.chats import hear
 from appservices.payments.service.errands import JOIN, handlers
@@ -68,11 +68,12 @@ class Payments:
         self._host = host
         self._section = section
         receipts = Receipts(host.server_name, host.seed("payments.receipts"))
-        self._parts = Parts(host, section, bot, Vault(host.seed("payments")), receipts)
+        vault = Vault(host.seed("payments"))
+        self.banking = banking_of(host, section, vault, self._hear_of_bank)
+        self._parts = Parts(host, section, bot, vault, receipts, self.banking)
         self.callers = Callers(section.organisations, section.language)
         self._handlers = {**handlers(self._parts), EVENT: EventErrand(self._parts)}
         self._writer = Writer(host.dsn, host.reactor)
-        self.banking = banking_of(host, section, self._parts.vault, self._hear_of_bank)
         self._handlers |= self.banking.errand_handlers()
         settles = {moving.KIND: self._settle, **self.banking.settles()}
         self._attempts = Attempts(host, self._writer, settles)
@@ -142,9 +143,8 @@ class Payments:
         scene = self._parts.scene(txn, f"attempt {attempt.about}", outcome.at_ms)
         settling.settle(scene, attempt.about, outcome)
 
-    def _hear_of_bank(self, txn: Cursor, news: BankNews) -> None:  # noqa: ARG002 -- of `Desk.tell`
-        """A bank did something about an order, or money came."""
-        logger.info("bank: %s is %s", news.about, news.kind.value)
+    def _hear_of_bank(self, txn: Cursor, news: BankNews) -> None:
+        bank_news.hear(self._parts, txn, news)
 
     def _start(self, txn: Cursor, now_ms: int) -> None:
         self.banking.start(txn, now_ms)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import re
 import secrets
+import sys
+import urllib.request
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+from nacl.signing import SigningKey
 
+from appservices.payments.demo_bank.__main__ import CUSTOMER
 from tests.support.customers import Customer
 from tests.support.people.person import WAIT_S
-from tests.support.processes import wait_until
+from tests.support.processes import ROOT, TIMEOUT_S, Child, free_ports, wait_until
 from tests.support.services import House, house
 from veche.cli import demo
+from veche.cli.main import main
 from veche.protocol.prompts import PROMPT_KEY
 from veche.runtime.migrate import MigrationSet
 
@@ -116,6 +122,11 @@ class Bank:
 
         wait_until(is_told, WAIT_S, f"{organisation} is not told {told}")
 
+    def veche(self, *command: str) -> int:
+        """Run a command of ``veche`` here, with the configuration of the services; its code."""
+        services = list(self.house.replicas[0].command)
+        return main([*command, "-c", services[services.index("-c") + 1]])
+
     def rows(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         """Rows of the services' database."""
         return self.house.query(statement, *values)
@@ -126,6 +137,64 @@ class Bank:
             "SELECT coalesce(sum(debits_posted - credits_posted), 0) FROM ledger.account"
         )
         assert total == 0
+
+
+@attrs.define
+class DemoBank:
+    """The bank of the demo as a process of its own, and its counter; its days end when told to.
+
+    Attributes:
+        section: Of ``payments.banks``, for the institution that has an account there.
+    """
+
+    section: dict[str, Any]
+
+    account: Final = CUSTOMER
+
+    @classmethod
+    @contextmanager
+    def running(cls, folder: Path) -> Iterator[DemoBank]:
+        """Run one with its files in a folder."""
+        key, [port] = SigningKey.generate(), free_ports(1)
+        key_path = folder / "key"
+        key_path.write_text(base64.b64encode(bytes(key)).decode())
+        key_path.chmod(0o600)
+        public = base64.b64encode(bytes(key.verify_key)).decode()
+        arguments = ["--folder", str(folder), "--port", str(port), "--day-s", "0"]
+        command = [sys.executable, "-m", "appservices.payments.demo_bank", *arguments]
+        child = Child([*command, "--customer-key", public], ROOT, folder / "bank.log")
+        section = {"name": "demo", "url": f"http://127.0.0.1:{port}", "account": CUSTOMER}
+        bank = cls({**section, "key_path": str(key_path)})
+        child.start()
+        try:
+            child.wait_for(bank._is_up, TIMEOUT_S, "the demo's bank does not answer")
+            yield bank
+        finally:
+            child.kill()
+
+    def deposit(self, amount_minor: int, reference: str) -> None:
+        """Somebody sends money to the institution, with the reference that they were given."""
+        words = {"reference": reference, "name": "A Friend"}
+        self._tell("deposit", {"account": self.account, "amount_minor": amount_minor, **words})
+
+    def end_day(self) -> None:
+        """End the banking day."""
+        self._tell("day-end", {})
+
+    def _tell(self, counter: str, body: Mapping[str, Any]) -> None:
+        request = urllib.request.Request(  # noqa: S310 -- our own URL
+            f"{self.section['url']}/counter/{counter}", json.dumps(body).encode(), method="POST"
+        )
+        request.add_header("Content-Type", "application/json")
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
+            assert answer.status in {200, 201}
+
+    def _is_up(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.section['url']}/health", timeout=5):  # noqa: S310
+                return True
+        except OSError:
+            return False
 
 
 @contextmanager

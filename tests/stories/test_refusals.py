@@ -160,6 +160,25 @@ def test_a_photo_that_cannot_be_taken_is_refused(
     assert words in refusal.body
 
 
+def test_a_photo_that_arrived_damaged_is_sent_again(strict: Town) -> None:
+    alice = at_review(strict.applicant())
+    alice.chat.say("4")
+    alice.chat.expect("4 of 4")
+    image = b"\xff\xd8\xff\xe0 a photo"
+    event = alice.person.send_file(alice.chat.room, "whole.jpg", image, "image/jpeg")
+    alice.chat.expect("whole.jpg")
+    alice.chat.say("4")
+    alice.chat.expect("4 of 4")
+    sent = next(m for m in alice.person.messages(alice.chat.room) if m.event_id == event)
+    damaged = {**sent.content["file"], "hashes": {"sha256": "A" * 43}}
+    more = {"file": damaged}
+    alice.person.send_file(alice.chat.room, "damaged.jpg", image, "image/jpeg", content=more)
+    refusal = alice.chat.expect("The file arrived damaged")
+
+    assert "Please send it again." in refusal.body
+    assert "damaged.jpg" not in "".join(m.body for m in alice.chat.said())
+
+
 def test_an_event_that_is_too_large_stops_nothing(strict: Town) -> None:
     alice = strict.applicant()
     alice.chat.expect("What do you need?")

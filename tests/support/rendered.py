@@ -81,7 +81,7 @@ def words_of_html(html: str) -> list[str]:
 def check_message(content: Mapping[str, Any]) -> None:
     """Fail unless the content of a message obeys the rules of docs/reference/events.md."""
     assert len(canonical(content)) <= CONTENT_BYTES_MAX
-    assert content["msgtype"] in {"m.text", "m.notice", "m.file"}
+    assert content["msgtype"] in {"m.text", "m.notice", "m.file", "m.image"}
     assert content["body"].strip() == content["body"] != ""
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", content["body"])
     assert not re.search(r" {2}|\t", content["body"]), "nothing is aligned by spaces"

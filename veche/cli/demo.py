@@ -16,7 +16,10 @@ from veche.cli.homeserver import APPSERVICE_ID, HomeserverPlan, write_private
 from veche.runtime.crypto.keys import OPERATOR_KEY_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from veche.cli.demo_bank import DemoBank
 
 SERVER_NAME: Final = "lindenau.localhost"
 """Ends the ids of the demo's people. Names under ``.localhost`` belong to nobody (RFC 6761)."""
@@ -78,6 +81,20 @@ class Person:
     def user_id(self) -> str:
         """Their Matrix user id."""
         return f"@{self.name}:{SERVER_NAME}"
+
+
+@attrs.frozen
+class Money:
+    """What the demo has for money.
+
+    Attributes:
+        town_key: Path of the file with the town's key for its bank; without pages it asks for no
+            fees.
+        bank: Where the town's bank has its account.
+    """
+
+    town_key: Path
+    bank: DemoBank
 
 
 ALICE: Final = Person("alice", "Alice", "lives in Lindenau")
@@ -146,7 +163,7 @@ def services_configuration(
     operator_key: Path,
     definitions: Path,
     pages_url: str | None = None,
-    town_key: Path | None = None,
+    money: Money | None = None,
 ) -> str:
     """The services' configuration file.
 
@@ -157,9 +174,10 @@ def services_configuration(
         operator_key: Path of the file with the operator key.
         definitions: Folder with the service definitions, ``config/services`` of the checkout.
         pages_url: Where people reach the pages, with their port on this machine; None: no pages.
-        town_key: Path of the file with the town's key for its bank; None, or without pages: the
-            town asks for no fees.
+        money: What is set up for money; None: the town asks for no fees, and there is no bank
+            elsewhere.
     """
+    town_key = None if money is None else money.town_key
     sections: dict[str, Any] = {
         "homeserver": {
             "url": plan.url,
@@ -174,7 +192,7 @@ def services_configuration(
         "crypto": {"key_path": str(operator_key)},
         "log": {"level": "INFO", "format": "text"},
         "agency": agency_section(definitions, pages_url, town_key),
-        "payments": payments_section(town_key),
+        "payments": payments_section(town_key, () if money is None else [money.bank.section]),
     }
     if pages_url is not None:
         sections["pages"] = {
@@ -237,11 +255,14 @@ def agency_section(
     return {"organisations": [town]}
 
 
-def payments_section(town_key: Path | None = None) -> dict[str, Any]:
+def payments_section(
+    town_key: Path | None = None, banks: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
     """The section ``payments``: the town's bank, with some money to try it out.
 
     Args:
         town_key: Path of the file with the town's key; None: it asks for nothing over HTTP.
+        banks: Where it has accounts itself.
     """
     keys = [{"path": str(town_key), "scopes": ["invoice", "refund", "read"]}]
     town = {"id": TOWN, "name": dict(TOWN_NAME), "keys": keys}
@@ -256,6 +277,7 @@ def payments_section(town_key: Path | None = None) -> dict[str, Any]:
         "time_zone": "Europe/Berlin",
         "currencies": ["EUR"],
         "organisations": [] if town_key is None else [town],
+        "banks": [dict(one) for one in banks],
         "grants": {ALICE.user_id: "1000 EUR", BOB.user_id: "100 EUR"},
     }
 
@@ -266,6 +288,7 @@ def welcome(
     state: Path,
     *,
     pages_url: str,
+    bank: DemoBank,
     web_client_url: str | None = None,
 ) -> str:
     """What the person at the terminal reads once everything runs.
@@ -275,6 +298,7 @@ def welcome(
         passwords: By name of the person.
         state: The state folder.
         pages_url: Of the pages.
+        bank: Where the town's bank has its account.
         web_client_url: Of the web client, if there is one.
     """
     client = (
@@ -297,7 +321,7 @@ def welcome(
             "               the office's bot: it sends a link.",
             *client,
             "",
-            "  Four things to try",
+            "  Five things to try",
             # A device that comes after a message has no key for it.
             "    1. Log in as alice, and as carol in a second client, before you begin. As alice,",
             f"       start a direct chat with {OFFICE_BOT}",
@@ -308,6 +332,9 @@ def welcome(
             "    4. Alice has 1,000 EUR, Bob 100. As alice, start a direct chat with the bank,",
             f"       {PAYMENTS_BOT}. Write page, make a key in the browser,",
             "       then write: pay bob 12.50 EUR rent. Bob is told in a chat of his own.",
+            "    5. Write topup there: money comes from the demo's bank with the reference that is",
+            "       shown, here as if somebody sent it from elsewhere:",
+            *(f"       {line}" for line in bank.deposit()),
             "",
             "  Stop with Ctrl-C. `./run up` goes on where you stopped; everything is kept in",
             f"  {state} (delete it to begin anew).",

@@ -17,6 +17,7 @@ import attrs
 
 from veche.cli import demo
 from veche.cli.child import Child, how, tail
+from veche.cli.demo_bank import DemoBank
 from veche.cli.guard import Guard
 from veche.cli.homeserver import (
     Homeserver,
@@ -236,6 +237,8 @@ class Up:
         self._ports = ports
         planned = [port for port in (ports.pages, ports.web_client) if port is not None]
         self._services_port = free_port(ports.homeserver + 1, planned)
+        port = free_port(ports.homeserver + 2, [*planned, self._services_port])
+        self._bank = DemoBank(path / "bank", port)
         self._guard = Guard(held=[self.state.lock])
         self._supervisor = Supervisor(tell)
         self._postgres = EmbeddedPostgres(path / "postgres")
@@ -263,6 +266,7 @@ class Up:
         homeserver = steps.take("homeserver", self._start_homeserver, self._database)
         tables = steps.take("tables", self._make_tables, self._database)
         steps.take("people", self._register_people, homeserver)
+        steps.take("bank", self._start_bank, homeserver)
         services = steps.take("services", self._start_services, homeserver, tables)
         if (client := self._web_client) is not None:
             steps.take("web client", lambda: self._start_web_client(client), services)
@@ -332,6 +336,7 @@ class Up:
             self._passwords(),
             self.state.path,
             pages_url=self._pages_url,
+            bank=self._bank,
             web_client_url=None if self._web_client is None else self._web_client.url,
         )
 
@@ -359,9 +364,9 @@ class Up:
                 port=self._services_port,
                 database_url=self._postgres.dsn("veche"),
                 operator_key=demo.operator_key(self.state.path / "operator_key"),
-                town_key=demo.town_key(self.state.path / "town_key"),
                 definitions=self._definitions,
                 pages_url=self._pages_url,
+                money=demo.Money(demo.town_key(self.state.path / "town_key"), self._bank),
             ),
         )
 
@@ -419,6 +424,13 @@ class Up:
             time.sleep(_POLL_S)
         # Only now: what dies in its first start has a fault that no other start mends.
         self._supervisor.keep(child, self._launch_services)
+
+    def _start_bank(self) -> None:
+        # Nobody waits until it listens: the services ask it again and again by themselves.
+        self._supervisor.keep(self._launch_bank(), self._launch_bank)
+
+    def _launch_bank(self) -> Child:
+        return self._bank.launch(self._guard)
 
     def _start_web_client(self, client: WebClient) -> None:
         client.build()

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 APPROVAL_KEY: Final = "org.veche.approval"
 
 NAME_CHARACTERS_MAX: Final = 200
-"""Longest name, title or reference that is shown."""
+"""Longest name or reference that is shown."""
+TITLE_CHARACTERS_MAX: Final = 70
+"""Longest title: what is paid for, in a few words."""
 TEXT_CHARACTERS_MAX: Final = 2_000
 """Longest text of a mandate, and longest value that is released."""
 VALUES_MAX: Final = 60
@@ -80,6 +82,9 @@ def _visible_lines(text: str) -> str:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS_MAX), AfterValidator(_visible)]
+Title = Annotated[
+    str, Field(min_length=1, max_length=TITLE_CHARACTERS_MAX), AfterValidator(_visible)
+]
 Text = Annotated[
     str, Field(min_length=1, max_length=TEXT_CHARACTERS_MAX), AfterValidator(_visible_lines)
 ]

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from veche.protocol.approval import Name, Text
+from veche.protocol.approval import Name, Text, Title
 from veche.protocol.ids import WireUlid
 from veche.protocol.money import Money
 from veche.protocol.wire import Wire
@@ -47,7 +47,7 @@ class InvoiceCard(Wire):
     version: Annotated[int, Field(ge=1)] = 1
     issuer: Name
     issuer_name: Name
-    title: Annotated[str, Field(min_length=1, max_length=70)]
+    title: Title
     notice_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9/ .-]{1,35}$")] | None = None
     lines: Annotated[
         tuple[InvoiceLine, ...], Field(strict=False, min_length=1, max_length=LINES_MAX)

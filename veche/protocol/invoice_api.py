@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from veche.protocol.approval import Text
+from veche.protocol.approval import Text, Title
 from veche.protocol.ids import WireUlid
 from veche.protocol.invoice import LINES_MAX, InvoiceLine
 from veche.protocol.money import Money
@@ -44,7 +44,7 @@ class InvoiceBody(Wire):
     """
 
     addressee: Annotated[str, Field(pattern=r"^@[^:\s]*:\S+$", max_length=255)]
-    title: Annotated[str, Field(min_length=1, max_length=70)]
+    title: Title
     lines: Annotated[
         tuple[InvoiceLine, ...], Field(strict=False, min_length=1, max_length=LINES_MAX)
     ]

@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from veche.protocol.approval import Name
+from veche.protocol.approval import Name, Title
 from veche.protocol.ids import WireUlid
 from veche.protocol.money import Money
 from veche.protocol.wire import Wire
@@ -23,7 +23,6 @@ MANDATE_MS_MAX: Final = 3_653 * 86_400_000
 
 Reply = Annotated[str, Field(pattern=r"^[a-z_.]{1,64}$")]
 Moment = Annotated[int, Field(ge=0, le=2**53 - 1)]
-Title = Annotated[str, Field(min_length=1, max_length=70)]
 
 
 class MandateOrder(Wire):

@@ -233,7 +233,7 @@ def file(
     size_bytes: int,
     payload: Payload = NO_PAYLOAD,
 ) -> Content:
-    """Content of an ``m.file``: an encrypted document with a caption.
+    """Content of an ``m.file``, or ``m.image`` for a picture: encrypted, with a caption.
 
     Several clients show no caption: what matters must stand in an ``m.text`` too.
 
@@ -252,7 +252,7 @@ def file(
     name = _line(filename)
     return checked(
         {
-            "msgtype": "m.file",
+            "msgtype": "m.image" if mimetype.startswith("image/") else "m.file",
             "body": _clean(caption) or name,
             "filename": name,
             "file": encrypted_file,

@@ -150,7 +150,8 @@ answer. What programs read rides beside the text, under one key `org.veche.<fami
 ## Rules of every message
 
 1. Type `m.room.message`, `m.text` (`m.notice` only for what must ring nobody, `m.file` for
-   documents). No type of our own for anything a person must see: several clients hide them.
+   documents, `m.image` for pictures). No type of our own for anything a person must see: several
+   clients hide them.
 2. `body` alone is complete: what this is, what is asked, numbered choices, how to answer, links on
    lines of their own. One fact a line.
 3. `formatted_body` says the same words with `h4 b p br ul ol li a code pre` and nothing else.

@@ -6,7 +6,6 @@ and ended in the reverse order.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import random
 from ipaddress import ip_network
@@ -167,9 +166,7 @@ class Host:
 
     def seed(self, purpose: str) -> bytes:
         """32 secret bytes for a purpose, derived from the operator key; always the same."""
-        return hashlib.blake2b(
-            purpose.encode(), digest_size=32, key=self._key.secret, person=b"veche.seed"
-        ).digest()
+        return self._key.seed(purpose)
 
     @property
     def public_port(self) -> int:

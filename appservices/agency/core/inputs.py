@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.agency.core.definition import Decision
+    from veche.protocol.forms import Problem
     from veche.protocol.forms.state import Input as FormInput
 
 
@@ -102,10 +103,12 @@ class AddFile:
 
     Attributes:
         file: A value of the kind ``file`` (see ``veche.protocol.forms``).
+        problem: What was found when it was fetched; None: nothing.
     """
 
     kind: ClassVar = InputKind.ADD_FILE
     file: Mapping[str, Any]
+    problem: Problem | None = None
 
 
 @attrs.frozen

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
+import attrs
+
 from appservices.agency.core.case import FILES_MAX, AddedFile, OpenQuestion, QuestionKind
 from appservices.agency.core.definition import FormStep
 from appservices.agency.core.effects import (
@@ -25,6 +27,7 @@ from appservices.agency.core.flow import (
     go_on,
     put_on_desk,
 )
+from appservices.agency.core.replies import FILE_FIELD
 from appservices.agency.core.states import WITH_OFFICE, Happened, Role, State, TimerKind
 from appservices.agency.core.terms import start_office_clock
 from appservices.agency.core.texts.approval import APPROVE, CANCEL, CHANGE
@@ -36,8 +39,9 @@ from appservices.agency.core.texts.desk import (
 )
 from appservices.agency.core.texts.person import ended_doc, question_doc, status_doc, why_doc
 from appservices.agency.core.texts.words import state_words
-from veche.protocol.forms import Field, FieldError, FieldKind, parse_value
+from veche.protocol.forms import FieldError, parse_value
 from veche.protocol.forms.dialogue import step as dialogue_step
+from veche.protocol.forms.models import FILE_KINDS
 from veche.protocol.forms.state import (
     Cancelled,
     Completed,
@@ -48,6 +52,7 @@ from veche.protocol.forms.state import (
     Said,
     Sent,
 )
+from veche.protocol.forms.values import is_empty
 from veche.protocol.inbound import Trust
 from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice
@@ -57,10 +62,12 @@ if TYPE_CHECKING:
 
     from appservices.agency.core.inputs import AddFile, Answers, AskHuman, Withdraw
     from appservices.agency.core.turn import Turn
+    from veche.protocol.forms import Form, Problem
+    from veche.protocol.forms.state import Input as FormInput
 
 CONFIRM_MS: Final = 60 * 60 * 1000
 """How long one can confirm a withdrawal."""
-_FILE_FIELD: Final = Field(id="file", kind=FieldKind.FILE, label="File")
+_NO_FILE: Final = "not sent to the room"
 
 
 def answer_form(turn: Turn, heard: Answers) -> None:
@@ -76,7 +83,8 @@ def answer_form(turn: Turn, heard: Answers) -> None:
     asker = asker_of(turn, step)
     here = turn.context.field_context(turn.context.language)
     before = turn.case.form
-    form, outputs = dialogue_step(asker.form, before, heard.said, here)
+    said = _with_known_files(asker.form, before, heard.said)
+    form, outputs = dialogue_step(asker.form, before, said, here)
     last = outputs[-1]
     if isinstance(last, Cancelled):
         end(turn, State.WITHDRAWN, Role.PERSON, Happened.WITHDRAWN)
@@ -89,6 +97,19 @@ def answer_form(turn: Turn, heard: Answers) -> None:
     else:
         turn.change(form=form)
         turn.emit(AskPerson(asker.question(form, outputs, turn.context)))
+
+
+def _with_known_files(form: Form, before: FormState, said: FormInput) -> FormInput:
+    """What was said; a file that was not sent to the room, and so not looked at, is none."""
+    if not isinstance(said, Filled):
+        return said
+    files = {field.id for field in form.fields if field.kind in FILE_KINDS}
+    known = before.values
+    data = {
+        id_: _NO_FILE if id_ in files and not is_empty(value) and value != known.get(id_) else value
+        for id_, value in said.data.items()
+    }
+    return attrs.evolve(said, data=data)
 
 
 def _answer_approval(turn: Turn, heard: Answers) -> None:
@@ -134,7 +155,7 @@ def answer_desk(turn: Turn, heard: Answers) -> None:
     desk = turn.definition.desk
     text: str | None = None
     if isinstance(said, Sent):
-        name = _add_file(turn, said.content)
+        name = _add_file(turn, said.content, said.problem)
         turn.emit(TellDesk(desk, file_added_doc(name, turn.context)))
     else:
         text = turn.checked_text(Party.PERSON, _words_of(turn, said))
@@ -173,7 +194,7 @@ def ask_decision(turn: Turn) -> None:
 def add_file(turn: Turn, heard: AddFile) -> None:
     """The person adds a file that nobody asked for."""
     turn.need_room_in_history(Party.PERSON)
-    name = _add_file(turn, heard.file)
+    name = _add_file(turn, heard.file, heard.problem)
     if turn.case.is_at_desk:
         turn.emit(TellDesk(turn.definition.desk, file_added_doc(name, turn.context)))
     # Whoever approved first has not seen it.
@@ -183,13 +204,15 @@ def add_file(turn: Turn, heard: AddFile) -> None:
     turn.emit(TellPerson((Paragraph(words),)))
 
 
-def _add_file(turn: Turn, content: Mapping[str, Any]) -> str:
+def _add_file(turn: Turn, content: Mapping[str, Any], problem: Problem | None) -> str:
     """Keep a file with the case; its name."""
     if len(turn.case.files) >= FILES_MAX:
         raise turn.refuse(Party.PERSON, RefusalReason.TOO_MANY)
     here = turn.context.field_context(turn.context.language)
     try:
-        value = parse_value(_FILE_FIELD, content, here)
+        if problem is not None:
+            raise FieldError.of(FILE_FIELD, problem)
+        value = parse_value(FILE_FIELD, content, here)
     except FieldError as e:
         text = e.text(turn.context.catalogue, turn.context.language)
         raise turn.refuse(Party.PERSON, RefusalReason.UNKNOWN, what=text) from e

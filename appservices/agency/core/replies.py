@@ -6,7 +6,7 @@ for the case is decided here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from appservices.agency.core.definition import Decision, FormStep
 from appservices.agency.core.effects import Topic
@@ -29,7 +29,7 @@ from appservices.agency.core.inputs import (
     Write,
 )
 from appservices.agency.core.states import State
-from veche.protocol.forms.models import FILE_KINDS, FieldKind
+from veche.protocol.forms.models import FILE_KINDS, Field, FieldKind
 from veche.protocol.forms.state import Filled, Mode, Pressed, Said, Sent
 
 if TYPE_CHECKING:
@@ -37,7 +37,11 @@ if TYPE_CHECKING:
 
     from appservices.agency.core.case import Case
     from appservices.agency.core.definition import ServiceDefinition
+    from veche.protocol.forms import Problem
     from veche.protocol.inbound import Trust
+
+FILE_FIELD: Final = Field(id="file", kind=FieldKind.FILE, label="File")
+"""What a file may be that nobody asked for, or that a desk asked for."""
 
 
 def person_choice(
@@ -66,7 +70,11 @@ def person_text(case: Case, text: str, trust: Trust) -> PersonInput | None:
 
 
 def person_file(
-    definition: ServiceDefinition, case: Case, content: Mapping[str, Any], trust: Trust
+    definition: ServiceDefinition,
+    case: Case,
+    content: Mapping[str, Any],
+    trust: Trust,
+    problem: Problem | None = None,
 ) -> PersonInput:
     """What a file or a location of a person means: an answer, or one file more.
 
@@ -75,19 +83,35 @@ def person_file(
         case: As it stands.
         content: Of the event that brought it.
         trust: How sure it is that the person sent it.
+        problem: What was found when the file was fetched; None: nothing.
     """
-    if case.state is State.NEEDS_MORE or _asks_for_file(definition, case):
-        return Answers(Sent(content), trust)
-    return AddFile(content)
+    if case.state is State.NEEDS_MORE or _asked_attachment(definition, case) is not None:
+        return Answers(Sent(content, problem), trust)
+    return AddFile(content, problem)
 
 
-def _asks_for_file(definition: ServiceDefinition, case: Case) -> bool:
+def file_field(definition: ServiceDefinition, case: Case, language: str) -> Field:
+    """The field that says what a file may be that comes now.
+
+    Args:
+        definition: The service.
+        case: As it stands.
+        language: Of the field's label.
+    """
+    asked = _asked_attachment(definition, case)
+    return definition.form((asked,), language).fields[0] if asked is not None else FILE_FIELD
+
+
+def _asked_attachment(definition: ServiceDefinition, case: Case) -> str | None:
+    """Id of the field that is asked now, if a file or a location answers it."""
     if case.state is not State.DRAFT or case.form is None or case.form.mode is Mode.REVIEW:
-        return False
+        return None
     step = definition.steps[case.step]
+    if not isinstance(step, FormStep) or not step.fields:
+        return None
+    asked = step.fields[case.form.position]
     kinds = {field.id: field.kind for field in definition.fields}
-    fields = step.fields if isinstance(step, FormStep) else ()
-    return bool(fields) and kinds[fields[case.form.position]] in {*FILE_KINDS, FieldKind.GEO}
+    return asked if kinds[asked] in {*FILE_KINDS, FieldKind.GEO} else None
 
 
 def staff_choice(  # noqa: PLR0911 -- one a topic

@@ -29,6 +29,7 @@ from appservices.agency.core.texts.menu import (
 )
 from appservices.agency.core.texts.words import state_words
 from appservices.agency.service.cases import begin, definition_of, matter_of, step_file, take_step
+from appservices.agency.service.holding import PLACE, holds, is_looked_at
 from appservices.agency.service.listening import REACTION, command_in
 from appservices.agency.service.reach import note_reached
 from appservices.agency.service.scene import CATALOGUE, AskedOf, chat_matter
@@ -61,7 +62,7 @@ CHAT_COMMANDS: Final = (HELP, MENU, BEGIN, CASES, CANCEL, LANGUAGE)
 """What is answered in a chat, outside a case."""
 IN_FORM_COMMANDS: Final = (HELP, MENU, LANGUAGE)
 """What a bare word means while a form waits for an answer."""
-_FILES: Final = frozenset({"m.file", "m.image", "m.location", "m.video", "m.audio"})
+_FILES: Final = frozenset({"m.file", "m.image", PLACE, "m.video", "m.audio"})
 _MARKS: Final = ("!", "/")
 _WAITING: Final = frozenset({State.DRAFT, State.NEEDS_MORE})
 """Where the person's own words are waited for."""
@@ -169,13 +170,15 @@ def _hear_about(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
     """A person says something where it is about a case."""
     person = file.person
     parsed = _command_in(scene, inbound, person, _commands_now(inbound, file))
-    if parsed is not None:
-        about = command_input(parsed.command, parsed.argument)
-        if about is not None:
-            step_file(scene, file, about)
-        else:
-            is_form = file.case.state is State.DRAFT
-            _command(scene, inbound.room_id, person, parsed, is_form=is_form)
+    about = command_input(parsed.command, parsed.argument) if parsed is not None else None
+    if parsed is not None and about is None:
+        is_form = file.case.state is State.DRAFT
+        _command(scene, inbound.room_id, person, parsed, is_form=is_form)
+        return
+    if holds(scene, inbound, file):
+        return
+    if about is not None:
+        step_file(scene, file, about)
         return
     heard = prompts.hear(scene.txn, inbound, is_dialogue=True)
     is_waiting = file.case.state in _WAITING
@@ -187,6 +190,8 @@ def _say_freely(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
     """Words or a file that answer no prompt: the form or the desk may be waiting for them."""
     content, case = inbound.content, file.case
     if content.get("msgtype") in _FILES:
+        if is_looked_at(scene, inbound, file):
+            return
         definition = definition_of(scene, file)
         step_file(scene, file, replies.person_file(definition, case, content, inbound.trust))
         return

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from appservices.agency.service.scene import Scene
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
+    from veche.runtime.prompts import Kept
 
 PAGE_KEY: Final = "org.veche.page"
 """What a page wants that is no answer: ``{"service"}`` or ``{"case", "command", "text"}``."""
@@ -84,7 +85,28 @@ def _answer(scene: Scene, inbound: Inbound) -> None:
     heard = prompts.hear(scene.txn, inbound)
     outcome, person = heard.outcome, inbound.sender
     if isinstance(outcome, Chosen) and heard.kept is not None:
+        if _waits_for_file(scene, heard.kept, person):
+            return
         chosen(scene, Answered(heard.kept, inbound, outcome), person)
         return
     refused = outcome if isinstance(outcome, Refused) else _MALFORMED
     refuse_answer(scene, inbound, person, refused, heard.kept)
+
+
+def _waits_for_file(scene: Scene, kept: Kept, person: UserId) -> bool:
+    """Whether a file of the case is still fetched; then the person is told so.
+
+    What a key has approved does not wait: it is about what was sent before.
+    """
+    case_id = kept.purpose.get("case")
+    if scene.page_act is None or not isinstance(case_id, str):
+        return False
+    file = store.lock_case(scene.txn, case_id)
+    if file is None or not store.held(scene.txn, case_id):
+        return False
+    words = scene.speech(person).text(
+        "I am still looking at the file that you sent. Please do this again in a moment."
+    )
+    reason = RefusalReason.NOT_NOW.value
+    scene.refuse(kept.room_id, (Paragraph(words),), scene.ground(person), reason)
+    return True

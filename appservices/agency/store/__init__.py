@@ -38,6 +38,7 @@ from appservices.agency.store.fees import (
     move_payment_cursor,
     payment_cursor,
 )
+from appservices.agency.store.held import held, hold, release
 from appservices.agency.store.pages import (
     PAGE_CASES_MAX,
     PageOutcome,
@@ -89,6 +90,8 @@ __all__ = [
     "draft_of_chat",
     "drop_page_draft",
     "end_page_chat",
+    "held",
+    "hold",
     "invoice_of_fee",
     "keep_chat",
     "keep_definition",
@@ -111,6 +114,7 @@ __all__ = [
     "payment_cursor",
     "person_topic",
     "read_case",
+    "release",
     "save_case",
     "save_form",
     "set_greeted",

@@ -52,6 +52,29 @@ REFUND: Final = Command(
     {"ru": ("вернуть",), "de": ("erstatten",), "uk": ("повернути",)},
     Argument("payment", N_("the number of the payment, and how much if not all"), is_required=True),
 )
+TOP_UP: Final = Command(
+    "topup",
+    N_("send money here from your bank"),
+    {
+        "en": ("top-up",),
+        "ru": ("пополнить", "пополнение"),
+        "de": ("aufladen", "einzahlen"),
+        "uk": ("поповнити", "поповнення"),
+    },
+    Argument("bank", N_("which bank, if there are several")),
+)
+PAYOUT: Final = Command(
+    "payout",
+    N_("send money to an account at a bank: payout 50.00 EUR to IBAN NAME"),
+    {"ru": ("вывести", "вывод"), "de": ("auszahlen",), "uk": ("вивести",)},
+    Argument("order", N_("how much, to which account, whose it is"), is_required=True),
+)
+STATEMENT: Final = Command(
+    "statement",
+    N_("the statement of a month, as files"),
+    {"ru": ("выписка",), "de": ("kontoauszug", "auszug"), "uk": ("виписка",)},
+    Argument("month", N_("which month")),
+)
 MANDATES: Final = Command(
     "mandates",
     N_("who may debit you, and how to stop it"),
@@ -84,6 +107,9 @@ COMMANDS: Final = (
     HISTORY,
     RECEIPT,
     REFUND,
+    TOP_UP,
+    PAYOUT,
+    STATEMENT,
     MANDATES,
     LIMITS,
     FREEZE,
@@ -93,7 +119,7 @@ COMMANDS: Final = (
     LANGUAGE,
 )
 """In the order in which help shows them."""
-_SENTENCES: Final = (PAY, LIMITS, RECEIPT, REFUND)
+_SENTENCES: Final = (PAY, LIMITS, RECEIPT, REFUND, TOP_UP, PAYOUT, STATEMENT)
 """What is followed by several words, without a mark before it too."""
 
 

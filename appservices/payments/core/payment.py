@@ -28,6 +28,8 @@ class Kind(enum.Enum):
     INVOICE = "invoice"
     REFUND = "refund"
     MANDATE = "mandate"
+    PAYOUT = "payout"
+    """To an account at a bank; its transfers are those of the order to the bank."""
     ISSUE = "issue"
     """Money that accounts begin with, from the operator's configuration."""
 
@@ -42,6 +44,8 @@ class State(enum.Enum):
     PAYING = "paying"
     """The writer decides."""
     PAID = "paid"
+    RETURNED = "returned"
+    """A payout that was made and came back from the bank."""
     REFUSED = "refused"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
@@ -62,6 +66,8 @@ class Input(enum.Enum):
     """The time for its approval is over."""
     MOVED = "moved"
     NOT_MOVED = "not_moved"
+    COME_BACK = "come_back"
+    """A bank gave back what was paid out."""
 
 
 class Effect(enum.Enum):
@@ -94,8 +100,9 @@ TABLE: Final[Mapping[tuple[State, Input], Step]] = {
     (State.COOLING, Input.CANCEL): (State.CANCELLED, (Effect.CLOSE_QUESTION,)),
     (State.PAYING, Input.MOVED): (State.PAID, (Effect.TELL_RECEIPTS,)),
     (State.PAYING, Input.NOT_MOVED): (State.REFUSED, (Effect.TELL_REFUSED,)),
+    (State.PAID, Input.COME_BACK): (State.RETURNED, ()),
 }
-OVER: Final = frozenset({State.PAID, State.REFUSED, State.CANCELLED, State.EXPIRED})
+OVER: Final = frozenset({State.RETURNED, State.REFUSED, State.CANCELLED, State.EXPIRED})
 """What nothing changes any more."""
 
 

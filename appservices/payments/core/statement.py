@@ -11,6 +11,7 @@ import datetime as dt
 import enum
 import io
 import itertools
+import re
 from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
@@ -30,6 +31,9 @@ CSV_HEAD: Final = ("day", "time", "id", "credit", "debit", "balance", "currency"
 
 _POSTS_NOTHING: Final = 2 | 8 | 512
 """Flags of rows that move no posted money: a hold, its end without money, its expiry."""
+_MONTH: Final = re.compile(
+    r"(?P<year>\d{4})[-./](?P<month>\d{1,2})|(?P<month2>\d{1,2})[-./](?P<year2>\d{4})", re.ASCII
+)
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -198,6 +202,29 @@ def by_period(statement: AccountStatement, period: Period) -> Sequence[AccountSt
     if parts:
         parts[-1] = attrs.evolve(parts[-1], until_pos=statement.until_pos)
     return parts
+
+
+def read_month(typed: str, today: dt.date) -> dt.date | None:
+    """The first day of the month that a person typed.
+
+    Args:
+        typed: "2026-11", "11.2026"; empty: this month.
+        today: UTC.
+
+    Returns:
+        None if it is no month, or one to come.
+    """
+    found = _MONTH.fullmatch(typed.strip())
+    if not typed.strip():
+        return today.replace(day=1)
+    if found is None:
+        return None
+    year, month = found["year"] or found["year2"], found["month"] or found["month2"]
+    try:
+        first = dt.date(int(year), int(month), 1)
+    except ValueError:
+        return None
+    return first if first <= today else None
 
 
 def write_csv(statement: AccountStatement) -> bytes:

@@ -13,6 +13,7 @@ import attrs
 
 from appservices.payments.core.mandate import (
     ChargeProblem,
+    MandateState,
     Used,
     judge_charge,
     period_number,
@@ -24,8 +25,8 @@ from appservices.payments.service import files, moving
 from appservices.payments.service.clocks import set_clock
 from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.mandates import order_of
+from appservices.payments.store import holders, payments
 from appservices.payments.store import mandates as store
-from appservices.payments.store import payments
 from veche.protocol.ids import effect_id
 from veche.protocol.mandate import ChargeOrder
 from veche.runtime import errands
@@ -71,7 +72,7 @@ def announce(scene: Scene, order: ChargeOrder) -> None:
     )
     matter = files.add(scene, payment, private)
     if matter is not None:
-        if mandate.terms.notice_ms:
+        if mandate.terms.notice_ms and mandate.state is MandateState.ACTIVE:
             _tell_notice(scene, matter, mandate)
         set_clock(scene, payment)
 
@@ -83,8 +84,9 @@ def rang(scene: Scene, matter: Matter) -> None:
     assert mandate is not None, "a charge refers to it"  # noqa: S101 -- a foreign key
     terms = mandate.terms
     period = period_number(terms.starts_at_ms, terms.period, max(scene.now_ms, terms.starts_at_ms))
+    is_frozen = holders.holder(scene.txn, payment.payer).is_frozen
     used = Used(
-        state=mandate.state,
+        state=MandateState.PAUSED if is_frozen else mandate.state,
         count=mandate.count,
         period_minor=store.used_minor(scene.txn, mandate.id, period),
         noticed_at_ms=payment.asked_at_ms,
@@ -103,7 +105,15 @@ def rang(scene: Scene, matter: Matter) -> None:
 def take_back(scene: Scene, mandate_id: str) -> None:
     """Take back the charges of a mandate that the writer has not decided: it is being stopped."""
     problem = ChargeProblem.NOT_ACTIVE
-    taken_back = payments.take_back_attempts(scene.txn, mandate_id=mandate_id)
+    payer = store.payer_of(scene.txn, mandate_id)
+    if payer is None:
+        return
+    taken_back = payments.take_back_attempts(scene.txn, payer, mandate_id=mandate_id)
+    holders.lock_holder(scene.txn, payer)
+    # Those whose time came while the lock was waited for.
+    taken_back += payments.take_back_attempts(
+        scene.txn, payer, mandate_id=mandate_id, is_locked=True
+    )
     for payment_id in taken_back:
         matter = files.lock(scene, payment_id)
         mandate = store.lock_mandate(scene.txn, mandate_id)
@@ -115,7 +125,7 @@ def take_back(scene: Scene, mandate_id: str) -> None:
 
 
 def settle(scene: Scene, matter: Matter) -> None:
-    """The writer has decided a charge: one that moved nothing has used nothing."""
+    """A charge is over, if it is one: what moved nothing has used nothing."""
     payment = matter.payment
     if payment.mandate_id is None:
         return

@@ -23,8 +23,11 @@ from appservices.payments.service import (
     limiting,
     mandates,
     paying,
+    payout_orders,
     receipt_files,
     refunding,
+    statement_files,
+    topups,
 )
 from appservices.payments.service.listening import came_in_clear, is_edit
 from appservices.payments.service.scene import CATALOGUE
@@ -45,6 +48,8 @@ from veche.runtime.prompts import Answered
 from veche.runtime.sessions import PAGE_COMMANDS, answer_command
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from appservices.payments.core.order import Order
     from appservices.payments.service.scene import Scene
     from veche.protocol.commands import Command, ParsedCommand
@@ -182,13 +187,11 @@ def _obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand) -> None:
         scene.txn, scene.voice, room_id, person, parsed, links=links, language=speech.language
     ):
         return
+    order = _ORDERS.get(parsed.command.name)
+    if order is not None:
+        order(scene, inbound, parsed.argument)
+        return
     match parsed.command.name:
-        case "pay":
-            _pay(scene, inbound, parsed.argument)
-        case "receipt":
-            receipt_files.order(scene, inbound, parsed.argument)
-        case "refund":
-            refunding.order(scene, inbound, parsed.argument)
         case "balance":
             scene.tell(room_id, person, texts.balance_doc(_balances(scene, person), speech))
         case "history":
@@ -293,3 +296,14 @@ def _language_line() -> Bullets:
             for code in LANGUAGES
         ]
     )
+
+
+_ORDERS: Final[Mapping[str, Callable[[Scene, Inbound, str], None]]] = {
+    "pay": _pay,
+    "receipt": receipt_files.order,
+    "refund": refunding.order,
+    "topup": topups.order,
+    "payout": payout_orders.order,
+    "statement": statement_files.order,
+}
+"""What has a module of its own, by command."""

@@ -1,4 +1,4 @@
-"""The clock of a payment: an errand at the moment when its state ends by itself."""
+"""The clocks of payments and invoices: errands at the moment when a state ends by itself."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from veche.runtime import errands
 from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
+    from appservices.payments.core.invoice import Invoice
     from appservices.payments.core.payment import Payment
     from appservices.payments.service.scene import Scene
 
 CLOCK: Final = "payments.clock"
 """Errand: the time of a payment's state is over."""
+DUE: Final = "payments.due"
+"""Errand: the time to pay an invoice is over."""
 
 
 def set_clock(scene: Scene, payment: Payment) -> None:
@@ -21,3 +24,10 @@ def set_clock(scene: Scene, payment: Payment) -> None:
     assert payment.due_at_ms is not None, "it has such a time"  # noqa: S101 -- our bug
     id_ = effect_id(CLOCK, payment.id, payment.due_at_ms)
     errands.schedule(scene.txn, Errand(id_, CLOCK, {"payment": payment.id}, payment.due_at_ms))
+
+
+def set_due(scene: Scene, invoice: Invoice) -> None:
+    """Come back to an invoice when it can be paid no more, whoever was asked to pay it."""
+    id_ = effect_id(DUE, invoice.id, invoice.version)
+    payload = {"invoice": invoice.id, "version": invoice.version}
+    errands.schedule(scene.txn, Errand(id_, DUE, payload, invoice.due_at_ms))

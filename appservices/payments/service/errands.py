@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.core.commands import COMMANDS
+from appservices.payments.core.names import name_of
 from appservices.payments.core.texts.paying import unknown_payee_doc
 from appservices.payments.core.texts.views import Party
-from appservices.payments.service import charges, files, invoicing, mandates, paying
+from appservices.payments.service import charges, files, invoices, invoicing, mandates, paying
 from appservices.payments.service.chats import LOOK_UP, greet, is_private
-from appservices.payments.service.clocks import CLOCK
+from appservices.payments.service.clocks import CLOCK, DUE
 from appservices.payments.service.files import Private
+from appservices.payments.service.payout_orders import CHECK_NAME, CheckName
 from appservices.payments.service.receipt_files import SEND_RECEIPT, SendReceipt
 from appservices.payments.service.scene import CATALOGUE, ground
 from appservices.payments.service.settling import OPEN_CHAT, open_chat
+from appservices.payments.service.statement_files import SEND_STATEMENT, SendStatement
+from appservices.payments.service.topups import SEND_CODE, SendCode
 from appservices.payments.store import chats
-from veche.protocol.approval import NAME_CHARACTERS_MAX, showable
 from veche.protocol.commands import COMMAND_DESCRIPTION, command_description
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import RoomId, UserId
@@ -43,7 +46,11 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
         OPEN_CHAT: _OpenChat(parts),
         LOOK_UP: _LookUp(parts),
         CLOCK: _Clock(parts),
+        DUE: _Due(parts),
         SEND_RECEIPT: SendReceipt(parts),
+        SEND_CODE: SendCode(parts),
+        SEND_STATEMENT: SendStatement(parts),
+        CHECK_NAME: CheckName(parts),
         INVOICE_ERRAND: _Issue(parts),
         WITHDRAW_ERRAND: _Withdraw(parts),
         MANDATE_ERRAND: _Propose(parts),
@@ -142,8 +149,7 @@ class _LookUp(_Handler):
             if e.status == _NOT_FOUND:
                 return None
             raise
-        localpart = user_id.removeprefix("@").partition(":")[0]
-        return _shown(str(profile.get("displayname") or "")) or localpart
+        return name_of(UserId(user_id), str(profile.get("displayname") or ""))
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         scene = self._scene(txn, errand, now_ms)
@@ -212,6 +218,9 @@ class _Clock(_Handler):
             paying.rang(scene, matter)
 
 
-def _shown(name: str) -> str:
-    """A name that an approval can show: one line, without what cannot be seen."""
-    return " ".join(showable(name).split())[:NAME_CHARACTERS_MAX]
+class _Due(_Handler):
+    """The time to pay an invoice is over."""
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        scene = self._scene(txn, errand, now_ms)
+        invoices.expire(scene, errand.payload["invoice"], errand.payload["version"])

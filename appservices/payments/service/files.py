@@ -30,7 +30,7 @@ class Private:
         currency: ISO 4217.
         reference: What for; may be empty.
         room_id: Where the payer asked for it; None if they did not.
-        order: Of a charge, as it was ordered.
+        order: Of a charge, as it was ordered; of a payout, its ``bank``.
     """
 
     payer: Party

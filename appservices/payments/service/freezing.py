@@ -59,8 +59,10 @@ def obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand | None, *, is_pri
 def freeze(scene: Scene, person: UserId) -> None:
     """Stop everything of a person; what waits is cancelled."""
     holder = scene.holder(person)
-    taken_back = store.take_back_attempts(scene.txn, payer=holder.id)
+    taken_back = store.take_back_attempts(scene.txn, holder.id)
     holders.lock_holder(scene.txn, holder.id)
+    # What was approved while the lock was waited for.
+    taken_back += store.take_back_attempts(scene.txn, holder.id, is_locked=True)
     for payment_id in taken_back:
         matter = files.lock(scene, payment_id)
         if matter is not None:

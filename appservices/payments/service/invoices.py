@@ -11,7 +11,7 @@ from appservices.payments.core.invoice import (
     InvoiceState,
     step_invoice,
 )
-from appservices.payments.core.payment import Input, step
+from appservices.payments.core.payment import Input, State, step
 from appservices.payments.core.texts.paying import INVOICE_OVER, INVOICE_PAID
 from appservices.payments.service import asking, files
 from appservices.payments.store import invoices as store
@@ -64,11 +64,9 @@ def object_to(scene: Scene, payment: Payment) -> None:
         take_step(scene, file, InvoiceInput.OBJECT)
 
 
-def expire(scene: Scene, payment: Payment) -> None:
-    """The time to pay an invoice is over, if the question about it ended for that reason."""
-    if payment.invoice is None:
-        return
-    file = store.lock_invoice(scene.txn, *payment.invoice)
+def expire(scene: Scene, invoice_id: str, version: int) -> None:
+    """The time to pay an invoice may be over; one that is being paid is left to its payment."""
+    file = store.lock_invoice(scene.txn, invoice_id, version)
     is_open = file is not None and file.invoice.state is InvoiceState.ISSUED
     if file is not None and is_open and file.invoice.due_at_ms <= scene.now_ms:
         take_step(scene, file, InvoiceInput.TIME)
@@ -83,6 +81,7 @@ def settle(scene: Scene, payment: Payment, *, is_moved: bool) -> None:
     file = store.lock_invoice(scene.txn, *payment.invoice)
     if file is not None and file.invoice.paid_by == payment.id:
         take_step(scene, file, InvoiceInput.MOVED if is_moved else InvoiceInput.NOT_MOVED)
+        expire(scene, *payment.invoice)
 
 
 def take_step(
@@ -128,5 +127,7 @@ def _close_questions(scene: Scene, invoice: Invoice) -> None:
     """Whoever else is asked to pay it is not any more."""
     for file in payments.waiting_for_invoice(scene.txn, invoice.id, invoice.version):
         matter = files.matter_of(scene, file)
-        payment, _ = step(matter.payment, Input.CANCEL)
+        is_asked = matter.payment.state is State.ASKED
+        is_late = invoice.state is InvoiceState.EXPIRED and is_asked
+        payment, _ = step(matter.payment, Input.TIME if is_late else Input.CANCEL)
         asking.close(scene, files.save(scene, matter, payment))

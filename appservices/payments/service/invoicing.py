@@ -17,6 +17,7 @@ from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.texts.invoice import invoice_doc
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import files, invoices, moving, paying
+from appservices.payments.service.clocks import set_due
 from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.settling import open_chat
 from appservices.payments.store import holders
@@ -62,7 +63,9 @@ def issue(scene: Scene, order: InvoiceOrder) -> None:
     digest = hashlib.sha256(canonical(data["card"], where="invoice")).digest()
     if not store.add_invoice(scene.txn, invoice, digest, scene.vault.seal(data), scene.now_ms):
         invoices.tell_issuer(scene, order, ISSUED_TWICE, None)
-    elif scene.chat_of(person) is not None:
+        return
+    set_due(scene, invoice)
+    if scene.chat_of(person) is not None:
         ask(scene, card.id, card.version)
     else:
         open_chat(scene, person, invoice=card.id, version=card.version)

@@ -22,7 +22,7 @@ from veche.protocol.errors import (
     RefusedError,
     SignInError,
 )
-from veche.protocol.ids import Ulid
+from veche.protocol.ids import Ulid, ulid
 from veche.protocol.invoice import InvoiceCard, InvoiceOrder
 from veche.protocol.invoice_api import InvoiceView
 from veche.protocol.money import Money
@@ -156,7 +156,8 @@ def _order(scene: Scene, caller: Caller, body: InvoiceBody) -> InvoiceOrder:
     total = sum(line.amount.minor for line in body.lines)
     card = {
         "v": 1,
-        "id": scene.voice.fresh_ulid("invoice"),
+        # Whoever has its reference can pay and read it, so that nobody shall guess it.
+        "id": ulid(scene.now_ms, scene.vault.chance(f"{scene.voice.cause} {scene.now_ms}")),
         "issuer": caller.id,
         "issuer_name": caller.name,
         "title": body.title,

@@ -23,8 +23,22 @@ from appservices.payments.core.rules import (
     Waits,
     judge,
 )
-from appservices.payments.core.texts.paying import NO_COVER, PAYEE_CLOSED, YOURSELF, refused_doc
-from appservices.payments.service import asking, charges, files, invoices, limiting, moving
+from appservices.payments.core.texts.paying import (
+    FAILED,
+    NO_COVER,
+    PAYEE_CLOSED,
+    YOURSELF,
+    refused_doc,
+)
+from appservices.payments.service import (
+    asking,
+    charges,
+    files,
+    invoices,
+    limiting,
+    moving,
+    payouts,
+)
 from appservices.payments.service.clocks import set_clock
 from appservices.payments.service.files import Matter
 from appservices.payments.store import holders
@@ -96,14 +110,23 @@ def begin(
     room_id = matter.payer_room(scene)
     if person is None or room_id is None:
         return
-    why = None if payment.kind is Kind.INVOICE else _hopeless(scene, payment)
-    if why is not None:
-        balance_minor = balance_of(scene, payment)
-        speech = scene.speech(person)
-        scene.tell(room_id, person, refused_doc(why, matter.view, balance_minor, speech))
-    elif files.add(scene, payment, matter.private) is not None:
+    if payment.kind is not Kind.INVOICE and tell_hopeless(scene, matter):
+        return
+    if files.add(scene, payment, matter.private) is not None:
         asking.ask_approval(scene, matter, details, payload, is_addressee=is_addressee)
         set_clock(scene, payment)
+
+
+def tell_hopeless(scene: Scene, matter: Matter) -> bool:
+    """Tell the payer that a new payment cannot be made, if that is clear; False if it is not."""
+    why = _hopeless(scene, matter.payment)
+    room_id, person = matter.payer_room(scene), matter.private.payer.person
+    if why is None or room_id is None or person is None:
+        return False
+    balance_minor = balance_of(scene, matter.payment)
+    doc = refused_doc(why, matter.view, balance_minor, scene.speech(person))
+    scene.tell(room_id, person, doc)
+    return True
 
 
 def answered(scene: Scene, matter: Matter, answer: Answered) -> None:
@@ -140,7 +163,6 @@ def rang(scene: Scene, matter: Matter) -> None:
         return
     if payment.state is State.ASKED:
         _step(scene, matter, Input.TIME)
-        invoices.expire(scene, payment)
     elif payment.state is State.COOLING and payment.kind is Kind.MANDATE:
         charges.rang(scene, matter)
     elif payment.state is State.COOLING and payment.approved_by is not None:
@@ -152,7 +174,7 @@ def rang(scene: Scene, matter: Matter) -> None:
 def cancel(scene: Scene, matter: Matter) -> None:
     """The payer does not want it any more; nothing happens if it is too late for that."""
     if matter.payment.state in {State.ASKED, State.COOLING}:
-        _step(scene, matter, Input.CANCEL)
+        charges.settle(scene, _step(scene, matter, Input.CANCEL))
 
 
 def balance_of(scene: Scene, payment: Payment) -> int:
@@ -197,6 +219,8 @@ def _go_on(scene: Scene, matter: Matter, approved_at_ms: int) -> None:
         case Go():
             why = None if _can_be_paid(scene, matter.payment) else PAYEE_CLOSED
             why = why or invoices.begin_paying(scene, matter.payment)
+            if matter.payment.kind is Kind.PAYOUT and not payouts.is_taken(scene, matter):
+                why = FAILED
             _step(scene, matter, Input.GO if why is None else Input.REFUSE, why=why)
         case Wait(until_ms=until_ms, reason=reason):
             _step(scene, matter, Input.WAIT, due_at_ms=until_ms, reason=reason)
@@ -235,11 +259,13 @@ def _step(
     due_at_ms: int | None = None,
     why: str | None = None,
     reason: Reason | None = None,
-) -> None:
+) -> Matter:
     payment, effects = step(matter.payment, heard, due_at_ms=due_at_ms, why=why)
     after = files.save(scene, matter, payment)
     for effect in effects:
         match effect:
+            case Effect.ATTEMPT if payment.kind is Kind.PAYOUT:
+                payouts.attempt(scene, after)
             case Effect.ATTEMPT:
                 moving.attempt(scene, payment)
             case Effect.SET_CLOCK:
@@ -252,3 +278,4 @@ def _step(
                 asking.close(scene, after)
             case _:
                 raise AssertionError(f"{effect} is no effect of {heard}")
+    return after

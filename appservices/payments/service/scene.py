@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.config import PaymentsSection
+    from appservices.payments.service.rails import Banking
     from appservices.payments.service.receipts import Receipts
     from appservices.payments.service.vault import Vault
     from appservices.payments.store.holders import Holder
@@ -50,6 +51,7 @@ class Parts:
         bot: Who speaks.
         vault: Seals names and purposes.
         receipts: Makes and signs receipts.
+        banking: The institution's banks.
     """
 
     host: Host
@@ -57,6 +59,7 @@ class Parts:
     bot: BotAccount
     vault: Vault
     receipts: Receipts
+    banking: Banking
 
     def scene(self, txn: Cursor, cause: str, now_ms: int) -> Scene:
         """The scene of a transaction.
@@ -99,6 +102,11 @@ class Scene:
         return self.parts.vault
 
     @property
+    def banking(self) -> Banking:
+        """The institution's banks."""
+        return self.parts.banking
+
+    @property
     def approvals(self) -> Approvals:
         """Keys of persons, and what they approve."""
         return self.parts.host.approvals
@@ -120,6 +128,12 @@ class Scene:
         """A person as the holder of accounts; kept now if they are new."""
         mark, sealed = self.vault.mark(person), self.vault.seal({"id": person})
         return holders.keep_holder(self.txn, mark, sealed, holders.PERSON, self.now_ms)
+
+    def elsewhere(self, account: str) -> Holder:
+        """Whoever has an account at a bank, by its number, as somebody who is paid."""
+        mark = self.vault.mark(f"{holders.ELSEWHERE} {account}")
+        sealed = self.vault.seal({"id": account})
+        return holders.keep_holder(self.txn, mark, sealed, holders.ELSEWHERE, self.now_ms)
 
     def organisation(self, name: str) -> Holder:
         """An organisation as the holder of accounts, by its name in the log of acts."""

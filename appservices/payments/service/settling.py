@@ -14,7 +14,7 @@ from appservices.payments.core.texts.paying import (
     REFUND_TOO_HIGH,
     receipt_doc,
 )
-from appservices.payments.service import charges, files, invoices, proving
+from appservices.payments.service import charges, files, invoices, payouts, proving
 from appservices.payments.service.paying import tell_refused
 from appservices.payments.store import chats
 from veche.runtime import errands
@@ -66,6 +66,8 @@ def refuse(scene: Scene, matter: Matter, why: str) -> None:
     """A payment that was to be made moved nothing: the writer says so, or it was taken back."""
     payment, _ = step(matter.payment, Input.NOT_MOVED, why=why)
     after = files.save(scene, matter, payment)
+    if payment.kind is Kind.PAYOUT:
+        payouts.take_back(scene, payment)
     tell_refused(scene, after)
     _settle_others(scene, after)
 

@@ -301,7 +301,7 @@ class Shift:
     def _write(self, connection: Connection, batch: Batch) -> None:
         riders = partial(ride, batch, self._expired) if batch.has_riders else None
         if batch.block is not None:
-            self._store.commit(batch.block, riders)
+            self._store.commit(batch.block, riders, batch.copies)
         elif riders is not None:
             with transaction(connection) as txn:
                 riders(txn)

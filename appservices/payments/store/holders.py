@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 INSTITUTION: Final = "institution"
 PERSON: Final = "person"
 ORGANISATION: Final = "organisation"
+ELSEWHERE: Final = "elsewhere"
+"""Whoever has an account at a bank, known by its number alone; they have none here."""
 
 
 @attrs.frozen
@@ -25,7 +27,7 @@ class Holder:
     Attributes:
         id: Number.
         sealed: Matrix id, under the operator's key.
-        kind: ``institution``, ``person`` or ``organisation``.
+        kind: ``institution``, ``person``, ``organisation`` or ``elsewhere``.
         is_frozen: They stopped everything.
         is_closed: They are not here any more.
     """
@@ -117,6 +119,28 @@ def holder(txn: Cursor, holder_id: int) -> Holder:
     return _holder(*row)
 
 
+def holder_of_account(txn: Cursor, account: int) -> Holder | None:
+    """Whose an account of the ledger is; None if it is nobody's of ours."""
+    txn.execute(
+        f"SELECT {_COLUMNS} FROM payments.holder"  # noqa: S608 -- a constant
+        " WHERE id = (SELECT holder FROM payments.account WHERE id = %s)",
+        (account,),
+    )
+    row = txn.fetchone()
+    return _holder(*row) if row else None
+
+
+def currency_of_account(txn: Cursor, account: int) -> str:
+    """The code of the currency that an account is kept in."""
+    txn.execute(
+        "SELECT c.code FROM payments.account AS a JOIN payments.currency AS c USING (ledger)"
+        " WHERE a.id = %s",
+        (account,),
+    )
+    [(code,)] = txn.fetchall()
+    return str(code)
+
+
 def lock_holder(txn: Cursor, holder_id: int) -> Holder:
     """A holder, whose payments nobody else steps until the transaction ends."""
     txn.execute("SELECT FROM payments.holder WHERE id = %s FOR UPDATE", (holder_id,))
@@ -145,6 +169,17 @@ def keep_account(txn: Cursor, holder_id: int, ledger: int, code: int) -> Account
     )
     [(number, is_opened)] = txn.fetchall()
     return AccountRow(number, ledger, code, is_opened)
+
+
+def accounts(txn: Cursor, holder_id: int, code: int) -> list[tuple[int, str]]:
+    """The accounts of a holder of one sort that the ledger has: number and currency."""
+    txn.execute(
+        "SELECT a.id, c.code FROM payments.account AS a JOIN payments.currency AS c USING (ledger)"
+        " JOIN ledger.account AS l ON l.shard = 0 AND l.id = a.id"
+        " WHERE a.holder = %s AND a.code = %s ORDER BY c.code",
+        (holder_id, code),
+    )
+    return [(number, currency) for number, currency in txn.fetchall()]
 
 
 def balances(txn: Cursor, holder_id: int, code: int) -> list[BalanceRow]:

@@ -23,19 +23,18 @@ from appservices.payments.core.ledger.values import (
     Row,
     Sums,
 )
+from appservices.payments.store.copies import copies_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from appservices.payments.core.ledger.values import Names
+    from appservices.payments.store.copies import Copy
     from veche.runtime.database import Connection, Cursor
 
 _FENCED: Final = "VL001"
 _BROKEN: Final = ("VL002", "VL003")
 _BROKEN_CLASSES: Final = ("22", "23")  # data that does not fit, constraints
-
-# Somebody else recorded at this position meanwhile.
-_TAKEN: Final = ("transfer_pkey", "event_pkey", "burned_pkey")
 
 _ROW: Final = ", ".join(Row._fields)
 _ROWS: Final = f"SELECT {_ROW} FROM ledger.transfer WHERE shard = %(shard)s AND "  # noqa: S608 -- constants, as all of these
@@ -115,14 +114,7 @@ _BURNED: Final = """
     SELECT pos, id, result, at_ms FROM ledger.burned
     WHERE shard = %(shard)s AND pos BETWEEN %(first)s AND %(last)s ORDER BY pos"""
 
-_NULL: Final = r"\N"
-_COPY_ROWS: Final = f"COPY ledger.transfer (shard, {_ROW}) FROM STDIN"
-_COPY_EVENTS: Final = """
-    COPY ledger.event (shard, pos, kind, account_id, ledger, code, flags, allowance, ref, ext,
-        channel, at_ms, salt) FROM STDIN"""
-_COPY_BURNED: Final = "COPY ledger.burned (shard, pos, id, result, at_ms) FROM STDIN"
-# It cannot be bound: the statement that follows is a COPY.
-_BEGIN: Final = "BEGIN; SELECT ledger.require_writer({:d}::smallint, {:d}, {:d}); "
+_REQUIRE_WRITER: Final = "SELECT ledger.require_writer(%s::smallint, %s, %s)"
 _COMMIT_BATCH: Final = "SELECT ledger.commit_batch(%s::smallint, %s, %s, %s, %s, %s, %s, %s)"
 
 
@@ -174,17 +166,31 @@ class PostgresLedger:
             txn.execute(_ACCOUNTS, (self.shard, numbers))
             return known._replace(accounts={values[0]: _account(values) for values in txn})
 
-    def commit(self, block: Block, riders: Callable[[Cursor], None] | None = None) -> None:
+    def commit(
+        self,
+        block: Block,
+        riders: Callable[[Cursor], None] | None = None,
+        copies: Sequence[Copy] | None = None,
+    ) -> None:
         """As the port.
 
         Riders run once the database has agreed to the block. An error of the driver that goes
         through means that the outcome is unknown, unless a rider raised it.
+
+        Args:
+            block: As the port.
+            riders: As the port.
+            copies: Of the block, if another thread has made them already.
         """
+        if copies is None:
+            copies = copies_of(block)
         try:
             with self._writes.cursor() as txn:
-                self._commit(txn, block, riders)
-        except BaseException:
+                self._commit(txn, block, riders, copies)
+        except BaseException as e:
             self._roll_back()
+            if isinstance(e, BrokenError):
+                self._require_writer(block)
             raise
 
     def rows(self, account_id: int, after_pos: int, limit: int) -> Sequence[Row]:
@@ -218,14 +224,21 @@ class PostgresLedger:
                 refunded[row.id] = row.amount
         return known
 
-    def _commit(self, txn: Cursor, block: Block, riders: Callable[[Cursor], None] | None) -> None:
+    def _commit(
+        self,
+        txn: Cursor,
+        block: Block,
+        riders: Callable[[Cursor], None] | None,
+        copies: Sequence[Copy],
+    ) -> None:
         content = block.content
         ending = (block.epoch, content.seq, content.at_ms, content.size)
         hashes = (block.prev, block.root, block.head)
-        begin = _BEGIN.format(self.shard, block.epoch, content.seq)
+        begin = "BEGIN; "
         with self._refusals(_BROKEN_CLASSES):
-            for copy, lines in _copies(self.shard, content):
-                txn.copy_expert(begin + copy, io.StringIO("".join(lines)))
+            for statement, data in copies:
+                # In one piece: after each one the thread waits for the interpreter.
+                txn.copy_expert(begin + statement, io.BytesIO(data), len(data))
                 begin = ""
             commit = _COMMIT_BATCH if riders is not None else _COMMIT_BATCH + "; COMMIT"
             txn.execute(begin + commit, (self.shard, *ending, *hashes))
@@ -234,6 +247,11 @@ class PostgresLedger:
             with self._refusals(()):
                 txn.execute("COMMIT")
 
+    def _require_writer(self, block: Block) -> None:
+        """Whoever is no longer the writer hears that, and not what is there already."""
+        with self._refusals(()), self._writes.cursor() as txn:
+            txn.execute(_REQUIRE_WRITER, (self.shard, block.epoch, block.content.seq))
+
     @contextlib.contextmanager
     def _refusals(self, classes: tuple[str, ...]) -> Iterator[None]:
         """Turns a no of the database into ours; what else it raises is for the caller."""
@@ -241,7 +259,7 @@ class PostgresLedger:
             yield
         except self._writes.Error as e:
             code = e.pgcode or ""
-            if code == _FENCED or e.diag.constraint_name in _TAKEN:
+            if code == _FENCED:
                 raise FencedError(str(e).strip()) from e
             if code in _BROKEN or code[:2] in classes:
                 raise BrokenError(str(e).strip()) from e
@@ -291,41 +309,13 @@ def block(txn: Cursor, shard: int, seq: int) -> Block | None:
     return Block(shard, epoch, content, bytes(prev), bytes(root), bytes(head))
 
 
-def _copies(shard: int, content: Content) -> Iterator[tuple[str, list[str]]]:
-    if content.rows:
-        yield _COPY_ROWS, [_line(shard, row) for row in content.rows]
-    if content.events:
-        yield _COPY_EVENTS, [_event_line(shard, event) for event in content.events]
-    if content.burned:
-        lines = [f"{shard}\t{b.pos}\t{b.id}\t{int(b.result)}\t{b.at_ms}\n" for b in content.burned]
-        yield _COPY_BURNED, lines
-
-
-def _line(shard: int, row: Row) -> str:
-    # In the order of the columns; ids are hex digits and the rest integers: nothing to escape.
-    pos, id_, debit, credit, amount, released, ledger, code, flags, *rest = row
-    pending, refund, ref, ext, channel, expires, at_ms = rest
-    return (
-        f"{shard}\t{pos}\t{id_}\t{debit}\t{credit}\t{amount}\t{released}\t{ledger}\t{code}\t"
-        f"{flags}\t{pending or _NULL}\t{refund or _NULL}\t{ref or _NULL}\t{ext}\t{channel}\t"
-        f"{_NULL if expires is None else expires}\t{at_ms}\n"
-    )
-
-
-def _event_line(shard: int, event: Event) -> str:
-    a = event.account
-    return (
-        f"{shard}\t{event.pos}\t{int(event.kind)}\t{a.id}\t{a.ledger}\t{int(a.code)}\t{a.flags}\t"
-        f"{a.allowance}\t{a.ref or _NULL}\t{a.ext}\t{a.channel}\t{a.at_ms}\t{a.salt}\n"
-    )
-
-
 def _array(ids: Iterable[str]) -> str:
     return "{" + ",".join(ids) + "}"
 
 
-def _hex(value: str | None) -> str | None:
-    return value.replace("-", "") if value else None
+def _hex(value: object) -> str | None:
+    # A string, or a UUID in processes where a library has told the driver so, for all of them.
+    return str(value).replace("-", "") if value else None
 
 
 def _row(pos: int, id_: str, *rest: Any) -> Row:

@@ -81,6 +81,13 @@ def lock_mandate(txn: Cursor, mandate_id: str) -> Mandate | None:
     return _mandate(row) if row else None
 
 
+def payer_of(txn: Cursor, mandate_id: str) -> int | None:
+    """Number of the payer of a mandate; None if there is no such mandate."""
+    txn.execute("SELECT payer FROM payments.mandate WHERE id = %s", (mandate_id,))
+    row = txn.fetchone()
+    return int(row[0]) if row else None
+
+
 def mandates_of(txn: Cursor, payer: int) -> list[Mandate]:
     """The mandates of a payer that are not ended, the oldest first, locked."""
     txn.execute(

@@ -83,6 +83,16 @@ def lock_payment(txn: Cursor, payment_id: str) -> PaymentFile | None:
     return _file(row) if row else None
 
 
+def payment(txn: Cursor, payment_id: str) -> PaymentFile | None:
+    """A payment as it is; None if there is none of this id."""
+    txn.execute(
+        f"SELECT {_COLUMNS} FROM payments.payment WHERE id = %s",  # noqa: S608 -- a constant
+        (payment_id,),
+    )
+    row = txn.fetchone()
+    return _file(row) if row else None
+
+
 def save_payment(txn: Cursor, payment: Payment, now_ms: int) -> None:
     """Keep the state of a payment that is locked, and what goes with it."""
     txn.execute(
@@ -111,20 +121,26 @@ def paid_of(txn: Cursor, holder_id: int, limit: int) -> list[PaymentFile]:
 
 
 def waiting_of(txn: Cursor, payer: int) -> list[PaymentFile]:
-    """Payments of a payer that wait for an approval or a clock, locked; ``WAITING_MAX`` at most."""
+    """Payments of a payer that wait for a clock or an approval, locked; ``WAITING_MAX`` at most.
+
+    Those that are approved come first: the others are still asked for an approval.
+    """
     txn.execute(
         f"SELECT {_COLUMNS} FROM payments.payment WHERE payer = %s"  # noqa: S608 -- a constant
-        " AND state IN ('asked', 'cooling') ORDER BY id LIMIT %s FOR UPDATE",
+        " AND state IN ('asked', 'cooling') ORDER BY state = 'asked', id LIMIT %s FOR UPDATE",
         (payer, WAITING_MAX),
     )
     return [_file(row) for row in txn.fetchall()]
 
 
 def waiting_for_invoice(txn: Cursor, invoice_id: str, version: int) -> list[PaymentFile]:
-    """Payments of an invoice that wait for an approval or a clock, locked."""
+    """Payments of an invoice, which is locked, that wait for an approval or a clock; locked too.
+
+    One that is being stepped just now is left out: it waits for the invoice, and finds it over.
+    """
     txn.execute(
         f"SELECT {_COLUMNS} FROM payments.payment WHERE invoice_id = %s AND invoice_version = %s"  # noqa: S608 -- a constant
-        " AND state IN ('asked', 'cooling') ORDER BY id LIMIT %s FOR UPDATE",
+        " AND state IN ('asked', 'cooling') ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED",
         (invoice_id, version, WAITING_MAX),
     )
     return [_file(row) for row in txn.fetchall()]
@@ -142,10 +158,10 @@ def received(txn: Cursor, payee: int, number: str) -> PaymentFile | None:
 
 
 def made(txn: Cursor, holder_id: int, number: str) -> PaymentFile | None:
-    """What a holder paid or was paid, by the number that people see."""
+    """What a holder paid or was paid, by the number that people see; no payouts."""
     txn.execute(
         f"SELECT {_COLUMNS} FROM payments.payment WHERE (payer = %(holder)s OR payee = %(holder)s)"  # noqa: S608 -- a constant
-        " AND right(id, %(length)s) = %(number)s AND state = 'paid' LIMIT 1",
+        " AND right(id, %(length)s) = %(number)s AND state = 'paid' AND kind <> 'payout' LIMIT 1",
         {"holder": holder_id, "length": len(number), "number": number},
     )
     row = txn.fetchone()
@@ -164,18 +180,28 @@ def refunded_minor(txn: Cursor, payment_id: str) -> int:
 
 
 def take_back_attempts(
-    txn: Cursor, *, payer: int | None = None, mandate_id: str | None = None
+    txn: Cursor, payer: int, *, mandate_id: str | None = None, is_locked: bool = False
 ) -> list[str]:
-    """Take back what the writer has not decided of a payer, or of a mandate; the payments' ids.
+    """Take back what the writer has not decided of a payer; the payments' ids.
 
     It waits for a block that is being committed: what that decided came before. No lock of a
-    holder or a mandate may be held yet, since the block takes those after the attempt.
+    holder or a mandate may be held yet, since the block takes those after the attempt, and in the
+    order of the attempts, as here.
+
+    Args:
+        txn: Stops them.
+        payer: Whose.
+        mandate_id: Only those by this mandate.
+        is_locked: The payer is locked, so no attempt of theirs comes any more; what a block has in
+            its hands is left to it.
     """
+    but_held = " SKIP LOCKED" if is_locked else ""
     txn.execute(
-        "DELETE FROM payments.attempt AS a USING payments.payment AS p"
-        " WHERE a.about = p.id AND p.state = 'paying' AND (p.payer = %s OR p.mandate_id = %s)"
-        " RETURNING p.id",
-        (payer, mandate_id),
+        "DELETE FROM payments.attempt WHERE id IN (SELECT a.id FROM payments.attempt AS a"  # noqa: S608 -- a constant
+        " JOIN payments.payment AS p ON a.about = p.id WHERE p.state = 'paying' AND p.payer = %s"
+        f" AND (%s::text IS NULL OR p.mandate_id = %s) ORDER BY a.id FOR UPDATE OF a{but_held})"
+        " RETURNING about",
+        (payer, mandate_id, mandate_id),
     )
     return sorted(payment_id for (payment_id,) in txn.fetchall())
 
@@ -201,6 +227,17 @@ def gone_minor(txn: Cursor, payer: int, ledger: int, since_ms: int) -> int:
     )
     [(minor,)] = txn.fetchall()
     return int(minor)
+
+
+def payouts_asked(txn: Cursor, payer: int, since_ms: int) -> int:
+    """How many payouts a payer has asked for since a moment."""
+    txn.execute(
+        "SELECT count(*) FROM payments.payment WHERE payer = %s AND kind = 'payout'"
+        " AND asked_at_ms > %s",
+        (payer, since_ms),
+    )
+    [(count,)] = txn.fetchall()
+    return int(count)
 
 
 def _file(row: tuple[Any, ...]) -> PaymentFile:

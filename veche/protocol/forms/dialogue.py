@@ -174,6 +174,8 @@ def _raw(turn: _Turn) -> object:
     match turn.heard:
         case Said(text=text):
             return unquoted(text, turn.context.language)
+        case Sent(problem=problem) if problem is not None:
+            raise FieldError.of(turn.field, problem)
         case Sent(content=content):
             return content
         case Pressed(choice_id=choice_id) if turn.field.kind in _PRESSABLE:

@@ -1,7 +1,7 @@
 """Parsers of files and photos: the content of the event that a client sent.
 
-What is read here is what the sender says: type, size and name are checked again by whoever opens
-the file.
+What is read here is what the sender says. Whoever takes the answer fetches the file first, checks
+its hash, and puts its true size and type in the place of what was said (``magic.true_mimetype``).
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ _UNFIT_FOR_NAMES: Final = re.compile(
     r'[\x00-\x1f\x7f-\x9f"*/:<>?\\|\ud800-\udfff\u202a-\u202e\u2066-\u2069]'
 )
 _MB: Final = 1024 * 1024
+_KeyOperation = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z]{1,20}$")]
 
 
 class JsonWebKey(Wire):
@@ -50,7 +51,7 @@ class JsonWebKey(Wire):
     kty: Literal["oct"]
     alg: Literal["A256CTR"]
     ext: Literal[True]
-    key_ops: Annotated[tuple[str, ...], pydantic.Field(strict=False, max_length=8)]
+    key_ops: Annotated[tuple[_KeyOperation, ...], pydantic.Field(strict=False, max_length=8)]
     k: str = pydantic.Field(pattern=r"^[A-Za-z0-9_-]{43}=?$")
 
 

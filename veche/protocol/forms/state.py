@@ -15,7 +15,7 @@ from veche.protocol.wire import Wire, parse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.protocol.forms.problems import FieldError
+    from veche.protocol.forms.problems import FieldError, Problem
     from veche.protocol.forms.values import Value
 
 FORM_KEPT_MS: Final = 30 * 24 * 3600 * 1000
@@ -110,9 +110,15 @@ class Filled:
 
 @attrs.frozen
 class Sent:
-    """A file or a location: the content of its event."""
+    """A file or a location: the content of its event.
+
+    Attributes:
+        content: It, or a value of the field's kind.
+        problem: What was found when the file was fetched; None: nothing.
+    """
 
     content: Mapping[str, Any]
+    problem: Problem | None = None
 
 
 @attrs.frozen

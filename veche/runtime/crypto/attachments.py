@@ -115,14 +115,28 @@ def decrypt_file(ciphertext: IO[bytes], plain: IO[bytes], key: FileKey) -> int:
         if total > FILE_BYTES_MAX:
             raise TooLargeError(f"a file must stay under {FILE_BYTES_MAX} bytes")
         digest.update(chunk)
-    if not hmac.compare_digest(digest.digest(), key.sha256):
-        raise MalformedError("file.hashes.sha256", "is not that of the file")
+    _check_hash(digest.digest(), key)
     ciphertext.seek(0)
     decryptor = Cipher(algorithms.AES(key.key), modes.CTR(key.iv)).decryptor()
     while chunk := ciphertext.read(CHUNK_BYTES):
         plain.write(decryptor.update(chunk))
     plain.write(decryptor.finalize())
     return total
+
+
+def open_head(ciphertext: bytes, key: FileKey, count: int) -> bytes:
+    """The first ``count`` bytes of a file, decrypted; its whole ciphertext is hashed first.
+
+    Raises:
+        MalformedError: The hash is another: the server or the sender changed the file.
+    """
+    _check_hash(hashlib.sha256(ciphertext).digest(), key)
+    return Cipher(algorithms.AES(key.key), modes.CTR(key.iv)).decryptor().update(ciphertext[:count])
+
+
+def _check_hash(digest: bytes, key: FileKey) -> None:
+    if not hmac.compare_digest(digest, key.sha256):
+        raise MalformedError("file.hashes.sha256", "is not that of the file")
 
 
 def _bytes(value: object, where: str, size: int, *, is_url_safe: bool = False) -> bytes:

@@ -48,6 +48,10 @@ class OperatorKey:
         name = self._derived(b"", b"veche.keyname", _NAME_BYTES).hex()
         object.__setattr__(self, "name", name)
 
+    def seed(self, purpose: str) -> bytes:
+        """32 secret bytes for a purpose, always the same."""
+        return self._derived(purpose.encode(), b"veche.seed", 32)
+
     def pickle_key(self, user_id: str, device_id: str) -> bytes:
         """The key of 32 bytes for the pickles of one device."""
         return self._derived(f"{user_id}|{device_id}".encode(), b"veche.pickle", 32)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 
@@ -27,10 +27,12 @@ from appservices.payments.core.ledger.flags import (
 from appservices.payments.core.ledger.values import AccountRow, Known, Names, Sums
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable, Set
 
     from appservices.payments.core.ledger.results import Result
     from appservices.payments.core.ledger.values import Account, Row, Transfer
+
+T = TypeVar("T", int, str)
 
 ACCOUNTS_CACHED_MAX: Final = 1_000_000
 """Accounts that a book keeps; beyond that it keeps those of open holds alone."""
@@ -120,10 +122,10 @@ class Book:
         numbers.discard(0)
         originals |= self._unknown_refunds
         return Names(
-            sorted((ids | holds | originals) - self.rows.keys()),
-            sorted(holds - self.ended.keys()),
-            sorted(originals - self.refunded.keys()),
-            sorted(numbers - self.accounts.keys()),
+            _missing(ids | holds | originals, self.rows),
+            _missing(holds, self.ended),
+            _missing(originals, self.refunded),
+            _missing(numbers, self.accounts),
         )
 
     def learn(self, known: Known) -> None:
@@ -293,13 +295,18 @@ class Book:
 
     def _drop_refunded(self, gone: Deciding) -> None:
         # An open hold that gives back may end at any time: what is known of its original is kept.
-        for original in gone.refunds - self._refund_holds.keys():
+        for original in _missing(gone.refunds, self._refund_holds):
             if not any(original in block.refunds for block in self._blocks):
                 self.refunded.pop(original, None)
 
     def _trim(self) -> None:
         kept = {n for hold in self.holds.values() for n in (hold.debit_id, hold.credit_id)}
         self.accounts = {n: one for n, one in self.accounts.items() if n in kept}
+
+
+def _missing(names: Set[T], known: Container[T]) -> list[T]:
+    # One by one: to subtract `known` from a set would go through all of it.
+    return sorted([name for name in names if name not in known])
 
 
 def _nothing() -> Known:

@@ -23,6 +23,8 @@ INVOICE_OVER: Final = "invoice_over"
 REFUND_TOO_HIGH: Final = "refund_too_high"
 YOURSELF: Final = "yourself"
 FAILED: Final = "failed"
+BANK_SAYS_NO: Final = "bank_says_no"
+"""Told by the bank's own reason, see ``banks``."""
 _REFUSALS: Final[Mapping[str, str]] = {
     Reason.FROZEN.value: N_(
         "You froze your payments, so nothing was paid. Write “unfreeze” to end that."
@@ -168,6 +170,8 @@ def reference_of(view: PaymentView, speech: Speech) -> str:
 
 
 def _title(view: PaymentView, speech: Speech) -> str:
+    if view.kind is Kind.PAYOUT:
+        return speech.text("Payout")
     return speech.text("Refund") if view.kind is Kind.REFUND else speech.text("Payment")
 
 

@@ -106,11 +106,7 @@ class Banking:
             MalformedError: The bank's rail does not take such an order; nothing is kept.
             NotFoundError: There is no such bank.
         """
-        bank = self._bank(wish.bank)
-        order = _bank_order(bank, wish)
-        _check(bank, order)
-        # The rail itself is asked, so that no order waits for a file that cannot be written.
-        bank.rail.orders([order], now_ms)
+        bank, order = self.check(wish, now_ms)
         held = moves.Held(wish.id, wish.kind, wish.account, wish.amount_minor)
         sealed = self._desk.vault.seal(packed(order))
         if store.lock_order(txn, wish.id) is not None:
@@ -121,6 +117,28 @@ class Banking:
             return
         books, new = self._desk.books(txn, store.ledger_of(txn, bank.name), now_ms)
         attempts.add(txn, HOLD, wish.id, moves.hold(held, books), now_ms, accounts=new)
+
+    def check(self, wish: Wish, now_ms: int) -> tuple[Bank, BankOrder]:
+        """The bank and the order of a wish that it takes; nothing is kept.
+
+        Raises:
+            MalformedError: The bank's rail does not take such an order.
+            NotFoundError: There is no such bank.
+        """
+        bank = self._bank(wish.bank)
+        order = _bank_order(bank, wish)
+        _check(bank, order)
+        # The rail itself is asked, so that no order waits for a file that cannot be written.
+        bank.rail.orders([order], now_ms)
+        return bank, order
+
+    def own(self, bank: str) -> Party:
+        """Our account at a bank, by its name.
+
+        Raises:
+            NotFoundError: There is no such bank.
+        """
+        return self._bank(bank).own
 
     def expect(
         self, txn: Cursor, bank: str, account: int, expected_id: Ulid, now_ms: int, **how: Any
@@ -179,7 +197,8 @@ class Banking:
             filing.file_at(txn, row.bank, held.id, outcome.at_ms)
         else:
             store.drop_order(txn, held.id)
-        self._desk.tell(txn, BankNews(kind, held.id, held.account, held.amount_minor, code))
+        news = BankNews(kind, held.id, held.account, held.amount_minor, outcome.at_ms, code)
+        self._desk.tell(txn, news)
 
     def _settle_order(self, txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
         """A hold that is not there any more is somebody's work past us: an operator's."""

@@ -50,14 +50,18 @@ class BankNews:
         about: Id of the order, or of what was expected.
         account: In the ledger, of who pays or is paid.
         amount_minor: Of it.
+        at_ms: When, UTC.
         code: The bank's word for why not, or empty.
+        line: Key of the line by which it came in; empty for news of orders.
     """
 
     kind: NewsKind
     about: str
     account: int
     amount_minor: int
+    at_ms: int
     code: str = ""
+    line: str = ""
 
 
 @attrs.frozen

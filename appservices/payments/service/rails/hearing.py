@@ -272,7 +272,7 @@ class Hearing:
         kind = _NEWS.get(state)
         if kind is not None and _NEWS.get(order.state) is not kind:
             held = order.held
-            news = BankNews(kind, held.id, held.account, held.amount_minor, code)
+            news = BankNews(kind, held.id, held.account, held.amount_minor, self.now_ms, code)
             self.desk.tell(self.txn, news)
 
     def _suspense(self, entry: Entry) -> Sequence[Transfer]:
@@ -316,9 +316,15 @@ def settle_line(txn: Cursor, desk: Desk, attempt: Attempt, outcome: Outcome) -> 
         store.set_line_state(txn, name, key, state)
         if line.expected_id is not None and not is_suspense:
             account = attempt.chain[0].credit_id
-            desk.tell(
-                txn, BankNews(NewsKind.CREDITED, line.expected_id, account, line.signed_minor)
+            news = BankNews(
+                NewsKind.CREDITED,
+                line.expected_id,
+                account,
+                line.signed_minor,
+                outcome.at_ms,
+                line=key,
             )
+            desk.tell(txn, news)
         return
     assert not is_last, "suspense and bank have no bounds"  # noqa: S101 -- our bug
     hearing.alarm(key, f"the ledger refused the line: {outcome.results[0].word}")

@@ -21,29 +21,9 @@ from tests.integration.appservices.agency.town import (
 from veche.protocol.inbound import Trust
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from tests.integration.appservices.agency.town import Town
-
-PHOTO: Mapping[str, Any] = {
-    "msgtype": "m.image",
-    "body": "old.jpg",
-    "info": {"mimetype": "image/jpeg", "size": 1000},
-    "file": {
-        "url": "mxc://veche.test/photo",
-        "v": "v2",
-        "key": {
-            "kty": "oct",
-            "alg": "A256CTR",
-            "ext": True,
-            "key_ops": ["encrypt", "decrypt"],
-            "k": "A" * 43,
-        },
-        "iv": "A" * 22,
-        "hashes": {"sha256": "A" * 43},
-    },
-}
 
 
 def fill(town: Town, *answers: str) -> str:
@@ -119,7 +99,7 @@ def test_a_photo_answers_the_field_that_asks_for_one(town: Town) -> None:
     town.started()
     fill(town, "Anna Weber", "12 March 2020", "Travel")
 
-    said = words_of(town.hear(CHAT, ALICE, PHOTO))
+    said = words_of(town.hear(CHAT, ALICE, town.attached()))
 
     assert "Please check your answers" in said
     assert "old.jpg" in said
@@ -128,7 +108,7 @@ def test_a_photo_answers_the_field_that_asks_for_one(town: Town) -> None:
 def test_a_file_that_nobody_asked_for_is_added(town: Town) -> None:
     town.started()
 
-    said = words_of(town.hear(CHAT, ALICE, {**PHOTO, "msgtype": "m.file"}))
+    said = words_of(town.hear(CHAT, ALICE, town.attached(msgtype="m.file")))
 
     assert "The file is added to your case: old.jpg" in said
 
@@ -400,7 +380,7 @@ def test_the_person_answers_the_desk_with_a_file(town: Town) -> None:
     town.claimed()
     town.ask_person("A photo?")
 
-    said = town.hear(town.case().room, ALICE, PHOTO)
+    said = town.hear(town.case().room, ALICE, town.attached())
 
     assert "old.jpg" in words_of(said, town.desk())
 

@@ -13,7 +13,6 @@ from appservices.agency.service import page_acts
 from appservices.agency.service.page_reading import case_seen, stored_document
 from appservices.agency.service.refusing import AnswerRefusedError, FormRefusedError
 from appservices.agency.service.views import AnswerBody, CommandBody
-from tests.integration.appservices.agency.test_cases import PHOTO
 from tests.integration.appservices.agency.town import (
     ALICE,
     BOB,
@@ -308,7 +307,7 @@ def test_a_file_that_came_by_the_chat_stays_with_what_the_page_sends(town: Town)
     with pytest.raises(FormRefusedError, match="Photo"):
         answer(town, case_id, "form", key="one", data=data)
     town.write(CHAT, ALICE, "B-AB 123")
-    town.hear(CHAT, ALICE, PHOTO)
+    town.hear(CHAT, ALICE, town.attached())
 
     answer(town, case_id, "form", key="two", data=data)
     town.hear_pages()

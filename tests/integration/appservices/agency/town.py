@@ -33,9 +33,12 @@ from veche.protocol.prompts import PROMPT_KEY
 from veche.runtime.acts import ActLog
 from veche.runtime.approvals import Approvals, rules_of
 from veche.runtime.config import ApprovalsSection
+from veche.runtime.crypto.attachments import encrypt_file
 from veche.runtime.crypto.tracking import pin_encrypted
 from veche.runtime.errands import Errand
 from veche.runtime.inbox.pages import TRUST_KEY
+from veche.runtime.matrix.client import MatrixError
+from veche.runtime.matrix.connections import AnswerTooLargeError
 from veche.runtime.matrix.rooms import create_room
 from veche.runtime.migrate import KERNEL_SETS, MigrationSet
 from veche.runtime.ports import Undeliverable, Undelivered
@@ -45,8 +48,8 @@ from veche.runtime.sessions import Agent, Level, Session
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
+    from veche.protocol.errors import VecheError
     from veche.runtime.database import Cursor
-    from veche.runtime.matrix.client import MatrixError
     from veche.runtime.matrix.rooms import RoomPlan
 
 R = TypeVar("R")
@@ -60,6 +63,7 @@ START_MS: Final = 1_764_000_000_000
 HOUR_MS: Final = 3600 * 1000
 DAY_MS: Final = 24 * HOUR_MS
 ERRANDS_MAX: Final = 200
+JPEG_DATA: Final = b"\xff\xd8\xff\xe0" + b"a photo" * 100
 
 BOT: Final = UserId("@veche_org_lindenau_records:veche.test")
 ALICE: Final = UserId("@alice:veche.test")
@@ -126,8 +130,10 @@ class _Client:
     def __init__(self) -> None:
         self.calls: list[tuple[str, str, Mapping[str, Any]]] = []
         self.uploads: list[bytes] = []
+        self.stored: dict[str, bytes] = {}
         self.rooms: dict[str, str] = {}
         self.error: MatrixError | None = None
+        self.no_download: VecheError | None = None
 
     async def call(
         self, method: str, path: str, *, body: Mapping[str, Any] | None = None, **_: Any
@@ -145,6 +151,16 @@ class _Client:
         del user
         self.uploads.append(data if isinstance(data, bytes) else data.read())
         return f"mxc://veche.test/{len(self.uploads)}"
+
+    async def download(self, mxc: str, *, bytes_max: int, **_: Any) -> bytes:
+        if self.no_download is not None:
+            raise self.no_download
+        data = self.stored.get(mxc)
+        if data is None:
+            raise MatrixError(404, {"errcode": "M_NOT_FOUND"})
+        if len(data) > bytes_max:
+            raise AnswerTooLargeError("too large", retry_after_ms=0)
+        return data
 
 
 class _Pool:
@@ -514,6 +530,26 @@ class Town:
             "m.relates_to": {"rel_type": "m.reference", "event_id": question.event_id},
         }
         return self.hear(question.room_id, sender, content)
+
+    def attached(
+        self,
+        data: bytes = JPEG_DATA,
+        *,
+        name: str = "old.jpg",
+        mimetype: str = "image/jpeg",
+        msgtype: str = "m.image",
+        is_encrypted: bool = True,
+    ) -> dict[str, Any]:
+        """A file that somebody's client has uploaded: the content of its event."""
+        stored = self.host.client.stored
+        url = f"mxc://veche.test/sent{len(stored)}"
+        info = {"mimetype": mimetype, "size": len(data)}
+        content: dict[str, Any] = {"msgtype": msgtype, "body": name, "info": info}
+        if not is_encrypted:
+            stored[url] = data
+            return {**content, "url": url}
+        stored[url], file = encrypt_file(data)
+        return {**content, "file": {**file, "url": url}}
 
     def react(self, question: Said, sender: UserId, key: str) -> list[Said]:
         """Somebody taps a reaction; what is said then."""

@@ -221,6 +221,11 @@ class TestBounds:
         with pytest.raises(BrokenError):
             rig.commit(*rows)
 
+    @pytest.mark.parametrize("change", [{"code": 2**31}, {"ext": 2**63}, {"ref": "no id"}])
+    def test_nothing_that_does_not_fit(self, rig: Rig, change: dict[str, Any]) -> None:
+        with pytest.raises(BrokenError):
+            rig.commit(rig.row(**change))
+
     def test_no_transfer_to_oneself(self, rig: Rig) -> None:
         with pytest.raises(BrokenError):
             rig.commit(rig.row(FEES, FEES))

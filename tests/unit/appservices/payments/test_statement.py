@@ -19,6 +19,7 @@ from appservices.payments.core.statement import (
     Said,
     by_period,
     lines_of,
+    read_month,
     write_camt,
     write_csv,
 )
@@ -124,3 +125,22 @@ def test_no_cell_of_a_csv_is_a_formula(first: str) -> None:
     [_, line] = csv.reader(io.StringIO(write_csv(one).decode(), newline=""))
     assert line[7].startswith(f"'{first}")
     assert line[8].startswith(f"'{first}")
+
+
+@pytest.mark.parametrize(
+    ("typed", "first"),
+    [
+        ("", dt.date(2026, 11, 1)),
+        ("2026-11", dt.date(2026, 11, 1)),
+        ("2026-2", dt.date(2026, 2, 1)),
+        ("10.2026", dt.date(2026, 10, 1)),
+        ("12/2025", dt.date(2025, 12, 1)),
+        ("2026-12", None),
+        ("2026-13", None),
+        ("0000-01", None),
+        ("november", None),
+        ("2026", None),
+    ],
+)
+def test_a_month_is_read_unless_it_is_none_or_to_come(typed: str, first: dt.date | None) -> None:
+    assert read_month(typed, dt.date(2026, 11, 26)) == first

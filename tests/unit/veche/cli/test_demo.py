@@ -9,10 +9,12 @@ import yaml
 
 from appservices.agency.config import AgencySection
 from appservices.payments.config import PaymentsSection
+from appservices.payments.demo_bank.__main__ import CUSTOMER
 from appservices.widgets.config import WidgetsSection
 from homeserver_modules.event_guard import EventGuard
 from tests.support.processes import ROOT
 from veche.cli import demo
+from veche.cli.demo_bank import ACCOUNT, DemoBank
 from veche.cli.homeserver import HomeserverPlan, configuration, registration
 from veche.protocol.catalogue import LANGUAGES
 from veche.runtime.config import KERNEL_SECTIONS, Section, load
@@ -50,7 +52,7 @@ def services_configuration(folder: Path) -> str:
         operator_key=folder / "operator_key",
         definitions=DEFINITIONS,
         pages_url=PAGES_URL,
-        town_key=folder / "town_key",
+        money=demo.Money(folder / "town_key", DemoBank(folder / "bank", 8010)),
     )
 
 
@@ -130,17 +132,23 @@ def test_the_operator_key_is_made_once_and_the_crypto_takes_it(tmp_path: Path) -
 
 def test_the_welcome_has_all_that_a_newcomer_needs_and_fits_the_terminal(tmp_path: Path) -> None:
     passwords = {person.name: f"password-of-{person.name}" for person in demo.PEOPLE}
+    bank = DemoBank(tmp_path / "bank", 8010)
     text = demo.welcome(
         8123,
         passwords,
         tmp_path,
         pages_url=PAGES_URL,
+        bank=bank,
         web_client_url="http://localhost:8125",
     )
 
     for wanted in (*ADDRESSES, demo.OFFICE_BOT, demo.PAYMENTS_BOT, "Ctrl-C", *passwords.values()):
         assert wanted in text
     assert max(len(line) for line in text.splitlines() if str(tmp_path) not in line) <= 92
+
+
+def test_the_account_at_the_demo_bank_is_the_one_that_its_program_opens() -> None:
+    assert ACCOUNT == CUSTOMER
 
 
 def test_the_example_configuration_is_right() -> None:

@@ -268,6 +268,15 @@ def test_a_file_without_caption_shows_its_name() -> None:
     assert content["body"] == content["filename"] == "a.pdf"
 
 
+def test_a_picture_is_one_to_clients_too() -> None:
+    content = message.file(
+        filename="a.png", caption="", encrypted_file=FILE, mimetype="image/png", size_bytes=1
+    )
+
+    check_message(content)
+    assert content["msgtype"] == "m.image"
+
+
 # --- relations ----------------------------------------------------------------------------------
 
 

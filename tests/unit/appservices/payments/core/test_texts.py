@@ -8,9 +8,20 @@ from appservices.payments.core.limits import LimitKind, OwnLimit
 from appservices.payments.core.mandate import ChargeProblem, MandateState
 from appservices.payments.core.order import OrderProblem, read_order
 from appservices.payments.core.payment import Kind
+from appservices.payments.core.payout import PayoutOrder, PayoutProblem, read_payout
+from appservices.payments.core.rails.port import NameAnswer
+from appservices.payments.core.rails.port import Party as BankParty
 from appservices.payments.core.rules import Reason
 from appservices.payments.core.speech import Speech
-from appservices.payments.core.texts import account, invoice, limits, mandate, paying
+from appservices.payments.core.texts import (
+    account,
+    banks,
+    invoice,
+    limits,
+    mandate,
+    paying,
+    statements,
+)
 from appservices.payments.core.texts.views import Balance, Party, PaymentView
 from tests.support.rendered import check_message
 from veche.protocol import message
@@ -84,6 +95,7 @@ def documents(one: Speech) -> list[Doc]:
     own = {LimitKind.DAY: OwnLimit(1, 2, NOW_MS), LimitKind.FIRST_PAYEE: OwnLimit(3)}
     reasons = [*(r.value for r in Reason), paying.NO_COVER, paying.PAYEE_CLOSED, paying.FAILED]
     reasons += [paying.INVOICE_PAID, paying.INVOICE_OVER, paying.REFUND_TOO_HIGH, paying.YOURSELF]
+    payout = view(Kind.PAYOUT)
     views = [view(kind, reference, fee) for kind in Kind for reference, fee in (("", 0), ("x", 9))]
     return [
         account.welcome_doc("Bank", "EUR", one),
@@ -103,6 +115,21 @@ def documents(one: Speech) -> list[Doc]:
         *(paying.problem_doc(problem, ["EUR", "UAH"], one) for problem in OrderProblem),
         invoice.invoice_doc(card(1), one),
         invoice.invoice_doc(card(invoice.LINES_SHOWN_MAX + 1), one),
+        banks.credited_doc(5, "EUR", one),
+        banks.under_way_doc(payout, one),
+        banks.booked_doc(payout, one),
+        *(banks.rejected_doc(payout, code, one) for code in ("AC04", "XX99", "")),
+        banks.returned_doc(payout, "MS03", one),
+        banks.conflict_doc(payout, one),
+        banks.top_up_doc(BankParty("Bank", banks.IBAN_EXAMPLE), "RF18539007547034", one),
+        banks.top_up_code_doc(one),
+        banks.no_bank_doc([], one),
+        banks.no_bank_doc(["demo"], one),
+        *(banks.payout_problem_doc(problem, "EUR", one) for problem in PayoutProblem),
+        *(banks.name_doc(answer.value, "Bob", one) for answer in NameAnswer),
+        statements.files_doc(one),
+        statements.nothing_doc(one),
+        statements.usage_doc("2026-11", one),
         mandate.proposal_doc(order(), one),
         *(mandate.mandate_doc(order(), state, one) for state in MandateState),
         mandate.notice_doc(order(), "1 EUR", "Water", NOW_MS, one),
@@ -139,3 +166,11 @@ def test_what_is_signed_of_a_mandate_names_both_caps_and_the_end() -> None:
     assert "0.01 EUR at once" in words
     assert "at most 0.02 EUR a month" in words
     assert "until 24 November 2025" in words
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_payout_in_each_language_is_one_that_is_read(language: str) -> None:
+    doc = banks.payout_problem_doc(PayoutProblem.USAGE, "EUR", speech(language))
+    example = message.body(doc).splitlines()[-1].strip("`")
+
+    assert isinstance(read_payout(example.partition(" ")[2], ["EUR"]), PayoutOrder)

@@ -102,6 +102,7 @@ def test_what_is_no_file_is_refused(kind: str, raw: object) -> None:
         ("file.url", "mxc://example.org/" + "a" * MXC_CHARACTERS_MAX), ("file.v", "v1"),
         ("file.key", {}), ("file.key.k", "short"), ("file.key.alg", "A128CTR"),
         ("file.key.ext", False), ("file.key.key_ops", ["x"] * 9), ("file.iv", "="),
+        ("file.key.key_ops", ["\0"]),
         ("file.hashes", {}), ("file.hashes.sha256", "x"), ("file", "mxc://example.org/a"),
         ("file", None), ("file", []),
     ],

@@ -18,6 +18,7 @@ from veche.runtime.crypto.attachments import (
     CHUNK_BYTES,
     decrypt_file,
     encrypt_file,
+    open_head,
     read_file_key,
 )
 
@@ -73,6 +74,16 @@ def test_nothing_is_written_of_a_file_with_another_hash() -> None:
 
     assert e.value.field == "file.hashes.sha256"
     assert plain.getvalue() == b""
+
+
+@pytest.mark.parametrize("count", [0, 3, 8, 100])
+def test_the_head_of_a_file_is_opened_once_its_hash_is_right(count: int) -> None:
+    ciphertext, file = encrypt_file(b"contract")
+    key = read_file_key({**file, "url": URL})
+
+    assert open_head(ciphertext, key, count) == b"contract"[:count]
+    with pytest.raises(MalformedError, match="sha256"):
+        open_head(ciphertext[:-1], key, count)
 
 
 def test_every_part_of_the_description_is_checked() -> None:

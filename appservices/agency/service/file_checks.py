@@ -1,0 +1,173 @@
+"""Files that persons send, outside transactions: fetched, hashed, their true size and kind seen.
+
+Nothing of a file is kept here: the office opens it from where it is, as before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.defer import DeferredSemaphore
+from twisted.internet.threads import deferToThreadPool
+
+from appservices.agency import store
+from appservices.agency.core.replies import person_file
+from appservices.agency.service.cases import definition_of, step_file
+from appservices.agency.service.chats import hear_in_case, hear_in_chat
+from appservices.agency.service.holding import CHECK_FILE, FILE_SLOW, slow_id
+from veche.protocol.errors import MalformedError, TooLargeError, UnavailableError
+from veche.protocol.forms import Problem
+from veche.protocol.forms.magic import HEAD_BYTES, true_mimetype
+from veche.protocol.forms.models import FILE_BYTES_MAX
+from veche.protocol.ids import UserId
+from veche.protocol.message import Paragraph
+from veche.runtime import errands
+from veche.runtime.crypto.attachments import open_head, read_file_key
+from veche.runtime.matrix.client import MatrixError
+from veche.runtime.matrix.connections import AnswerTooLargeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.agency.service.errands import Parts
+    from appservices.agency.service.scene import Scene
+    from veche.protocol.errors import RefusedError
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import Errand, ErrandHandler
+
+FETCHED_AT_ONCE: Final = 4
+"""Files that are in memory at once."""
+FETCH_TIMEOUT_S: Final = 50.0
+"""For one file; two that follow one another stay under the limit of an errand."""
+GIVE_UP_MS: Final = 8 * 60_000
+"""After which a file that the homeserver does not give is no longer waited for."""
+_GONE: Final = frozenset({400, 403, 404, 410})
+_TOO_LARGE: Final = 413
+
+
+def file_handlers(parts: Parts) -> dict[str, ErrandHandler]:
+    """The handlers of errands about files that persons send."""
+    return {CHECK_FILE: _CheckFile(parts), FILE_SLOW: _FileSlow(parts)}
+
+
+class _FileHandler:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._host = parts.host
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """Neither of them is ever refused."""
+
+
+class _CheckFile(_FileHandler):
+    """Looks at a file; then it counts, and after it what was said meanwhile."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._slots = DeferredSemaphore(FETCHED_AT_ONCE)
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        await self._slots.acquire()
+        try:
+            return await self._look(errand)
+        except (AnswerTooLargeError, TooLargeError):
+            return {"size_bytes": _bytes_max(errand) + 1}  # which the field refuses
+        except MalformedError:
+            return {"problem": Problem.FILE_DAMAGED.name}
+        except UnavailableError:
+            if self._host.now_ms() - errand.payload["since_ms"] < GIVE_UP_MS:
+                raise
+            return {"problem": Problem.FILE_UNFETCHED.name}
+        finally:
+            self._slots.release()
+
+    async def _look(self, errand: Errand) -> Mapping[str, Any]:
+        file = errand.payload["file"]
+        key = read_file_key(file["file"]) if "file" in file else None
+        data = await self._fetch(errand)
+        if data is None:
+            return {"problem": Problem.FILE_GONE.name}
+        if key is None:
+            head = data[:HEAD_BYTES]
+        else:
+            reactor = self._host.reactor
+            pool = reactor.getThreadPool()
+            head = await deferToThreadPool(reactor, pool, open_head, data, key, HEAD_BYTES)
+        mimetype = true_mimetype(file["mimetype"], head)
+        if mimetype is None:
+            return {"problem": Problem.FILE_DAMAGED.name}
+        return {"size_bytes": len(data), "mimetype": mimetype}
+
+    async def _fetch(self, errand: Errand) -> bytes | None:
+        """The bytes that are stored; None if the homeserver does not have them.
+
+        Raises:
+            UnavailableError: It may have them later.
+            AnswerTooLargeError: They are more than may be.
+            TooLargeError: The homeserver says so.
+        """
+        bot, mxc = UserId(errand.payload["bot"]), errand.payload["file"]["mxc"]
+        limit = _bytes_max(errand)
+        try:
+            return await self._host.client.download(
+                mxc, user=bot, bytes_max=limit, timeout_s=FETCH_TIMEOUT_S
+            )
+        except MatrixError as e:
+            if e.status == _TOO_LARGE:
+                raise TooLargeError(e.error) from e
+            if e.status in _GONE:
+                return None
+            raise UnavailableError(str(e), retry_after_ms=e.retry_after_ms or 0) from e
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        scene = self._parts.scene_of(txn, errand, now_ms)
+        # Before the case is locked: the other errand locks in this order too.
+        errands.cancel(txn, slow_id(errand.payload["event"]))
+        file = store.lock_case(txn, errand.payload["case"])
+        if file is None:
+            return
+        first, *others = store.release(txn, file.case.id)
+        found = {name: value for name, value in result.items() if name != "problem"}
+        content = {**errand.payload["file"], **found}
+        problem = Problem[result["problem"]] if "problem" in result else None
+        definition = definition_of(scene, file)
+        heard = person_file(definition, file.case, content, first.trust, problem)
+        step_file(scene, file, heard)
+        # Another file among them is fetched now, and what came after it waits again.
+        for inbound in others:
+            _hear(scene, inbound, file.case.id)
+
+
+class _FileSlow(_FileHandler):
+    """Tells a person that their file does not come."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+        return {}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        file = store.lock_case(txn, errand.payload["case"])
+        if file is None:
+            return
+        scene = self._parts.scene_of(txn, errand, now_ms)
+        words = scene.speech(file.person).text(
+            "Your server has not given me the file {name} yet. I go on trying; what you write"
+            " about this case meanwhile waits its turn.",
+            name=errand.payload["file"]["name"],
+        )
+        [first, *_] = store.held(txn, file.case.id)
+        scene.tell(first.room_id, (Paragraph(words),), scene.ground(file.person))
+
+
+def _hear(scene: Scene, inbound: Inbound, case_id: str) -> None:
+    """Hear what waited for a file of a case, where it belongs now."""
+    chat = store.chat(scene.txn, inbound.bot, inbound.room_id)
+    file = store.lock_case(scene.txn, case_id)
+    if chat is not None:
+        hear_in_chat(scene, inbound, chat)
+    elif file is not None:
+        hear_in_case(scene, inbound, file)
+
+
+def _bytes_max(errand: Errand) -> int:
+    return int(errand.payload["bytes_max"] or FILE_BYTES_MAX)

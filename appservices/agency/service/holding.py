@@ -1,0 +1,84 @@
+"""Files that persons send are fetched before they count; what is said meanwhile waits its turn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.agency import store
+from appservices.agency.core.replies import file_field
+from appservices.agency.service.cases import definition_of
+from veche.protocol.forms import FieldError, parse_value
+from veche.protocol.ids import effect_id
+from veche.protocol.message import Paragraph
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+
+if TYPE_CHECKING:
+    from appservices.agency.service.scene import Scene
+    from appservices.agency.store import CaseFile
+    from veche.protocol.ids import EffectId
+    from veche.protocol.inbound import Inbound
+
+CHECK_FILE: Final = "agency.file"
+FILE_SLOW: Final = "agency.file_slow"
+SLOW_MS: Final = 30_000
+"""After which the person is told that their file does not come."""
+HELD_MAX: Final = 20
+"""What waits in one case, its file included; more of it is to be said again."""
+PLACE: Final = "m.location"
+
+
+def holds(scene: Scene, inbound: Inbound, file: CaseFile) -> bool:
+    """Whether what a person says has to wait for a file of theirs; then it does.
+
+    Args:
+        scene: The transaction.
+        inbound: What is said.
+        file: The case that it is about, locked.
+    """
+    waiting = len(store.held(scene.txn, file.case.id))
+    if 0 < waiting < HELD_MAX:
+        store.hold(scene.txn, file.case.id, inbound)
+    elif waiting:
+        words = scene.speech(file.person).text(
+            "I am still looking at the file that you sent. Please do this again in a moment."
+        )
+        scene.tell(inbound.room_id, (Paragraph(words),), scene.ground(file.person))
+    return waiting > 0
+
+
+def is_looked_at(scene: Scene, inbound: Inbound, file: CaseFile) -> bool:
+    """Whether a file that was sent has to be fetched first; then that is begun.
+
+    A location is no file; and of what cannot be one already by what is said of it, the form says
+    so at once.
+    """
+    if inbound.content.get("msgtype") == PLACE:
+        return False
+    language = scene.language_of(file.person)
+    field = file_field(definition_of(scene, file), file.case, language)
+    here = scene.context(file.person).field_context(language)
+    try:
+        value = parse_value(field, inbound.content, here)
+    except FieldError:
+        return False
+    store.hold(scene.txn, file.case.id, inbound)
+    payload = {
+        "bot": file.bot,
+        "case": file.case.id,
+        "event": inbound.event_id,
+        "file": value,
+        "bytes_max": field.bytes_max,
+        "since_ms": scene.now_ms,
+    }
+    check = Errand(effect_id(CHECK_FILE, inbound.event_id), CHECK_FILE, payload, scene.now_ms)
+    errands.schedule(scene.txn, check)
+    slow_at_ms = scene.now_ms + SLOW_MS
+    slow = Errand(slow_id(inbound.event_id), FILE_SLOW, payload, slow_at_ms)
+    errands.schedule(scene.txn, slow)
+    return True
+
+
+def slow_id(event_id: str) -> EffectId:
+    """Id of the errand that tells of a file that does not come."""
+    return effect_id(FILE_SLOW, event_id)

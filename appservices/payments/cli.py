@@ -1,0 +1,221 @@
+"""`veche ledger`: check it, see where it stands, write statements, compare it with the banks.
+
+All of it only reads, from one state of the database, while everything runs.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+import time
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TextIO
+
+from appservices.payments.config import PaymentsSection
+from appservices.payments.core.ledger import AccountCode, Result
+from appservices.payments.core.statement import read_month, write_camt, write_csv
+from appservices.payments.service.statements import SHARD, statement
+from appservices.payments.service.vault import Vault
+from appservices.payments.statement_pdf import statement_pdf
+from appservices.payments.store import heads, holders, oracle, overview
+from veche.cli.db import opened
+from veche.cli.installed import add_config_option, config_path, read_config, service_specs
+from veche.protocol.catalogue import LANGUAGES, show_money
+from veche.protocol.errors import ConfigError
+from veche.protocol.money import Money
+from veche.runtime.crypto.keys import read_operator_key
+from veche.runtime.database import connect
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from appservices.payments.core.statement import AccountStatement
+    from veche.runtime.config import Config
+    from veche.runtime.database import Cursor
+
+FORMATS: Final = {"csv": "csv", "camt": "camt053.xml", "pdf": "pdf"}
+"""Formats of statements, with the ends of their files' names."""
+_IN_DOUBT: Final = frozenset({"asked", "conflict"})
+"""States of orders in which a person has to ask the bank."""
+_LANGUAGE: Final = "en"
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `veche ledger` to the commands of `veche`."""
+    parser = commands.add_parser("ledger", help="check the ledger, write statements")
+    subcommands = parser.add_subparsers(metavar="COMMAND", required=True)
+    one = subcommands.add_parser("check", help="recompute everything; name the blocks that differ")
+    one.add_argument(
+        "--after", type=int, default=0, metavar="BLOCK", help="do not hash the blocks up to it"
+    )
+    add_config_option(one)
+    one.set_defaults(run=run_check)
+    one = subcommands.add_parser("head", help="say where it stands")
+    add_config_option(one)
+    one.set_defaults(run=run_head)
+    one = subcommands.add_parser("statement", help="write the statement of a month as a file")
+    one.add_argument("account", metavar="ACCOUNT", help="its number, or the user id of its owner")
+    one.add_argument("month", metavar="MONTH", help="as in 2026-11")
+    one.add_argument("--format", choices=FORMATS, default="csv", help="(default: %(default)s)")
+    one.add_argument("--language", choices=LANGUAGES, default=_LANGUAGE, help="of the PDF")
+    one.add_argument(
+        "--folder", type=Path, default=Path(), metavar="DIR", help="for the files (default: here)"
+    )
+    add_config_option(one)
+    one.set_defaults(run=run_statement)
+    one = subcommands.add_parser("reconcile", help="compare it with the banks")
+    add_config_option(one)
+    one.set_defaults(run=run_reconcile)
+
+
+def run_check(arguments: argparse.Namespace) -> int:
+    """Run `veche ledger check`: 0 if all holds, else 1."""
+    with ExitStack() as stack:
+        txn = _reading(stack, _config(arguments))
+        names = {result.value: result.word for result in Result}
+        found = oracle.problems(txn, SHARD, names, after_seq=arguments.after)
+        seq = overview.last_block(txn, SHARD).seq
+    sys.stdout.writelines(f"{problem}\n" for problem in found)
+    if not found:
+        sys.stdout.write(f"{seq} blocks: everything adds up\n")
+    return 1 if found else 0
+
+
+def run_head(arguments: argparse.Namespace) -> int:
+    """Run `veche ledger head`."""
+    with ExitStack() as stack:
+        txn = _reading(stack, _config(arguments))
+        last, published = overview.last_block(txn, SHARD), heads.newest(txn, SHARD)
+    at = dt.datetime.fromtimestamp(last.at_ms / 1000, dt.UTC).isoformat(timespec="milliseconds")
+    sys.stdout.write(f"block {last.seq}\ntime  {at}\nhead  {last.head.hex()}\n")
+    sys.stdout.write(
+        "\nNothing is published yet.\n" if published is None else f"\n{published.note}"
+    )
+    return 0
+
+
+def run_statement(arguments: argparse.Namespace) -> int:
+    """Run `veche ledger statement`: each account's file is named on standard output.
+
+    Names of others are in no such file: they are the owner's, who gets them from the bot.
+    """
+    config, now_ms = _config(arguments), time.time_ns() // 1_000_000
+    today = dt.datetime.fromtimestamp(now_ms / 1000, dt.UTC).date()
+    first = read_month(arguments.month, today)
+    if first is None:
+        raise ConfigError(f"{arguments.month}: write a month that has begun, as {today:%Y-%m}")
+    last = (first + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1)
+    with ExitStack() as stack:
+        txn = _reading(stack, config)
+        accounts = _accounts(txn, config, arguments.account)
+        made = [statement(txn, number, code, (first, last)) for number, code in accounts]
+    institution = _section(config).name_in(arguments.language)
+    for one in made:
+        name = f"statement-{one.account}-{first:%Y-%m}.{FORMATS[arguments.format]}"
+        path = arguments.folder / name
+        path.write_bytes(_written(one, arguments, institution, now_ms))
+        sys.stdout.write(f"{path}\n")
+    return 0
+
+
+def run_reconcile(arguments: argparse.Namespace) -> int:
+    """Run `veche ledger reconcile`: 1 if somebody has to look at a bank, else 0."""
+    with ExitStack() as stack:
+        txn = _reading(stack, _config(arguments))
+        is_well = [_tell_bank(txn, bank, sys.stdout) for bank in overview.banks(txn)]
+    if not is_well:
+        sys.stdout.write("There are no banks.\n")
+    return 0 if all(is_well) else 1
+
+
+def _tell_bank(txn: Cursor, bank: overview.Bank, out: TextIO) -> bool:
+    """Say where ledger and bank stand; whether nobody has to look at it."""
+
+    def shown(minor: int) -> str:
+        return show_money(Money(minor=abs(minor), currency=bank.currency), _LANGUAGE)
+
+    def signed(minor: int) -> str:
+        return f"-{shown(minor)}" if minor < 0 else shown(minor)
+
+    def own(code: AccountCode) -> int:
+        return overview.own_balance(txn, bank.ledger, code)
+
+    day, suspense = overview.last_day(txn, bank.name), own(AccountCode.SUSPENSE)
+    orders = overview.open_orders(txn, bank.name)
+    doubtful = [order for order in orders if order[1] in _IN_DOUBT]
+    out.write(f"{bank.name} {bank.account}\n")
+    out.write(f"  in the ledger   {signed(-own(AccountCode.BANK))}\n")
+    if day is None:
+        out.write("  at the bank     no day has ended yet\n")
+    else:
+        out.write(f"  at the bank     {signed(day.closing_minor)} at the end of {day.day}\n")
+        out.write(f"  unexplained     {signed(day.difference_minor)}\n")
+    out.write(f"  on its way out  {signed(own(AccountCode.PAYOUT_CLEARING))}\n")
+    out.write(f"  in suspense     {signed(suspense)}\n")
+    lines = overview.lines_in_suspense(txn, bank.name)
+    out.writelines(f"    line {key}: {signed(minor)}\n" for key, minor in lines)
+    out.write(f"  open orders     {len(orders)}, in doubt {len(doubtful)}\n")
+    out.writelines(f"    order {id_}: {shown(minor)}, {state}\n" for id_, state, minor in doubtful)
+    if bank.is_stopped:
+        out.write("  Payouts are stopped until the last day is explained.\n")
+    is_even = day is None or day.difference_minor == 0
+    return is_even and suspense == 0 and not doubtful and not bank.is_stopped
+
+
+def _accounts(txn: Cursor, config: Config, named: str) -> Sequence[tuple[int, str]]:
+    """Numbers and currencies of the accounts that somebody means.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if named.isascii() and named.isdigit():
+        holder = holders.holder_of_account(txn, int(named))
+        if holder is not None:
+            return [(int(named), holders.currency_of_account(txn, int(named)))]
+    elif named.startswith("@"):
+        key = read_operator_key(config.crypto.key_path)
+        holder = holders.holder_of_mark(txn, Vault(key.seed("payments")).mark(named))
+        found = [] if holder is None else holders.accounts(txn, holder.id, AccountCode.WALLET)
+        if found:
+            return found
+    raise ConfigError(f"{named}: there is no such account")
+
+
+def _written(one: AccountStatement, arguments: argparse.Namespace, name: str, now_ms: int) -> bytes:
+    if arguments.format == "csv":
+        return write_csv(one)
+    if arguments.format == "camt":
+        id_ = f"{one.account}-{one.opened_on:%Y%m}"
+        return write_camt(one, id_, now_ms).data
+    return statement_pdf(one, institution=name, language=arguments.language, made_at_ms=now_ms)
+
+
+def _config(arguments: argparse.Namespace) -> Config:
+    config = read_config(config_path(arguments.config), service_specs())
+    _section(config)
+    return config
+
+
+def _section(config: Config) -> PaymentsSection:
+    section = config.services.get("payments")
+    if not isinstance(section, PaymentsSection):
+        raise ConfigError(f"{config.path}: there is no section payments, so there is no ledger")
+    return section
+
+
+def _reading(stack: ExitStack, config: Config) -> Cursor:
+    """A transaction that sees one state and changes nothing, until ``stack`` is left."""
+    connection = stack.enter_context(
+        closing(
+            connect(
+                opened(stack, config.database),
+                statement_timeout=0,
+                idle_in_transaction_session_timeout=0,
+                default_transaction_isolation="repeatable read",
+                default_transaction_read_only="on",
+            )
+        )
+    )
+    return stack.enter_context(connection.cursor())

@@ -1,0 +1,177 @@
+"""What banks do with a person's money, in words: top-ups, payouts, why not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.core.payout import OWNER_CHARACTERS_MAX, PayoutProblem
+from veche.protocol.catalogue import N_
+from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragraph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from appservices.payments.core.rails.port import Party
+    from appservices.payments.core.speech import Speech
+    from appservices.payments.core.texts.views import PaymentView
+
+IBAN_EXAMPLE: Final = "DE02 1203 0000 0000 2020 51"
+"""Of the examples that ISO 13616 readers are tried with; nobody's."""
+_REASONS: Final[Mapping[str, str]] = {
+    "AC01": N_("There is no account of this number."),
+    "AC03": N_("There is no account of this number."),
+    "AC04": N_("The account is closed."),
+    "AC06": N_("The account is blocked."),
+    "AG01": N_("Such payments to this account are not allowed."),
+    "AG02": N_("Such payments to this account are not allowed."),
+    "AM04": N_("Our account at the bank has not enough. We look after it; try again later."),
+    "BE01": N_("The name is not that of the account's owner."),
+    "MD07": N_("The account's owner has died."),
+    "MS02": N_("The account's owner does not want the money."),
+    "MS03": N_("The bank gives no reason."),
+    "RR04": N_("The law does not allow it."),
+}
+"""By code of ISO 20022, external code set ``StatusReason`` and ``ReturnReason``."""
+_PROBLEMS: Final[Mapping[PayoutProblem, str]] = {
+    PayoutProblem.USAGE: N_("Write how much, to which account, and whose it is, in one line:"),
+    PayoutProblem.BAD_IBAN: N_(
+        "That is no number of an account: its digits do not fit together. Write the IBAN as it"
+        " stands on the card or the statement:"
+    ),
+    PayoutProblem.LONG_NAME: N_("The owner's name has at most {count} characters:"),
+    PayoutProblem.HIDDEN_CHARACTERS: N_(
+        "The name has characters that cannot be seen. Please write it without them:"
+    ),
+    PayoutProblem.NO_BANK: N_("There is no bank here for this currency. Nothing was paid out."),
+    PayoutProblem.NOT_TAKEN: N_(
+        "Our bank does not take this payout. Look at the amount and the name. Nothing was paid out."
+    ),
+    PayoutProblem.TOO_MANY: N_("These are too many payouts for one day. Try again tomorrow."),
+}
+
+
+def credited_doc(minor: int, currency: str, speech: Speech) -> Doc:
+    """That money came in by a bank."""
+    words = speech.text("{amount} came in from your bank.", amount=speech.money(minor, currency))
+    return (Paragraph(words),)
+
+
+def under_way_doc(view: PaymentView, speech: Speech) -> Doc:
+    """That a payout goes to the bank, and its money is set aside."""
+    words = speech.text("The bank has your payout to do. I tell you when it is booked.")
+    return (Paragraph(words), _facts(view, speech))
+
+
+def booked_doc(view: PaymentView, speech: Speech) -> Doc:
+    """That a payout was made."""
+    return (Heading(speech.text("Paid out")), _facts(view, speech))
+
+
+def rejected_doc(view: PaymentView, code: str, speech: Speech) -> Doc:
+    """That a bank does not do a payout, and why."""
+    words = speech.text("The bank did not do your payout. You have the money again.")
+    return (Paragraph(Bold(words), "\n", reason(code, speech)), _facts(view, speech))
+
+
+def returned_doc(view: PaymentView, code: str, speech: Speech) -> Doc:
+    """That a payout came back, and why."""
+    words = speech.text("Your payout came back from the bank. You have the money again.")
+    return (Paragraph(Bold(words), "\n", reason(code, speech)), _facts(view, speech))
+
+
+def conflict_doc(view: PaymentView, speech: Speech) -> Doc:
+    """That a bank contradicts itself, and that people look at it."""
+    words = speech.text(
+        "The bank says two different things of your payout. Our people ask the bank; you need do"
+        " nothing."
+    )
+    return (Paragraph(words), _facts(view, speech))
+
+
+def reason(code: str, speech: Speech) -> str:
+    """A bank's code for why not, in words; one that is not known is named."""
+    if code in _REASONS:
+        return speech.text(_REASONS[code])
+    if not code:
+        return speech.text("The bank gives no reason.")
+    return speech.text("The bank's code for the reason: {code}", code=code)
+
+
+def top_up_doc(own: Party, reference: str, speech: Speech) -> Doc:
+    """How money is sent to one's wallet.
+
+    Args:
+        own: The account of the institution.
+        reference: ISO 11649; leads the money to this wallet.
+        speech: How the person is spoken to.
+    """
+    facts: list[tuple[str, Item]] = [
+        (speech.text("To"), Bold(own.name)),
+        (speech.text("Account"), Mono(own.account)),
+        (speech.text("Reference"), Mono(reference)),
+    ]
+    return (
+        Paragraph(speech.text("Send money from your bank, as much and as often as you like:")),
+        Facts(facts),
+        Paragraph(
+            speech.text("Write the reference exactly: the money finds you by it."), " ",
+            speech.text("I tell you when it is here."),
+        ),
+    )  # fmt: skip
+
+
+def top_up_code_doc(speech: Speech) -> Doc:
+    """What the picture is that comes next."""
+    words = speech.text("The picture that comes now is the same as a code for your bank's app.")
+    return (Paragraph(words),)
+
+
+def no_bank_doc(names: Sequence[str], speech: Speech) -> Doc:
+    """That there is no such bank, and which there are."""
+    if not names:
+        return (Paragraph(speech.text("There is no bank here yet.")),)
+    words = speech.text("There is no such bank here. Here are: {names}.", names=", ".join(names))
+    return (Paragraph(words),)
+
+
+def payout_problem_doc(problem: PayoutProblem, currency: str, speech: Speech) -> Doc:
+    """Why a payout cannot be made, with one that can where that helps."""
+    words = speech.text(_PROBLEMS[problem], count=OWNER_CHARACTERS_MAX)
+    if problem in {PayoutProblem.NO_BANK, PayoutProblem.NOT_TAKEN, PayoutProblem.TOO_MANY}:
+        return (Paragraph(words),)
+    example = speech.text(
+        "payout 50.00 {currency} to {iban} Bob Beispiel", currency=currency, iban=IBAN_EXAMPLE
+    )
+    return (Paragraph(words, "\n", Mono(example)),)
+
+
+def name_doc(answer: str, name: str, speech: Speech) -> Doc:
+    """What the bank says of the name, to whoever is about to approve.
+
+    Args:
+        answer: ``match``, ``close``, ``no_match`` or ``unknown``.
+        name: What the name nearly is, with ``close``.
+        speech: How the person is spoken to.
+    """
+    if answer == "match":
+        return (Paragraph(speech.text("The bank says: the name is that of the owner.")),)
+    if answer == "close":
+        words = speech.text("The bank says that the owner is called: {name}", name=name)
+        return (Paragraph(Bold(words)),)
+    if answer == "no_match":
+        words = speech.text(
+            "The bank says: the account is not that of somebody of this name. Whoever hurries you"
+            " on the phone wants exactly this."
+        )
+        return (Paragraph(Bold(words)),)
+    return (Paragraph(speech.text("The bank does not say whose account it is.")),)
+
+
+def _facts(view: PaymentView, speech: Speech) -> Facts:
+    return Facts(
+        [
+            (speech.text("To"), (Bold(view.payee.name), " ", Mono(view.payee.address))),
+            (speech.text("Amount"), Bold(speech.money(view.amount_minor, view.currency))),
+            (speech.text("Number"), Mono(view.number)),
+        ]
+    )

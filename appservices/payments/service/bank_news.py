@@ -1,0 +1,97 @@
+"""News of banks, told to whom they concern: in the transaction in which they become true, once."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from appservices.payments.core.payment import Input, State, step
+from appservices.payments.core.texts import banks as texts
+from appservices.payments.core.texts.paying import BANK_SAYS_NO, NO_COVER
+from appservices.payments.service import files, settling
+from appservices.payments.service.rails import NewsKind
+from appservices.payments.store import holders
+from veche.protocol.ids import UserId
+
+if TYPE_CHECKING:
+    from appservices.payments.service.files import Matter
+    from appservices.payments.service.rails import BankNews
+    from appservices.payments.service.scene import Parts, Scene
+    from veche.protocol.message import Doc
+    from veche.runtime.database import Cursor
+
+logger = logging.getLogger(__name__)
+
+
+def hear(parts: Parts, txn: Cursor, news: BankNews) -> None:
+    """A bank did something about an order, or money came.
+
+    Args:
+        parts: What all transactions share.
+        txn: The transaction of the news; it may run again.
+        news: What.
+    """
+    logger.info("bank: %s is %s", news.about, news.kind.value)
+    cause = f"bank {news.about} {news.kind.value} {news.line}"
+    scene = parts.scene(txn, cause, news.at_ms)
+    if news.kind is NewsKind.CREDITED:
+        _credited(scene, news)
+        return
+    matter = files.lock(scene, news.about)
+    if matter is not None:
+        _of_payout(scene, matter, news)
+
+
+def _credited(scene: Scene, news: BankNews) -> None:
+    holder = holders.holder_of_account(scene.txn, news.account)
+    if holder is None or holder.kind != holders.PERSON:
+        return
+    person = UserId(scene.vault.open(holder.sealed)["id"])
+    room_id = scene.chat_of(person)
+    if room_id is None:
+        # They went out of their chat; their balance shows it wherever they begin another.
+        return
+    currency = holders.currency_of_account(scene.txn, news.account)
+    doc = texts.credited_doc(news.amount_minor, currency, scene.speech(person))
+    scene.tell(room_id, person, doc)
+
+
+def _of_payout(scene: Scene, matter: Matter, news: BankNews) -> None:
+    person = matter.private.payer.person
+    assert person is not None, "persons ask for payouts"  # noqa: S101 -- our bug
+    speech = scene.speech(person)
+    match news.kind:
+        case NewsKind.NO_COVER:
+            settling.refuse(scene, matter, NO_COVER)
+        case NewsKind.HELD:
+            _tell(scene, matter, person, texts.under_way_doc(matter.view, speech), is_quiet=True)
+        case NewsKind.BOOKED:
+            after = _step(scene, matter, Input.MOVED)
+            _tell(scene, after, person, texts.booked_doc(after.view, speech))
+        case NewsKind.REJECTED:
+            after = _step(scene, matter, Input.NOT_MOVED)
+            _tell(scene, after, person, texts.rejected_doc(after.view, news.code, speech))
+        case NewsKind.RETURNED:
+            after = _step(scene, matter, Input.COME_BACK)
+            _tell(scene, after, person, texts.returned_doc(after.view, news.code, speech))
+        case NewsKind.CONFLICT:
+            # Before it was booked, a conflict ends the hold: nothing is paid out by it any more.
+            if matter.payment.state is State.PAYING:
+                matter = _step(scene, matter, Input.NOT_MOVED)
+            _tell(scene, matter, person, texts.conflict_doc(matter.view, speech))
+        case NewsKind.CREDITED:
+            raise AssertionError("money that comes in is of no payout")
+
+
+def _step(scene: Scene, matter: Matter, heard: Input) -> Matter:
+    why = BANK_SAYS_NO if heard is Input.NOT_MOVED else None
+    payment, _ = step(matter.payment, heard, why=why)
+    return files.save(scene, matter, payment)
+
+
+def _tell(
+    scene: Scene, matter: Matter, person: UserId, doc: Doc, *, is_quiet: bool = False
+) -> None:
+    room_id = matter.payer_room(scene)
+    if room_id is not None:
+        scene.tell(room_id, person, doc, is_quiet=is_quiet)

@@ -1,0 +1,107 @@
+"""``payout 50 EUR to IBAN NAME``: what is wrong with it, whose account it is, then the question."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from appservices.payments.core.order import OrderProblem
+from appservices.payments.core.payout import PayoutOrder, PayoutProblem, read_payout
+from appservices.payments.core.rails.port import NameAnswer
+from appservices.payments.core.rules import DAY_MS
+from appservices.payments.core.texts.banks import name_doc, payout_problem_doc
+from appservices.payments.core.texts.paying import problem_doc
+from appservices.payments.service import paying, payouts
+from appservices.payments.store import payments as store
+from veche.protocol.errors import UnavailableError
+from veche.protocol.ids import RoomId, UserId, effect_id
+from veche.protocol.money import Money
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.service.scene import Parts, Scene
+    from veche.protocol.errors import RefusedError
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.database import Cursor
+
+CHECK_NAME: Final = "payments.payout"
+"""Errand: asks the bank whose account it is; then the person is asked."""
+
+
+def order(scene: Scene, inbound: Inbound, argument: str) -> None:
+    """A person wants to have money on an account at a bank.
+
+    Args:
+        scene: The transaction.
+        inbound: What they wrote.
+        argument: How much, to which account, whose it is.
+    """
+    person, room_id = inbound.sender, inbound.room_id
+    speech, currencies = scene.speech(person), scene.section.currencies
+    wanted = read_payout(argument, currencies)
+    if isinstance(wanted, OrderProblem):
+        scene.tell(room_id, person, problem_doc(wanted, currencies, speech))
+        return
+    problem = wanted if isinstance(wanted, PayoutProblem) else _check(scene, inbound, wanted)
+    if problem is not None:
+        scene.tell(room_id, person, payout_problem_doc(problem, currencies[0], speech))
+
+
+def _check(scene: Scene, inbound: Inbound, wanted: PayoutOrder) -> PayoutProblem | None:
+    """Have the bank asked for the name; or why there is no use in it."""
+    person, room_id = inbound.sender, inbound.room_id
+    bank = payouts.bank_for(scene, wanted.amount.currency)
+    if bank is None:
+        return PayoutProblem.NO_BANK
+    matter = payouts.new(scene, person, room_id, wanted, bank)
+    if not payouts.is_taken(scene, matter):
+        return PayoutProblem.NOT_TAKEN
+    since_ms = scene.now_ms - DAY_MS
+    if store.payouts_asked(scene.txn, matter.payment.payer, since_ms) >= payouts.PER_DAY_MAX:
+        return PayoutProblem.TOO_MANY
+    if not paying.tell_hopeless(scene, matter):
+        payload = {
+            "person": person,
+            "room": room_id,
+            "bank": bank,
+            "iban": wanted.iban,
+            "name": wanted.name,
+            "minor": wanted.amount.minor,
+            "currency": wanted.amount.currency,
+        }
+        id_ = effect_id(CHECK_NAME, inbound.event_id)
+        errands.schedule(scene.txn, Errand(id_, CHECK_NAME, payload, scene.now_ms))
+    return None
+
+
+class CheckName:
+    """Asks the bank whose account it is; then asks the person whether to pay out."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """A bank that does not answer does not say it: the person decides by what they know."""
+        asked = errand.payload
+        try:
+            found = await self._parts.banking.name_check(
+                asked["bank"], asked["iban"], asked["name"]
+            )
+        except UnavailableError:
+            return {"answer": NameAnswer.UNKNOWN.value, "name": ""}
+        return {"answer": found.answer.value, "name": found.name}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Ask for the approval, below what the bank says."""
+        scene, asked = self._parts.scene(txn, errand.id, now_ms), errand.payload
+        person = UserId(asked["person"])
+        amount = Money(minor=asked["minor"], currency=asked["currency"])
+        wanted = PayoutOrder(amount, asked["iban"], asked["name"])
+        matter = payouts.new(scene, person, RoomId(asked["room"]), wanted, asked["bank"])
+        details = name_doc(result["answer"], result["name"], scene.speech(person))
+        paying.begin(scene, matter, details)
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """The errand can never be done; it was logged."""

@@ -1,0 +1,101 @@
+"""Payouts: a payment to an account at a bank, whose money the bank moves and tells of.
+
+Its question, approval, limits and waits are those of every payment (``paying``). Where another
+payment has an attempt of its own, a payout is an order to the bank of the same id.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.core.ledger import AccountCode
+from appservices.payments.core.payment import ASKED_MS, Kind, Payment, State
+from appservices.payments.core.rails.port import OrderKind
+from appservices.payments.core.rails.port import Party as BankParty
+from appservices.payments.core.texts.views import Party
+from appservices.payments.service.files import Matter, Private
+from appservices.payments.service.rails import Wish
+from appservices.payments.store import bank as bank_store
+from appservices.payments.store import holders
+from veche.protocol.errors import MalformedError, NotFoundError
+from veche.protocol.ids import Ulid
+
+if TYPE_CHECKING:
+    from appservices.payments.core.payout import PayoutOrder
+    from appservices.payments.service.scene import Scene
+    from veche.protocol.ids import RoomId, UserId
+
+PER_DAY_MAX: Final = 20
+"""Payouts that a person may ask for in a day: each asks the bank whose account it is."""
+
+
+def bank_for(scene: Scene, currency: str) -> str | None:
+    """The bank that pays out in a currency; None if there is none."""
+    return next((one.name for one in scene.section.banks if one.currency == currency), None)
+
+
+def new(scene: Scene, person: UserId, room_id: RoomId, order: PayoutOrder, bank: str) -> Matter:
+    """A payout that a person asks for; not kept yet.
+
+    Args:
+        scene: The transaction.
+        person: Whose money it is.
+        room_id: Where they asked.
+        order: What they ask for.
+        bank: By which bank.
+    """
+    currency = order.amount.currency
+    payment = Payment(
+        id=scene.voice.fresh_ulid("payment"),
+        kind=Kind.PAYOUT,
+        state=State.ASKED,
+        payer=scene.holder(person).id,
+        payee=scene.elsewhere(order.iban).id,
+        ledger=holders.currencies(scene.txn)[currency],
+        amount_minor=order.amount.minor,
+        fee_minor=0,
+        asked_at_ms=scene.now_ms,
+        due_at_ms=scene.now_ms + ASKED_MS,
+    )
+    private = Private(
+        payer=Party(person, person.removeprefix("@").partition(":")[0]),
+        payee=Party(order.iban, order.name),
+        currency=currency,
+        reference="",
+        room_id=room_id,
+        order={"bank": bank},
+    )
+    return Matter(payment, private, scene.now_ms)
+
+
+def is_taken(scene: Scene, matter: Matter) -> bool:
+    """Whether the bank would take the order of a payout."""
+    try:
+        scene.banking.check(_wish(scene, matter), scene.now_ms)
+    except (MalformedError, NotFoundError):
+        return False
+    return True
+
+
+def attempt(scene: Scene, matter: Matter) -> None:
+    """Hand a payout to the bank; what becomes of it is told as news."""
+    scene.banking.order(scene.txn, _wish(scene, matter), scene.now_ms)
+
+
+def take_back(scene: Scene, payment: Payment) -> None:
+    """Forget the order of a payout whose hold was taken back before the writer decided."""
+    bank_store.drop_order(scene.txn, payment.id)
+
+
+def _wish(scene: Scene, matter: Matter) -> Wish:
+    payment, private = matter.payment, matter.private
+    assert private.order is not None, "a payout has its bank"  # noqa: S101 -- our bug
+    account = holders.keep_account(scene.txn, payment.payer, payment.ledger, AccountCode.WALLET)
+    return Wish(
+        id=Ulid(payment.id),
+        bank=private.order["bank"],
+        kind=OrderKind.PAYOUT,
+        account=account.id,
+        other=BankParty(private.payee.name, private.payee.address),
+        amount_minor=payment.amount_minor,
+    )

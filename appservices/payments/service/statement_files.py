@@ -1,0 +1,157 @@
+"""Statements as files, for whoever asks in their chat: ``statement [month]``."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.threads import deferToThreadPool
+
+from appservices.payments.core.ledger import AccountCode
+from appservices.payments.core.ledger.values import ulid_of
+from appservices.payments.core.statement import Said, read_month, write_csv
+from appservices.payments.core.texts.statements import files_doc, nothing_doc, usage_doc
+from appservices.payments.core.transfers import TransferCode
+from appservices.payments.service import files
+from appservices.payments.service.scene import ground
+from appservices.payments.service.statements import statement
+from appservices.payments.statement_pdf import PDF_LINES_MAX, statement_pdf
+from appservices.payments.store import holders
+from appservices.payments.store import payments as store
+from veche.protocol import message
+from veche.protocol.ids import RoomId, UserId, effect_id
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+from veche.runtime.matrix.media import upload_encrypted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from appservices.payments.core.statement import AccountStatement, LedgerRow
+    from appservices.payments.service.scene import Parts, Scene
+    from veche.protocol.errors import RefusedError
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.database import Cursor
+
+SEND_STATEMENT: Final = "payments.statement"
+"""Errand: sends statements of a month as encrypted files."""
+
+
+def order(scene: Scene, inbound: Inbound, argument: str) -> None:
+    """A person wants the statement of a month.
+
+    Args:
+        scene: The transaction.
+        inbound: What they wrote.
+        argument: The month; this one where it is left out.
+    """
+    person, room_id = inbound.sender, inbound.room_id
+    today = dt.datetime.fromtimestamp(scene.now_ms // 1000, dt.UTC).date()
+    month = read_month(argument, today)
+    if month is None:
+        scene.tell(room_id, person, usage_doc(f"{today:%Y-%m}", scene.speech(person)))
+        return
+    payload = {"person": person, "room": room_id, "month": f"{month:%Y-%m}"}
+    id_ = effect_id(SEND_STATEMENT, inbound.event_id)
+    errands.schedule(scene.txn, Errand(id_, SEND_STATEMENT, payload, scene.now_ms))
+
+
+class SendStatement:
+    """Makes the statement of each currency, as CSV and as PDF, and sends them."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Make and upload the files."""
+        host, now_ms = self._parts.host, self._parts.host.now_ms()
+        language, found = await host.database.run("payments.statement", self._read, errand, now_ms)
+        sent = []
+        for one in found:
+            stem = f"statement-{errand.payload['month']}-{one.currency}"
+            sent.append(await self._upload(f"{stem}.csv", "text/csv", write_csv(one)))
+            if len(one.lines) <= PDF_LINES_MAX:
+                data = await self._pdf(one, language, now_ms)
+                sent.append(await self._upload(f"{stem}.pdf", "application/pdf", data))
+        return {"files": sent}
+
+    async def _pdf(self, one: AccountStatement, language: str, now_ms: int) -> bytes:
+        reactor = self._parts.host.reactor
+        made: bytes = await deferToThreadPool(
+            reactor,
+            reactor.getThreadPool(),
+            partial(
+                statement_pdf,
+                one,
+                institution=self._parts.section.name_in(language),
+                language=language,
+                made_at_ms=now_ms,
+            ),
+        )
+        return made
+
+    async def _upload(self, filename: str, mimetype: str, data: bytes) -> dict[str, Any]:
+        file = await upload_encrypted(self._parts.host.client, self._parts.bot.user_id, data)
+        return {
+            "filename": filename,
+            "encrypted_file": file,
+            "mimetype": mimetype,
+            "size_bytes": len(data),
+        }
+
+    def _read(
+        self, txn: Cursor, errand: Errand, now_ms: int
+    ) -> tuple[str, Sequence[AccountStatement]]:
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        person = UserId(errand.payload["person"])
+        month = dt.date.fromisoformat(f"{errand.payload['month']}-01")
+        return scene.language_of(person), statements_of(scene, person, month)
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Say what they are, and send them."""
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        room_id, person = RoomId(errand.payload["room"]), UserId(errand.payload["person"])
+        speech, sent = scene.speech(person), result["files"]
+        scene.tell(room_id, person, files_doc(speech) if sent else nothing_doc(speech))
+        for one in sent:
+            scene.voice.say(room_id, message.file(caption="", **one), ground(person))
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """The errand can never be done; it was logged."""
+
+
+def statements_of(scene: Scene, person: UserId, month: dt.date) -> list[AccountStatement]:
+    """The statement of each wallet of a person.
+
+    Args:
+        scene: A transaction that reads.
+        person: Whose.
+        month: Its first day, UTC.
+    """
+    last = (month + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1)
+    accounts = holders.accounts(scene.txn, scene.holder(person).id, AccountCode.WALLET)
+    say = words_of(scene, person)
+    return [
+        statement(scene.txn, number, currency, (month, last), say) for number, currency in accounts
+    ]
+
+
+def words_of(scene: Scene, person: UserId) -> Callable[[LedgerRow], Said]:
+    """The words of lines of a person's wallet, in their language."""
+    speech = scene.speech(person)
+
+    def say(row: Any) -> Said:
+        if row.code == TransferCode.TOP_UP:
+            return Said(text=speech.text("Top-up"))
+        ref = row.ref or row.pending_id
+        file = store.payment(scene.txn, ulid_of(ref)) if ref is not None else None
+        if file is None:
+            return Said()
+        view = files.matter_of(scene, file).view
+        if row.code == TransferCode.FEE:
+            return Said(text=speech.text("Fee"))
+        other = view.payer if view.payee.person == person else view.payee
+        return Said(name=other.name, text=view.reference)
+
+    return say

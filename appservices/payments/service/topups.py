@@ -1,0 +1,101 @@
+"""Money in from a bank: the reference that leads it to a wallet, also as a picture to scan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from appservices.payments.core.formats import epc
+from appservices.payments.core.ledger import AccountCode
+from appservices.payments.core.texts.banks import no_bank_doc, top_up_code_doc, top_up_doc
+from appservices.payments.drawing import EPC_VERSION_MAX, draw_png
+from appservices.payments.service.scene import ground
+from appservices.payments.store import holders
+from veche.protocol import message
+from veche.protocol.errors import VecheError
+from veche.protocol.ids import RoomId, UserId, effect_id, ulid
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+from veche.runtime.matrix.media import upload_encrypted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.config import BankSection
+    from appservices.payments.service.scene import Parts, Scene
+    from veche.protocol.errors import RefusedError
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.database import Cursor
+
+SEND_CODE: Final = "payments.code"
+"""Errand: sends a payment code as an encrypted picture."""
+EPC_CURRENCY: Final = "EUR"
+"""Of GiroCodes."""
+
+
+def order(scene: Scene, inbound: Inbound, argument: str) -> None:
+    """A person wants to send money to their wallet.
+
+    Args:
+        scene: The transaction.
+        inbound: What they wrote.
+        argument: Name of a bank; the first one where it is left out.
+    """
+    person, room_id = inbound.sender, inbound.room_id
+    speech, banks = scene.speech(person), scene.section.banks
+    named = argument.strip().casefold()
+    bank = next((one for one in banks if named in {"", one.name}), None)
+    if bank is None:
+        scene.tell(room_id, person, no_bank_doc([one.name for one in banks], speech))
+        return
+    own, reference = scene.banking.own(bank.name), _reference(scene, person, bank)
+    scene.tell(room_id, person, top_up_doc(own, reference, speech))
+    if bank.currency != EPC_CURRENCY:
+        return
+    try:
+        code = epc.write(epc.EpcPayment(own.name, own.account, reference=reference))
+    except VecheError:
+        # A name that no GiroCode can have: the numbers above are enough.
+        return
+    payload = {"code": code, "person": person, "room": room_id}
+    id_ = effect_id(SEND_CODE, inbound.event_id)
+    errands.schedule(scene.txn, Errand(id_, SEND_CODE, payload, scene.now_ms))
+
+
+def _reference(scene: Scene, person: UserId, bank: BankSection) -> str:
+    """What leads money to a person's wallet: the same each time, so that it may be kept."""
+    ledger = holders.currencies(scene.txn)[bank.currency]
+    holder = scene.holder(person)
+    account = holders.keep_account(scene.txn, holder.id, ledger, AccountCode.WALLET)
+    id_ = ulid(0, scene.vault.chance(f"top-up {bank.name} {account.id}"))
+    return scene.banking.expect(scene.txn, bank.name, account.id, id_, scene.now_ms)
+
+
+class SendCode:
+    """Draws a code and sends it."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Upload the picture."""
+        client = self._parts.host.client
+        data = draw_png(errand.payload["code"], version_max=EPC_VERSION_MAX)
+        file = await upload_encrypted(client, self._parts.bot.user_id, data)
+        return {"file": file, "size_bytes": len(data)}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Say what it is, and send it."""
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        room_id, person = RoomId(errand.payload["room"]), UserId(errand.payload["person"])
+        scene.tell(room_id, person, top_up_code_doc(scene.speech(person)), is_quiet=True)
+        content = message.file(
+            filename="top-up.png",
+            caption="",
+            encrypted_file=result["file"],
+            mimetype="image/png",
+            size_bytes=result["size_bytes"],
+        )
+        scene.voice.say(room_id, content, ground(person))
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """The errand can never be done; it was logged."""

@@ -1,0 +1,97 @@
+"""What a block puts into its tables, as COPY takes it.
+
+Transfers go in PostgreSQL's binary format: each value behind its length, -1 for NULL. It is made in
+half the time of text, and read sooner. The rest is seldom, and is text.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from struct import error as StructError  # noqa: N812 -- it is a class
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from appservices.payments.core.ledger.port import BrokenError
+from appservices.payments.core.ledger.values import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appservices.payments.core.ledger.block import Block
+    from appservices.payments.core.ledger.values import Event
+
+_COPY_ROWS: Final = (
+    f"COPY ledger.transfer (shard, {', '.join(Row._fields)}) FROM STDIN (FORMAT binary)"
+)
+_COPY_EVENTS: Final = """
+    COPY ledger.event (shard, pos, kind, account_id, ledger, code, flags, allowance, ref, ext,
+        channel, at_ms, salt) FROM STDIN"""
+_COPY_BURNED: Final = "COPY ledger.burned (shard, pos, id, result, at_ms) FROM STDIN"
+
+_COLUMNS: Final = 1 + len(Row._fields)
+_HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TRAILER: Final = b"\xff\xff"
+_NONE: Final = b"\xff\xff\xff\xff"
+_UUID: Final = b"\0\0\0\x10"
+# How many columns, then shard, pos, id, debit_id, credit_id, amount, released, ledger, code, flags.
+_FIRST: Final = Struct(">hihiqi16siqiqiqiqiiiiii").pack
+_EXT_CHANNEL: Final = Struct(">iqii").pack
+_BIGINT: Final = Struct(">iq").pack
+
+_NULL: Final = r"\N"  # in text
+
+
+class Copy(NamedTuple):
+    """A COPY statement and its data."""
+
+    statement: str
+    data: bytes
+
+
+def copies_of(block: Block) -> Sequence[Copy]:
+    """All that a block records, a statement a table.
+
+    Raises:
+        BrokenError: There is no room for a number in its column, or an id is none.
+    """
+    shard, content = block.shard, block.content
+    copies = []
+    if content.rows:
+        try:
+            lines = [_line(shard, row) for row in content.rows]
+        except (StructError, ValueError) as e:
+            raise BrokenError(f"block {content.seq}: {e}") from e
+        copies.append(Copy(_COPY_ROWS, b"".join([_HEADER, *lines, _TRAILER])))
+    if content.events:
+        text = "".join([_event_line(shard, event) for event in content.events])
+        copies.append(Copy(_COPY_EVENTS, text.encode()))
+    if content.burned:
+        lines_ = [f"{shard}\t{b.pos}\t{b.id}\t{int(b.result)}\t{b.at_ms}\n" for b in content.burned]
+        copies.append(Copy(_COPY_BURNED, "".join(lines_).encode()))
+    return copies
+
+
+def _line(shard: int, row: Row) -> bytes:
+    pos, id_, debit, credit, amount, released, ledger, code, flags, *_ = row
+    first = (8, debit, 8, credit, 8, amount, 8, released, 4, ledger, 4, code, 4, flags)
+    return (
+        _FIRST(_COLUMNS, 2, shard, 8, pos, 16, bytes.fromhex(id_), *first)
+        + _uuid(row.pending_id)
+        + _uuid(row.refund_of)
+        + _uuid(row.ref)
+        + _EXT_CHANNEL(8, row.ext, 4, row.channel)
+        + (_NONE if row.expires_at_ms is None else _BIGINT(8, row.expires_at_ms))
+        + _BIGINT(8, row.at_ms)
+    )
+
+
+def _uuid(id_: str | None) -> bytes:
+    return _NONE if id_ is None else _UUID + bytes.fromhex(id_)
+
+
+def _event_line(shard: int, event: Event) -> str:
+    # Ids and salts are hex digits and the rest integers: nothing to escape.
+    a = event.account
+    return (
+        f"{shard}\t{event.pos}\t{int(event.kind)}\t{a.id}\t{a.ledger}\t{int(a.code)}\t{a.flags}\t"
+        f"{a.allowance}\t{a.ref or _NULL}\t{a.ext}\t{a.channel}\t{a.at_ms}\t{a.salt}\n"
+    )

@@ -1,0 +1,171 @@
+"""Who stops something stops it, also while it is just being made: real locks of PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from appservices.payments.core.payment import Kind, State
+from appservices.payments.service import charges, freezing
+from appservices.payments.store import attempts, holders, invoices
+from appservices.payments.store import payments as store
+from tests.integration.appservices.payments.scenes import ALICE, NOW_MS, bank, nonce, told, world
+from tests.support.postgres import execute
+from tests.support.processes import TIMEOUT_S, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from appservices.payments.service.files import Matter
+    from appservices.payments.service.scene import Scene
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[str]:
+    with bank() as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def dsn(place: str) -> Iterator[str]:
+    """The bank's database, in which nobody has stopped anything."""
+    yield place
+    execute(place, "UPDATE payments.holder SET frozen_at_ms = NULL")
+
+
+@contextmanager
+def beside(dsn: str, deed: Callable[[Scene], None]) -> Iterator[None]:
+    """Do something in another transaction, which has to wait for ours; it ends at the end."""
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            with world(dsn) as there:
+                deed(there.scene)
+        except BaseException as e:  # noqa: BLE001 -- told below
+            errors.append(e)
+
+    def is_waiting() -> bool:
+        return bool(errors or execute(dsn, "SELECT 1 FROM pg_locks WHERE NOT granted"))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    wait_until(is_waiting, TIMEOUT_S, "it does not wait")
+    yield
+    thread.join()
+    assert errors == []
+
+
+def freeze(scene: Scene) -> None:
+    freezing.freeze(scene, ALICE)
+
+
+def end_of(dsn: str, matter: Matter) -> tuple[object, ...]:
+    """State of a payment, why, and whether the writer is still to make it."""
+    [row] = execute(
+        dsn,
+        "SELECT state, why, EXISTS (SELECT FROM payments.attempt WHERE about = p.id)"
+        " FROM payments.payment AS p WHERE id = %s",
+        matter.payment.id,
+    )
+    return row
+
+
+def test_a_freeze_stops_what_was_approved_while_it_waited(dsn: str) -> None:
+    with world(dsn) as approving:
+        alice = approving.scene.holder(ALICE)
+        approving.connection.commit()
+        holders.lock_holder(approving.scene.txn, alice.id)
+        with beside(dsn, freeze):
+            matter = approving.paying()
+            approving.connection.commit()
+
+    assert end_of(dsn, matter) == ("refused", "frozen", False)
+
+
+def test_a_revocation_stops_what_fell_due_while_it_waited(dsn: str) -> None:
+    with world(dsn) as charging:
+        mandate = charging.mandate()
+        charging.connection.commit()
+        holders.lock_holder(charging.scene.txn, charging.scene.holder(ALICE).id)
+        with beside(dsn, lambda scene: charges.take_back(scene, mandate)):
+            matter = charging.charge(mandate)
+            charges.rang(charging.scene, matter)
+            charging.connection.commit()
+
+    assert end_of(dsn, matter) == ("refused", "not_active", False)
+    used = "SELECT used FROM payments.mandate_period WHERE mandate_id = %s"
+    assert execute(dsn, used, mandate) == [(0,)]
+
+
+def test_a_freeze_and_a_block_with_two_payments_do_not_wait_for_one_another(dsn: str) -> None:
+    with world(dsn) as block:
+        txn, matters = block.scene.txn, [block.paying(), block.paying()]
+        first, second = (one.payment for one in matters)
+        block.connection.commit()
+        # The older attempt is now the later one in the table's file.
+        txn.execute("UPDATE payments.attempt SET at_ms = 1 WHERE about = %s", (first.id,))
+        block.connection.commit()
+        txn.execute("SELECT about, id FROM payments.attempt")
+        ids = dict(txn.fetchall())
+        assert attempts.remove(txn, ids[first.id])
+        holders.lock_holder(txn, first.payer)
+        with beside(dsn, freeze):
+            assert attempts.remove(txn, ids[second.id])
+            block.connection.commit()
+
+    assert [end_of(dsn, one) for one in matters] == [("paying", None, False)] * 2
+
+
+def test_nothing_is_debited_by_a_mandate_of_who_stopped_everything(dsn: str) -> None:
+    with world(dsn) as here:
+        freeze(here.scene)
+        # Given after that.
+        matter = here.charge(here.mandate())
+        charges.rang(here.scene, matter)
+
+    assert end_of(dsn, matter) == ("refused", "not_active", False)
+
+
+def test_a_freeze_is_told_to_who_announced_a_charge(dsn: str) -> None:
+    with world(dsn) as here:
+        matter = here.charge(here.mandate(), NOW_MS + 1)
+        freeze(here.scene)
+
+    assert end_of(dsn, matter) == ("cancelled", None, False)
+    assert "cancelled" in told(dsn, "water")
+
+
+def test_what_is_approved_is_stopped_first_however_much_is_asked(dsn: str) -> None:
+    with world(dsn) as here:
+        for _ in range(store.WAITING_MAX):
+            here.asked()
+        approved = here.asked(state=State.COOLING, approved_by=nonce())
+        found = store.waiting_of(here.scene.txn, approved.payment.payer)
+        here.connection.rollback()
+
+    assert found[0].payment.id == approved.payment.id
+    assert len(found) == store.WAITING_MAX
+
+
+def test_a_paid_invoice_does_not_wait_for_who_is_just_approving_it_too(dsn: str) -> None:
+    with world(dsn) as approving:
+        approving.scene.txn.execute(
+            "INSERT INTO payments.invoice (id, version, payee, sha256, ledger, amount, due_at_ms,"
+            " state, sealed, issued_at_ms, changed_at_ms) SELECT 'i', 1, %s, %s, ledger, 500, 2,"
+            " 'issued', '', 1, 1 FROM payments.currency",
+            (approving.scene.organisation("town").id, b"0" * 32),
+        )
+        first, second = (approving.asked(Kind.INVOICE, invoice=("i", 1)) for _ in range(2))
+        approving.connection.commit()
+        assert store.lock_payment(approving.scene.txn, first.payment.id)
+        with world(dsn) as block:
+            assert invoices.lock_invoice(block.scene.txn, "i", 1)
+            waiting: Any = store.waiting_for_invoice(block.scene.txn, "i", 1)
+
+    assert [one.payment.id for one in waiting] == [second.payment.id]

@@ -1,0 +1,179 @@
+"""Money comes in from a real bank process and goes out by it, and everybody is told what it did."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from appservices.payments.demo_bank.bank import demo_iban
+from tests.stories.bank import Bank, Client, DemoBank, in_bank
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
+
+BOB_IBAN = demo_iban(3)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoBank]:
+    with DemoBank.running(tmp_path_factory.mktemp("demo-bank")) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def bank(demo: DemoBank, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    with in_bank(tmp_path_factory.mktemp("bank"), {"banks": [demo.section]}) as one:
+        yield one
+        one.balances_to_nothing()
+
+
+@pytest.fixture(scope="module")
+def alice(bank: Bank) -> Client:
+    """She has money, a chat and a key."""
+    client = bank.client("alice")
+    client.expect("You were paid", "1,000.00 EUR")
+    client.enrol()
+    return client
+
+
+def test_money_from_a_bank_finds_its_person(demo: DemoBank, alice: Client) -> None:
+    alice.say("topup")
+    told = alice.expect("Account", demo.account, "Reference").body
+    [reference] = re.findall(r"RF[0-9]{2}[0-9A-Z]+", told)
+    picture = alice.person.download(alice.expect("top-up.png").content)
+    assert picture.startswith(b"\x89PNG")
+
+    for amount_minor, words in ((2_550, "25.50 EUR came in"), (450, "4.50 EUR came in")):
+        demo.deposit(amount_minor, reference)
+        alice.expect(words)
+    alice.has("1,030.00 EUR")
+
+
+def test_a_payout_is_told_of_when_it_is_booked(alice: Client) -> None:
+    question = alice.ask(f"payout 50 EUR to {BOB_IBAN} Bob Beispiel")
+    for words in ("Payout", "Bob Beispiel", BOB_IBAN, "50.00 EUR", "the name is that of the owner"):
+        assert words in question.body
+    assert alice.approve(question, alice.keys[0]).status == 200
+
+    alice.expect("I tell you when it is booked", "50.00 EUR")
+    alice.expect("Paid out", BOB_IBAN, "50.00 EUR")
+    alice.has("980.00 EUR")
+
+
+def test_the_money_of_what_a_bank_refuses_is_there_again(alice: Client) -> None:
+    question = alice.ask(f"payout 50.01 EUR to {BOB_IBAN} Bob Beispil")
+    assert "the owner is called: Bob Beispiel" in question.body
+    assert alice.approve(question, alice.keys[0]).status == 200
+
+    alice.expect("The bank did not do your payout.", "The account is closed.", "50.01 EUR")
+    alice.has("980.00 EUR")
+
+
+def test_the_money_of_what_comes_back_is_there_again(demo: DemoBank, alice: Client) -> None:
+    question = alice.ask(f"payout 50.06 EUR to {BOB_IBAN} Somebody Else")
+    assert "the account is not that of somebody of this name" in question.body
+    assert alice.approve(question, alice.keys[0]).status == 200
+    alice.expect("Paid out", "50.06 EUR")
+    alice.has("929.94 EUR")
+    demo.end_day()
+
+    alice.expect("Your payout came back", "The bank gives no reason.", "50.06 EUR")
+    alice.has("980.00 EUR")
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        ("payout 50 EUR to DE02120300000000202052 Bob", "its digits do not fit together"),
+        (f"payout 50 EUR to {BOB_IBAN}", "Write how much, to which account"),
+        (f"payout 0 EUR to {BOB_IBAN} Bob", "I cannot read the amount"),
+        (f"payout 5 USD to {BOB_IBAN} Bob", "This currency is not kept here. Here are: EUR."),
+        (f"payout 5000 EUR to {BOB_IBAN} Bob", "are needed. Nothing was paid."),
+        ("topup elsewhere", "There is no such bank here. Here are: demo."),
+        ("statement 13.2026", "Write the month as in:"),
+    ],
+)
+def test_what_cannot_be_done_is_said_at_once(alice: Client, order: str, words: str) -> None:
+    alice.say(order)
+
+    alice.expect(words)
+
+
+def test_the_statement_of_the_month_comes_as_files(alice: Client) -> None:
+    alice.say("statement")
+    alice.expect("are your statement")
+    table = alice.person.download(alice.expect("statement-", ".csv").content).decode()
+    paper = alice.person.download(alice.expect("statement-", ".pdf").content)
+
+    assert [line.split(",")[3:6] for line in table.splitlines()[1:]] == [
+        ["1000.00", "", "1000.00"],
+        ["25.50", "", "1025.50"],
+        ["4.50", "", "1030.00"],
+        ["", "50.00", "980.00"],
+        ["", "50.06", "929.94"],
+        ["50.06", "", "980.00"],
+    ]
+    assert "Bob Beispiel" in table
+    assert paper.startswith(b"%PDF-")
+
+
+def test_nobody_who_froze_everything_is_paid_out(alice: Client) -> None:
+    question = alice.ask(f"payout 7 EUR to {BOB_IBAN} Bob Beispiel")
+    alice.say("freeze")
+    alice.expect("Everything is stopped.")
+    assert "Not paid." in alice.edit_of(question).body
+    alice.say(f"payout 8 EUR to {BOB_IBAN} Bob Beispiel")
+
+    alice.expect("You froze your payments, so nothing was paid.")
+    alice.has("980.00 EUR")
+
+
+def test_the_operator_sees_where_ledger_and_bank_stand(
+    bank: Bank, alice: Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bank.veche("ledger", "check") == 0
+    assert "everything adds up" in capsys.readouterr().out
+    assert bank.veche("ledger", "head") == 0
+    assert "\nhead  " in capsys.readouterr().out
+    assert bank.veche("ledger", "reconcile") == 0
+    said = capsys.readouterr().out
+    for words in ("unexplained     €0.00", "in suspense     €0.00", "in doubt 0"):
+        assert words in said.replace("0.00 EUR", "€0.00")
+
+    [(month,)] = bank.rows(
+        "SELECT to_char(to_timestamp(at_ms / 1000) AT TIME ZONE 'UTC', 'YYYY-MM')"
+        " FROM ledger.transfer ORDER BY pos LIMIT 1"
+    )
+    for format_, begins in (("csv", b"day,time,id"), ("camt", b"<?xml"), ("pdf", b"%PDF-")):
+        arguments = (
+            alice.person.user_id,
+            str(month),
+            "--format",
+            format_,
+            "--folder",
+            str(tmp_path),
+        )
+        assert bank.veche("ledger", "statement", *arguments) == 0
+        [path] = capsys.readouterr().out.split()
+        assert Path(path).read_bytes().startswith(begins)
+    assert bank.veche("ledger", "statement", "@nobody:here", str(month)) == 1
+    assert "there is no such account" in capsys.readouterr().err
+
+
+def test_the_operator_is_told_which_block_was_changed_by_hand(
+    bank: Bank, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bank.rows(
+        "SET session_replication_role = replica;"
+        "UPDATE ledger.transfer SET ext = ext + 1"
+        " WHERE pos = (SELECT min(pos) FROM ledger.transfer)"
+        " RETURNING pos >> 13"
+    )
+
+    assert bank.veche("ledger", "check") == 1
+    assert "does not hold what was committed" in capsys.readouterr().out

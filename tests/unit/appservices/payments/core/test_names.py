@@ -1,0 +1,28 @@
+"""Names beside which somebody approves a payment."""
+
+import pytest
+
+from appservices.payments.core.names import name_of
+from veche.protocol.approval import NAME_CHARACTERS_MAX
+from veche.protocol.ids import UserId
+
+EVE = UserId("@eve:veche.test")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "name"),
+    [
+        ("Eva Müller", "Eva Müller"),
+        ("  Eva\nMüller\t", "Eva Müller"),
+        ("\u202eEva\u200b\x07", "Eva"),
+        ("<b>Eva</b>", "<b>Eva</b>"),
+        ("x" * 300, "x" * NAME_CHARACTERS_MAX),
+        ("", "eve"),
+        ("\u200b\u202e", "eve"),
+        ("Bob @bob:veche.test", "eve"),
+        ("Bob \uff20bob:veche.test", "eve"),
+        ("Bob \ufe6bbob:veche.test", "eve"),
+    ],
+)
+def test_a_name_is_shown_only_where_it_cannot_pass_for_an_address(chosen: str, name: str) -> None:
+    assert name_of(EVE, chosen) == name
