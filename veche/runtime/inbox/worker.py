@@ -216,8 +216,8 @@ class Worker:
         try:
             outcome = await self._run(None)
         except _RowFailedError as failed:
-            await self._row_failed(failed)
-            return 0
+            # Whoever has the room now meets the row too.
+            return 0 if await self._row_failed(failed) else POLL_MS
         if outcome.claim is not None:
             self._ask(outcome, outcome.claim)
         if outcome.next_at_ms is None:
@@ -361,30 +361,35 @@ class Worker:
             state_key=state_key if isinstance(state_key, str) else None,
         )
 
-    async def _row_failed(self, failed: _RowFailedError) -> None:
+    async def _row_failed(self, failed: _RowFailedError) -> bool:
+        """Do the rows before it and count its failure; False if somebody else has the room."""
         while not failed.is_first:
             try:
-                await self._run(failed.claim, failed.item.seq)
-                break
+                outcome = await self._run(failed.claim, failed.item.seq)
             except _RowFailedError as earlier:
                 failed = earlier
+            else:
+                if outcome.claim is None:
+                    return False
+                break
         claim, item, cause = failed.claim, failed.item, failed.__cause__
         if isinstance(cause, UnavailableError):
             logger.info("event %s: %s", item.event_id, cause.errcode)
             until_ms = self._now_ms() + cause.retry_after_ms
             await self._database.run("inbox delay", store.delay, claim.room_id, claim.bot, until_ms)
-            return
+            return True
         logger.error("event %s failed", item.event_id, exc_info=cause)
         failures = await self._count_failure(claim, item)
         if failures >= store.FAILURES_MAX:
             logger.error("event %s failed %d times and is given up", item.event_id, failures)
             _rows.labels("failed").inc()
+        return True
 
     async def _count_failure(self, claim: Claim, item: Item) -> int:
         run, now_ms = self._database.run, self._now_ms()
         try:
             return await run("inbox failure", self._fail, claim, item, now_ms)
-        except UnavailableError:
+        except (CancelledError, UnavailableError):
             raise
         except Exception:
             # That nobody can be told must not keep the row, which would be tried for ever.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -10,6 +11,7 @@ from tests.integration.veche.runtime.rig import (
     HIDDEN,
     SERVER_NAME,
     OfflineCase,
+    as_deferred,
     event,
     hidden,
     now_ms,
@@ -115,3 +117,22 @@ class GivenUpTests(OfflineCase):
 
         assert await self.given_up(rig, event(ROOM, ALICE, "bad")) == []
         assert rig.inbox()[-1][3] == store.FAILURES_MAX
+
+    async def test_a_stop_while_a_failure_is_counted_is_not_held_up(self) -> None:
+        rig = await self.failing()
+        is_counting, go_on = threading.Event(), threading.Event()
+        self.addCleanup(go_on.set)
+
+        def count(*_: object) -> int:
+            is_counting.set()
+            go_on.wait()
+            return 1
+
+        self.swap(pages, "fail", count)
+        with self.assertLogs("veche.runtime.inbox.worker", "ERROR"):
+            await rig.intake.take([event(ROOM, ALICE, "bad")])
+            await until(is_counting.is_set, "a failure being counted")
+        stopping = as_deferred(rig.tasks.stop())
+        go_on.set()
+
+        await until(lambda: stopping.called, "stopped")
