@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import unquote
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 UNAVAILABLE: Final = 503
 KEYS: Final = "/_veche/keys/v1"
 APPROVALS: Final = "/_veche/approvals/v1"
+NOT_NOW: Final = (429, UNAVAILABLE)
+"""What a page waits for and asks again."""
+ATTEMPTS_MAX: Final = 10
 
 
 @attrs.define
@@ -107,7 +111,12 @@ class Customer:
         seen = self.look(message)
         assert seen["asked"] == asked_in(message)
         signed = key.signed(approval_of(seen["asked"], seen["now_ms"]))
-        return self.call("POST", APPROVALS, signed, is_signed_in=False)
+        for _ in range(ATTEMPTS_MAX):
+            answer = self.call("POST", APPROVALS, signed, is_signed_in=False)
+            if answer.status not in NOT_NOW:
+                break
+            time.sleep(answer.body["retry_after_ms"] / 1000)
+        return answer
 
 
 def asked_in(message: Message) -> dict[str, Any]:

@@ -198,8 +198,9 @@ def house(
         server = Homeserver(_plan(folder / "homeserver", synapse_port, ports[0], synapse_dsn))
         if callable(sections):
             sections = sections(f"http://localhost:{pages_port}")
+        sections = _demo_sections() if sections is None else sections
         if has_pages:
-            sections = {**pages_sections(pages_port), **(sections or _demo_sections())}
+            sections = {**pages_sections(pages_port), **sections}
         configurations = [
             _write_configuration(folder / f"veche-{number}.yaml", server.plan, port, dsn, sections)
             for number, port in enumerate(ports)
@@ -265,7 +266,7 @@ def _plan(folder: Path, port: int, services_port: int, dsn: str) -> HomeserverPl
 
 
 def _write_configuration(
-    path: Path, plan: HomeserverPlan, port: int, dsn: str, sections: Mapping[str, Any] | None
+    path: Path, plan: HomeserverPlan, port: int, dsn: str, sections: Mapping[str, Any]
 ) -> Path:
     text = demo.services_configuration(
         plan,
@@ -275,8 +276,6 @@ def _write_configuration(
         definitions=ROOT / "config" / "services",
     )
     content = yaml.safe_load(text)
-    if sections is not None:
-        kernel = {name: one for name, one in content.items() if name not in _FEATURES}
-        content = {**kernel, **sections}
-    path.write_text(yaml.safe_dump(content, allow_unicode=True))
+    kernel = {name: one for name, one in content.items() if name not in _FEATURES}
+    path.write_text(yaml.safe_dump({**kernel, **sections}, allow_unicode=True))
     return path

@@ -14,7 +14,7 @@ from veche.cli.guard import LAUNCHER, STOP_TIMEOUT_S, Guard, signal_group
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-OUTPUT_LINES_MAX: Final = 12
+OUTPUT_LINES_MAX: Final = 24
 """How many of its last lines a message about a dead child shows."""
 
 OUTPUT_BYTES_MAX: Final = 16 << 20

@@ -16,10 +16,10 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
-from twisted.internet.error import ConnectError, ConnectionDone
+from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionDone
 from twisted.internet.interfaces import IResolutionReceiver
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import optionsForClientTLS
@@ -165,6 +165,8 @@ class Outbound:
             endpoint = self._endpoint(place, address)
             try:
                 exchange: Any = await endpoint.connect(_Exchanges(request))
+            except ConnectingCancelledError as e:
+                raise CancelledError from e  # as whoever gave up expects it
             except (ConnectError, OSError) as e:
                 failure = e
                 continue

@@ -77,8 +77,12 @@ class Town:
         busy = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'ledger-%'"
         wait_until(lambda: not sql(self.dsn, busy), WAIT_S_MAX, "sessions of the dead")
         assert problems(self.dsn) == []
-        kept = {id_.replace("-", "") for (id_,) in sql(self.dsn, "SELECT id FROM ledger.transfer")}
-        burned = {id_.replace("-", "") for (id_,) in sql(self.dsn, "SELECT id FROM ledger.burned")}
+        kept = {
+            str(id_).replace("-", "") for (id_,) in sql(self.dsn, "SELECT id FROM ledger.transfer")
+        }
+        burned = {
+            str(id_).replace("-", "") for (id_,) in sql(self.dsn, "SELECT id FROM ledger.burned")
+        }
         for name in names:
             journal = self.journal(name)
             assert journal.answered
