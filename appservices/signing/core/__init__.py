@@ -1,0 +1,1 @@
+"""The pure part of signing: CMS, time stamps, certificates, PDF revisions, verdicts."""

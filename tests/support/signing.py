@@ -1,0 +1,169 @@
+"""Authorities, signers and documents for tests of signing, with real keys and certificates."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import itertools
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import attrs
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from appservices.signing.core import certificates
+from appservices.signing.core.certificates import Authority, Fresh, Holder, Level
+from appservices.signing.core.cms import Signer, der_of
+from appservices.signing.core.pdf.document import Document
+from appservices.signing.core.pdf.signing import (
+    Box,
+    Proofs,
+    lay_boxes,
+    prepare_closing,
+    prepare_signature,
+)
+from appservices.signing.core.stamps import StampAuthority, StampRequest
+from veche.protocol.ids import UserId
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cryptography.x509 import Certificate
+
+NOW: Final = dt.datetime(2026, 11, 26, 12, tzinfo=dt.UTC)
+YEAR: Final = dt.timedelta(days=365)
+_serials = itertools.count(1)
+
+
+def new_key() -> ec.EllipticCurvePrivateKey:
+    """A key for tests."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def fresh(now: dt.datetime) -> Fresh:
+    """Serial and list address of a new certificate."""
+    serial = x509.random_serial_number()
+    return Fresh(serial, f"http://ca.example.org/_veche/signing/v1/crl/{serial:x}.crl", now)
+
+
+@attrs.define(slots=False)
+class Office:
+    """A root, who issues certificates, and who stamps.
+
+    Attributes:
+        now: When all of it was made.
+    """
+
+    now: dt.datetime = NOW
+
+    @cached_property
+    def root(self) -> Authority:
+        """Off line in production."""
+        key = new_key()
+        holder = Holder("Lindenau Root", organisation="Lindenau")
+        serial = x509.random_serial_number()
+        return Authority(certificates.root_certificate(key, holder, serial, self.now), key)
+
+    @cached_property
+    def issuing(self) -> Authority:
+        """Signs the certificates of persons."""
+        key, holder = new_key(), Holder("Lindenau Persons", organisation="Lindenau")
+        made = certificates.issuing_certificate(
+            self.root, key.public_key(), holder, fresh(self.now)
+        )
+        return Authority(made, key)
+
+    @cached_property
+    def stamping(self) -> Authority:
+        """Signs time stamps."""
+        return self.new_stamping(self.now)
+
+    def new_stamping(self, now: dt.datetime) -> Authority:
+        """Another authority for time stamps."""
+        key, holder = new_key(), Holder("Lindenau Time", organisation="Lindenau")
+        made = certificates.stamps_certificate(self.root, key.public_key(), holder, fresh(now))
+        return Authority(made, key)
+
+    def token(self, digest: bytes, now: dt.datetime, stamping: Authority | None = None) -> bytes:
+        """A time stamp over a digest."""
+        who = stamping or self.stamping
+        maker = StampAuthority(who.certificate, who.key, certificates.STAMP_POLICY)
+        return maker.token(StampRequest(digest), next(_serials), ms(now))
+
+    def list_of(self, certificate: Certificate, now: dt.datetime) -> bytes:
+        """Its list, on which it is not."""
+        issuer = self.issuing if certificate.issuer == self.issuing_name else self.root
+        made = certificates.revocation_list(issuer, certificate, now)
+        return made.public_bytes(Encoding.DER)
+
+    @property
+    def issuing_name(self) -> x509.Name:
+        """Of who issues the certificates of persons."""
+        return self.issuing.certificate.subject
+
+    def person(
+        self, name: str, document: bytes, now: dt.datetime | None = None, life: dt.timedelta = YEAR
+    ) -> Person:
+        """Somebody with a key and a certificate for one document."""
+        key, when = new_key(), now or self.now
+        user_id = UserId(f"@{name.lower().replace(' ', '.')}:example.org")
+        bound = (hashlib.sha256(document).digest(), Level.SUBSTANTIAL, life)
+        made = certificates.person_certificate(
+            self.issuing, key.public_key(), Holder(name, user_id), fresh(when), bound
+        )
+        return Person(self, key, made)
+
+    def proofs(self, certificate: Certificate, now: dt.datetime) -> Proofs:
+        """What is stapled into a signer's revision."""
+        known = (self.issuing.certificate, self.stamping.certificate, certificate)
+        return Proofs(
+            [der_of(one) for one in (self.root.certificate, *known[:2])],
+            [self.list_of(one, now) for one in known],
+        )
+
+    def close(
+        self,
+        pdf: bytes,
+        now: dt.datetime | None = None,
+        proofs: Proofs | None = None,
+        name: str = "Seal1",
+        stamping: Authority | None = None,
+    ) -> bytes:
+        """Close or renew a file with a document time stamp."""
+        prepared = prepare_closing(Document(pdf), name, proofs or Proofs())
+        token = self.token(prepared.digest, now or self.now, stamping)
+        return pdf + prepared.filled(token)
+
+
+@attrs.frozen
+class Person:
+    """A signer."""
+
+    office: Office
+    key: ec.EllipticCurvePrivateKey
+    certificate: Certificate
+
+    def sign(self, pdf: bytes, field: str, now: dt.datetime | None = None) -> bytes:
+        """Sign in a field: PAdES-B-T."""
+        when = now or self.office.now
+        proofs = self.office.proofs(self.certificate, when)
+        prepared = prepare_signature(Document(pdf), field, proofs, "Signer", ms(when))
+        signer = Signer(self.certificate, [self.office.issuing.certificate])
+        attributes = signer.signed_attributes(prepared.digest)
+        signature = self.key.sign(attributes, ec.ECDSA(hashes.SHA256()))
+        token = self.office.token(hashlib.sha256(signature).digest(), when)
+        return pdf + prepared.filled(signer.detached(attributes, signature, token))
+
+
+def ms(moment: dt.datetime) -> int:
+    """Milliseconds UTC."""
+    return int(moment.timestamp()) * 1000
+
+
+def with_boxes(pdf: bytes, names: Sequence[str]) -> bytes:
+    """The document with a field for each name."""
+    boxes = [Box(name, 0, (40 + 170 * at, 40, 200 + 170 * at, 90)) for at, name in enumerate(names)]
+    return pdf + lay_boxes(Document(pdf), boxes)
