@@ -9,6 +9,7 @@ from appservices.agency import store
 from appservices.agency.service import reach
 from appservices.agency.service.chats import hear_in_case, hear_in_chat, signs_out
 from appservices.agency.service.desks import hear_at_desk
+from appservices.agency.service.documents import document_handlers
 from appservices.agency.service.errands import (
     JOIN,
     MAKE_DESK,
@@ -31,6 +32,7 @@ from veche.runtime import errands
 from veche.runtime.config import read_secret
 from veche.runtime.errands import Errand
 from veche.runtime.inbox import pages
+from veche.runtime.sealing import sealer_of
 from veche.runtime.speak import MEMBER, Voice
 
 if TYPE_CHECKING:
@@ -76,8 +78,13 @@ class Agency:
             if one.payments is not None
         }
         self._news = [FeeNews(parts, organisation, till) for organisation, till in tills.items()]
+        sealers = {
+            one.id: sealer_of(host.reactor, one.seal, one.id) for one in section.organisations
+        }
+        self._sealers = {name: one for name, one in sealers.items() if one is not None}
         self._handlers = {
             **handlers(parts),
+            **document_handlers(parts, self._sealers),
             **file_handlers(parts),
             **fee_handlers(parts, tills),
         }
@@ -99,6 +106,8 @@ class Agency:
         for news in self._news:
             self._host.spawn(f"fees of {news.organisation}", news.follow())
             self._host.at_stop(news.till.close)
+        for sealer in self._sealers.values():
+            self._host.at_stop(sealer.close)
 
     def _warn_of_keys(self) -> None:
         for workplace in self.workplaces.values():

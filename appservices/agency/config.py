@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from veche.protocol.catalogue import LANGUAGES
 from veche.runtime.config import FilePath, SecretPath, Section
+from veche.runtime.sealing import SealSection
 
 OFFICES_MAX = 50
 SERVICES_MAX = 100
@@ -104,6 +105,8 @@ class OrganisationSection(Section):
     """Country (ISO 3166-1) of phone numbers that are typed without one."""
     payments: TillSection | None = None
     """Where fees are paid; left out: its services ask for none."""
+    seal: SealSection | None = None
+    """By what its documents are sealed; left out: they carry no seal."""
     offices: list[OfficeSection] = Field(min_length=1, max_length=OFFICES_MAX)
     """Its offices."""
 

@@ -6,7 +6,15 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from appservices.payments.config import BOT_LOCALPART
-from appservices.payments.service import bank_news, grants, moving, settling
+from appservices.payments.service import (
+    bank_news,
+    bulk,
+    grants,
+    held,
+    moving,
+    setting_aside,
+    settling,
+)
 from appservices.payments.service.attempts import Attempts
 from appservices.payments.service.chats import hear
 from appservices.payments.service.errands import JOIN, handlers
@@ -17,12 +25,14 @@ from appservices.payments.service.rails import banking_of
 from appservices.payments.service.receipts import Receipts
 from appservices.payments.service.scene import Parts
 from appservices.payments.service.vault import Vault
+from appservices.payments.service.webhooks import Webhooks
 from appservices.payments.service.writer import Writer
 from appservices.payments.store import chats
 from veche.protocol.ids import UserId, effect_id
 from veche.protocol.notes import read_verifier_key
 from veche.runtime import errands
 from veche.runtime.errands import Errand
+from veche.runtime.sealing import sealer_of
 from veche.runtime.service import BotAccount
 from veche.runtime.speak import MEMBER
 
@@ -51,6 +61,7 @@ class Payments:
 
     Attributes:
         callers: The organisations that may ask over HTTP.
+        webhooks: Sends them their events.
         banking: The institution's banks.
     """
 
@@ -70,12 +81,20 @@ class Payments:
         receipts = Receipts(host.server_name, host.seed("payments.receipts"))
         vault = Vault(host.seed("payments"))
         self.banking = banking_of(host, section, vault, self._hear_of_bank)
-        self._parts = Parts(host, section, bot, vault, receipts, self.banking)
+        sealer = sealer_of(host.reactor, section.seal, section.id)
+        self._parts = Parts(host, section, bot, vault, receipts, self.banking, sealer)
         self.callers = Callers(section.organisations, section.language)
+        self.webhooks = Webhooks(host, section, vault, receipts.signer)
         self._handlers = {**handlers(self._parts), EVENT: EventErrand(self._parts)}
-        self._writer = Writer(host.dsn, host.reactor)
+        self._writer = Writer(host.dsn, host.reactor, expired=held.expired)
         self._handlers |= self.banking.errand_handlers()
-        settles = {moving.KIND: self._settle, **self.banking.settles()}
+        settles = {
+            moving.KIND: self._settle,
+            **bulk.settles(self._parts),
+            **setting_aside.settles(self._parts),
+            **held.settles(self._parts),
+            **self.banking.settles(),
+        }
         self._attempts = Attempts(host, self._writer, settles)
         self._heads = Heads(host, self._writer, receipts.signer)
 
@@ -105,6 +124,9 @@ class Payments:
         self._host.at_stop(self._writer.stop)
         self._attempts.start()
         self._heads.start()
+        self.webhooks.start()
+        if self._parts.sealer is not None:
+            self._host.at_stop(self._parts.sealer.close)
         await self._host.database.run("payments.start", self._start, self._host.now_ms())
 
     def receive(self, txn: Cursor, inbound: Inbound) -> None:

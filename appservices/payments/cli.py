@@ -1,11 +1,13 @@
 """`veche ledger`: check it, see where it stands, write statements, compare it with the banks.
 
-All of it only reads, from one state of the database, while everything runs.
+All of it only reads, from one state of the database, while everything runs; but a dead letter is
+tried again by ``veche ledger dead --retry``.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import json
 import sys
 import time
 from contextlib import ExitStack, closing
@@ -18,7 +20,7 @@ from appservices.payments.core.statement import read_month, write_camt, write_cs
 from appservices.payments.service.statements import SHARD, statement
 from appservices.payments.service.vault import Vault
 from appservices.payments.statement_pdf import statement_pdf
-from appservices.payments.store import heads, holders, oracle, overview
+from appservices.payments.store import attempts, heads, holders, oracle, overview
 from veche.cli.db import opened
 from veche.cli.installed import add_config_option, config_path, read_config, service_specs
 from veche.protocol.catalogue import LANGUAGES, show_money
@@ -65,6 +67,10 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     add_config_option(one)
     one.set_defaults(run=run_statement)
+    one = subcommands.add_parser("dead", help="show what no block can have: bugs of ours")
+    one.add_argument("--retry", type=int, metavar="ID", help="have one of them tried again")
+    add_config_option(one)
+    one.set_defaults(run=run_dead)
     one = subcommands.add_parser("reconcile", help="compare it with the banks")
     add_config_option(one)
     one.set_defaults(run=run_reconcile)
@@ -128,6 +134,29 @@ def run_reconcile(arguments: argparse.Namespace) -> int:
     if not is_well:
         sys.stdout.write("There are no banks.\n")
     return 0 if all(is_well) else 1
+
+
+def run_dead(arguments: argparse.Namespace) -> int:
+    """Run `veche ledger dead`: 1 if there are dead letters, else 0."""
+    config = _config(arguments)
+    if arguments.retry is not None:
+        with ExitStack() as stack:
+            connection = stack.enter_context(closing(connect(opened(stack, config.database))))
+            with connection, connection.cursor() as txn:
+                is_there = attempts.revive(txn, arguments.retry)
+        if not is_there:
+            raise ConfigError(f"{arguments.retry}: there is no such dead letter")
+        sys.stdout.write(f"{arguments.retry} is tried again\n")
+        return 0
+    with ExitStack() as stack:
+        letters = attempts.dead_letters(_reading(stack, config))
+    for one in letters:
+        at = dt.datetime.fromtimestamp(one.at_ms / 1000, dt.UTC).isoformat(timespec="seconds")
+        sys.stdout.write(f"{one.id} {one.kind} {one.about} {at}\n  {one.why.strip()}\n")
+        sys.stdout.writelines(f"  {json.dumps(transfer)}\n" for transfer in one.chain)
+    if not letters:
+        sys.stdout.write("There are no dead letters.\n")
+    return 1 if letters else 0
 
 
 def _tell_bank(txn: Cursor, bank: overview.Bank, out: TextIO) -> bool:

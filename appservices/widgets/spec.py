@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.widgets.config import WidgetsSection
-from appservices.widgets.routes import approvals, keys, sessions
+from appservices.widgets.routes import approvals, identity, keys, sessions
 from appservices.widgets.routes.pages import Facts, Pages
 from veche.protocol.catalogue import Catalogue
 from veche.runtime.matrix.registration import PREFIX
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from veche.runtime.service import BotAccount
 
 PACKAGE: Final = "appservices.widgets"
+WALLET_SERVICE: Final = "payments"
+"""Service whose API the wallet asks."""
 
 
 class Widgets:
@@ -67,11 +69,14 @@ def routes(host: Host, service: Any) -> Mapping[str, IResource]:
         sender_prefix=f"@{PREFIX}",
         embedders=host.embedders,
         homeservers=service.section.homeservers,
+        has_wallet=WALLET_SERVICE in host.service_names,
     )
     return {
         "": Pages(facts, Catalogue.load(PACKAGE)),
         sessions.API.mount: sessions.API.resource(host.gate, sessions.SessionRoutes(host.sessions)),
-        keys.API.mount: keys.API.resource(host.gate, keys.KeyRoutes(host.approvals)),
+        keys.API.mount: keys.API.resource(
+            host.gate, keys.KeyRoutes(host.approvals), identity.IdentityRoutes(host.approvals)
+        ),
         approvals.API.mount: approvals.API.resource(
             host.gate, approvals.ApprovalRoutes(host.approvals)
         ),

@@ -53,6 +53,7 @@ VENDORED: Final = (
         "reactive-element",
         ("reactive-element.js", "css-tag.js", "LICENSE"),
     ),
+    Vendored("qr", "qr", ("decode.js", "index.js", "LICENSE", "LICENSE-MIT")),
     Vendored(_COMPOUND, "compound", ("LICENSE*",)),
 )
 

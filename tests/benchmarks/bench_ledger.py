@@ -180,7 +180,7 @@ async def _saturated(writer: Writer, _: EPollReactor) -> float:
     ended_s: list[float] = []
     started_s = time.perf_counter()
     while works and time.perf_counter() - started_s < RUN_S:
-        waiting.append(Deferred.fromCoroutine(writer.submit(works.pop())))
+        waiting.append(writer.submit(works.pop()))
         if len(waiting) >= IN_FLIGHT:
             await waiting.popleft()
             ended_s.append(time.perf_counter())
@@ -211,21 +211,20 @@ async def _open_loop(writer: Writer, reactor: EPollReactor, hot: bool = False) -
     works = _single_works(int(RATE * RUN_S), hot=hot)
     gaps_s = [random.expovariate(RATE) for _ in works]
     late_s: list[float] = []
-    waiting: deque[Deferred[None]] = deque()
+    is_done: Deferred[None] = Deferred()
 
     def note(_: Outcome, due_s: float) -> None:
         late_s.append(time.perf_counter() - due_s)
+        if len(late_s) == len(works):
+            is_done.callback(None)
 
     due_s = time.perf_counter()
     for work, gap_s in zip(works, gaps_s, strict=True):
         due_s += gap_s
         while due_s > time.perf_counter():
             await deferLater(reactor, _TICK_S)
-            while waiting and waiting[0].called:
-                await waiting.popleft()
-        answer = Deferred.fromCoroutine(writer.submit(work))
-        waiting.append(answer.addCallback(note, due_s))
-    await gatherResults(list(waiting))
+        writer.submit(work).addCallback(note, due_s)
+    await is_done
     gc.unfreeze()
     counted = sorted(late_s[int(len(late_s) * WARM_UP) :])
     return counted[int(len(counted) * 0.99)] * 1000

@@ -165,6 +165,27 @@ def test_the_operator_sees_where_ledger_and_bank_stand(
     assert "there is no such account" in capsys.readouterr().err
 
 
+def test_the_operator_sees_what_the_ledger_cannot_take(
+    bank: Bank, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bank.veche("ledger", "dead") == 0
+    assert "no dead letters" in capsys.readouterr().out
+    bank.rows(
+        "WITH broken AS (INSERT INTO payments.attempt (kind, about, chain, at_ms)"
+        " VALUES ('nobody', 'x', '[{\"amount\": 7}]', 0) RETURNING id)"
+        " INSERT INTO payments.dead_letter (attempt_id, why, at_ms)"
+        " SELECT id, 'too large', 0 FROM broken RETURNING attempt_id"
+    )
+
+    assert bank.veche("ledger", "dead") == 1
+    said = capsys.readouterr().out
+    assert "nobody x 1970-01-01T00:00:00+00:00\n  too large\n" in said
+    assert '{"amount": 7}' in said
+    assert bank.veche("ledger", "dead", "--retry", "999999") == 1
+    assert "there is no such dead letter" in capsys.readouterr().err
+    bank.rows("DELETE FROM payments.attempt WHERE kind = 'nobody' RETURNING id")
+
+
 def test_the_operator_is_told_which_block_was_changed_by_hand(
     bank: Bank, capsys: pytest.CaptureFixture[str]
 ) -> None:

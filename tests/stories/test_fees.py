@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import pytest
+from cryptography import x509
 
 from tests.stories.bank import BOT, PAYMENTS, Client, code_in
 from tests.stories.office import Desk, Room, case_number
@@ -14,15 +16,23 @@ from tests.support.calls import request
 from tests.support.processes import ROOT
 from tests.support.services import AGENCY, OFFICE, House, house
 from veche.cli import demo
+from veche.cli.demo_authority import DemoAuthority
+from veche.cli.main import main
+from veche.protocol.signatures.certificates import Level
+from veche.protocol.signatures.report import Verdict
+from veche.protocol.signatures.verdict import Trusted, judge
+from veche.runtime.migrate import MigrationSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from tests.support.calls import Answer
     from tests.support.people import Message
 
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
+SIGNING: Final = MigrationSet("signing", "appservices.signing")
 API: Final = "/_veche/payments/v1"
 _keys: Final = itertools.count()
 
@@ -34,6 +44,7 @@ class Town:
     house: House
     desk: Desk
     key: str
+    root: Path
 
     def call(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
         """A request of the town's own systems to the bank."""
@@ -51,14 +62,21 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 
     def sections(pages_url: str) -> Mapping[str, Any]:
         definitions = ROOT / "config" / "services"
+        town = "Town of Lindenau"
+        authority = DemoAuthority(folder / "authority", pages_url, town, {demo.TOWN: town})
+        assert main(authority.command()) == 0
+        agency = demo.agency_section(definitions, pages_url, key)
+        agency["organisations"][0]["seal"] = authority.seal_section(demo.TOWN)
         return {
-            "agency": demo.agency_section(definitions, pages_url, key),
+            "agency": agency,
             "payments": demo.payments_section(key),
+            "signing": authority.section,
         }
 
-    sets = (AGENCY, PAYMENTS)
+    sets = (AGENCY, PAYMENTS, SIGNING)
     with house(folder, sections=sections, migrations=sets, has_pages=True) as one:
-        yield Town(one, Desk(one.person("carol")), key.read_text().strip())
+        desk, root = Desk(one.person("carol")), folder / "authority" / "root.pem"
+        yield Town(one, desk, key.read_text().strip(), root)
 
 
 @attrs.frozen
@@ -96,17 +114,31 @@ def alice(town: Town) -> Applicant:
 
 
 def test_the_fee_is_paid_by_a_code_and_the_case_goes_on_by_itself(
-    town: Town, alice: Applicant
+    town: Town, alice: Applicant, tmp_path: Path
 ) -> None:
     number, case, question = alice.apply()
     alice.bank.person.reply(alice.bank.room, question.event_id, code_in(question))
     case.expect("12.00 EUR are paid, thank you.")
     thread = town.desk.claimed(number)
     thread.choose(thread.expect("What is decided?"), "approve")
+    document = case.expect("Valid until")
 
     case.expect("done. Nothing more is needed.")
     case.expect_states("paying", "submitted", "in_review", "decided_yes", "served")
     alice.bank.has("988.00 EUR")
+    check_seal(town, alice.bank.person.download(document.content), tmp_path / "extract.pdf")
+
+
+def check_seal(town: Town, pdf: bytes, path: Path) -> None:
+    """The extract has the town's seal, as anybody finds who has the root."""
+    path.write_bytes(pdf)
+    root = x509.load_pem_x509_certificate(town.root.read_bytes())
+    now = dt.datetime.now(dt.UTC)  # noqa: TID251 -- the stamp has the machine's time
+    report = judge(pdf, Trusted([root], now))
+
+    assert report.verdict is Verdict.SEALED
+    assert [(one.name, one.level) for one in report.signers] == [("Town of Lindenau", Level.SEAL)]
+    assert main(["verify", str(path), "--root", str(town.root), "--online"]) == 0
 
 
 def test_who_is_refused_gets_the_fee_back(town: Town, alice: Applicant) -> None:

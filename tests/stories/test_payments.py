@@ -12,6 +12,7 @@ from tests.stories.bank import BOT, Bank, Client, code_in, in_bank
 from tests.support.customers import APPROVALS
 from tests.support.keys import approval_of
 from tests.support.processes import TIMEOUT_S, wait_until
+from veche.cli import demo
 from veche.cli.main import main
 from veche.cli.site import Site
 from veche.protocol.ids import derived_ulid
@@ -27,7 +28,8 @@ pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
-    with in_bank(tmp_path_factory.mktemp("bank")) as one:
+    desk = {"dispute_desk": [f"@clerk:{demo.SERVER_NAME}"]}
+    with in_bank(tmp_path_factory.mktemp("bank"), desk) as one:
         yield one
         one.balances_to_nothing()
 
@@ -45,6 +47,14 @@ def alice(bank: Bank) -> Client:
 def bob(bank: Bank) -> Client:
     """He has money and a chat."""
     return bank.client("bob")
+
+
+@pytest.fixture(scope="module")
+def clerk(bank: Bank) -> Client:
+    """She decides disputes, and has a chat and a key."""
+    client = bank.client("clerk")
+    client.enrol()
+    return client
 
 
 def test_alice_pays_bob_with_her_key_and_both_get_the_receipt(alice: Client, bob: Client) -> None:
@@ -344,6 +354,53 @@ def test_a_mandate_lets_debit_up_to_its_caps_and_is_ended_in_one_tap(
     bank.expect_told("waterworks", charge=charge(bank, 1, 1), state="refused", why="not_active")
 
 
+def test_money_put_aside_is_the_seller_s_when_two_of_three_say_so(
+    alice: Client, bob: Client, clerk: Client
+) -> None:
+    alice.say("escrow bob 40 EUR bicycle; arbiter clerk")
+    for one in (bob, clerk):
+        one.choose(one.expect("Escrow", "bicycle", "Do not take part"), "join")
+    funding = alice.expect("All agreed.", "Do not put it aside")
+    assert "2 of 3" in funding.body
+    alice.choose(funding, "fund")
+    alice.expect("only with the signature of your key")
+    assert alice.approve(funding, alice.keys[0]).status == 200
+    held = alice.expect("The money is put aside.")
+    clerk.expect("The money is put aside.")
+    number = held.body.partition("Number: ")[2][:8]
+    for one in (alice, clerk):
+        one.say(f"escrow {number} release")
+        assert one.approve(one.expect("All to bob", "Not now"), one.keys[0]).status == 200
+
+    bob.expect("bob got all of it: 40.00 EUR.")
+    bob.expect("You were paid out of an escrow", "40.00 EUR", "bicycle")
+    alice.expect("Paid out of what you put aside", "40.00 EUR")
+    alice.say("history")
+    assert "-40.00 EUR · bob · Escrow · bicycle" in alice.expect("Your latest payments").body
+
+
+def test_a_dispute_sets_the_amount_aside_until_the_desk_has_decided(
+    alice: Client, bob: Client, clerk: Client
+) -> None:
+    question = alice.ask("pay bob 20 EUR vase")
+    assert alice.approve(question, alice.keys[0]).status == 200
+    number = alice.expect("Paid", "vase").body.rpartition("Number: ")[2].strip()
+    alice.say(f"dispute {number} it arrived broken")
+    assert alice.approve(alice.expect("Do not dispute it"), alice.keys[0]).status == 200
+    alice.expect("bob has until")
+    bob.expect("This amount of yours is set aside", "it arrived broken", "20.00 EUR")
+    bob.say(f"dispute {number} it was whole")
+    clerk.expect("Please decide until", "it arrived broken", "it was whole")
+    clerk.say(f"dispute {number} 5 EUR the lid alone was broken")
+    assert clerk.approve(clerk.expect("Decide so"), clerk.keys[0]).status == 200
+
+    for one in (alice, bob):
+        decided = one.expect("5.00 EUR goes back, 15.00 EUR stays with bob.")
+        assert "the lid alone was broken" in decided.body
+    alice.expect("You got money back", "5.00 EUR", "vase")
+    bob.expect("Given back", "5.00 EUR")
+
+
 def test_freezing_stops_everything_until_a_key_ends_it(bank: Bank) -> None:
     rich = bank.client("wary")
     rich.enrol()
@@ -365,7 +422,10 @@ def test_freezing_stops_everything_until_a_key_ends_it(bank: Bank) -> None:
 
 def test_no_table_of_payments_says_who_paid_whom_for_what(bank: Bank, alice: Client) -> None:
     assert alice.person.user_id.startswith("@alice:")
-    tables = ("holder", "account", "payment", "invoice", "mandate", "mandate_period", "untold")
+    tables = (
+        *("holder", "account", "payment", "invoice", "mandate", "mandate_period", "untold"),
+        *("escrow", "escrow_party", "dispute", "given_back"),
+    )
     kept = "".join(
         str(row)
         for table in tables
@@ -373,5 +433,16 @@ def test_no_table_of_payments_says_who_paid_whom_for_what(bank: Bank, alice: Cli
     )
 
     assert "paid" in kept
-    for word in ("alice", "bob", "rent", "lunch", "Birth certificate", "Waterworks", "Water"):
+    for word in (
+        "alice",
+        "bob",
+        "rent",
+        "lunch",
+        "bicycle",
+        "vase",
+        "broken",
+        "Birth certificate",
+        "Waterworks",
+        "Water",
+    ):
         assert word not in kept

@@ -14,19 +14,19 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from appservices.signing.core import certificates
-from appservices.signing.core.certificates import Authority, Fresh, Holder, Level
-from appservices.signing.core.cms import Signer, der_of
-from appservices.signing.core.pdf.document import Document
-from appservices.signing.core.pdf.signing import (
+from veche.protocol.ids import UserId
+from veche.protocol.pdf.document import Document
+from veche.protocol.pdf.signing import (
     Box,
     Proofs,
     lay_boxes,
     prepare_closing,
     prepare_signature,
 )
-from appservices.signing.core.stamps import StampAuthority, StampRequest
-from veche.protocol.ids import UserId
+from veche.protocol.signatures import certificates
+from veche.protocol.signatures.certificates import Authority, Fresh, Holder, Level
+from veche.protocol.signatures.cms import Signer, der_of
+from veche.protocol.signatures.stamps import StampAuthority, StampRequest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

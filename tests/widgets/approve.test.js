@@ -11,6 +11,7 @@ import {
     keyHere,
     openAnswer,
     refusal,
+    signedIn,
 } from "./approvals_fake.js";
 import { BASE, gate, glance, look, test } from "./harness.js";
 import { ApprovePage } from "./pages/approve.js";
@@ -46,6 +47,17 @@ async function atQuestion(open, kind, more = {}, table = {}) {
 
 /** @param {any[]} heard */
 const handed = (heard) => heard.filter(({ method, path }) => `${method} ${path}` === HAND);
+
+test("what is done once is no permission that lasts", async ({ open }) => {
+    const text = "I decide, once, in the escrow 1Q2W3E4R: All to Bob.";
+    const once = asked("mandate", { what: "escrow.decide", text });
+    const { approve, heard } = await atQuestion(open, "mandate", { asked: once });
+    assert.equal(await approve.hero.innerText(), text);
+    assert.deepEqual(await approve.shown(), [["Kind of approval", "escrow.decide"]]);
+    await approve.yes.click();
+    await approve.page.getByRole("heading", { name: "Approved" }).waitFor();
+    assert.deepEqual(handed(heard)[0].body.approval.shown, once.shown);
+});
 
 test("each kind shows all that is signed, and signs exactly that", async ({ open }) => {
     const expected = {
@@ -256,4 +268,40 @@ test("the tab that is used again shows what is asked last, whichever answer come
     await page.evaluate(() => fetch("/services").then((answer) => answer.text()));
 
     assert.equal(await approve.heading.innerText(), "You give data to");
+});
+
+test("a new identity is confirmed from the page of the keys, which then says so", async ({
+    open,
+}) => {
+    let state = "changed";
+    const fingerprint = "abcd efgh ijkl";
+    const mandate = {
+        ...asked("mandate"),
+        shown: { what: "identity abcd", text: `The new one: ${fingerprint}` },
+    };
+    const { page, context } = await open({ reducedMotion: "reduce" });
+    await signedIn(context);
+    await page.goto(`${BASE}/approve`);
+    const { listed } = await keyHere(page);
+    const heard = await fake(context, {
+        "GET keys/v1/keys": { body: { keys: [], passkeys: false, keys_max: 20 } },
+        "GET keys/v1/identity": () => ({ body: { state, fingerprint, has_key: true } }),
+        "POST keys/v1/identity": { body: { asked: mandate } },
+        [LOOK]: { body: openAnswer(mandate, { keys: [listed] }) },
+        [HAND]: () => {
+            state = "same";
+            return { body: { outcome: "approved" } };
+        },
+    });
+    await page.goto(`${BASE}/keys`);
+    await page.getByText(fingerprint).waitFor();
+    await glance(page, "keys-identity");
+    const popup = page.waitForEvent("popup");
+    await page.getByRole("button", { name: "Confirm my new identity" }).click();
+    const approve = new ApprovePage(await popup);
+    await approve.hero.waitFor();
+    await approve.yes.click();
+    await page.getByText("Your new identity is confirmed.").waitFor();
+
+    assert.deepEqual(handed(heard)[0].body.approval.shown, mandate.shown);
 });

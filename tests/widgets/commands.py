@@ -27,7 +27,7 @@ _numbers: Final = itertools.count(1)
 class Command(Protocol):
     """Plays one command."""
 
-    def __call__(self, stand: Stand, **arguments: Any) -> Any:
+    def __call__(self, stand: Any, **arguments: Any) -> Any:
         """The answer, as JSON."""
 
 
@@ -106,13 +106,13 @@ def send(stand: Stand, *, person: str, content: Any, room: str | None = None) ->
 def messages(stand: Stand, *, person: str, room: str | None = None) -> Any:
     """All messages of a room as somebody's client has them, oldest first."""
     where = stand.room(person, room)
-    return [_shown(message) for message in where.person.messages(where.room)]
+    return [shown(message) for message in where.person.messages(where.room)]
 
 
 @command
 def wait_for(stand: Stand, *, person: str, text: str, room: str | None = None) -> Any:
     """The next message of the office with these words that no command has returned yet."""
-    return _shown(stand.room(person, room).expect(text))
+    return shown(stand.room(person, room).expect(text))
 
 
 @command
@@ -220,10 +220,10 @@ def refuse(stand: Stand, *, number: str, reason: str, text: str) -> Any:
 def _card(case: Room, number: str) -> dict[str, Any]:
     message = next(m for m in case.said() if CASE_KEY in m.content)
     assert case_number(message) == number
-    return {"case": message.content[CASE_KEY]["id"], "card": _shown(message)}
+    return {"case": message.content[CASE_KEY]["id"], "card": shown(message)}
 
 
-def _shown(message: Message) -> dict[str, Any]:
+def shown(message: Message) -> dict[str, Any]:
     """A message as the room events of a client are."""
     return {
         "type": message.type,

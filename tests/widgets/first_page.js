@@ -12,6 +12,8 @@ const PAGES = {
     signin: ["/signin", "main h1"],
     keys: ["/keys", "main h1"],
     approve: ["/approve", "main h1"],
+    wallet: ["/wallet", "main h1"],
+    pay: ["/pay", "main h1"],
 };
 
 /** @param {number[]} numbers */

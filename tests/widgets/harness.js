@@ -28,6 +28,7 @@ const TEST_MS_MAX = 300_000;
 const WAIT_MS_MAX = 120_000;
 const POLL_MS = 20;
 const SCENE_MS_MAX = 5_000;
+const AXE_AGAIN_MAX = 5;
 const SCENE_CHARACTERS_MAX = 3_000;
 const SHOTS =
     process.env.VECHE_SCREENSHOTS ??
@@ -130,9 +131,16 @@ export function assertAccessible(page) {
     return assertClean(new AxeBuilder({ page }));
 }
 
+/** @param {{incomplete: {id: string}[]}} result of axe */
+const isFramePassedOver = ({ incomplete }) => incomplete.some(({ id }) => id === "frame-tested");
+
 /** @param {InstanceType<typeof AxeBuilder>} axe */
 async function assertClean(axe) {
-    const { violations } = await axe.analyze();
+    // axe gives a frame half a second to answer; on a busy machine it takes longer, and is passed over.
+    let result = await axe.analyze();
+    for (let again = 0; isFramePassedOver(result) && again < AXE_AGAIN_MAX; again += 1)
+        result = await axe.analyze();
+    const { violations } = result;
     const found = violations.map(
         ({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((n) => n.target).join(" | ")}`,
     );

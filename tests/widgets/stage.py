@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sys
 import threading
 from contextlib import contextmanager
@@ -11,16 +12,22 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from tests.stories.bank import DemoBank, in_bank
 from tests.stories.office import Desk
+from tests.support import signed_files
 from tests.support.processes import ROOT, Child, free_ports, wait_until
 from tests.support.receipts import for_pages
 from tests.support.services import house as whole_house
+from tests.widgets import bank_commands
+from tests.widgets.bank_commands import Counter, organisation
 from tests.widgets.commands import COMMANDS, Stand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
+
+    from tests.widgets.commands import Command
 
 START_S_MAX: Final = 60
 ERROR_CHARACTERS_MAX: Final = 8_000
@@ -43,11 +50,12 @@ def pages(folder: Path) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def receipts(folder: Path) -> Iterator[dict[str, str]]:
-    """The pages alone, and a file with receipts, true and false ones."""
-    file = folder / "receipts.json"
-    file.write_text(json.dumps(for_pages()), encoding="utf-8")
+    """The pages alone, and files with receipts and signed documents, true and false ones."""
+    made, signed = folder / "receipts.json", folder / "signed.json"
+    made.write_text(json.dumps(for_pages()), encoding="utf-8")
+    signed.write_text(json.dumps(signed_files.for_pages()), encoding="utf-8")
     with pages(folder) as environment:
-        yield {**environment, "VECHE_RECEIPTS": str(file)}
+        yield {**environment, "VECHE_RECEIPTS": str(made), "VECHE_SIGNED": str(signed)}
 
 
 @contextmanager
@@ -56,20 +64,38 @@ def house(folder: Path) -> Iterator[dict[str, str]]:
     with whole_house(folder, has_pages=True) as one:
         stand = Stand(one, Desk(one.person("carol")))
         try:
-            with _controlled(stand) as control:
+            with _controlled(stand, COMMANDS, one.log) as control:
                 yield {"VECHE_PAGES": one.pages_url, "VECHE_CONTROL": control}
         finally:
             stand.end()
 
 
 @contextmanager
-def _controlled(stand: Stand) -> Iterator[str]:
+def bank(folder: Path) -> Iterator[dict[str, str]]:
+    """A bank with its pages, persons with accounts, and a bank behind it."""
+    key, key_path = secrets.token_urlsafe(32), folder / "town_key"
+    key_path.write_text(key)
+    key_path.chmod(0o600)
+    (folder / "elsewhere").mkdir()
+    with DemoBank.running(folder / "elsewhere") as elsewhere:
+        more = {"organisations": [organisation(str(key_path))], "banks": [elsewhere.section]}
+        with in_bank(folder, more) as one:
+            counter = Counter(one, elsewhere, key)
+            with _controlled(counter, bank_commands.COMMANDS, one.house.log) as control:
+                yield {"VECHE_PAGES": one.house.pages_url, "VECHE_CONTROL": control}
+
+
+@contextmanager
+def _controlled(
+    stand: Any, commands: Mapping[str, Command], log: Callable[[], str]
+) -> Iterator[str]:
     """Plays the commands that harness.js asks for, one after another; where it listens."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             length = int(self.headers.get("content-length", "0"))
-            status, answer = _played(stand, self.path.strip("/"), self.rfile.read(length))
+            name, body = self.path.strip("/"), self.rfile.read(length)
+            status, answer = _played(stand, commands, name, body, log)
             content = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")
@@ -91,14 +117,16 @@ def _controlled(stand: Stand) -> Iterator[str]:
         thread.join()
 
 
-def _played(stand: Stand, name: str, body: bytes) -> tuple[int, Any]:
-    command = COMMANDS.get(name)
+def _played(
+    stand: Any, commands: Mapping[str, Command], name: str, body: bytes, log: Callable[[], str]
+) -> tuple[int, Any]:
+    command = commands.get(name)
     if command is None:
-        return 404, {"error": f"no such command: {', '.join(sorted(COMMANDS))}"}
+        return 404, {"error": f"no such command: {', '.join(sorted(commands))}"}
     try:
         return 200, command(stand, **json.loads(body))
     except Exception as e:  # noqa: BLE001 -- the test that asked shows it, whatever it is
-        text = f"{type(e).__name__}: {e}\n{stand.house.log()}"
+        text = f"{type(e).__name__}: {e}\n{log()}"
         return 500, {"error": text[:ERROR_CHARACTERS_MAX]}
 
 
@@ -114,4 +142,5 @@ STAGES: Final[Mapping[str, Callable[[Path], AbstractContextManager[dict[str, str
     "pages": pages,
     "receipts": receipts,
     "house": house,
+    "bank": bank,
 }

@@ -8,34 +8,27 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from mnemonic import Mnemonic
 
-from veche.cli.db import opened
-from veche.cli.installed import add_config_option, config_path, read_config, service_specs
-from veche.protocol.errors import ConfigError, RefusedError, UnavailableError
+from veche.cli.installed import add_config_option
+from veche.cli.offline import config_of, database_of, transaction
+from veche.protocol.errors import ConfigError, RefusedError
 from veche.protocol.unpadded import from_unpadded
 from veche.runtime.crypto import maintenance
 from veche.runtime.crypto.keys import WrongOperatorKeyError, read_operator_key
 from veche.runtime.crypto.maintenance import BotKeys, NoSuchBotError, Rekeyed
-from veche.runtime.database import connect, is_unavailable
-from veche.runtime.migrate import KERNEL_SETS, pending
 from veche.runtime.sections import nearest
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
-    from veche.runtime.config import Config
     from veche.runtime.crypto.keys import OperatorKey
     from veche.runtime.database import Cursor
 
-R = TypeVar("R")
-
-_RETRY_MS: Final = 2_000
 _WORDS_A_LINE: Final = 6
 
 
@@ -75,7 +68,7 @@ def _end(command: argparse.ArgumentParser, run: Callable[[argparse.Namespace], i
 
 def new_device(arguments: argparse.Namespace) -> int:
     """Run `veche crypto new-device`."""
-    config = _config(arguments)
+    config = config_of(arguments)
     key = read_operator_key(config.crypto.key_path)
 
     def work(txn: Cursor) -> list[tuple[str, str]]:
@@ -83,8 +76,8 @@ def new_device(arguments: argparse.Namespace) -> int:
         bots = _chosen(txn, arguments)
         return [(bot, maintenance.new_device(txn, key, bot, now_ms)) for bot in bots]
 
-    with _database(config) as dsn:
-        made = _transaction(dsn, work)
+    with database_of(config) as dsn:
+        made = transaction(dsn, work)
     sys.stdout.writelines(f"{bot}: new device {device_id}\n" for bot, device_id in made)
     sys.stdout.write(
         "A running `veche run` goes on with it within a minute, another when it starts.\n"
@@ -101,19 +94,19 @@ def resync(arguments: argparse.Namespace) -> int:
             maintenance.resync(txn, bot)
         return bots
 
-    with _database(_config(arguments)) as dsn:
-        bots = _transaction(dsn, work)
+    with database_of(config_of(arguments)) as dsn:
+        bots = transaction(dsn, work)
     sys.stdout.writelines(f"{bot}: asks for all keys anew\n" for bot in bots)
     return 0
 
 
 def export_master(arguments: argparse.Namespace) -> int:
     """Run `veche crypto export-master`."""
-    config = _config(arguments)
+    config = config_of(arguments)
     key = read_operator_key(config.crypto.key_path)
     bot: str = arguments.bot
-    with _database(config) as dsn:
-        found = _transaction(dsn, lambda txn: _known(txn, bot))
+    with database_of(config) as dsn:
+        found = transaction(dsn, lambda txn: _known(txn, bot))
         _confirm(bot)
 
         def work(txn: Cursor) -> None:
@@ -122,7 +115,7 @@ def export_master(arguments: argparse.Namespace) -> int:
             sys.stdout.write(_seed_page(found, seed))
             sys.stdout.flush()
 
-        _transaction(dsn, work)
+        transaction(dsn, work)
     sys.stderr.write(
         "\nThe seed is no longer in the database. This was the only time that it is shown.\n"
     )
@@ -131,7 +124,7 @@ def export_master(arguments: argparse.Namespace) -> int:
 
 def rekey(arguments: argparse.Namespace) -> int:
     """Run `veche crypto rekey`."""
-    config = _config(arguments)
+    config = config_of(arguments)
     old = read_operator_key(config.crypto.key_path)
     new = read_operator_key(arguments.new_key, "--new-key")
     if old == new:
@@ -146,8 +139,8 @@ def rekey(arguments: argparse.Namespace) -> int:
             _refuse_running(maintenance.bots_spoken_for(txn))
         return maintenance.rekey(txn, old, new)
 
-    with _database(config) as dsn:
-        done = _transaction(dsn, work)
+    with database_of(config) as dsn:
+        done = transaction(dsn, work)
     sys.stdout.write(
         f"sealed under key {new.name}: {done.identity_count} identities, {done.device_count}"
         f" devices\nPut {arguments.new_key} in the place of {config.crypto.key_path}, then start"
@@ -158,8 +151,8 @@ def rekey(arguments: argparse.Namespace) -> int:
 
 def fingerprints(arguments: argparse.Namespace) -> int:
     """Run `veche crypto fingerprints`."""
-    with _database(_config(arguments)) as dsn:
-        found = _transaction(dsn, maintenance.bot_keys)
+    with database_of(config_of(arguments)) as dsn:
+        found = transaction(dsn, maintenance.bot_keys)
     if not found:
         raise NoSuchBotError("no bot has keys in this database yet: start `veche run` once")
     sys.stdout.writelines(
@@ -168,10 +161,6 @@ def fingerprints(arguments: argparse.Namespace) -> int:
         for one in found
     )
     return 0
-
-
-def _config(arguments: argparse.Namespace) -> Config:
-    return read_config(config_path(arguments.config), service_specs())
 
 
 def _chosen(txn: Cursor, arguments: argparse.Namespace) -> Sequence[str]:
@@ -235,41 +224,3 @@ def _refuse_running(bots: Sequence[str]) -> None:
             f"a running process speaks for {', '.join(bots)}: stop every `veche run` first. With"
             " --while-running it is done now, and they are silent until it starts with the new key"
         )
-
-
-@contextmanager
-def _database(config: Config) -> Iterator[str]:
-    """The connection string of a database with our tables; its server runs meanwhile."""
-    folder = config.database.folder
-    if folder is not None and not (folder / "data").exists():
-        raise ConfigError(f"{config.path}: database.folder: there is no database in {folder}")
-    with ExitStack() as stack:
-        dsn = opened(stack, config.database)
-        # Its error says what PostgreSQL said, such as that there is no database of this name.
-        _transaction(dsn, lambda txn: txn.execute("SELECT 1"))
-        if missing := pending(dsn, KERNEL_SETS):
-            raise ConfigError(f"the database lacks {missing[0]}: veche db migrate -c {config.path}")
-        yield dsn
-
-
-def _transaction(dsn: str, work: Callable[[Cursor], R]) -> R:
-    """Run one transaction and commit it.
-
-    Without time-outs of statements: a bot may have very many sessions to seal anew.
-    """
-    try:
-        with (
-            closing(
-                connect(dsn, statement_timeout=0, idle_in_transaction_session_timeout=0)
-            ) as connection,
-            connection,
-            connection.cursor() as txn,
-        ):
-            return work(txn)
-    except Exception as e:
-        if not is_unavailable(e):
-            raise
-        reason = str(e).strip().splitlines()[0]
-        raise UnavailableError(
-            f"the database cannot do it now, try again: {reason}", retry_after_ms=_RETRY_MS
-        ) from e

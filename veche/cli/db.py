@@ -1,4 +1,4 @@
-"""`veche db migrate`: make the tables, or bring them to this release."""
+"""`veche db`: make the tables, or bring them to this release; let a role work with them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from veche.cli.installed import (
 )
 from veche.runtime.migrate import migrate, pending
 from veche.runtime.postgres import EmbeddedPostgres, is_running
+from veche.runtime.roles import grant
 
 if TYPE_CHECKING:
     import argparse
@@ -28,7 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     command = commands.add_parser("migrate", help="apply the migrations that are missing")
     add_config_option(command)
     command.add_argument("--dry-run", action="store_true", help="only say which ones these are")
-    parser.set_defaults(run=run)
+    command.set_defaults(run=run)
+    command = commands.add_parser("grant", help="let a role that owns no table run the services")
+    command.add_argument("role", metavar="ROLE", help="of the database; it exists")
+    add_config_option(command)
+    command.set_defaults(run=run_grant)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -43,6 +48,17 @@ def run(arguments: argparse.Namespace) -> int:
     sys.stdout.writelines(f"{name} {verb}\n" for name in names)
     if not names:
         sys.stdout.write("nothing to do\n")
+    return 0
+
+
+def run_grant(arguments: argparse.Namespace) -> int:
+    """Run `veche db grant`."""
+    specs = service_specs()
+    config = read_config(config_path(arguments.config), specs)
+    sets = migration_sets({name: specs[name] for name in config.services})
+    with ExitStack() as stack:
+        schemas = grant(opened(stack, config.database), sets, arguments.role)
+    sys.stdout.write(f"{arguments.role} may work with {', '.join(schemas)}\n")
     return 0
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import attrs
 import yaml
 
+from veche.cli.demo_shop import NETWORKS
 from veche.cli.homeserver import APPSERVICE_ID, HomeserverPlan, write_private
 from veche.runtime.crypto.keys import OPERATOR_KEY_BYTES
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from veche.cli.demo_authority import DemoAuthority
     from veche.cli.demo_bank import DemoBank
+    from veche.cli.demo_shop import DemoShop
 
 SERVER_NAME: Final = "lindenau.localhost"
 """Ends the ids of the demo's people. Names under ``.localhost`` belong to nobody (RFC 6761)."""
@@ -41,6 +44,11 @@ FEE_SERVICE: Final = "land-register-extract"
 
 TOWN: Final = "lindenau"
 """Name of the town in the log of acts."""
+
+BANK: Final = "lindenau-bank"
+"""Name of the town's bank there."""
+
+BANK_NAME: Final = "Bank of Lindenau"
 
 TOWN_NAME: Final = {
     "en": "Town of Lindenau",
@@ -84,17 +92,21 @@ class Person:
 
 
 @attrs.frozen
-class Money:
-    """What the demo has for money.
+class Equipment:
+    """What the demo has for money and for seals.
 
     Attributes:
         town_key: Path of the file with the town's key for its bank; without pages it asks for no
             fees.
         bank: Where the town's bank has its account.
+        shop: That asks for payments over HTTP; None: there is none.
+        authority: By which the town's documents are sealed; None: they carry no seal.
     """
 
     town_key: Path
     bank: DemoBank
+    shop: DemoShop | None = None
+    authority: DemoAuthority | None = None
 
 
 ALICE: Final = Person("alice", "Alice", "lives in Lindenau")
@@ -163,7 +175,7 @@ def services_configuration(
     operator_key: Path,
     definitions: Path,
     pages_url: str | None = None,
-    money: Money | None = None,
+    equipment: Equipment | None = None,
 ) -> str:
     """The services' configuration file.
 
@@ -174,10 +186,10 @@ def services_configuration(
         operator_key: Path of the file with the operator key.
         definitions: Folder with the service definitions, ``config/services`` of the checkout.
         pages_url: Where people reach the pages, with their port on this machine; None: no pages.
-        money: What is set up for money; None: the town asks for no fees, and there is no bank
-            elsewhere.
+        equipment: What is set up for money and seals; None: the town asks for no fees, seals
+            nothing, and there is no bank elsewhere.
     """
-    town_key = None if money is None else money.town_key
+    town_key = None if equipment is None else equipment.town_key
     sections: dict[str, Any] = {
         "homeserver": {
             "url": plan.url,
@@ -192,8 +204,16 @@ def services_configuration(
         "crypto": {"key_path": str(operator_key)},
         "log": {"level": "INFO", "format": "text"},
         "agency": agency_section(definitions, pages_url, town_key),
-        "payments": payments_section(town_key, () if money is None else [money.bank.section]),
+        "payments": payments_section(
+            town_key,
+            () if equipment is None else [equipment.bank.section],
+            None if equipment is None or equipment.shop is None else equipment.shop.section,
+        ),
     }
+    if equipment is not None and equipment.authority is not None:
+        sections["signing"] = equipment.authority.section
+        sections["agency"]["organisations"][0]["seal"] = equipment.authority.seal_section(TOWN)
+        sections["payments"]["seal"] = equipment.authority.seal_section(BANK)
     if pages_url is not None:
         sections["pages"] = {
             "public_url": pages_url,
@@ -256,29 +276,42 @@ def agency_section(
 
 
 def payments_section(
-    town_key: Path | None = None, banks: Sequence[Mapping[str, Any]] = ()
+    town_key: Path | None = None,
+    banks: Sequence[Mapping[str, Any]] = (),
+    shop: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The section ``payments``: the town's bank, with some money to try it out.
 
     Args:
         town_key: Path of the file with the town's key; None: it asks for nothing over HTTP.
         banks: Where it has accounts itself.
+        shop: Of ``organisations``, which begins with money too, for what it pays out; None: there
+            is none.
     """
     keys = [{"path": str(town_key), "scopes": ["invoice", "refund", "read"]}]
-    town = {"id": TOWN, "name": dict(TOWN_NAME), "keys": keys}
+    town = {"id": TOWN, "name": dict(TOWN_NAME), "kind": "office", "keys": keys}
+    organisations = [] if town_key is None else [town]
+    grants = {ALICE.user_id: "1000 EUR", BOB.user_id: "100 EUR"}
+    more: dict[str, Any] = {}
+    if shop is not None:
+        organisations.append(dict(shop))
+        grants[shop["id"]] = "1000 EUR"
+        more["webhook_networks"] = list(NETWORKS)
     return {
-        "id": "lindenau-bank",
+        "id": BANK,
         "name": {
-            "en": "Bank of Lindenau",
+            "en": BANK_NAME,
             "ru": "Банк Линденау",
             "de": "Bank von Lindenau",
             "uk": "Банк Лінденау",
         },
         "time_zone": "Europe/Berlin",
         "currencies": ["EUR"],
-        "organisations": [] if town_key is None else [town],
+        "organisations": organisations,
+        "dispute_desk": [CAROL.user_id],
         "banks": [dict(one) for one in banks],
-        "grants": {ALICE.user_id: "1000 EUR", BOB.user_id: "100 EUR"},
+        "grants": grants,
+        **more,
     }
 
 
@@ -290,6 +323,7 @@ def welcome(
     pages_url: str,
     bank: DemoBank,
     web_client_url: str | None = None,
+    shop_env: Path | None = None,
 ) -> str:
     """What the person at the terminal reads once everything runs.
 
@@ -300,6 +334,7 @@ def welcome(
         pages_url: Of the pages.
         bank: Where the town's bank has its account.
         web_client_url: Of the web client, if there is one.
+        shop_env: The file with the shop's keys, if there is a shop.
     """
     client = (
         ()
@@ -335,6 +370,15 @@ def welcome(
             "    5. Write topup there: money comes from the demo's bank with the reference that is",
             "       shown, here as if somebody sent it from elsewhere:",
             *(f"       {line}" for line in bank.deposit()),
+            *(
+                ()
+                if shop_env is None
+                else (
+                    "  A shop with keys for the payments API, to try in a shell:",
+                    f"       . {shop_env}",
+                    "       docs/guides/merchants/start.md goes on from there.",
+                )
+            ),
             "",
             "  Stop with Ctrl-C. `./run up` goes on where you stopped; everything is kept in",
             f"  {state} (delete it to begin anew).",

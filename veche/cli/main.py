@@ -33,7 +33,8 @@ KERNEL: Final[Mapping[str, tuple[str, str]]] = {
     "config": ("veche.cli.check", "check a configuration file, or print the reference"),
     "db": ("veche.cli.db", "make and change the tables of the database"),
     "crypto": ("veche.cli.crypto", "renew and keep the devices and keys of bots"),
-    "verify": ("veche.cli.verify", "verify a receipt of a payment"),
+    "identity": ("veche.cli.identity", "confirm new identities of persons who were seen"),
+    "verify": ("veche.cli.verify", "verify a receipt of a payment, or a signed PDF"),
     "bench": ("veche.cli.bench", "measure, beside a baseline"),
 }
 """Module and help of each command of the kernel."""

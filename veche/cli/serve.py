@@ -112,6 +112,10 @@ class Running:
             self._reactor.callWhenRunning(self._start)
             # Twisted's own handlers would stop the reactor under a host that still works.
             self._reactor.run(installSignalHandlers=False)
+            # Python takes its handlers away when it ends: one more signal would kill it then, and
+            # whoever looks at the exit code would think that it had not stopped in order.
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)
 
     def _signalled(self, number: int, _frame: object) -> None:
         self._reactor.callFromThread(self._stop, signal.Signals(number).name)

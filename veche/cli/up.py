@@ -17,7 +17,9 @@ import attrs
 
 from veche.cli import demo
 from veche.cli.child import Child, how, tail
+from veche.cli.demo_authority import DemoAuthority
 from veche.cli.demo_bank import DemoBank
+from veche.cli.demo_shop import DemoShop
 from veche.cli.guard import Guard
 from veche.cli.homeserver import (
     Homeserver,
@@ -239,6 +241,10 @@ class Up:
         self._services_port = free_port(ports.homeserver + 1, planned)
         port = free_port(ports.homeserver + 2, [*planned, self._services_port])
         self._bank = DemoBank(path / "bank", port)
+        self._shop = DemoShop(path / "shop", self._pages_url)
+        town = demo.TOWN_NAME["en"]
+        seals = {demo.TOWN: town, demo.BANK: demo.BANK_NAME}
+        self._authority = DemoAuthority(path / "authority", self._pages_url, town, seals)
         self._guard = Guard(held=[self.state.lock])
         self._supervisor = Supervisor(tell)
         self._postgres = EmbeddedPostgres(path / "postgres")
@@ -267,7 +273,8 @@ class Up:
         tables = steps.take("tables", self._make_tables, self._database)
         steps.take("people", self._register_people, homeserver)
         steps.take("bank", self._start_bank, homeserver)
-        services = steps.take("services", self._start_services, homeserver, tables)
+        authority = steps.take("authority", self._make_authority)
+        services = steps.take("services", self._start_services, homeserver, tables, authority)
         if (client := self._web_client) is not None:
             steps.take("web client", lambda: self._start_web_client(client), services)
         self._supervisor.wait(steps.have_ended)
@@ -338,6 +345,7 @@ class Up:
             pages_url=self._pages_url,
             bank=self._bank,
             web_client_url=None if self._web_client is None else self._web_client.url,
+            shop_env=self._shop.write(),
         )
 
     @property
@@ -366,7 +374,12 @@ class Up:
                 operator_key=demo.operator_key(self.state.path / "operator_key"),
                 definitions=self._definitions,
                 pages_url=self._pages_url,
-                money=demo.Money(demo.town_key(self.state.path / "town_key"), self._bank),
+                equipment=demo.Equipment(
+                    demo.town_key(self.state.path / "town_key"),
+                    self._bank,
+                    self._shop,
+                    self._authority,
+                ),
             ),
         )
 
@@ -392,14 +405,23 @@ class Up:
         )
 
     def _make_tables(self) -> None:
-        child = self._veche("tables", "db", "migrate")
+        self._run_once("tables", "the tables cannot be made", "db", "migrate", *self._config)
+
+    def _make_authority(self) -> None:
+        if not self._authority.is_made:
+            command = self._authority.command()
+            self._run_once("authority", "the authority cannot be made", *command)
+
+    def _run_once(self, name: str, problem: str, *command: str) -> None:
+        """Run a command of `veche` to its end."""
+        child = self._veche(name, *command)
         self._starting.append(child)
         try:
             code = child.wait(READY_TIMEOUT_S)
         except TimeoutError as e:
-            raise ChildEndedError(f"the tables are not made: {e}\n{child.last_lines()}") from e
+            raise ChildEndedError(f"{problem}: {e}\n{child.last_lines()}") from e
         if code != 0:
-            raise ChildEndedError(f"the tables cannot be made:\n{child.last_lines()}")
+            raise ChildEndedError(f"{problem}:\n{child.last_lines()}")
         child.stop()
 
     def _register_people(self) -> None:
@@ -440,12 +462,16 @@ class Up:
         )
 
     def _launch_services(self) -> Child:
-        return self._veche("services", "run", "all")
+        return self._veche("services", "run", "all", *self._config)
+
+    @property
+    def _config(self) -> tuple[str, str]:
+        return "-c", str(self.state.path / "veche.yaml")
 
     def _veche(self, name: str, *command: str) -> Child:
         return Child(
             name,
-            [*self._program, *command, "-c", str(self.state.path / "veche.yaml")],
+            [*self._program, *command],
             output=self.state.path / f"{name}.log",
             guard=self._guard,
         )

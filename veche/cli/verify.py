@@ -1,7 +1,7 @@
-"""`veche verify`: whether a receipt holds, for anybody, without any service of ours.
+"""`veche verify`: whether a receipt or a signed PDF holds, for anybody, without our services.
 
-All that is needed is the file and a key of the ledger that signed it. With ``--online`` the site of
-that ledger is asked for its keys and for the newest head that it has published.
+All that is needed is the file, and a key of the ledger that signed it or the root of the authority.
+With ``--online`` the site of that ledger is asked for its keys and for its newest published head.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from veche.cli.site import Site, SiteError, site_of
+from veche.cli.verify_pdf import BEGINNING, verify_pdf
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
 from veche.protocol.merkle import extends
@@ -74,11 +75,12 @@ class _TwoLedgersError(Exception):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `veche verify`."""
     parser.description = (
-        f"{parser.description} Checked are its signature, the entry of the ledger, its block, and"
-        " the published head. Exit code 0: it holds; 1: it is false, or no receipt; 3: nobody can"
-        " tell."
+        f"{parser.description} Of a receipt its signature, the entry of the ledger, its block and"
+        " the published head are checked; of a PDF every byte, its signatures, certificates and"
+        " time stamps. Exit code 0: it holds; 1: it is false, or none; 3: nobody can tell, or not"
+        " all is proven."
     )
-    parser.add_argument("file", type=Path, metavar="FILE", help="the receipt, JSON")
+    parser.add_argument("file", type=Path, metavar="FILE", help="the receipt (JSON), or the PDF")
     parser.add_argument(
         "--key",
         action="append",
@@ -87,9 +89,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="key of a ledger that you believe, <name>+<id>+<base64>; may be repeated",
     )
     parser.add_argument(
+        "--root",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="certificate of an authority that you believe, for a PDF; may be repeated",
+    )
+    parser.add_argument(
         "--online",
         action="store_true",
-        help="ask the site that the receipt names for its keys and its newest head",
+        help="ask the site that the receipt names for its keys and its newest head; ask where the"
+        " certificates in a PDF say whether they were revoked",
     )
     parser.add_argument(
         "--site", metavar="URL", help="ask this site instead, https://…; with --online"
@@ -97,9 +108,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run `veche verify`: 0 if the receipt holds, 1 if not, 3 if nobody can tell."""
+    """Run `veche verify`: 0 if the file holds, 1 if not, 3 if nobody can tell."""
     try:
-        receipt = read_receipt(_read(arguments.file))
+        data = _read(arguments.file)
+        if data.startswith(BEGINNING):
+            return verify_pdf(arguments.file, arguments.root, is_online=arguments.online)
+        receipt = read_receipt(data)
         keys = [read_verifier_key(text) for text in arguments.key]
         checked = _online(receipt, keys, arguments.site) if arguments.online else None
         checked = checked or _Checked(verify_receipt(receipt, keys))

@@ -64,6 +64,12 @@ class ActClass(enum.StrEnum):
     DATA_REQUEST = "data_request"
     DOC_ISSUED = "doc_issued"
     RECORD_WRITE = "record_write"
+    INVOICE = "invoice"
+    """A person is asked to pay; also by the payments bot in the name of an office."""
+    PAYMENT_PULL = "payment_pull"
+    """Money is taken from a person by a mandate; never an event."""
+    PAYOUT = "payout"
+    """Money is paid to a person, such as a benefit; never an event."""
     RESTRICTION = "restriction"
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from veche.protocol.acts import ActReceipt, call_form
 from veche.protocol.approval import Name, Text, Title
+from veche.protocol.canonical import canonical
 from veche.protocol.ids import WireUlid
+from veche.protocol.invoice_terms import InvoiceTerms
 from veche.protocol.money import Money
 from veche.protocol.wire import Wire
 
@@ -40,6 +44,7 @@ class InvoiceCard(Wire):
         due_at_ms: Until when it can be paid, UTC.
         law: The rule by which it is asked for.
         appeal: How and until when one can object.
+        act: Receipt of the act by which an office asks for it.
     """
 
     v: Literal[1]
@@ -56,6 +61,7 @@ class InvoiceCard(Wire):
     due_at_ms: Annotated[int, Field(ge=0)]
     law: Text | None = None
     appeal: Text | None = None
+    act: ActReceipt | None = None
 
     @model_validator(mode="after")
     def _check_total(self) -> Self:
@@ -79,15 +85,31 @@ class InvoiceOrder(Wire):
         reply: Kind of the errand by which the organisation hears of it; its payload is ``about``
             with ``invoice``, ``state`` and ``payment`` beside it.
         about: What the organisation knows it by.
+        terms: What it asks besides.
     """
 
     card: InvoiceCard
     addressee: Annotated[str, Field(pattern=r"^@[^:]*:.+$", max_length=255)]
     reply: Annotated[str, Field(pattern=r"^[a-z_.]{1,64}$")] | None = None
     about: dict[str, str] = Field(default_factory=dict)
+    terms: InvoiceTerms = InvoiceTerms()
+
+
+def order_form(order: InvoiceOrder) -> dict[str, str]:
+    """The clear form of an invoice that a service of this server orders, for its act.
+
+    Args:
+        order: The ``act`` of its card does not count.
+    """
+    card = order.card.model_dump(mode="json", exclude_none=True, exclude={"act"})
+    sha256 = hashlib.sha256(canonical(card, where="invoice")).hexdigest()
+    return call_form(
+        "payments", "invoice", payee=order.card.issuer, addressee=order.addressee, sha256=sha256
+    )
 
 
 INVOICE_ERRAND: Final = "payments.invoice"
 """Kind of the errand whose payload is an ``InvoiceOrder``."""
 WITHDRAW_ERRAND: Final = "payments.withdraw"
-"""Kind of the errand whose payload names an ``invoice`` and its ``issuer``, to take it back."""
+"""Kind of the errand whose payload names an ``invoice`` and its ``issuer``, to take it back; a
+``reason`` beside them is told to the payer."""

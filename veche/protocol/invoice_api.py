@@ -6,13 +6,25 @@ it from a list of events, which it reads from where it stopped: at least once, i
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+import hashlib
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from veche.protocol.act_offer import ActOffer
+from veche.protocol.acts import call_form
 from veche.protocol.approval import Text, Title
+from veche.protocol.canonical import canonical
 from veche.protocol.ids import WireUlid
 from veche.protocol.invoice import LINES_MAX, InvoiceLine
+from veche.protocol.invoice_terms import (
+    OPTIONS_MAX,
+    SHARES_MAX,
+    TIPS_MAX,
+    InvoiceShare,
+    QuoteOption,
+    Tip,
+)
 from veche.protocol.money import Money
 from veche.protocol.wire import Wire
 
@@ -41,6 +53,14 @@ class InvoiceBody(Wire):
         law: The rule by which it is asked for.
         appeal: How and until when one can object.
         ours: What the organisation knows it by; it stands beside every event of it.
+        confirm: The money is set aside first, and the organisation is asked by the event
+            ``invoice.confirm`` whether it may be paid.
+        tips: What the payer may add; they choose before they approve.
+        quote: The organisation is asked first what it costs besides, by the event
+            ``invoice.quote``: ``options``, or ``delivery``, for which the payer says where to.
+        shares: Which organisations get what of all that is paid; what is left is the
+            organisation's own.
+        act: Of an office, without which it asks nobody: see ``invoice_form``.
     """
 
     addressee: Annotated[str, Field(pattern=r"^@[^:\s]*:\S+$", max_length=255)]
@@ -53,6 +73,23 @@ class InvoiceBody(Wire):
     law: Text | None = None
     appeal: Text | None = None
     ours: Ours = ""
+    confirm: bool = False
+    tips: Annotated[tuple[Tip, ...], Field(strict=False, max_length=TIPS_MAX)] = ()
+    quote: Literal["options", "delivery"] | None = None
+    shares: Annotated[tuple[InvoiceShare, ...], Field(strict=False, max_length=SHARES_MAX)] = ()
+    act: ActOffer | None = None
+
+
+def invoice_form(organisation: str, body: InvoiceBody) -> dict[str, str]:
+    """The clear form of asking somebody to pay: what the act of an office is for.
+
+    Args:
+        organisation: Who asks, by its name in the log of acts.
+        body: What is asked; its own ``act`` does not count.
+    """
+    asked = body.model_dump(mode="json", exclude_none=True, exclude={"act"})
+    sha256 = hashlib.sha256(canonical(asked, where="body")).hexdigest()
+    return call_form("payments", "invoice", payee=organisation, sha256=sha256)
 
 
 class InvoiceView(Wire):
@@ -69,6 +106,10 @@ class InvoiceView(Wire):
         pay_url: Page on which it is paid; None: there is none.
         payment: Id of the payment, once it is paid.
         ours: What the organisation knows it by.
+        confirm_by_ms: Until when the payment is to be confirmed, UTC; None: none waits for it.
+        to_pay: What the payment comes to, with what was chosen besides, or what was confirmed of
+            it; None: there is no payment.
+        tip_minor: How much of that is a tip.
     """
 
     id: WireUlid
@@ -80,6 +121,73 @@ class InvoiceView(Wire):
     pay_url: str | None = None
     payment: str | None = None
     ours: Ours = ""
+    confirm_by_ms: int | None = None
+    to_pay: Money | None = None
+    tip_minor: int = 0
+
+
+class ConfirmBody(Wire):
+    """The organisation says yes.
+
+    Attributes:
+        payment: Which, of the event ``invoice.confirm``.
+        amount: How much of what is set aside; None: all of it.
+    """
+
+    payment: WireUlid
+    amount: Money | None = None
+
+
+class RefuseBody(Wire):
+    """The organisation says no.
+
+    Attributes:
+        payment: Which, of the event ``invoice.confirm``.
+        reason: In words, for the payer.
+    """
+
+    payment: WireUlid
+    reason: Title | None = None
+
+
+class QuoteBody(Wire):
+    """What it costs besides.
+
+    Attributes:
+        payment: Which, of the event ``invoice.quote``.
+        options: From which the payer takes one; each is called otherwise.
+    """
+
+    payment: WireUlid
+    options: Annotated[
+        tuple[QuoteOption, ...], Field(strict=False, min_length=1, max_length=OPTIONS_MAX)
+    ]
+
+    @model_validator(mode="after")
+    def _check_options(self) -> Self:
+        labels = {one.label.casefold() for one in self.options}
+        ids = {one.id for one in self.options}
+        if len(labels) < len(self.options) or len(ids) < len(self.options):
+            raise ValueError("each option has an id and a label of its own")
+        return self
+
+
+class QuoteView(Wire):
+    """A quote as the organisation sees it.
+
+    Attributes:
+        payment: Of the payment that waits for it.
+        state: ``wanting`` (the payer has not said where to), ``asked``, ``offered``, ``chosen``.
+        version: Counts the answers of the organisation.
+        place: Where to; empty if that is not asked, and in the answer to an answer.
+        options: The newest of them; none in the answer to an answer.
+    """
+
+    payment: WireUlid
+    state: str
+    version: int
+    place: str = ""
+    options: tuple[QuoteOption, ...] = ()
 
 
 class WithdrawBody(Wire):
@@ -98,18 +206,25 @@ class InvoiceEvent(Wire):
     Attributes:
         n: Counts the events of the organisation, from 1, without a gap.
         type: ``invoice.`` and what happened: ``paid``, ``objected``, ``expired``, ``withdrawn``,
-            ``refunded``, or ``refused``: another invoice has its ``notice_id`` already.
+            ``refunded``, ``refund_refused``, ``quote``: the organisation says what it costs
+            besides; ``confirm``: it says whether it may be paid; ``unconfirmed``: that payment is
+            over without money, do not deliver; or ``refused``: another invoice has its
+            ``notice_id`` already. ``payout.`` and ``paid``, ``failed``, ``returned`` of a line,
+            or ``done``, ``stopped``, ``refused`` of the whole. ``dispute.`` and ``open``: the
+            organisation answers; ``at_desk``, ``closed``.
         at_ms: When, UTC.
-        invoice: Id of the invoice.
+        invoice: Id of the invoice; None: it is of none.
         payment: Id of the payment or refund; None: there is none.
-        ours: What the organisation knows the invoice by.
+        payout: Id of the payout in bulk; None: it is of none.
+        ours: What the organisation knows the invoice, or the line, by.
     """
 
     n: Annotated[int, Field(ge=1, le=CURSOR_MAX)]
     type: Annotated[str, Field(pattern=r"^[a-z]+\.[a-z_]+$", max_length=64)]
     at_ms: int
-    invoice: WireUlid
+    invoice: WireUlid | None = None
     payment: str | None = None
+    payout: WireUlid | None = None
     ours: Ours = ""
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from veche.protocol.acts import ActReceipt, call_form
 from veche.protocol.approval import Name, Title
 from veche.protocol.ids import WireUlid
 from veche.protocol.money import Money
@@ -83,6 +84,7 @@ class ChargeOrder(Wire):
         title: What for.
         reply: As of ``MandateOrder``; with ``charge`` and ``state``, and ``why`` if it is refused.
         about: What the organisation knows it by.
+        act: Receipt of the act of an office, without which it takes nothing: see ``charge_form``.
     """
 
     id: WireUlid
@@ -92,3 +94,20 @@ class ChargeOrder(Wire):
     title: Title
     reply: Reply | None = None
     about: dict[str, str] = Field(default_factory=dict)
+    act: ActReceipt | None = None
+
+
+def charge_form(order: ChargeOrder) -> dict[str, str]:
+    """The clear form of a charge: what the act of an office is for, of the class ``payment_pull``.
+
+    It is of this charge alone, so that the token takes money once.
+    """
+    return call_form(
+        "payments",
+        "charge",
+        payee=order.payee,
+        charge=order.id,
+        mandate=order.mandate,
+        amount=f"{order.amount.minor} {order.amount.currency}",
+        title=order.title,
+    )

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import enum
 import re
-import unicodedata
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 import attrs
+
+from veche.protocol.folding import folded_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +27,7 @@ KEYCAPS_MAX: Final = 10
 _OUTER: Final = " .,!?:;()[]\"'«»„“”#*_`"
 _SAME: Final = str.maketrans(
     {
-        # Russian is typed without ё, Ukrainian with any apostrophe.
-        "ё": "\N{CYRILLIC SMALL LETTER IE}",
+        # Ukrainian is typed with any apostrophe.
         "\N{MODIFIER LETTER APOSTROPHE}": "'",
         "\N{RIGHT SINGLE QUOTATION MARK}": "'",
         # Emoji come with or without these.
@@ -111,12 +111,11 @@ def match_choice(choices: Sequence[C], typed: str) -> Match[C] | NoMatch | None:
 
 
 def folded(value: str) -> str:
-    """``value`` as it is compared: without case, Unicode form, spacing and outer marks.
+    """``value`` as it is compared: as ``folded_text``, and without outer marks.
 
     What consists of marks only ("?", "…") keeps them.
     """
-    plain = unicodedata.normalize("NFKC", value).casefold().translate(_SAME)
-    plain = " ".join(unicodedata.normalize("NFKC", plain).split())
+    plain = folded_text(value.translate(_SAME))
     return plain.strip(_OUTER) or plain
 
 

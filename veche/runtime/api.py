@@ -24,7 +24,7 @@ import attrs
 from pydantic import ValidationError
 
 from veche.protocol.catalogue import LANGUAGES, language_of
-from veche.protocol.errors import MalformedError, NotFoundError, SignInError
+from veche.protocol.errors import MalformedError, NotFoundError, SignInError, TooLargeError
 from veche.runtime.openapi import document
 from veche.runtime.web import header, hide_path, json_body, new_app
 
@@ -60,7 +60,7 @@ class Call:
     Attributes:
         request: As it came.
         session: Who asks; None only where the route is open to anybody and no token was sent.
-        body: Of the route's model of bodies, else None.
+        body: Of the route's model of bodies, or bytes where it takes those, else None.
         query: Of the route's model of queries, else None.
         path_args: The arguments in the path, decoded.
         language: Code of a catalogue: of ``?lang=``, of the session, or of ``Accept-Language``.
@@ -121,6 +121,8 @@ class Route:
     Attributes:
         path: Below the prefix of its API, such as ``/cases/<case_id>``; empty for the prefix.
         body: Model of the body, None: there is none.
+        takes: Content type of a body that is not JSON: it is taken as bytes. None: it is JSON.
+        takes_bytes_max: Most bytes of such a body.
         query: Model of the query, whose values are read from text.
         answer: What a success is; None: nothing, with status 204.
         level: What the session has to have at least; None: open to anybody.
@@ -139,6 +141,8 @@ class Route:
     answer: type[Wire] | type[Download] | None
     function: Callable[..., Any]
     body: type[Wire] | None = None
+    takes: str | None = None
+    takes_bytes_max: int = 0
     query: type[Wire] | None = None
     level: Level | None = None
     limit: Limit | None = None
@@ -269,9 +273,7 @@ class _Bound:
 
     async def _answer(self, request: IRequest, path_args: Mapping[str, str]) -> Any:
         route, gate = self.route, self.gate
-        visitor = gate.visitor(request, route.name, route.limit)
-        if not route.takes_session:
-            visitor = attrs.evolve(visitor, token=None)
+        visitor = gate.visitor(request, route.name, route.limit, takes_session=route.takes_session)
         if visitor.token is None and route.level is not None:
             raise SignInError("Please sign in")  # before the body says anything
         if "\0" in "".join(path_args.values()):
@@ -302,7 +304,7 @@ def _read(request: IRequest, route: Route, visitor: Visitor, path_args: Mapping[
     return Call(
         request=request,
         session=None,
-        body=_body(request, route.body) if route.body is not None else None,
+        body=_body(request, route),
         query=_parsed(route.query, values) if route.query is not None else None,
         path_args=path_args,
         language=chosen or "",
@@ -339,12 +341,20 @@ def _weight(parameter: str) -> float:
     return float(found[0]) if found else 0.0
 
 
-def _body(request: IRequest, model: type[Wire]) -> Wire:
+def _body(request: IRequest, route: Route) -> Wire | bytes | None:
+    if route.body is None and route.takes is None:
+        return None
     # Pages of others can have a browser send every type but a few without being asked first.
     kind = (header(request, b"content-type") or "").partition(";")[0].strip().lower()
-    if kind != _JSON:
-        raise MalformedError("Content-Type", f"should be {_JSON}")
-    return json_body(request, model)
+    wanted = route.takes or _JSON
+    if kind != wanted:
+        raise MalformedError("Content-Type", f"should be {wanted}")
+    if route.body is not None:
+        return json_body(request, route.body)
+    content: bytes = request.content.read(route.takes_bytes_max + 1)
+    if len(content) > route.takes_bytes_max:
+        raise TooLargeError(f"The body is over {route.takes_bytes_max} bytes")
+    return content
 
 
 def _query(request: IRequest) -> dict[str, str]:

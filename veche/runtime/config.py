@@ -240,6 +240,24 @@ class ApprovalsSection(Section):
         return value
 
 
+class RetentionSection(Section):
+    """How long is kept what is over. What proves something stays: receipts, evidence, chains."""
+
+    questions_ms: Duration = Field(default=24 * 3600 * 1000, examples=["1 d"])
+    """How long after its end what a question of a bot showed is kept: payee, amount, words."""
+    answers_ms: Duration = Field(default=90 * 24 * 3600 * 1000, examples=["90 d"])
+    """How long after its end it is known that there was a question, and what became of it."""
+    acts_ms: Duration = Field(default=3_650 * 24 * 3600 * 1000, examples=["3650 d"])
+    """How long the private part of an act stays: on whom, why, under which law. Its place in the
+    organisation's chain stays for ever. Your law may ask for longer, or shorter."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.answers_ms < self.questions_ms:
+            raise ValueError("answers should be at least as long as questions")
+        return self
+
+
 KERNEL_SECTIONS: Final[Mapping[str, type[Section]]] = {
     "homeserver": HomeserverSection,
     "listen": ListenSection,
@@ -248,6 +266,7 @@ KERNEL_SECTIONS: Final[Mapping[str, type[Section]]] = {
     "log": LogSection,
     "pages": PagesSection,
     "approvals": ApprovalsSection,
+    "retention": RetentionSection,
 }
 OPTIONAL_SECTIONS: Final = frozenset(("pages",))
 """Of the kernel, without which it has none of that."""
@@ -272,6 +291,7 @@ class Config:
     services: Mapping[str, Section]
     pages: PagesSection | None = None
     approvals: ApprovalsSection = attrs.field(factory=ApprovalsSection)
+    retention: RetentionSection = attrs.field(factory=RetentionSection)
 
     def sections(self) -> Mapping[str, Section]:
         """All sections that there are, by name."""

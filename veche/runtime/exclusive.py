@@ -88,7 +88,10 @@ def end_stalled(txn: Cursor, key: int, part: int, table: str, stall_ms: int) -> 
     Returns:
         Process ids of the sessions that were ended.
     """
+    # Materialized, since PostgreSQL may ask the conditions of one WHERE in any order: it did ask
+    # `pg_terminate_backend` first, of every session that there was.
     txn.execute(
+        "WITH stalled AS MATERIALIZED ("
         "SELECT pid FROM pg_stat_activity WHERE pid IN (SELECT pid FROM pg_locks WHERE granted"
         " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         " AND (locktype = 'advisory' AND objsubid = 2 AND classid::bigint = %s"
@@ -96,7 +99,8 @@ def end_stalled(txn: Cursor, key: int, part: int, table: str, stall_ms: int) -> 
         " OR locktype = 'relation' AND relation = %s::regclass AND mode = 'RowExclusiveLock'))"
         " AND (state <> 'active' OR wait_event = 'ClientRead')"
         " AND state_change < clock_timestamp() - %s * interval '1 millisecond'"
-        " AND pid <> pg_backend_pid() AND pg_terminate_backend(pid)",
+        " AND pid <> pg_backend_pid())"
+        " SELECT pid FROM stalled WHERE pg_terminate_backend(pid)",
         (key & 0xFFFFFFFF, part & 0xFFFFFFFF, table, stall_ms),
     )
     return [pid for (pid,) in txn.fetchall()]
@@ -166,6 +170,33 @@ class Lane:
             Exception: Anything else that the work raises; a transaction it left is rolled back.
         """
         return await self._do(self._run, lambda connection: work(connection, *args, **kwargs))
+
+    async def call(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do something in the thread, which uses sessions by ``use`` alone.
+
+        So whoever needs two sessions, one after the other, changes threads once.
+
+        Args:
+            work: Called with the arguments.
+            *args: For ``work``.
+            **kwargs: For ``work``.
+
+        Raises:
+            Exception: Whatever the work raises.
+        """
+        return await self._do(work, *args, **kwargs)
+
+    def use(
+        self,
+        work: Callable[Concatenate[Connection, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """As ``run``, but at once, in the thread of another session.
+
+        The caller sees to it that nobody uses this one meanwhile.
+        """
+        return self._run(lambda connection: work(connection, *args, **kwargs))
 
     async def close(self) -> None:
         """End the session once what runs has ended; another may be begun."""

@@ -98,13 +98,17 @@ class Gate:
         self._tokens = Buckets(session_limit)
         self._routes: dict[Limit, Buckets] = {}
 
-    def visitor(self, request: IRequest, route: str, limit: Limit | None) -> Visitor:
+    def visitor(
+        self, request: IRequest, route: str, limit: Limit | None, *, takes_session: bool = True
+    ) -> Visitor:
         """Let a request in.
 
         Args:
             request: As it came.
             route: Its name, for ``limit``.
             limit: Of the route, for one client address, beside the gate's own.
+            takes_session: A token is one of a session, and spends of its limit; otherwise it is
+                nobody's here, such as the key of an organisation.
 
         Raises:
             LimitError: It is one too many.
@@ -119,7 +123,7 @@ class Gate:
         if header(request, b"sec-fetch-site") in _OTHER_SITES:
             raise ForbiddenError("Only pages of this address may ask")
         found = _BEARER.fullmatch(header(request, b"authorization") or "")
-        token = found[1] if found else None
+        token = found[1] if found and takes_session else None
         if token is not None:
             # Not the token itself: memory is dumped more easily than a digest is turned round.
             _check(self._tokens.spend(hashlib.sha256(token.encode()).hexdigest(), now_s))

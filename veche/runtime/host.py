@@ -31,6 +31,7 @@ from veche.runtime.gate import Gate
 from veche.runtime.hints import Hints
 from veche.runtime.inbox import store as inbox_store
 from veche.runtime.inbox.heal import Healer
+from veche.runtime.inbox.heartbeat import Heartbeat
 from veche.runtime.inbox.housekeeping import Housekeeping
 from veche.runtime.inbox.intake import Intake
 from veche.runtime.inbox.worker import Ports, Worker
@@ -39,6 +40,7 @@ from veche.runtime.listener import Listener
 from veche.runtime.live import Live
 from veche.runtime.matrix.client import MatrixClient, MatrixError, path
 from veche.runtime.matrix.connections import Connections
+from veche.runtime.matrix.pushes import Pushes
 from veche.runtime.matrix.registration import is_of_namespace
 from veche.runtime.matrix.rooms import Rooms
 from veche.runtime.matrix.transactions import TRANSACTION_BYTES_MAX, Transactions
@@ -127,7 +129,6 @@ class Host:
         self.rooms = Rooms(self.client, self.database, reactor, self._hooks, self._is_ours)
         self._tasks = Tasks(running_max=TASKS_MAX)
         self._sending = Tasks(running_max=SENDER_TASKS_MAX)
-        self._marks = Marks()
         try:
             self._make_pages()
             self._services = self._make_services(specs)
@@ -143,6 +144,9 @@ class Host:
         self._worker = self._make_worker()
         self._intake = Intake(self.database, reactor, self._owners, self._is_ours, self._worker)
         self._healer = self._make_healer()
+        self._heartbeat = Heartbeat(
+            self.database, reactor, self._tasks, self.client, self._intake.pushes
+        )
         self._errands = self._make_errands()
         self._devices = self._make_devices()
         self._listener = Listener(
@@ -159,6 +163,11 @@ class Host:
         self._listening: Any = None
 
     # What services use.
+
+    @property
+    def service_names(self) -> frozenset[str]:
+        """The services that the configuration has this process carry."""
+        return frozenset(self._config.services)
 
     def now_ms(self) -> int:
         """The moment, UTC."""
@@ -214,7 +223,9 @@ class Host:
         await self._start_devices()
         await self._name_bots()
         self._healer.start()
-        Housekeeping(self.database, self.reactor, self._tasks).start()
+        self._heartbeat.start()
+        retention = self._config.retention
+        Housekeeping(self.database, self.reactor, self._tasks, retention).start()
         self._tasks.spawn("ping", self._ping())
         for service in self._services.values():
             await service.started()
@@ -244,13 +255,18 @@ class Host:
         self.database.close()
 
     def _listen(self) -> None:
-        checks = {"database": self._check_database, "homeserver": self._check_homeserver}
+        checks = {
+            "database": self._check_database,
+            "homeserver": self._check_homeserver,
+            "pushes": self._heartbeat.check,
+        }
         if self._public is not None:
             checks["pages"] = self._check_pages
-        root = private_root(Transactions(self._hs_token, self._intake), checks, self.reactor)
+        transactions = Transactions(self._hs_token, self._intake)
+        root = private_root(transactions, checks, self.reactor)
         site = new_site(root, self.reactor, body_bytes_max=TRANSACTION_BYTES_MAX)
-        listen = self._config.listen
-        self._listening = self.reactor.listenTCP(listen.port, site, interface=listen.address)
+        pushes, listen = Pushes(site, transactions), self._config.listen
+        self._listening = self.reactor.listenTCP(listen.port, pushes, interface=listen.address)
         self.port = self._listening.getHost().port
 
     async def _start_devices(self) -> None:
@@ -400,7 +416,7 @@ class Host:
             self._sending,
             self.client,
             self.rooms,
-            self._marks,
+            Marks(),
             random.random,
         )
 
@@ -421,7 +437,7 @@ class Host:
             self._owners,
             ports,
             self.rooms,
-            self._marks,
+            self._sender,
         )
 
     def _make_healer(self) -> Healer:
@@ -450,7 +466,7 @@ class Host:
 
     def _make_hints(self) -> Hints:
         bots = {bot.user_id: bot for service in self._services.values() for bot in service.bots}
-        return Hints(bots, self.act_log)
+        return Hints(bots, self.act_log, self.approvals.offer_identity)
 
     def _make_devices(self) -> dict[UserId, BotDevice]:
         parts = CryptoParts(

@@ -117,6 +117,8 @@ def _operation(route: Route, known: _Schemas) -> dict[str, Any]:
     }
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": _json(known.refs[route.body])}
+    if route.takes is not None:
+        operation["requestBody"] = {"required": True, "content": {route.takes: {}}}
     if route.level is not None:
         operation["security"] = [{"session": [route.level.label]}]
     return operation

@@ -56,6 +56,7 @@ _PORT: Final = re.compile(r":[0-9]{1,5}$")
 _LABEL: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{LABEL_CHARACTERS_MAX}}}")
 _RETRY_AFTER_MS: Final = 5_000
 _REDIRECTS: Final = range(300, 400)
+_NO_NAME: Final = "this is no path or name"
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -132,16 +133,55 @@ class Outbound:
             NoAnswerError: No answer, not in time, or too many requests run already.
             AnswerTooLargeError: It is over ``ANSWER_BYTES_MAX``.
         """
+        head = "Accept: application/json\r\n"
+        return await self._ask(place, target, "GET", head, b"")
+
+    async def post(self, place: Place, target: str, body: bytes) -> Answer:
+        """Send JSON with ``POST``; the answer whatever its status, but for redirects.
+
+        Args:
+            place: Where.
+            target: Path and query, quoted: printable ASCII without spaces.
+            body: JSON.
+
+        Raises:
+            OutboundRefusedError: As for ``get``.
+            NoAnswerError: As for ``get``; whether it was read there is unknown.
+            AnswerTooLargeError: As for ``get``.
+        """
+        head = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        return await self._ask(place, target, "POST", head, body)
+
+    async def check(self, place: Place) -> None:
+        """Look a server up, to say at once that it is none that is ever asked.
+
+        Raises:
+            OutboundRefusedError: No address of the name may be connected to.
+            NoAnswerError: There is no such name now, or too many are looked up.
+        """
+        if not is_host(without_port(place.name)) or not is_host(place.host):
+            raise OutboundRefusedError(_NO_NAME)
+        looking = Deferred.fromCoroutine(self._addresses(place.host))
+        try:
+            await looking.addTimeout(TIMEOUT_S, self._reactor)
+        except DeferredTimeoutError as e:
+            raise NoAnswerError("the name is not found", retry_after_ms=_RETRY_AFTER_MS) from e
+
+    async def _ask(self, place: Place, target: str, method: str, head: str, body: bytes) -> Answer:
         if not target.startswith("/") or not target.isascii() or not target.isprintable():
             raise OutboundRefusedError("this is no path")
         if " " in target or not is_host(without_port(place.name)) or not is_host(place.host):
-            raise OutboundRefusedError("this is no path or name")
+            raise OutboundRefusedError(_NO_NAME)
         if self._running >= RUNNING_MAX:
             _refused.labels("busy").inc()
             raise NoAnswerError("too many requests to others", retry_after_ms=_RETRY_AFTER_MS)
         self._running += 1
         try:
-            work = Deferred.fromCoroutine(self._get(place, target))
+            request = (
+                f"{method} {target} HTTP/1.1\r\nHost: {place.name}\r\n{head}"
+                "User-Agent: Veche\r\nConnection: close\r\n\r\n"
+            ).encode("ascii")
+            work = Deferred.fromCoroutine(self._exchange(place, request + body))
             answer = await work.addTimeout(TIMEOUT_S, self._reactor)
         except DeferredTimeoutError as e:
             _refused.labels("slow").inc()
@@ -155,11 +195,7 @@ class Outbound:
             raise OutboundRefusedError("the other server redirects")
         return answer
 
-    async def _get(self, place: Place, target: str) -> Answer:
-        request = (
-            f"GET {target} HTTP/1.1\r\nHost: {place.name}\r\nAccept: application/json\r\n"
-            "User-Agent: Veche\r\nConnection: close\r\n\r\n"
-        ).encode("ascii")
+    async def _exchange(self, place: Place, request: bytes) -> Answer:
         failure: Exception | None = None
         for address in await self._addresses(place.host):
             endpoint = self._endpoint(place, address)

@@ -145,6 +145,20 @@ class Sealer(Protocol):
         Raises ``NotPrepared`` when a reader's keys have to be asked for first: ``prepare`` does.
         """
 
+    def seal_now(
+        self,
+        txn: Cursor,
+        room_id: RoomId,
+        event_type: str,
+        content: Mapping[str, Any],
+        beside: Mapping[str, Any],
+        now_ms: int,
+    ) -> Mapping[str, Any]:
+        """As ``seal``, in any transaction and without ``prepare``: it waits for nobody.
+
+        Raises ``NotPrepared`` where something has to be asked for, changed or waited for first.
+        """
+
     async def deliver(self, room_id: RoomId) -> None:
         """Send the room keys that sealing wrote down; raises if the homeserver did not take them.
 

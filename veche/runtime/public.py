@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from twisted.internet.defer import maybeDeferred
 from twisted.web.resource import IResource, Resource
@@ -39,6 +39,10 @@ DRAIN_S_MAX: Final = 5.0
 """How long answers may take once the process is to end."""
 ADDRESS_CHARACTERS_MAX: Final = 2_000
 """Longest address: some browsers and clients cut longer ones."""
+_BY_CLIENT: Final = (
+    "?theme=$org.matrix.msc2873.client_theme&lang=$org.matrix.msc2873.client_language"
+)
+"""Query of a widget's address that a client fills in (MSC2873)."""
 # What JavaScript's encodeURIComponent leaves as it is.
 _PLAIN: Final = "-_.!~*'()"
 _NOT_FOUND: Final = (
@@ -95,12 +99,26 @@ class PageLinks:
         """The page that verifies receipts; the file is given to it there."""
         return f"{self._url}/verify"
 
+    def pay(self, fragment: str) -> str:
+        """The page that shows what is to be paid; the fragment, which no server sees, says what."""
+        return f"{self._url}/pay#{fragment}"
+
+    def wallet(self) -> str:
+        """A person's wallet."""
+        return f"{self._url}/wallet"
+
+    @property
+    def host(self) -> str:
+        """Host of the public site, with its port if the address has one."""
+        return urlsplit(self._url).netloc
+
     def widget(self) -> str:
         """The page as a widget: the client fills in the names that begin with ``$``."""
-        return (
-            f"{self._url}/widget?theme=$org.matrix.msc2873.client_theme"
-            "&lang=$org.matrix.msc2873.client_language"
-        )
+        return f"{self._url}/widget{_BY_CLIENT}"
+
+    def wallet_widget(self) -> str:
+        """The wallet as a widget, likewise."""
+        return f"{self._url}/wallet/widget{_BY_CLIENT}"
 
 
 class PublicRoot(Resource):

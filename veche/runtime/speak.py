@@ -20,6 +20,7 @@ from veche.runtime.outbox import Outgoing, Relation
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from veche.protocol.acts import ActToken
     from veche.protocol.ids import RoomId, UserId
     from veche.runtime.acts import ActLog
     from veche.runtime.database import Cursor
@@ -122,6 +123,16 @@ class Voice:
         act = ActClass.MESSAGE if membership == "invite" else ActClass.RESTRICTION
         self._queue(MEMBER, room_id, content, ground, act=act, state_key=user_id)
 
+    def commit(self, act: ActClass, form: Mapping[str, Any], ground: Ground) -> ActToken:
+        """Commit an act that is no event: what another service of this server does for us.
+
+        Args:
+            act: Class of the act.
+            form: The clear form of the effect, as whoever carries it out names it.
+            ground: Why the organisation may.
+        """
+        return self._log.commit(self._txn, self._act(act, ground), form, self.now_ms)
+
     def fresh_id(self, kind: str) -> EffectId:
         """An id for something that this cause makes; the same again if the cause is run again."""
         self._made_count += 1
@@ -150,7 +161,13 @@ class Voice:
         effect = effect_id(self.bot.user_id, self.cause, self._said_count)
         outgoing = Outgoing(self.bot.user_id, room_id, effect, event_type, content, **target)
         form = outbox.form_of(outgoing)
-        act_now = Act(
+        now = self._act(act, ground)
+        token = self._log.commit(self._txn, now, form, self.now_ms, ph=form["ph"])
+        outbox.append(self._txn, outgoing, token, self.now_ms)
+        return effect
+
+    def _act(self, act: ActClass, ground: Ground) -> Act:
+        return Act(
             organisation=self.bot.organisation,
             act=act,
             person=ground.person,
@@ -160,6 +177,3 @@ class Voice:
             why=ground.why,
             case=ground.case,
         )
-        token = self._log.commit(self._txn, act_now, form, self.now_ms, ph=form["ph"])
-        outbox.append(self._txn, outgoing, token, self.now_ms)
-        return effect

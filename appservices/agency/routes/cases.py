@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from appservices.agency import store
-from appservices.agency.routes.api import API, Follower
+from appservices.agency.routes.api import API
 from appservices.agency.service import page_acts
 from appservices.agency.service.page_acts import Visit
 from appservices.agency.service.page_reading import (
@@ -35,6 +35,7 @@ from appservices.agency.service.views import (
 )
 from veche.protocol.errors import MalformedError, NotFoundError, UnavailableError
 from veche.runtime.api import Download
+from veche.runtime.follower import Follower
 from veche.runtime.inbox import pages
 from veche.runtime.limits import Limit
 from veche.runtime.matrix.client import MatrixError

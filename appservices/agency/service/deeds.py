@@ -13,6 +13,7 @@ import attrs
 from appservices.agency import store
 from appservices.agency.core import effects as fx
 from appservices.agency.service import desk_deeds
+from appservices.agency.service.fee_invoices import act_of_fee
 from veche.protocol import message
 from veche.protocol.acts import ActClass
 from veche.protocol.case import CASE_KEY
@@ -112,7 +113,8 @@ def _make_document(matter: Matter, effect: fx.MakeDocument) -> None:
 def _ask_fee(matter: Matter, effect: fx.AskFee) -> None:
     # The same request again must be the same: the person may choose another language meanwhile.
     language = matter.context.language
-    matter.send_off(ASK_FEE, {"number": effect.fee.number, "language": language})
+    act = act_of_fee(matter, effect.fee, language)
+    matter.send_off(ASK_FEE, {"number": effect.fee.number, "language": language, "act": act})
 
 
 def _give_up_fee(matter: Matter, effect: fx.GiveUpFee) -> None:

@@ -10,16 +10,14 @@ from appservices.agency.core.effects import Topic
 from appservices.agency.core.inputs import Assign
 from appservices.agency.service.cases import take_step
 from appservices.agency.service.desk_deeds import POST_WAITING
-from appservices.agency.service.listening import command_in
+from appservices.agency.service.listening import command_in, place_of, thread_of
 from appservices.agency.service.scene import CATALOGUE
 from veche.protocol.answers import Chosen, Refused, is_reply, refusal_text
 from veche.protocol.catalogue import N_
 from veche.protocol.commands import HELP, Argument, Command, help_doc
-from veche.protocol.ids import as_event_id
-from veche.protocol.message import Bullets, Paragraph, RelationKind
+from veche.protocol.message import Bullets, Paragraph
 from veche.protocol.typed import without_quote
-from veche.protocol.wire import mapping
-from veche.runtime import errands, outbox, prompts
+from veche.runtime import errands, prompts
 from veche.runtime.errands import Errand
 from veche.runtime.prompts import Answered
 
@@ -50,7 +48,7 @@ _FREE_TOPICS: Final = frozenset({Topic.WRITE.value, Topic.REPLY.value})
 def hear_at_desk(scene: Scene, inbound: Inbound, member: StaffMember) -> None:
     """Somebody of the staff says something at the desk; talk among them is left alone."""
     speech = scene.workplace.context(scene.now_ms, scene.workplace.office.language).staff
-    thread = _thread_of(scene, inbound)
+    thread = thread_of(scene, inbound)
     parsed = command_in(inbound, DESK_COMMANDS, speech.language)
     if parsed is not None:
         _command(scene, inbound, member, parsed, speech, thread)
@@ -64,7 +62,10 @@ def hear_at_desk(scene: Scene, inbound: Inbound, member: StaffMember) -> None:
         doc = refusal_text(
             outcome.reason, CATALOGUE, speech.language, prompt, standing=inbound.standing
         )
-        scene.tell(inbound.room_id, doc, scene.desk_ground(), thread=thread)
+        place = place_of(scene, inbound)
+        scene.tell(
+            inbound.room_id, doc, scene.desk_ground(), thread=place, mentions=[member.user_id]
+        )
     else:
         _say_freely(scene, inbound, member, heard)
 
@@ -108,15 +109,6 @@ def _meant(inbound: Inbound, member: StaffMember, heard: Heard) -> Kept | None:
 def _is_theirs(kept: Kept, member: StaffMember) -> bool:
     is_free = kept.purpose.get("topic") in _FREE_TOPICS
     return is_free and member.user_id in kept.prompt.scope
-
-
-def _thread_of(scene: Scene, inbound: Inbound) -> EffectId | None:
-    """The message of ours that began the thread in which something is said."""
-    relates = mapping(inbound.content.get("m.relates_to"))
-    root = as_event_id(relates.get("event_id"))
-    if relates.get("rel_type") != RelationKind.THREAD.value or root is None:
-        return None
-    return outbox.effect_of(scene.txn, inbound.room_id, root)
 
 
 def _command(

@@ -1,4 +1,4 @@
-"""What the agency does outside transactions: rooms, documents, exports, clocks.
+"""What the agency does outside transactions: rooms, exports, clocks.
 
 Each handler performs what can be repeated, and finishes in the transaction that removes the errand.
 """
@@ -8,35 +8,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from twisted.internet.threads import deferToThreadPool
 
 from appservices.agency import store
 from appservices.agency.core.commands import ROOM_COMMANDS
-from appservices.agency.core.document_data import document_data
 from appservices.agency.core.export import export
 from appservices.agency.core.inputs import (
-    DocumentFailed,
-    DocumentMade,
     Rang,
     Return,
     RoomMade,
     Staff,
 )
 from appservices.agency.core.states import Role, TimerKind
-from appservices.agency.documents import TemplateError, make_document
 from appservices.agency.service.cases import definition_of, matter_of, step_file, take_step
 from appservices.agency.service.chats import CHAT_COMMANDS, greet, is_private, welcome
-from appservices.agency.service.deeds import CLOCK, MAKE_DOCUMENT, MAKE_ROOM, SEND_EXPORT
+from appservices.agency.service.deeds import CLOCK, MAKE_ROOM, SEND_EXPORT
 from appservices.agency.service.desk_deeds import POST_WAITING, post_waiting
 from appservices.agency.service.desks import DESK_COMMANDS
 from appservices.agency.service.page_acts import OPEN_CHAT
 from appservices.agency.service.page_hearing import begin_on_page
 from appservices.agency.service.scene import CATALOGUE
-from appservices.agency.service.widget import widget_state
 from veche.protocol import envelope, message
 from veche.protocol.canonical import canonical
 from veche.protocol.commands import COMMAND_DESCRIPTION, command_description
-from veche.protocol.errors import RefusedError, TooLargeError
+from veche.protocol.errors import RefusedError
 from veche.protocol.ids import RoomId, UserId
 from veche.protocol.unpadded import unpadded
 from veche.runtime import errands
@@ -45,11 +39,11 @@ from veche.runtime.matrix.client import MatrixError
 from veche.runtime.matrix.media import upload_encrypted
 from veche.runtime.matrix.rooms import RoomPlan, join
 from veche.runtime.matrix.store import readers
+from veche.runtime.widget import widget_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from appservices.agency.documents import Document
     from appservices.agency.service.offices import Workplace
     from appservices.agency.service.scene import Scene
     from appservices.agency.store import CaseFile
@@ -98,13 +92,12 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
         POST_WAITING: _PostWaiting(parts),
         STAFF_LEFT: _StaffLeft(parts),
         MAKE_ROOM: _MakeRoom(parts),
-        MAKE_DOCUMENT: _MakeDocument(parts),
         SEND_EXPORT: _SendExport(parts),
         CLOCK: _Clock(parts),
     }
 
 
-class _Handler:
+class Handler:
     """Base: nothing special when an errand is refused."""
 
     def __init__(self, parts: Parts) -> None:
@@ -115,7 +108,7 @@ class _Handler:
         """The errand can never be done; it was logged."""
 
 
-class _Join(_Handler):
+class _Join(Handler):
     """Goes into a chat that a person began."""
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
@@ -138,7 +131,7 @@ class _Join(_Handler):
             greet(scene, room_id, chat.person)
 
 
-class _RoomHandler(_Handler):
+class _RoomHandler(Handler):
     async def _make(
         self,
         errand: Errand,
@@ -157,6 +150,11 @@ class _RoomHandler(_Handler):
         device = self._host.device_id(bot)
         return {"room": await self._host.rooms.create(bot, device, plan, errand.id)}
 
+    @property
+    def _widget_url(self) -> str | None:
+        links = self._host.links
+        return links.widget() if links is not None else None
+
 
 class _OpenChat(_RoomHandler):
     """Makes the chat of a person who began on a page, and begins there what they began."""
@@ -167,7 +165,7 @@ class _OpenChat(_RoomHandler):
         if room_id is not None:
             return {"room": room_id}
         name = self._parts.workplaces[bot].office.name(language)
-        widget = widget_state(self._host.links, bot, name)
+        widget = widget_state(self._widget_url, bot, name)
         return await self._make(errand, name, CHAT_COMMANDS, language, *widget)
 
     def _read(self, txn: Cursor, errand: Errand) -> tuple[str, RoomId | None]:
@@ -248,7 +246,7 @@ def keep_staff_of(scene: Scene, desk: str, room_id: RoomId, former: Mapping[str,
         scene.voice.set_membership(room_id, user, "leave", ground)
 
 
-class _Batch(_Handler):
+class _Batch(Handler):
     """Deals with some cases a transaction, until there are no more."""
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
@@ -318,69 +316,26 @@ class _MakeRoom(_RoomHandler):
         joining = {"type": "m.room.join_rules", "state_key": "", "content": rules}
         bot, name = UserId(errand.payload["bot"]), errand.payload["name"]
         office = self._parts.workplaces[bot].office.name(language)
-        widget = widget_state(self._host.links, bot, office)
+        widget = widget_state(self._widget_url, bot, office)
         return await self._make(errand, name, ROOM_COMMANDS, language, joining, *widget)
 
     def _read(self, txn: Cursor, errand: Errand) -> tuple[str, RoomId]:
         scene = self._parts.scene_of(txn, errand, self._host.now_ms())
-        file = _file(txn, errand)
+        file = case_of(txn, errand)
         return scene.language_of(file.person), file.chat_id
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         scene = self._parts.scene_of(txn, errand, now_ms)
         room_id = RoomId(result["room"])
         # The card that may stand in the chat cannot be edited from another room.
-        file = attrs.evolve(_file(txn, errand), room_id=room_id, card_effect=None)
+        file = attrs.evolve(case_of(txn, errand), room_id=room_id, card_effect=None)
         matter = matter_of(scene, file)
         scene.voice.set_membership(room_id, file.person, "invite", matter.ground)
         store.save_case(txn, file)
         step_file(scene, file, RoomMade())
 
 
-class _MakeDocument(_Handler):
-    """Makes a document and stores it, encrypted, at the homeserver."""
-
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
-        pending = await self._host.database.run("agency.document", self._read, errand)
-        template, data, issued_at_ms = pending
-        try:
-            made: Document = await deferToThreadPool(
-                self._host.reactor,
-                self._host.reactor.getThreadPool(),
-                make_document,
-                template.encode(),
-                data,
-                issued_at_ms=issued_at_ms,
-            )
-        except (TemplateError, TooLargeError) as e:
-            return {"failure": str(e)}
-        bot = UserId(errand.payload["bot"])
-        file = await upload_encrypted(self._host.client, bot, made.data)
-        return {"sha256": made.sha256, "size_bytes": len(made.data), "file": file}
-
-    def _read(self, txn: Cursor, errand: Errand) -> tuple[str, dict[str, Any], int]:
-        scene = self._parts.scene_of(txn, errand, self._host.now_ms())
-        file = _file(txn, errand)
-        kept = store.definition(txn, file.case.digest)
-        if kept is None or file.case.pending is None:
-            raise RefusedError("the case does not wait for a document any more")
-        pending = file.case.pending
-        definition = definition_of(scene, file)
-        data = document_data(definition, file.case, pending, scene.context(file.person))
-        return kept.templates[errand.payload["template"]], data, pending.issued_at_ms
-
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
-        scene = self._parts.scene_of(txn, errand, now_ms)
-        file = _file(txn, errand)
-        if "failure" in result:
-            step_file(scene, file, DocumentFailed(result["failure"]))
-            return
-        store.keep_document(txn, file.case.id, result["sha256"], result["file"])
-        file = attrs.evolve(file, document=result["file"])
-        step_file(scene, file, DocumentMade(result["sha256"], result["size_bytes"]))
-
-
-class _SendExport(_Handler):
+class _SendExport(Handler):
     """Signs everything of a case and sends it as a file."""
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
@@ -391,7 +346,7 @@ class _SendExport(_Handler):
 
     def _read(self, txn: Cursor, errand: Errand) -> bytes:
         scene = self._parts.scene_of(txn, errand, self._host.now_ms())
-        file = _file(txn, errand)
+        file = case_of(txn, errand)
         context = scene.context(file.person)
         exported = export(definition_of(scene, file), file.case, context)
         organisation = scene.workplace.organisation
@@ -407,7 +362,7 @@ class _SendExport(_Handler):
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         scene = self._parts.scene_of(txn, errand, now_ms)
-        file = _file(txn, errand)
+        file = case_of(txn, errand)
         content = message.file(
             filename=errand.payload["filename"],
             caption="",
@@ -418,7 +373,7 @@ class _SendExport(_Handler):
         scene.voice.say(file.person_room, content, matter_of(scene, file).ground)
 
 
-class _Clock(_Handler):
+class _Clock(Handler):
     """Rings."""
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
@@ -434,7 +389,12 @@ def _after(errand: Errand) -> str:
     return str(errand.payload.get("after", ""))
 
 
-def _file(txn: Cursor, errand: Errand) -> CaseFile:
+def case_of(txn: Cursor, errand: Errand) -> CaseFile:
+    """The case of an errand, locked.
+
+    Raises:
+        RefusedError: There is none.
+    """
     file = store.lock_case(txn, errand.payload["case"])
     if file is None:
         raise RefusedError("there is no such case")

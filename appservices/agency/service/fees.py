@@ -9,14 +9,15 @@ import attrs
 
 from appservices.agency import store
 from appservices.agency.core.case import FeeState
-from appservices.agency.core.definition import PayStep
 from appservices.agency.core.inputs import FeeAsked, FeeFailed, FeePaid, FeeRefunded
 from appservices.agency.service.cases import definition_of, matter_of, step_file, take_step
 from appservices.agency.service.deeds import ASK_FEE, GIVE_UP_FEE
+from appservices.agency.service.fee_invoices import invoice_of_fee
+from veche.protocol.act_offer import ActOffer
+from veche.protocol.acts import ActReceipt
 from veche.protocol.errors import RefusedError, UnavailableError
 from veche.protocol.ids import UserId
-from veche.protocol.invoice import InvoiceLine
-from veche.protocol.invoice_api import PAID, REFUNDED, InvoiceBody
+from veche.protocol.invoice_api import PAID, REFUNDED
 from veche.runtime.wake import Bell
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from appservices.agency.service.scene import Scene
     from appservices.agency.service.till import Till
     from appservices.agency.store import CaseFile
-    from veche.protocol.invoice_api import InvoiceEvent
+    from veche.protocol.invoice_api import InvoiceBody, InvoiceEvent
     from veche.runtime.database import Cursor
     from veche.runtime.errands import Errand, ErrandHandler
 
@@ -84,18 +85,12 @@ class _AskFee(_FeeHandler):
     def _read(self, txn: Cursor, errand: Errand) -> InvoiceBody:
         scene, file = self._case(txn, errand, self._parts.host.now_ms())
         fee, language = _fee(file, errand), errand.payload["language"]
-        step = definition_of(scene, file).steps[fee.step]
-        if not isinstance(step, PayStep):
-            raise AssertionError("a fee is asked for by such a step")  # noqa: TRY004 -- our bug
-        title = step.purpose.text(language)
-        return InvoiceBody(
-            addressee=file.person,
-            title=title,
-            lines=(InvoiceLine(text=title, amount=fee.amount),),
-            due_at_ms=fee.due_at_ms,
-            law=step.law.text(language),
-            ours=ours_of(file.case.id, fee.number),
-        )
+        body = invoice_of_fee(file, definition_of(scene, file), fee, language)
+        receipt = errand.payload.get("act")
+        if receipt is None:
+            return body  # of an errand from before there were such acts
+        act = ActOffer(receipt=ActReceipt.model_validate(receipt))
+        return body.model_copy(update={"act": act})
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         scene, file = self._case(txn, errand, now_ms)
@@ -182,11 +177,6 @@ class FeeNews:
             cause = f"payment event {self.organisation} {event.n}"
             scene = self.parts.scene(txn, workplace.bot.user_id, cause, now_ms)
             take_step(scene, case_id, heard(int(number)))
-
-
-def ours_of(case_id: str, number: int) -> str:
-    """What the organisation knows the invoice of a fee by; also the key under which it is made."""
-    return f"{case_id}.{number}"
 
 
 def _fee(file: CaseFile, errand: Errand) -> Fee:

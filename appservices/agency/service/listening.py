@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from veche.protocol.commands import read_command
+from veche.protocol.ids import as_event_id
 from veche.protocol.inbound import DeviceStanding
 from veche.protocol.message import Paragraph, RelationKind
 from veche.protocol.prompts import ANSWER_KEY
+from veche.protocol.wire import mapping
+from veche.runtime import outbox, prompts
 from veche.runtime.crypto.tracking import is_encrypted
 
 if TYPE_CHECKING:
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 
     from appservices.agency.service.scene import Scene
     from veche.protocol.commands import Command, ParsedCommand
+    from veche.protocol.ids import EffectId
     from veche.protocol.inbound import Inbound
     from veche.runtime.speak import Ground
 
@@ -65,8 +69,26 @@ def counts(scene: Scene, inbound: Inbound, ground: Ground, *, is_edit_told: bool
         )
     else:
         return False
-    scene.tell(inbound.room_id, (Paragraph(words),), ground)
+    scene.tell(inbound.room_id, (Paragraph(words),), ground, thread=place_of(scene, inbound))
     return False
+
+
+def thread_of(scene: Scene, inbound: Inbound) -> EffectId | None:
+    """The message of ours that began the thread in which something is said."""
+    relates = mapping(inbound.content.get("m.relates_to"))
+    root = as_event_id(relates.get("event_id"))
+    if relates.get("rel_type") != RelationKind.THREAD.value or root is None:
+        return None
+    return outbox.effect_of(scene.txn, inbound.room_id, root)
+
+
+def place_of(scene: Scene, inbound: Inbound) -> EffectId | None:
+    """The thread in which something is answered: its own, else that of the question it is about.
+
+    Whoever pressed a reaction, or has a client without threads, stands beside the thread.
+    """
+    about = next(iter(prompts.named(scene.txn, inbound)), None)
+    return thread_of(scene, inbound) or (about.thread if about is not None else None)
 
 
 def command_in(

@@ -30,6 +30,27 @@ PAY: Final = Command(
     },
     Argument("order", N_("whom, how much, what for"), is_required=True),
 )
+SPLIT: Final = Command(
+    "split",
+    N_("share a bill: split 60.00 EUR @alice @bob:2 dinner"),
+    {
+        "ru": ("разделить", "раздели"),
+        "de": ("teilen", "teile"),
+        "uk": ("поділити", "поділи"),
+    },
+    Argument("bill", N_("how much, among whom, what for"), is_required=True),
+)
+SPLITS: Final = Command(
+    "splits",
+    N_("where the bills stand that you share"),
+    {"ru": ("счета",), "de": ("rechnungen",), "uk": ("рахунки",)},
+)
+DELIVER: Final = Command(
+    "deliver",
+    N_("where something that you buy shall be brought: deliver Main Street 5"),
+    {"ru": ("доставить",), "de": ("liefern",), "uk": ("доставити",)},
+    Argument("place", N_("where to, in one line"), is_required=True),
+)
 BALANCE: Final = Command(
     "balance",
     N_("what you have"),
@@ -51,6 +72,22 @@ REFUND: Final = Command(
     N_("give back a payment that you got, or a part of it: refund NUMBER 5.00"),
     {"ru": ("вернуть",), "de": ("erstatten",), "uk": ("повернути",)},
     Argument("payment", N_("the number of the payment, and how much if not all"), is_required=True),
+)
+DISPUTE: Final = Command(
+    "dispute",
+    N_("say that a payment was not right; its amount is set aside: dispute NUMBER what was wrong"),
+    {"ru": ("спор", "оспорить"), "de": ("reklamieren",), "uk": ("спір", "оскаржити")},
+    Argument("what", N_("the number of the payment, and what was wrong")),
+)
+ESCROW: Final = Command(
+    "escrow",
+    N_("put money aside for a deal, until you both agree: escrow bob 100 EUR bicycle"),
+    {
+        "ru": ("эскроу", "сделка"),
+        "de": ("treuhand",),
+        "uk": ("ескроу", "угода"),
+    },
+    Argument("order", N_("with whom, how much, what for; or a number")),
 )
 TOP_UP: Final = Command(
     "topup",
@@ -86,6 +123,29 @@ LIMITS: Final = Command(
     {"ru": ("лимиты",), "de": ("limits", "grenzen"), "uk": ("ліміти",)},
     Argument("change", N_("which limit, and how much")),
 )
+GUARDIANS: Final = Command(
+    "guardians",
+    N_("who has to approve large payments of yours: guardians @bob 1 of 1 above 200 EUR"),
+    {"ru": ("доверенные",), "de": ("vertrauenspersonen",), "uk": ("довірені",)},
+    Argument("rule", N_("who, how many of them, above which amount")),
+)
+ALLOW: Final = Command(
+    "allow",
+    N_("let somebody pay from your account: allow @bob 50 EUR a week at @shop"),
+    {"ru": ("разрешить", "разреши"), "de": ("erlaube", "erlauben"), "uk": ("дозволити", "дозволь")},
+    Argument("order", N_("whom, how much in which time, whom they may pay"), is_required=True),
+)
+ALLOWANCES: Final = Command(
+    "allowances",
+    N_("who may pay from your account, and from whose you may"),
+    {"ru": ("разрешения",), "de": ("erlaubnisse",), "uk": ("дозволи",)},
+)
+BAN: Final = Command(
+    "ban",
+    N_("forbid yourself something for a time: ban payouts 30 days"),
+    {"ru": ("запретить", "запрети"), "de": ("verbiete", "verbieten"), "uk": ("заборонити",)},
+    Argument("order", N_("what, and for how long")),
+)
 FREEZE: Final = Command(
     "freeze",
     N_("stop everything at once: nothing is paid any more"),
@@ -103,15 +163,24 @@ UNFREEZE: Final = Command(
 )
 COMMANDS: Final = (
     PAY,
+    SPLIT,
+    SPLITS,
+    DELIVER,
     BALANCE,
     HISTORY,
     RECEIPT,
     REFUND,
+    DISPUTE,
+    ESCROW,
     TOP_UP,
     PAYOUT,
     STATEMENT,
     MANDATES,
     LIMITS,
+    GUARDIANS,
+    ALLOW,
+    ALLOWANCES,
+    BAN,
     FREEZE,
     UNFREEZE,
     HELP,
@@ -119,7 +188,22 @@ COMMANDS: Final = (
     LANGUAGE,
 )
 """In the order in which help shows them."""
-_SENTENCES: Final = (PAY, LIMITS, RECEIPT, REFUND, TOP_UP, PAYOUT, STATEMENT)
+_SENTENCES: Final = (
+    PAY,
+    SPLIT,
+    DELIVER,
+    LIMITS,
+    GUARDIANS,
+    ALLOW,
+    BAN,
+    RECEIPT,
+    REFUND,
+    TOP_UP,
+    PAYOUT,
+    STATEMENT,
+    DISPUTE,
+    ESCROW,
+)
 """What is followed by several words, without a mark before it too."""
 
 

@@ -73,11 +73,14 @@ def read_order(typed: str, currencies: Sequence[str]) -> Order | OrderProblem:
     if isinstance(found, OrderProblem):
         return found
     amount, rest = found
-    if rest and rest[0].casefold() in _FOR:
-        rest = rest[1:]
-    reference = " ".join(rest)
+    reference = " ".join(without_for(rest))
     problem = reference_problem(reference)
     return problem or Order(words[0], amount, reference)
+
+
+def without_for(words: Sequence[str]) -> Sequence[str]:
+    """What something is for, without the word between it and the amount."""
+    return words[1:] if words and words[0].casefold() in _FOR else words
 
 
 def reference_problem(reference: str) -> OrderProblem | None:

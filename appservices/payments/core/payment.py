@@ -25,11 +25,15 @@ class Kind(enum.Enum):
 
     PAY = "pay"
     """From one to another, because the payer wants it."""
+    SHARE = "share"
+    """Of a bill that several pay together, all or nobody."""
     INVOICE = "invoice"
     REFUND = "refund"
     MANDATE = "mandate"
     PAYOUT = "payout"
     """To an account at a bank; its transfers are those of the order to the bank."""
+    ESCROW = "escrow"
+    """To the seller of an escrow, out of what its buyer put aside."""
     ISSUE = "issue"
     """Money that accounts begin with, from the operator's configuration."""
 
@@ -41,6 +45,12 @@ class State(enum.Enum):
     """Waits for the payer's approval."""
     COOLING = "cooling"
     """Approved; waits because of a rule of the payer's."""
+    GUARDED = "guarded"
+    """Approved; the payer's guardians are asked."""
+    HOLDING = "holding"
+    """The writer decides whether there is cover to set aside."""
+    HELD = "held"
+    """Set aside; somebody else has to say yes before it is paid."""
     PAYING = "paying"
     """The writer decides."""
     PAID = "paid"
@@ -56,10 +66,18 @@ class Input(enum.Enum):
 
     GO = "go"
     """It may be made now: approved, and no rule is against it."""
+    HOLD = "hold"
+    """It is approved, no rule is against it, and somebody else has to say yes first."""
+    POST = "post"
+    """Whoever had to say yes has."""
     WAIT = "wait"
     """It is approved, and a rule makes it wait."""
+    GUARD = "guard"
+    """It is approved, and above what the payer does without guardians."""
+    DENY = "deny"
+    """Too few of the guardians approve, or in time."""
     REFUSE = "refuse"
-    """It is approved, and a rule is against it."""
+    """It is approved, and a rule or whoever had to say yes is against it."""
     CANCEL = "cancel"
     """The payer does not want it, or froze everything."""
     TIME = "time"
@@ -75,9 +93,16 @@ class Effect(enum.Enum):
 
     ATTEMPT = "attempt"
     """Let the writer try to move the money."""
+    HOLD = "hold"
+    """Let the writer try to set the money aside."""
+    VOID = "void"
+    """Let the writer give back what is set aside."""
     SET_CLOCK = "set_clock"
     """Come back when the wait is over."""
     TELL_WAIT = "tell_wait"
+    ASK_GUARDIANS = "ask_guardians"
+    TELL_DENIED = "tell_denied"
+    TELL_HELD = "tell_held"
     TELL_RECEIPTS = "tell_receipts"
     TELL_REFUSED = "tell_refused"
     CLOSE_QUESTION = "close_question"
@@ -87,17 +112,47 @@ Step = tuple[State, tuple[Effect, ...]]
 
 TABLE: Final[Mapping[tuple[State, Input], Step]] = {
     (State.ASKED, Input.GO): (State.PAYING, (Effect.ATTEMPT,)),
+    (State.ASKED, Input.HOLD): (State.HOLDING, (Effect.HOLD,)),
     (State.ASKED, Input.WAIT): (State.COOLING, (Effect.SET_CLOCK, Effect.TELL_WAIT)),
     (State.ASKED, Input.REFUSE): (State.REFUSED, (Effect.TELL_REFUSED,)),
     (State.ASKED, Input.CANCEL): (State.CANCELLED, (Effect.CLOSE_QUESTION,)),
     (State.ASKED, Input.TIME): (State.EXPIRED, (Effect.CLOSE_QUESTION,)),
     (State.COOLING, Input.GO): (State.PAYING, (Effect.ATTEMPT, Effect.CLOSE_QUESTION)),
+    (State.COOLING, Input.HOLD): (State.HOLDING, (Effect.HOLD, Effect.CLOSE_QUESTION)),
     (State.COOLING, Input.WAIT): (State.COOLING, (Effect.SET_CLOCK,)),
     (State.COOLING, Input.REFUSE): (
         State.REFUSED,
         (Effect.TELL_REFUSED, Effect.CLOSE_QUESTION),
     ),
     (State.COOLING, Input.CANCEL): (State.CANCELLED, (Effect.CLOSE_QUESTION,)),
+    (State.ASKED, Input.GUARD): (State.GUARDED, (Effect.SET_CLOCK, Effect.ASK_GUARDIANS)),
+    (State.COOLING, Input.GUARD): (
+        State.GUARDED,
+        (Effect.CLOSE_QUESTION, Effect.SET_CLOCK, Effect.ASK_GUARDIANS),
+    ),
+    (State.GUARDED, Input.GO): (State.PAYING, (Effect.ATTEMPT, Effect.CLOSE_QUESTION)),
+    (State.GUARDED, Input.HOLD): (State.HOLDING, (Effect.HOLD, Effect.CLOSE_QUESTION)),
+    (State.GUARDED, Input.WAIT): (
+        State.COOLING,
+        (Effect.CLOSE_QUESTION, Effect.SET_CLOCK, Effect.TELL_WAIT),
+    ),
+    (State.GUARDED, Input.REFUSE): (
+        State.REFUSED,
+        (Effect.TELL_REFUSED, Effect.CLOSE_QUESTION),
+    ),
+    (State.GUARDED, Input.CANCEL): (State.CANCELLED, (Effect.CLOSE_QUESTION,)),
+    (State.GUARDED, Input.DENY): (
+        State.CANCELLED,
+        (Effect.TELL_DENIED, Effect.CLOSE_QUESTION),
+    ),
+    (State.HOLDING, Input.MOVED): (State.HELD, (Effect.TELL_HELD,)),
+    (State.HOLDING, Input.NOT_MOVED): (State.REFUSED, (Effect.TELL_REFUSED,)),
+    # The hold that the writer may still make is given back behind it: attempts keep their order.
+    (State.HOLDING, Input.CANCEL): (State.CANCELLED, (Effect.VOID,)),
+    (State.HOLDING, Input.REFUSE): (State.REFUSED, (Effect.VOID, Effect.TELL_REFUSED)),
+    (State.HELD, Input.POST): (State.PAYING, (Effect.ATTEMPT,)),
+    (State.HELD, Input.CANCEL): (State.CANCELLED, (Effect.VOID,)),
+    (State.HELD, Input.REFUSE): (State.REFUSED, (Effect.VOID, Effect.TELL_REFUSED)),
     (State.PAYING, Input.MOVED): (State.PAID, (Effect.TELL_RECEIPTS,)),
     (State.PAYING, Input.NOT_MOVED): (State.REFUSED, (Effect.TELL_REFUSED,)),
     (State.PAID, Input.COME_BACK): (State.RETURNED, ()),
@@ -132,6 +187,10 @@ class Payment:
         refund_of: The payment that it gives back.
         due_at_ms: When its state ends by itself, UTC.
         why: Code of why it was refused.
+        bill: Id of the bill of which it is a share.
+        tip_minor: How much of the amount is a tip.
+        allowance_id: Of the allowance by which another pays from the payer's account.
+        approved_at_ms: When it was approved, UTC.
     """
 
     id: str
@@ -151,6 +210,10 @@ class Payment:
     invoice: tuple[str, int] | None = None
     refund_of: str | None = None
     why: str | None = None
+    bill: str | None = None
+    tip_minor: int = 0
+    allowance_id: str | None = None
+    approved_at_ms: int | None = None
 
     @property
     def total_minor(self) -> int:
@@ -166,7 +229,7 @@ def step(
     Args:
         payment: As it is.
         heard: What happens.
-        due_at_ms: When the wait is over, for ``WAIT``.
+        due_at_ms: When the wait is over, for ``WAIT`` and of what is held.
         why: Code of the reason, for ``REFUSE`` and ``NOT_MOVED``.
 
     Raises:

@@ -53,11 +53,13 @@ class PayoutOrder:
         amount: At least one minor unit, of a currency that there is here.
         iban: Without spaces, its check digits are right.
         name: Of the account's owner, at most ``OWNER_CHARACTERS_MAX``.
+        reference: What the owner knows it by: ISO 11649, or a text; may be empty.
     """
 
     amount: Money
     iban: str
     name: str
+    reference: str = ""
 
 
 def read_payout(
@@ -84,7 +86,7 @@ def read_payout(
     if account is None:
         return PayoutProblem.BAD_IBAN
     number, name = account
-    return _name_problem(name) or PayoutOrder(amount, number, name)
+    return name_problem(name) or PayoutOrder(amount, number, name)
 
 
 def _account(words: Sequence[str]) -> tuple[str, str] | None:
@@ -97,7 +99,8 @@ def _account(words: Sequence[str]) -> tuple[str, str] | None:
     return None
 
 
-def _name_problem(name: str) -> PayoutProblem | None:
+def name_problem(name: str) -> PayoutProblem | None:
+    """Why the name of an account's owner will not do; None if it will."""
     if not name:
         return PayoutProblem.USAGE
     if len(name) > OWNER_CHARACTERS_MAX:

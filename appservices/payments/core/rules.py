@@ -1,8 +1,12 @@
 """What stands between an approval and the money: rules of the payer, the strongest of which wins.
 
 They slow down whoever is hurried by a stranger on the phone. Nobody shortens a wait that runs, the
-person neither; they can only cancel the payment. Source: design of Veche, safety §2 F6, payments
-§8.1.
+person neither; they can only cancel the payment.
+
+Somebody is new to a payer until more than the limit for first payments went to them, and that was
+asked for before as long a time as such a payment waits. What is asked for within that time is one
+sum, and above the limit it waits. So a first payment of one Euro, or a large one in small parts,
+gains nothing over waiting. Source: design of Veche, safety §2 F6, F8, payments §8.1.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ class Reason(enum.Enum):
     """Why a payment waits or is refused; its text is in ``texts``."""
 
     FROZEN = "frozen"
+    BANNED = "banned"
     OVER_DAY_LIMIT = "over_day_limit"
     FIRST_PAYEE = "first_payee"
     LARGE_PART = "large_part"
@@ -49,13 +54,18 @@ class Wait:
 
 
 @attrs.frozen
+class Guard:
+    """The payer's guardians are asked first."""
+
+
+@attrs.frozen
 class Refuse:
     """A rule says no."""
 
     reason: Reason
 
 
-Verdict = Go | Wait | Refuse
+Verdict = Go | Wait | Guard | Refuse
 
 
 @attrs.frozen
@@ -63,7 +73,8 @@ class Waits:
     """How long rules make wait; the operator's, of at least the design's length in earnest.
 
     Attributes:
-        first_payee_ms: The first payment to somebody, above the limit for it.
+        first_payee_ms: What goes to somebody new, above the limit for it; also within which time
+            that is one sum.
         large_part_ms: Most of the balance within a day.
     """
 
@@ -76,12 +87,14 @@ class Limits:
     """A person's own limits, in the currency of the payment.
 
     Attributes:
-        first_payee_minor: Above it the first payment to somebody waits.
+        first_payee_minor: Above it what goes to somebody new waits.
         day_minor: Most that goes out in 24 hours; None: no limit.
+        guarded_minor: Above it guardians have to approve; None: there are none.
     """
 
     first_payee_minor: int
     day_minor: int | None = None
+    guarded_minor: int | None = None
 
 
 @attrs.frozen
@@ -90,15 +103,28 @@ class Facts:
 
     Attributes:
         is_frozen: The payer froze everything.
-        has_paid_payee: An earlier payment to the payee was made.
+        is_known: The payee is nobody new, whatever went to them.
+        earlier_minor: Gone to the payee of what was asked for before the wait of first payments,
+            less what came back.
+        lately_minor: Gone, or going, to the payee of what was asked for since, of this payment
+            nothing.
         day_minor: Gone out within 24 hours, of this payment nothing.
         balance_minor: What there is now.
+        is_banned: The payer forbade such payments to themselves.
+        is_approved: Enough of the guardians approved this payment.
+        unguarded_minor: Gone to the payee within 24 hours without guardians, of this payment
+            nothing.
     """
 
     is_frozen: bool
-    has_paid_payee: bool
+    is_known: bool
+    earlier_minor: int
+    lately_minor: int
     day_minor: int
     balance_minor: int
+    is_banned: bool = False
+    is_approved: bool = False
+    unguarded_minor: int = 0
 
 
 def judge(
@@ -110,7 +136,7 @@ def judge(
     approved_at_ms: int,
     now_ms: int,
 ) -> Verdict:
-    """What the rules say of a payment: refuse before wait before go.
+    """What the rules say of a payment: refuse before guard before wait before go.
 
     Args:
         total_minor: Amount with fee.
@@ -122,8 +148,12 @@ def judge(
     """
     if facts.is_frozen:
         return Refuse(Reason.FROZEN)
+    if facts.is_banned:
+        return Refuse(Reason.BANNED)
     if limits.day_minor is not None and facts.day_minor + total_minor > limits.day_minor:
         return Refuse(Reason.OVER_DAY_LIMIT)
+    if _needs_guardians(total_minor, limits, facts):
+        return Guard()
     waiting = [
         (approved_at_ms + wait_ms, reason)
         for wait_ms, reason in _waits(total_minor, limits, waits, facts)
@@ -132,10 +162,22 @@ def judge(
     return Wait(*max(waiting, key=lambda one: one[0])) if waiting else Go()
 
 
+def is_new(limits: Limits, facts: Facts) -> bool:
+    """Whether the payee is new to the payer."""
+    return not facts.is_known and facts.earlier_minor <= limits.first_payee_minor
+
+
+def _needs_guardians(total_minor: int, limits: Limits, facts: Facts) -> bool:
+    """Whether guardians are asked: several payments to one are together one that they would see."""
+    if limits.guarded_minor is None or facts.is_approved:
+        return False
+    return facts.unguarded_minor + total_minor > limits.guarded_minor
+
+
 def _waits(
     total_minor: int, limits: Limits, waits: Waits, facts: Facts
 ) -> Iterable[tuple[int, Reason]]:
-    if not facts.has_paid_payee and total_minor > limits.first_payee_minor:
+    if is_new(limits, facts) and facts.lately_minor + total_minor > limits.first_payee_minor:
         yield waits.first_payee_ms, Reason.FIRST_PAYEE
     day_ago_minor = facts.balance_minor + facts.day_minor
     gone_minor = facts.day_minor + total_minor

@@ -84,11 +84,13 @@ class Said:
         name: The other side.
         text: What it was for.
         reference: Structured reference, or empty.
+        payment: Id of the payment that it is of; None: of none.
     """
 
     name: str = ""
     text: str = ""
     reference: str = ""
+    payment: str | None = None
 
 
 @attrs.frozen

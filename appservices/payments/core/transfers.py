@@ -19,7 +19,7 @@ from appservices.payments.core.payment import Kind
 from veche.protocol.ids import Ulid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from appservices.payments.core.payment import Payment
 
@@ -35,6 +35,10 @@ class TransferCode(enum.IntEnum):
     FEE = 11
     INVOICE = 12
     MANDATE = 13
+    ESCROW = 14
+    SHARE = 15
+    PASSED_ON = 16
+    TAX = 17
     REFUND = 20
     PAYOUT = 30
     BOOKED = 31
@@ -42,16 +46,24 @@ class TransferCode(enum.IntEnum):
     TOP_UP = 33
     SUSPENSE = 34
     FIRST_BALANCE = 35
+    ESCROW_HOLD = 40
+    DISPUTE_HOLD = 42
+    BULK_ASIDE = 45
+    BULK_BACK = 46
 
 
 _CODES: Final[Mapping[Kind, TransferCode]] = {
     Kind.ISSUE: TransferCode.ISSUE,
     Kind.PAY: TransferCode.PAY,
+    Kind.SHARE: TransferCode.SHARE,
     Kind.INVOICE: TransferCode.INVOICE,
     Kind.MANDATE: TransferCode.MANDATE,
     Kind.REFUND: TransferCode.REFUND,
+    Kind.ESCROW: TransferCode.ESCROW,
 }
-_BOUND: Final = frozenset({AccountCode.WALLET, AccountCode.MERCHANT})
+_BOUND: Final = frozenset(
+    {AccountCode.WALLET, AccountCode.MERCHANT, AccountCode.ESCROW, AccountCode.DISPUTED}
+)
 """Accounts whose money is owed to somebody, so that they never have less than none."""
 
 
@@ -69,6 +81,20 @@ def opening(number: int, ledger: int, code: int) -> Account:
     is_bound = code in _BOUND
     flags = AccountFlag.NO_OVERDRAFT | AccountFlag.HISTORY if is_bound else 0
     return Account(number, ledger, code, int(flags))
+
+
+def code_of(kind: Kind) -> TransferCode:
+    """Why the money of a kind of payment moves."""
+    return _CODES[kind]
+
+
+def chain(transfers: Sequence[Transfer]) -> list[Transfer]:
+    """Transfers tied together: all of them or none."""
+    linked = [one._replace(flags=one.flags | TransferFlag.LINKED) for one in transfers[:-1]]
+    return [
+        *linked,
+        *(one._replace(flags=one.flags & ~TransferFlag.LINKED) for one in transfers[-1:]),
+    ]
 
 
 def transfers_of(

@@ -1,12 +1,20 @@
-"""What the institution answers over HTTP: proofs and keys for anybody, organisations' invoices."""
+"""What the institution answers over HTTP: proofs for anybody, wallets, organisations' invoices."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from appservices.payments.routes.api import API
+from appservices.payments.routes.codes import CodeRoutes
+from appservices.payments.routes.confirmations import ConfirmationRoutes
+from appservices.payments.routes.disputes import DisputeRoutes
 from appservices.payments.routes.organisations import OrganisationRoutes
+from appservices.payments.routes.payouts import PayoutRoutes
+from appservices.payments.routes.persons import API as WALLET
+from appservices.payments.routes.persons import WalletRoutes
 from appservices.payments.routes.proofs import WELL_KNOWN, ProofRoutes, WellKnownRoutes
+from appservices.payments.routes.refunds import RefundRoutes
+from appservices.payments.routes.webhooks import WebhookRoutes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +34,17 @@ def routes(host: Host, service: Any) -> Mapping[str, IResource]:
         service: ``appservices.payments.bot.Payments``.
     """
     return {
-        API.mount: API.resource(host.gate, ProofRoutes(), OrganisationRoutes(host, service)),
+        API.mount: API.resource(
+            host.gate,
+            ProofRoutes(),
+            OrganisationRoutes(host, service),
+            CodeRoutes(host, service),
+            ConfirmationRoutes(host, service),
+            DisputeRoutes(host, service),
+            PayoutRoutes(host, service),
+            RefundRoutes(host, service),
+            WebhookRoutes(host, service),
+        ),
+        WALLET.mount: WALLET.resource(host.gate, WalletRoutes(host, service)),
         WELL_KNOWN.mount: WELL_KNOWN.resource(host.gate, WellKnownRoutes(service)),
     }

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING, Annotated, Final, Protocol
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from appservices.payments.routes.api import API
+from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes
 from appservices.payments.service.organisations import (
-    KeyReusedError,
     make_invoice,
     read_invoice,
     withdraw_invoice,
 )
 from appservices.payments.store import events
-from veche.protocol.canonical import canonical
 from veche.protocol.invoice_api import (
     CURSOR_MAX,
     EventsView,
@@ -23,29 +21,13 @@ from veche.protocol.invoice_api import (
     InvoiceView,
     WithdrawBody,
 )
-from veche.protocol.wire import Wire, parse
-from veche.runtime.limits import Limit
+from veche.protocol.wire import Wire
 from veche.runtime.live import WAIT_MS_MAX
 from veche.runtime.web import quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from appservices.payments.service.organisations import Caller, Callers
-    from appservices.payments.service.scene import Parts, Scene
     from veche.runtime.api import Call
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
-
-WRITE_LIMIT: Final = Limit(burst=500, per_s=50)
-"""Requests of one client address that change something."""
-
-
-class Institution(Protocol):
-    """What the routes need of the service: ``appservices.payments.bot.Payments``."""
-
-    callers: Callers
-    parts: Parts
 
 
 class EventsQuery(Wire):
@@ -60,18 +42,8 @@ class EventsQuery(Wire):
     wait: Annotated[int, Field(ge=0, le=1)] = 0
 
 
-class OrganisationRoutes:
+class OrganisationRoutes(CallerRoutes):
     """Invoices and events of organisations."""
-
-    def __init__(self, host: Host, institution: Institution) -> None:
-        """Make them.
-
-        Args:
-            host: Of the process.
-            institution: Where they have their accounts.
-        """
-        self._host = host
-        self._institution = institution
 
     @API.transaction(
         "payments.invoice",
@@ -88,7 +60,9 @@ class OrganisationRoutes:
     def make(self, txn: Cursor, call: Call) -> InvoiceView:
         """Make an invoice."""
         caller = self._caller(call, "invoice")
-        return self._once(txn, call, caller, lambda scene: make_invoice(scene, caller, call.body))
+        return self._once(
+            txn, call, caller, InvoiceView, lambda scene: make_invoice(scene, caller, call.body)
+        )
 
     @API.transaction(
         "payments.invoice",
@@ -121,6 +95,7 @@ class OrganisationRoutes:
             txn,
             call,
             caller,
+            InvoiceView,
             lambda scene: withdraw_invoice(scene, caller, invoice_id, call.body.reason),
         )
 
@@ -151,35 +126,3 @@ class OrganisationRoutes:
         if view is None:
             raise LookupError("the last look always finds something")
         return view
-
-    def _caller(self, call: Call, scope: str) -> Caller:
-        caller = self._institution.callers.of(call.header("authorization"))
-        caller.need(scope)
-        return caller
-
-    def _scene(self, txn: Cursor, cause: str, call: Call) -> Scene:
-        return self._institution.parts.scene(txn, cause, call.now_ms)
-
-    def _holder(self, txn: Cursor, caller: Caller, call: Call) -> int:
-        return self._scene(txn, "events", call).organisation(caller.id).id
-
-    def _once(
-        self, txn: Cursor, call: Call, caller: Caller, work: Callable[[Scene], InvoiceView]
-    ) -> InvoiceView:
-        """Do something once for a key; the same request again is answered as the first time."""
-        scene = self._scene(txn, f"request {caller.id} {call.key}", call)
-        holder = scene.organisation(caller.id).id
-        before = events.begin_request(txn, holder, call.key, _digest(call), call.now_ms)
-        if before is not None and before.sha256 != _digest(call):
-            raise KeyReusedError("This Idempotency-Key came before, with another content")
-        if before is not None:
-            return parse(InvoiceView, before.answer)
-        view = work(scene)
-        events.keep_answer(txn, holder, call.key, view.model_dump(mode="json"))
-        return view
-
-
-def _digest(call: Call) -> bytes:
-    """Of what was asked: the path's arguments and the body as it was read."""
-    asked = {"path": dict(call.path_args), "body": call.body.model_dump(mode="json")}
-    return hashlib.sha256(canonical(asked, where="body")).digest()

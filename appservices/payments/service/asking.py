@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import attrs
+
 from appservices.payments.core.payment import State
 from appservices.payments.core.texts.paying import question_doc, reference_of, wait_doc
+from appservices.payments.service import purses
 from veche.protocol.approval import PaymentShown, ShownMoney
 from veche.protocol.message import NO_PAYLOAD
 from veche.protocol.prompts import Choice, Prompt
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from appservices.payments.core.rules import Reason
+    from appservices.payments.core.texts.views import PaymentView
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Scene
+    from veche.protocol.approval import AskedApproval
+    from veche.protocol.invoice import InvoiceOrder
     from veche.protocol.message import Doc, Payload
+    from veche.protocol.prompts import TrustLabel
 
 TOPIC: Final = "payment"
 PAY: Final = "pay"
 DECLINE: Final = "decline"
 STOP: Final = "stop"
 OBJECT: Final = "object"
+_LABEL_CHARACTERS: Final = 70
 
 
 def ask_approval(
@@ -40,40 +50,77 @@ def ask_approval(
         payload: What rides beside it.
         is_addressee: It is of an invoice to the payer, who may object.
     """
-    view, person = matter.view, matter.private.payer.person
+    view, person = matter.view, matter.private.asker.person
     assert person is not None, "only persons are asked"  # noqa: S101 -- our bug
     speech = scene.speech(person)
-    shown = PaymentShown(
-        payee=view.payee.address,
-        payee_name=view.payee.name,
-        # What leaves the account: a code's daily limit counts the fee too.
-        amount=ShownMoney(minor=matter.payment.total_minor, currency=view.currency),
-        reference=reference_of(view, speech),
-    )
-    approve = scene.approvals.asked(scene.voice, person, "payment", shown)
+    approve = _approve(scene, matter, view)
     choices: tuple[Choice, ...] = (
         Choice(id=PAY, label=speech.text("Pay"), style="primary", approve=approve),
         Choice(id=DECLINE, label=speech.text("Do not pay")),
     )
     if is_addressee:
         choices = (*choices, Choice(id=OBJECT, label=speech.text("Object")))
-    _ask(scene, matter, choices, question_doc(view, speech, details), payload)
+    more = {}
+    for n, (allowance, purse) in enumerate(purses.offered(scene, matter), 1):
+        choice = f"{purses.CHOICE}{n}"
+        theirs = attrs.evolve(view, payer=purse.giver, user=purse.spender)
+        approve = _approve(scene, matter, theirs)
+        # It must not begin as a command does: a client may send it as it is.
+        name = purse.giver.address[:_LABEL_CHARACTERS]
+        label = speech.text("From the account of {name}", name=name)
+        choices = (*choices, Choice(id=choice, label=label, approve=approve))
+        more[choice] = allowance.id
+    ask(scene, matter, choices, question_doc(view, speech, details), payload, more=more)
+
+
+def _approve(scene: Scene, matter: Matter, view: PaymentView) -> AskedApproval:
+    """What who pays is to approve of a payment, as it is seen."""
+    person = matter.private.asker.person
+    assert person is not None, "only persons are asked"  # noqa: S101 -- our bug
+    shown = PaymentShown(
+        payee=view.payee.address,
+        payee_name=view.payee.name,
+        # What leaves the account: a code's daily limit counts the fee too.
+        amount=ShownMoney(minor=matter.payment.total_minor, currency=view.currency),
+        reference=reference_of(view, scene.speech(person)),
+    )
+    return scene.approvals.asked(scene.voice, person, "payment", shown)
+
+
+def refusals(scene: Scene, matter: Matter, order: InvoiceOrder) -> tuple[Choice, ...]:
+    """How a payer can say no to an invoice before they are asked to approve it."""
+    person = matter.private.asker.person
+    assert person is not None, "only persons are asked"  # noqa: S101 -- our bug
+    speech = scene.speech(person)
+    choices: tuple[Choice, ...] = (Choice(id=DECLINE, label=speech.text("Do not pay")),)
+    if person == order.addressee:
+        choices = (*choices, Choice(id=OBJECT, label=speech.text("Object")))
+    return choices
 
 
 def ask_whether_to_stop(scene: Scene, matter: Matter, reason: Reason) -> None:
     """Tell the payer that a payment waits, with a way to stop it."""
     view, until_ms = matter.view, matter.payment.due_at_ms
-    person = matter.private.payer.person
+    person = matter.private.asker.person
     assert person is not None, "only payments of persons wait"  # noqa: S101 -- our bug
     assert until_ms is not None, "what waits waits until some time"  # noqa: S101 -- our bug
-    speech = scene.speech(person)
-    choices = (Choice(id=STOP, label=speech.text("Stop it"), style="danger"),)
-    _ask(scene, matter, choices, wait_doc(view, reason, until_ms, speech))
+    ask_to_stop(scene, matter, wait_doc(view, reason, until_ms, scene.speech(person)))
+
+
+def ask_to_stop(scene: Scene, matter: Matter, intro: Doc) -> None:
+    """Offer who pays to stop a payment that waits for something.
+
+    That takes only power away, so a tap will do, from any device.
+    """
+    person = matter.private.asker.person
+    assert person is not None, "only payments of persons wait"  # noqa: S101 -- our bug
+    label = scene.speech(person).text("Stop it")
+    ask(scene, matter, (Choice(id=STOP, label=label, style="danger"),), intro, min_trust="any")
 
 
 def close(scene: Scene, matter: Matter) -> None:
     """Say in its question what became of a payment."""
-    person = matter.private.payer.person
+    person = matter.private.asker.person
     if person is None:
         return
     speech = scene.speech(person)
@@ -86,14 +133,28 @@ def close(scene: Scene, matter: Matter) -> None:
     scene.close(matter.payment.id, person, words)
 
 
-def _ask(
+def ask(
     scene: Scene,
     matter: Matter,
     choices: tuple[Choice, ...],
     intro: Doc,
     payload: Payload = NO_PAYLOAD,
+    *,
+    min_trust: TrustLabel = "e2ee",
+    more: Mapping[str, str] | None = None,
 ) -> None:
-    room_id, person = matter.payer_room(scene), matter.private.payer.person
+    """Ask who pays something about a payment, which ends with its state.
+
+    Args:
+        scene: The transaction.
+        matter: The payment.
+        choices: What can be chosen.
+        intro: What stands above them.
+        payload: What rides beside it.
+        min_trust: How sure it must be that they answered.
+        more: What else is remembered for the answer.
+    """
+    room_id, person = matter.payer_room(scene), matter.private.asker.person
     if room_id is None or person is None or matter.payment.due_at_ms is None:
         return
     prompt = Prompt(
@@ -101,9 +162,9 @@ def _ask(
         id=scene.voice.fresh_ulid("prompt"),
         scope=(person,),
         expires_at_ms=matter.payment.due_at_ms,
-        min_trust="e2ee",
+        min_trust=min_trust,
         choices=choices,
     )
-    purpose = {"topic": TOPIC, "payment": matter.payment.id}
+    purpose = {"topic": TOPIC, "payment": matter.payment.id, **(more or {})}
     about = matter.payment.id
     scene.ask(room_id, person, prompt, intro, about=about, purpose=purpose, payload=payload)

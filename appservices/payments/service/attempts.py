@@ -3,7 +3,11 @@
 It writes the new state of its flow and an attempt, which names the transfers, and ends. The process
 that writes the ledger takes attempts in their order, and the answer to each is written into the
 block that moves the money: the flow steps on, receipts leave through the outbox, the attempt is
-gone. So a crash anywhere repeats harmlessly: the attempt is there or all of it has happened.
+gone. So a crash anywhere repeats harmlessly: the attempt is there or all of it has happened. It is
+also how a process that does not write the ledger passes its work to the one that does.
+
+What no block can have is a bug of ours: it becomes a dead letter, rests, and with it all that is
+about the same thing, until an operator has it tried again.
 """
 
 from __future__ import annotations
@@ -14,7 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 from twisted.internet.defer import CancelledError
 
-from appservices.payments.service.work import Outcome, Work
+from appservices.payments.service import gauges
+from appservices.payments.service.work import BrokenWorkError, Outcome, Work
 from appservices.payments.store import attempts as store
 from appservices.payments.store.attempts import Attempt, add
 from veche.protocol.errors import UnavailableError
@@ -24,7 +29,7 @@ from veche.runtime.tasks import Tasks
 from veche.runtime.wake import Bell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from appservices.payments.service.writer import Writer
     from veche.runtime.database import Cursor
@@ -97,7 +102,7 @@ class Attempts:
         room = AT_ONCE_MAX - len(self._busy)
         if room <= 0:
             return POLL_MS
-        waiting = await self._host.database.run("attempts", store.waiting, list(self._busy), room)
+        waiting = await self._host.database.run("attempts", _waiting, list(self._busy), room)
         for attempt in waiting:
             # Only the first of those about the same thing: the next one comes when it is over.
             if attempt.about not in self._busy:
@@ -114,6 +119,8 @@ class Attempts:
             await self._writer.submit(Work(attempt.chain, rider, attempt.accounts))
         except _GoneError:
             end = "gone"
+        except BrokenWorkError as e:
+            end, delay_ms = await self._bury(attempt, e)
         except CancelledError:
             raise  # the process ends
         except UnavailableError as e:
@@ -130,6 +137,24 @@ class Attempts:
             self._failures.pop(attempt.id, None)
             del self._busy[attempt.about]
         self._bell.ring()
+
+    async def _bury(self, attempt: Attempt, error: BrokenWorkError) -> tuple[str, int]:
+        """Let it rest for a person to look at; what is to be noted, and when it is tried again."""
+        why, run = str(error.__cause__ or error), self._host.database.run
+        try:
+            await run("attempts.bury", store.bury, attempt.id, why, self._host.now_ms())
+        except UnavailableError as e:
+            return "again", e.retry_after_ms
+        except Exception:  # then it goes on as before: later and later
+            logger.exception("attempt %s about %s cannot rest", attempt.kind, attempt.about)
+            return "failed", RETRY_MS_MAX
+        logger.error("attempt %s about %s is a dead letter", attempt.kind, attempt.about)
+        return "dead", 0
+
+
+def _waiting(txn: Cursor, but_about: Sequence[str], limit: int) -> Sequence[Attempt]:
+    gauges.dead_letters.set(store.count_dead(txn))
+    return store.waiting(txn, but_about, limit)
 
 
 def _settle(attempt: Attempt, settle: Settle, txn: Cursor, outcome: Outcome) -> None:

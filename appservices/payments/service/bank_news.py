@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.payment import Input, State, step
 from appservices.payments.core.texts import banks as texts
 from appservices.payments.core.texts.paying import BANK_SAYS_NO, NO_COVER
-from appservices.payments.service import files, settling
+from appservices.payments.service import bank_paid, bulk, files, settling
 from appservices.payments.service.rails import NewsKind
 from appservices.payments.store import holders
 from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from appservices.payments.service.files import Matter
     from appservices.payments.service.rails import BankNews
     from appservices.payments.service.scene import Parts, Scene
@@ -21,6 +23,15 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 logger = logging.getLogger(__name__)
+
+_HEARD: Final[Mapping[NewsKind, Input]] = {
+    NewsKind.NO_COVER: Input.NOT_MOVED,
+    NewsKind.BOOKED: Input.MOVED,
+    NewsKind.REJECTED: Input.NOT_MOVED,
+    NewsKind.RETURNED: Input.COME_BACK,
+    NewsKind.CONFLICT: Input.NOT_MOVED,
+}
+"""What news is to the payment of a line of a payout in bulk."""
 
 
 def hear(parts: Parts, txn: Cursor, news: BankNews) -> None:
@@ -44,6 +55,8 @@ def hear(parts: Parts, txn: Cursor, news: BankNews) -> None:
 
 def _credited(scene: Scene, news: BankNews) -> None:
     holder = holders.holder_of_account(scene.txn, news.account)
+    if holder is not None and holder.kind == holders.ORGANISATION:
+        bank_paid.credited(scene, news)
     if holder is None or holder.kind != holders.PERSON:
         return
     person = UserId(scene.vault.open(holder.sealed)["id"])
@@ -58,7 +71,9 @@ def _credited(scene: Scene, news: BankNews) -> None:
 
 def _of_payout(scene: Scene, matter: Matter, news: BankNews) -> None:
     person = matter.private.payer.person
-    assert person is not None, "persons ask for payouts"  # noqa: S101 -- our bug
+    if person is None:
+        _of_line(scene, matter, news)
+        return
     speech = scene.speech(person)
     match news.kind:
         case NewsKind.NO_COVER:
@@ -81,6 +96,17 @@ def _of_payout(scene: Scene, matter: Matter, news: BankNews) -> None:
             _tell(scene, matter, person, texts.conflict_doc(matter.view, speech))
         case NewsKind.CREDITED:
             raise AssertionError("money that comes in is of no payout")
+
+
+def _of_line(scene: Scene, matter: Matter, news: BankNews) -> None:
+    """A line of a payout in bulk, whose organisation hears of it by events."""
+    heard = _HEARD.get(news.kind)
+    if news.kind is NewsKind.NO_COVER:
+        # It is paid from what was set aside: an operator has to look.
+        logger.error("line %s of a payout has no cover", matter.payment.id)
+    if heard is None or (news.kind is NewsKind.CONFLICT and matter.payment.state is State.PAID):
+        return
+    bulk.settle(scene, _step(scene, matter, heard))
 
 
 def _step(scene: Scene, matter: Matter, heard: Input) -> Matter:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from appservices.payments.core.ledger import Account, Row
     from appservices.payments.core.ledger.block import Block, Content
     from appservices.payments.core.ledger.book import Book
+    from appservices.payments.core.ledger.port import LedgerStore
     from appservices.payments.service.work import Entry
     from appservices.payments.store.copies import Copy
-    from appservices.payments.store.ledger import PostgresLedger
     from veche.runtime.database import Cursor
 
     Expired = Callable[[Cursor, Sequence[Row], int], None]
@@ -72,6 +72,7 @@ class Batch:
         before: What it follows.
         expired: Rows of the holds that ended by themselves.
         copies: The block as it is sent, made here so that the session that commits waits less.
+        has_riders: Whether there is more to write than the block.
     """
 
     entries: Sequence[Entry]
@@ -80,6 +81,7 @@ class Batch:
     before: Link
     expired: Sequence[Row]
     copies: Sequence[Copy]
+    has_riders: bool
 
     @property
     def after(self) -> Link:
@@ -88,14 +90,9 @@ class Batch:
             return self.before
         return Link(self.before.shard, self.before.epoch, self.block.content.seq, self.block.head)
 
-    @property
-    def has_riders(self) -> bool:
-        """Whether there is more to write than the block."""
-        return bool(self.expired) or any(entry.work.rider for entry in self.entries)
-
 
 def decide(
-    book: Book, store: PostgresLedger, entries: Sequence[Entry], before: Link, now_ms: int
+    book: Book, store: LedgerStore[Cursor], entries: Sequence[Entry], before: Link, now_ms: int
 ) -> Batch:
     """Decide works, one after the other, and seal the block.
 
@@ -126,7 +123,8 @@ def decide(
     expired = list(takewhile(lambda row: row.flags & TransferFlag.EXPIRE, content.rows))
     outcomes = list(_outcomes(results, content, block, len(expired)))
     copies = copies_of(block) if block is not None else ()
-    return Batch(entries, outcomes, block, before, expired, copies)
+    has_riders = bool(expired) or any(entry.work.rider is not None for entry in entries)
+    return Batch(entries, outcomes, block, before, expired, copies, has_riders)
 
 
 def _outcomes(

@@ -21,15 +21,18 @@ from appservices.payments.core.mandate import (
 from appservices.payments.core.payment import Input, Kind, Payment, State, step
 from appservices.payments.core.texts.mandate import charge_refused_doc, notice_doc
 from appservices.payments.core.texts.views import Party
-from appservices.payments.service import files, moving
+from appservices.payments.service import acting, files, judging, moving
 from appservices.payments.service.clocks import set_clock
 from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.mandates import order_of
 from appservices.payments.store import holders, payments
 from appservices.payments.store import mandates as store
+from veche.protocol.acts import ActClass
+from veche.protocol.errors import ActRequiredError
 from veche.protocol.ids import effect_id
-from veche.protocol.mandate import ChargeOrder
+from veche.protocol.mandate import ChargeOrder, charge_form
 from veche.runtime import errands
+from veche.runtime.acts import token_in_log
 from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 UNKNOWN: Final = "unknown_mandate"
+ACT_REQUIRED: Final = "act_required"
+"""An office's, without an act for exactly this charge."""
 
 
 def announce(scene: Scene, order: ChargeOrder) -> None:
@@ -48,6 +53,9 @@ def announce(scene: Scene, order: ChargeOrder) -> None:
     is_theirs = mandate is not None and mandate.payee == scene.organisation(order.payee).id
     if mandate is None or not is_theirs or currency != order.amount.currency:
         tell_payee(scene, order, State.REFUSED.value, UNKNOWN)
+        return
+    if not _has_act(scene, order):
+        tell_payee(scene, order, State.REFUSED.value, ACT_REQUIRED)
         return
     given = order_of(scene, mandate)
     payment = Payment(
@@ -82,11 +90,17 @@ def rang(scene: Scene, matter: Matter) -> None:
     payment = matter.payment
     mandate = store.lock_mandate(scene.txn, str(payment.mandate_id))
     assert mandate is not None, "a charge refers to it"  # noqa: S101 -- a foreign key
+    if not _has_act(scene, _order(matter)):
+        # It was announced before its payee was an office.
+        after, _ = step(payment, Input.REFUSE, why=ACT_REQUIRED)
+        tell_payee(scene, _order(files.save(scene, matter, after)), after.state.value, after.why)
+        return
     terms = mandate.terms
     period = period_number(terms.starts_at_ms, terms.period, max(scene.now_ms, terms.starts_at_ms))
     is_frozen = holders.holder(scene.txn, payment.payer).is_frozen
+    is_stopped = is_frozen or judging.is_banned(scene, matter)
     used = Used(
-        state=MandateState.PAUSED if is_frozen else mandate.state,
+        state=MandateState.PAUSED if is_stopped else mandate.state,
         count=mandate.count,
         period_minor=store.used_minor(scene.txn, mandate.id, period),
         noticed_at_ms=payment.asked_at_ms,
@@ -129,9 +143,33 @@ def settle(scene: Scene, matter: Matter) -> None:
     payment = matter.payment
     if payment.mandate_id is None:
         return
-    if payment.state is not State.PAID and payment.period is not None:
+    order = _order(matter)
+    if payment.state is State.PAID:
+        _spend_act(scene, order)
+    elif payment.period is not None:
         store.give_back(scene.txn, payment.mandate_id, payment.period, payment.total_minor)
     tell_payee(scene, _order(matter), payment.state.value, payment.why)
+
+
+def _spend_act(scene: Scene, order: ChargeOrder) -> None:
+    """Spend the act of an office's charge, in the block that moves its money."""
+    if order.act is not None and acting.is_office(scene, order.payee):
+        kept, form = order.act.model_dump(mode="json"), charge_form(order)
+        acting.spend_kept(scene.txn, kept, order.payee, ActClass.PAYMENT_PULL, form)
+
+
+def _has_act(scene: Scene, order: ChargeOrder) -> bool:
+    """Whether an office's charge comes with its act; of others none is needed."""
+    if not acting.is_office(scene, order.payee):
+        return True
+    try:
+        if order.act is not None:
+            form, pull = charge_form(order), ActClass.PAYMENT_PULL
+            token_in_log(scene.txn, order.act, form, order.payee, pull)
+            return True
+    except ActRequiredError as e:
+        logger.warning("charge %s of %s: %s", order.id, order.payee, e)
+    return False
 
 
 def tell_payee(scene: Scene, order: ChargeOrder, state: str, why: str | None) -> None:
@@ -147,7 +185,7 @@ def _order(matter: Matter) -> ChargeOrder:
 
 
 def _tell_notice(scene: Scene, matter: Matter, mandate: Mandate) -> None:
-    room_id, person, at_ms = matter.payer_room(scene), matter.private.payer.person, None
+    room_id, person, at_ms = matter.payer_room(scene), matter.private.asker.person, None
     at_ms = matter.payment.due_at_ms
     if room_id is None or person is None or at_ms is None:
         return
@@ -160,7 +198,7 @@ def _tell_notice(scene: Scene, matter: Matter, mandate: Mandate) -> None:
 
 def _tell_refused(scene: Scene, matter: Matter, mandate: Mandate, problem: ChargeProblem) -> None:
     tell_payee(scene, _order(matter), matter.payment.state.value, problem.value)
-    room_id, person = matter.payer_room(scene), matter.private.payer.person
+    room_id, person = matter.payer_room(scene), matter.private.asker.person
     if room_id is not None and person is not None:
         speech = scene.speech(person)
         amount = speech.money(matter.payment.amount_minor, matter.private.currency)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.commands import COMMANDS, PAY, command_of
@@ -15,8 +14,18 @@ from appservices.payments.core.texts.account import HISTORY_MAX
 from appservices.payments.core.texts.paying import no_invoice_doc, problem_doc, unknown_payee_doc
 from appservices.payments.core.texts.views import Balance
 from appservices.payments.service import (
+    allowances,
     asking,
+    billing,
+    bills,
     charges,
+    dispute_asking,
+    dispute_orders,
+    disputes,
+    escrow_asking,
+    escrow_orders,
+    escrows,
+    extras,
     files,
     freezing,
     invoicing,
@@ -28,8 +37,11 @@ from appservices.payments.service import (
     refunding,
     statement_files,
     topups,
+    trusting,
 )
+from appservices.payments.service.allowance_orders import purse_of
 from appservices.payments.service.listening import came_in_clear, is_edit
+from appservices.payments.service.naming import user_named
 from appservices.payments.service.scene import CATALOGUE
 from appservices.payments.service.settling import tell_untold
 from appservices.payments.store import chats, events, holders
@@ -40,10 +52,7 @@ from veche.protocol.commands import LANGUAGE, language_named
 from veche.protocol.ids import UserId, effect_id
 from veche.protocol.message import Bullets, Mono, Paragraph
 from veche.runtime import errands, people
-from veche.runtime.crypto.tracking import is_encrypted
 from veche.runtime.errands import Errand
-from veche.runtime.matrix.registration import is_of_namespace
-from veche.runtime.matrix.store import readers
 from veche.runtime.prompts import Answered
 from veche.runtime.sessions import PAGE_COMMANDS, answer_command
 
@@ -60,13 +69,12 @@ if TYPE_CHECKING:
 
 LOOK_UP: Final = "payments.payee"
 """Errand: finds out whether somebody can be paid, and what they are called."""
-_LOCALPART: Final = re.compile(r"[a-z0-9._=/+-]{1,255}")
 
 
 def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
     """Welcome a person who began a chat; tell them what they were paid before."""
     speech = scene.speech(person)
-    if not is_private(scene, room_id, person):
+    if not scene.is_private(room_id, person):
         scene.tell(room_id, person, texts.private_doc(speech))
         return
     welcome(scene, room_id, person)
@@ -118,18 +126,11 @@ def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
 def _doubt(scene: Scene, inbound: Inbound) -> Doc | None:
     """Why nothing is done of what was said; None if it counts."""
     speech = scene.speech(inbound.sender)
-    if not is_private(scene, inbound.room_id, inbound.sender):
+    if not scene.is_private(inbound.room_id, inbound.sender):
         return texts.private_doc(speech)
     if came_in_clear(scene, inbound):
         return texts.clear_doc(speech)
     return texts.edit_doc(speech) if is_edit(inbound) else None
-
-
-def is_private(scene: Scene, room_id: RoomId, person: UserId) -> bool:
-    """Whether a chat is encrypted and only the person reads along."""
-    present = {user_id for user_id, _ in readers(scene.txn, room_id)}
-    others = present - {person, scene.voice.bot.user_id}
-    return is_encrypted(scene.txn, room_id) and not others
 
 
 def commands(scene: Scene) -> tuple[Command, ...]:
@@ -170,8 +171,16 @@ def _chosen(scene: Scene, answered: Answered) -> None:
     topic, payment_id = purpose.get("topic"), purpose.get("payment")
     if topic == asking.TOPIC and isinstance(payment_id, str):
         matter = files.lock(scene, payment_id)
-        if matter is not None and matter.private.payer.person == answered.inbound.sender:
+        if matter is not None and matter.private.asker.person == answered.inbound.sender:
             paying.answered(scene, matter, answered)
+    elif trusting.answered(scene, answered):
+        return
+    elif topic == bills.TOPIC:
+        billing.answered(scene, answered)
+    elif topic == escrow_asking.TOPIC:
+        escrows.answered(scene, answered)
+    elif topic == dispute_asking.TOPIC:
+        disputes.answered(scene, answered)
     elif topic == freezing.TOPIC:
         freezing.answered(scene, answered)
     elif topic == mandates.TOPIC:
@@ -196,6 +205,10 @@ def _obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand) -> None:
             scene.tell(room_id, person, texts.balance_doc(_balances(scene, person), speech))
         case "history":
             scene.tell(room_id, person, _history(scene, person))
+        case "splits":
+            billing.show_all(scene, room_id, person)
+        case "allowances":
+            allowances.show_all(scene, room_id, person)
         case "mandates":
             mandates.show_all(scene, room_id, person)
         case "limits":
@@ -212,15 +225,17 @@ def _pay(scene: Scene, inbound: Inbound, argument: str) -> None:
         _pay_invoice(scene, inbound, rf.read(argument))
         return
     currencies = scene.section.currencies
+    argument, purse = purse_of(argument)
     order = read_order(argument, currencies)
     if isinstance(order, OrderProblem):
         scene.tell(room_id, person, problem_doc(order, currencies, scene.speech(person)))
         return
-    payee = _user_named(order.payee, scene.voice.bot.user_id)
-    if payee is None:
+    bot = scene.voice.bot.user_id
+    payee, giver = user_named(order.payee, bot), user_named(purse, bot) if purse else None
+    if payee is None or (purse is not None and giver is None):
         scene.tell(room_id, person, unknown_payee_doc(scene.speech(person)))
         return
-    _look_up(scene, inbound, payee, order)
+    _look_up(scene, inbound, payee, order, giver if giver != person else None)
 
 
 def _pay_invoice(scene: Scene, inbound: Inbound, reference: str) -> None:
@@ -234,7 +249,9 @@ def _pay_invoice(scene: Scene, inbound: Inbound, reference: str) -> None:
         scene.tell(inbound.room_id, inbound.sender, doc)
 
 
-def _look_up(scene: Scene, inbound: Inbound, payee: UserId, order: Order) -> None:
+def _look_up(
+    scene: Scene, inbound: Inbound, payee: UserId, order: Order, giver: UserId | None
+) -> None:
     payload = {
         "person": inbound.sender,
         "room": inbound.room_id,
@@ -242,19 +259,10 @@ def _look_up(scene: Scene, inbound: Inbound, payee: UserId, order: Order) -> Non
         "minor": order.amount.minor,
         "currency": order.amount.currency,
         "reference": order.reference,
+        "giver": giver,
     }
     id_ = effect_id(LOOK_UP, inbound.event_id)
     errands.schedule(scene.txn, Errand(id_, LOOK_UP, payload, scene.now_ms))
-
-
-def _user_named(typed: str, bot: UserId) -> UserId | None:
-    """The person of this server whom somebody typed: "bob", "@bob", "@bob:example.org"."""
-    server = bot.partition(":")[2]
-    localpart, _, of_server = typed.removeprefix("@").casefold().partition(":")
-    if (of_server or server) != server or not _LOCALPART.fullmatch(localpart):
-        return None
-    user_id = UserId(f"@{localpart}:{server}")
-    return None if is_of_namespace(user_id, server) else user_id
 
 
 def _balances(scene: Scene, person: UserId) -> list[Balance]:
@@ -302,8 +310,13 @@ _ORDERS: Final[Mapping[str, Callable[[Scene, Inbound, str], None]]] = {
     "pay": _pay,
     "receipt": receipt_files.order,
     "refund": refunding.order,
+    "dispute": dispute_orders.order,
+    "escrow": escrow_orders.order,
+    "split": billing.order,
+    "deliver": extras.place,
     "topup": topups.order,
     "payout": payout_orders.order,
     "statement": statement_files.order,
+    **trusting.ORDERS,
 }
 """What has a module of its own, by command."""

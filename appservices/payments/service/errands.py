@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.core.commands import COMMANDS
-from appservices.payments.core.names import name_of
 from appservices.payments.core.texts.paying import unknown_payee_doc
 from appservices.payments.core.texts.views import Party
-from appservices.payments.service import charges, files, invoices, invoicing, mandates, paying
-from appservices.payments.service.chats import LOOK_UP, greet, is_private
+from appservices.payments.service import (
+    acting,
+    allowances,
+    billing,
+    charges,
+    files,
+    invoices,
+    invoicing,
+    mandates,
+    paying,
+    setting_aside,
+    trusting,
+)
+from appservices.payments.service.bill_ends import BILL_DUE
+from appservices.payments.service.bill_errands import BillDue, LookUpSharers
+from appservices.payments.service.billing import LOOK_UP_SHARERS
+from appservices.payments.service.bulk import BACK_AGAIN, PAY_LINES
+from appservices.payments.service.bulk_lines import GiveBack, PayLines
+from appservices.payments.service.chats import LOOK_UP, greet
 from appservices.payments.service.clocks import CLOCK, DUE
 from appservices.payments.service.files import Private
+from appservices.payments.service.held import HOLD_ENDED, HoldEnded
+from appservices.payments.service.naming import known_name
 from appservices.payments.service.payout_orders import CHECK_NAME, CheckName
 from appservices.payments.service.receipt_files import SEND_RECEIPT, SendReceipt
 from appservices.payments.service.scene import CATALOGUE, ground
@@ -20,23 +39,26 @@ from appservices.payments.service.statement_files import SEND_STATEMENT, SendSta
 from appservices.payments.service.topups import SEND_CODE, SendCode
 from appservices.payments.store import chats
 from veche.protocol.commands import COMMAND_DESCRIPTION, command_description
-from veche.protocol.errors import RefusedError
+from veche.protocol.errors import ActRequiredError, RefusedError
 from veche.protocol.ids import RoomId, UserId
 from veche.protocol.invoice import INVOICE_ERRAND, WITHDRAW_ERRAND, InvoiceOrder
 from veche.protocol.mandate import CHARGE_ERRAND, MANDATE_ERRAND, ChargeOrder, MandateOrder
 from veche.runtime.matrix.client import MatrixError, path
 from veche.runtime.matrix.rooms import RoomPlan, join
+from veche.runtime.matrix.store import expect_member
+from veche.runtime.widget import widget_state
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from appservices.payments.service.scene import Parts, Scene
     from veche.runtime.database import Cursor
     from veche.runtime.errands import Errand, ErrandHandler
 
+logger = logging.getLogger(__name__)
+
 JOIN: Final = "payments.join"
-_NOT_FOUND: Final = 404
-_GONE: Final = frozenset({403, _NOT_FOUND})
+_GONE: Final = frozenset({403, 404})
 
 
 def handlers(parts: Parts) -> dict[str, ErrandHandler]:
@@ -47,6 +69,13 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
         LOOK_UP: _LookUp(parts),
         CLOCK: _Clock(parts),
         DUE: _Due(parts),
+        LOOK_UP_SHARERS: LookUpSharers(parts),
+        BILL_DUE: BillDue(parts),
+        HOLD_ENDED: HoldEnded(parts),
+        PAY_LINES: PayLines(parts),
+        BACK_AGAIN: GiveBack(parts),
+        **setting_aside.handlers(parts),
+        **trusting.handlers(parts),
         SEND_RECEIPT: SendReceipt(parts),
         SEND_CODE: SendCode(parts),
         SEND_STATEMENT: SendStatement(parts),
@@ -75,6 +104,12 @@ class _Handler:
     def _scene(self, txn: Cursor, errand: Errand, now_ms: int) -> Scene:
         return self._parts.scene(txn, errand.id, now_ms)
 
+    def _widget(self, language: str) -> Sequence[Mapping[str, Any]]:
+        """State that shows the wallet in a chat; none where there are no pages."""
+        links = self._host.links
+        url = links.wallet_widget() if links is not None else None
+        return widget_state(url, self._bot, self._parts.section.name_in(language))
+
 
 class _Join(_Handler):
     """Goes into a chat that a person began."""
@@ -89,7 +124,19 @@ class _Join(_Handler):
             raise
         # What is said there is sealed for its members, so they must be known first.
         await self._host.rooms.look(self._bot, room_id)
+        await self._show_wallet(room_id)
         return {}
+
+    async def _show_wallet(self, room_id: RoomId) -> None:
+        """Show the wallet as a widget, where whoever made the room lets the bot."""
+        for one in self._widget(self._parts.section.language):
+            where = path("rooms", room_id, "state", one["type"], one["state_key"])
+            try:
+                await self._host.client.call("PUT", where, user=self._bot, body=one["content"])
+            except MatrixError as e:
+                if e.status not in _GONE:
+                    raise
+                return
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         chat = chats.chat(txn, RoomId(errand.payload["room"]))
@@ -109,6 +156,7 @@ class _OpenChat(_Handler):
         for command in COMMANDS:
             key, content = command_description(command, self._bot, CATALOGUE, language)
             state.append({"type": COMMAND_DESCRIPTION, "state_key": key, "content": content})
+        state.extend(map(dict, self._widget(language)))
         device = self._host.device_id(self._bot)
         plan = RoomPlan(initial_state=state)
         return {"room": await self._host.rooms.create(self._bot, device, plan, errand.id)}
@@ -118,7 +166,7 @@ class _OpenChat(_Handler):
         scene = self._scene(txn, errand, self._host.now_ms())
         person = UserId(errand.payload["person"])
         known = [one.room_id for one in chats.chats_of(txn, person)]
-        private = next((one for one in known if is_private(scene, one, person)), None)
+        private = next((one for one in known if scene.is_alone(one, person)), None)
         return scene.language_of(person), private
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
@@ -127,11 +175,17 @@ class _OpenChat(_Handler):
         if chats.chat(txn, room_id) is None:
             chats.keep_chat(txn, room_id, person, now_ms)
             scene.voice.set_membership(room_id, person, "invite", ground(person))
+            # The invitation is on its way, so what follows it may be said.
+            expect_member(txn, room_id, person, "invite")
         greet(scene, room_id, person)
         if "invoice" in errand.payload:
             invoicing.ask(scene, errand.payload["invoice"], errand.payload["version"])
         if "mandate" in errand.payload:
             mandates.ask(scene, errand.payload["mandate"])
+        setting_aside.show_to(scene, errand.payload, person)
+        trusting.show_to(scene, errand.payload, person)
+        if "share" in errand.payload:
+            billing.ask(scene, errand.payload["share"])
 
 
 class _LookUp(_Handler):
@@ -139,17 +193,9 @@ class _LookUp(_Handler):
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         payer, payee = errand.payload["person"], errand.payload["payee"]
-        return {"payer": await self._name(payer), "payee": await self._name(payee)}
-
-    async def _name(self, user_id: str) -> str | None:
-        """What somebody of this server is called; None if there is nobody."""
-        try:
-            profile = await self._host.client.call("GET", path("profile", user_id), user=self._bot)
-        except MatrixError as e:
-            if e.status == _NOT_FOUND:
-                return None
-            raise
-        return name_of(UserId(user_id), str(profile.get("displayname") or ""))
+        client, bot = self._host.client, self._bot
+        names = [await known_name(client, bot, UserId(one)) for one in (payer, payee)]
+        return dict(zip(("payer", "payee"), names, strict=True))
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         scene = self._scene(txn, errand, now_ms)
@@ -166,16 +212,24 @@ class _LookUp(_Handler):
             reference=wanted["reference"],
             room_id=room_id,
         )
-        paying.begin(scene, paying.new(scene, private, wanted["minor"]))
+        if wanted.get("giver") is not None:
+            allowances.pay(scene, private, wanted["minor"], UserId(wanted["giver"]))
+        else:
+            paying.begin(scene, paying.new(scene, private, wanted["minor"]))
 
 
 class _Issue(_Handler):
     """A service of an organisation has an invoice paid."""
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        invoicing.issue(
-            self._scene(txn, errand, now_ms), InvoiceOrder.model_validate(errand.payload)
-        )
+        scene, order = self._scene(txn, errand, now_ms), InvoiceOrder.model_validate(errand.payload)
+        try:
+            acting.spend_of_order(scene, order)
+        except ActRequiredError as e:
+            logger.warning("invoice %s of %s: %s", order.card.id, order.card.issuer, e)
+            invoices.tell_issuer(scene, order, invoicing.ISSUED_TWICE, None)
+            return
+        invoicing.issue(scene, order)
 
 
 class _Withdraw(_Handler):
@@ -183,7 +237,8 @@ class _Withdraw(_Handler):
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         scene = self._scene(txn, errand, now_ms)
-        invoicing.withdraw(scene, errand.payload["invoice"], errand.payload["issuer"])
+        wanted = errand.payload
+        invoicing.withdraw(scene, wanted["invoice"], wanted["issuer"], wanted.get("reason"))
 
 
 class _Propose(_Handler):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from appservices.payments.core.texts.views import Party, PaymentView
-from appservices.payments.store import chats, holders
+from appservices.payments.store import bills, chats, holders
 from appservices.payments.store import payments as store
 from veche.protocol.ids import RoomId
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
     from appservices.payments.service.vault import Vault
     from appservices.payments.store.payments import PaymentFile
+    from veche.protocol.ids import UserId
 
 
 @attrs.frozen
@@ -31,6 +32,7 @@ class Private:
         reference: What for; may be empty.
         room_id: Where the payer asked for it; None if they did not.
         order: Of a charge, as it was ordered; of a payout, its ``bank``.
+        user: Who pays from the payer's account, by an allowance; None: the payer.
     """
 
     payer: Party
@@ -39,6 +41,18 @@ class Private:
     reference: str
     room_id: RoomId | None = None
     order: Mapping[str, Any] | None = None
+    user: Party | None = None
+
+    @property
+    def asker(self) -> Party:
+        """Who is asked, and told what became of it."""
+        return self.user or self.payer
+
+    @property
+    def concerned(self) -> list[UserId]:
+        """Who asks and, if it is another, whose account it is; persons alone."""
+        persons = [one.person for one in (self.asker, self.payer) if one.person is not None]
+        return list(dict.fromkeys(persons))
 
     def sealed(self, vault: Vault) -> bytes:
         """Under the operator's key."""
@@ -50,6 +64,7 @@ class Private:
                 "reference": self.reference,
                 "room": self.room_id,
                 "order": self.order,
+                "user": [self.user.address, self.user.name] if self.user else None,
             }
         )
 
@@ -82,14 +97,19 @@ class Matter:
             currency=private.currency,
             reference=private.reference,
             at_ms=self.changed_at_ms,
+            tip_minor=payment.tip_minor,
+            user=private.user,
         )
 
     def payer_room(self, scene: Scene) -> RoomId | None:
-        """Where the payer is told of it; None if they have no chat."""
-        room_id, person = self.private.room_id, self.private.payer.person
-        if room_id is not None and chats.chat(scene.txn, room_id) is not None:
+        """Where who pays is told of it; None if they have no chat."""
+        room_id, person = self.private.room_id, self.private.asker.person
+        if person is None:
+            return None
+        is_theirs = room_id is not None and chats.chat(scene.txn, room_id) is not None
+        if room_id is not None and is_theirs and scene.is_alone(room_id, person):
             return room_id
-        return scene.chat_of(person) if person is not None else None
+        return scene.chat_of(person)
 
 
 def add(scene: Scene, payment: Payment, private: Private) -> Matter | None:
@@ -100,10 +120,16 @@ def add(scene: Scene, payment: Payment, private: Private) -> Matter | None:
 
 
 def lock(scene: Scene, payment_id: str) -> Matter | None:
-    """A payment, which nobody else steps until the transaction ends; its payer is locked first."""
-    payer = store.payer_of(scene.txn, payment_id)
-    if payer is None:
+    """A payment, which nobody else steps until the transaction ends.
+
+    Its payer is locked first, and of a share before that its bill.
+    """
+    before = store.locked_before(scene.txn, payment_id)
+    if before is None:
         return None
+    payer, bill_id = before
+    if bill_id is not None:
+        bills.lock_bill(scene.txn, bill_id)
     holders.lock_holder(scene.txn, payer)
     file = store.lock_payment(scene.txn, payment_id)
     return matter_of(scene, file) if file is not None else None
@@ -120,6 +146,7 @@ def matter_of(scene: Scene, file: PaymentFile) -> Matter:
         reference=opened["reference"],
         room_id=None if room is None else RoomId(room),
         order=opened["order"],
+        user=_party(opened["user"]) if opened.get("user") else None,
     )
     return Matter(file.payment, private, file.changed_at_ms)
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from appservices.payments.core.commands import FREEZE, UNFREEZE
 from appservices.payments.core.rules import Reason
 from appservices.payments.core.texts.account import frozen_doc
-from appservices.payments.service import files, mandates, paying, settling
-from appservices.payments.store import holders
+from appservices.payments.service import allowances, escrows, files, mandates, paying, settling
+from appservices.payments.store import bills, holders
 from appservices.payments.store import payments as store
 from veche.protocol.approval import MandateShown
 from veche.protocol.message import Paragraph
@@ -51,7 +51,7 @@ def obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand | None, *, is_pri
         scene.tell(room_id, person, frozen_doc(scene.speech(person)))
         return True
     if parsed.command is UNFREEZE and is_private:
-        _ask(scene, room_id, person)
+        ask_to_go_on(scene, room_id, person)
         return True
     return False
 
@@ -60,6 +60,8 @@ def freeze(scene: Scene, person: UserId) -> None:
     """Stop everything of a person; what waits is cancelled."""
     holder = scene.holder(person)
     taken_back = store.take_back_attempts(scene.txn, holder.id)
+    taken_back += allowances.take_back_uses(scene, holder.id)
+    bill_ids = bills.lock_bills_of(scene.txn, holder.id)
     holders.lock_holder(scene.txn, holder.id)
     # What was approved while the lock was waited for.
     taken_back += store.take_back_attempts(scene.txn, holder.id, is_locked=True)
@@ -70,7 +72,13 @@ def freeze(scene: Scene, person: UserId) -> None:
     holders.set_frozen(scene.txn, holder.id, scene.now_ms)
     for file in store.waiting_of(scene.txn, holder.id):
         paying.cancel(scene, files.matter_of(scene, file))
+    for bill_id in bill_ids:
+        for share in bills.shares(scene.txn, bill_id):
+            if share.payment.payer == holder.id:
+                paying.cancel(scene, files.matter_of(scene, share))
     mandates.end_all(scene, holder.id)
+    allowances.end_all(scene, holder.id)
+    escrows.stop_all(scene, holder.id)
 
 
 def answered(scene: Scene, answer: Answered) -> None:
@@ -86,7 +94,13 @@ def answered(scene: Scene, answer: Answered) -> None:
         scene.settle(answer, speech.text("Everything stays stopped."))
 
 
-def _ask(scene: Scene, room_id: RoomId, person: UserId) -> None:
+def about(person: UserId) -> str:
+    """The matter of the question whether a person's payments go on."""
+    return f"unfreeze {person}"
+
+
+def ask_to_go_on(scene: Scene, room_id: RoomId, person: UserId) -> None:
+    """Ask a person who stopped everything for the key that lets it go on."""
     speech = scene.speech(person)
     if not scene.holder(person).is_frozen:
         words = speech.text("Nothing is stopped.")
@@ -107,6 +121,6 @@ def _ask(scene: Scene, room_id: RoomId, person: UserId) -> None:
             Choice(id=DECLINE, label=speech.text("Leave it stopped")),
         ),
     )
-    about = f"unfreeze {person}"
-    scene.close(about, person, speech.text("A newer question has taken the place of this one."))
-    scene.ask(room_id, person, prompt, (Paragraph(text),), about=about, purpose={"topic": TOPIC})
+    matter = about(person)
+    scene.close(matter, person, speech.text("A newer question has taken the place of this one."))
+    scene.ask(room_id, person, prompt, (Paragraph(text),), about=matter, purpose={"topic": TOPIC})

@@ -21,19 +21,20 @@ INSTRUCTION: Final = "configuration"
 def issue(scene: Scene) -> None:
     """Let each account have what the configuration grants it, if it has not got it yet.
 
-    A grant is known by the person and the currency: another amount changes nothing.
+    A grant is known by whoever gets it and the currency: another amount changes nothing.
     """
     section, bot = scene.section, scene.voice.bot
     ledgers = holders.keep_currencies(scene.txn, section.currencies)
     institution = scene.institution()
-    for user, money in section.granted().items():
-        person = UserId(user)
+    for name, money in section.granted().items():
+        is_person = name.startswith("@")
+        payee = scene.holder(UserId(name)) if is_person else scene.organisation(name)
         payment = Payment(
-            id=derived_ulid(0, "grant", section.id, person, money.currency),
+            id=derived_ulid(0, "grant", section.id, name, money.currency),
             kind=Kind.ISSUE,
             state=State.PAYING,
             payer=institution.id,
-            payee=scene.holder(person).id,
+            payee=payee.id,
             ledger=ledgers[money.currency],
             amount_minor=money.minor,
             fee_minor=0,
@@ -42,7 +43,7 @@ def issue(scene: Scene) -> None:
         )
         private = Private(
             payer=Party(bot.user_id, bot.display_name),
-            payee=Party(person, person),
+            payee=Party(name, name),
             currency=money.currency,
             reference="",
         )

@@ -13,7 +13,7 @@ from appservices.payments.core.invoice import (
 )
 from appservices.payments.core.payment import Input, State, step
 from appservices.payments.core.texts.paying import INVOICE_OVER, INVOICE_PAID
-from appservices.payments.service import asking, files
+from appservices.payments.service import asking, files, guarding
 from appservices.payments.store import invoices as store
 from appservices.payments.store import payments
 from veche.protocol.ids import effect_id
@@ -53,6 +53,12 @@ def begin_paying(scene: Scene, payment: Payment) -> str | None:
     taken, _ = step_invoice(file.invoice, InvoiceInput.PAY, paid_by=payment.id)
     store.save_invoice(scene.txn, taken, scene.now_ms)
     return None
+
+
+def is_addressee(scene: Scene, payment: Payment, holder_id: int) -> bool:
+    """Whether a payment is of an invoice to a holder, who may object then."""
+    file = store.invoice(scene.txn, *payment.invoice) if payment.invoice is not None else None
+    return file is not None and file.invoice.addressee == holder_id
 
 
 def object_to(scene: Scene, payment: Payment) -> None:
@@ -130,4 +136,6 @@ def _close_questions(scene: Scene, invoice: Invoice) -> None:
         is_asked = matter.payment.state is State.ASKED
         is_late = invoice.state is InvoiceState.EXPIRED and is_asked
         payment, _ = step(matter.payment, Input.TIME if is_late else Input.CANCEL)
-        asking.close(scene, files.save(scene, matter, payment))
+        closed = files.save(scene, matter, payment)
+        asking.close(scene, closed)
+        guarding.close(scene, closed)

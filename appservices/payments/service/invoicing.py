@@ -14,13 +14,13 @@ from appservices.payments.core.invoice import (
     InvoiceStateError,
 )
 from appservices.payments.core.payment import Kind, Payment, State
-from appservices.payments.core.texts.invoice import invoice_doc
+from appservices.payments.core.texts.invoice import invoice_doc, withdrawn_doc
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import files, invoices, moving, paying
 from appservices.payments.service.clocks import set_due
 from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.settling import open_chat
-from appservices.payments.store import holders
+from appservices.payments.store import disputes, holders, payments
 from appservices.payments.store import invoices as store
 from veche.protocol.canonical import canonical
 from veche.protocol.ids import UserId
@@ -116,24 +116,43 @@ def ask(
     return invoice.state
 
 
-def withdraw(scene: Scene, invoice_id: str, issuer: str) -> None:
+def withdraw(scene: Scene, invoice_id: str, issuer: str, reason: str | None = None) -> None:
     """Take an invoice back; what was paid of it goes back by itself.
 
     Args:
         scene: The transaction.
         invoice_id: Of the invoice, in its newest version.
         issuer: Who wants that; nothing happens if it is not theirs.
+        reason: Why; told to whoever paid it, or was asked to.
     """
     file = store.lock_invoice(scene.txn, invoice_id)
     if file is None or file.invoice.payee != scene.organisation(issuer).id:
         return
+    concerned = _concerned(scene, file)
     try:
         _, effects = invoices.take_step(scene, file, InvoiceInput.WITHDRAW)
     except InvoiceStateError as e:
         logger.warning("invoice %s is not withdrawn: %s", invoice_id, e)
         return
+    card = invoices.order_of(scene, file).card
+    for person in concerned:
+        room_id = scene.chat_of(person)
+        if room_id is not None:
+            doc = withdrawn_doc(card, reason, scene.speech(person))
+            scene.tell(room_id, person, doc)
     if InvoiceEffect.REFUND in effects:
         _refund(scene, file)
+
+
+def _concerned(scene: Scene, file: InvoiceFile) -> list[UserId]:
+    """Whom an invoice is to, who is asked to pay it besides, and who paid it."""
+    invoice = file.invoice
+    waiting = payments.waiting_for_invoice(scene.txn, invoice.id, invoice.version)
+    matters = [files.matter_of(scene, one) for one in waiting]
+    paid = files.lock(scene, invoice.paid_by) if invoice.paid_by is not None else None
+    persons = [one.private.asker.person for one in (*matters, *([paid] if paid else []))]
+    addressee = UserId(invoices.order_of(scene, file).addressee)
+    return list(dict.fromkeys([addressee, *(one for one in persons if one is not None)]))
 
 
 def _replace(scene: Scene, invoice_id: str, version: int, issuer: int) -> bool:
@@ -155,6 +174,10 @@ def _refund(scene: Scene, file: InvoiceFile) -> None:
     paid = files.lock(scene, str(file.invoice.paid_by))
     assert paid is not None, "what is paid was paid by a payment"  # noqa: S101 -- our bug
     first, private = paid.payment, paid.private
+    # What has gone back already, or is set aside by a dispute, does not go back once more.
+    left_minor = disputes.left_minor(scene.txn, first.id)
+    if left_minor <= 0:
+        return
     payment = Payment(
         id=scene.voice.fresh_ulid("refund"),
         kind=Kind.REFUND,
@@ -162,7 +185,7 @@ def _refund(scene: Scene, file: InvoiceFile) -> None:
         payer=first.payee,
         payee=first.payer,
         ledger=first.ledger,
-        amount_minor=first.amount_minor,
+        amount_minor=left_minor,
         fee_minor=0,
         asked_at_ms=scene.now_ms,
         instruction=f"withdrawal of invoice {file.invoice.id}",

@@ -11,6 +11,7 @@ from appservices.payments.core.texts.paying import problem_doc
 from appservices.payments.store import holders
 
 if TYPE_CHECKING:
+    from appservices.payments.core.limits import LimitOrder
     from appservices.payments.service.scene import Scene
     from veche.protocol.ids import RoomId, UserId
 
@@ -22,6 +23,15 @@ def limits_of(
     first = OwnLimit(scene.section.first_payee_minor(currency))
     usual = {LimitKind.FIRST_PAYEE: first, LimitKind.DAY: OwnLimit(NO_LIMIT)}
     return usual | holders.own_limits(scene.txn, holder_id, ledger)
+
+
+def change(scene: Scene, holder_id: int, order: LimitOrder) -> OwnLimit:
+    """Set a limit of a holder, who is locked; a weaker one counts later."""
+    ledger = holders.currencies(scene.txn)[order.currency]
+    before = limits_of(scene, holder_id, ledger, order.currency)[order.kind]
+    after = changed(before, order.minor, scene.now_ms)
+    holders.keep_own_limit(scene.txn, holder_id, ledger, order.kind, after)
+    return after
 
 
 def obey(scene: Scene, room_id: RoomId, person: UserId, argument: str) -> None:
@@ -41,10 +51,7 @@ def obey(scene: Scene, room_id: RoomId, person: UserId, argument: str) -> None:
         scene.tell(room_id, person, problem_doc(order, currencies, speech))
         return
     if order is not None and not isinstance(order, OrderProblem):
-        ledger = numbers[order.currency]
-        before = limits_of(scene, holder.id, ledger, order.currency)[order.kind]
-        after = changed(before, order.minor, scene.now_ms)
-        holders.keep_own_limit(scene.txn, holder.id, ledger, order.kind, after)
+        change(scene, holder.id, order)
     limits = {
         currency: {
             kind: limit.at(scene.now_ms)

@@ -35,9 +35,10 @@ if TYPE_CHECKING:
 TOPIC: Final = "mandate"
 WHAT: Final = "debit"
 """``what`` of the mandates that let somebody be debited."""
+GIVE: Final = "give"
 DECLINE: Final = "decline"
 _INPUTS: Final = {
-    "give": MandateInput.APPROVE,
+    GIVE: MandateInput.APPROVE,
     DECLINE: MandateInput.DECLINE,
     "pause": MandateInput.PAUSE,
     "resume": MandateInput.RESUME,
@@ -102,7 +103,7 @@ def ask(scene: Scene, mandate_id: str) -> None:
     )
     approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
     choices = (
-        Choice(id="give", label=speech.text("Give this mandate"), approve=approve),
+        Choice(id=GIVE, label=speech.text("Give this mandate"), approve=approve),
         Choice(id=DECLINE, label=speech.text("Do not give it")),
     )
     expires_at_ms = min(scene.now_ms + ASKED_MS, order.ends_at_ms)
@@ -142,6 +143,32 @@ def answered(scene: Scene, answer: Answered) -> None:
         _set_state(scene, attrs.evolve(mandate, approved_by=nonce or mandate.approved_by), state)
 
 
+def change(scene: Scene, mandate: Mandate, choice: str) -> MandateState | None:
+    """Do with a mandate, which is locked, what its payer chose on a page, without a key.
+
+    Args:
+        scene: The transaction.
+        mandate: Of theirs.
+        choice: ``pause``, ``resume``, ``revoke`` or ``decline``.
+
+    Returns:
+        Its state now; None if it is in no state for that, and nothing has changed.
+    """
+    heard = _INPUTS[choice]
+    assert heard is not MandateInput.APPROVE, "to give one takes a key"  # noqa: S101 -- our bug
+    state = step_mandate(mandate.state, heard)
+    if state is not None:
+        payer = UserId(order_of(scene, mandate).payer)
+        scene.close(about(mandate.id), payer, _outcome(scene, payer, state))
+        _set_state(scene, mandate, state)
+    return state
+
+
+def about(mandate_id: str) -> str:
+    """The matter of the questions about a mandate."""
+    return f"mandate {mandate_id}"
+
+
 def end_all(scene: Scene, payer: int) -> None:
     """End every mandate of a payer who stops everything."""
     for mandate in store.mandates_of(scene.txn, payer):
@@ -169,7 +196,7 @@ def _set_state(scene: Scene, mandate: Mandate, state: MandateState) -> None:
 def _show(scene: Scene, room_id: RoomId, person: UserId, mandate: Mandate) -> None:
     order, speech = order_of(scene, mandate), scene.speech(person)
     words = speech.text("A newer question has taken the place of this one.")
-    scene.close(_about(mandate), person, words)
+    scene.close(about(mandate.id), person, words)
     revoke = Choice(id="revoke", label=speech.text("End it for ever"), style="danger")
     # To pause or end takes power away, so a tap in clear will do; to resume gives it back.
     if mandate.state is MandateState.ACTIVE:
@@ -191,7 +218,7 @@ def _ask(
     else:
         intro = mandate_doc(order, mandate.state, speech)
     purpose = {"topic": TOPIC, "mandate": mandate.id}
-    scene.ask(room_id, person, prompt, intro, about=_about(mandate), purpose=purpose)
+    scene.ask(room_id, person, prompt, intro, about=about(mandate.id), purpose=purpose)
 
 
 def _prompt(
@@ -220,7 +247,3 @@ def _outcome(scene: Scene, person: UserId, state: MandateState) -> str:
             return speech.text("The mandate is paused: nothing is debited.")
         case _:
             return speech.text("The mandate is ended: nothing is debited any more.")
-
-
-def _about(mandate: Mandate) -> str:
-    return f"mandate {mandate.id}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from appservices.payments.core.ledger import AccountCode, ledger_id
-from appservices.payments.core.transfers import FEE, MAIN, Between, opening, transfers_of
-from appservices.payments.service import attempts
+from appservices.payments.core.ledger import AccountCode
+from appservices.payments.core.transfers import FEE, MAIN, Between, chain, opening, transfers_of
+from appservices.payments.service import attempts, escrow_refunds, sharing
+from appservices.payments.service.transfer_ids import main_transfer, transfer_id
 from appservices.payments.store import holders
-from veche.protocol.ids import Ulid, ulid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from appservices.payments.core.payment import Payment
     from appservices.payments.service.scene import Scene
 
-_TIME_DIGITS: Final = 12
 KIND: Final = "payment"
 """Kind of the attempts that make payments."""
 _CODES: Final[Mapping[str, AccountCode]] = {
@@ -33,7 +32,7 @@ def account_code(kind: str) -> AccountCode:
 
 def attempt(scene: Scene, payment: Payment) -> None:
     """Have the writer try to make a payment; what it decides comes back in ``settling``."""
-    payer, payee = _account(scene, payment, payment.payer), _account(scene, payment, payment.payee)
+    payer, payee = account(scene, payment, payment.payer), account(scene, payment, payment.payee)
     fees = None
     if payment.fee_minor:
         institution = scene.institution().id
@@ -41,32 +40,26 @@ def attempt(scene: Scene, payment: Payment) -> None:
     used = [one for one in (payer, payee, fees) if one is not None and not one.is_opened]
     first = payment.refund_of
     refund_of = main_transfer(scene, first) if first is not None else None
-    ids = {part: _transfer_id(scene, payment.id, part) for part in (MAIN, FEE)}
+    passing = sharing.passing_on(scene, payment, payee.id)
+    taking = sharing.taking_back(scene, payment, payer.id)
+    used += [one for one in passing.accounts if not one.is_opened]
+    ids = {part: transfer_id(scene, payment.id, part) for part in (MAIN, FEE)}
     between = Between(payer.id, payee.id, fees.id if fees is not None else None)
+    aside = escrow_refunds.aside_of(scene, payment)
+    made = transfers_of(payment, escrow_refunds.through(between, aside), ids, refund_of)
+    if aside is not None:
+        made += escrow_refunds.rest_of(scene, payment, made, payee.id)
     attempts.add(
         scene.txn,
         KIND,
         payment.id,
-        transfers_of(payment, between, ids, refund_of),
+        chain([*taking.transfers, *made, *passing.transfers]),
         scene.now_ms,
         accounts=[opening(one.id, one.ledger, one.code) for one in used],
     )
 
 
-def main_transfer(scene: Scene, payment_id: str) -> Ulid:
-    """The transfer by which the payee of a payment gets the money: what receipts are of."""
-    return _transfer_id(scene, payment_id, MAIN)
-
-
-def _transfer_id(scene: Scene, payment_id: str, part: str) -> Ulid:
-    """The id of a transfer of a payment: always the same, and nobody else can guess it.
-
-    It has the moment of the payment's id, so that it sorts beside it.
-    """
-    at_ms = int(ledger_id(Ulid(payment_id))[:_TIME_DIGITS], 16)
-    return ulid(at_ms, scene.vault.chance(f"{payment_id} {part}"))
-
-
-def _account(scene: Scene, payment: Payment, holder_id: int) -> holders.AccountRow:
+def account(scene: Scene, payment: Payment, holder_id: int) -> holders.AccountRow:
+    """The account of a holder that a payment uses; it gets a number now if there is none."""
     code = account_code(holders.holder(scene.txn, holder_id).kind)
     return holders.keep_account(scene.txn, holder_id, payment.ledger, code)

@@ -10,9 +10,13 @@ import attrs
 
 from appservices.payments.core.formats import rf
 from appservices.payments.core.invoice import InvoiceState, InvoiceStateError
-from appservices.payments.service import invoices, invoicing
-from appservices.payments.store import events
+from appservices.payments.core.payment import State
+from appservices.payments.core.shares import passed_on
+from appservices.payments.service import acting, api_refunds, invoices, invoicing
+from appservices.payments.service.pay_links import pay_url
+from appservices.payments.store import events, payments
 from appservices.payments.store import invoices as store
+from veche.protocol.acts import ActClass
 from veche.protocol.errors import (
     ConfigError,
     ConflictError,
@@ -22,11 +26,14 @@ from veche.protocol.errors import (
     RefusedError,
     SignInError,
 )
-from veche.protocol.ids import Ulid, ulid
+from veche.protocol.ids import Ulid, UserId, ulid
 from veche.protocol.invoice import InvoiceCard, InvoiceOrder
-from veche.protocol.invoice_api import InvoiceView
-from veche.protocol.money import Money
+from veche.protocol.invoice_api import InvoiceView, invoice_form
+from veche.protocol.invoice_terms import InvoiceTerms
+from veche.protocol.money import MINOR_MAX, Money
+from veche.protocol.unpadded import from_unpadded
 from veche.protocol.wire import parse
+from veche.runtime.acts import spend
 from veche.runtime.config import read_secret
 
 if TYPE_CHECKING:
@@ -35,6 +42,7 @@ if TYPE_CHECKING:
     from appservices.payments.config import OrganisationSection
     from appservices.payments.service.scene import Parts, Scene
     from appservices.payments.store.invoices import InvoiceFile
+    from veche.protocol.acts import ActReceipt
     from veche.protocol.invoice_api import InvoiceBody
     from veche.runtime.database import Cursor
     from veche.runtime.errands import Errand
@@ -63,12 +71,16 @@ class Caller:
     Attributes:
         id: Its name in the log of acts.
         name: What it is called.
-        scopes: What this key may do: ``invoice``, ``refund``, ``payout``, ``read``.
+        scopes: What this key may do: ``invoice``, ``refund``, ``payout``, ``webhook``, ``read``.
+        mark: By which the key is told from others; whoever has the mark has not the key.
+        public_key: What its instructions are checked with; None: it signs none.
     """
 
     id: str
     name: str
     scopes: frozenset[str]
+    mark: str = ""
+    public_key: bytes | None = None
 
     def need(self, scope: str) -> None:
         """Refuse what this key may not do.
@@ -101,8 +113,15 @@ class Callers:
                     raise ConfigError(f"{section.path}: a key has {KEY_CHARACTERS_MIN} characters")
                 if _digest(key) in self._by_digest:
                     raise ConfigError(f"{section.path}: this key is there twice; make another")
-                caller = Caller(one.id, one.name_in(language), frozenset(section.scopes))
-                self._by_digest[_digest(key)] = caller
+                public_key = section.public_key
+                self._by_digest[_digest(key)] = Caller(
+                    one.id,
+                    one.name_in(language),
+                    frozenset(section.scopes),
+                    # Who signs with the same secret is the same person, whatever key they send.
+                    mark=public_key or _digest(key).hex(),
+                    public_key=from_unpadded(public_key) if public_key is not None else None,
+                )
 
     def of(self, authorization: str) -> Caller:
         """Whose key it is.
@@ -131,6 +150,8 @@ def make_invoice(scene: Scene, caller: Caller, body: InvoiceBody) -> InvoiceView
     Raises:
         MalformedError: Something of it is out of bounds; the field is named.
         RefusedError: Another live invoice has its number of a notice.
+        SplitError: Its shares cannot be divided so.
+        ActRequiredError: It is an office's, without an act for exactly this.
     """
     currency = body.lines[0].amount.currency
     if currency not in scene.section.currencies:
@@ -142,17 +163,45 @@ def make_invoice(scene: Scene, caller: Caller, body: InvoiceBody) -> InvoiceView
     is_here = body.addressee.partition(":")[2] == bot.partition(":")[2]
     if not is_here or body.addressee == bot:
         raise MalformedError("body.addressee", "should be a person of this homeserver")
-    order = _order(scene, caller, body)
+    order = _order(scene, caller, body, _act(scene, caller, body))
+    _check_terms(scene, order)
     invoicing.issue(scene, order)
     file = store.lock_invoice(scene.txn, order.card.id)
     if file is None:
         raise RefusedError("Another invoice has this notice_id already")
     events.keep_reference(scene.txn, rf.reference_of(Ulid(order.card.id)), order.card.id)
     logger.info("invoice %s of %s is made", order.card.id, caller.id)
-    return _view(scene, file)
+    return view_of(scene, file)
 
 
-def _order(scene: Scene, caller: Caller, body: InvoiceBody) -> InvoiceOrder:
+def _act(scene: Scene, caller: Caller, body: InvoiceBody) -> ActReceipt | None:
+    """Spend the act by which an office asks a person to pay; its receipt, which they get."""
+    form, person = invoice_form(caller.id, body), UserId(body.addressee)
+    token = acting.token_of(scene, caller.id, body.act, ActClass.INVOICE, (person, form))
+    if token is None:
+        return None
+    spend(scene.txn, token, form)
+    return token.receipt
+
+
+def _check_terms(scene: Scene, order: InvoiceOrder) -> None:
+    """Refuse tips and shares that cannot be paid.
+
+    Raises:
+        MalformedError: An organisation has no account here, or a tip is too much.
+        SplitError: They cannot be divided so.
+    """
+    here = {one.id for one in scene.section.organisations}
+    unknown = {name for one in order.terms.shares for name in one.names()} - here
+    if unknown:
+        raise MalformedError("body.shares", "no organisation of this name has an account here")
+    if order.terms.largest_minor(order.card.total.minor) > MINOR_MAX:
+        raise MalformedError("body.tips", "together with the invoice it is too much")
+    if order.terms.shares:
+        passed_on(order.card.total.minor, order.terms.shares, order.card.issuer)
+
+
+def _order(scene: Scene, caller: Caller, body: InvoiceBody, act: ActReceipt | None) -> InvoiceOrder:
     total = sum(line.amount.minor for line in body.lines)
     card = {
         "v": 1,
@@ -169,12 +218,16 @@ def _order(scene: Scene, caller: Caller, body: InvoiceBody) -> InvoiceOrder:
         "due_at_ms": body.due_at_ms,
         "law": body.law,
         "appeal": body.appeal,
+        "act": act,
     }
     return InvoiceOrder(
         card=parse(InvoiceCard, card),
         addressee=body.addressee,
         reply=EVENT,
         about={"organisation": caller.id, "ours": body.ours},
+        terms=InvoiceTerms(
+            confirm=body.confirm, tips=body.tips, quote=body.quote, shares=body.shares
+        ),
     )
 
 
@@ -186,18 +239,19 @@ def withdraw_invoice(scene: Scene, caller: Caller, invoice_id: str, reason: str)
         ForbiddenError: It is paid, and the key may not pay back.
         InvoiceStateError: It is just being paid: ask again.
     """
-    file = _file(scene, caller, invoice_id)
+    file = invoice_of(scene, caller, invoice_id)
     state = file.invoice.state
     if state in _OVER:
-        return _view(scene, file)
+        return view_of(scene, file)
     if state is InvoiceState.PAYING:
         raise InvoiceStateError(state)
     if state is InvoiceState.PAID:
         caller.need("refund")
-    invoicing.withdraw(scene, invoice_id, caller.id)
+        api_refunds.check_not_by_bank(scene, str(file.invoice.paid_by))
+    invoicing.withdraw(scene, invoice_id, caller.id, reason)
     events.keep_reason(scene.txn, invoice_id, scene.vault.seal({"reason": reason}))
     logger.info("invoice %s of %s is withdrawn", invoice_id, caller.id)
-    return _view(scene, _file(scene, caller, invoice_id))
+    return view_of(scene, invoice_of(scene, caller, invoice_id))
 
 
 def read_invoice(scene: Scene, caller: Caller, invoice_id: str) -> InvoiceView:
@@ -206,18 +260,28 @@ def read_invoice(scene: Scene, caller: Caller, invoice_id: str) -> InvoiceView:
     Raises:
         NotFoundError: There is no such invoice of theirs.
     """
-    return _view(scene, _file(scene, caller, invoice_id))
+    return view_of(scene, invoice_of(scene, caller, invoice_id))
 
 
-def _file(scene: Scene, caller: Caller, invoice_id: str) -> InvoiceFile:
+def invoice_of(scene: Scene, caller: Caller, invoice_id: str) -> InvoiceFile:
+    """An invoice of an organisation, locked.
+
+    Raises:
+        NotFoundError: There is no such invoice of theirs.
+    """
     file = store.lock_invoice(scene.txn, invoice_id)
     if file is None or file.invoice.payee != scene.organisation(caller.id).id:
         raise NotFoundError("There is no such invoice")
     return file
 
 
-def _view(scene: Scene, file: InvoiceFile) -> InvoiceView:
+def view_of(scene: Scene, file: InvoiceFile) -> InvoiceView:
+    """An invoice, which is locked, as its organisation sees it."""
     invoice, order = file.invoice, invoices.order_of(scene, file)
+    paid_by = invoice.paid_by
+    kept = payments.payment(scene.txn, paid_by) if paid_by is not None else None
+    payment = kept.payment if kept is not None else None
+    is_held = payment is not None and payment.state is State.HELD
     return InvoiceView(
         id=order.card.id,
         version=invoice.version,
@@ -225,9 +289,14 @@ def _view(scene: Scene, file: InvoiceFile) -> InvoiceView:
         amount=order.card.total,
         reference=rf.reference_of(Ulid(order.card.id)),
         due_at_ms=invoice.due_at_ms,
-        pay_url=f"https://matrix.to/#/{scene.voice.bot.user_id}",
+        pay_url=pay_url(scene, order.card),
         payment=invoice.paid_by,
         ours=order.about.get("ours", ""),
+        confirm_by_ms=payment.due_at_ms if payment is not None and is_held else None,
+        to_pay=None
+        if payment is None
+        else Money(minor=payment.amount_minor, currency=order.card.total.currency),
+        tip_minor=payment.tip_minor if payment is not None else 0,
     )
 
 
@@ -246,15 +315,9 @@ class EventErrand:
         """Add the event."""
         told = errand.payload
         holder = self._parts.scene(txn, errand.id, now_ms).organisation(told["organisation"])
-        events.add_event(
-            txn,
-            holder.id,
-            f"invoice.{told['state']}",
-            told["invoice"],
-            told["payment"],
-            told["ours"],
-            now_ms,
-        )
+        type_, invoice = f"invoice.{told['state']}", told["invoice"]
+        news = events.News(type_, told["ours"], invoice, told["payment"])
+        events.add_event(txn, holder.id, news, now_ms)
 
     def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
         """Never: nothing is asked of anybody."""

@@ -9,40 +9,38 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from appservices.payments.core.limits import LimitKind
+from appservices.payments.core.guards import DUE_MS
 from appservices.payments.core.payment import ASKED_MS, Effect, Input, Kind, Payment, State, step
-from appservices.payments.core.rules import (
-    DAY_MS,
-    Facts,
-    Go,
-    Limits,
-    Reason,
-    Refuse,
-    Verdict,
-    Wait,
-    Waits,
-    judge,
-)
+from appservices.payments.core.rules import Go, Guard, Reason, Refuse, Wait
 from appservices.payments.core.texts.paying import (
+    BILL_OVER,
     FAILED,
+    KEY_REVOKED,
     NO_COVER,
     PAYEE_CLOSED,
+    REFUND_TOO_HIGH,
+    UNCONFIRMED,
     YOURSELF,
     refused_doc,
 )
 from appservices.payments.service import (
     asking,
+    bills,
     charges,
+    extras,
     files,
+    guarding,
+    holding,
     invoices,
-    limiting,
     moving,
     payouts,
+    purses,
+    sharing,
 )
 from appservices.payments.service.clocks import set_clock
 from appservices.payments.service.files import Matter
-from appservices.payments.store import holders
-from appservices.payments.store import payments as store
+from appservices.payments.service.judging import balance_of, judge_now
+from appservices.payments.store import allowances, disputes, holders
 from veche.protocol.message import NO_PAYLOAD
 
 if TYPE_CHECKING:
@@ -106,21 +104,22 @@ def begin(
         payload: What rides beside it: the invoice.
         is_addressee: It is of an invoice to the payer.
     """
-    payment, person = matter.payment, matter.private.payer.person
+    payment, person = matter.payment, matter.private.asker.person
     room_id = matter.payer_room(scene)
     if person is None or room_id is None:
         return
     if payment.kind is not Kind.INVOICE and tell_hopeless(scene, matter):
         return
     if files.add(scene, payment, matter.private) is not None:
-        asking.ask_approval(scene, matter, details, payload, is_addressee=is_addressee)
+        if payment.kind is not Kind.INVOICE or not extras.ask_first(scene, matter):
+            asking.ask_approval(scene, matter, details, payload, is_addressee=is_addressee)
         set_clock(scene, payment)
 
 
 def tell_hopeless(scene: Scene, matter: Matter) -> bool:
     """Tell the payer that a new payment cannot be made, if that is clear; False if it is not."""
-    why = _hopeless(scene, matter.payment)
-    room_id, person = matter.payer_room(scene), matter.private.payer.person
+    why = hopeless(scene, matter.payment)
+    room_id, person = matter.payer_room(scene), matter.private.asker.person
     if why is None or room_id is None or person is None:
         return False
     balance_minor = balance_of(scene, matter.payment)
@@ -148,45 +147,85 @@ def answered(scene: Scene, matter: Matter, answer: Answered) -> None:
         if matter.payment.state is State.ASKED and scene.settle(answer, words):
             invoices.object_to(scene, matter.payment)
         return
+    if extras.answered(scene, matter, answer):
+        return
     evidence = scene.approvals.evidence(scene.txn, nonce) if nonce is not None else None
     if evidence is None or matter.payment.state is not State.ASKED:
         return
     if scene.settle(answer, speech.text("Approved.")):
-        approved = attrs.evolve(matter.payment, approved_by=nonce)
-        _go_on(scene, attrs.evolve(matter, payment=approved), evidence.at_ms)
+        purse = answer.kept.purpose.get(choice or "")
+        paid = _from_purse(scene, matter, str(purse)) if purse is not None else matter
+        approved = attrs.evolve(paid.payment, approved_by=nonce)
+        _go_on(scene, attrs.evolve(paid, payment=approved), evidence.at_ms)
+
+
+def guardian_said(scene: Scene, matter: Matter) -> None:
+    """Go on with a payment if enough guardians approve, and end it if too few are left to."""
+    counted = guarding.tally_of(scene, matter)
+    if counted.is_approved:
+        _resume(scene, matter)
+    elif counted.is_lost:
+        _deny(scene, matter)
 
 
 def rang(scene: Scene, matter: Matter) -> None:
     """The time of a payment's state may be over."""
     payment = matter.payment
-    if payment.due_at_ms is None or payment.due_at_ms > scene.now_ms:
+    if payment.due_at_ms is None:
         return
-    if payment.state is State.ASKED:
+    if payment.due_at_ms > scene.now_ms:
+        set_clock(scene, payment)  # a clock was set back: nothing ends early, nor never
+    elif payment.state is State.ASKED:
         _step(scene, matter, Input.TIME)
+    elif payment.state is State.HELD:
+        refuse_held(scene, matter, UNCONFIRMED)
     elif payment.state is State.COOLING and payment.kind is Kind.MANDATE:
         charges.rang(scene, matter)
     elif payment.state is State.COOLING and payment.approved_by is not None:
-        evidence = scene.approvals.evidence(scene.txn, payment.approved_by)
-        assert evidence is not None, "what is approved has evidence"  # noqa: S101 -- our bug
-        _go_on(scene, matter, evidence.at_ms)
+        _resume(scene, matter)
+    elif payment.state is State.GUARDED:
+        _deny(scene, matter)
 
 
 def cancel(scene: Scene, matter: Matter) -> None:
     """The payer does not want it any more; nothing happens if it is too late for that."""
-    if matter.payment.state in {State.ASKED, State.COOLING}:
+    if matter.payment.state in {State.ASKED, State.COOLING, State.GUARDED}:
         charges.settle(scene, _step(scene, matter, Input.CANCEL))
+    elif matter.payment.state in {State.HOLDING, State.HELD}:
+        _let_go(scene, _step(scene, matter, Input.CANCEL))
 
 
-def balance_of(scene: Scene, payment: Payment) -> int:
-    """What the payer can pay with, in the currency of a payment."""
-    payer = holders.holder(scene.txn, payment.payer)
-    rows = holders.balances(scene.txn, payer.id, moving.account_code(payer.kind))
-    return next((one.available_minor for one in rows if one.ledger == payment.ledger), 0)
+def post_held(scene: Scene, matter: Matter) -> None:
+    """Whoever had to say yes to a payment that is held has: it is paid.
+
+    Raises:
+        SplitError: So little cannot be shared as its invoice says; nothing has changed.
+    """
+    _step(scene, matter, Input.POST)
+
+
+def refuse_held(scene: Scene, matter: Matter, why: str) -> None:
+    """Whoever had to say yes to a payment that is held has not: the money goes back."""
+    _let_go(scene, _step(scene, matter, Input.REFUSE, why=why))
+
+
+def _let_go(scene: Scene, matter: Matter) -> None:
+    """What was taken for a payment that is over is free again, and its payee hears of it."""
+    invoices.settle(scene, matter.payment, is_moved=False)
+    purses.settle(scene, matter)
+    tell_unconfirmed(scene, matter.payment)
+
+
+def tell_unconfirmed(scene: Scene, payment: Payment) -> None:
+    """Let a merchant who had to confirm hear that it is not paid: they shall not deliver."""
+    order = holding.invoice_order(scene, payment)
+    if order is not None and order.terms.confirm:
+        invoices.tell_issuer(scene, order, UNCONFIRMED, payment.id)
 
 
 def tell_refused(scene: Scene, matter: Matter) -> None:
     """Tell the payer why it was not made."""
-    room_id, person = matter.payer_room(scene), matter.private.payer.person
+    room_id, person = matter.payer_room(scene), matter.private.asker.person
     if room_id is None or person is None or matter.payment.why is None:
         return
     balance_minor = balance_of(scene, matter.payment)
@@ -194,7 +233,7 @@ def tell_refused(scene: Scene, matter: Matter) -> None:
     scene.tell(room_id, person, doc)
 
 
-def _hopeless(scene: Scene, payment: Payment) -> str | None:
+def hopeless(scene: Scene, payment: Payment) -> str | None:
     """Why there is no use in asking for an approval; None if there is."""
     if payment.payer == payment.payee:
         return YOURSELF
@@ -212,43 +251,88 @@ def _can_be_paid(scene: Scene, payment: Payment) -> bool:
     return not payee.is_closed if is_refund else payee.is_open
 
 
+def _is_too_high(scene: Scene, payment: Payment) -> bool:
+    """Whether a refund gives back more than other refunds and a dispute have left."""
+    if payment.refund_of is None:
+        return False
+    return payment.amount_minor > disputes.left_minor(scene.txn, payment.refund_of)
+
+
 def _go_on(scene: Scene, matter: Matter, approved_at_ms: int) -> None:
     """Do with an approved payment what the rules say."""
-    verdict = _judge(scene, matter, approved_at_ms)
-    match verdict:
+    payment = attrs.evolve(matter.payment, approved_at_ms=approved_at_ms)
+    matter = attrs.evolve(matter, payment=payment)
+    match judge_now(scene, matter, approved_at_ms):
         case Go():
-            why = None if _can_be_paid(scene, matter.payment) else PAYEE_CLOSED
-            why = why or invoices.begin_paying(scene, matter.payment)
-            if matter.payment.kind is Kind.PAYOUT and not payouts.is_taken(scene, matter):
-                why = FAILED
-            _step(scene, matter, Input.GO if why is None else Input.REFUSE, why=why)
+            _make(scene, matter)
         case Wait(until_ms=until_ms, reason=reason):
             _step(scene, matter, Input.WAIT, due_at_ms=until_ms, reason=reason)
+        case Guard():
+            guarded = _step(scene, matter, Input.GUARD, due_at_ms=scene.now_ms + DUE_MS)
+            if guarding.tally_of(scene, guarded).is_lost:
+                cancel(scene, guarded)
         case Refuse(reason=reason):
             _step(scene, matter, Input.REFUSE, why=reason.value)
 
 
-def _judge(scene: Scene, matter: Matter, approved_at_ms: int) -> Verdict:
-    payment, section = matter.payment, scene.section
-    own = limiting.limits_of(scene, payment.payer, payment.ledger, matter.private.currency)
-    limits = Limits(*(own[kind].at(scene.now_ms).minor for kind in LimitKind))
-    day_ago_ms = scene.now_ms - DAY_MS
-    # Who gives money back, or pays an organisation's invoice, is not hurried by a stranger.
-    is_known = payment.kind in {Kind.REFUND, Kind.INVOICE}
-    facts = Facts(
-        is_frozen=holders.holder(scene.txn, payment.payer).is_frozen,
-        has_paid_payee=is_known or store.has_paid(scene.txn, payment.payer, payment.payee),
-        day_minor=store.gone_minor(scene.txn, payment.payer, payment.ledger, day_ago_ms),
-        balance_minor=balance_of(scene, payment),
+def _make(scene: Scene, matter: Matter) -> None:
+    """Have a payment made that no rule is against, unless something else is."""
+    why = None if _can_be_paid(scene, matter.payment) else PAYEE_CLOSED
+    if _is_too_high(scene, matter.payment):
+        why = REFUND_TOO_HIGH
+    if why is None:
+        matter, why = purses.use(scene, matter)
+    why = why or invoices.begin_paying(scene, matter.payment)
+    if matter.payment.kind is Kind.PAYOUT and not payouts.is_taken(scene, matter):
+        why = FAILED
+    if why is None and sharing.problem(scene, matter.payment):
+        why = FAILED
+        invoices.settle(scene, matter.payment, is_moved=False)
+    if not bills.is_open(scene, matter.payment):
+        why = BILL_OVER
+    if why is not None:
+        purses.give_back(scene, matter.payment)
+    go = Input.HOLD if holding.is_held_first(scene, matter.payment) else Input.GO
+    _step(scene, matter, go if why is None else Input.REFUSE, why=why)
+
+
+def _resume(scene: Scene, matter: Matter) -> None:
+    """Go on with a payment that waited; a key that was revoked meanwhile approved nothing."""
+    nonce = matter.payment.approved_by
+    evidence = scene.approvals.evidence(scene.txn, nonce) if nonce is not None else None
+    assert evidence is not None, "what is approved has evidence"  # noqa: S101 -- our bug
+    keys = scene.approvals.keys_of(scene.txn, evidence.person)
+    if any(one.id == evidence.key_id and one.revoked_at_ms is not None for one in keys):
+        _step(scene, matter, Input.REFUSE, why=KEY_REVOKED)
+    else:
+        _go_on(scene, matter, evidence.at_ms)
+
+
+def _deny(scene: Scene, matter: Matter) -> None:
+    """Too few guardians approve a payment."""
+    charges.settle(scene, _step(scene, matter, Input.DENY))
+
+
+def _from_purse(scene: Scene, matter: Matter, allowance_id: str) -> Matter:
+    """A payment from the account of another in the place of one from one's own."""
+    giver = allowances.giver_of(scene.txn, allowance_id)
+    assert giver is not None, "it was offered"  # noqa: S101 -- a foreign key
+    holders.lock_holder(scene.txn, giver)
+    allowance = allowances.lock_allowance(scene.txn, allowance_id)
+    assert allowance is not None, "it has a giver"  # noqa: S101 -- our bug
+    cancel(scene, matter)
+    view = purses.view_of(scene, allowance)
+    payment = attrs.evolve(
+        matter.payment,
+        id=scene.voice.fresh_ulid("payment"),
+        payer=allowance.giver,
+        allowance_id=allowance.id,
+        asked_at_ms=scene.now_ms,
     )
-    return judge(
-        payment.total_minor,
-        limits,
-        Waits(section.first_payee_wait_ms, section.large_part_wait_ms),
-        facts,
-        approved_at_ms=approved_at_ms,
-        now_ms=scene.now_ms,
-    )
+    private = attrs.evolve(matter.private, payer=view.giver, user=view.spender)
+    added = files.add(scene, payment, private)
+    assert added is not None, "its id is fresh"  # noqa: S101 -- our bug
+    return added
 
 
 def _step(
@@ -264,18 +348,39 @@ def _step(
     after = files.save(scene, matter, payment)
     for effect in effects:
         match effect:
-            case Effect.ATTEMPT if payment.kind is Kind.PAYOUT:
-                payouts.attempt(scene, after)
-            case Effect.ATTEMPT:
-                moving.attempt(scene, payment)
+            case Effect.ATTEMPT | Effect.HOLD | Effect.VOID:
+                _move(scene, after, heard, effect)
             case Effect.SET_CLOCK:
                 set_clock(scene, payment)
             case Effect.TELL_WAIT if reason is not None:
                 asking.ask_whether_to_stop(scene, after, reason)
             case Effect.TELL_REFUSED:
                 tell_refused(scene, after)
+            case Effect.ASK_GUARDIANS:
+                guarding.ask(scene, after)
+            case Effect.TELL_DENIED:
+                guarding.tell_denied(scene, after)
             case Effect.CLOSE_QUESTION:
                 asking.close(scene, after)
+                guarding.close(scene, after)
             case _:
                 raise AssertionError(f"{effect} is no effect of {heard}")
+    bills.heard(scene, after)
     return after
+
+
+def _move(scene: Scene, matter: Matter, heard: Input, effect: Effect) -> None:
+    """Have the writer do what an effect says."""
+    payment = matter.payment
+    if effect is Effect.VOID:
+        holding.void(scene, payment)
+    elif effect is Effect.HOLD:
+        is_share = payment.kind is Kind.SHARE
+        timeout_ms = bills.timeout_ms(scene, payment) if is_share else holding.CONFIRM_HOLD_MS
+        holding.hold(scene, payment, timeout_ms)
+    elif payment.kind is Kind.PAYOUT:
+        payouts.attempt(scene, matter)
+    elif heard is Input.POST:
+        holding.post(scene, payment)
+    else:
+        moving.attempt(scene, payment)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from appservices.payments.core.formats import rf
 from appservices.payments.core.ledger import AccountCode
 from appservices.payments.core.payment import ASKED_MS, Kind, Payment, State
 from appservices.payments.core.rails.port import OrderKind
@@ -34,13 +35,15 @@ def bank_for(scene: Scene, currency: str) -> str | None:
     return next((one.name for one in scene.section.banks if one.currency == currency), None)
 
 
-def new(scene: Scene, person: UserId, room_id: RoomId, order: PayoutOrder, bank: str) -> Matter:
+def new(
+    scene: Scene, person: UserId, room_id: RoomId | None, order: PayoutOrder, bank: str
+) -> Matter:
     """A payout that a person asks for; not kept yet.
 
     Args:
         scene: The transaction.
         person: Whose money it is.
-        room_id: Where they asked.
+        room_id: Where they asked; None: on a page.
         order: What they ask for.
         bank: By which bank.
     """
@@ -61,7 +64,7 @@ def new(scene: Scene, person: UserId, room_id: RoomId, order: PayoutOrder, bank:
         payer=Party(person, person.removeprefix("@").partition(":")[0]),
         payee=Party(order.iban, order.name),
         currency=currency,
-        reference="",
+        reference=order.reference,
         room_id=room_id,
         order={"bank": bank},
     )
@@ -90,12 +93,19 @@ def take_back(scene: Scene, payment: Payment) -> None:
 def _wish(scene: Scene, matter: Matter) -> Wish:
     payment, private = matter.payment, matter.private
     assert private.order is not None, "a payout has its bank"  # noqa: S101 -- our bug
-    account = holders.keep_account(scene.txn, payment.payer, payment.ledger, AccountCode.WALLET)
+    words = private.reference
+    # A line of a payout in bulk is paid from what was set aside for it.
+    account_id = private.order.get("account")
+    if account_id is None:
+        code = AccountCode.WALLET
+        account_id = holders.keep_account(scene.txn, payment.payer, payment.ledger, code).id
     return Wish(
         id=Ulid(payment.id),
         bank=private.order["bank"],
         kind=OrderKind.PAYOUT,
-        account=account.id,
+        account=account_id,
         other=BankParty(private.payee.name, private.payee.address),
         amount_minor=payment.amount_minor,
+        reference=rf.read(words) if rf.is_reference(words) else "",
+        text="" if rf.is_reference(words) else words,
     )

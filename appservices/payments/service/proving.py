@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appservices.payments.service import moving
 from appservices.payments.service.receipts import Told
+from appservices.payments.service.transfer_ids import main_transfer
 from veche.protocol.ids import Ulid
 from veche.protocol.money import Money
 from veche.protocol.receipt import PAYEE_CHARACTERS_MAX, RECEIPT_KEY
@@ -43,13 +43,13 @@ def _told(scene: Scene, matter: Matter) -> Told:
     payment, private = matter.payment, matter.private
     first = payment.refund_of
     return Told(
-        id=moving.main_transfer(scene, payment.id),
+        id=main_transfer(scene, payment.id),
         payment=Ulid(payment.id),
         payer_ref=scene.parts.receipts.payer_ref(f"{payment.payer}", f"{payment.payee}"),
         payee=_named(private.payee),
         amount=Money(minor=payment.amount_minor, currency=private.currency),
         reference=private.reference,
-        refund_of=moving.main_transfer(scene, first) if first is not None else None,
+        refund_of=main_transfer(scene, first) if first is not None else None,
     )
 
 

@@ -10,6 +10,7 @@ from appservices.payments.core.texts.paying import REFUND_TOO_HIGH, problem_doc,
 from appservices.payments.core.texts.views import NUMBER_CHARACTERS
 from appservices.payments.service import files, paying
 from appservices.payments.service.files import Private
+from appservices.payments.store import disputes, holders
 from appservices.payments.store import payments as store
 from veche.protocol.message import Mono, Paragraph
 
@@ -41,7 +42,9 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         scene.tell(room_id, person, (Paragraph(text, "\n", example),))
         return
     paid = files.matter_of(scene, found)
-    left_minor = paid.payment.amount_minor - store.refunded_minor(scene.txn, paid.payment.id)
+    # First whom all who give back lock first, so that nobody waits for one another.
+    holders.lock_holder(scene.txn, holder.id)
+    left_minor = disputes.left_minor(scene.txn, paid.payment.id)
     amount_minor: int | OrderProblem = left_minor
     if words:
         read = read_amount(words, [paid.private.currency])

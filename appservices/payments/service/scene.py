@@ -12,6 +12,9 @@ from veche.protocol import message
 from veche.protocol.catalogue import Catalogue
 from veche.protocol.message import NO_PAYLOAD
 from veche.runtime import people, prompts
+from veche.runtime.crypto.tracking import is_encrypted
+from veche.runtime.live import announce
+from veche.runtime.matrix.store import readers
 from veche.runtime.prompts import Asking, Closing
 from veche.runtime.speak import Ground, Voice
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from veche.runtime.host import Host
     from veche.runtime.prompts import Answered
     from veche.runtime.public import PageLinks
+    from veche.runtime.sealing import Sealer
     from veche.runtime.service import BotAccount
 
 CATALOGUE: Final = Catalogue.load("veche.protocol", "veche.protocol.forms", "appservices.payments")
@@ -52,6 +56,7 @@ class Parts:
         vault: Seals names and purposes.
         receipts: Makes and signs receipts.
         banking: The institution's banks.
+        sealer: Its seal; None: its statements carry none.
     """
 
     host: Host
@@ -60,6 +65,7 @@ class Parts:
     vault: Vault
     receipts: Receipts
     banking: Banking
+    sealer: Sealer | None = None
 
     def scene(self, txn: Cursor, cause: str, now_ms: int) -> Scene:
         """The scene of a transaction.
@@ -147,9 +153,20 @@ class Scene:
         return holders.keep_holder(self.txn, mark, sealed, holders.INSTITUTION, self.now_ms)
 
     def chat_of(self, person: UserId) -> RoomId | None:
-        """The newest chat of a person in which they were welcomed; None if there is none."""
-        known = chats.chats_of(self.txn, person)
-        return next((one.room_id for one in known if one.is_greeted), None)
+        """The newest chat of a person in which they were welcomed, and are alone with the bot."""
+        known = [one for one in chats.chats_of(self.txn, person) if one.is_greeted]
+        return next((one.room_id for one in known if self.is_alone(one.room_id, person)), None)
+
+    def is_alone(self, room_id: RoomId, person: UserId) -> bool:
+        """Whether a chat is private, and the person is in it or invited."""
+        present = {user_id for user_id, _ in readers(self.txn, room_id)}
+        return person in present and self.is_private(room_id, person)
+
+    def is_private(self, room_id: RoomId, person: UserId) -> bool:
+        """Whether a chat is encrypted and nobody but the person reads along."""
+        present = {user_id for user_id, _ in readers(self.txn, room_id)}
+        others = present - {person, self.voice.bot.user_id}
+        return is_encrypted(self.txn, room_id) and not others
 
     def tell(
         self,
@@ -169,6 +186,7 @@ class Scene:
             payload: What rides beside it.
             is_quiet: Whether it notifies nobody.
         """
+        stir(self.txn, person)
         if is_quiet:
             content = message.notice(doc, payload=payload)
         else:
@@ -197,6 +215,7 @@ class Scene:
             purpose: What its answer is about.
             payload: What rides beside it.
         """
+        stir(self.txn, person)
         asking = Asking(
             room_id=room_id,
             prompt=prompt,
@@ -213,12 +232,24 @@ class Scene:
     def settle(self, answered: Answered, words: str) -> bool:
         """Let an answer count and show ``words`` in its question; False if it came second."""
         whose = ground(answered.inbound.sender)
+        stir(self.txn, answered.inbound.sender)
         return prompts.settle(self.txn, self.voice, answered, words, whose)
 
     def close(self, about: str, person: UserId, words: str) -> None:
         """End the open questions to a person about a matter."""
+        stir(self.txn, person)
         for kept in prompts.open_about(self.txn, self.voice.bot.user_id, about):
             prompts.close(self.txn, self.voice, kept, Closing(words), ground(person))
+
+
+def wallet_topic(person: UserId) -> str:
+    """What is announced when a person's wallet may look different."""
+    return f"wallet {person}"
+
+
+def stir(txn: Cursor, person: UserId) -> None:
+    """Have the pages of a person look again: whatever happens to their money, they are told."""
+    announce(txn, wallet_topic(person))
 
 
 def ground(person: UserId) -> Ground:

@@ -12,11 +12,24 @@ from appservices.payments.core.texts.paying import (
     NO_COVER,
     PAYEE_CLOSED,
     REFUND_TOO_HIGH,
+    UNCONFIRMED,
     receipt_doc,
 )
-from appservices.payments.service import charges, files, invoices, payouts, proving
-from appservices.payments.service.paying import tell_refused
+from appservices.payments.service import (
+    api_refunds,
+    bills,
+    bulk,
+    charges,
+    files,
+    holding,
+    invoices,
+    payouts,
+    proving,
+    purses,
+)
+from appservices.payments.service.paying import tell_refused, tell_unconfirmed
 from appservices.payments.store import chats
+from veche.protocol.ids import effect_id
 from veche.runtime import errands
 from veche.runtime.errands import Errand
 
@@ -37,6 +50,7 @@ _WHY: Final[Mapping[Result, str]] = {
     Result.EXCEEDS_CREDITS: NO_COVER,
     Result.CREDIT_ACCOUNT_ALREADY_CLOSED: PAYEE_CLOSED,
     Result.EXCEEDS_REFUNDABLE: REFUND_TOO_HIGH,
+    Result.PENDING_TRANSFER_EXPIRED: UNCONFIRMED,
 }
 
 
@@ -53,13 +67,17 @@ def settle(scene: Scene, payment_id: str, outcome: Outcome) -> None:
         return
     if outcome.is_done:
         payment, _ = step(matter.payment, Input.MOVED)
-        after = files.save(scene, matter, payment)
-        payload = proving.payload(scene, after, outcome)
-        _tell_payer(scene, after, payload)
-        _tell_payee(scene, after, payload)
-        _settle_others(scene, after)
+        tell_made(scene, files.save(scene, matter, payment), outcome)
     else:
-        refuse(scene, matter, _why(payment_id, outcome))
+        refuse(scene, matter, why_not(payment_id, outcome))
+
+
+def tell_made(scene: Scene, matter: Matter, outcome: Outcome) -> None:
+    """Tell both sides of a payment that is made in this block; what belongs to it follows."""
+    payload = proving.payload(scene, matter, outcome)
+    _tell_payer(scene, matter, payload)
+    _tell_payee(scene, matter, payload)
+    _settle_others(scene, matter)
 
 
 def refuse(scene: Scene, matter: Matter, why: str) -> None:
@@ -68,8 +86,13 @@ def refuse(scene: Scene, matter: Matter, why: str) -> None:
     after = files.save(scene, matter, payment)
     if payment.kind is Kind.PAYOUT:
         payouts.take_back(scene, payment)
+    was_held = matter.payment.state is State.PAYING and holding.is_held_first(scene, payment)
+    if was_held:
+        holding.void(scene, payment)
     tell_refused(scene, after)
     _settle_others(scene, after)
+    if was_held:
+        tell_unconfirmed(scene, payment)
 
 
 def _settle_others(scene: Scene, matter: Matter) -> None:
@@ -77,9 +100,14 @@ def _settle_others(scene: Scene, matter: Matter) -> None:
     is_moved = matter.payment.state is State.PAID
     invoices.settle(scene, matter.payment, is_moved=is_moved)
     charges.settle(scene, matter)
+    purses.settle(scene, matter)
+    api_refunds.settle(scene, matter.payment)
+    bulk.settle(scene, matter)
+    bills.heard(scene, matter)
 
 
-def _why(payment_id: str, outcome: Outcome) -> str:
+def why_not(payment_id: str, outcome: Outcome) -> str:
+    """Why the ledger moved nothing, as a code."""
     for result in outcome.results:
         if result in _WHY:
             return _WHY[result]
@@ -94,7 +122,8 @@ def open_chat(scene: Scene, person: UserId, **about: str | int) -> None:
     Args:
         scene: The transaction.
         person: Who.
-        about: What they are asked there: an ``invoice`` and its ``version``, a ``mandate``.
+        about: What they are asked there: an ``invoice`` and its ``version``, a ``mandate``,
+            an ``escrow``, a ``dispute``, the ``share`` of a bill.
     """
     payload = {"person": person, **about}
     id_ = scene.voice.fresh_id(OPEN_CHAT)
@@ -106,8 +135,13 @@ def tell_untold(scene: Scene, matter: Matter) -> None:
     _tell_receipt(scene, matter, proving.payload(scene, matter))
 
 
+def tell_share(scene: Scene, share: Matter, outcome: Outcome) -> None:
+    """Tell the payer of a share that it is paid; who is paid hears of the whole bill at once."""
+    _tell_payer(scene, share, proving.payload(scene, share, outcome))
+
+
 def _tell_payer(scene: Scene, matter: Matter, payload: Payload) -> None:
-    room_id, person = matter.payer_room(scene), matter.private.payer.person
+    room_id, person = matter.payer_room(scene), matter.private.asker.person
     if room_id is not None and person is not None:
         doc = receipt_doc(matter.view, scene.speech(person), is_payer=True)
         scene.tell(room_id, person, doc, payload=payload)
@@ -117,10 +151,13 @@ def _tell_payee(scene: Scene, matter: Matter, payload: Payload) -> None:
     payment, person = matter.payment, matter.private.payee.person
     if person is None or _tell_receipt(scene, matter, payload):
         return
-    chats.keep_untold(scene.txn, payment.payee, payment.id)
+    first = chats.keep_untold(scene.txn, payment.payee, payment.id)
     # Who begins with money is told of it in the chat that they begin; nobody is called for that.
     if payment.kind is not Kind.ISSUE:
-        open_chat(scene, person)
+        # Of many payments at once there comes one chat.
+        id_ = effect_id(OPEN_CHAT, payment.payee, first)
+        errand = Errand(id_, OPEN_CHAT, {"person": person}, scene.now_ms)
+        errands.schedule(scene.txn, errand)
 
 
 def _tell_receipt(scene: Scene, matter: Matter, payload: Payload) -> bool:

@@ -2,7 +2,8 @@
 
 Whatever has queued up while the last block was committed is the next block: no timer. One session
 looks up, the other holds the lock and commits; each has its thread. While a block is committed, the
-next is decided only if much waits: else larger blocks and sooner answers come of waiting.
+next is decided only if much waits: else larger blocks and sooner answers come of waiting, and one
+thread decides and commits it, so that a block costs two changes of threads and not four.
 
 A rider may refuse its work: the block is taken back and decided again without it. Any other failure
 ends the shift, with its sessions and its book; the next one finds out whether the last block was
@@ -25,9 +26,8 @@ from appservices.payments.core.ledger.values import Names
 from appservices.payments.service import gauges
 from appservices.payments.service.batch import Batch, Link, RiderError, decide, ride
 from appservices.payments.service.work import BrokenWorkError
-from appservices.payments.store import shards
 from veche.protocol.errors import UnavailableError
-from veche.runtime.exclusive import sqlstate, transaction
+from veche.runtime.exclusive import sqlstate
 from veche.runtime.wake import Bell
 
 if TYPE_CHECKING:
@@ -37,10 +37,9 @@ if TYPE_CHECKING:
 
     from appservices.payments.core.ledger.port import Place
     from appservices.payments.service.batch import Expired
+    from appservices.payments.service.sessions import Sessions, WritersLedger
     from appservices.payments.service.work import Entry, Queue
-    from appservices.payments.store.ledger import PostgresLedger
     from veche.runtime.database import Connection
-    from veche.runtime.exclusive import Lane
 
 logger = logging.getLogger(__name__)
 
@@ -70,9 +69,8 @@ class Shift:
 
     def __init__(
         self,
-        reads: Lane,
-        writes: Lane,
-        store: PostgresLedger,
+        sessions: Sessions,
+        store: WritersLedger,
         place: Place,
         queue: Queue,
         reactor: IReactorTime,
@@ -81,8 +79,7 @@ class Shift:
         """The book is read by ``serve``.
 
         Args:
-            reads: Looks up and decides.
-            writes: Holds the lock and commits.
+            sessions: One looks up and decides, one holds the lock and commits.
             store: On both sessions.
             place: Where the shard stands, taken over.
             queue: What waits.
@@ -90,8 +87,7 @@ class Shift:
             expired: Told in the transaction of a block in which holds expired.
         """
         self.unknown: Batch | None = None
-        self._reads = reads
-        self._writes = writes
+        self._reads, self._writes = sessions.reads, sessions.writes
         self._store = store
         self._queue = queue
         self._reactor = reactor
@@ -169,6 +165,9 @@ class Shift:
 
     async def _do_what_waits(self) -> None:
         while (self._queue.size or self._is_due()) and not self._is_ending:
+            if self._commit is None and self._queue.size < PIPELINE_FROM:
+                await self._decide_and_keep()
+                continue
             await self._decide_next()
             await self._settle()
             if self._decided:
@@ -177,16 +176,31 @@ class Shift:
                 await self._settle()
         await self._settle()
 
+    async def _decide_and_keep(self) -> None:
+        """The next block, at once; no other is being committed."""
+        entries = self._queue.take()
+        try:
+            batch, error = await self._writes.call(self._decide_and_write, entries, self._now_ms())
+        except Exception as e:
+            cause = await self._cause_of(e)
+            self._give_back(entries, cause)
+            raise _ended(cause) from e
+        self._add(batch)
+        await self._settle_with(error)
+
     async def _decide_next(self) -> None:
         entries = self._queue.take()
         try:
-            with gauges.decide_s.time():
-                batch = await self._reads.run(self._decide, entries, self._now_ms())
+            batch = await self._reads.run(self._decide, entries, self._now_ms())
         except Exception as e:
             # The book is not whole any more, but what it had decided before is sound.
-            self._give_back(entries, e)
+            cause = await self._cause_of(e)
+            self._give_back(entries, cause)
             await self._settle()
-            raise _ended(e) from e
+            raise _ended(cause) from e
+        self._add(batch)
+
+    def _add(self, batch: Batch) -> None:
         self._decided.append(batch)
         self._link = batch.after
         gauges.waiting.set(self._queue.size)
@@ -196,26 +210,45 @@ class Shift:
         commit, self._commit = self._commit, None
         if commit is None:
             return
+        error: Exception | None = None
         try:
             await commit
-        except RiderError as e:
-            await self._without(e)
-        except Exception as e:
-            batch = self._decided.pop(0)
-            if _is_refused(e):
-                self._give_back(batch.entries, e)
-            else:
-                self.unknown = batch
-            raise _ended(e) from e
+        except Exception as e:  # noqa: BLE001 -- what it means is said in one place
+            error = e
+        await self._settle_with(error)
+
+    async def _settle_with(self, error: Exception | None) -> None:
+        """Answer the works of the block whose commit is over, or what follows from its error."""
+        if isinstance(error, RiderError):
+            await self._without(error)
+            return
+        batch = self._decided.pop(0)
+        if error is None:
+            self._seen_at_ms = self._now_ms()
+            self._answer(batch)
+            return
+        cause = await self._cause_of(error)
+        if _is_refused(error):
+            self._give_back(batch.entries, cause)
         else:
-            self._answer(self._decided.pop(0))
+            self.unknown = batch
+        raise _ended(cause) from error
+
+    async def _cause_of(self, error: Exception) -> Exception:
+        """Why deciding or keeping a block failed.
+
+        Who is no longer the writer looks up what its book does not know of, and stumbles: that is
+        no bug, and nobody's work is to blame.
+        """
+        if _is_refused(error):
+            try:
+                await self._writes.run(self._check)
+            except Exception as e:  # noqa: BLE001 -- it is the cause
+                return e
+        return error
 
     async def _keep(self, batch: Batch) -> None:
-        if batch.block is None and not batch.has_riders:
-            return
-        with gauges.commit_s.time():
-            await self._writes.run(self._write, batch)
-        self._seen_at_ms = self._now_ms()
+        await self._writes.run(self._write, batch)
 
     def _answer(self, batch: Batch) -> None:
         self._queue.praise()
@@ -255,7 +288,9 @@ class Shift:
             ids = [transfer.id for transfer in culprit.work.chain]
             logger.error("the ledger does not take %s, which is a bug", ids, exc_info=error)
             gauges.broken.inc()
-            culprit.fail(BrokenWorkError("the ledger does not take it: a mistake of ours"))
+            broken = BrokenWorkError("the ledger does not take it: a mistake of ours")
+            broken.__cause__ = error
+            culprit.fail(broken)
         elif not entries:
             logger.error("holds that are over break a block, which is a bug", exc_info=error)
 
@@ -271,7 +306,7 @@ class Shift:
     def _now_ms(self) -> int:
         return int(self._reactor.seconds() * 1000)
 
-    # In the thread of ``reads``; the reactor's leaves the book alone meanwhile.
+    # In the thread of one of the sessions; the others leave the book alone meanwhile.
 
     def _load(self, _: Connection) -> None:
         holds = self._store.holds()
@@ -283,8 +318,9 @@ class Shift:
             self._book.open_hold(row)
 
     def _decide(self, _: Connection, entries: Sequence[Entry], now_ms: int) -> Batch:
-        self._forget()
-        return decide(self._book, self._store, entries, self._link, now_ms)
+        with gauges.decide_s.time():
+            self._forget()
+            return decide(self._book, self._store, entries, self._link, now_ms)
 
     def _take_back(self, _: Connection, count: int) -> None:
         self._forget()
@@ -298,18 +334,31 @@ class Shift:
 
     # In the thread of ``writes``.
 
+    def _decide_and_write(
+        self, entries: Sequence[Entry], now_ms: int
+    ) -> tuple[Batch, Exception | None]:
+        """A batch, and what its commit raised; what deciding it raises goes through."""
+        batch = self._reads.use(self._decide, entries, now_ms)
+        try:
+            self._writes.use(self._write, batch)
+        except Exception as e:  # noqa: BLE001 -- the reactor's thread says what it means
+            return batch, e
+        return batch, None
+
     def _write(self, connection: Connection, batch: Batch) -> None:
         riders = partial(ride, batch, self._expired) if batch.has_riders else None
-        if batch.block is not None:
-            self._store.commit(batch.block, riders, batch.copies)
-        elif riders is not None:
-            with transaction(connection) as txn:
-                riders(txn)
+        with gauges.commit_s.time():
+            if batch.block is not None:
+                self._store.commit(batch.block, riders, batch.copies)
+                return
+            # Nothing is new, so no commit says whether the book still knows all that there is.
+            self._check(connection)
+            if riders is not None:
+                self._store.ride(riders)
 
-    def _check(self, connection: Connection) -> None:
-        with connection.cursor() as txn:
-            if shards.epoch(txn, self._link.shard) != self._link.epoch:
-                raise FencedError("another writer took over")
+    def _check(self, _: Connection) -> None:
+        if self._store.epoch() != self._link.epoch:
+            raise FencedError("another writer took over")
 
 
 def _is_refused(error: Exception) -> bool:

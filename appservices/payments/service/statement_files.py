@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
-
-from twisted.internet.threads import deferToThreadPool
 
 from appservices.payments.core.ledger import AccountCode
 from appservices.payments.core.ledger.values import ulid_of
 from appservices.payments.core.statement import Said, read_month, write_csv
+from appservices.payments.core.texts.paying import kind_words
 from appservices.payments.core.texts.statements import files_doc, nothing_doc, usage_doc
 from appservices.payments.core.transfers import TransferCode
 from appservices.payments.service import files
 from appservices.payments.service.scene import ground
+from appservices.payments.service.statement_pdfs import make_pdf
 from appservices.payments.service.statements import statement
-from appservices.payments.statement_pdf import PDF_LINES_MAX, statement_pdf
+from appservices.payments.statement_pdf import PDF_LINES_MAX
 from appservices.payments.store import holders
 from appservices.payments.store import payments as store
 from veche.protocol import message
@@ -28,6 +27,7 @@ from veche.runtime.matrix.media import upload_encrypted
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from appservices.payments.core.speech import Speech
     from appservices.payments.core.statement import AccountStatement, LedgerRow
     from appservices.payments.service.scene import Parts, Scene
     from veche.protocol.errors import RefusedError
@@ -72,24 +72,9 @@ class SendStatement:
             stem = f"statement-{errand.payload['month']}-{one.currency}"
             sent.append(await self._upload(f"{stem}.csv", "text/csv", write_csv(one)))
             if len(one.lines) <= PDF_LINES_MAX:
-                data = await self._pdf(one, language, now_ms)
+                data = await make_pdf(self._parts, one, language, now_ms)
                 sent.append(await self._upload(f"{stem}.pdf", "application/pdf", data))
         return {"files": sent}
-
-    async def _pdf(self, one: AccountStatement, language: str, now_ms: int) -> bytes:
-        reactor = self._parts.host.reactor
-        made: bytes = await deferToThreadPool(
-            reactor,
-            reactor.getThreadPool(),
-            partial(
-                statement_pdf,
-                one,
-                institution=self._parts.section.name_in(language),
-                language=language,
-                made_at_ms=now_ms,
-            ),
-        )
-        return made
 
     async def _upload(self, filename: str, mimetype: str, data: bytes) -> dict[str, Any]:
         file = await upload_encrypted(self._parts.host.client, self._parts.bot.user_id, data)
@@ -137,9 +122,17 @@ def statements_of(scene: Scene, person: UserId, month: dt.date) -> list[AccountS
     ]
 
 
-def words_of(scene: Scene, person: UserId) -> Callable[[LedgerRow], Said]:
-    """The words of lines of a person's wallet, in their language."""
-    speech = scene.speech(person)
+def words_of(
+    scene: Scene, person: UserId, speech: Speech | None = None
+) -> Callable[[LedgerRow], Said]:
+    """The words of lines of a person's wallet.
+
+    Args:
+        scene: A transaction that reads.
+        person: Whose.
+        speech: How; in the language of the person if None.
+    """
+    speech = speech or scene.speech(person)
 
     def say(row: Any) -> Said:
         if row.code == TransferCode.TOP_UP:
@@ -150,8 +143,10 @@ def words_of(scene: Scene, person: UserId) -> Callable[[LedgerRow], Said]:
             return Said()
         view = files.matter_of(scene, file).view
         if row.code == TransferCode.FEE:
-            return Said(text=speech.text("Fee"))
+            return Said(text=speech.text("Fee"), payment=file.payment.id)
         other = view.payer if view.payee.person == person else view.payee
-        return Said(name=other.name, text=view.reference)
+        said = [kind_words(view.kind, speech), view.reference]
+        text = ": ".join(words for words in said if words)
+        return Said(name=other.name, text=text, payment=file.payment.id)
 
     return say

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.config import BankSection
+    from appservices.payments.core.rails.port import Party
     from appservices.payments.service.scene import Parts, Scene
     from veche.protocol.errors import RefusedError
     from veche.protocol.inbound import Inbound
@@ -47,21 +48,28 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     if bank is None:
         scene.tell(room_id, person, no_bank_doc([one.name for one in banks], speech))
         return
-    own, reference = scene.banking.own(bank.name), _reference(scene, person, bank)
+    own, reference = scene.banking.own(bank.name), reference_for(scene, person, bank)
     scene.tell(room_id, person, top_up_doc(own, reference, speech))
-    if bank.currency != EPC_CURRENCY:
-        return
-    try:
-        code = epc.write(epc.EpcPayment(own.name, own.account, reference=reference))
-    except VecheError:
-        # A name that no GiroCode can have: the numbers above are enough.
+    code = code_of(bank, own, reference)
+    if code is None:
         return
     payload = {"code": code, "person": person, "room": room_id}
     id_ = effect_id(SEND_CODE, inbound.event_id)
     errands.schedule(scene.txn, Errand(id_, SEND_CODE, payload, scene.now_ms))
 
 
-def _reference(scene: Scene, person: UserId, bank: BankSection) -> str:
+def code_of(bank: BankSection, own: Party, reference: str) -> str | None:
+    """The text of a GiroCode that tops up a wallet; None where there can be none."""
+    if bank.currency != EPC_CURRENCY:
+        return None
+    try:
+        return epc.write(epc.EpcPayment(own.name, own.account, reference=reference))
+    except VecheError:
+        # A name that no GiroCode can have: the numbers beside it are enough.
+        return None
+
+
+def reference_for(scene: Scene, person: UserId, bank: BankSection) -> str:
     """What leads money to a person's wallet: the same each time, so that it may be kept."""
     ledger = holders.currencies(scene.txn)[bank.currency]
     holder = scene.holder(person)

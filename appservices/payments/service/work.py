@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -40,8 +40,7 @@ class BrokenWorkError(VecheError):
     errcode = "ORG.VECHE.LEDGER_REFUSED"
 
 
-@attrs.frozen
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a work, in its block.
 
     Attributes:
@@ -97,8 +96,7 @@ class Entry:
     work: Work
     size: int
     tries: int = 0
-    # Its canceller does nothing: what was begun goes on, and its answer is dropped.
-    answer: Deferred[Outcome] = attrs.field(factory=lambda: Deferred(lambda _: None))
+    answer: Deferred[Outcome] = attrs.field(factory=lambda: Deferred(_go_on))
 
     def end(self, outcome: Outcome) -> None:
         """It is committed."""
@@ -109,6 +107,10 @@ class Entry:
         """It is not, or nobody knows."""
         if not self.answer.called:
             self.answer.errback(error)
+
+
+def _go_on(_answer: Deferred[Outcome]) -> None:
+    """What was begun is not cancelled with its answer, which nobody gets then."""
 
 
 class Queue:

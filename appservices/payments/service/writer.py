@@ -7,30 +7,26 @@ nothing any more has its session ended by those who stand by, and only then the 
 
 from __future__ import annotations
 
-import gc
 import logging
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred
 
 from appservices.payments.core.ledger.port import FencedError
 from appservices.payments.service import gauges
+from appservices.payments.service.sessions import PostgresSessions
 from appservices.payments.service.shift import Shift
 from appservices.payments.service.work import Queue
-from appservices.payments.store import shards
-from appservices.payments.store.ledger import PostgresLedger
 from veche.protocol.errors import UnavailableError
 from veche.runtime.database import CommitUnknownError
-from veche.runtime.exclusive import Lane, end_stalled, try_lock
 from veche.runtime.wake import Bell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appservices.payments.service.batch import Batch, Expired
+    from appservices.payments.service.sessions import Sessions, WritersLedger
     from appservices.payments.service.work import Outcome, Work
-    from veche.runtime.database import Connection
 
 logger = logging.getLogger(__name__)
 
@@ -40,14 +36,6 @@ STALL_MS: Final = 5_000
 """After which a writer that does nothing any more has its session ended."""
 UNKNOWN_MS_MAX: Final = 30_000
 """How long works wait while the database does not answer; then their callers are told."""
-
-SWITCH_S: Final = 0.0005
-"""How soon a thread lets another one have the interpreter: the reactor and two threads hand work to
-each other, and each would wait for ten times as long otherwise."""
-
-GARBAGE_FROM: Final = 5_000
-"""After how many new objects garbage is looked for. What waits and what is cached is none: to go
-through it every 700 objects, as Python does by itself, takes as long as all the rest."""
 
 _RETRY_MS: Final = 1_000
 
@@ -61,7 +49,7 @@ class Writer:
 
     def __init__(
         self,
-        dsn: str,
+        sessions: str | Sessions,
         reactor: Any,
         *,
         shard: int = 0,
@@ -71,7 +59,8 @@ class Writer:
         """Nothing is connected before ``start``.
 
         Args:
-            dsn: Not through a pooler that hands a session to several clients.
+            sessions: Where PostgreSQL is, but not through a pooler that hands a session to several
+                clients; or what to write with instead.
             reactor: Clock and results.
             shard: Which one.
             holder: Where this process is to be found, kept for others.
@@ -79,11 +68,12 @@ class Writer:
         """
         self.is_leading = False
         self._reactor = reactor
-        self._shard = shard
         self._holder = holder
         self._expired = expired
-        self._reads = Lane(f"ledger-{shard}-reads", dsn, reactor)
-        self._writes = Lane(f"ledger-{shard}-writes", dsn, reactor)
+        self._sessions: Sessions = (
+            PostgresSessions(sessions, reactor, shard) if isinstance(sessions, str) else sessions
+        )
+        self._reads, self._writes = self._sessions.reads, self._sessions.writes
         self._queue = Queue()
         self._shift: Shift | None = None
         self._unknown: Batch | None = None
@@ -99,8 +89,6 @@ class Writer:
 
     def start(self) -> None:
         """Become the writer, or stand by, until ``stop``."""
-        sys.setswitchinterval(SWITCH_S)
-        gc.set_threshold(GARBAGE_FROM, 10, 10)
         self._running = Deferred.fromCoroutine(self._run())
 
     async def stop(self) -> None:
@@ -114,14 +102,14 @@ class Writer:
         self._reads.end()
         self._writes.end()
 
-    async def submit(self, work: Work) -> Outcome:
+    def submit(self, work: Work) -> Deferred[Outcome]:
         """Have transfers decided and committed; the answer comes after the commit.
 
         Args:
             work: The same ids again get the same answers.
 
         Raises:
-            BusyError: Too much waits; nothing was moved.
+            BusyError: Too much waits; nothing was moved. At once, as the next one.
             UnavailableError: Another process writes, or nobody does at present; nothing was moved.
             CommitUnknownError: Whether it was moved is not known: ask again with the same ids.
             BrokenWorkError: The database refuses it, which is a bug; nothing was moved.
@@ -131,7 +119,7 @@ class Writer:
             raise _moving()
         entry = self._queue.add(work)
         self._shift.ring()
-        return await entry.answer
+        return entry.answer
 
     async def _run(self) -> None:
         while not self._is_stopping:
@@ -153,21 +141,20 @@ class Writer:
     async def _serve(self) -> None:
         """Stand by, take over, write until that is over."""
         await self._writes.open()
-        while not await self._writes.run(self._take_lock):
+        while not await self._writes.run(self._sessions.try_lock, STALL_MS):
             self._refuse()
             await self._bell.wait(STAND_BY_MS)
             if self._is_stopping:
                 return
         await self._reads.open()
-        store = PostgresLedger(self._shard, self._reads.connection, self._writes.connection)
-        place = await self._writes.run(lambda _: store.take_over(self._holder))
-        shift = Shift(
-            self._reads, self._writes, store, place, self._queue, self._reactor, self._expired
-        )
+        ledger = self._sessions.ledger()
+        place = await self._writes.run(lambda _: ledger.take_over(self._holder))
+        shift = Shift(self._sessions, ledger, place, self._queue, self._reactor, self._expired)
         beating = Deferred.fromCoroutine(shift.beat())
         try:
-            await self._answer_unknown()
+            await self._answer_unknown(ledger)
             await shift.load()
+            self._sessions.hurry()
             self._shift, self._lost_at_ms = shift, None
             gauges.take_overs.inc()
             gauges.epoch.set(place.epoch)
@@ -180,13 +167,13 @@ class Writer:
             shift.finish()
             await beating
 
-    async def _answer_unknown(self) -> None:
+    async def _answer_unknown(self, ledger: WritersLedger) -> None:
         """Find out what became of the block during whose commit the session was lost."""
         batch, self._unknown = self._unknown, None
         if batch is None:
             return
         try:
-            is_kept = await self._writes.run(self._is_kept, batch)
+            is_kept = await self._writes.run(lambda _: _is_kept(ledger, batch))
         except BaseException:
             self._unknown = batch
             raise
@@ -198,6 +185,7 @@ class Writer:
 
     async def _step_down(self) -> None:
         self._shift = None
+        self._sessions.rest()
         gauges.epoch.set(0)
         if self.is_leading:
             self._change(is_leading=False)
@@ -224,22 +212,10 @@ class Writer:
     def _now_ms(self) -> int:
         return int(self._reactor.seconds() * 1000)
 
-    # In the thread of ``writes``.
 
-    def _take_lock(self, connection: Connection) -> bool:
-        with connection.cursor() as txn:
-            ended = end_stalled(txn, shards.LOCK, self._shard, shards.TABLE, STALL_MS)
-            if ended:
-                gauges.stalled.inc(len(ended))
-                logger.warning("ended the sessions %s of a writer that does nothing", ended)
-            return try_lock(txn, shards.LOCK, self._shard)
-
-    def _is_kept(self, connection: Connection, batch: Batch) -> bool:
-        if batch.block is None:
-            return False
-        with connection.cursor() as txn:
-            seq = batch.block.content.seq
-            return shards.head(txn, self._shard, seq) == batch.block.head
+def _is_kept(ledger: WritersLedger, batch: Batch) -> bool:
+    """Whether a block is there, in the thread of the session that commits."""
+    return batch.block is not None and ledger.head(batch.block.content.seq) == batch.block.head
 
 
 def _moving() -> UnavailableError:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 CHANNEL: Final = "veche_attempt"
 """Where a new attempt is announced to all processes."""
+WHY_CHARACTERS_MAX: Final = 1_000
+DEAD_LETTERS_MAX: Final = 1_000
+"""Most that are shown at once."""
 
 
 @attrs.frozen
@@ -37,6 +40,29 @@ class Attempt:
     chain: Sequence[Transfer]
     accounts: Sequence[Account]
     at_ms: int
+
+
+@attrs.frozen
+class DeadLetter:
+    """An attempt that no block can have: a bug of ours, for a person to look at.
+
+    Attributes:
+        id: Of the attempt.
+        kind: Of it.
+        about: What it belongs to.
+        why: What the database said.
+        at_ms: When it was found.
+        chain: The transfers as JSON: numbers and ids alone, no names.
+        accounts: To open before, likewise.
+    """
+
+    id: int
+    kind: str
+    about: str
+    why: str
+    at_ms: int
+    chain: Any
+    accounts: Any
 
 
 def add(
@@ -68,7 +94,7 @@ def add(
 
 
 def waiting(txn: Cursor, but_about: Collection[str], limit: int) -> list[Attempt]:
-    """Attempts in their order.
+    """Attempts in their order, but those about something that has a dead letter.
 
     Args:
         txn: Reads.
@@ -76,8 +102,10 @@ def waiting(txn: Cursor, but_about: Collection[str], limit: int) -> list[Attempt
         limit: How many at most.
     """
     txn.execute(
-        "SELECT id, kind, about, chain, accounts, at_ms FROM payments.attempt"
-        " WHERE about <> ALL(%s) ORDER BY id LIMIT %s",
+        "SELECT id, kind, about, chain, accounts, at_ms FROM payments.attempt AS a"
+        " WHERE about <> ALL(%s) AND NOT EXISTS (SELECT FROM payments.dead_letter"
+        " JOIN payments.attempt AS d ON d.id = attempt_id WHERE d.about = a.about)"
+        " ORDER BY id LIMIT %s",
         (list(but_about), limit),
     )
     return [
@@ -97,6 +125,50 @@ def remove(txn: Cursor, attempt_id: int) -> bool:
     """Take an attempt away; whether it was still there."""
     txn.execute("DELETE FROM payments.attempt WHERE id = %s", (attempt_id,))
     return txn.rowcount == 1
+
+
+def bury(txn: Cursor, attempt_id: int, why: str, now_ms: int) -> None:
+    """Let an attempt rest that no block can have, and all that is about the same thing.
+
+    Args:
+        txn: Writes.
+        attempt_id: Whose; once it is gone, nothing happens.
+        why: What the database said; cut to ``WHY_CHARACTERS_MAX``.
+        now_ms: The moment.
+    """
+    txn.execute(
+        "INSERT INTO payments.dead_letter (attempt_id, why, at_ms)"
+        " SELECT id, %s, %s FROM payments.attempt WHERE id = %s ON CONFLICT DO NOTHING",
+        (why[:WHY_CHARACTERS_MAX] or "?", now_ms, attempt_id),
+    )
+
+
+def revive(txn: Cursor, attempt_id: int) -> bool:
+    """Have a dead letter tried again, and announce it; whether there was one."""
+    txn.execute(
+        "WITH gone AS (DELETE FROM payments.dead_letter WHERE attempt_id = %s RETURNING 1)"
+        " SELECT count(pg_notify(%s, '')) FROM gone",
+        (attempt_id, CHANNEL),
+    )
+    [(count,)] = txn.fetchall()
+    return bool(count)
+
+
+def dead_letters(txn: Cursor) -> list[DeadLetter]:
+    """The oldest dead letters, at most ``DEAD_LETTERS_MAX``, in their order."""
+    txn.execute(
+        "SELECT a.id, kind, about, why, d.at_ms, chain, accounts FROM payments.dead_letter AS d"
+        " JOIN payments.attempt AS a ON a.id = attempt_id ORDER BY a.id LIMIT %s",
+        (DEAD_LETTERS_MAX,),
+    )
+    return [DeadLetter(*values) for values in txn.fetchall()]
+
+
+def count_dead(txn: Cursor) -> int:
+    """How many dead letters there are."""
+    txn.execute("SELECT count(*) FROM payments.dead_letter")
+    [(count,)] = txn.fetchall()
+    return int(count)
 
 
 def _written(values: Sequence[Account] | Sequence[Transfer]) -> str:

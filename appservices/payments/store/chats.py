@@ -56,12 +56,19 @@ def drop_chat(txn: Cursor, room_id: RoomId) -> None:
     txn.execute("DELETE FROM payments.chat WHERE room_id = %s", (room_id,))
 
 
-def keep_untold(txn: Cursor, holder_id: int, payment_id: str) -> None:
-    """Note that a holder is to be told of a payment once they have a chat."""
+def keep_untold(txn: Cursor, holder_id: int, payment_id: str) -> str:
+    """Note that a holder is to be told of a payment once they have a chat.
+
+    Returns:
+        Id of the first payment of which they are to be told.
+    """
     txn.execute(
         "INSERT INTO payments.untold (holder, payment_id) VALUES (%s, %s) ON CONFLICT DO NOTHING",
         (holder_id, payment_id),
     )
+    txn.execute("SELECT min(payment_id) FROM payments.untold WHERE holder = %s", (holder_id,))
+    [(first,)] = txn.fetchall()
+    return str(first)
 
 
 def take_untold(txn: Cursor, holder_id: int) -> list[str]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 KEPT_MS: Final = 90 * 24 * 60 * 60 * 1000
 """How long events and answers are kept."""
+CHANNEL: Final = "veche_payment_event"
+"""Where a new event is announced to all processes, for webhooks."""
 DROPPED_MAX: Final = 100
 """Most old rows that go with one new one."""
 
@@ -37,15 +39,26 @@ def events_topic(holder: int) -> str:
     return f"payment events {holder}"
 
 
-def add_event(
-    txn: Cursor,
-    holder: int,
-    type_: str,
-    invoice_id: str,
-    payment_id: str | None,
-    ours: str,
-    now_ms: int,
-) -> None:
+@attrs.frozen
+class News:
+    """What became of something of an organisation.
+
+    Attributes:
+        type: As ``InvoiceEvent.type``.
+        ours: What the organisation knows it by.
+        invoice_id: Of an invoice.
+        payment_id: Of the payment or refund.
+        payout_id: Of a payout in bulk.
+    """
+
+    type: str
+    ours: str
+    invoice_id: str | None = None
+    payment_id: str | None = None
+    payout_id: str | None = None
+
+
+def add_event(txn: Cursor, holder: int, news: News, now_ms: int) -> None:
     """Add the next event of an organisation, and wake who waits for it."""
     txn.execute(
         "INSERT INTO payments.event_count AS c (holder, n) VALUES (%s, 1)"
@@ -54,9 +67,19 @@ def add_event(
     )
     [(n,)] = txn.fetchall()
     txn.execute(
-        "INSERT INTO payments.event (holder, n, type, invoice_id, payment_id, ours, at_ms)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-        (holder, n, type_, invoice_id, payment_id, ours, now_ms),
+        "INSERT INTO payments.event"
+        " (holder, n, type, invoice_id, payment_id, payout_id, ours, at_ms)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            holder,
+            n,
+            news.type,
+            news.invoice_id,
+            news.payment_id,
+            news.payout_id,
+            news.ours,
+            now_ms,
+        ),
     )
     txn.execute(
         "DELETE FROM payments.event WHERE (holder, n) IN (SELECT holder, n FROM payments.event"
@@ -64,16 +87,19 @@ def add_event(
         (now_ms - KEPT_MS, DROPPED_MAX),
     )
     announce(txn, events_topic(holder))
+    txn.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
 
 
-def events_after(txn: Cursor, holder: int, after: int) -> list[InvoiceEvent]:
-    """The events of an organisation after one, in order, at most ``EVENTS_MAX``."""
+def events_after(
+    txn: Cursor, holder: int, after: int, limit: int = EVENTS_MAX
+) -> list[InvoiceEvent]:
+    """The events of an organisation after one, in order, at most ``limit``."""
     txn.execute(
-        "SELECT n, type, at_ms, invoice_id, payment_id, ours FROM payments.event"
+        "SELECT n, type, at_ms, invoice_id, payment_id, payout_id, ours FROM payments.event"
         " WHERE holder = %s AND n > %s ORDER BY n LIMIT %s",
-        (holder, after, EVENTS_MAX),
+        (holder, after, limit),
     )
-    names = ("n", "type", "at_ms", "invoice", "payment", "ours")
+    names = ("n", "type", "at_ms", "invoice", "payment", "payout", "ours")
     return [InvoiceEvent(**dict(zip(names, row, strict=True))) for row in txn.fetchall()]
 
 

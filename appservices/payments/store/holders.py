@@ -143,7 +143,9 @@ def currency_of_account(txn: Cursor, account: int) -> str:
 
 def lock_holder(txn: Cursor, holder_id: int) -> Holder:
     """A holder, whose payments nobody else steps until the transaction ends."""
-    txn.execute("SELECT FROM payments.holder WHERE id = %s FOR UPDATE", (holder_id,))
+    # Not FOR UPDATE: rows that refer to a holder, whose number never changes, need not wait; and
+    # who added one could wait here for another who did the same.
+    txn.execute("SELECT FROM payments.holder WHERE id = %s FOR NO KEY UPDATE", (holder_id,))
     return holder(txn, holder_id)
 
 

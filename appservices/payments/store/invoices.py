@@ -72,6 +72,26 @@ def lock_invoice(txn: Cursor, invoice_id: str, version: int | None = None) -> In
     return _file(row) if row else None
 
 
+def invoice(txn: Cursor, invoice_id: str, version: int) -> InvoiceFile | None:
+    """A version of an invoice as it is; None if there is none."""
+    txn.execute(
+        f"SELECT {_COLUMNS} FROM payments.invoice WHERE id = %s AND version = %s",  # noqa: S608 -- a constant
+        (invoice_id, version),
+    )
+    row = txn.fetchone()
+    return _file(row) if row else None
+
+
+def newest(txn: Cursor, invoice_id: str) -> InvoiceFile | None:
+    """The newest version of an invoice as it is; None if there is no such invoice."""
+    txn.execute(
+        f"SELECT {_COLUMNS} FROM payments.invoice WHERE id = %s ORDER BY version DESC LIMIT 1",  # noqa: S608 -- a constant
+        (invoice_id,),
+    )
+    row = txn.fetchone()
+    return _file(row) if row else None
+
+
 def save_invoice(txn: Cursor, invoice: Invoice, now_ms: int) -> None:
     """Keep the state of an invoice that is locked."""
     txn.execute(

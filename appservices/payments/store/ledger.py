@@ -23,7 +23,9 @@ from appservices.payments.core.ledger.values import (
     Row,
     Sums,
 )
+from appservices.payments.store import shards
 from appservices.payments.store.copies import copies_of
+from veche.runtime.exclusive import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -192,6 +194,21 @@ class PostgresLedger:
             if isinstance(e, BrokenError):
                 self._require_writer(block)
             raise
+
+    def ride(self, riders: Callable[[Cursor], None]) -> None:
+        """Keep what riders write, where no block belongs to it: all or nothing."""
+        with transaction(self._writes) as txn:
+            riders(txn)
+
+    def epoch(self) -> int | None:
+        """The present epoch, as the session that commits sees it."""
+        with self._writes.cursor() as txn:
+            return shards.epoch(txn, self.shard)
+
+    def head(self, seq: int) -> bytes | None:
+        """The head of a block, None if there is none of that number; likewise."""
+        with self._writes.cursor() as txn:
+            return shards.head(txn, self.shard, seq)
 
     def rows(self, account_id: int, after_pos: int, limit: int) -> Sequence[Row]:
         """As the port."""

@@ -98,6 +98,16 @@ def mandates_of(txn: Cursor, payer: int) -> list[Mandate]:
     return [_mandate(row) for row in txn.fetchall()]
 
 
+def shown_of(txn: Cursor, payer: int) -> list[Mandate]:
+    """The mandates of a payer that are not ended, the oldest first, as they are; unlocked."""
+    txn.execute(
+        f"SELECT {_COLUMNS} FROM payments.mandate WHERE payer = %s"  # noqa: S608 -- a constant
+        " AND state <> 'ended' ORDER BY id",
+        (payer,),
+    )
+    return [_mandate(row) for row in txn.fetchall()]
+
+
 def count_between(txn: Cursor, payer: int, payee: int) -> int:
     """How many mandates that are not ended there are from a payer to a payee."""
     txn.execute(

@@ -43,11 +43,11 @@ class MemoryLedger:
         self.refunded: dict[str, int] = {}
         self.open_holds: dict[str, Row] = {}
         self._blocks: list[Block] = []
-        self._epoch = 0
+        self.epoch = 0
 
     def take_over(self, holder: str) -> Place:  # noqa: ARG002 -- nobody else looks for it
         """As the port."""
-        self._epoch += 1
+        self.epoch += 1
         newest = [block.content for block in reversed(self._blocks)]
         transfers = (row.at_ms for one in newest for row in reversed(one.rows))
         opened = (
@@ -57,7 +57,7 @@ class MemoryLedger:
             if event.kind is EventKind.OPENED
         )
         seq, at_ms, head = self._last()
-        return Place(self._epoch, seq, at_ms, head, next(transfers, 0), next(opened, 0))
+        return Place(self.epoch, seq, at_ms, head, next(transfers, 0), next(opened, 0))
 
     def holds(self) -> Sequence[Row]:
         """As the port."""
@@ -77,7 +77,7 @@ class MemoryLedger:
         """As the port."""
         content, (seq, at_ms, head) = block.content, self._last()
         place = (block.epoch, content.seq, block.prev)
-        if place != (self._epoch, seq + 1, head) or content.at_ms < at_ms:
+        if place != (self.epoch, seq + 1, head) or content.at_ms < at_ms:
             raise FencedError(f"another writer took over shard {self.shard}")
         stage = _Stage(self)
         stage.take(block)

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from appservices.payments.core.payment import Kind, Payment, State
+from appservices.payments.store.escrows import funded_minor
 
 if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
+OPEN_SHOWN_MAX: Final = 50
+"""Payments of one payer that are shown at once as not over."""
 WAITING_MAX: Final = 100
 """Payments of one payer that wait, which a freeze ends in one transaction."""
 _COLUMNS: Final = (
     "id, kind, state, payer, payee, ledger, amount, fee, asked_at_ms, due_at_ms, approved_by,"
-    " instruction, mandate_id, period, invoice_id, invoice_version, refund_of, why, sealed,"
-    " changed_at_ms"
+    " instruction, mandate_id, period, bill_id, tip, allowance_id, approved_at_ms, invoice_id,"
+    " invoice_version, refund_of, why, sealed, changed_at_ms"
 )
 
 
@@ -52,6 +55,10 @@ def add_payment(txn: Cursor, payment: Payment, sealed: bytes, now_ms: int) -> bo
         payment.instruction,
         payment.mandate_id,
         payment.period,
+        payment.bill,
+        payment.tip_minor,
+        payment.allowance_id,
+        payment.approved_at_ms,
         *invoice,
         payment.refund_of,
         payment.why,
@@ -64,6 +71,13 @@ def add_payment(txn: Cursor, payment: Payment, sealed: bytes, now_ms: int) -> bo
         values,
     )
     return txn.rowcount == 1
+
+
+def locked_before(txn: Cursor, payment_id: str) -> tuple[int, str | None] | None:
+    """What is locked before a payment: its payer and, of a share, its bill; None: there is none."""
+    txn.execute("SELECT payer, bill_id FROM payments.payment WHERE id = %s", (payment_id,))
+    row = txn.fetchone()
+    return (int(row[0]), row[1]) if row else None
 
 
 def payer_of(txn: Cursor, payment_id: str) -> int | None:
@@ -97,12 +111,15 @@ def save_payment(txn: Cursor, payment: Payment, now_ms: int) -> None:
     """Keep the state of a payment that is locked, and what goes with it."""
     txn.execute(
         "UPDATE payments.payment SET state = %s, due_at_ms = %s, approved_by = %s, period = %s,"
-        " why = %s, changed_at_ms = %s WHERE id = %s",
+        " approved_at_ms = %s, amount = %s, tip = %s, why = %s, changed_at_ms = %s WHERE id = %s",
         (
             payment.state.value,
             payment.due_at_ms,
             payment.approved_by,
             payment.period,
+            payment.approved_at_ms,
+            payment.amount_minor,
+            payment.tip_minor,
             payment.why,
             now_ms,
             payment.id,
@@ -121,16 +138,43 @@ def paid_of(txn: Cursor, holder_id: int, limit: int) -> list[PaymentFile]:
 
 
 def waiting_of(txn: Cursor, payer: int) -> list[PaymentFile]:
-    """Payments of a payer that wait for a clock or an approval, locked; ``WAITING_MAX`` at most.
+    """Payments of a payer that wait for a clock, an approval or somebody else, locked.
+
+    At most ``WAITING_MAX``; no shares, whose bills are locked before them.
 
     Those that are approved come first: the others are still asked for an approval.
     """
     txn.execute(
         f"SELECT {_COLUMNS} FROM payments.payment WHERE payer = %s"  # noqa: S608 -- a constant
-        " AND state IN ('asked', 'cooling') ORDER BY state = 'asked', id LIMIT %s FOR UPDATE",
+        " AND state IN ('asked', 'cooling', 'guarded', 'held') AND kind <> 'share'"
+        " ORDER BY state = 'asked', id LIMIT %s FOR UPDATE",
         (payer, WAITING_MAX),
     )
     return [_file(row) for row in txn.fetchall()]
+
+
+def open_of(txn: Cursor, payer: int) -> list[PaymentFile]:
+    """What a payer is asked for, what waits and what is being made, the newest first; unlocked."""
+    txn.execute(
+        f"SELECT {_COLUMNS} FROM payments.payment WHERE payer = %s"  # noqa: S608 -- a constant
+        " AND state NOT IN ('paid', 'returned', 'refused', 'cancelled', 'expired')"
+        # Whoever may pay from the account is asked for it themselves.
+        " AND NOT (state = 'asked' AND allowance_id IS NOT NULL) ORDER BY id DESC LIMIT %s",
+        (payer, OPEN_SHOWN_MAX),
+    )
+    return [_file(row) for row in txn.fetchall()]
+
+
+def open_of_invoice(txn: Cursor, payer: int, invoice_id: str, version: int) -> str | None:
+    """The payment by which a payer is asked for an invoice already; None if they are not."""
+    txn.execute(
+        "SELECT id FROM payments.payment WHERE payer = %s AND invoice_id = %s"
+        " AND invoice_version = %s AND state NOT IN ('paid', 'refused', 'cancelled', 'expired')"
+        " LIMIT 1",
+        (payer, invoice_id, version),
+    )
+    row = txn.fetchone()
+    return str(row[0]) if row else None
 
 
 def waiting_for_invoice(txn: Cursor, invoice_id: str, version: int) -> list[PaymentFile]:
@@ -140,8 +184,20 @@ def waiting_for_invoice(txn: Cursor, invoice_id: str, version: int) -> list[Paym
     """
     txn.execute(
         f"SELECT {_COLUMNS} FROM payments.payment WHERE invoice_id = %s AND invoice_version = %s"  # noqa: S608 -- a constant
-        " AND state IN ('asked', 'cooling') ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED",
+        " AND state IN ('asked', 'cooling', 'guarded') ORDER BY id LIMIT %s"
+        " FOR UPDATE SKIP LOCKED",
         (invoice_id, version, WAITING_MAX),
+    )
+    return [_file(row) for row in txn.fetchall()]
+
+
+def newest_of_bill(txn: Cursor, bill_id: str) -> list[PaymentFile]:
+    """The shares of a bill, the latest of each payer, in the order of asking; locked too."""
+    txn.execute(
+        f"SELECT {_COLUMNS} FROM payments.payment AS p WHERE bill_id = %s AND NOT EXISTS"  # noqa: S608 -- a constant
+        " (SELECT FROM payments.payment AS later WHERE later.bill_id = p.bill_id"
+        " AND later.payer = p.payer AND later.id > p.id) ORDER BY id FOR UPDATE",
+        (bill_id,),
     )
     return [_file(row) for row in txn.fetchall()]
 
@@ -150,7 +206,8 @@ def received(txn: Cursor, payee: int, number: str) -> PaymentFile | None:
     """What a payee was paid, by the number that people see; not what came back to them."""
     txn.execute(
         f"SELECT {_COLUMNS} FROM payments.payment WHERE payee = %s AND right(id, %s) = %s"  # noqa: S608 -- a constant
-        " AND state = 'paid' AND kind NOT IN ('refund', 'issue') LIMIT 1",
+        # What an organisation pays out is not given back by hand.
+        " AND state = 'paid' AND kind NOT IN ('refund', 'issue') AND instruction IS NULL LIMIT 1",
         (payee, len(number), number),
     )
     row = txn.fetchone()
@@ -180,7 +237,12 @@ def refunded_minor(txn: Cursor, payment_id: str) -> int:
 
 
 def take_back_attempts(
-    txn: Cursor, payer: int, *, mandate_id: str | None = None, is_locked: bool = False
+    txn: Cursor,
+    payer: int,
+    *,
+    mandate_id: str | None = None,
+    allowance_id: str | None = None,
+    is_locked: bool = False,
 ) -> list[str]:
     """Take back what the writer has not decided of a payer; the payments' ids.
 
@@ -192,41 +254,35 @@ def take_back_attempts(
         txn: Stops them.
         payer: Whose.
         mandate_id: Only those by this mandate.
+        allowance_id: Only those by this allowance.
         is_locked: The payer is locked, so no attempt of theirs comes any more; what a block has in
             its hands is left to it.
     """
     but_held = " SKIP LOCKED" if is_locked else ""
     txn.execute(
         "DELETE FROM payments.attempt WHERE id IN (SELECT a.id FROM payments.attempt AS a"  # noqa: S608 -- a constant
-        " JOIN payments.payment AS p ON a.about = p.id WHERE p.state = 'paying' AND p.payer = %s"
-        f" AND (%s::text IS NULL OR p.mandate_id = %s) ORDER BY a.id FOR UPDATE OF a{but_held})"
-        " RETURNING about",
-        (payer, mandate_id, mandate_id),
+        " JOIN payments.payment AS p ON a.about = p.id WHERE p.payer = %s"
+        # What a merchant has said yes to is theirs.
+        " AND (p.state = 'holding' OR p.state = 'paying' AND a.kind <> 'payment.post')"
+        " AND (%s::text IS NULL OR p.mandate_id = %s)"
+        " AND (%s::text IS NULL OR p.allowance_id = %s)"
+        f" ORDER BY a.id FOR UPDATE OF a{but_held}) RETURNING about",
+        (payer, mandate_id, mandate_id, allowance_id, allowance_id),
     )
     return sorted(payment_id for (payment_id,) in txn.fetchall())
 
 
-def has_paid(txn: Cursor, payer: int, payee: int) -> bool:
-    """Whether a payer has paid somebody before."""
-    txn.execute(
-        "SELECT EXISTS (SELECT FROM payments.payment WHERE payer = %s AND payee = %s"
-        " AND state = 'paid' AND kind <> 'refund')",
-        (payer, payee),
-    )
-    [(found,)] = txn.fetchall()
-    return bool(found)
-
-
 def gone_minor(txn: Cursor, payer: int, ledger: int, since_ms: int) -> int:
-    """What a payer has paid, or is paying, since a moment; refunds do not count."""
+    """What a payer has paid, is paying or has set aside, since a moment; refunds do not count."""
     txn.execute(
-        "SELECT coalesce(sum(amount + fee), 0) FROM payments.payment WHERE payer = %s"
-        " AND ledger = %s AND state IN ('paying', 'paid') AND kind <> 'refund'"
-        " AND changed_at_ms > %s",
-        (payer, ledger, since_ms),
+        "SELECT coalesce(sum(amount + fee), 0) FROM payments.payment WHERE payer = %(payer)s"
+        " AND ledger = %(ledger)s AND state IN ('holding', 'held', 'paying', 'paid')"
+        " AND kind NOT IN ('refund', 'escrow') AND changed_at_ms > %(since_ms)s",
+        {"payer": payer, "ledger": ledger, "since_ms": since_ms},
     )
     [(minor,)] = txn.fetchall()
-    return int(minor)
+    # What went into an escrow went out then, and not once more when its seller gets it.
+    return int(minor) + funded_minor(txn, payer, ledger, since_ms)
 
 
 def payouts_asked(txn: Cursor, payer: int, since_ms: int) -> int:
@@ -243,7 +299,8 @@ def payouts_asked(txn: Cursor, payer: int, since_ms: int) -> int:
 def _file(row: tuple[Any, ...]) -> PaymentFile:
     *values, invoice_id, version, refund_of, why, sealed, changed_at_ms = row
     id_, kind, state, payer, payee, ledger, amount, fee, asked_at_ms, due_at_ms, *rest = values
-    approved_by, instruction, mandate_id, period = rest
+    approved_by, instruction, mandate_id, period, bill, tip_minor, *rest = rest
+    allowance_id, approved_at_ms = rest
     payment = Payment(
         id=id_,
         kind=Kind(kind),
@@ -262,5 +319,9 @@ def _file(row: tuple[Any, ...]) -> PaymentFile:
         invoice=None if invoice_id is None else (invoice_id, version),
         refund_of=refund_of,
         why=why,
+        bill=bill,
+        tip_minor=tip_minor,
+        allowance_id=allowance_id,
+        approved_at_ms=approved_at_ms,
     )
     return PaymentFile(payment, bytes(sealed), changed_at_ms)

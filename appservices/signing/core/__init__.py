@@ -1,1 +1,1 @@
-"""The pure part of signing: CMS, time stamps, certificates, PDF revisions, verdicts."""
+"""The pure part of signing: sessions and who takes part in them."""

@@ -56,6 +56,7 @@ class Document:
         has_passkeys: Whether it may use the authenticator of the device.
         has_homeservers: Whether it may talk to homeservers, which nobody knows beforehand.
         has_lit: Whether it draws by lit, whose policy of trusted types it needs then.
+        has_camera: Whether it may ask for the camera, to scan codes.
     """
 
     file: str
@@ -63,6 +64,7 @@ class Document:
     has_passkeys: bool = False
     has_homeservers: bool = False
     has_lit: bool = True
+    has_camera: bool = False
 
 
 APP: Final = Document("app.html")
@@ -71,7 +73,9 @@ SIGN_IN: Final = Document("signin.html", has_homeservers=True)
 KEYS: Final = Document("keys.html", has_passkeys=True)
 APPROVE: Final = Document("approve.html", has_passkeys=True, has_lit=False)
 VERIFY: Final = Document("verify.html")
-DOCUMENTS: Final = (APP, WIDGET, SIGN_IN, KEYS, APPROVE, VERIFY)
+WALLET: Final = Document("wallet.html", has_camera=True)
+WALLET_WIDGET: Final = Document("wallet_widget.html", Framing.EMBEDDERS)
+DOCUMENTS: Final = (APP, WIDGET, SIGN_IN, KEYS, APPROVE, VERIFY, WALLET, WALLET_WIDGET)
 PATHS: Final = {
     "/": APP,
     "/services": APP,
@@ -80,10 +84,20 @@ PATHS: Final = {
     "/keys": KEYS,
     "/approve": APPROVE,
     "/verify": VERIFY,
+    "/pay": WALLET,
+    "/wallet": WALLET,
+    "/wallet/widget": WALLET_WIDGET,
+    "/wallet/pay": WALLET,
+    "/wallet/request": WALLET,
+    "/wallet/history": WALLET,
+    "/wallet/mandates": WALLET,
+    "/wallet/bank": WALLET,
+    "/wallet/limits": WALLET,
 }
 """Whole paths; those of ``app_owns`` come besides."""
 _SERVICE_PARTS: Final = 3
 _CASE_PARTS: Final = 2
+_PAYMENT_PARTS: Final = 3
 PART_CHARACTERS_MAX: Final = 200
 
 
@@ -101,6 +115,8 @@ def document_at(path: str) -> Document | None:
         return APP  # /services/<office>/<service>
     if is_plain and parts[0] == "cases" and len(parts) == _CASE_PARTS:
         return APP  # /cases/<id>
+    if is_plain and parts[:2] == ["wallet", "payments"] and len(parts) == _PAYMENT_PARTS:
+        return WALLET  # /wallet/payments/<id>
     return None
 
 
@@ -135,7 +151,8 @@ def policy(
 
 
 def permissions(document: Document) -> str:
-    """The Permissions-Policy of a document: no devices, and passkeys only where keys are used."""
+    """The Permissions-Policy of a document: no devices but what it needs, passkeys for keys."""
     passkeys = "(self)" if document.has_passkeys else "()"
-    refused = [f"{feature}=()" for feature in _FEATURES_REFUSED]
+    allowed = {"camera"} if document.has_camera else set()
+    refused = [f"{one}=({'self' if one in allowed else ''})" for one in _FEATURES_REFUSED]
     return ", ".join((*refused, *(f"{feature}={passkeys}" for feature in _PASSKEY_FEATURES)))

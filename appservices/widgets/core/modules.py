@@ -27,6 +27,7 @@ IMPORTS: Final[Mapping[str, str]] = {
     "lit-element/lit-element.js": "vendor/lit-element/lit-element.js",
     "@lit/reactive-element": "vendor/reactive-element/reactive-element.js",
     "matrix-widget-api": "vendor/matrix-widget-api/index.js",
+    "qr/decode.js": "vendor/qr/decode.js",
 }
 """Names that modules import, and the files below ``static`` they stand for."""
 
@@ -38,6 +39,8 @@ _COMMENT: Final = re.compile(r"/\*.*?\*/|^\s*//[^\n]*", re.DOTALL | re.MULTILINE
 _IMPORT: Final = re.compile(
     r"""(?:\bimport|\bexport)\s*(?:[\w*${},\s]+?\bfrom\s*|\*\s*from\s*|\{[^}]*\}\s*from\s*)?["']([^"'\s]+)["']"""
 )
+_LATER: Final = re.compile(r"""\bimport\(\s*["']([^"'\s]+)["']\s*\)""")
+"""What a module imports once it needs it, by a plain text."""
 
 
 def sri(content: bytes) -> str:
@@ -62,6 +65,23 @@ def imported(module: str, text: str) -> tuple[str, ...]:
     """
     names = (_place(module, name) for name in _IMPORT.findall(_COMMENT.sub("", text)))
     return tuple(dict.fromkeys(names))
+
+
+def later(modules: Sequence[str], sources: Mapping[str, bytes]) -> tuple[str, ...]:
+    """The modules that a page may load while it runs, with all that those need.
+
+    They are in its import map and not fetched beforehand.
+
+    Args:
+        modules: Those that the page needs at once.
+        sources: Every file below ``static``.
+
+    Raises:
+        ConfigError: As ``closure``.
+    """
+    texts = ((one, _COMMENT.sub("", sources[one].decode())) for one in modules)
+    entries = [_place(one, name) for one, text in texts for name in _LATER.findall(text)]
+    return tuple(one for one in closure(entries, sources) if one not in modules) if entries else ()
 
 
 def closure(entries: Sequence[str], sources: Mapping[str, bytes]) -> tuple[str, ...]:

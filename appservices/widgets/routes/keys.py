@@ -298,7 +298,7 @@ class KeyRoutes:
         """The code of a browser's key is sent at once, that of a passkey once it is made."""
         body: EnrolmentBegun = call.body
         public = None if body.public_key is None else _bytes(body.public_key)
-        with _in_language(call):
+        with in_language(call):
             enrolment, creation = self._approvals.begin(
                 txn, call.signed_in.person, KeyKind(body.kind), body.label, public, call.now_ms
             )
@@ -318,7 +318,7 @@ class KeyRoutes:
         """Now the code is sent."""
         body: CredentialMade = call.body
         made = {"client_data": body.client_data, "attestation": body.attestation_object}
-        with _in_language(call):
+        with in_language(call):
             enrolment = self._approvals.credential(
                 txn,
                 call.signed_in.person,
@@ -376,7 +376,7 @@ class KeyRoutes:
     def change_limit(self, txn: Cursor, call: Call) -> LimitChanged:
         """Lower at once; higher with the key, a day later."""
         person, body = call.signed_in.person, call.body
-        with _in_language(call):
+        with in_language(call):
             asked = self._approvals.change_limit(
                 txn, person, body.currency, body.minor, call.now_ms
             )
@@ -387,7 +387,7 @@ class KeyRoutes:
 
 
 @contextlib.contextmanager
-def _in_language(call: Call) -> Iterator[None]:
+def in_language(call: Call) -> Iterator[None]:
     """Errors of approvals in the language of the call."""
     try:
         yield

@@ -19,7 +19,7 @@ import attrs
 from twisted.web.resource import Resource
 
 from appservices.widgets.core.documents import DOCUMENTS, Document, document_at, permissions, policy
-from appservices.widgets.core.modules import closure, csp_hash, import_map, sri
+from appservices.widgets.core.modules import closure, csp_hash, import_map, later, sri
 from appservices.widgets.routes.static import TYPES, read_static, tree_hash
 from veche.protocol.catalogue import LANGUAGES, N_, Catalogue, language_of
 from veche.protocol.errors import ConfigError
@@ -62,12 +62,14 @@ class Facts:
         sender_prefix: How the ids of those bots begin, ``@veche_``.
         embedders: Sources of the clients that may show widgets.
         homeservers: Sources of homeservers at which persons may sign in.
+        has_wallet: Whether payments are here, so that pages lead to the wallet.
     """
 
     server_name: str
     sender_prefix: str
     embedders: Sequence[str]
     homeservers: Sequence[str]
+    has_wallet: bool = False
 
 
 @attrs.frozen
@@ -213,7 +215,8 @@ class Library:
         if _HEAD not in text or _NOSCRIPT not in text:
             raise ConfigError(f"static/{document.file} needs {_HEAD} and {_NOSCRIPT}")
         modules = closure(_MODULE.findall(text), self._sources)
-        inline = import_map(modules, self._sources, self.base)
+        known = (*modules, *later(modules, self._sources))
+        inline = import_map(known, self._sources, self.base)
         html = _ADDRESS.sub(self._address, text)
         html = html.replace(_HEAD, self._head(modules, inline))
         html = html.replace(_NOSCRIPT, self._noscript())
@@ -238,6 +241,7 @@ class Library:
             f'<link rel="icon" href="{self.base}{_ICON}" type="image/svg+xml">',
             f'<meta name="veche-server" content="{escape(facts.server_name)}">',
             f'<meta name="veche-senders" content="{escape(facts.sender_prefix)}">',
+            *(['<meta name="veche-wallet" content="/wallet">'] if facts.has_wallet else []),
             *(self._styles()),
             f'<script type="importmap">{inline}</script>',
             *(

@@ -5,7 +5,7 @@ export class VerifyPage {
     /** @param {import("playwright-core").Page} page */
     constructor(page) {
         this.page = page;
-        this.file = page.getByLabel("The file of the receipt");
+        this.file = page.getByLabel("The receipt or the document");
         this.another = page.getByText("A receipt of another server");
         this.key = page.getByLabel("Key of its ledger");
         this.genuine = page.getByText("This receipt is genuine.");

@@ -12,7 +12,10 @@ from veche.cli.diagnosis.machine import SYNAPSE_MIN
 from veche.protocol.errors import ConfigError, UnavailableError
 from veche.runtime.config import read_secret
 from veche.runtime.crypto.core.keys_query import read_person
+from veche.runtime.crypto.store import devices
 from veche.runtime.database import connect
+from veche.runtime.inbox.heartbeat import SILENT_MS_MAX
+from veche.runtime.inbox.store import unheard_since
 from veche.runtime.yaml_file import read_yaml_file
 
 if TYPE_CHECKING:
@@ -156,6 +159,18 @@ def look_at_ping(patient: Patient) -> Iterable[tuple[str, str]]:
     yield f"the homeserver does not reach us: {_said(answer)}", mend
 
 
+def look_at_pushes(patient: Patient) -> Iterable[tuple[str, str]]:
+    """Whether the homeserver pushes what is said, and does not only answer (synapse#17206)."""
+    with closing(connect(patient.dsn)) as connection, connection, connection.cursor() as txn:
+        asked_at_ms = unheard_since(txn)
+    silent_s = 0.0 if asked_at_ms is None else patient.now_s() - asked_at_ms / 1000
+    if silent_s > SILENT_MS_MAX / 1000:
+        yield (
+            f"something was said {silent_s:.0f} s ago, and the homeserver has pushed nothing since",
+            "restart the homeserver; meanwhile messages come up to a minute late",
+        )
+
+
 def look_at_bots(patient: Patient) -> Iterable[tuple[str, str]]:
     """Whether each bot's device is there and signed by the bot's identity, for all to see."""
     bots = _bots(patient.dsn)
@@ -190,14 +205,7 @@ def look_at_bots(patient: Patient) -> Iterable[tuple[str, str]]:
 def _bots(dsn: str) -> Mapping[str, tuple[str, str]]:
     """Master key and active device of each bot that was published."""
     with closing(connect(dsn)) as connection, connection, connection.cursor() as txn:
-        txn.execute(
-            "SELECT user_id, master_key, device_id FROM crypto.identity"
-            " JOIN crypto.device USING (user_id)"
-            " WHERE retired_at_ms IS NULL AND published_at_ms IS NOT NULL"
-            " ORDER BY user_id LIMIT %s",
-            (BOTS_MAX,),
-        )
-        return {user_id: (key, device_id) for user_id, key, device_id in txn.fetchall()}
+        return devices.published(txn, BOTS_MAX)
 
 
 def _as_token(patient: Patient) -> str:
@@ -215,5 +223,6 @@ CHECKS: Final[Sequence[Check[Patient]]] = (
     Check("registration", look_at_registration, "fits the configuration", needs=("secrets",)),
     Check("loading", look_at_loading, "the homeserver knows us", needs=("homeserver", "secrets")),
     Check("ping", look_at_ping, "the homeserver reaches us", needs=("loading",)),
+    Check("pushes", look_at_pushes, "they come", needs=("ping", "tables")),
     Check("bots", look_at_bots, "their devices are signed", needs=("loading", "tables")),
 )

@@ -17,6 +17,7 @@ from typing import Annotated, Final, Self
 import pydantic
 
 from veche.protocol.errors import MalformedError
+from veche.protocol.folding import folded_text
 from veche.protocol.money import MINOR_MAX, minor_digits
 from veche.protocol.wire import Wire
 
@@ -104,15 +105,8 @@ _COUNT_KINDS: Final = frozenset({FieldKind.INTEGER, FieldKind.CHOICES})
 
 
 def fold(text: str) -> str:
-    """``text`` as it is compared with names: without case, and outer or double spaces.
-
-    Compatibility forms are one (fullwidth letters, ligatures); so are Latin letters with and
-    without accents, and the Russian letters E and Yo, which people type either way.
-    """
-    # Twice: lower case of some letters is not in normal form.
-    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    letters = "".join(map(_base, plain)).replace("ё", "е")
-    return " ".join(letters.split())
+    """``text`` as it is compared with names: as ``folded_text``, and Latin without accents."""
+    return "".join(map(_base, folded_text(text)))
 
 
 def _base(letter: str) -> str:

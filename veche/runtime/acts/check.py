@@ -25,9 +25,11 @@ def check_chain(txn: Cursor, organisation: str) -> int:
     head, size = EMPTY_HEAD, 0
     # One for each person that the organisation ever dealt with: some 100 bytes each.
     persons: dict[str, tuple[int, str]] = {}
+    wiped_to = store.wiped_to(txn, organisation)
     for row in store.chain(txn, organisation):
         computed = next_head(head, row.entry.encode())
         is_next = row.idx == size and row.prev == head and row.head == computed
+        is_next = is_next and (row.opening is not None or row.idx < wiped_to)
         if not (is_next and _fits(organisation, row, persons)):
             raise ActRequiredError(f"the chain of {organisation} is broken at entry {row.idx}")
         head, size = computed, size + 1
@@ -37,14 +39,24 @@ def check_chain(txn: Cursor, organisation: str) -> int:
 
 
 def _fits(organisation: str, row: store.Row, persons: dict[str, tuple[int, str]]) -> bool:
-    """Whether entry and opening are of one act, which follows the last one on its person."""
+    """Whether entry and opening are of one act, which follows the last one on its person.
+
+    Of an act whose opening was wiped the entry alone is left to be checked.
+    """
     try:
-        entry, opening = read_entry(row.entry), json.loads(row.opening)
-        hidden = inner(opening, row.salt)
-    except (ActRequiredError, ValueError):
+        entry = read_entry(row.entry)
+    except ActRequiredError:
         return False
     seq, commitment = persons.get(row.subject, (0, ""))
     persons[row.subject] = (seq + 1, entry["c"])
+    is_of_it = entry["a"] == organisation and entry["n"] == (1 if row.subject else 0)
+    if row.opening is None or row.salt is None:
+        return is_of_it and row.opening is None and row.salt is None
+    try:
+        opening = json.loads(row.opening)
+        hidden = inner(opening, row.salt)
+    except (ActRequiredError, ValueError):
+        return False
     wanted = {
         "agency": organisation,
         "act": entry["k"],
@@ -53,8 +65,7 @@ def _fits(organisation: str, row: store.Row, persons: dict[str, tuple[int, str]]
         "prev": commitment,
     }
     return (
-        hidden == row.inner_part
-        and entry["a"] == organisation
-        and entry["n"] == (1 if row.subject else 0)
+        is_of_it
+        and hidden == row.inner_part
         and all(opening.get(key) == value for key, value in wanted.items())
     )

@@ -29,6 +29,8 @@ from veche.protocol.acts import (
     next_head,
     opening_bytes,
     plaintext_hash,
+    read_chain_proof,
+    read_entry,
     verify_act_token,
 )
 from veche.protocol.errors import ActRequiredError
@@ -118,6 +120,7 @@ class ActLog:
             salt=salt,
         )
         store.append(txn, act.organisation, row, place.seq + 1, unpadded(c))
+        txn.tokens |= {c}
         receipt = ActReceipt(v=1, e=row.entry, i=unpadded(hidden), proof=proof.to_text())
         private = {"salt": unpadded(salt), "opening": opening}
         return verify_act_token(receipt, clear_form, opening=private)
@@ -158,6 +161,40 @@ def message_form(
         ph=plaintext_hash(content),
     )
     return form | ({"to": encode_canonical_json(dict(to)).decode()} if to else {})
+
+
+def token_in_log(
+    txn: Cursor,
+    receipt: ActReceipt,
+    clear_form: Mapping[str, Any],
+    organisation: str,
+    act: ActClass,
+) -> ActToken:
+    """The token of a receipt that another service of this server hands on.
+
+    A receipt alone proves its place in a chain that anybody could have made up: so the log itself
+    is asked.
+
+    Args:
+        txn: Reads the log.
+        receipt: As it came.
+        clear_form: The effect.
+        organisation: Whose act it has to be.
+        act: Of which class.
+
+    Raises:
+        ActRequiredError: It is for another effect, of another organisation or class, or this
+            server's log has no such act.
+    """
+    token, entry = verify_act_token(receipt, clear_form), read_entry(receipt.e)
+    if token.organisation != organisation:
+        raise ActRequiredError("the act is another organisation's")
+    if entry["k"] != act:
+        raise ActRequiredError(f"the act is of the class {entry['k']}, not {act}")
+    proof = read_chain_proof(receipt.proof)
+    if not store.has_entry(txn, organisation, proof.index, receipt.e, proof.head):
+        raise ActRequiredError("the log of this server has no such act")
+    return token
 
 
 def spend(txn: Cursor, token: ActToken, clear_form: Mapping[str, Any]) -> None:

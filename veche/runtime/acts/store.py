@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
     from veche.runtime.database import Cursor
 
+WIPED_ROWS_MAX: Final = 1_000
+"""Most acts whose private part one call wipes."""
 PAGE_ROWS: Final = 1_000
 """Entries that are read at once while a chain is checked."""
 
@@ -59,8 +62,8 @@ class Row:
         prev: Head of the chain before it.
         head: Head of the chain after it.
         subject: Pseudonym of the person, or empty.
-        opening: Canonical JSON.
-        salt: Of the inner part.
+        opening: Canonical JSON; None once it was wiped.
+        salt: Of the inner part; None with the opening.
     """
 
     idx: int
@@ -69,8 +72,8 @@ class Row:
     prev: bytes
     head: bytes
     subject: str
-    opening: str
-    salt: bytes
+    opening: str | None
+    salt: bytes | None
 
 
 def lock(txn: Cursor, organisation: str, subject: str) -> Place:
@@ -92,7 +95,7 @@ def append(txn: Cursor, organisation: str, row: Row, seq: int, commitment: str) 
         seq: Number of the act among those on its subject.
         commitment: All that a log shows of it, unpadded base64.
     """
-    txn.execute(
+    txn.later(
         _APPEND,
         {
             "organisation": organisation,
@@ -110,12 +113,26 @@ def append(txn: Cursor, organisation: str, row: Row, seq: int, commitment: str) 
     )
 
 
+def has_entry(txn: Cursor, organisation: str, idx: int, entry: str, head: bytes) -> bool:
+    """Whether a chain has an entry at a place, with this head behind it."""
+    txn.execute(
+        "SELECT EXISTS (SELECT FROM runtime.act WHERE organisation = %s AND idx = %s"
+        " AND entry = %s AND head = %s)",
+        (organisation, idx, entry, head),
+    )
+    [(found,)] = txn.fetchall()
+    return bool(found)
+
+
 def spend(txn: Cursor, commitment: bytes) -> bool:
     """Note that a token is used up; False if it was before."""
-    txn.execute(
-        "INSERT INTO runtime.act_spent (commitment) VALUES (%s) ON CONFLICT DO NOTHING",
-        (commitment,),
-    )
+    statement = "INSERT INTO runtime.act_spent (commitment) VALUES (%s)"
+    if commitment in txn.tokens:
+        # Made by this transaction: nobody else can have it yet.
+        txn.tokens -= {commitment}
+        txn.later(statement, (commitment,))
+        return True
+    txn.execute(statement + " ON CONFLICT DO NOTHING", (commitment,))
     return txn.rowcount == 1
 
 
@@ -124,6 +141,13 @@ def head(txn: Cursor, organisation: str) -> tuple[int, bytes] | None:
     txn.execute("SELECT size, head FROM runtime.act_head WHERE organisation = %s", (organisation,))
     row = txn.fetchone()
     return (row[0], bytes(row[1])) if row else None
+
+
+def wiped_to(txn: Cursor, organisation: str) -> int:
+    """Index of the first act of a chain whose private part was not wiped."""
+    txn.execute("SELECT wiped_to FROM runtime.act_head WHERE organisation = %s", (organisation,))
+    row = txn.fetchone()
+    return int(row[0]) if row else 0
 
 
 def chain(txn: Cursor, organisation: str) -> Iterator[Row]:
@@ -145,8 +169,34 @@ def chain(txn: Cursor, organisation: str) -> Iterator[Row]:
                 bytes(after),
                 subject,
                 opening,
-                bytes(salt),
+                None if salt is None else bytes(salt),
             )
             last = idx
         if len(page) < PAGE_ROWS:
             return
+
+
+def wipe_openings(txn: Cursor, before_ms: int) -> int:
+    """Wipe the private parts of acts of before; how many, at most a batch of one organisation.
+
+    Their entries and heads stay, so that the chain can be checked as before. An entry shows its
+    hour: an act goes once its whole hour is over.
+    """
+    hour = dt.datetime.fromtimestamp(max(0, before_ms) // 1000, tz=dt.UTC).strftime("%Y-%m-%dT%H")
+    txn.execute(
+        "WITH page AS (SELECT h.organisation, a.idx, a.entry::json ->> 'h' < %(hour)s AS is_old"
+        "  FROM runtime.act_head AS h CROSS JOIN LATERAL (SELECT idx, entry FROM runtime.act AS a"
+        "   WHERE a.organisation = h.organisation AND a.idx >= h.wiped_to ORDER BY idx"
+        "   LIMIT %(limit)s) AS a"
+        "  WHERE EXISTS (SELECT FROM runtime.act AS f WHERE f.organisation = h.organisation"
+        "   AND f.idx = h.wiped_to AND f.entry::json ->> 'h' < %(hour)s)),"
+        " chosen AS (SELECT organisation, min(idx) AS first, coalesce(min(idx)"
+        "   FILTER (WHERE NOT is_old), max(idx) + 1) AS next FROM page GROUP BY organisation"
+        "  ORDER BY organisation LIMIT 1),"
+        " wiped AS (UPDATE runtime.act AS a SET opening = NULL, salt = NULL FROM chosen AS c"
+        "  WHERE a.organisation = c.organisation AND a.idx >= c.first AND a.idx < c.next)"
+        " UPDATE runtime.act_head AS h SET wiped_to = c.next FROM chosen AS c"
+        " WHERE h.organisation = c.organisation RETURNING c.next - c.first",
+        {"hour": hour, "limit": WIPED_ROWS_MAX},
+    )
+    return sum(int(row[0]) for row in txn.fetchall())

@@ -27,6 +27,7 @@ from veche.runtime.approvals.core import (
     words_of,
 )
 from veche.runtime.approvals.errors import ApprovalError
+from veche.runtime.approvals.identities import IdentityState, Offer
 from veche.runtime.approvals.limits import LimitView
 from veche.runtime.approvals.passkeys import base64url
 from veche.runtime.approvals.store import LOG_PAGE, Evidence, Logged
@@ -52,10 +53,12 @@ __all__ = [
     "EnrolmentState",
     "Event",
     "Evidence",
+    "IdentityState",
     "Key",
     "KeyKind",
     "LimitView",
     "Logged",
+    "Offer",
     "Outcome",
     "Rules",
     "Taken",

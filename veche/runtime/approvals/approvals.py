@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from veche.protocol.money import parse_money
-from veche.runtime.approvals import asking, codes, enrolling, limits, passkeys, store, taking, texts
+from veche.runtime.approvals import (
+    asking,
+    codes,
+    enrolling,
+    identities,
+    limits,
+    passkeys,
+    store,
+    taking,
+    texts,
+)
 from veche.runtime.approvals.core import AskedState, Enrolment, Key, KeyKind, Rules
 from veche.runtime.approvals.errors import ApprovalError
 from veche.runtime.approvals.evidence import exported
@@ -25,6 +35,7 @@ if TYPE_CHECKING:
     from veche.protocol.inbound import Inbound
     from veche.protocol.prompts import Prompt
     from veche.runtime.acts import ActLog
+    from veche.runtime.approvals.identities import IdentityStanding, Offer
     from veche.runtime.approvals.limits import LimitView
     from veche.runtime.approvals.store import Evidence, Logged
     from veche.runtime.approvals.taking import Outcome, Taken
@@ -167,6 +178,8 @@ class Approvals:
         asked = found[0]
         if asked.state is not AskedState.OPEN or asked.shown is None:
             return AskedView(asked.state, None, asked.expires_at_ms, ())
+        if not identities.is_current(txn, asked):
+            return AskedView(AskedState.CLOSED, None, asked.expires_at_ms, ())
         keys = [key for key in store.keys_of(txn, asked.person) if key.revoked_at_ms is None]
         return AskedView(
             asked.state, asking.approval_asked(asked, asked.shown), asked.expires_at_ms, keys
@@ -253,6 +266,24 @@ class Approvals:
     ) -> AskedApproval | None:
         """Lower a limit, or ask for the approval that raises it; see ``limits.change``."""
         return limits.change(txn, self._parts, person, currency, minor, now_ms)
+
+    # Identities
+
+    def identity(self, txn: Cursor, person: UserId) -> IdentityStanding:
+        """How a person's identity stands to the one that was pinned."""
+        return identities.standing(txn, person)
+
+    def ask_identity(self, txn: Cursor, person: UserId, now_ms: int) -> AskedApproval:
+        """Ask for the approval that confirms a new identity; see ``identities.ask``."""
+        return identities.ask(txn, person, now_ms)
+
+    def offer_identity(self, txn: Cursor, person: UserId, now_ms: int) -> Offer:
+        """How a person gets on whose identity was found to be another one."""
+        return identities.offer(txn, self._parts, person, now_ms)
+
+    def confirm_identity(self, txn: Cursor, person: UserId, identity: str, now_ms: int) -> bool:
+        """Confirm a new identity as the operator; see ``identities.confirm``."""
+        return identities.confirm(txn, self._parts, person, identity, "operator", now_ms)
 
     # For the host
 

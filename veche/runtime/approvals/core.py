@@ -48,6 +48,10 @@ LIMIT_ASKED_MS: Final = 10 * MINUTE_MS
 """How long a raise can be approved after it was asked for."""
 LIMIT_WHAT: Final = "code_limit"
 """``what`` of the mandate that raises a limit."""
+IDENTITY_ASKED_MS: Final = DAY_MS
+"""How long a new identity can be confirmed after it was asked for."""
+IDENTITY_WHAT: Final = "identity"
+"""``what`` of the mandate that confirms an identity begins with it; its master key follows."""
 REFUSED_LOGGED_MAX: Final = 10
 """Refused attempts on one approval that are logged: whoever knows a nonce must not fill a log."""
 DECLINE: Final = "decline"
@@ -118,6 +122,7 @@ class Event(enum.Enum):
     LIMIT_CHANGED = "limit_changed"
     REFUSED = "refused"
     ENROLMENT_REFUSED = "enrolment_refused"
+    IDENTITY_CONFIRMED = "identity_confirmed"
 
 
 class Verdict(enum.Enum):
@@ -412,6 +417,14 @@ def limit_of(mandate: MandateShown) -> tuple[str, int] | None:
     if mandate.what != LIMIT_WHAT or mandate.cap is None or mandate.period != "day":
         return None
     return mandate.cap.currency, mandate.cap.minor
+
+
+def identity_of(asked: Asked) -> str | None:
+    """The master key that an approval confirms which was asked for; None: it is about no such."""
+    if asked.kind != "mandate" or asked.prompt_id is not None or asked.shown is None:
+        return None
+    word, _, key = MandateShown.model_validate_json(asked.shown).what.partition(" ")
+    return key if word == IDENTITY_WHAT and key else None
 
 
 def _is_as_asked(asked: Asked, approval: Approval | Decline) -> bool:

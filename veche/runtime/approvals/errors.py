@@ -111,6 +111,12 @@ class LimitTooHighError(ApprovalError):
     errcode = "ORG.VECHE.CODE_LIMIT_TOO_HIGH"
 
 
+class IdentityUnchangedError(ApprovalError):
+    """There is no changed identity of the person's Matrix account that could be confirmed."""
+
+    errcode = "ORG.VECHE.IDENTITY_UNCHANGED"
+
+
 class KeyCounterError(ApprovalError):
     """The passkey counts fewer uses than before: there may be a copy of it."""
 

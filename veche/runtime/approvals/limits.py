@@ -5,7 +5,6 @@ It is 0 until the person raises it with a key; a raise waits a day, which nothin
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -25,7 +24,7 @@ from veche.runtime.approvals.core import (
     Event,
 )
 from veche.runtime.approvals.errors import LimitTooHighError
-from veche.runtime.approvals.parts import language_of, tell
+from veche.runtime.approvals.parts import fresh_nonce, language_of, tell
 
 if TYPE_CHECKING:
     from veche.protocol.ids import UserId
@@ -101,7 +100,7 @@ def change(
         cap=ShownCap(minor=minor, currency=currency),
         period="day",
     )
-    nonce = _fresh_nonce()
+    nonce = fresh_nonce()
     asked = AskedApproval(kind="mandate", nonce=nonce, person=person, shown=shown)
     kept = Asked(
         nonce=nonce,
@@ -113,7 +112,7 @@ def change(
         state=AskedState.OPEN,
         expires_at_ms=now_ms + LIMIT_ASKED_MS,
     )
-    store.forget_open_mandate(txn, person)
+    store.forget_open_mandate(txn, person, LIMIT_WHAT)
     store.add_asked(txn, kept, now_ms)
     return asked
 
@@ -154,7 +153,3 @@ def _keep(
     url = parts.links.keys() if parts.links is not None else None
     doc = texts.limit_doc(limit, url, language_of(txn, person))
     tell(txn, parts, person, f"limit {person} {cause}", doc, now_ms)
-
-
-def _fresh_nonce() -> str:
-    return "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz234567") for _ in range(32))

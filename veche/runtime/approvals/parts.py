@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 PURPOSE: Final = "keys"
 BASIS: Final = "request of the person"
 DEFAULT_LANGUAGE: Final = "en"
+_NONCE_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz234567"
+_NONCE_CHARACTERS: Final = 32
 
 
 @attrs.frozen
@@ -43,6 +46,11 @@ class Parts:
     rules: Rules
     key: bytes
     site: Site | None
+
+
+def fresh_nonce() -> str:
+    """The nonce of an approval that no prompt asks for."""
+    return "".join(secrets.choice(_NONCE_LETTERS) for _ in range(_NONCE_CHARACTERS))
 
 
 def ground(person: UserId) -> Ground:

@@ -24,7 +24,7 @@ from veche.protocol.errors import (
 from veche.protocol.inbound import Trust
 from veche.protocol.message import RelationKind
 from veche.protocol.prompts import ANSWER_KEY
-from veche.runtime.approvals import limits, passkeys, store, texts
+from veche.runtime.approvals import identities, limits, passkeys, store, texts
 from veche.runtime.approvals.core import (
     DECLINE,
     REFUSED_LOGGED_MAX,
@@ -33,6 +33,7 @@ from veche.runtime.approvals.core import (
     KeyKind,
     Verdict,
     counts_on,
+    identity_of,
     judge,
     limit_of,
 )
@@ -136,6 +137,8 @@ def take(txn: Cursor, parts: Parts, signed: SignedApproval, now_ms: int) -> Take
     if found is None:
         raise NotFoundError(NOTHING_ASKED)
     asked, question = found
+    if not identities.is_current(txn, asked):
+        asked = attrs.evolve(asked, state=AskedState.CLOSED)
     key = store.lock_key(txn, signed.key)
     spent_minor = _spent(txn, key, signed.approval)
     verdict = judge(asked, key, signed.approval, now_ms, parts.rules, spent_minor)
@@ -290,11 +293,14 @@ def _answer(
 
 
 def _carry_out(txn: Cursor, parts: Parts, asked: Asked, approval: Approval, now_ms: int) -> None:
-    """What an approval does that no service asked for: it sets the person's daily limit."""
+    """What an approval does that no service asked for: of a daily limit, or of an identity."""
     if asked.prompt_id is None and isinstance(approval.shown, MandateShown):
         cap = limit_of(approval.shown)
+        identity = identity_of(asked)
         if cap is not None:
             limits.raised(txn, parts, asked.person, cap, asked.nonce, now_ms)
+        elif identity is not None:
+            identities.confirm(txn, parts, asked.person, identity, "key", now_ms)
 
 
 def _error(verdict: Verdict, key: Key | None) -> VecheError:

@@ -38,6 +38,7 @@ _EVENTS: Final[Mapping[Event, str]] = {
     Event.LIMIT_CHANGED: N_("Payments by code: up to {limit} a day."),
     Event.REFUSED: N_("Refused: {kind}. {why}"),
     Event.ENROLMENT_REFUSED: N_("The key “{label}” was not added. {why}"),
+    Event.IDENTITY_CONFIRMED: N_("The new identity of your Matrix account was confirmed."),
 }
 _BY_CODE: Final = N_("Approved by a code in the chat: {kind}.")
 _LIMIT_LATER: Final = N_("Payments by code: up to {limit} a day, from {when} on.")
@@ -51,6 +52,15 @@ _WHY: Final[Mapping[str, str]] = {
     Verdict.KEY_COUNTER.value: N_("There may be a copy of the passkey."),
     "codes": N_("Wrong codes were typed."),
     "room": N_("A device that you have not confirmed could read the code."),
+}
+
+
+_CONFIRMED_BY: Final[Mapping[str, str]] = {
+    "key": N_("You confirmed the new identity of your Matrix account with your key."),
+    "operator": N_(
+        "Whoever runs this service confirmed the new identity of your Matrix account, after you"
+        " showed who you are."
+    ),
 }
 
 
@@ -202,6 +212,33 @@ def limit_mandate(minor: int, currency: str, language: str) -> str:
         "Payments of up to {limit} a day may be approved by replying a code in the chat from a"
         " verified device, without a key.",
         limit=amount_words(minor, currency, language),
+    )
+
+
+def identity_mandate(fingerprint: str, language: str) -> str:
+    """What a person approves who confirms the new identity of their account."""
+    return CATALOGUE.text(
+        language,
+        "I reset the identity of my Matrix account myself, and this is the new one: {fingerprint}."
+        " Devices that it verifies count as mine from now on.",
+        fingerprint=fingerprint,
+    )
+
+
+def identity_doc(fingerprint: str, by: str, url: str | None, language: str) -> Doc:
+    """A new identity was confirmed.
+
+    Args:
+        fingerprint: Of it, as people are shown it.
+        by: ``key`` or ``operator``.
+        url: Page of the keys.
+        language: Of the person.
+    """
+    confirmed = CATALOGUE.text(language, _CONFIRMED_BY[by])
+    again = CATALOGUE.text(language, "Your verified devices count again as before.")
+    return (
+        Paragraph(f"{confirmed} {again}", "\n", Mono(fingerprint)),
+        _not_you(CATALOGUE.text(language, "Not you? Ask a human being at once."), url),
     )
 
 

@@ -93,7 +93,8 @@ class Opener:
     def _open(self, txn: Cursor, bot: str, event: Mapping[str, Any], content: object) -> Opened:
         envelope = megolm.read_event(content)
         room_id, session_id = event["room_id"], envelope.session_id
-        row = sessions.opening_row(txn, bot, room_id, session_id)
+        index = megolm.index_of(envelope)
+        row = sessions.opening_row(txn, bot, room_id, session_id, index)
         if row is None:
             raise WaitsForKey(session_id)
         if row.sender != event["sender"]:
@@ -106,8 +107,11 @@ class Opener:
         except megolm.UnknownIndexError as e:
             raise WaitsForKey(session_id) from e  # an earlier key of it may come still
         standing = self._standing(row)
-        place = (room_id, session_id, payload.message_index)
-        if sessions.first_seen(txn, row.device_no, place, event["event_id"]) != event["event_id"]:
+        if row.seen_with is None:
+            # Only now: what does not decrypt may claim any index.
+            place = (room_id, session_id, index)
+            sessions.note_seen(txn, row.device_no, place, event["event_id"])
+        elif row.seen_with != event["event_id"]:
             raise BadEventError(Reason.REPLAY, "this message already came with another event")
         return Opened(payload.event_type, payload.content, trust.trust_of(standing), standing)
 

@@ -17,7 +17,7 @@ import attrs
 
 from veche.protocol.ids import EventId, RoomId, UserId
 from veche.runtime.crypto import metrics
-from veche.runtime.crypto.core.trust import UNVERIFIED
+from veche.runtime.crypto.core.trust import BLACKLISTED, UNVERIFIED
 from veche.runtime.crypto.store import people, rooms, sessions
 
 if TYPE_CHECKING:
@@ -40,6 +40,12 @@ ROOM_KEY_KEPT_MS: Final = 37 * 24 * 3600 * 1000
 WIPE_PAUSE_MS: Final = 3600 * 1000
 WIPED_A_ROUND_MAX: Final = 1_000
 UNWEDGED_A_ROUND_MAX: Final = 50
+ASKED_KEPT_MS: Final = 24 * 3600 * 1000
+"""So long the key directory is believed without news; then it is asked anew when it is next needed.
+News gets lost between servers, and then a new device would never be served."""
+OLD_A_ROUND_MAX: Final = 5_000
+_REFUSALS: Final = frozenset({UNVERIFIED, BLACKLISTED})
+"""Codes with which a client refuses us until its person changes that: sending again is no use."""
 
 
 class HintKind(enum.Enum):
@@ -144,6 +150,8 @@ class Recovery:
             await self._writer.run(
                 "crypto.wipe", sessions.wipe_room_keys, before_ms, WIPED_A_ROUND_MAX
             )
+            old_ms = now_ms - ASKED_KEPT_MS
+            await self._database.run("crypto.old", people.mark_old, bot, old_ms, OLD_A_ROUND_MAX)
 
     def _waiting(self, txn: Cursor) -> list[Unreadable]:
         """What cannot be read still; what could be since its key came is forgotten."""
@@ -178,7 +186,7 @@ class Recovery:
         bot = self._writer.user_id
         for event in waiting:
             code = self._writer.withheld.get((event.room_id, event.session_id))
-            kind = HintKind.CLIENT_REFUSES if code == UNVERIFIED else HintKind.SEND_AGAIN
+            kind = HintKind.CLIENT_REFUSES if code in _REFUSALS else HintKind.SEND_AGAIN
             hint = Hint(
                 kind,
                 RoomId(event.room_id),

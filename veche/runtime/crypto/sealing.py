@@ -162,22 +162,55 @@ class Sealer:
         payload = megolm.payload_bytes(room_id, event_type, dict(content))
         try:
             cached, count = self._session_for(txn, room_id, now_ms)
-            relation = content.get("m.relates_to")
-            own, pickle_key = self._writer.own, self._writer.pickle_key
-            sealed = megolm.encrypt(cached.session, own, payload, relation, dict(beside))
-            pickle = cached.session.pickle(pickle_key)
-            self._save(txn, room_id, cached.session_id, pickle, count + 1)
         except BaseException:
-            self._cached.pop(room_id, None)  # it may have changed, or been settled, in memory
+            self._cached.pop(room_id, None)  # it may have been settled in memory
             raise
-        return sealed
+        return self._sealed(txn, room_id, cached, count, payload, content, beside)
 
-    def _save(
-        self, txn: Cursor, room_id: str, session_id: str, pickle: str, message_count: int
-    ) -> None:
-        number = self._writer.device_no
-        if not rooms.save_outbound(txn, number, room_id, session_id, pickle, message_count):
-            raise NotPrepared("the session was dropped")
+    def seal_now(
+        self,
+        txn: Cursor,
+        room_id: RoomId,
+        event_type: str,
+        content: Mapping[str, Any],
+        beside: Mapping[str, Any],
+        now_ms: int,
+    ) -> Json:
+        """As ``seal``, where the session is settled and the device free; without ``prepare``.
+
+        It waits for nobody, so it can be called by transactions that hold other locks.
+
+        Raises:
+            TooLargeError: The payload is over ``PAYLOAD_BYTES_MAX``; nothing was written.
+            NotPrepared: Use ``seal``; nothing was written.
+        """
+        payload = megolm.payload_bytes(room_id, event_type, dict(content))
+        cached, writer = self._cached.get(room_id), self._writer
+        if cached is None or cached.has_invited or not _is_settled(cached, now_ms):
+            raise NotPrepared("the session is not settled")
+        if writer.is_lost:
+            raise NotPrepared("another process writes")
+        row = rooms.sealing_row(txn, writer.device_no, writer.epoch, room_id, waits=False)
+        if row is None or not self._is_current(cached, row, now_ms):
+            raise NotPrepared("the device is busy, or the session is not what was committed")
+        return self._sealed(txn, room_id, cached, row.message_count, payload, content, beside)
+
+    def _sealed(
+        self,
+        txn: Cursor,
+        room_id: str,
+        cached: _Cached,
+        count: int,
+        payload: bytes,
+        content: Mapping[str, Any],
+        beside: Mapping[str, Any],
+    ) -> Json:
+        session, writer = cached.session, self._writer
+        relation = content.get("m.relates_to")
+        sealed = megolm.encrypt(session, writer.own, payload, relation, dict(beside))
+        pickle = session.pickle(writer.pickle_key)
+        rooms.save_outbound(txn, writer.device_no, room_id, cached.session_id, pickle, count + 1)
+        return sealed
 
     def _session_for(self, txn: Cursor, room_id: str, now_ms: int) -> tuple[_Cached, int]:
         """The session to seal with, settled, and how many messages it sealed."""
@@ -190,12 +223,7 @@ class Sealer:
         if not row.is_encrypted:
             raise NotEncryptedError(f"{room_id} is not an encrypted room")
         cached = self._loaded(txn, room_id, row)
-        if (
-            cached is not None
-            and cached.readers == row.readers
-            and _is_settled(cached, now_ms)
-            and self._rotation(cached, row, now_ms, (), ()) is None
-        ):
+        if cached is not None and self._is_current(cached, row, now_ms):
             return cached, row.message_count
         return self._settled(txn, room_id, row, cached, now_ms)
 
@@ -203,8 +231,7 @@ class Sealer:
         """The committed session: from memory if that is what was committed, else from its row."""
         cached = self._cached.get(room_id)
         if cached is not None:
-            same = cached.session_id == row.session_id
-            if same and cached.session.message_index == row.message_count:
+            if _is_committed(cached, row):
                 self._cached.move_to_end(room_id)
                 return cached
             del self._cached[room_id]
@@ -215,6 +242,16 @@ class Sealer:
             return None
         session = vz.GroupSession.from_pickle(stored[1], self._writer.pickle_key)
         return self._keep(room_id, _Cached(session, stored[0]))
+
+    def _is_current(self, cached: _Cached, row: SealingRow, now_ms: int) -> bool:
+        """Whether a session may seal as it is: nothing changed since it was settled."""
+        return (
+            _is_committed(cached, row)
+            and row.is_encrypted
+            and cached.readers == row.readers
+            and _is_settled(cached, now_ms)
+            and self._rotation(cached, row, now_ms, (), ()) is None
+        )
 
     def _keep(self, room_id: str, cached: _Cached) -> _Cached:
         self._cached[room_id] = cached
@@ -362,6 +399,12 @@ class Sealer:
                 self._encrypted.clear()
             self._encrypted.add(room_id)
         return True
+
+
+def _is_committed(cached: _Cached, row: SealingRow) -> bool:
+    """Whether what is in memory is what was committed."""
+    is_same = cached.session_id == row.session_id
+    return is_same and cached.session.message_index == row.message_count
 
 
 def _is_settled(cached: _Cached, now_ms: int) -> bool:

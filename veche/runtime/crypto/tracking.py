@@ -14,6 +14,7 @@ from veche.protocol.errors import UnavailableError
 from veche.runtime.crypto import metrics
 from veche.runtime.crypto.core.keys_query import PersonKeys, read_person, with_old_devices
 from veche.runtime.crypto.core.rotation import read_limits
+from veche.runtime.crypto.core.trust import IdentityView
 from veche.runtime.crypto.store import people, rooms
 from veche.runtime.matrix.client import MatrixError, path
 
@@ -86,7 +87,7 @@ class People:
             self._unreachable[user] = now_ms + UNREACHABLE_MS
         if answered:
             covered = {user: seqs[user] for user in answered if user in seqs}
-            await self._database.run("crypto.keys", _store, answer, covered)
+            await self._database.run("crypto.keys", _store, answer, covered, now_ms)
             self._count_answers(answered)
 
     def _count_answers(self, user_ids: Sequence[str]) -> None:
@@ -112,8 +113,8 @@ def _is_answered(answer: object, user_id: str) -> bool:
     return not (isinstance(failures, dict) and server in failures)
 
 
-def _store(txn: Cursor, answer: object, seqs: Mapping[str, int]) -> None:
-    for user_id in people.end_query(txn, seqs):
+def _store(txn: Cursor, answer: object, seqs: Mapping[str, int], now_ms: int) -> None:
+    for user_id in people.end_query(txn, seqs, now_ms):
         before = people.stored_keys(txn, user_id)
         known = {one.device_id: (one.curve25519, one.ed25519) for one in before.devices}
         keys = with_old_devices(read_person(answer, user_id, known), before)
@@ -133,21 +134,38 @@ def _tell_changes(txn: Cursor, user_id: str, before: str | None, keys: PersonKey
         logger.warning("the identity of %s changed", user_id)
 
 
-def pin_identity(
-    txn: Cursor, user_id: UserId, now_ms: int, *, is_renewed: bool = False
-) -> str | None:
+def pin_identity(txn: Cursor, user_id: UserId, now_ms: int) -> str | None:
     """Pin the identity of a person and return the pinned master key; None if there is none.
 
-    Called in the transaction in which something is first stored about the person.
+    Called in the transaction in which something is first stored about the person. One that was
+    pinned before stays; see ``renew_identity``.
+    """
+    return people.pin(txn, user_id, now_ms)
+
+
+def renew_identity(txn: Cursor, user_id: UserId, master_key: str, now_ms: int) -> bool:
+    """Let a changed identity take the place of the pinned one, once somebody confirmed it.
+
+    Who may, ``veche.runtime.approvals.identities`` decides.
 
     Args:
         txn: Cursor.
         user_id: Who.
+        master_key: What was confirmed.
         now_ms: UTC.
-        is_renewed: Whether a changed identity takes the pin's place, which only an approval with
-            the key enrolled before, or an identification anew, allows.
+
+    Returns:
+        False if the person has another one now, or it is pinned already: nothing has changed.
     """
-    return people.pin(txn, user_id, now_ms, is_renewed=is_renewed)
+    is_renewed = people.renew_pin(txn, user_id, master_key, now_ms)
+    if is_renewed:
+        logger.warning("the new identity of %s was confirmed", user_id)
+    return is_renewed
+
+
+def identity_view(txn: Cursor, user_id: UserId) -> IdentityView:
+    """The identity of a person, locked until the transaction ends."""
+    return IdentityView(*people.identity_of(txn, user_id))
 
 
 def master_key(txn: Cursor, user_id: UserId) -> str | None:

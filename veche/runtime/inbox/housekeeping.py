@@ -9,10 +9,13 @@ from twisted.internet.defer import CancelledError
 
 from veche.protocol.errors import VecheError
 from veche.runtime import metrics
+from veche.runtime.acts import store as acts
 from veche.runtime.approvals import ASKED_KEPT_MS, ENROLMENTS_KEPT_MS, SHOWN_KEPT_MS
 from veche.runtime.approvals import store as approvals
+from veche.runtime.config import RetentionSection
 from veche.runtime.inbox import store
 from veche.runtime.outbox import store as outbox
+from veche.runtime.prompts import store as prompts
 from veche.runtime.sessions import store as sessions
 from veche.runtime.sessions.core import KEPT_MS as SIGN_IN_KEPT_MS
 from veche.runtime.sessions.core import OPENID_KEPT_MS
@@ -39,6 +42,8 @@ PAGE_KEYS_KEPT_MS: Final = IDS_KEPT_MS
 BYTES_KEPT_MS: Final = DAY_MS
 OUTBOX_KEPT_MS: Final = 3 * 365 * DAY_MS
 """How long it is known which event an effect became: a case's card is edited for years."""
+LEFT_OPEN_KEPT_MS: Final = 7 * DAY_MS
+"""How long after its expiry a question may stand open that nobody closed."""
 INTERVAL_MS: Final = HOUR_MS
 ROUNDS_MAX: Final = 200
 """Batches of one kind in one go."""
@@ -58,16 +63,38 @@ _JOBS: Final = (
     ("enrolments", approvals.forget_enrolments, ENROLMENTS_KEPT_MS),
     ("shown", approvals.wipe_ended, SHOWN_KEPT_MS),
     ("asked", approvals.forget_asked, ASKED_KEPT_MS),
+    ("left_open", prompts.close_left_open, LEFT_OPEN_KEPT_MS),
 )
 
 
 class Housekeeping:
     """The hourly loop; several replicas do no harm to one another."""
 
-    def __init__(self, database: Database, reactor: IReactorTime, tasks: Tasks) -> None:
+    def __init__(
+        self,
+        database: Database,
+        reactor: IReactorTime,
+        tasks: Tasks,
+        retention: RetentionSection | None = None,
+    ) -> None:
+        """Make it.
+
+        Args:
+            database: What is tidied.
+            reactor: Clock.
+            tasks: Carries the loop.
+            retention: What the operator chose; None: the defaults.
+        """
         self._database = database
         self._reactor = reactor
         self._tasks = tasks
+        kept = retention or RetentionSection()
+        self._jobs = (
+            *_JOBS,
+            ("questions", prompts.wipe_closed, kept.questions_ms),
+            ("answers", prompts.forget, kept.answers_ms),
+            ("acts", acts.wipe_openings, kept.acts_ms),
+        )
 
     def start(self) -> None:
         """Begin; ends with the tasks."""
@@ -89,7 +116,7 @@ class Housekeeping:
     async def tidy(self) -> None:
         """Forget what is old enough, in batches."""
         now_ms = int(self._reactor.seconds() * 1000)
-        for what, job, kept_ms in _JOBS:
+        for what, job, kept_ms in self._jobs:
             for _ in range(ROUNDS_MAX):
                 count = await self._database.run("housekeeping", job, now_ms - kept_ms)
                 _forgotten.labels(what).inc(count)

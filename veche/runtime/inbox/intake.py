@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from veche.runtime import metrics
 from veche.runtime.inbox import store
 from veche.runtime.inbox.events import read_events
+from veche.runtime.inbox.heartbeat import PushWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -32,7 +33,11 @@ _strays = metrics.counter(
 
 
 class Intake:
-    """Stores what the homeserver pushes."""
+    """Stores what the homeserver pushes.
+
+    Attributes:
+        pushes: What was heard of it.
+    """
 
     def __init__(
         self,
@@ -58,6 +63,7 @@ class Intake:
         self._worker = worker
         self._rows_since_heal = 0
         self._heal: Callable[[str], None] = lambda _: None
+        self.pushes = PushWatch(is_ours)
 
     def when_to_heal(self, heal: Callable[[str], None]) -> None:
         """Call ``heal`` with a reason when something may have been lost."""
@@ -69,6 +75,7 @@ class Intake:
         Raises:
             UnavailableError: Nothing was stored; the homeserver shall send it again.
         """
+        self.pushes.heard(events, int(self._reactor.seconds() * 1000))
         rows, malformed_count = read_events(events, self._is_ours)
         if malformed_count:
             _malformed.inc(malformed_count)

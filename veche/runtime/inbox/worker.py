@@ -32,7 +32,8 @@ from veche.runtime import metrics
 from veche.runtime.inbox import pages, store
 from veche.runtime.inbox.events import ENCRYPTED, TRACKED, is_for_an_answer
 from veche.runtime.inbox.tracking import track
-from veche.runtime.outbox.store import mark_sent
+from veche.runtime.outbox.store import end_sent, note_sent
+from veche.runtime.outbox.turns import Spoken
 from veche.runtime.ports import NeedsDevices, RefusedEvent, WaitsForKey
 from veche.runtime.wake import Bell
 
@@ -45,7 +46,8 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor, Database
     from veche.runtime.inbox.store import Claim, Item
     from veche.runtime.matrix.rooms import Rooms
-    from veche.runtime.outbox.marks import Mark, Marks
+    from veche.runtime.outbox.marks import Mark
+    from veche.runtime.outbox.sender import OutboxSender
     from veche.runtime.ports import Devices, Opener, Receiver, RoomHooks
     from veche.runtime.tasks import Tasks
 
@@ -95,12 +97,14 @@ class _Outcome:
         next_at_ms: When the next room is due, None if none is.
         look: A room whose state has to be read first.
         needs: Whose devices have to be asked for, before ``claim`` goes on.
+        spoken: What bots say in it.
     """
 
     next_at_ms: int | None
     claim: Claim | None = None
     look: bool = False
     needs: frozenset[UserId] = frozenset()
+    spoken: Spoken = attrs.field(factory=Spoken)
 
 
 @attrs.define
@@ -149,7 +153,7 @@ class Worker:
         receivers: Mapping[UserId, Receiver],
         ports: Ports,
         rooms: Rooms,
-        marks: Marks,
+        sender: OutboxSender,
     ) -> None:
         """Make the worker.
 
@@ -160,7 +164,7 @@ class Worker:
             receivers: The service behind each bot of this process.
             ports: Of the crypto.
             rooms: Reads the state of rooms.
-            marks: What was sent and is not written down yet; written along.
+            sender: Sends what bots say; what it sent and is not written down yet is written along.
         """
         self._database = database
         self._reactor = reactor
@@ -169,11 +173,12 @@ class Worker:
         self._bots = sorted(self._receivers)
         self._ports = ports
         self._rooms = rooms
-        self._marks = marks
+        self._sender = sender
+        self._marks = sender.marks
         self._idle: list[Bell] = []
         self._is_rung = False
-        # The room of each transaction that runs; written in its thread.
-        self._taken: dict[object, RoomId] = {}
+        # The room and bot of each transaction that runs; written in its thread.
+        self._taken: dict[object, tuple[RoomId, UserId]] = {}
 
     @property
     def is_busy(self) -> bool:
@@ -240,6 +245,7 @@ class Worker:
         finally:
             self._taken.pop(place, None)
         self._marks.written(marks)
+        self._sender.hand_on(outcome.spoken)
         return outcome
 
     def _work(
@@ -251,8 +257,8 @@ class Worker:
         only: Claim | None,
         before_seq: int,
     ) -> _Outcome:
-        if marks:
-            mark_sent(txn, marks)
+        # First: what is known of what was sent helps to understand what came.
+        note_sent(txn, marks)
         taken = store.take(
             txn,
             self._bots if only is None else [only.bot],
@@ -261,24 +267,31 @@ class Worker:
             before_seq=before_seq,
         )
         if taken is None:
+            end_sent(txn, marks)
             return _Outcome(store.next_due(txn, self._bots))
         claim, items = taken
-        self._taken[place] = claim.room_id
+        self._taken[place] = (claim.room_id, claim.bot)
         if claim.is_joined and claim.looked_at_ms is None:
-            due_ms = store.settle(txn, claim, (), (), now_ms + LEASE_MS, self._bots)
-            return _Outcome(due_ms, claim, look=True)
-        batch = _Batch()
+            end_sent(txn, marks)
+            end = store.End(next_at_ms=now_ms + LEASE_MS)
+            return _Outcome(store.settle(txn, claim, end, self._bots).due_at_ms, claim, look=True)
+        batch, txn.said = _Batch(), []
         for item in items:
             self._do(txn, claim, item, batch, now_ms)
         pages.ended(txn, claim, items, [*batch.done, *batch.refused])
-        is_all = len(items) < store.ROWS_MAX and before_seq == store.NEVER_MS
-        next_at_ms = batch.next_at_ms(claim, now_ms, is_all=is_all)
-        if before_seq != store.NEVER_MS:
-            next_at_ms = now_ms
+        next_at_ms: int | None = now_ms
+        if before_seq == store.NEVER_MS:
+            is_all = len(items) < store.ROWS_MAX
+            next_at_ms = batch.next_at_ms(claim, now_ms, is_all=is_all)
+        here = (claim.bot, claim.room_id) if claim.is_joined and not batch.is_doubtful else None
+        spoken = self._sender.seal(txn, here, txn.said, now_ms)
+        end_sent(txn, marks)
+        end = store.End(batch.done, batch.refused, next_at_ms, spoken.sealed_count)
         # Looking for a room that is taken would cost an empty transaction.
-        others = [room_id for one, room_id in self._taken.copy().items() if one is not place]
-        due_ms = store.settle(txn, claim, batch.done, batch.refused, next_at_ms, self._bots, others)
-        return _Outcome(due_ms, claim, needs=frozenset(batch.needs))
+        others = [one for key, one in self._taken.copy().items() if key is not place]
+        settled = store.settle(txn, claim, end, self._bots, others)
+        spoken.settle(settled.outbox_mark)
+        return _Outcome(settled.due_at_ms, claim, needs=frozenset(batch.needs), spoken=spoken)
 
     def _do(self, txn: Cursor, claim: Claim, item: Item, batch: _Batch, now_ms: int) -> None:
         """Do a row, or let it wait.

@@ -1,7 +1,7 @@
 """What the homeserver calls: events pushed in transactions, pings, questions about users.
 
-A bare ``Resource`` and no klein routes: each message of a room costs us one such request or two
-(the bot's own message comes back), and klein's routing would add some 60 µs of CPU to each.
+The usual push comes by ``pushes``, which does without Twisted's HTTP; what is here of HTTP serves
+everything else.
 
 Every answer is complete (it has a length): a 200 that ends by closing the connection counts as a
 failure for Synapse and marks us as down (measured).
@@ -14,6 +14,7 @@ from __future__ import annotations
 import hmac
 import json
 import logging
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred
@@ -25,7 +26,7 @@ from veche.runtime import metrics
 from veche.runtime.web import quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Protocol
 
     from twisted.python.failure import Failure
@@ -48,8 +49,9 @@ _bad = metrics.counter(
     "veche_transactions_bad_total", "Transactions that were refused, by reason.", ["reason"]
 )
 _EMPTY: Final = b"{}"
-_METHODS: Final = {
-    b"transactions": b"PUT",
+PUSH: Final = b"transactions"
+METHODS: Final = {
+    PUSH: b"PUT",
     b"ping": b"POST",
     b"users": b"GET",
     b"rooms": b"GET",
@@ -74,82 +76,95 @@ class Transactions(Resource):
 
     def render(self, request: IRequest) -> bytes | int:
         """Answer a request; Twisted calls it."""
-        given = request.getHeader(b"authorization") or b""
-        if not hmac.compare_digest(given, self._authorization):
+        if not self.is_authorized(request.getHeader(b"authorization") or b""):
             _bad.labels("token").inc()
             return _answer(request, 403, "M_FORBIDDEN", "Wrong token")
-        kind = _kind(request.path)
+        kind = kind_of(request.path)
         if kind is None:
             return _answer(request, 404, "M_UNRECOGNIZED", "No such route")
-        if request.method != _METHODS[kind]:
+        if request.method != METHODS[kind]:
             return _answer(request, 405, "M_UNRECOGNIZED", "No such method")
-        if kind == b"transactions":
-            return self._transaction(request)
-        if kind == b"ping":
-            return _respond(request, 200, _EMPTY)
-        # Whatever we make exists before anybody can ask; Synapse waits for this answer.
-        return _answer(request, 404, "M_NOT_FOUND", "There is none")
-
-    def _transaction(self, request: IRequest) -> bytes | int:
-        try:
-            body = json.loads(request.content.read())
-            events = body["events"]
-        except (ValueError, RecursionError, KeyError, TypeError):
-            return self._refuse(request)
-        if not isinstance(events, list):
-            return self._refuse(request)
-        if not events:
-            return _respond(request, 200, _EMPTY)
-        work = Deferred.fromCoroutine(self._taker.take(events))
-        if work.called and not work.paused:
-            # Nothing to store: the usual end of what our own bots said.
-            result: list[Failure | None] = []
-            work.addBoth(result.append)
-            return self._end(request, result[0])
         gone: list[bool] = []
         hung_up = request.notifyFinish()  # type: ignore[attr-defined]  # of every Request
         hung_up.addErrback(lambda _: gone.append(True))
 
-        def end(result: Failure | None) -> None:
+        def answer(status: int, body: bytes) -> None:
             if gone:
                 return  # the homeserver hung up; it will send it again
-            request.write(self._end(request, result))
+            if status == HTTPStatus.OK and kind == PUSH:
+                quiet(request)
+            request.write(_respond(request, status, body))
             request.finish()
 
-        work.addBoth(end)
+        self.handle(kind, request.content.read(), answer)
         return NOT_DONE_YET
 
-    def _end(self, request: IRequest, result: Failure | None) -> bytes:
-        if result is None:
-            quiet(request)
-            return _respond(request, 200, _EMPTY)
-        error = result.value
-        if isinstance(error, UnavailableError):
-            _bad.labels("unavailable").inc()
-            logger.warning("a transaction was not stored: %s", error.errcode)
-            return _answer(request, 503, error.errcode, "Try again")
-        _bad.labels("failed").inc()
-        logger.error("a transaction was not stored", exc_info=error)
-        return _answer(request, 500, "M_UNKNOWN", "Internal error")
+    def is_authorized(self, given: bytes) -> bool:
+        """Whether the value of an Authorization header is that of the homeserver."""
+        return hmac.compare_digest(given, self._authorization)
 
-    def _refuse(self, request: IRequest) -> bytes:
-        # The homeserver sends it again for ever, and everything behind it waits: an alarm.
-        _bad.labels("malformed").inc()
-        logger.error("a transaction is not JSON with a list of events: the homeserver is stuck")
-        return _answer(request, 400, "M_BAD_JSON", "events must be a list")
+    def handle(self, kind: bytes, body: bytes, answer: Callable[[int, bytes], None]) -> None:
+        """Do what is asked and give status and body of the answer, once it is done.
+
+        Args:
+            kind: From ``kind_of``; the request was authorized.
+            body: Of the request.
+            answer: Called once.
+        """
+        if kind == PUSH:
+            self._push(body, answer)
+        elif kind == b"ping":
+            answer(200, _EMPTY)
+        else:
+            # Whatever we make exists before anybody can ask; Synapse waits for this answer.
+            answer(404, _error("M_NOT_FOUND", "There is none"))
+
+    def _push(self, body: bytes, answer: Callable[[int, bytes], None]) -> None:
+        try:
+            events = json.loads(body)["events"]
+        except (ValueError, RecursionError, KeyError, TypeError):
+            events = None
+        if not isinstance(events, list):
+            # The homeserver sends it again for ever, and everything behind it waits: an alarm.
+            _bad.labels("malformed").inc()
+            logger.error("a transaction is not JSON with a list of events: the homeserver is stuck")
+            answer(400, _error("M_BAD_JSON", "events must be a list"))
+        elif not events:
+            answer(200, _EMPTY)
+        else:
+            work = Deferred.fromCoroutine(self._taker.take(events))
+            work.addBoth(lambda result: answer(*_outcome(result)))
 
 
-def _kind(target: bytes) -> bytes | None:
+def _outcome(result: Failure | None) -> tuple[int, bytes]:
+    if result is None:
+        return 200, _EMPTY
+    error = result.value
+    if isinstance(error, UnavailableError):
+        _bad.labels("unavailable").inc()
+        logger.warning("a transaction was not stored: %s", error.errcode)
+        return 503, _error(error.errcode, "Try again")
+    _bad.labels("failed").inc()
+    logger.error("a transaction was not stored", exc_info=error)
+    return 500, _error("M_UNKNOWN", "Internal error")
+
+
+def kind_of(target: bytes) -> bytes | None:
+    """What a path asks for, a key of ``METHODS``; None if there is no such route."""
     if not target.startswith(ROOT):
         return None
     kind, slash, rest = target[len(ROOT) :].partition(b"/")
     has_id = bool(slash and rest) and b"/" not in rest
-    return kind if kind in _METHODS and has_id is (kind != b"ping") else None
+    return kind if kind in METHODS and has_id is (kind != b"ping") else None
 
 
 def _answer(request: IRequest, status: int, errcode: str, text: str) -> bytes:
+    return _respond(request, status, _error(errcode, text))
+
+
+def _error(errcode: str, text: str) -> bytes:
     body: dict[str, Any] = {"errcode": errcode, "error": text}
-    return _respond(request, status, json.dumps(body).encode())
+    return json.dumps(body).encode()
 
 
 def _respond(request: IRequest, status: int, body: bytes) -> bytes:

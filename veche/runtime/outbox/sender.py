@@ -1,7 +1,9 @@
 """Sends what the outbox holds: each room's rows in order, the same bytes on every attempt.
 
 One turn of a room is one transaction: it writes down what was acknowledged before, reads the next
-rows, resolves what they relate to, and fixes their bytes (*seals* them). After its commit, and
+rows, resolves what they relate to, and fixes their bytes (*seals* them). What the inbox' worker has
+a bot answer in the room at hand is sealed by the worker's transaction already, where nothing else
+waits there, and needs no turn. After the commit, and
 never before, the rows go out one after another. Whatever step the process ends between, the next
 one finds the sealed bytes and sends them again; the homeserver knows the transaction id for 24
 hours. After that, or when the bot's device was replaced, the room is searched first.
@@ -23,7 +25,7 @@ from veche.runtime.matrix import store as rooms_store
 from veche.runtime.outbox import delivery, store
 from veche.runtime.outbox.answers import Do, Verdict, judge, retry_ms
 from veche.runtime.outbox.marks import Mark
-from veche.runtime.outbox.turns import Place, Turn, Turns, give_up
+from veche.runtime.outbox.turns import Place, Spoken, Turn, Turns, give_up
 from veche.runtime.ports import Undeliverable
 from veche.runtime.wake import Bell
 
@@ -74,7 +76,11 @@ _done = _sent.labels("done")
 
 
 class OutboxSender:
-    """The loop of one process that sends for its bots."""
+    """The loop of one process that sends for its bots.
+
+    Attributes:
+        marks: Acknowledgements that wait to be written down.
+    """
 
     def __init__(
         self,
@@ -94,7 +100,7 @@ class OutboxSender:
             tasks: Carries the loop and the rooms at work; room for ``TASKS_MAX``.
             client: To the homeserver.
             rooms: Reads the state of rooms.
-            marks: Acknowledgements that wait to be written down.
+            marks: Where acknowledgements wait to be written down.
             chance: A random number in [0, 1), for jitter.
         """
         self._database = database
@@ -102,7 +108,7 @@ class OutboxSender:
         self._tasks = tasks
         self._client = client
         self._rooms = rooms
-        self._marks = marks
+        self.marks = marks
         self._turns = Turns(marks)
         self._chance = chance
         self._bell = Bell(reactor)
@@ -128,6 +134,41 @@ class OutboxSender:
             self._bell.ring()
         elif bot in self._places:
             self._begin(UserId(bot), RoomId(room_id))
+
+    def seal(
+        self,
+        txn: Cursor,
+        here: tuple[UserId, RoomId] | None,
+        said: Sequence[store.Said],
+        now_ms: int,
+    ) -> Spoken:
+        """Seal what a transaction has said in its own room, and announce what is for others.
+
+        So the usual answer needs no turn. It is called in the transaction, before its end;
+        ``hand_on`` gets what it returns, after the commit.
+
+        Args:
+            txn: It appended what was said, and nobody was told.
+            here: The bot and room whose answers may leave at once; None if none may.
+            said: Everything that it said.
+            now_ms: UTC.
+        """
+        spoken = Spoken(here=here)
+        for bot, room_id in sorted({(one.bot, one.room_id) for one in said}):
+            if bot in self._places:
+                spoken.rooms.add((bot, room_id))
+            else:
+                store.announce(txn, bot, room_id)
+        bond = self._places.get(here[0]) if here is not None else None
+        if here is not None and bond is not None and here in spoken.rooms:
+            rows = [one.row for one in said if (one.bot, one.room_id) == here]
+            spoken.turn = self._turns.seal(txn, Place(*here, *bond), rows, now_ms)
+        return spoken
+
+    def hand_on(self, spoken: Spoken) -> None:
+        """Send what was said; its transaction has committed."""
+        for bot, room_id in spoken.rooms:
+            self._begin(bot, room_id, spoken.turn if (bot, room_id) == spoken.here else None)
 
     def start(self) -> None:
         """Begin; ends with the tasks."""
@@ -164,43 +205,44 @@ class OutboxSender:
         """Write acknowledgements down that found nothing to ride with."""
         bell = Bell(self._reactor)
         pause = Bell(self._reactor)
-        self._marks.when_first(bell.ring)
+        self.marks.when_first(bell.ring)
         while True:
             await bell.wait(MARKS_POLL_MS)
-            if not len(self._marks):
+            if not len(self.marks):
                 continue
             await pause.wait(MARK_DELAY_MS)
             await self._write_now()
 
     async def _write_now(self) -> None:
-        marks = self._marks.take()
+        marks = self.marks.take()
         if not marks:
             return
         try:
             await self._database.run("outbox marks", store.mark_sent, marks)
         except UnavailableError as e:
-            self._marks.restore(marks)
+            self.marks.restore(marks)
             logger.warning("acknowledgements wait: %s", e.errcode)
         except BaseException:
-            self._marks.restore(marks)
+            self.marks.restore(marks)
             raise
         else:
-            self._marks.written(marks)
+            self.marks.written(marks)
 
-    def _begin(self, bot: UserId, room_id: RoomId) -> None:
+    def _begin(self, bot: UserId, room_id: RoomId, turn: Turn | None = None) -> None:
+        """Send what a room has, beginning with what a transaction has made ready."""
         key = (bot, room_id)
         if key in self._at_work:
             self._again.add(key)
         elif len(self._at_work) < ROOMS_MAX:
             self._at_work.add(key)
-            if not self._tasks.spawn("outbox room", self._send_room(bot, room_id)):
+            if not self._tasks.spawn("outbox room", self._send_room(bot, room_id, turn)):
                 self._at_work.discard(key)
         elif len(self._waiting) < WAITING_MAX:
             self._waiting[key] = None
 
-    async def _send_room(self, bot: UserId, room_id: RoomId) -> None:
+    async def _send_room(self, bot: UserId, room_id: RoomId, turn: Turn | None) -> None:
         try:
-            await self._send_all(bot, room_id)
+            await self._send_all(bot, room_id, turn)
         except CancelledError:
             raise
         except Exception as e:
@@ -232,16 +274,18 @@ class OutboxSender:
         except VecheError as e:
             logger.warning("the outbox of %s: %s", room_id, e)
 
-    async def _send_all(self, bot: UserId, room_id: RoomId) -> None:
+    async def _send_all(self, bot: UserId, room_id: RoomId, first: Turn | None) -> None:
         """Take turns until nothing is left, or what is left has to wait."""
         key = (bot, room_id)
         preparations = 0
         for _ in range(TURNS_MAX):
             if bot not in self._places:
                 return
-            self._again.discard(key)
             place = Place(bot, room_id, *self._places[bot])
-            turn = await self._take_turn(place)
+            turn, first = first, None
+            if turn is None:
+                self._again.discard(key)
+                turn = await self._take_turn(place)
             if turn.needs_look:
                 if not await self._rooms.look(bot, room_id):
                     await self._lose_room(place, "not in the room")
@@ -268,15 +312,15 @@ class OutboxSender:
         is_prepared = room_id in self._encrypted
         if is_prepared:
             await place.sealer.prepare(room_id, self._now_ms())
-        marks = self._marks.take()
+        marks = self.marks.take()
         try:
             turn = await self._database.run(
                 "outbox", self._turns.take, place, marks, self._now_ms(), is_prepared=is_prepared
             )
         except BaseException:
-            self._marks.restore(marks)
+            self.marks.restore(marks)
             raise
-        self._marks.written(marks)
+        self.marks.written(marks)
         if turn.is_room_encrypted:
             self._note_encrypted(room_id)
         return turn
@@ -304,7 +348,7 @@ class OutboxSender:
                 event_id = await delivery.send(self._client, bot, device_id, room_id, ready)
         except VecheError as e:
             return await self._trouble(place, ready, judge(e), e, done_mark)
-        self._marks.note(Mark(room_id, bot, row.effect_id, event_id, done_mark))
+        self.marks.note(Mark(room_id, bot, row.effect_id, event_id, done_mark))
         _done.inc()
         _lag_s.observe(max(0, self._now_ms() - row.created_at_ms) / 1000)
         return True
@@ -326,7 +370,7 @@ class OutboxSender:
             _alarms.labels(error.errcode).inc()
         match verdict.do:
             case Do.DONE:
-                self._marks.note(Mark(place.room_id, place.bot, row.effect_id, None, done_mark))
+                self.marks.note(Mark(place.room_id, place.bot, row.effect_id, None, done_mark))
                 return True
             case Do.GIVE_UP:
                 reason = verdict.reason or Undeliverable.MALFORMED

@@ -78,27 +78,20 @@ class Outgoing:
     relation: Relation | None = None
 
 
-_APPEND: Final = """
-WITH added AS (
-    INSERT INTO runtime.outbox (room_id, effect_id, bot, event_type, state_key, redacts, relation,
-        content, beside, created_at_ms)
-    VALUES (%(room)s, %(effect)s, %(bot)s, %(type)s, %(state_key)s, %(redacts)s, %(relation)s,
-        %(content)s, %(beside)s, %(now)s)
-    ON CONFLICT (room_id, effect_id) DO NOTHING RETURNING 1
-), work AS (
-    INSERT INTO runtime.outbox_work AS w (room_id, bot, next_at_ms)
-    SELECT %(room)s, %(bot)s, %(now)s FROM added
-    ON CONFLICT (room_id, bot) DO UPDATE SET mark = w.mark + 1
-)
-SELECT pg_notify(%(channel)s, %(bot)s || ' ' || %(room)s) FROM added
-"""
+@attrs.frozen
+class Said:
+    """What a transaction appended that hands it on itself: the row, for a bot and room."""
+
+    bot: UserId
+    room_id: RoomId
+    row: OutboxRow
 
 
 def append(txn: Cursor, outgoing: Outgoing, act: ActToken, now_ms: int) -> None:
     """Have something said, once the transaction commits; the same effect id again does nothing.
 
     Args:
-        txn: The transaction of the cause.
+        txn: The transaction of the cause; what it says is in ``txn.said`` too if that is a list.
         outgoing: What.
         act: Token for exactly this message (``form_of``); it is spent.
         now_ms: Moment, UTC.
@@ -107,29 +100,49 @@ def append(txn: Cursor, outgoing: Outgoing, act: ActToken, now_ms: int) -> None:
         ActRequiredError: The token is for another message, or was spent.
     """
     acts.spend(txn, act, form_of(outgoing))
-    relation = outgoing.relation
     content = dict(outgoing.content)
     if act.opening is not None:
         # For the person, inside the encryption; never sent where there is none.
         content[OPENING] = act.opening
-    txn.execute(
-        _APPEND,
-        {
-            "room": outgoing.room_id,
-            "effect": outgoing.effect_id,
-            "bot": outgoing.bot,
-            "type": outgoing.event_type,
-            "state_key": outgoing.state_key,
-            "redacts": outgoing.redacts,
-            "relation": None
-            if relation is None
-            else json.dumps([relation.kind.value, relation.target, relation.key]),
-            "content": _dumped(content),
-            "beside": _dumped({ACT: act.receipt.model_dump(mode="json")}),
-            "now": now_ms,
-            "channel": CHANNEL,
-        },
+    row = OutboxRow(
+        effect_id=outgoing.effect_id,
+        event_type=outgoing.event_type,
+        state_key=outgoing.state_key,
+        redacts=outgoing.redacts,
+        relation=outgoing.relation,
+        content=content,
+        beside={ACT: act.receipt.model_dump(mode="json")},
+        created_at_ms=now_ms,
     )
+    _insert(txn, outgoing.bot, outgoing.room_id, row)
+    if txn.said is not None:
+        txn.said.append(Said(outgoing.bot, outgoing.room_id, row))
+
+
+def _insert(txn: Cursor, bot: UserId, room_id: RoomId, row: OutboxRow) -> None:
+    relation = row.relation
+    related = relation and [relation.kind.value, relation.target, relation.key]
+    txn.later(
+        "SELECT runtime.outbox_append(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            room_id,
+            row.effect_id,
+            bot,
+            row.event_type,
+            row.state_key,
+            row.redacts,
+            related and _dumped(related),
+            _dumped(row.content),
+            _dumped(row.beside),
+            row.created_at_ms,
+            txn.said is None,
+        ),
+    )
+
+
+def announce(txn: Cursor, bot: UserId, room_id: RoomId) -> None:
+    """Let the process that has the bot's device know that there is something to send."""
+    txn.later("SELECT pg_notify(%s, %s)", (CHANNEL, f"{bot} {room_id}"))
 
 
 def form_of(outgoing: Outgoing) -> dict[str, str]:
@@ -209,12 +222,12 @@ class OutboxRow:
     relation: Relation | None
     content: Mapping[str, Any] | None
     beside: Mapping[str, Any]
-    sealed: str | None
-    sealed_type: str | None
-    sealed_device: str | None
-    attempts: int
-    first_sent_at_ms: int | None
     created_at_ms: int
+    sealed: str | None = None
+    sealed_type: str | None = None
+    sealed_device: str | None = None
+    attempts: int = 0
+    first_sent_at_ms: int | None = None
 
 
 @attrs.frozen
@@ -274,12 +287,23 @@ def rows(txn: Cursor, bot: UserId, room_id: RoomId, marks: Sequence[Mark] = ()) 
 
 
 def _row(values: Sequence[Any]) -> OutboxRow:
-    effect_id, event_type, state_key, redacts, relation, *rest = values
+    effect_id, event_type, state_key, redacts, relation, content, beside, *rest = values
+    *sealed, created_at_ms = rest
     related = None
     if relation is not None:
         kind, target, key = relation
         related = Relation(RelationKind(kind), target, key)
-    return OutboxRow(EffectId(effect_id), event_type, state_key, redacts, related, *rest)
+    return OutboxRow(
+        EffectId(effect_id),
+        event_type,
+        state_key,
+        redacts,
+        related,
+        content,
+        beside,
+        created_at_ms,
+        *sealed,
+    )
 
 
 def target(
@@ -308,7 +332,7 @@ def set_sealed(
     txn: Cursor, room_id: RoomId, sealed: Sequence[SealedRow], device: str, now_ms: int
 ) -> None:
     """Fix the bytes of rows; their plain content is gone with it."""
-    txn.execute(
+    txn.later(
         "SELECT runtime.outbox_seal(%s, %s::text[], %s::text[], %s::text[], %s::text[], %s, %s)",
         (
             room_id,
@@ -322,13 +346,53 @@ def set_sealed(
     )
 
 
+def set_said_sealed(
+    txn: Cursor, room_id: RoomId, sealed: Sequence[SealedRow], device: str, now_ms: int
+) -> None:
+    """As ``set_sealed``, of rows that this transaction appended and that redact nothing."""
+    txn.later(
+        "SELECT runtime.outbox_seal_said(%s, %s::text[], %s::text[], %s::text[], %s, %s)",
+        (
+            room_id,
+            [row.effect_id for row in sealed],
+            [row.sealed for row in sealed],
+            [row.sealed_type for row in sealed],
+            device,
+            now_ms,
+        ),
+    )
+
+
 def mark_sent(txn: Cursor, marks: Sequence[Mark]) -> None:
-    """Write down what was sent; for rooms where that was all, that nothing is left."""
+    """Write down what was sent, in a transaction that does nothing else."""
+    txn.alone(
+        "SELECT runtime.outbox_mark(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])",
+        _columns(marks),
+    )
+
+
+def note_sent(txn: Cursor, marks: Sequence[Mark]) -> None:
+    """Write down what was sent, and let ``end_sent`` say later that nothing is left."""
     if marks:
-        txn.execute(
+        rooms, bots, effects, events, _ = _columns(marks)
+        txn.later(
             "SELECT runtime.outbox_mark("
-            "%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])",
-            _columns(marks),
+            "%s::text[], %s::text[], %s::text[], %s::text[], '{}'::bigint[])",
+            (rooms, bots, effects, events),
+        )
+
+
+def end_sent(txn: Cursor, marks: Sequence[Mark]) -> None:
+    """Write down where nothing is left to be sent.
+
+    At the end of a transaction: who has said something in such a room meanwhile waits until then.
+    """
+    last = [mark for mark in marks if mark.done_mark is not None]
+    if last:
+        rooms, bots, _, _, done_marks = _columns(last)
+        txn.later(
+            "SELECT runtime.outbox_end(%s::text[], %s::text[], %s::bigint[])",
+            (rooms, bots, done_marks),
         )
 
 
@@ -415,6 +479,6 @@ def forget_rows(txn: Cursor, before_ms: int) -> int:
     return txn.rowcount
 
 
-def _dumped(content: Mapping[str, Any]) -> str:
+def _dumped(content: object) -> str:
     # A float or NaN is a bug that must show here, not at the homeserver.
     return json.dumps(content, separators=(",", ":"), allow_nan=False)

@@ -17,13 +17,17 @@ from veche.runtime.outbox import store
 from veche.runtime.ports import NotPrepared, Undeliverable, Undelivered
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from veche.protocol.ids import RoomId
     from veche.runtime.database import Cursor
     from veche.runtime.outbox.marks import Mark, Marks
     from veche.runtime.outbox.store import OutboxRow
     from veche.runtime.ports import Receiver, Sealer
+
+    _Seal = Callable[
+        [Cursor, RoomId, str, Mapping[str, Any], Mapping[str, Any], int], Mapping[str, Any]
+    ]
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +97,33 @@ class Turn:
     ready: list[Ready] = attrs.field(factory=list)
 
 
+@attrs.define
+class Spoken:
+    """What a transaction has bots say, to be handed on once it is committed.
+
+    Attributes:
+        rooms: Where something waits to be sent: (bot, room id).
+        here: The room of the transaction, (bot, room id).
+        turn: What was sealed there and may leave, None if nothing may.
+    """
+
+    rooms: set[tuple[UserId, RoomId]] = attrs.field(factory=set)
+    here: tuple[UserId, RoomId] | None = None
+    turn: Turn | None = None
+
+    @property
+    def sealed_count(self) -> int:
+        """How much was sealed."""
+        return 0 if self.turn is None else len(self.turn.ready)
+
+    def settle(self, mark: int | None) -> None:
+        """Note the mark of the room's work, or that something else has to go first."""
+        if self.turn is not None:
+            self.turn.mark = mark
+        if mark is None:
+            self.turn = None
+
+
 class _CannotSealError(Exception):
     """A row can never be sealed."""
 
@@ -154,6 +185,7 @@ class Turns:
         self, txn: Cursor, place: Place, rows: Sequence[OutboxRow], turn: Turn, now_ms: int
     ) -> None:
         is_room_encrypted = turn.is_room_encrypted
+        seal = place.sealer.seal if is_room_encrypted else None
         device_id = place.sealer.device_id
         fixed: list[store.SealedRow] = []
         for row in rows:
@@ -163,7 +195,7 @@ class Turns:
                 turn.ready.append(_as_sealed(row, row.sealed, row.sealed_type, device_id, now_ms))
                 continue
             try:
-                one = self._seal(txn, place, row, now_ms, is_encrypted=is_room_encrypted)
+                one = self._seal(txn, place, row, now_ms, seal)
             except _UnresolvedError:
                 turn.is_all = False
                 # What it relates to may be acknowledged once this turn was sent.
@@ -181,8 +213,35 @@ class Turns:
         if fixed:
             store.set_sealed(txn, place.room_id, fixed, device_id, now_ms)
 
+    def seal(
+        self, txn: Cursor, place: Place, rows: Sequence[OutboxRow], now_ms: int
+    ) -> Turn | None:
+        """Fix the bytes of rows in the transaction that appends them, where nothing is in the way.
+
+        Returns:
+            What is to be sent; the rest of the rows, and all where it is None, are for a turn.
+        """
+        turn = Turn(is_room_encrypted=place.sealer.is_encrypted(txn, place.room_id))
+        seal = place.sealer.seal_now if turn.is_room_encrypted else None
+        fixed: list[store.SealedRow] = []
+        for row in rows[: store.ROWS_MAX]:
+            if row.state_key is not None or row.redacts is not None:
+                break
+            try:
+                one = self._seal(txn, place, row, now_ms, seal)
+            except (NotPrepared, _UnresolvedError, _CannotSealError):
+                break
+            turn.has_keys |= turn.is_room_encrypted and _is_sealable(row)
+            turn.ready.append(Ready(row, one.sealed, one.sealed_type, one.redacts))
+            fixed.append(one)
+        if not fixed:
+            return None
+        turn.is_all = len(fixed) == len(rows)
+        store.set_said_sealed(txn, place.room_id, fixed, place.sealer.device_id, now_ms)
+        return turn
+
     def _seal(
-        self, txn: Cursor, place: Place, row: OutboxRow, now_ms: int, *, is_encrypted: bool
+        self, txn: Cursor, place: Place, row: OutboxRow, now_ms: int, seal: _Seal | None
     ) -> store.SealedRow:
         content = dict(row.content or {})
         redacts: EventId | None = None
@@ -197,13 +256,11 @@ class Turns:
         if row.event_type == MEMBER and row.state_key is not None:
             expected = str(content.get("membership"))
             rooms_store.expect_member(txn, place.room_id, UserId(row.state_key), expected)
-        if not (is_encrypted and _is_sealable(row)):
+        if seal is None or not _is_sealable(row):
             content.pop(OPENING, None)  # for the person alone
             return _fixed(row, {**content, **row.beside}, row.event_type, redacts)
         try:
-            sealed = place.sealer.seal(
-                txn, place.room_id, row.event_type, content, row.beside, now_ms
-            )
+            sealed = seal(txn, place.room_id, row.event_type, content, row.beside, now_ms)
         except TooLargeError as e:
             raise _CannotSealError(Undeliverable.MALFORMED, str(e)) from e
         return _fixed(row, sealed, "m.room.encrypted", redacts)

@@ -5,7 +5,7 @@ what the room is shown afterwards.
 """
 
 from veche.runtime.prompts.asking import Asking, Closing, ask, close, settle
-from veche.runtime.prompts.hearing import Answered, Heard, candidates, hear
+from veche.runtime.prompts.hearing import Answered, Heard, candidates, hear, named
 from veche.runtime.prompts.store import Kept, by_id, open_about
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "candidates",
     "close",
     "hear",
+    "named",
     "open_about",
     "settle",
 ]

@@ -83,15 +83,21 @@ def hear(
 
 def candidates(txn: Cursor, inbound: Inbound, thread: EffectId | None) -> list[Kept]:
     """The prompts that an event may be about, closed ones too, the newest first."""
-    bot, room_id, events = inbound.bot, inbound.room_id, _events_named(inbound.content)
+    bot, room_id = inbound.bot, inbound.room_id
+    about = named(txn, inbound)
+    newest = store.newest(txn, bot, room_id, PROMPTS_MAX - len(about), thread=thread)
+    by_id = {one.id: one for one in (*about, *newest)}
+    return sorted(by_id.values(), key=lambda one: one.seq, reverse=True)
+
+
+def named(txn: Cursor, inbound: Inbound) -> list[Kept]:
+    """The prompts that an event names, closed ones too, the newest first."""
+    events = _events_named(inbound.content)
     answer = mapping(inbound.content.get(ANSWER_KEY)).get("prompt")
     prompt_id = answer if isinstance(answer, str) and _ULID.fullmatch(answer) else None
-    named = []
-    if events or prompt_id is not None:
-        named = store.named(txn, bot, room_id, events, prompt_id)
-    newest = store.newest(txn, bot, room_id, PROMPTS_MAX - len(named), thread=thread)
-    by_id = {one.id: one for one in (*named, *newest)}
-    return sorted(by_id.values(), key=lambda one: one.seq, reverse=True)
+    if not events and prompt_id is None:
+        return []
+    return store.named(txn, inbound.bot, inbound.room_id, events, prompt_id)
 
 
 def _events_named(content: Mapping[str, Any]) -> frozenset[EventId]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from veche.protocol.message import Doc
     from veche.runtime.database import Cursor
 
+HOUSEKEEPING_ROWS_MAX: Final = 1_000
+"""Most questions that one call of housekeeping changes."""
 OPEN_ABOUT_MAX: Final = 100
 """Most open prompts about one matter that are looked at, the newest."""
 
@@ -35,6 +37,7 @@ class Kept:
         intro: What stands above the choices.
         purpose: What the service that asked wants to remember.
         is_on_its_way: Its message is not sent yet, so its event has no id.
+        thread: The message in whose thread it stands; None: in none.
     """
 
     asked: OpenPrompt
@@ -45,6 +48,7 @@ class Kept:
     intro: Doc
     purpose: Mapping[str, Any]
     is_on_its_way: bool
+    thread: EffectId | None = None
 
     @property
     def prompt(self) -> Prompt:
@@ -102,7 +106,8 @@ def add(txn: Cursor, new: NewPrompt, now_ms: int) -> None:
 
 _SELECT: Final = (
     "SELECT p.seq, p.room_id, p.prompt::text, o.event_id, p.state, p.answered_by, p.effect_id,"
-    " p.reactions, p.intro, p.purpose, coalesce(o.state < 2, FALSE) FROM runtime.prompt AS p"
+    " p.reactions, p.intro, p.purpose, coalesce(o.state < 2, FALSE), p.thread"
+    " FROM runtime.prompt AS p"
     " LEFT JOIN runtime.outbox AS o ON o.room_id = p.room_id AND o.effect_id = p.effect_id"
 )
 
@@ -180,15 +185,53 @@ def set_closed(txn: Cursor, prompt_id: str, state: PromptState, now_ms: int) -> 
     return txn.rowcount == 1
 
 
+def close_left_open(txn: Cursor, before_ms: int) -> int:
+    """Close questions that expired before and were left open; how many, at most a batch."""
+    txn.execute(
+        "UPDATE runtime.prompt SET state = %s,"
+        " closed_at_ms = (prompt ->> 'expires_at_ms')::bigint WHERE prompt_id IN ("
+        " SELECT prompt_id FROM runtime.prompt WHERE state = 'open' AND created_at_ms < %s"
+        " AND (prompt ->> 'expires_at_ms')::bigint < %s LIMIT %s)",
+        (PromptState.EXPIRED.value, before_ms, before_ms, HOUSEKEEPING_ROWS_MAX),
+    )
+    return txn.rowcount
+
+
+def wipe_closed(txn: Cursor, before_ms: int) -> int:
+    """Wipe what questions showed that were closed before; how many, at most a batch.
+
+    Left is what refuses a late answer: who could answer, and what became of it.
+    """
+    txn.execute(
+        "UPDATE runtime.prompt SET is_wiped = TRUE, intro = '[]', purpose = '{}',"
+        " prompt = json_build_object('v', 1, 'id', prompt_id, 'scope', prompt -> 'scope',"
+        "  'single_use', coalesce(prompt -> 'single_use', 'true'),"
+        "  'expires_at_ms', prompt -> 'expires_at_ms',"
+        "  'min_trust', coalesce(prompt ->> 'min_trust', 'any'))"
+        " WHERE prompt_id IN (SELECT prompt_id FROM runtime.prompt"
+        "  WHERE closed_at_ms < %s AND NOT is_wiped ORDER BY closed_at_ms LIMIT %s)",
+        (before_ms, HOUSEKEEPING_ROWS_MAX),
+    )
+    return txn.rowcount
+
+
+def forget(txn: Cursor, before_ms: int) -> int:
+    """Remove questions that were closed before, and wiped; how many, at most a batch."""
+    txn.execute(
+        "DELETE FROM runtime.prompt WHERE prompt_id IN (SELECT prompt_id FROM runtime.prompt"
+        " WHERE closed_at_ms < %s AND is_wiped ORDER BY closed_at_ms LIMIT %s)",
+        (before_ms, HOUSEKEEPING_ROWS_MAX),
+    )
+    return txn.rowcount
+
+
 def _kept(row: tuple[Any, ...]) -> Kept:
     seq, room_id, prompt, event_id, state, answered_by, *rest = row
-    effect, reactions, intro, purpose, is_on_its_way = rest
+    effect, reactions, intro, purpose, *place = rest
     asked = OpenPrompt(
         prompt=Prompt.model_validate_json(prompt),
         event_id=event_id,
         state=PromptState(state),
         answered_by=frozenset([answered_by] if answered_by else []),
     )
-    return Kept(
-        asked, seq, room_id, effect, reactions, doc_from_json(intro), purpose, is_on_its_way
-    )
+    return Kept(asked, seq, room_id, effect, reactions, doc_from_json(intro), purpose, *place)

@@ -6,7 +6,7 @@
 from appservices.payments.core.formats.emv import EmvPayment, Template, pix
 from appservices.payments.core.formats.epc import EpcPayment
 from appservices.payments.core.formats.gost56042 import GostPayment
-from appservices.payments.core.formats.links import PayLink, SbpLink, UpiLink
+from appservices.payments.core.formats.links import PayLink, PersonLink, SbpLink, UpiLink
 from appservices.payments.core.formats.reading import Scanned, read_code
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "EpcPayment",
     "GostPayment",
     "PayLink",
+    "PersonLink",
     "SbpLink",
     "Scanned",
     "Template",

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import attrs
 
 from appservices.payments.core.formats.crc import crc
-from appservices.payments.core.formats.plain import decimal_minor, line, matching, minor
+from appservices.payments.core.formats.plain import (
+    decimal_minor,
+    decimal_text,
+    line,
+    matching,
+    minor,
+)
+from appservices.payments.core.order import REFERENCE_CHARACTERS_MAX
 from veche.protocol.errors import MalformedError
 from veche.protocol.ids import ULID_PATTERN, Ulid
 
@@ -30,9 +37,18 @@ _CRC: Final = re.compile(r"&crc=([0-9A-F]{4})$", re.ASCII)
 _DIGITS: Final = re.compile(r"[0-9]{1,16}", re.ASCII)
 _BANK: Final = re.compile(r"[0-9]{0,12}", re.ASCII)
 _UPI_ADDRESS: Final = re.compile(r"[A-Za-z0-9.\-_]{1,255}@[A-Za-z0-9.\-]{1,64}", re.ASCII)
+_LOCAL: Final = re.compile(r"localhost(?::[0-9]{1,5})?", re.ASCII)
+"""Hosts that nobody else is at: a demo has no certificate."""
+_SITE: Final = (
+    r"(?:https://(?P<server>[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?(?::[0-9]{1,5})?)"
+    r"|http://(?P<local>localhost(?::[0-9]{1,5})?))/pay#"
+)
+_PERSON: Final = re.compile(_SITE + r"(?P<query>to=[!-~]{1,900})", re.ASCII)
+_PERSON_ID: Final = re.compile(r"@[a-z0-9._=/+-]{1,200}:[A-Za-z0-9.:\[\]-]{1,230}", re.ASCII)
+_CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
+_PERSON_FIELDS: Final = frozenset({"to", "am", "cu", "for"})
 _OURS: Final = re.compile(
-    r"https://(?P<server>[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?(?::[0-9]{1,5})?)/pay"
-    rf"#(?P<id>{ULID_PATTERN[1:-1]})\.(?P<version>[1-9][0-9]{{0,5}})"
+    _SITE + rf"(?P<id>{ULID_PATTERN[1:-1]})\.(?P<version>[1-9][0-9]{{0,5}})"
     rf"\.(?P<hash>[0-9a-f]{{{HASH_CHARACTERS}}})",
     re.ASCII,
 )
@@ -92,6 +108,25 @@ class PayLink:
     invoice_id: Ulid
     version: int
     hash: str
+
+
+@attrs.frozen
+class PersonLink:
+    """A link by which a person asks to be paid; whoever made it may say anything.
+
+    Attributes:
+        server: Host, with its port if it is not 443.
+        person: Matrix id.
+        amount_minor: At least 1; None: the payer says how much.
+        currency: ISO 4217 code; empty where there is no amount.
+        reference: What for, at most ``REFERENCE_CHARACTERS_MAX``; may be empty.
+    """
+
+    server: str
+    person: str
+    amount_minor: int | None = None
+    currency: str = ""
+    reference: str = ""
 
 
 def write_sbp(link: SbpLink) -> str:
@@ -165,7 +200,7 @@ def write_ours(link: PayLink) -> str:
     Raises:
         MalformedError: A field is wrong.
     """
-    text = f"https://{link.server}/pay#{link.invoice_id}.{link.version}.{link.hash}"
+    text = f"{_origin(link.server)}/pay#{link.invoice_id}.{link.version}.{link.hash}"
     if read_ours(text) != link:
         raise MalformedError("link", "a field is not as it should be")
     return text
@@ -180,7 +215,55 @@ def read_ours(text: str) -> PayLink:
     found = _OURS.fullmatch(text)
     if not found:
         raise MalformedError("code", "should be https://SERVER/pay#INVOICE.VERSION.HASH")
-    return PayLink(found["server"], Ulid(found["id"]), int(found["version"]), found["hash"])
+    server = found["server"] or found["local"]
+    return PayLink(server, Ulid(found["id"]), int(found["version"]), found["hash"])
+
+
+def write_person(link: PersonLink) -> str:
+    """The address by which a person is paid; what follows ``#`` is not sent to the page's server.
+
+    Raises:
+        MalformedError: A field is wrong.
+    """
+    fields = {"to": link.person}
+    if link.amount_minor is not None:
+        fields |= {"am": decimal_text(link.amount_minor, link.currency), "cu": link.currency}
+    if link.reference:
+        fields["for"] = link.reference
+    text = f"{_origin(link.server)}/pay#{urlencode(fields, quote_via=quote, safe='@:')}"
+    if read_person(text) != link:
+        raise MalformedError("link", "a field is not as it should be")
+    return text
+
+
+def read_person(text: str) -> PersonLink:
+    """Whom a link of ours asks to pay.
+
+    Raises:
+        MalformedError: It is no such link, or a field is wrong.
+    """
+    found = _PERSON.fullmatch(text)
+    if not found:
+        raise MalformedError("code", "should be https://SERVER/pay#to=@PERSON:SERVER")
+    fields = _parameters(f"?{found['query']}")
+    if not fields.keys() <= _PERSON_FIELDS or ("am" in fields) != ("cu" in fields):
+        raise MalformedError("code", "should say to, am with cu, and for")
+    currency = fields.get("cu", "")
+    amount_minor = None
+    if "am" in fields:
+        matching(currency, "cu", _CURRENCY, "the code of a currency, such as EUR")
+        amount_minor = decimal_minor(fields["am"], currency, "am")
+    return PersonLink(
+        found["server"] or found["local"],
+        matching(fields["to"], "to", _PERSON_ID, "an id such as @bob:example.org"),
+        amount_minor,
+        currency,
+        line(fields.get("for", ""), "for", REFERENCE_CHARACTERS_MAX),
+    )
+
+
+def _origin(server: str) -> str:
+    return f"{'http' if _LOCAL.fullmatch(server) else 'https'}://{server}"
 
 
 def _check_sbp(link: SbpLink) -> None:

@@ -11,15 +11,21 @@ from appservices.payments.core.formats import emv, epc, gost56042, links
 from appservices.payments.core.formats.emv import EmvPayment
 from appservices.payments.core.formats.epc import EpcPayment
 from appservices.payments.core.formats.gost56042 import GostPayment
-from appservices.payments.core.formats.links import PayLink, SbpLink, UpiLink
+from appservices.payments.core.formats.links import PayLink, PersonLink, SbpLink, UpiLink
 from appservices.payments.core.formats.plain import CODE_CHARACTERS_MAX
 from veche.protocol.errors import MalformedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-Scanned = EpcPayment | EmvPayment | GostPayment | SbpLink | UpiLink | PayLink
+Scanned = EpcPayment | EmvPayment | GostPayment | SbpLink | UpiLink | PayLink | PersonLink
 """What a code can ask for."""
+
+
+def _read_link(text: str) -> PayLink | PersonLink:
+    """A link of ours: to an invoice, or to a person."""
+    return links.read_person(text) if "/pay#to=" in text else links.read_ours(text)
+
 
 _READERS: Final[Sequence[tuple[str, Callable[[str], Scanned]]]] = (
     ("BCD", epc.read),
@@ -27,7 +33,8 @@ _READERS: Final[Sequence[tuple[str, Callable[[str], Scanned]]]] = (
     ("ST0001", gost56042.read),
     ("https://qr.nspk.ru/", links.read_sbp),
     ("upi:", links.read_upi),
-    ("https://", links.read_ours),
+    ("https://", _read_link),
+    ("http://localhost", _read_link),
 )
 
 

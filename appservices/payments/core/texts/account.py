@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.commands import COMMANDS, UNFREEZE
+from appservices.payments.core.texts.paying import kind_words
 from veche.protocol.commands import help_doc as commands_doc
 from veche.protocol.message import Bold, Bullets, Doc, Heading, Item, Mono, Paragraph
 
@@ -116,7 +117,9 @@ def _line(view: PaymentView, person: UserId, speech: Speech) -> Item:
     is_payer = view.payer.person == person
     minor = -(view.amount_minor + view.fee_minor) if is_payer else view.amount_minor
     other = view.payee if is_payer else view.payer
-    reference = f" · {view.reference}" if view.reference else ""
+    user = view.user.name if view.user is not None and is_payer else ""
+    said = [kind_words(view.kind, speech), view.reference, user]
+    reference = "".join(f" · {words}" for words in said if words)
     return (
         Bold(speech.money(minor, view.currency)),
         f" · {other.name}{reference} · {speech.moment(view.at_ms)} · ",

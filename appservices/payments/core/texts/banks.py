@@ -136,13 +136,18 @@ def no_bank_doc(names: Sequence[str], speech: Speech) -> Doc:
 
 def payout_problem_doc(problem: PayoutProblem, currency: str, speech: Speech) -> Doc:
     """Why a payout cannot be made, with one that can where that helps."""
-    words = speech.text(_PROBLEMS[problem], count=OWNER_CHARACTERS_MAX)
+    words = payout_problem_words(problem, speech)
     if problem in {PayoutProblem.NO_BANK, PayoutProblem.NOT_TAKEN, PayoutProblem.TOO_MANY}:
         return (Paragraph(words),)
     example = speech.text(
         "payout 50.00 {currency} to {iban} Bob Beispiel", currency=currency, iban=IBAN_EXAMPLE
     )
     return (Paragraph(words, "\n", Mono(example)),)
+
+
+def payout_problem_words(problem: PayoutProblem, speech: Speech) -> str:
+    """The same without an example, for a page that asks field by field."""
+    return speech.text(_PROBLEMS[problem], count=OWNER_CHARACTERS_MAX)
 
 
 def name_doc(answer: str, name: str, speech: Speech) -> Doc:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from veche.protocol.approval import showable
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Mono, Paragraph
 
 if TYPE_CHECKING:
@@ -35,6 +36,20 @@ def invoice_doc(card: InvoiceCard, speech: Speech) -> Doc:
     if card.appeal is not None:
         doc = (*doc, Paragraph(Bold(speech.text("How to object")), "\n", card.appeal))
     return doc
+
+
+def withdrawn_doc(card: InvoiceCard, reason: str | None, speech: Speech) -> Doc:
+    """That an invoice was taken back, and why if that was said."""
+    words = speech.text(
+        "{name} took back the invoice “{title}” of {amount}. Nothing is due; what was paid comes"
+        " back by itself.",
+        name=card.issuer_name,
+        title=card.title,
+        amount=speech.money(card.total.minor, card.total.currency),
+    )
+    if reason is None:
+        return (Paragraph(words),)
+    return (Paragraph(words), Paragraph(Bold(speech.text("Their reason")), "\n", showable(reason)))
 
 
 def _lines(card: InvoiceCard, speech: Speech) -> Bullets:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from appservices.payments.core.order import REFERENCE_CHARACTERS_MAX, OrderProblem
 from appservices.payments.core.payment import Kind
 from appservices.payments.core.rules import Reason
+from appservices.payments.core.texts.allowance import USE_REFUSALS
 from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragraph
 
@@ -22,10 +23,29 @@ INVOICE_PAID: Final = "invoice_paid"
 INVOICE_OVER: Final = "invoice_over"
 REFUND_TOO_HIGH: Final = "refund_too_high"
 YOURSELF: Final = "yourself"
+UNCONFIRMED: Final = "unconfirmed"
+"""The merchant did not say yes in time."""
+NOT_CONFIRMED: Final = "not_confirmed"
+"""The merchant said no."""
+BILL_OVER: Final = "bill_over"
+"""Not all of those who share a bill agreed, or it was taken back."""
 FAILED: Final = "failed"
 BANK_SAYS_NO: Final = "bank_says_no"
 """Told by the bank's own reason, see ``banks``."""
+KEY_REVOKED: Final = "key_revoked"
+"""The key that approved it was revoked while it waited."""
+_ADDRESS_CHARACTERS: Final = 100
+"""Of an address beside a reference: what is signed has room for both."""
 _REFUSALS: Final[Mapping[str, str]] = {
+    **USE_REFUSALS,
+    KEY_REVOKED: N_(
+        "The key that approved it was revoked while it waited, so nothing was paid. You can order"
+        " it again."
+    ),
+    Reason.BANNED.value: N_(
+        "You forbade this to yourself for a time, so nothing was paid. Write “ban” to see until"
+        " when."
+    ),
     Reason.FROZEN.value: N_(
         "You froze your payments, so nothing was paid. Write “unfreeze” to end that."
     ),
@@ -41,8 +61,21 @@ _REFUSALS: Final[Mapping[str, str]] = {
     INVOICE_OVER: N_("This invoice cannot be paid any more. Nothing was paid."),
     REFUND_TOO_HIGH: N_("More cannot be given back than was paid. Nothing was paid."),
     YOURSELF: N_("You cannot pay yourself."),
+    UNCONFIRMED: N_("The merchant did not confirm in time. Nothing was paid; your money is yours."),
+    NOT_CONFIRMED: N_("The merchant does not confirm. Nothing was paid; your money is yours."),
+    BILL_OVER: N_("The bill is over before all agreed. You paid nothing; your share is yours."),
     FAILED: N_("The payment could not be made. Nothing was paid; you can try again."),
 }
+_OF_THE_ACCOUNT: Final = frozenset(
+    {
+        NO_COVER,
+        YOURSELF,
+        Reason.FROZEN.value,
+        Reason.BANNED.value,
+        Reason.OVER_DAY_LIMIT.value,
+    }
+)
+"""What is said to an account's owner alone."""
 _WAITS: Final[Mapping[Reason, str]] = {
     Reason.FIRST_PAYEE: N_(
         "It is your first payment to them, and it is above your limit for that. Whoever hurries you"
@@ -91,13 +124,11 @@ def question_doc(view: PaymentView, speech: Speech, details: Doc = ()) -> Doc:
 
 def receipt_doc(view: PaymentView, speech: Speech, *, is_payer: bool) -> Doc:
     """The receipt of who paid, or of who was paid."""
-    is_refund = view.kind is Kind.REFUND
+    heading = _receipt_title(view, speech, is_payer=is_payer)
     if is_payer:
-        heading = speech.text("Given back") if is_refund else speech.text("Paid")
         other = (speech.text("To"), _named(view.payee))
         amounts = _amounts(view, speech)
     else:
-        heading = speech.text("You got money back") if is_refund else speech.text("You were paid")
         other = (speech.text("From"), _named(view.payer))
         amounts = [(speech.text("Amount"), Bold(speech.money(view.amount_minor, view.currency)))]
     facts = [
@@ -119,20 +150,34 @@ def refused_doc(why: str, view: PaymentView, balance_minor: int, speech: Speech)
         balance_minor: What the payer can pay with.
         speech: How the payer is spoken to.
     """
+    return (Paragraph(refused_words(why, view, balance_minor, speech)),)
+
+
+def refused_words(why: str, view: PaymentView, balance_minor: int, speech: Speech) -> str:
+    """The same as one sentence, for a page."""
+    if view.user is not None and why in _OF_THE_ACCOUNT:
+        # What somebody has, or forbade themselves, is not for who pays from their account.
+        return speech.text(
+            "The account of {name} does not allow this now. Nothing was paid.",
+            name=view.payer.name,
+        )
     if why == NO_COVER:
-        words = speech.text(
+        return speech.text(
             "Your balance is {balance}; {needed} are needed. Nothing was paid.",
             balance=speech.money(balance_minor, view.currency),
             needed=speech.money(view.amount_minor + view.fee_minor, view.currency),
         )
-    else:
-        words = speech.text(_REFUSALS.get(why, _REFUSALS[FAILED]))
-    return (Paragraph(words),)
+    return speech.text(_REFUSALS.get(why, _REFUSALS[FAILED]))
 
 
 def no_invoice_doc(is_paid: bool, speech: Speech) -> Doc:
     """That an invoice cannot be paid: it is paid, or over, or there is none."""
-    return (Paragraph(speech.text(_REFUSALS[INVOICE_PAID if is_paid else INVOICE_OVER])),)
+    return (Paragraph(over_words(INVOICE_PAID if is_paid else INVOICE_OVER, speech)),)
+
+
+def over_words(why: str, speech: Speech) -> str:
+    """Why an invoice or a payee cannot be paid, whoever asks; ``why`` is a code of this module."""
+    return speech.text(_REFUSALS[why])
 
 
 def unknown_payee_doc(speech: Speech) -> Doc:
@@ -150,28 +195,66 @@ def wait_doc(view: PaymentView, reason: Reason, until_ms: int, speech: Speech) -
     )
     return (
         Paragraph(words),
-        Paragraph(speech.text(_WAITS[reason])),
+        Paragraph(wait_words(reason, speech)),
         Paragraph(speech.text("You can still stop it until then. Nobody can make it shorter.")),
     )
 
 
 def problem_doc(problem: OrderProblem, currencies: Sequence[str], speech: Speech) -> Doc:
     """Why an order cannot be read, with one that can."""
-    words = speech.text(
-        _PROBLEMS[problem], currencies=", ".join(currencies), count=REFERENCE_CHARACTERS_MAX
-    )
+    words = problem_words(problem, currencies, speech)
     example = speech.text("pay bob 12.50 {currency} rent", currency=currencies[0])
     return (Paragraph(words, "\n", Mono(example)),)
 
 
+def problem_words(problem: OrderProblem, currencies: Sequence[str], speech: Speech) -> str:
+    """The same without an example, for a page that asks field by field."""
+    return speech.text(
+        _PROBLEMS[problem], currencies=", ".join(currencies), count=REFERENCE_CHARACTERS_MAX
+    )
+
+
+def wait_words(reason: Reason, speech: Speech) -> str:
+    """Why a payment waits."""
+    return speech.text(_WAITS[reason])
+
+
 def reference_of(view: PaymentView, speech: Speech) -> str:
     """What a payment is for, also where its payer wrote nothing."""
-    return view.reference or _title(view, speech)
+    reference = view.reference or _title(view, speech)
+    if view.user is None:
+        return reference
+    return speech.text(
+        "{reference}, from the account of {name}",
+        reference=reference,
+        name=view.payer.address[:_ADDRESS_CHARACTERS],
+    )
+
+
+def kind_words(kind: Kind, speech: Speech) -> str:
+    """What a payment is, where that is not clear from whom and what for; else empty."""
+    if kind is Kind.REFUND:
+        return speech.text("Refund")
+    if kind is Kind.SHARE:
+        return speech.text("Share of a bill")
+    return speech.text("Escrow") if kind is Kind.ESCROW else ""
+
+
+def _receipt_title(view: PaymentView, speech: Speech, *, is_payer: bool) -> str:
+    if view.kind is Kind.REFUND:
+        return speech.text("Given back") if is_payer else speech.text("You got money back")
+    if view.kind is Kind.ESCROW:
+        if is_payer:
+            return speech.text("Paid out of what you put aside")
+        return speech.text("You were paid out of an escrow")
+    return speech.text("Paid") if is_payer else speech.text("You were paid")
 
 
 def _title(view: PaymentView, speech: Speech) -> str:
     if view.kind is Kind.PAYOUT:
         return speech.text("Payout")
+    if view.kind is Kind.SHARE:
+        return speech.text("Share of a bill")
     return speech.text("Refund") if view.kind is Kind.REFUND else speech.text("Payment")
 
 
@@ -186,6 +269,8 @@ def _amounts(view: PaymentView, speech: Speech) -> list[tuple[str, Item]]:
         (speech.text("Amount"), Bold(speech.money(amount, view.currency))),
         (speech.text("Fee"), speech.money(fee, view.currency)),
     ]
+    if view.tip_minor:
+        facts.append((speech.text("Of it a tip"), speech.money(view.tip_minor, view.currency)))
     if fee:
         facts.append((speech.text("Together"), Bold(speech.money(amount + fee, view.currency))))
     return facts

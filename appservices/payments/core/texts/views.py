@@ -46,6 +46,8 @@ class PaymentView:
         currency: ISO 4217.
         reference: What for; may be empty.
         at_ms: When it was asked for or, once it is over, made; UTC.
+        tip_minor: How much of the amount is a tip.
+        user: Who pays from the payer's account, by an allowance; None: the payer.
     """
 
     id: str
@@ -57,6 +59,8 @@ class PaymentView:
     currency: str
     reference: str
     at_ms: int
+    tip_minor: int = 0
+    user: Party | None = None
 
     @property
     def number(self) -> str:

@@ -5,6 +5,7 @@
  *   | {view: "services", q: string, office: string}
  *   | {view: "service", office: string, service: string}
  *   | {view: "case", id: string}
+ *   | import("../wallet/route.js").WalletRoute
  *   | {view: "unknown"}} Route
  */
 

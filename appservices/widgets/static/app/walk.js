@@ -10,11 +10,15 @@ import { routeOf } from "./route.js";
 const SETTLE_MS_MAX = 5000;
 
 export class Walk {
-    /** @param {() => void} changed called when `route` or `count` is another */
-    constructor(changed) {
+    /**
+     * @param {() => void} changed called when `route` or `count` is another
+     * @param {(path: string, search: string) => Route} [read] what addresses mean to this document
+     */
+    constructor(changed, read = routeOf) {
         this._changed = changed;
+        this._read = read;
         /** @type {Route} */
-        this.route = routeOf(location.pathname, location.search);
+        this.route = read(location.pathname, location.search);
         /** Of views that were thrown away on purpose: the next one begins anew. */
         this.count = 0;
         this._place = location.pathname + location.search;
@@ -96,7 +100,7 @@ export class Walk {
 
     _show() {
         this._place = location.pathname + location.search;
-        this.route = routeOf(location.pathname, location.search);
+        this.route = this._read(location.pathname, location.search);
         this._changed();
     }
 
@@ -110,7 +114,7 @@ export class Walk {
         const url = new URL(link.href);
         const isHere = url.pathname + url.search === this._place;
         if (url.origin !== location.origin || (isHere && url.hash)) return;
-        if (routeOf(url.pathname, url.search).view === "unknown") return;
+        if (this._read(url.pathname, url.search).view === "unknown") return;
         event.preventDefault();
         // A press on the page where one is begins it anew, and leaves no second step to go back.
         if (isHere) this.anew();

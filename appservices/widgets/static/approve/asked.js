@@ -26,6 +26,14 @@ const TEXTS = {
     signature: ["title", "sha256", "requester"],
     mandate: ["what", "text"],
 };
+/** What is done once by a key, and is no permission that lasts: see docs/explanation/approvals.md. */
+const DEEDS = new Set([
+    "escrow.fund",
+    "escrow.decide",
+    "dispute.open",
+    "dispute.agree",
+    "dispute.decide",
+]);
 const OTHERS = {
     payment: ["amount"],
     release: ["values"],
@@ -119,7 +127,7 @@ export function sheetOf({ kind, shown }) {
         case "signature":
             return signature(shown);
         default:
-            return mandate(shown);
+            return DEEDS.has(shown.what) ? deed(shown) : mandate(shown);
     }
 }
 
@@ -168,6 +176,22 @@ function signature(shown) {
         ],
         press: t("Sign"),
         done: t("You signed {title}.", { title: shown.title }),
+    };
+}
+
+/** @param {Record<string, any>} shown @returns {Sheet} */
+function deed({ what, text, cap, period, until_ms }) {
+    return {
+        title: t("You approve"),
+        hero: text,
+        facts: [
+            ...(cap ? [{ name: t("Amount"), value: capWords(showMoney(cap), period) }] : []),
+            ...(!cap && period ? [{ name: t("Each"), value: capWords("", period) }] : []),
+            ...(until_ms == null ? [] : [{ name: t("Until"), value: showDateTime(until_ms) }]),
+            { name: t("Kind of approval"), value: what, isCode: true },
+        ],
+        press: t("Approve"),
+        done: t("You approved it."),
     };
 }
 

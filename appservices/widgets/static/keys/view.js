@@ -11,6 +11,7 @@ import { icon } from "../kit/icons.js";
 import { session } from "../kit/session.js";
 import { signInHref } from "../kit/shell.js";
 import "./enrol.js";
+import "./identity.js";
 import "./limits.js";
 import "./list.js";
 import "./log.js";
@@ -129,7 +130,8 @@ export class VecheKeys extends Section {
     _parts() {
         if (!this.data) return html`${this.trouble()} ${this.waiting()}`;
         const isLow = session()?.level === "low";
-        return html`${this.trouble()} ${this._made()} ${this._enrol()}
+        return html`${this.trouble()} ${isLow ? nothing : html`<veche-identity></veche-identity>`}
+            ${this._made()} ${this._enrol()}
             <veche-key-list .keys=${this.data} .here=${this.here}></veche-key-list>
             ${isLow ? nothing : html`<veche-limits></veche-limits>`}
             <veche-sessions></veche-sessions>

@@ -86,6 +86,7 @@ export function clientLink(now) {
             return () => watchers.delete(show);
         },
         answer: (asked, given) => send(api, answerContent(asked, given)),
+        say: (text) => send(api, { msgtype: TEXT, body: text }),
     };
 }
 

@@ -14,6 +14,7 @@
  * @property {(changed: (matter: Matter) => void, failed: (error: Error) => void) => () => void}
  *     watch gives the matter at once and at each change; the result stops it
  * @property {(asked: Asked, given: Given) => Promise<void>} answer
+ * @property {(text: string) => Promise<void>} say writes a message into the room, as the person
  */
 
 /** The client took longer than it may, or refused. */

@@ -26,6 +26,7 @@
  * @property {string} text of the card's message
  * @property {Asked[]} prompts oldest first
  * @property {IssuedDocument[]} documents oldest first
+ * @property {Record<string, any>[]} receipts of payments, oldest first; not checked
  */
 import { isOurBot } from "./page.js";
 
@@ -34,6 +35,7 @@ const CASE = "org.veche.case";
 const PROMPT = "org.veche.prompt";
 const ANSWER = "org.veche.answer";
 const DOCUMENT = "org.veche.document";
+const RECEIPT = "org.veche.receipt";
 /** How many events are kept; older ones are forgotten. */
 export const EVENTS_MAX = 200;
 const BODY_CHARACTERS_MAX = 20_000;
@@ -80,13 +82,15 @@ export function matterOf(events, now_ms) {
         .filter((event) => isOurBot(event.sender) && !isEditOfKnown(event, events))
         .map((event) => ({ event, content: latest(event, events) }));
     /** @type {Matter} */
-    const matter = { card: undefined, text: "", prompts: [], documents: [] };
+    const matter = { card: undefined, text: "", prompts: [], documents: [], receipts: [] };
     for (const { event, content } of shown) {
         const text = String(content.body ?? "").slice(0, BODY_CHARACTERS_MAX);
         const card = payload(content, CASE);
         const prompt = payload(content, PROMPT);
         const document = payload(content, DOCUMENT);
         if (card) Object.assign(matter, { card, text });
+        const receipt = payload(content, RECEIPT);
+        if (receipt) matter.receipts.push(receipt);
         if (document) matter.documents.push(/** @type {any} */ (document));
         if (prompt && typeof prompt.id === "string")
             matter.prompts.push(asked(event, /** @type {any} */ (prompt), text, answers, now_ms));

@@ -2,7 +2,7 @@
  * What stands around every page in a tab: the way between the pages and who is signed in above,
  * the language and the theme below. Between the two a page has its `<main id="main" tabindex="-1">`.
  *
- * @typedef {"home" | "services" | "keys" | "signin" | ""} Place
+ * @typedef {"home" | "services" | "wallet" | "keys" | "signin" | ""} Place
  */
 import { html, nothing } from "lit";
 import { live } from "lit/directives/live.js";
@@ -10,6 +10,7 @@ import { ApiError, call, isReachable, whenReachable } from "./api.js";
 import { VecheElement, button } from "./elements.js";
 import { LANGUAGES, LANGUAGE_NAMES, chooseLanguage, currentLanguage, t } from "./i18n.js";
 import { icon } from "./icons.js";
+import { meta } from "./page.js";
 import { end, forgetTab, session } from "./session.js";
 import { chooseTheme, themeChoice } from "./theme.js";
 
@@ -141,6 +142,7 @@ export class VecheBar extends VecheElement {
                         <ul>
                             ${this._link("home", "/", t("Home"))}
                             ${this._link("services", "/services", t("Services"))}
+                            ${meta("veche-wallet") ? this._link("wallet", "/wallet", t("Wallet")) : nothing}
                             ${this._link("keys", "/keys", t("My keys"))}
                         </ul>
                     </nav>

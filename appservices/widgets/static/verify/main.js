@@ -1,4 +1,4 @@
-/** The page on which anybody verifies a receipt, without signing in. */
+/** The page on which anybody verifies a receipt or a signed document, without signing in. */
 import { html, nothing, render } from "lit";
 import { t, useLanguage, whenLanguageChanges } from "../kit/i18n.js";
 import "../kit/shell.js";
@@ -6,7 +6,7 @@ import { useTheme } from "../kit/theme.js";
 import "./view.js";
 
 function draw() {
-    document.title = `${t("Verify a receipt")} · Veche`;
+    document.title = `${t("Verify a receipt or a document")} · Veche`;
     render(
         html`<veche-bar></veche-bar>
             <main id="main" tabindex="-1"><veche-verify></veche-verify></main>

@@ -9,6 +9,7 @@ import { plural, showDateTime, showMoney, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { readKey } from "./notes.js";
 import { ReceiptError, readReceipt, signersOf, verifyReceipt } from "./receipt.js";
+import { isPdf } from "./signed_file.js";
 import { faultWords, stepStates, stepWords } from "./words.js";
 
 const WELL_KNOWN = "/.well-known/veche/payments";
@@ -21,6 +22,7 @@ export class VecheVerify extends VecheElement {
         receipt: { state: true },
         verified: { state: true },
         fault: { state: true },
+        signedFile: { state: true },
         keyError: { state: true },
         headError: { state: true },
         isBusy: { state: true },
@@ -37,6 +39,8 @@ export class VecheVerify extends VecheElement {
         this.verified = undefined;
         /** @type {import("./receipt.js").Fault | "no_ed25519" | undefined} */
         this.fault = undefined;
+        /** @type {File | undefined} the chosen one, if it is a PDF */
+        this.signedFile = undefined;
         this.keyError = "";
         this.headError = "";
         this.isBusy = false;
@@ -48,9 +52,12 @@ export class VecheVerify extends VecheElement {
     }
 
     /** @param {Event} event */
-    _choose({ target }) {
-        this.file = /** @type {HTMLInputElement} */ (target).files?.[0];
-        void this._check();
+    async _choose({ target }) {
+        const file = /** @type {HTMLInputElement} */ (target).files?.[0];
+        const isSigned = file !== undefined && (await isPdf(file));
+        this.signedFile = isSigned ? file : undefined;
+        this.file = isSigned ? undefined : file;
+        await this._check();
     }
 
     /** @param {unknown} [published] the proof that was fetched */
@@ -127,20 +134,20 @@ export class VecheVerify extends VecheElement {
         return html`<form @submit=${(/** @type {Event} */ event) => event.preventDefault()}>
             ${field({
                 id: "receipt",
-                label: t("The file of the receipt"),
+                label: t("The receipt or the document"),
                 help: t("It is checked in your browser and sent nowhere."),
                 control: ({ id, describedby, invalid }) =>
                     html`<input
                         type="file"
                         class="file"
                         id=${id}
-                        accept=".json,application/json"
+                        accept=".json,application/json,.pdf,application/pdf"
                         aria-describedby=${describedby}
                         aria-invalid=${invalid}
                         @change=${this._choose}
                     />`,
             })}
-            <details>
+            <details ?hidden=${this.signedFile !== undefined}>
                 <summary>${t("A receipt of another server")}</summary>
                 ${field({
                     id: "key",
@@ -251,12 +258,14 @@ export class VecheVerify extends VecheElement {
 
     render() {
         return html`<div class="alone">
-            <h1>${t("Verify a receipt")}</h1>
+            <h1>${t("Verify a receipt or a document")}</h1>
             <p>
-                ${t("Anybody can check that a payment was made: the one who was paid, an office, a court.")}
+                ${t("Anybody can check that a payment was made, and who signed a document: the one who has it, an office, a court.")}
             </p>
             ${this._form()}
-            <div aria-live="polite">${this._result()}</div>
+            <div aria-live="polite">
+                ${this._result()}<veche-signed-file .file=${this.signedFile}></veche-signed-file>
+            </div>
         </div>`;
     }
 }

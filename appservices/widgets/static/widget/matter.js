@@ -16,11 +16,11 @@ import { caseHref, givenText, partsOfCard, questionOf } from "./words.js";
 const HOME = "/";
 
 export class VecheMatter extends VecheElement {
-    static properties = {
+    static properties = /** @type {import("lit").PropertyDeclarations} */ ({
         link: { attribute: false },
         error: { attribute: false },
         matter: { state: true },
-    };
+    });
 
     constructor() {
         super();
@@ -159,8 +159,13 @@ export class VecheMatter extends VecheElement {
         </section>`;
     }
 
+    /** @returns {string} what the widget is, for who cannot see it */
+    get heading() {
+        return t("Your case");
+    }
+
     render() {
-        return html`<h1 class="hidden-text">${t("Your case")}</h1>
+        return html`<h1 class="hidden-text">${this.heading}</h1>
             ${this._face()}`;
     }
 

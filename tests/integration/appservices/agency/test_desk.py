@@ -189,6 +189,23 @@ def test_two_cases_at_a_desk_are_told_apart(town: Town) -> None:
     assert town.case().id == first
 
 
+@pytest.mark.parametrize("is_pressed", [True, False])
+def test_a_refused_answer_is_answered_in_the_thread_of_its_question(
+    town: Town, is_pressed: bool
+) -> None:
+    """Whichever way it came: a reaction and a plain reply are in no thread."""
+    town.submitted()
+    question = town.question("claim")
+
+    if is_pressed:
+        said = town.react(question, CAROL, "1\ufe0f\u20e3")
+    else:
+        said = town.write(town.desk(), CAROL, "1", to=question, trust=Trust.ANY)
+
+    [refusal] = said
+    assert refusal.thread == thread(town)
+
+
 def test_a_claim_in_clear_does_not_count(town: Town) -> None:
     town.submitted()
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import attrs
-import psycopg2
 import yaml
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from twisted.internet.defer import Deferred
@@ -35,6 +34,7 @@ from veche.runtime.approvals import Approvals, rules_of
 from veche.runtime.config import ApprovalsSection
 from veche.runtime.crypto.attachments import encrypt_file
 from veche.runtime.crypto.tracking import pin_encrypted
+from veche.runtime.database import connect
 from veche.runtime.errands import Errand
 from veche.runtime.inbox.pages import TRUST_KEY
 from veche.runtime.matrix.client import MatrixError
@@ -270,7 +270,7 @@ class Town:
         self.now_ms = START_MS
         self.said: list[Said] = []
         self._folder = folder
-        self._connection = psycopg2.connect(dsn)
+        self._connection = connect(dsn)
         self._events = 0
         self._last_seq = 0
         self.host = FakeHost(self)

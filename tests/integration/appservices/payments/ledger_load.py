@@ -1,8 +1,9 @@
 """A process that may write the ledger, under mixed load; to be killed and stopped at any moment.
 
-Run as ``python -m … DSN JOURNAL SEED [before|inside]``. What it asks is written to the journal
-before it asks, and the answer after it came; asked again until it has one. With a third word it
-stops itself (SIGSTOP), once, as it is about to keep a block, or inside of its transaction.
+Run as ``python -m … DSN JOURNAL SEED [before|copied|inside]``. What it asks is written to the
+journal before it asks, and the answer after it came; asked again until it has one. With a third
+word it stops itself (SIGSTOP), once: as it is about to keep a block, when the rows are copied in,
+or when the database has agreed to it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from appservices.payments.store.ledger import PostgresLedger
 from veche.protocol.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 reactor: Any = default_reactor
 
@@ -95,9 +96,10 @@ class Load:
 
     def some_chain(self) -> list[Transfer]:
         """Payments, holds, posts, voids, chains, repeats and mistakes."""
-        return [
-            one for _ in range(self.chance.choice((1, 2, 30))) for one in self._some_transfers()
-        ]
+        count = self.chance.choice((1, 2, 30))
+        chain = [one for _ in range(count) for one in self._some_transfers()]
+        # A repeat that must not be asked for is none: then it is a payment.
+        return chain or [self._pay(100)]
 
     def _some_transfers(self) -> list[Transfer]:
         kind = self.chance.random()
@@ -142,6 +144,21 @@ def stop_before_a_block() -> None:
     PostgresLedger.commit = commit  # type: ignore[method-assign,assignment]  # once
 
 
+def stop_after_the_copy() -> None:
+    """Stop this process in the transaction of a block whose rows are there, not yet finished."""
+    keep = PostgresLedger.commit
+
+    def stopping(copies: Sequence[Any]) -> Iterator[Any]:
+        yield from copies
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    def commit(store: PostgresLedger, block: Any, riders: Any, copies: Sequence[Any]) -> None:
+        PostgresLedger.commit = keep  # type: ignore[method-assign]  # once
+        keep(store, block, riders, stopping(copies))  # type: ignore[arg-type]  # read once
+
+    PostgresLedger.commit = commit  # type: ignore[method-assign,assignment]  # once
+
+
 async def stop_inside(load: Load) -> None:
     """Stop this process in the transaction of a block, which the database has agreed to."""
     stops = [signal.SIGSTOP]
@@ -168,6 +185,8 @@ async def main(dsn: str, journal_path: str, seed: str, stop: str = "") -> None:
         journal.write("got", number, [int(one) for one in results])
     if stop == "before":
         stop_before_a_block()
+    elif stop == "copied":
+        stop_after_the_copy()
     elif stop == "inside":
         await stop_inside(load)
     await gatherResults([Deferred.fromCoroutine(load.call()) for _ in range(CALLERS)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from contextlib import closing, contextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
@@ -44,8 +45,10 @@ _VAULT: Final = Vault(b"k" * 32)
 _numbers = itertools.count(1)
 # What is said to nobody needs no host, no receipts and no bank.
 _NONE: Final = cast("Any", None)
+# There are no pages here, so nothing links to one.
+_HOST: Final = cast("Any", SimpleNamespace(links=None))
 _PARTS: Final = Parts(
-    _NONE, PaymentsSection.model_validate(demo.payments_section()), _BOT, _VAULT, _NONE, _NONE
+    _HOST, PaymentsSection.model_validate(demo.payments_section()), _BOT, _VAULT, _NONE, _NONE
 )
 
 

@@ -101,6 +101,10 @@ class AttemptTests(TestCase):
     def told(self) -> list[object]:
         return [text for (text,) in execute(self.dsn, "SELECT text FROM told ORDER BY id")]
 
+    def dead(self) -> list[object]:
+        found = "SELECT about FROM payments.dead_letter JOIN payments.attempt ON id = attempt_id"
+        return [about for (about,) in execute(self.dsn, found)]
+
     def left(self) -> object:
         return execute(self.dsn, "SELECT count(*) FROM payments.attempt")[0][0]
 
@@ -142,6 +146,31 @@ class AttemptTests(TestCase):
 
         # The other one did not wait for it.
         assert sorted(map(str, self.told())) == ["a True", "b True"]
+        self.flushLoggedErrors()  # type: ignore[no-untyped-call]  # trial's
+
+    async def test_what_no_block_can_have_is_a_dead_letter_until_it_is_tried_again(self) -> None:
+        chain, run = [transfer(code=10**12)], self.place.database.run
+        await run("add", add, "pay", "broken", chain, 1)
+        await run("add", add, "other", "broken", [transfer()], 1)
+        await self.leave("fine")
+        self.start()
+        await until(lambda: self.dead() == ["broken"] and self.left() == 2, "it does not rest")
+
+        # The rest went on; what is about the same thing waits behind it.
+        assert self.told() == ["fine True"]
+        [letter] = await run("dead", store.dead_letters)
+        assert "format requires" in letter.why
+        assert letter.chain[0]["code"] == 10**12
+        # Once the program was mended, an operator has it tried again.
+        execute(
+            self.dsn,
+            "UPDATE payments.attempt SET chain = jsonb_set(chain, '{0,code}', '1')"
+            " WHERE about = 'broken' AND kind = 'pay'",
+        )
+        assert await run("revive", store.revive, letter.id)
+        assert not await run("revive", store.revive, letter.id)
+        await until(lambda: "broken True" in self.told(), "it is not tried again")
+        assert self.dead() == []
         self.flushLoggedErrors()  # type: ignore[no-untyped-call]  # trial's
 
     async def test_an_attempt_is_read_as_it_was_left(self) -> None:

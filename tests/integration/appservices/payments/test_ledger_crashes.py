@@ -1,6 +1,6 @@
 """The ledger in processes that are killed and stopped at random: nothing lost, nothing twice.
 
-``VECHE_LONG=1`` kills fifty times instead of a few.
+``VECHE_LONG=1`` kills fifty times instead of a few, and stops at one more moment.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.postgres
 
 WAIT_S_MAX = 120
-KILLS = 50 if os.environ.get("VECHE_LONG") else 4
+IS_LONG = bool(os.environ.get("VECHE_LONG"))
+KILLS = 50 if IS_LONG else 4
+MOMENTS = ["before", "copied", "inside"] if IS_LONG else ["before", "inside"]
 MODULE = "tests.integration.appservices.payments.ledger_load"
 SOURCE = 100
 ASKED_AGAIN_MAX = 200
@@ -169,7 +171,7 @@ def next_leader(place: Town, children: dict[str, Child]) -> str:
     return leaders()[0]
 
 
-@pytest.mark.parametrize("moment", ["before", "inside"])
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_a_writer_that_was_stopped_cannot_commit_after_the_take_over(
     place: Town, moment: str
 ) -> None:

@@ -144,9 +144,7 @@ class AnswerTests(WriterCase):
     async def test_much_is_decided_while_a_block_is_kept(self) -> None:
         works = [Work([transfer(amount=1) for _ in range(600)]) for _ in range(20)]
 
-        outcomes = await gatherResults(
-            [Deferred.fromCoroutine(self.writer.submit(one)) for one in works]
-        )
+        outcomes = await gatherResults([self.writer.submit(one) for one in works])
         assert all(set(one.results) == {Result.CREATED} for one in outcomes)
         assert self.posted(BOB) == 12_000
 
@@ -183,7 +181,7 @@ class RiderTests(WriterCase):
     async def test_a_rider_that_raises_fails_its_work_alone(self) -> None:
         works = [Work([transfer(amount=1)], note("kept")) for _ in range(10)]
         works.insert(5, Work([transfer(amount=100)], refusing))
-        answers = [Deferred.fromCoroutine(self.writer.submit(one)) for one in works]
+        answers = [self.writer.submit(one) for one in works]
 
         with pytest.raises(RefusedError):
             await answers.pop(5)
@@ -219,7 +217,7 @@ class BreakingTests(WriterCase):
         broken = transfer(code=10**12)  # more than its column holds
         works = [Work([transfer(amount=1)]) for _ in range(40)]
         works.insert(17, Work([broken]))
-        answers = [Deferred.fromCoroutine(self.writer.submit(one)) for one in works]
+        answers = [self.writer.submit(one) for one in works]
 
         with pytest.raises(BrokenWorkError):
             await answers.pop(17)
@@ -291,6 +289,19 @@ class MovingTests(WriterCase):
         assert execute(self.dsn, "SELECT epoch FROM ledger.shard") == [(outcome.block.epoch,)]
         assert self.posted(BOB) == 5
         assert before == 0
+
+    async def test_a_writer_that_lost_its_lock_unawares_blames_nobody(self) -> None:
+        self.patch(shift, "HEARTBEAT_MS", 10**9)  # type: ignore[no-untyped-call]  # trial's
+        hold = transfer(flags=TransferFlag.PENDING)
+        now_ms = int(reactor.seconds() * 1000)
+        with closing(connect(self.dsn)) as reads, closing(connect(self.dsn)) as writes:
+            other = Shard(PostgresLedger(0, reads, writes), now_ms=now_ms)
+            assert other.ask(hold) == [Result.CREATED]
+
+        # Its book knows neither the hold nor whose money it is.
+        outcome = await self.ask(end(TransferFlag.POST, hold.id))
+        assert outcome.results == [Result.CREATED]
+        assert self.posted(BOB) == 10
 
     async def test_an_idle_writer_notices_that_it_is_none_any_more(self) -> None:
         changes: list[bool] = []

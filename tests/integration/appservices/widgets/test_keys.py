@@ -14,6 +14,7 @@ import pytest
 from tests.support import till
 from tests.support.customers import APPROVALS, KEYS, Customer, asked_in
 from tests.support.keys import Passkey, approval_of, decline_of, unpadded_base64
+from tests.support.people import Kind
 from tests.support.services import house
 from veche.cli import demo
 
@@ -37,6 +38,12 @@ class Shopper(Customer):
         return self.person.wait_for(
             self.room, lambda one: one.body.startswith(words) and one.replaces is None
         )
+
+    def pay_by_code(self, minor: int) -> None:
+        """Ask for a bill, and reply its code."""
+        bill = self.bill(minor)
+        [code] = re.findall(r"(?m) ([0-9]{4})$", bill.body)
+        self.person.reply(self.room, bill.event_id, code)
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +137,32 @@ def test_a_code_in_the_chat_pays_within_the_limit(alice: Shopper) -> None:
     assert [(one["minor"], one["spent_minor"]) for one in limits] == [(1_000, 900)]
 
 
+def test_whoever_reset_their_identity_confirms_it_with_their_key_and_goes_on(
+    alice: Shopper,
+) -> None:
+    """The strict Rust client: verified before, doubted after the reset, verified again."""
+    boris = Shopper.sign_in(alice.house, alice.house.person("boris", Kind.RUST), BOT)
+    key = boris.enrol()
+    boris.house.query(
+        "INSERT INTO runtime.code_limit (person, currency, minor) VALUES (%s, 'EUR', 1000)"
+        " RETURNING 1",
+        boris.person.user_id,
+    )
+    boris.pay_by_code(501)
+    boris.person.wait_for(boris.room, "^Paid by code.$")
+
+    boris.person.reset_identity()
+    boris.pay_by_code(201)
+    doubted = boris.person.wait_for(boris.room, "is another one now")
+    boris.person.wait_for(boris.room, "Please confirm your new identity first")
+    assert "Only if you reset it yourself" in doubted.body
+    assert boris.approve(doubted, key).body == {"outcome": "approved"}
+    boris.person.wait_for(boris.room, "You confirmed the new identity")
+    boris.pay_by_code(202)
+
+    boris.person.wait_for(boris.room, "^Paid by code.$")
+
+
 def test_one_says_no_by_key_by_session_and_by_text(alice: Shopper) -> None:
     key = alice.enrol()
     bills = [alice.bill(minor) for minor in (2_001, 2_002, 2_003)]
@@ -195,6 +228,8 @@ def test_nobody_gets_at_keys_without_a_session(alice: Shopper) -> None:
         ("GET", "/log"),
         ("GET", "/limits"),
         ("POST", "/limits"),
+        ("GET", "/identity"),
+        ("POST", "/identity"),
         ("POST", "/enrolments"),
         ("PUT", "/enrolments/x/credential"),
         ("POST", "/enrolments/x/code"),

@@ -17,6 +17,7 @@ from veche.cli.diagnosis.database import (
     look_at_connection,
     look_at_tables,
 )
+from veche.cli.diagnosis.homeserver import look_at_pushes
 from veche.runtime.database import connect
 from veche.runtime.migrate import KERNEL_SETS, migrate
 
@@ -154,3 +155,21 @@ def test_a_risky_order_of_texts_has_a_mend(tmp_path: Path, monkeypatch: pytest.M
         ((what, mend),) = look_at_collation(one)
     assert "is the system's" in what
     assert "LC_COLLATE 'C'" in mend
+
+
+@pytest.mark.parametrize(
+    ("asked_s", "words"),
+    [(None, None), (60, None), (600, "600 s ago, and the homeserver has pushed nothing since")],
+)
+def test_pushes_that_stay_away_are_found(
+    tmp_path: Path, asked_s: int | None, words: str | None
+) -> None:
+    with database(*KERNEL_SETS) as dsn:
+        one = attrs.evolve(patient(tmp_path), dsn=dsn, now_s=lambda: 1_764_000_000.0)
+        at_ms = None if asked_s is None else (1_764_000_000 - asked_s) * 1000
+        execute(dsn, "UPDATE runtime.heartbeat SET asked_at_ms = %s RETURNING 1", at_ms)
+
+        found = [what for what, _ in look_at_pushes(one)]
+
+    assert len(found) == (words is not None)
+    assert words is None or words in found[0]

@@ -1,4 +1,4 @@
-"""`veche db migrate` on real servers."""
+"""`veche db migrate` and `veche db grant` on real servers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from psycopg2.extensions import make_dsn
 
 from tests.support.postgres import database, execute
 from veche.cli import installed
@@ -79,6 +80,28 @@ def test_a_folders_server_that_runs_already_is_used(
         assert main(configured(folder, "{folder: pg}")) == 0
         assert is_running(folder / "pg")
     assert "runtime/0001_" in capsys.readouterr().out
+
+
+def test_a_role_that_owns_nothing_gets_what_it_needs(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with database() as dsn:
+        command = configured(folder, f"{{url: {dsn!r}}}")
+        assert main(command) == 0
+        assert main(["db", "grant", "veche_granted", *command[2:]]) == 1
+        assert "veche_granted: there is no such role" in capsys.readouterr().err
+        execute(dsn, "CREATE ROLE veche_granted LOGIN")
+        try:
+            assert main(["db", "grant", "veche_granted", *command[2:]]) == 0
+            assert capsys.readouterr().out.endswith(
+                "veche_granted may work with veche, runtime, crypto\n"
+            )
+            role = make_dsn(dsn, user="veche_granted")
+            assert main([*configured(folder, f"{{url: {role!r}}}"), "--dry-run"]) == 0
+            assert capsys.readouterr().out == "nothing to do\n"
+        finally:
+            execute(dsn, "DROP OWNED BY veche_granted")
+            execute(dsn, "DROP ROLE veche_granted")
 
 
 def test_somebody_elses_database_is_refused(

@@ -105,7 +105,7 @@ def services(installation: Installation) -> Iterator[Child]:
 
 def test_before_the_tables_are_made(installation: Installation) -> None:
     bad = installation.bad()
-    assert set(bad) == {"tables", "ping", "bots"}
+    assert set(bad) == {"tables", "ping", "pushes", "bots"}
     assert bad["tables"].what.endswith("first runtime/0001_inbox_outbox")
     assert bad["tables"].mend == "veche db migrate"
     assert "M_CONNECTION_FAILED" in bad["ping"].what
@@ -169,7 +169,7 @@ def test_an_as_token_that_the_homeserver_does_not_know(installation: Installatio
         bad = installation.bad()
     finally:
         path.write_text(token)
-    assert set(bad) == {"registration", "loading", "ping", "bots"}
+    assert set(bad) == {"registration", "loading", "ping", "pushes", "bots"}
     assert "its as_token is not that of" in bad["registration"].what
     assert "has not loaded the registration" in bad["loading"].what
 
@@ -182,7 +182,7 @@ def test_another_id_than_that_of_the_registration(installation: Installation) ->
         bad = installation.bad()
     finally:
         installation.config.write_text(text)
-    assert set(bad) == {"registration", "ping"}
+    assert set(bad) == {"registration", "ping", "pushes"}
     assert "make homeserver.appservice_id the id of the registration" in bad["ping"].mend
 
 
@@ -197,11 +197,11 @@ def test_a_database_of_a_newer_release(installation: Installation) -> None:
         bad = installation.bad()
     finally:
         execute(installation.dsn, "DELETE FROM veche.migration WHERE number = 999")
-    assert set(bad) == {"tables", "bots"}
+    assert set(bad) == {"tables", "pushes", "bots"}
     assert "belongs to a newer Veche" in bad["tables"].what
 
 
 def test_run_ends_in_order_when_it_is_told_to(installation: Installation, services: Child) -> None:
     assert services.stop() == 0
     assert "Traceback" not in services.log()
-    assert set(installation.bad()) == {"ping"}
+    assert set(installation.bad()) == {"ping", "pushes"}

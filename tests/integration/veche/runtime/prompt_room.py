@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import psycopg2
-
 from tests.support.prompts import ALICE, BOT, NOW_MS, ROOM, a_prompt
 from veche.protocol.catalogue import Catalogue
 from veche.protocol.ids import EventId
@@ -13,6 +11,7 @@ from veche.protocol.inbound import DeviceStanding, Inbound, Trust
 from veche.protocol.message import Paragraph
 from veche.runtime import prompts
 from veche.runtime.acts import ActLog
+from veche.runtime.database import connect
 from veche.runtime.prompts import Answered, Asking, Closing
 from veche.runtime.prompts import store as prompt_store
 from veche.runtime.service import BotAccount
@@ -36,7 +35,7 @@ class PromptRoom:
     """One room, one connection; every call goes on in the same transaction."""
 
     def __init__(self, dsn: str) -> None:
-        self._connection = psycopg2.connect(dsn)
+        self._connection = connect(dsn)
         self.txn: Cursor = self._connection.cursor()
         self._causes = 0
         self._events = 0

@@ -35,6 +35,7 @@ from veche.runtime.inbox.worker import Ports, Worker
 from veche.runtime.listener import Listener
 from veche.runtime.matrix.client import MatrixClient, MatrixError, path
 from veche.runtime.matrix.connections import Connections
+from veche.runtime.matrix.pushes import Pushes
 from veche.runtime.matrix.rooms import Rooms
 from veche.runtime.matrix.transactions import TRANSACTION_BYTES_MAX, Transactions
 from veche.runtime.migrate import MigrationSet
@@ -277,6 +278,8 @@ class FakeSealer:
         numbered = {**content, "number": self.sealed_count}
         return {**hidden(event_type, numbered, f"out{self.device_id}"), **beside}
 
+    seal_now = seal
+
     async def deliver(self, room_id: RoomId) -> None:
         self.delivered.append(room_id)
 
@@ -308,6 +311,15 @@ class Rig:
         self.marks = Marks()
         hooks = FakeHooks(self.crypto)
         self.rooms = Rooms(self.client, self.database, reactor, hooks, is_ours)
+        self.sender = OutboxSender(
+            self.database,
+            reactor,
+            self.tasks,
+            self.client,
+            self.rooms,
+            self.marks,
+            random.random,
+        )
         self.worker = Worker(
             self.database,
             reactor,
@@ -322,22 +334,13 @@ class Rig:
                 doubted=self.service.doubted,
             ),
             self.rooms,
-            self.marks,
+            self.sender,
         )
         self.intake = Intake(self.database, reactor, self.bots, is_ours, self.worker)
         self.healer = Healer(
             self.database, reactor, self.tasks, self.client, self.bots, is_ours, self.worker
         )
         self.intake.when_to_heal(self.healer.soon)
-        self.sender = OutboxSender(
-            self.database,
-            reactor,
-            self.tasks,
-            self.client,
-            self.rooms,
-            self.marks,
-            random.random,
-        )
         self.sealers = {bot: FakeSealer(self.crypto, DeviceId("VECHETEST1")) for bot in self.bots}
         self.listener = Listener(
             dsn,
@@ -368,8 +371,9 @@ class Rig:
     def listen(self, port: int) -> None:
         """Take what the homeserver pushes."""
         root = Transactions(self.hs_token, self.intake)
-        site: Any = new_site(root, reactor, body_bytes_max=TRANSACTION_BYTES_MAX)
-        self.open = WrappingFactory(site)
+        site = new_site(root, reactor, body_bytes_max=TRANSACTION_BYTES_MAX)
+        pushes: Any = Pushes(site, root)
+        self.open = WrappingFactory(pushes)
         self.port = reactor.listenTCP(port, self.open, interface="127.0.0.1")
 
     async def deaf(self) -> None:

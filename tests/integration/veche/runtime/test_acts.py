@@ -16,6 +16,7 @@ from veche.protocol.ids import EffectId, RoomId, UserId
 from veche.protocol.message import RelationKind
 from veche.runtime import outbox
 from veche.runtime.acts import Act, ActLog, check_chain, message_form, spend, store
+from veche.runtime.database import connect
 from veche.runtime.migrate import MigrationSet
 from veche.runtime.outbox import Outgoing, Relation
 
@@ -28,6 +29,7 @@ NOW_MS = 1_764_000_000_000
 ALICE, BOB = UserId("@alice:veche.test"), UserId("@bob:veche.test")
 LOG = ActLog(bytes(32))
 FORM = call_form("test", "do", what="something")
+HOUR_MS = 3_600_000
 THREADS = 6
 ACTS_EACH = 15
 
@@ -40,7 +42,7 @@ def dsn() -> Iterator[str]:
 
 @pytest.fixture
 def txn(dsn: str) -> Iterator[Cursor]:
-    connection = psycopg2.connect(dsn)
+    connection = connect(dsn)
     try:
         with connection.cursor() as cursor:
             yield cursor
@@ -128,7 +130,7 @@ def test_many_at_once_make_one_chain_without_gaps(dsn: str, txn: Cursor) -> None
     failures: list[BaseException] = []
 
     def work(person: UserId) -> None:
-        connection = psycopg2.connect(dsn)
+        connection = connect(dsn)
         try:
             for _ in range(ACTS_EACH):
                 with connection, connection.cursor() as mine:
@@ -180,6 +182,73 @@ def test_the_log_is_append_only(txn: Cursor, table: str, statement: str) -> None
 def test_the_log_cannot_be_emptied(txn: Cursor, table: str) -> None:
     with pytest.raises(psycopg2.errors.RaiseException, match="append only"):
         txn.execute(f"TRUNCATE runtime.{table}")
+
+
+def refused(txn: Cursor, statement: str) -> bool:
+    """Whether the database refuses a change of the log; it is as before then."""
+    txn.execute("SAVEPOINT before")
+    with pytest.raises(psycopg2.errors.RaiseException, match="append only"):
+        txn.execute(statement)
+    txn.execute("ROLLBACK TO before")
+    return True
+
+
+def test_where_the_log_has_got_to_goes_forward_only(txn: Cursor) -> None:
+    committed(txn, an_act(), an_act())
+    txn.connection.commit()
+
+    for statement in (
+        "DELETE FROM runtime.act_head",
+        "TRUNCATE runtime.act_head",
+        "DELETE FROM runtime.act_subject",
+        "TRUNCATE runtime.act_subject",
+        "UPDATE runtime.act_head SET size = size - 1",
+        "UPDATE runtime.act_head SET head = sha256(head)",
+        "UPDATE runtime.act_head SET size = size + 1",
+        "UPDATE runtime.act_head SET organisation = 'other'",
+        "UPDATE runtime.act_subject SET seq = seq - 1, commitment = 'x'",
+        "UPDATE runtime.act_subject SET commitment = 'x'",
+        "UPDATE runtime.act_subject SET seq = seq + 1",
+        "UPDATE runtime.act_subject SET subject = 'x', seq = seq + 1, commitment = 'x'",
+    ):
+        assert refused(txn, statement), statement
+
+
+def test_nothing_else_of_an_act_goes_with_its_private_part(txn: Cursor) -> None:
+    committed(txn, an_act())
+    txn.connection.commit()
+
+    for change in ("entry = 'x'", "head = prev", "subject = ''", "idx = idx + 9"):
+        wiping = "UPDATE runtime.act SET opening = NULL, salt = NULL"
+        assert refused(txn, f"{wiping}, {change}"), change
+    assert refused(txn, "UPDATE runtime.act SET opening = NULL")
+
+
+def test_private_parts_go_in_time_and_the_chain_holds(
+    txn: Cursor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "WIPED_ROWS_MAX", 2)
+    committed(txn, an_act(), an_act(BOB), an_act())
+    LOG.commit(txn, an_act(), FORM, NOW_MS + 2 * HOUR_MS)
+    committed(txn, an_act(organisation="other"))
+
+    before = store.wipe_openings(txn, NOW_MS)
+    counts = [store.wipe_openings(txn, NOW_MS + HOUR_MS) for _ in range(4)]
+    committed(txn, an_act())
+
+    assert before == 0
+    assert counts == [2, 1, 1, 0]
+    txn.execute("SELECT count(opening), count(salt), count(*) FROM runtime.act")
+    assert txn.fetchall() == [(2, 2, 6)]
+    assert (check_chain(txn, "lindenau"), check_chain(txn, "other")) == (5, 1)
+
+
+def test_a_private_part_that_went_too_early_is_found(txn: Cursor) -> None:
+    committed(txn, an_act(), an_act())
+    txn.execute("UPDATE runtime.act SET opening = NULL, salt = NULL WHERE idx = 1")
+
+    with pytest.raises(ActRequiredError, match="broken at entry 1"):
+        check_chain(txn, "lindenau")
 
 
 def tampered(txn: Cursor, statement: str) -> None:
@@ -235,6 +304,7 @@ def test_a_whole_chain_that_was_taken_away_is_found(txn: Cursor) -> None:
 def test_an_act_that_was_hidden_from_its_person_is_found(txn: Cursor) -> None:
     """The entries are a good chain; but the person's acts would have a gap."""
     committed(txn, an_act())
+    txn.execute("ALTER TABLE runtime.act_subject DISABLE TRIGGER ALL")
     txn.execute("UPDATE runtime.act_subject SET seq = seq + 1")
     committed(txn, an_act())
 

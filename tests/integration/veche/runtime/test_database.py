@@ -142,6 +142,57 @@ class TransactionTests(DatabaseCase):
             "client_encoding": "UTF8",
         }
 
+    async def test_what_is_for_later_runs_before_the_next_statement(self) -> None:
+        def work(txn: Cursor) -> int:
+            txn.later("UPDATE counter SET n = n + %s", (5,))
+            return add(txn)
+
+        assert await self.database.run("work", work) == 6
+        assert self.count() == 6
+
+    async def test_what_is_for_later_runs_before_the_commit(self) -> None:
+        await self.database.run("work", lambda txn: txn.later("UPDATE counter SET n = 7"))
+
+        assert self.count() == 7
+
+    async def test_what_is_for_later_and_wrong_fails_the_transaction(self) -> None:
+        def work(txn: Cursor) -> None:
+            add(txn)
+            txn.later("SELECT 1/0")
+
+        with pytest.raises(psycopg2.errors.DivisionByZero):
+            await self.database.run("work", work)
+        assert self.count() == 0
+        assert await self.database.run("add", add) == 1
+
+    async def test_a_transaction_that_failed_takes_what_is_for_later_with_it(self) -> None:
+        def work(txn: Cursor) -> None:
+            txn.later("UPDATE counter SET n = 7")
+            raise RefusedError("no")
+
+        with pytest.raises(RefusedError):
+            await self.database.run("work", work)
+        assert await self.database.run("add", add) == 1
+
+    async def test_a_statement_that_is_alone_is_committed(self) -> None:
+        await self.database.run("alone", lambda txn: txn.alone("UPDATE counter SET n = 7"))
+
+        assert self.count() == 7
+
+    async def test_a_statement_that_is_alone_has_none_beside_it(self) -> None:
+        def before(txn: Cursor) -> None:
+            add(txn)
+            txn.alone("UPDATE counter SET n = 7")
+
+        def after(txn: Cursor) -> None:
+            txn.alone("SELECT 1")
+            add(txn)
+
+        for work in (before, after):
+            with pytest.raises(RuntimeError, match="alone"):
+                await self.database.run("work", work)
+        assert self.count() == 0
+
     async def test_a_transaction_is_timed(self) -> None:
         before = sample("veche_transaction_seconds_count", name="timed")
         await self.database.run("timed", add)

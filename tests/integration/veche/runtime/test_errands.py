@@ -12,9 +12,18 @@ from tests.integration.veche.runtime.rig import OfflineCase, now_ms, pause, reac
 from tests.support.postgres import execute
 from veche.protocol.errors import RefusedError, UnavailableError
 from veche.protocol.ids import EffectId
-from veche.runtime import errands, metrics
+from veche.runtime import metrics
 from veche.runtime.crypto.writer import LostWriterError
-from veche.runtime.errands import CHANNEL, PAYLOAD_BYTES_MAX, Errand, Errands, cancel, schedule
+from veche.runtime.errands import (
+    CHANNEL,
+    PAYLOAD_BYTES_MAX,
+    Errand,
+    Errands,
+    cancel,
+    errands,
+    schedule,
+    store,
+)
 from veche.runtime.listener import Listener
 from veche.runtime.tasks import Tasks
 
@@ -251,7 +260,7 @@ class ErrandTests(OfflineCase):
         assert self.left() == ["theirs"]
 
     async def test_a_process_that_ends_leaves_its_errand_to_others(self) -> None:
-        self.swap(errands, "LEASE_MS", 300)
+        self.swap(store, "LEASE_MS", 300)
         stuck = FakeHandler(lambda _: Deferred())
         rig, _ = await self.begin(stuck)
         await self.schedule(rig, "a")

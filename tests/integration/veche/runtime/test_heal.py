@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from twisted.internet import reactor  # noqa: TID251 -- the tests run in it
 from twisted.internet.defer import Deferred
 
 from tests.integration.veche.runtime.online import OnlineCase, online
@@ -14,6 +15,7 @@ from tests.support.postgres import execute
 from veche.protocol.errors import UnavailableError
 from veche.runtime import metrics
 from veche.runtime.inbox import heal
+from veche.runtime.inbox.heartbeat import Heartbeat
 from veche.runtime.inbox.store import Source
 from veche.runtime.matrix.client import path
 
@@ -375,3 +377,20 @@ class RepeatTests(OnlineCase):
         assert now_ms() > started_ms
         answer = await rig.client.call("GET", path("joined_rooms"), user=bot)
         assert answer["joined_rooms"] == [room]
+
+
+class HeartbeatTests(OnlineCase):
+    async def test_what_the_application_service_says_to_itself_is_pushed(self) -> None:
+        rig = await self.rig()
+        pushes = rig.intake.pushes
+        heart = Heartbeat(rig.database, reactor, rig.tasks, rig.client, pushes)
+        began_ms = now_ms()
+
+        await heart.look()
+        await until(lambda: pushes.heard_at_ms >= began_ms, "the push of it")
+        await heart.look()
+        await heart.check()
+
+        assert execute(self.dsn, "SELECT asked_at_ms FROM runtime.heartbeat") == [(None,)]
+        assert rig.told() == [], "no service is told of it"
+        assert rig.inbox() == []

@@ -7,7 +7,6 @@ import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-import psycopg2
 from psycopg2.errors import QueryCanceled
 
 from tests.integration.veche.runtime.rig import (
@@ -26,6 +25,7 @@ from tests.integration.veche.runtime.rig import (
 from tests.support.postgres import execute
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import RoomId
+from veche.runtime.database import connect
 from veche.runtime.inbox import store
 from veche.runtime.inbox.housekeeping import (
     EVENT_KEPT_MS,
@@ -296,7 +296,7 @@ class WorkerTests(OfflineCase):
         claim, [*_, bad] = taken
         failed = worker_module()._RowFailedError(claim, bad, is_first=False)
 
-        with closing(psycopg2.connect(self.dsn)) as other, other, other.cursor() as txn:
+        with closing(connect(self.dsn)) as other, other, other.cursor() as txn:
             assert store.take(txn, rig.bots, now_ms()) is not None
             assert not await rig.worker._row_failed(failed)
 
@@ -315,9 +315,10 @@ class WorkerTests(OfflineCase):
             assert taken is not None
             claim, items = taken
             # Another transaction, as that of a loop which has met the row before.
-            with psycopg2.connect(self.dsn) as other, other.cursor() as of_other:
+            with connect(self.dsn) as other, other.cursor() as of_other:
                 assert store.fail(of_other, claim, items[-1], began_ms, (resting_ms,)) == 1
-            return store.settle(txn, claim, [], [], began_ms, rig.bots)
+            end = store.End(next_at_ms=began_ms)
+            return store.settle(txn, claim, end, rig.bots).due_at_ms
 
         due_ms = await rig.database.run("test", fail_while_taken)
 

@@ -36,8 +36,9 @@ class MarkTests(OfflineCase):
         return taken
 
     async def settle(self, rig: Rig, claim: Claim, *items: Item) -> int | None:
-        done = [item.seq for item in items]
-        return await rig.database.run("test", store.settle, claim, done, [], None, rig.bots)
+        end = store.End([item.seq for item in items])
+        settled = await rig.database.run("test", store.settle, claim, end, rig.bots)
+        return settled.due_at_ms
 
     async def test_a_claim_that_another_worker_overtook_ends_nothing(self) -> None:
         """Of two that see a room as due, one may get it only after the other has ended it."""

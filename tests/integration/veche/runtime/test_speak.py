@@ -13,6 +13,7 @@ from veche.protocol.acts import OPENING, ActClass
 from veche.protocol.ids import EventId
 from veche.runtime import people
 from veche.runtime.acts import check_chain
+from veche.runtime.approvals import Offer
 from veche.runtime.crypto.core.keys_query import PersonKeys
 from veche.runtime.crypto.recovery import Hint, HintKind
 from veche.runtime.crypto.store import people as keys
@@ -24,6 +25,7 @@ from veche.runtime.speak import Ground, Voice
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+OFFER = Offer("abcd efgh", "https://veche.example.org/approve#x")
 WORDS = {"msgtype": "m.text", "body": "hello"}
 
 
@@ -33,6 +35,10 @@ def room() -> Iterator[PromptRoom]:
         room = PromptRoom(dsn)
         yield room
         room.close()
+
+
+def hints(offer: Offer = OFFER) -> Hints:
+    return Hints({BOT: ACCOUNT}, LOG, lambda *_: offer)
 
 
 def openings(room: PromptRoom) -> list[Any]:
@@ -111,7 +117,7 @@ def a_hint(kind: HintKind, sender: Any = ALICE) -> Hint:
 
 
 def hinted(room: PromptRoom, hint: Hint) -> list[str]:
-    Hints({BOT: ACCOUNT}, LOG).hint(room.txn, BOT, hint, NOW_MS)
+    hints().hint(room.txn, BOT, hint, NOW_MS)
     return [content["body"] for _, _, _, content in room.outbox()]
 
 
@@ -154,7 +160,7 @@ def test_who_wrote_what_was_given_up_is_told_once(
     claim = Claim(ROOM, BOT, 1, is_joined=True, looked_at_ms=1)
     item = Item(1, EventId("$bad"), ALICE, "m.room.message", {}, State.NEW, None, NOW_MS, 5)
     for _ in range(2):
-        Hints({BOT: ACCOUNT}, LOG).given_up(room.txn, claim, item, NOW_MS)
+        hints().given_up(room.txn, claim, item, NOW_MS)
 
     [(_, _, _, content)] = room.outbox()
     assert words in content["body"]
@@ -175,14 +181,34 @@ def test_who_has_a_new_identity_is_told_once_for_each(
         keys.save_keys(room.txn, ALICE, PersonKeys(identity, (), ()))
         event_id = EventId(f"$event{number}")
         item = Item(number, event_id, ALICE, "m.room.encrypted", {}, State.NEW, None, NOW_MS, 0)
-        Hints({BOT: ACCOUNT}, LOG).doubted(room.txn, claim, item, NOW_MS)
+        hints().doubted(room.txn, claim, item, NOW_MS)
 
     bodies = [content["body"] for _, _, _, content in room.outbox()]
     assert [word in body for body in bodies] == [True, True]
 
 
+@pytest.mark.parametrize(
+    ("offer", "words", "link"),
+    [
+        (OFFER, "confirm it with your key", "https://veche.example.org/approve#x"),
+        (Offer("abcd efgh", None), "show the office who you are", "abcd efgh"),
+        (Offer(None, None), "set up recovery in your client", ""),
+    ],
+)
+def test_who_has_a_new_identity_is_told_how_to_get_on(
+    room: PromptRoom, offer: Offer, words: str, link: str
+) -> None:
+    claim = Claim(ROOM, BOT, 1, is_joined=True, looked_at_ms=1)
+    item = Item(1, EventId("$1"), ALICE, "m.room.encrypted", {}, State.NEW, None, NOW_MS, 0)
+    hints(offer).doubted(room.txn, claim, item, NOW_MS)
+
+    [(_, _, _, content)] = room.outbox()
+    assert words in content["body"]
+    assert link in content["body"]
+
+
 def test_keys_that_came_wake_the_room(room: PromptRoom) -> None:
-    Hints({BOT: ACCOUNT}, LOG).wake(room.txn, BOT, ROOM, ["session"], NOW_MS)
+    hints().wake(room.txn, BOT, ROOM, ["session"], NOW_MS)
 
 
 def test_a_person_who_chose_nothing_has_the_default(room: PromptRoom) -> None:

@@ -1,20 +1,24 @@
 from __future__ import annotations
 
+import base64
 import re
 import stat
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import yaml
+from nacl.signing import SigningKey
 
 from appservices.agency.config import AgencySection
-from appservices.payments.config import PaymentsSection
+from appservices.payments.config import OrganisationSection, PaymentsSection
 from appservices.payments.demo_bank.__main__ import CUSTOMER
+from appservices.payments.service.organisations import Callers
 from appservices.widgets.config import WidgetsSection
 from homeserver_modules.event_guard import EventGuard
 from tests.support.processes import ROOT
 from veche.cli import demo
 from veche.cli.demo_bank import ACCOUNT, DemoBank
+from veche.cli.demo_shop import DemoShop
 from veche.cli.homeserver import HomeserverPlan, configuration, registration
 from veche.protocol.catalogue import LANGUAGES
 from veche.runtime.config import KERNEL_SECTIONS, Section, load
@@ -52,7 +56,11 @@ def services_configuration(folder: Path) -> str:
         operator_key=folder / "operator_key",
         definitions=DEFINITIONS,
         pages_url=PAGES_URL,
-        money=demo.Money(folder / "town_key", DemoBank(folder / "bank", 8010)),
+        equipment=demo.Equipment(
+            folder / "town_key",
+            DemoBank(folder / "bank", 8010),
+            shop=DemoShop(folder / "shop", PAGES_URL),
+        ),
     )
 
 
@@ -140,11 +148,27 @@ def test_the_welcome_has_all_that_a_newcomer_needs_and_fits_the_terminal(tmp_pat
         pages_url=PAGES_URL,
         bank=bank,
         web_client_url="http://localhost:8125",
+        shop_env=tmp_path / "shop" / "env",
     )
 
+    assert f". {tmp_path}/shop/env" in text
     for wanted in (*ADDRESSES, demo.OFFICE_BOT, demo.PAYMENTS_BOT, "Ctrl-C", *passwords.values()):
         assert wanted in text
     assert max(len(line) for line in text.splitlines() if str(tmp_path) not in line) <= 92
+
+
+def test_the_shop_can_ask_with_the_variables_of_its_file(tmp_path: Path) -> None:
+    shop = DemoShop(tmp_path, PAGES_URL)
+    section = OrganisationSection.model_validate(shop.section)
+    lines = shop.write().read_text().splitlines()
+    found = dict(line.removeprefix("export ").split("=", 1) for line in lines)
+    caller = Callers([section], "en").of(f"Bearer {found['VECHE_KEY']}")
+
+    assert found["VECHE_API"] == f"{PAGES_URL}/_veche/payments/v1"
+    assert caller.id == found["VECHE_ORGANISATION"]
+    signer = SigningKey(base64.b64decode(found["VECHE_SIGNING_KEY"]))
+    assert caller.public_key == bytes(signer.verify_key)
+    assert shop.section == shop.section
 
 
 def test_the_account_at_the_demo_bank_is_the_one_that_its_program_opens() -> None:

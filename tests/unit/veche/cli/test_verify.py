@@ -123,7 +123,7 @@ class TestOffline:
             (b"\xff\xfe", "the file is not JSON"),
             (b"[]", "the file holds no object"),
             (b"{}", "receipt.v: Field required"),
-            (b"%PDF-1.7", "the file is not JSON"),
+            (b"PK\x03\x04", "the file is not JSON"),
             (b"[" * 65_000, "the file is not JSON"),
             (b" " * 65_537, "over 65536 bytes"),
         ],

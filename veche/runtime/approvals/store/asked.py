@@ -113,12 +113,19 @@ def add_asked(txn: Cursor, asked: Asked, now_ms: int) -> None:
     )
 
 
-def forget_open_mandate(txn: Cursor, person: UserId) -> None:
-    """Remove what was asked about a person's limits and neither approved nor declined."""
+def forget_open_mandate(txn: Cursor, person: UserId, what: str) -> None:
+    """Remove mandates that no prompt asked for and that were neither approved nor declined.
+
+    Args:
+        txn: Cursor.
+        person: Of whom they were asked.
+        what: Their ``what``, as a pattern of LIKE.
+    """
     txn.execute(
         "DELETE FROM runtime.approval_asked"
-        " WHERE person = %s AND prompt_id IS NULL AND state = 'open'",
-        (person,),
+        " WHERE person = %s AND prompt_id IS NULL AND state = 'open'"
+        " AND shown::json ->> 'what' LIKE %s",
+        (person, what),
     )
 
 

@@ -73,6 +73,22 @@ def read_event(content: object) -> MegolmEvent:
     )
 
 
+def index_of(event: MegolmEvent) -> int:
+    """The place in its session that an event claims; true if it decrypts.
+
+    Raises:
+        BadEventError: Garbage.
+    """
+    return _message(event).message_index()
+
+
+def _message(event: MegolmEvent) -> vz.MegolmMessage:
+    try:
+        return vz.MegolmMessage.from_base64(event.ciphertext)
+    except ValueError as e:
+        raise BadEventError(Reason.FORM, "ciphertext: not a Megolm message") from e
+
+
 def decrypt(session: vz.InboundGroupSession, event: MegolmEvent, room_id: str) -> MegolmPayload:
     """What was said; ``session`` does not change.
 
@@ -85,10 +101,7 @@ def decrypt(session: vz.InboundGroupSession, event: MegolmEvent, room_id: str) -
         UnknownIndexError: The session came to us later than this message.
         BadEventError: Garbage, or a payload of another room.
     """
-    try:
-        message = vz.MegolmMessage.from_base64(event.ciphertext)
-    except ValueError as e:
-        raise BadEventError(Reason.FORM, "ciphertext: not a Megolm message") from e
+    message = _message(event)
     try:
         decrypted = session.decrypt(message)
     except ValueError as e:

@@ -13,8 +13,13 @@ import attrs
 from veche.protocol.inbound import DeviceStanding, Trust
 
 UNVERIFIED: Final = "m.unverified"
+"""Keys go to verified devices alone, and this one is none."""
 NO_OLM: Final = "m.no_olm"
+"""No channel to the device could be made."""
 BLACKLISTED: Final = "m.blacklisted"
+"""Somebody blocked the device by hand. We are sent it and never send it: nothing here blocks single
+devices. Whoever does not want a device any more signs it out, or takes its signature back; then it
+is gone, or ``UNVERIFIED``."""
 
 
 class WithoutIdentity(enum.Enum):
@@ -75,7 +80,9 @@ def withheld_code(
 ) -> str | None:
     """Why a device does not get our keys (a code of ``m.room_key.withheld``); None if it does.
 
-    MSC4153, but for people without any identity, whom the operator may serve.
+    MSC4153, but for people without any identity, whom the operator may serve. Whatever we refuse,
+    we refuse because the device is not verified, so there is one code (Matrix spec v1.18,
+    ``m.room_key.withheld``); that there is no channel is found out later (``NO_OLM``).
     """
     standing = standing_of(identity, is_cross_signed=is_cross_signed)
     if standing is DeviceStanding.UNSIGNED:

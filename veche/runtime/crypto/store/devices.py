@@ -70,6 +70,18 @@ def is_epoch(txn: Cursor, device_no: int, epoch: int) -> bool:
     return txn.fetchone() is not None
 
 
+def published(txn: Cursor, limit: int) -> dict[str, tuple[str, str]]:
+    """Master key and active device of each bot whose identity is public, by user id."""
+    txn.execute(
+        "SELECT user_id, master_key, device_id FROM crypto.identity"
+        " JOIN crypto.device USING (user_id)"
+        " WHERE retired_at_ms IS NULL AND published_at_ms IS NOT NULL"
+        " ORDER BY user_id LIMIT %s",
+        (limit,),
+    )
+    return {user_id: (key, device_id) for user_id, key, device_id in txn.fetchall()}
+
+
 def active_device(txn: Cursor, user_id: str) -> DeviceRow | None:
     """The bot's device that is not retired."""
     txn.execute(_SELECT + " AND retired_at_ms IS NULL", (user_id,))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 from psycopg2.extras import execute_values
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from veche.runtime.database import Cursor
+
+CHANGED_MAX: Final = 1_000
+"""Most persons with a changed identity that are listed."""
 
 
 def mark_outdated(txn: Cursor, user_ids: Collection[str]) -> None:
@@ -86,7 +89,30 @@ def save_keys(txn: Cursor, user_id: str, keys: PersonKeys) -> None:
         )
 
 
-def end_query(txn: Cursor, seqs: Mapping[str, int]) -> list[str]:
+def mark_old(txn: Cursor, bot: str, before_ms: int, limit: int) -> int:
+    """Mark those in rooms of a bot whose keys were last asked for before a moment; how many.
+
+    Args:
+        txn: Cursor.
+        bot: Whose rooms.
+        before_ms: UTC.
+        limit: How many at most, the longest unasked first.
+    """
+    txn.execute(
+        "SELECT p.user_id FROM crypto.person AS p"
+        " WHERE p.queried_at_ms < %s AND p.queried_seq >= p.outdated_seq"
+        " AND EXISTS (SELECT FROM runtime.room_member AS m JOIN runtime.room_member AS b"
+        "  ON b.room_id = m.room_id AND b.user_id = %s AND b.membership = 'join'"
+        "  WHERE m.user_id = p.user_id AND m.membership IN ('join', 'invite'))"
+        " ORDER BY p.queried_at_ms LIMIT %s",
+        (before_ms, bot, limit),
+    )
+    found = [row[0] for row in txn.fetchall()]
+    mark_outdated(txn, found)
+    return len(found)
+
+
+def end_query(txn: Cursor, seqs: Mapping[str, int], now_ms: int) -> list[str]:
     """Note which news an answer covers; whose keys are to be stored.
 
     Not those about whom a later query was answered first: theirs are newer than this answer.
@@ -95,9 +121,10 @@ def end_query(txn: Cursor, seqs: Mapping[str, int]) -> list[str]:
         return []
     covered = execute_values(
         txn,
-        "UPDATE crypto.person p SET queried_seq = v.seq FROM (VALUES %s) AS v (user_id, seq)"
+        "UPDATE crypto.person p SET queried_seq = v.seq, queried_at_ms = v.at_ms"
+        " FROM (VALUES %s) AS v (user_id, seq, at_ms)"
         " WHERE p.user_id = v.user_id AND p.queried_seq <= v.seq RETURNING p.user_id",
-        sorted(seqs.items()),
+        [(user_id, seq, now_ms) for user_id, seq in sorted(seqs.items())],
         page_size=len(seqs),
         fetch=True,
     )
@@ -131,21 +158,43 @@ def forget_strangers(txn: Cursor, user_ids: Collection[str]) -> None:
         )
 
 
-def pin(txn: Cursor, user_id: str, now_ms: int, *, is_renewed: bool) -> str | None:
-    """Pin the present master key and return the pinned one; None if the person has none.
-
-    Args:
-        txn: Cursor.
-        user_id: Who.
-        now_ms: UTC.
-        is_renewed: Whether to replace an older pin, which only a new proof of who it is allows.
-    """
+def pin(txn: Cursor, user_id: str, now_ms: int) -> str | None:
+    """Pin the present master key, unless one is; returns the pinned one, None if there is none."""
     txn.execute(
         "UPDATE crypto.person SET master_pinned = master_key, pinned_at_ms = %s"
-        " WHERE user_id = %s AND master_key IS NOT NULL AND (master_pinned IS NULL OR %s)"
-        " AND master_pinned IS DISTINCT FROM master_key",
-        (now_ms, user_id, is_renewed),
+        " WHERE user_id = %s AND master_key IS NOT NULL AND master_pinned IS NULL",
+        (now_ms, user_id),
     )
     txn.execute("SELECT master_pinned FROM crypto.person WHERE user_id = %s", (user_id,))
     row = txn.fetchone()
     return row[0] if row else None
+
+
+def renew_pin(txn: Cursor, user_id: str, master_key: str, now_ms: int) -> bool:
+    """Pin a master key in the place of another; False if it is not the present one, or pinned."""
+    txn.execute(
+        "UPDATE crypto.person SET master_pinned = master_key, pinned_at_ms = %s"
+        " WHERE user_id = %s AND master_key = %s AND master_pinned <> master_key",
+        (now_ms, user_id, master_key),
+    )
+    return bool(txn.rowcount == 1)
+
+
+def identity_of(txn: Cursor, user_id: str) -> tuple[str | None, str | None]:
+    """The master key as last asked, and the pinned one; locked until the transaction ends."""
+    txn.execute(
+        "SELECT master_key, master_pinned FROM crypto.person WHERE user_id = %s FOR NO KEY UPDATE",
+        (user_id,),
+    )
+    row = txn.fetchone()
+    return (row[0], row[1]) if row else (None, None)
+
+
+def changed_identities(txn: Cursor) -> list[tuple[str, str, str]]:
+    """(user id, pinned, present) of those whose present identity is not the pinned one."""
+    txn.execute(
+        "SELECT user_id, master_pinned, master_key FROM crypto.person"
+        " WHERE master_pinned <> master_key ORDER BY user_id LIMIT %s",
+        (CHANGED_MAX,),
+    )
+    return [(user_id, pinned, present) for user_id, pinned, present in txn.fetchall()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 from psycopg2.extras import execute_values
@@ -85,21 +85,30 @@ class ToDeviceRow:
     messages: Json
 
 
-def sealing_row(txn: Cursor, device_no: int, epoch: int, room_id: str) -> SealingRow | None:
-    """The row, its device locked until the transaction ends; None if the epoch is over."""
+_SEALING: Final = """
+SELECT o.session_id, o.message_count, o.created_at_ms, r.is_encrypted, r.rotation_ms,
+    r.rotation_messages, r.history_visibility,
+    (SELECT md5(coalesce(string_agg(concat_ws(' ', m.user_id, m.membership, p.outdated_seq,
+        p.queried_seq, p.master_pinned), ',' ORDER BY m.user_id), ''))
+    FROM runtime.room_member m LEFT JOIN crypto.person p ON p.user_id = m.user_id
+    WHERE m.room_id = %(room)s AND m.membership IN ('join', 'invite'))
+FROM crypto.device d
+    LEFT JOIN crypto.room_key_out o ON o.device_no = d.device_no AND o.room_id = %(room)s
+    LEFT JOIN crypto.room r ON r.room_id = %(room)s
+WHERE d.device_no = %(no)s AND d.writer_epoch = %(epoch)s AND d.retired_at_ms IS NULL
+FOR NO KEY UPDATE OF d"""
+_SEALING_NOW: Final = _SEALING + " SKIP LOCKED"
+
+
+def sealing_row(
+    txn: Cursor, device_no: int, epoch: int, room_id: str, *, waits: bool = True
+) -> SealingRow | None:
+    """The row, its device locked until the transaction ends; None if the epoch is over.
+
+    Or, unless it ``waits``, if another transaction has the device.
+    """
     txn.execute(
-        "SELECT o.session_id, o.message_count, o.created_at_ms, r.is_encrypted, r.rotation_ms,"
-        " r.rotation_messages, r.history_visibility,"
-        " (SELECT md5(coalesce(string_agg(concat_ws(' ', m.user_id, m.membership, p.outdated_seq,"
-        "   p.queried_seq, p.master_pinned), ',' ORDER BY m.user_id), ''))"
-        "  FROM runtime.room_member m LEFT JOIN crypto.person p ON p.user_id = m.user_id"
-        "  WHERE m.room_id = %(room)s AND m.membership IN ('join', 'invite'))"
-        " FROM crypto.device d"
-        " LEFT JOIN crypto.room_key_out o ON o.device_no = d.device_no AND o.room_id = %(room)s"
-        " LEFT JOIN crypto.room r ON r.room_id = %(room)s"
-        " WHERE d.device_no = %(no)s AND d.writer_epoch = %(epoch)s AND d.retired_at_ms IS NULL"
-        " FOR NO KEY UPDATE OF d",
-        {"room": room_id, "no": device_no, "epoch": epoch},
+        _SEALING if waits else _SEALING_NOW, {"room": room_id, "no": device_no, "epoch": epoch}
     )
     row = txn.fetchone()
     if row is None:
@@ -164,14 +173,15 @@ def replace_outbound(
 
 def save_outbound(
     txn: Cursor, device_no: int, room_id: str, session_id: str, pickle: str, message_count: int
-) -> bool:
-    """Store a session that sealed a message; False if it was dropped meanwhile."""
-    txn.execute(
-        "UPDATE crypto.room_key_out SET pickle = %s, message_count = %s"
-        " WHERE device_no = %s AND room_id = %s AND session_id = %s AND message_count = %s",
+) -> None:
+    """Store a session that sealed a message; the transaction runs again if it was dropped."""
+    txn.later(
+        "WITH saved AS (UPDATE crypto.room_key_out SET pickle = %s, message_count = %s"
+        " WHERE device_no = %s AND room_id = %s AND session_id = %s AND message_count = %s"
+        " RETURNING 1)"
+        " SELECT runtime.demand(EXISTS (SELECT FROM saved), 'the session was dropped')",
         (pickle, message_count, device_no, room_id, session_id, message_count - 1),
     )
-    return txn.rowcount == 1
 
 
 def shared_with(txn: Cursor, device_no: int, room_id: str, session_id: str) -> list[Shared]:

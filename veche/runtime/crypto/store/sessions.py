@@ -36,6 +36,7 @@ class OpeningRow:
         sender: Who gave the session.
         is_fresh: Whether the sender's keys were asked for since the last news of them.
         is_cross_signed: Of the sender's device with just these two keys; None if there is none.
+        seen_with: The event that came with the message index before; None if none did.
     """
 
     device_no: int
@@ -49,6 +50,7 @@ class OpeningRow:
     master_key: str | None
     master_pinned: str | None
     is_cross_signed: bool | None
+    seen_with: str | None
 
 
 def olm_sessions(txn: Cursor, device_no: int, peer_curve25519: str) -> list[OlmRow]:
@@ -137,44 +139,45 @@ def save_room_key(txn: Cursor, device_no: int, key: RoomKey, pickle: str, now_ms
     )
 
 
-def opening_row(txn: Cursor, bot: str, room_id: str, session_id: str) -> OpeningRow | None:
+def opening_row(
+    txn: Cursor, bot: str, room_id: str, session_id: str, message_index: int
+) -> OpeningRow | None:
     """What opens an event; of several devices of the bot, retired ones too, the earliest key."""
     txn.execute(
         "SELECT d.device_no, d.device_id, d.pickled_under, k.pickle, k.sender,"
         " k.sender_curve25519, k.sender_ed25519, coalesce(p.queried_seq >= p.outdated_seq, FALSE),"
-        " p.master_key, p.master_pinned, pd.is_cross_signed"
+        " p.master_key, p.master_pinned, pd.is_cross_signed, s.event_id"
         " FROM crypto.device d"
         " JOIN crypto.room_key_in k ON k.device_no = d.device_no"
         " LEFT JOIN crypto.person p ON p.user_id = k.sender"
         " LEFT JOIN crypto.person_device pd"
         "  ON pd.user_id = k.sender AND pd.curve25519 = k.sender_curve25519"
         "  AND pd.ed25519 = k.sender_ed25519"
+        " LEFT JOIN crypto.message_seen s"
+        "  ON s.device_no = k.device_no AND s.room_id = k.room_id AND s.session_id = k.session_id"
+        "  AND s.message_index = %s"
         " WHERE d.user_id = %s AND k.room_id = %s AND k.session_id = %s"
         " ORDER BY k.first_index, d.device_no DESC, pd.is_cross_signed DESC NULLS LAST LIMIT 1",
-        (bot, room_id, session_id),
+        (message_index, bot, room_id, session_id),
     )
     row = txn.fetchone()
     return OpeningRow(*row) if row else None
 
 
-def first_seen(txn: Cursor, device_no: int, place: tuple[str, str, int], event_id: str) -> str:
-    """The event that came first with this message index; ``event_id`` itself if none did.
+def note_seen(txn: Cursor, device_no: int, place: tuple[str, str, int], event_id: str) -> None:
+    """Note with which event a message index came, for the first time: again is an error.
 
     Args:
         txn: Cursor.
         device_no: Ours.
         place: Room id, session id, message index.
-        event_id: Of the event that comes with it now.
+        event_id: Of the event.
     """
-    txn.execute(
-        "INSERT INTO crypto.message_seen AS s"
-        " (device_no, room_id, session_id, message_index, event_id) VALUES (%s, %s, %s, %s, %s)"
-        " ON CONFLICT (device_no, room_id, session_id, message_index)"
-        " DO UPDATE SET event_id = s.event_id RETURNING event_id",
+    txn.later(
+        "INSERT INTO crypto.message_seen"
+        " (device_no, room_id, session_id, message_index, event_id) VALUES (%s, %s, %s, %s, %s)",
         (device_no, *place, event_id),
     )
-    [(first,)] = txn.fetchall()
-    return str(first)
 
 
 def wipe_room_keys(txn: Cursor, before_ms: int, rows_max: int) -> int:

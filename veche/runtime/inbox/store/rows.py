@@ -150,7 +150,7 @@ def add(
     """Store rows; those that are there already change nothing.
 
     Args:
-        txn: One transaction for all.
+        txn: One transaction for all, which does nothing else where they are pushed.
         rows: In the order in which they came.
         source: How they came.
         now_ms: Moment, UTC.
@@ -162,6 +162,8 @@ def add(
         return Added(0, 0)
     memberships = [row for row in rows if row.bot is not None and row.membership is not None]
     invites = [row for row in memberships if row.membership == "invite"]
+    # The usual push is one statement.
+    run = txn.alone if source is Source.PUSHED and not memberships else txn.execute
     if invites and source is Source.PUSHED:
         _note_pushed_invites(txn, invites, now_ms)
     if memberships:
@@ -176,7 +178,7 @@ def add(
                 "events": [row.event_id for row in last.values()],
             },
         )
-    txn.execute(
+    run(
         _ADD,
         {
             "rooms": [row.room_id for row in rows],
@@ -264,42 +266,72 @@ def _item(seq: int, event_id: EventId, sender: UserId, kind: str, *rest: Any) ->
     return Item(seq, event_id, sender, kind, event, State(state), *numbers)
 
 
+@attrs.frozen
+class End:
+    """How far a worker got with a room.
+
+    Attributes:
+        done: Rows by ``seq``.
+        refused: Rows by ``seq`` that broke a rule.
+        next_at_ms: When to look at the room again, None if nothing is left.
+        sealed_count: What the bot says in the room and this transaction has sealed.
+    """
+
+    done: Sequence[int] = ()
+    refused: Sequence[int] = ()
+    next_at_ms: int | None = None
+    sealed_count: int = 0
+
+
+@attrs.frozen
+class Settled:
+    """What follows from the end of the work on a room.
+
+    Attributes:
+        due_at_ms: When the next room is due, or None.
+        outbox_mark: Of what the bot has to send in the room, if what was sealed comes first there;
+            None otherwise.
+    """
+
+    due_at_ms: int | None
+    outbox_mark: int | None
+
+
 def settle(
     txn: Cursor,
     claim: Claim,
-    done: Sequence[int],
-    refused: Sequence[int],
-    next_at_ms: int | None,
+    end: End,
     bots: Collection[UserId],
-    taken: Collection[RoomId] = (),
-) -> int | None:
-    """End the work on a room; when the next room of ``bots`` is due, or None.
+    taken: Collection[tuple[RoomId, UserId]] = (),
+) -> Settled:
+    """End the work on a room.
 
     Args:
         txn: The transaction of the claim.
         claim: The room.
-        done: Rows by ``seq``.
-        refused: Rows by ``seq`` that broke a rule.
-        next_at_ms: When to look at the room again, None if nothing is left.
+        end: How far it got.
         bots: Of this process.
-        taken: Rooms that others of this process have, who look themselves when they are done.
+        taken: Rooms that others of this process have, for which bot; they look themselves when they
+            are done.
     """
     txn.execute(
-        "SELECT runtime.inbox_settle("
-        "%s, %s, %s, %s::bigint[], %s::bigint[], %s, %s::text[], %s::text[])",
+        "SELECT due_at_ms, outbox_mark FROM runtime.inbox_end(%s, %s, %s, %s::bigint[],"
+        " %s::bigint[], %s, %s::text[], %s::text[], %s::text[], %s)",
         (
             claim.room_id,
             claim.bot,
             claim.mark,
-            list(done),
-            list(refused),
-            next_at_ms,
+            list(end.done),
+            list(end.refused),
+            end.next_at_ms,
             list(bots),
-            list(taken),
+            [room_id for room_id, _ in taken],
+            [bot for _, bot in taken],
+            end.sealed_count,
         ),
     )
-    [(due_at_ms,)] = txn.fetchall()
-    return None if due_at_ms is None else int(due_at_ms)
+    [(due_at_ms, outbox_mark)] = txn.fetchall()
+    return Settled(due_at_ms, outbox_mark)
 
 
 def next_due(txn: Cursor, bots: Collection[UserId]) -> int | None:

@@ -7,6 +7,7 @@ import { html, nothing } from "lit";
 import { VecheElement, button } from "../../kit/elements.js";
 import { showDate, showNumber, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
+import { save } from "../../kit/save.js";
 import { signInHref } from "../../kit/shell.js";
 import { fetchDocument } from "../agency.js";
 import { problem } from "./problem.js";
@@ -18,15 +19,6 @@ const HEX_GROUP = /.{1,8}/g;
 async function sha256Of(file) {
     const digest = await crypto.subtle.digest("SHA-256", await file.arrayBuffer());
     return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** @param {Blob} file @param {string} name */
-function save(file, name) {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(file);
-    link.download = name;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 0);
 }
 
 export class VecheDocument extends VecheElement {

@@ -6,7 +6,7 @@ there are many of them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from twisted.internet.task import deferLater
@@ -20,7 +20,7 @@ from veche.protocol.ids import UserId
 from veche.protocol.inbound import DeviceStanding, Trust
 from veche.runtime.crypto.core.trust import UNVERIFIED
 from veche.runtime.crypto.core.values import ONE_TIME_KEYS_LOW
-from veche.runtime.crypto.tracking import pin_identity
+from veche.runtime.crypto.tracking import identity_view, pin_identity, renew_identity
 from veche.runtime.matrix.client import path
 
 if TYPE_CHECKING:
@@ -193,7 +193,9 @@ class DevicesTest(Stand):
         second = await deferToThread(boris.send, room, "it is still me")
         doubted = await house.read(room, second)
         still = await self.pin(house, boris.user_id)
-        renewed = await self.pin(house, boris.user_id, is_renewed=True)
+        who = UserId(boris.user_id)
+        renewed = str((await house.database.run("test", identity_view, who)).master_key)
+        assert await house.database.run("test", renew_identity, who, renewed, house.now_ms())
         third = await deferToThread(boris.send, room, "confirmed")
 
         assert (doubted.trust, doubted.standing) == (Trust.E2EE, DeviceStanding.IDENTITY_CHANGED)
@@ -202,10 +204,8 @@ class DevicesTest(Stand):
         assert still == pinned != renewed
         assert (await house.read(room, third)).trust is Trust.VERIFIED
 
-    async def pin(self, house: House, user_id: str, **more: Any) -> str | None:
-        return await house.database.run(
-            "test", pin_identity, UserId(user_id), house.now_ms(), **more
-        )
+    async def pin(self, house: House, user_id: str) -> str | None:
+        return await house.database.run("test", pin_identity, UserId(user_id), house.now_ms())
 
     async def heard_of(self, house: House, user_id: str) -> None:
         """Return once the bot has heard that somebody's devices are others now."""

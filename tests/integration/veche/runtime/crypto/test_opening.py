@@ -14,7 +14,7 @@ from veche.protocol.inbound import DeviceStanding, Trust
 from veche.runtime.crypto.keys import OperatorKey, WrongOperatorKeyError
 from veche.runtime.crypto.opening import Opener
 from veche.runtime.crypto.start import replace_device
-from veche.runtime.crypto.tracking import pin_identity
+from veche.runtime.crypto.tracking import pin_identity, renew_identity
 from veche.runtime.ports import NeedsDevices, RefusedEvent, WaitsForKey
 
 if TYPE_CHECKING:
@@ -103,7 +103,9 @@ def test_a_changed_identity_is_not_believed_until_the_pin_is_renewed(desk: Desk)
     changed = desk.open(anna.write("$1"))
     kept = run(desk.database.run("t", pin_identity, UserId(ANNA), 2))
     again = desk.open(anna.write("$2"))
-    run(desk.database.run("t", pin_identity, UserId(ANNA), 3, is_renewed=True))
+    new = identity(ANNA, 2).master_key
+    assert not run(desk.database.run("t", renew_identity, UserId(ANNA), "some other", 3))
+    assert run(desk.database.run("t", renew_identity, UserId(ANNA), new, 3))
     renewed = desk.open(anna.write("$3"))
 
     assert (changed.trust, changed.standing) == (Trust.E2EE, DeviceStanding.IDENTITY_CHANGED)

@@ -18,6 +18,7 @@ from veche.runtime.crypto.core.identity import new_identity
 from veche.runtime.crypto.core.rotation import AGE_MS_MAX, Limits
 from veche.runtime.crypto.keys import OperatorKey, WrongOperatorKeyError
 from veche.runtime.crypto.recovery import (
+    ASKED_KEPT_MS,
     ROOM_KEY_KEPT_MS,
     UNWEDGE_PAUSE_MS,
     WAITING_MAX,
@@ -60,6 +61,34 @@ def test_an_unread_message_brings_a_dummy_and_a_hint(desk: Desk) -> None:
     assert (hint.kind, hint.room_id, hint.event_id) == (HintKind.SEND_AGAIN, ROOM, "$1")
     assert hint.sender == ANNA
     assert desk.database.execute("SELECT 1 FROM crypto.unreadable") == []
+
+
+def test_a_new_device_whose_news_was_lost_is_served_after_a_day(desk: Desk) -> None:
+    desk.add(Side(ANNA, "ANNA1"))
+    desk.room(ANNA)
+    desk.say()
+    second = desk.add(Side(ANNA, "ANNA2"))  # and the homeserver says nothing of it
+
+    recover(desk)
+    desk.say()
+    early = second.inbox("m.room_key")
+    desk.clock.advance(ASKED_KEPT_MS / 1000 + 1)
+    recover(desk)
+    desk.say()
+
+    assert early == []
+    assert len(second.inbox("m.room_key")) == 1
+    assert second.inbox("m.room_key.withheld") == []
+
+
+def test_who_shares_no_room_with_the_bot_is_not_asked_for_anew(desk: Desk) -> None:
+    known(desk)
+    desk.clock.advance(ASKED_KEPT_MS / 1000 + 1)
+
+    recover(desk)
+
+    outdated = "SELECT user_id FROM crypto.person WHERE queried_seq < outdated_seq"
+    assert desk.database.execute(outdated) == []
 
 
 def test_nobody_is_told_while_the_key_may_still_come(desk: Desk) -> None:
@@ -153,9 +182,10 @@ def test_a_wedged_device_is_the_only_one_that_gets_a_dummy(desk: Desk) -> None:
     assert (len(anna.inbox("m.dummy")), len(other.inbox("m.dummy"))) == (1, 0)
 
 
-def test_a_client_that_refuses_the_bot_is_named_in_the_hint(desk: Desk) -> None:
+@pytest.mark.parametrize("code", ["m.unverified", "m.blacklisted"])
+def test_a_client_that_refuses_the_bot_is_named_in_the_hint(desk: Desk, code: str) -> None:
     anna = known(desk)
-    content = {"code": "m.unverified", "room_id": ROOM, "session_id": anna.group.session_id}
+    content = {"code": code, "room_id": ROOM, "session_id": anna.group.session_id}
     desk.hear({"type": "m.room_key.withheld", "sender": ANNA, "content": content})
     unread(desk, anna)
 

@@ -244,7 +244,7 @@ def _make_chat(
 def _know(txn: Cursor, person: UserId, keys: PersonKeys) -> None:
     key_store.mark_outdated(txn, [person])
     key_store.save_keys(txn, person, keys)
-    key_store.end_query(txn, key_store.begin_query(txn, [person]))
+    key_store.end_query(txn, key_store.begin_query(txn, [person]), BEGIN_MS)
 
 
 def _seal(txn: Cursor, said: Said, readers: Sequence[tuple[UserId, str]]) -> None:

@@ -1,6 +1,7 @@
 """Rules of the payer: the strongest wins, and time alone ends a wait."""
 
 import attrs
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,20 +10,29 @@ from appservices.payments.core.rules import (
     HOUR_MS,
     Facts,
     Go,
+    Guard,
     Limits,
     Reason,
     Refuse,
     Verdict,
     Wait,
     Waits,
+    is_new,
     judge,
 )
 
 NOW_MS = 1_764_000_000_000
 LIMITS = Limits(first_payee_minor=20_000)
-KNOWN = Facts(is_frozen=False, has_paid_payee=True, day_minor=0, balance_minor=1_000_000)
-STRANGER = attrs.evolve(KNOWN, has_paid_payee=False)
-WEIGHT = {Go: 0, Wait: 1, Refuse: 2}
+KNOWN = Facts(
+    is_frozen=False,
+    is_known=True,
+    earlier_minor=0,
+    lately_minor=0,
+    day_minor=0,
+    balance_minor=1_000_000,
+)
+STRANGER = attrs.evolve(KNOWN, is_known=False)
+WEIGHT = {Go: 0, Wait: 1, Guard: 2, Refuse: 3}
 
 
 def said(total_minor: int, facts: Facts, limits: Limits = LIMITS, *, after_ms: int = 0) -> Verdict:
@@ -31,7 +41,7 @@ def said(total_minor: int, facts: Facts, limits: Limits = LIMITS, *, after_ms: i
     )
 
 
-def test_the_first_payment_to_somebody_waits_above_the_limit_and_not_at_it() -> None:
+def test_what_goes_to_somebody_new_waits_above_the_limit_and_not_at_it() -> None:
     assert said(20_000, STRANGER) == Go()
     assert said(20_001, STRANGER) == Wait(NOW_MS + 12 * HOUR_MS, Reason.FIRST_PAYEE)
     assert said(20_001, KNOWN) == Go()
@@ -82,21 +92,125 @@ def test_frozen_is_stronger_than_everything() -> None:
     assert said(999_999, frozen, Limits(0, 0)) == Refuse(Reason.FROZEN)
 
 
-@given(
-    total=st.integers(1, 10**9),
-    more=st.integers(0, 10**9),
-    day=st.integers(0, 10**9),
-    balance=st.integers(0, 10**9),
-    first=st.booleans(),
-    limit=st.integers(0, 10**6),
-)
-def test_more_money_is_never_let_through_more_easily(
-    *, total: int, more: int, day: int, balance: int, first: bool, limit: int
+def test_a_first_payment_of_one_euro_does_not_make_a_payee_known() -> None:
+    a_moment_later = attrs.evolve(STRANGER, lately_minor=100)
+    a_day_later = attrs.evolve(STRANGER, earlier_minor=100)
+
+    for facts in (a_moment_later, a_day_later):
+        assert said(500_000, facts) == Wait(NOW_MS + 12 * HOUR_MS, Reason.FIRST_PAYEE)
+
+
+def test_small_parts_to_somebody_new_are_one_sum_until_as_long_as_a_wait_is_over() -> None:
+    assert said(10_000, attrs.evolve(STRANGER, lately_minor=10_000)) == Go()
+    assert isinstance(said(10_000, attrs.evolve(STRANGER, lately_minor=10_001)), Wait)
+    assert said(10_000, attrs.evolve(STRANGER, earlier_minor=20_000)) == Go()
+
+
+def test_a_payee_is_known_once_more_than_the_limit_went_there_long_enough_ago() -> None:
+    assert isinstance(said(20_001, attrs.evolve(STRANGER, earlier_minor=20_000)), Wait)
+    assert said(900_000, attrs.evolve(STRANGER, earlier_minor=20_001, balance_minor=10**9)) == Go()
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize("earlier", [0, 1, 20_000, 20_001])
+def test_only_a_payee_to_whom_more_went_or_who_is_exempt_is_not_new(
+    *, is_known: bool, earlier: int
 ) -> None:
-    facts = Facts(is_frozen=False, has_paid_payee=not first, day_minor=day, balance_minor=balance)
-    limits = Limits(first_payee_minor=limit, day_minor=10**8)
+    facts = attrs.evolve(KNOWN, is_known=is_known, earlier_minor=earlier)
+
+    assert is_new(LIMITS, facts) == (not is_known and earlier <= 20_000)
+
+
+def test_guardians_are_asked_above_their_amount_and_not_at_it() -> None:
+    own = attrs.evolve(LIMITS, guarded_minor=30_000)
+
+    assert said(30_000, KNOWN, own) == Go()
+    assert said(30_001, KNOWN, own) == Guard()
+    assert said(1, attrs.evolve(KNOWN, unguarded_minor=30_000), own) == Guard()
+    assert said(30_001, KNOWN) == Go()
+
+
+def test_guardians_are_stronger_than_a_wait_which_counts_again_once_they_approved() -> None:
+    own = attrs.evolve(LIMITS, guarded_minor=0)
+
+    assert said(20_001, STRANGER, own) == Guard()
+    approved = attrs.evolve(STRANGER, is_approved=True)
+    assert said(20_001, approved, own) == Wait(NOW_MS + 12 * HOUR_MS, Reason.FIRST_PAYEE)
+    assert said(20_001, approved, own, after_ms=12 * HOUR_MS) == Go()
+
+
+def test_what_somebody_forbade_themselves_is_refused_before_anybody_is_asked() -> None:
+    banned = attrs.evolve(KNOWN, is_banned=True)
+
+    assert said(1, banned, attrs.evolve(LIMITS, guarded_minor=0)) == Refuse(Reason.BANNED)
+    assert said(1, attrs.evolve(banned, is_frozen=True)) == Refuse(Reason.FROZEN)
+
+
+AMOUNTS = st.integers(0, 10**9)
+ALL_FACTS = st.builds(
+    Facts,
+    is_frozen=st.booleans(),
+    is_known=st.booleans(),
+    earlier_minor=AMOUNTS,
+    lately_minor=AMOUNTS,
+    day_minor=AMOUNTS,
+    balance_minor=AMOUNTS,
+    is_banned=st.booleans(),
+    is_approved=st.booleans(),
+    unguarded_minor=AMOUNTS,
+)
+ALL_LIMITS = st.builds(
+    Limits,
+    first_payee_minor=st.integers(0, 10**6),
+    day_minor=st.none() | AMOUNTS,
+    guarded_minor=st.none() | AMOUNTS,
+)
+
+
+@given(total=st.integers(1, 10**9), more=AMOUNTS, facts=ALL_FACTS, limits=ALL_LIMITS)
+def test_more_money_is_never_let_through_more_easily(
+    *, total: int, more: int, facts: Facts, limits: Limits
+) -> None:
     less, greater = said(total, facts, limits), said(total + more, facts, limits)
 
     assert WEIGHT[type(less)] <= WEIGHT[type(greater)]
     if isinstance(less, Wait) and isinstance(greater, Wait):
         assert less.until_ms <= greater.until_ms
+
+
+@given(total=st.integers(1, 10**9), facts=ALL_FACTS, limits=ALL_LIMITS, later=AMOUNTS)
+def test_time_ends_waits_and_weakens_nothing_else(
+    *, total: int, facts: Facts, limits: Limits, later: int
+) -> None:
+    now, then = said(total, facts, limits), said(total, facts, limits, after_ms=later)
+
+    if isinstance(now, Wait):
+        longest_ms = now.until_ms - NOW_MS
+        assert isinstance(then, Go) if later >= longest_ms else then == now
+    else:
+        assert then == now
+
+
+@given(
+    parts=st.lists(
+        st.tuples(st.integers(1, 40_000), st.integers(0, 13 * HOUR_MS)), min_size=1, max_size=30
+    )
+)
+def test_no_way_to_cut_a_sum_gets_more_than_the_limit_to_somebody_new_without_a_wait(
+    parts: list[tuple[int, int]],
+) -> None:
+    """Somebody pays a stranger again and again, and takes every payment that goes at once."""
+    now_ms, gone = NOW_MS, list[tuple[int, int]]()
+    wait_ms = Waits().first_payee_ms
+    for minor, pause_ms in parts:
+        now_ms += pause_ms
+        earlier = sum(one for one, at_ms in gone if at_ms <= now_ms - wait_ms)
+        lately = sum(one for one, at_ms in gone if at_ms > now_ms - wait_ms)
+        facts = attrs.evolve(
+            STRANGER, earlier_minor=earlier, lately_minor=lately, balance_minor=10**9
+        )
+        verdict = judge(minor, LIMITS, Waits(), facts, approved_at_ms=now_ms, now_ms=now_ms)
+        if isinstance(verdict, Go):
+            gone.append((minor, now_ms))
+            if earlier <= LIMITS.first_payee_minor:
+                assert lately + minor <= LIMITS.first_payee_minor

@@ -12,6 +12,7 @@ from appservices.payments.core.formats import (
     EpcPayment,
     GostPayment,
     PayLink,
+    PersonLink,
     SbpLink,
     Template,
     UpiLink,
@@ -453,6 +454,44 @@ class TestLinks:
     def test_a_link_with_a_wrong_field_is_not_made(self, change: dict[str, Any]) -> None:
         with pytest.raises(MalformedError):
             links.write_ours(attrs.evolve(LINK, **change))
+
+    @pytest.mark.parametrize("server", ["localhost:8090", "localhost"])
+    def test_only_the_links_of_this_machine_are_without_tls(self, server: str) -> None:
+        text = links.write_ours(attrs.evolve(LINK, server=server))
+        assert text.startswith(f"http://{server}/pay#")
+        assert read_code(text) == attrs.evolve(LINK, server=server)
+
+    @given(
+        st.none() | st.integers(1, 10**12),
+        st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=70),
+    )
+    def test_a_link_to_a_person_is_read_as_written(
+        self, amount_minor: int | None, reference: str
+    ) -> None:
+        currency = "" if amount_minor is None else "EUR"
+        link = PersonLink("pay.example.org", "@bob:example.org", amount_minor, currency, reference)
+        assert read_code(links.write_person(link)) == link
+
+    @pytest.mark.parametrize(
+        ("query", "field"),
+        [
+            ("to=bob", "to"),
+            ("to=@Bob:example.org", "to"),
+            ("to=@bob:example.org&am=5", "code"),
+            ("to=@bob:example.org&cu=EUR", "code"),
+            ("to=@bob:example.org&am=5&cu=eur", "cu"),
+            ("to=@bob:example.org&am=5&cu=XYZ", "currency"),
+            ("to=@bob:example.org&am=0&cu=EUR", "am"),
+            ("to=@bob:example.org&am=1.234&cu=EUR", "am"),
+            ("to=@bob:example.org&for=" + "x" * 71, "for"),
+            ("to=@bob:example.org&for=a%0Ab", "for"),
+            ("to=@bob:example.org&to=@eve:example.org", "code"),
+            ("to=@bob:example.org&x=1", "code"),
+            ("to=@bob:example.org for", "code"),
+        ],
+    )
+    def test_a_wrong_field_of_a_link_to_a_person_is_named(self, query: str, field: str) -> None:
+        assert refused(read_code, f"https://pay.example.org/pay#{query}") == field
 
     @pytest.mark.parametrize("tail", ["x", ".1", "\n", "?a=b", ""])
     def test_what_is_added_to_a_link_is_refused(self, tail: str) -> None:

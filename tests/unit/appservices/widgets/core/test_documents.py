@@ -12,6 +12,8 @@ from appservices.widgets.core.documents import (
     PART_CHARACTERS_MAX,
     PATHS,
     SIGN_IN,
+    WALLET,
+    WALLET_WIDGET,
     WIDGET,
     Document,
     Framing,
@@ -33,6 +35,9 @@ class TestPaths:
     @pytest.mark.parametrize(("path", "document"), PATHS.items())
     def test_documents_have_their_paths(self, path: str, document: Document) -> None:
         assert document_at(path) is document
+
+    def test_the_wallet_has_payments(self) -> None:
+        assert document_at("/wallet/payments/01JD0000000000000000000001") is WALLET
 
     @pytest.mark.parametrize(
         "path",
@@ -67,6 +72,12 @@ class TestPaths:
             "/keys/",
             "/approve/x",
             "/widget/",
+            "/pay/x",
+            "/wallet/",
+            "/wallet/x",
+            "/wallet/payments",
+            "/wallet/payments/",
+            "/wallet/payments/a/b",
             "/static/x",
         ],
     )
@@ -85,10 +96,11 @@ class TestPolicy:
         assert found["require-trusted-types-for"] == ["'script'"]
         assert "unsafe" not in str(found)
 
-    def test_only_the_widget_may_be_framed(self) -> None:
+    def test_only_the_widgets_may_be_framed(self) -> None:
         framed = {d.file: directives(d)["frame-ancestors"] for d in DOCUMENTS}
 
-        assert framed.pop(WIDGET.file) == list(EMBEDDERS)
+        for widget in (WIDGET, WALLET_WIDGET):
+            assert framed.pop(widget.file) == list(EMBEDDERS)
         assert set(map(tuple, framed.values())) == {("'none'",)}
 
     def test_without_embedders_nobody_frames_the_widget(self) -> None:
@@ -108,10 +120,13 @@ class TestPolicy:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda one: one.file)
-def test_passkeys_are_used_where_keys_are_and_devices_nowhere(document: Document) -> None:
+def test_passkeys_are_used_where_keys_are_and_a_camera_where_codes_are(
+    document: Document,
+) -> None:
     found = dict(part.split("=") for part in permissions(document).split(", "))
     passkeys = {found.pop(name) for name in list(found) if name.startswith("publickey-")}
 
     assert passkeys == ({"(self)"} if document in {KEYS, APPROVE} else {"()"})
+    assert found.pop("camera") == ("(self)" if document is WALLET else "()")
     assert set(found.values()) == {"()"}
-    assert {"camera", "geolocation", "microphone", "payment"} <= set(found)
+    assert {"geolocation", "microphone", "payment"} <= set(found)

@@ -14,6 +14,7 @@ from appservices.widgets.core.modules import (
     csp_hash,
     import_map,
     imported,
+    later,
     sri,
 )
 from veche.protocol.errors import ConfigError
@@ -82,6 +83,31 @@ class TestClosure:
         assert len(closure(["0.js"], chain(MODULES_MAX))) == MODULES_MAX
         with pytest.raises(ConfigError, match="more than"):
             closure(["0.js"], chain(MODULES_MAX + 1))
+
+
+class TestLater:
+    def test_what_is_loaded_later_is_found_with_all_that_it_needs(self) -> None:
+        sources = {
+            "app/main.js": b'import "./a.js";\nconst one = () => import("./late.js");',
+            "app/a.js": b"",
+            "app/late.js": b'import "./a.js";\nimport "./later.js";',
+            "app/later.js": b"",
+        }
+        modules = closure(["app/main.js"], sources)
+
+        assert modules == ("app/main.js", "app/a.js")
+        assert later(modules, sources) == ("app/late.js", "app/later.js")
+        assert later(("app/a.js",), sources) == ()
+
+    @pytest.mark.parametrize(
+        "text", ["import(name)", '// import("./gone.js")', 'imports("./x.js")']
+    )
+    def test_what_is_no_plain_import_is_passed_over(self, text: str) -> None:
+        assert later(("a.js",), {"a.js": text.encode()}) == ()
+
+    def test_a_module_that_is_missing_is_named(self) -> None:
+        with pytest.raises(ConfigError, match=r"static/gone.js is missing"):
+            later(("a.js",), {"a.js": b'import("./gone.js")'})
 
 
 class TestImportMap:

@@ -77,6 +77,17 @@ def test_a_pinned_identity_that_vanished_opens_no_door(policy: WithoutIdentity) 
     assert code == "m.unverified"
 
 
+def test_whatever_is_refused_is_refused_as_unverified_and_nothing_as_blocked() -> None:
+    codes = {
+        withheld_code(IdentityView(master, pinned), is_cross_signed=signed, without_identity=policy)
+        for master, pinned, signed, policy in itertools.product(
+            _MASTERS, _MASTERS, (False, True), WithoutIdentity
+        )
+    }
+
+    assert codes == {None, "m.unverified"}
+
+
 def test_no_state_raises() -> None:
     for master, pinned, signed in itertools.product(_MASTERS, _MASTERS, (False, True)):
         view = IdentityView(master, pinned)

@@ -1,0 +1,100 @@
+"""Documents outside transactions: made from their template, sealed, stored.
+
+A document is made again the same after a crash; its seal is not, since it has the time. What counts
+is the one whose digest the errand leaves in the case.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from twisted.internet.threads import deferToThreadPool
+
+from appservices.agency import store
+from appservices.agency.core.document_data import document_data
+from appservices.agency.core.inputs import DocumentFailed, DocumentMade
+from appservices.agency.documents import Document, TemplateError, make_document
+from appservices.agency.service.cases import definition_of, step_file
+from appservices.agency.service.deeds import MAKE_DOCUMENT
+from appservices.agency.service.errands import Handler, Parts, case_of
+from veche.protocol.errors import RefusedError, TooLargeError
+from veche.protocol.ids import UserId
+from veche.runtime.matrix.media import upload_encrypted
+from veche.runtime.sealing import SealError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import Errand, ErrandHandler
+    from veche.runtime.sealing import Sealer
+
+
+def document_handlers(parts: Parts, sealers: Mapping[str, Sealer]) -> dict[str, ErrandHandler]:
+    """The handlers of errands about documents.
+
+    Args:
+        parts: What all handlers share.
+        sealers: By id of the organisation; one without has no seal.
+    """
+    return {MAKE_DOCUMENT: _MakeDocument(parts, sealers)}
+
+
+class _MakeDocument(Handler):
+    """Makes a document, has it sealed, and stores it, encrypted, at the homeserver."""
+
+    def __init__(self, parts: Parts, sealers: Mapping[str, Sealer]) -> None:
+        super().__init__(parts)
+        self._sealers = sealers
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        pending = await self._host.database.run("agency.document", self._read, errand)
+        template, data, issued_at_ms = pending
+        try:
+            made: Document = await deferToThreadPool(
+                self._host.reactor,
+                self._host.reactor.getThreadPool(),
+                make_document,
+                template.encode(),
+                data,
+                issued_at_ms=issued_at_ms,
+            )
+            made = await self._sealed(errand, made)
+        except (TemplateError, TooLargeError, SealError) as e:
+            return {"failure": str(e)}
+        bot = UserId(errand.payload["bot"])
+        file = await upload_encrypted(self._host.client, bot, made.data)
+        return {"sha256": made.sha256, "size_bytes": len(made.data), "file": file}
+
+    async def _sealed(self, errand: Errand, made: Document) -> Document:
+        """The document with its organisation's seal; as it is if there is none."""
+        organisation = self._parts.workplaces[UserId(errand.payload["bot"])].organisation
+        sealer = self._sealers.get(organisation)
+        if sealer is None:
+            return made
+        reference = str(errand.payload["case"])
+        data = await sealer.seal(made.data, reference, self._host.now_ms())
+        return Document(data, hashlib.sha256(data).hexdigest())
+
+    def _read(self, txn: Cursor, errand: Errand) -> tuple[str, dict[str, Any], int]:
+        scene = self._parts.scene_of(txn, errand, self._host.now_ms())
+        file = case_of(txn, errand)
+        kept = store.definition(txn, file.case.digest)
+        if kept is None or file.case.pending is None:
+            raise RefusedError("the case does not wait for a document any more")
+        pending = file.case.pending
+        definition = definition_of(scene, file)
+        data = document_data(definition, file.case, pending, scene.context(file.person))
+        return kept.templates[errand.payload["template"]], data, pending.issued_at_ms
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        scene = self._parts.scene_of(txn, errand, now_ms)
+        file = case_of(txn, errand)
+        if "failure" in result:
+            step_file(scene, file, DocumentFailed(result["failure"]))
+            return
+        store.keep_document(txn, file.case.id, result["sha256"], result["file"])
+        file = attrs.evolve(file, document=result["file"])
+        step_file(scene, file, DocumentMade(result["sha256"], result["size_bytes"]))

@@ -1,0 +1,55 @@
+"""The invoice of a fee, and the act by which the office asks for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from appservices.agency.core.definition import PayStep
+from veche.protocol.acts import ActClass
+from veche.protocol.invoice import InvoiceLine
+from veche.protocol.invoice_api import InvoiceBody, invoice_form
+
+if TYPE_CHECKING:
+    from appservices.agency.core.case import Fee
+    from appservices.agency.core.definition import ServiceDefinition
+    from appservices.agency.service.matter import Matter
+    from appservices.agency.store import CaseFile
+
+
+def invoice_of_fee(
+    file: CaseFile, definition: ServiceDefinition, fee: Fee, language: str
+) -> InvoiceBody:
+    """The invoice of a fee: the same whenever it is made, so that its act is for it.
+
+    Args:
+        file: The case.
+        definition: The service, in the version with which the case began.
+        fee: Which.
+        language: Of its words.
+    """
+    step = definition.steps[fee.step]
+    if not isinstance(step, PayStep):
+        raise AssertionError("a fee is asked for by such a step")  # noqa: TRY004 -- our bug
+    title = step.purpose.text(language)
+    return InvoiceBody(
+        addressee=file.person,
+        title=title,
+        lines=(InvoiceLine(text=title, amount=fee.amount),),
+        due_at_ms=fee.due_at_ms,
+        law=step.law.text(language),
+        ours=ours_of(file.case.id, fee.number),
+    )
+
+
+def act_of_fee(matter: Matter, fee: Fee, language: str) -> dict[str, Any]:
+    """The receipt of the act that asking for a fee is, committed with the step that asks for it."""
+    body = invoice_of_fee(matter.file, matter.definition, fee, language)
+    organisation = matter.scene.voice.bot.organisation
+    form = invoice_form(organisation, body)
+    token = matter.scene.voice.commit(ActClass.INVOICE, form, matter.ground)
+    return token.receipt.model_dump(mode="json")
+
+
+def ours_of(case_id: str, number: int) -> str:
+    """What the organisation knows the invoice of a fee by; also the key under which it is made."""
+    return f"{case_id}.{number}"

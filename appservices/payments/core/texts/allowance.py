@@ -1,0 +1,241 @@
+"""Allowances in words: given, listed, used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from appservices.payments.core.allowance import (
+    DAY_MS,
+    PAYEES_MAX,
+    AllowanceProblem,
+    UseProblem,
+)
+from veche.protocol.catalogue import N_
+from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragraph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.core.allowance import AllowanceTerms
+    from appservices.payments.core.mandate import Period
+    from appservices.payments.core.speech import Speech
+    from appservices.payments.core.texts.views import Party, PaymentView
+
+_CAPS: Final[Mapping[Period, str]] = {
+    "day": N_("at most {amount} a day"),
+    "week": N_("at most {amount} a week"),
+    "month": N_("at most {amount} a month"),
+    "year": N_("at most {amount} a year"),
+}
+_PROBLEMS: Final[Mapping[AllowanceProblem, str]] = {
+    AllowanceProblem.USAGE: N_("Write whom, how much in which time, and whom they may pay:"),
+    AllowanceProblem.BAD_DATE: N_("Write the last day as a date that is to come:"),
+    AllowanceProblem.EACH_ABOVE: N_("At once cannot be more than in all:"),
+    AllowanceProblem.TOO_MANY: N_("An allowance names {count} payees at most:"),
+}
+USE_REFUSALS: Final[Mapping[str, str]] = {
+    UseProblem.NOT_ACTIVE.value: N_("This allowance is ended. Nothing was paid."),
+    UseProblem.NOT_BEGUN.value: N_("This allowance has not begun yet. Nothing was paid."),
+    UseProblem.OVER.value: N_("The time of this allowance is over. Nothing was paid."),
+    UseProblem.OTHER_PAYEE.value: N_(
+        "This allowance is for other payees. Write “allowances” to see them. Nothing was paid."
+    ),
+    UseProblem.ABOVE_EACH.value: N_(
+        "It is more than this allowance lets you pay at once. Nothing was paid."
+    ),
+    UseProblem.ABOVE_PERIOD.value: N_(
+        "It is more than is left of this allowance. Write “allowances” to see how much that is."
+        " Nothing was paid."
+    ),
+}
+"""By the code of why a payment was refused."""
+
+
+@attrs.frozen
+class AllowanceView:
+    """An allowance with its names.
+
+    Attributes:
+        giver: Whose account it is.
+        spender: Who may pay from it.
+        payees: Whom; empty, with no kinds: anybody.
+        kinds: What organisations sell that may be paid.
+        currency: ISO 4217.
+    """
+
+    giver: Party
+    spender: Party
+    payees: tuple[Party, ...]
+    kinds: tuple[str, ...]
+    currency: str
+    terms: AllowanceTerms
+
+
+def allowance_problem_doc(problem: AllowanceProblem, currency: str, speech: Speech) -> Doc:
+    """Why an allowance cannot be read, with one that can."""
+    words = speech.text(_PROBLEMS[problem], count=PAYEES_MAX)
+    example = speech.text("allow @bob 50 {currency} a week at @shop", currency=currency)
+    return (Paragraph(words, "\n", Mono(example)),)
+
+
+def nobody_doc(name: str, speech: Speech) -> Doc:
+    """Somebody who was named is not here."""
+    words = speech.text("Nobody else of the name {name} is here. Nothing has changed.", name=name)
+    return (Paragraph(words),)
+
+
+def too_many_doc(speech: Speech) -> Doc:
+    """That there are as many allowances as one can give somebody."""
+    words = speech.text(
+        "You have given them many allowances already. End one first: write “allowances”."
+    )
+    return (Paragraph(words),)
+
+
+def proposal_doc(view: AllowanceView, from_ms: int, speech: Speech) -> Doc:
+    """What a giver is asked to permit.
+
+    Args:
+        view: The allowance.
+        from_ms: When it begins if it is approved now, UTC; 0: at once.
+        speech: How the giver is spoken to.
+    """
+    intro = speech.text(
+        "{name} may then pay from your account, within these limits. Both of you see every payment"
+        " at once, and you can end it at any time, in one tap.",
+        name=view.spender.name,
+    )
+    doc: Doc = (Heading(speech.text("Allowance")), Paragraph(intro), _facts(view, speech))
+    if not from_ms:
+        return doc
+    words = speech.text(
+        "It is above your limit for first payments to somebody, so it begins at {moment}.",
+        moment=speech.moment(from_ms),
+    )
+    return (*doc, Paragraph(words))
+
+
+def shown_text(view: AllowanceView, speech: Speech) -> str:
+    """The same in the words that are signed."""
+    each = speech.money(view.terms.each_max_minor, view.currency)
+    return speech.text(
+        "{name} ({address}) may pay from my account: at most {each} at once, {cap}, to {payees},"
+        " until {end}.",
+        name=view.spender.name,
+        address=view.spender.address,
+        each=each,
+        cap=_cap(view, speech),
+        payees=payees_words(view, speech),
+        end=speech.date(view.terms.ends_at_ms - DAY_MS // 2),
+    )
+
+
+def given_doc(view: AllowanceView, speech: Speech) -> Doc:
+    """Somebody learns that they may pay from another's account."""
+    words = speech.text("{name} lets you pay from their account.", name=view.giver.name)
+    example = speech.text(
+        "pay bob 5 {currency} lunch from {name}", currency=view.currency, name=view.giver.address
+    )
+    intro = speech.text("You approve each payment with your own key, and {name} sees it at once."
+                        " Write for example:", name=view.giver.name)  # fmt: skip
+    return (
+        Heading(speech.text("Allowance")),
+        Paragraph(words),
+        _facts(view, speech),
+        Paragraph(intro, "\n", Mono(example)),
+    )
+
+
+def allowance_doc(view: AllowanceView, left_minor: int, speech: Speech, *, is_given: bool) -> Doc:
+    """An allowance as it stands, for one of the two.
+
+    Args:
+        view: The allowance.
+        left_minor: What can still be paid in this period.
+        speech: How the person is spoken to.
+        is_given: For the giver; else for who pays.
+    """
+    if is_given:
+        heading = speech.text("Allowance for {name}", name=view.spender.name)
+    else:
+        heading = speech.text("Allowance from {name}", name=view.giver.name)
+    left = speech.text("left now: {amount}", amount=speech.money(left_minor, view.currency))
+    return (Heading(heading), _facts(view, speech), Paragraph(left))
+
+
+def used_doc(payment: PaymentView, left_minor: int, speech: Speech) -> Doc:
+    """The giver learns of a use."""
+    assert payment.user is not None, "a use is of somebody"  # noqa: S101 -- our bug
+    words = speech.text(
+        "{user} paid {amount} to {name} from your account, by your allowance. Left now: {left}."
+        " Write “allowances” to end it.",
+        user=payment.user.name,
+        amount=speech.money(payment.amount_minor + payment.fee_minor, payment.currency),
+        name=payment.payee.name,
+        left=speech.money(left_minor, payment.currency),
+    )
+    facts: list[tuple[str, Item]] = [
+        (speech.text("To"), (Bold(payment.payee.name), " ", Mono(payment.payee.address)))
+    ]
+    if payment.reference:
+        facts.append((speech.text("What for"), payment.reference))
+    return (Paragraph(words), Facts([*facts, (speech.text("Number"), Mono(payment.number))]))
+
+
+def use_refused_doc(payment: PaymentView, speech: Speech) -> Doc:
+    """The giver learns that a use was tried and refused."""
+    assert payment.user is not None, "a use is of somebody"  # noqa: S101 -- our bug
+    words = speech.text(
+        "{user} tried to pay {amount} to {name} from your account, and it was refused. Nothing was"
+        " paid.",
+        user=payment.user.name,
+        amount=speech.money(payment.amount_minor + payment.fee_minor, payment.currency),
+        name=payment.payee.name,
+    )
+    return (Paragraph(words),)
+
+
+def ended_doc(view: AllowanceView, speech: Speech, *, is_given: bool) -> Doc:
+    """One of the two learns that an allowance is ended."""
+    if is_given:
+        words = speech.text("{name} cannot pay from your account any more.", name=view.spender.name)
+    else:
+        words = speech.text("You cannot pay from the account of {name} any more.",
+                            name=view.giver.name)  # fmt: skip
+    return (Paragraph(words),)
+
+
+def no_allowance_doc(speech: Speech) -> Doc:
+    """That there is no allowance of the one who was named."""
+    words = speech.text(
+        "Nobody of this name lets you pay from their account. Write “allowances” to see who does."
+        " Nothing was paid."
+    )
+    return (Paragraph(words),)
+
+
+def payees_words(view: AllowanceView, speech: Speech) -> str:
+    """Whom an allowance may pay."""
+    names = [f"{one.name} ({one.address})" for one in view.payees]
+    return ", ".join([*names, *view.kinds]) or speech.text("anybody")
+
+
+def _cap(view: AllowanceView, speech: Speech) -> str:
+    amount = speech.money(view.terms.period_max_minor, view.currency)
+    return speech.text(_CAPS[view.terms.period], amount=amount)
+
+
+def _facts(view: AllowanceView, speech: Speech) -> Facts:
+    each = speech.money(view.terms.each_max_minor, view.currency)
+    return Facts(
+        [
+            (speech.text("Who pays"), (Bold(view.spender.name), " ", Mono(view.spender.address))),
+            (speech.text("Whose money"), (Bold(view.giver.name), " ", Mono(view.giver.address))),
+            (speech.text("At once"), speech.text("at most {amount}", amount=each)),
+            (speech.text("In all"), _cap(view, speech)),
+            (speech.text("To"), payees_words(view, speech)),
+            (speech.text("Until"), speech.date(view.terms.ends_at_ms - DAY_MS // 2)),
+        ]
+    )

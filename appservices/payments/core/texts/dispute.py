@@ -1,0 +1,260 @@
+"""Disputes in words: opened, answered, decided, ended; each with its clock."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from appservices.payments.core.dispute import (
+    OPEN_MAX,
+    Dispute,
+    DisputeState,
+    End,
+)
+from appservices.payments.core.dispute_order import DisputeProblem
+from appservices.payments.core.texts.views import Party, number_of
+from veche.protocol.catalogue import N_
+from veche.protocol.dispute_api import WORDS_CHARACTERS_MAX
+from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragraph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.core.speech import Speech
+
+
+class Side(enum.Enum):
+    """Who is told of a dispute."""
+
+    PAYER = "payer"
+    PAYEE = "payee"
+    DESK = "desk"
+
+
+_PROBLEMS: Final[Mapping[DisputeProblem, str]] = {
+    DisputeProblem.USAGE: N_("Write the number of what you paid, and what was wrong:"),
+    DisputeProblem.NO_PAYMENT: N_(
+        "You paid nothing of this number that could be disputed. Write “history” to see what you"
+        " paid:"
+    ),
+    DisputeProblem.NO_REASON: N_("Write too why:"),
+    DisputeProblem.BAD_WORDS: N_("Write at most {count} characters, all of which can be seen:"),
+    DisputeProblem.TOO_MUCH: N_("That is more than can still go back of this payment:"),
+    DisputeProblem.TOO_OLD: N_("It is too long ago to be disputed here."),
+    DisputeProblem.TWICE: N_("This payment is, or was, disputed: that can be done once."),
+    DisputeProblem.TOO_MANY: N_("You have {most} disputes that are not over: end one first."),
+    DisputeProblem.NOTHING_LEFT: N_("All of this payment has gone back already."),
+    DisputeProblem.NO_DESK: N_(
+        "Nobody decides disputes here. Ask whom you paid to give it back, or turn to a court."
+    ),
+    DisputeProblem.NO_AMOUNT: N_("Write how much goes back, and why:"),
+}
+
+
+@attrs.frozen
+class DisputeView:
+    """A dispute with its names.
+
+    Attributes:
+        payer: Who disputes.
+        payee: Who was paid.
+        currency: ISO 4217.
+        reference: What the payment was for; may be empty.
+        reason: What the payer says.
+        answer: What the payee says; may be empty.
+        decision: What the desk says; may be empty.
+    """
+
+    dispute: Dispute
+    payer: Party
+    payee: Party
+    currency: str
+    reference: str
+    reason: str
+    answer: str = ""
+    decision: str = ""
+
+    @property
+    def number(self) -> str:
+        """By which people find it: that of the payment."""
+        return number_of(self.dispute.payment_id)
+
+
+def dispute_problem_doc(problem: DisputeProblem, number: str, currency: str, speech: Speech) -> Doc:
+    """Why it cannot be done, with what can be written."""
+    words = speech.text(_PROBLEMS[problem], count=WORDS_CHARACTERS_MAX, most=OPEN_MAX)
+    if not words.endswith(":"):
+        return (Paragraph(words),)
+    if problem is DisputeProblem.NO_AMOUNT:
+        example = decision_example(number, currency, speech)
+    else:
+        example = speech.text(
+            "dispute {number} 5.00 {currency} two were broken", number=number, currency=currency
+        )
+    return (Paragraph(words, "\n", Mono(example)),)
+
+
+def decision_example(number: str, currency: str, speech: Speech) -> str:
+    """How the desk decides."""
+    return speech.text(
+        "dispute {number} 5.00 {currency} because two were broken", number=number, currency=currency
+    )
+
+
+def dispute_doc(view: DisputeView, side: Side, speech: Speech) -> Doc:
+    """How a dispute stands, for one side."""
+    dispute = view.dispute
+    facts: list[tuple[str, Item]] = [
+        (speech.text("Paid by"), _named(view.payer)),
+        (speech.text("Paid to"), _named(view.payee)),
+        (speech.text("Disputed"), Bold(speech.money(dispute.amount_minor, view.currency))),
+    ]
+    if dispute.state not in {DisputeState.ASKED, DisputeState.FREEZING, DisputeState.CANCELLED}:
+        held = speech.money(dispute.held_minor, view.currency)
+        facts.append((speech.text("Set aside"), held))
+    said = (
+        (speech.text("What for"), view.reference),
+        (speech.text("What was wrong"), view.reason),
+        (speech.text("Answer"), view.answer),
+        (speech.text("Decision"), view.decision),
+    )
+    facts += [(label, words) for label, words in said if words]
+    facts.append((speech.text("Number"), Mono(view.number)))
+    return (
+        Heading(speech.text("Dispute")),
+        Facts(facts),
+        Paragraph(_state(view, side, speech)),
+        *_how(view, side, speech),
+    )
+
+
+def shown_opening(view: DisputeView, speech: Speech) -> str:
+    """What the payer signs."""
+    return speech.text(
+        "I dispute {amount} of the payment {number} to {name} ({address}): {reason}",
+        amount=speech.money(view.dispute.amount_minor, view.currency),
+        number=view.number,
+        name=view.payee.name,
+        address=view.payee.address,
+        reason=view.reason,
+    )
+
+
+def shown_agreeing(view: DisputeView, speech: Speech) -> str:
+    """What the payee signs who gives it back."""
+    return speech.text(
+        "I give {amount} of the payment {number} back to {name} ({address}).",
+        amount=speech.money(view.dispute.held_minor, view.currency),
+        number=view.number,
+        name=view.payer.name,
+        address=view.payer.address,
+    )
+
+
+def shown_decision(view: DisputeView, given_minor: int, words: str, speech: Speech) -> str:
+    """What one of the desk signs."""
+    return speech.text(
+        "Of the payment {number}, {given} goes back to {payer}, and {rest} stays with {payee}:"
+        " {reason}",
+        number=view.number,
+        given=speech.money(given_minor, view.currency),
+        payer=view.payer.name,
+        rest=speech.money(view.dispute.held_minor - given_minor, view.currency),
+        payee=view.payee.name,
+        reason=words,
+    )
+
+
+def _state(view: DisputeView, side: Side, speech: Speech) -> str:  # noqa: PLR0911 -- a state a line
+    dispute = view.dispute
+    match dispute.state:
+        case DisputeState.ASKED:
+            return speech.text("Nothing is set aside before you approve it.")
+        case DisputeState.FREEZING:
+            return speech.text("The amount is being set aside.")
+        case DisputeState.OPEN:
+            return _open(view, side, speech)
+        case DisputeState.AT_DESK:
+            return _at_desk(view, side, speech)
+        case DisputeState.ENDING:
+            return speech.text("It is decided; the money is on its way.")
+        case DisputeState.CANCELLED if dispute.approved_by is not None:
+            return speech.text(
+                "{name} has nothing here that could be set aside now. You can try again later.",
+                name=view.payee.name,
+            )
+        case DisputeState.CLOSED:
+            return _closed(view, speech)
+        case _:
+            return speech.text("Nothing is disputed.")
+
+
+def _open(view: DisputeView, side: Side, speech: Speech) -> str:
+    moment = speech.moment(view.dispute.due_at_ms or 0)
+    if side is Side.PAYEE:
+        return speech.text(
+            "This amount of yours is set aside, nothing else. Give it back, or say why not, until"
+            " {moment}; then the institution decides.",
+            moment=moment,
+        )
+    return speech.text(
+        "{name} has until {moment} to answer; then the institution decides.",
+        name=view.payee.name,
+        moment=moment,
+    )
+
+
+def _at_desk(view: DisputeView, side: Side, speech: Speech) -> str:
+    moment = speech.moment(view.dispute.due_at_ms or 0)
+    if side is Side.DESK:
+        return speech.text(
+            "Please decide until {moment}. After that the payee has it again.", moment=moment
+        )
+    return speech.text(
+        "The institution decides until {moment}. If it does not, {name} has it again.",
+        moment=moment,
+        name=view.payee.name,
+    )
+
+
+def _closed(view: DisputeView, speech: Speech) -> str:
+    dispute = view.dispute
+    given = speech.money(dispute.given_minor or 0, view.currency)
+    match dispute.end:
+        case End.AGREED:
+            return speech.text("{name} gave {amount} back.", name=view.payee.name, amount=given)
+        case End.DECIDED:
+            return speech.text(
+                "The institution decided: {given} goes back, {rest} stays with {name}.",
+                given=given,
+                rest=speech.money(dispute.held_minor - (dispute.given_minor or 0), view.currency),
+                name=view.payee.name,
+            )
+        case End.WITHDRAWN:
+            return speech.text(
+                "{payer} took it back; {payee} has the amount again.",
+                payer=view.payer.name,
+                payee=view.payee.name,
+            )
+        case _:
+            return speech.text(
+                "It was not decided in time; {name} has the amount again.", name=view.payee.name
+            )
+
+
+def _how(view: DisputeView, side: Side, speech: Speech) -> Doc:
+    """What can be written."""
+    state = view.dispute.state
+    if side is Side.DESK and state is DisputeState.AT_DESK:
+        example = decision_example(view.number, view.currency, speech)
+    elif side is Side.PAYEE and state is DisputeState.OPEN:
+        example = speech.text("dispute {number} all three arrived whole", number=view.number)
+    else:
+        return ()
+    return (Paragraph(speech.text("Write for example:"), "\n", Mono(example)),)
+
+
+def _named(party: Party) -> Item:
+    return (Bold(party.name), " ", Mono(party.address))

@@ -1,0 +1,302 @@
+"""Escrows in words: their terms, how they stand, what is to be decided."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from appservices.payments.core.escrow import (
+    DAY_MS,
+    LIFE_MS_MAX,
+    VOTERS_MAX,
+    Escrow,
+    EscrowState,
+    OnSilence,
+    Role,
+)
+from appservices.payments.core.escrow_order import EscrowProblem
+from appservices.payments.core.texts.paying import FAILED, NO_COVER, PAYEE_CLOSED, over_words
+from appservices.payments.core.texts.views import Party, number_of
+from veche.protocol.catalogue import N_
+from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragraph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.core.speech import Speech
+
+GUARDED: Final = "guarded"
+"""Guardians would have to approve it, who are not asked about escrows."""
+TOO_LATE: Final = "too_late"
+"""The wait would be over only after the escrow's date."""
+NAME_CHARACTERS_MAX: Final = 40
+"""Longest name in what is signed; the address stands beside it in full."""
+ADDRESSES_CHARACTERS_MAX: Final = 900
+"""All addresses of those who take part together: what is signed shows them in full."""
+
+_PROBLEMS: Final[Mapping[EscrowProblem, str]] = {
+    EscrowProblem.USAGE: N_(
+        "Write with whom, how much and what for; then, if you like, the rules:"
+    ),
+    EscrowProblem.BAD_RULE: N_("I cannot read one of the rules. Write them like this:"),
+    EscrowProblem.BAD_DATE: N_("I cannot read the date. Write it like this:"),
+    EscrowProblem.TOO_EARLY: N_("The date is over already. Write a later one:"),
+    EscrowProblem.TOO_LATE: N_("An escrow lasts at most {days} days. Write an earlier date:"),
+    EscrowProblem.TOO_MANY: N_("Too many take part: at most {count}, you among them."),
+    EscrowProblem.TWICE: N_("Everybody takes part once: you, the seller, the arbiters."),
+    EscrowProblem.BAD_COUNT: N_(
+        "More than half of all who take part have to agree, you and the seller among them; so for"
+        " one arbiter write:"
+    ),
+}
+_REFUSALS: Final[Mapping[str, str]] = {
+    PAYEE_CLOSED: N_("The money could not be put aside: the other cannot be paid here."),
+    NO_COVER: N_("You have not enough for it. Nothing was put aside."),
+    FAILED: N_("The money could not be put aside. You can try again."),
+    GUARDED: N_("Your guardians would have to approve it, so it cannot be put aside."),
+    TOO_LATE: N_(
+        "Because of your rules it would have to wait until after its date, so nothing was put"
+        " aside. Propose it again with a later date."
+    ),
+}
+_ENDS: Final[Mapping[EscrowState, str]] = {
+    EscrowState.RELEASED: N_("{seller} got all of it: {amount}."),
+    EscrowState.RETURNED: N_("{buyer} has all of it again: {amount}."),
+    EscrowState.DECLINED: N_("Somebody does not take part, so nothing is put aside."),
+    EscrowState.CANCELLED: N_("{buyer} stopped it; nothing is put aside."),
+    EscrowState.EXPIRED: N_("Its time is over; nothing was put aside."),
+    EscrowState.ENDING: N_("It is decided; the money is on its way."),
+    EscrowState.FUNDING: N_("The money is being put aside."),
+}
+
+
+@attrs.frozen
+class EscrowView:
+    """An escrow with its names.
+
+    Attributes:
+        parties: Buyer, seller, arbiters: in the order of the voters.
+        currency: ISO 4217.
+        reference: What for; may be empty.
+    """
+
+    escrow: Escrow
+    parties: tuple[Party, ...]
+    currency: str
+    reference: str
+
+    @property
+    def buyer(self) -> Party:
+        """Who puts the money aside."""
+        return self.parties[0]
+
+    @property
+    def seller(self) -> Party:
+        """Who may get it."""
+        return self.parties[1]
+
+    @property
+    def number(self) -> str:
+        """How people call it."""
+        return number_of(self.escrow.id)
+
+    def named(self, holder: int) -> Party:
+        """Somebody who takes part."""
+        numbers = [one.holder for one in self.escrow.voters]
+        return self.parties[numbers.index(holder)]
+
+
+def problem_doc(problem: EscrowProblem, currency: str, speech: Speech) -> Doc:
+    """Why an order cannot be read, with one that can."""
+    words = speech.text(_PROBLEMS[problem], count=VOTERS_MAX, days=LIFE_MS_MAX // DAY_MS)
+    plain = speech.text("escrow bob 100 {currency} bicycle", currency=currency)
+    full = speech.text(
+        "escrow bob 100 {currency} bicycle; until 2026-12-24; arbiter carol; 2 of 3; else return",
+        currency=currency,
+    )
+    return (Paragraph(words, "\n", Mono(plain), "\n", Mono(full)),)
+
+
+def terms_doc(view: EscrowView, speech: Speech) -> Doc:
+    """Everything that is agreed."""
+    escrow = view.escrow
+    amount = Bold(speech.money(escrow.amount_minor, view.currency))
+    facts: list[tuple[str, Item]] = [
+        (speech.text("Puts it aside"), _named(view.buyer)),
+        (speech.text("May get it"), _named(view.seller)),
+        (speech.text("Amount"), amount),
+    ]
+    if view.reference:
+        facts.append((speech.text("What for"), view.reference))
+    facts += [(speech.text("Arbiter"), _named(one)) for one in view.parties[2:]]
+    facts += [
+        (speech.text("Decided by"), _rule(view, speech)),
+        (
+            speech.text("If not, at {moment}", moment=speech.moment(escrow.ends_at_ms)),
+            _silence(view, speech),
+        ),
+        (speech.text("Number"), Mono(view.number)),
+    ]
+    return (Heading(speech.text("Escrow")), Facts(facts))
+
+
+def state_doc(view: EscrowView, role: Role, speech: Speech) -> Doc:
+    """How an escrow stands, for one who takes part."""
+    return (*terms_doc(view, speech), Paragraph(_state(view, role, speech)), *_votes(view, speech))
+
+
+def vote_doc(view: EscrowView, voter: Party, to_seller: int, speech: Speech) -> Doc:
+    """What somebody has decided, for the others."""
+    words = speech.text(
+        "Escrow {number}: {name} decided. {split}",
+        number=view.number,
+        name=voter.name,
+        split=split_words(view, to_seller, speech),
+    )
+    if view.escrow.decided is None and not view.escrow.is_decidable:
+        return (Paragraph(words, " ", _stuck(view, speech)),)
+    return (Paragraph(words),)
+
+
+def shown_funding(view: EscrowView, speech: Speech) -> str:
+    """What the buyer signs to put the money aside."""
+    parts = [
+        speech.text(
+            "I put {amount} aside for a deal with {seller}.",
+            amount=speech.money(view.escrow.amount_minor, view.currency),
+            seller=_signed(view.seller),
+        )
+    ]
+    if view.reference:
+        parts.append(speech.text("What for: {reference}.", reference=view.reference))
+    if len(view.parties) > len(_BOTH):
+        names = ", ".join(_signed(one) for one in view.parties[2:])
+        parts.append(speech.text("Arbiters: {names}.", names=names))
+    parts.append(
+        speech.text(
+            "{rule} decide whom it goes to; if they have not by {moment}: {silence}",
+            rule=_rule(view, speech),
+            moment=speech.moment(view.escrow.ends_at_ms),
+            silence=_silence(view, speech),
+        )
+    )
+    parts.append(speech.text("Escrow {number}.", number=view.number))
+    return " ".join(parts)
+
+
+def shown_vote(view: EscrowView, to_seller: int, speech: Speech) -> str:
+    """What one who takes part signs to decide."""
+    return speech.text(
+        "I decide, once, in the escrow {number} of {amount} between {buyer} and {seller}: {split}",
+        number=view.number,
+        amount=speech.money(view.escrow.amount_minor, view.currency),
+        buyer=_signed(view.buyer),
+        seller=_signed(view.seller),
+        split=split_words(view, to_seller, speech),
+    )
+
+
+def split_words(view: EscrowView, to_seller: int, speech: Speech) -> str:
+    """Who gets what."""
+    amount = view.escrow.amount_minor
+    if to_seller == amount:
+        return speech.text("All to {name}.", name=_short(view.seller))
+    if to_seller == 0:
+        return speech.text("All back to {name}.", name=_short(view.buyer))
+    return speech.text(
+        "{part} to {seller}, {rest} back to {buyer}.",
+        part=speech.money(to_seller, view.currency),
+        seller=_short(view.seller),
+        rest=speech.money(amount - to_seller, view.currency),
+        buyer=_short(view.buyer),
+    )
+
+
+def _wait(until_ms: int, speech: Speech) -> str:
+    """That it waits because of the buyer's rules."""
+    return speech.text(
+        "You approved it, and because of your rules it waits until {moment}. You can stop it until"
+        " then.",
+        moment=speech.moment(until_ms),
+    )
+
+
+_BOTH: Final = (Role.BUYER, Role.SELLER)
+
+
+def _state(view: EscrowView, role: Role, speech: Speech) -> str:  # noqa: PLR0911 -- a state a line
+    escrow, state = view.escrow, view.escrow.state
+    if state is EscrowState.PROPOSED:
+        names = [view.named(one.holder).name for one in escrow.voters if not one.has_agreed]
+        return speech.text(
+            "Nothing is put aside yet. Still to agree: {names}.", names=", ".join(names)
+        )
+    if state is EscrowState.AGREED:
+        if role is Role.BUYER:
+            return speech.text("All agreed. Put the money aside now?")
+        return speech.text(
+            "All agreed. {buyer} is asked to put the money aside.", buyer=view.buyer.name
+        )
+    if state is EscrowState.COOLING:
+        if role is Role.BUYER and escrow.due_at_ms is not None:
+            return _wait(escrow.due_at_ms, speech)
+        return speech.text("Nothing is put aside yet.")
+    if state is EscrowState.FUNDED:
+        return speech.text("The money is put aside. Who decides, decides once.")
+    if state is EscrowState.SHARED and escrow.to_seller is not None:
+        return split_words(view, escrow.to_seller, speech)
+    if state is EscrowState.REFUSED:
+        return _refused(view, role, speech)
+    amount = speech.money(escrow.amount_minor, view.currency)
+    buyer, seller = view.buyer.name, view.seller.name
+    return speech.text(_ENDS[state], buyer=buyer, seller=seller, amount=amount)
+
+
+def _refused(view: EscrowView, role: Role, speech: Speech) -> str:
+    """Why nothing was put aside: what the buyer has and set is for nobody else."""
+    why = view.escrow.why
+    if role is not Role.BUYER or why is None:
+        return speech.text("Nothing was put aside.")
+    return speech.text(_REFUSALS[why]) if why in _REFUSALS else over_words(why, speech)
+
+
+def _votes(view: EscrowView, speech: Speech) -> Doc:
+    """Who has decided what, as long as it is open."""
+    escrow = view.escrow
+    if escrow.state is not EscrowState.FUNDED:
+        return ()
+    facts: list[tuple[str, Item]] = [
+        (view.named(one.holder).name, split_words(view, one.to_seller, speech))
+        for one in escrow.voters
+        if one.to_seller is not None
+    ]
+    stuck: Doc = () if escrow.is_decidable else (Paragraph(_stuck(view, speech)),)
+    return (*((Facts(facts),) if facts else ()), *stuck)
+
+
+def _stuck(view: EscrowView, speech: Speech) -> str:
+    return speech.text(
+        "They do not agree any more, so the date decides: {silence}", silence=_silence(view, speech)
+    )
+
+
+def _rule(view: EscrowView, speech: Speech) -> str:
+    return speech.text("{k} of {n}", k=view.escrow.k, n=len(view.escrow.voters))
+
+
+def _silence(view: EscrowView, speech: Speech) -> str:
+    is_release = view.escrow.on_silence is OnSilence.RELEASE
+    return split_words(view, view.escrow.amount_minor if is_release else 0, speech)
+
+
+def _named(party: Party) -> Item:
+    return (Bold(party.name), " ", Mono(party.address))
+
+
+def _short(party: Party) -> str:
+    return party.name[:NAME_CHARACTERS_MAX]
+
+
+def _signed(party: Party) -> str:
+    return f"{_short(party)} ({party.address})"

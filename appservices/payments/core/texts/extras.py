@@ -1,0 +1,73 @@
+"""What an invoice asks besides, in words: a tip, a quote, a merchant's yes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from veche.protocol.message import Bold, Doc, Mono, Paragraph
+
+if TYPE_CHECKING:
+    from appservices.payments.core.speech import Speech
+    from appservices.payments.core.texts.views import PaymentView
+
+
+def place_doc(details: Doc, speech: Speech) -> Doc:
+    """The question where to."""
+    return (
+        *details,
+        Paragraph(
+            speech.text("Where shall it be brought? Write it in one line:"), "\n",
+            Mono(speech.text("deliver Main Street 5, Lindenau")),
+        ),
+    )  # fmt: skip
+
+
+def no_place_doc(speech: Speech) -> Doc:
+    """That nothing waits for an address, or that it cannot be read."""
+    words = speech.text("Nothing of yours waits for an address, or it is too long to be read.")
+    return (Paragraph(words),)
+
+
+def quote_asked_doc(details: Doc, view: PaymentView, speech: Speech) -> Doc:
+    """That the merchant is asked what it costs."""
+    words = speech.text(
+        "I have asked {name} what it costs in all. You are asked again before anything is paid.",
+        name=view.payee.name,
+    )
+    return (*details, Paragraph(words))
+
+
+def options_doc(view: PaymentView, place: str, speech: Speech) -> Doc:
+    """The question which option of a quote."""
+    words = speech.text(
+        "{name} has answered. What do you take? It comes on top of {amount}.",
+        name=view.payee.name,
+        amount=speech.money(view.amount_minor, view.currency),
+    )
+    doc: Doc = (Paragraph(words),)
+    return (*doc, Paragraph(speech.text("Where to"), ": ", Bold(place))) if place else doc
+
+
+def tip_doc(details: Doc, view: PaymentView, speech: Speech) -> Doc:
+    """The question for a tip, before the approval."""
+    words = speech.text(
+        "Would you like to add a tip to {amount}? You see the whole before you approve it.",
+        amount=speech.money(view.amount_minor, view.currency),
+    )
+    return (*details, Paragraph(words))
+
+
+def confirming_doc(view: PaymentView, speech: Speech) -> Doc:
+    """That the money is set aside until the merchant says yes."""
+    words = speech.text(
+        "{amount} are set aside. {name} is asked to confirm; if they do not at once, you have it"
+        " again.",
+        amount=speech.money(view.amount_minor, view.currency),
+        name=view.payee.name,
+    )
+    return (Paragraph(words),)
+
+
+def reason_doc(reason: str, speech: Speech) -> Doc:
+    """Why a merchant said no, in their own words."""
+    return (Paragraph(speech.text("They write:"), " ", reason),)

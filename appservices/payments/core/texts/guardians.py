@@ -1,0 +1,326 @@
+"""Guardians in words: the rule, who accepts it, the payments that they look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from appservices.payments.core.guards import GUARDIANS_MAX, GuardProblem, RuleState
+from veche.protocol.catalogue import N_
+from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Mono, Paragraph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from appservices.payments.core.guards import Tally
+    from appservices.payments.core.speech import Speech
+    from appservices.payments.core.texts.views import Party, PaymentView
+
+_NAME_CHARACTERS: Final = 50
+"""Of a name in a rule: what is signed has room for all of them, with their addresses."""
+_PROBLEMS: Final[Mapping[GuardProblem, str]] = {
+    GuardProblem.USAGE: N_("Write who, how many of them, and above which amount, in one line:"),
+    GuardProblem.TOO_MANY: N_("There can be {count} guardians at most:"),
+    GuardProblem.TWICE: N_("Write each guardian once:"),
+    GuardProblem.BAD_SHARE: N_("How many have to approve does not fit to whom you named:"),
+}
+_COMING: Final[Mapping[RuleState, str]] = {
+    RuleState.PROPOSED: N_("You were asked for your key, and have not approved this yet:"),
+    RuleState.ASKED: N_("Not all of them have accepted this yet:"),
+    RuleState.WAITING: N_("This counts from {moment} on:"),
+}
+
+
+@attrs.frozen
+class RuleView:
+    """A rule with its names.
+
+    Attributes:
+        owner: Whose payments are guarded.
+        guardians: In their order; empty: nobody any more.
+        needed: How many of them have to approve.
+        above_minor: Above which amount.
+        currency: ISO 4217.
+        is_shown: They see whom and how much.
+        counts_from_ms: UTC, where it waits.
+    """
+
+    owner: Party
+    guardians: tuple[Party, ...]
+    needed: int
+    above_minor: int
+    currency: str
+    is_shown: bool = True
+    counts_from_ms: int | None = None
+
+
+def rules_doc(rules: Sequence[tuple[RuleState, RuleView]], currency: str, speech: Speech) -> Doc:
+    """Which rules count, and which will; how one is set.
+
+    Args:
+        rules: Of one person.
+        currency: Of the example.
+        speech: How they are spoken to.
+    """
+    doc: Doc = ()
+    if not any(state is RuleState.ACTIVE for state, _ in rules):
+        doc = (Paragraph(speech.text("Nobody guards your payments.")),)
+    for state, view in rules:
+        if state is not RuleState.ACTIVE:
+            at_ms = view.counts_from_ms
+            moment = speech.moment(at_ms) if at_ms is not None else ""
+            doc = (*doc, Paragraph(speech.text(_COMING[state], moment=moment)))
+        doc = (*doc, Paragraph(rule_words(view, speech), " ", seen_words(view, speech)))
+    intro = speech.text("To choose guardians, or to do without them, write for example:")
+    return (*doc, Paragraph(intro, "\n", *_examples(currency, speech)))
+
+
+def guard_problem_doc(problem: GuardProblem, currency: str, speech: Speech) -> Doc:
+    """Why a rule cannot be read, with one that can."""
+    words = speech.text(_PROBLEMS[problem], count=GUARDIANS_MAX)
+    return (Paragraph(words, "\n", *_examples(currency, speech)),)
+
+
+def no_guardian_doc(name: str, speech: Speech) -> Doc:
+    """Somebody who was named cannot be a guardian."""
+    words = speech.text("Nobody else of the name {name} is here. Nothing has changed.", name=name)
+    return (Paragraph(words),)
+
+
+def proposal_doc(view: RuleView, speech: Speech) -> Doc:
+    """What the person is asked to approve."""
+    doc: Doc = (Heading(speech.text("Guardians")), Paragraph(rule_words(view, speech)))
+    if view.guardians:
+        names: list[Item] = [(Bold(one.name), " ", Mono(one.address)) for one in view.guardians]
+        doc = (*doc, Bullets(names))
+        words = speech.text(
+            "Each of them is asked whether they accept. They have 24 hours for a payment; then it"
+            " is cancelled."
+        )
+        doc = (*doc, Paragraph(words))
+    words = speech.text(
+        "A stricter rule counts at once, a weaker one a day later, and the guardians are told."
+    )
+    return (*doc, Paragraph(words))
+
+
+def shown_text(view: RuleView, speech: Speech) -> str:
+    """The same in the words that are signed."""
+    if not view.guardians:
+        return rule_words(view, speech)
+    who = ", ".join(one.address for one in view.guardians)
+    return f"{rule_words(view, speech)} {seen_words(view, speech)} ({who})"
+
+
+def rule_words(view: RuleView, speech: Speech) -> str:
+    """What a rule says."""
+    if not view.guardians:
+        return speech.text("Nobody has to approve your payments any more.")
+    return speech.text(
+        "Your payments above {amount} have to be approved by {needed} of {count}: {names}.",
+        amount=speech.money(view.above_minor, view.currency),
+        needed=view.needed,
+        count=len(view.guardians),
+        names=", ".join(one.name[:_NAME_CHARACTERS] for one in view.guardians),
+    )
+
+
+def seen_words(view: RuleView, speech: Speech) -> str:
+    """What guardians see of a payment."""
+    if not view.guardians:
+        return ""
+    if view.is_shown:
+        return speech.text("They see whom you pay and how much.")
+    return speech.text("They see neither whom you pay nor how much.")
+
+
+def invitation_doc(view: RuleView, speech: Speech) -> Doc:
+    """Somebody is asked to be a guardian."""
+    words = speech.text(
+        "{name} asks you to be a guardian: payments of theirs above an amount wait until {needed}"
+        " of {count} guardians approve. You are asked each time, and may say no.",
+        name=view.owner.name,
+        needed=view.needed,
+        count=len(view.guardians),
+    )
+    who: list[tuple[str, Item]] = [(speech.text("Of"), _named(view.owner))]
+    return (Heading(speech.text("Guardian")), Paragraph(words), Facts(who))
+
+
+def acceptance_text(view: RuleView, speech: Speech) -> str:
+    """What somebody signs who accepts to be a guardian."""
+    return speech.text(
+        "I am a guardian of {name} ({address}): I am asked to approve payments of theirs.",
+        name=view.owner.name,
+        address=view.owner.address,
+    )
+
+
+def weaker_doc(view: RuleView, at_ms: int, speech: Speech) -> Doc:
+    """The person's new rule counts later, since it asks for less."""
+    words = speech.text(
+        "This rule asks for less than the one that counts, so it counts from {moment} on. Nobody"
+        " can make that sooner. Your guardians are told.",
+        moment=speech.moment(at_ms),
+    )
+    return (Paragraph(rule_words(view, speech)), Paragraph(words))
+
+
+def warning_doc(owner: Party, at_ms: int, speech: Speech) -> Doc:
+    """Guardians of before are told that the person wants less of them."""
+    words = speech.text(
+        "{name} wants to be guarded less, from {moment} on. If they have not told you why, ask"
+        " them: somebody may be hurrying them.",
+        name=owner.name,
+        moment=speech.moment(at_ms),
+    )
+    return (Paragraph(words, " ", Mono(owner.address)),)
+
+
+def guarded_doc(
+    view: PaymentView, rule: RuleView, gone: Sequence[Party], until_ms: int, speech: Speech
+) -> Doc:
+    """That a payment waits for guardians.
+
+    Args:
+        view: The payment.
+        rule: By which they are asked.
+        gone: Those who cannot be asked any more.
+        until_ms: Until when they have time, UTC.
+        speech: How the payer is spoken to.
+    """
+    words = speech.text(
+        "Your payment of {amount} to {name} is approved and waits for your guardians: {needed} of"
+        " {count} have to approve it, until {moment}.",
+        amount=speech.money(view.amount_minor, view.currency),
+        name=view.payee.name,
+        needed=rule.needed,
+        count=len(rule.guardians) - len(gone),
+        moment=speech.moment(until_ms),
+    )
+    doc: Doc = (Paragraph(words), *_gone(gone, speech))
+    if view.payee.address in {one.address for one in rule.guardians}:
+        doc = (*doc, Paragraph(speech.text("Whom you pay is one of them.")))
+    return (*doc, Paragraph(speech.text("You can still stop it until then.")))
+
+
+def guarded_use_doc(view: PaymentView, until_ms: int, speech: Speech) -> Doc:
+    """The same for somebody who pays from another's account: whose guardians, is not for them."""
+    words = speech.text(
+        "Your payment of {amount} to {name} from the account of {owner} has to be approved by their"
+        " guardians first, until {moment}.",
+        amount=speech.money(view.amount_minor, view.currency),
+        name=view.payee.name,
+        owner=view.payer.name,
+        moment=speech.moment(until_ms),
+    )
+    return (Paragraph(words), Paragraph(speech.text("You can still stop it until then.")))
+
+
+def too_few_doc(gone: Sequence[Party], speech: Speech) -> Doc:
+    """That so many guardians left that nothing above the amount can be paid.
+
+    Args:
+        gone: Those who left; nobody for who pays from another's account.
+        speech: How they are spoken to.
+    """
+    words = speech.text("Too few guardians can be asked, so nothing was paid.")
+    return (Paragraph(words), *_gone(gone, speech))
+
+
+def look_doc(view: PaymentView, rule: RuleView, until_ms: int, speech: Speech) -> Doc:
+    """What a guardian is asked of a payment.
+
+    Args:
+        view: The payment.
+        rule: Of the payer: it says what they are shown.
+        until_ms: Until when they have time, UTC.
+        speech: How the guardian is spoken to.
+    """
+    doc: Doc = (
+        Heading(speech.text("Please look at a payment")),
+        Facts(_shown_facts(view, rule, speech)),
+    )
+    if not rule.is_shown:
+        words = speech.text(
+            "You are not shown whom they pay or how much. Ask them, not by the call or chat that"
+            " hurries them."
+        )
+        doc = (*doc, Paragraph(words))
+    if view.payee.address in {one.address for one in rule.guardians}:
+        doc = (*doc, Paragraph(speech.text("Who is paid is one of the guardians.")))
+    words = speech.text(
+        "{needed} guardians have to approve it, until {moment}. Whoever hurries {name} on the phone"
+        " wants exactly this: if in doubt, refuse.",
+        needed=rule.needed,
+        moment=speech.moment(until_ms),
+        name=rule.owner.name,
+    )
+    return (*doc, Paragraph(words))
+
+
+def vote_text(view: PaymentView, rule: RuleView, speech: Speech) -> str:
+    """What a guardian signs who approves a payment."""
+    if not rule.is_shown:
+        return speech.text(
+            "As a guardian I approve the payment {number} of {name}.",
+            number=view.number,
+            name=rule.owner.address,
+        )
+    return speech.text(
+        "As a guardian I approve the payment {number} of {name}: {amount} to {payee}.",
+        number=view.number,
+        name=rule.owner.address,
+        amount=speech.money(view.amount_minor + view.fee_minor, view.currency),
+        payee=f"{view.payee.name} ({view.payee.address})",
+    )
+
+
+def denied_doc(view: PaymentView, tally: Tally, speech: Speech) -> Doc:
+    """That guardians did not approve a payment; who, is told by number alone."""
+    words = speech.text(
+        "Your payment of {amount} to {name} was not approved by enough guardians. Nothing was paid."
+        " Of {needed} who were needed, approved: {yes}; refused: {no}; did not answer: {silent};"
+        " could not be asked: {gone}.",
+        amount=speech.money(view.amount_minor, view.currency),
+        name=view.payee.name,
+        needed=tally.needed,
+        yes=tally.yes,
+        no=tally.no,
+        silent=tally.silent,
+        gone=tally.gone,
+    )
+    return (Paragraph(words),)
+
+
+def _shown_facts(view: PaymentView, rule: RuleView, speech: Speech) -> list[tuple[str, Item]]:
+    facts: list[tuple[str, Item]] = [(speech.text("Of"), _named(rule.owner))]
+    if view.user is not None:
+        facts.append((speech.text("Asked for by"), _named(view.user)))
+    if rule.is_shown:
+        total = speech.money(view.amount_minor + view.fee_minor, view.currency)
+        facts += [(speech.text("To"), _named(view.payee)), (speech.text("Amount"), Bold(total))]
+        if view.reference:
+            facts.append((speech.text("What for"), view.reference))
+    return [*facts, (speech.text("Number"), Mono(view.number))]
+
+
+def _gone(gone: Sequence[Party], speech: Speech) -> Doc:
+    if not gone:
+        return ()
+    words = speech.text(
+        "Cannot be asked any more, and does not count: {names}. Write “guardians” to choose"
+        " somebody else.",
+        names=", ".join(one.name for one in gone),
+    )
+    return (Paragraph(words),)
+
+
+def _examples(currency: str, speech: Speech) -> tuple[Mono | str, ...]:
+    example = speech.text("guardians @bob @carol 2 of 2 above 200 {currency}", currency=currency)
+    return (Mono(example), "\n", Mono(speech.text("guardians off")))
+
+
+def _named(party: Party) -> Item:
+    return (Bold(party.name), " ", Mono(party.address))

@@ -1,0 +1,124 @@
+"""What the wallet's page is told that does not go, and what a scanned code is about."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Final
+
+from veche.protocol.catalogue import N_
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.core.speech import Speech
+
+
+class Trouble(enum.Enum):
+    """Why something on the page was not done."""
+
+    NO_PAYMENT = "no_payment"
+    NO_INVOICE = "no_invoice"
+    NO_MANDATE = "no_mandate"
+    TOO_LATE = "too_late"
+    NOT_FROZEN = "not_frozen"
+    CODE_UNKNOWN = "code_unknown"
+    CODE_BROKEN = "code_broken"
+    CODE_ALTERED = "code_altered"
+    CODE_ELSEWHERE = "code_elsewhere"
+    CODE_OURS = "code_ours"
+    """It sends money from another bank to an account that is kept here."""
+    CURRENCY = "currency"
+    INVOICE_OBJECTED = "invoice_objected"
+    INVOICE_REPLACED = "invoice_replaced"
+    NOTHING_BOOKED = "nothing_booked"
+    NO_RECEIPT = "no_receipt"
+
+
+_WORDS: Final[Mapping[Trouble, str]] = {
+    Trouble.NO_PAYMENT: N_("You have no such payment."),
+    Trouble.NO_INVOICE: N_(
+        "There is no such invoice. The link or code is incomplete, or was altered: ask whoever gave"
+        " it to you for a new one."
+    ),
+    Trouble.NO_MANDATE: N_("You have no such mandate."),
+    Trouble.TOO_LATE: N_("It is too late for that. Nothing has changed."),
+    Trouble.NOT_FROZEN: N_("Nothing is stopped."),
+    Trouble.CODE_UNKNOWN: N_("This is no payment code of a kind that is known here."),
+    Trouble.CODE_BROKEN: N_(
+        "This code is damaged or was altered ({where}), so nothing of it is taken. Scan it again,"
+        " or ask whoever shows it."
+    ),
+    Trouble.CODE_ALTERED: N_(
+        "The amount in this code is not that of the invoice it names: somebody altered it. Do not"
+        " pay it, and ask whoever shows it."
+    ),
+    Trouble.CODE_ELSEWHERE: N_("This link leads to another institution, {server}: open it there."),
+    Trouble.CODE_OURS: N_(
+        "This code sends money from another bank to an account here. To pay somebody here, ask them"
+        " for their code of “Be paid”."
+    ),
+    Trouble.CURRENCY: N_("This currency is not kept here."),
+    Trouble.INVOICE_OBJECTED: N_(
+        "Somebody objected to this invoice: until the office answers, nothing is due."
+    ),
+    Trouble.INVOICE_REPLACED: N_(
+        "There is a newer version of this invoice. Open the newest link, or look in your wallet."
+    ),
+    Trouble.NOTHING_BOOKED: N_("You have no account in this currency yet."),
+    Trouble.NO_RECEIPT: N_("This payment has no receipt."),
+}
+_NOT_FROM_HERE: Final = N_(
+    "It was read, and is not altered as far as a code can show. This institution has no way to pay"
+    " it: pay it with the app of a bank in its country."
+)
+_REFERENCE_STAYS: Final = N_(
+    "It is paid out to this account, as from your bank. Read the name: a code proves nothing."
+)
+_WHOEVER: Final = N_("Whoever made this link can write what they want: read the name first.")
+_GUARDIANS: Final = N_("Your guardians are asked before it is paid.")
+
+
+def trouble_words(trouble: Trouble, speech: Speech, **values: object) -> str:
+    """Why something was not done, and what to do."""
+    return speech.text(_WORDS[trouble], **values)
+
+
+def not_from_here(speech: Speech) -> str:
+    """That a code is good, and cannot be paid from here."""
+    return speech.text(_NOT_FROM_HERE)
+
+
+def by_bank(speech: Speech) -> str:
+    """How a code with the number of an account is paid."""
+    return speech.text(_REFERENCE_STAYS)
+
+
+def whoever_made_it(speech: Speech) -> str:
+    """What a link to a person proves: nothing."""
+    return speech.text(_WHOEVER)
+
+
+def guardians_first(speech: Speech) -> str:
+    """That guardians are asked."""
+    return speech.text(_GUARDIANS)
+
+
+def code_facts(names: Mapping[str, str], speech: Speech) -> list[tuple[str, str]]:
+    """What a code says, with the names of its fields in words; what is empty is left out.
+
+    Args:
+        names: Values by one of ``name city country account bank bic reference note scheme``.
+        speech: How the person is spoken to.
+    """
+    words = {
+        "name": speech.text("Name"),
+        "city": speech.text("Town"),
+        "country": speech.text("Country"),
+        "account": speech.text("Account"),
+        "bank": speech.text("Bank"),
+        "bic": speech.text("Number of the bank"),
+        "reference": speech.text("Reference"),
+        "note": speech.text("What for"),
+        "scheme": speech.text("Scheme"),
+    }
+    return [(words[name], value) for name, value in names.items() if value]

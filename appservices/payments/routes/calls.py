@@ -1,0 +1,87 @@
+"""What all routes of organisations share: whose key it is, and that a key is answered once."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+
+from appservices.payments.service.organisations import KeyReusedError
+from appservices.payments.store import events
+from veche.protocol.canonical import canonical
+from veche.protocol.wire import Wire, parse
+from veche.runtime.limits import Limit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appservices.payments.service.organisations import Caller, Callers
+    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.service.webhooks import Webhooks
+    from veche.runtime.api import Call
+    from veche.runtime.database import Cursor
+    from veche.runtime.host import Host
+
+WRITE_LIMIT: Final = Limit(burst=500, per_s=50)
+"""Requests of one client address that change something."""
+
+V = TypeVar("V", bound=Wire)
+
+
+class Institution(Protocol):
+    """What the routes need of the service: ``appservices.payments.bot.Payments``."""
+
+    callers: Callers
+    parts: Parts
+    webhooks: Webhooks
+
+
+class CallerRoutes:
+    """Base of routes that organisations ask by their keys."""
+
+    def __init__(self, host: Host, institution: Institution) -> None:
+        """Make them.
+
+        Args:
+            host: Of the process.
+            institution: Where they have their accounts.
+        """
+        self._host = host
+        self._institution = institution
+
+    def _caller(self, call: Call, scope: str) -> Caller:
+        caller = self._institution.callers.of(call.header("authorization"))
+        caller.need(scope)
+        return caller
+
+    def _scene(self, txn: Cursor, cause: str, call: Call) -> Scene:
+        return self._institution.parts.scene(txn, cause, call.now_ms)
+
+    def _holder(self, txn: Cursor, caller: Caller, call: Call) -> int:
+        return self._scene(txn, "events", call).organisation(caller.id).id
+
+    def _once(
+        self,
+        txn: Cursor,
+        call: Call,
+        caller: Caller,
+        model: type[V],
+        work: Callable[[Scene], V],
+    ) -> V:
+        """Do something once for a key; the same request again is answered as the first time."""
+        scene = self._scene(txn, f"request {caller.id} {call.key}", call)
+        holder, digest = scene.organisation(caller.id).id, digest_of(call)
+        before = events.begin_request(txn, holder, call.key, digest, call.now_ms)
+        if before is not None and before.sha256 != digest:
+            raise KeyReusedError("This Idempotency-Key came before, with another content")
+        if before is not None:
+            return parse(model, before.answer)
+        view = work(scene)
+        events.keep_answer(txn, holder, call.key, view.model_dump(mode="json"))
+        return view
+
+
+def digest_of(call: Call) -> bytes:
+    """Of what was asked: the path's arguments and the body as it was read."""
+    body = None if call.body is None else call.body.model_dump(mode="json")
+    asked = {"path": dict(call.path_args), "body": body}
+    return hashlib.sha256(canonical(asked, where="body")).digest()

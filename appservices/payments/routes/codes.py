@@ -1,0 +1,71 @@
+"""Payment codes of invoices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appservices.payments.drawing import draw_png, draw_svg
+from appservices.payments.routes.api import API
+from appservices.payments.routes.calls import CallerRoutes
+from appservices.payments.service.invoice_codes import code_of
+from veche.protocol.code_api import CodeQuery, CodeView
+from veche.runtime.api import Download
+
+if TYPE_CHECKING:
+    from appservices.payments.service.invoice_codes import Code
+    from veche.runtime.api import Call
+    from veche.runtime.database import Cursor
+
+
+class CodeRoutes(CallerRoutes):
+    """Codes of the invoices of organisations."""
+
+    @API.transaction(
+        "payments.code",
+        "GET",
+        "/invoices/<invoice_id>/code",
+        query=CodeQuery,
+        answer=CodeView,
+        takes_session=False,
+        summary="The code by which an invoice is paid: what it says, and as SVG",
+    )
+    def code(self, txn: Cursor, call: Call) -> CodeView:
+        """What it says, and how it looks."""
+        code = self._code(txn, call)
+        svg = draw_svg(code.payload, version_max=code.version_max).decode()
+        return CodeView(format=call.query.format, payload=code.payload, svg=svg)
+
+    @API.transaction(
+        "payments.code",
+        "GET",
+        "/invoices/<invoice_id>/code.png",
+        query=CodeQuery,
+        answer=Download,
+        takes_session=False,
+        summary="The same as a picture, PNG",
+    )
+    def png(self, txn: Cursor, call: Call) -> Download:
+        """As PNG."""
+        code = self._code(txn, call)
+        picture = draw_png(code.payload, version_max=code.version_max)
+        return Download(picture, "image/png", f"{call.path_args['invoice_id']}.png")
+
+    @API.transaction(
+        "payments.code",
+        "GET",
+        "/invoices/<invoice_id>/code.svg",
+        query=CodeQuery,
+        answer=Download,
+        takes_session=False,
+        summary="The same as a picture, SVG",
+    )
+    def svg(self, txn: Cursor, call: Call) -> Download:
+        """As SVG."""
+        code = self._code(txn, call)
+        picture = draw_svg(code.payload, version_max=code.version_max)
+        return Download(picture, "image/svg+xml", f"{call.path_args['invoice_id']}.svg")
+
+    def _code(self, txn: Cursor, call: Call) -> Code:
+        caller = self._caller(call, "read")
+        scene = self._scene(txn, "code", call)
+        return code_of(scene, caller, call.path_args["invoice_id"], call.query.format)

@@ -1,0 +1,465 @@
+"""The wallet of whoever is signed in, and invoices for whoever has their link.
+
+Nothing here moves money: it asks, as the chat does, and what is asked is approved by the person's
+key on the page for that, or by a code in the chat. What is asked here stands in the chat too.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+
+from appservices.payments.core.rails.port import NameAnswer
+from appservices.payments.core.speech import Speech
+from appservices.payments.core.texts.views import Party
+from appservices.payments.service import naming
+from appservices.payments.service.scene import CATALOGUE, wallet_topic
+from appservices.payments.service.wallet import acts, booked, codes, orders, reading
+from appservices.payments.service.wallet import invoices as wallet_invoices
+from appservices.payments.service.wallet.views import (
+    CodeBody,
+    CodeView,
+    HistoryQuery,
+    HistoryView,
+    InvoiceView,
+    LimitBody,
+    LimitsView,
+    LinkBody,
+    Nothing,
+    OrderBody,
+    PaymentView,
+    PayoutBody,
+    RequestBody,
+    RequestView,
+    StatementQuery,
+    TopUpsView,
+    VersionQuery,
+    WalletView,
+)
+from appservices.payments.service.wallet.visit import Visit
+from veche.protocol.errors import UnavailableError
+from veche.protocol.ids import UserId
+from veche.runtime.api import Api, Download
+from veche.runtime.follower import Follower
+from veche.runtime.limits import Limit
+from veche.runtime.sessions import Level
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from appservices.payments.core.payout import PayoutOrder
+    from appservices.payments.core.statement import AccountStatement
+    from appservices.payments.service.scene import Parts, Scene
+    from veche.runtime.api import Call
+    from veche.runtime.database import Cursor
+    from veche.runtime.host import Host
+
+API: Final = Api("/_veche/wallet/v1", "Veche: a person's wallet, and invoices by their link")
+ACT_LIMIT: Final = Limit(burst=60, per_s=2)
+"""Acts of one client address, over each route: most of them say something in a chat."""
+PUBLIC_LIMIT: Final = Limit(burst=60, per_s=5)
+"""Invoices and codes that one client address asks for without being signed in."""
+FILE_LIMIT: Final = Limit(burst=20, per_s=1)
+"""Files for one client address: a PDF takes a core for some time."""
+CHAT_MS_MAX: Final = 5_000
+"""How long one waits for a chat that is being made."""
+_RETRY_AFTER_MS: Final = 1_500
+
+V = TypeVar("V")
+
+
+class Institution(Protocol):
+    """What the routes need of the service: ``appservices.payments.bot.Payments``."""
+
+    parts: Parts
+
+
+class WalletRoutes:
+    """What a person sees of their money, and asks for."""
+
+    def __init__(self, host: Host, institution: Institution) -> None:
+        """Make them.
+
+        Args:
+            host: Of the process.
+            institution: Where the money is.
+        """
+        self._host = host
+        self._parts = institution.parts
+        self._follower = Follower(host)
+
+    # What is read
+
+    @API.route(
+        "GET",
+        "/wallet",
+        query=VersionQuery,
+        answer=WalletView,
+        level=Level.ROOM,
+        summary="Balances, what waits, mandates; waits for news after a version",
+    )
+    async def wallet(self, call: Call) -> WalletView:
+        """The wallet."""
+        topic = wallet_topic(call.signed_in.person)
+        read = functools.partial(self._wallet, call=call)
+        return await self._follower.news("payments.wallet", call, topic, read)
+
+    def _wallet(self, txn: Cursor, is_last: bool, call: Call) -> WalletView | None:
+        view = reading.wallet_view(self._visit(txn, call))
+        return None if view.version == call.query.after and not is_last else view
+
+    @API.transaction(
+        "payments.wallet",
+        "GET",
+        "/payments/<payment_id>",
+        answer=PaymentView,
+        level=Level.ROOM,
+        summary="One payment that the person makes, made or got",
+    )
+    def payment(self, txn: Cursor, call: Call) -> PaymentView:
+        """A payment."""
+        return reading.payment_of(self._visit(txn, call), call.path_args["payment_id"])
+
+    @API.transaction(
+        "payments.receipt",
+        "GET",
+        "/payments/<payment_id>/receipt",
+        answer=Download,
+        level=Level.ROOM,
+        limit=FILE_LIMIT,
+        summary="The receipt of a payment, which anybody can verify",
+    )
+    def receipt(self, txn: Cursor, call: Call) -> Download:
+        """A receipt."""
+        payment_id = call.path_args["payment_id"]
+        content = reading.receipt_of(self._visit(txn, call), payment_id)
+        return Download(content, "application/json", f"receipt-{payment_id[-8:]}.json")
+
+    @API.transaction(
+        "payments.history",
+        "GET",
+        "/history",
+        query=HistoryQuery,
+        answer=HistoryView,
+        level=Level.ROOM,
+        summary="What was booked on an account within some days, and words are found in it",
+    )
+    def history(self, txn: Cursor, call: Call) -> HistoryView:
+        """Lines of an account."""
+        return booked.history(self._visit(txn, call), call.query)
+
+    @API.route(
+        "GET",
+        "/statement",
+        query=StatementQuery,
+        answer=Download,
+        level=Level.ROOM,
+        limit=FILE_LIMIT,
+        summary="The same as a file: CSV, PDF or camt.053",
+    )
+    async def statement(self, call: Call) -> Download:
+        """A statement."""
+        found = await self._run("payments.statement", self._statement, call)
+        return await booked.statement_file(
+            self._parts, found, call.query, call.language, call.now_ms
+        )
+
+    def _statement(self, txn: Cursor, call: Call) -> AccountStatement:
+        return booked.existing_statement(self._visit(txn, call), call.query)
+
+    @API.transaction(
+        "payments.wallet",
+        "GET",
+        "/limits",
+        answer=LimitsView,
+        level=Level.ROOM,
+        summary="The person's own limits",
+    )
+    def limits(self, txn: Cursor, call: Call) -> LimitsView:
+        """Limits."""
+        return reading.limits_view(self._visit(txn, call))
+
+    @API.transaction(
+        "payments.top_up",
+        "GET",
+        "/topups",
+        answer=TopUpsView,
+        level=Level.ROOM,
+        summary="How money comes in from a bank, with codes for its app",
+    )
+    def top_ups(self, txn: Cursor, call: Call) -> TopUpsView:
+        """Top-ups."""
+        return codes.top_ups(self._visit(txn, call))
+
+    @API.transaction(
+        "payments.request",
+        "POST",
+        "/requests",
+        body=RequestBody,
+        answer=RequestView,
+        level=Level.ROOM,
+        limit=ACT_LIMIT,
+        summary="The link and the code by which the person is paid; nothing is kept",
+    )
+    def request(self, txn: Cursor, call: Call) -> RequestView:
+        """A link to be paid by."""
+        return codes.request(self._visit(txn, call), call.body)
+
+    # What is asked for
+
+    @API.route(
+        "POST",
+        "/payments",
+        body=OrderBody,
+        answer=PaymentView,
+        level=Level.ROOM,
+        limit=ACT_LIMIT,
+        needs_key=True,
+        summary="Asks the person whether to pay somebody; nothing moves before they approve",
+    )
+    async def pay(self, call: Call) -> PaymentView:
+        """Ask whether to pay."""
+        person = call.signed_in.person
+        payee = await self._run("payments.order", self._payee, call)
+        names = [await self._name(one) for one in (person, payee)]
+        await self._have_chat(call)
+        return await self._run("payments.order", self._pay, call, payee, names)
+
+    def _payee(self, txn: Cursor, call: Call) -> UserId:
+        return orders.payee_of(self._visit(txn, call), call.body)
+
+    def _pay(self, txn: Cursor, call: Call, payee: UserId, names: list[str | None]) -> PaymentView:
+        visit = self._visit(txn, call)
+        payer_name, payee_name = names
+        if payee_name is None or payer_name is None:
+            raise orders.nobody(visit)
+
+        def begin() -> str:
+            party = Party(payee, payee_name)
+            return orders.begin(visit, call.body, payer_name, party).payment.id
+
+        made = visit.once(call.key, {"order": call.body.model_dump()}, begin)
+        return reading.payment_of(visit, made)
+
+    @API.route(
+        "POST",
+        "/payouts",
+        body=PayoutBody,
+        answer=PaymentView,
+        level=Level.ROOM,
+        limit=ACT_LIMIT,
+        needs_key=True,
+        summary="Asks the bank whose account it is, then the person whether to pay out",
+    )
+    async def pay_out(self, call: Call) -> PaymentView:
+        """Ask whether to pay out."""
+        wanted, bank = await self._run("payments.order", self._wanted, call)
+        await self._have_chat(call)
+        try:
+            found = await self._parts.banking.name_check(bank, wanted.iban, wanted.name)
+            answer = (found.answer.value, found.name)
+        except UnavailableError:
+            # It does not say it: the person decides by what they know.
+            answer = (NameAnswer.UNKNOWN.value, "")
+        return await self._run("payments.order", self._pay_out, call, wanted, bank, answer)
+
+    def _wanted(self, txn: Cursor, call: Call) -> tuple[PayoutOrder, str]:
+        return orders.payout_of(self._visit(txn, call), call.body)
+
+    def _pay_out(
+        self, txn: Cursor, call: Call, wanted: PayoutOrder, bank: str, answer: tuple[str, str]
+    ) -> PaymentView:
+        visit = self._visit(txn, call)
+
+        def begin() -> str:
+            return orders.begin_payout(visit, wanted, bank, answer).payment.id
+
+        made = visit.once(call.key, {"payout": call.body.model_dump()}, begin)
+        matter = reading.matter_of(visit, made)
+        return reading.payment_view(visit, matter, orders.note_of(visit, answer))
+
+    @API.route(
+        "POST",
+        "/invoices/pay",
+        body=LinkBody,
+        answer=PaymentView,
+        level=Level.ROOM,
+        limit=ACT_LIMIT,
+        summary="Asks the person whether to pay an invoice whose link they have",
+    )
+    async def pay_invoice(self, call: Call) -> PaymentView:
+        """Ask whether to pay an invoice."""
+        await self._have_chat(call)
+        return await self._run("payments.order", self._pay_invoice, call)
+
+    def _pay_invoice(self, txn: Cursor, call: Call) -> PaymentView:
+        visit = self._visit(txn, call)
+        return reading.payment_of(visit, wallet_invoices.pay(visit, call.body))
+
+    @API.transaction(
+        "payments.order",
+        "POST",
+        "/payments/<payment_id>/stop",
+        body=Nothing,
+        answer=PaymentView,
+        level=Level.ROOM,
+        limit=ACT_LIMIT,
+        summary="Does not pay what is asked for or waits",
+    )
+    def stop(self, txn: Cursor, call: Call) -> PaymentView:
+        """Stop a payment."""
+        return self._done(txn, call, orders.stop)
+
+    @API.transaction(
+        "payments.order",
+        "POST",
+        "/payments/<payment_id>/object",
+        body=Nothing,
+        answer=PaymentView,
+        level=Level.ROOM,
+        limit=ACT_LIMIT,
+        summary="Objects to the invoice that a payment is of",
+    )
+    def object_to(self, txn: Cursor, call: Call) -> PaymentView:
+        """Object to an invoice."""
+        return self._done(txn, call, acts.object_to)
+
+    # What is set
+
+    @API.transaction(
+        "payments.mandate",
+        "POST",
+        "/mandates/<mandate_id>/<choice>",
+        body=Nothing,
+        answer=None,
+        level=Level.ROOM,
+        limit=ACT_LIMIT,
+        summary="Pauses, resumes, revokes or declines a mandate: it counts at once",
+    )
+    def mandate(self, txn: Cursor, call: Call) -> None:
+        """Change a mandate."""
+        args = call.path_args
+        acts.change_mandate(self._visit(txn, call), args["mandate_id"], args["choice"])
+
+    @API.transaction(
+        "payments.limit",
+        "POST",
+        "/limits",
+        body=LimitBody,
+        answer=LimitsView,
+        level=Level.ROOM,
+        limit=ACT_LIMIT,
+        summary="Sets a limit: a stricter one counts at once, a weaker one a day later",
+    )
+    def set_limit(self, txn: Cursor, call: Call) -> LimitsView:
+        """Set a limit."""
+        visit = self._visit(txn, call)
+        acts.set_limit(visit, call.body)
+        return reading.limits_view(visit)
+
+    @API.transaction(
+        "payments.freeze",
+        "POST",
+        "/freeze",
+        body=Nothing,
+        answer=None,
+        level=Level.LOW,
+        limit=ACT_LIMIT,
+        summary="Stops everything of the person at once",
+    )
+    def freeze(self, txn: Cursor, call: Call) -> None:
+        """Freeze: it takes power away, so whoever is known as the person may."""
+        acts.freeze(self._visit(txn, call))
+
+    @API.transaction(
+        "payments.freeze",
+        "POST",
+        "/unfreeze",
+        body=Nothing,
+        answer=None,
+        level=Level.ROOM,
+        limit=ACT_LIMIT,
+        summary="Asks for the key that lets payments go on",
+    )
+    def unfreeze(self, txn: Cursor, call: Call) -> None:
+        """Ask for the key."""
+        acts.ask_to_go_on(self._visit(txn, call))
+
+    # What anybody may ask
+
+    @API.transaction(
+        "payments.public_invoice",
+        "POST",
+        "/invoices",
+        body=LinkBody,
+        answer=InvoiceView,
+        takes_session=False,
+        limit=PUBLIC_LIMIT,
+        summary="An invoice, for whoever has its link",
+    )
+    def invoice(self, txn: Cursor, call: Call) -> InvoiceView:
+        """An invoice; its link is in the body, which no log has."""
+        speech = Speech(call.language, self._parts.section.time_zone, CATALOGUE)
+        return wallet_invoices.linked(self._scene(txn, call), call.body, speech)
+
+    @API.transaction(
+        "payments.code",
+        "POST",
+        "/codes",
+        body=CodeBody,
+        answer=CodeView,
+        takes_session=False,
+        limit=PUBLIC_LIMIT,
+        summary="What a scanned or pasted code asks for; it pays nothing",
+    )
+    def code(self, txn: Cursor, call: Call) -> CodeView:
+        """A code."""
+        nobody = UserId("")
+        return codes.read(Visit(self._scene(txn, call), nobody, call.language), call.body.text)
+
+    # How
+
+    def _done(self, txn: Cursor, call: Call, act: Callable[[Visit, str], None]) -> PaymentView:
+        visit, payment_id = self._visit(txn, call), call.path_args["payment_id"]
+        act(visit, payment_id)
+        return reading.payment_of(visit, payment_id)
+
+    async def _have_chat(self, call: Call) -> None:
+        """Wait until the person has a chat, where they are asked too; one is made if need be.
+
+        Raises:
+            UnavailableError: It takes longer.
+        """
+
+        async def look(left_ms: int) -> bool | None:
+            has_chat = await self._run("payments.chat", self._has_chat, call)
+            return has_chat or (False if left_ms <= 0 else None)
+
+        if await self._run("payments.chat", self._open_chat, call):
+            return
+        topics = [wallet_topic(call.signed_in.person)]
+        if not await self._host.live.follow(topics, CHAT_MS_MAX, look):
+            words = CATALOGUE.text(call.language, "Your chat with the bank is being opened.")
+            raise UnavailableError(words, retry_after_ms=_RETRY_AFTER_MS)
+
+    def _open_chat(self, txn: Cursor, call: Call) -> bool:
+        return acts.open_chat(self._visit(txn, call))
+
+    def _has_chat(self, txn: Cursor, call: Call) -> bool:
+        return self._scene(txn, call).chat_of(call.signed_in.person) is not None
+
+    async def _name(self, user_id: UserId) -> str | None:
+        return await naming.known_name(self._host.client, self._parts.bot.user_id, user_id)
+
+    async def _run(self, name: str, work: Callable[..., V], *args: Any) -> V:
+        return await self._host.database.run(name, work, *args)
+
+    def _visit(self, txn: Cursor, call: Call) -> Visit:
+        return Visit(self._scene(txn, call), call.signed_in.person, call.language)
+
+    def _scene(self, txn: Cursor, call: Call) -> Scene:
+        """One request, one cause: what is said because of it has ids of its own."""
+        who = "" if call.session is None else f"{call.session.id} {call.idempotency_key or ''}"
+        cause = f"page {call.request.path.decode(errors='replace')} {who} {call.now_ms}"
+        return self._parts.scene(txn, cause, call.now_ms)

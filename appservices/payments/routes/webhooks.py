@@ -1,0 +1,97 @@
+"""Where organisations want to hear of their events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.routes.api import API
+from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes
+from appservices.payments.service import webhooks
+from veche.protocol.webhook import ResumeBody, WebhookBody, WebhooksView, WebhookView
+
+if TYPE_CHECKING:
+    from appservices.payments.service.organisations import Caller
+    from veche.runtime.api import Call
+    from veche.runtime.database import Cursor
+
+SCOPE: Final = "webhook"
+
+
+class WebhookRoutes(CallerRoutes):
+    """Targets of organisations."""
+
+    @API.route(
+        "POST",
+        "/webhooks",
+        body=WebhookBody,
+        answer=WebhookView,
+        takes_session=False,
+        needs_key=True,
+        limit=WRITE_LIMIT,
+        status=201,
+        summary="Have events sent to an address, each as a signed envelope",
+    )
+    async def add(self, call: Call) -> WebhookView:
+        """Add a target."""
+        caller = self._caller(call, SCOPE)
+        await self._institution.webhooks.check(call.body.url)
+        return await self._host.database.run("payments.webhook", self._add, caller, call)
+
+    def _add(self, txn: Cursor, caller: Caller, call: Call) -> WebhookView:
+        return self._once(
+            txn,
+            call,
+            caller,
+            WebhookView,
+            lambda scene: webhooks.add(scene, caller.id, call.body),
+        )
+
+    @API.transaction(
+        "payments.webhook",
+        "GET",
+        "/webhooks",
+        answer=WebhooksView,
+        takes_session=False,
+        summary="Where events are sent, how far each target is, and why it fails",
+    )
+    def all(self, txn: Cursor, call: Call) -> WebhooksView:
+        """All targets."""
+        caller = self._caller(call, SCOPE)
+        return webhooks.all_of(self._scene(txn, "webhooks", call), caller.id)
+
+    @API.transaction(
+        "payments.webhook",
+        "POST",
+        "/webhooks/<webhook_id>/resume",
+        body=ResumeBody,
+        answer=WebhookView,
+        takes_session=False,
+        needs_key=True,
+        limit=WRITE_LIMIT,
+        summary="Send again to a target that was disabled, or from another event on",
+    )
+    def resume(self, txn: Cursor, call: Call) -> WebhookView:
+        """Let a target hear again."""
+        caller, id_ = self._caller(call, SCOPE), call.path_args["webhook_id"]
+        return self._once(
+            txn,
+            call,
+            caller,
+            WebhookView,
+            lambda scene: webhooks.resume(scene, caller.id, id_, call.body.after),
+        )
+
+    @API.transaction(
+        "payments.webhook",
+        "DELETE",
+        "/webhooks/<webhook_id>",
+        answer=None,
+        takes_session=False,
+        limit=WRITE_LIMIT,
+        summary="Send nothing more to a target",
+    )
+    def remove(self, txn: Cursor, call: Call) -> None:
+        """Forget a target."""
+        caller = self._caller(call, SCOPE)
+        scene = self._scene(txn, "webhooks", call)
+        webhooks.remove(scene, caller.id, call.path_args["webhook_id"])

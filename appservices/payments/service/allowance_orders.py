@@ -1,0 +1,159 @@
+"""``allow @bob 50 EUR a week at @shop food``: what is wrong with it, then who they are."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from appservices.payments.core.allowance import (
+    AllowanceProblem,
+    AllowanceTerms,
+    read_allowance,
+)
+from appservices.payments.core.order import OrderProblem
+from appservices.payments.core.texts.allowance import (
+    AllowanceView,
+    allowance_problem_doc,
+    nobody_doc,
+)
+from appservices.payments.core.texts.paying import problem_doc
+from appservices.payments.core.texts.views import Party
+from appservices.payments.service import allowances, naming
+from veche.protocol.ids import RoomId, UserId, effect_id
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from appservices.payments.core.allowance import AllowanceOrder
+    from appservices.payments.service.scene import Parts, Scene
+    from veche.protocol.errors import RefusedError
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.database import Cursor
+
+NAME_ALLOWANCE: Final = "payments.allowance"
+"""Errand: finds out what those of an allowance are called; then the giver is asked."""
+_FROM: Final = re.compile(r"(.*\S)\s+(?:from|из|от|von|з|від)\s+(@\S+)", re.IGNORECASE)
+_KIND: Final = "kind"
+_ORGANISATION: Final = "organisation"
+_PERSON: Final = "person"
+
+
+def purse_of(typed: str) -> tuple[str, str | None]:
+    """An order without the account that it names at its end, and that: "… from @alice"."""
+    found = _FROM.fullmatch(typed)
+    return (found[1], found[2]) if found is not None else (typed, None)
+
+
+def order(scene: Scene, inbound: Inbound, argument: str) -> None:
+    """A person wants to let another pay from their account.
+
+    Args:
+        scene: The transaction.
+        inbound: What they wrote.
+        argument: Whom, how much, in which time, at whom, until when.
+    """
+    person, room_id = inbound.sender, inbound.room_id
+    speech, currencies = scene.speech(person), scene.section.currencies
+    wanted = read_allowance(argument, currencies, scene.now_ms)
+    if isinstance(wanted, OrderProblem):
+        if wanted is not OrderProblem.USAGE:
+            scene.tell(room_id, person, problem_doc(wanted, currencies, speech))
+            return
+        wanted = AllowanceProblem.USAGE
+    if isinstance(wanted, AllowanceProblem):
+        scene.tell(room_id, person, allowance_problem_doc(wanted, currencies[0], speech))
+        return
+    _name(scene, inbound, wanted)
+
+
+class NameAllowance:
+    """Finds out what those of an allowance are called; then asks the giver for their key."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Ask the homeserver for their names."""
+        client, bot = self._parts.host.client, self._parts.bot.user_id
+        persons = _persons(errand.payload)
+        return {"names": [await naming.known_name(client, bot, UserId(one)) for one in persons]}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Ask the giver, or say who is not here."""
+        scene, wanted = self._parts.scene(txn, errand.id, now_ms), errand.payload
+        names = dict(zip(_persons(wanted), result["names"], strict=True))
+        person, room_id = UserId(wanted["person"]), RoomId(wanted["room"])
+        missing = next((address for address, name in names.items() if name is None), None)
+        if missing is not None:
+            scene.tell(room_id, person, nobody_doc(missing, scene.speech(person)))
+            return
+        whom = wanted["whom"]
+        view = AllowanceView(
+            giver=Party(person, names[person]),
+            spender=Party(wanted["spender"], names[wanted["spender"]]),
+            payees=tuple(
+                Party(one, names.get(one) or name) for sort, one, name in whom if sort != _KIND
+            ),
+            kinds=tuple(one for sort, one, _ in whom if sort == _KIND),
+            currency=wanted["currency"],
+            terms=AllowanceTerms(
+                each_max_minor=wanted["each"],
+                period=wanted["period"],
+                period_max_minor=wanted["cap"],
+                starts_at_ms=now_ms,
+                ends_at_ms=wanted["ends_at_ms"],
+            ),
+        )
+        allowances.propose(scene, view, room_id)
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """The errand can never be done; it was logged."""
+
+
+def _persons(wanted: Mapping[str, Any]) -> Sequence[str]:
+    """Whose names are asked for."""
+    persons = [one for sort, one, _ in wanted["whom"] if sort == _PERSON]
+    return [wanted["person"], wanted["spender"], *persons]
+
+
+def _name(scene: Scene, inbound: Inbound, wanted: AllowanceOrder) -> None:
+    """Have the persons looked up, if all that was named can be somebody."""
+    person, speech = inbound.sender, scene.speech(inbound.sender)
+    spender = naming.user_named(wanted.spender, scene.voice.bot.user_id)
+    if spender is None or spender == person:
+        scene.tell(inbound.room_id, person, nobody_doc(wanted.spender, speech))
+        return
+    whom = []
+    for typed in wanted.whom:
+        found = _payee(scene, typed)
+        if found is None:
+            scene.tell(inbound.room_id, person, nobody_doc(typed, speech))
+            return
+        whom.append(found)
+    payload = {
+        "person": person,
+        "room": inbound.room_id,
+        "spender": spender,
+        "period": wanted.period,
+        "cap": wanted.period_max.minor,
+        "each": wanted.each_max.minor,
+        "currency": wanted.period_max.currency,
+        "whom": whom,
+        "ends_at_ms": wanted.ends_at_ms,
+    }
+    id_ = effect_id(NAME_ALLOWANCE, inbound.event_id)
+    errands.schedule(scene.txn, Errand(id_, NAME_ALLOWANCE, payload, scene.now_ms))
+
+
+def _payee(scene: Scene, typed: str) -> tuple[str, str, str] | None:
+    """What a word stands for: a kind, an organisation, a person; its address, its name."""
+    section, word = scene.section, typed.casefold()
+    if word in section.kinds():
+        return _KIND, word, word
+    for one in section.organisations:
+        if one.id == word:
+            return _ORGANISATION, one.id, one.name_in(section.language)
+    person = naming.user_named(typed, scene.voice.bot.user_id)
+    return None if person is None else (_PERSON, person, person)

@@ -1,0 +1,344 @@
+"""Allowances as their givers give, see and end them; ended with the row, at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from appservices.payments.core.allowance import (
+    ALLOWANCES_MAX,
+    ASKED_MS,
+    AllowanceInput,
+    AllowanceProblem,
+    AllowanceState,
+    UseProblem,
+    step_allowance,
+)
+from appservices.payments.core.limits import LimitKind
+from appservices.payments.core.payment import Kind
+from appservices.payments.core.texts import allowance as texts
+from appservices.payments.service import files, limiting, paying, purses, settling
+from appservices.payments.store import allowances as store
+from appservices.payments.store import holders, payments
+from appservices.payments.store.allowances import Allowance
+from veche.protocol.approval import TEXT_CHARACTERS_MAX, MandateShown, ShownCap
+from veche.protocol.ids import UserId
+from veche.protocol.message import Paragraph
+from veche.protocol.prompts import Choice, Prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appservices.payments.core.texts.allowance import AllowanceView
+    from appservices.payments.service.files import Private
+    from appservices.payments.service.scene import Scene
+    from veche.protocol.ids import RoomId
+    from veche.protocol.message import Doc
+    from veche.protocol.prompts import TrustLabel
+    from veche.runtime.prompts import Answered
+
+TOPIC: Final = "allowance"
+WHAT: Final = "allowance"
+"""``what`` of the mandates by which somebody lets another pay from their account."""
+GIVE: Final = "give"
+DECLINE: Final = "decline"
+END: Final = "end"
+_KEPT_MS: Final = 30 * 86_400_000
+"""How long the button under a listed allowance works."""
+
+
+def propose(scene: Scene, view: AllowanceView, room_id: RoomId) -> None:
+    """Keep an allowance that somebody wants to give, and ask for their key."""
+    person = UserId(view.giver.address)
+    speech = scene.speech(person)
+    giver = holders.lock_holder(scene.txn, scene.holder(person).id)
+    spender = scene.holder(UserId(view.spender.address))
+    before = [one for one in store.given_by(scene.txn, giver.id) if one.spender == spender.id]
+    if len(before) >= ALLOWANCES_MAX:
+        scene.tell(room_id, person, texts.too_many_doc(speech))
+        return
+    allowance = Allowance(
+        id=scene.voice.fresh_ulid("allowance"),
+        giver=giver.id,
+        spender=spender.id,
+        ledger=holders.currencies(scene.txn)[view.currency],
+        state=AllowanceState.PROPOSED,
+        sealed=purses.sealed(scene, view),
+        approved_by=None,
+        terms=view.terms,
+    )
+    text = texts.shown_text(view, speech)
+    if len(text) > TEXT_CHARACTERS_MAX:
+        problem = AllowanceProblem.TOO_MANY
+        scene.tell(room_id, person, texts.allowance_problem_doc(problem, view.currency, speech))
+        return
+    store.add_allowance(scene.txn, allowance, scene.now_ms)
+    shown = MandateShown(
+        what=WHAT,
+        text=text,
+        cap=ShownCap(minor=view.terms.period_max_minor, currency=view.currency),
+        period=view.terms.period,
+        until_ms=view.terms.ends_at_ms,
+    )
+    approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
+    choices = (
+        Choice(id=GIVE, label=speech.text("Give this allowance"), approve=approve),
+        Choice(id=DECLINE, label=speech.text("Do not give it")),
+    )
+    from_ms = start_ms(scene, allowance, view.currency)
+    intro = texts.proposal_doc(view, from_ms if from_ms > scene.now_ms else 0, speech)
+    _ask(scene, room_id, person, allowance, _prompt(scene, person, choices, ASKED_MS), intro)
+
+
+def answered(scene: Scene, answer: Answered) -> None:
+    """Somebody has answered about an allowance: whether to give it, or to end it.
+
+    Whoever ends one has to have taken back before what the writer has not decided, see ``stop``.
+    """
+    person, choice = answer.inbound.sender, answer.chosen.choice
+    allowance = _lock(scene, str(answer.kept.purpose.get("allowance")))
+    if allowance is None:
+        return
+    view, speech = purses.view_of(scene, allowance), scene.speech(person)
+    is_giver = view.giver.address == person
+    if not is_giver and view.spender.address != person:
+        return
+    if choice == GIVE:
+        if is_giver and answer.chosen.approved_by is not None:
+            _give(scene, allowance, view, answer)
+        return
+    words = speech.text("Not given.") if choice == DECLINE else speech.text("Ended.")
+    if scene.settle(answer, words):
+        _end(scene, allowance)
+
+
+def stop(scene: Scene, allowance_id: str) -> None:
+    """Take back the uses of an allowance that the writer has not decided: it is being ended.
+
+    No holder may be locked yet, see ``payments.take_back_attempts``.
+    """
+    giver = store.giver_of(scene.txn, allowance_id)
+    if giver is None:
+        return
+    _refuse(scene, payments.take_back_attempts(scene.txn, giver, allowance_id=allowance_id))
+
+
+def take_back_uses(scene: Scene, spender: int) -> list[str]:
+    """Take back what somebody pays from accounts of others, who stops everything; the payments.
+
+    No holder may be locked yet, see ``payments.take_back_attempts``.
+    """
+    return [
+        payment_id
+        for one in store.given_to(scene.txn, spender)
+        for payment_id in payments.take_back_attempts(scene.txn, one.giver, allowance_id=one.id)
+    ]
+
+
+def end_all(scene: Scene, holder_id: int) -> None:
+    """End every allowance of somebody who stops everything: those they gave, those they have."""
+    given = store.given_by(scene.txn, holder_id)
+    for allowance in (*given, *store.given_to(scene.txn, holder_id)):
+        locked = _lock(scene, allowance.id)
+        if locked is not None:
+            _end(scene, locked)
+
+
+def show_all(scene: Scene, room_id: RoomId, person: UserId) -> None:
+    """Show somebody the allowances that they gave and have, each with a way to end it."""
+    mine = scene.holder(person).id
+    given = [
+        one
+        for one in store.given_by(scene.txn, mine)
+        if one.state is AllowanceState.ACTIVE and one.terms.ends_at_ms > scene.now_ms
+    ]
+    had = [one for one in store.given_to(scene.txn, mine) if one.terms.ends_at_ms > scene.now_ms]
+    speech = scene.speech(person)
+    if not given and not had:
+        words = speech.text("You let nobody pay from your account, and nobody lets you.")
+        scene.tell(room_id, person, (Paragraph(words),))
+    for allowance in (*given, *had):
+        is_given = allowance.giver == mine
+        label = speech.text("End it") if is_given else speech.text("Give it up")
+        # To end one takes only power away, so a tap in clear will do.
+        choices = (Choice(id=END, label=label, style="danger"),)
+        prompt = _prompt(scene, person, choices, _KEPT_MS, "any")
+        view = purses.view_of(scene, allowance)
+        left_minor = purses.left_minor(scene, allowance)
+        doc = texts.allowance_doc(view, left_minor, speech, is_given=is_given)
+        words = speech.text("A newer question has taken the place of this one.")
+        scene.close(_about(allowance, person), person, words)
+        _ask(scene, room_id, person, allowance, prompt, doc)
+
+
+def tell_given(scene: Scene, allowance_id: str, person: UserId) -> None:
+    """Tell somebody who has a chat that they may pay from another's account."""
+    allowance, room_id = _lock(scene, allowance_id), scene.chat_of(person)
+    if allowance is None or allowance.state is not AllowanceState.ACTIVE or room_id is None:
+        return
+    view = purses.view_of(scene, allowance)
+    scene.tell(room_id, person, texts.given_doc(view, scene.speech(person)))
+
+
+def pay(scene: Scene, private: Private, minor: int, giver: UserId) -> None:
+    """Somebody wants to pay another from the account of a third.
+
+    Args:
+        scene: The transaction.
+        private: Who pays whom, as if from their own account.
+        minor: How much.
+        giver: Whose account they name.
+    """
+    person, room_id = private.payer.person, private.room_id
+    assert person is not None, "a person asks for it"  # noqa: S101 -- our bug
+    assert room_id is not None, "in their chat"  # noqa: S101 -- our bug
+    mine, theirs = scene.holder(person).id, scene.holder(giver).id
+    ledger = holders.currencies(scene.txn)[private.currency]
+    found = [
+        one
+        for one in store.given_to(scene.txn, mine)
+        if one.giver == theirs and one.ledger == ledger
+    ]
+    speech = scene.speech(person)
+    if not found:
+        scene.tell(room_id, person, texts.no_allowance_doc(speech))
+        return
+    total_minor = minor + scene.section.fee_minor(private.currency)
+    payee = private.payee.address
+    problems = {one.id: purses.problem_of(scene, one, payee, total_minor) for one in found}
+    allowance = next((one for one in found if problems[one.id] is None), None)
+    if allowance is None:
+        problem = problems[found[0].id]
+        assert problem is not None, "none can be used"  # noqa: S101 -- our bug
+        words = speech.text(texts.USE_REFUSALS[problem.value])
+        scene.tell(room_id, person, (Paragraph(words),))
+        return
+    paying.begin(scene, _matter(scene, private, minor, allowance))
+
+
+def _matter(scene: Scene, private: Private, minor: int, allowance: Allowance) -> files.Matter:
+    """A payment from the giver's account; not kept yet."""
+    view = purses.view_of(scene, allowance)
+    theirs = attrs.evolve(private, payer=view.giver, user=view.spender)
+    matter = paying.new(scene, theirs, minor, Kind.PAY)
+    return attrs.evolve(matter, payment=attrs.evolve(matter.payment, allowance_id=allowance.id))
+
+
+def _give(scene: Scene, allowance: Allowance, view: AllowanceView, answer: Answered) -> None:
+    """The giver's key has approved an allowance: it counts from now on, or after a wait."""
+    speech = scene.speech(answer.inbound.sender)
+    if step_allowance(allowance.state, AllowanceInput.APPROVE) is None:
+        scene.settle(answer, speech.text("Nothing has changed."))
+        return
+    words = speech.text("Given. Write “allowances” to see it and to end it.")
+    if not scene.settle(answer, words):
+        return
+    starts_at_ms = start_ms(scene, allowance, view.currency)
+    given = attrs.evolve(
+        allowance,
+        state=AllowanceState.ACTIVE,
+        approved_by=answer.chosen.approved_by,
+        terms=attrs.evolve(allowance.terms, starts_at_ms=starts_at_ms),
+    )
+    store.save_allowance(scene.txn, given, scene.now_ms)
+    spender = UserId(view.spender.address)
+    if scene.chat_of(spender) is not None:
+        tell_given(scene, given.id, spender)
+    else:
+        settling.open_chat(scene, spender, allowance=given.id)
+
+
+def start_ms(scene: Scene, allowance: Allowance, currency: str) -> int:
+    """When an allowance begins: what would wait as a first payment waits as an allowance too.
+
+    All that somebody may pay from one account in their periods counts together, and what they paid
+    of late by one that is ended, so that several small allowances gain nothing over a large one.
+    """
+    wait_ms = scene.section.first_payee_wait_ms
+    own = limiting.limits_of(scene, allowance.giver, allowance.ledger, currency)
+    limit = own[LimitKind.FIRST_PAYEE].at(scene.now_ms).minor
+    caps = [
+        one.terms.period_max_minor
+        for one in store.given_by(scene.txn, allowance.giver)
+        if one.state is AllowanceState.ACTIVE
+        and one.spender == allowance.spender
+        and one.ledger == allowance.ledger
+    ]
+    spent_minor = store.spent_minor(scene.txn, allowance, scene.now_ms - wait_ms)
+    total_minor = sum(caps) + spent_minor + allowance.terms.period_max_minor
+    return scene.now_ms + (wait_ms if total_minor > limit else 0)
+
+
+def _end(scene: Scene, allowance: Allowance) -> None:
+    """End an allowance that is locked; what waits of it is cancelled, and both hear of it."""
+    state = step_allowance(allowance.state, AllowanceInput.END)
+    if state is None:
+        return
+    # Those that were approved while the lock was waited for.
+    taken_back = payments.take_back_attempts(
+        scene.txn, allowance.giver, allowance_id=allowance.id, is_locked=True
+    )
+    _refuse(scene, taken_back)
+    store.save_allowance(scene.txn, attrs.evolve(allowance, state=state), scene.now_ms)
+    for payment_id in store.waiting_of(scene.txn, allowance.id, payments.WAITING_MAX):
+        matter = files.lock(scene, payment_id)
+        if matter is not None:
+            paying.cancel(scene, matter)
+    view = purses.view_of(scene, allowance)
+    for party, is_given in ((view.giver, True), (view.spender, False)):
+        person = UserId(party.address)
+        speech, room_id = scene.speech(person), scene.chat_of(person)
+        scene.close(_about(allowance, person), person, speech.text("Ended."))
+        if room_id is not None and allowance.state is AllowanceState.ACTIVE:
+            scene.tell(room_id, person, texts.ended_doc(view, speech, is_given=is_given))
+
+
+def _refuse(scene: Scene, payment_ids: Sequence[str]) -> None:
+    """Refuse uses that were taken back from the writer."""
+    for payment_id in payment_ids:
+        matter = files.lock(scene, payment_id)
+        if matter is not None:
+            settling.refuse(scene, matter, UseProblem.NOT_ACTIVE.value)
+
+
+def _lock(scene: Scene, allowance_id: str) -> Allowance | None:
+    """An allowance, whose giver is locked too; None if there is none."""
+    giver = store.giver_of(scene.txn, allowance_id)
+    if giver is None:
+        return None
+    holders.lock_holder(scene.txn, giver)
+    return store.lock_allowance(scene.txn, allowance_id)
+
+
+def _ask(
+    scene: Scene,
+    room_id: RoomId,
+    person: UserId,
+    allowance: Allowance,
+    prompt: Prompt,
+    intro: Doc,
+) -> None:
+    purpose = {"topic": TOPIC, "allowance": allowance.id}
+    scene.ask(room_id, person, prompt, intro, about=_about(allowance, person), purpose=purpose)
+
+
+def _prompt(
+    scene: Scene,
+    person: UserId,
+    choices: Sequence[Choice],
+    asked_ms: int,
+    min_trust: TrustLabel = "e2ee",
+) -> Prompt:
+    return Prompt(
+        v=1,
+        id=scene.voice.fresh_ulid("prompt"),
+        scope=(person,),
+        expires_at_ms=scene.now_ms + asked_ms,
+        min_trust=min_trust,
+        choices=tuple(choices),
+    )
+
+
+def _about(allowance: Allowance, person: UserId) -> str:
+    return f"allowance {allowance.id} {person}"

@@ -1,0 +1,105 @@
+"""Disputes of what organisations were paid: they hear of them as events, and answer over HTTP."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.core.dispute import LIVE, DisputeState, DisputeStateError
+from appservices.payments.core.dispute_order import DisputeProblem, read_dispute
+from appservices.payments.service import dispute_files as cases
+from appservices.payments.service import disputes
+from appservices.payments.store import disputes as store
+from veche.protocol.dispute_api import DisputeView
+from veche.protocol.errors import MalformedError, NotFoundError
+from veche.protocol.ids import Ulid
+from veche.protocol.money import Money
+
+if TYPE_CHECKING:
+    from appservices.payments.service.dispute_files import Case
+    from appservices.payments.service.organisations import Caller
+    from appservices.payments.service.scene import Scene
+    from veche.protocol.dispute_api import DisputeAnswerBody
+
+logger = logging.getLogger(__name__)
+
+_HIDDEN: Final = frozenset(
+    {
+        DisputeState.ASKED,
+        DisputeState.FREEZING,
+        DisputeState.CANCELLED,
+        DisputeState.EXPIRED,
+    }
+)
+"""What is not disputed, or not yet: the organisation learns nothing of it."""
+
+
+def read(scene: Scene, caller: Caller, payment_id: str) -> DisputeView:
+    """The dispute of a payment to an organisation.
+
+    Raises:
+        NotFoundError: There is none of a payment of theirs.
+    """
+    return _view(_case(scene, caller, payment_id))
+
+
+def answer(
+    scene: Scene, caller: Caller, payment_id: str, body: DisputeAnswerBody, sha256: bytes
+) -> DisputeView:
+    """Give back what is set aside, or leave it to the desk.
+
+    Args:
+        scene: The transaction.
+        caller: Who answers.
+        payment_id: Of what is disputed.
+        body: What they say.
+        sha256: Of the request: the evidence of what is given back.
+
+    Raises:
+        NotFoundError: There is no dispute of a payment of theirs.
+        DisputeStateError: It is answered or over already.
+        MalformedError: The words have characters that cannot be seen.
+    """
+    case = _case(scene, caller, payment_id)
+    # An amount means nothing here: whatever is read, all of it is words.
+    if read_dispute(body.words.split(), "") is DisputeProblem.BAD_WORDS:
+        raise MalformedError("body.words", "has characters that cannot be seen")
+    states = LIVE if body.gives_back else frozenset({DisputeState.OPEN})
+    if case.dispute.state not in states:
+        raise DisputeStateError(case.dispute.state)
+    if body.gives_back:
+        disputes.give_back(scene, case, f"request {caller.id} {sha256.hex()}", body.words)
+    else:
+        disputes.contest(scene, case, body.words)
+    logger.info("dispute %s is answered by %s", case.dispute.id, caller.id)
+    return _view(_case(scene, caller, payment_id))
+
+
+def _case(scene: Scene, caller: Caller, payment_id: str) -> Case:
+    payee = scene.organisation(caller.id).id
+    dispute_id = store.of_payment(scene.txn, payment_id, payee)
+    case = cases.lock(scene, dispute_id) if dispute_id is not None else None
+    if case is None or case.dispute.state in _HIDDEN:
+        raise NotFoundError("There is no such dispute")
+    return case
+
+
+def _view(case: Case) -> DisputeView:
+    dispute, view = case.dispute, case.view
+
+    def money(minor: int) -> Money:
+        return Money(minor=minor, currency=view.currency)
+
+    return DisputeView(
+        id=Ulid(dispute.id),
+        payment=Ulid(dispute.payment_id),
+        state=dispute.state.value,
+        amount=money(dispute.amount_minor),
+        held=money(dispute.held_minor),
+        given=None if dispute.given_minor is None else money(dispute.given_minor),
+        ended_by=None if dispute.end is None else dispute.end.value,
+        due_at_ms=dispute.due_at_ms,
+        reason=view.reason,
+        answer=view.answer,
+        decision=view.decision,
+    )

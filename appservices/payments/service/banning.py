@@ -1,0 +1,82 @@
+"""``ban payouts 30 days``: what a person forbids themselves, by their key; nobody ends it early."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.core.bans import DAY_MS, BanProblem, read_ban
+from appservices.payments.core.texts.bans import (
+    ban_problem_doc,
+    ban_proposal_doc,
+    ban_text,
+    bans_doc,
+)
+from appservices.payments.store import guards as store
+from appservices.payments.store import holders
+from veche.protocol.approval import MandateShown
+from veche.protocol.prompts import Choice, Prompt
+
+if TYPE_CHECKING:
+    from appservices.payments.service.scene import Scene
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.prompts import Answered
+
+TOPIC: Final = "ban"
+WHAT: Final = "ban"
+"""``what`` of the mandates by which somebody forbids themselves something."""
+FORBID: Final = "forbid"
+DECLINE: Final = "decline"
+ASKED_MS: Final = 15 * 60_000
+
+
+def order(scene: Scene, inbound: Inbound, argument: str) -> None:
+    """A person wants to see what they forbid themselves, or to forbid something.
+
+    Args:
+        scene: The transaction.
+        inbound: What they wrote.
+        argument: "gambling 90 days", or nothing.
+    """
+    person, room_id = inbound.sender, inbound.room_id
+    speech, kinds = scene.speech(person), scene.section.kinds()
+    if not argument:
+        bans = store.bans(scene.txn, scene.holder(person).id, scene.now_ms)
+        scene.tell(room_id, person, bans_doc(bans, speech))
+        return
+    wanted = read_ban(argument, kinds)
+    if isinstance(wanted, BanProblem):
+        scene.tell(room_id, person, ban_problem_doc(wanted, sorted(kinds), speech))
+        return
+    until_ms = scene.now_ms + wanted.days * DAY_MS
+    shown = MandateShown(what=WHAT, text=ban_text(wanted.what, until_ms, speech), until_ms=until_ms)
+    approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
+    prompt = Prompt(
+        v=1,
+        id=scene.voice.fresh_ulid("prompt"),
+        scope=(person,),
+        expires_at_ms=scene.now_ms + ASKED_MS,
+        min_trust="e2ee",
+        choices=(
+            Choice(id=FORBID, label=speech.text("Forbid it to me"), approve=approve),
+            Choice(id=DECLINE, label=speech.text("Change nothing")),
+        ),
+    )
+    about = f"ban {person}"
+    scene.close(about, person, speech.text("A newer question has taken the place of this one."))
+    intro = ban_proposal_doc(wanted.what, until_ms, speech)
+    purpose = {"topic": TOPIC, "what": wanted.what, "until": str(until_ms)}
+    scene.ask(room_id, person, prompt, intro, about=about, purpose=purpose)
+
+
+def answered(scene: Scene, answer: Answered) -> None:
+    """A person has answered whether they forbid themselves something."""
+    person, nonce = answer.inbound.sender, answer.chosen.approved_by
+    speech, purpose = scene.speech(person), answer.kept.purpose
+    if answer.chosen.choice != FORBID or nonce is None:
+        scene.settle(answer, speech.text("Nothing has changed."))
+    elif scene.settle(answer, speech.text("Approved.")):
+        holder = holders.lock_holder(scene.txn, scene.holder(person).id)
+        until_ms = int(str(purpose.get("until")))
+        store.ban(scene.txn, holder.id, str(purpose.get("what")), until_ms, nonce)
+        bans = store.bans(scene.txn, holder.id, scene.now_ms)
+        scene.tell(answer.inbound.room_id, person, bans_doc(bans, speech))

@@ -1,0 +1,58 @@
+"""What bills that several pay together need outside transactions: names, and their clock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from appservices.payments.service import bill_ends, billing
+from appservices.payments.service.naming import known_name
+from veche.protocol.ids import UserId
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.service.scene import Parts
+    from veche.protocol.errors import RefusedError
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import Errand
+
+
+class LookUpSharers:
+    """Finds out what those are called who share a bill; then asks them."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Make it."""
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Ask the homeserver for their names."""
+        wanted = errand.payload
+        people = {wanted["person"], *(who for who, _, _ in wanted["sharers"])}
+        client, bot = self._parts.host.client, self._parts.bot.user_id
+        return {who: await known_name(client, bot, UserId(who)) for who in sorted(people)}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Ask everybody for their share, or say who is not here."""
+        billing.begin(self._parts.scene(txn, errand.id, now_ms), errand.payload, result)
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """Never: nothing is refused by anybody."""
+
+
+class BillDue:
+    """The time for all to agree is over."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Make it."""
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+        """Nothing outside transactions."""
+        return {}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        """Give back what is set aside."""
+        bill_ends.rang(self._parts.scene(txn, errand.id, now_ms), errand.payload["bill"])
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """Never: nothing is asked of anybody."""

@@ -1,0 +1,203 @@
+"""The errand that pays the lines of a payout, a few at a time: who they are is looked up first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from appservices.payments.core.bulk import LineInput, PayoutState, step_line
+from appservices.payments.core.payment import Kind, Payment, State
+from appservices.payments.core.texts.paying import PAYEE_CLOSED
+from appservices.payments.core.texts.views import Party
+from appservices.payments.core.transfers import MAIN, Between, opening, transfers_of
+from appservices.payments.service import acting, attempts, bulk, files, moving, payouts
+from appservices.payments.service.files import Matter, Private
+from appservices.payments.service.naming import known_name
+from appservices.payments.service.transfer_ids import main_transfer
+from appservices.payments.store import bulk as store
+from appservices.payments.store import chats, holders
+from veche.protocol.act_offer import ActGround
+from veche.protocol.acts import ActClass
+from veche.protocol.ids import UserId
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.core.bulk import BulkLine, BulkPayout
+    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.store.bulk import LineFile
+    from veche.protocol.errors import RefusedError
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import Errand
+
+LINES_AT_ONCE: Final = 50
+"""Lines of one errand: what one transaction begins."""
+UNKNOWN: Final = "unknown_payee"
+NO_BANK: Final = "no_bank"
+
+
+class PayLines:
+    """Looks up who is paid next, and begins to pay them."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Make it."""
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Who the next lines pay, by their place; None: there is nobody."""
+        run = self._parts.host.database.run
+        asked = await run("payments.lines", self._read, errand)
+        names: dict[str, str | None] = {}
+        for n, person in asked.items():
+            names[n] = person
+            if person.startswith("?"):
+                user = UserId(person.removeprefix("?"))
+                client, bot = self._parts.host.client, self._parts.bot.user_id
+                names[n] = await known_name(client, bot, user)
+        return {"names": names}
+
+    def _read(self, txn: Cursor, errand: Errand) -> dict[str, str]:
+        """The persons of the next lines; with ``?`` where nobody knows yet that there are such."""
+        scene = self._parts.scene(txn, errand.id, self._parts.host.now_ms())
+        found = {}
+        for file in store.queued(txn, errand.payload["payout"], LINES_AT_ONCE):
+            to = scene.vault.open(file.sealed).get("to")
+            is_known = to is None or bool(chats.chats_of(txn, to))
+            found[str(file.line.n)] = str(to or "") if is_known else f"?{to}"
+        return found
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Begin to pay them; the next errand takes the next ones."""
+        begin(self._parts.scene(txn, errand.id, now_ms), errand.payload["payout"], result["names"])
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """Never: who is not there fails by their line alone."""
+
+
+class GiveBack:
+    """Gives back what was set aside, where it could not be given back before."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Make it."""
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+        """Nothing outside transactions."""
+        return {}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        """Try again."""
+        scene, told = self._parts.scene(txn, errand.id, now_ms), errand.payload
+        payout = bulk.lock(scene, told["payout"])
+        if payout is not None:
+            bulk.move_back(scene, payout, told["about"], told["minor"], told["tries"])
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """Never: nothing is asked of anybody."""
+
+
+def begin(scene: Scene, payout_id: str, names: Mapping[str, str | None]) -> None:
+    """Begin to pay the next lines of a payout.
+
+    Args:
+        scene: The transaction.
+        payout_id: Of which.
+        names: By place of the line; None: there is no such person.
+    """
+    payout = bulk.lock(scene, payout_id)
+    if payout is None or payout.state is not PayoutState.PAYING:
+        return
+    order = scene.vault.open(store.instruction_of(scene.txn, payout_id))
+    waiting = store.queued(scene.txn, payout_id, LINES_AT_ONCE)
+    for file in waiting:
+        if str(file.line.n) in names:
+            _begin_line(scene, payout, file, order, names[str(file.line.n)])
+    if store.queued(scene.txn, payout_id, 1):
+        bulk.go_on(scene, payout, scene.voice.cause)
+    bulk.look(scene, payout)
+
+
+def _begin_line(
+    scene: Scene, payout: BulkPayout, file: LineFile, order: Mapping[str, Any], name: str | None
+) -> None:
+    told, line = scene.vault.open(file.sealed), file.line
+    if name is None:
+        bulk.fail(scene, payout, line, UNKNOWN)
+        return
+    organisation = order["organisation"]
+    payer = Party(organisation, order["name"])
+    reference = told["reference"] or order["title"]
+    if told["to"] is None:
+        _begin_bank_line(scene, payout, line, (told, payer, order["currency"], reference))
+        return
+    person = UserId(told["to"])
+    payee = scene.holder(person)
+    if not payee.is_open:
+        bulk.fail(scene, payout, line, PAYEE_CLOSED)
+        return
+    payment = _payment(scene, payout, line, payee.id, Kind.PAY)
+    kept = None
+    if order["act"] is not None:
+        ground = ActGround.model_validate(order["act"])
+        form = acting.payout_form(organisation, payment, order["currency"])
+        about = (person, form)
+        token = acting.commit(scene, organisation, ground, ActClass.PAYOUT, about)
+        kept = {"act": token.receipt.model_dump(mode="json")}
+    # Of whoever has a chat nobody has asked the name.
+    shown = name if name != person else person
+    private = Private(payer, Party(person, shown), order["currency"], reference, order=kept)
+    if files.add(scene, payment, private) is None:
+        return
+    _save(scene, line, payment)
+    code = moving.account_code(payee.kind)
+    wallet = holders.keep_account(scene.txn, payee.id, payout.ledger, code)
+    between = Between(bulk.set_aside(scene, payout).id, wallet.id)
+    ids = {MAIN: main_transfer(scene, payment.id)}
+    new = [] if wallet.is_opened else [opening(wallet.id, wallet.ledger, wallet.code)]
+    transfers = transfers_of(payment, between, ids)
+    attempts.add(scene.txn, moving.KIND, payment.id, transfers, scene.now_ms, accounts=new)
+
+
+def _begin_bank_line(
+    scene: Scene,
+    payout: BulkPayout,
+    line: BulkLine,
+    about: tuple[Mapping[str, Any], Party, str, str],
+) -> None:
+    """Begin to pay an account at a bank; ``about``: who, by whom, in which currency, what for."""
+    told, payer, currency, reference = about
+    bank = payouts.bank_for(scene, currency)
+    payee = scene.elsewhere(told["iban"])
+    payment = _payment(scene, payout, line, payee.id, Kind.PAYOUT)
+    order = {"bank": bank, "account": bulk.set_aside(scene, payout).id}
+    private = Private(payer, Party(told["iban"], told["name"]), currency, reference, order=order)
+    matter = Matter(payment, private, scene.now_ms)
+    if bank is None or not payouts.is_taken(scene, matter):
+        bulk.fail(scene, payout, line, NO_BANK)
+        return
+    kept = files.add(scene, payment, private)
+    if kept is not None:
+        _save(scene, line, payment)
+        payouts.attempt(scene, kept)
+
+
+def _payment(scene: Scene, payout: BulkPayout, line: BulkLine, payee: int, kind: Kind) -> Payment:
+    return Payment(
+        id=scene.voice.fresh_ulid("payment"),
+        kind=kind,
+        state=State.PAYING,
+        payer=payout.payer,
+        payee=payee,
+        ledger=payout.ledger,
+        amount_minor=line.amount_minor,
+        fee_minor=0,
+        asked_at_ms=scene.now_ms,
+        instruction=f"{bulk.NAME} {payout.id} {line.n} {payout.sha256.hex()}",
+    )
+
+
+def _save(scene: Scene, line: BulkLine, payment: Payment) -> None:
+    state, tries = step_line(line.state, LineInput.TRY), line.tries + 1
+    begun = attrs.evolve(line, state=state, payment_id=payment.id, tries=tries)
+    store.save_line(scene.txn, begun, scene.now_ms)

@@ -1,0 +1,194 @@
+"""``dispute NUMBER …``: opened by who paid, answered by who was paid, decided by the desk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appservices.payments.core.dispute import (
+    ASKED_MS,
+    DISPUTABLE,
+    OPEN_MAX,
+    Dispute,
+    DisputeState,
+)
+from appservices.payments.core.dispute_order import (
+    DisputeOrder,
+    DisputeProblem,
+    read_decision,
+    read_dispute,
+)
+from appservices.payments.core.payment import State
+from appservices.payments.core.texts.dispute import DisputeView, Side, dispute_problem_doc
+from appservices.payments.core.texts.views import NUMBER_CHARACTERS
+from appservices.payments.service import dispute_asking as asking
+from appservices.payments.service import dispute_files as cases
+from appservices.payments.service import disputes, files
+from appservices.payments.service.dispute_files import Case
+from appservices.payments.store import disputes as store
+from appservices.payments.store import holders, payments
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appservices.payments.service.files import Matter
+    from appservices.payments.service.scene import Scene
+    from veche.protocol.ids import UserId
+    from veche.protocol.inbound import Inbound
+
+
+def order(scene: Scene, inbound: Inbound, argument: str) -> None:
+    """A person disputes a payment, sees their disputes, answers or decides one.
+
+    Args:
+        scene: The transaction.
+        inbound: What they wrote.
+        argument: Nothing; or the number of the payment, and what they say.
+    """
+    person = inbound.sender
+    number, *words = argument.split() or [""]
+    number = number.upper()
+    if not number:
+        _show_all(scene, inbound)
+        return
+    found = _found(scene, person, number) if len(number) == NUMBER_CHARACTERS else None
+    problem = _say(scene, person, found, words) if found else _open(scene, inbound, number, words)
+    if problem is not None:
+        tell_problem(scene, inbound, problem, number)
+
+
+def tell_problem(scene: Scene, inbound: Inbound, problem: DisputeProblem, number: str = "") -> None:
+    """Say why it cannot be done."""
+    speech = scene.speech(inbound.sender)
+    currency = scene.section.currencies[0]
+    doc = dispute_problem_doc(problem, number or "1Q2W3E4R", currency, speech)
+    scene.tell(inbound.room_id, inbound.sender, doc)
+
+
+def _show_all(scene: Scene, inbound: Inbound) -> None:
+    person = inbound.sender
+    live = store.live_of(scene.txn, scene.holder(person).id)
+    if person in scene.section.dispute_desk:
+        live += [one for one in store.at_desk(scene.txn) if one not in live]
+    for dispute_id in live:
+        asking.show_to(scene, dispute_id, person)
+    if not live:
+        tell_problem(scene, inbound, DisputeProblem.USAGE)
+
+
+def _found(scene: Scene, person: UserId, number: str) -> str | None:
+    """The dispute of a number, if it is for them."""
+    found = store.numbered(scene.txn, scene.holder(person).id, number)
+    if found is None and person in scene.section.dispute_desk:
+        found = store.numbered(scene.txn, None, number)
+    return found
+
+
+def _say(
+    scene: Scene, person: UserId, dispute_id: str, words: Sequence[str]
+) -> DisputeProblem | None:
+    """Answer or decide a dispute with what was typed; else show it."""
+    case = cases.lock(scene, dispute_id)
+    side = case.side_of(person, scene) if case is not None else None
+    if case is None or side is None:
+        return DisputeProblem.NO_PAYMENT
+    state = case.dispute.state
+    if side is Side.DESK and state is DisputeState.AT_DESK and words:
+        return _decide(scene, person, case, words)
+    if side is Side.PAYEE and state is DisputeState.OPEN and words:
+        return _answer(scene, case, words)
+    if side is Side.PAYER and words:
+        return DisputeProblem.TWICE
+    asking.show(scene, case, side, person)
+    return None
+
+
+def _decide(
+    scene: Scene, person: UserId, case: Case, words: Sequence[str]
+) -> DisputeProblem | None:
+    read = read_decision(words, case.view.currency, case.dispute.held_minor)
+    if isinstance(read, DisputeProblem):
+        return read
+    assert read.amount_minor is not None, "a decision has an amount"  # noqa: S101 -- our bug
+    asking.ask_decision(scene, case, person, read.amount_minor, read.words)
+    return None
+
+
+def _answer(scene: Scene, case: Case, words: Sequence[str]) -> DisputeProblem | None:
+    read = read_dispute(words, case.view.currency)
+    if isinstance(read, DisputeProblem):
+        return read
+    disputes.contest(scene, case, " ".join(words))
+    return None
+
+
+def _open(
+    scene: Scene, inbound: Inbound, number: str, words: Sequence[str]
+) -> DisputeProblem | None:
+    """Ask who paid for the key with which they dispute; or why that cannot be done."""
+    holder = scene.holder(inbound.sender)
+    is_number = len(number) == NUMBER_CHARACTERS
+    file = payments.made(scene.txn, holder.id, number) if is_number else None
+    if file is None:
+        return DisputeProblem.NO_PAYMENT
+    paid = files.matter_of(scene, file)
+    read = read_dispute(words, paid.private.currency)
+    if isinstance(read, DisputeProblem):
+        return read
+    # First whom all who give back lock first, so that nobody waits for one another.
+    holders.lock_holder(scene.txn, paid.payment.payee)
+    left_minor = store.left_minor(scene.txn, paid.payment.id)
+    amount_minor = left_minor if read.amount_minor is None else read.amount_minor
+    problem = _problem(scene, paid, holder.id, read, amount_minor, left_minor)
+    if problem is not None:
+        return problem
+    case = _case(scene, paid, amount_minor, read.words)
+    return None if disputes.propose(scene, case) else DisputeProblem.TWICE
+
+
+def _problem(  # noqa: PLR0911 -- a reason a line
+    scene: Scene,
+    paid: Matter,
+    holder_id: int,
+    read: DisputeOrder,
+    amount_minor: int,
+    left_minor: int,
+) -> DisputeProblem | None:
+    payment = paid.payment
+    is_theirs = payment.payer == holder_id and payment.state is State.PAID
+    if not is_theirs or payment.kind not in DISPUTABLE:
+        return DisputeProblem.NO_PAYMENT
+    if not scene.section.dispute_desk:
+        return DisputeProblem.NO_DESK
+    if scene.now_ms - paid.changed_at_ms > scene.section.dispute_terms_ms:
+        return DisputeProblem.TOO_OLD
+    if store.count_open(scene.txn, holder_id) >= OPEN_MAX:
+        return DisputeProblem.TOO_MANY
+    if left_minor <= 0:
+        return DisputeProblem.NOTHING_LEFT
+    if not 0 < amount_minor <= left_minor:
+        return DisputeProblem.TOO_MUCH
+    return None if read.words else DisputeProblem.NO_REASON
+
+
+def _case(scene: Scene, paid: Matter, amount_minor: int, reason: str) -> Case:
+    payment, private = paid.payment, paid.private
+    dispute = Dispute(
+        id=scene.voice.fresh_ulid("dispute"),
+        payment_id=payment.id,
+        state=DisputeState.ASKED,
+        payer=payment.payer,
+        payee=payment.payee,
+        ledger=payment.ledger,
+        amount_minor=amount_minor,
+        asked_at_ms=scene.now_ms,
+        due_at_ms=scene.now_ms + ASKED_MS,
+    )
+    view = DisputeView(
+        dispute,
+        payer=private.payer,
+        payee=private.payee,
+        currency=private.currency,
+        reference=private.reference,
+        reason=reason,
+    )
+    return Case(view)

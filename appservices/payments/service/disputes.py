@@ -1,0 +1,298 @@
+"""Disputes step by step: approved, set aside, answered, decided; each input steps the table once.
+
+Whoever comes second waits for the row and finds it stepped. Money is moved by the writer alone, and
+what it answers is settled in its block.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from appservices.payments.core import payment as payments
+from appservices.payments.core.dispute import (
+    HOLD_MORE_MS,
+    LIVE,
+    DisputeEffect,
+    DisputeInput,
+    DisputeState,
+    step_dispute,
+)
+from appservices.payments.core.dispute_order import DisputeProblem
+from appservices.payments.core.ledger import Result
+from appservices.payments.core.setting_aside import HOLD, LET_GO, void
+from appservices.payments.core.texts.dispute import Side, dispute_problem_doc
+from appservices.payments.core.texts.paying import FAILED
+from appservices.payments.service import attempts, files
+from appservices.payments.service import dispute_asking as asking
+from appservices.payments.service import dispute_files as cases
+from appservices.payments.service import dispute_moves as moves
+from appservices.payments.service.settling import tell_made
+from appservices.payments.service.transfer_ids import transfer_id
+from appservices.payments.store import disputes as store
+from appservices.payments.store import holders
+from veche.protocol.catalogue import N_
+from veche.protocol.ids import effect_id
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from appservices.payments.core.dispute import Dispute
+    from appservices.payments.service.dispute_files import Case
+    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.work import Outcome
+    from veche.runtime.prompts import Answered
+
+logger = logging.getLogger(__name__)
+
+CLOCK: Final = "payments.dispute.clock"
+"""Errand: the time of a dispute's state is over."""
+_GONE: Final = frozenset({Result.PENDING_TRANSFER_EXPIRED, Result.PENDING_TRANSFER_ALREADY_VOIDED})
+"""Nothing is set aside any more."""
+
+
+def propose(scene: Scene, case: Case) -> bool:
+    """Keep a new dispute and ask for its payer's key; False if it was disputed before."""
+    if not cases.add(scene, case):
+        return False
+    _set_clock(scene, case.dispute)
+    person = case.view.payer.person
+    assert person is not None, "only persons dispute here"  # noqa: S101 -- our bug
+    asking.show(scene, case, Side.PAYER, person)
+    return True
+
+
+def answered(scene: Scene, answer: Answered) -> None:
+    """One of them has answered."""
+    person = answer.inbound.sender
+    case = cases.lock(scene, str(answer.kept.purpose.get("dispute")))
+    side = case.side_of(person, scene) if case is not None else None
+    if case is None or side is None:
+        return
+    found = _CHOICES.get((side, answer.chosen.choice or ""))
+    speech = scene.speech(person)
+    is_known = found is not None and case.dispute.state in found.states
+    if found is None or not is_known:
+        scene.settle(answer, speech.text("Nothing has changed."))
+    elif found.act is _agree and holders.holder(scene.txn, case.dispute.payee).is_frozen:
+        scene.settle(answer, speech.text("You froze your payments, so this does not count."))
+    elif (not found.is_signed or _is_signed(scene, answer)) and scene.settle(
+        answer, speech.text(found.words)
+    ):
+        found.act(scene, case, answer)
+
+
+def contest(scene: Scene, case: Case, words: str) -> None:
+    """The payee does not give it back, and may say why; it goes on to the desk."""
+    due_at_ms = scene.now_ms + scene.section.dispute_decide_ms
+    answer = words or case.view.answer
+    _step(scene, case, DisputeInput.CONTEST, due_at_ms=due_at_ms, answer=answer)
+
+
+def give_back(scene: Scene, case: Case, instruction: str, words: str) -> None:
+    """An organisation gives back all that is set aside.
+
+    Args:
+        scene: The transaction.
+        case: Which, in a state for that.
+        instruction: The request by which it does.
+        words: What it says; may be empty.
+    """
+    decided = attrs.evolve(case.dispute, decided_by=instruction)
+    after = cases.Case(attrs.evolve(case.view, dispute=decided))
+    held_minor = decided.held_minor
+    answer = words or case.view.answer
+    _step(scene, after, DisputeInput.AGREE, given_minor=held_minor, answer=answer)
+
+
+def rang(scene: Scene, dispute_id: str) -> None:
+    """The time of a dispute's state may be over."""
+    case = cases.lock(scene, dispute_id)
+    if case is None or case.dispute.due_at_ms is None or case.dispute.due_at_ms > scene.now_ms:
+        return
+    if case.dispute.state is DisputeState.OPEN:
+        due_at_ms = scene.now_ms + scene.section.dispute_decide_ms
+        _step(scene, case, DisputeInput.TIME, due_at_ms=due_at_ms)
+    elif case.dispute.state in {DisputeState.ASKED, DisputeState.AT_DESK}:
+        _step(scene, case, DisputeInput.TIME)
+
+
+def settle(scene: Scene, dispute_id: str, outcome: Outcome) -> None:
+    """The writer has set something aside, or ended that."""
+    case = cases.lock(scene, dispute_id)
+    assert case is not None, "it is kept with its attempt"  # noqa: S101 -- our bug
+    if case.dispute.state is DisputeState.FREEZING:
+        _settle_hold(scene, case, outcome)
+    elif case.dispute.state is DisputeState.ENDING:
+        _settle_end(scene, case, outcome)
+
+
+def _settle_hold(scene: Scene, case: Case, outcome: Outcome) -> None:
+    dispute = case.dispute
+    held_minor = moves.held_minor(scene, dispute) if outcome.is_done else 0
+    if held_minor:
+        held = attrs.evolve(dispute, held_minor=held_minor)
+        after = cases.Case(attrs.evolve(case.view, dispute=held))
+        due_at_ms = scene.now_ms + scene.section.dispute_answer_ms
+        _step(scene, after, DisputeInput.HELD, due_at_ms=due_at_ms)
+        return
+    _step(scene, case, DisputeInput.NOT_HELD)
+    if outcome.is_done:
+        # A hold of nothing is one too, and none stays open.
+        hold = transfer_id(scene, dispute.id, HOLD)
+        end = void(hold, transfer_id(scene, dispute.id, LET_GO))
+        attempts.add(scene.txn, moves.KIND, dispute.id, [end], scene.now_ms)
+
+
+def _settle_end(scene: Scene, case: Case, outcome: Outcome) -> None:
+    dispute = case.dispute
+    refund_id = dispute.refund_id if dispute.given_minor else None
+    refund = files.lock(scene, refund_id) if refund_id is not None else None
+    heard = payments.Input.MOVED if outcome.is_done else payments.Input.NOT_MOVED
+    if refund is not None:
+        stepped, _ = payments.step(refund.payment, heard, why=FAILED)
+        refund = files.save(scene, refund, stepped)
+    if outcome.is_done:
+        _step(scene, case, DisputeInput.MOVED)
+        if refund is not None:
+            tell_made(scene, refund, outcome)
+        return
+    logger.warning(
+        "dispute %s was not ended: %s", dispute.id, [one.word for one in outcome.results]
+    )
+    is_gone = not dispute.given_minor or not _GONE.isdisjoint(outcome.results)
+    _step(scene, case, DisputeInput.NOT_HELD if is_gone else DisputeInput.NOT_MOVED)
+
+
+def _is_signed(scene: Scene, answer: Answered) -> bool:
+    nonce = answer.chosen.approved_by
+    return nonce is not None and scene.approvals.evidence(scene.txn, nonce) is not None
+
+
+def _open(scene: Scene, case: Case, answer: Answered) -> None:
+    """The payer has approved it; meanwhile some of the payment may have gone back."""
+    dispute, view = case.dispute, case.view
+    if store.left_minor(scene.txn, dispute.payment_id) < dispute.amount_minor:
+        _step(scene, case, DisputeInput.CANCEL)
+        speech = scene.speech(answer.inbound.sender)
+        problem = DisputeProblem.TOO_MUCH
+        doc = dispute_problem_doc(problem, view.number, view.currency, speech)
+        scene.tell(answer.inbound.room_id, answer.inbound.sender, doc)
+        return
+    section = scene.section
+    ends_at_ms = scene.now_ms + section.dispute_answer_ms + section.dispute_decide_ms
+    opened = attrs.evolve(
+        dispute,
+        approved_by=answer.chosen.approved_by,
+        hold_ends_at_ms=ends_at_ms + HOLD_MORE_MS,
+    )
+    after = cases.Case(attrs.evolve(case.view, dispute=opened))
+    _step(scene, after, DisputeInput.GO, due_at_ms=ends_at_ms)
+
+
+def _cancel(scene: Scene, case: Case, _: Answered) -> None:
+    _step(scene, case, DisputeInput.CANCEL)
+
+
+def _withdraw(scene: Scene, case: Case, _: Answered) -> None:
+    _step(scene, case, DisputeInput.WITHDRAW)
+
+
+def _agree(scene: Scene, case: Case, answer: Answered) -> None:
+    held_minor = case.dispute.held_minor
+    _step(scene, _decided(case, answer), DisputeInput.AGREE, given_minor=held_minor)
+
+
+def _contest(scene: Scene, case: Case, _: Answered) -> None:
+    contest(scene, case, "")
+
+
+def _decided(case: Case, answer: Answered) -> Case:
+    dispute = attrs.evolve(case.dispute, decided_by=answer.chosen.approved_by)
+    return cases.Case(attrs.evolve(case.view, dispute=dispute))
+
+
+def _decide(scene: Scene, case: Case, answer: Answered) -> None:
+    purpose = answer.kept.purpose
+    given_minor = min(int(str(purpose["given"])), case.dispute.held_minor)
+    decision = asking.words_in(scene, purpose)
+    decided = _decided(case, answer)
+    _step(scene, decided, DisputeInput.DECIDE, given_minor=given_minor, decision=decision)
+
+
+def _step(
+    scene: Scene,
+    case: Case,
+    heard: DisputeInput,
+    *,
+    due_at_ms: int | None = None,
+    given_minor: int = 0,
+    answer: str | None = None,
+    decision: str | None = None,
+) -> Case:
+    dispute, effects = step_dispute(
+        case.dispute, heard, due_at_ms=due_at_ms, given_minor=given_minor
+    )
+    after = cases.save(scene, case, dispute, answer=answer, decision=decision)
+    for effect in effects:
+        match effect:
+            case DisputeEffect.SET_CLOCK:
+                _set_clock(scene, dispute)
+            case DisputeEffect.HOLD:
+                moves.attempt_hold(scene, dispute)
+            case DisputeEffect.MOVE:
+                refund_id = moves.attempt_end(scene, after)
+                after = cases.save(scene, after, attrs.evolve(dispute, refund_id=refund_id))
+            case DisputeEffect.SHOW:
+                asking.show_all(scene, after)
+            case DisputeEffect.CLOSE_QUESTION:
+                _close(scene, after)
+    return after
+
+
+def _close(scene: Scene, case: Case) -> None:
+    person = case.view.payer.person
+    if person is not None:
+        asking.close(scene, case, person)
+
+
+def _set_clock(scene: Scene, dispute: Dispute) -> None:
+    assert dispute.due_at_ms is not None, "it has such a time"  # noqa: S101 -- our bug
+    id_ = effect_id(CLOCK, dispute.id, dispute.due_at_ms)
+    errands.schedule(scene.txn, Errand(id_, CLOCK, {"dispute": dispute.id}, dispute.due_at_ms))
+
+
+@attrs.frozen
+class _Answer:
+    """What a choice does.
+
+    Attributes:
+        act: After the question is settled.
+        states: In which it counts.
+        words: What its question shows afterwards.
+        is_signed: It takes a key.
+    """
+
+    act: Callable[[Scene, Case, Answered], None]
+    states: frozenset[DisputeState]
+    words: str
+    is_signed: bool = False
+
+
+_ASKED: Final = frozenset({DisputeState.ASKED})
+_CHOICES: Final[Mapping[tuple[Side, str], _Answer]] = {
+    (Side.PAYER, asking.DISPUTE): _Answer(_open, _ASKED, N_("Approved."), is_signed=True),
+    (Side.PAYER, asking.DECLINE): _Answer(_cancel, _ASKED, N_("Nothing is disputed.")),
+    (Side.PAYER, asking.WITHDRAW): _Answer(_withdraw, LIVE, N_("You took it back.")),
+    (Side.PAYEE, asking.GIVE_BACK): _Answer(_agree, LIVE, N_("Approved."), is_signed=True),
+    (Side.PAYEE, asking.CONTEST): _Answer(
+        _contest, frozenset({DisputeState.OPEN}), N_("You do not give it back.")
+    ),
+    (Side.DESK, asking.SO): _Answer(
+        _decide, frozenset({DisputeState.AT_DESK}), N_("Approved."), is_signed=True
+    ),
+}

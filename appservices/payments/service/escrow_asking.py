@@ -1,0 +1,159 @@
+"""How an escrow stands, told to each who takes part in their own chat; who is asked what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.core.escrow import OVER, WAITING, EscrowState, Role
+from appservices.payments.core.texts.escrow import (
+    shown_funding,
+    shown_vote,
+    split_words,
+    state_doc,
+    vote_doc,
+)
+from appservices.payments.service import escrow_files
+from appservices.payments.service.settling import open_chat
+from veche.protocol.approval import MandateShown, ShownCap
+from veche.protocol.prompts import Choice, Prompt
+
+if TYPE_CHECKING:
+    from appservices.payments.core.escrow import Voter
+    from appservices.payments.service.escrow_files import Deal
+    from appservices.payments.service.scene import Scene
+    from veche.protocol.ids import UserId
+
+TOPIC: Final = "escrow"
+FUND: Final = "escrow.fund"
+"""``what`` of the approval by which a buyer puts money aside."""
+DECIDE: Final = "escrow.decide"
+"""``what`` of the approval by which somebody decides."""
+DECLINE: Final = "decline"
+JOIN: Final = "join"
+STOP: Final = "stop"
+PUT_ASIDE: Final = "fund"
+VOTE: Final = "vote."
+"""Begins choices by which somebody decides; what the seller gets follows, in minor units."""
+
+
+def show_all(scene: Scene, deal: Deal) -> None:
+    """Tell everybody who takes part how it stands now, and ask who is to answer."""
+    for voter in deal.escrow.voters:
+        show(scene, deal, voter)
+
+
+def show_to(scene: Scene, escrow_id: str, person: UserId) -> None:
+    """The same for one of them, who has a chat now."""
+    deal = escrow_files.lock(scene, escrow_id)
+    voter = deal.voter_of(person) if deal is not None else None
+    if deal is not None and voter is not None:
+        show(scene, deal, voter)
+
+
+def show(scene: Scene, deal: Deal, voter: Voter, votes: tuple[int, ...] | None = None) -> None:
+    """Tell one who takes part how it stands, and ask them what is theirs to answer.
+
+    Args:
+        scene: The transaction.
+        deal: The escrow, locked.
+        voter: Who.
+        votes: What they are asked to decide; None: all to the seller, or all back.
+    """
+    person = deal.person_of(voter)
+    room_id = scene.chat_of(person)
+    if room_id is None:
+        open_chat(scene, person, escrow=deal.escrow.id)
+        return
+    speech = scene.speech(person)
+    _close(scene, deal, voter)
+    doc = state_doc(deal.view, voter.role, speech)
+    choices = _choices(scene, deal, voter, votes)
+    if not choices:
+        scene.tell(room_id, person, doc, is_quiet=deal.escrow.state not in OVER)
+        return
+    prompt = Prompt(
+        v=1,
+        id=scene.voice.fresh_ulid("prompt"),
+        scope=(person,),
+        expires_at_ms=deal.escrow.due_at_ms or deal.escrow.ends_at_ms,
+        min_trust="e2ee",
+        choices=choices,
+    )
+    purpose = {"topic": TOPIC, "escrow": deal.escrow.id}
+    scene.ask(room_id, person, prompt, doc, about=about(deal, voter), purpose=purpose)
+
+
+def tell_vote(scene: Scene, deal: Deal, voter: Voter) -> None:
+    """Tell the others what somebody has decided."""
+    assert voter.to_seller is not None, "they have decided"  # noqa: S101 -- our bug
+    for other in deal.escrow.voters:
+        person = deal.person_of(other)
+        room_id = scene.chat_of(person)
+        if other.holder != voter.holder and room_id is not None:
+            named = deal.view.named(voter.holder)
+            doc = vote_doc(deal.view, named, voter.to_seller, scene.speech(person))
+            scene.tell(room_id, person, doc)
+
+
+def about(deal: Deal, voter: Voter) -> str:
+    """The matter of the questions to one who takes part."""
+    return f"escrow {deal.escrow.id} {voter.holder}"
+
+
+def _close(scene: Scene, deal: Deal, voter: Voter) -> None:
+    person = deal.person_of(voter)
+    speech = scene.speech(person)
+    if deal.escrow.state in OVER:
+        words = speech.text("It is over.")
+    else:
+        words = speech.text("A newer question has taken the place of this one.")
+    scene.close(about(deal, voter), person, words)
+
+
+def _choices(
+    scene: Scene, deal: Deal, voter: Voter, votes: tuple[int, ...] | None
+) -> tuple[Choice, ...]:
+    """What is theirs to answer; empty if nothing is."""
+    escrow, speech = deal.escrow, scene.speech(deal.person_of(voter))
+    is_buyer = voter.role is Role.BUYER
+    if escrow.state is EscrowState.PROPOSED and not voter.has_agreed:
+        return (
+            Choice(id=JOIN, label=speech.text("Take part"), style="primary"),
+            Choice(id=DECLINE, label=speech.text("Do not take part")),
+        )
+    if escrow.state is EscrowState.AGREED and is_buyer:
+        return _funding(scene, deal, voter)
+    if escrow.state in WAITING and is_buyer:
+        return (Choice(id=STOP, label=speech.text("Stop it"), style="danger"),)
+    if escrow.state is EscrowState.FUNDED and voter.approved_by is None:
+        asked = (escrow.amount_minor, 0) if votes is None else votes
+        return (
+            *(_vote(scene, deal, voter, to_seller) for to_seller in asked),
+            Choice(id=DECLINE, label=speech.text("Not now")),
+        )
+    return ()
+
+
+def _funding(scene: Scene, deal: Deal, voter: Voter) -> tuple[Choice, ...]:
+    person = deal.person_of(voter)
+    speech = scene.speech(person)
+    shown = MandateShown(
+        what=FUND,
+        text=shown_funding(deal.view, speech),
+        cap=ShownCap(minor=deal.escrow.amount_minor, currency=deal.currency),
+        until_ms=deal.escrow.ends_at_ms,
+    )
+    approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
+    return (
+        Choice(id=PUT_ASIDE, label=speech.text("Put it aside"), style="primary", approve=approve),
+        Choice(id=DECLINE, label=speech.text("Do not put it aside")),
+    )
+
+
+def _vote(scene: Scene, deal: Deal, voter: Voter, to_seller: int) -> Choice:
+    person = deal.person_of(voter)
+    speech = scene.speech(person)
+    shown = MandateShown(what=DECIDE, text=shown_vote(deal.view, to_seller, speech))
+    approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
+    label = split_words(deal.view, to_seller, speech).removesuffix(".")
+    return Choice(id=f"{VOTE}{to_seller}", label=label[:100], approve=approve)

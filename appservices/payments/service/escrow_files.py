@@ -1,0 +1,94 @@
+"""Escrows as they are kept, with the names that are sealed in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from appservices.payments.core.escrow import Role
+from appservices.payments.core.texts.escrow import EscrowView
+from appservices.payments.core.texts.views import Party
+from appservices.payments.store import escrows as store
+from appservices.payments.store import holders
+
+if TYPE_CHECKING:
+    from appservices.payments.core.escrow import Escrow, Voter
+    from appservices.payments.service.scene import Scene
+    from appservices.payments.store.escrows import EscrowFile
+    from veche.protocol.ids import UserId
+
+
+@attrs.frozen
+class Deal:
+    """An escrow with its names, in a transaction.
+
+    Attributes:
+        escrow: As it is.
+        parties: Buyer, seller, arbiters.
+        currency: ISO 4217.
+        reference: What for; may be empty.
+    """
+
+    escrow: Escrow
+    parties: tuple[Party, ...]
+    currency: str
+    reference: str
+
+    @property
+    def view(self) -> EscrowView:
+        """What texts know of it."""
+        return EscrowView(self.escrow, self.parties, self.currency, self.reference)
+
+    def voter_of(self, person: UserId) -> Voter | None:
+        """Somebody who takes part; None for anybody else."""
+        for voter, party in zip(self.escrow.voters, self.parties, strict=True):
+            if party.person == person:
+                return voter
+        return None
+
+    def person_of(self, voter: Voter) -> UserId:
+        """Matrix id of somebody who takes part."""
+        person = self.view.named(voter.holder).person
+        assert person is not None, "only persons take part"  # noqa: S101 -- our bug
+        return person
+
+    @property
+    def buyer(self) -> Voter:
+        """Who puts the money aside."""
+        return next(one for one in self.escrow.voters if one.role is Role.BUYER)
+
+
+def add(scene: Scene, deal: Deal) -> None:
+    """Keep a new escrow."""
+    sealed = scene.vault.seal(
+        {
+            "parties": [[one.address, one.name] for one in deal.parties],
+            "currency": deal.currency,
+            "reference": deal.reference,
+        }
+    )
+    store.add_escrow(scene.txn, deal.escrow, sealed, scene.now_ms)
+
+
+def lock(scene: Scene, escrow_id: str) -> Deal | None:
+    """An escrow, which nobody else steps until the transaction ends; its buyer is locked first."""
+    buyer = store.buyer_of(scene.txn, escrow_id)
+    if buyer is None:
+        return None
+    holders.lock_holder(scene.txn, buyer)
+    file = store.lock_escrow(scene.txn, escrow_id)
+    return deal_of(scene, file) if file is not None else None
+
+
+def deal_of(scene: Scene, file: EscrowFile) -> Deal:
+    """An escrow that was read, with what is sealed in it."""
+    opened = scene.vault.open(file.sealed)
+    parties = tuple(Party(address, name) for address, name in opened["parties"])
+    return Deal(file.escrow, parties, opened["currency"], opened["reference"])
+
+
+def save(scene: Scene, deal: Deal, escrow: Escrow) -> Deal:
+    """Keep the next state of an escrow that is locked."""
+    store.save_escrow(scene.txn, escrow, scene.now_ms)
+    return attrs.evolve(deal, escrow=escrow)

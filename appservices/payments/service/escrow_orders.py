@@ -1,0 +1,220 @@
+"""``escrow bob 100 EUR bicycle``: what is wrong with it, who takes part; what to do with one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from appservices.payments.core.escrow import (
+    ANSWER_MS,
+    OPEN_MAX,
+    Escrow,
+    EscrowState,
+    OnSilence,
+    Role,
+    Voter,
+)
+from appservices.payments.core.escrow_order import (
+    RELEASE,
+    RETURN,
+    SHARE,
+    STOP,
+    EscrowOrder,
+    EscrowProblem,
+    Now,
+    read_escrow,
+    read_share,
+)
+from appservices.payments.core.order import OrderProblem
+from appservices.payments.core.texts.escrow import ADDRESSES_CHARACTERS_MAX, problem_doc
+from appservices.payments.core.texts.paying import problem_doc as order_problem_doc
+from appservices.payments.core.texts.paying import unknown_payee_doc
+from appservices.payments.core.texts.views import NUMBER_CHARACTERS, Party
+from appservices.payments.service import escrow_asking as asking
+from appservices.payments.service import escrow_files as deals
+from appservices.payments.service import escrows
+from appservices.payments.service.escrow_files import Deal
+from appservices.payments.service.naming import known_name, user_named
+from appservices.payments.store import escrows as store
+from appservices.payments.store import holders
+from veche.protocol.ids import RoomId, UserId, effect_id
+from veche.protocol.message import Paragraph
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.service.scene import Parts, Scene
+    from veche.protocol.errors import RefusedError
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.database import Cursor
+
+LOOK_UP: Final = "payments.escrow.parties"
+"""Errand: finds out what those are called who are to take part in an escrow."""
+
+
+def order(scene: Scene, inbound: Inbound, argument: str) -> None:
+    """A person wants an escrow, to see theirs, or to do something with one.
+
+    Args:
+        scene: The transaction.
+        inbound: What they wrote.
+        argument: Nothing; a number, and what to do; or a new one.
+    """
+    number, _, rest = argument.strip().partition(" ")
+    found = []
+    if len(number) == NUMBER_CHARACTERS:
+        found = store.of_holder(scene.txn, scene.holder(inbound.sender).id, number.upper())
+    if not argument.strip():
+        _show_all(scene, inbound)
+    elif found:
+        _act(scene, inbound, found[0], rest.strip())
+    else:
+        _propose(scene, inbound, argument)
+
+
+def _show_all(scene: Scene, inbound: Inbound) -> None:
+    open_ones = store.of_holder(scene.txn, scene.holder(inbound.sender).id)
+    for escrow_id in open_ones:
+        asking.show_to(scene, escrow_id, inbound.sender)
+    if not open_ones:
+        _tell_problem(scene, inbound, EscrowProblem.USAGE)
+
+
+def _act(scene: Scene, inbound: Inbound, escrow_id: str, wish: str) -> None:
+    """Do with an escrow what one who takes part wants: to decide takes their key."""
+    deal = deals.lock(scene, escrow_id)
+    voter = deal.voter_of(inbound.sender) if deal is not None else None
+    if deal is None or voter is None:
+        return
+    word, _, rest = wish.casefold().partition(" ")
+    amount = deal.escrow.amount_minor
+    if word in STOP:
+        _stop(scene, inbound, deal, voter)
+        return
+    votes: tuple[int, ...] | None = None
+    if word in RELEASE | RETURN:
+        votes = (amount if word in RELEASE else 0,)
+    elif word in SHARE:
+        part = read_share(rest.upper(), deal.currency, amount)
+        if isinstance(part, OrderProblem):
+            speech = scene.speech(inbound.sender)
+            doc = order_problem_doc(part, [deal.currency], speech)
+            scene.tell(inbound.room_id, inbound.sender, doc)
+            return
+        votes = (part,)
+    asking.show(scene, deal, voter, votes)
+
+
+def _stop(scene: Scene, inbound: Inbound, deal: Deal, voter: Voter) -> None:
+    if voter.role is Role.BUYER and escrows.stop(scene, deal):
+        return
+    speech = scene.speech(inbound.sender)
+    words = speech.text("Only its buyer can stop it, and only until the money is put aside.")
+    scene.tell(inbound.room_id, inbound.sender, (Paragraph(words),))
+
+
+def _propose(scene: Scene, inbound: Inbound, argument: str) -> None:
+    person, currencies = inbound.sender, scene.section.currencies
+    speech = scene.speech(person)
+    now = Now(scene.now_ms, speech.language, speech.time_zone)
+    wanted = read_escrow(argument, currencies, now)
+    if isinstance(wanted, OrderProblem):
+        scene.tell(inbound.room_id, person, order_problem_doc(wanted, currencies, speech))
+        return
+    if isinstance(wanted, EscrowProblem):
+        _tell_problem(scene, inbound, wanted)
+        return
+    bot = scene.voice.bot.user_id
+    named = [user_named(one, bot) for one in (wanted.order.payee, *wanted.arbiters)]
+    persons = [one for one in named if one is not None]
+    if len(persons) != len(named):
+        scene.tell(inbound.room_id, person, unknown_payee_doc(speech))
+    elif (problem := _problem(scene, person, persons)) is not None:
+        _tell_problem(scene, inbound, problem)
+    elif len(store.open_of_buyer(scene.txn, scene.holder(person).id)) >= OPEN_MAX:
+        words = speech.text("You have too many that are not over. Write “escrow” to see them.")
+        scene.tell(inbound.room_id, person, (Paragraph(words),))
+    else:
+        _look_up(scene, inbound, [person, *persons], wanted)
+
+
+def _problem(scene: Scene, person: UserId, persons: list[UserId]) -> EscrowProblem | None:
+    """Why these cannot take part together; None if they can."""
+    together = [person, *persons, scene.voice.bot.user_id]
+    if len(set(together)) != len(together):
+        return EscrowProblem.TWICE
+    is_long = sum(map(len, together)) > ADDRESSES_CHARACTERS_MAX
+    return EscrowProblem.TOO_MANY if is_long else None
+
+
+def _tell_problem(scene: Scene, inbound: Inbound, problem: EscrowProblem) -> None:
+    speech = scene.speech(inbound.sender)
+    doc = problem_doc(problem, scene.section.currencies[0], speech)
+    scene.tell(inbound.room_id, inbound.sender, doc)
+
+
+def _look_up(scene: Scene, inbound: Inbound, persons: list[UserId], wanted: EscrowOrder) -> None:
+    payload = {
+        "persons": persons,
+        "room": inbound.room_id,
+        "minor": wanted.order.amount.minor,
+        "currency": wanted.order.amount.currency,
+        "reference": wanted.order.reference,
+        "k": wanted.k,
+        "on_silence": wanted.on_silence.value,
+        "ends_at_ms": wanted.ends_at_ms,
+    }
+    id_ = effect_id(LOOK_UP, inbound.event_id)
+    errands.schedule(scene.txn, Errand(id_, LOOK_UP, payload, scene.now_ms))
+
+
+class LookUp:
+    """Finds out what those are called who are to take part; then they are asked."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Ask the homeserver; somebody may not be there."""
+        client, bot = self._parts.host.client, self._parts.bot.user_id
+        persons = [UserId(one) for one in errand.payload["persons"]]
+        return {"names": [await known_name(client, bot, one) for one in persons]}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Propose the escrow, unless somebody is not there."""
+        scene, wanted = self._parts.scene(txn, errand.id, now_ms), errand.payload
+        persons = [UserId(one) for one in wanted["persons"]]
+        buyer, room_id = persons[0], RoomId(wanted["room"])
+        names = result["names"]
+        if None in names:
+            scene.tell(room_id, buyer, unknown_payee_doc(scene.speech(buyer)))
+            return
+        parties = tuple(Party(*one) for one in zip(persons, names, strict=True))
+        escrows.propose(scene, _deal(scene, parties, wanted))
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """The errand can never be done; it was logged."""
+
+
+def _deal(scene: Scene, parties: tuple[Party, ...], wanted: Mapping[str, Any]) -> Deal:
+    roles = (Role.BUYER, Role.SELLER, *([Role.ARBITER] * (len(parties) - 2)))
+    voters = tuple(
+        Voter(scene.holder(UserId(party.address)).id, role, has_agreed=role is Role.BUYER)
+        for party, role in zip(parties, roles, strict=True)
+    )
+    escrow = Escrow(
+        id=scene.voice.fresh_ulid("escrow"),
+        state=EscrowState.PROPOSED,
+        buyer=voters[0].holder,
+        seller=voters[1].holder,
+        ledger=holders.currencies(scene.txn)[wanted["currency"]],
+        amount_minor=wanted["minor"],
+        k=wanted["k"],
+        voters=voters,
+        on_silence=OnSilence(wanted["on_silence"]),
+        asked_at_ms=scene.now_ms,
+        ends_at_ms=wanted["ends_at_ms"],
+        due_at_ms=min(scene.now_ms + ANSWER_MS, wanted["ends_at_ms"]),
+    )
+    return Deal(escrow, parties, wanted["currency"], wanted["reference"])

@@ -1,0 +1,312 @@
+"""Escrows step by step: agreed to, put aside, decided, ended; each input steps the table once.
+
+Whoever comes second, be it another vote, the clock or a freeze, waits for the row and finds it
+stepped. Money is moved by the writer alone, and what it answers is settled in its block.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from appservices.payments.core import payment as payments
+from appservices.payments.core.escrow import (
+    ANSWER_MS,
+    WAITING,
+    EscrowEffect,
+    EscrowInput,
+    EscrowState,
+    Role,
+    step_escrow,
+)
+from appservices.payments.core.ledger import Result
+from appservices.payments.core.payment import Kind, Payment
+from appservices.payments.core.rules import Go, Refuse, Wait
+from appservices.payments.core.texts.escrow import GUARDED, TOO_LATE, split_words
+from appservices.payments.core.texts.paying import FAILED, NO_COVER, PAYEE_CLOSED
+from appservices.payments.service import escrow_asking as asking
+from appservices.payments.service import escrow_files as deals
+from appservices.payments.service import escrow_moves as moves
+from appservices.payments.service import files
+from appservices.payments.service.files import Matter, Private
+from appservices.payments.service.judging import judge_now
+from appservices.payments.service.settling import tell_made
+from appservices.payments.store import escrows as store
+from appservices.payments.store import holders
+from veche.protocol.ids import effect_id
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.core.escrow import Escrow, Voter
+    from appservices.payments.service.escrow_files import Deal
+    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.work import Outcome
+    from veche.runtime.prompts import Answered
+
+logger = logging.getLogger(__name__)
+
+CLOCK: Final = "payments.escrow.clock"
+"""Errand: the time of an escrow's state is over."""
+_GONE: Final = frozenset(
+    {
+        Result.PENDING_TRANSFER_EXPIRED,
+        Result.PENDING_TRANSFER_ALREADY_VOIDED,
+    }
+)
+"""The buyer has the money again."""
+_WHY: Final[Mapping[Result, str]] = {
+    Result.EXCEEDS_CREDITS: NO_COVER,
+    Result.CREDIT_ACCOUNT_ALREADY_CLOSED: PAYEE_CLOSED,
+}
+
+
+def propose(scene: Scene, deal: Deal) -> None:
+    """Keep a new escrow; ask the seller and the arbiters whether they take part."""
+    deals.add(scene, deal)
+    _set_clock(scene, deal.escrow)
+    asking.show_all(scene, deal)
+
+
+def answered(scene: Scene, answer: Answered) -> None:
+    """Somebody who takes part has answered."""
+    deal = deals.lock(scene, str(answer.kept.purpose.get("escrow")))
+    voter = deal.voter_of(answer.inbound.sender) if deal is not None else None
+    if deal is None or voter is None:
+        return
+    choice = answer.chosen.choice or ""
+    speech = scene.speech(answer.inbound.sender)
+    state = deal.escrow.state
+    if choice.startswith(asking.VOTE):
+        _vote(scene, deal, voter, answer)
+    elif choice == asking.JOIN and state is EscrowState.PROPOSED and not voter.has_agreed:
+        if scene.settle(answer, speech.text("You take part.")):
+            _join(scene, deal, voter)
+    elif choice == asking.PUT_ASIDE and state is EscrowState.AGREED:
+        _fund(scene, deal, answer)
+    elif choice in {asking.STOP, asking.DECLINE} and state in WAITING:
+        _refuse(scene, deal, voter, answer)
+    else:
+        scene.settle(answer, speech.text("Nothing has changed."))
+
+
+def rang(scene: Scene, escrow_id: str) -> None:
+    """The time of an escrow's state may be over."""
+    deal = deals.lock(scene, escrow_id)
+    if deal is None or deal.escrow.due_at_ms is None or deal.escrow.due_at_ms > scene.now_ms:
+        return
+    escrow = deal.escrow
+    if escrow.state is EscrowState.COOLING and escrow.ends_at_ms > scene.now_ms:
+        _go_on(scene, deal)
+    elif escrow.state in WAITING:
+        _step(scene, deal, EscrowInput.TIME)
+    elif escrow.state is EscrowState.FUNDED:
+        _step(scene, deal, EscrowInput.TIME, to_seller=escrow.silent_to_seller)
+
+
+def stop(scene: Scene, deal: Deal) -> bool:
+    """The buyer stops an escrow that is locked; False if the money is set aside already."""
+    if deal.escrow.state not in WAITING:
+        return False
+    _step(scene, deal, EscrowInput.CANCEL)
+    return True
+
+
+def stop_all(scene: Scene, buyer: int) -> None:
+    """Stop what a buyer who stops everything has not put aside yet."""
+    for escrow_id in store.open_of_buyer(scene.txn, buyer):
+        deal = deals.lock(scene, escrow_id)
+        if deal is not None:
+            stop(scene, deal)
+
+
+def settle(scene: Scene, escrow_id: str, outcome: Outcome) -> None:
+    """The writer has decided the hold of an escrow, or its end."""
+    deal = deals.lock(scene, escrow_id)
+    assert deal is not None, "it is kept with its attempt"  # noqa: S101 -- our bug
+    if deal.escrow.state is EscrowState.FUNDING:
+        _settle_hold(scene, deal, outcome)
+    elif deal.escrow.state is EscrowState.ENDING:
+        _settle_end(scene, deal, outcome)
+
+
+def _settle_hold(scene: Scene, deal: Deal, outcome: Outcome) -> None:
+    escrow = deal.escrow
+    if not outcome.is_done:
+        why = next((_WHY[one] for one in outcome.results if one in _WHY), FAILED)
+        _step(scene, deal, EscrowInput.NOT_MOVED, why=why)
+        return
+    funded = attrs.evolve(escrow, funded_at_ms=scene.now_ms)
+    after = attrs.evolve(deal, escrow=funded)
+    _step(scene, after, EscrowInput.MOVED, due_at_ms=escrow.ends_at_ms)
+
+
+def _settle_end(scene: Scene, deal: Deal, outcome: Outcome) -> None:
+    escrow = deal.escrow
+    assert escrow.to_seller is not None, "it is decided"  # noqa: S101 -- the table
+    payment_id = escrow.payment_id if escrow.to_seller else None
+    paid = files.lock(scene, payment_id) if payment_id is not None else None
+    if outcome.is_done:
+        is_all = escrow.to_seller == escrow.amount_minor
+        heard = EscrowInput.ALL_MOVED if is_all else EscrowInput.PART_MOVED
+        _step(scene, deal, heard if escrow.to_seller else EscrowInput.ALL_BACK)
+        if paid is not None:
+            tell_made(scene, _stepped(scene, paid, payments.Input.MOVED), outcome)
+        return
+    if paid is not None:
+        _stepped(scene, paid, payments.Input.NOT_MOVED)
+    is_gone = not escrow.to_seller or not _GONE.isdisjoint(outcome.results)
+    words = [one.word for one in outcome.results]
+    logger.warning("escrow %s was not paid out: %s", escrow.id, words)
+    if is_gone:
+        _step(scene, deal, EscrowInput.ALL_BACK)
+    else:
+        _step(scene, deal, EscrowInput.NOT_MOVED, to_seller=0)
+
+
+def _stepped(scene: Scene, paid: Matter, heard: payments.Input) -> Matter:
+    payment, _ = payments.step(paid.payment, heard, why=FAILED)
+    return files.save(scene, paid, payment)
+
+
+def _join(scene: Scene, deal: Deal, voter: Voter) -> None:
+    store.keep_agreed(scene.txn, deal.escrow.id, voter.holder)
+    agreed = attrs.evolve(voter, has_agreed=True)
+    after = attrs.evolve(deal, escrow=deal.escrow.with_voter(agreed))
+    if after.escrow.is_agreed:
+        due_at_ms = min(scene.now_ms + ANSWER_MS, deal.escrow.ends_at_ms)
+        _step(scene, after, EscrowInput.ALL_AGREED, due_at_ms=due_at_ms)
+
+
+def _refuse(scene: Scene, deal: Deal, voter: Voter, answer: Answered) -> None:
+    """Somebody does not take part, or the buyer stops it."""
+    speech = scene.speech(answer.inbound.sender)
+    is_buyer = voter.role is Role.BUYER
+    if not is_buyer and voter.has_agreed:
+        scene.settle(answer, speech.text("Nothing has changed."))
+    elif scene.settle(answer, speech.text("Nothing is put aside.")):
+        _step(scene, deal, EscrowInput.CANCEL if is_buyer else EscrowInput.DECLINE)
+
+
+def _fund(scene: Scene, deal: Deal, answer: Answered) -> None:
+    nonce = answer.chosen.approved_by
+    if nonce is None or scene.approvals.evidence(scene.txn, nonce) is None:
+        return
+    if scene.settle(answer, scene.speech(answer.inbound.sender).text("Approved.")):
+        approved = attrs.evolve(deal.escrow, approved_by=nonce)
+        _go_on(scene, attrs.evolve(deal, escrow=approved))
+
+
+def _go_on(scene: Scene, deal: Deal) -> None:
+    """Do with an approved escrow what the buyer's rules say."""
+    escrow = deal.escrow
+    nonce = escrow.approved_by
+    evidence = scene.approvals.evidence(scene.txn, nonce) if nonce is not None else None
+    assert evidence is not None, "what is approved has evidence"  # noqa: S101 -- our bug
+    verdict = judge_now(scene, _as_payment(scene, deal), evidence.at_ms)
+    seller = holders.holder(scene.txn, escrow.seller)
+    match verdict:
+        case Go() if seller.is_open:
+            _step(scene, deal, EscrowInput.GO, due_at_ms=escrow.ends_at_ms)
+        case Wait(until_ms=until_ms) if until_ms < escrow.ends_at_ms:
+            _step(scene, deal, EscrowInput.WAIT, due_at_ms=until_ms)
+        case Wait():
+            _step(scene, deal, EscrowInput.REFUSE, why=TOO_LATE)
+        case Refuse(reason=reason):
+            _step(scene, deal, EscrowInput.REFUSE, why=reason.value)
+        case Go():
+            _step(scene, deal, EscrowInput.REFUSE, why=PAYEE_CLOSED)
+        case _:
+            _step(scene, deal, EscrowInput.REFUSE, why=GUARDED)
+
+
+def _as_payment(scene: Scene, deal: Deal) -> Matter:
+    """An escrow as the payment that rules see in it."""
+    escrow = deal.escrow
+    payment = Payment(
+        id=escrow.id,
+        kind=Kind.ESCROW,
+        state=payments.State.ASKED,
+        payer=escrow.buyer,
+        payee=escrow.seller,
+        ledger=escrow.ledger,
+        amount_minor=escrow.amount_minor,
+        fee_minor=0,
+        asked_at_ms=escrow.asked_at_ms,
+    )
+    buyer, seller = deal.parties[:2]
+    return Matter(payment, Private(buyer, seller, deal.currency, deal.reference), scene.now_ms)
+
+
+def _vote(scene: Scene, deal: Deal, voter: Voter, answer: Answered) -> None:
+    person, nonce = answer.inbound.sender, answer.chosen.approved_by
+    speech = scene.speech(person)
+    if deal.escrow.state is not EscrowState.FUNDED or voter.approved_by is not None:
+        scene.settle(answer, _late_words(scene, deal, voter, answer))
+        return
+    if holders.holder(scene.txn, voter.holder).is_frozen:
+        words = speech.text("You froze your payments, so this does not count.")
+        scene.settle(answer, words)
+        return
+    to_seller = int((answer.chosen.choice or "").removeprefix(asking.VOTE))
+    if nonce is None or not 0 <= to_seller <= deal.escrow.amount_minor:
+        return
+    given = attrs.evolve(voter, to_seller=to_seller, approved_by=nonce)
+    words = speech.text("You decided: {split}", split=split_words(deal.view, to_seller, speech))
+    if not scene.settle(answer, words):
+        return
+    if store.keep_vote(scene.txn, deal.escrow.id, given, scene.now_ms):
+        after = attrs.evolve(deal, escrow=deal.escrow.with_voter(given))
+        asking.tell_vote(scene, after, given)
+        if (decided := after.escrow.decided) is not None:
+            _step(scene, after, EscrowInput.DECIDE, to_seller=decided)
+
+
+def _late_words(scene: Scene, deal: Deal, voter: Voter, answer: Answered) -> str:
+    """Why a decision does not count: another one was faster."""
+    speech = scene.speech(answer.inbound.sender)
+    escrow = deal.escrow
+    if escrow.to_seller is not None:
+        split = split_words(deal.view, escrow.to_seller, speech)
+        return speech.text("It was decided already: {split}", split=split)
+    if voter.to_seller is not None:
+        split = split_words(deal.view, voter.to_seller, speech)
+        return speech.text("You decided before, once: {split}", split=split)
+    return speech.text("Nothing has changed.")
+
+
+def _step(
+    scene: Scene,
+    deal: Deal,
+    heard: EscrowInput,
+    *,
+    due_at_ms: int | None = None,
+    to_seller: int | None = None,
+    why: str | None = None,
+) -> Deal:
+    escrow, effects = step_escrow(
+        deal.escrow, heard, due_at_ms=due_at_ms, to_seller=to_seller, why=why
+    )
+    after = deals.save(scene, deal, escrow)
+    for effect in effects:
+        match effect:
+            case EscrowEffect.SET_CLOCK:
+                _set_clock(scene, escrow)
+            case EscrowEffect.HOLD:
+                moves.attempt_hold(scene, escrow)
+            case EscrowEffect.MOVE:
+                payment_id = moves.attempt_end(scene, after)
+                after = deals.save(scene, after, attrs.evolve(escrow, payment_id=payment_id))
+            case EscrowEffect.SHOW:
+                asking.show_all(scene, after)
+    return after
+
+
+def _set_clock(scene: Scene, escrow: Escrow) -> None:
+    assert escrow.due_at_ms is not None, "it has such a time"  # noqa: S101 -- our bug
+    id_ = effect_id(CLOCK, escrow.id, escrow.due_at_ms)
+    errands.schedule(scene.txn, Errand(id_, CLOCK, {"escrow": escrow.id}, escrow.due_at_ms))

@@ -1,0 +1,268 @@
+"""What an invoice asks its payer before the approval: where to, which option, which tip.
+
+Each answer changes the amount and takes all questions back that came before it, so that only a
+question with the newest total can be approved.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from appservices.payments.core.payment import State
+from appservices.payments.core.quote import QuoteEffect, QuoteInput, QuoteState, step_quote
+from appservices.payments.core.texts.extras import (
+    no_place_doc,
+    options_doc,
+    place_doc,
+    quote_asked_doc,
+    tip_doc,
+)
+from appservices.payments.core.texts.invoice import invoice_doc
+from appservices.payments.service import asking, files, holding
+from appservices.payments.store import invoices as invoice_store
+from appservices.payments.store import quotes as store
+from appservices.payments.store.quotes import QuoteRow
+from veche.protocol.approval import showable
+from veche.protocol.canonical import INTEGER_MAX
+from veche.protocol.ids import effect_id
+from veche.protocol.invoice import INVOICE_KEY
+from veche.protocol.message import NO_PAYLOAD
+from veche.protocol.prompts import Choice
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appservices.payments.core.payment import Payment
+    from appservices.payments.service.files import Matter
+    from appservices.payments.service.scene import Scene
+    from veche.protocol.inbound import Inbound
+    from veche.protocol.invoice import InvoiceOrder
+    from veche.protocol.invoice_terms import QuoteOption
+    from veche.protocol.message import Doc, Payload
+    from veche.runtime.prompts import Answered
+
+TIP: Final = "tip."
+OPTION: Final = "option."
+"""Beginnings of the ids of choices; a number follows, and of options the quote's version first."""
+PLACE_CHARACTERS_MAX: Final = 300
+QUOTE: Final = "quote"
+"""State of which the issuer hears if they are asked for a quote."""
+
+
+def ask_first(scene: Scene, matter: Matter) -> bool:
+    """Ask what comes before the approval of a new payment; False if nothing does.
+
+    Args:
+        scene: The transaction.
+        matter: The payment, asked and kept.
+    """
+    order = holding.invoice_order(scene, matter.payment)
+    if order is None or not (order.terms.quote or order.terms.tips):
+        return False
+    if order.terms.quote is None:
+        _ask_tip(scene, matter, order, is_first=True)
+        return True
+    row = QuoteRow(matter.payment.id, QuoteState.WANTING, 0, None, _sealed(scene, "", ()))
+    store.save(scene.txn, row, scene.now_ms)
+    if order.terms.quote == "delivery":
+        details, payload = _invoice(scene, matter, order)
+        person = matter.private.asker.person
+        if person is not None:
+            doc = place_doc(details, scene.speech(person))
+            asking.ask(scene, matter, asking.refusals(scene, matter, order), doc, payload)
+    else:
+        _ask_merchant(scene, matter, order, row, "")
+    return True
+
+
+def place(scene: Scene, inbound: Inbound, argument: str) -> None:
+    """A payer says where to: "Main Street 5, Lindenau"."""
+    person = inbound.sender
+    where = " ".join(showable(argument).split())
+    payment_id = store.newest_of(scene.txn, scene.holder(person).id)
+    matter = files.lock(scene, payment_id) if payment_id is not None else None
+    row = store.lock(scene.txn, payment_id) if payment_id is not None else None
+    order = holding.invoice_order(scene, matter.payment) if matter is not None else None
+    is_waiting = matter is not None and matter.payment.state is State.ASKED
+    is_right = 0 < len(where) <= PLACE_CHARACTERS_MAX
+    is_wanted = order is not None and order.terms.quote == "delivery"
+    if not (is_waiting and is_right and is_wanted):
+        scene.tell(inbound.room_id, person, no_place_doc(scene.speech(person)))
+    elif matter is not None and row is not None and order is not None:
+        _ask_merchant(scene, matter, order, row, where)
+
+
+def offer(scene: Scene, matter: Matter, row: QuoteRow, options: Sequence[QuoteOption]) -> QuoteRow:
+    """The merchant has answered: the payer chooses, also if they had chosen before.
+
+    Args:
+        scene: The transaction.
+        matter: The payment, locked; it waits for its approval.
+        row: Its quote, locked.
+        options: At least one.
+
+    Raises:
+        QuoteStateError: Nobody has asked yet; nothing has changed.
+    """
+    state, effects = step_quote(row.state, QuoteInput.OFFER)
+    where, _ = opened(scene, row)
+    sealed = _sealed(scene, where, options)
+    after = QuoteRow(row.payment_id, state, row.version + 1, None, sealed)
+    store.save(scene.txn, after, scene.now_ms)
+    matter = _with(scene, matter, 0, 0)
+    person = matter.private.asker.person
+    order = holding.invoice_order(scene, matter.payment)
+    if QuoteEffect.CLOSE_QUESTION in effects:
+        _close(scene, matter)
+    if person is not None and order is not None:
+        speech = scene.speech(person)
+        choices = [
+            Choice(
+                id=f"{OPTION}{after.version}.{n}",
+                label=f"{one.label}: {speech.money(one.minor, matter.private.currency)}",
+            )
+            for n, one in enumerate(options)
+        ]
+        doc = options_doc(matter.view, where, speech)
+        asking.ask(scene, matter, (*choices, *asking.refusals(scene, matter, order)), doc)
+    return after
+
+
+def is_payable(scene: Scene, payment: Payment, minor: int) -> bool:
+    """Whether an invoice can be paid with an option of that price and its largest tip."""
+    order = holding.invoice_order(scene, payment)
+    assert order is not None, "only invoices ask besides"  # noqa: S101 -- our bug
+    return order.terms.largest_minor(order.card.total.minor) + minor <= INTEGER_MAX
+
+
+def answered(scene: Scene, matter: Matter, answer: Answered) -> bool:
+    """Go on with what the payer chose of options and tips; False if it is none of these."""
+    choice, order = answer.chosen.choice or "", holding.invoice_order(scene, matter.payment)
+    if order is None or not choice.startswith((TIP, OPTION)):
+        return False
+    if matter.payment.state is not State.ASKED:
+        return True
+    kept = answer.kept.prompt.choice(choice)
+    if not scene.settle(answer, kept.label if kept is not None else ""):
+        return True
+    if choice.startswith(TIP):
+        _take_tip(scene, matter, order, int(choice.removeprefix(TIP)))
+    else:
+        version, _, n = choice.removeprefix(OPTION).partition(".")
+        _take_option(scene, matter, order, int(version), int(n))
+    return True
+
+
+def opened(scene: Scene, row: QuoteRow) -> tuple[str, Sequence[dict[str, Any]]]:
+    """Where to, and what was offered."""
+    data = scene.vault.open(row.sealed)
+    return data["place"], data["options"]
+
+
+def _ask_merchant(
+    scene: Scene, matter: Matter, order: InvoiceOrder, row: QuoteRow, where: str
+) -> None:
+    state, effects = step_quote(row.state, QuoteInput.PLACE)
+    if QuoteEffect.CLOSE_QUESTION in effects:
+        _close(scene, matter)
+    after = attrs.evolve(row, state=state, chosen_minor=None, sealed=_sealed(scene, where, ()))
+    store.save(scene.txn, after, scene.now_ms)
+    matter = _with(scene, matter, 0, 0)
+    if QuoteEffect.TELL_MERCHANT in effects and order.reply is not None:
+        told = {"invoice": order.card.id, "state": QUOTE, "payment": matter.payment.id}
+        id_ = effect_id(order.reply, QUOTE, matter.payment.id, scene.voice.cause)
+        errand = Errand(id_, order.reply, {**order.about, **told}, scene.now_ms)
+        errands.schedule(scene.txn, errand)
+    person = matter.private.asker.person
+    if person is not None:
+        is_first = order.terms.quote == "options"
+        details, payload = _invoice(scene, matter, order) if is_first else ((), NO_PAYLOAD)
+        doc = quote_asked_doc(details, matter.view, scene.speech(person))
+        asking.ask(scene, matter, asking.refusals(scene, matter, order), doc, payload)
+
+
+def _take_option(scene: Scene, matter: Matter, order: InvoiceOrder, version: int, n: int) -> None:
+    row = store.lock(scene.txn, matter.payment.id)
+    if row is None or row.state is not QuoteState.OFFERED or row.version != version:
+        return
+    _, options = opened(scene, row)
+    minor = int(options[n]["minor"])
+    state, _ = step_quote(row.state, QuoteInput.CHOOSE)
+    store.save(scene.txn, attrs.evolve(row, state=state, chosen_minor=minor), scene.now_ms)
+    matter = _with(scene, matter, minor, 0)
+    if order.terms.tips:
+        _ask_tip(scene, matter, order, is_first=False)
+    else:
+        _ask_approval(scene, matter, order)
+
+
+def _ask_tip(scene: Scene, matter: Matter, order: InvoiceOrder, *, is_first: bool) -> None:
+    person = matter.private.asker.person
+    if person is None:
+        return
+    speech = scene.speech(person)
+    details, payload = _invoice(scene, matter, order) if is_first else ((), NO_PAYLOAD)
+    choices = [Choice(id=f"{TIP}0", label=speech.text("No tip"))]
+    labels = set()
+    for n, tip in enumerate(order.terms.tips, 1):
+        minor = tip.of(order.card.total.minor)
+        label = speech.money(minor, order.card.total.currency)
+        if tip.per_mille is not None:
+            label = f"{tip.per_mille / 10:g} %: {label}"
+        if minor and label not in labels:
+            labels.add(label)
+            choices.append(Choice(id=f"{TIP}{n}", label=label))
+    doc = tip_doc(details, matter.view, speech)
+    asking.ask(scene, matter, (*choices, *asking.refusals(scene, matter, order)), doc, payload)
+
+
+def _take_tip(scene: Scene, matter: Matter, order: InvoiceOrder, n: int) -> None:
+    row = store.lock(scene.txn, matter.payment.id)
+    chosen_minor = row.chosen_minor or 0 if row is not None else 0
+    minor = order.terms.tips[n - 1].of(order.card.total.minor) if n else 0
+    _ask_approval(scene, _with(scene, matter, chosen_minor, minor), order)
+
+
+def _ask_approval(scene: Scene, matter: Matter, order: InvoiceOrder) -> None:
+    details, payload = _invoice(scene, matter, order)
+    is_addressee = matter.private.payer.address == order.addressee
+    asking.ask_approval(scene, matter, details, payload, is_addressee=is_addressee)
+
+
+def _with(scene: Scene, matter: Matter, chosen_minor: int, tip_minor: int) -> Matter:
+    """The payment with what was chosen besides; kept."""
+    payment = matter.payment
+    amount_minor = _invoiced(scene, payment) + chosen_minor + tip_minor
+    changed = attrs.evolve(payment, amount_minor=amount_minor, tip_minor=tip_minor)
+    return files.save(scene, matter, changed)
+
+
+def _invoiced(scene: Scene, payment: Payment) -> int:
+    assert payment.invoice is not None, "only invoices ask besides"  # noqa: S101 -- our bug
+    file = invoice_store.lock_invoice(scene.txn, *payment.invoice)
+    assert file is not None, "a payment of it refers to it"  # noqa: S101 -- a foreign key
+    return file.invoice.amount_minor
+
+
+def _invoice(scene: Scene, matter: Matter, order: InvoiceOrder) -> tuple[Doc, Payload]:
+    """The invoice in words and for programs, above a question."""
+    person = matter.private.asker.person
+    if person is None:
+        return (), NO_PAYLOAD
+    return invoice_doc(order.card, scene.speech(person)), {INVOICE_KEY: order.card}
+
+
+def _close(scene: Scene, matter: Matter) -> None:
+    person = matter.private.asker.person
+    if person is not None:
+        words = scene.speech(person).text("A newer question has taken the place of this one.")
+        scene.close(matter.payment.id, person, words)
+
+
+def _sealed(scene: Scene, where: str, options: Sequence[QuoteOption]) -> bytes:
+    kept = [one.model_dump(mode="json") for one in options]
+    return scene.vault.seal({"place": where, "options": kept})

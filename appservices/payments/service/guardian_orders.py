@@ -1,0 +1,102 @@
+"""``guardians @bob @carol 2 of 2 above 200 EUR``: what is wrong with it, then who they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from appservices.payments.core.guards import GuardProblem, read_guards
+from appservices.payments.core.order import OrderProblem
+from appservices.payments.core.texts.guardians import RuleView, guard_problem_doc, no_guardian_doc
+from appservices.payments.core.texts.paying import problem_doc
+from appservices.payments.core.texts.views import Party
+from appservices.payments.service import guardians, naming
+from veche.protocol.ids import RoomId, UserId, effect_id
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.core.guards import GuardOrder
+    from appservices.payments.service.scene import Parts, Scene
+    from veche.protocol.errors import RefusedError
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.database import Cursor
+
+NAME_GUARDIANS: Final = "payments.guardians"
+"""Errand: finds out what guardians are called; then the payer is asked."""
+
+
+def order(scene: Scene, inbound: Inbound, argument: str) -> None:
+    """A person wants to see or to set their guardians.
+
+    Args:
+        scene: The transaction.
+        inbound: What they wrote.
+        argument: "@bob @carol 2 of 2 above 200 EUR", "off", or nothing.
+    """
+    person, room_id = inbound.sender, inbound.room_id
+    speech, currencies = scene.speech(person), scene.section.currencies
+    if not argument:
+        scene.tell(room_id, person, guardians.shown(scene, person))
+        return
+    wanted = read_guards(argument, currencies)
+    if isinstance(wanted, OrderProblem):
+        scene.tell(room_id, person, problem_doc(wanted, currencies, speech))
+    elif isinstance(wanted, GuardProblem):
+        scene.tell(room_id, person, guard_problem_doc(wanted, currencies[0], speech))
+    else:
+        _name(scene, inbound, wanted)
+
+
+class NameGuardians:
+    """Finds out what guardians are called; then asks the payer for their key."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Ask the homeserver for their names."""
+        client, bot = self._parts.host.client, self._parts.bot.user_id
+        persons = [errand.payload["person"], *errand.payload["guardians"]]
+        return {"names": [await naming.known_name(client, bot, UserId(one)) for one in persons]}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Ask the payer, or say who is not here."""
+        scene, wanted = self._parts.scene(txn, errand.id, now_ms), errand.payload
+        persons = [wanted["person"], *wanted["guardians"]]
+        named = list(zip(persons, result["names"], strict=True))
+        missing = next((address for address, name in named if name is None), None)
+        person, room_id = UserId(wanted["person"]), RoomId(wanted["room"])
+        if missing is not None:
+            scene.tell(room_id, person, no_guardian_doc(missing, scene.speech(person)))
+            return
+        owner, *chosen = (Party(address, name) for address, name in named)
+        view = RuleView(owner, tuple(chosen), wanted["needed"], wanted["minor"], wanted["currency"])
+        guardians.propose(scene, view, room_id)
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """The errand can never be done; it was logged."""
+
+
+def _name(scene: Scene, inbound: Inbound, wanted: GuardOrder) -> None:
+    """Have the persons looked up, if all can be guardians of this one."""
+    person, bot = inbound.sender, scene.voice.bot.user_id
+    found: list[UserId] = []
+    for typed in wanted.guardians:
+        one = naming.user_named(typed, bot)
+        if one is None or one == person or one in found:
+            doc = no_guardian_doc(typed, scene.speech(person))
+            scene.tell(inbound.room_id, person, doc)
+            return
+        found.append(one)
+    payload = {
+        "person": person,
+        "room": inbound.room_id,
+        "guardians": found,
+        "needed": wanted.needed,
+        "minor": wanted.above.minor,
+        "currency": wanted.above.currency,
+    }
+    id_ = effect_id(NAME_GUARDIANS, inbound.event_id)
+    errands.schedule(scene.txn, Errand(id_, NAME_GUARDIANS, payload, scene.now_ms))

@@ -1,0 +1,172 @@
+"""What follows once money is set aside, or was given back because its time was over."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from appservices.payments.core.payment import Input, Kind, State, step
+from appservices.payments.core.texts.bill import set_aside_doc
+from appservices.payments.core.texts.extras import confirming_doc
+from appservices.payments.core.texts.paying import BILL_OVER, UNCONFIRMED
+from appservices.payments.service import (
+    bill_ends,
+    bills,
+    files,
+    holding,
+    invoices,
+    paying,
+    settling,
+)
+from appservices.payments.service.clocks import set_clock
+from appservices.payments.service.heads import SHARD
+from appservices.payments.store import holders, ledger
+from veche.protocol.ids import effect_id, ulid
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from appservices.payments.core.ledger import Row
+    from appservices.payments.service.attempts import Attempt, Settle
+    from appservices.payments.service.files import Matter
+    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.service.work import Outcome
+    from veche.protocol.errors import RefusedError
+    from veche.runtime.database import Cursor
+
+logger = logging.getLogger(__name__)
+
+HOLD_ENDED: Final = "payments.hold_ended"
+"""Errand: a hold ended by itself."""
+CONFIRM: Final = "confirm"
+"""State of which the issuer hears if they have to confirm."""
+_TIME: Final = 12
+"""Digits of an id of the ledger that are its moment."""
+
+
+def settles(parts: Parts) -> dict[str, Settle]:
+    """What follows from the ledger's answers, by kind of attempt."""
+    deeds = {
+        holding.HOLD: settle,
+        holding.POST: settling.settle,
+        holding.VOID: gave_back,
+        bills.POST: bill_ends.settle,
+    }
+    return {kind: partial(_settle, parts, deed) for kind, deed in deeds.items()}
+
+
+def settle(scene: Scene, payment_id: str, outcome: Outcome) -> None:
+    """The writer has decided whether the money of a payment is set aside.
+
+    Args:
+        scene: The transaction of the block.
+        payment_id: Of which payment.
+        outcome: What became of its hold.
+    """
+    matter = files.lock(scene, payment_id)
+    if matter is None or matter.payment.state is not State.HOLDING:
+        return  # it is given back behind this: see ``holding``
+    if not outcome.is_done:
+        settling.refuse(scene, matter, settling.why_not(payment_id, outcome))
+    elif matter.payment.kind is Kind.SHARE:
+        _share_is_held(scene, matter)
+    else:
+        _invoice_is_held(scene, matter, outcome.at_ms)
+    if outcome.is_done and holders.holder(scene.txn, matter.payment.payer).is_frozen:
+        # They froze everything while a block had this in its hands.
+        after = files.lock(scene, payment_id)
+        if after is not None:
+            paying.cancel(scene, after)
+
+
+def gave_back(scene: Scene, payment_id: str, outcome: Outcome) -> None:  # noqa: ARG001 -- as the others
+    """The writer has decided whether the money of a payment is given back: there is no more to do.
+
+    It may say that there is nothing, since the hold failed or ended by itself before.
+    """
+    if not outcome.is_done:
+        words = [one.word for one in outcome.results]
+        logger.info("nothing of payment %s was given back: %s", payment_id, words)
+
+
+def expired(txn: Cursor, rows: Sequence[Row], at_ms: int) -> None:
+    """Holds ended by themselves: what waited for somebody's yes is over, in a moment.
+
+    Not in the block itself: money does not move any more, and the block locks nothing for it.
+
+    Args:
+        txn: The transaction of the block.
+        rows: Of the ends.
+        at_ms: Ledger time of the block.
+    """
+    for row in rows:
+        hold = ledger.row(txn, SHARD, str(row.pending_id))
+        if hold is not None and hold.ref is not None:
+            of = ulid(int(hold.ref[:_TIME], 16), bytes.fromhex(hold.ref[_TIME:]))
+            id_ = effect_id(HOLD_ENDED, of)
+            errands.schedule(txn, Errand(id_, HOLD_ENDED, {"payment": of}, at_ms))
+
+
+def ended(scene: Scene, payment_id: str) -> None:
+    """The hold of a payment ended by itself, if it is one of a payment; it is over if it waited."""
+    matter = files.lock(scene, payment_id)
+    if matter is not None and matter.payment.state is State.HELD:
+        is_share = matter.payment.kind is Kind.SHARE
+        paying.refuse_held(scene, matter, BILL_OVER if is_share else UNCONFIRMED)
+
+
+class HoldEnded:
+    """A hold ended by itself."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Make it."""
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+        """Nothing outside transactions."""
+        return {}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        """End what waited for it."""
+        ended(self._parts.scene(txn, errand.id, now_ms), errand.payload["payment"])
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """Never: nothing is asked of anybody."""
+
+
+def _settle(
+    parts: Parts,
+    deed: Callable[[Scene, str, Outcome], None],
+    txn: Cursor,
+    attempt: Attempt,
+    outcome: Outcome,
+) -> None:
+    cause = f"attempt {attempt.kind} {attempt.about}"
+    deed(parts.scene(txn, cause, outcome.at_ms), attempt.about, outcome)
+
+
+def _share_is_held(scene: Scene, matter: Matter) -> None:
+    payment, _ = step(matter.payment, Input.MOVED)
+    after = files.save(scene, matter, payment)
+    bill = bills.lock(scene, str(payment.bill))
+    room_id, person = after.payer_room(scene), after.private.asker.person
+    if room_id is not None and person is not None and bill is not None:
+        doc = set_aside_doc(bill.view, payment.amount_minor, scene.speech(person))
+        scene.tell(room_id, person, doc)
+    bills.heard(scene, after)
+
+
+def _invoice_is_held(scene: Scene, matter: Matter, at_ms: int) -> None:
+    due_at_ms = at_ms + scene.section.confirm_wait_ms
+    payment, _ = step(matter.payment, Input.MOVED, due_at_ms=due_at_ms)
+    after = files.save(scene, matter, payment)
+    set_clock(scene, payment)
+    order = holding.invoice_order(scene, payment)
+    if order is not None:
+        invoices.tell_issuer(scene, order, CONFIRM, payment.id)
+    room_id, person = after.payer_room(scene), after.private.asker.person
+    if room_id is not None and person is not None:
+        scene.tell(room_id, person, confirming_doc(after.view, scene.speech(person)))

@@ -1,0 +1,110 @@
+"""Money of a payment that is set aside until somebody else has said yes: held, posted, given back.
+
+Three attempts about one payment, which the writer takes in their order. So what is given back right
+after it was to be held is held and given back, and what was given back is never posted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.core.ledger import Transfer, TransferFlag, ledger_id
+from appservices.payments.core.payment import Kind
+from appservices.payments.core.transfers import chain, code_of, opening
+from appservices.payments.service import attempts, invoices, sharing
+from appservices.payments.service.moving import account
+from appservices.payments.service.transfer_ids import main_transfer, transfer_id
+from appservices.payments.store import invoices as invoice_store
+from veche.protocol.ids import Ulid
+
+if TYPE_CHECKING:
+    from appservices.payments.core.payment import Payment
+    from appservices.payments.service.scene import Scene
+    from veche.protocol.invoice import InvoiceOrder
+
+HOLD: Final = "payment.hold"
+POST: Final = "payment.post"
+VOID: Final = "payment.void"
+CONFIRM_HOLD_MS: Final = 60_000
+"""How long the ledger keeps money for a merchant to confirm; then it goes back by itself."""
+
+
+def is_held_first(scene: Scene, payment: Payment) -> bool:
+    """Whether somebody else has to say yes before a payment is made."""
+    if payment.kind is Kind.SHARE:
+        return True
+    order = invoice_order(scene, payment)
+    return order is not None and order.terms.confirm
+
+
+def invoice_order(scene: Scene, payment: Payment) -> InvoiceOrder | None:
+    """The invoice of a payment, which is locked now; None if it is of none."""
+    if payment.invoice is None:
+        return None
+    file = invoice_store.lock_invoice(scene.txn, *payment.invoice)
+    return invoices.order_of(scene, file) if file is not None else None
+
+
+def hold(scene: Scene, payment: Payment, timeout_ms: int) -> None:
+    """Have the writer set the money aside; what it decides comes back in ``held``.
+
+    Args:
+        scene: The transaction.
+        payment: Which; it has no fee.
+        timeout_ms: After that the ledger gives it back by itself.
+    """
+    between = [account(scene, payment, one) for one in (payment.payer, payment.payee)]
+    transfer = Transfer(
+        id=ledger_id(_hold_id(scene, payment)),
+        debit_id=between[0].id,
+        credit_id=between[1].id,
+        amount=payment.amount_minor,
+        ledger=payment.ledger,
+        code=code_of(payment.kind),
+        flags=TransferFlag.PENDING,
+        timeout_ms=timeout_ms,
+        ref=ledger_id(Ulid(payment.id)),
+    )
+    opened = [opening(one.id, one.ledger, one.code) for one in between if not one.is_opened]
+    attempts.add(scene.txn, HOLD, payment.id, [transfer], scene.now_ms, accounts=opened)
+
+
+def post(scene: Scene, payment: Payment) -> None:
+    """Have the writer pay what is set aside, as much of it as the payment's amount is now.
+
+    Raises:
+        SplitError: It cannot be shared as its invoice says.
+    """
+    payee = account(scene, payment, payment.payee)
+    passing = sharing.passing_on(scene, payment, payee.id)
+    moved = chain([posting(scene, payment), *passing.transfers])
+    opened = [
+        opening(one.id, one.ledger, one.code) for one in passing.accounts if not one.is_opened
+    ]
+    attempts.add(scene.txn, POST, payment.id, moved, scene.now_ms, accounts=opened)
+
+
+def posting(scene: Scene, payment: Payment) -> Transfer:
+    """The transfer that pays what is set aside."""
+    return Transfer(
+        id=ledger_id(main_transfer(scene, payment.id)),
+        amount=payment.amount_minor,
+        flags=TransferFlag.POST,
+        pending_id=ledger_id(_hold_id(scene, payment)),
+        ref=ledger_id(Ulid(payment.id)),
+    )
+
+
+def void(scene: Scene, payment: Payment) -> None:
+    """Have the writer give back what is set aside, if it is and was not given back by itself."""
+    transfer = Transfer(
+        id=ledger_id(transfer_id(scene, payment.id, "void")),
+        flags=TransferFlag.VOID,
+        pending_id=ledger_id(_hold_id(scene, payment)),
+        ref=ledger_id(Ulid(payment.id)),
+    )
+    attempts.add(scene.txn, VOID, payment.id, [transfer], scene.now_ms)
+
+
+def _hold_id(scene: Scene, payment: Payment) -> Ulid:
+    return transfer_id(scene, payment.id, "hold")

@@ -1,0 +1,29 @@
+"""The accounts between which escrows and disputes set money aside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appservices.payments.core.transfers import opening
+from appservices.payments.service import moving
+from appservices.payments.store import holders
+
+if TYPE_CHECKING:
+    from appservices.payments.core.ledger import Account, AccountCode
+    from appservices.payments.service.scene import Scene
+
+
+def own(scene: Scene, holder_id: int, ledger: int) -> holders.AccountRow:
+    """The account that a holder pays and is paid with; it gets a number now if there is none."""
+    code = moving.account_code(holders.holder(scene.txn, holder_id).kind)
+    return holders.keep_account(scene.txn, holder_id, ledger, code)
+
+
+def aside(scene: Scene, ledger: int, code: AccountCode) -> holders.AccountRow:
+    """The institution's account for what is set aside."""
+    return holders.keep_account(scene.txn, scene.institution().id, ledger, code)
+
+
+def new_ones(*rows: holders.AccountRow) -> list[Account]:
+    """Those that the ledger has yet to open."""
+    return [opening(one.id, one.ledger, one.code) for one in rows if not one.is_opened]

@@ -1,0 +1,66 @@
+"""Links to what is to be paid, and the same as codes to scan."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from appservices.payments.core.formats import links
+from appservices.payments.core.formats.links import HASH_CHARACTERS, PayLink, PersonLink
+from appservices.payments.drawing import draw_svg
+from veche.protocol.canonical import canonical
+from veche.protocol.ids import Ulid
+
+if TYPE_CHECKING:
+    from appservices.payments.service.scene import Scene
+    from veche.protocol.ids import UserId
+    from veche.protocol.invoice import InvoiceCard
+    from veche.protocol.money import Money
+
+
+def hash_of(card: InvoiceCard) -> str:
+    """What of an invoice's SHA-256 its link carries: whoever has it was given the link."""
+    data = card.model_dump(mode="json", exclude_none=True)
+    return hashlib.sha256(canonical(data, where="invoice")).hexdigest()[:HASH_CHARACTERS]
+
+
+def pay_url(scene: Scene, card: InvoiceCard) -> str:
+    """The page on which an invoice is paid; the chat with the bot where there are no pages."""
+    if scene.links is None:
+        return f"https://matrix.to/#/{scene.voice.bot.user_id}"
+    return scene.links.pay(f"{card.id}.{card.version}.{hash_of(card)}")
+
+
+def scanned_url(scene: Scene, card: InvoiceCard) -> str:
+    """The same as a code says it, in the form that ``links.read_ours`` reads."""
+    if scene.links is None:
+        return pay_url(scene, card)
+    link = PayLink(scene.links.host, Ulid(card.id), card.version, hash_of(card))
+    return links.write_ours(link)
+
+
+def person_url(scene: Scene, person: UserId, amount: Money | None, reference: str) -> str | None:
+    """The page on which somebody is paid; None where there are no pages.
+
+    Args:
+        scene: The transaction.
+        person: Whom to pay.
+        amount: How much; None: the payer says.
+        reference: What for; may be empty.
+    """
+    if scene.links is None:
+        return None
+    return links.write_person(
+        PersonLink(
+            scene.links.host,
+            person,
+            None if amount is None else amount.minor,
+            "" if amount is None else amount.currency,
+            reference,
+        )
+    )
+
+
+def drawn(text: str) -> str:
+    """A text as a QR code, SVG."""
+    return draw_svg(text).decode()

@@ -1,0 +1,77 @@
+"""Escrows and disputes as the bot has them: errands, and what the writer's answers become."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from appservices.payments.service import (
+    dispute_asking,
+    dispute_moves,
+    disputes,
+    escrow_asking,
+    escrow_moves,
+    escrow_orders,
+    escrows,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from appservices.payments.service.attempts import Attempt
+    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.service.work import Outcome
+    from veche.protocol.errors import RefusedError
+    from veche.protocol.ids import UserId
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import Errand, ErrandHandler
+
+    Ring = Callable[[Scene, str], None]
+    Settled = Callable[[Scene, str, Outcome], None]
+
+
+def handlers(parts: Parts) -> dict[str, ErrandHandler]:
+    """The handler of each kind of errand."""
+    return {
+        escrow_orders.LOOK_UP: escrow_orders.LookUp(parts),
+        escrows.CLOCK: _Clock(parts, "escrow", escrows.rang),
+        disputes.CLOCK: _Clock(parts, "dispute", disputes.rang),
+    }
+
+
+def settles(parts: Parts) -> dict[str, Callable[[Cursor, Attempt, Outcome], None]]:
+    """By kind of attempt: what follows from the writer's answer."""
+
+    def by(settled: Settled) -> Callable[[Cursor, Attempt, Outcome], None]:
+        def settle(txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
+            scene = parts.scene(txn, f"attempt {attempt.about} {attempt.id}", outcome.at_ms)
+            settled(scene, attempt.about, outcome)
+
+        return settle
+
+    return {escrow_moves.KIND: by(escrows.settle), dispute_moves.KIND: by(disputes.settle)}
+
+
+def show_to(scene: Scene, about: Mapping[str, Any], person: UserId) -> None:
+    """Show somebody, who has a chat now, what they are called for."""
+    if "escrow" in about:
+        escrow_asking.show_to(scene, about["escrow"], person)
+    if "dispute" in about:
+        dispute_asking.show_to(scene, about["dispute"], person)
+
+
+class _Clock:
+    """The time of a state is over."""
+
+    def __init__(self, parts: Parts, of: str, rang: Ring) -> None:
+        self._parts = parts
+        self._of = of
+        self._rang = rang
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+        return {}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        self._rang(self._parts.scene(txn, errand.id, now_ms), errand.payload[self._of])
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """The errand can never be done; it was logged."""

@@ -1,0 +1,28 @@
+"""The ids of the transfers of payments: always the same, and nobody else can guess them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.core.ledger import ledger_id
+from appservices.payments.core.transfers import MAIN
+from veche.protocol.ids import Ulid, ulid
+
+if TYPE_CHECKING:
+    from appservices.payments.service.scene import Scene
+
+_TIME_DIGITS: Final = 12
+
+
+def main_transfer(scene: Scene, payment_id: str) -> Ulid:
+    """The transfer by which the payee of a payment gets the money: what receipts are of."""
+    return transfer_id(scene, payment_id, MAIN)
+
+
+def transfer_id(scene: Scene, payment_id: str, part: str) -> Ulid:
+    """The id of a transfer of a payment.
+
+    It has the moment of the payment's id, so that it sorts beside it.
+    """
+    at_ms = int(ledger_id(Ulid(payment_id))[:_TIME_DIGITS], 16)
+    return ulid(at_ms, scene.vault.chance(f"{payment_id} {part}"))

@@ -1,0 +1,69 @@
+"""Guardians, allowances and bans as chats and errands reach them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from appservices.payments.service import (
+    allowance_orders,
+    allowances,
+    banning,
+    guardian_orders,
+    guardians,
+    guarding,
+    voting,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from appservices.payments.service.scene import Parts, Scene
+    from veche.protocol.ids import UserId
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.errands import ErrandHandler
+    from veche.runtime.prompts import Answered
+
+ORDERS: Final[Mapping[str, Callable[[Scene, Inbound, str], None]]] = {
+    "guardians": guardian_orders.order,
+    "allow": allowance_orders.order,
+    "ban": banning.order,
+}
+"""By command."""
+
+
+def handlers(parts: Parts) -> dict[str, ErrandHandler]:
+    """The handler of each kind of errand."""
+    return {
+        guardian_orders.NAME_GUARDIANS: guardian_orders.NameGuardians(parts),
+        guardians.COUNT: guardians.Count(parts),
+        allowance_orders.NAME_ALLOWANCE: allowance_orders.NameAllowance(parts),
+    }
+
+
+def answered(scene: Scene, answer: Answered) -> bool:
+    """Act on an answer to a question of theirs; False if it is to none."""
+    topic = answer.kept.purpose.get("topic")
+    if topic == allowances.TOPIC and answer.chosen.choice == allowances.END:
+        allowances.stop(scene, str(answer.kept.purpose.get("allowance")))
+    act = _ANSWERED.get(str(topic))
+    if act is None:
+        return False
+    act(scene, answer)
+    return True
+
+
+def show_to(scene: Scene, payload: Mapping[str, Any], person: UserId) -> None:
+    """Tell somebody who has got a chat why it was made for them."""
+    if "guard" in payload:
+        guardians.invite(scene, payload["guard"], person)
+    if "allowance" in payload:
+        allowances.tell_given(scene, payload["allowance"], person)
+
+
+_ANSWERED: Final[Mapping[str, Callable[[Scene, Answered], None]]] = {
+    guarding.TOPIC: voting.answered,
+    guardians.TOPIC: guardians.answered,
+    guardians.TOPIC_OF_GUARDIAN: guardians.guardian_answered,
+    allowances.TOPIC: allowances.answered,
+    banning.TOPIC: banning.answered,
+}

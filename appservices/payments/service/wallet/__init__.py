@@ -1,0 +1,1 @@
+"""The wallet on pages: what a person is shown of their money, and what they do with it there."""

@@ -1,0 +1,104 @@
+"""Invoices on pages: shown to whoever has the link, and to be paid by whoever signs in."""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.core.formats import rf
+from appservices.payments.core.invoice import PAID_STATES, InvoiceState
+from appservices.payments.core.texts.paying import INVOICE_OVER, INVOICE_PAID, over_words
+from appservices.payments.core.texts.wallet import Trouble, trouble_words
+from appservices.payments.service import invoices, invoicing
+from appservices.payments.service.pay_links import drawn, hash_of, pay_url, scanned_url
+from appservices.payments.service.wallet.views import InvoiceView, LineView, PartyView
+from appservices.payments.service.wallet.visit import PaymentRefusedError
+from appservices.payments.store import invoices as store
+from appservices.payments.store import payments
+from veche.protocol.errors import NotFoundError
+from veche.protocol.ids import Ulid
+
+if TYPE_CHECKING:
+    from appservices.payments.core.speech import Speech
+    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.wallet.views import LinkBody
+    from appservices.payments.service.wallet.visit import Visit
+    from appservices.payments.store.invoices import InvoiceFile
+
+_TROUBLES: Final = {
+    InvoiceState.OBJECTED: Trouble.INVOICE_OBJECTED,
+    InvoiceState.REPLACED: Trouble.INVOICE_REPLACED,
+}
+
+
+def linked(scene: Scene, link: LinkBody, speech: Speech) -> InvoiceView:
+    """The invoice that a link leads to, for whoever has the link.
+
+    Raises:
+        NotFoundError: There is none, or the link does not carry its hash: the two look alike.
+    """
+    return invoice_view(scene, _linked(scene, link, speech), speech)
+
+
+def pay(visit: Visit, link: LinkBody) -> str:
+    """Ask the person to pay an invoice whose link they have; the id of the payment.
+
+    Raises:
+        NotFoundError: As ``linked``.
+        PaymentRefusedError: It cannot be paid.
+    """
+    scene, file = visit.scene, _linked(visit.scene, link, visit.speech)
+    why = refusal(scene, file, visit.speech)
+    if why is not None:
+        raise PaymentRefusedError(file.invoice.state.value, why)
+    key = (file.invoice.id, file.invoice.version)
+    known = payments.open_of_invoice(scene.txn, visit.holder.id, *key)
+    if known is not None:
+        return known
+    invoicing.ask(scene, *key, payer=visit.person)
+    made = payments.open_of_invoice(scene.txn, visit.holder.id, *key)
+    if made is None:  # between the look and the lock somebody else paid it
+        raise PaymentRefusedError(INVOICE_OVER, over_words(INVOICE_OVER, visit.speech))
+    return made
+
+
+def invoice_view(scene: Scene, file: InvoiceFile, speech: Speech) -> InvoiceView:
+    """An invoice in words and numbers; who is asked to pay it is not among them."""
+    invoice, card = file.invoice, invoices.order_of(scene, file).card
+    return InvoiceView(
+        id=invoice.id,
+        version=invoice.version,
+        state=invoice.state.value,
+        issuer=PartyView(address=card.issuer, name=card.issuer_name),
+        title=card.title,
+        notice_id=card.notice_id,
+        lines=[LineView(text=line.text, amount=line.amount) for line in card.lines],
+        total=card.total,
+        due_at_ms=invoice.due_at_ms,
+        law=card.law,
+        appeal=card.appeal,
+        reference=rf.reference_of(Ulid(invoice.id)),
+        link=pay_url(scene, card),
+        code=drawn(scanned_url(scene, card)),
+        refusal=refusal(scene, file, speech),
+    )
+
+
+def refusal(scene: Scene, file: InvoiceFile, speech: Speech) -> str | None:
+    """Why an invoice cannot be paid, in words; None if it can."""
+    state = file.invoice.state
+    if state in PAID_STATES:
+        return over_words(INVOICE_PAID, speech)
+    if state in _TROUBLES:
+        return trouble_words(_TROUBLES[state], speech)
+    is_late = file.invoice.due_at_ms <= scene.now_ms
+    return over_words(INVOICE_OVER, speech) if is_late or state is not InvoiceState.ISSUED else None
+
+
+def _linked(scene: Scene, link: LinkBody, speech: Speech) -> InvoiceFile:
+    file = store.invoice(scene.txn, link.invoice, link.version)
+    known = hash_of(invoices.order_of(scene, file).card) if file is not None else ""
+    # Compared in constant time, and the same words for both: nothing is found out by trying.
+    if file is None or not hmac.compare_digest(known, link.hash):
+        raise NotFoundError(trouble_words(Trouble.NO_INVOICE, speech))
+    return file

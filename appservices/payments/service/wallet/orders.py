@@ -1,0 +1,229 @@
+"""Payments and payouts that are asked for on a page, from what was typed to the question.
+
+The question is the same as in the chat and stands there too: whichever is answered first counts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.core.formats.plain import iban
+from appservices.payments.core.order import (
+    OrderProblem,
+    read_amount,
+    reference_problem,
+)
+from appservices.payments.core.payment import Kind, State
+from appservices.payments.core.payout import PayoutOrder, PayoutProblem, name_problem
+from appservices.payments.core.rules import DAY_MS
+from appservices.payments.core.texts.banks import name_doc, payout_problem_words
+from appservices.payments.core.texts.paying import (
+    PAYEE_CLOSED,
+    YOURSELF,
+    over_words,
+    problem_words,
+    refused_words,
+)
+from appservices.payments.core.texts.views import Party
+from appservices.payments.core.texts.wallet import Trouble
+from appservices.payments.service import files, judging, paying, payouts
+from appservices.payments.service.files import Matter, Private
+from appservices.payments.service.naming import user_named
+from appservices.payments.service.wallet.visit import PaymentRefusedError
+from appservices.payments.store import payments as store
+from veche.protocol.errors import MalformedError
+from veche.protocol.message import body
+
+if TYPE_CHECKING:
+    from appservices.payments.service.wallet.views import OrderBody, PayoutBody
+    from appservices.payments.service.wallet.visit import Visit
+    from veche.protocol.ids import UserId
+    from veche.protocol.money import Money
+
+STOPPABLE: Final = frozenset({State.ASKED, State.COOLING, State.GUARDED})
+"""States in which a payer can still do without a payment; a charge ends with its mandate."""
+PAYEE: Final = "payee"
+AMOUNT: Final = "amount"
+REFERENCE: Final = "reference"
+_FIELDS: Final = {
+    OrderProblem.LONG_REFERENCE: REFERENCE,
+    OrderProblem.HIDDEN_CHARACTERS: REFERENCE,
+    PayoutProblem.BAD_IBAN: "iban",
+    PayoutProblem.USAGE: "name",
+    PayoutProblem.LONG_NAME: "name",
+    PayoutProblem.HIDDEN_CHARACTERS: "name",
+}
+_ABOUT_PAYEE: Final = frozenset({PAYEE_CLOSED, YOURSELF})
+
+
+def read_typed(visit: Visit, amount: str, currency: str) -> Money:
+    """The amount that was typed into a form, by the rules of the chat.
+
+    Raises:
+        PaymentRefusedError: It is none.
+    """
+    currencies = visit.scene.section.currencies
+    if currency not in currencies:
+        raise _problem(visit, OrderProblem.OTHER_CURRENCY)
+    words = amount.split()
+    # Where no currency stands beside it, "1,250" is in doubt.
+    found = read_amount(words, [currency])
+    if isinstance(found, OrderProblem):
+        raise _problem(visit, OrderProblem.BAD_AMOUNT if not words else found)
+    money, rest = found
+    if rest:
+        raise _problem(visit, OrderProblem.BAD_AMOUNT)
+    return money
+
+
+def payee_of(visit: Visit, order: OrderBody) -> UserId:
+    """Whom an order pays, once all of it can be read.
+
+    Raises:
+        PaymentRefusedError: Something of it is not right; the error names the field.
+    """
+    read_typed(visit, order.amount, order.currency)
+    problem = reference_problem(" ".join(order.reference.split()))
+    if problem is not None:
+        raise _problem(visit, problem)
+    payee = user_named(order.payee.strip(), visit.scene.voice.bot.user_id)
+    if payee is None:
+        raise nobody(visit)
+    return payee
+
+
+def nobody(visit: Visit) -> PaymentRefusedError:
+    """Nobody can be paid by that name, whatever the reason."""
+    return PaymentRefusedError(PAYEE_CLOSED, over_words(PAYEE_CLOSED, visit.speech), PAYEE)
+
+
+def begin(visit: Visit, order: OrderBody, payer: str, payee: Party) -> Matter:
+    """Ask the person whether to make a payment that they order.
+
+    Args:
+        visit: The person.
+        order: As ``payee_of`` read it.
+        payer: What the person is called.
+        payee: Whom to pay.
+
+    Raises:
+        PaymentRefusedError: It cannot be made.
+    """
+    amount = read_typed(visit, order.amount, order.currency)
+    private = Private(
+        payer=Party(visit.person, payer),
+        payee=payee,
+        currency=amount.currency,
+        reference=" ".join(order.reference.split()),
+    )
+    return _ask(visit, paying.new(visit.scene, private, amount.minor))
+
+
+def payout_of(visit: Visit, order: PayoutBody) -> tuple[PayoutOrder, str]:
+    """A payout as it can be made, and the bank that makes it.
+
+    Raises:
+        PaymentRefusedError: Something of it is not right; the error names the field.
+    """
+    scene = visit.scene
+    amount = read_typed(visit, order.amount, order.currency)
+    name, reference = " ".join(order.name.split()), " ".join(order.reference.split())
+    try:
+        number = iban(order.iban)
+    except MalformedError as e:
+        raise _payout_problem(visit, PayoutProblem.BAD_IBAN) from e
+    problem = name_problem(name)
+    if problem is not None:
+        raise _payout_problem(visit, problem)
+    if reference_problem(reference) is not None:
+        raise _problem(visit, OrderProblem.HIDDEN_CHARACTERS)
+    bank = payouts.bank_for(scene, amount.currency)
+    if bank is None:
+        raise _payout_problem(visit, PayoutProblem.NO_BANK)
+    wanted = PayoutOrder(amount, number, name, reference)
+    matter = payouts.new(scene, visit.person, None, wanted, bank)
+    if not payouts.is_taken(scene, matter):
+        raise _payout_problem(visit, PayoutProblem.NOT_TAKEN)
+    asked = store.payouts_asked(scene.txn, matter.payment.payer, scene.now_ms - DAY_MS)
+    if asked >= payouts.PER_DAY_MAX:
+        raise _payout_problem(visit, PayoutProblem.TOO_MANY)
+    _check_hope(visit, matter)
+    return wanted, bank
+
+
+def begin_payout(visit: Visit, wanted: PayoutOrder, bank: str, answer: tuple[str, str]) -> Matter:
+    """Ask the person whether to pay out.
+
+    Args:
+        visit: The person.
+        wanted: As ``payout_of`` read it.
+        bank: Which bank.
+        answer: What the bank says of the owner's name: its word, and the name with ``close``.
+
+    Raises:
+        PaymentRefusedError: It cannot be made any more.
+    """
+    matter = payouts.new(visit.scene, visit.person, None, wanted, bank)
+    _check_hope(visit, matter)
+    paying.begin(visit.scene, matter, name_doc(*answer, visit.speech))
+    return matter
+
+
+def note_of(visit: Visit, answer: tuple[str, str]) -> str:
+    """What the bank says of the owner's name, in words."""
+    return body(name_doc(*answer, visit.speech))
+
+
+def stop(visit: Visit, payment_id: str) -> None:
+    """The person does not want a payment any more.
+
+    Raises:
+        NotFoundError: There is none that they make.
+        PaymentRefusedError: It is too late for that.
+    """
+    matter = own_locked(visit, payment_id)
+    is_charge = matter.payment.kind is Kind.MANDATE
+    if matter.payment.state not in STOPPABLE or is_charge:
+        raise visit.refused(Trouble.TOO_LATE)
+    paying.cancel(visit.scene, matter)
+
+
+def own_locked(visit: Visit, payment_id: str) -> Matter:
+    """A payment that the person makes, which nobody else steps until the transaction ends.
+
+    Raises:
+        NotFoundError: There is none that they make.
+    """
+    matter = files.lock(visit.scene, payment_id)
+    if matter is None or matter.payment.payer != visit.holder.id:
+        raise visit.not_found(Trouble.NO_PAYMENT)
+    return matter
+
+
+def _ask(visit: Visit, matter: Matter) -> Matter:
+    _check_hope(visit, matter)
+    paying.begin(visit.scene, matter)
+    return matter
+
+
+def _check_hope(visit: Visit, matter: Matter) -> None:
+    why = paying.hopeless(visit.scene, matter.payment)
+    if why is not None:
+        balance_minor = judging.balance_of(visit.scene, matter.payment)
+        words = refused_words(why, matter.view, balance_minor, visit.speech)
+        raise PaymentRefusedError(why, words, PAYEE if why in _ABOUT_PAYEE else None)
+
+
+def _problem(visit: Visit, problem: OrderProblem) -> PaymentRefusedError:
+    words = problem_words(problem, visit.scene.section.currencies, visit.speech)
+    return PaymentRefusedError(problem.value, _sentence(words), _FIELDS.get(problem, AMOUNT))
+
+
+def _payout_problem(visit: Visit, problem: PayoutProblem) -> PaymentRefusedError:
+    words = payout_problem_words(problem, visit.speech)
+    return PaymentRefusedError(problem.value, _sentence(words), _FIELDS.get(problem))
+
+
+def _sentence(words: str) -> str:
+    """In the chat an example follows."""
+    return f"{words[:-1]}." if words.endswith(":") else words

@@ -1,0 +1,282 @@
+"""What a person is shown of their wallet: balances, what waits, payments, mandates, limits."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.core.ledger import AccountCode
+from appservices.payments.core.limits import NO_LIMIT, LimitKind
+from appservices.payments.core.mandate import MandateState
+from appservices.payments.core.payment import Kind, State
+from appservices.payments.core.rules import Guard, Refuse, Wait
+from appservices.payments.core.texts.paying import refused_words, wait_words
+from appservices.payments.core.texts.wallet import Trouble, guardians_first
+from appservices.payments.service import (
+    asking,
+    files,
+    freezing,
+    invoices,
+    limiting,
+    mandates,
+    paying,
+    proving,
+)
+from appservices.payments.service.judging import balance_of, judge_now
+from appservices.payments.service.wallet.invoices import invoice_view
+from appservices.payments.service.wallet.orders import STOPPABLE
+from appservices.payments.service.wallet.views import (
+    BalanceView,
+    ForeseenView,
+    InvoiceView,
+    LimitsView,
+    LimitView,
+    MandateView,
+    PartyView,
+    PaymentEntry,
+    PaymentView,
+    WalletView,
+)
+from appservices.payments.store import holders
+from appservices.payments.store import invoices as invoice_store
+from appservices.payments.store import mandates as mandate_store
+from appservices.payments.store import payments as store
+from veche.protocol.canonical import canonical
+from veche.protocol.ids import ULID_PATTERN
+from veche.protocol.money import Money
+
+if TYPE_CHECKING:
+    from appservices.payments.core.limits import OwnLimit
+    from appservices.payments.core.texts.views import Party
+    from appservices.payments.service.files import Matter
+    from appservices.payments.service.wallet.visit import Visit
+    from appservices.payments.store.mandates import Mandate
+    from appservices.payments.store.payments import PaymentFile
+
+LATEST_MAX: Final = 8
+"""Payments that the first view shows as the latest."""
+PAYEES_MAX: Final = 12
+"""Payees that are offered."""
+LOOKED_AT_MAX: Final = 30
+"""Latest payments in which payees are looked for."""
+_WITH_RECEIPT: Final = frozenset({State.PAID})
+_VERSION_BYTES: Final = 12
+
+
+def wallet_view(visit: Visit) -> WalletView:
+    """A person's money, and what waits for them."""
+    scene, person, holder = visit.scene, visit.person, visit.holder
+    section, bot = scene.section, scene.voice.bot.user_id
+    made = [
+        files.matter_of(scene, one) for one in store.paid_of(scene.txn, holder.id, LOOKED_AT_MAX)
+    ]
+    opened = [files.matter_of(scene, one) for one in store.open_of(scene.txn, holder.id)]
+    view = WalletView(
+        version="",
+        person=person,
+        institution=section.name_in(visit.language),
+        bot=bot,
+        bot_link=f"https://matrix.to/#/{bot}",
+        has_chat=scene.chat_of(person) is not None,
+        is_frozen=holder.is_frozen,
+        unfreeze=visit.asked(freezing.about(person), freezing.GO_ON) if holder.is_frozen else None,
+        currencies=list(section.currencies),
+        has_bank=bool(section.banks),
+        balances=_balances(visit),
+        open=[_entry(visit, one) for one in opened],
+        latest=[_entry(visit, one) for one in made[:LATEST_MAX]],
+        payees=_payees(visit, made),
+        mandates=[_mandate(visit, one) for one in mandate_store.shown_of(scene.txn, holder.id)],
+    )
+    return view.model_copy(update={"version": _version(view)})
+
+
+def payment_of(visit: Visit, payment_id: str) -> PaymentView:
+    """One payment that the person makes, made or got.
+
+    Raises:
+        NotFoundError: There is none of theirs.
+    """
+    return payment_view(visit, matter_of(visit, payment_id))
+
+
+def receipt_of(visit: Visit, payment_id: str) -> bytes:
+    """The receipt of a payment of theirs, with the published head if there is one.
+
+    Raises:
+        NotFoundError: There is no such payment, or it has none.
+    """
+    matter = matter_of(visit, payment_id)
+    if not _has_receipt(matter):
+        raise visit.not_found(Trouble.NO_RECEIPT)
+    return canonical(proving.again(visit.scene, matter))
+
+
+def matter_of(visit: Visit, payment_id: str) -> Matter:
+    """A payment that the person makes, made or got; unlocked.
+
+    Raises:
+        NotFoundError: There is none of theirs.
+    """
+    is_id = re.fullmatch(ULID_PATTERN, payment_id)
+    file = store.payment(visit.scene.txn, payment_id) if is_id else None
+    if file is None or not _is_theirs(visit, file):
+        raise visit.not_found(Trouble.NO_PAYMENT)
+    return files.matter_of(visit.scene, file)
+
+
+def payment_view(visit: Visit, matter: Matter, note: str | None = None) -> PaymentView:
+    """A payment with all that can be done about it."""
+    payment, scene = matter.payment, visit.scene
+    is_payer = payment.payer == visit.holder.id
+    is_asked = is_payer and payment.state is State.ASKED
+    return PaymentView(
+        **_entry(visit, matter).model_dump(),
+        asked=visit.asked(payment.id, asking.PAY) if is_asked else None,
+        foreseen=_foreseen(visit, matter) if is_asked else None,
+        invoice=_invoice(visit, matter),
+        can_stop=is_payer and payment.state in STOPPABLE and payment.kind is not Kind.MANDATE,
+        can_object=is_asked and invoices.is_addressee(scene, payment, visit.holder.id),
+        note=note,
+    )
+
+
+def limits_view(visit: Visit) -> LimitsView:
+    """What a person lets themselves pay."""
+    scene, holder = visit.scene, visit.holder
+    numbers = holders.currencies(scene.txn)
+    return LimitsView(
+        limits=[
+            _limit(currency, kind, limit.at(scene.now_ms))
+            for currency in scene.section.currencies
+            for kind, limit in limiting.limits_of(
+                scene, holder.id, numbers[currency], currency
+            ).items()
+        ]
+    )
+
+
+def _balances(visit: Visit) -> list[BalanceView]:
+    scene = visit.scene
+    rows = holders.balances(scene.txn, visit.holder.id, AccountCode.WALLET)
+    by_ledger = {one.ledger: one for one in rows}
+    numbers = holders.currencies(scene.txn)
+    found = [(code, by_ledger.get(numbers[code])) for code in scene.section.currencies]
+    return [
+        BalanceView(
+            available=Money(minor=row.available_minor if row else 0, currency=code),
+            held=Money(minor=row.held_minor if row else 0, currency=code),
+        )
+        for code, row in found
+    ]
+
+
+def _entry(visit: Visit, matter: Matter) -> PaymentEntry:
+    payment, view = matter.payment, matter.view
+    is_out = payment.payer == visit.holder.id
+    why = None
+    if payment.why is not None:
+        balance_minor = balance_of(visit.scene, payment) if is_out else 0
+        why = refused_words(payment.why, view, balance_minor, visit.speech)
+    return PaymentEntry(
+        id=payment.id,
+        number=view.number,
+        kind=payment.kind.value,
+        state=payment.state.value,
+        is_out=is_out,
+        other=_party(view.payee if is_out else view.payer),
+        amount=Money(minor=payment.amount_minor, currency=view.currency),
+        fee=Money(minor=payment.fee_minor if is_out else 0, currency=view.currency),
+        reference=view.reference,
+        at_ms=view.at_ms,
+        due_at_ms=payment.due_at_ms,
+        why=why,
+        has_receipt=_has_receipt(matter),
+    )
+
+
+def _foreseen(visit: Visit, matter: Matter) -> ForeseenView:
+    scene, speech = visit.scene, visit.speech
+    verdict = judge_now(scene, matter, scene.now_ms)
+    balance_minor = balance_of(scene, matter.payment)
+    if isinstance(verdict, Refuse):
+        words = refused_words(verdict.reason.value, matter.view, balance_minor, speech)
+        return ForeseenView(verdict="refuse", words=words, until_ms=None)
+    why = paying.hopeless(scene, matter.payment)
+    if why is not None:
+        words = refused_words(why, matter.view, balance_minor, speech)
+        return ForeseenView(verdict="refuse", words=words, until_ms=None)
+    if isinstance(verdict, Wait):
+        words = wait_words(verdict.reason, speech)
+        return ForeseenView(verdict="wait", words=words, until_ms=verdict.until_ms)
+    if isinstance(verdict, Guard):
+        return ForeseenView(verdict="guard", words=guardians_first(speech), until_ms=None)
+    return ForeseenView(verdict="go", words="", until_ms=None)
+
+
+def _invoice(visit: Visit, matter: Matter) -> InvoiceView | None:
+    if matter.payment.invoice is None:
+        return None
+    file = invoice_store.invoice(visit.scene.txn, *matter.payment.invoice)
+    return invoice_view(visit.scene, file, visit.speech) if file is not None else None
+
+
+def _payees(visit: Visit, made: list[Matter]) -> list[PartyView]:
+    """Persons whom one paid of late, each once."""
+    mine = visit.holder.id
+    paid = [
+        one.private.payee
+        for one in made
+        if one.payment.payer == mine and one.private.payee.person is not None
+    ]
+    known = {one.address: one for one in reversed(paid)}
+    return [_party(one) for one in reversed(known.values())][:PAYEES_MAX]
+
+
+def _mandate(visit: Visit, mandate: Mandate) -> MandateView:
+    order = mandates.order_of(visit.scene, mandate)
+    is_proposed = mandate.state is MandateState.PROPOSED
+    return MandateView(
+        id=mandate.id,
+        state=mandate.state.value,
+        payee=PartyView(address=order.payee, name=order.payee_name),
+        purpose=order.purpose,
+        each_max=order.each_max,
+        period=order.period,
+        period_max=order.period_max,
+        starts_at_ms=order.starts_at_ms,
+        ends_at_ms=order.ends_at_ms,
+        count=mandate.count,
+        count_max=order.count_max,
+        asked=visit.asked(mandates.about(mandate.id), mandates.GIVE) if is_proposed else None,
+    )
+
+
+def _limit(currency: str, kind: LimitKind, limit: OwnLimit) -> LimitView:
+    later = limit.later_minor
+    return LimitView(
+        currency=currency,
+        kind=kind.value,
+        minor=None if limit.minor == NO_LIMIT else limit.minor,
+        later_minor=None if later is None or later == NO_LIMIT else later,
+        later_at_ms=limit.later_at_ms,
+    )
+
+
+def _has_receipt(matter: Matter) -> bool:
+    return matter.payment.state in _WITH_RECEIPT and matter.payment.kind is not Kind.PAYOUT
+
+
+def _is_theirs(visit: Visit, file: PaymentFile) -> bool:
+    return visit.holder.id in {file.payment.payer, file.payment.payee}
+
+
+def _party(party: Party) -> PartyView:
+    return PartyView(address=party.address, name=party.name)
+
+
+def _version(view: WalletView) -> str:
+    """Another one for another answer."""
+    data = view.model_dump_json().encode()
+    return hashlib.blake2b(data, digest_size=_VERSION_BYTES).hexdigest()

@@ -1,0 +1,408 @@
+"""What the API of the wallet takes and answers: models from which its documentation is made.
+
+Every text is in the language of whoever asks; every ``…_ms`` is a moment, UTC. A value that is not
+there is null.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
+
+from veche.protocol.ids import WireUlid
+from veche.protocol.money import MINOR_MAX, Money
+from veche.protocol.wire import Wire
+
+VERSION_CHARACTERS_MAX: Final = 40
+TYPED_CHARACTERS_MAX: Final = 255
+"""Longest text of one field; what is wrong with a shorter one is said in words."""
+QUERY_CHARACTERS_MAX: Final = 100
+
+Typed = Annotated[str, Field(max_length=TYPED_CHARACTERS_MAX)]
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+
+
+class PartyView(Wire):
+    """Somebody who pays or is paid.
+
+    Attributes:
+        address: Matrix id, name of an organisation in the log of acts, or number of an account.
+        name: As this institution knows them.
+    """
+
+    address: str
+    name: str
+
+
+class BalanceView(Wire):
+    """What somebody has in one currency.
+
+    Attributes:
+        available: What can be paid with.
+        held: Set aside for what is not finished.
+    """
+
+    available: Money
+    held: Money
+
+
+class ForeseenView(Wire):
+    """What becomes of a payment if it is approved now.
+
+    Attributes:
+        verdict: It is made at once, waits, is shown to guardians first, or is refused.
+        words: Why it waits or is refused; empty if it is made.
+        until_ms: Until when it waits.
+    """
+
+    verdict: Literal["go", "wait", "guard", "refuse"]
+    words: str
+    until_ms: int | None
+
+
+class LineView(Wire):
+    """A line of an invoice; a discount is negative."""
+
+    text: str
+    amount: Money
+
+
+class InvoiceView(Wire):
+    """An invoice as whoever has its link or reference sees it.
+
+    Attributes:
+        state: ``issued``, ``objected``, ``paying``, ``paid``, ``expired``, ``withdrawn`` or
+            ``replaced``.
+        link: Page on which it is paid.
+        code: The same as a QR code, SVG.
+        refusal: Why it cannot be paid, in words; null: it can.
+    """
+
+    id: str
+    version: int
+    state: str
+    issuer: PartyView
+    title: str
+    notice_id: str | None
+    lines: list[LineView]
+    total: Money
+    due_at_ms: int
+    law: str | None
+    appeal: str | None
+    reference: str
+    link: str
+    code: str
+    refusal: str | None
+
+
+class PaymentEntry(Wire):
+    """A payment, as a list shows it.
+
+    Attributes:
+        id: ULID.
+        number: How people call it.
+        kind: ``pay``, ``invoice``, ``refund``, ``payout`` and so on.
+        state: ``asked``, ``cooling``, ``paying``, ``paid``, ``returned``, ``refused``,
+            ``cancelled`` or ``expired``.
+        is_out: Whether whoever asks is the payer.
+        other: The other side.
+        fee: What the payer pays beside it; of nothing, for the payee.
+        at_ms: When it got into its state.
+        due_at_ms: When its state ends by itself.
+        why: Why it was refused, in words.
+        has_receipt: Whether it has one.
+    """
+
+    id: str
+    number: str
+    kind: str
+    state: str
+    is_out: bool
+    other: PartyView
+    amount: Money
+    fee: Money
+    reference: str
+    at_ms: int
+    due_at_ms: int | None
+    why: str | None
+    has_receipt: bool
+
+
+class PaymentView(PaymentEntry):
+    """A payment with all that can be done about it.
+
+    Attributes:
+        asked: The approval that it waits for (``AskedApproval``); null: for none.
+        foreseen: What becomes of it then.
+        invoice: What it is of; null: of none.
+        can_stop: Whether its payer can still stop it.
+        can_object: Whether the payer can object to the invoice.
+        note: What the payee's bank says of the name, in words.
+    """
+
+    asked: dict[str, Any] | None
+    foreseen: ForeseenView | None
+    invoice: InvoiceView | None
+    can_stop: bool
+    can_object: bool
+    note: str | None = None
+
+
+class MandateView(Wire):
+    """A mandate that somebody gave, or is asked for.
+
+    Attributes:
+        state: ``proposed``, ``active`` or ``paused``.
+        asked: The approval that gives it; null: it is given.
+    """
+
+    id: str
+    state: str
+    payee: PartyView
+    purpose: str
+    each_max: Money
+    period: str
+    period_max: Money
+    starts_at_ms: int
+    ends_at_ms: int
+    count: int
+    count_max: int | None
+    asked: dict[str, Any] | None
+
+
+class WalletView(Wire):
+    """Somebody's money, and what waits for them.
+
+    Attributes:
+        version: Of this answer, to ask what is new after it.
+        institution: What it is called.
+        bot: Matrix id of its bot.
+        bot_link: Address by which any client begins a chat with it.
+        has_chat: Whether there is a chat, in which one is asked.
+        is_frozen: They stopped everything.
+        unfreeze: The approval that lets it go on; null: it was not asked for.
+        currencies: Codes of those that are kept here.
+        has_bank: Whether money comes in and goes out by a bank.
+        open: What waits for them, or for a clock, the newest first.
+        latest: What they paid and were paid last.
+        payees: Whom they paid of late.
+        mandates: Those that they gave, and those they are asked for.
+    """
+
+    version: str
+    person: str
+    institution: str
+    bot: str
+    bot_link: str
+    has_chat: bool
+    is_frozen: bool
+    unfreeze: dict[str, Any] | None
+    currencies: list[str]
+    has_bank: bool
+    balances: list[BalanceView]
+    open: list[PaymentEntry]
+    latest: list[PaymentEntry]
+    payees: list[PartyView]
+    mandates: list[MandateView]
+
+
+class VersionQuery(Wire):
+    """What one knows already: a version; the answer waits for a later one."""
+
+    after: Annotated[str, Field(max_length=VERSION_CHARACTERS_MAX)] | None = None
+
+
+class OrderBody(Wire):
+    """A payment to a person, as it was typed."""
+
+    payee: Typed
+    amount: Typed
+    currency: Currency
+    reference: Typed = ""
+
+
+class PayoutBody(Wire):
+    """A payout to an account at a bank, as it was typed."""
+
+    iban: Typed
+    name: Typed
+    amount: Typed
+    currency: Currency
+    reference: Typed = ""
+
+
+class LinkBody(Wire):
+    """An invoice, by what its link carries.
+
+    Attributes:
+        invoice: Id.
+        hash: Of this version of it: whoever has it was given the link.
+    """
+
+    invoice: WireUlid
+    version: Annotated[int, Field(ge=1, le=999_999)]
+    hash: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+
+
+class CodeBody(Wire):
+    """What was scanned or pasted."""
+
+    text: Annotated[str, Field(min_length=1, max_length=5_000)]
+
+
+class FactView(Wire):
+    """Something that a code says, with what it is called."""
+
+    name: str
+    value: str
+
+
+class CodeView(Wire):
+    """What a code asks for; it pays nothing.
+
+    Attributes:
+        kind: ``invoice`` (pay its link), ``person`` or ``bank`` (fill in a form), or ``other``:
+            it can be read, not paid from here.
+        link: Of an invoice: what is behind ``#`` of its page.
+        payee: Whom it names; that is not proved.
+        amount: As typed text, to be filled in; empty: the payer says how much.
+        facts: What else it says.
+        words: What to know or do, in words; may be empty.
+    """
+
+    kind: Literal["invoice", "person", "bank", "other"]
+    link: str | None = None
+    payee: PartyView | None = None
+    amount: str = ""
+    currency: str = ""
+    reference: str = ""
+    facts: list[FactView] = Field(default_factory=list)
+    words: str = ""
+
+
+class RequestBody(Wire):
+    """What somebody wants to be paid; nothing of it need be said."""
+
+    amount: Typed = ""
+    currency: Currency
+    reference: Typed = ""
+
+
+class RequestView(Wire):
+    """A code by which one is paid: the link, and the same as SVG."""
+
+    link: str
+    code: str
+
+
+class TopUpView(Wire):
+    """How money comes in from a bank.
+
+    Attributes:
+        bank: What the bank is called here.
+        code: GiroCode, SVG; null: there is none for this currency.
+    """
+
+    bank: str
+    owner: str
+    account: str
+    reference: str
+    currency: str
+    code: str | None
+
+
+class TopUpsView(Wire):
+    """The ways by which money comes in."""
+
+    ways: list[TopUpView]
+
+
+class HistoryQuery(Wire):
+    """A period of one account, its first and last day (UTC), and words to be found in it."""
+
+    currency: Currency
+    first: Day
+    last: Day
+    q: Annotated[str, Field(max_length=QUERY_CHARACTERS_MAX)] = ""
+
+
+class StatementQuery(Wire):
+    """A period of one account as a file."""
+
+    currency: Currency
+    first: Day
+    last: Day
+    form: Literal["csv", "pdf", "camt053"]
+
+
+class BookedView(Wire):
+    """A line of an account.
+
+    Attributes:
+        minor: Below 0: paid.
+        balance_minor: After it.
+        name: The other side; may be empty.
+        text: What it was for; may be empty.
+        payment: Of which payment of theirs; null: of none.
+    """
+
+    at_ms: int
+    minor: int
+    balance_minor: int
+    name: str
+    text: str
+    payment: str | None
+
+
+class HistoryView(Wire):
+    """A period of an account: opening balance and lines make the closing balance.
+
+    Attributes:
+        lines: Those in which the words were found, the newest first.
+        left_out: How many older ones are not shown.
+    """
+
+    currency: str
+    opening_minor: int
+    credit_minor: int
+    debit_minor: int
+    closing_minor: int
+    lines: list[BookedView]
+    left_out: int
+
+
+class LimitView(Wire):
+    """A limit that somebody set for themselves.
+
+    Attributes:
+        kind: ``first_payee``: the first payment to somebody waits above it; ``day``: no more goes
+            out in 24 hours.
+        minor: Null: no limit.
+        later_minor: What counts from ``later_at_ms`` on; null with a time: no limit.
+    """
+
+    currency: str
+    kind: Literal["first_payee", "day"]
+    minor: int | None
+    later_minor: int | None
+    later_at_ms: int | None
+
+
+class LimitsView(Wire):
+    """All limits."""
+
+    limits: list[LimitView]
+
+
+class LimitBody(Wire):
+    """A limit as it is wanted; null: none."""
+
+    currency: Currency
+    kind: Literal["first_payee", "day"]
+    minor: Annotated[int, Field(ge=0, le=MINOR_MAX)] | None
+
+
+class Nothing(Wire):
+    """An empty object."""

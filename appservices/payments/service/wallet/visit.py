@@ -1,0 +1,118 @@
+"""Whoever is on the page, in a transaction; and how something is refused there."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import attrs
+
+from appservices.payments.core.speech import Speech
+from appservices.payments.core.texts.wallet import Trouble, trouble_words
+from appservices.payments.service.scene import CATALOGUE
+from appservices.payments.store import events
+from veche.protocol.canonical import canonical
+from veche.protocol.errors import ConflictError, NotFoundError, RefusedError
+from veche.runtime import prompts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from appservices.payments.service.scene import Scene
+    from appservices.payments.store.holders import Holder
+    from veche.protocol.ids import UserId
+
+
+class PaymentRefusedError(RefusedError):
+    """Something that a person did on the page of their wallet was not done; nothing has changed.
+
+    HTTP 409. The message is in their language.
+
+    Attributes:
+        reason: Why, for programs.
+        field: Which field of the form is wrong; None: none of them.
+    """
+
+    errcode = "ORG.VECHE.PAYMENT_REFUSED"
+
+    def __init__(self, reason: str, words: str, field: str | None = None) -> None:
+        super().__init__(words)
+        self.reason = reason
+        self.field = field
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """What a program acts on."""
+        return {"reason": self.reason, **({} if self.field is None else {"field": self.field})}
+
+
+@attrs.frozen
+class Visit:
+    """Somebody on a page.
+
+    Attributes:
+        scene: The transaction.
+        person: Who.
+        language: Of the page.
+    """
+
+    scene: Scene
+    person: UserId
+    language: str
+
+    @property
+    def speech(self) -> Speech:
+        """How the page speaks to them."""
+        return Speech(self.language, self.scene.section.time_zone, CATALOGUE)
+
+    @property
+    def holder(self) -> Holder:
+        """Them as the holder of accounts."""
+        return self.scene.holder(self.person)
+
+    def refused(
+        self, trouble: Trouble, field: str | None = None, **values: object
+    ) -> PaymentRefusedError:
+        """The error for a trouble."""
+        words = trouble_words(trouble, self.speech, **values)
+        return PaymentRefusedError(trouble.value, words, field)
+
+    def not_found(self, trouble: Trouble) -> NotFoundError:
+        """The error for what is not theirs, which looks as if there were none."""
+        return NotFoundError(trouble_words(trouble, self.speech))
+
+    def asked(self, about: str, choice: str) -> dict[str, Any] | None:
+        """The approval that a choice of the open question about a matter needs, if there is one.
+
+        Args:
+            about: As the question was asked.
+            choice: Id of the choice.
+        """
+        for kept in prompts.open_about(self.scene.txn, self.scene.voice.bot.user_id, about):
+            found = kept.prompt.choice(choice)
+            if self.person in kept.prompt.scope and found is not None and found.approve is not None:
+                return found.approve.model_dump(mode="json", exclude_none=True)
+        return None
+
+    def once(self, key: str, asked: Mapping[str, Any], work: Callable[[], str]) -> str:
+        """Do something once for a key; the id that it gave, also when it is asked again.
+
+        Args:
+            key: Idempotency key.
+            asked: What was asked for.
+            work: Does it, and gives an id that tells nothing.
+
+        Raises:
+            ConflictError: Under this key something else was asked.
+        """
+        txn, holder_id = self.scene.txn, self.holder.id
+        digest = hashlib.sha256(canonical(dict(asked), where="body")).digest()
+        before = events.begin_request(txn, holder_id, key, digest, self.scene.now_ms)
+        if before is None:
+            made = work()
+            events.keep_answer(txn, holder_id, key, {"id": made})
+            return made
+        if before.sha256 != digest:
+            raise ConflictError("This key was used for something else; nothing has changed")
+        return str(before.answer["id"])

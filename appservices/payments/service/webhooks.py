@@ -1,0 +1,303 @@
+"""Webhooks: each event is sent to the targets of its organisation, in order, until it is taken.
+
+A target has a durable cursor that moves once it has answered 2xx, so an event is sent at least once
+and none is left out, whatever ends in between. One that fails is tried later and later; one that
+fails for days is disabled, and operator and organisation see it. Slow targets cost others nothing:
+each has at most one request on its way, and ``AT_ONCE_MAX`` of them run.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from twisted.internet.defer import CancelledError
+
+from appservices.payments.store import events, holders
+from appservices.payments.store import webhooks as store
+from veche.protocol.canonical import canonical
+from veche.protocol.errors import ConflictError, MalformedError, NotFoundError, UnavailableError
+from veche.protocol.ids import ulid
+from veche.protocol.webhook import WEBHOOKS_MAX, Delivery, WebhooksView, WebhookView
+from veche.runtime import metrics
+from veche.runtime.errands import retry_delay_ms
+from veche.runtime.outbound import Outbound, OutboundRefusedError, Place, is_host
+from veche.runtime.tasks import Tasks
+from veche.runtime.wake import Bell
+
+if TYPE_CHECKING:
+    from appservices.payments.config import PaymentsSection
+    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.vault import Vault
+    from appservices.payments.store.webhooks import Leased, Webhook
+    from veche.protocol.invoice_api import InvoiceEvent
+    from veche.protocol.notes import NoteSigner
+    from veche.protocol.webhook import WebhookBody
+    from veche.runtime.database import Cursor
+    from veche.runtime.host import Host
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE_MAX: Final = 8
+"""Targets that are sent to at once."""
+EVENTS_AT_ONCE_MAX: Final = 20
+"""Events of one target until the next one has its turn."""
+LEASE_MS: Final = 20_000
+"""After which another process may go on; longer than a request takes (``outbound.TIMEOUT_S``)."""
+POLL_MS: Final = 5_000
+_TAKEN: Final = range(200, 300)
+_GONE: Final = 410
+_HTTPS, _HTTP = 443, 80
+
+_sent = metrics.counter(
+    "veche_payment_webhooks_total", "Events sent to organisations, by how that ended.", ["end"]
+)
+_disabled = metrics.gauge(
+    "veche_payment_webhooks_disabled", "Targets of organisations that hear nothing any more."
+)
+
+
+class TooManyWebhooksError(ConflictError):
+    """The organisation has as many targets as one may have: remove one first (HTTP 409)."""
+
+    errcode = "ORG.VECHE.TOO_MANY"
+
+
+class Webhooks:
+    """Sends events to their targets, while the host lives."""
+
+    def __init__(
+        self, host: Host, section: PaymentsSection, vault: Vault, signer: NoteSigner
+    ) -> None:
+        """Make it in the constructor of a service, since it listens to a channel.
+
+        Args:
+            host: What it lives in; it ends with it.
+            section: The institution.
+            vault: Opens the names of organisations.
+            signer: In the name of the institution.
+        """
+        self._host = host
+        self._section = section
+        self._vault = vault
+        self._signer = signer
+        networks = [ip_network(one) for one in section.webhook_networks]
+        self._outbound = Outbound(host.reactor, allowed=networks)
+        self._bell = Bell(host.reactor)
+        self._busy: set[str] = set()
+        # One more for the loop.
+        self._tasks = Tasks(running_max=AT_ONCE_MAX + 1)
+        host.hear(events.CHANNEL, lambda _: self._bell.ring())
+        host.at_stop(self._tasks.stop)
+
+    def start(self) -> None:
+        """Begin with what was left over; ends with the host."""
+        self._tasks.spawn("webhooks", self._loop())
+
+    async def check(self, url: str) -> None:
+        """Refuse a target that would never be sent anything.
+
+        Raises:
+            MalformedError: It is no address of that form.
+            OutboundRefusedError: It is not of the public Internet, nor of a listed network.
+            UnavailableError: Its name is not found now.
+        """
+        place, _ = place_of(url)
+        if not place.is_tls and not self._section.webhook_networks:
+            raise MalformedError("body.url", "should begin with https://")
+        try:
+            await self._outbound.check(place)
+        except OutboundRefusedError as e:
+            raise OutboundRefusedError(
+                "this address is not of the public Internet: name another one, or ask the operator"
+                " to list its network in payments.webhook_networks"
+            ) from e
+
+    async def _loop(self) -> None:
+        while True:
+            delay_ms = POLL_MS
+            try:
+                delay_ms = await self._round()
+            except UnavailableError as e:
+                delay_ms = e.retry_after_ms
+            await self._bell.wait(delay_ms)
+
+    async def _round(self) -> int:
+        room = AT_ONCE_MAX - len(self._busy)
+        if room <= 0:
+            return POLL_MS
+        found, delay_ms = await self._host.database.run("webhooks", self._lease, room)
+        for leased in found:
+            self._busy.add(leased.webhook.id)
+            self._tasks.spawn("webhook", self._serve(leased))
+        return delay_ms
+
+    def _lease(self, txn: Cursor, room: int) -> tuple[list[Leased], int]:
+        """The targets of this round, and how long it is until the next one is due."""
+        now_ms = self._host.now_ms()
+        found = store.lease(txn, self._busy, now_ms, now_ms + LEASE_MS, room)
+        taken = [*self._busy, *(one.webhook.id for one in found)]
+        next_at_ms = store.next_due(txn, taken) if len(found) < room else None
+        _disabled.set(store.disabled_count(txn))
+        return found, POLL_MS if next_at_ms is None else min(POLL_MS, max(0, next_at_ms - now_ms))
+
+    async def _serve(self, leased: Leased) -> None:
+        """Send one target what it has not taken yet, as far as its turn goes."""
+        run, webhook = self._host.database.run, leased.webhook
+        try:
+            organisation, waiting = await run("webhook", self._read, webhook)
+            for event in waiting:
+                if not await self._send(leased, organisation, event):
+                    return
+            await run("webhook", store.release, leased, self._host.now_ms())
+        except UnavailableError as e:
+            # Its lease ends by itself.
+            logger.info("webhook %s: %s", webhook.id, e)
+        finally:
+            self._busy.discard(webhook.id)
+            self._bell.ring()
+
+    def _read(self, txn: Cursor, webhook: Webhook) -> tuple[str, list[InvoiceEvent]]:
+        waiting = events.events_after(txn, webhook.holder, webhook.cursor, EVENTS_AT_ONCE_MAX)
+        sealed = store.sealed_holder(txn, webhook.holder)
+        return str(self._vault.open(sealed)["id"]), waiting
+
+    async def _send(self, leased: Leased, organisation: str, event: InvoiceEvent) -> bool:
+        """Send one event; whether the next one may follow."""
+        webhook, run = leased.webhook, self._host.database.run
+        body = self._envelope(webhook, organisation, event)
+        why = ""
+        try:
+            place, target = place_of(webhook.url)
+            answer = await self._outbound.post(place, target, body)
+            why = "" if answer.status in _TAKEN else f"status {answer.status}"
+        except CancelledError:
+            raise  # the process ends
+        except OutboundRefusedError:
+            why = "refused address or redirect"
+        except UnavailableError:
+            why = "no answer"
+        except Exception:
+            logger.exception("webhook %s", webhook.id)
+            why = "failed"
+        now_ms = self._host.now_ms()
+        if not why:
+            _sent.labels("taken").inc()
+            return bool(await run("webhook", store.taken, leased, event.n, now_ms + LEASE_MS))
+        _sent.labels("failed").inc()
+        await run("webhook", self._failed, leased, why, now_ms)
+        return False
+
+    def _failed(self, txn: Cursor, leased: Leased, why: str, now_ms: int) -> None:
+        webhook = leased.webhook
+        # Read again: those that were taken in this turn have ended what failed before.
+        failures, since_ms = store.failing(txn, webhook.id)
+        is_over = now_ms - (since_ms or now_ms) >= self._section.webhook_give_up_ms
+        if why == f"status {_GONE}" or is_over:
+            if store.disable(txn, leased, why, now_ms):
+                logger.warning(
+                    "webhook %s is disabled (%s): its organisation hears nothing there until it"
+                    " resumes it",
+                    webhook.id,
+                    why,
+                )
+            return
+        store.failed(txn, leased, why, now_ms, now_ms + retry_delay_ms(failures + 1))
+
+    def _envelope(self, webhook: Webhook, organisation: str, event: InvoiceEvent) -> bytes:
+        delivery = Delivery(
+            v=1,
+            institution=self._section.id,
+            organisation=organisation,
+            webhook=webhook.id,
+            at_ms=self._host.now_ms(),
+            nonce=secrets.token_urlsafe(16),
+            event=event,
+        )
+        body: dict[str, Any] = delivery.model_dump(mode="json", exclude_none=True)
+        return canonical(self._signer.sign_object(body), where="webhook")
+
+
+def place_of(url: str) -> tuple[Place, str]:
+    """Where a target is, and what is asked for there.
+
+    Raises:
+        MalformedError: It has another form than ``https://host[:port]/path?query``.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as e:
+        raise MalformedError("body.url", "should be an address such as https://host/path") from e
+    bare = f"[{host}]" if ":" in host else host
+    is_right = parts.scheme in {"http", "https"} and is_host(bare) and port != 0
+    if not is_right or parts.username is not None or parts.fragment:
+        raise MalformedError("body.url", "should be an address such as https://host/path")
+    is_tls = parts.scheme == "https"
+    usual = _HTTPS if is_tls else _HTTP
+    name = bare if port in {None, usual} else f"{bare}:{port}"
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Place(bare, port or usual, name, is_tls=is_tls), target
+
+
+def add(scene: Scene, organisation: str, body: WebhookBody) -> WebhookView:
+    """Keep a target, which ``Webhooks.check`` has looked at.
+
+    Raises:
+        ConflictError: The organisation has it already.
+        TooManyWebhooksError: It has too many.
+    """
+    txn, holder = scene.txn, scene.organisation(organisation)
+    holders.lock_holder(txn, holder.id)
+    if len(store.of_holder(txn, holder.id)) >= WEBHOOKS_MAX:
+        raise TooManyWebhooksError(f"There are {WEBHOOKS_MAX} targets: remove one first")
+    id_ = ulid(scene.now_ms, scene.vault.chance(f"webhook {scene.voice.cause} {scene.now_ms}"))
+    if not store.add(txn, id_, holder.id, body.url, body.after, scene.now_ms):
+        raise ConflictError("This target is there already")
+    store.wake(txn)
+    return view_of(next(one for one in store.of_holder(txn, holder.id) if one.id == id_))
+
+
+def all_of(scene: Scene, organisation: str) -> WebhooksView:
+    """The targets of an organisation."""
+    found = store.of_holder(scene.txn, scene.organisation(organisation).id)
+    return WebhooksView(webhooks=tuple(map(view_of, found)))
+
+
+def remove(scene: Scene, organisation: str, id_: str) -> None:
+    """Forget a target.
+
+    Raises:
+        NotFoundError: The organisation has no such target.
+    """
+    if not store.remove(scene.txn, scene.organisation(organisation).id, id_):
+        raise NotFoundError("There is no such webhook")
+
+
+def resume(scene: Scene, organisation: str, id_: str, after: int | None) -> WebhookView:
+    """Let a target hear again.
+
+    Raises:
+        NotFoundError: The organisation has no such target.
+    """
+    holder = scene.organisation(organisation).id
+    found = store.resume(scene.txn, holder, id_, after, scene.now_ms)
+    if found is None:
+        raise NotFoundError("There is no such webhook")
+    store.wake(scene.txn)
+    return view_of(found)
+
+
+def view_of(webhook: Webhook) -> WebhookView:
+    """A target as its organisation sees it."""
+    return WebhookView(
+        id=webhook.id,
+        url=webhook.url,
+        state="active" if webhook.state == store.ACTIVE else "disabled",
+        cursor=webhook.cursor,
+        failures=webhook.failures,
+        why=webhook.why,
+    )

@@ -1,0 +1,214 @@
+"""SQL of escrows, and of what those who take part decide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from appservices.payments.core.escrow import Escrow, EscrowState, OnSilence, Role, Voter
+
+if TYPE_CHECKING:
+    from veche.runtime.database import Cursor
+
+LISTED_MAX: Final = 20
+"""Escrows that a list shows."""
+_COLUMNS: Final = (
+    "id, state, buyer, seller, ledger, amount, k, on_silence, asked_at_ms, ends_at_ms, due_at_ms,"
+    " approved_by, funded_at_ms, to_seller, payment_id, why, sealed, changed_at_ms"
+)
+_OVER: Final = "('released', 'returned', 'shared', 'declined', 'cancelled', 'expired', 'refused')"
+
+
+@attrs.frozen
+class EscrowFile:
+    """An escrow as it is kept.
+
+    Attributes:
+        sealed: Its names and what it is for, under the operator's key.
+        changed_at_ms: When it got into its state, UTC.
+    """
+
+    escrow: Escrow
+    sealed: bytes
+    changed_at_ms: int
+
+
+def add_escrow(txn: Cursor, escrow: Escrow, sealed: bytes, now_ms: int) -> None:
+    """Keep a new escrow, and who takes part."""
+    values = (
+        escrow.id,
+        escrow.state.value,
+        escrow.buyer,
+        escrow.seller,
+        escrow.ledger,
+        escrow.amount_minor,
+        escrow.k,
+        escrow.on_silence.value,
+        escrow.asked_at_ms,
+        escrow.ends_at_ms,
+        escrow.due_at_ms,
+        escrow.approved_by,
+        escrow.funded_at_ms,
+        escrow.to_seller,
+        escrow.payment_id,
+        escrow.why,
+        sealed,
+        now_ms,
+        len(escrow.voters),
+    )
+    txn.execute(
+        f"INSERT INTO payments.escrow ({_COLUMNS}, n)"  # noqa: S608 -- a constant
+        f" VALUES ({', '.join(['%s'] * len(values))})",
+        values,
+    )
+    for place, one in enumerate(escrow.voters):
+        txn.execute(
+            "INSERT INTO payments.escrow_party (escrow_id, holder, role, place, has_agreed)"
+            " VALUES (%s, %s, %s, %s, %s)",
+            (escrow.id, one.holder, one.role.value, place, one.has_agreed),
+        )
+
+
+def buyer_of(txn: Cursor, escrow_id: str) -> int | None:
+    """Number of the buyer of an escrow; None if there is none of this id."""
+    txn.execute("SELECT buyer FROM payments.escrow WHERE id = %s", (escrow_id,))
+    row = txn.fetchone()
+    return int(row[0]) if row else None
+
+
+def lock_escrow(txn: Cursor, escrow_id: str) -> EscrowFile | None:
+    """An escrow, which nobody else steps until the transaction ends; None if there is none."""
+    txn.execute(
+        f"SELECT {_COLUMNS} FROM payments.escrow WHERE id = %s FOR UPDATE",  # noqa: S608 -- a constant
+        (escrow_id,),
+    )
+    row = txn.fetchone()
+    return _file(txn, row) if row else None
+
+
+def save_escrow(txn: Cursor, escrow: Escrow, now_ms: int) -> None:
+    """Keep the state of an escrow that is locked, and what goes with it."""
+    txn.execute(
+        "UPDATE payments.escrow SET state = %s, due_at_ms = %s, approved_by = %s,"
+        " funded_at_ms = %s, to_seller = %s, payment_id = %s, why = %s, changed_at_ms = %s"
+        " WHERE id = %s",
+        (
+            escrow.state.value,
+            escrow.due_at_ms,
+            escrow.approved_by,
+            escrow.funded_at_ms,
+            escrow.to_seller,
+            escrow.payment_id,
+            escrow.why,
+            now_ms,
+            escrow.id,
+        ),
+    )
+
+
+def keep_agreed(txn: Cursor, escrow_id: str, holder_id: int) -> None:
+    """Keep that somebody takes part in an escrow that is locked."""
+    txn.execute(
+        "UPDATE payments.escrow_party SET has_agreed = TRUE"
+        " WHERE escrow_id = %s AND holder = %s AND NOT has_agreed",
+        (escrow_id, holder_id),
+    )
+
+
+def keep_vote(txn: Cursor, escrow_id: str, voter: Voter, now_ms: int) -> bool:
+    """Keep what somebody decides of an escrow that is locked; False if they have decided before."""
+    txn.execute(
+        "UPDATE payments.escrow_party SET to_seller = %s, approved_by = %s, voted_at_ms = %s"
+        " WHERE escrow_id = %s AND holder = %s AND approved_by IS NULL",
+        (voter.to_seller, voter.approved_by, now_ms, escrow_id, voter.holder),
+    )
+    return txn.rowcount == 1
+
+
+def of_holder(txn: Cursor, holder_id: int, number: str | None = None) -> list[str]:
+    """Ids of escrows in which somebody takes part, the newest first.
+
+    Args:
+        txn: Reads.
+        holder_id: Who.
+        number: Only the one that people call so; None: those that are not over.
+    """
+    which = f"e.state NOT IN {_OVER}" if number is None else "right(e.id, %(length)s) = %(number)s"
+    txn.execute(
+        "SELECT e.id FROM payments.escrow_party AS p JOIN payments.escrow AS e"  # noqa: S608 -- constants
+        f" ON e.id = p.escrow_id WHERE p.holder = %(holder)s AND {which}"
+        " ORDER BY e.id DESC LIMIT %(limit)s",
+        {
+            "holder": holder_id,
+            "number": number,
+            "length": len(number or ""),
+            "limit": LISTED_MAX,
+        },
+    )
+    return [id_ for (id_,) in txn.fetchall()]
+
+
+def open_of_buyer(txn: Cursor, buyer: int) -> list[str]:
+    """Ids of a buyer's escrows that are not over."""
+    txn.execute(
+        f"SELECT id FROM payments.escrow WHERE buyer = %s AND state NOT IN {_OVER} ORDER BY id",  # noqa: S608 -- a constant
+        (buyer,),
+    )
+    return [id_ for (id_,) in txn.fetchall()]
+
+
+def of_payment(txn: Cursor, payment_id: str) -> str | None:
+    """The escrow out of which a payment was made; None if it was made in another way."""
+    txn.execute("SELECT id FROM payments.escrow WHERE payment_id = %s", (payment_id,))
+    row = txn.fetchone()
+    return str(row[0]) if row else None
+
+
+def funded_minor(txn: Cursor, buyer: int, ledger: int, since_ms: int) -> int:
+    """What a buyer has put aside since a moment, and has not got back."""
+    txn.execute(
+        "SELECT coalesce(sum(coalesce(to_seller, amount)), 0) FROM payments.escrow"
+        " WHERE buyer = %s AND ledger = %s AND (state = 'funding' OR funded_at_ms > %s)",
+        (buyer, ledger, since_ms),
+    )
+    [(minor,)] = txn.fetchall()
+    return int(minor)
+
+
+def _file(txn: Cursor, row: tuple[Any, ...]) -> EscrowFile:
+    id_, state, buyer, seller, ledger, amount, k, on_silence, *times, sealed, changed_at_ms = row
+    asked_at_ms, ends_at_ms, due_at_ms, approved_by, funded_at_ms, *rest = times
+    to_seller, payment_id, why = rest
+    escrow = Escrow(
+        id=id_,
+        state=EscrowState(state),
+        buyer=buyer,
+        seller=seller,
+        ledger=ledger,
+        amount_minor=amount,
+        k=k,
+        voters=_voters(txn, id_),
+        on_silence=OnSilence(on_silence),
+        asked_at_ms=asked_at_ms,
+        ends_at_ms=ends_at_ms,
+        due_at_ms=due_at_ms,
+        approved_by=approved_by,
+        funded_at_ms=funded_at_ms,
+        to_seller=to_seller,
+        payment_id=payment_id,
+        why=why,
+    )
+    return EscrowFile(escrow, bytes(sealed), changed_at_ms)
+
+
+def _voters(txn: Cursor, escrow_id: str) -> tuple[Voter, ...]:
+    txn.execute(
+        "SELECT holder, role, has_agreed, to_seller, approved_by FROM payments.escrow_party"
+        " WHERE escrow_id = %s ORDER BY place",
+        (escrow_id,),
+    )
+    return tuple(
+        Voter(holder, Role(role), has_agreed, to_seller, approved_by)
+        for holder, role, has_agreed, to_seller, approved_by in txn.fetchall()
+    )

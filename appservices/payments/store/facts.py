@@ -1,0 +1,67 @@
+"""SQL of what the rules of a payer go by: what went to somebody, and when."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from appservices.payments.core.payment import Payment
+    from veche.runtime.database import Cursor
+
+
+@attrs.frozen
+class Gone:
+    """What went from a payer to a payee in a currency, or is on its way.
+
+    Attributes:
+        earlier_minor: Of what was approved up to a moment, less what came back.
+        lately_minor: Of what was approved since, with fees.
+    """
+
+    earlier_minor: int
+    lately_minor: int
+
+
+def gone_to(txn: Cursor, payment: Payment, since_ms: int) -> Gone:
+    """What went to the payee of a payment beside it.
+
+    Args:
+        txn: The payer is locked in it.
+        payment: From whom, to whom, in which currency; it counts for nothing itself.
+        since_ms: UTC.
+    """
+    txn.execute(
+        "WITH gone AS (SELECT amount + fee AS minor, coalesce(approved_at_ms, changed_at_ms) > %s"
+        "  AS is_late, (SELECT coalesce(sum(r.amount), 0) FROM payments.payment AS r"
+        "   WHERE r.refund_of = p.id AND r.state = 'paid') AS back_minor"
+        "  FROM payments.payment AS p WHERE payer = %s AND payee = %s AND ledger = %s AND id <> %s"
+        "  AND state IN ('holding', 'held', 'paying', 'paid')"
+        "  AND kind <> 'refund' AND allowance_id IS NULL)"
+        " SELECT coalesce(sum(greatest(minor - back_minor, 0)) FILTER (WHERE NOT is_late), 0),"
+        " coalesce(sum(minor) FILTER (WHERE is_late), 0) FROM gone",
+        (since_ms, payment.payer, payment.payee, payment.ledger, payment.id),
+    )
+    [(earlier, lately)] = txn.fetchall()
+    return Gone(int(earlier), int(lately))
+
+
+def unguarded_minor(txn: Cursor, payment: Payment, since_ms: int) -> int:
+    """What went to the payee of a payment since a moment without guardians, beside it.
+
+    Args:
+        txn: The payer is locked in it.
+        payment: From whom, to whom, in which currency.
+        since_ms: UTC.
+    """
+    txn.execute(
+        "SELECT coalesce(sum(amount + fee), 0) FROM payments.payment AS p"
+        " WHERE payer = %s AND payee = %s AND ledger = %s AND id <> %s"
+        " AND state IN ('holding', 'held', 'paying', 'paid') AND kind <> 'refund'"
+        " AND coalesce(approved_at_ms, changed_at_ms) > %s"
+        " AND NOT EXISTS (SELECT FROM payments.guarded AS g WHERE g.payment_id = p.id)",
+        (payment.payer, payment.payee, payment.ledger, payment.id, since_ms),
+    )
+    [(minor,)] = txn.fetchall()
+    return int(minor)

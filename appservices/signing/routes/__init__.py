@@ -1,0 +1,28 @@
+"""What the service of signing answers over HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from appservices.signing.routes.api import API
+from appservices.signing.routes.public import PublicRoutes
+from appservices.signing.routes.seals import SealRoutes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from twisted.web.resource import IResource
+
+    from veche.runtime.host import Host
+
+__all__ = ["API", "routes"]
+
+
+def routes(host: Host, service: Any) -> Mapping[str, IResource]:
+    """Its part of the public site.
+
+    Args:
+        host: Of the process; it has a public site.
+        service: ``appservices.signing.bot.Signing``.
+    """
+    return {API.mount: API.resource(host.gate, PublicRoutes(host, service), SealRoutes(service))}

@@ -1,0 +1,109 @@
+"""What anybody may ask without signing in: certificates, lists, time stamps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from appservices.signing.routes.api import API
+from appservices.signing.service.authorities import LIST
+from veche.protocol.errors import NotFoundError
+from veche.protocol.signatures.stamps import REQUEST_BYTES_MAX
+from veche.runtime.api import Download
+from veche.runtime.limits import Limit
+
+if TYPE_CHECKING:
+    from appservices.signing.service.authorities import Authorities
+    from appservices.signing.service.sealing import Seals
+    from veche.runtime.api import Call
+    from veche.runtime.host import Host
+
+PUBLIC_LIMIT: Final = Limit(burst=100, per_s=20)
+"""Certificates and lists for one client address."""
+STAMP_LIMIT: Final = Limit(burst=100, per_s=50)
+"""Time stamps for one client address."""
+LIST_KEPT_S: Final = 3_600
+CERTIFICATE_KEPT_S: Final = 86_400
+_CERTIFICATE: Final = ".cer"
+_SERIAL_CHARACTERS_MAX: Final = 40
+_NO_SUCH: Final = "There is no such file here"
+
+
+class Signing(Protocol):
+    """What the routes need of the service."""
+
+    authorities: Authorities
+    seals: Seals
+
+
+class PublicRoutes:
+    """Certificates, lists and time stamps."""
+
+    def __init__(self, host: Host, signing: Signing) -> None:
+        """Make them."""
+        self._host = host
+        self._signing = signing
+
+    @API.route(
+        "GET",
+        "/crl/<name>",
+        answer=Download,
+        takes_session=False,
+        limit=PUBLIC_LIMIT,
+        summary="The list that says whether one certificate was revoked (RFC 5280)",
+    )
+    async def revocations(self, call: Call) -> Download:
+        """A list, by the serial number of the certificate in hexadecimal digits."""
+        name = call.path_args["name"]
+        serial = name.removesuffix(LIST)
+        if serial == name or not 0 < len(serial) <= _SERIAL_CHARACTERS_MAX:
+            raise NotFoundError(_NO_SUCH)
+        try:
+            found = self._signing.authorities.lists.get(int(serial, 16))
+        except ValueError as e:
+            raise NotFoundError(_NO_SUCH) from e
+        if found is None:
+            raise NotFoundError(_NO_SUCH)
+        _keep(call, LIST_KEPT_S)
+        return Download(found, "application/pkix-crl", name)
+
+    @API.route(
+        "GET",
+        "/ca/<name>",
+        answer=Download,
+        takes_session=False,
+        limit=PUBLIC_LIMIT,
+        summary="The certificate of an authority: root.cer, issuing.cer, stamps.cer",
+    )
+    async def certificate(self, call: Call) -> Download:
+        """A certificate, DER."""
+        name, known = call.path_args["name"], self._signing.authorities
+        found = {
+            f"root{_CERTIFICATE}": known.root,
+            f"issuing{_CERTIFICATE}": known.issuing.certificate,
+            f"stamps{_CERTIFICATE}": known.stamps.certificate,
+        }.get(name)
+        if found is None:
+            raise NotFoundError(_NO_SUCH)
+        _keep(call, CERTIFICATE_KEPT_S)
+        return Download(found.public_bytes(Encoding.DER), "application/pkix-cert", name)
+
+    @API.route(
+        "POST",
+        "/tsa",
+        takes="application/timestamp-query",
+        takes_bytes_max=REQUEST_BYTES_MAX,
+        answer=Download,
+        takes_session=False,
+        limit=STAMP_LIMIT,
+        summary="A time stamp (RFC 3161)",
+    )
+    async def stamp(self, call: Call) -> Download:
+        """A ``TimeStampResp``; also a refusal is one."""
+        answer = self._signing.seals.answer(call.body, call.now_ms)
+        return Download(answer, "application/timestamp-reply", "stamp.tsr")
+
+
+def _keep(call: Call, kept_s: int) -> None:
+    call.request.setHeader(b"cache-control", b"public, max-age=%d" % kept_s)

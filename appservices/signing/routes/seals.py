@@ -1,0 +1,82 @@
+"""Seals, for the organisations that have one, by their keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from appservices.signing.routes.api import API
+from veche.protocol.sealing_api import SealBody, SealedView, SealView, StampBody, StampView
+from veche.protocol.signatures.stamps import StampRequest
+from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.runtime.limits import Limit
+
+if TYPE_CHECKING:
+    from appservices.signing.service.sealing import Callers, Seals
+    from veche.runtime.api import Call
+    from veche.runtime.database import Cursor
+
+SEAL_LIMIT: Final = Limit(burst=500, per_s=100)
+"""Seals, and stamps, of one client address."""
+
+
+class Signing(Protocol):
+    """What the routes need of the service: ``appservices.signing.bot.Signing``."""
+
+    callers: Callers
+    seals: Seals
+
+
+class SealRoutes:
+    """Seals and stamps over digests."""
+
+    def __init__(self, signing: Signing) -> None:
+        """Make them."""
+        self._signing = signing
+
+    @API.route(
+        "GET",
+        "/seals/<organisation>",
+        answer=SealView,
+        takes_session=False,
+        limit=SEAL_LIMIT,
+        summary="The organisation's seal: what a file needs beside the signature",
+    )
+    async def view(self, call: Call) -> SealView:
+        """What whoever prepares a file has to know."""
+        return self._signing.seals.view(self._organisation(call))
+
+    @API.transaction(
+        "signing.seal",
+        "POST",
+        "/seals/<organisation>",
+        body=SealBody,
+        answer=SealedView,
+        takes_session=False,
+        limit=SEAL_LIMIT,
+        summary="Seal a digest; the same digest may be sealed again",
+    )
+    def seal(self, txn: Cursor, call: Call) -> SealedView:
+        """Seal a digest."""
+        organisation = self._organisation(call)
+        digest, reference = from_unpadded(call.body.digest), call.body.reference
+        return self._signing.seals.seal(txn, organisation, digest, reference, call.now_ms)
+
+    @API.route(
+        "POST",
+        "/stamps",
+        body=StampBody,
+        answer=StampView,
+        takes_session=False,
+        limit=SEAL_LIMIT,
+        summary="Stamp a digest, for an organisation that has a seal",
+    )
+    async def stamp(self, call: Call) -> StampView:
+        """A time stamp without the form of RFC 3161 around it."""
+        self._signing.callers.of(call.header("authorization"))
+        request = StampRequest(from_unpadded(call.body.digest))
+        return StampView(token=unpadded(self._signing.seals.stamp(request, call.now_ms)))
+
+    def _organisation(self, call: Call) -> str:
+        organisation = call.path_args["organisation"]
+        self._signing.callers.check(call.header("authorization"), organisation)
+        return organisation

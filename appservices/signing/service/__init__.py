@@ -1,0 +1,1 @@
+"""What the service of signing does."""

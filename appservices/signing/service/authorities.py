@@ -1,0 +1,129 @@
+"""The authority's folder: certificates, lists, and the keys that are used every day.
+
+``root.pem`` is what everything is trusted by; its key, ``root.key``, is encrypted and needed only
+to make the others and their lists, so it can lie elsewhere. A certificate and its key have the same
+name; a list has the serial number of the certificate of which it speaks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from veche.protocol.errors import ConfigError
+from veche.protocol.signatures.certificates import Authority
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+ROOT: Final = "root"
+ISSUING: Final = "issuing"
+STAMPS: Final = "stamps"
+SEALS: Final = "seals"
+LISTS: Final = "lists"
+CERTIFICATE: Final = ".pem"
+KEY: Final = ".key"
+LIST: Final = ".crl"
+_AGAIN: Final = "make it again with `veche ca`"
+
+
+@attrs.frozen
+class Authorities:
+    """All that signs here.
+
+    Attributes:
+        root: What everything is trusted by; its key is not here.
+        issuing: Signs the certificates of persons.
+        stamps: Signs time stamps.
+        seals: Of organisations, by their ids.
+        lists: Of revoked certificates, DER, by serial number: of all of these but the root.
+    """
+
+    root: x509.Certificate
+    issuing: Authority
+    stamps: Authority
+    seals: Mapping[str, Authority]
+    lists: Mapping[int, bytes]
+
+    def list_of(self, certificate: x509.Certificate) -> bytes:
+        """The list that speaks of a certificate.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        found = self.lists.get(certificate.serial_number)
+        if found is None:
+            name = list_name(certificate)
+            raise ConfigError(f"there is no list {name}: make it with `veche ca lists`")
+        return found
+
+
+def read_authorities(folder: Path) -> Authorities:
+    """Read the folder.
+
+    Raises:
+        ConfigError: Something is missing or cannot be read, or does not belong to the rest.
+    """
+    root = _certificate(folder / f"{ROOT}{CERTIFICATE}")
+    seals = {
+        path.stem: _authority(folder / SEALS, path.stem, root)
+        for path in sorted((folder / SEALS).glob(f"*{CERTIFICATE}"))
+    }
+    found = Authorities(
+        root=root,
+        issuing=_authority(folder, ISSUING, root),
+        stamps=_authority(folder, STAMPS, root),
+        seals=seals,
+        lists=_lists(folder / LISTS),
+    )
+    for one in (found.issuing, found.stamps, *seals.values()):
+        found.list_of(one.certificate)
+    return found
+
+
+def list_name(certificate: x509.Certificate) -> str:
+    """Name of the file of the list that speaks of a certificate, and the end of its address."""
+    return f"{certificate.serial_number:x}{LIST}"
+
+
+def _authority(folder: Path, name: str, root: x509.Certificate) -> Authority:
+    certificate = _certificate(folder / f"{name}{CERTIFICATE}")
+    path = folder / f"{name}{KEY}"
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except (OSError, ValueError, TypeError) as e:
+        raise ConfigError(f"{path} is no key that can be read ({e}); {_AGAIN}") from e
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or (
+        key.public_key() != certificate.public_key()
+    ):
+        raise ConfigError(f"{path} is not the key of the certificate beside it; {_AGAIN}")
+    try:
+        certificate.verify_directly_issued_by(root)
+    except (ValueError, TypeError, InvalidSignature) as e:
+        raise ConfigError(f"{folder / name}{CERTIFICATE} is not of the root here; {_AGAIN}") from e
+    return Authority(certificate, key)
+
+
+def _certificate(path: Path) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except (OSError, ValueError) as e:
+        raise ConfigError(f"{path} is no certificate that can be read ({e}); {_AGAIN}") from e
+
+
+def _lists(folder: Path) -> dict[int, bytes]:
+    found: dict[int, bytes] = {}
+    for path in sorted(folder.glob(f"*{LIST}")):
+        data = path.read_bytes()
+        try:
+            x509.load_der_x509_crl(data)
+            found[int(path.stem, 16)] = data
+        except ValueError as e:
+            raise ConfigError(f"{path} is no list that can be read ({e}); {_AGAIN}") from e
+    return found

@@ -1,0 +1,139 @@
+"""Seals of organisations, and time stamps: over digests, the files stay where they are."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import TYPE_CHECKING, Final
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from appservices.signing import store
+from veche.protocol.errors import ConfigError, NotFoundError, SignInError
+from veche.protocol.sealing_api import SealedView, SealView
+from veche.protocol.signatures.certificates import STAMP_POLICY
+from veche.protocol.signatures.cms import Signer, der_of
+from veche.protocol.signatures.stamps import StampAuthority, StampRequest
+from veche.protocol.unpadded import unpadded
+from veche.runtime.config import read_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appservices.signing.config import SealSection
+    from appservices.signing.service.authorities import Authorities
+    from veche.protocol.signatures.certificates import Authority
+    from veche.runtime.database import Cursor
+
+SERIAL_BITS: Final = 120
+"""Of a time stamp: from chance alone, so that two processes never give the same."""
+KEY_CHARACTERS_MIN: Final = 32
+
+
+class Callers:
+    """Which organisation asks, by its keys; memory holds digests of these alone."""
+
+    def __init__(self, seals: Sequence[SealSection]) -> None:
+        """Read the keys.
+
+        Raises:
+            ConfigError: A key cannot be read, is too short, or is there twice.
+        """
+        self._by_digest: dict[bytes, str] = {}
+        for one in seals:
+            for path in one.key_paths:
+                key = read_secret(path)
+                if len(key) < KEY_CHARACTERS_MIN:
+                    raise ConfigError(f"{path}: a key has {KEY_CHARACTERS_MIN} characters or more")
+                if self._by_digest.setdefault(_digest(key), one.id) != one.id:
+                    raise ConfigError(f"{path}: another organisation has this key; make another")
+
+    def check(self, authorization: str, organisation: str) -> None:
+        """Make sure that an organisation asks for its own seal.
+
+        Args:
+            authorization: The header: ``Bearer …``.
+            organisation: Whose seal is asked for.
+
+        Raises:
+            SignInError: The key is nobody's.
+            NotFoundError: It is another organisation's, or there is no such seal.
+        """
+        if self.of(authorization) != organisation:
+            raise NotFoundError("Your organisation has no such seal")
+
+    def of(self, authorization: str) -> str:
+        """Whose key it is.
+
+        Raises:
+            SignInError: Nobody's.
+        """
+        scheme, _, key = authorization.partition(" ")
+        found = self._by_digest.get(_digest(key.strip())) if scheme.lower() == "bearer" else None
+        if found is None:
+            raise SignInError("Please send the key of an organisation: Authorization: Bearer KEY")
+        return found
+
+
+def _digest(key: str) -> bytes:
+    # Looked up by digest, so that how long it takes tells nothing of a key.
+    return hashlib.sha256(key.encode("utf-8", "replace")).digest()
+
+
+class Seals:
+    """What signs for organisations here, and what stamps."""
+
+    def __init__(self, authorities: Authorities) -> None:
+        """Make it from what was read."""
+        self._authorities = authorities
+        stamps = authorities.stamps
+        self._stamps = StampAuthority(stamps.certificate, stamps.key, STAMP_POLICY)
+        self._signers = {name: Signer(one.certificate) for name, one in authorities.seals.items()}
+
+    def view(self, organisation: str) -> SealView:
+        """What whoever prepares a file has to know of a seal.
+
+        Raises:
+            NotFoundError: There is no such seal.
+        """
+        seal, known = self._seal(organisation), self._authorities
+        certificates = (known.root, known.stamps.certificate, seal.certificate)
+        return SealView(
+            name=_name_of(seal),
+            certificates=tuple(unpadded(der_of(one)) for one in certificates),
+            lists=tuple(unpadded(known.list_of(one)) for one in certificates[1:]),
+        )
+
+    def seal(
+        self, txn: Cursor, organisation: str, digest: bytes, reference: str, now_ms: int
+    ) -> SealedView:
+        """Seal a digest; the record of it commits before the seal leaves.
+
+        Raises:
+            NotFoundError: There is no such seal.
+        """
+        seal, signer = self._seal(organisation), self._signers[organisation]
+        store.add_seal(txn, organisation, digest, reference, now_ms)
+        attributes = signer.signed_attributes(digest)
+        signature = seal.key.sign(attributes, ec.ECDSA(hashes.SHA256()))
+        token = self.stamp(StampRequest(hashlib.sha256(signature).digest()), now_ms)
+        return SealedView(signature=unpadded(signer.detached(attributes, signature, token)))
+
+    def stamp(self, request: StampRequest, now_ms: int) -> bytes:
+        """A time stamp."""
+        return self._stamps.token(request, secrets.randbits(SERIAL_BITS), now_ms)
+
+    def answer(self, body: bytes, now_ms: int) -> bytes:
+        """What a ``TimeStampReq`` is answered with, also if it is refused."""
+        return self._stamps.answer(body, secrets.randbits(SERIAL_BITS), now_ms)
+
+    def _seal(self, organisation: str) -> Authority:
+        found = self._authorities.seals.get(organisation)
+        if found is None:
+            raise NotFoundError("Your organisation has no such seal")
+        return found
+
+
+def _name_of(seal: Authority) -> str:
+    return str(list(seal.certificate.subject)[-1].value)

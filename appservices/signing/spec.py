@@ -1,0 +1,19 @@
+"""Signing as ``veche`` finds it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from appservices.signing.bot import Signing
+from appservices.signing.config import SigningSection
+from appservices.signing.routes import routes
+from veche.runtime.migrate import MigrationSet
+from veche.runtime.service import ServiceSpec
+
+SERVICE: Final = ServiceSpec(
+    name="signing",
+    config=SigningSection,
+    migrations=MigrationSet("signing", "appservices.signing"),
+    make=Signing,
+    routes=routes,
+)

@@ -1,0 +1,251 @@
+/**
+ * A PDF file as its revisions, as `veche.protocol.pdf.document` and `structure` read it. Pure.
+ *
+ * @typedef {import("./values.js").Value} Value
+ * @typedef {import("./values.js").PdfDictionary} PdfDictionary
+ *
+ * @typedef {object} PdfObject
+ * @property {number} number
+ * @property {number} start
+ * @property {number} end after `endobj`
+ * @property {Value} value of a stream its dictionary
+ * @property {[number, number]} [data] where a stream's bytes begin and end
+ *
+ * @typedef {object} Section
+ * @property {number} table where its table begins
+ * @property {Map<number, number>} offsets
+ * @property {PdfDictionary} trailer
+ * @property {number} markerEnd after `%%EOF`
+ * @property {number} end after the end of that line
+ *
+ * @typedef {object} Revision all of its bytes are accounted for
+ * @property {Map<number, PdfObject>} objects
+ * @property {[number, number]} ends
+ */
+import { PdfError, dictionary, isSame, natural, readValue, referred } from "./values.js";
+
+const FILE_BYTES_MAX = 100 * 1024 * 1024;
+const REVISIONS_MAX = 500;
+const OBJECTS_MAX = 500_000;
+const LAST_BYTES = 64;
+
+const HEADER = /%PDF-1\.[3-7]\r?\n(?:%[^\r\n]{1,80}\r?\n)?/y;
+const LAST = /startxref\r?\n(\d{1,10})\r?\n%%EOF(?:\r\n|\r|\n)?$/;
+const TABLE = /xref *(?:\r\n|\r|\n)/y;
+const SUBSECTION = /(\d{1,10}) (\d{1,10}) *(?:\r\n|\r|\n)/y;
+const ENTRY = /(\d{10}) (\d{5}) ([nf])(?: \n| \r|\r\n)/y;
+const TRAILER = /trailer[ \r\n\t]*(?=<<)/y;
+const TAIL = /[ \r\n\t]*startxref\r?\n(\d{1,10})\r?\n%%EOF/y;
+const OBJECT = /(\d{1,10}) 0 obj(?=[ \r\n\t<[/(])/y;
+const END_OF_OBJECT = /[ \r\n\t]*endobj(?=[ \r\n\t]|$)/y;
+const STREAM = /[ \r\n\t]*stream\r?\n/y;
+const END_OF_STREAM = /(?:\r\n|\r|\n)?endstream(?=[ \r\n\t])/y;
+const NEWLINE = /(?:\r\n|\r|\n)?/y;
+const SPACE = /[ \r\n\t]*/y;
+const ANY_OBJECT = /\d[ \r\n\t\0\f]+\d{1,5}[ \r\n\t\0\f]+obj/g;
+const TRAILER_KEYS = new Set(["/Size", "/Root", "/Info", "/ID", "/Prev"]);
+
+/**
+ * @param {RegExp} pattern sticky
+ * @param {string} pdf
+ * @param {number} at
+ * @param {number} end
+ */
+function match(pattern, pdf, at, end) {
+    pattern.lastIndex = at;
+    const found = pattern.exec(pdf);
+    return found && pattern.lastIndex <= end ? { found, end: pattern.lastIndex } : undefined;
+}
+
+export class PdfDocument {
+    /** @param {string} pdf a character a byte @throws {PdfError} it is outside the sealed profile */
+    constructor(pdf) {
+        this.pdf = pdf;
+        if (pdf.length > FILE_BYTES_MAX) throw new PdfError("the file is too large");
+        const header = match(HEADER, pdf, 0, pdf.length);
+        if (!header) throw new PdfError("the file does not begin with the header");
+        this.headerEnd = header.end;
+        this.sections = sectionsOf(pdf);
+        /** @type {Map<number, number>} */
+        this.offsets = new Map(this.sections.flatMap((one) => [...one.offsets]));
+        /** @type {Map<number, PdfObject>} */
+        this.read = new Map();
+    }
+
+    get last() {
+        return /** @type {Section} */ (this.sections.at(-1));
+    }
+
+    get root() {
+        return referred(this.last.trailer.get("/Root"), "/Root");
+    }
+
+    /** @param {number} number @returns {PdfObject} as the last revision has it */
+    object(number) {
+        const known = this.read.get(number);
+        if (known) return known;
+        const offset = this.offsets.get(number);
+        if (offset === undefined) throw new PdfError(`there is no object ${number}`);
+        const one = readObject(this.pdf, offset, this.pdf.length, number);
+        this.read.set(number, one);
+        return one;
+    }
+
+    /** @param {Value | undefined} value @returns {Value | undefined} it, or what it refers to */
+    resolve(value) {
+        if (typeof value === "string" && value.endsWith("R"))
+            return this.object(referred(value, "a reference")).value;
+        return value;
+    }
+}
+
+/**
+ * @param {string} pdf
+ * @param {number} at
+ * @param {number} end
+ * @param {number} number
+ * @returns {PdfObject}
+ */
+function readObject(pdf, at, end, number) {
+    const head = match(OBJECT, pdf, at, end);
+    if (!head || Number(head.found[1]) !== number)
+        throw new PdfError(`object ${number} is not where the table says`);
+    const [value, valueEnd] = readValue(pdf, head.end, end);
+    let after = valueEnd;
+    /** @type {[number, number] | undefined} */
+    let data;
+    const begun = value instanceof Map ? match(STREAM, pdf, after, end) : undefined;
+    if (begun && value instanceof Map) {
+        const until = begun.end + natural(value.get("/Length"), "/Length");
+        const ended = match(END_OF_STREAM, pdf, until, end);
+        if (!ended) throw new PdfError(`the stream of object ${number} has another length`);
+        data = [begun.end, until];
+        after = ended.end;
+    }
+    const closed = match(END_OF_OBJECT, pdf, after, end);
+    if (!closed) throw new PdfError(`object ${number} does not end after its value`);
+    return { number, start: at, end: closed.end, value, data };
+}
+
+/** @param {string} pdf @returns {Section[]} first to last */
+function sectionsOf(pdf) {
+    const last = LAST.exec(pdf.slice(-LAST_BYTES));
+    if (!last) throw new PdfError("the file does not end as it must");
+    /** @type {Section[]} */
+    const found = [];
+    let [table, count] = [Number(last[1]), 0];
+    for (;;) {
+        if (found.length === REVISIONS_MAX) throw new PdfError("too many revisions");
+        const one = sectionAt(pdf, table, found.at(-1)?.table ?? pdf.length);
+        found.push(one);
+        count += one.offsets.size;
+        if (count > OBJECTS_MAX) throw new PdfError("too many objects");
+        const previous = one.trailer.get("/Prev");
+        if (previous === undefined) break;
+        table = natural(previous, "/Prev");
+    }
+    if (found[0]?.end !== pdf.length) throw new PdfError("something follows the last revision");
+    return found.toReversed();
+}
+
+/** @param {string} pdf @param {number} table @param {number} end @returns {Section} */
+function sectionAt(pdf, table, end) {
+    const begun = match(TABLE, pdf, table, end);
+    if (!begun) throw new PdfError("no classic table where a revision says");
+    const { offsets, at } = entriesAt(pdf, begun.end, end);
+    const head = match(TRAILER, pdf, at, end);
+    if (!head) throw new PdfError("no trailer follows a table");
+    const [value, after] = readValue(pdf, head.end, end);
+    const trailer = dictionary(value, "a trailer");
+    const tail = match(TAIL, pdf, after, end);
+    if (!tail || Number(tail.found[1]) !== table) throw new PdfError("a revision ends otherwise");
+    if (trailer.has("/XRefStm") || trailer.has("/Encrypt"))
+        throw new PdfError("the file is encrypted, or has tables of two kinds");
+    const newline = match(NEWLINE, pdf, tail.end, end);
+    return { table, offsets, trailer, markerEnd: tail.end, end: newline?.end ?? tail.end };
+}
+
+/** @param {string} pdf @param {number} start @param {number} end */
+function entriesAt(pdf, start, end) {
+    /** @type {Map<number, number>} */
+    const offsets = new Map();
+    let at = start;
+    for (let part = match(SUBSECTION, pdf, at, end); part; part = match(SUBSECTION, pdf, at, end)) {
+        at = part.end;
+        const [first, count] = [Number(part.found[1]), Number(part.found[2])];
+        if (count > OBJECTS_MAX) throw new PdfError("too many objects");
+        for (let number = first; number < first + count; number += 1) {
+            const entry = match(ENTRY, pdf, at, end);
+            if (!entry) throw new PdfError("an entry of a table is not 20 bytes");
+            at = entry.end;
+            if (entry.found[3] === "f") {
+                if (number !== 0) throw new PdfError(`object ${number} is freed`);
+            } else if (offsets.has(number) || Number(entry.found[2]) || number === 0)
+                throw new PdfError(`object ${number} is listed twice, or has a generation`);
+            else offsets.set(number, Number(entry.found[1]));
+        }
+    }
+    return { offsets, at };
+}
+
+/**
+ * @param {PdfDocument} document
+ * @returns {Revision[]} first to last
+ * @throws {PdfError} a byte is left over, or a table or a trailer does not say what is there
+ */
+export function revisionsOf(document) {
+    const { pdf } = document;
+    /** @type {Revision[]} */
+    const found = [];
+    let at = document.headerEnd;
+    for (const section of document.sections) {
+        checkTrailer(document, section);
+        const objects = objectsOf(pdf, section, at);
+        if (found.length > 0) checkHidden(pdf, at, section.table, objects.size);
+        found.push({ objects, ends: [section.markerEnd, section.end] });
+        at = section.markerEnd;
+    }
+    return found;
+}
+
+/** @param {PdfDocument} document @param {Section} section */
+function checkTrailer(document, section) {
+    const { trailer } = section;
+    if (!isSame(trailer.get("/Root"), document.last.trailer.get("/Root")))
+        throw new PdfError("the trailers do not name one catalog");
+    const largest = [...section.offsets.keys()].reduce((one, other) => Math.max(one, other), 0);
+    if (natural(trailer.get("/Size"), "/Size") <= largest) throw new PdfError("/Size is too small");
+    if ([...trailer.keys()].some((key) => !TRAILER_KEYS.has(key)))
+        throw new PdfError("a trailer has what does not belong to it");
+}
+
+/** @param {string} pdf @param {Section} section @param {number} start */
+function objectsOf(pdf, section, start) {
+    const places = [...section.offsets].map(([number, offset]) => ({ number, offset }));
+    places.sort((one, other) => one.offset - other.offset || one.number - other.number);
+    /** @type {Map<number, PdfObject>} */
+    const found = new Map();
+    let at = start;
+    for (const [index, { number, offset }] of places.entries()) {
+        checkSpace(pdf, at, offset);
+        const end = places[index + 1]?.offset ?? section.table;
+        const one = readObject(pdf, offset, end, number);
+        found.set(number, one);
+        at = one.end;
+    }
+    checkSpace(pdf, at, section.table);
+    return found;
+}
+
+/** @param {string} pdf @param {number} at @param {number} end */
+function checkSpace(pdf, at, end) {
+    SPACE.lastIndex = at;
+    SPACE.exec(pdf);
+    if (at > end || SPACE.lastIndex < end) throw new PdfError("bytes that belong to nothing");
+}
+
+/** @param {string} pdf @param {number} at @param {number} end @param {number} count */
+function checkHidden(pdf, at, end, count) {
+    if ((pdf.slice(at, end).match(ANY_OBJECT) ?? []).length !== count)
+        throw new PdfError("a later revision hides an object within another");
+}

@@ -1,0 +1,336 @@
+/**
+ * What a revision after the first signature may be, as `veche.protocol.pdf.grammar` has it: one more
+ * signature, with its proofs. Pure.
+ *
+ * @typedef {import("./values.js").Value} Value
+ * @typedef {import("./values.js").PdfDictionary} PdfDictionary
+ * @typedef {import("./document.js").PdfObject} PdfObject
+ * @typedef {import("./document.js").Revision} Revision
+ *
+ * @typedef {object} SignatureField
+ * @property {string} field
+ * @property {boolean} isStamp
+ * @property {boolean} certifies
+ * @property {[number, number, number, number]} byteRange
+ * @property {string} contents the token, `<…>`
+ * @property {[number, number]} place of its object
+ */
+import {
+    PdfError,
+    array,
+    dictionary,
+    isReference,
+    isSame,
+    natural,
+    number,
+    referred,
+    stringText,
+} from "./values.js";
+
+const SIGNATURE_KEYS = new Set([
+    "/Type",
+    "/Filter",
+    "/SubFilter",
+    "/ByteRange",
+    "/Contents",
+    "/M",
+    "/Name",
+    "/Reason",
+    "/Location",
+    "/Reference",
+]);
+const WIDGET_KEYS = new Set(["/Type", "/Subtype", "/FT", "/T", "/F", "/Rect", "/P", "/V"]);
+const STORE_KEYS = new Set(["/Type", "/Certs", "/CRLs", "/OCSPs"]);
+const PROOFS = ["/Certs", "/CRLs", "/OCSPs"];
+const STAMP = "/ETSI.RFC3161";
+const KINDS = new Set(["/ETSI.CAdES.detached", STAMP]);
+
+/** The objects of a file up to a revision. */
+export class State {
+    /** @param {number} root of the catalog @param {Map<number, PdfObject>} objects */
+    constructor(root, objects) {
+        this.root = root;
+        this.objects = objects;
+    }
+
+    /** @param {Map<number, PdfObject>} objects */
+    later(objects) {
+        return new State(this.root, new Map([...this.objects, ...objects]));
+    }
+
+    /** @param {number} number */
+    value(number) {
+        return this.objects.get(number)?.value;
+    }
+
+    /** @param {Value | undefined} value */
+    resolve(value) {
+        return isReference(value) ? this.value(referred(value, "a reference")) : value;
+    }
+
+    get catalog() {
+        return dictionary(this.value(this.root), "the catalog");
+    }
+
+    /** @returns {{number: number, held: PdfDictionary}[]} */
+    fields() {
+        const form = this.resolve(this.catalog.get("/AcroForm"));
+        if (form === undefined) return [];
+        const fields = this.resolve(dictionary(form, "/AcroForm").get("/Fields") ?? []);
+        return array(fields, "/Fields").map((one) => {
+            const at = referred(one, "a field");
+            return { number: at, held: dictionary(this.value(at), "a field") };
+        });
+    }
+}
+
+/** @param {PdfDictionary} held */
+function isSigned(held) {
+    return held.has("/V") && held.get("/FT") === "/Sig";
+}
+
+/** @param {State} state */
+export function hasSignature(state) {
+    return state.fields().some(({ held }) => isSigned(held));
+}
+
+/** @param {PdfDictionary} before @param {Record<string, Value>} entries */
+function changed(before, entries) {
+    return new Map([...before, ...Object.entries(entries)]);
+}
+
+/**
+ * @param {State} before the file without the revision
+ * @param {State} after the file with it
+ * @param {Revision} revision
+ * @returns {SignatureField} that it adds
+ * @throws {PdfError} it is anything else
+ */
+export function readAddition(before, after, revision) {
+    return new Addition(before, after, revision).read();
+}
+
+class Addition {
+    /** @param {State} before @param {State} after @param {Revision} revision */
+    constructor(before, after, revision) {
+        this.old = before;
+        this.new = after;
+        this.objects = revision.objects;
+        this.left = new Set(revision.objects.keys());
+    }
+
+    read() {
+        const { number: field, held } = this.signedField();
+        const isNew = !this.old.objects.has(field);
+        const at = referred(held.get("/V"), "/V");
+        const found = signatureOf(held, this.take(at, "a signature"));
+        if (found.certifies && hasSignature(this.old))
+            throw new PdfError("a later signature certifies the file");
+        if (isNew) this.checkNewField(field, held);
+        else this.checkLaidField(field, held);
+        this.checkCatalog(at, found.certifies);
+        if (this.left.size > 0) throw new PdfError("an object belongs to no signature");
+        return found;
+    }
+
+    /** @param {number} number @param {string} what */
+    take(number, what) {
+        const one = this.objects.get(number);
+        if (!one || !this.left.has(number) || this.old.objects.has(number))
+            throw new PdfError(`${what} is no new object of its revision`);
+        this.left.delete(number);
+        return one;
+    }
+
+    signedField() {
+        const fields = this.new.fields();
+        const signed = fields.filter((one) => this.objects.has(one.number) && isSigned(one.held));
+        const [only] = signed;
+        if (!only || signed.length !== 1)
+            throw new PdfError("a later revision does not add one signature");
+        return only;
+    }
+
+    /** @param {number} field @param {PdfDictionary} held */
+    checkLaidField(field, held) {
+        const before = dictionary(this.old.value(field), "a field");
+        const signed = changed(before, { "/V": /** @type {Value} */ (held.get("/V")) });
+        if (before.has("/V") || !isSame(signed, held))
+            throw new PdfError("a field was changed besides being signed, or was signed already");
+        this.left.delete(field);
+        const form = this.old.catalog.get("/AcroForm");
+        if (isReference(form) && this.objects.has(referred(form, "/AcroForm")))
+            throw new PdfError("a later revision changes the form");
+    }
+
+    /** @param {number} field @param {PdfDictionary} held */
+    checkNewField(field, held) {
+        this.take(field, "a field");
+        const corners = array(held.get("/Rect"), "/Rect").map((one) => number(one, "/Rect"));
+        const isInvisible =
+            corners.length === 4 && corners[0] === corners[2] && corners[1] === corners[3];
+        if ([...held.keys()].some((key) => !WIDGET_KEYS.has(key)) || !isInvisible)
+            throw new PdfError("a later revision adds a field that shows something");
+        this.checkAppended(
+            referred(this.new.catalog.get("/AcroForm"), "/AcroForm"),
+            "/Fields",
+            field,
+        );
+        const page = referred(held.get("/P"), "/P");
+        const notes = dictionary(this.old.value(page), "a page").get("/Annots");
+        if (isReference(notes)) this.checkLonger(referred(notes, "/Annots"), field);
+        else this.checkAppended(page, "/Annots", field);
+    }
+
+    /** @param {number} holder @param {string} key @param {number} field */
+    checkAppended(holder, key, field) {
+        const before = dictionary(this.old.value(holder), "what has fields");
+        const after = dictionary(this.objects.get(holder)?.value, "it");
+        const longer = [...array(before.get(key) ?? [], "an array of fields"), `${field} 0 R`];
+        if (!isSame(after, changed(before, { [key]: longer })))
+            throw new PdfError("a later revision changes a page or the form");
+        this.left.delete(holder);
+    }
+
+    /** @param {number} holder @param {number} field */
+    checkLonger(holder, field) {
+        const before = array(this.old.value(holder), "/Annots");
+        if (!isSame(this.new.value(holder), [...before, `${field} 0 R`]))
+            throw new PdfError("a later revision changes the notes of a page");
+        this.left.delete(holder);
+    }
+
+    /** @param {number} signature @param {boolean} isCertified */
+    checkCatalog(signature, isCertified) {
+        const [before, after] = [this.old.catalog, this.new.catalog];
+        const allowed = new Map(before);
+        if (isCertified) allowed.set("/Perms", new Map([["/DocMDP", `${signature} 0 R`]]));
+        const store = after.get("/DSS");
+        if (store !== undefined) {
+            allowed.set("/DSS", store);
+            this.checkStore(before.get("/DSS"), referred(store, "/DSS"));
+        }
+        if (!isSame(after, allowed)) throw new PdfError("a later revision changes the catalog");
+        this.left.delete(this.new.root);
+    }
+
+    /** @param {Value | undefined} before @param {number} number */
+    checkStore(before, number) {
+        if (before !== undefined && referred(before, "/DSS") !== number)
+            throw new PdfError("a later revision replaces the store of proofs");
+        const held = this.objects.get(number);
+        if (!held) return;
+        /** @type {PdfDictionary} */
+        const old = before === undefined ? new Map() : dictionary(this.old.value(number), "/DSS");
+        const after = dictionary(held.value, "/DSS");
+        if (before === undefined) this.take(number, "/DSS");
+        this.left.delete(number);
+        if ([...after.keys()].some((key) => !STORE_KEYS.has(key)))
+            throw new PdfError("the store has what is no proof");
+        for (const key of PROOFS) {
+            const had = array(old.get(key) ?? [], "an array of proofs");
+            const has = array(after.get(key) ?? [], "an array of proofs");
+            if (!isSame(has.slice(0, had.length), had))
+                throw new PdfError("a later revision takes proofs away");
+            for (const one of has.slice(had.length)) this.checkProof(referred(one, "a proof"));
+        }
+    }
+
+    /** @param {number} number */
+    checkProof(number) {
+        const one = this.take(number, "a proof");
+        const keys = [...dictionary(one.value, "a proof").keys()];
+        if (!one.data || keys.length !== 1 || keys[0] !== "/Length")
+            throw new PdfError("a proof is no plain stream");
+    }
+}
+
+/** @param {PdfDictionary} holder @param {PdfObject} one @returns {SignatureField} */
+function signatureOf(holder, one) {
+    const held = dictionary(one.value, "a signature");
+    if ([...held.keys()].some((key) => !SIGNATURE_KEYS.has(key)) || one.data)
+        throw new PdfError("a signature has what does not belong to it");
+    const kind = held.get("/SubFilter");
+    if (typeof kind !== "string" || !KINDS.has(kind))
+        throw new PdfError("a signature of a kind that is not known");
+    const isStamp = kind === STAMP;
+    if ((held.get("/Type") ?? "/Sig") !== (isStamp ? "/DocTimeStamp" : "/Sig"))
+        throw new PdfError("a signature is of two kinds");
+    const span = array(held.get("/ByteRange"), "/ByteRange");
+    if (span.length !== 4) throw new PdfError("/ByteRange is not four numbers");
+    const contents = held.get("/Contents");
+    if (typeof contents !== "string" || !contents.startsWith("<"))
+        throw new PdfError("/Contents is no hexadecimal string");
+    return {
+        field: stringText(holder.get("/T"), "the name of a field"),
+        isStamp,
+        certifies: certifies(held.get("/Reference")),
+        byteRange: /** @type {[number, number, number, number]} */ (
+            span.map((at) => natural(at, "/ByteRange"))
+        ),
+        contents,
+        place: [one.start, one.end],
+    };
+}
+
+/** @param {Value | undefined} references @returns {boolean} that only forms may change after it */
+function certifies(references) {
+    if (references === undefined) return false;
+    const held = array(references, "/Reference");
+    if (held.length !== 1) throw new PdfError("/Reference is not one transform");
+    const one = dictionary(held[0], "/Reference");
+    const parameters = dictionary(one.get("/TransformParams"), "/TransformParams");
+    const level = natural(parameters.get("/P") ?? "2", "/P");
+    if (one.get("/TransformMethod") !== "/DocMDP" || level < 1 || level > 2)
+        throw new PdfError("a signature allows changes after it");
+    return true;
+}
+
+const ACTIVE_KEYS = new Set(["/JS", "/AA", "/OpenAction", "/XFA", "/OCProperties"]);
+const ACTIVE_ACTIONS = new Set(
+    [
+        "JavaScript",
+        "Launch",
+        "ImportData",
+        "SubmitForm",
+        "GoToE",
+        "GoToR",
+        "Rendition",
+        "SetOCGState",
+        "Movie",
+        "Sound",
+        "RichMediaExecute",
+        "Hide",
+        "ResetForm",
+    ].map((name) => `/${name}`),
+);
+
+/** @param {PdfObject[]} objects @returns {string[]} what lets a page change by itself, in order */
+export function activeNames(objects) {
+    /** @type {Set<string>} */
+    const found = new Set();
+    for (const held of dictionaries(objects)) {
+        for (const key of held.keys()) if (ACTIVE_KEYS.has(key)) found.add(key);
+        const action = held.get("/S");
+        if (typeof action === "string" && ACTIVE_ACTIONS.has(action)) found.add(action);
+    }
+    return [...found].toSorted();
+}
+
+/** @param {PdfObject[]} objects */
+export function hasOtherSignatures(objects) {
+    for (const held of dictionaries(objects)) if (held.has("/ByteRange")) return true;
+    return false;
+}
+
+/** @param {PdfObject[]} objects @returns {Generator<PdfDictionary>} */
+function* dictionaries(objects) {
+    const stack = objects.map((one) => one.value);
+    for (let value = stack.pop(); value !== undefined; value = stack.pop()) {
+        if (Array.isArray(value)) for (const one of value) stack.push(one);
+        else if (value instanceof Map) {
+            yield value;
+            for (const one of value.values()) stack.push(one);
+        }
+    }
+}

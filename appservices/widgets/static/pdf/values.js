@@ -1,0 +1,205 @@
+/**
+ * The values of PDF, read strictly, as `veche.protocol.pdf.values` does. Pure.
+ *
+ * A file is text here, a character a byte. A value is its tokens: a string as it stands in the file,
+ * an array, or a map from names (with their slash) to values.
+ *
+ * @typedef {string | PdfArray | PdfDictionary} Value
+ * @typedef {Value[]} PdfArray
+ * @typedef {Map<string, Value>} PdfDictionary
+ */
+
+const DEPTH_MAX = 64;
+const END = String.raw`(?=[\0\t\n\f\r ()<>[\]{}/%]|$)`;
+const TOKEN = new RegExp(
+    String.raw`[\0\t\n\f\r ]*(?:` +
+        String.raw`(?<leaf>/(?:[^\0\t\n\f\r ()<>[\]{}/%#]|#[0-9A-Fa-f]{2})*` +
+        String.raw`|\d{1,10} \d{1,5} R${END}` +
+        String.raw`|[+-]?(?:\d{1,19}(?:\.\d{0,19})?|\.\d{1,19})${END}` +
+        String.raw`|(?:true|false|null)${END}` +
+        String.raw`|<(?!<)[0-9A-Fa-f\0\t\n\f\r ]*>)` +
+        String.raw`|(?<open><<|\[)|(?<close>>>|\])|(?<text>\())`,
+    "y",
+);
+const PARENTHESIS = /\\[\s\S]|[()]/g;
+const HIDDEN = /#(?:3\d|[46][1-9A-Fa-f]|[57][0-9Aa])/;
+const REFERENCE = /^(\d{1,10}) (\d{1,5}) R$/;
+const NATURAL = /^\d{1,19}$/;
+const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)$/;
+
+/** The file is not one that all readers read alike; the message names the first reason. */
+export class PdfError extends Error {}
+
+/** @param {Uint8Array} bytes @returns {string} a character a byte */
+export function asText(bytes) {
+    const parts = [];
+    for (let at = 0; at < bytes.length; at += 0x8000)
+        parts.push(String.fromCharCode(...bytes.subarray(at, at + 0x8000)));
+    return parts.join("");
+}
+
+/**
+ * @param {string} pdf
+ * @param {number} start
+ * @param {number} end
+ * @returns {[Value, number]} the value that begins at `start`, and where it ends
+ * @throws {PdfError} there is none, or it does not end before `end`
+ */
+export function readValue(pdf, start, end) {
+    /** @type {{mark: string, items: Value[]}[]} */
+    const stack = [];
+    let at = start;
+    for (;;) {
+        TOKEN.lastIndex = at;
+        const token = TOKEN.exec(pdf);
+        if (!token?.groups || TOKEN.lastIndex > end) throw new PdfError(`no value at byte ${at}`);
+        const { leaf, open, close } = token.groups;
+        at = TOKEN.lastIndex;
+        if (open) {
+            if (stack.length === DEPTH_MAX) throw new PdfError("too many containers");
+            stack.push({ mark: open, items: [] });
+            continue;
+        }
+        /** @type {Value} */
+        let value;
+        if (leaf !== undefined) value = plainLeaf(leaf);
+        else if (close) value = closed(stack, close);
+        else {
+            const until = endOfText(pdf, at, end);
+            value = pdf.slice(at - 1, until);
+            at = until;
+        }
+        const holder = stack.at(-1);
+        if (!holder) return [value, at];
+        holder.items.push(value);
+    }
+}
+
+/** @param {string} token */
+function plainLeaf(token) {
+    if (token.startsWith("/") && HIDDEN.test(token)) throw new PdfError("a name hides a letter");
+    return token;
+}
+
+/** @param {string} pdf @param {number} start @param {number} end */
+function endOfText(pdf, start, end) {
+    let depth = 1;
+    PARENTHESIS.lastIndex = start;
+    for (let found = PARENTHESIS.exec(pdf); found; found = PARENTHESIS.exec(pdf)) {
+        if (PARENTHESIS.lastIndex > end) break;
+        if (found[0] === "(") depth += 1;
+        else if (found[0] === ")") depth -= 1;
+        if (depth === 0) return PARENTHESIS.lastIndex;
+    }
+    throw new PdfError("a string has no end");
+}
+
+/** @param {{mark: string, items: Value[]}[]} stack @param {string} mark @returns {Value} */
+function closed(stack, mark) {
+    const opened = stack.pop();
+    if (!opened || (opened.mark === "[") !== (mark === "]"))
+        throw new PdfError("nothing is closed");
+    const { items } = opened;
+    if (opened.mark === "[") return items;
+    /** @type {PdfDictionary} */
+    const made = new Map();
+    for (let at = 0; at < items.length; at += 2) {
+        const [key, value] = [items[at], items[at + 1]];
+        if (typeof key !== "string" || !key.startsWith("/") || value === undefined)
+            throw new PdfError("a dictionary is not pairs of names and values");
+        if (made.has(key)) throw new PdfError("a dictionary has a key twice");
+        made.set(key, value);
+    }
+    return made;
+}
+
+/** @param {Value | undefined} value @param {string} what @returns {PdfDictionary} */
+export function dictionary(value, what) {
+    if (value instanceof Map) return value;
+    throw new PdfError(`${what} is no dictionary`);
+}
+
+/** @param {Value | undefined} value @param {string} what @returns {PdfArray} */
+export function array(value, what) {
+    if (Array.isArray(value)) return value;
+    throw new PdfError(`${what} is no array`);
+}
+
+/** @param {Value | undefined} value @param {string} what @returns {number} of an object */
+export function referred(value, what) {
+    const found = typeof value === "string" ? REFERENCE.exec(value) : null;
+    if (!found || Number(found[2]) !== 0) throw new PdfError(`${what} is no reference`);
+    return Number(found[1]);
+}
+
+/** @param {Value | undefined} value */
+export function isReference(value) {
+    return typeof value === "string" && REFERENCE.test(value);
+}
+
+/** @param {Value | undefined} value @param {string} what */
+export function natural(value, what) {
+    if (typeof value !== "string" || !NATURAL.test(value))
+        throw new PdfError(`${what} is no natural number`);
+    return Number(value);
+}
+
+/** @param {Value | undefined} value @param {string} what */
+export function number(value, what) {
+    if (typeof value !== "string" || !NUMBER.test(value))
+        throw new PdfError(`${what} is no number`);
+    return Number(value);
+}
+
+/** @param {Value | undefined} one @param {Value | undefined} other @returns {boolean} */
+export function isSame(one, other) {
+    if (one instanceof Map && other instanceof Map)
+        return (
+            one.size === other.size &&
+            [...one].every(([key, value]) => other.has(key) && isSame(value, other.get(key)))
+        );
+    if (Array.isArray(one) && Array.isArray(other))
+        return one.length === other.length && one.every((value, at) => isSame(value, other[at]));
+    return one === other;
+}
+
+/** @type {Record<string, string>} */
+const ESCAPES = { n: "\n", r: "\r", t: "\t", b: "\b", f: "\f" };
+
+/** @param {Value | undefined} value @param {string} what @returns {string} a character a byte */
+function stringBytes(value, what) {
+    if (typeof value === "string" && value.startsWith("<")) {
+        const digits = value.slice(1, -1).replaceAll(/[\0\t\n\f\r ]/g, "");
+        const even = digits + "0".repeat(digits.length % 2);
+        return even.replaceAll(/../g, (pair) => String.fromCharCode(Number.parseInt(pair, 16)));
+    }
+    if (typeof value === "string" && value.startsWith("("))
+        return value
+            .slice(1, -1)
+            .replaceAll(
+                /\\([nrtbf()\\]|[0-7]{1,3}|\r?\n|\r)|\r\n?/g,
+                (_, /** @type {string} */ mark) => {
+                    if (mark === undefined) return "\n";
+                    if (/^\d/.test(mark))
+                        return String.fromCharCode(Number.parseInt(mark, 8) & 0xff);
+                    return /^[\r\n]/.test(mark) ? "" : (ESCAPES[mark] ?? mark);
+                },
+            );
+    throw new PdfError(`${what} is no string`);
+}
+
+/** @param {Value | undefined} value @param {string} what @returns {string} words of a text string */
+export function stringText(value, what) {
+    const said = stringBytes(value, what);
+    const bytes = Uint8Array.from(said, (one) => one.charCodeAt(0));
+    try {
+        const strict = { fatal: true, ignoreBOM: true };
+        if (said.startsWith("\u00FE\u00FF"))
+            return new TextDecoder("utf-16be", strict).decode(bytes.subarray(2));
+        if (said.startsWith("\u00EF\u00BB\u00BF"))
+            return new TextDecoder("utf-8", strict).decode(bytes.subarray(3));
+    } catch {
+        throw new PdfError(`${what} is no text`);
+    }
+    return said;
+}

@@ -1,0 +1,395 @@
+/**
+ * Certificates and lists of revoked ones, as far as our profile goes (RFC 5280). Pure.
+ *
+ * @typedef {import("./der.js").Bytes} Bytes
+ * @typedef {import("./der.js").Element} Element
+ *
+ * @typedef {object} Extension
+ * @property {boolean} critical
+ * @property {Bytes} value what its OCTET STRING holds
+ *
+ * @typedef {object} Certificate
+ * @property {Bytes} encoded
+ * @property {Bytes} signed the part that is signed
+ * @property {Bytes} signature DER
+ * @property {string} algorithm `SHA-256`, `SHA-384` or `SHA-512`; empty: another one
+ * @property {Bytes} serial contents of the INTEGER
+ * @property {Bytes} issuer DER
+ * @property {Bytes} subject DER
+ * @property {number} notBeforeMs
+ * @property {number} notAfterMs
+ * @property {PublicKey | undefined} key none if it is of another kind
+ * @property {Map<string, Extension>} extensions by hex of the OID's contents
+ *
+ * @typedef {object} PublicKey
+ * @property {"P-256" | "P-384"} curve
+ * @property {Bytes} point
+ *
+ * @typedef {object} RevocationList
+ * @property {Bytes} signed
+ * @property {Bytes} signature
+ * @property {string} algorithm
+ * @property {Bytes} issuer
+ * @property {number} thisUpdateMs
+ * @property {number | undefined} nextUpdateMs
+ * @property {Map<string, number>} revoked when, by hex of the serial number
+ * @property {Map<string, Extension>} extensions
+ */
+import { hex, isSame, sha256 } from "../verify/bytes.js";
+import * as der from "./der.js";
+import { DerError } from "./der.js";
+
+const ARC = "2.25.147685682438330685864766896022376717073";
+const EXTENSIONS_MAX = 40;
+const ENTRIES_MAX = 10_000;
+const CONTEXT_0 = 0xa0;
+const CONTEXT_3 = 0xa3;
+const ADDRESS = 0x86;
+/** onlySomeReasons, indirectCRL, onlyContainsAttributeCerts */
+const PARTIAL = new Set([0x83, 0x84, 0x85]);
+
+/** @param {string} dotted @returns {string} hex of the OID's contents */
+const idOf = (dotted) => hex(der.readWhole(der.oid(dotted), der.OID));
+
+const HASHES = new Map([
+    [idOf("1.2.840.10045.4.3.2"), "SHA-256"],
+    [idOf("1.2.840.10045.4.3.3"), "SHA-384"],
+    [idOf("1.2.840.10045.4.3.4"), "SHA-512"],
+]);
+/** @type {Map<string, "P-256" | "P-384">} */
+const CURVES = new Map([
+    [idOf("1.2.840.10045.3.1.7"), "P-256"],
+    [idOf("1.3.132.0.34"), "P-384"],
+]);
+const EC_KEY = idOf("1.2.840.10045.2.1");
+const BASIC_CONSTRAINTS = idOf("2.5.29.19");
+const KEY_USAGE = idOf("2.5.29.15");
+const EXTENDED_KEY_USAGE = idOf("2.5.29.37");
+const POLICIES = idOf("2.5.29.32");
+const LIST_ADDRESSES = idOf("2.5.29.31");
+const LIST_BOUNDS = idOf("2.5.29.28");
+const TIME_STAMPING = idOf("1.3.6.1.5.5.7.3.8");
+const DOCUMENT_DIGEST = idOf(`${ARC}.3.1`);
+const COMMON_NAME = idOf("2.5.4.3");
+const PSEUDONYM = idOf("2.5.4.65");
+/** @type {Map<string, string>} */
+const LEVELS = new Map([
+    [idOf(`${ARC}.2.1`), "account"],
+    [idOf(`${ARC}.2.2`), "substantial"],
+    [idOf(`${ARC}.2.3`), "high"],
+    [idOf(`${ARC}.2.9`), "seal"],
+]);
+
+/** @param {Bytes} encoded @returns {Certificate} @throws {DerError} */
+export function readCertificate(encoded) {
+    const { body, signed, algorithm, signature } = readSigned(encoded);
+    const parts = der.children(body);
+    if (parts[0]?.tag === CONTEXT_0) parts.shift();
+    const [serial, , issuer, life, subject, key, ...rest] = parts;
+    if (serial?.tag !== der.INTEGER || !issuer || !life || !subject || !key)
+        throw new DerError("no certificate");
+    const [begins, ends] = der.children(life.body);
+    return checked({
+        encoded,
+        signed,
+        signature,
+        algorithm,
+        serial: serial.body,
+        issuer: issuer.encoded,
+        subject: subject.encoded,
+        notBeforeMs: momentOf(begins),
+        notAfterMs: momentOf(ends),
+        key: keyOf(key.body),
+        extensions: extensionsOf(rest.find((one) => one.tag === CONTEXT_3)),
+    });
+}
+
+/**
+ * Reads once all that is asked of a certificate later, so that one that cannot be read is none.
+ * @param {Certificate} one
+ */
+function checked(one) {
+    isAuthority(one);
+    allowsBelow(one, 0);
+    hasUse(one, 0);
+    isForStamps(one);
+    levelOf(one);
+    nameOf(one);
+    listAddressesOf(one);
+    return one;
+}
+
+/** @param {Bytes} encoded @returns {RevocationList} @throws {DerError} */
+export function readList(encoded) {
+    const { body, signed, algorithm, signature } = readSigned(encoded);
+    const parts = der.children(body);
+    if (parts[0]?.tag === der.INTEGER) parts.shift();
+    const [, issuer, begins, ...rest] = parts;
+    if (!issuer || !begins) throw new DerError("no list");
+    const isTime = rest[0]?.tag === der.UTC_TIME || rest[0]?.tag === der.GENERALIZED_TIME;
+    const next = isTime ? rest.shift() : undefined;
+    const entries = rest[0]?.tag === der.SEQUENCE ? rest.shift() : undefined;
+    /** @type {Map<string, number>} */
+    const revoked = new Map();
+    for (const one of der.children(entries?.body ?? new Uint8Array(), ENTRIES_MAX)) {
+        const [serial, at] = der.children(one.body);
+        if (serial) revoked.set(hex(serial.body), momentOf(at));
+    }
+    const extensions = extensionsOf(rest.find((one) => one.tag === CONTEXT_0));
+    boundsIn(extensions);
+    return {
+        signed,
+        signature,
+        algorithm,
+        issuer: issuer.encoded,
+        thisUpdateMs: momentOf(begins),
+        nextUpdateMs: next && momentOf(next),
+        revoked,
+        extensions,
+    };
+}
+
+/** @param {Bytes} encoded of SIGNED (RFC 5280 §4.1) */
+function readSigned(encoded) {
+    const [held, kind, bits] = der.children(der.readWhole(encoded, der.SEQUENCE));
+    if (held?.tag !== der.SEQUENCE || kind?.tag !== der.SEQUENCE || bits?.tag !== der.BIT_STRING)
+        throw new DerError("nothing that is signed");
+    const [named] = der.children(kind.body);
+    return {
+        body: held.body,
+        signed: held.encoded,
+        algorithm: HASHES.get(hex(named?.body ?? new Uint8Array())) ?? "",
+        signature: bits.body.subarray(1),
+    };
+}
+
+/** @param {Element | undefined} one @returns {number} UTC */
+function momentOf(one) {
+    const text = String.fromCharCode(...(one?.body ?? []));
+    const found = /^(\d{2}|\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/.exec(text);
+    if (!one || !found) throw new DerError("no time");
+    const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = found
+        .slice(1)
+        .map(Number);
+    const isShort = one.tag === der.UTC_TIME;
+    if (isShort !== (found[1]?.length === 2)) throw new DerError("no time");
+    const whole = isShort ? year + (year < 50 ? 2000 : 1900) : year;
+    return Date.UTC(whole, month - 1, day, hour, minute, second);
+}
+
+/** @param {Bytes} body of SubjectPublicKeyInfo @returns {PublicKey | undefined} */
+function keyOf(body) {
+    const [algorithm, bits] = der.children(body);
+    const [kind, curve] = der.children(algorithm?.body ?? new Uint8Array());
+    const known = CURVES.get(hex(curve?.body ?? new Uint8Array()));
+    if (!kind || hex(kind.body) !== EC_KEY || !known || !bits) return undefined;
+    return { curve: known, point: bits.body.subarray(1) };
+}
+
+/** @param {Element | undefined} holder @returns {Map<string, Extension>} */
+function extensionsOf(holder) {
+    /** @type {Map<string, Extension>} */
+    const found = new Map();
+    if (!holder) return found;
+    for (const one of der.children(der.readWhole(holder.body, der.SEQUENCE), EXTENSIONS_MAX)) {
+        const parts = der.children(one.body);
+        const [id, value] = [parts[0], parts.at(-1)];
+        if (!id || value?.tag !== der.OCTET_STRING) throw new DerError("no extension");
+        const name = hex(id.body);
+        if (found.has(name)) throw new DerError("an extension is there twice");
+        found.set(name, { critical: parts[1]?.tag === der.BOOLEAN, value: value.body });
+    }
+    return found;
+}
+
+/** @param {Certificate} one */
+export function isAuthority(one) {
+    const constraints = one.extensions.get(BASIC_CONSTRAINTS);
+    if (!constraints) return false;
+    const [first] = der.children(der.readWhole(constraints.value, der.SEQUENCE));
+    return first?.tag === der.BOOLEAN && first.body[0] === 0xff && hasUse(one, 5);
+}
+
+/** @param {Certificate} one @param {number} authorities between it and the end */
+export function allowsBelow(one, authorities) {
+    const constraints = one.extensions.get(BASIC_CONSTRAINTS);
+    if (!constraints) return authorities === 0;
+    const length = der
+        .children(der.readWhole(constraints.value, der.SEQUENCE))
+        .find((part) => part.tag === der.INTEGER);
+    return !length || (length.body.length === 1 && (length.body[0] ?? 0) >= authorities);
+}
+
+/** @param {Certificate} one @param {number} bit of KeyUsage */
+function hasUse(one, bit) {
+    const usage = one.extensions.get(KEY_USAGE);
+    if (!usage) return false;
+    const bits = der.readWhole(usage.value, der.BIT_STRING);
+    return (((bits[1 + (bit >> 3)] ?? 0) >> (7 - (bit & 7))) & 1) === 1;
+}
+
+/** @param {Certificate} one */
+function isForStamps(one) {
+    const uses = one.extensions.get(EXTENDED_KEY_USAGE);
+    if (!uses?.critical) return false;
+    const held = der.children(der.readWhole(uses.value, der.SEQUENCE));
+    return held.length === 1 && held[0] !== undefined && hex(held[0].body) === TIME_STAMPING;
+}
+
+/** @param {Certificate} one */
+export function maySignDocuments(one) {
+    return !isAuthority(one) && (hasUse(one, 0) || hasUse(one, 1)) && !isForStamps(one);
+}
+
+/** @param {Certificate} one */
+export function mayStamp(one) {
+    return !isAuthority(one) && isForStamps(one);
+}
+
+/** @param {Certificate} one @returns {Bytes | undefined} digest of its one document */
+export function documentDigestOf(one) {
+    const bound = one.extensions.get(DOCUMENT_DIGEST);
+    if (!bound) return undefined;
+    const digest = der.readWhole(bound.value, der.OCTET_STRING);
+    if (digest.length !== 32) throw new DerError("the document's digest is not 32 octets");
+    return digest;
+}
+
+/** @param {Certificate} one @returns {string} how its holder is known; empty: it does not say */
+export function levelOf(one) {
+    const policies = one.extensions.get(POLICIES);
+    if (!policies) return "";
+    const found = new Set(
+        der.children(der.readWhole(policies.value, der.SEQUENCE)).map((policy) => {
+            const [id] = der.children(policy.body);
+            return LEVELS.get(hex(id?.body ?? new Uint8Array()));
+        }),
+    );
+    return [...LEVELS.values()].find((level) => found.has(level)) ?? "";
+}
+
+/** @param {Certificate} one @param {string} kind @returns {string} */
+function attribute(one, kind) {
+    for (const part of der.children(der.readWhole(one.subject, der.SEQUENCE))) {
+        for (const pair of der.children(part.body)) {
+            const [id, value] = der.children(pair.body);
+            if (id && value && hex(id.body) === kind) return new TextDecoder().decode(value.body);
+        }
+    }
+    return "";
+}
+
+/** @param {Certificate} one */
+export function nameOf(one) {
+    return attribute(one, COMMON_NAME);
+}
+
+/** @param {Certificate} one */
+export function accountOf(one) {
+    return attribute(one, PSEUDONYM);
+}
+
+/** @param {Certificate} one @returns {string[]} where its list is */
+export function listAddressesOf(one) {
+    const held = one.extensions.get(LIST_ADDRESSES);
+    if (!held) return [];
+    return der.children(der.readWhole(held.value, der.SEQUENCE)).flatMap((point) => {
+        const [name] = der.children(point.body);
+        return name?.tag === CONTEXT_0 ? addressesIn(name.body) : [];
+    });
+}
+
+/** @param {Bytes} body of DistributionPointName @returns {string[]} */
+function addressesIn(body) {
+    const [full] = der.children(body);
+    if (full?.tag !== CONTEXT_0) return [];
+    return der
+        .children(full.body)
+        .filter((one) => one.tag === ADDRESS)
+        .map((one) => String.fromCharCode(...one.body));
+}
+
+/**
+ * @param {Map<string, Extension>} extensions of a list
+ * @returns {{addresses: string[], isPartial: boolean} | undefined} none: it is about all
+ */
+function boundsIn(extensions) {
+    const bounds = extensions.get(LIST_BOUNDS);
+    if (!bounds) return undefined;
+    const parts = der.children(der.readWhole(bounds.value, der.SEQUENCE));
+    const name = parts.find((part) => part.tag === CONTEXT_0);
+    const addresses = name ? addressesIn(name.body) : [];
+    return {
+        addresses,
+        isPartial: parts.some((part) => PARTIAL.has(part.tag) && part.body[0] !== 0),
+    };
+}
+
+/** @param {RevocationList} list @param {Certificate} one @returns {boolean} whether it is about it */
+export function isAbout(list, one) {
+    const bounds = boundsIn(list.extensions);
+    if (!bounds) return true;
+    const mine = new Set(listAddressesOf(one));
+    return !bounds.isPartial && bounds.addresses.some((address) => mine.has(address));
+}
+
+/** @param {Certificate} one @returns {Bytes} what names it in a signature */
+export function issuerAndSerialOf(one) {
+    return der.sequence(one.issuer, der.tlv(der.INTEGER, one.serial));
+}
+
+/**
+ * @param {Certificate} by
+ * @param {{signed: Bytes, signature: Bytes, algorithm: string}} what
+ */
+export async function hasIssued(by, what) {
+    return what.algorithm !== "" && isSignedBy(by.key, what.signature, what.signed, what.algorithm);
+}
+
+/**
+ * @param {PublicKey | undefined} key
+ * @param {Bytes} signature DER
+ * @param {Bytes} data
+ * @param {string} hash
+ * @returns {Promise<boolean>}
+ */
+export async function isSignedBy(key, signature, data, hash) {
+    const raw = key && rawSignature(signature, key.curve === "P-256" ? 32 : 48);
+    if (!key || !raw) return false;
+    const algorithm = { name: "ECDSA", namedCurve: key.curve };
+    try {
+        const known = await crypto.subtle.importKey("raw", key.point, algorithm, false, ["verify"]);
+        return await crypto.subtle.verify({ name: "ECDSA", hash }, known, raw, data);
+    } catch {
+        return false; // no point of the curve
+    }
+}
+
+/** @param {Bytes} signature DER @param {number} size @returns {Bytes | undefined} r and s */
+function rawSignature(signature, size) {
+    try {
+        const raw = new Uint8Array(2 * size);
+        const body = der.readWhole(signature, der.SEQUENCE);
+        for (const [index, part] of der.members(body, der.INTEGER, der.INTEGER).entries()) {
+            const isPadded = part[0] === 0 && part.length > 1;
+            const digits = isPadded ? part.subarray(1) : part;
+            const isMinimal = !isPadded || ((part[1] ?? 0) & 0x80) !== 0;
+            const isNegative = ((part[0] ?? 0x80) & 0x80) !== 0;
+            if (digits.length > size || !isMinimal || isNegative) return undefined;
+            raw.set(digits, (index + 1) * size - digits.length);
+        }
+        return raw;
+    } catch {
+        return undefined;
+    }
+}
+
+/** @param {Certificate} one @param {Certificate} other */
+export function isSameCertificate(one, other) {
+    return isSame(one.encoded, other.encoded);
+}
+
+/** @param {Certificate} one @returns {Promise<Bytes>} */
+export function digestOf(one) {
+    return sha256(one.encoded);
+}

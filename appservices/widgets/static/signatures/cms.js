@@ -1,0 +1,194 @@
+/**
+ * CMS signatures and time stamps, read as `veche.protocol.signatures.cms` and `stamps` do. Pure.
+ *
+ * @typedef {import("./der.js").Bytes} Bytes
+ * @typedef {import("./certificate.js").Certificate} Certificate
+ *
+ * @typedef {object} SignedData
+ * @property {Bytes} contentType OID
+ * @property {Bytes | undefined} content none if it is detached
+ * @property {Bytes[]} certificates
+ * @property {Bytes} issuerAndSerial
+ * @property {Bytes} attributes as a SET
+ * @property {Bytes} algorithm
+ * @property {Bytes} signature
+ * @property {Bytes | undefined} token
+ *
+ * @typedef {object} Stamp
+ * @property {Bytes} imprint
+ * @property {number} atMs
+ * @property {SignedData} signed
+ */
+import { isSame, sha256 } from "../verify/bytes.js";
+import * as der from "./der.js";
+import { DerError } from "./der.js";
+import { digestOf, issuerAndSerialOf } from "./certificate.js";
+
+export const CMS_BYTES_MAX = 64 * 1024;
+export const DATA = der.oid("1.2.840.113549.1.7.1");
+export const TST_INFO = der.oid("1.2.840.113549.1.9.16.1.4");
+export const ECDSA_SHA256 = der.sequence(der.oid("1.2.840.10045.4.3.2"));
+const SIGNED_DATA = der.oid("1.2.840.113549.1.7.2");
+const CONTENT_TYPE = der.oid("1.2.840.113549.1.9.3");
+const MESSAGE_DIGEST = der.oid("1.2.840.113549.1.9.4");
+const SIGNING_CERTIFICATE_V2 = der.oid("1.2.840.113549.1.9.16.2.47");
+const TIME_STAMP_TOKEN = der.oid("1.2.840.113549.1.9.16.2.14");
+const SHA256_OID = der.oid("2.16.840.1.101.3.4.2.1");
+const NULL = Uint8Array.of(5, 0);
+const SHA256_FORMS = [der.sequence(SHA256_OID), der.sequence(SHA256_OID, NULL)];
+const EXPLICIT_0 = 0xa0;
+const UNSIGNED = 0xa1;
+const ISSUER_NAME = 0xa4;
+const ONE = Uint8Array.of(2, 1, 1);
+const INFO = [
+    der.INTEGER,
+    der.SEQUENCE,
+    der.SEQUENCE,
+    EXPLICIT_0,
+    der.SEQUENCE,
+    der.OCTET_STRING,
+    UNSIGNED,
+];
+
+/** @param {Bytes} one */
+const isSha256 = (one) => SHA256_FORMS.some((form) => isSame(form, one));
+
+/**
+ * What a key signs (RFC 5652 §5.4), built again to be compared.
+ * @param {Certificate} certificate
+ * @param {Bytes} digest
+ * @param {Bytes} contentType
+ * @returns {Promise<Bytes>}
+ */
+export async function signedAttributes(certificate, digest, contentType) {
+    const { issuer, serial } = certificate;
+    const name = der.sequence(
+        der.sequence(der.tlv(ISSUER_NAME, issuer)),
+        der.tlv(der.INTEGER, serial),
+    );
+    const reference = der.sequence(der.tlv(der.OCTET_STRING, await digestOf(certificate)), name);
+    return der.setOf(
+        der.sequence(CONTENT_TYPE, der.setOf(contentType)),
+        der.sequence(MESSAGE_DIGEST, der.setOf(der.tlv(der.OCTET_STRING, digest))),
+        der.sequence(SIGNING_CERTIFICATE_V2, der.setOf(der.sequence(der.sequence(reference)))),
+    );
+}
+
+/** @param {SignedData} signed @param {Certificate} certificate */
+export function names(signed, certificate) {
+    return isSame(signed.issuerAndSerial, issuerAndSerialOf(certificate));
+}
+
+/** @param {Bytes} encoded @returns {SignedData} @throws {DerError} not of our form */
+export function readSignedData(encoded) {
+    if (encoded.length > CMS_BYTES_MAX) throw new DerError("too large");
+    const outer = der.readWhole(encoded, der.SEQUENCE);
+    const [kind, wrapped] = der.members(outer, der.OID, EXPLICIT_0);
+    const [, digests, content, certificates, infos] = der.members(
+        der.readWhole(needed(wrapped), der.SEQUENCE),
+        der.INTEGER,
+        der.SET,
+        der.SEQUENCE,
+        EXPLICIT_0,
+        der.SET,
+    );
+    if (!isSame(der.tlv(der.OID, needed(kind)), SIGNED_DATA) || !isSha256(needed(digests)))
+        throw new DerError("not a signature with SHA-256");
+    const [signer, ...others] = der.children(needed(infos));
+    if (signer?.tag !== der.SEQUENCE || others.length > 0) throw new DerError("not by one signer");
+    const parts = der.children(signer.body);
+    const [version, name, digest, attributes, algorithm, signature, unsigned] = parts;
+    const isKnown =
+        parts.every((one, at) => one.tag === INFO[at]) && parts.length >= INFO.length - 1;
+    if (!isKnown || !version || !name || !digest || !attributes || !algorithm || !signature)
+        throw new DerError("the signer's part is of another form");
+    if (!isSame(version.encoded, ONE) || !isSha256(digest.encoded))
+        throw new DerError("not SHA-256");
+    const { contentType, enclosed } = contentOf(needed(content));
+    return {
+        contentType,
+        content: enclosed,
+        certificates: der.children(needed(certificates)).map((one) => one.encoded),
+        issuerAndSerial: name.encoded,
+        attributes: der.tlv(der.SET, attributes.body),
+        algorithm: algorithm.encoded,
+        signature: signature.body,
+        token: unsigned && tokenOf(unsigned.body),
+    };
+}
+
+/** @param {Bytes | undefined} part @returns {Bytes} */
+function needed(part) {
+    if (!part) throw new DerError("a part is missing");
+    return part;
+}
+
+/** @param {Bytes} body */
+function contentOf(body) {
+    const [kind, held, ...more] = der.children(body);
+    if (kind?.tag !== der.OID || more.length > 0 || (held && held.tag !== EXPLICIT_0))
+        throw new DerError("what is signed is of another form");
+    return {
+        contentType: kind.encoded,
+        enclosed: held && der.readWhole(held.body, der.OCTET_STRING),
+    };
+}
+
+/** @param {Bytes} unsigned */
+function tokenOf(unsigned) {
+    const [kind, values] = der.members(der.readWhole(unsigned, der.SEQUENCE), der.OID, der.SET);
+    const tokens = der.children(needed(values));
+    const [token] = tokens;
+    if (!isSame(der.tlv(der.OID, needed(kind)), TIME_STAMP_TOKEN) || tokens.length !== 1 || !token)
+        throw new DerError("an unsigned attribute that is not one time stamp");
+    return token.encoded;
+}
+
+/** @param {Bytes} encoded @returns {Stamp} @throws {DerError} it is none */
+export function readToken(encoded) {
+    const signed = readSignedData(encoded);
+    if (!isSame(signed.contentType, TST_INFO) || !signed.content || signed.token)
+        throw new DerError("not a time stamp");
+    const parts = der.children(der.readWhole(signed.content, der.SEQUENCE));
+    const [version, , imprint, , when, ...rest] = parts;
+    if (
+        !version ||
+        !imprint ||
+        !when ||
+        !isSame(version.encoded, ONE) ||
+        when.tag !== der.GENERALIZED_TIME
+    )
+        throw new DerError("not a time stamp of version 1");
+    const [algorithm, digest] = der.members(imprint.body, der.SEQUENCE, der.OCTET_STRING);
+    if (!isSha256(der.sequence(needed(algorithm))) || needed(digest).length !== 32)
+        throw new DerError("the time stamp is not over SHA-256");
+    for (const one of rest) if (one.tag === der.INTEGER) checkNatural(one.body);
+    return { imprint: needed(digest), atMs: momentOf(when.body), signed };
+}
+
+/** @param {Bytes} body */
+function checkNatural(body) {
+    const [first, second] = body;
+    const isLong = body.length > 1 && first === 0 && second !== undefined && (second & 0x80) === 0;
+    if (first === undefined || (first & 0x80) !== 0 || isLong)
+        throw new DerError("no natural number");
+}
+
+/** @param {Bytes} body */
+function momentOf(body) {
+    const text = String.fromCharCode(...body);
+    const found = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d{0,5}[1-9]))?Z$/.exec(text);
+    if (!found) throw new DerError("the time stamp states no time");
+    const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = found
+        .slice(1, 7)
+        .map(Number);
+    const whole = Date.UTC(year, month - 1, day, hour, minute, second);
+    const stated = new Date(whole).toISOString().replaceAll(/[-:T]|\.\d+Z/g, "");
+    if (stated !== text.slice(0, 14)) throw new DerError("the time stamp states no time");
+    return whole + Number((found[7] ?? "0").padEnd(6, "0").slice(0, 3));
+}
+
+/** @param {SignedData} signed @returns {Promise<Bytes>} */
+export function contentDigest(signed) {
+    return sha256(signed.content ?? new Uint8Array());
+}

@@ -1,0 +1,122 @@
+/**
+ * Whether a certificate was good at a moment, as `veche.protocol.signatures.trust` has it. Pure.
+ *
+ * @typedef {import("./der.js").Bytes} Bytes
+ * @typedef {import("./certificate.js").Certificate} Certificate
+ * @typedef {import("./certificate.js").RevocationList} RevocationList
+ *
+ * @typedef {object} Standing
+ * @property {boolean} isTrusted
+ * @property {boolean} isRevoked
+ * @property {boolean} isListed
+ */
+import { hex, isSame } from "../verify/bytes.js";
+import {
+    allowsBelow,
+    hasIssued,
+    isAbout,
+    isAuthority,
+    isSameCertificate,
+    readCertificate,
+    readList,
+} from "./certificate.js";
+
+const CHAIN_MAX = 4;
+const CERTIFICATES_MAX = 1000;
+export const TOLERANCE_MS = 2_000;
+
+export class Trust {
+    /** @param {Certificate[]} roots @param {Bytes[]} certificates @param {Bytes[]} lists */
+    constructor(roots, certificates, lists) {
+        this.roots = roots;
+        this.known = [...roots, ...readable(certificates, readCertificate)];
+        this.lists = readable(lists, readList);
+    }
+
+    /** @param {Certificate} certificate @param {number} atMs @returns {Promise<Standing>} */
+    async standing(certificate, atMs) {
+        const chain = await this.chain(certificate);
+        const isValid = chain?.every((one) => isValidAt(one, atMs));
+        if (!chain || !isValid) return { isTrusted: false, isRevoked: false, isListed: false };
+        const verdicts = [];
+        for (const [at, one] of chain.entries()) {
+            const issuer = chain[at + 1];
+            if (issuer) verdicts.push(await this.onLists(one, issuer, atMs));
+        }
+        return {
+            isTrusted: true,
+            isRevoked: verdicts.includes(true),
+            isListed: !verdicts.includes(undefined),
+        };
+    }
+
+    /** @param {Certificate} certificate @returns {Promise<Certificate[] | undefined>} to a root */
+    async chain(certificate) {
+        const chain = [certificate];
+        for (let last = certificate; !this.roots.some((root) => isSameCertificate(root, last));) {
+            const issuer = await this.issuerOf(last);
+            if (!issuer || chain.length === CHAIN_MAX) return undefined;
+            chain.push(issuer);
+            last = issuer;
+        }
+        return chain.slice(1).every((one, at) => allowsBelow(one, at)) ? chain : undefined;
+    }
+
+    /** @param {Certificate} certificate */
+    async issuerOf(certificate) {
+        for (const one of this.known)
+            if (
+                isSame(one.subject, certificate.issuer) &&
+                isAuthority(one) &&
+                (await hasIssued(one, certificate))
+            )
+                return one;
+        return undefined;
+    }
+
+    /**
+     * @param {Certificate} certificate
+     * @param {Certificate} issuer
+     * @param {number} atMs
+     * @returns {Promise<boolean | undefined>} whether it was revoked; undefined: nobody can tell
+     */
+    async onLists(certificate, issuer, atMs) {
+        /** @type {boolean | undefined} */
+        let verdict;
+        for (const list of this.lists) {
+            const isIts = isSame(list.issuer, issuer.subject) && isAbout(list, certificate);
+            if (!isIts || !(await hasIssued(issuer, list))) continue;
+            const since = list.revoked.get(hex(certificate.serial));
+            if (since !== undefined && since <= atMs) return true;
+            if (since !== undefined || speaksOf(list, certificate, atMs)) verdict = false;
+        }
+        return verdict;
+    }
+}
+
+/** @param {RevocationList} list @param {Certificate} certificate @param {number} atMs */
+function speaksOf(list, certificate, atMs) {
+    const until = list.nextUpdateMs;
+    return list.thisUpdateMs <= certificate.notAfterMs && until !== undefined && atMs <= until;
+}
+
+/** @param {Certificate} one @param {number} atMs */
+function isValidAt(one, atMs) {
+    return one.notBeforeMs - TOLERANCE_MS <= atMs && atMs <= one.notAfterMs;
+}
+
+/**
+ * @template T
+ * @param {Bytes[]} encoded
+ * @param {(one: Bytes) => T} read
+ * @returns {T[]} those that can be read
+ */
+export function readable(encoded, read) {
+    return encoded.slice(0, CERTIFICATES_MAX).flatMap((one) => {
+        try {
+            return [read(one)];
+        } catch {
+            return [];
+        }
+    });
+}

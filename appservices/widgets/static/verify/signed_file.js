@@ -1,0 +1,216 @@
+/**
+ * Verifying a signed PDF. The file is read and judged in this page and goes nowhere; of our server
+ * only the certificate of its authority is asked, which says nothing of the file.
+ */
+import { html, nothing } from "lit";
+import { VecheElement, banner, button, field, spinner } from "../kit/elements.js";
+import { showDateTime, t } from "../kit/i18n.js";
+import { icon } from "../kit/icons.js";
+import { save } from "../kit/save.js";
+import { levelWords, reasonWords, verdictWords } from "./signed_words.js";
+
+/**
+ * @typedef {import("../signatures/verdict.js").Report} Report
+ * @typedef {import("../signatures/certificate.js").Certificate} Certificate
+ */
+
+const ROOT = "/_veche/signing/v1/ca/root.cer";
+const CERTIFICATE_BYTES_MAX = 65_536;
+const PEM = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g;
+/** @type {Map<string, "success" | "info">} of verdicts; the others are critical */
+const STYLES = new Map([
+    ["sealed", "success"],
+    ["signed", "info"],
+    ["unproven", "info"],
+]);
+const BEGINNING = "%PDF-";
+
+/** @param {Blob} file @returns {Promise<boolean>} */
+export async function isPdf(file) {
+    return (await file.slice(0, BEGINNING.length).text()) === BEGINNING;
+}
+
+export class VecheSignedFile extends VecheElement {
+    static properties = /** @type {import("lit").PropertyDeclarations} */ ({
+        file: { attribute: false },
+        report: { state: true },
+        rootError: { state: true },
+    });
+
+    constructor() {
+        super();
+        /** @type {File | undefined} */
+        this.file = undefined;
+        /** @type {Report | undefined} none while it is judged */
+        this.report = undefined;
+        this.rootError = "";
+        /** @type {Uint8Array<ArrayBuffer>} */
+        this.bytes = new Uint8Array();
+        /** @type {Uint8Array<ArrayBuffer>[]} certificates that the person chose */
+        this.chosen = [];
+        /** How often a judgement has begun: an older one that ends later shows nothing. */
+        this.begun = 0;
+    }
+
+    /** @param {Map<string, unknown>} changed */
+    willUpdate(changed) {
+        if (!changed.has("file")) return;
+        this.report = undefined;
+        void this._judge();
+    }
+
+    async _judge() {
+        this.begun += 1;
+        const mine = this.begun;
+        const { file } = this;
+        if (!file) return;
+        const [{ judge }, roots, buffer] = await Promise.all([
+            import("../signatures/verdict.js"),
+            this._roots(),
+            file.arrayBuffer(),
+        ]);
+        const bytes = new Uint8Array(buffer);
+        const report = await judge(bytes, roots, Date.now());
+        if (mine === this.begun) Object.assign(this, { bytes, report });
+    }
+
+    /** @returns {Promise<Certificate[]>} of our server's authority, and those that were chosen */
+    async _roots() {
+        const { readCertificate } = await import("../signatures/certificate.js");
+        const ours = await fetch(ROOT)
+            .then(async (answer) => (answer.ok ? [new Uint8Array(await answer.arrayBuffer())] : []))
+            .catch(() => []);
+        return [...ours, ...this.chosen].map(readCertificate);
+    }
+
+    /** @param {Event} event */
+    async _chooseRoot({ target }) {
+        const file = /** @type {HTMLInputElement} */ (target).files?.[0];
+        this.rootError = "";
+        this.chosen = [];
+        try {
+            if (file) this.chosen = await certificatesIn(file);
+        } catch {
+            this.rootError = t("This file is not a certificate.");
+        }
+        await this._judge();
+    }
+
+    /** @param {Report} report */
+    _signers({ signers, documentSha256, closedAtMs }) {
+        if (signers.length === 0) return nothing;
+        return html`<dl class="facts card">
+            ${signers.map(
+                (one) =>
+                    html`<dt>${one.level === "seal" ? t("Sealed by") : t("Signed by")}</dt>
+                        <dd>
+                            <bdi>${one.name}</bdi>${
+                                one.account
+                                    ? html` <bdi class="help">${one.account}</bdi>`
+                                    : nothing
+                            }
+                            <div class="help">
+                                ${
+                                    one.isProven
+                                        ? levelWords(one.level)
+                                        : t("not proven who that is")
+                                },
+                                ${
+                                    one.atMs === undefined
+                                        ? t("at a time that is not proven")
+                                        : showDateTime(one.atMs)
+                                }
+                            </div>
+                        </dd>`,
+            )}
+            ${
+                closedAtMs === undefined
+                    ? nothing
+                    : html`<dt>${t("Closed")}</dt>
+                          <dd>${showDateTime(closedAtMs)}</dd>`
+            }
+            <dt>SHA-256</dt>
+            <dd><code>${documentSha256}</code></dd>
+        </dl>`;
+    }
+
+    /** @param {Report} report */
+    _reasons({ findings, verdict }) {
+        const said = new Set(findings.map(({ reason }) => reasonWords(reason)));
+        if (said.size === 0 || verdict === "unsigned" || verdict === "unreadable") return nothing;
+        return html`<ul class="checks">
+            ${[...said].map(
+                (words) =>
+                    html`<li class="with-mark ${verdict === "invalid" ? "bad" : "open"}">
+                        ${icon(verdict === "invalid" ? "error" : "circle")}<span>${words}</span>
+                    </li>`,
+            )}
+        </ul>`;
+    }
+
+    /** What was signed, without what came after: for who wants to see exactly that. */
+    _original() {
+        const { bytes, report } = this;
+        const end = report?.documentEnd;
+        if (!end) return nothing;
+        return html`<p class="help">
+                ${t("The document as it was before anybody signed it, without anything that came later:")}
+            </p>
+            ${button({
+                label: t("Save exactly what was signed"),
+                style: "secondary",
+                press: () =>
+                    save(
+                        new Blob([bytes.slice(0, end)], { type: "application/pdf" }),
+                        t("signed-document.pdf"),
+                    ),
+            })}`;
+    }
+
+    _root() {
+        return html`<details>
+            <summary>${t("A document of another authority")}</summary>
+            ${field({
+                id: "root",
+                label: t("Certificate of that authority"),
+                help: t(
+                    "Its root, as that authority publishes it: a file that ends in .pem, .cer or .crt.",
+                ),
+                error: this.rootError,
+                is_required: false,
+                control: ({ id, describedby, invalid }) =>
+                    html`<input
+                        type="file"
+                        class="file"
+                        id=${id}
+                        accept=".pem,.cer,.crt"
+                        aria-describedby=${describedby}
+                        aria-invalid=${invalid}
+                        @change=${this._chooseRoot}
+                    />`,
+            })}
+        </details>`;
+    }
+
+    render() {
+        const { report } = this;
+        if (!this.file) return nothing;
+        if (!report) return spinner();
+        const style = STYLES.get(report.verdict) ?? "critical";
+        return html`${banner(style, html`<p>${verdictWords(report.verdict)}</p>`)}
+        ${this._reasons(report)} ${this._signers(report)} ${this._original()} ${this._root()}`;
+    }
+}
+customElements.define("veche-signed-file", VecheSignedFile);
+
+/** @param {File} file PEM or DER @returns {Promise<Uint8Array<ArrayBuffer>[]>} */
+async function certificatesIn(file) {
+    if (file.size > CERTIFICATE_BYTES_MAX) throw new Error("too large");
+    const { readCertificate } = await import("../signatures/certificate.js");
+    const written = [...(await file.text()).matchAll(PEM)].map(([, text]) =>
+        Uint8Array.from(atob((text ?? "").replaceAll(/\s/g, "")), (one) => one.charCodeAt(0)),
+    );
+    const found = written.length > 0 ? written : [new Uint8Array(await file.arrayBuffer())];
+    for (const one of found) readCertificate(one);
+    return found;
+}

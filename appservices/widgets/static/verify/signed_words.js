@@ -1,0 +1,80 @@
+/** What is said of signed files. */
+import { t } from "../kit/i18n.js";
+
+/** @param {import("../signatures/verdict.js").Verdict} verdict @returns {string} */
+export function verdictWords(verdict) {
+    switch (verdict) {
+        case "sealed":
+            return t("This document is genuine: who signed it and when is proven.");
+        case "signed":
+            return t("The signatures hold and nothing was changed, but not all of it is proven.");
+        case "unproven":
+            return t("Nothing was changed, but who signed or when is not proven.");
+        case "invalid":
+            return t("Do not rely on this document: it was changed, or a signature is false.");
+        case "unsigned":
+            return t("Nobody has signed this document.");
+        case "unreadable":
+            return t(
+                "Nobody can tell: not all programs would show this file alike. That is so with files that other programs signed, too.",
+            );
+    }
+}
+
+/** @param {string} reason @returns {string} */
+export function reasonWords(reason) {
+    switch (reason) {
+        case "no_signature":
+            return t("There is no signature in it.");
+        case "outside_the_sealed_profile":
+            return t("It is no PDF of the form that is checked here.");
+        case "too_many_signatures":
+            return t("It has too many signatures.");
+        case "hidden_bytes":
+            return t("Something was added that not all programs show.");
+        case "changed_after_signing":
+            return t("It was changed after it was signed.");
+        case "does_not_cover_its_revision":
+            return t("A signature does not cover all of it.");
+        case "certified_for_another_document":
+            return t("A certificate is for another document.");
+        case "revoked":
+            return t("A certificate had been revoked.");
+        case "who_is_not_proven":
+            return t("Nobody whom you trust knows the signer. Choose their certificate below.");
+        case "certificate_not_for_this":
+            return t("A certificate is not for this.");
+        case "when_is_not_proven":
+            return t("No time stamp that you trust says when.");
+        case "not_time_stamped":
+            return t("There is no time stamp.");
+        case "revocation_unknown":
+            return t("Whether a certificate was revoked is not known by now.");
+        case "tail_not_time_stamped":
+            return t("No time stamp closes it.");
+        case "first_signature_does_not_certify":
+            return t("The first signature lets others change it.");
+        case "active_content":
+            return t("It can change what it shows by itself.");
+        case "other_signatures_before":
+            return t("There are older signatures in it, which were not checked.");
+        default:
+            return t("A signature is broken.");
+    }
+}
+
+/** @param {string} level @returns {string} how a signer is known */
+export function levelWords(level) {
+    switch (level) {
+        case "account":
+            return t("known by their account");
+        case "substantial":
+            return t("identity checked");
+        case "high":
+            return t("identity checked in person");
+        case "seal":
+            return t("seal of an organisation, no person");
+        default:
+            return t("the certificate does not say how they are known");
+    }
+}

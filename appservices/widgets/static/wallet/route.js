@@ -1,0 +1,34 @@
+/**
+ * Addresses of the wallet, as values. What is to be paid stands behind the #, which no server sees.
+ *
+ * @typedef {{view: "wallet"} | {view: "pay"} | {view: "request"} | {view: "booked"}
+ *   | {view: "mandates"} | {view: "bank"} | {view: "limits"} | {view: "link"}
+ *   | {view: "payment", id: string}} WalletRoute
+ * @typedef {import("../app/route.js").Route} Route
+ */
+
+const PAYMENT = /^\/wallet\/payments\/([0-7][0-9A-HJKMNP-TV-Z]{25})$/;
+
+/** @type {Record<string, WalletRoute>} */
+const PLACES = {
+    "/wallet": { view: "wallet" },
+    "/wallet/pay": { view: "pay" },
+    "/wallet/request": { view: "request" },
+    "/wallet/history": { view: "booked" },
+    "/wallet/mandates": { view: "mandates" },
+    "/wallet/bank": { view: "bank" },
+    "/wallet/limits": { view: "limits" },
+    "/pay": { view: "link" },
+};
+
+/** @param {string} path @returns {Route} */
+export function walletRoute(path) {
+    const plain = path.length > 1 ? path.replace(/\/$/, "") : path;
+    const id = PAYMENT.exec(plain)?.[1];
+    return id ? { view: "payment", id } : (PLACES[plain] ?? { view: "unknown" });
+}
+
+/** @param {string} id @returns {string} */
+export function paymentHref(id) {
+    return `/wallet/payments/${id}`;
+}

@@ -1,0 +1,316 @@
+/**
+ * One payment: asked, with what becomes of it; while it waits; then its receipt, verified here.
+ *
+ * @typedef {import("../api.js").Payment} Payment
+ */
+import { html, nothing } from "lit";
+import { ApiError } from "../../kit/api.js";
+import { button, spinner } from "../../kit/elements.js";
+import { showDateTime, showMoney, t } from "../../kit/i18n.js";
+import { icon } from "../../kit/icons.js";
+import { signInHref } from "../../kit/shell.js";
+import { problem } from "../../app/elements/problem.js";
+import { act, readPayment, readReceipt } from "../api.js";
+import "../elements/approve.js";
+import { invoiceCard } from "../elements/invoice.js";
+import "../elements/verdict.js";
+import { save } from "../../kit/save.js";
+import { kindWords, mark, stateWords } from "../parts.js";
+import { WalletView } from "../view.js";
+
+const NUMBER_CHARACTERS = 8;
+
+export class VechePayment extends WalletView {
+    static properties = /** @type {import("lit").PropertyDeclarations} */ ({
+        ...WalletView.properties,
+        payment: { state: true },
+        busy: { state: true },
+        failure: { state: true },
+        receipt: { state: true },
+    });
+
+    constructor() {
+        super();
+        /** @type {Payment | undefined} */
+        this.payment = undefined;
+        this.busy = "";
+        /** @type {unknown} what the last press came to */
+        this.failure = undefined;
+        /** @type {Blob | undefined} the receipt, once it was asked for */
+        this.receipt = undefined;
+        /** What the bank said of the payee's name, told once, with the question. */
+        this.note = /** @type {string | null} */ (history.state?.note ?? null);
+    }
+
+    get id() {
+        return this.route.view === "payment" ? this.route.id : "";
+    }
+
+    get heading() {
+        const { payment } = this;
+        if (!payment) return t("Payment");
+        if (payment.state === "asked") return t("Do you want to pay this?");
+        return kindWords(payment);
+    }
+
+    changed() {
+        void this._read();
+    }
+
+    async _read() {
+        const { signal } = this._stopped;
+        try {
+            const payment = await readPayment(this.id, signal);
+            if (!signal.aborted) this.payment = payment;
+        } catch (error) {
+            if (!signal.aborted && (error instanceof ApiError || !this.payment)) this.fail(error);
+        }
+    }
+
+    /** @param {"stop" | "object"} what */
+    async _act(what) {
+        if (this.busy) return;
+        Object.assign(this, { busy: what, failure: undefined });
+        try {
+            this.payment = await act(this.id, what);
+        } catch (error) {
+            this.failure = error;
+        } finally {
+            this.busy = "";
+        }
+    }
+
+    /** @param {"save" | "verify"} what */
+    async _receipt(what) {
+        if (this.busy) return;
+        Object.assign(this, { busy: what, failure: undefined });
+        try {
+            const file = await readReceipt(this.id);
+            if (what === "save") save(file, `receipt-${this.id.slice(-NUMBER_CHARACTERS)}.json`);
+            else this.receipt = file;
+        } catch (error) {
+            this.failure = error;
+        } finally {
+            this.busy = "";
+        }
+    }
+
+    /** @param {Payment} payment */
+    _facts(payment) {
+        const { other, amount, fee, reference, is_out, number, state } = payment;
+        const isAsked = state === "asked"; // then it stands above, and has not happened yet
+        /** @type {[string, unknown][]} */
+        const facts = [
+            [
+                is_out ? t("To") : t("From"),
+                !isAsked &&
+                    html`<bdi>${other.name}</bdi>
+                        <code class="address"><bdi>${other.address}</bdi></code>`,
+            ],
+            [t("What for"), reference ? html`<bdi>${reference}</bdi>` : ""],
+            [t("Amount"), showMoney(amount)],
+            [t("Fee"), is_out ? showMoney(fee) : ""],
+            [
+                t("Together"),
+                fee.minor
+                    ? showMoney({ minor: amount.minor + fee.minor, currency: amount.currency })
+                    : "",
+            ],
+            [t("When"), isAsked ? "" : showDateTime(payment.at_ms)],
+            [t("Number"), html`<code>${number}</code>`],
+        ];
+        return html`<dl class="facts">
+            ${facts
+                .filter(([, value]) => value)
+                .map(
+                    ([name, value]) =>
+                        html`<dt>${name}</dt>
+                            <dd>${value}</dd>`,
+                )}
+        </dl>`;
+    }
+
+    /** @param {Payment} payment */
+    _foreseen({ foreseen, due_at_ms }) {
+        const parts = [];
+        if (foreseen?.verdict === "wait" && foreseen.until_ms)
+            parts.push(
+                html`<div class="banner" role="note">
+                    ${icon("time")}
+                    <div>
+                        <p class="banner-title">
+                            ${t("Approved now, it waits until {time}", { time: showDateTime(foreseen.until_ms) })}
+                        </p>
+                        <p>${foreseen.words}</p>
+                        <p>${t("You can stop it until then.")}</p>
+                    </div>
+                </div>`,
+            );
+        if (foreseen?.verdict === "guard")
+            parts.push(html`<div class="banner" role="note"><p>${foreseen.words}</p></div>`);
+        if (foreseen?.verdict === "refuse")
+            parts.push(
+                html`<div class="banner critical" role="alert">
+                    ${icon("warning")}
+                    <div>
+                        <p class="banner-title">${t("This can't be paid now")}</p>
+                        <p>${foreseen.words}</p>
+                    </div>
+                </div>`,
+            );
+        if (this.note)
+            parts.push(
+                html`<div class="banner" role="note">
+                    ${icon("info")}
+                    <div><p>${this.note}</p></div>
+                </div>`,
+            );
+        if (due_at_ms)
+            parts.push(
+                html`<p class="small secondary-text">
+                    ${t("This question ends by itself on {time}.", { time: showDateTime(due_at_ms) })}
+                </p>`,
+            );
+        return parts;
+    }
+
+    /** @param {Payment} payment */
+    _asked(payment) {
+        return html`${payment.invoice ? invoiceCard(payment.invoice) : this._summary(payment)}
+            ${this._foreseen(payment)}
+            <div class="actions approve-actions">
+                <veche-approve .asked=${payment.asked}></veche-approve>
+                ${this._stop(payment, t("Do not pay"))}
+                ${
+                    payment.can_object
+                        ? button({
+                              label: t("Object"),
+                              style: "secondary",
+                              is_busy: this.busy === "object",
+                              press: () => void this._act("object"),
+                          })
+                        : nothing
+                }
+            </div>
+            <p class="small secondary-text">
+                ${t("The same question stands in your chat with the bank. Whichever you answer first counts.")}
+            </p>`;
+    }
+
+    /** @param {Payment} payment */
+    _summary(payment) {
+        const { amount, fee, other } = payment;
+        const total = { minor: amount.minor + fee.minor, currency: amount.currency };
+        return html`<article class="card question">
+            <div class="question-who">
+                ${mark(other)}
+                <p>
+                    <span class="secondary-text">${t("To")}</span>
+                    <strong><bdi>${other.name}</bdi></strong>
+                    <code class="address"><bdi>${other.address}</bdi></code>
+                </p>
+            </div>
+            <p class="big-amount">${showMoney(total)}</p>
+            ${this._facts(payment)}
+        </article>`;
+    }
+
+    /** @param {Payment} payment @param {string} words */
+    _stop(payment, words) {
+        if (!payment.can_stop) return nothing;
+        return button({
+            label: words,
+            style: payment.state === "asked" ? "secondary" : "danger",
+            is_busy: this.busy === "stop",
+            press: () => void this._act("stop"),
+        });
+    }
+
+    /** @param {Payment} payment */
+    _face(payment) {
+        switch (payment.state) {
+            case "paid":
+            case "returned":
+                return html`<div class="outcome good">${icon("done")}</div>`;
+            case "paying":
+            case "holding":
+                return spinner(t("The bank is paying…"));
+            case "cooling":
+            case "guarded":
+            case "held":
+                return html`<div class="outcome">${icon("time")}</div>`;
+            default:
+                return html`<div class="outcome bad">${icon("error")}</div>`;
+        }
+    }
+
+    /** @param {Payment} payment */
+    _over(payment) {
+        const { amount, fee } = payment;
+        const minor = amount.minor + fee.minor;
+        return html`<article class="card receipt">
+                <div aria-live="polite" class="receipt-head">
+                    ${this._face(payment)}
+                    <p class="big-amount">${showMoney({ minor, currency: amount.currency })}</p>
+                    <p class="state-words">${stateWords(payment.state)}</p>
+                    ${payment.why ? html`<p class="error-text">${payment.why}</p>` : nothing}
+                    ${
+                        payment.state === "cooling" && payment.due_at_ms
+                            ? html`<p>
+                                  ${t("It is paid on {time}, unless you stop it.", { time: showDateTime(payment.due_at_ms) })}
+                              </p>`
+                            : nothing
+                    }
+                </div>
+                ${this._facts(payment)}
+                <div class="actions">${this._stop(payment, t("Stop it"))}</div>
+            </article>
+            ${payment.has_receipt ? this._proof() : nothing}
+            ${
+                payment.invoice
+                    ? html`<h2>${t("Invoice")}</h2>
+                          ${invoiceCard(payment.invoice)}`
+                    : nothing
+            }`;
+    }
+
+    _proof() {
+        return html`<section>
+            <h2>${t("Receipt")}</h2>
+            <p class="secondary-text">
+                ${t("It proves this payment to anybody, without asking us.")}
+            </p>
+            <div class="actions">
+                ${button({
+                    label: html`${icon("check")}<span>${t("Verify it here")}</span>`,
+                    is_busy: this.busy === "verify",
+                    press: () => void this._receipt("verify"),
+                })}
+                ${button({
+                    label: html`${icon("download")}<span>${t("Download")}</span>`,
+                    style: "secondary",
+                    is_busy: this.busy === "save",
+                    press: () => void this._receipt("save"),
+                })}
+            </div>
+            ${this.receipt ? html`<veche-verdict .file=${this.receipt}></veche-verdict>` : nothing}
+        </section>`;
+    }
+
+    _crumb() {
+        return html`<p class="crumb">
+            <a href="/wallet">${icon("back")}<span>${t("To my wallet")}</span></a>
+        </p>`;
+    }
+
+    render() {
+        const { payment } = this;
+        return html`${this._crumb()}
+        ${this.framed("payment", () => {
+            if (!payment) return this.error ? nothing : this.loading(1);
+            return html`${this.failure ? problem(this.failure, { signIn: signInHref() }) : nothing}
+            ${payment.state === "asked" ? this._asked(payment) : this._over(payment)}`;
+        })}`;
+    }
+}
+customElements.define("veche-payment", VechePayment);

@@ -1,0 +1,112 @@
+"""The writer of the ledger, one block at a time and at the moment that the test says."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from appservices.payments.core.ledger.book import Book
+from appservices.payments.service import held, moving, settling
+from appservices.payments.service.batch import Link, decide, ride
+from appservices.payments.service.work import Entry, Work
+from appservices.payments.store import attempts as store
+from appservices.payments.store.ledger import PostgresLedger
+from veche.runtime.database import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from appservices.payments.service.attempts import Attempt
+    from appservices.payments.service.scene import Parts
+    from appservices.payments.service.work import Outcome
+    from veche.runtime.database import Connection, Cursor
+
+_ROUNDS_MAX: Final = 20
+
+
+@attrs.define
+class Scribe:
+    """Takes the attempts that wait, as the service does.
+
+    Attributes:
+        parts: Of the transactions of its blocks.
+    """
+
+    parts: Parts
+    _looks: Connection
+    _ledger: PostgresLedger
+    _link: Link
+    _book: Book = attrs.field(factory=Book)
+
+    @classmethod
+    @contextmanager
+    def at(cls, dsn: str, parts: Parts) -> Iterator[Scribe]:
+        """The writer of a database, which has had none."""
+        with ExitStack() as stack:
+            reads, writes, looks = (stack.enter_context(closing(connect(dsn))) for _ in range(3))
+            ledger = PostgresLedger(0, reads, writes)
+            place = ledger.take_over("test")
+            yield cls(parts, looks, ledger, Link(0, place.epoch, place.seq, place.head))
+
+    def write(self, now_ms: int) -> None:
+        """Decide and commit until nothing waits; at least one block, in which holds may end."""
+        for _ in range(_ROUNDS_MAX):
+            waiting = self.waiting()
+            self.block(waiting, now_ms)
+            if not waiting:
+                return
+        raise AssertionError("attempts come without an end")
+
+    def block(self, attempts: list[Attempt], now_ms: int) -> None:
+        """Decide and commit some attempts in one block."""
+        settles = self._settles()
+        entries = [
+            Entry(
+                n,
+                Work(one.chain, partial(_rider, one, settles[one.kind]), one.accounts),
+                len(one.chain) + len(one.accounts),
+            )
+            for n, one in enumerate(attempts)
+        ]
+        batch = decide(self._book, self._ledger, entries, self._link, now_ms)
+        riders = partial(ride, batch, held.expired)
+        if batch.block is not None:
+            self._ledger.commit(batch.block, riders, batch.copies)
+        else:
+            self._ledger.ride(riders)
+        self._link = batch.after
+        self._end_holds(now_ms)
+
+    def waiting(self) -> list[Attempt]:
+        """Those that the service would take now: of those about the same thing the first."""
+        with self._looks, self._looks.cursor() as txn:
+            found = store.waiting(txn, [], 1_000)
+        firsts: dict[str, Attempt] = {}
+        for one in found:
+            firsts.setdefault(one.about, one)
+        return list(firsts.values())
+
+    def _end_holds(self, now_ms: int) -> None:
+        """What the service's errands do of holds that ended."""
+        with self._looks, self._looks.cursor() as txn:
+            txn.execute(
+                "DELETE FROM runtime.errand WHERE kind = %s RETURNING payload ->> 'payment'",
+                (held.HOLD_ENDED,),
+            )
+            for (payment_id,) in txn.fetchall():
+                held.ended(self.parts.scene(txn, f"ended {payment_id}", now_ms), payment_id)
+
+    def _settles(self) -> Mapping[str, Callable[[Cursor, Attempt, Outcome], None]]:
+        def pay(txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
+            scene = self.parts.scene(txn, f"attempt {attempt.about}", outcome.at_ms)
+            settling.settle(scene, attempt.about, outcome)
+
+        return {moving.KIND: pay, **held.settles(self.parts)}
+
+
+def _rider(attempt: Attempt, settle: Any, txn: Cursor, outcome: Outcome) -> None:
+    assert store.remove(txn, attempt.id)
+    settle(txn, attempt, outcome)

@@ -1,0 +1,132 @@
+"""Approvals, chats, allowances and rules of guardians for tests on a real database."""
+
+from __future__ import annotations
+
+import itertools
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import attrs
+
+from appservices.payments.core.allowance import AllowanceState, AllowanceTerms
+from appservices.payments.core.guards import RuleState
+from appservices.payments.core.payment import State
+from appservices.payments.core.texts.allowance import AllowanceView
+from appservices.payments.core.texts.guardians import RuleView
+from appservices.payments.core.texts.views import Party
+from appservices.payments.service import guarding, purses
+from appservices.payments.store import allowances, chats, guards, holders
+from appservices.payments.store.allowances import Allowance
+from appservices.payments.store.guards import GuardRule
+from tests.integration.appservices.payments.scenes import ALICE, BOB, NOW_MS, nonce
+from veche.protocol.ids import RoomId, UserId, derived_ulid
+from veche.runtime.approvals.store import Evidence
+from veche.runtime.crypto.tracking import pin_encrypted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appservices.payments.service.files import Matter
+    from appservices.payments.service.scene import Scene
+    from tests.integration.appservices.payments.scenes import World
+    from veche.runtime.database import Cursor
+
+CAROL: Final = UserId("@carol:veche.test")
+_numbers: Final = itertools.count(1)
+
+
+class Keys:
+    """Approvals of keys: each was taken at ``NOW_MS``, by a key that is revoked or not."""
+
+    def __init__(self, *, is_revoked: bool = False) -> None:
+        self._revoked_at_ms = NOW_MS if is_revoked else None
+
+    def evidence(self, txn: Cursor, of: str) -> Evidence:  # noqa: ARG002 -- of the port
+        """What was approved under a nonce."""
+        return Evidence(of, ALICE, "payment", "p256", "key", b"", {}, NOW_MS, None)
+
+    def keys_of(self, txn: Cursor, person: UserId) -> list[Any]:  # noqa: ARG002 -- of the port
+        """The one key there is."""
+        return [SimpleNamespace(id="key", revoked_at_ms=self._revoked_at_ms)]
+
+
+def with_keys(scene: Scene, *, is_revoked: bool = False) -> Scene:
+    """The same scene, in which what was approved is known."""
+    host = cast("Any", SimpleNamespace(approvals=Keys(is_revoked=is_revoked), links=None))
+    return attrs.evolve(scene, parts=attrs.evolve(scene.parts, host=host))
+
+
+def chat_with(scene: Scene, person: UserId) -> RoomId:
+    """A chat of somebody with the bot, in which they are alone."""
+    room_id = RoomId(f"!chat{next(_numbers)}:veche.test")
+    chats.keep_chat(scene.txn, room_id, person, NOW_MS)
+    chats.set_greeted(scene.txn, room_id)
+    pin_encrypted(scene.txn, room_id, {})
+    for member in (person, scene.voice.bot.user_id):
+        join(scene, room_id, member)
+    return room_id
+
+
+def join(scene: Scene, room_id: RoomId, person: UserId, membership: str = "join") -> None:
+    """Somebody is in a room now, or is not any more."""
+    scene.txn.execute(
+        "INSERT INTO runtime.room_member (room_id, user_id, membership) VALUES (%s, %s, %s)"
+        " ON CONFLICT (room_id, user_id) DO UPDATE SET membership = EXCLUDED.membership",
+        (room_id, person, membership),
+    )
+
+
+def allowance(here: World, cap: int = 1_000, *, is_given: bool = True) -> Allowance:
+    """Alice lets Bob pay anybody, in each day up to a cap; or only proposes to."""
+    scene = here.scene
+    terms = AllowanceTerms(cap, "day", cap, 1, NOW_MS * 2)
+    view = AllowanceView(Party(ALICE, "Alice"), Party(BOB, "Bob"), (), (), "EUR", terms)
+    kept = Allowance(
+        id=derived_ulid(NOW_MS, "allowance", next(_numbers)),
+        giver=scene.holder(ALICE).id,
+        spender=scene.holder(BOB).id,
+        ledger=holders.currencies(scene.txn)["EUR"],
+        state=AllowanceState.ACTIVE if is_given else AllowanceState.PROPOSED,
+        sealed=purses.sealed(scene, view),
+        approved_by=nonce(),
+        terms=terms,
+    )
+    allowances.add_allowance(scene.txn, kept, NOW_MS)
+    return kept
+
+
+def use_of(here: World, by: Allowance) -> Matter:
+    """A payment of 5.00 by an allowance that is approved, and whose wait is just over."""
+    return here.asked(
+        state=State.COOLING, allowance_id=by.id, approved_by=nonce(), due_at_ms=NOW_MS
+    )
+
+
+def rule(
+    here: World,
+    *guardians: UserId,
+    needed: int | None = None,
+    above: int = 100,
+    state: RuleState = RuleState.ACTIVE,
+    counts_from_ms: int | None = None,
+) -> GuardRule:
+    """A rule of Alice's."""
+    scene = here.scene
+    count = len(guardians) if needed is None else needed
+    parties = tuple(Party(one, one) for one in guardians)
+    view = RuleView(Party(ALICE, "Alice"), parties, count, above, "EUR")
+    kept = GuardRule(
+        id=derived_ulid(NOW_MS, "rule", next(_numbers)),
+        holder=scene.holder(ALICE).id,
+        ledger=holders.currencies(scene.txn)["EUR"],
+        state=state,
+        needed=count,
+        above_minor=above,
+        is_shown=True,
+        sealed=guarding.sealed(scene, view),
+        approved_by=nonce(),
+        counts_from_ms=counts_from_ms,
+    )
+    numbers: Sequence[int] = [scene.holder(one).id for one in guardians]
+    guards.add_rule(scene.txn, kept, numbers, NOW_MS)
+    return kept

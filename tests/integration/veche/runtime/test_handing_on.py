@@ -1,0 +1,199 @@
+"""What a worker has said is sealed by its transaction, and leaves at once where it may."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.veche.runtime.rig import (
+    HIDDEN,
+    SERVER_NAME,
+    FakeSealer,
+    FakeService,
+    OfflineCase,
+    event,
+    new_bot,
+    now_ms,
+)
+from veche.protocol.ids import RoomId
+from veche.protocol.message import RelationKind
+from veche.runtime.database import connect
+from veche.runtime.inbox import store
+from veche.runtime.outbox.store import CHANNEL, Relation, State
+from veche.runtime.ports import NotPrepared
+
+if TYPE_CHECKING:
+    from tests.integration.veche.runtime.rig import Rig
+    from veche.protocol.ids import UserId
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.database import Cursor
+    from veche.runtime.outbox.turns import Spoken
+
+pytestmark = pytest.mark.postgres
+
+ALICE = f"@alice:{SERVER_NAME}"
+ROOM = RoomId("!room")
+
+
+class HandingOnTests(OfflineCase):
+    async def scene(self, *bots: UserId) -> tuple[Rig, list[Spoken]]:
+        """A process whose loops do not run, in a room, and what it hands on."""
+        rig = await self.rig(*bots, starts=False)
+        await self.seat(rig, ROOM)
+        while (await rig.worker._run(None)).claim is not None:
+            pass
+        for bot, sealer in rig.sealers.items():
+            rig.sender.use(bot, sealer, rig.service)
+        handed: list[Spoken] = []
+        self.swap(rig.sender, "hand_on", handed.append)
+        return rig, handed
+
+    async def ask(self, rig: Rig, body: str = "ask me") -> str:
+        asked = event(ROOM, ALICE, body)
+        await rig.intake.take([asked])
+        await rig.worker._run(None)
+        return str(asked["event_id"])
+
+    def states(self, rig: Rig) -> list[object]:
+        return [row[1] for row in rig.outbox()]
+
+    async def test_an_answer_is_sealed_with_its_cause_and_may_leave(self) -> None:
+        rig, handed = await self.scene()
+
+        await self.ask(rig)
+
+        [spoken] = handed
+        assert spoken.turn is not None
+        assert spoken.turn.mark is not None
+        [ready] = spoken.turn.ready
+        assert json.loads(ready.body)["body"] == "answer me"
+        assert ready.kind == "m.room.message"
+        assert self.states(rig) == [State.SEALED]
+
+    async def test_in_an_encrypted_room_it_is_encrypted(self) -> None:
+        rig, handed = await self.scene()
+        rig.crypto.encrypted.add(ROOM)
+
+        await self.ask(rig)
+
+        [spoken] = handed
+        assert spoken.turn is not None
+        assert spoken.turn.has_keys
+        [ready] = spoken.turn.ready
+        assert ready.kind == HIDDEN
+        assert "answer me" not in ready.body
+
+    async def test_what_is_handed_on_is_what_every_later_attempt_sends(self) -> None:
+        rig, handed = await self.scene()
+        await self.ask(rig)
+        [bot] = rig.bots
+
+        rows = await rig.database.run("test", _rows, bot)
+
+        [spoken] = handed
+        assert spoken.turn is not None
+        assert rows == [(one.row.effect_id, one.body) for one in spoken.turn.ready]
+
+    async def test_behind_something_that_was_not_sent_it_waits_for_its_turn(self) -> None:
+        rig, handed = await self.scene()
+        [bot] = rig.bots
+        await rig.say(bot, ROOM, "first", cause="first")
+
+        await self.ask(rig)
+
+        [spoken] = handed
+        assert spoken.turn is None
+        assert spoken.rooms == {(bot, ROOM)}
+        assert self.states(rig) == [State.NEW, State.SEALED]
+
+    async def test_what_was_said_before_is_not_said_in_other_bytes(self) -> None:
+        rig, handed = await self.scene()
+        [bot] = rig.bots
+        asked = event(ROOM, ALICE, "ask me")
+        await rig.say(bot, ROOM, "said before", cause=asked["event_id"])
+
+        await rig.intake.take([asked])
+        await rig.worker._run(None)
+
+        [spoken] = handed
+        assert spoken.turn is None
+        assert self.states(rig) == [State.NEW]
+
+    async def test_what_relates_to_it_follows_in_a_turn(self) -> None:
+        rig, handed = await self.scene()
+        [bot] = rig.bots
+
+        def say_two(txn: Cursor, inbound: Inbound) -> None:
+            content = {"msgtype": "m.text", "body": "one"}
+            first = rig.service.say(txn, bot, ROOM, content, cause=inbound.event_id)
+            relation = Relation(RelationKind.ANNOTATION, first, "👍")
+            kind, cause = "m.reaction", "two"
+            rig.service.say(txn, bot, ROOM, {}, cause=cause, kind=kind, relation=relation)
+
+        self.swap(FakeService, "receive", lambda _, txn, inbound: say_two(txn, inbound))
+
+        await self.ask(rig)
+
+        [spoken] = handed
+        assert spoken.turn is not None
+        assert len(spoken.turn.ready) == 1
+        assert not spoken.turn.is_all
+        assert self.states(rig) == [State.SEALED, State.NEW]
+
+    async def test_where_readers_have_to_be_asked_for_it_waits_for_its_turn(self) -> None:
+        rig, handed = await self.scene()
+        [bot] = rig.bots
+        rig.crypto.encrypted.add(ROOM)
+
+        def refuse(*_: Any) -> Any:
+            raise NotPrepared("news")
+
+        self.swap(FakeSealer, "seal_now", refuse)
+
+        await self.ask(rig)
+
+        [spoken] = handed
+        assert spoken.turn is None
+        assert spoken.rooms == {(bot, ROOM)}
+        assert self.states(rig) == [State.NEW]
+
+    async def test_a_bot_of_another_process_is_announced_to_it(self) -> None:
+        rig, handed = await self.scene()
+        [bot] = rig.bots
+        rig.sender.drop(bot)
+
+        with closing(connect(self.dsn)) as other, other.cursor() as txn:
+            other.autocommit = True
+            txn.execute(f"LISTEN {CHANNEL}")
+            await self.ask(rig)
+            txn.execute("SELECT 1")
+            announced = [one.payload for one in other.notifies]
+
+        assert announced == [f"{bot} {ROOM}"]
+        [spoken] = handed
+        assert not spoken.rooms
+        assert self.states(rig) == [State.NEW]
+
+    async def test_a_bot_in_a_room_that_another_bot_has_taken_is_due(self) -> None:
+        one, two = sorted((new_bot(), new_bot()))
+        rig, _ = await self.scene(one, two)
+        await rig.intake.take([event(ROOM, ALICE, "hello")])
+
+        def settled(txn: Cursor) -> int | None:
+            taken = store.take(txn, [two], now_ms())
+            assert taken is not None
+            claim, items = taken
+            end = store.End([item.seq for item in items])
+            return store.settle(txn, claim, end, [one, two], [(ROOM, two)]).due_at_ms
+
+        due_ms = await rig.database.run("test", settled)
+
+        assert due_ms is not None
+
+
+def _rows(txn: Cursor, bot: UserId) -> list[tuple[object, ...]]:
+    txn.execute("SELECT effect_id, sealed FROM runtime.outbox WHERE bot = %s ORDER BY seq", (bot,))
+    return txn.fetchall()

@@ -1,0 +1,220 @@
+"""The page that verifies signed PDF files comes to the same verdicts as ``veche verify``."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from tests.support.forgery import FORGED, closed_by_attacker, find, page
+from tests.support.node import WIDGETS, node, why_no_node
+from tests.support.signing import NOW, YEAR, Office, ms, with_boxes
+from tests.unit.veche.protocol.signatures import test_verdict as files
+from veche.protocol.signatures import certificates
+from veche.protocol.signatures.certificates import Revoked
+from veche.protocol.signatures.verdict import Trusted, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from veche.protocol.signatures.report import Report
+
+pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
+
+VERDICT = WIDGETS / "static" / "signatures" / "verdict.js"
+CERTIFICATE = WIDGETS / "static" / "signatures" / "certificate.js"
+FLIPPED = 400
+"""Files in which one byte is another."""
+
+
+@attrs.frozen
+class File:
+    """A file, and by what it is judged."""
+
+    name: str
+    pdf: bytes
+    root: x509.Certificate
+    now: dt.datetime = files.LATER
+    lists: tuple[bytes, ...] = ()
+
+
+def _b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def by_page(cases: Sequence[File]) -> list[dict[str, Any]]:
+    """What the page's modules make of each file, asked of Node."""
+    code = f"""
+        import {{ judge }} from {json.dumps(VERDICT.as_uri())};
+        import {{ readCertificate }} from {json.dumps(CERTIFICATE.as_uri())};
+        const bytes = (text) => Uint8Array.from(Buffer.from(text, "base64"));
+        let text = "";
+        for await (const part of process.stdin) text += part;
+        const found = [];
+        for (const one of JSON.parse(text)) {{
+            const root = readCertificate(bytes(one.root));
+            const report = await judge(bytes(one.pdf), [root], one.now, one.lists.map(bytes));
+            found.push(report);
+        }}
+        process.stdout.write(JSON.stringify(found));
+    """
+    given = [
+        {
+            "pdf": _b64(one.pdf),
+            "root": _b64(one.root.public_bytes(Encoding.DER)),
+            "now": ms(one.now),
+            "lists": [_b64(held) for held in one.lists],
+        }
+        for one in cases
+    ]
+    done = subprocess.run(
+        [str(node()), "--input-type=module", "--eval", code],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    reports: list[dict[str, Any]] = json.loads(done.stdout)
+    return reports
+
+
+def by_command(one: File) -> Report:
+    return judge(one.pdf, Trusted([one.root], one.now, one.lists))
+
+
+def same(report: Report, other: dict[str, Any]) -> list[str]:
+    """What the two say otherwise, without the words for those who look closer."""
+    ours = {
+        "verdict": report.verdict.value,
+        "findings": [[one.reason.value, one.field] for one in report.findings],
+        "signers": [
+            [one.field, one.name, one.account, _level(one.level), one.at_ms, one.is_proven]
+            for one in report.signers
+        ],
+        "documentSha256": (report.document_sha256 or b"").hex(),
+        "closedAtMs": report.closed_at_ms,
+    }
+    theirs = {
+        "verdict": other["verdict"],
+        "findings": [[one["reason"], one["field"]] for one in other["findings"]],
+        "signers": [
+            [
+                *(one[key] for key in ("field", "name", "account", "level")),
+                one.get("atMs"),
+                one["isProven"],
+            ]
+            for one in other["signers"]
+        ],
+        "documentSha256": other["documentSha256"],
+        "closedAtMs": other.get("closedAtMs"),
+    }
+    return [f"{key}: {ours[key]} / {theirs[key]}" for key in ours if ours[key] != theirs[key]]
+
+
+def _level(level: certificates.Level | None) -> str:
+    return "" if level is None else level.name.lower()
+
+
+def _files() -> Iterator[File]:
+    office = files.office()
+    root = office.root.certificate
+    for name, pdf in {
+        "honest": files.honest(),
+        "not closed": files.open_tail(),
+        "unsigned": files.document(),
+        "no PDF": b"hello",
+        "empty": b"",
+        **{f"changed: {name}": make() for name, make in files.CHANGED.items()},
+        **{f"broken: {name}": make() for name, make in files.BROKEN.items()},
+    }.items():
+        yield File(name, pdf, root)
+    number, _ = find(files.honest(), b"Tj ET")
+    for end in (b"", b"/Root 1 0 R"):
+        hidden = closed_by_attacker(office, files.honest(), {number: FORGED}, root=end)
+        yield File(f"hidden under a stamp {end!r}", hidden, root)
+    yield File("nobody known", files.honest(), Office().root.certificate)
+    script = page("Pay", catalog=b"/OpenAction<</S/JavaScript/JS(app.alert(1))>>")
+    doc = with_boxes(script, ["Sig1"])
+    signed = office.close(office.person("Алиса", doc).sign(doc, "Sig1"))
+    yield File("a script", signed, root)
+    yield from _certificates(office)
+    yield from _years()
+
+
+def _certificates(office: Office) -> Iterator[File]:
+    root = office.root.certificate
+    other = office.person("Alice", b"another document")
+    issuing = office.issuing
+    signers = {
+        "other document": (other.certificate, other.key),
+        "stamper": (office.stamping.certificate, office.stamping.key),
+        "authority": (issuing.certificate, issuing.key),
+    }
+    for name, who in signers.items():
+        yield File(name, files._signed_with(*who), root)
+    late = office.close(files.open_tail(), NOW + dt.timedelta(hours=1))
+    yield File("a stamp of the future", late, root)
+    doc = with_boxes(page("Pay"), ["Sig1"])
+    alice = office.person("Alice", doc)
+    pdf = office.close(alice.sign(doc, "Sig1"))
+    for minutes in (-1, 1):
+        since = NOW + dt.timedelta(minutes=minutes)
+        why = Revoked(since, x509.ReasonFlags.key_compromise)
+        made = certificates.revocation_list(issuing, alice.certificate, files.LATER, why)
+        listed = made.public_bytes(Encoding.DER)
+        yield File(f"revoked {minutes}", pdf, root, lists=(listed,))
+
+
+def _years() -> Iterator[File]:
+    town, closed, renewed, authorities = files.long_lived()
+    root = town.root.certificate
+    for years in (0, 0.8, 3, 12, 14.1, 16, 24, 26):
+        now = NOW + years * YEAR
+        alive = [one for one in authorities if one.not_valid_after_utc > now]
+        lists = tuple(town.list_of(one, now) for one in alive)
+        for pdf in (closed, renewed):
+            for given in ((), lists):
+                name = f"{years} years, {len(pdf)} bytes, {len(given)} lists"
+                yield File(name, pdf, root, now, given)
+
+
+def test_page_and_command_agree_on_every_file() -> None:
+    cases = list(_files())
+
+    reports = by_page(cases)
+
+    differing = {
+        one.name: said
+        for one, report in zip(cases, reports, strict=True)
+        if (said := same(by_command(one), report))
+    }
+    assert not differing
+    assert len({report["verdict"] for report in reports}) == 6
+
+
+def test_page_and_command_agree_where_one_byte_is_another() -> None:
+    honest = files.honest()
+    step = max(1, len(honest) // FLIPPED)
+    cases = []
+    for number, at in enumerate(range(0, len(honest), step)):
+        pdf = bytearray(honest)
+        pdf[at] ^= 1 << (number % 8)
+        cases.append(File(f"byte {at}", bytes(pdf), files.office().root.certificate))
+
+    reports = by_page(cases)
+
+    differing = {
+        one.name: said
+        for one, report in zip(cases, reports, strict=True)
+        if (said := same(by_command(one), report))
+    }
+    assert not differing

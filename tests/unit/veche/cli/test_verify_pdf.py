@@ -1,0 +1,142 @@
+"""`veche verify` of PDF files: what it says, its exit codes, and what it does to hostile ones."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from tests.support.forgery import FORGED, find, increment, page
+from tests.support.signing import Office, with_boxes
+from veche.cli.main import main
+from veche.runtime.sandbox import SandboxError, in_sandbox
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@functools.cache
+def office() -> Office:
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)  # noqa: TID251 -- the command's clock
+    return Office(now - dt.timedelta(hours=1))
+
+
+@functools.cache
+def signed() -> bytes:
+    doc = with_boxes(page("Pay 100 EUR to Bob"), ["Sig1"])
+    return office().person("Alice Adams", doc).sign(doc, "Sig1")
+
+
+@functools.cache
+def closed() -> bytes:
+    return office().close(signed())
+
+
+class Run:
+    """`veche verify` over a file."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.path = folder / "file.pdf"
+        self.root = folder / "root.pem"
+        self.root.write_bytes(office().root.certificate.public_bytes(Encoding.PEM))
+        self._capsys = capsys
+
+    def __call__(self, data: bytes, *options: str, root: bool = True) -> tuple[int, str]:
+        self.path.write_bytes(data)
+        roots = ["--root", str(self.root)] if root else []
+        code = main(["verify", str(self.path), *roots, *options])
+        out, err = self._capsys.readouterr()
+        return code, out + err
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    return Run(tmp_path, capsys)
+
+
+def test_a_sealed_file_holds_and_says_who_and_when(run: Run) -> None:
+    code, said = run(closed())
+
+    assert code == 0
+    assert "signed by    Alice Adams, @alice.adams:example.org (identity checked), " in said
+    assert f"{office().now:%Y-%m-%d %H:%M:%S} UTC" in said
+    assert said.endswith("It holds: who signed what and when is proven.\n")
+
+
+def test_what_is_not_proven_is_named(run: Run) -> None:
+    code, said = run(signed())
+    assert code == 3
+    assert "no time stamp closes it" in said
+
+    code, said = run(closed(), root=False)
+    assert code == 3
+    assert "give it with --root" in said
+
+
+def test_a_changed_file_is_false(run: Run) -> None:
+    number, _ = find(closed(), b"Tj ET")
+
+    code, said = run(increment(closed(), {number: FORGED}))
+
+    assert code == 1
+    assert "it was changed after it was signed" in said
+    assert said.endswith("False: do not rely on this file.\n")
+
+
+def test_a_file_that_nobody_signed_or_can_read_is_no_proof(run: Run) -> None:
+    assert run(page("x"))[0] == 1
+    assert "Nobody has signed" in run(page("x"))[1]
+    assert run(b"%PDF-1.7\nhello")[0] == 1
+
+
+def test_a_root_that_is_none_is_named(run: Run) -> None:
+    run.root.write_bytes(b"hello")
+
+    code, said = run(closed())
+
+    assert code == 3
+    assert "is no certificate" in said
+
+
+def _hungry() -> int:
+    return len(bytearray(2**30))
+
+
+def _busy() -> None:
+    while True:
+        pass
+
+
+def _writes(path: str) -> None:
+    with open(path, "wb") as file:  # noqa: PTH123
+        file.write(b"x")
+
+
+def test_a_judgement_has_bounds(tmp_path: Path) -> None:
+    path = tmp_path / "written"
+    for work, args in ((_hungry, ()), (_writes, (str(path),))):
+        with pytest.raises(SandboxError):
+            in_sandbox(work, *args)
+
+    assert not path.exists() or path.stat().st_size == 0
+    assert in_sandbox(len, b"abc") == 3
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"%PDF-1.7\n" + b"<<" * 200_000,
+        b"%PDF-1.7\n1 0 obj\n" + b"(" * 200_000,
+        b"%PDF-1.7\n" + b"%%EOF\n" * 50_000,
+        b"%PDF-1.7\nxref\n0 500000\n" + b"0000000000 00000 n \n" * 500_000 + b"startxref\n9\n%%EOF",
+    ],
+    ids=["depth", "strings", "ends", "table"],
+)
+def test_a_hostile_file_is_answered_soon(run: Run, data: bytes) -> None:
+    code, said = run(data)
+
+    assert code == 1
+    assert "Nobody can tell" in said

@@ -1,0 +1,77 @@
+"""DER: one encoding of each value, and no other is read."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from veche.protocol.signatures import der
+from veche.protocol.signatures.der import DerError
+
+
+@given(st.binary(max_size=70_000))
+def test_what_is_written_is_read(body: bytes) -> None:
+    assert der.read_whole(der.octets(body), der.OCTET_STRING) == body
+
+
+@given(st.integers(0, 2**200))
+def test_a_number_has_one_form(number: int) -> None:
+    body = der.read_whole(der.integer(number), der.INTEGER)
+
+    assert der.read_integer(body) == number
+    with pytest.raises(DerError):
+        der.read_integer(b"\0" + body if not body[0] & 0x80 else b"\xff")
+
+
+@pytest.mark.parametrize(
+    ("dotted", "encoded"),
+    [
+        ("1.2.840.113549.1.7.2", "06092a864886f70d010702"),
+        ("2.16.840.1.101.3.4.2.1", "0609608648016503040201"),
+        ("2.5.4.3", "0603550403"),
+        ("2.999.3", "0603883703"),
+    ],
+)
+def test_object_identifiers_are_those_of_the_standards(dotted: str, encoded: str) -> None:
+    assert der.oid(dotted).hex() == encoded
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "",
+        "04",
+        "0401",
+        "0480",  # indefinite
+        "048101aa",  # one octet would do
+        "04820001aa",  # a leading zero
+        "0485000000000100",  # five octets
+        "1f0100",  # a tag of several octets
+        "04820100aa",  # longer than the data
+    ],
+)
+def test_other_encodings_are_refused(data: str) -> None:
+    with pytest.raises(DerError):
+        der.read(bytes.fromhex(data))
+
+
+@given(st.binary(max_size=64))
+def test_what_is_read_is_written_the_same(data: bytes) -> None:
+    try:
+        element, end = der.read(data)
+    except DerError:
+        return
+    assert element.encoded == data[:end]
+
+
+def test_members_of_a_set_are_in_order() -> None:
+    assert der.set_of(b"\x02\x01\x05", b"\x01\x01\xff") == bytes.fromhex("31060101ff020105")
+
+
+def test_one_element_more_than_is_read_is_refused() -> None:
+    body = der.integer(1) * der.CHILDREN_MAX
+
+    assert len(der.children(body)) == der.CHILDREN_MAX
+    with pytest.raises(DerError):
+        der.children(body + der.integer(1))

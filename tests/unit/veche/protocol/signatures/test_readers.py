@@ -1,0 +1,145 @@
+"""Others read our signatures as we do: pyHanko, pdfsig with NSS, qpdf, OpenSSL."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import functools
+import io
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import typst
+from asn1crypto import crl as asn1_crl
+from asn1crypto import x509 as asn1_x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.diff_analysis import ModificationLevel
+from pyhanko.sign.validation import async_validate_pdf_signature, async_validate_pdf_timestamp
+from pyhanko.sign.validation.dss import DocumentSecurityStore
+from pyhanko_certvalidator import ValidationContext
+
+from tests.support.programs import program
+from tests.support.signing import Office, with_boxes
+from veche.protocol.pdf.document import Document
+from veche.protocol.signatures.checking import open_signature
+from veche.protocol.signatures.verdict import signatures_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAMES = ("Alice Adams", "Боб Браун", "Carol Clark")
+
+
+@functools.cache
+def office() -> Office:
+    # pdfsig judges at the present time.
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)  # noqa: TID251 -- as above
+    return Office(now - dt.timedelta(hours=1))
+
+
+@functools.cache
+def closed() -> bytes:
+    """Three signers and a closing stamp on a page of typst, PDF/A-3b."""
+    source = '#set document(title: [Lease])\n#set text(lang: "en")\nLease. Договор.'
+    pdf = original = with_boxes(
+        typst.compile(source.encode(), pdf_standards=["a-3b"]), ["Sig1", "Sig2", "Sig3"]
+    )
+    for number, name in enumerate(NAMES, 1):
+        pdf = office().person(name, original).sign(pdf, f"Sig{number}")
+    return office().close(pdf)
+
+
+def test_pyhanko_believes_each_signature_and_sees_nothing_but_signatures_after_it() -> None:
+    found = asyncio.run(_statuses())
+
+    assert [one.bottom_line for one in found[:-1]] == [True, True, True]
+    assert all(one.modification_level <= ModificationLevel.FORM_FILLING for one in found[:-1])
+    assert (found[-1].intact, found[-1].valid, found[-1].trusted) == (True, True, True)
+
+
+async def _statuses() -> list[Any]:
+    reader = PdfFileReader(io.BytesIO(closed()))
+    store = DocumentSecurityStore.read_dss(reader)
+    lists = [asn1_crl.CertificateList.load(one.get_object().data) for one in store.crls]
+    root = asn1_x509.Certificate.load(office().root.certificate.public_bytes(Encoding.DER))
+
+    def context() -> ValidationContext:
+        return ValidationContext(
+            trust_roots=[root],
+            other_certs=list(store.load_certs()),
+            crls=lists,
+            allow_fetching=False,
+            revocation_mode="hard-fail",
+            moment=office().now + dt.timedelta(seconds=5),
+        )
+
+    return [
+        await async_validate_pdf_timestamp(one, context())
+        if one.sig_object_type == "/DocTimeStamp"
+        else await async_validate_pdf_signature(one, context(), context())
+        for one in reader.embedded_signatures
+    ]
+
+
+def test_pdfsig_trusts_each_signer(tmp_path: Path) -> None:
+    (tmp_path / "file.pdf").write_bytes(closed())
+    root = office().root.certificate.public_bytes(Encoding.PEM)
+    (tmp_path / "root.pem").write_bytes(root)
+    store = f"sql:{tmp_path}"
+    certutil = program("certutil", "libnss3-tools")
+    subprocess.run([certutil, "-N", "-d", store, "--empty-password"], check=True)
+    adding = ["-A", "-d", store, "-n", "root", "-t", "C,C,C", "-i", str(tmp_path / "root.pem")]
+    subprocess.run([certutil, *adding], check=True)
+
+    pdfsig = [program("pdfsig", "poppler-utils"), "-nssdir", str(tmp_path)]
+    said = subprocess.run(
+        [*pdfsig, str(tmp_path / "file.pdf")], check=True, capture_output=True, text=True
+    ).stdout
+
+    assert said.count("Signature is Valid.") == len(NAMES)
+    assert said.count("Certificate is Trusted.") == len(NAMES)
+    assert all(f"Signer Certificate Common Name: {name}" in said for name in NAMES)
+    assert "- Total document signed" in said
+
+
+def test_qpdf_finds_nothing_wrong_with_the_file(tmp_path: Path) -> None:
+    (tmp_path / "file.pdf").write_bytes(closed())
+
+    done = subprocess.run(
+        [program("qpdf", "qpdf"), "--check", str(tmp_path / "file.pdf")],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stdout
+    assert "No syntax or stream encoding errors found" in done.stdout
+
+
+def test_openssl_verifies_the_signature_taken_out_of_the_file(tmp_path: Path) -> None:
+    field, revision = signatures_of(Document(closed()))[0]
+    open_signature(closed(), field, revision.ends)
+    start, hole, resume, rest = field.byte_range
+    covered = closed()[start:hole] + closed()[resume : resume + rest]
+    (tmp_path / "content").write_bytes(covered)
+    digits = field.contents[1:-1].decode()
+    (tmp_path / "signature").write_bytes(bytes.fromhex(digits).rstrip(b"\0"))
+    (tmp_path / "root.pem").write_bytes(office().root.certificate.public_bytes(Encoding.PEM))
+    issuing = office().issuing.certificate.public_bytes(Encoding.PEM)
+    (tmp_path / "issuing.pem").write_bytes(issuing)
+
+    command = [program("openssl", "openssl"), "cms", "-verify", "-cades", "-binary"]
+    done = subprocess.run(
+        [
+            *command,
+            *("-inform", "DER", "-in", "signature", "-content", "content", "-purpose", "any"),
+            *("-CAfile", "root.pem", "-certfile", "issuing.pem", "-out", "out"),
+        ],
+        cwd=tmp_path,
+        check=False,
+        capture_output=True,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out").read_bytes() == covered

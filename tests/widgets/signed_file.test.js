@@ -1,0 +1,117 @@
+// stage: receipts
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { BASE, glance, look, test } from "./harness.js";
+
+/** @type {Record<string, string>} */
+const MADE = JSON.parse(readFileSync(process.env.VECHE_SIGNED ?? "", "utf-8"));
+
+/** @param {string} name */
+const fileOf = (name) => Buffer.from(MADE[name] ?? "", "base64");
+
+/** @param {import("./harness.js").Stage["open"]} open @param {string} [root] none: there is none */
+async function atVerify(open, root = "root") {
+    const { page } = await open();
+    /** @type {string[]} */
+    const asked = [];
+    await page.route("**/_veche/**", (route) => {
+        asked.push(new URL(route.request().url()).pathname);
+        return route.fulfill(
+            root
+                ? { body: fileOf(root), contentType: "application/pkix-cert" }
+                : { status: 404, json: { errcode: "M_UNRECOGNIZED", error: "x" } },
+        );
+    });
+    await page.goto(`${BASE}/verify`);
+    const choose = (/** @type {string} */ name) =>
+        page.getByLabel("The receipt or the document").setInputFiles({
+            name: "document.pdf",
+            mimeType: "application/pdf",
+            buffer: fileOf(name),
+        });
+    const said = page.locator("main .banner");
+    return { page, asked, choose, said, facts: page.locator("main .facts") };
+}
+
+test("a genuine document says who signed it and when, and the file goes nowhere", async ({
+    open,
+}) => {
+    const { page, asked, choose, said, facts } = await atVerify(open);
+    await choose("closed");
+    await said.filter({ hasText: "This document is genuine" }).waitFor();
+
+    const words = await facts.innerText();
+    for (const one of ["Alice Adams", "@alice.adams:example.org", "Боб Браун", "identity checked"])
+        assert.ok(words.includes(one), one);
+    assert.deepEqual(asked, ["/_veche/signing/v1/ca/root.cer"]);
+    await look(page, "verify-document");
+});
+
+test("exactly what was signed can be saved", async ({ open }) => {
+    const { page, choose, said } = await atVerify(open);
+    await choose("changed");
+    await said.filter({ hasText: "Do not rely on this document" }).waitFor();
+    assert.equal(await page.getByRole("button", { name: "Save exactly" }).count(), 0);
+
+    await choose("closed");
+    const saving = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Save exactly what was signed" }).click();
+    const saved = readFileSync(await (await saving).path());
+
+    assert.ok(saved.equals(fileOf("document")));
+});
+
+test("what is false, open or of others is called so", async ({ open }) => {
+    const { page, choose, said, facts } = await atVerify(open);
+    for (const [name, words, reason] of [
+        ["changed", "Do not rely on this document", "It was changed after it was signed."],
+        ["hidden", "Do not rely on this document", "Something was added that not all programs"],
+        ["open", "not all of it is proven", "No time stamp closes it."],
+        ["foreign", "who signed or when is not proven", "Nobody whom you trust knows the signer."],
+    ]) {
+        await choose(name ?? "");
+        await said.filter({ hasText: words }).waitFor();
+        await page.locator("main .checks li").filter({ hasText: reason }).waitFor();
+    }
+    assert.match(await facts.innerText(), /Carol/);
+    await glance(page, "verify-document-unproven");
+    for (const [name, words] of [
+        ["document", "Nobody has signed this document."],
+        ["other", "Nobody can tell"],
+    ]) {
+        await choose(name ?? "");
+        await said.filter({ hasText: words }).waitFor();
+        assert.equal(await facts.count(), 0);
+    }
+});
+
+test("the root of another authority is chosen as a file", async ({ open, expect }) => {
+    expect(/status of 404/);
+    const { page, choose, said } = await atVerify(open, "");
+    await choose("foreign");
+    await said.filter({ hasText: "who signed or when is not proven" }).waitFor();
+    await page.getByText("A document of another authority").click();
+    const root = page.getByLabel("Certificate of that authority");
+    await root.setInputFiles({ name: "x.pem", mimeType: "text/plain", buffer: Buffer.from("x") });
+    await page.getByText("This file is not a certificate.").waitFor();
+
+    const buffer = fileOf("foreign_root");
+    await root.setInputFiles({ name: "root.pem", mimeType: "application/x-pem-file", buffer });
+
+    await said.filter({ hasText: "This document is genuine" }).waitFor();
+});
+
+test("a receipt after a document is a receipt", async ({ open, expect }) => {
+    expect(/status of 404/);
+    const { page, choose, said } = await atVerify(open, "");
+    await choose("closed");
+    await said.first().waitFor();
+    await page.getByLabel("The receipt or the document").setInputFiles({
+        name: "receipt.json",
+        mimeType: "application/json",
+        buffer: Buffer.from("{}"),
+    });
+
+    await said.filter({ hasText: "This file is not a receipt" }).waitFor();
+    assert.equal(await said.count(), 1);
+});

@@ -1,0 +1,367 @@
+"""What a revision after the first signature may be: one more signature, with its proofs. No more.
+
+Others compare two versions of a document and judge what changed. Here a revision is read as a
+sentence that has one form; whatever has another form is a change of the document. So nothing can be
+shown, hidden or replaced by what comes after a signature, whichever way a reader finds it.
+
+A revision has one signature in a field, and may have: proofs in the document security store; in the
+first one, ``/Perms`` that certifies; for a time stamp, an invisible field on one page and in the
+form. Each new object is referred to from its one place, and no old one changes besides that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from veche.protocol.pdf.signing import SIGNATURE, STAMP
+from veche.protocol.pdf.values import (
+    PdfError,
+    array,
+    dictionary,
+    is_reference,
+    natural,
+    number,
+    reference,
+    referred,
+    string_text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from veche.protocol.pdf.document import PdfObject
+    from veche.protocol.pdf.structure import Revision
+    from veche.protocol.pdf.values import Dictionary, Value
+
+_SIGNATURE_KEYS: Final = frozenset(
+    {
+        b"/Type",
+        b"/Filter",
+        b"/SubFilter",
+        b"/ByteRange",
+        b"/Contents",
+        b"/M",
+        b"/Name",
+        b"/Reason",
+        b"/Location",
+        b"/Reference",
+    }
+)
+_WIDGET_KEYS: Final = frozenset(
+    {b"/Type", b"/Subtype", b"/FT", b"/T", b"/F", b"/Rect", b"/P", b"/V"}
+)
+_STORE_KEYS: Final = frozenset({b"/Type", b"/Certs", b"/CRLs", b"/OCSPs"})
+_PROOFS: Final = (b"/Certs", b"/CRLs", b"/OCSPs")
+_RANGE_NUMBERS: Final = 4
+_FORMS_ONLY: Final = 2
+
+
+@attrs.frozen
+class SignatureField:
+    """A signature as a revision has it; whether it holds is another question.
+
+    Attributes:
+        field: Name of its field.
+        is_stamp: Whether it is a document time stamp.
+        certifies: Whether it says that only forms may be filled in after it.
+        byte_range: What it covers: start, length, start, length.
+        contents: The token with the signature, ``<…>``.
+        place: Where its object begins and ends in the file.
+    """
+
+    field: str
+    is_stamp: bool
+    certifies: bool
+    byte_range: tuple[int, int, int, int]
+    contents: bytes
+    place: tuple[int, int]
+
+
+class State:
+    """The objects of a file up to a revision."""
+
+    def __init__(self, root: int, objects: Mapping[int, PdfObject]) -> None:
+        """Make it.
+
+        Args:
+            root: Number of the catalog.
+            objects: By their numbers.
+        """
+        self.root = root
+        self._objects = objects
+
+    def later(self, objects: Mapping[int, PdfObject]) -> State:
+        """The file with the next revision."""
+        return State(self.root, {**self._objects, **objects})
+
+    def get(self, number: int) -> PdfObject | None:
+        """An object; None if there is none."""
+        return self._objects.get(number)
+
+    def value(self, number: int) -> Value | None:
+        """What an object is; None if there is none."""
+        held = self._objects.get(number)
+        return held.value if held is not None else None
+
+    def resolve(self, value: Value | None) -> Value | None:
+        """The value, or the object that it refers to."""
+        if is_reference(value):
+            return self.value(referred(value, "a reference"))
+        return value
+
+    @property
+    def catalog(self) -> Dictionary:
+        """The catalog.
+
+        Raises:
+            PdfError: There is none.
+        """
+        return dictionary(self.value(self.root), "the catalog")
+
+    def fields(self) -> Iterator[tuple[int, Dictionary]]:
+        """The fields at the top of the form.
+
+        Raises:
+            PdfError: The form is none that we read.
+        """
+        form = self.resolve(self.catalog.get(b"/AcroForm"))
+        held = dictionary(form, "/AcroForm") if form is not None else {}
+        for one in array(self.resolve(held.get(b"/Fields", [])), "/Fields"):
+            number = referred(one, "a field")
+            yield number, dictionary(self.value(number), "a field")
+
+
+def has_signature(state: State) -> bool:
+    """Whether a field of the form has a value and is for signatures."""
+    return any(b"/V" in held and held.get(b"/FT") == b"/Sig" for _, held in state.fields())
+
+
+def read_addition(before: State, after: State, revision: Revision) -> SignatureField:
+    """The signature that a revision adds.
+
+    Args:
+        before: The file without the revision.
+        after: The file with it.
+        revision: The first one that has a signature, or a later one.
+
+    Raises:
+        PdfError: The revision is anything else than one signature with its proofs.
+    """
+    return _Addition(before, after, revision).read()
+
+
+class _Addition:
+    """One revision as it is read; each object that has been explained is crossed off."""
+
+    def __init__(self, before: State, after: State, revision: Revision) -> None:
+        self._old = before
+        self._new = after
+        self._objects = revision.objects
+        self._left = set(revision.objects)
+        self._is_first = not has_signature(self._old)
+
+    def read(self) -> SignatureField:
+        field, holder = self._signed_field()
+        signature = self._take(referred(holder.get(b"/V"), "/V of a field"), "a signature")
+        found = _signature(holder, signature)
+        if found.certifies and not self._is_first:
+            raise PdfError("a later signature certifies the file")
+        if field in self._new_numbers:
+            self._check_new_field(field, holder)
+        else:
+            self._check_laid_field(field, holder)
+        self._check_catalog(referred(holder[b"/V"], "/V"), is_certified=found.certifies)
+        if self._left:
+            raise PdfError(f"object {min(self._left)} of a later revision belongs to no signature")
+        return found
+
+    @property
+    def _new_numbers(self) -> set[int]:
+        return {one for one in self._objects if self._old.get(one) is None}
+
+    def _take(self, number: int, what: str) -> PdfObject:
+        """A new object of this revision that is referred to here and nowhere else."""
+        if number not in self._left or self._old.get(number) is not None:
+            raise PdfError(f"{what} is no new object of its revision")
+        self._left.discard(number)
+        return self._objects[number]
+
+    def _signed_field(self) -> tuple[int, Dictionary]:
+        signed = [
+            (number, held)
+            for number, held in self._new.fields()
+            if number in self._objects and b"/V" in held and held.get(b"/FT") == b"/Sig"
+        ]
+        if len(signed) != 1:
+            raise PdfError("a later revision does not add one signature")
+        return signed[0]
+
+    def _check_laid_field(self, field: int, holder: Dictionary) -> None:
+        """A field that was there and empty has got the signature, and is the same otherwise."""
+        before = dictionary(self._old.value(field), "a field")
+        if b"/V" in before or {**before, b"/V": holder[b"/V"]} != holder:
+            raise PdfError("a field was changed besides being signed, or was signed already")
+        self._left.discard(field)
+        form = self._old.catalog.get(b"/AcroForm")
+        if is_reference(form) and referred(form, "/AcroForm") in self._objects:
+            raise PdfError("a later revision changes the form")
+
+    def _check_new_field(self, field: int, holder: Dictionary) -> None:
+        """An invisible field for the signature was added to the form and to one page."""
+        self._take(field, "a field")
+        corners = [number(one, "/Rect") for one in array(holder.get(b"/Rect"), "/Rect")]
+        is_invisible = len(corners) == _RANGE_NUMBERS and corners[:2] == corners[2:]
+        if holder.keys() - _WIDGET_KEYS or not is_invisible:
+            raise PdfError("a later revision adds a field that shows something")
+        form = referred(self._new.catalog.get(b"/AcroForm"), "/AcroForm")
+        self._check_appended(form, b"/Fields", field)
+        page = referred(holder.get(b"/P"), "/P of a field")
+        notes = dictionary(self._old.value(page), "a page").get(b"/Annots")
+        if is_reference(notes):
+            self._check_longer(referred(notes, "/Annots"), field)
+        else:
+            self._check_appended(page, b"/Annots", field)
+
+    def _check_appended(self, holder: int, key: bytes, field: int) -> None:
+        """An object has one more reference in an array of it, and is the same otherwise."""
+        before = dictionary(self._old.value(holder), "what has fields")
+        after = dictionary(self._objects[holder].value if holder in self._objects else None, "it")
+        longer = [*array(before.get(key, []), "an array of fields"), reference(field)]
+        if after != {**before, key: longer}:
+            raise PdfError("a later revision changes a page or the form besides adding its field")
+        self._left.discard(holder)
+
+    def _check_longer(self, holder: int, field: int) -> None:
+        before = array(self._old.value(holder), "/Annots")
+        if self._new.value(holder) != [*before, reference(field)]:
+            raise PdfError("a later revision changes the notes of a page besides adding its field")
+        self._left.discard(holder)
+
+    def _check_catalog(self, signature: int, *, is_certified: bool) -> None:
+        """The catalog is the same besides ``/Perms`` of the first signature, and the store."""
+        before, after = self._old.catalog, self._new.catalog
+        allowed = dict(before)
+        if is_certified:
+            allowed[b"/Perms"] = {b"/DocMDP": reference(signature)}
+        if b"/DSS" in after:
+            allowed[b"/DSS"] = after[b"/DSS"]
+            self._check_store(before.get(b"/DSS"), referred(after[b"/DSS"], "/DSS"))
+        if after != allowed:
+            raise PdfError("a later revision changes the catalog")
+        self._left.discard(self._new.root)
+
+    def _check_store(self, before: Value | None, number: int) -> None:
+        if before is not None and referred(before, "/DSS") != number:
+            raise PdfError("a later revision replaces the store of proofs")
+        if number not in self._objects:
+            return
+        old = dictionary(self._old.value(number), "/DSS") if before is not None else {}
+        new = dictionary(self._objects[number].value, "/DSS")
+        if before is None:
+            self._take(number, "/DSS")
+        self._left.discard(number)
+        if new.keys() - _STORE_KEYS:
+            raise PdfError("the store has what is no proof")
+        for key in _PROOFS:
+            had = array(old.get(key, []), "an array of proofs")
+            has = array(new.get(key, []), "an array of proofs")
+            if has[: len(had)] != had:
+                raise PdfError("a later revision takes proofs away")
+            for one in has[len(had) :]:
+                self._check_proof(self._take(referred(one, "a proof"), "a proof"))
+
+    def _check_proof(self, one: PdfObject) -> None:
+        if one.data is None or dictionary(one.value, "a proof").keys() != {b"/Length"}:
+            raise PdfError("a proof is no plain stream")
+
+
+def _signature(holder: Dictionary, one: PdfObject) -> SignatureField:
+    held = dictionary(one.value, "a signature")
+    if held.keys() - _SIGNATURE_KEYS or one.data is not None:
+        raise PdfError("a signature has what does not belong to it")
+    kind = held.get(b"/SubFilter")
+    if kind not in (SIGNATURE, STAMP):
+        raise PdfError("a signature of a kind that is not known")
+    is_stamp = kind == STAMP
+    if held.get(b"/Type", b"/Sig") != (b"/DocTimeStamp" if is_stamp else b"/Sig"):
+        raise PdfError("a signature is of two kinds")
+    span = array(held.get(b"/ByteRange"), "/ByteRange")
+    if len(span) != _RANGE_NUMBERS:
+        raise PdfError("/ByteRange is not four numbers")
+    first, length, second, rest = (natural(at, "/ByteRange") for at in span)
+    contents = held.get(b"/Contents")
+    if not isinstance(contents, bytes) or contents[:1] != b"<":
+        raise PdfError("/Contents is no hexadecimal string")
+    return SignatureField(
+        field=string_text(holder.get(b"/T"), "the name of a field"),
+        is_stamp=is_stamp,
+        certifies=_certifies(held.get(b"/Reference")),
+        byte_range=(first, length, second, rest),
+        contents=contents,
+        place=(one.start, one.end),
+    )
+
+
+def _certifies(references: Value | None) -> bool:
+    """Whether a signature allows only forms and signatures after it (DocMDP, P ≤ 2)."""
+    if references is None:
+        return False
+    held = array(references, "/Reference")
+    if len(held) != 1:
+        raise PdfError("/Reference is not one transform")
+    one = dictionary(held[0], "/Reference")
+    params = dictionary(one.get(b"/TransformParams"), "/TransformParams")
+    level = natural(params.get(b"/P", b"2"), "/P")
+    if one.get(b"/TransformMethod") != b"/DocMDP" or not 1 <= level <= _FORMS_ONLY:
+        raise PdfError("a signature allows changes after it")
+    return True
+
+
+_ACTIVE_KEYS: Final = frozenset({b"/JS", b"/AA", b"/OpenAction", b"/XFA", b"/OCProperties"})
+_ACTIVE_ACTIONS: Final = frozenset(
+    b"/" + name
+    for name in (
+        b"JavaScript",
+        b"Launch",
+        b"ImportData",
+        b"SubmitForm",
+        b"GoToE",
+        b"GoToR",
+        b"Rendition",
+        b"SetOCGState",
+        b"Movie",
+        b"Sound",
+        b"RichMediaExecute",
+        b"Hide",
+        b"ResetForm",
+    )
+)
+
+
+def active_names(objects: Sequence[PdfObject]) -> set[str]:
+    """What in a document lets a page change by itself, or by who looks at it."""
+    found: set[bytes] = set()
+    for held in _dictionaries(objects):
+        found |= _ACTIVE_KEYS & held.keys()
+        action = held.get(b"/S")
+        if isinstance(action, bytes) and action in _ACTIVE_ACTIONS:
+            found.add(action)
+    return {name.decode() for name in found}
+
+
+def has_other_signatures(objects: Sequence[PdfObject]) -> bool:
+    """Whether a document had signatures already, which are not judged."""
+    return any(b"/ByteRange" in held for held in _dictionaries(objects))
+
+
+def _dictionaries(objects: Sequence[PdfObject]) -> Iterator[Dictionary]:
+    stack: list[Value] = [one.value for one in objects]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, list):
+            stack += value
+        elif isinstance(value, dict):
+            yield value
+            stack += value.values()

@@ -1,0 +1,405 @@
+"""The revisions that signing adds to a file: boxes, a signature with its proofs, a closing stamp.
+
+A signer's revision holds the validation data (certificates, lists) *and* the signature, which so
+covers its own proofs. A document time stamp, the last thing in the file, covers every byte: the
+tail is closed. What is made here is prepared with a hole; the hole is filled once somebody has
+signed the digest, so the key can be on a device that this code never sees.
+
+Source: ISO 32000-1 §12.8, ETSI EN 319 142-1 §5.3 and §5.4 (PAdES-B-T, B-LTA).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from veche.protocol.pdf.increment import Increment, references
+from veche.protocol.pdf.values import (
+    PdfError,
+    array,
+    dictionary,
+    is_reference,
+    reference,
+    referred,
+    string_text,
+    text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from veche.protocol.pdf.document import Document
+    from veche.protocol.pdf.values import Dictionary, Value
+
+FIELDS_MAX: Final = 1000
+PAGES_MAX: Final = 2000
+_TREE_DEPTH_MAX: Final = 32
+SIGNATURE_BYTES_MAX: Final = 5000
+"""Room for a signature with its time stamp and two certificates: 2.2 to 3.5 kB of them are used."""
+STAMP_BYTES_MAX: Final = 2500
+
+SIGNATURE: Final = b"/ETSI.CAdES.detached"
+STAMP: Final = b"/ETSI.RFC3161"
+_BYTE_RANGE: Final = b"[0 %-10d %-10d %-10d]"
+_PRINTED_AND_LOCKED: Final = b"132"
+_APPEND_ONLY: Final = b"3"
+_FORMS_ONLY: Final = b"2"
+
+
+@attrs.frozen
+class Box:
+    """Where a signer's field is.
+
+    Attributes:
+        field: Its name, unique in the file.
+        page: From 0.
+        corners: Left, bottom, right, top, in points from the page's left bottom corner.
+    """
+
+    field: str
+    page: int
+    corners: tuple[float, float, float, float]
+
+
+@attrs.frozen
+class Proofs:
+    """Validation data, DER each; what the file has already is not added again.
+
+    Attributes:
+        certificates: The chains up to the roots, with the roots.
+        lists: Of revoked certificates.
+    """
+
+    certificates: Sequence[bytes] = ()
+    lists: Sequence[bytes] = ()
+
+
+@attrs.frozen
+class Prepared:
+    """A revision with a hole for the signature.
+
+    Attributes:
+        data: What is appended to the file; zeros are in the hole.
+        digest: SHA-256 of the file with the revision, without the hole: what is signed.
+        hole: Where the hexadecimal digits begin and end in ``data``.
+    """
+
+    data: bytes
+    digest: bytes
+    hole: tuple[int, int]
+
+    def filled(self, signature: bytes) -> bytes:
+        """The revision with the signature in its place.
+
+        Args:
+            signature: CMS, or a time stamp; DER.
+
+        Raises:
+            ValueError: It is larger than the hole.
+        """
+        start, end = self.hole
+        digits = signature.hex().encode()
+        if len(digits) > end - start:
+            raise ValueError(f"the signature has {len(signature)} bytes, and room is for less")
+        return b"".join((self.data[:start], digits.ljust(end - start, b"0"), self.data[end:]))
+
+
+def lay_boxes(document: Document, boxes: Sequence[Box]) -> bytes:
+    """The revision with an empty field for each signer, before anybody signs.
+
+    Raises:
+        PdfError: A page is not there, a field's name is taken, or there are too many.
+    """
+    increment = Increment(document)
+    form_number, form = _form(document, increment)
+    fields = array(document.resolve(form.get(b"/Fields", [])), "/Fields")
+    taken = {name for name, _ in _fields(document, fields)}
+    if len(fields) + len(boxes) > FIELDS_MAX:
+        raise PdfError(f"more than {FIELDS_MAX} fields")
+    laid: dict[int, list[int]] = {}
+    for box in boxes:
+        if box.field in taken:
+            raise PdfError(f"the file has a field {box.field} already")
+        taken.add(box.field)
+        page = page_number(document, box.page)
+        laid.setdefault(page, []).append(increment.add(_field(box.field, page, box.corners)))
+    for page, numbers in laid.items():
+        _annotate(document, increment, page, numbers)
+    added = [number for numbers in laid.values() for number in numbers]
+    form = {**form, b"/Fields": [*fields, *references(added)], b"/SigFlags": _APPEND_ONLY}
+    increment.put(form_number, form)
+    return increment.write().data
+
+
+def prepare_signature(
+    document: Document, field: str, proofs: Proofs, signer: str, now_ms: int
+) -> Prepared:
+    """The revision in which somebody signs in an empty field. The first one certifies the file.
+
+    Args:
+        document: With the field.
+        field: Its name.
+        proofs: Of the signer's certificate, the authorities', and the time stamp's.
+        signer: Name for readers that show it without the certificate.
+        now_ms: The time that readers show besides that of the stamp, UTC.
+
+    Raises:
+        PdfError: There is no such field, or it is signed already.
+    """
+    increment = Increment(document)
+    number = _empty_field(document, field)
+    signature = increment.reserve()
+    value: Dictionary = {
+        b"/Type": b"/Sig",
+        b"/Name": text(signer),
+        b"/M": _date(now_ms),
+    }
+    if not is_signed(document):
+        _set_in_catalog(document, increment, b"/Perms", {b"/DocMDP": reference(signature)})
+        value[b"/Reference"] = [_CERTIFIES]
+    _put_store(document, increment, proofs)
+    held = document.dictionary(number, "a field")
+    increment.put(number, {**held, b"/V": reference(signature)})
+    return _with_hole(document, increment, signature, (value, SIGNATURE, SIGNATURE_BYTES_MAX))
+
+
+def prepare_closing(document: Document, field: str, proofs: Proofs) -> Prepared:
+    """The revision with a document time stamp: closes the tail, and later renews it.
+
+    Args:
+        document: What is closed.
+        field: Name for the stamp's field, not in the file yet.
+        proofs: That were not known when the signers signed.
+
+    Raises:
+        PdfError: The field's name is taken.
+    """
+    increment = Increment(document)
+    form_number, form = _form(document, increment)
+    fields = array(document.resolve(form.get(b"/Fields", [])), "/Fields")
+    if any(name == field for name, _ in _fields(document, fields)):
+        raise PdfError(f"the file has a field {field} already")
+    page = page_number(document, 0)
+    stamp = increment.reserve()
+    widget: Dictionary = {**_field(field, page, (0, 0, 0, 0)), b"/V": reference(stamp)}
+    number = increment.add(widget)
+    _annotate(document, increment, page, [number])
+    form = {**form, b"/Fields": [*fields, reference(number)], b"/SigFlags": _APPEND_ONLY}
+    increment.put(form_number, form)
+    if proofs.certificates or proofs.lists:
+        _put_store(document, increment, proofs)
+    return _with_hole(
+        document, increment, stamp, ({b"/Type": b"/DocTimeStamp"}, STAMP, STAMP_BYTES_MAX)
+    )
+
+
+def page_number(document: Document, index: int) -> int:
+    """Number of the page's object.
+
+    Raises:
+        PdfError: There is no such page, or the tree of pages is none.
+    """
+    for at, number in enumerate(_pages(document)):
+        if at == index:
+            return number
+    raise PdfError(f"there is no page {index + 1}")
+
+
+def page_count(document: Document) -> int:
+    """Pages of the file.
+
+    Raises:
+        PdfError: More than ``PAGES_MAX``, or the tree of pages is none.
+    """
+    return sum(1 for _ in _pages(document))
+
+
+def _pages(document: Document) -> Iterator[int]:
+    catalog = document.dictionary(document.root, "the catalog")
+    root = referred(catalog.get(b"/Pages"), "/Pages of the catalog")
+    stack, seen = [(root, 0)], set()
+    count = 0
+    while stack:
+        number, depth = stack.pop()
+        if number in seen or depth > _TREE_DEPTH_MAX:
+            raise PdfError("the tree of pages is none")
+        seen.add(number)
+        node = document.dictionary(number, "a page")
+        if node.get(b"/Type") == b"/Pages":
+            kids = array(document.resolve(node.get(b"/Kids")), "/Kids")
+            stack += [(referred(kid, "a page"), depth + 1) for kid in reversed(kids)]
+        else:
+            count += 1
+            if count > PAGES_MAX:
+                raise PdfError(f"more than {PAGES_MAX} pages")
+            yield number
+
+
+def form_fields(document: Document) -> list[tuple[str, int]]:
+    """Names and object numbers of the fields at the top of the form, in its order.
+
+    Raises:
+        PdfError: The form is none that we read.
+    """
+    catalog = document.dictionary(document.root, "the catalog")
+    form = document.resolve(catalog.get(b"/AcroForm"))
+    if form is None:
+        return []
+    fields = dictionary(form, "/AcroForm").get(b"/Fields", [])
+    return list(_fields(document, array(document.resolve(fields), "/Fields")))
+
+
+def is_signed(document: Document) -> bool:
+    """Whether a field of the form has a signature."""
+    return any(
+        b"/V" in (held := document.dictionary(number, "a field")) and held.get(b"/FT") == b"/Sig"
+        for _, number in form_fields(document)
+    )
+
+
+def _fields(document: Document, fields: list[Value]) -> Iterator[tuple[str, int]]:
+    for one in fields:
+        number = referred(one, "a field")
+        held = document.dictionary(number, "a field")
+        yield string_text(held.get(b"/T"), "the name of a field"), number
+
+
+def _form(document: Document, increment: Increment) -> tuple[int, Dictionary]:
+    """The form and the number of its object, which is made if there is none of its own."""
+    catalog = document.dictionary(document.root, "the catalog")
+    held = catalog.get(b"/AcroForm")
+    if is_reference(held):
+        number = referred(held, "/AcroForm")
+        return number, document.dictionary(number, "/AcroForm")
+    number = increment.reserve()
+    _set_in_catalog(document, increment, b"/AcroForm", reference(number))
+    return number, dictionary(held, "/AcroForm") if held is not None else {}
+
+
+def _field(name: str, page: int, corners: tuple[float, float, float, float]) -> Dictionary:
+    return {
+        b"/Type": b"/Annot",
+        b"/Subtype": b"/Widget",
+        b"/FT": b"/Sig",
+        b"/T": text(name),
+        b"/F": _PRINTED_AND_LOCKED,
+        b"/Rect": [_real(one) for one in corners],
+        b"/P": reference(page),
+    }
+
+
+def _real(number: float) -> bytes:
+    return f"{number:.2f}".rstrip("0").rstrip(".").encode()
+
+
+def _annotate(document: Document, increment: Increment, page: int, numbers: list[int]) -> None:
+    held = document.dictionary(page, "a page")
+    notes = held.get(b"/Annots", [])
+    if is_reference(notes):
+        number = referred(notes, "/Annots")
+        there = array(document.object(number).value, "/Annots")
+        increment.put(number, [*there, *references(numbers)])
+    else:
+        increment.put(page, {**held, b"/Annots": [*array(notes, "/Annots"), *references(numbers)]})
+
+
+def _empty_field(document: Document, name: str) -> int:
+    for field, number in form_fields(document):
+        if field == name:
+            held = document.dictionary(number, "a field")
+            if held.get(b"/FT") != b"/Sig":
+                raise PdfError(f"the field {name} is none for a signature")
+            if b"/V" in held:
+                raise PdfError(f"the field {name} is signed already")
+            return number
+    raise PdfError(f"there is no field {name}")
+
+
+def _set_in_catalog(document: Document, increment: Increment, key: bytes, value: Value) -> None:
+    catalog = increment.dictionary(document.root, "the catalog")
+    if catalog.get(key) != value:
+        increment.put(document.root, {**catalog, key: value})
+
+
+def _put_store(document: Document, increment: Increment, proofs: Proofs) -> None:
+    """Add the proofs to the document security store."""
+    held = document.dictionary(document.root, "the catalog").get(b"/DSS")
+    number = referred(held, "/DSS") if held is not None else increment.reserve()
+    store = dict(document.dictionary(number, "/DSS")) if held is not None else {}
+    for key, wanted in ((b"/Certs", proofs.certificates), (b"/CRLs", proofs.lists)):
+        there = array(document.resolve(store.get(key, [])), key.decode())
+        known = set(stored(document, key))
+        new = [one for one in dict.fromkeys(wanted) if one not in known]
+        store[key] = [*there, *references([increment.add_stream(one) for one in new])]
+    increment.put(number, store)
+    _set_in_catalog(document, increment, b"/DSS", reference(number))
+
+
+def stored(document: Document, key: bytes) -> Iterator[bytes]:
+    """What the document security store has.
+
+    Args:
+        document: The file.
+        key: ``/Certs`` or ``/CRLs``.
+
+    Raises:
+        PdfError: It is not of the form that we read; streams in it are not compressed.
+    """
+    catalog = document.dictionary(document.root, "the catalog")
+    if b"/DSS" not in catalog:
+        return
+    store = dictionary(document.resolve(catalog[b"/DSS"]), "/DSS")
+    for one in array(document.resolve(store.get(key, [])), key.decode()):
+        held = document.object(referred(one, "what the security store has"))
+        if held.data is None or b"/Filter" in dictionary(held.value, "a stream"):
+            raise PdfError("the security store has what is no plain stream")
+        yield document.pdf[slice(*held.data)]
+
+
+_CERTIFIES: Final[Dictionary] = {
+    b"/Type": b"/SigRef",
+    b"/TransformMethod": b"/DocMDP",
+    b"/TransformParams": {b"/Type": b"/TransformParams", b"/P": _FORMS_ONLY, b"/V": b"/1.2"},
+}
+
+
+def _date(now_ms: int) -> bytes:
+    return (
+        dt.datetime.fromtimestamp(now_ms // 1000, tz=dt.UTC).strftime("(D:%Y%m%d%H%M%SZ)").encode()
+    )
+
+
+def _with_hole(
+    document: Document,
+    increment: Increment,
+    number: int,
+    signature: tuple[Dictionary, bytes, int],
+) -> Prepared:
+    """Finish the revision: the hole is where ``/Contents`` is, the range is all but the hole."""
+    entries, kind, size = signature
+    hole = b"<%b>" % (b"0" * (2 * size))
+    unknown = _BYTE_RANGE % (0, 0, 0)
+    increment.put(
+        number,
+        {
+            **entries,
+            b"/Filter": b"/Adobe.PPKLite",
+            b"/SubFilter": kind,
+            b"/ByteRange": unknown,
+            b"/Contents": hole,
+        },
+    )
+    written = increment.write()
+    start = written.data.index(hole, written.places[number])
+    end = start + len(hole)
+    base = len(document.pdf)
+    known = _BYTE_RANGE % (base + start, base + end, len(written.data) - end)
+    at = written.data.index(unknown, written.places[number])
+    head = written.data[:at] + known + written.data[at + len(known) : start]
+    digest = hashlib.sha256(document.pdf)
+    digest.update(head)
+    digest.update(memoryview(written.data)[end:])
+    return Prepared(head + written.data[start:], digest.digest(), (start + 1, end - 1))

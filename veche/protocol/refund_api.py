@@ -1,0 +1,89 @@
+"""Money that organisations give back over HTTP, and payments as they see them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from veche.protocol.ids import WireUlid
+from veche.protocol.invoice_api import REASON_CHARACTERS_MAX, Ours
+from veche.protocol.money import Money
+from veche.protocol.wire import Wire
+
+REFUNDS_MAX: Final = 1_000
+"""Most refunds of one invoice."""
+
+
+class RefundBody(Wire):
+    """What is given back.
+
+    Attributes:
+        amount: All that was paid, or a part of it; all refunds together are at most that.
+        reason: In words, kept with it.
+        ours: What the organisation knows it by.
+    """
+
+    amount: Money
+    reason: Annotated[str, Field(min_length=1, max_length=REASON_CHARACTERS_MAX)]
+    ours: Ours = ""
+
+
+class RefundView(Wire):
+    """A refund.
+
+    Attributes:
+        id: Of the payment that gives it back.
+        invoice: Id of the invoice.
+        state: ``paying``, ``paid``, or ``refused``.
+        amount: What is given back.
+        why: Code, where it is refused: ``no_cover``, …
+        ours: What the organisation knows it by.
+        at_ms: When it got into its state, UTC.
+    """
+
+    id: WireUlid
+    invoice: WireUlid
+    state: str
+    amount: Money
+    why: str | None = None
+    ours: Ours = ""
+    at_ms: int
+
+
+class RefundsView(Wire):
+    """What was given back of an invoice.
+
+    Attributes:
+        refunds: In their order.
+        left: What could still be given back.
+    """
+
+    refunds: Annotated[tuple[RefundView, ...], Field(strict=False, max_length=REFUNDS_MAX)]
+    left: Money
+
+
+class PaymentView(Wire):
+    """A payment to or from the organisation.
+
+    Attributes:
+        id: Of it.
+        kind: ``invoice``, ``refund``, ``mandate``, ``pay``, …
+        state: ``asked``, ``cooling``, ``paying``, ``paid``, ``refused``, …
+        amount: What the payee gets.
+        invoice: Id of the invoice that it pays.
+        refund_of: Id of the payment that it gives back.
+        refunded: What was given back of it, or is being given back.
+        why: Code, where it is refused.
+        at_ms: When it got into its state, UTC.
+    """
+
+    id: WireUlid
+    kind: str
+    state: str
+    amount: Money
+    invoice: WireUlid | None = None
+    refund_of: WireUlid | None = None
+    refunded: Money
+    why: str | None = None
+    at_ms: int

@@ -1,0 +1,248 @@
+"""CMS signatures as PAdES and CAdES have them: built straight to DER, and read strictly.
+
+A signature says three things under its key: what was signed is data, its digest, and whose
+certificate it is (`signingCertificateV2`, RFC 5035); nothing else. So what a browser, a card and
+this module sign is the same byte for byte, and a checker builds it again instead of reading it.
+
+Source: RFC 5652 §5, RFC 5035 §5.4.1.1, ETSI EN 319 122-1 §5, ETSI EN 319 142-1 §6.3.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+import attrs
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from veche.protocol.signatures import der
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cryptography.x509 import Certificate
+
+SHA256_OID: Final = der.oid("2.16.840.1.101.3.4.2.1")
+SHA256: Final = der.sequence(SHA256_OID)
+ECDSA_SHA256: Final = der.sequence(der.oid("1.2.840.10045.4.3.2"))
+DATA: Final = der.oid("1.2.840.113549.1.7.1")
+_NULL: Final = der.tlv(der.NULL)
+_SHA256_FORMS: Final = (SHA256, der.sequence(SHA256_OID, _NULL))
+_SIGNED_DATA: Final = der.oid("1.2.840.113549.1.7.2")
+_CONTENT_TYPE: Final = der.oid("1.2.840.113549.1.9.3")
+_MESSAGE_DIGEST: Final = der.oid("1.2.840.113549.1.9.4")
+_SIGNING_CERTIFICATE_V2: Final = der.oid("1.2.840.113549.1.9.16.2.47")
+_TIME_STAMP_TOKEN: Final = der.oid("1.2.840.113549.1.9.16.2.14")
+
+CMS_BYTES_MAX: Final = 64 * 1024
+"""Of one signature with its time stamp and certificates."""
+
+_EXPLICIT_0: Final = 0xA0
+_UNSIGNED: Final = 0xA1
+_ISSUER_NAME: Final = 0xA4
+_FROM_DATA: Final = b"\x01"
+_FROM_OTHERS: Final = b"\x03"
+
+
+class CmsError(ValueError):
+    """Not a signature of the form that we take; the message says what is wrong with it."""
+
+
+def der_of(certificate: Certificate) -> bytes:
+    """The encoding of a certificate."""
+    return certificate.public_bytes(Encoding.DER)
+
+
+def issuer_and_serial_of(certificate: Certificate) -> bytes:
+    """What names a certificate in a signature (RFC 5652 §10.2.4)."""
+    return der.sequence(certificate.issuer.public_bytes(), der.integer(certificate.serial_number))
+
+
+class Signer:
+    """What is the same in all signatures by one certificate, encoded once.
+
+    Attributes:
+        certificate: Whose key signs.
+    """
+
+    def __init__(self, certificate: Certificate, chain: Sequence[Certificate] = ()) -> None:
+        """Encode it.
+
+        Args:
+            certificate: The signer's.
+            chain: Certificates that travel with the signature, in any order.
+        """
+        encoded = der_of(certificate)
+        issuer, serial = certificate.issuer.public_bytes(), der.integer(certificate.serial_number)
+        self.certificate = certificate
+        self._id = issuer_and_serial_of(certificate)
+        name = der.sequence(der.sequence(der.tlv(_ISSUER_NAME, issuer)), serial)
+        reference = der.sequence(der.octets(hashlib.sha256(encoded).digest()), name)
+        self._reference = der.sequence(
+            _SIGNING_CERTIFICATE_V2, der.set_of(der.sequence(der.sequence(reference)))
+        )
+        self._certificates = der.tlv(_EXPLICIT_0, *sorted([encoded, *map(der_of, chain)]))
+
+    def signed_attributes(self, digest: bytes, content_type: bytes = DATA) -> bytes:
+        """What the key signs: the attributes as a SET (RFC 5652 §5.4).
+
+        Args:
+            digest: SHA-256 of what is signed, 32 bytes.
+            content_type: OID of what it is.
+        """
+        return der.set_of(
+            der.sequence(_CONTENT_TYPE, der.set_of(content_type)),
+            der.sequence(_MESSAGE_DIGEST, der.set_of(der.octets(digest))),
+            self._reference,
+        )
+
+    def detached(self, attributes: bytes, signature: bytes, token: bytes = b"") -> bytes:
+        """A signature over what lies elsewhere.
+
+        Args:
+            attributes: Of ``signed_attributes``.
+            signature: By the certificate's key over them: ECDSA with SHA-256, in DER.
+            token: RFC 3161 time stamp over the SHA-256 of ``signature``; empty for none.
+        """
+        stamp = der.sequence(_TIME_STAMP_TOKEN, der.set_of(token))
+        unsigned = der.tlv(_UNSIGNED, stamp) if token else b""
+        return self._signed_data(_FROM_DATA, der.sequence(DATA), attributes, signature, unsigned)
+
+    def enclosing(
+        self, content_type: bytes, content: bytes, attributes: bytes, signature: bytes
+    ) -> bytes:
+        """A signature that holds what it signs, as time stamps are."""
+        enclosed = der.sequence(content_type, der.tlv(_EXPLICIT_0, der.octets(content)))
+        return self._signed_data(_FROM_OTHERS, enclosed, attributes, signature, b"")
+
+    def _signed_data(
+        self, version: bytes, content: bytes, attributes: bytes, signature: bytes, unsigned: bytes
+    ) -> bytes:
+        info = der.sequence(
+            der.integer(1),
+            self._id,
+            SHA256,
+            bytes((_EXPLICIT_0,)) + attributes[1:],
+            ECDSA_SHA256,
+            der.octets(signature),
+            unsigned,
+        )
+        return der.sequence(
+            _SIGNED_DATA,
+            der.tlv(
+                _EXPLICIT_0,
+                der.sequence(
+                    der.tlv(der.INTEGER, version),
+                    der.set_of(SHA256),
+                    content,
+                    self._certificates,
+                    der.set_of(info),
+                ),
+            ),
+        )
+
+
+@attrs.frozen
+class SignedData:
+    """A signature as it was read; nothing of it is verified yet.
+
+    Attributes:
+        content_type: OID of what is signed.
+        content: What it holds; None if it is detached.
+        certificates: DER of those that travel with it, in their order.
+        issuer_and_serial: DER of what names the signer's certificate.
+        attributes: The signed attributes as a SET.
+        algorithm: DER of the algorithm of ``signature``.
+        signature: By the signer's key over ``attributes``.
+        token: The time stamp over ``signature``; None if there is none.
+    """
+
+    content_type: bytes
+    content: bytes | None
+    certificates: tuple[bytes, ...]
+    issuer_and_serial: bytes
+    attributes: bytes
+    algorithm: bytes
+    signature: bytes
+    token: bytes | None
+
+
+def read_signed_data(encoded: bytes) -> SignedData:
+    """Read a signature by one signer, with SHA-256.
+
+    Raises:
+        CmsError: It is not DER, or not of this form: several signers, other digests, lists of
+            revoked certificates, unsigned attributes other than one time stamp.
+    """
+    if len(encoded) > CMS_BYTES_MAX:
+        raise CmsError(f"the signature is above {CMS_BYTES_MAX} bytes")
+    try:
+        return _signed_data_of(encoded)
+    except der.DerError as e:
+        raise CmsError(f"the signature is not encoded as it must be: {e}") from e
+
+
+def _signed_data_of(encoded: bytes) -> SignedData:
+    kind, wrapped = der.members(der.read_whole(encoded, der.SEQUENCE), der.OID, _EXPLICIT_0)
+    _, digests, content, certificates, infos = der.members(
+        der.read_whole(wrapped, der.SEQUENCE),
+        der.INTEGER,
+        der.SET,
+        der.SEQUENCE,
+        _EXPLICIT_0,
+        der.SET,
+    )
+    if der.tlv(der.OID, kind) != _SIGNED_DATA or digests not in _SHA256_FORMS:
+        raise CmsError("not a signature with SHA-256")
+    signers = der.children(infos)
+    if len(signers) != 1 or signers[0].tag != der.SEQUENCE:
+        raise CmsError("not by one signer")
+    _, name, digest, attributes, algorithm, signature, *rest = _info_of(signers[0].body)
+    if digest.encoded not in _SHA256_FORMS:
+        raise CmsError("the signer's digest is not SHA-256")
+    content_type, enclosed = _content_of(content)
+    return SignedData(
+        content_type=content_type,
+        content=enclosed,
+        certificates=tuple(one.encoded for one in der.children(certificates)),
+        issuer_and_serial=name.encoded,
+        attributes=der.tlv(der.SET, attributes.body),
+        algorithm=algorithm.encoded,
+        signature=signature.body,
+        token=_token_of(rest[0].body) if rest else None,
+    )
+
+
+_INFO: Final = (
+    der.INTEGER,
+    der.SEQUENCE,
+    der.SEQUENCE,
+    _EXPLICIT_0,
+    der.SEQUENCE,
+    der.OCTET_STRING,
+    _UNSIGNED,
+)
+
+
+def _info_of(body: bytes) -> list[der.Element]:
+    found = der.children(body)
+    tags = tuple(element.tag for element in found)
+    if tags not in (_INFO, _INFO[:-1]) or found[0].body != b"\x01":
+        raise CmsError("the signer's part is not of the form that we take")
+    return found
+
+
+def _content_of(body: bytes) -> tuple[bytes, bytes | None]:
+    kind, *rest = der.children(body)
+    if kind.tag != der.OID or len(rest) > 1 or (rest and rest[0].tag != _EXPLICIT_0):
+        raise CmsError("what is signed is not of the form that we take")
+    enclosed = der.read_whole(rest[0].body, der.OCTET_STRING) if rest else None
+    return kind.encoded, enclosed
+
+
+def _token_of(unsigned: bytes) -> bytes:
+    kind, values = der.members(der.read_whole(unsigned, der.SEQUENCE), der.OID, der.SET)
+    tokens = der.children(values)
+    if der.tlv(der.OID, kind) != _TIME_STAMP_TOKEN or len(tokens) != 1:
+        raise CmsError("an unsigned attribute that is not one time stamp")
+    return tokens[0].encoded

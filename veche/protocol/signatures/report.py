@@ -1,0 +1,151 @@
+"""What is said of a signed file: the verdict, its reasons, who signed."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from veche.protocol.signatures.certificates import Level
+
+
+class Verdict(enum.Enum):
+    """What a checker can rely on."""
+
+    SEALED = "sealed"
+    """Every rule holds: who signed what and when is proven."""
+    SIGNED = "signed"
+    """The signatures hold and nothing was changed; a named reason keeps it from being proven."""
+    UNPROVEN = "unproven"
+    """Nothing was changed, but who signed or when is not proven."""
+    INVALID = "invalid"
+    """A signature is broken, or something was changed, added or hidden after it."""
+    UNSIGNED = "unsigned"
+    """There is no signature."""
+    UNREADABLE = "unreadable"
+    """Not a PDF that all readers read alike, or too large: it says nothing of signatures in it."""
+
+
+class Reason(enum.Enum):
+    """Why a verdict is not green."""
+
+    NO_SIGNATURE = "no_signature"
+    UNREADABLE = "outside_the_sealed_profile"
+    TOO_MANY = "too_many_signatures"
+    HIDDEN = "hidden_bytes"
+    CHANGED = "changed_after_signing"
+    RANGE = "does_not_cover_its_revision"
+    BROKEN = "broken"
+    OTHER_DOCUMENT = "certified_for_another_document"
+    REVOKED = "revoked"
+    UNKNOWN_SIGNER = "who_is_not_proven"
+    NOT_FOR_SIGNING = "certificate_not_for_this"
+    TIME = "when_is_not_proven"
+    NO_STAMP = "not_time_stamped"
+    LISTS = "revocation_unknown"
+    OPEN_TAIL = "tail_not_time_stamped"
+    NOT_CERTIFIED = "first_signature_does_not_certify"
+    ACTIVE = "active_content"
+    OTHERS = "other_signatures_before"
+
+    @property
+    def verdict(self) -> Verdict:
+        """The best verdict that a file with it can get."""
+        return _BEST[self]
+
+
+_BEST: Final = {
+    **dict.fromkeys(Reason, Verdict.INVALID),
+    Reason.NO_SIGNATURE: Verdict.UNSIGNED,
+    Reason.UNREADABLE: Verdict.UNREADABLE,
+    Reason.TOO_MANY: Verdict.UNREADABLE,
+    Reason.UNKNOWN_SIGNER: Verdict.UNPROVEN,
+    Reason.TIME: Verdict.UNPROVEN,
+    Reason.NO_STAMP: Verdict.SIGNED,
+    Reason.LISTS: Verdict.SIGNED,
+    Reason.OPEN_TAIL: Verdict.SIGNED,
+    Reason.NOT_CERTIFIED: Verdict.SIGNED,
+    Reason.ACTIVE: Verdict.SIGNED,
+    Reason.OTHERS: Verdict.SIGNED,
+}
+_WORST_FIRST: Final = (
+    Verdict.UNREADABLE,
+    Verdict.UNSIGNED,
+    Verdict.INVALID,
+    Verdict.UNPROVEN,
+    Verdict.SIGNED,
+)
+
+
+@attrs.frozen
+class Finding:
+    """One reason, and where it was found.
+
+    Attributes:
+        reason: Stable, for programs.
+        field: Name of the signature's field; empty if it is about the file.
+        detail: For those who look closer; in English.
+    """
+
+    reason: Reason
+    field: str = ""
+    detail: str = ""
+
+
+@attrs.frozen
+class Signed:
+    """One person's or organisation's signature.
+
+    Attributes:
+        field: Name of its field.
+        name: Whom the certificate names.
+        account: Their Matrix id; empty if the certificate has none.
+        level: How it was made sure who they are; None if the certificate does not say.
+        at_ms: The time of the stamp over it, UTC; None if it has none.
+        is_proven: Whether who and when are proven.
+        certificate_sha256: Of the certificate's DER.
+    """
+
+    field: str
+    name: str
+    account: str
+    level: Level | None
+    at_ms: int | None
+    is_proven: bool
+    certificate_sha256: bytes
+
+
+@attrs.frozen
+class Report:
+    """The verdict, and what it rests on.
+
+    Attributes:
+        verdict: The whole.
+        findings: Why it is not green; empty if and only if it is.
+        signers: In the order of their signatures.
+        document_sha256: Of the file before anyone signed; None without signatures.
+        closed_at_ms: The time of the last stamp over the whole file, UTC; None if it has none.
+    """
+
+    verdict: Verdict
+    findings: tuple[Finding, ...] = ()
+    signers: tuple[Signed, ...] = ()
+    document_sha256: bytes | None = None
+    closed_at_ms: int | None = None
+
+
+def reported(findings: Sequence[Finding], report: Report | None = None) -> Report:
+    """A report with the verdict that its findings leave.
+
+    Args:
+        findings: In the order in which they are shown.
+        report: What else is known.
+    """
+    left = {finding.reason.verdict for finding in findings}
+    verdict = next((one for one in _WORST_FIRST if one in left), Verdict.SEALED)
+    known = report if report is not None else Report(verdict)
+    return attrs.evolve(known, verdict=verdict, findings=tuple(findings))

@@ -1,0 +1,272 @@
+"""Whether a certificate was good at a moment: its chain to a root that is trusted, and its lists.
+
+Nothing is fetched: what counts is what is given, the proofs in a file and perhaps newer lists.
+Source: RFC 5280 §6 (as far as our profile goes: no name constraints, no policy mapping), RFC 3161.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import attrs
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from veche.protocol.signatures.cms import der_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+CHAIN_MAX: Final = 4
+CERTIFICATES_MAX: Final = 1000
+"""Certificates, and lists, that are looked at for one file."""
+TOLERANCE: Final = dt.timedelta(seconds=2)
+"""Between two clocks."""
+_HASHES: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
+_CURVES: Final = (ec.SECP256R1, ec.SECP384R1)
+_UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+)
+"""What the library raises for what is no certificate or list of a form that it takes."""
+_Kind = TypeVar("_Kind", bound=x509.ExtensionType)
+_Read = TypeVar("_Read")
+
+
+@attrs.frozen
+class Standing:
+    """What is known of a certificate at a moment.
+
+    Attributes:
+        is_trusted: A chain leads to a root that is trusted, and all of it was valid.
+        is_revoked: A list says that one of the chain counted no more.
+        is_listed: For each of the chain but the root there is a list that speaks of that moment.
+    """
+
+    is_trusted: bool
+    is_revoked: bool = False
+    is_listed: bool = False
+
+    @property
+    def is_good(self) -> bool:
+        """Trusted, with proof that it was not revoked."""
+        return self.is_trusted and self.is_listed and not self.is_revoked
+
+
+class Trust:
+    """Roots, certificates and lists by which certificates are judged."""
+
+    def __init__(
+        self,
+        roots: Sequence[x509.Certificate],
+        certificates: Iterable[bytes],
+        lists: Iterable[bytes],
+    ) -> None:
+        """Take what is known; what cannot be read is left out.
+
+        Args:
+            roots: That are trusted.
+            certificates: Others, DER; at most ``CERTIFICATES_MAX`` are looked at.
+            lists: Of revoked certificates, DER; at most ``CERTIFICATES_MAX``.
+        """
+        self._roots = {der_of(root) for root in roots}
+        self._by_subject: dict[bytes, list[x509.Certificate]] = {}
+        for one in [*roots, *_readable(certificates, read_certificate)]:
+            self._by_subject.setdefault(one.subject.public_bytes(), []).append(one)
+        self._lists: dict[bytes, list[x509.CertificateRevocationList]] = {}
+        for held in _readable(lists, _read_list):
+            self._lists.setdefault(held.issuer.public_bytes(), []).append(held)
+        self._issuers: dict[bytes, x509.Certificate | None] = {}
+
+    def standing(self, certificate: x509.Certificate, at: dt.datetime) -> Standing:
+        """What is known of a certificate at a moment."""
+        chain = self._chain(certificate)
+        if chain is None or not all(_is_valid(one, at) for one in chain):
+            return Standing(is_trusted=False)
+        verdicts = [self._on_lists(one, issuer, at) for one, issuer in pairwise(chain)]
+        return Standing(
+            is_trusted=True,
+            is_revoked=any(verdict is True for verdict in verdicts),
+            is_listed=all(verdict is not None for verdict in verdicts),
+        )
+
+    def _chain(self, certificate: x509.Certificate) -> list[x509.Certificate] | None:
+        """From the certificate to a root, both included; None if no chain leads there."""
+        chain = [certificate]
+        while der_of(chain[-1]) not in self._roots:
+            issuer = self._issuer(chain[-1])
+            if issuer is None or len(chain) == CHAIN_MAX:
+                return None
+            chain.append(issuer)
+        is_short_enough = all(_allows_below(one, at) for at, one in enumerate(chain[1:]))
+        return chain if is_short_enough else None
+
+    def _issuer(self, certificate: x509.Certificate) -> x509.Certificate | None:
+        key = der_of(certificate)
+        if key not in self._issuers:
+            names = self._by_subject.get(certificate.issuer.public_bytes(), [])
+            found = (one for one in names if _is_authority(one) and _issued(one, certificate))
+            self._issuers[key] = next(found, None)
+        return self._issuers[key]
+
+    def _on_lists(
+        self, certificate: x509.Certificate, issuer: x509.Certificate, at: dt.datetime
+    ) -> bool | None:
+        """Whether it was revoked by then; None if no list can tell.
+
+        A list that was made later tells of the time before it too, as long as the certificate had
+        not ended when it was made.
+        """
+        verdict: bool | None = None
+        for one in self._lists.get(issuer.subject.public_bytes(), []):
+            if not _is_about(one, certificate) or not _is_list_of(one, issuer):
+                continue
+            entry = one.get_revoked_certificate_by_serial_number(certificate.serial_number)
+            if entry is not None:
+                if entry.revocation_date_utc <= at:
+                    return True
+                verdict = False
+            elif _speaks_of(one, certificate, at):
+                verdict = False
+        return verdict
+
+
+def may_sign_documents(certificate: x509.Certificate) -> bool:
+    """Whether its holder may sign with it: it is no authority, and its key is for signatures."""
+    usage = _extension(certificate, x509.KeyUsage)
+    return (
+        not _is_authority(certificate)
+        and usage is not None
+        and (usage.digital_signature or usage.content_commitment)
+        and not _may_stamp(certificate)
+    )
+
+
+def may_stamp(certificate: x509.Certificate) -> bool:
+    """Whether it is for time stamps and for nothing else (RFC 3161 §2.3)."""
+    return not _is_authority(certificate) and _may_stamp(certificate)
+
+
+def addresses_of(certificate: x509.Certificate) -> list[str]:
+    """Where it says that its list is."""
+    points = _extension(certificate, x509.CRLDistributionPoints)
+    names = [name for point in points or [] for name in point.full_name or []]
+    return [one.value for one in names if isinstance(one, x509.UniformResourceIdentifier)]
+
+
+def has_signed(certificate: x509.Certificate, signature: bytes, data: bytes) -> bool:
+    """Whether the key of a certificate signed the data: ECDSA with SHA-256, P-256 or P-384."""
+    key = certificate.public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, _CURVES):
+        return False
+    try:
+        key.verify(signature, data, ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _may_stamp(certificate: x509.Certificate) -> bool:
+    try:
+        uses = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    except x509.ExtensionNotFound:
+        return False
+    return uses.critical and list(uses.value) == [ExtendedKeyUsageOID.TIME_STAMPING]
+
+
+def _extension(certificate: x509.Certificate, kind: type[_Kind]) -> _Kind | None:
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    constraints = _extension(certificate, x509.BasicConstraints)
+    usage = _extension(certificate, x509.KeyUsage)
+    return constraints is not None and constraints.ca and usage is not None and usage.key_cert_sign
+
+
+def _allows_below(certificate: x509.Certificate, authorities: int) -> bool:
+    """Whether an authority may have so many authorities between it and the end."""
+    constraints = _extension(certificate, x509.BasicConstraints)
+    length = constraints.path_length if constraints is not None else 0
+    return length is None or length >= authorities
+
+
+def _issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
+    if not isinstance(certificate.signature_hash_algorithm, _HASHES):
+        return False
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _is_valid(certificate: x509.Certificate, at: dt.datetime) -> bool:
+    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return begins - TOLERANCE <= at <= ends
+
+
+def _is_list_of(one: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+    if not isinstance(one.signature_hash_algorithm, _HASHES):
+        return False
+    try:
+        return one.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]  # TypeError.
+    except (TypeError, ValueError):
+        return False
+
+
+def _is_about(one: x509.CertificateRevocationList, certificate: x509.Certificate) -> bool:
+    """Whether a list is the one that the certificate names, or one without bounds."""
+    try:
+        bounds = one.extensions.get_extension_for_class(x509.IssuingDistributionPoint).value
+    except x509.ExtensionNotFound:
+        return True
+    if bounds.indirect_crl or bounds.only_some_reasons or bounds.only_contains_attribute_certs:
+        return False
+    points = _extension(certificate, x509.CRLDistributionPoints)
+    mine = [name for point in points or [] for name in point.full_name or []]
+    return any(name in mine for name in bounds.full_name or [])
+
+
+def _speaks_of(
+    one: x509.CertificateRevocationList, certificate: x509.Certificate, at: dt.datetime
+) -> bool:
+    until = one.next_update_utc
+    is_in_time = one.last_update_utc <= certificate.not_valid_after_utc
+    return is_in_time and until is not None and at <= until
+
+
+def read_certificate(encoded: bytes) -> x509.Certificate | None:
+    """The certificate, if all that we look at in it can be read; else None."""
+    try:
+        one = x509.load_der_x509_certificate(encoded)
+        # The library reads these when they are asked for, and raises then.
+        _ = one.extensions, one.subject, one.issuer, one.public_key(), one.signature_hash_algorithm
+    except _UNREADABLE:
+        return None
+    return one
+
+
+def _read_list(encoded: bytes) -> x509.CertificateRevocationList | None:
+    try:
+        one = x509.load_der_x509_crl(encoded)
+        _ = one.extensions, one.issuer, one.next_update_utc, one.signature_hash_algorithm, len(one)
+    except _UNREADABLE:
+        return None
+    return one
+
+
+def _readable(encoded: Iterable[bytes], read: Callable[[bytes], _Read | None]) -> Iterator[_Read]:
+    found = (read(one) for one in islice(encoded, CERTIFICATES_MAX))
+    return (one for one in found if one is not None)

@@ -1,0 +1,175 @@
+"""Confirming that a new identity of an account is the person's own.
+
+An identity that changed is believed no more than a device that nobody confirmed, until one of two
+says that it is the person's: a key of theirs, which was enrolled under the identity before (none
+can be enrolled under the new one), or the operator, who has seen the person. Time confirms nothing:
+a homeserver that put its own identity in the place of the person's would only have to wait.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Final, Literal
+
+import attrs
+
+from veche.protocol.approval import AskedApproval, MandateShown, shown_bytes
+from veche.protocol.catalogue import N_
+from veche.runtime.approvals import store, texts
+from veche.runtime.approvals.core import (
+    IDENTITY_ASKED_MS,
+    IDENTITY_WHAT,
+    Asked,
+    AskedState,
+    Event,
+    identity_of,
+)
+from veche.runtime.approvals.errors import IdentityUnchangedError
+from veche.runtime.approvals.parts import fresh_nonce, language_of, tell
+from veche.runtime.crypto.core.identity import fingerprint
+from veche.runtime.crypto.tracking import identity_view, renew_identity
+
+if TYPE_CHECKING:
+    from veche.protocol.ids import UserId
+    from veche.runtime.approvals.parts import Parts
+    from veche.runtime.crypto.core.trust import IdentityView
+    from veche.runtime.database import Cursor
+
+By = Literal["key", "operator"]
+
+_UNCHANGED: Final = N_("The identity of your account is the one that we know.")
+_GONE: Final = N_(
+    "Your account has no identity now. Please set up recovery in the settings of your client, then"
+    " try again."
+)
+
+
+class IdentityState(enum.Enum):
+    """How the identity that a person has now stands to the one that was pinned."""
+
+    UNKNOWN = "unknown"
+    """None was pinned yet."""
+    SAME = "same"
+    CHANGED = "changed"
+    """Another one, to be confirmed."""
+    GONE = "gone"
+    """There is none any more, so nothing that could be confirmed."""
+
+
+@attrs.frozen
+class IdentityStanding:
+    """What a person sees of their identity.
+
+    Attributes:
+        fingerprint: Of the identity there is now, as people are shown it; None: there is none.
+        has_key: Whether a key of the person's could confirm it.
+    """
+
+    state: IdentityState
+    fingerprint: str | None
+    has_key: bool
+
+
+@attrs.frozen
+class Offer:
+    """How a person whose identity changed gets on.
+
+    Attributes:
+        fingerprint: Of the new one; None: there is none to be confirmed.
+        url: Page where a key of theirs confirms it; None: no key of theirs can.
+    """
+
+    fingerprint: str | None
+    url: str | None
+
+
+def standing(txn: Cursor, person: UserId) -> IdentityStanding:
+    """How a person's identity stands."""
+    view = identity_view(txn, person)
+    shown = None if view.master_key is None else fingerprint(view.master_key)
+    return IdentityStanding(_state(view), shown, _has_key(txn, person))
+
+
+def ask(txn: Cursor, person: UserId, now_ms: int) -> AskedApproval:
+    """Ask for the approval that confirms the identity of now, in place of an earlier one.
+
+    Raises:
+        IdentityUnchangedError: There is nothing to confirm.
+    """
+    view = identity_view(txn, person)
+    state = _state(view)
+    if view.master_key is None or state is not IdentityState.CHANGED:
+        raise IdentityUnchangedError(_GONE if state is IdentityState.GONE else _UNCHANGED)
+    text = texts.identity_mandate(fingerprint(view.master_key), language_of(txn, person))
+    shown = MandateShown(what=f"{IDENTITY_WHAT} {view.master_key}", text=text)
+    nonce = fresh_nonce()
+    kept = Asked(
+        nonce=nonce,
+        person=person,
+        kind="mandate",
+        shown=shown_bytes(shown),
+        prompt_id=None,
+        choice=None,
+        state=AskedState.OPEN,
+        expires_at_ms=now_ms + IDENTITY_ASKED_MS,
+    )
+    store.forget_open_mandate(txn, person, f"{IDENTITY_WHAT} %")
+    store.add_asked(txn, kept, now_ms)
+    return AskedApproval(kind="mandate", nonce=nonce, person=person, shown=shown)
+
+
+def offer(txn: Cursor, parts: Parts, person: UserId, now_ms: int) -> Offer:
+    """How a person gets on whose identity was found to be another one."""
+    view = identity_view(txn, person)
+    if view.master_key is None:
+        return Offer(None, None)
+    shown = fingerprint(view.master_key)
+    can_confirm = _state(view) is IdentityState.CHANGED and _has_key(txn, person)
+    if parts.links is None or not can_confirm:
+        return Offer(shown, None)
+    return Offer(shown, parts.links.approve(ask(txn, person, now_ms)))
+
+
+def is_current(txn: Cursor, asked: Asked) -> bool:
+    """Whether what was asked is not of an identity that was replaced or confirmed meanwhile."""
+    identity = identity_of(asked)
+    if identity is None:
+        return True
+    view = identity_view(txn, asked.person)
+    return view.master_key == identity and _state(view) is IdentityState.CHANGED
+
+
+def confirm(txn: Cursor, parts: Parts, person: UserId, identity: str, by: By, now_ms: int) -> bool:
+    """Pin the identity of now in the place of the one before, and tell the person.
+
+    Args:
+        txn: Of what confirms it.
+        parts: Of the process.
+        person: Whose.
+        identity: The master key that is confirmed.
+        by: Who says so.
+        now_ms: UTC.
+
+    Returns:
+        False if the person has another identity than that now, or it was pinned: nothing changed.
+    """
+    if not renew_identity(txn, person, identity, now_ms):
+        return False
+    store.log(txn, person, Event.IDENTITY_CONFIRMED, now_ms, by=by)
+    url = parts.links.keys() if parts.links is not None else None
+    doc = texts.identity_doc(fingerprint(identity), by, url, language_of(txn, person))
+    tell(txn, parts, person, f"identity confirmed {person} {identity} {now_ms}", doc, now_ms)
+    return True
+
+
+def _has_key(txn: Cursor, person: UserId) -> bool:
+    return any(key.revoked_at_ms is None for key in store.keys_of(txn, person))
+
+
+def _state(view: IdentityView) -> IdentityState:
+    if view.master_pinned is None:
+        return IdentityState.UNKNOWN
+    if view.master_key is None:
+        return IdentityState.GONE
+    is_same = view.master_key == view.master_pinned
+    return IdentityState.SAME if is_same else IdentityState.CHANGED

@@ -1,0 +1,101 @@
+"""A cursor that makes few trips to the server.
+
+BEGIN rides with the first statement, and what need not be answered at once with the next one. Each
+trip costs a sleep and a wake of its thread, which on a busy machine is most of what a short
+statement costs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
+from psycopg2.extensions import connection as _Connection  # noqa: N812 -- types, named like ones
+from psycopg2.extensions import cursor as _Cursor  # noqa: N812
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from psycopg2.sql import Composable
+
+    Values = Sequence[Any] | Mapping[str, Any] | None
+
+_BEGIN = b"BEGIN"
+_COMMIT = b"COMMIT"
+
+
+class Cursor(_Cursor):
+    """Runs the statements of one transaction.
+
+    Where ``begin`` was called, it begins and ends the transaction itself, on a connection that does
+    not (``autocommit``). Elsewhere it is psycopg2's cursor, and nothing waits.
+
+    Attributes:
+        tokens: Commitments of acts that this transaction made and did not spend yet.
+        said: What bots say in it, where whoever runs it hands that on; None where nobody does.
+    """
+
+    _waiting: list[bytes] | None = None
+    _is_alone = False
+    tokens: frozenset[bytes] = frozenset()
+    said: list[Any] | None = None
+
+    def begin(self) -> None:
+        """Begin a transaction with the first statement."""
+        self._waiting = [_BEGIN]
+
+    # psycopg2's name of the second argument.
+    def execute(self, query: str | bytes | Composable, vars: Any = None) -> None:  # noqa: A002
+        """Run a statement, after what waits for it."""
+        if self._is_alone:
+            raise RuntimeError("a statement that is alone has none beside it")
+        waiting = self._waiting
+        if waiting:
+            whole = b";".join([*waiting, self.mogrify(query, vars)])
+            waiting.clear()
+            super().execute(whole)
+        else:
+            super().execute(query, vars)
+
+    def later(self, query: str, values: Values = None) -> None:
+        """Have a statement run before the next one, or before the commit; it has no result.
+
+        What is wrong with it shows there, and fails the transaction.
+        """
+        if self._waiting is None:
+            self.execute(query, values)
+        else:
+            self._waiting.append(self.mogrify(query, values))
+
+    def alone(self, query: str, values: Values = None) -> None:
+        """Run the only statement of a transaction, which commits by itself.
+
+        It may run twice: where the connection breaks, nobody knows whether it was committed.
+        """
+        if self._waiting is None:
+            self.execute(query, values)
+            return
+        if self._waiting != [_BEGIN]:
+            raise RuntimeError("a statement that is alone has none before it")
+        self._waiting = []
+        self.execute(query, values)
+        self._is_alone = True
+
+    def commit(self) -> None:
+        """End the transaction; the server is not asked where there was no statement."""
+        if self._is_alone or self._waiting is None or self._waiting == [_BEGIN]:
+            return
+        super().execute(b";".join([*self._waiting, _COMMIT]))
+
+    def roll_back(self) -> None:
+        """Undo the transaction."""
+        if self.connection.info.transaction_status != TRANSACTION_STATUS_IDLE:
+            super().execute(b"ROLLBACK")
+
+
+class Connection(_Connection):
+    """A connection whose cursors are ours."""
+
+    def cursor(self) -> Cursor:  # type: ignore[override]  # psycopg2's takes names and factories
+        """A new cursor."""
+        return super().cursor(cursor_factory=Cursor)

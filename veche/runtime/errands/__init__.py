@@ -1,0 +1,33 @@
+"""Errands: work that must be done and cannot be done in a transaction, and timers."""
+
+from veche.runtime.errands.errands import (
+    BATCH_MAX,
+    RETRY_MS_MAX,
+    RETRY_MS_MIN,
+    ErrandHandler,
+    Errands,
+    retry_delay_ms,
+)
+from veche.runtime.errands.store import (
+    CHANNEL,
+    LEASE_MS,
+    PAYLOAD_BYTES_MAX,
+    Errand,
+    cancel,
+    schedule,
+)
+
+__all__ = [
+    "BATCH_MAX",
+    "CHANNEL",
+    "LEASE_MS",
+    "PAYLOAD_BYTES_MAX",
+    "RETRY_MS_MAX",
+    "RETRY_MS_MIN",
+    "Errand",
+    "ErrandHandler",
+    "Errands",
+    "cancel",
+    "retry_delay_ms",
+    "schedule",
+]

@@ -1,0 +1,187 @@
+"""Having files sealed by the service of signing: the file stays here, its digest is sent.
+
+Source: PAdES B-LTA (ETSI EN 319 142-1 §6.3): a signature with its proofs, closed by a time stamp.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from pydantic import Field
+from twisted.internet.threads import deferToThreadPool
+
+from veche.protocol.errors import MalformedError, RefusedError, UnavailableError
+from veche.protocol.pdf.document import Document
+from veche.protocol.pdf.signing import (
+    Box,
+    Proofs,
+    form_fields,
+    lay_boxes,
+    prepare_closing,
+    prepare_signature,
+)
+from veche.protocol.pdf.values import PdfError
+from veche.protocol.sealing_api import SealBody, SealedView, SealView, StampBody, StampView
+from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.protocol.wire import mapping, parse
+from veche.runtime.config import SecretPath, Section, read_secret
+from veche.runtime.matrix.connections import Connections
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from veche.protocol.pdf.signing import Prepared
+    from veche.protocol.wire import Wire
+
+API: Final = "/_veche/signing/v1"
+ANSWER_BYTES_MAX: Final = 1 << 20
+TIMEOUT_S: Final = 30.0
+RETRY_AFTER_MS: Final = 5_000
+SEAL_FIELD: Final = "Seal"
+CLOSING_FIELD: Final = "Closed"
+_ERROR_CHARACTERS_MAX: Final = 200
+_OK: Final = 200
+_REFUSED: Final = frozenset({400, 403, 404, 409, 413})
+
+W = TypeVar("W", bound="Wire")
+T = TypeVar("T")
+
+
+class SealSection(Section):
+    """By what the documents of an organisation are sealed."""
+
+    url: str = Field(pattern=r"^https?://[^/\s]+$", examples=["https://sign.example.org"])
+    """Of the service of signing, without a path."""
+    key_path: SecretPath
+    """File with the organisation's key for it."""
+
+
+class SealError(RefusedError):
+    """A file cannot be sealed: the service refuses it, or it has another form (HTTP 409)."""
+
+    errcode = "ORG.VECHE.NOT_SEALED"
+
+
+class Sealer:
+    """The seal of one organisation."""
+
+    def __init__(self, reactor: Any, url: str, key: str, organisation: str) -> None:
+        """Make it; the first request connects.
+
+        Args:
+            reactor: Clock, network and threads.
+            url: Of the service of signing, with nothing after the host.
+            key: The organisation's.
+            organisation: Its id.
+        """
+        self._reactor = reactor
+        self._connections = Connections(reactor, url)
+        self._path = f"/seals/{organisation}"
+        self._head = f"Authorization: Bearer {key}\r\nContent-Type: application/json\r\n".encode()
+
+    async def seal(self, pdf: bytes, reference: str, now_ms: int) -> bytes:
+        """The file with the seal, closed by a time stamp.
+
+        Args:
+            pdf: In the sealed profile, as typst makes it; nothing else is done to it.
+            reference: What the organisation knows it by, up to 64 printable characters.
+            now_ms: The time that readers show besides that of the stamp, UTC.
+
+        Raises:
+            SealError: The service seals nothing for this key, or the file is outside the profile.
+            UnavailableError: It does not answer; nothing is sealed.
+        """
+        try:
+            return await self._seal(pdf, reference, now_ms)
+        except PdfError as e:
+            raise SealError(f"the document cannot be sealed: {e}") from e
+
+    async def _seal(self, pdf: bytes, reference: str, now_ms: int) -> bytes:
+        seal = await self._call("GET", self._path, SealView)
+        proofs = Proofs(
+            [from_unpadded(one) for one in seal.certificates],
+            [from_unpadded(one) for one in seal.lists],
+        )
+        base, signing = await self._work(_prepare_seal, pdf, proofs, seal.name, now_ms)
+        body = SealBody(digest=unpadded(signing.digest), reference=reference)
+        sealed = await self._call("POST", self._path, SealedView, body)
+        signed = base + signing.filled(from_unpadded(sealed.signature))
+        closing = await self._work(_prepare_closing, signed)
+        asked = StampBody(digest=unpadded(closing.digest))
+        stamp = await self._call("POST", "/stamps", StampView, asked)
+        return signed + closing.filled(from_unpadded(stamp.token))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._connections.close()
+
+    async def _work(self, work: Callable[..., T], *args: Any) -> T:
+        pool = self._reactor.getThreadPool()
+        done: T = await deferToThreadPool(self._reactor, pool, work, *args)
+        return done
+
+    async def _call(self, method: str, path: str, model: type[W], body: Wire | None = None) -> W:
+        answer = await self._connections.request(
+            method.encode(),
+            f"{API}{path}".encode(),
+            self._head,
+            None if body is None else body.model_dump_json().encode(),
+            timeout_s=TIMEOUT_S,
+            answer_bytes_max=ANSWER_BYTES_MAX,
+        )
+        try:
+            content = json.loads(answer.body)
+        except ValueError:
+            content = None
+        if answer.status != _OK:
+            raise _error(answer.status, content)
+        try:
+            return parse(model, content)
+        except MalformedError as e:
+            raise UnavailableError(
+                "the service of signing answers in another way than agreed",
+                retry_after_ms=RETRY_AFTER_MS,
+            ) from e
+
+
+def sealer_of(reactor: Any, section: SealSection | None, organisation: str) -> Sealer | None:
+    """The seal of an organisation; None if it has none.
+
+    Args:
+        reactor: Clock, network and threads.
+        section: Of its configuration.
+        organisation: Its id.
+
+    Raises:
+        ConfigError: Its key cannot be read.
+    """
+    if section is None:
+        return None
+    return Sealer(reactor, section.url, read_secret(section.key_path), organisation)
+
+
+def _prepare_seal(pdf: bytes, proofs: Proofs, name: str, now_ms: int) -> tuple[bytes, Prepared]:
+    """The file with a field for the seal, and the revision that will fill it."""
+    document = Document(pdf)
+    if form_fields(document):
+        raise PdfError("a file that is sealed has no form")
+    base = pdf + lay_boxes(document, [Box(SEAL_FIELD, 0, (0, 0, 0, 0))])
+    return base, prepare_signature(Document(base), SEAL_FIELD, proofs, name, now_ms)
+
+
+def _prepare_closing(pdf: bytes) -> Prepared:
+    return prepare_closing(Document(pdf), CLOSING_FIELD, Proofs())
+
+
+def _error(status: int, content: Any) -> SealError | UnavailableError:
+    said = mapping(content)
+    text = str(said.get("error", ""))[:_ERROR_CHARACTERS_MAX]
+    if status in _REFUSED:
+        return SealError(text or f"the service of signing answers {status}")
+    # A key that is not known (401) is mended by the operator: until then the work waits.
+    wait_ms = said.get("retry_after_ms")
+    retry_after_ms = wait_ms if isinstance(wait_ms, int) and wait_ms > 0 else RETRY_AFTER_MS
+    return UnavailableError(
+        f"the service of signing answers {status}: {text}", retry_after_ms=retry_after_ms
+    )
