@@ -35,6 +35,12 @@ pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 SIGNING: Final = MigrationSet("signing", "appservices.signing")
 API: Final = "/_veche/payments/v1"
 _keys: Final = itertools.count()
+GROUND: Final = {
+    "purpose": "parking.fine",
+    "basis": "Road Traffic Act, section 25",
+    "actor": "role:inspector",
+    "case": "fine-7",
+}
 
 
 @attrs.frozen
@@ -175,6 +181,7 @@ def invoice(town: Town, minor: int = 500, **more: Any) -> dict[str, Any]:
         "title": "Parking fine",
         "lines": [{"text": "Parking", "amount": amount}],
         "due_at_ms": now_ms + 86_400_000,
+        "act": {"ground": GROUND},
         **more,
     }
 

@@ -285,6 +285,9 @@ test("a new identity is confirmed from the page of the keys, which then says so"
     const { listed } = await keyHere(page);
     const heard = await fake(context, {
         "GET keys/v1/keys": { body: { keys: [], passkeys: false, keys_max: 20 } },
+        "GET keys/v1/limits": { body: { limits: [] } },
+        "GET keys/v1/log": { body: { events: [], before: null } },
+        "GET sessions/v1/sessions": { body: { sessions: [] } },
         "GET keys/v1/identity": () => ({ body: { state, fingerprint, has_key: true } }),
         "POST keys/v1/identity": { body: { asked: mandate } },
         [LOOK]: { body: openAnswer(mandate, { keys: [listed] }) },

@@ -146,6 +146,7 @@ test("names of keys, browsers and lines of the log stay words", async ({ open })
                 keys_max: 20,
             },
         },
+        "GET keys/v1/identity": { body: { state: "changed", fingerprint: EVIL, has_key: true } },
         "GET keys/v1/limits": { body: { limits: [] } },
         "GET keys/v1/log": {
             body: { events: [{ id: 1, at_ms: 1, what: "used", text: EVIL }], before: null },

@@ -60,13 +60,15 @@ def keep_untold(txn: Cursor, holder_id: int, payment_id: str) -> str:
     """Note that a holder is to be told of a payment once they have a chat.
 
     Returns:
-        Id of the first payment of which they are to be told.
+        Id of the payment of which they were to be told first.
     """
     txn.execute(
         "INSERT INTO payments.untold (holder, payment_id) VALUES (%s, %s) ON CONFLICT DO NOTHING",
         (holder_id, payment_id),
     )
-    txn.execute("SELECT min(payment_id) FROM payments.untold WHERE holder = %s", (holder_id,))
+    txn.execute(
+        "SELECT payment_id FROM payments.untold WHERE holder = %s ORDER BY n LIMIT 1", (holder_id,)
+    )
     [(first,)] = txn.fetchall()
     return str(first)
 

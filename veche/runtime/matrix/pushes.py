@@ -50,18 +50,29 @@ class Pushes(Factory):
         """
         self.site = site
         self.transactions = transactions
+        self._open: set[_Push] = set()
 
     def doStart(self) -> None:
         """Twisted begins to listen."""
         self.site.doStart()  # type: ignore[no-untyped-call]  # Twisted: not annotated
 
     def doStop(self) -> None:
-        """Twisted has ended listening."""
+        """Twisted has ended listening: whoever waits for nothing may leave."""
+        for one in list(self._open):
+            one.end()
         self.site.doStop()  # type: ignore[no-untyped-call]  # Twisted: not annotated
 
     def buildProtocol(self, addr: IAddress | None) -> _Push:
         """A connection came."""
         return _Push(self, addr)
+
+    def came(self, one: _Push) -> None:
+        """A connection is up."""
+        self._open.add(one)
+
+    def left(self, one: _Push) -> None:
+        """It ended."""
+        self._open.discard(one)
 
 
 class _Push(Protocol, TimeoutMixin):
@@ -76,6 +87,7 @@ class _Push(Protocol, TimeoutMixin):
         self._end = 0
         self._is_answering = False
         self._is_lost = False
+        self._is_ending = False
         self._other: Any = None
 
     def callLater(self, delay_s: float, call: Any) -> Any:
@@ -84,6 +96,7 @@ class _Push(Protocol, TimeoutMixin):
 
     def connectionMade(self) -> None:
         """Twisted says that it is up."""
+        self._pushes.came(self)
         self.setTimeout(IDLE_S_MAX)  # type: ignore[no-untyped-call]  # Twisted: not annotated
 
     def dataReceived(self, data: bytes) -> None:
@@ -125,7 +138,9 @@ class _Push(Protocol, TimeoutMixin):
         head = b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
         link: Any = self.transport
         link.write(head % (status, _REASONS[status], len(text)) + text)
-        if self._data:
+        if self._is_ending:
+            self._close()
+        elif self._data:
             self._read()
 
     def _read_head(self) -> bool:
@@ -184,9 +199,20 @@ class _Push(Protocol, TimeoutMixin):
         link: Any = self.transport
         link.abortConnection()
 
+    def end(self) -> None:
+        """Close the connection once what it asked is answered."""
+        self._is_ending = True
+        if not self._is_answering:
+            self._close()
+
+    def _close(self) -> None:
+        link: Any = self.transport
+        link.loseConnection()
+
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Twisted says that it ended."""
         self._is_lost = True
+        self._pushes.left(self)
         self.setTimeout(None)  # type: ignore[no-untyped-call]  # Twisted: not annotated
         if self._other is not None:
             self._other.connectionLost(reason)
