@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.stories.bank import BOT, Bank, Client, code_in, in_bank
-from tests.support.customers import APPROVALS
 from tests.support.keys import approval_of
 from tests.support.processes import TIMEOUT_S, wait_until
 from veche.cli import demo
@@ -278,7 +277,7 @@ def test_a_newer_version_of_an_invoice_ends_the_question_of_the_older(
     second = alice.expect("Invoice", "Second", "Do not pay")
     signed = alice.keys[0].signed(approval_of(seen["asked"], seen["now_ms"]))
 
-    assert alice.call("POST", APPROVALS, signed, is_signed_in=False).status == 409
+    assert alice.hand_in(signed).status == 409
     assert alice.approve(second, alice.keys[0]).status == 200
     alice.expect("Paid", "Second")
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.stories.bank import Bank, Client, in_bank
-from tests.support.customers import APPROVALS
 from tests.support.keys import approval_of
 from veche.protocol.ids import derived_ulid
 from veche.protocol.prompts import PROMPT_KEY
@@ -42,7 +41,7 @@ def approve(client: Client, question: Message, choice: str) -> None:
     choices = question.content[PROMPT_KEY]["choices"]
     [asked] = [one["approve"] for one in choices if one["id"] == choice]
     signed = client.keys[0].signed(approval_of(asked, client.now_ms()))
-    answer = client.call("POST", APPROVALS, signed, is_signed_in=False)
+    answer = client.hand_in(signed)
     assert answer.status == 200, answer
 
 
