@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
     from veche.protocol.ids import RoomId
     from veche.protocol.message import Doc
-    from veche.protocol.prompts import TrustLabel
     from veche.runtime.prompts import Answered
 
 TOPIC: Final = "allowance"
@@ -88,7 +87,7 @@ def propose(scene: Scene, view: AllowanceView, room_id: RoomId) -> None:
     )
     from_ms = start_ms(scene, allowance, view.currency)
     intro = texts.proposal_doc(view, from_ms if from_ms > scene.now_ms else 0, speech)
-    _ask(scene, room_id, person, allowance, _prompt(scene, person, choices, ASKED_MS), intro)
+    _ask(scene, room_id, person, allowance, scene.prompt(person, choices, ASKED_MS), intro)
 
 
 def answered(scene: Scene, answer: Answered) -> None:
@@ -163,7 +162,7 @@ def show_all(scene: Scene, room_id: RoomId, person: UserId) -> None:
         label = speech.text("End it") if is_given else speech.text("Give it up")
         # To end one takes only power away, so a tap in clear will do.
         choices = (Choice(id=END, label=label, style="danger"),)
-        prompt = _prompt(scene, person, choices, _KEPT_MS, "any")
+        prompt = scene.prompt(person, choices, _KEPT_MS, "any")
         view = purses.view_of(scene, allowance)
         left_minor = purses.left_minor(scene, allowance)
         doc = texts.allowance_doc(view, left_minor, speech, is_given=is_given)
@@ -321,23 +320,6 @@ def _ask(
 ) -> None:
     purpose = {"topic": TOPIC, "allowance": allowance.id}
     scene.ask(room_id, person, prompt, intro, about=_about(allowance, person), purpose=purpose)
-
-
-def _prompt(
-    scene: Scene,
-    person: UserId,
-    choices: Sequence[Choice],
-    asked_ms: int,
-    min_trust: TrustLabel = "e2ee",
-) -> Prompt:
-    return Prompt(
-        v=1,
-        id=scene.voice.fresh_ulid("prompt"),
-        scope=(person,),
-        expires_at_ms=scene.now_ms + asked_ms,
-        min_trust=min_trust,
-        choices=tuple(choices),
-    )
 
 
 def _about(allowance: Allowance, person: UserId) -> str:

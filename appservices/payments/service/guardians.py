@@ -30,7 +30,7 @@ from veche.runtime.crypto.tracking import pin_identity
 from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from appservices.payments.core.speech import Speech
     from appservices.payments.core.texts.guardians import RuleView
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from veche.protocol.errors import RefusedError
     from veche.protocol.ids import RoomId
     from veche.protocol.message import Doc
-    from veche.protocol.prompts import TrustLabel
     from veche.runtime.database import Cursor
     from veche.runtime.prompts import Answered
 
@@ -119,7 +118,7 @@ def invite(scene: Scene, rule_id: str, person: UserId) -> None:
         Choice(id=ACCEPT, label=speech.text("Be a guardian"), approve=approve),
         Choice(id=DECLINE, label=speech.text("Do not be one")),
     )
-    prompt = _prompt(scene, person, choices, ACCEPT_MS)
+    prompt = scene.prompt(person, choices, ACCEPT_MS)
     purpose = {"topic": TOPIC_OF_GUARDIAN, "rule": rule.id}
     intro = texts.invitation_doc(view, speech)
     scene.ask(room_id, person, prompt, intro, about=_about(rule, person), purpose=purpose)
@@ -177,7 +176,7 @@ def propose(scene: Scene, view: RuleView, room_id: RoomId) -> None:
     numbers = [scene.holder(UserId(one.address)).id for one in view.guardians]
     store.add_rule(scene.txn, rule, numbers, scene.now_ms)
     speech = scene.speech(person)
-    prompt = _prompt(scene, person, _choices(scene, view, speech), ASKED_MS)
+    prompt = scene.prompt(person, _choices(scene, view, speech), ASKED_MS)
     _ask_owner(scene, room_id, rule, prompt, texts.proposal_doc(view, speech))
 
 
@@ -243,7 +242,7 @@ def _tell_weaker(scene: Scene, rule: GuardRule, before: GuardRule) -> None:
     if room_id is not None:
         # To keep the rule takes no power from anybody, so a tap in clear will do.
         keep = (Choice(id=KEEP, label=speech.text("Keep the present rule"), style="primary"),)
-        prompt = _prompt(scene, person, keep, WEAKER_MS, "any")
+        prompt = scene.prompt(person, keep, WEAKER_MS, "any")
         _ask_owner(scene, room_id, rule, prompt, texts.weaker_doc(view, at_ms, speech))
     for party in guarding.view_of(scene, before).guardians:
         guardian = UserId(party.address)
@@ -336,23 +335,6 @@ def _ask_owner(scene: Scene, room_id: RoomId, rule: GuardRule, prompt: Prompt, i
     person = UserId(guarding.view_of(scene, rule).owner.address)
     purpose = {"topic": TOPIC, "rule": rule.id}
     scene.ask(room_id, person, prompt, intro, about=_about(rule, person), purpose=purpose)
-
-
-def _prompt(
-    scene: Scene,
-    person: UserId,
-    choices: Sequence[Choice],
-    asked_ms: int,
-    min_trust: TrustLabel = "e2ee",
-) -> Prompt:
-    return Prompt(
-        v=1,
-        id=scene.voice.fresh_ulid("prompt"),
-        scope=(person,),
-        expires_at_ms=scene.now_ms + asked_ms,
-        min_trust=min_trust,
-        choices=tuple(choices),
-    )
 
 
 def _about(rule: GuardRule, person: UserId) -> str:

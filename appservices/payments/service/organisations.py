@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -18,13 +18,11 @@ from appservices.payments.store import events, payments
 from appservices.payments.store import invoices as store
 from veche.protocol.acts import ActClass
 from veche.protocol.errors import (
-    ConfigError,
     ConflictError,
     ForbiddenError,
     MalformedError,
     NotFoundError,
     RefusedError,
-    SignInError,
 )
 from veche.protocol.ids import Ulid, UserId, ulid
 from veche.protocol.invoice import InvoiceCard, InvoiceOrder
@@ -34,12 +32,12 @@ from veche.protocol.money import MINOR_MAX, Money
 from veche.protocol.unpadded import from_unpadded
 from veche.protocol.wire import parse
 from veche.runtime.acts import spend
-from veche.runtime.config import read_secret
+from veche.runtime.bearer import BearerKeys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from appservices.payments.config import OrganisationSection
+    from appservices.payments.config import OrganisationKeySection, OrganisationSection
     from appservices.payments.service.scene import Parts, Scene
     from appservices.payments.store.invoices import InvoiceFile
     from veche.protocol.acts import ActReceipt
@@ -51,8 +49,6 @@ logger = logging.getLogger(__name__)
 
 EVENT: Final = "payments.event"
 """Errand by which an invoice's new state becomes an event of its organisation."""
-KEY_CHARACTERS_MIN: Final = 32
-"""Shortest key: of what chance alone makes, more than anybody tries."""
 DUE_MS_MAX: Final = 366 * 24 * 60 * 60 * 1000
 """Longest time in which an invoice can be paid."""
 _OVER: Final = frozenset({InvoiceState.WITHDRAWN, InvoiceState.EXPIRED, InvoiceState.REPLACED})
@@ -92,8 +88,8 @@ class Caller:
             raise ForbiddenError(f"This key lacks the scope {scope}")
 
 
-class Callers:
-    """Who may ask, by their keys; memory holds digests of these alone."""
+class Callers(BearerKeys[Caller]):
+    """Who may ask, by their keys."""
 
     def __init__(self, organisations: Sequence[OrganisationSection], language: str) -> None:
         """Read the keys.
@@ -105,43 +101,24 @@ class Callers:
         Raises:
             ConfigError: A key cannot be read, is too short, or is there twice.
         """
-        self._by_digest: dict[bytes, Caller] = {}
+        super().__init__()
         for one in organisations:
             for section in one.keys:
-                key = read_secret(section.path)
-                if len(key) < KEY_CHARACTERS_MIN:
-                    raise ConfigError(f"{section.path}: a key has {KEY_CHARACTERS_MIN} characters")
-                if _digest(key) in self._by_digest:
-                    raise ConfigError(f"{section.path}: this key is there twice; make another")
-                public_key = section.public_key
-                self._by_digest[_digest(key)] = Caller(
-                    one.id,
-                    one.name_in(language),
-                    frozenset(section.scopes),
-                    # Who signs with the same secret is the same person, whatever key they send.
-                    mark=public_key or _digest(key).hex(),
-                    public_key=from_unpadded(public_key) if public_key is not None else None,
-                )
-
-    def of(self, authorization: str) -> Caller:
-        """Whose key it is.
-
-        Args:
-            authorization: The header: ``Bearer …``.
-
-        Raises:
-            SignInError: Nobody's.
-        """
-        scheme, _, key = authorization.partition(" ")
-        found = self._by_digest.get(_digest(key.strip())) if scheme.lower() == "bearer" else None
-        if found is None:
-            raise SignInError("Please send the key of an organisation: Authorization: Bearer KEY")
-        return found
+                self.add(section.path, partial(_caller, one, section, one.name_in(language)))
 
 
-def _digest(key: str) -> bytes:
-    # Looked up by digest, so that how long it takes tells nothing of a key.
-    return hashlib.sha256(key.encode("utf-8", "replace")).digest()
+def _caller(
+    one: OrganisationSection, section: OrganisationKeySection, name: str, digest: bytes
+) -> Caller:
+    public_key = section.public_key
+    return Caller(
+        one.id,
+        name,
+        frozenset(section.scopes),
+        # Who signs with the same secret is the same person, whatever key they send.
+        mark=public_key or digest.hex(),
+        public_key=from_unpadded(public_key) if public_key is not None else None,
+    )
 
 
 def make_invoice(scene: Scene, caller: Caller, body: InvoiceBody) -> InvoiceView:

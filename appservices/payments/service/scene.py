@@ -11,6 +11,7 @@ from appservices.payments.store import chats, holders
 from veche.protocol import message
 from veche.protocol.catalogue import Catalogue
 from veche.protocol.message import NO_PAYLOAD
+from veche.protocol.prompts import Prompt
 from veche.runtime import people, prompts
 from veche.runtime.crypto.tracking import is_encrypted
 from veche.runtime.live import announce
@@ -19,7 +20,7 @@ from veche.runtime.prompts import Asking, Closing
 from veche.runtime.speak import Ground, Voice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from appservices.payments.config import PaymentsSection
     from appservices.payments.service.rails import Banking
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from appservices.payments.store.holders import Holder
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.message import Doc, Payload
-    from veche.protocol.prompts import Prompt
+    from veche.protocol.prompts import Choice, TrustLabel
     from veche.runtime.approvals import Approvals
     from veche.runtime.database import Cursor
     from veche.runtime.host import Host
@@ -121,6 +122,30 @@ class Scene:
     def links(self) -> PageLinks | None:
         """Addresses of the pages; None if there are none here."""
         return self.parts.host.links
+
+    def prompt(
+        self,
+        person: UserId,
+        choices: Sequence[Choice],
+        lasts_ms: int,
+        min_trust: TrustLabel = "e2ee",
+    ) -> Prompt:
+        """A new question to one person.
+
+        Args:
+            person: Who alone may answer.
+            choices: What they may answer.
+            lasts_ms: How long they may.
+            min_trust: How sure the answer has to be theirs.
+        """
+        return Prompt(
+            v=1,
+            id=self.voice.fresh_ulid("prompt"),
+            scope=(person,),
+            expires_at_ms=self.now_ms + lasts_ms,
+            min_trust=min_trust,
+            choices=tuple(choices),
+        )
 
     def language_of(self, person: UserId) -> str:
         """The language that a person chose, else that of the institution."""

@@ -25,6 +25,7 @@ from appservices.signing.config import SealSection, SigningSection
 from appservices.signing.routes import API, routes
 from tests.support.forgery import page
 from tests.support.postgres import database, execute
+from tests.support.programs import program
 from tests.support.signing import ms, with_boxes
 from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
 from veche.cli.homeserver import write_private
@@ -137,8 +138,7 @@ class SealTests(TestCase):
         assert code == 200
         (self.folder / "query").write_bytes(query)
         (self.folder / "answer").write_bytes(answer)
-        openssl = shutil.which("openssl")
-        assert openssl is not None
+        openssl = program("openssl", "openssl")
         root = str(self.folder / "ca" / "root.pem")
         command = [openssl, "ts", "-verify", "-queryfile", "query", "-in", "answer"]
         done = await deferToThread(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from appservices.payments.config import OrganisationSection
-from appservices.payments.service.organisations import KEY_CHARACTERS_MIN, Callers
+from appservices.payments.service.organisations import Callers
 from veche.protocol.errors import ConfigError, ForbiddenError, SignInError
+from veche.runtime.bearer import KEY_CHARACTERS_MIN
 
 if TYPE_CHECKING:
     from pathlib import Path

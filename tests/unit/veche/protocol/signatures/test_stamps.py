@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.programs import program
 from tests.support.signing import NOW, Office, ms
 from veche.protocol.signatures import der
 from veche.protocol.signatures.certificates import STAMP_POLICY
@@ -29,7 +29,6 @@ from veche.protocol.signatures.stamps import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-OPENSSL = shutil.which("openssl") or ""
 POLICY = der.oid(STAMP_POLICY)
 IMPRINT = hashlib.sha256(b"what is stamped").digest()
 
@@ -126,33 +125,36 @@ def test_no_changed_token_is_read_as_another_without_its_signature_breaking(
     assert not is_attested or stamp.signed.content == original.signed.content
 
 
-@pytest.mark.skipif(not OPENSSL, reason="no openssl on this machine")
 @pytest.mark.parametrize("with_nonce", [True, False])
 def test_openssl_believes_our_answers(tmp_path: Path, *, with_nonce: bool) -> None:
     (tmp_path / "data").write_bytes(b"what is stamped")
     (tmp_path / "root.pem").write_bytes(office().root.certificate.public_bytes(Encoding.PEM))
     nonce = [] if with_nonce else ["-no_nonce"]
     query = ["-query", "-data", "data", "-sha256", *nonce, "-cert", "-out", "request"]
-    subprocess.run([OPENSSL, "ts", *query], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(
+        [program("openssl", "openssl"), "ts", *query], cwd=tmp_path, check=True, capture_output=True
+    )
     request = (tmp_path / "request").read_bytes()
     (tmp_path / "answer").write_bytes(authority().answer(request, 99, ms(NOW)))
 
     verify = ["-verify", "-queryfile", "request", "-in", "answer", "-CAfile", "root.pem"]
     attime = ["-attime", str(ms(NOW) // 1000)]
     done = subprocess.run(
-        [OPENSSL, "ts", *verify, *attime], cwd=tmp_path, check=False, capture_output=True
+        [program("openssl", "openssl"), "ts", *verify, *attime],
+        cwd=tmp_path,
+        check=False,
+        capture_output=True,
     )
 
     assert done.returncode == 0, done.stderr
     assert b"Verification: OK" in done.stdout + done.stderr
 
 
-@pytest.mark.skipif(not OPENSSL, reason="no openssl on this machine")
 def test_openssl_reads_our_refusals(tmp_path: Path) -> None:
     (tmp_path / "answer").write_bytes(authority().answer(_request(version=2), 1, ms(NOW)))
 
     done = subprocess.run(
-        [OPENSSL, "ts", "-reply", "-in", "answer", "-text"],
+        [program("openssl", "openssl"), "ts", "-reply", "-in", "answer", "-text"],
         cwd=tmp_path,
         check=False,
         capture_output=True,
