@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final, cast
 
 import pytest
@@ -19,6 +20,8 @@ from twisted.trial.unittest import TestCase
 from twisted.web.client import HTTPConnectionPool
 from twisted.web.resource import Resource
 
+from appservices.payments.core.statement import AccountStatement
+from appservices.payments.service.statement_pdfs import make_pdf
 from appservices.signing.bot import Signing
 from appservices.signing.cli import make_authority
 from appservices.signing.config import SealSection, SigningSection
@@ -113,6 +116,20 @@ class SealTests(TestCase):
         [(organisation, reference, digest)] = self.records()
         assert (organisation, reference) == ("town", "case-7")
         assert len(digest) == 32
+
+    async def test_a_statement_of_a_bank_is_sealed(self) -> None:
+        day = dt.date(2026, 11, 1)
+        found = AccountStatement("7", "EUR", day, day, 0, (), 0)
+        host = SimpleNamespace(reactor=reactor)
+        section = SimpleNamespace(name_in=lambda _: "Bank of Lindenau")
+        parts: Any = SimpleNamespace(host=host, section=section, sealer=self.sealer())
+
+        pdf = await make_pdf(parts, found, "en", ms(_now()))
+
+        later = _now() + dt.timedelta(seconds=5)
+        report = judge(pdf, Trusted([self.signing.authorities.root], later))
+        assert report.verdict is Verdict.SEALED
+        assert [row[1] for row in self.records()] == ["7-20261101-20261101"]
 
     async def test_the_lists_are_where_the_certificates_say(self) -> None:
         sealed = await self.sealer().seal(PDF, "case-7", ms(_now()))
