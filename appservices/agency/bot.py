@@ -25,7 +25,10 @@ from appservices.agency.service.offering import Offering
 from appservices.agency.service.offices import open_workplaces
 from appservices.agency.service.page_hearing import hear_on_page
 from appservices.agency.service.scene import CATALOGUE, Scene
+from appservices.agency.service.signatory import Signatory
+from appservices.agency.service.signatures import SigningNews, signature_handlers
 from appservices.agency.service.till import Till
+from appservices.agency.service.wiping import Wiping
 from veche.protocol.ids import effect_id
 from veche.protocol.inbound import Trust
 from veche.runtime import errands
@@ -81,12 +84,25 @@ class Agency:
         sealers = {
             one.id: sealer_of(host.reactor, one.seal, one.id) for one in section.organisations
         }
+        signing = {
+            one.organisation
+            for one in workplaces
+            if any(service.definition.signs for service in one.services.values())
+        }
+        signatories = {
+            one.id: Signatory(host.reactor, one.seal.url, read_secret(one.seal.key_path))
+            for one in section.organisations
+            if one.seal is not None and one.id in signing
+        }
+        self._signing = [SigningNews(parts, *one) for one in signatories.items()]
+        self._wiping = Wiping(host, _kept_ms(section, workplaces))
         self._sealers = {name: one for name, one in sealers.items() if one is not None}
         self._handlers = {
             **handlers(parts),
             **document_handlers(parts, self._sealers),
             **file_handlers(parts),
             **fee_handlers(parts, tills),
+            **signature_handlers(parts, signatories),
         }
 
     @property
@@ -95,7 +111,7 @@ class Agency:
         return [one.bot for one in self.workplaces.values()]
 
     def errand_handlers(self) -> Mapping[str, ErrandHandler]:
-        """Rooms, documents, exports, clocks, files, fees."""
+        """Rooms, documents, exports, clocks, files, fees, signatures."""
         return self._handlers
 
     async def started(self) -> None:
@@ -106,6 +122,10 @@ class Agency:
         for news in self._news:
             self._host.spawn(f"fees of {news.organisation}", news.follow())
             self._host.at_stop(news.till.close)
+        for heard in self._signing:
+            self._host.spawn(f"signatures of {heard.organisation}", heard.follow())
+            self._host.at_stop(heard.signatory.close)
+        self._wiping.start()
         for sealer in self._sealers.values():
             self._host.at_stop(sealer.close)
 
@@ -238,3 +258,9 @@ class Agency:
     def _make_desk(self, scene: Scene, desk: str, id_: EffectId) -> None:
         payload = {"bot": scene.voice.bot.user_id, "desk": desk}
         errands.schedule(scene.txn, Errand(id_, MAKE_DESK, payload, scene.now_ms))
+
+
+def _kept_ms(section: AgencySection, workplaces: Sequence[Workplace]) -> Mapping[UserId, int]:
+    """By the bot of an office: how long after its end a case is kept whole."""
+    by_organisation = {one.id: one.cases_kept_ms for one in section.organisations}
+    return {one.bot.user_id: by_organisation[one.organisation] for one in workplaces}

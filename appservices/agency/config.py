@@ -9,13 +9,14 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, Field, model_validator
 
 from veche.protocol.catalogue import LANGUAGES
-from veche.runtime.config import FilePath, SecretPath, Section
+from veche.runtime.config import Duration, FilePath, SecretPath, Section
 from veche.runtime.sealing import SealSection
 
 OFFICES_MAX = 50
 SERVICES_MAX = 100
 STAFF_MAX = 200
 HOLIDAYS_MAX = 1_000
+DAY_MS = 24 * 3600 * 1000
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -106,7 +107,11 @@ class OrganisationSection(Section):
     payments: TillSection | None = None
     """Where fees are paid; left out: its services ask for none."""
     seal: SealSection | None = None
-    """By what its documents are sealed; left out: they carry no seal."""
+    """By what its documents are sealed, and where persons sign them; left out: they carry no seal,
+    and no service has the step ``sign``."""
+    cases_kept_ms: Duration = Field(default=3_650 * DAY_MS, ge=DAY_MS, examples=["3650 d"])
+    """How long after its end a case is kept whole. Then what was filled in and written and the keys
+    of files are wiped; states, times, hashes stay. Your law may ask for longer, or shorter."""
     offices: list[OfficeSection] = Field(min_length=1, max_length=OFFICES_MAX)
     """Its offices."""
 

@@ -47,6 +47,11 @@ class Document:
     data: bytes
     sha256: str
 
+    @staticmethod
+    def of(pdf: bytes) -> Document:
+        """A document with its digest."""
+        return Document(pdf, hashlib.sha256(pdf).hexdigest())
+
 
 class TemplateError(ConfigError):
     """A template cannot be used, or does not fit its data."""
@@ -81,7 +86,7 @@ def make_document(
     pdf = _compile(template, inputs.decode(), issued_at_ms, fonts)
     if len(pdf) > FILE_BYTES_MAX:
         raise TooLargeError(f"the document is over {FILE_BYTES_MAX} bytes")
-    return Document(pdf, hashlib.sha256(pdf).hexdigest())
+    return Document.of(pdf)
 
 
 def check_template(template: bytes) -> None:

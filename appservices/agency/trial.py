@@ -22,9 +22,11 @@ from appservices.agency.core.effects import (
     AskDesk,
     AskFee,
     AskPerson,
+    AskSignatures,
     CloseQuestions,
     Effect,
     Escalate,
+    FetchSigned,
     GiveUpFee,
     InviteClerk,
     MakeDocument,
@@ -44,6 +46,7 @@ from appservices.agency.core.effects import (
 )
 from appservices.agency.core.inputs import (
     AddFile,
+    AllSigned,
     DocumentFailed,
     DocumentMade,
     FeeAsked,
@@ -52,6 +55,7 @@ from appservices.agency.core.inputs import (
     Input,
     Rang,
     RoomMade,
+    SignaturesAsked,
     Staff,
 )
 from appservices.agency.core.machine import Outcome, open_case, step
@@ -95,12 +99,14 @@ Write as the person. Or:
   clerk: TEXT      as a clerk; also second:, head: (may take over), auditor: (may only look)
   /file NAME       send a file as the person
   /pay             pay the fee that is asked for
+  /sign            let everyone sign who is asked to
   /wait            let time pass until the next clock rings
   /quit            stop"""
 
 _BOT: Final = UserId("@veche_org_example_office:example.org")
 _ROOM: Final = RoomId("!case:example.org")
 _REFERENCE: Final = "RF18539007547034"
+_SESSION: Final = "01KAV3Z8K4Q6V5W7X9Y0A1B2C3"
 _FILE_BYTES: Final = 1_000
 
 
@@ -149,6 +155,7 @@ class Trial:
         self._world = world
         self._asked: list[_Asked] = []
         self._paid: set[int] = set()
+        self._to_sign: Any = None
         self._count = 0
 
     @property
@@ -171,6 +178,8 @@ class Trial:
             self._wait()
         elif words == "/pay":
             self._pay()
+        elif words == "/sign":
+            self._sign()
         elif words.startswith("/file"):
             self._send_file(words.removeprefix("/file").strip() or "file.pdf")
         elif colon and speaker in STAFF:
@@ -348,12 +357,29 @@ class Trial:
                 return FeeAsked(fee.number, _REFERENCE, None)
             case GiveUpFee(number=number) if number in self._paid:
                 return FeeRefunded(number)
+            case AskSignatures() | FetchSigned():
+                return self._have_signed(effect)
             case SendDocument(filename=filename, caption=caption, issued=issued):
                 self._say("file to you", f"{filename}\n{caption}\nSHA-256 {issued.sha256}")
             case SendExport(filename=filename, data=data):
                 self._world.keep(filename, canonical(data))
                 self._say("file to you", filename)
         return None
+
+    def _have_signed(self, effect: AskSignatures | FetchSigned) -> Input:
+        """The service of signing: what is signed is the document as it was made."""
+        if isinstance(effect, FetchSigned):
+            return self._make_document(self._to_sign)
+        self._to_sign = effect.data
+        self._say("signing", "(everyone is asked to sign: /sign signs for all)")
+        return SignaturesAsked(effect.number, _SESSION)
+
+    def _sign(self) -> None:
+        asked = self.case.signatures if self.case is not None else None
+        if asked is None or asked.is_signed:
+            self._say("signing", "(nothing is to be signed)")
+        else:
+            self._step(AllSigned(asked.number))
 
     def _make_document(self, data: Any) -> Input:
         facts = data["facts"]

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.config import BOT_LOCALPART
 from appservices.payments.service import (
     bank_news,
     bulk,
+    faults,
     grants,
     held,
     moving,
+    peers_checking,
+    peers_sending,
+    peers_settling,
+    peers_taking,
     setting_aside,
     settling,
 )
 from appservices.payments.service.attempts import Attempts
 from appservices.payments.service.chats import hear
+from appservices.payments.service.describing import described
 from appservices.payments.service.errands import JOIN, handlers
 from appservices.payments.service.heads import Heads
 from appservices.payments.service.listening import is_said
-from appservices.payments.service.organisations import EVENT, Callers, EventErrand
+from appservices.payments.service.news import EVENT, EventErrand
+from appservices.payments.service.organisations import Callers
+from appservices.payments.service.peers_asking import API_PATH, PeerClient
+from appservices.payments.service.peers_desk import PeerDesk
 from appservices.payments.service.rails import banking_of
 from appservices.payments.service.receipts import Receipts
 from appservices.payments.service.scene import Parts
-from appservices.payments.service.vault import Vault
 from appservices.payments.service.webhooks import Webhooks
 from appservices.payments.service.writer import Writer
 from appservices.payments.store import chats
@@ -35,6 +43,7 @@ from veche.runtime.errands import Errand
 from veche.runtime.sealing import sealer_of
 from veche.runtime.service import BotAccount
 from veche.runtime.speak import MEMBER
+from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,6 +72,7 @@ class Payments:
         callers: The organisations that may ask over HTTP.
         webhooks: Sends them their events.
         banking: The institution's banks.
+        desk: Answers other institutions.
     """
 
     def __init__(self, host: Host, section: PaymentsSection) -> None:
@@ -82,7 +92,9 @@ class Payments:
         vault = Vault(host.seed("payments"))
         self.banking = banking_of(host, section, vault, self._hear_of_bank)
         sealer = sealer_of(host.reactor, section.seal, section.id)
-        self._parts = Parts(host, section, bot, vault, receipts, self.banking, sealer)
+        client = PeerClient(host, section, receipts.signer)
+        self._parts = Parts(host, section, bot, vault, receipts, self.banking, sealer, client)
+        self.desk = PeerDesk(host, self._parts)
         self.callers = Callers(section.organisations, section.language)
         self.webhooks = Webhooks(host, section, vault, receipts.signer)
         self._handlers = {**handlers(self._parts), EVENT: EventErrand(self._parts)}
@@ -93,9 +105,11 @@ class Payments:
             **bulk.settles(self._parts),
             **setting_aside.settles(self._parts),
             **held.settles(self._parts),
+            **peers_taking.settles(self._parts),
+            **peers_settling.settles(self._parts),
             **self.banking.settles(),
         }
-        self._attempts = Attempts(host, self._writer, settles)
+        self._attempts = Attempts(host, self._writer, settles, self._tell_of_fault)
         self._heads = Heads(host, self._writer, receipts.signer)
 
     @property
@@ -113,6 +127,20 @@ class Payments:
         """What receipts and published heads are checked with, the present one first."""
         old = [read_verifier_key(text) for text in self._section.old_receipt_keys]
         return [self._parts.receipts.signer.verifier, *old]
+
+    def described(self, now_ms: int) -> dict[str, Any]:
+        """What it says of itself to everybody, signed."""
+        host = self._host
+        return described(
+            self._section,
+            self._parts.receipts.signer,
+            self.receipt_keys,
+            server=host.server_name,
+            url=host.public_url or "",
+            api=API_PATH,
+            bot=self._parts.bot.user_id,
+            now_ms=now_ms,
+        )
 
     def errand_handlers(self) -> Mapping[str, ErrandHandler]:
         """Chats, names of payees, clocks."""
@@ -165,9 +193,16 @@ class Payments:
         scene = self._parts.scene(txn, f"attempt {attempt.about}", outcome.at_ms)
         settling.settle(scene, attempt.about, outcome)
 
+    def _tell_of_fault(self, txn: Cursor, attempt: Attempt, now_ms: int) -> None:
+        scene = self._parts.scene(txn, f"fault {attempt.kind} {attempt.about}", now_ms)
+        faults.tell(scene, attempt)
+
     def _hear_of_bank(self, txn: Cursor, news: BankNews) -> None:
         bank_news.hear(self._parts, txn, news)
 
     def _start(self, txn: Cursor, now_ms: int) -> None:
         self.banking.start(txn, now_ms)
-        grants.issue(self._parts.scene(txn, "start", now_ms))
+        scene = self._parts.scene(txn, "start", now_ms)
+        grants.issue(scene)
+        peers_checking.start(scene)
+        peers_sending.start(scene)

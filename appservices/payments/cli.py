@@ -14,11 +14,11 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
+from appservices.payments.cli_peers import Commands
 from appservices.payments.config import PaymentsSection
 from appservices.payments.core.ledger import AccountCode, Result
 from appservices.payments.core.statement import read_month, write_camt, write_csv
 from appservices.payments.service.statements import SHARD, statement
-from appservices.payments.service.vault import Vault
 from appservices.payments.statement_pdf import statement_pdf
 from appservices.payments.store import attempts, heads, holders, oracle, overview
 from veche.cli.db import opened
@@ -28,6 +28,7 @@ from veche.protocol.errors import ConfigError
 from veche.protocol.money import Money
 from veche.runtime.crypto.keys import read_operator_key
 from veche.runtime.database import connect
+from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
     import argparse
@@ -74,6 +75,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     one = subcommands.add_parser("reconcile", help="compare it with the banks")
     add_config_option(one)
     one.set_defaults(run=run_reconcile)
+    Commands(_opened, _reading).add(subcommands)
 
 
 def run_check(arguments: argparse.Namespace) -> int:
@@ -225,6 +227,11 @@ def _config(arguments: argparse.Namespace) -> Config:
     config = read_config(config_path(arguments.config), service_specs())
     _section(config)
     return config
+
+
+def _opened(arguments: argparse.Namespace) -> tuple[Config, PaymentsSection]:
+    config = _config(arguments)
+    return config, _section(config)
 
 
 def _section(config: Config) -> PaymentsSection:

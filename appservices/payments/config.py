@@ -10,12 +10,15 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from appservices.payments.core.bill import DUE_MS as BILL_DUE_MS
 from appservices.payments.core.formats.plain import iban
+from appservices.payments.core.peers import PREPARED_MS_MAX
 from appservices.payments.core.rules import DAY_MS, HOUR_MS
+from appservices.payments.core.ubl import Seller
 from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.envelope import is_verification_key
 from veche.protocol.errors import MalformedError
+from veche.protocol.invoice_tax import SCHEME, VAT_ID, Endpoint
 from veche.protocol.money import MINOR_MAX, Money, minor_digits, parse_money
-from veche.protocol.notes import read_verifier_key
+from veche.protocol.notes import VerifierKey, read_verifier_key
 from veche.protocol.unpadded import from_unpadded
 from veche.runtime.config import SecretPath, Section
 from veche.runtime.sealing import SealSection
@@ -25,6 +28,8 @@ BOT_LOCALPART: Final = "veche_payments"
 CURRENCIES_MAX: Final = 20
 BANKS_MAX: Final = 20
 GRANTS_MAX: Final = 1_000
+PEERS_MAX: Final = 200
+MINUTE_MS: Final = 60_000
 DESK_MAX: Final = 20
 ORGANISATIONS_MAX: Final = 1_000
 ORGANISATION_KEYS_MAX: Final = 10
@@ -111,11 +116,11 @@ class OrganisationKeySection(Section):
 
     path: SecretPath
     """File with it: 32 to 128 characters of chance, letters, digits and ``-._~+/=``."""
-    scopes: list[Literal["invoice", "refund", "payout", "webhook", "read"]] = Field(
-        min_length=1, max_length=5
+    scopes: list[Literal["invoice", "refund", "mandate", "escrow", "payout", "webhook", "read"]] = (
+        Field(min_length=1, max_length=7)
     )
-    """What it may do: make and take back invoices, pay back, pay out, say where events are sent,
-    read."""
+    """What it may do: make and take back invoices, pay back, ask for mandates and debit by them,
+    sell by escrow, pay out, say where events are sent, read."""
     public_key: Annotated[str, AfterValidator(_check_public_key)] | None = None
     """Ed25519 key (32 bytes in base64) by which whoever has this key signs what it pays out; the
     scope ``payout`` needs it."""
@@ -124,6 +129,41 @@ class OrganisationKeySection(Section):
     def _check_signs(self) -> Self:
         if "payout" in self.scopes and self.public_key is None:
             raise ValueError("public_key: the scope payout needs one")
+        return self
+
+
+class TaxSection(Section):
+    """What stands of an organisation on its tax invoices, beside its name and country."""
+
+    legal_name: str | None = Field(default=None, min_length=1, max_length=200)
+    """In the register, where it is another than its name."""
+    street: str | None = Field(default=None, min_length=1, max_length=200)
+    """With its number."""
+    postcode: str | None = Field(default=None, pattern=r"^[A-Z0-9][A-Z0-9 -]{0,11}$")
+    """Of the town."""
+    town: str | None = Field(default=None, min_length=1, max_length=200)
+    """Of its address."""
+    vat_id: str | None = Field(default=None, pattern=VAT_ID, examples=["DE123456789"])
+    """Number for the value added tax, with its country before it."""
+    tax_number: str | None = Field(default=None, pattern=r"^[!-~ ]{1,35}$")
+    """Number with the tax office, where it has no other."""
+    register_id: str | None = Field(default=None, pattern=r"^[!-~ ]{1,35}$")
+    """Number in the register of companies."""
+    endpoint_scheme: str | None = Field(default=None, pattern=SCHEME, examples=["9930"])
+    """Code of the list EAS for ``endpoint``; with both its invoices can be those of Peppol."""
+    endpoint: str | None = Field(default=None, pattern=r"^[!-~]{1,100}$")
+    """Where it takes electronic documents."""
+    contact: str | None = Field(default=None, min_length=1, max_length=100)
+    """Whom one asks about invoices; some countries want that, with phone and mail."""
+    phone: str | None = Field(default=None, pattern=r"^[0-9+() /.-]{3,30}$")
+    """Of them."""
+    email: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$", max_length=200)
+    """Of them."""
+
+    @model_validator(mode="after")
+    def _check_endpoint(self) -> Self:
+        if (self.endpoint is None) != (self.endpoint_scheme is None):
+            raise ValueError("endpoint and endpoint_scheme: both or none")
         return self
 
 
@@ -144,7 +184,9 @@ class OrganisationSection(Section):
     city: str | None = Field(default=None, min_length=1, max_length=15, pattern=r"^[ -~]+$")
     """Where it is, in Latin letters: stands in merchant's codes by EMVCo."""
     country: str | None = Field(default=None, pattern=r"^[A-Z]{2}$", examples=["DE"])
-    """ISO 3166-1 code, for the same."""
+    """ISO 3166-1 code, for the same and for tax invoices."""
+    tax: TaxSection = Field(default_factory=TaxSection)
+    """What its tax invoices say of it."""
     two_keys_above: Amounts = Field(default_factory=dict)
     """By currency, above which sum a payout in bulk waits until a second key has approved it:
     ``{EUR: "1000"}``; where it is left out, one key is enough."""
@@ -158,6 +200,19 @@ class OrganisationSection(Section):
     def is_office(self) -> bool:
         """Whether what it does to persons is an act."""
         return self.kind == "office"
+
+    def seller(self, name: str) -> Seller:
+        """The organisation as it stands on a tax invoice; it has a country.
+
+        Args:
+            name: As it is called on the invoice.
+        """
+        told = self.tax.model_dump(exclude={"endpoint", "endpoint_scheme"})
+        address = self.tax.endpoint
+        endpoint = None
+        if address is not None and self.tax.endpoint_scheme is not None:
+            endpoint = Endpoint(scheme=self.tax.endpoint_scheme, id=address)
+        return Seller(self.id, name, str(self.country), endpoint=endpoint, **told)
 
     def needs_two_keys(self, money: Money) -> bool:
         """Whether one key alone may not pay this out."""
@@ -183,6 +238,49 @@ class BankSection(Section):
     gets."""
     options: dict[str, str] = Field(default_factory=dict, max_length=50)
     """Whatever else the rail wants to know."""
+
+
+class PeerSection(Section):
+    """Another institution, whose people ours may pay, and the other way round."""
+
+    server: str = Field(
+        pattern=r"^[a-z0-9.:\[\]-]{1,230}$", max_length=230, examples=["other.example"]
+    )
+    """Name of its homeserver, as in the Matrix ids of its people."""
+    url: str | None = Field(default=None, pattern=r"^https?://[!-~]+$", max_length=255)
+    """Origin of its public site; left out: its server's ``/.well-known/veche/payments`` says it.
+    Plain ``http`` shows names and purposes to whoever is between you."""
+    keys: list[ReceiptKey] = Field(min_length=1, max_length=KEYS_MAX)
+    """Keys by which it signs, as its operator gave them to you: ``veche ledger key`` shows them
+    there. Two while one is changed; what another key signed is refused."""
+    they_owe_max: Amounts
+    """By currency, how much it may owe you at most: ``{EUR: "5000"}``. Only in these currencies
+    its people pay yours."""
+    we_owe_max: Amounts | None = None
+    """By currency, how much you may owe it; left out: as much as it may owe you."""
+    is_open: bool = True
+    """False: nothing new is paid in either direction; what is on its way still ends."""
+
+    def they_owe_minor(self, currency: str) -> int | None:
+        """How much it may owe us, in minor units; None: nothing in this currency."""
+        return _minor_of(self.they_owe_max, currency)
+
+    def we_owe_minor(self, currency: str) -> int | None:
+        """How much we may owe it, in minor units; None: nothing in this currency."""
+        most = self.they_owe_max if self.we_owe_max is None else self.we_owe_max
+        return _minor_of(most, currency)
+
+    def verifiers(self) -> list[VerifierKey]:
+        """Its keys."""
+        return [read_verifier_key(text) for text in self.keys]
+
+
+def _currencies_of(peer: PeerSection) -> set[str]:
+    return peer.they_owe_max.keys() | (peer.we_owe_max or {}).keys()
+
+
+def _minor_of(amounts: dict[str, str], currency: str) -> int | None:
+    return _money(amounts[currency], currency).minor if currency in amounts else None
 
 
 class PaymentsSection(Section):
@@ -231,11 +329,23 @@ class PaymentsSection(Section):
     address; there plain ``http`` will do."""
     webhook_give_up_ms: Duration = 5 * DAY_MS
     """How long an address may fail until nothing is sent there any more."""
+    operators: list[Annotated[str, Field(pattern=r"^@[^:\s]+:\S+$", max_length=255)]] = Field(
+        default_factory=list, max_length=DESK_MAX, examples=[["@admin:example.org"]]
+    )
+    """Who is told, in their own chats with the bot, where a fault of the program stops money on its
+    way: a dead letter of the ledger."""
     dispute_desk: list[Annotated[str, Field(pattern=r"^@[^:\s]+:\S+$", max_length=255)]] = Field(
         default_factory=list, max_length=DESK_MAX, examples=[["@clerk:example.org"]]
     )
     """Who decides disputes, in their own chats with the bot and with their own keys. Nobody:
     payments cannot be disputed here."""
+    dispute_appeal_desk: list[Annotated[str, Field(pattern=r"^@[^:\s]+:\S+$", max_length=255)]] = (
+        Field(default_factory=list, max_length=DESK_MAX, examples=[["@judge:example.org"]])
+    )
+    """Who decides when a decision is appealed; never who decided first. Nobody: the others of
+    ``dispute_desk``; where there is none either, its decision is the last."""
+    dispute_appeal_ms: Annotated[Duration, Field(ge=HOUR_MS, le=30 * DAY_MS)] = 5 * DAY_MS
+    """How long either side has to appeal what the desk decided."""
     dispute_terms_ms: Duration = 120 * DAY_MS
     """How long after it was made a payment can be disputed."""
     dispute_answer_ms: Annotated[Duration, Field(ge=HOUR_MS, le=30 * DAY_MS)] = 10 * DAY_MS
@@ -245,6 +355,11 @@ class PaymentsSection(Section):
     at most 89 days."""
     banks: list[BankSection] = Field(default_factory=list, max_length=BANKS_MAX)
     """Its accounts at banks, by which money comes in and goes out."""
+    peers: list[PeerSection] = Field(default_factory=list, max_length=PEERS_MAX)
+    """Other institutions, on servers of their own, whose people can be paid from here."""
+    peer_wait_ms: Annotated[Duration, Field(ge=5_000, le=PREPARED_MS_MAX)] = MINUTE_MS
+    """How long another institution has to say that it takes a payment; then the payer has the money
+    again."""
     grants: dict[str, Annotated[str, AfterValidator(_check_amount)]] = Field(
         default_factory=dict, max_length=GRANTS_MAX
     )
@@ -275,6 +390,10 @@ class PaymentsSection(Section):
             raise ValueError("organisations: each should stand there once")
         if len({one.name for one in self.banks}) != len(self.banks):
             raise ValueError("banks: each should stand there once")
+        if len({one.server for one in self.peers}) != len(self.peers):
+            raise ValueError("peers: each should stand there once")
+        if not {code for one in self.peers for code in _currencies_of(one)} <= set(self.currencies):
+            raise ValueError("peers: their currencies should be in currencies too")
         if not {one.currency for one in self.banks} <= set(self.currencies):
             raise ValueError("banks: their currencies should be in currencies too")
         return self
@@ -282,6 +401,10 @@ class PaymentsSection(Section):
     def organisation(self, name: str) -> OrganisationSection | None:
         """An organisation by its name in the log of acts; None if it is not named here."""
         return next((one for one in self.organisations if one.id == name), None)
+
+    def peer(self, server: str) -> PeerSection | None:
+        """Another institution by the name of its server; None if there is no agreement with it."""
+        return next((one for one in self.peers if one.server == server), None)
 
     def fee_minor(self, currency: str) -> int:
         """What a payment costs, in minor units."""

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import typst
-
-from veche.protocol.canonical import canonical
+from appservices.payments.typesetting import typeset
 from veche.protocol.catalogue import show_date, show_money
 from veche.protocol.errors import TooLargeError
 from veche.protocol.money import Money
@@ -21,7 +16,6 @@ if TYPE_CHECKING:
 
 PDF_LINES_MAX: Final = 5_000
 """Lines of one PDF; a longer statement is CSV or camt.053, or several."""
-STANDARD: Final = "a-3b"
 _DAY_MS: Final = 86_400_000
 
 
@@ -43,22 +37,7 @@ def statement_pdf(
     """
     if len(statement.lines) > PDF_LINES_MAX:
         raise TooLargeError(f"a PDF has at most {PDF_LINES_MAX} lines: ask for fewer days, or CSV")
-    data = canonical(_data(statement, institution, language), where="statement").decode()
-    template = (files("appservices.payments") / "statement.typ").read_bytes()
-    # Files are looked for below ``root``: a folder with the template alone keeps the disk away.
-    with tempfile.TemporaryDirectory(prefix="veche-typst-") as folder:
-        path = Path(folder, "statement.typ")
-        path.write_bytes(template)
-        pdf: bytes = typst.compile(
-            path,
-            root=path.parent,
-            ignore_system_fonts=True,
-            format="pdf",
-            sys_inputs={"data": data},
-            pdf_standards=STANDARD,
-            timestamp=made_at_ms // 1000,
-        )
-    return pdf
+    return typeset("statement.typ", _data(statement, institution, language), made_at_ms)
 
 
 def _data(statement: AccountStatement, institution: str, language: str) -> dict[str, Any]:

@@ -2,36 +2,55 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final
 
+from appservices.signing.config import BOT_LOCALPART
+from appservices.signing.service import renewals
 from appservices.signing.service.authorities import read_authorities
+from appservices.signing.service.chats import hear
+from appservices.signing.service.errands import JOIN, handlers
+from appservices.signing.service.listening import is_said
+from appservices.signing.service.scene import Parts
 from appservices.signing.service.sealing import Callers, Seals
+from appservices.signing.store import chats
 from veche.protocol.errors import ConfigError
+from veche.protocol.ids import UserId, effect_id
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+from veche.runtime.keys.pool import SigningPool
+from veche.runtime.service import BotAccount
+from veche.runtime.speak import MEMBER
+from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.signing.config import SigningSection
+    from appservices.signing.service.scene import Scene
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
     from veche.runtime.errands import ErrandHandler
     from veche.runtime.host import Host
     from veche.runtime.ports import Undelivered
-    from veche.runtime.service import BotAccount
 
-_BOTS: Final[Sequence[BotAccount]] = ()
+logger = logging.getLogger(__name__)
+
+GONE: Final = frozenset({"leave", "ban"})
 
 
 class Signing:
-    """The authority of one site: seals of organisations, time stamps, certificates.
+    """The authority of one site, and the bot by which people sign.
 
     Attributes:
+        parts: What all transactions of the bot share; None: there is none here.
         authorities: What signs here.
         callers: The organisations that may ask.
+        pool: The threads in which keys sign.
         seals: What they ask for.
     """
 
-    def __init__(self, host: Host, section: SigningSection) -> None:  # noqa: ARG002 -- as every one
+    def __init__(self, host: Host, section: SigningSection) -> None:
         """Read the authority's folder.
 
         Raises:
@@ -46,21 +65,72 @@ class Signing:
             )
         self.callers = Callers(section.seals)
         self.seals = Seals(self.authorities)
+        self.pool = SigningPool(host.reactor)
+        host.at_stop(self.pool.close)
+        self._host = host
+        self.parts = self._make_parts(host, section)
+        self._handlers: Mapping[str, ErrandHandler] = {}
+        if self.parts is not None:
+            self._handlers = handlers(self.parts)
 
     @property
     def bots(self) -> Sequence[BotAccount]:
-        """None yet."""
-        return _BOTS
+        """The signing bot, if there is one here."""
+        return () if self.parts is None else [self.parts.bot]
 
     def receive(self, txn: Cursor, inbound: Inbound) -> None:
-        """Nothing arrives: there are no bots."""
+        """Act on one event that reached the bot."""
+        if self.parts is None:
+            return
+        scene = self.parts.scene(txn, inbound.event_id, inbound.at_ms)
+        if inbound.event_type == MEMBER:
+            _follow(scene, inbound)
+        elif is_said(inbound):
+            chat = chats.chat(txn, inbound.room_id)
+            if chat is not None and chat.person == inbound.sender:
+                hear(scene, inbound, is_greeted=chat.is_greeted)
 
-    def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:
-        """Nothing is sent."""
+    def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:  # noqa: ARG002 -- of the protocol
+        """Learn that something it said never arrives: the session stands as it is."""
+        logger.warning(
+            "%s in %s never arrives: %s",
+            undelivered.effect_id,
+            undelivered.room_id,
+            undelivered.reason.value,
+        )
 
     def errand_handlers(self) -> Mapping[str, ErrandHandler]:
-        """None."""
-        return {}
+        """Chats, files, clocks, the ends of sessions; none without a bot."""
+        return self._handlers
 
     async def started(self) -> None:
-        """Nothing is left to do."""
+        """Have closed files looked after."""
+        if self.parts is not None:
+            now_ms = self._host.now_ms()
+            await self._host.database.run("signing.start", renewals.order_look, now_ms)
+
+    def _make_parts(self, host: Host, section: SigningSection) -> Parts | None:
+        sessions = section.sessions
+        if sessions is None:
+            return None
+        bot = BotAccount(
+            UserId(f"@{BOT_LOCALPART}:{host.server_name}"),
+            sessions.name_in(sessions.language),
+            sessions.id,
+        )
+        vault = Vault(host.seed("signing"))
+        return Parts(host, sessions, section, bot, vault, self.authorities, self.seals, self.pool)
+
+
+def _follow(scene: Scene, inbound: Inbound) -> None:
+    """Follow an invitation to a chat; forget a chat that the bot was shown out of."""
+    membership = inbound.content.get("membership")
+    if inbound.state_key != inbound.bot:
+        return
+    if membership == "invite":
+        chats.keep_chat(scene.txn, inbound.room_id, inbound.sender, scene.now_ms)
+        payload = {"room": inbound.room_id}
+        id_ = effect_id(JOIN, inbound.event_id)
+        errands.schedule(scene.txn, Errand(id_, JOIN, payload, scene.now_ms))
+    elif membership in GONE:
+        chats.drop_chat(scene.txn, inbound.room_id)

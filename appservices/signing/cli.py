@@ -1,7 +1,7 @@
 """`veche ca`: the authority of a site: made once, seals for organisations, new lists each year.
 
 The key of the root signs the other authorities, seals and lists, and nothing else. It is encrypted
-by a passphrase and can lie elsewhere: the services never read it.
+by a passphrase, or in a token of its own, and can lie elsewhere: the services never read it.
 """
 
 from __future__ import annotations
@@ -16,21 +16,13 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    KeySerializationEncryption,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from appservices.signing.revoke_command import add_revoking, revoked_on
 from appservices.signing.routes.api import API
 from appservices.signing.service.authorities import (
     CERTIFICATE,
     ISSUING,
-    KEY,
     LISTS,
     ROOT,
     SEALS,
@@ -38,27 +30,30 @@ from appservices.signing.service.authorities import (
     list_name,
     read_authorities,
 )
+from appservices.signing.service.key_makers import FileKeys, TokenKeys
+from appservices.signing.stamps_command import add_stamps, former_authorities
 from veche.cli.homeserver import write_private
 from veche.protocol.errors import ConfigError
 from veche.protocol.signatures.certificates import (
     Authority,
     Fresh,
     Holder,
+    Revoked,
     issuing_certificate,
     revocation_list,
     root_certificate,
     seal_certificate,
     stamps_certificate,
 )
+from veche.runtime.keys.places import IN_TOKEN, KEY, has_signed, open_key, read_key
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Mapping
 
-    from cryptography.hazmat.primitives.asymmetric.ec import (
-        EllipticCurvePrivateKey,
-        EllipticCurvePublicKey,
-    )
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+
+    from appservices.signing.service.key_makers import KeyMaker
 
 PASSPHRASE_CHARACTERS_MIN: Final = 12
 _ID: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?")
@@ -85,18 +80,28 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="make the seal of an organisation too; may be repeated",
     )
     _add_options(one)
+    _add_token_options(one)
+    one.add_argument(
+        "--root-token", metavar="LABEL", help="make the root's key in this token, by itself"
+    )
+    one.add_argument(
+        "--root-pin-path", type=Path, metavar="FILE", help="file with that token's PIN"
+    )
     one.set_defaults(run=run_init)
     one = subcommands.add_parser("seal", help="make the seal of an organisation")
     one.add_argument("id", metavar="ID", help="of the organisation, as in the configuration")
     one.add_argument("name", metavar="NAME", help="which whoever checks a seal reads")
     one.add_argument("--site", required=True, metavar="URL", help="as for init")
     _add_options(one)
+    _add_token_options(one)
     one.set_defaults(run=run_seal)
     one = subcommands.add_parser(
         "lists", help="make the lists of revoked certificates again; once a year"
     )
     _add_options(one)
     one.set_defaults(run=run_lists)
+    add_revoking(subcommands, _add_options, _open_for_lists)
+    add_stamps(subcommands, _add_all_options, _open_for_keys)
     one = subcommands.add_parser("show", help="say what is there and until when it is good")
     one.add_argument("--folder", type=Path, required=True, metavar="DIR", help="of the authority")
     one.set_defaults(run=run_show)
@@ -114,6 +119,19 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_token_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--pkcs11",
+        type=Path,
+        metavar="MODULE",
+        help="make the keys in a token, by the library of its maker",
+    )
+    parser.add_argument("--token", metavar="LABEL", help="of the token for the keys of every day")
+    parser.add_argument(
+        "--pin-path", type=Path, metavar="FILE", help="file with its PIN, which services read too"
+    )
+
+
 @attrs.frozen
 class _Folder:
     """The folder with the root opened."""
@@ -122,6 +140,7 @@ class _Folder:
     root: Authority
     site: str
     now: dt.datetime
+    keys: KeyMaker = attrs.field(factory=FileKeys)
 
     def make(
         self,
@@ -130,18 +149,20 @@ class _Folder:
         issue: Callable[[Authority, EllipticCurvePublicKey, Holder, Fresh], x509.Certificate],
     ) -> None:
         """Make a key, its certificate and its list; nothing of them is there before."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        public = self.keys.make(self.path, name).public_key()
         serial = x509.random_serial_number()
         url = f"{self.site}{API.prefix}/crl/{serial:x}.crl"
-        certificate = issue(self.root, key.public_key(), holder, Fresh(serial, url, self.now))
+        certificate = issue(self.root, public, holder, Fresh(serial, url, self.now))
         self.list(certificate)
-        _write_key(self.path / f"{name}{KEY}", key, NoEncryption())
         _write(self.path / f"{name}{CERTIFICATE}", certificate)
 
-    def list(self, certificate: x509.Certificate) -> None:
-        """Make a certificate's list."""
-        made = revocation_list(self.root, certificate, self.now)
+    def list(self, certificate: x509.Certificate, revoked: Revoked | None = None) -> None:
+        """Make a certificate's list; who is on it stays there, and what has ended gets no newer."""
         path = self.path / LISTS / list_name(certificate)
+        why = revoked_on(path, certificate) or revoked
+        if why is None and certificate.not_valid_after_utc <= self.now:
+            return
+        made = revocation_list(self.root, certificate, self.now, why)
         write_private(path, made.public_bytes(Encoding.DER))
 
 
@@ -150,11 +171,12 @@ def run_init(arguments: argparse.Namespace) -> int:
     folder, site = arguments.folder, _site(arguments.site)
     if is_made(folder):
         raise ConfigError(f"there is an authority in {folder}: what it signed needs it for ever")
-    passphrase = _passphrase(arguments.passphrase_path, is_new=True)
-    make_authority(folder, arguments.name, site, passphrase, _now(), dict(arguments.seal))
+    keys, root_keys = _key_maker(arguments), _root_key_maker(arguments)
+    make_authority(folder, arguments.name, site, root_keys, _now(), dict(arguments.seal), keys)
+    kept = f"{ROOT}{KEY}" if isinstance(root_keys, FileKeys) else f"the token {root_keys.token}"
     sys.stdout.write(
         f"The authority of {arguments.name} is in {folder}. Publish {ROOT}{CERTIFICATE}: it is what"
-        f" others trust. Take {ROOT}{KEY} to another place, and keep it: it is needed for seals,"
+        f" others trust. Take {kept} to another place, and keep it: it is needed for seals,"
         " and once a year for the lists.\n"
     )
     return 0
@@ -162,7 +184,7 @@ def run_init(arguments: argparse.Namespace) -> int:
 
 def run_seal(arguments: argparse.Namespace) -> int:
     """Run `veche ca seal`."""
-    folder = _opened(arguments, _site(arguments.site))
+    folder = _opened(arguments, _site(arguments.site), _key_maker(arguments))
     add_seal(folder, arguments.id, arguments.name)
     sys.stdout.write(f"The seal of {arguments.name} is made. Restart the services.\n")
     return 0
@@ -171,11 +193,12 @@ def run_seal(arguments: argparse.Namespace) -> int:
 def run_lists(arguments: argparse.Namespace) -> int:
     """Run `veche ca lists`."""
     known = read_authorities(arguments.folder)
-    folder = _opened(arguments, "")
-    made = [known.issuing, known.stamps, *known.seals.values()]
+    folder = _opened(arguments, "", FileKeys())
+    made = [one.certificate for one in (known.issuing, known.stamps, *known.seals.values())]
+    made += former_authorities(folder.path)
     for one in made:
-        folder.list(one.certificate)
-    sys.stdout.write(f"{len(made)} lists are made. Restart the services.\n")
+        folder.list(one)
+    sys.stdout.write(f"{len(made)} lists are made; the services take them at once.\n")
     return 0
 
 
@@ -197,9 +220,10 @@ def make_authority(
     folder: Path,
     name: str,
     site: str,
-    passphrase: bytes,
+    root_keys: bytes | KeyMaker,
     now: dt.datetime,
     seals: Mapping[str, str] = MappingProxyType({}),
+    keys: KeyMaker | None = None,
 ) -> None:
     """Make an authority; the certificate of the root is written last, when all else is there.
 
@@ -207,40 +231,61 @@ def make_authority(
         folder: Where; it is made.
         name: Whose.
         site: Public address of the services, with nothing after the host.
-        passphrase: By which the root's key is encrypted.
+        root_keys: Makes the root's key; a passphrase: in a file that it encrypts.
         now: The time, UTC, whole seconds.
         seals: Names of organisations that get a seal, by their ids.
+        keys: Makes the others; None: in files.
+
+    Raises:
+        ConfigError: A key cannot be made.
+        TokenError: A token does not answer.
     """
-    key = ec.generate_private_key(ec.SECP256R1())
-    holder = Holder(f"{name} Root", organisation=name)
-    root = root_certificate(key, holder, x509.random_serial_number(), now)
-    made = _Folder(folder, Authority(root, key), site, now)
-    persons = Holder(f"{name} Persons", organisation=name)
-    made.make(ISSUING, persons, issuing_certificate)
-    made.make(STAMPS, Holder(f"{name} Time", organisation=name), stamps_certificate)
-    for organisation, called in seals.items():
-        add_seal(made, organisation, called)
-    _write_key(folder / f"{ROOT}{KEY}", key, BestAvailableEncryption(passphrase))
-    _write(folder / f"{ROOT}{CERTIFICATE}", root)
+    root_maker = FileKeys(root_keys) if isinstance(root_keys, bytes) else root_keys
+    maker = FileKeys() if keys is None else keys
+    try:
+        key = root_maker.make(folder, ROOT)
+        holder = Holder(f"{name} Root", organisation=name)
+        root = root_certificate(key, holder, x509.random_serial_number(), now)
+        made = _Folder(folder, Authority(root, key), site, now, maker)
+        persons = Holder(f"{name} Persons", organisation=name)
+        made.make(ISSUING, persons, issuing_certificate)
+        made.make(STAMPS, Holder(f"{name} Time", organisation=name), stamps_certificate)
+        for organisation, called in seals.items():
+            add_seal(made, organisation, called)
+        _write(folder / f"{ROOT}{CERTIFICATE}", root)
+    except BaseException:
+        for one in (maker, root_maker):
+            one.undo()
+        raise
 
 
-def open_authority(folder: Path, site: str, passphrase: bytes, now: dt.datetime) -> _Folder:
+def open_authority(
+    folder: Path, site: str, passphrase: bytes, now: dt.datetime, keys: KeyMaker | None = None
+) -> _Folder:
     """The folder, with the root's key.
+
+    Args:
+        folder: Of the authority.
+        site: Public address of the services, with nothing after the host.
+        passphrase: Of the root's key, where it is a file.
+        now: The time, UTC, whole seconds.
+        keys: Makes more keys; None: in files.
 
     Raises:
         ConfigError: It cannot be read, or the passphrase is another one.
+        TokenError: The token of the root does not answer.
     """
     path = folder / f"{ROOT}{KEY}"
     try:
-        key = load_pem_private_key(path.read_bytes(), passphrase)
         root = x509.load_pem_x509_certificate((folder / f"{ROOT}{CERTIFICATE}").read_bytes())
+        key = open_key(folder / ROOT) if _is_root_in_token(folder) else read_key(path, passphrase)
     except OSError as e:
         raise ConfigError(f"there is no authority in {folder}: {e}") from e
     except (ValueError, TypeError) as e:
         raise ConfigError(f"{path} does not open with this passphrase") from e
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != root.public_key():
+    if not has_signed(key, root.public_key()):
         raise ConfigError(f"{path} is not the key of {ROOT}{CERTIFICATE}")
-    return _Folder(folder, Authority(root, key), site, now)
+    return _Folder(folder, Authority(root, key), site, now, keys or FileKeys())
 
 
 def add_seal(folder: _Folder, organisation: str, name: str) -> None:
@@ -253,7 +298,12 @@ def add_seal(folder: _Folder, organisation: str, name: str) -> None:
         raise ConfigError(f"{organisation} is no id: small letters, digits, dots and hyphens")
     if (folder.path / SEALS / f"{organisation}{CERTIFICATE}").exists() and is_made(folder.path):
         raise ConfigError(f"{organisation} has a seal in {folder.path / SEALS}")
-    folder.make(f"{SEALS}/{organisation}", Holder(name, organisation=name), seal_certificate)
+    holder = Holder(name, organisation=name)
+    try:
+        folder.make(f"{SEALS}/{organisation}", holder, seal_certificate)
+    except BaseException:
+        folder.keys.undo()
+        raise
 
 
 def is_made(folder: Path) -> bool:
@@ -261,9 +311,53 @@ def is_made(folder: Path) -> bool:
     return (folder / f"{ROOT}{CERTIFICATE}").exists()
 
 
-def _opened(arguments: argparse.Namespace, site: str) -> _Folder:
-    passphrase = _passphrase(arguments.passphrase_path, is_new=False)
-    return open_authority(arguments.folder, site, passphrase, _now())
+def _add_all_options(parser: argparse.ArgumentParser) -> None:
+    _add_options(parser)
+    _add_token_options(parser)
+
+
+def _open_for_keys(arguments: argparse.Namespace) -> _Folder:
+    return _opened(arguments, _site(arguments.site), _key_maker(arguments))
+
+
+def _open_for_lists(arguments: argparse.Namespace) -> _Folder:
+    return _opened(arguments, "", FileKeys())
+
+
+def _opened(arguments: argparse.Namespace, site: str, keys: KeyMaker) -> _Folder:
+    folder = arguments.folder
+    is_asked = not _is_root_in_token(folder)
+    passphrase = _passphrase(arguments.passphrase_path, is_new=False) if is_asked else b""
+    return open_authority(folder, site, passphrase, _now(), keys)
+
+
+def _is_root_in_token(folder: Path) -> bool:
+    return (folder / f"{ROOT}{IN_TOKEN}").exists()
+
+
+def _key_maker(arguments: argparse.Namespace) -> KeyMaker:
+    """What makes the keys of every day."""
+    if arguments.pkcs11 is None:
+        if arguments.token is not None or arguments.pin_path is not None:
+            raise ConfigError("--token and --pin-path need --pkcs11")
+        return FileKeys()
+    if arguments.token is None or arguments.pin_path is None:
+        raise ConfigError("--pkcs11 needs --token and --pin-path")
+    return _token_keys(arguments.pkcs11, arguments.token, arguments.pin_path)
+
+
+def _root_key_maker(arguments: argparse.Namespace) -> FileKeys | TokenKeys:
+    if arguments.root_token is None:
+        return FileKeys(_passphrase(arguments.passphrase_path, is_new=True))
+    if arguments.pkcs11 is None or arguments.root_pin_path is None:
+        raise ConfigError("--root-token needs --pkcs11 and --root-pin-path")
+    if arguments.root_token == arguments.token:
+        raise ConfigError("the root's key needs a token of its own, that is taken away")
+    return _token_keys(arguments.pkcs11, arguments.root_token, arguments.root_pin_path)
+
+
+def _token_keys(module: Path, token: str, pin_path: Path) -> TokenKeys:
+    return TokenKeys(module.absolute(), token, pin_path.absolute())
 
 
 def _passphrase(path: Path | None, *, is_new: bool) -> bytes:
@@ -299,9 +393,3 @@ def _line(name: str, certificate: x509.Certificate) -> str:
 
 def _write(path: Path, certificate: x509.Certificate) -> None:
     write_private(path, certificate.public_bytes(Encoding.PEM))
-
-
-def _write_key(
-    path: Path, key: EllipticCurvePrivateKey, encryption: KeySerializationEncryption
-) -> None:
-    write_private(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final, Literal
+from zoneinfo import available_timezones
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from veche.protocol.catalogue import LANGUAGES
 from veche.runtime.config import FilePath, SecretPath, Section
+from veche.runtime.sections import Duration
+
+BOT_LOCALPART: Final = "veche_signing"
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
+REMINDERS_MAX: Final = 5
+"""Most reminders of one party."""
+ORDERERS_MAX: Final = 100
 
 ORGANISATIONS_MAX: Final = 1_000
 KEYS_MAX: Final = 10
+
+
+def _check_names(names: dict[str, str]) -> dict[str, str]:
+    if not names or not names.keys() <= set(LANGUAGES):
+        raise ValueError(f"should be a text in at least one of {', '.join(LANGUAGES)}")
+    return names
+
+
+def _check_time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("should be a time zone such as 'Europe/Berlin'")
+    return name
 
 
 class SealSection(Section):
@@ -19,6 +41,38 @@ class SealSection(Section):
     """Its name in the log of acts; `veche ca seal` makes its seal under the same name."""
     key_paths: list[SecretPath] = Field(min_length=1, max_length=KEYS_MAX)
     """Files with the keys by which it asks: 32 characters of chance or more each."""
+    ordered_by: list[Annotated[str, Field(pattern=r"^@[^:\s]+:\S+$", max_length=255)]] = Field(
+        default_factory=list, max_length=ORDERERS_MAX, examples=[["@clerk:example.org"]]
+    )
+    """Who may have it put on documents in a chat with the bot, as a party: `lindenau as seal`. It
+    is put there by itself once its turn comes, and each time is an act."""
+
+
+class SessionsSection(Section):
+    """The bot by which people have documents signed and sign them."""
+
+    id: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$", examples=["lindenau"])
+    """Name in the log of acts of whoever runs it: certificates are issued by it."""
+    name: Annotated[dict[str, str], AfterValidator(_check_names)]
+    """What the bot is called, by language: `{en: Signatures of Lindenau}`."""
+    language: Literal["en", "ru", "de", "uk"] = "en"
+    """In which it speaks to somebody who has chosen no language."""
+    time_zone: Annotated[str, AfterValidator(_check_time_zone)] = "UTC"
+    """In which it tells times, and by which days end."""
+    templates: FilePath | None = None
+    """Folder with templates of documents; left out: there are none."""
+    reminders: list[Duration] = Field(
+        default=[3 * DAY_MS, DAY_MS, 3 * HOUR_MS], max_length=REMINDERS_MAX
+    )
+    """How long before the deadline whoever has not signed is reminded."""
+    quiet_from: int = Field(default=21, ge=0, le=23)
+    """Hour from which nobody is reminded, by `time_zone`."""
+    quiet_until: int = Field(default=8, ge=0, le=23)
+    """Hour until which nobody is; the same as `quiet_from`: there are no quiet hours."""
+
+    def name_in(self, language: str) -> str:
+        """What the bot is called in a language."""
+        return self.name.get(language) or next(iter(self.name.values()))
 
 
 class SigningSection(Section):
@@ -28,6 +82,8 @@ class SigningSection(Section):
     """What `veche ca init` has made: certificates, lists, and the keys that are used every day."""
     seals: list[SealSection] = Field(default=[], max_length=ORGANISATIONS_MAX)
     """Organisations with a seal."""
+    sessions: SessionsSection | None = None
+    """The bot of signers and requesters; left out: there are seals and time stamps alone."""
 
     @model_validator(mode="after")
     def _check_once(self) -> SigningSection:

@@ -53,6 +53,21 @@ VENDORED: Final = (
         "reactive-element",
         ("reactive-element.js", "css-tag.js", "LICENSE"),
     ),
+    # Its pictures in Node, 30 MB, are replaced by a small package: browsers draw by themselves.
+    Vendored(
+        "pdfjs-dist",
+        "pdfjs",
+        (
+            "build/pdf.min.mjs",
+            "build/pdf.worker.min.mjs",
+            "standard_fonts/*.pfb",
+            "standard_fonts/*.ttf",
+            "standard_fonts/LICENSE*",
+            "wasm/*_nowasm_fallback.js",  # our policy lets no WebAssembly in
+            "wasm/LICENSE*",
+            "LICENSE",
+        ),
+    ),
     Vendored("qr", "qr", ("decode.js", "index.js", "LICENSE", "LICENSE-MIT")),
     Vendored(_COMPOUND, "compound", ("LICENSE*",)),
 )

@@ -6,6 +6,9 @@ same with the closing stamp; ``large_ms`` a signature in a file of 20 MB. ``verd
 verdict on a file of one signature and a closing stamp, ``verdict_pyhanko_ms`` what pyHanko spends
 on the same two; ``quick_ms`` what lists of files need: the signature over the digest that is known,
 the certificate's chain, no file read. ``hundred_signers_mib`` is what 100 signers add to a file.
+``browser_ms`` is a signature made by a page in Chromium, see ``browser_signing``.
+``normalise_ms`` is an upload of 100 pages by another program, with a form, brought into the sealed
+profile, beside ``resave_ms``, what its library spends on writing it without a change.
 """
 
 from __future__ import annotations
@@ -32,7 +35,11 @@ from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
+from appservices.signing.core.papers.uploads import Upload
+from appservices.signing.service.uploads import normalised
+from tests.benchmarks import browser_signing
 from tests.support.signing import NOW, Office, with_boxes
+from tests.support.uploads import changed, nothing, plain, text_field
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.increment import Increment
 from veche.protocol.signatures.checking import open_signature, signer_of
@@ -60,6 +67,7 @@ def run() -> dict[str, float]:
     alice, owner = office.person("Alice Adams", page), office.person("Alice Adams", large)
     signed = alice.sign(page, "Sig1")
     closed = office.close(signed)
+    upload = changed(text_field, plain(pages=100))
     figures = {
         "bt_ms": _cpu_ms(RUNS, lambda: alice.sign(page, "Sig1")),
         "bt_pyhanko_ms": _cpu_ms(RUNS // 4, lambda: _stock(office, alice, page)),
@@ -69,7 +77,10 @@ def run() -> dict[str, float]:
         "verdict_pyhanko_ms": _cpu_ms(RUNS // 4, lambda: _stock_verdict(office, closed)),
         "quick_ms": _cpu_ms(RUNS, _quick(office, closed)),
         "hundred_signers_mib": _hundred(office) / 2**20,
+        "normalise_ms": _cpu_ms(RUNS // 4, lambda: _normalised(upload)),
+        "resave_ms": _cpu_ms(RUNS // 4, lambda: changed(nothing, upload)),
     }
+    figures |= browser_signing.figures()
     return figures | {"ratio_pyhanko": figures["bt_pyhanko_ms"] / figures["bt_ms"]}
 
 
@@ -117,6 +128,10 @@ def _quick(office: Office, pdf: bytes) -> Callable[[], object]:
             raise AssertionError("its chain leads to the root")
 
     return work
+
+
+def _normalised(content: bytes) -> None:
+    assert isinstance(normalised(content), Upload)
 
 
 def _hundred(office: Office) -> int:

@@ -19,7 +19,7 @@ from appservices.payments.demo_bank.__main__ import CUSTOMER
 from tests.support.customers import Customer
 from tests.support.people.person import WAIT_S
 from tests.support.processes import ROOT, TIMEOUT_S, Child, free_ports, wait_until
-from tests.support.services import House, house
+from tests.support.services import House, Place, house
 from veche.cli import demo
 from veche.cli.main import main
 from veche.protocol.prompts import PROMPT_KEY
@@ -29,12 +29,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    import pytest
+
     from tests.support.people import Message
 
 BOT: Final = demo.PAYMENTS_BOT
 PAYMENTS: Final = MigrationSet("payments", "appservices.payments")
 GRANTED: Final = ("alice", "bob", "rich", "wary")
 """Who begins with money: 1,000 EUR each; the others with none."""
+_BOT: Final = BOT.partition(":")[0] + ":"
+"""Of whichever server."""
 _CODE: Final = re.compile(r"(?m) ([0-9]{4})$")
 
 
@@ -49,7 +53,7 @@ class Client(Customer):
         """The next message of the bot here that has all these words, not an edit."""
 
         def is_it(message: Message) -> bool:
-            is_said = message.sender == BOT and message.replaces is None
+            is_said = message.sender.startswith(_BOT) and message.replaces is None
             return is_said and all(one in message.body for one in words)
 
         is_it.__qualname__ = f"{words!r}"
@@ -97,7 +101,8 @@ class Bank:
     def client(self, name: str | None = None) -> Client:
         """Somebody who has begun a chat with the bot and signed in on the pages."""
         person = self.house.person(name or f"client{next(self._numbers)}")
-        return Client.sign_in(self.house, person, BOT)
+        bot = BOT.partition(":")[0]
+        return Client.sign_in(self.house, person, f"{bot}:{self.house.server.plan.server_name}")
 
     def order(self, kind: str, order: Mapping[str, Any]) -> None:
         """Hand the bank an errand, as a service of an organisation does."""
@@ -126,6 +131,16 @@ class Bank:
         """Run a command of ``veche`` here, with the configuration of the services; its code."""
         services = list(self.house.replicas[0].command)
         return main([*command, "-c", services[services.index("-c") + 1]])
+
+    def veche_said(self, capsys: pytest.CaptureFixture[str], *command: str) -> str:
+        """The same, once it is well; what it wrote."""
+        capsys.readouterr()
+        assert self.veche(*command) == 0
+        return capsys.readouterr().out.strip()
+
+    def peer_states(self) -> set[str]:
+        """Where payments to other institutions have got to."""
+        return {str(state) for (state,) in self.rows("SELECT state FROM payments.peer_out")}
 
     def rows(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         """Rows of the services' database."""
@@ -198,14 +213,25 @@ class DemoBank:
 
 
 @contextmanager
-def in_bank(folder: Path, more: Mapping[str, Any] | None = None) -> Iterator[Bank]:
+def in_bank(
+    folder: Path,
+    more: Mapping[str, Any] | None = None,
+    place: Place | None = None,
+) -> Iterator[Bank]:
     """A bank in which everything runs.
 
     Args:
         folder: For its files; empty.
         more: Keys of the section ``payments`` besides.
+        place: Where others find it, if they must know it before.
     """
-    grants = {f"@{name}:{demo.SERVER_NAME}": "1000 EUR" for name in GRANTED}
+    place = place or Place()
+    grants = {f"@{name}:{place.server_name}": "1000 EUR" for name in GRANTED}
     section = {**demo.payments_section(), "grants": grants, **(more or {})}
-    with house(folder, sections={"payments": section}, migrations=PAYMENTS, has_pages=True) as one:
+    with house(
+        folder,
+        sections={"payments": section},
+        migrations=PAYMENTS,
+        has_pages=place,
+    ) as one:
         yield Bank(one)

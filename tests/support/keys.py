@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from webauthn.helpers import encode_cbor
 
+from veche.protocol.approval import SignatureShown
+
 PRESENT: Final = 0x01
 VERIFIED: Final = 0x04
 ATTESTED: Final = 0x40
@@ -130,6 +132,28 @@ class Passkey:
     def signed(self, approval: dict[str, Any]) -> dict[str, Any]:
         """A ``SignedApproval``."""
         return {"v": 1, "approval": approval, "key": self.id, **self.proof(approval)}
+
+
+def signature_shown(**changes: Any) -> SignatureShown:
+    """What is shown of a lease that is to be signed."""
+    told = {
+        "title": "Lease",
+        "sha256": "A" * 43,
+        "size": 125_302,
+        "pages": 12,
+        "requester": "Landlord",
+        "session": "01KAV3Z8K4Q6V5W7X9Y0A1B2C3",
+        "party": "p2",
+        "role": "signer",
+        "level": "S2",
+        "code": "4718",
+        "parties_sha256": "B" * 42 + "A",
+        "effect": "when_complete",
+        "read": "all_pages",
+        "clauses": [{"id": "c7", "title": "Penalty", "accepted": True}],
+        "key": "C" * 42 + "A",
+    }
+    return SignatureShown.model_validate({**told, **changes})
 
 
 def point_of(key: ec.EllipticCurvePrivateKey) -> bytes:

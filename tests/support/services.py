@@ -45,6 +45,19 @@ _FEATURES: Final = frozenset({"agency", "payments"})
 _open: Final[list[House]] = []
 
 
+@attrs.frozen
+class Place:
+    """Where others find a house.
+
+    Attributes:
+        server_name: Of its homeserver.
+        pages_port: Of its public site, where others must know it before; 0: a free one.
+    """
+
+    server_name: str = demo.SERVER_NAME
+    pages_port: int = 0
+
+
 @attrs.define
 class House:
     """Synapse, the services and their databases; see ``house``.
@@ -166,7 +179,7 @@ def house(
     migrations: MigrationSet | Sequence[MigrationSet] = AGENCY,
     replicas: int = 1,
     has_own_postgres: bool = False,
-    has_pages: bool = False,
+    has_pages: bool | Place = False,
 ) -> Iterator[House]:
     """A house in which everything runs; everything is ended afterwards.
 
@@ -179,7 +192,8 @@ def house(
         replicas: Processes of the services.
         has_own_postgres: Whether it has a PostgreSQL that can be killed; a database of the tests'
             common server otherwise.
-        has_pages: Whether it has a public site; of one process of the services only.
+        has_pages: Whether it has a public site; of one process of the services only. A place:
+            it has one there, and its homeserver that name.
     """
     with ExitStack() as stack:
         own = (migrations,) if isinstance(migrations, MigrationSet) else migrations
@@ -194,8 +208,11 @@ def house(
             dsn, synapse_dsn = postgres.create_database("veche"), postgres.dsn("synapse")
             make_synapse_database(postgres.dsn(), "synapse")
             migrate(dsn, sets)
-        synapse_port, pages_port, *ports = free_ports(2 + replicas)
-        server = Homeserver(_plan(folder / "homeserver", synapse_port, ports[0], synapse_dsn))
+        synapse_port, free_port, *ports = free_ports(2 + replicas)
+        place = has_pages if isinstance(has_pages, Place) else Place()
+        pages_port = place.pages_port or free_port
+        plan = _plan(folder / "homeserver", place.server_name, synapse_port, ports[0], synapse_dsn)
+        server = Homeserver(plan)
         if callable(sections):
             sections = sections(f"http://localhost:{pages_port}")
         sections = _demo_sections() if sections is None else sections
@@ -255,10 +272,12 @@ def _own_postgres(stack: ExitStack) -> EmbeddedPostgres:
     return server
 
 
-def _plan(folder: Path, port: int, services_port: int, dsn: str) -> HomeserverPlan:
+def _plan(
+    folder: Path, server_name: str, port: int, services_port: int, dsn: str
+) -> HomeserverPlan:
     return HomeserverPlan(
         folder,
-        demo.SERVER_NAME,
+        server_name,
         port,
         appservice_url=f"http://127.0.0.1:{services_port}",
         database=postgres_database(dsn),

@@ -7,6 +7,8 @@ import datetime as dt
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from tests.support.containers import closed as closed_container
+from tests.support.containers import contents, made, zipped
 from tests.support.forgery import FORGED, closed_by_attacker, find, increment, page
 from tests.support.signing import Office, with_boxes
 
@@ -20,7 +22,14 @@ def for_pages() -> dict[str, str]:
     signed = office.person("Боб Браун", document).sign(signed, "Sig2")
     closed = office.close(signed)
     number, _ = find(closed, b"Tj ET")
+    container = closed_container(office, made(office, names=["Alice Adams", "Боб Браун"]))
+    changed = [
+        (name, b"Pay 9999 EUR" if name == "lease.txt" else data)
+        for name, data in contents(container)
+    ]
     files = {
+        "container": container,
+        "changed_container": zipped(changed),
         "document": document,
         "open": signed,
         "closed": closed,

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from veche.protocol.ids import UserId
 from veche.protocol.pdf.document import Document
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cryptography.x509 import Certificate
+
+    from veche.protocol.pdf.appearance import Look
 
 NOW: Final = dt.datetime(2026, 11, 26, 12, tzinfo=dt.UTC)
 YEAR: Final = dt.timedelta(days=365)
@@ -146,11 +149,19 @@ class Person:
     key: ec.EllipticCurvePrivateKey
     certificate: Certificate
 
-    def sign(self, pdf: bytes, field: str, now: dt.datetime | None = None) -> bytes:
+    @property
+    def name(self) -> str:
+        """As the certificate has it."""
+        return str(self.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+
+    def sign(
+        self, pdf: bytes, field: str, now: dt.datetime | None = None, look: Look | None = None
+    ) -> bytes:
         """Sign in a field: PAdES-B-T."""
         when = now or self.office.now
         proofs = self.office.proofs(self.certificate, when)
-        prepared = prepare_signature(Document(pdf), field, proofs, "Signer", ms(when))
+        name = "Signer" if look is None else self.name
+        prepared = prepare_signature(Document(pdf), field, proofs, name, ms(when), look=look)
         signer = Signer(self.certificate, [self.office.issuing.certificate])
         attributes = signer.signed_attributes(prepared.digest)
         signature = self.key.sign(attributes, ec.ECDSA(hashes.SHA256()))
@@ -163,7 +174,7 @@ def ms(moment: dt.datetime) -> int:
     return int(moment.timestamp()) * 1000
 
 
-def with_boxes(pdf: bytes, names: Sequence[str]) -> bytes:
+def with_boxes(pdf: bytes, names: Sequence[str], *, with_letters: bool = False) -> bytes:
     """The document with a field for each name."""
     boxes = [Box(name, 0, (40 + 170 * at, 40, 200 + 170 * at, 90)) for at, name in enumerate(names)]
-    return pdf + lay_boxes(Document(pdf), boxes)
+    return pdf + lay_boxes(Document(pdf), boxes, with_letters=with_letters)

@@ -31,7 +31,18 @@ export const SHOWN = {
     signature: {
         title: "Tenancy agreement",
         sha256: "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
+        size: 125_302,
+        pages: 12,
         requester: "Lindenau Housing Cooperative",
+        session: "01JD0000000000000000000001",
+        party: "p2",
+        role: "signer",
+        level: "S1",
+        code: "4718",
+        parties_sha256: "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg",
+        effect: "when_complete",
+        read: "all_pages",
+        clauses: [{ id: "c7", title: "Penalty", accepted: true }],
     },
     mandate: {
         what: "code_limit",

@@ -74,7 +74,16 @@ test("each kind shows all that is signed, and signs exactly that", async ({ open
             "Alice Example",
             "12 Mill Lane\n04177 Lindenau",
         ],
-        signature: ["Tenancy agreement", "Lindenau Housing Cooperative", SHOWN.signature.sha256],
+        signature: [
+            "Tenancy agreement",
+            "Lindenau Housing Cooperative",
+            "4718",
+            "125,302",
+            "Penalty: I agree",
+            "were all on the screen",
+            SHOWN.signature.sha256,
+            SHOWN.signature.parties_sha256,
+        ],
         mandate: [SHOWN.mandate.text, "50.00 EUR a day", "code_limit"],
     };
     for (const kind of /** @type {(keyof typeof SHOWN)[]} */ (Object.keys(SHOWN))) {

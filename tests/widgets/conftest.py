@@ -2,8 +2,9 @@
 
 A file runs as one process of Node, with one browser. Its stage is started before it, by a line at
 the top of the file: ``// stage: pages`` (the pages alone), ``// stage: receipts`` (with a file of
-receipts), ``// stage: house`` (Synapse, the services, persons with clients; ``ask`` of harness.js
-speaks with them) or ``// stage: bank`` (the same with a bank instead of the office).
+receipts), ``// stage: signing`` (with a session to sign), ``// stage: house`` (Synapse, the
+services, persons with clients; ``ask`` of harness.js speaks with them) or ``// stage: bank`` (the
+same with a bank instead of the office).
 """
 
 from __future__ import annotations

@@ -20,10 +20,10 @@ import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { after, test as nodeTest } from "node:test";
 import { AxeBuilder, launch } from "./browser.js";
+import { BASE } from "./control.js";
 
-/** Where the pages are, http://localhost:PORT: a name, since passkeys refuse addresses. */
-export const BASE = process.env.VECHE_PAGES ?? "http://localhost:8090";
-const CONTROL = process.env.VECHE_CONTROL;
+export { BASE, ask } from "./control.js";
+
 const TEST_MS_MAX = 300_000;
 const WAIT_MS_MAX = 120_000;
 const POLL_MS = 20;
@@ -256,21 +256,4 @@ export async function addAuthenticator(page, options = {}) {
         },
     });
     return { cdp, id: authenticatorId };
-}
-
-/**
- * Asks the Python side of the test, which has the persons and the services (tests/widgets/stage.py).
- * @param {string} command
- * @param {Record<string, unknown>} [args]
- * @returns {Promise<any>}
- */
-export async function ask(command, args = {}) {
-    if (!CONTROL) throw new Error("this test has no house: write `// stage: house` at the top");
-    const response = await fetch(`${CONTROL}/${command}`, {
-        method: "POST",
-        body: JSON.stringify(args),
-    });
-    const answer = await response.json();
-    if (!response.ok) throw new Error(`${command}: ${answer.error}`);
-    return answer;
 }

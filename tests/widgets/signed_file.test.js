@@ -85,6 +85,20 @@ test("what is false, open or of others is called so", async ({ open }) => {
     }
 });
 
+test("a container of any files is judged as a document is", async ({ open }) => {
+    const { asked, choose, said, facts, page } = await atVerify(open);
+    await choose("container");
+    await said.filter({ hasText: "This document is genuine" }).waitFor();
+    const words = await facts.innerText();
+    for (const one of ["Alice Adams", "Боб Браун", "identity checked"])
+        assert.ok(words.includes(one), one);
+
+    await choose("changed_container");
+    await said.filter({ hasText: "Do not rely on this document" }).waitFor();
+    await page.locator("main .checks li").filter({ hasText: "It was changed after" }).waitFor();
+    assert.deepEqual(new Set(asked), new Set(["/_veche/signing/v1/ca/root.cer"]));
+});
+
 test("the root of another authority is chosen as a file", async ({ open, expect }) => {
     expect(/status of 404/);
     const { page, choose, said } = await atVerify(open, "");
@@ -114,4 +128,24 @@ test("a receipt after a document is a receipt", async ({ open, expect }) => {
 
     await said.filter({ hasText: "This file is not a receipt" }).waitFor();
     assert.equal(await said.count(), 1);
+});
+
+test("exactly what was signed is shown page by page", async ({ open }) => {
+    const { page, choose, said } = await atVerify(open);
+    await choose("closed");
+    await said.filter({ hasText: "This document is genuine" }).waitFor();
+    const shown = page.getByLabel("Show exactly what was signed");
+    assert.deepEqual(await shown.locator("option").allInnerTexts(), [
+        "Nothing",
+        "As it was before anybody signed",
+        "As Alice Adams signed it",
+        "As Боб Браун signed it",
+    ]);
+
+    for (const label of ["As it was before anybody signed", "As Alice Adams signed it"]) {
+        await shown.selectOption({ label });
+        const sheet = page.locator(".sheet-page").filter({ hasText: "Pay 100 EUR to Bob" });
+        await sheet.first().waitFor({ state: "attached" });
+    }
+    await glance(page, "verify-document-shown");
 });

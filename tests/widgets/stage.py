@@ -18,7 +18,7 @@ from tests.support import signed_files
 from tests.support.processes import ROOT, Child, free_ports, wait_until
 from tests.support.receipts import for_pages
 from tests.support.services import house as whole_house
-from tests.widgets import bank_commands
+from tests.widgets import bank_commands, signing_desk
 from tests.widgets.bank_commands import Counter, organisation
 from tests.widgets.commands import COMMANDS, Stand
 
@@ -56,6 +56,15 @@ def receipts(folder: Path) -> Iterator[dict[str, str]]:
     signed.write_text(json.dumps(signed_files.for_pages()), encoding="utf-8")
     with pages(folder) as environment:
         yield {**environment, "VECHE_RECEIPTS": str(made), "VECHE_SIGNED": str(signed)}
+
+
+@contextmanager
+def signing(folder: Path) -> Iterator[dict[str, str]]:
+    """The pages alone, and a desk with a session to sign and its authorities."""
+    with pages(folder) as environment:
+        desk = signing_desk.Desk.new()
+        with _controlled(desk, signing_desk.COMMANDS, lambda: "") as control:
+            yield {**environment, "VECHE_CONTROL": control}
 
 
 @contextmanager
@@ -141,6 +150,7 @@ def _answers(port: int) -> bool:
 STAGES: Final[Mapping[str, Callable[[Path], AbstractContextManager[dict[str, str]]]]] = {
     "pages": pages,
     "receipts": receipts,
+    "signing": signing,
     "house": house,
     "bank": bank,
 }

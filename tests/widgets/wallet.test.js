@@ -100,6 +100,11 @@ test("a payment is refused with words beside the field, or approved with the key
     ]);
     const receipt = JSON.parse(await readFile(await file.path(), "utf-8"));
     assert.deepEqual(receipt.amount, { minor: 1250, currency: "EUR" });
+    const [pdf] = await Promise.all([
+        page.waitForEvent("download"),
+        page.getByRole("button", { name: "As a PDF" }).click(),
+    ]);
+    assert.match(pdf.suggestedFilename(), /^receipt-.*\.pdf$/);
     await ask("wait_for", { person: "alice", text: "Paid" });
     await ask("wait_for", { person: "bob", text: "You were paid" });
 

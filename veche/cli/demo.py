@@ -33,6 +33,9 @@ OFFICE_BOT: Final = f"@veche_org_lindenau_records:{SERVER_NAME}"
 PAYMENTS_BOT: Final = f"@veche_payments:{SERVER_NAME}"
 """The bot of the town's bank, by which people pay one another."""
 
+SIGNING_BOT: Final = f"@veche_signing:{SERVER_NAME}"
+"""The bot by which people have documents signed and sign them."""
+
 DESK: Final = "archive"
 """The desk that the demo's service is reviewed at."""
 
@@ -41,6 +44,9 @@ SERVICES: Final = ("birth-certificate-copy", "change-of-address")
 
 FEE_SERVICE: Final = "land-register-extract"
 """What it offers besides where its fee can be paid."""
+
+SIGNED_SERVICE: Final = "garden-plot-lease"
+"""What it offers besides where its documents can be signed."""
 
 TOWN: Final = "lindenau"
 """Name of the town in the log of acts."""
@@ -211,8 +217,10 @@ def services_configuration(
         ),
     }
     if equipment is not None and equipment.authority is not None:
-        sections["signing"] = equipment.authority.section
-        sections["agency"]["organisations"][0]["seal"] = equipment.authority.seal_section(TOWN)
+        sections["signing"] = signing_section(equipment.authority)
+        town = sections["agency"]["organisations"][0]
+        town["seal"] = equipment.authority.seal_section(TOWN)
+        town["offices"][0]["services"].append(str(definitions / f"{SIGNED_SERVICE}.yaml"))
         sections["payments"]["seal"] = equipment.authority.seal_section(BANK)
     if pages_url is not None:
         sections["pages"] = {
@@ -225,6 +233,30 @@ def services_configuration(
         sections["widgets"] = {"homeservers": [*HOMESERVERS, f"http://localhost:{plan.port}"]}
     head = "# Written by `veche up` at each start; change veche/cli/demo.py, not this file.\n"
     return head + yaml.safe_dump(sections, allow_unicode=True, sort_keys=False)
+
+
+def signing_section(authority: DemoAuthority) -> dict[str, Any]:
+    """The section ``signing``: the town's authority, and the bot; its clerks order the town's seal.
+
+    Args:
+        authority: By which documents are sealed.
+    """
+    section = authority.section
+    clerks = [CAROL.user_id, HENRIETTE.user_id]
+    seals = [
+        {**one, "ordered_by": clerks} if one["id"] == TOWN else one for one in section["seals"]
+    ]
+    sessions = {
+        "id": TOWN,
+        "name": {
+            "en": "Signatures of Lindenau",
+            "ru": "Подписи Линденау",
+            "de": "Unterschriften von Lindenau",
+            "uk": "Підписи Линденау",
+        },
+        "time_zone": "Europe/Berlin",
+    }
+    return {**section, "seals": seals, "sessions": sessions}
 
 
 def agency_section(
@@ -356,7 +388,7 @@ def welcome(
             "               the office's bot: it sends a link.",
             *client,
             "",
-            "  Five things to try",
+            "  Six things to try",
             # A device that comes after a message has no key for it.
             "    1. Log in as alice, and as carol in a second client, before you begin. As alice,",
             f"       start a direct chat with {OFFICE_BOT}",
@@ -370,6 +402,9 @@ def welcome(
             "    5. Write topup there: money comes from the demo's bank with the reference that is",
             "       shown, here as if somebody sent it from elsewhere:",
             *(f"       {line}" for line in bank.deposit()),
+            "    6. As alice, start a direct chat with the signing bot,",
+            f"       {SIGNING_BOT}. Send it a PDF and write: bob",
+            "       Bob is asked in a chat of his own, and signs on a page with his key.",
             *(
                 ()
                 if shop_env is None

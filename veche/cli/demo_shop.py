@@ -26,7 +26,7 @@ NAME: Final = {
     "de": "Bäckerei Lindenau",
     "uk": "Пекарня Лінденау",
 }
-SCOPES: Final = ("invoice", "refund", "payout", "webhook", "read")
+SCOPES: Final = ("invoice", "refund", "mandate", "escrow", "payout", "webhook", "read")
 NETWORKS: Final = ("127.0.0.0/8", "::1/128")
 """Where webhooks may be besides: whoever tries them has their program on this machine."""
 _KEY_BYTES: Final = 32
@@ -52,6 +52,7 @@ class DemoShop:
             "name": dict(NAME),
             "city": "Lindenau",
             "country": "DE",
+            "tax": {"vat_id": "DE123456789", "street": "Markt 1", "town": "Lindenau"},
             "two_keys_above": {"EUR": "500"},
             "keys": [self._key("key"), self._key("second_key")],
         }

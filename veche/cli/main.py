@@ -34,7 +34,10 @@ KERNEL: Final[Mapping[str, tuple[str, str]]] = {
     "db": ("veche.cli.db", "make and change the tables of the database"),
     "crypto": ("veche.cli.crypto", "renew and keep the devices and keys of bots"),
     "identity": ("veche.cli.identity", "confirm new identities of persons who were seen"),
-    "verify": ("veche.cli.verify", "verify a receipt of a payment, or a signed PDF"),
+    "sign": ("veche.cli.sign", "sign a PDF with a token, a provider or a key of yours"),
+    "seal": ("veche.cli.seal", "put an organisation's seal on any file"),
+    "renew": ("veche.cli.renew", "put another time stamp on signed files, for years to come"),
+    "verify": ("veche.cli.verify", "verify a receipt of a payment, or a signed file"),
     "bench": ("veche.cli.bench", "measure, beside a baseline"),
 }
 """Module and help of each command of the kernel."""

@@ -1,4 +1,4 @@
-"""What the public site of an institution says of its ledger: keys, published heads, proofs."""
+"""What public sites say of ledgers and logs of acts: keys, published heads, proofs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from veche.protocol.errors import BadSignatureError, MalformedError
 from veche.protocol.notes import Checkpoint, VerifierKey, open_checkpoint, read_verifier_key
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WELL_KNOWN: Final = "/.well-known/veche/payments"
+ACTS_WELL_KNOWN: Final = "/.well-known/veche/acts"
 TIMEOUT_S: Final = 20
 ANSWER_BYTES_MAX: Final = 64 * 1024
 KEYS_MAX: Final = 16
@@ -56,6 +57,7 @@ class Site:
             raise SiteError("the site should be https://…")
         self.url = f"{parts.scheme}://{parts.netloc}"
         self._api = ""
+        self._of = ""
 
     def keys(self) -> list[VerifierKey]:
         """The keys of its ledger.
@@ -63,7 +65,19 @@ class Site:
         Raises:
             SiteError: It does not say them.
         """
-        answer = self._get(WELL_KNOWN)
+        return self._keys(WELL_KNOWN)
+
+    def act_keys(self, organisation: str) -> list[VerifierKey]:
+        """The keys of the log of acts of an organisation; ``newest`` is of that log then.
+
+        Raises:
+            SiteError: It does not say them.
+        """
+        self._of = f"&organisation={quote(organisation, safe='')}"
+        return self._keys(f"{ACTS_WELL_KNOWN}?{self._of[1:]}")
+
+    def _keys(self, well_known: str) -> list[VerifierKey]:
+        answer = self._get(well_known)
         api, keys = answer.get("api"), answer.get("keys")
         if not isinstance(api, str) or not _PATH.fullmatch(api) or not isinstance(keys, list):
             raise SiteError(f"{self.url} does not say what its keys are")
@@ -82,12 +96,12 @@ class Site:
         return self._get(f"{self._api}/proof/{receipt_id}", is_waited_for=True) or None
 
     def newest(self, after: int, keys: Sequence[VerifierKey]) -> tuple[Checkpoint, list[bytes]]:
-        """Its newest head, and the proof that it begins with one of ``after`` blocks.
+        """Its newest head, and the proof that it begins with one of ``after`` blocks or acts.
 
         Raises:
             SiteError: It says none that is signed with one of ``keys``.
         """
-        answer = self._get(f"{self._api}/heads?after={after}")
+        answer = self._get(f"{self._api}/heads?after={after}{self._of}")
         note, path = answer.get("checkpoint"), answer.get("consistency")
         if not isinstance(note, str) or not isinstance(path, list):
             raise SiteError(f"{self.url} does not say what its newest head is")
@@ -119,14 +133,14 @@ class Site:
 
 
 def site_of(signers: Sequence[str]) -> Site:
-    """The site of the server that a receipt names as its signer.
+    """The site of the server that a receipt, or a file of acts, names as its signer.
 
     Raises:
         SiteError: It names none, or several.
     """
     servers = {name.partition("/")[0] for name in signers}
     if len(servers) != 1 or not _SERVER.fullmatch(server := servers.pop()):
-        raise SiteError("the receipt does not name one server: say which with --site")
+        raise SiteError("the file does not name one server: say which with --site")
     return Site(f"https://{server}")
 
 

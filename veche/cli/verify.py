@@ -1,7 +1,8 @@
-"""`veche verify`: whether a receipt or a signed PDF holds, for anybody, without our services.
+"""`veche verify`: whether a receipt, acts or a signed PDF hold, for anybody, without our services.
 
-All that is needed is the file, and a key of the ledger that signed it or the root of the authority.
-With ``--online`` the site of that ledger is asked for its keys and for its newest published head.
+All that is needed is the file, and a key of the ledger or log of acts that signed it or the root of
+the authority. With ``--online`` the site of that ledger or log is asked for its keys and for its
+newest published head.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from veche.cli.site import Site, SiteError, site_of
-from veche.cli.verify_pdf import BEGINNING, verify_pdf
+from veche.cli.verify_acts import WORDS as ACT_WORDS
+from veche.cli.verify_acts import TwoLogsError, acts_offline, acts_online
+from veche.cli.verify_evidence import verify_evidence
+from veche.cli.verify_pdf import verify_pdf
+from veche.protocol.act_proof import ACTS_FILE_BYTES_MAX, ActFault, ActProofError, read_acts
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
 from veche.protocol.merkle import extends
 from veche.protocol.money import as_decimal_text
 from veche.protocol.notes import VerifierKey, read_verifier_key
 from veche.protocol.receipt import (
-    RECEIPT_BYTES_MAX,
     Fault,
     ReceiptError,
     Verified,
@@ -30,6 +34,7 @@ from veche.protocol.receipt import (
     signers_of,
     verify_receipt,
 )
+from veche.protocol.signed_file import is_signed_file
 
 if TYPE_CHECKING:
     import argparse
@@ -76,17 +81,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `veche verify`."""
     parser.description = (
         f"{parser.description} Of a receipt its signature, the entry of the ledger, its block and"
-        " the published head are checked; of a PDF every byte, its signatures, certificates and"
-        " time stamps. Exit code 0: it holds; 1: it is false, or none; 3: nobody can tell, or not"
-        " all is proven."
+        " the published head are checked; of acts, as the export of a case has them, the"
+        " organisation's signature, what each commits to, its place in the log and the signed head;"
+        " of a PDF or a container (.asice) every byte, its signatures, certificates and time"
+        " stamps. Exit code 0: it holds; 1: it is false, or none; 3: nobody can tell, or not all is"
+        " proven."
     )
-    parser.add_argument("file", type=Path, metavar="FILE", help="the receipt (JSON), or the PDF")
+    parser.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="the receipt or export (JSON), the PDF or the container",
+    )
     parser.add_argument(
         "--key",
         action="append",
         default=[],
         metavar="KEY",
-        help="key of a ledger that you believe, <name>+<id>+<base64>; may be repeated",
+        help="key of a ledger or log of acts that you believe, <name>+<id>+<base64>; may be"
+        " repeated",
     )
     parser.add_argument(
         "--root",
@@ -94,13 +107,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=Path,
         metavar="FILE",
-        help="certificate of an authority that you believe, for a PDF; may be repeated",
+        help="certificate of an authority that you believe, for signed files; may be repeated",
     )
     parser.add_argument(
         "--online",
         action="store_true",
-        help="ask the site that the receipt names for its keys and its newest head; ask where the"
-        " certificates in a PDF say whether they were revoked",
+        help="ask the site that the file names for its keys and its newest head; ask where the"
+        " certificates in a signed file say whether they were revoked",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="write the report on a signed file as JSON"
+    )
+    parser.add_argument(
+        "--evidence",
+        type=Path,
+        metavar="SIGNED",
+        help="FILE is a report on signatures: check what it says against this signed file",
     )
     parser.add_argument(
         "--site", metavar="URL", help="ask this site instead, https://…; with --online"
@@ -109,30 +131,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run `veche verify`: 0 if the file holds, 1 if not, 3 if nobody can tell."""
+    if arguments.evidence is not None:
+        signed, roots = arguments.evidence, arguments.root
+        return verify_evidence(arguments.file, signed, roots, is_online=arguments.online)
+    return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
     try:
         data = _read(arguments.file)
-        if data.startswith(BEGINNING):
-            return verify_pdf(arguments.file, arguments.root, is_online=arguments.online)
-        receipt = read_receipt(data)
-        keys = [read_verifier_key(text) for text in arguments.key]
-        checked = _online(receipt, keys, arguments.site) if arguments.online else None
-        checked = checked or _Checked(verify_receipt(receipt, keys))
+        if is_signed_file(data):
+            return verify_pdf(
+                arguments.file,
+                arguments.root,
+                is_online=arguments.online,
+                is_json=arguments.json,
+            )
+        report = _verified(data, arguments)
     except ReceiptError as e:
         sys.stderr.write(f"{arguments.file}: {_WORDS[e.fault]} ({e}).\n")
         return NOBODY_KNOWS if e.fault is Fault.UNKNOWN_SIGNER else FALSE
-    except _TwoLedgersError as e:
+    except ActProofError as e:
+        sys.stderr.write(f"{arguments.file}: {ACT_WORDS[e.fault]} ({e}).\n")
+        return NOBODY_KNOWS if e.fault is ActFault.UNKNOWN_SIGNER else FALSE
+    except (_TwoLedgersError, TwoLogsError) as e:
         sys.stderr.write(f"{arguments.file}: {e}\n")
         return FALSE
     except (OSError, SiteError, MalformedError) as e:
         sys.stderr.write(f"{arguments.file}: it could not be checked: {e}\n")
         return NOBODY_KNOWS
-    sys.stdout.write(_report(checked))
+    sys.stdout.write(report)
     return HOLDS
 
 
 def _read(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(RECEIPT_BYTES_MAX + 1)
+        return file.read(ACTS_FILE_BYTES_MAX + 1)
+
+
+def _verified(data: bytes, arguments: argparse.Namespace) -> str:
+    """What is told of a receipt or of acts that hold."""
+    keys = [read_verifier_key(text) for text in arguments.key]
+    if (acts := read_acts(data)) is not None:
+        if arguments.online:
+            return acts_online(acts, keys, arguments.site)
+        return acts_offline(acts, keys)
+    receipt = read_receipt(data)
+    if arguments.online:
+        return _report(_online(receipt, keys, arguments.site))
+    return _report(_Checked(verify_receipt(receipt, keys)))
 
 
 def _online(receipt: Mapping[str, Any], keys: Sequence[VerifierKey], url: str | None) -> _Checked:
@@ -167,6 +214,7 @@ def _report(checked: _Checked) -> str:
     block = receipt.ledger_proof.block
     at = dt.datetime.fromtimestamp(receipt.at_ms // 1000, tz=dt.UTC)
     head = verified.published
+    between = receipt.between
     published = f"yes, in a head of {head.size} blocks" if head is not None else "not shown"
     lines = {
         "payee": receipt.payee,
@@ -175,6 +223,7 @@ def _report(checked: _Checked) -> str:
         "time": f"{at:%Y-%m-%d %H:%M:%S} UTC",
         "receipt": receipt.id,
         "refund of": receipt.refund_of or "",
+        "institutions": f"{between.payer} to {between.payee}" if between is not None else "",
         "signed by": verified.origin,
         "entry": f"{receipt.ledger_proof.index + 1} of {block.n} in block {block.seq}",
         "published": ", ".join(filter(None, (published, checked.remark))),

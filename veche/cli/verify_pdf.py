@@ -1,8 +1,9 @@
-"""`veche verify` of a signed PDF: who signed it, when, and whether anything was changed."""
+"""`veche verify` of a signed file: who signed it, when, and whether anything was changed."""
 
 from __future__ import annotations
 
 import datetime as dt
+import json
 import sys
 import urllib.error
 import urllib.request
@@ -15,10 +16,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
-from veche.protocol.pdf.document import FILE_BYTES_MAX
-from veche.protocol.signatures.certificates import Level
+from veche.protocol.signatures.judging import Trusted
 from veche.protocol.signatures.report import Reason, Report, Verdict
-from veche.protocol.signatures.verdict import Trusted, judge, list_addresses
+from veche.protocol.signatures.words import words_of
+from veche.protocol.signed_file import FILE_BYTES_MAX, file_addresses, judge_file
 from veche.runtime.sandbox import SandboxError, in_sandbox
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 SEALED: Final = 0
 FALSE: Final = 1
 NOT_PROVEN: Final = 3
-BEGINNING: Final = b"%PDF-"
 LIST_BYTES_MAX: Final = 64 * 1024
 LISTS_MAX: Final = 20
 TIMEOUT_S: Final = 10
@@ -37,80 +37,73 @@ _CODES: Final[Mapping[Verdict, int]] = MappingProxyType(
 )
 """Exit codes; all others are ``FALSE``."""
 
-_VERDICTS: Final[Mapping[Verdict, str]] = MappingProxyType(
+_HINTS: Final[Mapping[Reason, str]] = MappingProxyType(
     {
-        Verdict.SEALED: "It holds: who signed what and when is proven.",
-        Verdict.SIGNED: "The signatures hold and nothing was changed, but not all of it is proven.",
-        Verdict.UNPROVEN: "Nothing was changed, but who signed or when is not proven.",
-        Verdict.INVALID: "False: do not rely on this file.",
-        Verdict.UNSIGNED: "Nobody has signed this file.",
-        Verdict.UNREADABLE: "Nobody can tell: not all readers would show this file alike.",
-    }
-)
-_REASONS: Final[Mapping[Reason, str]] = MappingProxyType(
-    {
-        Reason.NO_SIGNATURE: "there is no signature in it",
-        Reason.UNREADABLE: "it is no PDF of the form that is checked",
-        Reason.TOO_MANY: "it has too many signatures",
-        Reason.HIDDEN: "something was added that not all readers show",
-        Reason.CHANGED: "it was changed after it was signed",
-        Reason.RANGE: "the signature does not cover all of it",
-        Reason.BROKEN: "the signature is broken",
-        Reason.OTHER_DOCUMENT: "the certificate is for another document",
-        Reason.REVOKED: "the certificate was revoked before",
-        Reason.UNKNOWN_SIGNER: "no authority that you trust knows the signer: give it with --root",
-        Reason.NOT_FOR_SIGNING: "the certificate is not for this",
-        Reason.TIME: "no time stamp that you trust says when",
-        Reason.NO_STAMP: "there is no time stamp",
-        Reason.LISTS: "whether the certificate was revoked is not known: ask with --online",
-        Reason.OPEN_TAIL: "no time stamp closes it",
-        Reason.NOT_CERTIFIED: "the first signature lets others change it",
-        Reason.ACTIVE: "it can change what it shows by itself",
-        Reason.OTHERS: "there are older signatures in it, which were not checked",
-    }
-)
-_LEVELS: Final[Mapping[Level | None, str]] = MappingProxyType(
-    {
-        Level.ACCOUNT: "known by their account",
-        Level.SUBSTANTIAL: "identity checked",
-        Level.HIGH: "identity checked in person",
-        Level.SEAL: "seal of an organisation, no person",
-        None: "the certificate does not say how they are known",
+        Reason.UNKNOWN_SIGNER: "Give the certificate of the authority that you trust with --root.",
+        Reason.TIME: "Give the certificate of the authority that you trust with --root.",
+        Reason.LISTS: "Ask where the certificates say whether they were revoked with --online.",
     }
 )
 
 
-def verify_pdf(path: Path, roots: Sequence[Path], *, is_online: bool) -> int:
-    """Say what can be said of a PDF: 0 if it holds, 1 if it is false, 3 if not all is proven.
+def verify_pdf(path: Path, roots: Sequence[Path], *, is_online: bool, is_json: bool = False) -> int:
+    """Say what can be said of a signed file: 0 if it holds, 1 if false, 3 if not all is proven.
 
     Args:
-        path: The file.
+        path: The file, a PDF or a container.
         roots: Files with certificates of authorities that are trusted, PEM or DER.
         is_online: Ask the addresses that the certificates name for newer lists.
+        is_json: Write the report as JSON.
     """
     try:
-        pdf = _read(path, FILE_BYTES_MAX)
-        trusted = [one for root in roots for one in _certificates(root)]
-        lists = _lists(in_sandbox(list_addresses, pdf)) if is_online else ()
+        data = read_file(path, FILE_BYTES_MAX)
+        trusted = read_roots(roots)
+        lists = fetch_lists(in_sandbox(file_addresses, data)) if is_online else ()
         now = dt.datetime.now(dt.UTC)  # noqa: TID251 -- the clock of a command
         encoded = [one.public_bytes(Encoding.DER) for one in trusted]
-        report = in_sandbox(_judge, pdf, encoded, now, lists)
+        report = in_sandbox(judge_encoded, data, encoded, now, lists)
     except SandboxError as e:
         sys.stderr.write(f"{path}: Nobody can tell: {e}.\n")
         return FALSE
     except (OSError, MalformedError) as e:
         sys.stderr.write(f"{path}: it could not be checked: {e}\n")
         return NOT_PROVEN
-    sys.stdout.write(_text(report))
+    sys.stdout.write(_json(report) if is_json else _text(report))
     return _CODES.get(report.verdict, FALSE)
 
 
-def _judge(pdf: bytes, roots: Sequence[bytes], now: dt.datetime, lists: Sequence[bytes]) -> Report:
+def judge_encoded(
+    data: bytes, roots: Sequence[bytes], now: dt.datetime, lists: Sequence[bytes]
+) -> Report:
+    """Judge a file; for a process of its own.
+
+    Args:
+        data: The file.
+        roots: Certificates that are trusted, DER.
+        now: The time, UTC.
+        lists: Newer lists of revoked certificates, DER.
+    """
     trusted = [x509.load_der_x509_certificate(one) for one in roots]
-    return judge(pdf, Trusted(trusted, now, lists))
+    return judge_file(data, Trusted(trusted, now, lists))
 
 
-def _read(path: Path, bytes_max: int) -> bytes:
+def read_roots(paths: Sequence[Path]) -> list[x509.Certificate]:
+    """The certificates in files that are PEM or DER.
+
+    Raises:
+        MalformedError: A file has none.
+        OSError: A file cannot be read.
+    """
+    return [one for path in paths for one in _certificates(path)]
+
+
+def read_file(path: Path, bytes_max: int) -> bytes:
+    """What is in a file.
+
+    Raises:
+        MalformedError: More than ``bytes_max``.
+        OSError: It cannot be read.
+    """
     with path.open("rb") as file:
         data = file.read(bytes_max + 1)
     if len(data) > bytes_max:
@@ -119,7 +112,7 @@ def _read(path: Path, bytes_max: int) -> bytes:
 
 
 def _certificates(path: Path) -> Sequence[x509.Certificate]:
-    data = _read(path, LIST_BYTES_MAX)
+    data = read_file(path, LIST_BYTES_MAX)
     try:
         if data.lstrip().startswith(b"-----"):
             return x509.load_pem_x509_certificates(data)
@@ -128,8 +121,12 @@ def _certificates(path: Path) -> Sequence[x509.Certificate]:
         raise MalformedError(str(path), "is no certificate") from e
 
 
-def _lists(addresses: Sequence[str]) -> list[bytes]:
-    """The newest lists; an address that does not answer is told and passed over."""
+def fetch_lists(addresses: Sequence[str]) -> list[bytes]:
+    """The newest lists; an address that does not answer is told and passed over.
+
+    Args:
+        addresses: Whoever made a file chose them; at most ``LISTS_MAX`` are asked.
+    """
     found = []
     for address in addresses[:LISTS_MAX]:
         if urlsplit(address).scheme not in ("http", "https"):
@@ -144,28 +141,37 @@ def _lists(addresses: Sequence[str]) -> list[bytes]:
 
 
 def _text(report: Report) -> str:
-    lines = [
-        f"{'signed by':<12} {_plain(one.name)}{f', {_plain(one.account)}' if one.account else ''}"
-        f" ({_LEVELS[one.level] if one.is_proven else 'not proven who that is'}),"
-        f" {_time(one.at_ms)}"
-        for one in report.signers
-    ]
-    if report.document_sha256 is not None:
-        lines.append(f"{'document':<12} SHA-256 {report.document_sha256.hex()}")
-    if report.closed_at_ms is not None:
-        lines.append(f"{'closed':<12} {_time(report.closed_at_ms)}")
-    for finding in report.findings:
-        where = f"{_plain(finding.field)}: " if finding.field else ""
-        detail = f" ({_plain(finding.detail)})" if finding.detail else ""
-        lines.append(f"{'but':<12} {where}{_REASONS[finding.reason]}{detail}")
-    return "".join(f"{line}\n" for line in [*lines, _VERDICTS[report.verdict]])
+    found = {finding.reason for finding in report.findings}
+    hints = dict.fromkeys(hint for reason, hint in _HINTS.items() if reason in found)
+    details = [f"Detail: {_plain(one.detail)}" for one in report.findings if one.detail]
+    return "".join(f"{line}\n" for line in [words_of(report, "en"), *details, *hints])
 
 
-def _time(at_ms: int | None) -> str:
-    if at_ms is None:
-        return "at a time that is not proven"
-    at = dt.datetime.fromtimestamp(at_ms // 1000, tz=dt.UTC)
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+def _json(report: Report) -> str:
+    """The report for programs; its reasons are stable."""
+    content = {
+        "verdict": report.verdict.value,
+        "reasons": [
+            {"reason": one.reason.value, "field": one.field, "detail": one.detail}
+            for one in report.findings
+        ],
+        "signers": [
+            {
+                "field": one.field,
+                "name": one.name,
+                "account": one.account,
+                "level": one.level.name.lower() if one.level is not None else None,
+                "at_ms": one.at_ms,
+                "is_proven": one.is_proven,
+                "certificate_sha256": one.certificate_sha256.hex(),
+            }
+            for one in report.signers
+        ],
+        "document_sha256": report.document_sha256.hex() if report.document_sha256 else None,
+        "closed_at_ms": report.closed_at_ms,
+        "proven_until_ms": report.proven_until_ms,
+    }
+    return f"{json.dumps(content, ensure_ascii=True, indent=1)}\n"
 
 
 def _plain(text: str) -> str:

@@ -71,6 +71,10 @@ class ActClass(enum.StrEnum):
     PAYOUT = "payout"
     """Money is paid to a person, such as a benefit; never an event."""
     RESTRICTION = "restriction"
+    CERTIFICATE = "certificate"
+    """A certificate is issued in a person's name, for one document; never an event."""
+    SEAL = "seal"
+    """An organisation seals a document; never an event."""
 
 
 class ActReceipt(Wire):
@@ -162,7 +166,7 @@ _MINT: Final = object()
 
 @attrs.frozen
 class ActToken:
-    """Leave to carry out one effect on a person; only ``verify_act_token`` makes one.
+    """Leave to carry out one effect on a person; whoever has none of a log verifies a receipt.
 
     Attributes:
         commitment: Binds the effect and the opening; a token is spent once, by this value.
@@ -179,7 +183,7 @@ class ActToken:
 
     def __attrs_post_init__(self) -> None:
         if self._mint is not _MINT:
-            raise TypeError("an ActToken comes from verify_act_token alone")
+            raise TypeError("an ActToken comes from verify_act_token or the log alone")
 
 
 def verify_act_token(
@@ -207,6 +211,20 @@ def verify_act_token(
     if next_head(proof.prev, receipt.e.encode()) != proof.head:
         raise ActRequiredError("the receipt does not prove that the act is in the log")
     return ActToken(c, entry["a"], receipt, opening, _MINT)
+
+
+def token_of_log(
+    commitment_of: bytes, organisation: str, receipt: ActReceipt, opening: Mapping[str, Any]
+) -> ActToken:
+    """The token of an act that the log has just appended: nothing of its own is verified again.
+
+    Args:
+        commitment_of: Of the act.
+        organisation: Who acts.
+        receipt: As the log made it.
+        opening: ``{"salt", "opening"}`` for the person.
+    """
+    return ActToken(commitment_of, organisation, receipt, opening, _MINT)
 
 
 def check_effect(token: ActToken, clear_form: Mapping[str, Any]) -> None:
@@ -288,7 +306,7 @@ def make_entry(organisation: str, act: ActClass, at_ms: int, persons: int, c: by
     """
     if not _ORGANISATION.match(organisation):
         raise ActRequiredError(f"{organisation!r} is no name of an organisation")
-    fields = {"a": organisation, "c": unpadded(c), "h": _hour(at_ms), "k": str(act)}
+    fields = {"a": organisation, "c": unpadded(c), "h": hour(at_ms), "k": str(act)}
     return encode_canonical_json({**fields, "n": persons, "v": 1})
 
 
@@ -311,6 +329,12 @@ def read_entry(text: str) -> dict[str, Any]:
     if entry["v"] != 1 or not _ORGANISATION.match(entry["a"]) or entry["k"] not in set(ActClass):
         raise ActRequiredError("the entry has a version, organisation or class that is not known")
     return entry
+
+
+def hour(at_ms: int) -> str:
+    """The hour of a moment (ms, UTC), as entries show it."""
+    moment = dt.datetime.fromtimestamp(at_ms // 1000, tz=dt.UTC)
+    return moment.strftime("%Y-%m-%dT%H")
 
 
 def next_head(prev: bytes, entry: bytes) -> bytes:
@@ -336,8 +360,3 @@ def _bytes(text: str) -> bytes:
         return from_unpadded(text)
     except ValueError as e:
         raise ActRequiredError("a hash in it is not unpadded base64") from e
-
-
-def _hour(at_ms: int) -> str:
-    moment = dt.datetime.fromtimestamp(at_ms // 1000, tz=dt.UTC)
-    return moment.strftime("%Y-%m-%dT%H")

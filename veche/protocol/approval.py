@@ -42,6 +42,8 @@ TEXT_CHARACTERS_MAX: Final = 2_000
 """Longest text of a mandate, and longest value that is released."""
 VALUES_MAX: Final = 60
 """Most values that one approval releases."""
+CLAUSES_MAX: Final = 50
+"""Most clauses of a document that need consent of their own."""
 SHOWN_BYTES_MAX: Final = 16 * 1024
 """Most bytes of canonical JSON that one approval shows: a prompt carries it."""
 CLOCK_MS_MAX: Final = 5 * 60_000
@@ -90,6 +92,7 @@ Text = Annotated[
 ]
 Value = Annotated[str, Field(max_length=TEXT_CHARACTERS_MAX), AfterValidator(_visible_lines)]
 Nonce = Annotated[str, Field(pattern=r"^[a-z2-7]{32}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]$")]
 KeyId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")]
 Moment = Annotated[int, Field(ge=0, le=INTEGER_MAX)]
 
@@ -155,18 +158,56 @@ class ReleaseShown(Exact):
     values: Annotated[tuple[ShownValue, ...], Field(strict=False, max_length=VALUES_MAX)]
 
 
+class ShownClause(Exact):
+    """A clause that needs consent of its own, with the person's answer to it.
+
+    Attributes:
+        id: In the document.
+        title: As it was shown.
+        accepted: Whether they agree to it.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,16}$")]
+    title: Name
+    accepted: bool
+
+
 class SignatureShown(Exact):
-    """What is shown of a document to be signed.
+    """What is shown of a document to be signed (design of Veche, signing §9.4).
 
     Attributes:
         title: What it is.
-        sha256: SHA-256 of the file, unpadded base64.
+        sha256: SHA-256 of the file before anybody signed it, unpadded base64.
+        size: Bytes of that file.
+        pages: Of that file; 0 for what is no PDF.
         requester: Who asks for the signature.
+        session: Id of the session.
+        party: Who they are in the session.
+        role: As what they sign.
+        level: Of the signature: ``S1`` by the key of the approval alone, ``S2`` by a fresh key.
+        code: Four digits, which everyone sees who sees this file in this session.
+        parties_sha256: SHA-256 of who signs in which order, see ``parties_sha256`` of the session.
+        effect: Whether it counts once everyone has signed, or for each who did.
+        read: Whether all pages were on the screen, or the person says that they read it elsewhere.
+        clauses: Those that need consent of their own.
+        key: Id of the fresh key, as ``fingerprint``; none: at level ``S1``.
     """
 
     title: Name
-    sha256: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]$")]
+    sha256: Sha256
+    size: Annotated[int, Field(ge=1, le=INTEGER_MAX)]
+    pages: Annotated[int, Field(ge=0, le=INTEGER_MAX)]
     requester: Name
+    session: Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
+    party: Annotated[str, Field(pattern=r"^p[1-9][0-9]{0,2}$")]
+    role: Literal["signer", "clerk", "approver", "witness"]
+    level: Literal["S1", "S2"]
+    code: Annotated[str, Field(pattern=r"^[0-9]{4}$")]
+    parties_sha256: Sha256
+    effect: Literal["when_complete", "each"]
+    read: Literal["all_pages", "elsewhere"]
+    clauses: Annotated[tuple[ShownClause, ...], Field(strict=False, max_length=CLAUSES_MAX)]
+    key: Sha256 | None = None
 
 
 class MandateShown(Exact):

@@ -26,21 +26,57 @@ class DisputeAnswerBody(Wire):
     words: Annotated[str, Field(max_length=WORDS_CHARACTERS_MAX)] = ""
 
 
+class DisputeAppealBody(Wire):
+    """That the organisation wants others to decide again.
+
+    Attributes:
+        words: Why; the payer and who decides read it.
+    """
+
+    words: Annotated[str, Field(max_length=WORDS_CHARACTERS_MAX)] = ""
+
+
+class DisputeFileView(Wire):
+    """A file that was sent as evidence.
+
+    Attributes:
+        n: Counts those of the dispute, from 1.
+        by: ``payer`` or ``payee``.
+        name: Under which it is saved.
+        mimetype: What it is.
+        size_bytes: Of the file itself.
+        sha256: Of the file itself, in hex.
+        at_ms: When it became evidence, UTC.
+    """
+
+    n: int
+    by: str
+    name: str
+    mimetype: str
+    size_bytes: int
+    sha256: str
+    at_ms: int
+
+
 class DisputeView(Wire):
     """A dispute of what the organisation was paid.
 
     Attributes:
         id: Of it.
         payment: Id of what is disputed.
-        state: ``open`` (to be answered), ``at_desk``, ``ending`` or ``closed``.
+        state: ``open`` (to be answered), ``at_desk``, ``decided`` (to be appealed until
+            ``due_at_ms``), ``appealed``, ``ending`` or ``closed``.
         amount: What is disputed.
         held: What of it is set aside.
-        given: What goes back, once that is decided.
+        given: What goes back, once that is decided for good.
+        ruled: What goes back by the first decision, which can be, or was, appealed.
         ended_by: ``agreed``, ``decided``, ``withdrawn``, ``lapsed``.
         due_at_ms: When the state ends by itself, UTC.
         reason: What the payer says.
         answer: What the organisation said.
         decision: What the desk says.
+        appeal: What who appealed says.
+        evidence: Files that were sent, as they came.
     """
 
     id: WireUlid
@@ -49,8 +85,11 @@ class DisputeView(Wire):
     amount: Money
     held: Money
     given: Money | None = None
+    ruled: Money | None = None
     ended_by: str | None = None
     due_at_ms: int | None = None
     reason: str
     answer: str = ""
     decision: str = ""
+    appeal: str = ""
+    evidence: tuple[DisputeFileView, ...] = ()

@@ -15,6 +15,12 @@ from veche.protocol.document import DOCUMENT_KEY, IssuedDocument
 from veche.protocol.invoice import INVOICE_KEY, InvoiceCard
 from veche.protocol.prompts import ANSWER_KEY, PROMPT_KEY, Answer, Prompt
 from veche.protocol.receipt import RECEIPT_KEY, Receipt
+from veche.protocol.sign_request import (
+    SIGN_REQUEST_KEY,
+    SIGN_RESULT_KEY,
+    SignRequest,
+    SignResult,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +36,8 @@ FAMILIES: Final[Mapping[str, type[Wire]]] = MappingProxyType(
         DOCUMENT_KEY: IssuedDocument,
         INVOICE_KEY: InvoiceCard,
         RECEIPT_KEY: Receipt,
+        SIGN_REQUEST_KEY: SignRequest,
+        SIGN_RESULT_KEY: SignResult,
         "org.veche.act": ActReceipt,
     }
 )

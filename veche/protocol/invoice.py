@@ -11,6 +11,7 @@ from veche.protocol.acts import ActReceipt, call_form
 from veche.protocol.approval import Name, Text, Title
 from veche.protocol.canonical import canonical
 from veche.protocol.ids import WireUlid
+from veche.protocol.invoice_tax import Buyer, LineTax, check_taxes
 from veche.protocol.invoice_terms import InvoiceTerms
 from veche.protocol.money import Money
 from veche.protocol.wire import Wire
@@ -22,10 +23,17 @@ NOTICE_CHARACTERS_MAX: Final = 35
 
 
 class InvoiceLine(Wire):
-    """One line; a discount is negative."""
+    """One line; a discount is negative.
+
+    Attributes:
+        text: What for.
+        amount: With the tax that is in it.
+        tax: Which that is; None: the invoice says nothing of taxes.
+    """
 
     text: Name
     amount: Money
+    tax: LineTax | None = None
 
 
 class InvoiceCard(Wire):
@@ -71,6 +79,7 @@ class InvoiceCard(Wire):
             raise ValueError("the lines must add up to the total")
         if self.total.minor < 1:
             raise ValueError("the total must be above zero")
+        check_taxes(line.tax for line in self.lines)
         return self
 
 
@@ -86,6 +95,7 @@ class InvoiceOrder(Wire):
             with ``invoice``, ``state`` and ``payment`` beside it.
         about: What the organisation knows it by.
         terms: What it asks besides.
+        buyer: Who buys, for a tax invoice; None: whoever pays.
     """
 
     card: InvoiceCard
@@ -93,6 +103,7 @@ class InvoiceOrder(Wire):
     reply: Annotated[str, Field(pattern=r"^[a-z_.]{1,64}$")] | None = None
     about: dict[str, str] = Field(default_factory=dict)
     terms: InvoiceTerms = InvoiceTerms()
+    buyer: Buyer | None = None
 
 
 def order_form(order: InvoiceOrder) -> dict[str, str]:

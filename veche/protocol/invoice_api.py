@@ -17,6 +17,7 @@ from veche.protocol.approval import Text, Title
 from veche.protocol.canonical import canonical
 from veche.protocol.ids import WireUlid
 from veche.protocol.invoice import LINES_MAX, InvoiceLine
+from veche.protocol.invoice_tax import Buyer, check_taxes
 from veche.protocol.invoice_terms import (
     OPTIONS_MAX,
     SHARES_MAX,
@@ -61,6 +62,7 @@ class InvoiceBody(Wire):
         shares: Which organisations get what of all that is paid; what is left is the
             organisation's own.
         act: Of an office, without which it asks nobody: see ``invoice_form``.
+        buyer: Who buys, for the tax invoice; None: whoever pays, as they are called here.
     """
 
     addressee: Annotated[str, Field(pattern=r"^@[^:\s]*:\S+$", max_length=255)]
@@ -78,6 +80,12 @@ class InvoiceBody(Wire):
     quote: Literal["options", "delivery"] | None = None
     shares: Annotated[tuple[InvoiceShare, ...], Field(strict=False, max_length=SHARES_MAX)] = ()
     act: ActOffer | None = None
+    buyer: Buyer | None = None
+
+    @model_validator(mode="after")
+    def _check_taxes(self) -> Self:
+        check_taxes(line.tax for line in self.lines)
+        return self
 
 
 def invoice_form(organisation: str, body: InvoiceBody) -> dict[str, str]:
@@ -211,11 +219,14 @@ class InvoiceEvent(Wire):
             over without money, do not deliver; or ``refused``: another invoice has its
             ``notice_id`` already. ``payout.`` and ``paid``, ``failed``, ``returned`` of a line,
             or ``done``, ``stopped``, ``refused`` of the whole. ``dispute.`` and ``open``: the
-            organisation answers; ``at_desk``, ``closed``.
+            organisation answers; ``at_desk``, ``decided``, ``appealed``, ``closed``. ``mandate.`` and its state; ``charge.``
+            and ``paid`` or ``refused`` of a debit; ``escrow.`` and its state, or ``voted``.
         at_ms: When, UTC.
         invoice: Id of the invoice; None: it is of none.
         payment: Id of the payment or refund; None: there is none.
         payout: Id of the payout in bulk; None: it is of none.
+        mandate: Id of the mandate; None: it is of none.
+        escrow: Id of the escrow; None: it is of none.
         ours: What the organisation knows the invoice, or the line, by.
     """
 
@@ -225,6 +236,8 @@ class InvoiceEvent(Wire):
     invoice: WireUlid | None = None
     payment: str | None = None
     payout: WireUlid | None = None
+    mandate: WireUlid | None = None
+    escrow: WireUlid | None = None
     ours: Ours = ""
 
 

@@ -20,10 +20,12 @@ from veche.protocol.envelope import (
     public_key,
     sign,
     signing_key,
+    verify,
     verify_ed25519,
 )
 from veche.protocol.errors import BadSignatureError, MalformedError
 from veche.protocol.merkle import HASH_BYTES
+from veche.protocol.wire import mapping
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -42,6 +44,12 @@ _NAME: Final = re.compile(rf"[!-*,-~]{{1,{NAME_CHARACTERS_MAX}}}")
 _LINE: Final = re.compile(rf"{_DASH} ([^ +\n]{{1,{NAME_CHARACTERS_MAX}}}) ([A-Za-z0-9+/=]{{8,}})")
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,15}")
 _KEY_ID: Final = re.compile(r"[0-9a-f]{8}")
+
+
+class UnknownSignerError(BadSignatureError):
+    """No key is known of whoever says to have signed: nobody can tell whether it is true."""
+
+    errcode = "ORG.VECHE.UNKNOWN_SIGNER"
 
 
 @attrs.frozen
@@ -210,6 +218,28 @@ def open_checkpoint(note: str, keys: Collection[VerifierKey]) -> Checkpoint:
     if origin not in {key.name for key in signers}:
         raise BadSignatureError("the checkpoint is signed in another name than its log's")
     return Checkpoint(origin, int(size), digest)
+
+
+def signer_of(value: Mapping[str, Any], keys: Collection[VerifierKey]) -> str:
+    """In whose name an envelope is signed, by a key that is known (``NoteSigner.sign_object``).
+
+    Raises:
+        UnknownSignerError: By nobody whose key is known.
+        BadSignatureError: A signature is wrong, or there is more than one name.
+        MalformedError: As for ``envelope.verify``.
+        TooLargeError: As for ``envelope.verify``.
+    """
+    signatures = mapping(value.get("signatures"))
+    names = {
+        key.name for key in keys if f"ed25519:{key.version}" in mapping(signatures.get(key.name))
+    }
+    if not names:
+        raise UnknownSignerError("it is signed by nobody whose key is known")
+    if len(names) > 1:
+        raise BadSignatureError("it is signed in more than one name")
+    (name,) = names
+    verify(value, name, {f"ed25519:{key.version}": key.key for key in keys if key.name == name})
+    return name
 
 
 def _split(note: str) -> tuple[str, list[str]]:

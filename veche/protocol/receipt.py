@@ -23,12 +23,17 @@ import attrs
 from pydantic import Field
 
 from veche.protocol.canonical import INTEGER_MAX, canonical
-from veche.protocol.envelope import verify
 from veche.protocol.errors import BadSignatureError, MalformedError, ProtocolError
 from veche.protocol.ids import WireUlid, hex_of_ulid
 from veche.protocol.merkle import includes
 from veche.protocol.money import Money
-from veche.protocol.notes import NOTE_BYTES_MAX, Checkpoint, open_checkpoint
+from veche.protocol.notes import (
+    NOTE_BYTES_MAX,
+    Checkpoint,
+    UnknownSignerError,
+    open_checkpoint,
+    signer_of,
+)
 from veche.protocol.unpadded import from_unpadded
 from veche.protocol.wire import Wire, mapping, parse
 
@@ -47,6 +52,8 @@ HEAD_PATH_MAX: Final = 63
 """Longest inclusion proof in a published head."""
 PAYEE_CHARACTERS_MAX: Final = 255
 REFERENCE_CHARACTERS_MAX: Final = 140
+SERVER: Final = r"^[!-~]{1,230}$"
+"""Name of a server."""
 PLACES: Final = 8_192
 """``pos`` of an entry is the number of its block times this, plus its place in it."""
 
@@ -103,6 +110,18 @@ class Published(Wire):
     checkpoint: Annotated[str, Field(min_length=1, max_length=NOTE_BYTES_MAX)]
 
 
+class Between(Wire):
+    """Of a payment between two institutions: the servers of both.
+
+    Attributes:
+        payer: Where the payer has their account.
+        payee: Where the payee has theirs.
+    """
+
+    payer: Annotated[str, Field(pattern=SERVER)]
+    payee: Annotated[str, Field(pattern=SERVER)]
+
+
 class Receipt(Wire):
     """A receipt: signed by the institution in the name of its ledger (an envelope).
 
@@ -120,6 +139,8 @@ class Receipt(Wire):
         reference: What for; may be empty.
         refund_of: Of a refund: the receipt of the payment that it gives back.
         lines_sha256: Of an invoice: SHA-256 of its lines.
+        between: Of a payment between two institutions: which. Each has its own receipt of it, for
+            its own ledger, with the same ``payment``.
         ledger_proof: That the ledger has it.
     """
 
@@ -133,6 +154,7 @@ class Receipt(Wire):
     reference: Annotated[str, Field(max_length=REFERENCE_CHARACTERS_MAX)]
     refund_of: WireUlid | None = None
     lines_sha256: Hash | None = None
+    between: Between | None = None
     ledger_proof: LedgerProof
 
 
@@ -246,21 +268,12 @@ def _read(value: Mapping[str, Any]) -> Receipt:
 
 def _signer(value: Mapping[str, Any], keys: Collection[VerifierKey]) -> str:
     """In whose name a receipt is signed, by a key that is known."""
-    signatures = mapping(value.get("signatures"))
-    names = {
-        key.name for key in keys if f"ed25519:{key.version}" in mapping(signatures.get(key.name))
-    }
-    if not names:
-        raise ReceiptError(Fault.UNKNOWN_SIGNER, "it is signed by nobody whose key is known")
-    if len(names) > 1:
-        raise ReceiptError(Fault.WRONG_SIGNATURE, "it is signed in more than one name")
-    (name,) = names
-    mine = {f"ed25519:{key.version}": key.key for key in keys if key.name == name}
     try:
-        verify(value, name, mine)
+        return signer_of(value, keys)
+    except UnknownSignerError as e:
+        raise ReceiptError(Fault.UNKNOWN_SIGNER, str(e)) from e
     except BadSignatureError as e:
         raise ReceiptError(Fault.WRONG_SIGNATURE, str(e)) from e
-    return name
 
 
 def _check_entry(receipt: Receipt, origin: str) -> None:

@@ -26,7 +26,14 @@ from pydantic import ValidationError
 from veche.protocol.catalogue import LANGUAGES, language_of
 from veche.protocol.errors import MalformedError, NotFoundError, SignInError, TooLargeError
 from veche.runtime.openapi import document
-from veche.runtime.web import header, hide_path, json_body, new_app
+from veche.runtime.web import (
+    BODY_BYTES_MAX,
+    LargeBody,
+    header,
+    hide_path,
+    json_body,
+    new_app,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -231,8 +238,16 @@ class Api:
         app.route("/openapi.json", methods=["GET"], endpoint="openapi")(openapi)
         # Bound to an object, klein hands errors to the handler in the form that it expects.
         holder: Any = type("Routes", (), {"app": app})()
-        resource: IResource = holder.app.resource()
-        return resource
+        resource: Any = holder.app.resource()
+        resource.large_bodies = self._large_bodies()
+        return resource  # type: ignore[no-any-return]  # klein: not annotated
+
+    def _large_bodies(self) -> list[LargeBody]:
+        return [
+            LargeBody(_pattern(self.prefix + route.path), route.takes_bytes_max)
+            for route in self.routes
+            if route.takes_bytes_max > BODY_BYTES_MAX
+        ]
 
     def _declare(
         self, transaction: str | None, method: str, path: str, declared: Mapping[str, Any]
@@ -287,6 +302,12 @@ class _Bound:
     def _work(self, txn: Cursor, visitor: Visitor, call: Call) -> Any:
         session = self.gate.session_in(txn, visitor, self.route.level)
         return self.route.function(self.owner, txn, _of(call, session))
+
+
+def _pattern(path: str) -> re.Pattern[bytes]:
+    """Matches the paths that a declared one stands for."""
+    fixed = re.split(r"<(?:\w+:)?\w+>", path)
+    return re.compile("[^/]+".join(map(re.escape, fixed)).encode())
 
 
 def _owner(route: Route, owners: tuple[object, ...]) -> object:

@@ -17,6 +17,7 @@ from veche.protocol.errors import ConfigError, UnavailableError
 from veche.runtime import errands as errands_module
 from veche.runtime import live as live_module
 from veche.runtime.acts import ActLog
+from veche.runtime.acts.heads import ActHeads
 from veche.runtime.approvals import Approvals, rules_of
 from veche.runtime.config import read_secret
 from veche.runtime.crypto.bot import BotDevice, CryptoParts
@@ -88,6 +89,7 @@ class Host:
         client: To the homeserver.
         rooms: Reads and keeps the state of rooms.
         act_log: Commits the acts of organisations.
+        act_heads: Signs the heads of their logs.
         port: Where it listens for the homeserver, once it is started.
         public_url: Origin of the pages, None if there are none.
         links: Makes links to pages, None if there are none.
@@ -123,6 +125,7 @@ class Host:
         self._connections = Connections(reactor, config.homeserver.url)
         self.client = MatrixClient(self._connections, as_token)
         self.act_log = ActLog(self.seed("pseudonym"))
+        self.act_heads = ActHeads(self.database, reactor, self.server_name, self.seed("acts"))
         self._people = People(self.database, self.client, reactor)
         self._locks = Locks(dsn, reactor)
         self._hooks = Hooks()
@@ -226,6 +229,7 @@ class Host:
         self._heartbeat.start()
         retention = self._config.retention
         Housekeeping(self.database, self.reactor, self._tasks, retention).start()
+        self.act_heads.start(self._tasks)
         self._tasks.spawn("ping", self._ping())
         for service in self._services.values():
             await service.started()
@@ -399,7 +403,10 @@ class Host:
                 if path_ in routes:
                     raise ConfigError(f"two services serve /{path_}, one is {name}")
                 routes[path_] = resource
-        return PublicSite(PublicRoot(routes), self.reactor, pages.address, pages.port)
+        root = PublicRoot(routes)
+        return PublicSite(
+            root, self.reactor, pages.address, pages.port, large_bodies=root.large_bodies
+        )
 
     def _make_services(self, specs: Mapping[str, ServiceSpec]) -> dict[str, Service]:
         unknown = sorted(self._config.services.keys() - specs.keys())
@@ -423,6 +430,7 @@ class Host:
     def _make_worker(self) -> Worker:
         opener = Opener(self._key, self._people)
         ports = Ports(
+            opener,
             opener,
             self._hooks,
             self._people,

@@ -52,6 +52,9 @@ RUNNING_MAX: Final = 50
 LOOKUPS_MAX: Final = 4
 """Names that are looked up at a time: each holds one of the reactor's ten threads until the system
 gives up, whatever our deadline, and the locks of the bots need some too."""
+_JSON: Final = "application/json"
+_BEARER: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+"""``token68`` of RFC 9110 §11.2."""
 _PORT: Final = re.compile(r":[0-9]{1,5}$")
 _LABEL: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{LABEL_CHARACTERS_MAX}}}")
 _RETRY_AFTER_MS: Final = 5_000
@@ -106,6 +109,7 @@ class Outbound:
         *,
         allowed: Collection[Network] = (),
         trust_root: Any = None,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         """Make the client.
 
@@ -114,10 +118,12 @@ class Outbound:
             allowed: Networks that the operator lists: they may be asked although they are not of
                 the public Internet.
             trust_root: Who signs certificates; None: those whom the system trusts.
+            timeout_s: From the first look-up to the last byte of an answer.
         """
         self._reactor = reactor
         self._allowed = tuple(allowed)
         self._trust_root = trust_root
+        self._timeout_s = timeout_s
         self._running = 0
         self._looking_up = 0
 
@@ -136,20 +142,28 @@ class Outbound:
         head = "Accept: application/json\r\n"
         return await self._ask(place, target, "GET", head, b"")
 
-    async def post(self, place: Place, target: str, body: bytes) -> Answer:
-        """Send JSON with ``POST``; the answer whatever its status, but for redirects.
+    async def post(
+        self, place: Place, target: str, body: bytes, kind: str = _JSON, bearer: str = ""
+    ) -> Answer:
+        """Send something with ``POST``; the answer whatever its status, but for redirects.
 
         Args:
             place: Where.
             target: Path and query, quoted: printable ASCII without spaces.
-            body: JSON.
+            body: JSON, or of another kind.
+            kind: Content type of the body.
+            bearer: By what the other server knows us; empty for nothing.
 
         Raises:
-            OutboundRefusedError: As for ``get``.
+            OutboundRefusedError: As for ``get``; also if ``bearer`` cannot stand in a header.
             NoAnswerError: As for ``get``; whether it was read there is unknown.
             AnswerTooLargeError: As for ``get``.
         """
-        head = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        if bearer and not _BEARER.fullmatch(bearer):
+            raise OutboundRefusedError("this is no key for a header")
+        head = f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+        if bearer:
+            head += f"Authorization: Bearer {bearer}\r\n"
         return await self._ask(place, target, "POST", head, body)
 
     async def check(self, place: Place) -> None:
@@ -182,7 +196,7 @@ class Outbound:
                 "User-Agent: Veche\r\nConnection: close\r\n\r\n"
             ).encode("ascii")
             work = Deferred.fromCoroutine(self._exchange(place, request + body))
-            answer = await work.addTimeout(TIMEOUT_S, self._reactor)
+            answer = await work.addTimeout(self._timeout_s, self._reactor)
         except DeferredTimeoutError as e:
             _refused.labels("slow").inc()
             raise NoAnswerError(

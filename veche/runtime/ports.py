@@ -24,11 +24,13 @@ class WaitsForKey(Exception):  # noqa: N818 -- a state of the event, not an erro
 
     Attributes:
         session_id: Megolm session that is wanted.
+        first_index: From which message on the key is there; None if there is none at all.
     """
 
-    def __init__(self, session_id: str) -> None:
+    def __init__(self, session_id: str, first_index: int | None = None) -> None:
         super().__init__(session_id)
         self.session_id = session_id
+        self.first_index = first_index
 
 
 class NeedsDevices(Exception):  # noqa: N818 -- a state of the event, not an error
@@ -83,6 +85,19 @@ class Opener(Protocol):
 
     def __call__(self, txn: Cursor, bot: UserId, event: Mapping[str, Any], /) -> OpenedEvent:
         """What was inside."""
+
+
+class Arrivals(Protocol):
+    """Says whether a key came while the row that waits for it was put by.
+
+    Neither transaction sees the other then, and the key wakes nobody.
+    """
+
+    def settled(self, txn: Cursor, bot: UserId) -> None:
+        """Wait until whoever is storing keys of a bot now has ended; a transaction of its own."""
+
+    def has_come(self, txn: Cursor, bot: UserId, room_id: RoomId, wanted: WaitsForKey) -> bool:
+        """Whether a key is there that was not, or one from an earlier message on."""
 
 
 class Receiver(Protocol):

@@ -14,11 +14,12 @@ from veche.protocol.errors import ConfigError
 from veche.runtime.web import json_answer, new_site
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from twisted.web.iweb import IRequest
 
     from veche.protocol.wire import Wire
+    from veche.runtime.web import LargeBody
 
 UNKNOWN: Final = "unknown"
 """Whoever has no address that can be read; all of them together count as one."""
@@ -103,6 +104,10 @@ class PageLinks:
         """The page that shows what is to be paid; the fragment, which no server sees, says what."""
         return f"{self._url}/pay#{fragment}"
 
+    def sign(self, fragment: str) -> str:
+        """The page that signs a document; the fragment, which no server sees, says which."""
+        return f"{self._url}/sign#{fragment}"
+
     def wallet(self) -> str:
         """A person's wallet."""
         return f"{self._url}/wallet"
@@ -144,6 +149,9 @@ class PublicRoot(Resource):
         # By segments: a slash inside of one (%2F) never makes it two.
         self._apis = {tuple(path.encode().split(b"/")): routes[path] for path in paths}
         self._pages = routes.get("")
+        self.large_bodies: list[LargeBody] = [
+            one for resource in routes.values() for one in getattr(resource, "large_bodies", ())
+        ]
         self._lengths = sorted({len(path) for path in self._apis}, reverse=True)
 
     def getChildWithDefault(self, path: bytes, request: Any) -> Any:
@@ -181,7 +189,14 @@ class PublicSite:
         port: Where it listens, once it does.
     """
 
-    def __init__(self, root: IResource, reactor: Any, address: str, port: int) -> None:
+    def __init__(
+        self,
+        root: IResource,
+        reactor: Any,
+        address: str,
+        port: int,
+        large_bodies: Sequence[LargeBody] = (),
+    ) -> None:
         """Nothing is served before ``listen``.
 
         Args:
@@ -189,8 +204,9 @@ class PublicSite:
             reactor: Network and clock.
             address: Of this machine.
             port: TCP; 0 takes a free one.
+            large_bodies: Paths with larger bodies than others.
         """
-        self._site = new_site(root, reactor, headers=HEADERS)
+        self._site = new_site(root, reactor, headers=HEADERS, large_bodies=large_bodies)
         self._reactor = reactor
         self._address = address
         self._listening: Any = None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pydantic import Field
 from twisted.internet.threads import deferToThreadPool
 
+from veche.protocol.asic import container
 from veche.protocol.errors import MalformedError, RefusedError, UnavailableError
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.signing import (
@@ -29,8 +30,9 @@ from veche.runtime.config import SecretPath, Section, read_secret
 from veche.runtime.matrix.connections import Connections
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from veche.protocol.asic.container import DataFile
     from veche.protocol.pdf.signing import Prepared
     from veche.protocol.wire import Wire
 
@@ -98,19 +100,43 @@ class Sealer:
             raise SealError(f"the document cannot be sealed: {e}") from e
 
     async def _seal(self, pdf: bytes, reference: str, now_ms: int) -> bytes:
-        seal = await self._call("GET", self._path, SealView)
-        proofs = Proofs(
-            [from_unpadded(one) for one in seal.certificates],
-            [from_unpadded(one) for one in seal.lists],
-        )
-        base, signing = await self._work(_prepare_seal, pdf, proofs, seal.name, now_ms)
+        proofs, name = await self._view()
+        base, signing = await self._work(_prepare_seal, pdf, proofs, name, now_ms)
         body = SealBody(digest=unpadded(signing.digest), reference=reference)
         sealed = await self._call("POST", self._path, SealedView, body)
         signed = base + signing.filled(from_unpadded(sealed.signature))
         closing = await self._work(_prepare_closing, signed)
-        asked = StampBody(digest=unpadded(closing.digest))
-        stamp = await self._call("POST", "/stamps", StampView, asked)
-        return signed + closing.filled(from_unpadded(stamp.token))
+        return signed + closing.filled(await self._stamp(closing.digest))
+
+    async def _view(self) -> tuple[Proofs, str]:
+        """What is needed beside the seal, and whom its certificate names."""
+        seal = await self._call("GET", self._path, SealView)
+        certificates = [from_unpadded(one) for one in seal.certificates]
+        return Proofs(certificates, [from_unpadded(one) for one in seal.lists]), seal.name
+
+    async def _stamp(self, digest: bytes) -> bytes:
+        asked = StampBody(digest=unpadded(digest))
+        return from_unpadded((await self._call("POST", "/stamps", StampView, asked)).token)
+
+    async def seal_files(self, files: Sequence[DataFile], reference: str) -> bytes:
+        """A container with any files and the seal over them, closed by a time stamp.
+
+        Args:
+            files: What is sealed.
+            reference: What the organisation knows it by, up to 64 printable characters.
+
+        Raises:
+            SealError: The service seals nothing for this key.
+            ArchiveError: The files cannot be put together: a name, a media type, their size.
+            UnavailableError: It does not answer; nothing is sealed.
+        """
+        proofs, _ = await self._view()
+        signing = await self._work(_prepare_container, files)
+        body = SealBody(digest=unpadded(signing.digest), reference=reference)
+        sealed = await self._call("POST", self._path, SealedView, body)
+        signed = await self._work(signing.embed, from_unpadded(sealed.signature), proofs)
+        closing = await self._work(container.prepare_closing, signed)
+        return closing.embed(await self._stamp(closing.digest))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -168,6 +194,11 @@ def _prepare_seal(pdf: bytes, proofs: Proofs, name: str, now_ms: int) -> tuple[b
         raise PdfError("a file that is sealed has no form")
     base = pdf + lay_boxes(document, [Box(SEAL_FIELD, 0, (0, 0, 0, 0))])
     return base, prepare_signature(Document(base), SEAL_FIELD, proofs, name, now_ms)
+
+
+def _prepare_container(files: Sequence[DataFile]) -> container.Prepared:
+    kinds = [one.kind for one in files]
+    return container.prepare(container.new_container(files), kinds)
 
 
 def _prepare_closing(pdf: bytes) -> Prepared:

@@ -160,7 +160,7 @@ class Voice:
         self._said_count += 1
         effect = effect_id(self.bot.user_id, self.cause, self._said_count)
         outgoing = Outgoing(self.bot.user_id, room_id, effect, event_type, content, **target)
-        form = outbox.form_of(outgoing)
+        form = outgoing.form
         now = self._act(act, ground)
         token = self._log.commit(self._txn, now, form, self.now_ms, ph=form["ph"])
         outbox.append(self._txn, outgoing, token, self.now_ms)

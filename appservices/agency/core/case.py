@@ -197,6 +197,29 @@ class Fee:
 
 
 @attrs.frozen
+class Signatures:
+    """Signatures that were asked for on a document.
+
+    Attributes:
+        number: Which document of the case it is, from 1.
+        step: Index of the step of the service that asks for them.
+        due_at_ms: Until when it can be signed, UTC.
+        clerk: Who signs for the office, an id of the staff list; None: nobody.
+        session: Of the service of signing; None: it is not there yet.
+        is_signed: Whether everyone has signed.
+        has_failed: Whether it could not be sent to be signed, which waits for the office.
+    """
+
+    number: int
+    step: int
+    due_at_ms: int
+    clerk: str | None = None
+    session: str | None = None
+    is_signed: bool = False
+    has_failed: bool = False
+
+
+@attrs.frozen
 class AddedFile:
     """A file that the person added beside the form."""
 
@@ -236,6 +259,7 @@ class Case:
         timers: The clocks that are set.
         is_at_desk: Whether its card stands at a desk.
         clerk: Who has it; an id of the staff list.
+        decided_by: Who approved it in the end, an id of the staff list; None: nobody, or a rule.
         first_approval: Who approved it first, where two must; an id of the staff list.
         flags: Remarks of clerks.
         asked_count: How often the desk has asked for more.
@@ -246,9 +270,11 @@ class Case:
         files: What the person added.
         documents: What was made.
         pending: The document that is being made now.
+        signatures: What is or was signed last.
         fees: What was asked to be paid.
         history: Everything that happened, oldest first.
         serial: How many inputs have changed it; part of the ids of the effects.
+        wiped_at_ms: When what is private of it was wiped, UTC; None: it was not.
     """
 
     id: Ulid
@@ -269,6 +295,7 @@ class Case:
     timers: tuple[Timer, ...] = ()
     is_at_desk: bool = False
     clerk: str | None = None
+    decided_by: str | None = None
     first_approval: str | None = None
     flags: tuple[str, ...] = ()
     asked_count: int = 0
@@ -279,9 +306,11 @@ class Case:
     files: tuple[AddedFile, ...] = ()
     documents: tuple[Issued, ...] = ()
     pending: PendingDocument | None = None
+    signatures: Signatures | None = None
     fees: tuple[Fee, ...] = ()
     history: tuple[HistoryEntry, ...] = ()
     serial: int = 0
+    wiped_at_ms: int | None = None
 
     @property
     def number(self) -> str:

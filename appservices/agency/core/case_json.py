@@ -19,6 +19,7 @@ from appservices.agency.core.case import (
     PendingDocument,
     QuestionKind,
     Refusal,
+    Signatures,
     Timer,
 )
 from appservices.agency.core.definition import Decision
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 VERSION: Final = 1
 """Of the form of the JSON; a later one reads earlier ones."""
-_LATER: Final = frozenset({"is_approved", "fees"})
+_LATER: Final = frozenset({"is_approved", "decided_by", "signatures", "fees", "wiped_at_ms"})
 """What cases that were kept by earlier releases do not have."""
 
 
@@ -88,6 +89,8 @@ def _read(kept: Mapping[str, Any]) -> Case:
     values["documents"] = tuple(Issued(**issued) for issued in kept["documents"])
     values["pending"] = None if kept["pending"] is None else PendingDocument(**kept["pending"])
     values["fees"] = tuple(_fee(fee) for fee in kept.get("fees", ()))
+    signatures = kept.get("signatures")
+    values["signatures"] = None if signatures is None else Signatures(**signatures)
     values["history"] = tuple(_entry(entry) for entry in kept["history"])
     return Case(**values)
 

@@ -318,7 +318,35 @@ class PayStep:
         return fee if fee.minor > 0 else None
 
 
-Step = FormStep | ReviewStep | DecideStep | DocumentStep | MessageStep | WaitStep | PayStep
+class Signer(enum.Enum):
+    """Who signs a document of a case."""
+
+    PERSON = "person"
+    """Whose case it is."""
+    CLERK = "clerk"
+    """Who approved it, for the office."""
+
+
+@attrs.frozen
+class SignStep:
+    """The document is made, signed by persons, and then delivered.
+
+    Attributes:
+        by: Who signs, in this order; at last the organisation's seal is put on it.
+        law: The rule by which it is signed.
+        due_days: Calendar days that they have; then the case expires.
+        condition: Where it does not hold, there is no document.
+    """
+
+    by: tuple[Signer, ...]
+    law: Texts
+    due_days: int
+    condition: Condition | None = None
+
+
+Step = (
+    FormStep | ReviewStep | DecideStep | DocumentStep | MessageStep | WaitStep | PayStep | SignStep
+)
 
 
 @attrs.frozen
@@ -375,6 +403,11 @@ class ServiceDefinition:
     def pays(self) -> bool:
         """Whether a fee may be asked for."""
         return any(isinstance(step, PayStep) for step in self.steps)
+
+    @property
+    def signs(self) -> bool:
+        """Whether a document is signed by persons."""
+        return any(isinstance(step, SignStep) for step in self.steps)
 
     @property
     def decides(self) -> bool:

@@ -31,6 +31,7 @@ from appservices.agency.core.flow import (
 )
 from appservices.agency.core.form_talk import Asker
 from appservices.agency.core.person_steps import ask_decision
+from appservices.agency.core.signing import emit_signatures, keep_signatures
 from appservices.agency.core.states import Happened, Role, State, TimerKind
 from appservices.agency.core.terms import remind_person, stop_office_clock
 from appservices.agency.core.texts.desk import (
@@ -259,6 +260,7 @@ def approve_case(turn: Turn, heard: Approve) -> None:
         question = claim_question(turn.definition, turn.case, turn.context)
         turn.emit(AskDesk(turn.definition.desk, question))
         return
+    turn.change(decided_by=heard.by.id)
     approve(turn, heard.by.role, Happened.APPROVED)
     go_on(turn)
 
@@ -308,6 +310,15 @@ def retry_fee(turn: Turn, heard: Retry) -> None:
     fee = attrs.evolve(turn.case.fee, has_failed=False)
     keep_fee(turn, fee)
     turn.emit(AskFee(fee))
+
+
+def retry_signing(turn: Turn, heard: Retry) -> None:
+    """Somebody of the office lets the document be sent to be signed again."""
+    _need_staff(turn, heard.by)
+    if turn.case.signatures is None or not turn.case.signatures.has_failed:
+        raise turn.refuse(Party.STAFF, RefusalReason.ALREADY)
+    keep_signatures(turn, has_failed=False)
+    emit_signatures(turn)
 
 
 def _need_staff(turn: Turn, by: Staff) -> None:

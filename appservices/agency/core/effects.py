@@ -273,6 +273,45 @@ class GiveUpFee:
 
 
 @attrs.frozen
+class AskSignatures:
+    """Have the pending document made and sent to be signed.
+
+    Then put in ``SignaturesAsked`` or ``SigningFailed``; later ``AllSigned`` or ``NotSigned``.
+
+    Attributes:
+        number: Of the document.
+        template: File name, beside the service's file.
+        data: What the template gets; JSON without floats.
+    """
+
+    number: int
+    template: str
+    data: Mapping[str, Any]
+
+
+@attrs.frozen
+class GiveUpSignatures:
+    """Take back what is being signed.
+
+    Attributes:
+        session: Of the service of signing.
+    """
+
+    session: str
+
+
+@attrs.frozen
+class FetchSigned:
+    """Fetch the signed file, then put in ``DocumentMade`` or ``DocumentFailed``.
+
+    Attributes:
+        session: Of the service of signing.
+    """
+
+    session: str
+
+
+@attrs.frozen
 class SendDocument:
     """Deliver the document that was made last.
 
@@ -377,6 +416,9 @@ Effect = (
     | MakeDocument
     | AskFee
     | GiveUpFee
+    | AskSignatures
+    | GiveUpSignatures
+    | FetchSigned
     | SendDocument
     | SendExport
     | SetClock

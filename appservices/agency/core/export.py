@@ -36,6 +36,7 @@ def export(definition: ServiceDefinition, case: Case, context: Context) -> dict[
             "due_at_ms": case.due_at_ms,
             "rule": dict(definition.deadline.law.by_language),
             "exported_at_ms": context.now_ms,
+            "wiped_at_ms": case.wiped_at_ms,
             "answers": case.answers,
             "unsent_answers": case.form.values if case.form else {},
             "files": [{"at_ms": added.at_ms, "file": added.file} for added in case.files],

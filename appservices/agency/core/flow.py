@@ -14,6 +14,7 @@ from appservices.agency.core.definition import (
     MessageStep,
     PayStep,
     ReviewStep,
+    SignStep,
     Step,
     WaitStep,
 )
@@ -21,6 +22,7 @@ from appservices.agency.core.document_data import document_data
 from appservices.agency.core.effects import (
     AskDesk,
     AskPerson,
+    FetchSigned,
     MakeDocument,
     MakeRoom,
     PostToDesk,
@@ -30,6 +32,7 @@ from appservices.agency.core.effects import (
 )
 from appservices.agency.core.fees import ask_fee, give_up_fees
 from appservices.agency.core.form_talk import Asker
+from appservices.agency.core.signing import ask_signatures
 from appservices.agency.core.states import Happened, Role, State, TimerKind
 from appservices.agency.core.terms import start_office_clock, stop_office_clock
 from appservices.agency.core.texts.approval import approval_question
@@ -118,6 +121,8 @@ def _take(turn: Turn, step: Step) -> bool:
             _wait(turn, step)
         case PayStep():
             return not ask_fee(turn, step)
+        case SignStep():
+            ask_signatures(turn, step, _pending(turn))
     return False
 
 
@@ -250,6 +255,12 @@ def _leave_desk(turn: Turn) -> None:
 
 
 def _make_document(turn: Turn) -> None:
+    turn.change(state=State.DECIDED_YES, pending=_pending(turn))
+    emit_document(turn)
+
+
+def _pending(turn: Turn) -> PendingDocument:
+    """The next document, to be made."""
     rules = turn.definition.document
     if rules is None:
         raise AssertionError("a document step has rules for it: the checker sees to it")
@@ -257,14 +268,12 @@ def _make_document(turn: Turn) -> None:
     valid_until_ms = None
     if rules.valid_days is not None:
         valid_until_ms = calendar.after_days(turn.context.now_ms, rules.valid_days)
-    pending = PendingDocument(
+    return PendingDocument(
         number=len(turn.case.documents) + 1,
         language=turn.context.language,
         issued_at_ms=turn.context.now_ms,
         valid_until_ms=valid_until_ms,
     )
-    turn.change(state=State.DECIDED_YES, pending=pending)
-    emit_document(turn)
 
 
 def emit_document(turn: Turn) -> None:
@@ -272,6 +281,10 @@ def emit_document(turn: Turn) -> None:
     rules, pending = turn.definition.document, turn.case.pending
     if rules is None or pending is None:
         raise AssertionError("only a pending document is made")
+    signed = turn.case.signatures
+    if signed is not None and signed.number == pending.number and signed.session is not None:
+        turn.emit(FetchSigned(signed.session))
+        return
     data = document_data(turn.definition, turn.case, pending, turn.context)
     turn.emit(MakeDocument(rules.template, data))
 

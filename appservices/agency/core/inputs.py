@@ -52,6 +52,10 @@ class InputKind(enum.Enum):
     FEE_FAILED = "fee_failed"
     FEE_PAID = "fee_paid"
     FEE_REFUNDED = "fee_refunded"
+    SIGNATURES_ASKED = "signatures_asked"
+    SIGNING_FAILED = "signing_failed"
+    ALL_SIGNED = "all_signed"
+    NOT_SIGNED = "not_signed"
 
 
 @attrs.frozen
@@ -340,6 +344,56 @@ class FeeRefunded:
     number: int
 
 
+@attrs.frozen
+class SignaturesAsked:
+    """A document is with the service of signing.
+
+    Attributes:
+        number: Of the document.
+        session: There.
+    """
+
+    kind: ClassVar = InputKind.SIGNATURES_ASKED
+    number: int
+    session: str
+
+
+@attrs.frozen
+class SigningFailed:
+    """A document cannot be sent to be signed.
+
+    Attributes:
+        number: Of the document.
+        reason: For the office.
+    """
+
+    kind: ClassVar = InputKind.SIGNING_FAILED
+    number: int
+    reason: str
+
+
+@attrs.frozen
+class AllSigned:
+    """Everyone has signed a document."""
+
+    kind: ClassVar = InputKind.ALL_SIGNED
+    number: int
+
+
+@attrs.frozen
+class NotSigned:
+    """A document is not signed, and never will be.
+
+    Attributes:
+        number: Of the document.
+        is_late: Whether the time was over; else somebody declined.
+    """
+
+    kind: ClassVar = InputKind.NOT_SIGNED
+    number: int
+    is_late: bool
+
+
 CLOCK_KINDS: Final = {
     TimerKind.REMINDER: InputKind.REMINDER,
     TimerKind.OVERDUE: InputKind.OVERDUE,
@@ -364,6 +418,16 @@ StaffInput = (
     | Retry
 )
 MachineInput = (
-    RoomMade | DocumentMade | DocumentFailed | FeeAsked | FeeFailed | FeePaid | FeeRefunded
+    RoomMade
+    | DocumentMade
+    | DocumentFailed
+    | FeeAsked
+    | FeeFailed
+    | FeePaid
+    | FeeRefunded
+    | SignaturesAsked
+    | SigningFailed
+    | AllSigned
+    | NotSigned
 )
 Input = PersonInput | StaffInput | Rang | MachineInput

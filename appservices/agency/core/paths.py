@@ -23,6 +23,7 @@ from appservices.agency.core.definition import (
     PayStep,
     Review,
     ReviewStep,
+    SignStep,
     Silence,
     Step,
 )
@@ -122,7 +123,11 @@ class PathChecker:
                     self.late.add(index)
                 yield from {way, _Way.REFUSED}
             else:
-                if isinstance(step, DocumentStep) and self._decides and way is _Way.UNDECIDED:
+                if (
+                    isinstance(step, DocumentStep | SignStep)
+                    and self._decides
+                    and way is _Way.UNDECIDED
+                ):
                     self.early.add(index)
                 yield way
 

@@ -14,6 +14,7 @@ _STATES: Final[Mapping[State, str]] = {
     State.DRAFT: "the person is filling in the form",
     State.SUBMITTED: "waits for a clerk, or for a time that a rule sets",
     State.PAYING: "a fee is asked for; the office's clock stands still",
+    State.SIGNING: "the document is being signed; the office's clock stands still",
     State.IN_REVIEW: "a clerk has it, or it waits for a second person",
     State.NEEDS_MORE: "the desk has asked the person something; the office's clock stands still",
     State.DECIDED_YES: "approved; the result is being made",

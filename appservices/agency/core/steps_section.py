@@ -22,6 +22,8 @@ from appservices.agency.core.definition import (
     RefusalRules,
     Review,
     ReviewStep,
+    Signer,
+    SignStep,
     Step,
     WaitStep,
 )
@@ -43,6 +45,8 @@ PURPOSE_CHARACTERS_MAX: Final = 70
 """Longest purpose of a fee: it is the title of an invoice."""
 DUE_DAYS_MAX: Final = 365
 """Longest time in which a fee can be paid."""
+SIGN_DAYS_MAX: Final = 180
+"""Longest time in which a document can be signed."""
 BECAUSE_CHARACTERS_MAX: Final = 300
 """Longest reason to wait: it stands in the card of the case."""
 
@@ -54,12 +58,12 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "message": ("text", "after"),
     "wait": ("working_days", "because"),
     "pay": ("amount", "purpose", "law", "due_days", "unpaid", "reason"),
+    "sign": ("by", "law", "due_days"),
 }
 """What each step may say besides ``step`` and ``if``."""
 LATER: Final[Mapping[str, str]] = {
     "attributes": "identity",
     "appointment": "appointments",
-    "sign": "signing",
     "payout": "payments",
     "webhook": "webhooks",
 }
@@ -121,6 +125,7 @@ class _StepReader:
             "message": self._message,
             "wait": self._wait,
             "pay": self._pay,
+            "sign": self._sign,
         }
 
     def read(self, item: Item) -> Step | None:
@@ -246,6 +251,29 @@ class _StepReader:
             return None
         fixed, field = (amount, None) if isinstance(amount, Money) else (None, amount)
         return PayStep(fixed, field, purpose, law, due_days, reason, condition)
+
+    def _sign(self, section: Section, condition: Condition | None) -> Step | None:
+        if self._known.document is None:
+            section.item.wrong("no document is declared", "add `result: {document: …}`")
+            return None
+        entry = section.need("by", "write `by: [person, clerk]`, in the order in which they sign")
+        words = [one.value for one in Signer]
+        found = [word for item in entry.items() if (word := item.word(words))] if entry else []
+        if entry and (len(set(found)) != len(found) or not found):
+            entry.wrong("somebody signs twice, or nobody does", "name each of them once")
+            return None
+        if entry and Signer.CLERK.value in found and self._known.review is None:
+            entry.wrong("no clerk approves in this service", "add `review:`, or leave clerk out")
+            return None
+        law = self._known.texts.read_law(
+            section.need("law", "name the rule by which it is signed"),
+            characters_max=LAW_CHARACTERS_MAX,
+        )
+        due = section.need("due_days", "write `due_days: 14`")
+        due_days = due.integer(1, SIGN_DAYS_MAX) if due else None
+        if not found or law is None or due_days is None:
+            return None
+        return SignStep(tuple(Signer(word) for word in found), law, due_days, condition)
 
     def _amount(self, item: Item) -> Money | str | None:
         """An amount, or the id of the field that says it."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.agency.core import clock_steps, desk_steps, fee_steps, person_steps
+from appservices.agency.core import clock_steps, desk_steps, fee_steps, person_steps, sign_steps
 from appservices.agency.core.inputs import InputKind
 from appservices.agency.core.states import UNREACHED, State
 from appservices.agency.core.turn import Turn
@@ -42,14 +42,14 @@ def _plain(do: Callable[[Turn], None]) -> Handler:
 
 
 _DRAFT, _SUBMITTED, _REVIEW = State.DRAFT, State.SUBMITTED, State.IN_REVIEW
-_PAYING = State.PAYING
+_PAYING, _SIGNING = State.PAYING, State.SIGNING
 _MORE, _YES, _NO, _SERVED = State.NEEDS_MORE, State.DECIDED_YES, State.DECIDED_NO, State.SERVED
 _WITHDRAWN, _EXPIRED, _CLOSED = State.WITHDRAWN, State.EXPIRED, State.CLOSED
 
 _ALL: Final = tuple(State)
-_ALIVE: Final = (_DRAFT, _SUBMITTED, _PAYING, _REVIEW, _MORE, _YES, _NO, _SERVED)
+_ALIVE: Final = (_DRAFT, _SUBMITTED, _PAYING, _SIGNING, _REVIEW, _MORE, _YES, _NO, _SERVED)
 _UNDECIDED: Final = (_DRAFT, _SUBMITTED, _REVIEW, _MORE)
-_ONWARD: Final = (_SUBMITTED, _PAYING, _YES, _NO, _SERVED)
+_ONWARD: Final = (_SUBMITTED, _PAYING, _SIGNING, _YES, _NO, _SERVED)
 """Where the steps of a service can lead once the person has submitted."""
 _SAME: Final = None
 """As a target: the state in which the input came."""
@@ -76,11 +76,17 @@ _STAFF: Final[tuple[_Line, ...]] = (
     (InputKind.WRITE, (_REVIEW,), desk_steps.begin_writing, (_SAME,)),
     (InputKind.DESK_ANSWERS, (_REVIEW,), desk_steps.go_on_writing, (_SAME, _MORE, _NO)),
     (InputKind.ASK_MORE, (_REVIEW,), desk_steps.ask_more, (_MORE,)),
-    (InputKind.APPROVE, (_REVIEW,), desk_steps.approve_case, (_SAME, _PAYING, _YES, _SERVED)),
+    (
+        InputKind.APPROVE,
+        (_REVIEW,),
+        desk_steps.approve_case,
+        (_SAME, _PAYING, _SIGNING, _YES, _SERVED),
+    ),
     (InputKind.REFUSE, (_REVIEW,), desk_steps.refuse_case, (_NO,)),
     (InputKind.REPLY, _ALIVE, desk_steps.reply, (_SAME,)),
     (InputKind.RETRY, (_YES,), desk_steps.retry, (_SAME,)),
     (InputKind.RETRY, (_PAYING,), desk_steps.retry_fee, (_SAME,)),
+    (InputKind.RETRY, (_SIGNING,), desk_steps.retry_signing, (_SAME,)),
 )
 _REMIND_PERSON: Final = _plain(clock_steps.remind_person_to_answer)
 _CLOCK: Final[tuple[_Line, ...]] = (
@@ -100,15 +106,16 @@ _CLOCK: Final[tuple[_Line, ...]] = (
     (InputKind.OVERDUE, (_YES,), _plain(clock_steps.overdue_result), (_SAME,)),
     (InputKind.EXPIRY, (_DRAFT, _MORE), _plain(clock_steps.expire), (_EXPIRED,)),
     (InputKind.EXPIRY, (_PAYING,), _plain(fee_steps.unpaid), (_EXPIRED, _NO)),
+    (InputKind.EXPIRY, (_SIGNING,), _plain(sign_steps.unsigned), (_EXPIRED,)),
     (
         InputKind.EXPIRY,
         (_SUBMITTED, _REVIEW),
         _plain(clock_steps.silence),
-        (_SAME, _PAYING, _YES, _NO, _SERVED),
+        (_SAME, _PAYING, _SIGNING, _YES, _NO, _SERVED),
     ),
     (InputKind.QUESTION_OVERDUE, _ALIVE, _plain(clock_steps.question_overdue), (_SAME,)),
     (InputKind.WAITED, (_SUBMITTED,), _plain(clock_steps.waited), _ONWARD),
-    (InputKind.WAITED, (_YES,), _plain(clock_steps.waited), (_PAYING, _YES, _SERVED)),
+    (InputKind.WAITED, (_YES,), _plain(clock_steps.waited), (_PAYING, _SIGNING, _YES, _SERVED)),
     (
         InputKind.CLOSING,
         (_NO, _SERVED, _WITHDRAWN, _EXPIRED),
@@ -124,8 +131,17 @@ _MACHINE: Final[tuple[_Line, ...]] = (
         _plain(clock_steps.room_made_late),
         (_SAME,),
     ),
-    (InputKind.DOCUMENT_MADE, (_YES,), clock_steps.document_made, (_PAYING, _YES, _SERVED)),
+    (
+        InputKind.DOCUMENT_MADE,
+        (_YES,),
+        clock_steps.document_made,
+        (_PAYING, _SIGNING, _YES, _SERVED),
+    ),
     (InputKind.DOCUMENT_FAILED, (_YES,), clock_steps.document_failed, (_SAME,)),
+    (InputKind.SIGNATURES_ASKED, (_SIGNING,), sign_steps.signatures_asked, (_SAME,)),
+    (InputKind.SIGNING_FAILED, (_SIGNING,), sign_steps.signing_failed, (_SAME,)),
+    (InputKind.ALL_SIGNED, (_SIGNING,), sign_steps.all_signed, (_YES,)),
+    (InputKind.NOT_SIGNED, (_SIGNING,), sign_steps.not_signed, (_WITHDRAWN, _EXPIRED)),
     (InputKind.FEE_ASKED, (_PAYING,), fee_steps.fee_asked, (_SAME,)),
     (InputKind.FEE_FAILED, (_PAYING,), fee_steps.fee_failed, (_SAME,)),
     (InputKind.FEE_PAID, (_PAYING,), fee_steps.fee_paid, (_SAME, *_ONWARD)),

@@ -12,6 +12,7 @@ from appservices.agency.core.definition import (
     PayStep,
     ReviewStep,
     ServiceDefinition,
+    SignStep,
     Silence,
 )
 from appservices.agency.core.paths import PathChecker, check_paths
@@ -65,9 +66,9 @@ def _refuses(step: Step) -> bool:
 
 def _check_unused(root: Section, definition: ServiceDefinition) -> None:
     kinds = {type(step) for step in definition.steps}
-    for key, kind in (("review", ReviewStep), ("result", DocumentStep)):
+    for key, users in (("review", {ReviewStep}), ("result", {DocumentStep, SignStep})):
         item = root.get(key)
-        if item is not None and kind not in kinds:
+        if item is not None and not users & kinds:
             item.wrong("no step uses it", "add the step, or leave it out")
     asked = {id_ for step in definition.steps if isinstance(step, FormStep) for id_ in step.fields}
     form = root.get("form")

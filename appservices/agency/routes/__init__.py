@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from appservices.agency.routes.acts import API as ACTS
+from appservices.agency.routes.acts import WELL_KNOWN, ActHeadRoutes, ActKeyRoutes
 from appservices.agency.routes.api import API
 from appservices.agency.routes.cases import CaseRoutes
 from appservices.agency.routes.catalogue import CatalogueRoutes
@@ -26,4 +28,8 @@ def routes(host: Host, service: Any) -> Mapping[str, IResource]:
         service: ``appservices.agency.bot.Agency``.
     """
     owners = (CatalogueRoutes(host, service), CaseRoutes(host, service))
-    return {API.mount: API.resource(host.gate, *owners)}
+    return {
+        API.mount: API.resource(host.gate, *owners),
+        ACTS.mount: ACTS.resource(host.gate, ActHeadRoutes(service)),
+        WELL_KNOWN.mount: WELL_KNOWN.resource(host.gate, ActKeyRoutes(host, service)),
+    }

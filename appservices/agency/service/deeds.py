@@ -34,6 +34,9 @@ MAKE_DOCUMENT: Final = "agency.document"
 SEND_EXPORT: Final = "agency.export"
 ASK_FEE: Final = "agency.fee"
 GIVE_UP_FEE: Final = "agency.fee_back"
+ASK_SIGNATURES: Final = "agency.sign"
+GIVE_UP_SIGNATURES: Final = "agency.sign_back"
+FETCH_SIGNED: Final = "agency.signed"
 CLOCK: Final = "agency.clock"
 WORK_IS_DONE: Final = "The work in this room is done."
 """Why a clerk is shown out of the room of a case; for the log of acts."""
@@ -121,6 +124,20 @@ def _give_up_fee(matter: Matter, effect: fx.GiveUpFee) -> None:
     matter.send_off(GIVE_UP_FEE, {"number": effect.number})
 
 
+def _ask_signatures(matter: Matter, effect: fx.AskSignatures) -> None:
+    # Another key after each failure: what the service refused once it may take changed.
+    payload = {"number": effect.number, "template": effect.template, "try": matter.file.case.serial}
+    matter.send_off(ASK_SIGNATURES, payload)
+
+
+def _give_up_signatures(matter: Matter, effect: fx.GiveUpSignatures) -> None:
+    matter.send_off(GIVE_UP_SIGNATURES, {"session": effect.session})
+
+
+def _fetch_signed(matter: Matter, effect: fx.FetchSigned) -> None:
+    matter.send_off(FETCH_SIGNED, {"session": effect.session})
+
+
 def _send_export(matter: Matter, effect: fx.SendExport) -> None:
     matter.send_off(SEND_EXPORT, {"filename": effect.filename})
 
@@ -180,6 +197,9 @@ DEEDS: Final[Mapping[type, Callable[[Matter, Any], None]]] = {
     fx.MakeDocument: _make_document,
     fx.AskFee: _ask_fee,
     fx.GiveUpFee: _give_up_fee,
+    fx.AskSignatures: _ask_signatures,
+    fx.GiveUpSignatures: _give_up_signatures,
+    fx.FetchSigned: _fetch_signed,
     fx.SendDocument: _send_document,
     fx.SendExport: _send_export,
 }

@@ -6,7 +6,6 @@ is the one whose digest the errand leaves in the case.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -76,7 +75,7 @@ class _MakeDocument(Handler):
             return made
         reference = str(errand.payload["case"])
         data = await sealer.seal(made.data, reference, self._host.now_ms())
-        return Document(data, hashlib.sha256(data).hexdigest())
+        return Document.of(data)
 
     def _read(self, txn: Cursor, errand: Errand) -> tuple[str, dict[str, Any], int]:
         scene = self._parts.scene_of(txn, errand, self._host.now_ms())
@@ -90,11 +89,18 @@ class _MakeDocument(Handler):
         return kept.templates[errand.payload["template"]], data, pending.issued_at_ms
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
-        scene = self._parts.scene_of(txn, errand, now_ms)
-        file = case_of(txn, errand)
-        if "failure" in result:
-            step_file(scene, file, DocumentFailed(result["failure"]))
-            return
-        store.keep_document(txn, file.case.id, result["sha256"], result["file"])
-        file = attrs.evolve(file, document=result["file"])
-        step_file(scene, file, DocumentMade(result["sha256"], result["size_bytes"]))
+        keep_made(self._parts, txn, errand, result, now_ms)
+
+
+def keep_made(
+    parts: Parts, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int
+) -> None:
+    """Keep a document that is stored, and let its case go on; or tell why there is none."""
+    scene = parts.scene_of(txn, errand, now_ms)
+    file = case_of(txn, errand)
+    if "failure" in result:
+        step_file(scene, file, DocumentFailed(result["failure"]))
+        return
+    store.keep_document(txn, file.case.id, result["sha256"], result["file"])
+    file = attrs.evolve(file, document=result["file"])
+    step_file(scene, file, DocumentMade(result["sha256"], result["size_bytes"]))

@@ -28,6 +28,7 @@ from appservices.agency.service.page_acts import OPEN_CHAT
 from appservices.agency.service.page_hearing import begin_on_page
 from appservices.agency.service.scene import CATALOGUE
 from veche.protocol import envelope, message
+from veche.protocol.act_proof import ACTS_KEY
 from veche.protocol.canonical import canonical
 from veche.protocol.commands import COMMAND_DESCRIPTION, command_description
 from veche.protocol.errors import RefusedError
@@ -353,12 +354,18 @@ class _SendExport(Handler):
         seed = self._host.seed(f"envelope/{organisation}")
         key = envelope.signing_key(ENVELOPE_KEY_VERSION, seed)
         public = unpadded(envelope.public_key(key))
+        acts = self._host.act_heads
+        subject = scene.voice.pseudonym(file.person)
         whole = {
             "org.veche.signed": exported,
+            ACTS_KEY: acts.proof_of_case(
+                txn, organisation, subject, file.case.id, self._host.now_ms()
+            ),
             "signer": organisation,
             "keys": {f"ed25519:{ENVELOPE_KEY_VERSION}": public},
         }
-        return canonical(envelope.sign(whole, organisation, key))
+        signed = acts.signer(organisation).sign_object(whole)
+        return canonical(envelope.sign(signed, organisation, key))
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         scene = self._parts.scene_of(txn, errand, now_ms)

@@ -176,6 +176,8 @@ def _workplace(
     _check(workplace, services, office)
     if organisation.payments is None:
         _check_free(services, office, organisation)
+    if organisation.seal is None:
+        _check_unsigned(services, office, organisation)
     return workplace
 
 
@@ -212,6 +214,18 @@ def _check_free(
                 f"agency: office {office.id}: the service {one.definition.id} asks for a fee, and"
                 f" the organisation {organisation.id} has nowhere to be paid: add `payments:"
                 " {url: …, key_path: …}` to it"
+            )
+
+
+def _check_unsigned(
+    services: Sequence[OpenService], office: OfficeSection, organisation: OrganisationSection
+) -> None:
+    for one in services:
+        if one.definition.signs:
+            raise ConfigError(
+                f"agency: office {office.id}: the service {one.definition.id} has a document"
+                f" signed, and the organisation {organisation.id} has no service of signing: add"
+                " `seal: {url: …, key_path: …}` to it"
             )
 
 

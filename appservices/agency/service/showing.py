@@ -177,6 +177,8 @@ def _refusal(shown: Shown) -> RefusalView | None:
     if refusal is None:
         return None
     title, law, text = reason_of(shown.definition, refusal, context)
+    if shown.file.case.wiped_at_ms is not None:
+        text = ""  # what the office wrote is not there any more
     rules = shown.definition.refusal
     return RefusalView(
         code=refusal.code,
@@ -190,6 +192,8 @@ def _refusal(shown: Shown) -> RefusalView | None:
 
 def _documents(shown: Shown) -> list[DocumentView]:
     case = shown.file.case
+    if case.wiped_at_ms is not None:
+        return []  # nothing can be fetched; the card has their hashes
     return [
         DocumentView(
             number=one.number,

@@ -11,6 +11,7 @@ from appservices.agency.store.cases import (
     case_of_room,
     case_topic,
     cases_of_clerk,
+    cases_to_wipe,
     cases_waiting_for,
     chat,
     definition,
@@ -22,6 +23,7 @@ from appservices.agency.store.cases import (
     keep_definition,
     keep_desk,
     keep_staff,
+    keep_wiped,
     lift_cases,
     lock_case,
     lose_desk,
@@ -61,6 +63,7 @@ from appservices.agency.store.pages import (
     save_form,
     waiting_page_starts,
 )
+from appservices.agency.store.signing import move_signing_cursor, signing_cursor
 
 __all__ = [
     "LISTED_CASES_MAX",
@@ -79,6 +82,7 @@ __all__ = [
     "case_topic",
     "cases_of",
     "cases_of_clerk",
+    "cases_to_wipe",
     "cases_waiting_for",
     "chat",
     "chats_of",
@@ -101,11 +105,13 @@ __all__ = [
     "keep_page_draft",
     "keep_page_outcome",
     "keep_staff",
+    "keep_wiped",
     "lift_cases",
     "list_version",
     "lock_case",
     "lose_desk",
     "move_payment_cursor",
+    "move_signing_cursor",
     "offices_of",
     "open_cases",
     "page_draft",
@@ -118,6 +124,7 @@ __all__ = [
     "save_case",
     "save_form",
     "set_greeted",
+    "signing_cursor",
     "user_of_staff",
     "waiting_page_starts",
 ]

@@ -231,6 +231,37 @@ def save_case(txn: Cursor, file: CaseFile) -> None:
     announce(txn, person_topic(file.person))
 
 
+def cases_to_wipe(txn: Cursor, bot: UserId, before_ms: int, limit: int) -> list[CaseFile]:
+    """Cases of an office that are over and whole, the longest over first; locked.
+
+    Args:
+        txn: A transaction. Cases that another one has are left to a later time.
+        bot: Of the office.
+        before_ms: Nothing happened to them from this moment on, UTC.
+        limit: Most of them.
+    """
+    txn.execute(
+        "SELECT kept, bot, person, chat_id, room_id, card_effect, desk, desk_effect, document,"
+        " is_unreached, version FROM agency.case_file WHERE bot = %s AND wiped_at_ms IS NULL"
+        " AND state = ANY(%s) AND (kept #>> '{history,-1,at_ms}')::bigint < %s"
+        " ORDER BY (kept #>> '{history,-1,at_ms}')::bigint LIMIT %s"
+        " FOR NO KEY UPDATE SKIP LOCKED",
+        (bot, _OVER, before_ms, limit),
+    )
+    return [_case_file(row) for row in txn.fetchall()]
+
+
+def keep_wiped(txn: Cursor, file: CaseFile, left: Case) -> None:
+    """Keep of a case that is locked only what is left of it; keys of its documents go too."""
+    for table in ("document", "page_draft", "held"):
+        txn.execute(f"DELETE FROM agency.{table} WHERE case_id = %s", (left.id,))  # noqa: S608 -- names of ours
+    save_case(txn, attrs.evolve(file, case=left, document=None))
+    txn.execute(
+        "UPDATE agency.case_file SET wiped_at_ms = %s WHERE case_id = %s",
+        (left.wiped_at_ms, left.id),
+    )
+
+
 def case_topic(case_id: str) -> str:
     """What is announced when a case changes."""
     return f"case {case_id}"

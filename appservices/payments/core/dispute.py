@@ -1,8 +1,9 @@
 """The states of a dispute, as one table: a payer says that a payment was not right.
 
 The amount is set aside at the payee, nothing else of theirs. The payee gives it back or contests;
-who contests or says nothing leaves it to the institution; and each wait has an end. Source: design
-of Veche, payments §8.8.
+who contests or says nothing leaves it to the institution; its decision can be appealed once, to
+others, and stands if they do not decide; and each wait has an end. Source: design of Veche,
+payments §8.8.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ ASKED_MS: Final = 15 * 60_000
 """How long the payer has to approve it."""
 HOLD_MORE_MS: Final = DAY_MS
 """How much longer the ledger holds the money than the last clock runs."""
+HOLD_MS_MAX: Final = 89 * DAY_MS
+"""Longest time from the first answer to the last decision."""
+APPEAL_MS_MIN: Final = DAY_MS
+"""Least time for those who decide an appeal: where less is left, there is none."""
 OPEN_MAX: Final = 10
 """Disputes of one payer that are not over."""
 DISPUTABLE: Final = frozenset({Kind.PAY, Kind.INVOICE, Kind.MANDATE})
@@ -40,6 +45,10 @@ class DisputeState(enum.Enum):
     """The payee is asked."""
     AT_DESK = "at_desk"
     """The payee contests, or was silent: the institution decides."""
+    DECIDED = "decided"
+    """The institution has decided; either side may appeal."""
+    APPEALED = "appealed"
+    """Others of the institution decide again, for good."""
     ENDING = "ending"
     """The writer gives back what is given back, and lets go of the rest."""
     CLOSED = "closed"
@@ -59,8 +68,11 @@ class DisputeInput(enum.Enum):
     AGREE = "agree"
     """The payee gives it back."""
     CONTEST = "contest"
+    RULE = "rule"
+    """The institution decides, and that can be appealed."""
+    APPEAL = "appeal"
     DECIDE = "decide"
-    """The institution does."""
+    """The institution decides for good."""
     WITHDRAW = "withdraw"
     """The payer does not want it any more."""
     MOVED = "moved"
@@ -103,10 +115,20 @@ DISPUTE_TABLE: Final[
     (_S.OPEN, _I.CONTEST): (_S.AT_DESK, _CLOCK),
     (_S.OPEN, _I.TIME): (_S.AT_DESK, _CLOCK),
     (_S.OPEN, _I.WITHDRAW): (_S.ENDING, (_E.MOVE,)),
+    (_S.AT_DESK, _I.RULE): (_S.DECIDED, _CLOCK),
     (_S.AT_DESK, _I.AGREE): (_S.ENDING, (_E.MOVE,)),
     (_S.AT_DESK, _I.DECIDE): (_S.ENDING, (_E.MOVE,)),
     (_S.AT_DESK, _I.WITHDRAW): (_S.ENDING, (_E.MOVE,)),
     (_S.AT_DESK, _I.TIME): (_S.ENDING, (_E.MOVE,)),
+    (_S.DECIDED, _I.APPEAL): (_S.APPEALED, _CLOCK),
+    (_S.DECIDED, _I.AGREE): (_S.ENDING, (_E.MOVE,)),
+    (_S.DECIDED, _I.WITHDRAW): (_S.ENDING, (_E.MOVE,)),
+    # Nobody appeals: it is done as it was decided. So it is where nobody decides the appeal.
+    (_S.DECIDED, _I.TIME): (_S.ENDING, (_E.MOVE,)),
+    (_S.APPEALED, _I.DECIDE): (_S.ENDING, (_E.MOVE,)),
+    (_S.APPEALED, _I.AGREE): (_S.ENDING, (_E.MOVE,)),
+    (_S.APPEALED, _I.WITHDRAW): (_S.ENDING, (_E.MOVE,)),
+    (_S.APPEALED, _I.TIME): (_S.ENDING, (_E.MOVE,)),
     (_S.ENDING, _I.MOVED): (_S.CLOSED, (_E.SHOW,)),
     # The payer's account takes nothing any more: then it is let go.
     (_S.ENDING, _I.NOT_MOVED): (_S.ENDING, (_E.MOVE,)),
@@ -114,7 +136,9 @@ DISPUTE_TABLE: Final[
     (_S.ENDING, _I.NOT_HELD): (_S.CLOSED, (_E.SHOW,)),
 }
 """Whatever is not in it is refused and changes nothing."""
-LIVE: Final = frozenset({_S.OPEN, _S.AT_DESK})
+RULED: Final = frozenset({_S.DECIDED, _S.APPEALED})
+"""There is a decision, which is not done yet."""
+LIVE: Final = frozenset({_S.OPEN, _S.AT_DESK, *RULED})
 """Money is set aside, and an end can be decided."""
 OVER: Final = frozenset({_S.CLOSED, _S.CANCELLED, _S.EXPIRED})
 _ENDS: Final[Mapping[DisputeInput, End]] = {
@@ -156,6 +180,9 @@ class Dispute:
         approved_by: Nonce of the payer's approval.
         decided_by: Nonce of the approval of the payee, or of the desk.
         refund_id: The payment that gives back.
+        ruled_minor: What the first decision gives back, where it can be appealed.
+        ruled_by: Nonce of its approval.
+        appealed_by: Number of the holder who appealed.
     """
 
     id: str
@@ -174,6 +201,19 @@ class Dispute:
     approved_by: str | None = None
     decided_by: str | None = None
     refund_id: str | None = None
+    ruled_minor: int | None = None
+    ruled_by: str | None = None
+    appealed_by: int | None = None
+
+    @property
+    def ruled_until_ms(self) -> int:
+        """Until when an appeal can be decided, UTC."""
+        return (self.hold_ends_at_ms or 0) - HOLD_MORE_MS
+
+    def appeal_until_ms(self, now_ms: int, appeal_ms: int) -> int | None:
+        """Until when one may appeal what is decided now; None: there is no time for that."""
+        until_ms = min(now_ms + appeal_ms, self.ruled_until_ms - APPEAL_MS_MIN)
+        return until_ms if until_ms > now_ms else None
 
 
 def step_dispute(
@@ -189,7 +229,8 @@ def step_dispute(
         dispute: As it is.
         heard: What happens.
         due_at_ms: When the next state ends by itself, UTC; None: it does not.
-        given_minor: What goes back, for ``AGREE`` and ``DECIDE``: at most what is set aside.
+        given_minor: What goes back, for ``AGREE``, ``RULE`` and ``DECIDE``: at most what is set
+            aside.
 
     Raises:
         DisputeStateError: The table has no such step; nothing has changed.
@@ -201,10 +242,15 @@ def step_dispute(
     if not 0 <= given_minor <= dispute.held_minor:
         raise ValueError("no more is given back than is set aside")
     state, effects = found
-    given, end = dispute.given_minor, dispute.end
-    if _S.ENDING in {state, dispute.state} and heard is not _I.MOVED:
+    given, end, ruled = dispute.given_minor, dispute.end, dispute.ruled_minor
+    if heard is _I.RULE:
+        ruled = given_minor
+    elif dispute.state in RULED and heard is _I.TIME:
+        given, end = ruled or 0, End.DECIDED
+    elif _S.ENDING in {state, dispute.state} and heard is not _I.MOVED:
         is_given = heard in {_I.AGREE, _I.DECIDE}
         given, end = given_minor if is_given else 0, _ENDS[heard]
-    return attrs.evolve(dispute, state=state, due_at_ms=due_at_ms, given_minor=given, end=end), (
-        effects
+    after = attrs.evolve(
+        dispute, state=state, due_at_ms=due_at_ms, given_minor=given, end=end, ruled_minor=ruled
     )
+    return after, effects

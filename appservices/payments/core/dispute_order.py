@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ALL: Final = frozenset({"all", "всё", "все", "alles", "усе"})
 NONE: Final = frozenset({"none", "nothing", "ничего", "nichts", "нічого"})
+FILES: Final = frozenset({"files", "файлы", "dateien", "файли"})
+"""Send me the evidence."""
 _AMOUNT_WORDS_MAX: Final = 5
 
 

@@ -62,7 +62,7 @@ class EscrowInput(enum.Enum):
 
     ALL_AGREED = "all_agreed"
     DECLINE = "decline"
-    """Somebody who was asked does not take part."""
+    """Somebody who was asked does not take part, or an organisation that sells takes it back."""
     CANCEL = "cancel"
     """The buyer does not want it any more, or froze everything."""
     TIME = "time"
@@ -106,11 +106,13 @@ ESCROW_TABLE: Final[
     (_S.AGREED, _I.GO): (_S.FUNDING, (_E.HOLD,)),
     (_S.AGREED, _I.WAIT): (_S.COOLING, _CLOCK),
     (_S.AGREED, _I.REFUSE): (_S.REFUSED, _TOLD),
+    (_S.AGREED, _I.DECLINE): (_S.DECLINED, _TOLD),
     (_S.AGREED, _I.CANCEL): (_S.CANCELLED, _TOLD),
     (_S.AGREED, _I.TIME): (_S.EXPIRED, _TOLD),
     (_S.COOLING, _I.GO): (_S.FUNDING, (_E.HOLD,)),
     (_S.COOLING, _I.WAIT): (_S.COOLING, (_E.SET_CLOCK,)),
     (_S.COOLING, _I.REFUSE): (_S.REFUSED, _TOLD),
+    (_S.COOLING, _I.DECLINE): (_S.DECLINED, _TOLD),
     (_S.COOLING, _I.CANCEL): (_S.CANCELLED, _TOLD),
     (_S.COOLING, _I.TIME): (_S.EXPIRED, _TOLD),
     (_S.FUNDING, _I.MOVED): (_S.FUNDED, _CLOCK),

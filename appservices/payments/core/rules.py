@@ -112,8 +112,8 @@ class Facts:
         balance_minor: What there is now.
         is_banned: The payer forbade such payments to themselves.
         is_approved: Enough of the guardians approved this payment.
-        unguarded_minor: Gone to the payee within 24 hours without guardians, of this payment
-            nothing.
+        unguarded_minor: Gone out within 24 hours without guardians, whoever got it, of this
+            payment nothing.
     """
 
     is_frozen: bool
@@ -152,7 +152,7 @@ def judge(
         return Refuse(Reason.BANNED)
     if limits.day_minor is not None and facts.day_minor + total_minor > limits.day_minor:
         return Refuse(Reason.OVER_DAY_LIMIT)
-    if _needs_guardians(total_minor, limits, facts):
+    if needs_guardians(total_minor, limits, facts):
         return Guard()
     waiting = [
         (approved_at_ms + wait_ms, reason)
@@ -167,8 +167,11 @@ def is_new(limits: Limits, facts: Facts) -> bool:
     return not facts.is_known and facts.earlier_minor <= limits.first_payee_minor
 
 
-def _needs_guardians(total_minor: int, limits: Limits, facts: Facts) -> bool:
-    """Whether guardians are asked: several payments to one are together one that they would see."""
+def needs_guardians(total_minor: int, limits: Limits, facts: Facts) -> bool:
+    """Whether guardians are asked: several payments of a day are together one that they would see.
+
+    Whoever hurries a person could name one payee after the other, so all of them count.
+    """
     if limits.guarded_minor is None or facts.is_approved:
         return False
     return facts.unguarded_minor + total_minor > limits.guarded_minor

@@ -50,6 +50,9 @@ class TransferCode(enum.IntEnum):
     DISPUTE_HOLD = 42
     BULK_ASIDE = 45
     BULK_BACK = 46
+    FROM_PEER = 50
+    SETTLED = 51
+    NETTED = 52
 
 
 _CODES: Final[Mapping[Kind, TransferCode]] = {
@@ -76,11 +79,21 @@ class Between:
     fees: int | None = None
 
 
-def opening(number: int, ledger: int, code: int) -> Account:
-    """An account as it is opened at its first use."""
-    is_bound = code in _BOUND
-    flags = AccountFlag.NO_OVERDRAFT | AccountFlag.HISTORY if is_bound else 0
-    return Account(number, ledger, code, int(flags))
+def opening(number: int, ledger: int, code: int, allowance: int = 0) -> Account:
+    """An account as it is opened at its first use.
+
+    Args:
+        number: Of it.
+        ledger: Number of the currency.
+        code: What sort of account it is.
+        allowance: How far it may be overdrawn; of a peer's, how much may be owed.
+    """
+    flags = AccountFlag(0)
+    if code in _BOUND or code == AccountCode.DUE_FROM_PEER:
+        flags = AccountFlag.NO_OVERDRAFT | AccountFlag.HISTORY
+    elif code == AccountCode.DUE_TO_PEER:
+        flags = AccountFlag.NO_OVERCREDIT | AccountFlag.HISTORY
+    return Account(number, ledger, code, int(flags), allowance)
 
 
 def code_of(kind: Kind) -> TransferCode:

@@ -8,12 +8,18 @@ from appservices.payments.routes.api import API
 from appservices.payments.routes.codes import CodeRoutes
 from appservices.payments.routes.confirmations import ConfirmationRoutes
 from appservices.payments.routes.disputes import DisputeRoutes
+from appservices.payments.routes.escrows import EscrowRoutes
+from appservices.payments.routes.mandates import MandateRoutes
 from appservices.payments.routes.organisations import OrganisationRoutes
+from appservices.payments.routes.papers import PaperRoutes
 from appservices.payments.routes.payouts import PayoutRoutes
+from appservices.payments.routes.peers import PeerRoutes
 from appservices.payments.routes.persons import API as WALLET
 from appservices.payments.routes.persons import WalletRoutes
 from appservices.payments.routes.proofs import WELL_KNOWN, ProofRoutes, WellKnownRoutes
 from appservices.payments.routes.refunds import RefundRoutes
+from appservices.payments.routes.tax_invoices import TaxInvoiceRoutes
+from appservices.payments.routes.trust import TrustRoutes
 from appservices.payments.routes.webhooks import WebhookRoutes
 
 if TYPE_CHECKING:
@@ -41,10 +47,19 @@ def routes(host: Host, service: Any) -> Mapping[str, IResource]:
             CodeRoutes(host, service),
             ConfirmationRoutes(host, service),
             DisputeRoutes(host, service),
+            EscrowRoutes(host, service),
+            MandateRoutes(host, service),
             PayoutRoutes(host, service),
+            PeerRoutes(service),
             RefundRoutes(host, service),
+            TaxInvoiceRoutes(host, service),
             WebhookRoutes(host, service),
         ),
-        WALLET.mount: WALLET.resource(host.gate, WalletRoutes(host, service)),
+        WALLET.mount: WALLET.resource(
+            host.gate,
+            WalletRoutes(host, service),
+            PaperRoutes(host, service),
+            TrustRoutes(service),
+        ),
         WELL_KNOWN.mount: WELL_KNOWN.resource(host.gate, WellKnownRoutes(service)),
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from appservices.payments.routes.api import API
 from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes, digest_of
 from appservices.payments.service import api_disputes
-from veche.protocol.dispute_api import DisputeAnswerBody, DisputeView
+from veche.protocol.dispute_api import DisputeAnswerBody, DisputeAppealBody, DisputeView
 
 if TYPE_CHECKING:
     from veche.runtime.api import Call
@@ -50,4 +50,26 @@ class DisputeRoutes(CallerRoutes):
             caller,
             DisputeView,
             lambda scene: api_disputes.answer(scene, caller, id_, call.body, digest_of(call)),
+        )
+
+    @API.transaction(
+        "payments.dispute",
+        "POST",
+        "/payments/<payment_id>/dispute/appeal",
+        body=DisputeAppealBody,
+        answer=DisputeView,
+        takes_session=False,
+        needs_key=True,
+        limit=WRITE_LIMIT,
+        summary="Have others decide again what the desk decided, once",
+    )
+    def appeal(self, txn: Cursor, call: Call) -> DisputeView:
+        """Appeal."""
+        caller, id_ = self._caller(call, "refund"), call.path_args["payment_id"]
+        return self._once(
+            txn,
+            call,
+            caller,
+            DisputeView,
+            lambda scene: api_disputes.appeal(scene, caller, id_, call.body),
         )

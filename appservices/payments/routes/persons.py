@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from appservices.payments.core.rails.port import NameAnswer
 from appservices.payments.core.speech import Speech
+from appservices.payments.core.texts.paying import PAYEE_CLOSED
 from appservices.payments.core.texts.views import Party
-from appservices.payments.service import naming
+from appservices.payments.service import abroad, naming
 from appservices.payments.service.scene import CATALOGUE, wallet_topic
 from appservices.payments.service.wallet import acts, booked, codes, orders, reading
 from appservices.payments.service.wallet import invoices as wallet_invoices
@@ -133,8 +134,8 @@ class WalletRoutes:
     def receipt(self, txn: Cursor, call: Call) -> Download:
         """A receipt."""
         payment_id = call.path_args["payment_id"]
-        content = reading.receipt_of(self._visit(txn, call), payment_id)
-        return Download(content, "application/json", f"receipt-{payment_id[-8:]}.json")
+        page = reading.receipt_of(self._visit(txn, call), payment_id)
+        return Download(page.signed, "application/json", f"receipt-{payment_id[-8:]}.json")
 
     @API.transaction(
         "payments.history",
@@ -222,18 +223,19 @@ class WalletRoutes:
         """Ask whether to pay."""
         person = call.signed_in.person
         payee = await self._run("payments.order", self._payee, call)
-        names = [await self._name(one) for one in (person, payee)]
+        name, why = await abroad.payee_name(self._parts, payee, call.body.currency)
+        names = (await self._name(person), name, why)
         await self._have_chat(call)
-        return await self._run("payments.order", self._pay, call, payee, names)
+        return await self._run("payments.order", self._pay, call, payee, *names)
 
     def _payee(self, txn: Cursor, call: Call) -> UserId:
         return orders.payee_of(self._visit(txn, call), call.body)
 
-    def _pay(self, txn: Cursor, call: Call, payee: UserId, names: list[str | None]) -> PaymentView:
+    def _pay(self, txn: Cursor, call: Call, payee: UserId, *names: str | None) -> PaymentView:
         visit = self._visit(txn, call)
-        payer_name, payee_name = names
+        payer_name, payee_name, why = names
         if payee_name is None or payer_name is None:
-            raise orders.nobody(visit)
+            raise orders.nobody(visit, why or PAYEE_CLOSED)
 
         def begin() -> str:
             party = Party(payee, payee_name)
@@ -456,10 +458,19 @@ class WalletRoutes:
         return await self._host.database.run(name, work, *args)
 
     def _visit(self, txn: Cursor, call: Call) -> Visit:
-        return Visit(self._scene(txn, call), call.signed_in.person, call.language)
+        return visit_of(self._parts, txn, call)
 
     def _scene(self, txn: Cursor, call: Call) -> Scene:
-        """One request, one cause: what is said because of it has ids of its own."""
-        who = "" if call.session is None else f"{call.session.id} {call.idempotency_key or ''}"
-        cause = f"page {call.request.path.decode(errors='replace')} {who} {call.now_ms}"
-        return self._parts.scene(txn, cause, call.now_ms)
+        return scene_of(self._parts, txn, call)
+
+
+def visit_of(parts: Parts, txn: Cursor, call: Call) -> Visit:
+    """Whoever is signed in, in a transaction."""
+    return Visit(scene_of(parts, txn, call), call.signed_in.person, call.language)
+
+
+def scene_of(parts: Parts, txn: Cursor, call: Call) -> Scene:
+    """One request, one cause: what is said because of it has ids of its own."""
+    who = "" if call.session is None else f"{call.session.id} {call.idempotency_key or ''}"
+    cause = f"page {call.request.path.decode(errors='replace')} {who} {call.now_ms}"
+    return parts.scene(txn, cause, call.now_ms)

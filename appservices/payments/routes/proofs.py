@@ -7,7 +7,7 @@ whoever has a receipt knows the id by which to ask for its proof.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Protocol
 
 from pydantic import Field
 
@@ -17,14 +17,13 @@ from veche.protocol.errors import NotFoundError
 from veche.protocol.ids import ULID_PATTERN
 from veche.protocol.notes import SIZE_MAX
 from veche.protocol.receipt import Published
-from veche.protocol.wire import Wire
+from veche.protocol.wire import Wire, parse
 from veche.runtime.api import Api
 from veche.runtime.limits import Limit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
-    from veche.protocol.notes import VerifierKey
     from veche.runtime.api import Call
     from veche.runtime.database import Cursor
 
@@ -38,9 +37,8 @@ KEPT_S: Final = 5
 class Institution(Protocol):
     """What the routes need of the service."""
 
-    @property
-    def receipt_keys(self) -> Sequence[VerifierKey]:
-        """The keys that its receipts and heads are checked with, the present one first."""
+    def described(self, now_ms: int) -> Mapping[str, Any]:
+        """What it says of itself, signed: as ``KeysView``."""
 
 
 class HeadQuery(Wire):
@@ -65,15 +63,30 @@ class HeadView(Wire):
 class KeysView(Wire):
     """Where an institution takes payments, and how its receipts are checked.
 
+    It is an envelope, signed by the first of ``keys`` in the name of its ledger. That proves
+    something to whoever knows the key already, as other institutions do.
+
     Attributes:
         v: 1.
+        server: Name of its homeserver.
+        url: Origin of this site.
         api: Path of its API on this site.
+        bot: Matrix id of its bot.
+        currencies: In which it keeps accounts.
         keys: Verifier keys of its receipts and published heads, the present one first.
+        until_ms: Until when this may be believed, UTC.
+        signatures: Of the envelope.
     """
 
     v: Literal[1]
+    server: str
+    url: str
     api: str
+    bot: str
+    currencies: list[str]
     keys: list[str]
+    until_ms: int
+    signatures: dict[str, dict[str, str]]
 
 
 class ProofRoutes:
@@ -123,8 +136,7 @@ class WellKnownRoutes:
     async def keys(self, call: Call) -> KeysView:
         """The keys."""
         _keep(call)
-        keys = [key.to_text() for key in self._institution.receipt_keys]
-        return KeysView(v=1, api=API.prefix, keys=keys)
+        return parse(KeysView, self._institution.described(call.now_ms))
 
 
 def _keep(call: Call) -> None:

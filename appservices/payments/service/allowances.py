@@ -144,6 +144,19 @@ def end_all(scene: Scene, holder_id: int) -> None:
             _end(scene, locked)
 
 
+def end(scene: Scene, allowance_id: str, holder_id: int) -> bool:
+    """End an allowance for who gave it, or has it; False if it is none of theirs, or over.
+
+    ``stop`` comes before it.
+    """
+    allowance = _lock(scene, allowance_id)
+    is_theirs = allowance is not None and holder_id in {allowance.giver, allowance.spender}
+    if allowance is None or not is_theirs or allowance.state is not AllowanceState.ACTIVE:
+        return False
+    _end(scene, allowance)
+    return True
+
+
 def show_all(scene: Scene, room_id: RoomId, person: UserId) -> None:
     """Show somebody the allowances that they gave and have, each with a way to end it."""
     mine = scene.holder(person).id

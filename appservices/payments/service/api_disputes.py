@@ -10,7 +10,7 @@ from appservices.payments.core.dispute_order import DisputeProblem, read_dispute
 from appservices.payments.service import dispute_files as cases
 from appservices.payments.service import disputes
 from appservices.payments.store import disputes as store
-from veche.protocol.dispute_api import DisputeView
+from veche.protocol.dispute_api import DisputeFileView, DisputeView
 from veche.protocol.errors import MalformedError, NotFoundError
 from veche.protocol.ids import Ulid
 from veche.protocol.money import Money
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.dispute_files import Case
     from appservices.payments.service.organisations import Caller
     from appservices.payments.service.scene import Scene
-    from veche.protocol.dispute_api import DisputeAnswerBody
+    from veche.protocol.dispute_api import DisputeAnswerBody, DisputeAppealBody
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def read(scene: Scene, caller: Caller, payment_id: str) -> DisputeView:
     Raises:
         NotFoundError: There is none of a payment of theirs.
     """
-    return _view(_case(scene, caller, payment_id))
+    return _view(scene, _case(scene, caller, payment_id))
 
 
 def answer(
@@ -61,9 +61,7 @@ def answer(
         MalformedError: The words have characters that cannot be seen.
     """
     case = _case(scene, caller, payment_id)
-    # An amount means nothing here: whatever is read, all of it is words.
-    if read_dispute(body.words.split(), "") is DisputeProblem.BAD_WORDS:
-        raise MalformedError("body.words", "has characters that cannot be seen")
+    _check_words(body.words)
     states = LIVE if body.gives_back else frozenset({DisputeState.OPEN})
     if case.dispute.state not in states:
         raise DisputeStateError(case.dispute.state)
@@ -72,7 +70,28 @@ def answer(
     else:
         disputes.contest(scene, case, body.words)
     logger.info("dispute %s is answered by %s", case.dispute.id, caller.id)
-    return _view(_case(scene, caller, payment_id))
+    return _view(scene, _case(scene, caller, payment_id))
+
+
+def appeal(scene: Scene, caller: Caller, payment_id: str, body: DisputeAppealBody) -> DisputeView:
+    """Have others decide again what the desk decided, once.
+
+    Raises:
+        NotFoundError: There is no dispute of a payment of theirs.
+        DisputeStateError: It is not decided, was appealed before, or it is too late.
+        MalformedError: The words have characters that cannot be seen.
+    """
+    case = _case(scene, caller, payment_id)
+    _check_words(body.words)
+    disputes.appeal(scene, case, case.dispute.payee, body.words)
+    logger.info("dispute %s is appealed by %s", case.dispute.id, caller.id)
+    return _view(scene, _case(scene, caller, payment_id))
+
+
+def _check_words(words: str) -> None:
+    # An amount means nothing here: whatever is read, all of it is words.
+    if read_dispute(words.split(), "") is DisputeProblem.BAD_WORDS:
+        raise MalformedError("body.words", "has characters that cannot be seen")
 
 
 def _case(scene: Scene, caller: Caller, payment_id: str) -> Case:
@@ -84,7 +103,7 @@ def _case(scene: Scene, caller: Caller, payment_id: str) -> Case:
     return case
 
 
-def _view(case: Case) -> DisputeView:
+def _view(scene: Scene, case: Case) -> DisputeView:
     dispute, view = case.dispute, case.view
 
     def money(minor: int) -> Money:
@@ -97,9 +116,23 @@ def _view(case: Case) -> DisputeView:
         amount=money(dispute.amount_minor),
         held=money(dispute.held_minor),
         given=None if dispute.given_minor is None else money(dispute.given_minor),
+        ruled=None if dispute.ruled_minor is None else money(dispute.ruled_minor),
         ended_by=None if dispute.end is None else dispute.end.value,
         due_at_ms=dispute.due_at_ms,
         reason=view.reason,
         answer=view.answer,
         decision=view.decision,
+        appeal=view.appeal,
+        evidence=tuple(
+            DisputeFileView(
+                n=one.n,
+                by="payer" if one.by == dispute.payer else "payee",
+                name=one.name,
+                mimetype=one.mimetype,
+                size_bytes=one.size_bytes,
+                sha256=one.sha256,
+                at_ms=one.at_ms,
+            )
+            for one in cases.evidence_of(scene, dispute.id)
+        ),
     )

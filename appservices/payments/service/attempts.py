@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from veche.runtime.host import Host
 
     Settle = Callable[[Cursor, Attempt, Outcome], None]
+    Tell = Callable[[Cursor, Attempt, int], None]
 
 __all__ = ["Attempt", "Attempts", "add"]
 
@@ -57,7 +58,13 @@ class _GoneError(Exception):
 class Attempts:
     """Gives attempts to the writer while it is of this process."""
 
-    def __init__(self, host: Host, writer: Writer, settles: Mapping[str, Settle]) -> None:
+    def __init__(
+        self,
+        host: Host,
+        writer: Writer,
+        settles: Mapping[str, Settle],
+        tell: Tell | None = None,
+    ) -> None:
         """Make it in the constructor of a service, since it listens to a channel.
 
         Args:
@@ -65,10 +72,13 @@ class Attempts:
             writer: Decides.
             settles: By kind: writes what follows from the answer, in the block's transaction. If
                 it raises, nothing has moved, and it is tried again, later and later.
+            tell: Tells those concerned of a dead letter, at a moment (UTC), in the transaction in
+                which it becomes one; None: nobody is told.
         """
         self._host = host
         self._writer = writer
         self._settles = dict(settles)
+        self._tell = tell
         self._bell = Bell(host.reactor)
         # By what they are about: in the hands of the writer (None), or resting until a moment.
         self._busy: dict[str, int | None] = {}
@@ -141,15 +151,33 @@ class Attempts:
     async def _bury(self, attempt: Attempt, error: BrokenWorkError) -> tuple[str, int]:
         """Let it rest for a person to look at; what is to be noted, and when it is tried again."""
         why, run = str(error.__cause__ or error), self._host.database.run
+        now_ms = self._host.now_ms()
         try:
-            await run("attempts.bury", store.bury, attempt.id, why, self._host.now_ms())
+            await run("attempts.bury", _bury, attempt, why, now_ms, self._tell)
+        except UnavailableError as e:
+            return "again", e.retry_after_ms
+        except Exception:
+            # That it rests counts more than that somebody hears of it.
+            logger.exception("nobody is told of attempt %s about %s", attempt.kind, attempt.about)
+            return await self._bury_quietly(attempt, why, now_ms)
+        logger.error("attempt %s about %s is a dead letter", attempt.kind, attempt.about)
+        return "dead", 0
+
+    async def _bury_quietly(self, attempt: Attempt, why: str, now_ms: int) -> tuple[str, int]:
+        try:
+            await self._host.database.run("attempts.bury", _bury, attempt, why, now_ms, None)
         except UnavailableError as e:
             return "again", e.retry_after_ms
         except Exception:  # then it goes on as before: later and later
             logger.exception("attempt %s about %s cannot rest", attempt.kind, attempt.about)
             return "failed", RETRY_MS_MAX
-        logger.error("attempt %s about %s is a dead letter", attempt.kind, attempt.about)
         return "dead", 0
+
+
+def _bury(txn: Cursor, attempt: Attempt, why: str, now_ms: int, tell: Tell | None) -> None:
+    store.bury(txn, attempt.id, why, now_ms)
+    if tell is not None:
+        tell(txn, attempt, now_ms)
 
 
 def _waiting(txn: Cursor, but_about: Sequence[str], limit: int) -> Sequence[Attempt]:

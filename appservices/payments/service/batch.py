@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.payments.core.ledger import Result, TransferFlag
+from appservices.payments.core.ledger import AccountCode, Result, TransferFlag
 from appservices.payments.core.ledger.block import seal
+from appservices.payments.core.ledger.flags import NO_OVERDRAFT
 from appservices.payments.core.ledger.values import SALT_DIGITS
 from appservices.payments.service.work import Outcome
 from appservices.payments.store.copies import copies_of
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from appservices.payments.core.ledger import Account, Row
     from appservices.payments.core.ledger.block import Block, Content
     from appservices.payments.core.ledger.book import Book
+    from appservices.payments.core.ledger.deciding import Deciding
     from appservices.payments.core.ledger.port import LedgerStore
     from appservices.payments.service.work import Entry
     from appservices.payments.store.copies import Copy
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     Expired = Callable[[Cursor, Sequence[Row], int], None]
 
 _NO_SALT: Final = "0" * SALT_DIGITS
+_OF_PEERS: Final = frozenset({AccountCode.DUE_TO_PEER, AccountCode.DUE_FROM_PEER})
 
 
 class RiderError(Exception):
@@ -113,6 +116,7 @@ def decide(
     for entry, opened in zip(entries, accounts, strict=True):
         if opened:
             deciding.open_accounts(opened)
+            _allow(book, deciding, opened)
         results.append(deciding.decide(entry.work.chain))
     content = deciding.end()
     block = None
@@ -125,6 +129,24 @@ def decide(
     copies = copies_of(block) if block is not None else ()
     has_riders = bool(expired) or any(entry.work.rider is not None for entry in entries)
     return Batch(entries, outcomes, block, before, expired, copies, has_riders)
+
+
+def _allow(book: Book, deciding: Deciding, accounts: Sequence[Account]) -> None:
+    """Give accounts of peers that were open before the allowance that stands with them now.
+
+    What is in use already is not taken away; nothing more is let in then.
+    """
+    for account in accounts:
+        state = book.accounts.get(account.id)
+        if state is None or account.code not in _OF_PEERS:
+            continue
+        debits = state.debits_pending + state.debits_posted
+        credits_ = state.credits_pending + state.credits_posted
+        is_asset = bool(account.flags & NO_OVERDRAFT)
+        used = debits - state.credits_posted if is_asset else credits_ - state.debits_posted
+        allowance = max(account.allowance, used)
+        if allowance != state.allowance:
+            deciding.set_allowance(account.id, allowance, _salt())
 
 
 def _outcomes(
@@ -140,7 +162,11 @@ def _salted(account: Account) -> Account:
     """An account to open with a leaf that nobody guesses."""
     if account.salt != _NO_SALT:
         return account
-    return account._replace(salt=secrets.token_hex(SALT_DIGITS // 2))
+    return account._replace(salt=_salt())
+
+
+def _salt() -> str:
+    return secrets.token_hex(SALT_DIGITS // 2)
 
 
 def ride(batch: Batch, expired: Expired | None, txn: Cursor) -> None:

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from appservices.payments.core.speech import Speech
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Scene
-    from appservices.payments.service.vault import Vault
     from appservices.payments.store.bills import BillFile
     from veche.protocol.message import Doc
+    from veche.runtime.vault import Vault
 
 TOPIC: Final = "bill"
 POST: Final = "bill.post"

@@ -1,7 +1,8 @@
 """Debits by a mandate: announced, judged when the time of notice is over, counted once.
 
 A charge is a payment that waits in ``cooling`` until it was announced long enough. What it is
-judged by is locked, so a mandate that was ended before is ended, also in a race.
+judged by is locked, so a mandate that was ended before is ended, also in a race. Where the payer
+has guardians and it is above their rule, they approve it first, and then it is judged again.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from appservices.payments.core.guards import DUE_MS
 from appservices.payments.core.mandate import (
     ChargeProblem,
     MandateState,
@@ -21,7 +23,7 @@ from appservices.payments.core.mandate import (
 from appservices.payments.core.payment import Input, Kind, Payment, State, step
 from appservices.payments.core.texts.mandate import charge_refused_doc, notice_doc
 from appservices.payments.core.texts.views import Party
-from appservices.payments.service import acting, files, judging, moving
+from appservices.payments.service import acting, asking, files, guarding, judging, moving, news
 from appservices.payments.service.clocks import set_clock
 from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.mandates import order_of
@@ -31,9 +33,7 @@ from veche.protocol.acts import ActClass
 from veche.protocol.errors import ActRequiredError
 from veche.protocol.ids import effect_id
 from veche.protocol.mandate import ChargeOrder, charge_form
-from veche.runtime import errands
 from veche.runtime.acts import token_in_log
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
@@ -86,14 +86,14 @@ def announce(scene: Scene, order: ChargeOrder) -> None:
 
 
 def rang(scene: Scene, matter: Matter) -> None:
-    """The notice of a charge is over: it is judged now, and made or refused."""
+    """The notice of a charge is over, or guardians approved it: it is judged now."""
     payment = matter.payment
     mandate = store.lock_mandate(scene.txn, str(payment.mandate_id))
     assert mandate is not None, "a charge refers to it"  # noqa: S101 -- a foreign key
     if not _has_act(scene, _order(matter)):
         # It was announced before its payee was an office.
-        after, _ = step(payment, Input.REFUSE, why=ACT_REQUIRED)
-        tell_payee(scene, _order(files.save(scene, matter, after)), after.state.value, after.why)
+        refused = _refuse(scene, matter, ACT_REQUIRED)
+        tell_payee(scene, _order(refused), refused.payment.state.value, refused.payment.why)
         return
     terms = mandate.terms
     period = period_number(terms.starts_at_ms, terms.period, max(scene.now_ms, terms.starts_at_ms))
@@ -107,13 +107,41 @@ def rang(scene: Scene, matter: Matter) -> None:
     )
     problem = judge_charge(payment.total_minor, terms, used, scene.now_ms)
     if problem is not None:
-        after, _ = step(payment, Input.REFUSE, why=problem.value)
-        _tell_refused(scene, files.save(scene, matter, after), mandate, problem)
+        _tell_refused(scene, _refuse(scene, matter, problem.value), mandate, problem)
+        return
+    if judging.needs_guardians(scene, matter):
+        _guard(scene, matter)
         return
     store.use(scene.txn, mandate, period, payment.total_minor)
     after, _ = step(attrs.evolve(payment, period=period), Input.GO)
-    files.save(scene, matter, after)
+    _close(scene, files.save(scene, matter, after))
     moving.attempt(scene, after)
+
+
+def _refuse(scene: Scene, matter: Matter, why: str) -> Matter:
+    after, _ = step(matter.payment, Input.REFUSE, why=why)
+    refused = files.save(scene, matter, after)
+    _close(scene, refused)
+    return refused
+
+
+def _guard(scene: Scene, matter: Matter) -> None:
+    """Ask the payer's guardians; where too few are left the charge is over."""
+    after, _ = step(matter.payment, Input.GUARD, due_at_ms=scene.now_ms + DUE_MS)
+    guarded = files.save(scene, matter, after)
+    set_clock(scene, after)
+    guarding.ask(scene, guarded)
+    if guarding.tally_of(scene, guarded).is_lost:
+        cancelled, _ = step(after, Input.CANCEL)
+        over = files.save(scene, guarded, cancelled)
+        _close(scene, over)
+        settle(scene, over)
+
+
+def _close(scene: Scene, matter: Matter) -> None:
+    """End what the payer and the guardians are asked about a charge."""
+    asking.close(scene, matter)
+    guarding.close(scene, matter)
 
 
 def take_back(scene: Scene, mandate_id: str) -> None:
@@ -174,10 +202,8 @@ def _has_act(scene: Scene, order: ChargeOrder) -> bool:
 
 def tell_payee(scene: Scene, order: ChargeOrder, state: str, why: str | None) -> None:
     """Let the organisation hear what became of its charge."""
-    if order.reply is not None:
-        payload = {**order.about, "charge": order.id, "state": state, "why": why}
-        id_ = effect_id(order.reply, order.id, state)
-        errands.schedule(scene.txn, Errand(id_, order.reply, payload, scene.now_ms))
+    payload = {**order.about, "charge": order.id, "state": state, "why": why}
+    news.tell(scene, order.reply, effect_id(order.reply or "", order.id, state), payload)
 
 
 def _order(matter: Matter) -> ChargeOrder:

@@ -12,6 +12,7 @@ from appservices.payments.core.order import OrderProblem, read_order
 from appservices.payments.core.texts import account as texts
 from appservices.payments.core.texts.account import HISTORY_MAX
 from appservices.payments.core.texts.paying import no_invoice_doc, problem_doc, unknown_payee_doc
+from appservices.payments.core.texts.peers import no_peer_words, peer_doc
 from appservices.payments.core.texts.views import Balance
 from appservices.payments.service import (
     allowances,
@@ -25,6 +26,7 @@ from appservices.payments.service import (
     escrow_asking,
     escrow_orders,
     escrows,
+    evidence,
     extras,
     files,
     freezing,
@@ -41,7 +43,7 @@ from appservices.payments.service import (
 )
 from appservices.payments.service.allowance_orders import purse_of
 from appservices.payments.service.listening import came_in_clear, is_edit
-from appservices.payments.service.naming import user_named
+from appservices.payments.service.naming import payee_named, server_named, user_named
 from appservices.payments.service.scene import CATALOGUE
 from appservices.payments.service.settling import tell_untold
 from appservices.payments.store import chats, events, holders
@@ -112,6 +114,8 @@ def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
         greet(scene, room_id, person)
     if parsed is not None and (parsed.argument or parsed.command is not PAY):
         _obey(scene, inbound, parsed)
+        return
+    if evidence.take(scene, inbound):
         return
     heard = scene.approvals.hear(scene.txn, inbound, is_dialogue=True)
     if _answer(scene, inbound, heard):
@@ -231,9 +235,13 @@ def _pay(scene: Scene, inbound: Inbound, argument: str) -> None:
         scene.tell(room_id, person, problem_doc(order, currencies, scene.speech(person)))
         return
     bot = scene.voice.bot.user_id
-    payee, giver = user_named(order.payee, bot), user_named(purse, bot) if purse else None
+    servers = [one.server for one in scene.section.peers]
+    payee = payee_named(order.payee, bot, servers)
+    giver = user_named(purse, bot) if purse else None
     if payee is None or (purse is not None and giver is None):
-        scene.tell(room_id, person, unknown_payee_doc(scene.speech(person)))
+        server, speech = server_named(order.payee, bot), scene.speech(person)
+        doc = peer_doc(no_peer_words(server, speech)) if server else unknown_payee_doc(speech)
+        scene.tell(room_id, person, doc)
         return
     _look_up(scene, inbound, payee, order, giver if giver != person else None)
 

@@ -17,14 +17,14 @@ from appservices.payments.service import dispute_files
 from appservices.payments.service.settling import open_chat
 from appservices.payments.store import events, payments
 from veche.protocol.approval import MandateShown, ShownCap, showable
-from veche.protocol.ids import UserId
-from veche.protocol.prompts import Choice, Prompt
+from veche.protocol.prompts import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.service.dispute_files import Case
     from appservices.payments.service.scene import Scene
+    from veche.protocol.ids import UserId
     from veche.protocol.message import Doc
 
 TOPIC: Final = "dispute"
@@ -39,14 +39,23 @@ DISPUTE: Final = "open"
 GIVE_BACK: Final = "agree"
 CONTEST: Final = "contest"
 SO: Final = "decide"
+APPEAL: Final = "appeal"
 WITHDRAW: Final = "withdraw"
-_HEARD: Final = frozenset({DisputeState.OPEN, DisputeState.AT_DESK, DisputeState.CLOSED})
+_HEARD: Final = frozenset(
+    {
+        DisputeState.OPEN,
+        DisputeState.AT_DESK,
+        DisputeState.DECIDED,
+        DisputeState.APPEALED,
+        DisputeState.CLOSED,
+    }
+)
 """States of which an organisation hears."""
 
 
 def show_all(scene: Scene, case: Case) -> None:
     """Tell both how it stands now, and the desk if it is theirs; ask who is to answer."""
-    for side, person in _everybody(scene, case):
+    for side, person in everybody(scene, case):
         show(scene, case, side, person)
     if case.view.payee.person is None:
         _tell_organisation(scene, case)
@@ -131,13 +140,11 @@ def about(scene: Scene, case: Case, person: UserId) -> str:
     return f"dispute {case.dispute.id} {scene.holder(person).id}"
 
 
-def _everybody(scene: Scene, case: Case) -> list[tuple[Side, UserId]]:
+def everybody(scene: Scene, case: Case) -> list[tuple[Side, UserId]]:
+    """Whom a dispute concerns now: both sides, as far as they are persons, and who decides."""
     sides = [(Side.PAYER, case.view.payer.person), (Side.PAYEE, case.view.payee.person)]
     found = [(side, person) for side, person in sides if person is not None]
-    if case.dispute.state is DisputeState.AT_DESK:
-        desk = [UserId(one) for one in scene.section.dispute_desk]
-        found += [(Side.DESK, one) for one in desk if case.side_of(one, scene) is Side.DESK]
-    return found
+    return found + [(Side.DESK, one) for one in case.desk(scene)]
 
 
 def _choices(scene: Scene, case: Case, side: Side, person: UserId) -> tuple[Choice, ...]:
@@ -150,8 +157,10 @@ def _choices(scene: Scene, case: Case, side: Side, person: UserId) -> tuple[Choi
             Choice(id=DISPUTE, label=speech.text("Yes, dispute it"), approve=approve),
             Choice(id=DECLINE, label=speech.text("Do not dispute it")),
         )
+    appeal = Choice(id=APPEAL, label=speech.text("Appeal"))
+    may_appeal = (appeal,) if state is DisputeState.DECIDED else ()
     if side is Side.PAYER and state in LIVE:
-        return (Choice(id=WITHDRAW, label=speech.text("Take the dispute back")),)
+        return (*may_appeal, Choice(id=WITHDRAW, label=speech.text("Take the dispute back")))
     if side is Side.PAYEE and state in LIVE:
         minor = case.dispute.held_minor
         shown = _shown(case, AGREE, shown_agreeing(view, speech), minor)
@@ -161,6 +170,7 @@ def _choices(scene: Scene, case: Case, side: Side, person: UserId) -> tuple[Choi
         return (
             Choice(id=GIVE_BACK, label=label, approve=approve),
             *((contest,) if state is DisputeState.OPEN else ()),
+            *may_appeal,
             Choice(id=DECLINE, label=speech.text("Not now")),
         )
     return ()
@@ -183,14 +193,7 @@ def _ask(
     room_id, due_at_ms = scene.chat_of(person), case.dispute.due_at_ms
     if room_id is None or due_at_ms is None:
         return
-    prompt = Prompt(
-        v=1,
-        id=scene.voice.fresh_ulid("prompt"),
-        scope=(person,),
-        expires_at_ms=due_at_ms,
-        min_trust="e2ee",
-        choices=choices,
-    )
+    prompt = scene.prompt(person, choices, due_at_ms - scene.now_ms)
     purpose = {"topic": TOPIC, "dispute": case.dispute.id, **(more or {})}
     matter = about(scene, case, person)
     scene.ask(room_id, person, prompt, doc, about=matter, purpose=purpose)

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from appservices.payments.core.dispute import DisputeState
+from appservices.payments.core.evidence import Evidence, line_of
 from appservices.payments.core.texts.dispute import DisputeView, Side
 from appservices.payments.core.texts.views import Party
 from appservices.payments.store import disputes as store
-from appservices.payments.store import holders
+from appservices.payments.store import evidence, holders
+from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
     from appservices.payments.core.dispute import Dispute
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.disputes import DisputeFile
-    from veche.protocol.ids import UserId
 
 
 @attrs.frozen
@@ -37,13 +39,37 @@ class Case:
     def side_of(self, person: UserId, scene: Scene) -> Side | None:
         """As what somebody sees it; None if it is not for them.
 
-        Whoever takes part does not decide.
+        Whoever takes part does not decide, and who decided first does not decide the appeal.
         """
         if self.view.payer.person == person:
             return Side.PAYER
         if self.view.payee.person == person:
             return Side.PAYEE
+        if self.dispute.state is DisputeState.APPEALED:
+            return Side.DESK if person in self.appeal_desk(scene) else None
         return Side.DESK if person in scene.section.dispute_desk else None
+
+    def appeal_desk(self, scene: Scene, ruler: str | None = None) -> list[UserId]:
+        """Who decides an appeal: others than who decided first, and than both sides.
+
+        Args:
+            scene: The transaction.
+            ruler: Who decides first, just now; None: who did.
+        """
+        section = scene.section
+        desk = section.dispute_appeal_desk or section.dispute_desk
+        sides = {self.view.payer.address, self.view.payee.address}
+        not_they = sides | {self.view.ruler if ruler is None else ruler}
+        return [UserId(one) for one in desk if one not in not_they]
+
+    def desk(self, scene: Scene) -> list[UserId]:
+        """Who has to decide now; empty where nobody has."""
+        desk: list[UserId] = []
+        if self.dispute.state is DisputeState.APPEALED:
+            desk = self.appeal_desk(scene)
+        elif self.dispute.state is DisputeState.AT_DESK:
+            desk = [UserId(one) for one in scene.section.dispute_desk]
+        return [one for one in desk if self.side_of(one, scene) is Side.DESK]
 
 
 def add(scene: Scene, case: Case) -> bool:
@@ -66,9 +92,7 @@ def save(
     scene: Scene,
     case: Case,
     dispute: Dispute,
-    *,
-    answer: str | None = None,
-    decision: str | None = None,
+    **said: Any,
 ) -> Case:
     """Keep the next state of a dispute that is locked, and what is said in it.
 
@@ -76,18 +100,10 @@ def save(
         scene: The transaction.
         case: As it was.
         dispute: As it is.
-        answer: What the payee says, if they say it now.
-        decision: What the desk says, likewise.
+        said: What is said now: an ``answer`` of the payee, a ``decision`` of the desk and who the
+            ``ruler`` was, an ``appeal``.
     """
-    view = case.view
-    after = Case(
-        attrs.evolve(
-            view,
-            dispute=dispute,
-            answer=view.answer if answer is None else answer,
-            decision=view.decision if decision is None else decision,
-        )
-    )
+    after = Case(attrs.evolve(case.view, dispute=dispute, **said))
     sealed = scene.vault.seal(_sealed(after.view))
     store.save_dispute(scene.txn, dispute, sealed, scene.now_ms)
     return after
@@ -104,8 +120,35 @@ def _case_of(scene: Scene, file: DisputeFile) -> Case:
         reason=opened["reason"],
         answer=opened["answer"],
         decision=opened["decision"],
+        appeal=opened.get("appeal", ""),
+        ruler=opened.get("ruler", ""),
     )
-    return Case(view)
+    names = {file.dispute.payer: view.payer.name}
+    lines = [
+        line_of(one, names.get(one.by, view.payee.name))
+        for one in evidence_of(scene, file.dispute.id)
+    ]
+    return Case(attrs.evolve(view, evidence=tuple(lines)))
+
+
+def evidence_of(scene: Scene, dispute_id: str) -> list[Evidence]:
+    """The evidence of a dispute, as it came."""
+    found = []
+    for row in evidence.of_dispute(scene.txn, dispute_id):
+        opened = scene.vault.open(row.sealed)
+        found.append(
+            Evidence(
+                n=row.n,
+                by=row.by,
+                sha256=row.sha256.hex(),
+                size_bytes=row.size_bytes,
+                name=opened["name"],
+                mimetype=opened["mimetype"],
+                file=opened["file"],
+                at_ms=row.at_ms,
+            )
+        )
+    return found
 
 
 def _sealed(view: DisputeView) -> dict[str, Any]:
@@ -117,4 +160,6 @@ def _sealed(view: DisputeView) -> dict[str, Any]:
         "reason": view.reason,
         "answer": view.answer,
         "decision": view.decision,
+        "appeal": view.appeal,
+        "ruler": view.ruler,
     }

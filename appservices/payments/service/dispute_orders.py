@@ -12,6 +12,7 @@ from appservices.payments.core.dispute import (
     DisputeState,
 )
 from appservices.payments.core.dispute_order import (
+    FILES,
     DisputeOrder,
     DisputeProblem,
     read_decision,
@@ -22,7 +23,7 @@ from appservices.payments.core.texts.dispute import DisputeView, Side, dispute_p
 from appservices.payments.core.texts.views import NUMBER_CHARACTERS
 from appservices.payments.service import dispute_asking as asking
 from appservices.payments.service import dispute_files as cases
-from appservices.payments.service import disputes, files
+from appservices.payments.service import disputes, evidence, files
 from appservices.payments.service.dispute_files import Case
 from appservices.payments.store import disputes as store
 from appservices.payments.store import holders, payments
@@ -67,7 +68,7 @@ def tell_problem(scene: Scene, inbound: Inbound, problem: DisputeProblem, number
 def _show_all(scene: Scene, inbound: Inbound) -> None:
     person = inbound.sender
     live = store.live_of(scene.txn, scene.holder(person).id)
-    if person in scene.section.dispute_desk:
+    if _is_desk(scene, person):
         live += [one for one in store.at_desk(scene.txn) if one not in live]
     for dispute_id in live:
         asking.show_to(scene, dispute_id, person)
@@ -78,12 +79,17 @@ def _show_all(scene: Scene, inbound: Inbound) -> None:
 def _found(scene: Scene, person: UserId, number: str) -> str | None:
     """The dispute of a number, if it is for them."""
     found = store.numbered(scene.txn, scene.holder(person).id, number)
-    if found is None and person in scene.section.dispute_desk:
+    if found is None and _is_desk(scene, person):
         found = store.numbered(scene.txn, None, number)
     return found
 
 
-def _say(
+def _is_desk(scene: Scene, person: UserId) -> bool:
+    section = scene.section
+    return person in section.dispute_desk or person in section.dispute_appeal_desk
+
+
+def _say(  # noqa: PLR0911 -- a wish a line
     scene: Scene, person: UserId, dispute_id: str, words: Sequence[str]
 ) -> DisputeProblem | None:
     """Answer or decide a dispute with what was typed; else show it."""
@@ -92,10 +98,15 @@ def _say(
     if case is None or side is None:
         return DisputeProblem.NO_PAYMENT
     state = case.dispute.state
-    if side is Side.DESK and state is DisputeState.AT_DESK and words:
+    if len(words) == 1 and words[0].casefold() in FILES:
+        evidence.send_all(scene, case, person)
+        return None
+    if side is Side.DESK and state in {DisputeState.AT_DESK, DisputeState.APPEALED} and words:
         return _decide(scene, person, case, words)
     if side is Side.PAYEE and state is DisputeState.OPEN and words:
         return _answer(scene, case, words)
+    if side is not Side.DESK and state is DisputeState.DECIDED and words:
+        return _appeal(scene, person, case, words)
     if side is Side.PAYER and words:
         return DisputeProblem.TWICE
     asking.show(scene, case, side, person)
@@ -118,6 +129,16 @@ def _answer(scene: Scene, case: Case, words: Sequence[str]) -> DisputeProblem | 
     if isinstance(read, DisputeProblem):
         return read
     disputes.contest(scene, case, " ".join(words))
+    return None
+
+
+def _appeal(
+    scene: Scene, person: UserId, case: Case, words: Sequence[str]
+) -> DisputeProblem | None:
+    read = read_dispute(words, case.view.currency)
+    if isinstance(read, DisputeProblem):
+        return read
+    disputes.appeal(scene, case, scene.holder(person).id, " ".join(words))
     return None
 
 

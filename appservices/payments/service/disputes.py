@@ -14,7 +14,9 @@ import attrs
 from appservices.payments.core import payment as payments
 from appservices.payments.core.dispute import (
     HOLD_MORE_MS,
+    HOLD_MS_MAX,
     LIVE,
+    RULED,
     DisputeEffect,
     DisputeInput,
     DisputeState,
@@ -25,7 +27,7 @@ from appservices.payments.core.ledger import Result
 from appservices.payments.core.setting_aside import HOLD, LET_GO, void
 from appservices.payments.core.texts.dispute import Side, dispute_problem_doc
 from appservices.payments.core.texts.paying import FAILED
-from appservices.payments.service import attempts, files
+from appservices.payments.service import attempts, evidence, files
 from appservices.payments.service import dispute_asking as asking
 from appservices.payments.service import dispute_files as cases
 from appservices.payments.service import dispute_moves as moves
@@ -109,6 +111,24 @@ def give_back(scene: Scene, case: Case, instruction: str, words: str) -> None:
     _step(scene, after, DisputeInput.AGREE, given_minor=held_minor, answer=answer)
 
 
+def appeal(scene: Scene, case: Case, holder: int, words: str) -> None:
+    """One of both sides appeals what was decided: others decide it again.
+
+    Args:
+        scene: The transaction.
+        case: Which, locked and decided.
+        holder: Number of who appeals.
+        words: Why; may be empty.
+
+    Raises:
+        DisputeStateError: It is not decided, or was appealed already; nothing has changed.
+    """
+    appealed = attrs.evolve(case.dispute, appealed_by=holder)
+    after = cases.Case(attrs.evolve(case.view, dispute=appealed))
+    due_at_ms = min(scene.now_ms + scene.section.dispute_decide_ms, appealed.ruled_until_ms)
+    _step(scene, after, DisputeInput.APPEAL, due_at_ms=due_at_ms, appeal=words)
+
+
 def rang(scene: Scene, dispute_id: str) -> None:
     """The time of a dispute's state may be over."""
     case = cases.lock(scene, dispute_id)
@@ -117,7 +137,7 @@ def rang(scene: Scene, dispute_id: str) -> None:
     if case.dispute.state is DisputeState.OPEN:
         due_at_ms = scene.now_ms + scene.section.dispute_decide_ms
         _step(scene, case, DisputeInput.TIME, due_at_ms=due_at_ms)
-    elif case.dispute.state in {DisputeState.ASKED, DisputeState.AT_DESK}:
+    elif case.dispute.state in {DisputeState.ASKED, DisputeState.AT_DESK, *RULED}:
         _step(scene, case, DisputeInput.TIME)
 
 
@@ -184,7 +204,9 @@ def _open(scene: Scene, case: Case, answer: Answered) -> None:
         scene.tell(answer.inbound.room_id, answer.inbound.sender, doc)
         return
     section = scene.section
-    ends_at_ms = scene.now_ms + section.dispute_answer_ms + section.dispute_decide_ms
+    # Whoever decides the appeal has as long as who decides first, as far as a hold can last.
+    longest_ms = section.dispute_answer_ms + 2 * section.dispute_decide_ms
+    ends_at_ms = scene.now_ms + min(longest_ms + section.dispute_appeal_ms, HOLD_MS_MAX)
     opened = attrs.evolve(
         dispute,
         approved_by=answer.chosen.approved_by,
@@ -211,6 +233,10 @@ def _contest(scene: Scene, case: Case, _: Answered) -> None:
     contest(scene, case, "")
 
 
+def _appeal(scene: Scene, case: Case, answer: Answered) -> None:
+    appeal(scene, case, scene.holder(answer.inbound.sender).id, "")
+
+
 def _decided(case: Case, answer: Answered) -> Case:
     dispute = attrs.evolve(case.dispute, decided_by=answer.chosen.approved_by)
     return cases.Case(attrs.evolve(case.view, dispute=dispute))
@@ -220,8 +246,23 @@ def _decide(scene: Scene, case: Case, answer: Answered) -> None:
     purpose = answer.kept.purpose
     given_minor = min(int(str(purpose["given"])), case.dispute.held_minor)
     decision = asking.words_in(scene, purpose)
-    decided = _decided(case, answer)
-    _step(scene, decided, DisputeInput.DECIDE, given_minor=given_minor, decision=decision)
+    decided, dispute, ruler = _decided(case, answer), case.dispute, answer.inbound.sender
+    until_ms = dispute.appeal_until_ms(scene.now_ms, scene.section.dispute_appeal_ms)
+    is_last = dispute.state is DisputeState.APPEALED or not case.appeal_desk(scene, ruler)
+    if is_last or until_ms is None:
+        _step(scene, decided, DisputeInput.DECIDE, given_minor=given_minor, decision=decision)
+        return
+    ruled = attrs.evolve(decided.dispute, ruled_by=decided.dispute.decided_by)
+    after = cases.Case(attrs.evolve(decided.view, dispute=ruled))
+    _step(
+        scene,
+        after,
+        DisputeInput.RULE,
+        due_at_ms=until_ms,
+        given_minor=given_minor,
+        decision=decision,
+        ruler=ruler,
+    )
 
 
 def _step(
@@ -231,13 +272,12 @@ def _step(
     *,
     due_at_ms: int | None = None,
     given_minor: int = 0,
-    answer: str | None = None,
-    decision: str | None = None,
+    **said: str,
 ) -> Case:
     dispute, effects = step_dispute(
         case.dispute, heard, due_at_ms=due_at_ms, given_minor=given_minor
     )
-    after = cases.save(scene, case, dispute, answer=answer, decision=decision)
+    after = cases.save(scene, case, dispute, **said)
     for effect in effects:
         match effect:
             case DisputeEffect.SET_CLOCK:
@@ -249,6 +289,8 @@ def _step(
                 after = cases.save(scene, after, attrs.evolve(dispute, refund_id=refund_id))
             case DisputeEffect.SHOW:
                 asking.show_all(scene, after)
+                for person in after.desk(scene):
+                    evidence.send_all(scene, after, person)
             case DisputeEffect.CLOSE_QUESTION:
                 _close(scene, after)
     return after
@@ -284,6 +326,7 @@ class _Answer:
 
 
 _ASKED: Final = frozenset({DisputeState.ASKED})
+_DECIDED: Final = frozenset({DisputeState.DECIDED})
 _CHOICES: Final[Mapping[tuple[Side, str], _Answer]] = {
     (Side.PAYER, asking.DISPUTE): _Answer(_open, _ASKED, N_("Approved."), is_signed=True),
     (Side.PAYER, asking.DECLINE): _Answer(_cancel, _ASKED, N_("Nothing is disputed.")),
@@ -292,7 +335,12 @@ _CHOICES: Final[Mapping[tuple[Side, str], _Answer]] = {
     (Side.PAYEE, asking.CONTEST): _Answer(
         _contest, frozenset({DisputeState.OPEN}), N_("You do not give it back.")
     ),
+    (Side.PAYER, asking.APPEAL): _Answer(_appeal, _DECIDED, N_("You appealed.")),
+    (Side.PAYEE, asking.APPEAL): _Answer(_appeal, _DECIDED, N_("You appealed.")),
     (Side.DESK, asking.SO): _Answer(
-        _decide, frozenset({DisputeState.AT_DESK}), N_("Approved."), is_signed=True
+        _decide,
+        frozenset({DisputeState.AT_DESK, DisputeState.APPEALED}),
+        N_("Approved."),
+        is_signed=True,
     ),
 }

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.core.commands import COMMANDS
 from appservices.payments.core.texts.paying import unknown_payee_doc
+from appservices.payments.core.texts.peers import PEER_REFUSALS, peer_doc, peer_words
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import (
+    abroad,
     acting,
     allowances,
+    api_mandates,
     billing,
     charges,
     files,
@@ -32,9 +35,15 @@ from appservices.payments.service.files import Private
 from appservices.payments.service.held import HOLD_ENDED, HoldEnded
 from appservices.payments.service.naming import known_name
 from appservices.payments.service.payout_orders import CHECK_NAME, CheckName
+from appservices.payments.service.peers_checking import CHECK as CHECK_PEER
+from appservices.payments.service.peers_checking import CheckPeer
+from appservices.payments.service.peers_errands import Send
+from appservices.payments.service.peers_sending import SEND as SEND_PEER
+from appservices.payments.service.peers_settling import SETTLE as SETTLE_PEER
+from appservices.payments.service.peers_settling import SettlePeer
 from appservices.payments.service.receipt_files import SEND_RECEIPT, SendReceipt
 from appservices.payments.service.scene import CATALOGUE, ground
-from appservices.payments.service.settling import OPEN_CHAT, open_chat
+from appservices.payments.service.settling import OPEN_CHAT
 from appservices.payments.service.statement_files import SEND_STATEMENT, SendStatement
 from appservices.payments.service.topups import SEND_CODE, SendCode
 from appservices.payments.store import chats
@@ -72,6 +81,9 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
         LOOK_UP_SHARERS: LookUpSharers(parts),
         BILL_DUE: BillDue(parts),
         HOLD_ENDED: HoldEnded(parts),
+        SEND_PEER: Send(parts),
+        CHECK_PEER: CheckPeer(parts),
+        SETTLE_PEER: SettlePeer(parts),
         PAY_LINES: PayLines(parts),
         BACK_AGAIN: GiveBack(parts),
         **setting_aside.handlers(parts),
@@ -193,9 +205,10 @@ class _LookUp(_Handler):
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         payer, payee = errand.payload["person"], errand.payload["payee"]
-        client, bot = self._host.client, self._bot
-        names = [await known_name(client, bot, UserId(one)) for one in (payer, payee)]
-        return dict(zip(("payer", "payee"), names, strict=True))
+        known = await known_name(self._host.client, self._bot, UserId(payer))
+        currency = errand.payload["currency"]
+        name, why = await abroad.payee_name(self._parts, UserId(payee), currency)
+        return {"payer": known, "payee": name, "why": why}
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         scene = self._scene(txn, errand, now_ms)
@@ -203,7 +216,10 @@ class _LookUp(_Handler):
         person, payee = UserId(wanted["person"]), UserId(wanted["payee"])
         room_id = RoomId(wanted["room"])
         if result["payee"] is None or result["payer"] is None:
-            scene.tell(room_id, person, unknown_payee_doc(scene.speech(person)))
+            why, speech = str(result.get("why")), scene.speech(person)
+            is_peers = why in PEER_REFUSALS
+            doc = peer_doc(peer_words(why, speech)) if is_peers else unknown_payee_doc(speech)
+            scene.tell(room_id, person, doc)
             return
         private = Private(
             payer=Party(person, result["payer"]),
@@ -246,13 +262,7 @@ class _Propose(_Handler):
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         scene = self._scene(txn, errand, now_ms)
-        order = MandateOrder.model_validate(errand.payload)
-        mandates.propose(scene, order)
-        person = UserId(order.payer)
-        if scene.chat_of(person) is not None:
-            mandates.ask(scene, order.id)
-        else:
-            open_chat(scene, person, mandate=order.id)
+        api_mandates.offer(scene, MandateOrder.model_validate(errand.payload))
 
 
 class _Charge(_Handler):

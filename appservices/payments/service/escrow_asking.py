@@ -14,8 +14,10 @@ from appservices.payments.core.texts.escrow import (
 )
 from appservices.payments.service import escrow_files
 from appservices.payments.service.settling import open_chat
+from appservices.payments.store import events
+from appservices.payments.store.events import News
 from veche.protocol.approval import MandateShown, ShownCap
-from veche.protocol.prompts import Choice, Prompt
+from veche.protocol.prompts import Choice
 
 if TYPE_CHECKING:
     from appservices.payments.core.escrow import Voter
@@ -32,6 +34,8 @@ DECLINE: Final = "decline"
 JOIN: Final = "join"
 STOP: Final = "stop"
 PUT_ASIDE: Final = "fund"
+VOTED: Final = "voted"
+"""What an organisation hears when another one has decided."""
 VOTE: Final = "vote."
 """Begins choices by which somebody decides; what the seller gets follows, in minor units."""
 
@@ -60,25 +64,22 @@ def show(scene: Scene, deal: Deal, voter: Voter, votes: tuple[int, ...] | None =
         votes: What they are asked to decide; None: all to the seller, or all back.
     """
     person = deal.person_of(voter)
+    if person is None:
+        _tell_organisation(scene, deal, voter, deal.escrow.state.value)
+        return
     room_id = scene.chat_of(person)
     if room_id is None:
         open_chat(scene, person, escrow=deal.escrow.id)
         return
     speech = scene.speech(person)
-    _close(scene, deal, voter)
+    _close(scene, deal, voter, person)
     doc = state_doc(deal.view, voter.role, speech)
-    choices = _choices(scene, deal, voter, votes)
+    choices = _choices(scene, deal, (voter, person), votes)
     if not choices:
         scene.tell(room_id, person, doc, is_quiet=deal.escrow.state not in OVER)
         return
-    prompt = Prompt(
-        v=1,
-        id=scene.voice.fresh_ulid("prompt"),
-        scope=(person,),
-        expires_at_ms=deal.escrow.due_at_ms or deal.escrow.ends_at_ms,
-        min_trust="e2ee",
-        choices=choices,
-    )
+    lasts_ms = (deal.escrow.due_at_ms or deal.escrow.ends_at_ms) - scene.now_ms
+    prompt = scene.prompt(person, choices, lasts_ms)
     purpose = {"topic": TOPIC, "escrow": deal.escrow.id}
     scene.ask(room_id, person, prompt, doc, about=about(deal, voter), purpose=purpose)
 
@@ -88,8 +89,11 @@ def tell_vote(scene: Scene, deal: Deal, voter: Voter) -> None:
     assert voter.to_seller is not None, "they have decided"  # noqa: S101 -- our bug
     for other in deal.escrow.voters:
         person = deal.person_of(other)
-        room_id = scene.chat_of(person)
-        if other.holder != voter.holder and room_id is not None:
+        if other.holder == voter.holder:
+            continue
+        if person is None:
+            _tell_organisation(scene, deal, other, VOTED)
+        elif (room_id := scene.chat_of(person)) is not None:
             named = deal.view.named(voter.holder)
             doc = vote_doc(deal.view, named, voter.to_seller, scene.speech(person))
             scene.tell(room_id, person, doc)
@@ -100,8 +104,15 @@ def about(deal: Deal, voter: Voter) -> str:
     return f"escrow {deal.escrow.id} {voter.holder}"
 
 
-def _close(scene: Scene, deal: Deal, voter: Voter) -> None:
-    person = deal.person_of(voter)
+def _tell_organisation(scene: Scene, deal: Deal, voter: Voter, what: str) -> None:
+    """Let an organisation that takes part hear of it; what it has just asked for it knows."""
+    escrow = deal.escrow
+    if escrow.state is not EscrowState.PROPOSED:
+        news = News(f"escrow.{what}", deal.ours, payment_id=escrow.payment_id, escrow_id=escrow.id)
+        events.add_event(scene.txn, voter.holder, news, scene.now_ms)
+
+
+def _close(scene: Scene, deal: Deal, voter: Voter, person: UserId) -> None:
     speech = scene.speech(person)
     if deal.escrow.state in OVER:
         words = speech.text("It is over.")
@@ -111,10 +122,11 @@ def _close(scene: Scene, deal: Deal, voter: Voter) -> None:
 
 
 def _choices(
-    scene: Scene, deal: Deal, voter: Voter, votes: tuple[int, ...] | None
+    scene: Scene, deal: Deal, asked: tuple[Voter, UserId], votes: tuple[int, ...] | None
 ) -> tuple[Choice, ...]:
     """What is theirs to answer; empty if nothing is."""
-    escrow, speech = deal.escrow, scene.speech(deal.person_of(voter))
+    voter, person = asked
+    escrow, speech = deal.escrow, scene.speech(person)
     is_buyer = voter.role is Role.BUYER
     if escrow.state is EscrowState.PROPOSED and not voter.has_agreed:
         return (
@@ -122,20 +134,19 @@ def _choices(
             Choice(id=DECLINE, label=speech.text("Do not take part")),
         )
     if escrow.state is EscrowState.AGREED and is_buyer:
-        return _funding(scene, deal, voter)
+        return _funding(scene, deal, person)
     if escrow.state in WAITING and is_buyer:
         return (Choice(id=STOP, label=speech.text("Stop it"), style="danger"),)
     if escrow.state is EscrowState.FUNDED and voter.approved_by is None:
-        asked = (escrow.amount_minor, 0) if votes is None else votes
+        offered = (escrow.amount_minor, 0) if votes is None else votes
         return (
-            *(_vote(scene, deal, voter, to_seller) for to_seller in asked),
+            *(_vote(scene, deal, person, to_seller) for to_seller in offered),
             Choice(id=DECLINE, label=speech.text("Not now")),
         )
     return ()
 
 
-def _funding(scene: Scene, deal: Deal, voter: Voter) -> tuple[Choice, ...]:
-    person = deal.person_of(voter)
+def _funding(scene: Scene, deal: Deal, person: UserId) -> tuple[Choice, ...]:
     speech = scene.speech(person)
     shown = MandateShown(
         what=FUND,
@@ -150,8 +161,7 @@ def _funding(scene: Scene, deal: Deal, voter: Voter) -> tuple[Choice, ...]:
     )
 
 
-def _vote(scene: Scene, deal: Deal, voter: Voter, to_seller: int) -> Choice:
-    person = deal.person_of(voter)
+def _vote(scene: Scene, deal: Deal, person: UserId, to_seller: int) -> Choice:
     speech = scene.speech(person)
     shown = MandateShown(what=DECIDE, text=shown_vote(deal.view, to_seller, speech))
     approve = scene.approvals.asked(scene.voice, person, "mandate", shown)

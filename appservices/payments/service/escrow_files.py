@@ -28,12 +28,14 @@ class Deal:
         parties: Buyer, seller, arbiters.
         currency: ISO 4217.
         reference: What for; may be empty.
+        ours: What an organisation that sells knows it by.
     """
 
     escrow: Escrow
     parties: tuple[Party, ...]
     currency: str
     reference: str
+    ours: str = ""
 
     @property
     def view(self) -> EscrowView:
@@ -47,11 +49,9 @@ class Deal:
                 return voter
         return None
 
-    def person_of(self, voter: Voter) -> UserId:
-        """Matrix id of somebody who takes part."""
-        person = self.view.named(voter.holder).person
-        assert person is not None, "only persons take part"  # noqa: S101 -- our bug
-        return person
+    def person_of(self, voter: Voter) -> UserId | None:
+        """Matrix id of somebody who takes part; None for an organisation."""
+        return self.view.named(voter.holder).person
 
     @property
     def buyer(self) -> Voter:
@@ -66,6 +66,7 @@ def add(scene: Scene, deal: Deal) -> None:
             "parties": [[one.address, one.name] for one in deal.parties],
             "currency": deal.currency,
             "reference": deal.reference,
+            "ours": deal.ours,
         }
     )
     store.add_escrow(scene.txn, deal.escrow, sealed, scene.now_ms)
@@ -85,7 +86,8 @@ def deal_of(scene: Scene, file: EscrowFile) -> Deal:
     """An escrow that was read, with what is sealed in it."""
     opened = scene.vault.open(file.sealed)
     parties = tuple(Party(address, name) for address, name in opened["parties"])
-    return Deal(file.escrow, parties, opened["currency"], opened["reference"])
+    ours = opened.get("ours", "")
+    return Deal(file.escrow, parties, opened["currency"], opened["reference"], ours)
 
 
 def save(scene: Scene, deal: Deal, escrow: Escrow) -> Deal:

@@ -68,6 +68,9 @@ _WHY: Final[Mapping[Result, str]] = {
 def propose(scene: Scene, deal: Deal) -> None:
     """Keep a new escrow; ask the seller and the arbiters whether they take part."""
     deals.add(scene, deal)
+    if deal.escrow.is_agreed:
+        _all_agreed(scene, deal)
+        return
     _set_clock(scene, deal.escrow)
     asking.show_all(scene, deal)
 
@@ -114,6 +117,26 @@ def stop(scene: Scene, deal: Deal) -> bool:
         return False
     _step(scene, deal, EscrowInput.CANCEL)
     return True
+
+
+def take_back(scene: Scene, deal: Deal) -> None:
+    """An organisation that sells takes back an escrow that is locked, and not put aside."""
+    _step(scene, deal, EscrowInput.DECLINE)
+
+
+def decide(scene: Scene, deal: Deal, given: Voter) -> None:
+    """Keep what one who takes part decides, of an escrow that is locked and put aside.
+
+    Args:
+        scene: The transaction.
+        deal: The escrow.
+        given: Who, with what they decide and its evidence; one who has decided changes nothing.
+    """
+    if store.keep_vote(scene.txn, deal.escrow.id, given, scene.now_ms):
+        after = attrs.evolve(deal, escrow=deal.escrow.with_voter(given))
+        asking.tell_vote(scene, after, given)
+        if (decided := after.escrow.decided) is not None:
+            _step(scene, after, EscrowInput.DECIDE, to_seller=decided)
 
 
 def stop_all(scene: Scene, buyer: int) -> None:
@@ -178,8 +201,12 @@ def _join(scene: Scene, deal: Deal, voter: Voter) -> None:
     agreed = attrs.evolve(voter, has_agreed=True)
     after = attrs.evolve(deal, escrow=deal.escrow.with_voter(agreed))
     if after.escrow.is_agreed:
-        due_at_ms = min(scene.now_ms + ANSWER_MS, deal.escrow.ends_at_ms)
-        _step(scene, after, EscrowInput.ALL_AGREED, due_at_ms=due_at_ms)
+        _all_agreed(scene, after)
+
+
+def _all_agreed(scene: Scene, deal: Deal) -> None:
+    due_at_ms = min(scene.now_ms + ANSWER_MS, deal.escrow.ends_at_ms)
+    _step(scene, deal, EscrowInput.ALL_AGREED, due_at_ms=due_at_ms)
 
 
 def _refuse(scene: Scene, deal: Deal, voter: Voter, answer: Answered) -> None:
@@ -257,13 +284,8 @@ def _vote(scene: Scene, deal: Deal, voter: Voter, answer: Answered) -> None:
         return
     given = attrs.evolve(voter, to_seller=to_seller, approved_by=nonce)
     words = speech.text("You decided: {split}", split=split_words(deal.view, to_seller, speech))
-    if not scene.settle(answer, words):
-        return
-    if store.keep_vote(scene.txn, deal.escrow.id, given, scene.now_ms):
-        after = attrs.evolve(deal, escrow=deal.escrow.with_voter(given))
-        asking.tell_vote(scene, after, given)
-        if (decided := after.escrow.decided) is not None:
-            _step(scene, after, EscrowInput.DECIDE, to_seller=decided)
+    if scene.settle(answer, words):
+        decide(scene, deal, given)
 
 
 def _late_words(scene: Scene, deal: Deal, voter: Voter, answer: Answered) -> str:

@@ -20,7 +20,7 @@ from appservices.payments.core.texts.extras import (
     tip_doc,
 )
 from appservices.payments.core.texts.invoice import invoice_doc
-from appservices.payments.service import asking, files, holding
+from appservices.payments.service import asking, files, holding, news
 from appservices.payments.store import invoices as invoice_store
 from appservices.payments.store import quotes as store
 from appservices.payments.store.quotes import QuoteRow
@@ -30,8 +30,6 @@ from veche.protocol.ids import effect_id
 from veche.protocol.invoice import INVOICE_KEY
 from veche.protocol.message import NO_PAYLOAD
 from veche.protocol.prompts import Choice
-from veche.runtime import errands
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,18 +80,49 @@ def ask_first(scene: Scene, matter: Matter) -> bool:
 def place(scene: Scene, inbound: Inbound, argument: str) -> None:
     """A payer says where to: "Main Street 5, Lindenau"."""
     person = inbound.sender
-    where = " ".join(showable(argument).split())
     payment_id = store.newest_of(scene.txn, scene.holder(person).id)
     matter = files.lock(scene, payment_id) if payment_id is not None else None
-    row = store.lock(scene.txn, payment_id) if payment_id is not None else None
-    order = holding.invoice_order(scene, matter.payment) if matter is not None else None
-    is_waiting = matter is not None and matter.payment.state is State.ASKED
+    if matter is None or not take_place(scene, matter, argument):
+        scene.tell(inbound.room_id, person, no_place_doc(scene.speech(person)))
+
+
+def take_place(scene: Scene, matter: Matter, typed: str) -> bool:
+    """Where to, of a payment that is locked; False if that is not asked for, or cannot be read."""
+    where = " ".join(showable(typed).split())
+    row = store.lock(scene.txn, matter.payment.id)
+    order = holding.invoice_order(scene, matter.payment)
     is_right = 0 < len(where) <= PLACE_CHARACTERS_MAX
     is_wanted = order is not None and order.terms.quote == "delivery"
-    if not (is_waiting and is_right and is_wanted):
-        scene.tell(inbound.room_id, person, no_place_doc(scene.speech(person)))
-    elif matter is not None and row is not None and order is not None:
-        _ask_merchant(scene, matter, order, row, where)
+    if row is None or order is None or not (is_wanted and is_right):
+        return False
+    if matter.payment.state is not State.ASKED:
+        return False
+    _ask_merchant(scene, matter, order, row, where)
+    return True
+
+
+def is_quoting(scene: Scene, payment: Payment) -> bool:
+    """Whether the merchant is asked what a payment costs, and has not answered."""
+    row = store.lock(scene.txn, payment.id)
+    return row is not None and row.state is QuoteState.ASKED
+
+
+def take(scene: Scene, matter: Matter, choice: Choice) -> None:
+    """An option or a tip that the open question offers, taken on a page; what is asked follows."""
+    order = holding.invoice_order(scene, matter.payment)
+    assert order is not None, "only invoices ask besides"  # noqa: S101 -- our bug
+    _close_with(scene, matter, choice.label)
+    _take(scene, matter, order, choice.id)
+
+
+def take_own_tip(scene: Scene, matter: Matter, minor: int) -> None:
+    """A tip of the payer's own, where one is asked for, chosen on a page."""
+    order = holding.invoice_order(scene, matter.payment)
+    assert order is not None, "only invoices ask besides"  # noqa: S101 -- our bug
+    person = matter.private.asker.person
+    assert person is not None, "only persons are asked"  # noqa: S101 -- our bug
+    _close_with(scene, matter, scene.speech(person).money(minor, matter.private.currency))
+    _tip(scene, matter, order, minor)
 
 
 def offer(scene: Scene, matter: Matter, row: QuoteRow, options: Sequence[QuoteOption]) -> QuoteRow:
@@ -149,12 +178,18 @@ def answered(scene: Scene, matter: Matter, answer: Answered) -> bool:
     kept = answer.kept.prompt.choice(choice)
     if not scene.settle(answer, kept.label if kept is not None else ""):
         return True
-    if choice.startswith(TIP):
-        _take_tip(scene, matter, order, int(choice.removeprefix(TIP)))
-    else:
-        version, _, n = choice.removeprefix(OPTION).partition(".")
-        _take_option(scene, matter, order, int(version), int(n))
+    _take(scene, matter, order, choice)
     return True
+
+
+def _take(scene: Scene, matter: Matter, order: InvoiceOrder, choice: str) -> None:
+    if choice.startswith(TIP):
+        n = int(choice.removeprefix(TIP))
+        minor = order.terms.tips[n - 1].of(order.card.total.minor) if n else 0
+        _tip(scene, matter, order, minor)
+    else:
+        version, _, n_th = choice.removeprefix(OPTION).partition(".")
+        _take_option(scene, matter, order, int(version), int(n_th))
 
 
 def opened(scene: Scene, row: QuoteRow) -> tuple[str, Sequence[dict[str, Any]]]:
@@ -172,11 +207,10 @@ def _ask_merchant(
     after = attrs.evolve(row, state=state, chosen_minor=None, sealed=_sealed(scene, where, ()))
     store.save(scene.txn, after, scene.now_ms)
     matter = _with(scene, matter, 0, 0)
-    if QuoteEffect.TELL_MERCHANT in effects and order.reply is not None:
+    if QuoteEffect.TELL_MERCHANT in effects:
         told = {"invoice": order.card.id, "state": QUOTE, "payment": matter.payment.id}
-        id_ = effect_id(order.reply, QUOTE, matter.payment.id, scene.voice.cause)
-        errand = Errand(id_, order.reply, {**order.about, **told}, scene.now_ms)
-        errands.schedule(scene.txn, errand)
+        id_ = effect_id(order.reply or "", QUOTE, matter.payment.id, scene.voice.cause)
+        news.tell(scene, order.reply, id_, {**order.about, **told})
     person = matter.private.asker.person
     if person is not None:
         is_first = order.terms.quote == "options"
@@ -220,10 +254,9 @@ def _ask_tip(scene: Scene, matter: Matter, order: InvoiceOrder, *, is_first: boo
     asking.ask(scene, matter, (*choices, *asking.refusals(scene, matter, order)), doc, payload)
 
 
-def _take_tip(scene: Scene, matter: Matter, order: InvoiceOrder, n: int) -> None:
+def _tip(scene: Scene, matter: Matter, order: InvoiceOrder, minor: int) -> None:
     row = store.lock(scene.txn, matter.payment.id)
     chosen_minor = row.chosen_minor or 0 if row is not None else 0
-    minor = order.terms.tips[n - 1].of(order.card.total.minor) if n else 0
     _ask_approval(scene, _with(scene, matter, chosen_minor, minor), order)
 
 
@@ -260,6 +293,12 @@ def _close(scene: Scene, matter: Matter) -> None:
     person = matter.private.asker.person
     if person is not None:
         words = scene.speech(person).text("A newer question has taken the place of this one.")
+        _close_with(scene, matter, words)
+
+
+def _close_with(scene: Scene, matter: Matter, words: str) -> None:
+    person = matter.private.asker.person
+    if person is not None:
         scene.close(matter.payment.id, person, words)
 
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from appservices.payments.core.payment import Payment
     from appservices.payments.service.scene import Scene
-    from appservices.payments.service.vault import Vault
     from appservices.payments.store.payments import PaymentFile
     from veche.protocol.ids import UserId
+    from veche.runtime.vault import Vault
 
 
 @attrs.frozen

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from appservices.payments.core.payment import Input, Kind, State, step
 from appservices.payments.core.texts.bill import set_aside_doc
 from appservices.payments.core.texts.extras import confirming_doc
-from appservices.payments.core.texts.paying import BILL_OVER, UNCONFIRMED
+from appservices.payments.core.texts.paying import BILL_OVER
 from appservices.payments.service import (
     bill_ends,
     bills,
@@ -17,6 +17,8 @@ from appservices.payments.service import (
     holding,
     invoices,
     paying,
+    peers,
+    peers_sending,
     settling,
 )
 from appservices.payments.service.clocks import set_clock
@@ -73,6 +75,10 @@ def settle(scene: Scene, payment_id: str, outcome: Outcome) -> None:
         settling.refuse(scene, matter, settling.why_not(payment_id, outcome))
     elif matter.payment.kind is Kind.SHARE:
         _share_is_held(scene, matter)
+    elif peers.is_abroad(scene, matter.payment):
+        due_at_ms = outcome.at_ms + scene.section.peer_wait_ms
+        payment, _ = step(matter.payment, Input.MOVED, due_at_ms=due_at_ms)
+        peers_sending.begin(scene, files.save(scene, matter, payment))
     else:
         _invoice_is_held(scene, matter, outcome.at_ms)
     if outcome.is_done and holders.holder(scene.txn, matter.payment.payer).is_frozen:
@@ -115,7 +121,8 @@ def ended(scene: Scene, payment_id: str) -> None:
     matter = files.lock(scene, payment_id)
     if matter is not None and matter.payment.state is State.HELD:
         is_share = matter.payment.kind is Kind.SHARE
-        paying.refuse_held(scene, matter, BILL_OVER if is_share else UNCONFIRMED)
+        why = BILL_OVER if is_share else paying.unheard(scene, matter.payment)
+        paying.refuse_held(scene, matter, why)
 
 
 class HoldEnded:

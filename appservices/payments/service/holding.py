@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from appservices.payments.core.ledger import Transfer, TransferFlag, ledger_id
+from appservices.payments.core.ledger import AccountCode, Transfer, TransferFlag, ledger_id
 from appservices.payments.core.payment import Kind
-from appservices.payments.core.transfers import chain, code_of, opening
-from appservices.payments.service import attempts, invoices, sharing
+from appservices.payments.core.transfers import FEE, TransferCode, chain, code_of, opening
+from appservices.payments.service import attempts, invoices, peers, sharing
 from appservices.payments.service.moving import account
 from appservices.payments.service.transfer_ids import main_transfer, transfer_id
+from appservices.payments.store import holders
 from appservices.payments.store import invoices as invoice_store
 from veche.protocol.ids import Ulid
 
 if TYPE_CHECKING:
     from appservices.payments.core.payment import Payment
     from appservices.payments.service.scene import Scene
+    from appservices.payments.store.holders import AccountRow
     from veche.protocol.invoice import InvoiceOrder
 
 HOLD: Final = "payment.hold"
@@ -27,11 +29,12 @@ POST: Final = "payment.post"
 VOID: Final = "payment.void"
 CONFIRM_HOLD_MS: Final = 60_000
 """How long the ledger keeps money for a merchant to confirm; then it goes back by itself."""
+_FEE_HOLD: Final = "fee hold"
 
 
 def is_held_first(scene: Scene, payment: Payment) -> bool:
     """Whether somebody else has to say yes before a payment is made."""
-    if payment.kind is Kind.SHARE:
+    if payment.kind is Kind.SHARE or peers.is_abroad(scene, payment):
         return True
     order = invoice_order(scene, payment)
     return order is not None and order.terms.confirm
@@ -50,7 +53,7 @@ def hold(scene: Scene, payment: Payment, timeout_ms: int) -> None:
 
     Args:
         scene: The transaction.
-        payment: Which; it has no fee.
+        payment: Which.
         timeout_ms: After that the ledger gives it back by itself.
     """
     between = [account(scene, payment, one) for one in (payment.payer, payment.payee)]
@@ -65,8 +68,18 @@ def hold(scene: Scene, payment: Payment, timeout_ms: int) -> None:
         timeout_ms=timeout_ms,
         ref=ledger_id(Ulid(payment.id)),
     )
-    opened = [opening(one.id, one.ledger, one.code) for one in between if not one.is_opened]
-    attempts.add(scene.txn, HOLD, payment.id, [transfer], scene.now_ms, accounts=opened)
+    held = [transfer]
+    if payment.fee_minor:
+        between.append(_fees(scene, payment))
+        id_ = ledger_id(transfer_id(scene, payment.id, _FEE_HOLD))
+        amount, fees = payment.fee_minor, between[-1].id
+        held.append(transfer._replace(id=id_, credit_id=fees, amount=amount, code=TransferCode.FEE))
+    opened = [
+        opening(one.id, one.ledger, one.code, one.allowance)
+        for one in between
+        if not one.is_opened or one.allowance
+    ]
+    attempts.add(scene.txn, HOLD, payment.id, chain(held), scene.now_ms, accounts=opened)
 
 
 def post(scene: Scene, payment: Payment) -> None:
@@ -77,7 +90,16 @@ def post(scene: Scene, payment: Payment) -> None:
     """
     payee = account(scene, payment, payment.payee)
     passing = sharing.passing_on(scene, payment, payee.id)
-    moved = chain([posting(scene, payment), *passing.transfers])
+    posted = [posting(scene, payment)]
+    if payment.fee_minor:
+        hold_id = transfer_id(scene, payment.id, _FEE_HOLD)
+        fee = posted[0]._replace(
+            id=ledger_id(transfer_id(scene, payment.id, FEE)),
+            pending_id=ledger_id(hold_id),
+            amount=payment.fee_minor,
+        )
+        posted.append(fee)
+    moved = chain([*posted, *passing.transfers])
     opened = [
         opening(one.id, one.ledger, one.code) for one in passing.accounts if not one.is_opened
     ]
@@ -103,7 +125,17 @@ def void(scene: Scene, payment: Payment) -> None:
         pending_id=ledger_id(_hold_id(scene, payment)),
         ref=ledger_id(Ulid(payment.id)),
     )
-    attempts.add(scene.txn, VOID, payment.id, [transfer], scene.now_ms)
+    voided = [transfer]
+    if payment.fee_minor:
+        ids = (transfer_id(scene, payment.id, part) for part in ("fee void", _FEE_HOLD))
+        id_, hold_id = map(ledger_id, ids)
+        voided.append(transfer._replace(id=id_, pending_id=hold_id))
+    attempts.add(scene.txn, VOID, payment.id, voided, scene.now_ms)
+
+
+def _fees(scene: Scene, payment: Payment) -> AccountRow:
+    institution = scene.institution().id
+    return holders.keep_account(scene.txn, institution, payment.ledger, AccountCode.FEES)
 
 
 def _hold_id(scene: Scene, payment: Payment) -> Ulid:

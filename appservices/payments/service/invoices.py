@@ -13,13 +13,11 @@ from appservices.payments.core.invoice import (
 )
 from appservices.payments.core.payment import Input, State, step
 from appservices.payments.core.texts.paying import INVOICE_OVER, INVOICE_PAID
-from appservices.payments.service import asking, files, guarding
+from appservices.payments.service import asking, files, guarding, news
 from appservices.payments.store import invoices as store
 from appservices.payments.store import payments
 from veche.protocol.ids import effect_id
 from veche.protocol.invoice import InvoiceOrder
-from veche.runtime import errands
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from appservices.payments.core.invoice import Invoice
@@ -112,11 +110,10 @@ def take_step(
 
 def tell_issuer(scene: Scene, order: InvoiceOrder, state: str, payment_id: str | None) -> None:
     """Let the organisation hear of a state of its invoice."""
-    if order.reply is None:
-        return
     payload = {**order.about, "invoice": order.card.id, "state": state, "payment": payment_id}
-    id_ = effect_id(order.reply, order.card.id, order.card.version, state, payment_id or "")
-    errands.schedule(scene.txn, Errand(id_, order.reply, payload, scene.now_ms))
+    version = order.card.version
+    id_ = effect_id(order.reply or "", order.card.id, version, state, payment_id or "")
+    news.tell(scene, order.reply, id_, payload)
 
 
 def _tell_refunded(scene: Scene, refund: Payment) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appservices.payments.core import rules
 from appservices.payments.core.bans import ALL, PAYOUTS
 from appservices.payments.core.limits import LimitKind
 from appservices.payments.core.payment import Kind
@@ -35,6 +36,18 @@ def judge_now(scene: Scene, matter: Matter, approved_at_ms: int) -> Verdict:
         approved_at_ms=approved_at_ms,
         now_ms=scene.now_ms,
     )
+
+
+def needs_guardians(scene: Scene, matter: Matter) -> bool:
+    """Whether guardians have to approve a payment that no other rule is asked about: a debit.
+
+    Args:
+        scene: The transaction; the payer is locked in it.
+        matter: The payment.
+    """
+    payment = matter.payment
+    limits = _limits(scene, payment, matter.private.currency)
+    return rules.needs_guardians(payment.total_minor, limits, _facts(scene, matter))
 
 
 def waits_of(scene: Scene) -> Waits:

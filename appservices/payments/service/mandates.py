@@ -15,6 +15,7 @@ from appservices.payments.core.mandate import (
     step_mandate,
 )
 from appservices.payments.core.texts.mandate import mandate_doc, proposal_doc, shown_text
+from appservices.payments.service import news
 from appservices.payments.store import holders
 from appservices.payments.store import mandates as store
 from appservices.payments.store.mandates import Mandate
@@ -23,8 +24,6 @@ from veche.protocol.ids import UserId
 from veche.protocol.mandate import MandateOrder
 from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice, Prompt
-from veche.runtime import errands
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
@@ -182,10 +181,9 @@ def order_of(scene: Scene, mandate: Mandate) -> MandateOrder:
 
 def tell_payee(scene: Scene, order: MandateOrder, state: str) -> None:
     """Let the organisation hear of a state of its mandate."""
-    if order.reply is not None:
-        payload = {**order.about, "mandate": order.id, "state": state}
-        id_ = scene.voice.fresh_id(f"{order.reply} {order.id}")
-        errands.schedule(scene.txn, Errand(id_, order.reply, payload, scene.now_ms))
+    payload = {**order.about, "mandate": order.id, "state": state}
+    id_ = scene.voice.fresh_id(f"{order.reply} {order.id}")
+    news.tell(scene, order.reply, id_, payload)
 
 
 def _set_state(scene: Scene, mandate: Mandate, state: MandateState) -> None:

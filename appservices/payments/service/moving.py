@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.ledger import AccountCode
 from appservices.payments.core.transfers import FEE, MAIN, Between, chain, opening, transfers_of
-from appservices.payments.service import attempts, escrow_refunds, sharing
+from appservices.payments.service import attempts, escrow_refunds, peers, sharing
 from appservices.payments.service.transfer_ids import main_transfer, transfer_id
 from appservices.payments.store import holders
 
@@ -60,6 +60,12 @@ def attempt(scene: Scene, payment: Payment) -> None:
 
 
 def account(scene: Scene, payment: Payment, holder_id: int) -> holders.AccountRow:
-    """The account of a holder that a payment uses; it gets a number now if there is none."""
-    code = account_code(holders.holder(scene.txn, holder_id).kind)
+    """The account of a holder that a payment uses; it gets a number now if there is none.
+
+    Of somebody at another institution it is what we owe that one.
+    """
+    holder = holders.holder(scene.txn, holder_id)
+    if holder.kind == holders.ABROAD:
+        return peers.due_to(scene, peers.server_of_holder(scene, holder), payment.ledger)
+    code = account_code(holder.kind)
     return holders.keep_account(scene.txn, holder_id, payment.ledger, code)

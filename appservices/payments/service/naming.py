@@ -12,6 +12,8 @@ from veche.runtime.matrix.client import MatrixError, path
 from veche.runtime.matrix.registration import is_of_namespace
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from veche.runtime.matrix.client import MatrixClient
 
 _LOCALPART: Final = re.compile(r"[a-z0-9._=/+-]{1,255}")
@@ -21,14 +23,34 @@ _NOT_FOUND: Final = 404
 
 def user_named(typed: str, bot: UserId) -> UserId | None:
     """The person of this server whom somebody typed: "bob", "@bob", "@bob:example.org", a link."""
-    if typed.startswith(_PERMALINK):
-        typed = unquote(typed.removeprefix(_PERMALINK).partition("?")[0])
+    typed = _without_link(typed)
     server = bot.partition(":")[2]
     localpart, _, of_server = typed.removeprefix("@").casefold().partition(":")
     if (of_server or server) != server or not _LOCALPART.fullmatch(localpart):
         return None
     user_id = UserId(f"@{localpart}:{server}")
     return None if is_of_namespace(user_id, server) else user_id
+
+
+def payee_named(typed: str, bot: UserId, servers: Collection[str]) -> UserId | None:
+    """The same, or somebody of one of the other ``servers``: "@bob:other.example"."""
+    address = _without_link(typed).removeprefix("@").casefold()
+    localpart, _, server = address.partition(":")
+    if server in servers and _LOCALPART.fullmatch(localpart):
+        return UserId(f"@{localpart}:{server}")
+    return user_named(typed, bot)
+
+
+def server_named(typed: str, bot: UserId) -> str | None:
+    """The other server that stands in what somebody typed; None if there is none."""
+    server = _without_link(typed).casefold().partition(":")[2]
+    return server if server and server != bot.partition(":")[2] else None
+
+
+def _without_link(typed: str) -> str:
+    if not typed.startswith(_PERMALINK):
+        return typed
+    return unquote(typed.removeprefix(_PERMALINK).partition("?")[0])
 
 
 async def known_name(client: MatrixClient, bot: UserId, user_id: UserId) -> str | None:

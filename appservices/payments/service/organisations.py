@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -13,6 +13,7 @@ from appservices.payments.core.invoice import InvoiceState, InvoiceStateError
 from appservices.payments.core.payment import State
 from appservices.payments.core.shares import passed_on
 from appservices.payments.service import acting, api_refunds, invoices, invoicing
+from appservices.payments.service.news import EVENT
 from appservices.payments.service.pay_links import pay_url
 from appservices.payments.store import events, payments
 from appservices.payments.store import invoices as store
@@ -35,20 +36,16 @@ from veche.runtime.acts import spend
 from veche.runtime.bearer import BearerKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from appservices.payments.config import OrganisationKeySection, OrganisationSection
-    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.service.scene import Scene
     from appservices.payments.store.invoices import InvoiceFile
     from veche.protocol.acts import ActReceipt
     from veche.protocol.invoice_api import InvoiceBody
-    from veche.runtime.database import Cursor
-    from veche.runtime.errands import Errand
 
 logger = logging.getLogger(__name__)
 
-EVENT: Final = "payments.event"
-"""Errand by which an invoice's new state becomes an event of its organisation."""
 DUE_MS_MAX: Final = 366 * 24 * 60 * 60 * 1000
 """Longest time in which an invoice can be paid."""
 _OVER: Final = frozenset({InvoiceState.WITHDRAWN, InvoiceState.EXPIRED, InvoiceState.REPLACED})
@@ -67,7 +64,8 @@ class Caller:
     Attributes:
         id: Its name in the log of acts.
         name: What it is called.
-        scopes: What this key may do: ``invoice``, ``refund``, ``payout``, ``webhook``, ``read``.
+        scopes: What this key may do: ``invoice``, ``refund``, ``mandate``, ``escrow``, ``payout``,
+            ``webhook``, ``read``.
         mark: By which the key is told from others; whoever has the mark has not the key.
         public_key: What its instructions are checked with; None: it signs none.
     """
@@ -130,16 +128,10 @@ def make_invoice(scene: Scene, caller: Caller, body: InvoiceBody) -> InvoiceView
         SplitError: Its shares cannot be divided so.
         ActRequiredError: It is an office's, without an act for exactly this.
     """
-    currency = body.lines[0].amount.currency
-    if currency not in scene.section.currencies:
-        here = ", ".join(scene.section.currencies)
-        raise MalformedError("body.lines", f"this currency is not kept here; here are: {here}")
+    check_currency(scene, body.lines[0].amount.currency, "body.lines")
     if not scene.now_ms < body.due_at_ms <= scene.now_ms + DUE_MS_MAX:
         raise MalformedError("body.due_at_ms", "should be within the next 366 days")
-    bot = scene.voice.bot.user_id
-    is_here = body.addressee.partition(":")[2] == bot.partition(":")[2]
-    if not is_here or body.addressee == bot:
-        raise MalformedError("body.addressee", "should be a person of this homeserver")
+    check_person(scene, body.addressee, "body.addressee")
     order = _order(scene, caller, body, _act(scene, caller, body))
     _check_terms(scene, order)
     invoicing.issue(scene, order)
@@ -149,6 +141,29 @@ def make_invoice(scene: Scene, caller: Caller, body: InvoiceBody) -> InvoiceView
     events.keep_reference(scene.txn, rf.reference_of(Ulid(order.card.id)), order.card.id)
     logger.info("invoice %s of %s is made", order.card.id, caller.id)
     return view_of(scene, file)
+
+
+def check_currency(scene: Scene, currency: str, where: str) -> None:
+    """Refuse a currency that is not kept here.
+
+    Raises:
+        MalformedError: It is none; the text names those that are.
+    """
+    if currency not in scene.section.currencies:
+        here = ", ".join(scene.section.currencies)
+        raise MalformedError(where, f"this currency is not kept here; here are: {here}")
+
+
+def check_person(scene: Scene, address: str, where: str) -> None:
+    """Refuse whoever cannot be asked anything here.
+
+    Raises:
+        MalformedError: They are of another homeserver, or the bot.
+    """
+    bot = scene.voice.bot.user_id
+    is_here = address.partition(":")[2] == bot.partition(":")[2]
+    if not is_here or address == bot:
+        raise MalformedError(where, "should be a person of this homeserver")
 
 
 def _act(scene: Scene, caller: Caller, body: InvoiceBody) -> ActReceipt | None:
@@ -205,6 +220,7 @@ def _order(scene: Scene, caller: Caller, body: InvoiceBody, act: ActReceipt | No
         terms=InvoiceTerms(
             confirm=body.confirm, tips=body.tips, quote=body.quote, shares=body.shares
         ),
+        buyer=body.buyer,
     )
 
 
@@ -275,26 +291,3 @@ def view_of(scene: Scene, file: InvoiceFile) -> InvoiceView:
         else Money(minor=payment.amount_minor, currency=order.card.total.currency),
         tip_minor=payment.tip_minor if payment is not None else 0,
     )
-
-
-class EventErrand:
-    """Makes an event of what the organisation is told of its invoice."""
-
-    def __init__(self, parts: Parts) -> None:
-        """Make it."""
-        self._parts = parts
-
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
-        """Nothing outside transactions."""
-        return {}
-
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        """Add the event."""
-        told = errand.payload
-        holder = self._parts.scene(txn, errand.id, now_ms).organisation(told["organisation"])
-        type_, invoice = f"invoice.{told['state']}", told["invoice"]
-        news = events.News(type_, told["ours"], invoice, told["payment"])
-        events.add_event(txn, holder.id, news, now_ms)
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """Never: nothing is asked of anybody."""

@@ -23,6 +23,7 @@ from appservices.payments.core.texts.paying import (
     YOURSELF,
     refused_doc,
 )
+from appservices.payments.core.texts.peers import PEER_SILENT
 from appservices.payments.service import (
     asking,
     bills,
@@ -34,6 +35,8 @@ from appservices.payments.service import (
     invoices,
     moving,
     payouts,
+    peers,
+    peers_sending,
     purses,
     sharing,
 )
@@ -41,11 +44,13 @@ from appservices.payments.service.clocks import set_clock
 from appservices.payments.service.files import Matter
 from appservices.payments.service.judging import balance_of, judge_now
 from appservices.payments.store import allowances, disputes, holders
+from appservices.payments.store import payments as store
 from veche.protocol.message import NO_PAYLOAD
 
 if TYPE_CHECKING:
     from appservices.payments.service.files import Private
     from appservices.payments.service.scene import Scene
+    from veche.protocol.ids import UserId
     from veche.protocol.message import Doc, Payload
     from veche.runtime.prompts import Answered
 
@@ -74,7 +79,7 @@ def new(
         kind=kind,
         state=State.ASKED,
         payer=scene.holder(payer).id,
-        payee=scene.holder(payee).id,
+        payee=_payee(scene, payee, refund_of),
         ledger=holders.currencies(scene.txn)[private.currency],
         amount_minor=amount_minor,
         fee_minor=scene.section.fee_minor(private.currency) if kind is Kind.PAY else 0,
@@ -83,6 +88,12 @@ def new(
         refund_of=refund_of,
     )
     return Matter(payment, private, scene.now_ms)
+
+
+def _payee(scene: Scene, payee: UserId, refund_of: str | None) -> int:
+    """Who is paid; what is given back goes to whoever paid it, wherever that was from."""
+    payer = store.payer_of(scene.txn, refund_of) if refund_of is not None else None
+    return peers.payee(scene, payee).id if payer is None else payer
 
 
 def begin(
@@ -162,7 +173,9 @@ def answered(scene: Scene, matter: Matter, answer: Answered) -> None:
 def guardian_said(scene: Scene, matter: Matter) -> None:
     """Go on with a payment if enough guardians approve, and end it if too few are left to."""
     counted = guarding.tally_of(scene, matter)
-    if counted.is_approved:
+    if counted.is_approved and matter.payment.kind is Kind.MANDATE:
+        charges.rang(scene, matter)
+    elif counted.is_approved:
         _resume(scene, matter)
     elif counted.is_lost:
         _deny(scene, matter)
@@ -178,7 +191,7 @@ def rang(scene: Scene, matter: Matter) -> None:
     elif payment.state is State.ASKED:
         _step(scene, matter, Input.TIME)
     elif payment.state is State.HELD:
-        refuse_held(scene, matter, UNCONFIRMED)
+        refuse_held(scene, matter, unheard(scene, payment))
     elif payment.state is State.COOLING and payment.kind is Kind.MANDATE:
         charges.rang(scene, matter)
     elif payment.state is State.COOLING and payment.approved_by is not None:
@@ -201,7 +214,15 @@ def post_held(scene: Scene, matter: Matter) -> None:
     Raises:
         SplitError: So little cannot be shared as its invoice says; nothing has changed.
     """
-    _step(scene, matter, Input.POST)
+    if _is_too_high(scene, matter.payment):
+        refuse_held(scene, matter, REFUND_TOO_HIGH)
+    else:
+        _step(scene, matter, Input.POST)
+
+
+def unheard(scene: Scene, payment: Payment) -> str:
+    """Why a payment is over whose yes did not come in time."""
+    return PEER_SILENT if peers.is_abroad(scene, payment) else UNCONFIRMED
 
 
 def refuse_held(scene: Scene, matter: Matter, why: str) -> None:
@@ -213,6 +234,7 @@ def _let_go(scene: Scene, matter: Matter) -> None:
     """What was taken for a payment that is over is free again, and its payee hears of it."""
     invoices.settle(scene, matter.payment, is_moved=False)
     purses.settle(scene, matter)
+    peers_sending.settle(scene, matter)
     tell_unconfirmed(scene, matter.payment)
 
 
@@ -369,15 +391,21 @@ def _step(
     return after
 
 
+def _hold_ms(scene: Scene, payment: Payment) -> int:
+    """How long the ledger keeps what is set aside."""
+    if payment.kind is Kind.SHARE:
+        return bills.timeout_ms(scene, payment)
+    is_abroad = peers.is_abroad(scene, payment)
+    return peers_sending.hold_ms(scene) if is_abroad else holding.CONFIRM_HOLD_MS
+
+
 def _move(scene: Scene, matter: Matter, heard: Input, effect: Effect) -> None:
     """Have the writer do what an effect says."""
     payment = matter.payment
     if effect is Effect.VOID:
         holding.void(scene, payment)
     elif effect is Effect.HOLD:
-        is_share = payment.kind is Kind.SHARE
-        timeout_ms = bills.timeout_ms(scene, payment) if is_share else holding.CONFIRM_HOLD_MS
-        holding.hold(scene, payment, timeout_ms)
+        holding.hold(scene, payment, _hold_ms(scene, payment))
     elif payment.kind is Kind.PAYOUT:
         payouts.attempt(scene, matter)
     elif heard is Input.POST:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appservices.payments.service import peers
 from appservices.payments.service.receipts import Told
 from appservices.payments.service.transfer_ids import main_transfer
 from veche.protocol.ids import Ulid
@@ -41,7 +42,7 @@ def again(scene: Scene, matter: Matter) -> dict[str, Any]:
 
 def _told(scene: Scene, matter: Matter) -> Told:
     payment, private = matter.payment, matter.private
-    first = payment.refund_of
+    first, between = payment.refund_of, _between(scene, matter)
     return Told(
         id=main_transfer(scene, payment.id),
         payment=Ulid(payment.id),
@@ -49,8 +50,18 @@ def _told(scene: Scene, matter: Matter) -> Told:
         payee=_named(private.payee),
         amount=Money(minor=payment.amount_minor, currency=private.currency),
         reference=private.reference,
-        refund_of=main_transfer(scene, first) if first is not None else None,
+        refund_of=None if between or first is None else main_transfer(scene, first),
+        between=between,
     )
+
+
+def _between(scene: Scene, matter: Matter) -> tuple[str, str] | None:
+    """The servers of payer and payee, where these are of two institutions."""
+    payment, private = matter.payment, matter.private
+    own = peers.own_server(scene)
+    if peers.is_abroad(scene, payment):
+        return own, peers.server_of(private.payee.address)
+    return (peers.server_of(private.payer.address), own) if peers.is_from_peer(payment) else None
 
 
 def _named(payee: Party) -> str:

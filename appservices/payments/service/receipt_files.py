@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.core.texts.receipts import no_receipt_doc, receipt_file_doc
 from appservices.payments.core.texts.views import NUMBER_CHARACTERS, number_of
-from appservices.payments.service import files, proving
+from appservices.payments.service import files, tax_invoices
+from appservices.payments.service.receipt_pdfs import make_receipt, read_receipt
 from appservices.payments.service.scene import ground
+from appservices.payments.service.tax_invoices import NoTaxInvoiceError
 from appservices.payments.store import payments as store
 from veche.protocol import message
-from veche.protocol.canonical import canonical
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.runtime import errands
@@ -20,6 +21,8 @@ from veche.runtime.matrix.media import upload_encrypted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from appservices.payments.service.files import Matter
+    from appservices.payments.service.receipt_pdfs import ReceiptPage
     from appservices.payments.service.scene import Parts, Scene
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
@@ -49,39 +52,62 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
 
 
 class SendReceipt:
-    """Makes the receipt anew, with the published head if there is one, and sends it."""
+    """Makes the receipt anew, with the published head if there is one, and sends it.
+
+    It comes as a PDF, as the file that proves it and, of an invoice that says its taxes, with the
+    tax invoice.
+    """
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
-        """Upload the file."""
-        host = self._parts.host
-        data = await host.database.run("payments.receipt", self._read, errand)
-        file = await upload_encrypted(host.client, self._parts.bot.user_id, data)
-        return {"file": file, "size_bytes": len(data)}
+        """Make and upload the files."""
+        host, now_ms = self._parts.host, self._parts.host.now_ms()
+        page, invoice = await host.database.run("payments.receipt", self._read, errand)
+        number = number_of(page.payment_id)
+        pdf = await make_receipt(self._parts, page, now_ms)
+        sent = [
+            await self._upload(f"receipt-{number}.pdf", "application/pdf", pdf),
+            await self._upload(f"receipt-{number}.json", "application/json", page.signed),
+        ]
+        if invoice is not None:
+            name = f"invoice-{number}.xml"
+            sent.append(await self._upload(name, tax_invoices.MIMETYPE, invoice))
+        return {"files": sent}
 
-    def _read(self, txn: Cursor, errand: Errand) -> bytes:
+    async def _upload(self, filename: str, mimetype: str, data: bytes) -> dict[str, Any]:
+        file = await upload_encrypted(self._parts.host.client, self._parts.bot.user_id, data)
+        return {
+            "filename": filename,
+            "encrypted_file": file,
+            "mimetype": mimetype,
+            "size_bytes": len(data),
+        }
+
+    def _read(self, txn: Cursor, errand: Errand) -> tuple[ReceiptPage, bytes | None]:
         scene = self._parts.scene(txn, errand.id, self._parts.host.now_ms())
         matter = files.lock(scene, errand.payload["payment"])
         if matter is None:
             raise RefusedError("there is no such payment")
-        return canonical(proving.again(scene, matter))
+        speech = scene.speech(UserId(errand.payload["person"]))
+        return read_receipt(scene, matter, speech), _tax_invoice(scene, matter)
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
-        """Say what it is, and send it."""
+        """Say what they are, and send them."""
         scene = self._parts.scene(txn, errand.id, now_ms)
         room_id, person = RoomId(errand.payload["room"]), UserId(errand.payload["person"])
         url = scene.links.verify() if scene.links is not None else None
         scene.tell(room_id, person, receipt_file_doc(url, scene.speech(person)))
-        content = message.file(
-            filename=f"receipt-{number_of(errand.payload['payment'])}.json",
-            caption="",
-            encrypted_file=result["file"],
-            mimetype="application/json",
-            size_bytes=result["size_bytes"],
-        )
-        scene.voice.say(room_id, content, ground(person))
+        for one in result["files"]:
+            scene.voice.say(room_id, message.file(caption="", **one), ground(person))
 
     def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
         """The errand can never be done; it was logged."""
+
+
+def _tax_invoice(scene: Scene, matter: Matter) -> bytes | None:
+    try:
+        return tax_invoices.for_payer(scene, matter)
+    except NoTaxInvoiceError:
+        return None

@@ -46,6 +46,7 @@ class Told:
         reference: What for; may be empty.
         refund_of: Of a refund: the transfer that it gives back.
         lines_sha256: Of an invoice: SHA-256 of its lines, unpadded base64.
+        between: Of a payment between institutions: the servers of the payer's and the payee's.
     """
 
     id: Ulid
@@ -56,6 +57,7 @@ class Told:
     reference: str = ""
     refund_of: Ulid | None = None
     lines_sha256: str | None = None
+    between: tuple[str, str] | None = None
 
 
 @attrs.frozen
@@ -161,7 +163,12 @@ class Receipts:
         tree = self._tree
         if tree is None or tree.block.head != block.head:
             tree = self._tree = _Tree.of(block)
-        optional = {"refund_of": told.refund_of, "lines_sha256": told.lines_sha256}
+        between = dict(zip(("payer", "payee"), told.between or (), strict=bool(told.between)))
+        optional = {
+            "refund_of": told.refund_of,
+            "lines_sha256": told.lines_sha256,
+            "between": between or None,
+        }
         body = {
             "v": 1,
             "id": told.id,

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.payments.config import PaymentsSection
+    from appservices.payments.service.peers_asking import PeerClient
     from appservices.payments.service.rails import Banking
     from appservices.payments.service.receipts import Receipts
-    from appservices.payments.service.vault import Vault
     from appservices.payments.store.holders import Holder
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.message import Doc, Payload
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from veche.runtime.public import PageLinks
     from veche.runtime.sealing import Sealer
     from veche.runtime.service import BotAccount
+    from veche.runtime.vault import Vault
 
 CATALOGUE: Final = Catalogue.load("veche.protocol", "veche.protocol.forms", "appservices.payments")
 """Every text that payments and what they use can say."""
@@ -58,6 +59,7 @@ class Parts:
         receipts: Makes and signs receipts.
         banking: The institution's banks.
         sealer: Its seal; None: its statements carry none.
+        peers: Asks other institutions; None: only in tests that have none.
     """
 
     host: Host
@@ -67,6 +69,7 @@ class Parts:
     receipts: Receipts
     banking: Banking
     sealer: Sealer | None = None
+    peers: PeerClient | None = None
 
     def scene(self, txn: Cursor, cause: str, now_ms: int) -> Scene:
         """The scene of a transaction.

@@ -12,6 +12,7 @@ from appservices.payments.service import (
     escrow_moves,
     escrow_orders,
     escrows,
+    evidence,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
         escrow_orders.LOOK_UP: escrow_orders.LookUp(parts),
         escrows.CLOCK: _Clock(parts, "escrow", escrows.rang),
         disputes.CLOCK: _Clock(parts, "dispute", disputes.rang),
+        evidence.TAKE: evidence.TakeEvidence(parts),
     }
 
 

@@ -15,6 +15,7 @@ from appservices.payments.core.texts.paying import (
     UNCONFIRMED,
     receipt_doc,
 )
+from appservices.payments.core.texts.peers import PEER_LIMIT
 from appservices.payments.service import (
     api_refunds,
     bills,
@@ -24,6 +25,8 @@ from appservices.payments.service import (
     holding,
     invoices,
     payouts,
+    peers,
+    peers_sending,
     proving,
     purses,
 )
@@ -48,6 +51,7 @@ OPEN_CHAT: Final = "payments.chat"
 """Errand: makes a chat with somebody who was paid and has none."""
 _WHY: Final[Mapping[Result, str]] = {
     Result.EXCEEDS_CREDITS: NO_COVER,
+    Result.EXCEEDS_DEBITS: PEER_LIMIT,
     Result.CREDIT_ACCOUNT_ALREADY_CLOSED: PAYEE_CLOSED,
     Result.EXCEEDS_REFUNDABLE: REFUND_TOO_HIGH,
     Result.PENDING_TRANSFER_EXPIRED: UNCONFIRMED,
@@ -101,6 +105,7 @@ def _settle_others(scene: Scene, matter: Matter) -> None:
     invoices.settle(scene, matter.payment, is_moved=is_moved)
     charges.settle(scene, matter)
     purses.settle(scene, matter)
+    peers_sending.settle(scene, matter)
     api_refunds.settle(scene, matter.payment)
     bulk.settle(scene, matter)
     bills.heard(scene, matter)
@@ -140,6 +145,11 @@ def tell_share(scene: Scene, share: Matter, outcome: Outcome) -> None:
     _tell_payer(scene, share, proving.payload(scene, share, outcome))
 
 
+def tell_from_peer(scene: Scene, matter: Matter, outcome: Outcome) -> None:
+    """Tell somebody what they were paid from another institution; the payer hears of it there."""
+    _tell_payee(scene, matter, proving.payload(scene, matter, outcome))
+
+
 def _tell_payer(scene: Scene, matter: Matter, payload: Payload) -> None:
     room_id, person = matter.payer_room(scene), matter.private.asker.person
     if room_id is not None and person is not None:
@@ -149,7 +159,9 @@ def _tell_payer(scene: Scene, matter: Matter, payload: Payload) -> None:
 
 def _tell_payee(scene: Scene, matter: Matter, payload: Payload) -> None:
     payment, person = matter.payment, matter.private.payee.person
-    if person is None or _tell_receipt(scene, matter, payload):
+    if person is None or peers.is_abroad(scene, payment):
+        return  # their institution tells them
+    if _tell_receipt(scene, matter, payload):
         return
     first = chats.keep_untold(scene.txn, payment.payee, payment.id)
     # Who begins with money is told of it in the chat that they begin; nobody is called for that.

@@ -31,13 +31,13 @@ from veche.runtime.wake import Bell
 if TYPE_CHECKING:
     from appservices.payments.config import PaymentsSection
     from appservices.payments.service.scene import Scene
-    from appservices.payments.service.vault import Vault
     from appservices.payments.store.webhooks import Leased, Webhook
     from veche.protocol.invoice_api import InvoiceEvent
     from veche.protocol.notes import NoteSigner
     from veche.protocol.webhook import WebhookBody
     from veche.runtime.database import Cursor
     from veche.runtime.host import Host
+    from veche.runtime.vault import Vault
 
 logger = logging.getLogger(__name__)
 

@@ -74,7 +74,8 @@ class Work:
         rider: Runs in the transaction of the block, once its balances are written: writes what must
             be true together with them. It may run again, so it has no effect outside the database.
             What it raises fails its work alone.
-        accounts: Opened before the chain, in the same block.
+        accounts: Opened before the chain, in the same block; of peers, those that are open get the
+            allowance that stands here.
     """
 
     chain: Sequence[Transfer]

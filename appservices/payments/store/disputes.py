@@ -15,7 +15,8 @@ LISTED_MAX: Final = 20
 """Disputes that a list shows."""
 _COLUMNS: Final = (
     "id, payment_id, state, payer, payee, ledger, amount, asked_at_ms, due_at_ms, held, given,"
-    " ended_by, hold_ends_at_ms, approved_by, decided_by, refund_id, sealed, changed_at_ms"
+    " ended_by, hold_ends_at_ms, approved_by, decided_by, refund_id, ruled, ruled_by, appealed_by,"
+    " sealed, changed_at_ms"
 )
 
 
@@ -52,6 +53,9 @@ def add_dispute(txn: Cursor, dispute: Dispute, sealed: bytes, now_ms: int) -> bo
         dispute.approved_by,
         dispute.decided_by,
         dispute.refund_id,
+        dispute.ruled_minor,
+        dispute.ruled_by,
+        dispute.appealed_by,
         sealed,
         now_ms,
     )
@@ -71,6 +75,13 @@ def payee_of(txn: Cursor, dispute_id: str) -> int | None:
     return int(row[0]) if row else None
 
 
+def sealed(txn: Cursor, dispute_id: str) -> bytes | None:
+    """The names of a dispute, under the operator's key; None if there is none of this id."""
+    txn.execute("SELECT sealed FROM payments.dispute WHERE id = %s", (dispute_id,))
+    row = txn.fetchone()
+    return bytes(row[0]) if row else None
+
+
 def lock_dispute(txn: Cursor, dispute_id: str) -> DisputeFile | None:
     """A dispute, which nobody else steps until the transaction ends; None if there is none."""
     txn.execute(
@@ -86,7 +97,8 @@ def save_dispute(txn: Cursor, dispute: Dispute, sealed: bytes, now_ms: int) -> N
     txn.execute(
         "UPDATE payments.dispute SET state = %s, due_at_ms = %s, held = %s, given = %s,"
         " ended_by = %s, hold_ends_at_ms = %s, approved_by = %s, decided_by = %s, refund_id = %s,"
-        " sealed = %s, changed_at_ms = %s WHERE id = %s",
+        " ruled = %s, ruled_by = %s, appealed_by = %s, sealed = %s, changed_at_ms = %s"
+        " WHERE id = %s",
         (
             dispute.state.value,
             dispute.due_at_ms,
@@ -97,6 +109,9 @@ def save_dispute(txn: Cursor, dispute: Dispute, sealed: bytes, now_ms: int) -> N
             dispute.approved_by,
             dispute.decided_by,
             dispute.refund_id,
+            dispute.ruled_minor,
+            dispute.ruled_by,
+            dispute.appealed_by,
             sealed,
             now_ms,
             dispute.id,
@@ -138,7 +153,8 @@ def live_of(txn: Cursor, holder_id: int) -> list[str]:
     """Ids of the disputes of a holder that are not over, the newest first."""
     txn.execute(
         "SELECT id FROM payments.dispute WHERE %s IN (payer, payee)"
-        " AND state IN ('open', 'at_desk', 'ending') ORDER BY id DESC LIMIT %s",
+        " AND state IN ('open', 'at_desk', 'decided', 'appealed', 'ending')"
+        " ORDER BY id DESC LIMIT %s",
         (holder_id, LISTED_MAX),
     )
     return [id_ for (id_,) in txn.fetchall()]
@@ -148,7 +164,7 @@ def count_open(txn: Cursor, payer: int) -> int:
     """How many disputes of a payer are not over."""
     txn.execute(
         "SELECT count(*) FROM payments.dispute WHERE payer = %s"
-        " AND state IN ('asked', 'freezing', 'open', 'at_desk', 'ending')",
+        " AND state NOT IN ('closed', 'cancelled', 'expired')",
         (payer,),
     )
     [(count,)] = txn.fetchall()
@@ -158,7 +174,8 @@ def count_open(txn: Cursor, payer: int) -> int:
 def at_desk(txn: Cursor) -> list[str]:
     """Ids of the disputes that wait for the institution, the oldest first."""
     txn.execute(
-        "SELECT id FROM payments.dispute WHERE state = 'at_desk' ORDER BY id LIMIT %s",
+        "SELECT id FROM payments.dispute WHERE state IN ('at_desk', 'appealed')"
+        " ORDER BY id LIMIT %s",
         (LISTED_MAX,),
     )
     return [id_ for (id_,) in txn.fetchall()]
@@ -187,7 +204,7 @@ def left_minor(txn: Cursor, payment_id: str) -> int:
 def _file(row: tuple[Any, ...]) -> DisputeFile:
     id_, payment_id, state, payer, payee, ledger, amount, *rest, sealed, changed_at_ms = row
     asked_at_ms, due_at_ms, held, given, ended_by, hold_ends_at_ms, *names = rest
-    approved_by, decided_by, refund_id = names
+    approved_by, decided_by, refund_id, ruled, ruled_by, appealed_by = names
     dispute = Dispute(
         id=id_,
         payment_id=payment_id,
@@ -205,5 +222,8 @@ def _file(row: tuple[Any, ...]) -> DisputeFile:
         approved_by=approved_by,
         decided_by=decided_by,
         refund_id=refund_id,
+        ruled_minor=ruled,
+        ruled_by=ruled_by,
+        appealed_by=appealed_by,
     )
     return DisputeFile(dispute, bytes(sealed), changed_at_ms)

@@ -77,6 +77,23 @@ def buyer_of(txn: Cursor, escrow_id: str) -> int | None:
     return int(row[0]) if row else None
 
 
+def escrow(txn: Cursor, escrow_id: str) -> EscrowFile | None:
+    """An escrow as it is; None if there is none."""
+    txn.execute(
+        f"SELECT {_COLUMNS} FROM payments.escrow WHERE id = %s",  # noqa: S608 -- a constant
+        (escrow_id,),
+    )
+    row = txn.fetchone()
+    return _file(txn, row) if row else None
+
+
+def sealed(txn: Cursor, escrow_id: str) -> bytes | None:
+    """The names of an escrow, under the operator's key; None if there is none of this id."""
+    txn.execute("SELECT sealed FROM payments.escrow WHERE id = %s", (escrow_id,))
+    row = txn.fetchone()
+    return bytes(row[0]) if row else None
+
+
 def lock_escrow(txn: Cursor, escrow_id: str) -> EscrowFile | None:
     """An escrow, which nobody else steps until the transaction ends; None if there is none."""
     txn.execute(

@@ -49,6 +49,8 @@ class News:
         invoice_id: Of an invoice.
         payment_id: Of the payment or refund.
         payout_id: Of a payout in bulk.
+        mandate_id: Of a mandate.
+        escrow_id: Of an escrow.
     """
 
     type: str
@@ -56,6 +58,8 @@ class News:
     invoice_id: str | None = None
     payment_id: str | None = None
     payout_id: str | None = None
+    mandate_id: str | None = None
+    escrow_id: str | None = None
 
 
 def add_event(txn: Cursor, holder: int, news: News, now_ms: int) -> None:
@@ -68,8 +72,8 @@ def add_event(txn: Cursor, holder: int, news: News, now_ms: int) -> None:
     [(n,)] = txn.fetchall()
     txn.execute(
         "INSERT INTO payments.event"
-        " (holder, n, type, invoice_id, payment_id, payout_id, ours, at_ms)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        " (holder, n, type, invoice_id, payment_id, payout_id, mandate_id, escrow_id, ours, at_ms)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             holder,
             n,
@@ -77,6 +81,8 @@ def add_event(txn: Cursor, holder: int, news: News, now_ms: int) -> None:
             news.invoice_id,
             news.payment_id,
             news.payout_id,
+            news.mandate_id,
+            news.escrow_id,
             news.ours,
             now_ms,
         ),
@@ -95,11 +101,11 @@ def events_after(
 ) -> list[InvoiceEvent]:
     """The events of an organisation after one, in order, at most ``limit``."""
     txn.execute(
-        "SELECT n, type, at_ms, invoice_id, payment_id, payout_id, ours FROM payments.event"
-        " WHERE holder = %s AND n > %s ORDER BY n LIMIT %s",
+        "SELECT n, type, at_ms, invoice_id, payment_id, payout_id, mandate_id, escrow_id, ours"
+        " FROM payments.event WHERE holder = %s AND n > %s ORDER BY n LIMIT %s",
         (holder, after, limit),
     )
-    names = ("n", "type", "at_ms", "invoice", "payment", "payout", "ours")
+    names = ("n", "type", "at_ms", "invoice", "payment", "payout", "mandate", "escrow", "ours")
     return [InvoiceEvent(**dict(zip(names, row, strict=True))) for row in txn.fetchall()]
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from appservices.payments.store.escrows import funded_minor
+
 if TYPE_CHECKING:
     from appservices.payments.core.payment import Payment
     from veche.runtime.database import Cursor
@@ -48,20 +50,21 @@ def gone_to(txn: Cursor, payment: Payment, since_ms: int) -> Gone:
 
 
 def unguarded_minor(txn: Cursor, payment: Payment, since_ms: int) -> int:
-    """What went to the payee of a payment since a moment without guardians, beside it.
+    """What went out since a moment without guardians, whoever got it, beside a payment.
 
     Args:
         txn: The payer is locked in it.
-        payment: From whom, to whom, in which currency.
+        payment: From whom, in which currency.
         since_ms: UTC.
     """
     txn.execute(
         "SELECT coalesce(sum(amount + fee), 0) FROM payments.payment AS p"
-        " WHERE payer = %s AND payee = %s AND ledger = %s AND id <> %s"
-        " AND state IN ('holding', 'held', 'paying', 'paid') AND kind <> 'refund'"
+        " WHERE payer = %s AND ledger = %s AND id <> %s"
+        " AND state IN ('holding', 'held', 'paying', 'paid') AND kind NOT IN ('refund', 'escrow')"
         " AND coalesce(approved_at_ms, changed_at_ms) > %s"
         " AND NOT EXISTS (SELECT FROM payments.guarded AS g WHERE g.payment_id = p.id)",
-        (payment.payer, payment.payee, payment.ledger, payment.id, since_ms),
+        (payment.payer, payment.ledger, payment.id, since_ms),
     )
     [(minor,)] = txn.fetchall()
-    return int(minor)
+    # What went into an escrow went out then, and not once more when its seller gets it.
+    return int(minor) + funded_minor(txn, payment.payer, payment.ledger, since_ms)

@@ -18,6 +18,10 @@ PERSON: Final = "person"
 ORGANISATION: Final = "organisation"
 ELSEWHERE: Final = "elsewhere"
 """Whoever has an account at a bank, known by its number alone; they have none here."""
+PEER: Final = "peer"
+"""Another institution; of it there is what we owe it, and what it owes us."""
+ABROAD: Final = "abroad"
+"""A person who has their account at another institution, and none here."""
 
 
 @attrs.frozen
@@ -27,7 +31,7 @@ class Holder:
     Attributes:
         id: Number.
         sealed: Matrix id, under the operator's key.
-        kind: ``institution``, ``person``, ``organisation`` or ``elsewhere``.
+        kind: ``institution``, ``person``, ``organisation``, ``elsewhere``, ``peer`` or ``abroad``.
         is_frozen: They stopped everything.
         is_closed: They are not here any more.
     """
@@ -53,12 +57,14 @@ class AccountRow:
         ledger: Number of the currency.
         code: What sort of account it is.
         is_opened: The ledger has it.
+        allowance: How much may be owed by it, or to it; of peers alone.
     """
 
     id: int
     ledger: int
     code: int
     is_opened: bool
+    allowance: int = 0
 
 
 @attrs.frozen

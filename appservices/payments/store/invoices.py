@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = (
     "id, version, payee, addressee, notice_id, ledger, amount, due_at_ms, state, paid_by, sealed,"
-    " changed_at_ms"
+    " changed_at_ms, issued_at_ms"
 )
 
 
@@ -24,11 +24,13 @@ class InvoiceFile:
     Attributes:
         sealed: The order, under the operator's key.
         changed_at_ms: When it got into its state, UTC.
+        issued_at_ms: When this version was made, UTC.
     """
 
     invoice: Invoice
     sealed: bytes
     changed_at_ms: int
+    issued_at_ms: int
 
 
 def add_invoice(txn: Cursor, invoice: Invoice, sha256: bytes, sealed: bytes, now_ms: int) -> bool:
@@ -103,7 +105,7 @@ def save_invoice(txn: Cursor, invoice: Invoice, now_ms: int) -> None:
 
 def _file(row: tuple[Any, ...]) -> InvoiceFile:
     id_, version, payee, addressee, notice_id, ledger, amount, due_at_ms, *rest = row
-    state, paid_by, sealed, changed_at_ms = rest
+    state, paid_by, sealed, changed_at_ms, issued_at_ms = rest
     invoice = Invoice(
         id=id_,
         version=version,
@@ -116,4 +118,4 @@ def _file(row: tuple[Any, ...]) -> InvoiceFile:
         state=InvoiceState(state),
         paid_by=paid_by,
     )
-    return InvoiceFile(invoice, bytes(sealed), changed_at_ms)
+    return InvoiceFile(invoice, bytes(sealed), changed_at_ms, issued_at_ms)

@@ -81,6 +81,16 @@ def lock_mandate(txn: Cursor, mandate_id: str) -> Mandate | None:
     return _mandate(row) if row else None
 
 
+def mandate(txn: Cursor, mandate_id: str) -> Mandate | None:
+    """A mandate as it is; None if there is none."""
+    txn.execute(
+        f"SELECT {_COLUMNS} FROM payments.mandate WHERE id = %s",  # noqa: S608 -- a constant
+        (mandate_id,),
+    )
+    row = txn.fetchone()
+    return _mandate(row) if row else None
+
+
 def payer_of(txn: Cursor, mandate_id: str) -> int | None:
     """Number of the payer of a mandate; None if there is no such mandate."""
     txn.execute("SELECT payer FROM payments.mandate WHERE id = %s", (mandate_id,))

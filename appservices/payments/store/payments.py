@@ -127,6 +127,17 @@ def save_payment(txn: Cursor, payment: Payment, now_ms: int) -> None:
     )
 
 
+def of_allowance(txn: Cursor, allowance_id: str, limit: int) -> list[PaymentFile]:
+    """What was paid, or tried, by an allowance, the newest first."""
+    txn.execute(
+        f"SELECT {_COLUMNS} FROM payments.payment WHERE allowance_id = %s"  # noqa: S608 -- a constant
+        " AND state IN ('cooling', 'guarded', 'holding', 'held', 'paying', 'paid', 'refused')"
+        " ORDER BY id DESC LIMIT %s",
+        (allowance_id, limit),
+    )
+    return [_file(row) for row in txn.fetchall()]
+
+
 def paid_of(txn: Cursor, holder_id: int, limit: int) -> list[PaymentFile]:
     """What a holder paid and was paid, the newest first."""
     txn.execute(
@@ -207,7 +218,8 @@ def received(txn: Cursor, payee: int, number: str) -> PaymentFile | None:
     txn.execute(
         f"SELECT {_COLUMNS} FROM payments.payment WHERE payee = %s AND right(id, %s) = %s"  # noqa: S608 -- a constant
         # What an organisation pays out is not given back by hand.
-        " AND state = 'paid' AND kind NOT IN ('refund', 'issue') AND instruction IS NULL LIMIT 1",
+        " AND state = 'paid' AND kind NOT IN ('refund', 'issue')"
+        " AND (instruction IS NULL OR instruction LIKE 'peer %%') LIMIT 1",
         (payee, len(number), number),
     )
     row = txn.fetchone()

@@ -204,7 +204,8 @@ class Plan:
         return len(counting) >= self._need(stage)
 
     def _witnesses(self, party: Party) -> list[Party]:
-        return [one for one in self.parties.values() if one.of == party.id]
+        held = (one for one in self.parties.values() if one.of == party.id)
+        return [one for one in held if one.state is not PartyState.DELEGATED]
 
     def _counts(self, party: Party) -> bool:
         everyone = [party, *self._witnesses(party)]

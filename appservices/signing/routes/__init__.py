@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from appservices.signing.routes.api import API
+from appservices.signing.routes.organisations import OrganisationRoutes
+from appservices.signing.routes.parties import PartyRoutes
 from appservices.signing.routes.public import PublicRoutes
 from appservices.signing.routes.seals import SealRoutes
 
@@ -25,4 +27,10 @@ def routes(host: Host, service: Any) -> Mapping[str, IResource]:
         host: Of the process; it has a public site.
         service: ``appservices.signing.bot.Signing``.
     """
-    return {API.mount: API.resource(host.gate, PublicRoutes(host, service), SealRoutes(service))}
+    owners = (
+        PublicRoutes(host.gate.database, service),
+        SealRoutes(host.gate.database, service),
+        PartyRoutes(host, service),
+        OrganisationRoutes(host, service),
+    )
+    return {API.mount: API.resource(host.gate, *owners)}

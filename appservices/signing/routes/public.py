@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from appservices.signing.routes.api import API
-from appservices.signing.service.authorities import LIST
+from appservices.signing.service.lists import LIST
+from appservices.signing.store import certificates
 from veche.protocol.errors import NotFoundError
 from veche.protocol.signatures.stamps import REQUEST_BYTES_MAX
 from veche.runtime.api import Download
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from appservices.signing.service.authorities import Authorities
     from appservices.signing.service.sealing import Seals
     from veche.runtime.api import Call
-    from veche.runtime.host import Host
+    from veche.runtime.database import Database
+    from veche.runtime.keys.pool import SigningPool
 
 PUBLIC_LIMIT: Final = Limit(burst=100, per_s=20)
 """Certificates and lists for one client address."""
@@ -34,15 +36,16 @@ class Signing(Protocol):
     """What the routes need of the service."""
 
     authorities: Authorities
+    pool: SigningPool
     seals: Seals
 
 
 class PublicRoutes:
     """Certificates, lists and time stamps."""
 
-    def __init__(self, host: Host, signing: Signing) -> None:
+    def __init__(self, database: Database, signing: Signing) -> None:
         """Make them."""
-        self._host = host
+        self._database = database
         self._signing = signing
 
     @API.route(
@@ -60,9 +63,12 @@ class PublicRoutes:
         if serial == name or not 0 < len(serial) <= _SERIAL_CHARACTERS_MAX:
             raise NotFoundError(_NO_SUCH)
         try:
-            found = self._signing.authorities.lists.get(int(serial, 16))
+            number = int(serial, 16)
         except ValueError as e:
             raise NotFoundError(_NO_SUCH) from e
+        found = self._signing.authorities.lists.get(number)
+        if found is None:  # of a person, then
+            found = await self._database.run("signing.list", certificates.list_of, number)
         if found is None:
             raise NotFoundError(_NO_SUCH)
         _keep(call, LIST_KEPT_S)
@@ -101,7 +107,8 @@ class PublicRoutes:
     )
     async def stamp(self, call: Call) -> Download:
         """A ``TimeStampResp``; also a refusal is one."""
-        answer = self._signing.seals.answer(call.body, call.now_ms)
+        signing = self._signing
+        answer = await signing.pool.run(signing.seals.answer, call.body, call.now_ms)
         return Download(answer, "application/timestamp-reply", "stamp.tsr")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from appservices.signing.routes.api import API
+from appservices.signing.store import seals as store
 from veche.protocol.sealing_api import SealBody, SealedView, SealView, StampBody, StampView
 from veche.protocol.signatures.stamps import StampRequest
 from veche.protocol.unpadded import from_unpadded, unpadded
@@ -13,7 +14,8 @@ from veche.runtime.limits import Limit
 if TYPE_CHECKING:
     from appservices.signing.service.sealing import Callers, Seals
     from veche.runtime.api import Call
-    from veche.runtime.database import Cursor
+    from veche.runtime.database import Database
+    from veche.runtime.keys.pool import SigningPool
 
 SEAL_LIMIT: Final = Limit(burst=500, per_s=100)
 """Seals, and stamps, of one client address."""
@@ -23,14 +25,16 @@ class Signing(Protocol):
     """What the routes need of the service: ``appservices.signing.bot.Signing``."""
 
     callers: Callers
+    pool: SigningPool
     seals: Seals
 
 
 class SealRoutes:
     """Seals and stamps over digests."""
 
-    def __init__(self, signing: Signing) -> None:
+    def __init__(self, database: Database, signing: Signing) -> None:
         """Make them."""
+        self._database = database
         self._signing = signing
 
     @API.route(
@@ -45,8 +49,7 @@ class SealRoutes:
         """What whoever prepares a file has to know."""
         return self._signing.seals.view(self._organisation(call))
 
-    @API.transaction(
-        "signing.seal",
+    @API.route(
         "POST",
         "/seals/<organisation>",
         body=SealBody,
@@ -55,11 +58,19 @@ class SealRoutes:
         limit=SEAL_LIMIT,
         summary="Seal a digest; the same digest may be sealed again",
     )
-    def seal(self, txn: Cursor, call: Call) -> SealedView:
-        """Seal a digest."""
-        organisation = self._organisation(call)
+    async def seal(self, call: Call) -> SealedView:
+        """Seal a digest; the record of it commits before the seal leaves.
+
+        The key signs first and in its own thread, since a token that does not answer must hold no
+        transaction.
+        """
+        organisation, signing = self._organisation(call), self._signing
         digest, reference = from_unpadded(call.body.digest), call.body.reference
-        return self._signing.seals.seal(txn, organisation, digest, reference, call.now_ms)
+        sealed = await signing.pool.run(signing.seals.seal, organisation, digest, call.now_ms)
+        await self._database.run(
+            "signing.seal", store.add_seal, organisation, digest, reference, call.now_ms
+        )
+        return sealed
 
     @API.route(
         "POST",
@@ -74,7 +85,9 @@ class SealRoutes:
         """A time stamp without the form of RFC 3161 around it."""
         self._signing.callers.of(call.header("authorization"))
         request = StampRequest(from_unpadded(call.body.digest))
-        return StampView(token=unpadded(self._signing.seals.stamp(request, call.now_ms)))
+        signing = self._signing
+        token = await signing.pool.run(signing.seals.stamp, request, call.now_ms)
+        return StampView(token=unpadded(token))
 
     def _organisation(self, call: Call) -> str:
         organisation = call.path_args["organisation"]

@@ -2,7 +2,8 @@
 
 ``root.pem`` is what everything is trusted by; its key, ``root.key``, is encrypted and needed only
 to make the others and their lists, so it can lie elsewhere. A certificate and its key have the same
-name; a list has the serial number of the certificate of which it speaks.
+name: ``NAME.key`` is the key, ``NAME.token`` says in which token it is. A list has the serial
+number of the certificate of which it speaks.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 import attrs
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from appservices.signing.service.lists import LIST, FolderLists, is_listed
 from veche.protocol.errors import ConfigError
 from veche.protocol.signatures.certificates import Authority
+from veche.runtime.keys.places import has_signed, open_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +29,6 @@ STAMPS: Final = "stamps"
 SEALS: Final = "seals"
 LISTS: Final = "lists"
 CERTIFICATE: Final = ".pem"
-KEY: Final = ".key"
-LIST: Final = ".crl"
 _AGAIN: Final = "make it again with `veche ca`"
 
 
@@ -63,12 +62,22 @@ class Authorities:
             raise ConfigError(f"there is no list {name}: make it with `veche ca lists`")
         return found
 
+    def is_revoked(self, certificate: x509.Certificate) -> bool:
+        """Whether its list, as it is now, says that it counts no more.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        return is_listed(self.list_of(certificate), certificate)
+
 
 def read_authorities(folder: Path) -> Authorities:
     """Read the folder.
 
     Raises:
         ConfigError: Something is missing or cannot be read, or does not belong to the rest.
+        TokenError: A token with one of the keys does not answer.
+        PinRefusedError: It does not take its PIN.
     """
     root = _certificate(folder / f"{ROOT}{CERTIFICATE}")
     seals = {
@@ -80,7 +89,7 @@ def read_authorities(folder: Path) -> Authorities:
         issuing=_authority(folder, ISSUING, root),
         stamps=_authority(folder, STAMPS, root),
         seals=seals,
-        lists=_lists(folder / LISTS),
+        lists=FolderLists(folder / LISTS, _AGAIN),
     )
     for one in (found.issuing, found.stamps, *seals.values()):
         found.list_of(one.certificate)
@@ -94,15 +103,11 @@ def list_name(certificate: x509.Certificate) -> str:
 
 def _authority(folder: Path, name: str, root: x509.Certificate) -> Authority:
     certificate = _certificate(folder / f"{name}{CERTIFICATE}")
-    path = folder / f"{name}{KEY}"
-    try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
-    except (OSError, ValueError, TypeError) as e:
-        raise ConfigError(f"{path} is no key that can be read ({e}); {_AGAIN}") from e
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or (
-        key.public_key() != certificate.public_key()
-    ):
-        raise ConfigError(f"{path} is not the key of the certificate beside it; {_AGAIN}")
+    key = open_key(folder / name)
+    if not has_signed(key, certificate.public_key()):
+        raise ConfigError(
+            f"the key of {folder / name} is not the key of the certificate beside it; {_AGAIN}"
+        )
     try:
         certificate.verify_directly_issued_by(root)
     except (ValueError, TypeError, InvalidSignature) as e:
@@ -115,15 +120,3 @@ def _certificate(path: Path) -> x509.Certificate:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError) as e:
         raise ConfigError(f"{path} is no certificate that can be read ({e}); {_AGAIN}") from e
-
-
-def _lists(folder: Path) -> dict[int, bytes]:
-    found: dict[int, bytes] = {}
-    for path in sorted(folder.glob(f"*{LIST}")):
-        data = path.read_bytes()
-        try:
-            x509.load_der_x509_crl(data)
-            found[int(path.stem, 16)] = data
-        except ValueError as e:
-            raise ConfigError(f"{path} is no list that can be read ({e}); {_AGAIN}") from e
-    return found

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from appservices.signing import store
-from veche.protocol.errors import NotFoundError
+from veche.protocol.errors import ForbiddenError, NotFoundError
 from veche.protocol.sealing_api import SealedView, SealView
 from veche.protocol.signatures.certificates import STAMP_POLICY
 from veche.protocol.signatures.cms import Signer, der_of
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from appservices.signing.config import SealSection
     from appservices.signing.service.authorities import Authorities
     from veche.protocol.signatures.certificates import Authority
-    from veche.runtime.database import Cursor
 
 SERIAL_BITS: Final = 120
 """Of a time stamp: from chance alone, so that two processes never give the same."""
@@ -79,6 +77,7 @@ class Seals:
 
         Raises:
             NotFoundError: There is no such seal.
+            ForbiddenError: It was revoked.
         """
         seal, known = self._seal(organisation), self._authorities
         certificates = (known.root, known.stamps.certificate, seal.certificate)
@@ -88,16 +87,15 @@ class Seals:
             lists=tuple(unpadded(known.list_of(one)) for one in certificates[1:]),
         )
 
-    def seal(
-        self, txn: Cursor, organisation: str, digest: bytes, reference: str, now_ms: int
-    ) -> SealedView:
-        """Seal a digest; the record of it commits before the seal leaves.
+    def seal(self, organisation: str, digest: bytes, now_ms: int) -> SealedView:
+        """Seal a digest; whoever hands the seal out records it first. It blocks, as ``stamp``.
 
         Raises:
             NotFoundError: There is no such seal.
+            ForbiddenError: It was revoked.
+            TokenError: The token with its key does not answer.
         """
         seal, signer = self._seal(organisation), self._signers[organisation]
-        store.add_seal(txn, organisation, digest, reference, now_ms)
         attributes = signer.signed_attributes(digest)
         signature = seal.key.sign(attributes, ec.ECDSA(hashes.SHA256()))
         token = self.stamp(StampRequest(hashlib.sha256(signature).digest()), now_ms)
@@ -115,6 +113,8 @@ class Seals:
         found = self._authorities.seals.get(organisation)
         if found is None:
             raise NotFoundError("Your organisation has no such seal")
+        if self._authorities.is_revoked(found.certificate):
+            raise ForbiddenError("The seal was revoked")
         return found
 
 

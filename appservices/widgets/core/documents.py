@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NOBODY: Final = "'none'"
+SELF: Final = "'self'"
+PDF_WORKERS: Final = "veche-pdf"
+"""The policy of trusted types that lets a page start the worker that reads files, and no other."""
 _FEATURES_REFUSED: Final = (
     "accelerometer",
     "autoplay",
@@ -57,6 +60,7 @@ class Document:
         has_homeservers: Whether it may talk to homeservers, which nobody knows beforehand.
         has_lit: Whether it draws by lit, whose policy of trusted types it needs then.
         has_camera: Whether it may ask for the camera, to scan codes.
+        has_pdf: Whether it shows pages of files, which a worker reads.
     """
 
     file: str
@@ -65,6 +69,7 @@ class Document:
     has_homeservers: bool = False
     has_lit: bool = True
     has_camera: bool = False
+    has_pdf: bool = False
 
 
 APP: Final = Document("app.html")
@@ -72,10 +77,11 @@ WIDGET: Final = Document("widget.html", Framing.EMBEDDERS)
 SIGN_IN: Final = Document("signin.html", has_homeservers=True)
 KEYS: Final = Document("keys.html", has_passkeys=True)
 APPROVE: Final = Document("approve.html", has_passkeys=True, has_lit=False)
-VERIFY: Final = Document("verify.html")
+VERIFY: Final = Document("verify.html", has_pdf=True)
+SIGN: Final = Document("sign.html", has_passkeys=True, has_pdf=True)
 WALLET: Final = Document("wallet.html", has_camera=True)
 WALLET_WIDGET: Final = Document("wallet_widget.html", Framing.EMBEDDERS)
-DOCUMENTS: Final = (APP, WIDGET, SIGN_IN, KEYS, APPROVE, VERIFY, WALLET, WALLET_WIDGET)
+DOCUMENTS: Final = (APP, WIDGET, SIGN_IN, KEYS, APPROVE, VERIFY, SIGN, WALLET, WALLET_WIDGET)
 PATHS: Final = {
     "/": APP,
     "/services": APP,
@@ -84,6 +90,7 @@ PATHS: Final = {
     "/keys": KEYS,
     "/approve": APPROVE,
     "/verify": VERIFY,
+    "/sign": SIGN,
     "/pay": WALLET,
     "/wallet": WALLET,
     "/wallet/widget": WALLET_WIDGET,
@@ -93,6 +100,7 @@ PATHS: Final = {
     "/wallet/mandates": WALLET,
     "/wallet/bank": WALLET,
     "/wallet/limits": WALLET,
+    "/wallet/trust": WALLET,
 }
 """Whole paths; those of ``app_owns`` come besides."""
 _SERVICE_PARTS: Final = 3
@@ -133,6 +141,10 @@ def policy(
     """
     connect = ["'self'", *(homeservers if document.has_homeservers else ())]
     framed = document.framing is Framing.EMBEDDERS and embedders
+    types = [
+        *(["lit-html"] if document.has_lit else ()),
+        *([PDF_WORKERS] if document.has_pdf else ()),
+    ]
     return "; ".join(
         (
             "default-src 'none'",
@@ -141,11 +153,12 @@ def policy(
             "img-src 'self' data: blob:",
             "font-src 'self'",
             f"connect-src {' '.join(connect)}",
+            f"worker-src {SELF if document.has_pdf else NOBODY}",
             "form-action 'none'",
             "base-uri 'none'",
             f"frame-ancestors {' '.join(embedders) if framed else NOBODY}",
             "require-trusted-types-for 'script'",
-            f"trusted-types {'lit-html' if document.has_lit else NOBODY}",
+            f"trusted-types {' '.join(types) or NOBODY}",
         )
     )
 

@@ -27,6 +27,7 @@ IMPORTS: Final[Mapping[str, str]] = {
     "lit-element/lit-element.js": "vendor/lit-element/lit-element.js",
     "@lit/reactive-element": "vendor/reactive-element/reactive-element.js",
     "matrix-widget-api": "vendor/matrix-widget-api/index.js",
+    "pdfjs-dist": "vendor/pdfjs/build/pdf.min.mjs",
     "qr/decode.js": "vendor/qr/decode.js",
 }
 """Names that modules import, and the files below ``static`` they stand for."""
@@ -68,7 +69,7 @@ def imported(module: str, text: str) -> tuple[str, ...]:
 
 
 def later(modules: Sequence[str], sources: Mapping[str, bytes]) -> tuple[str, ...]:
-    """The modules that a page may load while it runs, with all that those need.
+    """The modules that a page may load while it runs, with all that those need, now or later.
 
     They are in its import map and not fetched beforehand.
 
@@ -79,9 +80,16 @@ def later(modules: Sequence[str], sources: Mapping[str, bytes]) -> tuple[str, ..
     Raises:
         ConfigError: As ``closure``.
     """
-    texts = ((one, _COMMENT.sub("", sources[one].decode())) for one in modules)
-    entries = [_place(one, name) for one, text in texts for name in _LATER.findall(text)]
-    return tuple(one for one in closure(entries, sources) if one not in modules) if entries else ()
+    found = dict.fromkeys(modules)
+    waiting = list(modules)
+    while waiting:
+        one = waiting.pop(0)
+        text = _COMMENT.sub("", sources[one].decode())
+        entries = [_place(one, name) for name in _LATER.findall(text)]
+        new = [name for name in closure(entries, sources) if name not in found] if entries else []
+        found.update(dict.fromkeys(new))
+        waiting += new
+    return tuple(found)[len(modules) :]
 
 
 def closure(entries: Sequence[str], sources: Mapping[str, bytes]) -> tuple[str, ...]:

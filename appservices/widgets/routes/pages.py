@@ -40,6 +40,9 @@ _KEEP_NOT: Final = b"no-store"
 _METHODS: Final = (b"GET", b"HEAD")
 _STYLES: Final = ("vendor/compound/tokens.css", "kit/kit.css")
 _ICON: Final = "kit/icon.svg"
+_PDF_WORKER: Final = "vendor/pdfjs/build/pdf.worker.min.mjs"
+_WORKER: Final = b"default-src 'none'; script-src 'self'"
+"""A worker has the policy of its own file; it loads decoders of pictures when it needs them."""
 _HEAD: Final = "<!-- head -->"
 _NOSCRIPT: Final = "<!-- noscript -->"
 _ADDRESS: Final = re.compile(r'\b(src|href)="(?![/#]|[a-z]+:)([^"]+)"')
@@ -287,7 +290,8 @@ class Library:
 
 
 def _file(name: str, data: bytes) -> Answer:
-    return _answer(200, data, TYPES[name.rpartition(".")[2]], _KEEP_FOREVER, {})
+    policies = {b"content-security-policy": _WORKER} if name == _PDF_WORKER else {}
+    return _answer(200, data, TYPES[name.rpartition(".")[2]], _KEEP_FOREVER, policies)
 
 
 _STILL: Final = (

@@ -24,10 +24,13 @@ PACKAGE: Final = "appservices.widgets"
 TYPES: Final[Mapping[str, bytes]] = {
     "html": b"text/html; charset=utf-8",
     "js": b"text/javascript; charset=utf-8",
+    "mjs": b"text/javascript; charset=utf-8",
     "css": b"text/css; charset=utf-8",
     "json": b"application/json",
     "svg": b"image/svg+xml",
     "woff2": b"font/woff2",
+    "ttf": b"font/ttf",
+    "pfb": b"application/x-font-type1",
 }
 """What is served, by the end of the name; other files (licences, types for editors) are not."""
 _COUNTS_TRIED: Final = 200

@@ -6,7 +6,9 @@ shown, hidden or replaced by what comes after a signature, whichever way a reade
 
 A revision has one signature in a field, and may have: proofs in the document security store; in the
 first one, ``/Perms`` that certifies; for a time stamp, an invisible field on one page and in the
-form. Each new object is referred to from its one place, and no old one changes besides that.
+form; for a person's, a picture in its box, which says what the signature says and is the one that
+we would draw. Each new object is referred to from its one place, and no old one changes besides
+that.
 """
 
 from __future__ import annotations
@@ -15,6 +17,14 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from veche.protocol.pdf.appearance import lines_of, picture, picture_entries, size_of
+from veche.protocol.pdf.letters import (
+    DIGEST,
+    MissingLetterError,
+    digest_of,
+    laid_letters,
+    letters,
+)
 from veche.protocol.pdf.signing import SIGNATURE, STAMP
 from veche.protocol.pdf.values import (
     PdfError,
@@ -67,6 +77,7 @@ class SignatureField:
         is_stamp: Whether it is a document time stamp.
         certifies: Whether it says that only forms may be filled in after it.
         byte_range: What it covers: start, length, start, length.
+        shows: The name in the picture of the signature; empty without one.
         contents: The token with the signature, ``<…>``.
         place: Where its object begins and ends in the file.
     """
@@ -77,24 +88,27 @@ class SignatureField:
     byte_range: tuple[int, int, int, int]
     contents: bytes
     place: tuple[int, int]
+    shows: str = ""
 
 
 class State:
     """The objects of a file up to a revision."""
 
-    def __init__(self, root: int, objects: Mapping[int, PdfObject]) -> None:
+    def __init__(self, root: int, objects: Mapping[int, PdfObject], pdf: bytes) -> None:
         """Make it.
 
         Args:
             root: Number of the catalog.
             objects: By their numbers.
+            pdf: The whole file, where the bytes of streams are.
         """
         self.root = root
+        self.pdf = pdf
         self._objects = objects
 
     def later(self, objects: Mapping[int, PdfObject]) -> State:
         """The file with the next revision."""
-        return State(self.root, {**self._objects, **objects})
+        return State(self.root, {**self._objects, **objects}, self.pdf)
 
     def get(self, number: int) -> PdfObject | None:
         """An object; None if there is none."""
@@ -171,7 +185,7 @@ class _Addition:
         if field in self._new_numbers:
             self._check_new_field(field, holder)
         else:
-            self._check_laid_field(field, holder)
+            found = self._laid_field(field, holder, found)
         self._check_catalog(referred(holder[b"/V"], "/V"), is_certified=found.certifies)
         if self._left:
             raise PdfError(f"object {min(self._left)} of a later revision belongs to no signature")
@@ -198,15 +212,45 @@ class _Addition:
             raise PdfError("a later revision does not add one signature")
         return signed[0]
 
-    def _check_laid_field(self, field: int, holder: Dictionary) -> None:
+    def _laid_field(self, field: int, holder: Dictionary, found: SignatureField) -> SignatureField:
         """A field that was there and empty has got the signature, and is the same otherwise."""
         before = dictionary(self._old.value(field), "a field")
-        if b"/V" in before or {**before, b"/V": holder[b"/V"]} != holder:
+        signed = {**before, b"/V": holder[b"/V"]}
+        if b"/AP" in holder and b"/AP" not in before:
+            signed[b"/AP"] = holder[b"/AP"]
+            found = attrs.evolve(found, shows=self._shown_name(holder, found))
+        if b"/V" in before or signed != holder:
             raise PdfError("a field was changed besides being signed, or was signed already")
         self._left.discard(field)
         form = self._old.catalog.get(b"/AcroForm")
         if is_reference(form) and referred(form, "/AcroForm") in self._objects:
             raise PdfError("a later revision changes the form")
+        return found
+
+    def _shown_name(self, holder: Dictionary, found: SignatureField) -> str:
+        """The name in the picture of a signature, which is the very one that we would draw."""
+        looks = dictionary(holder[b"/AP"], "/AP")
+        one = self._take(referred(looks.get(b"/N"), "/N of /AP"), "the picture of a signature")
+        signature = dictionary(self._new.value(referred(holder[b"/V"], "/V")), "a signature")
+        lines, size = lines_of(signature), size_of(holder.get(b"/Rect"))
+        try:
+            content = picture(size, lines, letters())
+        except MissingLetterError as e:
+            raise PdfError(f"the picture of a signature cannot be drawn: {e}") from e
+        entries = picture_entries(size, self._font())
+        expected = {**entries, b"/Length": b"%d" % len(content)}
+        drawn = None if one.data is None else self._new.pdf[slice(*one.data)]
+        if found.is_stamp or looks.keys() != {b"/N"} or (one.value, drawn) != (expected, content):
+            raise PdfError("the picture of a signature shows something else than the signature")
+        return lines[0]
+
+    def _font(self) -> int:
+        """The font of signatures, which was laid before and is the one that is known."""
+        form = dictionary(self._old.resolve(self._old.catalog.get(b"/AcroForm")), "/AcroForm")
+        font = referred(laid_letters(form, self._old.resolve), "the font of signatures in /DR")
+        if digest_of(font, self._old.pdf, self._old.get) != DIGEST:
+            raise PdfError("signatures are shown in a font that is not known")
+        return font
 
     def _check_new_field(self, field: int, holder: Dictionary) -> None:
         """An invisible field for the signature was added to the form and to one page."""
@@ -343,7 +387,7 @@ _ACTIVE_ACTIONS: Final = frozenset(
 def active_names(objects: Sequence[PdfObject]) -> set[str]:
     """What in a document lets a page change by itself, or by who looks at it."""
     found: set[bytes] = set()
-    for held in _dictionaries(objects):
+    for held in dictionaries(objects):
         found |= _ACTIVE_KEYS & held.keys()
         action = held.get(b"/S")
         if isinstance(action, bytes) and action in _ACTIVE_ACTIONS:
@@ -353,10 +397,11 @@ def active_names(objects: Sequence[PdfObject]) -> set[str]:
 
 def has_other_signatures(objects: Sequence[PdfObject]) -> bool:
     """Whether a document had signatures already, which are not judged."""
-    return any(b"/ByteRange" in held for held in _dictionaries(objects))
+    return any(b"/ByteRange" in held for held in dictionaries(objects))
 
 
-def _dictionaries(objects: Sequence[PdfObject]) -> Iterator[Dictionary]:
+def dictionaries(objects: Sequence[PdfObject]) -> Iterator[Dictionary]:
+    """All dictionaries in objects, also those in others."""
     stack: list[Value] = [one.value for one in objects]
     while stack:
         value = stack.pop()

@@ -10,13 +10,20 @@ Source: ISO 32000-1 §12.8, ETSI EN 319 142-1 §5.3 and §5.4 (PAdES-B-T, B-LTA)
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from veche.protocol.pdf.appearance import (
+    lines_of,
+    pdf_date,
+    picture,
+    picture_entries,
+    size_of,
+)
 from veche.protocol.pdf.increment import Increment, references
+from veche.protocol.pdf.letters import RESOURCE, laid_letters, lay_letters, letters
 from veche.protocol.pdf.values import (
     PdfError,
     array,
@@ -31,6 +38,7 @@ from veche.protocol.pdf.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from veche.protocol.pdf.appearance import Look
     from veche.protocol.pdf.document import Document
     from veche.protocol.pdf.values import Dictionary, Value
 
@@ -107,8 +115,13 @@ class Prepared:
         return b"".join((self.data[:start], digits.ljust(end - start, b"0"), self.data[end:]))
 
 
-def lay_boxes(document: Document, boxes: Sequence[Box]) -> bytes:
+def lay_boxes(document: Document, boxes: Sequence[Box], *, with_letters: bool = False) -> bytes:
     """The revision with an empty field for each signer, before anybody signs.
+
+    Args:
+        document: Nobody has signed it.
+        boxes: At least one.
+        with_letters: Lay the font too in which signatures can be shown (33 kB).
 
     Raises:
         PdfError: A page is not there, a field's name is taken, or there are too many.
@@ -130,12 +143,32 @@ def lay_boxes(document: Document, boxes: Sequence[Box]) -> bytes:
         _annotate(document, increment, page, numbers)
     added = [number for numbers in laid.values() for number in numbers]
     form = {**form, b"/Fields": [*fields, *references(added)], b"/SigFlags": _APPEND_ONLY}
+    if with_letters:
+        form = _with_letters(document, increment, form)
     increment.put(form_number, form)
     return increment.write().data
 
 
+def _with_letters(document: Document, increment: Increment, form: Dictionary) -> Dictionary:
+    """The form with the font of signatures among its resources."""
+    if laid_letters(form, document.resolve) is not None:
+        raise PdfError("the file has the font of signatures already")
+    held = document.resolve(form.get(b"/DR", {}))
+    known = dictionary(held, "/DR")
+    fonts = dictionary(document.resolve(known.get(b"/Font", {})), "/Font")
+    font = reference(lay_letters(increment))
+    return {**form, b"/DR": {**known, b"/Font": {**fonts, RESOURCE: font}}}
+
+
 def prepare_signature(
-    document: Document, field: str, proofs: Proofs, signer: str, now_ms: int
+    document: Document,
+    field: str,
+    proofs: Proofs,
+    signer: str,
+    now_ms: int,
+    *,
+    look: Look | None = None,
+    bytes_max: int = SIGNATURE_BYTES_MAX,
 ) -> Prepared:
     """The revision in which somebody signs in an empty field. The first one certifies the file.
 
@@ -145,9 +178,13 @@ def prepare_signature(
         proofs: Of the signer's certificate, the authorities', and the time stamp's.
         signer: Name for readers that show it without the certificate.
         now_ms: The time that readers show besides that of the stamp, UTC.
+        look: What is shown in the box with the signer and the time; None shows nothing. Then the
+            signer has to be called as in the certificate.
+        bytes_max: Room for the signature with its certificates and its time stamp.
 
     Raises:
-        PdfError: There is no such field, or it is signed already.
+        PdfError: There is no such field, it is signed already, or it cannot show a signature.
+        MissingLetterError: The font cannot show the signer, the role or the level.
     """
     increment = Increment(document)
     number = _empty_field(document, field)
@@ -155,24 +192,45 @@ def prepare_signature(
     value: Dictionary = {
         b"/Type": b"/Sig",
         b"/Name": text(signer),
-        b"/M": _date(now_ms),
+        b"/M": pdf_date(now_ms),
     }
+    if look is not None:
+        value[b"/Reason"] = text(look.reason)
     if not is_signed(document):
         _set_in_catalog(document, increment, b"/Perms", {b"/DocMDP": reference(signature)})
         value[b"/Reference"] = [_CERTIFIES]
     _put_store(document, increment, proofs)
     held = document.dictionary(number, "a field")
-    increment.put(number, {**held, b"/V": reference(signature)})
-    return _with_hole(document, increment, signature, (value, SIGNATURE, SIGNATURE_BYTES_MAX))
+    signed = {**held, b"/V": reference(signature)}
+    if look is not None:
+        if b"/AP" in held:
+            raise PdfError(f"the field {field} shows something already")
+        drawn = _draw(document, increment, held, value)
+        signed[b"/AP"] = {b"/N": reference(drawn)}
+    increment.put(number, signed)
+    return _with_hole(document, increment, signature, (value, SIGNATURE, bytes_max))
 
 
-def prepare_closing(document: Document, field: str, proofs: Proofs) -> Prepared:
+def _draw(document: Document, increment: Increment, box: Dictionary, signature: Dictionary) -> int:
+    """Add the picture of a signature; its number."""
+    catalog = document.dictionary(document.root, "the catalog")
+    form = dictionary(document.resolve(catalog.get(b"/AcroForm")), "/AcroForm")
+    font = referred(laid_letters(form, document.resolve), "the font of signatures in /DR")
+    size = size_of(box.get(b"/Rect"))
+    content = picture(size, lines_of(signature), letters())
+    return increment.add_stream(content, picture_entries(size, font))
+
+
+def prepare_closing(
+    document: Document, field: str, proofs: Proofs, *, bytes_max: int = STAMP_BYTES_MAX
+) -> Prepared:
     """The revision with a document time stamp: closes the tail, and later renews it.
 
     Args:
         document: What is closed.
         field: Name for the stamp's field, not in the file yet.
         proofs: That were not known when the signers signed.
+        bytes_max: Room for the stamp with its certificates.
 
     Raises:
         PdfError: The field's name is taken.
@@ -192,7 +250,7 @@ def prepare_closing(document: Document, field: str, proofs: Proofs) -> Prepared:
     if proofs.certificates or proofs.lists:
         _put_store(document, increment, proofs)
     return _with_hole(
-        document, increment, stamp, ({b"/Type": b"/DocTimeStamp"}, STAMP, STAMP_BYTES_MAX)
+        document, increment, stamp, ({b"/Type": b"/DocTimeStamp"}, STAMP, bytes_max)
     )
 
 
@@ -364,12 +422,6 @@ _CERTIFIES: Final[Dictionary] = {
     b"/TransformMethod": b"/DocMDP",
     b"/TransformParams": {b"/Type": b"/TransformParams", b"/P": _FORMS_ONLY, b"/V": b"/1.2"},
 }
-
-
-def _date(now_ms: int) -> bytes:
-    return (
-        dt.datetime.fromtimestamp(now_ms // 1000, tz=dt.UTC).strftime("(D:%Y%m%d%H%M%SZ)").encode()
-    )
 
 
 def _with_hole(

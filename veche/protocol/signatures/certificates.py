@@ -221,6 +221,8 @@ def revocation_list(
     end = certificate.not_valid_after_utc
     if _is_lasting(certificate):
         end = min(now + LIST_LIFE, end)
+    if revoked is not None:  # Fraud is also found out after a certificate has ended.
+        end = max(now + LIST_LIFE, end)
     key_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
     only = x509.IssuingDistributionPoint(
         full_name=_list_address(certificate),

@@ -49,22 +49,62 @@ class Opened:
     """A signature that covers its revision; whether a key signed it is not checked yet.
 
     Attributes:
-        field: Where it is.
+        name: Of its field, or of its file in a container.
         digest: SHA-256 of what it covers.
-        signed: By its signer; None of a document time stamp.
-        stamp: The token over the signature, or the document time stamp; None if there is none.
+        signed: By its signer; None of a stamp over the whole.
+        stamp: The token over the signature, or the stamp over the whole; None if there is none.
     """
 
-    field: SignatureField
+    name: str
     digest: bytes
     signed: SignedData | None
     stamp: Stamp | None
 
     @property
+    def is_stamp(self) -> bool:
+        """Whether it is a stamp over the whole, and nobody's signature."""
+        return self.signed is None
+
+    @property
+    def stamped_at_ms(self) -> int | None:
+        """The time that its stamp states, UTC; None: it has none."""
+        return self.stamp.at_ms if self.stamp is not None else None
+
+    def signer(self) -> x509.Certificate:
+        """The certificate whose key signed it.
+
+        Raises:
+            SignatureFault: The signature does not hold.
+        """
+        if self.signed is None:
+            raise SignatureFault(Reason.BROKEN, "nobody signed it")
+        return signer_of(self.signed, self.digest)
+
+    def stamper(self) -> x509.Certificate:
+        """The certificate of who stamped it.
+
+        Raises:
+            SignatureFault: The stamp does not hold.
+        """
+        if self.stamp is None:
+            raise SignatureFault(Reason.BROKEN, "nobody stamped it")
+        signature = hashlib.sha256(self.signed.signature).digest() if self.signed else self.digest
+        return stamper_of(self.stamp, signature)
+
+    @property
     def certificates(self) -> list[bytes]:
         """DER of those that travel with it."""
+        return [one for part in self._parts for one in part.certificates]
+
+    @property
+    def lists(self) -> list[bytes]:
+        """DER of the lists that travel with it."""
+        return [one for part in self._parts for one in part.lists]
+
+    @property
+    def _parts(self) -> list[SignedData]:
         parts = [self.signed, self.stamp.signed if self.stamp is not None else None]
-        return [one for part in parts if part is not None for one in part.certificates]
+        return [part for part in parts if part is not None]
 
 
 def open_signature(pdf: bytes, field: SignatureField, ends: tuple[int, int]) -> Opened:
@@ -79,17 +119,34 @@ def open_signature(pdf: bytes, field: SignatureField, ends: tuple[int, int]) -> 
         SignatureFault: It does not cover the file up to there but for itself, or is no signature.
     """
     digest = _covered(pdf, field, ends)
-    encoded = _encoded(field.contents)
+    opened = open_encoded(field.field, digest, _encoded(field.contents), is_stamp=field.is_stamp)
+    if opened.lists:
+        raise SignatureFault(Reason.BROKEN, "lists belong into the store of proofs")
+    return opened
+
+
+def open_encoded(name: str, digest: bytes, encoded: bytes, *, is_stamp: bool) -> Opened:
+    """Read a signature, or a stamp over the whole, over what has a digest.
+
+    Args:
+        name: Where it is.
+        digest: SHA-256 of what it covers.
+        encoded: CMS, or a time stamp; DER.
+        is_stamp: Which of them.
+
+    Raises:
+        SignatureFault: It is none.
+    """
     try:
-        if field.is_stamp:
-            return Opened(field, digest, None, read_token(encoded))
+        if is_stamp:
+            return Opened(name, digest, None, read_token(encoded))
         signed = read_signed_data(encoded)
         stamp = read_token(signed.token) if signed.token is not None else None
     except CmsError as e:
         raise SignatureFault(Reason.BROKEN, str(e)) from e
     if signed.content_type != DATA or signed.content is not None:
         raise SignatureFault(Reason.BROKEN, "a signature over something else")
-    return Opened(field, digest, signed, stamp)
+    return Opened(name, digest, signed, stamp)
 
 
 def signer_of(signed: SignedData, digest: bytes) -> x509.Certificate:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from veche.protocol.signatures import der
 
@@ -27,6 +28,8 @@ SHA256: Final = der.sequence(SHA256_OID)
 ECDSA_SHA256: Final = der.sequence(der.oid("1.2.840.10045.4.3.2"))
 DATA: Final = der.oid("1.2.840.113549.1.7.1")
 _NULL: Final = der.tlv(der.NULL)
+RSA_SHA256: Final = der.sequence(der.oid("1.2.840.113549.1.1.11"), _NULL)
+"""PKCS #1 v1.5: of cards and providers that have no other key."""
 _SHA256_FORMS: Final = (SHA256, der.sequence(SHA256_OID, _NULL))
 _SIGNED_DATA: Final = der.oid("1.2.840.113549.1.7.2")
 _CONTENT_TYPE: Final = der.oid("1.2.840.113549.1.9.3")
@@ -39,6 +42,7 @@ CMS_BYTES_MAX: Final = 64 * 1024
 
 _EXPLICIT_0: Final = 0xA0
 _UNSIGNED: Final = 0xA1
+_LISTS: Final = 0xA1
 _ISSUER_NAME: Final = 0xA4
 _FROM_DATA: Final = b"\x01"
 _FROM_OTHERS: Final = b"\x03"
@@ -82,6 +86,8 @@ class Signer:
             _SIGNING_CERTIFICATE_V2, der.set_of(der.sequence(der.sequence(reference)))
         )
         self._certificates = der.tlv(_EXPLICIT_0, *sorted([encoded, *map(der_of, chain)]))
+        is_rsa = certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSAES_PKCS1_v1_5
+        self._algorithm = RSA_SHA256 if is_rsa else ECDSA_SHA256
 
     def signed_attributes(self, digest: bytes, content_type: bytes = DATA) -> bytes:
         """What the key signs: the attributes as a SET (RFC 5652 §5.4).
@@ -101,7 +107,8 @@ class Signer:
 
         Args:
             attributes: Of ``signed_attributes``.
-            signature: By the certificate's key over them: ECDSA with SHA-256, in DER.
+            signature: By the certificate's key over them, with SHA-256: ECDSA in DER, or RSA with
+                PKCS #1 v1.5.
             token: RFC 3161 time stamp over the SHA-256 of ``signature``; empty for none.
         """
         stamp = der.sequence(_TIME_STAMP_TOKEN, der.set_of(token))
@@ -123,7 +130,7 @@ class Signer:
             self._id,
             SHA256,
             bytes((_EXPLICIT_0,)) + attributes[1:],
-            ECDSA_SHA256,
+            self._algorithm,
             der.octets(signature),
             unsigned,
         )
@@ -150,6 +157,7 @@ class SignedData:
         content_type: OID of what is signed.
         content: What it holds; None if it is detached.
         certificates: DER of those that travel with it, in their order.
+        lists: DER of the lists of revoked certificates that travel with it.
         issuer_and_serial: DER of what names the signer's certificate.
         attributes: The signed attributes as a SET.
         algorithm: DER of the algorithm of ``signature``.
@@ -165,14 +173,15 @@ class SignedData:
     algorithm: bytes
     signature: bytes
     token: bytes | None
+    lists: tuple[bytes, ...] = ()
 
 
 def read_signed_data(encoded: bytes) -> SignedData:
     """Read a signature by one signer, with SHA-256.
 
     Raises:
-        CmsError: It is not DER, or not of this form: several signers, other digests, lists of
-            revoked certificates, unsigned attributes other than one time stamp.
+        CmsError: It is not DER, or not of this form: several signers, other digests, unsigned
+            attributes other than one time stamp.
     """
     if len(encoded) > CMS_BYTES_MAX:
         raise CmsError(f"the signature is above {CMS_BYTES_MAX} bytes")
@@ -184,14 +193,7 @@ def read_signed_data(encoded: bytes) -> SignedData:
 
 def _signed_data_of(encoded: bytes) -> SignedData:
     kind, wrapped = der.members(der.read_whole(encoded, der.SEQUENCE), der.OID, _EXPLICIT_0)
-    _, digests, content, certificates, infos = der.members(
-        der.read_whole(wrapped, der.SEQUENCE),
-        der.INTEGER,
-        der.SET,
-        der.SEQUENCE,
-        _EXPLICIT_0,
-        der.SET,
-    )
+    _, digests, content, certificates, lists, infos = _parts_of(wrapped)
     if der.tlv(der.OID, kind) != _SIGNED_DATA or digests not in _SHA256_FORMS:
         raise CmsError("not a signature with SHA-256")
     signers = der.children(infos)
@@ -210,7 +212,59 @@ def _signed_data_of(encoded: bytes) -> SignedData:
         algorithm=algorithm.encoded,
         signature=signature.body,
         token=_token_of(rest[0].body) if rest else None,
+        lists=tuple(one.encoded for one in der.children(lists)),
     )
+
+
+_PARTS: Final = (der.INTEGER, der.SET, der.SEQUENCE, _EXPLICIT_0, der.SET)
+
+
+def _parts_of(wrapped: bytes) -> list[bytes]:
+    """Version, digests, content, certificates, lists (empty without), signers."""
+    found = der.children(der.read_whole(wrapped, der.SEQUENCE))
+    lists = b""
+    if len(found) > len(_PARTS) and found[len(_PARTS) - 1].tag == _LISTS:
+        lists = found.pop(len(_PARTS) - 1).body
+    if tuple(element.tag for element in found) != _PARTS:
+        raise CmsError("not the parts of a signature")
+    *first, infos = (element.body for element in found)
+    return [*first, lists, infos]
+
+
+def with_proofs(encoded: bytes, certificates: Sequence[bytes], lists: Sequence[bytes]) -> bytes:
+    """A signature or a time stamp with proofs added to what travels with it (CAdES B-LT).
+
+    What is signed stays the same. What is there already is not added again.
+
+    Args:
+        encoded: Of this module's form.
+        certificates: DER.
+        lists: Of revoked certificates, DER.
+
+    Raises:
+        CmsError: It is of another form, or there is no room for them.
+    """
+    known = read_signed_data(encoded)
+    kind, wrapped = der.members(der.read_whole(encoded, der.SEQUENCE), der.OID, _EXPLICIT_0)
+    version, digests, content, _, _, infos = _parts_of(wrapped)
+    held = sorted({*known.certificates, *certificates})
+    listed = sorted({*known.lists, *lists})
+    made = der.sequence(
+        der.tlv(der.OID, kind),
+        der.tlv(
+            _EXPLICIT_0,
+            der.sequence(
+                der.tlv(der.INTEGER, version),
+                der.tlv(der.SET, digests),
+                der.tlv(der.SEQUENCE, content),
+                der.tlv(_EXPLICIT_0, *held),
+                der.tlv(_LISTS, *listed) if listed else b"",
+                der.tlv(der.SET, infos),
+            ),
+        ),
+    )
+    read_signed_data(made)
+    return made
 
 
 _INFO: Final = (

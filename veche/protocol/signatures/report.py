@@ -51,6 +51,9 @@ class Reason(enum.Enum):
     NOT_CERTIFIED = "first_signature_does_not_certify"
     ACTIVE = "active_content"
     OTHERS = "other_signatures_before"
+    ALGORITHM = "algorithm_no_longer_trusted"
+    ELSEWHERE = "signed_elsewhere"
+    EARLIER = "signed_an_earlier_state"
 
     @property
     def verdict(self) -> Verdict:
@@ -71,6 +74,9 @@ _BEST: Final = {
     Reason.NOT_CERTIFIED: Verdict.SIGNED,
     Reason.ACTIVE: Verdict.SIGNED,
     Reason.OTHERS: Verdict.SIGNED,
+    Reason.ALGORITHM: Verdict.UNPROVEN,
+    Reason.ELSEWHERE: Verdict.SIGNED,
+    Reason.EARLIER: Verdict.UNPROVEN,
 }
 _WORST_FIRST: Final = (
     Verdict.UNREADABLE,
@@ -129,6 +135,8 @@ class Report:
         signers: In the order of their signatures.
         document_sha256: Of the file before anyone signed; None without signatures.
         closed_at_ms: The time of the last stamp over the whole file, UTC; None if it has none.
+        proven_until_ms: When the last stamp ends to prove anything, UTC: its certificate ends, or
+            an algorithm does. None if no stamp closes the file.
     """
 
     verdict: Verdict
@@ -136,6 +144,7 @@ class Report:
     signers: tuple[Signed, ...] = ()
     document_sha256: bytes | None = None
     closed_at_ms: int | None = None
+    proven_until_ms: int | None = None
 
 
 def reported(findings: Sequence[Finding], report: Report | None = None) -> Report:

@@ -211,10 +211,15 @@ def read_token(encoded: bytes) -> Stamp:
         raise CmsError("not a time stamp of version 1")
     if algorithm not in _ALGORITHMS or len(digest) != _SHA256_BYTES:
         raise CmsError("the time stamp is not over SHA-256")
-    return Stamp(digest, _moment_ms(when.body), nonces[0] if nonces else None, signed)
+    return Stamp(digest, moment_ms(when.body), nonces[0] if nonces else None, signed)
 
 
-def _moment_ms(text: bytes) -> int:
+def moment_ms(text: bytes) -> int:
+    """The moment of a ``GeneralizedTime`` as tokens have it, UTC.
+
+    Raises:
+        CmsError: It is none.
+    """
     found = _TIME.fullmatch(text)
     if found is None:
         raise CmsError("the time stamp states no time")

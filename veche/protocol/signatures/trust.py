@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import datetime as dt
 from itertools import islice, pairwise
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from veche.protocol.signatures.cms import der_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 CHAIN_MAX: Final = 4
 CERTIFICATES_MAX: Final = 1000
@@ -28,6 +29,9 @@ CERTIFICATES_MAX: Final = 1000
 TOLERANCE: Final = dt.timedelta(seconds=2)
 """Between two clocks."""
 _HASHES: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
+HASH: Final = "sha256"
+RSA_BITS_MIN: Final = 2048
+_NO_ENDS: Final[Mapping[str, dt.datetime]] = MappingProxyType({})
 _CURVES: Final = (ec.SECP256R1, ec.SECP384R1)
 _UNREADABLE: Final = (
     ValueError,
@@ -49,16 +53,18 @@ class Standing:
         is_trusted: A chain leads to a root that is trusted, and all of it was valid.
         is_revoked: A list says that one of the chain counted no more.
         is_listed: For each of the chain but the root there is a list that speaks of that moment.
+        is_weak: An algorithm of the chain proved nothing any more.
     """
 
     is_trusted: bool
     is_revoked: bool = False
     is_listed: bool = False
+    is_weak: bool = False
 
     @property
     def is_good(self) -> bool:
         """Trusted, with proof that it was not revoked."""
-        return self.is_trusted and self.is_listed and not self.is_revoked
+        return self.is_trusted and self.is_listed and not self.is_revoked and not self.is_weak
 
 
 class Trust:
@@ -86,8 +92,19 @@ class Trust:
             self._lists.setdefault(held.issuer.public_bytes(), []).append(held)
         self._issuers: dict[bytes, x509.Certificate | None] = {}
 
-    def standing(self, certificate: x509.Certificate, at: dt.datetime) -> Standing:
-        """What is known of a certificate at a moment."""
+    def standing(
+        self,
+        certificate: x509.Certificate,
+        at: dt.datetime,
+        algorithms_end: Mapping[str, dt.datetime] = _NO_ENDS,
+    ) -> Standing:
+        """What is known of a certificate at a moment.
+
+        Args:
+            certificate: Whose.
+            at: The moment, UTC.
+            algorithms_end: From when an algorithm proves nothing, by its name.
+        """
         chain = self._chain(certificate)
         if chain is None or not all(_is_valid(one, at) for one in chain):
             return Standing(is_trusted=False)
@@ -96,7 +113,17 @@ class Trust:
             is_trusted=True,
             is_revoked=any(verdict is True for verdict in verdicts),
             is_listed=all(verdict is not None for verdict in verdicts),
+            is_weak=any(
+                at >= algorithms_end[one]
+                for one in self.algorithms(certificate)
+                if one in algorithms_end
+            ),
         )
+
+    def algorithms(self, certificate: x509.Certificate) -> set[str]:
+        """Names of what a signature by a certificate rests on: hash, keys of its whole chain."""
+        chain = self._chain(certificate) or [certificate]
+        return {HASH, *map(algorithm_of, chain)}
 
     def _chain(self, certificate: x509.Certificate) -> list[x509.Certificate] | None:
         """From the certificate to a root, both included; None if no chain leads there."""
@@ -137,6 +164,14 @@ class Trust:
             elif _speaks_of(one, certificate, at):
                 verdict = False
         return verdict
+
+
+def algorithm_of(certificate: x509.Certificate) -> str:
+    """Name of the algorithm of its key: ``secp256r1``, ``rsa2048``; empty of another kind."""
+    key = certificate.public_key()
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return key.curve.name
+    return f"rsa{key.key_size}" if isinstance(key, rsa.RSAPublicKey) else ""
 
 
 def may_sign_documents(certificate: x509.Certificate) -> bool:
@@ -203,7 +238,9 @@ def _allows_below(certificate: x509.Certificate, authorities: int) -> bool:
 
 
 def _issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
-    if not isinstance(certificate.signature_hash_algorithm, _HASHES):
+    key = issuer.public_key()
+    is_weak = isinstance(key, rsa.RSAPublicKey) and key.key_size < RSA_BITS_MIN
+    if is_weak or not isinstance(certificate.signature_hash_algorithm, _HASHES):
         return False
     try:
         certificate.verify_directly_issued_by(issuer)

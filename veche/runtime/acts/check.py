@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from veche.protocol.acts import EMPTY_HEAD, inner, next_head, read_entry
+from veche.protocol.acts import EMPTY_HEAD, commitment, inner, next_head, read_entry
 from veche.protocol.errors import ActRequiredError
+from veche.protocol.unpadded import unpadded
 from veche.runtime.acts import store
 
 if TYPE_CHECKING:
@@ -47,9 +48,11 @@ def _fits(organisation: str, row: store.Row, persons: dict[str, tuple[int, str]]
         entry = read_entry(row.entry)
     except ActRequiredError:
         return False
-    seq, commitment = persons.get(row.subject, (0, ""))
+    seq, last = persons.get(row.subject, (0, ""))
     persons[row.subject] = (seq + 1, entry["c"])
     is_of_it = entry["a"] == organisation and entry["n"] == (1 if row.subject else 0)
+    if row.bound is not None and unpadded(commitment(row.bound, row.inner_part)) != entry["c"]:
+        return False
     if row.opening is None or row.salt is None:
         return is_of_it and row.opening is None and row.salt is None
     try:
@@ -62,7 +65,7 @@ def _fits(organisation: str, row: store.Row, persons: dict[str, tuple[int, str]]
         "act": entry["k"],
         "subject": row.subject,
         "seq": seq + 1,
-        "prev": commitment,
+        "prev": last,
     }
     return (
         is_of_it

@@ -31,6 +31,7 @@ from veche.protocol.acts import (
     plaintext_hash,
     read_chain_proof,
     read_entry,
+    token_of_log,
     verify_act_token,
 )
 from veche.protocol.errors import ActRequiredError
@@ -106,7 +107,8 @@ class ActLog:
         salt = secrets.token_bytes(SALT_BYTES)
         written = opening_bytes(opening)
         hidden = hide(written, salt)
-        c = commitment(bind(clear_form), hidden)
+        bound = bind(clear_form)
+        c = commitment(bound, hidden)
         entry = make_entry(act.organisation, act.act, now_ms, 1 if act.person else 0, c)
         proof = ChainProof(place.size, place.head, next_head(place.head, entry))
         row = store.Row(
@@ -118,12 +120,13 @@ class ActLog:
             subject=subject,
             opening=written.decode(),
             salt=salt,
+            bound=bound,
         )
         store.append(txn, act.organisation, row, place.seq + 1, unpadded(c))
         txn.tokens |= {c}
         receipt = ActReceipt(v=1, e=row.entry, i=unpadded(hidden), proof=proof.to_text())
         private = {"salt": unpadded(salt), "opening": opening}
-        return verify_act_token(receipt, clear_form, opening=private)
+        return token_of_log(c, act.organisation, receipt, private)
 
     def pseudonym(self, organisation: str, person: UserId) -> str:
         """Pairwise pseudonym of a person: two organisations cannot compare theirs."""

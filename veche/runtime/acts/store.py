@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -28,9 +28,9 @@ WITH moved AS (
     SET seq = EXCLUDED.seq, commitment = EXCLUDED.commitment
 )
 INSERT INTO runtime.act
-    (organisation, idx, entry, inner_part, prev, head, subject, opening, salt)
+    (organisation, idx, entry, inner_part, prev, head, subject, opening, salt, bound)
 VALUES (%(organisation)s, %(idx)s, %(entry)s, %(inner_part)s, %(prev)s, %(head)s, %(subject)s,
-    %(opening)s, %(salt)s)
+    %(opening)s, %(salt)s, %(bound)s)
 """
 
 
@@ -64,6 +64,7 @@ class Row:
         subject: Pseudonym of the person, or empty.
         opening: Canonical JSON; None once it was wiped.
         salt: Of the inner part; None with the opening.
+        bound: What binds it to its effect; None of acts from before it was kept.
     """
 
     idx: int
@@ -74,6 +75,7 @@ class Row:
     subject: str
     opening: str | None
     salt: bytes | None
+    bound: bytes | None = None
 
 
 def lock(txn: Cursor, organisation: str, subject: str) -> Place:
@@ -107,6 +109,7 @@ def append(txn: Cursor, organisation: str, row: Row, seq: int, commitment: str) 
             "subject": row.subject,
             "opening": row.opening,
             "salt": row.salt,
+            "bound": row.bound,
             "seq": seq,
             "commitment": commitment,
         },
@@ -155,23 +158,14 @@ def chain(txn: Cursor, organisation: str) -> Iterator[Row]:
     last = -1
     while True:
         txn.execute(
-            "SELECT idx, entry, inner_part, prev, head, subject, opening, salt FROM runtime.act"
-            " WHERE organisation = %s AND idx > %s ORDER BY idx LIMIT %s",
+            "SELECT idx, entry, inner_part, prev, head, subject, opening, salt, bound"
+            " FROM runtime.act WHERE organisation = %s AND idx > %s ORDER BY idx LIMIT %s",
             (organisation, last, PAGE_ROWS),
         )
         page = txn.fetchall()
-        for idx, entry, inner_part, prev, after, subject, opening, salt in page:
-            yield Row(
-                idx,
-                entry,
-                bytes(inner_part),
-                bytes(prev),
-                bytes(after),
-                subject,
-                opening,
-                None if salt is None else bytes(salt),
-            )
-            last = idx
+        for row in page:
+            yield _row(row)
+            last = row[0]
         if len(page) < PAGE_ROWS:
             return
 
@@ -200,3 +194,19 @@ def wipe_openings(txn: Cursor, before_ms: int) -> int:
         {"hour": hour, "limit": WIPED_ROWS_MAX},
     )
     return sum(int(row[0]) for row in txn.fetchall())
+
+
+def _row(row: tuple[Any, ...]) -> Row:
+    """A row as it is selected in the order of its attributes."""
+    idx, entry, inner_part, prev, head_, subject, opening, salt, bound = row
+    return Row(
+        idx,
+        entry,
+        bytes(inner_part),
+        bytes(prev),
+        bytes(head_),
+        subject,
+        opening,
+        None if salt is None else bytes(salt),
+        None if bound is None else bytes(bound),
+    )

@@ -26,6 +26,7 @@ from veche.runtime.approvals.core import (
     to_sign,
     words_of,
 )
+from veche.runtime.approvals.documents import SIGNATURE_ASKED_MS
 from veche.runtime.approvals.errors import ApprovalError
 from veche.runtime.approvals.identities import IdentityState, Offer
 from veche.runtime.approvals.limits import LimitView
@@ -44,6 +45,7 @@ __all__ = [
     "LOG_PAGE",
     "NOTHING_ASKED",
     "SHOWN_KEPT_MS",
+    "SIGNATURE_ASKED_MS",
     "ApprovalError",
     "Approvals",
     "AskedState",

@@ -10,6 +10,7 @@ from veche.protocol.money import parse_money
 from veche.runtime.approvals import (
     asking,
     codes,
+    documents,
     enrolling,
     identities,
     limits,
@@ -28,7 +29,14 @@ if TYPE_CHECKING:
 
     from twisted.internet.interfaces import IReactorTime
 
-    from veche.protocol.approval import AskedApproval, Kind, Proof, Shown, SignedApproval
+    from veche.protocol.approval import (
+        AskedApproval,
+        Kind,
+        Proof,
+        Shown,
+        SignatureShown,
+        SignedApproval,
+    )
     from veche.protocol.catalogue import Catalogue
     from veche.protocol.errors import VecheError
     from veche.protocol.ids import EffectId, UserId
@@ -113,6 +121,12 @@ class Approvals:
     def asked(self, voice: Voice, person: UserId, kind: Kind, shown: Shown) -> AskedApproval:
         """What a person is to approve, for ``Choice.approve``; see ``asking.asked_approval``."""
         return asking.asked_approval(self._parts, voice, person, kind, shown)
+
+    def ask_signature(
+        self, txn: Cursor, person: UserId, shown: SignatureShown, now_ms: int
+    ) -> AskedApproval:
+        """Ask for the approval of a signature; see ``documents.ask``."""
+        return documents.ask(txn, person, shown, now_ms)
 
     def ask(self, txn: Cursor, voice: Voice, question: Asking, catalogue: Catalogue) -> EffectId:
         """As ``prompts.ask``, for every prompt: choices to be approved are kept; see ``asking``."""

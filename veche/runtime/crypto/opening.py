@@ -17,12 +17,13 @@ from veche.protocol.inbound import DeviceStanding
 from veche.runtime.crypto import metrics
 from veche.runtime.crypto.core import megolm, trust
 from veche.runtime.crypto.core.values import BadEventError, Reason
-from veche.runtime.crypto.store import sessions
+from veche.runtime.crypto.store import devices, sessions
 from veche.runtime.ports import NeedsDevices, RefusedEvent, WaitsForKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from veche.protocol.ids import RoomId
     from veche.protocol.inbound import Trust
     from veche.runtime.crypto.keys import OperatorKey
     from veche.runtime.crypto.store.sessions import OpeningRow
@@ -90,6 +91,15 @@ class Opener:
         metrics.opened.labels(opened.trust.label).inc()
         return opened
 
+    def settled(self, txn: Cursor, bot: UserId) -> None:
+        """Wait until whoever is storing keys of a bot now has ended; a transaction of its own."""
+        devices.await_writer(txn, bot)
+
+    def has_come(self, txn: Cursor, bot: UserId, room_id: RoomId, wanted: WaitsForKey) -> bool:
+        """Whether a key is there that was not, or one from an earlier message on."""
+        found = sessions.first_index(txn, bot, room_id, wanted.session_id)
+        return found is not None and (wanted.first_index is None or found < wanted.first_index)
+
     def _open(self, txn: Cursor, bot: str, event: Mapping[str, Any], content: object) -> Opened:
         envelope = megolm.read_event(content)
         room_id, session_id = event["room_id"], envelope.session_id
@@ -105,7 +115,8 @@ class Opener:
         try:
             payload = megolm.decrypt(session, envelope, room_id)
         except megolm.UnknownIndexError as e:
-            raise WaitsForKey(session_id) from e  # an earlier key of it may come still
+            there = sessions.first_index(txn, bot, room_id, session_id)
+            raise WaitsForKey(session_id, there) from e  # an earlier key of it may come still
         standing = self._standing(row)
         if row.seen_with is None:
             # Only now: what does not decrypt may claim any index.

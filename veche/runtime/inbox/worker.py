@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from veche.runtime.matrix.rooms import Rooms
     from veche.runtime.outbox.marks import Mark
     from veche.runtime.outbox.sender import OutboxSender
-    from veche.runtime.ports import Devices, Opener, Receiver, RoomHooks
+    from veche.runtime.ports import Arrivals, Devices, Opener, Receiver, RoomHooks
     from veche.runtime.tasks import Tasks
 
 logger = logging.getLogger(__name__)
@@ -74,6 +74,7 @@ class Ports:
 
     Attributes:
         opener: Opens encrypted events.
+        arrivals: Says whether a key came while its row was put by.
         hooks: Learns of members, encryption and unreadable events.
         devices: Asks for devices.
         is_ours: Whether a user id is in our namespace.
@@ -82,6 +83,7 @@ class Ports:
     """
 
     opener: Opener
+    arrivals: Arrivals
     hooks: RoomHooks
     devices: Devices
     is_ours: Callable[[str], bool]
@@ -97,6 +99,7 @@ class _Outcome:
         next_at_ms: When the next room is due, None if none is.
         look: A room whose state has to be read first.
         needs: Whose devices have to be asked for, before ``claim`` goes on.
+        wanted: Keys for which rows were put by.
         spoken: What bots say in it.
     """
 
@@ -104,6 +107,7 @@ class _Outcome:
     claim: Claim | None = None
     look: bool = False
     needs: frozenset[UserId] = frozenset()
+    wanted: Sequence[WaitsForKey] = ()
     spoken: Spoken = attrs.field(factory=Spoken)
 
 
@@ -115,6 +119,7 @@ class _Batch:
     refused: list[int] = attrs.field(factory=list)
     late_count: int = 0
     needs: set[UserId] = attrs.field(factory=set)
+    wanted: list[WaitsForKey] = attrs.field(factory=list)
     held: set[UserId] = attrs.field(factory=set)
     times_ms: list[int] = attrs.field(factory=list)
     is_doubtful: bool = False
@@ -291,7 +296,8 @@ class Worker:
         others = [one for key, one in self._taken.copy().items() if key is not place]
         settled = store.settle(txn, claim, end, self._bots, others)
         spoken.settle(settled.outbox_mark)
-        return _Outcome(settled.due_at_ms, claim, needs=frozenset(batch.needs), spoken=spoken)
+        needs, wanted = frozenset(batch.needs), batch.wanted
+        return _Outcome(settled.due_at_ms, claim, needs=needs, wanted=wanted, spoken=spoken)
 
     def _do(self, txn: Cursor, claim: Claim, item: Item, batch: _Batch, now_ms: int) -> None:
         """Do a row, or let it wait.
@@ -307,7 +313,7 @@ class Worker:
         try:
             self._hand_over(txn, claim, item, batch, now_ms)
         except WaitsForKey as e:
-            self._wait(txn, claim, item, e.session_id, batch, now_ms)
+            self._wait(txn, claim, item, e, batch, now_ms)
         except NeedsDevices as e:
             batch.needs.add(e.user_id)
             batch.hold(item.sender, now_ms + LEASE_MS)
@@ -335,10 +341,11 @@ class Worker:
         self._receivers[claim.bot].receive(txn, inbound)
 
     def _wait(
-        self, txn: Cursor, claim: Claim, item: Item, session_id: str, batch: _Batch, now_ms: int
+        self, txn: Cursor, claim: Claim, item: Item, wanted: WaitsForKey, batch: _Batch, now_ms: int
     ) -> None:
         if item.state is store.State.NEW:
-            store.wait(txn, claim, item, session_id, now_ms + KEY_WAIT_MS)
+            store.wait(txn, claim, item, wanted.session_id, now_ms + KEY_WAIT_MS)
+            batch.wanted.append(wanted)
             batch.hold(item.sender, now_ms + KEY_WAIT_MS)
             return
         self._ports.hooks.unreadable(txn, claim.bot, item.event, now_ms)
@@ -424,6 +431,8 @@ class Worker:
             self._tasks.spawn("look", self._look(claim))
         elif outcome.needs:
             self._tasks.spawn("devices", self._refresh(claim, outcome.needs))
+        if outcome.wanted:
+            self._tasks.spawn("keys", self._look_for_keys(claim, outcome.wanted))
 
     async def _look(self, claim: Claim) -> None:
         try:
@@ -436,6 +445,30 @@ class Worker:
     async def _refresh(self, claim: Claim, user_ids: Collection[UserId]) -> None:
         await self._ports.devices.refresh(claim.bot, user_ids)
         await self._make_due(claim)
+
+    async def _look_for_keys(self, claim: Claim, wanted: Sequence[WaitsForKey]) -> None:
+        """Go on with rows whose keys came while they were put by.
+
+        What stores a key did not see such a row, and wakes nobody. So once whoever was at it has
+        ended, the keys are looked for; whoever begins later sees the row. A failure costs
+        ``KEY_WAIT_MS``.
+        """
+        try:
+            await self._database.run("inbox keys", self._ports.arrivals.settled, claim.bot)
+            count = await self._database.run("inbox keys", self._note_arrivals, claim, wanted)
+        except UnavailableError as e:
+            logger.warning("keys for %s are not looked for: %s", claim.room_id, e)
+            return
+        if count:
+            self.wake()
+
+    def _note_arrivals(self, txn: Cursor, claim: Claim, wanted: Sequence[WaitsForKey]) -> int:
+        has_come = self._ports.arrivals.has_come
+        came = [one for one in wanted if has_come(txn, claim.bot, claim.room_id, one)]
+        sessions = sorted({one.session_id for one in came})
+        if not sessions:
+            return 0
+        return store.session_came(txn, claim.bot, claim.room_id, sessions, self._now_ms())
 
     async def _make_due(self, claim: Claim) -> None:
         rooms = [(claim.room_id, claim.bot)]

@@ -24,6 +24,7 @@ from twisted.python.failure import Failure
 
 from veche.protocol.errors import UnavailableError
 from veche.runtime.matrix.connecting import cancellable
+from veche.runtime.matrix.writing import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -275,6 +276,7 @@ class _Connection(Protocol):
         self._reader: AnswerReader | None = None
         self._alarm: IDelayedCall | None = None
         self._ended: list[Deferred[None]] = []
+        self._writer = Writer(None)
         self._is_lost = False
         self.is_used = False
         self.idle_since_s = 0.0
@@ -282,6 +284,7 @@ class _Connection(Protocol):
     def connectionMade(self) -> None:
         """Twisted says that it is up."""
         self._link.setTcpNoDelay(True)
+        self._writer = Writer(self.transport)
         self._owner.opened(self)
 
     @property
@@ -297,7 +300,7 @@ class _Connection(Protocol):
         self._pending = _Pending(answer, bytes_max)
         self._reader = AnswerReader(bytes_max)
         self._alarm = self._owner.call_later(deadline_s - self._owner.seconds(), self)
-        self._link.write(request)
+        self._writer.write(request)
         return await answer
 
     def dataReceived(self, data: bytes) -> None:

@@ -6,7 +6,6 @@ from veche.runtime.outbox.store import (
     append,
     effect_of,
     event_of,
-    form_of,
     is_said,
     state_key_of,
 )
@@ -17,7 +16,6 @@ __all__ = [
     "append",
     "effect_of",
     "event_of",
-    "form_of",
     "is_said",
     "state_key_of",
 ]

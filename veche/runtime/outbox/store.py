@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import json
 from typing import TYPE_CHECKING, Any, Final
 
@@ -77,6 +78,24 @@ class Outgoing:
     redacts: EffectId | EventId | None = None
     relation: Relation | None = None
 
+    @functools.cached_property
+    def form(self) -> Mapping[str, str]:
+        """Its clear form: what the token of its act binds. Worked out once."""
+        relation = self.relation
+        to = {
+            "state_key": self.state_key,
+            "redacts": self.redacts,
+            "relation": [relation.kind.value, relation.target, relation.key] if relation else None,
+        }
+        return acts.message_form(
+            self.bot,
+            self.room_id,
+            self.effect_id,
+            self.event_type,
+            self.content,
+            to={key: value for key, value in to.items() if value is not None},
+        )
+
 
 @attrs.frozen
 class Said:
@@ -93,13 +112,13 @@ def append(txn: Cursor, outgoing: Outgoing, act: ActToken, now_ms: int) -> None:
     Args:
         txn: The transaction of the cause; what it says is in ``txn.said`` too if that is a list.
         outgoing: What.
-        act: Token for exactly this message (``form_of``); it is spent.
+        act: Token for exactly this message (``Outgoing.form``); it is spent.
         now_ms: Moment, UTC.
 
     Raises:
         ActRequiredError: The token is for another message, or was spent.
     """
-    acts.spend(txn, act, form_of(outgoing))
+    acts.spend(txn, act, outgoing.form)
     content = dict(outgoing.content)
     if act.opening is not None:
         # For the person, inside the encryption; never sent where there is none.
@@ -143,24 +162,6 @@ def _insert(txn: Cursor, bot: UserId, room_id: RoomId, row: OutboxRow) -> None:
 def announce(txn: Cursor, bot: UserId, room_id: RoomId) -> None:
     """Let the process that has the bot's device know that there is something to send."""
     txn.later("SELECT pg_notify(%s, %s)", (CHANNEL, f"{bot} {room_id}"))
-
-
-def form_of(outgoing: Outgoing) -> dict[str, str]:
-    """The clear form of something that is said: what its token binds."""
-    relation = outgoing.relation
-    to = {
-        "state_key": outgoing.state_key,
-        "redacts": outgoing.redacts,
-        "relation": [relation.kind.value, relation.target, relation.key] if relation else None,
-    }
-    return acts.message_form(
-        outgoing.bot,
-        outgoing.room_id,
-        outgoing.effect_id,
-        outgoing.event_type,
-        outgoing.content,
-        to={key: value for key, value in to.items() if value is not None},
-    )
 
 
 def event_of(txn: Cursor, room_id: RoomId, effect_id: EffectId) -> EventId | None:

@@ -76,12 +76,16 @@ class Closing:
         chosen: Id of the choice, if one was made.
         is_replaced: A newer question takes its place: where only a form stands on it, that is not
             shown, or each answer of a talk would change a message.
+        intro: What stands above it from now on; None: what stood there.
+        payload: What else rides beside it.
     """
 
     outcome: str
     reason: ClosedReason = "withdrawn"
     chosen: str | None = None
     is_replaced: bool = False
+    intro: Doc | None = None
+    payload: Payload = NO_PAYLOAD
 
 
 def ask(txn: Cursor, voice: Voice, asking: Asking, catalogue: Catalogue) -> EffectId:
@@ -153,7 +157,12 @@ def _show_closed(voice: Voice, kept: Kept, closing: Closing, ground: Ground) -> 
     if not kept.prompt.choices and not is_form:
         return  # nothing on it can be pressed or filled in, so nothing needs to go
     content = closed_content(
-        kept.prompt, kept.intro, closing.outcome, reason=closing.reason, chosen=closing.chosen
+        kept.prompt,
+        kept.intro if closing.intro is None else closing.intro,
+        closing.outcome,
+        reason=closing.reason,
+        chosen=closing.chosen,
+        payload=closing.payload,
     )
     relation = Relation(RelationKind.REPLACE, kept.effect)
     voice.say(kept.room_id, edit(content), ground, relation=relation)

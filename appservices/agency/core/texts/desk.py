@@ -45,6 +45,8 @@ def desk_card_doc(definition: ServiceDefinition, case: Case, context: Context) -
         facts.append((speech.text("Due"), speech.date(case.due_at_ms)))
     if case.flags:
         facts.append((speech.text("Remarks"), "; ".join(_flag_titles(definition, case, context))))
+    if case.wiped_at_ms is not None:
+        facts.append((speech.text("Content removed"), speech.date(case.wiped_at_ms)))
     if case.question is not None:
         date = speech.date(case.question.due_at_ms)
         facts.append((speech.text("Answer the person by"), date))
@@ -217,6 +219,12 @@ def retry_fee_question(case: Case, reason: str, context: Context) -> Question:
     return _retry_question(case, words, reason, context)
 
 
+def retry_signing_question(case: Case, reason: str, context: Context) -> Question:
+    """The document could not be sent to be signed: again?"""
+    words = context.staff.text("The document could not be sent to be signed.")
+    return _retry_question(case, words, reason, context)
+
+
 def _retry_question(case: Case, words: str, reason: str, context: Context) -> Question:
     speech = context.staff
     return Question(
@@ -254,6 +262,12 @@ def escalated_doc(definition: ServiceDefinition, case: Case, context: Context) -
 def escalated_fee_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
     """A case is handed up, because its fee cannot be asked for."""
     words = context.staff.text("The case cannot go on before its fee is asked for.")
+    return (*desk_card_doc(definition, case, context), Paragraph(Bold(words)))
+
+
+def escalated_signing_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
+    """A case is handed up, because its document cannot be sent to be signed."""
+    words = context.staff.text("The case cannot go on before its document is signed.")
     return (*desk_card_doc(definition, case, context), Paragraph(Bold(words)))
 
 

@@ -9,6 +9,8 @@ from appservices.agency.core.commands import CASE_COMMANDS
 from appservices.agency.core.definition import ReviewStep, Silence, WaitStep
 from appservices.agency.core.states import WITH_OFFICE, State, TimerKind
 from appservices.agency.core.texts.fees import due_words, next_words, unpaid_words
+from appservices.agency.core.texts.signing import next_words as sign_words
+from appservices.agency.core.texts.signing import why_signing_doc
 from appservices.agency.core.texts.words import happened_words, role_words, state_words
 from veche.protocol.case import RULE_CHARACTERS_MAX, CaseCard, CaseClock
 from veche.protocol.catalogue import N_
@@ -28,6 +30,7 @@ _NEXT: Final = {
     State.DRAFT: N_("Answer the questions and submit."),
     State.SUBMITTED: N_("A clerk takes your case."),
     State.PAYING: N_("Pay the fee."),
+    State.SIGNING: N_("Everyone signs the document."),
     State.IN_REVIEW: N_("A clerk looks at your case and decides."),
     State.NEEDS_MORE: N_("Answer the question of the office."),
     State.DECIDED_YES: N_("The office makes your document and sends it here."),
@@ -78,6 +81,9 @@ def card_facts(
         ]
     if case.fee is not None:
         facts.append((speech.text("To pay"), due_words(case.fee, context)))
+    if case.wiped_at_ms is not None:
+        # Of the documents themselves nothing else is left.
+        facts += [(f"{one.title} · SHA-256", one.sha256) for one in case.documents]
     facts.append((speech.text("Next"), next_step(definition, case, context)))
     return facts
 
@@ -102,11 +108,15 @@ def next_step(definition: ServiceDefinition, case: Case, context: Context) -> st
 def _special_step(definition: ServiceDefinition, case: Case, context: Context) -> str:
     """What happens next where the state alone does not say it; else empty."""
     speech, words = context.person, ""
-    if case.state is State.DECIDED_NO and case.refusal is not None:
+    if case.wiped_at_ms is not None:
+        words = wiped_words(case.wiped_at_ms, context)
+    elif case.state is State.DECIDED_NO and case.refusal is not None:
         until = speech.date(case.refusal.appeal_until_ms)
         words = speech.text("You can appeal until {date}.", date=until)
     elif case.fee is not None:
         words = next_words(case.fee, context)
+    elif case.state is State.SIGNING and case.signatures is not None:
+        words = sign_words(definition, case.signatures, context)
     elif case.timer(TimerKind.WAIT) is not None:
         words = _wait_reason(definition, case, context)
     elif case.state is State.IN_REVIEW and case.first_approval is not None:
@@ -118,6 +128,15 @@ def _special_step(definition: ServiceDefinition, case: Case, context: Context) -
     elif case.state is State.SUBMITTED and not case.has_room:
         words = speech.text("A room is being made for your case.")
     return words
+
+
+def wiped_words(at_ms: int, context: Context) -> str:
+    """That the content of a case is not there any more."""
+    return context.person.text(
+        "Nothing. Its answers, texts and files were removed on {date}: the time for which the"
+        " office keeps them is over. What happened, and when, stays.",
+        date=context.person.date(at_ms),
+    )
 
 
 def _wait_reason(definition: ServiceDefinition, case: Case, context: Context) -> str:
@@ -157,10 +176,14 @@ def clipped(text: str) -> str:
     return line[: STATUS_TEXT_CHARACTERS_MAX - 1] + "…"
 
 
-def why_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
+def why_doc(  # noqa: PLR0911 -- one for each thing that is waited for
+    definition: ServiceDefinition, case: Case, context: Context
+) -> Doc:
     """What is being waited for, by which rule, until when, and what happens after that."""
     if case.state in WITH_OFFICE:
         return _why_office(definition, case, context)
+    if case.state is State.SIGNING and case.signatures is not None:
+        return why_signing_doc(definition, case.signatures, context)
     speech = context.person
     if case.fee is not None:
         return (
@@ -178,6 +201,8 @@ def why_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
                 speech.text("You have until {date}. After that the case expires.", date=until)
             ),
         )
+    if case.wiped_at_ms is not None:
+        return (Paragraph(wiped_words(case.wiped_at_ms, context)),)
     if case.refusal is not None:
         return (
             Paragraph(speech.text("Nothing is being waited for: the case is decided.")),

@@ -11,8 +11,10 @@ from appservices.agency.core.definition import (
     MessageStep,
     PayStep,
     ReviewStep,
+    SignStep,
     WaitStep,
 )
+from appservices.agency.core.texts.signing import signer_words
 
 if TYPE_CHECKING:
     from appservices.agency.core.context import Context
@@ -47,7 +49,14 @@ def step_words(  # noqa: PLR0911 -- one for each kind, so that the type checker 
             return f"{waits} {reason.text(context.language)}"
         case PayStep():
             return _pay_words(step, context)
-        case MessageStep() | DocumentStep():
+        case SignStep() if definition.document is not None:
+            title = definition.document.title.text(context.language)
+            return speech.text(
+                "It is signed by {who}, and you get: {title}.",
+                who=signer_words(step, context),
+                title=title,
+            )
+        case MessageStep() | DocumentStep() | SignStep():
             return ""
 
 

@@ -17,7 +17,7 @@ from appservices.payments.core.dispute_order import DisputeProblem
 from appservices.payments.core.texts.views import Party, number_of
 from veche.protocol.catalogue import N_
 from veche.protocol.dispute_api import WORDS_CHARACTERS_MAX
-from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragraph
+from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Mono, Paragraph
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +65,9 @@ class DisputeView:
         reason: What the payer says.
         answer: What the payee says; may be empty.
         decision: What the desk says; may be empty.
+        appeal: What who appealed says; may be empty.
+        ruler: Matrix id of who decided first; empty: nobody yet, or it was the last decision.
+        evidence: What was sent as evidence, one line each.
     """
 
     dispute: Dispute
@@ -75,6 +78,9 @@ class DisputeView:
     reason: str
     answer: str = ""
     decision: str = ""
+    appeal: str = ""
+    ruler: str = ""
+    evidence: tuple[str, ...] = ()
 
     @property
     def number(self) -> str:
@@ -119,12 +125,14 @@ def dispute_doc(view: DisputeView, side: Side, speech: Speech) -> Doc:
         (speech.text("What was wrong"), view.reason),
         (speech.text("Answer"), view.answer),
         (speech.text("Decision"), view.decision),
+        (speech.text("Appeal"), view.appeal),
     )
     facts += [(label, words) for label, words in said if words]
     facts.append((speech.text("Number"), Mono(view.number)))
     return (
         Heading(speech.text("Dispute")),
         Facts(facts),
+        *_evidence(view, speech),
         Paragraph(_state(view, side, speech)),
         *_how(view, side, speech),
     )
@@ -178,6 +186,14 @@ def _state(view: DisputeView, side: Side, speech: Speech) -> str:  # noqa: PLR09
             return _open(view, side, speech)
         case DisputeState.AT_DESK:
             return _at_desk(view, side, speech)
+        case DisputeState.DECIDED:
+            return speech.text(
+                "{decision} Until {moment} either side can appeal; others decide then.",
+                decision=_decided(view, dispute.ruled_minor or 0, speech),
+                moment=speech.moment(dispute.due_at_ms or 0),
+            )
+        case DisputeState.APPEALED:
+            return _appealed(view, side, speech)
         case DisputeState.ENDING:
             return speech.text("It is decided; the money is on its way.")
         case DisputeState.CANCELLED if dispute.approved_by is not None:
@@ -226,12 +242,7 @@ def _closed(view: DisputeView, speech: Speech) -> str:
         case End.AGREED:
             return speech.text("{name} gave {amount} back.", name=view.payee.name, amount=given)
         case End.DECIDED:
-            return speech.text(
-                "The institution decided: {given} goes back, {rest} stays with {name}.",
-                given=given,
-                rest=speech.money(dispute.held_minor - (dispute.given_minor or 0), view.currency),
-                name=view.payee.name,
-            )
+            return _decided(view, dispute.given_minor or 0, speech)
         case End.WITHDRAWN:
             return speech.text(
                 "{payer} took it back; {payee} has the amount again.",
@@ -244,13 +255,46 @@ def _closed(view: DisputeView, speech: Speech) -> str:
             )
 
 
+def _decided(view: DisputeView, given_minor: int, speech: Speech) -> str:
+    return speech.text(
+        "The institution decided: {given} goes back, {rest} stays with {name}.",
+        given=speech.money(given_minor, view.currency),
+        rest=speech.money(view.dispute.held_minor - given_minor, view.currency),
+        name=view.payee.name,
+    )
+
+
+def _appealed(view: DisputeView, side: Side, speech: Speech) -> str:
+    moment = speech.moment(view.dispute.due_at_ms or 0)
+    decision = _decided(view, view.dispute.ruled_minor or 0, speech)
+    if side is Side.DESK:
+        return speech.text(
+            "{decision} That was appealed. Please decide until {moment}; after that it stands.",
+            decision=decision,
+            moment=moment,
+        )
+    return speech.text(
+        "{decision} That was appealed: others decide until {moment}. If they do not, it stands.",
+        decision=decision,
+        moment=moment,
+    )
+
+
+def _evidence(view: DisputeView, speech: Speech) -> Doc:
+    if not view.evidence:
+        return ()
+    return (Paragraph(speech.text("Evidence, each with its SHA-256:")), Bullets(view.evidence))
+
+
 def _how(view: DisputeView, side: Side, speech: Speech) -> Doc:
     """What can be written."""
     state = view.dispute.state
-    if side is Side.DESK and state is DisputeState.AT_DESK:
+    if side is Side.DESK and state in {DisputeState.AT_DESK, DisputeState.APPEALED}:
         example = decision_example(view.number, view.currency, speech)
     elif side is Side.PAYEE and state is DisputeState.OPEN:
         example = speech.text("dispute {number} all three arrived whole", number=view.number)
+    elif side is not Side.DESK and state is DisputeState.DECIDED:
+        example = speech.text("dispute {number} the photo was overlooked", number=view.number)
     else:
         return ()
     return (Paragraph(speech.text("Write for example:"), "\n", Mono(example)),)

@@ -143,7 +143,8 @@ def terms_doc(view: EscrowView, speech: Speech) -> Doc:
 
 def state_doc(view: EscrowView, role: Role, speech: Speech) -> Doc:
     """How an escrow stands, for one who takes part."""
-    return (*terms_doc(view, speech), Paragraph(_state(view, role, speech)), *_votes(view, speech))
+    words = state_words(view, role, speech)
+    return (*terms_doc(view, speech), Paragraph(words), *_votes(view, speech))
 
 
 def vote_doc(view: EscrowView, voter: Party, to_seller: int, speech: Speech) -> Doc:
@@ -225,7 +226,10 @@ def _wait(until_ms: int, speech: Speech) -> str:
 _BOTH: Final = (Role.BUYER, Role.SELLER)
 
 
-def _state(view: EscrowView, role: Role, speech: Speech) -> str:  # noqa: PLR0911 -- a state a line
+def state_words(  # noqa: PLR0911 -- a state a line
+    view: EscrowView, role: Role, speech: Speech
+) -> str:
+    """How an escrow stands, in a sentence."""
     escrow, state = view.escrow, view.escrow.state
     if state is EscrowState.PROPOSED:
         names = [view.named(one.holder).name for one in escrow.voters if not one.has_agreed]

@@ -118,7 +118,7 @@ def rule_words(view: RuleView, speech: Speech) -> str:
     if not view.guardians:
         return speech.text("Nobody has to approve your payments any more.")
     return speech.text(
-        "Your payments above {amount} have to be approved by {needed} of {count}: {names}.",
+        "What goes out above {amount} in a day has to be approved by {needed} of {count}: {names}.",
         amount=speech.money(view.above_minor, view.currency),
         needed=view.needed,
         count=len(view.guardians),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from appservices.payments.core.tax import Amount, taxed
 from veche.protocol.approval import showable
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Mono, Paragraph
 
 if TYPE_CHECKING:
     from appservices.payments.core.speech import Speech
-    from veche.protocol.invoice import InvoiceCard
+    from veche.protocol.invoice import InvoiceCard, InvoiceLine
 
 LINES_SHOWN_MAX: Final = 20
 """Lines that a message shows; of a longer invoice the rest are only counted."""
@@ -28,6 +29,7 @@ def invoice_doc(card: InvoiceCard, speech: Speech) -> Doc:
     total = speech.money(card.total.minor, card.total.currency)
     facts += [
         (speech.text("Together"), Bold(total)),
+        *_taxes(card, speech),
         (speech.text("Can be paid until"), speech.moment(card.due_at_ms)),
     ]
     doc: Doc = (Heading(speech.text("Invoice")), Facts(facts))
@@ -52,9 +54,26 @@ def withdrawn_doc(card: InvoiceCard, reason: str | None, speech: Speech) -> Doc:
     return (Paragraph(words), Paragraph(Bold(speech.text("Their reason")), "\n", showable(reason)))
 
 
+def line_words(line: InvoiceLine, speech: Speech) -> str:
+    """What a line is for, with the rate of the tax that is in it."""
+    if line.tax is None or not line.tax.basis_points:
+        return line.text
+    rate = f"{line.tax.basis_points / 100:.2f}".rstrip("0").rstrip(".")
+    return f"{line.text} ({speech.text('with {rate} % tax', rate=rate)})"
+
+
+def _taxes(card: InvoiceCard, speech: Speech) -> list[tuple[str, Item]]:
+    """How much of the total is tax, where the invoice says that."""
+    lines = [Amount(one.text, one.amount.minor, one.tax) for one in card.lines if one.tax]
+    tax_minor = taxed(lines).tax_minor if lines else 0
+    if not tax_minor:
+        return []
+    return [(speech.text("Tax in it"), speech.money(tax_minor, card.total.currency))]
+
+
 def _lines(card: InvoiceCard, speech: Speech) -> Bullets:
     shown: list[Item] = [
-        f"{line.text}: {speech.money(line.amount.minor, line.amount.currency)}"
+        f"{line_words(line, speech)}: {speech.money(line.amount.minor, line.amount.currency)}"
         for line in card.lines[:LINES_SHOWN_MAX]
     ]
     more = len(card.lines) - len(shown)

@@ -79,6 +79,16 @@ def notice_doc(order: MandateOrder, amount: str, title: str, at_ms: int, speech:
     return (Paragraph(words),)
 
 
+def given_up_doc(order: MandateOrder, speech: Speech) -> Doc:
+    """That its payee gave a mandate up."""
+    words = speech.text(
+        "{name} gave up the mandate for “{purpose}”: nothing is debited by it any more.",
+        name=order.payee_name,
+        purpose=order.purpose,
+    )
+    return (Paragraph(words),)
+
+
 def charge_refused_doc(
     order: MandateOrder, amount: str, problem: ChargeProblem, speech: Speech
 ) -> Doc:

@@ -8,6 +8,7 @@ from appservices.payments.core.order import REFERENCE_CHARACTERS_MAX, OrderProbl
 from appservices.payments.core.payment import Kind
 from appservices.payments.core.rules import Reason
 from appservices.payments.core.texts.allowance import USE_REFUSALS
+from appservices.payments.core.texts.peers import PEER_REFUSALS
 from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragraph
 
@@ -38,6 +39,7 @@ _ADDRESS_CHARACTERS: Final = 100
 """Of an address beside a reference: what is signed has room for both."""
 _REFUSALS: Final[Mapping[str, str]] = {
     **USE_REFUSALS,
+    **PEER_REFUSALS,
     KEY_REVOKED: N_(
         "The key that approved it was revoked while it waited, so nothing was paid. You can order"
         " it again."

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from appservices.payments.core.texts.invoice import line_words
 from veche.protocol.message import Doc, Link, Mono, Paragraph
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from appservices.payments.core.speech import Speech
+    from appservices.payments.core.texts.views import Party, PaymentView
+    from veche.protocol.invoice import InvoiceLine
 
 
 def receipt_file_doc(url: str | None, speech: Speech) -> Doc:
@@ -17,7 +22,10 @@ def receipt_file_doc(url: str | None, speech: Speech) -> Doc:
         url: Of the page that checks it; None if there are no pages here.
         speech: How the person is spoken to.
     """
-    words = speech.text("The file that comes now proves the payment to anybody, without us.")
+    words = speech.text(
+        "The receipt comes now as a PDF to read, and as a file that proves the payment to anybody,"
+        " without us. With an invoice that says its taxes the tax invoice comes too."
+    )
     if url is None:
         return (Paragraph(words),)
     return (Paragraph(words), Paragraph(speech.text("Where it is checked:"), "\n", Link(url, url)))
@@ -27,3 +35,47 @@ def no_receipt_doc(speech: Speech) -> Doc:
     """That there is no such payment, and how it would be right."""
     words = speech.text("There is no payment of yours of this number. Write “history” to see them:")
     return (Paragraph(words, "\n", Mono(speech.text("receipt NUMBER"))),)
+
+
+def receipt_page(
+    view: PaymentView, lines: Sequence[InvoiceLine], institution: str, speech: Speech
+) -> Mapping[str, Any]:
+    """What stands on the PDF of a receipt.
+
+    Args:
+        view: The payment, which was made.
+        lines: Of its invoice; none: it is of none.
+        institution: Its name.
+        speech: How whoever reads it is spoken to.
+    """
+
+    def money(minor: int) -> str:
+        return speech.money(minor, view.currency)
+
+    facts = [
+        (speech.text("Number"), view.number),
+        (speech.text("When"), speech.moment(view.at_ms)),
+        (speech.text("From"), _named(view.payer)),
+        (speech.text("To"), _named(view.payee)),
+        (speech.text("What for"), view.reference),
+        (speech.text("Amount"), money(view.amount_minor)),
+        (speech.text("Of it a tip"), money(view.tip_minor) if view.tip_minor else ""),
+        (speech.text("Fee"), money(view.fee_minor)),
+        (speech.text("Number of the payment"), view.id),
+    ]
+    note = speech.text(
+        "The signed receipt is attached as receipt.json; it proves the payment to anybody."
+    )
+    return {
+        "language": speech.language,
+        "institution": institution,
+        "title": speech.text("Receipt"),
+        "facts": [list(fact) for fact in facts if fact[1]],
+        "lines_title": speech.text("Invoice"),
+        "lines": [[line_words(one, speech), money(one.amount.minor)] for one in lines],
+        "note": note,
+    }
+
+
+def _named(party: Party) -> str:
+    return party.name if party.name == party.address else f"{party.name} ({party.address})"

@@ -32,6 +32,10 @@ class Trouble(enum.Enum):
     INVOICE_REPLACED = "invoice_replaced"
     NOTHING_BOOKED = "nothing_booked"
     NO_RECEIPT = "no_receipt"
+    NO_TAX_INVOICE = "no_tax_invoice"
+    NO_ALLOWANCE = "no_allowance"
+    BAD_TIP = "bad_tip"
+    BAD_PLACE = "bad_place"
 
 
 _WORDS: Final[Mapping[Trouble, str]] = {
@@ -66,6 +70,10 @@ _WORDS: Final[Mapping[Trouble, str]] = {
     ),
     Trouble.NOTHING_BOOKED: N_("You have no account in this currency yet."),
     Trouble.NO_RECEIPT: N_("This payment has no receipt."),
+    Trouble.NO_ALLOWANCE: N_("There is no such allowance any more."),
+    Trouble.BAD_TIP: N_("Write a tip such as 1.50, at most {amount}."),
+    Trouble.BAD_PLACE: N_("Write where to, in one line."),
+    Trouble.NO_TAX_INVOICE: N_("There is no tax invoice of this payment: ask who was paid."),
 }
 _NOT_FROM_HERE: Final = N_(
     "It was read, and is not altered as far as a code can show. This institution has no way to pay"

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from appservices.payments.core.ledger import Account
     from appservices.payments.core.rails.moves import Held
     from appservices.payments.core.rails.port import Rail
-    from appservices.payments.service.vault import Vault
     from veche.protocol.ids import Ulid
     from veche.runtime.database import Cursor, Database
+    from veche.runtime.vault import Vault
 
 
 class NewsKind(enum.Enum):

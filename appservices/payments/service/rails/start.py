@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from appservices.payments.config import BankSection, PaymentsSection
     from appservices.payments.core.rails.port import Rail
     from appservices.payments.service.rails.banks import BankNews
-    from appservices.payments.service.vault import Vault
     from veche.runtime.database import Cursor
     from veche.runtime.host import Host
+    from veche.runtime.vault import Vault
 
 ENTRY_POINTS: Final = "veche.rails"
 """Group of entry points by which rails of others are found."""

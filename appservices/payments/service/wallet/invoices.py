@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.formats import rf
 from appservices.payments.core.invoice import PAID_STATES, InvoiceState
+from appservices.payments.core.texts.invoice import line_words
 from appservices.payments.core.texts.paying import INVOICE_OVER, INVOICE_PAID, over_words
 from appservices.payments.core.texts.wallet import Trouble, trouble_words
 from appservices.payments.service import invoices, invoicing
@@ -72,7 +73,7 @@ def invoice_view(scene: Scene, file: InvoiceFile, speech: Speech) -> InvoiceView
         issuer=PartyView(address=card.issuer, name=card.issuer_name),
         title=card.title,
         notice_id=card.notice_id,
-        lines=[LineView(text=line.text, amount=line.amount) for line in card.lines],
+        lines=[LineView(text=line_words(line, speech), amount=line.amount) for line in card.lines],
         total=card.total,
         due_at_ms=invoice.due_at_ms,
         law=card.law,

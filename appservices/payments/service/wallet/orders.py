@@ -24,11 +24,12 @@ from appservices.payments.core.texts.paying import (
     problem_words,
     refused_words,
 )
+from appservices.payments.core.texts.peers import PEER_REFUSALS, no_peer_words, peer_words
 from appservices.payments.core.texts.views import Party
 from appservices.payments.core.texts.wallet import Trouble
 from appservices.payments.service import files, judging, paying, payouts
 from appservices.payments.service.files import Matter, Private
-from appservices.payments.service.naming import user_named
+from appservices.payments.service.naming import payee_named, server_named
 from appservices.payments.service.wallet.visit import PaymentRefusedError
 from appservices.payments.store import payments as store
 from veche.protocol.errors import MalformedError
@@ -86,14 +87,20 @@ def payee_of(visit: Visit, order: OrderBody) -> UserId:
     problem = reference_problem(" ".join(order.reference.split()))
     if problem is not None:
         raise _problem(visit, problem)
-    payee = user_named(order.payee.strip(), visit.scene.voice.bot.user_id)
-    if payee is None:
+    typed, bot = order.payee.strip(), visit.scene.voice.bot.user_id
+    payee = payee_named(typed, bot, [one.server for one in visit.scene.section.peers])
+    if payee is not None:
+        return payee
+    server = server_named(typed, bot)
+    if server is None:
         raise nobody(visit)
-    return payee
+    raise PaymentRefusedError(PAYEE_CLOSED, no_peer_words(server, visit.speech), PAYEE)
 
 
-def nobody(visit: Visit) -> PaymentRefusedError:
-    """Nobody can be paid by that name, whatever the reason."""
+def nobody(visit: Visit, why: str = PAYEE_CLOSED) -> PaymentRefusedError:
+    """Nobody can be paid by that name, whatever the reason; or what another institution says."""
+    if why in PEER_REFUSALS:
+        return PaymentRefusedError(why, peer_words(why, visit.speech), PAYEE)
     return PaymentRefusedError(PAYEE_CLOSED, over_words(PAYEE_CLOSED, visit.speech), PAYEE)
 
 

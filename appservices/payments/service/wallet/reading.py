@@ -21,9 +21,11 @@ from appservices.payments.service import (
     limiting,
     mandates,
     paying,
-    proving,
+    receipt_pdfs,
+    tax_invoices,
 )
 from appservices.payments.service.judging import balance_of, judge_now
+from appservices.payments.service.wallet.extras import extras_view
 from appservices.payments.service.wallet.invoices import invoice_view
 from appservices.payments.service.wallet.orders import STOPPABLE
 from appservices.payments.service.wallet.views import (
@@ -38,11 +40,10 @@ from appservices.payments.service.wallet.views import (
     PaymentView,
     WalletView,
 )
-from appservices.payments.store import holders
+from appservices.payments.store import allowances, holders
 from appservices.payments.store import invoices as invoice_store
 from appservices.payments.store import mandates as mandate_store
 from appservices.payments.store import payments as store
-from veche.protocol.canonical import canonical
 from veche.protocol.ids import ULID_PATTERN
 from veche.protocol.money import Money
 
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     from appservices.payments.core.limits import OwnLimit
     from appservices.payments.core.texts.views import Party
     from appservices.payments.service.files import Matter
+    from appservices.payments.service.receipt_pdfs import ReceiptPage
+    from appservices.payments.service.scene import Scene
     from appservices.payments.service.wallet.visit import Visit
     from appservices.payments.store.mandates import Mandate
     from appservices.payments.store.payments import PaymentFile
@@ -84,8 +87,8 @@ def wallet_view(visit: Visit) -> WalletView:
         currencies=list(section.currencies),
         has_bank=bool(section.banks),
         balances=_balances(visit),
-        open=[_entry(visit, one) for one in opened],
-        latest=[_entry(visit, one) for one in made[:LATEST_MAX]],
+        open=[entry_of(visit, one) for one in opened],
+        latest=[entry_of(visit, one) for one in made[:LATEST_MAX]],
         payees=_payees(visit, made),
         mandates=[_mandate(visit, one) for one in mandate_store.shown_of(scene.txn, holder.id)],
     )
@@ -101,7 +104,7 @@ def payment_of(visit: Visit, payment_id: str) -> PaymentView:
     return payment_view(visit, matter_of(visit, payment_id))
 
 
-def receipt_of(visit: Visit, payment_id: str) -> bytes:
+def receipt_of(visit: Visit, payment_id: str) -> ReceiptPage:
     """The receipt of a payment of theirs, with the published head if there is one.
 
     Raises:
@@ -110,7 +113,20 @@ def receipt_of(visit: Visit, payment_id: str) -> bytes:
     matter = matter_of(visit, payment_id)
     if not _has_receipt(matter):
         raise visit.not_found(Trouble.NO_RECEIPT)
-    return canonical(proving.again(visit.scene, matter))
+    return receipt_pdfs.read_receipt(visit.scene, matter, visit.speech)
+
+
+def tax_invoice_of(visit: Visit, payment_id: str) -> bytes:
+    """The tax invoice of what a payment of theirs is of.
+
+    Raises:
+        NotFoundError: There is no such payment, or it has none.
+    """
+    matter = matter_of(visit, payment_id)
+    try:
+        return tax_invoices.for_payer(visit.scene, matter)
+    except tax_invoices.NoTaxInvoiceError as e:
+        raise visit.not_found(Trouble.NO_TAX_INVOICE) from e
 
 
 def matter_of(visit: Visit, payment_id: str) -> Matter:
@@ -132,13 +148,15 @@ def payment_view(visit: Visit, matter: Matter, note: str | None = None) -> Payme
     is_payer = payment.payer == visit.holder.id
     is_asked = is_payer and payment.state is State.ASKED
     return PaymentView(
-        **_entry(visit, matter).model_dump(),
+        **entry_of(visit, matter).model_dump(),
         asked=visit.asked(payment.id, asking.PAY) if is_asked else None,
         foreseen=_foreseen(visit, matter) if is_asked else None,
         invoice=_invoice(visit, matter),
         can_stop=is_payer and payment.state in STOPPABLE and payment.kind is not Kind.MANDATE,
         can_object=is_asked and invoices.is_addressee(scene, payment, visit.holder.id),
         note=note,
+        has_tax_invoice=_has_tax_invoice(scene, matter),
+        extras=extras_view(visit, payment) if is_asked else None,
     )
 
 
@@ -172,9 +190,11 @@ def _balances(visit: Visit) -> list[BalanceView]:
     ]
 
 
-def _entry(visit: Visit, matter: Matter) -> PaymentEntry:
+def entry_of(visit: Visit, matter: Matter) -> PaymentEntry:
+    """A payment as a list shows it to one who makes, made or got it, also by an allowance."""
     payment, view = matter.payment, matter.view
-    is_out = payment.payer == visit.holder.id
+    is_user = view.user is not None and view.user.person == visit.person
+    is_out = payment.payer == visit.holder.id or is_user
     why = None
     if payment.why is not None:
         balance_minor = balance_of(visit.scene, payment) if is_out else 0
@@ -185,7 +205,7 @@ def _entry(visit: Visit, matter: Matter) -> PaymentEntry:
         kind=payment.kind.value,
         state=payment.state.value,
         is_out=is_out,
-        other=_party(view.payee if is_out else view.payer),
+        other=party_view(view.payee if is_out else view.payer),
         amount=Money(minor=payment.amount_minor, currency=view.currency),
         fee=Money(minor=payment.fee_minor if is_out else 0, currency=view.currency),
         reference=view.reference,
@@ -231,7 +251,7 @@ def _payees(visit: Visit, made: list[Matter]) -> list[PartyView]:
         if one.payment.payer == mine and one.private.payee.person is not None
     ]
     known = {one.address: one for one in reversed(paid)}
-    return [_party(one) for one in reversed(known.values())][:PAYEES_MAX]
+    return [party_view(one) for one in reversed(known.values())][:PAYEES_MAX]
 
 
 def _mandate(visit: Visit, mandate: Mandate) -> MandateView:
@@ -268,11 +288,27 @@ def _has_receipt(matter: Matter) -> bool:
     return matter.payment.state in _WITH_RECEIPT and matter.payment.kind is not Kind.PAYOUT
 
 
+def _has_tax_invoice(scene: Scene, matter: Matter) -> bool:
+    if matter.payment.invoice is None:
+        return False
+    try:
+        tax_invoices.for_payer(scene, matter)
+    except tax_invoices.NoTaxInvoiceError:
+        return False
+    return True
+
+
 def _is_theirs(visit: Visit, file: PaymentFile) -> bool:
-    return visit.holder.id in {file.payment.payer, file.payment.payee}
+    payment, mine = file.payment, visit.holder.id
+    if mine in {payment.payer, payment.payee}:
+        return True
+    return payment.allowance_id is not None and mine == allowances.spender_of(
+        visit.scene.txn, payment.allowance_id
+    )
 
 
-def _party(party: Party) -> PartyView:
+def party_view(party: Party) -> PartyView:
+    """Somebody of a payment, by address and name."""
     return PartyView(address=party.address, name=party.name)
 
 

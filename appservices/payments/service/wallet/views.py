@@ -6,9 +6,9 @@ there is null.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from veche.protocol.ids import WireUlid
 from veche.protocol.money import MINOR_MAX, Money
@@ -130,6 +130,49 @@ class PaymentEntry(Wire):
     has_receipt: bool
 
 
+class ChoiceView(Wire):
+    """An option or a tip that is offered."""
+
+    id: str
+    label: str
+
+
+class ExtrasView(Wire):
+    """What an invoice asks before it can be approved.
+
+    Attributes:
+        choices: Options, or tips, of which one is taken; empty: nothing is to be chosen now.
+        takes_tip: Whether a tip of one's own can be given too.
+        takes_place: Whether one says where to.
+        is_asked: Whether the payee is asked what it costs, and has not answered.
+    """
+
+    choices: list[ChoiceView]
+    takes_tip: bool
+    takes_place: bool
+    is_asked: bool
+
+
+class ChoiceBody(Wire):
+    """What is taken: exactly one of the three.
+
+    Attributes:
+        choice: Id of what is offered.
+        tip: A tip of one's own, as it was typed.
+        place: Where to.
+    """
+
+    choice: Annotated[str, Field(max_length=64)] | None = None
+    tip: Annotated[str, Field(max_length=40)] | None = None
+    place: Annotated[str, Field(max_length=1_000)] | None = None
+
+    @model_validator(mode="after")
+    def _check_one(self) -> Self:
+        if [self.choice, self.tip, self.place].count(None) != 2:  # noqa: PLR2004 -- of three
+            raise ValueError("exactly one of choice, tip and place")
+        return self
+
+
 class PaymentView(PaymentEntry):
     """A payment with all that can be done about it.
 
@@ -140,6 +183,8 @@ class PaymentView(PaymentEntry):
         can_stop: Whether its payer can still stop it.
         can_object: Whether the payer can object to the invoice.
         note: What the payee's bank says of the name, in words.
+        has_tax_invoice: Whether there is a tax invoice of what it is of.
+        extras: What its invoice asks before the approval; null: nothing.
     """
 
     asked: dict[str, Any] | None
@@ -148,6 +193,8 @@ class PaymentView(PaymentEntry):
     can_stop: bool
     can_object: bool
     note: str | None = None
+    has_tax_invoice: bool = False
+    extras: ExtrasView | None = None
 
 
 class MandateView(Wire):

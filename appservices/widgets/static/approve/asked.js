@@ -16,14 +16,27 @@
  * @property {string} press words of the button
  * @property {string} done words when it is approved
  */
-import { showDateTime, showMoney, t } from "../kit/i18n.js";
+import { showDateTime, showMoney, showNumber, t } from "../kit/i18n.js";
+import { effectWords, levelWords, roleWords } from "./signing_words.js";
 
 const NONCE = /^[a-z2-7]{32}$/;
 const FRAGMENT_CHARACTERS_MAX = 100_000;
 const TEXTS = {
     payment: ["payee", "payee_name", "reference"],
     release: ["to", "service", "number"],
-    signature: ["title", "sha256", "requester"],
+    signature: [
+        "title",
+        "sha256",
+        "requester",
+        "session",
+        "party",
+        "role",
+        "level",
+        "code",
+        "parties_sha256",
+        "effect",
+        "read",
+    ],
     mandate: ["what", "text"],
 };
 /** What is done once by a key, and is no permission that lasts: see docs/explanation/approvals.md. */
@@ -37,7 +50,7 @@ const DEEDS = new Set([
 const OTHERS = {
     payment: ["amount"],
     release: ["values"],
-    signature: [],
+    signature: ["size", "pages", "clauses", "key"],
     mandate: ["cap", "period", "until_ms"],
 };
 
@@ -88,12 +101,35 @@ function isWhole(kind, shown) {
                     typeof one.value === "string",
             )
         );
+    if (kind === "signature") return isSignature(shown);
     if (kind !== "mandate") return true;
     const { cap, period, until_ms } = shown;
     return (
         (cap == null || isMoney(cap)) &&
         (period == null || ["day", "week", "month", "year"].includes(period)) &&
         (until_ms == null || Number.isSafeInteger(until_ms))
+    );
+}
+
+/** @param {Record<string, any>} shown */
+function isSignature({ size, pages, clauses = [], key, role, level, effect, read }) {
+    return (
+        Number.isSafeInteger(size) &&
+        Number.isSafeInteger(pages) &&
+        (key == null || typeof key === "string") &&
+        ["signer", "clerk", "approver", "witness"].includes(role) &&
+        ["S1", "S2"].includes(level) &&
+        ["when_complete", "each"].includes(effect) &&
+        ["all_pages", "elsewhere"].includes(read) &&
+        Array.isArray(clauses) &&
+        clauses.every(
+            (one) =>
+                isObject(one) &&
+                hasOnly(one, ["id", "title", "accepted"]) &&
+                typeof one.id === "string" &&
+                typeof one.title === "string" &&
+                typeof one.accepted === "boolean",
+        )
     );
 }
 
@@ -167,16 +203,36 @@ function release(shown) {
 
 /** @param {Record<string, any>} shown @returns {Sheet} */
 function signature(shown) {
+    const { clauses = [], key } = shown;
     return {
         title: t("You sign"),
         hero: shown.title,
         facts: [
             { name: t("Asked by"), value: shown.requester },
+            { name: t("Code of the document"), value: shown.code, isCode: true },
+            { name: t("Pages"), value: showNumber(shown.pages) },
+            { name: t("Bytes"), value: showNumber(shown.size) },
+            { name: t("You sign as"), value: roleWords(shown.role) },
+            { name: t("Kind of signature"), value: levelWords(shown.level) },
+            { name: t("It counts"), value: effectWords(shown.effect) },
+            { name: t("The pages"), value: readWords(shown.read) },
+            ...clauses.map((/** @type {{id: string, title: string, accepted: boolean}} */ one) => ({
+                name: t("Clause {id}", { id: one.id }),
+                value: `${one.title}: ${one.accepted ? t("I agree") : t("I don't agree")}`,
+            })),
             { name: t("Fingerprint of the file"), value: shown.sha256, isCode: true },
+            { name: t("Fingerprint of who signs"), value: shown.parties_sha256, isCode: true },
+            ...(key ? [{ name: t("Fingerprint of the new key"), value: key, isCode: true }] : []),
+            { name: t("Number"), value: `${shown.session} ${shown.party}`, isCode: true },
         ],
         press: t("Sign"),
         done: t("You signed {title}.", { title: shown.title }),
     };
+}
+
+/** @param {"all_pages" | "elsewhere"} read */
+function readWords(read) {
+    return read === "all_pages" ? t("were all on the screen") : t("were read elsewhere");
 }
 
 /** @param {Record<string, any>} shown @returns {Sheet} */

@@ -39,6 +39,19 @@ export async function look(nonce) {
 }
 
 /**
+ * @param {Signer} signer
+ * @param {Record<string, unknown>} act what is signed, but for the time
+ * @returns {Promise<{signed: Record<string, unknown>, bytes: Uint8Array<ArrayBuffer>}>}
+ *   `SignedApproval`, and the bytes that the key signed
+ */
+export async function signedBy(signer, act) {
+    const approval = { ...act, at_ms: clock.now() };
+    const bytes = canonicalBytes(approval);
+    const { key, proof } = await signer.sign(bytes);
+    return { signed: { v: 1, approval, key, ...proof }, bytes };
+}
+
+/**
  * Signs and hands in. A key signs once more if the service finds the time wrong: the device may
  * have slept since it was asked.
  * @param {Signer} signer
@@ -46,10 +59,9 @@ export async function look(nonce) {
  */
 export async function sign(signer, act) {
     for (let isFirst = true; ; isFirst = false) {
-        const approval = { ...act, at_ms: clock.now() };
-        const { key, proof } = await signer.sign(canonicalBytes(approval));
+        const { signed } = await signedBy(signer, act);
         try {
-            await hand({ v: 1, approval, key, ...proof }, act);
+            await hand(signed, act);
             return;
         } catch (error) {
             const isLate = error instanceof ApiError && error.errcode === CLOCK;

@@ -79,6 +79,7 @@ export function newKey() {
  * @property {unknown} [body] sent as JSON
  * @property {Record<string, string | number | undefined>} [query]
  * @property {string} [key] idempotency key
+ * @property {Record<string, string>} [headers] besides those of every request
  * @property {AbortSignal} [signal]
  * @property {boolean} [isLeaving] the page goes away: the browser sends it after that
  */
@@ -165,7 +166,7 @@ function address(path, query) {
  * @param {Options} options
  * @returns {RequestInit}
  */
-function request(method, token, { body, key, signal, isLeaving }) {
+function request(method, token, { body, key, headers, signal, isLeaving }) {
     const limit = AbortSignal.timeout(ANSWER_MS_MAX);
     return {
         method,
@@ -175,6 +176,7 @@ function request(method, token, { body, key, signal, isLeaving }) {
             ...(body !== undefined && { "Content-Type": "application/json" }),
             ...(token && { Authorization: `Bearer ${token}` }),
             ...(key && { "Idempotency-Key": key }),
+            ...headers,
         },
         credentials: "omit",
         redirect: "error",

@@ -80,6 +80,16 @@ export class PdfDocument {
         return referred(this.last.trailer.get("/Root"), "/Root");
     }
 
+    /** One more than the largest number of an object. */
+    get size() {
+        return natural(this.last.trailer.get("/Size"), "/Size");
+    }
+
+    /** @param {number} number @param {string} what @returns {PdfDictionary} that the object is */
+    dictionary(number, what) {
+        return dictionary(this.object(number).value, what);
+    }
+
     /** @param {number} number @returns {PdfObject} as the last revision has it */
     object(number) {
         const known = this.read.get(number);

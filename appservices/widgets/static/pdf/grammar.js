@@ -14,7 +14,10 @@
  * @property {[number, number, number, number]} byteRange
  * @property {string} contents the token, `<…>`
  * @property {[number, number]} place of its object
+ * @property {string} shows the name in the picture of the signature; empty without one
  */
+import { linesOf, picture, pictureEntries, sizeOf } from "./appearance.js";
+import { laidLetters, readLetters } from "./letters.js";
 import {
     PdfError,
     array,
@@ -47,15 +50,20 @@ const KINDS = new Set(["/ETSI.CAdES.detached", STAMP]);
 
 /** The objects of a file up to a revision. */
 export class State {
-    /** @param {number} root of the catalog @param {Map<number, PdfObject>} objects */
-    constructor(root, objects) {
+    /**
+     * @param {number} root of the catalog
+     * @param {Map<number, PdfObject>} objects
+     * @param {string} pdf the whole file, where the bytes of streams are
+     */
+    constructor(root, objects, pdf) {
         this.root = root;
         this.objects = objects;
+        this.pdf = pdf;
     }
 
     /** @param {Map<number, PdfObject>} objects */
     later(objects) {
-        return new State(this.root, new Map([...this.objects, ...objects]));
+        return new State(this.root, new Map([...this.objects, ...objects]), this.pdf);
     }
 
     /** @param {number} number */
@@ -103,7 +111,7 @@ function changed(before, entries) {
  * @param {State} before the file without the revision
  * @param {State} after the file with it
  * @param {Revision} revision
- * @returns {SignatureField} that it adds
+ * @returns {Promise<SignatureField>} that it adds
  * @throws {PdfError} it is anything else
  */
 export function readAddition(before, after, revision) {
@@ -119,7 +127,7 @@ class Addition {
         this.left = new Set(revision.objects.keys());
     }
 
-    read() {
+    async read() {
         const { number: field, held } = this.signedField();
         const isNew = !this.old.objects.has(field);
         const at = referred(held.get("/V"), "/V");
@@ -127,7 +135,7 @@ class Addition {
         if (found.certifies && hasSignature(this.old))
             throw new PdfError("a later signature certifies the file");
         if (isNew) this.checkNewField(field, held);
-        else this.checkLaidField(field, held);
+        else found.shows = await this.laidField(field, held, found);
         this.checkCatalog(at, found.certifies);
         if (this.left.size > 0) throw new PdfError("an object belongs to no signature");
         return found;
@@ -151,16 +159,57 @@ class Addition {
         return only;
     }
 
-    /** @param {number} field @param {PdfDictionary} held */
-    checkLaidField(field, held) {
+    /**
+     * @param {number} field that was there and empty
+     * @param {PdfDictionary} held
+     * @param {SignatureField} found
+     * @returns {Promise<string>} the name that is shown in it
+     */
+    async laidField(field, held, found) {
         const before = dictionary(this.old.value(field), "a field");
         const signed = changed(before, { "/V": /** @type {Value} */ (held.get("/V")) });
+        const look = before.has("/AP") ? undefined : held.get("/AP");
+        if (look !== undefined) signed.set("/AP", look);
+        const shows = look === undefined ? "" : await this.shownName(held, look, found);
         if (before.has("/V") || !isSame(signed, held))
             throw new PdfError("a field was changed besides being signed, or was signed already");
         this.left.delete(field);
         const form = this.old.catalog.get("/AcroForm");
         if (isReference(form) && this.objects.has(referred(form, "/AcroForm")))
             throw new PdfError("a later revision changes the form");
+        return shows;
+    }
+
+    /**
+     * @param {PdfDictionary} held
+     * @param {Value} look
+     * @param {SignatureField} found
+     * @returns {Promise<string>} the name in the picture, which is the very one that we would draw
+     */
+    async shownName(held, look, found) {
+        const looks = dictionary(look, "/AP");
+        const one = this.take(referred(looks.get("/N"), "/N of /AP"), "the picture");
+        const signature = this.new.value(referred(held.get("/V"), "/V"));
+        const [lines, size] = [
+            linesOf(dictionary(signature, "a signature")),
+            sizeOf(held.get("/Rect")),
+        ];
+        const { font, letters } = await this.letters();
+        const content = picture(size, lines, letters);
+        const entries = changed(pictureEntries(size, font), { "/Length": String(content.length) });
+        const drawn = one.data && this.new.pdf.slice(...one.data);
+        const isOurs = looks.size === 1 && isSame(one.value, entries) && drawn === content;
+        if (found.isStamp || !isOurs)
+            throw new PdfError("the picture of a signature shows something else than it");
+        return lines[0];
+    }
+
+    async letters() {
+        const form = dictionary(this.old.resolve(this.old.catalog.get("/AcroForm")), "/AcroForm");
+        const laid = laidLetters(form, (value) => this.old.resolve(value));
+        const font = referred(laid, "the font of signatures in /DR");
+        const get = (/** @type {number} */ number) => this.old.objects.get(number);
+        return { font, letters: await readLetters(font, this.old.pdf, get) };
     }
 
     /** @param {number} field @param {PdfDictionary} held */
@@ -270,6 +319,7 @@ function signatureOf(holder, one) {
         ),
         contents,
         place: [one.start, one.end],
+        shows: "",
     };
 }
 

@@ -1,5 +1,5 @@
 /**
- * The values of PDF, read strictly, as `veche.protocol.pdf.values` does. Pure.
+ * The values of PDF, read strictly and written back, as `veche.protocol.pdf.values` does. Pure.
  *
  * A file is text here, a character a byte. A value is its tokens: a string as it stands in the file,
  * an array, or a map from names (with their slash) to values.
@@ -36,6 +36,13 @@ export function asText(bytes) {
     for (let at = 0; at < bytes.length; at += 0x8000)
         parts.push(String.fromCharCode(...bytes.subarray(at, at + 0x8000)));
     return parts.join("");
+}
+
+/** @param {string} text a character a byte @returns {Uint8Array<ArrayBuffer>} */
+export function asBytes(text) {
+    const bytes = new Uint8Array(text.length);
+    for (let at = 0; at < text.length; at += 1) bytes[at] = text.charCodeAt(at);
+    return bytes;
 }
 
 /**
@@ -113,6 +120,32 @@ function closed(stack, mark) {
     return made;
 }
 
+/** @param {Value} value @returns {string} as it stands in a file */
+export function writeValue(value) {
+    if (typeof value === "string") return value;
+    if (Array.isArray(value)) return `[${value.map(writeValue).join(" ")}]`;
+    const pairs = Array.from(value, ([key, one]) => `${key} ${writeValue(one)}`);
+    return `<<${pairs.join(" ")}>>`;
+}
+
+/** @param {number} number @returns {string} a reference to an object of generation 0 */
+export function reference(number) {
+    return `${number} 0 R`;
+}
+
+/**
+ * @param {string} words
+ * @returns {string} a text string: UTF-16 with its mark, in hexadecimal (ISO 32000-1 §7.9.2.2)
+ * @throws {PdfError} half a character
+ */
+export function text(words) {
+    if (!words.isWellFormed()) throw new PdfError("a text ends within a character");
+    const digits = Array.from({ length: words.length }, (_, at) =>
+        words.charCodeAt(at).toString(16).padStart(4, "0"),
+    );
+    return `<FEFF${digits.join("").toUpperCase()}>`;
+}
+
 /** @param {Value | undefined} value @param {string} what @returns {PdfDictionary} */
 export function dictionary(value, what) {
     if (value instanceof Map) return value;
@@ -167,7 +200,7 @@ export function isSame(one, other) {
 const ESCAPES = { n: "\n", r: "\r", t: "\t", b: "\b", f: "\f" };
 
 /** @param {Value | undefined} value @param {string} what @returns {string} a character a byte */
-function stringBytes(value, what) {
+export function stringBytes(value, what) {
     if (typeof value === "string" && value.startsWith("<")) {
         const digits = value.slice(1, -1).replaceAll(/[\0\t\n\f\r ]/g, "");
         const even = digits + "0".repeat(digits.length % 2);

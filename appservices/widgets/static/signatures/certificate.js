@@ -3,6 +3,8 @@
  *
  * @typedef {import("./der.js").Bytes} Bytes
  * @typedef {import("./der.js").Element} Element
+ * @typedef {import("./algorithms.js").PublicKey} PublicKey
+ * @typedef {import("./algorithms.js").Scheme} Scheme
  *
  * @typedef {object} Extension
  * @property {boolean} critical
@@ -12,7 +14,7 @@
  * @property {Bytes} encoded
  * @property {Bytes} signed the part that is signed
  * @property {Bytes} signature DER
- * @property {string} algorithm `SHA-256`, `SHA-384` or `SHA-512`; empty: another one
+ * @property {Scheme | undefined} scheme of the signature; none: another one
  * @property {Bytes} serial contents of the INTEGER
  * @property {Bytes} issuer DER
  * @property {Bytes} subject DER
@@ -21,14 +23,10 @@
  * @property {PublicKey | undefined} key none if it is of another kind
  * @property {Map<string, Extension>} extensions by hex of the OID's contents
  *
- * @typedef {object} PublicKey
- * @property {"P-256" | "P-384"} curve
- * @property {Bytes} point
- *
  * @typedef {object} RevocationList
  * @property {Bytes} signed
  * @property {Bytes} signature
- * @property {string} algorithm
+ * @property {Scheme | undefined} scheme
  * @property {Bytes} issuer
  * @property {number} thisUpdateMs
  * @property {number | undefined} nextUpdateMs
@@ -36,6 +34,7 @@
  * @property {Map<string, Extension>} extensions
  */
 import { hex, isSame, sha256 } from "../verify/bytes.js";
+import { hasSigned, idOf, keyOf, schemeOf } from "./algorithms.js";
 import * as der from "./der.js";
 import { DerError } from "./der.js";
 
@@ -48,20 +47,6 @@ const ADDRESS = 0x86;
 /** onlySomeReasons, indirectCRL, onlyContainsAttributeCerts */
 const PARTIAL = new Set([0x83, 0x84, 0x85]);
 
-/** @param {string} dotted @returns {string} hex of the OID's contents */
-const idOf = (dotted) => hex(der.readWhole(der.oid(dotted), der.OID));
-
-const HASHES = new Map([
-    [idOf("1.2.840.10045.4.3.2"), "SHA-256"],
-    [idOf("1.2.840.10045.4.3.3"), "SHA-384"],
-    [idOf("1.2.840.10045.4.3.4"), "SHA-512"],
-]);
-/** @type {Map<string, "P-256" | "P-384">} */
-const CURVES = new Map([
-    [idOf("1.2.840.10045.3.1.7"), "P-256"],
-    [idOf("1.3.132.0.34"), "P-384"],
-]);
-const EC_KEY = idOf("1.2.840.10045.2.1");
 const BASIC_CONSTRAINTS = idOf("2.5.29.19");
 const KEY_USAGE = idOf("2.5.29.15");
 const EXTENDED_KEY_USAGE = idOf("2.5.29.37");
@@ -82,7 +67,7 @@ const LEVELS = new Map([
 
 /** @param {Bytes} encoded @returns {Certificate} @throws {DerError} */
 export function readCertificate(encoded) {
-    const { body, signed, algorithm, signature } = readSigned(encoded);
+    const { body, signed, scheme, signature } = readSigned(encoded);
     const parts = der.children(body);
     if (parts[0]?.tag === CONTEXT_0) parts.shift();
     const [serial, , issuer, life, subject, key, ...rest] = parts;
@@ -93,13 +78,13 @@ export function readCertificate(encoded) {
         encoded,
         signed,
         signature,
-        algorithm,
+        scheme,
         serial: serial.body,
         issuer: issuer.encoded,
         subject: subject.encoded,
         notBeforeMs: momentOf(begins),
         notAfterMs: momentOf(ends),
-        key: keyOf(key.body),
+        key: keyOf(key),
         extensions: extensionsOf(rest.find((one) => one.tag === CONTEXT_3)),
     });
 }
@@ -121,7 +106,7 @@ function checked(one) {
 
 /** @param {Bytes} encoded @returns {RevocationList} @throws {DerError} */
 export function readList(encoded) {
-    const { body, signed, algorithm, signature } = readSigned(encoded);
+    const { body, signed, scheme, signature } = readSigned(encoded);
     const parts = der.children(body);
     if (parts[0]?.tag === der.INTEGER) parts.shift();
     const [, issuer, begins, ...rest] = parts;
@@ -140,7 +125,7 @@ export function readList(encoded) {
     return {
         signed,
         signature,
-        algorithm,
+        scheme,
         issuer: issuer.encoded,
         thisUpdateMs: momentOf(begins),
         nextUpdateMs: next && momentOf(next),
@@ -154,11 +139,10 @@ function readSigned(encoded) {
     const [held, kind, bits] = der.children(der.readWhole(encoded, der.SEQUENCE));
     if (held?.tag !== der.SEQUENCE || kind?.tag !== der.SEQUENCE || bits?.tag !== der.BIT_STRING)
         throw new DerError("nothing that is signed");
-    const [named] = der.children(kind.body);
     return {
         body: held.body,
         signed: held.encoded,
-        algorithm: HASHES.get(hex(named?.body ?? new Uint8Array())) ?? "",
+        scheme: schemeOf(kind.body),
         signature: bits.body.subarray(1),
     };
 }
@@ -175,15 +159,6 @@ function momentOf(one) {
     if (isShort !== (found[1]?.length === 2)) throw new DerError("no time");
     const whole = isShort ? year + (year < 50 ? 2000 : 1900) : year;
     return Date.UTC(whole, month - 1, day, hour, minute, second);
-}
-
-/** @param {Bytes} body of SubjectPublicKeyInfo @returns {PublicKey | undefined} */
-function keyOf(body) {
-    const [algorithm, bits] = der.children(body);
-    const [kind, curve] = der.children(algorithm?.body ?? new Uint8Array());
-    const known = CURVES.get(hex(curve?.body ?? new Uint8Array()));
-    if (!kind || hex(kind.body) !== EC_KEY || !known || !bits) return undefined;
-    return { curve: known, point: bits.body.subarray(1) };
 }
 
 /** @param {Element | undefined} holder @returns {Map<string, Extension>} */
@@ -340,10 +315,10 @@ export function issuerAndSerialOf(one) {
 
 /**
  * @param {Certificate} by
- * @param {{signed: Bytes, signature: Bytes, algorithm: string}} what
+ * @param {{signed: Bytes, signature: Bytes, scheme: Scheme | undefined}} what
  */
 export async function hasIssued(by, what) {
-    return what.algorithm !== "" && isSignedBy(by.key, what.signature, what.signed, what.algorithm);
+    return hasSigned(by.key, what.signature, what.signed, what.scheme);
 }
 
 /**
@@ -351,37 +326,10 @@ export async function hasIssued(by, what) {
  * @param {Bytes} signature DER
  * @param {Bytes} data
  * @param {string} hash
- * @returns {Promise<boolean>}
+ * @returns {Promise<boolean>} whether it is ECDSA by the key
  */
 export async function isSignedBy(key, signature, data, hash) {
-    const raw = key && rawSignature(signature, key.curve === "P-256" ? 32 : 48);
-    if (!key || !raw) return false;
-    const algorithm = { name: "ECDSA", namedCurve: key.curve };
-    try {
-        const known = await crypto.subtle.importKey("raw", key.point, algorithm, false, ["verify"]);
-        return await crypto.subtle.verify({ name: "ECDSA", hash }, known, raw, data);
-    } catch {
-        return false; // no point of the curve
-    }
-}
-
-/** @param {Bytes} signature DER @param {number} size @returns {Bytes | undefined} r and s */
-function rawSignature(signature, size) {
-    try {
-        const raw = new Uint8Array(2 * size);
-        const body = der.readWhole(signature, der.SEQUENCE);
-        for (const [index, part] of der.members(body, der.INTEGER, der.INTEGER).entries()) {
-            const isPadded = part[0] === 0 && part.length > 1;
-            const digits = isPadded ? part.subarray(1) : part;
-            const isMinimal = !isPadded || ((part[1] ?? 0) & 0x80) !== 0;
-            const isNegative = ((part[0] ?? 0x80) & 0x80) !== 0;
-            if (digits.length > size || !isMinimal || isNegative) return undefined;
-            raw.set(digits, (index + 1) * size - digits.length);
-        }
-        return raw;
-    } catch {
-        return undefined;
-    }
+    return hasSigned(key, signature, data, { kind: "ecdsa", hash, salt: 0 });
 }
 
 /** @param {Certificate} one @param {Certificate} other */

@@ -13,10 +13,12 @@
  * @property {Bytes} algorithm
  * @property {Bytes} signature
  * @property {Bytes | undefined} token
+ * @property {Bytes[]} lists of revoked certificates, that travel with it
  *
  * @typedef {object} Stamp
  * @property {Bytes} imprint
  * @property {number} atMs
+ * @property {Bytes | undefined} nonce contents of the INTEGER
  * @property {SignedData} signed
  */
 import { isSame, sha256 } from "../verify/bytes.js";
@@ -28,18 +30,21 @@ export const CMS_BYTES_MAX = 64 * 1024;
 export const DATA = der.oid("1.2.840.113549.1.7.1");
 export const TST_INFO = der.oid("1.2.840.113549.1.9.16.1.4");
 export const ECDSA_SHA256 = der.sequence(der.oid("1.2.840.10045.4.3.2"));
-const SIGNED_DATA = der.oid("1.2.840.113549.1.7.2");
+export const SIGNED_DATA = der.oid("1.2.840.113549.1.7.2");
 const CONTENT_TYPE = der.oid("1.2.840.113549.1.9.3");
 const MESSAGE_DIGEST = der.oid("1.2.840.113549.1.9.4");
 const SIGNING_CERTIFICATE_V2 = der.oid("1.2.840.113549.1.9.16.2.47");
-const TIME_STAMP_TOKEN = der.oid("1.2.840.113549.1.9.16.2.14");
+export const TIME_STAMP_TOKEN = der.oid("1.2.840.113549.1.9.16.2.14");
 const SHA256_OID = der.oid("2.16.840.1.101.3.4.2.1");
+export const SHA256 = der.sequence(SHA256_OID);
 const NULL = Uint8Array.of(5, 0);
-const SHA256_FORMS = [der.sequence(SHA256_OID), der.sequence(SHA256_OID, NULL)];
+const SHA256_FORMS = [SHA256, der.sequence(SHA256_OID, NULL)];
 const EXPLICIT_0 = 0xa0;
 const UNSIGNED = 0xa1;
 const ISSUER_NAME = 0xa4;
 const ONE = Uint8Array.of(2, 1, 1);
+const LISTS = 0xa1;
+const PARTS = [der.INTEGER, der.SET, der.SEQUENCE, EXPLICIT_0, der.SET];
 const INFO = [
     der.INTEGER,
     der.SEQUENCE,
@@ -84,14 +89,7 @@ export function readSignedData(encoded) {
     if (encoded.length > CMS_BYTES_MAX) throw new DerError("too large");
     const outer = der.readWhole(encoded, der.SEQUENCE);
     const [kind, wrapped] = der.members(outer, der.OID, EXPLICIT_0);
-    const [, digests, content, certificates, infos] = der.members(
-        der.readWhole(needed(wrapped), der.SEQUENCE),
-        der.INTEGER,
-        der.SET,
-        der.SEQUENCE,
-        EXPLICIT_0,
-        der.SET,
-    );
+    const [, digests, content, certificates, lists, infos] = partsIn(needed(wrapped));
     if (!isSame(der.tlv(der.OID, needed(kind)), SIGNED_DATA) || !isSha256(needed(digests)))
         throw new DerError("not a signature with SHA-256");
     const [signer, ...others] = der.children(needed(infos));
@@ -114,7 +112,19 @@ export function readSignedData(encoded) {
         algorithm: algorithm.encoded,
         signature: signature.body,
         token: unsigned && tokenOf(unsigned.body),
+        lists: der.children(needed(lists)).map((one) => one.encoded),
     };
+}
+
+/** @param {Bytes} wrapped @returns {Bytes[]} version, digests, content, certificates, lists, signers */
+function partsIn(wrapped) {
+    const found = der.children(der.readWhole(wrapped, der.SEQUENCE));
+    const hasLists = found.length > PARTS.length && found[PARTS.length - 1]?.tag === LISTS;
+    const lists = hasLists ? found.splice(PARTS.length - 1, 1)[0]?.body : new Uint8Array();
+    if (found.length !== PARTS.length || found.some((one, at) => one.tag !== PARTS[at]))
+        throw new DerError("not the parts of a signature");
+    const bodies = found.map((one) => one.body);
+    return [...bodies.slice(0, -1), needed(lists), needed(bodies.at(-1))];
 }
 
 /** @param {Bytes | undefined} part @returns {Bytes} */
@@ -162,8 +172,10 @@ export function readToken(encoded) {
     const [algorithm, digest] = der.members(imprint.body, der.SEQUENCE, der.OCTET_STRING);
     if (!isSha256(der.sequence(needed(algorithm))) || needed(digest).length !== 32)
         throw new DerError("the time stamp is not over SHA-256");
-    for (const one of rest) if (one.tag === der.INTEGER) checkNatural(one.body);
-    return { imprint: needed(digest), atMs: momentOf(when.body), signed };
+    const numbers = rest.filter((one) => one.tag === der.INTEGER);
+    for (const one of numbers) checkNatural(one.body);
+    const nonce = numbers[0]?.body;
+    return { imprint: needed(digest), atMs: momentOf(when.body), nonce, signed };
 }
 
 /** @param {Bytes} body */

@@ -46,7 +46,7 @@ export function setOf(...parts) {
 }
 
 /** @param {Uint8Array} one @param {Uint8Array} other */
-function compare(one, other) {
+export function compare(one, other) {
     const at = one.findIndex((byte, index) => byte !== other[index]);
     return at < 0 ? one.length - other.length : (one[at] ?? 0) - (other[at] ?? -1);
 }

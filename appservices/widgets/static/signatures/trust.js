@@ -9,6 +9,7 @@
  * @property {boolean} isTrusted
  * @property {boolean} isRevoked
  * @property {boolean} isListed
+ * @property {boolean} isWeak an algorithm of the chain proved nothing any more
  */
 import { hex, isSame } from "../verify/bytes.js";
 import {
@@ -33,11 +34,17 @@ export class Trust {
         this.lists = readable(lists, readList);
     }
 
-    /** @param {Certificate} certificate @param {number} atMs @returns {Promise<Standing>} */
-    async standing(certificate, atMs) {
+    /**
+     * @param {Certificate} certificate
+     * @param {number} atMs
+     * @param {Record<string, number>} [algorithmsEnd]
+     * @returns {Promise<Standing>}
+     */
+    async standing(certificate, atMs, algorithmsEnd = {}) {
         const chain = await this.chain(certificate);
         const isValid = chain?.every((one) => isValidAt(one, atMs));
-        if (!chain || !isValid) return { isTrusted: false, isRevoked: false, isListed: false };
+        if (!chain || !isValid)
+            return { isTrusted: false, isRevoked: false, isListed: false, isWeak: false };
         const verdicts = [];
         for (const [at, one] of chain.entries()) {
             const issuer = chain[at + 1];
@@ -47,6 +54,9 @@ export class Trust {
             isTrusted: true,
             isRevoked: verdicts.includes(true),
             isListed: !verdicts.includes(undefined),
+            isWeak: ["sha256", ...chain.map(algorithmOf)].some(
+                (name) => atMs >= (algorithmsEnd[name] ?? Infinity),
+            ),
         };
     }
 
@@ -92,6 +102,13 @@ export class Trust {
         }
         return verdict;
     }
+}
+
+/** @param {Certificate} certificate @returns {string} as `trust.algorithm_of` names it */
+function algorithmOf({ key }) {
+    if (!key) return "";
+    if (key.kind === "RSA") return `rsa${key.bits}`;
+    return key.kind === "P-256" ? "secp256r1" : "secp384r1";
 }
 
 /** @param {RevocationList} list @param {Certificate} certificate @param {number} atMs */

@@ -50,6 +50,7 @@ export function isObject(value) {
 
 const ULID = formed(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/);
 const HASH = formed(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]$/);
+const SERVER = formed(/^[!-~]{1,230}$/);
 const AT = integer(0, DEEP);
 
 export const isReceipt = object({
@@ -63,6 +64,7 @@ export const isReceipt = object({
     reference: text(0, 140),
     refund_of: optional(ULID),
     lines_sha256: optional(HASH),
+    between: optional(object({ payer: SERVER, payee: SERVER })),
     ledger_proof: object({
         leaf: text(2, 1024),
         index: integer(0, PLACES - 1),

@@ -1,5 +1,5 @@
 /**
- * Verifying a signed PDF. The file is read and judged in this page and goes nowhere; of our server
+ * Verifying a signed file: a PDF, or a container of any files. The file is read and judged in this page and goes nowhere; of our server
  * only the certificate of its authority is asked, which says nothing of the file.
  */
 import { html, nothing } from "lit";
@@ -23,11 +23,20 @@ const STYLES = new Map([
     ["signed", "info"],
     ["unproven", "info"],
 ]);
-const BEGINNING = "%PDF-";
+const PDF = "%PDF-";
+const BEGINNING_BYTES = 64;
 
-/** @param {Blob} file @returns {Promise<boolean>} */
-export async function isPdf(file) {
-    return (await file.slice(0, BEGINNING.length).text()) === BEGINNING;
+/** @param {Blob} file @returns {Promise<"pdf" | "container" | undefined>} none: no signed file */
+async function kindOf(file) {
+    const beginning = new Uint8Array(await file.slice(0, BEGINNING_BYTES).arrayBuffer());
+    if (String.fromCharCode(...beginning.subarray(0, PDF.length)) === PDF) return "pdf";
+    const { isContainer } = await import("../asic/container.js");
+    return isContainer(beginning) ? "container" : undefined;
+}
+
+/** @param {Blob} file @returns {Promise<boolean>} whether it is of a kind that may be signed */
+export async function isSignable(file) {
+    return (await kindOf(file)) !== undefined;
 }
 
 export class VecheSignedFile extends VecheElement {
@@ -35,6 +44,7 @@ export class VecheSignedFile extends VecheElement {
         file: { attribute: false },
         report: { state: true },
         rootError: { state: true },
+        shown: { state: true },
     });
 
     constructor() {
@@ -44,6 +54,8 @@ export class VecheSignedFile extends VecheElement {
         /** @type {Report | undefined} none while it is judged */
         this.report = undefined;
         this.rootError = "";
+        /** @type {Uint8Array<ArrayBuffer> | undefined} what is shown page by page */
+        this.shown = undefined;
         /** @type {Uint8Array<ArrayBuffer>} */
         this.bytes = new Uint8Array();
         /** @type {Uint8Array<ArrayBuffer>[]} certificates that the person chose */
@@ -56,6 +68,7 @@ export class VecheSignedFile extends VecheElement {
     willUpdate(changed) {
         if (!changed.has("file")) return;
         this.report = undefined;
+        this.shown = undefined;
         void this._judge();
     }
 
@@ -64,8 +77,8 @@ export class VecheSignedFile extends VecheElement {
         const mine = this.begun;
         const { file } = this;
         if (!file) return;
-        const [{ judge }, roots, buffer] = await Promise.all([
-            import("../signatures/verdict.js"),
+        const [judge, roots, buffer] = await Promise.all([
+            judgeOf(file),
             this._roots(),
             file.arrayBuffer(),
         ]);
@@ -150,9 +163,14 @@ export class VecheSignedFile extends VecheElement {
 
     /** What was signed, without what came after: for who wants to see exactly that. */
     _original() {
-        const { bytes, report } = this;
+        const { bytes, report, shown } = this;
         const end = report?.documentEnd;
         if (!end) return nothing;
+        const ends = [end, ...report.signers.map(({ field: name }) => report.ends?.[name])];
+        const labels = [
+            t("As it was before anybody signed"),
+            ...report.signers.map((one) => t("As {name} signed it", { name: one.name })),
+        ];
         return html`<p class="help">
                 ${t("The document as it was before anybody signed it, without anything that came later:")}
             </p>
@@ -164,7 +182,39 @@ export class VecheSignedFile extends VecheElement {
                         new Blob([bytes.slice(0, end)], { type: "application/pdf" }),
                         t("signed-document.pdf"),
                     ),
-            })}`;
+            })}
+            ${field({
+                id: "shown",
+                label: t("Show exactly what was signed"),
+                help: t("Only the part of the file up to there is drawn, without what came later."),
+                is_required: false,
+                control: ({ id, describedby }) =>
+                    html`<select
+                        id=${id}
+                        aria-describedby=${describedby}
+                        @change=${(/** @type {Event} */ { target }) => {
+                            const at = Number(/** @type {HTMLSelectElement} */ (target).value);
+                            void this._show(ends[at]);
+                        }}
+                    >
+                        <option value="-1">${t("Nothing")}</option>
+                        ${labels.map((label, at) => html`<option value=${at}>${label}</option>`)}
+                    </select>`,
+            })}
+            ${
+                shown
+                    ? html`<veche-pages
+                          .bytes=${shown}
+                          .label=${t("Pages of the document")}
+                      ></veche-pages>`
+                    : nothing
+            }`;
+    }
+
+    /** @param {number | undefined} end of the part that is shown; none: nothing is */
+    async _show(end) {
+        await import("../pdf/pages.js");
+        this.shown = end ? this.bytes.slice(0, end) : undefined;
     }
 
     _root() {
@@ -202,6 +252,13 @@ export class VecheSignedFile extends VecheElement {
     }
 }
 customElements.define("veche-signed-file", VecheSignedFile);
+
+/** @param {File} file @returns {Promise<typeof import("../signatures/verdict.js").judge>} */
+async function judgeOf(file) {
+    if ((await kindOf(file)) === "container")
+        return (await import("../asic/verdict.js")).judgeContainer;
+    return (await import("../signatures/verdict.js")).judge;
+}
 
 /** @param {File} file PEM or DER @returns {Promise<Uint8Array<ArrayBuffer>[]>} */
 async function certificatesIn(file) {

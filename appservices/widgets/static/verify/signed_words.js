@@ -27,7 +27,7 @@ export function reasonWords(reason) {
         case "no_signature":
             return t("There is no signature in it.");
         case "outside_the_sealed_profile":
-            return t("It is no PDF of the form that is checked here.");
+            return t("It has another form than those that are checked here.");
         case "too_many_signatures":
             return t("It has too many signatures.");
         case "hidden_bytes":
@@ -56,6 +56,8 @@ export function reasonWords(reason) {
             return t("The first signature lets others change it.");
         case "active_content":
             return t("It can change what it shows by itself.");
+        case "algorithm_no_longer_trusted":
+            return t("An algorithm in it is not trusted any more.");
         case "other_signatures_before":
             return t("There are older signatures in it, which were not checked.");
         default:

@@ -9,7 +9,7 @@ import { plural, showDateTime, showMoney, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { readKey } from "./notes.js";
 import { ReceiptError, readReceipt, signersOf, verifyReceipt } from "./receipt.js";
-import { isPdf } from "./signed_file.js";
+import { isSignable } from "./signed_file.js";
 import { faultWords, stepStates, stepWords } from "./words.js";
 
 const WELL_KNOWN = "/.well-known/veche/payments";
@@ -39,7 +39,7 @@ export class VecheVerify extends VecheElement {
         this.verified = undefined;
         /** @type {import("./receipt.js").Fault | "no_ed25519" | undefined} */
         this.fault = undefined;
-        /** @type {File | undefined} the chosen one, if it is a PDF */
+        /** @type {File | undefined} the chosen one, if it is of a kind that may be signed */
         this.signedFile = undefined;
         this.keyError = "";
         this.headError = "";
@@ -54,7 +54,7 @@ export class VecheVerify extends VecheElement {
     /** @param {Event} event */
     async _choose({ target }) {
         const file = /** @type {HTMLInputElement} */ (target).files?.[0];
-        const isSigned = file !== undefined && (await isPdf(file));
+        const isSigned = file !== undefined && (await isSignable(file));
         this.signedFile = isSigned ? file : undefined;
         this.file = isSigned ? undefined : file;
         await this._check();
@@ -141,7 +141,7 @@ export class VecheVerify extends VecheElement {
                         type="file"
                         class="file"
                         id=${id}
-                        accept=".json,application/json,.pdf,application/pdf"
+                        accept=".json,application/json,.pdf,application/pdf,.asice,application/vnd.etsi.asic-e+zip"
                         aria-describedby=${describedby}
                         aria-invalid=${invalid}
                         @change=${this._choose}
@@ -196,6 +196,7 @@ export class VecheVerify extends VecheElement {
 
     /** @param {import("./receipt.js").Verified} verified */
     _facts({ receipt, origin }) {
+        const { between } = receipt;
         /** @type {[string, string][]} */
         const facts = [
             [t("Paid to"), receipt.payee],
@@ -203,6 +204,7 @@ export class VecheVerify extends VecheElement {
             [t("For"), receipt.reference],
             [t("When"), showDateTime(receipt.at_ms)],
             [t("Gives back"), receipt.refund_of ?? ""],
+            [t("Institutions"), between ? `${between.payer} → ${between.payee}` : ""],
             [t("Number"), receipt.id],
             [t("Signed by"), origin],
         ];

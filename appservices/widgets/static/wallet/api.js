@@ -44,7 +44,50 @@
  * @property {boolean} can_stop
  * @property {boolean} can_object
  * @property {string | null} note
+ * @property {boolean} has_tax_invoice
+ * @property {Extras | null} extras
  * @typedef {Entry & MorePayment} Payment
+ *
+ * @typedef {object} Extras what an invoice asks before it is approved
+ * @property {{id: string, label: string}[]} choices
+ * @property {boolean} takes_tip
+ * @property {boolean} takes_place
+ * @property {boolean} is_asked
+ *
+ * @typedef {object} Allowance
+ * @property {string} id
+ * @property {boolean} is_given
+ * @property {Party} other
+ * @property {string} payees
+ * @property {Money} each_max
+ * @property {"day" | "week" | "month" | "year"} period
+ * @property {Money} period_max
+ * @property {Money} left
+ * @property {number} starts_at_ms
+ * @property {number} ends_at_ms
+ * @property {Entry[]} uses
+ *
+ * @typedef {object} Guards
+ * @property {"asked" | "waiting" | "active"} state
+ * @property {Party[]} guardians
+ * @property {number} needed
+ * @property {Money} above
+ * @property {boolean} is_shown
+ * @property {number | null} counts_from_ms
+ *
+ * @typedef {object} Escrow
+ * @property {string} id
+ * @property {string} number
+ * @property {string} state
+ * @property {"buyer" | "seller" | "arbiter"} role
+ * @property {Money} amount
+ * @property {string} reference
+ * @property {string} words
+ * @property {number} k
+ * @property {(Party & {role: string, has_agreed: boolean, decision: string | null})[]} parties
+ * @property {number} ends_at_ms
+ *
+ * @typedef {{allowances: Allowance[], guardians: Guards[], escrows: Escrow[]}} Trust
  *
  * @typedef {object} Mandate
  * @property {string} id
@@ -139,6 +182,35 @@ export function readPayment(id, signal) {
 /** @param {string} id @returns {Promise<Blob>} */
 export function readReceipt(id) {
     return download(`${API}/payments/${id}/receipt`);
+}
+
+/** @param {string} id @returns {Promise<Blob>} */
+export function readReceiptPdf(id) {
+    return download(`${API}/payments/${id}/receipt.pdf`);
+}
+
+/** @param {string} id @returns {Promise<Blob>} the tax invoice */
+export function readInvoiceFile(id) {
+    return download(`${API}/payments/${id}/invoice`);
+}
+
+/** @returns {Promise<Trust>} */
+export function readTrust() {
+    return call("GET", `${API}/trust`);
+}
+
+/** @param {string} id @returns {Promise<Trust>} */
+export function endAllowance(id) {
+    return call("POST", `${API}/allowances/${id}/end`, { body: {} });
+}
+
+/**
+ * @param {string} id of the payment
+ * @param {{choice: string} | {tip: string} | {place: string}} chosen
+ * @returns {Promise<Payment>}
+ */
+export function choose(id, chosen) {
+    return call("POST", `${API}/payments/${id}/choose`, { body: chosen });
 }
 
 /** @param {Order} order @returns {Promise<Payment>} */

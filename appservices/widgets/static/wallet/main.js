@@ -18,6 +18,7 @@ import "./views/mandates.js";
 import "./views/pay.js";
 import "./views/payment.js";
 import "./views/request.js";
+import "./views/trust.js";
 
 /** @typedef {import("../app/route.js").Route} Route */
 
@@ -36,6 +37,8 @@ function viewOf(route) {
             return html`<veche-booked .route=${route}></veche-booked>`;
         case "mandates":
             return html`<veche-mandates .route=${route}></veche-mandates>`;
+        case "trust":
+            return html`<veche-trust .route=${route}></veche-trust>`;
         case "bank":
             return html`<veche-bank .route=${route}></veche-bank>`;
         case "limits":

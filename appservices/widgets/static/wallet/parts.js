@@ -64,6 +64,24 @@ export function showSigned({ minor, currency }) {
     return `${minor < 0 ? "−" : "+"}${shown}`;
 }
 
+/**
+ * The cap of a period, of a mandate or an allowance.
+ * @param {{period: "day" | "week" | "month" | "year", period_max: import("./api.js").Money}} terms
+ */
+export function capWords({ period, period_max }) {
+    const amount = showMoney(period_max);
+    switch (period) {
+        case "day":
+            return t("at most {amount} a day", { amount });
+        case "week":
+            return t("at most {amount} a week", { amount });
+        case "month":
+            return t("at most {amount} a month", { amount });
+        default:
+            return t("at most {amount} a year", { amount });
+    }
+}
+
 /** @param {string} name @returns {string} the letter in a round mark */
 export function initialOf(name) {
     return [...name.replace(/^@/, "")][0]?.toUpperCase() ?? "?";

@@ -2,7 +2,7 @@
  * Addresses of the wallet, as values. What is to be paid stands behind the #, which no server sees.
  *
  * @typedef {{view: "wallet"} | {view: "pay"} | {view: "request"} | {view: "booked"}
- *   | {view: "mandates"} | {view: "bank"} | {view: "limits"} | {view: "link"}
+ *   | {view: "mandates"} | {view: "trust"} | {view: "bank"} | {view: "limits"} | {view: "link"}
  *   | {view: "payment", id: string}} WalletRoute
  * @typedef {import("../app/route.js").Route} Route
  */
@@ -16,6 +16,7 @@ const PLACES = {
     "/wallet/request": { view: "request" },
     "/wallet/history": { view: "booked" },
     "/wallet/mandates": { view: "mandates" },
+    "/wallet/trust": { view: "trust" },
     "/wallet/bank": { view: "bank" },
     "/wallet/limits": { view: "limits" },
     "/pay": { view: "link" },

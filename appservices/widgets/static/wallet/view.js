@@ -65,6 +65,7 @@ export class WalletView extends View {
             ["request", "/wallet/request", t("Be paid")],
             ["booked", "/wallet/history", t("History")],
             ["mandates", "/wallet/mandates", t("Mandates")],
+            ["trust", "/wallet/trust", t("People and deals")],
             ["bank", "/wallet/bank", t("Bank")],
             ["limits", "/wallet/limits", t("Limits")],
         ];

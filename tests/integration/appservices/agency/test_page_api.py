@@ -22,9 +22,11 @@ from tests.support.keys import BrowserKey, approval_of
 from tests.support.processes import ROOT, wait_until
 from tests.support.services import OFFICE, House, house
 from veche.cli import demo
+from veche.cli.main import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from tests.support.people import Person
 
@@ -622,3 +624,30 @@ def _rooms(town: House, alice: Visitor) -> list[str]:
         token=alice.person.access_token,
     )
     return list(answer.body["joined_rooms"])
+
+
+# What the office did, proven to anybody.
+
+
+def test_what_an_office_did_is_verified_with_the_key_of_its_site(
+    town: House, alice: Visitor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case_id = alice.page.start(COPY)
+    alice.page.answer(case_id, "form", data=dict(ANSWERS))
+    go_in(alice.person, room_of(_in_its_room(alice.page, case_id)))
+    case = Room(alice.person, room_of(alice.page.get(f"/cases/{case_id}")))
+    case.say("export")
+    number = alice.page.get(f"/cases/{case_id}")["number"]
+    file = tmp_path / "export.json"
+    file.write_bytes(alice.person.download(case.expect(f"{COPY}-{number}.json").content))
+
+    code = main(["verify", str(file), "--online", "--site", town.pages_url])
+
+    out = capsys.readouterr().out
+    assert code == 0
+    assert f"signed by  {demo.SERVER_NAME}/veche/acts/v1/lindenau\n" in out
+    assert f"case       {case_id}\n" in out
+    assert out.endswith("It holds.\n")
+    for path in ("/.well-known/veche/acts", "/_veche/acts/v1/heads"):
+        unknown = request("GET", f"{town.pages_url}{path}?organisation=nobody")
+        assert (unknown.status, unknown.errcode) == (404, "ORG.VECHE.NOT_FOUND")

@@ -23,6 +23,7 @@ from tests.integration.appservices.agency.town import (
     words_of,
 )
 from veche.protocol import envelope
+from veche.protocol.act_proof import ActProofError, verify_acts
 from veche.protocol.errors import UnavailableError
 from veche.protocol.unpadded import from_unpadded
 from veche.runtime.acts import check_chain
@@ -339,6 +340,26 @@ def test_an_export_holds_the_case_and_no_names_of_the_staff(town: Town) -> None:
     assert case["history"][-1]["role"] == "clerk"
     assert "carol" not in json.dumps(case)
     assert ALICE not in json.dumps(case)
+
+
+def test_an_export_proves_what_the_office_did_to_the_person(town: Town) -> None:
+    whole = exported(town)
+    key = town.host.act_heads.signer("lindenau").verifier
+
+    proven = verify_acts(whole, [key])
+
+    case = whole["org.veche.signed"]
+    assert proven.organisation == "lindenau"
+    assert {one.case for one in proven.acts} == {case["id"]}
+    assert {one.subject for one in proven.acts} == {case["subject"]}
+    acts = [said.opening["opening"] for said in town.said]
+    ids = {act["id"] for act in acts if act.get("case") == case["id"] and act["subject"]}
+    # The last one is the message that the export came with.
+    assert len(proven.acts) == len(ids) - 1 > 1
+    changed = copy.deepcopy(whole)
+    changed["org.veche.acts"]["acts"][0]["opening"]["basis"] = "another law"
+    with pytest.raises(ActProofError):
+        verify_acts(changed, [key])
 
 
 # All of it.

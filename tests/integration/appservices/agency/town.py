@@ -30,6 +30,7 @@ from veche.protocol.ids import DeviceId, EffectId, EventId, RoomId, UserId
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
 from veche.protocol.prompts import PROMPT_KEY
 from veche.runtime.acts import ActLog
+from veche.runtime.acts.heads import ActHeads
 from veche.runtime.approvals import Approvals, rules_of
 from veche.runtime.config import ApprovalsSection
 from veche.runtime.crypto.attachments import encrypt_file
@@ -198,6 +199,8 @@ class FakeHost:
         self._town = town
         self.client = _Client()
         self.act_log = ActLog(b"p" * 32)
+        nobody: Any = None  # heads are signed when somebody asks for them
+        self.act_heads = ActHeads(nobody, nobody, self.server_name, self.seed("acts"))
         self.reactor = _Reactor()
         self.database = self
         self.rooms = self

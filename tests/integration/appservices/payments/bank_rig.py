@@ -21,7 +21,6 @@ from appservices.payments.demo_bank.__main__ import CUSTOMER
 from appservices.payments.demo_bank.bank import demo_iban
 from appservices.payments.service.attempts import Attempts
 from appservices.payments.service.rails import Bank, Banking, BankNews, DemoRail, Desk, Wish
-from appservices.payments.service.vault import Vault
 from appservices.payments.service.writer import Writer
 from appservices.payments.store import bank as store
 from appservices.payments.store import holders
@@ -34,6 +33,7 @@ from veche.runtime.listener import Listener
 from veche.runtime.matrix.connections import Connections, NoAnswerError
 from veche.runtime.migrate import KERNEL_SETS, MigrationSet
 from veche.runtime.tasks import Tasks
+from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

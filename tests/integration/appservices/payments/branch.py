@@ -32,17 +32,18 @@ from appservices.payments.service import (
     grants,
     invoices,
     moving,
+    setting_aside,
     settling,
 )
 from appservices.payments.service.attempts import Attempts
 from appservices.payments.service.bulk import BACK_AGAIN, PAY_LINES
 from appservices.payments.service.bulk_lines import GiveBack, PayLines
 from appservices.payments.service.files import Private
-from appservices.payments.service.organisations import EVENT, Callers, EventErrand
+from appservices.payments.service.news import EVENT, EventErrand
+from appservices.payments.service.organisations import Callers
 from appservices.payments.service.rails import BankNews, NewsKind, banking_of
 from appservices.payments.service.receipts import Receipts
 from appservices.payments.service.scene import Parts
-from appservices.payments.service.vault import Vault
 from appservices.payments.service.webhooks import Webhooks
 from appservices.payments.service.writer import Writer
 from appservices.payments.store import holders
@@ -70,6 +71,7 @@ from veche.runtime.matrix.client import MatrixError
 from veche.runtime.matrix.connections import NoAnswerError
 from veche.runtime.service import BotAccount
 from veche.runtime.tasks import Tasks
+from veche.runtime.vault import Vault
 from veche.runtime.web import new_site
 
 if TYPE_CHECKING:
@@ -89,7 +91,7 @@ OFFICE: Final = "town"
 BANK: Final = "lindenau-bank"
 KEYS: Final = {"first": bytes([1] * 32), "second": bytes([2] * 32), "office": bytes([3] * 32)}
 """Seeds of the keys that sign."""
-SCOPES: Final = ["invoice", "refund", "payout", "webhook", "read"]
+SCOPES: Final = ["invoice", "refund", "mandate", "escrow", "payout", "webhook", "read"]
 
 
 class People:
@@ -170,7 +172,12 @@ class Branch:
         errands = Errands(self.database, reactor, self._tasks, handlers)
         writer = Writer(self.dsn, reactor)
         banking = self.parts.banking.settles()
-        settles = {moving.KIND: self._settle, **bulk.settles(self.parts), **banking}
+        settles = {
+            moving.KIND: self._settle,
+            **bulk.settles(self.parts),
+            **setting_aside.settles(self.parts),
+            **banking,
+        }
         attempts = Attempts(cast("Host", self), writer, settles)
         self.channels |= {ERRANDS: errands.wake, live_module.CHANNEL: self.live.heard}
         listener = Listener(self.dsn, reactor, self.channels)
@@ -247,6 +254,14 @@ class Branch:
         )
         text = await answer.content()
         return answer.code, json.loads(text) if text else None
+
+    async def file(self, path: str, who: str = "first") -> bytes:
+        """A file that an organisation asks for by its key."""
+        headers: dict[bytes | str, bytes | str] = {"Authorization": f"Bearer {token(who)}"}
+        answer = await treq.get(self.url + path, headers=headers, pool=self._pool, reactor=reactor)
+        content: bytes = await answer.content()
+        assert answer.code == 200, content
+        return content
 
     def pay(self, invoice_id: str) -> str:
         """Have Alice pay an invoice, as if she had approved it; the payment's id."""
@@ -403,6 +418,7 @@ def _section(folder: Path) -> dict[str, Any]:
         "name": {"en": "Bakery"},
         "city": "Lindenau",
         "country": "DE",
+        "tax": {"vat_id": "DE123456789", "town": "Lindenau"},
         "two_keys_above": {"EUR": "100"},
         "keys": [_key(folder, "first"), _key(folder, "second")],
     }
@@ -410,6 +426,7 @@ def _section(folder: Path) -> dict[str, Any]:
         "id": OFFICE,
         "name": {"en": "Town"},
         "kind": "office",
+        "country": "DE",
         "keys": [_key(folder, "office")],
     }
     bank_key = folder / "bank"

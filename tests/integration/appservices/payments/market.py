@@ -27,7 +27,6 @@ from appservices.payments.service.files import Private
 from appservices.payments.service.organisations import Caller
 from appservices.payments.service.receipts import Receipts
 from appservices.payments.service.scene import Parts, Scene
-from appservices.payments.service.vault import Vault
 from appservices.payments.store import holders, invoices
 from tests.integration.appservices.payments.ledgers import PAYMENTS, problems
 from tests.integration.appservices.payments.scenes import nonce
@@ -39,6 +38,7 @@ from veche.protocol.invoice import InvoiceOrder
 from veche.runtime.database import connect
 from veche.runtime.migrate import KERNEL_SETS
 from veche.runtime.service import BotAccount
+from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,6 @@ from appservices.payments.core.texts.views import Party
 from appservices.payments.service import files, moving
 from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.scene import Parts, Scene
-from appservices.payments.service.vault import Vault
 from appservices.payments.store import holders
 from appservices.payments.store import mandates as mandate_store
 from appservices.payments.store.mandates import Mandate
@@ -29,6 +28,7 @@ from veche.runtime.database import connect
 from veche.runtime.migrate import KERNEL_SETS
 from veche.runtime.service import BotAccount
 from veche.runtime.speak import Voice
+from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -31,7 +31,6 @@ from appservices.payments.service.batch import Link, decide, ride
 from appservices.payments.service.files import Private
 from appservices.payments.service.receipts import Receipts
 from appservices.payments.service.scene import Parts, Scene
-from appservices.payments.service.vault import Vault
 from appservices.payments.service.work import Entry, Work
 from appservices.payments.store import attempts, holders
 from tests.integration.appservices.payments.ledgers import PAYMENTS, opened, problems
@@ -44,6 +43,7 @@ from veche.runtime.database import connect
 from veche.runtime.migrate import KERNEL_SETS
 from veche.runtime.service import BotAccount
 from veche.runtime.speak import Voice
+from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -78,12 +78,23 @@ class Heard:
         asked: By person, the last question: its prompt and what it is about.
         settled: What a question shows after its answer.
         signed: What stood to be signed, by nonce.
+        files: What was said besides, by room.
     """
 
     said: list[tuple[UserId, str]] = attrs.field(factory=list)
     asked: dict[UserId, tuple[Prompt, Mapping[str, str]]] = attrs.field(factory=dict)
     settled: list[str] = attrs.field(factory=list)
     signed: dict[str, Shown] = attrs.field(factory=dict)
+    files: list[tuple[RoomId, Mapping[str, Any]]] = attrs.field(factory=list)
+
+
+class _Voice(Voice):
+    """What it says stays here."""
+
+    heard: Heard
+
+    def say(self, room_id: RoomId, content: Mapping[str, Any], *_: Any, **__: Any) -> Any:
+        self.heard.files.append((room_id, content))
 
 
 class _Approvals:
@@ -190,7 +201,8 @@ class Stage:
             connection.commit()
 
     def scene_of(self, txn: Cursor, cause: str, now_ms: int) -> StageScene:
-        voice = Voice(txn, _NONE, _BOT, cause, now_ms)
+        voice = _Voice(txn, _NONE, _BOT, cause, now_ms)
+        voice.heard = self.heard
         return StageScene(txn, voice, self.parts, self.heard)
 
     def pay(

@@ -70,7 +70,10 @@ class AttemptTests(TestCase):
         self.addCleanup(self.check)
         self.failures = 0
         self.writer = Writer(self.dsn, reactor)
-        self.attempts = Attempts(cast("Host", self.place), self.writer, {"pay": self.settle})
+        self.buried: list[str] = []
+        self.attempts = Attempts(
+            cast("Host", self.place), self.writer, {"pay": self.settle}, self.tell
+        )
         self.listener = Listener(self.dsn, reactor, self.place.channels)
         self.addCleanup(lambda: Deferred.fromCoroutine(self.stop()))
 
@@ -100,6 +103,11 @@ class AttemptTests(TestCase):
 
     def told(self) -> list[object]:
         return [text for (text,) in execute(self.dsn, "SELECT text FROM told ORDER BY id")]
+
+    def tell(self, _txn: Cursor, attempt: Attempt, _now_ms: int) -> None:
+        self.buried.append(attempt.about)
+        if attempt.about == "silent":
+            raise ValueError("somebody cannot be told")
 
     def dead(self) -> list[object]:
         found = "SELECT about FROM payments.dead_letter JOIN payments.attempt ON id = attempt_id"
@@ -171,6 +179,15 @@ class AttemptTests(TestCase):
         assert not await run("revive", store.revive, letter.id)
         await until(lambda: "broken True" in self.told(), "it is not tried again")
         assert self.dead() == []
+        self.flushLoggedErrors()  # type: ignore[no-untyped-call]  # trial's
+
+    async def test_of_a_dead_letter_is_told_once_and_it_rests_whatever_comes_of_that(self) -> None:
+        for about in ("broken", "silent"):
+            await self.place.database.run("add", add, "pay", about, [transfer(code=10**12)], 1)
+        self.start()
+        await until(lambda: len(self.dead()) == 2, "they do not rest")
+
+        assert sorted(self.buried) == ["broken", "silent"]
         self.flushLoggedErrors()  # type: ignore[no-untyped-call]  # trial's
 
     async def test_an_attempt_is_read_as_it_was_left(self) -> None:

@@ -328,7 +328,7 @@ def test_a_tip_is_a_part_of_what_is_approved_and_paid(market: Market) -> None:
         matter = market.matter(scene, payment_id)
         order = invoice_order(scene, matter.payment)
         assert order is not None
-        extras._take_tip(scene, matter, order, 2)
+        extras._take(scene, matter, order, f"{extras.TIP}2")
     market.held(payment_id)
 
     assert market.state(payment_id) == ("paid", None)
@@ -345,7 +345,7 @@ def test_of_less_than_the_whole_the_tip_is_the_last_that_is_taken_off(market: Ma
         matter = market.matter(scene, payment_id)
         order = invoice_order(scene, matter.payment)
         assert order is not None
-        extras._take_tip(scene, matter, order, 1)
+        extras._take(scene, matter, order, f"{extras.TIP}1")
     market.held(payment_id)
 
     assert say_yes(market, invoice_id, payment_id, minor=50).tip_minor == 49

@@ -11,15 +11,25 @@ import pytest
 
 from appservices.payments.core.guards import RuleState
 from appservices.payments.core.limits import WEAKER_MS
+from appservices.payments.core.mandate import MandateState
 from appservices.payments.core.payment import Kind, State
-from appservices.payments.service import charges, freezing, guardians, guarding, judging, paying
-from appservices.payments.store import facts, guards, holders
+from appservices.payments.service import (
+    charges,
+    files,
+    freezing,
+    guardians,
+    guarding,
+    judging,
+    paying,
+)
+from appservices.payments.store import facts, guards, holders, mandates
 from appservices.payments.store import payments as store
 from tests.integration.appservices.payments.scenes import ALICE, BOB, NOW_MS, bank, nonce, world
 from tests.integration.appservices.payments.test_stopping import end_of
 from tests.integration.appservices.payments.trust import (
     CAROL,
     allowance,
+    asking_nothing,
     chat_with,
     join,
     rule,
@@ -278,6 +288,76 @@ def test_guardians_also_look_at_what_others_pay_from_the_account(here: World) ->
     paying.rang(with_keys(here.scene), matter)
 
     assert state_of(here, matter.payment.id)[0] is State.CANCELLED  # Carol has no chat
+
+
+def test_what_goes_to_several_payees_in_a_day_is_one_sum(here: World) -> None:
+    chat_with(here.scene, CAROL)
+    rule(here, CAROL, above=700)
+    first = here.asked(approved_by=nonce()).payment
+    to_other = attrs.evolve(first, payee=here.scene.organisation("water").id)
+    store.save_payment(here.scene.txn, attrs.evolve(to_other, state=State.PAYING), NOW_MS)
+    here.scene.txn.execute(
+        "UPDATE payments.payment SET payee = %s WHERE id = %s", (to_other.payee, first.id)
+    )
+
+    assert facts.unguarded_minor(here.scene.txn, here.asked().payment, 0) == 500
+    matter = cooling(here)
+    assert judging.needs_guardians(here.scene, matter)
+    here.scene.txn.execute("UPDATE payments.payment SET changed_at_ms = -90000000")
+    assert not judging.needs_guardians(here.scene, matter)
+
+
+def test_guardians_look_at_a_debit_before_it_moves(here: World) -> None:
+    room, kept = chat_with(here.scene, CAROL), rule(here, CAROL)
+    assert room
+    scene = asking_nothing(here.scene)
+    mandate = here.mandate()
+    matter = here.charge(mandate)
+    charges.rang(scene, matter)
+    guarded = files.lock(scene, matter.payment.id)
+    assert guarded is not None
+    assert state_of(here, matter.payment.id)[0] is State.GUARDED
+    assert guards.rule_of_payment(scene.txn, matter.payment.id) == kept.id
+    here.scene.txn.execute("SAVEPOINT s")
+    with pytest.raises(psycopg2.errors.CheckViolation, match="too few guardians"):
+        store.save_payment(scene.txn, attrs.evolve(guarded.payment, state=State.PAYING), NOW_MS)
+    here.scene.txn.execute("ROLLBACK TO s")
+    carol = scene.holder(CAROL).id
+    guards.vote(scene.txn, matter.payment.id, carol, nonce(), is_yes=True, now_ms=NOW_MS)
+    paying.guardian_said(scene, guarded)
+
+    assert state_of(here, matter.payment.id)[0] is State.PAYING
+    assert mandates.used_minor(scene.txn, mandate, 0) == 500
+
+
+@pytest.mark.parametrize("how", ["no", "time", "ended", "too_few"])
+def test_a_debit_that_guardians_do_not_approve_moves_nothing(here: World, how: str) -> None:
+    if how != "too_few":
+        chat_with(here.scene, CAROL)
+    rule(here, CAROL)
+    scene = asking_nothing(here.scene)
+    mandate = here.mandate()
+    matter = here.charge(mandate)
+    charges.rang(scene, matter)
+    guarded = files.lock(scene, matter.payment.id)
+    assert guarded is not None
+    if how in {"no", "ended"}:
+        carol, is_yes = scene.holder(CAROL).id, how == "ended"
+        used = nonce() if is_yes else None
+        guards.vote(scene.txn, matter.payment.id, carol, used, is_yes=is_yes, now_ms=NOW_MS)
+        if is_yes:
+            mandates.save_state(scene.txn, mandate, MandateState.ENDED, nonce(), NOW_MS)
+        paying.guardian_said(scene, guarded)
+    elif how == "time":
+        late = attrs.evolve(guarded, payment=attrs.evolve(guarded.payment, due_at_ms=NOW_MS))
+        paying.rang(scene, late)
+
+    ends = {"ended": State.REFUSED}
+    assert state_of(here, matter.payment.id)[0] is ends.get(how, State.CANCELLED)
+    assert mandates.used_minor(scene.txn, mandate, 0) == 0
+    told = "SELECT payload ->> 'state' FROM runtime.errand WHERE kind = 'water.heard'"
+    scene.txn.execute(told)
+    assert scene.txn.fetchall() == [(ends.get(how, State.CANCELLED).value,)]
 
 
 def test_a_ban_is_made_longer_and_never_shorter(here: World) -> None:

@@ -275,7 +275,10 @@ class TestHeads:
 
 
 class FakeInstitution:
-    receipt_keys = KEYS
+    def described(self, now_ms: int) -> dict[str, Any]:
+        section = PaymentsSection.model_validate(demo.payments_section())
+        place = {"server": "veche.test", "url": "https://veche.test", "api": API.prefix}
+        return described(section, SIGNER, KEYS, bot="@bank:veche.test", now_ms=now_ms, **place)
 
 
 def proofs() -> Api:
@@ -363,5 +366,8 @@ class RouteTests(TestCase):
         http, url = served(self, well_known)
         answer = await (await http.get(f"{url}/")).json()
         assert answer["api"] == "/_veche/payments/v1"
+        assert signer_of(answer, KEYS) == SIGNER.verifier.name
+        with pytest.raises(BadSignatureError):
+            signer_of({**answer, "api": "/_veche/payments/v2"}, KEYS)
         found: list[str] = answer["keys"]
         return found

@@ -15,6 +15,8 @@ import pytest
 from nacl.exceptions import BadSignatureError
 from twisted.internet import utils
 
+from appservices.payments.core.mandate import MandateState
+from appservices.payments.store import mandates
 from tests.integration.appservices.payments.branch import BANK, KEYS, SHOP, BranchTestCase, token
 from tests.integration.appservices.payments.scenes import ALICE, BOB
 from tests.integration.appservices.payments.test_webhooks import Receiver
@@ -76,6 +78,26 @@ class GuideTests(BranchTestCase):
 
         assert '"left":{"minor":320' in seen
         assert self.bank.balance(ALICE) == 10_000 - 840 + 420 + 100
+
+    async def test_the_tax_invoices(self) -> None:
+        [script] = blocks("tax-invoices.md", "sh")
+
+        said = await self.run_block(script)
+
+        assert '<cbc:PayableAmount currencyID="EUR">7.85</cbc:PayableAmount>' in said
+
+    async def test_the_mandates_and_the_escrows(self) -> None:
+        ask, debit = blocks("mandates.md", "sh")
+        [deal] = blocks("escrows.md", "sh")
+
+        assert '"state":"proposed"' in await self.run_block(ask)
+        id_ = await self.made("mandate.json")
+        with self.bank.scene() as scene:
+            mandate = mandates.lock_mandate(scene.txn, id_)
+            assert mandate is not None
+            mandates.save_state(scene.txn, id_, MandateState.ACTIVE, "nonce", scene.now_ms)
+        assert '"state":"cooling"' in await self.run_block(debit, MANDATE=id_)
+        assert (await self.run_block(deal)).startswith('{"id"')
 
     async def test_the_payouts(self) -> None:
         [sign] = blocks("payouts.md", "python")

@@ -14,7 +14,6 @@ from twisted.web.server import NOT_DONE_YET, Site
 
 from appservices.payments.config import PaymentsSection
 from appservices.payments.service import webhooks
-from appservices.payments.service.vault import Vault
 from appservices.payments.service.webhooks import TooManyWebhooksError, Webhooks, place_of
 from appservices.payments.store import events
 from appservices.payments.store import webhooks as store
@@ -32,6 +31,7 @@ from veche.protocol.notes import NoteSigner
 from veche.protocol.webhook import WEBHOOKS_MAX, Delivery, WebhookBody
 from veche.runtime.listener import Listener
 from veche.runtime.outbound import OutboundRefusedError
+from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
     from veche.runtime.host import Host

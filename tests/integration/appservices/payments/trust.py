@@ -15,6 +15,7 @@ from appservices.payments.core.texts.allowance import AllowanceView
 from appservices.payments.core.texts.guardians import RuleView
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import guarding, purses
+from appservices.payments.service.scene import Scene
 from appservices.payments.store import allowances, chats, guards, holders
 from appservices.payments.store.allowances import Allowance
 from appservices.payments.store.guards import GuardRule
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Scene
     from tests.integration.appservices.payments.scenes import World
     from veche.runtime.database import Cursor
 
@@ -54,6 +54,27 @@ def with_keys(scene: Scene, *, is_revoked: bool = False) -> Scene:
     """The same scene, in which what was approved is known."""
     host = cast("Any", SimpleNamespace(approvals=Keys(is_revoked=is_revoked), links=None))
     return attrs.evolve(scene, parts=attrs.evolve(scene.parts, host=host))
+
+
+@attrs.frozen
+class _Quiet(Scene):
+    """A scene that says and asks nothing."""
+
+    def tell(self, *_: Any, **__: Any) -> None:
+        """Nothing."""
+
+    def ask(self, *_: Any, **__: Any) -> None:
+        """Nothing."""
+
+    def close(self, *_: Any) -> None:
+        """Nothing."""
+
+
+def asking_nothing(scene: Scene) -> Scene:
+    """The same scene, in which nothing is said and keys are asked for nothing."""
+    keys = cast("Any", SimpleNamespace(asked=lambda *_: None))
+    host = cast("Any", SimpleNamespace(approvals=keys, links=None))
+    return _Quiet(scene.txn, scene.voice, attrs.evolve(scene.parts, host=host))
 
 
 def chat_with(scene: Scene, person: UserId) -> RoomId:

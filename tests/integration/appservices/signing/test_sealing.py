@@ -78,7 +78,10 @@ class SealTests(TestCase):
             folder=self.folder / "ca",
             seals=[SealSection(id=one, key_paths=[self.folder / one]) for one in keys],
         )
-        self.signing = Signing(cast("Any", None), section)
+        ends: list[Any] = []
+        process = cast("Any", SimpleNamespace(reactor=reactor, at_stop=ends.append))
+        self.signing = Signing(process, section)
+        self.addCleanup(lambda: [Deferred.fromCoroutine(end()) for end in ends][0])
         gate = Gate(self.database, reactor, FakeSessions(), address_limit=FREE)
         host: Any = type("Host", (), {"gate": gate})()
         resource = routes(host, self.signing)[API.mount]

@@ -70,7 +70,7 @@ def a_message(**changes: Any) -> Outgoing:
 
 
 def token_for(txn: Cursor, outgoing: Outgoing) -> ActToken:
-    return LOG.commit(txn, an_act(), outbox.form_of(outgoing), NOW_MS)
+    return LOG.commit(txn, an_act(), outgoing.form, NOW_MS)
 
 
 def openings(txn: Cursor, person: UserId | None, organisation: str = "lindenau") -> list[Any]:

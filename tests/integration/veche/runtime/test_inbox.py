@@ -24,7 +24,7 @@ from tests.integration.veche.runtime.rig import (
 )
 from tests.support.postgres import execute
 from veche.protocol.errors import UnavailableError
-from veche.protocol.ids import RoomId
+from veche.protocol.ids import RoomId, UserId
 from veche.runtime.database import connect
 from veche.runtime.inbox import store
 from veche.runtime.inbox.housekeeping import (
@@ -414,6 +414,25 @@ class KeyTests(OfflineCase):
 
         assert count == 1
         await until(lambda: rig.bodies() == ["first", "second"], "both, in order")
+
+    async def test_a_key_that_comes_while_its_row_is_put_by_is_not_missed(self) -> None:
+        """What stores the key does not see the row wait, and what lets it wait no key."""
+        rig = await self.rig()
+        await self.seat(rig, ROOM)
+        rig.crypto.missing.add("s1")
+        woken: list[int] = []
+
+        def key_comes(bot: UserId) -> None:
+            with closing(connect(self.dsn)) as other, other.cursor() as txn:
+                woken.append(store.session_came(txn, bot, RoomId(ROOM), ["s1"], now_ms()))
+                other.commit()
+            rig.crypto.missing.discard("s1")
+
+        rig.crypto.meanwhile = key_comes
+        await rig.intake.take([secret(ALICE, "first", "s1"), secret(ALICE, "second", "s2")])
+
+        await until(lambda: rig.bodies() == ["first", "second"], "both", KEY_WAIT_MS / 2000)
+        assert woken == [0]
 
     async def test_others_do_not_wait_for_somebodys_key(self) -> None:
         rig = await self.rig()

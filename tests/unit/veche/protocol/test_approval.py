@@ -11,7 +11,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.keys import BrowserKey, canonical_json, point_of, unpadded_base64
+from tests.support.keys import (
+    BrowserKey,
+    canonical_json,
+    point_of,
+    signature_shown,
+    unpadded_base64,
+)
 from tests.support.node import WIDGETS, node, why_no_node
 from veche.protocol.approval import (
     SHOWN_BYTES_MAX,
@@ -47,7 +53,7 @@ SHOWN: dict[str, dict[str, Any]] = {
         "number": "LIN-7",
         "values": [{"label": "Street", "value": "Ringstr. 1\n2nd floor"}],
     },
-    "signature": {"title": "Lease", "sha256": HASH, "requester": "Landlord"},
+    "signature": signature_shown().model_dump(mode="json"),
     "mandate": {
         "what": "code_limit",
         "text": "Payments by code",
@@ -101,7 +107,7 @@ def test_each_kind_shows_its_own_fields(kind: str, other: str) -> None:
 
 @pytest.mark.parametrize("kind", SHOWN)
 def test_no_field_is_missing_and_none_is_added(kind: str) -> None:
-    optional = {"cap", "period", "until_ms"}
+    optional = {"cap", "period", "until_ms", "key"}
     for field in SHOWN[kind].keys() - optional:
         content = asked(kind)
         del content["shown"][field]

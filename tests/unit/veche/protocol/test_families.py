@@ -33,6 +33,8 @@ def test_the_families_are_those_of_the_protocol() -> None:
         "org.veche.document",
         "org.veche.invoice",
         "org.veche.receipt",
+        "org.veche.sign_request",
+        "org.veche.sign_result",
         "org.veche.act",
     ]
     assert FAMILIES["org.veche.act"] is ActReceipt

@@ -129,6 +129,16 @@ def forget_open_mandate(txn: Cursor, person: UserId, what: str) -> None:
     )
 
 
+def forget_open_signature(txn: Cursor, person: UserId, session: str, party: str) -> None:
+    """Remove signatures in a session that were asked for and neither approved nor declined."""
+    txn.execute(
+        "DELETE FROM runtime.approval_asked"
+        " WHERE person = %s AND prompt_id IS NULL AND state = 'open' AND kind = 'signature'"
+        " AND shown::json ->> 'session' = %s AND shown::json ->> 'party' = %s",
+        (person, session, party),
+    )
+
+
 def asked_of(
     txn: Cursor, nonce: str, now_ms: int, *, is_locked: bool = False
 ) -> tuple[Asked, Question | None] | None:

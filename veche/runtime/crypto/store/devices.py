@@ -70,6 +70,14 @@ def is_epoch(txn: Cursor, device_no: int, epoch: int) -> bool:
     return txn.fetchone() is not None
 
 
+def await_writer(txn: Cursor, user_id: str) -> None:
+    """Wait until a transaction under the epoch of a bot's device has ended, if one runs."""
+    txn.execute(
+        "SELECT 1 FROM crypto.device WHERE user_id = %s AND retired_at_ms IS NULL FOR SHARE",
+        (user_id,),
+    )
+
+
 def published(txn: Cursor, limit: int) -> dict[str, tuple[str, str]]:
     """Master key and active device of each bot whose identity is public, by user id."""
     txn.execute(

@@ -164,6 +164,17 @@ def opening_row(
     return OpeningRow(*row) if row else None
 
 
+def first_index(txn: Cursor, bot: str, room_id: str, session_id: str) -> int | None:
+    """From which message on a bot's devices have the key of a session; None: not at all."""
+    txn.execute(
+        "SELECT min(k.first_index) FROM crypto.device d JOIN crypto.room_key_in k USING (device_no)"
+        " WHERE d.user_id = %s AND k.room_id = %s AND k.session_id = %s",
+        (bot, room_id, session_id),
+    )
+    [(index,)] = txn.fetchall()
+    return None if index is None else int(index)
+
+
 def note_seen(txn: Cursor, device_no: int, place: tuple[str, str, int], event_id: str) -> None:
     """Note with which event a message index came, for the first time: again is an error.
 

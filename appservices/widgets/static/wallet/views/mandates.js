@@ -11,25 +11,10 @@ import { icon } from "../../kit/icons.js";
 import { signInHref } from "../../kit/shell.js";
 import { changeMandate } from "../api.js";
 import "../elements/approve.js";
-import { mark } from "../parts.js";
+import { capWords, mark } from "../parts.js";
 import { WalletView } from "../view.js";
 
 /** @typedef {"pause" | "resume" | "revoke" | "decline"} Choice */
-
-/** @param {Mandate} mandate */
-function capWords({ period, period_max }) {
-    const amount = showMoney(period_max);
-    switch (period) {
-        case "day":
-            return t("at most {amount} a day", { amount });
-        case "week":
-            return t("at most {amount} a week", { amount });
-        case "month":
-            return t("at most {amount} a month", { amount });
-        default:
-            return t("at most {amount} a year", { amount });
-    }
-}
 
 export class VecheMandates extends WalletView {
     static properties = /** @type {import("lit").PropertyDeclarations} */ ({

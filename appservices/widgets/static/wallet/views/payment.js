@@ -10,7 +10,7 @@ import { showDateTime, showMoney, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { signInHref } from "../../kit/shell.js";
 import { problem } from "../../app/elements/problem.js";
-import { act, readPayment, readReceipt } from "../api.js";
+import { act, choose, readInvoiceFile, readPayment, readReceipt, readReceiptPdf } from "../api.js";
 import "../elements/approve.js";
 import { invoiceCard } from "../elements/invoice.js";
 import "../elements/verdict.js";
@@ -80,14 +80,81 @@ export class VechePayment extends WalletView {
         }
     }
 
-    /** @param {"save" | "verify"} what */
+    /** @param {{choice: string} | {tip: string} | {place: string}} chosen @param {string} what */
+    async _choose(chosen, what) {
+        if (this.busy) return;
+        Object.assign(this, { busy: what, failure: undefined });
+        try {
+            this.payment = await choose(this.id, chosen);
+        } catch (error) {
+            this.failure = error;
+        } finally {
+            this.busy = "";
+        }
+    }
+
+    /** @param {SubmitEvent} event @param {"tip" | "place"} field */
+    _typed(event, field) {
+        event.preventDefault();
+        const form = /** @type {HTMLFormElement} */ (event.target);
+        const typed = String(new FormData(form).get(field) ?? "");
+        const chosen = field === "tip" ? { tip: typed } : { place: typed };
+        void this._choose(chosen, field);
+    }
+
+    /** @param {"tip" | "place"} field @param {string} label @param {string} words */
+    _field(field, label, words) {
+        return html`<form
+            class="extra"
+            @submit=${(/** @type {SubmitEvent} */ event) => this._typed(event, field)}
+        >
+            <label for=${field}>${label}</label>
+            <input id=${field} name=${field} autocomplete="off" required />
+            <button class="button secondary" type="submit" ?disabled=${this.busy === field}>
+                ${words}
+            </button>
+        </form>`;
+    }
+
+    /** What the invoice asks before it can be approved. @param {Payment} payment */
+    _extras({ extras }) {
+        if (!extras) return nothing;
+        const { choices, takes_tip, takes_place, is_asked } = extras;
+        return html`<section class="extras" aria-label=${t("Before you pay")}>
+            ${is_asked ? spinner(t("Whom you pay is asked what it costs in all.")) : nothing}
+            ${
+                choices.length
+                    ? html`<div class="actions">
+                          ${choices.map(({ id, label }) =>
+                              button({
+                                  label,
+                                  style: "secondary",
+                                  is_busy: this.busy === id,
+                                  press: () => void this._choose({ choice: id }, id),
+                              }),
+                          )}
+                      </div>`
+                    : nothing
+            }
+            ${takes_tip ? this._field("tip", t("Another tip"), t("Add it")) : nothing}
+            ${takes_place ? this._field("place", t("Where shall it be brought?"), t("Ask what it costs")) : nothing}
+        </section>`;
+    }
+
+    /** @param {"save" | "verify" | "pdf" | "invoice"} what */
     async _receipt(what) {
         if (this.busy) return;
         Object.assign(this, { busy: what, failure: undefined });
         try {
-            const file = await readReceipt(this.id);
-            if (what === "save") save(file, `receipt-${this.id.slice(-NUMBER_CHARACTERS)}.json`);
-            else this.receipt = file;
+            const number = this.id.slice(-NUMBER_CHARACTERS);
+            if (what === "pdf") save(await readReceiptPdf(this.id), `receipt-${number}.pdf`);
+            else if (what === "invoice")
+                save(await readInvoiceFile(this.id), `invoice-${number}.xml`);
+            else {
+                const file = await readReceipt(this.id);
+                if (what === "save") save(file, `receipt-${number}.json`);
+                else this.receipt = file;
+            }
         } catch (error) {
             this.failure = error;
         } finally {
@@ -177,9 +244,9 @@ export class VechePayment extends WalletView {
     /** @param {Payment} payment */
     _asked(payment) {
         return html`${payment.invoice ? invoiceCard(payment.invoice) : this._summary(payment)}
-            ${this._foreseen(payment)}
+            ${this._extras(payment)} ${this._foreseen(payment)}
             <div class="actions approve-actions">
-                <veche-approve .asked=${payment.asked}></veche-approve>
+                ${payment.asked || !payment.extras ? html`<veche-approve .asked=${payment.asked}></veche-approve>` : nothing}
                 ${this._stop(payment, t("Do not pay"))}
                 ${
                     payment.can_object
@@ -265,7 +332,7 @@ export class VechePayment extends WalletView {
                 ${this._facts(payment)}
                 <div class="actions">${this._stop(payment, t("Stop it"))}</div>
             </article>
-            ${payment.has_receipt ? this._proof() : nothing}
+            ${payment.has_receipt ? this._proof(payment) : nothing}
             ${
                 payment.invoice
                     ? html`<h2>${t("Invoice")}</h2>
@@ -274,7 +341,8 @@ export class VechePayment extends WalletView {
             }`;
     }
 
-    _proof() {
+    /** @param {Payment} payment */
+    _proof(payment) {
         return html`<section>
             <h2>${t("Receipt")}</h2>
             <p class="secondary-text">
@@ -292,6 +360,22 @@ export class VechePayment extends WalletView {
                     is_busy: this.busy === "save",
                     press: () => void this._receipt("save"),
                 })}
+                ${button({
+                    label: html`${icon("download")}<span>${t("As a PDF")}</span>`,
+                    style: "secondary",
+                    is_busy: this.busy === "pdf",
+                    press: () => void this._receipt("pdf"),
+                })}
+                ${
+                    payment.has_tax_invoice
+                        ? button({
+                              label: html`${icon("download")}<span>${t("Tax invoice")}</span>`,
+                              style: "secondary",
+                              is_busy: this.busy === "invoice",
+                              press: () => void this._receipt("invoice"),
+                          })
+                        : nothing
+                }
             </div>
             ${this.receipt ? html`<veche-verdict .file=${this.receipt}></veche-verdict>` : nothing}
         </section>`;

@@ -11,9 +11,8 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from tests.integration.veche.runtime.approvals.till import HOUR_MS, RULES, ApprovalCase
 from tests.integration.veche.runtime.sessions.chat import ALICE, BOB
-from tests.support.keys import BrowserKey, approval_of
+from tests.support.keys import BrowserKey, approval_of, signature_shown
 from veche.protocol.answers import Chosen, NoAnswer, RefusalReason, Refused
-from veche.protocol.approval import AskedApproval, SignatureShown
 from veche.protocol.errors import MalformedError, NotFoundError
 from veche.protocol.inbound import DeviceStanding
 from veche.runtime.approvals import CodeLimit, LimitView, Verdict, said, store
@@ -22,6 +21,7 @@ from veche.runtime.approvals.errors import LimitTooHighError
 
 if TYPE_CHECKING:
     from tests.integration.veche.runtime.approvals.till import Bill
+    from veche.protocol.approval import AskedApproval
     from veche.runtime.prompts import Heard
 
 DAY_MS = 24 * HOUR_MS
@@ -209,7 +209,7 @@ class CodeTest(CodeCase):
     async def test_no_code_is_offered_in_clear_or_for_anything_but_payments(self) -> None:
         await self.allow()
         clear = await self.chat(is_encrypted=False)
-        lease = SignatureShown(title="Lease", sha256="A" * 43, requester="Landlord")
+        lease = signature_shown()
 
         assert not (await self.bill(1, room_id=clear)).has_code
         assert not (await self.bill(kind="signature", shown=lease)).has_code

@@ -18,6 +18,7 @@ from appservices.agency.core.definition import Decision, ServiceDefinition
 from appservices.agency.core.effects import Party, RecordHistory, RefusalReason, Refused, UpdateCard
 from appservices.agency.core.inputs import (
     AddFile,
+    AllSigned,
     Answers,
     Approve,
     AskHuman,
@@ -35,12 +36,15 @@ from appservices.agency.core.inputs import (
     FlagCase,
     Input,
     InputKind,
+    NotSigned,
     Rang,
     Refuse,
     Reply,
     Retry,
     Return,
     RoomMade,
+    SignaturesAsked,
+    SigningFailed,
     Status,
     Why,
     Withdraw,
@@ -154,6 +158,24 @@ def paying() -> ServiceDefinition:
     )
 
 
+@functools.cache
+def signing() -> ServiceDefinition:
+    """A service whose document the person and the clerk sign."""
+    sign = {"step": "sign", "by": ["person", "clerk"], "law": "Permits Act", "due_days": 14}
+    return service(
+        result={"document": {"template": "x.typ", "title": {"en": "Permit"}}},
+        steps=[{"step": "form"}, {"step": "review"}, sign],
+    )
+
+
+def _signing() -> Play:
+    return claimed(signing(), {"plate": "A"}).do(Approve(CLERK))
+
+
+def _sent() -> Play:
+    return _signing().do(SignaturesAsked(1, "01KAV3Z8K4Q6V5W7X9Y0A1B2C3"))
+
+
 def _paying(data: Mapping[str, object] = MappingProxyType({"plate": "A"})) -> Play:
     return Play.opened(paying()).do(filled(data), RoomMade())
 
@@ -209,6 +231,14 @@ CASES: Final[Mapping[str, Callable[[], Play]]] = {
     "paid, withdrawn": lambda: _paid().do(Withdraw(is_confirmed=True)),
     "unpaid, approved": lambda: _paying_late().ring(TimerKind.EXPIRY),
     "unpaid": lambda: _paying().ring(TimerKind.EXPIRY),
+    "to be signed": _signing,
+    "to be signed, failed": lambda: _signing().do(SigningFailed(1, "no seal")),
+    "being signed": _sent,
+    "being signed, asks": lambda: _sent().do(AskHuman("How?")),
+    "signed": lambda: _sent().do(AllSigned(1)),
+    "signed, failed": lambda: _sent().do(AllSigned(1), DocumentFailed("gone")),
+    "not signed": lambda: _sent().do(NotSigned(1, is_late=False)),
+    "signed too late": lambda: _sent().ring(TimerKind.EXPIRY),
     "half filled": lambda: Play.opened().do(typed("Anna")),
     "submitted": submitted,
     "submitted, asks": lambda: submitted().do(AskHuman("When?")),
@@ -285,6 +315,10 @@ def inputs(case: Case) -> list[Input]:
         machines += [
             FeeAsked(number, "RF18", None), FeeFailed(number, "no account"), FeePaid(number),
             FeeRefunded(number),
+        ]  # fmt: skip
+        machines += [
+            SignaturesAsked(number, "01KAV3Z8K4Q6V5W7X9Y0A1B2C3"), SigningFailed(number, "no"),
+            AllSigned(number), NotSigned(number, is_late=True), NotSigned(number, is_late=False),
         ]  # fmt: skip
     return [*person, *staff, *clocks, *machines]
 

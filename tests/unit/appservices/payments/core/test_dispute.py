@@ -6,10 +6,12 @@ import attrs
 import pytest
 
 from appservices.payments.core.dispute import (
+    DAY_MS,
     DISPUTABLE,
     DISPUTE_TABLE,
     LIVE,
     OVER,
+    RULED,
     Dispute,
     DisputeEffect,
     DisputeInput,
@@ -25,6 +27,7 @@ EVERYTHING = list(itertools.product(DisputeState, DisputeInput))
 
 def dispute(state: DisputeState) -> Dispute:
     is_ending = state is DisputeState.ENDING
+    is_ruled = state in RULED
     return Dispute(
         id="01KAXV3Q0G0000000000000000",
         payment_id="01KAXV3Q0G0000000000000001",
@@ -38,6 +41,8 @@ def dispute(state: DisputeState) -> Dispute:
         due_at_ms=2,
         given_minor=300 if is_ending else None,
         end=End.DECIDED if is_ending else None,
+        hold_ends_at_ms=100 * DAY_MS,
+        ruled_minor=250 if is_ruled else None,
     )
 
 
@@ -72,6 +77,8 @@ def test_only_the_payee_and_the_desk_give_anything_back() -> None:
         after, _ = step_dispute(dispute(state), heard, given_minor=200)
         gives = {DisputeInput.AGREE, DisputeInput.DECIDE}
         kept = 300 if (state, heard) == (DisputeState.ENDING, DisputeInput.MOVED) else 0
+        if state in RULED and heard is DisputeInput.TIME:
+            kept = 250
         if after.given_minor is not None:
             assert after.given_minor == (200 if heard in gives else kept)
 
@@ -86,7 +93,37 @@ def test_an_end_is_known_of_what_ends_and_of_nothing_else() -> None:
 def test_the_desk_does_not_decide_before_the_payee_was_asked() -> None:
     into = {state for state, heard in DISPUTE_TABLE if heard is DisputeInput.DECIDE}
 
-    assert into == {DisputeState.AT_DESK}
+    assert into == {DisputeState.AT_DESK, DisputeState.APPEALED}
+
+
+def test_a_decision_is_appealed_once_and_then_for_good() -> None:
+    ruled, _ = step_dispute(
+        dispute(DisputeState.AT_DESK), DisputeInput.RULE, given_minor=250, due_at_ms=9
+    )
+    appealed, _ = step_dispute(ruled, DisputeInput.APPEAL, due_at_ms=10)
+    ended, _ = step_dispute(appealed, DisputeInput.DECIDE, given_minor=600)
+
+    assert (ruled.state, ruled.ruled_minor, ruled.given_minor) == (DisputeState.DECIDED, 250, None)
+    assert (ended.given_minor, ended.end, ended.ruled_minor) == (600, End.DECIDED, 250)
+    into = {state for state, heard in DISPUTE_TABLE if heard is DisputeInput.APPEAL}
+    assert into == {DisputeState.DECIDED}
+
+
+@pytest.mark.parametrize("state", sorted(RULED, key=lambda one: one.value))
+def test_what_nobody_appeals_or_decides_again_stands(state: DisputeState) -> None:
+    ended, effects = step_dispute(dispute(state), DisputeInput.TIME)
+
+    assert (ended.state, ended.given_minor, ended.end) == (DisputeState.ENDING, 250, End.DECIDED)
+    assert effects == (DisputeEffect.MOVE,)
+
+
+def test_there_is_an_appeal_only_where_there_is_time_to_decide_it() -> None:
+    one = dispute(DisputeState.AT_DESK)
+
+    assert one.ruled_until_ms == 99 * DAY_MS
+    assert one.appeal_until_ms(90 * DAY_MS, 5 * DAY_MS) == 95 * DAY_MS
+    assert one.appeal_until_ms(95 * DAY_MS, 5 * DAY_MS) == 98 * DAY_MS
+    assert one.appeal_until_ms(98 * DAY_MS, 5 * DAY_MS) is None
 
 
 def test_silence_of_the_payee_goes_to_the_desk_and_silence_of_the_desk_lets_go() -> None:

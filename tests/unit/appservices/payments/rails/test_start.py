@@ -10,8 +10,8 @@ from twisted.internet.task import Clock
 
 from appservices.payments.config import BankSection, PaymentsSection
 from appservices.payments.service.rails import Banking, banking_of
-from appservices.payments.service.vault import Vault
 from veche.protocol.errors import ConfigError
+from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
     from pathlib import Path

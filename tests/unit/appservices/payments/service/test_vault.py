@@ -3,8 +3,8 @@
 import nacl.exceptions
 import pytest
 
-from appservices.payments.service.vault import Vault
 from veche.protocol.ids import UserId
+from veche.runtime.vault import Vault
 
 ALICE = UserId("@alice:veche.test")
 VAULT = Vault(b"k" * 32)

@@ -11,7 +11,9 @@ from appservices.widgets.core.documents import (
     KEYS,
     PART_CHARACTERS_MAX,
     PATHS,
+    SIGN,
     SIGN_IN,
+    VERIFY,
     WALLET,
     WALLET_WIDGET,
     WIDGET,
@@ -118,6 +120,14 @@ class TestPolicy:
         assert directives(plain)["trusted-types"] == ["'none'"]
         assert directives(APP)["trusted-types"] == ["lit-html"]
 
+    @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda one: one.file)
+    def test_only_pages_that_show_files_may_start_a_worker(self, document: Document) -> None:
+        found = directives(document)
+        shows_files = document in {SIGN, VERIFY}
+
+        assert found["worker-src"] == (["'self'"] if shows_files else ["'none'"])
+        assert ("veche-pdf" in found["trusted-types"]) == shows_files
+
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda one: one.file)
 def test_passkeys_are_used_where_keys_are_and_a_camera_where_codes_are(
@@ -126,7 +136,7 @@ def test_passkeys_are_used_where_keys_are_and_a_camera_where_codes_are(
     found = dict(part.split("=") for part in permissions(document).split(", "))
     passkeys = {found.pop(name) for name in list(found) if name.startswith("publickey-")}
 
-    assert passkeys == ({"(self)"} if document in {KEYS, APPROVE} else {"()"})
+    assert passkeys == ({"(self)"} if document in {KEYS, APPROVE, SIGN} else {"()"})
     assert found.pop("camera") == ("(self)" if document is WALLET else "()")
     assert set(found.values()) == {"()"}
     assert {"geolocation", "microphone", "payment"} <= set(found)

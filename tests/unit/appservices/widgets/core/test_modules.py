@@ -99,6 +99,15 @@ class TestLater:
         assert later(modules, sources) == ("app/late.js", "app/later.js")
         assert later(("app/a.js",), sources) == ()
 
+    def test_what_is_loaded_later_may_load_more_later_still(self) -> None:
+        sources = {
+            "main.js": b'const one = () => import("./late.js");',
+            "late.js": b'const one = () => import("./last.js");',
+            "last.js": b'const one = () => import("./late.js");',
+        }
+
+        assert later(("main.js",), sources) == ("late.js", "last.js")
+
     @pytest.mark.parametrize(
         "text", ["import(name)", '// import("./gone.js")', 'imports("./x.js")']
     )

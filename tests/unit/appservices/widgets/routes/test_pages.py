@@ -117,6 +117,19 @@ class TestFiles(Case):
         assert self.header(answer, "x-content-type-options") == "nosniff"
         assert "default-src 'none'" in self.header(answer, "content-security-policy")
 
+    def test_the_worker_that_reads_files_may_load_decoders_and_nothing_else(self) -> None:
+        name = "vendor/pdfjs/build/pdf.worker.min.mjs"
+        found = {**files(), name: b"worker"}
+        pages = self.pages(found)
+        with mock.patch.object(pages_module, "read_static", return_value=found):
+            base = Library(FACTS, CATALOGUE).base
+        worker, _ = self.ask(pages, "GET", base + name)
+        other, _ = self.ask(pages, "GET", base + "a.js")
+
+        policies = [self.header(one, "content-security-policy") for one in (worker, other)]
+        assert policies[0] == "default-src 'none'; script-src 'self'"
+        assert "script-src" not in policies[1]
+
     def test_they_come_packed_to_whom_unpacks(self) -> None:
         for accepted, is_packed in (
             ("gzip, br", True),

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import functools
-import io
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typst
-from asn1crypto import crl as asn1_crl
-from asn1crypto import x509 as asn1_x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import ModificationLevel
-from pyhanko.sign.validation import async_validate_pdf_signature, async_validate_pdf_timestamp
-from pyhanko.sign.validation.dss import DocumentSecurityStore
-from pyhanko_certvalidator import ValidationContext
 
 from tests.support.programs import program
+from tests.support.readers import by_pdfsig, by_pyhanko
 from tests.support.signing import Office, with_boxes
 from veche.protocol.pdf.document import Document
 from veche.protocol.signatures.checking import open_signature
@@ -51,51 +44,16 @@ def closed() -> bytes:
 
 
 def test_pyhanko_believes_each_signature_and_sees_nothing_but_signatures_after_it() -> None:
-    found = asyncio.run(_statuses())
+    moment = office().now + dt.timedelta(seconds=5)
+    found = by_pyhanko(closed(), office().root.certificate, moment)
 
     assert [one.bottom_line for one in found[:-1]] == [True, True, True]
     assert all(one.modification_level <= ModificationLevel.FORM_FILLING for one in found[:-1])
     assert (found[-1].intact, found[-1].valid, found[-1].trusted) == (True, True, True)
 
 
-async def _statuses() -> list[Any]:
-    reader = PdfFileReader(io.BytesIO(closed()))
-    store = DocumentSecurityStore.read_dss(reader)
-    lists = [asn1_crl.CertificateList.load(one.get_object().data) for one in store.crls]
-    root = asn1_x509.Certificate.load(office().root.certificate.public_bytes(Encoding.DER))
-
-    def context() -> ValidationContext:
-        return ValidationContext(
-            trust_roots=[root],
-            other_certs=list(store.load_certs()),
-            crls=lists,
-            allow_fetching=False,
-            revocation_mode="hard-fail",
-            moment=office().now + dt.timedelta(seconds=5),
-        )
-
-    return [
-        await async_validate_pdf_timestamp(one, context())
-        if one.sig_object_type == "/DocTimeStamp"
-        else await async_validate_pdf_signature(one, context(), context())
-        for one in reader.embedded_signatures
-    ]
-
-
 def test_pdfsig_trusts_each_signer(tmp_path: Path) -> None:
-    (tmp_path / "file.pdf").write_bytes(closed())
-    root = office().root.certificate.public_bytes(Encoding.PEM)
-    (tmp_path / "root.pem").write_bytes(root)
-    store = f"sql:{tmp_path}"
-    certutil = program("certutil", "libnss3-tools")
-    subprocess.run([certutil, "-N", "-d", store, "--empty-password"], check=True)
-    adding = ["-A", "-d", store, "-n", "root", "-t", "C,C,C", "-i", str(tmp_path / "root.pem")]
-    subprocess.run([certutil, *adding], check=True)
-
-    pdfsig = [program("pdfsig", "poppler-utils"), "-nssdir", str(tmp_path)]
-    said = subprocess.run(
-        [*pdfsig, str(tmp_path / "file.pdf")], check=True, capture_output=True, text=True
-    ).stdout
+    said = by_pdfsig(tmp_path, closed(), office().root.certificate)
 
     assert said.count("Signature is Valid.") == len(NAMES)
     assert said.count("Certificate is Trusted.") == len(NAMES)

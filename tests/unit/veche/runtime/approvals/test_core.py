@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.keys import BrowserKey
+from tests.support.keys import BrowserKey, signature_shown
 from veche.protocol.approval import (
     CLOCK_MS_MAX,
     Approval,
@@ -20,7 +20,6 @@ from veche.protocol.approval import (
     ReleaseShown,
     ShownCap,
     ShownMoney,
-    SignatureShown,
     shown_bytes,
 )
 from veche.protocol.ids import UserId
@@ -197,7 +196,7 @@ def test_a_clock_may_be_wrong_by_five_minutes(sign: int, off_min: int, is_good: 
 def test_a_new_key_may_what_the_operator_does_not_hold(kind: Any, held: Any) -> None:
     shown: Any = {
         "payment": payment(2001),
-        "signature": SignatureShown(title="t", sha256="A" * 43, requester="r"),
+        "signature": signature_shown(),
         "mandate": MandateShown(what="w", text="t"),
         "release": ReleaseShown(to="t", service="s", number="n", values=()),
     }[kind]

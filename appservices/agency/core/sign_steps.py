@@ -1,0 +1,81 @@
+"""What the service of signing reports of a document, and what happens if nothing comes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appservices.agency.core.case import HISTORY_MAX
+from appservices.agency.core.clock_steps import expire, stale
+from appservices.agency.core.effects import Escalate, FetchSigned, TellPerson, Topic
+from appservices.agency.core.flow import end
+from appservices.agency.core.signing import give_up_signatures, keep_signatures
+from appservices.agency.core.states import Happened, Role, State, TimerKind
+from appservices.agency.core.terms import start_office_clock
+from appservices.agency.core.texts.desk import escalated_signing_doc, retry_signing_question
+from appservices.agency.core.texts.signing import asked_doc, not_signed_doc, signed_doc
+
+if TYPE_CHECKING:
+    from appservices.agency.core.case import Signatures
+    from appservices.agency.core.inputs import (
+        AllSigned,
+        NotSigned,
+        SignaturesAsked,
+        SigningFailed,
+    )
+    from appservices.agency.core.turn import Turn
+
+
+def signatures_asked(turn: Turn, heard: SignaturesAsked) -> None:
+    """The document is with the service of signing: tell the person how it goes on."""
+    asked = _waiting(turn, heard.number)
+    if asked.session is not None:
+        raise stale()
+    keep_signatures(turn, session=heard.session, has_failed=False)
+    turn.close(Topic.RETRY)
+    turn.emit(TellPerson(asked_doc(turn.definition, turn.case, turn.context)))
+
+
+def signing_failed(turn: Turn, heard: SigningFailed) -> None:
+    """The document cannot be sent to be signed: the office must mend it."""
+    _waiting(turn, heard.number)
+    keep_signatures(turn, has_failed=True)
+    if len(turn.case.history) < HISTORY_MAX:
+        turn.record(Role.OFFICE, Happened.SIGNING_FAILED)
+    question = retry_signing_question(turn.case, heard.reason, turn.context)
+    doc = escalated_signing_doc(turn.definition, turn.case, turn.context)
+    turn.emit(Escalate(turn.definition.deadline.escalate_to, doc, question))
+
+
+def all_signed(turn: Turn, heard: AllSigned) -> None:
+    """Everyone has signed: the office's clock runs again, and the signed file is fetched."""
+    asked = _waiting(turn, heard.number)
+    if asked.session is None:
+        raise stale()
+    turn.drop_clocks(TimerKind.EXPIRY, TimerKind.REMINDER)
+    turn.close(Topic.RETRY)
+    keep_signatures(turn, is_signed=True)
+    turn.change(state=State.DECIDED_YES)
+    turn.record(Role.OFFICE, Happened.SIGNED)
+    turn.emit(TellPerson(signed_doc(turn.context)), FetchSigned(asked.session))
+    start_office_clock(turn, turn.case.days_left or 1)
+
+
+def not_signed(turn: Turn, heard: NotSigned) -> None:
+    """Somebody declined, or it was too late: the document never comes to be."""
+    _waiting(turn, heard.number)
+    state = State.EXPIRED if heard.is_late else State.WITHDRAWN
+    end(turn, state, Role.OFFICE, Happened.NOT_SIGNED)
+    turn.emit(TellPerson(not_signed_doc(turn.definition, turn.context, is_late=heard.is_late)))
+
+
+def unsigned(turn: Turn) -> None:
+    """Nothing was heard in time."""
+    give_up_signatures(turn)
+    expire(turn)
+
+
+def _waiting(turn: Turn, number: int) -> Signatures:
+    asked = turn.case.signatures
+    if asked is None or asked.number != number or asked.is_signed:
+        raise stale()
+    return asked

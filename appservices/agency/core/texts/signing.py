@@ -1,0 +1,87 @@
+"""What the person reads of a document that is being signed: by whom, until when, how."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appservices.agency.core.definition import Signer, SignStep
+from veche.protocol.message import Bold, Facts, Heading, Item, Paragraph
+
+if TYPE_CHECKING:
+    from appservices.agency.core.case import Case, Signatures
+    from appservices.agency.core.context import Context
+    from appservices.agency.core.definition import ServiceDefinition
+    from veche.protocol.message import Doc
+
+
+def signer_words(step: SignStep, context: Context) -> str:
+    """Who signs, in their order."""
+    speech = context.person
+    words = {Signer.PERSON: speech.text("you"), Signer.CLERK: speech.text("the office")}
+    return ", ".join(words[one] for one in step.by)
+
+
+def next_words(definition: ServiceDefinition, asked: Signatures, context: Context) -> str:
+    """What happens next, one sentence."""
+    speech, step = context.person, definition.steps[asked.step]
+    if asked.has_failed:
+        return speech.text(
+            "The document could not be sent to be signed yet. The office knows and mends it."
+        )
+    if asked.session is None:
+        return speech.text("The document is being made ready to be signed.")
+    until = speech.date(asked.due_at_ms)
+    if isinstance(step, SignStep) and Signer.PERSON in step.by:
+        return speech.text("Sign the document until {date}: the signing bot asks you.", date=until)
+    return speech.text("The office signs the document until {date}.", date=until)
+
+
+def why_signing_doc(definition: ServiceDefinition, asked: Signatures, context: Context) -> Doc:
+    """What is being waited for, until when, and what happens after that."""
+    speech = context.person
+    until = speech.date(asked.due_at_ms)
+    words = speech.text("If it is not signed by {date}, the case expires.", date=until)
+    return (Paragraph(next_words(definition, asked, context), " ", words),)
+
+
+def asked_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
+    """The document is with the signing bot: who signs, until when, what comes then."""
+    speech, asked = context.person, case.signatures
+    assert asked is not None, "they are asked for"  # noqa: S101 -- our bug
+    step = definition.steps[asked.step]
+    facts: list[tuple[str, Item]] = [
+        (speech.text("Until"), Bold(speech.date(asked.due_at_ms))),
+    ]
+    if isinstance(step, SignStep):
+        facts = [
+            (speech.text("Signed by"), signer_words(step, context)),
+            *facts,
+            (speech.text("By the rule"), step.law.text(context.language)),
+        ]
+    goes_on = speech.text(
+        "Once everyone has signed, your case goes on by itself, and you get the signed document"
+        " here. If it is not signed by then, the case expires."
+    )
+    return (
+        Heading(speech.text("Signatures")),
+        Facts(facts),
+        Paragraph(next_words(definition, asked, context), " ", goes_on),
+    )
+
+
+def signed_doc(context: Context) -> Doc:
+    """Everyone has signed."""
+    return (Paragraph(Bold(context.person.text("Everyone has signed, thank you."))),)
+
+
+def not_signed_doc(definition: ServiceDefinition, context: Context, *, is_late: bool) -> Doc:
+    """The document never comes to be."""
+    speech = context.person
+    title = definition.title.text(context.language)
+    words = (
+        speech.text("It was not signed in time, so the case has expired.")
+        if is_late
+        else speech.text("Somebody did not sign it, so the case has ended without it.")
+    )
+    again = speech.text("You can start again from the menu.")
+    return (Paragraph(Bold(title), ": ", words, " ", again),)

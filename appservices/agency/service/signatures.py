@@ -1,0 +1,291 @@
+"""Documents that persons sign, outside transactions: sent to be signed, heard of, fetched."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+from twisted.internet.threads import deferToThreadPool
+
+from appservices.agency import store
+from appservices.agency.core.definition import Signer, SignStep
+from appservices.agency.core.document_data import document_data
+from appservices.agency.core.inputs import AllSigned, NotSigned, SignaturesAsked, SigningFailed
+from appservices.agency.documents import Document, TemplateError, make_document
+from appservices.agency.service.cases import definition_of, step_file, take_step
+from appservices.agency.service.deeds import ASK_SIGNATURES, FETCH_SIGNED, GIVE_UP_SIGNATURES
+from appservices.agency.service.documents import keep_made
+from appservices.agency.service.errands import Handler, case_of
+from veche.protocol.errors import RefusedError, TooLargeError, UnavailableError
+from veche.protocol.ids import UserId
+from veche.protocol.session_api import TITLE_CHARACTERS_MAX, PartyOrder, SessionBody, StageOrder
+from veche.protocol.signing_api import NAME_CHARACTERS_MAX
+from veche.runtime.matrix.client import MatrixError, path
+from veche.runtime.matrix.media import upload_encrypted
+from veche.runtime.wake import Bell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.agency.core.inputs import Input
+    from appservices.agency.service.errands import Parts
+    from appservices.agency.service.signatory import Signatory
+    from veche.protocol.session_api import SessionEvent
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import Errand, ErrandHandler
+
+logger = logging.getLogger(__name__)
+
+REFUSED_AGAIN_MS: Final = 60_000
+"""How long to wait after the service refused to tell what happened."""
+ENDED: Final = frozenset({"completed", "declined", "expired", "cancelled"})
+_NEWS: Final = frozenset({"closed", "declined", "expired", "cancelled"})
+"""Events after which a session may have ended."""
+
+
+def signature_handlers(
+    parts: Parts, signatories: Mapping[str, Signatory]
+) -> dict[str, ErrandHandler]:
+    """The handlers of errands about signatures.
+
+    Args:
+        parts: What all handlers share.
+        signatories: By id of the organisation.
+    """
+    return {
+        ASK_SIGNATURES: _AskSignatures(parts, signatories),
+        GIVE_UP_SIGNATURES: _GiveUpSignatures(parts, signatories),
+        FETCH_SIGNED: _FetchSigned(parts, signatories),
+    }
+
+
+@attrs.frozen
+class _ToSign:
+    """What is read of a case to have its document signed.
+
+    Attributes:
+        template: typst.
+        data: What it gets.
+        issued_at_ms: What stands on it, UTC.
+        signers: Accounts, in the order in which they sign, with what each is.
+        title: What the document is called.
+        due_at_ms: Until when it can be signed, UTC.
+        reference: By which its events are known again.
+    """
+
+    template: str
+    data: Mapping[str, Any]
+    issued_at_ms: int
+    signers: tuple[tuple[UserId, Signer], ...]
+    title: str
+    due_at_ms: int
+    reference: str
+
+
+class _SigningHandler(Handler):
+    def __init__(self, parts: Parts, signatories: Mapping[str, Signatory]) -> None:
+        super().__init__(parts)
+        self._signatories = signatories
+
+    def _signatory(self, errand: Errand) -> Signatory:
+        organisation = self._organisation(errand)
+        found = self._signatories.get(organisation)
+        if found is None:
+            raise RefusedError(f"{organisation} has no service of signing")
+        return found
+
+    def _organisation(self, errand: Errand) -> str:
+        return self._parts.workplaces[UserId(errand.payload["bot"])].organisation
+
+
+class _AskSignatures(_SigningHandler):
+    """Makes a document and sends it to be signed."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        wanted = await self._host.database.run("agency.sign", self._read, errand)
+        try:
+            made: Document = await deferToThreadPool(
+                self._host.reactor,
+                self._host.reactor.getThreadPool(),
+                make_document,
+                wanted.template.encode(),
+                wanted.data,
+                issued_at_ms=wanted.issued_at_ms,
+            )
+        except (TemplateError, TooLargeError) as e:
+            return {"failure": str(e)}
+        body = await self._body(errand, wanted)
+        key = f"{errand.payload['case']}.{errand.payload['number']}.{errand.payload['try']}"
+        session = await self._signatory(errand).send(body, made.data, key)
+        return {"session": session}
+
+    def _read(self, txn: Cursor, errand: Errand) -> _ToSign:
+        scene = self._parts.scene_of(txn, errand, self._host.now_ms())
+        file = case_of(txn, errand)
+        case, definition = file.case, definition_of(scene, file)
+        kept = store.definition(txn, case.digest)
+        asked, pending = case.signatures, case.pending
+        step = definition.steps[case.step]
+        if kept is None or asked is None or pending is None or not isinstance(step, SignStep):
+            raise RefusedError("the case does not wait for signatures any more")
+        clerk = None if asked.clerk is None else scene.workplace.user_of(asked.clerk)
+        by = {Signer.PERSON: file.person, Signer.CLERK: clerk}
+        signers = [(user, one) for one in step.by if (user := by[one]) is not None]
+        if len(signers) != len(step.by):
+            raise RefusedError("who approved the case works there no more: let another one sign")
+        return _ToSign(
+            template=kept.templates[errand.payload["template"]],
+            data=document_data(definition, case, pending, scene.context(file.person)),
+            issued_at_ms=pending.issued_at_ms,
+            signers=tuple(signers),
+            title=_title(scene.context(file.person).language, definition.document),
+            due_at_ms=asked.due_at_ms,
+            reference=f"{case.id}.{asked.number}",
+        )
+
+    async def _body(self, errand: Errand, wanted: _ToSign) -> SessionBody:
+        bot = UserId(errand.payload["bot"])
+        parties = [
+            PartyOrder(
+                party=f"p{at}",
+                role="signer" if one is Signer.PERSON else "clerk",
+                name=await self._name_of(bot, user),
+                user=user,
+            )
+            for at, (user, one) in enumerate(wanted.signers, 1)
+        ]
+        workplace = self._parts.workplaces[bot]
+        name = workplace.bot.display_name[:NAME_CHARACTERS_MAX]
+        seal = PartyOrder(party=f"p{len(parties) + 1}", role="seal", name=name)
+        return SessionBody(
+            title=wanted.title[:TITLE_CHARACTERS_MAX],
+            filename="document.pdf",
+            parties=(*parties, seal),
+            stages=tuple(StageOrder(parties=(one.party,)) for one in (*parties, seal)),
+            deadline_at_ms=wanted.due_at_ms,
+            reference=wanted.reference,
+        )
+
+    async def _name_of(self, bot: UserId, user: UserId) -> str:
+        """What somebody calls themselves; else the beginning of their account."""
+        plain = user.removeprefix("@").partition(":")[0]
+        try:
+            where = path("profile", user, "displayname")
+            found = await self._host.client.call("GET", where, user=bot)
+        except MatrixError:
+            found = {}
+        name = found.get("displayname")
+        return (name if isinstance(name, str) and name.strip() else plain)[:NAME_CHARACTERS_MAX]
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        scene = self._parts.scene_of(txn, errand, now_ms)
+        file = case_of(txn, errand)
+        number = errand.payload["number"]
+        if "failure" in result:
+            step_file(scene, file, SigningFailed(number, result["failure"]))
+            return
+        step_file(scene, file, SignaturesAsked(number, result["session"]))
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        scene = self._parts.scene_of(txn, errand, now_ms)
+        failed = SigningFailed(errand.payload["number"], str(error))
+        step_file(scene, case_of(txn, errand), failed)
+
+
+class _GiveUpSignatures(_SigningHandler):
+    """Takes back what is being signed."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        signatory, session = self._signatory(errand), errand.payload["session"]
+        if (await signatory.state(session)).state not in ENDED:
+            await signatory.cancel(session)
+        return {}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """The service tells everyone who was asked."""
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        """It ended meanwhile, or somebody has to look."""
+        logger.warning("the session of %s is not taken back: %s", errand.payload["case"], error)
+
+
+class _FetchSigned(_SigningHandler):
+    """Fetches the signed document, and stores it, encrypted, at the homeserver."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        data = await self._signatory(errand).file(errand.payload["session"])
+        made = Document.of(data)
+        bot = UserId(errand.payload["bot"])
+        file = await upload_encrypted(self._host.client, bot, made.data)
+        return {"sha256": made.sha256, "size_bytes": len(made.data), "file": file}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        keep_made(self._parts, txn, errand, result, now_ms)
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        keep_made(self._parts, txn, errand, {"failure": str(error)}, now_ms)
+
+
+@attrs.frozen
+class SigningNews:
+    """Hears what became of the sessions of one organisation, and lets its cases go on.
+
+    Attributes:
+        parts: What all handlers share.
+        organisation: Whose sessions.
+        signatory: Where they are.
+    """
+
+    parts: Parts
+    organisation: str
+    signatory: Signatory
+
+    async def follow(self) -> None:
+        """Hear for ever."""
+        pause = Bell(self.parts.host.reactor)
+        while True:
+            try:
+                await self._round()
+            except UnavailableError as e:
+                logger.info("signatures of %s: %s", self.organisation, e)
+                await pause.wait(e.retry_after_ms)
+            except RefusedError:
+                logger.exception("nothing is heard of the signatures of %s", self.organisation)
+                await pause.wait(REFUSED_AGAIN_MS)
+
+    async def _round(self) -> None:
+        run = self.parts.host.database.run
+        after = await run("agency.signing cursor", store.signing_cursor, self.organisation)
+        for event in (await self.signatory.events(after)).events:
+            state = ""
+            if event.what in _NEWS and event.reference:
+                state = (await self.signatory.state(event.session)).state
+            now_ms = self.parts.host.now_ms()
+            await run("agency.signing news", self.hear, event, state, now_ms)
+
+    def hear(self, txn: Cursor, event: SessionEvent, state: str, now_ms: int) -> None:
+        """Let an event happen to its case: once, whoever hears it and how often."""
+        if not store.move_signing_cursor(txn, self.organisation, event.n):
+            return
+        case_id, _, number = event.reference.rpartition(".")
+        if state not in ENDED or not number.isdecimal():
+            return
+        if state == "completed" and event.what != "closed":
+            return  # its file is not there yet
+        bot = store.bot_of_case(txn, case_id)
+        workplace = None if bot is None else self.parts.workplaces.get(bot)
+        if workplace is not None and workplace.organisation == self.organisation:
+            cause = f"signing event {self.organisation} {event.n}"
+            scene = self.parts.scene(txn, workplace.bot.user_id, cause, now_ms)
+            take_step(scene, case_id, _heard(int(number), state))
+
+
+def _heard(number: int, state: str) -> Input:
+    if state == "completed":
+        return AllSigned(number)
+    return NotSigned(number, is_late=state != "declined")
+
+
+def _title(language: str, document: Any) -> str:
+    return str(document.title.text(language)) if document is not None else "Document"

@@ -1,0 +1,226 @@
+"""`veche ledger peers`, `settle` and `key`: what is owed between institutions, and settling it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+import sys
+import time
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, Final, TextIO
+
+from appservices.payments.core.peers import In
+from appservices.payments.service.peers_settling import KINDS, NETTED, PAID, SETTLE
+from appservices.payments.service.receipts import Receipts
+from appservices.payments.store import holders
+from appservices.payments.store import peers as store
+from veche.cli.db import opened
+from veche.cli.installed import add_config_option
+from veche.protocol.catalogue import show_money
+from veche.protocol.errors import ConfigError, MalformedError
+from veche.protocol.ids import effect_id
+from veche.protocol.money import Money, parse_money
+from veche.runtime import errands
+from veche.runtime.crypto.keys import read_operator_key
+from veche.runtime.database import connect
+from veche.runtime.errands import Errand
+from veche.runtime.vault import Vault
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from appservices.payments.config import PaymentsSection, PeerSection
+    from veche.runtime.config import Config
+    from veche.runtime.database import Cursor
+
+    Opened = Callable[[argparse.Namespace], tuple[Config, PaymentsSection]]
+    Reading = Callable[[ExitStack, Config], Cursor]
+
+REFERENCE_CHARACTERS_MAX: Final = 140
+_LANGUAGE: Final = "en"
+_AGE_MS: Final = 600_000
+"""What is on its way for longer is a matter for somebody to look at."""
+
+
+class Commands:
+    """The commands, for ``appservices.payments.cli``."""
+
+    def __init__(self, opened: Opened, reading: Reading) -> None:
+        """Make them.
+
+        Args:
+            opened: Reads the configuration.
+            reading: Begins a transaction that only reads.
+        """
+        self._opened = opened
+        self._reading = reading
+
+    def add(self, subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+        """Add them below `veche ledger`."""
+        one = subcommands.add_parser("peers", help="say what is owed between you and others")
+        one.add_argument(
+            "--looked-at",
+            metavar="SERVER",
+            help="what it said against its own word is looked into: payments go on",
+        )
+        add_config_option(one)
+        one.set_defaults(run=self.run_peers)
+        one = subcommands.add_parser("settle", help="book what was settled with another")
+        one.add_argument("server", metavar="SERVER", help="of its people's Matrix ids")
+        one.add_argument("kind", choices=KINDS, help="your bank paid theirs, theirs yours, set off")
+        one.add_argument("amount", metavar="AMOUNT", help="as in '120.00 EUR'")
+        one.add_argument(
+            "--reference",
+            default="",
+            metavar="TEXT",
+            help="as in both banks' statements",
+        )
+        add_config_option(one)
+        one.set_defaults(run=self.run_settle)
+        one = subcommands.add_parser("key", help="show the key that others write into `peers`")
+        add_config_option(one)
+        one.set_defaults(run=self.run_key)
+
+    def run_peers(self, arguments: argparse.Namespace) -> int:
+        """Run `veche ledger peers`: 1 if somebody has to look at one of them, else 0."""
+        config, section = self._opened(arguments)
+        vault = Vault(read_operator_key(config.crypto.key_path).seed("payments"))
+        if arguments.looked_at is not None:
+            return _look_at(config, _peer(section, arguments.looked_at), vault)
+        with ExitStack() as stack:
+            txn = self._reading(stack, config)
+            is_well = [_tell(txn, vault, peer, sys.stdout) for peer in section.peers]
+        if not is_well:
+            sys.stdout.write("There are no agreements with other institutions.\n")
+        return 0 if all(is_well) else 1
+
+    def run_settle(self, arguments: argparse.Namespace) -> int:
+        """Run `veche ledger settle`: the services book it at once."""
+        config, section = self._opened(arguments)
+        peer = _peer(section, arguments.server)
+        vault = Vault(read_operator_key(config.crypto.key_path).seed("payments"))
+        money = _money(arguments.amount, section)
+        reference = str(arguments.reference)
+        if len(reference) > REFERENCE_CHARACTERS_MAX or not reference.isprintable():
+            raise ConfigError(f"--reference: at most {REFERENCE_CHARACTERS_MAX} characters")
+        with ExitStack() as stack:
+            connection = stack.enter_context(closing(connect(opened(stack, config.database))))
+            with connection, connection.cursor() as txn:
+                _check(txn, vault, peer, arguments.kind, money)
+                payload = {
+                    "server": peer.server,
+                    "kind": arguments.kind,
+                    "minor": money.minor,
+                    "currency": money.currency,
+                    "reference": reference,
+                }
+                id_ = effect_id(SETTLE, secrets.token_hex(16))
+                errands.schedule(txn, Errand(id_, SETTLE, payload, 0))
+        sys.stdout.write("The services book it; `veche ledger peers` shows it then.\n")
+        return 0
+
+    def run_key(self, arguments: argparse.Namespace) -> int:
+        """Run `veche ledger key`."""
+        config, _ = self._opened(arguments)
+        seed = read_operator_key(config.crypto.key_path).seed("payments.receipts")
+        verifier = Receipts(config.homeserver.server_name, seed).signer.verifier
+        sys.stdout.write(f"{verifier.to_text()}\n")
+        return 0
+
+
+def _peer(section: PaymentsSection, server: str) -> PeerSection:
+    peer = section.peer(server)
+    if peer is None:
+        raise ConfigError(f"{server}: it is not in payments.peers")
+    return peer
+
+
+def _money(text: str, section: PaymentsSection) -> Money:
+    try:
+        money = parse_money(text, currency=None)
+    except MalformedError as e:
+        raise ConfigError(f"{text}: write an amount as in '120.00 EUR'") from e
+    if money.minor <= 0 or money.currency not in section.currencies:
+        raise ConfigError(f"{text}: write an amount above nothing, in a currency that is kept here")
+    return money
+
+
+def _holder(txn: Cursor, vault: Vault, peer: PeerSection) -> int | None:
+    found = holders.holder_of_mark(txn, vault.mark(f"{holders.PEER} {peer.server}"))
+    return found.id if found is not None else None
+
+
+def _check(txn: Cursor, vault: Vault, peer: PeerSection, kind: str, money: Money) -> None:
+    """Refuse to settle more than is owed.
+
+    Raises:
+        ConfigError: It is more.
+    """
+    holder = _holder(txn, vault, peer)
+    owed = store.owed(txn, holder) if holder is not None else []
+    one = next((one for one in owed if one.currency == money.currency), None)
+    they, we = (one.they_owe_minor, one.we_owe_minor) if one is not None else (0, 0)
+    most = {PAID: we, NETTED: min(they, we)}.get(kind, they)
+    if money.minor > most:
+        shown = show_money(Money(minor=max(0, most), currency=money.currency), _LANGUAGE)
+        raise ConfigError(f"{peer.server}: only {shown} can be settled that way")
+
+
+def _look_at(config: Config, peer: PeerSection, vault: Vault) -> int:
+    with ExitStack() as stack:
+        connection = stack.enter_context(closing(connect(opened(stack, config.database))))
+        with connection, connection.cursor() as txn:
+            holder = _holder(txn, vault, peer)
+            now_ms = time.time_ns() // 1_000_000
+            count = store.settle_faults(txn, holder, now_ms) if holder is not None else 0
+    sys.stdout.write(f"{peer.server}: {count} looked at\n")
+    return 0
+
+
+def _tell(txn: Cursor, vault: Vault, peer: PeerSection, out: TextIO) -> bool:
+    """Say where it stands with another institution; whether nobody has to look at it."""
+    out.write(f"{peer.server}{'' if peer.is_open else ' (closed: nothing new is paid)'}\n")
+    holder = _holder(txn, vault, peer)
+    if holder is None:
+        out.write("  nothing was ever paid\n")
+        return True
+    for one in store.owed(txn, holder):
+
+        def shown(minor: int, currency: str = one.currency) -> str:
+            sign = "-" if minor < 0 else ""
+            return sign + show_money(Money(minor=abs(minor), currency=currency), _LANGUAGE)
+
+        out.write(f"  they owe you  {shown(one.they_owe_minor)} of {shown(one.they_owe_max)}\n")
+        out.write(f"  you owe them  {shown(one.we_owe_minor)} of {shown(one.we_owe_max)}\n")
+    is_well = _tell_checks(txn, holder, out)
+    now_ms = time.time_ns() // 1_000_000
+    for direction, id_, state, currency, minor, since_ms in store.open_of(txn, holder):
+        money = show_money(Money(minor=minor, currency=currency), _LANGUAGE)
+        out.write(f"  {direction} them: {id_} {money}, {state} since {_moment(since_ms)}\n")
+        is_well &= now_ms - since_ms < _AGE_MS and state != In.STUCK.value
+    for n, what, about, at_ms in store.faults(txn, holder):
+        out.write(f"  fault {n} of {_moment(at_ms)}: {what}, payment {about}\n")
+        is_well = False
+    for id_, kind, currency, minor, reference, state, at_ms in store.settlements(txn, holder, 5):
+        money = show_money(Money(minor=minor, currency=currency), _LANGUAGE)
+        out.write(f"  settled {_moment(at_ms)}: {kind} {money}, {state} {reference} {id_}\n")
+    return is_well
+
+
+def _tell_checks(txn: Cursor, holder: int, out: TextIO) -> bool:
+    checks = store.checks(txn, holder)
+    for currency, check in sorted(checks.items()):
+        if check.since_ms is None:
+            out.write(f"  the books agree in {currency}, {_moment(check.at_ms)}\n")
+        else:
+            out.write(
+                f"  THE BOOKS DIFFER in {currency} since {_moment(check.since_ms)}: by"
+                f" {check.ours_minor} of what you paid, {check.theirs_minor} of what they paid"
+                " (minor units)\n"
+            )
+    return all(check.since_ms is None for check in checks.values())
+
+
+def _moment(at_ms: int) -> str:
+    return dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC).isoformat(timespec="seconds")

@@ -1,0 +1,77 @@
+"""Payments to people of other institutions, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from veche.protocol.catalogue import N_
+from veche.protocol.message import Paragraph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.core.speech import Speech
+    from veche.protocol.message import Doc
+
+PEER_SILENT: Final = "peer_silent"
+"""The other institution did not answer in time."""
+PEER_NO_PAYEE: Final = "peer_no_payee"
+PEER_LIMIT: Final = "peer_limit"
+"""One institution owes the other as much as it may."""
+PEER_CURRENCY: Final = "peer_currency"
+PEER_CLOSED: Final = "peer_closed"
+PEER_NO: Final = "peer_no"
+PEER_REFUSALS: Final[Mapping[str, str]] = {
+    PEER_SILENT: N_(
+        "Their institution does not answer. Nothing was paid; your money is yours. You can try"
+        " again later."
+    ),
+    # As at home: what somebody has or does there is not for others to find out.
+    PEER_NO_PAYEE: N_(
+        "Nobody of this name can be paid at their institution. Look at how the name is written, or"
+        " ask them. Nothing was paid."
+    ),
+    PEER_LIMIT: N_(
+        "Your institution and theirs can pay one another no more until they have settled. Nothing"
+        " was paid; your money is yours. You can try again later, or pay less."
+    ),
+    PEER_CURRENCY: N_("Their institution takes no payments in this currency. Nothing was paid."),
+    PEER_CLOSED: N_(
+        "Payments between your institution and theirs are stopped for now. Nothing was paid; your"
+        " money is yours."
+    ),
+    PEER_NO: N_(
+        "Their institution does not take the payment. Nothing was paid; your money is yours."
+    ),
+}
+_CODES: Final[Mapping[str, str]] = {
+    "no_such_payee": PEER_NO_PAYEE,
+    "no_credit": PEER_LIMIT,
+    "other_currency": PEER_CURRENCY,
+    "closed": PEER_CLOSED,
+    "expired": PEER_SILENT,
+    "busy": PEER_SILENT,
+}
+
+
+def why_of(code: str | None) -> str:
+    """Why a payment is refused, by the code of another institution."""
+    return _CODES.get(code or "", PEER_NO)
+
+
+def peer_words(why: str, speech: Speech) -> str:
+    """Why somebody of another institution cannot be paid; ``why`` is a code of this module."""
+    return speech.text(PEER_REFUSALS[why])
+
+
+def no_peer_words(server: str, speech: Speech) -> str:
+    """That nobody of a server can be paid from here."""
+    return speech.text(
+        "Your institution has no agreement with {server}, so nobody there can be paid from here.",
+        server=server,
+    )
+
+
+def peer_doc(words: str) -> Doc:
+    """The same as a message."""
+    return (Paragraph(words),)

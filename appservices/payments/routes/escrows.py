@@ -1,0 +1,93 @@
+"""Escrows of organisations that sell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appservices.payments.routes.api import API
+from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes, digest_of
+from appservices.payments.service import api_escrows
+from veche.protocol.escrow_api import DecideBody, EscrowBody, EscrowView
+
+if TYPE_CHECKING:
+    from veche.runtime.api import Call
+    from veche.runtime.database import Cursor
+
+
+class EscrowRoutes(CallerRoutes):
+    """Money that buyers put aside for organisations."""
+
+    @API.transaction(
+        "payments.escrow",
+        "POST",
+        "/escrows",
+        body=EscrowBody,
+        answer=EscrowView,
+        takes_session=False,
+        needs_key=True,
+        limit=WRITE_LIMIT,
+        status=201,
+        summary="Open an escrow in which the organisation sells; the buyer is asked",
+    )
+    def open(self, txn: Cursor, call: Call) -> EscrowView:
+        """Open one."""
+        caller = self._caller(call, "escrow")
+        return self._once(
+            txn,
+            call,
+            caller,
+            EscrowView,
+            lambda scene: api_escrows.open_escrow(scene, caller, call.body),
+        )
+
+    @API.transaction(
+        "payments.escrow",
+        "GET",
+        "/escrows/<escrow_id>",
+        answer=EscrowView,
+        takes_session=False,
+        summary="An escrow in which the organisation sells",
+    )
+    def read(self, txn: Cursor, call: Call) -> EscrowView:
+        """An escrow."""
+        caller, id_ = self._caller(call, "read"), call.path_args["escrow_id"]
+        return api_escrows.read(self._scene(txn, "read", call), caller, id_)
+
+    @API.transaction(
+        "payments.escrow",
+        "POST",
+        "/escrows/<escrow_id>/decide",
+        body=DecideBody,
+        answer=EscrowView,
+        takes_session=False,
+        needs_key=True,
+        limit=WRITE_LIMIT,
+        summary="Decide, as one of those who take part, what the organisation gets",
+    )
+    def decide(self, txn: Cursor, call: Call) -> EscrowView:
+        """Decide."""
+        caller, id_ = self._caller(call, "escrow"), call.path_args["escrow_id"]
+        return self._once(
+            txn,
+            call,
+            caller,
+            EscrowView,
+            lambda scene: api_escrows.decide(scene, caller, id_, call.body, digest_of(call)),
+        )
+
+    @API.transaction(
+        "payments.escrow",
+        "POST",
+        "/escrows/<escrow_id>/cancel",
+        answer=EscrowView,
+        takes_session=False,
+        needs_key=True,
+        limit=WRITE_LIMIT,
+        summary="Take an escrow back, as long as nothing is put aside",
+    )
+    def cancel(self, txn: Cursor, call: Call) -> EscrowView:
+        """Take one back."""
+        caller, id_ = self._caller(call, "escrow"), call.path_args["escrow_id"]
+        return self._once(
+            txn, call, caller, EscrowView, lambda scene: api_escrows.cancel(scene, caller, id_)
+        )

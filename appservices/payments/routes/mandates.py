@@ -1,0 +1,108 @@
+"""Mandates of organisations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appservices.payments.routes.api import API
+from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes
+from appservices.payments.service import api_mandates
+from veche.protocol.mandate_api import ChargeBody, ChargeView, MandateBody, MandateView
+
+if TYPE_CHECKING:
+    from veche.runtime.api import Call
+    from veche.runtime.database import Cursor
+
+
+class MandateRoutes(CallerRoutes):
+    """Mandates that persons give organisations, and debits by them."""
+
+    @API.transaction(
+        "payments.mandate",
+        "POST",
+        "/mandates",
+        body=MandateBody,
+        answer=MandateView,
+        takes_session=False,
+        needs_key=True,
+        limit=WRITE_LIMIT,
+        status=201,
+        summary="Ask a person for a mandate; they give it by their key",
+    )
+    def propose(self, txn: Cursor, call: Call) -> MandateView:
+        """Ask for one."""
+        caller = self._caller(call, "mandate")
+        return self._once(
+            txn,
+            call,
+            caller,
+            MandateView,
+            lambda scene: api_mandates.propose(scene, caller, call.body),
+        )
+
+    @API.transaction(
+        "payments.mandate",
+        "GET",
+        "/mandates/<mandate_id>",
+        answer=MandateView,
+        takes_session=False,
+        summary="A mandate of the organisation",
+    )
+    def read(self, txn: Cursor, call: Call) -> MandateView:
+        """A mandate."""
+        caller, id_ = self._caller(call, "read"), call.path_args["mandate_id"]
+        return api_mandates.read(self._scene(txn, "read", call), caller, id_)
+
+    @API.transaction(
+        "payments.mandate",
+        "POST",
+        "/mandates/<mandate_id>/end",
+        answer=MandateView,
+        takes_session=False,
+        needs_key=True,
+        limit=WRITE_LIMIT,
+        summary="Give a mandate up: nothing is debited by it any more",
+    )
+    def end(self, txn: Cursor, call: Call) -> MandateView:
+        """Give one up."""
+        caller, id_ = self._caller(call, "mandate"), call.path_args["mandate_id"]
+        return self._once(
+            txn, call, caller, MandateView, lambda scene: api_mandates.end(scene, caller, id_)
+        )
+
+    @API.transaction(
+        "payments.charge",
+        "POST",
+        "/mandates/<mandate_id>/charges",
+        body=ChargeBody,
+        answer=ChargeView,
+        takes_session=False,
+        needs_key=True,
+        limit=WRITE_LIMIT,
+        status=201,
+        summary="Debit by a mandate, once its payer was told long enough before",
+    )
+    def charge(self, txn: Cursor, call: Call) -> ChargeView:
+        """Debit."""
+        caller, id_ = self._caller(call, "mandate"), call.path_args["mandate_id"]
+        return self._once(
+            txn,
+            call,
+            caller,
+            ChargeView,
+            lambda scene: api_mandates.charge(scene, caller, id_, call.body),
+        )
+
+    @API.transaction(
+        "payments.charge",
+        "GET",
+        "/mandates/<mandate_id>/charges/<charge_id>",
+        answer=ChargeView,
+        takes_session=False,
+        summary="A debit by a mandate of the organisation",
+    )
+    def read_charge(self, txn: Cursor, call: Call) -> ChargeView:
+        """A debit."""
+        caller, args = self._caller(call, "read"), call.path_args
+        scene = self._scene(txn, "read", call)
+        return api_mandates.read_charge(scene, caller, args["mandate_id"], args["charge_id"])

@@ -1,0 +1,65 @@
+"""What a person keeps of a payment, on the wallet's page: the receipt to read, the tax invoice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appservices.payments.routes.persons import API, FILE_LIMIT, visit_of
+from appservices.payments.service import receipt_pdfs, tax_invoices
+from appservices.payments.service.wallet import reading
+from veche.runtime.api import Download
+from veche.runtime.sessions import Level
+
+if TYPE_CHECKING:
+    from appservices.payments.routes.persons import Institution
+    from appservices.payments.service.receipt_pdfs import ReceiptPage
+    from veche.runtime.api import Call
+    from veche.runtime.database import Cursor
+    from veche.runtime.host import Host
+
+
+class PaperRoutes:
+    """Files of payments."""
+
+    def __init__(self, host: Host, institution: Institution) -> None:
+        """Make them.
+
+        Args:
+            host: Of the process.
+            institution: Where the money is.
+        """
+        self._host = host
+        self._parts = institution.parts
+
+    @API.route(
+        "GET",
+        "/payments/<payment_id>/receipt.pdf",
+        answer=Download,
+        level=Level.ROOM,
+        limit=FILE_LIMIT,
+        summary="The receipt to read, as a PDF with the proof inside",
+    )
+    async def receipt_pdf(self, call: Call) -> Download:
+        """A receipt to read."""
+        page = await self._host.database.run("payments.receipt", self._receipt, call)
+        content = await receipt_pdfs.make_receipt(self._parts, page, call.now_ms)
+        return Download(content, "application/pdf", f"receipt-{page.payment_id[-8:]}.pdf")
+
+    def _receipt(self, txn: Cursor, call: Call) -> ReceiptPage:
+        visit = visit_of(self._parts, txn, call)
+        return reading.receipt_of(visit, call.path_args["payment_id"])
+
+    @API.transaction(
+        "payments.tax_invoice",
+        "GET",
+        "/payments/<payment_id>/invoice",
+        answer=Download,
+        level=Level.ROOM,
+        limit=FILE_LIMIT,
+        summary="The tax invoice of what a payment is of: UBL 2.1 by EN 16931",
+    )
+    def tax_invoice(self, txn: Cursor, call: Call) -> Download:
+        """A tax invoice."""
+        payment_id = call.path_args["payment_id"]
+        content = reading.tax_invoice_of(visit_of(self._parts, txn, call), payment_id)
+        return Download(content, tax_invoices.MIMETYPE, f"invoice-{payment_id[-8:]}.xml")

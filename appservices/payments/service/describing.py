@@ -1,0 +1,51 @@
+"""What an institution says of itself to everybody: where it is, its keys; signed by the first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appservices.payments.config import PaymentsSection
+    from veche.protocol.notes import NoteSigner, VerifierKey
+
+GOOD_MS: Final = 24 * 3_600_000
+"""How long it may be believed: no older answer can be passed off as the present one."""
+
+
+def described(  # noqa: PLR0913 -- what is told
+    section: PaymentsSection,
+    signer: NoteSigner,
+    keys: Sequence[VerifierKey],
+    *,
+    server: str,
+    url: str,
+    api: str,
+    bot: str,
+    now_ms: int,
+) -> dict[str, Any]:
+    """An envelope, signed in the name of the institution's ledger.
+
+    Args:
+        section: The institution.
+        signer: Of its receipts.
+        keys: What its receipts and heads are checked with, the present one first.
+        server: Of its homeserver.
+        url: Origin of its public site.
+        api: Path of its API there.
+        bot: Matrix id of its bot.
+        now_ms: UTC.
+    """
+    return signer.sign_object(
+        {
+            "v": 1,
+            "server": server,
+            "url": url,
+            "api": api,
+            "bot": bot,
+            "currencies": list(section.currencies),
+            "keys": [key.to_text() for key in keys],
+            "until_ms": now_ms + GOOD_MS,
+        }
+    )

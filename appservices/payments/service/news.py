@@ -1,0 +1,75 @@
+"""What an organisation is told: as an event at once, or by an errand for a service of this server.
+
+An event is added in the transaction of what it tells, so the events of an organisation stand in the
+order in which things happened.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from appservices.payments.store import events
+from appservices.payments.store.events import News
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.service.scene import Parts, Scene
+    from veche.protocol.errors import RefusedError
+    from veche.protocol.ids import EffectId
+    from veche.runtime.database import Cursor
+
+EVENT: Final = "payments.event"
+"""``reply`` of what an organisation ordered over HTTP: it hears by events."""
+
+
+def tell(scene: Scene, reply: str | None, id_: EffectId, payload: Mapping[str, Any]) -> None:
+    """Let whoever ordered something hear what became of it.
+
+    Args:
+        scene: The transaction.
+        reply: Kind of the errand by which they hear; None: they do not.
+        id_: Of that errand.
+        payload: What they knew it by, and what became of it.
+    """
+    if reply == EVENT:
+        _add(scene, payload)
+    elif reply is not None:
+        errands.schedule(scene.txn, Errand(id_, reply, payload, scene.now_ms))
+
+
+class EventErrand:
+    """Makes an event of what a release before this one left to an errand."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Make it."""
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+        """Nothing outside transactions."""
+        return {}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        """Add the event."""
+        _add(self._parts.scene(txn, errand.id, now_ms), errand.payload)
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """Never: nothing is asked of anybody."""
+
+
+def _add(scene: Scene, told: Mapping[str, Any]) -> None:
+    holder = scene.organisation(told["organisation"])
+    if "charge" in told:
+        what, payment = "charge", told["charge"]
+    else:
+        what, payment = "invoice" if "invoice" in told else "mandate", told.get("payment")
+    news = News(
+        f"{what}.{told['state']}",
+        told["ours"],
+        invoice_id=told.get("invoice"),
+        payment_id=payment,
+        mandate_id=told.get("mandate"),
+    )
+    events.add_event(scene.txn, holder.id, news, scene.now_ms)

@@ -1,0 +1,111 @@
+"""Other institutions, and the persons who have their accounts there, as holders of this ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from appservices.payments.core.ledger import AccountCode
+from appservices.payments.store import holders
+from appservices.payments.store import peers as store
+
+if TYPE_CHECKING:
+    from appservices.payments.config import PeerSection
+    from appservices.payments.core.payment import Payment
+    from appservices.payments.service.scene import Scene
+    from appservices.payments.store.holders import AccountRow, Holder
+    from veche.protocol.ids import UserId
+
+SHARD: Final = 0
+INSTRUCTION: Final = "peer "
+"""Before the server of another institution: by whose order somebody here was paid."""
+
+
+def server_of(address: str) -> str:
+    """The server of a Matrix id."""
+    return address.partition(":")[2]
+
+
+def origin_of(server: str) -> str:
+    """In whose name the institution of a server signs: its ledger's."""
+    return f"{server}/veche/ledger/v1/{SHARD}"
+
+
+def peer_of(scene: Scene, address: str) -> PeerSection | None:
+    """The other institution that somebody's server has; None if there is no agreement with it."""
+    server = server_of(address)
+    return scene.section.peer(server) if server != own_server(scene) else None
+
+
+def own_server(scene: Scene) -> str:
+    """The server of this institution."""
+    return server_of(scene.voice.bot.user_id)
+
+
+def institution(scene: Scene, server: str) -> Holder:
+    """Another institution as the holder of what is owed."""
+    mark = scene.vault.mark(f"{holders.PEER} {server}")
+    sealed = scene.vault.seal({"id": server})
+    return holders.keep_holder(scene.txn, mark, sealed, holders.PEER, scene.now_ms)
+
+
+def person(scene: Scene, address: UserId) -> Holder:
+    """A person of another institution; their account is there."""
+    mark = scene.vault.mark(f"{holders.ABROAD} {address}")
+    sealed = scene.vault.seal({"id": address})
+    return holders.keep_holder(scene.txn, mark, sealed, holders.ABROAD, scene.now_ms)
+
+
+def payee(scene: Scene, address: UserId) -> Holder:
+    """Whoever is to be paid, here or there."""
+    is_there = peer_of(scene, address) is not None
+    return person(scene, address) if is_there else scene.holder(address)
+
+
+def is_abroad(scene: Scene, payment: Payment) -> bool:
+    """Whether the payee of a payment has their account at another institution."""
+    return holders.holder(scene.txn, payment.payee).kind == holders.ABROAD
+
+
+def is_from_peer(payment: Payment) -> bool:
+    """Whether another institution ordered a payment to somebody here."""
+    return (payment.instruction or "").startswith(INSTRUCTION)
+
+
+def server_of_holder(scene: Scene, holder: Holder) -> str:
+    """The server of another institution, or of a person there."""
+    kept = str(scene.vault.open(holder.sealed)["id"])
+    return server_of(kept) if holder.kind == holders.ABROAD else kept
+
+
+def is_closed(scene: Scene, peer: PeerSection) -> bool:
+    """Whether nothing new begins with another institution: by its operator's word, or by faults."""
+    return not peer.is_open or store.has_faults(scene.txn, institution(scene, peer.server).id)
+
+
+def due_to(scene: Scene, server: str, ledger: int) -> AccountRow:
+    """The account of what we owe another institution, with what it may be at most."""
+    peer, currency = scene.section.peer(server), _currency(scene, ledger)
+    most = peer.we_owe_minor(currency) if peer is not None else None
+    return _account(scene, server, ledger, AccountCode.DUE_TO_PEER, most)
+
+
+def due_from(scene: Scene, server: str, ledger: int) -> AccountRow:
+    """The account of what another institution owes us, with what it may be at most."""
+    peer, currency = scene.section.peer(server), _currency(scene, ledger)
+    most = peer.they_owe_minor(currency) if peer is not None else None
+    return _account(scene, server, ledger, AccountCode.DUE_FROM_PEER, most)
+
+
+def _account(
+    scene: Scene, server: str, ledger: int, code: AccountCode, most: int | None
+) -> AccountRow:
+    holder = institution(scene, server)
+    kept = holders.keep_account(scene.txn, holder.id, ledger, code)
+    return attrs.evolve(kept, allowance=most or 0)
+
+
+def _currency(scene: Scene, ledger: int) -> str:
+    by_number = {number: code for code, number in holders.currencies(scene.txn).items()}
+    return by_number[ledger]

@@ -1,0 +1,147 @@
+"""Whether two institutions have the same books of what they pay one another.
+
+Once an hour each asks the others what they know. Both may go on in the meantime, so a difference
+counts once it was there twice; it never changes anything, but an operator hears of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from appservices.payments.core.peers import Side, compare
+from appservices.payments.service import peers
+from appservices.payments.service.peers_asking import NoAnswerFromPeerError
+from appservices.payments.store import holders
+from appservices.payments.store import peers as store
+from veche.protocol.ids import effect_id
+from veche.protocol.peer_api import PACKETS_MAX, PeerAnswer, PeerFlow, PeerStatement
+from veche.protocol.wire import parse
+from veche.runtime import errands, metrics
+from veche.runtime.errands import Errand
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.service.scene import Parts, Scene
+    from veche.protocol.errors import RefusedError
+    from veche.runtime.database import Cursor
+
+logger = logging.getLogger(__name__)
+
+CHECK: Final = "payments.peer_check"
+"""Errand: compares the books with another institution."""
+EVERY_MS: Final = 3_600_000
+AGAIN_MS: Final = 60_000
+"""After a difference: what was on its way has arrived by then."""
+
+_differing = metrics.gauge(
+    "veche_payment_peers_differing",
+    "Currencies of other institutions whose books differ.",
+    ["peer"],
+)
+
+
+def statement(scene: Scene, server: str, currency: str) -> PeerStatement | None:
+    """What we know of another institution, in one currency; None if we keep none in it."""
+    ledger = holders.currencies(scene.txn).get(currency)
+    if ledger is None:
+        return None
+    peer = peers.institution(scene, server)
+    return PeerStatement(
+        currency=currency,
+        ours=_flow(store.paying_side(scene.txn, peer.id, ledger)),
+        yours=_flow(store.paid_side(scene.txn, peer.id, ledger)),
+    )
+
+
+def keep(scene: Scene, server: str, told: PeerStatement) -> bool:
+    """Compare what another institution knows with what we do; whether all is explained.
+
+    Args:
+        scene: The transaction.
+        server: Of it.
+        told: What it knows; what we pay is in its ``yours``.
+    """
+    ledger = holders.currencies(scene.txn)[told.currency]
+    peer = peers.institution(scene, server)
+    ours = compare(store.paying_side(scene.txn, peer.id, ledger), _side(told.yours))
+    theirs = compare(_side(told.ours), store.paid_side(scene.txn, peer.id, ledger))
+    is_even = ours.minor == 0 and theirs.minor == 0
+    since_ms = None if is_even else scene.now_ms
+    check = store.Check(scene.now_ms, ours.minor, theirs.minor, since_ms)
+    store.keep_check(scene.txn, peer.id, ledger, check)
+    return is_even
+
+
+def start(scene: Scene) -> None:
+    """Begin to compare with all institutions that there is an agreement with."""
+    for peer in scene.section.peers:
+        for currency in peer.they_owe_max:
+            _schedule(scene, peer.server, currency, scene.now_ms + AGAIN_MS)
+
+
+class CheckPeer:
+    """Compares the books with one institution in one currency, and comes back."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Make it."""
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Ask what it knows; nothing if it does not say."""
+        server, currency = errand.payload["peer"], errand.payload["currency"]
+        client = self._parts.peers
+        if client is None or self._parts.section.peer(server) is None:
+            return {"gone": True}
+        try:
+            answer, message = await client.ask(server, "statement", currency=currency)
+        except NoAnswerFromPeerError:
+            return {}
+        return {"answer": dict(message)} if answer.statement is not None else {}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Compare, and come back later; soon if it is not explained."""
+        if result.get("gone"):
+            return
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        server, currency = errand.payload["peer"], errand.payload["currency"]
+        after_ms = EVERY_MS
+        if "answer" in result:
+            told = parse(PeerAnswer, result["answer"]).statement
+            if told is not None and told.currency == currency and _is_whole(told):
+                is_even = keep(scene, server, told)
+                was_odd = bool(errand.payload.get("odd"))
+                _differing.labels(f"{server} {currency}").set(int(not is_even and was_odd))
+                if not is_even and was_odd:
+                    logger.error("the books of %s differ from ours: `veche ledger peers`", server)
+                if not is_even:
+                    _schedule(scene, server, currency, now_ms + AGAIN_MS, odd=True)
+                    return
+        _schedule(scene, server, currency, now_ms + after_ms)
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """Never: what refuses is no answer."""
+
+
+def _schedule(
+    scene: Scene, server: str, currency: str, due_at_ms: int, *, odd: bool = False
+) -> None:
+    # One an hour at most, however often it is begun.
+    turn = due_at_ms // (AGAIN_MS if odd else EVERY_MS)
+    id_ = effect_id(CHECK, server, currency, turn, odd)
+    payload = {"peer": server, "currency": currency, "odd": odd}
+    errands.schedule(scene.txn, Errand(id_, CHECK, payload, due_at_ms))
+
+
+def _is_whole(told: PeerStatement) -> bool:
+    """Whether nothing is left out of its lists."""
+    return max(len(told.ours.waiting), len(told.yours.waiting)) < PACKETS_MAX
+
+
+def _flow(side: Side) -> PeerFlow:
+    return PeerFlow(moved=side.moved_minor, held=side.held_minor, waiting=dict(side.waiting))
+
+
+def _side(flow: PeerFlow) -> Side:
+    return Side(flow.moved, flow.held, dict(flow.waiting))

@@ -1,0 +1,245 @@
+"""Where other institutions ask: whose question it is, what is done, what is signed in answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from appservices.payments.core.peers import AGE_MS_MAX, In
+from appservices.payments.service import naming, peers, peers_checking, peers_taking
+from appservices.payments.store import peers as store
+from veche.protocol.errors import BadSignatureError, ForbiddenError, MalformedError
+from veche.protocol.ids import UserId
+from veche.protocol.notes import signer_of
+from veche.protocol.peer_api import ANSWER, PeerAnswer, PeerStatement, Question, hash_of
+from veche.protocol.wire import parse
+from veche.runtime import metrics
+from veche.runtime.wake import Bell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.config import PeerSection
+    from appservices.payments.service.scene import Parts, Scene
+    from veche.protocol.peer_api import Packet
+    from veche.runtime.database import Cursor
+    from veche.runtime.host import Host
+
+DECIDE_MS_MAX: Final = 3_000
+"""How long an answer waits for the writer."""
+_STATES: Final[Mapping[In, str]] = {
+    In.HOLDING: "busy",
+    In.READY: "ready",
+    In.REFUSED: "refused",
+    In.POSTING: "busy",
+    In.DONE: "done",
+    In.VOIDING: "busy",
+    In.CANCELLED: "cancelled",
+    In.STUCK: "busy",
+}
+
+_answered = metrics.counter(
+    "veche_payment_peer_answers_total", "Questions of other institutions.", ["kind", "state"]
+)
+
+
+class PeerRefusedError(ForbiddenError):
+    """A message is of no institution that there is an agreement with, or not fresh; HTTP 403."""
+
+    errcode = "ORG.VECHE.PEER_REFUSED"
+
+
+@attrs.frozen
+class Said:
+    """What is answered, beside what every answer has."""
+
+    state: str
+    code: str | None = None
+    name: str | None = None
+    receipt: Mapping[str, Any] | None = None
+    statement: PeerStatement | None = None
+
+
+class PeerDesk:
+    """Answers other institutions."""
+
+    def __init__(self, host: Host, parts: Parts) -> None:
+        """Make it in the constructor of a service, since it listens to a channel.
+
+        Args:
+            host: What it lives in.
+            parts: Of the institution.
+        """
+        self._host = host
+        self._parts = parts
+        self._waiting: dict[str, set[Bell]] = {}
+        host.hear(store.CHANNEL, self._ring)
+
+    async def take(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Do what a question asks; the signed answer.
+
+        Args:
+            message: As received.
+
+        Raises:
+            PeerRefusedError: Nobody that there is an agreement with signed it, for us, now.
+            MalformedError: It has another form.
+        """
+        peer, question = self.read(message)
+        match question.kind:
+            case "who":
+                said = await self._who(peer, question)
+            case "statement":
+                said = await self._run(self._statement, peer, question)
+            case _:
+                said = await self._decided(peer, question, message)
+        _answered.labels(question.kind, said.state).inc()
+        return self.signed(peer, said, hash_of(message))
+
+    def read(self, message: Mapping[str, Any]) -> tuple[PeerSection, Question]:
+        """Who asks what, once it is sure that they ask it, of us, and now.
+
+        Raises:
+            PeerRefusedError: As for ``take``.
+            MalformedError: As for ``take``.
+        """
+        server = str(message.get("asker"))
+        peer = self._parts.section.peer(server)
+        if peer is None:
+            raise PeerRefusedError("there is no agreement with this institution")
+        try:
+            name = signer_of(message, peer.verifiers())
+        except BadSignatureError as e:
+            raise PeerRefusedError(f"it is not signed by a key of {server} that is known") from e
+        question = parse(Question, message, where="message")
+        is_to_us = question.asked == self._host.server_name and name == peers.origin_of(server)
+        if not is_to_us or abs(question.at_ms - self._host.now_ms()) > AGE_MS_MAX:
+            raise PeerRefusedError("it is to somebody else, or not of this moment")
+        needed = {
+            "who": (question.address, question.currency),
+            "prepare": (question.packet, question.expires_at_ms),
+            "commit": (question.id, question.receipt),
+            "cancel": (question.id,),
+            "statement": (question.currency,),
+        }[question.kind]
+        if None in needed:
+            raise MalformedError("message", f"lacks what {question.kind} needs")
+        return peer, question
+
+    async def _who(self, peer: PeerSection, question: Question) -> Said:
+        address = str(question.address)
+        why = await self._run(self._payable, peer, address, str(question.currency))
+        name = await self._name(address) if why is None else None
+        if name is None:
+            return Said("unknown", code=why or peers_taking.NO_PAYEE)
+        return Said("known", name=name)
+
+    async def _decided(
+        self, peer: PeerSection, question: Question, message: Mapping[str, Any]
+    ) -> Said:
+        """Do something about a payment, and wait for the writer's word."""
+        id_ = str(question.packet.id if question.packet is not None else question.id)
+        is_here = True
+        if question.packet is not None and await self._run(self._is_new, id_):
+            is_here = await self._name(question.packet.payee.address) is not None
+        bell = Bell(self._host.reactor)
+        self._waiting.setdefault(id_, set()).add(bell)
+        try:
+            said: Said = await self._run(self.take_in, peer, question, message, is_here)
+            until_ms = self._host.now_ms() + DECIDE_MS_MAX
+            while said.state == "busy" and (left_ms := until_ms - self._host.now_ms()) > 0:
+                await bell.wait(min(left_ms, DECIDE_MS_MAX))
+                said = await self._run(self.state, peer, question)
+        finally:
+            self._waiting[id_].discard(bell)
+            if not self._waiting[id_]:
+                del self._waiting[id_]
+        return said
+
+    def take_in(
+        self,
+        scene: Scene,
+        peer: PeerSection,
+        question: Question,
+        message: Mapping[str, Any],
+        is_here: bool,
+    ) -> Said:
+        """Do something about a payment, in a transaction; what is answered by its state."""
+        done = True
+        if question.kind == "prepare":
+            peers_taking.prepare(scene, peer, question, message, is_here=is_here)
+        elif question.kind == "commit":
+            done = peers_taking.commit(scene, peer, question, message)
+        else:
+            done = peers_taking.cancel(scene, peer, question, message)
+        if not done:
+            return Said("refused", code="contradiction")
+        return self.state(scene, peer, question)
+
+    def state(self, scene: Scene, peer: PeerSection, question: Question) -> Said:
+        """What is answered by the state of a payment."""
+        packet: Packet | None = question.packet
+        id_ = str(packet.id if packet is not None else question.id)
+        file = store.into(scene.txn, id_)
+        if file is None:
+            return Said("busy")
+        holder = peers.institution(scene, peer.server)
+        if packet is not None and not peers_taking.is_same(file, packet, holder):
+            return Said("refused", code=peers_taking.DIFFERENT)
+        receipt = peers_taking.receipt_of(scene, id_) if file.state is In.DONE else None
+        return Said(_STATES[file.state], code=file.why, receipt=receipt)
+
+    def _is_new(self, scene: Scene, id_: str) -> bool:
+        return store.into(scene.txn, id_) is None
+
+    def _payable(self, scene: Scene, peer: PeerSection, address: str, currency: str) -> str | None:
+        return peers_taking.payable(scene, peer, address, currency)
+
+    def _statement(self, scene: Scene, peer: PeerSection, question: Question) -> Said:
+        told = peers_checking.statement(scene, peer.server, str(question.currency))
+        if told is None:
+            return Said("unknown", code=peers_taking.OTHER_CURRENCY)
+        return Said("known", statement=told)
+
+    async def _name(self, address: str) -> str | None:
+        """What a person of ours is called; None if there is nobody, or they are not ours."""
+        bot = self._parts.bot.user_id
+        found = naming.user_named(address, bot)
+        if found is None or found != UserId(address):
+            return None
+        return await naming.known_name(self._host.client, bot, found)
+
+    async def _run(self, work: Any, *args: Any) -> Any:
+        def run(txn: Cursor) -> Any:
+            return work(self._parts.scene(txn, "peer", self._host.now_ms()), *args)
+
+        return await self._host.database.run("payments.peer", run)
+
+    def signed(self, peer: PeerSection, said: Said, question: str) -> dict[str, Any]:
+        """An answer, signed; ``question`` is the hash of what is answered."""
+        statement = said.statement
+        told = {
+            "code": said.code,
+            "name": said.name,
+            "receipt": dict(said.receipt) if said.receipt is not None else None,
+            "statement": statement.model_dump(mode="json") if statement is not None else None,
+        }
+        body = {
+            "v": 1,
+            "type": ANSWER,
+            "asker": peer.server,
+            "asked": self._host.server_name,
+            "at_ms": self._host.now_ms(),
+            "question": question,
+            "state": said.state,
+            **{name: value for name, value in told.items() if value is not None},
+        }
+        parse(PeerAnswer, body, where="answer")
+        return self._parts.receipts.signer.sign_object(body)
+
+    def _ring(self, id_: str) -> None:
+        """The writer has decided about a payment, or notifications may have been missed."""
+        rung = self._waiting.get(id_, ()) if id_ else set().union(*self._waiting.values())
+        for bell in list(rung):
+            bell.ring()

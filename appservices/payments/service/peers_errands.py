@@ -1,0 +1,163 @@
+"""What is said to other institutions until they have heard it, and what their answers become."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from appservices.payments.core.payment import State
+from appservices.payments.core.peers import Out, OutInput, PeerStateError, step_out
+from appservices.payments.core.texts import peers as texts
+from appservices.payments.service import files, paying, peers, peers_taking, proving
+from appservices.payments.service.peers_sending import CANCEL, COMMIT, KINDS, PREPARE
+from appservices.payments.store import holders
+from appservices.payments.store import payments as payment_store
+from appservices.payments.store import peers as store
+from veche.protocol.errors import UnavailableError
+from veche.protocol.peer_api import PeerAnswer
+from veche.protocol.receipt import ReceiptError, verify_receipt
+from veche.protocol.wire import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.service.files import Matter
+    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.store.peers import OutFile
+    from veche.protocol.errors import RefusedError
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import Errand
+
+logger = logging.getLogger(__name__)
+
+_BUSY_MS: Final = 500
+_HEARD: Final[Mapping[tuple[str, str], OutInput]] = {
+    (PREPARE, "ready"): OutInput.YES,
+    (PREPARE, "refused"): OutInput.NO,
+    (COMMIT, "done"): OutInput.CREDITED,
+    (CANCEL, "cancelled"): OutInput.HEARD,
+    (CANCEL, "refused"): OutInput.NO,
+}
+"""What an answer means; whatever else is said contradicts what was said before."""
+
+
+class Send:
+    """Tells another institution of a payment, again until it has an answer that counts."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Make it."""
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Ask; what it answered, as it was signed."""
+        host = self._parts.host
+        read = await host.database.run("payments.peer", self._read, errand)
+        if read is None:
+            return {}
+        server, more = read
+        kind = errand.payload["kind"]
+        client = self._parts.peers
+        assert client is not None, "a service has one"  # noqa: S101 -- our bug
+        answer, message = await client.ask(server, kind, **more)
+        if answer.state == "busy":
+            raise UnavailableError(f"{server} has not decided yet", retry_after_ms=_BUSY_MS)
+        if not self._counts(server, errand, answer):
+            await host.database.run("payments.peer", self._fault, errand, server, message)
+            raise UnavailableError(f"{server} contradicts itself", retry_after_ms=_BUSY_MS)
+        return {"answer": dict(message)}
+
+    def _read(self, txn: Cursor, errand: Errand) -> tuple[str, dict[str, Any]] | None:
+        """Whom to ask, and what; None if there is nothing more to say."""
+        scene = self._parts.scene(txn, errand.id, self._parts.host.now_ms())
+        kind, id_ = errand.payload["kind"], errand.payload["payment"]
+        out = store.out(txn, id_)
+        file = payment_store.payment(txn, id_)
+        if out is None or file is None or KINDS.get(out.state) != kind:
+            return None
+        server = peers.server_of_holder(scene, holders.holder(txn, out.peer))
+        matter = files.matter_of(scene, file)
+        if kind == PREPARE:
+            return server, _prepare(matter, out)
+        if kind == COMMIT:
+            return server, {"id": id_, "receipt": proving.again(scene, matter)}
+        return server, {"id": id_}
+
+    def _counts(self, server: str, errand: Errand, answer: PeerAnswer) -> bool:
+        """Whether an answer is one that the question can have; that money came is proved."""
+        if (errand.payload["kind"], answer.state) not in _HEARD:
+            return False
+        if answer.state != "done":
+            return True
+        section = self._parts.section.peer(server)
+        try:
+            proved = verify_receipt(answer.receipt or {}, section.verifiers() if section else [])
+        except ReceiptError as e:
+            logger.warning("payment %s at %s: %s", errand.payload["payment"], server, e)
+            return False
+        is_of_it = proved.receipt.payment == errand.payload["payment"]
+        return is_of_it and proved.origin == peers.origin_of(server)
+
+    def _fault(self, txn: Cursor, errand: Errand, server: str, message: Mapping[str, Any]) -> None:
+        scene = self._parts.scene(txn, errand.id, self._parts.host.now_ms())
+        what = f"{message.get('state')} in answer to {errand.payload['kind']}"
+        holder = peers.institution(scene, server)
+        peers_taking.fault(scene, holder, what, errand.payload["payment"], message)
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Go on with the payment."""
+        if result:
+            scene = self._parts.scene(txn, errand.id, now_ms)
+            answer = parse(PeerAnswer, result["answer"])
+            heard = _HEARD[errand.payload["kind"], answer.state]
+            answered(scene, errand.payload["payment"], heard, answer, result["answer"])
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """Never: what refuses is no answer, and it is asked again."""
+
+
+def answered(
+    scene: Scene, id_: str, heard: OutInput, answer: PeerAnswer, message: Mapping[str, Any]
+) -> None:
+    """Another institution has said something of a payment to it.
+
+    Args:
+        scene: The transaction.
+        id_: Of the payment.
+        heard: What.
+        answer: The answer.
+        message: As it was signed.
+    """
+    matter = files.lock(scene, id_)
+    file = store.lock_out(scene.txn, id_)
+    if matter is None or file is None:
+        return
+    try:
+        state = step_out(file.state, heard)
+    except PeerStateError:
+        holder = holders.holder(scene.txn, file.peer)
+        what = f"{heard.value} of what is {file.state.value}"
+        peers_taking.fault(scene, holder, what, id_, message)
+        return
+    if state is file.state:
+        return
+    kept = scene.vault.open(file.sealed) if file.sealed is not None else {}
+    sealed = scene.vault.seal({**kept, answer.state: dict(message)})
+    store.save_out(scene.txn, id_, state, sealed, scene.now_ms)
+    if matter.payment.state is State.HELD and state is Out.AGREED:
+        paying.post_held(scene, matter)
+    elif matter.payment.state is State.HELD and state is Out.REFUSED:
+        paying.refuse_held(scene, matter, texts.why_of(answer.code))
+
+
+def _prepare(matter: Matter, out: OutFile) -> dict[str, Any]:
+    payment, private = matter.payment, matter.private
+    packet: dict[str, Any] = {
+        "id": payment.id,
+        "amount": {"minor": payment.amount_minor, "currency": private.currency},
+        "payer": {"address": private.payer.address, "name": private.payer.name},
+        "payee": {"address": private.payee.address, "name": private.payee.name},
+        "reference": private.reference,
+    }
+    if payment.refund_of is not None:
+        packet["refund_of"] = payment.refund_of
+    return {"packet": packet, "expires_at_ms": out.expires_at_ms}

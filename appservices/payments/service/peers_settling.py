@@ -1,0 +1,117 @@
+"""Settling with other institutions: what a bank moved, and what both owe one another set off.
+
+An operator orders it, at both institutions: the ledger follows what happened between their banks,
+and cannot make it happen. What is ordered is an attempt like every other, so it is booked once.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from appservices.payments.core.ledger import AccountCode, Transfer, ledger_id
+from appservices.payments.core.transfers import TransferCode, opening
+from appservices.payments.service import attempts, peers
+from appservices.payments.store import holders
+from appservices.payments.store import peers as store
+from veche.protocol.money import Money
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.service.attempts import Attempt, Settle
+    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.service.work import Outcome
+    from veche.protocol.errors import RefusedError
+    from veche.protocol.ids import Ulid
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import Errand
+
+logger = logging.getLogger(__name__)
+
+KIND: Final = "peer.settle"
+SETTLE: Final = "payments.peer_settle"
+"""Errand: an operator's order to book a settlement."""
+PAID: Final = "paid"
+"""Our bank paid theirs."""
+RECEIVED: Final = "received"
+"""Their bank paid ours."""
+NETTED: Final = "netted"
+"""What both owe one another is set off."""
+KINDS: Final = (PAID, RECEIVED, NETTED)
+
+
+def settles(_parts: Parts) -> dict[str, Settle]:
+    """What follows from the writer's answer."""
+    return {KIND: _settled}
+
+
+def settle(scene: Scene, server: str, kind: str, money: Money, reference: str) -> Ulid:
+    """Have a settlement booked; its id.
+
+    Args:
+        scene: The transaction.
+        server: With whom.
+        kind: One of ``KINDS``.
+        money: How much, at least 1.
+        reference: By which it is found in the statements of both banks.
+    """
+    ledger = holders.currencies(scene.txn)[money.currency]
+    due_to, due_from = (of(scene, server, ledger) for of in (peers.due_to, peers.due_from))
+    own = scene.institution().id
+    bank = holders.keep_account(scene.txn, own, ledger, AccountCode.BANK)
+    debit, credit = {
+        PAID: (due_to, bank),
+        RECEIVED: (bank, due_from),
+        NETTED: (due_to, due_from),
+    }[kind]
+    id_ = scene.voice.fresh_ulid("settlement")
+    transfer = Transfer(
+        id=ledger_id(id_),
+        debit_id=debit.id,
+        credit_id=credit.id,
+        amount=money.minor,
+        ledger=ledger,
+        code=TransferCode.NETTED if kind == NETTED else TransferCode.SETTLED,
+        ref=ledger_id(id_),
+    )
+    peer = peers.institution(scene, server)
+    store.add_settlement(
+        scene.txn, id_, peer.id, kind, ledger, money.minor, reference, scene.now_ms
+    )
+    accounts = [
+        opening(one.id, one.ledger, one.code, one.allowance)
+        for one in (debit, credit)
+        if not one.is_opened or one.allowance
+    ]
+    attempts.add(scene.txn, KIND, id_, [transfer], scene.now_ms, accounts=accounts)
+    return id_
+
+
+class SettlePeer:
+    """Books what an operator ordered."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Make it."""
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+        """Nothing outside transactions."""
+        return {}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        """Leave it to the writer."""
+        wanted = errand.payload
+        money = Money(minor=wanted["minor"], currency=wanted["currency"])
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        settle(scene, wanted["server"], wanted["kind"], money, wanted["reference"])
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """Never: nothing is asked of anybody."""
+
+
+def _settled(txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
+    store.end_settlement(txn, attempt.about, is_booked=outcome.is_done)
+    if not outcome.is_done:
+        words = [one.word for one in outcome.results]
+        logger.error("settlement %s is not booked: %s", attempt.about, words)

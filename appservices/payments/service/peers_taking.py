@@ -1,0 +1,371 @@
+"""What another institution asks about a payment to somebody here, and what the writer answers.
+
+Each question is one transaction: the state, what the writer is to do, what was signed. The answer
+is read from the state, so the same question again has the same answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from appservices.payments.core.ledger import (
+    AccountCode,
+    Result,
+    Transfer,
+    TransferFlag,
+    ledger_id,
+)
+from appservices.payments.core.payment import Kind, Payment, State
+from appservices.payments.core.peers import (
+    OPEN_MAX,
+    PREPARED_MS_MAX,
+    In,
+    InInput,
+    PeerStateError,
+    step_in,
+)
+from appservices.payments.core.texts.views import Party
+from appservices.payments.core.transfers import MAIN, TransferCode, opening
+from appservices.payments.service import attempts, files, peers, proving, settling
+from appservices.payments.service.files import Private
+from appservices.payments.service.transfer_ids import transfer_id
+from appservices.payments.store import disputes, holders
+from appservices.payments.store import payments as payment_store
+from appservices.payments.store import peers as store
+from veche.protocol.canonical import canonical
+from veche.protocol.ids import Ulid, UserId
+from veche.protocol.money import MINOR_MAX
+from veche.protocol.peer_api import Packet, Question
+from veche.protocol.receipt import ReceiptError, verify_receipt
+from veche.protocol.wire import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from appservices.payments.config import PeerSection
+    from appservices.payments.service.attempts import Attempt, Settle
+    from appservices.payments.service.files import Matter
+    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.service.work import Outcome
+    from appservices.payments.store.holders import Holder
+    from appservices.payments.store.peers import InFile
+    from veche.runtime.database import Cursor
+
+logger = logging.getLogger(__name__)
+
+HOLD: Final = "peer.hold"
+POST: Final = "peer.post"
+VOID: Final = "peer.void"
+
+NO_PAYEE: Final = "no_such_payee"
+OTHER_CURRENCY: Final = "other_currency"
+CLOSED: Final = "closed"
+NO_CREDIT: Final = "no_credit"
+EXPIRED: Final = "expired"
+DIFFERENT: Final = "different_content"
+NOT_YOURS: Final = "not_yours"
+"""The payer is of a third institution."""
+BAD_AMOUNT: Final = "bad_amount"
+BUSY: Final = "busy"
+FAILED: Final = "failed"
+_WHY: Final[Mapping[Result, str]] = {
+    Result.EXCEEDS_CREDITS: NO_CREDIT,
+    Result.CREDIT_ACCOUNT_ALREADY_CLOSED: NO_PAYEE,
+}
+
+
+def settles(parts: Parts) -> dict[str, Settle]:
+    """What follows from the writer's answers, by kind of attempt."""
+    deeds = {HOLD: held, POST: posted, VOID: voided}
+    return {kind: partial(_settle, parts, deed) for kind, deed in deeds.items()}
+
+
+def payable(scene: Scene, peer: PeerSection, address: str, currency: str) -> str | None:
+    """Why somebody here cannot be paid from another institution at all; None if they can."""
+    if peers.is_closed(scene, peer):
+        return CLOSED
+    if peer.they_owe_minor(currency) is None:
+        return OTHER_CURRENCY
+    is_ours = peers.server_of(address) == peers.own_server(scene)
+    return None if is_ours and scene.holder(UserId(address)).is_open else NO_PAYEE
+
+
+def prepare(
+    scene: Scene,
+    peer: PeerSection,
+    question: Question,
+    message: Mapping[str, Any],
+    *,
+    is_here: bool,
+) -> None:
+    """Another institution asks whether a payment will be taken.
+
+    Args:
+        scene: The transaction.
+        peer: Which.
+        question: With its packet.
+        message: As it was signed.
+        is_here: There is a person of the payee's id.
+    """
+    packet = question.packet
+    assert packet is not None, "it was checked"  # noqa: S101 -- our bug
+    digest = hashlib.sha256(canonical(packet.model_dump(mode="json"), where="packet")).digest()
+    file = store.lock_in(scene.txn, packet.id)
+    if file is not None:
+        return
+    why = _refusal(scene, peer, question, packet, is_here=is_here)
+    holder = peers.institution(scene, peer.server)
+    sealed = scene.vault.seal({"prepare": dict(message)})
+    payee = None if why is not None else scene.holder(UserId(packet.payee.address))
+    ledger = holders.currencies(scene.txn).get(packet.amount.currency)
+    new = store.InFile(
+        id=packet.id,
+        peer=holder.id,
+        state=In.HOLDING if why is None else In.REFUSED,
+        ledger=ledger,
+        amount_minor=packet.amount.minor if packet.amount.minor > 0 else None,
+        payee=payee.id if payee is not None else None,
+        sha256=digest,
+        sealed=sealed,
+        why=why,
+        came_at_ms=scene.now_ms,
+        changed_at_ms=scene.now_ms,
+    )
+    if store.add_in(scene.txn, new) and payee is not None and ledger is not None:
+        _hold(scene, peer, packet, payee, ledger)
+
+
+def is_same(file: InFile, packet: Packet, holder: Holder) -> bool:
+    """Whether a packet is the one that came before under its id."""
+    digest = hashlib.sha256(canonical(packet.model_dump(mode="json"), where="packet")).digest()
+    return file.peer == holder.id and file.sha256 in {None, digest}
+
+
+def commit(scene: Scene, peer: PeerSection, question: Question, message: Mapping[str, Any]) -> bool:
+    """Another institution says that a payment is made, and proves it; False if that is no proof."""
+    file = store.lock_in(scene.txn, str(question.id))
+    holder = peers.institution(scene, peer.server)
+    if file is None or file.peer != holder.id:
+        fault(scene, holder, "commit of what was never prepared", str(question.id), message)
+        return False
+    if not _is_proved(peer, question, file):
+        fault(scene, holder, "commit without a receipt that holds", file.id, message)
+        return False
+    state = _step(scene, holder, file, InInput.COMMIT, message)
+    if state is None:
+        return False
+    if state is not file.state:
+        kept = scene.vault.open(file.sealed or b"")
+        sealed = scene.vault.seal({**kept, "commit": dict(message)})
+        store.save_in(scene.txn, file.id, state, scene.now_ms, sealed=sealed)
+        post = Transfer(
+            id=ledger_id(transfer_id(scene, file.id, MAIN)),
+            flags=TransferFlag.POST,
+            pending_id=ledger_id(transfer_id(scene, file.id, "hold")),
+            ref=ledger_id(Ulid(file.id)),
+        )
+        attempts.add(scene.txn, POST, file.id, [post], scene.now_ms)
+    return True
+
+
+def cancel(scene: Scene, peer: PeerSection, question: Question, message: Mapping[str, Any]) -> bool:
+    """Another institution says that a payment will never be made; False if it said the opposite."""
+    id_ = str(question.id)
+    file, holder = store.lock_in(scene.txn, id_), peers.institution(scene, peer.server)
+    if file is None:
+        # The question to prepare it may still come, late: then it is over already.
+        now_ms = scene.now_ms
+        gone = store.InFile(
+            id_, holder.id, In.CANCELLED, None, None, None, None, None, None, now_ms, now_ms
+        )
+        return store.add_in(scene.txn, gone)
+    if file.peer != holder.id:
+        return False
+    state = _step(scene, holder, file, InInput.CANCEL, message)
+    if state is None:
+        return False
+    if state is not file.state:
+        store.save_in(scene.txn, id_, state, scene.now_ms)
+        void = Transfer(
+            id=ledger_id(transfer_id(scene, id_, "void")),
+            flags=TransferFlag.VOID,
+            pending_id=ledger_id(transfer_id(scene, id_, "hold")),
+            ref=ledger_id(Ulid(id_)),
+        )
+        attempts.add(scene.txn, VOID, id_, [void], scene.now_ms)
+    return True
+
+
+def held(scene: Scene, id_: str, outcome: Outcome) -> None:
+    """The writer has decided whether the other institution may owe so much more."""
+    file = store.lock_in(scene.txn, id_)
+    if file is None:
+        return
+    state = step_in(file.state, InInput.HELD if outcome.is_done else InInput.NOT_HELD)
+    why = None
+    if state is In.REFUSED:
+        why = next((_WHY[one] for one in outcome.results if one in _WHY), FAILED)
+    if state is not file.state:
+        store.save_in(scene.txn, id_, state, scene.now_ms, why=why)
+
+
+def voided(scene: Scene, id_: str, outcome: Outcome) -> None:  # noqa: ARG001 -- as the others
+    """The writer has let go, or there was nothing to let go of."""
+    file = store.lock_in(scene.txn, id_)
+    if file is not None:
+        store.save_in(scene.txn, id_, step_in(file.state, InInput.VOIDED), scene.now_ms)
+
+
+def posted(scene: Scene, id_: str, outcome: Outcome) -> None:
+    """The writer has credited the payee, who is told; or an operator has to look."""
+    file = store.lock_in(scene.txn, id_)
+    if file is None:
+        return
+    heard = InInput.POSTED if outcome.is_done else InInput.NOT_POSTED
+    store.save_in(scene.txn, id_, step_in(file.state, heard), scene.now_ms)
+    if not outcome.is_done:
+        words = [one.word for one in outcome.results]
+        logger.error("payment %s of a peer is paid there and not credited here: %s", id_, words)
+        return
+    matter = _made(scene, file)
+    if matter is not None:
+        settling.tell_from_peer(scene, matter, outcome)
+
+
+def receipt_of(scene: Scene, id_: str) -> dict[str, Any]:
+    """The receipt of a payment from another institution that is done."""
+    file = payment_store.payment(scene.txn, id_)
+    assert file is not None, "what is done has its payment"  # noqa: S101 -- our bug
+    return proving.again(scene, files.matter_of(scene, file))
+
+
+def fault(
+    scene: Scene, holder: Holder, what: str, about: str | None, message: Mapping[str, Any]
+) -> None:
+    """Keep what another institution signed against its own word; nothing new begins with it."""
+    sealed = scene.vault.seal({"message": dict(message)})
+    if store.keep_fault(scene.txn, holder.id, what, about, sealed, scene.now_ms):
+        server = peers.server_of_holder(scene, holder)
+        logger.error("peer %s, payment %s: %s; see `veche ledger peers`", server, about, what)
+
+
+def _refusal(
+    scene: Scene, peer: PeerSection, question: Question, packet: Packet, *, is_here: bool
+) -> str | None:
+    """Why a new payment is not taken, as far as that is not the writer's to say."""
+    expires_at_ms = question.expires_at_ms or 0
+    reasons = (
+        (peers.server_of(packet.payer.address) != peer.server, NOT_YOURS),
+        (not 0 < packet.amount.minor <= MINOR_MAX, BAD_AMOUNT),
+        (not scene.now_ms < expires_at_ms <= scene.now_ms + 2 * PREPARED_MS_MAX, EXPIRED),
+        (not is_here, NO_PAYEE),
+    )
+    why = next((code for is_so, code in reasons if is_so), None)
+    why = why or payable(scene, peer, packet.payee.address, packet.amount.currency)
+    if why is None and payment_store.payment(scene.txn, packet.id) is not None:
+        why = DIFFERENT
+    holder = peers.institution(scene, peer.server)
+    if why is None and store.count_open_in(scene.txn, holder.id) >= OPEN_MAX:
+        why = BUSY
+    return why
+
+
+def _hold(scene: Scene, peer: PeerSection, packet: Packet, payee: Holder, ledger: int) -> None:
+    due = peers.due_from(scene, peer.server, ledger)
+    wallet = holders.keep_account(scene.txn, payee.id, ledger, AccountCode.WALLET)
+    # Without a time-out: only the word of the other side ends it, and it is nobody's money yet.
+    transfer = Transfer(
+        id=ledger_id(transfer_id(scene, packet.id, "hold")),
+        debit_id=due.id,
+        credit_id=wallet.id,
+        amount=packet.amount.minor,
+        ledger=ledger,
+        code=TransferCode.FROM_PEER,
+        flags=TransferFlag.PENDING,
+        ref=ledger_id(Ulid(packet.id)),
+    )
+    accounts = [opening(due.id, due.ledger, due.code, due.allowance)]
+    if not wallet.is_opened:
+        accounts.append(opening(wallet.id, wallet.ledger, wallet.code))
+    attempts.add(scene.txn, HOLD, packet.id, [transfer], scene.now_ms, accounts=accounts)
+
+
+def _step(
+    scene: Scene, holder: Holder, file: InFile, heard: InInput, message: Mapping[str, Any]
+) -> In | None:
+    """The next state; None if what was said contradicts what was said before."""
+    try:
+        return step_in(file.state, heard)
+    except PeerStateError:
+        fault(scene, holder, f"{heard.value} of what is {file.state.value}", file.id, message)
+        return None
+
+
+def _is_proved(peer: PeerSection, question: Question, file: InFile) -> bool:
+    """Whether the ledger of the other institution has the payment, as it was prepared."""
+    try:
+        proved = verify_receipt(question.receipt or {}, peer.verifiers())
+    except ReceiptError as e:
+        logger.warning("payment %s of %s: %s", file.id, peer.server, e)
+        return False
+    receipt = proved.receipt
+    is_of_it = receipt.payment == file.id and receipt.amount.minor == file.amount_minor
+    return is_of_it and proved.origin == peers.origin_of(peer.server)
+
+
+def _made(scene: Scene, file: InFile) -> Matter | None:
+    """The payment of a packet, as its payee has it; kept now."""
+    prepared = parse(Question, scene.vault.open(file.sealed or b"")["prepare"])
+    packet = prepared.packet
+    assert packet is not None, "it was checked"  # noqa: S101 -- our bug
+    assert file.payee is not None, "it was prepared"  # noqa: S101 -- our bug
+    assert file.ledger is not None, "it was prepared"  # noqa: S101 -- our bug
+    refund_of = _refunded(scene, packet, file.payee)
+    payment = Payment(
+        id=file.id,
+        kind=Kind.REFUND if refund_of is not None else Kind.PAY,
+        state=State.PAID,
+        payer=peers.person(scene, UserId(packet.payer.address)).id,
+        payee=file.payee,
+        ledger=file.ledger,
+        amount_minor=packet.amount.minor,
+        fee_minor=0,
+        asked_at_ms=file.came_at_ms,
+        instruction=f"{peers.INSTRUCTION}{peers.server_of(packet.payer.address)}",
+        refund_of=refund_of,
+    )
+    private = Private(
+        payer=Party(packet.payer.address, packet.payer.name),
+        payee=Party(packet.payee.address, packet.payee.name),
+        currency=packet.amount.currency,
+        reference=packet.reference,
+    )
+    return files.add(scene, payment, private)
+
+
+def _refunded(scene: Scene, packet: Packet, payee: int) -> str | None:
+    """The payment of the payee that a packet gives back; None: it counts as one of its own."""
+    of = packet.refund_of
+    first = payment_store.payment(scene.txn, of) if of is not None else None
+    if first is None or first.payment.payer != payee or first.payment.state is not State.PAID:
+        return None
+    if holders.holder(scene.txn, first.payment.payee).kind != holders.ABROAD:
+        return None
+    # Two at once wait here for one another, so that both do not count what is left.
+    holders.lock_holder(scene.txn, first.payment.payee)
+    left_minor = disputes.left_minor(scene.txn, first.payment.id)
+    return first.payment.id if packet.amount.minor <= left_minor else None
+
+
+def _settle(
+    parts: Parts,
+    deed: Callable[[Scene, str, Outcome], None],
+    txn: Cursor,
+    attempt: Attempt,
+    outcome: Outcome,
+) -> None:
+    cause = f"attempt {attempt.kind} {attempt.about}"
+    deed(parts.scene(txn, cause, outcome.at_ms), attempt.about, outcome)

@@ -1,0 +1,114 @@
+"""Whether what somebody hands in is exactly their signature, and nothing else.
+
+The file is put together from what is kept and what came, and read as strictly as a verdict reads
+it: one signature more, in the box of the party, by the key of the certificate that was issued to
+them for this document, stamped by us just now.
+
+Source: design of Veche, signing §3.5.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from veche.protocol.errors import BadSignatureError
+from veche.protocol.pdf.document import Document
+from veche.protocol.pdf.values import PdfError
+from veche.protocol.signatures.certificates import document_digest_of
+from veche.protocol.signatures.checking import (
+    SignatureFault,
+    open_signature,
+    signer_of,
+    stamper_of,
+)
+from veche.protocol.signatures.cms import der_of
+from veche.protocol.signatures.verdict import signatures_of
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+    from veche.protocol.pdf.grammar import SignatureField
+    from veche.protocol.pdf.structure import Revision
+
+STAMP_AGE_MS_MAX: Final = 5 * 60_000
+"""How old the time stamp of a signature may be when it is handed in."""
+
+LINE_END_BYTES_MAX: Final = 2
+"""Between the end of a file and the revision that is appended; either has the end of the line."""
+
+
+@attrs.frozen
+class Expected:
+    """What a signature has to be.
+
+    Attributes:
+        field: Name of the party's box.
+        document_sha256: Of the file before anybody signed it.
+        certificate: Issued to the party.
+        stamps: Of who stamps here.
+        known: DER of the certificates that may travel with it: these two, and the authorities'.
+        signed_before: How many signatures the file has already.
+        now_ms: UTC.
+    """
+
+    field: str
+    document_sha256: bytes
+    certificate: Certificate
+    stamps: Certificate
+    known: frozenset[bytes]
+    signed_before: int
+    now_ms: int
+
+
+def check_addition(before: bytes, increment: bytes, expected: Expected) -> None:
+    """Make sure that an increment adds one party's signature to a file.
+
+    Args:
+        before: The file with all revisions so far.
+        increment: What was handed in.
+        expected: What it has to be.
+
+    Raises:
+        BadSignatureError: It is anything else; the message says what.
+    """
+    pdf = before + increment
+    try:
+        added = signatures_of(Document(pdf))
+    except PdfError as e:
+        raise BadSignatureError(f"the file would not be one that we read: {e}") from e
+    if len(added) != expected.signed_before + 1:
+        raise BadSignatureError("it adds not just one signature")
+    field, revision = added[-1]
+    if field.field != expected.field or field.is_stamp:
+        raise BadSignatureError(f"it is not in your box {expected.field}")
+    if abs(revision.start - len(before)) > LINE_END_BYTES_MAX:
+        raise BadSignatureError("something else was added before it")
+    try:
+        _check_signed(pdf, field, revision, expected)
+    except SignatureFault as e:
+        raise BadSignatureError(str(e)) from e
+
+
+def _check_signed(
+    pdf: bytes, field: SignatureField, revision: Revision, expected: Expected
+) -> None:
+    opened = open_signature(pdf, field, revision.ends)
+    if opened.signed is None or opened.stamp is None:
+        raise BadSignatureError("it has no time stamp")
+    certificate = signer_of(opened.signed, opened.digest)
+    if der_of(certificate) != der_of(expected.certificate):
+        raise BadSignatureError("it is by another certificate than the one that you were given")
+    if document_digest_of(certificate) != expected.document_sha256:
+        raise BadSignatureError("its certificate is for another document")
+    stamper = stamper_of(opened.stamp, hashlib.sha256(opened.signed.signature).digest())
+    if der_of(stamper) != der_of(expected.stamps):
+        raise BadSignatureError("its time stamp is not ours")
+    # What travels with a signature is not signed, so anything could be put there.
+    if not expected.known.issuperset(opened.certificates):
+        raise BadSignatureError("a certificate travels with it that is not of here")
+    age_ms = expected.now_ms - opened.stamp.at_ms
+    if abs(age_ms) > STAMP_AGE_MS_MAX:
+        raise BadSignatureError("its time stamp is older than five minutes: please sign again")

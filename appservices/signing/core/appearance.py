@@ -1,0 +1,53 @@
+"""How a signature looks: the words in its box. How they are drawn: ``veche.protocol.pdf``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appservices.signing.core.papers.sheet import level_word, role_word
+from veche.protocol.pdf.appearance import Look, picture, size_of
+from veche.protocol.pdf.letters import letters
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from veche.protocol.catalogue import Catalogue
+    from veche.protocol.pdf.values import Value
+
+__all__ = ["appearance", "look_of", "name_to_show"]
+
+
+def look_of(catalogue: Catalogue, language: str, role: str, level: str, *, title: str = "") -> Look:
+    """What a signature shows besides the name and the time.
+
+    Args:
+        catalogue: Has the texts of ``appservices.signing.core.papers``.
+        language: Of the document.
+        role: ``Role.value``.
+        level: ``Level.value``.
+        title: What the document calls them, such as "Landlord"; empty: by the role.
+    """
+    called = title if title and letters().can_show(title) else role_word(catalogue, language, role)
+    return Look(called, level_word(catalogue, language, level))
+
+
+def name_to_show(name: str, account: str) -> str:
+    """The name, or the account if the font of signatures lacks a letter of the name.
+
+    Whoever checks a file accepts these two: the certificate has both.
+    """
+    return name if name and letters().can_show(name) else account
+
+
+def appearance(rectangle: Value, lines: Sequence[str]) -> bytes:
+    """The stream of a signature's picture.
+
+    Args:
+        rectangle: ``/Rect`` of its box.
+        lines: Name, role, level, time, as ``veche.protocol.pdf.appearance.lines_of`` has them.
+
+    Raises:
+        PdfError: No signature can be shown in such a box.
+        MissingLetterError: The font lacks a character.
+    """
+    return picture(size_of(rectangle), lines, letters())

@@ -1,0 +1,122 @@
+"""The words that the signing bot answers, in the person's language."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING, Any, Final
+
+from veche.protocol.catalogue import LANGUAGES, N_
+from veche.protocol.commands import (
+    COMMAND_CHARACTERS_MAX,
+    HELP,
+    LANGUAGE,
+    MENU,
+    Argument,
+    Command,
+    ParsedCommand,
+    read_command,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SIGN: Final = Command(
+    "sign",
+    N_("what waits for you to sign; or how to have a document signed"),
+    {
+        "ru": ("подписать", "подпись"),
+        "de": ("unterschreiben", "unterzeichnen"),
+        "uk": ("підписати", "підпис"),
+    },
+)
+SESSIONS: Final = Command(
+    "sessions",
+    N_("your documents, and how they stand: sessions NUMBER"),
+    {
+        "en": ("status",),
+        "ru": ("документы", "статус"),
+        "de": ("dokumente", "stand"),
+        "uk": ("документи", "стан"),
+    },
+    Argument("session", N_("the number of one of them")),
+)
+CANCEL: Final = Command(
+    "cancel",
+    N_("take back a document that you have sent, or stop preparing one: cancel NUMBER"),
+    {"ru": ("отменить", "отмена"), "de": ("abbrechen",), "uk": ("скасувати",)},
+    Argument("session", N_("the number of the document")),
+)
+EXTEND: Final = Command(
+    "extend",
+    N_("give signers more time: extend NUMBER 24 December 2026"),
+    {"ru": ("продлить",), "de": ("verlängern", "verlaengern"), "uk": ("продовжити",)},
+    Argument("session", N_("the number of the document, and until when"), is_required=True),
+)
+REMIND: Final = Command(
+    "remind",
+    N_("remind whoever has not signed: remind NUMBER"),
+    {"ru": ("напомнить",), "de": ("erinnern",), "uk": ("нагадати",)},
+    Argument("session", N_("the number of the document"), is_required=True),
+)
+SIGNATURES: Final = Command(
+    "signatures",
+    N_("all that was signed, certified or declined in your name"),
+    {"ru": ("подписи",), "de": ("unterschriften",), "uk": ("підписи",)},
+)
+EXPORT: Final = Command(
+    "export",
+    N_("the same as a file"),
+    {"ru": ("экспорт",), "de": ("export",), "uk": ("експорт",)},
+)
+VERIFY: Final = Command(
+    "verify",
+    N_("check a signed file: send it with this word, or after it"),
+    {"ru": ("проверить",), "de": ("prüfen", "pruefen"), "uk": ("перевірити",)},
+)
+COMMANDS: Final = (
+    SIGN,
+    SESSIONS,
+    CANCEL,
+    EXTEND,
+    REMIND,
+    SIGNATURES,
+    EXPORT,
+    VERIFY,
+    HELP,
+    MENU,
+    LANGUAGE,
+)
+"""In the order in which help shows them."""
+_SENTENCES: Final = (EXTEND,)
+"""What is followed by several words, without a mark before it too."""
+
+
+def command_of(
+    content: Mapping[str, Any], commands: Sequence[Command], language: str
+) -> ParsedCommand | None:
+    """The command that the content of a message is; None for anything else.
+
+    Args:
+        content: Of the message, inside the encryption.
+        commands: Those that count here.
+        language: Of the person: its words win.
+    """
+    found = read_command(content, commands, language)
+    if found is not None:
+        return found
+    body = content.get("body")
+    if content.get("msgtype") != "m.text" or not isinstance(body, str):
+        return None
+    if len(body) > COMMAND_CHARACTERS_MAX:
+        return None
+    first, _, rest = " ".join(unicodedata.normalize("NFKC", body).split()).partition(" ")
+    for command in _SENTENCES:
+        if rest and is_word(first, command):
+            return ParsedCommand(command, rest)
+    return None
+
+
+def is_word(typed: str, command: Command) -> bool:
+    """Whether a word is one of a command's, in any language."""
+    words = (word for language in LANGUAGES for word in command.words.get(language, ()))
+    return typed.casefold() in {command.name, *words}

@@ -1,0 +1,110 @@
+"""Why something in a session is refused; nothing has changed then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from veche.protocol.errors import RefusedError
+from veche.protocol.unpadded import unpadded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class NotYourTurnError(RefusedError):
+    """The party cannot act: others come first, or there is nothing for them to do (HTTP 409)."""
+
+    errcode = "ORG.VECHE.NOT_YOUR_TURN"
+
+
+class AlreadySignedError(RefusedError):
+    """The party has signed already; a signature is given once (HTTP 409)."""
+
+    errcode = "ORG.VECHE.ALREADY_SIGNED"
+
+
+class DelegationError(RefusedError):
+    """The party may not let somebody else sign, or not this person (HTTP 409)."""
+
+    errcode = "ORG.VECHE.DELEGATION_NOT_ALLOWED"
+
+
+class StaleRevisionError(RefusedError):
+    """Somebody else has signed meanwhile: sign the newer revision (HTTP 409).
+
+    Attributes:
+        number: Of the newest revision.
+        sha256: Of the file with it.
+    """
+
+    errcode = "ORG.VECHE.STALE_REVISION"
+
+    def __init__(self, number: int, sha256: bytes) -> None:
+        super().__init__("Somebody else has signed meanwhile. Please sign the newer file.")
+        self.number = number
+        self.sha256 = sha256
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """What a program acts on."""
+        return {"revision": {"number": self.number, "sha256": unpadded(self.sha256)}}
+
+
+class ApprovalMismatchError(RefusedError):
+    """What was approved is not this signature in this session; nothing is issued (HTTP 409).
+
+    Attributes:
+        field: Of what was shown.
+    """
+
+    errcode = "ORG.VECHE.APPROVAL_MISMATCH"
+
+    def __init__(self, field: str) -> None:
+        super().__init__(
+            f"What was approved does not fit this session ({field})."
+            " Please open the link from the chat again."
+        )
+        self.field = field
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """What a program acts on."""
+        return {"field": self.field}
+
+
+class ClauseError(RefusedError):
+    """A clause was not answered, or one was refused that the document needs (HTTP 409).
+
+    Attributes:
+        clause: Id of it.
+    """
+
+    errcode = "ORG.VECHE.CLAUSE_NOT_ACCEPTED"
+
+    def __init__(self, clause: str, message: str) -> None:
+        super().__init__(message)
+        self.clause = clause
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """What a program acts on."""
+        return {"clause": self.clause}
+
+
+class SignatureLevelError(RefusedError):
+    """The signature is not of the level that the session asks for (HTTP 409).
+
+    Attributes:
+        required: The level.
+    """
+
+    errcode = "ORG.VECHE.SIGNATURE_LEVEL"
+
+    def __init__(self, required: str) -> None:
+        super().__init__(f"This document asks for a signature of level {required}.")
+        self.required = required
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """What a program acts on."""
+        return {"required": self.required}

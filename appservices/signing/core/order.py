@@ -1,0 +1,286 @@
+"""Who signs, as people type it: "bob, carol then dave", "2 of bob, carol, dan; copy to erin".
+
+Names are apart by commas or "and"; "then" ends a stage; "as" says the role, and of a witness whose
+signature they see. A number before a stage says how many of it are enough. After a semicolon, or at
+the end, "copy to" names whoever gets the file and has nothing to sign. Words count in every
+language; a name that is one of them is written with "@". What can be read in two ways is refused.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from appservices.signing.core.parties import PARTIES_MAX, STAGES_MAX, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ORDER_CHARACTERS_MAX: Final = 20_000
+_THEN: Final = frozenset({"then", "затем", "потом", "dann", "danach", "потім", "тоді"})
+_AND: Final = frozenset({",", "and", "и", "und", "і", "та"})
+_AS: Final = frozenset({"as", "как", "als", "як"})
+_OF: Final = frozenset({"of", "из", "von", "з", "із", "для", "für"})
+_COPY: Final = frozenset({"copy", "копия", "копию", "kopie", "копія", "копію"})
+_TO: Final = frozenset({"to", "для", "an", "кому"})
+_ROLES: Final[Mapping[str, Role]] = {
+    **dict.fromkeys(("signer", "подписант", "unterzeichner", "підписант"), Role.SIGNER),
+    **dict.fromkeys(
+        ("approver", "согласующий", "genehmiger", "genehmigerin", "погоджувач"), Role.APPROVER
+    ),
+    **dict.fromkeys(("witness", "свидетель", "zeuge", "zeugin", "свідок"), Role.WITNESS),
+    **dict.fromkeys(("clerk", "служащий", "beamter", "beamtin", "службовець"), Role.CLERK),
+    **dict.fromkeys(("seal", "печать", "siegel", "печатка"), Role.SEAL),
+    **dict.fromkeys(("copy", "копия", "kopie", "копія"), Role.VIEWER),
+}
+_WORDS: Final = _THEN | _AND | _AS | _OF | _COPY | _TO | {";"}
+_COUNT: Final = re.compile(r"[1-9][0-9]{0,2}")
+_TOKEN: Final = re.compile(r"[,;]|[^\s,;]+")
+_PERSON: Final = re.compile(r"@?[^\s,;@:]+(?::[^\s,;@]+)?|https://matrix\.to/#/\S+")
+
+
+class OrderProblem(enum.Enum):
+    """Why an order cannot be read."""
+
+    EMPTY = "empty"
+    WORD = "word"
+    """A word stands where it means nothing."""
+    ROLE = "role"
+    """There is no such role."""
+    WITNESS = "witness"
+    """A witness of nobody, or of somebody who does not sign."""
+    TWICE = "twice"
+    NEED = "need"
+    """More are needed than there are."""
+    TOO_MANY = "too_many"
+
+
+class OrderError(ValueError):
+    """An order cannot be read.
+
+    Attributes:
+        problem: Why.
+        word: At which word; empty: at the end.
+    """
+
+    def __init__(self, problem: OrderProblem, word: str = "") -> None:
+        super().__init__(f"{problem.value} {word}".strip())
+        self.problem = problem
+        self.word = word
+
+
+@attrs.frozen
+class Wanted:
+    """Somebody who is to take part.
+
+    Attributes:
+        person: As it was typed.
+        role: As what.
+        of: Of a witness: whom they see sign, as that was typed.
+    """
+
+    person: str
+    role: Role = Role.SIGNER
+    of: str = ""
+
+
+@attrs.frozen
+class WantedStage:
+    """Those who act at once.
+
+    Attributes:
+        wanted: In the order in which they were typed; witnesses stand beside whom they see.
+        need: How many are enough; None: all.
+    """
+
+    wanted: tuple[Wanted, ...]
+    need: int | None = None
+
+
+@attrs.frozen
+class PartyOrder:
+    """Who takes part, in which order.
+
+    Attributes:
+        stages: At least one.
+        copies: Who gets the file and has nothing to sign.
+    """
+
+    stages: tuple[WantedStage, ...]
+    copies: tuple[str, ...] = ()
+
+
+def read_order(typed: str) -> PartyOrder:
+    """Who takes part, from what a person typed.
+
+    Raises:
+        OrderError: It cannot be read, or in two ways.
+    """
+    if len(typed) > ORDER_CHARACTERS_MAX:
+        raise OrderError(OrderProblem.TOO_MANY)
+    reader = _Reader(_TOKEN.findall(typed))
+    stages, copies = reader.read()
+    return _arranged(stages, copies)
+
+
+def write_order(order: PartyOrder) -> str:
+    """An order as it is typed; reading it gives the same."""
+    stages = " then ".join(_written(stage) for stage in order.stages)
+    return stages + (f"; copy to {', '.join(order.copies)}" if order.copies else "")
+
+
+def folded(person: str) -> str:
+    """A typed person as it is compared."""
+    return person.removeprefix("@").casefold()
+
+
+class _Reader:
+    """Reads words from the left to the right, looking at the next alone."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._words = words
+        self._at = 0
+
+    def read(self) -> tuple[list[WantedStage], list[str]]:
+        """All stages, and who gets a copy."""
+        stages, copies = [self._stage()], []
+        while (word := self._next) in _THEN:
+            self._at += 1
+            stages.append(self._stage())
+        if word == ";":
+            self._at += 1
+            if self._next not in _COPY:
+                raise OrderError(OrderProblem.WORD, self._word)
+        if self._next in _COPY:
+            copies = self._copies()
+        if self._at < len(self._words):
+            raise OrderError(OrderProblem.WORD, self._word)
+        return stages, copies
+
+    @property
+    def _word(self) -> str:
+        return self._words[self._at] if self._at < len(self._words) else ""
+
+    @property
+    def _next(self) -> str:
+        return self._word.casefold()
+
+    def _stage(self) -> WantedStage:
+        need = None
+        following = self._words[self._at + 1 : self._at + 2]
+        if _COUNT.fullmatch(self._word) and following and following[0].casefold() in _OF:
+            need = int(self._word)
+            self._at += 2
+        wanted = [self._wanted()]
+        while self._next in _AND:
+            self._at += 1
+            wanted.append(self._wanted())
+        return WantedStage(tuple(wanted), need)
+
+    def _wanted(self) -> Wanted:
+        person = self._person()
+        if self._next not in _AS:
+            return Wanted(person)
+        self._at += 1
+        role = _ROLES.get(self._next)
+        if role is None:
+            raise OrderError(OrderProblem.ROLE, self._word)
+        self._at += 1
+        of = ""
+        if role is Role.WITNESS and self._next in _OF:
+            self._at += 1
+            of = self._person()
+        return Wanted(person, role, of)
+
+    def _copies(self) -> list[str]:
+        self._at += 1
+        if self._next in _TO:
+            self._at += 1
+        copies = [self._person()]
+        while self._next in _AND:
+            self._at += 1
+            copies.append(self._person())
+        return copies
+
+    def _person(self) -> str:
+        word = self._word
+        if not word:
+            raise OrderError(OrderProblem.EMPTY if not self._words else OrderProblem.WORD)
+        if word.casefold() in _WORDS or not _PERSON.fullmatch(word):
+            raise OrderError(OrderProblem.WORD, word)
+        self._at += 1
+        return word
+
+
+def _arranged(stages: Sequence[WantedStage], copies: Sequence[str]) -> PartyOrder:
+    """The order in which each witness stands in the stage of whom they see."""
+    everyone = [one for stage in stages for one in stage.wanted]
+    copied = [*(one.person for one in everyone if one.role is Role.VIEWER), *copies]
+    _check_once([*(one.person for one in everyone if one.role is not Role.VIEWER), *copied])
+    principals = [[one for one in stage.wanted if _is_principal(one)] for stage in stages]
+    witnesses: list[list[Wanted]] = [[] for _ in stages]
+    for at, stage in enumerate(stages):
+        for one in stage.wanted:
+            if one.role is Role.WITNESS:
+                where, seen = _seen(one, at, principals)
+                witnesses[where].append(attrs.evolve(one, of=seen.person))
+    made = [
+        WantedStage((*signing, *seeing), stage.need)
+        for stage, signing, seeing in zip(stages, principals, witnesses, strict=True)
+        if signing or stage.need is not None
+    ]
+    _check_counts(made)
+    return PartyOrder(tuple(made), tuple(copied))
+
+
+def _is_principal(one: Wanted) -> bool:
+    return one.role not in (Role.WITNESS, Role.VIEWER)
+
+
+def _seen(witness: Wanted, at: int, principals: Sequence[Sequence[Wanted]]) -> tuple[int, Wanted]:
+    """Whom a witness sees, and in which stage; who names nobody sees the only one of theirs."""
+    if not witness.of:
+        if len(principals[at]) != 1:
+            raise OrderError(OrderProblem.WITNESS, witness.person)
+        return at, principals[at][0]
+    for where, stage in enumerate(principals):
+        for one in stage:
+            if folded(one.person) == folded(witness.of) and one.role is not Role.SEAL:
+                return where, one
+    raise OrderError(OrderProblem.WITNESS, witness.person)
+
+
+def _check_once(persons: Sequence[str]) -> None:
+    known: set[str] = set()
+    for one in persons:
+        if folded(one) in known:
+            raise OrderError(OrderProblem.TWICE, one)
+        known.add(folded(one))
+    if len(persons) > PARTIES_MAX:
+        raise OrderError(OrderProblem.TOO_MANY)
+
+
+def _check_counts(stages: Sequence[WantedStage]) -> None:
+    if not stages:
+        raise OrderError(OrderProblem.EMPTY)
+    if len(stages) > STAGES_MAX:
+        raise OrderError(OrderProblem.TOO_MANY)
+    for stage in stages:
+        count = sum(1 for one in stage.wanted if _is_principal(one))
+        if stage.need is not None and stage.need > count:
+            raise OrderError(OrderProblem.NEED, str(stage.need))
+
+
+def _written(stage: WantedStage) -> str:
+    need = "" if stage.need is None else f"{stage.need} of "
+    return need + ", ".join(_written_one(one) for one in stage.wanted)
+
+
+def _written_one(one: Wanted) -> str:
+    if one.role is Role.SIGNER:
+        return one.person
+    of = f" of {one.of}" if one.of else ""
+    return f"{one.person} as {one.role.value}{of}"

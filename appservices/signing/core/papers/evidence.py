@@ -1,0 +1,260 @@
+"""The words of an evidence report: what the pages say is made from the record inside.
+
+Five headings, which are what the laws ESIGN and UETA of the US ask of a signature: consent, intent,
+attribution, association, retention. Europe's "advanced" asks for the same in other words.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from appservices.signing.core.papers.sheet import level_word, role_word
+from veche.protocol.catalogue import N_, show_date_time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from veche.protocol.catalogue import Catalogue
+    from veche.protocol.evidence import Evidence, EvidenceEvent, EvidenceParty, EvidenceStage
+
+EVENTS_SHOWN_MAX: Final = 300
+"""Events that are printed; all of them are in the record."""
+_GROUP: Final = 4
+
+_STATES: Final[Mapping[str, str]] = {
+    "completed": N_("Complete: everyone who was needed has signed."),
+    "declined": N_("Declined: it ended before everyone had signed."),
+    "expired": N_("Expired: not everyone signed in time."),
+    "cancelled": N_("Cancelled by whoever asked for the signatures."),
+}
+_EFFECTS: Final[Mapping[str, str]] = {
+    "when_complete": N_("A signature counts once everyone has signed."),
+    "each": N_("Each signature counts by itself."),
+}
+_PARTY_STATES: Final[Mapping[str, str]] = {
+    "waiting": N_("was not asked yet"),
+    "invited": N_("was asked"),
+    "viewed": N_("opened it"),
+    "signed": N_("signed"),
+    "declined": N_("declined"),
+    "delegated": N_("let somebody else act"),
+    "lapsed": N_("did not act in time"),
+    "excused": N_("was not needed any more"),
+}
+_EVENTS: Final[Mapping[str, str]] = {
+    **_PARTY_STATES,
+    "sent": N_("sent for signing"),
+    "reminded": N_("was reminded"),
+    "extended": N_("the deadline was moved"),
+    "cancelled": N_("cancelled"),
+    "expired": N_("the deadline passed"),
+    "closed": N_("the file was closed"),
+    "approved": N_("approved"),
+    "certified": N_("a certificate was issued"),
+    "completed": N_("complete"),
+}
+_KINDS: Final[Mapping[str, str]] = {
+    "required": N_("accepted by signing"),
+    "unfair": N_("accepted by a signature of its own"),
+    "optional": N_("may be refused"),
+}
+_REASONS: Final[Mapping[str, str]] = {
+    "wrong_terms": N_("the terms are wrong"),
+    "wrong_person": N_("asked the wrong person"),
+    "not_mine": N_("not theirs to sign"),
+    "need_time": N_("needs more time"),
+    "other": N_("another reason"),
+}
+_STAGE_ALL: Final = N_("Stage {at}: {names}; all of them.")
+_STAGE_SOME: Final = N_("Stage {at}: {names}; {need} of them are enough.")
+_ACTS_FOR: Final = N_("{role}, acts for {name}")
+_ANSWERS: Final[Mapping[str, str]] = {"accepted": N_("accepted"), "refused": N_("refused")}
+_FIXED: Final[Mapping[str, str]] = {
+    "title": N_("Evidence of signatures"),
+    "document": N_("Document"),
+    "pages": N_("Pages"),
+    "code": N_("Code that everyone saw"),
+    "sha256": N_("SHA-256 before anybody signed"),
+    "final": N_("SHA-256 of the closed file"),
+    "session": N_("Session"),
+    "asked": N_("Sent for signing"),
+    "ended": N_("Ended"),
+    "consent": N_("Consent"),
+    "consent_text": N_("Who was asked, in which order, and what each of them did."),
+    "intent": N_("Intent"),
+    "intent_text": N_(
+        "What each signer approved with a key of their own, before a certificate was issued. The"
+        " approval names this document, its code, the role and the clauses."
+    ),
+    "attribution": N_("Attribution"),
+    "attribution_text": N_(
+        "How it is known who signed. Certificates are in the record, with proofs that they stand in"
+        " a public log."
+    ),
+    "association": N_("Association"),
+    "association_text": N_(
+        "The signatures are in the file and cover all of it. Whoever has the file can check that it"
+        " is the one with the SHA-256 above."
+    ),
+    "retention": N_("Retention"),
+    "retention_text": N_(
+        "The file is closed by a time stamp and can be checked without us, also later. The whole"
+        " record is inside this report as evidence.json; the report is sealed."
+    ),
+    "events": N_("What happened"),
+    "more": N_("Further events are in the record."),
+    "clauses": N_("Clauses"),
+    "page": N_("page"),
+    "certificate": N_("Certificate"),
+    "in_log": N_("in the log"),
+    "not_in_log": N_("no proof of the log given"),
+    "by_key": N_("by a device key"),
+    "by_passkey": N_("by a passkey"),
+    "by_code": N_("by a code in the chat"),
+    "nothing": N_("Nobody approved by a key."),
+    "declined": N_("Declined"),
+    "verdict": N_("Verdict at the end"),
+    "roots": N_("Authorities that were accepted (SHA-256)"),
+    "checked_with": N_("Checked with"),
+    "check": N_("Check it: veche verify REPORT --evidence FILE"),
+}
+_MEANS: Final[Mapping[str, str]] = {"p256": "by_key", "webauthn": "by_passkey", "code": "by_code"}
+
+
+def report_data(
+    evidence: Evidence, catalogue: Catalogue, language: str, time_zone: str
+) -> dict[str, Any]:
+    """What the typst source of a report gets.
+
+    Args:
+        evidence: The record.
+        catalogue: Has the texts of ``appservices.signing.core.papers``.
+        language: One of ``LANGUAGES``.
+        time_zone: In which times are told, an IANA name.
+    """
+    return _Report(evidence, catalogue, language, time_zone).data()
+
+
+class _Report:
+    def __init__(
+        self, evidence: Evidence, catalogue: Catalogue, language: str, time_zone: str
+    ) -> None:
+        self._evidence = evidence
+        self._catalogue = catalogue
+        self._language = language
+        self._time_zone = time_zone
+        self._names = {one.party: one.name for one in evidence.parties}
+
+    def data(self) -> dict[str, Any]:
+        evidence = self._evidence
+        document = evidence.document
+        words = {key: self._text(text) for key, text in _FIXED.items()}
+        return {
+            "language": self._language,
+            "words": words,
+            "title": document.title,
+            "site": evidence.site,
+            "state": self._text(_STATES[evidence.state]),
+            "effect": self._text(_EFFECTS[evidence.effect]),
+            "facts": [
+                [words["document"], document.title],
+                [words["pages"], str(document.pages)],
+                [words["code"], document.code],
+                [words["session"], evidence.session],
+                [words["asked"], self._time(evidence.created_at_ms)],
+                [words["ended"], self._time(evidence.ended_at_ms)],
+            ],
+            "sha256": _grouped(document.sha256),
+            "final_sha256": _grouped(evidence.final_sha256),
+            "stages": [self._stage(at, one) for at, one in enumerate(evidence.stages, 1)],
+            "parties": [self._party(one) for one in evidence.parties],
+            "approvals": self._approvals(words),
+            "attributions": [self._attribution(one) for one in evidence.parties],
+            "clauses": self._clauses(words),
+            "declined": self._declined(),
+            "events": [self._event(one) for one in evidence.events[:EVENTS_SHOWN_MAX]],
+            "has_more": len(evidence.events) > EVENTS_SHOWN_MAX,
+            "policy": [
+                [words["verdict"], evidence.policy.verdict or "-"],
+                [words["checked_with"], evidence.policy.verifier_version],
+                [words["roots"], " ".join(_grouped(one) for one in evidence.policy.roots)],
+            ],
+        }
+
+    def _text(self, message: str, **values: object) -> str:
+        return self._catalogue.text(self._language, message, **values)
+
+    def _time(self, at_ms: int) -> str:
+        return show_date_time(at_ms, self._language, self._time_zone)
+
+    def _name(self, party: str) -> str:
+        return self._names.get(party, party)
+
+    def _stage(self, at: int, stage: EvidenceStage) -> str:
+        names = ", ".join(self._name(one) for one in stage.parties)
+        if stage.need is None:
+            return self._text(_STAGE_ALL, at=at, names=names)
+        return self._text(_STAGE_SOME, at=at, names=names, need=stage.need)
+
+    def _party(self, party: EvidenceParty) -> dict[str, str]:
+        state = self._text(_PARTY_STATES.get(party.state, party.state))
+        if party.signed_at_ms is not None:
+            state = f"{state}, {self._time(party.signed_at_ms)}"
+        acts_for = [one.party for one in self._evidence.parties if one.delegated_to == party.party]
+        role = role_word(self._catalogue, self._language, party.role)
+        if acts_for:
+            role = self._text(_ACTS_FOR, role=role, name=self._name(acts_for[0]))
+        return {"name": party.name, "role": role, "state": state}
+
+    def _approvals(self, words: Mapping[str, str]) -> list[list[str]]:
+        return [
+            [self._name(one.party), words[_MEANS[one.means]], self._time(one.at_ms)]
+            for one in self._evidence.approvals
+        ]
+
+    def _attribution(self, party: EvidenceParty) -> dict[str, str]:
+        logged = ""
+        if party.certificate_sha256 is not None:
+            logged = self._text(
+                _FIXED["in_log" if party.certificate_sha256 in self._evidence.log else "not_in_log"]
+            )
+        return {
+            "name": party.name,
+            "user": party.user,
+            "level": level_word(self._catalogue, self._language, party.level)
+            if party.level
+            else "",
+            "certificate": _grouped(party.certificate_sha256 or ""),
+            "logged": logged,
+        }
+
+    def _clauses(self, words: Mapping[str, str]) -> list[dict[str, str]]:
+        return [
+            {
+                "title": f"{one.title} ({words['page']} {one.page})",
+                "kind": self._text(_KINDS.get(one.kind, one.kind)),
+                "answers": "; ".join(
+                    f"{self._name(party)}: {self._text(_ANSWERS[answer])}"
+                    for party, answer in one.answers.items()
+                ),
+            }
+            for one in self._evidence.clauses
+        ]
+
+    def _declined(self) -> str:
+        declined = self._evidence.declined
+        if declined is None:
+            return ""
+        reason = self._text(_REASONS.get(declined.reason_code, declined.reason_code))
+        said = f"“{declined.reason}”" if declined.reason else ""
+        told = f"{self._name(declined.party)}, {self._time(declined.at_ms)}: {reason}"
+        return f"{told} {said}".strip()
+
+    def _event(self, event: EvidenceEvent) -> list[str]:
+        what = self._text(_EVENTS.get(event.what, event.what))
+        return [self._time(event.at_ms), self._name(event.party) if event.party else "", what]
+
+
+def _grouped(digest: str) -> str:
+    """A digest in groups of four, which people can compare and lines can break."""
+    return " ".join(digest[at : at + _GROUP] for at in range(0, len(digest), _GROUP))

@@ -1,0 +1,149 @@
+"""What becomes of a file that somebody wants to have signed: taken, with remarks, or refused."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from veche.protocol.catalogue import N_
+from veche.protocol.errors import ProtocolError, TooLargeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from veche.protocol.catalogue import Catalogue
+
+UPLOAD_BYTES_MAX: Final = 50 * 1024 * 1024
+PAGES_MAX: Final = 2000
+LIMITS: Final[Mapping[str, int]] = {
+    "megabytes": UPLOAD_BYTES_MAX // (1024 * 1024),
+    "pages": PAGES_MAX,
+}
+
+
+class Note(enum.Enum):
+    """What was changed in an upload, for whoever sent it to look at before it is sent on."""
+
+    FORM = "form"
+    """Its form was filled in for good."""
+    COMMENTS = "comments"
+    """Comments and drawings on pages became parts of the pages, or were left out if hidden."""
+    LINKS = "links"
+    """Links and bookmarks cannot be followed any more."""
+    SCRIPTS = "scripts"
+    """Programs, and what happens when it is opened, were left out."""
+    LAYERS = "layers"
+    """Layers cannot be switched any more: all of them are shown."""
+    ATTACHMENTS = "attachments"
+    """Files in it were left out."""
+    CARRIES = "carries"
+    """Files are attached to it, and whoever signs it signs them too."""
+    TAGS = "tags"
+    """The structure for screen readers was left out, as programs were in it."""
+    FONTS = "fonts"
+    """Letters may look different elsewhere: a font is not in it."""
+
+
+@attrs.frozen
+class Upload:
+    """A file that can be signed.
+
+    Attributes:
+        pdf: In the sealed profile.
+        pages: How many it has, from 1.
+        is_kept: Whether it is the upload, byte for byte.
+        notes: What was changed besides the form of the file; remarks.
+    """
+
+    pdf: bytes
+    pages: int
+    is_kept: bool
+    notes: tuple[Note, ...] = ()
+
+
+class UploadError(ProtocolError):
+    """A file cannot be signed; its text says why, and what would help."""
+
+    errcode = "ORG.VECHE.DOCUMENT_UNREADABLE"
+    text: str = N_("This file is damaged: open it where it was made, save it again, and send that.")
+
+    def __init__(self) -> None:
+        super().__init__(self.text)
+
+
+class NotPdfError(UploadError):
+    """The file is no PDF, whatever it is called."""
+
+    errcode = "ORG.VECHE.DOCUMENT_NOT_PDF"
+    text = N_("This file is no PDF: save or print it as PDF, and send that.")
+
+
+class EncryptedError(UploadError):
+    """The file is encrypted, or protected by a password."""
+
+    errcode = "ORG.VECHE.DOCUMENT_ENCRYPTED"
+    text = N_("This PDF is locked by a password: save it without one, and send that.")
+
+
+class XfaError(UploadError):
+    """The file is a form that only one program shows (XFA)."""
+
+    errcode = "ORG.VECHE.DOCUMENT_XFA"
+    text = N_(
+        "This PDF is a form that most programs cannot show (XFA): fill it in, print it as PDF,"
+        " and send that."
+    )
+
+
+class SignedAlreadyError(UploadError):
+    """The file has a signature already, which would be broken."""
+
+    errcode = "ORG.VECHE.DOCUMENT_SIGNED_ALREADY"
+    text = N_(
+        "This PDF is signed already, and a change would break that signature: send the document"
+        " as it was before, or have signatures only added to it."
+    )
+
+
+class EmptyError(UploadError):
+    """The file has no pages."""
+
+    errcode = "ORG.VECHE.DOCUMENT_EMPTY"
+    text = N_("This PDF has no pages: send one that has.")
+
+
+class UploadTooLargeError(TooLargeError):
+    """A file, or its pages, are over the limits of what is signed here."""
+
+    text: str = N_("This file is above {megabytes} MB or {pages} pages: send it in parts.")
+
+    def __init__(self) -> None:
+        super().__init__(self.text.format(**LIMITS))
+
+
+Refusal = type[UploadError] | type[UploadTooLargeError]
+
+_NOTES: Final[Mapping[Note, str]] = {
+    Note.FORM: N_("Its form was filled in for good: nobody can change the answers any more."),
+    Note.COMMENTS: N_("Comments and drawings became part of the pages; hidden ones were left out."),
+    Note.LINKS: N_("Links and bookmarks cannot be followed any more."),
+    Note.SCRIPTS: N_("Programs in it were left out."),
+    Note.LAYERS: N_("Layers cannot be switched any more: all of them are shown."),
+    Note.ATTACHMENTS: N_("Files attached to it were left out: send them separately."),
+    Note.CARRIES: N_("Files are attached to it: whoever signs it signs them too."),
+    Note.TAGS: N_("Its structure for screen readers was left out."),
+    Note.FONTS: N_("It does not bring all of its fonts: letters may look different elsewhere."),
+}
+
+
+def refusal_text(catalogue: Catalogue, language: str, error: UploadError | TooLargeError) -> str:
+    """Why a file cannot be signed and what would help, for whoever sent it."""
+    text = error.text if isinstance(error, UploadError) else UploadTooLargeError.text
+    return catalogue.text(language, text, **LIMITS)
+
+
+def note_texts(catalogue: Catalogue, language: str, upload: Upload) -> list[str]:
+    """What was changed, a sentence each, for whoever sent it; empty if nothing was."""
+    return [catalogue.text(language, _NOTES[note]) for note in upload.notes]

@@ -1,0 +1,261 @@
+"""What is known of a session of signers: its document, its parties, what it is about.
+
+Source: design of Veche, signing §5 and §9.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from appservices.signing.core.parties import Party, Plan, Stage
+from veche.protocol.canonical import canonical
+from veche.protocol.ids import UserId
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appservices.signing.core.session import State
+    from veche.protocol.ids import EffectId, RoomId, Ulid
+
+TITLE_CHARACTERS_MAX: Final = 200
+REASON_CHARACTERS_MAX: Final = 1_000
+NAME_CHARACTERS_MAX: Final = 100
+CLAUSES_MAX: Final = 50
+DEADLINE_MS_MAX: Final = 180 * 86_400_000
+_CODES: Final = 10_000
+
+
+class Level(enum.Enum):
+    """How a person signs; a session asks for one of the first three at least."""
+
+    CLICK = "S0"
+    """An encrypted reply with the document's code, from a device whose identity is pinned."""
+    APPROVAL = "S1"
+    """The approval of the person's device key."""
+    ADVANCED = "S2"
+    """A signature in the file by a fresh key, whose certificate the approval asked for."""
+    SEAL = "seal"
+    """An organisation's; never a person's."""
+
+    @property
+    def rank(self) -> int:
+        """The higher, the surer; a seal is no level of a person's."""
+        return list(Level).index(self)
+
+
+class SessionEffect(enum.Enum):
+    """When signatures count."""
+
+    WHEN_COMPLETE = "when_complete"
+    """Once everyone has signed; until then nobody is bound."""
+    EACH = "each"
+    """Whoever has signed is bound."""
+
+
+class ClauseKind(enum.Enum):
+    """What consent to a clause is."""
+
+    REQUIRED = "required"
+    """Accepted by signing."""
+    UNFAIR = "unfair"
+    """Needs a box of its own; who does not tick it cannot sign."""
+    OPTIONAL = "optional"
+    """May be refused."""
+
+
+@attrs.frozen
+class Clause:
+    """A part of the document that needs consent.
+
+    Attributes:
+        id: Letters and digits, at most 16, unique in the document.
+        title: As it is shown.
+        kind: What consent is.
+        page: Where it is, from 1.
+    """
+
+    id: str
+    title: str
+    kind: ClauseKind
+    page: int
+
+
+@attrs.frozen
+class Matter:
+    """What a session is about; only sealed in the database.
+
+    Attributes:
+        title: Of the document.
+        filename: Of the file as it was sent.
+        requester_name: Who asks, as people know them.
+        key: 32 bytes that encrypt the file and its increments.
+        clauses: In the order of the document.
+        reference: What an organisation that asks knows it by.
+    """
+
+    title: str
+    filename: str
+    requester_name: str
+    key: bytes = attrs.field(repr=False)
+    clauses: tuple[Clause, ...] = ()
+    reference: str = ""
+
+
+@attrs.frozen
+class Paper:
+    """The document, once it cannot change any more.
+
+    Attributes:
+        sha256: Of the file before anybody signed it.
+        size: Bytes of it.
+        pages: Of it.
+        blob_sha256: Of its ciphertext.
+    """
+
+    sha256: bytes
+    size: int
+    pages: int
+    blob_sha256: bytes
+
+
+@attrs.frozen
+class Member:
+    """A party with all that is known of them.
+
+    Attributes:
+        party: What the rules know.
+        person: Their account; of a seal, the organisation's id.
+        name: As the document and the others see them; only sealed in the database.
+        field: Name of their box in the file; empty: they have none.
+        level_min: How they have to sign.
+        deadline_at_ms: Their own, UTC; None: the session's.
+        delegated_to: Id of the party who acts in their place; empty: nobody.
+        room_id: Where they are asked; None: not yet.
+        card: Effect id of their card there.
+        reason: Of their refusal: its code and words, or empty.
+    """
+
+    party: Party
+    person: str
+    name: str
+    field: str
+    level_min: Level
+    deadline_at_ms: int | None = None
+    delegated_to: str = ""
+    room_id: RoomId | None = None
+    card: EffectId | None = None
+    reason: tuple[str, str] = ("", "")
+
+    @property
+    def id(self) -> str:
+        """Of the party."""
+        return self.party.id
+
+    @property
+    def user_id(self) -> UserId:
+        """Their account."""
+        return UserId(self.person)
+
+
+@attrs.frozen
+class Session:
+    """A session.
+
+    Attributes:
+        id: ULID.
+        state: Where it has got to.
+        requester: Matrix user id, or id of an organisation.
+        room_id: Where the requester is told; None: over HTTP alone.
+        effect: When signatures count.
+        level_min: Of every signature.
+        may_delegate: Whether parties may let others sign for them.
+        stages: Who acts when.
+        members: In their order.
+        matter: What it is about.
+        paper: The document; None: it can still change.
+        revision: Number of the newest one; 0: nobody has signed in the file.
+        head_sha256: Of the file with all revisions.
+        final_sha256: Of the closed file.
+        deadline_at_ms: UTC.
+        made_at_ms: UTC.
+        sent_at_ms: UTC; None: a draft.
+        ended_at_ms: UTC; None: not yet.
+        closed_at_ms: When the file was closed and handed out; None: not yet.
+    """
+
+    id: Ulid
+    state: State
+    requester: str
+    room_id: RoomId | None
+    effect: SessionEffect
+    level_min: Level
+    may_delegate: bool
+    stages: tuple[Stage, ...]
+    members: tuple[Member, ...]
+    matter: Matter
+    deadline_at_ms: int
+    made_at_ms: int
+    paper: Paper | None = None
+    revision: int = 0
+    head_sha256: bytes | None = None
+    final_sha256: bytes | None = None
+    sent_at_ms: int | None = None
+    ended_at_ms: int | None = None
+    closed_at_ms: int | None = None
+
+    @property
+    def plan(self) -> Plan:
+        """Its parties and stages, for the rules."""
+        return Plan({one.id: one.party for one in self.members}, self.stages)
+
+    def member(self, party: str) -> Member | None:
+        """A party; None: there is no such."""
+        return next((one for one in self.members if one.id == party), None)
+
+    def with_plan(self, plan: Plan) -> Session:
+        """The session in which parties have got on."""
+        members = tuple(attrs.evolve(one, party=plan.parties[one.id]) for one in self.members)
+        return attrs.evolve(self, members=members, stages=plan.stages)
+
+    @property
+    def code(self) -> str:
+        """Four digits that two people can compare: that of the document in this session."""
+        assert self.paper is not None, "a draft has no code"  # noqa: S101 -- our bug
+        return code_of(self.paper.sha256, self.id)
+
+
+def code_of(document_sha256: bytes, session_id: str) -> str:
+    """Four digits of a document in a session; a swapped document has others, as a rule."""
+    digest = hashlib.sha256(document_sha256 + session_id.encode("ascii")).digest()
+    return f"{int.from_bytes(digest[-2:], 'big') % _CODES:04}"
+
+
+def parties_sha256(members: Sequence[Member], stages: Sequence[Stage]) -> bytes:
+    """SHA-256 of who signs, as what and in which order: what every approval names.
+
+    Delegates do not change it: it is of the parties with whom the document was sent.
+    """
+    own = [one for one in members if not _is_delegate(one, members)]
+    told = {
+        "parties": [
+            {"party": one.id, "role": one.party.role.value, "name": one.name, "user": one.person}
+            for one in own
+        ],
+        "stages": [
+            {"need": stage.need, "parties": [one for one in stage.parties if _has(own, one)]}
+            for stage in stages
+        ],
+    }
+    return hashlib.sha256(canonical(told, where="parties")).digest()
+
+
+def _is_delegate(member: Member, members: Sequence[Member]) -> bool:
+    return any(one.delegated_to == member.id for one in members)
+
+
+def _has(members: Sequence[Member], party: str) -> bool:
+    return any(one.id == party for one in members)

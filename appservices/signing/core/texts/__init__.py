@@ -1,0 +1,1 @@
+"""What the signing bot says, as documents of messages."""

@@ -1,0 +1,190 @@
+"""Who speaks, what can be written, how somebody's documents and signatures stand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.signing.core.commands import COMMANDS
+from appservices.signing.core.texts.cards import LISTED_MAX, parties_lines
+from appservices.signing.core.texts.words import (
+    EFFECTS,
+    LEVELS,
+    SESSIONS,
+    counted,
+    number_of,
+    reason_words,
+)
+from veche.protocol.commands import help_doc as commands_doc
+from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Mono, Paragraph
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appservices.signing.core.records import Level, Member, Session
+    from appservices.signing.core.speech import Speech
+    from veche.protocol.commands import Command
+
+SHOWN_MAX: Final = 20
+"""Most lines of a list in the chat; the export has all of them."""
+
+
+def welcome_doc(name: str, speech: Speech) -> Doc:
+    """Who speaks here, and what to try first.
+
+    Args:
+        name: Of the bot.
+        speech: How the person is spoken to.
+    """
+    return (
+        Paragraph(
+            speech.text("Welcome. I am the signing bot of {name}, a program.", name=name), " ",
+            speech.text("Here documents are signed, and you can have others sign yours."),
+        ),
+        Paragraph(speech.text("To have a document signed, send me the PDF in this chat.")),
+    )  # fmt: skip
+
+
+def how_doc(speech: Speech) -> Doc:
+    """How to have a document signed."""
+    return (
+        Heading(speech.text("Have a document signed")),
+        Bullets(
+            [
+                speech.text("Send me the PDF in this chat; I ask what it is called and who signs."),
+                (speech.text("Who signs, in their order:"), " ", Mono("bob, carol then dave")),
+                (speech.text("Two of three:"), " ", Mono("2 of bob, carol, dave then erin")),
+                (speech.text("Roles:"), " ", Mono("bob, carol as witness of bob")),
+                (speech.text("Who only gets the file:"), " ", Mono("bob; copy to frank")),
+                (speech.text("You yourself:"), " ", Mono("me, bob")),
+            ]
+        ),
+        Paragraph(speech.text("Nothing is sent before you have seen all of it and say so.")),
+    )  # fmt: skip
+
+
+def help_doc(speech: Speech, more: Sequence[Command] = ()) -> Doc:
+    """What can be written."""
+    return commands_doc((*COMMANDS, *more), speech.catalogue, speech.language)
+
+
+def private_doc(speech: Speech) -> Doc:
+    """That documents are only for an encrypted chat of two."""
+    words = speech.text(
+        "Documents are signed only where nobody reads along: please write to me in an encrypted"
+        " chat, without others in it."
+    )
+    return (Paragraph(words),)
+
+
+def clear_doc(speech: Speech) -> Doc:
+    """That what came unencrypted does not count."""
+    words = speech.text(
+        "This came unencrypted, so anybody may have written it. Nothing was done; please write it"
+        " with a client that encrypts."
+    )
+    return (Paragraph(words),)
+
+
+def edit_doc(speech: Speech) -> Doc:
+    """That an edit changes nothing."""
+    words = speech.text(
+        "A change of an earlier message changes nothing here. Please write it anew."
+    )
+    return (Paragraph(words),)
+
+
+def sessions_doc(own: Sequence[Session], asked: Sequence[Session], speech: Speech) -> Doc:
+    """Somebody's documents.
+
+    Args:
+        own: Those that they have signed by others, the newest first.
+        asked: Those in which they take part.
+        speech: How they are spoken to.
+    """
+    if not own and not asked:
+        return (Paragraph(speech.text("You have no documents here. Send me a PDF to begin.")),)
+    blocks: Doc = ()
+    for title, held in (
+        (speech.text("Sent by you"), own),
+        (speech.text("For you to sign"), asked),
+    ):
+        if held:
+            lines = [_line(one, speech) for one in held[:SHOWN_MAX]]
+            blocks = (*blocks, Heading(title), Bullets(lines))
+    return blocks
+
+
+def session_doc(session: Session, speech: Speech) -> Doc:
+    """One document, for whoever has it signed."""
+    facts: list[tuple[str, Item]] = [
+        (speech.text("State"), Bold(speech.text(SESSIONS[session.state]))),
+        (speech.text("Until"), speech.moment(session.deadline_at_ms)),
+        (speech.text("How it is signed"), speech.text(LEVELS[session.level_min])),
+        (speech.text("Effect"), speech.text(EFFECTS[session.effect])),
+    ]
+    if session.paper is not None:
+        facts.append((speech.text("Code"), Mono(session.code)))
+    heading = Heading(f"{session.matter.title} ({number_of(session)})")
+    lines: Doc = (Bullets(parties_lines(session, speech)),) if session.members else ()
+    return (heading, Facts(facts), *lines)
+
+
+def signatures_doc(
+    signed: Sequence[tuple[Session, Level, int]],
+    declined: Sequence[tuple[Session, Member]],
+    certificates: int,
+    speech: Speech,
+) -> Doc:
+    """All that was done in somebody's name.
+
+    Args:
+        signed: What they signed, how and when, the newest first.
+        declined: What they declined.
+        certificates: How many certificates were issued to them.
+        speech: How they are spoken to.
+    """
+    lines: list[Item] = [
+        speech.text(
+            "{moment}: “{title}” of {name}, signed {level}",
+            moment=speech.moment(at_ms),
+            title=session.matter.title,
+            name=session.matter.requester_name,
+            level=speech.text(LEVELS[level]),
+        )
+        for session, level, at_ms in signed[:LISTED_MAX]
+    ]
+    lines += [
+        speech.text(
+            "“{title}” of {name}, declined: {reason}",
+            title=session.matter.title,
+            name=session.matter.requester_name,
+            reason=reason_words(member, speech),
+        )
+        for session, member in declined[:LISTED_MAX]
+    ]
+    if not lines and not certificates:
+        return (Paragraph(speech.text("Nothing was signed in your name here.")),)
+    count = speech.plural(
+        "One certificate was issued to you.",
+        "{count} certificates were issued to you.",
+        certificates,
+    )
+    blocks: Doc = (Heading(speech.text("In your name")),)
+    if lines:
+        blocks = (*blocks, Bullets(lines))
+    return (
+        *blocks,
+        Paragraph(count, " ", speech.text("Write “export” to get all of it as a file.")),
+    )
+
+
+def no_session_doc(speech: Speech) -> Doc:
+    """That there is no document with this number."""
+    words = speech.text("You have no document with this number. Write “sessions” to see yours.")
+    return (Paragraph(words),)
+
+
+def _line(session: Session, speech: Speech) -> Item:
+    have, need = counted(session)
+    state = speech.text(SESSIONS[session.state])
+    return (Mono(number_of(session)), f" {session.matter.title}: {state} ({have}/{need})")

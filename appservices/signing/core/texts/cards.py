@@ -1,0 +1,156 @@
+"""The card of a document: what a party is asked, and how it stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.signing.core.parties import CAN_ACT, PartyState, Role
+from appservices.signing.core.records import ClauseKind, Level
+from appservices.signing.core.session import BROKEN_OFF, State
+from appservices.signing.core.texts.words import (
+    EFFECTS,
+    LEVELS,
+    SESSIONS,
+    named,
+    number_of,
+    reason_words,
+    stood,
+)
+from veche.protocol.catalogue import N_
+from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Link, Mono, Paragraph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.signing.core.records import Member, Session
+    from appservices.signing.core.speech import Speech
+
+LISTED_MAX: Final = 20
+"""Most parties that a card lists; of more it says how many there are."""
+
+_YOURS: Final[Mapping[PartyState, str]] = {
+    PartyState.WAITING: N_("Others come first: you are told when it is your turn."),
+    PartyState.INVITED: N_("It is your turn."),
+    PartyState.VIEWED: N_("It is your turn."),
+    PartyState.SIGNED: N_("You have signed. You get the file once it is over."),
+    PartyState.DECLINED: N_("You have declined."),
+    PartyState.LAPSED: N_("Your time is over."),
+    PartyState.EXCUSED: N_("Enough others have signed: nothing is left to do for you."),
+}
+
+
+def card_doc(session: Session, member: Member, page: str | None, speech: Speech) -> Doc:
+    """The card of one party.
+
+    Args:
+        session: As it stands.
+        member: Whose card it is.
+        page: Where they sign; None: there are no pages here.
+        speech: How they are spoken to.
+    """
+    head = (
+        Heading(_asks(session, member, speech)),
+        _facts(session, speech),
+        *_clauses(session, speech),
+        Bullets(parties_lines(session, speech)),
+    )
+    if session.state is State.OPEN and member.party.state in CAN_ACT:
+        return (*head, *_how(session, member, page, speech))
+    return (*head, Paragraph(Bold(state_words(session, member, speech))))
+
+
+def parties_lines(session: Session, speech: Speech) -> list[Item]:
+    """Who takes part and how they stand, a line each."""
+    lines: list[Item] = [stood(one, session, speech) for one in session.members[:LISTED_MAX]]
+    left = len(session.members) - LISTED_MAX
+    if left > 0:
+        lines.append(speech.plural("and {count} more", "and {count} more", left))
+    return lines
+
+
+def state_words(session: Session, member: Member, speech: Speech) -> str:
+    """How it stands for one party, in a sentence."""
+    if session.state is not State.OPEN:
+        return speech.text("It is over: {state}.", state=speech.text(SESSIONS[session.state]))
+    if member.party.state is PartyState.DELEGATED:
+        other = session.member(member.delegated_to)
+        return speech.text("{name} acts for you.", name=other.name if other is not None else "?")
+    return speech.text(_YOURS[member.party.state])
+
+
+def result_words(session: Session, speech: Speech) -> str:
+    """Whether what was signed counts, in a sentence."""
+    if session.state is State.COMPLETED:
+        return speech.text("Everyone has signed, so it is in force.")
+    if is_in_force(session):
+        return speech.text("It stays in force between those who have signed.")
+    return speech.text("It is not in force: not everyone has signed.")
+
+
+def is_in_force(session: Session) -> bool:
+    """Whether the signatures of a session that is over count."""
+    if session.state in BROKEN_OFF:
+        signed = any(one.party.state is PartyState.SIGNED for one in session.members)
+        return signed and session.effect.value == "each"
+    return session.state is State.COMPLETED
+
+
+def _asks(session: Session, member: Member, speech: Speech) -> str:
+    names = {"name": session.matter.requester_name, "title": session.matter.title}
+    if member.party.role is Role.WITNESS:
+        return speech.text("{name} asks you to sign as a witness: {title}", **names)
+    if member.party.role is Role.APPROVER:
+        return speech.text("{name} asks you to approve: {title}", **names)
+    return speech.text("{name} asks you to sign: {title}", **names)
+
+
+def _facts(session: Session, speech: Speech) -> Facts:
+    paper = session.paper
+    assert paper is not None, "what is sent has a document"  # noqa: S101 -- our bug
+    asker = (session.matter.requester_name, " ", Mono(session.requester))
+    return Facts(
+        [
+            (speech.text("Asked by"), asker),
+            (speech.text("Pages"), str(paper.pages)),
+            (speech.text("Code"), Mono(session.code)),
+            (speech.text("Until"), speech.moment(session.deadline_at_ms)),
+            (speech.text("Effect"), speech.text(EFFECTS[session.effect])),
+            (speech.text("Number"), Mono(number_of(session))),
+        ]
+    )  # fmt: skip
+
+
+def _clauses(session: Session, speech: Speech) -> Doc:
+    asked = [one for one in session.matter.clauses if one.kind is not ClauseKind.REQUIRED]
+    if not asked:
+        return ()
+    titles = ", ".join(f"“{one.title}”" for one in asked)
+    words = speech.text("These clauses are asked about one by one: {titles}.", titles=titles)
+    return (Paragraph(words),)
+
+
+def _how(session: Session, member: Member, page: str | None, speech: Speech) -> Doc:
+    blocks: Doc = ()
+    if page is not None:
+        words = speech.text("Read and sign it here; the link is for you alone:")
+        blocks = (Paragraph(words, "\n", Link(page, page)),)
+    if member.level_min is Level.CLICK:
+        words = speech.text("Or read the file above and reply with its code alone, to sign it:")
+        blocks = (*blocks, Paragraph(words, " ", Mono(session.code)))
+    elif page is None:
+        level = speech.text(LEVELS[member.level_min])
+        words = speech.text(
+            "It has to be signed {level}, and there are no pages here: ask who asks you.",
+            level=level,
+        )
+        blocks = (Paragraph(words),)
+    return blocks
+
+
+def declined_words(member: Member, session: Session, speech: Speech) -> str:
+    """That somebody declined, and why."""
+    return speech.text(
+        "{name} has declined: {reason}.",
+        name=named(member, session, speech),
+        reason=reason_words(member, speech),
+    )

@@ -1,0 +1,170 @@
+"""What a requester reads while they prepare a document to be signed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.signing.core.order import OrderProblem
+from appservices.signing.core.parties import Role
+from appservices.signing.core.texts.words import EFFECTS, LEVELS, ROLES, named
+from veche.protocol.catalogue import N_
+from veche.protocol.message import Bullets, Doc, Facts, Heading, Item, Mono, Paragraph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from appservices.signing.core.order import OrderError
+    from appservices.signing.core.records import Session
+    from appservices.signing.core.speech import Speech
+
+_PROBLEMS: Final[Mapping[OrderProblem, str]] = {
+    OrderProblem.EMPTY: N_("Somebody has to sign. Write who, such as:"),
+    OrderProblem.WORD: N_(
+        "I cannot read this at “{word}”. Write names with commas between, as in:"
+    ),
+    OrderProblem.ROLE: N_("I know no role “{word}”. There are: {roles}. For example:"),
+    OrderProblem.WITNESS: N_("Whose signature does {word} witness? Write it so:"),
+    OrderProblem.TWICE: N_("{word} stands there twice. Each takes part once:"),
+    OrderProblem.NEED: N_("{word} are more than there are. Write it so:"),
+    OrderProblem.TOO_MANY: N_("That is too much for one document: at most 200 people, 20 steps:"),
+}
+_EXAMPLES: Final[Mapping[OrderProblem, str]] = {
+    OrderProblem.WITNESS: "bob, carol as witness of bob",
+    OrderProblem.NEED: "2 of bob, carol, dave",
+    OrderProblem.ROLE: "bob then carol as approver",
+}
+
+
+def upload_doc(pages: int, notes: Sequence[str], speech: Speech) -> Doc:
+    """What was seen of a file.
+
+    Args:
+        pages: How many it has.
+        notes: What was changed in it, a sentence each.
+        speech: How the person is spoken to.
+    """
+    seen = speech.plural("I have it: one page.", "I have it: {count} pages.", pages)
+    if not notes:
+        return (Paragraph(seen),)
+    words = speech.text("So that it looks the same everywhere, this was changed in it:")
+    return (Paragraph(seen, " ", words), Bullets(list(notes)))
+
+
+def title_doc(speech: Speech) -> Doc:
+    """The question for the title."""
+    return (Paragraph(speech.text("What is it called? Write a title, or choose the one below.")),)
+
+
+def who_doc(speech: Speech) -> Doc:
+    """The question for who signs."""
+    return (
+        Paragraph(speech.text("Who signs it, and in which order? Write names, for example:")),
+        Bullets(
+            [
+                Mono("bob, carol then dave"),
+                Mono("2 of bob, carol, dave"),
+                Mono("me, bob, carol as witness of bob; copy to frank"),
+            ]
+        ),
+    )
+
+
+def problem_doc(error: OrderError, speech: Speech) -> Doc:
+    """What is wrong with who was typed."""
+    roles = ", ".join(speech.text(ROLES[one]) for one in Role if one is not Role.VIEWER)
+    word = error.word or "…"
+    words = speech.text(_PROBLEMS[error.problem], word=word, roles=roles)
+    example = _EXAMPLES.get(error.problem, "bob, carol then dave")
+    return (Paragraph(words, " ", Mono(example)),)
+
+
+def nobody_doc(typed: str, speech: Speech) -> Doc:
+    """That somebody is not there."""
+    words = speech.text(
+        "I find nobody called {name}. Look at how the name is written, and write all of it again.",
+        name=typed,
+    )
+    return (Paragraph(words),)
+
+
+def no_seal_doc(organisation: str, speech: Speech) -> Doc:
+    """That a seal is not theirs to order."""
+    words = speech.text(
+        "You may not order the seal of {name}, or there is none. Write it again without it.",
+        name=organisation,
+    )
+    return (Paragraph(words),)
+
+
+def review_doc(session: Session, speech: Speech) -> Doc:
+    """All of it, before it is sent."""
+    facts: list[tuple[str, Item]] = [
+        (speech.text("Title"), session.matter.title),
+        (speech.text("How it is signed"), speech.text(LEVELS[session.level_min])),
+        (speech.text("Until"), speech.moment(session.deadline_at_ms)),
+        (speech.text("Effect"), speech.text(EFFECTS[session.effect])),
+        (
+            speech.text("Somebody else may act for a signer"),
+            speech.text("yes") if session.may_delegate else speech.text("no"),
+        ),
+    ]
+    return (
+        Heading(speech.text("Before it is sent")),
+        Facts(facts),
+        Paragraph(speech.text("Who signs:")),
+        Bullets(_stages(session, speech)),
+    )
+
+
+def until_doc(speech: Speech) -> Doc:
+    """The question for the deadline."""
+    words = speech.text("Until when is there time? Write a date or a number of days, such as:")
+    return (Paragraph(words, " ", Mono(speech.text("3 weeks"))),)
+
+
+def bad_until_doc(speech: Speech) -> Doc:
+    """That a deadline cannot be read."""
+    words = speech.text(
+        "I cannot read this as a day within the next 180 days. Write it so: 24 December 2026, or"
+        " 14 days."
+    )
+    return (Paragraph(words),)
+
+
+def level_doc(speech: Speech) -> Doc:
+    """The question for the level."""
+    return (
+        Paragraph(speech.text("How shall it be signed?")),
+        Bullets(
+            [
+                speech.text("S2: each signature stands in the file, with its own certificate."),
+                speech.text("S1: the key of the person's device signs; the report proves it."),
+                speech.text("S0: for small things: a reply with the code is enough."),
+            ]
+        ),
+    )  # fmt: skip
+
+
+def sent_doc(session: Session, speech: Speech) -> Doc:
+    """That it is on its way."""
+    words = speech.text(
+        "It is sent. Its code is {code}: all who sign see the same. I tell you of each signature.",
+        code=session.code,
+    )
+    return (Paragraph(words),)
+
+
+def _stages(session: Session, speech: Speech) -> list[Item]:
+    lines: list[Item] = []
+    for n, stage in enumerate(session.stages, 1):
+        held = [one for one in session.members if one.id in stage.parties]
+        names = ", ".join(named(one, session, speech) for one in held)
+        if stage.need is not None:
+            of = speech.text("{need} of: {names}", need=stage.need, names=names)
+            lines.append(f"{n}. {of}" if len(session.stages) > 1 else of)
+        else:
+            lines.append(f"{n}. {names}" if len(session.stages) > 1 else names)
+    copies = [one.name for one in session.members if one.party.role is Role.VIEWER]
+    if copies:
+        lines.append(speech.text("Get a copy: {names}", names=", ".join(copies)))
+    return lines

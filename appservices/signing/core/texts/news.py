@@ -1,0 +1,153 @@
+"""What parties and requesters are told as a session goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.signing.core.parties import PartyState
+from appservices.signing.core.session import ENDED, Input
+from appservices.signing.core.texts.cards import declined_words, result_words
+from appservices.signing.core.texts.words import LEVELS, counted, named, number_of, signed_names
+from veche.protocol.catalogue import N_
+from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Link, Mono, Paragraph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.signing.core.records import Level, Member, Session
+    from appservices.signing.core.speech import Speech
+
+
+_VERDICTS: Final[Mapping[str, str]] = {
+    "sealed": N_("every rule holds: who signed what and when is proven"),
+    "signed": N_("the signatures hold; not all of it is proven"),
+    "unproven": N_("nothing was changed; who signed or when is not proven"),
+}
+
+_NEWS: Final[Mapping[Input, str]] = {
+    Input.LAPSE_GOES_ON: N_("{name} has not signed in time."),
+    Input.LAPSE_IMPOSSIBLE: N_("{name} has not signed in time."),
+    Input.DELEGATE: N_("{name} lets {other} act for them."),
+    Input.EXTEND: N_("There is more time: until {moment}."),
+    Input.CANCEL: N_("{name} has taken it back."),
+    Input.DEADLINE: N_("The time for it is over, and not everyone has signed."),
+}
+
+
+def signature_doc(session: Session, member: Member, level: Level, speech: Speech) -> Doc:
+    """For the requester: somebody has signed."""
+    have, need = counted(session)
+    words = speech.text(
+        "{name} has signed “{title}” {level}: {have} of {need}.",
+        name=named(member, session, speech),
+        title=session.matter.title,
+        level=speech.text(LEVELS[level]),
+        have=have,
+        need=need,
+    )
+    return (Paragraph(words),)
+
+
+def yours_doc(session: Session, level: Level, speech: Speech) -> Doc:
+    """For the signer: their signature counts."""
+    words = speech.text(
+        "You have signed “{title}”, {level}.",
+        title=session.matter.title,
+        level=speech.text(LEVELS[level]),
+    )
+    return (Paragraph(words, " ", speech.text("You get the file once it is over.")),)
+
+
+def news_doc(
+    session: Session, what: Input, member: Member | None, other: Member | None, speech: Speech
+) -> Doc:
+    """For everyone: what has happened, and what follows.
+
+    Args:
+        session: As it stands now.
+        what: What happened.
+        member: Who did it, or whose time is over; None: the requester.
+        other: Who acts in their place from now on.
+        speech: How the reader is spoken to.
+    """
+    blocks: Doc = (
+        Heading(f"{session.matter.title} ({number_of(session)})"),
+        Paragraph(_what(session, what, member, other, speech)),
+    )
+    if session.state not in ENDED:
+        return blocks
+    return (*blocks, *_end(session, speech))
+
+
+def reminder_doc(session: Session, member: Member, page: str | None, speech: Speech) -> Doc:
+    """That somebody still has to sign."""
+    until = session.deadline_at_ms if member.deadline_at_ms is None else member.deadline_at_ms
+    words = speech.text(
+        "“{title}” of {name} still waits for you, until {moment}.",
+        title=session.matter.title,
+        name=session.matter.requester_name,
+        moment=speech.moment(until),
+    )
+    blocks: Doc = (Paragraph(words),)
+    if page is not None:
+        blocks = (*blocks, Paragraph(speech.text("Sign it here:"), "\n", Link(page, page)))
+    return blocks
+
+
+def result_doc(session: Session, verdict: str | None, check_url: str | None, speech: Speech) -> Doc:
+    """What comes with the closed file."""
+    names = ", ".join(signed_names(session)) or "–"
+    facts: list[tuple[str, Item]] = [
+        (speech.text("Signed by"), names),
+        (speech.text("Number"), Mono(number_of(session))),
+    ]
+    if verdict is not None:
+        facts.insert(1, (speech.text("Checked"), speech.text(_VERDICTS.get(verdict, verdict))))
+    blocks: Doc = (
+        Heading(speech.text("{title}: the file", title=session.matter.title)),
+        Paragraph(Bold(result_words(session, speech))),
+        Facts(facts),
+    )
+    if check_url is not None:
+        words = speech.text("Anybody can check it here; the file stays in the browser:")
+        blocks = (*blocks, Paragraph(words, "\n", Link(check_url, check_url)))
+    return blocks
+
+
+def file_caption(session: Session, speech: Speech) -> str:
+    """Beside the closed file."""
+    names = ", ".join(signed_names(session))
+    return speech.text("“{title}”, signed by {names}", title=session.matter.title, names=names)
+
+
+def _end(session: Session, speech: Speech) -> Doc:
+    names = signed_names(session)
+    if not names:
+        return (Paragraph(speech.text("Nobody had signed it.")),)
+    words = speech.text(
+        "It was signed by {names}. {result} The file follows, as a proof.",
+        names=", ".join(names),
+        result=result_words(session, speech),
+    )
+    return (Paragraph(words),)
+
+
+def _what(
+    session: Session, what: Input, member: Member | None, other: Member | None, speech: Speech
+) -> str:
+    name = "" if member is None else named(member, session, speech)
+    if what in (Input.DECLINE_GOES_ON, Input.DECLINE_IMPOSSIBLE) and member is not None:
+        return declined_words(member, session, speech)
+    values = {
+        "name": session.matter.requester_name if what is Input.CANCEL else name,
+        "other": "" if other is None else other.name,
+        "moment": speech.moment(session.deadline_at_ms),
+    }
+    if what is Input.DELEGATE and other is None:
+        return speech.text("{name} acts themselves again.", **values)
+    return speech.text(_NEWS[what], **values)
+
+
+def is_told(member: Member) -> bool:
+    """Whether a party hears what becomes of a session: who was never asked does not."""
+    return member.party.state not in (PartyState.WAITING, PartyState.EXCUSED)

@@ -1,0 +1,129 @@
+"""What is said while a party answers their card, and why something is not done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.signing.core.errors import AlreadySignedError, DelegationError, NotYourTurnError
+from appservices.signing.core.records import Level
+from appservices.signing.core.session import NotNowError
+from appservices.signing.core.texts.words import LEVELS, SESSIONS, named, number_of
+from veche.protocol.catalogue import N_
+from veche.protocol.message import Bold, Doc, Heading, Link, Mono, Paragraph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.signing.core.records import Member, Session
+    from appservices.signing.core.speech import Speech
+    from veche.protocol.errors import VecheError
+
+_WHY: Final[Mapping[str, str]] = {
+    AlreadySignedError.errcode: N_("You have signed it already; that counts once."),
+    NotYourTurnError.errcode: N_("It is not your turn: others come first, or you have acted."),
+    DelegationError.errcode: N_(
+        "This person cannot act for you: they take part already, or it is not allowed here."
+    ),
+}
+
+
+def refused_words(error: VecheError, speech: Speech) -> str:
+    """Why something is not done."""
+    if isinstance(error, NotNowError):
+        state = speech.text(SESSIONS[error.state])
+        return speech.text("This cannot be done any more: {state}.", state=state)
+    known = _WHY.get(error.errcode)
+    return speech.text(known) if known is not None else speech.text("This cannot be done.")
+
+
+def sign_doc(session: Session, member: Member, page: str | None, speech: Speech) -> Doc:
+    """Where and how somebody signs, asked again."""
+    blocks: Doc = (Heading(session.matter.title),)
+    if page is not None:
+        words = speech.text("Read and sign it here; the link is for you alone:")
+        blocks = (*blocks, Paragraph(words, "\n", Link(page, page)))
+    if member.level_min is Level.CLICK:
+        words = speech.text("Or read the file above and reply with its code alone, to sign it:")
+        blocks = (*blocks, Paragraph(words, " ", Mono(session.code)))
+    elif page is None:
+        words = speech.text(
+            "It has to be signed {level}, and there are no pages here: ask who asks you.",
+            level=speech.text(LEVELS[member.level_min]),
+        )
+        blocks = (*blocks, Paragraph(words))
+    return blocks
+
+
+def why_doc(session: Session, speech: Speech) -> Doc:
+    """The question why somebody declines."""
+    words = speech.text(
+        "Why do you decline “{title}”? Whoever asks and all who were asked are told. It cannot be"
+        " taken back.",
+        title=session.matter.title,
+    )
+    return (Paragraph(words),)
+
+
+def more_doc(speech: Speech) -> Doc:
+    """The question for words beside a reason."""
+    return (Paragraph(speech.text("Do you want to add a sentence? Write it, or choose below.")),)
+
+
+def whom_doc(speech: Speech) -> Doc:
+    """The question for a delegate."""
+    words = speech.text(
+        "Who shall act for you? Write their name. Everybody is told, and both names stand in the"
+        " report. You can take it back until they have signed."
+    )
+    return (Paragraph(words),)
+
+
+def question_doc(session: Session, speech: Speech) -> Doc:
+    """The question for a question."""
+    words = speech.text(
+        "What do you want to ask {name}? Write it; they see that it is from you.",
+        name=session.matter.requester_name,
+    )
+    return (Paragraph(words),)
+
+
+def asked_doc(session: Session, member: Member, words: str, speech: Speech) -> Doc:
+    """A party's question, for the requester."""
+    head = speech.text(
+        "{name} asks about “{title}” ({number}):",
+        name=named(member, session, speech),
+        title=session.matter.title,
+        number=number_of(session),
+    )
+    return (
+        Paragraph(head),
+        Paragraph(Bold(words)),
+        Paragraph(speech.text("Write your answer: only they get it.")),
+    )
+
+
+def answer_doc(session: Session, words: str, speech: Speech) -> Doc:
+    """The requester's answer, for a party."""
+    head = speech.text(
+        "{name} answers about “{title}”:",
+        name=session.matter.requester_name,
+        title=session.matter.title,
+    )
+    return (Paragraph(head), Paragraph(Bold(words)))
+
+
+def wrong_code_doc(speech: Speech) -> Doc:
+    """That a code is that of no document."""
+    words = speech.text(
+        "No document that waits for you has this code. Look at the code in its message again: the"
+        " same stands with whoever asks you."
+    )
+    return (Paragraph(words),)
+
+
+def clauses_doc(speech: Speech) -> Doc:
+    """That a document with clauses is signed on its page."""
+    words = speech.text(
+        "Some of its clauses are asked about one by one, so please sign it on its page."
+    )
+    return (Paragraph(words),)

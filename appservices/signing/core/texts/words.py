@@ -1,0 +1,113 @@
+"""Roles, states, levels and reasons in words; how sessions are called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.signing.core.parties import PartyState, Role
+from appservices.signing.core.records import Level, SessionEffect
+from appservices.signing.core.session import State
+from veche.protocol.catalogue import N_
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.signing.core.records import Member, Session
+    from appservices.signing.core.speech import Speech
+
+NUMBER_CHARACTERS: Final = 8
+ROLES: Final[Mapping[Role, str]] = {
+    Role.SIGNER: N_("signer"),
+    Role.CLERK: N_("clerk"),
+    Role.SEAL: N_("seal"),
+    Role.APPROVER: N_("approver"),
+    Role.WITNESS: N_("witness"),
+    Role.VIEWER: N_("gets a copy"),
+}
+STATES: Final[Mapping[PartyState, str]] = {
+    PartyState.WAITING: N_("others come first"),
+    PartyState.INVITED: N_("asked"),
+    PartyState.VIEWED: N_("has seen it"),
+    PartyState.SIGNED: N_("signed"),
+    PartyState.DECLINED: N_("declined"),
+    PartyState.DELEGATED: N_("lets somebody else act"),
+    PartyState.LAPSED: N_("too late"),
+    PartyState.EXCUSED: N_("not needed any more"),
+}
+SESSIONS: Final[Mapping[State, str]] = {
+    State.DRAFT: N_("not sent yet"),
+    State.OPEN: N_("open"),
+    State.SEALING: N_("everyone has signed; the file is being closed"),
+    State.COMPLETED: N_("complete"),
+    State.DECLINED: N_("declined"),
+    State.EXPIRED: N_("the time was over"),
+    State.CANCELLED: N_("taken back"),
+}
+LEVELS: Final[Mapping[Level, str]] = {
+    Level.CLICK: N_("by a reply with the code (S0)"),
+    Level.APPROVAL: N_("with the key of their device (S1)"),
+    Level.ADVANCED: N_("in the file, with a certificate (S2)"),
+    Level.SEAL: N_("the seal of an organisation"),
+}
+EFFECTS: Final[Mapping[SessionEffect, str]] = {
+    SessionEffect.WHEN_COMPLETE: N_("Signatures count once everyone has signed."),
+    SessionEffect.EACH: N_("Each signature counts at once, whoever else signs."),
+}
+REASONS: Final[Mapping[str, str]] = {
+    "wrong_terms": N_("I do not agree with what it says"),
+    "wrong_person": N_("I am not who should sign"),
+    "not_mine": N_("I know nothing of it"),
+    "need_time": N_("I need more time"),
+    "other": N_("Another reason"),
+}
+
+
+def number_of(session: Session) -> str:
+    """How people call a session: the end of its ULID, which is chance."""
+    return session.id[-NUMBER_CHARACTERS:]
+
+
+def named(member: Member, session: Session, speech: Speech) -> str:
+    """A party with their role, "Carol, witness of Bob"; a delegate with whom they act for."""
+    role, name = member.party.role, member.name
+    acts_for = next((one for one in session.members if one.delegated_to == member.id), None)
+    if acts_for is not None:
+        name = speech.text("{name} for {other}", name=name, other=acts_for.name)
+    seen = session.member(member.party.of)
+    if role is Role.WITNESS and seen is not None:
+        return speech.text("{name}, witness of {other}", name=name, other=seen.name)
+    if role is Role.SIGNER:
+        return name
+    return f"{name}, {speech.text(ROLES[role])}"
+
+
+def stood(member: Member, session: Session, speech: Speech) -> str:
+    """A party with what they have done, "Bob: signed"."""
+    state = STATES[member.party.state]
+    return f"{named(member, session, speech)}: {speech.text(state)}"
+
+
+def reason_words(member: Member, speech: Speech) -> str:
+    """Why somebody declined."""
+    code, words = member.reason
+    said = speech.text(REASONS[code]) if code in REASONS else ""
+    return f"{said}: “{words}”" if words else said
+
+
+def signed_names(session: Session) -> list[str]:
+    """Who has signed."""
+    signed = PartyState.SIGNED
+    return [one.name for one in session.members if one.party.state is signed]
+
+
+def counted(session: Session) -> tuple[int, int]:
+    """How many have signed, and how many signatures are needed."""
+    have = need = 0
+    for stage in session.stages:
+        held = [session.plan.parties[one] for one in stage.parties]
+        acting = [one for one in held if one.state is not PartyState.DELEGATED]
+        have += sum(1 for one in acting if one.state is PartyState.SIGNED)
+        witnesses = sum(1 for one in acting if one.role is Role.WITNESS)
+        principals = len(acting) - witnesses
+        need += (principals if stage.need is None else stage.need) + witnesses
+    return have, max(have, need)

@@ -1,0 +1,317 @@
+"""What organisations ask over HTTP, by their keys: to have documents signed, and what became."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final, Protocol
+
+from appservices.signing.core.cipher import DOCUMENT, decrypt, encrypt
+from appservices.signing.core.papers.uploads import UPLOAD_BYTES_MAX, note_texts
+from appservices.signing.core.session import NotNowError, State
+from appservices.signing.routes.api import API
+from appservices.signing.service import acting, drafting
+from appservices.signing.service.draft_errands import boxed
+from appservices.signing.service.files import kept
+from appservices.signing.service.organisations import Asked, draft, owned, state_view
+from appservices.signing.service.scene import CATALOGUE, requester_topic
+from appservices.signing.service.uploads import read_upload
+from appservices.signing.store import blobs, events
+from veche.protocol.canonical import canonical
+from veche.protocol.errors import ConflictError, NotFoundError, RefusedError
+from veche.protocol.session_api import (
+    EventsQuery,
+    ExtendBody,
+    FileView,
+    Nothing,
+    SessionBody,
+    SessionEvent,
+    SessionEvents,
+    SessionState,
+)
+from veche.protocol.unpadded import unpadded
+from veche.runtime.api import Download
+from veche.runtime.limits import Limit
+from veche.runtime.live import WAIT_MS_MAX
+from veche.runtime.web import quiet
+
+if TYPE_CHECKING:
+    from appservices.signing.core.papers.uploads import Upload
+    from appservices.signing.core.records import Session
+    from appservices.signing.service.files import Kept
+    from appservices.signing.service.scene import Parts, Scene
+    from appservices.signing.service.sealing import Callers
+    from veche.runtime.api import Call
+    from veche.runtime.database import Cursor
+    from veche.runtime.host import Host
+    from veche.runtime.keys.pool import SigningPool
+
+WRITE_LIMIT: Final = Limit(burst=500, per_s=50)
+"""Requests of one client address that change something."""
+FILE_LIMIT: Final = Limit(burst=50, per_s=5)
+"""Files of one client address: each is read in a process of its own."""
+EVENTS_MAX: Final = 100
+_PDF: Final = "application/pdf"
+_NO_SESSIONS: Final = "Nobody signs here: the section `signing` has no `sessions`"
+
+
+class Signing(Protocol):
+    """What the routes need of the service: ``appservices.signing.bot.Signing``."""
+
+    callers: Callers
+    pool: SigningPool
+
+    @property
+    def parts(self) -> Parts | None:
+        """What all transactions share; None: nobody signs here."""
+
+
+class OrganisationRoutes:
+    """Serves organisations."""
+
+    def __init__(self, host: Host, signing: Signing) -> None:
+        """Make them."""
+        self._host = host
+        self._signing = signing
+
+    @API.transaction(
+        "signing.draft",
+        "POST",
+        "/sessions",
+        body=SessionBody,
+        answer=SessionState,
+        takes_session=False,
+        needs_key=True,
+        limit=WRITE_LIMIT,
+        status=201,
+        summary="Draft a session; the same key again gives the same one",
+    )
+    def draft(self, txn: Cursor, call: Call) -> SessionState:
+        """A draft: nobody is asked before it is sent."""
+        caller = self._caller(call)
+        body = canonical(call.body.model_dump(mode="json"), where="body")
+        asked = Asked(caller, call.key, hashlib.sha256(body).digest())
+        scene = self._scene(txn, call, f"draft {caller} {call.key}")
+        return state_view(scene, draft(scene, asked, call.body))
+
+    @API.route(
+        "PUT",
+        "/sessions/<session>/file",
+        takes=_PDF,
+        takes_bytes_max=UPLOAD_BYTES_MAX,
+        answer=FileView,
+        takes_session=False,
+        limit=FILE_LIMIT,
+        summary="Put the file into a draft, or another one in its place",
+    )
+    async def put(self, call: Call) -> FileView:
+        """It is brought into the form that all readers show alike; what that changes is told."""
+        run = self._host.database.run
+        await run("signing.owned", self._draft, call)
+        upload = await self._signing.pool.run(read_upload, call.body)
+        return await run("signing.upload", self._keep, call, upload)
+
+    @API.route(
+        "POST",
+        "/sessions/<session>/send",
+        body=Nothing,
+        answer=SessionState,
+        takes_session=False,
+        limit=FILE_LIMIT,
+        summary="Freeze a draft and ask those of the first stage; again: its state",
+    )
+    async def send(self, call: Call) -> SessionState:
+        """From now on the document, its parties and its rules do not change."""
+        run = self._host.database.run
+        read = await run("signing.freeze", self._ready, call)
+        if isinstance(read, SessionState):
+            return read
+        session, cipher, language, link = read
+        pdf = await self._signing.pool.run(boxed, session, cipher, language, link)
+        return await run("signing.send", self._send, call, session, pdf)
+
+    @API.transaction(
+        "signing.state",
+        "GET",
+        "/sessions/<session>/state",
+        answer=SessionState,
+        takes_session=False,
+        limit=WRITE_LIMIT,
+        summary="A session of the organisation",
+    )
+    def state(self, txn: Cursor, call: Call) -> SessionState:
+        """Where it has got to."""
+        scene = self._scene(txn, call, "state")
+        return state_view(scene, self._owned(scene, call))
+
+    @API.transaction(
+        "signing.cancel",
+        "POST",
+        "/sessions/<session>/cancel",
+        body=Nothing,
+        answer=SessionState,
+        takes_session=False,
+        limit=WRITE_LIMIT,
+        summary="Take a session back before everyone has signed",
+    )
+    def cancel(self, txn: Cursor, call: Call) -> SessionState:
+        """Everyone who was asked is told."""
+        scene = self._scene(txn, call, f"cancel {call.path_args['session']}")
+        session = self._owned(scene, call, is_locked=True)
+        return state_view(scene, acting.cancelled(scene, session))
+
+    @API.transaction(
+        "signing.extend",
+        "POST",
+        "/sessions/<session>/extend",
+        body=ExtendBody,
+        answer=SessionState,
+        takes_session=False,
+        limit=WRITE_LIMIT,
+        summary="Give a session more time; everyone is told",
+    )
+    def extend(self, txn: Cursor, call: Call) -> SessionState:
+        """A later deadline."""
+        until_ms = call.body.deadline_at_ms
+        scene = self._scene(txn, call, f"extend {call.path_args['session']} {until_ms}")
+        session = self._owned(scene, call, is_locked=True)
+        return state_view(scene, acting.extended(scene, session, until_ms))
+
+    @API.route(
+        "GET",
+        "/sessions/<session>/file",
+        answer=Download,
+        takes_session=False,
+        limit=FILE_LIMIT,
+        summary="The file as it is signed until now; closed once the session has ended",
+    )
+    async def file(self, call: Call) -> Download:
+        """The PDF."""
+
+        def read(txn: Cursor) -> Kept:
+            scene = self._scene(txn, call, "file")
+            return kept(scene, self._owned(scene, call))
+
+        found = await self._host.database.run("signing.file", read)
+        pdf = await self._signing.pool.run(found.whole)
+        return Download(pdf, _PDF, found.session.matter.filename)
+
+    @API.route(
+        "GET",
+        "/sessions/<session>/evidence",
+        answer=Download,
+        takes_session=False,
+        limit=FILE_LIMIT,
+        summary="The sealed report on who signed what, when and how",
+    )
+    async def evidence(self, call: Call) -> Download:
+        """A PDF/A-3 with the record for programs inside."""
+
+        def read(txn: Cursor) -> tuple[Session, bytes | None]:
+            scene = self._scene(txn, call, "evidence")
+            session = self._owned(scene, call)
+            return session, blobs.of_kind(txn, session.id, "evidence")
+
+        session, cipher = await self._host.database.run("signing.evidence", read)
+        if cipher is None:
+            raise NotFoundError("There is no report yet: it is made once the session has ended")
+        pdf = await self._signing.pool.run(decrypt, session.matter.key, cipher, DOCUMENT)
+        return Download(pdf, _PDF, f"evidence-{session.id}.pdf")
+
+    @API.route(
+        "GET",
+        "/events",
+        query=EventsQuery,
+        answer=SessionEvents,
+        takes_session=False,
+        summary="What happened in the organisation's sessions, after a cursor; waits for news",
+    )
+    async def events(self, call: Call) -> SessionEvents:
+        """The next events."""
+        caller = self._caller(call)
+        quiet(call.request)
+        run, after = self._host.database.run, call.query.after
+
+        async def look(left_ms: int) -> SessionEvents | None:
+            found = await run("signing.events", self._events, caller, after)
+            if not found and left_ms > 0:
+                return None
+            return SessionEvents(events=found, cursor=found[-1].n if found else after)
+
+        topics, timeout_ms = [requester_topic(caller)], WAIT_MS_MAX if call.query.wait else 0
+        view = await self._host.live.follow(topics, timeout_ms, look, owner=f"signing {caller}")
+        return view or SessionEvents(events=[], cursor=after)
+
+    # In transactions
+
+    def _draft(self, txn: Cursor, call: Call) -> Session:
+        scene = self._scene(txn, call, "put")
+        session = self._owned(scene, call, is_locked=True)
+        if session.state is not State.DRAFT:
+            raise NotNowError(session.state)
+        return session
+
+    def _keep(self, txn: Cursor, call: Call, upload: Upload) -> FileView:
+        session = self._draft(txn, call)
+        cipher = encrypt(session.matter.key, upload.pdf, DOCUMENT)
+        blobs.put(txn, session.id, "upload", cipher, call.now_ms)
+        return FileView(
+            sha256=unpadded(hashlib.sha256(upload.pdf).digest()),
+            pages=upload.pages,
+            notes=list(note_texts(CATALOGUE, call.language, upload)),
+        )
+
+    def _ready(self, txn: Cursor, call: Call) -> SessionState | tuple[Session, bytes, str, str]:
+        scene = self._scene(txn, call, "freeze")
+        session = self._owned(scene, call)
+        if session.state is not State.DRAFT:
+            return state_view(scene, session)
+        cipher = blobs.of_kind(txn, session.id, "upload")
+        if cipher is None:
+            raise RefusedError("The draft has no file yet: put one into it first (PUT …/file)")
+        links = self._host.links
+        return session, cipher, call.language, "" if links is None else links.verify()
+
+    def _send(self, txn: Cursor, call: Call, drawn: Session, pdf: bytes) -> SessionState:
+        scene = self._scene(txn, call, f"send {drawn.id}")
+        session = self._owned(scene, call, is_locked=True)
+        if session.state is not State.DRAFT:
+            return state_view(scene, session)
+        if session != drawn:
+            raise ConflictError("The draft was changed meanwhile: send it again")
+        session = drafting.freeze(scene, session, pdf)
+        return state_view(scene, drafting.send(scene, session))
+
+    def _events(self, txn: Cursor, caller: str, after: int) -> list[SessionEvent]:
+        scene = self._parts().scene(txn, "events", self._host.now_ms())
+        found = events.of_requester(txn, scene.vault, caller, after, EVENTS_MAX)
+        references: dict[str, str] = {}
+        for one in found:
+            if one.session_id not in references:
+                session = owned(scene, caller, one.session_id)
+                references[one.session_id] = session.matter.reference
+        return [
+            SessionEvent(
+                n=one.n,
+                session=one.session_id,
+                reference=references[one.session_id],
+                what=one.what,
+                party=one.party,
+                at_ms=one.at_ms,
+            )
+            for one in found
+        ]
+
+    def _owned(self, scene: Scene, call: Call, *, is_locked: bool = False) -> Session:
+        return owned(scene, self._caller(call), call.path_args["session"], is_locked=is_locked)
+
+    def _caller(self, call: Call) -> str:
+        return self._signing.callers.of(call.header("authorization"))
+
+    def _scene(self, txn: Cursor, call: Call, cause: str) -> Scene:
+        return self._parts().scene(txn, f"organisation {cause}", call.now_ms)
+
+    def _parts(self) -> Parts:
+        parts = self._signing.parts
+        if parts is None:
+            raise NotFoundError(_NO_SESSIONS)
+        return parts

@@ -1,0 +1,288 @@
+"""What a party's page asks: the session, its files, a certificate, and to have signed.
+
+Who asks is known by the token of the party's link, which shows and downloads. To sign or to
+decline takes what the person's own device key has signed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+
+from appservices.signing.core.session import State
+from appservices.signing.routes.api import API
+from appservices.signing.service import acting, taking
+from appservices.signing.service.asking import ask
+from appservices.signing.service.certifying import certify
+from appservices.signing.service.declining import decline
+from appservices.signing.service.tokens import SEED, is_token, read_header
+from appservices.signing.service.views import session_view
+from appservices.signing.store import blobs, sessions
+from veche.protocol.errors import NotFoundError, SignInError, VecheError
+from veche.protocol.signing_api import (
+    AskBody,
+    AskedView,
+    CertificateBody,
+    CertificateView,
+    DeclineBody,
+    SessionView,
+    SignatureBody,
+)
+from veche.protocol.wire import Wire
+from veche.runtime.api import Download
+from veche.runtime.approvals import said
+from veche.runtime.limits import Limit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appservices.signing.core.records import Member, Session
+    from appservices.signing.service.scene import Parts, Scene
+    from veche.protocol.signing_api import RevisionView
+    from veche.runtime.api import Call
+    from veche.runtime.database import Cursor
+    from veche.runtime.host import Host
+    from veche.runtime.keys.pool import SigningPool
+
+READ_LIMIT: Final = Limit(burst=200, per_s=10)
+"""Views and files for one client address."""
+SIGN_LIMIT: Final = Limit(burst=60, per_s=2)
+"""Questions, certificates and signatures for one client address: keys and files to check."""
+_DIGEST_CHARACTERS: Final = 64
+_NO_SUCH: Final = "There is no such document here, or it is not yours to see"
+
+
+V = TypeVar("V")
+
+
+class Nothing(Wire):
+    """An empty object."""
+
+
+class Signing(Protocol):
+    """What the routes need of the service: ``appservices.signing.bot.Signing``."""
+
+    pool: SigningPool
+
+    @property
+    def parts(self) -> Parts | None:
+        """What all transactions share; None: nobody signs here."""
+
+
+class PartyRoutes:
+    """Serves parties."""
+
+    def __init__(self, host: Host, signing: Signing) -> None:
+        """Make them."""
+        self._host = host
+        self._signing = signing
+
+    @API.transaction(
+        "signing.view",
+        "GET",
+        "/sessions/<session>",
+        answer=SessionView,
+        takes_session=False,
+        limit=READ_LIMIT,
+        summary="A session as one of its parties sees it (Veche-Party: PARTY TOKEN)",
+    )
+    def read(self, txn: Cursor, call: Call) -> SessionView:
+        """A session."""
+        scene = self._scene(txn, call, "read")
+        return session_view(scene, *self._sent(scene, call))
+
+    @API.transaction(
+        "signing.blob",
+        "GET",
+        "/sessions/<session>/blobs/<digest>",
+        answer=Download,
+        takes_session=False,
+        limit=READ_LIMIT,
+        summary="The document, encrypted; the key is in the party's link",
+    )
+    def blob(self, txn: Cursor, call: Call) -> Download:
+        """A ciphertext."""
+        scene = self._scene(txn, call, "blob")
+        session, _ = self._sent(scene, call)
+        name = call.path_args["digest"]
+        try:
+            digest = bytes.fromhex(name) if len(name) == _DIGEST_CHARACTERS else b""
+        except ValueError:
+            digest = b""
+        found = blobs.get(txn, session.id, digest)
+        if found is None:
+            raise NotFoundError(_NO_SUCH)
+        return Download(found, "application/octet-stream", f"{name}.bin")
+
+    @API.transaction(
+        "signing.viewed",
+        "POST",
+        "/sessions/<session>/view",
+        body=Nothing,
+        answer=Nothing,
+        takes_session=False,
+        limit=READ_LIMIT,
+        summary="The party has the document before their eyes",
+    )
+    def viewed(self, txn: Cursor, call: Call) -> Nothing:
+        """Keep that they have seen it."""
+        scene = self._scene(txn, call, "viewed")
+        session, member = self._locked(scene, call)
+        acting.viewed(scene, session, member.id)
+        return Nothing()
+
+    @API.transaction(
+        "signing.ask",
+        "POST",
+        "/sessions/<session>/ask",
+        body=AskBody,
+        answer=AskedView,
+        takes_session=False,
+        limit=SIGN_LIMIT,
+        summary="What the person's device key has to sign, to sign or to decline",
+    )
+    def ask(self, txn: Cursor, call: Call) -> AskedView:
+        """A fresh question; an earlier one of this party counts no more."""
+        scene = self._scene(txn, call, "ask")
+        session, member = self._locked(scene, call, call.body.party)
+        return ask(scene, session, member, call.body)
+
+    @API.route(
+        "POST",
+        "/certificates",
+        body=CertificateBody,
+        answer=CertificateView,
+        takes_session=False,
+        limit=SIGN_LIMIT,
+        summary="A certificate for one key and one document; the same approval gives the same",
+    )
+    async def certificate(self, call: Call) -> CertificateView:
+        """Issue it, once it is in the log of acts."""
+        body: CertificateBody = call.body
+
+        def work(txn: Cursor) -> CertificateView | VecheError:
+            scene = self._scene(txn, call, f"certificate {body.approval.approval.nonce}")
+            session, member = self._locked(scene, call, body.party, body.session)
+            return certify(scene, session, member, body)
+
+        return await self._unless_refused("signing.certificate", work, call)
+
+    @API.route(
+        "POST",
+        "/sessions/<session>/signatures",
+        body=SignatureBody,
+        answer=SessionView,
+        takes_session=False,
+        limit=SIGN_LIMIT,
+        summary="Hand in a signature: what was added to the file, or the approval alone",
+    )
+    async def sign(self, call: Call) -> SessionView:
+        """It is checked as strictly as a verdict, and counts once."""
+        body: SignatureBody = call.body
+        if body.revision is not None:
+            return await self._take_revision(call, body.revision)
+
+        def work(txn: Cursor) -> SessionView | VecheError:
+            assert body.approval is not None, "one of the two is there"  # noqa: S101 -- of the model
+            nonce = body.approval.approval.nonce
+            scene = self._scene(txn, call, f"signature {nonce}")
+            session, member = self._locked(scene, call, body.party)
+            taken = taking.take_approval(scene, session, member, body.approval)
+            return taken if isinstance(taken, VecheError) else _view(scene, taken, member)
+
+        return await self._unless_refused("signing.sign", work, call)
+
+    @API.route(
+        "POST",
+        "/sessions/<session>/decline",
+        body=DeclineBody,
+        answer=SessionView,
+        takes_session=False,
+        limit=SIGN_LIMIT,
+        summary="Decline to sign, with a reason; it is final",
+    )
+    async def decline(self, call: Call) -> SessionView:
+        """Signed by the device key as well, so that nobody else can."""
+        body: DeclineBody = call.body
+
+        def work(txn: Cursor) -> SessionView | VecheError:
+            scene = self._scene(txn, call, f"decline {body.approval.approval.nonce}")
+            session, member = self._locked(scene, call, body.party)
+            done = decline(scene, session, member, body)
+            return done if isinstance(done, VecheError) else _view(scene, done, member)
+
+        return await self._unless_refused("signing.decline", work, call)
+
+    async def _take_revision(self, call: Call, revision: RevisionView) -> SessionView:
+        run, party = self._host.database.run, call.body.party
+
+        def read(txn: Cursor) -> taking.Held:
+            scene = self._scene(txn, call, "held")
+            session, member = self._party(scene, call, party, call.path_args["session"])
+            return taking.read_held(scene, session, member, revision)
+
+        def keep(txn: Cursor, held: taking.Held) -> SessionView:
+            scene = self._scene(txn, call, f"signature {held.issued.nonce} {revision.number}")
+            session, member = self._locked(scene, call, party)
+            return _view(scene, taking.keep(scene, held, session, revision), member)
+
+        held = await run("signing.held", read)
+        known = self._parts().authorities
+        await self._signing.pool.run(taking.check_held, held, revision, known, self._host.now_ms())
+        return await run("signing.sign", keep, held)
+
+    async def _unless_refused(
+        self, name: str, work: Callable[[Cursor], V | VecheError], call: Call
+    ) -> V:
+        """Run a transaction; what it returns as an error is raised once it has committed."""
+        done = await self._host.database.run(name, work)
+        if isinstance(done, VecheError):
+            raise said(done, call.language)
+        return done
+
+    def _scene(self, txn: Cursor, call: Call, cause: str) -> Scene:
+        return self._parts().scene(txn, f"page {cause}", call.now_ms)
+
+    def _parts(self) -> Parts:
+        parts = self._signing.parts
+        if parts is None:
+            raise NotFoundError(_NO_SUCH)
+        return parts
+
+    def _sent(self, scene: Scene, call: Call) -> tuple[Session, Member]:
+        return self._party(scene, call, None, call.path_args["session"])
+
+    def _locked(
+        self, scene: Scene, call: Call, party: str | None = None, session: str | None = None
+    ) -> tuple[Session, Member]:
+        """The session, locked, and the party whose token it is."""
+        where = session or call.path_args["session"]
+        return self._party(scene, call, party, where, is_locked=True)
+
+    def _party(
+        self,
+        scene: Scene,
+        call: Call,
+        party: str | None,
+        session_id: str,
+        *,
+        is_locked: bool = False,
+    ) -> tuple[Session, Member]:
+        told = read_header(call.header("veche-party"))
+        if told is None:
+            raise SignInError("Please open the link from your chat again")
+        read = sessions.lock if is_locked else sessions.read
+        session = read(scene.txn, scene.vault, session_id)
+        member = None if session is None else session.member(told.party)
+        if session is None or member is None or session.state is State.DRAFT:
+            raise NotFoundError(_NO_SUCH)
+        if not is_token(self._host.seed(SEED), session.id, member, told.token):
+            raise NotFoundError(_NO_SUCH)
+        if party is not None and party != member.id:
+            raise NotFoundError(_NO_SUCH)
+        if session.paper is None:
+            raise NotFoundError(_NO_SUCH)
+        return session, member
+
+
+def _view(scene: Scene, session: Session, member: Member) -> SessionView:
+    return session_view(scene, session, session.member(member.id) or member)

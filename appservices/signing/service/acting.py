@@ -1,0 +1,297 @@
+"""What parties and the requester do in a session, and what follows from it.
+
+Every function here gets a session that is locked, in the transaction of its scene, and returns it
+as it is kept afterwards. What is refused raises and changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from appservices.signing.core.errors import AlreadySignedError, DelegationError, NotYourTurnError
+from appservices.signing.core.parties import CAN_ACT, Party, PartyState, Role
+from appservices.signing.core.records import (
+    DEADLINE_MS_MAX,
+    NAME_CHARACTERS_MAX,
+    REASON_CHARACTERS_MAX,
+    Member,
+    Session,
+)
+from appservices.signing.core.session import DECLINE, LAPSE, SIGN, Input, NotNowError, State
+from appservices.signing.service.effects import Happening, happen
+from appservices.signing.store import certificates, sessions, signatures
+from veche.protocol.errors import MalformedError
+
+if TYPE_CHECKING:
+    from appservices.signing.service.scene import Scene
+    from appservices.signing.store.signatures import Signature
+    from veche.protocol.ids import UserId
+
+REASONS: Final = ("wrong_terms", "wrong_person", "not_mine", "need_time", "other")
+"""Codes of why somebody declines."""
+_STILL_TO_ACT: Final = frozenset({PartyState.WAITING, *CAN_ACT})
+
+
+def able(session: Session, party: str) -> Member:
+    """The party, who may sign, decline or delegate now.
+
+    Raises:
+        NotNowError: The session takes no signatures.
+        AlreadySignedError: They have signed.
+        NotYourTurnError: Others come first, or it is not theirs to act.
+    """
+    if session.state is not State.OPEN:
+        raise NotNowError(session.state)
+    member = session.member(party)
+    if member is None:
+        raise NotYourTurnError("There is no such party")
+    if member.party.state is PartyState.SIGNED:
+        raise AlreadySignedError("You have signed already")
+    if member.party.state not in CAN_ACT:
+        raise NotYourTurnError("It is not your turn to sign")
+    return member
+
+
+def viewed(scene: Scene, session: Session, party: str) -> Session:
+    """A party has the document before their eyes; later times change nothing.
+
+    Raises:
+        NotNowError: The session is a draft.
+        NotYourTurnError: There is no such party.
+    """
+    member = session.member(party)
+    if member is None:
+        raise NotYourTurnError("There is no such party")
+    if member.party.state is PartyState.INVITED:
+        session = _with_state(session, party, PartyState.VIEWED)
+    return happen(scene, session, Happening(Input.VIEW, member))
+
+
+def signed(scene: Scene, session: Session, party: str, signature: Signature) -> Session:
+    """A party has signed: the signature is checked, and its revision, if it has one, is kept.
+
+    Args:
+        scene: The transaction.
+        session: Locked; with the revision, its number and digest.
+        party: Who.
+        signature: As it is kept.
+
+    Raises:
+        NotNowError: The session takes no signatures.
+        AlreadySignedError: They have signed.
+        NotYourTurnError: It is not theirs to act.
+    """
+    member = able(session, party)
+    before = _open_stage(session)
+    signatures.add(scene.txn, scene.vault, session.id, signature)
+    scene.record(session, "signed", party, {"level": signature.level.value})
+    session = _with_state(session, party, PartyState.SIGNED)
+    what = SIGN[session.plan.progress(before)]
+    return happen(scene, session, Happening(what, member, stage=before, signature=signature))
+
+
+def declined(scene: Scene, session: Session, party: str, code: str, words: str) -> Session:
+    """A party does not sign, for ever.
+
+    Args:
+        scene: The transaction.
+        session: Locked.
+        party: Who.
+        code: Of ``REASONS``.
+        words: Theirs; may be empty.
+
+    Raises:
+        NotNowError: The session takes no signatures.
+        AlreadySignedError: They have signed.
+        NotYourTurnError: It is not theirs to act.
+        MalformedError: The reason is none.
+    """
+    member = able(session, party)
+    if code not in REASONS:
+        raise MalformedError("reason_code", "is none of those that there are")
+    if len(words) > REASON_CHARACTERS_MAX:
+        raise MalformedError("reason", f"has more than {REASON_CHARACTERS_MAX} characters")
+    before = _open_stage(session)
+    scene.record(session, "declined", party, {"reason_code": code, "reason": words})
+    member = attrs.evolve(member, reason=(code, words))
+    session = _with_state(_with_member(session, member), party, PartyState.DECLINED)
+    what = DECLINE[session.plan.progress(before)]
+    return happen(scene, session, Happening(what, member, stage=before))
+
+
+def delegated(scene: Scene, session: Session, party: str, to: UserId, name: str) -> Session:
+    """A party lets somebody else act in their place: one step, which they can take back.
+
+    Args:
+        scene: The transaction.
+        session: Locked.
+        party: Who.
+        to: Account of the other.
+        name: What the document calls the other.
+
+    Raises:
+        NotNowError: The session takes no signatures.
+        AlreadySignedError: They have signed.
+        NotYourTurnError: It is not theirs to act.
+        DelegationError: The requester allows none, they are a delegate themselves, or the other
+            takes part already.
+    """
+    member = able(session, party)
+    if not session.may_delegate:
+        raise DelegationError("Whoever asks does not let signers be replaced")
+    if any(one.delegated_to == party for one in session.members):
+        raise DelegationError("Whoever acts for another cannot pass it on")
+    if member.party.role is Role.SEAL or to == scene.voice.bot.user_id:
+        raise DelegationError("This cannot be passed on")
+    if any(one.person == to for one in session.members):
+        raise DelegationError("They take part already")
+    if not 1 <= len(name) <= NAME_CHARACTERS_MAX:
+        raise MalformedError("name", f"has 1 to {NAME_CHARACTERS_MAX} characters")
+    delegate = attrs.evolve(
+        member,
+        party=Party(_fresh_party(session), member.party.role, PartyState.INVITED, member.party.of),
+        person=to,
+        name=name,
+        room_id=None,
+        card=None,
+    )
+    session = _replaced(session, attrs.evolve(member, delegated_to=delegate.id), delegate)
+    details = {"to": to, "name": name, "delegate": delegate.id}
+    scene.record(session, "delegated", party, details)
+    return happen(scene, session, Happening(Input.DELEGATE, member, other=delegate))
+
+
+def taken_back(scene: Scene, session: Session, party: str) -> Session:
+    """A party acts themselves again, as whom they let act has not signed yet.
+
+    Raises:
+        NotNowError: The session takes no signatures.
+        DelegationError: They let nobody act, or it is too late.
+    """
+    if session.state is not State.OPEN:
+        raise NotNowError(session.state)
+    member = session.member(party)
+    delegate = session.member(member.delegated_to) if member is not None else None
+    if member is None or delegate is None:
+        raise DelegationError("Nobody acts for you here")
+    is_late = bool(certificates.of_party(scene.txn, session.id, delegate.id))
+    if delegate.party.state not in CAN_ACT or is_late:
+        raise DelegationError("It is too late: they are signing, or have done so")
+    scene.record(session, "taken_back", party, {"delegate": delegate.id})
+    session = _restored(session, member, delegate)
+    return happen(scene, session, Happening(Input.DELEGATE, member, gone=delegate))
+
+
+def cancelled(scene: Scene, session: Session) -> Session:
+    """The requester takes it back; a draft is forgotten.
+
+    Raises:
+        NotNowError: It is over, or everyone has signed.
+    """
+    if session.state is State.DRAFT:
+        sessions.drop(scene.txn, session.id)
+        return attrs.evolve(session, state=State.CANCELLED, ended_at_ms=scene.now_ms)
+    # Before it is kept: what cannot happen must not stand in the record.
+    if session.state is not State.OPEN:
+        raise NotNowError(session.state)
+    scene.record(session, "cancelled")
+    return happen(scene, session, Happening(Input.CANCEL))
+
+
+def extended(scene: Scene, session: Session, deadline_at_ms: int) -> Session:
+    """The requester gives more time.
+
+    Raises:
+        NotNowError: The session takes no signatures.
+        MalformedError: It is not later than now and the present deadline, or too late.
+    """
+    if session.state is not State.OPEN:
+        raise NotNowError(session.state)
+    if deadline_at_ms <= max(session.deadline_at_ms, scene.now_ms):
+        raise MalformedError("deadline_at_ms", "must be later than the present deadline")
+    if deadline_at_ms > scene.now_ms + DEADLINE_MS_MAX:
+        raise MalformedError("deadline_at_ms", "is too far away")
+    scene.record(session, "extended", details={"deadline_at_ms": deadline_at_ms})
+    session = attrs.evolve(session, deadline_at_ms=deadline_at_ms)
+    return happen(scene, session, Happening(Input.EXTEND))
+
+
+def lapsed(scene: Scene, session: Session, party: str) -> Session:
+    """A party's own deadline is over; nothing if it is too late for that."""
+    member = session.member(party)
+    is_over = session.state is not State.OPEN or member is None
+    if is_over or member is None or member.party.state not in _STILL_TO_ACT:
+        return session
+    before = _open_stage(session)
+    scene.record(session, "lapsed", party)
+    session = _with_state(session, party, PartyState.LAPSED)
+    progress = session.plan.progress(before)
+    return happen(scene, session, Happening(LAPSE[progress], member, stage=before))
+
+
+def expired(scene: Scene, session: Session) -> Session:
+    """The session's deadline is over; nothing if it is too late for that."""
+    if session.state is State.OPEN:
+        scene.record(session, "expired")
+    return happen(scene, session, Happening(Input.DEADLINE))
+
+
+def reminded(scene: Scene, session: Session, party: str | None = None) -> Session:
+    """Remind whoever can act, or one of them; see ``reminding``."""
+    member = session.member(party) if party is not None else None
+    return happen(scene, session, Happening(Input.REMIND, member))
+
+
+def _open_stage(session: Session) -> int:
+    before = session.plan.open_stage()
+    assert before is not None, "an open session waits for somebody"  # noqa: S101 -- our bug
+    return before
+
+
+def _with_state(session: Session, party: str, state: PartyState) -> Session:
+    return session.with_plan(session.plan.with_state(party, state))
+
+
+def _with_member(session: Session, member: Member) -> Session:
+    members = tuple(member if one.id == member.id else one for one in session.members)
+    return attrs.evolve(session, members=members)
+
+
+def _fresh_party(session: Session) -> str:
+    return f"p{1 + max(int(one.id[1:]) for one in session.members)}"
+
+
+def _replaced(session: Session, member: Member, delegate: Member) -> Session:
+    """The session in which a delegate stands beside whom they act for; witnesses see them now."""
+    session = _with_member(session, member)
+    members = tuple(_seeing(one, member.id, delegate.id) for one in session.members)
+    stages = tuple(
+        attrs.evolve(stage, parties=(*stage.parties, delegate.id))
+        if member.id in stage.parties
+        else stage
+        for stage in session.stages
+    )
+    session = attrs.evolve(session, members=(*members, delegate), stages=stages)
+    return _with_state(session, member.id, PartyState.DELEGATED)
+
+
+def _restored(session: Session, member: Member, delegate: Member) -> Session:
+    """The session without a delegate, as it was before."""
+    session = _with_member(session, attrs.evolve(member, delegated_to=""))
+    members = tuple(
+        _seeing(one, delegate.id, member.id) for one in session.members if one.id != delegate.id
+    )
+    stages = tuple(
+        attrs.evolve(stage, parties=tuple(one for one in stage.parties if one != delegate.id))
+        for stage in session.stages
+    )
+    session = attrs.evolve(session, members=members, stages=stages)
+    return _with_state(session, member.id, PartyState.VIEWED)
+
+
+def _seeing(one: Member, before: str, now: str) -> Member:
+    if one.party.of != before:
+        return one
+    return attrs.evolve(one, party=attrs.evolve(one.party, of=now))

@@ -1,0 +1,133 @@
+"""What a party is about to approve: told exactly, so that their key signs this and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.signing.core.errors import (
+    ApprovalMismatchError,
+    ClauseError,
+    SignatureLevelError,
+)
+from appservices.signing.core.parties import Role
+from appservices.signing.core.records import ClauseKind, Level, parties_sha256
+from appservices.signing.service.acting import able
+from veche.protocol.approval import ShownClause, SignatureShown
+from veche.protocol.signing_api import AskedView
+from veche.protocol.unpadded import unpadded
+from veche.runtime.approvals import SIGNATURE_ASKED_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appservices.signing.core.records import Member, Session
+    from appservices.signing.service.scene import Scene
+    from veche.protocol.signing_api import AskBody, ClauseAnswer
+
+_WITH_FIELD: Final = frozenset({Role.SIGNER, Role.CLERK, Role.WITNESS})
+
+
+def ask(scene: Scene, session: Session, member: Member, body: AskBody) -> AskedView:
+    """Ask for the approval of a signature, in place of an earlier question.
+
+    Args:
+        scene: The transaction.
+        session: That is locked.
+        member: Whose page asks.
+        body: What they chose there.
+
+    Raises:
+        NotNowError: The session is not open.
+        AlreadySignedError: They have signed.
+        NotYourTurnError: It is not their turn.
+        SignatureLevelError: The document asks for another level.
+        ClauseError: A clause was not answered, or refused.
+    """
+    able(session, member.id)
+    shown = shown_of(session, member, body)
+    asked = scene.approvals.ask_signature(scene.txn, member.user_id, shown, scene.now_ms)
+    return AskedView(
+        asked=asked.model_dump(mode="json", exclude_none=True),
+        now_ms=scene.now_ms,
+        expires_at_ms=scene.now_ms + SIGNATURE_ASKED_MS,
+    )
+
+
+def shown_of(session: Session, member: Member, body: AskBody) -> SignatureShown:
+    """All that a party's page shows of their signature.
+
+    Raises:
+        SignatureLevelError: The document asks for another level.
+        ClauseError: A clause was not answered, or refused.
+    """
+    paper, matter = session.paper, session.matter
+    assert paper is not None, "an open session has a document"  # noqa: S101 -- our bug
+    _check_level(member, Level(body.level))
+    return SignatureShown(
+        title=matter.title,
+        sha256=unpadded(paper.sha256),
+        size=paper.size,
+        pages=paper.pages,
+        requester=matter.requester_name,
+        session=session.id,
+        party=member.id,
+        role=member.party.role.value,  # type: ignore[arg-type]  # seals and viewers never ask
+        level=body.level,
+        code=session.code,
+        parties_sha256=unpadded(parties_sha256(session.members, session.stages)),
+        effect=session.effect.value,
+        read=body.read,
+        clauses=tuple(_clauses(session, body.clauses)),
+        key=body.key,
+    )
+
+
+def check_shown(session: Session, member: Member, shown: SignatureShown) -> None:
+    """Make sure that what was approved is still what the session is.
+
+    Raises:
+        ApprovalMismatchError: It is not.
+    """
+    paper = session.paper
+    expected = {
+        "session": session.id,
+        "party": member.id,
+        "title": session.matter.title,
+        "sha256": None if paper is None else unpadded(paper.sha256),
+        "code": None if paper is None else session.code,
+        "parties_sha256": unpadded(parties_sha256(session.members, session.stages)),
+        "effect": session.effect.value,
+    }
+    for field, value in expected.items():
+        if getattr(shown, field) != value:
+            raise ApprovalMismatchError(field)
+
+
+def _check_level(member: Member, level: Level) -> None:
+    has_field = bool(member.field) and member.party.role in _WITH_FIELD
+    if level is Level.ADVANCED and not has_field:
+        raise SignatureLevelError(Level.APPROVAL.value)
+    if level is Level.APPROVAL and has_field and member.level_min is Level.ADVANCED:
+        raise SignatureLevelError(Level.ADVANCED.value)
+
+
+def _clauses(session: Session, answers: Sequence[ClauseAnswer]) -> list[ShownClause]:
+    by_id = {one.id: one.accepted for one in answers}
+    known = {one.id for one in session.matter.clauses if one.kind is not ClauseKind.REQUIRED}
+    for one in answers:
+        if one.id not in known:
+            raise ClauseError(one.id, f"This document has no clause {one.id} to be answered.")
+    if len(by_id) != len(answers):
+        raise ClauseError(answers[-1].id, "A clause was answered twice.")
+    found: list[ShownClause] = []
+    for clause in session.matter.clauses:
+        is_accepted = clause.kind is ClauseKind.REQUIRED or by_id.get(clause.id)
+        if is_accepted is None:
+            raise ClauseError(clause.id, f"Please answer the clause “{clause.title}”.")
+        if not is_accepted and clause.kind is ClauseKind.UNFAIR:
+            raise ClauseError(
+                clause.id,
+                f"Who does not agree to “{clause.title}” cannot sign. You can decline instead.",
+            )
+        found.append(ShownClause(id=clause.id, title=clause.title, accepted=is_accepted))
+    return found

@@ -1,0 +1,230 @@
+"""The card of each party in their own chat: asked once, edited in place as the session goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from appservices.signing.core.parties import CAN_ACT, PartyState
+from appservices.signing.core.records import Level
+from appservices.signing.core.session import State
+from appservices.signing.core.texts.cards import card_doc, state_words
+from appservices.signing.service.scene import CATALOGUE, ground
+from veche.protocol.message import text
+from veche.protocol.prompts import Choice, prompt_content
+from veche.protocol.sign_request import (
+    CARD_PARTIES_MAX,
+    SIGN_REQUEST_KEY,
+    SignDocument,
+    SignParty,
+    SignRequest,
+    SignStage,
+)
+from veche.protocol.signing_api import ClauseView
+from veche.protocol.unpadded import unpadded
+from veche.runtime import errands, prompts
+from veche.runtime.crypto.tracking import pin_identity
+from veche.runtime.errands import Errand
+from veche.runtime.prompts import Closing
+
+if TYPE_CHECKING:
+    from appservices.signing.core.records import Member, Session
+    from appservices.signing.service.scene import Scene
+    from veche.protocol.ids import EffectId, RoomId
+
+TOPIC: Final = "sign"
+SIGN: Final = "sign"
+DECLINE: Final = "decline"
+DELEGATE: Final = "delegate"
+TAKE_BACK: Final = "back"
+QUESTION: Final = "ask"
+FILE: Final = "file"
+OPEN_CHAT: Final = "signing.chat"
+"""Errand: makes a chat with somebody who has none, and goes on there."""
+SEND_FILE: Final = "signing.file"
+"""Errand: sends the document as it is before anybody signs, or with who has signed so far."""
+
+
+def show(scene: Scene, session: Session, party: str) -> Session:
+    """Ask a party, or change their card to what is so now; who has no chat gets one first.
+
+    Returns:
+        The session, in which it is kept where the card is; to be saved.
+    """
+    member = session.member(party)
+    assert member is not None, "they take part"  # noqa: S101 -- our bug
+    room_id = scene.chat_of(member.user_id)
+    if room_id is None:
+        open_chat(scene, session, member)
+        return session
+    if member.card is not None and member.room_id == room_id:
+        _change(scene, session, member, room_id)
+        return session
+    return _ask(scene, session, member, room_id)
+
+
+def end(scene: Scene, session: Session, member: Member) -> None:
+    """End the card of somebody who takes no part any more."""
+    words = scene.speech(member.user_id).text(
+        "Whom you acted for acts themselves again: nothing is left to do for you."
+    )
+    scene.close(about(session, member.id), member.user_id, words)
+
+
+def about(session: Session, party: str) -> str:
+    """The matter of the questions to a party."""
+    return f"sign {session.id} {party}"
+
+
+def open_chat(scene: Scene, session: Session, member: Member) -> None:
+    """Make a chat with a person who has none, and show their card there."""
+    payload = {"person": member.person, "session": session.id, "party": member.id}
+    id_ = scene.voice.fresh_id(OPEN_CHAT)
+    errands.schedule(scene.txn, Errand(id_, OPEN_CHAT, payload, scene.now_ms))
+
+
+def can_act(session: Session, member: Member) -> bool:
+    """Whether a party is asked to do something now."""
+    return session.state is State.OPEN and member.party.state in CAN_ACT
+
+
+def payload(
+    scene: Scene, session: Session, member: Member, prompt_id: str | None = None
+) -> SignRequest:
+    """What rides beside a card."""
+    paper = session.paper
+    assert paper is not None, "what is sent has a document"  # noqa: S101 -- our bug
+    is_small = len(session.members) <= CARD_PARTIES_MAX
+    listed = session.members if is_small else (member,)
+    signed = sum(1 for one in session.members if one.party.state is PartyState.SIGNED)
+    return SignRequest.model_validate(
+        {
+            "v": 1,
+            "id": session.id,
+            "mode": "assisted",
+            "state": session.state.value,
+            "title": session.matter.title,
+            "from_name": session.matter.requester_name,
+            "from_user": session.requester,
+            "document": SignDocument(
+                sha256=unpadded(paper.sha256), bytes=paper.size, pages=paper.pages
+            ),
+            "clauses": [
+                ClauseView.model_validate(
+                    {"id": one.id, "title": one.title, "kind": one.kind.value, "page": one.page}
+                )
+                for one in session.matter.clauses
+            ],
+            "level_min": member.level_min.value,
+            "effect": session.effect.value,
+            "stages": [
+                SignStage(need=stage.need, parties=stage.parties)
+                for stage in (session.stages if is_small else ())
+            ],
+            "parties": [_party(one) for one in listed],
+            "count": len(session.members),
+            "signed": signed,
+            "you": member.id,
+            "may_delegate": session.may_delegate,
+            "deadline_at_ms": session.deadline_at_ms,
+            "revision": session.revision,
+            "code": session.code,
+            "prompt": prompt_id,
+            "page": scene.page_of(session, member) if prompt_id is not None else None,
+        }
+    )
+
+
+def _party(member: Member) -> SignParty:
+    return SignParty.model_validate(
+        {
+            "party": member.id,
+            "role": member.party.role.value,
+            "name": member.name,
+            "user": member.person,
+            "state": member.party.state.value,
+            "of": member.party.of or None,
+            "field": member.field or None,
+        }
+    )
+
+
+def _ask(scene: Scene, session: Session, member: Member, room_id: RoomId) -> Session:
+    person = member.user_id
+    doc = card_doc(session, member, scene.page_of(session, member), scene.speech(person))
+    if not can_act(session, member):
+        beside = {SIGN_REQUEST_KEY: payload(scene, session, member)}
+        card = scene.tell(room_id, person, doc, payload=beside)
+        return _kept(session, member, room_id, card)
+    lasts_ms = max(1, session.deadline_at_ms - scene.now_ms)
+    choices = _choices(scene, session, member)
+    prompt = scene.prompt(person, choices, lasts_ms, is_single_use=False)
+    beside = {SIGN_REQUEST_KEY: payload(scene, session, member, prompt.id)}
+    purpose = {"topic": TOPIC, "session": session.id, "party": member.id}
+    card = scene.ask(
+        room_id,
+        person,
+        prompt,
+        doc,
+        about=about(session, member.id),
+        purpose=purpose,
+        payload=beside,
+    )
+    if member.level_min is Level.CLICK:
+        # A reply counts only from a device of the identity that there is now.
+        pin_identity(scene.txn, person, scene.now_ms)
+        order_file(scene, session, member, room_id)
+    return _kept(session, member, room_id, card)
+
+
+def order_file(scene: Scene, session: Session, member: Member, room_id: RoomId) -> None:
+    """Have the document sent into a party's chat."""
+    payload = {"session": session.id, "person": member.person, "room": room_id}
+    id_ = scene.voice.fresh_id(SEND_FILE)
+    errands.schedule(scene.txn, Errand(id_, SEND_FILE, payload, scene.now_ms))
+
+
+def _change(scene: Scene, session: Session, member: Member, room_id: RoomId) -> None:
+    """Change a card in its place; the question on it ends once there is nothing to answer."""
+    assert member.card is not None, "there is one"  # noqa: S101 -- our bug
+    person = member.user_id
+    doc = card_doc(session, member, scene.page_of(session, member), scene.speech(person))
+    asked = prompts.open_about(scene.txn, scene.voice.bot.user_id, about(session, member.id))
+    kept = next((one for one in asked if one.effect == member.card), None)
+    if kept is not None and not can_act(session, member):
+        # The document says how it stands; the question's own last words are the same.
+        words = state_words(session, member, scene.speech(person))
+        beside = {SIGN_REQUEST_KEY: payload(scene, session, member)}
+        closing = Closing(words, intro=doc[:-1], payload=beside)
+        prompts.close(scene.txn, scene.voice, kept, closing, ground(person))
+        return
+    prompt_id = None if kept is None else kept.id
+    beside = {SIGN_REQUEST_KEY: payload(scene, session, member, prompt_id)}
+    if kept is None:
+        content = text(doc, payload=beside)
+    else:
+        language = scene.language_of(person)
+        content = prompt_content(kept.prompt, doc, CATALOGUE, language, payload=beside)
+    scene.change(room_id, person, member.card, content)
+
+
+def _choices(scene: Scene, session: Session, member: Member) -> tuple[Choice, ...]:
+    speech = scene.speech(member.user_id)
+    choices: tuple[Choice, ...] = (
+        Choice(id=SIGN, label=speech.text("Read and sign"), style="primary"),
+        Choice(id=FILE, label=speech.text("Send me the file")),
+        Choice(id=DECLINE, label=speech.text("Decline"), style="danger"),
+        Choice(id=QUESTION, label=speech.text("Ask a question")),
+    )
+    is_delegate = any(one.delegated_to == member.id for one in session.members)
+    if session.may_delegate and not is_delegate:
+        label = speech.text("Let somebody else act")
+        choices = (*choices, Choice(id=DELEGATE, label=label))
+    return choices
+
+
+def _kept(session: Session, member: Member, room_id: RoomId, card: EffectId) -> Session:
+    member = attrs.evolve(member, room_id=room_id, card=card)
+    members = tuple(member if one.id == member.id else one for one in session.members)
+    return attrs.evolve(session, members=members)

@@ -1,0 +1,105 @@
+"""Checking a signed file that a person sends: the verdict in words, nothing is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.threads import deferToThreadPool
+
+from appservices.signing.core.judged import judged_file
+from appservices.signing.core.papers.uploads import UploadTooLargeError, refusal_text
+from appservices.signing.service import reading
+from appservices.signing.service.scene import CATALOGUE
+from veche.protocol.errors import MalformedError
+from veche.protocol.ids import RoomId, UserId, effect_id
+from veche.protocol.message import Code, Paragraph
+from veche.protocol.prompts import Choice
+from veche.protocol.signatures.cms import der_of
+from veche.protocol.signatures.words import words_of
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+from veche.runtime.sandbox import SandboxError, in_sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.signing.service.scene import Parts, Scene
+    from veche.protocol.errors import RefusedError
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.database import Cursor
+
+TOPIC: Final = "verify"
+CHECK: Final = "signing.check"
+"""Errand: fetches a file and judges it."""
+_LASTS_MS: Final = 3_600_000
+
+
+def ask(scene: Scene, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 -- of all commands
+    """Ask for the file that is to be checked."""
+    person, room_id = inbound.sender, inbound.room_id
+    speech = scene.speech(person)
+    prompt = scene.prompt(person, [Choice(id="no", label=speech.text("Check nothing"))], _LASTS_MS)
+    intro = (Paragraph(speech.text("Send me the file now; I only look at it.")),)
+    scene.ask(room_id, person, prompt, intro, about=about(person), purpose={"topic": TOPIC})
+
+
+def order(scene: Scene, inbound: Inbound) -> None:
+    """Have a file checked that a person has sent."""
+    person, room_id = inbound.sender, inbound.room_id
+    speech = scene.speech(person)
+    scene.close(about(person), person, speech.text("I look at it."))
+    file = reading.file_of(inbound)
+    if file is None:
+        words = speech.text("The file is not encrypted. Send it from a client that encrypts files.")
+        scene.tell(room_id, person, (Paragraph(words),))
+        return
+    payload = {"person": person, "room": room_id, "file": dict(file)}
+    id_ = effect_id(CHECK, inbound.event_id)
+    errands.schedule(scene.txn, Errand(id_, CHECK, payload, scene.now_ms))
+
+
+def about(person: UserId) -> str:
+    """The matter of the question for a file to be checked."""
+    return f"verify {person}"
+
+
+class Check:
+    """Fetches a file and judges it, in the sandbox."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Fetch and judge it."""
+        host = self._parts.host
+        try:
+            pdf = await reading.fetch(self._parts, errand.payload["file"])
+        except UploadTooLargeError as e:
+            return {"problem": e}
+        except (reading.FileGoneError, MalformedError):
+            return {}
+        pool, root = host.reactor.getThreadPool(), der_of(self._parts.authorities.root)
+        try:
+            report = await deferToThreadPool(
+                host.reactor, pool, in_sandbox, judged_file, pdf, root, host.now_ms()
+            )
+        except SandboxError:
+            return {}
+        return {"report": report}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Say what was found."""
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        person, room_id = UserId(errand.payload["person"]), RoomId(errand.payload["room"])
+        speech = scene.speech(person)
+        if "problem" in result:
+            words = refusal_text(CATALOGUE, speech.language, result["problem"])
+            scene.tell(room_id, person, (Paragraph(words),))
+        elif "report" in result:
+            scene.tell(room_id, person, (Code(words_of(result["report"], speech.language)),))
+        else:
+            words = speech.text("Nobody can tell: this file cannot be read.")
+            scene.tell(room_id, person, (Paragraph(words),))
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """The errand can never be done; it was logged."""

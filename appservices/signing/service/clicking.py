@@ -1,0 +1,114 @@
+"""Signing at level S0: a reply with the document's code, where the requester lets that do.
+
+The code is no secret: it says which document is meant. What signs is that the reply came encrypted
+from a device that the person's pinned identity has signed.
+
+Source: design of Veche, signing §2.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.signing.core.records import ClauseKind, Level
+from appservices.signing.core.texts.talk import clauses_doc, wrong_code_doc
+from appservices.signing.service import acting
+from appservices.signing.service.scene import CATALOGUE
+from appservices.signing.store import sessions
+from appservices.signing.store.signatures import Signature
+from veche.protocol.answers import is_reply, refusal_text
+from veche.protocol.errors import RefusedError
+from veche.protocol.inbound import DeviceStanding
+from veche.protocol.refusals import RefusalReason
+from veche.protocol.typed import without_quote
+from veche.runtime.approvals import IdentityState
+from veche.runtime.approvals.core import CodeVerdict, judge_code, typed_code
+
+if TYPE_CHECKING:
+    from appservices.signing.core.records import Member, Session
+    from appservices.signing.service.scene import Scene
+    from veche.protocol.inbound import Inbound
+
+SESSIONS_MAX: Final = 50
+"""Most documents of a person whose codes are looked at, the newest."""
+
+
+def heard(scene: Scene, inbound: Inbound) -> bool:
+    """Take a reply that is a code alone; False if it is none, or none is waited for.
+
+    Args:
+        scene: The transaction.
+        inbound: What was written.
+    """
+    content, typed = inbound.content, inbound.content.get("body")
+    if content.get("msgtype") != "m.text" or not isinstance(typed, str):
+        return False
+    code = typed_code(without_quote(typed) if is_reply(content) else typed)
+    waiting = _waiting(scene, inbound) if code is not None else []
+    if code is None or not waiting:
+        return False
+    person, room_id = inbound.sender, inbound.room_id
+    speech = scene.speech(person)
+    found = [(session, member) for session, member in waiting if session.code == code]
+    expected = code if len(found) == 1 else None
+    standing = _standing(scene, inbound)
+    verdict = judge_code(
+        expected=expected, typed=code, tries=0, standing=standing, left_minor=0, minor=0
+    )
+    if verdict is CodeVerdict.SPENT:
+        scene.tell(room_id, person, wrong_code_doc(speech))
+    elif verdict is CodeVerdict.UNTRUSTED:
+        doc = refusal_text(
+            RefusalReason.TRUST_TOO_LOW, CATALOGUE, speech.language, standing=standing
+        )
+        scene.tell(room_id, person, doc)
+    elif any(one.kind is not ClauseKind.REQUIRED for one in found[0][0].matter.clauses):
+        scene.tell(room_id, person, clauses_doc(speech))
+    else:
+        _sign(scene, inbound, *found[0])
+    return True
+
+
+def _standing(scene: Scene, inbound: Inbound) -> DeviceStanding:
+    """That of the device, if its identity is the one that was pinned when it was asked."""
+    is_pinned = scene.approvals.identity(scene.txn, inbound.sender).state is IdentityState.SAME
+    if inbound.standing is DeviceStanding.VERIFIED and not is_pinned:
+        return DeviceStanding.IDENTITY_CHANGED
+    return inbound.standing
+
+
+def _waiting(scene: Scene, inbound: Inbound) -> list[tuple[Session, Member]]:
+    """Documents that wait for a reply of a person."""
+    found = []
+    for session_id in sessions.of_person(scene.txn, inbound.sender, SESSIONS_MAX):
+        session = sessions.read(scene.txn, scene.vault, session_id)
+        if session is not None:
+            found += [(session, one) for one in session.members if _is_asked(session, one, inbound)]
+    return found
+
+
+def _is_asked(session: Session, member: Member, inbound: Inbound) -> bool:
+    is_theirs = member.person == inbound.sender and member.level_min is Level.CLICK
+    return is_theirs and _is_able(session, member)
+
+
+def _is_able(session: Session, member: Member) -> bool:
+    try:
+        acting.able(session, member.id)
+    except RefusedError:
+        return False
+    return True
+
+
+def _sign(scene: Scene, inbound: Inbound, session: Session, member: Member) -> None:
+    details = {
+        "event": inbound.event_id,
+        "room": inbound.room_id,
+        "reply": inbound.content.get("body"),
+        "standing": inbound.standing.value,
+    }
+    locked = scene.session(session.id)
+    if locked is None or not _is_able(locked, member):
+        return
+    signature = Signature(member.id, Level.CLICK, inbound.at_ms, details=details)
+    acting.signed(scene, locked, member.id, signature)

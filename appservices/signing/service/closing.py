@@ -1,0 +1,226 @@
+"""Closing a session's file: a time stamp over all of it, a strict verdict, the report on it.
+
+Outside the transaction the file is put together, stamped and judged; in the one that ends the
+errand all of it is kept at once. So after a crash at any moment it is done again, or is there.
+What fails is tried again, later and later.
+
+Source: design of Veche, signing §3.7.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+from twisted.internet.threads import deferToThreadPool
+
+from appservices.signing.core.cipher import DOCUMENT, encrypt, increment_of
+from appservices.signing.core.judged import judged
+from appservices.signing.core.session import BROKEN_OFF, Input, State
+from appservices.signing.service.effects import Happening, happen
+from appservices.signing.service.ending import RETRY_MS_MAX, retry_ms
+from appservices.signing.service.files import read_kept
+from appservices.signing.service.putting import BASIS
+from appservices.signing.service.recording import has_seal, make_report, record_of
+from appservices.signing.service.scene import PURPOSE
+from appservices.signing.service.telling import requester_of
+from appservices.signing.store import blobs, revisions
+from appservices.signing.store.revisions import Revision
+from appservices.signing.store.seals import add_seal
+from veche.protocol.acts import ActClass, call_form
+from veche.protocol.pdf.document import Document
+from veche.protocol.pdf.signing import Proofs, prepare_closing
+from veche.protocol.signatures.cms import der_of
+from veche.protocol.signatures.report import Verdict
+from veche.protocol.signatures.stamps import StampRequest
+from veche.protocol.unpadded import unpadded
+from veche.runtime.acts import spend
+from veche.runtime.sandbox import in_sandbox
+from veche.runtime.speak import Ground
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.signing.core.records import Session
+    from appservices.signing.service.files import Kept
+    from appservices.signing.service.scene import Parts, Scene
+    from veche.protocol.errors import RefusedError
+    from veche.protocol.evidence import Evidence
+    from veche.protocol.pdf.signing import Prepared
+    from veche.protocol.signatures.report import Report
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import Errand
+
+logger = logging.getLogger(__name__)
+
+FIELD: Final = "Closed"
+_FALSE: Final = frozenset({Verdict.INVALID, Verdict.UNSIGNED, Verdict.UNREADABLE})
+_CLOSABLE: Final = frozenset({State.SEALING, *BROKEN_OFF})
+
+
+class NotClosedError(Exception):
+    """The closed file is not as it has to be: nothing of it is kept."""
+
+
+@attrs.frozen
+class Closed:
+    """A closed file.
+
+    Attributes:
+        pdf: All of it.
+        increment: What was added; empty: nobody has signed in the file.
+        report: Of the strict check; None: nobody has signed in the file.
+    """
+
+    pdf: bytes = attrs.field(repr=False)
+    increment: bytes = attrs.field(repr=False)
+    report: Report | None
+
+
+class Close:
+    """Closes the file of a session."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._host = parts.host
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Make the closed file and the report on it, or say why there is none."""
+        try:
+            kept = await self._host.database.run(
+                "signing.close", read_kept, self._parts, errand.payload["session"]
+            )
+            if not _is_to_close(kept.session):
+                return {}
+            closed = await self._close(kept)
+            report = await self._report_on(kept, closed)
+        except Exception as e:  # noqa: BLE001 -- whatever it is, the session stays to be closed
+            self._report(errand, e)
+            return {"failed": True}
+        return {"kept": kept, "closed": closed, "evidence": report}
+
+    async def _close(self, kept: Kept) -> Closed:
+        """The closed file: prepared in a thread, stamped by the key, judged in the sandbox.
+
+        Raises:
+            NotClosedError: The closed file does not hold.
+        """
+        reactor, parts = self._host.reactor, self._parts
+        pool, now_ms = reactor.getThreadPool(), self._host.now_ms()
+        if not kept.revisions:
+            return Closed(await deferToThreadPool(reactor, pool, kept.whole), b"", None)
+        pdf, prepared = await deferToThreadPool(reactor, pool, _prepare, parts, kept)
+        token = await parts.pool.run(parts.seals.stamp, StampRequest(prepared.digest), now_ms)
+        increment = prepared.filled(token)
+        whole, root = pdf + increment, der_of(parts.authorities.root)
+        report: Report = await deferToThreadPool(
+            reactor, pool, in_sandbox, judged, whole, root, now_ms
+        )
+        if report.verdict in _FALSE:
+            reasons = ", ".join(one.reason.value for one in report.findings)
+            raise NotClosedError(f"the closed file is {report.verdict.value}: {reasons}")
+        return Closed(whole, increment, report)
+
+    async def _report_on(self, kept: Kept, closed: Closed) -> bytes:
+        """The evidence report, sealed by who runs the bot."""
+        record, language = await self._host.database.run(
+            "signing.record", self._read_record, kept.session, closed
+        )
+        now_ms = self._host.now_ms()
+        return await self._parts.pool.run(make_report, self._parts, record, language, now_ms)
+
+    def _read_record(self, txn: Cursor, session: Session, closed: Closed) -> tuple[Evidence, str]:
+        scene = self._parts.scene(txn, f"record {session.id}", self._host.now_ms())
+        requester = requester_of(session)
+        default = self._parts.section.language
+        language = default if requester is None else scene.language_of(requester)
+        verdict = "" if closed.report is None else closed.report.verdict.value
+        digest = hashlib.sha256(closed.pdf).digest()
+        return record_of(scene, session, digest, verdict), language
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Keep all of it, and have it handed out; or come back later."""
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        session = scene.session(errand.payload["session"])
+        if session is None or not _is_to_close(session):
+            return
+        if "closed" not in result:
+            tries = errand.payload["tries"] + 1
+            happen(scene, session, Happening(Input.SEAL_FAILED, tries=tries))
+            return
+        kept, closed = result["kept"], result["closed"]
+        if kept.session.revision != session.revision:
+            happen(scene, session, Happening(Input.SEAL_FAILED, tries=1))
+            return
+        _keep_evidence(scene, session, result["evidence"])
+        _keep(scene, session, closed)
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """Never: what is refused is tried again, as somebody may mend it."""
+
+    def _report(self, errand: Errand, error: Exception) -> None:
+        tries = errand.payload["tries"] + 1
+        is_late = retry_ms(tries) >= RETRY_MS_MAX
+        logger.log(
+            logging.ERROR if is_late else logging.WARNING,
+            "session %s cannot be closed, attempt %d",
+            errand.payload["session"],
+            tries,
+            exc_info=error,
+        )
+
+
+def _prepare(parts: Parts, kept: Kept) -> tuple[bytes, Prepared]:
+    """The file, and the revision that closes it, still without its stamp."""
+    pdf, authorities = kept.whole(), parts.authorities
+    stamps = authorities.stamps.certificate
+    certificates = [der_of(one) for one in (authorities.root, stamps)]
+    proofs = Proofs(certificates, [authorities.list_of(stamps)])
+    return pdf, prepare_closing(Document(pdf), FIELD, proofs)
+
+
+def _keep_evidence(scene: Scene, session: Session, report: bytes) -> None:
+    """Keep the report; that it has a seal is an act, committed before the report leaves."""
+    cipher = encrypt(session.matter.key, report, DOCUMENT)
+    blobs.put(scene.txn, session.id, "evidence", cipher, scene.now_ms)
+    if not has_seal(scene.parts):
+        return
+    organisation, digest = scene.section.id, hashlib.sha256(report).digest()
+    form = call_form(
+        "signing", "seal", session=session.id, digest=unpadded(digest), by=organisation
+    )
+    ground = Ground(None, PURPOSE, BASIS, case=session.id)
+    spend(scene.txn, scene.voice.commit(ActClass.SEAL, form, ground), form)
+    add_seal(scene.txn, organisation, digest, f"evidence {session.id}", scene.now_ms)
+
+
+def _keep(scene: Scene, session: Session, closed: Closed) -> None:
+    """Keep the closed file; all that follows from it is ordered."""
+    digest = hashlib.sha256(closed.pdf).digest()
+    if closed.increment:
+        head, number = session.head_sha256, session.revision + 1
+        assert head is not None, "it was read with the file"  # noqa: S101 -- our bug
+        revision = Revision(
+            number=number,
+            party=None,
+            previous_sha256=head,
+            sha256=digest,
+            size=len(closed.increment),
+            increment=encrypt(session.matter.key, closed.increment, increment_of(number)),
+            at_ms=scene.now_ms,
+        )
+        revisions.add(scene.txn, session.id, revision)
+        session = attrs.evolve(session, revision=number, head_sha256=digest)
+    session = attrs.evolve(session, final_sha256=digest, closed_at_ms=scene.now_ms)
+    report = closed.report
+    verdict = None if report is None else report.verdict.value
+    until_ms = None if report is None else report.proven_until_ms
+    scene.record(session, "closed", details={"verdict": verdict})
+    happening = Happening(Input.SEALED, verdict=verdict, proven_until_ms=until_ms)
+    happen(scene, session, happening)
+
+
+def _is_to_close(session: Session) -> bool:
+    return session.state in _CLOSABLE and session.closed_at_ms is None

@@ -1,0 +1,266 @@
+"""Handing out the closed file: to the requester and to everyone who was asked, in their own chat.
+
+It is sent as a new message, never as an edit, encrypted like every file of a room.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.threads import deferToThreadPool
+
+from appservices.signing.core.cipher import DOCUMENT, decrypt
+from appservices.signing.core.parties import Role
+from appservices.signing.core.session import State
+from appservices.signing.core.texts.cards import is_in_force
+from appservices.signing.core.texts.news import file_caption, is_told, result_doc
+from appservices.signing.service import cards
+from appservices.signing.service.files import read_kept
+from appservices.signing.service.scene import ground
+from appservices.signing.service.telling import requester_of
+from appservices.signing.store import blobs, sessions, signatures
+from veche.protocol import message
+from veche.protocol.ids import UserId, effect_id
+from veche.protocol.message import Paragraph
+from veche.protocol.sign_request import (
+    CARD_PARTIES_MAX,
+    SIGN_RESULT_KEY,
+    ResultSignature,
+    SignResult,
+)
+from veche.protocol.unpadded import unpadded
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+from veche.runtime.matrix.client import MatrixError
+from veche.runtime.matrix.media import upload_encrypted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.signing.core.records import Session
+    from appservices.signing.service.files import Kept
+    from appservices.signing.service.scene import Parts, Scene
+    from veche.protocol.errors import RefusedError
+    from veche.protocol.ids import RoomId
+    from veche.runtime.database import Cursor
+
+DELIVER: Final = "signing.deliver"
+"""Errand: sends the closed file to those who get it."""
+PDF: Final = "application/pdf"
+_TOO_LARGE: Final = 413
+
+
+def order(scene: Scene, session: Session, verdict: str | None) -> None:
+    """Have the closed file sent to everybody who gets it."""
+    _order(scene, session, verdict, "")
+
+
+def order_for(scene: Scene, session: Session, person: UserId, verdict: str | None) -> None:
+    """Have it sent to one person, who has a chat now."""
+    _order(scene, session, verdict, person)
+
+
+def recipients(session: Session) -> list[UserId]:
+    """Who gets the closed file: the requester, whoever was asked, and of a complete one all."""
+    requester = requester_of(session)
+    is_complete = session.state is State.COMPLETED
+    persons = [
+        one.user_id
+        for one in session.members
+        if one.party.role is not Role.SEAL and (is_told(one) or is_complete)
+    ]
+    return list(dict.fromkeys((*((requester,) if requester is not None else ()), *persons)))
+
+
+class Deliver:
+    """Sends the closed file."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Upload it once, for all of them: only they get its key."""
+        host = self._parts.host
+        session_id = errand.payload["session"]
+        kept, cipher = await host.database.run("signing.deliver", self._read, session_id)
+        pool = host.reactor.getThreadPool()
+        pdf = await deferToThreadPool(host.reactor, pool, kept.whole)
+        sent = {"file": await upload(self._parts, pdf), "size_bytes": len(pdf)}
+        if cipher is None:
+            return sent
+        report = decrypt(kept.session.matter.key, cipher, DOCUMENT)
+        file = await upload(self._parts, report)
+        digest = unpadded(hashlib.sha256(report).digest())
+        evidence = {"file": file, "size_bytes": len(report), "sha256": digest}
+        return {**sent, "evidence": evidence}
+
+    def _read(self, txn: Cursor, session_id: str) -> tuple[Kept, bytes | None]:
+        kept = read_kept(txn, self._parts, session_id)
+        return kept, blobs.of_kind(txn, session_id, "evidence")
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Say how it ended, and send the file; who has no chat gets one first."""
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        session = sessions.read(txn, scene.vault, errand.payload["session"])
+        if session is None:
+            return
+        only, verdict = errand.payload["person"], errand.payload["verdict"]
+        for person in [UserId(only)] if only else recipients(session):
+            room_id = scene.chat_of(person)
+            if room_id is None:
+                _open_chat(scene, session, person, verdict)
+            else:
+                _hand_out(scene, session, (room_id, person), result, verdict)
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """The file is gone; it was logged."""
+
+
+class SendFile:
+    """Sends the document, with who has signed so far, to a party who wants to see it."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Upload it."""
+        host = self._parts.host
+        session_id = errand.payload["session"]
+        kept: Kept = await host.database.run("signing.file", read_kept, self._parts, session_id)
+        pool = host.reactor.getThreadPool()
+        pdf = await deferToThreadPool(host.reactor, pool, kept.whole)
+        file = await upload(self._parts, pdf)
+        return {"file": file, "size_bytes": len(pdf), "name": kept.session.matter.filename}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Send it, if they are still alone with the bot."""
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        room_id, person = errand.payload["room"], UserId(errand.payload["person"])
+        if scene.is_alone(room_id, person):
+            send(scene, (room_id, person), result, result["name"], "")
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """The file is gone; it was logged."""
+
+
+async def upload(parts: Parts, pdf: bytes) -> dict[str, Any] | None:
+    """Store a file, encrypted, at the homeserver; None: it takes none so large."""
+    try:
+        return await upload_encrypted(parts.host.client, parts.bot.user_id, pdf)
+    except MatrixError as e:
+        if e.status != _TOO_LARGE:
+            raise
+        return None
+
+
+def send(
+    scene: Scene,
+    to: tuple[RoomId, UserId],
+    uploaded: Mapping[str, Any],
+    filename: str,
+    caption: str,
+    *,
+    payload: message.Payload = message.NO_PAYLOAD,
+) -> None:
+    """Send a file that was uploaded, or say that it is too large.
+
+    Args:
+        scene: The transaction.
+        to: Where, and to whom.
+        uploaded: ``file`` and ``size_bytes``.
+        filename: Under which it is saved.
+        caption: A sentence; may be empty.
+        payload: What rides beside it.
+    """
+    room_id, person = to
+    if uploaded["file"] is None:
+        words = scene.speech(person).text(
+            "The file is too large for your server: get it from the page of the document."
+        )
+        scene.tell(room_id, person, (Paragraph(words),))
+        return
+    content = message.file(
+        filename=filename,
+        caption=caption,
+        encrypted_file=uploaded["file"],
+        mimetype=PDF,
+        size_bytes=uploaded["size_bytes"],
+        payload=payload,
+    )
+    scene.voice.say(room_id, content, ground(person))
+
+
+def signed_name(session: Session) -> str:
+    """Name of the file of a session with its signatures."""
+    stem = session.matter.filename.removesuffix(".pdf").removesuffix(".PDF")
+    return f"{stem}-signed.pdf"
+
+
+def evidence_name(session: Session) -> str:
+    """Name of the report on a session."""
+    return f"{signed_name(session).removesuffix('-signed.pdf')}-evidence.pdf"
+
+
+def _order(scene: Scene, session: Session, verdict: str | None, person: str) -> None:
+    payload = {"session": session.id, "verdict": verdict, "person": person}
+    id_ = effect_id(DELIVER, session.id, person, session.revision)
+    errands.schedule(scene.txn, Errand(id_, DELIVER, payload, scene.now_ms))
+
+
+def _open_chat(scene: Scene, session: Session, person: UserId, verdict: str | None) -> None:
+    payload = {"person": person, "session": session.id, "deliver": True, "verdict": verdict}
+    id_ = scene.voice.fresh_id(cards.OPEN_CHAT)
+    errands.schedule(scene.txn, Errand(id_, cards.OPEN_CHAT, payload, scene.now_ms))
+
+
+def _hand_out(
+    scene: Scene,
+    session: Session,
+    to: tuple[RoomId, UserId],
+    uploaded: Mapping[str, Any],
+    verdict: str | None,
+) -> None:
+    room_id, person = to
+    speech = scene.speech(person)
+    check_url = scene.links.verify() if scene.links is not None else None
+    scene.tell(room_id, person, result_doc(session, verdict, check_url, speech))
+    beside = {SIGN_RESULT_KEY: _payload(scene, session, uploaded, verdict)}
+    caption = file_caption(session, speech)
+    send(scene, to, uploaded, signed_name(session), caption, payload=beside)
+    evidence = uploaded.get("evidence")
+    if evidence is not None and evidence["file"] is not None:
+        words = speech.text("The report on how it came about")
+        send(scene, to, evidence, evidence_name(session), words)
+
+
+def _payload(
+    scene: Scene, session: Session, uploaded: Mapping[str, Any], verdict: str | None
+) -> SignResult:
+    paper, final = session.paper, session.final_sha256
+    assert paper is not None, "it was sent"  # noqa: S101 -- our bug
+    assert final is not None, "it is closed"  # noqa: S101 -- our bug
+    given = signatures.of_session(scene.txn, scene.vault, session.id)
+    names = {one.id: one.name for one in session.members}
+    return SignResult(
+        v=1,
+        session=session.id,
+        state=session.state.value,
+        verdict=verdict,
+        in_force=is_in_force(session),
+        document_sha256=unpadded(paper.sha256),
+        final_sha256=unpadded(final),
+        bytes=uploaded["size_bytes"],
+        ended_at_ms=session.ended_at_ms or 0,
+        signatures=tuple(
+            ResultSignature(
+                party=one.party,
+                name=names.get(one.party, "?"),
+                level=one.level.value,
+                signed_at_ms=one.at_ms,
+            )
+            for one in given[:CARD_PARTIES_MAX]
+        ),
+        count=len(given),
+        evidence_sha256=uploaded.get("evidence", {}).get("sha256"),
+    )

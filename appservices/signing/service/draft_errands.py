@@ -1,0 +1,221 @@
+"""What is done outside transactions while a document is prepared: names, boxes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.threads import deferToThreadPool
+
+from appservices.signing.core.boxes import Seat
+from appservices.signing.core.cipher import DOCUMENT, decrypt
+from appservices.signing.core.order import read_order
+from appservices.signing.core.papers.sheet import Sheet, role_word
+from appservices.signing.core.papers.uploads import (
+    UploadError,
+    UploadTooLargeError,
+    refusal_text,
+)
+from appservices.signing.core.parties import PlanError, Role, Stage
+from appservices.signing.core.session import State
+from appservices.signing.core.texts.draft import nobody_doc, sent_doc
+from appservices.signing.service import draft_talk, drafting
+from appservices.signing.service.boxes import with_signature_boxes
+from appservices.signing.service.drafting import Invited
+from appservices.signing.service.naming import known_name, user_named
+from appservices.signing.service.scene import CATALOGUE
+from appservices.signing.store import blobs, sessions
+from veche.protocol.errors import MalformedError, RefusedError
+from veche.protocol.ids import RoomId, UserId
+from veche.protocol.message import Paragraph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from appservices.signing.core.order import Wanted
+    from appservices.signing.core.records import Session
+    from appservices.signing.service.scene import Parts
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import Errand
+
+
+class Find:
+    """Finds out what those are called who are to sign; then all of it is shown."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Ask the homeserver for each name; somebody may not be there."""
+        order = read_order(errand.payload["typed"])
+        me = UserId(errand.payload["person"])
+        names: dict[str, str] = {}
+        wanted = [one for stage in order.stages for one in stage.wanted]
+        persons = [one.person for one in wanted if one.role is not Role.SEAL]
+        for typed in (*persons, *order.copies):
+            found = user_named(typed, self._parts.bot.user_id, me)
+            name = None
+            if found is not None:
+                name = await known_name(self._parts.host.client, self._parts.bot.user_id, found)
+            if name is None:
+                return {"nobody": typed}
+            names[typed] = name
+        return {"names": names}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Keep who takes part, and show all of it."""
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        wanted = errand.payload
+        person, room_id = UserId(wanted["person"]), RoomId(wanted["room"])
+        session = draft_talk.draft_of(scene, wanted["session"], person)
+        if session is None:
+            return
+        if "nobody" in result:
+            scene.tell(room_id, person, nobody_doc(result["nobody"], scene.speech(person)))
+            return
+        invited, stages = self._invited(wanted["typed"], person, result["names"])
+        try:
+            session = drafting.with_parties(session, invited, stages)
+        except (PlanError, MalformedError) as e:
+            words = scene.speech(person).text("These cannot sign together: {why}.", why=str(e))
+            scene.tell(room_id, person, (Paragraph(words),))
+            return
+        draft_talk.review(scene, scene.save(session), room_id)
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """The errand can never be done; it was logged."""
+
+    def _invited(
+        self, typed: str, me: UserId, names: Mapping[str, str]
+    ) -> tuple[list[Invited], list[Stage]]:
+        order = read_order(typed)
+        wanted = [one for stage in order.stages for one in stage.wanted]
+        ids = {one.person: f"p{n}" for n, one in enumerate(wanted, 1)}
+        invited = [self._one(one, ids, me, names) for one in wanted]
+        for n, copy in enumerate(order.copies, len(wanted) + 1):
+            found = user_named(copy, self._parts.bot.user_id, me)
+            invited.append(Invited(f"p{n}", Role.VIEWER, str(found), names[copy]))
+        stages = [
+            Stage(tuple(ids[one.person] for one in stage.wanted), stage.need)
+            for stage in order.stages
+        ]
+        return invited, stages
+
+    def _one(
+        self, one: Wanted, ids: Mapping[str, str], me: UserId, names: Mapping[str, str]
+    ) -> Invited:
+        if one.role is Role.SEAL:
+            name = self._parts.seals.view(one.person).name
+            return Invited(ids[one.person], one.role, one.person, name)
+        found = user_named(one.person, self._parts.bot.user_id, me)
+        of = ids[one.of] if one.of else ""
+        return Invited(ids[one.person], one.role, str(found), names[one.person], of)
+
+
+class Freeze:
+    """Lays the boxes of those who sign; then the document cannot change, and is sent."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Make the document ready, outside the reactor's thread."""
+        host = self._parts.host
+        read = await host.database.run("signing.freeze", self._read, errand)
+        if read is None:
+            return {}
+        session, cipher, language = read
+        pool = host.reactor.getThreadPool()
+        try:
+            pdf = await deferToThreadPool(
+                host.reactor, pool, boxed, session, cipher, language, self._check_link()
+            )
+        except (UploadError, UploadTooLargeError) as e:
+            return {"problem": e}
+        return {"pdf": pdf, "members": session.members}
+
+    def _check_link(self) -> str:
+        links = self._parts.host.links
+        return "" if links is None else links.verify()
+
+    def _read(self, txn: Cursor, errand: Errand) -> tuple[Session, bytes, str] | None:
+        session = sessions.read(txn, self._parts.vault, errand.payload["session"])
+        cipher = blobs.of_kind(txn, errand.payload["session"], "upload")
+        if session is None or session.state is not State.DRAFT or cipher is None:
+            return None
+        scene = self._parts.scene(txn, errand.id, self._parts.host.now_ms())
+        return session, cipher, scene.language_of(UserId(errand.payload["person"]))
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Send it, or say why it cannot be; what was changed meanwhile is shown again."""
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        person, room_id = UserId(errand.payload["person"]), RoomId(errand.payload["room"])
+        session = draft_talk.draft_of(scene, errand.payload["session"], person)
+        if session is None or not result:
+            return
+        speech = scene.speech(person)
+        if "problem" in result:
+            words = refusal_text(CATALOGUE, speech.language, result["problem"])
+            scene.tell(room_id, person, (Paragraph(words),))
+            draft_talk.review(scene, session, room_id)
+            return
+        if result["members"] != session.members:
+            draft_talk.review(scene, session, room_id)
+            return
+        session = drafting.freeze(scene, session, result["pdf"])
+        try:
+            drafting.check_deadline(scene, session.deadline_at_ms)
+        except MalformedError:
+            draft_talk.review(scene, session, room_id)
+            return
+        scene.tell(room_id, person, sent_doc(session, speech))
+        drafting.send(scene, session)
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """The errand can never be done; it was logged."""
+
+
+class Forget:
+    """Forgets a draft that was not sent."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+        """Nothing."""
+        return {}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        """Forget it, unless it was sent."""
+        sessions.drop(txn, errand.payload["session"])
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """Never."""
+
+
+def boxed(session: Session, cipher: bytes, language: str, link: str) -> bytes:
+    """A draft's document with a box for everybody who signs in one; call it in a thread.
+
+    Args:
+        session: The draft.
+        cipher: Of its document without boxes.
+        language: Of the page of signatures.
+        link: Where it can be checked; empty: nowhere.
+
+    Raises:
+        UploadError: The document cannot be written anew.
+        UploadTooLargeError: It has too many pages with that of signatures.
+    """
+    pdf = decrypt(session.matter.key, cipher, DOCUMENT)
+    seats = seats_of(session, language)
+    if not seats:
+        return pdf
+    return with_signature_boxes(pdf, seats, Sheet(session.matter.title, language, link))
+
+
+def seats_of(session: Session, language: str) -> Sequence[Seat]:
+    """Who signs in a box of the document, in their order."""
+    return [
+        Seat(one.field, one.name, role_word(CATALOGUE, language, one.party.role.value))
+        for one in session.members
+        if one.field
+    ]

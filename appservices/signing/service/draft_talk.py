@@ -1,0 +1,343 @@
+"""Preparing a document with its requester, in their chat: question by question, then all of it.
+
+What was answered stands in the draft; which question is open stands in the question itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from appservices.signing.core.order import OrderError, read_order
+from appservices.signing.core.parties import Role
+from appservices.signing.core.records import (
+    TITLE_CHARACTERS_MAX,
+    Level,
+    Session,
+    SessionEffect,
+)
+from appservices.signing.core.session import State
+from appservices.signing.core.texts.draft import (
+    bad_until_doc,
+    level_doc,
+    no_seal_doc,
+    nobody_doc,
+    problem_doc,
+    review_doc,
+    title_doc,
+    until_doc,
+    who_doc,
+)
+from appservices.signing.core.texts.words import LEVELS
+from appservices.signing.core.until import read_until
+from appservices.signing.service import acting
+from appservices.signing.service.naming import user_named
+from veche.protocol.approval import showable
+from veche.protocol.ids import UserId, effect_id
+from veche.protocol.message import Paragraph
+from veche.protocol.prompts import LABEL_CHARACTERS_MAX, Choice
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appservices.signing.core.order import PartyOrder
+    from appservices.signing.service.scene import Scene
+    from veche.protocol.ids import RoomId
+    from veche.protocol.inbound import Inbound
+    from veche.protocol.message import Doc
+    from veche.runtime.prompts import Answered
+
+TOPIC: Final = "draft"
+FIND: Final = "signing.find"
+"""Errand: finds out what those are called who are to sign."""
+FREEZE: Final = "signing.freeze"
+"""Errand: lays the boxes; then the document is sent."""
+FORGET: Final = "signing.forget"
+"""Errand: a draft was not sent in a week."""
+DRAFT_MS: Final = 7 * 86_400_000
+SEND: Final = "send"
+TITLE: Final = "title"
+WHO: Final = "who"
+LEVEL: Final = "level"
+UNTIL: Final = "until"
+EFFECT: Final = "effect"
+DELEGATION: Final = "delegation"
+DROP: Final = "drop"
+KEEP: Final = "keep"
+WORDS: Final = "words"
+"""Key of a question's purpose: which words it waits for."""
+_FLAGS: Final = {SessionEffect.WHEN_COMPLETE: SessionEffect.EACH}
+
+
+def draft_of(scene: Scene, session_id: str, person: UserId) -> Session | None:
+    """A person's own draft, locked; None: it was sent or forgotten, or is another's."""
+    session = scene.session(session_id)
+    is_theirs = session is not None and session.requester == person
+    return session if is_theirs and session is not None and session.state is State.DRAFT else None
+
+
+def ask_title(scene: Scene, session: Session, room_id: RoomId) -> None:
+    """Ask what the document is called."""
+    label = session.matter.title[:LABEL_CHARACTERS_MAX]
+    # A number alone would be read as that of a choice.
+    label = f"“{label[: LABEL_CHARACTERS_MAX - 2]}”"
+    _ask(scene, session, room_id, title_doc(scene.speech(_person(session))), TITLE, (label,))
+
+
+def ask_who(scene: Scene, session: Session, room_id: RoomId) -> None:
+    """Ask who signs."""
+    _ask(scene, session, room_id, who_doc(scene.speech(_person(session))), WHO)
+
+
+def review(scene: Scene, session: Session, room_id: RoomId) -> None:
+    """Show all of it, to be sent or changed."""
+    person = _person(session)
+    speech = scene.speech(person)
+    each = session.effect is SessionEffect.EACH
+    choices = (
+        Choice(id=SEND, label=speech.text("Send"), style="primary"),
+        Choice(id=TITLE, label=speech.text("Another title")),
+        Choice(id=WHO, label=speech.text("Other signers")),
+        Choice(id=LEVEL, label=speech.text("Sign in another way")),
+        Choice(id=UNTIL, label=speech.text("Another deadline")),
+        Choice(
+            id=EFFECT,
+            label=speech.text("Signatures count only together")
+            if each
+            else speech.text("Each signature counts at once"),
+        ),
+        Choice(
+            id=DELEGATION,
+            label=speech.text("Signers have to act themselves")
+            if session.may_delegate
+            else speech.text("Signers may let others act"),
+        ),
+        Choice(id=DROP, label=speech.text("Throw it away"), style="danger"),
+    )
+    _question(scene, session, room_id, review_doc(session, speech), choices, "")
+
+
+def answered(scene: Scene, answered: Answered) -> None:
+    """A requester has chosen something."""
+    person, room_id = answered.inbound.sender, answered.inbound.room_id
+    session = draft_of(scene, str(answered.kept.purpose.get("session")), person)
+    speech, choice = scene.speech(person), answered.chosen.choice or ""
+    if session is None:
+        scene.settle(answered, speech.text("It is over."))
+        return
+    label = answered.kept.prompt.choice(choice)
+    if not scene.settle(answered, label.label if label is not None else ""):
+        return
+    if choice == DROP:
+        acting.cancelled(scene, session)
+        scene.tell(room_id, person, (Paragraph(speech.text("Thrown away; nothing was sent.")),))
+    elif choice == SEND:
+        send(scene, session, room_id)
+    elif choice == KEEP and answered.kept.purpose.get(WORDS) == TITLE:
+        _after_title(scene, session, room_id)
+    else:
+        _changed(scene, session, room_id, choice)
+
+
+def heard(scene: Scene, inbound: Inbound, purpose: dict[str, str], words: str) -> None:
+    """A requester has written what a question waits for.
+
+    Args:
+        scene: The transaction.
+        inbound: What they wrote.
+        purpose: Of the question.
+        words: Of it, without a quote.
+    """
+    person, room_id = inbound.sender, inbound.room_id
+    session = draft_of(scene, purpose["session"], person)
+    if session is None:
+        return
+    if purpose[WORDS] == TITLE:
+        _take_title(scene, session, room_id, words)
+    elif purpose[WORDS] == WHO:
+        _take_who(scene, session, inbound, words)
+    elif purpose[WORDS] == UNTIL:
+        _take_until(scene, session, room_id, words)
+
+
+def send(scene: Scene, session: Session, room_id: RoomId) -> None:
+    """Have a draft sent: its boxes are laid first."""
+    person = _person(session)
+    if not session.members:
+        ask_who(scene, session, room_id)
+        return
+    close(scene, session)
+    payload = {"session": session.id, "room": room_id, "person": person}
+    id_ = scene.voice.fresh_id(FREEZE)
+    errands.schedule(scene.txn, Errand(id_, FREEZE, payload, scene.now_ms))
+
+
+def close(scene: Scene, session: Session) -> None:
+    """End the open question about a draft."""
+    person = _person(session)
+    words = scene.speech(person).text("A newer question has taken the place of this one.")
+    scene.close(about(session.id), person, words)
+
+
+def forget_later(scene: Scene, session: Session) -> None:
+    """Forget a draft that is not sent in a week."""
+    id_ = effect_id(FORGET, session.id)
+    payload = {"session": session.id}
+    errands.schedule(scene.txn, Errand(id_, FORGET, payload, scene.now_ms + DRAFT_MS))
+
+
+def about(session_id: str) -> str:
+    """The matter of the questions about a draft."""
+    return f"draft {session_id}"
+
+
+def may_order_seal(scene: Scene, organisation: str, person: UserId) -> bool:
+    """Whether a person may have a seal put on a document."""
+    seals = scene.parts.signing.seals
+    found = next((one for one in seals if one.id == organisation), None)
+    return found is not None and person in found.ordered_by
+
+
+def _person(session: Session) -> UserId:
+    """The person who asks; only persons prepare documents in a chat."""
+    return UserId(session.requester)
+
+
+def _after_title(scene: Scene, session: Session, room_id: RoomId) -> None:
+    if session.members:
+        review(scene, session, room_id)
+    else:
+        ask_who(scene, session, room_id)
+
+
+def _take_title(scene: Scene, session: Session, room_id: RoomId, words: str) -> None:
+    title = " ".join(showable(words).split())
+    if not 1 <= len(title) <= TITLE_CHARACTERS_MAX:
+        ask_title(scene, session, room_id)
+        return
+    session = scene.save(attrs.evolve(session, matter=attrs.evolve(session.matter, title=title)))
+    _after_title(scene, session, room_id)
+
+
+def _take_who(scene: Scene, session: Session, inbound: Inbound, words: str) -> None:
+    person, room_id = inbound.sender, inbound.room_id
+    speech = scene.speech(person)
+    try:
+        order = read_order(words)
+    except OrderError as e:
+        scene.tell(room_id, person, problem_doc(e, speech))
+        return
+    doc = _problem(scene, person, order)
+    if doc is not None:
+        scene.tell(room_id, person, doc)
+        return
+    payload = {"session": session.id, "person": person, "room": room_id, "typed": words}
+    id_ = effect_id(FIND, inbound.event_id)
+    errands.schedule(scene.txn, Errand(id_, FIND, payload, scene.now_ms))
+
+
+def _problem(scene: Scene, person: UserId, order: PartyOrder) -> Doc | None:
+    """Why these cannot take part; None if nothing speaks against it."""
+    speech, bot = scene.speech(person), scene.voice.bot.user_id
+    for stage in order.stages:
+        for one in stage.wanted:
+            if one.role is Role.SEAL:
+                if not may_order_seal(scene, one.person, person):
+                    return no_seal_doc(one.person, speech)
+            elif user_named(one.person, bot, person) is None:
+                return nobody_doc(one.person, speech)
+    for copy in order.copies:
+        if user_named(copy, bot, person) is None:
+            return nobody_doc(copy, speech)
+    return None
+
+
+def _take_until(scene: Scene, session: Session, room_id: RoomId, words: str) -> None:
+    person = _person(session)
+    zone = scene.section.time_zone
+    until_ms = read_until(words, scene.now_ms, scene.language_of(person), zone)
+    if until_ms is None:
+        scene.tell(room_id, person, bad_until_doc(scene.speech(person)))
+        return
+    review(scene, scene.save(attrs.evolve(session, deadline_at_ms=until_ms)), room_id)
+
+
+def _changed(scene: Scene, session: Session, room_id: RoomId, choice: str) -> None:
+    speech = scene.speech(_person(session))
+    if choice == TITLE:
+        ask_title(scene, session, room_id)
+    elif choice == WHO:
+        ask_who(scene, session, room_id)
+    elif choice == UNTIL:
+        _ask(scene, session, room_id, until_doc(speech), UNTIL)
+    elif choice == LEVEL:
+        _ask_level(scene, session, room_id)
+    elif choice == EFFECT:
+        effect = _FLAGS.get(session.effect, SessionEffect.WHEN_COMPLETE)
+        review(scene, scene.save(attrs.evolve(session, effect=effect)), room_id)
+    elif choice == DELEGATION:
+        may_delegate = not session.may_delegate
+        review(scene, scene.save(attrs.evolve(session, may_delegate=may_delegate)), room_id)
+    elif choice.upper() in {one.value for one in (Level.CLICK, Level.APPROVAL, Level.ADVANCED)}:
+        review(scene, scene.save(_with_level(session, Level(choice.upper()))), room_id)
+    else:
+        review(scene, session, room_id)
+
+
+def _with_level(session: Session, level: Level) -> Session:
+    """A draft in which everybody signs in another way; an approver's key signs for them."""
+    is_advanced = level is Level.ADVANCED
+    members = tuple(
+        attrs.evolve(
+            one,
+            level_min=Level.APPROVAL if is_advanced and one.party.role is Role.APPROVER else level,
+        )
+        for one in session.members
+    )
+    return attrs.evolve(session, level_min=level, members=members)
+
+
+def _ask_level(scene: Scene, session: Session, room_id: RoomId) -> None:
+    speech = scene.speech(_person(session))
+    choices = tuple(
+        Choice(id=one.value.lower(), label=speech.text(LEVELS[one]))
+        for one in (Level.ADVANCED, Level.APPROVAL, Level.CLICK)
+    )
+    keep = Choice(id=KEEP, label=speech.text("Leave it as it is"))
+    _question(scene, session, room_id, level_doc(speech), (*choices, keep), "")
+
+
+def _ask(
+    scene: Scene,
+    session: Session,
+    room_id: RoomId,
+    intro: Doc,
+    words: str,
+    labels: Sequence[str] = (),
+) -> None:
+    """Ask for words; the first label is what may be kept."""
+    speech = scene.speech(_person(session))
+    kept = labels[0] if labels else speech.text("Leave it as it is")
+    choices: tuple[Choice, ...] = (Choice(id=KEEP, label=kept),)
+    if words == WHO and not session.members:
+        choices = ()
+    drop = Choice(id=DROP, label=speech.text("Throw it away"), style="danger")
+    _question(scene, session, room_id, intro, (*choices, drop), words)
+
+
+def _question(
+    scene: Scene,
+    session: Session,
+    room_id: RoomId,
+    intro: Doc,
+    choices: Sequence[Choice],
+    words: str,
+) -> None:
+    close(scene, session)
+    person = _person(session)
+    prompt = scene.prompt(person, choices, DRAFT_MS)
+    purpose = {"topic": TOPIC, "session": session.id, WORDS: words}
+    scene.ask(room_id, person, prompt, intro, about=about(session.id), purpose=purpose)

@@ -1,0 +1,255 @@
+"""Sessions before they are sent: made, given a document, sent.
+
+Source: design of Veche, signing §5.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from appservices.signing.core.cipher import DOCUMENT, encrypt, fresh_key
+from appservices.signing.core.parties import Party, Role, Stage, check_plan
+from appservices.signing.core.records import (
+    DEADLINE_MS_MAX,
+    NAME_CHARACTERS_MAX,
+    TITLE_CHARACTERS_MAX,
+    Clause,
+    Level,
+    Matter,
+    Member,
+    Paper,
+    Session,
+    SessionEffect,
+)
+from appservices.signing.core.session import Input, NotNowError, State, step
+from appservices.signing.service.effects import Happening, happen
+from appservices.signing.store import blobs, sessions
+from veche.protocol.errors import MalformedError
+from veche.protocol.pdf.document import Document
+from veche.protocol.pdf.signing import form_fields, page_count
+from veche.protocol.pdf.values import PdfError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appservices.signing.service.scene import Scene
+    from veche.protocol.ids import RoomId, Ulid
+
+DEADLINE_MS: Final = 14 * 86_400_000
+"""How long parties have if nobody says otherwise."""
+BOXED: Final = frozenset({Role.SIGNER, Role.CLERK, Role.WITNESS, Role.SEAL})
+"""Roles that sign in a box of the document."""
+
+
+@attrs.frozen
+class Invited:
+    """Somebody who is to take part.
+
+    Attributes:
+        id: ``p1`` and on, in their order.
+        role: As what.
+        person: Their account; of a seal, the organisation's id.
+        name: What the document calls them.
+        of: Of a witness: id of whom they see sign.
+        level: How they have to sign at least; None: as the session says.
+        deadline_at_ms: Their own, UTC; None: the session's.
+    """
+
+    id: str
+    role: Role
+    person: str
+    name: str
+    of: str = ""
+    level: Level | None = None
+    deadline_at_ms: int | None = None
+
+
+@attrs.frozen
+class Order:
+    """A session that somebody wants.
+
+    Attributes:
+        requester: Matrix user id, or id of an organisation.
+        requester_name: As people know them.
+        title: Of the document.
+        filename: Of its file.
+        invited: Who takes part; may be empty of a draft.
+        stages: In which order; empty: all who sign at once.
+        room_id: Where the requester is told; None: over HTTP alone.
+        clauses: That need consent.
+        effect: When signatures count.
+        level_min: How everybody has to sign at least.
+        may_delegate: Whether parties may let others act.
+        deadline_at_ms: UTC; None: the usual.
+    """
+
+    requester: str
+    requester_name: str
+    title: str
+    filename: str
+    invited: Sequence[Invited] = ()
+    stages: Sequence[Stage] = ()
+    room_id: RoomId | None = None
+    clauses: Sequence[Clause] = ()
+    effect: SessionEffect = SessionEffect.WHEN_COMPLETE
+    level_min: Level = Level.ADVANCED
+    may_delegate: bool = False
+    deadline_at_ms: int | None = None
+
+
+def make(scene: Scene, order: Order, session_id: Ulid | None = None) -> Session:
+    """A draft, which is kept.
+
+    Args:
+        scene: The transaction.
+        order: What is wanted.
+        session_id: Its id; None: a fresh one.
+
+    Raises:
+        MalformedError: A text is too long, or the deadline is not within bounds.
+        PlanError: Parties and stages make no session.
+    """
+    session = drafted(scene, order, session_id)
+    sessions.add(scene.txn, scene.vault, session)
+    return session
+
+
+def drafted(scene: Scene, order: Order, session_id: Ulid | None = None) -> Session:
+    """The same, which the caller keeps."""
+    session = Session(
+        id=scene.voice.fresh_ulid("session") if session_id is None else session_id,
+        state=State.DRAFT,
+        requester=order.requester,
+        room_id=order.room_id,
+        effect=order.effect,
+        level_min=order.level_min,
+        may_delegate=order.may_delegate,
+        stages=(),
+        members=(),
+        matter=Matter(
+            title=order.title,
+            filename=order.filename,
+            requester_name=order.requester_name[:NAME_CHARACTERS_MAX],
+            key=fresh_key(),
+            clauses=tuple(order.clauses),
+        ),
+        deadline_at_ms=order.deadline_at_ms or scene.now_ms + DEADLINE_MS,
+        made_at_ms=scene.now_ms,
+    )
+    check_title(order.title)
+    check_deadline(scene, session.deadline_at_ms)
+    if order.invited:
+        session = with_parties(session, order.invited, order.stages)
+    return session
+
+
+def with_parties(
+    session: Session, invited: Sequence[Invited], stages: Sequence[Stage] = ()
+) -> Session:
+    """A draft with who takes part, in place of whom it had.
+
+    Raises:
+        PlanError: Parties and stages make no session.
+        MalformedError: A name is too long, somebody has no account, or takes part twice.
+    """
+    persons = [one.person for one in invited]
+    if len(set(persons)) != len(persons):
+        raise MalformedError("parties", "everybody takes part once")
+    acting = tuple(one.id for one in invited if one.role is not Role.VIEWER)
+    if not stages and acting:
+        stages = (Stage(acting),)
+    session = attrs.evolve(
+        session,
+        members=tuple(_member(session, one) for one in invited),
+        stages=tuple(stages),
+    )
+    check_plan(session.plan)
+    return session
+
+
+def check_title(title: str) -> None:
+    """Make sure that a title can be one.
+
+    Raises:
+        MalformedError: It is empty or too long.
+    """
+    if not 1 <= len(title) <= TITLE_CHARACTERS_MAX:
+        raise MalformedError("title", f"has 1 to {TITLE_CHARACTERS_MAX} characters")
+
+
+def check_deadline(scene: Scene, deadline_at_ms: int) -> None:
+    """Make sure that a deadline can be one.
+
+    Raises:
+        MalformedError: It is over, or too far away.
+    """
+    if not scene.now_ms < deadline_at_ms <= scene.now_ms + DEADLINE_MS_MAX:
+        raise MalformedError("deadline_at_ms", "must be later than now, and within 180 days")
+
+
+def freeze(scene: Scene, session: Session, pdf: bytes) -> Session:
+    """Give a draft its document, which does not change any more; it is kept as ciphertext.
+
+    Args:
+        scene: The transaction.
+        session: Locked.
+        pdf: In the sealed profile, with a box for everybody who signs in one.
+
+    Raises:
+        NotNowError: The session was sent.
+        PdfError: The file is outside the profile, or a box is missing in it.
+    """
+    if session.state is not State.DRAFT:
+        raise NotNowError(session.state)
+    document = Document(pdf)
+    laid = {name for name, _ in form_fields(document)}
+    missing = [one.field for one in session.members if one.field and one.field not in laid]
+    if missing:
+        raise PdfError(f"there is no box {missing[0]}")
+    cipher = encrypt(session.matter.key, pdf, DOCUMENT)
+    digest = hashlib.sha256(pdf).digest()
+    paper = Paper(
+        sha256=digest,
+        size=len(pdf),
+        pages=page_count(document),
+        blob_sha256=blobs.put(scene.txn, session.id, "document", cipher, scene.now_ms),
+    )
+    return scene.save(attrs.evolve(session, paper=paper, head_sha256=digest))
+
+
+def send(scene: Scene, session: Session) -> Session:
+    """Send a draft that has its document: those of the first stage are asked.
+
+    Raises:
+        NotNowError: It was sent before, or has no document.
+        PlanError: Parties and stages make no session.
+        MalformedError: Its deadline is over.
+    """
+    step(session.state, Input.SEND)
+    if session.paper is None:
+        raise NotNowError(session.state)
+    check_plan(session.plan)
+    check_deadline(scene, session.deadline_at_ms)
+    return happen(scene, session, Happening(Input.SEND))
+
+
+def _member(session: Session, one: Invited) -> Member:
+    if not 1 <= len(one.name) <= NAME_CHARACTERS_MAX:
+        raise MalformedError("name", f"has 1 to {NAME_CHARACTERS_MAX} characters")
+    if (one.role is not Role.SEAL) != one.person.startswith("@"):
+        raise MalformedError("user", "must be an account, and of a seal an organisation")
+    level = session.level_min if one.level is None else one.level
+    if one.role is Role.APPROVER and level is Level.ADVANCED:
+        # An approver has no box, so their key signs for them.
+        level = Level.APPROVAL
+    return Member(
+        party=Party(one.id, one.role, of=one.of),
+        person=one.person,
+        name=one.name,
+        field=f"Sig{one.id[1:]}" if one.role in BOXED else "",
+        level_min=level,
+        deadline_at_ms=one.deadline_at_ms,
+    )

@@ -1,0 +1,80 @@
+"""The file of a session: the document, and with it all that was signed into it.
+
+It is kept as ciphertext and increments; here it is put together, outside the reactor's thread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from appservices.signing.core.cipher import DOCUMENT, decrypt, increment_of
+from appservices.signing.store import blobs, revisions, sessions
+from veche.protocol.errors import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appservices.signing.core.records import Session
+    from appservices.signing.service.scene import Parts, Scene
+    from appservices.signing.store.revisions import Revision
+    from veche.runtime.database import Cursor
+
+GONE: Final = "the document is not kept any more"
+
+
+@attrs.frozen
+class Kept:
+    """A session with the parts of its file, read in one transaction.
+
+    Attributes:
+        session: As it was.
+        document: Ciphertext.
+        revisions: So far.
+    """
+
+    session: Session
+    document: bytes = attrs.field(repr=False)
+    revisions: Sequence[Revision] = attrs.field(repr=False)
+
+    def whole(self) -> bytes:
+        """The file with all revisions.
+
+        Raises:
+            MalformedError: A part was changed where it is kept.
+            RefusedError: The parts are not those of the session.
+        """
+        key = self.session.matter.key
+        parts = [decrypt(key, self.document, DOCUMENT)]
+        parts += [decrypt(key, one.increment, increment_of(one.number)) for one in self.revisions]
+        pdf = b"".join(parts)
+        if hashlib.sha256(pdf).digest() != self.session.head_sha256:
+            raise RefusedError("the file is not the one that the session has")
+        return pdf
+
+
+def kept(scene: Scene, session: Session) -> Kept:
+    """The parts of a session's file.
+
+    Raises:
+        RefusedError: They are gone.
+    """
+    paper = session.paper
+    document = None if paper is None else blobs.get(scene.txn, session.id, paper.blob_sha256)
+    if document is None:
+        raise RefusedError(GONE)
+    return Kept(session, document, revisions.of_session(scene.txn, session.id))
+
+
+def read_kept(txn: Cursor, parts: Parts, session_id: str) -> Kept:
+    """The same in a transaction that only reads, by the id of the session.
+
+    Raises:
+        RefusedError: There is no such session, or its file is gone.
+    """
+    session = sessions.read(txn, parts.vault, session_id)
+    if session is None:
+        raise RefusedError(GONE)
+    return kept(parts.scene(txn, f"read {session_id}", parts.host.now_ms()), session)

@@ -1,0 +1,49 @@
+"""What of all that is said to the bot counts as said, and why the rest does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from veche.protocol.inbound import DeviceStanding
+from veche.protocol.message import RelationKind
+from veche.protocol.wire import mapping
+from veche.runtime.crypto.tracking import is_encrypted
+
+if TYPE_CHECKING:
+    from appservices.signing.service.scene import Scene
+    from veche.protocol.inbound import Inbound
+
+REACTION: Final = "m.reaction"
+HEARD: Final = frozenset(
+    {
+        "m.room.message",
+        REACTION,
+        "org.matrix.msc3381.poll.response",
+        "m.poll.response",
+        "org.matrix.msc4139.conversation.reply",
+        "m.conversation.reply",
+    }
+)
+"""Types of the events that can be an answer."""
+
+
+def is_said(inbound: Inbound) -> bool:
+    """Whether an event says anything to the bot; a notice never does (Matrix spec, m.notice)."""
+    is_notice = inbound.content.get("msgtype") == "m.notice"
+    return inbound.event_type in HEARD and inbound.state_key is None and not is_notice
+
+
+def came_in_clear(scene: Scene, inbound: Inbound) -> bool:
+    """Whether it came unencrypted into an encrypted room, so that anybody may have written it.
+
+    Only reactions always do.
+    """
+    is_clear = inbound.standing is DeviceStanding.NOT_ENCRYPTED
+    is_reaction = inbound.event_type == REACTION
+    return is_clear and not is_reaction and is_encrypted(scene.txn, inbound.room_id)
+
+
+def is_edit(inbound: Inbound) -> bool:
+    """Whether it changes an earlier message, which had its effect already."""
+    relates = mapping(inbound.content.get("m.relates_to"))
+    return relates.get("rel_type") == RelationKind.REPLACE.value

@@ -1,0 +1,310 @@
+"""What a person has here: documents they have signed by others, documents they sign, signatures."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from appservices.signing.config import REMINDERS_MAX
+from appservices.signing.core.parties import CAN_ACT, PartyState
+from appservices.signing.core.session import State
+from appservices.signing.core.texts.account import (
+    how_doc,
+    no_session_doc,
+    session_doc,
+    sessions_doc,
+    signatures_doc,
+)
+from appservices.signing.core.texts.draft import bad_until_doc
+from appservices.signing.core.texts.talk import refused_words, sign_doc
+from appservices.signing.core.texts.words import NUMBER_CHARACTERS
+from appservices.signing.core.until import read_until
+from appservices.signing.service import acting, cards, draft_talk, telling
+from appservices.signing.service.scene import ground
+from appservices.signing.store import certificates, events, sessions, signatures
+from veche.protocol import message
+from veche.protocol.errors import MalformedError, RefusedError
+from veche.protocol.ids import RoomId, UserId, effect_id
+from veche.protocol.message import Paragraph
+from veche.protocol.unpadded import unpadded
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+from veche.runtime.matrix.media import upload_encrypted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.signing.core.records import Member, Session
+    from appservices.signing.service.scene import Parts, Scene
+    from appservices.signing.store.signatures import Signature
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.database import Cursor
+
+EXPORT: Final = "signing.export"
+"""Errand: sends all that was done in a person's name, as a file."""
+LOOKED_AT_MAX: Final = 1_000
+"""Most documents of a person among which one is looked for, the newest."""
+SHOWN_MAX: Final = 20
+WAITING_MAX: Final = 5
+"""Documents that wait for somebody whose links are shown at once."""
+JSON: Final = "application/json"
+
+
+def show_waiting(scene: Scene, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 -- of all commands
+    """A person wants to sign: what waits for them; or else, how others are asked."""
+    person, room_id = inbound.sender, inbound.room_id
+    speech = scene.speech(person)
+    held = _read(scene, sessions.of_person(scene.txn, person, LOOKED_AT_MAX))
+    waiting = [
+        (session, one)
+        for session in held
+        for one in session.members
+        if one.person == person and cards.can_act(session, one)
+    ]
+    for session, one in waiting[:WAITING_MAX]:
+        doc = sign_doc(session, one, scene.page_of(session, one), speech)
+        scene.tell(room_id, person, doc)
+    if not waiting:
+        scene.tell(room_id, person, how_doc(speech))
+
+
+def show_sessions(scene: Scene, inbound: Inbound, argument: str) -> None:
+    """A person wants to see their documents, or one of them."""
+    person, room_id = inbound.sender, inbound.room_id
+    speech = scene.speech(person)
+    if argument.strip():
+        session = _named(scene, person, argument)
+        doc = no_session_doc(speech) if session is None else session_doc(session, speech)
+        scene.tell(room_id, person, doc)
+        return
+    own = _read(scene, sessions.of_requester(scene.txn, person, SHOWN_MAX))
+    known = {one.id for one in own}
+    asked = _read(scene, sessions.of_person(scene.txn, person, SHOWN_MAX))
+    others = [one for one in asked if one.id not in known]
+    scene.tell(room_id, person, sessions_doc(own, others, speech))
+
+
+def cancel(scene: Scene, inbound: Inbound, argument: str) -> None:
+    """A requester takes a document back; without a number, what they are preparing."""
+    person, room_id = inbound.sender, inbound.room_id
+    speech = scene.speech(person)
+    session = _own(scene, person, argument)
+    if session is None:
+        scene.tell(room_id, person, no_session_doc(speech))
+        return
+    is_draft = session.state is State.DRAFT
+    if is_draft:
+        draft_talk.close(scene, session)
+    try:
+        acting.cancelled(scene, session)
+    except RefusedError as e:
+        scene.tell(room_id, person, (Paragraph(refused_words(e, speech)),))
+        return
+    if is_draft:
+        scene.tell(room_id, person, (Paragraph(speech.text("Thrown away; nothing was sent.")),))
+
+
+def extend(scene: Scene, inbound: Inbound, argument: str) -> None:
+    """A requester gives signers more time."""
+    person, room_id = inbound.sender, inbound.room_id
+    speech = scene.speech(person)
+    number, _, until = argument.strip().partition(" ")
+    session = _own(scene, person, number) if number else None
+    if session is None:
+        scene.tell(room_id, person, no_session_doc(speech))
+        return
+    zone = scene.section.time_zone
+    until_ms = read_until(until, scene.now_ms, speech.language, zone)
+    if until_ms is None:
+        scene.tell(room_id, person, bad_until_doc(speech))
+        return
+    try:
+        acting.extended(scene, session, until_ms)
+    except RefusedError as e:
+        scene.tell(room_id, person, (Paragraph(refused_words(e, speech)),))
+    except MalformedError:
+        words = speech.text(
+            "That is not later: there is time until {moment} already.",
+            moment=speech.moment(session.deadline_at_ms),
+        )
+        scene.tell(room_id, person, (Paragraph(words),))
+
+
+def remind(scene: Scene, inbound: Inbound, argument: str) -> None:
+    """A requester has whoever has not signed reminded."""
+    person, room_id = inbound.sender, inbound.room_id
+    speech = scene.speech(person)
+    session = _own(scene, person, argument)
+    if session is None or session.state is not State.OPEN:
+        scene.tell(room_id, person, no_session_doc(speech))
+        return
+    waiting = [one for one in session.members if one.party.state in CAN_ACT]
+    before = _reminders(scene, session)
+    acting.reminded(scene, session)
+    count = _reminders(scene, session) - before
+    if count:
+        words = speech.plural("One person is reminded.", "{count} persons are reminded.", count)
+    elif waiting:
+        words = speech.text(
+            "Nobody is reminded: each was reminded {count} times, or has no chat yet.",
+            count=REMINDERS_MAX,
+        )
+    else:
+        words = speech.text("Nobody has to sign now.")
+    scene.tell(room_id, person, (Paragraph(words),))
+
+
+def show_signatures(scene: Scene, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 -- of all commands
+    """A person wants to see all that was done in their name."""
+    person = inbound.sender
+    signed = []
+    for session_id, one in signatures.of_person(scene.txn, scene.vault, person, SHOWN_MAX):
+        session = sessions.read(scene.txn, scene.vault, session_id)
+        if session is not None:
+            signed.append((session, one.level, one.at_ms))
+    count = len(certificates.of_person(scene.txn, person, LOOKED_AT_MAX))
+    doc = signatures_doc(signed, _declined(scene, person), count, scene.speech(person))
+    scene.tell(inbound.room_id, person, doc)
+
+
+def order_export(scene: Scene, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 -- of all commands
+    """A person wants all of it as a file."""
+    payload = {"person": inbound.sender, "room": inbound.room_id}
+    id_ = effect_id(EXPORT, inbound.event_id)
+    errands.schedule(scene.txn, Errand(id_, EXPORT, payload, scene.now_ms))
+
+
+class Export:
+    """Makes and sends a person's export."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Read all of it, and upload it, encrypted."""
+        host = self._parts.host
+        found = await host.database.run("signing.export", self._read, errand)
+        data = json.dumps(found, ensure_ascii=False, indent=1).encode()
+        file = await upload_encrypted(host.client, self._parts.bot.user_id, data)
+        return {"file": file, "size_bytes": len(data)}
+
+    def _read(self, txn: Cursor, errand: Errand) -> dict[str, Any]:
+        scene = self._parts.scene(txn, errand.id, self._parts.host.now_ms())
+        return exported(scene, UserId(errand.payload["person"]))
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Send it, if they are still alone with the bot."""
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        person, room_id = UserId(errand.payload["person"]), RoomId(errand.payload["room"])
+        if not scene.is_alone(room_id, person):
+            return
+        content = message.file(
+            filename="signatures.json",
+            caption="",
+            encrypted_file=result["file"],
+            mimetype=JSON,
+            size_bytes=result["size_bytes"],
+        )
+        scene.voice.say(room_id, content, ground(person))
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """The errand can never be done; it was logged."""
+
+
+def exported(scene: Scene, person: UserId) -> dict[str, Any]:
+    """All that was done in a person's name, with recipient and reason, without documents."""
+    txn, vault = scene.txn, scene.vault
+    signed = signatures.of_person(txn, vault, person, LOOKED_AT_MAX)
+    issued = certificates.of_person(txn, person, LOOKED_AT_MAX)
+    return {
+        "v": 1,
+        "person": person,
+        "signatures": [
+            {**_about(session), **_signature(one)}
+            for session_id, one in signed
+            if (session := sessions.read(txn, vault, session_id)) is not None
+        ],
+        "certificates": [
+            {
+                "session": one.session_id,
+                "serial": f"{one.serial:x}",
+                "document_sha256": unpadded(one.document_sha256),
+                "issued_at_ms": one.issued_at_ms,
+                "revoked_at_ms": one.revoked_at_ms,
+                "certificate": unpadded(one.certificate),
+                "act": one.act,
+            }
+            for one in issued
+        ],
+        "declined": [
+            {**_about(session), "reason_code": member.reason[0], "reason": member.reason[1]}
+            for session, member in _declined(scene, person)
+        ],
+    }
+
+
+def _about(session: Session) -> dict[str, Any]:
+    return {
+        "session": session.id,
+        "title": session.matter.title,
+        "requester": session.requester,
+        "requester_name": session.matter.requester_name,
+        "state": session.state.value,
+        "document_sha256": None if session.paper is None else unpadded(session.paper.sha256),
+    }
+
+
+def _signature(one: Signature) -> dict[str, Any]:
+    return {
+        "party": one.party,
+        "level": one.level.value,
+        "at_ms": one.at_ms,
+        "approval": one.nonce,
+        "certificate": None if one.certificate is None else f"{one.certificate:x}",
+        "details": dict(one.details),
+    }
+
+
+def _declined(scene: Scene, person: UserId) -> list[tuple[Session, Member]]:
+    held = _read(scene, sessions.of_person(scene.txn, person, LOOKED_AT_MAX))
+    return [
+        (session, member)
+        for session in held
+        for member in session.members
+        if member.person == person and member.party.state is PartyState.DECLINED
+    ]
+
+
+def _read(scene: Scene, ids: list[Any]) -> list[Session]:
+    found = (sessions.read(scene.txn, scene.vault, one) for one in ids)
+    return [one for one in found if one is not None]
+
+
+def _named(scene: Scene, person: UserId, number: str) -> Session | None:
+    """A document in which somebody has a part, by its number."""
+    wanted = number.strip().upper()
+    own = sessions.of_requester(scene.txn, person, LOOKED_AT_MAX)
+    asked = sessions.of_person(scene.txn, person, LOOKED_AT_MAX)
+    for session_id in (*own, *asked):
+        if len(wanted) == NUMBER_CHARACTERS and session_id.endswith(wanted):
+            return sessions.read(scene.txn, scene.vault, session_id)
+    return None
+
+
+def _own(scene: Scene, person: UserId, number: str) -> Session | None:
+    """A document that somebody has sent, locked; without a number, their newest draft."""
+    if number.strip():
+        found = _named(scene, person, number)
+        if found is None or found.requester != person:
+            return None
+        return scene.session(found.id)
+    for session_id in sessions.of_requester(scene.txn, person, LOOKED_AT_MAX):
+        session = draft_talk.draft_of(scene, session_id, person)
+        if session is not None:
+            return session
+    return None
+
+
+def _reminders(scene: Scene, session: Session) -> int:
+    record = events.of_session(scene.txn, scene.vault, session.id)
+    return sum(1 for one in record if one.what == telling.REMINDED)

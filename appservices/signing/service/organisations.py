@@ -1,0 +1,124 @@
+"""Sessions that organisations ask for over HTTP: drafts, what became of them, their files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from appservices.signing.core.parties import PlanError, Role, Stage
+from appservices.signing.core.records import Clause, ClauseKind, Level, SessionEffect
+from appservices.signing.service import drafting
+from appservices.signing.service.drafting import Invited
+from appservices.signing.service.views import party_views
+from appservices.signing.store import sessions
+from veche.protocol.errors import ConflictError, MalformedError, NotFoundError, RefusedError
+from veche.protocol.session_api import SessionState
+from veche.protocol.unpadded import unpadded
+
+if TYPE_CHECKING:
+    from appservices.signing.core.records import Session
+    from appservices.signing.service.scene import Scene
+    from veche.protocol.session_api import PartyOrder, SessionBody
+
+_NO_SUCH = "Your organisation has no such session"
+
+
+@attrs.frozen
+class Asked:
+    """What an organisation asked for, by one of its keys of idempotency.
+
+    Attributes:
+        caller: Id of the organisation.
+        key: ``Idempotency-Key``.
+        sha256: Of what was asked.
+    """
+
+    caller: str
+    key: str
+    sha256: bytes
+
+
+def draft(scene: Scene, asked: Asked, body: SessionBody) -> Session:
+    """A draft of an organisation; the same key again gives the same one.
+
+    Raises:
+        ConflictError: The key came before, with another content.
+        MalformedError: Parties and stages make no session, or a text or a moment is wrong.
+    """
+    level = Level(body.level)
+    order = drafting.Order(
+        requester=asked.caller,
+        requester_name=_name_of(scene, asked.caller),
+        title=body.title,
+        filename=body.filename,
+        invited=[_invited(one, asked.caller) for one in body.parties],
+        stages=[Stage(tuple(one.parties), one.need) for one in body.stages],
+        clauses=[Clause(one.id, one.title, ClauseKind(one.kind), one.page) for one in body.clauses],
+        effect=SessionEffect(body.effect),
+        level_min=level,
+        may_delegate=body.may_delegate,
+        deadline_at_ms=body.deadline_at_ms,
+    )
+    if len({one.id for one in body.clauses}) != len(body.clauses):
+        raise MalformedError("clauses", "two have the same id")
+    try:
+        session = drafting.drafted(scene, order)
+    except PlanError as e:
+        raise MalformedError("stages", f"make no session: {e}") from e
+    matter = attrs.evolve(session.matter, reference=body.reference)
+    session = attrs.evolve(session, matter=matter)
+    before = sessions.add_once(scene.txn, scene.vault, session, asked.key, asked.sha256)
+    if before is None:
+        return session
+    if before[1] != asked.sha256:
+        raise ConflictError("This Idempotency-Key came before, with another content")
+    return owned(scene, asked.caller, before[0])
+
+
+def owned(scene: Scene, caller: str, session_id: str, *, is_locked: bool = False) -> Session:
+    """A session of an organisation.
+
+    Raises:
+        NotFoundError: It has no such.
+    """
+    read = sessions.lock if is_locked else sessions.read
+    session = read(scene.txn, scene.vault, session_id)
+    if session is None or session.requester != caller:
+        raise NotFoundError(_NO_SUCH)
+    return session
+
+
+def state_view(scene: Scene, session: Session) -> SessionState:
+    """A session as the organisation that asked for it sees it."""
+    paper = session.paper
+    return SessionState(
+        session=session.id,
+        state=session.state.value,
+        title=session.matter.title,
+        reference=session.matter.reference,
+        document_sha256=None if paper is None else unpadded(paper.sha256),
+        final_sha256=None if session.final_sha256 is None else unpadded(session.final_sha256),
+        parties=party_views(scene, session),
+        deadline_at_ms=session.deadline_at_ms,
+    )
+
+
+def _invited(one: PartyOrder, caller: str) -> Invited:
+    role = Role(one.role)
+    if (role is Role.SEAL) != (one.user is None):
+        raise MalformedError("parties.user", "must be an account, and of a seal must be left out")
+    return Invited(
+        id=one.party,
+        role=role,
+        person=caller if one.user is None else one.user,
+        name=one.name,
+        of=one.witness_of or "",
+        level=None if one.level is None else Level(one.level),
+    )
+
+
+def _name_of(scene: Scene, caller: str) -> str:
+    if caller not in scene.parts.authorities.seals:
+        raise RefusedError("Your organisation has no seal here, by whose name people know it")
+    return scene.parts.seals.view(caller).name

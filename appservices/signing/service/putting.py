@@ -1,0 +1,159 @@
+"""Putting the seal of an organisation on a document, once its turn in the session has come.
+
+By policy, not by a gesture: who may order it stands in the configuration. Each time is an act, and
+a seal never stands for a person.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from twisted.internet.threads import deferToThreadPool
+
+from appservices.signing.core.cipher import encrypt, increment_of
+from appservices.signing.core.records import Level
+from appservices.signing.core.session import State
+from appservices.signing.service import acting
+from appservices.signing.service.ending import SEAL
+from appservices.signing.service.files import read_kept
+from appservices.signing.service.scene import PURPOSE
+from appservices.signing.store import revisions
+from appservices.signing.store.revisions import Revision
+from appservices.signing.store.seals import add_seal
+from appservices.signing.store.signatures import Signature
+from veche.protocol.acts import ActClass, call_form
+from veche.protocol.errors import RefusedError
+from veche.protocol.ids import effect_id
+from veche.protocol.pdf.document import Document
+from veche.protocol.pdf.signing import Proofs, prepare_signature
+from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.runtime import errands
+from veche.runtime.acts import spend
+from veche.runtime.errands import Errand
+from veche.runtime.speak import Ground
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.signing.core.records import Member, Session
+    from appservices.signing.service.files import Kept
+    from appservices.signing.service.scene import Parts, Scene
+    from veche.protocol.pdf.signing import Prepared
+    from veche.runtime.database import Cursor
+
+BASIS = "policy of the organisation for its seal"
+
+
+class PutSeal:
+    """Puts a seal on the file of a session."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._host = parts.host
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Prepare the revision; what signs it is used in the transaction that records it."""
+        kept = await self._host.database.run(
+            "signing.seal", read_kept, self._parts, errand.payload["session"]
+        )
+        member = _to_seal(kept.session, errand.payload["party"])
+        if member is None:
+            return {}
+        prepared, digest = await deferToThreadPool(
+            self._host.reactor,
+            self._host.reactor.getThreadPool(),
+            _prepare,
+            self._parts,
+            kept,
+            member,
+            self._host.now_ms(),
+        )
+        # What is sealed is known in the log before the seal leaves the key.
+        await self._host.database.run("signing.seal", self._record, errand, kept, prepared.digest)
+        now_ms = self._host.now_ms()
+        sealed = await self._parts.pool.run(
+            self._parts.seals.seal, member.person, prepared.digest, now_ms
+        )
+        increment = prepared.filled(from_unpadded(sealed.signature))
+        digest.update(increment)
+        return {
+            "increment": increment,
+            "sha256": digest.digest(),
+            "revision": kept.session.revision,
+        }
+
+    def _record(self, txn: Cursor, errand: Errand, kept: Kept, digest: bytes) -> None:
+        """Commit the act, and the record of the seal."""
+        session, now_ms = kept.session, self._host.now_ms()
+        member = session.member(errand.payload["party"])
+        assert member is not None, "its turn has come"  # noqa: S101 -- our bug
+        scene = self._parts.scene(txn, f"{errand.id} {digest.hex()}", now_ms)
+        form = call_form(
+            "signing", "seal", session=session.id, digest=unpadded(digest), by=member.person
+        )
+        ground = Ground(None, PURPOSE, BASIS, case=session.id)
+        spend(txn, scene.voice.commit(ActClass.SEAL, form, ground), form)
+        add_seal(txn, member.person, digest, f"session {session.id}", now_ms)
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Keep it, unless somebody has signed meanwhile: then it is made anew."""
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        session = scene.session(errand.payload["session"])
+        member = None if session is None else _to_seal(session, errand.payload["party"])
+        if session is None or member is None:
+            return
+        if not result or result["revision"] != session.revision:
+            payload = {**errand.payload, "again": errand.payload.get("again", 0) + 1}
+            id_ = effect_id(SEAL, session.id, member.id, payload["again"])
+            errands.schedule(txn, Errand(id_, SEAL, payload, now_ms))
+            return
+        _keep(scene, session, member, result["increment"], result["sha256"])
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        """The organisation has no seal here any more: its party lapses, and all are told."""
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        session = scene.session(errand.payload["session"])
+        if session is not None:
+            acting.lapsed(scene, session, errand.payload["party"])
+
+
+def _to_seal(session: Session, party: str) -> Member | None:
+    """The party, if a seal is still to be put for them."""
+    if session.state is not State.OPEN:
+        return None
+    try:
+        return acting.able(session, party)
+    except RefusedError:
+        return None
+
+
+def _prepare(parts: Parts, kept: Kept, member: Member, now_ms: int) -> tuple[Prepared, Any]:
+    """The revision without its seal, and the digest of the file before it, to go on with."""
+    view = parts.seals.view(member.person)
+    proofs = Proofs(
+        [from_unpadded(one) for one in view.certificates],
+        [from_unpadded(one) for one in view.lists],
+    )
+    pdf = kept.whole()
+    prepared = prepare_signature(Document(pdf), member.field, proofs, view.name, now_ms)
+    return prepared, hashlib.sha256(pdf)
+
+
+def _keep(scene: Scene, session: Session, member: Member, increment: bytes, sha256: bytes) -> None:
+    head, number = session.head_sha256, session.revision + 1
+    assert head is not None, "an open session has a document"  # noqa: S101 -- our bug
+    revision = Revision(
+        number=number,
+        party=member.id,
+        previous_sha256=head,
+        sha256=sha256,
+        size=len(increment),
+        increment=encrypt(session.matter.key, increment, increment_of(number)),
+        at_ms=scene.now_ms,
+    )
+    revisions.add(scene.txn, session.id, revision)
+    session = attrs.evolve(session, revision=number, head_sha256=sha256)
+    signature = Signature(member.id, Level.SEAL, scene.now_ms, revision=number)
+    acting.signed(scene, session, member.id, signature)

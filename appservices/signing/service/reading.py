@@ -1,0 +1,178 @@
+"""Files that persons send: fetched, brought into the form that is signed, kept as a draft."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.defer import DeferredSemaphore
+from twisted.internet.threads import deferToThreadPool
+
+from appservices.signing.core.cipher import DOCUMENT, encrypt
+from appservices.signing.core.papers.uploads import (
+    UPLOAD_BYTES_MAX,
+    UploadError,
+    UploadTooLargeError,
+    note_texts,
+    refusal_text,
+)
+from appservices.signing.core.records import TITLE_CHARACTERS_MAX
+from appservices.signing.core.texts.draft import upload_doc
+from appservices.signing.service import draft_talk, drafting
+from appservices.signing.service.naming import known_name, name_of
+from appservices.signing.service.scene import CATALOGUE
+from appservices.signing.service.uploads import read_upload
+from appservices.signing.store import blobs
+from veche.protocol.approval import showable
+from veche.protocol.errors import MalformedError, TooLargeError, UnavailableError
+from veche.protocol.ids import RoomId, UserId, effect_id
+from veche.protocol.message import Paragraph
+from veche.protocol.wire import mapping
+from veche.runtime import errands
+from veche.runtime.crypto.attachments import read_file_key
+from veche.runtime.errands import Errand
+from veche.runtime.matrix.client import MatrixError
+from veche.runtime.matrix.connections import AnswerTooLargeError
+from veche.runtime.matrix.media import download_encrypted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.signing.service.scene import Parts, Scene
+    from veche.protocol.errors import RefusedError
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.database import Cursor
+
+READ: Final = "signing.read"
+"""Errand: fetches a file and reads it."""
+FILE_TYPES: Final = frozenset({"m.file", "m.image", "m.audio", "m.video"})
+FETCHED_AT_ONCE: Final = 2
+"""Files that are in memory at once."""
+FETCH_BYTES_MAX: Final = UPLOAD_BYTES_MAX
+_GONE: Final = frozenset({400, 403, 404, 410})
+_TOO_LARGE: Final = 413
+_NAME_CHARACTERS_MAX: Final = 150
+
+
+class FileGoneError(Exception):
+    """The homeserver does not have a file any more."""
+
+
+def file_of(inbound: Inbound) -> Mapping[str, Any] | None:
+    """The ``EncryptedFile`` of a message with a file; None: it has none that can be read.
+
+    A file that is not encrypted is none: whoever runs the homeserver could read and change it.
+    """
+    file = mapping(inbound.content.get("file"))
+    try:
+        read_file_key(file)
+    except MalformedError:
+        return None
+    return file
+
+
+def name_in(inbound: Inbound) -> str:
+    """Name of the file that a message has."""
+    content = inbound.content
+    told = content.get("filename") or content.get("body")
+    name = " ".join(showable(told).split()) if isinstance(told, str) else ""
+    return name.replace("/", "-")[:_NAME_CHARACTERS_MAX] or "document.pdf"
+
+
+def order(scene: Scene, inbound: Inbound) -> None:
+    """Have a file read that a person has sent to have it signed."""
+    person, room_id = inbound.sender, inbound.room_id
+    speech = scene.speech(person)
+    file = file_of(inbound)
+    if file is None:
+        words = speech.text("The file is not encrypted. Send it from a client that encrypts files.")
+        scene.tell(room_id, person, (Paragraph(words),))
+        return
+    payload = {"person": person, "room": room_id, "file": dict(file), "name": name_in(inbound)}
+    id_ = effect_id(READ, inbound.event_id)
+    errands.schedule(scene.txn, Errand(id_, READ, payload, scene.now_ms))
+
+
+async def fetch(parts: Parts, file: Mapping[str, Any]) -> bytes:
+    """The bytes of a file of a chat.
+
+    Raises:
+        UploadTooLargeError: It is larger than what is signed here.
+        FileGoneError: The homeserver does not have it.
+        MalformedError: It was changed on its way.
+        UnavailableError: The homeserver may have it later.
+    """
+    try:
+        return await download_encrypted(
+            parts.host.client, parts.bot.user_id, file, bytes_max=FETCH_BYTES_MAX
+        )
+    except (AnswerTooLargeError, TooLargeError) as e:
+        raise UploadTooLargeError from e
+    except MatrixError as e:
+        if e.status == _TOO_LARGE:
+            raise UploadTooLargeError from e
+        if e.status in _GONE:
+            raise FileGoneError from e
+        raise UnavailableError(str(e), retry_after_ms=e.retry_after_ms or 0) from e
+
+
+class Read:
+    """Fetches a file, reads it, and makes a draft of it."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._slots = DeferredSemaphore(FETCHED_AT_ONCE)
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Fetch and read it, and find out what the person is called."""
+        await self._slots.acquire()
+        try:
+            return await self._read(errand)
+        except (UploadError, UploadTooLargeError) as e:
+            return {"problem": e}
+        except (FileGoneError, MalformedError):
+            return {"problem": UploadError()}
+        finally:
+            self._slots.release()
+
+    async def _read(self, errand: Errand) -> Mapping[str, Any]:
+        host = self._parts.host
+        content = await fetch(self._parts, errand.payload["file"])
+        pool = host.reactor.getThreadPool()
+        upload = await deferToThreadPool(host.reactor, pool, read_upload, content)
+        person = UserId(errand.payload["person"])
+        name = await known_name(host.client, self._parts.bot.user_id, person)
+        return {"upload": upload, "name": name or name_of(person, "")}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Say what was seen, and ask what it is called; or why it cannot be signed."""
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        person, room_id = UserId(errand.payload["person"]), RoomId(errand.payload["room"])
+        speech = scene.speech(person)
+        if "problem" in result:
+            words = refusal_text(CATALOGUE, speech.language, result["problem"])
+            scene.tell(room_id, person, (Paragraph(words),))
+            return
+        upload, filename = result["upload"], errand.payload["name"]
+        order = drafting.Order(
+            requester=person,
+            requester_name=result["name"],
+            title=title_of(filename),
+            filename=filename,
+            room_id=room_id,
+        )
+        session = drafting.make(scene, order)
+        cipher = encrypt(session.matter.key, upload.pdf, DOCUMENT)
+        blobs.put(txn, session.id, "upload", cipher, now_ms)
+        notes = note_texts(CATALOGUE, speech.language, upload)
+        scene.tell(room_id, person, upload_doc(upload.pages, notes, speech), is_quiet=True)
+        draft_talk.forget_later(scene, session)
+        draft_talk.ask_title(scene, session, room_id)
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """The errand can never be done; it was logged."""
+
+
+def title_of(filename: str) -> str:
+    """What a document is called by the name of its file."""
+    stem = filename[:-4] if filename.casefold().endswith(".pdf") else filename
+    return stem.replace("_", " ").strip()[:TITLE_CHARACTERS_MAX] or filename[:TITLE_CHARACTERS_MAX]

@@ -1,0 +1,244 @@
+"""The record of a session for its evidence report: put together from what the tables have."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
+
+from cryptography import x509
+
+import veche
+from appservices.signing.core.records import Level
+from appservices.signing.core.session import ENDED
+from appservices.signing.service.evidence import closed_report, evidence_report, sealed_report
+from appservices.signing.store import certificates, events, signatures
+from veche.protocol.canonical import canonical
+from veche.protocol.evidence import (
+    EVENTS_MAX,
+    Evidence,
+    EvidenceApproval,
+    EvidenceClause,
+    EvidenceDeclined,
+    EvidenceDelegation,
+    EvidenceDocument,
+    EvidenceEvent,
+    EvidenceParty,
+    EvidencePolicy,
+    EvidenceStage,
+)
+from veche.protocol.signatures.cms import der_of
+from veche.protocol.unpadded import unpadded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from appservices.signing.core.records import Member, Session
+    from appservices.signing.service.scene import Parts, Scene
+    from appservices.signing.store.certificates import Issued
+    from appservices.signing.store.events import Event
+    from appservices.signing.store.signatures import Signature
+
+FILENAME: Final = "evidence.pdf"
+
+
+def record_of(scene: Scene, session: Session, final_sha256: bytes, verdict: str) -> Evidence:
+    """All that is known of how a document was signed.
+
+    Args:
+        scene: A transaction that reads.
+        session: That is being closed.
+        final_sha256: Of the closed file.
+        verdict: Of the strict check; empty: nobody has signed in the file.
+    """
+    txn, vault, paper = scene.txn, scene.vault, session.paper
+    assert paper is not None, "it was sent"  # noqa: S101 -- our bug
+    given = {one.party: one for one in signatures.of_session(txn, vault, session.id)}
+    record = events.of_session(txn, vault, session.id)[:EVENTS_MAX]
+    issued = {
+        one.party: found
+        for one in given.values()
+        if one.certificate is not None
+        and (found := certificates.of_serial(txn, one.certificate)) is not None
+    }
+    host = scene.parts.host
+    return Evidence(
+        session=session.id,
+        site=host.links.host if host.links is not None else host.server_name,
+        state=_state(session),
+        effect=session.effect.value,
+        document=EvidenceDocument(
+            title=session.matter.title,
+            sha256=unpadded(paper.sha256),
+            bytes=paper.size,
+            pages=paper.pages,
+            code=session.code,
+        ),
+        final_sha256=unpadded(final_sha256),
+        created_at_ms=session.sent_at_ms or session.made_at_ms,
+        ended_at_ms=session.ended_at_ms or scene.now_ms,
+        parties=tuple(_party(one, given, issued) for one in session.members),
+        stages=tuple(EvidenceStage(parties=one.parties, need=one.need) for one in session.stages),
+        events=tuple(
+            EvidenceEvent(at_ms=one.at_ms, party=one.party or "", what=one.what) for one in record
+        ),
+        approvals=tuple(_approvals(scene, session, given.values())),
+        certificates=tuple(_certificates(scene.parts, session, issued.values())),
+        log={},
+        clauses=tuple(_clauses(session, given.values())),
+        delegations=tuple(_delegations(record)),
+        declined=_declined(session, record),
+        policy=EvidencePolicy(
+            roots=(unpadded(_sha256(scene.parts.authorities.root)),),
+            leaf_life_ms=_life_ms(issued.values()),
+            verifier_version=f"veche {veche.__version__}",
+            verdict=verdict,
+        ),
+    )
+
+
+def _state(session: Session) -> Literal["completed", "declined", "expired", "cancelled"]:
+    """How it ends: what is being closed after the last signature is complete."""
+    ended = session.state.value if session.state in ENDED else "completed"
+    return cast('Literal["completed", "declined", "expired", "cancelled"]', ended)
+
+
+def make_report(parts: Parts, evidence: Evidence, language: str, now_ms: int) -> bytes:
+    """The report with the site's seal, if it has one, closed by a time stamp; call it in a thread.
+
+    Args:
+        parts: Of the process.
+        evidence: The record.
+        language: Of its words.
+        now_ms: UTC.
+    """
+    zone = parts.section.time_zone
+    report = evidence_report(evidence, language=language, time_zone=zone, made_at_ms=now_ms)
+    if has_seal(parts):
+        return sealed_report(report, parts.seals, parts.section.id, now_ms)
+    return closed_report(report, parts.seals, now_ms)
+
+
+def has_seal(parts: Parts) -> bool:
+    """Whether who runs the bot has a seal of its own."""
+    return parts.section.id in parts.authorities.seals
+
+
+def _party(
+    one: Member, given: Mapping[str, Signature], issued: Mapping[str, Issued]
+) -> EvidenceParty:
+    signature, certificate = given.get(one.id), issued.get(one.id)
+    sha256 = None
+    if certificate is not None:
+        sha256 = unpadded(_sha256(x509.load_der_x509_certificate(certificate.certificate)))
+    return EvidenceParty(
+        party=one.id,
+        role=one.party.role.value,
+        name=one.name,
+        user=one.person,
+        state=one.party.state.value,
+        level="" if signature is None else signature.level.value,
+        field="" if signature is None or signature.revision is None else one.field,
+        of=one.party.of,
+        delegated_to=one.delegated_to,
+        signed_at_ms=None if signature is None else signature.at_ms,
+        certificate_sha256=sha256,
+    )
+
+
+def _approvals(
+    scene: Scene, session: Session, given: Iterable[Signature]
+) -> list[EvidenceApproval]:
+    found = []
+    for one in given:
+        evidence = None if one.nonce is None else scene.approvals.evidence(scene.txn, one.nonce)
+        if evidence is not None:
+            told = scene.approvals.exported(scene.txn, evidence)
+            known = EvidenceApproval.model_fields.keys() & told.keys()
+            values = {key: told[key] for key in known if told[key] is not None}
+            found.append(EvidenceApproval.model_validate({**values, "party": one.party}))
+        elif one.level is Level.CLICK:
+            found.append(_reply(session, one))
+    return found
+
+
+def _reply(session: Session, one: Signature) -> EvidenceApproval:
+    """A reply with the code, at level S0: what it said, and how sure it is whose it was."""
+    member, paper = session.member(one.party), session.paper
+    assert member is not None, "they have signed"  # noqa: S101 -- our bug
+    assert paper is not None, "it was sent"  # noqa: S101 -- our bug
+    told = {
+        "v": 1,
+        "session": session.id,
+        "party": one.party,
+        "person": member.person,
+        "document_sha256": unpadded(paper.sha256),
+        "code": session.code,
+        "at_ms": one.at_ms,
+    }
+    return EvidenceApproval(
+        party=one.party,
+        means="code",
+        person=member.person,
+        at_ms=one.at_ms,
+        signed=unpadded(canonical(told, where="reply")),
+        reply=dict(one.details),
+    )
+
+
+def _certificates(parts: Parts, session: Session, issued: Iterable[Issued]) -> list[str]:
+    """The chain of the authorities, then those of persons and seals."""
+    known = parts.authorities
+    held = [known.root, known.issuing.certificate, known.stamps.certificate]
+    held += [
+        known.seals[one.person].certificate for one in session.members if one.person in known.seals
+    ]
+    ders = [der_of(one) for one in held] + [one.certificate for one in issued]
+    return [unpadded(one) for one in dict.fromkeys(ders)]
+
+
+def _clauses(session: Session, given: Iterable[Signature]) -> list[EvidenceClause]:
+    answers: dict[str, dict[str, Any]] = {one.id: {} for one in session.matter.clauses}
+    for one in given:
+        for clause, accepted in dict(one.details.get("clauses", {})).items():
+            if clause in answers:
+                answers[clause][one.party] = "accepted" if accepted else "refused"
+    return [
+        EvidenceClause(
+            id=one.id, title=one.title, kind=one.kind.value, page=one.page, answers=answers[one.id]
+        )
+        for one in session.matter.clauses
+    ]
+
+
+def _delegations(record: Sequence[Event]) -> list[EvidenceDelegation]:
+    return [
+        EvidenceDelegation(party=one.party or "", to=one.details["delegate"], at_ms=one.at_ms)
+        for one in record
+        if one.what == "delegated"
+    ]
+
+
+def _declined(session: Session, record: Sequence[Event]) -> EvidenceDeclined | None:
+    """The refusal that ended it; of others, the record has the events."""
+    if session.state.value != "declined":
+        return None
+    last = [one for one in record if one.what == "declined"][-1]
+    return EvidenceDeclined(
+        party=last.party or "",
+        reason_code=last.details["reason_code"],
+        reason=last.details["reason"],
+        at_ms=last.at_ms,
+    )
+
+
+def _life_ms(issued: Iterable[Issued]) -> int:
+    for one in issued:
+        made = x509.load_der_x509_certificate(one.certificate)
+        life = made.not_valid_after_utc - made.not_valid_before_utc
+        return life // dt.timedelta(milliseconds=1)
+    return 0
+
+
+def _sha256(certificate: x509.Certificate) -> bytes:
+    return hashlib.sha256(der_of(certificate)).digest()

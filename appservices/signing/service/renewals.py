@@ -1,0 +1,182 @@
+"""Renewing the closed files of sessions: once a day it is looked which ones are due.
+
+A file is due a year before its last time stamp ends to prove anything. It is judged first and
+stamped only if it is proven; the new revision is kept like those of signers and handed out again.
+What cannot be renewed is logged and tried again the next day, after the others.
+
+Source: design of Veche, signing §7.3.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+from twisted.internet.threads import deferToThreadPool
+
+from appservices.signing.core.cipher import encrypt, increment_of
+from appservices.signing.service import delivery, ending
+from appservices.signing.service.files import read_kept
+from appservices.signing.store import renewals, revisions
+from appservices.signing.store.revisions import Revision
+from veche.protocol.ids import effect_id
+from veche.protocol.renewal import Stamper
+from veche.protocol.signatures.cms import der_of
+from veche.protocol.signatures.stamps import StampRequest
+from veche.protocol.signatures.trust import addresses_of
+from veche.protocol.signed_file import lasting_addresses
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+from veche.runtime.renewing import Known, renew_file
+from veche.runtime.sandbox import in_sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.signing.core.records import Session
+    from appservices.signing.service.authorities import Authorities
+    from appservices.signing.service.files import Kept
+    from appservices.signing.service.scene import Parts, Scene
+    from veche.protocol.errors import RefusedError
+    from veche.protocol.signatures.report import Report
+    from veche.runtime.database import Cursor
+
+logger = logging.getLogger(__name__)
+
+LOOK: Final = "signing.renewals"
+"""Errand: looks once a day which files are due."""
+RENEW: Final = "signing.renew"
+"""Errand: renews the file of one session."""
+DAY_MS: Final = 86_400_000
+SESSIONS_MAX: Final = 1_000
+"""That are renewed on one day."""
+
+
+@attrs.frozen
+class Renewed:
+    """A renewed file.
+
+    Attributes:
+        pdf: All of it.
+        increment: What was added.
+        report: Of the strict check.
+    """
+
+    pdf: bytes = attrs.field(repr=False)
+    increment: bytes = attrs.field(repr=False)
+    report: Report
+
+
+def order_look(txn: Cursor, at_ms: int) -> None:
+    """Have it looked on the day of a moment, once; call it at the start of the service."""
+    day = at_ms // DAY_MS
+    errands.schedule(txn, Errand(effect_id(LOOK, day), LOOK, {"day": day}, day * DAY_MS))
+
+
+class Look:
+    """Looks which files are due, and orders the next look."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+        """Nothing: all of it is in the transaction."""
+        return {}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        """Order the renewals of what is due."""
+        day = now_ms // DAY_MS
+        for session_id in renewals.due(txn, now_ms, SESSIONS_MAX):
+            id_ = effect_id(RENEW, session_id, day)
+            errands.schedule(txn, Errand(id_, RENEW, {"session": session_id}, now_ms))
+        order_look(txn, now_ms + DAY_MS)
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """Never: nothing refuses it."""
+
+
+class Renew:
+    """Renews the file of one session."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._host = parts.host
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Make the renewed file."""
+        session_id = errand.payload["session"]
+        kept: Kept = await self._host.database.run(
+            "signing.renew", read_kept, self._parts, session_id
+        )
+        pool, now_ms = self._host.reactor.getThreadPool(), self._host.now_ms()
+        renewed = await deferToThreadPool(
+            self._host.reactor, pool, renew_kept, self._parts, kept, now_ms
+        )
+        return {"revision": kept.session.revision, "renewed": renewed}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Keep it, plan the next one, and have it handed out."""
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        session = scene.session(errand.payload["session"])
+        if session is not None and session.revision == result["revision"]:
+            keep(scene, session, result["renewed"])
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        """Say it in the log: somebody has to look why the file is not proven."""
+        session_id = errand.payload["session"]
+        renewals.count_failure(txn, session_id)
+        logger.error("the file of session %s is not renewed: %s", session_id, error)
+
+
+def renew_kept(parts: Parts, kept: Kept, now_ms: int) -> Renewed:
+    """Renew a file; it takes seconds, so call it in a thread.
+
+    Raises:
+        NotRenewedError: It is not proven, or would not be for longer.
+        SandboxError: It cannot be read within the bounds.
+    """
+    pdf, authorities = kept.whole(), parts.authorities
+    stamps = authorities.stamps.certificate
+    stamper = Stamper(
+        [der_of(authorities.root), der_of(stamps)],
+        lambda digest: parts.seals.stamp(StampRequest(digest), now_ms),
+    )
+    addresses = [*in_sandbox(lasting_addresses, pdf), *addresses_of(stamps)]
+    lists = _lists_at(authorities, addresses)
+    known = Known([der_of(authorities.root)], now_ms, lists)
+    renewed, report = renew_file(pdf, known, stamper)
+    return Renewed(renewed, renewed[len(pdf) :], report)
+
+
+def keep(scene: Scene, session: Session, renewed: Renewed) -> None:
+    """Keep a renewed file as one more revision."""
+    head, number = session.head_sha256, session.revision + 1
+    assert head is not None, "it was closed"  # noqa: S101 -- our bug
+    digest = hashlib.sha256(renewed.pdf).digest()
+    revision = Revision(
+        number=number,
+        party=None,
+        previous_sha256=head,
+        sha256=digest,
+        size=len(renewed.increment),
+        increment=encrypt(session.matter.key, renewed.increment, increment_of(number)),
+        at_ms=scene.now_ms,
+    )
+    revisions.add(scene.txn, session.id, revision)
+    session = attrs.evolve(session, revision=number, head_sha256=digest, final_sha256=digest)
+    verdict = renewed.report.verdict.value
+    scene.record(session, "renewed", details={"verdict": verdict})
+    ending.plan_renewal(scene, session, renewed.report.proven_until_ms)
+    delivery.order(scene, scene.save(session), verdict)
+
+
+def _lists_at(authorities: Authorities, addresses: list[str]) -> list[bytes]:
+    """The newest lists of this site that are at certain addresses."""
+    found = []
+    for address in dict.fromkeys(addresses):
+        name = address.rpartition("/")[2].partition(".")[0]
+        try:
+            held = authorities.lists.get(int(name, 16))
+        except ValueError:
+            continue
+        found += [held] if held is not None else []
+    return found

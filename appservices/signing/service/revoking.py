@@ -1,0 +1,65 @@
+"""Revoking certificates: of persons, whose lists are in the database; of seals and authorities.
+
+A new list takes the place of the one before, at the address that the certificate names, at once.
+Whoever asks there (``veche verify --online``) reads it; files keep the list that was stapled in,
+and are judged by the newer one if it is given.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from appservices.signing.store import certificates as store
+from veche.protocol.errors import NotFoundError
+from veche.protocol.signatures.certificates import Revoked, revocation_list
+
+if TYPE_CHECKING:
+    from appservices.signing.service.authorities import Authorities
+    from veche.runtime.database import Cursor
+
+REASONS: Final = {
+    "key_compromise": x509.ReasonFlags.key_compromise,
+    "affiliation_changed": x509.ReasonFlags.affiliation_changed,
+    "superseded": x509.ReasonFlags.superseded,
+    "cessation_of_operation": x509.ReasonFlags.cessation_of_operation,
+    "privilege_withdrawn": x509.ReasonFlags.privilege_withdrawn,
+}
+"""As RFC 5280 §5.3.1 names them."""
+
+
+def revoke(
+    txn: Cursor,
+    authorities: Authorities,
+    serial: int,
+    now_ms: int,
+    since: dt.datetime | None = None,
+    reason: x509.ReasonFlags = x509.ReasonFlags.key_compromise,
+) -> bool:
+    """Revoke a certificate of a person; its new list commits with the transaction.
+
+    Args:
+        txn: The transaction.
+        authorities: With who issues certificates of persons.
+        serial: Of the certificate.
+        now_ms: The time, UTC.
+        since: From when, UTC; None: it never counted, as somebody else asked for it.
+        reason: Why.
+
+    Returns:
+        Whether it counts no more only now; False: it was revoked before, and that stays.
+
+    Raises:
+        NotFoundError: There is no such certificate of a person here.
+    """
+    issued = store.of_serial(txn, serial)
+    if issued is None:
+        raise NotFoundError("There is no such certificate here")
+    certificate = x509.load_der_x509_certificate(issued.certificate)
+    why = Revoked(since or certificate.not_valid_before_utc, reason)
+    now = dt.datetime.fromtimestamp(now_ms // 1000, dt.UTC)
+    made = revocation_list(authorities.issuing, certificate, now, why)
+    return store.revoke(txn, serial, made.public_bytes(Encoding.DER), now_ms)

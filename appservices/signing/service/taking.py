@@ -1,0 +1,196 @@
+"""Signatures as they are handed in: checked outside of transactions, kept by compare-and-set.
+
+Two who sign at once both sign the same revision: the first one counts, the other one's page signs
+the newer file with the same key and certificate. So none is lost, and none is there twice.
+
+Source: design of Veche, signing §3.5 and §3.6.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING
+
+import attrs
+from cryptography import x509
+
+from appservices.signing.core.addition import Expected, check_addition
+from appservices.signing.core.cipher import decrypt, increment_of
+from appservices.signing.core.errors import (
+    ApprovalMismatchError,
+    SignatureLevelError,
+    StaleRevisionError,
+)
+from appservices.signing.core.records import Level
+from appservices.signing.service import acting
+from appservices.signing.service.asking import check_shown
+from appservices.signing.service.files import kept
+from appservices.signing.store import certificates, revisions
+from appservices.signing.store.revisions import Revision
+from appservices.signing.store.signatures import Signature
+from veche.protocol.approval import Approval, SignatureShown
+from veche.protocol.errors import BadSignatureError, VecheError
+from veche.protocol.signatures.cms import der_of
+from veche.protocol.unpadded import from_unpadded
+
+if TYPE_CHECKING:
+    from appservices.signing.core.records import Member, Session
+    from appservices.signing.service.authorities import Authorities
+    from appservices.signing.service.files import Kept
+    from appservices.signing.service.scene import Scene
+    from appservices.signing.store.certificates import Issued
+    from veche.protocol.approval import SignedApproval
+    from veche.protocol.signing_api import RevisionView
+
+
+@attrs.frozen
+class Held:
+    """What a signature is checked against, read in one transaction.
+
+    Attributes:
+        kept: The session and its file.
+        member: Who hands it in.
+        issued: Their newest certificate.
+    """
+
+    kept: Kept
+    member: Member
+    issued: Issued
+
+
+def read_held(scene: Scene, session: Session, member: Member, body: RevisionView) -> Held:
+    """Read what a signature is checked against.
+
+    Raises:
+        RefusedError: They may not sign, or have no certificate, or the file is gone.
+        StaleRevisionError: It is made on an older file.
+    """
+    acting.able(session, member.id)
+    _check_newest(session, body)
+    found = certificates.of_party(scene.txn, session.id, member.id)
+    mine = [one for one in found if one.person == member.person and one.revoked_at_ms is None]
+    if not mine:
+        raise BadSignatureError("You have no certificate for this document: please sign again.")
+    return Held(kept(scene, session), member, mine[0])
+
+
+def check_held(held: Held, body: RevisionView, authorities: Authorities, now_ms: int) -> None:
+    """Make sure that what was handed in is the party's signature; runs in a thread.
+
+    Raises:
+        BadSignatureError: It is not.
+        MalformedError: It is not encrypted with the session's key.
+    """
+    session = held.kept.session
+    assert session.paper is not None, "an open session has a document"  # noqa: S101 -- our bug
+    before = held.kept.whole()
+    place = increment_of(body.number)
+    increment = decrypt(session.matter.key, from_unpadded(body.increment), place)
+    digest = hashlib.sha256(before)
+    digest.update(increment)
+    is_told = hmac.compare_digest(digest.digest(), from_unpadded(body.sha256))
+    if len(increment) != body.size or not is_told:
+        raise BadSignatureError("its digest or size is not the one that was told")
+    known = (authorities.root, authorities.issuing.certificate, authorities.stamps.certificate)
+    expected = Expected(
+        field=held.member.field,
+        document_sha256=session.paper.sha256,
+        certificate=x509.load_der_x509_certificate(held.issued.certificate),
+        stamps=authorities.stamps.certificate,
+        known=frozenset([held.issued.certificate, *map(der_of, known)]),
+        signed_before=len(held.kept.revisions),
+        now_ms=now_ms,
+    )
+    check_addition(before, increment, expected)
+
+
+def keep(scene: Scene, held: Held, session: Session, body: RevisionView) -> Session:
+    """Keep a signature that was checked, if nobody was first.
+
+    Args:
+        scene: The transaction.
+        held: What it was checked against.
+        session: Locked, as it is now.
+        body: What was handed in.
+
+    Raises:
+        StaleRevisionError: Somebody was first; nothing has changed.
+        RefusedError: They may not sign any more.
+    """
+    acting.able(session, held.member.id)
+    _check_newest(session, body)
+    revision = Revision(
+        number=body.number,
+        party=held.member.id,
+        previous_sha256=from_unpadded(body.previous_sha256),
+        sha256=from_unpadded(body.sha256),
+        size=body.size,
+        increment=from_unpadded(body.increment),
+        at_ms=scene.now_ms,
+    )
+    revisions.add(scene.txn, session.id, revision)
+    session = attrs.evolve(session, revision=revision.number, head_sha256=revision.sha256)
+    signature = Signature(
+        party=held.member.id,
+        level=Level.ADVANCED,
+        at_ms=scene.now_ms,
+        nonce=held.issued.nonce,
+        revision=revision.number,
+        certificate=held.issued.serial,
+        details=_answers(scene, held.issued.nonce),
+    )
+    return acting.signed(scene, session, held.member.id, signature)
+
+
+def take_approval(
+    scene: Scene, session: Session, member: Member, signed: SignedApproval
+) -> Session | VecheError:
+    """Take a signature of level S1: the approval of the person's device key is all of it.
+
+    Args:
+        scene: The transaction; commit it whatever comes back.
+        session: Locked.
+        member: Who hands it in.
+        signed: What their device key signed.
+
+    Returns:
+        The session as it is kept; or why the approval was refused, which was counted and logged.
+    """
+    acting.able(session, member.id)
+    told = signed.approval
+    if not isinstance(told, Approval) or not isinstance(told.shown, SignatureShown):
+        raise ApprovalMismatchError("kind")
+    check_shown(session, member, told.shown)
+    if told.shown.level != Level.APPROVAL.value:
+        raise SignatureLevelError(Level.APPROVAL.value)
+    taken = scene.approvals.take(scene.txn, signed, scene.now_ms)
+    if isinstance(taken.outcome, VecheError):
+        return taken.outcome
+    signature = Signature(
+        party=member.id,
+        level=Level.APPROVAL,
+        at_ms=scene.now_ms,
+        nonce=told.nonce,
+        details=_answers(scene, told.nonce),
+    )
+    return acting.signed(scene, session, member.id, signature)
+
+
+def _check_newest(session: Session, body: RevisionView) -> None:
+    head = session.head_sha256
+    assert head is not None, "an open session has a document"  # noqa: S101 -- our bug
+    is_newest = body.number == session.revision + 1
+    if not is_newest or not hmac.compare_digest(head, from_unpadded(body.previous_sha256)):
+        raise StaleRevisionError(session.revision, head)
+
+
+def _answers(scene: Scene, nonce: str) -> dict[str, object]:
+    """What the person answered to clauses, and how they read the document."""
+    evidence = scene.approvals.evidence(scene.txn, nonce)
+    if evidence is None:
+        return {}
+    shown = Approval.model_validate_json(evidence.signed).shown
+    if not isinstance(shown, SignatureShown):
+        return {}
+    return {"read": shown.read, "clauses": {one.id: one.accepted for one in shown.clauses}}

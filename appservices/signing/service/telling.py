@@ -1,0 +1,83 @@
+"""What the requester and the parties are told, each in their own chat."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.signing.config import REMINDERS_MAX
+from appservices.signing.core.parties import Role
+from appservices.signing.core.texts.news import (
+    is_told,
+    news_doc,
+    reminder_doc,
+    signature_doc,
+    yours_doc,
+)
+from appservices.signing.service import cards
+from appservices.signing.store import events
+from veche.protocol.ids import UserId
+
+if TYPE_CHECKING:
+    from appservices.signing.core.records import Member, Session
+    from appservices.signing.service.happening import Happening
+    from appservices.signing.service.scene import Scene
+
+REMINDED: Final = "reminded"
+
+
+def requester_of(session: Session) -> UserId | None:
+    """The person who asks; None: it is an organisation."""
+    return UserId(session.requester) if session.requester.startswith("@") else None
+
+
+def tell_signature(scene: Scene, session: Session, happening: Happening) -> None:
+    """Tell the requester who has signed, and the signer that it counts."""
+    member, signature = happening.member, happening.signature
+    assert member is not None, "somebody has signed"  # noqa: S101 -- our bug
+    assert signature is not None, "by something"  # noqa: S101 -- our bug
+    if member.party.role is not Role.SEAL:
+        person = member.user_id
+        room_id = scene.chat_of(person)
+        if room_id is not None:
+            doc = yours_doc(session, signature.level, scene.speech(person))
+            scene.tell(room_id, person, doc, is_quiet=True)
+    requester = requester_of(session)
+    if requester is None or requester == member.person:
+        return
+    room_id = scene.chat_of(requester)
+    if room_id is not None:
+        doc = signature_doc(session, member, signature.level, scene.speech(requester))
+        scene.tell(room_id, requester, doc)
+
+
+def tell_everyone(scene: Scene, session: Session, happening: Happening) -> None:
+    """Tell the requester and whoever was asked what has happened, each once."""
+    told = {one.user_id: one for one in session.members if _hears(one)}
+    requester = requester_of(session)
+    for person in dict.fromkeys((*((requester,) if requester else ()), *told)):
+        room_id = scene.chat_of(person)
+        if room_id is not None:
+            speech = scene.speech(person)
+            doc = news_doc(session, happening.what, happening.member, happening.other, speech)
+            scene.tell(room_id, person, doc)
+        elif person in told:
+            # They left: their card, with how it stands, waits for them in a new chat.
+            cards.open_chat(scene, session, told[person])
+
+
+def remind(scene: Scene, session: Session, member: Member) -> bool:
+    """Remind a party, unless they were often enough; whether they are."""
+    record = events.of_session(scene.txn, scene.vault, session.id)
+    count = sum(1 for one in record if (one.what, one.party) == (REMINDED, member.id))
+    room_id = scene.chat_of(member.user_id)
+    if count >= REMINDERS_MAX or room_id is None:
+        return False
+    scene.record(session, REMINDED, member.id)
+    speech = scene.speech(member.user_id)
+    doc = reminder_doc(session, member, scene.page_of(session, member), speech)
+    scene.tell(room_id, member.user_id, doc)
+    return True
+
+
+def _hears(member: Member) -> bool:
+    return member.party.role is not Role.SEAL and is_told(member)

@@ -1,0 +1,104 @@
+"""A session as its parties see it over HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appservices.signing.core.parties import CAN_ACT, Role
+from appservices.signing.core.records import parties_sha256
+from appservices.signing.core.session import State
+from appservices.signing.service.certifying import proofs_view
+from appservices.signing.store import revisions, signatures
+from veche.protocol.signing_api import (
+    ClauseView,
+    DocumentView,
+    PartyView,
+    RevisionView,
+    SessionView,
+    StageView,
+    YouView,
+)
+from veche.protocol.unpadded import unpadded
+
+if TYPE_CHECKING:
+    from appservices.signing.core.records import Member, Session
+    from appservices.signing.service.scene import Scene
+    from appservices.signing.store.revisions import Revision
+    from appservices.signing.store.signatures import Signature
+
+_NO_ACTION = frozenset({Role.SEAL, Role.VIEWER})
+
+
+def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
+    """A session that was sent, as one of its parties sees it."""
+    paper = session.paper
+    assert paper is not None, "a session that was sent has a document"  # noqa: S101 -- our bug
+    is_open = session.state is State.OPEN
+    can_act = is_open and member.party.state in CAN_ACT and member.party.role not in _NO_ACTION
+    return SessionView(
+        session=session.id,
+        state=session.state.value,
+        title=session.matter.title,
+        requester=session.matter.requester_name,
+        effect=session.effect.value,
+        may_delegate=session.may_delegate,
+        deadline_at_ms=session.deadline_at_ms,
+        code=session.code,
+        parties_sha256=unpadded(parties_sha256(session.members, session.stages)),
+        document=DocumentView(
+            sha256=unpadded(paper.sha256),
+            size=paper.size,
+            pages=paper.pages,
+            blob=paper.blob_sha256.hex(),
+        ),
+        clauses=[
+            ClauseView(id=one.id, title=one.title, kind=one.kind.value, page=one.page)
+            for one in session.matter.clauses
+        ],
+        stages=[StageView(need=one.need, parties=list(one.parties)) for one in session.stages],
+        parties=party_views(scene, session),
+        you=YouView(
+            party=member.id,
+            role=member.party.role.value,
+            level=member.level_min.value,  # type: ignore[arg-type]  # never that of a seal
+            field=member.field or None,
+            state=member.party.state.value,
+            can_act=can_act,
+        ),
+        revisions=[_revision(one) for one in revisions.of_session(scene.txn, session.id)],
+        proofs=proofs_view(scene.parts.authorities),
+        final_sha256=None if session.final_sha256 is None else unpadded(session.final_sha256),
+        now_ms=scene.now_ms,
+    )
+
+
+def party_views(scene: Scene, session: Session) -> list[PartyView]:
+    """All who take part, with what they have done."""
+    signed = {one.party: one for one in signatures.of_session(scene.txn, scene.vault, session.id)}
+    return [_party(session, one, signed.get(one.id)) for one in session.members]
+
+
+def _party(session: Session, member: Member, signature: Signature | None) -> PartyView:
+    acts_for = next((one.id for one in session.members if one.delegated_to == member.id), None)
+    return PartyView(
+        party=member.id,
+        role=member.party.role.value,
+        name=member.name,
+        user=member.person,
+        state=member.party.state.value,
+        level=None if signature is None else signature.level.value,
+        at_ms=None if signature is None else signature.at_ms,
+        acts_for=acts_for,
+        witness_of=member.party.of or None,
+    )
+
+
+def _revision(revision: Revision) -> RevisionView:
+    return RevisionView(
+        number=revision.number,
+        party=revision.party,
+        previous_sha256=unpadded(revision.previous_sha256),
+        sha256=unpadded(revision.sha256),
+        size=revision.size,
+        increment=unpadded(revision.increment),
+    )

@@ -1,0 +1,148 @@
+"""SQL of the certificates of persons, and of the lists that speak of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from veche.protocol.ids import UserId
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from veche.runtime.database import Cursor
+
+_CERTIFICATE: Final = (
+    "serial, session_id, party, person, nonce, spki_sha256, document_sha256, certificate, list,"
+    " act, issued_at_ms, revoked_at_ms"
+)
+
+
+@attrs.frozen
+class Issued:
+    """A certificate that was issued.
+
+    Attributes:
+        serial: Its number.
+        session_id: For which session.
+        party: For which of its parties.
+        person: Whom it names.
+        nonce: Of the approval that asked for it.
+        spki_sha256: Of the key.
+        document_sha256: Of the one document for which it is.
+        certificate: DER.
+        list: The newest list that speaks of it, DER.
+        act: Its entry in the log of acts.
+        issued_at_ms: UTC.
+        revoked_at_ms: UTC; None: it was not.
+    """
+
+    serial: int
+    session_id: str
+    party: str
+    person: UserId
+    nonce: str
+    spki_sha256: bytes
+    document_sha256: bytes
+    certificate: bytes = attrs.field(repr=False)
+    list: bytes = attrs.field(repr=False)
+    act: str
+    issued_at_ms: int
+    revoked_at_ms: int | None = None
+
+
+def add(txn: Cursor, issued: Issued) -> None:
+    """Keep a certificate."""
+    txn.execute(
+        "INSERT INTO signing.certificate (serial, session_id, party, person, nonce, spki_sha256,"
+        " document_sha256, certificate, list, act, issued_at_ms)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            issued.serial,
+            issued.session_id,
+            issued.party,
+            issued.person,
+            issued.nonce,
+            issued.spki_sha256,
+            issued.document_sha256,
+            issued.certificate,
+            issued.list,
+            issued.act,
+            issued.issued_at_ms,
+        ),
+    )
+
+
+def of_nonce(txn: Cursor, nonce: str) -> Issued | None:
+    """The certificate that an approval asked for; None: there is none."""
+    return _one(txn, "nonce = %s", nonce)
+
+
+def of_serial(txn: Cursor, serial: int) -> Issued | None:
+    """A certificate by its number; None: there is no such."""
+    return _one(txn, "serial = %s", serial)
+
+
+def of_party(txn: Cursor, session_id: str, party: str) -> list[Issued]:
+    """The certificates of a party, the newest first."""
+    query = f"SELECT {_CERTIFICATE} FROM signing.certificate WHERE session_id = %s AND party = %s"  # noqa: S608 -- a constant
+    txn.execute(f"{query} ORDER BY issued_at_ms DESC", (session_id, party))
+    return [_issued(row) for row in txn.fetchall()]
+
+
+def of_person(txn: Cursor, person: UserId, count: int) -> list[Issued]:
+    """The certificates in a person's name, the newest first."""
+    query = f"SELECT {_CERTIFICATE} FROM signing.certificate WHERE person = %s"  # noqa: S608 -- a constant
+    txn.execute(f"{query} ORDER BY issued_at_ms DESC LIMIT %s", (person, count))
+    return [_issued(row) for row in txn.fetchall()]
+
+
+def issued_since(txn: Cursor, person: UserId, since_ms: int) -> int:
+    """How many were issued to a person since a moment."""
+    txn.execute(
+        "SELECT count(*) FROM signing.certificate WHERE person = %s AND issued_at_ms >= %s",
+        (person, since_ms),
+    )
+    [(count,)] = txn.fetchall()
+    return int(count)
+
+
+def list_of(txn: Cursor, serial: int) -> bytes | None:
+    """The newest list that speaks of a certificate; None: there is no such certificate."""
+    txn.execute("SELECT list FROM signing.certificate WHERE serial = %s", (serial,))
+    row = txn.fetchone()
+    return bytes(row[0]) if row else None
+
+
+def revoke(txn: Cursor, serial: int, new_list: bytes, now_ms: int) -> bool:
+    """Keep that a certificate counts no more; False: it was revoked before."""
+    txn.execute(
+        "UPDATE signing.certificate SET list = %s, revoked_at_ms = %s"
+        " WHERE serial = %s AND revoked_at_ms IS NULL",
+        (new_list, now_ms, serial),
+    )
+    return txn.rowcount == 1
+
+
+def _one(txn: Cursor, where: str, value: object) -> Issued | None:
+    txn.execute(f"SELECT {_CERTIFICATE} FROM signing.certificate WHERE {where}", (value,))  # noqa: S608 -- constants
+    row = txn.fetchone()
+    return _issued(row) if row else None
+
+
+def _issued(row: Sequence[Any]) -> Issued:
+    return Issued(
+        serial=int(row[0]),
+        session_id=row[1],
+        party=row[2],
+        person=UserId(row[3]),
+        nonce=row[4],
+        spki_sha256=bytes(row[5]),
+        document_sha256=bytes(row[6]),
+        certificate=bytes(row[7]),
+        list=bytes(row[8]),
+        act=row[9],
+        issued_at_ms=row[10],
+        revoked_at_ms=row[11],
+    )

@@ -1,0 +1,36 @@
+"""SQL of when closed files need a new time stamp."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from veche.runtime.database import Cursor
+
+
+def plan(txn: Cursor, session_id: str, final_sha256: bytes, renew_before_ms: int) -> None:
+    """Note until when a closed file has to be renewed, in place of what was noted before."""
+    txn.execute(
+        "INSERT INTO signing.renewal (final_sha256, session_id, renew_before_ms)"
+        " VALUES (%s, %s, %s) ON CONFLICT (session_id) DO UPDATE"
+        " SET final_sha256 = EXCLUDED.final_sha256, renew_before_ms = EXCLUDED.renew_before_ms,"
+        " tries = 0",
+        (final_sha256, session_id, renew_before_ms),
+    )
+
+
+def due(txn: Cursor, now_ms: int, count: int) -> list[str]:
+    """Ids of sessions whose file has to be renewed by now, the longest due first."""
+    txn.execute(
+        "SELECT session_id FROM signing.renewal WHERE renew_before_ms <= %s"
+        " ORDER BY tries, renew_before_ms LIMIT %s",
+        (now_ms, count),
+    )
+    return [row[0] for row in txn.fetchall()]
+
+
+def count_failure(txn: Cursor, session_id: str) -> None:
+    """Note that a file could not be renewed; it is tried again after the others."""
+    txn.execute(
+        "UPDATE signing.renewal SET tries = tries + 1 WHERE session_id = %s", (session_id,)
+    )

@@ -1,0 +1,34 @@
+/** What is said of signatures, where they are asked for and where they are approved. Pure. */
+import { t } from "../kit/i18n.js";
+
+/** @param {"signer" | "clerk" | "seal" | "approver" | "witness" | "viewer"} role @returns {string} */
+export function roleWords(role) {
+    switch (role) {
+        case "clerk":
+            return t("Signs for an office");
+        case "seal":
+            return t("Seal of an organisation");
+        case "approver":
+            return t("Approves");
+        case "witness":
+            return t("Witness");
+        case "viewer":
+            return t("Gets a copy");
+        default:
+            return t("Signer");
+    }
+}
+
+/** @param {"S1" | "S2"} level @returns {string} */
+export function levelWords(level) {
+    return level === "S2"
+        ? t("Advanced electronic signature, in the file")
+        : t("Approval with the key of your device");
+}
+
+/** @param {"when_complete" | "each"} effect @returns {string} */
+export function effectWords(effect) {
+    return effect === "each"
+        ? t("As soon as you have signed, whoever else signs")
+        : t("Once everyone has signed; until then it binds nobody");
+}

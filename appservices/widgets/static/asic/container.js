@@ -1,0 +1,100 @@
+/**
+ * Containers, as `veche.protocol.asic.container` reads them. Pure.
+ *
+ * @typedef {import("../signatures/der.js").Bytes} Bytes
+ * @typedef {import("./archive.js").Entry} Entry
+ * @typedef {import("./manifest.js").Row} Row
+ *
+ * @typedef {object} Step
+ * @property {string} name
+ * @property {boolean} isStamp
+ * @property {Bytes} manifest
+ * @property {Row[]} rows
+ * @property {Bytes} encoded
+ *
+ * @typedef {object} Container
+ * @property {Entry[]} entries
+ * @property {Entry[]} files
+ * @property {Step[]} steps
+ */
+import { sha256, utf8, isSame } from "../verify/bytes.js";
+import { ArchiveError, HiddenError, readArchive } from "./archive.js";
+import { readManifest, writeRows } from "./manifest.js";
+
+const MIME = utf8("application/vnd.etsi.asic-e+zip");
+const MIME_NAME = "mimetype";
+const MARK = Uint8Array.of(0x50, 0x4b, 3, 4);
+const NAME_AT = 30;
+const FILES_MAX = 500;
+const STEPS_MAX = 200;
+const FOLDER = "META-INF/";
+const STEP = /^META-INF\/ASiC(Archive)?Manifest([0-9]{3})\.xml$/;
+const NO_KIND = "application/octet-stream";
+
+/** @param {Bytes} beginning of a file @returns {boolean} whether it begins as containers do */
+export function isContainer(beginning) {
+    const name = String.fromCharCode(...beginning.subarray(NAME_AT, NAME_AT + MIME_NAME.length));
+    return isSame(beginning.subarray(0, MARK.length), MARK) && name === MIME_NAME;
+}
+
+/** @param {Bytes} data @returns {Promise<Container>} @throws {ArchiveError} it is of another form */
+export async function readContainer(data) {
+    const entries = await readArchive(data);
+    const [mime, ...others] = entries;
+    if (!mime || mime.name !== MIME_NAME || !isSame(mime.data, MIME))
+        throw new ArchiveError("mimetype is not first, or not that of a container");
+    if (mime.isPacked) throw new ArchiveError("mimetype is packed");
+    const files = others.filter(({ name }) => !name.startsWith(FOLDER));
+    const rest = others.slice(files.length);
+    if (files.length < 1 || files.length > FILES_MAX || rest.length > 2 * STEPS_MAX)
+        throw new ArchiveError("it has no files, or too many files or signatures");
+    if (rest.length > 0 && !entries.some(({ name }) => STEP.test(name)))
+        throw new ArchiveError("signatures of another form");
+    if (rest.length % 2 !== 0 || files.some((one, at) => one !== others[at]))
+        throw new HiddenError("something lies between the signatures");
+    /** @type {Step[]} */
+    const steps = [];
+    for (let at = 0; at < rest.length; at += 2) steps.push(stepOf(steps, rest[at], rest[at + 1]));
+    return { entries, files, steps };
+}
+
+/** @param {Container} held @param {number} step @returns {Entry[]} what is there before it */
+export function before(held, step) {
+    return held.entries.slice(1, 1 + held.files.length + 2 * step);
+}
+
+/** @param {Entry[]} files @returns {Promise<Bytes>} what certificates for one document name */
+export async function documentDigest(files) {
+    const [only, ...more] = files;
+    if (only && more.length === 0) return sha256(only.data);
+    const rows = [];
+    for (const { name, data } of files)
+        rows.push({ name, kind: NO_KIND, digest: await digestOf(data) });
+    return sha256(writeRows(rows));
+}
+
+/** @param {Bytes} data @returns {Promise<string>} SHA-256 in base64 */
+export async function digestOf(data) {
+    return btoa(String.fromCharCode(...(await sha256(data))));
+}
+
+/** @param {Step[]} steps before @param {Entry | undefined} manifest @param {Entry | undefined} signature */
+function stepOf(steps, manifest, signature) {
+    const found = STEP.exec(manifest?.name ?? "");
+    const isStamp = found?.[1] !== undefined;
+    const number = 1 + steps.filter((one) => one.isStamp === isStamp).length;
+    const digits = String(number).padStart(3, "0");
+    /** @type {[string, string]} */
+    const place = isStamp
+        ? [`${FOLDER}timestamp${digits}.tst`, "application/vnd.etsi.timestamp-token"]
+        : [`${FOLDER}signature${digits}.p7s`, "application/x-pkcs7-signature"];
+    if (!manifest || !signature || found?.[2] !== digits || signature.name !== place[0])
+        throw new HiddenError("something lies between the signatures");
+    return {
+        name: signature.name.slice(FOLDER.length).split(".")[0] ?? "",
+        isStamp,
+        manifest: manifest.data,
+        rows: readManifest(manifest.data, place),
+        encoded: signature.data,
+    };
+}

@@ -1,0 +1,93 @@
+/**
+ * Drawing the pages of a file by pdf.js, in a worker of ours. Nothing in a file can run: no scripts,
+ * no forms of XFA; a file that is broken anywhere is not drawn at all.
+ *
+ * @typedef {import("pdfjs-dist").PDFDocumentProxy} Pdf
+ * @typedef {Uint8Array<ArrayBuffer>} Bytes
+ */
+
+const VENDOR = new URL("../vendor/pdfjs/", import.meta.url);
+const WORKER = new URL("build/pdf.worker.min.mjs", VENDOR).href;
+const POLICY = "veche-pdf";
+const PIXELS_MAX = 16_000_000;
+
+/**
+ * The address of our worker for browsers that take no other (Trusted Types).
+ * @param {string} address
+ * @returns {unknown}
+ */
+function trusted(address) {
+    const types = /** @type {any} */ (globalThis).trustedTypes;
+    if (!types) return address;
+    policy ??= types.createPolicy(POLICY, { createScriptURL: onlyWorker });
+    return policy.createScriptURL(address);
+}
+
+/** @param {string} wanted */
+function onlyWorker(wanted) {
+    if (wanted !== WORKER) throw new TypeError("not our worker");
+    return wanted;
+}
+
+/** @type {any} a page may make it once */
+let policy;
+
+/**
+ * @param {Bytes} bytes stay as they are: what is drawn is a copy
+ * @returns {Promise<{pdf: Pdf, close: () => void}>} `close` ends its worker
+ */
+export async function openPdf(bytes) {
+    const { PDFWorker, getDocument } = await import("pdfjs-dist");
+    const port = new Worker(/** @type {string} */ (trusted(WORKER)), { type: "module" });
+    const worker = PDFWorker.create({ port: /** @type {any} */ (port) });
+    const task = getDocument({
+        data: bytes.slice(),
+        worker,
+        enableXfa: false,
+        stopAtErrors: true,
+        useWorkerFetch: false, // the worker's policy lets it fetch nothing
+        useWasm: false,
+        standardFontDataUrl: new URL("standard_fonts/", VENDOR).href,
+        wasmUrl: new URL("wasm/", VENDOR).href,
+    });
+    const close = () => {
+        task.destroy().then(end, end);
+    };
+    const end = () => {
+        worker.destroy();
+        port.terminate();
+    };
+    try {
+        return { pdf: await task.promise, close };
+    } catch (error) {
+        close();
+        throw error;
+    }
+}
+
+/**
+ * @param {Pdf} pdf
+ * @param {number} number of the page, from 1
+ * @param {HTMLCanvasElement} canvas
+ * @param {number} width CSS pixels
+ * @returns {Promise<void>} once it is drawn
+ */
+export async function drawPage(pdf, number, canvas, width) {
+    const page = await pdf.getPage(number);
+    const plain = page.getViewport({ scale: 1 });
+    const wanted = (width / plain.width) * Math.min(devicePixelRatio || 1, 2);
+    const most = Math.sqrt(PIXELS_MAX / (plain.width * plain.height));
+    const viewport = page.getViewport({ scale: Math.min(wanted, most) });
+    canvas.width = Math.floor(viewport.width);
+    canvas.height = Math.floor(viewport.height);
+    await page.render({ canvas, viewport }).promise;
+}
+
+/** @param {Pdf} pdf @param {number} number @returns {Promise<{ratio: number, text: string}>} */
+export async function readPage(pdf, number) {
+    const page = await pdf.getPage(number);
+    const { width, height } = page.getViewport({ scale: 1 });
+    const { items } = await page.getTextContent();
+    const parts = items.map((one) => ("str" in one ? one.str + (one.hasEOL ? "\n" : "") : ""));
+    return { ratio: width / height, text: parts.join("").trim() };
+}

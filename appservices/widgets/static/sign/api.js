@@ -1,0 +1,102 @@
+/**
+ * What the page asks of the service.
+ *
+ * @typedef {import("./types.d.ts").View} View
+ * @typedef {import("./types.d.ts").Revision} Revision
+ * @typedef {Uint8Array<ArrayBuffer>} Bytes
+ */
+import { OfflineError, call, download, newKey } from "../kit/api.js";
+import { currentLanguage } from "../kit/i18n.js";
+import { StampError } from "../signatures/stamps.js";
+
+const API = "/_veche/signing/v1";
+const STAMP_ATTEMPTS_MAX = 4;
+const STAMP_PAUSE_MS = 400;
+const STAMP_MS_MAX = 20_000;
+
+/** One session, asked by the party whose link it is. */
+export class Session {
+    /** @param {import("./link.js").Link} link */
+    constructor({ session, party, token }) {
+        this.path = `${API}/sessions/${session}`;
+        this.headers = { "Veche-Party": `${party} ${token}` };
+    }
+
+    /** @returns {Promise<View>} */
+    view() {
+        const query = { lang: currentLanguage() };
+        return call("GET", this.path, { headers: this.headers, query });
+    }
+
+    /** @param {string} blob SHA-256 of the ciphertext, hexadecimal @returns {Promise<Bytes>} */
+    async blob(blob) {
+        const file = await download(`${this.path}/blobs/${blob}`, { headers: this.headers });
+        return new Uint8Array(await file.arrayBuffer());
+    }
+
+    /**
+     * One act, which has one effect however often it has to be asked.
+     * @param {string} path
+     * @param {Record<string, unknown>} body
+     * @returns {Promise<any>}
+     */
+    #act(path, body) {
+        const query = { lang: currentLanguage() };
+        return call("POST", path, { body, key: newKey(), headers: this.headers, query });
+    }
+
+    /** The document is before their eyes. */
+    viewed() {
+        return this.#act(`${this.path}/view`, {});
+    }
+
+    /** @param {Record<string, unknown>} body `AskBody` */
+    ask(body) {
+        return this.#act(`${this.path}/ask`, body);
+    }
+
+    /** @param {Record<string, unknown>} body `CertificateBody` */
+    certificate(body) {
+        return this.#act(`${API}/certificates`, body);
+    }
+
+    /** @param {Record<string, unknown>} body `SignatureBody` @returns {Promise<View>} */
+    sign(body) {
+        return this.#act(`${this.path}/signatures`, body);
+    }
+
+    /** @param {Record<string, unknown>} body `DeclineBody` @returns {Promise<View>} */
+    decline(body) {
+        return this.#act(`${this.path}/decline`, body);
+    }
+
+    /** @param {Record<string, unknown>} body `DelegateBody` @returns {Promise<View>} */
+    delegate(body) {
+        return this.#act(`${this.path}/delegate`, body);
+    }
+}
+
+/**
+ * Asks the authority for a time stamp (RFC 3161); it learns a digest, and nothing of the document.
+ * @param {Bytes} request
+ * @returns {Promise<Bytes>}
+ */
+export async function postStamp(request) {
+    for (let attempt = 1; ; attempt += 1) {
+        const answer = await fetch(`${API}/tsa`, {
+            method: "POST",
+            headers: { "Content-Type": "application/timestamp-query" },
+            body: request,
+            credentials: "omit",
+            redirect: "error",
+            cache: "no-store",
+            signal: AbortSignal.timeout(STAMP_MS_MAX),
+        }).catch(() => undefined);
+        if (answer?.ok) return new Uint8Array(await answer.arrayBuffer());
+        if (answer && answer.status !== 429 && answer.status < 500)
+            throw new StampError(`HTTP ${answer.status}`);
+        if (attempt === STAMP_ATTEMPTS_MAX)
+            throw answer ? new StampError("busy") : new OfflineError("offline");
+        await new Promise((resolve) => setTimeout(resolve, STAMP_PAUSE_MS * attempt));
+    }
+}

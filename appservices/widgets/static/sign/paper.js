@@ -1,0 +1,149 @@
+/**
+ * The document of a session as this page has it: fetched, decrypted, and not believed. What is not
+ * the very file that everyone has agreed on is refused.
+ *
+ * @typedef {import("./types.d.ts").View} View
+ * @typedef {import("./types.d.ts").Revision} Revision
+ * @typedef {Uint8Array<ArrayBuffer>} Bytes
+ *
+ * @typedef {object} Paper
+ * @property {CryptoKey} secret of the session
+ * @property {Bytes} base the document before anybody signed it
+ * @property {Bytes} whole with all that was signed so far
+ * @property {number} revision number of the newest one; 0: nobody has signed
+ */
+import { base64, fromBase64 } from "../kit/approval.js";
+import { canonicalBytes } from "../kit/canonical.js";
+import { PdfDocument, revisionsOf } from "../pdf/document.js";
+import { activeNames } from "../pdf/grammar.js";
+import { formFields, isSigned, pageCount } from "../pdf/signing.js";
+import { PdfError, asText } from "../pdf/values.js";
+import { readCertificate } from "../signatures/certificate.js";
+import { judge } from "../signatures/verdict.js";
+import { hex, joined, sha256, utf8 } from "../verify/bytes.js";
+import { DOCUMENT, decrypt, importKey, incrementOf } from "./cipher.js";
+
+/** Reasons of a file in which some have signed and nobody has closed it yet. */
+const OPEN = new Set(["tail_not_time_stamped"]);
+
+/**
+ * What is here is not what was agreed on.
+ * @typedef {"key" | "blob" | "document" | "form" | "code" | "parties" | "box" | "increment"
+ *   | "signature"} Fault
+ */
+export class PaperError extends Error {
+    /** @param {Fault} fault */
+    constructor(fault) {
+        super(fault);
+        this.fault = fault;
+    }
+}
+
+/** @param {Bytes[]} parts @returns {Promise<string>} SHA-256 in unpadded base64 */
+export async function digest(...parts) {
+    return base64(await sha256(...parts));
+}
+
+/**
+ * @param {View} view
+ * @param {Bytes} cipher the document's, as the service keeps it
+ * @param {Bytes} key
+ * @returns {Promise<Paper>}
+ * @throws {PaperError}
+ */
+export async function openPaper(view, cipher, key) {
+    if (hex(await sha256(cipher)) !== view.document.blob) throw new PaperError("blob");
+    const secret = await importKey(key);
+    const base = await decrypt(secret, cipher, DOCUMENT);
+    if (!base) throw new PaperError("key");
+    if ((await digest(base)) !== view.document.sha256) throw new PaperError("document");
+    checkForm(base, view);
+    await checkFacts(view);
+    return grown({ secret, base, whole: base, revision: 0 }, view);
+}
+
+/**
+ * The paper with what others have signed meanwhile.
+ * @param {Paper} paper
+ * @param {View} view
+ * @returns {Promise<Paper>}
+ * @throws {PaperError} a signature in it does not hold
+ */
+export async function grown(paper, view) {
+    let { whole, revision } = paper;
+    const news = view.revisions.filter((one) => one.number > paper.revision);
+    for (const one of news.toSorted((a, b) => a.number - b.number)) {
+        whole = await withIncrement(whole, one, revision, paper.secret);
+        revision = one.number;
+    }
+    if (news.length > 0) await checkSigned(whole, view);
+    return { ...paper, whole, revision };
+}
+
+/** @param {Bytes} whole @param {Revision} one @param {number} before @param {CryptoKey} secret */
+async function withIncrement(whole, one, before, secret) {
+    const isNext = one.number === before + 1 && (await digest(whole)) === one.previous_sha256;
+    const increment = await decrypt(secret, fromBase64(one.increment), incrementOf(one.number));
+    if (!isNext || !increment) throw new PaperError("increment");
+    const longer = joined(whole, increment);
+    if ((await digest(longer)) !== one.sha256) throw new PaperError("increment");
+    return longer;
+}
+
+/** @param {Bytes} base @param {View} view */
+function checkForm(base, view) {
+    const { pages, size } = view.document;
+    try {
+        const document = new PdfDocument(asText(base));
+        const objects = revisionsOf(document).flatMap((one) => Array.from(one.objects.values()));
+        const isPlain = activeNames(objects).length === 0 && !isSigned(document);
+        if (!isPlain || pageCount(document) !== pages || base.length !== size)
+            throw new PaperError("form");
+        const { field } = view.you;
+        if (field && formFields(document).every(({ name }) => name !== field))
+            throw new PaperError("box");
+    } catch (error) {
+        if (error instanceof PdfError) throw new PaperError("form");
+        throw error;
+    }
+}
+
+/** @param {View} view @throws {PaperError} it does not say what its digests say */
+async function checkFacts(view) {
+    if ((await codeOf(view.document.sha256, view.session)) !== view.code)
+        throw new PaperError("code");
+    if ((await partiesDigest(view)) !== view.parties_sha256) throw new PaperError("parties");
+}
+
+/** @param {Bytes} whole @param {View} view */
+async function checkSigned(whole, view) {
+    const [root] = view.proofs.certificates;
+    if (!root) throw new PaperError("signature");
+    const { findings } = await judge(whole, [readCertificate(fromBase64(root))], view.now_ms);
+    if (findings.some(({ reason }) => !OPEN.has(reason))) throw new PaperError("signature");
+}
+
+/**
+ * @param {string} documentSha256
+ * @param {string} session
+ * @returns {Promise<string>} four digits that two people can compare
+ */
+export async function codeOf(documentSha256, session) {
+    const found = await sha256(fromBase64(documentSha256), utf8(session));
+    const last = new DataView(found.buffer).getUint16(found.length - 2);
+    return String(last % 10_000).padStart(4, "0");
+}
+
+/** @param {View} view @returns {Promise<string>} of who signs in which order, without delegates */
+export async function partiesDigest({ parties, stages }) {
+    const own = parties.filter(({ acts_for }) => !acts_for);
+    const ids = new Set(own.map(({ party }) => party));
+    const told = {
+        parties: own.map(({ party, role, name, user }) => ({ party, role, name, user })),
+        stages: stages.map((one) => ({
+            need: one.need ?? null,
+            parties: one.parties.filter((party) => ids.has(party)),
+        })),
+    };
+    return digest(canonicalBytes(told));
+}

@@ -1,0 +1,179 @@
+/**
+ * What stands around the pages of the document: what it is, who signs it, to what consent is asked.
+ *
+ * @typedef {import("./types.d.ts").View} View
+ * @typedef {import("./types.d.ts").Party} Party
+ * @typedef {import("./types.d.ts").Clause} Clause
+ */
+import { html, nothing } from "lit";
+import { plural, showDateTime, showNumber, t } from "../kit/i18n.js";
+import { icon } from "../kit/icons.js";
+import { hex } from "../verify/bytes.js";
+import { fromBase64 } from "../kit/approval.js";
+import { levelOf } from "./signing.js";
+import { effectWords, levelWords, roleWords } from "../approve/signing_words.js";
+import { partyStateWords } from "./words.js";
+
+const KIB = 1024;
+const GROUP = /.{4}/g;
+
+/** @param {View} view */
+export function facts(view) {
+    const { document, you } = view;
+    const pages = plural("{count} page", "{count} pages", document.pages);
+    const size = t("{size} KiB", { size: showNumber(Math.ceil(document.size / KIB)) });
+    /** @type {[string, unknown][]} */
+    const rows = [
+        [t("Asked by"), html`<bdi>${view.requester}</bdi>`],
+        [t("You are"), roleWords(you.role)],
+        [t("Document"), `${pages}, ${size}`],
+        [t("Kind of signature"), levelWords(levelOf(view))],
+        [t("It counts"), effectWords(view.effect)],
+        [t("Until"), showDateTime(view.deadline_at_ms)],
+    ];
+    return html`<dl class="facts card">
+        ${rows.map(
+            ([name, value]) =>
+                html`<dt>${name}</dt>
+                    <dd>${value}</dd>`,
+        )}
+    </dl>`;
+}
+
+/** @param {View} view what two people can compare */
+export function code({ code: digits, document }) {
+    const groups = hex(fromBase64(document.sha256)).match(GROUP)?.join(" ");
+    return html`<div class="document-code card">
+        <p class="code-digits">
+            <span aria-hidden="true">${digits}</span
+            ><span class="hidden-text">${t("Code {code}", { code: [...digits].join(" ") })}</span>
+        </p>
+        <div>
+            <p>
+                ${t("The code of this document. In the message in your chat it must be the same; else don't sign.")}
+            </p>
+            <details>
+                <summary>${t("The whole fingerprint")}</summary>
+                <p class="small"><code>SHA-256 ${groups}</code></p>
+            </details>
+        </div>
+    </div>`;
+}
+
+/** @param {View} view */
+export function parties(view) {
+    const known = new Map(view.parties.map((one) => [one.party, one]));
+    const staged = new Set(view.stages.flatMap((one) => one.parties));
+    const others = view.parties.filter(({ party }) => !staged.has(party));
+    return html`<h2>${t("Who signs")}</h2>
+        <ol class="stages">
+            ${view.stages.map((stage, at) => {
+                const members = stage.parties.flatMap((id) => known.get(id) ?? []);
+                const { need } = stage;
+                const isChoice = need != null && need < members.length;
+                return html`<li>
+                    ${
+                        view.stages.length > 1 || isChoice
+                            ? html`<p class="secondary-text small">
+                                  ${stageWords(at, view.stages.length, isChoice ? need : null)}
+                              </p>`
+                            : nothing
+                    }
+                    <ul class="plain-list">
+                        ${members.map((one) => party(one, view))}
+                    </ul>
+                </li>`;
+            })}
+        </ol>
+        ${
+            others.length > 0
+                ? html`<ul class="plain-list">
+                      ${others.map((one) => party(one, view))}
+                  </ul>`
+                : nothing
+        }`;
+}
+
+/** @param {number} at @param {number} count @param {number | null | undefined} need */
+function stageWords(at, count, need) {
+    const step = t("Step {step} of {count}", { step: at + 1, count });
+    const enough = need
+        ? plural("{count} signature is enough", "{count} signatures are enough", need)
+        : "";
+    return [count > 1 ? step : "", enough].filter(Boolean).join(", ");
+}
+
+/** @param {Party} one @param {View} view */
+function party(one, view) {
+    const isGood = one.state === "signed";
+    const isBad = one.state === "declined" || one.state === "lapsed";
+    const mark = isGood ? "done" : isBad ? "error" : "circle";
+    const acting = view.parties.find(({ party: id }) => id === one.acts_for);
+    const watched = view.parties.find(({ party: id }) => id === one.witness_of);
+    return html`<li class="party with-mark ${isGood ? "good" : isBad ? "bad" : "open"}">
+        ${icon(mark)}
+        <div>
+            <p>
+                <bdi>${one.name}</bdi
+                >${one.party === view.you.party ? html` (${t("you")})` : nothing}
+            </p>
+            <p class="secondary-text small">
+                ${roleWords(one.role)}${acting ? html`, ${t("for {name}", { name: acting.name })}` : nothing}${
+                    watched ? html`, ${t("of {name}", { name: watched.name })}` : nothing
+                }:
+                ${partyStateWords(one.state)}${one.at_ms ? html`, ${showDateTime(one.at_ms)}` : nothing}
+            </p>
+        </div>
+    </li>`;
+}
+
+/**
+ * @param {Clause[]} clauses
+ * @param {Map<string, boolean>} answers by id
+ * @param {(id: string, isAccepted: boolean) => void} answer
+ */
+export function consent(clauses, answers, answer) {
+    if (clauses.length === 0) return nothing;
+    return html`<h2>${t("What you agree to")}</h2>
+        <ul class="clauses">
+            ${clauses.map((one) => html`<li class="card">${clause(one, answers, answer)}</li>`)}
+        </ul>`;
+}
+
+/**
+ * @param {Clause} one
+ * @param {Map<string, boolean>} answers
+ * @param {(id: string, isAccepted: boolean) => void} answer
+ */
+function clause({ id, title, kind, page }, answers, answer) {
+    const where = t("on page {page}", { page: showNumber(page) });
+    const head = html`<bdi>${title}</bdi> <span class="secondary-text small">${where}</span>`;
+    if (kind === "required")
+        return html`<p>${head}</p>
+            <p class="secondary-text small">${t("You agree to it by signing.")}</p>`;
+    if (kind === "unfair")
+        return html`<label class="tick">
+            <input
+                type="checkbox"
+                .checked=${answers.get(id) === true}
+                @change=${(/** @type {Event} */ { target }) =>
+                    answer(id, /** @type {HTMLInputElement} */ (target).checked)}
+            />
+            <span>${t("I agree to this clause in particular:")} ${head}</span>
+        </label>`;
+    return html`<fieldset class="clause-choice">
+        <legend>${head}</legend>
+        ${[true, false].map(
+            (isYes) =>
+                html`<label class="tick">
+                    <input
+                        type="radio"
+                        name="clause-${id}"
+                        .checked=${answers.get(id) === isYes}
+                        @change=${() => answer(id, isYes)}
+                    />
+                    <span>${isYes ? t("I agree") : t("I don't agree; I sign the rest")}</span>
+                </label>`,
+        )}
+    </fieldset>`;
+}

@@ -1,0 +1,265 @@
+/**
+ * The whole way from the press to the signature, in steps that the person can follow. The key for
+ * it is made here, signs here, and is forgotten here; what a server gives is checked before it is
+ * used, and what was made before it is handed in.
+ *
+ * @typedef {import("./types.d.ts").View} View
+ * @typedef {import("./types.d.ts").Choices} Choices
+ * @typedef {import("./paper.js").Paper} Paper
+ * @typedef {import("../approve/asked.js").Asked} Asked
+ * @typedef {import("../approve/keys.js").Signer} Signer
+ * @typedef {import("../signatures/signing.js").Certified} Certified
+ * @typedef {Uint8Array<ArrayBuffer>} Bytes
+ * @typedef {"key" | "approve" | "certificate" | "sign" | "hand" | "again"} Step
+ *
+ * @typedef {import("./api.js").Session} Session
+ *
+ * @typedef {object} Task
+ * @property {Session} session
+ * @property {View} view
+ * @property {Paper} paper
+ * @property {Choices} choices
+ * @property {(step: Step) => void} tell
+ * @property {{role: string, level: string}} words what the box shows, in the person's language
+ */
+import { clock, look, signedBy } from "../approve/handing.js";
+import { signersOf } from "../approve/keys.js";
+import { ApiError } from "../kit/api.js";
+import { base64, fromBase64 } from "../kit/approval.js";
+import { canonical } from "../kit/canonical.js";
+import { canBeShown, openFile } from "../pdf/signing.js";
+import { documentDigestOf, nameOf, readCertificate } from "../signatures/certificate.js";
+import { makeKey, publicKeyOf } from "../signatures/making.js";
+import { sign } from "../signatures/signing.js";
+import { stamper } from "../signatures/stamps.js";
+import { judge } from "../signatures/verdict.js";
+import { isSame, joined } from "../verify/bytes.js";
+import { postStamp } from "./api.js";
+import { encrypt, incrementOf } from "./cipher.js";
+import { digest, grown } from "./paper.js";
+
+const STALE = "ORG.VECHE.STALE_REVISION";
+const REBASE_MAX = 5;
+const SIGNED = "ORG.VECHE.ALREADY_SIGNED";
+const SIGNING = { name: "ECDSA", hash: "SHA-256" };
+const TAIL = "tail_not_time_stamped";
+
+/** This device has no key of the person. */
+export class NoKeyError extends Error {}
+
+/** What the service asks to be approved, or gives, is not what stands on the page. */
+export class MismatchError extends Error {}
+
+/** @param {View} view @returns {"S1" | "S2"} how they sign: in their box, if they have one */
+export function levelOf({ you }) {
+    return you.field ? "S2" : "S1";
+}
+
+/**
+ * @param {Task} task
+ * @returns {Promise<Paper>} with the signature
+ */
+export async function signPaper(task) {
+    task.tell("key");
+    const pair = await makeKey();
+    const spki = await publicKeyOf(pair.publicKey);
+    const isInFile = levelOf(task.view) === "S2";
+    const approved = await approve(task, isInFile ? await digest(spki) : undefined);
+    const { party } = task.view.you;
+    if (!isInFile) {
+        task.tell("hand");
+        await task.session.sign({ party, approval: approved.signed });
+        return task.paper;
+    }
+    task.tell("certificate");
+    const proof = await crypto.subtle.sign(SIGNING, pair.privateKey, approved.bytes);
+    const certified = await certify(task, spki, {
+        session: task.view.session,
+        party,
+        spki: base64(spki),
+        proof: base64(proof),
+        approval: approved.signed,
+    });
+    return handed(task, pair.privateKey, certified);
+}
+
+/**
+ * Says no: signed by the device's key, so that nobody else can.
+ * @param {{view: View, session: Session}} task
+ * @param {string} reason_code
+ * @param {string} reason
+ */
+export async function declinePaper(task, reason_code, reason) {
+    const { view, session } = task;
+    const spki = await publicKeyOf((await makeKey()).publicKey);
+    const key = levelOf(view) === "S2" ? await digest(spki) : undefined;
+    // What is asked is never approved: only the no to it is signed.
+    const choices = {
+        read: /** @type {const} */ ("elsewhere"),
+        clauses: answered(view, () => true),
+    };
+    const { asked, signer } = await ask(task, choices, key);
+    const no = { v: 1, kind: "decline", nonce: asked.nonce, person: asked.person };
+    const { signed } = await signedBy(signer, no);
+    await session.decline({ party: view.you.party, reason_code, reason, approval: signed });
+}
+
+/**
+ * @param {View} view
+ * @param {(id: string) => boolean} isAccepted
+ * @returns {Choices["clauses"]} an answer to each clause that needs one
+ */
+export function answered(view, isAccepted) {
+    return view.clauses
+        .filter(({ kind }) => kind !== "required")
+        .map(({ id }) => ({ id, accepted: isAccepted(id) }));
+}
+
+/** @param {Task} task @param {string | undefined} key digest of the fresh one */
+async function approve(task, key) {
+    const { view, choices } = task;
+    const { asked, signer } = await ask(task, choices, key);
+    const { kind, nonce, person, shown } = asked;
+    if (!isWhatIsShown(shown, view, choices, key)) throw new MismatchError("approval");
+    task.tell("approve");
+    return signedBy(signer, { v: 1, kind, nonce, person, shown });
+}
+
+/**
+ * @param {{view: View, session: Session}} task
+ * @param {Choices} choices
+ * @param {string | undefined} key
+ * @returns {Promise<{asked: Asked, signer: Signer}>}
+ */
+async function ask({ view, session }, choices, key) {
+    const body = { party: view.you.party, level: levelOf(view), ...choices, ...(key && { key }) };
+    const { asked, now_ms } = await session.ask(body);
+    clock.set(now_ms);
+    const [signer] = await signersOf(asked.person, (await look(asked.nonce)).keys);
+    if (!signer) throw new NoKeyError("no key");
+    return { asked, signer };
+}
+
+/**
+ * Whether all that will be signed stands on this page, and nothing else.
+ * @param {Record<string, unknown>} shown
+ * @param {View} view
+ * @param {Choices} choices
+ * @param {string | undefined} key
+ */
+export function isWhatIsShown(shown, view, choices, key) {
+    const answers = new Map(choices.clauses.map((one) => [one.id, one.accepted]));
+    const clauses = view.clauses.map(({ id, title, kind }) => ({
+        id,
+        title,
+        accepted: kind === "required" || answers.get(id) === true,
+    }));
+    const expected = {
+        title: view.title,
+        sha256: view.document.sha256,
+        size: view.document.size,
+        pages: view.document.pages,
+        requester: view.requester,
+        session: view.session,
+        party: view.you.party,
+        role: view.you.role,
+        level: levelOf(view),
+        code: view.code,
+        parties_sha256: view.parties_sha256,
+        effect: view.effect,
+        read: choices.read,
+        clauses,
+        ...(key && { key }),
+    };
+    return canonical({ clauses: [], ...shown }) === canonical(expected);
+}
+
+/**
+ * @param {Task} task
+ * @param {Bytes} spki
+ * @param {Record<string, unknown>} body
+ * @returns {Promise<Certified>}
+ * @throws {MismatchError} it is for another key or another document
+ */
+async function certify({ view, session }, spki, body) {
+    const answer = await session.certificate(body);
+    const [root, ...others] = answer.certificates.map(fromBase64);
+    const tsa = others.pop();
+    const certificate = fromBase64(answer.certificate);
+    const { key, ...read } = readCertificate(certificate);
+    const bound = documentDigestOf({ key, ...read });
+    const isOurs =
+        key !== undefined &&
+        isSame(key.encoded, spki.subarray(-key.encoded.length)) &&
+        bound !== undefined &&
+        base64(bound) === view.document.sha256;
+    if (!isOurs || !root || !tsa) throw new MismatchError("certificate");
+    return { certificate, chain: others, root, tsa, lists: answer.lists.map(fromBase64) };
+}
+
+/**
+ * Signs and hands in; once more, by the same key and certificate, whenever others were quicker.
+ * @param {Task} task
+ * @param {CryptoKey} key
+ * @param {Certified} certified
+ * @returns {Promise<Paper>}
+ */
+async function handed(task, key, certified) {
+    const { party } = task.view.you;
+    let { paper } = task;
+    for (let again = 0; ; again += 1) {
+        task.tell(again === 0 ? "sign" : "again");
+        const increment = await signed(task, paper, key, certified);
+        const whole = joined(paper.whole, increment);
+        const revision = await revisionOf(paper, whole, increment, party);
+        task.tell("hand");
+        try {
+            await task.session.sign({ party, revision });
+            return { ...paper, whole, revision: revision.number };
+        } catch (error) {
+            const code = error instanceof ApiError ? error.errcode : "";
+            if (code !== SIGNED && (code !== STALE || again === REBASE_MAX)) throw error;
+            const view = await task.session.view();
+            // The answer may have been lost on its way back, not the signature on its way there.
+            const isTaken = view.revisions.some((one) => one.sha256 === revision.sha256);
+            if (isTaken) return { ...paper, whole, revision: revision.number };
+            if (code === SIGNED) throw error;
+            paper = await grown(paper, view);
+        }
+    }
+}
+
+/**
+ * @param {Task} task
+ * @param {Paper} paper
+ * @param {CryptoKey} key
+ * @param {Certified} certified
+ * @returns {Promise<Bytes>} the revision, which was judged as anybody will judge it
+ */
+async function signed({ view, words }, paper, key, certified) {
+    const file = openFile(paper.whole);
+    const field = view.you.field ?? "";
+    const name = nameOf(readCertificate(certified.certificate));
+    const isShown = await canBeShown(file, field, [name, words.role, words.level]);
+    const stamp = stamper(postStamp, certified.tsa);
+    const nowMs = clock.now();
+    const signing = { file, field, key, certified, name, nowMs, stamp };
+    const added = await sign(isShown ? { ...signing, look: words } : signing);
+    const root = readCertificate(certified.root);
+    const { findings } = await judge(joined(paper.whole, added), [root], clock.now());
+    if (findings.some(({ reason }) => reason !== TAIL)) throw new MismatchError("signature");
+    return added;
+}
+
+/** @param {Paper} paper @param {Bytes} whole @param {Bytes} increment @param {string} party */
+async function revisionOf(paper, whole, increment, party) {
+    const number = paper.revision + 1;
+    return {
+        number,
+        party,
+        previous_sha256: await digest(paper.whole),
+        sha256: await digest(whole),
+        size: increment.length,
+        increment: base64(await encrypt(paper.secret, increment, incrementOf(number))),
+    };
+}

@@ -1,0 +1,66 @@
+/** Shapes of `veche.protocol.signing_api`. Hashes and DER are in unpadded base64. */
+
+export type Level = "S0" | "S1" | "S2";
+export type Role = "signer" | "clerk" | "seal" | "approver" | "witness" | "viewer";
+
+export interface Party {
+    party: string;
+    role: Role;
+    name: string;
+    user: string;
+    state: string;
+    level?: string | null;
+    at_ms?: number | null;
+    acts_for?: string | null;
+    witness_of?: string | null;
+}
+
+export interface Clause {
+    id: string;
+    title: string;
+    kind: "required" | "unfair" | "optional";
+    page: number;
+}
+
+export interface Revision {
+    number: number;
+    party?: string | null;
+    previous_sha256: string;
+    sha256: string;
+    size: number;
+    increment: string;
+}
+
+export interface View {
+    session: string;
+    state: string;
+    title: string;
+    requester: string;
+    effect: "when_complete" | "each";
+    may_delegate: boolean;
+    deadline_at_ms: number;
+    code: string;
+    parties_sha256: string;
+    document: { sha256: string; size: number; pages: number; blob: string };
+    clauses: Clause[];
+    stages: { need?: number | null; parties: string[] }[];
+    parties: Party[];
+    you: {
+        party: string;
+        role: Role;
+        level: Level;
+        field?: string | null;
+        state: string;
+        can_act: boolean;
+    };
+    revisions: Revision[];
+    proofs: { certificates: string[]; lists: string[] };
+    final_sha256?: string | null;
+    now_ms: number;
+}
+
+/** What the person decided before pressing. */
+export interface Choices {
+    read: "all_pages" | "elsewhere";
+    clauses: { id: string; accepted: boolean }[];
+}

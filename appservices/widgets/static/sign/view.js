@@ -1,0 +1,389 @@
+/**
+ * Signing a document: what it is, who signs it, its very pages, what is agreed to, and the press.
+ * The file is opened, signed and judged in this page; the service keeps ciphertext.
+ *
+ * @typedef {import("./types.d.ts").View} View
+ * @typedef {import("./paper.js").Paper} Paper
+ * @typedef {import("./signing.js").Step} Step
+ */
+import { html, nothing } from "lit";
+import { roleWords } from "../approve/signing_words.js";
+import { VecheElement, banner, button, openDialog, spinner } from "../kit/elements.js";
+import { plural, showNumber, t } from "../kit/i18n.js";
+import { icon } from "../kit/icons.js";
+import { save } from "../kit/save.js";
+import "../pdf/pages.js";
+import { Session } from "./api.js";
+import { DECLINE, DELEGATE, declineDialog, delegateDialog } from "./dialogs.js";
+import { Guard } from "./guard.js";
+import { readLink } from "./link.js";
+import { grown, openPaper } from "./paper.js";
+import { code, consent, facts, parties } from "./parts.js";
+import { NoKeyError, answered, declinePaper, levelOf, signPaper } from "./signing.js";
+import { boxWords, explained, overWords, stepWords } from "./words.js";
+
+const HEAD = "h1";
+
+export class VecheSign extends VecheElement {
+    static properties = /** @type {import("lit").PropertyDeclarations} */ ({
+        view: { state: true },
+        paper: { state: true },
+        fault: { state: true },
+        error: { state: true },
+        steps: { state: true },
+        seen: { state: true },
+        isElsewhere: { state: true },
+        isBroken: { state: true },
+        isShown: { state: true },
+        answers: { state: true },
+        doing: { state: true },
+    });
+
+    constructor() {
+        super();
+        /** @type {View | undefined} */
+        this.view = undefined;
+        /** @type {Paper | undefined} none while it is opened */
+        this.paper = undefined;
+        /** @type {unknown} why there is nothing to be seen */
+        this.fault = undefined;
+        /** @type {unknown} why the last press did nothing */
+        this.error = undefined;
+        /** @type {Step[]} of the signature that is being made */
+        this.steps = [];
+        this.seen = 0;
+        this.isElsewhere = false;
+        this.isBroken = false;
+        /** Whether what was signed is shown, once it is signed. */
+        this.isShown = false;
+        /** @type {Map<string, boolean>} to clauses, by their ids */
+        this.answers = new Map();
+        /** @type {"sign" | "decline" | "delegate" | ""} what is being done */
+        this.doing = "";
+        this._link = readLink(location.hash);
+        this._guard = new Guard();
+        this._again = () => {
+            this._link = readLink(location.hash);
+            void this._open();
+        };
+        /** How often it was opened: an older answer that comes later shows nothing. */
+        this._begun = 0;
+    }
+
+    connectedCallback() {
+        super.connectedCallback();
+        this._guard.watch();
+        window.addEventListener("hashchange", this._again);
+        void this._open();
+    }
+
+    disconnectedCallback() {
+        super.disconnectedCallback();
+        this._guard.stop();
+        window.removeEventListener("hashchange", this._again);
+    }
+
+    async _open() {
+        this._begun += 1;
+        const [mine, link] = [this._begun, this._link];
+        Object.assign(this, {
+            ...{ view: undefined, paper: undefined, fault: undefined, error: undefined },
+            ...{ steps: [], seen: 0, isElsewhere: false, isBroken: false, answers: new Map() },
+        });
+        if (!link?.key) return;
+        try {
+            const session = new Session(link);
+            const view = await session.view();
+            if (mine !== this._begun) return;
+            this.view = view;
+            const paper = await openPaper(view, await session.blob(view.document.blob), link.key);
+            if (mine !== this._begun) return;
+            this.paper = paper;
+            if (view.you.can_act) await session.viewed().catch(() => {});
+        } catch (error) {
+            if (mine === this._begun) this.fault = error;
+        }
+    }
+
+    /** What has to be done before the press; empty: nothing. */
+    get missing() {
+        const { view, paper, seen, answers } = this;
+        if (!view || !paper) return t("The document is being opened.");
+        const left = view.document.pages - seen;
+        if (this.isBroken && !this.isElsewhere)
+            return t("The pages could not be shown. Sign only if you have read them elsewhere.");
+        if (left > 0 && !this.isElsewhere)
+            return plural(
+                "{count} page was not on the screen yet.",
+                "{count} pages were not on the screen yet.",
+                left,
+            );
+        const open = view.clauses.find(
+            ({ id, kind }) =>
+                (kind === "unfair" && !answers.get(id)) ||
+                (kind === "optional" && !answers.has(id)),
+        );
+        return open ? t("Your answer to “{clause}” is missing.", { clause: open.title }) : "";
+    }
+
+    willUpdate() {
+        const isUsable = this.missing === "" && this.doing === "" && this.view?.you.can_act;
+        this._guard.set(isUsable === true);
+    }
+
+    async _sign() {
+        const { view, paper, answers } = this;
+        if (!this._guard.isReady || !view || !paper || !this._link || this.doing) return;
+        const isRead = this.seen >= view.document.pages;
+        const session = new Session(this._link);
+        await this._do("sign", async () => {
+            const signed = await signPaper({
+                session,
+                view,
+                paper,
+                choices: {
+                    read: isRead ? "all_pages" : "elsewhere",
+                    clauses: answered(view, (id) => answers.get(id) === true),
+                },
+                words: { role: roleWords(view.you.role), level: boxWords(levelOf(view)) },
+                tell: (step) => {
+                    this.steps = [...this.steps, step];
+                },
+            });
+            const newer = await session.view();
+            this.paper = await grown(signed, newer);
+            this.view = newer;
+        });
+    }
+
+    /** @param {CustomEvent} event */
+    async _decline({ detail }) {
+        const { view, _link: link } = this;
+        if (!view || !link) return;
+        const session = new Session(link);
+        await this._do("decline", async () => {
+            await declinePaper({ view, session }, detail.code, detail.reason);
+            this.view = await session.view();
+        });
+    }
+
+    /** @param {CustomEvent} event */
+    async _delegate({ detail }) {
+        const { view, _link: link } = this;
+        if (!view || !link) return;
+        const session = new Session(link);
+        await this._do("delegate", async () => {
+            await session.delegate({ party: view.you.party, ...detail });
+            this.view = await session.view();
+        });
+    }
+
+    /** @param {"sign" | "decline" | "delegate"} doing @param {() => Promise<void>} work */
+    async _do(doing, work) {
+        Object.assign(this, { doing, error: undefined, steps: [] });
+        try {
+            await work();
+            this.doing = "";
+            await this.updateComplete;
+            /** @type {HTMLElement | null} */ (this.querySelector(HEAD))?.focus();
+        } catch (error) {
+            Object.assign(this, { doing: "", error });
+        }
+    }
+
+    _noLink() {
+        return html`<h1 tabindex="-1">${t("Open the link from your chat")}</h1>
+            <p>
+                ${
+                    this._link
+                        ? t("This link was cut off: the key of the document is missing at its end.")
+                        : t(
+                              "This page shows a document to be signed, and needs the link that the bot sent you.",
+                          )
+                }
+            </p>
+            <p>
+                ${t("Open the link in your chat once more, or write “help” to the bot. Nobody else can open the document.")}
+            </p>`;
+    }
+
+    _failed() {
+        return html`<h1 tabindex="-1">${t("The document can't be shown")}</h1>
+            ${banner("critical", html`<p>${explained(this.fault)}</p>`)}
+            <p class="actions">
+                ${button({ label: t("Try again"), press: () => void this._open() })}
+            </p>`;
+    }
+
+    /** @param {View} view */
+    _state({ state, you }) {
+        if (you.state === "signed")
+            return banner(
+                "success",
+                html`<p>${t("You have signed this document.")}</p>
+                    <p>
+                        ${t("When everyone has signed, the closed document comes to your chat.")}
+                    </p>`,
+            );
+        if (you.state === "declined")
+            return banner(
+                "info",
+                html`<p>${t("You have declined to sign. Everyone is told.")}</p>`,
+            );
+        if (you.state === "delegated")
+            return banner("info", html`<p>${t("Somebody else signs in your place.")}</p>`);
+        if (state !== "open") return banner("info", html`<p>${overWords(state)}</p>`);
+        if (you.can_act) return nothing;
+        return banner(
+            "info",
+            html`<p>${t("It is not your turn yet. You are told in your chat when it is.")}</p>`,
+        );
+    }
+
+    /** @param {View} view */
+    _pages({ document, title }) {
+        const { paper } = this;
+        if (!paper) return spinner(t("Opening the document…"));
+        return html`<veche-pages
+            .bytes=${paper.whole}
+            .label=${t("Pages of {title}", { title })}
+            @veche-page-seen=${(/** @type {CustomEvent} */ { detail }) => {
+                this.seen = Math.min(detail.seen, document.pages);
+            }}
+            @veche-pages-failed=${() => {
+                this.isBroken = true;
+            }}
+        ></veche-pages>`;
+    }
+
+    /** @param {View} view */
+    _read({ document }) {
+        const values = { seen: showNumber(this.seen), count: showNumber(document.pages) };
+        return html`<p class="secondary-text" role="status">
+                ${t("{seen} of {count} pages were on the screen.", values)}
+            </p>
+            <label class="tick">
+                <input
+                    type="checkbox"
+                    .checked=${this.isElsewhere}
+                    @change=${(/** @type {Event} */ { target }) => {
+                        this.isElsewhere = /** @type {HTMLInputElement} */ (target).checked;
+                    }}
+                />
+                <span
+                    >${t("I have read it elsewhere. This is written down with the signature.")}</span
+                >
+            </label>`;
+    }
+
+    _problem() {
+        const { error } = this;
+        if (error === undefined) return nothing;
+        if (!(error instanceof NoKeyError))
+            return banner("critical", html`<p>${explained(error)}</p>`);
+        const back = encodeURIComponent(location.pathname + location.search + location.hash);
+        return banner(
+            "info",
+            html`<p>
+                    ${t("This device has no key of yours. A key is made once, in a minute; your chat confirms it.")}
+                </p>
+                <p>
+                    <a class="button primary" href="/keys#return=${back}"
+                        >${t("Make a key for this device")}</a
+                    >
+                </p>`,
+        );
+    }
+
+    _progress() {
+        const last = this.steps.length - 1;
+        return html`<ol class="steps" role="status" aria-live="polite">
+            ${this.steps.map(
+                (step, at) =>
+                    html`<li class="with-mark ${at < last || !this.doing ? "good" : "open"}">
+                        ${icon(at < last ? "done" : "circle")}<span>${stepWords(step)}</span>
+                    </li>`,
+            )}
+        </ol>`;
+    }
+
+    /** @param {View} view */
+    _act(view) {
+        const { missing, doing } = this;
+        return html`${this._read(view)}
+            ${consent(view.clauses, this.answers, (id, isAccepted) => {
+                this.answers = new Map(this.answers).set(id, isAccepted);
+            })}
+            <div class="missing">
+                ${this._problem()} ${doing === "sign" ? this._progress() : nothing}
+                <p id="missing" class="secondary-text">${missing}</p>
+            </div>
+            <div class="actions">
+                ${button({
+                    label: html`${icon("key")}<span>${t("Sign")}</span>`,
+                    is_busy: doing === "sign",
+                    is_off: missing !== "" || (doing !== "" && doing !== "sign"),
+                    press: () => void this._sign(),
+                })}
+                ${button({
+                    label: t("Decline"),
+                    style: "secondary",
+                    is_busy: doing === "decline",
+                    is_off: doing !== "" && doing !== "decline",
+                    press: () => openDialog(DECLINE),
+                })}
+                ${
+                    view.may_delegate
+                        ? button({
+                              label: t("Let someone else sign"),
+                              style: "secondary",
+                              is_busy: doing === "delegate",
+                              is_off: doing !== "" && doing !== "delegate",
+                              press: () => openDialog(DELEGATE),
+                          })
+                        : nothing
+                }
+            </div>
+            ${declineDialog((event) => void this._decline(event))}
+            ${view.may_delegate ? delegateDialog((event) => void this._delegate(event)) : nothing}`;
+    }
+
+    /** @param {View} view what one may do with a document that needs nothing of them */
+    _file(view) {
+        const { paper } = this;
+        if (!paper) return nothing;
+        const blob = () => new Blob([paper.whole], { type: "application/pdf" });
+        return html`<div class="actions">
+                ${button({
+                    label: html`${icon("download")}<span>${t("Save the file as it is now")}</span>`,
+                    press: () => save(blob(), t("signed-document.pdf")),
+                })}
+                ${button({
+                    label: this.isShown ? t("Hide the pages") : t("Show exactly what was signed"),
+                    style: "secondary",
+                    press: () => {
+                        this.isShown = !this.isShown;
+                    },
+                })}
+            </div>
+            ${this.isShown ? this._pages(view) : nothing}`;
+    }
+
+    render() {
+        if (!this._link?.key) return html`<div class="alone">${this._noLink()}</div>`;
+        if (this.fault !== undefined) return html`<div class="alone">${this._failed()}</div>`;
+        const { view } = this;
+        if (!view)
+            return html`<div class="alone">
+                <h1 tabindex="-1">${t("Sign a document")}</h1>
+                ${spinner(t("Fetching the document…"))}
+            </div>`;
+        return html`<div class="alone wide">
+            <h1 tabindex="-1"><bdi>${view.title}</bdi></h1>
+            ${this._state(view)} ${facts(view)} ${code(view)} ${parties(view)}
+            <h2>${t("The document")}</h2>
+            ${view.you.can_act ? html`${this._pages(view)}${this._act(view)}` : this._file(view)}
+        </div>`;
+    }
+}
+customElements.define("veche-sign", VecheSign);

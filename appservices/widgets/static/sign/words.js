@@ -1,0 +1,142 @@
+/** What the page says of sessions, parties, and what went wrong. Pure. */
+import { ApiError, OfflineError } from "../kit/api.js";
+import { PasskeyRefusedError, StorageRefusedError } from "../kit/approval.js";
+import { t } from "../kit/i18n.js";
+import { StampError } from "../signatures/stamps.js";
+import { PaperError } from "./paper.js";
+import { MismatchError } from "./signing.js";
+
+/** @param {string} state of a party @returns {string} */
+export function partyStateWords(state) {
+    switch (state) {
+        case "waiting":
+            return t("others come first");
+        case "invited":
+            return t("was asked");
+        case "viewed":
+            return t("has looked at it");
+        case "signed":
+            return t("has signed");
+        case "declined":
+            return t("has declined");
+        case "delegated":
+            return t("somebody else signs instead");
+        case "lapsed":
+            return t("did not answer in time");
+        default:
+            return t("not needed any more");
+    }
+}
+
+/** @param {string} state of a session in which nobody signs @returns {string} */
+export function overWords(state) {
+    switch (state) {
+        case "sealing":
+            return t("Everyone has signed. The document is being closed.");
+        case "completed":
+            return t("Everyone has signed, and the document is closed.");
+        case "declined":
+            return t("Somebody declined, so nothing is signed here any more.");
+        case "expired":
+            return t("The time for signing is over.");
+        case "cancelled":
+            return t("Who asked for signatures has taken it back.");
+        default:
+            return t("There is nothing to sign here now.");
+    }
+}
+
+/** @param {"S1" | "S2"} level @returns {string} as the box in the document has it */
+export function boxWords(level) {
+    return level === "S2" ? t("Advanced electronic signature") : t("Approved");
+}
+
+/** @param {import("./signing.js").Step} step @returns {string} */
+export function stepWords(step) {
+    switch (step) {
+        case "key":
+            return t("Making a key for this one signature…");
+        case "approve":
+            return t("Your device's key approves it…");
+        case "certificate":
+            return t("Getting the certificate of the key…");
+        case "sign":
+            return t("Signing, and getting the time stamp…");
+        case "again":
+            return t("Somebody else has signed meanwhile. Signing the newer file…");
+        default:
+            return t("Handing the signature in…");
+    }
+}
+
+/** @param {string} code of a reason to decline @returns {string} */
+export function reasonWords(code) {
+    switch (code) {
+        case "wrong_terms":
+            return t("I don't agree to what it says");
+        case "wrong_person":
+            return t("I am the wrong person for it");
+        case "not_mine":
+            return t("I have nothing to do with it");
+        case "need_time":
+            return t("I need more time");
+        default:
+            return t("Another reason");
+    }
+}
+
+export const REASONS = ["wrong_terms", "wrong_person", "not_mine", "need_time", "other"];
+
+/** @param {import("./paper.js").Fault} fault @returns {string} */
+function faultWords(fault) {
+    switch (fault) {
+        case "key":
+        case "blob":
+            return t(
+                "The document can't be opened: the link is damaged, or the file was changed. Open the link in your chat once more.",
+            );
+        case "increment":
+        case "signature":
+            return t(
+                "A signature of somebody else in this document does not hold. Don't sign it; tell who sent it to you.",
+            );
+        default:
+            return t(
+                "This is not the document that was agreed on: it was changed on its way. Don't sign it; tell who sent it to you.",
+            );
+    }
+}
+
+/** @param {unknown} error @returns {string} what happened, and what to do next */
+export function explained(error) {
+    if (error instanceof PaperError) return faultWords(error.fault);
+    if (error instanceof PasskeyRefusedError)
+        return t("Your passkey was not used, so nothing was signed. Press again to try once more.");
+    if (error instanceof StorageRefusedError)
+        return t(
+            "This browser keeps no keys here: a private window, perhaps. Open the link in an ordinary window.",
+        );
+    if (error instanceof StampError)
+        return t(
+            "No time stamp could be got, so nothing was signed. Press again in a minute; what you approved is not used.",
+        );
+    if (error instanceof MismatchError)
+        return t(
+            "The service gave something else than what stands on this page, so nothing was signed. Tell who sent you the link.",
+        );
+    if (error instanceof OfflineError)
+        return t("The service can't be reached. Look at your connection, then press again.");
+    if (error instanceof ApiError) return apiWords(error);
+    return t("Something went wrong, so nothing was signed. Reload the page and try again.");
+}
+
+/** @param {ApiError} error */
+function apiWords({ status, errcode, message }) {
+    if (status === 404 || status === 401)
+        return t("This link is not valid any more. Ask for a new one in your chat.");
+    if (status === 503 || status === 429) return t("The service is busy. Press again in a moment.");
+    if (status >= 500) return t("Something went wrong on our side. Press again.");
+    if (errcode === "ORG.VECHE.APPROVAL_CLOCK")
+        return t("The clock of your device changed meanwhile. Press again.");
+    return message;
+}

@@ -1,0 +1,301 @@
+/**
+ * What is the same for signatures in any kind of file, as `veche.protocol.signatures.judging` has it:
+ * who, when, and is it proven. Pure.
+ *
+ * @typedef {import("./der.js").Bytes} Bytes
+ * @typedef {import("./certificate.js").Certificate} Certificate
+ * @typedef {import("./cms.js").SignedData} SignedData
+ * @typedef {import("./cms.js").Stamp} Stamp
+ * @typedef {"sealed" | "signed" | "unproven" | "invalid" | "unsigned" | "unreadable"} Verdict
+ *
+ * @typedef {object} Finding
+ * @property {string} reason stable
+ * @property {string} field empty if it is about the file
+ * @property {string} detail
+ *
+ * @typedef {object} Signed
+ * @property {string} field
+ * @property {string} name
+ * @property {string} account
+ * @property {string} level
+ * @property {number | undefined} atMs
+ * @property {boolean} isProven
+ *
+ * @typedef {object} Report
+ * @property {Verdict} verdict
+ * @property {Finding[]} findings
+ * @property {Record<string, number>} [ends] where the file ends that each field signed
+ * @property {Signed[]} signers
+ * @property {string} documentSha256 of the file before anyone signed, hex; empty without signatures
+ * @property {number} documentEnd where that ends in the file; 0 without signatures
+ * @property {number | undefined} closedAtMs
+ *
+ * @typedef {object} Opened
+ * @property {string} name of its field, or of its file in a container
+ * @property {Bytes} digest
+ * @property {SignedData} [signed] none of a stamp over the whole
+ * @property {Stamp} [stamp]
+ *
+ * @typedef {object} Claim a signature, or a stamp over the whole, as a kind of files has it
+ * @property {string} name
+ * @property {boolean} isStamp
+ * @property {number | undefined} stampedAtMs none: it has no stamp
+ * @property {() => Promise<Certificate>} signer throws a `Fault` if nobody signed it
+ * @property {() => Promise<Certificate>} stamper
+ *
+ * @typedef {Record<string, number>} AlgorithmsEnd from when an algorithm proves nothing, UTC
+ */
+import { isSame, sha256 } from "../verify/bytes.js";
+import {
+    accountOf,
+    documentDigestOf,
+    isSignedBy,
+    levelOf,
+    maySignDocuments,
+    mayStamp,
+    nameOf,
+    readCertificate,
+} from "./certificate.js";
+import {
+    DATA,
+    ECDSA_SHA256,
+    TST_INFO,
+    contentDigest,
+    names,
+    readSignedData,
+    readToken,
+    signedAttributes,
+} from "./cms.js";
+import { DerError } from "./der.js";
+import { TOLERANCE_MS, readable } from "./trust.js";
+
+/** @type {Record<string, Verdict>} the best verdict with a reason; with others it is invalid */
+const BEST = {
+    no_signature: "unsigned",
+    outside_the_sealed_profile: "unreadable",
+    too_many_signatures: "unreadable",
+    who_is_not_proven: "unproven",
+    when_is_not_proven: "unproven",
+    algorithm_no_longer_trusted: "unproven",
+    signed_an_earlier_state: "unproven",
+    signed_elsewhere: "signed",
+    not_time_stamped: "signed",
+    revocation_unknown: "signed",
+    tail_not_time_stamped: "signed",
+    first_signature_does_not_certify: "signed",
+    active_content: "signed",
+    other_signatures_before: "signed",
+};
+/** @type {Verdict[]} */
+const WORST_FIRST = ["unreadable", "unsigned", "invalid", "unproven", "signed"];
+/** @type {AlgorithmsEnd} nobody has named a day for those that we take; as in Python */
+export const ALGORITHMS_END = {};
+
+/** The signature does not hold. */
+export class Fault extends Error {
+    /** @param {string} reason @param {string} [detail] */
+    constructor(reason, detail = reason) {
+        super(detail);
+        this.reason = reason;
+    }
+}
+
+/** @param {Finding[]} findings @param {Partial<Report>} [known] @returns {Report} */
+export function reported(findings, known = {}) {
+    const left = new Set(findings.map(({ reason }) => BEST[reason] ?? "invalid"));
+    const verdict = WORST_FIRST.find((one) => left.has(one)) ?? "sealed";
+    const nothing = { signers: [], documentSha256: "", documentEnd: 0, closedAtMs: undefined };
+    return { ...nothing, ...known, verdict, findings };
+}
+
+/**
+ * Reads a signature, or a stamp over the whole, over what has a digest.
+ * @param {string} name
+ * @param {Bytes} digest
+ * @param {Bytes} encoded DER
+ * @param {boolean} isStamp
+ * @returns {Opened}
+ * @throws {Fault | DerError} it is none
+ */
+export function openEncoded(name, digest, encoded, isStamp) {
+    if (isStamp) return { name, digest, stamp: readToken(encoded) };
+    const signed = readSignedData(encoded);
+    const stamp = signed.token && readToken(signed.token);
+    if (!isSame(signed.contentType, DATA) || signed.content) throw new Fault("broken");
+    return { name, digest, signed, ...(stamp && { stamp }) };
+}
+
+/** @param {Opened | undefined} one @returns {SignedData[]} its parts that certificates travel with */
+export function partsOf(one) {
+    return [one?.signed, one?.stamp?.signed].filter((part) => part !== undefined);
+}
+
+/** @param {SignedData | undefined} signed @param {Bytes} digest @returns {Promise<Certificate>} */
+async function signerOf(signed, digest) {
+    const held = readable(signed?.certificates ?? [], readCertificate);
+    const certificate = signed && held.find((one) => names(signed, one));
+    if (!certificate) throw new Fault("broken");
+    const kind = signed.content ? TST_INFO : DATA;
+    const attributes = await signedAttributes(certificate, digest, kind);
+    if (!isSame(attributes, signed.attributes) || !isSame(signed.algorithm, ECDSA_SHA256))
+        throw new Fault("broken");
+    if (!(await isSignedBy(certificate.key, signed.signature, attributes, "SHA-256")))
+        throw new Fault("broken");
+    return certificate;
+}
+
+/** @param {Opened} opened @returns {Claim} */
+export function claimOf({ name, digest, signed, stamp }) {
+    return {
+        name,
+        isStamp: !signed,
+        stampedAtMs: stamp?.atMs,
+        signer: () => signerOf(signed, digest),
+        stamper: async () => {
+            const imprint = signed ? await sha256(signed.signature) : digest;
+            if (!stamp || !isSame(stamp.imprint, imprint)) throw new Fault("broken");
+            return signerOf(stamp.signed, await contentDigest(stamp.signed));
+        },
+    };
+}
+
+/** One file, from its last signature to its first. */
+export class Judge {
+    /**
+     * @param {import("./trust.js").Trust} trust with the certificates and lists of the file
+     * @param {Bytes[]} documents digests of what was there before anyone signed
+     * @param {number} nowMs
+     * @param {AlgorithmsEnd} [end]
+     */
+    constructor(trust, documents, nowMs, end = ALGORITHMS_END) {
+        this.trust = trust;
+        this.documents = documents;
+        this.provenMs = nowMs;
+        this.end = end;
+        /** @type {Finding[]} the last first */
+        this.findings = [];
+        /** @type {Signed[]} */
+        this.signers = [];
+        /** @type {number | undefined} */
+        this.closedAtMs = undefined;
+    }
+
+    /** @param {string} reason @param {string} [field] @param {string} [detail] */
+    find(reason, field = "", detail = "") {
+        this.findings.push({ reason, field, detail });
+    }
+
+    /** @param {unknown} error @param {string} field @throws {unknown} it is no fault */
+    fault(error, field) {
+        if (error instanceof Fault) this.find(error.reason, field);
+        else if (error instanceof DerError) this.find("broken", field);
+        else throw error;
+    }
+
+    /** @param {Claim} one the one before those that were taken @param {boolean} isLast */
+    async take(one, isLast) {
+        if (one.isStamp) {
+            const atMs = await this.judgeStamp(one);
+            this.provenMs = atMs ?? this.provenMs;
+            if (isLast) this.closedAtMs = atMs;
+        } else {
+            const signed = await this.judgeSignature(one);
+            if (signed) this.signers.unshift(signed);
+        }
+    }
+
+    /** @param {Partial<Report>} known @returns {Report} */
+    report(known) {
+        const { signers, closedAtMs } = this;
+        return reported(this.findings.toReversed(), { signers, closedAtMs, ...known });
+    }
+
+    /** @param {Claim} one @returns {Promise<number | undefined>} its time, if it counts */
+    async judgeStamp(one) {
+        try {
+            const certificate = await one.stamper();
+            return await this.stampedAt(one, certificate);
+        } catch (error) {
+            this.fault(error, one.name);
+            return undefined;
+        }
+    }
+
+    /** @param {Claim} one @param {Certificate} certificate of who stamped it */
+    async stampedAt({ name, stampedAtMs = 0 }, certificate) {
+        const isGood = await this.isGoodStamp(name, certificate, stampedAtMs, this.provenMs);
+        return isGood ? stampedAtMs : undefined;
+    }
+
+    /**
+     * @param {string} field
+     * @param {Certificate} certificate
+     * @param {number} atMs
+     * @param {number} provenMs
+     */
+    async isGoodStamp(field, certificate, atMs, provenMs) {
+        const standing = await this.trust.standing(certificate, provenMs, this.end);
+        if (standing.isRevoked) this.find("revoked", field);
+        else if (!mayStamp(certificate)) this.find("certificate_not_for_this", field);
+        else if (!standing.isTrusted || atMs > provenMs + TOLERANCE_MS)
+            this.find("when_is_not_proven", field);
+        else if (standing.isWeak) this.find("algorithm_no_longer_trusted", field);
+        else {
+            if (!standing.isListed) this.find("revocation_unknown", field);
+            return true;
+        }
+        return false;
+    }
+
+    /** @param {Claim} one @returns {Promise<Signed | undefined>} */
+    async judgeSignature(one) {
+        const field = one.name;
+        try {
+            const certificate = await one.signer();
+            const atMs = await this.signedAt(one);
+            const isGood = await this.isGoodSigner(field, certificate, atMs ?? this.provenMs);
+            return {
+                field,
+                name: nameOf(certificate),
+                account: accountOf(certificate),
+                level: levelOf(certificate),
+                atMs,
+                isProven: isGood && atMs !== undefined,
+            };
+        } catch (error) {
+            this.fault(error, field);
+            return undefined;
+        }
+    }
+
+    /** @param {Claim} one */
+    async signedAt(one) {
+        if (one.stampedAtMs !== undefined) return this.stampedAt(one, await one.stamper());
+        this.find("not_time_stamped", one.name);
+        return undefined;
+    }
+
+    /** @param {string} field @param {Certificate} certificate @param {number} atMs */
+    async isGoodSigner(field, certificate, atMs) {
+        const standing = await this.trust.standing(certificate, atMs, this.end);
+        if (standing.isRevoked) this.find("revoked", field);
+        else if (!maySignDocuments(certificate)) this.find("certificate_not_for_this", field);
+        else if (!this.isForThis(certificate)) this.find("certified_for_another_document", field);
+        else if (!standing.isTrusted) this.find("who_is_not_proven", field);
+        else if (standing.isWeak) this.find("algorithm_no_longer_trusted", field);
+        else if (!standing.isListed) this.find("revocation_unknown", field);
+        const { isTrusted, isListed, isRevoked, isWeak } = standing;
+        return isTrusted && isListed && !isRevoked && !isWeak;
+    }
+
+    /** @param {Certificate} certificate */
+    isForThis(certificate) {
+        try {
+            const bound = documentDigestOf(certificate);
+            return !bound || this.documents.some((one) => isSame(one, bound));
+        } catch (error) {
+            if (error instanceof DerError) return false;
+            throw error;
+        }
+    }
+}

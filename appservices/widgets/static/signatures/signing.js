@@ -1,0 +1,54 @@
+/**
+ * Signing a document in this page: the file never leaves it, the key neither.
+ *
+ * @typedef {import("./der.js").Bytes} Bytes
+ * @typedef {import("../pdf/signing.js").PdfFile} PdfFile
+ * @typedef {import("../pdf/signing.js").Proofs} Proofs
+ * @typedef {(imprint: Bytes) => Promise<Bytes>} Stamper gives a time stamp over a digest
+ *
+ * @typedef {object} Certified what an authority gives who signs; DER each
+ * @property {Bytes} certificate
+ * @property {Bytes[]} chain between the certificate and the root
+ * @property {Bytes} root
+ * @property {Bytes} tsa certificate of who stamps
+ * @property {Bytes[]} lists
+ *
+ * @typedef {object} Signing
+ * @property {PdfFile} file as the signers before have left it
+ * @property {string} field that was laid for the signer
+ * @property {CryptoKey} key
+ * @property {Certified} certified
+ * @property {string} name for readers that show it without the certificate
+ * @property {number} nowMs
+ * @property {Stamper} stamp
+ * @property {import("../pdf/appearance.js").Look} [look] what the box shows; none: nothing
+ */
+import { sha256 } from "../verify/bytes.js";
+import { filled, prepareClosing, prepareSignature } from "../pdf/signing.js";
+import { readCertificate } from "./certificate.js";
+import { DATA, signedAttributes } from "./cms.js";
+import { detached, signData } from "./making.js";
+
+/** @param {Signing} signing @returns {Promise<Bytes>} the revision that signs: PAdES-B-T */
+export async function sign({ file, field, key, certified, name, nowMs, stamp, look }) {
+    const { chain, lists } = certified;
+    const proofs = { certificates: [certified.root, ...chain, certified.tsa], lists };
+    const prepared = await prepareSignature(file, field, proofs, name, nowMs, look);
+    const certificate = readCertificate(certified.certificate);
+    const attributes = await signedAttributes(certificate, prepared.digest, DATA);
+    const signature = await signData(key, attributes);
+    const token = await stamp(await sha256(signature));
+    return filled(prepared, detached(certificate, chain, attributes, signature, token));
+}
+
+/**
+ * @param {PdfFile} file
+ * @param {string} field for the stamp
+ * @param {Proofs} proofs that the file has not yet
+ * @param {Stamper} stamp
+ * @returns {Promise<Bytes>} the revision that closes the file: PAdES-B-LTA
+ */
+export async function close(file, field, proofs, stamp) {
+    const prepared = await prepareClosing(file, field, proofs);
+    return filled(prepared, await stamp(prepared.digest));
+}

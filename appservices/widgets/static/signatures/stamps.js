@@ -1,0 +1,98 @@
+/**
+ * Time stamps (RFC 3161): asking for one, and taking only what was asked for. Pure.
+ *
+ * @typedef {import("./der.js").Bytes} Bytes
+ * @typedef {import("./certificate.js").Certificate} Certificate
+ * @typedef {import("./cms.js").Stamp} Stamp
+ *
+ * @typedef {object} Asked
+ * @property {Bytes} imprint SHA-256 of what is stamped
+ * @property {Bytes} nonce a number that the token repeats, the largest digit first
+ */
+import { isSame } from "../verify/bytes.js";
+import { isSignedBy, mayStamp, readCertificate } from "./certificate.js";
+import {
+    ECDSA_SHA256,
+    SHA256,
+    TST_INFO,
+    contentDigest,
+    names,
+    readToken,
+    signedAttributes,
+} from "./cms.js";
+import * as der from "./der.js";
+import { DerError } from "./der.js";
+import { natural } from "./making.js";
+
+const NONCE_BYTES = 16;
+const ONE = Uint8Array.of(der.INTEGER, 1, 1);
+const TRUE = Uint8Array.of(0xff);
+const GRANTED = 0;
+
+/** The authority gave no stamp, or another one than was asked for. */
+export class StampError extends Error {}
+
+/** @param {Bytes} imprint @returns {Asked} */
+export function askedFor(imprint) {
+    return { imprint, nonce: crypto.getRandomValues(new Uint8Array(NONCE_BYTES)) };
+}
+
+/** @param {Asked} asked @returns {Bytes} TimeStampReq that asks for the certificate too */
+export function stampRequest({ imprint, nonce }) {
+    return der.sequence(
+        ONE,
+        der.sequence(SHA256, der.tlv(der.OCTET_STRING, imprint)),
+        natural(nonce),
+        der.tlv(der.BOOLEAN, TRUE),
+    );
+}
+
+/**
+ * @param {Bytes} answer TimeStampResp
+ * @param {Asked} asked
+ * @param {Certificate} authority whose stamp it must be
+ * @returns {Promise<Bytes>} TimeStampToken
+ * @throws {StampError} it is refused, or is about something else, or by somebody else
+ */
+export async function readAnswer(answer, asked, authority) {
+    try {
+        const [info, token, ...more] = der.children(der.readWhole(answer, der.SEQUENCE));
+        const [status] = der.children(info?.body ?? new Uint8Array());
+        if (status?.body.length !== 1 || status.body[0] !== GRANTED || !token || more.length > 0)
+            throw new StampError("the authority gives no stamp");
+        const stamp = readToken(token.encoded);
+        const nonce = der.readWhole(natural(asked.nonce), der.INTEGER);
+        if (!isSame(stamp.imprint, asked.imprint) || !stamp.nonce || !isSame(stamp.nonce, nonce))
+            throw new StampError("a stamp over something else");
+        if (!(await isStampBy(stamp, authority))) throw new StampError("a stamp by somebody else");
+        return token.encoded;
+    } catch (error) {
+        if (error instanceof DerError)
+            throw new StampError("the answer is no time stamp", { cause: error });
+        throw error;
+    }
+}
+
+/** @param {Stamp} stamp @param {Certificate} authority */
+async function isStampBy({ signed }, authority) {
+    if (!names(signed, authority) || !mayStamp(authority)) return false;
+    const attributes = await signedAttributes(authority, await contentDigest(signed), TST_INFO);
+    return (
+        isSame(attributes, signed.attributes) &&
+        isSame(signed.algorithm, ECDSA_SHA256) &&
+        isSignedBy(authority.key, signed.signature, attributes, "SHA-256")
+    );
+}
+
+/**
+ * @param {(request: Bytes) => Promise<Bytes>} post hands a TimeStampReq to the authority
+ * @param {Bytes} authority its certificate
+ * @returns {(imprint: Bytes) => Promise<Bytes>} gives a token over a digest
+ */
+export function stamper(post, authority) {
+    const certificate = readCertificate(authority);
+    return async (imprint) => {
+        const asked = askedFor(imprint);
+        return readAnswer(await post(stampRequest(asked)), asked, certificate);
+    };
+}

@@ -1,0 +1,239 @@
+/**
+ * With whom one shares one's money: allowances with their history, guardians, open escrows.
+ *
+ * @typedef {import("../api.js").Trust} Trust
+ * @typedef {import("../api.js").Allowance} Allowance
+ * @typedef {import("../api.js").Guards} Guards
+ * @typedef {import("../api.js").Escrow} Escrow
+ */
+import { html, nothing } from "lit";
+import { problem } from "../../app/elements/problem.js";
+import { button } from "../../kit/elements.js";
+import { showDate, showDateTime, showMoney, t } from "../../kit/i18n.js";
+import { icon } from "../../kit/icons.js";
+import { signInHref } from "../../kit/shell.js";
+import { endAllowance, readTrust } from "../api.js";
+import { capWords, mark, paymentRow } from "../parts.js";
+import { paymentHref } from "../route.js";
+import { WalletView } from "../view.js";
+
+export class VecheTrust extends WalletView {
+    static properties = /** @type {import("lit").PropertyDeclarations} */ ({
+        ...WalletView.properties,
+        trust: { state: true },
+        busy: { state: true },
+        failure: { state: true },
+    });
+
+    constructor() {
+        super();
+        /** @type {Trust | undefined} */
+        this.trust = undefined;
+        /** Id of the allowance that is being ended. */
+        this.busy = "";
+        /** @type {unknown} */
+        this.failure = undefined;
+    }
+
+    get heading() {
+        return t("People and deals");
+    }
+
+    /** Something of the wallet is another, so this may be too. */
+    changed() {
+        void this._read();
+    }
+
+    async _read() {
+        try {
+            this.trust = await readTrust();
+        } catch (error) {
+            this.failure = error;
+        }
+    }
+
+    /** @param {Allowance} allowance */
+    async _end({ id }) {
+        if (this.busy) return;
+        Object.assign(this, { busy: id, failure: undefined });
+        try {
+            this.trust = await endAllowance(id);
+        } catch (error) {
+            this.failure = error;
+        } finally {
+            this.busy = "";
+        }
+    }
+
+    /** @param {[string, unknown][]} facts */
+    _facts(facts) {
+        return html`<dl class="facts">
+            ${facts
+                .filter(([, value]) => value)
+                .map(
+                    ([name, value]) =>
+                        html`<dt>${name}</dt>
+                            <dd>${value}</dd>`,
+                )}
+        </dl>`;
+    }
+
+    /** @param {Allowance} allowance */
+    _allowance(allowance) {
+        const { is_given, other, payees, each_max, left, ends_at_ms, uses } = allowance;
+        const title = is_given
+            ? t("{name} may pay from your account", { name: other.name })
+            : t("You may pay from the account of {name}", { name: other.name });
+        return html`<li>
+            <article class="card mandate" aria-label=${title}>
+                <div class="question-who">
+                    ${mark(other)}
+                    <p>
+                        <strong>${title}</strong>
+                        <code class="address"><bdi>${other.address}</bdi></code>
+                    </p>
+                </div>
+                ${this._facts([
+                    [t("Left"), showMoney(left)],
+                    [t("At once"), showMoney(each_max)],
+                    [t("In all"), capWords(allowance)],
+                    [t("To"), html`<bdi>${payees}</bdi>`],
+                    [t("Until"), showDate(ends_at_ms)],
+                ])}
+                ${
+                    uses.length
+                        ? html`<h3>${t("Paid by it")}</h3>
+                              <ul class="rows">
+                                  ${uses.map((one) => paymentRow(one, paymentHref(one.id), showDate(one.at_ms)))}
+                              </ul>`
+                        : nothing
+                }
+                <div class="actions">
+                    ${button({
+                        label: html`${is_given ? t("End it") : t("Give it up")}<span
+                                class="hidden-text"
+                            >
+                                ${other.name}</span
+                            >`,
+                        style: "danger",
+                        is_busy: this.busy === allowance.id,
+                        press: () => void this._end(allowance),
+                    })}
+                </div>
+            </article>
+        </li>`;
+    }
+
+    /** @param {Guards} rule */
+    _guards({ state, guardians, needed, above, is_shown, counts_from_ms }) {
+        const names = guardians.map(({ name }) => name).join(", ");
+        const count = guardians.length;
+        return html`<li>
+            <article class="card" aria-label=${t("Guardians")}>
+                <p>
+                    ${
+                        count
+                            ? t(
+                                  "What goes out above {amount} in a day has to be approved by {needed} of {count}: {names}.",
+                                  { amount: showMoney(above), needed, count, names },
+                              )
+                            : t("Nobody has to approve your payments any more.")
+                    }
+                </p>
+                ${
+                    state === "asked"
+                        ? html`<p class="secondary-text">
+                              ${t("Not all of them have accepted yet.")}
+                          </p>`
+                        : nothing
+                }
+                ${
+                    counts_from_ms
+                        ? html`<p class="secondary-text">
+                              ${t("It counts from {time} on.", { time: showDateTime(counts_from_ms) })}
+                          </p>`
+                        : nothing
+                }
+                ${
+                    count
+                        ? html`<p class="secondary-text">
+                              ${is_shown ? t("They see whom you pay and how much.") : t("They see neither whom you pay nor how much.")}
+                          </p>`
+                        : nothing
+                }
+            </article>
+        </li>`;
+    }
+
+    /** @param {Escrow} escrow */
+    _escrow({ number, amount, reference, words, parties, ends_at_ms }) {
+        return html`<li>
+            <article class="card" aria-label=${t("Escrow {number}", { number })}>
+                <p><strong>${showMoney(amount)}</strong> <bdi>${reference}</bdi></p>
+                <p>${words}</p>
+                <ul class="plain">
+                    ${parties.map(
+                        ({ name, decision }) =>
+                            html`<li><bdi>${name}</bdi>${decision ? `: ${decision}` : ""}</li>`,
+                    )}
+                </ul>
+                ${this._facts([
+                    [t("Until"), showDateTime(ends_at_ms)],
+                    [t("Number"), html`<code>${number}</code>`],
+                ])}
+                <p class="small secondary-text">
+                    ${t("You decide in your chat with the bank: write “escrow”.")}
+                </p>
+            </article>
+        </li>`;
+    }
+
+    /** @param {string} title @param {unknown[]} cards @param {string} mark_ @param {string} none */
+    _section(title, cards, mark_, none) {
+        return html`<section>
+            <h2>${title}</h2>
+            ${
+                cards.length
+                    ? html`<ul class="cards">
+                          ${cards}
+                      </ul>`
+                    : html`<div class="empty">
+                          ${icon(mark_)}
+                          <p>${none}</p>
+                      </div>`
+            }
+        </section>`;
+    }
+
+    /** @param {Trust} trust */
+    _all({ allowances, guardians, escrows }) {
+        return html`${this._section(
+            t("Allowances"),
+            allowances.map((one) => this._allowance(one)),
+            "hand",
+            t("You let nobody pay from your account, and nobody lets you."),
+        )}
+        ${this._section(
+            t("Guardians"),
+            guardians.map((one) => this._guards(one)),
+            "key",
+            t("Nobody has to approve your payments."),
+        )}
+        ${this._section(
+            t("Escrows"),
+            escrows.map((one) => this._escrow(one)),
+            "document",
+            t("Nothing is put aside for a deal."),
+        )}`;
+    }
+
+    render() {
+        return this.framed(
+            "trust",
+            () =>
+                html`${this.failure ? problem(this.failure, { signIn: signInHref() }) : nothing}
+                ${this.trust ? this._all(this.trust) : this.failure ? nothing : this.loading(3)}`,
+        );
+    }
+}
+customElements.define("veche-trust", VecheTrust);

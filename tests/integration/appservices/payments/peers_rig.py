@@ -1,0 +1,401 @@
+"""Two institutions, each with a database and a ledger of its own; what lies between is the test's.
+
+Nothing of the service is left out but the sockets: questions are signed and read, answers too, and
+everything is a transaction of one of the two databases. So a test decides what is lost, what comes
+twice, and where somebody ends.
+"""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import ExitStack, closing, contextmanager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import attrs
+
+from appservices.payments.config import PaymentsSection
+from appservices.payments.core.payment import Kind
+from appservices.payments.core.texts.views import Party
+from appservices.payments.service import (
+    files,
+    held,
+    paying,
+    peers,
+    peers_checking,
+    peers_settling,
+    peers_taking,
+    setting_aside,
+)
+from appservices.payments.service.batch import Link, decide, ride
+from appservices.payments.service.files import Private
+from appservices.payments.service.peers_asking import PeerClient
+from appservices.payments.service.peers_desk import PeerDesk, PeerRefusedError
+from appservices.payments.service.peers_errands import Send
+from appservices.payments.service.peers_sending import SEND
+from appservices.payments.service.receipts import Receipts
+from appservices.payments.service.scene import Parts
+from appservices.payments.service.work import Entry, Work
+from appservices.payments.store import attempts, holders
+from appservices.payments.store import peers as store
+from tests.integration.appservices.payments.ledgers import PAYMENTS, opened, problems
+from tests.integration.appservices.payments.stage import Stage, StageScene
+from tests.support.ledger import Shard
+from tests.support.postgres import database, execute
+from veche.cli import demo
+from veche.protocol.ids import RoomId, UserId
+from veche.protocol.money import Money
+from veche.protocol.notes import NoteSigner
+from veche.protocol.peer_api import hash_of
+from veche.runtime.database import connect
+from veche.runtime.migrate import KERNEL_SETS
+from veche.runtime.service import BotAccount
+from veche.runtime.speak import Voice
+from veche.runtime.vault import Vault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from appservices.payments.service.attempts import Attempt
+    from appservices.payments.service.work import Outcome
+    from veche.runtime.database import Cursor
+
+HERE: Final = "here.test"
+THERE: Final = "there.test"
+ALICE: Final = UserId("@alice:here.test")
+BOB: Final = UserId("@bob:there.test")
+NOBODY: Final = UserId("@nobody:there.test")
+NOW_MS: Final = 1_790_000_000_000
+MONEY: Final = 100_000
+LIMIT: Final = 60_000
+"""How much one may owe the other, in minor units."""
+_NONE: Final = cast("Any", None)
+_NAMES: Final = {HERE: "a", THERE: "b"}
+_causes = itertools.count(1)
+
+
+def key_of(server: str, seed: str = "") -> str:
+    """The key by which a server's institution signs."""
+    name = f"{server}/veche/ledger/v1/0"
+    return NoteSigner(name, (seed or _NAMES[server]).encode() * 32).verifier.to_text()
+
+
+@attrs.define(repr=False)
+class Branch(Stage):
+    """One of the two.
+
+    Attributes:
+        server: Of it.
+        connection: In which its transactions are.
+    """
+
+    server: str = HERE
+    connection: Any = None
+
+    @classmethod
+    @contextmanager
+    def opened(cls, server: str, other: str, **peer: object) -> Iterator[Branch]:
+        """A fresh one, with an agreement with the other, in which its person has money."""
+        agreed = {
+            "server": other,
+            "keys": [key_of(other)],
+            "they_owe_max": {"EUR": f"{LIMIT // 100}.00"},
+            **peer,
+        }
+        whole = {
+            **demo.payments_section(),
+            "peers": [agreed],
+            "fees": {"EUR": "0.10"},
+            "first_payee_limits": {"EUR": "1000000"},
+        }
+        section = PaymentsSection.model_validate(whole)
+        with ExitStack() as stack:
+            dsn = stack.enter_context(database(*KERNEL_SETS, PAYMENTS))
+            shard = Shard(stack.enter_context(opened(dsn)), now_ms=NOW_MS)
+            connection = stack.enter_context(closing(connect(dsn)))
+            branch = cls(dsn, _NONE, shard, server=server, connection=connection)
+            bot = BotAccount(UserId(f"@veche_payments:{server}"), "Bank", "bank")
+            host = branch.host()
+            receipts = Receipts(server, _NAMES[server].encode() * 32)
+            client = PeerClient(host, section, receipts.signer)
+            vault = Vault(_NAMES[server].encode() * 32)
+            branch.parts = Parts(host, section, bot, vault, receipts, _NONE, None, client)
+            person = ALICE if server == HERE else BOB
+            with branch.scene() as scene:
+                holders.keep_currencies(scene.txn, ["EUR"])
+                branch.pay(scene, None, person, MONEY)
+            branch.write()
+            branch.heard.said.clear()
+            yield branch
+            assert problems(dsn) == []
+            assert branch.total() == 0
+
+    def host(self) -> Any:
+        """What the service needs of a host that has no sockets."""
+        return SimpleNamespace(
+            server_name=self.server,
+            now_ms=lambda: self.now_ms,
+            reactor=None,
+            links=None,
+            hear=lambda *_: None,
+        )
+
+    @contextmanager
+    def scene(self) -> Iterator[StageScene]:
+        """A transaction, committed at the end."""
+        with self.connection, self.connection.cursor() as txn:
+            yield self.scene_of(txn, f"cause {next(_causes)}", self.now_ms)
+
+    def write(self) -> None:
+        """The writer takes what waits, one after the other."""
+        while True:
+            with self.scene() as scene:
+                waiting = attempts.waiting(scene.txn, [], 10)
+            if not waiting:
+                return
+            for attempt in waiting:
+                self._write(attempt)
+
+    def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Of its database."""
+        with self.scene() as scene:
+            scene.txn.execute(statement, values)
+            return list(scene.txn.fetchall())
+
+    def scene_of(self, txn: Cursor, cause: str, now_ms: int) -> StageScene:
+        """A transaction of this one's bot."""
+        voice = Voice(txn, _NONE, self.parts.bot, cause, now_ms)
+        return StageScene(txn, voice, self.parts, self.heard)
+
+    def order(
+        self, payer: UserId, payee: UserId, minor: int, refund_of: str | None = None
+    ) -> str | None:
+        """Somebody asks to pay somebody of the other; the payment's id, None if it is hopeless."""
+        self.now_ms += 1
+        private = Private(
+            Party(payer, "Payer"), Party(payee, "Payee"), "EUR", "rent", RoomId(f"!{payer[1:]}")
+        )
+        kind = Kind.PAY if refund_of is None else Kind.REFUND
+        with self.scene() as scene:
+            matter = paying.new(scene, private, minor, kind, refund_of)
+            paying.begin(scene, matter)
+            kept = files.lock(scene, matter.payment.id)
+        return kept.payment.id if kept is not None else None
+
+    def paid_by_key(self, payer: UserId, payee: UserId, minor: int, **more: Any) -> str:
+        """The same, approved, and decided by the writer."""
+        payment_id = self.order(payer, payee, minor, **more)
+        assert payment_id is not None, self.heard.said
+        self.answer(payer, "pay")
+        self.write()
+        return payment_id
+
+    def state(self, payment_id: str) -> str:
+        """Where a payment has got to."""
+        [(state,)] = self.rows("SELECT state FROM payments.payment WHERE id = %s", payment_id)
+        return str(state)
+
+    def peer_state(self, payment_id: str) -> str | None:
+        """Where it has got to between the two, on this side."""
+        table = "peer_out" if self.server == HERE else "peer_in"
+        rows = self.rows(f"SELECT state FROM payments.{table} WHERE id = %s", payment_id)  # noqa: S608 -- constants
+        return str(rows[0][0]) if rows else None
+
+    def to_say(self) -> list[tuple[str, str, str]]:
+        """What it still has to say: errand, payment, kind."""
+        rows = self.rows("SELECT errand_id, payload FROM runtime.errand WHERE kind = %s", SEND)
+        found: list[tuple[str, str, str]] = []
+        for errand_id, payload in rows:
+            said = cast("dict[str, str]", payload)
+            found.append((str(errand_id), said["payment"], said["kind"]))
+        return sorted(found)
+
+    def ask(self, payment_id: str, kind: str) -> dict[str, Any] | None:
+        """The question of an errand, signed; None if there is nothing more to say."""
+        errand: Any = SimpleNamespace(id=f"e{kind}", payload={"payment": payment_id, "kind": kind})
+        with self.scene() as scene:
+            read = Send(self.staged)._read(scene.txn, errand)
+        if read is None:
+            return None
+        client = self.parts.peers
+        assert client is not None
+        return client.question(read[0], kind, read[1])
+
+    def take(self, message: Mapping[str, Any], *, is_here: bool = True) -> dict[str, Any]:
+        """A question comes; the answer as it stands once this transaction is over.
+
+        Raises:
+            PeerRefusedError: It is no question of an institution that there is an agreement with.
+        """
+        desk = PeerDesk(cast("Any", self.parts.host), self.parts)
+        peer, question = desk.read(message)
+        with self.scene() as scene:
+            said = desk.take_in(scene, peer, question, message, is_here)
+        return desk.signed(peer, said, hash_of(message))
+
+    def hear_answer(
+        self, question: Mapping[str, Any], message: Mapping[str, Any], errand_id: str
+    ) -> bool:
+        """An answer comes; whether it counts, so that the errand is done."""
+        client, section = self.parts.peers, self.parts.section
+        peer = section.peer(str(question["asked"]))
+        assert client is not None
+        assert peer is not None
+        answer = client.read(peer, message, hash_of(question))
+        kind = str(question["kind"])
+        payment_id = question["packet"]["id"] if kind == "prepare" else question["id"]
+        errand: Any = SimpleNamespace(id=errand_id, payload={"payment": payment_id, "kind": kind})
+        send = Send(self.staged)
+        if answer.state == "busy":
+            return False
+        if not send._counts(peer.server, errand, answer):
+            with self.scene() as scene:
+                send._fault(scene.txn, errand, peer.server, message)
+            return False
+        with self.scene() as scene:
+            scene.txn.execute("DELETE FROM runtime.errand WHERE errand_id = %s", (errand_id,))
+            if scene.txn.rowcount:
+                send.finish(scene.txn, errand, {"answer": dict(message)}, self.now_ms)
+        return True
+
+    def ring_payment(self, payment_id: str) -> None:
+        """The clock of a payment rings."""
+        with self.scene() as scene:
+            matter = files.lock(scene, payment_id)
+            if matter is not None:
+                paying.rang(scene, matter)
+
+    def receipt(self, payment_id: str) -> dict[str, Any]:
+        """The receipt of a payment, as this one's ledger has it."""
+        with self.scene() as scene:
+            return peers_taking.receipt_of(scene, payment_id)
+
+    def evidence(self, payment_id: str) -> dict[str, Any]:
+        """What the other signed of a payment."""
+        table = "peer_out" if self.server == HERE else "peer_in"
+        [(sealed,)] = self.rows(
+            f"SELECT sealed FROM payments.{table} WHERE id = %s",  # noqa: S608 -- constants
+            payment_id,
+        )
+        return self.parts.vault.open(bytes(cast("Any", sealed)))
+
+    def signed(self, kind: str, **more: object) -> dict[str, Any]:
+        """A question of this one, whatever it says."""
+        client = self.parts.peers
+        assert client is not None
+        other = THERE if self.server == HERE else HERE
+        return client.question(other, kind, more)
+
+    def resigned(self, message: Mapping[str, Any], **more: object) -> dict[str, Any]:
+        """A message of this one with something else in it, signed anew."""
+        body = {name: one for name, one in message.items() if name != "signatures"}
+        return self.parts.receipts.signer.sign_object({**body, **more})
+
+    def limit(self, **more: object) -> None:
+        """Its operator writes other limits for the other."""
+        [peer] = self.parts.section.peers
+        changed = attrs.evolve(
+            self.parts,
+            section=self.parts.section.model_copy(update={"peers": [peer.model_copy(update=more)]}),
+        )
+        self.parts = changed
+
+    def settle(self, kind: str, minor: int) -> None:
+        """An operator has something settled."""
+        other = THERE if self.server == HERE else HERE
+        if minor:
+            with self.scene() as scene:
+                money = Money(minor=minor, currency="EUR")
+                peers_settling.settle(scene, other, kind, money, "by bank")
+            self.write()
+
+    def compared(self, other: Branch) -> tuple[int, int]:
+        """What is not explained of what this one pays the other, and is paid."""
+        with other.scene() as scene:
+            told = peers_checking.statement(scene, self.server, "EUR")
+        assert told is not None
+        with self.scene() as scene:
+            peers_checking.keep(scene, other.server, told)
+            checks = store.checks(scene.txn, peers.institution(scene, other.server).id)
+        return checks["EUR"].ours_minor, checks["EUR"].theirs_minor
+
+    def faults(self) -> list[str]:
+        """What the other said against its own word."""
+        rows = self.rows("SELECT what FROM payments.peer_fault ORDER BY n")
+        return [str(what) for (what,) in rows]
+
+    def owed(self) -> tuple[int, int]:
+        """What the other owes this one, and this one the other, with what is set aside."""
+        other = THERE if self.server == HERE else HERE
+        with self.scene() as scene:
+            found = store.owed(scene.txn, peers.institution(scene, other).id)
+        return (found[0].they_owe_minor, found[0].we_owe_minor) if found else (0, 0)
+
+    @property
+    def staged(self) -> Any:
+        """Parts whose scenes are of the stage."""
+        return SimpleNamespace(
+            scene=self.scene_of,
+            host=self.parts.host,
+            section=self.parts.section,
+            peers=self.parts.peers,
+        )
+
+    def _write(self, attempt: Attempt) -> None:
+        settles = {
+            "payment": self._settle_payment,
+            **setting_aside.settles(self.staged),
+            **held.settles(self.staged),
+            **peers_taking.settles(self.staged),
+            **peers_settling.settles(self.staged),
+        }
+        shard = self.shard
+
+        def rider(txn: Cursor, outcome: Outcome) -> None:
+            assert attempts.remove(txn, attempt.id)
+            settles[attempt.kind](txn, attempt, outcome)
+
+        size = len(attempt.chain) + len(attempt.accounts)
+        entry = Entry(1, Work(attempt.chain, rider, attempt.accounts), size)
+        before = Link(0, shard.epoch, shard.seq, shard.head)
+        batch = decide(shard.book, cast("Any", shard.store), [entry], before, self.now_ms)
+        if batch.block is not None:
+            shard.commit(batch.block, lambda txn: ride(batch, held.expired, txn))
+            return
+        with self.scene() as scene:
+            ride(batch, held.expired, scene.txn)
+
+
+@contextmanager
+def two(**peer: object) -> Iterator[tuple[Branch, Branch]]:
+    """The institution of Alice, and that of Bob."""
+    with Branch.opened(HERE, THERE, **peer) as here, Branch.opened(THERE, HERE) as there:
+        yield here, there
+
+
+def exchange(asker: Branch, other: Branch, *, turns: int = 6) -> None:
+    """Let everything that is to be said be said, until both rest."""
+    for _ in range(turns):
+        asker.write()
+        other.write()
+        waiting = asker.to_say()
+        if not waiting:
+            return
+        for errand_id, payment_id, kind in waiting:
+            question = asker.ask(payment_id, kind)
+            if question is None:
+                drop(asker, errand_id)
+                continue
+            other.take(question)
+            other.write()
+            asker.hear_answer(question, other.take(question), errand_id)
+            asker.write()
+    assert asker.to_say() == []
+
+
+def drop(branch: Branch, errand_id: str) -> None:
+    """An errand that has nothing more to say is done."""
+    execute(branch.dsn, "DELETE FROM runtime.errand WHERE errand_id = %s", errand_id)
+
+
+__all__ = ["PeerRefusedError"]

@@ -1,0 +1,359 @@
+"""Decisions of a desk that are appealed, and files that are evidence, on the real ledger."""
+
+from __future__ import annotations
+
+import hashlib
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import psycopg2
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from appservices.payments.core.evidence import FILE_BYTES_MAX, FILES_MAX
+from appservices.payments.service import dispute_files as cases
+from appservices.payments.service import disputes, evidence
+from appservices.payments.service.evidence import TAKE, TakeEvidence
+from tests.integration.appservices.payments.stage import (
+    ALICE,
+    BOB,
+    CAROL,
+    CLERK,
+    DAY_MS,
+    MONEY,
+    Stage,
+)
+from tests.support.postgres import execute
+from veche.protocol.errors import MalformedError
+from veche.protocol.ids import RoomId, UserId
+from veche.runtime.crypto.attachments import encrypt_file
+from veche.runtime.matrix.client import MatrixError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.postgres
+
+JUDGE: Final = UserId("@judge:veche.test")
+_LATE_MS: Final = 1 << 50
+"""Later than any file is waited for."""
+PNG: Final = b"\x89PNG\r\n\x1a\n" + bytes(100)
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[Stage]:
+    with Stage.running(dispute_appeal_desk=[JUDGE]) as one:
+        yield one
+
+
+@pytest.fixture
+def stage(house: Stage) -> Iterator[Stage]:
+    """The house, in which nothing is set aside and both have what they began with."""
+    yield house
+    assert house.holds() == 0
+    with house.scene() as scene:
+        extra = house.balance(BOB)[0] - MONEY
+        if extra:
+            payer, payee = (BOB, ALICE) if extra > 0 else (ALICE, BOB)
+            house.pay(scene, payer, payee, abs(extra))
+    house.write()
+    house.heard.said.clear()
+    house.heard.asked.clear()
+
+
+def at_desk(stage: Stage) -> str:
+    """Alice disputes 50 EUR, and Bob says no; the number."""
+    number = stage.paid(5_000)
+    stage.say(ALICE, "dispute", f"{number} it never came")
+    stage.answer(ALICE, "open")
+    stage.write()
+    stage.say(BOB, "dispute", f"{number} it did")
+    return number
+
+
+def decided(stage: Stage) -> str:
+    """The clerk gives Alice 20 EUR of it."""
+    number = at_desk(stage)
+    stage.say(CLERK, "dispute", f"{number} 20 EUR half is fair")
+    stage.answer(CLERK, "decide")
+    stage.write()
+    assert stage.row("dispute")["state"] == "decided"
+    return number
+
+
+def balances(stage: Stage) -> tuple[int, int]:
+    return stage.balance(ALICE)[0] - MONEY, stage.balance(BOB)[0] - MONEY
+
+
+def test_nothing_moves_until_the_time_to_appeal_is_over(stage: Stage) -> None:
+    decided(stage)
+    found = stage.row("dispute")
+    assert stage.balance(BOB) == (MONEY, 5_000)
+    assert found["due_at_ms"] == stage.now_ms + 5 * DAY_MS
+    assert "20.00 EUR goes back, 30.00 EUR stays with Bob." in stage.told(ALICE)[-1]
+    assert "either side can appeal" in stage.told(ALICE)[-1]
+    stage.now_ms = found["due_at_ms"]
+    stage.ring(disputes.rang, found["id"])
+    stage.write()
+
+    assert stage.row("dispute")["ended_by"] == "decided"
+    assert balances(stage) == (-3_000, 3_000)
+
+
+@pytest.mark.parametrize("who", [ALICE, BOB])
+def test_either_side_appeals_once_and_another_decides_for_good(stage: Stage, who: UserId) -> None:
+    number = decided(stage)
+    stage.say(who, "dispute", f"{number} the photo was overlooked")
+    assert stage.row("dispute")["state"] == "appealed"
+    assert "the photo was overlooked" in stage.told(JUDGE)[-1]
+    stage.say(JUDGE, "dispute", f"{number} 40 EUR the photo is clear")
+    stage.answer(JUDGE, "decide")
+    stage.write()
+
+    assert stage.row("dispute")["given"] == 4_000
+    assert balances(stage) == (-1_000, 1_000)
+    stage.say(ALICE, "dispute", f"{number} once more")
+    assert "that can be done once" in stage.told(ALICE)[-1]
+
+
+def test_an_appeal_that_nobody_decides_leaves_the_decision(stage: Stage) -> None:
+    decided(stage)
+    stage.answer(BOB, "appeal")
+    found = stage.row("dispute")
+    assert found["due_at_ms"] <= found["hold_ends_at_ms"] - DAY_MS
+    stage.now_ms = found["due_at_ms"]
+    stage.ring(disputes.rang, found["id"])
+    stage.write()
+
+    assert stage.row("dispute")["given"] == 2_000
+    assert balances(stage) == (-3_000, 3_000)
+
+
+def test_who_decided_first_and_strangers_do_not_decide_the_appeal(stage: Stage) -> None:
+    number = decided(stage)
+    stage.answer(ALICE, "appeal")
+    stage.heard.asked.pop(CLERK, None)
+    for person in (CLERK, CAROL):
+        stage.say(person, "dispute", f"{number} none no")
+        assert person not in stage.heard.asked
+    stage.answer(ALICE, "withdraw")
+    stage.write()
+
+    assert stage.row("dispute")["ended_by"] == "withdrawn"
+
+
+def test_of_an_appeal_and_the_end_of_its_time_one_wins(stage: Stage) -> None:
+    decided(stage)
+    found = stage.row("dispute")
+    asked = dict(stage.heard.asked)
+    stage.now_ms = found["due_at_ms"]
+    stage.ring(disputes.rang, found["id"])
+    stage.write()
+    stage.heard.asked.update(asked)
+
+    assert stage.answer(ALICE, "appeal") == "Nothing has changed."
+    assert stage.row("dispute")["state"] == "closed"
+
+
+def test_where_nobody_else_could_decide_the_first_decision_is_the_last() -> None:
+    with Stage.running() as stage:
+        number = at_desk(stage)
+        stage.say(CLERK, "dispute", f"{number} 20 EUR half is fair")
+        stage.answer(CLERK, "decide")
+        stage.write()
+
+        assert stage.row("dispute")["state"] == "closed"
+
+
+def test_the_database_keeps_an_appeal_without_a_decision_out(stage: Stage) -> None:
+    at_desk(stage)
+    id_ = stage.row("dispute")["id"]
+    for change in ("state = 'appealed'", "ruled = 1", "appealed_by = payer"):
+        with pytest.raises(psycopg2.errors.CheckViolation):
+            execute(stage.dsn, f"UPDATE payments.dispute SET {change} WHERE id = %s", id_)  # noqa: S608 -- constants
+    stage.answer(ALICE, "withdraw")
+    stage.write()
+
+
+class Homeserver:
+    """What the bot fetches files from."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    async def download(self, mxc: str, **_: object) -> bytes:
+        if mxc not in self.files:
+            raise MatrixError(404, {"errcode": "M_NOT_FOUND", "error": "gone"})
+        return self.files[mxc]
+
+
+def sent(server: Homeserver, plain: bytes, name: str = "photo.png", **more: Any) -> dict[str, Any]:
+    """The content of an encrypted file that somebody sends."""
+    ciphertext, file = encrypt_file(plain)
+    mxc = f"mxc://veche.test/{hashlib.sha256(ciphertext).hexdigest()[:20]}"
+    server.files[mxc] = ciphertext
+    info = {"mimetype": "image/png", "size": len(plain)}
+    opening = {**file, "url": mxc}
+    return {"msgtype": "m.image", "body": name, "info": info, "file": opening, **more}
+
+
+class Courier:
+    """Sends files to the bot, and does the errand that follows."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.server = Homeserver()
+        self.count = 0
+
+    def send(self, person: UserId, content: dict[str, Any]) -> list[tuple[RoomId, Any]]:
+        """What the bot says as files then: where, and the content."""
+        stage = self.stage
+        self.count += 1
+        inbound: Any = SimpleNamespace(
+            sender=person,
+            room_id=RoomId(f"!{person[1:]}"),
+            event_id=f"$file{id(self)} {self.count}",
+            event_type="m.room.message",
+            content=content,
+        )
+        stage.heard.files.clear()
+        with stage.scene() as scene:
+            assert evidence.take(scene, inbound)
+        query = "DELETE FROM runtime.errand WHERE kind = %s RETURNING errand_id, payload"
+        for errand_id, payload in execute(stage.dsn, query, TAKE):
+            assert "A256CTR" not in str(payload), "the key of the file is sealed"
+            errand: Any = SimpleNamespace(id=errand_id, payload=payload)
+            handler = TakeEvidence(cast("Any", _Parts(stage, self.server)))
+            found: list[Any] = []
+            Deferred.fromCoroutine(handler.perform(errand)).addBoth(found.append)
+            with stage.scene() as scene:
+                handler.finish(scene.txn, errand, found[0], stage.now_ms)
+        return list(stage.heard.files)
+
+
+class _Parts:
+    """Parts whose scenes are of the stage, with a homeserver and threads."""
+
+    def __init__(self, stage: Stage, server: Homeserver) -> None:
+        self.scene = stage.scene_of
+        self.vault = stage.parts.vault
+        self.bot = stage.parts.bot
+        self.host = SimpleNamespace(client=server, now_ms=lambda: _LATE_MS, reactor=_Reactor())
+
+
+class _Reactor:
+    """A reactor whose threads are this one."""
+
+    def getThreadPool(self) -> _Reactor:
+        return self
+
+    def callFromThread(self, work: Any, *args: Any) -> None:
+        work(*args)
+
+    def callInThreadWithCallback(self, done: Any, work: Any, *args: Any, **more: Any) -> None:
+        try:
+            result = work(*args, **more)
+        except MalformedError:
+            done(False, Failure())
+        else:
+            done(True, result)
+
+
+def lines(stage: Stage) -> list[str]:
+    with stage.scene() as scene:
+        case = cases.lock(scene, stage.row("dispute")["id"])
+        assert case is not None
+        return list(case.view.evidence)
+
+
+def finish(stage: Stage) -> None:
+    stage.answer(ALICE, "withdraw")
+    stage.write()
+
+
+def test_a_file_becomes_evidence_by_its_hash_and_the_others_get_it(stage: Stage) -> None:
+    at_desk(stage)
+    courier = Courier(stage)
+    courier.send(ALICE, sent(Homeserver(), PNG))
+    assert "could not get the file" in stage.told(ALICE)[-1]
+    content = sent(courier.server, PNG)
+    files = courier.send(ALICE, content)
+    digest = hashlib.sha256(PNG).hexdigest()
+
+    assert {room for room, _ in files} == {f"!{one[1:]}" for one in (BOB, CLERK)}
+    assert all(said["file"]["url"] == content["file"]["url"] for _, said in files)
+    assert digest in stage.told(ALICE)[-1]
+    assert any(digest in words for words in stage.told(CLERK))
+    assert lines(stage) == [f"1. photo.png (108 B, Alice): {digest}"]
+    finish(stage)
+
+
+def test_whoever_decides_later_gets_what_was_sent_before(stage: Stage) -> None:
+    number = at_desk(stage)
+    courier = Courier(stage)
+    courier.send(ALICE, sent(courier.server, PNG + b"2"))
+    stage.say(CLERK, "dispute", f"{number} none no")
+    stage.answer(CLERK, "decide")
+    stage.heard.files.clear()
+    stage.answer(ALICE, "appeal")
+    assert [room for room, _ in stage.heard.files] == [f"!{JUDGE[1:]}"]
+    stage.say(BOB, "dispute", f"{number} files")
+    assert [room for room, _ in stage.heard.files] == [f"!{one[1:]}" for one in (JUDGE, BOB)]
+    finish(stage)
+
+
+def test_what_is_no_evidence_says_why(stage: Stage) -> None:
+    courier = Courier(stage)
+    courier.send(ALICE, sent(courier.server, PNG))
+    assert "you have none that is not over" in stage.told(ALICE)[-1]
+    at_desk(stage)
+    wrong = sent(courier.server, PNG)
+    courier.server.files[wrong["file"]["url"]] += b"x"
+    refused = {
+        "is damaged": [
+            wrong,
+            sent(courier.server, b"no picture at all" * 9),
+            {**sent(courier.server, PNG), "file": {"v": "v2"}},
+        ],
+        "at most 10 MB": [
+            sent(courier.server, PNG, info={"mimetype": "image/png", "size": FILE_BYTES_MAX + 1})
+        ],
+        "is not encrypted": [{"msgtype": "m.file", "body": "x", "url": "mxc://veche.test/x"}],
+    }
+    for words, contents in refused.items():
+        for content in contents:
+            assert courier.send(ALICE, content) == []
+            assert words in stage.told(ALICE)[-1]
+    for n in range(FILES_MAX):
+        courier.send(ALICE, sent(courier.server, PNG + bytes([n])))
+    courier.send(ALICE, sent(courier.server, PNG + b"more"))
+    assert "more are not taken" in stage.told(ALICE)[-1]
+    courier.send(BOB, sent(courier.server, PNG + bytes([0])))
+    assert "is evidence already" in stage.told(BOB)[-1]
+
+    assert len(lines(stage)) == FILES_MAX
+    finish(stage)
+
+
+def test_of_several_disputes_the_caption_says_which(stage: Stage) -> None:
+    first, second = at_desk(stage), at_desk(stage)
+    courier = Courier(stage)
+    courier.send(ALICE, sent(courier.server, PNG))
+    assert "several disputes" in stage.told(ALICE)[-1]
+    courier.send(ALICE, sent(courier.server, PNG, body=f"for {second.lower()}", filename="a.png"))
+
+    assert lines(stage)[0].startswith("1. a.png")
+    for number in (second, first):
+        stage.say(ALICE, "dispute", number)
+        finish(stage)
+
+
+def test_evidence_is_neither_changed_nor_taken_away(stage: Stage) -> None:
+    at_desk(stage)
+    courier = Courier(stage)
+    courier.send(ALICE, sent(courier.server, PNG + b"3"))
+    for change in ("UPDATE payments.dispute_file SET n = 2", "DELETE FROM payments.dispute_file"):
+        with pytest.raises(psycopg2.Error, match="evidence stays"):
+            execute(stage.dsn, change)
+    finish(stage)

@@ -1,0 +1,522 @@
+"""Payments between two institutions, each with a real database and ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from appservices.payments.service import peers, peers_checking, peers_settling
+from appservices.payments.service.peers_asking import read_well_known
+from tests.integration.appservices.payments.peers_rig import (
+    ALICE,
+    BOB,
+    HERE,
+    LIMIT,
+    MONEY,
+    NOBODY,
+    THERE,
+    Branch,
+    PeerRefusedError,
+    drop,
+    exchange,
+    key_of,
+    two,
+)
+from tests.support.postgres import execute
+from veche.protocol.errors import BadSignatureError
+from veche.protocol.notes import NoteSigner, read_verifier_key
+from veche.protocol.receipt import verify_receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.postgres
+FEE = 10
+PAIR = tuple[Branch, Branch]
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[PAIR]:
+    """Two institutions for all tests that leave them at rest."""
+    with two() as both:
+        yield both
+
+
+@pytest.fixture
+def pair(shared: PAIR) -> Iterator[PAIR]:
+    here, there = shared
+    here.now_ms = there.now_ms = max(here.now_ms, there.now_ms)
+    yield shared
+    assert here.holds() == there.holds() == 0
+    assert here.owed()[1] == there.owed()[0]
+    assert here.owed()[0] == there.owed()[1]
+
+
+def test_a_payment_goes_from_one_institution_to_the_other(pair: PAIR) -> None:
+    here, there = pair
+    had = here.balance(ALICE)[0], there.balance(BOB)[0], there.owed()[0]
+    payment_id = here.paid_by_key(ALICE, BOB, 2_500)
+    assert here.state(payment_id) == "held"
+    assert here.balance(ALICE) == (had[0] - 2_500 - FEE, 2_500 + FEE)
+
+    exchange(here, there)
+
+    assert here.state(payment_id) == there.state(payment_id) == "paid"
+    assert here.peer_state(payment_id) == there.peer_state(payment_id) == "done"
+    assert here.balance(ALICE) == (had[0] - 2_500 - FEE, 0)
+    assert there.balance(BOB) == (had[1] + 2_500, 0)
+    assert there.owed()[0] == had[2] + 2_500
+    assert "Paid" in here.told(ALICE)[-1]
+    assert "You were paid" in there.told(BOB)[-1]
+    assert str(ALICE) in there.told(BOB)[-1]
+
+
+def steps(here: Branch, there: Branch, payment_id: str) -> Iterator[None]:
+    """One payment, transaction by transaction; after each both may end."""
+    for kind in ("prepare", "commit"):
+        yield
+        [errand] = [one for one, about, _ in here.to_say() if about == payment_id]
+        question = here.ask(payment_id, kind)
+        assert question is not None
+        yield
+        answer = there.take(question)
+        yield
+        there.write()
+        yield
+        if not here.hear_answer(question, answer, errand):
+            answer = there.take(question)
+            yield
+            assert here.hear_answer(question, answer, errand)
+        yield
+        here.write()
+
+
+def test_wherever_it_is_cut_it_ends_the_same_on_both_sides(pair: PAIR) -> None:
+    here, there = pair
+    ends = set()
+    for is_over in (False, True):
+        cut = 0
+        while True:
+            had = here.balance(ALICE)[0], there.balance(BOB)[0]
+            payment_id = here.paid_by_key(ALICE, BOB, 100)
+            run = steps(here, there, payment_id)
+            is_whole = all(next(run, run) is None for _ in range(cut))
+            # Whatever was in memory is gone now.
+            if is_over:
+                here.now_ms += 61_000
+                there.now_ms = here.now_ms
+                here.ring_payment(payment_id)
+                here.write()
+            exchange(here, there)
+
+            states = here.peer_state(payment_id), there.peer_state(payment_id)
+            ends.add(states)
+            is_paid = here.state(payment_id) == "paid"
+            assert states in {("done", "done"), ("cancelled", "cancelled")}
+            assert is_paid == (states[0] == "done")
+            moved = 100 if is_paid else 0
+            fee = FEE if is_paid else 0
+            assert here.balance(ALICE) == (had[0] - moved - fee, 0)
+            assert there.balance(BOB) == (had[1] + moved, 0)
+            if not is_whole:
+                break
+            cut += 1
+        assert cut > 8
+    assert len(ends) == 2
+
+
+@attrs.define
+class Post:
+    """What carries questions and answers between the two, in any order."""
+
+    here: Branch
+    there: Branch
+    ids: list[str]
+    asked: list[tuple[str, dict[str, Any]]] = attrs.field(factory=list)
+    answered: list[tuple[str, dict[str, Any], dict[str, Any]]] = attrs.field(factory=list)
+
+    def ask(self, at: int, *, is_kept: bool) -> None:
+        """An errand asks."""
+        waiting = self.here.to_say()
+        if waiting:
+            errand, payment_id, kind = waiting[at % len(waiting)]
+            question = self.here.ask(payment_id, kind)
+            if question is None:
+                drop(self.here, errand)
+            elif is_kept:  # else it is lost
+                self.asked.append((errand, question))
+
+    def take(self, at: int, *, is_kept: bool) -> None:
+        """A question arrives, and may arrive again."""
+        if self.asked:
+            errand, question = one = self.asked[at % len(self.asked)]
+            self.answered.append((errand, question, self.there.take(question)))
+            if not is_kept:
+                self.asked.remove(one)
+
+    def hear(self, at: int, *, is_kept: bool) -> None:
+        """An answer arrives, and may arrive again."""
+        if self.answered:
+            errand, question, answer = one = self.answered[at % len(self.answered)]
+            self.here.hear_answer(question, answer, errand)
+            if not is_kept:
+                self.answered.remove(one)
+
+    def write(self, _at: int, *, is_kept: bool) -> None:
+        """A writer works."""
+        (self.here if is_kept else self.there).write()
+
+    def time(self, at: int, *, is_kept: bool) -> None:
+        """Time goes by, enough or not enough for an end."""
+        self.here.now_ms += 61_000 if is_kept else 1_000
+        self.there.now_ms = self.here.now_ms
+        self.here.ring_payment(self.ids[at % 2])
+        self.here.write()
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["ask", "take", "take", "hear", "write", "time"]),
+            st.integers(0, 5),
+            st.booleans(),
+        ),
+        max_size=25,
+    )
+)
+def test_messages_are_lost_and_doubled_in_any_order(
+    pair: PAIR, done: list[tuple[str, int, bool]]
+) -> None:
+    here, there = pair
+    had = here.balance(ALICE)[0], there.balance(BOB)[0]
+    ids = [here.paid_by_key(ALICE, BOB, 100) for _ in range(2)]
+    post = Post(here, there, ids)
+    for what, at, is_kept in done:
+        getattr(post, what)(at, is_kept=is_kept)
+    exchange(here, there, turns=12)
+
+    paid = 0
+    for payment_id in ids:
+        is_paid = here.state(payment_id) == "paid"
+        paid += is_paid
+        ends = {"done"} if is_paid else {"cancelled", "refused"}
+        assert here.peer_state(payment_id) in ends
+        assert there.peer_state(payment_id) in ends
+    assert here.balance(ALICE) == (had[0] - paid * (100 + FEE), 0)
+    assert there.balance(BOB) == (had[1] + paid * 100, 0)
+    assert here.faults() == there.faults() == []
+
+
+def test_both_receipts_name_both_institutions_and_hold_offline(pair: PAIR) -> None:
+    here, there = pair
+    payment_id = here.paid_by_key(ALICE, BOB, 700)
+    exchange(here, there)
+
+    keys = [read_verifier_key(key_of(server)) for server in (HERE, THERE)]
+    receipts = [one.receipt(payment_id) for one in pair]
+    for receipt, server in zip(receipts, (HERE, THERE), strict=True):
+        proved = verify_receipt(receipt, keys)
+        assert proved.origin == peers.origin_of(server)
+        assert proved.receipt.payment == payment_id
+        assert proved.receipt.amount.minor == 700
+        assert proved.receipt.between is not None
+        assert proved.receipt.between.model_dump() == {"payer": HERE, "payee": THERE}
+    # What each signed to the other is kept, sealed.
+    assert set(here.evidence(payment_id)) == {"ready", "done"}
+    assert set(there.evidence(payment_id)) == {"prepare", "commit"}
+
+
+def test_what_the_other_refuses_is_said_in_words(pair: PAIR) -> None:
+    here, there = pair
+    had = here.balance(ALICE)
+    payment_id = here.paid_by_key(ALICE, NOBODY, 100)
+    [(errand, _, _)] = here.to_say()
+    question = here.ask(payment_id, "prepare")
+    assert question is not None
+    here.hear_answer(question, there.take(question, is_here=False), errand)
+    here.write()
+    exchange(here, there)
+
+    assert here.state(payment_id) == "refused"
+    assert here.peer_state(payment_id) == there.peer_state(payment_id) == "refused"
+    assert "Nobody of this name can be paid at their institution." in here.told(ALICE)[-1]
+    assert here.balance(ALICE) == had
+
+
+def test_who_does_not_answer_in_time_has_not_taken_it(pair: PAIR) -> None:
+    here, there = pair
+    had = here.balance(ALICE)
+    payment_id = here.paid_by_key(ALICE, BOB, 100)
+    late = here.ask(payment_id, "prepare")
+    assert late is not None
+    here.now_ms += 61_000
+    here.ring_payment(payment_id)
+    here.write()
+
+    assert "Their institution does not answer." in here.told(ALICE)[-1]
+    assert here.balance(ALICE) == had
+    assert here.peer_state(payment_id) == "cancelling"
+    # The word that it is over is there before the question that it is about.
+    exchange(here, there)
+    assert there.take(late)["state"] == "cancelled"
+    there.write()
+    assert here.peer_state(payment_id) == there.peer_state(payment_id) == "cancelled"
+
+
+def test_nobody_else_s_word_is_taken(pair: PAIR) -> None:
+    here, there = pair
+    payment_id = here.paid_by_key(ALICE, BOB, 100)
+    question = here.ask(payment_id, "prepare")
+    assert question is not None
+    body = {name: one for name, one in question.items() if name != "signatures"}
+    signer = NoteSigner(peers.origin_of(HERE), b"a" * 32)
+    stranger = NoteSigner(peers.origin_of(HERE), b"x" * 32)
+    packet = {**body["packet"], "amount": {"minor": 1, "currency": "EUR"}}
+    lies = {
+        "altered": {**question, "packet": packet},
+        "a key that was never told, or is not any more": stranger.sign_object(body),
+        "unsigned": body,
+        "old": signer.sign_object({**body, "at_ms": body["at_ms"] - 301_000}),
+        "of the future": signer.sign_object({**body, "at_ms": body["at_ms"] + 301_000}),
+        "to a third one": signer.sign_object({**body, "asked": "third.test"}),
+        "of a third one": signer.sign_object({**body, "asker": "third.test"}),
+        "reflected": signer.sign_object({**body, "asker": THERE, "asked": HERE}),
+    }
+    for name, lie in lies.items():
+        with pytest.raises(PeerRefusedError):
+            there.take(lie)
+        assert there.peer_state(payment_id) is None, name
+    exchange(here, there)
+
+    # The same again is no second payment, and under its id there is never another.
+    had = there.balance(BOB)
+    other = signer.sign_object({**body, "packet": packet})
+    assert there.take(question)["state"] == "done"
+    answer = there.take(other)
+    assert (answer["state"], answer["code"]) == ("refused", "different_content")
+    there.write()
+    assert there.balance(BOB) == had
+
+
+def test_answers_of_others_or_to_other_questions_are_none(pair: PAIR) -> None:
+    here, there = pair
+    payment_id = here.paid_by_key(ALICE, BOB, 100)
+    [(errand, _, _)] = here.to_say()
+    question, second = (here.ask(payment_id, "prepare") for _ in range(2))
+    assert question is not None
+    assert second is not None
+    second = here.resigned(second, at_ms=second["at_ms"] + 1)
+    there.take(question)
+    there.write()
+    answer = there.take(question)
+
+    with pytest.raises(BadSignatureError, match="another question"):
+        here.hear_answer(second, answer, errand)
+    with pytest.raises(BadSignatureError):
+        here.hear_answer(question, {**answer, "state": "done"}, errand)
+    assert here.peer_state(payment_id) == "preparing"
+    exchange(here, there)
+    assert here.state(payment_id) == "paid"
+
+
+def test_each_owes_the_other_at_most_what_its_operator_wrote() -> None:
+    with two() as (here, there):
+        first = here.paid_by_key(ALICE, BOB, LIMIT - 1_000)
+        exchange(here, there)
+        assert here.state(first) == "paid"
+
+        second = here.paid_by_key(ALICE, BOB, 1_001)
+        assert here.state(second) == "refused"
+        assert "can pay one another no more until they have settled" in here.told(ALICE)[-1]
+        # The other side has its own limit, whatever this one writes.
+        here.limit(we_owe_max={"EUR": "5000"})
+        third = here.paid_by_key(ALICE, BOB, 1_001)
+        exchange(here, there)
+        assert here.state(third) == "refused"
+        assert there.peer_state(third) == "refused"
+        assert "until they have settled" in here.told(ALICE)[-1]
+
+        there.limit(they_owe_max={"EUR": "700"})
+        fourth = here.paid_by_key(ALICE, BOB, 10_000)
+        exchange(here, there)
+        assert here.state(fourth) == "paid"
+        # Below what is owed already nothing more is let in, and nothing is lost.
+        there.limit(they_owe_max={"EUR": "1"})
+        fifth = here.paid_by_key(ALICE, BOB, 1)
+        exchange(here, there)
+        assert here.state(fifth) == "refused"
+        assert here.owed()[1] == there.owed()[0] == LIMIT + 9_000
+
+
+def test_it_is_settled_and_then_there_is_room_again(pair: PAIR) -> None:
+    here, there = pair
+    exchange_of = [here.paid_by_key(ALICE, BOB, 300), there.paid_by_key(BOB, ALICE, 200)]
+    exchange(here, there)
+    exchange(there, here)
+    assert [here.state(one) for one in exchange_of] == ["paid", "paid"]
+    they, we = here.owed()
+    assert they >= 200
+    assert we >= 300
+    for one in pair:
+        one.settle(peers_settling.NETTED, min(they, we))
+    here.settle(peers_settling.PAID, we - min(they, we))
+    assert here.owed() == (they - min(they, we), 0)
+    assert there.owed()[0] == we - min(they, we)
+    there.settle(peers_settling.RECEIVED, we - min(they, we))
+
+    assert there.owed()[0] == 0
+    assert here.compared(there) == there.compared(here) == (0, 0)
+
+
+def test_a_difference_is_found_and_changes_nothing(pair: PAIR) -> None:
+    here, there = pair
+    payment_id = here.paid_by_key(ALICE, BOB, 100)
+    run = steps(here, there, payment_id)
+    for _ in range(8):
+        next(run)
+    # Paid here, not credited there: it is on its way, and explains itself.
+    assert here.state(payment_id) == "paid"
+    assert here.compared(there) == (0, 0)
+    exchange(here, there)
+    assert here.compared(there) == (0, 0)
+
+    with there.scene() as scene:
+        told = peers_checking.statement(scene, HERE, "EUR")
+    assert told is not None
+    flow = told.yours.model_copy(update={"moved": told.yours.moved - 40})
+    had = here.owed()
+    with here.scene() as scene:
+        assert not peers_checking.keep(scene, THERE, told.model_copy(update={"yours": flow}))
+    assert here.owed() == had
+    assert here.compared(there) == (0, 0)
+
+
+def test_who_contradicts_themselves_is_kept_and_nothing_new_begins() -> None:
+    with two() as (here, there):
+        payment_id = here.paid_by_key(ALICE, BOB, 100)
+        exchange(here, there)
+        # It says that what it paid is cancelled.
+        question = here.signed("cancel", id=payment_id)
+        answer = there.take(question)
+        assert (answer["state"], answer["code"]) == ("refused", "contradiction")
+        assert there.faults() == ["cancel of what is done"]
+        assert there.take(question)["state"] == "refused"
+        assert there.balance(BOB) == (MONEY + 100, 0)
+        assert there.faults() == ["cancel of what is done"]
+
+        second = here.paid_by_key(ALICE, BOB, 100)
+        exchange(here, there)
+        assert here.state(second) == "refused"
+        assert "are stopped for now" in here.told(ALICE)[-1]
+        # It commits what was never prepared, or without a proof, or by the receipt of another.
+        for more in (
+            {"id": second, "receipt": {}},
+            {"id": second, "receipt": here.receipt(payment_id)},
+        ):
+            assert there.take(here.signed("commit", **more))["state"] == "refused"
+        assert there.faults()[1:] == ["commit without a receipt that holds"]
+
+        # An operator has looked at it.
+        execute(there.dsn, "UPDATE payments.peer_fault SET settled_at_ms = 1")
+        third = here.paid_by_key(ALICE, BOB, 100)
+        exchange(here, there)
+        assert here.state(third) == "paid"
+
+
+def test_a_receipt_of_another_amount_commits_nothing(pair: PAIR) -> None:
+    here, there = pair
+    small = here.paid_by_key(ALICE, BOB, 100)
+    exchange(here, there)
+    payment_id = here.paid_by_key(ALICE, BOB, 5_000)
+    run = steps(here, there, payment_id)
+    for _ in range(8):
+        next(run)
+    lie = here.signed("commit", id=payment_id, receipt=here.receipt(small))
+
+    assert there.take(lie)["state"] == "refused"
+    there.write()
+    assert there.peer_state(payment_id) == "ready"
+    assert there.faults() == ["commit without a receipt that holds"]
+    execute(there.dsn, "DELETE FROM payments.peer_fault")
+    exchange(here, there)
+    assert there.peer_state(payment_id) == "done"
+
+
+def test_money_goes_back_as_a_payment_that_names_the_first(pair: PAIR) -> None:
+    here, there = pair
+    payment_id = here.paid_by_key(ALICE, BOB, 900)
+    exchange(here, there)
+    had = here.balance(ALICE)[0]
+
+    back = there.paid_by_key(BOB, ALICE, 400, refund_of=payment_id)
+    exchange(there, here)
+
+    assert there.state(back) == here.state(back) == "paid"
+    assert here.balance(ALICE) == (had + 400, 0)
+    assert "You got money back" in here.told(ALICE)[-1]
+    [(kind, refund_of)] = execute(
+        here.dsn, "SELECT kind, refund_of FROM payments.payment WHERE id = %s", back
+    )
+    assert (kind, refund_of) == ("refund", payment_id)
+    # More than is left does not go out at all.
+    more = there.paid_by_key(BOB, ALICE, 501, refund_of=payment_id)
+    assert there.state(more) == "refused"
+
+
+def test_the_payer_s_purpose_stands_nowhere_in_clear(pair: PAIR) -> None:
+    here, there = pair
+    here.paid_by_key(ALICE, BOB, 100)
+    exchange(here, there)
+    for one in pair:
+        for table in ("peer_in", "peer_out", "peer_fault", "payment", "holder"):
+            dump = str(execute(one.dsn, f"SELECT * FROM payments.{table}"))  # noqa: S608 -- constants
+            assert not any(word in dump for word in ("alice", "bob", "rent")), table
+
+
+def test_the_database_keeps_what_is_decided(pair: PAIR) -> None:
+    here, there = pair
+    payment_id = here.paid_by_key(ALICE, BOB, 100)
+    exchange(here, there)
+    for one, table in ((here, "peer_out"), (there, "peer_in")):
+        with pytest.raises(Exception, match="between institutions is done already"):
+            execute(
+                one.dsn,
+                f"UPDATE payments.{table} SET state = 'cancelled' WHERE id = %s",  # noqa: S608 -- constants
+                payment_id,
+            )
+
+
+def test_where_a_peer_is_counts_only_if_it_signed_it(pair: PAIR) -> None:
+    here, _ = pair
+    peer = here.parts.section.peer(THERE)
+    assert peer is not None
+    told = {
+        "server": THERE,
+        "url": "https://pay.there.test",
+        "api": "/_veche/payments/v1",
+        "until_ms": 10,
+    }
+    mine = NoteSigner(peers.origin_of(THERE), b"b" * 32)
+
+    assert read_well_known(mine.sign_object(told), peer, 10) == (
+        "https://pay.there.test/_veche/payments/v1"
+    )
+    for wrong in (
+        {**told, "until_ms": 9},
+        {**told, "server": HERE},
+        {**told, "url": "http://pay.there.test"},
+    ):
+        with pytest.raises(Exception, match=r"old|another|API"):
+            read_well_known(mine.sign_object(wrong), peer, 10)
+    with pytest.raises(BadSignatureError):
+        read_well_known({**mine.sign_object(told), "url": "https://evil.test"}, peer, 10)
+    stranger = NoteSigner(peers.origin_of(THERE), b"x" * 32)
+    with pytest.raises(BadSignatureError):
+        read_well_known(stranger.sign_object(told), peer, 10)

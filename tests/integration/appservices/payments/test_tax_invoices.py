@@ -1,0 +1,174 @@
+"""Tax invoices of what organisations ask for: whose they are, what they say, when there is none."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import einvoice
+import einvoice.parser
+import peppol.xsd
+import pytest
+from lxml import etree
+
+from appservices.payments.core.payment import Kind, Payment, State
+from appservices.payments.core.texts.views import Party
+from appservices.payments.service import files, receipt_pdfs, tax_invoices
+from appservices.payments.service.files import Matter, Private
+from appservices.payments.service.tax_invoices import NoTaxInvoiceError
+from tests.integration.appservices.payments.branch import SHOP, BranchTestCase
+from tests.integration.appservices.payments.scenes import ALICE, BOB
+from tests.support.postgres import execute
+from veche.protocol.ids import UserId
+
+if TYPE_CHECKING:
+    from appservices.payments.service.scene import Scene
+
+pytestmark = pytest.mark.postgres
+
+FULL = {"category": "S", "basis_points": 1900}
+LOW = {"category": "S", "basis_points": 700}
+
+
+def line(text: str, minor: int, tax: Any = None) -> dict[str, Any]:
+    told = {"text": text, "amount": {"minor": minor, "currency": "EUR"}}
+    return told if tax is None else {**told, "tax": tax}
+
+
+def said(data: bytes, name: str) -> list[str]:
+    """The texts of the elements of a name, in an invoice that schemas and rules accept."""
+    is_valid, why = peppol.xsd.validate_xsd(data)
+    assert is_valid, why
+    root: Any = einvoice.parser.parse_file(io.BytesIO(data))
+    assert einvoice.validate_root(root).violations == []
+    return [one.text for one in etree.fromstring(data).iter("{*}" + name)]
+
+
+def asked(scene: Scene, invoice_id: str, person: str) -> Matter:
+    """A payment of an invoice that somebody who has its reference is asked about; not kept."""
+    payment = Payment(
+        id=scene.voice.fresh_ulid("payment"),
+        kind=Kind.INVOICE,
+        state=State.ASKED,
+        payer=scene.holder(UserId(person)).id,
+        payee=scene.organisation(SHOP).id,
+        ledger=1,
+        amount_minor=107,
+        fee_minor=0,
+        asked_at_ms=scene.now_ms,
+        invoice=(invoice_id, 1),
+    )
+    return Matter(payment, Private(Party(person, ""), Party(SHOP, ""), "EUR", ""), scene.now_ms)
+
+
+class TaxInvoiceTests(BranchTestCase):
+    async def made(self, *lines: dict[str, Any], who: str = "first", **more: Any) -> str:
+        body = {
+            "addressee": ALICE,
+            "title": "Breakfast",
+            "lines": list(lines),
+            "due_at_ms": self.bank.now_ms() + 86_400_000,
+            **more,
+        }
+        status, view = await self.bank.call(
+            "POST",
+            "/invoices",
+            body,
+            who=who,
+            key=lines[0]["text"] + str(lines[0]["amount"]["minor"]),
+        )
+        assert status == 201, view
+        return str(view["id"])
+
+    async def ubl(self, invoice_id: str, who: str = "first") -> bytes:
+        return await self.bank.file(f"/invoices/{invoice_id}/ubl", who)
+
+    async def why_not(self, invoice_id: str, who: str = "first") -> tuple[int, str]:
+        status, view = await self.bank.call("GET", f"/invoices/{invoice_id}/ubl", who=who)
+        return status, view["errcode"]
+
+    async def test_it_is_to_be_had_open_and_paid(self) -> None:
+        id_ = await self.made(line("Bread", 428, LOW), line("Coffee", 357, FULL))
+        before = await self.ubl(id_)
+        self.bank.pay(id_)
+        await self.bank.settled()
+        after = await self.ubl(id_)
+
+        assert said(before, "PayableAmount") == ["7.85"]
+        assert said(after, "PayableAmount") == ["0.00"]
+        assert said(after, "PrepaidAmount") == ["7.85"]
+        assert said(after, "TaxAmount") == ["0.85", "0.28", "0.57"]
+        assert "Alice" in said(after, "RegistrationName")
+
+    async def test_the_buyer_is_told_to_nobody_who_only_has_the_reference(self) -> None:
+        buyer = {"name": "Käufer AG", "country": "DE", "street": "Secret 1", "reference": "O 7"}
+        id_ = await self.made(line("Bread", 107, LOW), buyer=buyer)
+        with self.bank.scene() as scene:
+            with pytest.raises(NoTaxInvoiceError):
+                tax_invoices.for_payer(scene, asked(scene, id_, BOB))
+            theirs = tax_invoices.for_payer(scene, asked(scene, id_, ALICE))
+
+        assert said(theirs, "StreetName") == ["Secret 1"]
+        assert said(theirs, "BuyerReference") == ["O 7"]
+        assert await self.ubl(id_) == theirs
+
+    async def test_without_taxes_and_once_it_is_over_there_is_none(self) -> None:
+        untaxed = await self.made(line("Bread", 100))
+        taken_back = await self.made(line("Bread", 107, LOW))
+        where = f"/invoices/{taken_back}/withdraw"
+        await self.bank.call("POST", where, {"reason": "x"}, key="w")
+
+        assert await self.why_not(untaxed) == (409, "ORG.VECHE.NO_TAX_INVOICE")
+        assert await self.why_not(taken_back) == (409, "ORG.VECHE.NO_TAX_INVOICE")
+        assert (await self.why_not(taken_back, "office"))[0] == 404
+
+    async def test_what_an_office_asks_by_law_is_no_subject_of_tax(self) -> None:
+        ground = {"purpose": "parking.fine", "basis": "Road Traffic Act, section 25"}
+        fine = await self.made(line("Fine", 1_500), who="office", act={"ground": ground})
+        data = await self.ubl(fine, "office")
+
+        assert said(data, "TaxExemptionReason") == ["Not subject to VAT"]
+        assert said(data, "PayableAmount") == ["15.00"]
+
+    async def test_taxes_that_do_not_go_together_are_refused(self) -> None:
+        free = {"category": "O", "reason": "A gift"}
+        for lines in (
+            [line("a", 1, LOW), line("b", 1)],
+            [line("a", 1, LOW), line("b", 1, free)],
+            [line("a", 1, {"category": "S", "basis_points": 0})],
+        ):
+            body = {"addressee": ALICE, "title": "x", "lines": lines, "due_at_ms": 1}
+            status, view = await self.bank.call(
+                "POST", "/invoices", body, key=lines[0]["text"] + str(lines[0]["amount"]["minor"])
+            )
+            assert (status, view["errcode"]) == (400, "ORG.VECHE.MALFORMED")
+
+    async def test_a_tip_is_told_and_stands_in_no_total(self) -> None:
+        id_ = await self.made(line("Bread", 107, LOW), tips=[{"minor": 20}])
+        payment = self.bank.pay(id_)
+        await self.bank.settled()
+        execute(
+            self.bank.dsn,
+            "UPDATE payments.payment SET amount = 157, tip = 20 WHERE id = %s",
+            payment,
+        )
+        data = await self.ubl(id_)
+
+        # Thirty cents were chosen besides, with the tax of the bread.
+        assert said(data, "ChargeTotalAmount") == ["0.28"]
+        assert said(data, "PrepaidAmount") == ["1.37"]
+        assert "Paid besides as a tip: 0.20 EUR" in said(data, "Note")[0]
+
+    async def test_the_payer_has_the_receipt_as_a_pdf_with_its_proof_inside(self) -> None:
+        id_ = await self.made(line("Bread", 107, LOW))
+        payment = self.bank.pay(id_)
+        await self.bank.settled()
+        with self.bank.scene() as scene:
+            matter = files.lock(scene, payment)
+            assert matter is not None
+            page = receipt_pdfs.read_receipt(scene, matter, scene.speech(UserId(ALICE)))
+        pdf = await receipt_pdfs.make_receipt(self.bank.parts, page, self.bank.now_ms())
+
+        assert pdf.startswith(b"%PDF")
+        assert page.shown["lines"] == [["Bread (with 7 % tax)", "1.07 EUR"]]
+        assert payment.encode() in page.signed

@@ -1,0 +1,266 @@
+"""A site with chats: what persons write reaches the bot, what it says is read from the outbox."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import unquote
+
+from appservices.signing.service.chats import hear
+from appservices.signing.service.errands import handlers
+from appservices.signing.store import chats, sessions
+from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, SigningSite
+from veche.protocol.ids import EffectId, EventId, RoomId, UserId
+from veche.protocol.inbound import DeviceStanding, Inbound, Trust
+from veche.runtime.crypto.attachments import decrypt_file, encrypt_file, read_file_key
+from veche.runtime.crypto.tracking import pin_encrypted
+from veche.runtime.errands import Errand
+from veche.runtime.matrix.client import MatrixError
+from veche.runtime.matrix.store import expect_member
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.signing.core.records import Session
+    from veche.runtime.database import Cursor
+
+BOT: Final = UserId("@veche_signing:veche.test")
+DAVE: Final = UserId("@dave:veche.test")
+NAMES: Final = {ALICE: "Alice Adams", BOB: "Bob Brown", CAROL: "Carol Clark", DAVE: "Dave Dean"}
+_events = itertools.count(1)
+
+
+class Homeserver:
+    """Profiles and media, in memory."""
+
+    def __init__(self) -> None:
+        self.media: dict[str, bytes] = {}
+
+    async def call(self, _method: str, path: str, **_: Any) -> dict[str, str]:
+        """A profile."""
+        person = unquote(path.rpartition("/")[2])
+        if person not in NAMES:
+            raise MatrixError(404, {"errcode": "M_NOT_FOUND"})
+        return {"displayname": NAMES[UserId(person)]}
+
+    async def upload(self, data: bytes, **_: Any) -> str:
+        """Keep a file."""
+        mxc = f"mxc://veche.test/{len(self.media)}"
+        self.media[mxc] = data
+        return mxc
+
+    async def download(self, mxc: str, **_: Any) -> bytes:
+        """A file that is kept."""
+        return self.media[mxc]
+
+
+class ChatSite(SigningSite):
+    """Alice, Bob, Carol and Dave, who can write to the bot."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.server = Homeserver()
+        self.host.client = self.server
+        self.host.rooms = self
+        self.host.device_id = lambda _bot: "BOT1"
+        self.handlers = handlers(self.parts)
+
+    # What the bot asks of the homeserver
+
+    async def create(self, _bot: UserId, _device: str, _plan: object, unique: EffectId) -> RoomId:
+        """Make an encrypted room."""
+        room_id = RoomId(f"!made{unique}")
+        self.run_now(self._encrypt, room_id)
+        return room_id
+
+    # Persons
+
+    def chat(self, *persons: UserId) -> None:
+        """Give persons a chat with the bot."""
+        for one in persons:
+            self.run_now(self._make_chat, one)
+
+    def room(self, person: UserId) -> RoomId:
+        """The newest chat of a person."""
+        rows = self.rows(
+            "SELECT room_id FROM signing.chat WHERE person = %s ORDER BY since_ms DESC", person
+        )
+        return RoomId(rows[0][0])
+
+    def leave(self, person: UserId) -> None:
+        """A person leaves their chat."""
+        room_id = self.room(person)
+        self.run_now(lambda txn: expect_member(txn, room_id, person, "leave"))
+
+    def say(
+        self,
+        person: UserId,
+        body: str,
+        standing: DeviceStanding = DeviceStanding.VERIFIED,
+        **more: Any,
+    ) -> None:
+        """A person writes something."""
+        content = {"msgtype": "m.text", "body": body, **more}
+        inbound = Inbound(
+            bot=BOT,
+            room_id=self.room(person),
+            event_id=EventId(f"$event{next(_events)}"),
+            sender=person,
+            event_type="m.room.message",
+            content=content,
+            trust=Trust.ANY if standing is DeviceStanding.NOT_ENCRYPTED else Trust.VERIFIED,
+            standing=standing,
+            at_ms=self.host.now_ms(),
+        )
+
+        def work(txn: Cursor) -> None:
+            scene = self.parts.scene(txn, inbound.event_id, inbound.at_ms)
+            chat = chats.chat(txn, inbound.room_id)
+            hear(scene, inbound, is_greeted=chat is not None and chat.is_greeted)
+
+        self.run_now(work)
+
+    async def say_all(self, person: UserId, *lines: str) -> None:
+        """A person writes several lines; all that follows from each is done."""
+        for line in lines:
+            self.say(person, line)
+            await self.settle()
+
+    def send_file(self, person: UserId, data: bytes, name: str, **more: Any) -> None:
+        """A person sends an encrypted file."""
+        cipher, file = encrypt_file(data)
+        mxc = f"mxc://veche.test/sent{next(_events)}"
+        self.server.media[mxc] = cipher
+        self.say(person, name, msgtype="m.file", file={**file, "url": mxc}, **more)
+
+    def contents(self, person: UserId) -> list[dict[str, Any]]:
+        """All messages to a person, the oldest first."""
+        rows = self.rows(
+            "SELECT content FROM runtime.outbox WHERE room_id IN"
+            " (SELECT room_id FROM signing.chat WHERE person = %s)"
+            " AND event_type = 'm.room.message' ORDER BY seq",
+            person,
+        )
+        return [content for (content,) in rows]
+
+    def said(self, person: UserId) -> str:
+        """The newest message to a person, edits left out."""
+        fresh = [one["body"] for one in self.contents(person) if "m.new_content" not in one]
+        return cast("str", fresh[-1])
+
+    def all_said(self, person: UserId) -> str:
+        """All messages and edits to a person."""
+        return "\n---\n".join(one["body"] for one in self.contents(person))
+
+    def card(self, person: UserId, key: str) -> dict[str, Any]:
+        """The newest payload of a kind that a person got."""
+        for one in reversed(self.contents(person)):
+            held = one.get("m.new_content", one)
+            if key in held:
+                return cast("dict[str, Any]", held[key])
+        raise AssertionError(f"{person} got no {key}")
+
+    def choose(self, person: UserId, choice: str) -> None:
+        """A person taps a choice of the newest question that has it."""
+        self.rows(
+            "UPDATE runtime.outbox SET event_id = '$' || effect_id, state = 2"
+            " WHERE event_id IS NULL RETURNING 1"
+        )
+        rows = self.rows(
+            "SELECT p.prompt, o.event_id FROM runtime.prompt p JOIN runtime.outbox o"
+            " ON o.room_id = p.room_id AND o.effect_id = p.effect_id"
+            " WHERE p.room_id = %s ORDER BY p.seq DESC",
+            self.room(person),
+        )
+        for prompt, event_id in rows:
+            if any(each["id"] == choice for each in prompt["choices"]):
+                answer = {"v": 1, "prompt": prompt["id"], "choice": choice}
+                relates = {"rel_type": "m.reference", "event_id": event_id}
+                more: dict[str, Any] = {"org.veche.answer": answer, "m.relates_to": relates}
+                self.say(person, choice, **more)
+                return
+        raise AssertionError(f"{person} has no choice {choice}")
+
+    async def tap(self, person: UserId, *choices: str) -> None:
+        """The same for several; all that follows from each is done."""
+        for one in choices:
+            self.choose(person, one)
+            await self.settle()
+
+    def files(self, person: UserId) -> list[tuple[str, bytes]]:
+        """The files that a person got, decrypted."""
+        found = []
+        for one in self.contents(person):
+            if "file" in one:
+                plain = io.BytesIO()
+                key = read_file_key(one["file"])
+                decrypt_file(io.BytesIO(self.server.media[key.mxc]), plain, key)
+                found.append((one["filename"], plain.getvalue()))
+        return found
+
+    # Errands
+
+    def due(self, *kinds: str) -> list[Errand]:
+        """The errands that are there: of these kinds, or all that are due."""
+        rows = self.rows(
+            "SELECT errand_id, kind, payload, due_at_ms FROM runtime.errand ORDER BY due_at_ms"
+        )
+        found = [Errand(EffectId(row[0]), row[1], row[2], row[3]) for row in rows]
+        now_ms = self.host.now_ms()
+        if kinds:
+            return [one for one in found if one.kind in kinds]
+        return [one for one in found if one.due_at_ms <= now_ms and one.kind in self.handlers]
+
+    async def do(self, errand: Errand) -> None:
+        """Do an errand, as the loop of the runtime does."""
+        handler = self.handlers[errand.kind]
+        result = await handler.perform(errand)
+        self.run_now(self._finish, errand, result)
+
+    async def settle(self) -> None:
+        """Do all errands that are due, and those that follow from them."""
+        for _ in range(50):
+            found = self.due()
+            if not found:
+                return
+            for one in found:
+                await self.do(one)
+        raise AssertionError(f"errands have no end: {found}")
+
+    async def fire(self, kind: str) -> None:
+        """Let the clocks of a kind fire now."""
+        for one in self.due(kind):
+            await self.do(one)
+        await self.settle()
+
+    def session(self) -> Session:
+        """The newest session."""
+        [(session_id,)] = self.rows(
+            "SELECT id FROM signing.session ORDER BY made_at_ms DESC, id DESC LIMIT 1"
+        )
+        found = self.run_now(lambda txn: sessions.read(txn, self.parts.vault, session_id))
+        return cast("Session", found)
+
+    def states(self) -> dict[str, str]:
+        """The parties of the newest session, by name, with what they have done."""
+        return {one.name: one.party.state.value for one in self.session().members}
+
+    def _finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any]) -> None:
+        txn.execute("DELETE FROM runtime.errand WHERE errand_id = %s", (errand.id,))
+        if txn.rowcount == 1:
+            self.handlers[errand.kind].finish(txn, errand, result, self.host.now_ms())
+
+    def _encrypt(self, txn: Cursor, room_id: RoomId) -> None:
+        txn.execute(
+            "INSERT INTO runtime.room (room_id) VALUES (%s) ON CONFLICT DO NOTHING", (room_id,)
+        )
+        pin_encrypted(txn, room_id, {"algorithm": "m.megolm.v1.aes-sha2"})
+        expect_member(txn, room_id, BOT, "join")
+
+    def _make_chat(self, txn: Cursor, person: UserId) -> None:
+        room_id = RoomId(f"!chat{next(_events)}")
+        self._encrypt(txn, room_id)
+        expect_member(txn, room_id, person, "join")
+        chats.keep_chat(txn, room_id, person, self.host.now_ms())
+        chats.set_greeted(txn, room_id)

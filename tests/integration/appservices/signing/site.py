@@ -1,0 +1,231 @@
+"""One site where persons sign: a real database, the real routes and rules, nobody's chats.
+
+What the bot says stays in the outbox, as no homeserver is there to take it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import shutil
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+from twisted.web.resource import Resource
+
+from appservices.signing.cli import make_authority
+from appservices.signing.config import SealSection, SessionsSection, SigningSection
+from appservices.signing.core.parties import Role, Stage
+from appservices.signing.core.records import Level
+from appservices.signing.routes import API, routes
+from appservices.signing.service import drafting
+from appservices.signing.service.authorities import read_authorities
+from appservices.signing.service.drafting import Invited, Order
+from appservices.signing.service.scene import Parts
+from appservices.signing.service.sealing import Callers, Seals
+from tests.support.forgery import page
+from tests.support.keys import BrowserKey
+from tests.support.postgres import database, execute
+from tests.support.sign_page import SignPage
+from tests.support.signing import with_boxes
+from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
+from veche.cli.homeserver import write_private
+from veche.protocol.ids import UserId
+from veche.runtime.acts import ActLog
+from veche.runtime.approvals import Approvals, Key, KeyKind, Rules, store
+from veche.runtime.database import Database, connect
+from veche.runtime.gate import Gate
+from veche.runtime.keys.pool import SigningPool
+from veche.runtime.live import Live
+from veche.runtime.migrate import KERNEL_SETS, MigrationSet
+from veche.runtime.public import PageLinks
+from veche.runtime.service import BotAccount
+from veche.runtime.vault import Vault
+from veche.runtime.web import new_site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from appservices.signing.core.records import Session
+    from appservices.signing.service.scene import Scene
+    from veche.runtime.database import Cursor
+
+reactor: Any = default_reactor
+SIGNING: Final = MigrationSet("signing", "appservices.signing")
+TOWN_KEY: Final = "k" * 32
+ALICE: Final = UserId("@alice:veche.test")
+BOB: Final = UserId("@bob:veche.test")
+CAROL: Final = UserId("@carol:veche.test")
+PDF: Final = page("Lease of flat 12b: 700 EUR a month")
+RULES: Final = Rules(key_hold_ms=0, held=frozenset(), small_limits={}, code_limits={})
+DAY_MS: Final = 86_400_000
+_numbers = itertools.count(1)
+
+
+class SigningSite(TestCase):
+    """A site with an authority, the town's seal, and keys of Alice, Bob and Carol."""
+
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="veche-signing-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        opened = database(*KERNEL_SETS, SIGNING)
+        self.dsn = opened.__enter__()
+        self.addCleanup(opened.__exit__, None, None, None)
+        self.database = Database(self.dsn, reactor, threads=4)
+        self.addCleanup(self.database.close)
+        write_private(self.folder / "town", TOWN_KEY)
+        port = reactor.listenTCP(0, new_site(Resource(), reactor), interface="127.0.0.1")
+        self.url = f"http://127.0.0.1:{port.getHost().port}"
+        seals = {"town": "Town of Lindenau"}
+        now = dt.datetime.fromtimestamp(int(reactor.seconds()), tz=dt.UTC)
+        make_authority(self.folder / "ca", "Lindenau", self.url, b"a long passphrase", now, seals)
+        self.pool = SigningPool(reactor)
+        self.parts = self._make_parts()
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.pool.close()))
+        service = SimpleNamespace(
+            parts=self.parts,
+            authorities=self.parts.authorities,
+            seals=self.parts.seals,
+            pool=self.pool,
+            callers=Callers(self.parts.signing.seals),
+        )
+        resource: Any = routes(cast("Any", self.host), service)[API.mount]
+        port.factory.resource = _at(resource)
+        port.factory._large_bodies = tuple(resource.large_bodies)
+        self.addCleanup(port.stopListening)
+        self.keys = {person: BrowserKey() for person in (ALICE, BOB, CAROL)}
+        self.run_now(self._enrol)
+
+    def _make_parts(self) -> Parts:
+        signing = SigningSection(
+            folder=self.folder / "ca",
+            seals=[SealSection(id="town", key_paths=[self.folder / "town"])],
+            sessions=SessionsSection(id="lindenau", name={"en": "Signatures"}),
+        )
+        links, log = PageLinks(self.url), ActLog(b"p" * 32)
+        approvals = Approvals(self.database, reactor, log, links, RULES, key=b"a" * 32)
+        self.host = SimpleNamespace(
+            reactor=reactor,
+            database=self.database,
+            gate=Gate(self.database, reactor, FakeSessions(), address_limit=FREE),
+            live=Live(reactor),
+            links=links,
+            public_url=self.url,
+            server_name="veche.test",
+            approvals=approvals,
+            act_log=log,
+            seed=lambda purpose: purpose.encode().ljust(32, b"!")[:32],
+            now_ms=lambda: int(reactor.seconds() * 1000),
+        )
+        authorities = read_authorities(signing.folder)
+        sessions = signing.sessions
+        assert sessions is not None
+        return Parts(
+            cast("Any", self.host),
+            sessions,
+            signing,
+            BotAccount(UserId("@veche_signing:veche.test"), "Signatures", "lindenau"),
+            Vault(b"v" * 32),
+            authorities,
+            Seals(authorities),
+            self.pool,
+        )
+
+    def _enrol(self, txn: Cursor) -> None:
+        for person, key in self.keys.items():
+            kept = Key(
+                id=key.id,
+                person=person,
+                kind=KeyKind.P256,
+                public_key=key.public,
+                credential_id=None,
+                transports=(),
+                sign_count=0,
+                label="Laptop",
+                created_at_ms=1,
+                held_until_ms=1,
+            )
+            assert store.add_key(txn, kept)
+
+    def run_now(self, work: Callable[..., Any], *args: Any) -> Any:
+        """Run a transaction at once, in this thread."""
+        with connect(self.dsn) as connection, connection.cursor() as txn:
+            done = work(txn, *args)
+            connection.commit()
+            return done
+
+    def scene_of(self, txn: Cursor) -> Scene:
+        """A transaction of the bot."""
+        return self.parts.scene(txn, f"test {next(_numbers)}", self.host.now_ms())
+
+    def sent(self, invited: Sequence[Invited], **more: Any) -> Session:
+        """A session that was sent."""
+
+        def work(txn: Cursor) -> Session:
+            scene = self.scene_of(txn)
+            order = Order(
+                requester=CAROL,
+                requester_name="Carol Clark",
+                title="Lease of flat 12b",
+                filename="lease.pdf",
+                invited=invited,
+                **more,
+            )
+            session = drafting.make(scene, order)
+            names = [one.field for one in session.members if one.field]
+            session = drafting.freeze(scene, session, with_boxes(PDF, names) if names else PDF)
+            return drafting.send(scene, session)
+
+        return cast("Session", self.run_now(work))
+
+    def page(self, session: Session, party: str) -> SignPage:
+        """The page of a party, by the link of their card."""
+
+        def work(txn: Cursor) -> str | None:
+            member = session.member(party)
+            assert member is not None
+            return self.scene_of(txn).page_of(session, member)
+
+        link = self.run_now(work)
+        assert link is not None
+        return SignPage.of(link)
+
+    async def away(self, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Do what waits for answers of this process, in a thread."""
+        return await deferToThread(work, *args, **kwargs)
+
+    def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Rows of the database."""
+        return execute(self.dsn, statement, *values)
+
+
+def two_signers(*, order: bool = False) -> dict[str, Any]:
+    """Alice and Bob; at once, or one after the other."""
+    invited = [
+        Invited("p1", Role.SIGNER, ALICE, "Alice Adams"),
+        Invited("p2", Role.SIGNER, BOB, "Bob Brown"),
+    ]
+    return {"invited": invited, "stages": [Stage(("p1",)), Stage(("p2",))] if order else []}
+
+
+def approver(party: str, person: UserId, name: str) -> Invited:
+    """Somebody who agrees with their key alone."""
+    return Invited(party, Role.APPROVER, person, name, level=Level.APPROVAL)
+
+
+def _at(resource: Any) -> Resource:
+    root = Resource()
+    parent: Any = root
+    *parts, last = API.mount.encode().split(b"/")
+    for one in parts:
+        child = Resource()
+        parent.putChild(one, child)
+        parent = child
+    parent.putChild(last, resource)
+    return root

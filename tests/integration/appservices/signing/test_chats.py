@@ -1,0 +1,292 @@
+"""What people do in their chats: have documents signed, sign, decline, let others act."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from appservices.signing.core.judged import judged
+from appservices.signing.service.cards import SEND_FILE
+from appservices.signing.service.clocks import DEADLINE, REMIND
+from appservices.signing.service.ending import CLOSE
+from tests.integration.appservices.signing.chats import DAVE, ChatSite
+from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF
+from tests.support.sign_page import SignPage
+from veche.protocol.inbound import DeviceStanding
+from veche.protocol.sign_request import SIGN_REQUEST_KEY, SIGN_RESULT_KEY
+from veche.protocol.signatures.cms import der_of
+from veche.protocol.signatures.report import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from veche.protocol.ids import UserId
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import Errand
+
+pytestmark = pytest.mark.postgres
+
+
+class ChatTests(ChatSite):
+    """Whole sessions, in chats and on pages."""
+
+    async def prepare(self, who: str, *more: str) -> None:
+        """Carol has a document, says who signs, and sends it."""
+        self.send_file(CAROL, PDF, "lease 12b.pdf")
+        await self.settle()
+        await self.say_all(CAROL, "Lease of flat 12b", who)
+        await self.tap(CAROL, *more, "send")
+
+    async def sign(self, person: UserId) -> None:
+        """A person signs on the page of their card."""
+        card = self.card(person, SIGN_REQUEST_KEY)
+        page = SignPage.of(card["page"])
+        answer = await self.away(page.sign, self.keys[person])
+        assert answer.status == 200, answer
+        await self.settle()
+
+    async def test_a_lease_from_the_file_to_the_sealed_copies(self) -> None:
+        self.chat(CAROL, ALICE)
+        self.send_file(CAROL, PDF, "lease 12b.pdf")
+        await self.settle()
+        assert "I have it: one page." in self.all_said(CAROL)
+        assert "“lease 12b”" in self.said(CAROL)
+        await self.say_all(CAROL, "Lease of flat 12b")
+        assert "Who signs it" in self.said(CAROL)
+
+        # What cannot be read, or is not there, is said, and asked again.
+        await self.say_all(CAROL, "alice bob")
+        assert "“bob”" in self.said(CAROL)
+        await self.say_all(CAROL, "alice, nobody")
+        assert "nobody called nobody" in self.said(CAROL)
+        await self.say_all(CAROL, "alice then town as seal")
+        assert "may not order the seal of town" in self.said(CAROL)
+
+        await self.say_all(CAROL, "alice then bob; copy to dave")
+        review = self.said(CAROL)
+        for words in ("1. Alice Adams", "2. Bob Brown", "Get a copy: Dave Dean", "certificate"):
+            assert words in review
+        await self.tap(CAROL, "delegation", "until")
+        await self.say_all(CAROL, "3 weeks")
+        assert "Somebody else may act for a signer: yes" in self.said(CAROL)
+        await self.tap(CAROL, "send")
+        assert self.session().code in self.said(CAROL)
+
+        # Alice is asked in her chat; Bob, who has none, once it is his turn.
+        card = self.card(ALICE, SIGN_REQUEST_KEY)
+        assert (card["title"], card["you"], card["count"]) == ("Lease of flat 12b", "p1", 3)
+        assert card["code"] == self.session().code
+        assert not self.rows("SELECT 1 FROM signing.chat WHERE person = %s", BOB)
+        await self.sign(ALICE)
+        assert "Alice Adams has signed “Lease of flat 12b”" in self.all_said(CAROL)
+        assert "prompt" not in self.card(ALICE, SIGN_REQUEST_KEY)
+        assert "Alice Adams: signed" in self.all_said(BOB)
+        await self.sign(BOB)
+
+        # It is closed, judged and handed out to all, Dave too, who only gets a copy.
+        assert self.session().state.value == "completed"
+        for person in (CAROL, ALICE, BOB, DAVE):
+            [(name, pdf), (other, evidence)] = self.files(person)
+            assert other == "lease 12b-evidence.pdf"
+            assert name == "lease 12b-signed.pdf"
+            result = self.card(person, SIGN_RESULT_KEY)
+            assert (result["state"], result["verdict"]) == ("completed", "sealed")
+            assert result["in_force"]
+            assert hashlib.sha256(pdf).digest() == self.session().final_sha256
+        report = judged(pdf, der_of(self.parts.authorities.root), self.host.now_ms())
+        assert report.verdict is Verdict.SEALED
+        assert [one.name for one in report.signers] == ["Alice Adams", "Bob Brown"]
+        assert b"evidence.json" in evidence
+        assert self.rows("SELECT count(*) FROM signing.renewal") == [(1,)]
+
+    async def test_what_is_in_ones_name_and_what_a_dump_tells(self) -> None:
+        self.chat(CAROL, ALICE)
+        await self.prepare("alice")
+        await self.sign(ALICE)
+        self.say(ALICE, "signatures")
+        assert "Lease of flat 12b" in self.said(ALICE)
+        assert "One certificate was issued to you." in self.said(ALICE)
+        self.say(ALICE, "export")
+        await self.settle()
+        [*_, (name, data)] = self.files(ALICE)
+        assert name == "signatures.json"
+        assert b"Lease of flat 12b" in data
+
+        rows = self.rows(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'signing'"
+        )
+        for (table,) in rows:
+            dump = str(self.rows(f"SELECT t::text FROM signing.{table} t"))  # noqa: S608 -- ours
+            # A certificate names whom it was issued to, wherever it is.
+            names = () if table == "certificate" else ("Alice", "Adams", "Carol", "Clark")
+            for canary in ("Lease", "lease", "700 EUR", *names):
+                assert canary not in dump, table
+                assert canary.encode().hex() not in dump, table
+
+    async def test_declining_delegating_and_questions(self) -> None:
+        self.chat(CAROL, ALICE, BOB, DAVE)
+        await self.prepare("alice, bob", "delegation")
+
+        # A question goes to the requester, and the answer back.
+        await self.tap(ALICE, "ask")
+        await self.say_all(ALICE, "Is heating included?")
+        assert "Is heating included?" in self.said(CAROL)
+        await self.say_all(CAROL, "Yes, it is.")
+        assert "Yes, it is." in self.said(ALICE)
+
+        # Alice lets Dave act, takes it back, and lets him again; he cannot pass it on.
+        await self.tap(ALICE, "delegate")
+        await self.say_all(ALICE, "bob")
+        assert "take part already" in self.said(ALICE)
+        await self.tap(ALICE, "delegate")
+        await self.say_all(ALICE, "dave")
+        assert self.states() == {
+            "Alice Adams": "delegated",
+            "Bob Brown": "invited",
+            "Dave Dean": "invited",
+        }
+        assert "Dave Dean for Alice Adams" in self.all_said(DAVE)
+        choices = [one for one in self.contents(DAVE) if "Let somebody else act" in one["body"]]
+        assert not choices
+        await self.tap(ALICE, "taken-back")
+        assert self.states() == {"Alice Adams": "viewed", "Bob Brown": "invited"}
+        assert "acts themselves again" in self.all_said(DAVE)
+
+        # Bob declines, which ends it: all are told why.
+        await self.tap(BOB, "decline", "wrong_terms")
+        await self.say_all(BOB, "The rent is wrong.")
+        session = self.session()
+        assert session.state.value == "declined"
+        for person in (CAROL, ALICE, BOB):
+            assert "The rent is wrong." in self.all_said(person)
+        assert "Nobody had signed it." in self.all_said(ALICE)
+        self.choose(ALICE, "sign")
+        assert "This question is closed" in self.said(ALICE)
+        assert "The rent is wrong." not in str(self.rows("SELECT t::text FROM signing.event t"))
+
+    async def test_small_agreements_are_signed_by_a_reply(self) -> None:
+        self.chat(CAROL, ALICE, BOB)
+        self.run_now(self.identify, ALICE)
+        await self.prepare("alice, bob", "level", "s0")
+        code = self.session().code
+        assert [name for name, _ in self.files(ALICE)] == ["lease 12b.pdf"]
+        wrong = f"{(int(code) + 1) % 10000:04}"
+        self.say(ALICE, wrong)
+        assert "No document that waits for you has this code" in self.said(ALICE)
+        self.say(ALICE, code, DeviceStanding.UNSIGNED)
+        assert self.states()["Alice Adams"] == "invited"
+        # Bob's identity is not known, so his reply proves nothing.
+        self.say(BOB, code)
+        assert self.states()["Bob Brown"] == "invited"
+        self.say(ALICE, code)
+        await self.settle()
+        assert self.states()["Alice Adams"] == "signed"
+        # The other way is open to whoever wants it.
+        await self.sign(BOB)
+        assert self.session().state.value == "completed"
+        assert self.card(ALICE, SIGN_RESULT_KEY)["count"] == 2
+
+    async def test_clocks_remind_and_end_it(self) -> None:
+        self.chat(CAROL, ALICE, BOB)
+        await self.prepare("alice, bob", "effect")
+        await self.sign(ALICE)
+        number = self.session().id[-8:]
+        late = self.due(DEADLINE)
+        assert len(self.due(REMIND)) == 3
+        await self.fire(REMIND)
+        assert self.all_said(BOB).count("still waits for you") == 3
+        assert "still waits for you" not in self.all_said(ALICE)
+        for _ in range(3):
+            self.say(CAROL, f"remind {number}")
+        assert self.all_said(BOB).count("still waits for you") == 5
+        assert "Nobody is reminded" in self.said(CAROL)
+        self.say(CAROL, f"extend {number} 100 days")
+        assert "There is more time" in self.all_said(BOB)
+        self.say(CAROL, f"extend {number} 3 days")
+        assert "That is not later" in self.said(CAROL)
+
+        # A clock of the old deadline does nothing; that of the new one ends it.
+        for one in late:
+            await self.do(one)
+        assert self.session().state.value == "open"
+        await self.fire(DEADLINE)
+        assert self.session().state.value == "expired"
+        assert "It stays in force between those who have signed." in self.all_said(ALICE)
+        result = self.card(ALICE, SIGN_RESULT_KEY)
+        assert (result["state"], result["in_force"], result["verdict"]) == (
+            "expired",
+            True,
+            "sealed",
+        )
+        assert self.files(BOB)
+
+    async def test_a_crash_at_each_step_of_closing_leaves_one_closed_file(self) -> None:
+        self.chat(CAROL, ALICE)
+        await self.prepare("alice")
+        card = self.card(ALICE, SIGN_REQUEST_KEY)
+        answer = await self.away(SignPage.of(card["page"]).sign, self.keys[ALICE])
+        assert answer.status == 200, answer
+        [close] = self.due(CLOSE)
+        handler = self.handlers[CLOSE]
+
+        # What cannot be closed is tried again, later and later.
+        stamp = self.parts.seals.stamp
+        self.parts.seals.stamp = None  # type: ignore[assignment, method-assign]
+        await self.do(close)
+        [close] = self.due(CLOSE)
+        assert close.due_at_ms > self.host.now_ms() + 3_000
+        self.parts.seals.stamp = stamp  # type: ignore[method-assign]
+
+        # Made and lost; made and kept; and two attempts at once: one of them counts.
+        await handler.perform(close)
+        first, second = await handler.perform(close), await handler.perform(close)
+        for result in (first, second):
+            self.run_now(self.finish_only, close, result)
+        assert self.rows("SELECT number, party FROM signing.revision ORDER BY number") == [
+            (1, "p1"),
+            (2, None),
+        ]
+        assert self.rows("SELECT count(*) FROM signing.event WHERE what = 'closed'") == [(1,)]
+        deliver = self.due("signing.deliver")
+        assert len(deliver) == 1
+        await self.handlers["signing.deliver"].perform(deliver[0])
+        await self.settle()
+        assert len(self.files(ALICE)) == 2
+        assert len(self.files(CAROL)) == 2
+
+    async def test_who_leaves_is_asked_in_a_new_chat_and_bad_files_are_refused(self) -> None:
+        self.chat(CAROL, ALICE)
+        await self.prepare("alice then bob")
+        self.leave(ALICE)
+        self.say(CAROL, f"extend {self.session().id[-8:]} 100 days")
+        await self.settle()
+        assert self.room(ALICE).startswith("!made")
+        assert self.card(ALICE, SIGN_REQUEST_KEY)["prompt"]
+        await self.sign(ALICE)
+
+        self.send_file(CAROL, b"GIF89a", "picture.pdf")
+        await self.settle()
+        assert "no PDF" in self.said(CAROL)
+        self.say(CAROL, "x.pdf", msgtype="m.file", url="mxc://veche.test/clear")
+        assert "not encrypted" in self.said(CAROL)
+        self.say(CAROL, "x", DeviceStanding.NOT_ENCRYPTED)
+        assert "unencrypted" in self.said(CAROL)
+        self.say(CAROL, "verify")
+        self.send_file(CAROL, PDF, "anything.pdf")
+        await self.settle()
+        assert "Nobody has signed this file." in self.said(CAROL)
+        assert not self.due(SEND_FILE)
+        self.say(CAROL, f"cancel {self.session().id[-8:]}")
+        await self.settle()
+        assert self.session().state.value == "cancelled"
+        assert self.files(ALICE)
+
+    def finish_only(self, txn: Cursor, errand: Errand, result: Mapping[str, Any]) -> None:
+        """The end of an attempt, whoever has done the errand meanwhile."""
+        self.handlers[errand.kind].finish(txn, errand, result, self.host.now_ms())
+
+    def identify(self, txn: Cursor, person: UserId) -> None:
+        """Give a person an identity."""
+        txn.execute("INSERT INTO crypto.person (user_id, master_key) VALUES (%s, 'key')", (person,))

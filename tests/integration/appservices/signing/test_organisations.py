@@ -1,0 +1,176 @@
+"""Organisations have documents signed over HTTP: drafts, files, events, by their keys."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from tests.integration.appservices.signing.site import (
+    ALICE,
+    BOB,
+    DAY_MS,
+    PDF,
+    TOWN_KEY,
+    SigningSite,
+)
+from tests.support.sign_page import API
+
+pytestmark = pytest.mark.postgres
+
+
+class OrganisationTests(SigningSite):
+    """The town asks Alice and Bob to sign."""
+
+    def body(self, **changes: Any) -> dict[str, Any]:
+        told = {
+            "title": "Lease of flat 12b",
+            "filename": "lease.pdf",
+            "parties": [
+                {"party": "p1", "name": "Alice Adams", "user": ALICE},
+                {"party": "p2", "name": "Bob Brown", "user": BOB},
+            ],
+            "deadline_at_ms": self.host.now_ms() + 7 * DAY_MS,
+            "reference": "case-7",
+        }
+        return {**told, **changes}
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        key: str = TOWN_KEY,
+        once: str = "",
+        pdf: bytes | None = None,
+    ) -> tuple[int, Any]:
+        def ask() -> tuple[int, Any]:
+            data = pdf if pdf is not None else json.dumps(body).encode()
+            one = urllib.request.Request(  # noqa: S310 -- ours
+                f"{self.url}{API}{path}",
+                data=None if body is None and pdf is None else data,
+                method=method,
+            )
+            one.add_header("authorization", f"Bearer {key}")
+            kind = "application/json" if pdf is None else "application/pdf"
+            one.add_header("content-type", kind)
+            if once:
+                one.add_header("idempotency-key", once)
+            try:
+                with urllib.request.urlopen(one) as answer:  # noqa: S310
+                    content, kind = answer.read(), answer.headers["content-type"]
+                    is_json = kind == "application/json"
+                    return answer.status, json.loads(content) if is_json else content
+            except urllib.error.HTTPError as e:
+                with e:
+                    return e.code, json.loads(e.read())
+
+        found: tuple[int, Any] = await self.away(ask)
+        return found
+
+    async def draft(self, **changes: Any) -> str:
+        status, made = await self.call("POST", "/sessions", self.body(**changes), once="k1")
+        assert status == 201, made
+        return str(made["session"])
+
+    async def test_a_document_is_drafted_sent_signed_and_fetched(self) -> None:
+        session = await self.draft()
+
+        status, refused = await self.call("POST", f"/sessions/{session}/send", {})
+        assert (status, refused["errcode"]) == (409, "ORG.VECHE.REFUSED")
+        status, put = await self.call("PUT", f"/sessions/{session}/file", pdf=PDF)
+        assert status == 200, put
+        assert put["pages"] == 1
+        status, sent = await self.call("POST", f"/sessions/{session}/send", {})
+        assert (status, sent["state"]) == (200, "open"), sent
+        assert [one["state"] for one in sent["parties"]] == ["invited", "invited"]
+        again = await self.call("POST", f"/sessions/{session}/send", {})
+        assert again == (200, sent)
+
+        held = self.run_now(lambda txn: self.session_of(txn, session))
+        signed = await self.away(self.page(held, "p1").sign, self.keys[ALICE])
+        assert signed.status == 200, signed
+        status, file = await self.call("GET", f"/sessions/{session}/file")
+        assert status == 200
+        assert file.count(b"/ByteRange") == 1
+        status, news = await self.call("GET", "/events?after=0")
+        assert [one["what"] for one in news["events"]][-2:] == ["certified", "signed"]
+        assert {one["reference"] for one in news["events"]} == {"case-7"}
+        later = await self.call("GET", f"/events?after={news['cursor']}")
+        assert later == (200, {"events": [], "cursor": news["cursor"]})
+
+    async def test_a_key_of_idempotency_means_one_session(self) -> None:
+        body = self.body()
+        first = await self.call("POST", "/sessions", body, once="same")
+        assert await self.call("POST", "/sessions", body, once="same") == first
+        other = {**body, "title": "Another one"}
+        status, refused = await self.call("POST", "/sessions", other, once="same")
+        assert (status, refused["errcode"]) == (409, "ORG.VECHE.CONFLICT")
+        assert self.rows("SELECT count(*) FROM signing.session") == [(1,)]
+
+    async def test_what_is_no_session_is_refused_and_nothing_is_kept(self) -> None:
+        signer = {"party": "p1", "name": "Alice Adams", "user": ALICE}
+        for wrong in (
+            {"parties": [signer, signer]},
+            {"parties": [{**signer, "user": None}]},
+            {"parties": [{**signer, "role": "viewer"}]},
+            {"parties": [{**signer, "role": "witness", "witness_of": "p9"}]},
+            {"stages": [{"parties": ["p1"]}]},
+            {"stages": [{"parties": ["p1", "p2"], "need": 3}]},
+            {"deadline_at_ms": 1},
+            {"deadline_at_ms": self.host.now_ms() + 181 * DAY_MS},
+        ):
+            status, refused = await self.call("POST", "/sessions", self.body(**wrong), once="wrong")
+            assert status == 400, (wrong, refused)
+            assert refused["field"], refused
+        assert self.rows("SELECT count(*) FROM signing.session") == [(0,)]
+
+    async def test_files_that_cannot_be_signed_say_what_to_do(self) -> None:
+        session = await self.draft()
+        for wrong, errcode in (
+            (b"hello", "ORG.VECHE.DOCUMENT_NOT_PDF"),
+            (b"%PDF-1.7\nrubbish", "ORG.VECHE.DOCUMENT_UNREADABLE"),
+        ):
+            status, refused = await self.call("PUT", f"/sessions/{session}/file", pdf=wrong)
+            assert (status, refused["errcode"]) == (400, errcode)
+        path = f"{API}/sessions/{session}/file"
+        assert await self.away(self.announce, path, 51 << 20) == 413
+
+    async def test_nobody_else_sees_it(self) -> None:
+        session = await self.draft()
+        status, refused = await self.call("GET", f"/sessions/{session}/state", key="x" * 32)
+        assert (status, refused["errcode"]) == (401, "ORG.VECHE.SIGN_IN")
+
+    async def test_it_is_taken_back_and_extended(self) -> None:
+        session = await self.draft()
+        await self.call("PUT", f"/sessions/{session}/file", pdf=PDF)
+        await self.call("POST", f"/sessions/{session}/send", {})
+        until_ms = self.host.now_ms() + 30 * DAY_MS
+        body = {"deadline_at_ms": until_ms}
+        status, longer = await self.call("POST", f"/sessions/{session}/extend", body)
+        assert (status, longer["deadline_at_ms"]) == (200, until_ms)
+        status, ended = await self.call("POST", f"/sessions/{session}/cancel", {})
+        assert (status, ended["state"]) == (200, "cancelled")
+        status, refused = await self.call("POST", f"/sessions/{session}/cancel", {})
+        assert (status, refused["errcode"]) == (409, "ORG.VECHE.SESSION_NOT_OPEN")
+
+    def announce(self, path: str, size: int) -> int:
+        """Say how large a body would be, as a client that waits for leave to send it."""
+        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=30)
+        with closing(connection):
+            connection.putrequest("PUT", path)
+            connection.putheader("content-length", str(size))
+            connection.putheader("content-type", "application/pdf")
+            connection.endheaders()
+            return connection.getresponse().status
+
+    def session_of(self, txn: Any, session: str) -> Any:
+        found = self.scene_of(txn).session(session)
+        assert found is not None
+        return found

@@ -1,0 +1,159 @@
+"""Files of sessions are renewed years later, and certificates of persons revoked."""
+
+from __future__ import annotations
+
+import datetime as dt
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+from cryptography import x509
+
+from appservices.signing.cli import open_authority
+from appservices.signing.service.authorities import STAMPS, read_authorities
+from appservices.signing.service.closing import Close
+from appservices.signing.service.ending import CLOSE
+from appservices.signing.service.files import read_kept
+from appservices.signing.service.renewals import DAY_MS, LOOK, RENEW, Look, Renew, renew_kept
+from appservices.signing.service.revoking import revoke
+from appservices.signing.service.sealing import Seals
+from tests.integration.appservices.signing.site import ALICE, SigningSite
+from tests.support.signing import YEAR
+from veche.protocol.errors import NotFoundError
+from veche.protocol.ids import EffectId
+from veche.protocol.renewal import NotRenewedError
+from veche.protocol.signatures.certificates import Holder, stamps_certificate
+from veche.protocol.signatures.judging import Trusted
+from veche.protocol.signatures.report import Reason, Report, Verdict
+from veche.protocol.signed_file import judge_file
+from veche.runtime.errands import Errand
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.signing.service.scene import Parts
+    from veche.runtime.database import Cursor
+
+from appservices.signing.core.parties import Role
+from appservices.signing.service.drafting import Invited
+
+pytestmark = pytest.mark.postgres
+
+
+class RenewalTests(SigningSite):
+    """A session that Alice has signed and that was closed."""
+
+    async def signed(self) -> str:
+        """A session that is over; its id."""
+        session = self.sent([Invited("p1", Role.SIGNER, ALICE, "Alice Adams")])
+        done = await self.away(self.page(session, "p1").sign, self.keys[ALICE])
+        assert done.status == 200, done
+        [(payload,)] = self.rows("SELECT payload FROM runtime.errand WHERE kind = %s", CLOSE)
+        await self.do(Close(self.parts), CLOSE, payload, self.host.now_ms())
+        assert self.rows("SELECT state FROM signing.session") == [("completed",)]
+        return str(session.id)
+
+    async def do(self, handler: Any, kind: str, payload: Mapping[str, Any], now_ms: int) -> None:
+        """Do an errand as the loop would."""
+        errand = Errand(EffectId(f"test {kind} {now_ms}"), kind, payload, now_ms)
+        result = await handler.perform(errand)
+        self.run_now(handler.finish, errand, result, now_ms)
+
+    def whole(self, session_id: str) -> bytes:
+        return bytes(self.run_now(read_kept, self.parts, session_id).whole())
+
+    def judged(self, pdf: bytes, now_ms: int, lists: tuple[bytes, ...] = ()) -> Report:
+        now = dt.datetime.fromtimestamp(now_ms / 1000, dt.UTC)
+        return judge_file(pdf, Trusted([self.parts.authorities.root], now, lists))
+
+    def in_years(self, years: int) -> tuple[Parts, int]:
+        """The service in some years, after the authority for stamps was made anew."""
+        now_ms = self.host.now_ms() + years * int(YEAR.total_seconds()) * 1000
+        now = dt.datetime.fromtimestamp(now_ms // 1000, dt.UTC)
+        folder = self.folder / "ca"
+        former = read_authorities(folder).stamps.certificate
+        opened = open_authority(folder, self.url, b"a long passphrase", now)
+        opened.make(STAMPS, Holder("Lindenau Time", organisation="Lindenau"), stamps_certificate)
+        authorities = read_authorities(folder)
+        for one in (former, authorities.issuing.certificate):
+            opened.list(one)
+        seals = Seals(authorities)
+        self.host.now_ms = lambda: now_ms
+        return attrs.evolve(self.parts, authorities=authorities, seals=seals), now_ms
+
+    async def test_a_file_is_renewed_when_it_is_due_and_handed_out_again(self) -> None:
+        session_id = await self.signed()
+        before = self.whole(session_id)
+        [(due_ms,)] = self.rows("SELECT renew_before_ms FROM signing.renewal")
+        years = (due_ms - self.host.now_ms()) / 1000 / YEAR.total_seconds()
+        assert 13.9 < years < 14.1
+        await self.do(Look(), LOOK, {}, self.host.now_ms())
+        assert not self.rows("SELECT 1 FROM runtime.errand WHERE kind = %s", RENEW)
+
+        parts, now_ms = self.in_years(14)
+        now_ms += 2 * DAY_MS
+        self.host.now_ms = lambda: now_ms
+        await self.do(Look(), LOOK, {}, now_ms)
+        [(payload,)] = self.rows("SELECT payload FROM runtime.errand WHERE kind = %s", RENEW)
+        looks = self.rows("SELECT due_at_ms FROM runtime.errand WHERE kind = %s", LOOK)
+        assert max(at for (at,) in looks) == (now_ms // DAY_MS + 1) * DAY_MS
+        await self.do(Renew(parts), RENEW, payload, now_ms)
+
+        renewed = self.whole(session_id)
+        assert renewed.startswith(before)
+        assert self.judged(renewed, now_ms).verdict is Verdict.SEALED
+        [(next_ms, tries)] = self.rows("SELECT renew_before_ms, tries FROM signing.renewal")
+        assert next_ms > due_ms + 9 * 365 * DAY_MS
+        assert tries == 0
+        assert [row[0] for row in self.rows("SELECT what FROM signing.event ORDER BY n")][-2:] == [
+            "closed",
+            "renewed",
+        ]
+        [(revision, is_final)] = self.rows(
+            "SELECT revision, head_sha256 = final_sha256 FROM signing.session"
+        )
+        assert (revision, is_final) == (3, True)
+        kind = "signing.deliver"
+        assert len(self.rows("SELECT 1 FROM runtime.errand WHERE kind = %s", kind)) == 2
+
+    async def test_what_is_not_proven_any_more_is_not_stamped(self) -> None:
+        session_id = await self.signed()
+        kept = self.run_now(read_kept, self.parts, session_id)
+        parts, now_ms = self.in_years(16)
+
+        with pytest.raises(NotRenewedError) as caught:
+            await self.away(renew_kept, parts, kept, now_ms)
+        errand = Errand(EffectId("x"), RENEW, {"session": session_id}, now_ms)
+        self.run_now(Renew(parts).refused, errand, caught.value, now_ms)
+
+        assert self.rows("SELECT tries FROM signing.renewal") == [(1,)]
+        assert self.rows("SELECT revision FROM signing.session") == [(2,)]
+
+    async def test_a_revoked_certificate_of_a_person_is_red_at_once(self) -> None:
+        session_id = await self.signed()
+        pdf, now_ms = self.whole(session_id), self.host.now_ms()
+        [(serial, certificate)] = self.rows("SELECT serial, certificate FROM signing.certificate")
+        address = f"{self.url}/_veche/signing/v1/crl/{int(serial):x}.crl"
+        assert address.encode() in bytes(certificate)
+
+        def fetch() -> bytes:
+            with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 -- ours
+                return bytes(answer.read())
+
+        before = await self.away(fetch)
+        assert self.judged(pdf, now_ms, (before,)).verdict is Verdict.SEALED
+        assert self.run_now(self._revoke, int(serial)) is True
+        assert self.run_now(self._revoke, int(serial)) is False
+        after = await self.away(fetch)
+
+        found = self.judged(pdf, now_ms, (after,))
+        assert found.verdict is Verdict.INVALID
+        assert {one.reason for one in found.findings} == {Reason.REVOKED}
+        held = x509.load_der_x509_crl(after)
+        assert held.get_revoked_certificate_by_serial_number(int(serial)) is not None
+        with pytest.raises(NotFoundError):
+            self.run_now(self._revoke, 5)
+
+    def _revoke(self, txn: Cursor, serial: int) -> bool:
+        return revoke(txn, self.parts.authorities, serial, self.host.now_ms())

@@ -1,0 +1,263 @@
+"""Signed heads of the logs of acts on a real database: what they prove, what they refuse."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from tests.support.postgres import database
+from veche.protocol.act_proof import ACTS_BYTES_MAX, ACTS_KEY, verify_acts
+from veche.protocol.acts import ActClass, call_form
+from veche.protocol.errors import NotFoundError, UnavailableError
+from veche.protocol.ids import UserId
+from veche.protocol.merkle import extends
+from veche.protocol.notes import open_checkpoint
+from veche.protocol.unpadded import from_unpadded
+from veche.runtime.acts import Act, ActLog, check_chain, head_store, heads, store
+from veche.runtime.acts.heads import HEAD_EVERY_MS, ActHeads, ActsForkedError
+from veche.runtime.database import connect
+from veche.runtime.migrate import MigrationSet
+from veche.runtime.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from veche.runtime.database import Cursor
+
+NOW_MS = 1_764_000_000_000
+ALICE, BOB = UserId("@alice:veche.test"), UserId("@bob:veche.test")
+LOG = ActLog(bytes(32))
+NOBODY: Any = None
+HEADS = ActHeads(NOBODY, NOBODY, "veche.test", b"s" * 32)
+SIGNER = HEADS.signer("lindenau")
+CASE = "01CASE"
+
+
+@pytest.fixture
+def txn() -> Iterator[Cursor]:
+    with database(MigrationSet("runtime", "veche.runtime")) as dsn:
+        connection = connect(dsn)
+        try:
+            with connection.cursor() as cursor:
+                yield cursor
+        finally:
+            connection.close()
+
+
+def act(
+    txn: Cursor,
+    count: int = 1,
+    person: UserId = ALICE,
+    case: str = CASE,
+    organisation: str = "lindenau",
+    why: str = "",
+) -> None:
+    for _ in range(count):
+        one = Act(organisation, ActClass.MESSAGE, person, "test", "a law", case=case, why=why)
+        LOG.commit(txn, one, call_form("test", "do"), NOW_MS)
+
+
+def signed(txn: Cursor) -> bool:
+    return heads.publish(txn, SIGNER, "lindenau", NOW_MS)
+
+
+def proof(txn: Cursor, person: UserId = ALICE, case: str = CASE) -> dict[str, Any]:
+    subject = LOG.pseudonym("lindenau", person)
+    return HEADS.proof_of_case(txn, "lindenau", subject, case, NOW_MS)
+
+
+def verified(value: dict[str, Any]) -> list[tuple[int, str]]:
+    """Number and case of each act, once a file with them was verified."""
+    whole = json.loads(json.dumps(SIGNER.sign_object({ACTS_KEY: value})))
+    return [(one.seq, one.case) for one in verify_acts(whole, [SIGNER.verifier]).acts]
+
+
+def test_acts_of_a_case_are_proven_by_a_head_that_is_signed_for_them(txn: Cursor) -> None:
+    act(txn, 3)
+    act(txn, 5, BOB)
+    act(txn, 2, case="01OTHER")
+    act(txn, 2)
+
+    assert verified(proof(txn)) == [(n, CASE) for n in (1, 2, 3, 6, 7)]
+    assert verified(proof(txn, BOB)) == [(n, CASE) for n in range(1, 6)]
+    assert verified(proof(txn, case="01NONE")) == []
+
+
+@pytest.mark.parametrize("steps", [(1, 1, 1), (2, 3, 8), (7, 1, 25), (64, 64)])
+def test_each_head_begins_with_the_one_before(txn: Cursor, steps: tuple[int, ...]) -> None:
+    size, last = 0, None
+    for step in steps:
+        act(txn, step)
+        assert not signed(txn)
+        head, path = heads.extended(txn, "lindenau", size or None)
+        point = open_checkpoint(head.note, [SIGNER.verifier])
+        assert point.size == size + step
+        if last is not None:
+            hashes = [from_unpadded(one) for one in path]
+            assert extends((last.size, last.root), (point.size, point.root), hashes)
+        size, last = point.size, point
+
+
+def test_many_acts_are_signed_in_several_steps(
+    txn: Cursor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "ENTRIES_MAX", 4)
+    act(txn, 10)
+
+    steps = [signed(txn) for _ in range(4)]
+
+    assert steps == [True, True, True, False]
+    assert len(verified(proof(txn))) == 10
+
+
+def test_nothing_is_signed_where_nothing_happened(txn: Cursor) -> None:
+    assert not signed(txn)
+    with pytest.raises(UnavailableError):
+        proof(txn)
+    act(txn)
+    signed(txn)
+    before = head_store.newest(txn, "lindenau")
+
+    assert not signed(txn)
+    assert head_store.newest(txn, "lindenau") == before
+    assert head_store.grown(txn) == []
+
+
+def test_a_head_of_the_future_is_not_there(txn: Cursor) -> None:
+    act(txn)
+    signed(txn)
+
+    with pytest.raises(NotFoundError):
+        heads.extended(txn, "lindenau", 2)
+    with pytest.raises(UnavailableError):
+        heads.extended(txn, "other", None)
+
+
+def test_each_organisation_has_a_log_of_its_own(txn: Cursor) -> None:
+    act(txn)
+    act(txn, 2, organisation="other")
+
+    assert head_store.grown(txn) == ["lindenau", "other"]
+    assert HEADS.signer("other").verifier.name == "veche.test/veche/acts/v1/other"
+    assert HEADS.signer("other").verifier.id != SIGNER.verifier.id
+
+
+def altered(txn: Cursor, statement: str) -> None:
+    """Do what triggers forbid, as somebody with the database's highest rights could."""
+    txn.execute(
+        f"SET session_replication_role = replica; {statement};"
+        " SET session_replication_role = origin"
+    )
+
+
+def test_a_log_that_was_rewritten_after_its_head_is_not_signed_on(txn: Cursor) -> None:
+    act(txn, 3)
+    signed(txn)
+    altered(txn, "UPDATE runtime.act SET entry = replace(entry, 'message', 'notice')")
+    act(txn)
+
+    with pytest.raises(ActsForkedError, match="act 2 of lindenau is another one"):
+        signed(txn)
+
+
+def test_a_log_that_lost_acts_is_not_signed_on(txn: Cursor) -> None:
+    act(txn, 3)
+    signed(txn)
+    altered(txn, "DELETE FROM runtime.act WHERE idx >= 1")
+
+    with pytest.raises(ActsForkedError, match="has lost acts"):
+        signed(txn)
+
+
+def test_an_act_whose_private_part_was_wiped_is_not_in_the_file(txn: Cursor) -> None:
+    act(txn, 3)
+    store.wipe_openings(txn, NOW_MS + 3_600_000)
+
+    assert verified(proof(txn)) == []
+    assert check_chain(txn, "lindenau") == 3
+
+
+def test_the_newest_acts_are_shown_where_there_are_too_many(
+    txn: Cursor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "ACTS_MAX", 4)
+    act(txn, 6)
+
+    assert verified(proof(txn)) == [(n, CASE) for n in (3, 4, 5, 6)]
+    one = len(json.dumps(proof(txn)["acts"][0]))
+    monkeypatch.setattr(heads, "ACTS_BYTES_MAX", 2 * one + one // 2)
+    assert [n for n, _ in verified(proof(txn))] == [5, 6]
+    assert one * 400 < ACTS_BYTES_MAX
+
+
+def test_what_binds_an_act_to_its_effect_is_checked_with_the_chain(txn: Cursor) -> None:
+    act(txn, 2)
+    assert check_chain(txn, "lindenau") == 2
+    altered(txn, "UPDATE runtime.act SET bound = inner_part WHERE idx = 1")
+
+    with pytest.raises(Exception, match="broken at entry 1"):
+        check_chain(txn, "lindenau")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE runtime.act_checkpoint SET note = ''",
+        "DELETE FROM runtime.act_checkpoint",
+        "UPDATE runtime.act_node SET hash = ''",
+        "DELETE FROM runtime.act_node",
+        "TRUNCATE runtime.act_node",
+        "UPDATE runtime.act SET bound = NULL",
+        "UPDATE runtime.act SET bound = NULL, opening = NULL, salt = NULL",
+    ],
+)
+def test_what_was_signed_stays(txn: Cursor, statement: str) -> None:
+    act(txn, 3)
+    signed(txn)
+
+    with pytest.raises(psycopg2.Error, match="append only"):
+        txn.execute(statement)
+
+
+class _Database:
+    """Runs transactions at once, on one connection."""
+
+    def __init__(self, txn: Cursor) -> None:
+        self._txn = txn
+        self.error: Exception | None = None
+
+    async def run(self, _name: str, work: Callable[..., Any], *args: Any) -> Any:
+        if self.error is not None:
+            raise self.error
+        return work(self._txn, *args)
+
+
+def test_heads_are_signed_in_time_and_a_failure_is_tried_again(
+    txn: Cursor, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, at_once = Clock(), _Database(txn)
+    tasks = Tasks(running_max=1)
+    one: Any = at_once
+    act(txn)
+    ActHeads(one, clock, "veche.test", b"s" * 32).start(tasks)
+    sizes = [head_store.newest(txn, "lindenau")]
+    act(txn, 2)
+    at_once.error = UnavailableError("not now", retry_after_ms=1)
+    clock.advance(HEAD_EVERY_MS / 1000)
+    at_once.error = RuntimeError("a bug")
+    with caplog.at_level(logging.ERROR):
+        clock.advance(HEAD_EVERY_MS / 1000)
+    sizes.append(head_store.newest(txn, "lindenau"))
+    at_once.error = None
+    clock.advance(HEAD_EVERY_MS / 1000)
+    sizes.append(head_store.newest(txn, "lindenau"))
+
+    assert [head and head.size for head in sizes] == [1, 1, 3]
+    assert [record.message for record in caplog.records] == ["no head of acts is signed"]
+    Deferred.fromCoroutine(tasks.stop())

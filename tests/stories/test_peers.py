@@ -1,0 +1,123 @@
+"""People of two institutions pay one another: two homeservers, two services, two databases."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from appservices.payments.service.receipts import Receipts
+from tests.stories.bank import Bank, Client, code_in, in_bank
+from tests.support.processes import TIMEOUT_S, free_ports, wait_until
+from tests.support.services import Place
+from veche.cli import demo
+from veche.cli.main import main
+from veche.runtime.crypto.keys import read_operator_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
+
+HERE: Final = demo.SERVER_NAME
+THERE: Final = "altstadt.localhost"
+
+
+@pytest.fixture(scope="module")
+def banks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bank, Bank]]:
+    """Two institutions that have an agreement with one another."""
+    folders = [tmp_path_factory.mktemp(name) for name in ("here", "there")]
+    places = [Place(*one) for one in zip((HERE, THERE), free_ports(2), strict=True)]
+    with ExitStack() as stack:
+        yield tuple(  # type: ignore[misc]  # of two
+            stack.enter_context(
+                in_bank(folder, {"peers": [_agreed(other, key)], "peer_wait": "30s"}, place)
+            )
+            for folder, place, other, key in zip(
+                folders, places, reversed(places), reversed(_keys(folders)), strict=True
+            )
+        )
+
+
+def _keys(folders: list[Path]) -> list[str]:
+    """What `veche ledger key` shows, of operator keys that are made now."""
+    made = []
+    for folder, server in zip(folders, (HERE, THERE), strict=True):
+        seed = read_operator_key(demo.operator_key(folder / "operator_key"))
+        made.append(Receipts(server, seed.seed("payments.receipts")).signer.verifier.to_text())
+    return made
+
+
+def _agreed(place: Place, key: str) -> dict[str, object]:
+    return {
+        "server": place.server_name,
+        "url": f"http://localhost:{place.pages_port}",
+        "keys": [key],
+        "they_owe_max": {"EUR": "500"},
+    }
+
+
+def test_alice_pays_bob_of_another_institution(
+    banks: tuple[Bank, Bank], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here, there = banks
+    alice, bob = here.client("alice"), there.client("bob")
+    alice.enrol()
+    question = alice.ask(f"pay @bob:{THERE} 12.50 EUR rent")
+    assert f"To: bob @bob:{THERE}" in question.body
+    assert alice.approve(question, alice.keys[0]).status == 200
+    paid = alice.expect("Paid", "To: bob", "rent")
+    got = bob.expect("You were paid", f"From: alice @alice:{HERE}", "12.50 EUR", "rent")
+    alice.has("987.50 EUR")
+    bob.has("1,012.50 EUR")
+
+    # Each has the receipt of their own institution; both name both, and hold offline.
+    keys = [one.veche_said(capsys, "ledger", "key") for one in banks]
+    given = [option for key in keys for option in ("--key", key)]
+    for message in (paid, got):
+        file = tmp_path / "receipt.json"
+        file.write_text(json.dumps(message.content))
+        assert main(["verify", str(file), *given]) == 0
+        assert f"{HERE} to {THERE}" in capsys.readouterr().out
+
+    for order, words in (
+        (f"pay @nobody:{THERE} 1 EUR", "Nobody of this name can be paid at their institution."),
+        ("pay @eve:elsewhere.example 1 EUR", "no agreement with elsewhere.example"),
+    ):
+        alice.say(order)
+        alice.expect(words)
+    _is_killed_at_any_moment(here, there, alice, bob)
+
+    assert here.veche_said(capsys, "ledger", "peers").count("you owe them") == 1
+    assert there.veche("ledger", "check") == 0
+    assert here.veche("ledger", "check") == 0
+    for bank in banks:
+        bank.balances_to_nothing()
+
+
+def _is_killed_at_any_moment(here: Bank, there: Bank, alice: Client, bob: Client) -> None:
+    alice.allow_codes(10_000)
+    question = alice.ask(f"pay @bob:{THERE} 3 EUR while he is away")
+    there.house.kill()
+    alice.person.reply(alice.room, question.event_id, code_in(question))
+    wait_until(lambda: here.peer_states() == {"done", "preparing"}, TIMEOUT_S, "it is not asked")
+    there.house.start()
+    bob.expect("You were paid", "3.00 EUR", "while he is away")
+
+    question = alice.ask(f"pay @bob:{THERE} 2 EUR while she ends")
+    alice.person.reply(alice.room, question.event_id, code_in(question))
+    wait_until(lambda: here.peer_states() != {"done"}, TIMEOUT_S, "it is not asked")
+    here.house.kill()
+    here.house.start()
+    bob.expect("You were paid", "2.00 EUR", "while she ends")
+    wait_until(lambda: here.peer_states() == {"done"}, TIMEOUT_S, "it is not done")
+    alice.has("982.50 EUR")
+    bob.has("1,017.50 EUR")
+
+    there.house.kill()
+    alice.say(f"pay @bob:{THERE} 1 EUR")
+    alice.expect("Their institution does not answer. Nothing was paid")
+    there.house.start()

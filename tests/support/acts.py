@@ -1,0 +1,87 @@
+"""A small log of acts, and files that prove what it has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from veche.protocol import merkle
+from veche.protocol.act_proof import ACTS_KEY, act_origin
+from veche.protocol.acts import (
+    ActClass,
+    Opening,
+    bind,
+    call_form,
+    commitment,
+    inner,
+    make_entry,
+)
+from veche.protocol.notes import Checkpoint, NoteSigner
+from veche.protocol.unpadded import unpadded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ORIGIN: Final = act_origin("example.org", "lindenau")
+LOG: Final = NoteSigner(ORIGIN, b"l" * 32)
+OTHER_LOG: Final = NoteSigner(ORIGIN, b"o" * 32)
+AT_MS: Final = 1_764_000_000_000
+"""Monday, 24 November 2025, 16:00 UTC."""
+SUBJECT: Final = "p" * 22
+
+
+def an_act(seq: int, prev: str = "", **changes: Any) -> dict[str, Any]:
+    """What is kept of an act, without its place in the log."""
+    fields: dict[str, Any] = {
+        "act": ActClass.MESSAGE,
+        "id": f"{seq:026}",
+        "agency": "lindenau",
+        "actor": "bot",
+        "subject": SUBJECT,
+        "seq": seq,
+        "prev": prev,
+        "ts": AT_MS + seq,
+        "purpose": "birth-certificate-copy",
+        "basis": "PStG §55",
+        "case": "01CASE",
+    }
+    opening = Opening(**fields | changes).to_json()
+    salt, bound = bytes([seq]) * 32, bind(call_form("test", "do", what=str(seq)))
+    c = commitment(bound, inner(opening, salt))
+    entry = make_entry("lindenau", ActClass.MESSAGE, AT_MS, 1, c)
+    return {
+        "e": entry.decode(),
+        "bound": unpadded(bound),
+        "salt": unpadded(salt),
+        "opening": opening,
+        "c": unpadded(c),
+    }
+
+
+def some_acts(count: int) -> list[dict[str, Any]]:
+    """Acts on one person, each of which follows the one before."""
+    made: list[dict[str, Any]] = []
+    for seq in range(1, count + 1):
+        made.append(an_act(seq, made[-1]["c"] if made else ""))
+    return made
+
+
+def acts_file(
+    acts: Sequence[dict[str, Any]], log: NoteSigner = LOG, signer: NoteSigner = LOG, **changes: Any
+) -> dict[str, Any]:
+    """A file of acts, which are all that their log has.
+
+    Args:
+        acts: From ``an_act``.
+        log: Signs the head.
+        signer: Signs the file.
+        **changes: Of the proof, before it is signed.
+    """
+    hashes = [merkle.leaf_hash(one["e"].encode()) for one in acts]
+    proofs = [
+        {key: value for key, value in one.items() if key != "c"}
+        | {"index": i, "path": [unpadded(x) for x in merkle.inclusion_proof(hashes, i)]}
+        for i, one in enumerate(acts)
+    ]
+    point = Checkpoint(log.verifier.name, len(acts), merkle.root_of_hashes(hashes))
+    body = {"v": 1, "checkpoint": log.sign(point.to_text()), "acts": proofs}
+    return signer.sign_object({"org.veche.signed": {"kind": "case"}, ACTS_KEY: body | changes})

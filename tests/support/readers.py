@@ -1,0 +1,74 @@
+"""What others make of a signed PDF: pyHanko, and pdfsig with NSS."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from asn1crypto import crl as asn1_crl
+from asn1crypto import x509 as asn1_x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.validation import async_validate_pdf_signature, async_validate_pdf_timestamp
+from pyhanko.sign.validation.dss import DocumentSecurityStore
+from pyhanko_certvalidator import ValidationContext
+
+from tests.support.programs import program
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from pathlib import Path
+
+    from cryptography.x509 import Certificate
+
+
+def by_pyhanko(pdf: bytes, root: Certificate, moment: dt.datetime) -> list[Any]:
+    """Status of each signature, first to last, by the proofs in the file alone."""
+    return asyncio.run(_statuses(pdf, root, moment))
+
+
+async def _statuses(pdf: bytes, root: Certificate, moment: dt.datetime) -> list[Any]:
+    reader = PdfFileReader(io.BytesIO(pdf))
+    store = DocumentSecurityStore.read_dss(reader)
+    lists = [asn1_crl.CertificateList.load(one.get_object().data) for one in store.crls]
+    trusted = asn1_x509.Certificate.load(root.public_bytes(Encoding.DER))
+
+    def context() -> ValidationContext:
+        return ValidationContext(
+            trust_roots=[trusted],
+            other_certs=list(store.load_certs()),
+            crls=lists,
+            allow_fetching=False,
+            revocation_mode="hard-fail",
+            moment=moment,
+        )
+
+    return [
+        await async_validate_pdf_timestamp(one, context())
+        if one.sig_object_type == "/DocTimeStamp"
+        else await async_validate_pdf_signature(one, context(), context())
+        for one in reader.embedded_signatures
+    ]
+
+
+def by_pdfsig(folder: Path, pdf: bytes, root: Certificate) -> str:
+    """What pdfsig prints; it judges at the present time.
+
+    Args:
+        folder: Of the test, for the file and the store of NSS.
+        pdf: The file.
+        root: That NSS trusts.
+    """
+    (folder / "file.pdf").write_bytes(pdf)
+    (folder / "root.pem").write_bytes(root.public_bytes(Encoding.PEM))
+    store = f"sql:{folder}"
+    certutil = program("certutil", "libnss3-tools")
+    subprocess.run([certutil, "-N", "-d", store, "--empty-password"], check=True)
+    adding = ["-A", "-d", store, "-n", "root", "-t", "C,C,C", "-i", str(folder / "root.pem")]
+    subprocess.run([certutil, *adding], check=True)
+    pdfsig = [program("pdfsig", "poppler-utils"), "-nssdir", str(folder)]
+    return subprocess.run(
+        [*pdfsig, str(folder / "file.pdf")], check=True, capture_output=True, text=True
+    ).stdout

@@ -1,0 +1,247 @@
+"""The page on which a party signs, for tests without a browser: the same protocol, in Python.
+
+It is another implementation than the service's only where that can matter: cipher, canonical JSON
+and approvals are those of ``tests.support.keys``; the revision is prepared by the kernel, whose
+JavaScript twin the browser tests use.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import urllib.request
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+import attrs
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.support.calls import Answer, request
+from tests.support.keys import approval_of, canonical_json, decline_of, unpadded_base64
+from veche.protocol.pdf.document import Document
+from veche.protocol.pdf.signing import Proofs, prepare_signature
+from veche.protocol.signatures.cms import Signer
+from veche.protocol.unpadded import from_unpadded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.support.keys import BrowserKey, Passkey
+
+API: Final = "/_veche/signing/v1"
+_NONCE_BYTES: Final = 12
+_STAMP_HASH: Final = bytes.fromhex("300d06096086480165030402010500")
+
+
+class FreshKey:
+    """The key of one signature, as WebCrypto makes it."""
+
+    def __init__(self) -> None:
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        public = self.key.public_key()
+        self.spki = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+    @property
+    def id(self) -> str:
+        """SHA-256 of it, as the approval names it."""
+        return unpadded_base64(hashlib.sha256(self.spki).digest())
+
+    def proof(self, data: bytes) -> str:
+        """r and s, 64 bytes."""
+        r, s = decode_dss_signature(self.key.sign(data, ec.ECDSA(hashes.SHA256())))
+        return unpadded_base64(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
+
+
+@attrs.define
+class SignPage:
+    """One party's page.
+
+    Attributes:
+        origin: Of the site.
+        session: Id of the session.
+        party: Who.
+        token: Of the link.
+        key: 32 bytes that decrypt the files.
+    """
+
+    origin: str
+    session: str
+    party: str
+    token: str
+    key: bytes
+
+    @staticmethod
+    def of(link: str) -> SignPage:
+        """The page that a link opens."""
+        parts = urlsplit(link)
+        told = {name: values[0] for name, values in parse_qs(parts.fragment).items()}
+        key = from_unpadded(told["k"].replace("-", "+").replace("_", "/"))
+        return SignPage(f"{parts.scheme}://{parts.netloc}", told["s"], told["p"], told["t"], key)
+
+    def call(self, method: str, path: str, body: object = None) -> Answer:
+        """One request as this party."""
+        headers = {"veche-party": f"{self.party} {self.token}"}
+        return request(method, f"{self.origin}{API}{path}", body=body, headers=headers)
+
+    def view(self) -> dict[str, Any]:
+        """The session."""
+        answer = self.call("GET", f"/sessions/{self.session}")
+        assert answer.status == 200, answer
+        found: dict[str, Any] = answer.body
+        return found
+
+    def document(self, view: Mapping[str, Any]) -> bytes:
+        """The file with all that was signed into it, each part checked."""
+        blob = view["document"]["blob"]
+        path = f"{self.origin}{API}/sessions/{self.session}/blobs/{blob}"
+        one = urllib.request.Request(path)  # noqa: S310 -- ours
+        one.add_header("veche-party", f"{self.party} {self.token}")
+        with urllib.request.urlopen(one) as answer:  # noqa: S310
+            cipher = answer.read()
+        assert hashlib.sha256(cipher).hexdigest() == blob
+        pdf = self._opened(cipher, b"veche.signing.blob")
+        assert unpadded_base64(hashlib.sha256(pdf).digest()) == view["document"]["sha256"]
+        for one_ in view["revisions"]:
+            place = b"veche.signing.%d" % one_["number"]
+            pdf += self._opened(from_unpadded(one_["increment"]), place)
+            assert unpadded_base64(hashlib.sha256(pdf).digest()) == one_["sha256"]
+        return pdf
+
+    def ask(self, **changes: Any) -> Answer:
+        """Ask what is to be approved."""
+        body = {"party": self.party, "level": "S1", "read": "all_pages", "clauses": [], **changes}
+        return self.call("POST", f"/sessions/{self.session}/ask", body)
+
+    def certificate(self, key: FreshKey, device: BrowserKey | Passkey, **changes: Any) -> Answer:
+        """Approve with the person's device key, and ask for the certificate of a fresh one."""
+        asked = self.ask(level="S2", key=key.id, **changes)
+        if asked.status != 200:
+            return asked
+        approval = approval_of(asked.body["asked"], asked.body["now_ms"])
+        return self.certify(key, device.signed(approval))
+
+    def certify(self, key: FreshKey, signed: dict[str, Any]) -> Answer:
+        """Ask for a certificate with what was approved."""
+        body = {
+            "session": self.session,
+            "party": self.party,
+            "spki": unpadded_base64(key.spki),
+            "proof": key.proof(canonical_json(signed["approval"])),
+            "approval": signed,
+        }
+        return self.call("POST", "/certificates", body)
+
+    def revision(
+        self, view: Mapping[str, Any], pdf: bytes, key: FreshKey, issued: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Sign a file, and encrypt what that adds."""
+        proofs = Proofs(
+            [from_unpadded(one) for one in issued["certificates"]],
+            [from_unpadded(one) for one in issued["lists"]],
+        )
+        name = next(one["name"] for one in view["parties"] if one["party"] == self.party)
+        prepared = prepare_signature(
+            Document(pdf), view["you"]["field"], proofs, name, view["now_ms"]
+        )
+        certificate = x509.load_der_x509_certificate(from_unpadded(issued["certificate"]))
+        issuing = x509.load_der_x509_certificate(from_unpadded(issued["certificates"][1]))
+        signer = Signer(certificate, [issuing])
+        attributes = signer.signed_attributes(prepared.digest)
+        signature = key.key.sign(attributes, ec.ECDSA(hashes.SHA256()))
+        token = self.stamp(hashlib.sha256(signature).digest())
+        increment = prepared.filled(signer.detached(attributes, signature, token))
+        number = len(view["revisions"]) + 1
+        return {
+            "number": number,
+            "party": self.party,
+            "previous_sha256": unpadded_base64(hashlib.sha256(pdf).digest()),
+            "sha256": unpadded_base64(hashlib.sha256(pdf + increment).digest()),
+            "size": len(increment),
+            "increment": self.sealed(increment, b"veche.signing.%d" % number),
+        }
+
+    def hand_in(self, revision: Mapping[str, Any]) -> Answer:
+        """Hand a signature in."""
+        body = {"party": self.party, "revision": dict(revision)}
+        return self.call("POST", f"/sessions/{self.session}/signatures", body)
+
+    def sign(self, device: BrowserKey | Passkey, **changes: Any) -> Answer:
+        """All of it: look, approve, sign, hand in."""
+        view = self.view()
+        key = FreshKey()
+        issued = self.certificate(key, device, **changes)
+        if issued.status != 200:
+            return issued
+        return self.hand_in(self.revision(view, self.document(view), key, issued.body))
+
+    def approve(self, device: BrowserKey | Passkey, **changes: Any) -> Answer:
+        """Sign at level S1: the approval is all of it."""
+        asked = self.ask(**changes)
+        if asked.status != 200:
+            return asked
+        approval = approval_of(asked.body["asked"], asked.body["now_ms"])
+        body = {"party": self.party, "approval": device.signed(approval)}
+        return self.call("POST", f"/sessions/{self.session}/signatures", body)
+
+    def decline(self, device: BrowserKey | Passkey, code: str, reason: str = "") -> Answer:
+        """Refuse, signed by the device key."""
+        level = {"level": "S2", "key": FreshKey().id} if self.view()["you"]["field"] else {}
+        asked = self.ask(**level)
+        if asked.status != 200:
+            return asked
+        declined = decline_of(asked.body["asked"], asked.body["now_ms"])
+        body = {
+            "party": self.party,
+            "reason_code": code,
+            "reason": reason,
+            "approval": device.signed(declined),
+        }
+        return self.call("POST", f"/sessions/{self.session}/decline", body)
+
+    def stamp(self, digest: bytes) -> bytes:
+        """A time stamp over a digest (RFC 3161)."""
+        imprint = b"\x30\x31" + _STAMP_HASH + b"\x04\x20" + digest
+        nonce = b"\x02\x09\x00" + bytes([secrets.randbits(7) | 0x80]) + secrets.token_bytes(7)
+        inner = b"\x02\x01\x01" + imprint + nonce + b"\x01\x01\xff"
+        query = b"\x30" + bytes([len(inner)]) + inner
+        one = urllib.request.Request(f"{self.origin}{API}/tsa", data=query, method="POST")  # noqa: S310 -- ours
+        one.add_header("content-type", "application/timestamp-query")
+        with urllib.request.urlopen(one) as answer:  # noqa: S310
+            reply = answer.read()
+        return token_of(reply)
+
+    def sealed(self, data: bytes, purpose: bytes) -> str:
+        """Ciphertext of an increment, base64."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        return unpadded_base64(nonce + AESGCM(self.key).encrypt(nonce, data, purpose))
+
+    def _opened(self, cipher: bytes, purpose: bytes) -> bytes:
+        return AESGCM(self.key).decrypt(cipher[:_NONCE_BYTES], cipher[_NONCE_BYTES:], purpose)
+
+
+def token_of(reply: bytes) -> bytes:
+    """The token in a ``TimeStampResp``."""
+    outer = _members(reply)[0][1]
+    status, token = _members(outer)[:2]
+    assert status[1] == b"\x02\x01\x00", "the stamp was refused"
+    return token[2]
+
+
+def _members(data: bytes) -> list[tuple[int, bytes, bytes]]:
+    """Tag, body and whole of each element."""
+    found, at = [], 0
+    while at < len(data):
+        start, tag, length = at, data[at], data[at + 1]
+        at += 2
+        if length & 0x80:
+            count = length & 0x7F
+            length = int.from_bytes(data[at : at + count], "big")
+            at += count
+        found.append((tag, data[at : at + length], data[start : at + length]))
+        at += length
+    return found

@@ -1,0 +1,181 @@
+"""Tax invoices, judged by the schemas of UBL and by others' rules of EN 16931 and Peppol."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import einvoice
+import einvoice.parser
+import einvoice.rules_peppol
+import peppol.rules
+import peppol.xsd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import etree
+
+from appservices.payments.core.tax import Amount, taxed
+from appservices.payments.core.ubl import EUROPEAN, PEPPOL, Seller, TaxInvoice, write_invoice
+from veche.protocol.invoice_tax import Buyer, Endpoint, LineTax
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FULL = LineTax(category="S", basis_points=1900)
+LOW = LineTax(category="S", basis_points=700)
+ZERO = LineTax(category="Z")
+EXEMPT = LineTax(category="E", reason="Lessons, section 4 no. 21 UStG")
+NO_SUBJECT = LineTax(category="O", reason="A fine is no sale")
+AT_MS = 1_790_000_000_000
+SELLER = Seller(
+    "bakery",
+    "Bäckerei <Lindenau> & Söhne",
+    "DE",
+    legal_name="Lindenau Back GmbH",
+    street="Markt 1",
+    postcode="04177",
+    town="Leipzig",
+    vat_id="DE123456789",
+    tax_number="231/123/45678",
+    register_id="HRB 12345",
+    endpoint=Endpoint(scheme="9930", id="DE123456789"),
+    contact="Anna Krause",
+    phone="+49 341 1234567",
+    email="books@bakery.example",
+)
+COMPANY = Buyer(
+    name="Käufer AG",
+    street="Ring 2",
+    postcode="10115",
+    town="Berlin",
+    country="DE",
+    vat_id="DE987654321",
+    endpoint=Endpoint(scheme="0204", id="991-01234-44"),
+    reference="Order 7",
+)
+PERSON = Buyer(name="Alice", country="DE")
+
+
+def an_invoice(
+    lines: Sequence[Amount], extra_minor: int = 0, buyer: Buyer = COMPANY, *, is_paid: bool = False
+) -> TaxInvoice:
+    found = taxed(lines, extra_minor, "Delivery")
+    return TaxInvoice(
+        number="R-2026/17",
+        issued_at_ms=AT_MS,
+        due_at_ms=AT_MS + 86_400_000,
+        time_zone="Europe/Berlin",
+        currency="EUR",
+        note="Bread\nby order",
+        reference="RF18539007547034",
+        seller=SELLER,
+        buyer=buyer,
+        taxed=found,
+        paid_minor=found.gross_minor if is_paid else 0,
+    )
+
+
+def judged(invoice: TaxInvoice) -> list[str]:
+    """What schemas and rules say against an invoice."""
+    data = write_invoice(invoice)
+    _, said = peppol.xsd.validate_xsd(data)
+    found = list(said)
+    root: Any = einvoice.parser.parse_file(io.BytesIO(data))
+    found += [str(one) for one in einvoice.validate_root(root).violations]
+    if invoice.is_peppol:
+        found += [str(one) for one in peppol.rules.check_rules(data) if one.severity == "fatal"]
+        found += [str(one) for one in einvoice.rules_peppol.evaluate_ubl(root)]
+    return found
+
+
+def text(data: bytes, name: str) -> list[str]:
+    return [one.text for one in etree.fromstring(data).iter("{*}" + name)]
+
+
+def line(minor: int, tax: LineTax = FULL) -> Amount:
+    return Amount("Bread & butter", minor, tax)
+
+
+CASES = {
+    "one line": an_invoice([line(119_00)]),
+    "rounding": an_invoice([line(9)]),
+    "several rates": an_invoice([line(119), line(107, LOW), line(50, ZERO), line(20, EXEMPT)]),
+    "a discount": an_invoice([line(1_000), line(-250)]),
+    "delivery": an_invoice([line(1_000), line(500, LOW)], 300),
+    "less delivered": an_invoice([line(1_000), line(500, LOW)], -300),
+    "paid": an_invoice([line(9), line(5, LOW)], 3, is_paid=True),
+    "to a person": an_invoice([line(1_000)], buyer=PERSON),
+    "a fine": an_invoice([line(1_000, NO_SUBJECT)]),
+    "a fine of a person": an_invoice([line(1_000, NO_SUBJECT)], buyer=PERSON, is_paid=True),
+    "exempt": an_invoice([line(1_000, EXEMPT), line(2, EXEMPT)]),
+    "many lines": an_invoice([line(33 + n) for n in range(200)]),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_schemas_and_rules_have_nothing_against_an_invoice(name: str) -> None:
+    assert judged(CASES[name]) == []
+
+
+_LINES = st.lists(
+    st.builds(line, st.integers(1, 10**8), st.sampled_from([FULL, LOW, ZERO, EXEMPT])),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(_LINES, st.integers(0, 10**5), st.booleans())
+def test_whatever_is_sold_the_rules_have_nothing_against_it(
+    lines: list[Amount], extra_minor: int, is_paid: bool
+) -> None:
+    assert judged(an_invoice(lines, extra_minor, is_paid=is_paid)) == []
+
+
+def test_the_judges_see_a_sum_that_is_wrong() -> None:
+    data = write_invoice(CASES["one line"]).replace(
+        b'<cbc:PayableAmount currencyID="EUR">119.00', b'<cbc:PayableAmount currencyID="EUR">119.01'
+    )
+    root: Any = einvoice.parser.parse_file(io.BytesIO(data))
+
+    assert "BR-CO-16" in str(einvoice.validate_root(root).violations)
+
+
+def test_the_schema_sees_an_element_out_of_its_place() -> None:
+    data = write_invoice(CASES["one line"])
+    root = etree.fromstring(data)
+    root.append(root[0])
+
+    is_valid, _ = peppol.xsd.validate_xsd(root)
+    assert not is_valid
+
+
+def test_what_is_paid_leaves_nothing_to_pay() -> None:
+    data = write_invoice(CASES["paid"])
+
+    assert text(data, "PrepaidAmount") == ["0.17"]
+    assert text(data, "PayableAmount") == ["0.00"]
+
+
+def test_it_is_one_of_peppol_where_both_have_an_address() -> None:
+    assert text(write_invoice(CASES["one line"]), "CustomizationID") == [PEPPOL]
+    assert text(write_invoice(CASES["to a person"]), "CustomizationID") == [EUROPEAN]
+
+
+def test_days_are_those_of_the_institution() -> None:
+    # 21 September 2026, 22:13 UTC, is the next day in Berlin only in summer's last hours.
+    data = write_invoice(CASES["one line"])
+
+    assert text(data, "IssueDate") == ["2026-09-21"]
+    assert text(data, "DueDate") == ["2026-09-22"]
+
+
+def test_no_number_for_a_tax_stands_where_nothing_is_taxed() -> None:
+    assert b"DE123456789</cbc:CompanyID>" in write_invoice(CASES["one line"])
+    assert b"</cbc:CompanyID>" in write_invoice(CASES["a fine"])
+    assert b"DE123456789</cbc:CompanyID>" not in write_invoice(CASES["a fine"])
+
+
+def test_the_same_invoice_gives_the_same_bytes() -> None:
+    assert write_invoice(CASES["delivery"]) == write_invoice(CASES["delivery"])

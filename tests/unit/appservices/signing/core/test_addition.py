@@ -1,0 +1,166 @@
+"""What a signer hands in is their signature and nothing else, or it is refused with the reason."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from typing import Any
+
+import attrs
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from appservices.signing.core.addition import STAMP_AGE_MS_MAX, Expected, check_addition
+from tests.support.forgery import find, increment, page
+from tests.support.signing import NOW, Office, Person, ms, with_boxes
+from veche.protocol.errors import BadSignatureError
+from veche.protocol.pdf.document import Document
+from veche.protocol.pdf.signing import prepare_signature
+from veche.protocol.signatures.cms import Signer, der_of
+
+
+@functools.cache
+def office() -> Office:
+    return Office()
+
+
+@functools.cache
+def document() -> bytes:
+    return with_boxes(page("Pay 100 EUR to Bob"), ["Sig1", "Sig2"])
+
+
+@functools.cache
+def alice() -> Person:
+    return office().person("Alice Adams", document())
+
+
+@functools.cache
+def bob() -> Person:
+    return office().person("Bob Brown", document())
+
+
+@functools.cache
+def signed() -> bytes:
+    return alice().sign(document(), "Sig1")
+
+
+def expected(who: Person | None = None, **changes: Any) -> Expected:
+    certificate = (who or alice()).certificate
+    authorities = (office().issuing, office().stamping, office().root)
+    found = Expected(
+        field="Sig1",
+        document_sha256=hashlib.sha256(document()).digest(),
+        certificate=certificate,
+        stamps=office().stamping.certificate,
+        known=frozenset(map(der_of, [certificate, *(one.certificate for one in authorities)])),
+        signed_before=0,
+        now_ms=ms(NOW),
+    )
+    return attrs.evolve(found, **changes)
+
+
+def added(pdf: bytes, before: bytes | None = None) -> bytes:
+    return pdf[len(document() if before is None else before) :]
+
+
+def refusal(increment_: bytes, wanted: Expected, before: bytes | None = None) -> str:
+    with pytest.raises(BadSignatureError) as caught:
+        check_addition(document() if before is None else before, increment_, wanted)
+    return str(caught.value)
+
+
+def test_a_signature_in_ones_box_is_taken() -> None:
+    check_addition(document(), added(signed()), expected())
+
+
+def test_the_next_one_signs_what_the_first_has_signed() -> None:
+    both = bob().sign(signed(), "Sig2")
+    second = expected(bob(), field="Sig2", signed_before=1)
+
+    check_addition(signed(), added(both, signed()), second)
+
+
+def test_the_box_of_another_is_refused() -> None:
+    assert "your box Sig2" in refusal(added(signed()), expected(field="Sig2"))
+
+
+def test_the_certificate_of_another_is_refused() -> None:
+    assert "another certificate" in refusal(added(signed()), expected(bob()))
+
+
+def test_a_certificate_for_another_document_is_refused() -> None:
+    other = expected(document_sha256=bytes(32))
+    assert "another document" in refusal(added(signed()), other)
+
+
+def test_a_signature_of_yesterday_is_refused() -> None:
+    late = expected(now_ms=ms(NOW) + STAMP_AGE_MS_MAX + 1)
+    assert "older than five minutes" in refusal(added(signed()), late)
+    check_addition(document(), added(signed()), expected(now_ms=ms(NOW) + STAMP_AGE_MS_MAX))
+
+
+def test_the_stamp_of_another_authority_is_refused() -> None:
+    other = office().new_stamping(NOW)
+    assert "is not ours" in refusal(added(signed()), expected(stamps=other.certificate))
+
+
+def test_a_signature_without_a_stamp_is_refused() -> None:
+    who = alice()
+    proofs = office().proofs(who.certificate, NOW)
+    prepared = prepare_signature(Document(document()), "Sig1", proofs, "Alice", ms(NOW))
+    signer = Signer(who.certificate, [office().issuing.certificate])
+    attributes = signer.signed_attributes(prepared.digest)
+    bare = prepared.filled(signer.detached(attributes, sign(who, attributes)))
+
+    assert "no time stamp" in refusal(bare, expected())
+
+
+def test_two_signatures_at_once_are_refused() -> None:
+    both = bob().sign(signed(), "Sig2")
+    assert "not just one" in refusal(added(both), expected())
+
+
+def test_a_stamp_over_the_whole_is_no_signature() -> None:
+    closed = office().close(signed(), name="Sig2x")
+    second = expected(field="Sig2x", signed_before=1)
+    assert "your box" in refusal(added(closed, signed()), second, signed())
+
+
+def test_nothing_and_rubbish_are_refused() -> None:
+    assert "not just one" in refusal(b"", expected())
+    assert refusal(b"%PDF-1.7 rubbish", expected())
+
+
+@pytest.mark.parametrize("told", ["the true one", "the changed one"])
+def test_a_changed_page_before_the_signature_is_refused(told: str) -> None:
+    number, body = find(document(), b"100 EUR")
+    forged = increment(document(), {number: body.replace(b"100 EUR", b"900 EUR")})
+    is_true = told == "the true one"
+    who = office().person("Mallory", document() if is_true else forged)
+    wanted = expected(who, document_sha256=hashlib.sha256(forged).digest())
+
+    assert "something else was added" in refusal(
+        added(who.sign(forged, "Sig1")), expected(who) if is_true else wanted
+    )
+
+
+@given(st.integers(min_value=0), st.integers(min_value=1, max_value=255))
+def test_no_byte_can_be_another_one(at: int, flip: int) -> None:
+    increment_ = bytearray(added(signed()))
+    increment_[at % len(increment_)] ^= flip
+    # The digits of the signature itself may be written large, and versions say nothing.
+    assume(_significant(bytes(increment_)) != _significant(added(signed())))
+
+    refusal(bytes(increment_), expected())
+
+
+def _significant(increment_: bytes) -> bytes:
+    return re.sub(rb"0201[0-9a-f]{2}310d", b"version", increment_.lower())
+
+
+def sign(who: Person, data: bytes) -> bytes:
+    return who.key.sign(data, ec.ECDSA(hashes.SHA256()))

@@ -1,0 +1,142 @@
+"""Who signs, as people type it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appservices.signing.core.order import (
+    OrderError,
+    OrderProblem,
+    PartyOrder,
+    Wanted,
+    WantedStage,
+    read_order,
+    write_order,
+)
+from appservices.signing.core.parties import Role
+
+BOB, CAROL, DAVE = Wanted("bob"), Wanted("carol"), Wanted("dave")
+
+
+def one(*wanted: Wanted, need: int | None = None) -> WantedStage:
+    return WantedStage(wanted, need)
+
+
+@pytest.mark.parametrize(
+    ("typed", "order"),
+    [
+        ("bob", PartyOrder((one(BOB),))),
+        ("bob, carol then dave", PartyOrder((one(BOB, CAROL), one(DAVE)))),
+        ("bob and carol THEN dave", PartyOrder((one(BOB, CAROL), one(DAVE)))),
+        ("bob и carol потом dave", PartyOrder((one(BOB, CAROL), one(DAVE)))),
+        ("bob und carol dann dave", PartyOrder((one(BOB, CAROL), one(DAVE)))),
+        ("bob та carol потім dave", PartyOrder((one(BOB, CAROL), one(DAVE)))),
+        (
+            "bob, carol as witness of bob",
+            PartyOrder((one(BOB, Wanted("carol", Role.WITNESS, "bob")),)),
+        ),
+        # Whose witness it is can only mean one.
+        ("bob, carol as witness", PartyOrder((one(BOB, Wanted("carol", Role.WITNESS, "bob")),))),
+        # A witness signs right after whom they see, wherever they were typed.
+        (
+            "bob then dave then carol as witness of @Bob",
+            PartyOrder((one(BOB, Wanted("carol", Role.WITNESS, "bob")), one(DAVE))),
+        ),
+        (
+            "bob then @dave:x.org as approver",
+            PartyOrder((one(BOB), one(Wanted("@dave:x.org", Role.APPROVER)))),
+        ),
+        (
+            "2 of bob, carol, dave then erin",
+            PartyOrder((one(BOB, CAROL, DAVE, need=2), one(Wanted("erin")))),
+        ),
+        ("2 из bob, carol, dave", PartyOrder((one(BOB, CAROL, DAVE, need=2),))),
+        ("bob; copy to frank, greta", PartyOrder((one(BOB),), ("frank", "greta"))),
+        ("bob copy to frank", PartyOrder((one(BOB),), ("frank",))),
+        ("bob; копию frank", PartyOrder((one(BOB),), ("frank",))),
+        ("bob, frank as copy", PartyOrder((one(BOB),), ("frank",))),
+        ("bob then lindenau as seal", PartyOrder((one(BOB), one(Wanted("lindenau", Role.SEAL))))),
+        ("bob then carol as clerk", PartyOrder((one(BOB), one(Wanted("carol", Role.CLERK))))),
+        ("@then, @and", PartyOrder((one(Wanted("@then"), Wanted("@and")),))),
+        ("2", PartyOrder((one(Wanted("2")),))),
+        (
+            "https://matrix.to/#/@bob:x.org",
+            PartyOrder((one(Wanted("https://matrix.to/#/@bob:x.org")),)),
+        ),
+    ],
+)
+def test_what_can_be_read(typed: str, order: PartyOrder) -> None:
+    assert read_order(typed) == order
+    assert read_order(write_order(order)) == order
+
+
+@pytest.mark.parametrize(
+    ("typed", "problem", "word"),
+    [
+        ("", OrderProblem.EMPTY, ""),
+        ("  ", OrderProblem.EMPTY, ""),
+        ("bob carol", OrderProblem.WORD, "carol"),
+        ("bob,", OrderProblem.WORD, ""),
+        ("bob,, carol", OrderProblem.WORD, ","),
+        ("bob then", OrderProblem.WORD, ""),
+        ("then bob", OrderProblem.WORD, "then"),
+        ("bob; carol", OrderProblem.WORD, "carol"),
+        ("bob;", OrderProblem.WORD, ""),
+        ("bob copy to frank then carol", OrderProblem.WORD, "then"),
+        ("a@b", OrderProblem.WORD, "a@b"),
+        ("bob as king", OrderProblem.ROLE, "king"),
+        ("bob as", OrderProblem.ROLE, ""),
+        ("bob, BOB", OrderProblem.TWICE, "BOB"),
+        ("bob; copy to @bob", OrderProblem.TWICE, "@bob"),
+        ("bob, carol, dave as witness", OrderProblem.WITNESS, "dave"),
+        ("bob, dave as witness of erin", OrderProblem.WITNESS, "dave"),
+        ("bob as witness of carol, carol as witness of bob", OrderProblem.WITNESS, "bob"),
+        ("lindenau as seal, bob as witness of lindenau", OrderProblem.WITNESS, "bob"),
+        ("3 of bob, carol", OrderProblem.NEED, "3"),
+        ("frank as copy", OrderProblem.EMPTY, ""),
+        (", ".join(f"p{n}" for n in range(201)), OrderProblem.TOO_MANY, ""),
+        (" then ".join(f"p{n}" for n in range(21)), OrderProblem.TOO_MANY, ""),
+        ("b" * 20_001, OrderProblem.TOO_MANY, ""),
+    ],
+)
+def test_what_cannot(typed: str, problem: OrderProblem, word: str) -> None:
+    with pytest.raises(OrderError) as e:
+        read_order(typed)
+    assert (e.value.problem, e.value.word) == (problem, word)
+
+
+NAMES = st.lists(
+    st.from_regex(r"@[a-z]{1,8}(:[a-z]{1,5})?", fullmatch=True), min_size=1, max_size=9, unique=True
+)
+
+
+@given(NAMES, st.data())
+def test_every_order_is_read_as_it_is_written(names: list[str], data: st.DataObject) -> None:
+    roles = st.sampled_from([Role.SIGNER, Role.APPROVER, Role.CLERK])
+    count = data.draw(st.integers(1, len(names)))
+    signing, left = names[:count], names[count:]
+    stages = []
+    while signing:
+        size = data.draw(st.integers(1, len(signing)))
+        held = tuple(Wanted(name, data.draw(roles)) for name in signing[:size])
+        need = data.draw(st.none() | st.integers(1, size))
+        stages.append(WantedStage(held, need))
+        signing = signing[size:]
+    if left:
+        seen = stages[0].wanted[0].person
+        stages[0] = WantedStage(
+            (*stages[0].wanted, Wanted(left[0], Role.WITNESS, seen)), stages[0].need
+        )
+    order = PartyOrder(tuple(stages), tuple(left[1:]))
+    assert read_order(write_order(order)) == order
+
+
+@given(st.text(max_size=60))
+def test_no_text_breaks_it(typed: str) -> None:
+    try:
+        order = read_order(typed)
+    except OrderError:
+        return
+    assert read_order(write_order(order)) == order

@@ -1,0 +1,210 @@
+"""Documents made ready to be signed: frames, names, boxes, and nothing covered."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+import typst
+from pyhanko.sign.diff_analysis import ModificationLevel
+
+from appservices.signing.core.boxes import Seat
+from appservices.signing.core.papers.sheet import Sheet
+from appservices.signing.core.papers.uploads import PAGES_MAX, UploadTooLargeError
+from appservices.signing.service.boxes import page_sizes, with_named_boxes, with_signature_boxes
+from appservices.signing.service.uploads import normalised
+from tests.support import uploads
+from tests.support.programs import program
+from tests.support.readers import by_pdfsig, by_pyhanko
+from tests.support.signing import Office
+from veche.protocol.errors import MalformedError
+from veche.protocol.pdf.appearance import Look
+from veche.protocol.pdf.document import Document
+from veche.protocol.pdf.signing import Box, form_fields, page_count, page_number
+from veche.protocol.signatures.report import Verdict
+from veche.protocol.signatures.verdict import Trusted, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pikepdf
+
+SHEET = Sheet("Lease of flat 12b", "en", "https://sign.example.org/v#p=1.2", ("Both sign.",))
+SEATS = (Seat("Sig1", "Alice Adams", "Landlady"), Seat("Sig2", "Боб Браун", "Наниматель"))
+
+
+def made(pdf: bytes, seats: Sequence[Seat], sheet: Sheet) -> bytes:
+    """Without the sandbox, which takes a while to begin."""
+    return with_signature_boxes(pdf, seats, sheet, run=lambda work, *args: work(*args))
+
+
+@functools.cache
+def laid() -> bytes:
+    return made(uploads.plain(), SEATS, SHEET)
+
+
+def words(pdf: bytes, folder: Path, *options: str) -> str:
+    (folder / "file.pdf").write_bytes(pdf)
+    command = [program("pdftotext", "poppler-utils"), *options, str(folder / "file.pdf"), "-"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def rectangles(pdf: bytes) -> dict[str, tuple[int, list[float]]]:
+    """Page, from 0, and corners of each field."""
+    document = Document(pdf)
+    found = {}
+    with_pages = {number: at for at, number in enumerate(_pages(document))}
+    for name, number in form_fields(document):
+        held = document.dictionary(number, "a field")
+        page = with_pages[int(bytes(held[b"/P"]).split()[0])]  # type: ignore[arg-type]
+        found[name] = (page, [float(one) for one in held[b"/Rect"]])  # type: ignore[arg-type]
+    return found
+
+
+def _pages(document: Document) -> list[int]:
+    return [page_number(document, at) for at in range(page_count(document))]
+
+
+def test_a_page_of_signatures_follows_the_document(tmp_path: Path) -> None:
+    said = words(laid(), tmp_path, "-f", "2")
+
+    assert page_count(Document(laid())) == 2
+    for part in ("Signatures", "Lease of flat 12b", "Alice Adams", "Наниматель", "Both sign."):
+        assert part in said
+    assert "https://sign.example.org/v#p=1.2" in said
+    assert "Rent: 900 EUR" in words(laid(), tmp_path, "-l", "1")
+    assert [(name, page) for name, (page, _) in rectangles(laid()).items()] == [
+        ("Sig1", 1),
+        ("Sig2", 1),
+    ]
+
+
+def test_the_same_document_and_names_give_the_same_bytes() -> None:
+    assert with_signature_boxes(uploads.plain(), SEATS, SHEET) == laid()
+
+
+def test_signed_in_both_boxes_it_is_sealed_and_others_believe_it(tmp_path: Path) -> None:
+    # pdfsig judges at the present time.
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)  # noqa: TID251 -- as above
+    office = Office(now - dt.timedelta(hours=1))
+    pdf = office.person("Alice Adams", laid()).sign(laid(), "Sig1", look=Look("Landlady", "AdES"))
+    pdf = office.person("Боб Браун", laid()).sign(pdf, "Sig2", look=Look("Наниматель", "AdES"))
+    closed = office.close(pdf)
+
+    found = judge(closed, Trusted([office.root.certificate], now))
+    assert (found.verdict, [one.name for one in found.signers]) == (
+        Verdict.SEALED,
+        ["Alice Adams", "Боб Браун"],
+    )
+    assert words(closed, tmp_path, "-f", "2").count("AdES") == 2
+    statuses = by_pyhanko(closed, office.root.certificate, now)
+    assert [one.bottom_line for one in statuses[:-1]] == [True, True]
+    forms = ModificationLevel.FORM_FILLING
+    assert all(one.modification_level <= forms for one in statuses[:-1])
+    said = by_pdfsig(tmp_path, closed, office.root.certificate)
+    assert said.count("Signature is Valid.") == said.count("Certificate is Trusted.") == 2
+    (tmp_path / "signed.pdf").write_bytes(closed)
+    command = [program("qpdf", "qpdf"), "--check", str(tmp_path / "signed.pdf")]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def test_a_named_page_gets_a_foot_and_keeps_its_words(tmp_path: Path) -> None:
+    full = (
+        "#set page(margin: 0pt)\n#block(height: 100%, width: 100%)[Top #align(bottom)[Last line]]"
+    )
+    pdf = typst.compile(full.encode())
+    seats = [Seat("Sig1", "Alice Adams", "Landlady", page=1)]
+
+    out = made(pdf, seats, SHEET)
+
+    assert page_count(Document(out)) == 1
+    page, (_, bottom, _, top) = rectangles(out)["Sig1"]
+    assert (page, bottom > 0, top < 92) == (0, True, True)
+    layout = words(out, tmp_path, "-bbox")
+    lowest = [
+        float(line.split('yMax="')[1].split('"')[0])
+        for line in layout.splitlines()
+        if ">Last<" in line
+    ]
+    height = page_sizes(out)[0].height
+    # From the top: the page's last line stands above the frames.
+    assert lowest[0] <= height - 88
+    assert "Alice Adams" in words(out, tmp_path)
+
+
+def test_what_lay_outside_of_a_page_stays_unseen(tmp_path: Path) -> None:
+    def change(document: pikepdf.Pdf) -> None:
+        page = document.pages[0]
+        page.contents_add(b"q 0 g 0 -500 600 480 re f Q")
+
+    upload = normalised(uploads.changed(change))
+    assert not isinstance(upload, type)
+    out = made(upload.pdf, [Seat("Sig1", "A", "B", page=1)], SHEET)
+
+    (tmp_path / "file.pdf").write_bytes(out)
+    command = [program("pdftoppm", "poppler-utils"), "-r", "72", "-gray", "file.pdf", "page"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    picture = (tmp_path / "page-1.pgm").read_bytes()
+    assert picture.count(b"\0") < 2000
+
+
+@pytest.mark.parametrize("content", [b"q", b"Q q", b"q q Q"])
+def test_a_page_that_cannot_be_drawn_smaller_is_left_alone(content: bytes) -> None:
+    def change(document: pikepdf.Pdf) -> None:
+        document.pages[0].contents_add(content)
+
+    upload = normalised(uploads.changed(change))
+    assert not isinstance(upload, type)
+    out = made(upload.pdf, [Seat("Sig1", "A", "B", page=1)], SHEET)
+
+    assert rectangles(out)["Sig1"][0] == 1
+
+
+@pytest.mark.parametrize(
+    "setting", ['paper: "a5"', 'paper: "us-letter"', "flipped: true", "width: 50pt, height: 50pt"]
+)
+def test_documents_of_any_size_get_a_page_of_signatures(setting: str) -> None:
+    pdf = typst.compile(f"#set page({setting}, margin: 5pt)\nx".encode())
+
+    out = made(pdf, SEATS, SHEET)
+
+    assert page_count(Document(out)) == 2
+
+
+def test_two_hundred_signers_have_room() -> None:
+    seats = [Seat(f"Sig{at}", f"Signer with a long name {at} " * 3, "x" * 100) for at in range(200)]
+
+    out = made(uploads.plain(), seats, SHEET)
+
+    assert len(rectangles(out)) == 200
+
+
+def test_a_document_with_all_the_pages_there_may_be_has_no_room_for_one_more() -> None:
+    with pytest.raises(UploadTooLargeError):
+        made(uploads.plain(pages=PAGES_MAX), SEATS, SHEET)
+
+
+def test_a_wrong_page_is_told_before_anything_is_done() -> None:
+    with pytest.raises(MalformedError, match="no page 7"):
+        made(uploads.plain(), [Seat("Sig1", "A", "B", page=7)], SHEET)
+
+
+def test_two_signers_with_one_field_are_refused() -> None:
+    with pytest.raises(MalformedError, match="one name"):
+        made(uploads.plain(), [SEATS[0], SEATS[0]], SHEET)
+
+
+def test_boxes_of_a_template_leave_the_pages_as_they_are() -> None:
+    pdf = uploads.plain()
+    box = Box("Sig1", 0, (40, 40, 200, 90))
+
+    out = with_named_boxes(pdf, [box], page_sizes(pdf))
+
+    assert out.startswith(pdf)
+    assert rectangles(out) == {"Sig1": (0, [40, 40, 200, 90])}
+    with pytest.raises(MalformedError):
+        with_named_boxes(pdf, [Box("Sig1", 5, box.corners)], page_sizes(pdf))

@@ -1,0 +1,140 @@
+"""The page that verifies containers comes to the same verdicts as ``veche verify``."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from tests.support.containers import LEASE, bound_to, closed, contents, made, signed, zipped
+from tests.support.node import WIDGETS, node, why_no_node
+from tests.support.signing import NOW, YEAR, Office, ms
+from tests.unit.appservices.widgets.test_signed_files import same
+from tests.unit.veche.protocol.asic import test_container as files
+from veche.protocol.asic.archive import ArchiveError
+from veche.protocol.asic.container import new_container
+from veche.protocol.asic.verdict import judge_container
+from veche.protocol.signatures.judging import Trusted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from veche.protocol.signatures.report import Report
+
+pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
+
+VERDICT = WIDGETS / "static" / "asic" / "verdict.js"
+CERTIFICATE = WIDGETS / "static" / "signatures" / "certificate.js"
+FLIPPED = 300
+"""Files in which one byte is another."""
+File = tuple[str, bytes, dt.datetime, tuple[bytes, ...]]
+
+
+def _b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def by_page(cases: Sequence[File], office: Office) -> list[dict[str, Any]]:
+    """What the page's modules make of each file, asked of Node."""
+    code = f"""
+        import {{ judgeContainer }} from {json.dumps(VERDICT.as_uri())};
+        import {{ readCertificate }} from {json.dumps(CERTIFICATE.as_uri())};
+        const bytes = (text) => Uint8Array.from(Buffer.from(text, "base64"));
+        let text = "";
+        for await (const part of process.stdin) text += part;
+        const {{ root, files }} = JSON.parse(text);
+        const roots = [readCertificate(bytes(root))];
+        const found = [];
+        for (const one of files)
+            found.push(
+                await judgeContainer(bytes(one.data), roots, one.now, one.lists.map(bytes)),
+            );
+        process.stdout.write(JSON.stringify(found));
+    """
+    given = {
+        "root": _b64(office.root.certificate.public_bytes(Encoding.DER)),
+        "files": [
+            {"data": _b64(data), "now": ms(now), "lists": [_b64(one) for one in lists]}
+            for _, data, now, lists in cases
+        ],
+    }
+    done = subprocess.run(
+        [str(node()), "--input-type=module", "--eval", code],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    reports: list[dict[str, Any]] = json.loads(done.stdout)
+    return reports
+
+
+def by_command(one: File, office: Office) -> Report:
+    _, data, now, lists = one
+    return judge_container(data, Trusted([office.root.certificate], now, lists))
+
+
+def _files() -> Iterator[File]:
+    office = files.office()
+    stranger = Office()
+    held = {
+        "honest": files.honest(),
+        "not closed": files.open_tail(),
+        "unsigned": new_container([LEASE]),
+        "one file": closed(office, made(office, [LEASE])),
+        "by hand": zipped(contents(files.honest())),
+        "unknown": closed(stranger, made(stranger)),
+        "other document": signed(new_container([LEASE]), office.person("Ann", b"other")),
+        "after the closing": signed(files.honest(), bound_to(office, "Carol", files.honest())),
+        **{f"attack: {name}": make() for name, make in files.ATTACKS.items()},
+    }
+    for name, make in files.ATTACKS.items():
+        try:
+            held[f"closed by the attacker: {name}"] = closed(office, make())
+        except ArchiveError:
+            continue
+    for name, data in held.items():
+        yield name, data, files.LATER, ()
+    as_closed, renewed, authorities = files.long_lived()
+    for years in (0.8, 3, 14.1, 16, 24):
+        now = NOW + years * YEAR
+        alive = [one for one in authorities if one.not_valid_after_utc > now]
+        lists = tuple(office.list_of(one, now) for one in alive)
+        for data in (as_closed, renewed):
+            for given in ((), lists):
+                yield f"{years} years, {len(data)} bytes, {len(given)} lists", data, now, given
+
+
+def _differing(cases: Sequence[File]) -> dict[str, list[str]]:
+    reports = by_page(cases, files.office())
+    return {
+        one[0]: said
+        for one, report in zip(cases, reports, strict=True)
+        if (said := same(by_command(one, files.office()), report))
+    }
+
+
+def test_page_and_command_agree_on_every_container() -> None:
+    cases = list(_files())
+
+    assert not _differing(cases)
+    assert len({by_command(one, files.office()).verdict for one in cases}) == 6
+
+
+def test_page_and_command_agree_where_one_byte_is_another() -> None:
+    honest = files.honest()
+    step = max(1, len(honest) // FLIPPED)
+    cases: list[File] = []
+    for number, at in enumerate(range(0, len(honest), step)):
+        data = bytearray(honest)
+        data[at] ^= 1 << (number % 8)
+        cases.append((f"byte {at}", bytes(data), files.LATER, ()))
+
+    assert not _differing(cases)

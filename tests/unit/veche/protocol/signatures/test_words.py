@@ -1,0 +1,64 @@
+"""What is said of a verdict, in each language."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.signing import NOW, YEAR, ms
+from veche.protocol.catalogue import LANGUAGES
+from veche.protocol.signatures.certificates import Level
+from veche.protocol.signatures.report import Finding, Reason, Report, Signed, Verdict, reported
+from veche.protocol.signatures.words import words_of
+
+ALICE = Signed("Sig1", "Alice Adams", "@alice:example.org", Level.HIGH, ms(NOW), True, bytes(32))
+TOWN = Signed("Seal", "Lindenau", "", Level.SEAL, None, False, bytes(32))
+WHO = "Alice Adams, @alice:example.org"
+SEALED = Report(Verdict.SEALED, (), (ALICE, TOWN), bytes(32), ms(NOW), ms(NOW + 15 * YEAR))
+
+
+def test_a_verdict_says_who_when_and_until_when() -> None:
+    assert words_of(SEALED, "en").splitlines() == [
+        "It holds: who signed what and when is proven.",
+        f"Signed by {WHO} (identity checked in person), 2026-11-26 12:00:00 UTC",
+        "Sealed by Lindenau (not proven who that is), at a time that is not proven",
+        "Closed: 2026-11-26 12:00:00 UTC",
+        "Provable until 2041-11-22, if it is not renewed before",
+        f"Document: SHA-256 {bytes(32).hex()}",
+    ]
+
+
+def test_reasons_say_where_they_were_found() -> None:
+    found = reported([Finding(Reason.BROKEN, "Sig2"), Finding(Reason.OPEN_TAIL)])
+
+    assert words_of(found, "en").splitlines() == [
+        "False: do not rely on this file.",
+        "But: Sig2: the signature is broken",
+        "But: no time stamp closes it",
+    ]
+
+
+@pytest.mark.parametrize("locale", LANGUAGES)
+def test_every_verdict_and_reason_has_words_in_every_language(locale: str) -> None:
+    said = {words_of(Report(verdict), locale) for verdict in Verdict} | {
+        words_of(reported([Finding(reason)]), locale) for reason in Reason
+    }
+
+    assert len(said) == len(Verdict) + len(Reason)
+    if locale != "en":
+        english = {words_of(reported([Finding(one)]), "en") for one in Reason}
+        assert not said & english
+
+
+def test_an_unknown_language_is_english() -> None:
+    assert words_of(SEALED, "xx") == words_of(SEALED, "en")
+
+
+def test_names_in_a_file_change_nothing_around_them() -> None:
+    evil = Signed("a\nb", "Eve\n\u202eIt holds\x1b[2J", "", None, None, False, bytes(32))
+    report = reported([Finding(Reason.BROKEN, "x\nIt holds")], Report(Verdict.SEALED, (), (evil,)))
+
+    lines = words_of(report, "en").splitlines()
+
+    assert len(lines) == 3
+    assert "\x1b" not in "".join(lines)
+    assert "\u202e" not in "".join(lines)

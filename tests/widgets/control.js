@@ -1,0 +1,22 @@
+/** Where the pages of a test are, and who stands behind them. */
+
+/** Where the pages are, http://localhost:PORT: a name, since passkeys refuse addresses. */
+export const BASE = process.env.VECHE_PAGES ?? "http://localhost:8090";
+const CONTROL = process.env.VECHE_CONTROL;
+
+/**
+ * Asks the Python side of the test, which has the persons and the services (tests/widgets/stage.py).
+ * @param {string} command
+ * @param {Record<string, unknown>} [args]
+ * @returns {Promise<any>}
+ */
+export async function ask(command, args = {}) {
+    if (!CONTROL) throw new Error("this test has no house: write `// stage: house` at the top");
+    const response = await fetch(`${CONTROL}/${command}`, {
+        method: "POST",
+        body: JSON.stringify(args),
+    });
+    const answer = await response.json();
+    if (!response.ok) throw new Error(`${command}: ${answer.error}`);
+    return answer;
+}

@@ -1,0 +1,264 @@
+// stage: signing
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { keyHere } from "./approvals_fake.js";
+import { BASE, ask, glance, look, test, until } from "./harness.js";
+import { PATH, refused, serve, table } from "./sign_fake.js";
+
+/** @typedef {import("./sign_fake.js").Answer} Answer */
+/** @typedef {import("./harness.js").Stage} Stage */
+
+/**
+ * The page of a session that begins anew.
+ * @param {Stage["open"]} open
+ * @param {{hasClauses?: boolean, hasKey?: boolean}} [options]
+ * @param {(answers: Record<string, Answer>) => Record<string, Answer>} [changed]
+ */
+async function atSign(open, { hasClauses = false, hasKey = true } = {}, changed = (one) => one) {
+    const begun = await ask("begin", { has_clauses: hasClauses });
+    const { page, context } = await open({ reducedMotion: "reduce" });
+    await page.goto(`${BASE}/approve`);
+    const { listed, public_key } = await keyHere(page);
+    await ask("enrol", { public_key });
+    const heard = await serve(context, changed(table(hasKey ? [listed] : [])));
+    await page.goto(`${BASE}/sign#${begun.fragment}`);
+    const sign = page.getByRole("button", { name: "Sign", exact: true });
+    return { page, heard, begun, sign, alert: page.locator("main .banner.critical") };
+}
+
+/** Brings each page into sight. @param {import("playwright-core").Page} page */
+async function read(page) {
+    const sheets = page.locator(".sheet-page");
+    const count = page.getByText(/of 3 pages were/);
+    await sheets.nth(2).waitFor();
+    for (const at of [0, 1, 2]) {
+        await sheets.nth(at).evaluate((one) => one.scrollIntoView({ block: "center" }));
+        const seen = async () => Number.parseInt(await count.innerText(), 10) > at;
+        await until(seen, `page ${at + 1} is seen`);
+    }
+}
+
+/** Presses once a press counts. @param {import("playwright-core").Locator} button */
+async function press(button) {
+    await button.waitFor();
+    await until(() => button.isEnabled(), "the button is off");
+    await button.page().waitForTimeout(600); // what is being tested: an earlier press does nothing
+    await button.click();
+}
+
+/** @param {import("./sign_fake.js").Heard[]} heard @param {string} path */
+const posted = (heard, path) => heard.filter((one) => one.method === "POST" && one.path === path);
+
+test("who has seen every page signs it, and the document goes nowhere", async ({ open }) => {
+    const { page, heard, begun, sign } = await atSign(open);
+    await page.getByRole("heading", { name: "Lease of flat 12b" }).waitFor();
+    assert.ok(await sign.isDisabled());
+    await page
+        .getByText("3 pages were not on the screen yet.")
+        .or(page.getByText("2 pages were not on the screen yet."))
+        .waitFor();
+
+    await read(page);
+    await look(page, "sign");
+    await page
+        .locator(".sheet-page")
+        .first()
+        .getByText("Договор аренды")
+        .waitFor({ state: "attached" });
+    await press(sign);
+    await page.getByText("You have signed this document.").waitFor();
+
+    const found = await ask("verdict");
+    assert.deepEqual(found.findings, ["tail_not_time_stamped"]);
+    assert.deepEqual([found.closed, found.signers], ["sealed", ["Alice Adams"]]);
+    assert.equal(found.is_shown, 1);
+    assert.deepEqual(posted(heard, `${PATH}/ask`)[0]?.body.read, "all_pages");
+    const sent = heard.map(({ body }) =>
+        Buffer.isBuffer(body) ? body.toString("base64") : JSON.stringify(body),
+    );
+    const parts = [begun.document.slice(0, 40), begun.document.slice(4000, 4040), "Lease of flat"];
+    for (const part of parts.slice(0, 2))
+        assert.ok(
+            sent.every((one) => !one?.includes(part)),
+            part,
+        );
+
+    const saving = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Save the file" }).click();
+    const saved = readFileSync(await (await saving).path());
+    assert.equal(saved.toString("base64"), found.file);
+    await page.getByRole("button", { name: "Show exactly what was signed" }).click();
+    await page.locator(".sheet-page").nth(2).waitFor();
+    await glance(page, "sign-signed");
+});
+
+test("whoever signs meanwhile costs no second approval", async ({ open, expect }) => {
+    expect(/status of 409/);
+    let isFirst = true;
+    const { page, heard, sign } = await atSign(open, {}, (answers) => ({
+        ...answers,
+        [`POST ${PATH}/signatures`]: async (one) => {
+            if (isFirst) await ask("bob_signs");
+            isFirst = false;
+            return answers[`POST ${PATH}/signatures`]?.(one);
+        },
+    }));
+    await read(page);
+    await press(sign);
+    await page.getByText("You have signed this document.").waitFor();
+
+    const found = await ask("verdict");
+    assert.deepEqual(
+        [found.closed, found.signers, found.certified],
+        ["sealed", ["Боб Браун", "Alice Adams"], 1],
+    );
+    assert.equal(posted(heard, `${PATH}/ask`).length, 1);
+});
+
+test("a press that comes too early signs nothing", async ({ open }) => {
+    const { page, heard, sign } = await atSign(open);
+    await read(page);
+    await page.getByLabel("I have read it elsewhere").check();
+    await page.evaluate(() => {
+        const buttons = [...document.querySelectorAll("main button")];
+        const box = /** @type {HTMLInputElement} */ (document.querySelector(".tick input"));
+        box.click();
+        box.click();
+        window.dispatchEvent(new Event("focus"));
+        /** @type {HTMLElement} */ (
+            buttons.find((one) => one.textContent?.trim() === "Sign")
+        )?.click();
+    });
+    await sign.waitFor();
+
+    assert.equal(posted(heard, `${PATH}/ask`).length, 0);
+});
+
+test("each clause is answered on its own, and what was read elsewhere is written down", async ({
+    open,
+}) => {
+    const { page, heard, sign } = await atSign(open, { hasClauses: true });
+    await page.getByLabel("I have read it elsewhere").check();
+    await page.getByText("Your answer to “Penalty” is missing.").waitFor();
+    await page.getByLabel("I agree to this clause in particular").check();
+    await page.getByText("Your answer to “News by e-mail” is missing.").waitFor();
+    await page.getByLabel("I don't agree; I sign the rest").check();
+    await glance(page, "sign-clauses");
+    await press(sign);
+    await page.getByText("You have signed this document.").waitFor();
+
+    const [asked] = posted(heard, `${PATH}/ask`);
+    assert.equal(asked?.body.read, "elsewhere");
+    assert.deepEqual(asked?.body.clauses, [
+        { id: "c7", accepted: true },
+        { id: "c9", accepted: false },
+    ]);
+});
+
+test("another document than was agreed on is refused", async ({ open }) => {
+    /** @type {[string, (view: any) => any, string][]} */
+    const swaps = [
+        [
+            "digest",
+            (view) => ({ ...view, document: { ...view.document, sha256: "A".repeat(43) } }),
+            "changed on its way",
+        ],
+        [
+            "code",
+            (view) => ({ ...view, code: view.code === "0000" ? "0001" : "0000" }),
+            "changed on its way",
+        ],
+        ["parties", (view) => ({ ...view, parties: view.parties.slice(1) }), "changed on its way"],
+        [
+            "pages",
+            (view) => ({ ...view, document: { ...view.document, pages: 2 } }),
+            "changed on its way",
+        ],
+        ["box", (view) => ({ ...view, you: { ...view.you, field: "Sig9" } }), "changed on its way"],
+        [
+            "blob",
+            (view) => ({ ...view, document: { ...view.document, blob: "0".repeat(64) } }),
+            "can't be opened",
+        ],
+    ];
+    let swap = swaps[0]?.[1];
+    const { page, alert } = await atSign(open, {}, (answers) => ({
+        ...answers,
+        [`GET ${PATH}`]: async () => swap?.(await ask("session")),
+    }));
+    for (const [name, changed, words] of swaps) {
+        swap = changed;
+        await page.reload();
+        await alert.filter({ hasText: words }).waitFor();
+        assert.equal(
+            await page.getByRole("button", { name: "Sign", exact: true }).count(),
+            0,
+            name,
+        );
+    }
+});
+
+test("what is asked, or given, otherwise than it stands on the page is not signed", async ({
+    open,
+}) => {
+    const { page, heard, sign, alert } = await atSign(open, {}, (answers) => ({
+        ...answers,
+        [`POST ${PATH}/ask`]: async (one) => {
+            const answer = /** @type {any} */ (await answers[`POST ${PATH}/ask`]?.(one));
+            answer.asked.shown.title = "Sale of flat 12b";
+            return answer;
+        },
+    }));
+    await read(page);
+    await press(sign);
+    await alert.filter({ hasText: "something else than what stands on this page" }).waitFor();
+    assert.equal(posted(heard, "signing/v1/certificates").length, 0);
+
+    const other = await atSign(open, {}, (answers) => ({
+        ...answers,
+        "POST signing/v1/tsa": () => Buffer.from("nonsense"),
+    }));
+    await read(other.page);
+    await press(other.sign);
+    await other.alert.filter({ hasText: "No time stamp could be got" }).waitFor();
+    assert.equal(posted(other.heard, `${PATH}/signatures`).length, 0);
+    await glance(other.page, "sign-no-stamp");
+});
+
+test("who declines says why, with the key of the device", async ({ open }) => {
+    const { page, heard } = await atSign(open);
+    await page.getByRole("button", { name: "Decline" }).first().click();
+    await page.getByLabel("I need more time").check();
+    await page.getByLabel("In your words").fill("Until Friday, please.");
+    await page.getByRole("dialog").getByRole("button", { name: "Decline" }).click();
+    await page.getByText("You have declined to sign.").waitFor();
+
+    const [handed] = posted(heard, `${PATH}/decline`);
+    assert.deepEqual(
+        [handed?.body.reason_code, handed?.body.reason, handed?.body.approval.approval.kind],
+        ["need_time", "Until Friday, please.", "decline"],
+    );
+});
+
+test("a link that was cut off, an old link and a device without a key say what to do", async ({
+    open,
+    expect,
+}) => {
+    expect(/status of 404/);
+    const { page, begun } = await atSign(open);
+    await page.getByRole("heading", { name: "Lease of flat 12b" }).waitFor();
+    await page.goto(`${BASE}/sign#${begun.fragment.slice(0, -5)}`);
+    await page.getByText("This link was cut off").waitFor();
+    await glance(page, "sign-no-link");
+
+    const old = await atSign(open, {}, (answers) => ({
+        ...answers,
+        [`GET ${PATH}`]: () => refused("NOT_FOUND", 404),
+    }));
+    await old.alert.filter({ hasText: "This link is not valid any more" }).waitFor();
+
+    const bare = await atSign(open, { hasKey: false });
+    await read(bare.page);
+    await press(bare.sign);
+    await bare.page.getByRole("link", { name: "Make a key for this device" }).waitFor();
+});

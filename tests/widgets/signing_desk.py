@@ -1,0 +1,425 @@
+"""Who stands behind the page of signatures in its tests: a session, its authorities, other signers.
+
+It answers as the service does, in its shapes, by the same functions where they are pure; the
+service itself is tested elsewhere. What the page hands in is judged by the strict verdict.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import functools
+import hashlib
+import secrets
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import typst
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+)
+
+from appservices.signing.core.cipher import DOCUMENT, decrypt, encrypt, fresh_key, increment_of
+from appservices.signing.core.parties import Party, PartyState, Role, Stage
+from appservices.signing.core.records import Level, Member, code_of, parties_sha256
+from tests.support.signing import Office, with_boxes
+from veche.protocol.approval import (
+    Approval,
+    AskedApproval,
+    Decline,
+    ShownClause,
+    SignatureShown,
+    signed_bytes,
+    verify,
+)
+from veche.protocol.ids import UserId
+from veche.protocol.pdf.appearance import Look
+from veche.protocol.signatures import certificates
+from veche.protocol.signatures.certificates import STAMP_POLICY, Fresh, Holder
+from veche.protocol.signatures.cms import der_of
+from veche.protocol.signatures.stamps import StampAuthority
+from veche.protocol.signatures.verdict import Trusted, judge
+from veche.protocol.signing_api import (
+    AskBody,
+    AskedView,
+    CertificateBody,
+    CertificateView,
+    ClauseView,
+    DeclineBody,
+    DocumentView,
+    PartyView,
+    ProofsView,
+    RevisionView,
+    SessionView,
+    SignatureBody,
+    StageView,
+    YouView,
+)
+from veche.protocol.unpadded import from_unpadded, unpadded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cryptography.x509 import Certificate
+
+    from tests.widgets.commands import Command
+
+SESSION: Final = "01KAV3Z8K4Q6V5W7X9Y0A1B2C3"
+ALICE: Final = UserId("@alice:localhost")
+BOB: Final = UserId("@bob:localhost")
+TITLE: Final = "Lease of flat 12b"
+_CLAUSES: Final = (
+    ClauseView(id="c1", title="House rules", kind="required", page=1),
+    ClauseView(id="c7", title="Penalty", kind="unfair", page=2),
+    ClauseView(id="c9", title="News by e-mail", kind="optional", page=3),
+)
+_PAGES: Final = (
+    '#set document(title: [Lease])\n#set text(lang: "en", size: 12pt)\n'
+    "= Lease of flat 12b\nRent: 900 EUR a month. Договор аренды."
+)
+_HOUR: Final = dt.timedelta(hours=1)
+
+COMMANDS: Final[dict[str, Command]] = {}
+
+
+def command(function: Any) -> Any:
+    """Make a function a command, by its own name."""
+    COMMANDS[function.__name__] = function
+    return function
+
+
+@attrs.define
+class Desk:
+    """One session at a time; each test begins its own.
+
+    Attributes:
+        office: The authorities.
+        key: Of the session.
+        document: Before anybody signed it.
+        whole: With all revisions.
+        revisions: As they were taken.
+        clauses: Of the document.
+        state: Of Alice.
+        ended: State of the session.
+        asked: What was asked last.
+        certificate: That was issued last.
+        certified: How many were issued.
+        device: Alice's device key, 65 bytes.
+    """
+
+    office: Office
+    key: bytes = b""
+    document: bytes = b""
+    whole: bytes = b""
+    revisions: list[RevisionView] = attrs.field(factory=list)
+    clauses: tuple[ClauseView, ...] = ()
+    state: PartyState = PartyState.INVITED
+    is_bob_done: bool = False
+    asked: AskedApproval | None = None
+    certificate: Certificate | None = None
+    certified: int = 0
+    device: bytes = b""
+
+    @classmethod
+    def new(cls) -> Desk:
+        """With authorities that are an hour old."""
+        now = dt.datetime.now(dt.UTC).replace(microsecond=0)  # noqa: TID251 -- browsers have their own
+        return cls(Office(now - _HOUR))
+
+    @property
+    def now(self) -> dt.datetime:
+        """The time; browsers have their own, too."""
+        return dt.datetime.now(dt.UTC)  # noqa: TID251 -- as above
+
+    @property
+    def now_ms(self) -> int:
+        """The same in milliseconds."""
+        return int(self.now.timestamp() * 1000)
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Alice and Bob."""
+        bob = PartyState.SIGNED if self.is_bob_done else PartyState.INVITED
+        return (
+            Member(
+                Party("p1", Role.SIGNER, self.state), ALICE, "Alice Adams", "Sig1", Level.ADVANCED
+            ),
+            Member(Party("p2", Role.SIGNER, bob), BOB, "Боб Браун", "Sig2", Level.ADVANCED),
+        )
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Both at once."""
+        return (Stage(("p1", "p2"), None),)
+
+    def proofs(self) -> tuple[list[str], list[str]]:
+        """Certificates and lists that every signer needs."""
+        office = self.office
+        known = (office.issuing.certificate, office.stamping.certificate)
+        chain = [unpadded(der_of(one)) for one in (office.root.certificate, *known)]
+        return chain, [unpadded(office.list_of(one, self.now)) for one in known]
+
+    def view(self) -> SessionView:
+        """The session as Alice sees it."""
+        chain, lists = self.proofs()
+        digest = hashlib.sha256(self.document).digest()
+        cipher = self.cipher
+        can_act = self.state in (PartyState.INVITED, PartyState.VIEWED)
+        return SessionView(
+            session=SESSION,
+            state="open",
+            title=TITLE,
+            requester="Lindenau Housing Cooperative",
+            effect="when_complete",
+            may_delegate=True,
+            deadline_at_ms=self.now_ms + 7 * 86_400_000,
+            code=code_of(digest, SESSION),
+            parties_sha256=unpadded(parties_sha256(self.members, self.stages)),
+            document=DocumentView(
+                sha256=unpadded(digest),
+                size=len(self.document),
+                pages=3,
+                blob=hashlib.sha256(cipher).hexdigest(),
+            ),
+            clauses=list(self.clauses),
+            stages=[StageView(need=one.need, parties=list(one.parties)) for one in self.stages],
+            parties=[
+                PartyView(
+                    party=one.id,
+                    role="signer",
+                    name=one.name,
+                    user=one.person,
+                    state=one.party.state.value,
+                )
+                for one in self.members
+            ],
+            you=YouView(
+                party="p1",
+                role="signer",
+                level="S2",
+                field="Sig1",
+                state=self.state.value,
+                can_act=can_act,
+            ),
+            revisions=self.revisions,
+            proofs=ProofsView(certificates=chain, lists=lists),
+            now_ms=self.now_ms,
+        )
+
+    @property
+    def cipher(self) -> bytes:
+        """The document's, the same each time: a blob is named by its digest."""
+        if not self._cipher:
+            self._cipher = encrypt(self.key, self.document, DOCUMENT)
+        return self._cipher
+
+    _cipher: bytes = b""
+
+    def take(self, party: str, increment: bytes) -> None:
+        """Keep a revision."""
+        number = len(self.revisions) + 1
+        before = hashlib.sha256(self.whole).digest()
+        self.whole += increment
+        view = RevisionView(
+            number=number,
+            party=party,
+            previous_sha256=unpadded(before),
+            sha256=unpadded(hashlib.sha256(self.whole).digest()),
+            size=len(increment),
+            increment=unpadded(encrypt(self.key, increment, increment_of(number))),
+        )
+        self.revisions = [*self.revisions, view]
+
+
+def _json(view: Any) -> Any:
+    return view.model_dump(mode="json", exclude_none=True)
+
+
+@functools.cache
+def _document(pages: int) -> bytes:
+    """A lease with boxes for two."""
+    more = [f"Page {number}. #lorem(200)" for number in range(2, pages + 1)]
+    source = "\n#pagebreak()\n".join([_PAGES, *more])
+    return with_boxes(typst.compile(source.encode()), ["Sig1", "Sig2"], with_letters=True)
+
+
+@command
+def begin(desk: Desk, *, has_clauses: bool = False, pages: int = 3) -> dict[str, Any]:
+    """A new session: the fragment of Alice's link, and the document."""
+    pdf = _document(pages)
+    fresh = Desk(desk.office, fresh_key(), pdf, pdf)
+    fresh.clauses = _CLAUSES if has_clauses else ()
+    for field in attrs.fields(Desk):
+        setattr(desk, field.name, getattr(fresh, field.name))
+    key = base64.urlsafe_b64encode(desk.key).decode().rstrip("=")
+    return {
+        "fragment": f"s={SESSION}&p=p1&t={'t' * 32}&k={key}",
+        "document": base64.b64encode(pdf).decode(),
+    }
+
+
+@command
+def enrol(desk: Desk, *, public_key: Sequence[int]) -> None:
+    """Alice's device has a key."""
+    desk.device = bytes(public_key)
+
+
+@command
+def session(desk: Desk) -> Any:
+    """GET /sessions/{id}."""
+    return _json(desk.view())
+
+
+@command
+def blob(desk: Desk) -> str:
+    """GET /blobs/{digest}, in base64."""
+    return base64.b64encode(desk.cipher).decode()
+
+
+@command
+def ask_approval(desk: Desk, *, body: Any) -> Any:
+    """POST /sessions/{id}/ask."""
+    told, view = AskBody.model_validate(body), desk.view()
+    answers = {one.id: one.accepted for one in told.clauses}
+    shown = SignatureShown(
+        title=view.title,
+        sha256=view.document.sha256,
+        size=view.document.size,
+        pages=view.document.pages,
+        requester=view.requester,
+        session=SESSION,
+        party="p1",
+        role="signer",
+        level=told.level,
+        code=view.code,
+        parties_sha256=view.parties_sha256,
+        effect=view.effect,
+        read=told.read,
+        clauses=tuple(
+            ShownClause(id=one.id, title=one.title, accepted=answers.get(one.id, True))
+            for one in view.clauses
+        ),
+        key=told.key,
+    )
+    nonce = base64.b32encode(secrets.token_bytes(20)).decode().lower()
+    desk.asked = AskedApproval(kind="signature", nonce=nonce, person=ALICE, shown=shown)
+    asked = desk.asked.model_dump(mode="json", exclude_none=True)
+    return _json(AskedView(asked=asked, now_ms=desk.now_ms, expires_at_ms=desk.now_ms + 300_000))
+
+
+@command
+def certify(desk: Desk, *, body: Any) -> Any:
+    """POST /certificates."""
+    told = CertificateBody.model_validate(body)
+    approval = told.approval.approval
+    spki = from_unpadded(told.spki)
+    key = load_der_public_key(spki)
+    point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    assert isinstance(approval, Approval)
+    assert desk.asked is not None
+    assert isinstance(approval.shown, SignatureShown)
+    assert approval.shown == desk.asked.shown
+    assert approval.shown.key == unpadded(hashlib.sha256(spki).digest())
+    verify(desk.device, signed_bytes(approval), str(told.approval.signature))
+    verify(point, signed_bytes(approval), told.proof)
+    return _issued(desk, key)
+
+
+@command
+def issue(desk: Desk, *, spki: str) -> Any:
+    """A certificate without any question, for measuring."""
+    return _issued(desk, load_der_public_key(from_unpadded(spki)))
+
+
+def _issued(desk: Desk, key: Any) -> Any:
+    serial = secrets.randbits(100)
+    fresh = Fresh(serial, f"http://ca.example.org/crl/{serial:x}.crl", desk.now)
+    bound = (
+        hashlib.sha256(desk.document).digest(),
+        certificates.Level.ACCOUNT,
+        dt.timedelta(days=365),
+    )
+    made = certificates.person_certificate(
+        desk.office.issuing,
+        key,
+        Holder("Alice Adams", ALICE),
+        fresh,
+        bound,
+    )
+    desk.certificate, desk.certified = made, desk.certified + 1
+    chain, lists = desk.proofs()
+    own = unpadded(desk.office.list_of(made, desk.now))
+    return _json(
+        CertificateView(
+            certificate=unpadded(der_of(made)),
+            certificates=chain,
+            lists=[own, *lists],
+            act="1",
+        )
+    )
+
+
+@command
+def stamp(desk: Desk, *, request: str) -> str:
+    """POST /tsa, both in base64."""
+    who = desk.office.stamping
+    authority = StampAuthority(who.certificate, who.key, STAMP_POLICY)
+    answer = authority.answer(base64.b64decode(request), secrets.randbits(100), desk.now_ms)
+    return base64.b64encode(answer).decode()
+
+
+@command
+def bob_signs(desk: Desk) -> None:
+    """Somebody else is quicker."""
+    bob = desk.office.person("Боб Браун", desk.document)
+    signed = bob.sign(desk.whole, "Sig2", desk.now, Look("Арендодатель", "Advanced signature"))
+    desk.take("p2", signed[len(desk.whole) :])
+    desk.is_bob_done = True
+
+
+@command
+def take(desk: Desk, *, body: Any) -> dict[str, Any]:
+    """POST /sessions/{id}/signatures: what the strict verdict says of the file then."""
+    told = SignatureBody.model_validate(body).revision
+    assert told is not None
+    if told.number != len(desk.revisions) + 1:
+        return {"is_stale": True}
+    increment = decrypt(desk.key, from_unpadded(told.increment), increment_of(told.number))
+    before = unpadded(hashlib.sha256(desk.whole).digest())
+    assert (told.size, told.previous_sha256) == (len(increment), before)
+    desk.take("p1", increment)
+    assert told.sha256 == unpadded(hashlib.sha256(desk.whole).digest())
+    desk.state = PartyState.SIGNED
+    return {"is_stale": False, "session": _json(desk.view())}
+
+
+@command
+def verdict(desk: Desk) -> dict[str, Any]:
+    """What is said of the file as it is now, and once it is closed."""
+    roots = [desk.office.root.certificate]
+    later = desk.now + dt.timedelta(seconds=5)
+    now = judge(desk.whole, Trusted(roots, later))
+    closed = judge(desk.office.close(desk.whole, desk.now), Trusted(roots, later))
+    return {
+        "findings": [one.reason.value for one in now.findings],
+        "closed": closed.verdict.value,
+        "signers": [one.name for one in closed.signers],
+        "file": base64.b64encode(desk.whole).decode(),
+        "certified": desk.certified,
+        "is_shown": desk.whole.count(b"/Type /XObject /Subtype /Form"),
+    }
+
+
+@command
+def decline(desk: Desk, *, body: Any) -> Any:
+    """POST /sessions/{id}/decline."""
+    told = DeclineBody.model_validate(body)
+    approval = told.approval.approval
+    assert isinstance(approval, Decline)
+    assert desk.asked is not None
+    assert approval.nonce == desk.asked.nonce
+    verify(desk.device, signed_bytes(approval), str(told.approval.signature))
+    desk.state = PartyState.DECLINED
+    return _json(desk.view())

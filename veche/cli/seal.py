@@ -1,0 +1,126 @@
+"""`veche seal`: an organisation's seal on any file.
+
+A PDF gets the seal inside, if it is in the sealed profile. Any other file, or several, are put into
+a container (``.asice``, ETSI EN 319 162-1) with the seal over all of them. The files stay here: the
+service of signing gets digests.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from veche.cli.verify_pdf import read_file
+from veche.protocol.asic.archive import ArchiveError
+from veche.protocol.asic.container import DataFile
+from veche.protocol.errors import ConfigError
+from veche.protocol.signed_file import FILE_BYTES_MAX, PDF
+from veche.runtime.config import read_secret
+from veche.runtime.sealing import Sealer
+
+if TYPE_CHECKING:
+    import argparse
+
+INTERRUPTED: Final = 130
+CONTAINER: Final = ".asice"
+_ANY: Final = "application/octet-stream"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `veche seal`."""
+    parser.description = (
+        f"{parser.description} One PDF is sealed inside; any other file, or several, in a container"
+        " (.asice). The files stay here: digests are sent."
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="what is sealed")
+    parser.add_argument(
+        "--organisation", required=True, metavar="ID", help="whose seal, as in the configuration"
+    )
+    parser.add_argument(
+        "--url", required=True, metavar="URL", help="of the service of signing, without a path"
+    )
+    parser.add_argument(
+        "--key-path", required=True, type=Path, metavar="FILE", help="file with its key for it"
+    )
+    parser.add_argument(
+        "--reference",
+        default="veche-seal",
+        metavar="TEXT",
+        help="what you know it by, for the record of seals (default: veche-seal)",
+    )
+    parser.add_argument(
+        "--container", action="store_true", help="put a PDF into a container too, as it is"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="default: FILE-sealed.pdf, or FILE.asice"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run `veche seal`: 0 once the sealed file is written."""
+    # Here and not above, since importing the reactor installs it.
+    from twisted.internet import reactor  # noqa: PLC0415, TID251 -- the composition root
+
+    one: Any = reactor
+    outcome: list[Any] = []
+
+    def begin() -> None:
+        work = Deferred.fromCoroutine(seal(one, arguments))
+        work.addBoth(outcome.append)
+        work.addBoth(lambda _: one.stop())
+
+    one.callWhenRunning(begin)
+    one.run()
+    if not outcome:
+        return INTERRUPTED
+    if isinstance(outcome[0], Failure):
+        outcome[0].raiseException()
+    return 0
+
+
+async def seal(reactor: Any, arguments: argparse.Namespace) -> None:
+    """Seal the files and write the sealed one beside.
+
+    Raises:
+        ConfigError: A file or the key cannot be read, or there is a sealed file already.
+        SealError: It cannot be sealed.
+        UnavailableError: The service does not answer.
+    """
+    files = [_file(path) for path in arguments.files]
+    is_pdf = len(files) == 1 and files[0].data.startswith(PDF) and not arguments.container
+    out = arguments.out or _beside(arguments.files[0], is_pdf=is_pdf)
+    if out.exists():
+        raise ConfigError(f"{out} is there already")
+    key = read_secret(arguments.key_path)
+    sealer = Sealer(reactor, arguments.url, key, arguments.organisation)
+    now_ms = int(reactor.seconds() * 1000)
+    try:
+        if is_pdf:
+            sealed = await sealer.seal(files[0].data, arguments.reference, now_ms)
+        else:
+            sealed = await sealer.seal_files(files, arguments.reference)
+    except ArchiveError as e:
+        raise ConfigError(f"the files cannot be sealed together: {e}") from e
+    finally:
+        await sealer.close()
+    with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as file:
+        file.write(sealed)
+    sys.stdout.write(f"{out} is sealed. Anybody checks it with: veche verify {out}\n")
+
+
+def _file(path: Path) -> DataFile:
+    try:
+        data = read_file(path, FILE_BYTES_MAX)
+    except OSError as e:
+        raise ConfigError(f"{path} cannot be read: {e}") from e
+    return DataFile(path.name, mimetypes.guess_type(path.name)[0] or _ANY, data)
+
+
+def _beside(path: Path, *, is_pdf: bool) -> Path:
+    return path.with_name(f"{path.stem}-sealed.pdf" if is_pdf else f"{path.name}{CONTAINER}")

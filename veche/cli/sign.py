@@ -1,0 +1,244 @@
+"""`veche sign`: a person signs a PDF with their own key, without any service of ours.
+
+The key is in a token (`--pkcs11`), at a provider of remote signatures (`--csc`) or in a file
+(`--key`); the file that is signed stays here.
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import ipaddress
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from cryptography import x509
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from veche.protocol.approval import showable
+from veche.protocol.errors import ConfigError, RefusedError
+from veche.protocol.pdf.document import FILE_BYTES_MAX
+from veche.protocol.pdf.values import PdfError
+from veche.protocol.signatures.provider import KeyHome
+from veche.runtime.keys.csc import ProviderClient, ProviderSection, RemoteKey, chosen
+from veche.runtime.keys.local import key_in_file, key_in_token
+from veche.runtime.keys.pades import sign_pdf
+from veche.runtime.keys.places import open_token
+from veche.runtime.keys.pool import SigningPool
+from veche.runtime.keys.stampers import RemoteStamper, fetched_lists
+from veche.runtime.outbound import Outbound
+from veche.runtime.secret_files import read_secret
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from veche.protocol.csc import Remote
+    from veche.protocol.signatures.provider import SignatureProvider
+
+INTERRUPTED: Final = 130
+TIMEOUT_S: Final = 30.0
+CERTIFICATES_BYTES_MAX: Final = 64 * 1024
+_HOMES: Final = {
+    KeyHome.FILE: "a key in a file",
+    KeyHome.TOKEN: "a key in a token",
+    KeyHome.PROVIDER: "a key at a provider",
+}
+
+
+class NotSignedError(RefusedError):
+    """The file cannot be signed: it has another form, or is too large."""
+
+    errcode = "ORG.VECHE.NOT_SIGNED"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `veche sign`."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="the PDF to sign")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default: FILE-signed.pdf")
+    parser.add_argument("--field", metavar="NAME", help="where to sign (default: the empty field)")
+    parser.add_argument("--tsa", metavar="URL", help="an authority for time stamps (RFC 3161)")
+    parser.add_argument(
+        "--network",
+        action="append",
+        default=[],
+        metavar="NETWORK",
+        help="one beside the public Internet in which others may be asked, such as 10.0.0.0/8",
+    )
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--pkcs11", type=Path, metavar="MODULE", help="library of the token's maker")
+    where.add_argument(
+        "--csc", metavar="URL", help="a provider's CSC API, such as https://…/csc/v2"
+    )
+    where.add_argument("--key", type=Path, metavar="FILE", help="a key, PEM")
+    parser.add_argument(
+        "--certificate",
+        type=Path,
+        metavar="FILE",
+        help="the key's certificate and those above it, PEM; of a token, the one in it by default",
+    )
+    parser.add_argument("--token", metavar="LABEL", help="of the token")
+    parser.add_argument("--label", metavar="LABEL", help="of the key in the token")
+    parser.add_argument("--credential", metavar="ID", help="at the provider (default: the one)")
+    parser.add_argument(
+        "--access-token-path", type=Path, metavar="FILE", help="by which the provider knows you"
+    )
+    parser.add_argument(
+        "--pin-path",
+        type=Path,
+        metavar="FILE",
+        help="file with the token's PIN or the key's passphrase (default: it is asked for)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Sign a file; 0 once it is written."""
+    # Here and not above, since importing the reactor installs it.
+    from twisted.internet import reactor  # noqa: PLC0415, TID251 -- the composition root
+
+    one: Any = reactor
+    outcome: list[Any] = []
+
+    def begin() -> None:
+        work = Deferred.fromCoroutine(sign(one, arguments))
+        work.addBoth(outcome.append)
+        work.addBoth(lambda _: one.stop())
+
+    one.callWhenRunning(begin)
+    one.run()
+    if not outcome:
+        return INTERRUPTED
+    if isinstance(outcome[0], Failure):
+        outcome[0].raiseException()
+    return 0
+
+
+async def sign(reactor: Any, arguments: argparse.Namespace) -> None:
+    """Sign the file and write it beside.
+
+    Args:
+        reactor: Clock, network and threads.
+        arguments: Of the command.
+
+    Raises:
+        ConfigError: An option is missing, or a file cannot be read or written.
+        RefusedError: The file cannot be signed, or whoever holds the key refuses.
+        UnavailableError: Whoever is asked does not answer.
+    """
+    out = arguments.out or arguments.file.with_name(f"{arguments.file.stem}-signed.pdf")
+    if out.exists():
+        raise ConfigError(f"there is {out} already")
+    pdf = _read(arguments.file, FILE_BYTES_MAX)
+    networks = [_network(one) for one in arguments.network]
+    outbound = Outbound(reactor, allowed=networks, timeout_s=TIMEOUT_S)
+    stamper = RemoteStamper(outbound, arguments.tsa) if arguments.tsa else None
+    pool = SigningPool(reactor)
+    try:
+        provider = await _provider(reactor, pool, arguments)
+        credential = provider.credential
+        chain = [credential.certificate, *credential.chain]
+        lists = await fetched_lists(outbound, chain, _tell) if stamper is not None else []
+        now_ms = int(reactor.seconds() * 1000)
+        signed = await sign_pdf(pool, provider, pdf, lists, now_ms, stamper, arguments.field)
+    except PdfError as e:
+        raise NotSignedError(
+            f"{arguments.file} cannot be signed: {e}. If nobody has signed it yet, write it anew:"
+            " qpdf --object-streams=disable FILE NEW"
+        ) from e
+    finally:
+        await pool.close()
+    _write(out, signed)
+    sys.stdout.write(
+        f"{out}\n{'signed by':<12} {showable(credential.name)}, with {_HOMES[credential.home]}\n"
+        f"{'document':<12} SHA-256 {hashlib.sha256(pdf).hexdigest()}\n"
+        f"{'when':<12} {'stamped by ' + arguments.tsa if stamper else 'nothing proves it'}\n"
+    )
+
+
+async def _provider(
+    reactor: Any, pool: SigningPool, arguments: argparse.Namespace
+) -> SignatureProvider:
+    if arguments.csc is not None:
+        return await _at_provider(reactor, arguments)
+    chain = _chain(arguments.certificate)
+    if arguments.key is not None:
+        if not chain:
+            raise ConfigError("--key needs --certificate")
+        return key_in_file(pool, arguments.key, _passphrase(arguments), chain)
+    if arguments.token is None or arguments.label is None:
+        raise ConfigError("--pkcs11 needs --token and --label")
+    path, is_typed = arguments.pin_path, arguments.pin_path is None
+    pin = getpass.getpass(f"PIN of {arguments.token}: ") if path is None else read_secret(path)
+    token = open_token(arguments.pkcs11.absolute(), arguments.token, pin, is_typed=is_typed)
+    return await pool.run(key_in_token, pool, token, arguments.label, chain)
+
+
+async def _at_provider(reactor: Any, arguments: argparse.Namespace) -> SignatureProvider:
+    section = ProviderSection.model_validate(
+        {"url": arguments.csc, "networks": tuple(arguments.network)}, context=None
+    )
+    path = arguments.access_token_path
+    client = ProviderClient(reactor, section, "" if path is None else read_secret(path))
+    remote = await chosen(client, arguments.credential)
+    await client.challenge(remote)
+    return RemoteKey(client, remote, _said(remote))
+
+
+def _said(remote: Remote) -> dict[str, str]:
+    """What the holder of a credential has to say."""
+    elsewhere = [field.label for field in remote.fields if field.is_elsewhere]
+    if elsewhere:
+        sys.stdout.write(f"Agree at the provider now: {', '.join(elsewhere)}\n")
+        sys.stdout.flush()
+    asked = [field for field in remote.fields if not field.is_elsewhere]
+    return {field.id: getpass.getpass(f"{field.label}: ") for field in asked}
+
+
+def _passphrase(arguments: argparse.Namespace) -> bytes | None:
+    """Of the key's file, where it has one."""
+    if arguments.pin_path is not None:
+        return read_secret(arguments.pin_path).encode()
+    if b"ENCRYPTED" in _read(arguments.key, CERTIFICATES_BYTES_MAX):
+        return getpass.getpass(f"Passphrase of {arguments.key}: ").encode()
+    return None
+
+
+def _chain(path: Path | None) -> Sequence[x509.Certificate]:
+    if path is None:
+        return []
+    try:
+        return x509.load_pem_x509_certificates(_read(path, CERTIFICATES_BYTES_MAX))
+    except ValueError as e:
+        raise ConfigError(f"{path} has no certificates that can be read: {e}") from e
+
+
+def _network(text: str) -> Any:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as e:
+        raise ConfigError(f"{text!r} is no network such as 10.20.0.0/16") from e
+
+
+def _read(path: Path, bytes_max: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(bytes_max + 1)
+    except OSError as e:
+        raise ConfigError(f"{path} cannot be read: {e.strerror}") from e
+    if len(data) > bytes_max:
+        raise NotSignedError(f"{path} is over {bytes_max} bytes")
+    return data
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        with path.open("xb") as file:
+            file.write(data)
+    except OSError as e:
+        raise ConfigError(f"{path} cannot be written: {e.strerror}") from e
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{showable(line)}\n")

@@ -1,0 +1,102 @@
+"""`veche verify` of acts: what an organisation did, as the export of a case proves it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from veche.cli.site import Site, site_of
+from veche.protocol.act_proof import ActFault, ProvenActs, verify_acts
+from veche.protocol.approval import showable
+from veche.protocol.merkle import extends
+from veche.protocol.receipt import signers_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from veche.protocol.act_proof import ActOpening
+    from veche.protocol.notes import VerifierKey
+
+WORDS: Final[Mapping[ActFault, str]] = MappingProxyType(
+    {
+        ActFault.NOT_ACTS: "This is no file of acts",
+        ActFault.UNKNOWN_SIGNER: (
+            "Nobody can tell: no key of the log of acts is known. Give the key with --key, or ask"
+            " the organisation's site with --online"
+        ),
+        ActFault.WRONG_SIGNATURE: "False: it was changed, or the organisation never signed it",
+        ActFault.BAD_HEAD: "False: the head in it is none that the log of acts has signed",
+        ActFault.OTHER_ACT: "False: an act in it is not the one that the log has",
+        ActFault.NOT_IN_LOG: (
+            "False: the head that the log has signed does not have an act in it. Keep the file: it"
+            " proves that there are two logs"
+        ),
+        ActFault.OTHER_ORDER: "False: the acts in it do not follow one another",
+    }
+)
+_MARK: Final = "/veche/acts/"
+
+
+class TwoLogsError(Exception):
+    """The head in the file is not the beginning of the newest one."""
+
+
+def acts_offline(file: Mapping[str, Any], keys: Sequence[VerifierKey]) -> str:
+    """What a file of acts proves, in words.
+
+    Raises:
+        ActProofError: It proves nothing, or nobody can tell.
+    """
+    return _report(verify_acts(file, keys), "in the file")
+
+
+def acts_online(file: Mapping[str, Any], keys: Sequence[VerifierKey], url: str | None) -> str:
+    """The same, with the keys and the newest head of the site of the log.
+
+    Raises:
+        ActProofError: It proves nothing, or nobody can tell.
+        TwoLogsError: The site has signed another log.
+        SiteError: The site cannot be asked.
+    """
+    names = [name for name in signers_of(file) if _MARK in name]
+    site = Site(url) if url is not None else site_of(names)
+    organisation = names[0].rpartition("/")[2] if names else ""
+    known = [*keys, *site.act_keys(organisation)]
+    proven = verify_acts(file, known)
+    newest, path = site.newest(proven.head.size, known)
+    old, new = (proven.head.size, proven.head.root), (newest.size, newest.root)
+    if newest.origin != proven.head.origin or not extends(old, new, path):
+        raise TwoLogsError(
+            "False: the head in the file is not the beginning of the newest one. Keep both: they"
+            " prove that there are two logs."
+        )
+    return _report(proven, f"asked {site.url}")
+
+
+def _report(proven: ProvenActs, remark: str) -> str:
+    acts, head = proven.acts, proven.head
+    cases = ", ".join(sorted({one.case for one in acts if one.case}))
+    numbers = f" (numbers {acts[0].seq} to {acts[-1].seq} on this person)" if acts else ""
+    facts = {
+        "acts of": proven.organisation,
+        "person": acts[0].subject if acts else "",
+        "case": cases,
+        "acts": f"{len(acts)}{numbers}",
+        "signed by": head.origin,
+        "head": f"of {head.size} acts, {remark}",
+    }
+    lines = [f"{name:<10} {_plain(value)}\n" for name, value in facts.items() if value]
+    return "".join([*lines, *map(_line, acts), "It holds.\n"])
+
+
+def _line(act: ActOpening) -> str:
+    at = dt.datetime.fromtimestamp(act.ts // 1000, tz=dt.UTC)
+    why = f" ({act.why})" if act.why else ""
+    told = _plain(f"{act.act}, {act.actor}: {act.basis}{why}")
+    return f"{act.seq:>6}  {at:%Y-%m-%d %H:%M} UTC  {told}\n"
+
+
+def _plain(text: str) -> str:
+    """On one line of a terminal, without what would turn or hide a part of it."""
+    return showable(text).replace("\n", " ")

@@ -1,0 +1,77 @@
+"""`veche verify REPORT --evidence FILE`: whether a report goes with the signed file."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from veche.cli.verify_pdf import FALSE, NOT_PROVEN, SEALED, read_file, read_roots, verify_pdf
+from veche.protocol.approval import showable
+from veche.protocol.errors import MalformedError
+from veche.protocol.evidence_checks import check_evidence, read_evidence
+from veche.protocol.pdf.values import PdfError
+from veche.protocol.signatures.judging import Trusted
+from veche.protocol.signed_file import FILE_BYTES_MAX, judge_file
+from veche.runtime.sandbox import SandboxError, in_sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+def verify_evidence(report: Path, signed: Path, roots: Sequence[Path], *, is_online: bool) -> int:
+    """Say what can be said of both files, and whether the record in the report is about the other.
+
+    Args:
+        report: The evidence report, a PDF.
+        signed: The signed file.
+        roots: Files with certificates of authorities that are trusted, PEM or DER.
+        is_online: Ask the addresses that the certificates name for newer lists.
+
+    Returns:
+        0 if both hold and go together; 1 if something is false; 3 if not all is proven.
+    """
+    codes = []
+    for path in (report, signed):
+        sys.stdout.write(f"{path}:\n")
+        codes.append(verify_pdf(path, roots, is_online=is_online))
+    try:
+        files = [read_file(path, FILE_BYTES_MAX) for path in (report, signed)]
+        encoded = [one.public_bytes(Encoding.DER) for one in read_roots(roots)]
+        now = dt.datetime.now(dt.UTC)  # noqa: TID251 -- the clock of a command
+        problems = in_sandbox(problems_of, files[0], files[1], encoded, now)
+    except SandboxError as e:
+        problems = [f"nobody can tell: {e}"]
+    except (OSError, MalformedError) as e:
+        sys.stderr.write(f"the evidence could not be checked: {e}\n")
+        return NOT_PROVEN
+    for problem in problems:
+        sys.stdout.write(f"{'but':<12} {showable(problem)}\n".replace("\r", ""))
+    if problems:
+        sys.stdout.write("False: the report does not go with the signed file.\n")
+        return FALSE
+    sys.stdout.write("The report goes with the signed file.\n")
+    return next((code for code in (FALSE, NOT_PROVEN) if code in codes), SEALED)
+
+
+def problems_of(
+    report: bytes, signed: bytes, roots: Sequence[bytes], now: dt.datetime
+) -> list[str]:
+    """What of a report is not so by the signed file; for a process of its own.
+
+    Args:
+        report: The evidence report, a PDF.
+        signed: The signed file.
+        roots: Certificates that are trusted, DER.
+        now: The time, UTC.
+    """
+    trusted = [x509.load_der_x509_certificate(one) for one in roots]
+    try:
+        evidence = read_evidence(report)
+    except (PdfError, MalformedError) as e:
+        return [f"there is no evidence in it: {e}"]
+    return check_evidence(evidence, signed, judge_file(signed, Trusted(trusted, now)))

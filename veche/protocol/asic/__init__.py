@@ -1,0 +1,1 @@
+"""Containers for signed files of any kind: ASiC-E with CAdES."""

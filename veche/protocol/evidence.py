@@ -1,0 +1,274 @@
+"""What is known of how a document was signed: the record inside an evidence report.
+
+It stands in a report (PDF/A-3) as ``evidence.json``, for machines; what the pages say is made from
+it. Everything in it can be checked with the signed file alone: ``evidence_checks``. It has no
+addresses of the network.
+
+Source: design of Veche, signing §10.3; the five headings of a report are those of the US laws ESIGN
+and UETA: consent, intent, attribution, association, retention.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
+
+from veche.protocol.approval import Assertion
+from veche.protocol.wire import Wire
+
+ATTACHMENT: Final = "evidence.json"
+"""Name of the record in a report."""
+PARTIES_MAX: Final = 200
+EVENTS_MAX: Final = 10_000
+CERTIFICATES_MAX: Final = 1_000
+TEXT_CHARACTERS_MAX: Final = 1_000
+JSON_BYTES_MAX: Final = 16 * 1024 * 1024
+
+Digest = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]$")]
+"""SHA-256 in unpadded base64."""
+Der = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+$", max_length=128 * 1024)]
+"""DER in unpadded base64."""
+Moment = Annotated[int, Field(ge=0)]
+"""Milliseconds UTC."""
+Text = Annotated[str, Field(max_length=TEXT_CHARACTERS_MAX)]
+Id = Annotated[str, Field(max_length=100)]
+"""A party's id within the session, or another name that people do not read."""
+
+
+class EvidenceDocument(Wire):
+    """What was to be signed.
+
+    Attributes:
+        title: As the parties saw it.
+        sha256: Of the file before anybody signed.
+        bytes: Size of it.
+        pages: Of it.
+        code: The four digits that all of them saw.
+    """
+
+    title: Text
+    sha256: Digest
+    bytes: Annotated[int, Field(ge=0)]
+    pages: Annotated[int, Field(ge=0)]
+    code: Annotated[str, Field(pattern=r"^\d{4}$")]
+
+
+class EvidenceParty(Wire):
+    """Somebody who took part.
+
+    Attributes:
+        party: Their id in the session.
+        role: As what: signer, clerk, seal, approver, witness, viewer.
+        name: As the others saw it.
+        user: Their account; of a seal, the organisation's id.
+        state: What they have done: signed, declined, delegated, lapsed, excused and so on.
+        level: How they signed (S0 to S4, seal); empty if they did not.
+        field: Name of their field in the file; empty: they signed without one.
+        of: Of a witness, whose signature they saw.
+        delegated_to: Who acts in their place; empty: nobody.
+        signed_at_ms: By our clock; None: they did not. The proven time is the stamp's.
+        certificate_sha256: Of the certificate that they signed with in the file.
+    """
+
+    party: Id
+    role: Id
+    name: Text
+    user: Text
+    state: Id
+    level: Annotated[str, Field(max_length=10)] = ""
+    field: Id = ""
+    of: Id = ""
+    delegated_to: Id = ""
+    signed_at_ms: Moment | None = None
+    certificate_sha256: Digest | None = None
+
+
+class EvidenceStage(Wire):
+    """Parties who act at once.
+
+    Attributes:
+        parties: Their ids.
+        need: How many are enough; None: all.
+    """
+
+    parties: Annotated[tuple[Id, ...], Field(strict=False, max_length=PARTIES_MAX)]
+    need: int | None = None
+
+
+class EvidenceEvent(Wire):
+    """Something that happened.
+
+    Attributes:
+        at_ms: By our clock.
+        party: Who did it; empty: the service.
+        what: One word: sent, invited, viewed, signed, declined, delegated, extended, closed, ….
+        event_id: The event in the room that shows it; empty: none does.
+        device: Of the person's, from which it came; empty: not known.
+    """
+
+    at_ms: Moment
+    party: Id = ""
+    what: Id
+    event_id: Text = ""
+    device: Text = ""
+
+
+class EvidenceApproval(Wire):
+    """What a person approved, as ``veche.runtime.approvals`` exports it, and whose it is.
+
+    Attributes:
+        party: Whose.
+        means: By what they approved.
+        person: Their account.
+        at_ms: When it was taken, by our clock.
+        signed: Canonical JSON of the approval, the very bytes, in unpadded base64.
+        key: Id of their key; None of a code.
+        public_key: Of that key, 65 bytes in unpadded base64; None of a code.
+        signature: Of a P-256 key.
+        webauthn: Of a passkey.
+        rp_id: Where the passkey lives.
+        reply: The message with the code.
+    """
+
+    party: Id
+    means: Literal["p256", "webauthn", "code"]
+    person: Text
+    at_ms: Moment
+    signed: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+$", max_length=64 * 1024)]
+    key: Id | None = None
+    public_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{87}$")] | None = None
+    signature: Annotated[str, Field(max_length=100)] | None = None
+    webauthn: Assertion | None = None
+    rp_id: Id | None = None
+    reply: dict[str, Any] | None = None
+
+
+class EvidenceLog(Wire):
+    """That a certificate stands in the log of acts.
+
+    Attributes:
+        entry: The leaf.
+        proof: That the log has it.
+    """
+
+    entry: Annotated[str, Field(max_length=16 * 1024)]
+    proof: Annotated[str, Field(max_length=16 * 1024)]
+
+
+class EvidenceClause(Wire):
+    """A part of the document that needed consent of its own.
+
+    Attributes:
+        id: In the document.
+        title: As it was shown.
+        kind: required, unfair, optional.
+        page: Where it is, from 1.
+        answers: By party: accepted or refused.
+    """
+
+    id: Id
+    title: Text
+    kind: Id
+    page: Annotated[int, Field(ge=1)]
+    answers: dict[Id, Literal["accepted", "refused"]]
+
+
+class EvidenceDelegation(Wire):
+    """Somebody acted in another's place.
+
+    Attributes:
+        party: Who let them.
+        to: Who acts.
+        at_ms: Since when.
+    """
+
+    party: Id
+    to: Id
+    at_ms: Moment
+
+
+class EvidenceDeclined(Wire):
+    """Why a session ended before everyone had signed.
+
+    Attributes:
+        party: Who declined.
+        reason_code: Of the known reasons.
+        reason: In their words; may be empty.
+        at_ms: When.
+    """
+
+    party: Id
+    reason_code: Id
+    reason: Text = ""
+    at_ms: Moment
+
+
+class EvidencePolicy(Wire):
+    """By what rules it was signed and checked.
+
+    Attributes:
+        roots: SHA-256 of the certificates of the authorities that were accepted.
+        leaf_life_ms: How long certificates of persons are valid.
+        verifier_version: Of the software that judged the file at the end.
+        verdict: Which it gave; empty: nobody signed in the file.
+    """
+
+    roots: Annotated[tuple[Digest, ...], Field(strict=False, max_length=20)]
+    leaf_life_ms: Annotated[int, Field(ge=0)]
+    verifier_version: Id
+    verdict: Id = ""
+
+
+class Evidence(Wire):
+    """The whole record.
+
+    Attributes:
+        v: Version of this form.
+        session: Its id.
+        site: The service that ran it, such as ``sign.example.org``.
+        state: How it ended: completed, declined, expired, cancelled.
+        effect: When signatures count: ``when_complete`` or ``each``.
+        document: What was to be signed.
+        final_sha256: Of the file as it was closed.
+        created_at_ms: When the parties were asked.
+        ended_at_ms: When it ended.
+        parties: All of them.
+        stages: In their order.
+        events: In their order.
+        approvals: Of those who signed with a key.
+        certificates: Of those who signed in the file, their authorities', the time stamps'.
+        log: Of the certificates of persons, by the SHA-256 of the certificate.
+        tsa: Time stamps that are not in the file.
+        clauses: That needed consent.
+        delegations: In their order.
+        declined: None if nobody did.
+        policy: By what rules.
+    """
+
+    v: Literal[1] = 1
+    session: Id
+    site: Text
+    state: Literal["completed", "declined", "expired", "cancelled"]
+    effect: Literal["when_complete", "each"]
+    document: EvidenceDocument
+    final_sha256: Digest
+    created_at_ms: Moment
+    ended_at_ms: Moment
+    parties: Annotated[
+        tuple[EvidenceParty, ...], Field(strict=False, min_length=1, max_length=PARTIES_MAX)
+    ]
+    stages: Annotated[tuple[EvidenceStage, ...], Field(strict=False, max_length=20)]
+    events: Annotated[tuple[EvidenceEvent, ...], Field(strict=False, max_length=EVENTS_MAX)]
+    approvals: Annotated[
+        tuple[EvidenceApproval, ...], Field(strict=False, max_length=PARTIES_MAX)
+    ] = ()
+    certificates: Annotated[tuple[Der, ...], Field(strict=False, max_length=CERTIFICATES_MAX)] = ()
+    log: Annotated[dict[Digest, EvidenceLog], Field(default_factory=dict)]
+    tsa: Annotated[tuple[Der, ...], Field(strict=False, max_length=CERTIFICATES_MAX)] = ()
+    clauses: Annotated[tuple[EvidenceClause, ...], Field(strict=False, max_length=50)] = ()
+    delegations: Annotated[
+        tuple[EvidenceDelegation, ...], Field(strict=False, max_length=PARTIES_MAX)
+    ] = ()
+    declined: EvidenceDeclined | None = None
+    policy: EvidencePolicy

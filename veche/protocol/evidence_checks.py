@@ -1,0 +1,185 @@
+"""Whether a record of evidence goes with the signed file: with these two alone, without us."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from veche.protocol.approval import (
+    Approval,
+    SignatureShown,
+    challenge_of,
+    public_key,
+    verify,
+)
+from veche.protocol.errors import BadSignatureError, MalformedError
+from veche.protocol.evidence import ATTACHMENT, JSON_BYTES_MAX, Evidence
+from veche.protocol.pdf.attachments import attachment
+from veche.protocol.pdf.document import Document
+from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.protocol.wire import mapping, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from veche.protocol.evidence import EvidenceApproval
+    from veche.protocol.signatures.report import Report
+
+_VERIFIED: Final = 0b101
+"""Flags of an authenticator: the person was there and was verified (WebAuthn Level 2, §6.1)."""
+_FLAGS_AT: Final = 32
+
+
+def read_evidence(report: bytes) -> Evidence:
+    """The record in a report.
+
+    Args:
+        report: The PDF, in the sealed profile; whether it is sealed is another question.
+
+    Raises:
+        PdfError: It is outside the profile.
+        MalformedError: It has no record, or one of another form.
+    """
+    data = attachment(Document(report), ATTACHMENT, JSON_BYTES_MAX)
+    if data is None:
+        raise MalformedError(ATTACHMENT, "is not in the file")
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError) as e:
+        raise MalformedError(ATTACHMENT, "is no JSON") from e
+    return parse(Evidence, content, where=ATTACHMENT)
+
+
+def check_evidence(evidence: Evidence, pdf: bytes, report: Report) -> list[str]:
+    """What of a record is not so by the signed file; empty if all of it is.
+
+    Args:
+        evidence: The record.
+        pdf: The signed file.
+        report: The verdict on that file.
+    """
+    return list(_problems(evidence, pdf, report))
+
+
+def _problems(evidence: Evidence, pdf: bytes, report: Report) -> Iterator[str]:
+    if unpadded(hashlib.sha256(pdf).digest()) != evidence.final_sha256:
+        yield "the record is about another file: its SHA-256 is not that of this one"
+    before = report.document_sha256
+    if before is not None and unpadded(before) != evidence.document.sha256:
+        yield "the record names another document than the one that was signed"
+    yield from _signer_problems(evidence, report)
+    yield from _certificate_problems(evidence)
+    for approval in evidence.approvals:
+        yield from (f"{approval.party}: {one}" for one in _approval_problems(evidence, approval))
+
+
+def _signer_problems(evidence: Evidence, report: Report) -> Iterator[str]:
+    by_field = {one.field: one for one in evidence.parties if one.field}
+    for signer in report.signers:
+        # A clause that is signed by itself: Sig2.c7 is the same party's as Sig2.
+        party = by_field.get(signer.field.split(".")[0])
+        if party is None:
+            yield f"{signer.field}: somebody signed of whom the record knows nothing"
+        elif unpadded(signer.certificate_sha256) != party.certificate_sha256:
+            yield f"{party.party}: the record names another certificate"
+        elif signer.account and signer.account != party.user:
+            yield f"{party.party}: the record names another account"
+    signed = {one.field.split(".")[0] for one in report.signers}
+    for party in evidence.parties:
+        if party.field and party.state == "signed" and party.field not in signed:
+            yield f"{party.party}: the record says that they signed, the file does not"
+
+
+def _certificate_problems(evidence: Evidence) -> Iterator[str]:
+    known = {unpadded(hashlib.sha256(one).digest()) for one in _certificates(evidence)}
+    for party in evidence.parties:
+        if party.certificate_sha256 is not None and party.certificate_sha256 not in known:
+            yield f"{party.party}: the record lacks their certificate"
+    for digest in evidence.log.keys() - known:
+        yield f"the record has a proof for a certificate that it lacks: {digest}"
+
+
+def _certificates(evidence: Evidence) -> list[bytes]:
+    return [from_unpadded(one) for one in evidence.certificates]
+
+
+def _approval_problems(evidence: Evidence, given: EvidenceApproval) -> Iterator[str]:
+    party = next((one for one in evidence.parties if one.party == given.party), None)
+    if party is None:
+        yield "an approval of somebody who took no part"
+        return
+    if given.means == "code":
+        return
+    signed = from_unpadded(given.signed)
+    try:
+        _check_signature(given, signed)
+        approval = parse(Approval, json.loads(signed), where="approval")
+    except (BadSignatureError, MalformedError, ValueError) as e:
+        yield f"the approval does not hold: {e}"
+        return
+    shown = approval.shown
+    if not isinstance(shown, SignatureShown) or approval.person != party.user:
+        yield "the approval is of something or somebody else"
+        return
+    same = (
+        (shown.session, evidence.session),
+        (shown.party, party.party),
+        (shown.sha256, evidence.document.sha256),
+        (shown.code, evidence.document.code),
+        (shown.effect, evidence.effect),
+    )
+    if any(one != other for one, other in same):
+        yield "what was approved is not this document in this session"
+    if shown.key is not None and shown.key not in _keys(evidence, party.certificate_sha256):
+        yield "the certificate is for another key than the one that was approved"
+
+
+def _keys(evidence: Evidence, digest: str | None) -> Iterator[str]:
+    """SHA-256 of the public key in the certificate that has a digest."""
+    for der in _certificates(evidence):
+        if unpadded(hashlib.sha256(der).digest()) == digest:
+            try:
+                key = x509.load_der_x509_certificate(der).public_key()
+            except ValueError:
+                continue
+            encoded = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+            yield unpadded(hashlib.sha256(encoded).digest())
+
+
+def _check_signature(given: EvidenceApproval, signed: bytes) -> None:
+    """Make sure that the key signed these bytes.
+
+    Raises:
+        BadSignatureError: It did not.
+    """
+    key = from_unpadded(given.public_key or "")
+    if given.webauthn is None:
+        verify(key, signed, given.signature or "")
+        return
+    client, authenticator = (
+        from_unpadded(one)
+        for one in (given.webauthn.client_data, given.webauthn.authenticator_data)
+    )
+    said = mapping(json.loads(client))
+    challenge = str(said.get("challenge", "")).replace("-", "+").replace("_", "/")
+    if said.get("type") != "webauthn.get" or challenge != unpadded(challenge_of(signed)):
+        raise BadSignatureError("the passkey signed something else")
+    site = hashlib.sha256((given.rp_id or "").encode()).digest()
+    flags = authenticator[_FLAGS_AT : _FLAGS_AT + 1]
+    if authenticator[:_FLAGS_AT] != site or not flags or flags[0] & _VERIFIED != _VERIFIED:
+        raise BadSignatureError("the passkey is of another site, or nobody was verified")
+    try:
+        public_key(key).verify(
+            from_unpadded(given.webauthn.signature),
+            authenticator + hashlib.sha256(client).digest(),
+            ec.ECDSA(hashes.SHA256()),
+        )
+    except InvalidSignature as e:
+        raise BadSignatureError("the signature is not of this passkey") from e

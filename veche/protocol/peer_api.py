@@ -1,0 +1,183 @@
+"""What institutions say to one another: signed questions by HTTP, signed answers in their replies.
+
+Both are envelopes (``veche.protocol.envelope``), by the key that signs the institution's receipts
+and published heads; each side has the keys of the other in its configuration. A question names who
+asks, who is asked and the moment; an answer names the question by its hash, so it is good for no
+other. A question may come again, and out of order: what it is about has an id, and the same id with
+another content is refused. Source: design of Veche, payments §9.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from pydantic import Field
+
+from veche.protocol.canonical import INTEGER_MAX, canonical
+from veche.protocol.ids import WireUlid
+from veche.protocol.money import Money
+from veche.protocol.receipt import Hash
+from veche.protocol.unpadded import unpadded
+from veche.protocol.wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+QUESTION: Final = "org.veche.peer.question"
+ANSWER: Final = "org.veche.peer.answer"
+PACKETS_MAX: Final = 500
+"""Packets that a statement lists."""
+NAME_CHARACTERS_MAX: Final = 255
+WORDS_CHARACTERS_MAX: Final = 140
+
+At = Annotated[int, Field(ge=0, le=INTEGER_MAX)]
+Minor = Annotated[int, Field(ge=0, le=INTEGER_MAX)]
+ServerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:\[\]-]{1,230}$")]
+Address = Annotated[str, Field(pattern=r"^@[^:\s]{1,255}:\S{1,230}$", max_length=255)]
+Named = Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS_MAX)]
+
+
+class PeerParty(Wire):
+    """Somebody of a payment.
+
+    Attributes:
+        address: Matrix id.
+        name: As their institution knows them.
+    """
+
+    address: Address
+    name: Named
+
+
+class Packet(Wire):
+    """A payment from one institution to another.
+
+    Attributes:
+        id: Of the payment; the same at both.
+        amount: What the payee gets.
+        payer: At the institution that asks.
+        payee: At the institution that is asked.
+        reference: What for; may be empty.
+        refund_of: Of a refund: the payment that it gives back.
+    """
+
+    id: WireUlid
+    amount: Money
+    payer: PeerParty
+    payee: PeerParty
+    reference: Annotated[str, Field(max_length=WORDS_CHARACTERS_MAX)]
+    refund_of: WireUlid | None = None
+
+
+class Question(Wire):
+    """What one institution asks another, beside ``signatures``.
+
+    Attributes:
+        v: 1.
+        type: ``org.veche.peer.question``.
+        asker: Server name of the institution that asks.
+        asked: Server name of the institution that is asked.
+        at_ms: When, UTC.
+        kind: ``who``: whether somebody can be paid. ``prepare``: say whether a payment will be
+            taken, and keep to it. ``commit``: it is paid. ``cancel``: it is not, and will not be.
+            ``statement``: what you know of what we pay you, and you us.
+        address: Of ``who``: about whom.
+        currency: Of ``who`` and ``statement``.
+        packet: Of ``prepare``.
+        expires_at_ms: Of ``prepare``: a payment that is not prepared by then is refused.
+        id: Of ``commit`` and ``cancel``: of the payment.
+        receipt: Of ``commit``: that the ledger of who asks has it (``Receipt``).
+    """
+
+    v: Literal[1]
+    type: Literal["org.veche.peer.question"]
+    asker: ServerName
+    asked: ServerName
+    at_ms: At
+    kind: Literal["who", "prepare", "commit", "cancel", "statement"]
+    address: Address | None = None
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    packet: Packet | None = None
+    expires_at_ms: At | None = None
+    id: WireUlid | None = None
+    receipt: dict[str, Any] | None = None
+
+
+class PeerFlow(Wire):
+    """What one institution knows of what one pays the other, in one currency.
+
+    Attributes:
+        moved: Minor units that it has moved, ever.
+        held: Set aside for packets that wait.
+        waiting: Amounts of the packets that are on their way, by id.
+    """
+
+    moved: Minor
+    held: Minor
+    waiting: Annotated[dict[WireUlid, Minor], Field(max_length=PACKETS_MAX)]
+
+
+class PeerStatement(Wire):
+    """What one institution knows of another, in one currency.
+
+    Attributes:
+        currency: Which.
+        ours: What it pays the other.
+        yours: What the other pays it.
+    """
+
+    currency: str
+    ours: PeerFlow
+    yours: PeerFlow
+
+
+class PeerAnswer(Wire):
+    """An answer, beside ``signatures``.
+
+    Attributes:
+        v: 1.
+        type: ``org.veche.peer.answer``.
+        asker: Server name of the institution that asked.
+        asked: Server name of the institution that answers.
+        at_ms: When, UTC.
+        question: SHA-256 of the canonical question, with its signatures.
+        state: Of a payment: ``ready`` is yes to ``prepare``, ``refused`` is no, ``done``: the payee
+            has it, ``cancelled``: that it is cancelled is known; ``busy``: not decided yet, ask
+            again. Of other questions ``known`` or ``unknown``.
+        code: Of ``refused`` and ``unknown``: why, for programs.
+        name: Of ``who``: what they are called.
+        receipt: Of ``done``: that the ledger of who answers has it (``Receipt``).
+        statement: Of ``statement``.
+    """
+
+    v: Literal[1]
+    type: Literal["org.veche.peer.answer"]
+    asker: ServerName
+    asked: ServerName
+    at_ms: At
+    question: Hash
+    state: Literal["known", "unknown", "ready", "refused", "done", "cancelled", "busy"]
+    code: Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")] | None = None
+    name: Named | None = None
+    receipt: dict[str, Any] | None = None
+    statement: PeerStatement | None = None
+
+
+class Envelope(Wire):
+    """The body of a question, and of its answer.
+
+    Attributes:
+        message: What was signed, with its ``signatures``.
+    """
+
+    message: dict[str, Any]
+
+
+def hash_of(message: Mapping[str, Any]) -> str:
+    """SHA-256 of a message with its signatures, unpadded base64.
+
+    Raises:
+        MalformedError: It has no canonical JSON.
+    """
+    return unpadded(hashlib.sha256(canonical(message, where="message")).digest())

@@ -1,0 +1,203 @@
+"""What organisations say over HTTP to have documents signed: drafts, states, events.
+
+Source: design of Veche, signing §9.5.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
+
+from veche.protocol.approval import CLAUSES_MAX, Sha256
+from veche.protocol.ids import WireUserId
+from veche.protocol.signing_api import (
+    NAME_CHARACTERS_MAX,
+    PARTIES_MAX,
+    ClauseId,
+    LevelName,
+    PartyId,
+    PartyView,
+    RoleName,
+    SessionId,
+)
+from veche.protocol.wire import Wire
+
+CURSOR_MAX: Final = 2**53 - 1
+STAGES_MAX: Final = 20
+TITLE_CHARACTERS_MAX: Final = 200
+
+
+class Nothing(Wire):
+    """An empty object."""
+
+
+EMPTY: Final = Nothing()
+
+
+class PartyOrder(Wire):
+    """Somebody whom an organisation asks.
+
+    Attributes:
+        party: Id, ``p1`` and on.
+        role: As what.
+        name: What the document calls them.
+        user: Their account; of a seal none: it is the organisation's own.
+        level: How they have to sign at least; none: as the session says.
+        witness_of: Of a witness: whose signature they see.
+    """
+
+    party: PartyId
+    role: RoleName = "signer"
+    name: Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS_MAX)]
+    user: WireUserId | None = None
+    level: LevelName | None = None
+    witness_of: PartyId | None = None
+
+
+class StageOrder(Wire):
+    """Parties who act at once.
+
+    Attributes:
+        parties: Their ids; a viewer stands in no stage.
+        need: How many signatures are enough; none: all.
+    """
+
+    parties: Annotated[tuple[PartyId, ...], Field(strict=False, min_length=1)]
+    need: Annotated[int, Field(ge=1)] | None = None
+
+
+class ClauseOrder(Wire):
+    """A clause that needs consent; see ``ClauseView``."""
+
+    id: ClauseId
+    title: Annotated[str, Field(min_length=1, max_length=80)]
+    kind: Literal["required", "unfair", "optional"]
+    page: Annotated[int, Field(ge=1, le=2_000)]
+
+
+class SessionBody(Wire):
+    """An organisation has a document signed.
+
+    Attributes:
+        title: What it is, at most 200 characters.
+        filename: Of the file.
+        template: Name of a template of the site, from which the file is made; none: the file is
+            put into the draft (``PUT …/file``).
+        answers: What the template is filled with.
+        parties: Who takes part.
+        stages: In which order; none: all signers at once.
+        clauses: That need consent of their own.
+        level: How everybody has to sign at least.
+        effect: When signatures count.
+        may_delegate: Whether parties may let others sign.
+        deadline_at_ms: UTC, at most 180 days from now.
+        reference: What the organisation knows it by; it comes back in events.
+    """
+
+    title: Annotated[str, Field(min_length=1, max_length=TITLE_CHARACTERS_MAX)]
+    filename: Annotated[str, Field(max_length=200)] = "document.pdf"
+    template: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")] | None = None
+    answers: dict[str, Any] = Field(default_factory=dict)
+    parties: Annotated[
+        tuple[PartyOrder, ...], Field(strict=False, min_length=1, max_length=PARTIES_MAX)
+    ]
+    stages: Annotated[tuple[StageOrder, ...], Field(strict=False, max_length=STAGES_MAX)] = ()
+    clauses: Annotated[tuple[ClauseOrder, ...], Field(strict=False, max_length=CLAUSES_MAX)] = ()
+    level: LevelName = "S2"
+    effect: Literal["when_complete", "each"] = "when_complete"
+    may_delegate: bool = False
+    deadline_at_ms: int
+    reference: Annotated[str, Field(max_length=64)] = ""
+
+
+class SessionState(Wire):
+    """A session as the organisation that asked for it sees it.
+
+    Attributes:
+        session: Its id.
+        state: Where it has got to.
+        title: Of the document.
+        reference: The organisation's own.
+        document_sha256: Of the document before anybody signed it.
+        final_sha256: Of the closed file; none: it is not closed.
+        parties: With what they have done.
+        deadline_at_ms: UTC.
+    """
+
+    session: SessionId
+    state: str
+    title: str
+    reference: str
+    document_sha256: Sha256 | None
+    final_sha256: Sha256 | None
+    parties: list[PartyView]
+    deadline_at_ms: int
+
+
+class ExtendBody(Wire):
+    """Another deadline.
+
+    Attributes:
+        deadline_at_ms: UTC; later than the present one.
+    """
+
+    deadline_at_ms: int
+
+
+class SessionEvent(Wire):
+    """Something that happened in a session of an organisation.
+
+    Attributes:
+        n: Its number: ask for those after it.
+        session: Which session.
+        reference: The organisation's own.
+        what: ``sent``, ``viewed``, ``signed``, ``declined``, ``completed`` …
+        party: Who did it; none: the session.
+        at_ms: UTC.
+    """
+
+    n: int
+    session: SessionId
+    reference: str
+    what: str
+    party: PartyId | None
+    at_ms: int
+
+
+class FileView(Wire):
+    """The file of a draft, as it will be signed.
+
+    Attributes:
+        sha256: SHA-256 of it as it was put.
+        pages: Its pages.
+        notes: What was taken out of it, in words.
+    """
+
+    sha256: Sha256
+    pages: int
+    notes: list[str]
+
+
+class SessionEvents(Wire):
+    """Events, the oldest first.
+
+    Attributes:
+        events: At most 100.
+        cursor: ``n`` of the last one, for ``after``.
+    """
+
+    events: list[SessionEvent]
+    cursor: int
+
+
+class EventsQuery(Wire):
+    """Which events one has already.
+
+    Attributes:
+        after: ``n`` of the last one; 0: none.
+        wait: 1: wait for the next one if there is none yet.
+    """
+
+    after: Annotated[int, Field(ge=0, le=CURSOR_MAX)] = 0
+    wait: Annotated[int, Field(ge=0, le=1)] = 0

@@ -1,0 +1,376 @@
+"""Signatures in PDF files that other programs made: RSA and ECDSA, other hashes, other forms.
+
+Such a file is never green: whether all programs show it alike is not known. What can be told is
+whose key signed which bytes. A signature counts for the file only if it covers every byte but its
+own; one after which something was added is over an earlier state, and what was added is not looked
+at. The structure of the file is not read at all: a range that covers everything needs none.
+
+Source: ISO 32000-2 §12.8.1, RFC 5652 §5, RFC 8017 §8 (RSA), RFC 5035 §4 (signingCertificateV2).
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from typing import TYPE_CHECKING, Final
+
+import attrs
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
+from veche.protocol.signatures import der
+from veche.protocol.signatures.checking import SignatureFault
+from veche.protocol.signatures.cms import DATA, der_of, issuer_and_serial_of
+from veche.protocol.signatures.judging import Judge
+from veche.protocol.signatures.report import Finding, Reason, Report
+from veche.protocol.signatures.stamps import TST_INFO, moment_ms
+from veche.protocol.signatures.trust import RSA_BITS_MIN, Trust, read_certificate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from veche.protocol.signatures.judging import Trusted
+
+SIGNATURES_MAX: Final = 20
+CMS_BYTES_MAX: Final = 256 * 1024
+_RANGE: Final = re.compile(
+    rb"/ByteRange[\0\t\n\f\r ]*\[[\0\t\n\f\r ]*0[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]+(\d{1,10})"
+    rb"[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]*\]"
+)
+_ANY_RANGE: Final = b"/ByteRange"
+_HOLE: Final = re.compile(rb"<([0-9A-Fa-f]+)>")
+_LINE_ENDS: Final = b"\r\n"
+
+_SIGNED_DATA: Final = der.oid("1.2.840.113549.1.7.2")
+_CONTENT_TYPE: Final = der.oid("1.2.840.113549.1.9.3")
+_MESSAGE_DIGEST: Final = der.oid("1.2.840.113549.1.9.4")
+_CERTIFICATE_V2: Final = der.oid("1.2.840.113549.1.9.16.2.47")
+_TOKEN: Final = der.oid("1.2.840.113549.1.9.16.2.14")
+_HASHES: Final[Mapping[bytes, tuple[str, hashes.HashAlgorithm]]] = {
+    der.oid("2.16.840.1.101.3.4.2.1"): ("sha256", hashes.SHA256()),
+    der.oid("2.16.840.1.101.3.4.2.2"): ("sha384", hashes.SHA384()),
+    der.oid("2.16.840.1.101.3.4.2.3"): ("sha512", hashes.SHA512()),
+}
+_RSA: Final = der.oid("1.2.840.113549.1.1.1")
+_RSA_WITH: Final[Mapping[bytes, str]] = {
+    der.oid("1.2.840.113549.1.1.11"): "sha256",
+    der.oid("1.2.840.113549.1.1.12"): "sha384",
+    der.oid("1.2.840.113549.1.1.13"): "sha512",
+}
+_PSS: Final = der.oid("1.2.840.113549.1.1.10")
+_MGF1: Final = der.oid("1.2.840.113549.1.1.8")
+_ECDSA_WITH: Final[Mapping[bytes, str]] = {
+    der.oid("1.2.840.10045.4.3.2"): "sha256",
+    der.oid("1.2.840.10045.4.3.3"): "sha384",
+    der.oid("1.2.840.10045.4.3.4"): "sha512",
+}
+_CURVES: Final = (ec.SECP256R1, ec.SECP384R1)
+_UNREADABLE: Final = (ValueError, IndexError, StopIteration, UnsupportedAlgorithm)
+"""What reading raises for what is not of the form that it should have."""
+_0, _1, _2 = 0xA0, 0xA1, 0xA2
+_KEY_ID: Final = 0x80
+
+
+@attrs.frozen
+class _Cms:
+    """A signature of one signer, as it was read."""
+
+    content_type: bytes
+    content: bytes | None
+    certificates: Sequence[bytes]
+    signer: der.Element
+    hash_name: str
+    attributes: bytes
+    values: Mapping[bytes, bytes]
+    algorithm: der.Element
+    signature: bytes
+    token: bytes | None
+
+
+@attrs.frozen
+class _Claim:
+    """A signature of a file, or a stamp over it; a ``judging.Claim``."""
+
+    name: str
+    end: int
+    cms: _Cms
+    digest: Callable[[str], bytes]
+    stamp: _Cms | None
+
+    @property
+    def is_stamp(self) -> bool:
+        return self.cms.content_type == TST_INFO
+
+    @property
+    def stamped_at_ms(self) -> int | None:
+        return None if self.stamp is None else _stated(self.stamp)[1]
+
+    def signer(self) -> x509.Certificate:
+        if self.cms.content_type != DATA or self.cms.content is not None:
+            raise SignatureFault(Reason.BROKEN, "a signature over something else")
+        return _checked_signer(self.cms, self.digest(self.cms.hash_name))
+
+    def stamper(self) -> x509.Certificate:
+        if self.stamp is None:
+            raise SignatureFault(Reason.BROKEN, "nobody stamped it")
+        (name, imprint), _ = _stated(self.stamp)
+        own = self.digest if self.is_stamp else functools.partial(_digest, self.cms.signature)
+        if own(name) != imprint:
+            raise SignatureFault(Reason.BROKEN, "the time stamp is over something else")
+        content = self.stamp.content or b""
+        return _checked_signer(self.stamp, hashlib.new(self.stamp.hash_name, content).digest())
+
+
+def judge_elsewhere(pdf: bytes, by: Trusted) -> Report | None:
+    """Judge a file that is not in the sealed profile; never green.
+
+    Args:
+        pdf: The file.
+        by: What is trusted, and the time.
+
+    Returns:
+        The report; None if there is no signature in it that can be read.
+    """
+    broken: list[Finding] = []
+    claims = _claims(pdf, broken)
+    if not claims and not broken:
+        return None
+    certificates = [one for claim in claims for one in _certificates(claim)]
+    judge = Judge(Trust(by.roots, certificates, by.lists), (), by)
+    judge.findings += broken
+    for one in reversed(claims):
+        is_whole = not pdf[one.end :].strip(_LINE_ENDS)
+        judge.take(one, is_last=is_whole)
+        if not is_whole and not one.is_stamp:
+            judge.find(Reason.EARLIER, one.name)
+    if pdf.count(_ANY_RANGE) != len(claims) + len(broken):
+        judge.find(Reason.OTHERS)
+    if claims and claims[-1].is_stamp and pdf[claims[-1].end :].strip(_LINE_ENDS):
+        judge.find(Reason.EARLIER)
+    judge.find(Reason.ELSEWHERE)
+    return judge.report(None)
+
+
+def certificates_elsewhere(pdf: bytes) -> list[x509.Certificate]:
+    """The certificates in such a file; whoever made it chose them."""
+    encoded = [one for claim in _claims(pdf, []) for one in _certificates(claim)]
+    found = (read_certificate(one) for one in dict.fromkeys(encoded))
+    return [one for one in found if one is not None]
+
+
+def _certificates(claim: _Claim) -> list[bytes]:
+    parts = [claim.cms, claim.stamp]
+    return [one for part in parts if part is not None for one in part.certificates]
+
+
+def _claims(pdf: bytes, broken: list[Finding]) -> list[_Claim]:
+    """The signatures of a file by where they end; those that cannot be read are noted."""
+    found: list[_Claim] = []
+    for number, match in enumerate(_RANGE.finditer(pdf)):
+        if number == SIGNATURES_MAX:
+            broken.append(Finding(Reason.TOO_MANY))
+            break
+        name = f"{number + 1}"
+        try:
+            found.append(_claim(pdf, name, *(int(one) for one in match.groups())))
+        except SignatureFault as e:
+            broken.append(Finding(e.reason, name, str(e)))
+        except _UNREADABLE as e:
+            broken.append(Finding(Reason.BROKEN, name, f"not encoded as it must be: {e}"))
+    return sorted(found, key=lambda one: one.end)
+
+
+def _claim(pdf: bytes, name: str, hole: int, resume: int, rest: int) -> _Claim:
+    end = resume + rest
+    digits = _HOLE.fullmatch(pdf, hole, resume) if hole < resume <= end <= len(pdf) else None
+    if digits is None or len(digits[1]) % 2 or len(digits[1]) > 2 * CMS_BYTES_MAX:
+        raise SignatureFault(Reason.RANGE, "its range leaves out something else than itself")
+    data = bytes.fromhex(digits[1].decode())
+    _, length = der.read(data)
+    if data[length:].strip(b"\0"):
+        raise SignatureFault(Reason.BROKEN, "something follows the signature in its hole")
+    cms = _read(data[:length])
+    is_stamp = cms.content_type == TST_INFO
+    stamp = cms if is_stamp else None if cms.token is None else _read(cms.token)
+    if stamp is not None:
+        _stated(stamp)
+    covered = memoryview(pdf)[:hole], memoryview(pdf)[resume:end]
+    return _Claim(name, end, cms, functools.partial(_digest, *covered), stamp)
+
+
+def _digest(*parts: bytes | memoryview | str) -> bytes:
+    """The digest of some bytes; the last argument is the hash's name."""
+    *data, name = parts
+    hashed = hashlib.new(str(name))
+    for one in data:
+        hashed.update(one)  # type: ignore[arg-type]  # Only the last one is text.
+    return hashed.digest()
+
+
+def _read(encoded: bytes) -> _Cms:
+    """Read CMS of one signer with signed attributes."""
+    kind, wrapped = der.members(der.read_whole(encoded, der.SEQUENCE), der.OID, _0)
+    if der.tlv(der.OID, kind) != _SIGNED_DATA:
+        raise SignatureFault(Reason.BROKEN, "not a signature")
+    _, _, content, *rest = der.children(der.read_whole(wrapped, der.SEQUENCE))
+    held = next((part.body for part in rest if part.tag == _0), b"")
+    signers = der.children(rest[-1].body)
+    if rest[-1].tag != der.SET or len(signers) != 1:
+        raise SignatureFault(Reason.BROKEN, "not by one signer")
+    parts = der.children(signers[0].body)
+    _, signer, hashed, attributes, algorithm, signature, *unsigned = parts
+    if attributes.tag != _0 or signature.tag != der.OCTET_STRING:
+        raise SignatureFault(Reason.BROKEN, "nothing says what was signed")
+    what, *enclosed = der.children(content.body)
+    inner = der.read_whole(enclosed[0].body, der.OCTET_STRING) if enclosed else None
+    return _Cms(
+        content_type=what.encoded,
+        content=inner,
+        certificates=[one.encoded for one in der.children(held)],
+        signer=signer,
+        hash_name=_hash(hashed.body)[0],
+        attributes=der.tlv(der.SET, attributes.body),
+        values=_values(attributes.body),
+        algorithm=algorithm,
+        signature=signature.body,
+        token=_values(unsigned[0].body).get(_TOKEN) if unsigned else None,
+    )
+
+
+def _hash(body: bytes) -> tuple[str, hashes.HashAlgorithm]:
+    """The hash of an AlgorithmIdentifier's contents."""
+    known = _HASHES.get(der.children(body)[0].encoded)
+    if known is None:
+        raise SignatureFault(Reason.BROKEN, "a hash that is not taken")
+    return known
+
+
+def _values(body: bytes) -> dict[bytes, bytes]:
+    """Attributes with one value, by their kinds; none is there twice."""
+    found: dict[bytes, bytes] = {}
+    for one in der.children(body):
+        kind, values = der.members(one.body, der.OID, der.SET)
+        held = der.children(values)
+        name = der.tlv(der.OID, kind)
+        if name in found:
+            raise SignatureFault(Reason.BROKEN, "an attribute is there twice")
+        if len(held) == 1:
+            found[name] = held[0].encoded
+    return found
+
+
+def _checked_signer(cms: _Cms, digest: bytes) -> x509.Certificate:
+    try:
+        return _signer_of(cms, digest)
+    except _UNREADABLE as e:
+        raise SignatureFault(Reason.BROKEN, f"not encoded as it must be: {e}") from e
+
+
+def _signer_of(cms: _Cms, digest: bytes) -> x509.Certificate:
+    """The certificate whose key signed attributes that name this digest."""
+    certificate = _certificate_of(cms)
+    if cms.values.get(_CONTENT_TYPE) != cms.content_type or (
+        cms.values.get(_MESSAGE_DIGEST) != der.octets(digest)
+    ):
+        raise SignatureFault(Reason.BROKEN, "what was signed is not what is here")
+    _check_named(cms, certificate)
+    try:
+        _verify(cms, certificate.public_key())
+    except (InvalidSignature, ValueError) as e:
+        raise SignatureFault(Reason.BROKEN, "the key of the certificate did not sign it") from e
+    return certificate
+
+
+def _certificate_of(cms: _Cms) -> x509.Certificate:
+    for encoded in cms.certificates:
+        one = read_certificate(encoded)
+        if one is None:
+            continue
+        if cms.signer.tag == _KEY_ID:
+            held = _key_id(one)
+            if held is not None and held == cms.signer.body:
+                return one
+        elif issuer_and_serial_of(one) == cms.signer.encoded:
+            return one
+    raise SignatureFault(Reason.BROKEN, "the certificate of its signer is not there")
+
+
+def _key_id(certificate: x509.Certificate) -> bytes | None:
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    except x509.ExtensionNotFound:
+        return None
+    return found.value.digest
+
+
+def _check_named(cms: _Cms, certificate: x509.Certificate) -> None:
+    """If the signature says whose certificate it is made with, it is this one."""
+    said = cms.values.get(_CERTIFICATE_V2)
+    if said is None:
+        return
+    first = der.children(der.children(der.children(said)[0].body)[0].body)[0]
+    parts = der.children(first.body)
+    name = _hash(parts[0].body)[0] if parts[0].tag == der.SEQUENCE else "sha256"
+    digest = next(one.body for one in parts if one.tag == der.OCTET_STRING)
+    if hashlib.new(name, der_of(certificate)).digest() != digest:
+        raise SignatureFault(Reason.BROKEN, "it was made with another certificate")
+
+
+def _verify(cms: _Cms, key: object) -> None:
+    """Verify the signature over the attributes.
+
+    Raises:
+        InvalidSignature: The key did not sign them.
+        SignatureFault: An algorithm that is not taken.
+    """
+    kind, *parameters = der.children(cms.algorithm.body)
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= RSA_BITS_MIN:
+        if kind.encoded == _PSS:
+            scheme, hashed = _pss(parameters)
+            key.verify(cms.signature, cms.attributes, scheme, hashed)
+            return
+        name = cms.hash_name if kind.encoded == _RSA else _RSA_WITH.get(kind.encoded)
+        if name is not None:
+            key.verify(cms.signature, cms.attributes, padding.PKCS1v15(), _named(name))
+            return
+    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES):
+        name = _ECDSA_WITH.get(kind.encoded)
+        if name is not None:
+            key.verify(cms.signature, cms.attributes, ec.ECDSA(_named(name)))
+            return
+    raise SignatureFault(Reason.BROKEN, "an algorithm that is not taken")
+
+
+def _named(name: str) -> hashes.HashAlgorithm:
+    return next(hashed for known, hashed in _HASHES.values() if known == name)
+
+
+def _pss(parameters: list[der.Element]) -> tuple[padding.PSS, hashes.HashAlgorithm]:
+    """RSASSA-PSS with its parameters, which have to be said (the defaults are SHA-1)."""
+    said = {one.tag: one.body for one in der.children(parameters[0].body)} if parameters else {}
+    if said.keys() - {_0, _1, _2, 0xA3} or not {_0, _1, _2} <= said.keys():
+        raise SignatureFault(Reason.BROKEN, "an algorithm that is not taken")
+    hashed = _hash(der.read_whole(said[_0], der.SEQUENCE))
+    mask = der.children(der.read_whole(said[_1], der.SEQUENCE))
+    salt = der.read_integer(der.read_whole(said[_2], der.INTEGER))
+    if len(mask) != 2 or mask[0].encoded != _MGF1 or _hash(mask[1].body) != hashed:  # noqa: PLR2004
+        raise SignatureFault(Reason.BROKEN, "an algorithm that is not taken")
+    return padding.PSS(padding.MGF1(hashed[1]), salt), hashed[1]
+
+
+def _stated(stamp: _Cms) -> tuple[tuple[str, bytes], int]:
+    """What a stamp is over (hash and digest), and the time that it states."""
+    if stamp.content_type != TST_INFO or stamp.content is None:
+        raise SignatureFault(Reason.BROKEN, "not a time stamp")
+    parts = der.children(der.read_whole(stamp.content, der.SEQUENCE))
+    algorithm, digest = der.children(parts[2].body)
+    if parts[4].tag != der.GENERALIZED_TIME:
+        raise SignatureFault(Reason.BROKEN, "not a time stamp")
+    try:
+        at_ms = moment_ms(parts[4].body)
+    except ValueError as e:
+        raise SignatureFault(Reason.BROKEN, str(e)) from e
+    return (_hash(algorithm.body)[0], digest.body), at_ms

@@ -1,0 +1,129 @@
+"""What a person reads of a verdict: on the command line, in a chat."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from veche.protocol.approval import showable
+from veche.protocol.catalogue import N_, Catalogue
+from veche.protocol.signatures.certificates import Level
+from veche.protocol.signatures.report import Reason, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from veche.protocol.signatures.report import Finding, Report, Signed
+
+_VERDICTS: Final[Mapping[Verdict, str]] = MappingProxyType(
+    {
+        Verdict.SEALED: N_("It holds: who signed what and when is proven."),
+        Verdict.SIGNED: N_(
+            "The signatures hold and nothing was changed, but not all of it is proven."
+        ),
+        Verdict.UNPROVEN: N_("Nothing was changed, but who signed or when is not proven."),
+        Verdict.INVALID: N_("False: do not rely on this file."),
+        Verdict.UNSIGNED: N_("Nobody has signed this file."),
+        Verdict.UNREADABLE: N_("Nobody can tell: not all programs would show this file alike."),
+    }
+)
+_REASONS: Final[Mapping[Reason, str]] = MappingProxyType(
+    {
+        Reason.NO_SIGNATURE: N_("there is no signature in it"),
+        Reason.UNREADABLE: N_("it has another form than those that are checked"),
+        Reason.TOO_MANY: N_("it has too many signatures"),
+        Reason.HIDDEN: N_("something was added that not all programs show"),
+        Reason.CHANGED: N_("it was changed after it was signed"),
+        Reason.RANGE: N_("the signature does not cover all of it"),
+        Reason.BROKEN: N_("the signature is broken"),
+        Reason.OTHER_DOCUMENT: N_("the certificate is for another document"),
+        Reason.REVOKED: N_("the certificate had been revoked"),
+        Reason.UNKNOWN_SIGNER: N_("no authority that is trusted here knows the signer"),
+        Reason.NOT_FOR_SIGNING: N_("the certificate is not for this"),
+        Reason.TIME: N_("no time stamp that is trusted here says when"),
+        Reason.NO_STAMP: N_("there is no time stamp"),
+        Reason.LISTS: N_("whether the certificate was revoked is not known"),
+        Reason.OPEN_TAIL: N_("no time stamp closes it"),
+        Reason.NOT_CERTIFIED: N_("the first signature lets others change it"),
+        Reason.ACTIVE: N_("it can change what it shows by itself"),
+        Reason.OTHERS: N_("there are older signatures in it, which were not checked"),
+        Reason.ALGORITHM: N_("its algorithm is not trusted any more"),
+        Reason.ELSEWHERE: N_(
+            "it was signed with another program, in a form that not all programs show alike"
+        ),
+        Reason.EARLIER: N_(
+            "the signature is over an earlier state of it; what came after was not checked"
+        ),
+    }
+)
+_LEVELS: Final[Mapping[Level | None, str]] = MappingProxyType(
+    {
+        Level.ACCOUNT: N_("known by their account"),
+        Level.SUBSTANTIAL: N_("identity checked"),
+        Level.HIGH: N_("identity checked in person"),
+        Level.SEAL: N_("seal of an organisation, no person"),
+        None: N_("the certificate does not say how they are known"),
+    }
+)
+
+
+@functools.cache
+def _catalogue() -> Catalogue:
+    return Catalogue.load("veche.protocol")
+
+
+def words_of(report: Report, locale: str) -> str:
+    """What a report says: the verdict, who signed and when, why it is not green; plain text.
+
+    The texts of a file (names, fields) are on one line each, without characters that would turn or
+    hide a part of it.
+
+    Args:
+        report: On a file.
+        locale: One of ``veche.protocol.catalogue.LANGUAGES``; any other counts as English.
+    """
+    return "\n".join(_lines(report, locale))
+
+
+def _lines(report: Report, locale: str) -> Iterator[str]:
+    words = _catalogue()
+    yield words.text(locale, _VERDICTS[report.verdict])
+    for one in report.signers:
+        yield _signer(one, locale)
+    if report.closed_at_ms is not None:
+        yield words.text(locale, "Closed: {time}", time=_time(report.closed_at_ms))
+    if report.proven_until_ms is not None:
+        day = _time(report.proven_until_ms)[: len("2026-01-01")]
+        yield words.text(locale, "Provable until {day}, if it is not renewed before", day=day)
+    if report.document_sha256 is not None:
+        yield words.text(locale, "Document: SHA-256 {digest}", digest=report.document_sha256.hex())
+    for finding in report.findings:
+        yield words.text(locale, "But: {reason}", reason=_reason(finding, locale))
+
+
+def _signer(one: Signed, locale: str) -> str:
+    words = _catalogue()
+    who = ", ".join(filter(None, (_plain(one.name), _plain(one.account))))
+    how = _LEVELS[one.level] if one.is_proven else N_("not proven who that is")
+    unknown = words.text(locale, "at a time that is not proven")
+    time = unknown if one.at_ms is None else _time(one.at_ms)
+    values = {"who": who, "how": words.text(locale, how), "time": time}
+    if one.level is Level.SEAL:
+        return words.text(locale, "Sealed by {who} ({how}), {time}", **values)
+    return words.text(locale, "Signed by {who} ({how}), {time}", **values)
+
+
+def _reason(finding: Finding, locale: str) -> str:
+    where = f"{_plain(finding.field)}: " if finding.field else ""
+    return f"{where}{_catalogue().text(locale, _REASONS[finding.reason])}"
+
+
+def _time(at_ms: int) -> str:
+    at = dt.datetime.fromtimestamp(at_ms // 1000, tz=dt.UTC)
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _plain(text: str) -> str:
+    return showable(text).replace("\n", " ")

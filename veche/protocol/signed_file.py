@@ -1,0 +1,79 @@
+"""Signed files of each kind that we judge: PDF, and containers of any files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from veche.protocol.asic.container import is_container
+from veche.protocol.asic.verdict import certificates_of, judge_container
+from veche.protocol.signatures.elsewhere import certificates_elsewhere, judge_elsewhere
+from veche.protocol.signatures.report import Reason
+from veche.protocol.signatures.trust import addresses_of, may_sign_documents
+from veche.protocol.signatures.verdict import begins_signed, certificates_in, judge
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from veche.protocol.signatures.judging import Trusted
+    from veche.protocol.signatures.report import Report
+
+FILE_BYTES_MAX: Final = 100 * 1024 * 1024
+PDF: Final = b"%PDF-"
+
+__all__ = [
+    "FILE_BYTES_MAX",
+    "PDF",
+    "file_addresses",
+    "file_certificates",
+    "is_container",
+    "is_signed_file",
+    "judge_file",
+    "lasting_addresses",
+]
+
+
+def is_signed_file(data: bytes) -> bool:
+    """Whether a file is of a kind that may be signed here; its beginning is enough."""
+    return data.startswith(PDF) or is_container(data)
+
+
+def judge_file(data: bytes, by: Trusted) -> Report:
+    """Judge a file of any kind.
+
+    Args:
+        data: The file, at most ``FILE_BYTES_MAX``.
+        by: What is trusted, and the time.
+    """
+    if is_container(data):
+        return judge_container(data, by)
+    report = judge(data, by)
+    if not _may_be_of_others(data, report):
+        return report
+    return judge_elsewhere(data, by) or report
+
+
+def _may_be_of_others(pdf: bytes, report: Report) -> bool:
+    """Whether no signature of our form is in a file, at least not as the first one."""
+    found = {one.reason for one in report.findings}
+    if found == {Reason.CHANGED} and not report.signers:
+        return not begins_signed(pdf)
+    return found == {Reason.UNREADABLE}
+
+
+def file_certificates(data: bytes) -> list[x509.Certificate]:
+    """The certificates that a file has; whoever made it chose them."""
+    if is_container(data):
+        return certificates_of(data)
+    return certificates_in(data) or certificates_elsewhere(data)
+
+
+def file_addresses(data: bytes) -> list[str]:
+    """Where the certificates in a file say that their lists are, each once."""
+    held = file_certificates(data)
+    return list(dict.fromkeys(address for one in held for address in addresses_of(one)))
+
+
+def lasting_addresses(data: bytes) -> list[str]:
+    """As ``file_addresses``, of authorities and time stamps alone: their lists are renewed."""
+    held = [one for one in file_certificates(data) if not may_sign_documents(one)]
+    return list(dict.fromkeys(address for one in held for address in addresses_of(one)))

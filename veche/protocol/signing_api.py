@@ -1,0 +1,322 @@
+"""What is said over HTTP in a session of signers: views, questions, certificates, signatures.
+
+Files and increments travel as ciphertext whose key the service never puts into an answer: it is in
+the link that a party has from their encrypted chat.
+
+Source: design of Veche, signing §9.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, model_validator
+
+from veche.protocol.approval import CLAUSES_MAX, Sha256, SignedApproval
+from veche.protocol.sealing_api import Encoded
+from veche.protocol.wire import Wire
+
+INCREMENT_BYTES_MAX: Final = 64 * 1024
+"""Largest revision of one signer, in clear."""
+_OVERHEAD_BYTES: Final = 28
+INCREMENT_CHARACTERS_MAX: Final = (INCREMENT_BYTES_MAX + _OVERHEAD_BYTES) * 4 // 3 + 4
+SPKI_CHARACTERS_MAX: Final = 200
+REASON_CHARACTERS_MAX: Final = 1_000
+NAME_CHARACTERS_MAX: Final = 100
+PARTIES_MAX: Final = 200
+
+SessionId = Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
+PartyId = Annotated[str, Field(pattern=r"^p[1-9][0-9]{0,2}$")]
+ClauseId = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,16}$")]
+Cipher = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+$", max_length=INCREMENT_CHARACTERS_MAX)]
+LevelName = Literal["S0", "S1", "S2"]
+RoleName = Literal["signer", "clerk", "seal", "approver", "witness", "viewer"]
+ReasonCode = Literal["wrong_terms", "wrong_person", "not_mine", "need_time", "other"]
+
+
+class DocumentView(Wire):
+    """The document before anybody signed it.
+
+    Attributes:
+        sha256: SHA-256 of it.
+        size: Its bytes.
+        pages: Its pages.
+        blob: SHA-256 of its ciphertext, hexadecimal: the name under ``…/blobs``.
+    """
+
+    sha256: Sha256
+    size: int
+    pages: int
+    blob: str
+
+
+class ClauseView(Wire):
+    """A clause that needs consent.
+
+    Attributes:
+        id: In the document.
+        title: As it is shown.
+        kind: ``required``: accepted by signing; ``unfair``: by an answer of its own;
+            ``optional``: may be refused.
+        page: Where it is, from 1.
+    """
+
+    id: ClauseId
+    title: str
+    kind: Literal["required", "unfair", "optional"]
+    page: int
+
+
+class StageView(Wire):
+    """Parties who act at once.
+
+    Attributes:
+        need: How many signatures are enough; none: all.
+        parties: Their ids.
+    """
+
+    need: int | None
+    parties: list[PartyId]
+
+
+class PartyView(Wire):
+    """Somebody who takes part.
+
+    Attributes:
+        party: Their id.
+        role: As what.
+        name: What the document calls them.
+        user: Their account; of a seal the organisation.
+        state: What they have done.
+        level: How they have signed; none: they have not.
+        at_ms: When, UTC.
+        acts_for: Id of the party who has let them act.
+        witness_of: Id of the party whose signature they see.
+    """
+
+    party: PartyId
+    role: RoleName
+    name: str
+    user: str
+    state: str
+    level: str | None = None
+    at_ms: int | None = None
+    acts_for: PartyId | None = None
+    witness_of: PartyId | None = None
+
+
+class YouView(Wire):
+    """The party who asks.
+
+    Attributes:
+        party: Their id.
+        role: As what they take part.
+        level: How they have to sign.
+        field: Name of their box; none: they have none.
+        state: What they have done.
+        can_act: Whether they may sign, decline or delegate now.
+    """
+
+    party: PartyId
+    role: RoleName
+    level: LevelName
+    field: str | None
+    state: str
+    can_act: bool
+
+
+class RevisionView(Wire):
+    """What somebody added to the file.
+
+    Attributes:
+        number: From 1.
+        party: Who signed in it; none: it closes the file.
+        previous_sha256: Of the file before.
+        sha256: Of the file with it.
+        size: Bytes of the increment in clear.
+        increment: Its ciphertext.
+    """
+
+    number: Annotated[int, Field(ge=1, le=PARTIES_MAX + 100)]
+    party: PartyId | None = None
+    previous_sha256: Sha256
+    sha256: Sha256
+    size: Annotated[int, Field(ge=1, le=INCREMENT_BYTES_MAX)]
+    increment: Cipher
+
+
+class ProofsView(Wire):
+    """What a signer's revision needs beside their certificate.
+
+    Attributes:
+        certificates: DER: the root, who issues certificates, who stamps.
+        lists: DER: those that speak of the last two.
+    """
+
+    certificates: list[Encoded]
+    lists: list[Encoded]
+
+
+class SessionView(Wire):
+    """A session as one of its parties sees it.
+
+    Attributes:
+        session: Its id.
+        state: Where it has got to.
+        title: Of the document.
+        requester: Who asks.
+        effect: Whether signatures count once everyone has signed, or each for itself.
+        may_delegate: Whether parties may let others sign.
+        deadline_at_ms: UTC.
+        code: Four digits of the document in this session.
+        parties_sha256: Of who signs in which order.
+        document: The document.
+        clauses: Those that need consent.
+        stages: Who acts when.
+        parties: All of them.
+        you: Who asks.
+        revisions: All so far, the first one first.
+        proofs: For a signer's revision.
+        final_sha256: Of the closed file; none: it is not closed yet.
+        now_ms: Our clock, UTC.
+    """
+
+    session: SessionId
+    state: str
+    title: str
+    requester: str
+    effect: Literal["when_complete", "each"]
+    may_delegate: bool
+    deadline_at_ms: int
+    code: str
+    parties_sha256: Sha256
+    document: DocumentView
+    clauses: list[ClauseView]
+    stages: list[StageView]
+    parties: list[PartyView]
+    you: YouView
+    revisions: list[RevisionView]
+    proofs: ProofsView
+    final_sha256: Sha256 | None = None
+    now_ms: int
+
+
+class ClauseAnswer(Wire):
+    """An answer to a clause.
+
+    Attributes:
+        id: Of the clause.
+        accepted: Whether the person agrees to it.
+    """
+
+    id: ClauseId
+    accepted: bool
+
+
+class AskBody(Wire):
+    """What a party is about to approve.
+
+    Attributes:
+        party: Who.
+        level: ``S2`` with ``key``, ``S1`` without.
+        read: Whether all pages were on the screen, or the person says they read it elsewhere.
+        clauses: An answer to every clause that is not ``required``.
+        key: SHA-256 of the SubjectPublicKeyInfo of the fresh key, DER.
+    """
+
+    party: PartyId
+    level: Literal["S1", "S2"]
+    read: Literal["all_pages", "elsewhere"]
+    clauses: Annotated[tuple[ClauseAnswer, ...], Field(strict=False, max_length=CLAUSES_MAX)] = ()
+    key: Sha256 | None = None
+
+    @model_validator(mode="after")
+    def _check_key(self) -> AskBody:
+        if (self.level == "S2") != (self.key is not None):
+            raise ValueError("level S2 signs with a fresh key, level S1 without one")
+        return self
+
+
+class AskedView(Wire):
+    """What the person's device key is to sign.
+
+    Attributes:
+        asked: ``AskedApproval``, to be signed exactly; its ``shown`` has all that is shown.
+        now_ms: ``at_ms`` of the approval goes by this clock, UTC.
+        expires_at_ms: Later it is too late, UTC.
+    """
+
+    asked: dict[str, Any]
+    now_ms: int
+    expires_at_ms: int
+
+
+class CertificateBody(Wire):
+    """A person asks for the certificate of their fresh key.
+
+    Attributes:
+        session: For which session.
+        party: For which of its parties.
+        spki: SubjectPublicKeyInfo of the key, DER: P-256.
+        proof: That they have the key: its signature (ECDSA with SHA-256, r and s of 32 bytes) over
+            the approval's canonical JSON, the bytes that the device key signed too.
+        approval: As the person's device key signed it.
+    """
+
+    session: SessionId
+    party: PartyId
+    spki: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+$", max_length=SPKI_CHARACTERS_MAX)]
+    proof: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{85}[AQgw]$")]
+    approval: SignedApproval
+
+
+class CertificateView(Wire):
+    """The certificate, with all that its signature is proven by.
+
+    Attributes:
+        certificate: DER.
+        certificates: DER: the root, who issues certificates, who stamps.
+        lists: DER: those that speak of the certificate, of who issues and of who stamps.
+        act: Its entry in the log of acts.
+    """
+
+    certificate: Encoded
+    certificates: list[Encoded]
+    lists: list[Encoded]
+    act: str
+
+
+class SignatureBody(Wire):
+    """A party hands in their signature.
+
+    Attributes:
+        party: Who.
+        revision: At level ``S2``: what they added to the file.
+        approval: At level ``S1``: what their device key signed.
+    """
+
+    party: PartyId
+    revision: RevisionView | None = None
+    approval: SignedApproval | None = None
+
+    @model_validator(mode="after")
+    def _check_one(self) -> SignatureBody:
+        if (self.revision is None) == (self.approval is None):
+            raise ValueError("must have either revision or approval")
+        return self
+
+
+class DeclineBody(Wire):
+    """A party declines.
+
+    Attributes:
+        party: Who.
+        reason_code: Why, for programs.
+        reason: Why, in words.
+        approval: A ``Decline`` of something that was asked here, signed by their device key.
+    """
+
+    party: PartyId
+    reason_code: ReasonCode
+    reason: Annotated[str, Field(max_length=REASON_CHARACTERS_MAX)] = ""
+    approval: SignedApproval

@@ -1,0 +1,133 @@
+"""SQL of the signed heads of logs of acts: the trees over their entries, and the checkpoints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from veche.protocol.kept_tree import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from veche.runtime.database import Cursor
+
+_GROWN: Final = """
+    SELECT h.organisation FROM runtime.act_head AS h WHERE h.size > coalesce(
+        (SELECT max(c.size) FROM runtime.act_checkpoint AS c
+         WHERE c.organisation = h.organisation), 0)
+    ORDER BY h.organisation"""
+_NODES: Final = """
+    SELECT level, at, hash FROM runtime.act_node
+    JOIN unnest(%s::smallint[], %s::bigint[]) AS wanted (level, at) USING (level, at)
+    WHERE organisation = %s"""
+_KEEP_NODES: Final = """
+    INSERT INTO runtime.act_node (organisation, level, at, hash)
+    SELECT %s, * FROM unnest(%s::smallint[], %s::bigint[], %s::bytea[])"""
+# The newest ones, should there be more.
+_ACTS: Final = """
+    SELECT idx, entry, bound, salt, opening FROM runtime.act
+    WHERE organisation = %s AND subject = %s AND idx < %s AND bound IS NOT NULL
+        AND opening::json ->> 'case' = %s
+    ORDER BY idx DESC LIMIT %s"""
+
+
+class Head(NamedTuple):
+    """A signed head.
+
+    Attributes:
+        size: How many entries it has.
+        note: The signed checkpoint.
+    """
+
+    size: int
+    note: str
+
+
+class Provable(NamedTuple):
+    """An act whose private part is there.
+
+    Attributes:
+        idx: Its place in the log, from 0.
+        entry: What is public of it.
+        bound: What binds it to its effect.
+        salt: Of its commitment.
+        opening: Canonical JSON.
+    """
+
+    idx: int
+    entry: str
+    bound: bytes
+    salt: bytes
+    opening: str
+
+
+def lock(txn: Cursor, organisation: str) -> None:
+    """Sign for a log alone until the transaction ends."""
+    txn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"acts {organisation}",))
+
+
+def grown(txn: Cursor) -> list[str]:
+    """The organisations with acts that no signed head has yet."""
+    txn.execute(_GROWN)
+    return [organisation for (organisation,) in txn.fetchall()]
+
+
+def newest(txn: Cursor, organisation: str) -> Head | None:
+    """The newest signed head; None before the first."""
+    txn.execute(
+        "SELECT size, note FROM runtime.act_checkpoint WHERE organisation = %s"
+        " ORDER BY size DESC LIMIT 1",
+        (organisation,),
+    )
+    row = txn.fetchone()
+    return Head(*row) if row else None
+
+
+def entries_from(txn: Cursor, organisation: str, idx: int, limit: int) -> list[tuple[int, str]]:
+    """Places and entries in their order, from a place on; at most ``limit``."""
+    txn.execute(
+        "SELECT idx, entry FROM runtime.act WHERE organisation = %s AND idx >= %s"
+        " ORDER BY idx LIMIT %s",
+        (organisation, idx, limit),
+    )
+    return [(place, entry) for place, entry in txn.fetchall()]
+
+
+def nodes(txn: Cursor, organisation: str, wanted: Iterable[Node]) -> dict[Node, bytes]:
+    """The nodes that are kept of those that are wanted."""
+    names = sorted(set(wanted))
+    txn.execute(_NODES, ([one.level for one in names], [one.at for one in names], organisation))
+    return {Node(level, at): bytes(digest) for level, at, digest in txn.fetchall()}
+
+
+def keep(
+    txn: Cursor, organisation: str, made: Mapping[Node, bytes], head: Head, now_ms: int
+) -> None:
+    """Keep nodes that are new, and the head that has them."""
+    levels, places = [node.level for node in made], [node.at for node in made]
+    txn.execute(_KEEP_NODES, (organisation, levels, places, list(made.values())))
+    txn.execute(
+        "INSERT INTO runtime.act_checkpoint (organisation, size, note, at_ms)"
+        " VALUES (%s, %s, %s, %s)",
+        (organisation, head.size, head.note, now_ms),
+    )
+
+
+def of_case(
+    txn: Cursor, organisation: str, subject: str, case: str, before: int, limit: int
+) -> list[Provable]:
+    """Acts on a person in a case, in their order; the newest, should there be more than a limit.
+
+    Args:
+        txn: A transaction.
+        organisation: Whose acts.
+        subject: Pseudonym of the person.
+        case: Id of the case.
+        before: Only acts below this place.
+        limit: Most of them.
+    """
+    txn.execute(_ACTS, (organisation, subject, before, case, limit))
+    return [
+        Provable(idx, entry, bytes(bound), bytes(salt), opening)
+        for idx, entry, bound, salt, opening in reversed(txn.fetchall())
+    ]

@@ -1,0 +1,136 @@
+"""Signing a PDF by a key, wherever it is: the revision is made here, the key gets a digest.
+
+Source: PAdES B-B, B-T and B-LTA (ETSI EN 319 142-1 §6.3).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from typing import TYPE_CHECKING, Final, Protocol
+
+from veche.protocol.pdf.document import Document
+from veche.protocol.pdf.signing import (
+    SIGNATURE_BYTES_MAX,
+    Box,
+    Proofs,
+    form_fields,
+    is_signed,
+    lay_boxes,
+    prepare_closing,
+    prepare_signature,
+)
+from veche.protocol.pdf.values import PdfError
+from veche.protocol.signatures.cms import Signer, der_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from veche.protocol.pdf.signing import Prepared
+    from veche.protocol.signatures.provider import SignatureProvider
+    from veche.runtime.keys.pool import SigningPool
+
+FIELD: Final = "Signature"
+CLOSING: Final = "Closed"
+STAMP_BYTES_MAX: Final = 15_000
+"""Room for a time stamp of others, with the certificates of theirs."""
+_SIGNATURE_BYTES: Final = 1_500
+"""Of a signature besides its certificates and its time stamp; RSA with 4096 bits has 512."""
+
+
+class Stamper(Protocol):
+    """An authority for time stamps."""
+
+    async def stamp(self, imprint: bytes) -> bytes:
+        """A token over a SHA-256.
+
+        Raises:
+            UnavailableError: It does not answer as it should.
+        """
+
+
+async def sign_pdf(
+    pool: SigningPool,
+    provider: SignatureProvider,
+    pdf: bytes,
+    lists: Sequence[bytes],
+    now_ms: int,
+    stamper: Stamper | None = None,
+    field: str | None = None,
+) -> bytes:
+    """The file with one more signature; what was there before is not touched.
+
+    Args:
+        pool: Threads for the work on the file.
+        provider: The key.
+        pdf: In the sealed profile.
+        lists: Of revoked certificates, DER, that are put in beside it.
+        now_ms: The time that readers show besides that of a stamp, UTC.
+        stamper: Says when; with one, the file is closed by a stamp too. None: nothing says when.
+        field: Where to sign; None: in the only empty field, else in one that is not seen.
+
+    Raises:
+        PdfError: The file is outside the profile, or has no such field.
+        RefusedError: Whoever holds the key refuses.
+        UnavailableError: Whoever holds the key, or stamps, does not answer.
+    """
+    credential = provider.credential
+    chain = [credential.certificate, *credential.chain]
+    proofs = Proofs([der_of(one) for one in chain[1:]], lists)
+    base, name = await pool.run(_with_field, pdf, field)
+    size = sum(len(der_of(one)) for one in chain) + _SIGNATURE_BYTES
+    room = max(SIGNATURE_BYTES_MAX, size + (STAMP_BYTES_MAX if stamper else 0))
+    prepared = await pool.run(_prepared, base, name, proofs, credential.name, now_ms, room)
+    signer = Signer(chain[0], chain[1:])
+    attributes = signer.signed_attributes(prepared.digest)
+    signature = await provider.sign(hashlib.sha256(attributes).digest())
+    token = b""
+    if stamper is not None:
+        token = await stamper.stamp(hashlib.sha256(signature).digest())
+    signed = base + prepared.filled(signer.detached(attributes, signature, token))
+    return signed if stamper is None else await _closed(pool, signed, stamper)
+
+
+async def _closed(pool: SigningPool, pdf: bytes, stamper: Stamper) -> bytes:
+    closing = await pool.run(_prepared_closing, pdf)
+    return pdf + closing.filled(await stamper.stamp(closing.digest))
+
+
+def _with_field(pdf: bytes, wanted: str | None) -> tuple[bytes, str]:
+    """The file with a field to sign in, and its name."""
+    document = Document(pdf)
+    fields = form_fields(document)
+    if wanted is not None:
+        return pdf, wanted
+    empty = [name for name, number in fields if _is_empty(document, number)]
+    if len(empty) == 1:
+        return pdf, empty[0]
+    if empty:
+        raise PdfError(f"say which field is yours: {', '.join(empty)}")
+    if is_signed(document):
+        raise PdfError("it is signed, and no field is left empty for you")
+    name = _free_name(FIELD, (name for name, _ in fields))
+    return pdf + lay_boxes(document, [Box(name, 0, (0, 0, 0, 0))]), name
+
+
+def _is_empty(document: Document, number: int) -> bool:
+    held = document.dictionary(number, "a field")
+    return held.get(b"/FT") == b"/Sig" and b"/V" not in held
+
+
+def _prepared(
+    pdf: bytes, field: str, proofs: Proofs, name: str, now_ms: int, room: int
+) -> Prepared:
+    return prepare_signature(Document(pdf), field, proofs, name, now_ms, bytes_max=room)
+
+
+def _prepared_closing(pdf: bytes) -> Prepared:
+    document = Document(pdf)
+    name = _free_name(CLOSING, (name for name, _ in form_fields(document)))
+    return prepare_closing(document, name, Proofs(), bytes_max=STAMP_BYTES_MAX)
+
+
+def _free_name(begins: str, taken: Iterable[str]) -> str:
+    known = set(taken)
+    names = itertools.chain([begins], (f"{begins}{number}" for number in itertools.count(2)))
+    return next(name for name in names if name not in known)

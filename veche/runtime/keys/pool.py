@@ -1,0 +1,86 @@
+"""The threads in which keys sign: never the reactor's, and not those that others need.
+
+A token takes its time, and may not answer at all. With threads of its own it holds neither
+transactions nor the look-up of names; what waits is bounded, and one more is refused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
+from veche.protocol.errors import UnavailableError
+from veche.runtime import metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+THREADS: Final = 2
+"""Keys in files are quick, and a token's library is used by one thread at a time."""
+WAITING_MAX: Final = 500
+_RETRY_AFTER_MS: Final = 1_000
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_refused = metrics.counter(
+    "veche_signing_refused_total", "Signatures that were refused since too many waited."
+)
+
+
+class SigningPool:
+    """Threads for keys."""
+
+    def __init__(self, reactor: Any, *, waiting_max: int = WAITING_MAX) -> None:
+        """Make it; the first work starts a thread.
+
+        Args:
+            reactor: To which results come back.
+            waiting_max: Works at a time, those that run included.
+        """
+        self._reactor = reactor
+        self._waiting_max = waiting_max
+        self._waiting = 0
+        self._pool = ThreadPool(0, THREADS, "signing")
+        self._is_started = False
+
+    async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do some work in one of the threads.
+
+        Raises:
+            UnavailableError: Too much waits already.
+        """
+        if self._waiting >= self._waiting_max:
+            _refused.inc()
+            raise UnavailableError(
+                "Too many signatures are asked for: try again in a moment",
+                retry_after_ms=_RETRY_AFTER_MS,
+            )
+        if not self._is_started:
+            self._is_started = True
+            self._pool.start()
+        self._waiting += 1
+        found: Deferred[R] = Deferred()
+
+        def ended(is_done: bool, result: Any) -> None:
+            self._reactor.callFromThread(self._ended, found, is_done, result)
+
+        self._pool.callInThreadWithCallback(ended, work, *args, **kwargs)
+        return await found
+
+    async def close(self) -> None:
+        """End the threads once what they do is done."""
+        if self._is_started:
+            pool = self._reactor.getThreadPool()
+            await deferToThreadPool(self._reactor, pool, self._pool.stop)
+
+    def _ended(self, found: Deferred[R], is_done: bool, result: Any) -> None:
+        # Not where it is awaited: whoever asked may have gone, and the thread is held all the same.
+        self._waiting -= 1
+        if is_done:
+            found.callback(result)
+        else:
+            found.errback(result)

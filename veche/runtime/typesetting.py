@@ -1,0 +1,114 @@
+"""Documents set by typst: a source and data in, a PDF out; the same bytes for the same input.
+
+A source gets the fonts that typst brings and its data, and nothing of the disk or the network.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import typst
+
+from veche.protocol.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ARCHIVE: Final = "a-3b"
+"""PDF/A-3b: for archives, with files inside; typst refuses what no font can show."""
+
+# A source that could import could name a package, which typst would fetch from the network.
+_REACHES_OUT: Final = re.compile(rb"\b(?:import|include|eval)\b")
+
+
+class TypesettingError(ConfigError):
+    """A source of typst does not work, or does not fit its data."""
+
+    errcode = "ORG.VECHE.TYPESETTING"
+
+
+def check_source(source: bytes) -> None:
+    """See that a source is one file that reaches nothing but its data.
+
+    Raises:
+        TypesettingError: It uses ``import``, ``include`` or ``eval``, be it in a text.
+    """
+    found = _REACHES_OUT.search(source)
+    if found:
+        line = source.count(b"\n", 0, found.start()) + 1
+        raise TypesettingError(
+            f"line {line}: a template is one file: the word {found[0].decode()} is not allowed in"
+            " it, not even in a text; put texts beside it"
+        )
+
+
+def typeset(
+    source: bytes, data: str, *, at_ms: int, standard: Literal["a-3b"] | None = None
+) -> bytes:
+    """Set a document. It takes 5 to 200 ms of one core, so call it in a thread.
+
+    Args:
+        source: In typst; it finds the data as ``json(bytes(sys.inputs.data))``.
+        data: JSON.
+        at_ms: Date of the PDF, UTC.
+        standard: Such as ``ARCHIVE``; None: none.
+
+    Raises:
+        TypesettingError: The source is wrong, or not of the standard with this data.
+    """
+    with _file(source) as path:
+        try:
+            pdf: bytes = typst.compile(
+                path,
+                format="pdf",
+                timestamp=at_ms // 1000,
+                pdf_standards=standard,
+                **_how(path, data),
+            )
+        except typst.TypstError as e:
+            raise TypesettingError(_diagnosis(e)) from e
+    return pdf
+
+
+def labelled(source: bytes, data: str, label: str) -> list[Any]:
+    """The values of what has a label in a document, as JSON.
+
+    Args:
+        source: In typst.
+        data: JSON.
+        label: Its name, without ``<`` and ``>``.
+
+    Raises:
+        TypesettingError: The source is wrong.
+    """
+    with _file(source) as path:
+        try:
+            found = typst.query(path, f"<{label}>", field="value", **_how(path, data))
+        except typst.TypstError as e:
+            raise TypesettingError(_diagnosis(e)) from e
+    values: list[Any] = json.loads(found)
+    return values
+
+
+@contextmanager
+def _file(source: bytes) -> Iterator[Path]:
+    # Files are looked for below ``root``: a folder with the source alone keeps the disk away.
+    with tempfile.TemporaryDirectory(prefix="veche-typst-") as folder:
+        path = Path(folder, "document.typ")
+        path.write_bytes(source)
+        yield path
+
+
+def _how(path: Path, data: str) -> dict[str, Any]:
+    return {"root": path.parent, "ignore_system_fonts": True, "sys_inputs": {"data": data}}
+
+
+def _diagnosis(error: typst.TypstError) -> str:
+    """What is wrong, without the values of the data that typst may quote after it."""
+    hints = "; ".join(error.hints or [])
+    return f"{error.message} ({hints})" if hints else str(error.message)
