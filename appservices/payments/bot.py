@@ -22,7 +22,7 @@ from appservices.payments.service import (
 )
 from appservices.payments.service.attempts import Attempts
 from appservices.payments.service.chats import hear
-from appservices.payments.service.describing import described
+from appservices.payments.service.describing import PAYMENTS_PATH, described
 from appservices.payments.service.errands import JOIN, handlers
 from appservices.payments.service.heads import Heads
 from appservices.payments.service.listening import is_said
@@ -137,7 +137,7 @@ class Payments:
             self.receipt_keys,
             server=host.server_name,
             url=host.public_url or "",
-            api=API_PATH,
+            paths=(PAYMENTS_PATH, API_PATH),
             bot=self._parts.bot.user_id,
             now_ms=now_ms,
         )

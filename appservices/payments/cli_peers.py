@@ -194,13 +194,16 @@ def _tell(txn: Cursor, vault: Vault, peer: PeerSection, out: TextIO) -> bool:
         out.write(f"  they owe you  {shown(one.they_owe_minor)} of {shown(one.they_owe_max)}\n")
         out.write(f"  you owe them  {shown(one.we_owe_minor)} of {shown(one.we_owe_max)}\n")
     is_well = _tell_checks(txn, holder, out)
+    head = store.head(txn, holder)
+    if head is not None:
+        out.write(f"  its ledger had {head.size} blocks, {_moment(head.at_ms)}\n")
     now_ms = time.time_ns() // 1_000_000
     for direction, id_, state, currency, minor, since_ms in store.open_of(txn, holder):
         money = show_money(Money(minor=minor, currency=currency), _LANGUAGE)
         out.write(f"  {direction} them: {id_} {money}, {state} since {_moment(since_ms)}\n")
         is_well &= now_ms - since_ms < _AGE_MS and state != In.STUCK.value
     for n, what, about, at_ms in store.faults(txn, holder):
-        out.write(f"  fault {n} of {_moment(at_ms)}: {what}, payment {about}\n")
+        out.write(f"  fault {n} of {_moment(at_ms)}: {what}: {about}\n")
         is_well = False
     for id_, kind, currency, minor, reference, state, at_ms in store.settlements(txn, holder, 5):
         money = show_money(Money(minor=minor, currency=currency), _LANGUAGE)

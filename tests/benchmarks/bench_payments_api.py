@@ -24,6 +24,7 @@ from twisted.internet.task import deferLater, react
 from appservices.payments.core.ledger import Account, Transfer
 from appservices.payments.service.work import Work
 from appservices.payments.service.writer import Writer
+from tests.benchmarks import receipts
 from tests.integration.appservices.payments.branch import BANK, KEYS, SHOP, Branch, token
 from tests.integration.appservices.payments.ledgers import PAYMENTS
 from tests.integration.appservices.payments.scenes import ALICE, BOB
@@ -59,7 +60,10 @@ reactor: Any = default_reactor
 
 
 def run() -> dict[str, float]:
-    """Refunds a second, their latency in ms, lines of a payout a second, ratios to baselines."""
+    """Refunds a second, their latency in ms, lines of a payout a second, ratios to baselines.
+
+    Beside them, from an invoice to its receipt in an encrypted room: see ``receipts``.
+    """
     with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder) / "pg") as server:
         dsn, empty = server.create_database("api"), server.create_database("engine")
         migrate(dsn, (*KERNEL_SETS, PAYMENTS))
@@ -78,6 +82,7 @@ def run() -> dict[str, float]:
         finally:
             child.kill()
             child.communicate()
+    figures |= receipts.measure()
     figures["ratio_bare"] = figures["refunds_per_s"] / figures["bare_klein_baseline_per_s"]
     figures["ratio_engine"] = figures["refunds_per_s"] / figures["engine_baseline_per_s"]
     return figures

@@ -6,6 +6,7 @@ same with the closing stamp; ``large_ms`` a signature in a file of 20 MB. ``verd
 verdict on a file of one signature and a closing stamp, ``verdict_pyhanko_ms`` what pyHanko spends
 on the same two; ``quick_ms`` what lists of files need: the signature over the digest that is known,
 the certificate's chain, no file read. ``hundred_signers_mib`` is what 100 signers add to a file.
+``latency_beside_load`` and what stands around it: ``stamping``.
 ``browser_ms`` is a signature made by a page in Chromium, see ``browser_signing``.
 ``normalise_ms`` is an upload of 100 pages by another program, with a form, brought into the sealed
 profile, beside ``resave_ms``, what its library spends on writing it without a change.
@@ -37,7 +38,7 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from appservices.signing.core.papers.uploads import Upload
 from appservices.signing.service.uploads import normalised
-from tests.benchmarks import browser_signing
+from tests.benchmarks import browser_signing, stamping
 from tests.support.signing import NOW, Office, with_boxes
 from tests.support.uploads import changed, nothing, plain, text_field
 from veche.protocol.pdf.document import Document
@@ -81,7 +82,8 @@ def run() -> dict[str, float]:
         "resave_ms": _cpu_ms(RUNS // 4, lambda: changed(nothing, upload)),
     }
     figures |= browser_signing.figures()
-    return figures | {"ratio_pyhanko": figures["bt_pyhanko_ms"] / figures["bt_ms"]}
+    figures["ratio_pyhanko"] = figures["bt_pyhanko_ms"] / figures["bt_ms"]
+    return figures | stamping.figures()
 
 
 def _cpu_ms(runs: int, work: Callable[[], object]) -> float:

@@ -49,6 +49,7 @@ FORBIDDEN = [
     ("appservices/planted/store.py", "psycopg2", "psycopg2"),
     ("veche/cli/main.py", "psycopg2.extensions", "psycopg2"),
     ("veche/runtime/web.py", "vodozemac", "vodozemac"),
+    ("veche/runtime/web.py", "pkcs11", "pkcs11"),
 ]
 
 

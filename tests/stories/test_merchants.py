@@ -15,6 +15,7 @@ from tests.stories.bank import BOT, Bank, in_bank
 from tests.support.calls import request
 from tests.support.people.person import WAIT_S
 from tests.support.processes import wait_until
+from tests.support.tax_rules import said_against, texts
 from veche.cli import demo
 from veche.cli.demo_shop import ID, NETWORKS, DemoShop
 from veche.protocol.envelope import sign, signing_key
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.stories.bank import Client
     from tests.support.calls import Answer
 
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
@@ -158,3 +160,94 @@ def _order(bank: Bank, shop: Shop) -> str:
 def _state(shop: Shop, payout: str) -> str:
     answer = shop.call("GET", f"/payouts/{payout}")
     return str(answer.body["state"]) if answer.status == 200 else f"{answer.status}"
+
+
+def test_a_shop_sells_with_taxes_by_mandate_and_by_escrow(tmp_path: Path) -> None:
+    folder = DemoShop(tmp_path / "shop", "http://localhost")
+    (tmp_path / "house").mkdir()
+    with in_bank(tmp_path / "house", {"organisations": [folder.section]}) as bank:
+        shop, alice = Shop(bank, folder), bank.client("alice")
+        alice.enrol()
+        now_ms = alice.now_ms()
+        made = shop.call("POST", "/invoices", _taxed(alice, now_ms), "taxed")
+        assert made.status == 201, made
+        question = alice.expect("Do not pay", "Breakfast")
+        assert "Tax in it: 0.85 EUR" in question.body
+        assert alice.approve(question, alice.keys[0]).status == 200
+        paid = alice.expect("Paid", "Breakfast")
+        alice.say(f"receipt {paid.body.rpartition('Number: ')[2].strip()}")
+        assert alice.person.download(alice.expect("receipt-", ".pdf").content)[:4] == b"%PDF"
+        ubl = alice.person.download(alice.expect("invoice-", ".xml").content)
+        assert said_against(ubl) == []
+        assert texts(ubl, "PrepaidAmount") == ["7.85"]
+
+        mandate = shop.call("POST", "/mandates", _mandate(alice, now_ms), "mandate").body["id"]
+        assert alice.approve(alice.expect("Bread each week"), alice.keys[0]).status == 200
+        wait_until(lambda: _is_active(shop, mandate), WAIT_S, "the mandate is not given")
+        charge = {"amount": _euro(420), "title": "Bread, week 1"}
+        shop.call("POST", f"/mandates/{mandate}/charges", charge, "charge")
+        alice.expect("Paid", "Bread, week 1")
+
+        deal = _deal(alice, now_ms)
+        escrow = shop.call("POST", "/escrows", deal, "escrow").body["id"]
+        assert alice.approve(alice.expect("An oven", "Put it aside"), alice.keys[0]).status == 200
+        alice.expect("An oven", "The money is put aside.")
+        body = {"to_seller": _euro(4_000)}
+        decided = shop.call("POST", f"/escrows/{escrow}/decide", body, "decide")
+        assert decided.body["state"] == "funded", decided
+        alice.say(f"escrow {escrow[-8:]} release")
+        vote = alice.expect("All to Lindenau Bakery", "Not now")
+        assert alice.approve(vote, alice.keys[0]).status == 200
+        alice.expect("Paid out of what you put aside", "An oven")
+
+        types = [one["type"] for one in shop.call("GET", "/events").body["events"]]
+        assert types == [
+            "invoice.paid",
+            "mandate.active",
+            "charge.paid",
+            "escrow.agreed",
+            "escrow.funded",
+            "escrow.voted",
+            "escrow.released",
+        ]
+        bank.balances_to_nothing()
+
+
+def _euro(minor: int) -> dict[str, Any]:
+    return {"minor": minor, "currency": "EUR"}
+
+
+def _taxed(alice: Client, now_ms: int) -> dict[str, Any]:
+    taxes = {"Bread": (428, 700), "Coffee": (357, 1900)}
+    lines = [
+        {"text": text, "amount": _euro(minor), "tax": {"category": "S", "basis_points": rate}}
+        for text, (minor, rate) in taxes.items()
+    ]
+    due_at_ms = now_ms + 86_400_000
+    about = {"addressee": alice.person.user_id, "title": "Breakfast", "due_at_ms": due_at_ms}
+    return {**about, "lines": lines}
+
+
+def _mandate(alice: Client, now_ms: int) -> dict[str, Any]:
+    return {
+        "payer": alice.person.user_id,
+        "purpose": "Bread each week",
+        "each_max": _euro(500),
+        "period": "week",
+        "period_max": _euro(500),
+        "ends_at_ms": now_ms + 90 * 86_400_000,
+        "notice_ms": 0,
+    }
+
+
+def _deal(alice: Client, now_ms: int) -> dict[str, Any]:
+    return {
+        "buyer": alice.person.user_id,
+        "title": "An oven",
+        "amount": _euro(4_000),
+        "ends_at_ms": now_ms + 10 * 86_400_000,
+    }
+
+
+def _is_active(shop: Shop, mandate: str) -> bool:
+    return bool(shop.call("GET", f"/mandates/{mandate}").body["state"] == "active")

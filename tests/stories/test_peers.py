@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -34,7 +35,7 @@ def banks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bank, Bank
     with ExitStack() as stack:
         yield tuple(  # type: ignore[misc]  # of two
             stack.enter_context(
-                in_bank(folder, {"peers": [_agreed(other, key)], "peer_wait": "30s"}, place)
+                in_bank(folder, {"peers": [_agreed(other, key)], "peer_wait": "5 min"}, place)
             )
             for folder, place, other, key in zip(
                 folders, places, reversed(places), reversed(_keys(folders)), strict=True
@@ -91,11 +92,21 @@ def test_alice_pays_bob_of_another_institution(
         alice.expect(words)
     _is_killed_at_any_moment(here, there, alice, bob)
 
-    assert here.veche_said(capsys, "ledger", "peers").count("you owe them") == 1
+    assert "you owe them  17.50 EUR of 500.00 EUR" in here.veche_said(capsys, "ledger", "peers")
+    assert here.veche("ledger", "settle", THERE, "paid", "17.51 EUR") == 1
+    assert here.veche("ledger", "settle", THERE, "paid", "17.50 EUR", "--reference", "Nov") == 0
+    assert there.veche("ledger", "settle", HERE, "received", "17.50 EUR") == 0
+    for bank in banks:
+        wait_until(partial(_is_settled, bank), TIMEOUT_S, "it is not settled")
+    assert "you owe them  0.00 EUR" in here.veche_said(capsys, "ledger", "peers")
     assert there.veche("ledger", "check") == 0
     assert here.veche("ledger", "check") == 0
     for bank in banks:
         bank.balances_to_nothing()
+
+
+def _is_settled(bank: Bank) -> bool:
+    return bank.rows("SELECT state FROM payments.peer_settlement") == [("booked",)]
 
 
 def _is_killed_at_any_moment(here: Bank, there: Bank, alice: Client, bob: Client) -> None:
@@ -104,6 +115,8 @@ def _is_killed_at_any_moment(here: Bank, there: Bank, alice: Client, bob: Client
     there.house.kill()
     alice.person.reply(alice.room, question.event_id, code_in(question))
     wait_until(lambda: here.peer_states() == {"done", "preparing"}, TIMEOUT_S, "it is not asked")
+    alice.say(f"pay @bob:{THERE} 1 EUR")
+    alice.expect("Their institution does not answer. Nothing was paid")
     there.house.start()
     bob.expect("You were paid", "3.00 EUR", "while he is away")
 
@@ -116,8 +129,3 @@ def _is_killed_at_any_moment(here: Bank, there: Bank, alice: Client, bob: Client
     wait_until(lambda: here.peer_states() == {"done"}, TIMEOUT_S, "it is not done")
     alice.has("982.50 EUR")
     bob.has("1,017.50 EUR")
-
-    there.house.kill()
-    alice.say(f"pay @bob:{THERE} 1 EUR")
-    alice.expect("Their institution does not answer. Nothing was paid")
-    there.house.start()

@@ -73,20 +73,7 @@ def _record(
     """
     document, pdf = whole
     digest = unpadded(hashlib.sha256(document).digest())
-    parties = [
-        {
-            "party": f"p{at}",
-            "role": "signer",
-            "name": signed.name,
-            "user": signed.account,
-            "state": "signed",
-            "level": "S2",
-            "field": signed.field,
-            "signed_at_ms": ms(NOW),
-            "certificate_sha256": unpadded(signed.certificate_sha256),
-        }
-        for at, signed in enumerate(report.signers, 1)
-    ]
+    parties = _parties(report)
     approvals = [
         _approval(party, digest, person.certificate)
         for party, person in zip(parties, people, strict=True)
@@ -137,6 +124,23 @@ def _record(
             "verdict": report.verdict.value,
         },
     }
+
+
+def _parties(report: Report) -> list[dict[str, Any]]:
+    return [
+        {
+            "party": f"p{at}",
+            "role": "signer",
+            "name": signed.name,
+            "user": signed.account,
+            "state": "signed",
+            "level": "S2",
+            "field": signed.field,
+            "signed_at_ms": ms(NOW),
+            "certificate_sha256": unpadded(signed.certificate_sha256),
+        }
+        for at, signed in enumerate(report.signers, 1)
+    ]
 
 
 def _approval(party: dict[str, Any], digest: str, certificate: Certificate) -> dict[str, Any]:

@@ -72,6 +72,8 @@ VALID: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "org.veche.invoice": EXAMPLES["org.veche.invoice"],
     "org.veche.receipt": EXAMPLES["org.veche.receipt"],
+    "org.veche.sign_request": EXAMPLES["org.veche.sign_request"],
+    "org.veche.sign_result": EXAMPLES["org.veche.sign_result"],
     "org.veche.act": act_receipt(),
 }
 
@@ -83,6 +85,8 @@ WRONG_FIELD: Final[Mapping[str, tuple[str, object]]] = {
     "org.veche.document": ("sha256", "short"),
     "org.veche.invoice": ("due_at_ms", -1),
     "org.veche.receipt": ("at_ms", -1),
+    "org.veche.sign_request": ("code", "47"),
+    "org.veche.sign_result": ("in_force", "yes"),
     "org.veche.act": ("i", ""),
 }
 """Of each family a field, and a value that it must not have."""

@@ -161,6 +161,11 @@ def good_cases() -> Iterator[Case]:
     yield _case("two keys of one name", signed, keys=(SIGNER.verifier, OTHER.verifier))
     yield _case("also signed by others", FOREIGN.sign_object(signed))
     yield _case("more fields", SIGNER.sign_object({**a_receipt(4, 9), "more": [None, True, -1]}))
+    two = {"payer": "here.test", "payee": "[::1]:8448"}
+    for between in (two, None):
+        yield _case(
+            f"between {between}", SIGNER.sign_object({**a_receipt(4, 9), "between": between})
+        )
     refund = ledger_of([a_row(1, 0, refund_of=ledger_id(an_id(7)))])
     yield _case("refund", SIGNER.sign_object({**a_receipt(1, 0, refund), "refund_of": an_id(7)}))
 
@@ -185,6 +190,18 @@ def false_cases() -> Iterator[Case]:
         yield _signed(f"signed without {path}", _without(body, path))
     yield from _false_paths(body)
     yield from _false_entries(body)
+
+
+def between_cases() -> Iterator[Case]:
+    """Institutions that are none."""
+    for name, between in {
+        "no server": {"payer": "", "payee": "there.test"},
+        "a space": {"payer": "here.test", "payee": "there test"},
+        "a line": {"payer": "here.test\n", "payee": "there.test"},
+        "one institution": {"payer": "here.test"},
+        "a word": "here.test",
+    }.items():
+        yield _signed(f"between: {name}", {**a_receipt(4, 9), "between": between})
 
 
 def head_cases() -> Iterator[Case]:
@@ -281,7 +298,7 @@ def file_cases() -> Iterator[Case]:
 def all_cases() -> list[Case]:
     """All of them."""
     makers: list[Callable[[], Iterator[Case]]] = [
-        good_cases, altered_cases, false_cases, head_cases, file_cases,
+        good_cases, altered_cases, false_cases, between_cases, head_cases, file_cases,
     ]  # fmt: skip
     return [case for make in makers for case in make()]
 

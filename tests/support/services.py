@@ -39,7 +39,7 @@ AGENCY: Final = MigrationSet("agency", "appservices.agency")
 OFFICE: Final = demo.OFFICE_BOT
 """The bot of the demo's office."""
 
-_FEATURES: Final = frozenset({"agency", "payments"})
+_FEATURES: Final = frozenset({"agency", "payments", "signing"})
 """Services of the demo, which a house has where its sections say so."""
 
 _open: Final[list[House]] = []

@@ -127,9 +127,10 @@ export async function signedIn(context, level = "room") {
 /**
  * A key of this browser, as an enrolment leaves it.
  * @param {import("playwright-core").Page} page on a page that loads kit/approval.js
+ * @param {string} [owner]
  * @returns {Promise<{listed: Record<string, unknown>, public_key: number[]}>} as the service lists it
  */
-export async function keyHere(page) {
+export async function keyHere(page, owner = PERSON) {
     const made = await page.evaluate(async (person) => {
         const links = [...document.querySelectorAll("link[rel=modulepreload]")];
         const address = links.map((one) => one.getAttribute("href") ?? "");
@@ -137,7 +138,7 @@ export async function keyHere(page) {
         const { pair, id, public_key } = await module.makeBrowserKey();
         await module.keepKey({ id, person, kind: "p256", label: "This browser", pair });
         return { id, public_key: [...public_key] };
-    }, PERSON);
+    }, owner);
     return {
         listed: {
             id: made.id,

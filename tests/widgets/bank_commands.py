@@ -107,7 +107,7 @@ def say(counter: Counter, *, person: str, text: str) -> Any:
 
 
 @command
-def invoice(counter: Counter, *, person: str, minor: int, title: str) -> Any:
+def invoice(counter: Counter, *, person: str, minor: int, title: str, tips: Any = ()) -> Any:
     """The town makes an invoice over HTTP: ``{id, pay_url, reference}``."""
     someone, _ = counter.person(person)
     now_ms = _now_ms(counter)
@@ -120,6 +120,7 @@ def invoice(counter: Counter, *, person: str, minor: int, title: str) -> Any:
         "due_at_ms": now_ms + 14 * _DAY_MS,
         "law": "Civil Status Fees Act, section 3",
         "appeal": "Write to the town within a month.",
+        "tips": list(tips),
     }
     answer = request(
         "POST",

@@ -59,6 +59,10 @@ test("who has seen every page signs it, and the document goes nowhere", async ({
         .waitFor();
 
     await read(page);
+    await page.getByRole("listitem").filter({ hasText: "terms.txt" }).waitFor();
+    const first = page.locator(".sheet-page").first();
+    await first.evaluate((one) => one.scrollIntoView());
+    await first.locator("canvas:not([width='0'])").waitFor();
     await look(page, "sign");
     await page
         .locator(".sheet-page")
@@ -223,6 +227,33 @@ test("what is asked, or given, otherwise than it stands on the page is not signe
     await other.alert.filter({ hasText: "No time stamp could be got" }).waitFor();
     assert.equal(posted(other.heard, `${PATH}/signatures`).length, 0);
     await glance(other.page, "sign-no-stamp");
+});
+
+/** The session of somebody without a box in the file. */
+async function withoutBox() {
+    const { you, ...view } = await ask("session");
+    const { field: _, ...rest } = you;
+    return { ...view, you: { ...rest, level: "S1" } };
+}
+
+test("who has no box in the file hands in the approval alone", async ({ open }) => {
+    const { page, heard, sign } = await atSign(open, {}, (answers) => ({
+        ...answers,
+        [`GET ${PATH}`]: withoutBox,
+        [`POST ${PATH}/signatures`]: withoutBox,
+    }));
+    await read(page);
+    await press(sign);
+    await until(() => posted(heard, `${PATH}/signatures`).length > 0, "it is handed in");
+
+    const [handed] = posted(heard, `${PATH}/signatures`);
+    const { approval } = handed?.body.approval ?? {};
+    assert.deepEqual(
+        [approval.kind, approval.shown.level, approval.shown.key],
+        ["signature", "S1", undefined],
+    );
+    assert.equal(handed?.body.revision, undefined);
+    assert.equal(posted(heard, "signing/v1/certificates").length, 0);
 });
 
 test("who declines says why, with the key of the device", async ({ open }) => {

@@ -90,7 +90,7 @@ test("a container of any files is judged as a document is", async ({ open }) => 
     await choose("container");
     await said.filter({ hasText: "This document is genuine" }).waitFor();
     const words = await facts.innerText();
-    for (const one of ["Alice Adams", "Боб Браун", "identity checked"])
+    for (const one of ["Alice Adams", "Боб Браун", "identity checked", "lease.txt"])
         assert.ok(words.includes(one), one);
 
     await choose("changed_container");

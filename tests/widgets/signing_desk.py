@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_public_key,
 )
 
-from appservices.signing.core.cipher import DOCUMENT, decrypt, encrypt, fresh_key, increment_of
 from appservices.signing.core.parties import Party, PartyState, Role, Stage
 from appservices.signing.core.records import Level, Member, code_of, parties_sha256
+from appservices.signing.service.cipher import DOCUMENT, decrypt, encrypt, fresh_key, increment_of
 from tests.support.signing import Office, with_boxes
 from veche.protocol.approval import (
     Approval,
@@ -241,7 +241,8 @@ def _json(view: Any) -> Any:
 def _document(pages: int) -> bytes:
     """A lease with boxes for two."""
     more = [f"Page {number}. #lorem(200)" for number in range(2, pages + 1)]
-    source = "\n#pagebreak()\n".join([_PAGES, *more])
+    attached = '#pdf.attach("terms.txt", bytes("Terms"), relationship: "supplement")'
+    source = "\n#pagebreak()\n".join([_PAGES + attached, *more])
     return with_boxes(typst.compile(source.encode()), ["Sig1", "Sig2"], with_letters=True)
 
 

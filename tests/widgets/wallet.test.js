@@ -27,7 +27,7 @@ async function refuseAll(wallet) {
     /** @type {[string, string, string, string][]} */
     const wrong = [
         ["nobody", "5", "", "Nobody of this name can be paid here"],
-        ["@eve:elsewhere.example", "5", "", "Nobody of this name can be paid here"],
+        ["@eve:elsewhere.example", "5", "", "has no agreement with elsewhere.example"],
         ["alice", "5", "", "You cannot pay yourself"],
         ["bob", "1,250", "", "Is that a thousand"],
         ["bob", "0", "", "I cannot read the amount"],
@@ -119,7 +119,7 @@ test("a payment is refused with words beside the field, or approved with the key
 });
 
 test("an invoice is shown to whoever has its link, and paid once", async ({ open, expect }) => {
-    expect(/status of 40[49]/); // altered links, and what is paid already
+    expect(/status of 40[49]/); // altered links, what is paid already, a tip that is too much
     const opened = await open();
     const stranger = await open();
     const wallet = await atWallet(opened, "bob");
@@ -152,6 +152,25 @@ test("an invoice is shown to whoever has its link, and paid once", async ({ open
     assert.equal(await wallet.payThis.count(), 0);
     await ask("withdraw", { invoice: id });
     await ask("wait_for", { person: "bob", text: "You got money back" });
+
+    const tipped = await ask("invoice", {
+        person: "bob",
+        minor: 1000,
+        title: "Cake",
+        tips: [{ per_mille: 100 }],
+    });
+    await page.goto(tipped.pay_url);
+    await wallet.payThis.click();
+    await page.getByRole("button", { name: "10 %: 1.00 EUR" }).waitFor();
+    await page.getByLabel("Another tip").fill("20");
+    await page.getByRole("button", { name: "Add it" }).click();
+    await wallet.alert.getByText("at most 10.00 EUR").waitFor();
+    await page.getByLabel("Another tip").fill("2.50");
+    await glance(page, "wallet-tip");
+    await page.getByRole("button", { name: "Add it" }).click();
+    await wallet.approve(wallet.approveButton);
+    await wallet.state.getByText("paid", { exact: true }).waitFor();
+    await page.getByText("12.50 EUR").first().waitFor();
 });
 
 test("codes are scanned from a picture and read by the service, or refused with words", async ({
@@ -240,6 +259,12 @@ test("mandates end in one tap, limits are set, everything is stopped at once", a
     await page.locator(".mandate .badge").getByText("active").waitFor();
     await page.getByRole("button", { name: "End it for ever" }).click();
     await page.getByText("Nobody may debit you.").waitFor();
+
+    await wallet.visit("/wallet/trust");
+    await page.getByText("Nobody has to approve your payments.").waitFor();
+    await ask("say", { person: "wary", text: "escrow bob 10 EUR bicycle" });
+    await page.getByText("bicycle").waitFor();
+    await glance(page, "wallet-trust");
 
     await wallet.visit("/wallet/limits");
     await page.getByLabel("At most in 24 hours").fill("x");

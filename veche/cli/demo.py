@@ -217,7 +217,7 @@ def services_configuration(
         ),
     }
     if equipment is not None and equipment.authority is not None:
-        sections["signing"] = signing_section(equipment.authority)
+        sections["signing"] = signing_section(equipment.authority, definitions.parent / "signing")
         town = sections["agency"]["organisations"][0]
         town["seal"] = equipment.authority.seal_section(TOWN)
         town["offices"][0]["services"].append(str(definitions / f"{SIGNED_SERVICE}.yaml"))
@@ -235,11 +235,12 @@ def services_configuration(
     return head + yaml.safe_dump(sections, allow_unicode=True, sort_keys=False)
 
 
-def signing_section(authority: DemoAuthority) -> dict[str, Any]:
+def signing_section(authority: DemoAuthority, templates: Path) -> dict[str, Any]:
     """The section ``signing``: the town's authority, and the bot; its clerks order the town's seal.
 
     Args:
         authority: By which documents are sealed.
+        templates: Folder with templates of documents, ``config/signing`` of the checkout.
     """
     section = authority.section
     clerks = [CAROL.user_id, HENRIETTE.user_id]
@@ -255,6 +256,7 @@ def signing_section(authority: DemoAuthority) -> dict[str, Any]:
             "uk": "Підписи Линденау",
         },
         "time_zone": "Europe/Berlin",
+        "templates": str(templates),
     }
     return {**section, "seals": seals, "sessions": sessions}
 
@@ -388,23 +390,7 @@ def welcome(
             "               the office's bot: it sends a link.",
             *client,
             "",
-            "  Six things to try",
-            # A device that comes after a message has no key for it.
-            "    1. Log in as alice, and as carol in a second client, before you begin. As alice,",
-            f"       start a direct chat with {OFFICE_BOT}",
-            "       It greets you and asks for your language. Write: 1",
-            "    2. It shows what it can do for you. Write 1 again, and answer its questions.",
-            "    3. As carol, accept the invitation to the office's desk: the case is there.",
-            "       Answer with the numbers that the office shows, and decide it.",
-            "    4. Alice has 1,000 EUR, Bob 100. As alice, start a direct chat with the bank,",
-            f"       {PAYMENTS_BOT}. Write page, make a key in the browser,",
-            "       then write: pay bob 12.50 EUR rent. Bob is told in a chat of his own.",
-            "    5. Write topup there: money comes from the demo's bank with the reference that is",
-            "       shown, here as if somebody sent it from elsewhere:",
-            *(f"       {line}" for line in bank.deposit()),
-            "    6. As alice, start a direct chat with the signing bot,",
-            f"       {SIGNING_BOT}. Send it a PDF and write: bob",
-            "       Bob is asked in a chat of his own, and signs on a page with his key.",
+            *_things_to_try(bank),
             *(
                 ()
                 if shop_env is None
@@ -418,4 +404,26 @@ def welcome(
             "  Stop with Ctrl-C. `./run up` goes on where you stopped; everything is kept in",
             f"  {state} (delete it to begin anew).",
         )
+    )
+
+
+def _things_to_try(bank: DemoBank) -> tuple[str, ...]:
+    return (
+        "  Six things to try",
+        # A device that comes after a message has no key for it.
+        "    1. Log in as alice, and as carol in a second client, before you begin. As alice,",
+        f"       start a direct chat with {OFFICE_BOT}",
+        "       It greets you and asks for your language. Write: 1",
+        "    2. It shows what it can do for you. Write 1 again, and answer its questions.",
+        "    3. As carol, accept the invitation to the office's desk: the case is there.",
+        "       Answer with the numbers that the office shows, and decide it.",
+        "    4. Alice has 1,000 EUR, Bob 100. As alice, start a direct chat with the bank,",
+        f"       {PAYMENTS_BOT}. Write page, make a key in the browser,",
+        "       then write: pay bob 12.50 EUR rent. Bob is told in a chat of his own.",
+        "    5. Write topup there: money comes from the demo's bank with the reference that is",
+        "       shown, here as if somebody sent it from elsewhere:",
+        *(f"       {line}" for line in bank.deposit()),
+        "    6. As alice, start a direct chat with the signing bot,",
+        f"       {SIGNING_BOT}. Send it a PDF and write: bob",
+        "       Bob is asked in a chat of his own, and signs on a page with his key.",
     )

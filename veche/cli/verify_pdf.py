@@ -168,6 +168,7 @@ def _json(report: Report) -> str:
             for one in report.signers
         ],
         "document_sha256": report.document_sha256.hex() if report.document_sha256 else None,
+        "files": list(report.files),
         "closed_at_ms": report.closed_at_ms,
         "proven_until_ms": report.proven_until_ms,
     }

@@ -61,6 +61,12 @@ class RefusedError(VecheError):
     errcode = "ORG.VECHE.REFUSED"
 
 
+class NotYetError(RefusedError):
+    """A rule says no for now: the same may be granted a moment later, or never (HTTP 409)."""
+
+    errcode = "ORG.VECHE.NOT_YET"
+
+
 class ForbiddenError(RefusedError):
     """The caller may not do this, whatever the request says (HTTP 403)."""
 

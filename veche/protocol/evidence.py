@@ -19,7 +19,8 @@ from veche.protocol.wire import Wire
 
 ATTACHMENT: Final = "evidence.json"
 """Name of the record in a report."""
-PARTIES_MAX: Final = 200
+PARTIES_MAX: Final = 400
+"""Those who were asked, and as many who act in their place."""
 EVENTS_MAX: Final = 10_000
 CERTIFICATES_MAX: Final = 1_000
 TEXT_CHARACTERS_MAX: Final = 1_000

@@ -29,7 +29,7 @@ from veche.protocol.wire import mapping, parse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from veche.protocol.evidence import EvidenceApproval
+    from veche.protocol.evidence import EvidenceApproval, EvidenceParty
     from veche.protocol.signatures.report import Report
 
 _VERIFIED: Final = 0b101
@@ -87,7 +87,7 @@ def _signer_problems(evidence: Evidence, report: Report) -> Iterator[str]:
         party = by_field.get(signer.field.split(".")[0])
         if party is None:
             yield f"{signer.field}: somebody signed of whom the record knows nothing"
-        elif unpadded(signer.certificate_sha256) != party.certificate_sha256:
+        elif not _is_named(evidence, party, unpadded(signer.certificate_sha256)):
             yield f"{party.party}: the record names another certificate"
         elif signer.account and signer.account != party.user:
             yield f"{party.party}: the record names another account"
@@ -95,6 +95,18 @@ def _signer_problems(evidence: Evidence, report: Report) -> Iterator[str]:
     for party in evidence.parties:
         if party.field and party.state == "signed" and party.field not in signed:
             yield f"{party.party}: the record says that they signed, the file does not"
+    approved = {one.party for one in evidence.approvals}
+    for party in evidence.parties:
+        if party.certificate_sha256 and party.role != "seal" and party.party not in approved:
+            yield f"{party.party}: no key of theirs approved the certificate in their name"
+
+
+def _is_named(evidence: Evidence, party: EvidenceParty, digest: str) -> bool:
+    """Whether the record has a certificate as the party's; a seal's stands there without one."""
+    if party.certificate_sha256 is not None or party.role != "seal":
+        return party.certificate_sha256 == digest
+    known = (unpadded(hashlib.sha256(one).digest()) for one in _certificates(evidence))
+    return digest in known
 
 
 def _certificate_problems(evidence: Evidence) -> Iterator[str]:

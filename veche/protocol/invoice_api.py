@@ -219,8 +219,9 @@ class InvoiceEvent(Wire):
             over without money, do not deliver; or ``refused``: another invoice has its
             ``notice_id`` already. ``payout.`` and ``paid``, ``failed``, ``returned`` of a line,
             or ``done``, ``stopped``, ``refused`` of the whole. ``dispute.`` and ``open``: the
-            organisation answers; ``at_desk``, ``decided``, ``appealed``, ``closed``. ``mandate.`` and its state; ``charge.``
-            and ``paid`` or ``refused`` of a debit; ``escrow.`` and its state, or ``voted``.
+            organisation answers; ``at_desk``, ``decided``, ``appealed``, ``closed``.
+            ``mandate.`` and its state; ``charge.`` and ``paid``, ``refused`` or ``cancelled`` of a
+            debit; ``escrow.`` and its state, or ``voted``.
         at_ms: When, UTC.
         invoice: Id of the invoice; None: it is of none.
         payment: Id of the payment or refund; None: there is none.

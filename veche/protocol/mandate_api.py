@@ -77,6 +77,16 @@ class MandateView(Wire):
     ours: Ours = ""
 
 
+class EndBody(Wire):
+    """That the organisation does not want it any more.
+
+    Attributes:
+        reason: In words, for the person.
+    """
+
+    reason: Title | None = None
+
+
 class ChargeBody(Wire):
     """A debit by a mandate: announced to the payer at once, made after the time of notice.
 
@@ -101,7 +111,8 @@ class ChargeView(Wire):
     Attributes:
         id: Of the payment.
         mandate: By which it debits.
-        state: ``cooling`` (announced), ``paying``, ``paid``, ``refused``.
+        state: ``cooling`` (announced), ``guarded`` (the payer's guardians are asked), ``paying``,
+            ``paid``, ``refused``, ``cancelled``.
         amount: How much.
         due_at_ms: When the notice is over, UTC; None: it is.
         why: Why it was refused.

@@ -17,7 +17,8 @@ from pydantic import Field
 from veche.protocol.canonical import INTEGER_MAX, canonical
 from veche.protocol.ids import WireUlid
 from veche.protocol.money import Money
-from veche.protocol.receipt import Hash
+from veche.protocol.notes import NOTE_BYTES_MAX, SIZE_MAX
+from veche.protocol.receipt import HEAD_PATH_MAX, Hash
 from veche.protocol.unpadded import unpadded
 from veche.protocol.wire import Wire
 
@@ -88,6 +89,7 @@ class Question(Wire):
         expires_at_ms: Of ``prepare``: a payment that is not prepared by then is refused.
         id: Of ``commit`` and ``cancel``: of the payment.
         receipt: Of ``commit``: that the ledger of who asks has it (``Receipt``).
+        after: Of ``statement``: how many blocks the head has that who asks knows; 0: it knows none.
     """
 
     v: Literal[1]
@@ -102,6 +104,7 @@ class Question(Wire):
     expires_at_ms: At | None = None
     id: WireUlid | None = None
     receipt: dict[str, Any] | None = None
+    after: Annotated[int, Field(ge=0, le=SIZE_MAX)] = 0
 
 
 class PeerFlow(Wire):
@@ -132,6 +135,19 @@ class PeerStatement(Wire):
     yours: PeerFlow
 
 
+class PeerHead(Wire):
+    """The newest published head of a ledger.
+
+    Attributes:
+        checkpoint: Signed note: origin, how many blocks, root.
+        consistency: Proof (RFC 6962) that it begins with the head that who asks knows; empty if
+            that is the same, or if it is not so.
+    """
+
+    checkpoint: Annotated[str, Field(min_length=1, max_length=NOTE_BYTES_MAX)]
+    consistency: Annotated[list[Hash], Field(max_length=HEAD_PATH_MAX)]
+
+
 class PeerAnswer(Wire):
     """An answer, beside ``signatures``.
 
@@ -149,6 +165,7 @@ class PeerAnswer(Wire):
         name: Of ``who``: what they are called.
         receipt: Of ``done``: that the ledger of who answers has it (``Receipt``).
         statement: Of ``statement``.
+        head: Of ``statement``, once there is one.
     """
 
     v: Literal[1]
@@ -162,6 +179,7 @@ class PeerAnswer(Wire):
     name: Named | None = None
     receipt: dict[str, Any] | None = None
     statement: PeerStatement | None = None
+    head: PeerHead | None = None
 
 
 class Envelope(Wire):

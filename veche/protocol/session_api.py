@@ -84,8 +84,9 @@ class SessionBody(Wire):
         filename: Of the file.
         template: Name of a template of the site, from which the file is made; none: the file is
             put into the draft (``PUT …/file``).
-        answers: What the template is filled with.
-        parties: Who takes part.
+        answers: What the template is filled with, by the ids of its form.
+        language: Of a template's document; none: the site's.
+        parties: Who takes part; of a template all of its parties, in its order.
         stages: In which order; none: all signers at once.
         clauses: That need consent of their own.
         level: How everybody has to sign at least.
@@ -99,6 +100,7 @@ class SessionBody(Wire):
     filename: Annotated[str, Field(max_length=200)] = "document.pdf"
     template: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")] | None = None
     answers: dict[str, Any] = Field(default_factory=dict)
+    language: Literal["en", "ru", "de", "uk"] | None = None
     parties: Annotated[
         tuple[PartyOrder, ...], Field(strict=False, min_length=1, max_length=PARTIES_MAX)
     ]

@@ -26,6 +26,7 @@ from pydantic import ValidationError
 from veche.protocol.catalogue import LANGUAGES, language_of
 from veche.protocol.errors import MalformedError, NotFoundError, SignInError, TooLargeError
 from veche.runtime.openapi import document
+from veche.runtime.route import Download, Route
 from veche.runtime.web import (
     BODY_BYTES_MAX,
     LargeBody,
@@ -44,8 +45,9 @@ if TYPE_CHECKING:
     from veche.protocol.wire import Wire
     from veche.runtime.database import Cursor
     from veche.runtime.gate import Gate, Visitor
-    from veche.runtime.limits import Limit
-    from veche.runtime.sessions import Level, Session
+    from veche.runtime.sessions import Session
+
+__all__ = ["Api", "Call", "Download", "Route"]
 
 KEY_CHARACTERS_MAX: Final = 64
 """Longest ``Idempotency-Key``."""
@@ -55,7 +57,6 @@ ACCEPT_LANGUAGE_CHARACTERS_MAX: Final = 200
 _KEY: Final = re.compile(rf"[!-~]{{1,{KEY_CHARACTERS_MAX}}}")
 _JSON: Final = "application/json"
 _METHODS: Final = frozenset(("GET", "POST", "PUT", "DELETE"))
-_ARGUMENT: Final = re.compile(r"<(?:\w+:)?(\w+)>")
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -104,70 +105,6 @@ class Call:
     def header(self, name: str) -> str:
         """Of the request, whatever its bytes; empty if there is none."""
         return header(self.request, name.encode()) or ""
-
-
-@attrs.frozen
-class Download:
-    """A file as an answer, to be kept and not shown.
-
-    Attributes:
-        content: The file.
-        content_type: Such as ``application/pdf``.
-        filename: What it is called there.
-    """
-
-    content: bytes
-    content_type: str
-    filename: str
-
-
-@attrs.frozen
-class Route:
-    """A route, as declared.
-
-    Attributes:
-        path: Below the prefix of its API, such as ``/cases/<case_id>``; empty for the prefix.
-        body: Model of the body, None: there is none.
-        takes: Content type of a body that is not JSON: it is taken as bytes. None: it is JSON.
-        takes_bytes_max: Most bytes of such a body.
-        query: Model of the query, whose values are read from text.
-        answer: What a success is; None: nothing, with status 204.
-        level: What the session has to have at least; None: open to anybody.
-        limit: For one client address, beside those for all routes.
-        needs_key: It asks for an ``Idempotency-Key``.
-        takes_session: False: whoever asks is nobody, also with a token. Only where it is open to
-            anybody; so that one can sign in whose session has ended.
-        hides_path: An argument of the path is a secret, so logs show the path as declared.
-        transaction: Name of the transaction that is all of it; None: it is a coroutine.
-        function: Of the class of routes.
-    """
-
-    method: str
-    path: str
-    summary: str
-    answer: type[Wire] | type[Download] | None
-    function: Callable[..., Any]
-    body: type[Wire] | None = None
-    takes: str | None = None
-    takes_bytes_max: int = 0
-    query: type[Wire] | None = None
-    level: Level | None = None
-    limit: Limit | None = None
-    needs_key: bool = False
-    takes_session: bool = True
-    hides_path: bool = False
-    transaction: str | None = None
-    status: int = 200
-
-    @property
-    def name(self) -> str:
-        """Of the function."""
-        return self.function.__qualname__
-
-    @property
-    def arguments(self) -> list[str]:
-        """Of the path."""
-        return _ARGUMENT.findall(self.path)
 
 
 class Api:

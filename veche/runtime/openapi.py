@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 from pydantic import BaseModel
@@ -13,9 +13,9 @@ from pydantic.json_schema import models_json_schema
 from veche.protocol.catalogue import LANGUAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from veche.runtime.api import Api, Route
+    from veche.runtime.route import Route
 
 VERSION: Final = "3.1.0"
 _PREFIX: Final = "#/components/schemas/"
@@ -45,7 +45,18 @@ _LANG: Final = {
 }
 
 
-def document(api: Api) -> dict[str, Any]:
+class Described(Protocol):
+    """What is described: ``veche.runtime.api.Api``."""
+
+    prefix: str
+    title: str
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """As declared."""
+
+
+def document(api: Described) -> dict[str, Any]:
     """The OpenAPI document of an API."""
     models = dict.fromkeys(model for route in api.routes for model in _models(route))
     found, schemas = models_json_schema(

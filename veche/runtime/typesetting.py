@@ -89,7 +89,7 @@ def labelled(source: bytes, data: str, label: str) -> list[Any]:
     with _file(source) as path:
         try:
             found = typst.query(path, f"<{label}>", field="value", **_how(path, data))
-        except typst.TypstError as e:
+        except RuntimeError as e:  # A ``TypstError``, or one without a diagnosis.
             raise TypesettingError(_diagnosis(e)) from e
     values: list[Any] = json.loads(found)
     return values
@@ -108,7 +108,9 @@ def _how(path: Path, data: str) -> dict[str, Any]:
     return {"root": path.parent, "ignore_system_fonts": True, "sys_inputs": {"data": data}}
 
 
-def _diagnosis(error: typst.TypstError) -> str:
+def _diagnosis(error: RuntimeError) -> str:
     """What is wrong, without the values of the data that typst may quote after it."""
+    if not isinstance(error, typst.TypstError):
+        return "it does not compile"
     hints = "; ".join(error.hints or [])
     return f"{error.message} ({hints})" if hints else str(error.message)

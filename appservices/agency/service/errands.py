@@ -36,7 +36,6 @@ from veche.protocol.ids import RoomId, UserId
 from veche.protocol.unpadded import unpadded
 from veche.runtime import errands
 from veche.runtime.errands import Errand
-from veche.runtime.matrix.client import MatrixError
 from veche.runtime.matrix.media import upload_encrypted
 from veche.runtime.matrix.rooms import RoomPlan, join
 from veche.runtime.matrix.store import readers
@@ -114,12 +113,7 @@ class _Join(Handler):
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         bot, room_id = UserId(errand.payload["bot"]), RoomId(errand.payload["room"])
-        try:
-            await join(self._host.client, bot, self._host.device_id(bot), room_id)
-        except MatrixError as e:
-            if e.status in {403, 404}:
-                raise RefusedError("the invitation was taken back") from e
-            raise
+        await join(self._host.client, bot, self._host.device_id(bot), room_id)
         # What is said there is sealed for its members, so they must be known first.
         await self._host.rooms.look(bot, room_id)
         return {}

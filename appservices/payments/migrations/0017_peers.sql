@@ -83,7 +83,7 @@ CREATE TABLE payments.peer_fault (
     n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     peer bigint NOT NULL REFERENCES payments.holder,
     what text NOT NULL,
-    about text,
+    about text NOT NULL,                -- id of the payment, or what else
     sealed bytea NOT NULL,
     at_ms bigint NOT NULL,
     settled_at_ms bigint,               -- when an operator looked at it
@@ -99,6 +99,15 @@ CREATE TABLE payments.peer_check (
     theirs bigint NOT NULL,
     since_ms bigint,                    -- since when they differ
     PRIMARY KEY (peer, ledger)
+);
+
+-- The last head of a peer's ledger that we have seen to begin with the one before, and signed too.
+CREATE TABLE payments.peer_head (
+    peer bigint PRIMARY KEY REFERENCES payments.holder,
+    size bigint NOT NULL CHECK (size > 0),
+    root bytea NOT NULL CHECK (length(root) = 32),
+    note text NOT NULL,
+    at_ms bigint NOT NULL
 );
 
 -- What was settled with a peer, by an operator's order: set off, or moved by a bank.

@@ -13,6 +13,7 @@ from appservices.payments.routes.mandates import MandateRoutes
 from appservices.payments.routes.organisations import OrganisationRoutes
 from appservices.payments.routes.papers import PaperRoutes
 from appservices.payments.routes.payouts import PayoutRoutes
+from appservices.payments.routes.peers import API as PEERS
 from appservices.payments.routes.peers import PeerRoutes
 from appservices.payments.routes.persons import API as WALLET
 from appservices.payments.routes.persons import WalletRoutes
@@ -50,7 +51,6 @@ def routes(host: Host, service: Any) -> Mapping[str, IResource]:
             EscrowRoutes(host, service),
             MandateRoutes(host, service),
             PayoutRoutes(host, service),
-            PeerRoutes(service),
             RefundRoutes(host, service),
             TaxInvoiceRoutes(host, service),
             WebhookRoutes(host, service),
@@ -59,7 +59,8 @@ def routes(host: Host, service: Any) -> Mapping[str, IResource]:
             host.gate,
             WalletRoutes(host, service),
             PaperRoutes(host, service),
-            TrustRoutes(service),
+            TrustRoutes(host, service),
         ),
+        PEERS.mount: PEERS.resource(host.gate, PeerRoutes(service)),
         WELL_KNOWN.mount: WELL_KNOWN.resource(host.gate, WellKnownRoutes(service)),
     }

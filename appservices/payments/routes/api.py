@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from appservices.payments.service.describing import PAYMENTS_PATH
 from veche.runtime.api import Api
 
-API: Final = Api("/_veche/payments/v1", "Veche: payments, and proofs of them")
+API: Final = Api(PAYMENTS_PATH, "Veche: payments, and proofs of them")

@@ -8,6 +8,7 @@ from appservices.payments.routes.api import API
 from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes, digest_of
 from appservices.payments.service import api_escrows
 from veche.protocol.escrow_api import DecideBody, EscrowBody, EscrowView
+from veche.protocol.mandate_api import EndBody
 
 if TYPE_CHECKING:
     from veche.runtime.api import Call
@@ -29,7 +30,7 @@ class EscrowRoutes(CallerRoutes):
         status=201,
         summary="Open an escrow in which the organisation sells; the buyer is asked",
     )
-    def open(self, txn: Cursor, call: Call) -> EscrowView:
+    def open_escrow(self, txn: Cursor, call: Call) -> EscrowView:
         """Open one."""
         caller = self._caller(call, "escrow")
         return self._once(
@@ -48,7 +49,7 @@ class EscrowRoutes(CallerRoutes):
         takes_session=False,
         summary="An escrow in which the organisation sells",
     )
-    def read(self, txn: Cursor, call: Call) -> EscrowView:
+    def escrow(self, txn: Cursor, call: Call) -> EscrowView:
         """An escrow."""
         caller, id_ = self._caller(call, "read"), call.path_args["escrow_id"]
         return api_escrows.read(self._scene(txn, "read", call), caller, id_)
@@ -64,7 +65,7 @@ class EscrowRoutes(CallerRoutes):
         limit=WRITE_LIMIT,
         summary="Decide, as one of those who take part, what the organisation gets",
     )
-    def decide(self, txn: Cursor, call: Call) -> EscrowView:
+    def decide_escrow(self, txn: Cursor, call: Call) -> EscrowView:
         """Decide."""
         caller, id_ = self._caller(call, "escrow"), call.path_args["escrow_id"]
         return self._once(
@@ -79,15 +80,20 @@ class EscrowRoutes(CallerRoutes):
         "payments.escrow",
         "POST",
         "/escrows/<escrow_id>/cancel",
+        body=EndBody,
         answer=EscrowView,
         takes_session=False,
         needs_key=True,
         limit=WRITE_LIMIT,
         summary="Take an escrow back, as long as nothing is put aside",
     )
-    def cancel(self, txn: Cursor, call: Call) -> EscrowView:
+    def cancel_escrow(self, txn: Cursor, call: Call) -> EscrowView:
         """Take one back."""
         caller, id_ = self._caller(call, "escrow"), call.path_args["escrow_id"]
         return self._once(
-            txn, call, caller, EscrowView, lambda scene: api_escrows.cancel(scene, caller, id_)
+            txn,
+            call,
+            caller,
+            EscrowView,
+            lambda scene: api_escrows.cancel(scene, caller, id_, call.body.reason),
         )

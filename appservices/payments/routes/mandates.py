@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from appservices.payments.routes.api import API
 from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes
 from appservices.payments.service import api_mandates
-from veche.protocol.mandate_api import ChargeBody, ChargeView, MandateBody, MandateView
+from veche.protocol.mandate_api import ChargeBody, ChargeView, EndBody, MandateBody, MandateView
 
 if TYPE_CHECKING:
     from veche.runtime.api import Call
@@ -29,7 +29,7 @@ class MandateRoutes(CallerRoutes):
         status=201,
         summary="Ask a person for a mandate; they give it by their key",
     )
-    def propose(self, txn: Cursor, call: Call) -> MandateView:
+    def ask_mandate(self, txn: Cursor, call: Call) -> MandateView:
         """Ask for one."""
         caller = self._caller(call, "mandate")
         return self._once(
@@ -48,7 +48,7 @@ class MandateRoutes(CallerRoutes):
         takes_session=False,
         summary="A mandate of the organisation",
     )
-    def read(self, txn: Cursor, call: Call) -> MandateView:
+    def mandate(self, txn: Cursor, call: Call) -> MandateView:
         """A mandate."""
         caller, id_ = self._caller(call, "read"), call.path_args["mandate_id"]
         return api_mandates.read(self._scene(txn, "read", call), caller, id_)
@@ -57,17 +57,22 @@ class MandateRoutes(CallerRoutes):
         "payments.mandate",
         "POST",
         "/mandates/<mandate_id>/end",
+        body=EndBody,
         answer=MandateView,
         takes_session=False,
         needs_key=True,
         limit=WRITE_LIMIT,
         summary="Give a mandate up: nothing is debited by it any more",
     )
-    def end(self, txn: Cursor, call: Call) -> MandateView:
+    def end_mandate(self, txn: Cursor, call: Call) -> MandateView:
         """Give one up."""
         caller, id_ = self._caller(call, "mandate"), call.path_args["mandate_id"]
         return self._once(
-            txn, call, caller, MandateView, lambda scene: api_mandates.end(scene, caller, id_)
+            txn,
+            call,
+            caller,
+            MandateView,
+            lambda scene: api_mandates.end(scene, caller, id_, call.body.reason),
         )
 
     @API.transaction(
@@ -101,7 +106,7 @@ class MandateRoutes(CallerRoutes):
         takes_session=False,
         summary="A debit by a mandate of the organisation",
     )
-    def read_charge(self, txn: Cursor, call: Call) -> ChargeView:
+    def charge_by_mandate(self, txn: Cursor, call: Call) -> ChargeView:
         """A debit."""
         caller, args = self._caller(call, "read"), call.path_args
         scene = self._scene(txn, "read", call)

@@ -4,22 +4,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from appservices.payments.routes.api import API
+from appservices.payments.service.peers_asking import API_PATH, QUESTIONS
+from appservices.payments.store import peers as store
 from veche.protocol.peer_api import Envelope
+from veche.protocol.wire import Wire
+from veche.runtime.api import Api
 from veche.runtime.limits import Limit
 
 if TYPE_CHECKING:
     from appservices.payments.service.peers_desk import PeerDesk
     from veche.runtime.api import Call
+    from veche.runtime.database import Cursor
 
+API: Final = Api(API_PATH, "Veche: between institutions")
 PEER_LIMIT: Final = Limit(burst=1_000, per_s=200)
 """Questions of one client address."""
+PROOF_LIMIT: Final = Limit(burst=30, per_s=5)
 
 
 class Institution(Protocol):
     """What the route needs of the service."""
 
     desk: PeerDesk
+
+
+class WitnessedHead(Wire):
+    """A published head of another institution.
+
+    Attributes:
+        note: Checkpoint (a signed note), with the signatures of its ledger and of this one.
+        at_ms: When this one signed it, UTC.
+    """
+
+    note: str
+    at_ms: int
+
+
+class WitnessedView(Wire):
+    """The newest of each institution that there is an agreement with."""
+
+    heads: list[WitnessedHead]
 
 
 class PeerRoutes:
@@ -31,7 +55,7 @@ class PeerRoutes:
 
     @API.route(
         "POST",
-        "/peers",
+        QUESTIONS,
         body=Envelope,
         answer=Envelope,
         takes_session=False,
@@ -41,3 +65,17 @@ class PeerRoutes:
     async def ask(self, call: Call) -> Envelope:
         """Answer a question."""
         return Envelope(message=await self._institution.desk.take(call.body.message))
+
+    @API.transaction(
+        "payments.peer_heads",
+        "GET",
+        "/heads",
+        answer=WitnessedView,
+        takes_session=False,
+        limit=PROOF_LIMIT,
+        summary="Published heads of other ledgers, signed by those and by this institution",
+    )
+    def heads(self, txn: Cursor, call: Call) -> WitnessedView:  # noqa: ARG002 -- of the protocol
+        """Those that were witnessed last."""
+        found = store.heads(txn)
+        return WitnessedView(heads=[WitnessedHead(note=one.note, at_ms=one.at_ms) for one in found])

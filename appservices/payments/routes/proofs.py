@@ -71,6 +71,7 @@ class KeysView(Wire):
         server: Name of its homeserver.
         url: Origin of this site.
         api: Path of its API on this site.
+        peers: Path of the one for other institutions.
         bot: Matrix id of its bot.
         currencies: In which it keeps accounts.
         keys: Verifier keys of its receipts and published heads, the present one first.
@@ -82,6 +83,7 @@ class KeysView(Wire):
     server: str
     url: str
     api: str
+    peers: str
     bot: str
     currencies: list[str]
     keys: list[str]

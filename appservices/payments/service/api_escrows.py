@@ -26,6 +26,7 @@ from appservices.payments.core.escrow import (
     majority,
 )
 from appservices.payments.core.texts.escrow import ADDRESSES_CHARACTERS_MAX
+from appservices.payments.core.texts.extras import reason_doc
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import acting, escrows
 from appservices.payments.service import escrow_files as deals
@@ -125,8 +126,14 @@ def decide(
     return read(scene, caller, escrow_id)
 
 
-def cancel(scene: Scene, caller: Caller, escrow_id: str) -> EscrowView:
+def cancel(scene: Scene, caller: Caller, escrow_id: str, reason: str | None = None) -> EscrowView:
     """Take an escrow back as long as nothing is put aside; one that is over stays as it is.
+
+    Args:
+        scene: The transaction.
+        caller: Who takes it back.
+        escrow_id: Of it.
+        reason: Why, for the buyer.
 
     Raises:
         NotFoundError: There is none of theirs.
@@ -135,9 +142,17 @@ def cancel(scene: Scene, caller: Caller, escrow_id: str) -> EscrowView:
     deal = _find(scene, caller, escrow_id)
     if deal.escrow.state in WAITING:
         escrows.take_back(scene, deal)
+        _tell_buyer(scene, deal, reason)
     elif deal.escrow.state is not EscrowState.DECLINED:
         raise EscrowStateError(deal.escrow.state)
     return read(scene, caller, escrow_id)
+
+
+def _tell_buyer(scene: Scene, deal: Deal, reason: str | None) -> None:
+    person = deal.parties[0].person
+    room_id = scene.chat_of(person) if person is not None else None
+    if person is not None and room_id is not None and reason is not None:
+        scene.tell(room_id, person, reason_doc(reason, scene.speech(person)))
 
 
 def _check(scene: Scene, body: EscrowBody) -> None:

@@ -14,6 +14,7 @@ from appservices.payments.core.mandate import (
     judge_charge,
     period_number,
 )
+from appservices.payments.core.texts.extras import reason_doc
 from appservices.payments.core.texts.mandate import given_up_doc
 from appservices.payments.service import acting, charges, files, mandates
 from appservices.payments.service.news import EVENT
@@ -98,8 +99,14 @@ def read(scene: Scene, caller: Caller, mandate_id: str) -> MandateView:
     return _view(scene, _mandate(scene, caller, mandate_id))
 
 
-def end(scene: Scene, caller: Caller, mandate_id: str) -> MandateView:
+def end(scene: Scene, caller: Caller, mandate_id: str, reason: str | None = None) -> MandateView:
     """Give a mandate up: nothing is debited by it any more. One that is ended stays so.
+
+    Args:
+        scene: The transaction.
+        caller: Who gives it up.
+        mandate_id: Of it.
+        reason: Why, for the payer.
 
     Raises:
         NotFoundError: There is none of theirs.
@@ -111,7 +118,7 @@ def end(scene: Scene, caller: Caller, mandate_id: str) -> MandateView:
         was_given = mandate.state is not MandateState.PROPOSED
         mandates.change(scene, mandate, "revoke")
         if was_given:
-            _tell_payer(scene, mandate)
+            _tell_payer(scene, mandate, reason)
         logger.info("mandate %s is given up by %s", mandate_id, caller.id)
     return _view(scene, _mandate(scene, caller, mandate_id))
 
@@ -194,12 +201,14 @@ def _mandate(scene: Scene, caller: Caller, mandate_id: str, *, is_locked: bool =
     return found
 
 
-def _tell_payer(scene: Scene, mandate: Mandate) -> None:
+def _tell_payer(scene: Scene, mandate: Mandate, reason: str | None) -> None:
     order = mandates.order_of(scene, mandate)
     person = UserId(order.payer)
     room_id = scene.chat_of(person)
     if room_id is not None:
-        scene.tell(room_id, person, given_up_doc(order, scene.speech(person)))
+        speech = scene.speech(person)
+        more = reason_doc(reason, speech) if reason is not None else ()
+        scene.tell(room_id, person, (*given_up_doc(order, speech), *more))
 
 
 def _view(scene: Scene, mandate: Mandate) -> MandateView:

@@ -11,7 +11,7 @@ from appservices.payments.core.texts.paying import question_doc, reference_of, w
 from appservices.payments.service import purses
 from veche.protocol.approval import PaymentShown, ShownMoney
 from veche.protocol.message import NO_PAYLOAD
-from veche.protocol.prompts import Choice, Prompt
+from veche.protocol.prompts import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -157,14 +157,8 @@ def ask(
     room_id, person = matter.payer_room(scene), matter.private.asker.person
     if room_id is None or person is None or matter.payment.due_at_ms is None:
         return
-    prompt = Prompt(
-        v=1,
-        id=scene.voice.fresh_ulid("prompt"),
-        scope=(person,),
-        expires_at_ms=matter.payment.due_at_ms,
-        min_trust=min_trust,
-        choices=choices,
-    )
+    lasts_ms = matter.payment.due_at_ms - scene.now_ms
+    prompt = scene.prompt(person, choices, lasts_ms, min_trust)
     purpose = {"topic": TOPIC, "payment": matter.payment.id, **(more or {})}
     about = matter.payment.id
     scene.ask(room_id, person, prompt, intro, about=about, purpose=purpose, payload=payload)

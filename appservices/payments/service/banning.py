@@ -14,7 +14,7 @@ from appservices.payments.core.texts.bans import (
 from appservices.payments.store import guards as store
 from appservices.payments.store import holders
 from veche.protocol.approval import MandateShown
-from veche.protocol.prompts import Choice, Prompt
+from veche.protocol.prompts import Choice
 
 if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
@@ -50,17 +50,11 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     until_ms = scene.now_ms + wanted.days * DAY_MS
     shown = MandateShown(what=WHAT, text=ban_text(wanted.what, until_ms, speech), until_ms=until_ms)
     approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
-    prompt = Prompt(
-        v=1,
-        id=scene.voice.fresh_ulid("prompt"),
-        scope=(person,),
-        expires_at_ms=scene.now_ms + ASKED_MS,
-        min_trust="e2ee",
-        choices=(
-            Choice(id=FORBID, label=speech.text("Forbid it to me"), approve=approve),
-            Choice(id=DECLINE, label=speech.text("Change nothing")),
-        ),
+    choices = (
+        Choice(id=FORBID, label=speech.text("Forbid it to me"), approve=approve),
+        Choice(id=DECLINE, label=speech.text("Change nothing")),
     )
+    prompt = scene.prompt(person, choices, ASKED_MS)
     about = f"ban {person}"
     scene.close(about, person, speech.text("A newer question has taken the place of this one."))
     intro = ban_proposal_doc(wanted.what, until_ms, speech)

@@ -25,7 +25,7 @@ from appservices.payments.core.transfers import chain
 from appservices.payments.service import attempts, files, holding
 from appservices.payments.store import bills as store
 from veche.protocol.ids import RoomId
-from veche.protocol.prompts import Choice, Prompt
+from veche.protocol.prompts import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -220,14 +220,7 @@ def ask_organiser(scene: Scene, matter: BillMatter, intro: Doc) -> None:
             words = speech.text("Divide it anew among the others")
             choices.insert(0, Choice(id=DIVIDE, label=words, style="primary"))
     close_questions(scene, matter, speech.text("A newer question has taken the place of this one."))
-    prompt = Prompt(
-        v=1,
-        id=scene.voice.fresh_ulid("prompt"),
-        scope=(person,),
-        expires_at_ms=matter.bill.due_at_ms,
-        min_trust="e2ee",
-        choices=tuple(choices),
-    )
+    prompt = scene.prompt(person, choices, matter.bill.due_at_ms - scene.now_ms)
     room_id = _room(scene, matter)
     if room_id is not None:
         purpose = {"topic": TOPIC, "bill": matter.bill.id}

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from appservices.payments.config import PaymentsSection
     from veche.protocol.notes import NoteSigner, VerifierKey
 
+PAYMENTS_PATH: Final = "/_veche/payments/v1"
 GOOD_MS: Final = 24 * 3_600_000
 """How long it may be believed: no older answer can be passed off as the present one."""
 
@@ -21,7 +22,7 @@ def described(  # noqa: PLR0913 -- what is told
     *,
     server: str,
     url: str,
-    api: str,
+    paths: tuple[str, str],
     bot: str,
     now_ms: int,
 ) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def described(  # noqa: PLR0913 -- what is told
         keys: What its receipts and heads are checked with, the present one first.
         server: Of its homeserver.
         url: Origin of its public site.
-        api: Path of its API there.
+        paths: Of its API there, and of the one for other institutions.
         bot: Matrix id of its bot.
         now_ms: UTC.
     """
@@ -42,7 +43,8 @@ def described(  # noqa: PLR0913 -- what is told
             "v": 1,
             "server": server,
             "url": url,
-            "api": api,
+            "api": paths[0],
+            "peers": paths[1],
             "bot": bot,
             "currencies": list(section.currencies),
             "keys": [key.to_text() for key in keys],

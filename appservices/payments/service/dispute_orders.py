@@ -25,6 +25,7 @@ from appservices.payments.service import dispute_asking as asking
 from appservices.payments.service import dispute_files as cases
 from appservices.payments.service import disputes, evidence, files
 from appservices.payments.service.dispute_files import Case
+from appservices.payments.service.peers import is_abroad
 from appservices.payments.store import disputes as store
 from appservices.payments.store import holders, payments
 
@@ -178,7 +179,7 @@ def _problem(  # noqa: PLR0911 -- a reason a line
     is_theirs = payment.payer == holder_id and payment.state is State.PAID
     if not is_theirs or payment.kind not in DISPUTABLE:
         return DisputeProblem.NO_PAYMENT
-    if not scene.section.dispute_desk:
+    if not scene.section.dispute_desk or is_abroad(scene, payment):
         return DisputeProblem.NO_DESK
     if scene.now_ms - paid.changed_at_ms > scene.section.dispute_terms_ms:
         return DisputeProblem.TOO_OLD

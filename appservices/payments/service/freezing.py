@@ -17,7 +17,7 @@ from appservices.payments.store import bills, holders
 from appservices.payments.store import payments as store
 from veche.protocol.approval import MandateShown
 from veche.protocol.message import Paragraph
-from veche.protocol.prompts import Choice, Prompt
+from veche.protocol.prompts import Choice
 
 if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
@@ -110,17 +110,11 @@ def ask_to_go_on(scene: Scene, room_id: RoomId, person: UserId) -> None:
     approve = scene.approvals.asked(
         scene.voice, person, "mandate", MandateShown(what=WHAT, text=text)
     )
-    prompt = Prompt(
-        v=1,
-        id=scene.voice.fresh_ulid("prompt"),
-        scope=(person,),
-        expires_at_ms=scene.now_ms + ASKED_MS,
-        min_trust="e2ee",
-        choices=(
-            Choice(id=GO_ON, label=speech.text("Go on"), approve=approve),
-            Choice(id=DECLINE, label=speech.text("Leave it stopped")),
-        ),
+    choices = (
+        Choice(id=GO_ON, label=speech.text("Go on"), approve=approve),
+        Choice(id=DECLINE, label=speech.text("Leave it stopped")),
     )
+    prompt = scene.prompt(person, choices, ASKED_MS)
     matter = about(person)
     scene.close(matter, person, speech.text("A newer question has taken the place of this one."))
     scene.ask(room_id, person, prompt, (Paragraph(text),), about=matter, purpose={"topic": TOPIC})

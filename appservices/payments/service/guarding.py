@@ -25,7 +25,7 @@ from appservices.payments.service import asking
 from appservices.payments.store import guards as store
 from appservices.payments.store import holders
 from veche.protocol.approval import MandateShown
-from veche.protocol.prompts import Choice, Prompt
+from veche.protocol.prompts import Choice
 from veche.runtime.crypto.tracking import identity_view
 
 if TYPE_CHECKING:
@@ -197,17 +197,11 @@ def _ask_one(scene: Scene, matter: Matter, view: RuleView, one: One) -> None:
     speech = scene.speech(one.person)
     shown = MandateShown(what=WHAT, text=vote_text(matter.view, view, speech))
     approve = scene.approvals.asked(scene.voice, one.person, "mandate", shown)
-    prompt = Prompt(
-        v=1,
-        id=scene.voice.fresh_ulid("prompt"),
-        scope=(one.person,),
-        expires_at_ms=until_ms,
-        min_trust="e2ee",
-        choices=(
-            Choice(id=APPROVE, label=speech.text("Approve it"), approve=approve),
-            Choice(id=REFUSE, label=speech.text("Refuse it"), style="danger"),
-        ),
+    choices = (
+        Choice(id=APPROVE, label=speech.text("Approve it"), approve=approve),
+        Choice(id=REFUSE, label=speech.text("Refuse it"), style="danger"),
     )
+    prompt = scene.prompt(one.person, choices, until_ms - scene.now_ms)
     scene.ask(
         room_id,
         one.person,

@@ -28,7 +28,6 @@ from veche.protocol.prompts import Choice, Prompt
 if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
     from veche.protocol.ids import RoomId
-    from veche.protocol.prompts import TrustLabel
     from veche.runtime.prompts import Answered
 
 TOPIC: Final = "mandate"
@@ -105,8 +104,7 @@ def ask(scene: Scene, mandate_id: str) -> None:
         Choice(id=GIVE, label=speech.text("Give this mandate"), approve=approve),
         Choice(id=DECLINE, label=speech.text("Do not give it")),
     )
-    expires_at_ms = min(scene.now_ms + ASKED_MS, order.ends_at_ms)
-    prompt = _prompt(scene, person, choices, expires_at_ms, "e2ee")
+    prompt = scene.prompt(person, choices, min(ASKED_MS, order.ends_at_ms - scene.now_ms))
     _ask(scene, room_id, prompt, mandate, order)
 
 
@@ -199,10 +197,10 @@ def _show(scene: Scene, room_id: RoomId, person: UserId, mandate: Mandate) -> No
     # To pause or end takes power away, so a tap in clear will do; to resume gives it back.
     if mandate.state is MandateState.ACTIVE:
         choices = (Choice(id="pause", label=speech.text("Pause it")), revoke)
-        prompt = _prompt(scene, person, choices, scene.now_ms + _KEPT_MS, "any")
+        prompt = scene.prompt(person, choices, _KEPT_MS, "any")
     else:
         choices = (Choice(id="resume", label=speech.text("Let it go on")), revoke)
-        prompt = _prompt(scene, person, choices, scene.now_ms + _KEPT_MS, "e2ee")
+        prompt = scene.prompt(person, choices, _KEPT_MS)
     _ask(scene, room_id, prompt, mandate, order)
 
 
@@ -217,23 +215,6 @@ def _ask(
         intro = mandate_doc(order, mandate.state, speech)
     purpose = {"topic": TOPIC, "mandate": mandate.id}
     scene.ask(room_id, person, prompt, intro, about=about(mandate.id), purpose=purpose)
-
-
-def _prompt(
-    scene: Scene,
-    person: UserId,
-    choices: tuple[Choice, ...],
-    expires_at_ms: int,
-    min_trust: TrustLabel,
-) -> Prompt:
-    return Prompt(
-        v=1,
-        id=scene.voice.fresh_ulid("prompt"),
-        scope=(person,),
-        expires_at_ms=expires_at_ms,
-        min_trust=min_trust,
-        choices=choices,
-    )
 
 
 def _outcome(scene: Scene, person: UserId, state: MandateState) -> str:

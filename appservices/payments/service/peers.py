@@ -57,6 +57,11 @@ def person(scene: Scene, address: UserId) -> Holder:
     return holders.keep_holder(scene.txn, mark, sealed, holders.ABROAD, scene.now_ms)
 
 
+def known(scene: Scene, address: UserId) -> Holder | None:
+    """A person of ours who had something to do with money here; None if nothing yet."""
+    return holders.holder_of_mark(scene.txn, scene.vault.mark(address))
+
+
 def payee(scene: Scene, address: UserId) -> Holder:
     """Whoever is to be paid, here or there."""
     is_there = peer_of(scene, address) is not None

@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WELL_KNOWN: Final = "/.well-known/veche/payments"
-API_PATH: Final = "/_veche/payments/v1"
-PEERS_PATH: Final = "/peers"
+API_PATH: Final = "/_veche/peers/v1"
+"""Of the API for other institutions, on the public site of each."""
+QUESTIONS: Final = "/questions"
 KEPT_MS: Final = 3_600_000
 """How long it is remembered where a peer is."""
 AT_ONCE_MAX: Final = 6
@@ -145,7 +146,7 @@ class PeerClient:
     ) -> tuple[PeerAnswer, Mapping[str, Any]]:
         question = self.question(peer.server, kind, more)
         url = await self._url(peer)
-        place, target = place_of(url + PEERS_PATH)
+        place, target = place_of(url + QUESTIONS)
         client = self._named if peer.url is not None else self._found
         sent = canonical({"message": question}, where="question")
         answer = await client.post(place, target, sent)
@@ -218,7 +219,7 @@ def read_well_known(told: Mapping[str, Any], peer: PeerSection, now_ms: int) -> 
     """
     if signer_of(told, peer.verifiers()) != origin_of(peer.server):
         raise BadSignatureError("somebody else signed it")
-    server, url, api, until_ms = (told.get(one) for one in ("server", "url", "api", "until_ms"))
+    server, url, api, until_ms = (told.get(one) for one in ("server", "url", "peers", "until_ms"))
     if server != peer.server or type(until_ms) is not int or until_ms < now_ms:
         raise BadSignatureError("it is of another institution, or old")
     if not isinstance(url, str) or not isinstance(api, str) or not url.startswith("https://"):

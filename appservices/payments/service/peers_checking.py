@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.core.peers import Side, compare
-from appservices.payments.service import peers
+from appservices.payments.service import peers, peers_witnessing
 from appservices.payments.service.peers_asking import NoAnswerFromPeerError
 from appservices.payments.store import holders
 from appservices.payments.store import peers as store
@@ -37,7 +37,7 @@ AGAIN_MS: Final = 60_000
 
 _differing = metrics.gauge(
     "veche_payment_peers_differing",
-    "Currencies of other institutions whose books differ.",
+    "Whether the books of another institution differ in a currency.",
     ["peer"],
 )
 
@@ -94,11 +94,17 @@ class CheckPeer:
         client = self._parts.peers
         if client is None or self._parts.section.peer(server) is None:
             return {"gone": True}
+        host = self._parts.host
+        after = await host.database.run("payments.peer", self._known, errand)
         try:
-            answer, message = await client.ask(server, "statement", currency=currency)
+            _, message = await client.ask(server, "statement", currency=currency, after=after)
         except NoAnswerFromPeerError:
             return {}
-        return {"answer": dict(message)} if answer.statement is not None else {}
+        return {"answer": dict(message)}
+
+    def _known(self, txn: Cursor, errand: Errand) -> int:
+        scene = self._parts.scene(txn, errand.id, self._parts.host.now_ms())
+        return peers_witnessing.known_size(scene, errand.payload["peer"])
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         """Compare, and come back later; soon if it is not explained."""
@@ -108,7 +114,10 @@ class CheckPeer:
         server, currency = errand.payload["peer"], errand.payload["currency"]
         after_ms = EVERY_MS
         if "answer" in result:
-            told = parse(PeerAnswer, result["answer"]).statement
+            answer = parse(PeerAnswer, result["answer"])
+            told, peer = answer.statement, self._parts.section.peer(server)
+            if answer.head is not None and peer is not None:
+                peers_witnessing.witness(scene, peer, answer.head, result["answer"])
             if told is not None and told.currency == currency and _is_whole(told):
                 is_even = keep(scene, server, told)
                 was_odd = bool(errand.payload.get("odd"))

@@ -7,12 +7,25 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from appservices.payments.core.peers import AGE_MS_MAX, In
-from appservices.payments.service import naming, peers, peers_checking, peers_taking
+from appservices.payments.service import (
+    naming,
+    peers,
+    peers_checking,
+    peers_taking,
+    peers_witnessing,
+)
 from appservices.payments.store import peers as store
 from veche.protocol.errors import BadSignatureError, ForbiddenError, MalformedError
 from veche.protocol.ids import UserId
 from veche.protocol.notes import signer_of
-from veche.protocol.peer_api import ANSWER, PeerAnswer, PeerStatement, Question, hash_of
+from veche.protocol.peer_api import (
+    ANSWER,
+    PeerAnswer,
+    PeerHead,
+    PeerStatement,
+    Question,
+    hash_of,
+)
 from veche.protocol.wire import parse
 from veche.runtime import metrics
 from veche.runtime.wake import Bell
@@ -59,6 +72,7 @@ class Said:
     name: str | None = None
     receipt: Mapping[str, Any] | None = None
     statement: PeerStatement | None = None
+    head: PeerHead | None = None
 
 
 class PeerDesk:
@@ -141,8 +155,10 @@ class PeerDesk:
         """Do something about a payment, and wait for the writer's word."""
         id_ = str(question.packet.id if question.packet is not None else question.id)
         is_here = True
-        if question.packet is not None and await self._run(self._is_new, id_):
-            is_here = await self._name(question.packet.payee.address) is not None
+        packet = question.packet
+        # Who is known already is paid also while the homeserver is down.
+        if packet is not None and await self._run(self._is_new, id_, packet.payee.address):
+            is_here = await self._name(packet.payee.address) is not None
         bell = Bell(self._host.reactor)
         self._waiting.setdefault(id_, set()).add(bell)
         try:
@@ -190,17 +206,19 @@ class PeerDesk:
         receipt = peers_taking.receipt_of(scene, id_) if file.state is In.DONE else None
         return Said(_STATES[file.state], code=file.why, receipt=receipt)
 
-    def _is_new(self, scene: Scene, id_: str) -> bool:
-        return store.into(scene.txn, id_) is None
+    def _is_new(self, scene: Scene, id_: str, address: str) -> bool:
+        is_known = peers.known(scene, UserId(address)) is not None
+        return not is_known and store.into(scene.txn, id_) is None
 
     def _payable(self, scene: Scene, peer: PeerSection, address: str, currency: str) -> str | None:
         return peers_taking.payable(scene, peer, address, currency)
 
     def _statement(self, scene: Scene, peer: PeerSection, question: Question) -> Said:
         told = peers_checking.statement(scene, peer.server, str(question.currency))
+        head = peers_witnessing.newest(scene, question.after)
         if told is None:
-            return Said("unknown", code=peers_taking.OTHER_CURRENCY)
-        return Said("known", statement=told)
+            return Said("unknown", code=peers_taking.OTHER_CURRENCY, head=head)
+        return Said("known", statement=told, head=head)
 
     async def _name(self, address: str) -> str | None:
         """What a person of ours is called; None if there is nobody, or they are not ours."""
@@ -218,12 +236,13 @@ class PeerDesk:
 
     def signed(self, peer: PeerSection, said: Said, question: str) -> dict[str, Any]:
         """An answer, signed; ``question`` is the hash of what is answered."""
-        statement = said.statement
+        statement, head = said.statement, said.head
         told = {
             "code": said.code,
             "name": said.name,
             "receipt": dict(said.receipt) if said.receipt is not None else None,
             "statement": statement.model_dump(mode="json") if statement is not None else None,
+            "head": head.model_dump(mode="json") if head is not None else None,
         }
         body = {
             "v": 1,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.attempts import Attempt, Settle
     from appservices.payments.service.scene import Parts, Scene
     from appservices.payments.service.work import Outcome
+    from appservices.payments.store.holders import AccountRow
     from veche.protocol.errors import RefusedError
     from veche.protocol.ids import Ulid
     from veche.runtime.database import Cursor
@@ -58,8 +59,7 @@ def settle(scene: Scene, server: str, kind: str, money: Money, reference: str) -
     """
     ledger = holders.currencies(scene.txn)[money.currency]
     due_to, due_from = (of(scene, server, ledger) for of in (peers.due_to, peers.due_from))
-    own = scene.institution().id
-    bank = holders.keep_account(scene.txn, own, ledger, AccountCode.BANK)
+    bank = _bank(scene, ledger, money.currency)
     debit, credit = {
         PAID: (due_to, bank),
         RECEIVED: (bank, due_from),
@@ -86,6 +86,13 @@ def settle(scene: Scene, server: str, kind: str, money: Money, reference: str) -
     ]
     attempts.add(scene.txn, KIND, id_, [transfer], scene.now_ms, accounts=accounts)
     return id_
+
+
+def _bank(scene: Scene, ledger: int, currency: str) -> AccountRow:
+    """Where the ledger has what a bank moved: with a bank that tells of it, that is in suspense."""
+    is_told = any(one.currency == currency for one in scene.section.banks)
+    code = AccountCode.SUSPENSE if is_told else AccountCode.BANK
+    return holders.keep_account(scene.txn, scene.institution().id, ledger, code)
 
 
 class SettlePeer:

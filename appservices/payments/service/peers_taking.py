@@ -89,8 +89,9 @@ def payable(scene: Scene, peer: PeerSection, address: str, currency: str) -> str
         return CLOSED
     if peer.they_owe_minor(currency) is None:
         return OTHER_CURRENCY
+    known = peers.known(scene, UserId(address))
     is_ours = peers.server_of(address) == peers.own_server(scene)
-    return None if is_ours and scene.holder(UserId(address)).is_open else NO_PAYEE
+    return None if is_ours and (known is None or known.is_open) else NO_PAYEE
 
 
 def prepare(
@@ -242,9 +243,7 @@ def receipt_of(scene: Scene, id_: str) -> dict[str, Any]:
     return proving.again(scene, files.matter_of(scene, file))
 
 
-def fault(
-    scene: Scene, holder: Holder, what: str, about: str | None, message: Mapping[str, Any]
-) -> None:
+def fault(scene: Scene, holder: Holder, what: str, about: str, message: Mapping[str, Any]) -> None:
     """Keep what another institution signed against its own word; nothing new begins with it."""
     sealed = scene.vault.seal({"message": dict(message)})
     if store.keep_fault(scene.txn, holder.id, what, about, sealed, scene.now_ms):

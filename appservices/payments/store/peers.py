@@ -114,6 +114,23 @@ class Check:
     since_ms: int | None
 
 
+@attrs.frozen
+class Witnessed:
+    """A published head of a peer's ledger that we have seen.
+
+    Attributes:
+        size: How many blocks it has.
+        root: Over them.
+        note: Signed by it, and by us.
+        at_ms: When we signed it, UTC.
+    """
+
+    size: int
+    root: bytes
+    note: str
+    at_ms: int
+
+
 def add_out(txn: Cursor, file: OutFile) -> bool:
     """Keep a new payment to another institution; False if it is kept already."""
     id_, peer, _, *rest = attrs.astuple(file)
@@ -272,9 +289,7 @@ def owed(txn: Cursor, peer: int) -> list[Owed]:
     return [Owed(code, *map(int, sums)) for code, *sums in txn.fetchall()]
 
 
-def keep_fault(
-    txn: Cursor, peer: int, what: str, about: str | None, sealed: bytes, now_ms: int
-) -> bool:
+def keep_fault(txn: Cursor, peer: int, what: str, about: str, sealed: bytes, now_ms: int) -> bool:
     """Keep that a peer contradicted itself, with what it signed; False if that is kept already."""
     txn.execute(
         "INSERT INTO payments.peer_fault (peer, what, about, sealed, at_ms)"
@@ -284,14 +299,14 @@ def keep_fault(
     return txn.rowcount == 1
 
 
-def faults(txn: Cursor, peer: int) -> list[tuple[int, str, str | None, int]]:
+def faults(txn: Cursor, peer: int) -> list[tuple[int, str, str, int]]:
     """Faults of a peer that no operator has looked at: number, what, about what, when."""
     txn.execute(
         "SELECT n, what, about, at_ms FROM payments.peer_fault"
         " WHERE peer = %s AND settled_at_ms IS NULL ORDER BY n LIMIT %s",
         (peer, LISTED_MAX),
     )
-    return [(int(n), str(what), about, int(at_ms)) for n, what, about, at_ms in txn.fetchall()]
+    return [(int(n), str(what), str(about), int(at_ms)) for n, what, about, at_ms in txn.fetchall()]
 
 
 def has_faults(txn: Cursor, peer: int) -> bool:
@@ -334,6 +349,30 @@ def checks(txn: Cursor, peer: int) -> dict[str, Check]:
         (peer,),
     )
     return {code: Check(*values) for code, *values in txn.fetchall()}
+
+
+def head(txn: Cursor, peer: int) -> Witnessed | None:
+    """The last head of a peer that was witnessed; None if there is none."""
+    txn.execute("SELECT size, root, note, at_ms FROM payments.peer_head WHERE peer = %s", (peer,))
+    row = txn.fetchone()
+    return Witnessed(row[0], bytes(row[1]), row[2], row[3]) if row else None
+
+
+def keep_head(txn: Cursor, peer: int, witnessed: Witnessed) -> None:
+    """Keep a head of a peer in the place of a shorter one."""
+    txn.execute(
+        "INSERT INTO payments.peer_head AS h (peer, size, root, note, at_ms)"
+        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (peer) DO UPDATE SET size = EXCLUDED.size,"
+        " root = EXCLUDED.root, note = EXCLUDED.note, at_ms = EXCLUDED.at_ms"
+        " WHERE h.size < EXCLUDED.size",
+        (peer, *attrs.astuple(witnessed)),
+    )
+
+
+def heads(txn: Cursor) -> list[Witnessed]:
+    """The last heads of all peers that were witnessed."""
+    txn.execute("SELECT size, root, note, at_ms FROM payments.peer_head ORDER BY peer")
+    return [Witnessed(size, bytes(root), note, at_ms) for size, root, note, at_ms in txn.fetchall()]
 
 
 def add_settlement(  # noqa: PLR0913, PLR0917 -- the columns of a row

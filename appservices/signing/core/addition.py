@@ -9,14 +9,16 @@ Source: design of Veche, signing §3.5.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from veche.protocol.errors import BadSignatureError
+from veche.protocol.pdf.appearance import lines_of
 from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.values import PdfError
+from veche.protocol.pdf.values import PdfError, dictionary, read_value
 from veche.protocol.signatures.certificates import document_digest_of
 from veche.protocol.signatures.checking import (
     SignatureFault,
@@ -25,7 +27,8 @@ from veche.protocol.signatures.checking import (
     stamper_of,
 )
 from veche.protocol.signatures.cms import der_of
-from veche.protocol.signatures.verdict import signatures_of
+from veche.protocol.signatures.report import Reason
+from veche.protocol.signatures.verdict import Trusted, judge, signatures_of
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -38,6 +41,8 @@ STAMP_AGE_MS_MAX: Final = 5 * 60_000
 
 LINE_END_BYTES_MAX: Final = 2
 """Between the end of a file and the revision that is appended; either has the end of the line."""
+_SHOWN_TIME: Final = "%Y-%m-%d %H:%M UTC"
+_OBJECT: Final = b" obj"
 
 
 @attrs.frozen
@@ -49,6 +54,7 @@ class Expected:
         document_sha256: Of the file before anybody signed it.
         certificate: Issued to the party.
         stamps: Of who stamps here.
+        root: By which the file will be judged.
         known: DER of the certificates that may travel with it: these two, and the authorities'.
         signed_before: How many signatures the file has already.
         now_ms: UTC.
@@ -58,6 +64,7 @@ class Expected:
     document_sha256: bytes
     certificate: Certificate
     stamps: Certificate
+    root: Certificate
     known: frozenset[bytes]
     signed_before: int
     now_ms: int
@@ -90,6 +97,7 @@ def check_addition(before: bytes, increment: bytes, expected: Expected) -> None:
         _check_signed(pdf, field, revision, expected)
     except SignatureFault as e:
         raise BadSignatureError(str(e)) from e
+    _check_verdict(pdf, field.field, expected)
 
 
 def _check_signed(
@@ -112,3 +120,32 @@ def _check_signed(
     age_ms = expected.now_ms - opened.stamp.at_ms
     if abs(age_ms) > STAMP_AGE_MS_MAX:
         raise BadSignatureError("its time stamp is older than five minutes: please sign again")
+    if field.shows and abs(_shown_at_ms(pdf, field) - opened.stamp.at_ms) > STAMP_AGE_MS_MAX:
+        raise BadSignatureError("its picture shows another time than its time stamp")
+
+
+def _shown_at_ms(pdf: bytes, field: SignatureField) -> int:
+    """The time in the picture of a signature, whole minutes UTC."""
+    begin, end = field.place
+    value, _ = read_value(pdf, pdf.index(_OBJECT, begin) + len(_OBJECT), end)
+    shown = lines_of(dictionary(value, "a signature"))[-1]
+    try:
+        moment = dt.datetime.strptime(shown, _SHOWN_TIME).replace(tzinfo=dt.UTC)
+    except ValueError as e:
+        raise BadSignatureError("its picture shows no time") from e
+    return int(moment.timestamp()) * 1000
+
+
+def _check_verdict(pdf: bytes, field: str, expected: Expected) -> None:
+    """Make sure that the file can be closed: nothing of this signature keeps it from being green.
+
+    Why: what a verdict refuses at the end can be mended by nobody, and all who signed would have
+    signed in vain.
+    """
+    now = dt.datetime.fromtimestamp(expected.now_ms / 1000, dt.UTC)
+    report = judge(pdf, Trusted([expected.root], now))
+    found = [one for one in report.findings if one.field == field]
+    if not expected.signed_before:
+        found += [one for one in report.findings if one.reason is Reason.NOT_CERTIFIED]
+    if found:
+        raise BadSignatureError(f"the file would not hold: {found[0].reason.value}")

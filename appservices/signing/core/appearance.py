@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 from appservices.signing.core.papers.sheet import level_word, role_word
 from veche.protocol.pdf.appearance import Look, picture, size_of
 from veche.protocol.pdf.letters import letters
+from veche.protocol.pdf.signing import can_be_shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from veche.protocol.catalogue import Catalogue
+    from veche.protocol.pdf.document import Document
     from veche.protocol.pdf.values import Value
 
-__all__ = ["appearance", "look_of", "name_to_show"]
+__all__ = ["appearance", "look_of", "look_that_fits", "name_to_show"]
 
 
 def look_of(catalogue: Catalogue, language: str, role: str, level: str, *, title: str = "") -> Look:
@@ -29,6 +31,15 @@ def look_of(catalogue: Catalogue, language: str, role: str, level: str, *, title
     """
     called = title if title and letters().can_show(title) else role_word(catalogue, language, role)
     return Look(called, level_word(catalogue, language, level))
+
+
+def look_that_fits(document: Document, field: str, name: str, look: Look) -> Look | None:
+    """The look, if the box of an empty field can show it; else None, which shows nothing.
+
+    Raises:
+        PdfError: There is no such field, or it is signed already.
+    """
+    return look if can_be_shown(document, field, (name, look.role, look.level)) else None
 
 
 def name_to_show(name: str, account: str) -> str:

@@ -73,8 +73,21 @@ VERIFY: Final = Command(
     N_("check a signed file: send it with this word, or after it"),
     {"ru": ("проверить",), "de": ("prüfen", "pruefen"), "uk": ("перевірити",)},
 )
+TEMPLATES: Final = Command(
+    "templates",
+    N_("documents that are made with you, question by question"),
+    {"ru": ("шаблоны",), "de": ("vorlagen",), "uk": ("шаблони",)},
+)
+TEMPLATE: Final = Command(
+    "template",
+    N_("make one of them: template NAME"),
+    {"ru": ("шаблон",), "de": ("vorlage",), "uk": ("шаблон",)},
+    Argument("name", N_("which of them"), is_required=True),
+)
 COMMANDS: Final = (
     SIGN,
+    TEMPLATES,
+    TEMPLATE,
     SESSIONS,
     CANCEL,
     EXTEND,

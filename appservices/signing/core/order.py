@@ -2,8 +2,10 @@
 
 Names are apart by commas or "and"; "then" ends a stage; "as" says the role, and of a witness whose
 signature they see. A number before a stage says how many of it are enough. After a semicolon, or at
-the end, "copy to" names whoever gets the file and has nothing to sign. Words count in every
-language; a name that is one of them is written with "@". What can be read in two ways is refused.
+the end, "copy to" names whoever gets the file and has nothing to sign. "each of bob, carol" makes a
+session of its own for everybody in the first stage; what follows "then" is the same in all of them.
+Words count in every language; a name that is one of them is written with "@". What can be read in
+two ways is refused.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from appservices.signing.core.parties import PARTIES_MAX, STAGES_MAX, Role
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-ORDER_CHARACTERS_MAX: Final = 20_000
+ORDER_CHARACTERS_MAX: Final = 60_000
+"""A thousand accounts of a usual length."""
 _THEN: Final = frozenset({"then", "затем", "потом", "dann", "danach", "потім", "тоді"})
 _AND: Final = frozenset({",", "and", "и", "und", "і", "та"})
 _AS: Final = frozenset({"as", "как", "als", "як"})
@@ -36,7 +39,12 @@ _ROLES: Final[Mapping[str, Role]] = {
     **dict.fromkeys(("seal", "печать", "siegel", "печатка"), Role.SEAL),
     **dict.fromkeys(("copy", "копия", "kopie", "копія"), Role.VIEWER),
 }
-_WORDS: Final = _THEN | _AND | _AS | _OF | _COPY | _TO | {";"}
+_EACH: Final = frozenset({"each", "каждый", "каждому", "jeder", "jede", "кожен", "кожному"})
+_WORDS: Final = _THEN | _AND | _AS | _OF | _COPY | _TO | _EACH | {";"}
+EACH_MAX: Final = 1_000
+"""Most sessions that one order makes."""
+_HEADS: Final = frozenset({"user", "account", "name", "person", "signer", "имя", "konto", "ім’я"})
+_CELL: Final = re.compile(r"[,;\t]")
 _COUNT: Final = re.compile(r"[1-9][0-9]{0,2}")
 _TOKEN: Final = re.compile(r"[,;]|[^\s,;]+")
 _PERSON: Final = re.compile(r"@?[^\s,;@:]+(?::[^\s,;@]+)?|https://matrix\.to/#/\S+")
@@ -107,10 +115,12 @@ class PartyOrder:
     Attributes:
         stages: At least one.
         copies: Who gets the file and has nothing to sign.
+        is_each: Everybody in the first stage has a session of their own.
     """
 
     stages: tuple[WantedStage, ...]
     copies: tuple[str, ...] = ()
+    is_each: bool = False
 
 
 def read_order(typed: str) -> PartyOrder:
@@ -121,14 +131,45 @@ def read_order(typed: str) -> PartyOrder:
     """
     if len(typed) > ORDER_CHARACTERS_MAX:
         raise OrderError(OrderProblem.TOO_MANY)
-    reader = _Reader(_TOKEN.findall(typed))
-    stages, copies = reader.read()
-    return _arranged(stages, copies)
+    words = _TOKEN.findall(typed)
+    is_each = bool(words) and words[0].casefold() in _EACH
+    if is_each:
+        words = words[2:] if words[1:2] and words[1].casefold() in _OF else words[1:]
+    stages, copies = _Reader(words).read()
+    order = attrs.evolve(_arranged(stages, copies, is_each=is_each), is_each=is_each)
+    if is_each and any(one.role is Role.WITNESS for one in order.stages[0].wanted):
+        raise OrderError(OrderProblem.WITNESS, order.stages[0].wanted[-1].person)
+    if is_each and order.stages[0].need is not None:
+        raise OrderError(OrderProblem.NEED, str(order.stages[0].need))
+    return order
+
+
+def read_list(data: bytes) -> str:
+    """The order "each of …" that a list of accounts is: CSV, an account at the beginning of a line.
+
+    A first line whose beginning is no account is the head of a table. Commas, semicolons and tabs
+    part cells.
+
+    Raises:
+        OrderError: It is no text, a line begins with no account, or there are too many.
+    """
+    try:
+        lines = data.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as e:
+        raise OrderError(OrderProblem.WORD) from e
+    cells = [_CELL.split(line, maxsplit=1)[0].strip(' "') for line in lines]
+    persons = [one for one in cells if one]
+    if persons and persons[0].casefold() in _HEADS:
+        persons = persons[1:]
+    typed = f"each of {', '.join(persons)}"
+    read_order(typed)
+    return typed
 
 
 def write_order(order: PartyOrder) -> str:
     """An order as it is typed; reading it gives the same."""
     stages = " then ".join(_written(stage) for stage in order.stages)
+    stages = f"each of {stages}" if order.is_each else stages
     return stages + (f"; copy to {', '.join(order.copies)}" if order.copies else "")
 
 
@@ -215,11 +256,12 @@ class _Reader:
         return word
 
 
-def _arranged(stages: Sequence[WantedStage], copies: Sequence[str]) -> PartyOrder:
+def _arranged(stages: Sequence[WantedStage], copies: Sequence[str], *, is_each: bool) -> PartyOrder:
     """The order in which each witness stands in the stage of whom they see."""
     everyone = [one for stage in stages for one in stage.wanted]
     copied = [*(one.person for one in everyone if one.role is Role.VIEWER), *copies]
-    _check_once([*(one.person for one in everyone if one.role is not Role.VIEWER), *copied])
+    persons = [one.person for one in everyone if one.role is not Role.VIEWER]
+    _check_once([*persons, *copied], EACH_MAX if is_each else PARTIES_MAX)
     principals = [[one for one in stage.wanted if _is_principal(one)] for stage in stages]
     witnesses: list[list[Wanted]] = [[] for _ in stages]
     for at, stage in enumerate(stages):
@@ -253,13 +295,13 @@ def _seen(witness: Wanted, at: int, principals: Sequence[Sequence[Wanted]]) -> t
     raise OrderError(OrderProblem.WITNESS, witness.person)
 
 
-def _check_once(persons: Sequence[str]) -> None:
+def _check_once(persons: Sequence[str], count_max: int) -> None:
     known: set[str] = set()
     for one in persons:
         if folded(one) in known:
             raise OrderError(OrderProblem.TWICE, one)
         known.add(folded(one))
-    if len(persons) > PARTIES_MAX:
+    if len(persons) > count_max:
         raise OrderError(OrderProblem.TOO_MANY)
 
 

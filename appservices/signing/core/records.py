@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -16,7 +16,7 @@ from veche.protocol.canonical import canonical
 from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from appservices.signing.core.session import State
     from veche.protocol.ids import EffectId, RoomId, Ulid
@@ -95,6 +95,8 @@ class Matter:
         key: 32 bytes that encrypt the file and its increments.
         clauses: In the order of the document.
         reference: What an organisation that asks knows it by.
+        is_each: Each of the first stage gets a session of their own.
+        template: What a draft is made of that has a template, as JSON; None: it has none.
     """
 
     title: str
@@ -103,6 +105,8 @@ class Matter:
     key: bytes = attrs.field(repr=False)
     clauses: tuple[Clause, ...] = ()
     reference: str = ""
+    is_each: bool = False
+    template: Mapping[str, Any] | None = None
 
 
 @attrs.frozen

@@ -9,6 +9,7 @@ from appservices.signing.routes.organisations import OrganisationRoutes
 from appservices.signing.routes.parties import PartyRoutes
 from appservices.signing.routes.public import PublicRoutes
 from appservices.signing.routes.seals import SealRoutes
+from appservices.signing.routes.templates import TemplateRoutes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,5 +33,6 @@ def routes(host: Host, service: Any) -> Mapping[str, IResource]:
         SealRoutes(host.gate.database, service),
         PartyRoutes(host, service),
         OrganisationRoutes(host, service),
+        TemplateRoutes(host, service),
     )
     return {API.mount: API.resource(host.gate, *owners)}

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final, Protocol
 
-from appservices.signing.core.cipher import DOCUMENT, decrypt, encrypt
+from twisted.internet.threads import deferToThreadPool
+
 from appservices.signing.core.papers.uploads import UPLOAD_BYTES_MAX, note_texts
 from appservices.signing.core.session import NotNowError, State
 from appservices.signing.routes.api import API
 from appservices.signing.service import acting, drafting
-from appservices.signing.service.draft_errands import boxed
+from appservices.signing.service.cipher import DOCUMENT, decrypt, encrypt
 from appservices.signing.service.files import kept
+from appservices.signing.service.laying import boxed
 from appservices.signing.service.organisations import Asked, draft, owned, state_view
 from appservices.signing.service.scene import CATALOGUE, requester_topic
+from appservices.signing.service.template_drafts import draft_of, made_of, options_of
 from appservices.signing.service.uploads import read_upload
 from appservices.signing.store import blobs, events
 from veche.protocol.canonical import canonical
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from appservices.signing.service.files import Kept
     from appservices.signing.service.scene import Parts, Scene
     from appservices.signing.service.sealing import Callers
+    from appservices.signing.service.template_drafts import Made
     from veche.runtime.api import Call
     from veche.runtime.database import Cursor
     from veche.runtime.host import Host
@@ -73,8 +77,7 @@ class OrganisationRoutes:
         self._host = host
         self._signing = signing
 
-    @API.transaction(
-        "signing.draft",
+    @API.route(
         "POST",
         "/sessions",
         body=SessionBody,
@@ -85,13 +88,15 @@ class OrganisationRoutes:
         status=201,
         summary="Draft a session; the same key again gives the same one",
     )
-    def draft(self, txn: Cursor, call: Call) -> SessionState:
-        """A draft: nobody is asked before it is sent."""
-        caller = self._caller(call)
-        body = canonical(call.body.model_dump(mode="json"), where="body")
-        asked = Asked(caller, call.key, hashlib.sha256(body).digest())
-        scene = self._scene(txn, call, f"draft {caller} {call.key}")
-        return state_view(scene, draft(scene, asked, call.body))
+    async def draft(self, call: Call) -> SessionState:
+        """A draft: nobody is asked before it is sent. That of a template has its file."""
+        caller, name = self._caller(call), call.body.template
+        made = None
+        if name is not None:
+            reactor, parts = self._host.reactor, self._parts()
+            told = (parts, name, call.body, caller, call.now_ms)
+            made = await deferToThreadPool(reactor, reactor.getThreadPool(), made_of, *told)
+        return await self._host.database.run("signing.draft", self._new, call, made)
 
     @API.route(
         "PUT",
@@ -243,11 +248,23 @@ class OrganisationRoutes:
 
     # In transactions
 
+    def _new(self, txn: Cursor, call: Call, made: Made | None) -> SessionState:
+        caller = self._caller(call)
+        body = canonical(call.body.model_dump(mode="json"), where="body")
+        asked = Asked(caller, call.key, hashlib.sha256(body).digest())
+        scene = self._scene(txn, call, f"draft {caller} {call.key}")
+        if made is None:
+            return state_view(scene, draft(scene, asked, call.body))
+        session, _ = draft_of(scene, asked, options_of(call.body), made)
+        return state_view(scene, session)
+
     def _draft(self, txn: Cursor, call: Call) -> Session:
         scene = self._scene(txn, call, "put")
         session = self._owned(scene, call, is_locked=True)
         if session.state is not State.DRAFT:
             raise NotNowError(session.state)
+        if session.matter.template is not None:
+            raise ConflictError("The file of this draft is made from a template")
         return session
 
     def _keep(self, txn: Cursor, call: Call, upload: Upload) -> FileView:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from appservices.signing.core.session import State
 from appservices.signing.routes.api import API
-from appservices.signing.service import acting, taking
+from appservices.signing.service import acting, certifying, taking
 from appservices.signing.service.asking import ask
-from appservices.signing.service.certifying import certify
 from appservices.signing.service.declining import decline
 from appservices.signing.service.tokens import SEED, is_token, read_header
 from appservices.signing.service.views import session_view
@@ -156,15 +155,27 @@ class PartyRoutes:
         summary="A certificate for one key and one document; the same approval gives the same",
     )
     async def certificate(self, call: Call) -> CertificateView:
-        """Issue it, once it is in the log of acts."""
+        """Issue it, once it is in the log of acts; its key signs between two transactions."""
         body: CertificateBody = call.body
+        nonce = body.approval.approval.nonce
 
-        def work(txn: Cursor) -> CertificateView | VecheError:
-            scene = self._scene(txn, call, f"certificate {body.approval.approval.nonce}")
+        def prepare(txn: Cursor) -> certifying.ToSign | CertificateView | VecheError:
+            scene = self._scene(txn, call, f"certifying {nonce}")
             session, member = self._locked(scene, call, body.party, body.session)
-            return certify(scene, session, member, body)
+            return certifying.prepare(scene, session, member, body)
 
-        return await self._unless_refused("signing.certificate", work, call)
+        def keep(txn: Cursor, signed: certifying.Signed) -> CertificateView:
+            scene = self._scene(txn, call, f"certificate {nonce}")
+            session, member = self._locked(scene, call, body.party, body.session)
+            return certifying.keep(scene, session, member, signed)
+
+        run, known = self._host.database.run, self._parts().authorities
+        wanted: certifying.ToSign | CertificateView
+        wanted = await self._unless_refused("signing.certifying", prepare, call)
+        if isinstance(wanted, CertificateView):
+            return wanted
+        signed = await self._signing.pool.run(certifying.sign, wanted, known)
+        return await run("signing.certificate", keep, signed)
 
     @API.route(
         "POST",

@@ -66,6 +66,8 @@ class PublicRoutes:
             number = int(serial, 16)
         except ValueError as e:
             raise NotFoundError(_NO_SUCH) from e
+        if f"{number:x}" != serial:  # else one list has many addresses, and caches keep them all
+            raise NotFoundError(_NO_SUCH)
         found = self._signing.authorities.lists.get(number)
         if found is None:  # of a person, then
             found = await self._database.run("signing.list", certificates.list_of, number)

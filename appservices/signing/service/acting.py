@@ -21,7 +21,7 @@ from appservices.signing.core.records import (
 )
 from appservices.signing.core.session import DECLINE, LAPSE, SIGN, Input, NotNowError, State
 from appservices.signing.service.effects import Happening, happen
-from appservices.signing.store import certificates, sessions, signatures
+from appservices.signing.store import certificates, events, sessions, signatures
 from veche.protocol.errors import MalformedError
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from appservices.signing.store.signatures import Signature
     from veche.protocol.ids import UserId
 
+_NUMBER_MAX: Final = 999
+"""Largest number of a party in a session."""
 REASONS: Final = ("wrong_terms", "wrong_person", "not_mine", "need_time", "other")
 """Codes of why somebody declines."""
 _STILL_TO_ACT: Final = frozenset({PartyState.WAITING, *CAN_ACT})
@@ -52,6 +54,18 @@ def able(session: Session, party: str) -> Member:
     if member.party.state not in CAN_ACT:
         raise NotYourTurnError("It is not your turn to sign")
     return member
+
+
+def check_time(scene: Scene, session: Session, member: Member) -> None:
+    """Make sure that a person's time is not over, also where its clock has not fired yet.
+
+    Raises:
+        NotNowError: It is.
+    """
+    deadlines = (session.deadline_at_ms, member.deadline_at_ms)
+    is_late = any(one is not None and scene.now_ms >= one for one in deadlines)
+    if is_late and member.party.role is not Role.SEAL:
+        raise NotNowError(State.EXPIRED)
 
 
 def viewed(scene: Scene, session: Session, party: str) -> Session:
@@ -84,6 +98,7 @@ def signed(scene: Scene, session: Session, party: str, signature: Signature) -> 
         NotYourTurnError: It is not theirs to act.
     """
     member = able(session, party)
+    check_time(scene, session, member)
     before = _open_stage(session)
     signatures.add(scene.txn, scene.vault, session.id, signature)
     scene.record(session, "signed", party, {"level": signature.level.value})
@@ -149,9 +164,10 @@ def delegated(scene: Scene, session: Session, party: str, to: UserId, name: str)
         raise DelegationError("They take part already")
     if not 1 <= len(name) <= NAME_CHARACTERS_MAX:
         raise MalformedError("name", f"has 1 to {NAME_CHARACTERS_MAX} characters")
+    id_ = _fresh_party(scene, session)
     delegate = attrs.evolve(
         member,
-        party=Party(_fresh_party(session), member.party.role, PartyState.INVITED, member.party.of),
+        party=Party(id_, member.party.role, PartyState.INVITED, member.party.of),
         person=to,
         name=name,
         room_id=None,
@@ -179,6 +195,7 @@ def taken_back(scene: Scene, session: Session, party: str) -> Session:
     is_late = bool(certificates.of_party(scene.txn, session.id, delegate.id))
     if delegate.party.state not in CAN_ACT or is_late:
         raise DelegationError("It is too late: they are signing, or have done so")
+    certificates.forget_approved(scene.txn, session.id, delegate.id)
     scene.record(session, "taken_back", party, {"delegate": delegate.id})
     session = _restored(session, member, delegate)
     return happen(scene, session, Happening(Input.DELEGATE, member, gone=delegate))
@@ -259,8 +276,14 @@ def _with_member(session: Session, member: Member) -> Session:
     return attrs.evolve(session, members=members)
 
 
-def _fresh_party(session: Session) -> str:
-    return f"p{1 + max(int(one.id[1:]) for one in session.members)}"
+def _fresh_party(scene: Scene, session: Session) -> str:
+    """An id that nobody has had here: what the record says of one delegate is of no other."""
+    known = [one.id for one in session.members]
+    known += events.parties_of(scene.txn, session.id)
+    number = 1 + max(int(one[1:]) for one in known)
+    if number > _NUMBER_MAX:
+        raise DelegationError("This was passed on and taken back too often")
+    return f"p{number}"
 
 
 def _replaced(session: Session, member: Member, delegate: Member) -> Session:

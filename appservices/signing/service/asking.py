@@ -11,7 +11,7 @@ from appservices.signing.core.errors import (
 )
 from appservices.signing.core.parties import Role
 from appservices.signing.core.records import ClauseKind, Level, parties_sha256
-from appservices.signing.service.acting import able
+from appservices.signing.service.acting import able, check_time
 from veche.protocol.approval import ShownClause, SignatureShown
 from veche.protocol.signing_api import AskedView
 from veche.protocol.unpadded import unpadded
@@ -37,13 +37,13 @@ def ask(scene: Scene, session: Session, member: Member, body: AskBody) -> AskedV
         body: What they chose there.
 
     Raises:
-        NotNowError: The session is not open.
+        NotNowError: The session is not open, or its time is over.
         AlreadySignedError: They have signed.
         NotYourTurnError: It is not their turn.
         SignatureLevelError: The document asks for another level.
         ClauseError: A clause was not answered, or refused.
     """
-    able(session, member.id)
+    check_time(scene, session, able(session, member.id))
     shown = shown_of(session, member, body)
     asked = scene.approvals.ask_signature(scene.txn, member.user_id, shown, scene.now_ms)
     return AskedView(

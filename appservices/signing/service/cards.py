@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.signing.core.parties import CAN_ACT, PartyState
+from appservices.signing.core.parties import CAN_ACT, PartyState, Role
 from appservices.signing.core.records import Level
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.cards import card_doc, state_words
 from appservices.signing.service.scene import CATALOGUE, ground
+from veche.protocol.errors import TooLargeError
 from veche.protocol.message import text
 from veche.protocol.prompts import Choice, prompt_content
 from veche.protocol.sign_request import (
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Scene
     from veche.protocol.ids import EffectId, RoomId
+    from veche.runtime.prompts import Kept
 
 TOPIC: Final = "sign"
 SIGN: Final = "sign"
@@ -47,21 +49,51 @@ SEND_FILE: Final = "signing.file"
 
 
 def show(scene: Scene, session: Session, party: str) -> Session:
-    """Ask a party, or change their card to what is so now; who has no chat gets one first.
+    """Ask a party, or change their card to what is so now.
+
+    Who has no chat gets one first if they are asked something: nobody who left is called back for
+    news alone.
 
     Returns:
         The session, in which it is kept where the card is; to be saved.
     """
     member = session.member(party)
     assert member is not None, "they take part"  # noqa: S101 -- our bug
+    if member.party.role is Role.SEAL:
+        return session
     room_id = scene.chat_of(member.user_id)
     if room_id is None:
-        open_chat(scene, session, member)
+        if can_act(session, member):
+            open_chat(scene, session, member)
         return session
-    if member.card is not None and member.room_id == room_id:
-        _change(scene, session, member, room_id)
+    try:
+        return _show(scene, session, member, room_id, is_short=False)
+    except TooLargeError:
+        return _show(scene, session, member, room_id, is_short=True)
+
+
+def _show(
+    scene: Scene, session: Session, member: Member, room_id: RoomId, *, is_short: bool
+) -> Session:
+    kept = _question(scene, session, member)
+    is_asked = kept is not None and kept.prompt.expires_at_ms >= session.deadline_at_ms
+    is_there = member.card is not None and member.room_id == room_id
+    if is_there and (is_asked or not can_act(session, member)):
+        _change(scene, session, member, kept, is_short=is_short)
         return session
-    return _ask(scene, session, member, room_id)
+    if kept is not None:
+        # It stands elsewhere, or would take no answers before the time is over.
+        words = scene.speech(member.user_id).text(
+            "A newer question has taken the place of this one."
+        )
+        prompts.close(scene.txn, scene.voice, kept, Closing(words), ground(member.user_id))
+    return _ask(scene, session, member, room_id, is_short=is_short)
+
+
+def _question(scene: Scene, session: Session, member: Member) -> Kept | None:
+    """The open question of a party's newest card."""
+    asked = prompts.open_about(scene.txn, scene.voice.bot.user_id, about(session, member.id))
+    return next((one for one in asked if one.effect == member.card), None)
 
 
 def end(scene: Scene, session: Session, member: Member) -> None:
@@ -90,12 +122,25 @@ def can_act(session: Session, member: Member) -> bool:
 
 
 def payload(
-    scene: Scene, session: Session, member: Member, prompt_id: str | None = None
+    scene: Scene,
+    session: Session,
+    member: Member,
+    prompt_id: str | None = None,
+    *,
+    is_short: bool = False,
 ) -> SignRequest:
-    """What rides beside a card."""
+    """What rides beside a card.
+
+    Args:
+        scene: The transaction.
+        session: As it stands.
+        member: Whose card it is.
+        prompt_id: Of the question on it; None: they are asked nothing.
+        is_short: Name no others and no clauses.
+    """
     paper = session.paper
     assert paper is not None, "what is sent has a document"  # noqa: S101 -- our bug
-    is_small = len(session.members) <= CARD_PARTIES_MAX
+    is_small = len(session.members) <= CARD_PARTIES_MAX and not is_short
     listed = session.members if is_small else (member,)
     signed = sum(1 for one in session.members if one.party.state is PartyState.SIGNED)
     return SignRequest.model_validate(
@@ -114,7 +159,7 @@ def payload(
                 ClauseView.model_validate(
                     {"id": one.id, "title": one.title, "kind": one.kind.value, "page": one.page}
                 )
-                for one in session.matter.clauses
+                for one in (() if is_short else session.matter.clauses)
             ],
             "level_min": member.level_min.value,
             "effect": session.effect.value,
@@ -150,17 +195,20 @@ def _party(member: Member) -> SignParty:
     )
 
 
-def _ask(scene: Scene, session: Session, member: Member, room_id: RoomId) -> Session:
+def _ask(
+    scene: Scene, session: Session, member: Member, room_id: RoomId, *, is_short: bool
+) -> Session:
     person = member.user_id
-    doc = card_doc(session, member, scene.page_of(session, member), scene.speech(person))
+    page, speech = scene.page_of(session, member), scene.speech(person)
+    doc = card_doc(session, member, page, speech, is_short=is_short)
     if not can_act(session, member):
-        beside = {SIGN_REQUEST_KEY: payload(scene, session, member)}
+        beside = {SIGN_REQUEST_KEY: payload(scene, session, member, is_short=is_short)}
         card = scene.tell(room_id, person, doc, payload=beside)
         return _kept(session, member, room_id, card)
     lasts_ms = max(1, session.deadline_at_ms - scene.now_ms)
     choices = _choices(scene, session, member)
     prompt = scene.prompt(person, choices, lasts_ms, is_single_use=False)
-    beside = {SIGN_REQUEST_KEY: payload(scene, session, member, prompt.id)}
+    beside = {SIGN_REQUEST_KEY: payload(scene, session, member, prompt.id, is_short=is_short)}
     purpose = {"topic": TOPIC, "session": session.id, "party": member.id}
     card = scene.ask(
         room_id,
@@ -185,22 +233,24 @@ def order_file(scene: Scene, session: Session, member: Member, room_id: RoomId) 
     errands.schedule(scene.txn, Errand(id_, SEND_FILE, payload, scene.now_ms))
 
 
-def _change(scene: Scene, session: Session, member: Member, room_id: RoomId) -> None:
+def _change(
+    scene: Scene, session: Session, member: Member, kept: Kept | None, *, is_short: bool
+) -> None:
     """Change a card in its place; the question on it ends once there is nothing to answer."""
+    room_id, person = member.room_id, member.user_id
     assert member.card is not None, "there is one"  # noqa: S101 -- our bug
-    person = member.user_id
-    doc = card_doc(session, member, scene.page_of(session, member), scene.speech(person))
-    asked = prompts.open_about(scene.txn, scene.voice.bot.user_id, about(session, member.id))
-    kept = next((one for one in asked if one.effect == member.card), None)
+    assert room_id is not None, "somewhere"  # noqa: S101 -- our bug
+    page, speech = scene.page_of(session, member), scene.speech(person)
+    doc = card_doc(session, member, page, speech, is_short=is_short)
     if kept is not None and not can_act(session, member):
         # The document says how it stands; the question's own last words are the same.
-        words = state_words(session, member, scene.speech(person))
-        beside = {SIGN_REQUEST_KEY: payload(scene, session, member)}
+        words = state_words(session, member, speech)
+        beside = {SIGN_REQUEST_KEY: payload(scene, session, member, is_short=is_short)}
         closing = Closing(words, intro=doc[:-1], payload=beside)
         prompts.close(scene.txn, scene.voice, kept, closing, ground(person))
         return
     prompt_id = None if kept is None else kept.id
-    beside = {SIGN_REQUEST_KEY: payload(scene, session, member, prompt_id)}
+    beside = {SIGN_REQUEST_KEY: payload(scene, session, member, prompt_id, is_short=is_short)}
     if kept is None:
         content = text(doc, payload=beside)
     else:

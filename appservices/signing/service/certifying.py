@@ -1,7 +1,10 @@
 """Certificates of persons: for one document, one key, by one approval, and first in the log.
 
 Nothing is issued that the log of acts does not hold: the certificate leaves only once the
-transaction has committed that has both. The approval's nonce is the idempotency key.
+transaction has committed that has both. The key signs between two transactions, as a token that
+does not answer must hold none; the first one has taken the approval and keeps what is to be made,
+so that whatever ends in between, the same approval gives the certificate later. Its nonce is the
+idempotency key.
 
 Source: design of Veche, signing §3.3 and §6.4.
 """
@@ -12,6 +15,7 @@ import datetime as dt
 import hashlib
 from typing import TYPE_CHECKING, Final
 
+import attrs
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
@@ -22,12 +26,12 @@ from cryptography.hazmat.primitives.serialization import (
 
 from appservices.signing.core.errors import ApprovalMismatchError
 from appservices.signing.core.records import Level
-from appservices.signing.service.acting import able
+from appservices.signing.service.acting import able, check_time
 from appservices.signing.service.asking import check_shown
 from appservices.signing.service.authorities import list_name
 from appservices.signing.service.scene import PURPOSE
 from appservices.signing.store import certificates as store
-from appservices.signing.store.certificates import Issued
+from appservices.signing.store.certificates import Approved, Issued
 from veche.protocol.acts import ActClass, call_form
 from veche.protocol.approval import Approval, SignatureShown, signed_bytes, verify
 from veche.protocol.errors import ConflictError, LimitError, MalformedError, VecheError
@@ -55,10 +59,42 @@ BASIS: Final = "approval of the person"
 _LIFE: Final = dt.timedelta(days=365)
 
 
-def certify(
+@attrs.frozen
+class ToSign:
+    """What the key of the authority is about to sign.
+
+    Attributes:
+        approved: What the person has approved.
+        name: Theirs, as the document calls them.
+        document_sha256: Of the one document for which it is.
+        site: Origin below which its list will be.
+    """
+
+    approved: Approved
+    name: str
+    document_sha256: bytes
+    site: str
+
+
+@attrs.frozen
+class Signed:
+    """A certificate that is in no log yet, and must not leave.
+
+    Attributes:
+        wanted: What was to be signed.
+        certificate: That.
+        list: The first list that speaks of it, DER.
+    """
+
+    wanted: ToSign
+    certificate: x509.Certificate
+    list: bytes = attrs.field(repr=False)
+
+
+def prepare(
     scene: Scene, session: Session, member: Member, body: CertificateBody
-) -> CertificateView | VecheError:
-    """Issue the certificate that a person's approval asks for.
+) -> ToSign | CertificateView | VecheError:
+    """Take the approval that asks for a certificate, and keep what is to be made.
 
     Args:
         scene: The transaction; commit it whatever comes back.
@@ -67,37 +103,96 @@ def certify(
         body: What it sent.
 
     Returns:
-        The certificate, the same again for the same approval; or why the approval was refused,
-        which was counted and logged.
+        What is to be signed, the same again for the same approval; the certificate, if there is
+        one for it already; or why the approval was refused, which was counted and logged.
 
     Raises:
         VecheError: It was not looked at the approval; nothing has changed.
     """
     spki, key = _key_of(body.spki)
     approval = body.approval.approval
-    known = store.of_nonce(scene.txn, approval.nonce)
+    issued = store.of_nonce(scene.txn, approval.nonce)
+    if issued is not None:
+        told = (issued.session_id, issued.party, issued.spki_sha256)
+        _check_same(told, session, member, spki)
+        return _view(scene.parts.authorities, issued)
+    check_time(scene, session, able(session, member.id))
+    before = store.approved_of(scene.txn, approval.nonce)
+    if before is not None:
+        digest = hashlib.sha256(before.spki).digest()
+        _check_same((before.session_id, before.party, digest), session, member, spki)
+        scene.approvals.check_key(scene.txn, before.nonce)
+        return _to_sign(scene, session, member, before)
+    refused = _take(scene, session, member, body, key)
+    if refused is not None:
+        return refused
+    approved = Approved(
+        serial=x509.random_serial_number(),
+        session_id=session.id,
+        party=member.id,
+        person=member.user_id,
+        nonce=approval.nonce,
+        spki=spki,
+        at_ms=scene.now_ms,
+    )
+    store.add_approved(scene.txn, approved)
+    return _to_sign(scene, session, member, approved)
+
+
+def sign(wanted: ToSign, authorities: Authorities) -> Signed:
+    """Sign a certificate and its list; it blocks, so call it in a thread.
+
+    Raises:
+        TokenError: The token with the key does not answer.
+    """
+    approved = wanted.approved
+    now = dt.datetime.fromtimestamp(approved.at_ms // 1000, tz=dt.UTC)
+    url = f"{wanted.site}{LIST_PATH}{approved.serial:x}.crl"
+    bound = (wanted.document_sha256, certificates.Level.ACCOUNT, _LIFE)
+    holder = Holder(wanted.name[:HOLDER_CHARACTERS_MAX], approved.person)
+    _, key = _key_of(unpadded(approved.spki))
+    fresh = Fresh(approved.serial, url, now)
+    made = certificates.person_certificate(authorities.issuing, key, holder, fresh, bound)
+    assert url.endswith(list_name(made)), "its list is found by its number"  # noqa: S101 -- our bug
+    listed = certificates.revocation_list(authorities.issuing, made, now)
+    return Signed(wanted, made, listed.public_bytes(Encoding.DER))
+
+
+def keep(scene: Scene, session: Session, member: Member, signed: Signed) -> CertificateView:
+    """Issue a certificate that was signed: it is in the log of acts once this commits.
+
+    Args:
+        scene: The transaction; nothing leaves before it has committed.
+        session: Locked, as it is now.
+        member: Whose page asks.
+        signed: What the key has signed.
+
+    Returns:
+        The certificate; that of another request by the same approval, if it was first.
+
+    Raises:
+        RefusedError: They may not sign any more; nothing was issued.
+    """
+    approved = signed.wanted.approved
+    known = store.of_nonce(scene.txn, approved.nonce)
     if known is not None:
-        if (known.session_id, known.party) != (session.id, member.id) or (
-            known.spki_sha256 != hashlib.sha256(spki).digest()
-        ):
-            raise ConflictError("This approval was for another key. Please approve again.")
         return _view(scene.parts.authorities, known)
-    able(session, member.id)
-    shown = _shown_in(approval)
-    check_shown(session, member, shown)
-    if shown.key != unpadded(hashlib.sha256(spki).digest()) or shown.level != Level.ADVANCED.value:
-        raise ApprovalMismatchError("key")
-    public = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    verify(public, signed_bytes(approval), body.proof)
-    since_ms = scene.now_ms - HOUR_MS
-    if store.issued_since(scene.txn, member.user_id, since_ms) >= CERTIFICATES_PER_HOUR_MAX:
-        raise LimitError(
-            "You have signed very often within this hour. Please wait.", retry_after_ms=HOUR_MS
-        )
-    taken = scene.approvals.take(scene.txn, body.approval, scene.now_ms)
-    if isinstance(taken.outcome, VecheError):
-        return taken.outcome
-    issued = _issue(scene, session, member, key, approval.nonce)
+    check_time(scene, session, able(session, member.id))
+    # The token may have taken its time, and the person may have lost the device meanwhile.
+    scene.approvals.check_key(scene.txn, approved.nonce)
+    issued = Issued(
+        serial=approved.serial,
+        session_id=session.id,
+        party=member.id,
+        person=approved.person,
+        nonce=approved.nonce,
+        spki_sha256=hashlib.sha256(approved.spki).digest(),
+        document_sha256=signed.wanted.document_sha256,
+        certificate=der_of(signed.certificate),
+        list=signed.list,
+        act=_log(scene, session, member, signed),
+        issued_at_ms=scene.now_ms,
+    )
     store.add(scene.txn, issued)
     scene.record(session, "certified", member.id, {"serial": f"{issued.serial:x}"})
     return _view(scene.parts.authorities, issued)
@@ -132,45 +227,58 @@ def _shown_in(approval: object) -> SignatureShown:
     raise ApprovalMismatchError("kind")
 
 
-def _issue(
-    scene: Scene, session: Session, member: Member, key: ec.EllipticCurvePublicKey, nonce: str
-) -> Issued:
-    """The certificate, and its act; it does not leave before the transaction commits."""
-    paper, authorities = session.paper, scene.parts.authorities
-    assert paper is not None, "an open session has a document"  # noqa: S101 -- our bug
-    serial = x509.random_serial_number()
-    now = dt.datetime.fromtimestamp(scene.now_ms // 1000, tz=dt.UTC)
-    site = scene.parts.host.public_url or f"https://{scene.parts.host.server_name}"
-    fresh = Fresh(serial, f"{site}{LIST_PATH}{serial:x}.crl", now)
-    bound = (paper.sha256, certificates.Level.ACCOUNT, _LIFE)
-    holder = Holder(member.name[:HOLDER_CHARACTERS_MAX], member.user_id)
-    made = certificates.person_certificate(authorities.issuing, key, holder, fresh, bound)
-    assert fresh.list_url.endswith(list_name(made)), "its list is found by its number"  # noqa: S101 -- our bug
+def _check_same(
+    told: tuple[str, str, bytes], session: Session, member: Member, spki: bytes
+) -> None:
+    if told != (session.id, member.id, hashlib.sha256(spki).digest()):
+        raise ConflictError("This approval was for another key. Please approve again.")
+
+
+def _take(
+    scene: Scene,
+    session: Session,
+    member: Member,
+    body: CertificateBody,
+    key: ec.EllipticCurvePublicKey,
+) -> VecheError | None:
+    """Check all that an approval says, and take it; what comes back says why it was refused."""
+    approval = body.approval.approval
+    shown = _shown_in(approval)
+    check_shown(session, member, shown)
+    spki = from_unpadded(body.spki)
+    if shown.key != unpadded(hashlib.sha256(spki).digest()) or shown.level != Level.ADVANCED.value:
+        raise ApprovalMismatchError("key")
+    public = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    verify(public, signed_bytes(approval), body.proof)
+    since_ms = scene.now_ms - HOUR_MS
+    if store.asked_since(scene.txn, member.user_id, since_ms) >= CERTIFICATES_PER_HOUR_MAX:
+        raise LimitError(
+            "You have signed very often within this hour. Please wait.", retry_after_ms=HOUR_MS
+        )
+    outcome = scene.approvals.take(scene.txn, body.approval, scene.now_ms).outcome
+    return outcome if isinstance(outcome, VecheError) else None
+
+
+def _to_sign(scene: Scene, session: Session, member: Member, approved: Approved) -> ToSign:
+    assert session.paper is not None, "an open session has a document"  # noqa: S101 -- our bug
+    host = scene.parts.host
+    site = host.public_url or f"https://{host.server_name}"
+    return ToSign(approved, member.name, session.paper.sha256, site)
+
+
+def _log(scene: Scene, session: Session, member: Member, signed: Signed) -> str:
+    """Number of the act that says what was certified."""
     form = call_form(
         "signing",
         "certificate",
         session=session.id,
-        document=unpadded(paper.sha256),
-        tbs=unpadded(hashlib.sha256(made.tbs_certificate_bytes).digest()),
+        document=unpadded(signed.wanted.document_sha256),
+        tbs=unpadded(hashlib.sha256(signed.certificate.tbs_certificate_bytes).digest()),
     )
     ground = Ground(member.user_id, PURPOSE, BASIS, case=session.id)
     token = scene.voice.commit(ActClass.CERTIFICATE, form, ground)
     spend(scene.txn, token, form)
-    listed = certificates.revocation_list(authorities.issuing, made, now)
-    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return Issued(
-        serial=serial,
-        session_id=session.id,
-        party=member.id,
-        person=member.user_id,
-        nonce=nonce,
-        spki_sha256=hashlib.sha256(spki).digest(),
-        document_sha256=paper.sha256,
-        certificate=der_of(made),
-        list=listed.public_bytes(Encoding.DER),
-        act=token.receipt.e,
-        issued_at_ms=scene.now_ms,
-    )
+    return token.receipt.e
 
 
 def _view(authorities: Authorities, issued: Issued) -> CertificateView:

@@ -13,6 +13,7 @@ from appservices.signing.service import (
     draft_talk,
     mine,
     reading,
+    template_talk,
 )
 from appservices.signing.service.listening import came_in_clear, is_edit
 from appservices.signing.service.scene import CATALOGUE
@@ -112,10 +113,21 @@ def _take_file(scene: Scene, inbound: Inbound) -> None:
     is_named = isinstance(caption, str) and is_word(caption.strip().lstrip("!/"), VERIFY)
     asked = prompts.open_about(scene.txn, scene.voice.bot.user_id, checking.about(inbound.sender))
     is_asked = any(one.prompt.expires_at_ms > scene.now_ms for one in asked)
+    draft = _draft_without_signers(scene, inbound) if reading.is_list(inbound) else None
     if is_named or is_asked:
         checking.order(scene, inbound)
+    elif draft is not None:
+        reading.order_list(scene, inbound, draft)
     else:
         reading.order(scene, inbound)
+
+
+def _draft_without_signers(scene: Scene, inbound: Inbound) -> str | None:
+    """The draft of which it is being asked who signs; None: there is none."""
+    for kept in prompts.candidates(scene.txn, inbound, None):
+        if kept.is_open and kept.purpose.get(draft_talk.WORDS) == draft_talk.WHO:
+            return str(kept.purpose["session"])
+    return None
 
 
 def _choose(scene: Scene, heard: Heard, inbound: Inbound) -> bool:
@@ -145,10 +157,21 @@ def _take_words(scene: Scene, heard: Heard, inbound: Inbound) -> bool:
     words = without_quote(body) if is_reply(inbound.content) else body
     purpose = {key: str(value) for key, value in mapping(kept.purpose).items()}
     if purpose["topic"] == draft_talk.TOPIC:
-        draft_talk.heard(scene, inbound, purpose, words.strip())
+        _take_for_draft(scene, inbound, purpose, words.strip())
     else:
         card_talk.heard(scene, inbound, purpose, words.strip())
     return True
+
+
+def _take_for_draft(scene: Scene, inbound: Inbound, purpose: dict[str, str], words: str) -> None:
+    session = draft_talk.draft_of(scene, purpose["session"], inbound.sender)
+    waited = purpose[draft_talk.WORDS]
+    if session is None:
+        return
+    if waited == template_talk.FORM or waited.startswith(template_talk.PARTY):
+        template_talk.heard(scene, session, inbound, waited, words)
+    else:
+        draft_talk.heard(scene, inbound, purpose, words)
 
 
 def _waiting(scene: Scene, heard: Heard) -> Kept | None:
@@ -220,6 +243,8 @@ def _language_line() -> Bullets:
 _ORDERS: Final[Mapping[str, Callable[[Scene, Inbound, str], Any]]] = {
     "sign": mine.show_waiting,
     "sessions": mine.show_sessions,
+    "templates": template_talk.show_all,
+    "template": template_talk.begin,
     "cancel": mine.cancel,
     "extend": mine.extend,
     "remind": mine.remind,

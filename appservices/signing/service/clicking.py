@@ -83,18 +83,18 @@ def _waiting(scene: Scene, inbound: Inbound) -> list[tuple[Session, Member]]:
     for session_id in sessions.of_person(scene.txn, inbound.sender, SESSIONS_MAX):
         session = sessions.read(scene.txn, scene.vault, session_id)
         if session is not None:
-            found += [(session, one) for one in session.members if _is_asked(session, one, inbound)]
+            mine = [one for one in session.members if _is_asked(one, inbound)]
+            found += [(session, one) for one in mine if _is_able(scene, session, one)]
     return found
 
 
-def _is_asked(session: Session, member: Member, inbound: Inbound) -> bool:
-    is_theirs = member.person == inbound.sender and member.level_min is Level.CLICK
-    return is_theirs and _is_able(session, member)
+def _is_asked(member: Member, inbound: Inbound) -> bool:
+    return member.person == inbound.sender and member.level_min is Level.CLICK
 
 
-def _is_able(session: Session, member: Member) -> bool:
+def _is_able(scene: Scene, session: Session, member: Member) -> bool:
     try:
-        acting.able(session, member.id)
+        acting.check_time(scene, session, acting.able(session, member.id))
     except RefusedError:
         return False
     return True
@@ -108,7 +108,7 @@ def _sign(scene: Scene, inbound: Inbound, session: Session, member: Member) -> N
         "standing": inbound.standing.value,
     }
     locked = scene.session(session.id)
-    if locked is None or not _is_able(locked, member):
+    if locked is None or not _is_able(scene, locked, member):
         return
     signature = Signature(member.id, Level.CLICK, inbound.at_ms, details=details)
     acting.signed(scene, locked, member.id, signature)

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from twisted.internet.threads import deferToThreadPool
 
-from appservices.signing.core.cipher import DOCUMENT, encrypt, increment_of
 from appservices.signing.core.judged import judged
 from appservices.signing.core.session import BROKEN_OFF, Input, State
+from appservices.signing.service.cipher import DOCUMENT, encrypt, increment_of
 from appservices.signing.service.effects import Happening, happen
 from appservices.signing.service.ending import RETRY_MS_MAX, retry_ms
 from appservices.signing.service.files import read_kept

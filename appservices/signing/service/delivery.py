@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.threads import deferToThreadPool
 
-from appservices.signing.core.cipher import DOCUMENT, decrypt
 from appservices.signing.core.parties import Role
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.cards import is_in_force
 from appservices.signing.core.texts.news import file_caption, is_told, result_doc
 from appservices.signing.service import cards
+from appservices.signing.service.cipher import DOCUMENT, decrypt
 from appservices.signing.service.files import read_kept
 from appservices.signing.service.scene import ground
 from appservices.signing.service.telling import requester_of

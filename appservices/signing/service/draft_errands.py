@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.threads import deferToThreadPool
 
-from appservices.signing.core.boxes import Seat
-from appservices.signing.core.cipher import DOCUMENT, decrypt
 from appservices.signing.core.order import read_order
-from appservices.signing.core.papers.sheet import Sheet, role_word
 from appservices.signing.core.papers.uploads import (
     UploadError,
     UploadTooLargeError,
@@ -19,8 +16,8 @@ from appservices.signing.core.parties import PlanError, Role, Stage
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.draft import nobody_doc, sent_doc
 from appservices.signing.service import draft_talk, drafting
-from appservices.signing.service.boxes import with_signature_boxes
 from appservices.signing.service.drafting import Invited
+from appservices.signing.service.laying import boxed
 from appservices.signing.service.naming import known_name, user_named
 from appservices.signing.service.scene import CATALOGUE
 from appservices.signing.store import blobs, sessions
@@ -29,7 +26,7 @@ from veche.protocol.ids import RoomId, UserId
 from veche.protocol.message import Paragraph
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from appservices.signing.core.order import Wanted
     from appservices.signing.core.records import Session
@@ -74,7 +71,8 @@ class Find:
             return
         invited, stages = self._invited(wanted["typed"], person, result["names"])
         try:
-            session = drafting.with_parties(session, invited, stages)
+            is_each = read_order(wanted["typed"]).is_each
+            session = drafting.with_parties(session, invited, stages, is_each=is_each)
         except (PlanError, MalformedError) as e:
             words = scene.speech(person).text("These cannot sign together: {why}.", why=str(e))
             scene.tell(room_id, person, (Paragraph(words),))
@@ -186,36 +184,11 @@ class Forget:
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Forget it, unless it was sent."""
-        sessions.drop(txn, errand.payload["session"])
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        session = scene.session(errand.payload["session"])
+        if session is not None and session.state is State.DRAFT:
+            draft_talk.close(scene, session)
+            sessions.drop(txn, session.id)
 
     def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
         """Never."""
-
-
-def boxed(session: Session, cipher: bytes, language: str, link: str) -> bytes:
-    """A draft's document with a box for everybody who signs in one; call it in a thread.
-
-    Args:
-        session: The draft.
-        cipher: Of its document without boxes.
-        language: Of the page of signatures.
-        link: Where it can be checked; empty: nowhere.
-
-    Raises:
-        UploadError: The document cannot be written anew.
-        UploadTooLargeError: It has too many pages with that of signatures.
-    """
-    pdf = decrypt(session.matter.key, cipher, DOCUMENT)
-    seats = seats_of(session, language)
-    if not seats:
-        return pdf
-    return with_signature_boxes(pdf, seats, Sheet(session.matter.title, language, link))
-
-
-def seats_of(session: Session, language: str) -> Sequence[Seat]:
-    """Who signs in a box of the document, in their order."""
-    return [
-        Seat(one.field, one.name, role_word(CATALOGUE, language, one.party.role.value))
-        for one in session.members
-        if one.field
-    ]

@@ -31,12 +31,12 @@ from appservices.signing.core.texts.draft import (
 )
 from appservices.signing.core.texts.words import LEVELS
 from appservices.signing.core.until import read_until
-from appservices.signing.service import acting
+from appservices.signing.service import acting, bulk
 from appservices.signing.service.naming import user_named
 from veche.protocol.approval import showable
 from veche.protocol.ids import UserId, effect_id
 from veche.protocol.message import Paragraph
-from veche.protocol.prompts import LABEL_CHARACTERS_MAX, Choice
+from veche.protocol.prompts import Choice
 from veche.runtime import errands
 from veche.runtime.errands import Errand
 
@@ -69,6 +69,8 @@ DROP: Final = "drop"
 KEEP: Final = "keep"
 WORDS: Final = "words"
 """Key of a question's purpose: which words it waits for."""
+_SHOWN_CHARACTERS_MAX: Final = 60
+"""Of a title on a button."""
 _FLAGS: Final = {SessionEffect.WHEN_COMPLETE: SessionEffect.EACH}
 
 
@@ -81,10 +83,10 @@ def draft_of(scene: Scene, session_id: str, person: UserId) -> Session | None:
 
 def ask_title(scene: Scene, session: Session, room_id: RoomId) -> None:
     """Ask what the document is called."""
-    label = session.matter.title[:LABEL_CHARACTERS_MAX]
-    # A number alone would be read as that of a choice.
-    label = f"“{label[: LABEL_CHARACTERS_MAX - 2]}”"
-    _ask(scene, session, room_id, title_doc(scene.speech(_person(session))), TITLE, (label,))
+    speech = scene.speech(_person(session))
+    # Not the title alone: whoever writes the beginning of it means a title of their own.
+    label = speech.text("Keep “{title}”", title=session.matter.title[:_SHOWN_CHARACTERS_MAX])
+    _ask(scene, session, room_id, title_doc(speech), TITLE, (label,))
 
 
 def ask_who(scene: Scene, session: Session, room_id: RoomId) -> None:
@@ -97,10 +99,12 @@ def review(scene: Scene, session: Session, room_id: RoomId) -> None:
     person = _person(session)
     speech = scene.speech(person)
     each = session.effect is SessionEffect.EACH
+    who = Choice(id=WHO, label=speech.text("Other signers"))
     choices = (
         Choice(id=SEND, label=speech.text("Send"), style="primary"),
         Choice(id=TITLE, label=speech.text("Another title")),
-        Choice(id=WHO, label=speech.text("Other signers")),
+        # The names of who signs stand in a document that has a template.
+        *(() if session.matter.template is not None else (who,)),
         Choice(id=LEVEL, label=speech.text("Sign in another way")),
         Choice(id=UNTIL, label=speech.text("Another deadline")),
         Choice(
@@ -132,8 +136,7 @@ def answered(scene: Scene, answered: Answered) -> None:
     if not scene.settle(answered, label.label if label is not None else ""):
         return
     if choice == DROP:
-        acting.cancelled(scene, session)
-        scene.tell(room_id, person, (Paragraph(speech.text("Thrown away; nothing was sent.")),))
+        throw_away(scene, session, room_id)
     elif choice == SEND:
         send(scene, session, room_id)
     elif choice == KEEP and answered.kept.purpose.get(WORDS) == TITLE:
@@ -158,9 +161,23 @@ def heard(scene: Scene, inbound: Inbound, purpose: dict[str, str], words: str) -
     if purpose[WORDS] == TITLE:
         _take_title(scene, session, room_id, words)
     elif purpose[WORDS] == WHO:
-        _take_who(scene, session, inbound, words)
+        take_who(scene, session, room_id, words)
     elif purpose[WORDS] == UNTIL:
         _take_until(scene, session, room_id, words)
+
+
+def throw_away(scene: Scene, session: Session, room_id: RoomId) -> None:
+    """Forget a draft that its requester does not want any more."""
+    person = _person(session)
+    close(scene, session)
+    acting.cancelled(scene, session)
+    words = scene.speech(person).text("Thrown away; nothing was sent.")
+    scene.tell(room_id, person, (Paragraph(words),))
+
+
+def wait_for(scene: Scene, session: Session, room_id: RoomId, intro: Doc, words: str) -> None:
+    """Ask for words that say what to do themselves: nothing is chosen."""
+    _question(scene, session, room_id, intro, (), words)
 
 
 def send(scene: Scene, session: Session, room_id: RoomId) -> None:
@@ -170,6 +187,9 @@ def send(scene: Scene, session: Session, room_id: RoomId) -> None:
         ask_who(scene, session, room_id)
         return
     close(scene, session)
+    if session.matter.is_each:
+        bulk.order(scene, session, room_id)
+        return
     payload = {"session": session.id, "room": room_id, "person": person}
     id_ = scene.voice.fresh_id(FREEZE)
     errands.schedule(scene.txn, Errand(id_, FREEZE, payload, scene.now_ms))
@@ -222,8 +242,9 @@ def _take_title(scene: Scene, session: Session, room_id: RoomId, words: str) -> 
     _after_title(scene, session, room_id)
 
 
-def _take_who(scene: Scene, session: Session, inbound: Inbound, words: str) -> None:
-    person, room_id = inbound.sender, inbound.room_id
+def take_who(scene: Scene, session: Session, room_id: RoomId, words: str) -> None:
+    """Take who signs, as it was typed or listed; what is wrong with it is said."""
+    person = _person(session)
     speech = scene.speech(person)
     try:
         order = read_order(words)
@@ -235,7 +256,7 @@ def _take_who(scene: Scene, session: Session, inbound: Inbound, words: str) -> N
         scene.tell(room_id, person, doc)
         return
     payload = {"session": session.id, "person": person, "room": room_id, "typed": words}
-    id_ = effect_id(FIND, inbound.event_id)
+    id_ = scene.voice.fresh_id(FIND)
     errands.schedule(scene.txn, Errand(id_, FIND, payload, scene.now_ms))
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.signing.core.cipher import DOCUMENT, encrypt, fresh_key
 from appservices.signing.core.parties import Party, Role, Stage, check_plan
 from appservices.signing.core.records import (
     DEADLINE_MS_MAX,
@@ -25,8 +24,10 @@ from appservices.signing.core.records import (
     SessionEffect,
 )
 from appservices.signing.core.session import Input, NotNowError, State, step
+from appservices.signing.service.cipher import DOCUMENT, encrypt, fresh_key
 from appservices.signing.service.effects import Happening, happen
 from appservices.signing.store import blobs, sessions
+from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.signing import form_fields, page_count
@@ -140,6 +141,8 @@ def drafted(scene: Scene, order: Order, session_id: Ulid | None = None) -> Sessi
         made_at_ms=scene.now_ms,
     )
     check_title(order.title)
+    for one in order.clauses:
+        _check_line("clauses", one.title)
     check_deadline(scene, session.deadline_at_ms)
     if order.invited:
         session = with_parties(session, order.invited, order.stages)
@@ -147,9 +150,19 @@ def drafted(scene: Scene, order: Order, session_id: Ulid | None = None) -> Sessi
 
 
 def with_parties(
-    session: Session, invited: Sequence[Invited], stages: Sequence[Stage] = ()
+    session: Session,
+    invited: Sequence[Invited],
+    stages: Sequence[Stage] = (),
+    *,
+    is_each: bool = False,
 ) -> Session:
     """A draft with who takes part, in place of whom it had.
+
+    Args:
+        session: The draft.
+        invited: Who takes part.
+        stages: In which order; empty: all who sign at once.
+        is_each: Each of the first stage is to have a session of their own.
 
     Raises:
         PlanError: Parties and stages make no session.
@@ -165,19 +178,45 @@ def with_parties(
         session,
         members=tuple(_member(session, one) for one in invited),
         stages=tuple(stages),
+        matter=attrs.evolve(session.matter, is_each=is_each),
     )
-    check_plan(session.plan)
+    if is_each:
+        for one in session.stages[0].parties:
+            check_plan(only(session, one).plan)
+    else:
+        check_plan(session.plan)
     return session
+
+
+def only(session: Session, party: str) -> Session:
+    """A draft for each of many, for one of them: the others of the first stage are left out."""
+    first = session.stages[0]
+    left = set(first.parties) - {party}
+    members = tuple(one for one in session.members if one.id not in left)
+    stages = (attrs.evolve(first, parties=(party,)), *session.stages[1:])
+    matter = attrs.evolve(session.matter, is_each=False)
+    return attrs.evolve(session, members=members, stages=stages, matter=matter)
 
 
 def check_title(title: str) -> None:
     """Make sure that a title can be one.
 
     Raises:
-        MalformedError: It is empty or too long.
+        MalformedError: It is empty, too long, or cannot be shown as it is.
     """
     if not 1 <= len(title) <= TITLE_CHARACTERS_MAX:
         raise MalformedError("title", f"has 1 to {TITLE_CHARACTERS_MAX} characters")
+    _check_line("title", title)
+
+
+def _check_line(field: str, words: str) -> None:
+    """Make sure that approvals can show some words: else nobody could sign what has them.
+
+    Raises:
+        MalformedError: They cannot, or are blank.
+    """
+    if not words.strip() or "\n" in words or showable(words) != words:
+        raise MalformedError(field, "has characters that cannot be shown, or none that can")
 
 
 def check_deadline(scene: Scene, deadline_at_ms: int) -> None:
@@ -239,6 +278,7 @@ def send(scene: Scene, session: Session) -> Session:
 def _member(session: Session, one: Invited) -> Member:
     if not 1 <= len(one.name) <= NAME_CHARACTERS_MAX:
         raise MalformedError("name", f"has 1 to {NAME_CHARACTERS_MAX} characters")
+    _check_line("name", one.name)
     if (one.role is not Role.SEAL) != one.person.startswith("@"):
         raise MalformedError("user", "must be an account, and of a seal an organisation")
     level = session.level_min if one.level is None else one.level

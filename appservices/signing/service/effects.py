@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from appservices.signing.core.parties import CAN_ACT, PartyState, Role
-from appservices.signing.core.session import ENDED, Effect, step
+from appservices.signing.core.session import ENDED, Effect, Input, step
 from appservices.signing.service import cards, clocks, delivery, ending, telling
 from appservices.signing.service.happening import Happening
 
@@ -70,6 +70,7 @@ def _invite_delegate(scene: Scene, session: Session, happening: Happening) -> Se
         assert happening.member is not None, "somebody acts again"  # noqa: S101 -- our bug
         return _ask(scene, session, happening.member.id)
     assert happening.other is not None, "somebody acts for another"  # noqa: S101 -- our bug
+    scene.record(session, "invited", happening.other.id)
     session = _ask(scene, session, happening.other.id)
     assert happening.member is not None, "they act for somebody"  # noqa: S101 -- our bug
     return cards.show(scene, session, happening.member.id)
@@ -117,7 +118,7 @@ def _update_cards(scene: Scene, session: Session, happening: Happening) -> Sessi
 
 def _tell_everyone(scene: Scene, session: Session, happening: Happening) -> Session:
     telling.tell_everyone(scene, session, happening)
-    if session.state in ENDED:
+    if session.state in ENDED or happening.what is Input.EXTEND:
         for one in session.members:
             if one.card is not None:
                 session = cards.show(scene, session, one.id)

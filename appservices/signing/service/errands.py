@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from appservices.signing.core.commands import COMMANDS
 from appservices.signing.service import acting, cards, delivery, ending
+from appservices.signing.service.batch_errands import MakeRow, Sow
+from appservices.signing.service.batches import ROW, SOW
+from appservices.signing.service.bulk import MAKE, Make
 from appservices.signing.service.card_talk import DELEGATE, Delegate
 from appservices.signing.service.chats import greet
 from appservices.signing.service.checking import CHECK, Check
@@ -16,9 +19,10 @@ from appservices.signing.service.draft_errands import Find, Forget, Freeze
 from appservices.signing.service.draft_talk import FIND, FORGET, FREEZE
 from appservices.signing.service.mine import EXPORT, Export
 from appservices.signing.service.putting import PutSeal
-from appservices.signing.service.reading import READ, Read
+from appservices.signing.service.reading import LIST, READ, Read, ReadList
 from appservices.signing.service.renewals import LOOK, RENEW, Look, Renew
 from appservices.signing.service.scene import CATALOGUE, ground
+from appservices.signing.service.template_talk import FILL, Fill
 from appservices.signing.store import chats
 from veche.protocol.commands import COMMAND_DESCRIPTION, command_description
 from veche.protocol.errors import RefusedError
@@ -43,6 +47,7 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
     """The handler of each kind of errand."""
     return {
         JOIN: _Join(parts),
+        MAKE: Make(parts),
         cards.OPEN_CHAT: _OpenChat(parts),
         cards.SEND_FILE: SendFile(parts),
         CHECK: Check(parts),
@@ -52,11 +57,15 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
         ending.CLOSE: Close(parts),
         ending.SEAL: PutSeal(parts),
         EXPORT: Export(parts),
+        FILL: Fill(parts),
         FIND: Find(parts),
         FORGET: Forget(parts),
         FREEZE: Freeze(parts),
+        LIST: ReadList(parts),
         READ: Read(parts),
         REMIND: _Remind(parts),
+        ROW: MakeRow(parts),
+        SOW: Sow(parts),
         LOOK: Look(),
         RENEW: Renew(parts),
     }

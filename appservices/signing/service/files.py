@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.signing.core.cipher import DOCUMENT, decrypt, increment_of
+from appservices.signing.service.cipher import DOCUMENT, decrypt, increment_of
 from appservices.signing.store import blobs, revisions, sessions
 from veche.protocol.errors import RefusedError
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from veche.runtime.keys.tokens import Token
 
+LABELS_MAX: Final = 100
 PREFIX: Final = "veche-"
 """Of the labels of keys in tokens."""
 
@@ -71,6 +72,7 @@ class FileKeys:
         )
         path = folder / f"{name}{KEY}"
         write_private(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, hidden))
+        (folder / f"{name}{IN_TOKEN}").unlink(missing_ok=True)
         self._made.append(path)
         return key
 
@@ -82,7 +84,7 @@ class FileKeys:
 
 @attrs.define
 class TokenKeys:
-    """Keys that are made in a token.
+    """Keys that are made in a token; a key before it of the same name stays there.
 
     Attributes:
         module: The library of the token's maker.
@@ -97,13 +99,15 @@ class TokenKeys:
 
     def make(self, folder: Path, name: str) -> ec.EllipticCurvePrivateKey:
         """Make a key."""
-        token, label = self._open(), f"{PREFIX}{name.replace('/', '-')}"
+        token = self._open()
+        label = _free_label(token, f"{PREFIX}{name.replace('/', '-')}")
         public = token.make(label)
         self._made.append(label)
         section = TokenSection(
             module=self.module, token=self.token, key=label, pin_path=self.pin_path
         )
         write_private(folder / f"{name}{IN_TOKEN}", token_text(section))
+        (folder / f"{name}{KEY}").unlink(missing_ok=True)
         return TokenKey(token, label, public)
 
     def undo(self) -> None:
@@ -113,3 +117,9 @@ class TokenKeys:
 
     def _open(self) -> Token:
         return open_token(self.module, self.token, read_secret(self.pin_path))
+
+
+def _free_label(token: Token, wanted: str) -> str:
+    """A label that no key has: the next one for time stamps has a number."""
+    labels = (wanted, *(f"{wanted}-{number}" for number in range(2, LABELS_MAX)))
+    return next((one for one in labels if not token.has(one)), wanted)

@@ -139,9 +139,9 @@ def remind(scene: Scene, inbound: Inbound, argument: str) -> None:
         scene.tell(room_id, person, no_session_doc(speech))
         return
     waiting = [one for one in session.members if one.party.state in CAN_ACT]
-    before = _reminders(scene, session)
+    before = events.count(scene.txn, session.id, telling.REMINDED)
     acting.reminded(scene, session)
-    count = _reminders(scene, session) - before
+    count = events.count(scene.txn, session.id, telling.REMINDED) - before
     if count:
         words = speech.plural("One person is reminded.", "{count} persons are reminded.", count)
     elif waiting:
@@ -303,8 +303,3 @@ def _own(scene: Scene, person: UserId, number: str) -> Session | None:
         if session is not None:
             return session
     return None
-
-
-def _reminders(scene: Scene, session: Session) -> int:
-    record = events.of_session(scene.txn, scene.vault, session.id)
-    return sum(1 for one in record if one.what == telling.REMINDED)

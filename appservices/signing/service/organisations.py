@@ -49,7 +49,7 @@ def draft(scene: Scene, asked: Asked, body: SessionBody) -> Session:
     level = Level(body.level)
     order = drafting.Order(
         requester=asked.caller,
-        requester_name=_name_of(scene, asked.caller),
+        requester_name=name_of(scene, asked.caller),
         title=body.title,
         filename=body.filename,
         invited=[_invited(one, asked.caller) for one in body.parties],
@@ -104,6 +104,17 @@ def state_view(scene: Scene, session: Session) -> SessionState:
     )
 
 
+def name_of(scene: Scene, caller: str) -> str:
+    """What people know an organisation by.
+
+    Raises:
+        RefusedError: It has no seal here.
+    """
+    if caller not in scene.parts.authorities.seals:
+        raise RefusedError("Your organisation has no seal here, by whose name people know it")
+    return scene.parts.seals.view(caller).name
+
+
 def _invited(one: PartyOrder, caller: str) -> Invited:
     role = Role(one.role)
     if (role is Role.SEAL) != (one.user is None):
@@ -116,9 +127,3 @@ def _invited(one: PartyOrder, caller: str) -> Invited:
         of=one.witness_of or "",
         level=None if one.level is None else Level(one.level),
     )
-
-
-def _name_of(scene: Scene, caller: str) -> str:
-    if caller not in scene.parts.authorities.seals:
-        raise RefusedError("Your organisation has no seal here, by whose name people know it")
-    return scene.parts.seals.view(caller).name

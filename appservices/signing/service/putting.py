@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from twisted.internet.threads import deferToThreadPool
 
-from appservices.signing.core.cipher import encrypt, increment_of
+from appservices.signing.core.appearance import look_of, look_that_fits
+from appservices.signing.core.parties import Role
 from appservices.signing.core.records import Level
 from appservices.signing.core.session import State
 from appservices.signing.service import acting
+from appservices.signing.service.cipher import encrypt, increment_of
 from appservices.signing.service.ending import SEAL
 from appservices.signing.service.files import read_kept
-from appservices.signing.service.scene import PURPOSE
+from appservices.signing.service.scene import CATALOGUE, PURPOSE
 from appservices.signing.store import revisions
 from appservices.signing.store.revisions import Revision
 from appservices.signing.store.seals import add_seal
@@ -137,7 +139,10 @@ def _prepare(parts: Parts, kept: Kept, member: Member, now_ms: int) -> tuple[Pre
         [from_unpadded(one) for one in view.lists],
     )
     pdf = kept.whole()
-    prepared = prepare_signature(Document(pdf), member.field, proofs, view.name, now_ms)
+    document = Document(pdf)
+    words = look_of(CATALOGUE, parts.section.language, Role.SEAL.value, Level.SEAL.value)
+    look = look_that_fits(document, member.field, view.name, words)
+    prepared = prepare_signature(document, member.field, proofs, view.name, now_ms, look=look)
     return prepared, hashlib.sha256(pdf)
 
 

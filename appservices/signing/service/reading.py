@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.threads import deferToThreadPool
 
-from appservices.signing.core.cipher import DOCUMENT, encrypt
+from appservices.signing.core.order import OrderError, OrderProblem, read_list
 from appservices.signing.core.papers.uploads import (
     UPLOAD_BYTES_MAX,
     UploadError,
@@ -16,8 +16,10 @@ from appservices.signing.core.papers.uploads import (
     refusal_text,
 )
 from appservices.signing.core.records import TITLE_CHARACTERS_MAX
-from appservices.signing.core.texts.draft import upload_doc
+from appservices.signing.core.session import State
+from appservices.signing.core.texts.draft import problem_doc, upload_doc
 from appservices.signing.service import draft_talk, drafting
+from appservices.signing.service.cipher import DOCUMENT, encrypt
 from appservices.signing.service.naming import known_name, name_of
 from appservices.signing.service.scene import CATALOGUE
 from appservices.signing.service.uploads import read_upload
@@ -44,6 +46,9 @@ if TYPE_CHECKING:
 
 READ: Final = "signing.read"
 """Errand: fetches a file and reads it."""
+LIST: Final = "signing.list"
+"""Errand: fetches a list of those who are to sign."""
+LIST_BYTES_MAX: Final = 256 * 1024
 FILE_TYPES: Final = frozenset({"m.file", "m.image", "m.audio", "m.video"})
 FETCHED_AT_ONCE: Final = 2
 """Files that are in memory at once."""
@@ -76,6 +81,23 @@ def name_in(inbound: Inbound) -> str:
     told = content.get("filename") or content.get("body")
     name = " ".join(showable(told).split()) if isinstance(told, str) else ""
     return name.replace("/", "-")[:_NAME_CHARACTERS_MAX] or "document.pdf"
+
+
+def is_list(inbound: Inbound) -> bool:
+    """Whether a file is a list by its name or kind."""
+    mimetype = mapping(inbound.content.get("info")).get("mimetype")
+    return mimetype == "text/csv" or name_in(inbound).casefold().endswith(".csv")
+
+
+def order_list(scene: Scene, inbound: Inbound, session_id: str) -> None:
+    """Have a list read of those who are to sign a draft, each their own document."""
+    file = file_of(inbound)
+    if file is None:
+        order(scene, inbound)
+        return
+    payload = {"room": inbound.room_id, "file": dict(file), "session": session_id}
+    id_ = effect_id(LIST, inbound.event_id)
+    errands.schedule(scene.txn, Errand(id_, LIST, payload, scene.now_ms))
 
 
 def order(scene: Scene, inbound: Inbound) -> None:
@@ -167,6 +189,40 @@ class Read:
         scene.tell(room_id, person, upload_doc(upload.pages, notes, speech), is_quiet=True)
         draft_talk.forget_later(scene, session)
         draft_talk.ask_title(scene, session, room_id)
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """The errand can never be done; it was logged."""
+
+
+class ReadList:
+    """Fetches and reads a list of those who are to sign."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Fetch and read it."""
+        try:
+            data = await fetch(self._parts, errand.payload["file"])
+            if len(data) > LIST_BYTES_MAX:
+                return {"problem": OrderError(OrderProblem.TOO_MANY)}
+            return {"typed": read_list(data)}
+        except OrderError as e:
+            return {"problem": e}
+        except (FileGoneError, MalformedError, UploadTooLargeError):
+            return {"problem": OrderError(OrderProblem.WORD)}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Take it as who signs; or say what is wrong with it."""
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        session, room_id = scene.session(errand.payload["session"]), RoomId(errand.payload["room"])
+        if session is None or session.state is not State.DRAFT:
+            return
+        person = UserId(session.requester)
+        if "problem" in result:
+            scene.tell(room_id, person, problem_doc(result["problem"], scene.speech(person)))
+        else:
+            draft_talk.take_who(scene, session, room_id, result["typed"])
 
     def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
         """The errand can never be done; it was logged."""

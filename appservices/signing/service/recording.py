@@ -86,7 +86,7 @@ def record_of(scene: Scene, session: Session, final_sha256: bytes, verdict: str)
         certificates=tuple(_certificates(scene.parts, session, issued.values())),
         log={},
         clauses=tuple(_clauses(session, given.values())),
-        delegations=tuple(_delegations(record)),
+        delegations=tuple(_delegations(session, record)),
         declined=_declined(session, record),
         policy=EvidencePolicy(
             roots=(unpadded(_sha256(scene.parts.authorities.root)),),
@@ -211,11 +211,12 @@ def _clauses(session: Session, given: Iterable[Signature]) -> list[EvidenceClaus
     ]
 
 
-def _delegations(record: Sequence[Event]) -> list[EvidenceDelegation]:
+def _delegations(session: Session, record: Sequence[Event]) -> list[EvidenceDelegation]:
+    """Those that nobody has taken back; of the others, the record has the events."""
     return [
         EvidenceDelegation(party=one.party or "", to=one.details["delegate"], at_ms=one.at_ms)
         for one in record
-        if one.what == "delegated"
+        if one.what == "delegated" and session.member(one.details["delegate"]) is not None
     ]
 
 

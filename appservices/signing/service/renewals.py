@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from twisted.internet.threads import deferToThreadPool
 
-from appservices.signing.core.cipher import encrypt, increment_of
 from appservices.signing.service import delivery, ending
+from appservices.signing.service.cipher import encrypt, increment_of
 from appservices.signing.service.files import read_kept
 from appservices.signing.store import renewals, revisions
 from appservices.signing.store.revisions import Revision

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 from cryptography import x509
 
 from appservices.signing.core.addition import Expected, check_addition
-from appservices.signing.core.cipher import decrypt, increment_of
 from appservices.signing.core.errors import (
     ApprovalMismatchError,
     SignatureLevelError,
@@ -25,6 +24,7 @@ from appservices.signing.core.errors import (
 from appservices.signing.core.records import Level
 from appservices.signing.service import acting
 from appservices.signing.service.asking import check_shown
+from appservices.signing.service.cipher import decrypt, increment_of
 from appservices.signing.service.files import kept
 from appservices.signing.store import certificates, revisions
 from appservices.signing.store.revisions import Revision
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from appservices.signing.store.certificates import Issued
     from veche.protocol.approval import SignedApproval
     from veche.protocol.signing_api import RevisionView
+
+_NO_CERTIFICATE: Final = "You have no certificate for this document: please sign again."
 
 
 @attrs.frozen
@@ -68,10 +70,9 @@ def read_held(scene: Scene, session: Session, member: Member, body: RevisionView
     """
     acting.able(session, member.id)
     _check_newest(session, body)
-    found = certificates.of_party(scene.txn, session.id, member.id)
-    mine = [one for one in found if one.person == member.person and one.revoked_at_ms is None]
+    mine = _good_certificates(scene, session, member)
     if not mine:
-        raise BadSignatureError("You have no certificate for this document: please sign again.")
+        raise BadSignatureError(_NO_CERTIFICATE)
     return Held(kept(scene, session), member, mine[0])
 
 
@@ -98,6 +99,7 @@ def check_held(held: Held, body: RevisionView, authorities: Authorities, now_ms:
         document_sha256=session.paper.sha256,
         certificate=x509.load_der_x509_certificate(held.issued.certificate),
         stamps=authorities.stamps.certificate,
+        root=authorities.root,
         known=frozenset([held.issued.certificate, *map(der_of, known)]),
         signed_before=len(held.kept.revisions),
         now_ms=now_ms,
@@ -116,10 +118,12 @@ def keep(scene: Scene, held: Held, session: Session, body: RevisionView) -> Sess
 
     Raises:
         StaleRevisionError: Somebody was first; nothing has changed.
-        RefusedError: They may not sign any more.
+        RefusedError: They may not sign any more, or have revoked the key that approved it.
+        BadSignatureError: Their certificate was revoked meanwhile.
     """
-    acting.able(session, held.member.id)
+    member = acting.able(session, held.member.id)
     _check_newest(session, body)
+    _check_certificate(scene, session, member, held.issued.serial)
     revision = Revision(
         number=body.number,
         party=held.member.id,
@@ -175,6 +179,20 @@ def take_approval(
         details=_answers(scene, told.nonce),
     )
     return acting.signed(scene, session, member.id, signature)
+
+
+def _good_certificates(scene: Scene, session: Session, member: Member) -> list[Issued]:
+    """Those of a party that were not revoked, the newest first."""
+    found = certificates.of_party(scene.txn, session.id, member.id)
+    return [one for one in found if one.person == member.person and one.revoked_at_ms is None]
+
+
+def _check_certificate(scene: Scene, session: Session, member: Member, serial: int) -> None:
+    """A certificate may have been revoked, or the device lost, while the signature was checked."""
+    mine = [one for one in _good_certificates(scene, session, member) if one.serial == serial]
+    if not mine:
+        raise BadSignatureError(_NO_CERTIFICATE)
+    scene.approvals.check_key(scene.txn, mine[0].nonce)
 
 
 def _check_newest(session: Session, body: RevisionView) -> None:

@@ -60,15 +60,14 @@ def tell_everyone(scene: Scene, session: Session, happening: Happening) -> None:
             speech = scene.speech(person)
             doc = news_doc(session, happening.what, happening.member, happening.other, speech)
             scene.tell(room_id, person, doc)
-        elif person in told:
-            # They left: their card, with how it stands, waits for them in a new chat.
+        elif person in told and cards.can_act(session, told[person]):
+            # They left, and are still asked: their card waits for them in a new chat.
             cards.open_chat(scene, session, told[person])
 
 
 def remind(scene: Scene, session: Session, member: Member) -> bool:
     """Remind a party, unless they were often enough; whether they are."""
-    record = events.of_session(scene.txn, scene.vault, session.id)
-    count = sum(1 for one in record if (one.what, one.party) == (REMINDED, member.id))
+    count = events.count(scene.txn, session.id, REMINDED, member.id)
     room_id = scene.chat_of(member.user_id)
     if count >= REMINDERS_MAX or room_id is None:
         return False

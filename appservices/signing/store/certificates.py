@@ -52,8 +52,62 @@ class Issued:
     revoked_at_ms: int | None = None
 
 
+@attrs.frozen
+class Approved:
+    """A certificate that a person's approval has asked for, and that no key has signed yet.
+
+    Attributes:
+        serial: It will have.
+        session_id: For which session.
+        party: For which of its parties.
+        person: Whom it will name.
+        nonce: Of the approval.
+        spki: The key, DER.
+        at_ms: When it was approved, UTC; the certificate begins with it.
+    """
+
+    serial: int
+    session_id: str
+    party: str
+    person: UserId
+    nonce: str
+    spki: bytes = attrs.field(repr=False)
+    at_ms: int
+
+
+def add_approved(txn: Cursor, approved: Approved) -> None:
+    """Keep that a certificate is to be made."""
+    txn.execute(
+        "INSERT INTO signing.certifying (serial, session_id, party, person, nonce, spki, at_ms)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        attrs.astuple(approved),
+    )
+
+
+def approved_of(txn: Cursor, nonce: str) -> Approved | None:
+    """The certificate that is to be made for an approval; None: there is none."""
+    txn.execute(
+        "SELECT serial, session_id, party, person, nonce, spki, at_ms FROM signing.certifying"
+        " WHERE nonce = %s",
+        (nonce,),
+    )
+    row = txn.fetchone()
+    if row is None:
+        return None
+    serial, session_id, party, person, nonce, spki, at_ms = row
+    return Approved(int(serial), session_id, party, UserId(person), nonce, bytes(spki), at_ms)
+
+
+def forget_approved(txn: Cursor, session_id: str, party: str) -> None:
+    """Make none of the certificates that a party has asked for and that no key has signed yet."""
+    txn.execute(
+        "DELETE FROM signing.certifying WHERE session_id = %s AND party = %s", (session_id, party)
+    )
+
+
 def add(txn: Cursor, issued: Issued) -> None:
-    """Keep a certificate."""
+    """Keep a certificate; it is not to be made any more."""
+    txn.execute("DELETE FROM signing.certifying WHERE nonce = %s", (issued.nonce,))
     txn.execute(
         "INSERT INTO signing.certificate (serial, session_id, party, person, nonce, spki_sha256,"
         " document_sha256, certificate, list, act, issued_at_ms)"
@@ -98,11 +152,13 @@ def of_person(txn: Cursor, person: UserId, count: int) -> list[Issued]:
     return [_issued(row) for row in txn.fetchall()]
 
 
-def issued_since(txn: Cursor, person: UserId, since_ms: int) -> int:
-    """How many were issued to a person since a moment."""
+def asked_since(txn: Cursor, person: UserId, since_ms: int) -> int:
+    """How many were issued to a person since a moment, or are to be."""
     txn.execute(
-        "SELECT count(*) FROM signing.certificate WHERE person = %s AND issued_at_ms >= %s",
-        (person, since_ms),
+        "SELECT"
+        " (SELECT count(*) FROM signing.certificate WHERE person = %s AND issued_at_ms >= %s)"
+        " + (SELECT count(*) FROM signing.certifying WHERE person = %s AND at_ms >= %s)",
+        (person, since_ms, person, since_ms),
     )
     [(count,)] = txn.fetchall()
     return int(count)

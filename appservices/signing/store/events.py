@@ -63,6 +63,26 @@ def of_session(txn: Cursor, vault: Vault, session_id: str) -> list[Event]:
     return [_event(vault, row) for row in txn.fetchall()]
 
 
+def count(txn: Cursor, session_id: str, what: str, party: str | None = None) -> int:
+    """How often something happened in a session, to one party or to anybody."""
+    txn.execute(
+        "SELECT count(*) FROM signing.event WHERE session_id = %s AND what = %s"
+        " AND (%s::text IS NULL OR party = %s)",
+        (session_id, what, party, party),
+    )
+    [(found,)] = txn.fetchall()
+    return int(found)
+
+
+def parties_of(txn: Cursor, session_id: str) -> list[str]:
+    """Ids of all parties who did something in a session, or whom something concerned."""
+    txn.execute(
+        "SELECT DISTINCT party FROM signing.event WHERE session_id = %s AND party IS NOT NULL",
+        (session_id,),
+    )
+    return [party for (party,) in txn.fetchall()]
+
+
 def of_requester(txn: Cursor, vault: Vault, requester: str, after: int, count: int) -> list[Event]:
     """What happened in somebody's sessions after a number, in order."""
     txn.execute(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
-
-from psycopg2.extras import Json
 
 from appservices.signing.core.parties import Party, PartyState, Role, Stage
 from appservices.signing.core.records import (
@@ -53,7 +52,7 @@ def add(txn: Cursor, vault: Vault, session: Session) -> None:
             session.effect.value,
             session.level_min.value,
             session.may_delegate,
-            Json(_stages(session.stages)),
+            json.dumps(_stages(session.stages)),
             _sealed_matter(vault, session.matter),
             session.deadline_at_ms,
             session.made_at_ms,
@@ -119,7 +118,7 @@ def save(txn: Cursor, vault: Vault, session: Session, now_ms: int) -> None:
             session.effect.value,
             session.level_min.value,
             session.may_delegate,
-            Json(_stages(session.stages)),
+            json.dumps(_stages(session.stages)),
             _sealed_matter(vault, session.matter),
             None if paper is None else paper.sha256,
             None if paper is None else paper.size,
@@ -271,6 +270,8 @@ def _sealed_matter(vault: Vault, matter: Matter) -> bytes:
             "requester_name": matter.requester_name,
             "key": unpadded(matter.key),
             "reference": matter.reference,
+            "is_each": matter.is_each,
+            "template": matter.template,
             "clauses": [
                 {"id": one.id, "title": one.title, "kind": one.kind.value, "page": one.page}
                 for one in matter.clauses
@@ -292,4 +293,6 @@ def _matter(vault: Vault, sealed: bytes) -> Matter:
         key=from_unpadded(told["key"]),
         clauses=clauses,
         reference=told["reference"],
+        is_each=told["is_each"],
+        template=told["template"],
     )

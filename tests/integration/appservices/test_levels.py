@@ -92,6 +92,8 @@ OPEN = {
     "GET /_veche/approvals/v1/<nonce>": "the nonce is the secret",
     "POST /_veche/approvals/v1": "the signature is the authority",
     "GET /_veche/payments/v1/heads": "a promise to everybody",
+    "GET /_veche/peers/v1/heads": "a promise to everybody",
+    "POST /_veche/peers/v1/questions": "the signature of another institution is the authority",
     "GET /_veche/signing/v1/ca/<name>": "certificates are there to be known",
     "GET /_veche/signing/v1/crl/<name>": "lists are there to be known",
     "POST /_veche/signing/v1/tsa": "a time stamp says the time",

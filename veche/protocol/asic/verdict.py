@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+import attrs
+
 from veche.protocol.asic.archive import ArchiveError, HiddenError
 from veche.protocol.asic.container import Container, Step, read_container
 from veche.protocol.signatures.checking import Opened, SignatureFault, open_encoded
@@ -55,7 +57,8 @@ def judge_container(data: bytes, by: Trusted) -> Report:
             judge.take(one, is_last=one is opened[-1])
     if not held.steps[-1].is_stamp:
         judge.find(Reason.OPEN_TAIL)
-    return judge.report(held.document_sha256)
+    names = tuple(one.name for one in held.files)
+    return attrs.evolve(judge.report(held.document_sha256), files=names)
 
 
 def certificates_of(data: bytes) -> list[x509.Certificate]:

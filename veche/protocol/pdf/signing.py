@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from veche.protocol.pdf.appearance import (
+    CHARACTERS_MAX,
     lines_of,
     pdf_date,
     picture,
@@ -211,6 +212,29 @@ def prepare_signature(
     return _with_hole(document, increment, signature, (value, SIGNATURE, bytes_max))
 
 
+def can_be_shown(document: Document, field: str, texts: Sequence[str]) -> bool:
+    """Whether the box of an empty field can show a signature with these words.
+
+    Args:
+        document: With the field.
+        field: Its name.
+        texts: Name, role, level.
+
+    Raises:
+        PdfError: There is no such field, or it is signed already.
+    """
+    held = document.dictionary(_empty_field(document, field), "a field")
+    try:
+        size_of(held.get(b"/Rect"))
+        catalog = document.dictionary(document.root, "the catalog")
+        form = dictionary(document.resolve(catalog.get(b"/AcroForm")), "/AcroForm")
+        has_font = laid_letters(form, document.resolve) is not None
+    except PdfError:
+        return False
+    fit = all(0 < len(one) <= CHARACTERS_MAX and letters().can_show(one) for one in texts)
+    return has_font and fit and b"/AP" not in held
+
+
 def _draw(document: Document, increment: Increment, box: Dictionary, signature: Dictionary) -> int:
     """Add the picture of a signature; its number."""
     catalog = document.dictionary(document.root, "the catalog")
@@ -249,9 +273,7 @@ def prepare_closing(
     increment.put(form_number, form)
     if proofs.certificates or proofs.lists:
         _put_store(document, increment, proofs)
-    return _with_hole(
-        document, increment, stamp, ({b"/Type": b"/DocTimeStamp"}, STAMP, bytes_max)
-    )
+    return _with_hole(document, increment, stamp, ({b"/Type": b"/DocTimeStamp"}, STAMP, bytes_max))
 
 
 def page_number(document: Document, index: int) -> int:

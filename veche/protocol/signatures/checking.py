@@ -12,7 +12,6 @@ from veche.protocol.signatures import der
 from veche.protocol.signatures.cms import (
     CMS_BYTES_MAX,
     DATA,
-    ECDSA_SHA256,
     CmsError,
     Signer,
     issuer_and_serial_of,
@@ -157,10 +156,11 @@ def signer_of(signed: SignedData, digest: bytes) -> x509.Certificate:
     """
     certificate = _certificate_of(signed)
     content_type = TST_INFO if signed.content is not None else DATA
-    attributes = Signer(certificate).signed_attributes(digest, content_type)
+    signer = Signer(certificate)
+    attributes = signer.signed_attributes(digest, content_type)
     if attributes != signed.attributes:
         raise SignatureFault(Reason.BROKEN, "what was signed is not what is here")
-    if signed.algorithm != ECDSA_SHA256:
+    if signed.algorithm != signer.algorithm:
         raise SignatureFault(Reason.BROKEN, "an algorithm that is not taken")
     if not has_signed(certificate, signed.signature, attributes):
         raise SignatureFault(Reason.BROKEN, "the key of the certificate did not sign it")

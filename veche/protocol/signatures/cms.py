@@ -67,6 +67,7 @@ class Signer:
 
     Attributes:
         certificate: Whose key signs.
+        algorithm: DER of the algorithm by which such a key signs.
     """
 
     def __init__(self, certificate: Certificate, chain: Sequence[Certificate] = ()) -> None:
@@ -87,7 +88,7 @@ class Signer:
         )
         self._certificates = der.tlv(_EXPLICIT_0, *sorted([encoded, *map(der_of, chain)]))
         is_rsa = certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSAES_PKCS1_v1_5
-        self._algorithm = RSA_SHA256 if is_rsa else ECDSA_SHA256
+        self.algorithm = RSA_SHA256 if is_rsa else ECDSA_SHA256
 
     def signed_attributes(self, digest: bytes, content_type: bytes = DATA) -> bytes:
         """What the key signs: the attributes as a SET (RFC 5652 §5.4).
@@ -130,7 +131,7 @@ class Signer:
             self._id,
             SHA256,
             bytes((_EXPLICIT_0,)) + attributes[1:],
-            self._algorithm,
+            self.algorithm,
             der.octets(signature),
             unsigned,
         )

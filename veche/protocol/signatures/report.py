@@ -137,6 +137,7 @@ class Report:
         closed_at_ms: The time of the last stamp over the whole file, UTC; None if it has none.
         proven_until_ms: When the last stamp ends to prove anything, UTC: its certificate ends, or
             an algorithm does. None if no stamp closes the file.
+        files: Names of the files in a container that is signed; empty of a PDF.
     """
 
     verdict: Verdict
@@ -145,6 +146,7 @@ class Report:
     document_sha256: bytes | None = None
     closed_at_ms: int | None = None
     proven_until_ms: int | None = None
+    files: tuple[str, ...] = ()
 
 
 def reported(findings: Sequence[Finding], report: Report | None = None) -> Report:

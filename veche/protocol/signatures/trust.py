@@ -7,6 +7,8 @@ Source: RFC 5280 §6 (as far as our profile goes: no name constraints, no policy
 from __future__ import annotations
 
 import datetime as dt
+import re
+import warnings
 from itertools import islice, pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -15,7 +17,8 @@ import attrs
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from veche.protocol.signatures.cms import der_of
@@ -39,8 +42,14 @@ _UNREADABLE: Final = (
     UnsupportedAlgorithm,
     x509.InvalidVersion,
     x509.DuplicateExtension,
+    CryptographyDeprecationWarning,
 )
 """What the library raises for what is no certificate or list of a form that it takes."""
+# Of a form that it still takes but should not, such as a negative number, it warns: here that is
+# an error. Only the calls of this module are meant.
+warnings.filterwarnings(
+    "error", category=CryptographyDeprecationWarning, module=re.escape(__name__)
+)
 _Kind = TypeVar("_Kind", bound=x509.ExtensionType)
 _Read = TypeVar("_Read")
 
@@ -198,12 +207,18 @@ def addresses_of(certificate: x509.Certificate) -> list[str]:
 
 
 def has_signed(certificate: x509.Certificate, signature: bytes, data: bytes) -> bool:
-    """Whether the key of a certificate signed the data: ECDSA with SHA-256, P-256 or P-384."""
+    """Whether the key of a certificate signed the data, with SHA-256.
+
+    ECDSA on P-256 or P-384, or RSA with PKCS #1 v1.5 and 2048 bits or more.
+    """
     key = certificate.public_key()
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, _CURVES):
-        return False
     try:
-        key.verify(signature, data, ec.ECDSA(hashes.SHA256()))
+        if isinstance(key, rsa.RSAPublicKey) and key.key_size >= RSA_BITS_MIN:
+            key.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
+        elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES):
+            key.verify(signature, data, ec.ECDSA(hashes.SHA256()))
+        else:
+            return False
     except InvalidSignature:
         return False
     return True
@@ -239,8 +254,10 @@ def _allows_below(certificate: x509.Certificate, authorities: int) -> bool:
 
 def _issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
     key = issuer.public_key()
-    is_weak = isinstance(key, rsa.RSAPublicKey) and key.key_size < RSA_BITS_MIN
-    if is_weak or not isinstance(certificate.signature_hash_algorithm, _HASHES):
+    is_taken = (isinstance(key, rsa.RSAPublicKey) and key.key_size >= RSA_BITS_MIN) or (
+        isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES)
+    )
+    if not is_taken or not isinstance(certificate.signature_hash_algorithm, _HASHES):
         return False
     try:
         certificate.verify_directly_issued_by(issuer)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from veche.protocol.signatures.report import Finding, Report, Signed
 
+FILES_SHOWN_MAX: Final = 20
+"""Names of files in a container that are told."""
 _VERDICTS: Final[Mapping[Verdict, str]] = MappingProxyType(
     {
         Verdict.SEALED: N_("It holds: who signed what and when is proven."),
@@ -92,6 +94,10 @@ def _lines(report: Report, locale: str) -> Iterator[str]:
     yield words.text(locale, _VERDICTS[report.verdict])
     for one in report.signers:
         yield _signer(one, locale)
+    if report.files:
+        names = ", ".join(map(_plain, report.files[:FILES_SHOWN_MAX]))
+        more = ", …" if len(report.files) > FILES_SHOWN_MAX else ""
+        yield words.text(locale, "Files: {names}", names=f"{names}{more}")
     if report.closed_at_ms is not None:
         yield words.text(locale, "Closed: {time}", time=_time(report.closed_at_ms))
     if report.proven_until_ms is not None:

@@ -165,6 +165,10 @@ class Approvals:
         """Take a signed approval; see ``taking.take``."""
         return taking.take(txn, self._parts, signed, now_ms)
 
+    def check_key(self, txn: Cursor, nonce: str) -> None:
+        """Make sure that the key behind an approval still counts; see ``taking.check_key``."""
+        taking.check_key(txn, nonce)
+
     async def take_now(self, signed: SignedApproval, language: str) -> Outcome:
         """As ``take``, in a transaction of its own.
 

@@ -189,6 +189,23 @@ def decline(txn: Cursor, session: Session, nonce: str, now_ms: int) -> None:
     _answer(txn, asked, question, DECLINE, trust, now_ms)
 
 
+def check_key(txn: Cursor, nonce: str) -> None:
+    """Make sure that the key which approved something was not revoked since.
+
+    Args:
+        txn: The transaction; until its end nobody revokes the key.
+        nonce: Of what was approved.
+
+    Raises:
+        KeyRevokedError: It was.
+    """
+    evidence = store.evidence_of(txn, nonce)
+    key_id = evidence.key_id if evidence is not None else None
+    key = store.lock_key(txn, key_id) if key_id is not None else None
+    if key is not None and key.revoked_at_ms is not None:
+        raise KeyRevokedError(_REVOKED)
+
+
 def _spent(txn: Cursor, key: Key | None, approval: Approval | Decline) -> int:
     if key is None or isinstance(approval, Decline):
         return 0

@@ -10,6 +10,8 @@ import logging
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
+from twisted.internet.task import deferLater
+
 from veche.protocol.errors import UnavailableError
 from veche.runtime.crypto import metrics
 from veche.runtime.crypto.core.keys_query import PersonKeys, read_person, with_old_devices
@@ -34,6 +36,11 @@ QUERY_TIMEOUT_MS: Final = 10_000
 UNREACHABLE_MS: Final = 60_000
 """How long the last known devices serve after a person's server did not answer."""
 UNREACHABLE_MAX: Final = 50_000
+FIRST_PAUSES_S: Final = (1.0, 3.0, 9.0)
+"""Pauses between attempts to ask for a person of whom nothing is known, not even that they have no
+device: what is said before cannot be read by them, ever. Servers that have just met often fail
+once."""
+WAITED_MAX: Final = 50_000
 ANSWERS_MAX: Final = 50_000
 VISIBILITY_CHARACTERS_MAX: Final = 32
 
@@ -41,12 +48,20 @@ VISIBILITY_CHARACTERS_MAX: Final = 32
 class People:
     """Keeps the key directory; one a process, for all bots."""
 
-    def __init__(self, database: Database, client: MatrixClient, reactor: IReactorTime) -> None:
+    def __init__(
+        self,
+        database: Database,
+        client: MatrixClient,
+        reactor: IReactorTime,
+        pauses_s: Sequence[float] = FIRST_PAUSES_S,
+    ) -> None:
         self._reactor = reactor
+        self._pauses_s = pauses_s
         self._database = database
         self._client = client
         self._unreachable: dict[str, int] = {}
         self._answers: OrderedDict[str, int] = OrderedDict()
+        self._waited_for: OrderedDict[str, None] = OrderedDict()
 
     def is_unreachable(self, user_id: str) -> bool:
         """Whether the last attempt to ask for a person failed, a short while ago."""
@@ -60,7 +75,8 @@ class People:
         """Ask for the keys of people and store what comes.
 
         Who cannot be asked for now is left as last known, and ``is_unreachable`` for
-        ``UNREACHABLE_MS``; the first attempt after that asks again.
+        ``UNREACHABLE_MS``; the first attempt after that asks again. Of whom nothing was ever known
+        is waited for before, once.
 
         Args:
             bot: As whom to ask.
@@ -73,6 +89,29 @@ class People:
             await self._refresh_some(bot, wanted[start : start + QUERY_USERS_MAX], now_ms)
 
     async def _refresh_some(self, bot: UserId, user_ids: Sequence[str], now_ms: int) -> None:
+        unanswered = await self._ask(bot, user_ids, now_ms)
+        for pause_s in self._pauses_s:
+            strangers = await self._strangers(unanswered) if unanswered else set()
+            if not strangers:
+                break
+            await deferLater(self._reactor, pause_s, lambda: None)
+            still = await self._ask(bot, sorted(strangers), now_ms)
+            unanswered = (unanswered - strangers) | still
+        for user in unanswered:
+            self._waited_for[user] = None
+            self._unreachable[user] = int(self._reactor.seconds() * 1000) + UNREACHABLE_MS
+        while len(self._waited_for) > WAITED_MAX:
+            self._waited_for.popitem(last=False)
+
+    async def _strangers(self, user_ids: Collection[str]) -> set[str]:
+        """Those of whom nothing is known, and who were not waited for before."""
+        new = set(user_ids) - self._waited_for.keys()
+        if not new:
+            return set()
+        return await self._database.run("crypto.strangers", people.never_answered, new)
+
+    async def _ask(self, bot: UserId, user_ids: Sequence[str], now_ms: int) -> set[str]:
+        """Ask once and store what comes; of whom nothing came."""
         seqs = await self._database.run("crypto.query", people.begin_query, user_ids)
         body = {"device_keys": {user: [] for user in user_ids}, "timeout": QUERY_TIMEOUT_MS}
         try:
@@ -83,12 +122,11 @@ class People:
             logger.warning("key query failed: %s", e.__class__.__name__)
             answer = None
         answered = [user for user in user_ids if _is_answered(answer, user)]
-        for user in set(user_ids) - set(answered):
-            self._unreachable[user] = now_ms + UNREACHABLE_MS
         if answered:
             covered = {user: seqs[user] for user in answered if user in seqs}
             await self._database.run("crypto.keys", _store, answer, covered, now_ms)
             self._count_answers(answered)
+        return set(user_ids) - set(answered)
 
     def _count_answers(self, user_ids: Sequence[str]) -> None:
         for user_id in user_ids:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 
-from veche.protocol.errors import RefusedError, UnavailableError
+from veche.protocol.errors import NotYetError, RefusedError, UnavailableError
 from veche.runtime import metrics
 from veche.runtime.crypto.writer import LostWriterError
 from veche.runtime.errands import store
@@ -41,6 +41,8 @@ POLL_MS: Final = 5_000
 HAND_ON_MS: Final = 3_000
 """How long an errand is left to the process that speaks for its bot."""
 OTHERS_MAX: Final = 1_000
+NOT_YET_ATTEMPTS: Final = 5
+"""Attempts after which what was not granted yet counts as refused: some 15 s later."""
 
 _done = metrics.counter("veche_errands_total", "Errands by how they ended.", ["kind", "end"])
 
@@ -56,6 +58,7 @@ class ErrandHandler(Protocol):
 
         Raises:
             RefusedError: It can never be done.
+            NotYetError: It cannot be done; asked ``NOT_YET_ATTEMPTS`` times, it never can.
             Exception: Any other error: it is tried again, later and later.
         """
 
@@ -148,6 +151,9 @@ class Errands:
             )
             _done.labels(errand.kind, "done").inc()
         except RefusedError as e:
+            if isinstance(e, NotYetError) and leased.attempts < NOT_YET_ATTEMPTS:
+                await self._again(leased, e)
+                return
             await self._database.run("errand refused", _refuse, handler, leased, e, self._now_ms())
             _done.labels(errand.kind, "refused").inc()
         except CancelledError:
@@ -160,7 +166,9 @@ class Errands:
         if isinstance(error, LostWriterError):
             await self._hand_on(leased)
             return
-        if isinstance(error, UnavailableError):
+        if isinstance(error, NotYetError):
+            logger.info("errand %s %s: not yet", leased.errand.kind, leased.errand.id)
+        elif isinstance(error, UnavailableError):
             delay_ms = max(delay_ms, min(error.retry_after_ms, RETRY_MS_MAX))
             logger.info("errand %s %s: %s", leased.errand.kind, leased.errand.id, error.errcode)
         elif isinstance(error, DeferredTimeoutError):

@@ -196,6 +196,14 @@ class Token:
         self._keys.pop(key, None)
         return self._run(lambda session: _made(session, self.label, key))
 
+    def has(self, key: str) -> bool:
+        """Whether there is a key of this name.
+
+        Raises:
+            TokenError: The token does not answer.
+        """
+        return self._run(lambda session: _has(session, key))
+
     def remove(self, key: str) -> None:
         """Destroy a pair, if it is there. Nothing brings it back."""
         self._keys.pop(key, None)

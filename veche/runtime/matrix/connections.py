@@ -283,14 +283,10 @@ class _Connection(Protocol):
 
     def connectionMade(self) -> None:
         """Twisted says that it is up."""
-        self._link.setTcpNoDelay(True)
+        link: Any = self.transport  # TCP or TLS; its type knows only what all transports have
+        link.setTcpNoDelay(True)
         self._writer = Writer(self.transport)
         self._owner.opened(self)
-
-    @property
-    def _link(self) -> Any:
-        # A TCP or TLS transport; Twisted's type knows only what all transports have.
-        return self.transport
 
     async def exchange(self, request: bytes, deadline_s: float, bytes_max: int) -> Answer:
         """Write a request, read the answer."""
@@ -372,7 +368,8 @@ class _Connection(Protocol):
     def abort(self) -> None:
         """Close it at once."""
         if not self._is_lost:
-            self._link.abortConnection()
+            link: Any = self.transport
+            link.abortConnection()
 
     def ended(self) -> Deferred[None]:
         """Fires when it is closed."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from twisted.internet.defer import Deferred
 
-from veche.protocol.errors import UnavailableError
+from veche.protocol.errors import NotYetError, UnavailableError
 from veche.protocol.ids import RoomId, UserId
 from veche.runtime import metrics
 from veche.runtime.matrix import store
@@ -32,6 +32,7 @@ LOOKS_MAX: Final = 5
 """Attempts to read a room's state before a change overtakes it."""
 _DEFAULT_VISIBILITY: Final = "shared"
 """What a room without ``m.room.history_visibility`` has (Matrix spec v1.18)."""
+_NOT_INVITED: Final = (403, 404)
 
 _looks = metrics.counter("veche_room_looks_total", "Readings of a room's state.", ["end"])
 
@@ -108,11 +109,18 @@ async def join(
         via: Servers that know the room, for a room of another server.
 
     Raises:
-        MatrixError: The homeserver refused: there is no invitation.
+        NotYetError: There is no invitation: it was taken back, or it is of another server, which
+            sends it before it lets anybody in by it (seen with Synapse 1.163).
+        MatrixError: The homeserver refused for another reason.
         NoAnswerError: There was no answer; the same call again is right.
     """
     query = {"via": list(via)} if via else None
-    await client.call("POST", path("join", room_id), user=bot, device=device, query=query)
+    try:
+        await client.call("POST", path("join", room_id), user=bot, device=device, query=query)
+    except MatrixError as e:
+        if e.status in _NOT_INVITED:
+            raise NotYetError("the invitation was taken back") from e
+        raise
 
 
 class Rooms:

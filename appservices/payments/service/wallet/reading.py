@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.wallet.visit import Visit
     from appservices.payments.store.mandates import Mandate
     from appservices.payments.store.payments import PaymentFile
+    from veche.protocol.wire import Wire
 
 LATEST_MAX: Final = 8
 """Payments that the first view shows as the latest."""
@@ -92,7 +93,7 @@ def wallet_view(visit: Visit) -> WalletView:
         payees=_payees(visit, made),
         mandates=[_mandate(visit, one) for one in mandate_store.shown_of(scene.txn, holder.id)],
     )
-    return view.model_copy(update={"version": _version(view)})
+    return view.model_copy(update={"version": version_of(view)})
 
 
 def payment_of(visit: Visit, payment_id: str) -> PaymentView:
@@ -312,7 +313,7 @@ def party_view(party: Party) -> PartyView:
     return PartyView(address=party.address, name=party.name)
 
 
-def _version(view: WalletView) -> str:
+def version_of(view: Wire) -> str:
     """Another one for another answer."""
     data = view.model_dump_json().encode()
     return hashlib.blake2b(data, digest_size=_VERSION_BYTES).hexdigest()

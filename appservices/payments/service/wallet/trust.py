@@ -10,7 +10,7 @@ from appservices.payments.core.texts.allowance import payees_words
 from appservices.payments.core.texts.escrow import split_words, state_words
 from appservices.payments.core.texts.wallet import Trouble
 from appservices.payments.service import allowances, escrow_files, files, guarding, purses
-from appservices.payments.service.wallet.reading import entry_of, party_view
+from appservices.payments.service.wallet.reading import entry_of, party_view, version_of
 from appservices.payments.service.wallet.trust_views import (
     AllowanceEntry,
     EscrowEntry,
@@ -40,11 +40,13 @@ def trust_view(visit: Visit) -> TrustView:
     kept = [*allowance_store.given_by(txn, mine), *allowance_store.given_to(txn, mine)]
     live = [one for one in kept if _is_live(visit, one)]
     found = [escrow_store.escrow(txn, id_) for id_ in escrow_store.of_holder(txn, mine)]
-    return TrustView(
+    view = TrustView(
+        version="",
         allowances=[_allowance(visit, one) for one in live],
         guardians=[_guards(visit, one) for one in guards.rules_of(txn, mine, _SHOWN)],
         escrows=[_escrow(visit, one) for one in found if one is not None],
     )
+    return view.model_copy(update={"version": version_of(view)})
 
 
 def end_allowance(visit: Visit, allowance_id: str) -> None:

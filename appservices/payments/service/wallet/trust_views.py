@@ -106,11 +106,13 @@ class TrustView(Wire):
     """With whom the person shares their money.
 
     Attributes:
+        version: Of this answer, to ask what is new after it.
         allowances: That they gave or have.
         guardians: The rules that count or come.
         escrows: Not over yet, the newest first.
     """
 
+    version: str
     allowances: list[AllowanceEntry]
     guardians: list[GuardsEntry]
     escrows: list[EscrowEntry]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from appservices.signing.core.papers.sheet import level_word, role_word
+from appservices.signing.core.papers.sheet import EFFECTS, level_word, role_word, stage_words
 from veche.protocol.catalogue import N_, show_date_time
 
 if TYPE_CHECKING:
@@ -27,10 +27,6 @@ _STATES: Final[Mapping[str, str]] = {
     "expired": N_("Expired: not everyone signed in time."),
     "cancelled": N_("Cancelled by whoever asked for the signatures."),
 }
-_EFFECTS: Final[Mapping[str, str]] = {
-    "when_complete": N_("A signature counts once everyone has signed."),
-    "each": N_("Each signature counts by itself."),
-}
 _PARTY_STATES: Final[Mapping[str, str]] = {
     "waiting": N_("was not asked yet"),
     "invited": N_("was asked"),
@@ -45,6 +41,10 @@ _EVENTS: Final[Mapping[str, str]] = {
     **_PARTY_STATES,
     "sent": N_("sent for signing"),
     "reminded": N_("was reminded"),
+    "asked": N_("asked a question"),
+    "answered": N_("got an answer"),
+    "taken_back": N_("acts themselves again"),
+    "renewed": N_("another time stamp was put on the file"),
     "extended": N_("the deadline was moved"),
     "cancelled": N_("cancelled"),
     "expired": N_("the deadline passed"),
@@ -60,13 +60,11 @@ _KINDS: Final[Mapping[str, str]] = {
 }
 _REASONS: Final[Mapping[str, str]] = {
     "wrong_terms": N_("the terms are wrong"),
-    "wrong_person": N_("asked the wrong person"),
-    "not_mine": N_("not theirs to sign"),
+    "wrong_person": N_("is not who should sign"),
+    "not_mine": N_("knows nothing of it"),
     "need_time": N_("needs more time"),
     "other": N_("another reason"),
 }
-_STAGE_ALL: Final = N_("Stage {at}: {names}; all of them.")
-_STAGE_SOME: Final = N_("Stage {at}: {names}; {need} of them are enough.")
 _ACTS_FOR: Final = N_("{role}, acts for {name}")
 _ANSWERS: Final[Mapping[str, str]] = {"accepted": N_("accepted"), "refused": N_("refused")}
 _FIXED: Final[Mapping[str, str]] = {
@@ -155,7 +153,7 @@ class _Report:
             "title": document.title,
             "site": evidence.site,
             "state": self._text(_STATES[evidence.state]),
-            "effect": self._text(_EFFECTS[evidence.effect]),
+            "effect": self._text(EFFECTS[evidence.effect]),
             "facts": [
                 [words["document"], document.title],
                 [words["pages"], str(document.pages)],
@@ -191,10 +189,8 @@ class _Report:
         return self._names.get(party, party)
 
     def _stage(self, at: int, stage: EvidenceStage) -> str:
-        names = ", ".join(self._name(one) for one in stage.parties)
-        if stage.need is None:
-            return self._text(_STAGE_ALL, at=at, names=names)
-        return self._text(_STAGE_SOME, at=at, names=names, need=stage.need)
+        names = [self._name(one) for one in stage.parties]
+        return stage_words(self._catalogue, self._language, at, names, stage.need)
 
     def _party(self, party: EvidenceParty) -> dict[str, str]:
         state = self._text(_PARTY_STATES.get(party.state, party.state))

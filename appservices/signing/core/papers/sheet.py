@@ -9,7 +9,7 @@ import attrs
 from veche.protocol.catalogue import N_
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from veche.protocol.catalogue import Catalogue
 
@@ -31,6 +31,13 @@ LEVELS: Final[Mapping[str, str]] = {
     "seal": N_("Electronic seal"),
 }
 """By ``Level.value``."""
+EFFECTS: Final[Mapping[str, str]] = {
+    "when_complete": N_("A signature counts once everyone who is needed has signed."),
+    "each": N_("Each signature counts by itself."),
+}
+"""By ``SessionEffect.value``."""
+_STAGE_ALL: Final = N_("Stage {at}: {names}; all of them.")
+_STAGE_SOME: Final = N_("Stage {at}: {names}; enough of them: {need}.")
 
 
 @attrs.frozen
@@ -63,6 +70,24 @@ def sheet_words(catalogue: Catalogue, sheet: Sheet) -> dict[str, str]:
         ),
         "check": catalogue.text(language, "Check this document:"),
     }
+
+
+def stage_words(
+    catalogue: Catalogue, language: str, at: int, names: Sequence[str], need: int | None
+) -> str:
+    """Who acts in a stage, in a sentence.
+
+    Args:
+        catalogue: Has the texts of this package.
+        language: One of ``LANGUAGES``.
+        at: Its number, from 1.
+        names: Of its parties.
+        need: How many of them are enough; None: all.
+    """
+    told = ", ".join(names)
+    if need is None:
+        return catalogue.text(language, _STAGE_ALL, at=at, names=told)
+    return catalogue.text(language, _STAGE_SOME, at=at, names=told, need=need)
 
 
 def role_word(catalogue: Catalogue, language: str, role: str) -> str:

@@ -11,6 +11,7 @@ from appservices.signing.core.texts.words import (
     EFFECTS,
     LEVELS,
     SESSIONS,
+    counted,
     named,
     number_of,
     reason_words,
@@ -39,7 +40,14 @@ _YOURS: Final[Mapping[PartyState, str]] = {
 }
 
 
-def card_doc(session: Session, member: Member, page: str | None, speech: Speech) -> Doc:
+def card_doc(
+    session: Session,
+    member: Member,
+    page: str | None,
+    speech: Speech,
+    *,
+    is_short: bool = False,
+) -> Doc:
     """The card of one party.
 
     Args:
@@ -47,13 +55,14 @@ def card_doc(session: Session, member: Member, page: str | None, speech: Speech)
         member: Whose card it is.
         page: Where they sign; None: there are no pages here.
         speech: How they are spoken to.
+        is_short: Name no others and no clauses: a message has no room for them.
     """
-    head = (
-        Heading(_asks(session, member, speech)),
-        _facts(session, speech),
-        *_clauses(session, speech),
-        Bullets(parties_lines(session, speech)),
-    )
+    have, need = counted(session)
+    signed = speech.text("Signed: {have} of {need}", have=have, need=need)
+    others: Doc = (Paragraph(signed),)
+    if not is_short:
+        others = (*_clauses(session, speech), Bullets(parties_lines(session, speech)))
+    head = (Heading(_asks(session, member, speech)), _facts(session, speech), *others)
     if session.state is State.OPEN and member.party.state in CAN_ACT:
         return (*head, *_how(session, member, page, speech))
     return (*head, Paragraph(Bold(state_words(session, member, speech))))

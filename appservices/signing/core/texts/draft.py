@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.signing.core.order import OrderProblem
 from appservices.signing.core.parties import Role
+from appservices.signing.core.texts.cards import LISTED_MAX
 from appservices.signing.core.texts.words import EFFECTS, LEVELS, ROLES, named
 from veche.protocol.catalogue import N_
 from veche.protocol.message import Bullets, Doc, Facts, Heading, Item, Mono, Paragraph
@@ -111,9 +112,29 @@ def review_doc(session: Session, speech: Speech) -> Doc:
     return (
         Heading(speech.text("Before it is sent")),
         Facts(facts),
-        Paragraph(speech.text("Who signs:")),
+        Paragraph(_who(session, speech)),
         Bullets(_stages(session, speech)),
     )
+
+
+def _who(session: Session, speech: Speech) -> str:
+    if not session.matter.is_each:
+        return speech.text("Who signs:")
+    return speech.plural(
+        "Who signs, in one document of their own:",
+        "Who signs, each of {count} in a document of their own:",
+        len(session.stages[0].parties),
+    )
+
+
+def many_doc(count: int, speech: Speech) -> Doc:
+    """That many are on their way."""
+    words = speech.plural(
+        "One document is on its way.",
+        "{count} documents are on their way, one for each. “sessions” shows how they stand.",
+        count,
+    )
+    return (Paragraph(words),)
 
 
 def until_doc(speech: Speech) -> Doc:
@@ -154,11 +175,54 @@ def sent_doc(session: Session, speech: Speech) -> Doc:
     return (Paragraph(words),)
 
 
+def templates_doc(titles: Mapping[str, str], speech: Speech) -> Doc:
+    """Which templates there are.
+
+    Args:
+        titles: By their names.
+        speech: How the person is spoken to.
+    """
+    if not titles:
+        return (Paragraph(speech.text("There are no templates here: send me a PDF.")),)
+    lines = [(Mono(f"template {name}"), f": {title}") for name, title in titles.items()]
+    return (Paragraph(speech.text("Documents that I can make with you:")), Bullets(lines))
+
+
+def whom_doc(title: str, role: Role, speech: Speech) -> Doc:
+    """The question who a party of a template is."""
+    if role is Role.SEAL:
+        words = speech.text("{title}: whose seal? Write the organisation's name.", title=title)
+    else:
+        words = speech.text("{title}: who is that? Write their name.", title=title)
+    return (Paragraph(words),)
+
+
+def made_doc(pages: int, speech: Speech) -> Doc:
+    """That a document was made."""
+    words = speech.plural("It is made: one page.", "It is made: {count} pages.", pages)
+    return (Paragraph(words),)
+
+
+def template_fails_doc(speech: Speech) -> Doc:
+    """That a template makes no document of these answers."""
+    words = speech.text("The template makes no document of these answers. Tell who runs it.")
+    return (Paragraph(words),)
+
+
+def failed_doc(name: str, speech: Speech) -> Doc:
+    """That the document of one of many could not be made."""
+    words = speech.text("The document for {name} could not be sent. The others are.", name=name)
+    return (Paragraph(words),)
+
+
 def _stages(session: Session, speech: Speech) -> list[Item]:
     lines: list[Item] = []
     for n, stage in enumerate(session.stages, 1):
         held = [one for one in session.members if one.id in stage.parties]
-        names = ", ".join(named(one, session, speech) for one in held)
+        names = ", ".join(named(one, session, speech) for one in held[:LISTED_MAX])
+        if len(held) > LISTED_MAX:
+            more = speech.plural("and {count} more", "and {count} more", len(held) - LISTED_MAX)
+            names = f"{names} {more}"
         if stage.need is not None:
             of = speech.text("{need} of: {names}", need=stage.need, names=names)
             lines.append(f"{n}. {of}" if len(session.stages) > 1 else of)

@@ -62,7 +62,8 @@ export async function judgeContainer(data, roots, nowMs, lists = [], end = ALGOR
     for (const one of opened.toReversed())
         if (one) await judge.take(claimOf(one), one === opened.at(-1));
     if (!held.steps.at(-1)?.isStamp) judge.find("tail_not_time_stamped");
-    return judge.report({ documentSha256: hex(document) });
+    const files = held.files.map(({ name }) => name);
+    return judge.report({ documentSha256: hex(document), files });
 }
 
 /**

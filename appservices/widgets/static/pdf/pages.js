@@ -8,7 +8,7 @@
 import { html, nothing } from "lit";
 import { VecheElement, banner, spinner } from "../kit/elements.js";
 import { showNumber, t } from "../kit/i18n.js";
-import { drawPage, openPdf, readPage } from "./viewer.js";
+import { attachedTo, drawPage, openPdf, readPage } from "./viewer.js";
 
 /** How much of the box's height a tall page must fill to count as seen, or of the page itself. */
 const SEEN = 0.5;
@@ -22,6 +22,7 @@ export class VechePages extends VecheElement {
         count: { state: true },
         isFailed: { state: true },
         isLarge: { state: true },
+        attached: { state: true },
         pages: { state: true },
     });
 
@@ -33,6 +34,8 @@ export class VechePages extends VecheElement {
         this.count = 0;
         this.isFailed = false;
         this.isLarge = false;
+        /** @type {string[]} names of files within the file */
+        this.attached = [];
         /** @type {Map<number, {ratio: number, text: string}>} those that have been looked at */
         this.pages = new Map();
         /** @type {Pdf | undefined} */
@@ -74,11 +77,12 @@ export class VechePages extends VecheElement {
         if (!this.bytes) return;
         try {
             const { pdf, close } = await openPdf(this.bytes);
+            const attached = await attachedTo(pdf);
             if (mine !== this._begun || !this.isConnected) {
                 close();
                 return;
             }
-            Object.assign(this, { _pdf: pdf, _close: close });
+            Object.assign(this, { _pdf: pdf, _close: close, attached });
             this.count = pdf.numPages;
             await this.updateComplete;
             this._watch();
@@ -172,6 +176,14 @@ export class VechePages extends VecheElement {
         </section>`;
     }
 
+    _attachments() {
+        if (this.attached.length === 0) return nothing;
+        return html`<p>${t("Files within this document, which belong to it:")}</p>
+            <ul>
+                ${this.attached.map((name) => html`<li><bdi>${name}</bdi></li>`)}
+            </ul>`;
+    }
+
     render() {
         if (!this.bytes) return nothing;
         if (this.isFailed)
@@ -181,7 +193,8 @@ export class VechePages extends VecheElement {
             );
         if (this.count === 0) return spinner(t("Opening the pages…"));
         const numbers = Array.from({ length: this.count }, (_, at) => at + 1);
-        return html`<p class="pages-size">
+        return html`${this._attachments()}
+            <p class="pages-size">
                 <button
                     type="button"
                     class="button secondary small"

@@ -83,6 +83,12 @@ export async function drawPage(pdf, number, canvas, width) {
     await page.render({ canvas, viewport }).promise;
 }
 
+/** @param {Pdf} pdf @returns {Promise<string[]>} names of the files within it */
+export async function attachedTo(pdf) {
+    const found = await pdf.getAttachments();
+    return found ? Array.from(found, ([key, one]) => one.filename || key) : [];
+}
+
 /** @param {Pdf} pdf @param {number} number @returns {Promise<{ratio: number, text: string}>} */
 export async function readPage(pdf, number) {
     const page = await pdf.getPage(number);

@@ -69,11 +69,6 @@ export class Session {
     decline(body) {
         return this.#act(`${this.path}/decline`, body);
     }
-
-    /** @param {Record<string, unknown>} body `DelegateBody` @returns {Promise<View>} */
-    delegate(body) {
-        return this.#act(`${this.path}/delegate`, body);
-    }
 }
 
 /**

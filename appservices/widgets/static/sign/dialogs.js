@@ -1,14 +1,11 @@
-/** Saying no, and letting somebody else sign: each asked once more, in a dialog. */
+/** Saying no: asked once more, in a dialog, and why. */
 import { html } from "lit";
 import { button, closeDialog, dialog, field } from "../kit/elements.js";
 import { t } from "../kit/i18n.js";
 import { REASONS, reasonWords } from "./words.js";
 
 export const DECLINE = "decline";
-export const DELEGATE = "delegate";
 const REASON_CHARACTERS_MAX = 1000;
-const NAME_CHARACTERS_MAX = 100;
-const ACCOUNT = "@[^:\\s]+:[^\\s]+";
 
 /** @param {string} id @param {(detail: CustomEvent) => void} chosen @param {Record<string, string>} detail */
 function done(id, chosen, detail) {
@@ -70,58 +67,5 @@ export function declineDialog(chosen) {
                 ${t("Decline")}
             </button>
             ${button({ label: t("Back"), style: "secondary", press: () => closeDialog(DECLINE) })}`,
-    });
-}
-
-/** @param {(event: CustomEvent) => void} chosen with `{to, name}` */
-export function delegateDialog(chosen) {
-    const submit = (/** @type {SubmitEvent} */ event) => {
-        const data = submitted(event);
-        const [to, name] = [String(data.get("to")).trim(), String(data.get("name")).trim()];
-        done(DELEGATE, chosen, { to, name });
-    };
-    return dialog({
-        id: DELEGATE,
-        title: t("Who signs in your place?"),
-        content: html`<p>${t("Everyone is told. You can take it back until they have signed.")}</p>
-            <form id="delegate-form" @submit=${submit}>
-                ${field({
-                    id: "delegate-to",
-                    label: t("Their account"),
-                    help: t("A Matrix id, as @carol:example.org."),
-                    control: ({ id, describedby, invalid }) =>
-                        html`<input
-                            type="text"
-                            id=${id}
-                            name="to"
-                            required
-                            pattern=${ACCOUNT}
-                            autocomplete="off"
-                            autocapitalize="none"
-                            spellcheck="false"
-                            aria-describedby=${describedby}
-                            aria-invalid=${invalid}
-                        />`,
-                })}
-                ${field({
-                    id: "delegate-name",
-                    label: t("Their name"),
-                    control: ({ id, describedby, invalid }) =>
-                        html`<input
-                            type="text"
-                            id=${id}
-                            name="name"
-                            required
-                            maxlength=${NAME_CHARACTERS_MAX}
-                            autocomplete="off"
-                            aria-describedby=${describedby}
-                            aria-invalid=${invalid}
-                        />`,
-                })}
-            </form>`,
-        actions: html`<button class="button primary" type="submit" form="delegate-form">
-                ${t("Let them sign")}
-            </button>
-            ${button({ label: t("Back"), style: "secondary", press: () => closeDialog(DELEGATE) })}`,
     });
 }

@@ -14,7 +14,7 @@ import { icon } from "../kit/icons.js";
 import { save } from "../kit/save.js";
 import "../pdf/pages.js";
 import { Session } from "./api.js";
-import { DECLINE, DELEGATE, declineDialog, delegateDialog } from "./dialogs.js";
+import { DECLINE, declineDialog } from "./dialogs.js";
 import { Guard } from "./guard.js";
 import { readLink } from "./link.js";
 import { grown, openPaper } from "./paper.js";
@@ -58,7 +58,7 @@ export class VecheSign extends VecheElement {
         this.isShown = false;
         /** @type {Map<string, boolean>} to clauses, by their ids */
         this.answers = new Map();
-        /** @type {"sign" | "decline" | "delegate" | ""} what is being done */
+        /** @type {"sign" | "decline" | ""} what is being done */
         this.doing = "";
         this._link = readLink(location.hash);
         this._guard = new Guard();
@@ -167,18 +167,7 @@ export class VecheSign extends VecheElement {
         });
     }
 
-    /** @param {CustomEvent} event */
-    async _delegate({ detail }) {
-        const { view, _link: link } = this;
-        if (!view || !link) return;
-        const session = new Session(link);
-        await this._do("delegate", async () => {
-            await session.delegate({ party: view.you.party, ...detail });
-            this.view = await session.view();
-        });
-    }
-
-    /** @param {"sign" | "decline" | "delegate"} doing @param {() => Promise<void>} work */
+    /** @param {"sign" | "decline"} doing @param {() => Promise<void>} work */
     async _do(doing, work) {
         Object.assign(this, { doing, error: undefined, steps: [] });
         try {
@@ -332,20 +321,15 @@ export class VecheSign extends VecheElement {
                     is_off: doing !== "" && doing !== "decline",
                     press: () => openDialog(DECLINE),
                 })}
-                ${
-                    view.may_delegate
-                        ? button({
-                              label: t("Let someone else sign"),
-                              style: "secondary",
-                              is_busy: doing === "delegate",
-                              is_off: doing !== "" && doing !== "delegate",
-                              press: () => openDialog(DELEGATE),
-                          })
-                        : nothing
-                }
             </div>
-            ${declineDialog((event) => void this._decline(event))}
-            ${view.may_delegate ? delegateDialog((event) => void this._delegate(event)) : nothing}`;
+            ${
+                view.may_delegate
+                    ? html`<p class="secondary-text small">
+                          ${t("To let someone else sign, answer the message in your chat.")}
+                      </p>`
+                    : nothing
+            }
+            ${declineDialog((event) => void this._decline(event))}`;
     }
 
     /** @param {View} view what one may do with a document that needs nothing of them */

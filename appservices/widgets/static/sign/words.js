@@ -117,9 +117,7 @@ export function explained(error) {
             "This browser keeps no keys here: a private window, perhaps. Open the link in an ordinary window.",
         );
     if (error instanceof StampError)
-        return t(
-            "No time stamp could be got, so nothing was signed. Press again in a minute; what you approved is not used.",
-        );
+        return t("No time stamp could be got, so nothing was signed. Press again in a minute.");
     if (error instanceof MismatchError)
         return t(
             "The service gave something else than what stands on this page, so nothing was signed. Tell who sent you the link.",

@@ -48,8 +48,14 @@ const CURVES = new Map([
     [idOf("1.3.132.0.34"), "P-384"],
 ]);
 
-/** @param {der.Element | undefined} one @returns {string} hex of its contents */
-const idIn = (one) => hex(one?.body ?? new Uint8Array());
+/** @param {der.Element | undefined} one @returns {string} hex of its contents; empty: no OID */
+const idIn = (one) => (one?.tag === der.OID ? hex(one.body) : "");
+
+/** @param {der.Element | undefined} bits @returns {Bytes} of a BIT STRING of whole octets */
+export function wholeBits(bits) {
+    if (bits?.tag !== der.BIT_STRING || bits.body[0] !== 0) throw new DerError("no whole octets");
+    return bits.body.subarray(1);
+}
 
 /** @param {Bytes} body of an AlgorithmIdentifier @returns {string | undefined} none: not taken */
 export function hashOf(body) {
@@ -96,15 +102,15 @@ export function keyOf(info) {
     const [algorithm, bits] = der.children(info.body);
     const [kind, curve] = der.children(algorithm?.body ?? new Uint8Array());
     const name = idIn(kind);
-    if (bits?.tag !== der.BIT_STRING) return undefined;
-    if (name === RSA) return { kind: "RSA", bits: modulusBits(bits.body), encoded: info.encoded };
+    const encoded = wholeBits(bits);
+    if (name === RSA) return { kind: "RSA", bits: modulusBits(encoded), encoded: info.encoded };
     const known = name === EC_KEY ? CURVES.get(idIn(curve)) : undefined;
-    return known && { kind: known, bits: 0, encoded: bits.body.subarray(1) };
+    return known && { kind: known, bits: 0, encoded };
 }
 
-/** @param {Bytes} body of the BIT STRING with an RSAPublicKey */
-function modulusBits(body) {
-    const [modulus] = der.children(der.readWhole(body.subarray(1), der.SEQUENCE));
+/** @param {Bytes} encoded RSAPublicKey */
+function modulusBits(encoded) {
+    const [modulus] = der.children(der.readWhole(encoded, der.SEQUENCE));
     const digits = modulus?.body ?? new Uint8Array();
     const first = digits.findIndex((byte) => byte !== 0);
     if (first < 0) return 0;

@@ -34,7 +34,7 @@
  * @property {Map<string, Extension>} extensions
  */
 import { hex, isSame, sha256 } from "../verify/bytes.js";
-import { hasSigned, idOf, keyOf, schemeOf } from "./algorithms.js";
+import { hasSigned, idOf, keyOf, schemeOf, wholeBits } from "./algorithms.js";
 import * as der from "./der.js";
 import { DerError } from "./der.js";
 
@@ -45,8 +45,13 @@ const CONTEXT_0 = 0xa0;
 const CONTEXT_3 = 0xa3;
 const ADDRESS = 0x86;
 /** onlySomeReasons, indirectCRL, onlyContainsAttributeCerts */
+/** [0] of certificates of version 1, 2 and 3 */
+const VERSIONS = new Set(["020100", "020101", "020102"]);
+/** Unique identifiers, and extensions. */
+const TAIL = new Set([0x81, 0x82, CONTEXT_3]);
 const PARTIAL = new Set([0x83, 0x84, 0x85]);
 
+const KEY_ID = idOf("2.5.29.14");
 const BASIC_CONSTRAINTS = idOf("2.5.29.19");
 const KEY_USAGE = idOf("2.5.29.15");
 const EXTENDED_KEY_USAGE = idOf("2.5.29.37");
@@ -67,18 +72,31 @@ const LEVELS = new Map([
 
 /** @param {Bytes} encoded @returns {Certificate} @throws {DerError} */
 export function readCertificate(encoded) {
-    const { body, signed, scheme, signature } = readSigned(encoded);
+    const { body, signed, algorithm, scheme, signature } = readSigned(encoded);
     const parts = der.children(body);
-    if (parts[0]?.tag === CONTEXT_0) parts.shift();
-    const [serial, , issuer, life, subject, key, ...rest] = parts;
-    if (serial?.tag !== der.INTEGER || !issuer || !life || !subject || !key)
+    if (parts[0]?.tag === CONTEXT_0 && !VERSIONS.has(hex(parts.shift()?.body ?? body)))
+        throw new DerError("no version that is known");
+    const [serial, own, issuer, life, subject, key, ...rest] = parts;
+    const isFormed = [own, issuer, life, subject, key].every((one) => one?.tag === der.SEQUENCE);
+    const isKnown = rest.every(({ tag }) => TAIL.has(tag));
+    if (
+        serial?.tag !== der.INTEGER ||
+        !isPositive(serial.body) ||
+        !isFormed ||
+        !isKnown ||
+        !issuer ||
+        !life ||
+        !subject ||
+        !key
+    )
         throw new DerError("no certificate");
     const [begins, ends] = der.children(life.body);
     return checked({
         encoded,
         signed,
         signature,
-        scheme,
+        // The part that is signed has to name the same algorithm.
+        scheme: own && isSame(own.encoded, algorithm) ? scheme : undefined,
         serial: serial.body,
         issuer: issuer.encoded,
         subject: subject.encoded,
@@ -87,6 +105,11 @@ export function readCertificate(encoded) {
         key: keyOf(key),
         extensions: extensionsOf(rest.find((one) => one.tag === CONTEXT_3)),
     });
+}
+
+/** @param {Bytes} body of an INTEGER */
+function isPositive(body) {
+    return ((body[0] ?? 0x80) & 0x80) === 0 && body.some((byte) => byte !== 0);
 }
 
 /**
@@ -142,8 +165,9 @@ function readSigned(encoded) {
     return {
         body: held.body,
         signed: held.encoded,
+        algorithm: kind.encoded,
         scheme: schemeOf(kind.body),
-        signature: bits.body.subarray(1),
+        signature: wholeBits(bits),
     };
 }
 
@@ -158,7 +182,10 @@ function momentOf(one) {
     const isShort = one.tag === der.UTC_TIME;
     if (isShort !== (found[1]?.length === 2)) throw new DerError("no time");
     const whole = isShort ? year + (year < 50 ? 2000 : 1900) : year;
-    return Date.UTC(whole, month - 1, day, hour, minute, second);
+    const at = Date.UTC(whole, month - 1, day, hour, minute, second);
+    const stated = new Date(at).toISOString().replaceAll(/[-:T]|\.\d+Z/g, "");
+    if (!stated.endsWith(text.slice(0, -1))) throw new DerError("no time");
+    return at;
 }
 
 /** @param {Element | undefined} holder @returns {Map<string, Extension>} */
@@ -169,7 +196,8 @@ function extensionsOf(holder) {
     for (const one of der.children(der.readWhole(holder.body, der.SEQUENCE), EXTENSIONS_MAX)) {
         const parts = der.children(one.body);
         const [id, value] = [parts[0], parts.at(-1)];
-        if (!id || value?.tag !== der.OCTET_STRING) throw new DerError("no extension");
+        if (id?.tag !== der.OID || value?.tag !== der.OCTET_STRING)
+            throw new DerError("no extension");
         const name = hex(id.body);
         if (found.has(name)) throw new DerError("an extension is there twice");
         found.set(name, { critical: parts[1]?.tag === der.BOOLEAN, value: value.body });
@@ -306,6 +334,12 @@ export function isAbout(list, one) {
     if (!bounds) return true;
     const mine = new Set(listAddressesOf(one));
     return !bounds.isPartial && bounds.addresses.some((address) => mine.has(address));
+}
+
+/** @param {Certificate} one @returns {Bytes | undefined} of its key, as it says itself */
+export function keyIdOf(one) {
+    const held = one.extensions.get(KEY_ID);
+    return held && der.readWhole(held.value, der.OCTET_STRING);
 }
 
 /** @param {Certificate} one @returns {Bytes} what names it in a signature */

@@ -30,6 +30,7 @@ export const CMS_BYTES_MAX = 64 * 1024;
 export const DATA = der.oid("1.2.840.113549.1.7.1");
 export const TST_INFO = der.oid("1.2.840.113549.1.9.16.1.4");
 export const ECDSA_SHA256 = der.sequence(der.oid("1.2.840.10045.4.3.2"));
+export const RSA_SHA256 = der.sequence(der.oid("1.2.840.113549.1.1.11"), der.tlv(der.NULL));
 export const SIGNED_DATA = der.oid("1.2.840.113549.1.7.2");
 const CONTENT_TYPE = der.oid("1.2.840.113549.1.9.3");
 const MESSAGE_DIGEST = der.oid("1.2.840.113549.1.9.4");
@@ -186,8 +187,8 @@ function checkNatural(body) {
         throw new DerError("no natural number");
 }
 
-/** @param {Bytes} body */
-function momentOf(body) {
+/** @param {Bytes} body of a GeneralizedTime as tokens have it */
+export function momentOf(body) {
     const text = String.fromCharCode(...body);
     const found = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d{0,5}[1-9]))?Z$/.exec(text);
     if (!found) throw new DerError("the time stamp states no time");

@@ -29,6 +29,7 @@
  * @property {string} documentSha256 of the file before anyone signed, hex; empty without signatures
  * @property {number} documentEnd where that ends in the file; 0 without signatures
  * @property {number | undefined} closedAtMs
+ * @property {string[]} files names of those in a container; empty of a PDF
  *
  * @typedef {object} Opened
  * @property {string} name of its field, or of its file in a container
@@ -46,10 +47,10 @@
  * @typedef {Record<string, number>} AlgorithmsEnd from when an algorithm proves nothing, UTC
  */
 import { isSame, sha256 } from "../verify/bytes.js";
+import { hasSigned } from "./algorithms.js";
 import {
     accountOf,
     documentDigestOf,
-    isSignedBy,
     levelOf,
     maySignDocuments,
     mayStamp,
@@ -59,6 +60,7 @@ import {
 import {
     DATA,
     ECDSA_SHA256,
+    RSA_SHA256,
     TST_INFO,
     contentDigest,
     names,
@@ -104,8 +106,8 @@ export class Fault extends Error {
 export function reported(findings, known = {}) {
     const left = new Set(findings.map(({ reason }) => BEST[reason] ?? "invalid"));
     const verdict = WORST_FIRST.find((one) => left.has(one)) ?? "sealed";
-    const nothing = { signers: [], documentSha256: "", documentEnd: 0, closedAtMs: undefined };
-    return { ...nothing, ...known, verdict, findings };
+    const nothing = { signers: [], documentSha256: "", documentEnd: 0, files: [] };
+    return { ...nothing, closedAtMs: undefined, ...known, verdict, findings };
 }
 
 /**
@@ -137,9 +139,13 @@ async function signerOf(signed, digest) {
     if (!certificate) throw new Fault("broken");
     const kind = signed.content ? TST_INFO : DATA;
     const attributes = await signedAttributes(certificate, digest, kind);
-    if (!isSame(attributes, signed.attributes) || !isSame(signed.algorithm, ECDSA_SHA256))
+    const isRsa = certificate.key?.kind === "RSA";
+    const algorithm = isRsa ? RSA_SHA256 : ECDSA_SHA256;
+    if (!isSame(attributes, signed.attributes) || !isSame(signed.algorithm, algorithm))
         throw new Fault("broken");
-    if (!(await isSignedBy(certificate.key, signed.signature, attributes, "SHA-256")))
+    /** @type {import("./algorithms.js").Scheme} */
+    const scheme = { kind: isRsa ? "rsa" : "ecdsa", hash: "SHA-256", salt: 0 };
+    if (!(await hasSigned(certificate.key, signed.signature, attributes, scheme)))
         throw new Fault("broken");
     return certificate;
 }

@@ -76,7 +76,7 @@ function finding(reason, error) {
 }
 
 /** @param {string} pdf whether a beginning of the file is a signed file in the profile */
-async function beginsSigned(pdf) {
+export async function beginsSigned(pdf) {
     let at = pdf.indexOf(MARKER);
     for (let tried = 0; tried < SIGNATURES_MAX && at >= 0; tried += 1) {
         try {
@@ -201,6 +201,11 @@ class Walk {
         for (const name of activeNames(objects).toReversed())
             this.judge.find("active_content", "", name);
         if (hasOtherSignatures(objects)) this.judge.find("other_signatures_before");
+        for (const { field } of added.toReversed()) {
+            const signer = this.judge.signers.find((one) => one.field === field.field);
+            if (field.shows && signer && ![signer.name, signer.account].includes(field.shows))
+                this.judge.find("broken", field.field, "its picture names somebody else");
+        }
         if (!added[0]?.field.certifies) this.judge.find("first_signature_does_not_certify");
         if (!added.at(-1)?.field.isStamp) this.judge.find("tail_not_time_stamped");
     }

@@ -10,7 +10,7 @@ import { save } from "../kit/save.js";
 import { levelWords, reasonWords, verdictWords } from "./signed_words.js";
 
 /**
- * @typedef {import("../signatures/verdict.js").Report} Report
+ * @typedef {import("../signatures/judging.js").Report} Report
  * @typedef {import("../signatures/certificate.js").Certificate} Certificate
  */
 
@@ -77,13 +77,13 @@ export class VecheSignedFile extends VecheElement {
         const mine = this.begun;
         const { file } = this;
         if (!file) return;
-        const [judge, roots, buffer] = await Promise.all([
-            judgeOf(file),
+        const [{ judgeFile }, roots, buffer] = await Promise.all([
+            import("../signatures/any_file.js"),
             this._roots(),
             file.arrayBuffer(),
         ]);
         const bytes = new Uint8Array(buffer);
-        const report = await judge(bytes, roots, Date.now());
+        const report = await judgeFile(bytes, roots, Date.now());
         if (mine === this.begun) Object.assign(this, { bytes, report });
     }
 
@@ -110,7 +110,7 @@ export class VecheSignedFile extends VecheElement {
     }
 
     /** @param {Report} report */
-    _signers({ signers, documentSha256, closedAtMs }) {
+    _signers({ signers, documentSha256, closedAtMs, files }) {
         if (signers.length === 0) return nothing;
         return html`<dl class="facts card">
             ${signers.map(
@@ -137,13 +137,23 @@ export class VecheSignedFile extends VecheElement {
                         </dd>`,
             )}
             ${
+                files.length > 0
+                    ? html`<dt>${t("Files")}</dt>
+                          <dd>${files.map((name) => html`<div><bdi>${name}</bdi></div>`)}</dd>`
+                    : nothing
+            }
+            ${
                 closedAtMs === undefined
                     ? nothing
                     : html`<dt>${t("Closed")}</dt>
                           <dd>${showDateTime(closedAtMs)}</dd>`
             }
-            <dt>SHA-256</dt>
-            <dd><code>${documentSha256}</code></dd>
+            ${
+                documentSha256
+                    ? html`<dt>SHA-256</dt>
+                          <dd><code>${documentSha256}</code></dd>`
+                    : nothing
+            }
         </dl>`;
     }
 
@@ -187,7 +197,6 @@ export class VecheSignedFile extends VecheElement {
                 id: "shown",
                 label: t("Show exactly what was signed"),
                 help: t("Only the part of the file up to there is drawn, without what came later."),
-                is_required: false,
                 control: ({ id, describedby }) =>
                     html`<select
                         id=${id}
@@ -252,13 +261,6 @@ export class VecheSignedFile extends VecheElement {
     }
 }
 customElements.define("veche-signed-file", VecheSignedFile);
-
-/** @param {File} file @returns {Promise<typeof import("../signatures/verdict.js").judge>} */
-async function judgeOf(file) {
-    if ((await kindOf(file)) === "container")
-        return (await import("../asic/verdict.js")).judgeContainer;
-    return (await import("../signatures/verdict.js")).judge;
-}
 
 /** @param {File} file PEM or DER @returns {Promise<Uint8Array<ArrayBuffer>[]>} */
 async function certificatesIn(file) {

@@ -1,7 +1,7 @@
 /** What is said of signed files. */
 import { t } from "../kit/i18n.js";
 
-/** @param {import("../signatures/verdict.js").Verdict} verdict @returns {string} */
+/** @param {import("../signatures/judging.js").Verdict} verdict @returns {string} */
 export function verdictWords(verdict) {
     switch (verdict) {
         case "sealed":
@@ -15,9 +15,7 @@ export function verdictWords(verdict) {
         case "unsigned":
             return t("Nobody has signed this document.");
         case "unreadable":
-            return t(
-                "Nobody can tell: not all programs would show this file alike. That is so with files that other programs signed, too.",
-            );
+            return t("Nobody can tell: not all programs would show this file alike.");
     }
 }
 
@@ -56,6 +54,14 @@ export function reasonWords(reason) {
             return t("The first signature lets others change it.");
         case "active_content":
             return t("It can change what it shows by itself.");
+        case "signed_elsewhere":
+            return t(
+                "It was signed with another program, in a form that not all programs show alike.",
+            );
+        case "signed_an_earlier_state":
+            return t(
+                "A signature is over an earlier state of it: what was added after that was not checked.",
+            );
         case "algorithm_no_longer_trusted":
             return t("An algorithm in it is not trusted any more.");
         case "other_signatures_before":

@@ -87,7 +87,11 @@
  * @property {(Party & {role: string, has_agreed: boolean, decision: string | null})[]} parties
  * @property {number} ends_at_ms
  *
- * @typedef {{allowances: Allowance[], guardians: Guards[], escrows: Escrow[]}} Trust
+ * @typedef {object} Trust
+ * @property {string} version
+ * @property {Allowance[]} allowances
+ * @property {Guards[]} guardians
+ * @property {Escrow[]} escrows
  *
  * @typedef {object} Mandate
  * @property {string} id
@@ -194,9 +198,13 @@ export function readInvoiceFile(id) {
     return download(`${API}/payments/${id}/invoice`);
 }
 
-/** @returns {Promise<Trust>} */
-export function readTrust() {
-    return call("GET", `${API}/trust`);
+/**
+ * @param {(trust: Trust) => void} changed
+ * @param {(error: Error) => void} failed
+ * @returns {() => void} stops it
+ */
+export function followTrust(changed, failed) {
+    return follow(`${API}/trust`, changed, failed);
 }
 
 /** @param {string} id @returns {Promise<Trust>} */

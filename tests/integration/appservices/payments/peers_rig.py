@@ -19,12 +19,14 @@ from appservices.payments.core.payment import Kind
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import (
     files,
+    heads,
     held,
     paying,
     peers,
     peers_checking,
     peers_settling,
     peers_taking,
+    peers_witnessing,
     setting_aside,
 )
 from appservices.payments.service.batch import Link, decide, ride
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.service.attempts import Attempt
     from appservices.payments.service.work import Outcome
+    from veche.protocol.peer_api import PeerHead
     from veche.runtime.database import Cursor
 
 HERE: Final = "here.test"
@@ -318,6 +321,23 @@ class Branch(Stage):
             peers_checking.keep(scene, other.server, told)
             checks = store.checks(scene.txn, peers.institution(scene, other.server).id)
         return checks["EUR"].ours_minor, checks["EUR"].theirs_minor
+
+    def publish(self) -> None:
+        """Its newest head is signed."""
+        with self.scene() as scene:
+            heads.publish(scene.txn, self.parts.receipts.signer, self.now_ms)
+
+    def witnesses(self, other: Branch, shown: PeerHead | None = None) -> store.Witnessed | None:
+        """The other shows its newest head, or what a test has it show; what is kept of it then."""
+        [peer] = self.parts.section.peers
+        with self.scene() as scene:
+            after = peers_witnessing.known_size(scene, other.server)
+        with other.scene() as scene:
+            told = shown or peers_witnessing.newest(scene, after)
+        assert told is not None
+        with self.scene() as scene:
+            peers_witnessing.witness(scene, peer, told, {"head": told.model_dump(mode="json")})
+            return store.head(scene.txn, peers.institution(scene, other.server).id)
 
     def faults(self) -> list[str]:
         """What the other said against its own word."""

@@ -67,6 +67,10 @@ class EscrowTests(BranchTestCase):
         await self.bank.settled()
         return answer
 
+    async def cancel(self, id_: str, key: str) -> tuple[int, Any]:
+        where = f"/escrows/{id_}/cancel"
+        return await self.bank.call("POST", where, {"reason": "sold"}, key=key)
+
     async def state(self, id_: str) -> str:
         _, view = await self.bank.call("GET", f"/escrows/{id_}")
         return str(view["state"])
@@ -144,11 +148,11 @@ class EscrowTests(BranchTestCase):
 
     async def test_it_is_taken_back_until_the_money_is_put_aside(self) -> None:
         id_ = (await self.opened())["id"]
-        status, view = await self.bank.call("POST", f"/escrows/{id_}/cancel", key="c")
+        status, view = await self.cancel(id_, "c")
         assert (status, view["state"]) == (200, "declined")
-        assert (await self.bank.call("POST", f"/escrows/{id_}/cancel", key="c2"))[0] == 200
+        assert (await self.cancel(id_, "c2"))[0] == 200
         funded = await self.funded(key="f")
-        status, view = await self.bank.call("POST", f"/escrows/{funded}/cancel", key="c3")
+        status, view = await self.cancel(funded, "c3")
         early = (await self.opened("early"))["id"]
 
         assert (status, view["errcode"]) == (409, "ORG.VECHE.ESCROW_STATE")
@@ -164,19 +168,18 @@ class EscrowTests(BranchTestCase):
         assert status == 403
 
     async def test_what_cannot_be_is_refused(self) -> None:
-        for n, wrong in enumerate(
-            (
-                {"amount": money(0)},
-                {"amount": money(1, "USD")},
-                {"buyer": "@alice:elsewhere.test"},
-                {"arbiters": [ALICE]},
-                {"arbiters": [BOB, BOB]},
-                {"arbiters": [BOB], "k": 4},
-                {"k": 3},
-                {"ends_at_ms": 1},
-                {"ends_at_ms": self.bank.now_ms() + 77 * DAY_MS},
-            )
-        ):
+        wrongs: tuple[dict[str, Any], ...] = (
+            {"amount": money(0)},
+            {"amount": money(1, "USD")},
+            {"buyer": "@alice:elsewhere.test"},
+            {"arbiters": [ALICE]},
+            {"arbiters": [BOB, BOB]},
+            {"arbiters": [BOB], "k": 4},
+            {"k": 3},
+            {"ends_at_ms": 1},
+            {"ends_at_ms": self.bank.now_ms() + 77 * DAY_MS},
+        )
+        for n, wrong in enumerate(wrongs):
             status, view = await self.bank.call("POST", "/escrows", self.body(**wrong), key=f"w{n}")
             assert (status, view["errcode"]) == (400, "ORG.VECHE.MALFORMED"), wrong
         id_ = await self.funded()

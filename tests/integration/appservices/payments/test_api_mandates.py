@@ -78,7 +78,7 @@ class MandateTests(BranchTestCase):
         await self.rang(charge)
         _, paid = await self.bank.call("GET", f"/mandates/{id_}/charges/{charge['id']}")
         _, view = await self.bank.call("GET", f"/mandates/{id_}")
-        _, ended = await self.bank.call("POST", f"/mandates/{id_}/end", key="e")
+        _, ended = await self.bank.call("POST", f"/mandates/{id_}/end", {}, key="e")
 
         assert again[1]["id"] == id_
         assert paid["state"] == "paid"
@@ -120,9 +120,9 @@ class MandateTests(BranchTestCase):
         id_ = await self.made()
         self.give(id_)
         charge = (await self.charge(id_, 300, "c"))[1]
-        await self.bank.call("POST", f"/mandates/{id_}/end", key="e")
+        await self.bank.call("POST", f"/mandates/{id_}/end", {}, key="e")
         await self.rang(charge)
-        again = await self.bank.call("POST", f"/mandates/{id_}/end", key="e2")
+        again = await self.bank.call("POST", f"/mandates/{id_}/end", {}, key="e2")
 
         assert again[1]["state"] == "ended"
         assert self.bank.balance(ALICE) == 10_000
@@ -151,21 +151,21 @@ class MandateTests(BranchTestCase):
             ("POST", f"/mandates/{id_}/end"),
             ("GET", f"/mandates/{id_}/charges/{id_}"),
         ):
-            status, _ = await self.bank.call(method, path, who="office", key="x")
+            body: dict[str, Any] | None = {} if method == "POST" else None
+            status, _ = await self.bank.call(method, path, body, who="office", key="x")
             assert status == 404
         assert (await self.charge(id_, 1, "o", who="office"))[0] == 404
 
     async def test_what_cannot_be_asked_is_refused(self) -> None:
-        for n, wrong in enumerate(
-            (
-                {"each_max": money(801)},
-                {"each_max": money(0)},
-                {"each_max": money(1, "USD"), "period_max": money(1, "USD")},
-                {"payer": "@alice:elsewhere.test"},
-                {"ends_at_ms": 1},
-                {"starts_at_ms": 2_000_000_000_000},
-            )
-        ):
+        wrongs: tuple[dict[str, Any], ...] = (
+            {"each_max": money(801)},
+            {"each_max": money(0)},
+            {"each_max": money(1, "USD"), "period_max": money(1, "USD")},
+            {"payer": "@alice:elsewhere.test"},
+            {"ends_at_ms": 1},
+            {"starts_at_ms": 2_000_000_000_000},
+        )
+        for n, wrong in enumerate(wrongs):
             status, view = await self.bank.call(
                 "POST", "/mandates", self.body(**wrong), key=f"w{n}"
             )

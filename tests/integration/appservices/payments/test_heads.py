@@ -12,11 +12,13 @@ import pytest
 from twisted.internet import reactor  # noqa: TID251 -- the tests run in it
 from twisted.trial.unittest import TestCase
 
+from appservices.payments.config import PaymentsSection
 from appservices.payments.core.ledger import Result
 from appservices.payments.core.ledger.values import ROWS_MAX, Account
 from appservices.payments.routes.api import API
 from appservices.payments.routes.proofs import WELL_KNOWN, ProofRoutes, WellKnownRoutes
 from appservices.payments.service import heads
+from appservices.payments.service.describing import described
 from appservices.payments.service.heads import ForkedError, extended, publish, published
 from appservices.payments.service.receipts import Receipts, Told
 from appservices.payments.service.work import Outcome
@@ -26,11 +28,12 @@ from tests.support.postgres import database
 from tests.support.processes import TIMEOUT_S
 from tests.support.web import served
 from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
-from veche.protocol.errors import NotFoundError, UnavailableError
+from veche.cli import demo
+from veche.protocol.errors import BadSignatureError, NotFoundError, UnavailableError
 from veche.protocol.ids import Ulid, hex_of_ulid, ulid
 from veche.protocol.merkle import extends
 from veche.protocol.money import Money
-from veche.protocol.notes import open_checkpoint, read_verifier_key
+from veche.protocol.notes import open_checkpoint, read_verifier_key, signer_of
 from veche.protocol.receipt import Fault, ReceiptError, verify_receipt
 from veche.protocol.unpadded import from_unpadded
 from veche.runtime.api import Api
@@ -277,8 +280,9 @@ class TestHeads:
 class FakeInstitution:
     def described(self, now_ms: int) -> dict[str, Any]:
         section = PaymentsSection.model_validate(demo.payments_section())
-        place = {"server": "veche.test", "url": "https://veche.test", "api": API.prefix}
-        return described(section, SIGNER, KEYS, bot="@bank:veche.test", now_ms=now_ms, **place)
+        paths = (API.prefix, "/_veche/peers/v1")
+        place = {"server": "veche.test", "url": "https://veche.test", "bot": "@bank:veche.test"}
+        return described(section, SIGNER, KEYS, paths=paths, now_ms=now_ms, **place)
 
 
 def proofs() -> Api:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -28,7 +29,8 @@ from tests.integration.appservices.payments.peers_rig import (
 )
 from tests.support.postgres import execute
 from veche.protocol.errors import BadSignatureError
-from veche.protocol.notes import NoteSigner, read_verifier_key
+from veche.protocol.notes import Checkpoint, NoteSigner, open_note, read_verifier_key
+from veche.protocol.peer_api import PeerHead
 from veche.protocol.receipt import verify_receipt
 
 if TYPE_CHECKING:
@@ -375,6 +377,25 @@ def test_it_is_settled_and_then_there_is_room_again(pair: PAIR) -> None:
     assert here.compared(there) == there.compared(here) == (0, 0)
 
 
+def test_what_a_bank_tells_of_is_settled_out_of_suspense() -> None:
+    with two() as (here, there):
+        here.paid_by_key(ALICE, BOB, 300)
+        exchange(here, there)
+        for one in (here, there):
+            bank = SimpleNamespace(currency="EUR")
+            section = one.parts.section.model_copy(update={"banks": [bank]})
+            one.parts = attrs.evolve(one.parts, section=section)
+        here.settle(peers_settling.PAID, 300)
+        there.settle(peers_settling.RECEIVED, 300)
+
+        for one, minor in ((here, 300), (there, -300)):
+            [(suspense,)] = one.rows(
+                "SELECT credits_posted - debits_posted FROM ledger.account WHERE code = 9"
+            )
+            assert suspense == minor
+        assert here.owed() == there.owed() == (0, 0)
+
+
 def test_a_difference_is_found_and_changes_nothing(pair: PAIR) -> None:
     here, there = pair
     payment_id = here.paid_by_key(ALICE, BOB, 100)
@@ -500,13 +521,13 @@ def test_where_a_peer_is_counts_only_if_it_signed_it(pair: PAIR) -> None:
     told = {
         "server": THERE,
         "url": "https://pay.there.test",
-        "api": "/_veche/payments/v1",
+        "peers": "/_veche/peers/v1",
         "until_ms": 10,
     }
     mine = NoteSigner(peers.origin_of(THERE), b"b" * 32)
 
     assert read_well_known(mine.sign_object(told), peer, 10) == (
-        "https://pay.there.test/_veche/payments/v1"
+        "https://pay.there.test/_veche/peers/v1"
     )
     for wrong in (
         {**told, "until_ms": 9},
@@ -520,3 +541,37 @@ def test_where_a_peer_is_counts_only_if_it_signed_it(pair: PAIR) -> None:
     stranger = NoteSigner(peers.origin_of(THERE), b"x" * 32)
     with pytest.raises(BadSignatureError):
         read_well_known(stranger.sign_object(told), peer, 10)
+
+
+def test_each_witnesses_the_published_heads_of_the_other() -> None:
+    with two() as (here, there):
+        for one in (here, there):
+            one.publish()
+        first = here.witnesses(there)
+        assert first is not None
+        keys = [read_verifier_key(key_of(server)) for server in (HERE, THERE)]
+        text, signers = open_note(first.note, keys)
+        assert {key.name for key in signers} == {peers.origin_of(one) for one in (HERE, THERE)}
+        assert text.startswith(f"{peers.origin_of(THERE)}\n{first.size}\n")
+        # Nothing new, then more.
+        assert here.witnesses(there) == first
+        there.paid_by_key(BOB, ALICE, 100)
+        exchange(there, here)
+        there.publish()
+        second = here.witnesses(there)
+        assert second is not None
+        assert second.size > first.size
+        assert here.faults() == []
+
+        # A ledger that is another one than before, or was shown to be.
+        other = Checkpoint(peers.origin_of(THERE), second.size + 1, b"r" * 32)
+        signer = there.parts.receipts.signer
+        fork = PeerHead(checkpoint=signer.sign(other.to_text()), consistency=[])
+        assert here.witnesses(there, fork) == second
+        stranger = NoteSigner(peers.origin_of(THERE), b"x" * 32)
+        forged = PeerHead(checkpoint=stranger.sign(other.to_text()), consistency=[])
+        assert here.witnesses(there, forged) == second
+        assert here.faults() == [
+            f"a head of {other.size} blocks that does not begin with that of {second.size}",
+            "a head that it did not sign",
+        ]

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
-import einvoice
-import einvoice.parser
-import peppol.xsd
 import pytest
-from lxml import etree
 
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.texts.views import Party
@@ -19,6 +14,7 @@ from appservices.payments.service.tax_invoices import NoTaxInvoiceError
 from tests.integration.appservices.payments.branch import SHOP, BranchTestCase
 from tests.integration.appservices.payments.scenes import ALICE, BOB
 from tests.support.postgres import execute
+from tests.support.tax_rules import said_against, texts
 from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
@@ -37,11 +33,8 @@ def line(text: str, minor: int, tax: Any = None) -> dict[str, Any]:
 
 def said(data: bytes, name: str) -> list[str]:
     """The texts of the elements of a name, in an invoice that schemas and rules accept."""
-    is_valid, why = peppol.xsd.validate_xsd(data)
-    assert is_valid, why
-    root: Any = einvoice.parser.parse_file(io.BytesIO(data))
-    assert einvoice.validate_root(root).violations == []
-    return [one.text for one in etree.fromstring(data).iter("{*}" + name)]
+    assert said_against(data) == []
+    return texts(data, name)
 
 
 def asked(scene: Scene, invoice_id: str, person: str) -> Matter:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import itertools
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import unquote
+
+import attrs
 
 from appservices.signing.service.chats import hear
 from appservices.signing.service.errands import handlers
@@ -58,12 +61,19 @@ class Homeserver:
 class ChatSite(SigningSite):
     """Alice, Bob, Carol and Dave, who can write to the bot."""
 
+    templates = Path(__file__).parents[4] / "config" / "signing"
+
     def setUp(self) -> None:
         super().setUp()
         self.server = Homeserver()
         self.host.client = self.server
         self.host.rooms = self
         self.host.device_id = lambda _bot: "BOT1"
+        section = self.parts.section.model_copy(update={"templates": self.templates})
+        [seal] = self.parts.signing.seals
+        seals = [seal.model_copy(update={"ordered_by": [DAVE]})]
+        signing = self.parts.signing.model_copy(update={"seals": seals})
+        self.parts = attrs.evolve(self.parts, section=section, signing=signing)
         self.handlers = handlers(self.parts)
 
     # What the bot asks of the homeserver

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import json
 import shutil
 import tempfile
+import urllib.error
+import urllib.request
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -32,6 +35,7 @@ from appservices.signing.service.sealing import Callers, Seals
 from tests.support.forgery import page
 from tests.support.keys import BrowserKey
 from tests.support.postgres import database, execute
+from tests.support.sign_page import API as SIGNING_API
 from tests.support.sign_page import SignPage
 from tests.support.signing import with_boxes
 from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
@@ -199,6 +203,42 @@ class SigningSite(TestCase):
     async def away(self, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Do what waits for answers of this process, in a thread."""
         return await deferToThread(work, *args, **kwargs)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        key: str = TOWN_KEY,
+        once: str = "",
+        pdf: bytes | None = None,
+    ) -> tuple[int, Any]:
+        """One request of an organisation, by its key."""
+
+        def ask() -> tuple[int, Any]:
+            data = pdf if pdf is not None else json.dumps(body).encode()
+            one = urllib.request.Request(  # noqa: S310 -- ours
+                f"{self.url}{SIGNING_API}{path}",
+                data=None if body is None and pdf is None else data,
+                method=method,
+            )
+            one.add_header("authorization", f"Bearer {key}")
+            kind = "application/json" if pdf is None else "application/pdf"
+            one.add_header("content-type", kind)
+            if once:
+                one.add_header("idempotency-key", once)
+            try:
+                with urllib.request.urlopen(one) as answer:  # noqa: S310
+                    content, kind = answer.read(), answer.headers["content-type"]
+                    is_json = kind == "application/json"
+                    return answer.status, json.loads(content) if is_json else content
+            except urllib.error.HTTPError as e:
+                with e:
+                    return e.code, json.loads(e.read())
+
+        found: tuple[int, Any] = await self.away(ask)
+        return found
 
     def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows of the database."""

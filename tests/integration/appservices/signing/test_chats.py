@@ -10,12 +10,13 @@ import pytest
 from appservices.signing.core.judged import judged
 from appservices.signing.service.cards import SEND_FILE
 from appservices.signing.service.clocks import DEADLINE, REMIND
-from appservices.signing.service.ending import CLOSE
+from appservices.signing.service.ending import CLOSE, SEAL
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF
 from tests.support.sign_page import SignPage
 from veche.protocol.inbound import DeviceStanding
 from veche.protocol.sign_request import SIGN_REQUEST_KEY, SIGN_RESULT_KEY
+from veche.protocol.signatures.certificates import Level as CertificateLevel
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.report import Verdict
 
@@ -101,30 +102,6 @@ class ChatTests(ChatSite):
         assert b"evidence.json" in evidence
         assert self.rows("SELECT count(*) FROM signing.renewal") == [(1,)]
 
-    async def test_what_is_in_ones_name_and_what_a_dump_tells(self) -> None:
-        self.chat(CAROL, ALICE)
-        await self.prepare("alice")
-        await self.sign(ALICE)
-        self.say(ALICE, "signatures")
-        assert "Lease of flat 12b" in self.said(ALICE)
-        assert "One certificate was issued to you." in self.said(ALICE)
-        self.say(ALICE, "export")
-        await self.settle()
-        [*_, (name, data)] = self.files(ALICE)
-        assert name == "signatures.json"
-        assert b"Lease of flat 12b" in data
-
-        rows = self.rows(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'signing'"
-        )
-        for (table,) in rows:
-            dump = str(self.rows(f"SELECT t::text FROM signing.{table} t"))  # noqa: S608 -- ours
-            # A certificate names whom it was issued to, wherever it is.
-            names = () if table == "certificate" else ("Alice", "Adams", "Carol", "Clark")
-            for canary in ("Lease", "lease", "700 EUR", *names):
-                assert canary not in dump, table
-                assert canary.encode().hex() not in dump, table
-
     async def test_declining_delegating_and_questions(self) -> None:
         self.chat(CAROL, ALICE, BOB, DAVE)
         await self.prepare("alice, bob", "delegation")
@@ -152,6 +129,7 @@ class ChatTests(ChatSite):
         assert not choices
         await self.tap(ALICE, "taken-back")
         assert self.states() == {"Alice Adams": "viewed", "Bob Brown": "invited"}
+        assert self.card(ALICE, SIGN_REQUEST_KEY)["prompt"]
         assert "acts themselves again" in self.all_said(DAVE)
 
         # Bob declines, which ends it: all are told why.
@@ -202,8 +180,11 @@ class ChatTests(ChatSite):
             self.say(CAROL, f"remind {number}")
         assert self.all_said(BOB).count("still waits for you") == 5
         assert "Nobody is reminded" in self.said(CAROL)
+        before = self.card(BOB, SIGN_REQUEST_KEY)["prompt"]
         self.say(CAROL, f"extend {number} 100 days")
         assert "There is more time" in self.all_said(BOB)
+        # The question takes answers as long as there is time.
+        assert self.card(BOB, SIGN_REQUEST_KEY)["prompt"] != before
         self.say(CAROL, f"extend {number} 3 days")
         assert "That is not later" in self.said(CAROL)
 
@@ -282,6 +263,110 @@ class ChatTests(ChatSite):
         await self.settle()
         assert self.session().state.value == "cancelled"
         assert self.files(ALICE)
+
+    async def test_one_document_to_many_each_in_a_session_of_their_own(self) -> None:
+        self.chat(CAROL, ALICE, BOB)
+        self.send_file(CAROL, PDF, "rules.pdf")
+        await self.settle()
+        await self.say_all(CAROL, "House rules")
+        self.send_file(CAROL, b"account;flat\nalice;1\nnobody;2\n", "people.csv")
+        await self.settle()
+        assert "nobody called nobody" in self.said(CAROL)
+        self.send_file(CAROL, b"account;flat\nalice;1\nbob;2\n", "people.csv")
+        await self.settle()
+        assert "each of 2 in a document of their own" in self.said(CAROL)
+        await self.tap(CAROL, "who")
+        await self.say_all(CAROL, "each of alice, bob, dave then me")
+        assert "each of 3 in a document of their own" in self.said(CAROL)
+        await self.tap(CAROL, "send")
+        assert "3 documents are on their way" in self.all_said(CAROL)
+        rows = self.rows("SELECT id FROM signing.session WHERE state = 'open'")
+        assert len(rows) == 3
+        cards = [self.card(one, SIGN_REQUEST_KEY) for one in (ALICE, BOB, DAVE)]
+        assert len({one["id"] for one in cards}) == 3
+        assert len({one["document"]["sha256"] for one in cards}) == 3
+        assert {one["count"] for one in cards} == {2}
+        # Each goes its own way.
+        await self.sign(ALICE)
+        await self.sign(CAROL)
+        assert self.card(ALICE, SIGN_RESULT_KEY)["state"] == "completed"
+        assert len(self.rows("SELECT id FROM signing.session WHERE state = 'open'")) == 2
+
+    async def test_a_resolution_from_a_template_filled_in_the_chat(self) -> None:
+        self.chat(CAROL, ALICE, BOB, DAVE)
+        self.say(CAROL, "templates")
+        assert "template board-resolution: Resolution of the board" in self.said(CAROL)
+        await self.say_all(CAROL, "template board-resolution", "Reed Society", "7/2026")
+        await self.say_all(CAROL, "A new boat", "The society buys a boat.", "1st of Nevember")
+        assert "Nobody" not in self.said(CAROL)
+        await self.say_all(CAROL, "1 December 2026", "send")
+        assert "Chair: who is that?" in self.said(CAROL)
+        await self.say_all(CAROL, "alice", "alice")
+        assert "nobody called alice" in self.all_said(CAROL)
+        await self.say_all(CAROL, "bob", "dave", "me")
+        review = self.said(CAROL)
+        assert "2 of: Alice Adams, Bob Brown, Dave Dean" in review
+        assert "Get a copy: Carol Clark" in review
+        await self.tap(CAROL, "send")
+        assert [one.field for one in self.session().members] == ["chair", "member1", "member2", ""]
+        await self.sign(BOB)
+        await self.sign(ALICE)
+        assert self.session().state.value == "completed"
+        assert self.states()["Dave Dean"] == "excused"
+        assert self.card(CAROL, SIGN_RESULT_KEY)["verdict"] == "sealed"
+
+    async def test_an_organisation_seals_by_its_policy_and_each_time_is_an_act(self) -> None:
+        self.chat(DAVE, ALICE)
+        self.send_file(DAVE, PDF, "permit.pdf")
+        await self.settle()
+        await self.say_all(DAVE, "Permit", "alice then town as seal")
+        assert "2. Town of Lindenau, seal" in self.said(DAVE)
+        await self.tap(DAVE, "send")
+        assert self.states() == {"Alice Adams": "invited", "Town of Lindenau": "waiting"}
+        card = self.card(ALICE, SIGN_REQUEST_KEY)
+        answer = await self.away(SignPage.of(card["page"]).sign, self.keys[ALICE])
+        assert answer.status == 200, answer
+
+        # Made and lost, then made again: the seal stands in the file once.
+        [seal] = self.due(SEAL)
+        await self.handlers[SEAL].perform(seal)
+        await self.settle()
+        [(_, pdf), _] = self.files(ALICE)
+        report = judged(pdf, der_of(self.parts.authorities.root), self.host.now_ms())
+        assert report.verdict is Verdict.SEALED
+        assert [(one.name, one.level) for one in report.signers] == [
+            ("Alice Adams", CertificateLevel.ACCOUNT),
+            ("Town of Lindenau", CertificateLevel.SEAL),
+        ]
+        acts = [entry for (entry,) in self.rows("SELECT entry FROM runtime.act")]
+        assert sum('"k":"seal"' in entry for entry in acts) == 2
+        assert self.card(DAVE, SIGN_RESULT_KEY)["count"] == 2
+        await self.look_at_ones_own(ALICE, "Permit")
+        self.look_for("Permit", "permit", "700 EUR")
+
+    async def look_at_ones_own(self, person: UserId, title: str) -> None:
+        """What was done in a person's name, in the chat and as a file."""
+        self.say(person, "signatures")
+        assert title in self.said(person)
+        assert "One certificate was issued to you." in self.said(person)
+        self.say(person, "export")
+        await self.settle()
+        [*_, (name, data)] = self.files(person)
+        assert name == "signatures.json"
+        assert title.encode() in data
+
+    def look_for(self, *words: str) -> None:
+        """Nothing of it stands in the tables of signing in clear."""
+        rows = self.rows(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'signing'"
+        )
+        for (table,) in rows:
+            dump = str(self.rows(f"SELECT t::text FROM signing.{table} t"))  # noqa: S608 -- ours
+            # A certificate names whom it was issued to, wherever it is.
+            names = () if table == "certificate" else ("Alice", "Adams", "Dave", "Dean")
+            for canary in (*words, *names):
+                assert canary not in dump, table
+                assert canary.encode().hex() not in dump, table
 
     def finish_only(self, txn: Cursor, errand: Errand, result: Mapping[str, Any]) -> None:
         """The end of an attempt, whoever has done the errand meanwhile."""

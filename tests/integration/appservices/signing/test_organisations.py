@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
-import urllib.error
-import urllib.request
 from contextlib import closing
 from typing import Any
 
@@ -16,7 +13,6 @@ from tests.integration.appservices.signing.site import (
     BOB,
     DAY_MS,
     PDF,
-    TOWN_KEY,
     SigningSite,
 )
 from tests.support.sign_page import API
@@ -39,40 +35,6 @@ class OrganisationTests(SigningSite):
             "reference": "case-7",
         }
         return {**told, **changes}
-
-    async def call(
-        self,
-        method: str,
-        path: str,
-        body: object = None,
-        *,
-        key: str = TOWN_KEY,
-        once: str = "",
-        pdf: bytes | None = None,
-    ) -> tuple[int, Any]:
-        def ask() -> tuple[int, Any]:
-            data = pdf if pdf is not None else json.dumps(body).encode()
-            one = urllib.request.Request(  # noqa: S310 -- ours
-                f"{self.url}{API}{path}",
-                data=None if body is None and pdf is None else data,
-                method=method,
-            )
-            one.add_header("authorization", f"Bearer {key}")
-            kind = "application/json" if pdf is None else "application/pdf"
-            one.add_header("content-type", kind)
-            if once:
-                one.add_header("idempotency-key", once)
-            try:
-                with urllib.request.urlopen(one) as answer:  # noqa: S310
-                    content, kind = answer.read(), answer.headers["content-type"]
-                    is_json = kind == "application/json"
-                    return answer.status, json.loads(content) if is_json else content
-            except urllib.error.HTTPError as e:
-                with e:
-                    return e.code, json.loads(e.read())
-
-        found: tuple[int, Any] = await self.away(ask)
-        return found
 
     async def draft(self, **changes: Any) -> str:
         status, made = await self.call("POST", "/sessions", self.body(**changes), once="k1")

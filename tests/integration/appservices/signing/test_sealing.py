@@ -6,6 +6,7 @@ import datetime as dt
 import shutil
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, cast
@@ -81,7 +82,7 @@ class SealTests(TestCase):
         ends: list[Any] = []
         process = cast("Any", SimpleNamespace(reactor=reactor, at_stop=ends.append))
         self.signing = Signing(process, section)
-        self.addCleanup(lambda: [Deferred.fromCoroutine(end()) for end in ends][0])
+        self.addCleanup(lambda: Deferred.fromCoroutine(ends[0]()))
         gate = Gate(self.database, reactor, FakeSessions(), address_limit=FREE)
         host: Any = type("Host", (), {"gate": gate})()
         resource = routes(host, self.signing)[API.mount]
@@ -90,6 +91,10 @@ class SealTests(TestCase):
         self.url = f"http://127.0.0.1:{port.getHost().port}"
         self.pool: Any = HTTPConnectionPool(reactor)
         self.addCleanup(self.pool.closeCachedConnections)
+
+    def changed(self, owner: Any, name: str, value: Any) -> None:
+        patch: Any = self.patch
+        patch(owner, name, value)
 
     def sealer(self, key: str = KEY, organisation: str = "town") -> Sealer:
         one = Sealer(reactor, self.url, key, organisation)
@@ -187,6 +192,33 @@ class SealTests(TestCase):
         body = {"digest": unpadded(bytes(32)), "reference": "a"}
         assert (await self.call("POST", "/seals/town", json=body))[0] == 401
         assert (await self.call("POST", "/stamps", json={"digest": unpadded(bytes(32))}))[0] == 401
+        assert self.records() == []
+
+    async def test_a_key_that_does_not_answer_holds_nothing_else(self) -> None:
+        gate = threading.Event()
+        self.addCleanup(gate.set)
+        held = self.signing.seals
+        self.changed(held, "answer", lambda body, now_ms: gate.wait() and body + b"%d" % now_ms)
+        kind = {"content-type": "application/timestamp-query"}
+        query = StampRequest(bytes(32)).encoded()
+        asked = Deferred.fromCoroutine(self.call("POST", "/tsa", data=query, headers=kind))
+
+        for _ in range(3):
+            assert (await self.call("GET", "/ca/root.cer"))[0] == 200
+            assert self.records() == []
+
+        assert not asked.called
+        gate.set()
+        assert (await asked)[0] == 200
+
+    async def test_a_token_that_is_gone_seals_nothing_and_records_nothing(self) -> None:
+        def gone(*_: object) -> None:
+            raise UnavailableError("the token is gone", retry_after_ms=5_000)
+
+        self.changed(self.signing.seals, "seal", gone)
+
+        with pytest.raises(UnavailableError, match="the token is gone"):
+            await self.sealer().seal(PDF, "case-7", ms(_now()))
         assert self.records() == []
 
     async def test_wrong_digests_and_references_are_named(self) -> None:

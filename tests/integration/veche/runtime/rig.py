@@ -174,6 +174,7 @@ class FakeCrypto:
     Attributes:
         missing: Sessions whose key did not come.
         meanwhile: Called while a row is found to lack its key, with the bot.
+        came: Sessions whose key came while a row was put by.
         unknown: People whose devices have to be asked for.
         encrypted: Rooms that were pinned.
         members: What the hooks were told, newest last.
@@ -181,6 +182,7 @@ class FakeCrypto:
 
     missing: set[str] = attrs.field(factory=set)
     meanwhile: Callable[[UserId], None] = lambda _: None
+    came: set[str] = attrs.field(factory=set)
     unknown: set[str] = attrs.field(factory=set)
     encrypted: set[str] = attrs.field(factory=set)
     visibilities: dict[str, str] = attrs.field(factory=dict)
@@ -204,7 +206,7 @@ class FakeCrypto:
 
     def has_come(self, txn: Cursor, bot: UserId, room_id: RoomId, wanted: WaitsForKey) -> bool:
         del txn, bot, room_id
-        return wanted.session_id not in self.missing
+        return wanted.session_id in self.came
 
     async def refresh(self, bot: UserId, user_ids: Collection[UserId]) -> None:
         del bot

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from tests.integration.veche.runtime.rig import OfflineCase, now_ms, pause, reactor, until
 from tests.support.postgres import execute
-from veche.protocol.errors import RefusedError, UnavailableError
+from veche.protocol.errors import NotYetError, RefusedError, UnavailableError
 from veche.protocol.ids import EffectId
 from veche.runtime import metrics
 from veche.runtime.crypto.writer import LostWriterError
@@ -187,6 +187,34 @@ class ErrandTests(OfflineCase):
         await self.schedule(rig, "a")
 
         await until(lambda: self.ended() == [("a", "refused: never")], "refused")
+        assert self.left() == []
+
+    async def test_what_is_not_granted_yet_is_asked_for_again(self) -> None:
+        self.swap(errands, "RETRY_MS_MIN", 20)
+        rig, handler = await self.begin()
+
+        def grant_later(_: Errand) -> None:
+            if len(handler.attempts) < errands.NOT_YET_ATTEMPTS:
+                raise NotYetError("not yet")
+
+        handler.perform_now = grant_later
+        await self.schedule(rig, "a")
+
+        await until(lambda: self.ended() == [("a", "a")], "done")
+        assert len(handler.attempts) == errands.NOT_YET_ATTEMPTS
+
+    async def test_what_is_never_granted_counts_as_refused(self) -> None:
+        self.swap(errands, "RETRY_MS_MIN", 20)
+        rig, handler = await self.begin()
+
+        def refuse(_: Errand) -> None:
+            raise NotYetError("not yet")
+
+        handler.perform_now = refuse
+        await self.schedule(rig, "a")
+
+        await until(lambda: self.ended() == [("a", "refused: not yet")], "refused")
+        assert len(handler.attempts) == errands.NOT_YET_ATTEMPTS
         assert self.left() == []
 
     async def test_a_finish_that_fails_leaves_it_to_be_done(self) -> None:

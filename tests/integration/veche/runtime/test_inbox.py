@@ -427,6 +427,7 @@ class KeyTests(OfflineCase):
                 woken.append(store.session_came(txn, bot, RoomId(ROOM), ["s1"], now_ms()))
                 other.commit()
             rig.crypto.missing.discard("s1")
+            rig.crypto.came.add("s1")
 
         rig.crypto.meanwhile = key_comes
         await rig.intake.take([secret(ALICE, "first", "s1"), secret(ALICE, "second", "s2")])

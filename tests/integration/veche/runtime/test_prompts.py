@@ -14,6 +14,7 @@ from veche.protocol.errors import UnavailableError
 from veche.protocol.forms import Field, FieldKind, Form
 from veche.protocol.ids import EffectId, RoomId
 from veche.protocol.inbound import Trust
+from veche.protocol.message import Paragraph
 from veche.runtime import prompts
 from veche.runtime.migrate import MigrationSet
 from veche.runtime.prompts import Closing
@@ -123,6 +124,17 @@ def test_a_closed_prompt_takes_no_answer(room: PromptRoom, reason: Any) -> None:
 
     assert refusal(room.hear(structured(prompt, event_id))) is RefusalReason.LATE
     assert room.shown() == ["Pay?\n\nIt is over."]
+
+
+def test_a_card_says_at_its_end_how_it_stands_then(room: PromptRoom) -> None:
+    prompt = room.ask()
+    now, beside = (Paragraph("Paid by Bob."),), {"org.veche.later": {"state": "paid"}}
+    room.shut(prompt, Closing("It is over.", intro=now, payload=beside))
+
+    assert room.shown() == ["Paid by Bob.\n\nIt is over."]
+    content = room.outbox()[-4][3]["m.new_content"]
+    assert content["org.veche.later"] == {"state": "paid"}
+    assert content["org.veche.prompt"]["closed"] == "withdrawn"
 
 
 def test_closing_twice_shows_it_once(room: PromptRoom) -> None:

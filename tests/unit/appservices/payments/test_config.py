@@ -11,6 +11,7 @@ from appservices.payments.config import PaymentsSection
 from appservices.payments.core.dispute import HOLD_MORE_MS
 from veche.cli import demo
 from veche.protocol.money import Money
+from veche.protocol.notes import NoteSigner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,3 +139,43 @@ def test_networks_of_webhooks_are_networks() -> None:
     assert section(webhook_networks=["10.0.0.0/8", "::1/128"]).webhook_give_up_ms == 432_000_000
     with pytest.raises(ValidationError, match="should be networks"):
         section(webhook_networks=["10.0.0.1/8"])
+
+
+KEY = NoteSigner("other.example/veche/ledger/v1/0", bytes(32)).verifier.to_text()
+PEER: dict[str, Any] = {
+    "server": "other.example",
+    "keys": [KEY],
+    "they_owe_max": {"EUR": "50.50"},
+}
+
+
+def test_another_institution_may_owe_what_its_operator_agreed_to() -> None:
+    [same] = section(peers=[PEER]).peers
+    [other] = section(peers=[{**PEER, "we_owe_max": {"EUR": "7"}}]).peers
+
+    assert (same.they_owe_minor("EUR"), same.we_owe_minor("EUR")) == (5_050, 5_050)
+    assert (other.they_owe_minor("EUR"), other.we_owe_minor("EUR")) == (5_050, 700)
+    assert same.they_owe_minor("PLN") is same.we_owe_minor("PLN") is None
+    assert section(peers=[PEER]).peer("other.example") == same
+    assert section(peers=[PEER]).peer("elsewhere.example") is None
+    assert [key.to_text() for key in same.verifiers()] == [KEY]
+
+
+@pytest.mark.parametrize(
+    ("peers", "words"),
+    [
+        ([PEER, PEER], "each should stand there once"),
+        ([{**PEER, "they_owe_max": {"USD": "5"}}], "should be in currencies too"),
+        ([{**PEER, "we_owe_max": {"USD": "5"}}], "should be in currencies too"),
+        ([{**PEER, "keys": []}], "at least 1"),
+        ([{**PEER, "keys": ["AAAA"]}], "should be a key"),
+        ([{**PEER, "server": "https://other.example"}], "match"),
+        ([{**PEER, "url": "ftp://other.example"}], "match"),
+        ([{**PEER, "they_owe_max": {"EUR": "5.001"}}], "should be an amount"),
+    ],
+)
+def test_an_agreement_that_cannot_be_kept_is_refused(
+    peers: list[dict[str, Any]], words: str
+) -> None:
+    with pytest.raises(ValidationError, match=words):
+        section(peers=peers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import hashlib
 import json
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -11,14 +12,22 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.support.forgery import FORGED, closed_by_attacker, find, page
 from tests.support.node import WIDGETS, node, why_no_node
-from tests.support.signing import NOW, YEAR, Office, ms, with_boxes
+from tests.support.signing import NOW, YEAR, Office, fresh, ms, with_boxes
+from tests.unit.veche.protocol.pdf import test_appearance as pictures
 from tests.unit.veche.protocol.signatures import test_verdict as files
+from veche.protocol.ids import UserId
+from veche.protocol.pdf.document import Document
+from veche.protocol.pdf.signing import prepare_signature
 from veche.protocol.signatures import certificates
 from veche.protocol.signatures.certificates import Revoked
+from veche.protocol.signatures.cms import Signer
+from veche.protocol.signatures.report import Verdict
 from veche.protocol.signatures.verdict import Trusted, judge
 
 if TYPE_CHECKING:
@@ -147,6 +156,7 @@ def _files() -> Iterator[File]:
     signed = office.close(office.person("Алиса", doc).sign(doc, "Sig1"))
     yield File("a script", signed, root)
     yield from _certificates(office)
+    yield from _pictures()
     yield from _years()
 
 
@@ -161,6 +171,8 @@ def _certificates(office: Office) -> Iterator[File]:
     }
     for name, who in signers.items():
         yield File(name, files._signed_with(*who), root)
+    for bits in (1024, 2048):
+        yield File(f"RSA of {bits} bits", _by_rsa(office, bits), root)
     late = office.close(files.open_tail(), NOW + dt.timedelta(hours=1))
     yield File("a stamp of the future", late, root)
     doc = with_boxes(page("Pay"), ["Sig1"])
@@ -172,6 +184,59 @@ def _certificates(office: Office) -> Iterator[File]:
         made = certificates.revocation_list(issuing, alice.certificate, files.LATER, why)
         listed = made.public_bytes(Encoding.DER)
         yield File(f"revoked {minutes}", pdf, root, lists=(listed,))
+
+
+def _by_rsa(office: Office, bits: int) -> bytes:
+    """A file that a card signed which has no other key, closed."""
+    doc = with_boxes(page("Pay"), ["Sig1"])
+    key: Any = rsa.generate_private_key(65537, bits)  # small ones are to be refused
+    bound = (hashlib.sha256(doc).digest(), certificates.Level.HIGH, YEAR)
+    holder = certificates.Holder("Bob Brown", UserId("@bob:example.org"))
+    made = certificates.person_certificate(
+        office.issuing, key.public_key(), holder, fresh(NOW), bound
+    )
+    prepared = prepare_signature(
+        Document(doc), "Sig1", office.proofs(made, NOW), "Bob Brown", ms(NOW)
+    )
+    signer = Signer(made, [office.issuing.certificate])
+    attributes = signer.signed_attributes(prepared.digest)
+    signature = key.sign(attributes, padding.PKCS1v15(), hashes.SHA256())
+    token = office.token(hashlib.sha256(signature).digest(), NOW)
+    return office.close(doc + prepared.filled(signer.detached(attributes, signature, token)))
+
+
+def test_a_key_of_rsa_is_proven_like_another() -> None:
+    """As `veche sign` makes it with a card that has no other key."""
+    office = files.office()
+    pdf = _by_rsa(office, 2048)
+
+    report = judge(pdf, Trusted([office.root.certificate], files.LATER))
+
+    assert report.verdict is Verdict.SEALED
+    small = judge(_by_rsa(office, 1024), Trusted([office.root.certificate], files.LATER))
+    assert small.verdict is Verdict.INVALID
+
+
+def _pictures() -> Iterator[File]:
+    """Signatures that are shown: as they are, and as they must not be."""
+    root, doc = pictures.office().root.certificate, pictures.document()
+    alice, bob = (pictures.office().person(name, doc) for name in ("Alice Adams", "Боб Браун"))
+    pdf = bob.sign(alice.sign(doc, "Sig1", look=pictures.LOOK), "Sig2", look=pictures.LOOK)
+    for name, one in {
+        "two": pictures.office().close(pdf),
+        "as it was": pictures.forged_file(lambda data: data),
+        "of somebody else": pictures.forged_file(lambda data: data, name="Bob Brown"),
+        "wider": pictures.forged_file(
+            pictures.replaced(b"/BBox [0 0 160 50]", b"/BBox [0 0 960 50]")
+        ),
+        "filled": pictures.forged_file(
+            pictures.replaced(b"0.25 0.25 159.5 49.5 re\nS", b"0.25 0.25 159.5 49.5 re\nf")
+        ),
+        "in another font": pictures.forged_file(
+            lambda data: data, doc.replace(b"/DW 0", b"/DW 9", 1)
+        ),
+    }.items():
+        yield File(f"a picture: {name}", one, root, NOW)
 
 
 def _years() -> Iterator[File]:

@@ -14,11 +14,22 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 import pytest
 import typst
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_der_public_key,
+)
 from pyhanko.sign.diff_analysis import ModificationLevel
 
+from appservices.signing.core.parties import Party, Role, Stage
+from appservices.signing.core.records import Level as RecordLevel
+from appservices.signing.core.records import Member, code_of, parties_sha256
+from appservices.signing.service.cipher import decrypt, encrypt, increment_of
 from tests.support.forgery import page
 from tests.support.node import WIDGETS, node, why_no_node
 from tests.support.readers import by_pdfsig, by_pyhanko
@@ -39,6 +50,7 @@ from veche.protocol.signatures.cms import Signer, der_of
 from veche.protocol.signatures.report import Verdict
 from veche.protocol.signatures.stamps import StampAuthority, StampRequest, read_token
 from veche.protocol.signatures.verdict import Trusted, judge
+from veche.protocol.unpadded import unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -512,3 +524,90 @@ def test_page_takes_the_stamp_that_it_asked_for_and_no_other() -> None:
 
     assert read_token(base64.b64decode(found[0])).imprint == imprint
     assert found[1:] == ["Error"] * (len(cases) - 1)
+
+
+# Keys and ciphers of a session
+
+
+def test_the_key_of_a_signature_can_not_be_taken_out_of_the_page() -> None:
+    code = """
+        const { makeKey, publicKeyOf } = await at("signatures/making.js");
+        const { privateKey, publicKey } = await makeKey();
+        const forms = await Promise.all(["pkcs8", "jwk"].map((form) =>
+            crypto.subtle.exportKey(form, privateKey).then(() => "out", (e) => e.name)));
+        answer([...forms, privateKey.extractable, base64(await publicKeyOf(publicKey))]);
+    """
+    *forms, is_extractable, spki = by_page(code, None)
+
+    assert all(one.startswith("InvalidAccess") for one in forms)
+    assert is_extractable is False
+    assert isinstance(load_der_public_key(base64.b64decode(spki)), ec.EllipticCurvePublicKey)
+
+
+_PAPER: Final = """
+    globalThis.window = globalThis;
+    const { codeOf, partiesDigest } = await at("sign/paper.js");
+    const { decrypt, encrypt, importKey } = await at("sign/cipher.js");
+    const found = [];
+    for (const one of given) {
+        const key = await importKey(bytes(one.key));
+        const plain = await decrypt(key, bytes(one.cipher), one.purpose);
+        const wrong = await decrypt(key, bytes(one.cipher), one.purpose + "1");
+        found.push({
+            code: await codeOf(one.digest, one.session),
+            parties: await partiesDigest(one),
+            plain: base64(plain),
+            isWrong: wrong === undefined,
+            cipher: base64(await encrypt(key, plain, one.purpose)),
+        });
+    }
+    answer(found);
+"""
+
+
+def _party_of(number: int) -> Member:
+    role = RANDOM.choice(list(Role))
+    name, person = RANDOM.choice(NAMES), f"@p{number}:example.org"
+    return Member(Party(f"p{number}", role), person, name, "", RecordLevel.ADVANCED)
+
+
+def test_page_and_service_agree_on_codes_parties_and_ciphers() -> None:
+    cases, ours = [], []
+    for number in range(20):
+        members = [_party_of(one) for one in range(1, 3 + number % 4)]
+        if number % 3 == 0:
+            members[0] = attrs.evolve(members[0], delegated_to=members[-1].id)
+        ids = tuple(one.id for one in members)
+        stages = [Stage(ids[:1], None), Stage(ids[1:], RANDOM.choice((None, 1)))]
+        acts = {one.delegated_to: one.id for one in members if one.delegated_to}
+        digest, data, key = (RANDOM.randbytes(size) for size in (32, 1 + 999 * number, 32))
+        session, purpose = f"01KAV3Z8K4Q6V5W7X9Y0A1B2{number:02}", increment_of(number)
+        cases.append(
+            {
+                "session": session,
+                "digest": unpadded(digest),
+                "parties": [
+                    {
+                        "party": one.id,
+                        "role": one.party.role.value,
+                        "name": one.name,
+                        "user": one.person,
+                        "acts_for": acts.get(one.id),
+                    }
+                    for one in members
+                ],
+                "stages": [{"need": one.need, "parties": list(one.parties)} for one in stages],
+                "key": _b64(key),
+                "cipher": _b64(encrypt(key, data, purpose)),
+                "purpose": purpose.decode(),
+            }
+        )
+        code, parties = code_of(digest, session), unpadded(parties_sha256(members, stages))
+        ours.append((code, parties, data, key, purpose))
+
+    found = by_page(_PAPER, cases)
+
+    for (code, parties, data, key, purpose), other in zip(ours, found, strict=True):
+        assert (other["code"], other["parties"], other["isWrong"]) == (code, parties, True)
+        assert base64.b64decode(other["plain"]) == data
+        assert decrypt(key, base64.b64decode(other["cipher"]), purpose) == data

@@ -152,7 +152,8 @@ def test_the_welcome_has_all_that_a_newcomer_needs_and_fits_the_terminal(tmp_pat
     )
 
     assert f". {tmp_path}/shop/env" in text
-    for wanted in (*ADDRESSES, demo.OFFICE_BOT, demo.PAYMENTS_BOT, "Ctrl-C", *passwords.values()):
+    bots = (demo.OFFICE_BOT, demo.PAYMENTS_BOT, demo.SIGNING_BOT)
+    for wanted in (*ADDRESSES, *bots, "Ctrl-C", *passwords.values()):
         assert wanted in text
     assert max(len(line) for line in text.splitlines() if str(tmp_path) not in line) <= 92
 

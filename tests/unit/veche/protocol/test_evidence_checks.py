@@ -82,6 +82,20 @@ def test_whatever_the_file_does_not_bear_out_is_told(
     assert any(words in one for one in found), found
 
 
+def test_a_seal_needs_no_certificate_of_its_own_beside_those_of_the_record() -> None:
+    def as_seal(record: dict[str, Any]) -> None:
+        record["parties"][1].update(role="seal", certificate_sha256=None)
+        record["approvals"].pop()
+
+    assert problems(as_seal) == []
+
+    def unknown(record: dict[str, Any]) -> None:
+        as_seal(record)
+        record["certificates"].pop()
+
+    assert problems(unknown) == ["p2: the record names another certificate"]
+
+
 def test_a_record_about_another_file_is_told() -> None:
     other = made.case(Office(), with_boxes(page("Other"), ["Sig1", "Sig2"], with_letters=True))
 

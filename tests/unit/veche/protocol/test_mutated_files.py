@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 IS_LONG: Final = bool(os.environ.get("VECHE_LONG"))
 COUNTS: Final = {"pdf": 20_000, "container": 40_000, "elsewhere": 40_000}
 """Of each kind of file, if it may take long."""
-COUNT: Final = 150
+COUNT: Final = 60
 SEED: Final = int(os.environ.get("VECHE_SEED", "1"))
 EACH_S_MAX: Final = 10
 MUTATIONS_MAX: Final = 4
@@ -86,6 +86,8 @@ def says_the_same(kind: str, data: bytes, honest: bytes) -> bool:
             return contents(data) == contents(honest)
         except ArchiveError:
             return False
+    if kind == "elsewhere":  # No stamp covers the parts of the signature that are not signed.
+        return _HOLE.sub(b"", data).strip() == _HOLE.sub(b"", honest).strip()
     return _plain(data) == _plain(honest)
 
 

@@ -50,6 +50,11 @@ def verdicts(cases: Iterable[Case]) -> dict[str, str]:
     return {case.name: verdict(case) for case in cases}
 
 
+class TestBetween:
+    def test_what_is_no_institution_is_refused(self) -> None:
+        assert set(verdicts(receipts.between_cases()).values()) == {"not_a_receipt"}
+
+
 class TestGood:
     @pytest.mark.parametrize("case", list(receipts.good_cases()), ids=lambda case: case.name)
     def test_what_the_ledger_has_holds(self, case: Case) -> None:

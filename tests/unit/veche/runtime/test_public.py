@@ -51,6 +51,7 @@ class Asked(Wire):
         (LINKS.sign_in("a#b&c"), "/signin#a%23b%26c"),
         (LINKS.keys(), "/keys"),
         (LINKS.verify(), "/verify"),
+        (LINKS.sign("s=1&p=p1"), "/sign#s=1&p=p1"),
     ],
 )
 def test_each_page_has_its_address(link: str, path: str) -> None:

@@ -56,6 +56,15 @@ def begin_query(txn: Cursor, user_ids: Collection[str]) -> dict[str, int]:
     return dict(txn.fetchall())
 
 
+def never_answered(txn: Cursor, user_ids: Collection[str]) -> set[str]:
+    """Those of some people about whom no answer ever came."""
+    txn.execute(
+        "SELECT user_id FROM crypto.person WHERE user_id = ANY(%s) AND queried_seq = 0",
+        (sorted(user_ids),),
+    )
+    return {user_id for (user_id,) in txn.fetchall()}
+
+
 def stored_keys(txn: Cursor, user_id: str) -> PersonKeys:
     """The keys of a person as last asked, locked until the transaction ends."""
     txn.execute(

@@ -11,8 +11,9 @@ import { problem } from "../../app/elements/problem.js";
 import { button } from "../../kit/elements.js";
 import { showDate, showDateTime, showMoney, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
+import { session } from "../../kit/session.js";
 import { signInHref } from "../../kit/shell.js";
-import { endAllowance, readTrust } from "../api.js";
+import { endAllowance, followTrust } from "../api.js";
 import { capWords, mark, paymentRow } from "../parts.js";
 import { paymentHref } from "../route.js";
 import { WalletView } from "../view.js";
@@ -33,23 +34,31 @@ export class VecheTrust extends WalletView {
         this.busy = "";
         /** @type {unknown} */
         this.failure = undefined;
+        /** @type {(() => void) | undefined} */
+        this._unfollowTrust = undefined;
     }
 
     get heading() {
         return t("People and deals");
     }
 
-    /** Something of the wallet is another, so this may be too. */
-    changed() {
-        void this._read();
+    /** @param {AbortSignal} signal */
+    start(signal) {
+        super.start(signal);
+        this.trust = undefined;
+        if (!session()) return;
+        this._unfollowTrust = followTrust(
+            (trust) => {
+                this.trust = trust;
+            },
+            (error) => this.fail(error),
+        );
     }
 
-    async _read() {
-        try {
-            this.trust = await readTrust();
-        } catch (error) {
-            this.failure = error;
-        }
+    stop() {
+        super.stop();
+        this._unfollowTrust?.();
+        this._unfollowTrust = undefined;
     }
 
     /** @param {Allowance} allowance */

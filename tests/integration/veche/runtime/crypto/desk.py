@@ -178,7 +178,7 @@ class Desk:
         self.database = SyncDatabase(dsn)
         stands_in: Any = self.database
         client: Any = server
-        self.people = People(stands_in, client, self.clock)
+        self.people = People(stands_in, client, self.clock, ())
         self.ports = Ports()
         self.opener = Opener(key, self.people)
         self.writer, self.row = run(take_over(stands_in, key, UserId(BOT), self.now_ms))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from twisted.internet.task import deferLater
 
-from veche.protocol.errors import UnavailableError
+from veche.protocol.errors import NotYetError, UnavailableError
 from veche.protocol.ids import RoomId, UserId
 from veche.runtime.crypto.bot import BotDevice, CryptoParts
 from veche.runtime.crypto.core.trust import WithoutIdentity
@@ -20,6 +20,7 @@ from veche.runtime.crypto.tracking import Hooks, People
 from veche.runtime.database import Database
 from veche.runtime.matrix.client import MatrixClient, MatrixError, path
 from veche.runtime.matrix.connections import Connections
+from veche.runtime.matrix.rooms import join
 from veche.runtime.ports import NeedsDevices, NotPrepared, WaitsForKey
 
 if TYPE_CHECKING:
@@ -111,11 +112,19 @@ class House:
             query = {"timeout": "0", "filter": json.dumps({"account_data": {"limit": number}})}
             answer = await self.client.call("GET", path("sync"), user=self.bot, query=query)
             for room_id in answer.get("rooms", {}).get("invite", {}):
-                await self.client.call("POST", path("join", room_id), user=self.bot)
-                await self.look(RoomId(room_id))
-                return RoomId(room_id)
+                if await self._join(RoomId(room_id)):
+                    return RoomId(room_id)
             await deferLater(self.reactor, 0.1, lambda: None)
         raise AssertionError("no invitation came")
+
+    async def _join(self, room_id: RoomId) -> bool:
+        """Go in; False while the server of whoever invited does not know of it yet."""
+        try:
+            await join(self.client, self.bot, self.device.device_id, room_id)
+        except NotYetError:
+            return False
+        await self.look(room_id)
+        return True
 
     async def look(self, room_id: RoomId) -> None:
         """Store members and encryption of a room, as the tracking of rooms does."""

@@ -43,3 +43,17 @@ class FederationTest(Stand):
         assert opened.content["body"] == "a copy, please"
         assert opened.standing is DeviceStanding.NO_IDENTITY
         assert (shown.is_encrypted, shown.is_readable) == (True, True)
+
+    async def test_a_strict_client_of_another_server_and_the_bot_read_one_another(self) -> None:
+        """The servers have never met, so the first question for devices may fail."""
+        house = await self.house("office")
+        boris = await self.person("rust", "boris", self.far)
+        room = await self.dm(house, boris)
+
+        asked = await deferToThread(boris.send, room, "a copy, please")
+        opened = await house.read(room, asked)
+        await house.say(room, "effect-strict", "here it is")
+        shown = await deferToThread(boris.wait_for, room, "here it is")
+
+        assert opened.content["body"] == "a copy, please"
+        assert (shown.is_encrypted, shown.is_readable) == (True, True)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from psycopg2.errors import LockNotAvailable
 
 from tests.integration.veche.runtime.crypto.desk import Broken, Desk, run
 from tests.integration.veche.runtime.crypto.house import OPERATOR_KEY
 from tests.support.crypto_peers import ANNA, BOT, Side, identity
-from veche.protocol.ids import UserId
+from veche.protocol.ids import RoomId, UserId
 from veche.protocol.inbound import DeviceStanding, Trust
 from veche.runtime.crypto.keys import OperatorKey, WrongOperatorKeyError
 from veche.runtime.crypto.opening import Opener
 from veche.runtime.crypto.start import replace_device
+from veche.runtime.crypto.store.devices import is_epoch
 from veche.runtime.crypto.tracking import pin_identity, renew_identity
+from veche.runtime.database import connect
 from veche.runtime.ports import NeedsDevices, RefusedEvent, WaitsForKey
 
 if TYPE_CHECKING:
@@ -60,6 +64,43 @@ def test_a_message_waits_for_its_key_and_is_read_after(desk: Desk) -> None:
     assert desk.ports.woken == [("!room", anna.group.session_id)]
     assert opened.content["body"] == "please pay my tax"
     assert (opened.trust, opened.standing) == (Trust.E2EE, DeviceStanding.NO_IDENTITY)
+
+
+def test_a_key_that_came_meanwhile_is_found_and_no_other(desk: Desk) -> None:
+    anna = desk.add(Side(ANNA, "ANNA1"))
+    anna.meet(desk.side())
+    key = anna.give_room_key(desk.side())
+    with pytest.raises(WaitsForKey) as e:
+        desk.open(anna.write("$1", "please pay my tax"))
+    where = UserId(BOT), RoomId("!room")
+
+    def has_come(wanted: WaitsForKey) -> bool:
+        return run(desk.database.run("t", desk.opener.has_come, *where, wanted))
+
+    before = has_come(e.value)
+    desk.hear(key)
+
+    session = e.value.session_id
+    assert (before, has_come(e.value)) == (False, True)
+    # It is there from its first message on: whoever wants an even earlier one waits.
+    assert not has_come(WaitsForKey(session, 0))
+    assert has_come(WaitsForKey(session, 1))
+    assert not has_come(WaitsForKey("another"))
+
+
+def test_who_looks_for_keys_waits_for_whoever_stores_some(desk: Desk) -> None:
+    settled, bot = desk.opener.settled, UserId(BOT)
+    run(desk.database.run("t", settled, bot))
+    dsn = desk.database.connection.dsn
+    with closing(connect(dsn)) as channel, channel.cursor() as storing:
+        storing.execute("SELECT device_no, writer_epoch FROM crypto.device")
+        assert is_epoch(storing, *storing.fetchall()[0])
+        with closing(connect(dsn, lock_timeout=100)) as other, other.cursor() as txn:
+            with pytest.raises(LockNotAvailable):
+                settled(txn, bot)
+            other.rollback()
+            channel.commit()
+            settled(txn, bot)
 
 
 def test_a_plain_event_is_believed_as_little_as_can_be(desk: Desk) -> None:

@@ -10,9 +10,17 @@ from twisted.internet.defer import Deferred
 from tests.integration.veche.runtime.crypto.desk import Desk, run
 from tests.support.crypto_peers import ANNA, BOT, Side, identity
 from veche.protocol.ids import UserId
-from veche.runtime.crypto.tracking import QUERY_USERS_MAX, UNREACHABLE_MS, Hooks, pin_identity
+from veche.runtime.crypto.tracking import (
+    QUERY_USERS_MAX,
+    UNREACHABLE_MS,
+    Hooks,
+    People,
+    pin_identity,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from veche.runtime.crypto.core.values import Json
 
 pytestmark = pytest.mark.postgres
@@ -120,6 +128,54 @@ def test_a_server_that_failed_is_left_alone_for_a_while(desk: Desk) -> None:
     assert (asked, is_unreachable) == (1, True)
     assert not desk.people.is_unreachable(ANNA)
     assert len(devices(desk)) == 1
+
+
+def waiting(desk: Desk) -> tuple[People, list[None], Callable[[], int]]:
+    """A directory that waits for strangers, ends of its questions, and how often it asked."""
+    stands_in: Any = desk.database
+    client: Any = desk.server
+    people, ended = People(stands_in, client, desk.clock, (1.0, 3.0)), list[None]()
+    asking = Deferred.fromCoroutine(people.refresh(UserId(BOT), [ANNA]))
+    asking.addCallback(ended.append)
+    return people, ended, lambda: desk.server.calls.count("POST keys/query")
+
+
+def test_of_whom_nothing_is_known_is_asked_again_before_one_speaks(desk: Desk) -> None:
+    desk.add(Side(ANNA, "ANNA1"))
+    desk.server.unreachable.add(ANNA)
+    people, ended, asked = waiting(desk)
+    first = (asked(), len(ended), people.is_unreachable(ANNA))
+
+    desk.server.unreachable.clear()
+    desk.clock.advance(1)
+
+    assert first == (1, 0, False)
+    assert (asked(), len(ended), people.is_unreachable(ANNA)) == (2, 1, False)
+    assert len(devices(desk)) == 1
+
+
+def test_a_stranger_whose_server_is_away_is_waited_for_once(desk: Desk) -> None:
+    desk.server.unreachable.add(ANNA)
+    people, ended, asked = waiting(desk)
+    desk.clock.advance(1)
+    desk.clock.advance(3)
+    first = (asked(), len(ended), people.is_unreachable(ANNA))
+    desk.clock.advance(UNREACHABLE_MS / 1000)
+
+    run(people.refresh(UserId(BOT), [ANNA]))
+
+    assert first == (3, 1, True)
+    assert (asked(), people.is_unreachable(ANNA)) == (4, True)
+
+
+def test_whose_devices_are_known_is_not_waited_for(desk: Desk) -> None:
+    desk.add(Side(ANNA, "ANNA1"))
+    refresh(desk)
+    desk.server.unreachable.add(ANNA)
+
+    people, ended, _ = waiting(desk)
+
+    assert (len(ended), people.is_unreachable(ANNA)) == (1, True)
 
 
 @pytest.mark.parametrize(

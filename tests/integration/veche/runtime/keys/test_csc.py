@@ -26,6 +26,7 @@ from tests.support.forgery import page
 from tests.support.processes import free_ports
 from tests.support.readers import by_pdfsig, by_pyhanko
 from tests.support.signing import Office, fresh, ms, with_boxes
+from veche.protocol import csc as protocol
 from veche.protocol.csc import ProviderRefusedError
 from veche.protocol.errors import ConfigError, UnavailableError
 from veche.protocol.ids import UserId
@@ -99,6 +100,10 @@ class Version2Tests(TestCase):
         values = {"url": self.provider.url, "networks": HERE} | changed
         return ProviderClient(reactor, ProviderSection(**values), token)
 
+    def changed(self, owner: Any, name: str, value: Any) -> None:
+        patch: Any = self.patch
+        patch(owner, name, value)
+
     def new_folder(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.folder))
 
@@ -121,7 +126,9 @@ class Version2Tests(TestCase):
             statuses = await deferToThread(by_pyhanko, pdf, self.office.root.certificate, self.now)
             assert all(one.intact and one.valid and one.trusted for one in statuses)
             assert len(statuses) == 2
-            said = await deferToThread(by_pdfsig, self.new_folder(), pdf, self.office.root.certificate)
+            said = await deferToThread(
+                by_pdfsig, self.new_folder(), pdf, self.office.root.certificate
+            )
             assert "Signature is Valid" in said
             assert "Certificate is Trusted" in said
 
@@ -170,7 +177,7 @@ class Version2Tests(TestCase):
             await self.client.sign(remote, [DIGEST], {"PIN": PIN})
 
     async def test_the_holder_may_agree_elsewhere_and_is_waited_for(self) -> None:
-        self.patch(csc, "POLL_S", 0.01)
+        self.changed(csc, "POLL_S", 0.01)
         holder = self.provider.holders["ec"]
         holder.asked, holder.waits = ("APP",), 3
 
@@ -181,8 +188,8 @@ class Version2Tests(TestCase):
         assert paths.count("credentials/authorizeCheck") == 3
 
     async def test_who_never_agrees_is_not_waited_for_without_end(self) -> None:
-        self.patch(csc, "POLL_S", 0.01)
-        self.patch(csc, "WAIT_S_MAX", 0.1)
+        self.changed(csc, "POLL_S", 0.01)
+        self.changed(csc, "WAIT_S_MAX", 0.1)
         holder = self.provider.holders["ec"]
         holder.asked, holder.waits = ("APP",), 1_000_000
 
@@ -359,9 +366,9 @@ class Version1Tests(TestCase):
         with pytest.raises(ProviderRefusedError, match="the provider refuses"):
             await self.client.remote("provider/nobody")
         version = await self.client.version()
-        body = cast("Any", csc.csc.authorise_body(version, remote, [DIGEST], {}))
+        body = cast("Any", protocol.authorise_body(version, remote, [DIGEST], {}))
         reply = await self.client._call("credentials/authorize", body)
-        other = csc.csc.sign_body(version, remote, [bytes(32)], reply.content["SAD"])
+        other = protocol.sign_body(version, remote, [bytes(32)], reply.content["SAD"])
         with pytest.raises(ProviderRefusedError, match="the provider refuses"):
             await self.client._call("signatures/signHash", other)
 

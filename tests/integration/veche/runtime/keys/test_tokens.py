@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from appservices.signing.service.authorities import read_authorities
+from appservices.signing.service.sealing import Seals
 from tests.support.programs import program
 from tests.support.signing import NOW, ms
 from tests.support.softhsm import PIN, SoftHsm, soft_hsm
@@ -19,7 +20,10 @@ from veche.cli.homeserver import write_private
 from veche.cli.main import main
 from veche.protocol.errors import ConfigError
 from veche.protocol.signatures.certificates import STAMP_POLICY
+from veche.protocol.signatures.checking import signer_of
+from veche.protocol.signatures.cms import read_signed_data
 from veche.protocol.signatures.stamps import StampAuthority, StampRequest
+from veche.protocol.unpadded import from_unpadded
 from veche.runtime.keys.places import TokenKey, TokenSection, open_key, token_text
 from veche.runtime.keys.tokens import RESTART_S, PinRefusedError, Token, TokenError
 
@@ -190,6 +194,9 @@ def test_an_authority_is_made_and_used_with_its_keys_in_a_token(ca: Ca) -> None:
 
     known = read_authorities(ca.folder)
 
+    sealed = Seals(known).seal("town", DIGEST, ms(NOW))
+    signed = read_signed_data(from_unpadded(sealed.signature))
+    assert signer_of(signed, DIGEST) == known.seals["town"].certificate
     assert [path.name for path in ca.folder.rglob("*.key")] == ["root.key"]
     assert sorted(known.seals) == ["club", "town"]
     stamps = StampAuthority(known.stamps.certificate, known.stamps.key, STAMP_POLICY)
@@ -200,6 +207,20 @@ def test_an_authority_is_made_and_used_with_its_keys_in_a_token(ca: Ca) -> None:
     command = [*openssl, "answer", "-CAfile", "root.pem"]
     done = subprocess.run(command, check=False, cwd=ca.folder, capture_output=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_next_key_for_stamps_is_another_one_wherever_it_is(ca: Ca) -> None:
+    ca("init", "Lindenau", "--site", SITE, *ca.options)
+    first = read_authorities(ca.folder).stamps.certificate
+
+    assert ca("stamps", "--site", SITE, *ca.options)[0] == 0
+    second = read_authorities(ca.folder).stamps.certificate
+    assert "veche-stamps-2" in (ca.folder / "stamps.token").read_text()
+    assert ca("stamps", "--site", SITE)[0] == 0
+    third = read_authorities(ca.folder).stamps.certificate
+
+    assert len({one.serial_number for one in (first, second, third)}) == 3
+    assert not (ca.folder / "stamps.token").exists()
 
 
 def test_the_root_may_be_in_a_token_that_is_taken_away(ca: Ca) -> None:

@@ -18,9 +18,12 @@ from appservices.signing.core.addition import STAMP_AGE_MS_MAX, Expected, check_
 from tests.support.forgery import find, increment, page
 from tests.support.signing import NOW, Office, Person, ms, with_boxes
 from veche.protocol.errors import BadSignatureError
+from veche.protocol.pdf.appearance import Look
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.signing import prepare_signature
+from veche.protocol.signatures.checking import open_signature, signer_of
 from veche.protocol.signatures.cms import Signer, der_of
+from veche.protocol.signatures.verdict import signatures_of
 
 
 @functools.cache
@@ -56,6 +59,7 @@ def expected(who: Person | None = None, **changes: Any) -> Expected:
         document_sha256=hashlib.sha256(document()).digest(),
         certificate=certificate,
         stamps=office().stamping.certificate,
+        root=office().root.certificate,
         known=frozenset(map(der_of, [certificate, *(one.certificate for one in authorities)])),
         signed_before=0,
         now_ms=ms(NOW),
@@ -128,6 +132,64 @@ def test_a_stamp_over_the_whole_is_no_signature() -> None:
     closed = office().close(signed(), name="Sig2x")
     second = expected(field="Sig2x", signed_before=1)
     assert "your box" in refusal(added(closed, signed()), second, signed())
+
+
+def shown(who: Person, name: str, minutes: int = 0, **changes: bytes) -> tuple[bytes, bytes]:
+    """A document whose boxes show, and what is added by a signature with a picture."""
+    before = with_boxes(page("Pay 100 EUR to Bob"), ["Sig1"], with_letters=True)
+    person = office().person(who.name, before)
+    when = ms(NOW) + minutes * 60_000
+    proofs = office().proofs(person.certificate, NOW)
+    if changes:
+        proofs = attrs.evolve(proofs, **changes)
+    look = Look("Tenant", "AdES")
+    prepared = prepare_signature(Document(before), "Sig1", proofs, name, when, look=look)
+    signer = Signer(person.certificate, [office().issuing.certificate])
+    attributes = signer.signed_attributes(prepared.digest)
+    signature = sign(person, attributes)
+    token = office().token(hashlib.sha256(signature).digest(), NOW)
+    return before, prepared.filled(signer.detached(attributes, signature, token))
+
+
+def shown_refusal(name: str, minutes: int = 0, **changes: Any) -> str:
+    who = alice()
+    before, increment_ = shown(who, name, minutes, **changes)
+    certificate = next(one for one in signers_in(before + increment_))
+    wanted = expected(
+        document_sha256=hashlib.sha256(before).digest(),
+        certificate=certificate,
+        known=frozenset([der_of(certificate), *expected().known]),
+    )
+    try:
+        check_addition(before, increment_, wanted)
+    except BadSignatureError as e:
+        return str(e)
+    return ""
+
+
+def signers_in(pdf: bytes) -> list[Any]:
+    field, revision = signatures_of(Document(pdf))[-1]
+    opened = open_signature(pdf, field, revision.ends)
+    assert opened.signed is not None
+    return [signer_of(opened.signed, opened.digest)]
+
+
+def test_a_picture_that_names_somebody_else_or_another_time_is_refused() -> None:
+    assert shown_refusal("Alice Adams") == ""
+    # At the end, nobody could close the file any more.
+    assert "broken" in shown_refusal("Bob Brown")
+    assert "another time" in shown_refusal("Alice Adams", -60 * 24 * 365)
+
+
+def test_a_signature_that_the_end_could_not_prove_is_refused() -> None:
+    assert "revocation_unknown" in shown_refusal("Alice Adams", lists=[])
+
+
+def test_a_first_signature_that_does_not_certify_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("veche.protocol.pdf.signing.is_signed", lambda _document: True)
+    assert "first_signature_does_not_certify" in shown_refusal("Alice Adams")
 
 
 def test_nothing_and_rubbish_are_refused() -> None:

@@ -12,6 +12,7 @@ from appservices.signing.core.order import (
     PartyOrder,
     Wanted,
     WantedStage,
+    read_list,
     read_order,
     write_order,
 )
@@ -61,6 +62,8 @@ def one(*wanted: Wanted, need: int | None = None) -> WantedStage:
         ("bob then carol as clerk", PartyOrder((one(BOB), one(Wanted("carol", Role.CLERK))))),
         ("@then, @and", PartyOrder((one(Wanted("@then"), Wanted("@and")),))),
         ("2", PartyOrder((one(Wanted("2")),))),
+        ("each of bob, carol", PartyOrder((one(BOB, CAROL),), is_each=True)),
+        ("jeder bob, carol dann dave", PartyOrder((one(BOB, CAROL), one(DAVE)), is_each=True)),
         (
             "https://matrix.to/#/@bob:x.org",
             PartyOrder((one(Wanted("https://matrix.to/#/@bob:x.org")),)),
@@ -96,15 +99,40 @@ def test_what_can_be_read(typed: str, order: PartyOrder) -> None:
         ("lindenau as seal, bob as witness of lindenau", OrderProblem.WITNESS, "bob"),
         ("3 of bob, carol", OrderProblem.NEED, "3"),
         ("frank as copy", OrderProblem.EMPTY, ""),
+        ("each", OrderProblem.EMPTY, ""),
+        ("bob then each carol", OrderProblem.WORD, "each"),
+        ("each of 2 of bob, carol", OrderProblem.NEED, "2"),
+        ("each of bob, carol as witness of bob", OrderProblem.WITNESS, "carol"),
+        ("each of " + ", ".join(f"p{n}" for n in range(1001)), OrderProblem.TOO_MANY, ""),
         (", ".join(f"p{n}" for n in range(201)), OrderProblem.TOO_MANY, ""),
         (" then ".join(f"p{n}" for n in range(21)), OrderProblem.TOO_MANY, ""),
-        ("b" * 20_001, OrderProblem.TOO_MANY, ""),
+        ("b" * 60_001, OrderProblem.TOO_MANY, ""),
     ],
 )
 def test_what_cannot(typed: str, problem: OrderProblem, word: str) -> None:
     with pytest.raises(OrderError) as e:
         read_order(typed)
     assert (e.value.problem, e.value.word) == (problem, word)
+
+
+@pytest.mark.parametrize(
+    ("data", "typed"),
+    [
+        (b"bob\ncarol\n", "each of bob, carol"),
+        (b'\xef\xbb\xbfUser;Flat\r\n"@bob:x.org";12b\r\n\r\ncarol;13', "each of @bob:x.org, carol"),
+        (b"bob,\tx\ncarol\ty", "each of bob, carol"),
+    ],
+)
+def test_a_list_is_an_order_for_each(data: bytes, typed: str) -> None:
+    assert read_list(data) == typed
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xff\xfe", b"bob\nbob", b"bob smith\n", b"then\n", b"name\n"]
+)
+def test_what_is_no_list(data: bytes) -> None:
+    with pytest.raises(OrderError):
+        read_list(data)
 
 
 NAMES = st.lists(

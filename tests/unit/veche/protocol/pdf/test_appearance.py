@@ -38,7 +38,7 @@ from veche.protocol.pdf.appearance import (
 )
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.letters import MissingLetterError, letters
-from veche.protocol.pdf.signing import Box, Proofs, lay_boxes, prepare_signature
+from veche.protocol.pdf.signing import Box, Proofs, can_be_shown, lay_boxes, prepare_signature
 from veche.protocol.pdf.values import PdfError, text
 from veche.protocol.signatures.cms import Signer
 from veche.protocol.signatures.report import Reason, Verdict
@@ -73,7 +73,14 @@ def verdict(pdf: bytes) -> Report:
 def forged(
     change: Callable[[bytes], bytes], doc: bytes | None = None, name: str = "Alice Adams"
 ) -> Report:
-    """The verdict on a file whose signer changed the revision, in its length, and then signed it.
+    """The verdict on ``forged_file``."""
+    return verdict(forged_file(change, doc, name))
+
+
+def forged_file(
+    change: Callable[[bytes], bytes], doc: bytes | None = None, name: str = "Alice Adams"
+) -> bytes:
+    """A closed file whose signer changed the revision, in its length, and then signed it.
 
     Args:
         change: Of the revision.
@@ -92,9 +99,7 @@ def forged(
     attributes = signer.signed_attributes(prepared.digest)
     signature = alice.key.sign(attributes, ec.ECDSA(hashes.SHA256()))
     token = office().token(hashlib.sha256(signature).digest(), NOW)
-    return verdict(
-        office().close(base + prepared.filled(signer.detached(attributes, signature, token)))
-    )
+    return office().close(base + prepared.filled(signer.detached(attributes, signature, token)))
 
 
 def replaced(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
@@ -234,6 +239,21 @@ def test_a_file_without_the_font_shows_no_signature() -> None:
 
     with pytest.raises(PdfError, match="font of signatures"):
         office().person("Alice Adams", doc).sign(doc, "Sig1", look=LOOK)
+
+
+def test_whether_a_box_can_show_words_is_known_before() -> None:
+    plain = Document(with_boxes(typst.compile(b"Lease"), ["Sig1"]))
+    small = typst.compile(b"Lease")
+    small += lay_boxes(Document(small), [Box("Sig1", 0, (0, 0, 9, 9))], with_letters=True)
+    words = ("Alice Adams", "Landlady", "AdES")
+
+    assert can_be_shown(Document(document()), "Sig1", words)
+    assert not can_be_shown(plain, "Sig1", words)
+    assert not can_be_shown(Document(small), "Sig1", words)
+    for bad in ("王", "", "x" * (CHARACTERS_MAX + 1)):
+        assert not can_be_shown(Document(document()), "Sig1", (bad, "b", "c"))
+    with pytest.raises(PdfError, match="no field"):
+        can_be_shown(Document(document()), "Sig9", words)
 
 
 def test_the_font_is_laid_once() -> None:

@@ -1,0 +1,92 @@
+"""Published heads of other institutions: seen, checked against the one before, signed again.
+
+An institution that rewrote its ledger, or showed another one to somebody else, could sign heads for
+both. Whoever keeps what it was shown, and asks that each newer head begins with it, finds that out.
+So each institution witnesses the heads of those that it has an agreement with, and publishes them
+with a signature of its own: a head that they signed is one that they saw. Source: design of Veche,
+payments §6; C2SP, signed-note: a note may have lines of several signers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from appservices.payments.service import heads, peers, peers_taking
+from appservices.payments.store import peers as store
+from veche.protocol.errors import (
+    BadSignatureError,
+    MalformedError,
+    NotFoundError,
+    UnavailableError,
+)
+from veche.protocol.merkle import extends
+from veche.protocol.notes import open_checkpoint
+from veche.protocol.peer_api import PeerHead
+from veche.protocol.unpadded import from_unpadded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.config import PeerSection
+    from appservices.payments.service.scene import Scene
+    from veche.protocol.notes import Checkpoint, NoteSigner
+
+_LEDGER: Final = "its ledger"
+
+
+def newest(scene: Scene, after: int) -> PeerHead | None:
+    """Our newest head, with the proof that it begins with the one that another knows.
+
+    Args:
+        scene: The transaction.
+        after: How many blocks that one has; 0: it knows none.
+    """
+    try:
+        head, path = heads.extended(scene.txn, after)
+    except UnavailableError:
+        return None
+    except NotFoundError:
+        # It knows more than there is: it shall see that.
+        head, path = heads.extended(scene.txn, None)
+    return PeerHead(checkpoint=head.note, consistency=list(path))
+
+
+def known_size(scene: Scene, server: str) -> int:
+    """How many blocks the last head of another institution has that was witnessed; 0: none."""
+    found = store.head(scene.txn, peers.institution(scene, server).id)
+    return found.size if found is not None else 0
+
+
+def witness(scene: Scene, peer: PeerSection, told: PeerHead, message: Mapping[str, Any]) -> None:
+    """Another institution shows its newest head: keep it, or keep that it is another ledger's.
+
+    Args:
+        scene: The transaction.
+        peer: Which.
+        told: What it shows.
+        message: As it was signed.
+    """
+    holder, keys = peers.institution(scene, peer.server), peer.verifiers()
+    try:
+        new = open_checkpoint(told.checkpoint, keys)
+    except (MalformedError, BadSignatureError):
+        peers_taking.fault(scene, holder, "a head that it did not sign", _LEDGER, message)
+        return
+    old = store.head(scene.txn, holder.id)
+    path = [from_unpadded(one) for one in told.consistency]
+    is_its = new.origin == peers.origin_of(peer.server)
+    is_more = old is None or extends((old.size, old.root), (new.size, new.root), path)
+    if not is_its or not is_more:
+        size = old.size if old is not None else 0
+        what = f"a head of {new.size} blocks that does not begin with that of {size}"
+        peers_taking.fault(scene, holder, what, _LEDGER, message)
+    elif old is None or new.size > old.size:
+        note = countersigned(told.checkpoint, new, scene.parts.receipts.signer)
+        kept = store.Witnessed(new.size, new.root, note, scene.now_ms)
+        store.keep_head(scene.txn, holder.id, kept)
+
+
+def countersigned(note: str, checkpoint: Checkpoint, signer: NoteSigner) -> str:
+    """A checkpoint with one line of signature more, of whoever has seen it."""
+    text = checkpoint.to_text()
+    return note + signer.sign(text).removeprefix(f"{text}\n")

@@ -1,0 +1,157 @@
+"""Templates for organisations over HTTP: what there is, and many documents from one."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
+
+from twisted.internet.threads import deferToThreadPool
+
+from appservices.signing.routes.api import API
+from appservices.signing.routes.organisations import WRITE_LIMIT
+from appservices.signing.service import batches
+from appservices.signing.service.filling import templates_of
+from appservices.signing.service.organisations import Asked
+from veche.protocol.batch_api import (
+    BATCH_BYTES_MAX,
+    BatchBody,
+    BatchRowsQuery,
+    BatchRowsView,
+    BatchView,
+    TemplatesView,
+)
+from veche.protocol.errors import NotFoundError
+from veche.protocol.wire import parse
+from veche.runtime.limits import Limit
+from veche.runtime.web import read_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appservices.signing.routes.organisations import Signing
+    from appservices.signing.service.filling import Named
+    from appservices.signing.service.scene import Parts, Scene
+    from appservices.signing.store.batches import Row
+    from veche.runtime.api import Call
+    from veche.runtime.database import Cursor
+    from veche.runtime.host import Host
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+BATCH_LIMIT: Final = Limit(burst=10, per_s=0.2)
+"""Batches of one client address: thousands of rows are checked for each."""
+
+
+class TemplateRoutes:
+    """Serves organisations that have documents made."""
+
+    def __init__(self, host: Host, signing: Signing) -> None:
+        """Make them."""
+        self._host = host
+        self._signing = signing
+
+    @API.route(
+        "GET",
+        "/templates",
+        answer=TemplatesView,
+        takes_session=False,
+        limit=WRITE_LIMIT,
+        summary="The templates of the site: who signs, and what they are filled with",
+    )
+    async def templates(self, call: Call) -> TemplatesView:
+        """All of them."""
+        self._caller(call)
+        folder = self._parts().section.templates
+        return await self._away(templates_of, folder, call.language)
+
+    @API.route(
+        "POST",
+        "/templates/<name>/sessions",
+        takes="application/json",
+        takes_bytes_max=BATCH_BYTES_MAX,
+        answer=BatchView,
+        takes_session=False,
+        needs_key=True,
+        limit=BATCH_LIMIT,
+        status=202,
+        summary="Have up to 10,000 documents made and sent, a session for each row; or a dry run",
+    )
+    async def order(self, call: Call) -> BatchView:
+        """The rows are checked now, and made one after the other; a bad one stops no other."""
+        caller = self._caller(call)
+        body, named, language, rows = await self._away(_checked, self._parts(), call, caller)
+        if body.dry_run:
+            return batches.dry_view(named, rows)
+        asked = Asked(caller, call.key, hashlib.sha256(call.body).digest())
+        return await self._host.database.run(
+            "signing.order", self._order, call, asked, body, (named, language, rows)
+        )
+
+    @API.transaction(
+        "signing.batch",
+        "GET",
+        "/batches/<batch>",
+        answer=BatchView,
+        takes_session=False,
+        limit=WRITE_LIMIT,
+        summary="How far the documents of a batch have got",
+    )
+    def batch(self, txn: Cursor, call: Call) -> BatchView:
+        """Counts, and what is wrong with the rows that failed."""
+        scene = self._scene(txn, call, "batch")
+        return batches.view(scene, self._caller(call), call.path_args["batch"])
+
+    @API.transaction(
+        "signing.batch_rows",
+        "GET",
+        "/batches/<batch>/rows",
+        query=BatchRowsQuery,
+        answer=BatchRowsView,
+        takes_session=False,
+        limit=WRITE_LIMIT,
+        summary="What became of its rows, at most 1,000 after a number",
+    )
+    def rows(self, txn: Cursor, call: Call) -> BatchRowsView:
+        """Each with its session."""
+        scene = self._scene(txn, call, "batch rows")
+        batch, after = call.path_args["batch"], call.query.after
+        return batches.rows_view(scene, self._caller(call), batch, after)
+
+    def _order(
+        self,
+        txn: Cursor,
+        call: Call,
+        asked: Asked,
+        body: BatchBody,
+        found: tuple[Named, str, list[Row]],
+    ) -> BatchView:
+        scene = self._scene(txn, call, f"batch {asked.caller} {asked.key}")
+        return batches.view(scene, asked.caller, batches.order(scene, asked, body, found))
+
+    async def _away(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do what takes its time in a thread that no key waits for."""
+        reactor: Any = self._host.reactor
+        return cast(
+            "R",
+            await deferToThreadPool(reactor, reactor.getThreadPool(), work, *args, **kwargs),
+        )
+
+    def _caller(self, call: Call) -> str:
+        return self._signing.callers.of(call.header("authorization"))
+
+    def _scene(self, txn: Cursor, call: Call, cause: str) -> Scene:
+        return self._parts().scene(txn, f"organisation {cause}", call.now_ms)
+
+    def _parts(self) -> Parts:
+        parts = self._signing.parts
+        if parts is None:
+            raise NotFoundError("Nobody signs here: the section `signing` has no `sessions`")
+        return parts
+
+
+def _checked(parts: Parts, call: Call, caller: str) -> tuple[BatchBody, Named, str, list[Row]]:
+    """The body and its rows, read and checked in a thread: there may be thousands."""
+    body = parse(BatchBody, read_json(call.body))
+    name = call.path_args["name"]
+    return (body, *batches.checked(parts, name, body, caller, call.now_ms))

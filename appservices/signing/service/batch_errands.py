@@ -1,0 +1,167 @@
+"""The sessions of a batch, made and sent one by one outside the request that asked for them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.threads import deferToThreadPool
+
+from appservices.signing.core.parties import PlanError
+from appservices.signing.core.template import TemplateError
+from appservices.signing.service import drafting, filling
+from appservices.signing.service.batches import (
+    AT_ONCE_MAX,
+    PACE_MS,
+    ROW,
+    failed_row,
+    sow_later,
+    why_of,
+)
+from appservices.signing.service.filling import FillingError, Problem
+from appservices.signing.service.organisations import Asked
+from appservices.signing.service.template_drafts import Made, Options, draft_of
+from appservices.signing.service.templates import make_document
+from appservices.signing.store import batches as store
+from appservices.signing.store.batches import MADE, WAITING, Row
+from veche.protocol.batch_api import BatchRow
+from veche.protocol.canonical import canonical
+from veche.protocol.errors import MalformedError, UnavailableError, VecheError
+from veche.protocol.ids import effect_id
+from veche.protocol.wire import parse
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.signing.service.scene import Parts, Scene
+    from appservices.signing.store.batches import Batch
+    from veche.protocol.errors import RefusedError
+    from veche.runtime.database import Cursor
+
+_CHANGED = Problem("template", "was changed meanwhile: ask again")
+_FAILS = Problem("template", "does not work with these answers")
+
+
+class Sow:
+    """Has the next rows of a batch made, as long as there are any."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+        """Nothing."""
+        return {}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        """An errand for each of the next rows; then again, a moment later."""
+        batch_id, after = errand.payload["batch"], errand.payload["after"]
+        room = AT_ONCE_MAX - store.waiting_until(txn, batch_id, after)
+        found = store.waiting_after(txn, batch_id, after, room) if room > 0 else []
+        for n in found:
+            payload = {"batch": batch_id, "row": n}
+            errands.schedule(txn, Errand(effect_id(ROW, batch_id, n), ROW, payload, now_ms))
+        last = found[-1] if found else after
+        if room <= 0 or store.waiting_after(txn, batch_id, last, 1):
+            sow_later(txn, batch_id, last, errand.payload["step"] + 1, now_ms + PACE_MS)
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """Never."""
+
+
+class MakeRow:
+    """Makes the document of one row, and sends it to whoever signs it."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Make the document, outside the reactor's thread."""
+        host = self._parts.host
+        read = await host.database.run("signing.batch", self._read, errand)
+        if read is None:
+            return {}
+        pool = host.reactor.getThreadPool()
+        try:
+            made = await deferToThreadPool(host.reactor, pool, _make, self._parts, *read)
+        except FillingError as e:
+            return {"problems": e.problems}
+        except TemplateError:
+            return {"problems": [_FAILS]}
+        except UnavailableError:
+            raise
+        except VecheError as e:
+            return {"problems": [Problem("template", str(e))]}
+        return {"made": made}
+
+    def _read(self, txn: Cursor, errand: Errand) -> tuple[Batch, Row] | None:
+        batch = store.read(txn, errand.payload["batch"])
+        row = store.row(txn, self._parts.vault, errand.payload["batch"], errand.payload["row"])
+        return None if batch is None or row is None or row.state != WAITING else (batch, row)
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Keep and send it; or keep what is wrong with it."""
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        batch = store.read(txn, errand.payload["batch"])
+        row = store.row(
+            txn, scene.vault, errand.payload["batch"], errand.payload["row"], is_locked=True
+        )
+        if batch is None or row is None or row.state != WAITING or not result:
+            return
+        if "problems" in result:
+            changed = failed_row(row.n, row.told, result["problems"])
+        else:
+            changed = _sent(scene, batch, row, result["made"])
+        store.save(txn, scene.vault, batch.id, changed)
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        """What may never be done is told like a wrong answer."""
+        batch_id, n = errand.payload["batch"], errand.payload["row"]
+        row = store.row(txn, self._parts.vault, batch_id, n, is_locked=True)
+        if row is not None and row.state == WAITING:
+            problem = Problem("row", str(error))
+            store.save(txn, self._parts.vault, batch_id, failed_row(n, row.told, [problem]))
+
+
+def _make(parts: Parts, batch: Batch, row: Row) -> Made:
+    named = filling.template_of(parts.section.templates, batch.template)
+    if named.version != batch.version:
+        raise FillingError([_CHANGED])
+    told = parse(BatchRow, row.told, where="row")
+    context = filling.context_of(parts, named.template, batch.language, batch.made_at_ms)
+    filled = filling.fill(named.template, told.parties, told.answers, batch.requester, context)
+    return Made(named, filled, make_document(named.folder, filled.filling))
+
+
+def _sent(scene: Scene, batch: Batch, row: Row, made: Made) -> Row:
+    """The session of a row, kept and sent; what it cannot be leaves nothing behind."""
+    scene.txn.execute("SAVEPOINT batch_row")
+    try:
+        session_id = _session_of(scene, batch, row, made)
+    except UnavailableError:
+        raise
+    except (VecheError, PlanError) as e:
+        scene.txn.execute("ROLLBACK TO SAVEPOINT batch_row")
+        field = e.field if isinstance(e, MalformedError) else "row"
+        why = why_of(e) if isinstance(e, MalformedError) else str(e)
+        return failed_row(row.n, row.told, [Problem(field, why)])
+    scene.txn.execute("RELEASE SAVEPOINT batch_row")
+    return Row(row.n, MADE, {"reference": row.told["reference"]}, session_id)
+
+
+def _session_of(scene: Scene, batch: Batch, row: Row, made: Made) -> str:
+    digest = hashlib.sha256(batch.version + canonical(dict(row.told), where="row")).digest()
+    asked = Asked(batch.requester, digest.hex(), digest)
+    options = Options(
+        title=made.document.title,
+        filename=f"{batch.template}.pdf",
+        reference=row.told["reference"],
+        may_delegate=batch.may_delegate,
+        deadline_at_ms=batch.deadline_at_ms,
+    )
+    session, is_new = draft_of(scene, asked, options, made)
+    if is_new:
+        session = drafting.freeze(scene, session, made.document.pdf)
+        drafting.send(scene, session)
+    return session.id

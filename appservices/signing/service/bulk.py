@@ -1,0 +1,110 @@
+"""One document to many: each of them gets a session of their own, made from one draft.
+
+Every session is made in an errand of its own, whose id is that of the draft and the person: so one
+that fails stops no other, and none is made twice.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+from twisted.internet.threads import deferToThreadPool
+
+from appservices.signing.core.papers.uploads import UploadError, UploadTooLargeError
+from appservices.signing.core.session import State
+from appservices.signing.core.texts.draft import failed_doc, many_doc
+from appservices.signing.service import drafting
+from appservices.signing.service.cipher import fresh_key
+from appservices.signing.service.laying import boxed
+from appservices.signing.store import blobs, sessions
+from veche.protocol.errors import MalformedError
+from veche.protocol.ids import RoomId, UserId, derived_ulid, effect_id
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.signing.core.records import Session
+    from appservices.signing.service.scene import Parts, Scene
+    from veche.protocol.errors import RefusedError
+    from veche.runtime.database import Cursor
+
+MAKE: Final = "signing.make"
+"""Errand: makes and sends the session of one of many."""
+
+
+def order(scene: Scene, session: Session, room_id: RoomId) -> None:
+    """Have a session made for each of the draft's first stage."""
+    parties = session.stages[0].parties
+    for party in parties:
+        payload = {"session": session.id, "party": party, "room": room_id}
+        id_ = effect_id(MAKE, session.id, party)
+        errands.schedule(scene.txn, Errand(id_, MAKE, payload, scene.now_ms))
+    person = UserId(session.requester)
+    scene.tell(room_id, person, many_doc(len(parties), scene.speech(person)))
+
+
+class Make:
+    """Makes the session of one of many, and sends it."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Make their document ready, outside the reactor's thread."""
+        host = self._parts.host
+        read = await host.database.run("signing.make", self._read, errand)
+        if read is None:
+            return {}
+        draft, cipher, language = read
+        links, pool = host.links, host.reactor.getThreadPool()
+        link = "" if links is None else links.verify()
+        try:
+            pdf = await deferToThreadPool(host.reactor, pool, boxed, draft, cipher, language, link)
+        except (UploadError, UploadTooLargeError):
+            return {"failed": True}
+        return {"draft": draft, "pdf": pdf}
+
+    def _read(self, txn: Cursor, errand: Errand) -> tuple[Session, bytes, str] | None:
+        """The draft as it is for one of them, its document, the language of the requester."""
+        draft = sessions.read(txn, self._parts.vault, errand.payload["session"])
+        cipher = blobs.of_kind(txn, errand.payload["session"], "upload")
+        if draft is None or draft.state is not State.DRAFT or cipher is None:
+            return None
+        scene = self._parts.scene(txn, errand.id, self._parts.host.now_ms())
+        language = scene.language_of(UserId(draft.requester))
+        return drafting.only(draft, errand.payload["party"]), cipher, language
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Keep and send it; what fails is said to the requester."""
+        if not result:
+            return
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        draft = sessions.read(txn, scene.vault, errand.payload["session"])
+        if draft is None:
+            return
+        person, room_id = UserId(draft.requester), RoomId(errand.payload["room"])
+        member = draft.member(errand.payload["party"])
+        assert member is not None, "the draft has them"  # noqa: S101 -- our bug
+        if "failed" in result:
+            scene.tell(room_id, person, failed_doc(member.name, scene.speech(person)))
+            return
+        mine = result["draft"]
+        session = attrs.evolve(
+            mine,
+            id=derived_ulid(now_ms, "bulk", draft.id, member.id),
+            matter=attrs.evolve(mine.matter, key=fresh_key()),
+            made_at_ms=now_ms,
+        )
+        try:
+            drafting.check_deadline(scene, session.deadline_at_ms)
+        except MalformedError:
+            scene.tell(room_id, person, failed_doc(member.name, scene.speech(person)))
+            return
+        sessions.add(txn, scene.vault, session)
+        drafting.send(scene, drafting.freeze(scene, session, result["pdf"]))
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """The errand can never be done; it was logged."""

@@ -1,0 +1,37 @@
+/**
+ * Signed files of each kind, as `veche.protocol.signed_file` judges them. Pure.
+ *
+ * @typedef {import("./der.js").Bytes} Bytes
+ * @typedef {import("./judging.js").Report} Report
+ */
+import { isContainer } from "../asic/container.js";
+import { judgeContainer } from "../asic/verdict.js";
+import { asText } from "../pdf/values.js";
+import { judgeElsewhere } from "./elsewhere.js";
+import { ALGORITHMS_END } from "./judging.js";
+import { beginsSigned, judge } from "./verdict.js";
+
+/**
+ * @param {Bytes} bytes the file
+ * @param {import("./certificate.js").Certificate[]} roots that are trusted
+ * @param {number} nowMs UTC
+ * @param {Bytes[]} [lists] newer than those in the file
+ * @param {import("./judging.js").AlgorithmsEnd} [end]
+ * @returns {Promise<Report>}
+ */
+export async function judgeFile(bytes, roots, nowMs, lists = [], end = ALGORITHMS_END) {
+    if (isContainer(bytes)) return judgeContainer(bytes, roots, nowMs, lists, end);
+    const report = await judge(bytes, roots, nowMs, lists, end);
+    if (!(await mayBeOfOthers(bytes, report))) return report;
+    return (await judgeElsewhere(bytes, roots, nowMs, lists, end)) ?? report;
+}
+
+/** @param {Bytes} bytes @param {Report} report @returns {Promise<boolean>} no signature of our form */
+async function mayBeOfOthers(bytes, { findings, signers }) {
+    const found = new Set(findings.map(({ reason }) => reason));
+    const [only] = found;
+    if (found.size !== 1) return false;
+    if (only === "changed_after_signing" && signers.length === 0)
+        return !(await beginsSigned(asText(bytes)));
+    return only === "outside_the_sealed_profile";
+}

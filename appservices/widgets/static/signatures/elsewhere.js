@@ -1,0 +1,250 @@
+/**
+ * Signatures in PDF files that other programs made, as `veche.protocol.signatures.elsewhere` judges
+ * them: never green. Pure.
+ *
+ * @typedef {import("./der.js").Bytes} Bytes
+ * @typedef {import("./certificate.js").Certificate} Certificate
+ * @typedef {import("./judging.js").Claim} Claim
+ * @typedef {import("./judging.js").Finding} Finding
+ * @typedef {import("./judging.js").Report} Report
+ *
+ * @typedef {object} Cms a signature of one signer, as it was read
+ * @property {Bytes} contentType
+ * @property {Bytes | undefined} content
+ * @property {Bytes[]} certificates
+ * @property {der.Element} signer
+ * @property {string} hash
+ * @property {Bytes} attributes
+ * @property {Map<string, Bytes>} values
+ * @property {der.Element} algorithm
+ * @property {Bytes} signature
+ * @property {Bytes | undefined} token
+ *
+ * @typedef {Claim & {end: number, parts: Cms[]}} Elsewhere
+ */
+import { hex, isSame, joined } from "../verify/bytes.js";
+import { asText } from "../pdf/values.js";
+import { hasSigned, hashOf, schemeOf } from "./algorithms.js";
+import { issuerAndSerialOf, keyIdOf, readCertificate } from "./certificate.js";
+import { DATA, SIGNED_DATA, TIME_STAMP_TOKEN, TST_INFO, momentOf } from "./cms.js";
+import * as der from "./der.js";
+import { DerError } from "./der.js";
+import { ALGORITHMS_END, Fault, Judge } from "./judging.js";
+import { Trust, readable } from "./trust.js";
+
+const SIGNATURES_MAX = 20;
+const CMS_BYTES_MAX = 256 * 1024;
+const RANGE =
+    /\/ByteRange[\0\t\n\f\r ]*\[[\0\t\n\f\r ]*0[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]*\]/g;
+const ANY_RANGE = "/ByteRange";
+const HOLE = /^<([0-9A-Fa-f]+)>$/;
+const ONLY_LINE_ENDS = /^[\r\n]*$/;
+const CONTENT_TYPE = hex(der.oid("1.2.840.113549.1.9.3"));
+const MESSAGE_DIGEST = hex(der.oid("1.2.840.113549.1.9.4"));
+const CERTIFICATE_V2 = hex(der.oid("1.2.840.113549.1.9.16.2.47"));
+const TOKEN = hex(TIME_STAMP_TOKEN);
+const CONTEXT_0 = 0xa0;
+const KEY_ID = 0x80;
+
+/**
+ * @param {Bytes} bytes the file
+ * @param {Certificate[]} roots that are trusted
+ * @param {number} nowMs UTC
+ * @param {Bytes[]} [lists]
+ * @param {import("./judging.js").AlgorithmsEnd} [end]
+ * @returns {Promise<Report | undefined>} none: there is no signature in it that can be read
+ */
+export async function judgeElsewhere(bytes, roots, nowMs, lists = [], end = ALGORITHMS_END) {
+    const pdf = asText(bytes);
+    /** @type {Finding[]} */
+    const broken = [];
+    const claims = claimsIn(pdf, bytes, broken);
+    if (claims.length === 0 && broken.length === 0) return undefined;
+    const held = claims.flatMap(({ parts }) => parts).flatMap((one) => one.certificates);
+    const judge = new Judge(new Trust(roots, held, lists), [], nowMs, end);
+    judge.findings.push(...broken);
+    for (const one of claims.toReversed()) {
+        const isWhole = ONLY_LINE_ENDS.test(pdf.slice(one.end));
+        await judge.take(one, isWhole);
+        if (!isWhole && !one.isStamp) judge.find("signed_an_earlier_state", one.name);
+    }
+    if (pdf.split(ANY_RANGE).length - 1 !== claims.length + broken.length)
+        judge.find("other_signatures_before");
+    const last = claims.at(-1);
+    if (last?.isStamp && !ONLY_LINE_ENDS.test(pdf.slice(last.end)))
+        judge.find("signed_an_earlier_state");
+    judge.find("signed_elsewhere");
+    return judge.report({});
+}
+
+/** @param {string} pdf @param {Bytes} bytes @param {Finding[]} broken @returns {Elsewhere[]} */
+function claimsIn(pdf, bytes, broken) {
+    const found = [];
+    for (const [number, [, hole, resume, rest]] of [...pdf.matchAll(RANGE)].entries()) {
+        const field = `${number + 1}`;
+        if (number === SIGNATURES_MAX) {
+            broken.push({ reason: "too_many_signatures", field: "", detail: "" });
+            break;
+        }
+        try {
+            found.push(claimOf(pdf, bytes, field, [Number(hole), Number(resume), Number(rest)]));
+        } catch (error) {
+            broken.push({ reason: reasonOf(error), field, detail: String(error) });
+        }
+    }
+    return found.toSorted((one, other) => one.end - other.end);
+}
+
+/** @param {unknown} error @returns {string} @throws {unknown} it is no fault of the file */
+function reasonOf(error) {
+    if (error instanceof Fault) return error.reason;
+    if (error instanceof DerError) return "broken";
+    throw error;
+}
+
+/**
+ * @param {string} pdf
+ * @param {Bytes} bytes
+ * @param {string} name
+ * @param {[number, number, number]} range
+ * @returns {Elsewhere}
+ */
+function claimOf(pdf, bytes, name, [hole, resume, rest]) {
+    const end = resume + rest;
+    const isRange = hole < resume && resume <= end && end <= bytes.length;
+    const digits = isRange ? HOLE.exec(pdf.slice(hole, resume))?.[1] : undefined;
+    if (!digits || digits.length % 2 !== 0 || digits.length > 2 * CMS_BYTES_MAX)
+        throw new Fault("does_not_cover_its_revision");
+    const data = Uint8Array.from({ length: digits.length / 2 }, (_, at) =>
+        Number.parseInt(digits.slice(2 * at, 2 * at + 2), 16),
+    );
+    const [, length] = der.read(data);
+    if (data.subarray(length).some((byte) => byte !== 0)) throw new Fault("broken");
+    const cms = readCms(data.slice(0, length));
+    const isStamp = isSame(cms.contentType, TST_INFO);
+    const stamp = isStamp ? cms : cms.token && readCms(cms.token);
+    const stated = stamp && statedIn(stamp);
+    const covered = [bytes.subarray(0, hole), bytes.subarray(resume, end)];
+    return {
+        name,
+        end,
+        isStamp,
+        parts: stamp && stamp !== cms ? [cms, stamp] : [cms],
+        stampedAtMs: stated?.atMs,
+        signer: async () => {
+            if (!isSame(cms.contentType, DATA) || cms.content) throw new Fault("broken");
+            return signerOf(cms, await digest(cms.hash, covered));
+        },
+        stamper: async () => {
+            if (!stamp || !stated) throw new Fault("broken");
+            const own = await digest(stated.hash, isStamp ? covered : [cms.signature]);
+            if (!isSame(own, stated.imprint)) throw new Fault("broken");
+            return signerOf(stamp, await digest(stamp.hash, [stamp.content ?? new Uint8Array()]));
+        },
+    };
+}
+
+/** @param {string} hash @param {Bytes[]} parts @returns {Promise<Bytes>} */
+async function digest(hash, parts) {
+    return new Uint8Array(await crypto.subtle.digest(hash, joined(...parts)));
+}
+
+/** @template T @param {T | undefined} part @returns {T} */
+function needed(part) {
+    if (part === undefined) throw new DerError("a part is missing");
+    return part;
+}
+
+/** @param {Bytes} encoded @returns {Cms} */
+function readCms(encoded) {
+    const [kind, wrapped] = der.members(der.readWhole(encoded, der.SEQUENCE), der.OID, CONTEXT_0);
+    if (!isSame(der.tlv(der.OID, needed(kind)), SIGNED_DATA)) throw new Fault("broken");
+    const [, , content, ...rest] = der.children(der.readWhole(needed(wrapped), der.SEQUENCE));
+    const held = rest.find((one) => one.tag === CONTEXT_0)?.body ?? new Uint8Array();
+    const infos = needed(rest.at(-1));
+    const [info, ...others] = der.children(infos.body);
+    if (infos.tag !== der.SET || !info || others.length > 0) throw new Fault("broken");
+    const [, signer, hashed, attributes, algorithm, signature, unsigned] = der.children(info.body);
+    if (attributes?.tag !== CONTEXT_0 || signature?.tag !== der.OCTET_STRING)
+        throw new Fault("broken");
+    const [what, enclosed] = der.children(needed(content).body);
+    const hash = hashOf(needed(hashed).body);
+    if (!hash) throw new Fault("broken");
+    return {
+        contentType: needed(what).encoded,
+        content: enclosed && der.readWhole(enclosed.body, der.OCTET_STRING),
+        certificates: der.children(held).map((one) => one.encoded),
+        signer: needed(signer),
+        hash,
+        attributes: der.tlv(der.SET, attributes.body),
+        values: valuesIn(attributes.body),
+        algorithm: needed(algorithm),
+        signature: signature.body,
+        token: unsigned && valuesIn(unsigned.body).get(TOKEN),
+    };
+}
+
+/** @param {Bytes} body @returns {Map<string, Bytes>} attributes with one value, none is twice */
+function valuesIn(body) {
+    const found = new Map();
+    for (const one of der.children(body)) {
+        const [kind, values] = der.members(one.body, der.OID, der.SET);
+        const name = hex(der.tlv(der.OID, needed(kind)));
+        const held = der.children(needed(values));
+        if (found.has(name)) throw new Fault("broken");
+        if (held.length === 1) found.set(name, held[0]?.encoded);
+    }
+    return found;
+}
+
+/** @param {Cms} cms @param {Bytes} own digest of what is here @returns {Promise<Certificate>} */
+async function signerOf(cms, own) {
+    const certificate = readable(cms.certificates, readCertificate).find((one) => isOf(cms, one));
+    if (!certificate) throw new Fault("broken");
+    const kind = cms.values.get(CONTENT_TYPE);
+    const said = cms.values.get(MESSAGE_DIGEST);
+    const isHere =
+        kind &&
+        said &&
+        isSame(kind, cms.contentType) &&
+        isSame(said, der.tlv(der.OCTET_STRING, own));
+    if (!isHere) throw new Fault("broken");
+    await checkNamed(cms, certificate);
+    const scheme = schemeOf(cms.algorithm.body, cms.hash);
+    if (!(await hasSigned(certificate.key, cms.signature, cms.attributes, scheme)))
+        throw new Fault("broken");
+    return certificate;
+}
+
+/** @param {Cms} cms @param {Certificate} one */
+function isOf({ signer }, one) {
+    if (signer.tag !== KEY_ID) return isSame(issuerAndSerialOf(one), signer.encoded);
+    const id = keyIdOf(one);
+    return id !== undefined && isSame(id, signer.body);
+}
+
+/** @param {Bytes} body */
+function first(body) {
+    return needed(der.children(body)[0]);
+}
+
+/** @param {Cms} cms @param {Certificate} certificate that it has to name, if it names one */
+async function checkNamed(cms, certificate) {
+    const said = cms.values.get(CERTIFICATE_V2);
+    if (!said) return;
+    const parts = der.children(first(first(first(said).body).body).body);
+    const hash = parts[0]?.tag === der.SEQUENCE ? hashOf(parts[0].body) : "SHA-256";
+    const its = parts.find((one) => one.tag === der.OCTET_STRING);
+    if (!hash || !its || !isSame(await digest(hash, [certificate.encoded]), its.body))
+        throw new Fault("broken");
+}
+
+/** @param {Cms} stamp @returns {{hash: string, imprint: Bytes, atMs: number}} */
+function statedIn(stamp) {
+    if (!isSame(stamp.contentType, TST_INFO) || !stamp.content) throw new Fault("broken");
+    const [, , imprint, , when] = der.children(der.readWhole(stamp.content, der.SEQUENCE));
+    const [algorithm, digested, ...more] = der.children(needed(imprint).body);
+    const hash = hashOf(needed(algorithm).body);
+    if (when?.tag !== der.GENERALIZED_TIME || !hash || more.length > 0) throw new Fault("broken");
+    return { hash, imprint: needed(digested).body, atMs: momentOf(when.body) };
+}

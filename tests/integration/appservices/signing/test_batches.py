@@ -1,0 +1,199 @@
+"""Organisations have documents made from templates: one, and many at once."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from appservices.signing.service.batches import ROW, SOW
+from tests.integration.appservices.signing.chats import ChatSite
+from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, DAY_MS, PDF
+
+pytestmark = pytest.mark.postgres
+
+TEMPLATES = Path(__file__).parents[4] / "config" / "signing"
+LEASE = "/templates/lease-of-a-flat/sessions"
+ANSWERS = {
+    "address": "Lindenallee 5\n12345 Lindenau",
+    "rooms": 3,
+    "rent": "900 EUR",
+    "begins_on": "2027-01-01",
+    "notice": "one_month",
+}
+
+
+def row(reference: str, tenant: Any = BOB, **changes: Any) -> dict[str, Any]:
+    """A lease of Alice's to somebody."""
+    return {
+        "parties": [
+            {"party": "p1", "name": "Alice Adams", "user": ALICE},
+            {"party": "p2", "name": "Bob Brown", "user": tenant},
+        ],
+        "answers": {**ANSWERS, **changes},
+        "reference": reference,
+    }
+
+
+class TemplateTests(ChatSite):
+    """The town's templates."""
+
+    def _make_parts(self) -> Any:
+        parts = super()._make_parts()
+        self.templates = self.folder / "templates"
+        shutil.copytree(TEMPLATES, self.templates)
+        section = parts.section.model_copy(update={"templates": self.templates})
+        return attrs.evolve(parts, section=section)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.chat(ALICE, BOB, CAROL)
+
+    def body(self, **changes: Any) -> dict[str, Any]:
+        """One lease."""
+        told = {
+            "title": "Lease of flat 5",
+            "template": "lease-of-a-flat",
+            "deadline_at_ms": self.host.now_ms() + 7 * DAY_MS,
+            **row("flat-5"),
+        }
+        return {**told, **changes}
+
+    def batch(self, *rows: Any, **changes: Any) -> dict[str, Any]:
+        """Several leases."""
+        deadline_at_ms = self.host.now_ms() + 7 * DAY_MS
+        return {"rows": rows, "language": "de", "deadline_at_ms": deadline_at_ms, **changes}
+
+    async def sown(self) -> None:
+        """Until nothing of a batch is left to do."""
+        while self.due(SOW):
+            await self.fire(SOW)
+        await self.settle()
+
+    async def test_a_session_from_a_template_is_sent_and_signed(self) -> None:
+        status, found = await self.call("GET", "/templates")
+        assert status == 200
+        [lease] = [one for one in found["templates"] if one["template"] == "lease-of-a-flat"]
+        assert [one["party"] for one in lease["parties"]] == ["p1", "p2"]
+        assert {one["id"] for one in lease["form"] if one["required"]} == set(ANSWERS)
+
+        body = self.body()
+        status, made = await self.call("POST", "/sessions", body, once="k")
+        assert status == 201, made
+        again = await self.call("POST", "/sessions", body, once="k")
+        assert again == (201, made)
+        path = f"/sessions/{made['session']}"
+        status, refused = await self.call("PUT", f"{path}/file", pdf=PDF)
+        assert (status, refused["errcode"]) == (409, "ORG.VECHE.CONFLICT")
+        status, sent = await self.call("POST", f"{path}/send", {})
+        assert (status, sent["state"]) == (200, "open"), sent
+        await self.settle()
+
+        held = self.session()
+        assert [one.field for one in held.members] == ["landlord", "tenant"]
+        assert [one.id for one in held.matter.clauses] == ["c7"]
+        page = self.page(held, "p1")
+        accepted = [{"id": "c7", "accepted": True}]
+        signed = await self.away(page.sign, self.keys[ALICE], clauses=accepted)
+        assert signed.status == 200, signed
+
+    async def test_what_a_template_cannot_be_filled_with_is_told_by_field(self) -> None:
+        short = row("x")["parties"][:1]
+        for changes, status, field in (
+            ({"answers": {**ANSWERS, "rent": "piles"}}, 400, "answers.rent"),
+            ({"answers": {**ANSWERS, "pets": "yes"}}, 400, "answers.pets"),
+            ({"answers": {}}, 400, "answers.address"),
+            ({"parties": short}, 400, "parties.p2"),
+            ({"parties": row("x", ALICE)["parties"]}, 400, "parties.p2.user"),
+            ({"parties": row("x", None)["parties"]}, 400, "parties.p2.user"),
+            ({"stages": [{"parties": ["p1", "p2"]}]}, 400, "stages"),
+            ({"level": "S1"}, 400, "level"),
+            ({"template": "no-such"}, 404, None),
+        ):
+            got, refused = await self.call("POST", "/sessions", self.body(**changes), once="w")
+            assert (got, refused.get("field")) == (status, field), (changes, refused)
+        assert self.rows("SELECT count(*) FROM signing.session") == [(0,)]
+
+    async def test_a_dry_run_tells_all_that_is_wrong_and_keeps_nothing(self) -> None:
+        rows = [row("a"), row("b", rent="piles", rooms=99), "no row", row("c", CAROL)]
+        body = self.batch(*rows, dry_run=True)
+        status, told = await self.call("POST", LEASE, body, once="dry")
+        assert status == 202, told
+        assert (told["batch"], told["waiting"], told["failed"]) == (None, 2, 2)
+        found = [(one["row"], one["field"]) for one in told["problems"]]
+        assert found == [(2, "answers.rooms"), (2, "answers.rent"), (3, "row")]
+        assert "piles" not in str(told["problems"])
+        assert self.rows("SELECT count(*) FROM signing.batch") == [(0,)]
+
+    async def test_a_batch_makes_a_session_for_each_row_and_a_bad_one_stops_none(self) -> None:
+        rows = [row("a"), row("b", rent="piles"), row("c", CAROL), row("a")]
+        body = self.batch(*rows)
+        status, told = await self.call("POST", LEASE, body, once="one")
+        assert status == 202, told
+        assert (told["waiting"], told["made"], told["failed"]) == (3, 0, 1)
+        assert (await self.call("POST", LEASE, body, once="one"))[1]["batch"] == told["batch"]
+        status, refused = await self.call("POST", LEASE, self.batch(row("z")), once="one")
+        assert (status, refused["errcode"]) == (409, "ORG.VECHE.CONFLICT")
+
+        await self.fire(SOW)
+        done = await self.call("GET", f"/batches/{told['batch']}")
+        assert (done[1]["waiting"], done[1]["made"], done[1]["failed"]) == (0, 3, 1)
+        status, page = await self.call("GET", f"/batches/{told['batch']}/rows?after=0")
+        by_row = {one["row"]: one for one in page["rows"]}
+        assert [by_row[n]["state"] for n in (1, 2, 3, 4)] == ["made", "failed", "made", "made"]
+        assert by_row[1]["session"] == by_row[4]["session"] != by_row[3]["session"]
+        assert [one["reference"] for one in page["rows"]] == ["a", "b", "c", "a"]
+        assert self.rows("SELECT DISTINCT state FROM signing.session") == [("open",)]
+        assert self.rows("SELECT count(*) FROM signing.session") == [(2,)]
+        status, state = await self.call("GET", f"/sessions/{by_row[3]['session']}/state")
+        assert (status, state["reference"]) == (200, "c")
+        assert state["title"].startswith("Mietvertrag")
+
+        # The same row in another batch is the same session.
+        status, more = await self.call("POST", LEASE, self.batch(row("c", CAROL)), once="two")
+        await self.fire(SOW)
+        _, page = await self.call("GET", f"/batches/{more['batch']}/rows")
+        assert page["rows"][0]["session"] == by_row[3]["session"]
+        status, _ = await self.call("GET", f"/batches/{told['batch']}", key="x" * 32)
+        assert status == 401
+
+    async def test_a_row_is_made_once_whatever_ends_in_between(self) -> None:
+        await self.call("POST", LEASE, self.batch(row("a")), once="one")
+        [sow] = self.due(SOW)
+        await self.do(sow)
+        [errand] = self.due(ROW)
+        handler = self.handlers[ROW]
+        first = await handler.perform(errand)
+        second = await handler.perform(errand)
+        assert first["made"].document.pdf == second["made"].document.pdf
+        for result in (first, second):
+            self.run_now(handler.finish, errand, result, self.host.now_ms())
+        assert self.rows("SELECT count(*) FROM signing.session") == [(1,)]
+        assert await handler.perform(errand) == {}
+
+    async def test_a_template_that_changes_meanwhile_makes_nothing(self) -> None:
+        _, told = await self.call("POST", LEASE, self.batch(row("a")), once="one")
+        source = self.templates / "lease-of-a-flat" / "template.typ"
+        source.write_text(source.read_text() + "\n// changed")
+        await self.fire(SOW)
+        _, done = await self.call("GET", f"/batches/{told['batch']}")
+        assert [(one["row"], one["field"]) for one in done["problems"]] == [(1, "template")]
+        assert self.rows("SELECT count(*) FROM signing.session") == [(0,)]
+
+    async def test_many_rows_follow_one_another(self) -> None:
+        rows = [row(f"r{n}", rooms=n) for n in range(1, 24)]
+        await self.call("POST", LEASE, self.batch(*rows), once="one")
+        [sow] = self.due(SOW)
+        await self.do(sow)
+        assert len(self.due(ROW)) == 20
+        [sow] = self.due(SOW)
+        await self.do(sow)
+        assert len(self.due(ROW)) == 20, "no more at once"
+        for errand in self.due(ROW)[:3]:
+            await self.do(errand)
+        [sow] = self.due(SOW)
+        await self.do(sow)
+        assert (len(self.due(ROW)), self.due(SOW)) == (20, [])

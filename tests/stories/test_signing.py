@@ -1,0 +1,158 @@
+"""People sign in their chats: a lease of two, a board's resolution, an office's contract."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography import x509
+
+from tests.stories.office import Desk, Room, case_number
+from tests.stories.signing import Signatory, Town, in_town
+from tests.support.forgery import page as pdf_page
+from tests.support.services import OFFICE
+from veche.protocol.document import DOCUMENT_KEY
+from veche.protocol.sign_request import SIGN_RESULT_KEY
+from veche.protocol.signatures.certificates import Level
+from veche.protocol.signatures.report import Verdict
+from veche.protocol.signatures.verdict import Trusted, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.people import Message
+    from veche.protocol.signatures.report import Report
+
+pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
+
+LEASE = pdf_page("Lease of flat 12b: 700 EUR a month")
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    with in_town(tmp_path_factory.mktemp("signing")) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def persons(town: Town) -> dict[str, Signatory]:
+    """Alice, Bob and Carol, each with a chat and a key."""
+    return {name: town.signatory(name) for name in ("alice", "bob", "carol")}
+
+
+def verdict_of(town: Town, pdf: bytes) -> Report:
+    root = x509.load_pem_x509_certificate(town.authority.root.read_bytes())
+    return judge(pdf, Trusted([root], town.now()))
+
+
+def send(who: Signatory, order: str, title: str) -> None:
+    """Have a document signed, by what is typed alone."""
+    who.send_pdf(LEASE)
+    who.expect("one page")
+    who.expect("What is it called?")
+    who.say(title)
+    who.expect("Who signs it")
+    who.say(order)
+    review = who.expect("Before it is sent", title)
+    who.choose(review, "send")
+    who.expect("It is sent")
+
+
+def result(who: Signatory, title: str) -> Message:
+    """The message with the closed file."""
+    return who.person.wait_for(
+        who.room, lambda one: SIGN_RESULT_KEY in one.content and title in one.body
+    )
+
+
+def test_two_people_sign_a_lease(town: Town, persons: dict[str, Signatory]) -> None:
+    alice, bob = persons["alice"], persons["bob"]
+    send(alice, "me then bob", "Lease of flat 12b")
+
+    # Alice first; Bob is asked once she has signed, in his own chat.
+    card = alice.expect("asks you to sign", "Lease of flat 12b", "Code")
+    signed = alice.page(card).sign(alice.keys[0])
+    assert signed.status == 200, signed
+    asked = bob.expect("asks you to sign", "Lease of flat 12b")
+    done = bob.page(asked).sign(bob.keys[0])
+    assert done.status == 200, done
+
+    # Both have the closed file, which holds without us.
+    files = [one.person.download(result(one, "Lease of flat 12b").content) for one in (alice, bob)]
+    assert files[0] == files[1]
+    report = verdict_of(town, files[0])
+    assert report.verdict is Verdict.SEALED, report
+    assert [one.level for one in report.signers] == [Level.ACCOUNT, Level.ACCOUNT]
+    assert [one.name for one in report.signers] == ["alice", "bob"]
+
+
+def test_two_of_three_are_enough(town: Town, persons: dict[str, Signatory]) -> None:
+    alice, bob, carol = (persons[name] for name in ("alice", "bob", "carol"))
+    send(alice, "2 of me, bob, carol", "Resolution 7")
+
+    mine, his, hers = (
+        one.page(one.expect("asks you to sign", "Resolution 7")) for one in (alice, bob, carol)
+    )
+    assert his.sign(bob.keys[0]).status == 200
+    assert hers.sign(carol.keys[0]).status == 200
+
+    # Alice need not any more; everyone has the file, she as well.
+    late = mine.sign(alice.keys[0])
+    assert late.status == 409
+    pdf = alice.person.download(result(alice, "Resolution 7").content)
+    report = verdict_of(town, pdf)
+    assert report.verdict is Verdict.SEALED
+    assert sorted(one.name for one in report.signers) == ["bob", "carol"]
+
+
+def test_who_declines_says_why_and_everyone_is_told(persons: dict[str, Signatory]) -> None:
+    alice, bob = persons["alice"], persons["bob"]
+    send(alice, "me, bob", "Sale of a car")
+
+    mine = alice.expect("asks you to sign", "Sale of a car")
+    assert alice.page(mine).sign(alice.keys[0]).status == 200
+    asked = bob.expect("asks you to sign", "Sale of a car")
+    declined = bob.page(asked).decline(bob.keys[0], "wrong_terms", "It has no engine")
+    assert declined.status == 200, declined
+    alice.expect("Sale of a car", "It has no engine")
+    assert "not in force" in alice.expect("Sale of a car", "not in force").body
+
+
+def test_an_office_and_a_citizen_sign_what_was_decided(
+    town: Town, persons: dict[str, Signatory]
+) -> None:
+    alice, carol = persons["alice"], persons["carol"]
+    desk = Desk(carol.person)
+    chat = Room(alice.person, alice.person.create_dm(OFFICE))
+    chat.choose(chat.expect("Which language do you prefer?"), "en")
+    chat.choose(chat.expect("What do you need?"), "garden-plot-lease")
+    chat.choose(chat.expect("It takes at most"), "start")
+    chat.expect("1 of 2")
+    chat.say("Alice Adams")
+    chat.expect("2 of 2")
+    chat.say("12")
+    chat.expect("Please check your answers")
+    chat.say("submit")
+    number = case_number(chat.expect("The number of your case is"))
+    [room] = alice.person.accept_invites()
+    case = Room(alice.person, room)
+    thread = desk.claimed(number)
+    thread.choose(thread.expect("What is decided?"), "approve")
+
+    # Approved, and still nobody has it: the citizen signs, then the clerk, then the town seals it.
+    case.expect("Signed by: you, the office")
+    mine = alice.expect("asks you to sign: Lease of a garden plot")
+    assert alice.page(mine).sign(alice.keys[0]).status == 200
+    theirs = carol.expect("asks you to sign: Lease of a garden plot")
+    assert carol.page(theirs).sign(carol.keys[0]).status == 200
+    case.expect("Everyone has signed")
+    document = alice.person.wait_for(room, lambda one: DOCUMENT_KEY in one.content)
+    case.expect_states("submitted", "in_review", "signing", "decided_yes", "served")
+
+    report = verdict_of(town, alice.person.download(document.content))
+    assert report.verdict is Verdict.SEALED, report
+    assert [(one.name, one.level) for one in report.signers] == [
+        ("alice", Level.ACCOUNT),
+        ("carol", Level.ACCOUNT),
+        ("Town of Lindenau", Level.SEAL),
+    ]

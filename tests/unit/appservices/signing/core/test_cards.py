@@ -1,0 +1,127 @@
+"""The card of a party in words: every state, and the most that a session can have."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from appservices.signing.core.parties import Party, PartyState, Role, Stage
+from appservices.signing.core.records import (
+    Clause,
+    ClauseKind,
+    Level,
+    Matter,
+    Member,
+    Paper,
+    Session,
+    SessionEffect,
+)
+from appservices.signing.core.session import State
+from appservices.signing.core.speech import Speech
+from appservices.signing.core.texts.cards import card_doc, is_in_force, result_words
+from appservices.signing.core.texts.words import counted
+from appservices.signing.service.scene import CATALOGUE
+from veche.protocol.catalogue import LANGUAGES
+from veche.protocol.ids import Ulid
+from veche.protocol.message import body, edit, text
+
+PAGE = "https://sign.example.org/sign#s=1"
+
+
+def speech(language: str = "en") -> Speech:
+    return Speech(language, "Europe/Berlin", CATALOGUE)
+
+
+def session(count: int = 2, **more: object) -> Session:
+    ids = [f"p{n}" for n in range(1, count + 1)]
+    members = tuple(
+        Member(
+            Party(one, Role.SIGNER, PartyState.INVITED),
+            f"@{one}:example.org",
+            f"Name {one}",
+            f"Sig{one[1:]}",
+            Level.ADVANCED,
+        )
+        for one in ids
+    )
+    made = Session(
+        id=Ulid("01KAV3Z8K4Q6V5W7X9Y0A1B2C3"),
+        state=State.OPEN,
+        requester="@carol:example.org",
+        room_id=None,
+        effect=SessionEffect.WHEN_COMPLETE,
+        level_min=Level.ADVANCED,
+        may_delegate=False,
+        stages=(Stage(tuple(ids)),),
+        members=members,
+        matter=Matter("Lease", "lease.pdf", "Carol Clark", b"k" * 32),
+        deadline_at_ms=1_796_256_000_000,
+        made_at_ms=1,
+        paper=Paper(b"d" * 32, 1000, 3, b"b" * 32),
+    )
+    return attrs.evolve(made, **more)  # type: ignore[arg-type]
+
+
+def standing(state: PartyState, **more: object) -> Session:
+    made = session(**more)  # type: ignore[arg-type]
+    return made.with_plan(made.plan.with_state("p1", state))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("state", PartyState)
+def test_each_state_of_a_party_has_words(state: PartyState, language: str) -> None:
+    made = standing(state)
+    words = body(card_doc(made, made.members[0], PAGE, speech(language)))
+    assert made.code in words
+    assert (PAGE in words) == (state in (PartyState.INVITED, PartyState.VIEWED))
+
+
+@pytest.mark.parametrize("state", State)
+def test_what_is_over_has_no_link(state: State) -> None:
+    made = session(state=state)
+    words = body(card_doc(made, made.members[0], PAGE, speech()))
+    assert (PAGE in words) == (state is State.OPEN)
+
+
+def test_how_it_is_signed() -> None:
+    made = session()
+    click = attrs.evolve(made.members[0], level_min=Level.CLICK)
+    assert f"reply with its code alone, to sign it: {made.code}" in body(
+        card_doc(made, click, None, speech())
+    )
+    words = body(card_doc(made, made.members[0], None, speech()))
+    assert "there are no pages here" in words
+    roles = {Role.WITNESS: "as a witness", Role.APPROVER: "asks you to approve"}
+    for role, wanted in roles.items():
+        one = attrs.evolve(made.members[0], party=Party("p1", role, PartyState.INVITED, ""))
+        assert wanted in body(card_doc(made, one, PAGE, speech()))
+
+
+def test_whether_it_counts() -> None:
+    signed = standing(PartyState.SIGNED)
+    for state, effect, counts in (
+        (State.COMPLETED, SessionEffect.WHEN_COMPLETE, True),
+        (State.DECLINED, SessionEffect.WHEN_COMPLETE, False),
+        (State.EXPIRED, SessionEffect.EACH, True),
+        (State.OPEN, SessionEffect.EACH, False),
+    ):
+        made = attrs.evolve(signed, state=state, effect=effect)
+        assert is_in_force(made) is counts
+        assert ("not in force" in result_words(made, speech())) is not counts
+    assert not is_in_force(session(state=State.EXPIRED, effect=SessionEffect.EACH))
+    assert counted(signed) == (1, 2)
+
+
+def test_the_shorter_card_always_fits() -> None:
+    clauses = tuple(Clause(f"c{n}", "§" * 80, ClauseKind.UNFAIR, n + 1) for n in range(50))
+    matter = Matter("Ы" * 200, "x.pdf", "Ы" * 100, b"k" * 32, clauses)
+    made = session(200, matter=matter)
+    long = tuple(attrs.evolve(one, name="Ж" * 100) for one in made.members)
+    made = attrs.evolve(made, members=long)
+    page = PAGE + "x" * 200
+    listed = body(card_doc(made, made.members[0], page, speech("ru")))
+    assert listed.count("Ж" * 100) == 20
+    assert "180" in listed
+    short = card_doc(made, made.members[0], page, speech("ru"), is_short=True)
+    assert edit(text(short))
+    assert "§" not in body(short)
