@@ -1,4 +1,4 @@
-"""The pages docs/reference/commands.md and docs/reference/metrics.md, from the code.
+"""The pages of docs/reference on commands, metrics and the routes of signing, from the code.
 
 Write them with ``python -m tests.support.pages``.
 """
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from appservices.signing.routes import API as SIGNING
 from veche.cli.main import KERNEL, _parser, features
 
 if TYPE_CHECKING:
@@ -40,6 +41,39 @@ guard are in Synapse's own metrics.
 | metric | kind | labels | what it counts |
 |---|---|---|---|
 """
+_SIGNING: Final = """# HTTP: signing
+
+Below `/_veche/signing/v1` of the public site. The exact shapes of bodies and answers:
+`GET /_veche/signing/v1/openapi.json`. Step by step:
+[have documents signed by a program](../guides/organisations/have-documents-signed.md). In code:
+`appservices/signing/routes`.
+
+- **Who**: *organisation*: `Authorization: Bearer KEY`, a key of `signing.seals`. *party*:
+  `Veche-Party: PARTY TOKEN`, both of the link in the party's chat; it shows and downloads, and to
+  sign or decline takes the person's device key. *open*: anybody.
+- **Once**: where `key` is *yes* a request carries an `Idempotency-Key` (1 to 64 printable
+  characters): the same again has no further effect, another content under it is 409
+  `ORG.VECHE.CONFLICT`. Of certificates it is the nonce of the approval. The others may be
+  repeated: what is done already is answered with its state, or refused with the reason.
+- Moments are milliseconds, UTC. Binary is base64 of the standard alphabet without padding. A body
+  has at most 1 MiB, but for PDFs (50 MiB) and batches (16 MiB).
+- **Errors** are Matrix-shaped: [error codes](errcodes.md). `field` names the first wrong field.
+- A token that does not answer is 503 `ORG.VECHE.TOKEN_UNAVAILABLE`: repeat the same request
+  later.
+
+<!-- Made by tests/support/pages.py; a test compares it with the code. -->
+
+| route | who | key | |
+|---|---|---|---|
+"""
+_WHO: Final = {
+    "OrganisationRoutes": "organisation",
+    "TemplateRoutes": "organisation",
+    "SealRoutes": "organisation",
+    "PartyRoutes": "party",
+    "PublicRoutes": "open",
+}
+"""Who may ask, by the class that serves it."""
 _KINDS: Final = ("counter", "gauge", "histogram")
 _TOTAL: Final = "_total"
 _ARGUMENTS_MIN: Final = 2
@@ -71,6 +105,16 @@ def metrics_page() -> str:
         for one in sorted(metrics(), key=lambda one: one.name)
     ]
     return _METRICS + "".join(rows)
+
+
+def signing_page() -> str:
+    """The page of all routes of signing."""
+    rows = [
+        f"| `{one.method} {one.path}` | {_WHO[one.name.partition('.')[0]]} |"
+        f" {'yes' if one.needs_key else ''} | {one.summary[0].lower()}{one.summary[1:]} |\n"
+        for one in SIGNING.routes
+    ]
+    return _SIGNING + "".join(rows)
 
 
 def metrics() -> Iterator[Metric]:
@@ -162,10 +206,11 @@ def _what(action: argparse.Action) -> str:
 
 
 def write() -> None:
-    """Write both pages."""
+    """Write all pages."""
     folder = ROOT / "docs" / "reference"
     (folder / "commands.md").write_text(commands_page())
     (folder / "metrics.md").write_text(metrics_page())
+    (folder / "http-signing.md").write_text(signing_page())
 
 
 if __name__ == "__main__":

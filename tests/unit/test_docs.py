@@ -65,6 +65,10 @@ class TestGeneratedPages:
         found = (ROOT / "docs/reference/metrics.md").read_text()
         assert found == pages.metrics_page(), "python -m tests.support.pages"
 
+    def test_the_routes_of_signing_are_those_of_the_code(self) -> None:
+        found = (ROOT / "docs/reference/http-signing.md").read_text()
+        assert found == pages.signing_page(), "python -m tests.support.pages"
+
 
 class TestMonitoring:
     def test_every_metric_that_the_guide_names_exists(self) -> None:

@@ -128,6 +128,12 @@ class BatchBody(Wire):
     dry_run: bool = False
 
 
+class RightBatchBody(BatchBody):
+    """The same with rows that are all right, for whoever writes one."""
+
+    rows: Annotated[tuple[BatchRow, ...], Field(strict=False, min_length=1, max_length=ROWS_MAX)]
+
+
 class RowProblem(Wire):
     """What is wrong with a row.
 

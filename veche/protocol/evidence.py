@@ -150,7 +150,8 @@ class EvidenceLog(Wire):
 
     Attributes:
         entry: The leaf.
-        proof: That the log has it.
+        proof: That the log has it: canonical JSON of ``act_proof.ActsProof`` with the one act. The
+            key of the log, which its site publishes, verifies the head in it.
     """
 
     entry: Annotated[str, Field(max_length=16 * 1024)]

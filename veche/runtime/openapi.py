@@ -101,7 +101,7 @@ class _Schemas:
 
 
 def _models(route: Route) -> list[type[BaseModel]]:
-    used = (route.body, route.query, route.answer)
+    used = (route.body, route.takes_model, route.query, route.answer)
     return [model for model in used if model is not None and issubclass(model, BaseModel)]
 
 
@@ -129,7 +129,8 @@ def _operation(route: Route, known: _Schemas) -> dict[str, Any]:
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": _json(known.refs[route.body])}
     if route.takes is not None:
-        operation["requestBody"] = {"required": True, "content": {route.takes: {}}}
+        shape = {} if route.takes_model is None else {"schema": known.refs[route.takes_model]}
+        operation["requestBody"] = {"required": True, "content": {route.takes: shape}}
     if route.level is not None:
         operation["security"] = [{"session": [route.level.label]}]
     return operation

@@ -41,6 +41,7 @@ class Route:
         body: Model of the body, None: there is none.
         takes: Content type of a body that is not JSON: it is taken as bytes. None: it is JSON.
         takes_bytes_max: Most bytes of such a body.
+        takes_model: What the route makes of such a body, for the documentation; None: a file.
         query: Model of the query, whose values are read from text.
         answer: What a success is; None: nothing, with status 204.
         level: What the session has to have at least; None: open to anybody.
@@ -61,6 +62,7 @@ class Route:
     body: type[Wire] | None = None
     takes: str | None = None
     takes_bytes_max: int = 0
+    takes_model: type[Wire] | None = None
     query: type[Wire] | None = None
     level: Level | None = None
     limit: Limit | None = None

@@ -128,12 +128,7 @@ class _Join(_Handler):
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         room_id = RoomId(errand.payload["room"])
-        try:
-            await join(self._host.client, self._bot, self._host.device_id(self._bot), room_id)
-        except MatrixError as e:
-            if e.status in _GONE:
-                raise RefusedError("the invitation was taken back") from e
-            raise
+        await join(self._host.client, self._bot, self._host.device_id(self._bot), room_id)
         # What is said there is sealed for its members, so they must be known first.
         await self._host.rooms.look(self._bot, room_id)
         await self._show_wallet(room_id)

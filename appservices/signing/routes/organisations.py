@@ -132,7 +132,7 @@ class OrganisationRoutes:
             return read
         session, cipher, language, link = read
         pdf = await self._signing.pool.run(boxed, session, cipher, language, link)
-        return await run("signing.send", self._send, call, session, pdf)
+        return await run("signing.send", self._send, call, (session, cipher), pdf)
 
     @API.transaction(
         "signing.state",
@@ -288,12 +288,16 @@ class OrganisationRoutes:
         links = self._host.links
         return session, cipher, call.language, "" if links is None else links.verify()
 
-    def _send(self, txn: Cursor, call: Call, drawn: Session, pdf: bytes) -> SessionState:
+    def _send(
+        self, txn: Cursor, call: Call, read: tuple[Session, bytes], pdf: bytes
+    ) -> SessionState:
+        drawn, cipher = read
         scene = self._scene(txn, call, f"send {drawn.id}")
         session = self._owned(scene, call, is_locked=True)
         if session.state is not State.DRAFT:
             return state_view(scene, session)
-        if session != drawn:
+        newest = blobs.digest_of(txn, session.id, "upload")
+        if session != drawn or newest != hashlib.sha256(cipher).digest():
             raise ConflictError("The draft was changed meanwhile: send it again")
         session = drafting.freeze(scene, session, pdf)
         return state_view(scene, drafting.send(scene, session))

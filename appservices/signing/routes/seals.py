@@ -81,7 +81,7 @@ class SealRoutes:
         limit=SEAL_LIMIT,
         summary="Stamp a digest, for an organisation that has a seal",
     )
-    async def stamp(self, call: Call) -> StampView:
+    async def stamp_digest(self, call: Call) -> StampView:
         """A time stamp without the form of RFC 3161 around it."""
         self._signing.callers.of(call.header("authorization"))
         request = StampRequest(from_unpadded(call.body.digest))

@@ -18,6 +18,7 @@ from veche.protocol.batch_api import (
     BatchRowsQuery,
     BatchRowsView,
     BatchView,
+    RightBatchBody,
     TemplatesView,
 )
 from veche.protocol.errors import NotFoundError
@@ -70,6 +71,7 @@ class TemplateRoutes:
         "/templates/<name>/sessions",
         takes="application/json",
         takes_bytes_max=BATCH_BYTES_MAX,
+        takes_model=RightBatchBody,
         answer=BatchView,
         takes_session=False,
         needs_key=True,

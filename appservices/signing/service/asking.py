@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Scene
+    from veche.protocol.ids import UserId
     from veche.protocol.signing_api import AskBody, ClauseAnswer
 
 _WITH_FIELD: Final = frozenset({Role.SIGNER, Role.CLERK, Role.WITNESS})
@@ -82,8 +83,14 @@ def shown_of(session: Session, member: Member, body: AskBody) -> SignatureShown:
     )
 
 
-def check_shown(session: Session, member: Member, shown: SignatureShown) -> None:
-    """Make sure that what was approved is still what the session is.
+def check_shown(session: Session, member: Member, shown: SignatureShown, person: UserId) -> None:
+    """Make sure that what was approved is still what the session is, and by whom.
+
+    Args:
+        session: As it is now.
+        member: Whose page hands it in.
+        shown: What was approved.
+        person: Who has approved it.
 
     Raises:
         ApprovalMismatchError: It is not.
@@ -98,6 +105,8 @@ def check_shown(session: Session, member: Member, shown: SignatureShown) -> None
         "parties_sha256": unpadded(parties_sha256(session.members, session.stages)),
         "effect": session.effect.value,
     }
+    if person != member.person:
+        raise ApprovalMismatchError("person")
     for field, value in expected.items():
         if getattr(shown, field) != value:
             raise ApprovalMismatchError(field)

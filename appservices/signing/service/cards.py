@@ -86,7 +86,7 @@ def _show(
         words = scene.speech(member.user_id).text(
             "A newer question has taken the place of this one."
         )
-        prompts.close(scene.txn, scene.voice, kept, Closing(words), ground(member.user_id))
+        scene.close_one(kept, member.user_id, words)
     return _ask(scene, session, member, room_id, is_short=is_short)
 
 

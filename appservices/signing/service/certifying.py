@@ -244,7 +244,7 @@ def _take(
     """Check all that an approval says, and take it; what comes back says why it was refused."""
     approval = body.approval.approval
     shown = _shown_in(approval)
-    check_shown(session, member, shown)
+    check_shown(session, member, shown, approval.person)
     spki = from_unpadded(body.spki)
     if shown.key != unpadded(hashlib.sha256(spki).digest()) or shown.level != Level.ADVANCED.value:
         raise ApprovalMismatchError("key")

@@ -53,7 +53,8 @@ def order(scene: Scene, inbound: Inbound) -> None:
         words = speech.text("The file is not encrypted. Send it from a client that encrypts files.")
         scene.tell(room_id, person, (Paragraph(words),))
         return
-    payload = {"person": person, "room": room_id, "file": dict(file)}
+    sealed = reading.seal_file(scene, file)
+    payload = {"person": person, "room": room_id, "sealed": sealed}
     id_ = effect_id(CHECK, inbound.event_id)
     errands.schedule(scene.txn, Errand(id_, CHECK, payload, scene.now_ms))
 
@@ -73,7 +74,7 @@ class Check:
         """Fetch and judge it."""
         host = self._parts.host
         try:
-            pdf = await reading.fetch(self._parts, errand.payload["file"])
+            pdf = await reading.fetch(self._parts, errand)
         except UploadTooLargeError as e:
             return {"problem": e}
         except (reading.FileGoneError, MalformedError):

@@ -129,7 +129,7 @@ class Freeze:
             )
         except (UploadError, UploadTooLargeError) as e:
             return {"problem": e}
-        return {"pdf": pdf, "members": session.members}
+        return {"pdf": pdf, "session": session}
 
     def _check_link(self) -> str:
         links = self._parts.host.links
@@ -156,7 +156,8 @@ class Freeze:
             scene.tell(room_id, person, (Paragraph(words),))
             draft_talk.review(scene, session, room_id)
             return
-        if result["members"] != session.members:
+        if result["session"] != session:
+            # The page of signatures has the title and the rules as well as the parties.
             draft_talk.review(scene, session, room_id)
             return
         session = drafting.freeze(scene, session, result["pdf"])

@@ -33,6 +33,7 @@ from appservices.signing.core.texts.words import LEVELS
 from appservices.signing.core.until import read_until
 from appservices.signing.service import acting, bulk
 from appservices.signing.service.naming import user_named
+from appservices.signing.store import sessions
 from veche.protocol.approval import showable
 from veche.protocol.ids import UserId, effect_id
 from veche.protocol.message import Paragraph
@@ -58,6 +59,8 @@ FREEZE: Final = "signing.freeze"
 FORGET: Final = "signing.forget"
 """Errand: a draft was not sent in a week."""
 DRAFT_MS: Final = 7 * 86_400_000
+DRAFTS_MAX: Final = 10
+"""Documents that one person prepares at once."""
 SEND: Final = "send"
 TITLE: Final = "title"
 WHO: Final = "who"
@@ -72,6 +75,22 @@ WORDS: Final = "words"
 _SHOWN_CHARACTERS_MAX: Final = 60
 """Of a title on a button."""
 _FLAGS: Final = {SessionEffect.WHEN_COMPLETE: SessionEffect.EACH}
+
+
+def has_too_many(scene: Scene, room_id: RoomId, person: UserId) -> bool:
+    """Whether somebody prepares so many documents that they have to send or drop one; they read it.
+
+    Each is kept for a week, so their number is what bounds the room that one person takes.
+    """
+    if sessions.drafts_of(scene.txn, person) < DRAFTS_MAX:
+        return False
+    words = scene.speech(person).text(
+        "You are preparing {count} documents already. Send one of them, or write “cancel” to throw"
+        " the newest away.",
+        count=DRAFTS_MAX,
+    )
+    scene.tell(room_id, person, (Paragraph(words),))
+    return True
 
 
 def draft_of(scene: Scene, session_id: str, person: UserId) -> Session | None:

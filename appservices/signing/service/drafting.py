@@ -141,6 +141,7 @@ def drafted(scene: Scene, order: Order, session_id: Ulid | None = None) -> Sessi
         made_at_ms=scene.now_ms,
     )
     check_title(order.title)
+    _check_line("filename", order.filename or "document.pdf")
     for one in order.clauses:
         _check_line("clauses", one.title)
     check_deadline(scene, session.deadline_at_ms)

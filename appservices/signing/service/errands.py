@@ -25,9 +25,7 @@ from appservices.signing.service.scene import CATALOGUE, ground
 from appservices.signing.service.template_talk import FILL, Fill
 from appservices.signing.store import chats
 from veche.protocol.commands import COMMAND_DESCRIPTION, command_description
-from veche.protocol.errors import RefusedError
 from veche.protocol.ids import RoomId, UserId
-from veche.runtime.matrix.client import MatrixError
 from veche.runtime.matrix.rooms import RoomPlan, join
 from veche.runtime.matrix.store import expect_member
 
@@ -35,12 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.service.scene import Parts, Scene
+    from veche.protocol.errors import RefusedError
     from veche.runtime.database import Cursor
     from veche.runtime.errands import Errand, ErrandHandler
 
 JOIN: Final = "signing.join"
 """Errand: goes into a chat that a person began."""
-_GONE: Final = frozenset({403, 404})
 
 
 def handlers(parts: Parts) -> dict[str, ErrandHandler]:
@@ -94,12 +92,7 @@ class _Join(_Handler):
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         room_id = RoomId(errand.payload["room"])
-        try:
-            await join(self._host.client, self._bot, self._host.device_id(self._bot), room_id)
-        except MatrixError as e:
-            if e.status in _GONE:
-                raise RefusedError("the invitation was taken back") from e
-            raise
+        await join(self._host.client, self._bot, self._host.device_id(self._bot), room_id)
         # What is said there is sealed for its members, so they must be known first.
         await self._host.rooms.look(self._bot, room_id)
         return {}

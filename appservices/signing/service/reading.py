@@ -28,6 +28,7 @@ from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError, TooLargeError, UnavailableError
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.message import Paragraph
+from veche.protocol.unpadded import from_unpadded, unpadded
 from veche.protocol.wire import mapping
 from veche.runtime import errands
 from veche.runtime.crypto.attachments import read_file_key
@@ -95,7 +96,8 @@ def order_list(scene: Scene, inbound: Inbound, session_id: str) -> None:
     if file is None:
         order(scene, inbound)
         return
-    payload = {"room": inbound.room_id, "file": dict(file), "session": session_id}
+    sealed = seal_file(scene, file)
+    payload = {"room": inbound.room_id, "sealed": sealed, "session": session_id}
     id_ = effect_id(LIST, inbound.event_id)
     errands.schedule(scene.txn, Errand(id_, LIST, payload, scene.now_ms))
 
@@ -109,13 +111,28 @@ def order(scene: Scene, inbound: Inbound) -> None:
         words = speech.text("The file is not encrypted. Send it from a client that encrypts files.")
         scene.tell(room_id, person, (Paragraph(words),))
         return
-    payload = {"person": person, "room": room_id, "file": dict(file), "name": name_in(inbound)}
+    sealed = seal_file(scene, file, name_in(inbound))
+    payload = {"person": person, "room": room_id, "sealed": sealed}
     id_ = effect_id(READ, inbound.event_id)
     errands.schedule(scene.txn, Errand(id_, READ, payload, scene.now_ms))
 
 
-async def fetch(parts: Parts, file: Mapping[str, Any]) -> bytes:
-    """The bytes of a file of a chat.
+def seal_file(scene: Scene, file: Mapping[str, Any], name: str = "") -> str:
+    """A file of a chat, with the key that opens it, as an errand keeps it."""
+    return unpadded(scene.vault.seal({"file": dict(file), "name": name}))
+
+
+def name_of_file(parts: Parts, errand: Errand) -> str:
+    """Name of the file that an errand keeps."""
+    return str(_opened(parts, errand)["name"])
+
+
+def _opened(parts: Parts, errand: Errand) -> Mapping[str, Any]:
+    return parts.vault.open(from_unpadded(errand.payload["sealed"]))
+
+
+async def fetch(parts: Parts, errand: Errand) -> bytes:
+    """The bytes of the file of a chat that an errand keeps.
 
     Raises:
         UploadTooLargeError: It is larger than what is signed here.
@@ -123,6 +140,7 @@ async def fetch(parts: Parts, file: Mapping[str, Any]) -> bytes:
         MalformedError: It was changed on its way.
         UnavailableError: The homeserver may have it later.
     """
+    file = _opened(parts, errand)["file"]
     try:
         return await download_encrypted(
             parts.host.client, parts.bot.user_id, file, bytes_max=FETCH_BYTES_MAX
@@ -158,7 +176,7 @@ class Read:
 
     async def _read(self, errand: Errand) -> Mapping[str, Any]:
         host = self._parts.host
-        content = await fetch(self._parts, errand.payload["file"])
+        content = await fetch(self._parts, errand)
         pool = host.reactor.getThreadPool()
         upload = await deferToThreadPool(host.reactor, pool, read_upload, content)
         person = UserId(errand.payload["person"])
@@ -174,7 +192,9 @@ class Read:
             words = refusal_text(CATALOGUE, speech.language, result["problem"])
             scene.tell(room_id, person, (Paragraph(words),))
             return
-        upload, filename = result["upload"], errand.payload["name"]
+        if draft_talk.has_too_many(scene, room_id, person):
+            return
+        upload, filename = result["upload"], name_of_file(self._parts, errand)
         order = drafting.Order(
             requester=person,
             requester_name=result["name"],
@@ -203,7 +223,7 @@ class ReadList:
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Fetch and read it."""
         try:
-            data = await fetch(self._parts, errand.payload["file"])
+            data = await fetch(self._parts, errand)
             if len(data) > LIST_BYTES_MAX:
                 return {"problem": OrderError(OrderProblem.TOO_MANY)}
             return {"typed": read_list(data)}

@@ -23,6 +23,7 @@ from veche.protocol.evidence import (
     EvidenceDelegation,
     EvidenceDocument,
     EvidenceEvent,
+    EvidenceLog,
     EvidenceParty,
     EvidencePolicy,
     EvidenceStage,
@@ -84,7 +85,7 @@ def record_of(scene: Scene, session: Session, final_sha256: bytes, verdict: str)
         ),
         approvals=tuple(_approvals(scene, session, given.values())),
         certificates=tuple(_certificates(scene.parts, session, issued.values())),
-        log={},
+        log=_log(scene, session, issued.values()),
         clauses=tuple(_clauses(session, given.values())),
         delegations=tuple(_delegations(session, record)),
         declined=_declined(session, record),
@@ -95,6 +96,24 @@ def record_of(scene: Scene, session: Session, final_sha256: bytes, verdict: str)
             verdict=verdict,
         ),
     )
+
+
+def _log(scene: Scene, session: Session, issued: Iterable[Issued]) -> dict[str, EvidenceLog]:
+    """That each certificate stands in the log of acts, by the digest of the certificate.
+
+    A proof is canonical JSON of ``ActsProof`` with the one act; the log's key verifies it.
+    """
+    heads, bot = scene.parts.host.act_heads, scene.voice.bot
+    found: dict[str, EvidenceLog] = {}
+    for one in issued:
+        subject = scene.voice.pseudonym(one.person)
+        proof = heads.proof_of_case(scene.txn, bot.organisation, subject, session.id, scene.now_ms)
+        for act in proof["acts"]:
+            if act["e"] == one.act:
+                text = canonical({**proof, "acts": [act]}, where="log").decode()
+                digest = unpadded(hashlib.sha256(one.certificate).digest())
+                found[digest] = EvidenceLog(entry=one.act, proof=text)
+    return found
 
 
 def _state(session: Session) -> Literal["completed", "declined", "expired", "cancelled"]:

@@ -11,8 +11,10 @@ from appservices.signing.service.tokens import SEED, key_text, token_of
 from appservices.signing.store import chats, events, sessions
 from veche.protocol import message
 from veche.protocol.catalogue import Catalogue
+from veche.protocol.documents_json import doc_from_json, doc_to_json
 from veche.protocol.message import NO_PAYLOAD, RelationKind
 from veche.protocol.prompts import Prompt
+from veche.protocol.unpadded import from_unpadded, unpadded
 from veche.runtime import people, prompts
 from veche.runtime.crypto.tracking import is_encrypted
 from veche.runtime.live import announce
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
     from veche.runtime.host import Host
     from veche.runtime.keys.pool import SigningPool
-    from veche.runtime.prompts import Answered
+    from veche.runtime.prompts import Answered, Kept
     from veche.runtime.public import PageLinks
     from veche.runtime.service import BotAccount
     from veche.runtime.vault import Vault
@@ -49,6 +51,8 @@ CATALOGUE: Final = Catalogue.load(
 """Every text that signing and what it uses can say."""
 
 PURPOSE: Final = "signing"
+_INTRO: Final = "intro"
+"""In the purpose of a question: what stands above it, sealed."""
 AT_REQUEST: Final = "request of the person"
 """Basis of what is said to somebody who wrote to the bot, or whom somebody asks to sign."""
 
@@ -269,6 +273,8 @@ class Scene:
             purpose: What its answer is about.
             payload: What rides beside it.
         """
+        # It has titles, names, questions, and the link with the key of the files.
+        sealed = unpadded(self.vault.seal({_INTRO: doc_to_json(intro)}))
         asking = Asking(
             room_id=room_id,
             prompt=prompt,
@@ -276,21 +282,37 @@ class Scene:
             language=self.language_of(person),
             ground=ground(person),
             about=about,
-            purpose=purpose,
+            purpose={**purpose, _INTRO: sealed},
             mentions=[person],
             payload=payload,
+            kept_intro=(),
         )
         return prompts.ask(self.txn, self.voice, asking, CATALOGUE)
 
     def settle(self, answered: Answered, words: str) -> bool:
         """Let an answer count and show ``words`` in its question; False if it came second."""
         whose = ground(answered.inbound.sender)
+        answered = attrs.evolve(answered, kept=self._with_intro(answered.kept))
         return prompts.settle(self.txn, self.voice, answered, words, whose)
 
     def close(self, about: str, person: UserId, words: str) -> None:
         """End the open questions to a person about a matter."""
         for kept in prompts.open_about(self.txn, self.voice.bot.user_id, about):
-            prompts.close(self.txn, self.voice, kept, prompts.Closing(words), ground(person))
+            self.close_one(kept, person, words)
+
+    def close_one(self, kept: Kept, person: UserId, words: str) -> None:
+        """End one question to a person."""
+        closing = prompts.Closing(words)
+        prompts.close(self.txn, self.voice, self._with_intro(kept), closing, ground(person))
+
+    def _with_intro(self, kept: Kept) -> Kept:
+        """A question with what stands above it, which is only kept sealed."""
+        sealed = kept.purpose.get(_INTRO)
+        if not isinstance(sealed, str):
+            return kept
+        return attrs.evolve(
+            kept, intro=doc_from_json(self.vault.open(from_unpadded(sealed))[_INTRO])
+        )
 
 
 def session_topic(session_id: str) -> str:

@@ -165,7 +165,7 @@ def take_approval(
     told = signed.approval
     if not isinstance(told, Approval) or not isinstance(told.shown, SignatureShown):
         raise ApprovalMismatchError("kind")
-    check_shown(session, member, told.shown)
+    check_shown(session, member, told.shown, told.person)
     if told.shown.level != Level.APPROVAL.value:
         raise SignatureLevelError(Level.APPROVAL.value)
     taken = scene.approvals.take(scene.txn, signed, scene.now_ms)

@@ -73,6 +73,8 @@ def begin(scene: Scene, inbound: Inbound, argument: str) -> None:
     if template is None:
         show_all(scene, inbound, "")
         return
+    if draft_talk.has_too_many(scene, room_id, person):
+        return
     language = _language(template, scene.language_of(person))
     form = template.asked(language)
     state, outputs = dialogue.start(form, started_at_ms=scene.now_ms)

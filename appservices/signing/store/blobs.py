@@ -39,3 +39,12 @@ def of_kind(txn: Cursor, session_id: str, kind: BlobKind) -> bytes | None:
     )
     row = txn.fetchone()
     return bytes(row[0]) if row else None
+
+
+def digest_of(txn: Cursor, session_id: str, kind: BlobKind) -> bytes | None:
+    """SHA-256 of the ciphertext of a kind; None: there is none."""
+    txn.execute(
+        "SELECT sha256 FROM signing.blob WHERE session_id = %s AND kind = %s", (session_id, kind)
+    )
+    row = txn.fetchone()
+    return bytes(row[0]) if row else None

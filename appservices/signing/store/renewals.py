@@ -31,6 +31,4 @@ def due(txn: Cursor, now_ms: int, count: int) -> list[str]:
 
 def count_failure(txn: Cursor, session_id: str) -> None:
     """Note that a file could not be renewed; it is tried again after the others."""
-    txn.execute(
-        "UPDATE signing.renewal SET tries = tries + 1 WHERE session_id = %s", (session_id,)
-    )
+    txn.execute("UPDATE signing.renewal SET tries = tries + 1 WHERE session_id = %s", (session_id,))

@@ -157,6 +157,16 @@ def of_person(txn: Cursor, person: UserId, count: int) -> list[Ulid]:
     return [Ulid(row[0]) for row in txn.fetchall()]
 
 
+def drafts_of(txn: Cursor, requester: str) -> int:
+    """How many drafts somebody has."""
+    txn.execute(
+        "SELECT count(*) FROM signing.session WHERE requester = %s AND state = 'draft'",
+        (requester,),
+    )
+    [(count,)] = txn.fetchall()
+    return int(count)
+
+
 def of_file(txn: Cursor, sha256: bytes) -> Ulid | None:
     """The session whose closed file has a digest."""
     txn.execute("SELECT id FROM signing.session WHERE final_sha256 = %s", (sha256,))

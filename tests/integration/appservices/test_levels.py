@@ -56,7 +56,14 @@ BY_KEY = (
     "GET /_veche/payments/v1/payouts/<payout_id>",
     "GET /_veche/payments/v1/payouts/<payout_id>/lines",
     "GET /_veche/payments/v1/webhooks",
+    "GET /_veche/signing/v1/batches/<batch>",
+    "GET /_veche/signing/v1/batches/<batch>/rows",
+    "GET /_veche/signing/v1/events",
     "GET /_veche/signing/v1/seals/<organisation>",
+    "GET /_veche/signing/v1/sessions/<session>/evidence",
+    "GET /_veche/signing/v1/sessions/<session>/file",
+    "GET /_veche/signing/v1/sessions/<session>/state",
+    "GET /_veche/signing/v1/templates",
     "POST /_veche/payments/v1/escrows",
     "POST /_veche/payments/v1/escrows/<escrow_id>/cancel",
     "POST /_veche/payments/v1/escrows/<escrow_id>/decide",
@@ -77,11 +84,32 @@ BY_KEY = (
     "POST /_veche/payments/v1/webhooks",
     "POST /_veche/payments/v1/webhooks/<webhook_id>/resume",
     "POST /_veche/signing/v1/seals/<organisation>",
+    "POST /_veche/signing/v1/sessions",
+    "POST /_veche/signing/v1/sessions/<session>/cancel",
+    "POST /_veche/signing/v1/sessions/<session>/extend",
+    "POST /_veche/signing/v1/sessions/<session>/send",
     "POST /_veche/signing/v1/stamps",
+    "POST /_veche/signing/v1/templates/<name>/sessions",
+    "PUT /_veche/signing/v1/sessions/<session>/file",
 )
 """No session opens them: the key of an organisation is the authority."""
+BY_LINK = (
+    "GET /_veche/signing/v1/sessions/<session>",
+    "GET /_veche/signing/v1/sessions/<session>/blobs/<digest>",
+    "POST /_veche/signing/v1/sessions/<session>/ask",
+    "POST /_veche/signing/v1/sessions/<session>/view",
+)
+"""No session opens them: the link of a party shows what it is asked to sign, and no more."""
+BY_APPROVAL = (
+    "POST /_veche/signing/v1/certificates",
+    "POST /_veche/signing/v1/sessions/<session>/decline",
+    "POST /_veche/signing/v1/sessions/<session>/signatures",
+)
+"""No session opens them: beside the link they take the signature of the person's device key."""
 OPEN = {
     **dict.fromkeys(BY_KEY, "the key of an organisation is the authority"),
+    **dict.fromkeys(BY_LINK, "the link of a party is the secret"),
+    **dict.fromkeys(BY_APPROVAL, "the signature of the person's device key is the authority"),
     "GET /.well-known/veche/acts": "keys are there to be known",
     "GET /.well-known/veche/payments": "keys are there to be known",
     "GET /_veche/acts/v1/heads": "a promise to everybody",

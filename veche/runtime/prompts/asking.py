@@ -50,6 +50,8 @@ class Asking:
         kept_form: A form that is too large to travel in the message, and can be filled in on a
             page; None: what can be filled in stands in the prompt.
         hints: How its choices are approved; ``Approvals.ask`` gives them.
+        kept_intro: What is kept of the intro, in clear; None: all of it. Who keeps the rest sealed
+            gives it again to what ends the question.
     """
 
     room_id: RoomId
@@ -64,6 +66,7 @@ class Asking:
     thread: EffectId | None = None
     kept_form: Form | None = None
     hints: Sequence[ApproveHint] = ()
+    kept_intro: Doc | None = None
 
 
 @attrs.frozen
@@ -122,7 +125,7 @@ def ask(txn: Cursor, voice: Voice, asking: Asking, catalogue: Catalogue) -> Effe
         reactions=placed,
         about=asking.about,
         thread=asking.thread,
-        intro=asking.intro,
+        intro=asking.intro if asking.kept_intro is None else asking.kept_intro,
         purpose=asking.purpose,
     )
     store.add(txn, new, voice.now_ms)

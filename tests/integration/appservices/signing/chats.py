@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.core.records import Session
+    from appservices.signing.service.scene import Parts
     from veche.runtime.database import Cursor
 
 BOT: Final = UserId("@veche_signing:veche.test")
@@ -69,12 +70,17 @@ class ChatSite(SigningSite):
         self.host.client = self.server
         self.host.rooms = self
         self.host.device_id = lambda _bot: "BOT1"
-        section = self.parts.section.model_copy(update={"templates": self.templates})
+        self.parts = self.with_templates(self.parts)
         [seal] = self.parts.signing.seals
         seals = [seal.model_copy(update={"ordered_by": [DAVE]})]
         signing = self.parts.signing.model_copy(update={"seals": seals})
-        self.parts = attrs.evolve(self.parts, section=section, signing=signing)
+        self.parts = attrs.evolve(self.parts, signing=signing)
         self.handlers = handlers(self.parts)
+
+    def with_templates(self, parts: Parts) -> Parts:
+        """Parts of a site that has templates."""
+        section = parts.section.model_copy(update={"templates": self.templates})
+        return attrs.evolve(parts, section=section)
 
     # What the bot asks of the homeserver
 

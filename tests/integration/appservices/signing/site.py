@@ -42,6 +42,7 @@ from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
 from veche.cli.homeserver import write_private
 from veche.protocol.ids import UserId
 from veche.runtime.acts import ActLog
+from veche.runtime.acts.heads import ActHeads
 from veche.runtime.approvals import Approvals, Key, KeyKind, Rules, store
 from veche.runtime.database import Database, connect
 from veche.runtime.gate import Gate
@@ -124,6 +125,7 @@ class SigningSite(TestCase):
             server_name="veche.test",
             approvals=approvals,
             act_log=log,
+            act_heads=ActHeads(self.database, reactor, "veche.test", b"h" * 32),
             seed=lambda purpose: purpose.encode().ljust(32, b"!")[:32],
             now_ms=lambda: int(reactor.seconds() * 1000),
         )

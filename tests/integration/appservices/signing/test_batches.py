@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 
 from appservices.signing.service.batches import ROW, SOW
@@ -45,8 +44,7 @@ class TemplateTests(ChatSite):
         parts = super()._make_parts()
         self.templates = self.folder / "templates"
         shutil.copytree(TEMPLATES, self.templates)
-        section = parts.section.model_copy(update={"templates": self.templates})
-        return attrs.evolve(parts, section=section)
+        return self.with_templates(parts)
 
     def setUp(self) -> None:
         super().setUp()
@@ -182,6 +180,32 @@ class TemplateTests(ChatSite):
         _, done = await self.call("GET", f"/batches/{told['batch']}")
         assert [(one["row"], one["field"]) for one in done["problems"]] == [(1, "template")]
         assert self.rows("SELECT count(*) FROM signing.session") == [(0,)]
+
+    async def test_a_row_that_comes_too_late_leaves_nothing_behind(self) -> None:
+        _, told = await self.call("POST", LEASE, self.batch(row("a"), row("b")), once="one")
+        self.rows("UPDATE signing.batch SET deadline_at_ms = 1 RETURNING 1")
+        await self.fire(SOW)
+        _, done = await self.call("GET", f"/batches/{told['batch']}")
+        found = [(one["row"], one["field"]) for one in done["problems"]]
+        assert found == [(1, "deadline_at_ms"), (2, "deadline_at_ms")]
+        assert self.rows("SELECT count(*) FROM signing.session") == [(0,)]
+        assert self.rows("SELECT count(*) FROM signing.blob") == [(0,)]
+
+    async def test_what_was_answered_is_forgotten_once_it_is_made(self) -> None:
+        await self.call("POST", LEASE, self.batch(row("a"), row("b", rent="piles")), once="one")
+        await self.fire(SOW)
+        sealed = self.rows("SELECT sealed FROM signing.batch_row ORDER BY n")
+        made, failed = (self.parts.vault.open(bytes(one)) for (one,) in sealed)
+        assert made == {"reference": "a"}
+        assert failed.keys() == {"reference", "problems"}
+
+    async def test_more_rows_than_there_may_be_are_refused(self) -> None:
+        body = self.batch(*[0] * 10_001)
+        status, refused = await self.call("POST", LEASE, body, once="one")
+        assert (status, refused["field"]) == (400, "body.rows")
+        twice = b'{"rows": [], "rows": [1], "deadline_at_ms": 1}'
+        status, refused = await self.call("POST", LEASE, once="two", pdf=twice)
+        assert (status, refused["field"]) == (400, "Content-Type")
 
     async def test_many_rows_follow_one_another(self) -> None:
         rows = [row(f"r{n}", rooms=n) for n in range(1, 24)]

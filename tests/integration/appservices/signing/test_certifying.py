@@ -118,9 +118,9 @@ class TokenTests(SigningSite):
         def ended(*_: object) -> None:
             raise RuntimeError("the process ends here")
 
-        patch = self.patch(certifying, "keep", ended)
+        patch = self.patch(certifying, "keep", ended)  # type: ignore[no-untyped-call]  # trial's
         crashed = await self.away(page.certify, key, signed)
-        self.flushLoggedErrors(RuntimeError)
+        self.flushLoggedErrors(RuntimeError)  # type: ignore[no-untyped-call]  # trial's
         assert crashed.status == 500
         [(serial,)] = self.rows("SELECT serial FROM signing.certifying")
         patch.restore()

@@ -294,6 +294,12 @@ class ChatTests(ChatSite):
 
     async def test_a_resolution_from_a_template_filled_in_the_chat(self) -> None:
         self.chat(CAROL, ALICE, BOB, DAVE)
+        for _ in range(10):
+            self.say(CAROL, "template lease-of-a-flat")
+        self.say(CAROL, "template board-resolution")
+        assert "You are preparing 10 documents already." in self.said(CAROL)
+        self.say(CAROL, "cancel")
+        assert "Thrown away" in self.said(CAROL)
         self.say(CAROL, "templates")
         assert "template board-resolution: Resolution of the board" in self.said(CAROL)
         await self.say_all(CAROL, "template board-resolution", "Reed Society", "7/2026")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import http.client
 from contextlib import closing
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from appservices.signing.routes import organisations
+from appservices.signing.service.cipher import DOCUMENT, encrypt
+from appservices.signing.store import blobs
 from tests.integration.appservices.signing.site import (
     ALICE,
     BOB,
@@ -15,6 +18,7 @@ from tests.integration.appservices.signing.site import (
     PDF,
     SigningSite,
 )
+from tests.support.forgery import page
 from tests.support.sign_page import API
 
 pytestmark = pytest.mark.postgres
@@ -103,6 +107,40 @@ class OrganisationTests(SigningSite):
             assert (status, refused["errcode"]) == (400, errcode)
         path = f"{API}/sessions/{session}/file"
         assert await self.away(self.announce, path, 51 << 20) == 413
+
+    async def test_what_approvals_cannot_show_is_no_session(self) -> None:
+        """Else it would be sent, and nobody could ever sign it."""
+        turned = "Lease of \u202e12b tlaf"
+        party = {"party": "p1", "name": "Alice Adams", "user": ALICE}
+        clause = {"id": "c1", "title": "Deposit", "kind": "unfair", "page": 1}
+        for wrong, field in (
+            ({"title": turned}, "title"),
+            ({"title": "Lease\nof flat"}, "title"),
+            ({"title": "\u3164"}, "title"),
+            ({"filename": "lease\u202efdp.exe"}, "filename"),
+            ({"parties": [{**party, "name": "Alice\u0007"}]}, "name"),
+            ({"parties": [{**party, "name": " "}]}, "name"),
+            ({"clauses": [{**clause, "title": turned}]}, "clauses"),
+        ):
+            status, refused = await self.call("POST", "/sessions", self.body(**wrong), once="odd")
+            assert (status, refused.get("field")) == (400, field), (wrong, refused)
+
+    async def test_another_file_while_a_draft_is_sent_is_never_passed_over(self) -> None:
+        session = await self.draft()
+        await self.call("PUT", f"/sessions/{session}/file", pdf=PDF)
+        before = organisations.boxed
+
+        def swapped(drawn: Any, *rest: Any) -> bytes:
+            cipher = encrypt(drawn.matter.key, page("900 EUR"), DOCUMENT)
+            self.run_now(lambda txn: blobs.put(txn, session, "upload", cipher, 1))
+            return before(drawn, *rest)
+
+        patch: Any = cast("Any", self).patch(organisations, "boxed", swapped)
+        status, refused = await self.call("POST", f"/sessions/{session}/send", {})
+        assert (status, refused["errcode"]) == (409, "ORG.VECHE.CONFLICT"), refused
+        patch.restore()
+        status, sent = await self.call("POST", f"/sessions/{session}/send", {})
+        assert (status, sent["state"]) == (200, "open")
 
     async def test_nobody_else_sees_it(self) -> None:
         session = await self.draft()

@@ -24,7 +24,10 @@ from appservices.signing.service.recording import record_of
 from tests.integration.appservices.signing.site import ALICE, SigningSite, two_signers
 from tests.support.keys import BrowserKey, approval_of, canonical_json, unpadded_base64
 from tests.support.sign_page import FreshKey
+from veche.protocol.act_proof import ActsProof
 from veche.protocol.evidence_checks import check_evidence
+from veche.protocol.merkle import includes
+from veche.protocol.notes import open_checkpoint
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.signing import Proofs, prepare_closing, prepare_signature
 from veche.protocol.signatures import certificates
@@ -127,6 +130,14 @@ class ServerAloneTests(SigningSite):
     async def test_what_alice_has_signed_is_borne_out(self) -> None:
         evidence, pdf = await self.honest()
         assert self.problems(evidence, pdf) == []
+        [logged] = evidence.log.values()
+        proof = ActsProof.model_validate_json(logged.proof)
+        [act] = proof.acts
+        log = self.host.act_heads.signer("lindenau").verifier
+        head = open_checkpoint(proof.checkpoint, [log])
+        path = [from_unpadded(one) for one in act.path]
+        assert includes(head.root, logged.entry.encode(), act.index, head.size, path)
+        assert act.opening["act"] == "certificate"
 
     async def test_a_signature_of_the_servers_own_is_not_and_no_lie_about_it_helps(self) -> None:
         evidence, _ = await self.honest()

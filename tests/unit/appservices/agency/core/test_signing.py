@@ -150,8 +150,7 @@ def test_once_everyone_has_signed_the_signed_file_is_the_document() -> None:
     assert FetchSigned(SESSION) in play.outcome.effects
     assert "Everyone has signed" in play.said()
 
-    play.do(DocumentMade("a" * 64, 10))
-    assert play.state is State.SERVED
+    assert play.do(DocumentMade("a" * 64, 10)).state is State.SERVED
     [delivered] = [one for one in play.outcome.effects if isinstance(one, SendDocument)]
     assert (delivered.issued.sha256, delivered.issued.title) == ("a" * 64, "Permit")
 

@@ -134,7 +134,7 @@ def test_a_stamp_over_the_whole_is_no_signature() -> None:
     assert "your box" in refusal(added(closed, signed()), second, signed())
 
 
-def shown(who: Person, name: str, minutes: int = 0, **changes: bytes) -> tuple[bytes, bytes]:
+def shown(who: Person, name: str, minutes: int = 0, **changes: Any) -> tuple[bytes, bytes]:
     """A document whose boxes show, and what is added by a signature with a picture."""
     before = with_boxes(page("Pay 100 EUR to Bob"), ["Sig1"], with_letters=True)
     person = office().person(who.name, before)

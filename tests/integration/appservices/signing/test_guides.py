@@ -1,0 +1,73 @@
+"""The guide for organisations: each command is run, and does what the page says."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import Any, Final
+
+import pytest
+from twisted.internet import utils
+
+from appservices.signing.service.batches import SOW
+from tests.integration.appservices.signing.chats import ChatSite
+from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF, TOWN_KEY
+from tests.support.processes import ROOT
+from tests.support.sign_page import API
+
+pytestmark = pytest.mark.postgres
+
+GUIDE: Final = ROOT / "docs" / "guides" / "organisations" / "have-documents-signed.md"
+
+
+class GuideTests(ChatSite):
+    """A program of the town."""
+
+    def _make_parts(self) -> Any:
+        parts = super()._make_parts()
+        return self.with_templates(parts)
+
+    async def run_block(self, script: str, **more: str) -> str:
+        """What a sample prints; it ends without an error."""
+        environment = {
+            "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}",
+            "VECHE_SIGNING": f"{self.url}{API}",
+            "VECHE_SIGNING_KEY": TOWN_KEY,
+            **more,
+        }
+        out, err, code = await utils.getProcessOutputAndValue(
+            "/bin/sh", ["-e", "-c", script], env=environment, path=str(self.folder)
+        )
+        assert (code, err) == (0, b""), (code, err, out)
+        assert b"errcode" not in out, out
+        return str(out.decode())
+
+    async def test_every_command_of_the_guide(self) -> None:
+        text = GUIDE.read_text().replace("lindenau.localhost", "veche.test")
+        draft, put, hear, fetch, templates, one, many, look = re.findall(
+            r"```sh\n(.*?)```", text, re.DOTALL
+        )
+        self.chat(ALICE, BOB, CAROL)
+        (self.folder / "document.pdf").write_bytes(PDF)
+
+        assert '"state":"draft"' in await self.run_block(draft)
+        assert '"state":"open"' in await self.run_block(put)
+        session = self.session()
+        answer = await self.away(self.page(session, "p1").sign, self.keys[ALICE])
+        assert answer.status == 200, answer
+        seen = await self.run_block(hear, SESSION=session.id)
+        assert '"what":"signed"' in seen
+        assert '"reference":"flat-12b"' in seen
+        await self.run_block(fetch, SESSION=session.id)
+        assert b"/ByteRange" in (self.folder / "signed.pdf").read_bytes()
+
+        assert '"template":"lease-of-a-flat"' in await self.run_block(templates)
+        assert '"title":"Lease of flat 5"' in await self.run_block(one)
+        told = await self.run_block(many)
+        assert '"waiting":1,"made":0,"failed":1' in told
+        assert '"row":2,"field":"answers.rooms"' in told
+        await self.fire(SOW)
+        seen = await self.run_block(look)
+        assert '"waiting":0,"made":1,"failed":1' in seen
+        assert '"reference":"flat-6","state":"made"' in seen
