@@ -20,7 +20,7 @@ from appservices.agency.service.errands import (
 )
 from appservices.agency.service.fees import FeeNews, fee_handlers
 from appservices.agency.service.file_checks import file_handlers
-from appservices.agency.service.listening import HEARD, counts
+from appservices.agency.service.listening import counts
 from appservices.agency.service.offering import Offering
 from appservices.agency.service.offices import open_workplaces
 from appservices.agency.service.page_hearing import hear_on_page
@@ -35,6 +35,7 @@ from veche.runtime import errands
 from veche.runtime.config import read_secret
 from veche.runtime.errands import Errand
 from veche.runtime.inbox import pages
+from veche.runtime.listening import HEARD
 from veche.runtime.sealing import sealer_of
 from veche.runtime.speak import MEMBER, Voice
 

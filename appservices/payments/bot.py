@@ -25,7 +25,6 @@ from appservices.payments.service.chats import hear
 from appservices.payments.service.describing import PAYMENTS_PATH, described
 from appservices.payments.service.errands import JOIN, handlers
 from appservices.payments.service.heads import Heads
-from appservices.payments.service.listening import is_said
 from appservices.payments.service.news import EVENT, EventErrand
 from appservices.payments.service.organisations import Callers
 from appservices.payments.service.peers_asking import API_PATH, PeerClient
@@ -40,6 +39,7 @@ from veche.protocol.ids import UserId, effect_id
 from veche.protocol.notes import read_verifier_key
 from veche.runtime import errands
 from veche.runtime.errands import Errand
+from veche.runtime.listening import is_said
 from veche.runtime.sealing import sealer_of
 from veche.runtime.service import BotAccount
 from veche.runtime.speak import MEMBER

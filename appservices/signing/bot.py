@@ -10,7 +10,6 @@ from appservices.signing.service import renewals
 from appservices.signing.service.authorities import read_authorities
 from appservices.signing.service.chats import hear
 from appservices.signing.service.errands import JOIN, handlers
-from appservices.signing.service.listening import is_said
 from appservices.signing.service.scene import Parts
 from appservices.signing.service.sealing import Callers, Seals
 from appservices.signing.store import chats
@@ -19,6 +18,7 @@ from veche.protocol.ids import UserId, effect_id
 from veche.runtime import errands
 from veche.runtime.errands import Errand
 from veche.runtime.keys.pool import SigningPool
+from veche.runtime.listening import is_said
 from veche.runtime.service import BotAccount
 from veche.runtime.speak import MEMBER
 from veche.runtime.vault import Vault

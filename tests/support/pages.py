@@ -50,7 +50,9 @@ Below `/_veche/signing/v1` of the public site. The exact shapes of bodies and an
 
 - **Who**: *organisation*: `Authorization: Bearer KEY`, a key of `signing.seals`. *party*:
   `Veche-Party: PARTY TOKEN`, both of the link in the party's chat; it shows and downloads, and to
-  sign or decline takes the person's device key. *open*: anybody.
+  sign or decline takes the person's device key. *list*: `Veche-List: PERSON UNTIL TOKEN`, of the
+  link to all that waits for a person; many documents are asked for by the links in it. *open*:
+  anybody.
 - **Once**: where `key` is *yes* a request carries an `Idempotency-Key` (1 to 64 printable
   characters): the same again has no further effect, another content under it is 409
   `ORG.VECHE.CONFLICT`. Of certificates it is the nonce of the approval. The others may be
@@ -71,6 +73,7 @@ _WHO: Final = {
     "TemplateRoutes": "organisation",
     "SealRoutes": "organisation",
     "PartyRoutes": "party",
+    "ListRoutes": "list",
     "PublicRoutes": "open",
 }
 """Who may ask, by the class that serves it."""

@@ -8,6 +8,7 @@ JavaScript twin the browser tests use.
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 import urllib.request
 from typing import TYPE_CHECKING, Any, Final
@@ -29,7 +30,7 @@ from veche.protocol.signatures.cms import Signer
 from veche.protocol.unpadded import from_unpadded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from tests.support.keys import BrowserKey, Passkey
 
@@ -222,6 +223,94 @@ class SignPage:
 
     def _opened(self, cipher: bytes, purpose: bytes) -> bytes:
         return AESGCM(self.key).decrypt(cipher[:_NONCE_BYTES], cipher[_NONCE_BYTES:], purpose)
+
+
+@attrs.define
+class SignList:
+    """The page on which a person signs many documents at once.
+
+    Attributes:
+        origin: Of the site.
+        header: Who asks for the list.
+        key: 32 bytes that decrypt it.
+    """
+
+    origin: str
+    header: str
+    key: bytes
+
+    @staticmethod
+    def of(link: str) -> SignList:
+        """The page that a link opens."""
+        parts = urlsplit(link)
+        told = {name: values[0] for name, values in parse_qs(parts.fragment).items()}
+        key = from_unpadded(told["k"].replace("-", "+").replace("_", "/"))
+        header = f"{told['all']} {told['d']} {told['t']}"
+        return SignList(f"{parts.scheme}://{parts.netloc}", header, key)
+
+    def read(self) -> dict[str, Any]:
+        """All that waits for the person."""
+        headers = {"veche-list": self.header}
+        answer = request("GET", f"{self.origin}{API}/waiting", headers=headers)
+        assert answer.status == 200, answer
+        sealed = from_unpadded(answer.body["sealed"])
+        purpose = b"veche.signing.waiting"
+        plain = AESGCM(self.key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], purpose)
+        found: dict[str, Any] = json.loads(plain)
+        return found
+
+    def pages(self) -> list[SignPage]:
+        """A page for each document of the list."""
+        return [
+            SignPage(
+                self.origin,
+                one["session"],
+                one["party"],
+                one["token"],
+                from_unpadded(one["key"].replace("-", "+").replace("_", "/")),
+            )
+            for one in self.read()["documents"]
+        ]
+
+
+def ask_all(pages: Sequence[SignPage], key: FreshKey, read: str = "elsewhere") -> Answer:
+    """Ask what is to be approved of many documents."""
+    documents = [{"session": one.session, "party": one.party, "token": one.token} for one in pages]
+    body = {"read": read, "key": key.id, "documents": documents}
+    return request("POST", f"{pages[0].origin}{API}/asks", body=body)
+
+
+def sign_all(
+    pages: Sequence[SignPage],
+    device: BrowserKey | Passkey,
+    *,
+    meanwhile: Callable[[int], None] = lambda _: None,
+) -> list[Answer]:
+    """Approve many documents once, and sign each; what each was answered in the end.
+
+    Args:
+        pages: Of one person.
+        device: Their key.
+        meanwhile: Called before each document's certificate, with its place.
+    """
+    key = FreshKey()
+    asked = ask_all(pages, key)
+    assert asked.status == 200, asked
+    out = {one["session"] for one in asked.body["left_out"]}
+    signed = device.signed(approval_of(asked.body["asked"], asked.body["now_ms"]))
+    answers = []
+    for at, one in enumerate(pages):
+        meanwhile(at)
+        if one.session in out:
+            continue
+        issued = one.certify(key, signed)
+        if issued.status == 200:
+            view = one.view()
+            revision = one.revision(view, one.document(view), key, issued.body)
+            answers.append(one.hand_in(revision))
+        else:
+            answers.append(issued)
+    return answers
 
 
 def token_of(reply: bytes) -> bytes:

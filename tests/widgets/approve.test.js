@@ -59,6 +59,28 @@ test("what is done once is no permission that lasts", async ({ open }) => {
     assert.deepEqual(handed(heard)[0].body.approval.shown, once.shown);
 });
 
+test("of several documents each is shown whole, and an unknown field of one leaves nothing to press", async ({
+    open,
+}) => {
+    const { level, read, clauses: _, ...facts } = SHOWN.signature;
+    const other = { ...facts, title: "House rules", session: "01JD0000000000000000000002" };
+    const rest = { ...facts, level, read, clauses: [] };
+    const several = asked("signature", { ...rest, documents: [facts, other] });
+    const { approve } = await atQuestion(open, "signature", { asked: several });
+    assert.equal(await approve.hero.innerText(), "2 documents");
+    const shown = (await approve.shown()).map(([, value]) => value ?? "");
+    for (const one of [facts, other]) {
+        const line = shown.find((value) => value.startsWith(one.title)) ?? "";
+        const told = [one.requester, one.code, one.sha256, one.parties_sha256, one.session];
+        for (const words of told) assert.ok(line.includes(words), `${words}: ${line}`);
+    }
+
+    const documents = [facts, { ...other, hidden: "more" }];
+    const unknown = asked("signature", { ...rest, documents });
+    const refused = await atQuestion(open, "signature", { asked: unknown });
+    assert.equal(await refused.approve.yes.count(), 0);
+});
+
 test("each kind shows all that is signed, and signs exactly that", async ({ open }) => {
     const expected = {
         payment: [

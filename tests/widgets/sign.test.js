@@ -271,6 +271,93 @@ test("who declines says why, with the key of the device", async ({ open }) => {
     );
 });
 
+/**
+ * The page of a list with one document, and one that is signed by itself.
+ * @param {Stage["open"]} open
+ * @param {(answers: Record<string, Answer>) => Record<string, Answer>} [changed]
+ */
+async function atList(open, changed) {
+    const { page, heard, alert } = await atSign(open, {}, changed);
+    const { fragment } = await ask("waiting");
+    await page.goto(`${BASE}/sign#${fragment}`);
+    const sign = page.getByRole("button", { name: "Sign 1 document", exact: true });
+    return { page, heard, sign, fragment, alert };
+}
+
+test("a list is read in its lines, and signed by one press", async ({ open }) => {
+    const { page, heard, sign } = await atList(open);
+    await page.getByText("Open the documents and read them").waitFor();
+    await page.getByText("3 more documents wait for you").waitFor();
+    await page.getByRole("link", { name: "House rules" }).waitFor();
+    await look(page, "sign-list");
+    await page.getByRole("button", { name: "Read", exact: true }).click();
+    const sheets = page.locator(".sheet-page");
+    await sheets.nth(2).waitFor();
+    for (const at of [0, 1, 2]) {
+        await sheets.nth(at).evaluate((one) => one.scrollIntoView({ block: "center" }));
+        await sheets.nth(at).locator("canvas:not([width='0'])").waitFor();
+    }
+    await page.getByText("· read", { exact: false }).waitFor();
+    await press(sign);
+    await page.getByText("1 document is signed.").waitFor();
+    await glance(page, "sign-list-signed");
+
+    const found = await ask("verdict");
+    assert.deepEqual(found.findings, ["tail_not_time_stamped"]);
+    assert.deepEqual([found.closed, found.signers], ["sealed", ["Alice Adams"]]);
+    const [asked] = posted(heard, "signing/v1/asks");
+    assert.deepEqual([asked?.body.read, asked?.body.documents.length], ["all_pages", 1]);
+    assert.equal(posted(heard, `${PATH}/ask`).length, 0);
+});
+
+test("of a list nothing is signed that is not in its lines", async ({ open }) => {
+    const { page, heard, sign, alert } = await atList(open, (answers) => ({
+        ...answers,
+        "POST signing/v1/asks": async (one) => {
+            const answer = /** @type {any} */ (await answers["POST signing/v1/asks"]?.(one));
+            const { shown } = answer.asked;
+            shown.documents = [...shown.documents, { ...shown.documents[0], title: "A sale" }];
+            return answer;
+        },
+    }));
+    await page.getByLabel("I know these documents").check();
+    await press(sign);
+    await alert.filter({ hasText: "something else than what stands on this page" }).waitFor();
+    assert.equal(posted(heard, "signing/v1/certificates").length, 0);
+
+    await page.getByRole("checkbox", { name: "Lease of flat 12b" }).uncheck();
+    await page.getByText("No document is chosen.").waitFor();
+});
+
+test("a document of a list that is not what was agreed on is named and not signed", async ({
+    open,
+}) => {
+    const { page, heard, sign } = await atList(open, (answers) => ({
+        ...answers,
+        blob: () => Buffer.from("another file"),
+    }));
+    await page.getByLabel("I know these documents").check();
+    await press(sign);
+    await page.getByText("1 document was not signed; its line says why.").waitFor();
+    await page.locator(".document-line").getByText("can't be opened").waitFor();
+    assert.equal(posted(heard, "signing/v1/certificates").length, 0);
+    await glance(page, "sign-list-failed");
+});
+
+test("a link to a list that was cut off or is too old says what to do", async ({
+    open,
+    expect,
+}) => {
+    expect(/status of 404/);
+    const { page, fragment } = await atList(open, (answers) => ({
+        ...answers,
+        "GET signing/v1/waiting": () => refused("NOT_FOUND", 404),
+    }));
+    await page.getByText("This link is not valid any more").waitFor();
+    await page.goto(`${BASE}/sign#${fragment.slice(0, -5)}`);
+    await page.getByText("the key of the list is missing at its end").waitFor();
+});
+
 test("a link that was cut off, an old link and a device without a key say what to do", async ({
     open,
     expect,

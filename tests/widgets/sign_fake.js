@@ -38,6 +38,8 @@ export function table(keys) {
             return taken.is_stale ? refused("STALE_REVISION") : taken.session;
         },
         [`POST ${PATH}/decline`]: ({ body }) => ask("decline", { body }),
+        "GET signing/v1/waiting": () => ask("waiting"),
+        "POST signing/v1/asks": ({ body }) => ask("ask_list", { body }),
         "POST signing/v1/certificates": ({ body }) => ask("certify", { body }),
         "POST signing/v1/tsa": async ({ body }) =>
             Buffer.from(await ask("stamp", { request: body.toString("base64") }), "base64"),

@@ -30,7 +30,9 @@ from veche.protocol.approval import (
     AskedApproval,
     Decline,
     ShownClause,
+    ShownDocument,
     SignatureShown,
+    documents_sha256,
     signed_bytes,
     verify,
 )
@@ -43,7 +45,9 @@ from veche.protocol.signatures.stamps import StampAuthority
 from veche.protocol.signatures.verdict import Trusted, judge
 from veche.protocol.signing_api import (
     AskBody,
+    AskedListView,
     AskedView,
+    AskListBody,
     CertificateBody,
     CertificateView,
     ClauseView,
@@ -55,6 +59,8 @@ from veche.protocol.signing_api import (
     SessionView,
     SignatureBody,
     StageView,
+    WaitingList,
+    WaitingParty,
     YouView,
 )
 from veche.protocol.unpadded import from_unpadded, unpadded
@@ -233,6 +239,10 @@ class Desk:
         self.revisions = [*self.revisions, view]
 
 
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
 def _json(view: Any) -> Any:
     return view.model_dump(mode="json", exclude_none=True)
 
@@ -254,9 +264,8 @@ def begin(desk: Desk, *, has_clauses: bool = False, pages: int = 3) -> dict[str,
     fresh.clauses = _CLAUSES if has_clauses else ()
     for field in attrs.fields(Desk):
         setattr(desk, field.name, getattr(fresh, field.name))
-    key = base64.urlsafe_b64encode(desk.key).decode().rstrip("=")
     return {
-        "fragment": f"s={SESSION}&p=p1&t={'t' * 32}&k={key}",
+        "fragment": f"s={SESSION}&p=p1&t={'t' * 32}&k={_base64url(desk.key)}",
         "document": base64.b64encode(pdf).decode(),
     }
 
@@ -308,6 +317,52 @@ def ask_approval(desk: Desk, *, body: Any) -> Any:
     desk.asked = AskedApproval(kind="signature", nonce=nonce, person=ALICE, shown=shown)
     asked = desk.asked.model_dump(mode="json", exclude_none=True)
     return _json(AskedView(asked=asked, now_ms=desk.now_ms, expires_at_ms=desk.now_ms + 300_000))
+
+
+@command
+def waiting(desk: Desk) -> dict[str, Any]:
+    """GET /waiting: the session, and another one that is signed by itself; the link to the list."""
+    one = WaitingParty(
+        session=SESSION, party="p1", token="t" * 32, key=_base64url(desk.key), title=TITLE
+    )
+    other = one.model_copy(update={"title": "House rules"})
+    told = WaitingList(documents=[one], others=[other], more=3)
+    sealed = encrypt(desk.key, told.model_dump_json().encode(), b"veche.signing.waiting")
+    name = _base64url(ALICE.encode())
+    return {
+        "sealed": unpadded(sealed),
+        "fragment": f"all={name}&d={desk.now_ms}&t={'t' * 32}&k={_base64url(desk.key)}",
+    }
+
+
+@command
+def ask_list(desk: Desk, *, body: Any) -> Any:
+    """POST /asks."""
+    told = AskListBody.model_validate(body)
+    [one] = told.documents
+    alone = {"party": one.party, "level": "S2", "read": told.read, "key": told.key}
+    ask_approval(desk, body=alone)
+    assert desk.asked is not None
+    assert isinstance(desk.asked.shown, SignatureShown)
+    facts = desk.asked.shown.model_dump(include=set(ShownDocument.model_fields))
+    digest = documents_sha256([from_unpadded(facts["sha256"])])
+    shown = SignatureShown(
+        **{**facts, "sha256": unpadded(digest)},
+        level="S2",
+        read=told.read,
+        clauses=(),
+        key=told.key,
+        documents=(ShownDocument(**facts),),
+    )
+    desk.asked = desk.asked.model_copy(update={"shown": shown})
+    return _json(
+        AskedListView(
+            asked=desk.asked.model_dump(mode="json", exclude_none=True),
+            now_ms=desk.now_ms,
+            expires_at_ms=desk.now_ms + 300_000,
+            left_out=[],
+        )
+    )
 
 
 @command

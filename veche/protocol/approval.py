@@ -26,11 +26,11 @@ from veche.protocol.canonical import INTEGER_MAX, canonical
 from veche.protocol.errors import BadSignatureError, MalformedError
 from veche.protocol.ids import WireUserId
 from veche.protocol.money import Money
-from veche.protocol.unpadded import from_unpadded
+from veche.protocol.unpadded import from_unpadded, unpadded
 from veche.protocol.wire import Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 APPROVAL_KEY: Final = "org.veche.approval"
 
@@ -44,8 +44,12 @@ VALUES_MAX: Final = 60
 """Most values that one approval releases."""
 CLAUSES_MAX: Final = 50
 """Most clauses of a document that need consent of their own."""
+DOCUMENTS_MAX: Final = 100
+"""Most documents that one approval signs."""
 SHOWN_BYTES_MAX: Final = 16 * 1024
 """Most bytes of canonical JSON that one approval shows: a prompt carries it."""
+LIST_BYTES_MAX: Final = 192 * 1024
+"""The same of several documents, which no prompt carries."""
 CLOCK_MS_MAX: Final = 5 * 60_000
 """How far the moment in an approval may be from ours."""
 PUBLIC_KEY_BYTES: Final = 65
@@ -172,8 +176,8 @@ class ShownClause(Exact):
     accepted: bool
 
 
-class SignatureShown(Exact):
-    """What is shown of a document to be signed (design of Veche, signing §9.4).
+class ShownDocument(Exact):
+    """What is shown of each of the documents that are signed by one approval.
 
     Attributes:
         title: What it is.
@@ -184,13 +188,9 @@ class SignatureShown(Exact):
         session: Id of the session.
         party: Who they are in the session.
         role: As what they sign.
-        level: Of the signature: ``S1`` by the key of the approval alone, ``S2`` by a fresh key.
         code: Four digits, which everyone sees who sees this file in this session.
         parties_sha256: SHA-256 of who signs in which order, see ``parties_sha256`` of the session.
         effect: Whether it counts once everyone has signed, or for each who did.
-        read: Whether all pages were on the screen, or the person says that they read it elsewhere.
-        clauses: Those that need consent of their own.
-        key: Id of the fresh key, as ``fingerprint``; none: at level ``S1``.
     """
 
     title: Name
@@ -201,13 +201,47 @@ class SignatureShown(Exact):
     session: Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
     party: Annotated[str, Field(pattern=r"^p[1-9][0-9]{0,2}$")]
     role: Literal["signer", "clerk", "approver", "witness"]
-    level: Literal["S1", "S2"]
     code: Annotated[str, Field(pattern=r"^[0-9]{4}$")]
     parties_sha256: Sha256
     effect: Literal["when_complete", "each"]
+
+
+class SignatureShown(ShownDocument):
+    """What is shown of a document to be signed (design of Veche, signing §9.4).
+
+    Of several documents at once, ``sha256`` is one digest of all (``documents_sha256``), ``size``
+    and ``pages`` are sums, and the other facts are those of the first one.
+
+    Attributes:
+        level: Of the signature: ``S1`` by the key of the approval alone, ``S2`` by a fresh key.
+        read: Whether all pages were on the screen, or the person says that they read it elsewhere.
+        clauses: Those that need consent of their own.
+        key: Id of the fresh key, as ``fingerprint``; none: at level ``S1``.
+        documents: Several, each in a session of its own; none: it is one document.
+    """
+
+    level: Literal["S1", "S2"]
     read: Literal["all_pages", "elsewhere"]
     clauses: Annotated[tuple[ShownClause, ...], Field(strict=False, max_length=CLAUSES_MAX)]
     key: Sha256 | None = None
+    documents: (
+        Annotated[
+            tuple[ShownDocument, ...], Field(strict=False, min_length=1, max_length=DOCUMENTS_MAX)
+        ]
+        | None
+    ) = None
+
+    @model_validator(mode="after")
+    def _check_documents(self) -> Self:
+        if self.documents is not None:
+            _check_sums(self, self.documents)
+        return self
+
+    def facts_of(self, session: str) -> ShownDocument | None:
+        """What was shown of the document of a session; None: nothing was."""
+        if self.documents is None:
+            return self if self.session == session else None
+        return next((one for one in self.documents if one.session == session), None)
 
 
 class MandateShown(Exact):
@@ -355,12 +389,19 @@ def shown_bytes(shown: Shown) -> bytes:
     """Canonical JSON of what is shown, as it is asked: a field without a value is not there.
 
     Raises:
-        MalformedError: It is over ``SHOWN_BYTES_MAX``.
+        MalformedError: It is over ``SHOWN_BYTES_MAX``, of several documents ``LIST_BYTES_MAX``.
     """
     data = canonical(shown.model_dump(mode="json", exclude_none=True), where="shown")
-    if len(data) > SHOWN_BYTES_MAX:
-        raise MalformedError("shown", f"is over {SHOWN_BYTES_MAX} bytes")
+    is_list = isinstance(shown, SignatureShown) and shown.documents is not None
+    most = LIST_BYTES_MAX if is_list else SHOWN_BYTES_MAX
+    if len(data) > most:
+        raise MalformedError("shown", f"is over {most} bytes")
     return data
+
+
+def documents_sha256(digests: Iterable[bytes]) -> bytes:
+    """One digest of several documents: SHA-256 of all of theirs, sorted, one after the other."""
+    return hashlib.sha256(b"".join(sorted(digests))).digest()
 
 
 def signed_bytes(approval: Approval | Decline) -> bytes:
@@ -424,3 +465,17 @@ def verify(public: bytes, data: bytes, signature: str) -> None:
 def _check_shown(kind: Kind, shown: Shown) -> None:
     if type(shown) is not SHOWN[kind]:
         raise ValueError(f"what is shown is not a {kind}")
+
+
+def _check_sums(shown: SignatureShown, documents: Sequence[ShownDocument]) -> None:
+    """Make sure that what is said of all documents is what is said of each."""
+    if len({one.session for one in documents}) != len(documents):
+        raise ValueError("has two documents of one session")
+    if shown.level != "S2" or shown.clauses:
+        raise ValueError("several documents are signed in their files, and without clauses")
+    digest = documents_sha256(from_unpadded(one.sha256) for one in documents)
+    sums = (sum(one.size for one in documents), sum(one.pages for one in documents))
+    same = ShownDocument.model_fields.keys() - {"sha256", "size", "pages"}
+    is_same = all(getattr(shown, name) == getattr(documents[0], name) for name in same)
+    if not is_same or (shown.size, shown.pages) != sums or shown.sha256 != unpadded(digest):
+        raise ValueError("says something else of all documents than of each")

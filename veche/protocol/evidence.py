@@ -24,6 +24,8 @@ PARTIES_MAX: Final = 400
 EVENTS_MAX: Final = 10_000
 CERTIFICATES_MAX: Final = 1_000
 TEXT_CHARACTERS_MAX: Final = 1_000
+SIGNED_CHARACTERS_MAX: Final = 288 * 1024
+"""Longest approval, in base64: of a hundred documents."""
 JSON_BYTES_MAX: Final = 16 * 1024 * 1024
 
 Digest = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]$")]
@@ -136,7 +138,7 @@ class EvidenceApproval(Wire):
     means: Literal["p256", "webauthn", "code"]
     person: Text
     at_ms: Moment
-    signed: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+$", max_length=64 * 1024)]
+    signed: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+$", max_length=SIGNED_CHARACTERS_MAX)]
     key: Id | None = None
     public_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{87}$")] | None = None
     signature: Annotated[str, Field(max_length=100)] | None = None

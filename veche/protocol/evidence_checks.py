@@ -140,14 +140,10 @@ def _approval_problems(evidence: Evidence, given: EvidenceApproval) -> Iterator[
     if not isinstance(shown, SignatureShown) or approval.person != party.user:
         yield "the approval is of something or somebody else"
         return
-    same = (
-        (shown.session, evidence.session),
-        (shown.party, party.party),
-        (shown.sha256, evidence.document.sha256),
-        (shown.code, evidence.document.code),
-        (shown.effect, evidence.effect),
-    )
-    if any(one != other for one, other in same):
+    facts = shown.facts_of(evidence.session)
+    told = (facts.party, facts.sha256, facts.code, facts.effect) if facts is not None else ()
+    paper = evidence.document
+    if told != (party.party, paper.sha256, paper.code, evidence.effect):
         yield "what was approved is not this document in this session"
     if shown.key is not None and shown.key not in _keys(evidence, party.certificate_sha256):
         yield "the certificate is for another key than the one that was approved"

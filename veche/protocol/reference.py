@@ -311,7 +311,8 @@ def _nested(model: type[BaseModel]) -> list[type[BaseModel]]:
 def _documented(model: type[BaseModel]) -> tuple[str, dict[str, str]]:
     """First paragraph of a model's docstring, and the meaning of each attribute."""
     text, _, attributes = (getdoc(model) or "").partition("\nAttributes:\n")
-    meanings: dict[str, str] = {}
+    base = model.__mro__[1]
+    meanings = _documented(base)[1] if base is not BaseModel and issubclass(base, BaseModel) else {}
     for entry in re.split(r"\n(?= {4}\w)", "\n" + attributes):
         name, _, meaning = entry.strip().partition(":")
         if meaning:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, model_validator
 
-from veche.protocol.approval import CLAUSES_MAX, Sha256, SignedApproval
+from veche.protocol.approval import CLAUSES_MAX, DOCUMENTS_MAX, Sha256, SignedApproval
 from veche.protocol.sealing_api import Encoded
 from veche.protocol.wire import Wire
 
@@ -20,6 +20,7 @@ INCREMENT_BYTES_MAX: Final = 64 * 1024
 """Largest revision of one signer, in clear."""
 _OVERHEAD_BYTES: Final = 28
 INCREMENT_CHARACTERS_MAX: Final = (INCREMENT_BYTES_MAX + _OVERHEAD_BYTES) * 4 // 3 + 4
+LIST_CHARACTERS_MAX: Final = 512 * 1024
 SPKI_CHARACTERS_MAX: Final = 200
 REASON_CHARACTERS_MAX: Final = 1_000
 NAME_CHARACTERS_MAX: Final = 100
@@ -27,6 +28,7 @@ PARTIES_MAX: Final = 200
 
 SessionId = Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
 PartyId = Annotated[str, Field(pattern=r"^p[1-9][0-9]{0,2}$")]
+Token = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{32}$")]
 ClauseId = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,16}$")]
 Cipher = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+$", max_length=INCREMENT_CHARACTERS_MAX)]
 LevelName = Literal["S0", "S1", "S2"]
@@ -249,6 +251,102 @@ class AskedView(Wire):
     asked: dict[str, Any]
     now_ms: int
     expires_at_ms: int
+
+
+class WaitingView(Wire):
+    """All that waits for a person's signature, encrypted with the key in their link.
+
+    Attributes:
+        sealed: Ciphertext of a ``WaitingList``; it is for ``veche.signing.waiting``.
+    """
+
+    sealed: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+$", max_length=LIST_CHARACTERS_MAX)]
+
+
+class WaitingParty(Wire):
+    """A document that waits for a person, as their link to it has it.
+
+    Attributes:
+        session: Id of the session.
+        party: Who they are in it.
+        token: Of their link.
+        key: Of its files, base64url.
+        title: Of the document.
+    """
+
+    session: SessionId
+    party: PartyId
+    token: Token
+    key: str
+    title: str
+
+
+class WaitingList(Wire):
+    """What waits for a person.
+
+    Attributes:
+        documents: Those that can be signed by one approval, the oldest first.
+        others: Those that are signed one at a time.
+        more: How many there are besides.
+    """
+
+    documents: list[WaitingParty]
+    others: list[WaitingParty]
+    more: int
+
+
+class ListedParty(Wire):
+    """One of several documents that are to be signed at once.
+
+    Attributes:
+        session: Id of the session.
+        party: Who they are in it.
+        token: Of their link.
+    """
+
+    session: SessionId
+    party: PartyId
+    token: Token
+
+
+class AskListBody(Wire):
+    """What is about to be approved of several documents.
+
+    Attributes:
+        read: Whether all pages of all were on the screen, or the person has read them elsewhere.
+        key: SHA-256 of the SubjectPublicKeyInfo of the fresh key, DER.
+        documents: Each with the token of its own link.
+    """
+
+    read: Literal["all_pages", "elsewhere"]
+    key: Sha256
+    documents: Annotated[
+        tuple[ListedParty, ...], Field(strict=False, min_length=1, max_length=DOCUMENTS_MAX)
+    ]
+
+
+class LeftOutView(Wire):
+    """A document that cannot be signed with the others.
+
+    Attributes:
+        session: Id of the session.
+        errcode: Why, for programs.
+        error: Why, in words.
+    """
+
+    session: SessionId
+    errcode: str
+    error: str
+
+
+class AskedListView(AskedView):
+    """What the person's device key is to sign, once for all documents.
+
+    Attributes:
+        left_out: Those that are not in it.
+    """
+
+    left_out: list[LeftOutView]
 
 
 class CertificateBody(Wire):

@@ -30,7 +30,7 @@ from appservices.agency.core.texts.menu import (
 from appservices.agency.core.texts.words import state_words
 from appservices.agency.service.cases import begin, definition_of, matter_of, step_file, take_step
 from appservices.agency.service.holding import PLACE, holds, is_looked_at
-from appservices.agency.service.listening import REACTION, command_in
+from appservices.agency.service.listening import command_in
 from appservices.agency.service.reach import note_reached
 from appservices.agency.service.scene import CATALOGUE, AskedOf, chat_matter
 from veche.protocol.answers import Chosen, NoAnswer, Refused, refusal_text
@@ -43,6 +43,7 @@ from veche.protocol.prompts import Choice
 from veche.protocol.typed import without_quote
 from veche.runtime import people, prompts
 from veche.runtime.crypto.tracking import is_encrypted
+from veche.runtime.listening import REACTION
 from veche.runtime.matrix.store import readers
 from veche.runtime.prompts import Answered
 from veche.runtime.sessions import PAGE_COMMANDS, answer_command

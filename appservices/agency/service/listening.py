@@ -12,6 +12,7 @@ from veche.protocol.prompts import ANSWER_KEY
 from veche.protocol.wire import mapping
 from veche.runtime import outbox, prompts
 from veche.runtime.crypto.tracking import is_encrypted
+from veche.runtime.listening import REACTION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,18 +23,6 @@ if TYPE_CHECKING:
     from veche.protocol.inbound import Inbound
     from veche.runtime.speak import Ground
 
-REACTION: Final = "m.reaction"
-HEARD: Final = frozenset(
-    {
-        "m.room.message",
-        REACTION,
-        "org.matrix.msc3381.poll.response",
-        "m.poll.response",
-        "org.matrix.msc4139.conversation.reply",
-        "m.conversation.reply",
-    }
-)
-"""Types of the events that can be an answer."""
 _ANSWERS: Final = (ANSWER_KEY, "org.matrix.msc4139.used_prompt", "m.used_prompt")
 
 

@@ -42,7 +42,6 @@ from appservices.payments.service import (
     trusting,
 )
 from appservices.payments.service.allowance_orders import purse_of
-from appservices.payments.service.listening import came_in_clear, is_edit
 from appservices.payments.service.naming import payee_named, server_named, user_named
 from appservices.payments.service.scene import CATALOGUE
 from appservices.payments.service.settling import tell_untold
@@ -55,6 +54,7 @@ from veche.protocol.ids import UserId, effect_id
 from veche.protocol.message import Bullets, Mono, Paragraph
 from veche.runtime import errands, people
 from veche.runtime.errands import Errand
+from veche.runtime.listening import came_in_clear, is_edit
 from veche.runtime.prompts import Answered
 from veche.runtime.sessions import PAGE_COMMANDS, answer_command
 
@@ -132,7 +132,7 @@ def _doubt(scene: Scene, inbound: Inbound) -> Doc | None:
     speech = scene.speech(inbound.sender)
     if not scene.is_private(inbound.room_id, inbound.sender):
         return texts.private_doc(speech)
-    if came_in_clear(scene, inbound):
+    if came_in_clear(scene.txn, inbound):
         return texts.clear_doc(speech)
     return texts.edit_doc(speech) if is_edit(inbound) else None
 

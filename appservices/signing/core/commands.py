@@ -28,7 +28,10 @@ SIGN: Final = Command(
         "de": ("unterschreiben", "unterzeichnen"),
         "uk": ("підписати", "підпис"),
     },
+    Argument("all", N_("all: many documents at once, on one page")),
 )
+ALL_WORDS: Final = frozenset({"all", "alle", "alles", "все", "всё", "усе", "усі", "всі"})
+"""What follows ``sign`` when many documents are to be signed at once, in any language."""
 SESSIONS: Final = Command(
     "sessions",
     N_("your documents, and how they stand: sessions NUMBER"),

@@ -105,13 +105,14 @@ CREATE TABLE signing.revision (
     PRIMARY KEY (session_id, number)
 );
 
--- Certificates of persons, each for one document. The same approval gives the same again.
+-- Certificates of persons, each for one document. The same approval gives the same again; one of
+-- several documents gives one for each.
 CREATE TABLE signing.certificate (
     serial numeric PRIMARY KEY,
     session_id text NOT NULL,
     party text NOT NULL,
     person text NOT NULL,
-    nonce text NOT NULL UNIQUE,
+    nonce text NOT NULL,
     spki_sha256 bytea NOT NULL CHECK (length(spki_sha256) = 32),
     document_sha256 bytea NOT NULL CHECK (length(document_sha256) = 32),
     certificate bytea NOT NULL,
@@ -119,6 +120,7 @@ CREATE TABLE signing.certificate (
     act text NOT NULL,                  -- entry of the log of acts
     issued_at_ms bigint NOT NULL,
     revoked_at_ms bigint,
+    UNIQUE (nonce, session_id),
     FOREIGN KEY (session_id, party) REFERENCES signing.party (session_id, id)
 );
 CREATE INDEX certificate_of ON signing.certificate (person, issued_at_ms);

@@ -1,13 +1,14 @@
 -- Certificates that a person has approved and that no key has signed yet: a token may not answer,
 -- and the same approval must give the certificate later.
 CREATE TABLE signing.certifying (
-    nonce text PRIMARY KEY,             -- of the approval
+    nonce text NOT NULL,                -- of the approval
     serial numeric NOT NULL UNIQUE,
     session_id text NOT NULL,
     party text NOT NULL,
     person text NOT NULL,
     spki bytea NOT NULL,                -- the key, DER
     at_ms bigint NOT NULL,
+    PRIMARY KEY (nonce, session_id),
     FOREIGN KEY (session_id, party) REFERENCES signing.party (session_id, id)
 );
 CREATE INDEX certifying_of ON signing.certifying (person, at_ms);

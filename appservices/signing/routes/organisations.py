@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.threads import deferToThreadPool
 
 from appservices.signing.core.papers.uploads import UPLOAD_BYTES_MAX, note_texts
@@ -38,6 +39,8 @@ from veche.runtime.live import WAIT_MS_MAX
 from veche.runtime.web import quiet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from appservices.signing.core.papers.uploads import Upload
     from appservices.signing.core.records import Session
     from appservices.signing.service.files import Kept
@@ -53,8 +56,11 @@ WRITE_LIMIT: Final = Limit(burst=500, per_s=50)
 """Requests of one client address that change something."""
 FILE_LIMIT: Final = Limit(burst=50, per_s=5)
 """Files of one client address: each is read in a process of its own."""
+FILES_AT_ONCE: Final = 2
+"""Files of organisations that are read, laid out or put together at a time."""
 EVENTS_MAX: Final = 100
 _PDF: Final = "application/pdf"
+R = TypeVar("R")
 _NO_SESSIONS: Final = "Nobody signs here: the section `signing` has no `sessions`"
 
 
@@ -76,6 +82,7 @@ class OrganisationRoutes:
         """Make them."""
         self._host = host
         self._signing = signing
+        self._slots = DeferredSemaphore(FILES_AT_ONCE)
 
     @API.route(
         "POST",
@@ -112,7 +119,7 @@ class OrganisationRoutes:
         """It is brought into the form that all readers show alike; what that changes is told."""
         run = self._host.database.run
         await run("signing.owned", self._draft, call)
-        upload = await self._signing.pool.run(read_upload, call.body)
+        upload = await self._in_thread(read_upload, call.body)
         return await run("signing.upload", self._keep, call, upload)
 
     @API.route(
@@ -131,7 +138,7 @@ class OrganisationRoutes:
         if isinstance(read, SessionState):
             return read
         session, cipher, language, link = read
-        pdf = await self._signing.pool.run(boxed, session, cipher, language, link)
+        pdf = await self._in_thread(boxed, session, cipher, language, link)
         return await run("signing.send", self._send, call, (session, cipher), pdf)
 
     @API.transaction(
@@ -197,7 +204,7 @@ class OrganisationRoutes:
             return kept(scene, self._owned(scene, call))
 
         found = await self._host.database.run("signing.file", read)
-        pdf = await self._signing.pool.run(found.whole)
+        pdf = await self._in_thread(found.whole)
         return Download(pdf, _PDF, found.session.matter.filename)
 
     @API.route(
@@ -219,7 +226,7 @@ class OrganisationRoutes:
         session, cipher = await self._host.database.run("signing.evidence", read)
         if cipher is None:
             raise NotFoundError("There is no report yet: it is made once the session has ended")
-        pdf = await self._signing.pool.run(decrypt, session.matter.key, cipher, DOCUMENT)
+        pdf = await self._in_thread(decrypt, session.matter.key, cipher, DOCUMENT)
         return Download(pdf, _PDF, f"evidence-{session.id}.pdf")
 
     @API.route(
@@ -245,6 +252,16 @@ class OrganisationRoutes:
         topics, timeout_ms = [requester_topic(caller)], WAIT_MS_MAX if call.query.wait else 0
         view = await self._host.live.follow(topics, timeout_ms, look, owner=f"signing {caller}")
         return view or SessionEvents(events=[], cursor=after)
+
+    async def _in_thread(self, work: Callable[..., R], *args: object) -> R:
+        """Do what takes time with a file, not in the threads of keys: no signature waits for it."""
+        reactor = self._host.reactor
+        await self._slots.acquire()
+        try:
+            done: R = await deferToThreadPool(reactor, reactor.getThreadPool(), work, *args)
+        finally:
+            self._slots.release()
+        return done
 
     # In transactions
 

@@ -36,16 +36,20 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Parts, Scene
+    from appservices.signing.service.tokens import PartyToken
     from veche.protocol.signing_api import RevisionView
     from veche.runtime.api import Call
     from veche.runtime.database import Cursor
     from veche.runtime.host import Host
     from veche.runtime.keys.pool import SigningPool
 
-READ_LIMIT: Final = Limit(burst=200, per_s=10)
+READ_LIMIT: Final = Limit(burst=400, per_s=20)
 """Views and files for one client address."""
-SIGN_LIMIT: Final = Limit(burst=60, per_s=2)
-"""Questions, certificates and signatures for one client address: keys and files to check."""
+ASK_LIMIT: Final = Limit(burst=60, per_s=2)
+"""Questions for one client address."""
+SIGN_LIMIT: Final = Limit(burst=200, per_s=10)
+"""Certificates and signatures for one client address: keys and files to check; one gesture may be
+for a hundred documents."""
 _DIGEST_CHARACTERS: Final = 64
 _NO_SUCH: Final = "There is no such document here, or it is not yours to see"
 
@@ -136,7 +140,7 @@ class PartyRoutes:
         body=AskBody,
         answer=AskedView,
         takes_session=False,
-        limit=SIGN_LIMIT,
+        limit=ASK_LIMIT,
         summary="What the person's device key has to sign, to sign or to decline",
     )
     def ask(self, txn: Cursor, call: Call) -> AskedView:
@@ -160,12 +164,12 @@ class PartyRoutes:
         nonce = body.approval.approval.nonce
 
         def prepare(txn: Cursor) -> certifying.ToSign | CertificateView | VecheError:
-            scene = self._scene(txn, call, f"certifying {nonce}")
+            scene = self._scene(txn, call, f"certifying {nonce} {body.session}")
             session, member = self._locked(scene, call, body.party, body.session)
             return certifying.prepare(scene, session, member, body)
 
         def keep(txn: Cursor, signed: certifying.Signed) -> CertificateView:
-            scene = self._scene(txn, call, f"certificate {nonce}")
+            scene = self._scene(txn, call, f"certificate {nonce} {body.session}")
             session, member = self._locked(scene, call, body.party, body.session)
             return certifying.keep(scene, session, member, signed)
 
@@ -208,7 +212,7 @@ class PartyRoutes:
         body=DeclineBody,
         answer=SessionView,
         takes_session=False,
-        limit=SIGN_LIMIT,
+        limit=ASK_LIMIT,
         summary="Decline to sign, with a reason; it is final",
     )
     async def decline(self, call: Call) -> SessionView:
@@ -232,7 +236,9 @@ class PartyRoutes:
             return taking.read_held(scene, session, member, revision)
 
         def keep(txn: Cursor, held: taking.Held) -> SessionView:
-            scene = self._scene(txn, call, f"signature {held.issued.nonce} {revision.number}")
+            # One approval may be of many documents: each is news of its own.
+            about = f"{held.issued.nonce} {held.kept.session.id} {revision.number}"
+            scene = self._scene(txn, call, f"signature {about}")
             session, member = self._locked(scene, call, party)
             return _view(scene, taking.keep(scene, held, session, revision), member)
 
@@ -281,18 +287,30 @@ class PartyRoutes:
         told = read_header(call.header("veche-party"))
         if told is None:
             raise SignInError("Please open the link from your chat again")
-        read = sessions.lock if is_locked else sessions.read
-        session = read(scene.txn, scene.vault, session_id)
-        member = None if session is None else session.member(told.party)
-        if session is None or member is None or session.state is State.DRAFT:
-            raise NotFoundError(_NO_SUCH)
-        if not is_token(self._host.seed(SEED), session.id, member, told.token):
-            raise NotFoundError(_NO_SUCH)
+        session, member = known_party(scene, session_id, told, is_locked=is_locked)
         if party is not None and party != member.id:
             raise NotFoundError(_NO_SUCH)
-        if session.paper is None:
-            raise NotFoundError(_NO_SUCH)
         return session, member
+
+
+def known_party(
+    scene: Scene, session_id: str, told: PartyToken, *, is_locked: bool = False
+) -> tuple[Session, Member]:
+    """A session that was sent, and the party whose token it is.
+
+    Raises:
+        NotFoundError: There is no such, or it is another's token.
+    """
+    read = sessions.lock if is_locked else sessions.read
+    session = read(scene.txn, scene.vault, session_id)
+    member = None if session is None else session.member(told.party)
+    if session is None or member is None or session.state is State.DRAFT:
+        raise NotFoundError(_NO_SUCH)
+    if not is_token(scene.parts.host.seed(SEED), session.id, member, told.token):
+        raise NotFoundError(_NO_SUCH)
+    if session.paper is None:
+        raise NotFoundError(_NO_SUCH)
+    return session, member
 
 
 def _view(scene: Scene, session: Session, member: Member) -> SessionView:

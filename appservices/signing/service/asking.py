@@ -12,7 +12,7 @@ from appservices.signing.core.errors import (
 from appservices.signing.core.parties import Role
 from appservices.signing.core.records import ClauseKind, Level, parties_sha256
 from appservices.signing.service.acting import able, check_time
-from veche.protocol.approval import ShownClause, SignatureShown
+from veche.protocol.approval import ShownClause, ShownDocument, SignatureShown
 from veche.protocol.signing_api import AskedView
 from veche.protocol.unpadded import unpadded
 from veche.runtime.approvals import SIGNATURE_ASKED_MS
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Scene
-    from veche.protocol.ids import UserId
     from veche.protocol.signing_api import AskBody, ClauseAnswer
 
 _WITH_FIELD: Final = frozenset({Role.SIGNER, Role.CLERK, Role.WITNESS})
@@ -61,10 +60,21 @@ def shown_of(session: Session, member: Member, body: AskBody) -> SignatureShown:
         SignatureLevelError: The document asks for another level.
         ClauseError: A clause was not answered, or refused.
     """
+    check_level(member, Level(body.level))
+    return SignatureShown(
+        **facts_of(session, member).model_dump(),
+        level=body.level,
+        read=body.read,
+        clauses=tuple(_clauses(session, body.clauses)),
+        key=body.key,
+    )
+
+
+def facts_of(session: Session, member: Member) -> ShownDocument:
+    """What is shown of a document, whatever else is signed with it."""
     paper, matter = session.paper, session.matter
     assert paper is not None, "an open session has a document"  # noqa: S101 -- our bug
-    _check_level(member, Level(body.level))
-    return SignatureShown(
+    return ShownDocument(
         title=matter.title,
         sha256=unpadded(paper.sha256),
         size=paper.size,
@@ -73,17 +83,13 @@ def shown_of(session: Session, member: Member, body: AskBody) -> SignatureShown:
         session=session.id,
         party=member.id,
         role=member.party.role.value,  # type: ignore[arg-type]  # seals and viewers never ask
-        level=body.level,
         code=session.code,
         parties_sha256=unpadded(parties_sha256(session.members, session.stages)),
         effect=session.effect.value,
-        read=body.read,
-        clauses=tuple(_clauses(session, body.clauses)),
-        key=body.key,
     )
 
 
-def check_shown(session: Session, member: Member, shown: SignatureShown, person: UserId) -> None:
+def check_shown(session: Session, member: Member, shown: SignatureShown, person: str) -> None:
     """Make sure that what was approved is still what the session is, and by whom.
 
     Args:
@@ -95,24 +101,22 @@ def check_shown(session: Session, member: Member, shown: SignatureShown, person:
     Raises:
         ApprovalMismatchError: It is not.
     """
-    paper = session.paper
-    expected = {
-        "session": session.id,
-        "party": member.id,
-        "title": session.matter.title,
-        "sha256": None if paper is None else unpadded(paper.sha256),
-        "code": None if paper is None else session.code,
-        "parties_sha256": unpadded(parties_sha256(session.members, session.stages)),
-        "effect": session.effect.value,
-    }
     if person != member.person:
         raise ApprovalMismatchError("person")
-    for field, value in expected.items():
-        if getattr(shown, field) != value:
+    told = shown.facts_of(session.id)
+    if told is None or session.paper is None:
+        raise ApprovalMismatchError("session")
+    for field, value in facts_of(session, member):
+        if getattr(told, field) != value:
             raise ApprovalMismatchError(field)
 
 
-def _check_level(member: Member, level: Level) -> None:
+def check_level(member: Member, level: Level) -> None:
+    """Make sure that somebody may sign at a level.
+
+    Raises:
+        SignatureLevelError: The document asks for another one.
+    """
     has_field = bool(member.field) and member.party.role in _WITH_FIELD
     if level is Level.ADVANCED and not has_field:
         raise SignatureLevelError(Level.APPROVAL.value)

@@ -10,7 +10,9 @@ from appservices.signing.core.parties import CAN_ACT, PartyState, Role
 from appservices.signing.core.records import Level
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.cards import card_doc, state_words
+from appservices.signing.core.texts.talk import many_doc
 from appservices.signing.service.scene import CATALOGUE, ground
+from appservices.signing.store import sessions
 from veche.protocol.errors import TooLargeError
 from veche.protocol.message import text
 from veche.protocol.prompts import Choice, prompt_content
@@ -32,10 +34,12 @@ from veche.runtime.prompts import Closing
 if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Scene
-    from veche.protocol.ids import EffectId, RoomId
+    from veche.protocol.ids import EffectId, RoomId, UserId
     from veche.runtime.prompts import Kept
 
 TOPIC: Final = "sign"
+_HINT_AT: Final = 2
+"""With so many documents that wait for somebody they are told of the page for many."""
 SIGN: Final = "sign"
 DECLINE: Final = "decline"
 DELEGATE: Final = "delegate"
@@ -223,7 +227,16 @@ def _ask(
         # A reply counts only from a device of the identity that there is now.
         pin_identity(scene.txn, person, scene.now_ms)
         order_file(scene, session, member, room_id)
+    _hint(scene, session, person, room_id)
     return _kept(session, member, room_id, card)
+
+
+def _hint(scene: Scene, session: Session, person: UserId, room_id: RoomId) -> None:
+    """Tell somebody for whom a second document waits that many can be signed at once."""
+    waiting = sessions.waiting_for(scene.txn, person, _HINT_AT + 1)
+    others = [one for one in waiting if one != session.id]
+    if len(others) + 1 == _HINT_AT and scene.links is not None:
+        scene.tell(room_id, person, many_doc(_HINT_AT, scene.speech(person)), is_quiet=True)
 
 
 def order_file(scene: Scene, session: Session, member: Member, room_id: RoomId) -> None:

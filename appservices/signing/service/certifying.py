@@ -47,10 +47,13 @@ if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.authorities import Authorities
     from appservices.signing.service.scene import Scene
+    from veche.protocol.approval import Decline
     from veche.protocol.signing_api import CertificateBody
 
 CERTIFICATES_PER_HOUR_MAX: Final = 30
-"""To one person."""
+"""Approvals of one person that are taken for them; one may be of several documents."""
+LIST_MS_MAX: Final = 15 * 60_000
+"""How long an approval of several documents gives certificates, once it was taken."""
 HOUR_MS: Final = 3_600_000
 LIST_PATH: Final = "/_veche/signing/v1/crl/"
 HOLDER_CHARACTERS_MAX: Final = 64
@@ -111,16 +114,14 @@ def prepare(
     """
     spki, key = _key_of(body.spki)
     approval = body.approval.approval
-    issued = store.of_nonce(scene.txn, approval.nonce)
+    issued = store.of_nonce(scene.txn, approval.nonce, session.id)
     if issued is not None:
-        told = (issued.session_id, issued.party, issued.spki_sha256)
-        _check_same(told, session, member, spki)
+        _check_same((issued.party, issued.spki_sha256), member, spki)
         return _view(scene.parts.authorities, issued)
     check_time(scene, session, able(session, member.id))
-    before = store.approved_of(scene.txn, approval.nonce)
+    before = store.approved_of(scene.txn, approval.nonce, session.id)
     if before is not None:
-        digest = hashlib.sha256(before.spki).digest()
-        _check_same((before.session_id, before.party, digest), session, member, spki)
+        _check_same((before.party, hashlib.sha256(before.spki).digest()), member, spki)
         scene.approvals.check_key(scene.txn, before.nonce)
         return _to_sign(scene, session, member, before)
     refused = _take(scene, session, member, body, key)
@@ -174,7 +175,7 @@ def keep(scene: Scene, session: Session, member: Member, signed: Signed) -> Cert
         RefusedError: They may not sign any more; nothing was issued.
     """
     approved = signed.wanted.approved
-    known = store.of_nonce(scene.txn, approved.nonce)
+    known = store.of_nonce(scene.txn, approved.nonce, session.id)
     if known is not None:
         return _view(scene.parts.authorities, known)
     check_time(scene, session, able(session, member.id))
@@ -227,10 +228,8 @@ def _shown_in(approval: object) -> SignatureShown:
     raise ApprovalMismatchError("kind")
 
 
-def _check_same(
-    told: tuple[str, str, bytes], session: Session, member: Member, spki: bytes
-) -> None:
-    if told != (session.id, member.id, hashlib.sha256(spki).digest()):
+def _check_same(told: tuple[str, bytes], member: Member, spki: bytes) -> None:
+    if told != (member.id, hashlib.sha256(spki).digest()):
         raise ConflictError("This approval was for another key. Please approve again.")
 
 
@@ -250,6 +249,8 @@ def _take(
         raise ApprovalMismatchError("key")
     public = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     verify(public, signed_bytes(approval), body.proof)
+    if shown.documents is not None and _is_taken(scene, member, approval):
+        return None
     since_ms = scene.now_ms - HOUR_MS
     if store.asked_since(scene.txn, member.user_id, since_ms) >= CERTIFICATES_PER_HOUR_MAX:
         raise LimitError(
@@ -257,6 +258,22 @@ def _take(
         )
     outcome = scene.approvals.take(scene.txn, body.approval, scene.now_ms).outcome
     return outcome if isinstance(outcome, VecheError) else None
+
+
+def _is_taken(scene: Scene, member: Member, approval: Approval | Decline) -> bool:
+    """Whether an approval of several documents was taken for another of them, not long ago.
+
+    Raises:
+        ApprovalMismatchError: Something else was approved under its number.
+        KeyRevokedError: Its key was revoked since.
+    """
+    evidence = scene.approvals.evidence(scene.txn, approval.nonce)
+    if evidence is None or scene.now_ms - evidence.at_ms > LIST_MS_MAX:
+        return False
+    if (evidence.signed, evidence.person) != (signed_bytes(approval), member.user_id):
+        raise ApprovalMismatchError("approval")
+    scene.approvals.check_key(scene.txn, approval.nonce)
+    return True
 
 
 def _to_sign(scene: Scene, session: Session, member: Member, approved: Approved) -> ToSign:

@@ -15,7 +15,6 @@ from appservices.signing.service import (
     reading,
     template_talk,
 )
-from appservices.signing.service.listening import came_in_clear, is_edit
 from appservices.signing.service.scene import CATALOGUE
 from appservices.signing.store import chats
 from veche.protocol.answers import Chosen, NoAnswer, Refused, is_reply, refusal_text
@@ -26,6 +25,7 @@ from veche.protocol.prompts import ANSWER_KEY
 from veche.protocol.typed import without_quote
 from veche.protocol.wire import mapping
 from veche.runtime import people, prompts
+from veche.runtime.listening import came_in_clear, is_edit
 from veche.runtime.prompts import Answered
 from veche.runtime.sessions import PAGE_COMMANDS, answer_command
 
@@ -101,7 +101,7 @@ def _doubt(scene: Scene, inbound: Inbound) -> Doc | None:
     speech = scene.speech(inbound.sender)
     if not scene.is_private(inbound.room_id, inbound.sender):
         return texts.private_doc(speech)
-    if came_in_clear(scene, inbound):
+    if came_in_clear(scene.txn, inbound):
         return texts.clear_doc(speech)
     return texts.edit_doc(speech) if is_edit(inbound) else None
 

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.signing.config import REMINDERS_MAX
+from appservices.signing.core.commands import ALL_WORDS
 from appservices.signing.core.parties import CAN_ACT, PartyState
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.account import (
@@ -16,10 +17,10 @@ from appservices.signing.core.texts.account import (
     signatures_doc,
 )
 from appservices.signing.core.texts.draft import bad_until_doc
-from appservices.signing.core.texts.talk import refused_words, sign_doc
+from appservices.signing.core.texts.talk import all_doc, many_doc, refused_words, sign_doc
 from appservices.signing.core.texts.words import NUMBER_CHARACTERS
 from appservices.signing.core.until import read_until
-from appservices.signing.service import acting, cards, draft_talk, telling
+from appservices.signing.service import acting, draft_talk, telling, waiting
 from appservices.signing.service.scene import ground
 from appservices.signing.store import certificates, events, sessions, signatures
 from veche.protocol import message
@@ -50,21 +51,21 @@ WAITING_MAX: Final = 5
 JSON: Final = "application/json"
 
 
-def show_waiting(scene: Scene, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 -- of all commands
+def show_waiting(scene: Scene, inbound: Inbound, argument: str) -> None:
     """A person wants to sign: what waits for them; or else, how others are asked."""
     person, room_id = inbound.sender, inbound.room_id
     speech = scene.speech(person)
-    held = _read(scene, sessions.of_person(scene.txn, person, LOOKED_AT_MAX))
-    waiting = [
-        (session, one)
-        for session in held
-        for one in session.members
-        if one.person == person and cards.can_act(session, one)
-    ]
-    for session, one in waiting[:WAITING_MAX]:
+    found = waiting.waiting_for(scene, person)
+    many = waiting.together(found)
+    if argument.strip().casefold() in ALL_WORDS and len(many) > 1:
+        scene.tell(room_id, person, all_doc(len(many), waiting.link_of(scene, person), speech))
+        return
+    for session, one in found[:WAITING_MAX]:
         doc = sign_doc(session, one, scene.page_of(session, one), speech)
         scene.tell(room_id, person, doc)
-    if not waiting:
+    if len(many) > 1:
+        scene.tell(room_id, person, many_doc(len(many), speech), is_quiet=True)
+    if not found:
         scene.tell(room_id, person, how_doc(speech))
 
 

@@ -187,6 +187,8 @@ class Scene:
         details: Mapping[str, object] | None = None,
     ) -> None:
         """Keep that something happened in a session; see ``store.events``."""
+        if not session.requester.startswith("@"):
+            events.wait_turn(self.txn, session.requester)
         events.add(
             self.txn, self.vault, session.id, what, self.now_ms, party=party, details=details
         )

@@ -1,4 +1,4 @@
-"""What a party's link opens: one session, as that party, for that person.
+"""What a link opens: one session, as one party; or the list of all that wait for one person.
 
 A token is made, not kept: whoever knows the seed can tell whose it is. It shows and downloads; to
 sign takes the person's own key.
@@ -20,8 +20,34 @@ if TYPE_CHECKING:
 
 SEED: Final = "signing.parties"
 """Purpose of the seed that the host gives for it."""
+LIST_SEED: Final = "signing.lists"
+"""The same, of links that open lists."""
 CHARACTERS: Final = 32
 _HEADER: Final = re.compile(r"(p[1-9][0-9]{0,2}) ([A-Za-z0-9_-]{32})")
+_LIST_HEADER: Final = re.compile(r"([A-Za-z0-9_-]{1,400}) ([0-9]{1,16}) ([A-Za-z0-9_-]{32})")
+
+
+@attrs.frozen
+class ListLink:
+    """What opens the list of all that wait for a person.
+
+    Attributes:
+        person: Whose list it is.
+        until_ms: Until when it opens it, UTC.
+        token: Shows that it is theirs.
+        key: 32 bytes that decrypt the list; none: a request, which never has it.
+    """
+
+    person: str
+    until_ms: int
+    token: str = attrs.field(repr=False)
+    key: bytes = attrs.field(default=b"", repr=False)
+
+    @property
+    def fragment(self) -> str:
+        """What stands behind the ``#`` of the page's address."""
+        name = base64.urlsafe_b64encode(self.person.encode()).decode().rstrip("=")
+        return f"all={name}&d={self.until_ms}&t={self.token}&k={key_text(self.key)}"
 
 
 @attrs.frozen
@@ -65,3 +91,30 @@ def read_header(header: str) -> PartyToken | None:
     """The header ``Veche-Party: <party> <token>``; None: it is none."""
     found = _HEADER.fullmatch(header.strip())
     return PartyToken(found[1], found[2]) if found else None
+
+
+def list_link(seed: bytes, person: str, until_ms: int) -> ListLink:
+    """The link that opens a person's list until a moment.
+
+    Args:
+        seed: 32 secret bytes, from ``host.seed(LIST_SEED)``.
+        person: Matrix user id.
+        until_ms: UTC.
+    """
+    about = f"{until_ms} {person}"
+    digest = hmac.digest(seed, f"token {about}".encode("utf-8", "surrogatepass"), hashlib.sha256)
+    key = hmac.digest(seed, f"key {about}".encode("utf-8", "surrogatepass"), hashlib.sha256)
+    token = base64.urlsafe_b64encode(digest).decode()[:CHARACTERS]
+    return ListLink(person, until_ms, token, key)
+
+
+def read_list_header(header: str) -> ListLink | None:
+    """The header ``Veche-List: <person> <until> <token>``, the person in base64url; None: none."""
+    found = _LIST_HEADER.fullmatch(header.strip())
+    if found is None:
+        return None
+    try:
+        name = base64.b64decode(found[1] + "=" * (-len(found[1]) % 4), b"-_", validate=True)
+        return ListLink(name.decode(), int(found[2]), found[3])
+    except ValueError:
+        return None

@@ -84,12 +84,12 @@ def add_approved(txn: Cursor, approved: Approved) -> None:
     )
 
 
-def approved_of(txn: Cursor, nonce: str) -> Approved | None:
-    """The certificate that is to be made for an approval; None: there is none."""
+def approved_of(txn: Cursor, nonce: str, session_id: str) -> Approved | None:
+    """The certificate that is to be made for an approval in a session; None: there is none."""
     txn.execute(
         "SELECT serial, session_id, party, person, nonce, spki, at_ms FROM signing.certifying"
-        " WHERE nonce = %s",
-        (nonce,),
+        " WHERE nonce = %s AND session_id = %s",
+        (nonce, session_id),
     )
     row = txn.fetchone()
     if row is None:
@@ -107,7 +107,10 @@ def forget_approved(txn: Cursor, session_id: str, party: str) -> None:
 
 def add(txn: Cursor, issued: Issued) -> None:
     """Keep a certificate; it is not to be made any more."""
-    txn.execute("DELETE FROM signing.certifying WHERE nonce = %s", (issued.nonce,))
+    txn.execute(
+        "DELETE FROM signing.certifying WHERE nonce = %s AND session_id = %s",
+        (issued.nonce, issued.session_id),
+    )
     txn.execute(
         "INSERT INTO signing.certificate (serial, session_id, party, person, nonce, spki_sha256,"
         " document_sha256, certificate, list, act, issued_at_ms)"
@@ -128,9 +131,9 @@ def add(txn: Cursor, issued: Issued) -> None:
     )
 
 
-def of_nonce(txn: Cursor, nonce: str) -> Issued | None:
-    """The certificate that an approval asked for; None: there is none."""
-    return _one(txn, "nonce = %s", nonce)
+def of_nonce(txn: Cursor, nonce: str, session_id: str) -> Issued | None:
+    """The certificate that an approval asked for in a session; None: there is none."""
+    return _one(txn, "nonce = %s AND session_id = %s", nonce, session_id)
 
 
 def of_serial(txn: Cursor, serial: int) -> Issued | None:
@@ -153,11 +156,11 @@ def of_person(txn: Cursor, person: UserId, count: int) -> list[Issued]:
 
 
 def asked_since(txn: Cursor, person: UserId, since_ms: int) -> int:
-    """How many were issued to a person since a moment, or are to be."""
+    """How many approvals of a person since a moment gave certificates, or are to."""
     txn.execute(
-        "SELECT"
-        " (SELECT count(*) FROM signing.certificate WHERE person = %s AND issued_at_ms >= %s)"
-        " + (SELECT count(*) FROM signing.certifying WHERE person = %s AND at_ms >= %s)",
+        "SELECT count(DISTINCT nonce) FROM ("
+        "SELECT nonce FROM signing.certificate WHERE person = %s AND issued_at_ms >= %s"
+        " UNION ALL SELECT nonce FROM signing.certifying WHERE person = %s AND at_ms >= %s) asked",
         (person, since_ms, person, since_ms),
     )
     [(count,)] = txn.fetchall()
@@ -181,8 +184,8 @@ def revoke(txn: Cursor, serial: int, new_list: bytes, now_ms: int) -> bool:
     return txn.rowcount == 1
 
 
-def _one(txn: Cursor, where: str, value: object) -> Issued | None:
-    txn.execute(f"SELECT {_CERTIFICATE} FROM signing.certificate WHERE {where}", (value,))  # noqa: S608 -- constants
+def _one(txn: Cursor, where: str, *values: object) -> Issued | None:
+    txn.execute(f"SELECT {_CERTIFICATE} FROM signing.certificate WHERE {where}", values)  # noqa: S608 -- constants
     row = txn.fetchone()
     return _issued(row) if row else None
 

@@ -53,6 +53,14 @@ def add(
     )
 
 
+def wait_turn(txn: Cursor, requester: str) -> None:
+    """Let whoever adds to the events of a requester end first.
+
+    So they commit in the order of their numbers, and who reads on from one misses none.
+    """
+    txn.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"signing events {requester}",))
+
+
 def of_session(txn: Cursor, vault: Vault, session_id: str) -> list[Event]:
     """All that happened in a session, in order."""
     txn.execute(

@@ -157,6 +157,18 @@ def of_person(txn: Cursor, person: UserId, count: int) -> list[Ulid]:
     return [Ulid(row[0]) for row in txn.fetchall()]
 
 
+def waiting_for(txn: Cursor, person: UserId, count: int) -> list[Ulid]:
+    """The open sessions in which somebody is asked for something, the oldest first."""
+    txn.execute(
+        "SELECT DISTINCT s.id, s.sent_at_ms FROM signing.session s"
+        " JOIN signing.party p ON p.session_id = s.id"
+        " WHERE p.person = %s AND p.state IN ('invited', 'viewed') AND s.state = 'open'"
+        " ORDER BY s.sent_at_ms, s.id LIMIT %s",
+        (person, count),
+    )
+    return [Ulid(row[0]) for row in txn.fetchall()]
+
+
 def drafts_of(txn: Cursor, requester: str) -> int:
     """How many drafts somebody has."""
     txn.execute(

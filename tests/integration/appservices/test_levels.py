@@ -94,6 +94,8 @@ BY_KEY = (
 )
 """No session opens them: the key of an organisation is the authority."""
 BY_LINK = (
+    "GET /_veche/signing/v1/waiting",
+    "POST /_veche/signing/v1/asks",
     "GET /_veche/signing/v1/sessions/<session>",
     "GET /_veche/signing/v1/sessions/<session>/blobs/<digest>",
     "POST /_veche/signing/v1/sessions/<session>/ask",

@@ -54,6 +54,27 @@ def sign_doc(session: Session, member: Member, page: str | None, speech: Speech)
     return blocks
 
 
+def many_doc(count: int, speech: Speech) -> Doc:
+    """That many documents can be signed at once."""
+    words = speech.plural(
+        "{count} document waits for you.", "{count} documents wait for you.", count
+    )
+    hint = speech.text("To sign them all on one page, write")
+    return (Paragraph(words, " ", hint, " ", Mono(speech.text("sign all"))),)
+
+
+def all_doc(count: int, page: str | None, speech: Speech) -> Doc:
+    """Where somebody signs many documents at once."""
+    if page is None:
+        words = speech.text("There are no pages here: sign each document by its own card.")
+        return (Paragraph(words),)
+    waiting = speech.plural(
+        "{count} document waits for you.", "{count} documents wait for you.", count
+    )
+    words = speech.text("Read and sign them here; the link is for you alone, for a day:")
+    return (Paragraph(waiting), Paragraph(words, "\n", Link(page, page)))
+
+
 def why_doc(session: Session, speech: Speech) -> Doc:
     """The question why somebody declines."""
     words = speech.text(

@@ -16,7 +16,7 @@
  * @property {string} press words of the button
  * @property {string} done words when it is approved
  */
-import { showDateTime, showMoney, showNumber, t } from "../kit/i18n.js";
+import { plural, showDateTime, showMoney, showNumber, t } from "../kit/i18n.js";
 import { effectWords, levelWords, roleWords } from "./signing_words.js";
 
 const NONCE = /^[a-z2-7]{32}$/;
@@ -50,7 +50,7 @@ const DEEDS = new Set([
 const OTHERS = {
     payment: ["amount"],
     release: ["values"],
-    signature: ["size", "pages", "clauses", "key"],
+    signature: ["size", "pages", "clauses", "key", "documents"],
     mandate: ["cap", "period", "until_ms"],
 };
 
@@ -111,15 +111,33 @@ function isWhole(kind, shown) {
     );
 }
 
+/** Of one of several documents: all texts but those of the signature itself. */
+const OF_ONE = TEXTS.signature.filter((name) => name !== "level" && name !== "read");
+
+/** @param {any} one */
+function isDocument(one) {
+    if (!isObject(one) || !hasOnly(one, [...OF_ONE, "size", "pages"])) return false;
+    return OF_ONE.every((name) => typeof one[name] === "string") && isSigned(one);
+}
+
 /** @param {Record<string, any>} shown */
-function isSignature({ size, pages, clauses = [], key, role, level, effect, read }) {
+function isSigned({ size, pages, role, effect }) {
     return (
         Number.isSafeInteger(size) &&
         Number.isSafeInteger(pages) &&
-        (key == null || typeof key === "string") &&
         ["signer", "clerk", "approver", "witness"].includes(role) &&
+        ["when_complete", "each"].includes(effect)
+    );
+}
+
+/** @param {Record<string, any>} shown */
+function isSignature({ clauses = [], key, level, read, documents = [], ...facts }) {
+    return (
+        isSigned(facts) &&
+        (key == null || typeof key === "string") &&
+        Array.isArray(documents) &&
+        documents.every(isDocument) &&
         ["S1", "S2"].includes(level) &&
-        ["when_complete", "each"].includes(effect) &&
         ["all_pages", "elsewhere"].includes(read) &&
         Array.isArray(clauses) &&
         clauses.every(
@@ -203,10 +221,11 @@ function release(shown) {
 
 /** @param {Record<string, any>} shown @returns {Sheet} */
 function signature(shown) {
-    const { clauses = [], key } = shown;
+    const { clauses = [], key, documents = [] } = shown;
+    const count = documents.length;
     return {
         title: t("You sign"),
-        hero: shown.title,
+        hero: count > 0 ? plural("{count} document", "{count} documents", count) : shown.title,
         facts: [
             { name: t("Asked by"), value: shown.requester },
             { name: t("Code of the document"), value: shown.code, isCode: true },
@@ -220,6 +239,12 @@ function signature(shown) {
                 name: t("Clause {id}", { id: one.id }),
                 value: `${one.title}: ${one.accepted ? t("I agree") : t("I don't agree")}`,
             })),
+            ...documents.map(
+                (/** @type {Record<string, any>} */ one, /** @type {number} */ at) => ({
+                    name: t("Document {number}", { number: showNumber(at + 1) }),
+                    value: listed(one),
+                }),
+            ),
             { name: t("Fingerprint of the file"), value: shown.sha256, isCode: true },
             { name: t("Fingerprint of who signs"), value: shown.parties_sha256, isCode: true },
             ...(key ? [{ name: t("Fingerprint of the new key"), value: key, isCode: true }] : []),
@@ -228,6 +253,21 @@ function signature(shown) {
         press: t("Sign"),
         done: t("You signed {title}.", { title: shown.title }),
     };
+}
+
+/** @param {Record<string, any>} one of several documents @returns {string} all that is signed of it */
+function listed(one) {
+    const pages = plural("{count} page", "{count} pages", one.pages);
+    const told = [
+        one.title,
+        t("Asked by {name}", { name: one.requester }),
+        `${pages}, ${showNumber(one.size)} B`,
+        t("Code {code}", { code: one.code }),
+        roleWords(one.role),
+        effectWords(one.effect),
+    ];
+    const codes = [one.sha256, one.parties_sha256, `${one.session} ${one.party}`];
+    return [...told, ...codes].join(" · ");
 }
 
 /** @param {"all_pages" | "elsewhere"} read */

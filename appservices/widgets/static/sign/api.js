@@ -5,7 +5,8 @@
  * @typedef {import("./types.d.ts").Revision} Revision
  * @typedef {Uint8Array<ArrayBuffer>} Bytes
  */
-import { OfflineError, call, download, newKey } from "../kit/api.js";
+import { ApiError, OfflineError, call, download, newKey } from "../kit/api.js";
+import { fromBase64 } from "../kit/approval.js";
 import { currentLanguage } from "../kit/i18n.js";
 import { StampError } from "../signatures/stamps.js";
 
@@ -13,6 +14,9 @@ const API = "/_veche/signing/v1";
 const STAMP_ATTEMPTS_MAX = 4;
 const STAMP_PAUSE_MS = 400;
 const STAMP_MS_MAX = 20_000;
+/** Longer than that a service that is asked too often is not waited for. */
+const WAIT_MS_MAX = 15_000;
+const WAITS_MAX = 20;
 
 /** One session, asked by the party whose link it is. */
 export class Session {
@@ -68,6 +72,47 @@ export class Session {
     /** @param {Record<string, unknown>} body `DeclineBody` @returns {Promise<View>} */
     decline(body) {
         return this.#act(`${this.path}/decline`, body);
+    }
+}
+
+/**
+ * @param {string} header of the link
+ * @returns {Promise<Bytes>} ciphertext of a `WaitingList`
+ */
+export async function waitingList(header) {
+    const query = { lang: currentLanguage() };
+    const { sealed } = await call("GET", `${API}/waiting`, {
+        headers: { "Veche-List": header },
+        query,
+    });
+    return fromBase64(sealed);
+}
+
+/**
+ * What the device's key has to sign, once, to sign many documents.
+ * @param {Record<string, unknown>} body `AskListBody`
+ */
+export function askAll(body) {
+    const query = { lang: currentLanguage() };
+    return call("POST", `${API}/asks`, { body, key: newKey(), query });
+}
+
+/**
+ * Asks again where it was too often: many documents are many requests.
+ * @template T
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export async function patiently(work) {
+    for (let attempt = 1; ; attempt += 1) {
+        try {
+            return await work();
+        } catch (error) {
+            const isTooOften = error instanceof ApiError && error.status === 429;
+            const wait_ms = isTooOften ? (error.retryAfterMs ?? STAMP_PAUSE_MS) : Infinity;
+            if (wait_ms > WAIT_MS_MAX || attempt === WAITS_MAX) throw error;
+            await new Promise((resolve) => setTimeout(resolve, wait_ms + STAMP_PAUSE_MS));
+        }
     }
 }
 

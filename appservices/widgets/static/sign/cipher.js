@@ -10,6 +10,8 @@ const NONCE_BYTES = 12;
 const NAME = "AES-GCM";
 /** What the document is for. */
 export const DOCUMENT = "veche.signing.blob";
+/** What the list of all that waits for a person is for. */
+export const WAITING = "veche.signing.waiting";
 
 /** @param {number} number @returns {string} what the increment of a revision is for */
 export function incrementOf(number) {

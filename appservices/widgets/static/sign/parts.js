@@ -10,9 +10,10 @@ import { plural, showDateTime, showNumber, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { hex } from "../verify/bytes.js";
 import { fromBase64 } from "../kit/approval.js";
-import { levelOf } from "./signing.js";
+import { banner } from "../kit/elements.js";
+import { NoKeyError, levelOf } from "./signing.js";
 import { effectWords, levelWords, roleWords } from "../approve/signing_words.js";
-import { partyStateWords } from "./words.js";
+import { explained, partyStateWords } from "./words.js";
 
 const KIB = 1024;
 const GROUP = /.{4}/g;
@@ -176,4 +177,22 @@ function clause({ id, title, kind, page }, answers, answer) {
                 </label>`,
         )}
     </fieldset>`;
+}
+
+/** @param {unknown} error why the last press did nothing; undefined: it did not fail */
+export function problem(error) {
+    if (error === undefined) return nothing;
+    if (!(error instanceof NoKeyError)) return banner("critical", html`<p>${explained(error)}</p>`);
+    const back = encodeURIComponent(location.pathname + location.search + location.hash);
+    return banner(
+        "info",
+        html`<p>
+                ${t("This device has no key of yours. A key is made once, in a minute; your chat confirms it.")}
+            </p>
+            <p>
+                <a class="button primary" href="/keys#return=${back}"
+                    >${t("Make a key for this device")}</a
+                >
+            </p>`,
+    );
 }

@@ -41,7 +41,7 @@ import { digest, grown } from "./paper.js";
 const STALE = "ORG.VECHE.STALE_REVISION";
 const REBASE_MAX = 5;
 const SIGNED = "ORG.VECHE.ALREADY_SIGNED";
-const SIGNING = { name: "ECDSA", hash: "SHA-256" };
+export const SIGNING = { name: "ECDSA", hash: "SHA-256" };
 const TAIL = "tail_not_time_stamped";
 
 /** This device has no key of the person. */
@@ -155,6 +155,18 @@ export function isWhatIsShown(shown, view, choices, key) {
         accepted: kind === "required" || answers.get(id) === true,
     }));
     const expected = {
+        ...factsOf(view),
+        level: levelOf(view),
+        read: choices.read,
+        clauses,
+        ...(key && { key }),
+    };
+    return canonical({ clauses: [], ...shown }) === canonical(expected);
+}
+
+/** @param {View} view @returns what is shown of a document, whatever else is signed with it */
+export function factsOf(view) {
+    return {
         title: view.title,
         sha256: view.document.sha256,
         size: view.document.size,
@@ -163,25 +175,20 @@ export function isWhatIsShown(shown, view, choices, key) {
         session: view.session,
         party: view.you.party,
         role: view.you.role,
-        level: levelOf(view),
         code: view.code,
         parties_sha256: view.parties_sha256,
         effect: view.effect,
-        read: choices.read,
-        clauses,
-        ...(key && { key }),
     };
-    return canonical({ clauses: [], ...shown }) === canonical(expected);
 }
 
 /**
- * @param {Task} task
+ * @param {{view: View, session: Session}} task
  * @param {Bytes} spki
  * @param {Record<string, unknown>} body
  * @returns {Promise<Certified>}
  * @throws {MismatchError} it is for another key or another document
  */
-async function certify({ view, session }, spki, body) {
+export async function certify({ view, session }, spki, body) {
     const answer = await session.certificate(body);
     const [root, ...others] = answer.certificates.map(fromBase64);
     const tsa = others.pop();
@@ -199,12 +206,12 @@ async function certify({ view, session }, spki, body) {
 
 /**
  * Signs and hands in; once more, by the same key and certificate, whenever others were quicker.
- * @param {Task} task
+ * @param {Omit<Task, "choices">} task
  * @param {CryptoKey} key
  * @param {Certified} certified
  * @returns {Promise<Paper>}
  */
-async function handed(task, key, certified) {
+export async function handed(task, key, certified) {
     const { party } = task.view.you;
     let { paper } = task;
     for (let again = 0; ; again += 1) {
@@ -230,7 +237,7 @@ async function handed(task, key, certified) {
 }
 
 /**
- * @param {Task} task
+ * @param {Omit<Task, "choices">} task
  * @param {Paper} paper
  * @param {CryptoKey} key
  * @param {Certified} certified

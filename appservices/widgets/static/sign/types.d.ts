@@ -64,3 +64,19 @@ export interface Choices {
     read: "all_pages" | "elsewhere";
     clauses: { id: string; accepted: boolean }[];
 }
+
+/** A document that waits for a person, as their link to it has it. */
+export interface WaitingParty {
+    session: string;
+    party: string;
+    token: string;
+    key: string;
+    title: string;
+}
+
+/** `WaitingList`, inside its encryption. */
+export interface WaitingList {
+    documents: WaitingParty[];
+    others: WaitingParty[];
+    more: number;
+}

@@ -18,8 +18,8 @@ import { DECLINE, declineDialog } from "./dialogs.js";
 import { Guard } from "./guard.js";
 import { readLink } from "./link.js";
 import { grown, openPaper } from "./paper.js";
-import { code, consent, facts, parties } from "./parts.js";
-import { NoKeyError, answered, declinePaper, levelOf, signPaper } from "./signing.js";
+import { code, consent, facts, parties, problem } from "./parts.js";
+import { answered, declinePaper, levelOf, signPaper } from "./signing.js";
 import { boxWords, explained, overWords, stepWords } from "./words.js";
 
 const HEAD = "h1";
@@ -265,25 +265,6 @@ export class VecheSign extends VecheElement {
             </label>`;
     }
 
-    _problem() {
-        const { error } = this;
-        if (error === undefined) return nothing;
-        if (!(error instanceof NoKeyError))
-            return banner("critical", html`<p>${explained(error)}</p>`);
-        const back = encodeURIComponent(location.pathname + location.search + location.hash);
-        return banner(
-            "info",
-            html`<p>
-                    ${t("This device has no key of yours. A key is made once, in a minute; your chat confirms it.")}
-                </p>
-                <p>
-                    <a class="button primary" href="/keys#return=${back}"
-                        >${t("Make a key for this device")}</a
-                    >
-                </p>`,
-        );
-    }
-
     _progress() {
         const last = this.steps.length - 1;
         return html`<ol class="steps" role="status" aria-live="polite">
@@ -304,7 +285,7 @@ export class VecheSign extends VecheElement {
                 this.answers = new Map(this.answers).set(id, isAccepted);
             })}
             <div class="missing">
-                ${this._problem()} ${doing === "sign" ? this._progress() : nothing}
+                ${problem(this.error)} ${doing === "sign" ? this._progress() : nothing}
                 <p id="missing" class="secondary-text">${missing}</p>
             </div>
             <div class="actions">

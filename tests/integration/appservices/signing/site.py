@@ -170,7 +170,7 @@ class SigningSite(TestCase):
         """A transaction of the bot."""
         return self.parts.scene(txn, f"test {next(_numbers)}", self.host.now_ms())
 
-    def sent(self, invited: Sequence[Invited], **more: Any) -> Session:
+    def sent(self, invited: Sequence[Invited], *, pdf: bytes = PDF, **more: Any) -> Session:
         """A session that was sent."""
 
         def work(txn: Cursor) -> Session:
@@ -185,7 +185,7 @@ class SigningSite(TestCase):
             )
             session = drafting.make(scene, order)
             names = [one.field for one in session.members if one.field]
-            session = drafting.freeze(scene, session, with_boxes(PDF, names) if names else PDF)
+            session = drafting.freeze(scene, session, with_boxes(pdf, names) if names else pdf)
             return drafting.send(scene, session)
 
         return cast("Session", self.run_now(work))

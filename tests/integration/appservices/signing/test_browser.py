@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from appservices.signing.core.records import Clause, ClauseKind
+from appservices.signing.service import acting, waiting
 from tests.integration.appservices.signing.site import ALICE, BOB, SigningSite, two_signers
 from tests.support.node import chromium, node, why_no_browser
 from tests.support.processes import ROOT
@@ -19,16 +21,17 @@ from veche.protocol.signatures.verdict import Trusted, judge
 from veche.runtime.approvals import Key, KeyKind, store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from appservices.signing.core.records import Session
+    from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
 
 pytestmark = [
     pytest.mark.postgres,
     pytest.mark.skipif(bool(why_no_browser()), reason=why_no_browser()),
 ]
-PROGRAM: Final = ROOT / "tests" / "widgets" / "sign_real.js"
+PROGRAMS: Final = ROOT / "tests" / "widgets"
 WHO: Final = {"alice": (ALICE, "p1"), "bob": (BOB, "p2")}
 
 
@@ -38,7 +41,9 @@ class BrowserTests(SigningSite):
     async def test_two_sign_and_the_second_needs_no_second_approval(self) -> None:
         session = self.sent(**two_signers())
 
-        done = await self.away(self._signed, session)
+        done = await self.away(
+            self._told, "sign_real.js", lambda told: self._link(session, told), lambda: None
+        )
 
         assert done == {"outcomes": ["signed", "signed"], "problems": []}
         assert self.rows("SELECT state, revision FROM signing.session") == [("sealing", 2)]
@@ -51,11 +56,51 @@ class BrowserTests(SigningSite):
         assert [found.reason for found in report.findings] == [Reason.OPEN_TAIL]
         assert [signer.name for signer in report.signers] == ["Alice Adams", "Bob Brown"]
 
-    def _signed(self, session: Session) -> Any:
+    async def test_many_documents_by_one_press(self) -> None:
+        made = [self.sent(**two_signers()) for _ in range(12)]
+        clause = Clause("c1", "House rules", ClauseKind.REQUIRED, 1)
+        self.sent(**two_signers(), clauses=(clause,))
+
+        def meanwhile() -> None:
+            """Bob is quicker with the third one; the fourth one is taken back."""
+            assert self.page(made[2], "p2").sign(self.keys[BOB]).status == 200
+            self.run_now(self._cancel, made[3])
+
+        done = await self.away(self._told, "sign_many_real.js", self._list_link, meanwhile)
+
+        assert done["problems"] == []
+        found = done["outcomes"]
+        assert (found["label"], found["signed"], found["others"]) == ("Sign 11 documents", 10, 1)
+        assert len(found["refused"]) == 1
+        assert self.rows("SELECT count(*), count(DISTINCT nonce) FROM signing.certificate") == [
+            (11, 2)
+        ]
+        states = self.rows("SELECT session_id, state FROM signing.party WHERE id = 'p1'")
+        signed = {session for session, state in states if state == "signed"}
+        assert signed == {one.id for at, one in enumerate(made) if at not in (1, 3)}
+        one = self.page(made[2], "p1")
+        pdf = await self.away(one.document, await self.away(one.view))
+        now = dt.datetime.fromtimestamp(int(self.host.now_ms() / 1000) + 5, tz=dt.UTC)
+        report = judge(pdf, Trusted([self.parts.authorities.root], now))
+        assert [found.reason for found in report.findings] == [Reason.OPEN_TAIL]
+        assert [signer.name for signer in report.signers] == ["Bob Brown", "Alice Adams"]
+
+    def _cancel(self, txn: Cursor, session: Session) -> None:
+        scene = self.scene_of(txn)
+        known = scene.session(session.id)
+        assert known is not None
+        acting.cancelled(scene, known)
+
+    def _told(
+        self,
+        program: str,
+        link: Callable[[Mapping[str, Any]], str],
+        meanwhile: Callable[[], None],
+    ) -> Any:
         """Runs the browser; it asks for a link for each key that it makes."""
         with pages(self.folder) as where:
-            program = subprocess.Popen(
-                [str(node()), str(PROGRAM)],
+            running = subprocess.Popen(
+                [str(node()), str(PROGRAMS / program)],
                 cwd=ROOT,
                 env={
                     **os.environ,
@@ -68,39 +113,55 @@ class BrowserTests(SigningSite):
                 stderr=subprocess.PIPE,
                 text=True,
             )
-            with program:
-                assert program.stdin is not None
-                assert program.stdout is not None
-                for line in program.stdout:
+            with running:
+                assert running.stdin is not None
+                assert running.stdout is not None
+                for line in running.stdout:
                     told = json.loads(line)
-                    answer = {"link": self._link(session, told)} if "name" in told else {}
-                    program.stdin.write(json.dumps(answer) + "\n")
-                    program.stdin.flush()
+                    if "ready" in told:
+                        meanwhile()
+                    answer = {"link": link(told)} if "name" in told else {}
+                    running.stdin.write(json.dumps(answer) + "\n")
+                    running.stdin.flush()
                     if "outcomes" in told:
                         return told
-                assert program.stderr is not None
-                raise AssertionError(program.stderr.read())
+                assert running.stderr is not None
+                raise AssertionError(running.stderr.read())
+
+    def _list_link(self, told: Mapping[str, Any]) -> str:
+        """Enrols the key that a browser has made; the link of its person's list."""
+        person, _ = WHO[told["name"]]
+
+        def work(txn: Cursor) -> str | None:
+            _enrol(txn, person, told)
+            return waiting.link_of(self.scene_of(txn), person)
+
+        return str(self.run_now(work))
 
     def _link(self, session: Session, told: Mapping[str, Any]) -> str:
         """Enrols the key that a browser has made; the link of its person."""
         person, party = WHO[told["name"]]
 
         def work(txn: Cursor) -> str | None:
-            key = Key(
-                id=told["id"],
-                person=person,
-                kind=KeyKind.P256,
-                public_key=bytes(told["public_key"]),
-                credential_id=None,
-                transports=(),
-                sign_count=0,
-                label="Browser",
-                created_at_ms=1,
-                held_until_ms=1,
-            )
-            assert store.add_key(txn, key)
+            _enrol(txn, person, told)
             member = session.member(party)
             assert member is not None
             return self.scene_of(txn).page_of(session, member)
 
         return str(self.run_now(work))
+
+
+def _enrol(txn: Cursor, person: UserId, told: Mapping[str, Any]) -> None:
+    key = Key(
+        id=told["id"],
+        person=person,
+        kind=KeyKind.P256,
+        public_key=bytes(told["public_key"]),
+        credential_id=None,
+        transports=(),
+        sign_count=0,
+        label="Browser",
+        created_at_ms=1,
+        held_until_ms=1,
+    )
+    assert store.add_key(txn, key)

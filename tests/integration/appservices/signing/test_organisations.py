@@ -6,9 +6,11 @@ import http.client
 from contextlib import closing
 from typing import Any, cast
 
+import psycopg2.errors
 import pytest
 
 from appservices.signing.routes import organisations
+from appservices.signing.service import laying
 from appservices.signing.service.cipher import DOCUMENT, encrypt
 from appservices.signing.store import blobs
 from tests.integration.appservices.signing.site import (
@@ -20,6 +22,7 @@ from tests.integration.appservices.signing.site import (
 )
 from tests.support.forgery import page
 from tests.support.sign_page import API
+from veche.runtime.database import connect
 
 pytestmark = pytest.mark.postgres
 
@@ -128,7 +131,7 @@ class OrganisationTests(SigningSite):
     async def test_another_file_while_a_draft_is_sent_is_never_passed_over(self) -> None:
         session = await self.draft()
         await self.call("PUT", f"/sessions/{session}/file", pdf=PDF)
-        before = organisations.boxed
+        before = laying.boxed
 
         def swapped(drawn: Any, *rest: Any) -> bytes:
             cipher = encrypt(drawn.matter.key, page("900 EUR"), DOCUMENT)
@@ -174,3 +177,18 @@ class OrganisationTests(SigningSite):
         found = self.scene_of(txn).session(session)
         assert found is not None
         return found
+
+    async def test_events_commit_in_the_order_of_their_numbers(self) -> None:
+        session = await self.draft()
+        held = self.run_now(lambda txn: self.session_of(txn, session))
+        with connect(self.dsn) as slow, slow.cursor() as txn:
+            self.scene_of(txn).record(held, "first")
+            with connect(self.dsn) as quick, quick.cursor() as other:
+                # It waits: whoever asked meanwhile would pass the first one by.
+                other.execute("SET LOCAL lock_timeout = '100 ms'")
+                with pytest.raises(psycopg2.errors.LockNotAvailable):
+                    self.scene_of(other).record(held, "second")
+            slow.commit()
+        self.run_now(lambda txn: self.scene_of(txn).record(held, "second"))
+        status, news = await self.call("GET", "/events?after=0")
+        assert (status, [one["what"] for one in news["events"]]) == (200, ["first", "second"])

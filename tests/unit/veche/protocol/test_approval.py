@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from typing import Any
@@ -20,13 +21,17 @@ from tests.support.keys import (
 )
 from tests.support.node import WIDGETS, node, why_no_node
 from veche.protocol.approval import (
+    DOCUMENTS_MAX,
     SHOWN_BYTES_MAX,
     VALUES_MAX,
     AskedApproval,
     MandateShown,
     ReleaseShown,
+    ShownDocument,
     ShownValue,
+    SignatureShown,
     SignedApproval,
+    documents_sha256,
     public_key,
     showable,
     shown_bytes,
@@ -35,6 +40,7 @@ from veche.protocol.approval import (
 )
 from veche.protocol.canonical import INTEGER_MAX, canonical
 from veche.protocol.errors import BadSignatureError, MalformedError
+from veche.protocol.unpadded import unpadded
 from veche.protocol.wire import parse
 
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -107,7 +113,7 @@ def test_each_kind_shows_its_own_fields(kind: str, other: str) -> None:
 
 @pytest.mark.parametrize("kind", SHOWN)
 def test_no_field_is_missing_and_none_is_added(kind: str) -> None:
-    optional = {"cap", "period", "until_ms", "key"}
+    optional = {"cap", "period", "until_ms", "key", "documents"}
     for field in SHOWN[kind].keys() - optional:
         content = asked(kind)
         del content["shown"][field]
@@ -295,3 +301,61 @@ def test_javascript_writes_the_same_canonical_json(values: list[dict[str, Any]])
     )
 
     assert done.stdout == b"\n".join(canonical(value) for value in values)
+
+
+def several(count: int = 3, **changes: Any) -> dict[str, Any]:
+    """What is shown of so many documents that are signed at once."""
+    facts = signature_shown(documents=None).model_dump(mode="json", exclude_none=True)
+    own = {name: value for name, value in facts.items() if name in ShownDocument.model_fields}
+    digests = [hashlib.sha256(b"%d" % at).digest() for at in range(count)]
+    documents = [
+        {**own, "session": f"01KAV3Z8K4Q6V5W7X9Y0A1B{at:03d}", "sha256": unpadded(digest)}
+        for at, digest in enumerate(digests)
+    ]
+    whole = {"size": own["size"] * count, "pages": own["pages"] * count, "clauses": []}
+    digest = unpadded(documents_sha256(digests))
+    first = {**facts, **documents[0], **whole, "sha256": digest, "documents": documents}
+    return {**first, **changes}
+
+
+def test_a_hundred_documents_are_shown_by_one_approval_and_no_more() -> None:
+    shown = SignatureShown.model_validate(several(DOCUMENTS_MAX))
+
+    assert len(shown_bytes(shown)) > SHOWN_BYTES_MAX
+    assert shown.facts_of("01KAV3Z8K4Q6V5W7X9Y0A1B099") == (shown.documents or ())[-1]
+    assert shown.facts_of("01KAV3Z8K4Q6V5W7X9Y0A1B2C3") is None
+    with pytest.raises(MalformedError):
+        parse(SignatureShown, several(DOCUMENTS_MAX + 1))
+
+
+def test_the_digest_of_documents_does_not_depend_on_their_order() -> None:
+    one, other = hashlib.sha256(b"1").digest(), hashlib.sha256(b"2").digest()
+
+    assert documents_sha256([one, other]) == documents_sha256([other, one])
+    assert (
+        documents_sha256([one, other]) == hashlib.sha256(min(one, other) + max(one, other)).digest()
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sha256": HASH},
+        {"size": 1},
+        {"pages": 1},
+        {"title": "Another"},
+        {"session": "01KAV3Z8K4Q6V5W7X9Y0A1B001"},
+        {"code": "0000"},
+        {"level": "S1"},
+        {"clauses": [{"id": "c7", "title": "Penalty", "accepted": True}]},
+        {"documents": []},
+        {"documents": several()["documents"][:2]},
+        {"documents": several()["documents"][::-1]},
+        {"documents": [several()["documents"][0]] * 3},
+    ],
+)
+def test_a_list_of_documents_says_of_all_what_it_says_of_each(change: dict[str, Any]) -> None:
+    parse(SignatureShown, several())
+
+    with pytest.raises(MalformedError):
+        parse(SignatureShown, several(**change))

@@ -1,4 +1,4 @@
-"""What of all that is said to the bot counts as said, and why the rest does not."""
+"""What of all that is said to a bot counts as said, and why the rest does not."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from veche.protocol.wire import mapping
 from veche.runtime.crypto.tracking import is_encrypted
 
 if TYPE_CHECKING:
-    from appservices.payments.service.scene import Scene
     from veche.protocol.inbound import Inbound
+    from veche.runtime.database import Cursor
 
 REACTION: Final = "m.reaction"
 HEARD: Final = frozenset(
@@ -33,14 +33,14 @@ def is_said(inbound: Inbound) -> bool:
     return inbound.event_type in HEARD and inbound.state_key is None and not is_notice
 
 
-def came_in_clear(scene: Scene, inbound: Inbound) -> bool:
+def came_in_clear(txn: Cursor, inbound: Inbound) -> bool:
     """Whether it came unencrypted into an encrypted room, so that anybody may have written it.
 
     Only reactions always do.
     """
     is_clear = inbound.standing is DeviceStanding.NOT_ENCRYPTED
     is_reaction = inbound.event_type == REACTION
-    return is_clear and not is_reaction and is_encrypted(scene.txn, inbound.room_id)
+    return is_clear and not is_reaction and is_encrypted(txn, inbound.room_id)
 
 
 def is_edit(inbound: Inbound) -> bool:
