@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-import typst
 
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import ConfigError, TooLargeError
@@ -24,6 +23,8 @@ from veche.protocol.forms.models import FILE_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import typst
 
 TEMPLATE_BYTES_MAX: Final = 256 * 1024
 """Largest template."""
@@ -106,6 +107,8 @@ def check_template(template: bytes) -> None:
 
 def _compile(template: bytes, inputs: str, issued_at_ms: int, fonts: Path | None) -> bytes:
     # Files are looked for below ``root``: a folder with the template alone keeps the disk away.
+    import typst  # noqa: PLC0415 -- 7 MiB, and most processes set nothing
+
     with tempfile.TemporaryDirectory(prefix="veche-typst-") as folder:
         path = Path(folder, "template.typ")
         path.write_bytes(template)

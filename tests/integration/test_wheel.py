@@ -18,18 +18,23 @@ from appservices.widgets.vendor import VENDORED
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("veche", "homeserver_modules", "appservices")
-# setuptools packs what an earlier build left in build/.
-LEFT_OUT = shutil.ignore_patterns(
-    "build", "dist", "var", "node_modules", "*.egg-info", ".*", "__pycache__"
-)
+# setuptools packs what an earlier build left in build/; a folder of that name below is another one.
+OF_BUILDS = {"build", "dist", "var"}
+LEFT_OUT = shutil.ignore_patterns("node_modules", "*.egg-info", ".*", "__pycache__")
 # The Node project of the pages: what it has made is in static/vendor.
 FOR_DEVELOPERS = {"package.json", "package-lock.json", "tsconfig.json"}
 MOMENT = "1790000000"
 
 
+def left_out(folder: str, names: list[str]) -> set[str]:
+    """What of a folder of the tree is not copied."""
+    of_builds = OF_BUILDS if Path(folder) == ROOT else set()
+    return LEFT_OUT(folder, names) | (of_builds & set(names))
+
+
 def build(folder: Path, umask: str = "022") -> Path:
     """The wheel that ``./run wheel`` makes from a copy in ``folder``."""
-    shutil.copytree(ROOT, folder / "source", ignore=LEFT_OUT)
+    shutil.copytree(ROOT, folder / "source", ignore=left_out)
     environment = {
         **os.environ,
         "VENV": sys.prefix,

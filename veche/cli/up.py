@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
+ARENAS: Final = "2"
+"""Heaps of the C library in a process: of its many threads one runs at a time, and each heap more
+keeps some MiB."""
 PORT: Final = 8008
 """Where the homeserver answers, unless another port is chosen."""
 
@@ -474,6 +477,7 @@ class Up:
             [*self._program, *command],
             output=self.state.path / f"{name}.log",
             guard=self._guard,
+            environment={"MALLOC_ARENA_MAX": ARENAS},
         )
 
     def _passwords(self) -> dict[str, str]:

@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import typst
-
 from veche.protocol.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -61,6 +59,8 @@ def typeset(
     Raises:
         TypesettingError: The source is wrong, or not of the standard with this data.
     """
+    import typst  # noqa: PLC0415 -- 7 MiB, and most processes set nothing
+
     with _file(source) as path:
         try:
             pdf: bytes = typst.compile(
@@ -86,6 +86,8 @@ def labelled(source: bytes, data: str, label: str) -> list[Any]:
     Raises:
         TypesettingError: The source is wrong.
     """
+    import typst  # noqa: PLC0415 -- 7 MiB, and most processes set nothing
+
     with _file(source) as path:
         try:
             found = typst.query(path, f"<{label}>", field="value", **_how(path, data))
@@ -110,6 +112,8 @@ def _how(path: Path, data: str) -> dict[str, Any]:
 
 def _diagnosis(error: RuntimeError) -> str:
     """What is wrong, without the values of the data that typst may quote after it."""
+    import typst  # noqa: PLC0415 -- 7 MiB, and most processes set nothing
+
     if not isinstance(error, typst.TypstError):
         return "it does not compile"
     hints = "; ".join(error.hints or [])

@@ -12,7 +12,6 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-import pikepdf
 import segno
 from anyascii import anyascii
 
@@ -42,6 +41,8 @@ from veche.runtime.typesetting import labelled, typeset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    import pikepdf
 
     from appservices.signing.core.boxes import Seat, Seating
     from appservices.signing.core.papers.sheet import Sheet
@@ -152,6 +153,8 @@ def page_sizes(pdf: bytes) -> tuple[PageSize, ...]:
 
 def read_pages(pdf: bytes) -> _Pages:
     """What is known of the pages; what runs in the sandbox."""
+    import pikepdf  # noqa: PLC0415 -- 6 MiB, and only the sandbox draws
+
     with pikepdf.open(io.BytesIO(pdf)) as document:
         sizes = tuple(_size(page) for page in document.pages)
         tight = frozenset(at for at, page in enumerate(document.pages) if not _is_balanced(page))
@@ -171,6 +174,8 @@ def _size(page: pikepdf.Page) -> PageSize:
 
 def _is_balanced(page: pikepdf.Page) -> bool:
     """Whether the page leaves the graphics state as it was, so that it can be drawn smaller."""
+    import pikepdf  # noqa: PLC0415 -- 6 MiB, and only the sandbox draws
+
     if "/UserUnit" in page:
         return False
     depth = 0
@@ -230,6 +235,8 @@ def _drawn(
     pdf: bytes, feet: Mapping[int, _Insert], own: _Insert | None
 ) -> tuple[bytes, list[Box], dict[int, PageSize]]:
     """The document with the frames drawn, boxes for them, sizes; what runs in the sandbox."""
+    import pikepdf  # noqa: PLC0415 -- 6 MiB, and only the sandbox draws
+
     boxes: list[Box] = []
     with pikepdf.open(io.BytesIO(pdf)) as document:
         for page, foot in feet.items():
@@ -258,12 +265,16 @@ def _drawn(
 
 
 def _foot_share(foot: _Insert, size: PageSize) -> float:
+    import pikepdf  # noqa: PLC0415 -- 6 MiB, and only the sandbox draws
+
     with pikepdf.open(io.BytesIO(foot.pdf)) as strip:
         return _size(strip.pages[0]).height / size.height
 
 
 def _draw_foot(page: pikepdf.Page, foot: _Insert, size: PageSize) -> None:
     """Draw a page a little smaller, and the frames below it."""
+    import pikepdf  # noqa: PLC0415 -- 6 MiB, and only the sandbox draws
+
     share = _foot_share(foot, size)
     scale = 1 - share
     across = size.left + size.width * share / 2 - scale * size.left

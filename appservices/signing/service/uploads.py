@@ -13,8 +13,6 @@ import io
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-import pikepdf
-
 from appservices.signing.core.papers.uploads import (
     PAGES_MAX,
     UPLOAD_BYTES_MAX,
@@ -37,6 +35,8 @@ from veche.runtime.sandbox import SandboxError, in_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import pikepdf
 
     from appservices.signing.core.papers.uploads import Refusal
     from veche.protocol.pdf.document import PdfObject
@@ -113,6 +113,8 @@ def read_upload(content: bytes) -> Upload:
 
 def normalised(content: bytes) -> Upload | Refusal:
     """A file in the sealed profile, or why there is none; what runs in the sandbox."""
+    import pikepdf  # noqa: PLC0415 -- 6 MiB, and only the sandbox reads
+
     try:
         return _kept(content) or _rewritten(content)
     except _Refused as e:
@@ -193,6 +195,8 @@ def _rewritten(content: bytes) -> Upload:
 
 
 def _opened(content: bytes) -> pikepdf.Pdf:
+    import pikepdf  # noqa: PLC0415 -- 6 MiB, and only the sandbox reads
+
     try:
         # Without recovery: of a file that was cut off, what is left would be signed as the whole.
         return pikepdf.open(io.BytesIO(content), attempt_recovery=False)
@@ -201,6 +205,8 @@ def _opened(content: bytes) -> pikepdf.Pdf:
 
 
 def _check(document: pikepdf.Pdf, content: bytes) -> None:
+    import pikepdf  # noqa: PLC0415 -- 6 MiB, and only the sandbox reads
+
     if document.is_encrypted:
         raise _Refused(EncryptedError)
     form = document.Root.get("/AcroForm", pikepdf.Dictionary())
@@ -218,6 +224,8 @@ def _check(document: pikepdf.Pdf, content: bytes) -> None:
 
 def _check_contents(document: pikepdf.Pdf) -> None:
     """Make sure that what draws the pages can be read whole, and does not swell beyond bounds."""
+    import pikepdf  # noqa: PLC0415 -- 6 MiB, and only the sandbox reads
+
     total = 0
     for page in document.pages:
         held = page.get("/Contents", pikepdf.Array())
@@ -229,6 +237,8 @@ def _check_contents(document: pikepdf.Pdf) -> None:
 
 def _is_signed(document: pikepdf.Pdf, content: bytes) -> bool:
     # A signature's dictionary stands in the file as it is, or its range could not be told.
+    import pikepdf  # noqa: PLC0415 -- 6 MiB, and only the sandbox reads
+
     if b"/ByteRange" not in content:
         return False
     return any(
@@ -238,6 +248,8 @@ def _is_signed(document: pikepdf.Pdf, content: bytes) -> bool:
 
 def _all(document: pikepdf.Pdf) -> Iterator[Any]:
     """All objects, and what is in their dictionaries and arrays."""
+    import pikepdf  # noqa: PLC0415 -- 6 MiB, and only the sandbox reads
+
     stack: list[Any] = list(document.objects)
     while stack:
         one = stack.pop()
@@ -248,6 +260,8 @@ def _all(document: pikepdf.Pdf) -> Iterator[Any]:
 
 
 def _is_direct_container(one: Any) -> bool:
+    import pikepdf  # noqa: PLC0415 -- 6 MiB, and only the sandbox reads
+
     return isinstance(one, pikepdf.Dictionary | pikepdf.Array) and not one.is_indirect
 
 
@@ -288,6 +302,8 @@ def _kind(annotation: Any) -> Note:
 
 
 def _saved(document: pikepdf.Pdf) -> bytes:
+    import pikepdf  # noqa: PLC0415 -- 6 MiB, and only the sandbox reads
+
     out = io.BytesIO()
     document.save(
         out,

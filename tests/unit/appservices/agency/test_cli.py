@@ -59,7 +59,7 @@ class TestCheck:
         code, out, err = checked(*files)
 
         assert (code, err) == (0, "")
-        assert len(out.splitlines()) == len(files) == 3
+        assert len(out.splitlines()) == len(files) == 4
 
     def test_each_problem_is_a_line_that_editors_read(self, tmp_path: Path) -> None:
         text = EXAMPLE.read_text().replace("kind: date", "kind: dat").replace("appeal_days: 30", "")
