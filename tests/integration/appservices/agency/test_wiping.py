@@ -130,6 +130,7 @@ def test_a_case_that_somebody_works_on_is_left_for_later(town: Town) -> None:
         with connection.cursor() as txn:
             store.lock_case(txn, case_id)
             meanwhile = wipe_now(town)
+        connection.rollback()  # answered once the lock is gone; a close would not wait
     finally:
         connection.close()
 
