@@ -122,7 +122,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--evidence",
         type=Path,
         metavar="SIGNED",
-        help="FILE is a report on signatures: check what it says against this signed file",
+        help="FILE is a report on signatures: check what it says against this signed file; or "
+        "the other way round",
     )
     parser.add_argument(
         "--site", metavar="URL", help="ask this site instead, https://…; with --online"

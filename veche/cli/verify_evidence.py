@@ -1,4 +1,8 @@
-"""`veche verify REPORT --evidence FILE`: whether a report goes with the signed file."""
+"""`veche verify REPORT --evidence FILE`: whether a report goes with the signed file.
+
+Whichever of the two has the record is the report: who names them the other way round gets the same
+answer.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,8 @@ from veche.runtime.sandbox import SandboxError, in_sandbox
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from veche.protocol.evidence import Evidence
 
 
 def verify_evidence(report: Path, signed: Path, roots: Sequence[Path], *, is_online: bool) -> int:
@@ -73,5 +79,15 @@ def problems_of(
     try:
         evidence = read_evidence(report)
     except (PdfError, MalformedError) as e:
-        return [f"there is no evidence in it: {e}"]
+        swapped = _record_of(signed)
+        if swapped is None:
+            return [f"neither of the two is a report on signatures: {e}"]
+        evidence, signed = swapped, report
     return check_evidence(evidence, signed, judge_file(signed, Trusted(trusted, now)))
+
+
+def _record_of(pdf: bytes) -> Evidence | None:
+    try:
+        return read_evidence(pdf)
+    except (PdfError, MalformedError):
+        return None

@@ -69,6 +69,17 @@ def test_a_report_that_goes_with_its_file_is_believed(run: Run) -> None:
     assert said.count("It holds: who signed what and when is proven.") == 2
 
 
+def test_the_two_may_be_named_the_other_way_round(run: Run) -> None:
+    record = canonical(case().record, where="record")
+
+    code, said = run(case().pdf, report(record))
+    other = run(case("Other").pdf, report(record))
+
+    assert code == 0, said
+    assert "The report goes with the signed file." in said
+    assert other[0] == 1, other[1]
+
+
 def test_a_report_about_another_file_is_false(run: Run) -> None:
     code, said = run(report(canonical(case().record, where="record")), case("Other").pdf)
 
@@ -81,7 +92,8 @@ def test_a_file_without_a_record_is_no_report(run: Run) -> None:
     code, said = run(case().pdf, case().pdf)
 
     assert code == 1
-    assert "there is no evidence in it: evidence.json: is not in the file" in said
+    told = "neither of the two is a report on signatures: evidence.json: is not in the file"
+    assert told in said
 
 
 def test_a_changed_file_is_false_even_if_the_report_is_not(run: Run) -> None:
@@ -98,4 +110,4 @@ def test_what_is_no_pdf_is_told(run: Run) -> None:
     code, said = run(b"hello", case().pdf)
 
     assert code == 1
-    assert "no evidence" in said
+    assert "neither of the two is a report on signatures" in said
