@@ -13,9 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
-
+from veche.cli.reactor_run import run_to_end
 from veche.cli.verify_pdf import read_file
 from veche.protocol.asic.archive import ArchiveError
 from veche.protocol.asic.container import DataFile
@@ -27,7 +25,6 @@ from veche.runtime.sealing import Sealer
 if TYPE_CHECKING:
     import argparse
 
-INTERRUPTED: Final = 130
 CONTAINER: Final = ".asice"
 _ANY: Final = "application/octet-stream"
 
@@ -64,24 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run `veche seal`: 0 once the sealed file is written."""
-    # Here and not above, since importing the reactor installs it.
-    from twisted.internet import reactor  # noqa: PLC0415, TID251 -- the composition root
-
-    one: Any = reactor
-    outcome: list[Any] = []
-
-    def begin() -> None:
-        work = Deferred.fromCoroutine(seal(one, arguments))
-        work.addBoth(outcome.append)
-        work.addBoth(lambda _: one.stop())
-
-    one.callWhenRunning(begin)
-    one.run()
-    if not outcome:
-        return INTERRUPTED
-    if isinstance(outcome[0], Failure):
-        outcome[0].raiseException()
-    return 0
+    return run_to_end(lambda reactor: seal(reactor, arguments))
 
 
 async def seal(reactor: Any, arguments: argparse.Namespace) -> None:

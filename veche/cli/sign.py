@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography import x509
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
+from veche.cli.reactor_run import run_to_end
 from veche.protocol.approval import showable
 from veche.protocol.errors import ConfigError, RefusedError
 from veche.protocol.pdf.document import FILE_BYTES_MAX
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from veche.protocol.csc import Remote
     from veche.protocol.signatures.provider import SignatureProvider
 
-INTERRUPTED: Final = 130
 TIMEOUT_S: Final = 30.0
 CERTIFICATES_BYTES_MAX: Final = 64 * 1024
 _HOMES: Final = {
@@ -95,24 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Sign a file; 0 once it is written."""
-    # Here and not above, since importing the reactor installs it.
-    from twisted.internet import reactor  # noqa: PLC0415, TID251 -- the composition root
-
-    one: Any = reactor
-    outcome: list[Any] = []
-
-    def begin() -> None:
-        work = Deferred.fromCoroutine(sign(one, arguments))
-        work.addBoth(outcome.append)
-        work.addBoth(lambda _: one.stop())
-
-    one.callWhenRunning(begin)
-    one.run()
-    if not outcome:
-        return INTERRUPTED
-    if isinstance(outcome[0], Failure):
-        outcome[0].raiseException()
-    return 0
+    return run_to_end(lambda reactor: sign(reactor, arguments))
 
 
 async def sign(reactor: Any, arguments: argparse.Namespace) -> None:

@@ -13,12 +13,12 @@ from appservices.agency.core.inputs import FeeAsked, FeeFailed, FeePaid, FeeRefu
 from appservices.agency.service.cases import definition_of, matter_of, step_file, take_step
 from appservices.agency.service.deeds import ASK_FEE, GIVE_UP_FEE
 from appservices.agency.service.fee_invoices import invoice_of_fee
+from appservices.agency.service.hearing import hear_on
 from veche.protocol.act_offer import ActOffer
 from veche.protocol.acts import ActReceipt
-from veche.protocol.errors import RefusedError, UnavailableError
+from veche.protocol.errors import RefusedError
 from veche.protocol.ids import UserId
 from veche.protocol.invoice_api import PAID, REFUNDED
-from veche.runtime.wake import Bell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-REFUSED_AGAIN_MS: Final = 60_000
-"""How long to wait after the institution refused to tell what happened."""
 _HEARD: Final[Mapping[str, Callable[[int], Input]]] = {PAID: FeePaid, REFUNDED: FeeRefunded}
 """What an event is to the case; others change nothing there."""
 
@@ -146,16 +144,8 @@ class FeeNews:
 
     async def follow(self) -> None:
         """Hear for ever."""
-        pause = Bell(self.parts.host.reactor)
-        while True:
-            try:
-                await self._round()
-            except UnavailableError as e:
-                logger.info("fees of %s: %s", self.organisation, e)
-                await pause.wait(e.retry_after_ms)
-            except RefusedError:
-                logger.exception("nothing is heard of the fees of %s", self.organisation)
-                await pause.wait(REFUSED_AGAIN_MS)
+        what = f"the fees of {self.organisation}"
+        await hear_on(self.parts.host.reactor, what, self._round)
 
     async def _round(self) -> None:
         run = self.parts.host.database.run

@@ -17,13 +17,13 @@ from appservices.agency.service.cases import definition_of, step_file, take_step
 from appservices.agency.service.deeds import ASK_SIGNATURES, FETCH_SIGNED, GIVE_UP_SIGNATURES
 from appservices.agency.service.documents import keep_made
 from appservices.agency.service.errands import Handler, case_of
-from veche.protocol.errors import RefusedError, TooLargeError, UnavailableError
+from appservices.agency.service.hearing import hear_on
+from veche.protocol.errors import RefusedError, TooLargeError
 from veche.protocol.ids import UserId
 from veche.protocol.session_api import TITLE_CHARACTERS_MAX, PartyOrder, SessionBody, StageOrder
 from veche.protocol.signing_api import NAME_CHARACTERS_MAX
 from veche.runtime.matrix.client import MatrixError, path
 from veche.runtime.matrix.media import upload_encrypted
-from veche.runtime.wake import Bell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-REFUSED_AGAIN_MS: Final = 60_000
-"""How long to wait after the service refused to tell what happened."""
 ENDED: Final = frozenset({"completed", "declined", "expired", "cancelled"})
 _NEWS: Final = frozenset({"closed", "declined", "expired", "cancelled"})
 """Events after which a session may have ended."""
@@ -243,16 +241,8 @@ class SigningNews:
 
     async def follow(self) -> None:
         """Hear for ever."""
-        pause = Bell(self.parts.host.reactor)
-        while True:
-            try:
-                await self._round()
-            except UnavailableError as e:
-                logger.info("signatures of %s: %s", self.organisation, e)
-                await pause.wait(e.retry_after_ms)
-            except RefusedError:
-                logger.exception("nothing is heard of the signatures of %s", self.organisation)
-                await pause.wait(REFUSED_AGAIN_MS)
+        what = f"the signatures of {self.organisation}"
+        await hear_on(self.parts.host.reactor, what, self._round)
 
     async def _round(self) -> None:
         run = self.parts.host.database.run
