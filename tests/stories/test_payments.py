@@ -401,6 +401,7 @@ def test_a_dispute_sets_the_amount_aside_until_the_desk_has_decided(
     bob.expect("Given back", "5.00 EUR")
 
 
+@pytest.mark.usefixtures("bob")
 def test_freezing_stops_everything_until_a_key_ends_it(bank: Bank) -> None:
     rich = bank.client("wary")
     rich.enrol()
