@@ -128,6 +128,22 @@ class BatchBody(Wire):
     dry_run: bool = False
 
 
+class TableQuery(Wire):
+    """What is asked of a table of documents; see ``BatchBody``.
+
+    Attributes:
+        deadline_at_ms: UTC, at most 180 days from now; for all of them.
+        language: Of the documents; None: the site's.
+        may_delegate: 1: parties may let others sign.
+        dry_run: 1: nothing is made or kept; what is wrong with the rows is told.
+    """
+
+    deadline_at_ms: Annotated[int, Field(ge=0, le=CURSOR_MAX)]
+    language: Literal["en", "ru", "de", "uk"] | None = None
+    may_delegate: Annotated[int, Field(ge=0, le=1)] = 0
+    dry_run: Annotated[int, Field(ge=0, le=1)] = 0
+
+
 class RightBatchBody(BatchBody):
     """The same with rows that are all right, for whoever writes one."""
 

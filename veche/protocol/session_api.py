@@ -45,6 +45,9 @@ class PartyOrder(Wire):
         user: Their account; of a seal none: it is the organisation's own.
         level: How they have to sign at least; none: as the session says.
         witness_of: Of a witness: whose signature they see.
+        page: At the foot of which page of the file they sign, from 1; none: on a page of
+            signatures at the end, as also where that page has no room.
+        side: Where at the foot; none: wherever there is room.
     """
 
     party: PartyId
@@ -53,6 +56,8 @@ class PartyOrder(Wire):
     user: WireUserId | None = None
     level: LevelName | None = None
     witness_of: PartyId | None = None
+    page: Annotated[int, Field(ge=1, le=2_000)] | None = None
+    side: Literal["left", "middle", "right"] | None = None
 
 
 class StageOrder(Wire):

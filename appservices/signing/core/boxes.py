@@ -7,6 +7,7 @@ room. Either way the names, roles and frames are typeset; boxes lie in the frame
 
 from __future__ import annotations
 
+import enum
 import re
 from itertools import combinations
 from typing import TYPE_CHECKING, Annotated, Final
@@ -31,9 +32,32 @@ _HUNDREDTHS: Final = 100
 _FOOT_ROW: Final = 92
 """Height of a row of frames with their names, in points."""
 _FOOT_COLUMNS: Final = 3
+PAGE_MAX: Final = 2_000
+"""Largest number of a page that can be chosen."""
 _FOOT_WIDTH_MIN: Final = 300
 _FOOT_SHARE_MAX: Final = 0.3
 """Of a page's height that its foot may take, or the rest could not be read."""
+
+
+class Side(enum.Enum):
+    """Where at the foot of a page somebody signs, in the order of its columns."""
+
+    LEFT = "left"
+    MIDDLE = "middle"
+    RIGHT = "right"
+
+
+@attrs.frozen
+class Place:
+    """Where in a document whoever asks wants somebody to sign.
+
+    Attributes:
+        page: At the foot of which page, from 1.
+        side: Where there; None: wherever there is room.
+    """
+
+    page: int
+    side: Side | None = None
 
 
 @attrs.frozen
@@ -45,12 +69,14 @@ class Seat:
         name: As it is printed.
         role: As what they sign, as it is printed; of a clause, its title.
         page: On which page, from 1; None: on a page of its own.
+        side: Where at the foot of that page; None: wherever there is room.
     """
 
     field: str
     name: str
     role: str
     page: int | None = None
+    side: Side | None = None
 
 
 class Spot(Wire):
@@ -191,21 +217,40 @@ def seating(seats: Sequence[Seat], sizes: Sequence[PageSize], tight: frozenset[i
     roomy = {
         page: held
         for page, held in at_foot.items()
-        if page not in tight and _has_room(sizes[page], len(held))
+        if page not in tight and _has_room(sizes[page], held)
     }
     placed = {seat.field for held in roomy.values() for seat in held}
     return Seating(roomy, tuple(seat for seat in seats if seat.field not in placed))
 
 
-def foot_height(seats: int) -> int:
-    """Height of the frames for some signers at the foot of a page, in points."""
-    return -(-seats // _FOOT_COLUMNS) * _FOOT_ROW
+def foot_cells(seats: Sequence[Seat]) -> tuple[Seat | None, ...]:
+    """The cells of the foot of a page, row by row; None: an empty one.
+
+    Where nobody has chosen a side, signers stand side by side, from the left.
+    """
+    if all(seat.side is None for seat in seats):
+        return tuple(seats)
+    sides = list(Side)
+    cells: dict[int, Seat] = {}
+    # Those who have chosen come first, or others would stand where they want to.
+    for seat in sorted(seats, key=lambda one: one.side is None):
+        at = 0 if seat.side is None else sides.index(seat.side)
+        while at in cells:
+            at += 1 if seat.side is None else _FOOT_COLUMNS
+        cells[at] = seat
+    rows = 1 + max(cells) // _FOOT_COLUMNS
+    return tuple(cells.get(at) for at in range(rows * _FOOT_COLUMNS))
 
 
-def _has_room(size: PageSize, seats: int) -> bool:
+def foot_height(cells: int) -> int:
+    """Height of the frames in some cells at the foot of a page, in points."""
+    return -(-cells // _FOOT_COLUMNS) * _FOOT_ROW
+
+
+def _has_room(size: PageSize, seats: Sequence[Seat]) -> bool:
     return (
-        seats <= FOOT_SEATS_MAX
+        len(seats) <= FOOT_SEATS_MAX
         and not size.rotation
         and size.width >= _FOOT_WIDTH_MIN
-        and foot_height(seats) <= size.height * _FOOT_SHARE_MAX
+        and foot_height(len(foot_cells(seats))) <= size.height * _FOOT_SHARE_MAX
     )

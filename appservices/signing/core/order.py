@@ -1,9 +1,10 @@
 """Who signs, as people type it: "bob, carol then dave", "2 of bob, carol, dan; copy to erin".
 
 Names are apart by commas or "and"; "then" ends a stage; "as" says the role, and of a witness whose
-signature they see. A number before a stage says how many of it are enough. After a semicolon, or at
-the end, "copy to" names whoever gets the file and has nothing to sign. "each of bob, carol" makes a
-session of its own for everybody in the first stage; what follows "then" is the same in all of them.
+signature they see; "on page 3 bottom right" says where they sign. A number before a stage says how
+many of it are enough. After a semicolon, or at the end, "copy to" names whoever gets the file and
+has nothing to sign. "each of bob, carol" makes a session of its own for everybody in the first
+stage; what follows "then" is the same in all of them.
 Words count in every language; a name that is one of them is written with "@". What can be read in
 two ways is refused.
 """
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from appservices.signing.core.boxes import PAGE_MAX, Place, Side
 from appservices.signing.core.parties import PARTIES_MAX, STAGES_MAX, Role
+from appservices.signing.core.table import TableError, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,12 +43,22 @@ _ROLES: Final[Mapping[str, Role]] = {
     **dict.fromkeys(("copy", "копия", "kopie", "копія"), Role.VIEWER),
 }
 _EACH: Final = frozenset({"each", "каждый", "каждому", "jeder", "jede", "кожен", "кожному"})
-_WORDS: Final = _THEN | _AND | _AS | _OF | _COPY | _TO | _EACH | {";"}
+_ON: Final = frozenset({"on", "на", "auf"})
+_PAGE: Final = frozenset({"page", "странице", "стр", "стр.", "seite", "сторінці"})
+_BOTTOM: Final = frozenset({"bottom", "внизу", "снизу", "unten", "знизу"})
+_SIDES: Final[Mapping[str, Side]] = {
+    **dict.fromkeys(("left", "слева", "links", "ліворуч", "зліва"), Side.LEFT),
+    **dict.fromkeys(("middle", "посередине", "mitte", "посередині"), Side.MIDDLE),
+    **dict.fromkeys(("right", "справа", "rechts", "праворуч"), Side.RIGHT),
+}
+_BOXLESS: Final = frozenset({Role.APPROVER, Role.VIEWER})
+_WORDS: Final = _THEN | _AND | _AS | _OF | _COPY | _TO | _EACH | _ON | {";"}
 EACH_MAX: Final = 1_000
 """Most sessions that one order makes."""
 _HEADS: Final = frozenset({"user", "account", "name", "person", "signer", "имя", "konto", "ім’я"})
 _CELL: Final = re.compile(r"[,;\t]")
 _COUNT: Final = re.compile(r"[1-9][0-9]{0,2}")
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,3}")
 _TOKEN: Final = re.compile(r"[,;]|[^\s,;]+")
 _PERSON: Final = re.compile(r"@?[^\s,;@:]+(?::[^\s,;@]+)?|https://matrix\.to/#/\S+")
 
@@ -64,6 +77,10 @@ class OrderProblem(enum.Enum):
     NEED = "need"
     """More are needed than there are."""
     TOO_MANY = "too_many"
+    PAGE = "page"
+    """No number of a page follows."""
+    PLACE = "place"
+    """Who agrees with a key, or gets a copy, signs on no page."""
 
 
 class OrderError(ValueError):
@@ -88,11 +105,13 @@ class Wanted:
         person: As it was typed.
         role: As what.
         of: Of a witness: whom they see sign, as that was typed.
+        place: Where they sign; None: on a page of its own at the end.
     """
 
     person: str
     role: Role = Role.SIGNER
     of: str = ""
+    place: Place | None = None
 
 
 @attrs.frozen
@@ -154,10 +173,9 @@ def read_list(data: bytes) -> str:
         OrderError: It is no text, a line begins with no account, or there are too many.
     """
     try:
-        lines = data.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as e:
+        cells = [_CELL.split(row[0], maxsplit=1)[0].strip(' "') for row in read_table(data)]
+    except TableError as e:
         raise OrderError(OrderProblem.WORD) from e
-    cells = [_CELL.split(line, maxsplit=1)[0].strip(' "') for line in lines]
     persons = [one for one in cells if one]
     if persons and persons[0].casefold() in _HEADS:
         persons = persons[1:]
@@ -222,9 +240,16 @@ class _Reader:
         return WantedStage(tuple(wanted), need)
 
     def _wanted(self) -> Wanted:
-        person = self._person()
+        wanted = Wanted(self._person(), place=self._place())
         if self._next not in _AS:
-            return Wanted(person)
+            return wanted
+        wanted = self._with_role(wanted)
+        place = wanted.place or self._place()
+        if place is not None and wanted.role in _BOXLESS:
+            raise OrderError(OrderProblem.PLACE, wanted.person)
+        return attrs.evolve(wanted, place=place)
+
+    def _with_role(self, wanted: Wanted) -> Wanted:
         self._at += 1
         role = _ROLES.get(self._next)
         if role is None:
@@ -234,7 +259,26 @@ class _Reader:
         if role is Role.WITNESS and self._next in _OF:
             self._at += 1
             of = self._person()
-        return Wanted(person, role, of)
+        return attrs.evolve(wanted, role=role, of=of)
+
+    def _place(self) -> Place | None:
+        """Where somebody signs, "on page 3 bottom right"; None: it is not said."""
+        if self._next not in _ON:
+            return None
+        self._at += 1
+        if self._next not in _PAGE:
+            raise OrderError(OrderProblem.WORD, self._word)
+        self._at += 1
+        number = self._word
+        if not _NUMBER.fullmatch(number) or int(number) > PAGE_MAX:
+            raise OrderError(OrderProblem.PAGE, number)
+        self._at += 1
+        if self._next in _BOTTOM:
+            self._at += 1
+        side = _SIDES.get(self._next)
+        if side is not None:
+            self._at += 1
+        return Place(int(number), side)
 
     def _copies(self) -> list[str]:
         self._at += 1
@@ -322,7 +366,9 @@ def _written(stage: WantedStage) -> str:
 
 
 def _written_one(one: Wanted) -> str:
-    if one.role is Role.SIGNER:
-        return one.person
     of = f" of {one.of}" if one.of else ""
-    return f"{one.person} as {one.role.value}{of}"
+    role = "" if one.role is Role.SIGNER else f" as {one.role.value}{of}"
+    if one.place is None:
+        return f"{one.person}{role}"
+    side = "" if one.place.side is None else f" bottom {one.place.side.value}"
+    return f"{one.person}{role} on page {one.place.page}{side}"

@@ -18,6 +18,7 @@ from veche.protocol.ids import UserId
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from appservices.signing.core.boxes import Place
     from appservices.signing.core.session import State
     from veche.protocol.ids import EffectId, RoomId, Ulid
 
@@ -97,6 +98,7 @@ class Matter:
         reference: What an organisation that asks knows it by.
         is_each: Each of the first stage gets a session of their own.
         template: What a draft is made of that has a template, as JSON; None: it has none.
+        pages: Of the file as it was sent; 0: it is not known.
     """
 
     title: str
@@ -107,6 +109,7 @@ class Matter:
     reference: str = ""
     is_each: bool = False
     template: Mapping[str, Any] | None = None
+    pages: int = 0
 
 
 @attrs.frozen
@@ -141,6 +144,7 @@ class Member:
         room_id: Where they are asked; None: not yet.
         card: Effect id of their card there.
         reason: Of their refusal: its code and words, or empty.
+        place: Where their box is wanted; None: on a page of its own at the end.
     """
 
     party: Party
@@ -153,6 +157,7 @@ class Member:
     room_id: RoomId | None = None
     card: EffectId | None = None
     reason: tuple[str, str] = ("", "")
+    place: Place | None = None
 
     @property
     def id(self) -> str:

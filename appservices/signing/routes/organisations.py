@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+import attrs
 from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.threads import deferToThreadPool
 
@@ -21,7 +22,7 @@ from appservices.signing.service.template_drafts import draft_of, made_of, optio
 from appservices.signing.service.uploads import read_upload
 from appservices.signing.store import blobs, events
 from veche.protocol.canonical import canonical
-from veche.protocol.errors import ConflictError, NotFoundError, RefusedError
+from veche.protocol.errors import ConflictError, MalformedError, NotFoundError, RefusedError
 from veche.protocol.session_api import (
     EventsQuery,
     ExtendBody,
@@ -286,6 +287,13 @@ class OrganisationRoutes:
 
     def _keep(self, txn: Cursor, call: Call, upload: Upload) -> FileView:
         session = self._draft(txn, call)
+        matter = attrs.evolve(session.matter, pages=upload.pages)
+        session = attrs.evolve(session, matter=matter)
+        astray = drafting.off_page(session)
+        if astray is not None and astray.place is not None:
+            told = f"there is no page {astray.place.page}: the file has {upload.pages}"
+            raise MalformedError(f"parties.{astray.id}.page", told)
+        session = self._scene(txn, call, "put").save(session)
         cipher = encrypt(session.matter.key, upload.pdf, DOCUMENT)
         blobs.put(txn, session.id, "upload", cipher, call.now_ms)
         return FileView(

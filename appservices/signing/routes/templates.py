@@ -19,6 +19,7 @@ from veche.protocol.batch_api import (
     BatchRowsView,
     BatchView,
     RightBatchBody,
+    TableQuery,
     TemplatesView,
 )
 from veche.protocol.errors import NotFoundError
@@ -81,14 +82,26 @@ class TemplateRoutes:
     )
     async def order(self, call: Call) -> BatchView:
         """The rows are checked now, and made one after the other; a bad one stops no other."""
-        caller = self._caller(call)
-        body, named, language, rows = await self._away(_checked, self._parts(), call, caller)
-        if body.dry_run:
-            return batches.dry_view(named, rows)
-        asked = Asked(caller, call.key, hashlib.sha256(call.body).digest())
-        return await self._host.database.run(
-            "signing.order", self._order, call, asked, body, (named, language, rows)
-        )
+        return await self._ordered(call, _body_of, call.body)
+
+    @API.route(
+        "POST",
+        "/templates/<name>/table",
+        takes="text/csv",
+        takes_bytes_max=BATCH_BYTES_MAX,
+        query=TableQuery,
+        answer=BatchView,
+        takes_session=False,
+        needs_key=True,
+        limit=BATCH_LIMIT,
+        status=202,
+        summary="The same from a table (CSV with a head): reference, p1.name, p1.user, …, answers",
+    )
+    async def order_table(self, call: Call) -> BatchView:
+        """Each row below the head is a document."""
+        # What the query says is asked for as well.
+        query = call.query.model_dump_json().encode()
+        return await self._ordered(call, _body_of_table, query + b"\n" + call.body)
 
     @API.transaction(
         "signing.batch",
@@ -119,6 +132,22 @@ class TemplateRoutes:
         scene = self._scene(txn, call, "batch rows")
         batch, after = call.path_args["batch"], call.query.after
         return batches.rows_view(scene, self._caller(call), batch, after)
+
+    async def _ordered(
+        self, call: Call, read: Callable[[Parts, Call], BatchBody], asked_for: bytes
+    ) -> BatchView:
+        caller, parts = self._caller(call), self._parts()
+
+        def checked() -> tuple[BatchBody, tuple[Named, str, list[Row]]]:
+            body, name = read(parts, call), call.path_args["name"]
+            return body, batches.checked(parts, name, body, caller, call.now_ms)
+
+        body, found = await self._away(checked)
+        if body.dry_run:
+            return batches.dry_view(found[0], found[2])
+        asked = Asked(caller, call.key, hashlib.sha256(asked_for).digest())
+        run = self._host.database.run
+        return await run("signing.order", self._order, call, asked, body, found)
 
     def _order(
         self,
@@ -152,8 +181,10 @@ class TemplateRoutes:
         return parts
 
 
-def _checked(parts: Parts, call: Call, caller: str) -> tuple[BatchBody, Named, str, list[Row]]:
-    """The body and its rows, read and checked in a thread: there may be thousands."""
-    body = parse(BatchBody, read_json(call.body))
-    name = call.path_args["name"]
-    return (body, *batches.checked(parts, name, body, caller, call.now_ms))
+def _body_of(_parts: Parts, call: Call) -> BatchBody:
+    """The body, read in a thread: it may have thousands of rows."""
+    return parse(BatchBody, read_json(call.body))
+
+
+def _body_of_table(parts: Parts, call: Call) -> BatchBody:
+    return batches.body_of_table(parts, call.path_args["name"], call.body, call.query)

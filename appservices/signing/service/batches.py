@@ -7,10 +7,11 @@ twice, since the key of idempotency of its session is the digest of template and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from appservices.signing.core.table import TableError, read_head, read_row, read_table
 from appservices.signing.service import drafting, filling
 from appservices.signing.service.filling import FillingError, Problem
 from appservices.signing.service.organisations import Asked, name_of
@@ -19,6 +20,8 @@ from appservices.signing.store.batches import FAILED, MADE, WAITING, Batch, Row
 from veche.protocol.batch_api import (
     PAGE_ROWS_MAX,
     PROBLEMS_MAX,
+    ROWS_MAX,
+    BatchBody,
     BatchRow,
     BatchRowsView,
     BatchRowView,
@@ -36,11 +39,11 @@ from veche.runtime import errands
 from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from appservices.signing.service.filling import Named
     from appservices.signing.service.scene import Parts, Scene
-    from veche.protocol.batch_api import BatchBody
+    from veche.protocol.batch_api import TableQuery
     from veche.runtime.database import Cursor
 
 SOW: Final = "signing.batch"
@@ -76,7 +79,7 @@ def checked(
     form, rows = named.template.asked(context.language), []
     for n, told in enumerate(body.rows, 1):
         try:
-            row = parse(BatchRow, told, where="row")
+            row = parse(BatchRow, _told(told), where="row")
             filling.fill(named.template, row.parties, row.answers, caller, context, form)
         except FillingError as e:
             rows.append(failed_row(n, told, e.problems))
@@ -85,6 +88,55 @@ def checked(
         else:
             rows.append(Row(n, WAITING, row.model_dump(mode="json")))
     return named, context.language, rows
+
+
+def body_of_table(parts: Parts, name: str, data: bytes, query: TableQuery) -> BatchBody:
+    """What a table asks for: a batch of its rows below the head. Call it in a thread.
+
+    Raises:
+        NotFoundError: There is no such template.
+        MalformedError: It is no table, its head names no columns of the template, or it has no
+            rows, or too many.
+    """
+    template = filling.template_of(parts.section.templates, name).template
+    parties = [f"p{n}" for n, _ in enumerate(template.parties, 1)]
+    rows: list[object] = []
+    try:
+        lines = read_table(data)
+        columns = read_head(next(lines, []), parties, [one.id for one in template.form])
+        for cells in lines:
+            if len(rows) == ROWS_MAX:
+                raise MalformedError("table", f"has more than {ROWS_MAX} rows")
+            rows.append(_row_of(columns, cells))
+    except TableError as e:
+        raise MalformedError("table", str(e)) from e
+    if not rows:
+        raise MalformedError("table", "has no rows below its head")
+    return BatchBody(
+        rows=tuple(rows),
+        language=query.language,
+        deadline_at_ms=query.deadline_at_ms,
+        may_delegate=bool(query.may_delegate),
+        dry_run=bool(query.dry_run),
+    )
+
+
+def _row_of(columns: Sequence[str], cells: Sequence[str]) -> Mapping[str, Any] | Problem:
+    try:
+        return read_row(columns, cells)
+    except TableError as e:
+        return Problem("row", str(e))
+
+
+def _told(row: object) -> object:
+    """A row that is to be parsed.
+
+    Raises:
+        FillingError: It came from a table, in which it was none.
+    """
+    if isinstance(row, Problem):
+        raise FillingError([row])
+    return row
 
 
 def dry_view(named: Named, rows: Sequence[Row]) -> BatchView:

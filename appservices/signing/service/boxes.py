@@ -20,6 +20,7 @@ from appservices.signing.core.boxes import (
     Spot,
     box_of,
     check_boxes,
+    foot_cells,
     foot_height,
     seating,
 )
@@ -127,7 +128,8 @@ def _seated(
 
 
 def _foot(seats: Sequence[Seat], sheet: Sheet, page: PageSize) -> _Insert:
-    return _insert(seats, sheet, PageSize(page.width, foot_height(len(seats))), is_foot=True)
+    cells = foot_cells(seats)
+    return _insert(cells, sheet, PageSize(page.width, foot_height(len(cells))), is_foot=True)
 
 
 def with_named_boxes(pdf: bytes, boxes: Sequence[Box], sizes: Sequence[PageSize]) -> bytes:
@@ -196,7 +198,7 @@ def _sheet_size(sizes: Sequence[PageSize]) -> PageSize:
 
 
 def _insert(
-    seats: Sequence[Seat], sheet: Sheet, size: PageSize, *, is_foot: bool = False
+    cells: Sequence[Seat | None], sheet: Sheet, size: PageSize, *, is_foot: bool = False
 ) -> _Insert:
     data = {
         "language": sheet.language,
@@ -207,9 +209,10 @@ def _insert(
         "rules": list(sheet.rules),
         "link": sheet.link,
         "qr": _qr(sheet.link) if sheet.link and not is_foot else "",
+        "is_sided": any(one is None or one.side is not None for one in cells),
         "seats": [
-            {"field": one.field, "name": _printed(one.name), "role": _printed(one.role)}
-            for one in seats
+            one and {"field": one.field, "name": _printed(one.name), "role": _printed(one.role)}
+            for one in cells
         ],
     }
     inputs = canonical(data, where="seats").decode()

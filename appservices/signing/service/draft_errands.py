@@ -14,7 +14,7 @@ from appservices.signing.core.papers.uploads import (
 )
 from appservices.signing.core.parties import PlanError, Role, Stage
 from appservices.signing.core.session import State
-from appservices.signing.core.texts.draft import nobody_doc, sent_doc
+from appservices.signing.core.texts.draft import no_page_doc, nobody_doc, sent_doc
 from appservices.signing.service import draft_talk, drafting
 from appservices.signing.service.drafting import Invited
 from appservices.signing.service.laying import boxed
@@ -77,6 +77,10 @@ class Find:
             words = scene.speech(person).text("These cannot sign together: {why}.", why=str(e))
             scene.tell(room_id, person, (Paragraph(words),))
             return
+        astray = drafting.off_page(session)
+        if astray is not None:
+            scene.tell(room_id, person, no_page_doc(session, astray, scene.speech(person)))
+            return
         draft_talk.review(scene, scene.save(session), room_id)
 
     def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
@@ -103,10 +107,11 @@ class Find:
     ) -> Invited:
         if one.role is Role.SEAL:
             name = self._parts.seals.view(one.person).name
-            return Invited(ids[one.person], one.role, one.person, name)
+            return Invited(ids[one.person], one.role, one.person, name, place=one.place)
         found = user_named(one.person, self._parts.bot.user_id, me)
         of = ids[one.of] if one.of else ""
-        return Invited(ids[one.person], one.role, str(found), names[one.person], of)
+        name = names[one.person]
+        return Invited(ids[one.person], one.role, str(found), name, of, place=one.place)
 
 
 class Freeze:

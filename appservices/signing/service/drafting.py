@@ -36,6 +36,7 @@ from veche.protocol.pdf.values import PdfError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from appservices.signing.core.boxes import Place
     from appservices.signing.service.scene import Scene
     from veche.protocol.ids import RoomId, Ulid
 
@@ -57,6 +58,7 @@ class Invited:
         of: Of a witness: id of whom they see sign.
         level: How they have to sign at least; None: as the session says.
         deadline_at_ms: Their own, UTC; None: the session's.
+        place: Where they sign; None: on a page of its own at the end.
     """
 
     id: str
@@ -66,6 +68,7 @@ class Invited:
     of: str = ""
     level: Level | None = None
     deadline_at_ms: int | None = None
+    place: Place | None = None
 
 
 @attrs.frozen
@@ -85,6 +88,7 @@ class Order:
         level_min: How everybody has to sign at least.
         may_delegate: Whether parties may let others act.
         deadline_at_ms: UTC; None: the usual.
+        pages: Of the file; 0: it is not known yet.
     """
 
     requester: str
@@ -99,6 +103,7 @@ class Order:
     level_min: Level = Level.ADVANCED
     may_delegate: bool = False
     deadline_at_ms: int | None = None
+    pages: int = 0
 
 
 def make(scene: Scene, order: Order, session_id: Ulid | None = None) -> Session:
@@ -136,6 +141,7 @@ def drafted(scene: Scene, order: Order, session_id: Ulid | None = None) -> Sessi
             requester_name=order.requester_name[:NAME_CHARACTERS_MAX],
             key=fresh_key(),
             clauses=tuple(order.clauses),
+            pages=order.pages,
         ),
         deadline_at_ms=order.deadline_at_ms or scene.now_ms + DEADLINE_MS,
         made_at_ms=scene.now_ms,
@@ -197,6 +203,13 @@ def only(session: Session, party: str) -> Session:
     stages = (attrs.evolve(first, parties=(party,)), *session.stages[1:])
     matter = attrs.evolve(session.matter, is_each=False)
     return attrs.evolve(session, members=members, stages=stages, matter=matter)
+
+
+def off_page(session: Session) -> Member | None:
+    """Who is to sign on a page that the draft's file does not have; None: nobody."""
+    pages = session.matter.pages
+    placed = (one for one in session.members if one.place is not None and pages)
+    return next((one for one in placed if one.place and one.place.page > pages), None)
 
 
 def check_title(title: str) -> None:
@@ -282,6 +295,8 @@ def _member(session: Session, one: Invited) -> Member:
     _check_line("name", one.name)
     if (one.role is not Role.SEAL) != one.person.startswith("@"):
         raise MalformedError("user", "must be an account, and of a seal an organisation")
+    if one.place is not None and one.role not in BOXED:
+        raise MalformedError("page", "is of who signs in a box: an approver and a viewer have none")
     level = session.level_min if one.level is None else one.level
     if one.role is Role.APPROVER and level is Level.ADVANCED:
         # An approver has no box, so their key signs for them.
@@ -293,4 +308,5 @@ def _member(session: Session, one: Invited) -> Member:
         field=f"Sig{one.id[1:]}" if one.role in BOXED else "",
         level_min=level,
         deadline_at_ms=one.deadline_at_ms,
+        place=one.place,
     )

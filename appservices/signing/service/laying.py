@@ -55,7 +55,13 @@ def rules_of(session: Session, language: str) -> tuple[str, ...]:
 def seats_of(session: Session, language: str) -> Sequence[Seat]:
     """Who signs in a box of the document, in their order."""
     return [
-        Seat(one.field, one.name, role_word(CATALOGUE, language, one.party.role.value))
+        Seat(
+            one.field,
+            one.name,
+            role_word(CATALOGUE, language, one.party.role.value),
+            page=None if one.place is None else one.place.page,
+            side=None if one.place is None else one.place.side,
+        )
         for one in session.members
         if one.field
     ]

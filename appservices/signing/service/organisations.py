@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from appservices.signing.core.boxes import Place, Side
 from appservices.signing.core.parties import PlanError, Role, Stage
 from appservices.signing.core.records import Clause, ClauseKind, Level, SessionEffect
 from appservices.signing.service import drafting
@@ -126,4 +127,13 @@ def _invited(one: PartyOrder, caller: str) -> Invited:
         name=one.name,
         of=one.witness_of or "",
         level=None if one.level is None else Level(one.level),
+        place=_place(one),
     )
+
+
+def _place(one: PartyOrder) -> Place | None:
+    if one.page is None:
+        if one.side is not None:
+            raise MalformedError("parties.side", "is of a page: say which one (page)")
+        return None
+    return Place(one.page, None if one.side is None else Side(one.side))

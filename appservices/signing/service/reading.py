@@ -201,6 +201,7 @@ class Read:
             title=title_of(filename),
             filename=filename,
             room_id=room_id,
+            pages=upload.pages,
         )
         session = drafting.make(scene, order)
         cipher = encrypt(session.matter.key, upload.pdf, DOCUMENT)

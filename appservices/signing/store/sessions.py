@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from appservices.signing.core.boxes import Place, Side
 from appservices.signing.core.parties import Party, PartyState, Role, Stage
 from appservices.signing.core.records import (
     Clause,
@@ -227,7 +228,7 @@ def _save_members(txn: Cursor, vault: Vault, session: Session, now_ms: int) -> N
                 one.party.of,
                 one.field or None,
                 one.level_min.value,
-                vault.seal({"name": one.name, "reason": list(one.reason)}),
+                _sealed_member(vault, one),
                 one.deadline_at_ms,
                 one.delegated_to or None,
                 one.room_id,
@@ -277,7 +278,21 @@ def _member(vault: Vault, row: Sequence[Any]) -> Member:
         room_id=None if row[10] is None else RoomId(row[10]),
         card=None if row[11] is None else EffectId(row[11]),
         reason=(told["reason"][0], told["reason"][1]),
+        place=_place(told.get("place")),
     )
+
+
+def _sealed_member(vault: Vault, member: Member) -> bytes:
+    place = member.place
+    told = None if place is None else [place.page, place.side.value if place.side else None]
+    return vault.seal({"name": member.name, "reason": list(member.reason), "place": told})
+
+
+def _place(told: Sequence[Any] | None) -> Place | None:
+    if told is None:
+        return None
+    page, side = told
+    return Place(page, None if side is None else Side(side))
 
 
 def _stages(stages: Sequence[Stage]) -> list[dict[str, object]]:
@@ -294,6 +309,7 @@ def _sealed_matter(vault: Vault, matter: Matter) -> bytes:
             "reference": matter.reference,
             "is_each": matter.is_each,
             "template": matter.template,
+            "pages": matter.pages,
             "clauses": [
                 {"id": one.id, "title": one.title, "kind": one.kind.value, "page": one.page}
                 for one in matter.clauses
@@ -317,4 +333,5 @@ def _matter(vault: Vault, sealed: bytes) -> Matter:
         reference=told["reference"],
         is_each=told["is_each"],
         template=told["template"],
+        pages=told.get("pages", 0),
     )

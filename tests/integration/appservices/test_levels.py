@@ -90,6 +90,7 @@ BY_KEY = (
     "POST /_veche/signing/v1/sessions/<session>/send",
     "POST /_veche/signing/v1/stamps",
     "POST /_veche/signing/v1/templates/<name>/sessions",
+    "POST /_veche/signing/v1/templates/<name>/table",
     "PUT /_veche/signing/v1/sessions/<session>/file",
 )
 """No session opens them: the key of an organisation is the authority."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from appservices.signing.core.boxes import Side
 from appservices.signing.core.order import OrderProblem
 from appservices.signing.core.parties import Role
 from appservices.signing.core.texts.cards import LISTED_MAX
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.signing.core.order import OrderError
-    from appservices.signing.core.records import Session
+    from appservices.signing.core.records import Member, Session
     from appservices.signing.core.speech import Speech
 
 _PROBLEMS: Final[Mapping[OrderProblem, str]] = {
@@ -27,12 +28,24 @@ _PROBLEMS: Final[Mapping[OrderProblem, str]] = {
     OrderProblem.WITNESS: N_("Whose signature does {word} witness? Write it so:"),
     OrderProblem.TWICE: N_("{word} stands there twice. Each takes part once:"),
     OrderProblem.NEED: N_("{word} are more than there are. Write it so:"),
+    OrderProblem.PAGE: N_("“{word}” is no number of a page. Write it so:"),
+    OrderProblem.PLACE: N_(
+        "{word} signs on no page: an approver agrees with a key, and a copy is only read. For"
+        " example:"
+    ),
     OrderProblem.TOO_MANY: N_("That is too much for one document: at most 200 people, 20 steps:"),
 }
 _EXAMPLES: Final[Mapping[OrderProblem, str]] = {
     OrderProblem.WITNESS: "bob, carol as witness of bob",
     OrderProblem.NEED: "2 of bob, carol, dave",
     OrderProblem.ROLE: "bob then carol as approver",
+    OrderProblem.PAGE: "bob on page 3 bottom right",
+    OrderProblem.PLACE: "bob on page 3 bottom right, carol as approver",
+}
+_SIDES: Final[Mapping[Side, str]] = {
+    Side.LEFT: N_("on page {page}, bottom left"),
+    Side.MIDDLE: N_("on page {page}, bottom middle"),
+    Side.RIGHT: N_("on page {page}, bottom right"),
 }
 
 
@@ -65,6 +78,7 @@ def who_doc(speech: Speech) -> Doc:
                 Mono("bob, carol then dave"),
                 Mono("2 of bob, carol, dave"),
                 Mono("me, bob, carol as witness of bob; copy to frank"),
+                Mono(speech.text("bob on page 3 bottom right")),
             ]
         ),
     )
@@ -114,7 +128,44 @@ def review_doc(session: Session, speech: Speech) -> Doc:
         Facts(facts),
         Paragraph(_who(session, speech)),
         Bullets(_stages(session, speech)),
+        *_where(session, speech),
     )
+
+
+def no_page_doc(session: Session, member: Member, speech: Speech) -> Doc:
+    """That somebody is to sign on a page that is not there."""
+    page = 0 if member.place is None else member.place.page
+    words = speech.plural(
+        "{name} cannot sign on page {page}: the document has one page. Write again who signs.",
+        "{name} cannot sign on page {page}: the document has {count} pages. Write again who signs.",
+        session.matter.pages,
+        name=member.name,
+        page=page,
+    )
+    return (Paragraph(words),)
+
+
+def _where(session: Session, speech: Speech) -> Doc:
+    """What it means that somebody signs on a page of the document."""
+    if all(one.place is None for one in session.members):
+        return ()
+    words = speech.text(
+        "Who signs on a page signs at its foot, for which the page is drawn a little smaller. If it"
+        " has no room there, they sign on the page of signatures at the end, as all others."
+    )
+    return (Paragraph(words),)
+
+
+def _named(member: Member, session: Session, speech: Speech) -> str:
+    """A party with their role, and with the page where they sign."""
+    name, place = named(member, session, speech), member.place
+    if place is None:
+        return name
+    if place.side is None:
+        where = speech.text("on page {page}", page=place.page)
+    else:
+        where = speech.text(_SIDES[place.side], page=place.page)
+    return f"{name} ({where})"
 
 
 def _who(session: Session, speech: Speech) -> str:
@@ -219,7 +270,7 @@ def _stages(session: Session, speech: Speech) -> list[Item]:
     lines: list[Item] = []
     for n, stage in enumerate(session.stages, 1):
         held = [one for one in session.members if one.id in stage.parties]
-        names = ", ".join(named(one, session, speech) for one in held[:LISTED_MAX])
+        names = ", ".join(_named(one, session, speech) for one in held[:LISTED_MAX])
         if len(held) > LISTED_MAX:
             more = speech.plural("and {count} more", "and {count} more", len(held) - LISTED_MAX)
             names = f"{names} {more}"

@@ -215,18 +215,21 @@ class SigningSite(TestCase):
         key: str = TOWN_KEY,
         once: str = "",
         pdf: bytes | None = None,
+        table: str | None = None,
     ) -> tuple[int, Any]:
         """One request of an organisation, by its key."""
+        raw = pdf if table is None else table.encode()
+        raw_kind = "application/pdf" if table is None else "text/csv"
 
         def ask() -> tuple[int, Any]:
-            data = pdf if pdf is not None else json.dumps(body).encode()
+            data = raw if raw is not None else json.dumps(body).encode()
             one = urllib.request.Request(  # noqa: S310 -- ours
                 f"{self.url}{SIGNING_API}{path}",
-                data=None if body is None and pdf is None else data,
+                data=None if body is None and raw is None else data,
                 method=method,
             )
             one.add_header("authorization", f"Bearer {key}")
-            kind = "application/json" if pdf is None else "application/pdf"
+            kind = "application/json" if raw is None else raw_kind
             one.add_header("content-type", kind)
             if once:
                 one.add_header("idempotency-key", once)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -16,6 +17,11 @@ pytestmark = pytest.mark.postgres
 
 TEMPLATES = Path(__file__).parents[4] / "config" / "signing"
 LEASE = "/templates/lease-of-a-flat/sessions"
+_REST = "Lindenallee 5, 12345 Lindenau;3;900 EUR;2027-01-01;one_month"
+TABLE = f"""reference;p1.name;p1.user;p2.name;p2.user;address;rooms;rent;begins_on;notice
+flat-5;Alice Adams;{ALICE};Bob Brown;{BOB};{_REST}
+flat-6;Alice Adams;{ALICE};Bob Brown;{CAROL};{_REST}
+"""
 ANSWERS = {
     "address": "Lindenallee 5\n12345 Lindenau",
     "rooms": 3,
@@ -125,6 +131,57 @@ class TemplateTests(ChatSite):
         assert found == [(2, "answers.rooms"), (2, "answers.rent"), (3, "row")]
         assert "piles" not in str(told["problems"])
         assert self.rows("SELECT count(*) FROM signing.batch") == [(0,)]
+
+    async def send_table(self, table: str, once: str, **query: Any) -> tuple[int, Any]:
+        """Have the documents of a table made."""
+        told = {"deadline_at_ms": self.host.now_ms() + 7 * DAY_MS, "language": "de", **query}
+        path = f"/templates/lease-of-a-flat/table?{urlencode(told)}"
+        return await self.call("POST", path, table=table, once=once)
+
+    async def test_a_table_makes_a_session_for_each_row_as_json_does(self) -> None:
+        query = {"deadline_at_ms": self.host.now_ms() + 7 * DAY_MS}
+        status, told = await self.send_table(TABLE, "table", **query)
+        assert status == 202, told
+        assert (told["rows"], told["waiting"], told["failed"]) == (2, 2, 0)
+        again = await self.send_table(TABLE, "table", **query)
+        assert again == (202, told)
+        other = await self.send_table(TABLE, "table", **query, may_delegate=1)
+        assert other[0] == 409, other
+        await self.sown()
+
+        # The rows are those that a program sends: they make no second session.
+        answers = {"rooms": "3", "address": "Lindenallee 5, 12345 Lindenau"}
+        same = self.batch(row("flat-5", **answers), row("flat-6", CAROL, **answers))
+        status, told = await self.call("POST", LEASE, same, once="json")
+        assert status == 202, told
+        await self.sown()
+        assert self.rows("SELECT count(*) FROM signing.session") == [(2,)]
+
+    async def test_a_dry_run_of_a_table_tells_what_is_wrong_by_row_and_field(self) -> None:
+        bad = TABLE.replace("900 EUR", "piles", 1) + "flat-7;Alice\nflat-8" + ";x" * 20
+        status, told = await self.send_table(bad, "dry", dry_run=1)
+        assert status == 202, told
+        assert (told["batch"], told["waiting"], told["failed"]) == (None, 1, 3)
+        found = {(one["row"], one["field"]) for one in told["problems"]}
+        assert {(1, "answers.rent"), (3, "parties.p2"), (3, "answers.rent"), (4, "row")} <= found
+        assert "piles" not in str(told["problems"])
+        assert self.rows("SELECT count(*) FROM signing.batch") == [(0,)]
+
+    async def test_a_table_that_is_none_is_refused_with_what_would_be_right(self) -> None:
+        for table, words in (
+            ("", "is empty: its first line names its columns"),
+            (TABLE.splitlines()[0], "has no rows below its head"),
+            (
+                TABLE.replace("rent", "pets", 1),
+                "has a column “pets”; there are: reference, p1.name",
+            ),
+            (TABLE + '"', "line 4"),
+        ):
+            status, refused = await self.send_table(table, "none")
+            assert (status, refused["field"]) == (400, "table"), refused
+            assert words in refused["error"]
+        status, refused = await self.call("POST", LEASE, table=TABLE, once="none")
+        assert (status, refused["field"]) == (400, "Content-Type")
 
     async def test_a_batch_makes_a_session_for_each_row_and_a_bad_one_stops_none(self) -> None:
         rows = [row("a"), row("b", rent="piles"), row("c", CAROL), row("a")]

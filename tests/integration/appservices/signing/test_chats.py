@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from typing import TYPE_CHECKING, Any
 
+import pikepdf
 import pytest
 
 from appservices.signing.core.judged import judged
@@ -28,6 +30,17 @@ if TYPE_CHECKING:
     from veche.runtime.errands import Errand
 
 pytestmark = pytest.mark.postgres
+
+
+def places(pdf: bytes) -> Mapping[str, int]:
+    """On which page each field stands, from 1."""
+    with pikepdf.open(io.BytesIO(pdf)) as document:
+        return {
+            str(note.T): at
+            for at, page in enumerate(document.pages, 1)
+            for note in page.get("/Annots", [])
+            if "/T" in note
+        }
 
 
 class ChatTests(ChatSite):
@@ -101,6 +114,30 @@ class ChatTests(ChatSite):
         assert [one.name for one in report.signers] == ["Alice Adams", "Bob Brown"]
         assert b"evidence.json" in evidence
         assert self.rows("SELECT count(*) FROM signing.renewal") == [(1,)]
+
+    async def test_whoever_asks_says_on_which_page_each_signs(self) -> None:
+        self.chat(CAROL, ALICE, BOB)
+        self.send_file(CAROL, PDF, "lease 12b.pdf")
+        await self.settle()
+        await self.say_all(CAROL, "Lease of flat 12b", "alice, bob on page 2")
+        assert "Bob Brown cannot sign on page 2: the document has one page" in self.said(CAROL)
+        await self.say_all(CAROL, "alice, bob on page 0")
+        assert "“0” is no number of a page" in self.said(CAROL)
+        await self.say_all(CAROL, "alice, bob on page 1 as approver")
+        assert "bob signs on no page" in self.said(CAROL)
+        await self.say_all(CAROL, "alice, bob on page 1 bottom right")
+        assert "Alice Adams, Bob Brown (on page 1, bottom right)" in self.said(CAROL)
+        assert "drawn a little smaller" in self.said(CAROL)
+        await self.tap(CAROL, "send")
+
+        await self.sign(ALICE)
+        await self.sign(BOB)
+        assert self.session().state.value == "completed"
+        [(_, pdf), _] = self.files(CAROL)
+        boxes = {name: page for name, page in places(pdf).items() if name.startswith("Sig")}
+        assert boxes == {"Sig1": 2, "Sig2": 1}
+        report = judged(pdf, der_of(self.parts.authorities.root), self.host.now_ms())
+        assert report.verdict is Verdict.SEALED
 
     async def test_declining_delegating_and_questions(self) -> None:
         self.chat(CAROL, ALICE, BOB, DAVE)

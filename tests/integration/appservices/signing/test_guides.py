@@ -45,7 +45,7 @@ class GuideTests(ChatSite):
 
     async def test_every_command_of_the_guide(self) -> None:
         text = GUIDE.read_text().replace("lindenau.localhost", "veche.test")
-        draft, put, hear, fetch, templates, one, many, look = re.findall(
+        draft, put, hear, fetch, templates, one, many, table, look = re.findall(
             r"```sh\n(.*?)```", text, re.DOTALL
         )
         self.chat(ALICE, BOB, CAROL)
@@ -66,6 +66,9 @@ class GuideTests(ChatSite):
         assert '"title":"Lease of flat 5"' in await self.run_block(one)
         told = await self.run_block(many)
         assert '"waiting":1,"made":0,"failed":1' in told
+        assert '"row":2,"field":"answers.rooms"' in told
+        told = await self.run_block(table)
+        assert '"batch":null' in told
         assert '"row":2,"field":"answers.rooms"' in told
         await self.fire(SOW)
         seen = await self.run_block(look)

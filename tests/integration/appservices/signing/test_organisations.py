@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import io
 from contextlib import closing
 from typing import Any, cast
 
+import pikepdf
 import psycopg2.errors
 import pytest
+import typst
 
 from appservices.signing.routes import organisations
 from appservices.signing.service import laying
@@ -74,6 +77,27 @@ class OrganisationTests(SigningSite):
         later = await self.call("GET", f"/events?after={news['cursor']}")
         assert later == (200, {"events": [], "cursor": news["cursor"]})
 
+    async def test_a_box_stands_on_the_page_that_is_asked_for(self) -> None:
+        alice, bob = self.body()["parties"]
+        session = await self.draft(parties=[alice, {**bob, "page": 2, "side": "right"}])
+        status, refused = await self.call("PUT", f"/sessions/{session}/file", pdf=PDF)
+        assert (status, refused["field"]) == (400, "parties.p2.page")
+        assert "there is no page 2: the file has 1" in refused["error"]
+
+        two = b"#set page(height: 842pt)\nOne #pagebreak() Two"
+        status, put = await self.call("PUT", f"/sessions/{session}/file", pdf=typst.compile(two))
+        assert (status, put["pages"]) == (200, 2), put
+        status, sent = await self.call("POST", f"/sessions/{session}/send", {})
+        assert (status, sent["state"]) == (200, "open"), sent
+        held = self.run_now(lambda txn: self.session_of(txn, session))
+        page = self.page(held, "p2")
+        signed = await self.away(page.sign, self.keys[BOB])
+        assert signed.status == 200, signed
+        pdf = (await self.call("GET", f"/sessions/{session}/file"))[1]
+        with pikepdf.open(io.BytesIO(pdf)) as document:
+            assert [str(one.T) for one in document.pages[1].Annots] == ["Sig2"]
+            assert [str(one.T) for one in document.pages[2].Annots] == ["Sig1"]
+
     async def test_a_key_of_idempotency_means_one_session(self) -> None:
         body = self.body()
         first = await self.call("POST", "/sessions", body, once="same")
@@ -92,6 +116,9 @@ class OrganisationTests(SigningSite):
             {"parties": [{**signer, "role": "witness", "witness_of": "p9"}]},
             {"stages": [{"parties": ["p1"]}]},
             {"stages": [{"parties": ["p1", "p2"], "need": 3}]},
+            {"parties": [{**signer, "side": "left"}]},
+            {"parties": [{**signer, "page": 0}]},
+            {"parties": [{**signer, "page": 1, "role": "approver"}]},
             {"deadline_at_ms": 1},
             {"deadline_at_ms": self.host.now_ms() + 181 * DAY_MS},
         ):

@@ -12,9 +12,11 @@ from appservices.signing.core.boxes import (
     FOOT_SEATS_MAX,
     PageSize,
     Seat,
+    Side,
     Spot,
     box_of,
     check_boxes,
+    foot_cells,
     seating,
 )
 from appservices.signing.core.parties import Role
@@ -113,6 +115,36 @@ def test_a_page_without_room_sends_its_signers_to_the_end(
     seat = Seat("Sig1", "Alice", "x", page=1)
 
     assert seating([seat], [size], tight).on_sheet == (seat,)
+
+
+def at_side(name: str, side: Side | None) -> Seat:
+    return Seat(name, "x", "y", page=1, side=side)
+
+
+def test_signers_stand_on_the_side_that_was_chosen_for_them() -> None:
+    left, right = at_side("A", Side.LEFT), at_side("B", Side.RIGHT)
+    also_right, anywhere = at_side("C", Side.RIGHT), at_side("D", None)
+
+    assert foot_cells([right]) == (None, None, right)
+    assert foot_cells([anywhere, right, left]) == (left, anywhere, right)
+    assert foot_cells([right, also_right]) == (None, None, right, None, None, also_right)
+    assert foot_cells([anywhere]) == (anywhere,)
+
+
+def test_a_foot_with_too_many_rows_sends_its_signers_to_the_end() -> None:
+    seats = [at_side(f"S{at}", Side.RIGHT) for at in range(3)]
+
+    assert seating(seats[:2], [A4], frozenset()).on_sheet == ()
+    assert seating(seats, [A4], frozenset()).on_sheet == tuple(seats)
+
+
+@given(st.lists(st.none() | st.sampled_from(Side), min_size=1, max_size=6))
+def test_every_signer_of_a_foot_has_one_cell(sides: list[Side | None]) -> None:
+    seats = [at_side(f"S{at}", side) for at, side in enumerate(sides)]
+
+    cells = foot_cells(seats)
+
+    assert sorted(one.field for one in cells if one is not None) == [one.field for one in seats]
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(1, 3)), min_size=1, max_size=30))

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appservices.signing.core.boxes import PAGE_MAX, Place, Side
 from appservices.signing.core.order import (
     OrderError,
     OrderProblem,
@@ -18,6 +19,7 @@ from appservices.signing.core.order import (
 )
 from appservices.signing.core.parties import Role
 
+RIGHT = Place(3, Side.RIGHT)
 BOB, CAROL, DAVE = Wanted("bob"), Wanted("carol"), Wanted("dave")
 
 
@@ -64,6 +66,27 @@ def one(*wanted: Wanted, need: int | None = None) -> WantedStage:
         ("2", PartyOrder((one(Wanted("2")),))),
         ("each of bob, carol", PartyOrder((one(BOB, CAROL),), is_each=True)),
         ("jeder bob, carol dann dave", PartyOrder((one(BOB, CAROL), one(DAVE)), is_each=True)),
+        ("bob on page 3", PartyOrder((one(Wanted("bob", place=Place(3))),))),
+        ("bob on page 3 bottom right", PartyOrder((one(Wanted("bob", place=RIGHT)),))),
+        ("bob на странице 3 внизу справа", PartyOrder((one(Wanted("bob", place=RIGHT)),))),
+        ("bob auf Seite 3 unten rechts", PartyOrder((one(Wanted("bob", place=RIGHT)),))),
+        ("bob на сторінці 3 внизу праворуч", PartyOrder((one(Wanted("bob", place=RIGHT)),))),
+        (
+            "bob on page 1 left, carol as clerk on page 2 middle then dave on page 3 right",
+            PartyOrder(
+                (
+                    one(
+                        Wanted("bob", place=Place(1, Side.LEFT)),
+                        Wanted("carol", Role.CLERK, place=Place(2, Side.MIDDLE)),
+                    ),
+                    one(Wanted("dave", place=RIGHT)),
+                )
+            ),
+        ),
+        (
+            "bob, carol on page 3 bottom right as witness of bob",
+            PartyOrder((one(BOB, Wanted("carol", Role.WITNESS, "bob", RIGHT)),)),
+        ),
         (
             "https://matrix.to/#/@bob:x.org",
             PartyOrder((one(Wanted("https://matrix.to/#/@bob:x.org")),)),
@@ -98,6 +121,16 @@ def test_what_can_be_read(typed: str, order: PartyOrder) -> None:
         ("bob as witness of carol, carol as witness of bob", OrderProblem.WITNESS, "bob"),
         ("lindenau as seal, bob as witness of lindenau", OrderProblem.WITNESS, "bob"),
         ("3 of bob, carol", OrderProblem.NEED, "3"),
+        ("bob on page", OrderProblem.PAGE, ""),
+        ("bob on page 0", OrderProblem.PAGE, "0"),
+        ("bob on page three", OrderProblem.PAGE, "three"),
+        ("bob on page 2001", OrderProblem.PAGE, "2001"),
+        ("bob on side 3", OrderProblem.WORD, "side"),
+        ("bob on page 3 top", OrderProblem.WORD, "top"),
+        ("bob on page 3 left right", OrderProblem.WORD, "right"),
+        ("bob on page 3 as clerk on page 4", OrderProblem.WORD, "on"),
+        ("bob, carol on page 3 as approver", OrderProblem.PLACE, "carol"),
+        ("bob, carol as copy on page 3", OrderProblem.PLACE, "carol"),
         ("frank as copy", OrderProblem.EMPTY, ""),
         ("each", OrderProblem.EMPTY, ""),
         ("bob then each carol", OrderProblem.WORD, "each"),
@@ -140,15 +173,27 @@ NAMES = st.lists(
 )
 
 
+PLACES = st.builds(Place, st.integers(1, PAGE_MAX), st.none() | st.sampled_from(Side))
+
+
+def wanted(name: str) -> st.SearchStrategy[Wanted]:
+    boxed = st.builds(
+        Wanted,
+        st.just(name),
+        st.sampled_from([Role.SIGNER, Role.CLERK]),
+        place=st.none() | PLACES,
+    )
+    return boxed | st.just(Wanted(name, Role.APPROVER))
+
+
 @given(NAMES, st.data())
 def test_every_order_is_read_as_it_is_written(names: list[str], data: st.DataObject) -> None:
-    roles = st.sampled_from([Role.SIGNER, Role.APPROVER, Role.CLERK])
     count = data.draw(st.integers(1, len(names)))
     signing, left = names[:count], names[count:]
     stages = []
     while signing:
         size = data.draw(st.integers(1, len(signing)))
-        held = tuple(Wanted(name, data.draw(roles)) for name in signing[:size])
+        held = tuple(data.draw(wanted(name)) for name in signing[:size])
         need = data.draw(st.none() | st.integers(1, size))
         stages.append(WantedStage(held, need))
         signing = signing[size:]

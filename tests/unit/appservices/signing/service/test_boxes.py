@@ -11,7 +11,7 @@ import pytest
 import typst
 from pyhanko.sign.diff_analysis import ModificationLevel
 
-from appservices.signing.core.boxes import Seat
+from appservices.signing.core.boxes import Seat, Side
 from appservices.signing.core.papers.sheet import Sheet
 from appservices.signing.core.papers.uploads import PAGES_MAX, UploadTooLargeError
 from appservices.signing.service.boxes import page_sizes, with_named_boxes, with_signature_boxes
@@ -110,6 +110,22 @@ def test_signed_in_both_boxes_it_is_sealed_and_others_believe_it(tmp_path: Path)
     (tmp_path / "signed.pdf").write_bytes(closed)
     command = [program("qpdf", "qpdf"), "--check", str(tmp_path / "signed.pdf")]
     subprocess.run(command, check=True, capture_output=True)
+
+
+def test_a_box_stands_on_the_side_that_was_chosen() -> None:
+    seats = [
+        Seat("Sig1", "Alice Adams", "Landlady", page=1, side=Side.RIGHT),
+        Seat("Sig2", "Bob Brown", "Tenant", page=1, side=Side.LEFT),
+    ]
+
+    found = rectangles(made(uploads.plain(), seats, SHEET))
+
+    width = page_sizes(uploads.plain())[0].width
+    (_, (alice_left, alice_bottom, _, _)) = found["Sig1"]
+    (_, (_, bob_bottom, bob_right, _)) = found["Sig2"]
+    assert bob_right < width / 3 + 20
+    assert alice_left > 2 * width / 3 - 20
+    assert alice_bottom == bob_bottom
 
 
 def test_a_named_page_gets_a_foot_and_keeps_its_words(tmp_path: Path) -> None:
