@@ -11,6 +11,7 @@ from appservices.payments.service import (
     bulk,
     faults,
     grants,
+    heads_room,
     held,
     moving,
     peers_checking,
@@ -110,7 +111,7 @@ class Payments:
             **self.banking.settles(),
         }
         self._attempts = Attempts(host, self._writer, settles, self._tell_of_fault)
-        self._heads = Heads(host, self._writer, receipts.signer)
+        self._heads = Heads(host, self._writer, receipts.signer, self._post_heads)
 
     @property
     def bots(self) -> Sequence[BotAccount]:
@@ -139,6 +140,7 @@ class Payments:
             url=host.public_url or "",
             paths=(PAYMENTS_PATH, API_PATH),
             bot=self._parts.bot.user_id,
+            heads_room=heads_room.address(self._section, host.server_name),
             now_ms=now_ms,
         )
 
@@ -200,9 +202,13 @@ class Payments:
     def _hear_of_bank(self, txn: Cursor, news: BankNews) -> None:
         bank_news.hear(self._parts, txn, news)
 
+    def _post_heads(self, txn: Cursor, now_ms: int) -> None:
+        heads_room.post(self._parts.scene(txn, f"heads {now_ms}", now_ms))
+
     def _start(self, txn: Cursor, now_ms: int) -> None:
         self.banking.start(txn, now_ms)
         scene = self._parts.scene(txn, "start", now_ms)
         grants.issue(scene)
         peers_checking.start(scene)
         peers_sending.start(scene)
+        heads_room.start(scene)

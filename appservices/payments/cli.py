@@ -18,14 +18,18 @@ from appservices.payments.cli_peers import Commands
 from appservices.payments.config import PaymentsSection
 from appservices.payments.core.ledger import AccountCode, Result
 from appservices.payments.core.statement import read_month, write_camt, write_csv
+from appservices.payments.service import heads as published_heads
+from appservices.payments.service.receipts import Receipts
 from appservices.payments.service.statements import SHARD, statement
 from appservices.payments.statement_pdf import statement_pdf
 from appservices.payments.store import attempts, heads, holders, oracle, overview
 from veche.cli.db import opened
 from veche.cli.installed import add_config_option, config_path, read_config, service_specs
 from veche.protocol.catalogue import LANGUAGES, show_money
-from veche.protocol.errors import ConfigError
+from veche.protocol.errors import ConfigError, VecheError
+from veche.protocol.ledger_heads import open_copy, read_copy
 from veche.protocol.money import Money
+from veche.protocol.notes import read_verifier_key
 from veche.runtime.crypto.keys import read_operator_key
 from veche.runtime.database import connect
 from veche.runtime.vault import Vault
@@ -56,6 +60,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_config_option(one)
     one.set_defaults(run=run_check)
     one = subcommands.add_parser("head", help="say where it stands")
+    one.add_argument(
+        "--room", type=Path, metavar="FILE", help="compare it with a copy of the room of its heads"
+    )
     add_config_option(one)
     one.set_defaults(run=run_head)
     one = subcommands.add_parser("statement", help="write the statement of a month as a file")
@@ -92,10 +99,13 @@ def run_check(arguments: argparse.Namespace) -> int:
 
 
 def run_head(arguments: argparse.Namespace) -> int:
-    """Run `veche ledger head`."""
+    """Run `veche ledger head`: 1 if the copy of a room has heads that it does not, else 0."""
     with ExitStack() as stack:
-        txn = _reading(stack, _config(arguments))
+        config = _config(arguments)
+        txn = _reading(stack, config)
         last, published = overview.last_block(txn, SHARD), heads.newest(txn, SHARD)
+        if arguments.room is not None:
+            return _compare(txn, config, arguments.room)
     at = dt.datetime.fromtimestamp(last.at_ms / 1000, dt.UTC).isoformat(timespec="milliseconds")
     sys.stdout.write(f"block {last.seq}\ntime  {at}\nhead  {last.head.hex()}\n")
     sys.stdout.write(
@@ -159,6 +169,27 @@ def run_dead(arguments: argparse.Namespace) -> int:
     if not letters:
         sys.stdout.write("There are no dead letters.\n")
     return 1 if letters else 0
+
+
+def _compare(txn: Cursor, config: Config, path: Path) -> int:
+    """Compare the ledger with what stood in the room."""
+    copy = read_copy(path.read_bytes())
+    if copy is None:
+        raise ConfigError(f"{path}: there are no heads of a ledger in it")
+    seed = read_operator_key(config.crypto.key_path).seed("payments.receipts")
+    ours = Receipts(config.homeserver.server_name, seed).signer.verifier
+    old = [read_verifier_key(text) for text in _section(config).old_receipt_keys]
+    try:
+        copied = open_copy(copy, [ours, *old]).get(ours.name, [])
+    except VecheError as e:
+        sys.stdout.write(f"{path}: {e}\n")
+        return 1
+    strange = [one for one in copied if not published_heads.had(txn, one.head)]
+    for one in strange:
+        sys.stdout.write(f"This ledger never had this head, and signed it:\n{one.note}\n")
+    if not strange:
+        sys.stdout.write(f"{len(copied)} heads of {ours.name}: this ledger had all of them\n")
+    return 1 if strange or not copied else 0
 
 
 def _tell_bank(txn: Cursor, bank: overview.Bank, out: TextIO) -> bool:

@@ -315,6 +315,12 @@ class PaymentsSection(Section):
     aside; at most 45 s."""
     seal: SealSection | None = None
     """By what its statements are sealed, the PDF ones; left out: they carry no seal."""
+    has_heads_room: bool = True
+    """Whether the heads of the ledger are posted in a public, unencrypted room,
+    ``#veche_ledger:<server>``, that anybody may join: they tell a size and a hash, nothing of
+    persons."""
+    heads_room_every_ms: Annotated[Duration, Field(ge=1_000, le=DAY_MS)] = 10 * MINUTE_MS
+    """How often at most the newest head is posted there; only if something happened."""
     old_receipt_keys: list[ReceiptKey] = Field(default_factory=list, max_length=KEYS_MAX)
     """Keys of receipts from before the operator key was changed, as
     ``/.well-known/veche/payments`` named them then: what they signed is checked with them."""

@@ -6,6 +6,7 @@ import json
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 import pytest
 
@@ -35,12 +36,16 @@ def banks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bank, Bank
     with ExitStack() as stack:
         yield tuple(  # type: ignore[misc]  # of two
             stack.enter_context(
-                in_bank(folder, {"peers": [_agreed(other, key)], "peer_wait": "5 min"}, place)
+                in_bank(folder, {**_more(other, key), "heads_room_every": "1 s"}, place)
             )
             for folder, place, other, key in zip(
                 folders, places, reversed(places), reversed(_keys(folders)), strict=True
             )
         )
+
+
+def _more(other: Place, key: str) -> dict[str, object]:
+    return {"peers": [_agreed(other, key)], "peer_wait": "5 min"}
 
 
 def _keys(folders: list[Path]) -> list[str]:
@@ -103,6 +108,34 @@ def test_alice_pays_bob_of_another_institution(
     assert here.veche("ledger", "check") == 0
     for bank in banks:
         bank.balances_to_nothing()
+    _heads_are_kept_by_anybody(here, tmp_path, capsys)
+
+
+def _heads_are_kept_by_anybody(
+    bank: Bank, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody goes into the room of the ledger's heads, and checks what they have of it."""
+    server, client = bank.house.server, "/_matrix/client/v3"
+    token = server.login(server.register("reader"))
+    room = quote(f"#veche_ledger:{HERE}")
+    joined = server.call("POST", f"{client}/join/{room}", token=token, body={})
+    messages = f"{client}/rooms/{quote(joined.body['room_id'])}/messages"
+    [(size,)] = bank.rows("SELECT max(seq) FROM ledger.block")
+    file = folder / "room.json"
+
+    def is_posted() -> bool:
+        query = {"dir": "b", "limit": "500"}
+        copy = server.call("GET", messages, token=token, query=query).body
+        file.write_text(json.dumps(copy))
+        return any(f"/0\n{size}\n" in str(one["content"].get("body")) for one in copy["chunk"])
+
+    wait_until(is_posted, TIMEOUT_S, "the newest head is not posted")
+    key = bank.veche_said(capsys, "ledger", "key")
+    assert main(["verify", str(file), "--key", key]) == 0
+    assert "each begins with the one before" in capsys.readouterr().out
+    assert main(["verify", str(file), "--online", "--site", bank.house.pages_url]) == 0
+    assert "the ledger of today begins with all of them" in capsys.readouterr().out
+    assert "had all of them" in bank.veche_said(capsys, "ledger", "head", "--room", str(file))
 
 
 def _is_settled(bank: Bank) -> bool:

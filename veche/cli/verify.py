@@ -19,10 +19,12 @@ from veche.cli.site import Site, SiteError, site_of
 from veche.cli.verify_acts import WORDS as ACT_WORDS
 from veche.cli.verify_acts import TwoLogsError, acts_offline, acts_online
 from veche.cli.verify_evidence import verify_evidence
+from veche.cli.verify_heads import FalseHeadsError, UnknownLedgerError, verify_heads
 from veche.cli.verify_pdf import verify_pdf
 from veche.protocol.act_proof import ACTS_FILE_BYTES_MAX, ActFault, ActProofError, read_acts
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
+from veche.protocol.ledger_heads import read_copy
 from veche.protocol.merkle import extends
 from veche.protocol.money import as_decimal_text
 from veche.protocol.notes import VerifierKey, read_verifier_key
@@ -81,7 +83,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `veche verify`."""
     parser.description = (
         f"{parser.description} Of a receipt its signature, the entry of the ledger, its block and"
-        " the published head are checked; of acts, as the export of a case has them, the"
+        " the published head are checked; of a copy of the room in which a ledger's heads are"
+        " posted that all are of one ledger; of acts, as the export of a case has them, the"
         " organisation's signature, what each commits to, its place in the log and the signed head;"
         " of a PDF or a container (.asice) every byte, its signatures, certificates and time"
         " stamps. Exit code 0: it holds; 1: it is false, or none; 3: nobody can tell, or not all is"
@@ -91,7 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "file",
         type=Path,
         metavar="FILE",
-        help="the receipt or export (JSON), the PDF or the container",
+        help="the receipt or export (JSON), the copy of a room, the PDF or the container",
     )
     parser.add_argument(
         "--key",
@@ -155,10 +158,10 @@ def _run(arguments: argparse.Namespace) -> int:
     except ActProofError as e:
         sys.stderr.write(f"{arguments.file}: {ACT_WORDS[e.fault]} ({e}).\n")
         return NOBODY_KNOWS if e.fault is ActFault.UNKNOWN_SIGNER else FALSE
-    except (_TwoLedgersError, TwoLogsError) as e:
+    except (_TwoLedgersError, TwoLogsError, FalseHeadsError) as e:
         sys.stderr.write(f"{arguments.file}: {e}\n")
         return FALSE
-    except (OSError, SiteError, MalformedError) as e:
+    except (OSError, SiteError, MalformedError, UnknownLedgerError) as e:
         sys.stderr.write(f"{arguments.file}: it could not be checked: {e}\n")
         return NOBODY_KNOWS
     sys.stdout.write(report)
@@ -177,6 +180,8 @@ def _verified(data: bytes, arguments: argparse.Namespace) -> str:
         if arguments.online:
             return acts_online(acts, keys, arguments.site)
         return acts_offline(acts, keys)
+    if (heads := read_copy(data)) is not None:
+        return verify_heads(heads, keys, arguments.site, is_online=arguments.online)
     receipt = read_receipt(data)
     if arguments.online:
         return _report(_online(receipt, keys, arguments.site))

@@ -13,6 +13,7 @@ from veche.protocol.approval import APPROVAL_KEY, SignedApproval
 from veche.protocol.case import CASE_KEY, CaseCard
 from veche.protocol.document import DOCUMENT_KEY, IssuedDocument
 from veche.protocol.invoice import INVOICE_KEY, InvoiceCard
+from veche.protocol.ledger_heads import HEADS_KEY, LedgerHeads
 from veche.protocol.prompts import ANSWER_KEY, PROMPT_KEY, Answer, Prompt
 from veche.protocol.receipt import RECEIPT_KEY, Receipt
 from veche.protocol.sign_request import (
@@ -36,6 +37,7 @@ FAMILIES: Final[Mapping[str, type[Wire]]] = MappingProxyType(
         DOCUMENT_KEY: IssuedDocument,
         INVOICE_KEY: InvoiceCard,
         RECEIPT_KEY: Receipt,
+        HEADS_KEY: LedgerHeads,
         SIGN_REQUEST_KEY: SignRequest,
         SIGN_RESULT_KEY: SignResult,
         "org.veche.act": ActReceipt,

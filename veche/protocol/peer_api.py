@@ -166,6 +166,8 @@ class PeerAnswer(Wire):
         receipt: Of ``done``: that the ledger of who answers has it (``Receipt``).
         statement: Of ``statement``.
         head: Of ``statement``, once there is one.
+        seen: Of ``statement``: the last head of who asks that who answers has witnessed, as a note
+            with both signatures.
     """
 
     v: Literal[1]
@@ -180,6 +182,7 @@ class PeerAnswer(Wire):
     receipt: dict[str, Any] | None = None
     statement: PeerStatement | None = None
     head: PeerHead | None = None
+    seen: Annotated[str, Field(min_length=1, max_length=NOTE_BYTES_MAX)] | None = None
 
 
 class Envelope(Wire):

@@ -88,6 +88,16 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
             "law": "Fee Act, section 3",
             "appeal": "In writing to the office, within a month.",
         },
+        "org.veche.ledger_heads": {
+            "v": 1,
+            "checkpoint": (
+                "example.org/veche/ledger/v1/0\n9\n9rYa4aWYxNBLZUYQT1e+fc7OAx553vEMs4EuJXPp704=\n\n"
+                "\u2014 example.org/veche/ledger/v1/0 3/XIs1AAAAA=\n"
+            ),
+            "after": 4,
+            "consistency": ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"],
+            "witnessed": [],
+        },
         "org.veche.receipt": {
             "v": 1,
             "id": "01KAV9FT00000000000000009E",

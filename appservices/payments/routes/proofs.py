@@ -75,6 +75,7 @@ class KeysView(Wire):
         bot: Matrix id of its bot.
         currencies: In which it keeps accounts.
         keys: Verifier keys of its receipts and published heads, the present one first.
+        heads_room: Address of the room in which its heads are posted, if there is one.
         until_ms: Until when this may be believed, UTC.
         signatures: Of the envelope.
     """
@@ -87,6 +88,7 @@ class KeysView(Wire):
     bot: str
     currencies: list[str]
     keys: list[str]
+    heads_room: str | None = None
     until_ms: int
     signatures: dict[str, dict[str, str]]
 

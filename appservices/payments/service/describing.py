@@ -24,6 +24,7 @@ def described(  # noqa: PLR0913 -- what is told
     url: str,
     paths: tuple[str, str],
     bot: str,
+    heads_room: str | None,
     now_ms: int,
 ) -> dict[str, Any]:
     """An envelope, signed in the name of the institution's ledger.
@@ -36,10 +37,13 @@ def described(  # noqa: PLR0913 -- what is told
         url: Origin of its public site.
         paths: Of its API there, and of the one for other institutions.
         bot: Matrix id of its bot.
+        heads_room: Address of the room in which its heads are posted; None: there is none.
         now_ms: UTC.
     """
+    room = {} if heads_room is None else {"heads_room": heads_room}
     return signer.sign_object(
         {
+            **room,
             "v": 1,
             "server": server,
             "url": url,

@@ -32,6 +32,7 @@ from appservices.payments.service.bulk_lines import GiveBack, PayLines
 from appservices.payments.service.chats import LOOK_UP, greet
 from appservices.payments.service.clocks import CLOCK, DUE
 from appservices.payments.service.files import Private
+from appservices.payments.service.heads_room import OPEN_ROOM, OpenRoom
 from appservices.payments.service.held import HOLD_ENDED, HoldEnded
 from appservices.payments.service.naming import known_name
 from appservices.payments.service.payout_orders import CHECK_NAME, CheckName
@@ -81,6 +82,7 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
         LOOK_UP_SHARERS: LookUpSharers(parts),
         BILL_DUE: BillDue(parts),
         HOLD_ENDED: HoldEnded(parts),
+        OPEN_ROOM: OpenRoom(parts),
         SEND_PEER: Send(parts),
         CHECK_PEER: CheckPeer(parts),
         SETTLE_PEER: SettlePeer(parts),

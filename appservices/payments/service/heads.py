@@ -27,7 +27,7 @@ from veche.protocol.receipt import Published
 from veche.protocol.unpadded import unpadded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from appservices.payments.service.writer import Writer
     from veche.protocol.kept_tree import Node
@@ -52,14 +52,18 @@ class ForkedError(VecheError):
 class Heads:
     """Publishes the heads of the ledger while this process writes it."""
 
-    def __init__(self, host: Host, writer: Writer, signer: NoteSigner) -> None:
+    def __init__(
+        self, host: Host, writer: Writer, signer: NoteSigner, post: Callable[[Cursor, int], None]
+    ) -> None:
         """Make it.
 
         Args:
             host: What it lives in.
             writer: Of the ledger.
             signer: In the name of the ledger.
+            post: Posts the newest head in the room, in a transaction, if it is time to.
         """
+        self._post = post
         self._host = host
         self._writer = writer
         self._signer = signer
@@ -80,6 +84,8 @@ class Heads:
             try:
                 database, now_ms = self._host.database, self._host.now_ms()
                 is_more = await database.run("payments.heads", publish, self._signer, now_ms)
+                if not is_more:
+                    await database.run("payments.heads_room", self._post, now_ms)
             except CancelledError:
                 raise  # the process ends
             except UnavailableError:
@@ -157,6 +163,29 @@ def extended(txn: Cursor, after: int | None) -> tuple[Head, Sequence[str]]:
     if after > head.size:
         raise NotFoundError(f"the newest head has {head.size} blocks")
     return head, _path(txn, kept_tree.consistency(after, head.size))
+
+
+def root_text(txn: Cursor, origin: str, size: int) -> str:
+    """The text of the head that this ledger had when it had ``size`` blocks.
+
+    Raises:
+        NotFoundError: So many blocks are not published.
+    """
+    newest = store.newest(txn, SHARD)
+    if newest is None or not 0 < size <= newest.size:
+        raise NotFoundError(f"no head of {size} blocks is published")
+    edge = kept_tree.edge(size)
+    kept = store.nodes(txn, SHARD, edge)
+    root = kept_tree.root_of_edge([kept[node] for node in edge])
+    return Checkpoint(origin, size, root).to_text()
+
+
+def had(txn: Cursor, head: Checkpoint) -> bool:
+    """Whether this ledger was what a head says, when it had as many blocks."""
+    try:
+        return root_text(txn, head.origin, head.size) == head.to_text()
+    except NotFoundError:
+        return False
 
 
 def _newest(txn: Cursor) -> Head:

@@ -118,6 +118,8 @@ class CheckPeer:
             told, peer = answer.statement, self._parts.section.peer(server)
             if answer.head is not None and peer is not None:
                 peers_witnessing.witness(scene, peer, answer.head, result["answer"])
+            if answer.seen is not None and peer is not None:
+                peers_witnessing.keep_seen(scene, peer, answer.seen)
             if told is not None and told.currency == currency and _is_whole(told):
                 is_even = keep(scene, server, told)
                 was_odd = bool(errand.payload.get("odd"))

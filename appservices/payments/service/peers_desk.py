@@ -73,6 +73,7 @@ class Said:
     receipt: Mapping[str, Any] | None = None
     statement: PeerStatement | None = None
     head: PeerHead | None = None
+    seen: str | None = None
 
 
 class PeerDesk:
@@ -216,9 +217,10 @@ class PeerDesk:
     def _statement(self, scene: Scene, peer: PeerSection, question: Question) -> Said:
         told = peers_checking.statement(scene, peer.server, str(question.currency))
         head = peers_witnessing.newest(scene, question.after)
+        seen = peers_witnessing.seen(scene, peer.server)
         if told is None:
-            return Said("unknown", code=peers_taking.OTHER_CURRENCY, head=head)
-        return Said("known", statement=told, head=head)
+            return Said("unknown", code=peers_taking.OTHER_CURRENCY, head=head, seen=seen)
+        return Said("known", statement=told, head=head, seen=seen)
 
     async def _name(self, address: str) -> str | None:
         """What a person of ours is called; None if there is nobody, or they are not ours."""
@@ -243,6 +245,7 @@ class PeerDesk:
             "receipt": dict(said.receipt) if said.receipt is not None else None,
             "statement": statement.model_dump(mode="json") if statement is not None else None,
             "head": head.model_dump(mode="json") if head is not None else None,
+            "seen": said.seen,
         }
         body = {
             "v": 1,

@@ -9,9 +9,11 @@ payments §6; C2SP, signed-note: a note may have lines of several signers.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.service import heads, peers, peers_taking
+from appservices.payments.store import heads_room
 from appservices.payments.store import peers as store
 from veche.protocol.errors import (
     BadSignatureError,
@@ -20,7 +22,7 @@ from veche.protocol.errors import (
     UnavailableError,
 )
 from veche.protocol.merkle import extends
-from veche.protocol.notes import open_checkpoint
+from veche.protocol.notes import open_checkpoint, open_note
 from veche.protocol.peer_api import PeerHead
 from veche.protocol.unpadded import from_unpadded
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from appservices.payments.config import PeerSection
     from appservices.payments.service.scene import Scene
     from veche.protocol.notes import Checkpoint, NoteSigner
+
+logger = logging.getLogger(__name__)
 
 _LEDGER: Final = "its ledger"
 
@@ -84,6 +88,33 @@ def witness(scene: Scene, peer: PeerSection, told: PeerHead, message: Mapping[st
         note = countersigned(told.checkpoint, new, scene.parts.receipts.signer)
         kept = store.Witnessed(new.size, new.root, note, scene.now_ms)
         store.keep_head(scene.txn, holder.id, kept)
+
+
+def seen(scene: Scene, server: str) -> str | None:
+    """The last head of another institution that we witnessed, with both signatures."""
+    found = store.head(scene.txn, peers.institution(scene, server).id)
+    return found.note if found is not None else None
+
+
+def keep_seen(scene: Scene, peer: PeerSection, note: str) -> None:
+    """Another institution has signed a head of ours: keep it, to show it to everybody.
+
+    Args:
+        scene: The transaction.
+        peer: Which.
+        note: As it says that it signed it.
+    """
+    theirs = [key for key in peer.verifiers() if key.name == peers.origin_of(peer.server)]
+    try:
+        text, _ = open_note(note, theirs)
+        origin, size, _ = text.split("\n", 2)
+        is_ours = heads.root_text(scene.txn, origin, int(size)) == text
+    except (MalformedError, BadSignatureError, NotFoundError, ValueError):
+        is_ours, size = False, "0"
+    if is_ours:
+        heads_room.keep_seen(scene.txn, peers.institution(scene, peer.server).id, int(size), note)
+    else:
+        logger.error("%s shows a head as ours that is none: keep it: %s", peer.server, note)
 
 
 def countersigned(note: str, checkpoint: Checkpoint, signer: NoteSigner) -> str:

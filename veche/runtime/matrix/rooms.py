@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -30,6 +31,18 @@ MEGOLM: Final = "m.megolm.v1.aes-sha2"
 ALIAS_PREFIX: Final = "veche_room_"
 LOOKS_MAX: Final = 5
 """Attempts to read a room's state before a change overtakes it."""
+OWNER_LEVEL: Final = 100
+"""Power of who makes a room."""
+_ENCRYPTED: Final[Mapping[str, Any]] = MappingProxyType(
+    {"type": "m.room.encryption", "state_key": "", "content": {"algorithm": MEGOLM}}
+)
+_READ_BY_ANYBODY: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "type": "m.room.history_visibility",
+        "state_key": "",
+        "content": {"history_visibility": "world_readable"},
+    }
+)
 _DEFAULT_VISIBILITY: Final = "shared"
 """What a room without ``m.room.history_visibility`` has (Matrix spec v1.18)."""
 _NOT_INVITED: Final = (403, 404)
@@ -39,25 +52,30 @@ _looks = metrics.counter("veche_room_looks_total", "Readings of a room's state."
 
 @attrs.frozen
 class RoomPlan:
-    """A private room that a bot makes; encrypted from its first event on.
+    """A room that a bot makes: private, and encrypted from its first event on; or public.
 
     Attributes:
         initial_state: Further state events, each ``{"type", "state_key", "content"}``.
         power_levels: Overrides of ``m.room.power_levels``.
+        public_alias: For a room that anybody may join and read, also what was said before: the
+            localpart of its address, in our namespace; nobody but the bot speaks there. None: a
+            private one.
     """
 
     initial_state: Sequence[Mapping[str, Any]] = ()
     power_levels: Mapping[str, Any] | None = None
+    public_alias: str | None = None
 
     def body(self, alias_localpart: str) -> dict[str, Any]:
         """The body of ``/createRoom``; nobody is invited by it, see ``Voice.set_membership``."""
-        content = {"algorithm": MEGOLM}
-        encryption = {"type": "m.room.encryption", "state_key": "", "content": content}
+        first = _ENCRYPTED if self.public_alias is None else _READ_BY_ANYBODY
         body: dict[str, Any] = {
-            "preset": "private_chat",
+            "preset": "private_chat" if self.public_alias is None else "public_chat",
             "room_alias_name": alias_localpart,
-            "initial_state": [encryption, *map(dict, self.initial_state)],
+            "initial_state": [dict(first), *map(dict, self.initial_state)],
         }
+        if self.public_alias is not None:
+            body["power_level_content_override"] = {"events_default": OWNER_LEVEL}
         if self.power_levels is not None:
             body["power_level_content_override"] = dict(self.power_levels)
         return body
@@ -76,13 +94,13 @@ async def create_room(
         bot: Who makes it and owns it for ever.
         device: Of the bot.
         plan: What kind of room.
-        unique: Derived from the cause.
+        unique: Derived from the cause; of a public room its address is what makes it one.
 
     Raises:
         MatrixError: The homeserver refused.
         NoAnswerError: There was no answer; the same call again finds what it made.
     """
-    localpart = ALIAS_PREFIX + unique
+    localpart = plan.public_alias or ALIAS_PREFIX + unique
     try:
         answer = await client.call(
             "POST", path("createRoom"), user=bot, device=device, body=plan.body(localpart)

@@ -17,7 +17,7 @@ from appservices.payments.core.ledger import Result
 from appservices.payments.core.ledger.values import ROWS_MAX, Account
 from appservices.payments.routes.api import API
 from appservices.payments.routes.proofs import WELL_KNOWN, ProofRoutes, WellKnownRoutes
-from appservices.payments.service import heads
+from appservices.payments.service import heads, heads_room
 from appservices.payments.service.describing import described
 from appservices.payments.service.heads import ForkedError, extended, publish, published
 from appservices.payments.service.receipts import Receipts, Told
@@ -282,7 +282,10 @@ class FakeInstitution:
         section = PaymentsSection.model_validate(demo.payments_section())
         paths = (API.prefix, "/_veche/peers/v1")
         place = {"server": "veche.test", "url": "https://veche.test", "bot": "@bank:veche.test"}
-        return described(section, SIGNER, KEYS, paths=paths, now_ms=now_ms, **place)
+        room = heads_room.address(section, "veche.test")
+        return described(
+            section, SIGNER, KEYS, paths=paths, heads_room=room, now_ms=now_ms, **place
+        )
 
 
 def proofs() -> Api:
@@ -370,6 +373,7 @@ class RouteTests(TestCase):
         http, url = served(self, well_known)
         answer = await (await http.get(f"{url}/")).json()
         assert answer["api"] == "/_veche/payments/v1"
+        assert answer["heads_room"] == "#veche_ledger:veche.test"
         assert signer_of(answer, KEYS) == SIGNER.verifier.name
         with pytest.raises(BadSignatureError):
             signer_of({**answer, "api": "/_veche/payments/v2"}, KEYS)

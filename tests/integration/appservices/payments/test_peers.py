@@ -10,7 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from appservices.payments.service import peers, peers_checking, peers_settling
+from appservices.payments.service import (
+    peers,
+    peers_checking,
+    peers_settling,
+    peers_witnessing,
+)
 from appservices.payments.service.peers_asking import read_well_known
 from tests.integration.appservices.payments.peers_rig import (
     ALICE,
@@ -562,6 +567,19 @@ def test_each_witnesses_the_published_heads_of_the_other() -> None:
         assert second is not None
         assert second.size > first.size
         assert here.faults() == []
+
+        # Whose head it is gets it back with both signatures, and keeps it if it is its own.
+        with here.scene() as scene:
+            note = peers_witnessing.seen(scene, THERE)
+        assert note is not None
+        [peer] = there.parts.section.peers
+        false = there.parts.receipts.signer.sign(
+            Checkpoint(peers.origin_of(THERE), second.size, b"r" * 32).to_text()
+        )
+        for shown in (note, false, first.note.replace("\n", "x", 1), ""):
+            with there.scene() as scene:
+                peers_witnessing.keep_seen(scene, peer, shown)
+        assert there.rows("SELECT size, note FROM payments.peer_seen") == [(second.size, note)]
 
         # A ledger that is another one than before, or was shown to be.
         other = Checkpoint(peers.origin_of(THERE), second.size + 1, b"r" * 32)

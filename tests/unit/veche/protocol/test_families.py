@@ -33,6 +33,7 @@ def test_the_families_are_those_of_the_protocol() -> None:
         "org.veche.document",
         "org.veche.invoice",
         "org.veche.receipt",
+        "org.veche.ledger_heads",
         "org.veche.sign_request",
         "org.veche.sign_result",
         "org.veche.act",

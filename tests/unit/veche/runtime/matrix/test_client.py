@@ -44,6 +44,16 @@ def test_a_room_is_encrypted_from_its_first_event_on() -> None:
     assert "invite" not in body
 
 
+def test_a_public_room_is_read_by_anybody_and_written_by_the_bot_alone() -> None:
+    body = RoomPlan(public_alias="veche_ledger").body("veche_ledger")
+
+    assert body["preset"] == "public_chat"
+    assert [one["content"] for one in body["initial_state"]] == [
+        {"history_visibility": "world_readable"}
+    ]
+    assert body["power_level_content_override"] == {"events_default": 100}
+
+
 def test_a_plan_says_what_the_room_is() -> None:
     topic = {"type": "m.room.topic", "state_key": "", "content": {"topic": "t"}}
     plan = RoomPlan(initial_state=[topic], power_levels={"events_default": 50})

@@ -1,0 +1,42 @@
+"""What the institution says in the room in which the heads of its ledger are posted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from veche.protocol.message import Code, Paragraph
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appservices.payments.core.speech import Speech
+    from veche.protocol.message import Doc
+
+
+def room_name(institution: str, speech: Speech) -> str:
+    """Name of the room."""
+    return speech.text("{institution}: the ledger", institution=institution)
+
+
+def room_topic(speech: Speech) -> str:
+    """What it is for."""
+    return speech.text(
+        "How far the ledger has got, signed: a number and a hash, nothing of anybody. Whoever is in"
+        " this room has a copy, and nobody can take that back."
+    )
+
+
+def head_doc(size: int, note: str, witnesses: Sequence[str], speech: Speech) -> Doc:
+    """One post.
+
+    Args:
+        size: Blocks of the head.
+        note: As it is signed.
+        witnesses: Who else signed a head that is beside it.
+        speech: Of the institution.
+    """
+    first = speech.text("The ledger has {size} blocks.", size=size)
+    if not witnesses:
+        return (Paragraph(first), Code(note.strip()))
+    seen = speech.text("Seen and signed by: {names}", names=", ".join(witnesses))
+    return (Paragraph(first), Code(note.strip()), Paragraph(seen))
