@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from appservices.payments.config import BOT_LOCALPART
 from appservices.payments.service import (
@@ -24,7 +24,7 @@ from appservices.payments.service import (
 from appservices.payments.service.attempts import Attempts
 from appservices.payments.service.chats import hear
 from appservices.payments.service.describing import PAYMENTS_PATH, described
-from appservices.payments.service.errands import JOIN, handlers
+from appservices.payments.service.errands import handlers
 from appservices.payments.service.heads import Heads
 from appservices.payments.service.news import EVENT, EventErrand
 from appservices.payments.service.organisations import Callers
@@ -35,15 +35,11 @@ from appservices.payments.service.receipts import Receipts
 from appservices.payments.service.scene import Parts
 from appservices.payments.service.webhooks import Webhooks
 from appservices.payments.service.writer import Writer
-from appservices.payments.store import chats
-from veche.protocol.ids import UserId, effect_id
+from veche.protocol.ids import UserId
 from veche.protocol.notes import read_verifier_key
-from veche.runtime import errands
-from veche.runtime.errands import Errand
-from veche.runtime.listening import is_said
+from veche.runtime.chats import log_undelivered, receive
 from veche.runtime.sealing import sealer_of
 from veche.runtime.service import BotAccount
-from veche.runtime.speak import MEMBER
 from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
@@ -52,7 +48,6 @@ if TYPE_CHECKING:
     from appservices.payments.config import PaymentsSection
     from appservices.payments.service.attempts import Attempt
     from appservices.payments.service.rails import BankNews
-    from appservices.payments.service.scene import Scene
     from appservices.payments.service.work import Outcome
     from veche.protocol.inbound import Inbound
     from veche.protocol.notes import VerifierKey
@@ -62,8 +57,6 @@ if TYPE_CHECKING:
     from veche.runtime.ports import Undelivered
 
 logger = logging.getLogger(__name__)
-
-GONE: Final = frozenset({"leave", "ban"})
 
 
 class Payments:
@@ -161,35 +154,11 @@ class Payments:
 
     def receive(self, txn: Cursor, inbound: Inbound) -> None:
         """Act on one event that reached the bot."""
-        scene = self._parts.scene(txn, inbound.event_id, inbound.at_ms)
-        if inbound.event_type == MEMBER:
-            self._membership(scene, inbound)
-        elif is_said(inbound):
-            chat = chats.chat(txn, inbound.room_id)
-            if chat is not None and chat.person == inbound.sender:
-                hear(scene, inbound, is_greeted=chat.is_greeted)
+        receive(self._parts.scene(txn, inbound.event_id, inbound.at_ms), inbound, hear)
 
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:  # noqa: ARG002 -- of the protocol
         """Learn that something it said never arrives: what was paid stands in the history."""
-        logger.warning(
-            "%s in %s never arrives: %s",
-            undelivered.effect_id,
-            undelivered.room_id,
-            undelivered.reason.value,
-        )
-
-    def _membership(self, scene: Scene, inbound: Inbound) -> None:
-        """Follow an invitation to a chat; forget a chat that the bot was shown out of."""
-        membership = inbound.content.get("membership")
-        if inbound.state_key != inbound.bot:
-            return
-        if membership == "invite":
-            chats.keep_chat(scene.txn, inbound.room_id, inbound.sender, scene.now_ms)
-            payload = {"room": inbound.room_id}
-            id_ = effect_id(JOIN, inbound.event_id)
-            errands.schedule(scene.txn, Errand(id_, JOIN, payload, scene.now_ms))
-        elif membership in GONE:
-            chats.drop_chat(scene.txn, inbound.room_id)
+        log_undelivered(undelivered)
 
     def _settle(self, txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
         scene = self._parts.scene(txn, f"attempt {attempt.about}", outcome.at_ms)

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from appservices.signing.config import BOT_LOCALPART
 from appservices.signing.service import renewals
 from appservices.signing.service.authorities import read_authorities
 from appservices.signing.service.chats import hear
-from appservices.signing.service.errands import JOIN, handlers
+from appservices.signing.service.errands import handlers
 from appservices.signing.service.scene import Parts
 from appservices.signing.service.sealing import Callers, Seals
-from appservices.signing.store import chats
 from veche.protocol.errors import ConfigError
-from veche.protocol.ids import UserId, effect_id
-from veche.runtime import errands
-from veche.runtime.errands import Errand
+from veche.protocol.ids import UserId
+from veche.runtime.chats import log_undelivered, receive
 from veche.runtime.keys.pool import SigningPool
-from veche.runtime.listening import is_said
 from veche.runtime.service import BotAccount
-from veche.runtime.speak import MEMBER
 from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.signing.config import SigningSection
-    from appservices.signing.service.scene import Scene
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
     from veche.runtime.errands import ErrandHandler
@@ -35,8 +30,6 @@ if TYPE_CHECKING:
     from veche.runtime.ports import Undelivered
 
 logger = logging.getLogger(__name__)
-
-GONE: Final = frozenset({"leave", "ban"})
 
 
 class Signing:
@@ -80,24 +73,12 @@ class Signing:
 
     def receive(self, txn: Cursor, inbound: Inbound) -> None:
         """Act on one event that reached the bot."""
-        if self.parts is None:
-            return
-        scene = self.parts.scene(txn, inbound.event_id, inbound.at_ms)
-        if inbound.event_type == MEMBER:
-            _follow(scene, inbound)
-        elif is_said(inbound):
-            chat = chats.chat(txn, inbound.room_id)
-            if chat is not None and chat.person == inbound.sender:
-                hear(scene, inbound, is_greeted=chat.is_greeted)
+        if self.parts is not None:
+            receive(self.parts.scene(txn, inbound.event_id, inbound.at_ms), inbound, hear)
 
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:  # noqa: ARG002 -- of the protocol
         """Learn that something it said never arrives: the session stands as it is."""
-        logger.warning(
-            "%s in %s never arrives: %s",
-            undelivered.effect_id,
-            undelivered.room_id,
-            undelivered.reason.value,
-        )
+        log_undelivered(undelivered)
 
     def errand_handlers(self) -> Mapping[str, ErrandHandler]:
         """Chats, files, clocks, the ends of sessions; none without a bot."""
@@ -119,18 +100,4 @@ class Signing:
             sessions.id,
         )
         vault = Vault(host.seed("signing"))
-        return Parts(host, sessions, section, bot, vault, self.authorities, self.seals, self.pool)
-
-
-def _follow(scene: Scene, inbound: Inbound) -> None:
-    """Follow an invitation to a chat; forget a chat that the bot was shown out of."""
-    membership = inbound.content.get("membership")
-    if inbound.state_key != inbound.bot:
-        return
-    if membership == "invite":
-        chats.keep_chat(scene.txn, inbound.room_id, inbound.sender, scene.now_ms)
-        payload = {"room": inbound.room_id}
-        id_ = effect_id(JOIN, inbound.event_id)
-        errands.schedule(scene.txn, Errand(id_, JOIN, payload, scene.now_ms))
-    elif membership in GONE:
-        chats.drop_chat(scene.txn, inbound.room_id)
+        return Parts(host, sessions, bot, vault, section, self.authorities, self.seals, self.pool)

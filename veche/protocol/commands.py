@@ -59,16 +59,23 @@ class Command:
         words: Its further names, by language; the first is the one shown. One may be of several
             words, if it is never followed by an argument.
         argument: What may follow it.
+        is_sentence: Whether that may be several words, without a mark before it too.
     """
 
     name: str
     description: str
     words: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     argument: Argument | None = None
+    is_sentence: bool = False
 
     def word(self, language: str) -> str:
         """The name that is shown in a language."""
         return (*self.words.get(language, ()), self.name)[0]
+
+    def is_called(self, typed: str) -> bool:
+        """Whether a word is one of its names, in any language."""
+        words = (word for language in LANGUAGES for word in self.words.get(language, ()))
+        return typed.casefold() in {self.name, *words}
 
 
 @attrs.frozen
@@ -135,8 +142,8 @@ def parse_command(text: str, commands: Sequence[Command], language: str) -> Pars
     """The command that a text is; None for any other text.
 
     With a mark ("!", "/") anything may follow. Without one the text must be the bare word, or the
-    word of a command that takes an argument and one word more: "help me with my taxes" is not a
-    command.
+    word of a command that takes an argument and one word more, or more words if it is a sentence:
+    "help me with my taxes" is not a command.
 
     Args:
         text: At most ``COMMAND_CHARACTERS_MAX`` characters can be a command.
@@ -157,8 +164,8 @@ def parse_command(text: str, commands: Sequence[Command], language: str) -> Pars
     command = _named(first, commands, language)
     if command is None:
         return None
-    is_bare_word = not rest or (command.argument is not None and " " not in rest)
-    return ParsedCommand(command, rest) if is_marked or is_bare_word else None
+    is_argument = command.argument is not None and (command.is_sentence or " " not in rest)
+    return ParsedCommand(command, rest) if is_marked or not rest or is_argument else None
 
 
 def read_command(

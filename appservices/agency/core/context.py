@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from veche.protocol.catalogue import show_date, show_date_time, show_money
 from veche.protocol.forms import FieldContext
+from veche.protocol.speech import Speech
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from appservices.agency.core.clock import Calendar
     from veche.protocol.catalogue import Catalogue
-    from veche.protocol.money import Money
 
 
 @attrs.frozen
@@ -39,41 +38,6 @@ class Office:
     def name(self, language: str) -> str:
         """Its name in a language."""
         return self.names.get(language) or next(iter(self.names.values()))
-
-
-@attrs.frozen
-class Speech:
-    """Texts, dates and values in one language, at one place.
-
-    Attributes:
-        language: One of ``LANGUAGES``.
-        time_zone: IANA name.
-        catalogue: Has the texts of the agency, of ``veche.protocol`` and of its forms.
-    """
-
-    language: str
-    time_zone: str
-    catalogue: Catalogue
-
-    def text(self, message: str, /, **values: object) -> str:
-        """``message`` in the language; it must stand in the code as a plain string."""
-        return self.catalogue.text(self.language, message, **values)
-
-    def plural(self, one: str, many: str, count: int, /, **values: object) -> str:
-        """The form for ``count`` things."""
-        return self.catalogue.plural(self.language, one, many, count, **values)
-
-    def date(self, at_ms: int) -> str:
-        """The day of a moment."""
-        return show_date(at_ms, self.language, self.time_zone)
-
-    def money(self, amount: Money) -> str:
-        """An amount."""
-        return show_money(amount, self.language)
-
-    def moment(self, at_ms: int) -> str:
-        """A moment to the minute."""
-        return show_date_time(at_ms, self.language, self.time_zone)
 
 
 @attrs.frozen

@@ -52,7 +52,7 @@ def fee_paid(turn: Turn, heard: FeePaid) -> None:
     turn.close(Topic.WITHDRAW, Topic.RETRY)
     keep_fee(turn, attrs.evolve(fee, state=FeeState.PAID))
     turn.change(state=fee.goes_on)
-    turn.record(Role.PERSON, Happened.FEE_PAID, turn.context.person.money(fee.amount))
+    turn.record(Role.PERSON, Happened.FEE_PAID, turn.context.person.amount(fee.amount))
     turn.emit(TellPerson(paid_doc(fee, turn.context)))
     start_office_clock(turn, turn.case.days_left or 1)
     go_on(turn)
@@ -64,7 +64,7 @@ def fee_refunded(turn: Turn, heard: FeeRefunded) -> None:
     if fee is None or fee.state is not FeeState.GIVEN_UP:
         raise stale()
     keep_fee(turn, attrs.evolve(fee, state=FeeState.REFUNDED))
-    turn.record(Role.OFFICE, Happened.FEE_REFUNDED, turn.context.person.money(fee.amount))
+    turn.record(Role.OFFICE, Happened.FEE_REFUNDED, turn.context.person.amount(fee.amount))
     turn.emit(TellPerson(refunded_doc(fee, turn.context)))
 
 

@@ -42,7 +42,7 @@ def ask_fee(turn: Turn, step: PayStep) -> bool:
     turn.change(state=State.PAYING, fees=(*turn.case.fees, fee))
     turn.set_clock(TimerKind.EXPIRY, until_ms + GRACE_MS)
     remind_person(turn, until_ms)
-    turn.record(Role.OFFICE, Happened.FEE_ASKED, turn.context.person.money(amount))
+    turn.record(Role.OFFICE, Happened.FEE_ASKED, turn.context.person.amount(amount))
     turn.emit(AskFee(fee))
     return True
 

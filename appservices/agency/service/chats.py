@@ -40,6 +40,7 @@ from veche.protocol.commands import STATUS as CASES
 from veche.protocol.inbound import DeviceStanding, Trust
 from veche.protocol.message import Bold, Bullets, Heading, Link, Mono, Paragraph, Span
 from veche.protocol.prompts import Choice
+from veche.protocol.talk import language_doc
 from veche.protocol.typed import without_quote
 from veche.runtime import people, prompts
 from veche.runtime.crypto.tracking import is_encrypted
@@ -450,9 +451,8 @@ def _choose_language(scene: Scene, room_id: RoomId, person: UserId, language: st
         _ask_language(scene, room_id, person)
         return
     people.choose_language(scene.txn, person, language)
-    speech = scene.speech(person)
-    words = speech.text("I speak English with you now. Write “language” to change it.")
-    scene.tell(room_id, (Paragraph(words),), scene.ground(person), is_quiet=True)
+    doc = language_doc(scene.speech(person))
+    scene.tell(room_id, doc, scene.ground(person), is_quiet=True)
     bot = scene.voice.bot.user_id
     case_id = store.case_of_room(scene.txn, bot, room_id)
     case_id = case_id or store.draft_of_chat(scene.txn, bot, room_id, person)

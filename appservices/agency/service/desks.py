@@ -22,12 +22,12 @@ from veche.runtime.errands import Errand
 from veche.runtime.prompts import Answered
 
 if TYPE_CHECKING:
-    from appservices.agency.core.context import Speech
     from appservices.agency.service.offices import StaffMember
     from appservices.agency.service.scene import Scene
     from veche.protocol.commands import ParsedCommand
     from veche.protocol.ids import EffectId, RoomId
     from veche.protocol.inbound import Inbound
+    from veche.protocol.speech import Speech
     from veche.runtime.prompts import Heard, Kept
 
 ASSIGN: Final = Command(

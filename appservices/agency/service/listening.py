@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from veche.protocol.commands import read_command
 from veche.protocol.ids import as_event_id
-from veche.protocol.inbound import DeviceStanding
-from veche.protocol.message import Paragraph, RelationKind
+from veche.protocol.message import RelationKind
 from veche.protocol.prompts import ANSWER_KEY
+from veche.protocol.talk import clear_doc, edit_doc
 from veche.protocol.wire import mapping
 from veche.runtime import outbox, prompts
-from veche.runtime.crypto.tracking import is_encrypted
-from veche.runtime.listening import REACTION
+from veche.runtime.listening import REACTION, came_in_clear, is_edit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,21 +43,15 @@ def counts(scene: Scene, inbound: Inbound, ground: Ground, *, is_edit_told: bool
     if inbound.content.get("msgtype") == "m.notice":
         return False
     speech = scene.speech(inbound.sender)
-    if inbound.standing is DeviceStanding.NOT_ENCRYPTED and is_encrypted(
-        scene.txn, inbound.room_id
-    ):
-        words = speech.text(
-            "Your message came without encryption, so it does not count. Please send it encrypted."
-        )
-    elif not _is_edit(inbound):
+    if came_in_clear(scene.txn, inbound):
+        doc = clear_doc(speech)
+    elif not is_edit(inbound):
         return True
     elif is_edit_told:
-        words = speech.text(
-            "A change of an earlier message changes nothing here. Please write it anew."
-        )
+        doc = edit_doc(speech)
     else:
         return False
-    scene.tell(inbound.room_id, (Paragraph(words),), ground, thread=place_of(scene, inbound))
+    scene.tell(inbound.room_id, doc, ground, thread=place_of(scene, inbound))
     return False
 
 
@@ -90,8 +83,3 @@ def command_in(
     """
     is_answer = any(key in inbound.content for key in _ANSWERS)
     return None if is_answer else read_command(inbound.content, commands, language)
-
-
-def _is_edit(inbound: Inbound) -> bool:
-    relates = inbound.content.get("m.relates_to")
-    return isinstance(relates, dict) and relates.get("rel_type") == RelationKind.REPLACE.value

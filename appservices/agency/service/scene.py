@@ -20,11 +20,12 @@ from veche.runtime.speak import Ground
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from appservices.agency.core.context import Context, Speech
+    from appservices.agency.core.context import Context
     from appservices.agency.core.effects import Question
     from appservices.agency.service.offices import Workplace
     from veche.protocol.ids import EffectId, EventId, RoomId, UserId
     from veche.protocol.message import Doc
+    from veche.protocol.speech import Speech
     from veche.runtime.approvals import Approvals
     from veche.runtime.database import Cursor
     from veche.runtime.prompts import Kept

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from veche.protocol.catalogue import LANGUAGES, N_
-from veche.protocol.commands import (
-    COMMAND_CHARACTERS_MAX,
-    HELP,
-    LANGUAGE,
-    MENU,
-    Argument,
-    Command,
-    ParsedCommand,
-    read_command,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from veche.protocol.catalogue import N_
+from veche.protocol.commands import HELP, LANGUAGE, MENU, Argument, Command
 
 PAY: Final = Command(
     "pay",
@@ -29,6 +16,7 @@ PAY: Final = Command(
         "uk": ("сплатити", "сплати", "переказати", "перекажи"),
     },
     Argument("order", N_("whom, how much, what for"), is_required=True),
+    is_sentence=True,
 )
 SPLIT: Final = Command(
     "split",
@@ -39,6 +27,7 @@ SPLIT: Final = Command(
         "uk": ("поділити", "поділи"),
     },
     Argument("bill", N_("how much, among whom, what for"), is_required=True),
+    is_sentence=True,
 )
 SPLITS: Final = Command(
     "splits",
@@ -50,6 +39,7 @@ DELIVER: Final = Command(
     N_("where something that you buy shall be brought: deliver Main Street 5"),
     {"ru": ("доставить",), "de": ("liefern",), "uk": ("доставити",)},
     Argument("place", N_("where to, in one line"), is_required=True),
+    is_sentence=True,
 )
 BALANCE: Final = Command(
     "balance",
@@ -66,18 +56,21 @@ RECEIPT: Final = Command(
     N_("the proof of a payment, as a file: receipt NUMBER"),
     {"ru": ("квитанция",), "de": ("quittung", "beleg"), "uk": ("квитанція",)},
     Argument("payment", N_("the number of the payment"), is_required=True),
+    is_sentence=True,
 )
 REFUND: Final = Command(
     "refund",
     N_("give back a payment that you got, or a part of it: refund NUMBER 5.00"),
     {"ru": ("вернуть",), "de": ("erstatten",), "uk": ("повернути",)},
     Argument("payment", N_("the number of the payment, and how much if not all"), is_required=True),
+    is_sentence=True,
 )
 DISPUTE: Final = Command(
     "dispute",
     N_("say that a payment was not right; its amount is set aside: dispute NUMBER what was wrong"),
     {"ru": ("спор", "оспорить"), "de": ("reklamieren",), "uk": ("спір", "оскаржити")},
     Argument("what", N_("the number of the payment, and what was wrong")),
+    is_sentence=True,
 )
 ESCROW: Final = Command(
     "escrow",
@@ -88,6 +81,7 @@ ESCROW: Final = Command(
         "uk": ("ескроу", "угода"),
     },
     Argument("order", N_("with whom, how much, what for; or a number")),
+    is_sentence=True,
 )
 TOP_UP: Final = Command(
     "topup",
@@ -99,18 +93,21 @@ TOP_UP: Final = Command(
         "uk": ("поповнити", "поповнення"),
     },
     Argument("bank", N_("which bank, if there are several")),
+    is_sentence=True,
 )
 PAYOUT: Final = Command(
     "payout",
     N_("send money to an account at a bank: payout 50.00 EUR to IBAN NAME"),
     {"ru": ("вывести", "вывод"), "de": ("auszahlen",), "uk": ("вивести",)},
     Argument("order", N_("how much, to which account, whose it is"), is_required=True),
+    is_sentence=True,
 )
 STATEMENT: Final = Command(
     "statement",
     N_("the statement of a month, as files"),
     {"ru": ("выписка",), "de": ("kontoauszug", "auszug"), "uk": ("виписка",)},
     Argument("month", N_("which month")),
+    is_sentence=True,
 )
 MANDATES: Final = Command(
     "mandates",
@@ -122,18 +119,21 @@ LIMITS: Final = Command(
     N_("your limits for payments"),
     {"ru": ("лимиты",), "de": ("limits", "grenzen"), "uk": ("ліміти",)},
     Argument("change", N_("which limit, and how much")),
+    is_sentence=True,
 )
 GUARDIANS: Final = Command(
     "guardians",
     N_("who has to approve large payments of yours: guardians @bob 1 of 1 above 200 EUR"),
     {"ru": ("доверенные",), "de": ("vertrauenspersonen",), "uk": ("довірені",)},
     Argument("rule", N_("who, how many of them, above which amount")),
+    is_sentence=True,
 )
 ALLOW: Final = Command(
     "allow",
     N_("let somebody pay from your account: allow @bob 50 EUR a week at @shop"),
     {"ru": ("разрешить", "разреши"), "de": ("erlaube", "erlauben"), "uk": ("дозволити", "дозволь")},
     Argument("order", N_("whom, how much in which time, whom they may pay"), is_required=True),
+    is_sentence=True,
 )
 ALLOWANCES: Final = Command(
     "allowances",
@@ -145,6 +145,7 @@ BAN: Final = Command(
     N_("forbid yourself something for a time: ban payouts 30 days"),
     {"ru": ("запретить", "запрети"), "de": ("verbiete", "verbieten"), "uk": ("заборонити",)},
     Argument("order", N_("what, and for how long")),
+    is_sentence=True,
 )
 FREEZE: Final = Command(
     "freeze",
@@ -188,52 +189,3 @@ COMMANDS: Final = (
     LANGUAGE,
 )
 """In the order in which help shows them."""
-_SENTENCES: Final = (
-    PAY,
-    SPLIT,
-    DELIVER,
-    LIMITS,
-    GUARDIANS,
-    ALLOW,
-    BAN,
-    RECEIPT,
-    REFUND,
-    TOP_UP,
-    PAYOUT,
-    STATEMENT,
-    DISPUTE,
-    ESCROW,
-)
-"""What is followed by several words, without a mark before it too."""
-
-
-def command_of(
-    content: Mapping[str, Any], commands: Sequence[Command], language: str
-) -> ParsedCommand | None:
-    """The command that the content of a message is; None for anything else.
-
-    Args:
-        content: Of the message, inside the encryption.
-        commands: Those that count here.
-        language: Of the person: its words win.
-    """
-    found = read_command(content, commands, language)
-    if found is not None:
-        return found
-    body = content.get("body")
-    if content.get("msgtype") != "m.text" or not isinstance(body, str):
-        return None
-    if len(body) > COMMAND_CHARACTERS_MAX:
-        return None
-    first, _, rest = " ".join(unicodedata.normalize("NFKC", body).split()).partition(" ")
-    for command in _SENTENCES:
-        if rest and first.casefold() in _words(command):
-            return ParsedCommand(command, rest)
-    return None
-
-
-def _words(command: Command) -> set[str]:
-    return {
-        command.name,
-        *(word for language in LANGUAGES for word in command.words.get(language, ())),
-    }

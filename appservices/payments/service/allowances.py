@@ -175,7 +175,7 @@ def show_all(scene: Scene, room_id: RoomId, person: UserId) -> None:
         label = speech.text("End it") if is_given else speech.text("Give it up")
         # To end one takes only power away, so a tap in clear will do.
         choices = (Choice(id=END, label=label, style="danger"),)
-        prompt = scene.prompt(person, choices, _KEPT_MS, "any")
+        prompt = scene.prompt(person, choices, _KEPT_MS, min_trust="any")
         view = purses.view_of(scene, allowance)
         left_minor = purses.left_minor(scene, allowance)
         doc = texts.allowance_doc(view, left_minor, speech, is_given=is_given)

@@ -158,7 +158,7 @@ def ask(
     if room_id is None or person is None or matter.payment.due_at_ms is None:
         return
     lasts_ms = matter.payment.due_at_ms - scene.now_ms
-    prompt = scene.prompt(person, choices, lasts_ms, min_trust)
+    prompt = scene.prompt(person, choices, lasts_ms, min_trust=min_trust)
     purpose = {"topic": TOPIC, "payment": matter.payment.id, **(more or {})}
     about = matter.payment.id
     scene.ask(room_id, person, prompt, intro, about=about, purpose=purpose, payload=payload)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from appservices.payments.core.commands import COMMANDS, PAY, command_of
+from appservices.payments.core.commands import COMMANDS, PAY
 from appservices.payments.core.formats import rf
 from appservices.payments.core.invoice import PAID_STATES, InvoiceState
 from appservices.payments.core.ledger import AccountCode
@@ -43,20 +43,18 @@ from appservices.payments.service import (
 )
 from appservices.payments.service.allowance_orders import purse_of
 from appservices.payments.service.naming import payee_named, server_named, user_named
-from appservices.payments.service.scene import CATALOGUE
 from appservices.payments.service.settling import tell_untold
 from appservices.payments.store import chats, events, holders
 from appservices.payments.store import payments as store
-from veche.protocol.answers import Chosen, NoAnswer, Refused, refusal_text
-from veche.protocol.catalogue import LANGUAGE_NAMES, LANGUAGES
-from veche.protocol.commands import LANGUAGE, language_named
+from veche.protocol.answers import Chosen
+from veche.protocol.commands import read_command
 from veche.protocol.ids import UserId, effect_id
-from veche.protocol.message import Bullets, Mono, Paragraph
-from veche.runtime import errands, people
+from veche.protocol.talk import languages_line
+from veche.runtime import errands
+from veche.runtime.chats import choose_language, doubt, page_commands, refuse
 from veche.runtime.errands import Errand
-from veche.runtime.listening import came_in_clear, is_edit
 from veche.runtime.prompts import Answered
-from veche.runtime.sessions import PAGE_COMMANDS, answer_command
+from veche.runtime.sessions import answer_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,7 +89,7 @@ def welcome(scene: Scene, room_id: RoomId, person: UserId) -> None:
     chats.set_greeted(scene.txn, room_id)
     speech, section = scene.speech(person), scene.section
     doc = texts.welcome_doc(section.name_in(speech.language), section.currencies[0], speech)
-    scene.tell(room_id, person, (*doc, _language_line()), is_quiet=True)
+    scene.tell(room_id, person, (*doc, languages_line()), is_quiet=True)
 
 
 def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
@@ -103,12 +101,12 @@ def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
         is_greeted: They were welcomed here.
     """
     person, room_id = inbound.sender, inbound.room_id
-    parsed = command_of(inbound.content, commands(scene), scene.language_of(person))
-    doubt = _doubt(scene, inbound)
-    if doubt is not None:
+    parsed = read_command(inbound.content, commands(scene), scene.language_of(person))
+    why = doubt(scene, inbound, texts.private_doc)
+    if why is not None:
         # To stop everything only takes power away, so it counts however it is said.
         if not freezing.obey(scene, inbound, parsed, is_private=False):
-            scene.tell(room_id, person, doubt)
+            scene.tell(room_id, person, why)
         return
     if not is_greeted:
         greet(scene, room_id, person)
@@ -124,26 +122,12 @@ def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
         doc = problem_doc(OrderProblem.USAGE, scene.section.currencies, scene.speech(person))
         scene.tell(room_id, person, doc)
     elif is_greeted and inbound.event_type == "m.room.message":
-        scene.tell(room_id, person, texts.help_doc(scene.speech(person), _page_commands(scene)))
-
-
-def _doubt(scene: Scene, inbound: Inbound) -> Doc | None:
-    """Why nothing is done of what was said; None if it counts."""
-    speech = scene.speech(inbound.sender)
-    if not scene.is_private(inbound.room_id, inbound.sender):
-        return texts.private_doc(speech)
-    if came_in_clear(scene.txn, inbound):
-        return texts.clear_doc(speech)
-    return texts.edit_doc(speech) if is_edit(inbound) else None
+        scene.tell(room_id, person, texts.help_doc(scene.speech(person), page_commands(scene)))
 
 
 def commands(scene: Scene) -> tuple[Command, ...]:
     """All that is answered in a chat."""
-    return (*COMMANDS, *_page_commands(scene))
-
-
-def _page_commands(scene: Scene) -> tuple[Command, ...]:
-    return PAGE_COMMANDS if scene.links is not None else ()
+    return (*COMMANDS, *page_commands(scene))
 
 
 def _answer(scene: Scene, inbound: Inbound, heard: Heard) -> bool:
@@ -152,22 +136,7 @@ def _answer(scene: Scene, inbound: Inbound, heard: Heard) -> bool:
     if isinstance(outcome, Chosen) and heard.kept is not None:
         _chosen(scene, Answered(heard.kept, inbound, outcome))
         return True
-    refused = outcome if isinstance(outcome, Refused) else None
-    if isinstance(outcome, NoAnswer):
-        refused = outcome.stale
-    if refused is None:
-        return False
-    prompt = heard.kept.prompt if heard.kept else None
-    doc = refusal_text(
-        refused.reason,
-        CATALOGUE,
-        scene.language_of(inbound.sender),
-        prompt,
-        standing=inbound.standing,
-        approve_url=scene.approvals.page_of(prompt, refused.choice),
-    )
-    scene.tell(inbound.room_id, inbound.sender, doc)
-    return True
+    return refuse(scene, heard, inbound)
 
 
 def _chosen(scene: Scene, answered: Answered) -> None:
@@ -218,9 +187,9 @@ def _obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand) -> None:
         case "limits":
             limiting.obey(scene, room_id, person, parsed.argument)
         case "language":
-            _choose_language(scene, room_id, person, parsed.argument)
+            choose_language(scene, room_id, person, parsed.argument)
         case _:
-            scene.tell(room_id, person, texts.help_doc(speech, _page_commands(scene)))
+            scene.tell(room_id, person, texts.help_doc(speech, page_commands(scene)))
 
 
 def _pay(scene: Scene, inbound: Inbound, argument: str) -> None:
@@ -290,28 +259,6 @@ def _history(scene: Scene, person: UserId) -> Doc:
     latest = store.paid_of(scene.txn, scene.holder(person).id, HISTORY_MAX)
     views = [files.matter_of(scene, one).view for one in latest]
     return texts.history_doc(views, person, scene.speech(person))
-
-
-def _choose_language(scene: Scene, room_id: RoomId, person: UserId, named: str) -> None:
-    language = language_named(named) if named else None
-    if language is None:
-        scene.tell(room_id, person, (_language_line(),))
-        return
-    people.choose_language(scene.txn, person, language)
-    words = scene.speech(person).text(
-        "I speak English with you now. Write “language” to change it."
-    )
-    scene.tell(room_id, person, (Paragraph(words),), is_quiet=True)
-
-
-def _language_line() -> Bullets:
-    """How to choose a language, in each of them."""
-    return Bullets(
-        [
-            (f"{LANGUAGE_NAMES[code]}: ", Mono(f"{LANGUAGE.word(code)} {LANGUAGE_NAMES[code]}"))
-            for code in LANGUAGES
-        ]
-    )
 
 
 _ORDERS: Final[Mapping[str, Callable[[Scene, Inbound, str], None]]] = {

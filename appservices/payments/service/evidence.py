@@ -26,7 +26,6 @@ from appservices.payments.core.texts.evidence import (
 )
 from appservices.payments.service import dispute_asking as asking
 from appservices.payments.service import dispute_files as cases
-from appservices.payments.service.scene import ground
 from appservices.payments.store import disputes as store
 from appservices.payments.store import evidence as rows
 from appservices.payments.store.evidence import EvidenceRow
@@ -113,7 +112,7 @@ def send(scene: Scene, case: Case, person: UserId, wanted: Sequence[Evidence]) -
             mimetype=one.mimetype,
             size_bytes=one.size_bytes,
         )
-        scene.voice.say(room_id, content, ground(person))
+        scene.voice.say(room_id, content, scene.ground(person))
 
 
 def send_all(scene: Scene, case: Case, person: UserId) -> None:

@@ -242,7 +242,7 @@ def _tell_weaker(scene: Scene, rule: GuardRule, before: GuardRule) -> None:
     if room_id is not None:
         # To keep the rule takes no power from anybody, so a tap in clear will do.
         keep = (Choice(id=KEEP, label=speech.text("Keep the present rule"), style="primary"),)
-        prompt = scene.prompt(person, keep, WEAKER_MS, "any")
+        prompt = scene.prompt(person, keep, WEAKER_MS, min_trust="any")
         _ask_owner(scene, room_id, rule, prompt, texts.weaker_doc(view, at_ms, speech))
     for party in guarding.view_of(scene, before).guardians:
         guardian = UserId(party.address)

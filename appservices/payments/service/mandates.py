@@ -197,7 +197,7 @@ def _show(scene: Scene, room_id: RoomId, person: UserId, mandate: Mandate) -> No
     # To pause or end takes power away, so a tap in clear will do; to resume gives it back.
     if mandate.state is MandateState.ACTIVE:
         choices = (Choice(id="pause", label=speech.text("Pause it")), revoke)
-        prompt = scene.prompt(person, choices, _KEPT_MS, "any")
+        prompt = scene.prompt(person, choices, _KEPT_MS, min_trust="any")
     else:
         choices = (Choice(id="resume", label=speech.text("Let it go on")), revoke)
         prompt = scene.prompt(person, choices, _KEPT_MS)

@@ -8,7 +8,6 @@ from appservices.payments.core.texts.receipts import no_receipt_doc, receipt_fil
 from appservices.payments.core.texts.views import NUMBER_CHARACTERS, number_of
 from appservices.payments.service import files, tax_invoices
 from appservices.payments.service.receipt_pdfs import make_receipt, read_receipt
-from appservices.payments.service.scene import ground
 from appservices.payments.service.tax_invoices import NoTaxInvoiceError
 from appservices.payments.store import payments as store
 from veche.protocol import message
@@ -100,7 +99,7 @@ class SendReceipt:
         url = scene.links.verify() if scene.links is not None else None
         scene.tell(room_id, person, receipt_file_doc(url, scene.speech(person)))
         for one in result["files"]:
-            scene.voice.say(room_id, message.file(caption="", **one), ground(person))
+            scene.voice.say(room_id, message.file(caption="", **one), scene.ground(person))
 
     def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
         """The errand can never be done; it was logged."""

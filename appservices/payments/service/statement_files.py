@@ -12,7 +12,6 @@ from appservices.payments.core.texts.paying import kind_words
 from appservices.payments.core.texts.statements import files_doc, nothing_doc, usage_doc
 from appservices.payments.core.transfers import TransferCode
 from appservices.payments.service import files
-from appservices.payments.service.scene import ground
 from appservices.payments.service.statement_pdfs import make_pdf
 from appservices.payments.service.statements import statement
 from appservices.payments.statement_pdf import PDF_LINES_MAX
@@ -100,7 +99,7 @@ class SendStatement:
         speech, sent = scene.speech(person), result["files"]
         scene.tell(room_id, person, files_doc(speech) if sent else nothing_doc(speech))
         for one in sent:
-            scene.voice.say(room_id, message.file(caption="", **one), ground(person))
+            scene.voice.say(room_id, message.file(caption="", **one), scene.ground(person))
 
     def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
         """The errand can never be done; it was logged."""

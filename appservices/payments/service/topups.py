@@ -8,7 +8,6 @@ from appservices.payments.core.formats import epc
 from appservices.payments.core.ledger import AccountCode
 from appservices.payments.core.texts.banks import no_bank_doc, top_up_code_doc, top_up_doc
 from appservices.payments.drawing import EPC_VERSION_MAX, draw_png
-from appservices.payments.service.scene import ground
 from appservices.payments.store import holders
 from veche.protocol import message
 from veche.protocol.errors import VecheError
@@ -103,7 +102,7 @@ class SendCode:
             mimetype="image/png",
             size_bytes=result["size_bytes"],
         )
-        scene.voice.say(room_id, content, ground(person))
+        scene.voice.say(room_id, content, scene.ground(person))
 
     def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
         """The errand can never be done; it was logged."""

@@ -9,12 +9,13 @@ from veche.runtime.chats import Chats
 if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
-_CHATS: Final = Chats("payments")
-keep_chat = _CHATS.keep
-chat = _CHATS.read
-chats_of = _CHATS.of
-set_greeted = _CHATS.set_greeted
-drop_chat = _CHATS.drop
+CHATS: Final = Chats("payments")
+"""Whose chat with the bot a room is."""
+keep_chat = CHATS.keep
+chat = CHATS.read
+chats_of = CHATS.of
+set_greeted = CHATS.set_greeted
+drop_chat = CHATS.drop
 
 
 def keep_untold(txn: Cursor, holder_id: int, payment_id: str) -> str:

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from veche.protocol.catalogue import LANGUAGES, N_
-from veche.protocol.commands import (
-    COMMAND_CHARACTERS_MAX,
-    HELP,
-    LANGUAGE,
-    MENU,
-    Argument,
-    Command,
-    ParsedCommand,
-    read_command,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from veche.protocol.catalogue import N_
+from veche.protocol.commands import HELP, LANGUAGE, MENU, Argument, Command
 
 SIGN: Final = Command(
     "sign",
@@ -54,6 +41,7 @@ EXTEND: Final = Command(
     N_("give signers more time: extend NUMBER 24 December 2026"),
     {"ru": ("продлить",), "de": ("verlängern", "verlaengern"), "uk": ("продовжити",)},
     Argument("session", N_("the number of the document, and until when"), is_required=True),
+    is_sentence=True,
 )
 REMIND: Final = Command(
     "remind",
@@ -103,36 +91,3 @@ COMMANDS: Final = (
     LANGUAGE,
 )
 """In the order in which help shows them."""
-_SENTENCES: Final = (EXTEND,)
-"""What is followed by several words, without a mark before it too."""
-
-
-def command_of(
-    content: Mapping[str, Any], commands: Sequence[Command], language: str
-) -> ParsedCommand | None:
-    """The command that the content of a message is; None for anything else.
-
-    Args:
-        content: Of the message, inside the encryption.
-        commands: Those that count here.
-        language: Of the person: its words win.
-    """
-    found = read_command(content, commands, language)
-    if found is not None:
-        return found
-    body = content.get("body")
-    if content.get("msgtype") != "m.text" or not isinstance(body, str):
-        return None
-    if len(body) > COMMAND_CHARACTERS_MAX:
-        return None
-    first, _, rest = " ".join(unicodedata.normalize("NFKC", body).split()).partition(" ")
-    for command in _SENTENCES:
-        if rest and is_word(first, command):
-            return ParsedCommand(command, rest)
-    return None
-
-
-def is_word(typed: str, command: Command) -> bool:
-    """Whether a word is one of a command's, in any language."""
-    words = (word for language in LANGUAGES for word in command.words.get(language, ()))
-    return typed.casefold() in {command.name, *words}

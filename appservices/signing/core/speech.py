@@ -1,43 +1,5 @@
-"""How a person is spoken to: texts and moments in their language."""
+"""How a person is spoken to; see ``veche.protocol.speech``."""
 
-from __future__ import annotations
+from veche.protocol.speech import Speech
 
-from typing import TYPE_CHECKING
-
-import attrs
-
-from veche.protocol.catalogue import show_date, show_date_time
-
-if TYPE_CHECKING:
-    from veche.protocol.catalogue import Catalogue
-
-
-@attrs.frozen
-class Speech:
-    """One language, at one place.
-
-    Attributes:
-        language: One of ``LANGUAGES``.
-        time_zone: IANA name.
-        catalogue: Has the texts of signing and of ``veche.protocol``.
-    """
-
-    language: str
-    time_zone: str
-    catalogue: Catalogue
-
-    def text(self, message: str, /, **values: object) -> str:
-        """``message`` in the language; it must stand in the code as a plain string."""
-        return self.catalogue.text(self.language, message, **values)
-
-    def plural(self, one: str, many: str, count: int, /, **values: object) -> str:
-        """The form of a message for a number; both must stand in the code as plain strings."""
-        return self.catalogue.plural(self.language, one, many, count, **values)
-
-    def date(self, at_ms: int) -> str:
-        """The day of a moment."""
-        return show_date(at_ms, self.language, self.time_zone)
-
-    def moment(self, at_ms: int) -> str:
-        """A moment to the minute."""
-        return show_date_time(at_ms, self.language, self.time_zone)
+__all__ = ["Speech"]

@@ -11,7 +11,7 @@ from appservices.signing.core.records import Level
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.cards import card_doc, state_words
 from appservices.signing.core.texts.talk import many_doc
-from appservices.signing.service.scene import CATALOGUE, ground
+from appservices.signing.service.scene import CATALOGUE
 from appservices.signing.store import sessions
 from veche.protocol.errors import TooLargeError
 from veche.protocol.message import text
@@ -260,7 +260,7 @@ def _change(
         words = state_words(session, member, speech)
         beside = {SIGN_REQUEST_KEY: payload(scene, session, member, is_short=is_short)}
         closing = Closing(words, intro=doc[:-1], payload=beside)
-        prompts.close(scene.txn, scene.voice, kept, closing, ground(person))
+        prompts.close(scene.txn, scene.voice, kept, closing, scene.ground(person))
         return
     prompt_id = None if kept is None else kept.id
     beside = {SIGN_REQUEST_KEY: payload(scene, session, member, prompt_id, is_short=is_short)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from appservices.signing.core.commands import COMMANDS, VERIFY, command_of, is_word
+from appservices.signing.core.commands import COMMANDS, VERIFY
 from appservices.signing.core.texts import account as texts
 from appservices.signing.service import (
     card_talk,
@@ -15,19 +15,17 @@ from appservices.signing.service import (
     reading,
     template_talk,
 )
-from appservices.signing.service.scene import CATALOGUE
 from appservices.signing.store import chats
-from veche.protocol.answers import Chosen, NoAnswer, Refused, is_reply, refusal_text
-from veche.protocol.catalogue import LANGUAGE_NAMES, LANGUAGES
-from veche.protocol.commands import LANGUAGE, language_named
-from veche.protocol.message import Bullets, Mono, Paragraph
+from veche.protocol.answers import Chosen, NoAnswer, is_reply
+from veche.protocol.commands import LANGUAGE, read_command
 from veche.protocol.prompts import ANSWER_KEY
+from veche.protocol.talk import languages_line
 from veche.protocol.typed import without_quote
 from veche.protocol.wire import mapping
-from veche.runtime import people, prompts
-from veche.runtime.listening import came_in_clear, is_edit
+from veche.runtime import prompts
+from veche.runtime.chats import choose_language, doubt, page_commands, refuse
 from veche.runtime.prompts import Answered
-from veche.runtime.sessions import PAGE_COMMANDS, answer_command
+from veche.runtime.sessions import answer_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
     from veche.protocol.commands import Command, ParsedCommand
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
-    from veche.protocol.message import Doc
     from veche.runtime.prompts import Heard, Kept
 
 _TALK_CHARACTERS_MAX: Final = 20_000
@@ -50,7 +47,7 @@ def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
         return
     chats.set_greeted(scene.txn, room_id)
     doc = texts.welcome_doc(scene.section.name_in(speech.language), speech)
-    scene.tell(room_id, person, (*doc, _language_line()), is_quiet=True)
+    scene.tell(room_id, person, (*doc, languages_line()), is_quiet=True)
 
 
 def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
@@ -62,16 +59,16 @@ def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
         is_greeted: They were welcomed here.
     """
     person, room_id = inbound.sender, inbound.room_id
-    doubt = _doubt(scene, inbound)
-    if doubt is not None:
-        scene.tell(room_id, person, doubt)
+    why = doubt(scene, inbound, texts.private_doc)
+    if why is not None:
+        scene.tell(room_id, person, why)
         return
     if not is_greeted:
         greet(scene, room_id, person)
     if inbound.content.get("msgtype") in reading.FILE_TYPES:
         _take_file(scene, inbound)
         return
-    parsed = command_of(inbound.content, commands(scene), scene.language_of(person))
+    parsed = read_command(inbound.content, commands(scene), scene.language_of(person))
     # A button sends its words too, which may be those of a command.
     if parsed is not None and ANSWER_KEY not in inbound.content:
         _obey(scene, inbound, parsed)
@@ -81,36 +78,22 @@ def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
     heard = prompts.hear(scene.txn, inbound, is_dialogue=True)
     if _choose(scene, heard, inbound) or _take_words(scene, heard, inbound):
         return
-    if _refuse(scene, heard, inbound):
+    if refuse(scene, heard, inbound):
         return
     if is_greeted and inbound.event_type == "m.room.message":
-        scene.tell(room_id, person, texts.help_doc(scene.speech(person), _page_commands(scene)))
+        scene.tell(room_id, person, texts.help_doc(scene.speech(person), page_commands(scene)))
 
 
 def commands(scene: Scene) -> tuple[Command, ...]:
     """All that is answered in a chat."""
-    return (*COMMANDS, *_page_commands(scene))
-
-
-def _page_commands(scene: Scene) -> tuple[Command, ...]:
-    return PAGE_COMMANDS if scene.links is not None else ()
-
-
-def _doubt(scene: Scene, inbound: Inbound) -> Doc | None:
-    """Why nothing is done of what was said; None if it counts."""
-    speech = scene.speech(inbound.sender)
-    if not scene.is_private(inbound.room_id, inbound.sender):
-        return texts.private_doc(speech)
-    if came_in_clear(scene.txn, inbound):
-        return texts.clear_doc(speech)
-    return texts.edit_doc(speech) if is_edit(inbound) else None
+    return (*COMMANDS, *page_commands(scene))
 
 
 def _take_file(scene: Scene, inbound: Inbound) -> None:
     """A file is to be signed, or, if they have said so, to be checked."""
     content = inbound.content
     caption = content.get("body") if "filename" in content else None
-    is_named = isinstance(caption, str) and is_word(caption.strip().lstrip("!/"), VERIFY)
+    is_named = isinstance(caption, str) and VERIFY.is_called(caption.strip().lstrip("!/"))
     asked = prompts.open_about(scene.txn, scene.voice.bot.user_id, checking.about(inbound.sender))
     is_asked = any(one.prompt.expires_at_ms > scene.now_ms for one in asked)
     draft = _draft_without_signers(scene, inbound) if reading.is_list(inbound) else None
@@ -185,23 +168,6 @@ def _waiting(scene: Scene, heard: Heard) -> Kept | None:
     return next(iter((*replied, *open_ones)), None)
 
 
-def _refuse(scene: Scene, heard: Heard, inbound: Inbound) -> bool:
-    """Say why an answer does not count; False if it was none."""
-    outcome = heard.outcome
-    refused = outcome.stale if isinstance(outcome, NoAnswer) else outcome
-    if not isinstance(refused, Refused):
-        return False
-    doc = refusal_text(
-        refused.reason,
-        CATALOGUE,
-        scene.language_of(inbound.sender),
-        heard.kept.prompt if heard.kept else None,
-        standing=inbound.standing,
-    )
-    scene.tell(inbound.room_id, inbound.sender, doc)
-    return True
-
-
 def _obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand) -> None:
     person, room_id = inbound.sender, inbound.room_id
     speech, links = scene.speech(person), scene.links
@@ -213,31 +179,9 @@ def _obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand) -> None:
     if order is not None:
         order(scene, inbound, parsed.argument)
     elif parsed.command.name == LANGUAGE.name:
-        _choose_language(scene, room_id, person, parsed.argument)
+        choose_language(scene, room_id, person, parsed.argument)
     else:
-        scene.tell(room_id, person, texts.help_doc(speech, _page_commands(scene)))
-
-
-def _choose_language(scene: Scene, room_id: RoomId, person: UserId, named: str) -> None:
-    language = language_named(named) if named else None
-    if language is None:
-        scene.tell(room_id, person, (_language_line(),))
-        return
-    people.choose_language(scene.txn, person, language)
-    words = scene.speech(person).text(
-        "I speak English with you now. Write “language” to change it."
-    )
-    scene.tell(room_id, person, (Paragraph(words),), is_quiet=True)
-
-
-def _language_line() -> Bullets:
-    """How to choose a language, in each of them."""
-    return Bullets(
-        [
-            (f"{LANGUAGE_NAMES[code]}: ", Mono(f"{LANGUAGE.word(code)} {LANGUAGE_NAMES[code]}"))
-            for code in LANGUAGES
-        ]
-    )
+        scene.tell(room_id, person, texts.help_doc(speech, page_commands(scene)))
 
 
 _ORDERS: Final[Mapping[str, Callable[[Scene, Inbound, str], Any]]] = {

@@ -17,7 +17,6 @@ from appservices.signing.core.texts.news import file_caption, is_told, result_do
 from appservices.signing.service import cards
 from appservices.signing.service.cipher import DOCUMENT, decrypt
 from appservices.signing.service.files import read_kept
-from appservices.signing.service.scene import ground
 from appservices.signing.service.telling import requester_of
 from appservices.signing.store import blobs, sessions, signatures
 from veche.protocol import message
@@ -188,7 +187,7 @@ def send(
         size_bytes=uploaded["size_bytes"],
         payload=payload,
     )
-    scene.voice.say(room_id, content, ground(person))
+    scene.voice.say(room_id, content, scene.ground(person))
 
 
 def signed_name(session: Session) -> str:

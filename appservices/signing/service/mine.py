@@ -21,7 +21,6 @@ from appservices.signing.core.texts.talk import all_doc, many_doc, refused_words
 from appservices.signing.core.texts.words import NUMBER_CHARACTERS
 from appservices.signing.core.until import read_until
 from appservices.signing.service import acting, draft_talk, telling, waiting
-from appservices.signing.service.scene import ground
 from appservices.signing.store import certificates, events, sessions, signatures
 from veche.protocol import message
 from veche.protocol.errors import MalformedError, RefusedError
@@ -206,7 +205,7 @@ class Export:
             mimetype=JSON,
             size_bytes=result["size_bytes"],
         )
-        scene.voice.say(room_id, content, ground(person))
+        scene.voice.say(room_id, content, scene.ground(person))
 
     def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
         """The errand can never be done; it was logged."""

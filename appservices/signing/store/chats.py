@@ -6,9 +6,10 @@ from typing import Final
 
 from veche.runtime.chats import Chats
 
-_CHATS: Final = Chats("signing")
-keep_chat = _CHATS.keep
-chat = _CHATS.read
-chats_of = _CHATS.of
-set_greeted = _CHATS.set_greeted
-drop_chat = _CHATS.drop
+CHATS: Final = Chats("signing")
+"""Whose chat with the bot a room is."""
+keep_chat = CHATS.keep
+chat = CHATS.read
+chats_of = CHATS.of
+set_greeted = CHATS.set_greeted
+drop_chat = CHATS.drop

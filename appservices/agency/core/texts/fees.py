@@ -22,7 +22,7 @@ def due_words(fee: Fee, context: Context) -> str:
     """How much, and until when."""
     speech = context.person
     until = speech.date(fee.due_at_ms)
-    return speech.text("{amount} until {date}", amount=speech.money(fee.amount), date=until)
+    return speech.text("{amount} until {date}", amount=speech.amount(fee.amount), date=until)
 
 
 def next_words(fee: Fee, context: Context) -> str:
@@ -30,7 +30,7 @@ def next_words(fee: Fee, context: Context) -> str:
     speech = context.person
     if fee.has_failed:
         return speech.text("The invoice could not be made yet. The office knows and mends it.")
-    amount, until = speech.money(fee.amount), speech.date(fee.due_at_ms)
+    amount, until = speech.amount(fee.amount), speech.date(fee.due_at_ms)
     if fee.reference is None:
         return speech.text("The invoice over {amount} is being made.", amount=amount)
     return speech.text("Pay {amount} until {date}.", amount=amount, date=until)
@@ -71,7 +71,7 @@ def fee_doc(definition: ServiceDefinition, fee: Fee, context: Context) -> Doc:
 def paid_doc(fee: Fee, context: Context) -> Doc:
     """It is paid."""
     speech = context.person
-    words = speech.text("{amount} are paid, thank you.", amount=speech.money(fee.amount))
+    words = speech.text("{amount} are paid, thank you.", amount=speech.amount(fee.amount))
     return (Paragraph(Bold(words), " ", speech.text("Your case goes on.")),)
 
 
@@ -79,7 +79,7 @@ def given_up_doc(fee: Fee, context: Context) -> Doc:
     """The case ended: nothing is to be paid, or it comes back."""
     speech = context.person
     if fee.state is FeeState.PAID:
-        amount = speech.money(fee.amount)
+        amount = speech.amount(fee.amount)
         words = speech.text(
             "You paid {amount}. They come back to you by themselves.", amount=amount
         )
@@ -91,5 +91,5 @@ def given_up_doc(fee: Fee, context: Context) -> Doc:
 def refunded_doc(fee: Fee, context: Context) -> Doc:
     """The person has it again."""
     speech = context.person
-    amount = speech.money(fee.amount)
+    amount = speech.amount(fee.amount)
     return (Paragraph(speech.text("You have {amount} back: the fee of this case.", amount=amount)),)

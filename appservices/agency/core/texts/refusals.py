@@ -10,7 +10,8 @@ from veche.protocol.catalogue import N_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.agency.core.context import Speech
+    from veche.protocol.speech import Speech
+
 
 _WORDS: Final[Mapping[RefusalReason, str]] = {
     RefusalReason.NOT_NOW: N_("This is not possible now: the case is “{state}”."),

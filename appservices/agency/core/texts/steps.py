@@ -64,5 +64,5 @@ def _pay_words(step: PayStep, context: Context) -> str:
     speech, purpose = context.person, step.purpose.text(context.language)
     if step.amount is None:
         return speech.text("You pay: {purpose}.", purpose=purpose)
-    amount = speech.money(step.amount)
+    amount = speech.amount(step.amount)
     return speech.text("You pay {amount}: {purpose}.", amount=amount, purpose=purpose)

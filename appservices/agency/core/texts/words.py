@@ -10,7 +10,8 @@ from veche.protocol.catalogue import N_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.agency.core.context import Speech
+    from veche.protocol.speech import Speech
+
 
 _STATES: Final[Mapping[State, str]] = {
     State.DRAFT: N_("being filled in"),

@@ -97,22 +97,6 @@ def private_doc(speech: Speech) -> Doc:
     return (Paragraph(words),)
 
 
-def clear_doc(speech: Speech) -> Doc:
-    """That a message came unencrypted into an encrypted room."""
-    words = speech.text(
-        "Your message came without encryption, so it does not count. Please send it encrypted."
-    )
-    return (Paragraph(words),)
-
-
-def edit_doc(speech: Speech) -> Doc:
-    """That an edit does nothing."""
-    words = speech.text(
-        "A change of an earlier message changes nothing here. Please write it anew."
-    )
-    return (Paragraph(words),)
-
-
 def _line(view: PaymentView, person: UserId, speech: Speech) -> Item:
     is_payer = view.payer.person == person
     minor = -(view.amount_minor + view.fee_minor) if is_payer else view.amount_minor

@@ -76,23 +76,6 @@ def private_doc(speech: Speech) -> Doc:
     return (Paragraph(words),)
 
 
-def clear_doc(speech: Speech) -> Doc:
-    """That what came unencrypted does not count."""
-    words = speech.text(
-        "This came unencrypted, so anybody may have written it. Nothing was done; please write it"
-        " with a client that encrypts."
-    )
-    return (Paragraph(words),)
-
-
-def edit_doc(speech: Speech) -> Doc:
-    """That an edit changes nothing."""
-    words = speech.text(
-        "A change of an earlier message changes nothing here. Please write it anew."
-    )
-    return (Paragraph(words),)
-
-
 def sessions_doc(own: Sequence[Session], asked: Sequence[Session], speech: Speech) -> Doc:
     """Somebody's documents.
 

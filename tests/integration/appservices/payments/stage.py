@@ -37,7 +37,7 @@ from tests.integration.appservices.payments.ledgers import PAYMENTS, opened, pro
 from tests.support.ledger import Shard
 from tests.support.postgres import database, execute
 from veche.cli import demo
-from veche.protocol.ids import RoomId, UserId
+from veche.protocol.ids import EffectId, RoomId, UserId
 from veche.protocol.message import body
 from veche.runtime.database import connect
 from veche.runtime.migrate import KERNEL_SETS
@@ -123,13 +123,16 @@ class StageScene(Scene):
     def chat_of(self, person: UserId) -> RoomId | None:
         return RoomId(f"!{person[1:]}")
 
-    def tell(self, room_id: RoomId, person: UserId, doc: Doc, **_: Any) -> None:
+    def tell(self, room_id: RoomId, person: UserId, doc: Doc, **_: Any) -> EffectId:
         assert room_id
         self.heard.said.append((person, body(doc)))
+        return EffectId(f"said {len(self.heard.said)}")
 
-    def ask(self, room_id: RoomId, person: UserId, prompt: Prompt, intro: Doc, **more: Any) -> None:
-        self.tell(room_id, person, intro)
+    def ask(
+        self, room_id: RoomId, person: UserId, prompt: Prompt, intro: Doc, **more: Any
+    ) -> EffectId:
         self.heard.asked[person] = (prompt, more["purpose"])
+        return self.tell(room_id, person, intro)
 
     def settle(self, answered: Answered, words: str) -> bool:
         assert answered

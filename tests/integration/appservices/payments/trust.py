@@ -20,7 +20,7 @@ from appservices.payments.store import allowances, chats, guards, holders
 from appservices.payments.store.allowances import Allowance
 from appservices.payments.store.guards import GuardRule
 from tests.integration.appservices.payments.scenes import ALICE, BOB, NOW_MS, nonce
-from veche.protocol.ids import RoomId, UserId, derived_ulid
+from veche.protocol.ids import EffectId, RoomId, UserId, derived_ulid
 from veche.runtime.approvals.store import Evidence
 from veche.runtime.crypto.tracking import pin_encrypted
 
@@ -60,11 +60,13 @@ def with_keys(scene: Scene, *, is_revoked: bool = False) -> Scene:
 class _Quiet(Scene):
     """A scene that says and asks nothing."""
 
-    def tell(self, *_: Any, **__: Any) -> None:
+    def tell(self, *_: Any, **__: Any) -> EffectId:
         """Nothing."""
+        return EffectId("nothing")
 
-    def ask(self, *_: Any, **__: Any) -> None:
+    def ask(self, *_: Any, **__: Any) -> EffectId:
         """Nothing."""
+        return EffectId("nothing")
 
     def close(self, *_: Any) -> None:
         """Nothing."""

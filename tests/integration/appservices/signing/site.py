@@ -135,9 +135,9 @@ class SigningSite(TestCase):
         return Parts(
             cast("Any", self.host),
             sessions,
-            signing,
             BotAccount(UserId("@veche_signing:veche.test"), "Signatures", "lindenau"),
             Vault(b"v" * 32),
+            signing,
             authorities,
             Seals(authorities),
             self.pool,

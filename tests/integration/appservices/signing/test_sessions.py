@@ -55,7 +55,7 @@ _numbers = itertools.count(1)
 _PARTS: Final = Parts(
     cast("Any", SimpleNamespace(links=None)),
     SessionsSection(id="town", name={"en": "Signatures"}),
-    *cast("Any", (None, _BOT, Vault(b"v" * 32), None, None, None)),
+    *cast("Any", (_BOT, Vault(b"v" * 32), None, None, None, None)),
 )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from appservices.payments.core.commands import COMMANDS, command_of
+from appservices.payments.core.commands import COMMANDS
 from appservices.payments.core.dispute import Dispute, DisputeState, End
 from appservices.payments.core.dispute_order import DisputeProblem, read_decision, read_dispute
 from appservices.payments.core.escrow import (
@@ -30,6 +30,7 @@ from appservices.payments.core.texts.escrow import ADDRESSES_CHARACTERS_MAX, Esc
 from appservices.payments.core.texts.views import Party
 from veche.protocol.approval import TEXT_CHARACTERS_MAX, showable
 from veche.protocol.catalogue import LANGUAGES, Catalogue
+from veche.protocol.commands import read_command
 from veche.protocol.message import body
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def test_no_answer_to_a_question_is_a_command(language: str) -> None:
 
     for label in labels:
         for words in (label, label.removesuffix(".")):
-            found = command_of({"msgtype": "m.text", "body": words}, COMMANDS, language)
+            found = read_command({"msgtype": "m.text", "body": words}, COMMANDS, language)
             assert found is None, words
 
 

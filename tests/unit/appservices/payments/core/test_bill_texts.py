@@ -6,7 +6,7 @@ import pytest
 
 from appservices.payments.core.bill import BillState
 from appservices.payments.core.bill_order import BillOrder, BillProblem, read_bill
-from appservices.payments.core.commands import COMMANDS, DELIVER, command_of
+from appservices.payments.core.commands import COMMANDS, DELIVER
 from appservices.payments.core.order import OrderProblem
 from appservices.payments.core.texts import bill, extras, paying
 from appservices.payments.core.texts.bill import BillView, ShareView
@@ -15,6 +15,7 @@ from tests.support.rendered import check_message
 from tests.unit.appservices.payments.core.test_texts import ALICE, BOB, NOW_MS, speech, view
 from veche.protocol import message
 from veche.protocol.catalogue import LANGUAGES
+from veche.protocol.commands import read_command
 from veche.protocol.message import Doc
 
 RICH = Party("@rich:veche.test", "Rich")
@@ -82,8 +83,8 @@ def test_the_examples_in_each_language_are_read(language: str) -> None:
     one = speech(language)
     bill_line = one.text("split 60.00 {currency} @alice @bob:2 dinner", currency="EUR")
     place_line = one.text("deliver Main Street 5, Lindenau")
-    split = command_of({"msgtype": "m.text", "body": bill_line}, COMMANDS, language)
-    place = command_of({"msgtype": "m.text", "body": place_line}, COMMANDS, language)
+    split = read_command({"msgtype": "m.text", "body": bill_line}, COMMANDS, language)
+    place = read_command({"msgtype": "m.text", "body": place_line}, COMMANDS, language)
 
     assert split is not None
     assert split.command.name == "split"

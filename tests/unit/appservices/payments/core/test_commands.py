@@ -11,10 +11,9 @@ from appservices.payments.core.commands import (
     PAY,
     RECEIPT,
     REFUND,
-    command_of,
 )
 from veche.protocol.catalogue import LANGUAGES
-from veche.protocol.commands import Command
+from veche.protocol.commands import Command, read_command
 from veche.runtime.sessions import PAGE_COMMANDS
 
 
@@ -37,7 +36,7 @@ from veche.runtime.sessions import PAGE_COMMANDS
     ],
 )
 def test_words_are_understood_in_any_language(text: str, command: Command, argument: str) -> None:
-    found = command_of({"msgtype": "m.text", "body": text}, COMMANDS, "en")
+    found = read_command({"msgtype": "m.text", "body": text}, COMMANDS, "en")
 
     assert found is not None
     assert (found.command, found.argument) == (command, argument)
@@ -45,11 +44,11 @@ def test_words_are_understood_in_any_language(text: str, command: Command, argum
 
 @pytest.mark.parametrize("text", ["balance of power", "1234", "please pay", "", "x" * 501])
 def test_other_words_are_no_command(text: str) -> None:
-    assert command_of({"msgtype": "m.text", "body": text}, COMMANDS, "en") is None
+    assert read_command({"msgtype": "m.text", "body": text}, COMMANDS, "en") is None
 
 
 def test_a_picture_that_is_called_so_is_no_command() -> None:
-    assert command_of({"msgtype": "m.image", "body": "pay bob 5 EUR"}, COMMANDS, "en") is None
+    assert read_command({"msgtype": "m.image", "body": "pay bob 5 EUR"}, COMMANDS, "en") is None
 
 
 def test_no_word_means_two_things_in_one_language() -> None:

@@ -24,7 +24,7 @@ from appservices.payments.core.texts import (
 )
 from appservices.payments.core.texts.views import Balance, Party, PaymentView
 from tests.support.rendered import check_message
-from veche.protocol import message
+from veche.protocol import message, talk
 from veche.protocol.catalogue import LANGUAGES, Catalogue
 from veche.protocol.ids import derived_ulid
 from veche.protocol.invoice import InvoiceCard, InvoiceLine
@@ -105,8 +105,8 @@ def documents(one: Speech) -> list[Doc]:
         account.history_doc([], person, one),
         account.frozen_doc(one),
         account.private_doc(one),
-        account.clear_doc(one),
-        account.edit_doc(one),
+        talk.clear_doc(one),
+        talk.edit_doc(one),
         limits.limits_doc({"EUR": own}, "https://veche.test/keys", one),
         *(paying.question_doc(each, one) for each in views),
         *(paying.receipt_doc(each, one, is_payer=p) for each in views for p in (True, False)),

@@ -9,7 +9,7 @@ import pytest
 
 from appservices.payments.core.allowance import AllowanceOrder, read_allowance
 from appservices.payments.core.bans import BanOrder, read_ban
-from appservices.payments.core.commands import ALLOW, BAN, COMMANDS, GUARDIANS, PAY, command_of
+from appservices.payments.core.commands import ALLOW, BAN, COMMANDS, GUARDIANS, PAY
 from appservices.payments.core.guards import GuardOrder, Tally, read_guards
 from appservices.payments.core.order import Order, read_order
 from appservices.payments.core.payment import Kind
@@ -27,6 +27,7 @@ from appservices.payments.service.allowance_orders import purse_of
 from appservices.payments.service.scene import CATALOGUE
 from veche.protocol.approval import NAME_CHARACTERS_MAX, TEXT_CHARACTERS_MAX
 from veche.protocol.catalogue import LANGUAGES
+from veche.protocol.commands import read_command
 from veche.protocol.message import body
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def speech(language: str) -> Speech:
 
 
 def argument(text: str, command: Command, language: str) -> str:
-    found = command_of({"msgtype": "m.text", "body": text}, COMMANDS, language)
+    found = read_command({"msgtype": "m.text", "body": text}, COMMANDS, language)
     assert found is not None, text
     assert found.command is command
     return found.argument
@@ -108,7 +109,7 @@ def test_no_choice_can_be_taken_for_a_command_in_any_language(language: str, lab
     said = speech(language).text(label, name="@alice:x")
 
     for spoken in LANGUAGES:
-        assert command_of({"msgtype": "m.text", "body": said}, COMMANDS, spoken) is None
+        assert read_command({"msgtype": "m.text", "body": said}, COMMANDS, spoken) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,45 @@
+"""What every bot says in a chat, whatever it is for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from veche.protocol.catalogue import LANGUAGE_NAMES, LANGUAGES
+from veche.protocol.commands import LANGUAGE
+from veche.protocol.message import Bullets, Mono, Paragraph
+
+if TYPE_CHECKING:
+    from veche.protocol.message import Doc
+    from veche.protocol.speech import Speech
+
+
+def language_doc(speech: Speech) -> Doc:
+    """That the language is another one now."""
+    words = speech.text("I speak English with you now. Write “language” to change it.")
+    return (Paragraph(words),)
+
+
+def languages_line() -> Bullets:
+    """How to choose a language, in each of them."""
+    return Bullets(
+        [
+            (f"{LANGUAGE_NAMES[code]}: ", Mono(f"{LANGUAGE.word(code)} {LANGUAGE_NAMES[code]}"))
+            for code in LANGUAGES
+        ]
+    )
+
+
+def clear_doc(speech: Speech) -> Doc:
+    """That a message came unencrypted into an encrypted room."""
+    words = speech.text(
+        "Your message came without encryption, so it does not count. Please send it encrypted."
+    )
+    return (Paragraph(words),)
+
+
+def edit_doc(speech: Speech) -> Doc:
+    """That an edit does nothing."""
+    words = speech.text(
+        "A change of an earlier message changes nothing here. Please write it anew."
+    )
+    return (Paragraph(words),)

@@ -1,0 +1,33 @@
+"""A bot to which each person writes in a chat of their own."""
+
+from veche.runtime.chats.errands import ChatErrand, Join, OpenChat, invite
+from veche.runtime.chats.hearing import (
+    choose_language,
+    doubt,
+    join_kind,
+    log_undelivered,
+    page_commands,
+    receive,
+    refuse,
+)
+from veche.runtime.chats.scene import ChatParts, ChatScene, Manner
+from veche.runtime.chats.store import Chat, Chats
+
+__all__ = [
+    "Chat",
+    "ChatErrand",
+    "ChatParts",
+    "ChatScene",
+    "Chats",
+    "Join",
+    "Manner",
+    "OpenChat",
+    "choose_language",
+    "doubt",
+    "invite",
+    "join_kind",
+    "log_undelivered",
+    "page_commands",
+    "receive",
+    "refuse",
+]
