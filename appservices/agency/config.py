@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Annotated, Literal, Self
-from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from veche.protocol.catalogue import LANGUAGES
 from veche.runtime.config import Duration, FilePath, SecretPath, Section
 from veche.runtime.sealing import SealSection
+from veche.runtime.sections import Names, TimeZone
 
 OFFICES_MAX = 50
 SERVICES_MAX = 100
@@ -22,19 +21,6 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
-def _check_languages(names: dict[str, str]) -> dict[str, str]:
-    if not names or not names.keys() <= set(LANGUAGES):
-        raise ValueError(f"should be a text in at least one of {', '.join(LANGUAGES)}")
-    return names
-
-
-def _check_time_zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError("should be a time zone such as 'Europe/Berlin'")
-    return name
-
-
-Names = Annotated[dict[str, str], AfterValidator(_check_languages)]
 Date = Annotated[dt.date, Field(strict=False)]
 
 
@@ -100,7 +86,7 @@ class OrganisationSection(Section):
     """Its name in the log of acts."""
     name: Names
     """By language."""
-    time_zone: Annotated[str, AfterValidator(_check_time_zone)] = "UTC"
+    time_zone: TimeZone = "UTC"
     """Where its days begin and end."""
     region: str = Field(default="DE", pattern=r"^[A-Z]{2}$")
     """Country (ISO 3166-1) of phone numbers that are typed without one."""

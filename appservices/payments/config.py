@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 from typing import Annotated, Final, Literal, Self
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -13,7 +12,6 @@ from appservices.payments.core.formats.plain import iban
 from appservices.payments.core.peers import PREPARED_MS_MAX
 from appservices.payments.core.rules import DAY_MS, HOUR_MS
 from appservices.payments.core.ubl import Seller
-from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.envelope import is_verification_key
 from veche.protocol.errors import MalformedError
 from veche.protocol.invoice_tax import SCHEME, VAT_ID, Endpoint
@@ -22,7 +20,7 @@ from veche.protocol.notes import VerifierKey, read_verifier_key
 from veche.protocol.unpadded import from_unpadded
 from veche.runtime.config import SecretPath, Section
 from veche.runtime.sealing import SealSection
-from veche.runtime.sections import Duration
+from veche.runtime.sections import Duration, Names, TimeZone
 
 BOT_LOCALPART: Final = "veche_payments"
 CURRENCIES_MAX: Final = 20
@@ -42,18 +40,6 @@ CONFIRM_WAIT_MS_MAX: Final = 45_000
 """Longest time for a merchant to confirm: what comes in the last moment still has to be posted."""
 FIRST_PAYEE_UNITS: Final = 200
 """Units of a currency above which the first payment to somebody waits, if nothing else is set."""
-
-
-def _check_names(names: dict[str, str]) -> dict[str, str]:
-    if not names or not names.keys() <= set(LANGUAGES):
-        raise ValueError(f"should be a text in at least one of {', '.join(LANGUAGES)}")
-    return names
-
-
-def _check_time_zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError("should be a time zone such as 'Europe/Berlin'")
-    return name
 
 
 def _check_currency(code: str) -> str:
@@ -172,7 +158,7 @@ class OrganisationSection(Section):
 
     id: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$", examples=["lindenau"])
     """Its name in the log of acts; its account is found by it."""
-    name: Annotated[dict[str, str], AfterValidator(_check_names)]
+    name: Names
     """By language; it stands on invoices."""
     kinds: list[Annotated[str, Field(pattern=KIND)]] = Field(
         default_factory=list, max_length=KINDS_MAX, examples=[["food", "pharmacy"]]
@@ -288,11 +274,11 @@ class PaymentsSection(Section):
 
     id: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$", examples=["lindenau-bank"])
     """Name of the institution in the log of acts."""
-    name: Annotated[dict[str, str], AfterValidator(_check_names)]
+    name: Names
     """Its name by language: ``{en: Bank of Lindenau, de: Bank von Lindenau}``."""
     language: Literal["en", "ru", "de", "uk"] = "en"
     """In which it speaks to somebody who has chosen no language."""
-    time_zone: Annotated[str, AfterValidator(_check_time_zone)] = "UTC"
+    time_zone: TimeZone = "UTC"
     """In which it tells times."""
     currencies: list[Currency] = Field(min_length=1, max_length=CURRENCIES_MAX)
     """Codes (ISO 4217) of the currencies that it keeps accounts in; the first one is shown in

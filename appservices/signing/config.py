@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated, Final, Literal
-from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from veche.protocol.catalogue import LANGUAGES
 from veche.runtime.config import FilePath, SecretPath, Section
-from veche.runtime.sections import Duration
+from veche.runtime.sections import Duration, Names, TimeZone
 
 BOT_LOCALPART: Final = "veche_signing"
 HOUR_MS: Final = 3_600_000
@@ -20,18 +18,6 @@ ORDERERS_MAX: Final = 100
 
 ORGANISATIONS_MAX: Final = 1_000
 KEYS_MAX: Final = 10
-
-
-def _check_names(names: dict[str, str]) -> dict[str, str]:
-    if not names or not names.keys() <= set(LANGUAGES):
-        raise ValueError(f"should be a text in at least one of {', '.join(LANGUAGES)}")
-    return names
-
-
-def _check_time_zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError("should be a time zone such as 'Europe/Berlin'")
-    return name
 
 
 class SealSection(Section):
@@ -53,11 +39,11 @@ class SessionsSection(Section):
 
     id: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$", examples=["lindenau"])
     """Name in the log of acts of whoever runs it: certificates are issued by it."""
-    name: Annotated[dict[str, str], AfterValidator(_check_names)]
+    name: Names
     """What the bot is called, by language: `{en: Signatures of Lindenau}`."""
     language: Literal["en", "ru", "de", "uk"] = "en"
     """In which it speaks to somebody who has chosen no language."""
-    time_zone: Annotated[str, AfterValidator(_check_time_zone)] = "UTC"
+    time_zone: TimeZone = "UTC"
     """In which it tells times, and by which days end."""
     templates: FilePath | None = None
     """Folder with templates of documents; left out: there are none."""

@@ -5,14 +5,13 @@ Source: PAdES B-LTA (ETSI EN 319 142-1 §6.3): a signature with its proofs, clos
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import Field
 from twisted.internet.threads import deferToThreadPool
 
 from veche.protocol.asic import container
-from veche.protocol.errors import MalformedError, RefusedError, UnavailableError
+from veche.protocol.errors import RefusedError
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.signing import (
     Box,
@@ -25,28 +24,19 @@ from veche.protocol.pdf.signing import (
 from veche.protocol.pdf.values import PdfError
 from veche.protocol.sealing_api import SealBody, SealedView, SealView, StampBody, StampView
 from veche.protocol.unpadded import from_unpadded, unpadded
-from veche.protocol.wire import mapping, parse
 from veche.runtime.config import SecretPath, Section, read_secret
-from veche.runtime.matrix.connections import Connections
+from veche.runtime.service_client import ServiceClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from veche.protocol.asic.container import DataFile
     from veche.protocol.pdf.signing import Prepared
-    from veche.protocol.wire import Wire
 
 API: Final = "/_veche/signing/v1"
-ANSWER_BYTES_MAX: Final = 1 << 20
-TIMEOUT_S: Final = 30.0
-RETRY_AFTER_MS: Final = 5_000
 SEAL_FIELD: Final = "Seal"
 CLOSING_FIELD: Final = "Closed"
-_ERROR_CHARACTERS_MAX: Final = 200
-_OK: Final = 200
-_REFUSED: Final = frozenset({400, 403, 404, 409, 413})
 
-W = TypeVar("W", bound="Wire")
 T = TypeVar("T")
 
 
@@ -78,9 +68,10 @@ class Sealer:
             organisation: Its id.
         """
         self._reactor = reactor
-        self._connections = Connections(reactor, url)
+        self._client = ServiceClient(
+            reactor, url, key, api=API, called="the service of signing", refusal=SealError
+        )
         self._path = f"/seals/{organisation}"
-        self._head = f"Authorization: Bearer {key}\r\nContent-Type: application/json\r\n".encode()
 
     async def seal(self, pdf: bytes, reference: str, now_ms: int) -> bytes:
         """The file with the seal, closed by a time stamp.
@@ -103,20 +94,22 @@ class Sealer:
         proofs, name = await self._view()
         base, signing = await self._work(_prepare_seal, pdf, proofs, name, now_ms)
         body = SealBody(digest=unpadded(signing.digest), reference=reference)
-        sealed = await self._call("POST", self._path, SealedView, body)
+        sealed = await self._client.call("POST", self._path, SealedView, body=body)
         signed = base + signing.filled(from_unpadded(sealed.signature))
         closing = await self._work(_prepare_closing, signed)
         return signed + closing.filled(await self._stamp(closing.digest))
 
     async def _view(self) -> tuple[Proofs, str]:
         """What is needed beside the seal, and whom its certificate names."""
-        seal = await self._call("GET", self._path, SealView)
+        seal = await self._client.call("GET", self._path, SealView)
         certificates = [from_unpadded(one) for one in seal.certificates]
         return Proofs(certificates, [from_unpadded(one) for one in seal.lists]), seal.name
 
     async def _stamp(self, digest: bytes) -> bytes:
         asked = StampBody(digest=unpadded(digest))
-        return from_unpadded((await self._call("POST", "/stamps", StampView, asked)).token)
+        return from_unpadded(
+            (await self._client.call("POST", "/stamps", StampView, body=asked)).token
+        )
 
     async def seal_files(self, files: Sequence[DataFile], reference: str) -> bytes:
         """A container with any files and the seal over them, closed by a time stamp.
@@ -133,42 +126,19 @@ class Sealer:
         proofs, _ = await self._view()
         signing = await self._work(_prepare_container, files)
         body = SealBody(digest=unpadded(signing.digest), reference=reference)
-        sealed = await self._call("POST", self._path, SealedView, body)
+        sealed = await self._client.call("POST", self._path, SealedView, body=body)
         signed = await self._work(signing.embed, from_unpadded(sealed.signature), proofs)
         closing = await self._work(container.prepare_closing, signed)
         return closing.embed(await self._stamp(closing.digest))
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._connections.close()
+        await self._client.close()
 
     async def _work(self, work: Callable[..., T], *args: Any) -> T:
         pool = self._reactor.getThreadPool()
         done: T = await deferToThreadPool(self._reactor, pool, work, *args)
         return done
-
-    async def _call(self, method: str, path: str, model: type[W], body: Wire | None = None) -> W:
-        answer = await self._connections.request(
-            method.encode(),
-            f"{API}{path}".encode(),
-            self._head,
-            None if body is None else body.model_dump_json().encode(),
-            timeout_s=TIMEOUT_S,
-            answer_bytes_max=ANSWER_BYTES_MAX,
-        )
-        try:
-            content = json.loads(answer.body)
-        except ValueError:
-            content = None
-        if answer.status != _OK:
-            raise _error(answer.status, content)
-        try:
-            return parse(model, content)
-        except MalformedError as e:
-            raise UnavailableError(
-                "the service of signing answers in another way than agreed",
-                retry_after_ms=RETRY_AFTER_MS,
-            ) from e
 
 
 def sealer_of(reactor: Any, section: SealSection | None, organisation: str) -> Sealer | None:
@@ -203,16 +173,3 @@ def _prepare_container(files: Sequence[DataFile]) -> container.Prepared:
 
 def _prepare_closing(pdf: bytes) -> Prepared:
     return prepare_closing(Document(pdf), CLOSING_FIELD, Proofs())
-
-
-def _error(status: int, content: Any) -> SealError | UnavailableError:
-    said = mapping(content)
-    text = str(said.get("error", ""))[:_ERROR_CHARACTERS_MAX]
-    if status in _REFUSED:
-        return SealError(text or f"the service of signing answers {status}")
-    # A key that is not known (401) is mended by the operator: until then the work waits.
-    wait_ms = said.get("retry_after_ms")
-    retry_after_ms = wait_ms if isinstance(wait_ms, int) and wait_ms > 0 else RETRY_AFTER_MS
-    return UnavailableError(
-        f"the service of signing answers {status}: {text}", retry_after_ms=retry_after_ms
-    )

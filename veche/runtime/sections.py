@@ -12,10 +12,20 @@ import inspect
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
+from zoneinfo import available_timezones
 
 import attrs
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+)
 
+from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.errors import ConfigError
 from veche.runtime.secret_files import read_secret_bytes
 from veche.runtime.units import parse_duration, parse_size
@@ -58,6 +68,24 @@ FilePath = Annotated[Path, BeforeValidator(_read_path)]
 """A path; a relative one starts at the folder of the configuration file."""
 SecretPath = Annotated[Path, BeforeValidator(_read_path), _SECRET]
 """The path of a file that holds a secret, for ``read_secret``."""
+
+
+def _check_names(names: dict[str, str]) -> dict[str, str]:
+    if not names or not names.keys() <= set(LANGUAGES):
+        raise ValueError(f"should be a text in at least one of {', '.join(LANGUAGES)}")
+    return names
+
+
+def _check_time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("should be a time zone such as 'Europe/Berlin'")
+    return name
+
+
+Names = Annotated[dict[str, str], AfterValidator(_check_names)]
+"""What something is called, by language."""
+TimeZone = Annotated[str, AfterValidator(_check_time_zone)]
+"""IANA name of a time zone."""
 
 
 def key_of(attribute: str) -> str:

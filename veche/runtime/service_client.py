@@ -43,6 +43,7 @@ class ServiceClient:
         api: str,
         called: str,
         busy: Collection[str] = (),
+        refusal: type[RefusedError] = RefusedError,
     ) -> None:
         """Make it; the first request connects.
 
@@ -53,12 +54,14 @@ class ServiceClient:
             api: Prefix of its paths.
             called: What it is called in errors.
             busy: Codes of refusals that mean: later.
+            refusal: What is raised where the service says no.
         """
         self._connections = Connections(reactor, url)
         self._key = key
         self._api = api
         self._called = called
         self._busy = frozenset(busy)
+        self._refusal = refusal
 
     async def close(self) -> None:
         """Close the connections."""
@@ -135,8 +138,8 @@ class ServiceClient:
         said = mapping(content)
         text = str(said.get("error", ""))[:ERROR_CHARACTERS_MAX]
         if status in _REFUSED and said.get("errcode") not in self._busy:
-            return RefusedError(text or f"{self._called} answers {status}")
-        # A key that is not known (401) is mended by the operator: until then the cases wait.
+            return self._refusal(text or f"{self._called} answers {status}")
+        # A key that is not known (401) is mended by the operator: until then the work waits.
         wait_ms = said.get("retry_after_ms")
         retry_after_ms = wait_ms if isinstance(wait_ms, int) and wait_ms > 0 else RETRY_AFTER_MS
         return UnavailableError(

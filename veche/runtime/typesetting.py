@@ -46,7 +46,12 @@ def check_source(source: bytes) -> None:
 
 
 def typeset(
-    source: bytes, data: str, *, at_ms: int, standard: Literal["a-3b"] | None = None
+    source: bytes,
+    data: str,
+    *,
+    at_ms: int,
+    standard: Literal["a-3b"] | None = None,
+    fonts: Path | None = None,
 ) -> bytes:
     """Set a document. It takes 5 to 200 ms of one core, so call it in a thread.
 
@@ -55,6 +60,8 @@ def typeset(
         data: JSON.
         at_ms: Date of the PDF, UTC.
         standard: Such as ``ARCHIVE``; None: none.
+        fonts: Folder with further fonts. Those of typst have Latin, Cyrillic, Greek, Hebrew and
+            Arabic letters, but no Chinese or Japanese ones; PDF/A refuses what no font can show.
 
     Raises:
         TypesettingError: The source is wrong, or not of the standard with this data.
@@ -68,6 +75,7 @@ def typeset(
                 format="pdf",
                 timestamp=at_ms // 1000,
                 pdf_standards=standard,
+                font_paths=[] if fonts is None else [fonts],
                 **_how(path, data),
             )
         except typst.TypstError as e:

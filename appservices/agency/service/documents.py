@@ -14,7 +14,7 @@ from twisted.internet.threads import deferToThreadPool
 from appservices.agency import store
 from appservices.agency.core.document_data import document_data
 from appservices.agency.core.inputs import DocumentFailed, DocumentMade
-from appservices.agency.documents import Document, TemplateError, make_document
+from appservices.agency.documents import Document, make_document
 from appservices.agency.service.cases import definition_of, step_file
 from appservices.agency.service.deeds import MAKE_DOCUMENT
 from appservices.agency.service.errands import Handler, Parts, case_of
@@ -22,6 +22,7 @@ from veche.protocol.errors import RefusedError, TooLargeError
 from veche.protocol.ids import UserId
 from veche.runtime.matrix.media import upload_encrypted
 from veche.runtime.sealing import SealError
+from veche.runtime.typesetting import TypesettingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +62,7 @@ class _MakeDocument(Handler):
                 issued_at_ms=issued_at_ms,
             )
             made = await self._sealed(errand, made)
-        except (TemplateError, TooLargeError, SealError) as e:
+        except (TypesettingError, TooLargeError, SealError) as e:
             return {"failure": str(e)}
         bot = UserId(errand.payload["bot"])
         file = await upload_encrypted(self._host.client, bot, made.data)

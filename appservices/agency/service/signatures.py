@@ -12,7 +12,7 @@ from appservices.agency import store
 from appservices.agency.core.definition import Signer, SignStep
 from appservices.agency.core.document_data import document_data
 from appservices.agency.core.inputs import AllSigned, NotSigned, SignaturesAsked, SigningFailed
-from appservices.agency.documents import Document, TemplateError, make_document
+from appservices.agency.documents import Document, make_document
 from appservices.agency.service.cases import definition_of, step_file, take_step
 from appservices.agency.service.deeds import ASK_SIGNATURES, FETCH_SIGNED, GIVE_UP_SIGNATURES
 from appservices.agency.service.documents import keep_made
@@ -24,6 +24,7 @@ from veche.protocol.session_api import TITLE_CHARACTERS_MAX, PartyOrder, Session
 from veche.protocol.signing_api import NAME_CHARACTERS_MAX
 from veche.runtime.matrix.client import MatrixError, path
 from veche.runtime.matrix.media import upload_encrypted
+from veche.runtime.typesetting import TypesettingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,7 +112,7 @@ class _AskSignatures(_SigningHandler):
                 wanted.data,
                 issued_at_ms=wanted.issued_at_ms,
             )
-        except (TemplateError, TooLargeError) as e:
+        except (TypesettingError, TooLargeError) as e:
             return {"failure": str(e)}
         body = await self._body(errand, wanted)
         key = f"{errand.payload['case']}.{errand.payload['number']}.{errand.payload['try']}"

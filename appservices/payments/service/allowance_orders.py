@@ -19,16 +19,17 @@ from appservices.payments.core.texts.allowance import (
 from appservices.payments.core.texts.paying import problem_doc
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import allowances, naming
+from appservices.payments.service.scene import Parts
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.runtime import errands
+from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.payments.core.allowance import AllowanceOrder
-    from appservices.payments.service.scene import Parts, Scene
-    from veche.protocol.errors import RefusedError
+    from appservices.payments.service.scene import Scene
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 
@@ -68,11 +69,8 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     _name(scene, inbound, wanted)
 
 
-class NameAllowance:
+class NameAllowance(ChatErrand[Parts]):
     """Finds out what those of an allowance are called; then asks the giver for their key."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Ask the homeserver for their names."""
@@ -107,9 +105,6 @@ class NameAllowance:
             ),
         )
         allowances.propose(scene, view, room_id)
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The errand can never be done; it was logged."""
 
 
 def _persons(wanted: Mapping[str, Any]) -> Sequence[str]:

@@ -6,23 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from appservices.payments.service import bill_ends, billing
 from appservices.payments.service.naming import known_name
+from appservices.payments.service.scene import Parts
 from veche.protocol.ids import UserId
+from veche.runtime.chats import ChatErrand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.service.scene import Parts
-    from veche.protocol.errors import RefusedError
     from veche.runtime.database import Cursor
     from veche.runtime.errands import Errand
 
 
-class LookUpSharers:
+class LookUpSharers(ChatErrand[Parts]):
     """Finds out what those are called who share a bill; then asks them."""
-
-    def __init__(self, parts: Parts) -> None:
-        """Make it."""
-        self._parts = parts
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Ask the homeserver for their names."""
@@ -35,24 +31,10 @@ class LookUpSharers:
         """Ask everybody for their share, or say who is not here."""
         billing.begin(self._parts.scene(txn, errand.id, now_ms), errand.payload, result)
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """Never: nothing is refused by anybody."""
 
-
-class BillDue:
+class BillDue(ChatErrand[Parts]):
     """The time for all to agree is over."""
-
-    def __init__(self, parts: Parts) -> None:
-        """Make it."""
-        self._parts = parts
-
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
-        """Nothing outside transactions."""
-        return {}
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Give back what is set aside."""
         bill_ends.rang(self._parts.scene(txn, errand.id, now_ms), errand.payload["bill"])
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """Never: nothing is asked of anybody."""

@@ -14,20 +14,21 @@ from appservices.payments.core.transfers import MAIN, Between, opening, transfer
 from appservices.payments.service import acting, attempts, bulk, files, moving, payouts
 from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.naming import known_name
+from appservices.payments.service.scene import Parts
 from appservices.payments.service.transfer_ids import main_transfer
 from appservices.payments.store import bulk as store
 from appservices.payments.store import chats, holders
 from veche.protocol.act_offer import ActGround
 from veche.protocol.acts import ActClass
 from veche.protocol.ids import UserId
+from veche.runtime.chats import ChatErrand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.core.bulk import BulkLine, BulkPayout
-    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.service.scene import Scene
     from appservices.payments.store.bulk import LineFile
-    from veche.protocol.errors import RefusedError
     from veche.runtime.database import Cursor
     from veche.runtime.errands import Errand
 
@@ -37,12 +38,8 @@ UNKNOWN: Final = "unknown_payee"
 NO_BANK: Final = "no_bank"
 
 
-class PayLines:
+class PayLines(ChatErrand[Parts]):
     """Looks up who is paid next, and begins to pay them."""
-
-    def __init__(self, parts: Parts) -> None:
-        """Make it."""
-        self._parts = parts
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Who the next lines pay, by their place; None: there is nobody."""
@@ -71,20 +68,9 @@ class PayLines:
         """Begin to pay them; the next errand takes the next ones."""
         begin(self._parts.scene(txn, errand.id, now_ms), errand.payload["payout"], result["names"])
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """Never: who is not there fails by their line alone."""
 
-
-class GiveBack:
+class GiveBack(ChatErrand[Parts]):
     """Gives back what was set aside, where it could not be given back before."""
-
-    def __init__(self, parts: Parts) -> None:
-        """Make it."""
-        self._parts = parts
-
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
-        """Nothing outside transactions."""
-        return {}
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Try again."""
@@ -92,9 +78,6 @@ class GiveBack:
         payout = bulk.lock(scene, told["payout"])
         if payout is not None:
             bulk.move_back(scene, payout, told["about"], told["minor"], told["tries"])
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """Never: nothing is asked of anybody."""
 
 
 def begin(scene: Scene, payout_id: str, names: Mapping[str, str | None]) -> None:

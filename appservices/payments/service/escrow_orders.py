@@ -34,18 +34,19 @@ from appservices.payments.service import escrow_files as deals
 from appservices.payments.service import escrows
 from appservices.payments.service.escrow_files import Deal
 from appservices.payments.service.naming import known_name, user_named
+from appservices.payments.service.scene import Parts
 from appservices.payments.store import escrows as store
 from appservices.payments.store import holders
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.message import Paragraph
 from veche.runtime import errands
+from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.service.scene import Parts, Scene
-    from veche.protocol.errors import RefusedError
+    from appservices.payments.service.scene import Scene
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 
@@ -169,11 +170,8 @@ def _look_up(scene: Scene, inbound: Inbound, persons: list[UserId], wanted: Escr
     errands.schedule(scene.txn, Errand(id_, LOOK_UP, payload, scene.now_ms))
 
 
-class LookUp:
+class LookUp(ChatErrand[Parts]):
     """Finds out what those are called who are to take part; then they are asked."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Ask the homeserver; somebody may not be there."""
@@ -192,9 +190,6 @@ class LookUp:
             return
         parties = tuple(Party(*one) for one in zip(persons, names, strict=True))
         escrows.propose(scene, _deal(scene, parties, wanted))
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The errand can never be done; it was logged."""
 
 
 def _deal(scene: Scene, parties: tuple[Party, ...], wanted: Mapping[str, Any]) -> Deal:

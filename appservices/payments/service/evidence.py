@@ -26,6 +26,7 @@ from appservices.payments.core.texts.evidence import (
 )
 from appservices.payments.service import dispute_asking as asking
 from appservices.payments.service import dispute_files as cases
+from appservices.payments.service.scene import Parts
 from appservices.payments.store import disputes as store
 from appservices.payments.store import evidence as rows
 from appservices.payments.store.evidence import EvidenceRow
@@ -39,6 +40,7 @@ from veche.protocol.forms.values import FieldContext
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.wire import mapping
 from veche.runtime import errands
+from veche.runtime.chats import ChatErrand
 from veche.runtime.crypto.attachments import decrypt_file, read_file_key
 from veche.runtime.errands import Errand
 from veche.runtime.matrix.client import MatrixError
@@ -49,8 +51,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.core.texts.dispute import Side
     from appservices.payments.service.dispute_files import Case
-    from appservices.payments.service.scene import Parts, Scene
-    from veche.protocol.errors import RefusedError
+    from appservices.payments.service.scene import Scene
     from veche.protocol.inbound import Inbound
     from veche.runtime.crypto.attachments import FileKey
     from veche.runtime.database import Cursor
@@ -120,13 +121,12 @@ def send_all(scene: Scene, case: Case, person: UserId) -> None:
     send(scene, case, person, of_case(scene, case))
 
 
-class TakeEvidence:
+class TakeEvidence(ChatErrand[Parts]):
     """Fetches a file, and makes it evidence."""
 
     def __init__(self, parts: Parts) -> None:
         """Make it."""
-        self._parts = parts
-        self._host = parts.host
+        super().__init__(parts)
         self._slots = DeferredSemaphore(FETCHED_AT_ONCE)
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
@@ -188,9 +188,6 @@ class TakeEvidence:
     def _claims(self, errand: Errand) -> dict[str, Any]:
         opened: dict[str, Any] = self._parts.vault.open(base64.b64decode(errand.payload["sealed"]))
         return opened
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """Never: what cannot be had is told."""
 
 
 def _looked_at(data: bytes, key: FileKey, mimetype: str) -> dict[str, Any]:

@@ -10,16 +10,17 @@ from appservices.payments.core.texts.guardians import RuleView, guard_problem_do
 from appservices.payments.core.texts.paying import problem_doc
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import guardians, naming
+from appservices.payments.service.scene import Parts
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.runtime import errands
+from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.core.guards import GuardOrder
-    from appservices.payments.service.scene import Parts, Scene
-    from veche.protocol.errors import RefusedError
+    from appservices.payments.service.scene import Scene
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 
@@ -49,11 +50,8 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         _name(scene, inbound, wanted)
 
 
-class NameGuardians:
+class NameGuardians(ChatErrand[Parts]):
     """Finds out what guardians are called; then asks the payer for their key."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Ask the homeserver for their names."""
@@ -74,9 +72,6 @@ class NameGuardians:
         owner, *chosen = (Party(address, name) for address, name in named)
         view = RuleView(owner, tuple(chosen), wanted["needed"], wanted["minor"], wanted["currency"])
         guardians.propose(scene, view, room_id)
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The errand can never be done; it was logged."""
 
 
 def _name(scene: Scene, inbound: Inbound, wanted: GuardOrder) -> None:

@@ -16,6 +16,7 @@ from appservices.payments.core.guards import (
 from appservices.payments.core.limits import WEAKER_MS
 from appservices.payments.core.texts import guardians as texts
 from appservices.payments.service import guarding
+from appservices.payments.service.scene import Parts
 from appservices.payments.service.settling import open_chat
 from appservices.payments.store import guards as store
 from appservices.payments.store import holders
@@ -26,6 +27,7 @@ from veche.protocol.ids import UserId, effect_id
 from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice, Prompt
 from veche.runtime import errands
+from veche.runtime.chats import ChatErrand
 from veche.runtime.crypto.tracking import pin_identity
 from veche.runtime.errands import Errand
 
@@ -34,8 +36,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.core.speech import Speech
     from appservices.payments.core.texts.guardians import RuleView
-    from appservices.payments.service.scene import Parts, Scene
-    from veche.protocol.errors import RefusedError
+    from appservices.payments.service.scene import Scene
     from veche.protocol.ids import RoomId
     from veche.protocol.message import Doc
     from veche.runtime.database import Cursor
@@ -124,22 +125,12 @@ def invite(scene: Scene, rule_id: str, person: UserId) -> None:
     scene.ask(room_id, person, prompt, intro, about=_about(rule, person), purpose=purpose)
 
 
-class Count:
+class Count(ChatErrand[Parts]):
     """The wait of a weaker rule is over."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
-        """There is nothing to do outside transactions."""
-        return {}
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Let the rule count."""
         rang(self._parts.scene(txn, errand.id, now_ms), errand.payload["rule"])
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The errand can never be done; it was logged."""
 
 
 def rang(scene: Scene, rule_id: str) -> None:

@@ -23,9 +23,11 @@ from appservices.payments.service import (
 )
 from appservices.payments.service.clocks import set_clock
 from appservices.payments.service.heads import SHARD
+from appservices.payments.service.scene import Parts
 from appservices.payments.store import holders, ledger
 from veche.protocol.ids import effect_id, ulid
 from veche.runtime import errands
+from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
@@ -34,9 +36,8 @@ if TYPE_CHECKING:
     from appservices.payments.core.ledger import Row
     from appservices.payments.service.attempts import Attempt, Settle
     from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.service.scene import Scene
     from appservices.payments.service.work import Outcome
-    from veche.protocol.errors import RefusedError
     from veche.runtime.database import Cursor
 
 logger = logging.getLogger(__name__)
@@ -125,23 +126,12 @@ def ended(scene: Scene, payment_id: str) -> None:
         paying.refuse_held(scene, matter, why)
 
 
-class HoldEnded:
+class HoldEnded(ChatErrand[Parts]):
     """A hold ended by itself."""
-
-    def __init__(self, parts: Parts) -> None:
-        """Make it."""
-        self._parts = parts
-
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
-        """Nothing outside transactions."""
-        return {}
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """End what waited for it."""
         ended(self._parts.scene(txn, errand.id, now_ms), errand.payload["payment"])
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """Never: nothing is asked of anybody."""
 
 
 def _settle(

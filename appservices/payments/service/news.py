@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from appservices.payments.service.scene import Parts
 from appservices.payments.store import events
 from appservices.payments.store.events import News
 from veche.runtime import errands
+from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.service.scene import Parts, Scene
-    from veche.protocol.errors import RefusedError
+    from appservices.payments.service.scene import Scene
     from veche.protocol.ids import EffectId
     from veche.runtime.database import Cursor
 
@@ -40,23 +41,12 @@ def tell(scene: Scene, reply: str | None, id_: EffectId, payload: Mapping[str, A
         errands.schedule(scene.txn, Errand(id_, reply, payload, scene.now_ms))
 
 
-class EventErrand:
+class EventErrand(ChatErrand[Parts]):
     """Makes an event of what a release before this one left to an errand."""
-
-    def __init__(self, parts: Parts) -> None:
-        """Make it."""
-        self._parts = parts
-
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
-        """Nothing outside transactions."""
-        return {}
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Add the event."""
         _add(self._parts.scene(txn, errand.id, now_ms), errand.payload)
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """Never: nothing is asked of anybody."""
 
 
 def _add(scene: Scene, told: Mapping[str, Any]) -> None:

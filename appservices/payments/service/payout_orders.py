@@ -11,18 +11,19 @@ from appservices.payments.core.rules import DAY_MS
 from appservices.payments.core.texts.banks import name_doc, payout_problem_doc
 from appservices.payments.core.texts.paying import problem_doc
 from appservices.payments.service import paying, payouts
+from appservices.payments.service.scene import Parts
 from appservices.payments.store import payments as store
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.money import Money
 from veche.runtime import errands
+from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.service.scene import Parts, Scene
-    from veche.protocol.errors import RefusedError
+    from appservices.payments.service.scene import Scene
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 
@@ -76,11 +77,8 @@ def _check(scene: Scene, inbound: Inbound, wanted: PayoutOrder) -> PayoutProblem
     return None
 
 
-class CheckName:
+class CheckName(ChatErrand[Parts]):
     """Asks the bank whose account it is; then asks the person whether to pay out."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """A bank that does not answer does not say it: the person decides by what they know."""
@@ -102,6 +100,3 @@ class CheckName:
         matter = payouts.new(scene, person, RoomId(asked["room"]), wanted, asked["bank"])
         details = name_doc(result["answer"], result["name"], scene.speech(person))
         paying.begin(scene, matter, details)
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The errand can never be done; it was logged."""

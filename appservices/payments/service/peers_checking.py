@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING, Any, Final
 from appservices.payments.core.peers import Side, compare
 from appservices.payments.service import peers, peers_witnessing
 from appservices.payments.service.peers_asking import NoAnswerFromPeerError
+from appservices.payments.service.scene import Parts
 from appservices.payments.store import holders
 from appservices.payments.store import peers as store
 from veche.protocol.ids import effect_id
 from veche.protocol.peer_api import PACKETS_MAX, PeerAnswer, PeerFlow, PeerStatement
 from veche.protocol.wire import parse
 from veche.runtime import errands, metrics
+from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.service.scene import Parts, Scene
-    from veche.protocol.errors import RefusedError
+    from appservices.payments.service.scene import Scene
     from veche.runtime.database import Cursor
 
 logger = logging.getLogger(__name__)
@@ -81,12 +82,8 @@ def start(scene: Scene) -> None:
             _schedule(scene, peer.server, currency, scene.now_ms + AGAIN_MS)
 
 
-class CheckPeer:
+class CheckPeer(ChatErrand[Parts]):
     """Compares the books with one institution in one currency, and comes back."""
-
-    def __init__(self, parts: Parts) -> None:
-        """Make it."""
-        self._parts = parts
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Ask what it knows; nothing if it does not say."""
@@ -130,9 +127,6 @@ class CheckPeer:
                     _schedule(scene, server, currency, now_ms + AGAIN_MS, odd=True)
                     return
         _schedule(scene, server, currency, now_ms + after_ms)
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """Never: what refuses is no answer."""
 
 
 def _schedule(

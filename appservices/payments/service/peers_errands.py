@@ -10,6 +10,7 @@ from appservices.payments.core.peers import Out, OutInput, PeerStateError, step_
 from appservices.payments.core.texts import peers as texts
 from appservices.payments.service import files, paying, peers, peers_taking, proving
 from appservices.payments.service.peers_sending import CANCEL, COMMIT, KINDS, PREPARE
+from appservices.payments.service.scene import Parts
 from appservices.payments.store import holders
 from appservices.payments.store import payments as payment_store
 from appservices.payments.store import peers as store
@@ -17,14 +18,14 @@ from veche.protocol.errors import UnavailableError
 from veche.protocol.peer_api import PeerAnswer
 from veche.protocol.receipt import ReceiptError, verify_receipt
 from veche.protocol.wire import parse
+from veche.runtime.chats import ChatErrand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.service.scene import Scene
     from appservices.payments.store.peers import OutFile
-    from veche.protocol.errors import RefusedError
     from veche.runtime.database import Cursor
     from veche.runtime.errands import Errand
 
@@ -41,12 +42,8 @@ _HEARD: Final[Mapping[tuple[str, str], OutInput]] = {
 """What an answer means; whatever else is said contradicts what was said before."""
 
 
-class Send:
+class Send(ChatErrand[Parts]):
     """Tells another institution of a payment, again until it has an answer that counts."""
-
-    def __init__(self, parts: Parts) -> None:
-        """Make it."""
-        self._parts = parts
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Ask; what it answered, as it was signed."""
@@ -110,9 +107,6 @@ class Send:
             answer = parse(PeerAnswer, result["answer"])
             heard = _HEARD[errand.payload["kind"], answer.state]
             answered(scene, errand.payload["payment"], heard, answer, result["answer"])
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """Never: what refuses is no answer, and it is asked again."""
 
 
 def answered(

@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any, Final
 from appservices.payments.core.ledger import AccountCode, Transfer, ledger_id
 from appservices.payments.core.transfers import TransferCode, opening
 from appservices.payments.service import attempts, peers
+from appservices.payments.service.scene import Parts
 from appservices.payments.store import holders
 from appservices.payments.store import peers as store
 from veche.protocol.money import Money
+from veche.runtime.chats import ChatErrand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.service.attempts import Attempt, Settle
-    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.service.scene import Scene
     from appservices.payments.service.work import Outcome
     from appservices.payments.store.holders import AccountRow
-    from veche.protocol.errors import RefusedError
     from veche.protocol.ids import Ulid
     from veche.runtime.database import Cursor
     from veche.runtime.errands import Errand
@@ -95,16 +96,8 @@ def _bank(scene: Scene, ledger: int, currency: str) -> AccountRow:
     return holders.keep_account(scene.txn, scene.institution().id, ledger, code)
 
 
-class SettlePeer:
+class SettlePeer(ChatErrand[Parts]):
     """Books what an operator ordered."""
-
-    def __init__(self, parts: Parts) -> None:
-        """Make it."""
-        self._parts = parts
-
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
-        """Nothing outside transactions."""
-        return {}
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Leave it to the writer."""
@@ -112,9 +105,6 @@ class SettlePeer:
         money = Money(minor=wanted["minor"], currency=wanted["currency"])
         scene = self._parts.scene(txn, errand.id, now_ms)
         settle(scene, wanted["server"], wanted["kind"], money, wanted["reference"])
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """Never: nothing is asked of anybody."""
 
 
 def _settled(txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:

@@ -8,12 +8,14 @@ from appservices.payments.core.texts.receipts import no_receipt_doc, receipt_fil
 from appservices.payments.core.texts.views import NUMBER_CHARACTERS, number_of
 from appservices.payments.service import files, tax_invoices
 from appservices.payments.service.receipt_pdfs import make_receipt, read_receipt
+from appservices.payments.service.scene import Parts
 from appservices.payments.service.tax_invoices import NoTaxInvoiceError
 from appservices.payments.store import payments as store
 from veche.protocol import message
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.runtime import errands
+from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
 from veche.runtime.matrix.media import upload_encrypted
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.service.files import Matter
     from appservices.payments.service.receipt_pdfs import ReceiptPage
-    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.service.scene import Scene
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 
@@ -50,15 +52,12 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     errands.schedule(scene.txn, Errand(id_, SEND_RECEIPT, payload, scene.now_ms))
 
 
-class SendReceipt:
+class SendReceipt(ChatErrand[Parts]):
     """Makes the receipt anew, with the published head if there is one, and sends it.
 
     It comes as a PDF, as the file that proves it and, of an invoice that says its taxes, with the
     tax invoice.
     """
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Make and upload the files."""
@@ -100,9 +99,6 @@ class SendReceipt:
         scene.tell(room_id, person, receipt_file_doc(url, scene.speech(person)))
         for one in result["files"]:
             scene.voice.say(room_id, message.file(caption="", **one), scene.ground(person))
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The errand can never be done; it was logged."""
 
 
 def _tax_invoice(scene: Scene, matter: Matter) -> bytes | None:

@@ -12,6 +12,7 @@ from appservices.payments.core.texts.paying import kind_words
 from appservices.payments.core.texts.statements import files_doc, nothing_doc, usage_doc
 from appservices.payments.core.transfers import TransferCode
 from appservices.payments.service import files
+from appservices.payments.service.scene import Parts
 from appservices.payments.service.statement_pdfs import make_pdf
 from appservices.payments.service.statements import statement
 from appservices.payments.statement_pdf import PDF_LINES_MAX
@@ -20,6 +21,7 @@ from appservices.payments.store import payments as store
 from veche.protocol import message
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.runtime import errands
+from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
 from veche.runtime.matrix.media import upload_encrypted
 
@@ -28,8 +30,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.core.speech import Speech
     from appservices.payments.core.statement import AccountStatement, LedgerRow
-    from appservices.payments.service.scene import Parts, Scene
-    from veche.protocol.errors import RefusedError
+    from appservices.payments.service.scene import Scene
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 
@@ -56,11 +57,8 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     errands.schedule(scene.txn, Errand(id_, SEND_STATEMENT, payload, scene.now_ms))
 
 
-class SendStatement:
+class SendStatement(ChatErrand[Parts]):
     """Makes the statement of each currency, as CSV and as PDF, and sends them."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Make and upload the files."""
@@ -100,9 +98,6 @@ class SendStatement:
         scene.tell(room_id, person, files_doc(speech) if sent else nothing_doc(speech))
         for one in sent:
             scene.voice.say(room_id, message.file(caption="", **one), scene.ground(person))
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The errand can never be done; it was logged."""
 
 
 def statements_of(scene: Scene, person: UserId, month: dt.date) -> list[AccountStatement]:

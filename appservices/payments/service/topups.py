@@ -8,11 +8,13 @@ from appservices.payments.core.formats import epc
 from appservices.payments.core.ledger import AccountCode
 from appservices.payments.core.texts.banks import no_bank_doc, top_up_code_doc, top_up_doc
 from appservices.payments.drawing import EPC_VERSION_MAX, draw_png
+from appservices.payments.service.scene import Parts
 from appservices.payments.store import holders
 from veche.protocol import message
 from veche.protocol.errors import VecheError
 from veche.protocol.ids import RoomId, UserId, effect_id, ulid
 from veche.runtime import errands
+from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
 from veche.runtime.matrix.media import upload_encrypted
 
@@ -21,8 +23,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.config import BankSection
     from appservices.payments.core.rails.port import Party
-    from appservices.payments.service.scene import Parts, Scene
-    from veche.protocol.errors import RefusedError
+    from appservices.payments.service.scene import Scene
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 
@@ -77,11 +78,8 @@ def reference_for(scene: Scene, person: UserId, bank: BankSection) -> str:
     return scene.banking.expect(scene.txn, bank.name, account.id, id_, scene.now_ms)
 
 
-class SendCode:
+class SendCode(ChatErrand[Parts]):
     """Draws a code and sends it."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Upload the picture."""
@@ -103,6 +101,3 @@ class SendCode:
             size_bytes=result["size_bytes"],
         )
         scene.voice.say(room_id, content, scene.ground(person))
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The errand can never be done; it was logged."""

@@ -20,6 +20,7 @@ from appservices.signing.service.batches import (
 )
 from appservices.signing.service.filling import FillingError, Problem
 from appservices.signing.service.organisations import Asked
+from appservices.signing.service.scene import Parts
 from appservices.signing.service.template_drafts import Made, Options, draft_of
 from appservices.signing.service.templates import make_document
 from appservices.signing.store import batches as store
@@ -30,12 +31,13 @@ from veche.protocol.errors import MalformedError, UnavailableError, VecheError
 from veche.protocol.ids import effect_id
 from veche.protocol.wire import parse
 from veche.runtime import errands
+from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.signing.service.scene import Parts, Scene
+    from appservices.signing.service.scene import Scene
     from appservices.signing.store.batches import Batch
     from veche.protocol.errors import RefusedError
     from veche.runtime.database import Cursor
@@ -44,15 +46,8 @@ _CHANGED = Problem("template", "was changed meanwhile: ask again")
 _FAILS = Problem("template", "does not work with these answers")
 
 
-class Sow:
+class Sow(ChatErrand[Parts]):
     """Has the next rows of a batch made, as long as there are any."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
-        """Nothing."""
-        return {}
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """An errand for each of the next rows; then again, a moment later."""
@@ -66,15 +61,9 @@ class Sow:
         if room <= 0 or store.waiting_after(txn, batch_id, last, 1):
             sow_later(txn, batch_id, last, errand.payload["step"] + 1, now_ms + PACE_MS)
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """Never."""
 
-
-class MakeRow:
+class MakeRow(ChatErrand[Parts]):
     """Makes the document of one row, and sends it to whoever signs it."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Make the document, outside the reactor's thread."""

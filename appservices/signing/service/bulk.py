@@ -17,18 +17,19 @@ from appservices.signing.core.texts.draft import failed_doc, many_doc
 from appservices.signing.service import drafting
 from appservices.signing.service.cipher import fresh_key
 from appservices.signing.service.laying import boxed
+from appservices.signing.service.scene import Parts
 from appservices.signing.store import blobs, sessions
 from veche.protocol.errors import MalformedError
 from veche.protocol.ids import RoomId, UserId, derived_ulid, effect_id
 from veche.runtime import errands
+from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.core.records import Session
-    from appservices.signing.service.scene import Parts, Scene
-    from veche.protocol.errors import RefusedError
+    from appservices.signing.service.scene import Scene
     from veche.runtime.database import Cursor
 
 MAKE: Final = "signing.make"
@@ -46,11 +47,8 @@ def order(scene: Scene, session: Session, room_id: RoomId) -> None:
     scene.tell(room_id, person, many_doc(len(parties), scene.speech(person)))
 
 
-class Make:
+class Make(ChatErrand[Parts]):
     """Makes the session of one of many, and sends it."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Make their document ready, outside the reactor's thread."""
@@ -105,6 +103,3 @@ class Make:
             return
         sessions.add(txn, scene.vault, session)
         drafting.send(scene, drafting.freeze(scene, session, result["pdf"]))
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The errand can never be done; it was logged."""

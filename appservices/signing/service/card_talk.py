@@ -20,6 +20,7 @@ from appservices.signing.core.texts.words import REASONS
 from appservices.signing.service import acting, cards
 from appservices.signing.service.draft_talk import WORDS
 from appservices.signing.service.naming import known_name, user_named
+from appservices.signing.service.scene import Parts
 from appservices.signing.service.telling import requester_of
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError, RefusedError
@@ -27,13 +28,14 @@ from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice
 from veche.runtime import errands
+from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from appservices.signing.core.records import Member, Session
-    from appservices.signing.service.scene import Parts, Scene
+    from appservices.signing.service.scene import Scene
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
     from veche.runtime.database import Cursor
@@ -238,11 +240,8 @@ def _pass_answer(scene: Scene, session: Session, member: Member, words: str) -> 
         scene.tell(room_id, member.user_id, doc)
 
 
-class Delegate:
+class Delegate(ChatErrand[Parts]):
     """Finds out what a delegate is called; then they are asked."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Ask the homeserver; they may not be there."""
@@ -272,6 +271,3 @@ class Delegate:
             Choice(id=KEEP, label=speech.text("Leave it so")),
         )
         _ask(scene, session, member, room_id, BACK, (Paragraph(words),), choices)
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The errand can never be done; it was logged."""

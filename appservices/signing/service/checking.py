@@ -9,7 +9,7 @@ from twisted.internet.threads import deferToThreadPool
 from appservices.signing.core.judged import judged_file
 from appservices.signing.core.papers.uploads import UploadTooLargeError, refusal_text
 from appservices.signing.service import reading
-from appservices.signing.service.scene import CATALOGUE
+from appservices.signing.service.scene import CATALOGUE, Parts
 from veche.protocol.errors import MalformedError
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.message import Code, Paragraph
@@ -17,14 +17,14 @@ from veche.protocol.prompts import Choice
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.words import words_of
 from veche.runtime import errands
+from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
 from veche.runtime.sandbox import SandboxError, in_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.signing.service.scene import Parts, Scene
-    from veche.protocol.errors import RefusedError
+    from appservices.signing.service.scene import Scene
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 
@@ -64,11 +64,8 @@ def about(person: UserId) -> str:
     return f"verify {person}"
 
 
-class Check:
+class Check(ChatErrand[Parts]):
     """Fetches a file and judges it, in the sandbox."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Fetch and judge it."""
@@ -101,6 +98,3 @@ class Check:
         else:
             words = speech.text("Nobody can tell: this file cannot be read.")
             scene.tell(room_id, person, (Paragraph(words),))
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The errand can never be done; it was logged."""

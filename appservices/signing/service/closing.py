@@ -24,7 +24,7 @@ from appservices.signing.service.ending import RETRY_MS_MAX, retry_ms
 from appservices.signing.service.files import read_kept
 from appservices.signing.service.putting import BASIS
 from appservices.signing.service.recording import has_seal, make_report, record_of
-from appservices.signing.service.scene import PURPOSE
+from appservices.signing.service.scene import PURPOSE, Parts
 from appservices.signing.service.telling import requester_of
 from appservices.signing.store import blobs, revisions
 from appservices.signing.store.revisions import Revision
@@ -37,6 +37,7 @@ from veche.protocol.signatures.report import Verdict
 from veche.protocol.signatures.stamps import StampRequest
 from veche.protocol.unpadded import unpadded
 from veche.runtime.acts import spend
+from veche.runtime.chats import ChatErrand
 from veche.runtime.sandbox import in_sandbox
 from veche.runtime.speak import Ground
 
@@ -45,8 +46,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.records import Session
     from appservices.signing.service.files import Kept
-    from appservices.signing.service.scene import Parts, Scene
-    from veche.protocol.errors import RefusedError
+    from appservices.signing.service.scene import Scene
     from veche.protocol.evidence import Evidence
     from veche.protocol.pdf.signing import Prepared
     from veche.protocol.signatures.report import Report
@@ -79,12 +79,8 @@ class Closed:
     report: Report | None
 
 
-class Close:
+class Close(ChatErrand[Parts]):
     """Closes the file of a session."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._host = parts.host
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Make the closed file and the report on it, or say why there is none."""
@@ -156,9 +152,6 @@ class Close:
             return
         _keep_evidence(scene, session, result["evidence"])
         _keep(scene, session, closed)
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """Never: what is refused is tried again, as somebody may mend it."""
 
     def _report(self, errand: Errand, error: Exception) -> None:
         tries = errand.payload["tries"] + 1

@@ -17,6 +17,7 @@ from appservices.signing.core.texts.news import file_caption, is_told, result_do
 from appservices.signing.service import cards
 from appservices.signing.service.cipher import DOCUMENT, decrypt
 from appservices.signing.service.files import read_kept
+from appservices.signing.service.scene import Parts
 from appservices.signing.service.telling import requester_of
 from appservices.signing.store import blobs, sessions, signatures
 from veche.protocol import message
@@ -30,6 +31,7 @@ from veche.protocol.sign_request import (
 )
 from veche.protocol.unpadded import unpadded
 from veche.runtime import errands
+from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
 from veche.runtime.matrix.client import MatrixError
 from veche.runtime.matrix.media import upload_encrypted
@@ -39,8 +41,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.records import Session
     from appservices.signing.service.files import Kept
-    from appservices.signing.service.scene import Parts, Scene
-    from veche.protocol.errors import RefusedError
+    from appservices.signing.service.scene import Scene
     from veche.protocol.ids import RoomId
     from veche.runtime.database import Cursor
 
@@ -72,11 +73,8 @@ def recipients(session: Session) -> list[UserId]:
     return list(dict.fromkeys((*((requester,) if requester is not None else ()), *persons)))
 
 
-class Deliver:
+class Deliver(ChatErrand[Parts]):
     """Sends the closed file."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Upload it once, for all of them: only they get its key."""
@@ -112,15 +110,9 @@ class Deliver:
             else:
                 _hand_out(scene, session, (room_id, person), result, verdict)
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The file is gone; it was logged."""
 
-
-class SendFile:
+class SendFile(ChatErrand[Parts]):
     """Sends the document, with who has signed so far, to a party who wants to see it."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Upload it."""
@@ -138,9 +130,6 @@ class SendFile:
         room_id, person = errand.payload["room"], UserId(errand.payload["person"])
         if scene.is_alone(room_id, person):
             send(scene, (room_id, person), result, result["name"], "")
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The file is gone; it was logged."""
 
 
 async def upload(parts: Parts, pdf: bytes) -> dict[str, Any] | None:

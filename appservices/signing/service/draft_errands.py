@@ -19,27 +19,24 @@ from appservices.signing.service import draft_talk, drafting
 from appservices.signing.service.drafting import Invited
 from appservices.signing.service.laying import boxed
 from appservices.signing.service.naming import known_name, user_named
-from appservices.signing.service.scene import CATALOGUE
+from appservices.signing.service.scene import CATALOGUE, Parts
 from appservices.signing.store import blobs, sessions
-from veche.protocol.errors import MalformedError, RefusedError
+from veche.protocol.errors import MalformedError
 from veche.protocol.ids import RoomId, UserId
 from veche.protocol.message import Paragraph
+from veche.runtime.chats import ChatErrand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.core.order import Wanted
     from appservices.signing.core.records import Session
-    from appservices.signing.service.scene import Parts
     from veche.runtime.database import Cursor
     from veche.runtime.errands import Errand
 
 
-class Find:
+class Find(ChatErrand[Parts]):
     """Finds out what those are called who are to sign; then all of it is shown."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Ask the homeserver for each name; somebody may not be there."""
@@ -83,9 +80,6 @@ class Find:
             return
         draft_talk.review(scene, scene.save(session), room_id)
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The errand can never be done; it was logged."""
-
     def _invited(
         self, typed: str, me: UserId, names: Mapping[str, str]
     ) -> tuple[list[Invited], list[Stage]]:
@@ -114,11 +108,8 @@ class Find:
         return Invited(ids[one.person], one.role, str(found), name, of, place=one.place)
 
 
-class Freeze:
+class Freeze(ChatErrand[Parts]):
     """Lays the boxes of those who sign; then the document cannot change, and is sent."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Make the document ready, outside the reactor's thread."""
@@ -174,19 +165,9 @@ class Freeze:
         scene.tell(room_id, person, sent_doc(session, speech))
         drafting.send(scene, session)
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The errand can never be done; it was logged."""
 
-
-class Forget:
+class Forget(ChatErrand[Parts]):
     """Forgets a draft that was not sent."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
-        """Nothing."""
-        return {}
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Forget it, unless it was sent."""
@@ -195,6 +176,3 @@ class Forget:
         if session is not None and session.state is State.DRAFT:
             draft_talk.close(scene, session)
             sessions.drop(txn, session.id)
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """Never."""

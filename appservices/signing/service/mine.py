@@ -21,6 +21,7 @@ from appservices.signing.core.texts.talk import all_doc, many_doc, refused_words
 from appservices.signing.core.texts.words import NUMBER_CHARACTERS
 from appservices.signing.core.until import read_until
 from appservices.signing.service import acting, draft_talk, telling, waiting
+from appservices.signing.service.scene import Parts
 from appservices.signing.store import certificates, events, sessions, signatures
 from veche.protocol import message
 from veche.protocol.errors import MalformedError, RefusedError
@@ -28,6 +29,7 @@ from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.message import Paragraph
 from veche.protocol.unpadded import unpadded
 from veche.runtime import errands
+from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
 from veche.runtime.matrix.media import upload_encrypted
 
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.core.records import Member, Session
-    from appservices.signing.service.scene import Parts, Scene
+    from appservices.signing.service.scene import Scene
     from appservices.signing.store.signatures import Signature
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
@@ -174,11 +176,8 @@ def order_export(scene: Scene, inbound: Inbound, argument: str) -> None:  # noqa
     errands.schedule(scene.txn, Errand(id_, EXPORT, payload, scene.now_ms))
 
 
-class Export:
+class Export(ChatErrand[Parts]):
     """Makes and sends a person's export."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Read all of it, and upload it, encrypted."""
@@ -206,9 +205,6 @@ class Export:
             size_bytes=result["size_bytes"],
         )
         scene.voice.say(room_id, content, scene.ground(person))
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The errand can never be done; it was logged."""
 
 
 def exported(scene: Scene, person: UserId) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from appservices.signing.service import acting
 from appservices.signing.service.cipher import encrypt, increment_of
 from appservices.signing.service.ending import SEAL
 from appservices.signing.service.files import read_kept
-from appservices.signing.service.scene import CATALOGUE, PURPOSE
+from appservices.signing.service.scene import CATALOGUE, PURPOSE, Parts
 from appservices.signing.store import revisions
 from appservices.signing.store.revisions import Revision
 from appservices.signing.store.seals import add_seal
@@ -33,6 +33,7 @@ from veche.protocol.pdf.signing import Proofs, prepare_signature
 from veche.protocol.unpadded import from_unpadded, unpadded
 from veche.runtime import errands
 from veche.runtime.acts import spend
+from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
 from veche.runtime.speak import Ground
 
@@ -41,19 +42,15 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.files import Kept
-    from appservices.signing.service.scene import Parts, Scene
+    from appservices.signing.service.scene import Scene
     from veche.protocol.pdf.signing import Prepared
     from veche.runtime.database import Cursor
 
 BASIS = "policy of the organisation for its seal"
 
 
-class PutSeal:
+class PutSeal(ChatErrand[Parts]):
     """Puts a seal on the file of a session."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._host = parts.host
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Prepare the revision; what signs it is used in the transaction that records it."""

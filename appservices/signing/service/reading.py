@@ -21,7 +21,7 @@ from appservices.signing.core.texts.draft import problem_doc, upload_doc
 from appservices.signing.service import draft_talk, drafting
 from appservices.signing.service.cipher import DOCUMENT, encrypt
 from appservices.signing.service.naming import known_name, name_of
-from appservices.signing.service.scene import CATALOGUE
+from appservices.signing.service.scene import CATALOGUE, Parts
 from appservices.signing.service.uploads import read_upload
 from appservices.signing.store import blobs
 from veche.protocol.approval import showable
@@ -31,6 +31,7 @@ from veche.protocol.message import Paragraph
 from veche.protocol.unpadded import from_unpadded, unpadded
 from veche.protocol.wire import mapping
 from veche.runtime import errands
+from veche.runtime.chats import ChatErrand
 from veche.runtime.crypto.attachments import read_file_key
 from veche.runtime.errands import Errand
 from veche.runtime.matrix.client import MatrixError
@@ -40,8 +41,7 @@ from veche.runtime.matrix.media import download_encrypted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.signing.service.scene import Parts, Scene
-    from veche.protocol.errors import RefusedError
+    from appservices.signing.service.scene import Scene
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 
@@ -155,11 +155,11 @@ async def fetch(parts: Parts, errand: Errand) -> bytes:
         raise UnavailableError(str(e), retry_after_ms=e.retry_after_ms or 0) from e
 
 
-class Read:
+class Read(ChatErrand[Parts]):
     """Fetches a file, reads it, and makes a draft of it."""
 
     def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+        super().__init__(parts)
         self._slots = DeferredSemaphore(FETCHED_AT_ONCE)
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
@@ -211,15 +211,9 @@ class Read:
         draft_talk.forget_later(scene, session)
         draft_talk.ask_title(scene, session, room_id)
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The errand can never be done; it was logged."""
 
-
-class ReadList:
+class ReadList(ChatErrand[Parts]):
     """Fetches and reads a list of those who are to sign."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Fetch and read it."""
@@ -244,9 +238,6 @@ class ReadList:
             scene.tell(room_id, person, problem_doc(result["problem"], scene.speech(person)))
         else:
             draft_talk.take_who(scene, session, room_id, result["typed"])
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The errand can never be done; it was logged."""
 
 
 def title_of(filename: str) -> str:

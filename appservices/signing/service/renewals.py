@@ -19,6 +19,7 @@ from twisted.internet.threads import deferToThreadPool
 from appservices.signing.service import delivery, ending
 from appservices.signing.service.cipher import encrypt, increment_of
 from appservices.signing.service.files import read_kept
+from appservices.signing.service.scene import Parts
 from appservices.signing.store import renewals, revisions
 from appservices.signing.store.revisions import Revision
 from veche.protocol.ids import effect_id
@@ -28,6 +29,7 @@ from veche.protocol.signatures.stamps import StampRequest
 from veche.protocol.signatures.trust import addresses_of
 from veche.protocol.signed_file import lasting_addresses
 from veche.runtime import errands
+from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
 from veche.runtime.renewing import Known, renew_file
 from veche.runtime.sandbox import in_sandbox
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from appservices.signing.core.records import Session
     from appservices.signing.service.authorities import Authorities
     from appservices.signing.service.files import Kept
-    from appservices.signing.service.scene import Parts, Scene
+    from appservices.signing.service.scene import Scene
     from veche.protocol.errors import RefusedError
     from veche.protocol.signatures.report import Report
     from veche.runtime.database import Cursor
@@ -94,12 +96,8 @@ class Look:
         """Never: nothing refuses it."""
 
 
-class Renew:
+class Renew(ChatErrand[Parts]):
     """Renews the file of one session."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._host = parts.host
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Make the renewed file."""

@@ -27,7 +27,7 @@ from appservices.signing.service import draft_talk, drafting
 from appservices.signing.service.cipher import DOCUMENT, encrypt
 from appservices.signing.service.filling import filled
 from appservices.signing.service.naming import known_name, name_of, user_named
-from appservices.signing.service.scene import CATALOGUE
+from appservices.signing.service.scene import CATALOGUE, Parts
 from appservices.signing.service.templates import make_document, read_folder
 from appservices.signing.store import blobs, sessions
 from veche.protocol.forms import FieldContext, dialogue
@@ -35,6 +35,7 @@ from veche.protocol.forms.rendering import output_doc
 from veche.protocol.forms.state import Cancelled, Completed, FormState, Review, Said, Wrong
 from veche.protocol.ids import RoomId, UserId
 from veche.runtime import errands
+from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
@@ -42,9 +43,8 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.records import Session
     from appservices.signing.core.template import Template
-    from appservices.signing.service.scene import Parts, Scene
+    from appservices.signing.service.scene import Scene
     from appservices.signing.service.templates import MadeDocument
-    from veche.protocol.errors import RefusedError
     from veche.protocol.forms.state import Output
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
@@ -183,11 +183,8 @@ def _take_party(scene: Scene, session: Session, inbound: Inbound, party: str, wo
     _ask_party(scene, session, inbound.room_id)
 
 
-class Fill:
+class Fill(ChatErrand[Parts]):
     """Makes the document of a template that was filled in."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Find out what the parties are called, and make the document."""
@@ -241,9 +238,6 @@ class Fill:
             blobs.put(txn, session.id, "upload", cipher, now_ms)
             scene.tell(room_id, person, made_doc(result["made"].pages, speech), is_quiet=True)
             draft_talk.review(scene, scene.save(session), room_id)
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The errand can never be done; it was logged."""
 
 
 def _filled(

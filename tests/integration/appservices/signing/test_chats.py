@@ -290,7 +290,7 @@ class ChatTests(ChatSite):
         self.say(CAROL, "x.pdf", msgtype="m.file", url="mxc://veche.test/clear")
         assert "not encrypted" in self.said(CAROL)
         self.say(CAROL, "x", DeviceStanding.NOT_ENCRYPTED)
-        assert "unencrypted" in self.said(CAROL)
+        assert "without encryption" in self.said(CAROL)
         self.say(CAROL, "verify")
         self.send_file(CAROL, PDF, "anything.pdf")
         await self.settle()

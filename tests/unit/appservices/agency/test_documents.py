@@ -16,11 +16,11 @@ from appservices.agency.core.effects import MakeDocument
 from appservices.agency.documents import (
     DATA_BYTES_MAX,
     TEMPLATE_BYTES_MAX,
-    TemplateError,
     make_document,
 )
 from tests.unit.appservices.agency.builders import ANSWERS, EXAMPLE, NOW_MS, Play, approved, claimed
 from veche.protocol.errors import MalformedError, TooLargeError
+from veche.runtime.typesetting import TypesettingError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +87,7 @@ def test_what_a_person_wrote_is_shown_and_never_run(name: str) -> None:
 
 def test_letters_that_no_font_has_are_refused_and_not_left_out(data: dict[str, Any]) -> None:
     shown = {**data["shown"], "office": "市役所"}
-    with pytest.raises(TemplateError, match="could not be displayed"):
+    with pytest.raises(TypesettingError, match="could not be displayed"):
         make_document(TEMPLATE, {**data, "shown": shown}, issued_at_ms=NOW_MS)
 
 
@@ -102,7 +102,7 @@ def test_letters_that_no_font_has_are_refused_and_not_left_out(data: dict[str, A
     ],
 )
 def test_a_template_that_reaches_out_is_refused_with_its_line(line: bytes) -> None:
-    with pytest.raises(TemplateError, match=r"line [34]: a template is one file"):
+    with pytest.raises(TypesettingError, match=r"line [34]: a template is one file"):
         make_document(SMALL + line, {}, issued_at_ms=0)
 
 
@@ -111,7 +111,7 @@ def test_a_template_that_reaches_out_is_refused_with_its_line(line: bytes) -> No
     [b'#read("/etc/passwd")', b'#read("../../etc/passwd")', b'#image("/etc/hostname")'],
 )
 def test_a_template_reads_nothing_of_the_disk(line: bytes) -> None:
-    with pytest.raises(TemplateError, match="the template does not work"):
+    with pytest.raises(TypesettingError, match="the template does not work"):
         make_document(SMALL + line, {}, issued_at_ms=0)
 
 
@@ -125,7 +125,7 @@ def test_a_template_reads_nothing_of_the_disk(line: bytes) -> None:
     ],
 )
 def test_a_wrong_template_says_what_is_wrong(line: bytes, message: str) -> None:
-    with pytest.raises(TemplateError, match=message):
+    with pytest.raises(TypesettingError, match=message):
         make_document(SMALL + line, {}, issued_at_ms=0)
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from appservices.payments.core.names import name_of
 from veche.protocol.approval import NAME_CHARACTERS_MAX
 from veche.protocol.ids import UserId
+from veche.protocol.names import name_of
 
 EVE = UserId("@eve:veche.test")
 

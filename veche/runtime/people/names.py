@@ -1,0 +1,30 @@
+"""What people of this server, and those that it can reach, have chosen to be called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from veche.runtime.matrix.client import MatrixError, path
+
+if TYPE_CHECKING:
+    from veche.protocol.ids import UserId
+    from veche.runtime.matrix.client import MatrixClient
+
+_NOT_FOUND: Final = frozenset({403, 404})
+
+
+async def chosen_name(client: MatrixClient, bot: UserId, user_id: UserId) -> str | None:
+    """The name in somebody's profile, as it stands there; None if there is nobody.
+
+    Args:
+        client: Of the process.
+        bot: Who asks.
+        user_id: Whose name.
+    """
+    try:
+        profile = await client.call("GET", path("profile", user_id), user=bot)
+    except MatrixError as e:
+        if e.status in _NOT_FOUND:
+            return None
+        raise
+    return str(profile.get("displayname") or "")
