@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 CATALOGUE: Final = Catalogue.load("veche.protocol", "veche.protocol.forms", "appservices.payments")
 """Every text that payments and what they use can say."""
 
+PURPOSE: Final = "payments"
+
 
 @attrs.frozen
 class Parts(ChatParts[PaymentsSection]):
@@ -40,7 +42,7 @@ class Parts(ChatParts[PaymentsSection]):
         peers: Asks other institutions; None: only in tests that have none.
     """
 
-    manner = Manner("payments", CATALOGUE, COMMANDS, chats.CHATS)
+    manner = Manner(PURPOSE, CATALOGUE, COMMANDS, chats.CHATS)
     receipts: Receipts
     banking: Banking
     sealer: Sealer | None = None
