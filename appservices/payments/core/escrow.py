@@ -42,6 +42,8 @@ class EscrowState(enum.Enum):
     """Waits for the buyer's approval."""
     COOLING = "cooling"
     """Approved; waits because of a rule of the buyer's."""
+    GUARDED = "guarded"
+    """Approved; the buyer's guardians are asked."""
     FUNDING = "funding"
     """The writer decides whether there is the money."""
     FUNDED = "funded"
@@ -69,6 +71,10 @@ class EscrowInput(enum.Enum):
     GO = "go"
     """Approved, and no rule is against it."""
     WAIT = "wait"
+    GUARD = "guard"
+    """Approved, and above what the buyer does without guardians."""
+    DENY = "deny"
+    """Too few of the guardians approve."""
     REFUSE = "refuse"
     DECIDE = "decide"
     """k of n say the same."""
@@ -85,6 +91,9 @@ class EscrowEffect(enum.Enum):
     """What a step brings about."""
 
     SET_CLOCK = "set_clock"
+    ASK_GUARDIANS = "ask_guardians"
+    CLOSE_GUARDIANS = "close_guardians"
+    """End the questions to them."""
     HOLD = "hold"
     """Let the writer try to set the money aside."""
     MOVE = "move"
@@ -96,6 +105,8 @@ class EscrowEffect(enum.Enum):
 _S, _I, _E = EscrowState, EscrowInput, EscrowEffect
 _CLOCK: Final = (_E.SET_CLOCK, _E.SHOW)
 _TOLD: Final = (_E.SHOW,)
+_GUARDED: Final = (*_CLOCK, _E.ASK_GUARDIANS)
+_OVER_GUARDIANS: Final = (_E.CLOSE_GUARDIANS, _E.SHOW)
 ESCROW_TABLE: Final[
     Mapping[tuple[EscrowState, EscrowInput], tuple[EscrowState, tuple[EscrowEffect, ...]]]
 ] = {
@@ -115,6 +126,15 @@ ESCROW_TABLE: Final[
     (_S.COOLING, _I.DECLINE): (_S.DECLINED, _TOLD),
     (_S.COOLING, _I.CANCEL): (_S.CANCELLED, _TOLD),
     (_S.COOLING, _I.TIME): (_S.EXPIRED, _TOLD),
+    (_S.AGREED, _I.GUARD): (_S.GUARDED, _GUARDED),
+    (_S.COOLING, _I.GUARD): (_S.GUARDED, _GUARDED),
+    (_S.GUARDED, _I.GO): (_S.FUNDING, (_E.CLOSE_GUARDIANS, _E.HOLD)),
+    (_S.GUARDED, _I.WAIT): (_S.COOLING, (_E.CLOSE_GUARDIANS, *_CLOCK)),
+    (_S.GUARDED, _I.DENY): (_S.REFUSED, _OVER_GUARDIANS),
+    (_S.GUARDED, _I.TIME): (_S.REFUSED, _OVER_GUARDIANS),
+    (_S.GUARDED, _I.REFUSE): (_S.REFUSED, _OVER_GUARDIANS),
+    (_S.GUARDED, _I.DECLINE): (_S.DECLINED, _OVER_GUARDIANS),
+    (_S.GUARDED, _I.CANCEL): (_S.CANCELLED, _OVER_GUARDIANS),
     (_S.FUNDING, _I.MOVED): (_S.FUNDED, _CLOCK),
     (_S.FUNDING, _I.NOT_MOVED): (_S.REFUSED, _TOLD),
     (_S.FUNDED, _I.DECIDE): (_S.ENDING, (_E.MOVE,)),
@@ -126,7 +146,7 @@ ESCROW_TABLE: Final[
     (_S.ENDING, _I.NOT_MOVED): (_S.ENDING, (_E.MOVE,)),
 }
 """Whatever is not in it is refused and changes nothing."""
-WAITING: Final = frozenset({_S.PROPOSED, _S.AGREED, _S.COOLING})
+WAITING: Final = frozenset({_S.PROPOSED, _S.AGREED, _S.COOLING, _S.GUARDED})
 """No money is set aside yet; the buyer can still stop it."""
 HOLDING: Final = frozenset({_S.FUNDED, _S.ENDING})
 """Money is set aside."""
@@ -280,7 +300,8 @@ def step_escrow(
         heard: What happens.
         due_at_ms: When the next state ends by itself, UTC; None: it does not.
         to_seller: What is decided, for ``DECIDE``, ``TIME`` and ``NOT_MOVED`` of what is held.
-        why: Code of the reason, for ``REFUSE`` and ``NOT_MOVED`` of what is to be set aside.
+        why: Code of the reason, for what ends in ``REFUSED``: ``REFUSE``, ``DENY``, ``TIME`` of
+            what is guarded, and ``NOT_MOVED`` of what is to be set aside.
 
     Raises:
         EscrowStateError: The table has no such step; nothing has changed.

@@ -21,15 +21,16 @@ from appservices.payments.core.escrow import (
     Role,
     step_escrow,
 )
+from appservices.payments.core.guards import DUE_MS
 from appservices.payments.core.ledger import Result
 from appservices.payments.core.payment import Kind, Payment
-from appservices.payments.core.rules import Go, Refuse, Wait
+from appservices.payments.core.rules import Go, Guard, Refuse, Wait
 from appservices.payments.core.texts.escrow import GUARDED, TOO_LATE, split_words
 from appservices.payments.core.texts.paying import FAILED, NO_COVER, PAYEE_CLOSED
 from appservices.payments.service import escrow_asking as asking
 from appservices.payments.service import escrow_files as deals
 from appservices.payments.service import escrow_moves as moves
-from appservices.payments.service import files
+from appservices.payments.service import files, guarding
 from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.judging import judge_now
 from appservices.payments.service.settling import tell_made
@@ -105,6 +106,8 @@ def rang(scene: Scene, escrow_id: str) -> None:
     escrow = deal.escrow
     if escrow.state is EscrowState.COOLING and escrow.ends_at_ms > scene.now_ms:
         _go_on(scene, deal)
+    elif escrow.state is EscrowState.GUARDED:
+        _deny(scene, deal, EscrowInput.TIME)
     elif escrow.state in WAITING:
         _step(scene, deal, EscrowInput.TIME)
     elif escrow.state is EscrowState.FUNDED:
@@ -234,7 +237,7 @@ def _go_on(scene: Scene, deal: Deal) -> None:
     nonce = escrow.approved_by
     evidence = scene.approvals.evidence(scene.txn, nonce) if nonce is not None else None
     assert evidence is not None, "what is approved has evidence"  # noqa: S101 -- our bug
-    verdict = judge_now(scene, _as_payment(scene, deal), evidence.at_ms)
+    verdict = judge_now(scene, as_payment(scene, deal), evidence.at_ms)
     seller = holders.holder(scene.txn, escrow.seller)
     match verdict:
         case Go() if seller.is_open:
@@ -243,15 +246,38 @@ def _go_on(scene: Scene, deal: Deal) -> None:
             _step(scene, deal, EscrowInput.WAIT, due_at_ms=until_ms)
         case Wait():
             _step(scene, deal, EscrowInput.REFUSE, why=TOO_LATE)
+        case Guard():
+            _guard(scene, deal)
         case Refuse(reason=reason):
             _step(scene, deal, EscrowInput.REFUSE, why=reason.value)
         case Go():
             _step(scene, deal, EscrowInput.REFUSE, why=PAYEE_CLOSED)
-        case _:
-            _step(scene, deal, EscrowInput.REFUSE, why=GUARDED)
 
 
-def _as_payment(scene: Scene, deal: Deal) -> Matter:
+def guardian_said(scene: Scene, deal: Deal) -> None:
+    """Go on with an escrow if enough guardians approve, and end it if too few are left to."""
+    counted = guarding.tally_of(scene, as_payment(scene, deal))
+    if counted.is_approved:
+        _go_on(scene, deal)
+    elif counted.is_lost:
+        _deny(scene, deal, EscrowInput.DENY)
+
+
+def _guard(scene: Scene, deal: Deal) -> None:
+    """Ask the buyer's guardians; where too few are left nothing is put aside."""
+    due_at_ms = min(scene.now_ms + DUE_MS, deal.escrow.ends_at_ms)
+    after = _step(scene, deal, EscrowInput.GUARD, due_at_ms=due_at_ms)
+    if guarding.tally_of(scene, as_payment(scene, after)).is_lost:
+        _step(scene, after, EscrowInput.DENY, why=GUARDED)
+
+
+def _deny(scene: Scene, deal: Deal, heard: EscrowInput) -> None:
+    """Too few guardians approve an escrow, or in time."""
+    guarding.tell_denied(scene, as_payment(scene, deal))
+    _step(scene, deal, heard, why=GUARDED)
+
+
+def as_payment(scene: Scene, deal: Deal) -> Matter:
     """An escrow as the payment that rules see in it."""
     escrow = deal.escrow
     payment = Payment(
@@ -264,6 +290,7 @@ def _as_payment(scene: Scene, deal: Deal) -> Matter:
         amount_minor=escrow.amount_minor,
         fee_minor=0,
         asked_at_ms=escrow.asked_at_ms,
+        due_at_ms=escrow.due_at_ms,
     )
     buyer, seller = deal.parties[:2]
     return Matter(payment, Private(buyer, seller, deal.currency, deal.reference), scene.now_ms)
@@ -318,6 +345,10 @@ def _step(
         match effect:
             case EscrowEffect.SET_CLOCK:
                 _set_clock(scene, escrow)
+            case EscrowEffect.ASK_GUARDIANS:
+                guarding.ask(scene, as_payment(scene, after))
+            case EscrowEffect.CLOSE_GUARDIANS:
+                guarding.close(scene, as_payment(scene, after))
             case EscrowEffect.HOLD:
                 moves.attempt_hold(scene, escrow)
             case EscrowEffect.MOVE:

@@ -1,4 +1,6 @@
-"""Payments that guardians are asked about: who is asked, who counts, how they stand.
+"""Payments and escrows that guardians are asked about: who is asked, who counts, how they stand.
+
+An escrow is looked at as the payment that the rules of its buyer see in it.
 
 Who left does not count: somebody who has no chat here any more, is not here any more, or came with
 another identity that nobody has confirmed. What they said before does not count either.
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from appservices.payments.core.guards import Standing, Tally, tally
+from appservices.payments.core.payment import Kind
 from appservices.payments.core.texts.guardians import (
     RuleView,
     denied_doc,
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
 TOPIC: Final = "guard"
 WHAT: Final = "guard"
 """``what`` of the mandates by which guardians approve a payment."""
+PAYMENT: Final = "payment"
+ESCROW: Final = "escrow"
 APPROVE: Final = "approve"
 REFUSE: Final = "decline"
 
@@ -139,7 +144,8 @@ def ask(scene: Scene, matter: Matter) -> None:
     if tally([one.standing for one in ones], rule.needed).is_lost:
         _tell_too_few(scene, matter, gone)
         return
-    _tell_payer(scene, matter, view, gone)
+    if payment.kind is not Kind.ESCROW:  # whose buyer is shown how it stands
+        _tell_payer(scene, matter, view, gone)
     for one in ones:
         if one.standing is Standing.SILENT:
             _ask_one(scene, matter, view, one)
@@ -208,8 +214,13 @@ def _ask_one(scene: Scene, matter: Matter, view: RuleView, one: One) -> None:
         prompt,
         look_doc(matter.view, view, until_ms, speech),
         about=_about(matter, one.person),
-        purpose={"topic": TOPIC, "payment": matter.payment.id},
+        purpose={"topic": TOPIC, _subject(matter): matter.payment.id},
     )
+
+
+def _subject(matter: Matter) -> str:
+    """Under which name the id of what guardians are asked about stands in their questions."""
+    return ESCROW if matter.payment.kind is Kind.ESCROW else PAYMENT
 
 
 def _about(matter: Matter, person: UserId) -> str:

@@ -182,12 +182,23 @@ def of_payment(txn: Cursor, payment_id: str) -> str | None:
     return str(row[0]) if row else None
 
 
-def funded_minor(txn: Cursor, buyer: int, ledger: int, since_ms: int) -> int:
-    """What a buyer has put aside since a moment, and has not got back."""
+def funded_minor(
+    txn: Cursor, buyer: int, ledger: int, since_ms: int, *, is_unguarded: bool = False
+) -> int:
+    """What a buyer has put aside since a moment, and has not got back.
+
+    Args:
+        txn: The transaction.
+        buyer: Number of the holder.
+        ledger: Number of the currency.
+        since_ms: UTC.
+        is_unguarded: Only what no guardians were asked about.
+    """
     txn.execute(
-        "SELECT coalesce(sum(coalesce(to_seller, amount)), 0) FROM payments.escrow"
-        " WHERE buyer = %s AND ledger = %s AND (state = 'funding' OR funded_at_ms > %s)",
-        (buyer, ledger, since_ms),
+        "SELECT coalesce(sum(coalesce(to_seller, amount)), 0) FROM payments.escrow AS e"
+        " WHERE buyer = %s AND ledger = %s AND (state = 'funding' OR funded_at_ms > %s)"
+        " AND NOT (%s AND EXISTS (SELECT FROM payments.guarded AS g WHERE g.payment_id = e.id))",
+        (buyer, ledger, since_ms, is_unguarded),
     )
     [(minor,)] = txn.fetchall()
     return int(minor)

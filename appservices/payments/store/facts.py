@@ -67,4 +67,5 @@ def unguarded_minor(txn: Cursor, payment: Payment, since_ms: int) -> int:
     )
     [(minor,)] = txn.fetchall()
     # What went into an escrow went out then, and not once more when its seller gets it.
-    return int(minor) + funded_minor(txn, payment.payer, payment.ledger, since_ms)
+    aside = funded_minor(txn, payment.payer, payment.ledger, since_ms, is_unguarded=True)
+    return int(minor) + aside

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from appservices.payments.core.speech import Speech
 
 GUARDED: Final = "guarded"
-"""Guardians would have to approve it, who are not asked about escrows."""
+"""Too few guardians approved it, or in time."""
 TOO_LATE: Final = "too_late"
 """The wait would be over only after the escrow's date."""
 NAME_CHARACTERS_MAX: Final = 40
@@ -54,7 +54,7 @@ _REFUSALS: Final[Mapping[str, str]] = {
     PAYEE_CLOSED: N_("The money could not be put aside: the other cannot be paid here."),
     NO_COVER: N_("You have not enough for it. Nothing was put aside."),
     FAILED: N_("The money could not be put aside. You can try again."),
-    GUARDED: N_("Your guardians would have to approve it, so it cannot be put aside."),
+    GUARDED: N_("Too few of your guardians approved it, so nothing was put aside."),
     TOO_LATE: N_(
         "Because of your rules it would have to wait until after its date, so nothing was put"
         " aside. Propose it again with a later date."
@@ -214,11 +214,29 @@ def split_words(view: EscrowView, to_seller: int, speech: Speech) -> str:
     )
 
 
+def _waits(escrow: Escrow, role: Role, speech: Speech) -> str:
+    """That it waits because of the buyer's rules, of which the others learn nothing."""
+    if role is not Role.BUYER or escrow.due_at_ms is None:
+        return speech.text("Nothing is put aside yet.")
+    if escrow.state is EscrowState.GUARDED:
+        return _guarded(escrow.due_at_ms, speech)
+    return _wait(escrow.due_at_ms, speech)
+
+
 def _wait(until_ms: int, speech: Speech) -> str:
-    """That it waits because of the buyer's rules."""
+    """That it waits because of a rule with a time."""
     return speech.text(
         "You approved it, and because of your rules it waits until {moment}. You can stop it until"
         " then.",
+        moment=speech.moment(until_ms),
+    )
+
+
+def _guarded(until_ms: int, speech: Speech) -> str:
+    """That it waits for the buyer's guardians."""
+    return speech.text(
+        "You approved it, and it waits for your guardians, who have until {moment}. You can stop it"
+        " until then.",
         moment=speech.moment(until_ms),
     )
 
@@ -242,10 +260,8 @@ def state_words(  # noqa: PLR0911 -- a state a line
         return speech.text(
             "All agreed. {buyer} is asked to put the money aside.", buyer=view.buyer.name
         )
-    if state is EscrowState.COOLING:
-        if role is Role.BUYER and escrow.due_at_ms is not None:
-            return _wait(escrow.due_at_ms, speech)
-        return speech.text("Nothing is put aside yet.")
+    if state in {EscrowState.COOLING, EscrowState.GUARDED}:
+        return _waits(escrow, role, speech)
     if state is EscrowState.FUNDED:
         return speech.text("The money is put aside. Who decides, decides once.")
     if state is EscrowState.SHARED and escrow.to_seller is not None:

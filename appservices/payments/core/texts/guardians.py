@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from appservices.payments.core.guards import GUARDIANS_MAX, GuardProblem, RuleState
+from appservices.payments.core.payment import Kind
 from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Mono, Paragraph
 
@@ -238,8 +239,11 @@ def look_doc(view: PaymentView, rule: RuleView, until_ms: int, speech: Speech) -
         until_ms: Until when they have time, UTC.
         speech: How the guardian is spoken to.
     """
+    what = speech.text("Please look at a payment")
+    if view.kind is Kind.ESCROW:
+        what = speech.text("Please look at an escrow")
     doc: Doc = (
-        Heading(speech.text("Please look at a payment")),
+        Heading(what),
         Facts(_shown_facts(view, rule, speech)),
     )
     if not rule.is_shown:
@@ -261,7 +265,9 @@ def look_doc(view: PaymentView, rule: RuleView, until_ms: int, speech: Speech) -
 
 
 def vote_text(view: PaymentView, rule: RuleView, speech: Speech) -> str:
-    """What a guardian signs who approves a payment."""
+    """What a guardian signs who approves a payment, or that money is put aside."""
+    if view.kind is Kind.ESCROW:
+        return _escrow_vote(view, rule, speech)
     if not rule.is_shown:
         return speech.text(
             "As a guardian I approve the payment {number} of {name}.",
@@ -273,6 +279,22 @@ def vote_text(view: PaymentView, rule: RuleView, speech: Speech) -> str:
         number=view.number,
         name=rule.owner.address,
         amount=speech.money(view.amount_minor + view.fee_minor, view.currency),
+        payee=f"{view.payee.name} ({view.payee.address})",
+    )
+
+
+def _escrow_vote(view: PaymentView, rule: RuleView, speech: Speech) -> str:
+    if not rule.is_shown:
+        return speech.text(
+            "As a guardian I approve the escrow {number} of {name}.",
+            number=view.number,
+            name=rule.owner.address,
+        )
+    return speech.text(
+        "As a guardian I approve the escrow {number} of {name}: {amount} put aside for {payee}.",
+        number=view.number,
+        name=rule.owner.address,
+        amount=speech.money(view.amount_minor, view.currency),
         payee=f"{view.payee.name} ({view.payee.address})",
     )
 

@@ -21,11 +21,13 @@ from appservices.payments.service import (
     escrow_orders,
     escrows,
     files,
+    guarding,
     moving,
     paying,
     refunding,
     setting_aside,
     settling,
+    voting,
 )
 from appservices.payments.service.batch import Link, decide, ride
 from appservices.payments.service.files import Private
@@ -274,6 +276,8 @@ class Stage:
         match purpose["topic"]:
             case escrow_asking.TOPIC:
                 escrows.answered(scene, answered)
+            case guarding.TOPIC:
+                voting.answered(scene, answered)
             case dispute_asking.TOPIC:
                 disputes.answered(scene, answered)
             case _:
