@@ -75,8 +75,9 @@ class EscrowView(Wire):
     Attributes:
         id: Of the escrow.
         state: ``proposed`` (arbiters are asked), ``agreed`` (the buyer is), ``cooling``,
-            ``guarded`` (the buyer's guardians are asked), ``funding``, ``funded`` (to be decided), ``ending``, ``released``, ``returned``,
-            ``shared``, ``declined``, ``cancelled``, ``expired``, ``refused``.
+            ``guarded`` (the buyer's guardians are asked), ``funding``, ``funded`` (to be decided),
+            ``ending``, ``released``, ``returned``, ``shared``, ``declined``, ``cancelled``,
+            ``expired``, ``refused``.
         amount: What is put aside.
         title: What for.
         k: How many have to say the same.
