@@ -146,16 +146,17 @@ class SignPage:
             [from_unpadded(one) for one in issued["lists"]],
         )
         name = next(one["name"] for one in view["parties"] if one["party"] == self.party)
-        prepared = prepare_signature(
-            Document(pdf), view["you"]["field"], proofs, name, view["now_ms"]
-        )
         certificate = x509.load_der_x509_certificate(from_unpadded(issued["certificate"]))
         issuing = x509.load_der_x509_certificate(from_unpadded(issued["certificates"][1]))
         signer = Signer(certificate, [issuing])
-        attributes = signer.signed_attributes(prepared.digest)
-        signature = key.key.sign(attributes, ec.ECDSA(hashes.SHA256()))
-        token = self.stamp(hashlib.sha256(signature).digest())
-        increment = prepared.filled(signer.detached(attributes, signature, token))
+        whole = pdf
+        for field in self.fields(view):
+            prepared = prepare_signature(Document(whole), field, proofs, name, view["now_ms"])
+            attributes = signer.signed_attributes(prepared.digest)
+            signature = key.key.sign(attributes, ec.ECDSA(hashes.SHA256()))
+            token = self.stamp(hashlib.sha256(signature).digest())
+            whole += prepared.filled(signer.detached(attributes, signature, token))
+        increment = whole[len(pdf) :]
         number = len(view["revisions"]) + 1
         return {
             "number": number,
@@ -165,6 +166,10 @@ class SignPage:
             "size": len(increment),
             "increment": self.sealed(increment, b"veche.signing.%d" % number),
         }
+
+    def fields(self, view: Mapping[str, Any]) -> list[str]:
+        """The boxes in which this party signs: their own, then those of their clauses."""
+        return [view["you"]["field"], *(one["field"] for one in view["clauses"] if one["field"])]
 
     def hand_in(self, revision: Mapping[str, Any]) -> Answer:
         """Hand a signature in."""

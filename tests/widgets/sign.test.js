@@ -157,6 +157,31 @@ test("each clause is answered on its own, and what was read elsewhere is written
         { id: "c7", accepted: true },
         { id: "c9", accepted: false },
     ]);
+    const found = await ask("verdict");
+    assert.deepEqual([found.closed, found.boxes], ["sealed", ["Sig1", "Sig1:c7"]]);
+    assert.equal(found.certified, 1);
+});
+
+test("a clause is never signed in a box of another, nor left out", async ({ open }) => {
+    /** @type {((clauses: any[]) => any[])[]} */
+    const swaps = [
+        (clauses) => clauses.map((one) => (one.field ? { ...one, field: "Sig2" } : one)),
+        (clauses) => clauses.map((one) => (one.field ? { ...one, id: "c8" } : one)),
+        (clauses) => clauses.map((one) => ({ ...one, field: null })),
+        (clauses) => clauses.filter((one) => !one.field),
+    ];
+    let swap = swaps[0];
+    const { page, alert } = await atSign(open, { hasClauses: true }, (answers) => ({
+        ...answers,
+        [`GET ${PATH}`]: async () => {
+            const view = await ask("session");
+            return { ...view, clauses: swap?.(view.clauses) };
+        },
+    }));
+    for (swap of swaps) {
+        await page.reload();
+        await alert.filter({ hasText: "changed on its way" }).waitFor();
+    }
 });
 
 test("another document than was agreed on is refused", async ({ open }) => {

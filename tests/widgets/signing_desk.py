@@ -78,7 +78,7 @@ BOB: Final = UserId("@bob:localhost")
 TITLE: Final = "Lease of flat 12b"
 _CLAUSES: Final = (
     ClauseView(id="c1", title="House rules", kind="required", page=1),
-    ClauseView(id="c7", title="Penalty", kind="unfair", page=2),
+    ClauseView(id="c7", title="Penalty", kind="unfair", page=2, field="Sig1:c7"),
     ClauseView(id="c9", title="News by e-mail", kind="optional", page=3),
 )
 _PAGES: Final = (
@@ -248,18 +248,19 @@ def _json(view: Any) -> Any:
 
 
 @functools.cache
-def _document(pages: int) -> bytes:
-    """A lease with boxes for two."""
+def _document(pages: int, *, has_clauses: bool) -> bytes:
+    """A lease with boxes for two, and for a clause of the first."""
     more = [f"Page {number}. #lorem(200)" for number in range(2, pages + 1)]
     attached = '#pdf.attach("terms.txt", bytes("Terms"), relationship: "supplement")'
     source = "\n#pagebreak()\n".join([_PAGES + attached, *more])
-    return with_boxes(typst.compile(source.encode()), ["Sig1", "Sig2"], with_letters=True)
+    boxes = ["Sig1", "Sig2", *(["Sig1:c7"] if has_clauses else [])]
+    return with_boxes(typst.compile(source.encode()), boxes, with_letters=True)
 
 
 @command
 def begin(desk: Desk, *, has_clauses: bool = False, pages: int = 3) -> dict[str, Any]:
     """A new session: the fragment of Alice's link, and the document."""
-    pdf = _document(pages)
+    pdf = _document(pages, has_clauses=has_clauses)
     fresh = Desk(desk.office, fresh_key(), pdf, pdf)
     fresh.clauses = _CLAUSES if has_clauses else ()
     for field in attrs.fields(Desk):
@@ -462,6 +463,7 @@ def verdict(desk: Desk) -> dict[str, Any]:
         "findings": [one.reason.value for one in now.findings],
         "closed": closed.verdict.value,
         "signers": [one.name for one in closed.signers],
+        "boxes": [one.field for one in closed.signers],
         "file": base64.b64encode(desk.whole).decode(),
         "certified": desk.certified,
         "is_shown": desk.whole.count(b"/Type /XObject /Subtype /Form"),

@@ -158,6 +158,7 @@ def _json(report: Report) -> str:
         "signers": [
             {
                 "field": one.field,
+                "clause": one.clause or None,
                 "name": one.name,
                 "account": one.account,
                 "level": one.level.name.lower() if one.level is not None else None,

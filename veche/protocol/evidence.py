@@ -168,14 +168,15 @@ class EvidenceClause(Wire):
         title: As it was shown.
         kind: required, unfair, optional.
         page: Where it is, from 1.
-        answers: By party: accepted or refused.
+        answers: By party: accepted; signed, which is accepted by a signature of its own in the
+            file; or refused.
     """
 
     id: Id
     title: Text
     kind: Id
     page: Annotated[int, Field(ge=1)]
-    answers: dict[Id, Literal["accepted", "refused"]]
+    answers: dict[Id, Literal["accepted", "signed", "refused"]]
 
 
 class EvidenceDelegation(Wire):

@@ -23,6 +23,7 @@ from veche.protocol.errors import BadSignatureError, MalformedError
 from veche.protocol.evidence import ATTACHMENT, JSON_BYTES_MAX, Evidence
 from veche.protocol.pdf.attachments import attachment
 from veche.protocol.pdf.document import Document
+from veche.protocol.pdf.grammar import OF_CLAUSE
 from veche.protocol.unpadded import from_unpadded, unpadded
 from veche.protocol.wire import mapping, parse
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from veche.protocol.evidence import EvidenceApproval, EvidenceParty
-    from veche.protocol.signatures.report import Report
+    from veche.protocol.signatures.report import Report, Signed
 
 _VERIFIED: Final = 0b101
 """Flags of an authenticator: the person was there and was verified (WebAuthn Level 2, §6.1)."""
@@ -75,6 +76,7 @@ def _problems(evidence: Evidence, pdf: bytes, report: Report) -> Iterator[str]:
     if before is not None and unpadded(before) != evidence.document.sha256:
         yield "the record names another document than the one that was signed"
     yield from _signer_problems(evidence, report)
+    yield from _clause_problems(evidence, report)
     yield from _certificate_problems(evidence)
     for approval in evidence.approvals:
         yield from (f"{approval.party}: {one}" for one in _approval_problems(evidence, approval))
@@ -83,15 +85,14 @@ def _problems(evidence: Evidence, pdf: bytes, report: Report) -> Iterator[str]:
 def _signer_problems(evidence: Evidence, report: Report) -> Iterator[str]:
     by_field = {one.field: one for one in evidence.parties if one.field}
     for signer in report.signers:
-        # A clause that is signed by itself: Sig2.c7 is the same party's as Sig2.
-        party = by_field.get(signer.field.split(".")[0])
+        party = by_field.get(_own_box(signer))
         if party is None:
             yield f"{signer.field}: somebody signed of whom the record knows nothing"
         elif not _is_named(evidence, party, unpadded(signer.certificate_sha256)):
             yield f"{party.party}: the record names another certificate"
         elif signer.account and signer.account != party.user:
             yield f"{party.party}: the record names another account"
-    signed = {one.field.split(".")[0] for one in report.signers}
+    signed = {_own_box(one) for one in report.signers}
     for party in evidence.parties:
         if party.field and party.state == "signed" and party.field not in signed:
             yield f"{party.party}: the record says that they signed, the file does not"
@@ -99,6 +100,29 @@ def _signer_problems(evidence: Evidence, report: Report) -> Iterator[str]:
     for party in evidence.parties:
         if party.certificate_sha256 and party.role != "seal" and party.party not in approved:
             yield f"{party.party}: no key of theirs approved the certificate in their name"
+
+
+def _own_box(signer: Signed) -> str:
+    """Of whose signature it is: a clause that is signed by itself is the same party's."""
+    return signer.field.partition(OF_CLAUSE)[0] if signer.clause else signer.field
+
+
+def _clause_problems(evidence: Evidence, report: Report) -> Iterator[str]:
+    """Clauses that were signed by themselves, by the file or by the record alone."""
+    party_of = {one.field: one.party for one in evidence.parties if one.field}
+    signed = {
+        (party_of.get(_own_box(one), one.field), one.clause) for one in report.signers if one.clause
+    }
+    told = {
+        (party, clause.id)
+        for clause in evidence.clauses
+        for party, answer in clause.answers.items()
+        if answer == "signed"
+    }
+    for party, clause in sorted(told - signed):
+        yield f"{party}: the record says that they signed clause {clause}, the file does not"
+    for party, clause in sorted(signed - told):
+        yield f"{party}: they signed clause {clause}, of which the record does not say so"
 
 
 def _is_named(evidence: Evidence, party: EvidenceParty, digest: str) -> bool:

@@ -16,7 +16,7 @@ from veche.protocol.approval import CLAUSES_MAX, DOCUMENTS_MAX, Sha256, SignedAp
 from veche.protocol.sealing_api import Encoded
 from veche.protocol.wire import Wire
 
-INCREMENT_BYTES_MAX: Final = 64 * 1024
+INCREMENT_BYTES_MAX: Final = 256 * 1024
 """Largest revision of one signer, in clear."""
 _OVERHEAD_BYTES: Final = 28
 INCREMENT_CHARACTERS_MAX: Final = (INCREMENT_BYTES_MAX + _OVERHEAD_BYTES) * 4 // 3 + 4
@@ -61,12 +61,15 @@ class ClauseView(Wire):
         kind: ``required``: accepted by signing; ``unfair``: by an answer of its own;
             ``optional``: may be refused.
         page: Where it is, from 1.
+        field: Of an unfair one, the box in which the party who asks has to sign it by itself,
+            directly after their own and by the same certificate; none: an answer is enough.
     """
 
     id: ClauseId
     title: str
     kind: Literal["required", "unfair", "optional"]
     page: int
+    field: str | None = None
 
 
 class StageView(Wire):

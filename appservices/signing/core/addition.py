@@ -1,8 +1,9 @@
 """Whether what somebody hands in is exactly their signature, and nothing else.
 
 The file is put together from what is kept and what came, and read as strictly as a verdict reads
-it: one signature more, in the box of the party, by the key of the certificate that was issued to
-them for this document, stamped by us just now.
+it: one signature more, in the box of the party, and one after it in the box of each clause that
+they accept by a signature of its own; all by the key of the certificate that was issued to them for
+this document, stamped by us just now.
 
 Source: design of Veche, signing §3.5.
 """
@@ -31,6 +32,8 @@ from veche.protocol.signatures.report import Reason
 from veche.protocol.signatures.verdict import Trusted, judge, signatures_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cryptography.x509 import Certificate
 
     from veche.protocol.pdf.grammar import SignatureField
@@ -50,7 +53,8 @@ class Expected:
     """What a signature has to be.
 
     Attributes:
-        field: Name of the party's box.
+        fields: Name of the party's box, then those of their clauses, in the order in which they
+            are signed.
         document_sha256: Of the file before anybody signed it.
         certificate: Issued to the party.
         stamps: Of who stamps here.
@@ -60,7 +64,7 @@ class Expected:
         now_ms: UTC.
     """
 
-    field: str
+    fields: tuple[str, ...]
     document_sha256: bytes
     certificate: Certificate
     stamps: Certificate
@@ -71,7 +75,7 @@ class Expected:
 
 
 def check_addition(before: bytes, increment: bytes, expected: Expected) -> None:
-    """Make sure that an increment adds one party's signature to a file.
+    """Make sure that an increment adds one party's signature to a file, and all of it.
 
     Args:
         before: The file with all revisions so far.
@@ -83,21 +87,33 @@ def check_addition(before: bytes, increment: bytes, expected: Expected) -> None:
     """
     pdf = before + increment
     try:
-        added = signatures_of(Document(pdf))
+        added = signatures_of(Document(pdf))[expected.signed_before :]
     except PdfError as e:
         raise BadSignatureError(f"the file would not be one that we read: {e}") from e
-    if len(added) != expected.signed_before + 1:
-        raise BadSignatureError("it adds not just one signature")
-    field, revision = added[-1]
-    if field.field != expected.field or field.is_stamp:
-        raise BadSignatureError(f"it is not in your box {expected.field}")
-    if abs(revision.start - len(before)) > LINE_END_BYTES_MAX:
+    _check_places([field for field, _ in added], expected.fields)
+    if abs(added[0][1].start - len(before)) > LINE_END_BYTES_MAX:
         raise BadSignatureError("something else was added before it")
     try:
-        _check_signed(pdf, field, revision, expected)
+        for field, revision in added:
+            _check_signed(pdf, field, revision, expected)
     except SignatureFault as e:
         raise BadSignatureError(str(e)) from e
-    _check_verdict(pdf, field.field, expected)
+    _check_verdict(pdf, expected)
+
+
+def _check_places(added: Sequence[SignatureField], expected: Sequence[str]) -> None:
+    """Make sure that what was signed is the party's box, then each of their clauses, once."""
+    own, *clauses = expected
+    if not added or (not clauses and len(added) > 1):
+        raise BadSignatureError("it adds not just one signature")
+    if added[0].field != own or any(one.is_stamp for one in added):
+        raise BadSignatureError(f"it is not in your box {own}")
+    signed = [one.field for one in added[1:]]
+    missing = [one for one in clauses if one not in signed]
+    if missing:
+        raise BadSignatureError(f"the clause in the box {missing[0]} is not signed by itself")
+    if signed != clauses:
+        raise BadSignatureError(f"after your box, only these are signed: {', '.join(clauses)}")
 
 
 def _check_signed(
@@ -136,7 +152,7 @@ def _shown_at_ms(pdf: bytes, field: SignatureField) -> int:
     return int(moment.timestamp()) * 1000
 
 
-def _check_verdict(pdf: bytes, field: str, expected: Expected) -> None:
+def _check_verdict(pdf: bytes, expected: Expected) -> None:
     """Make sure that the file can be closed: nothing of this signature keeps it from being green.
 
     Why: what a verdict refuses at the end can be mended by nobody, and all who signed would have
@@ -144,7 +160,7 @@ def _check_verdict(pdf: bytes, field: str, expected: Expected) -> None:
     """
     now = dt.datetime.fromtimestamp(expected.now_ms / 1000, dt.UTC)
     report = judge(pdf, Trusted([expected.root], now))
-    found = [one for one in report.findings if one.field == field]
+    found = [one for one in report.findings if one.field in expected.fields]
     if not expected.signed_before:
         found += [one for one in report.findings if one.reason is Reason.NOT_CERTIFIED]
     if found:

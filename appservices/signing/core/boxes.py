@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 BOXES_MAX: Final = 200
 FOOT_SEATS_MAX: Final = 6
 """Signers at the foot of one page; more go to a page of their own."""
-FIELD: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,31}(\.[A-Za-z0-9]{1,16})?")
-"""Name of a field: ``Sig1``, or ``Sig1.c7`` of a clause."""
+FIELD: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,31}(:[A-Za-z0-9]{1,16})?")
+"""Name of a field: ``Sig1``, or ``Sig1:c7`` of a clause."""
 _HUNDREDTHS: Final = 100
 _FOOT_ROW: Final = 92
 """Height of a row of frames with their names, in points."""
@@ -156,7 +156,7 @@ def check_boxes(boxes: Sequence[Box], sizes: Mapping[int, PageSize]) -> None:
 
 def _check_box(box: Box, size: PageSize | None) -> None:
     if FIELD.fullmatch(box.field) is None:
-        raise MalformedError("field", "a name has letters and digits: Sig1, or Sig1.c7 of a clause")
+        raise MalformedError("field", "a name has letters and digits: Sig1, or Sig1:c7 of a clause")
     if size is None:
         raise MalformedError(box.field, f"there is no page {box.page + 1}")
     left, bottom, right, top = box.corners

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.signing.core.parties import Party, Plan, Stage
+from appservices.signing.core.parties import Party, Plan, Role, Stage
 from veche.protocol.canonical import canonical
 from veche.protocol.ids import UserId
+from veche.protocol.pdf.grammar import OF_CLAUSE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +28,13 @@ REASON_CHARACTERS_MAX: Final = 1_000
 NAME_CHARACTERS_MAX: Final = 100
 CLAUSES_MAX: Final = 50
 DEADLINE_MS_MAX: Final = 180 * 86_400_000
+UNFAIR_MAX: Final = 15
+"""Clauses that are signed by themselves: with each, what a party hands in gets 12 kB longer."""
 _CODES: Final = 10_000
+
+
+CONSENTING: Final = frozenset({Role.SIGNER, Role.CLERK})
+"""Roles of those who agree to what the document says."""
 
 
 class Level(enum.Enum):
@@ -77,12 +84,15 @@ class Clause:
         title: As it is shown.
         kind: What consent is.
         page: Where it is, from 1.
+        fields: Boxes of those who accept an unfair one by a signature of its own; empty: nobody
+            does, and everybody answers to it.
     """
 
     id: str
     title: str
     kind: ClauseKind
     page: int
+    fields: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -235,6 +245,37 @@ class Session:
         """Four digits that two people can compare: that of the document in this session."""
         assert self.paper is not None, "a draft has no code"  # noqa: S101 -- our bug
         return code_of(self.paper.sha256, self.id)
+
+
+def clauses_of(session: Session, member: Member) -> tuple[Clause, ...]:
+    """The clauses that concern a party: an unfair one those who sign it by itself."""
+    held = session.matter.clauses
+    return tuple(one for one in held if not one.fields or member.field in one.fields)
+
+
+def fields_of(session: Session, member: Member) -> tuple[str, ...]:
+    """The boxes in which a party signs: their own, then one of each unfair clause; may be empty."""
+    if not member.field:
+        return ()
+    own = (one for one in session.matter.clauses if member.field in one.fields)
+    return (member.field, *(clause_field(member.field, one.id) for one in own))
+
+
+def clause_field(field: str, clause: str) -> str:
+    """Name of the box in which a clause is signed by itself, such as ``Sig2:c7``."""
+    return f"{field}{OF_CLAUSE}{clause}"
+
+
+def with_clause_fields(session: Session) -> Session:
+    """The session in which all who sign for themselves accept unfair clauses by a signature."""
+    fields = tuple(
+        one.field for one in session.members if one.field and one.party.role in CONSENTING
+    )
+    clauses = (
+        attrs.evolve(one, fields=fields) if one.kind is ClauseKind.UNFAIR else one
+        for one in session.matter.clauses
+    )
+    return attrs.evolve(session, matter=attrs.evolve(session.matter, clauses=tuple(clauses)))
 
 
 def code_of(document_sha256: bytes, session_id: str) -> str:

@@ -29,7 +29,7 @@ from appservices.signing.core.parties import (
     Stage,
     check_plan,
 )
-from appservices.signing.core.records import CLAUSES_MAX, ClauseKind, Level
+from appservices.signing.core.records import CLAUSES_MAX, CONSENTING, UNFAIR_MAX, ClauseKind, Level
 from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.errors import ConfigError
 from veche.protocol.forms import Field as FormField
@@ -296,7 +296,7 @@ def _all_words(template: Template) -> Iterator[tuple[str, Words]]:
 
 
 def _check_clauses(template: Template) -> None:
-    known = template.signing()
+    known = {one.id for one in template.parties if one.role in CONSENTING}
     for one in template.clauses:
         is_unfair = one.kind is ClauseKind.UNFAIR
         if is_unfair != bool(one.parties) or set(one.parties) - known:
@@ -304,3 +304,5 @@ def _check_clauses(template: Template) -> None:
                 f"clauses.{one.id}.parties: an unfair clause names the signers who accept it,"
                 " others name nobody"
             )
+    if sum(one.kind is ClauseKind.UNFAIR for one in template.clauses) > UNFAIR_MAX:
+        raise ValueError(f"clauses: at most {UNFAIR_MAX} are signed by themselves")

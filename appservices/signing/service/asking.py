@@ -10,7 +10,7 @@ from appservices.signing.core.errors import (
     SignatureLevelError,
 )
 from appservices.signing.core.parties import Role
-from appservices.signing.core.records import ClauseKind, Level, parties_sha256
+from appservices.signing.core.records import ClauseKind, Level, clauses_of, parties_sha256
 from appservices.signing.service.acting import able, check_time
 from veche.protocol.approval import ShownClause, ShownDocument, SignatureShown
 from veche.protocol.signing_api import AskedView
@@ -20,7 +20,7 @@ from veche.runtime.approvals import SIGNATURE_ASKED_MS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appservices.signing.core.records import Member, Session
+    from appservices.signing.core.records import Clause, Member, Session
     from appservices.signing.service.scene import Scene
     from veche.protocol.signing_api import AskBody, ClauseAnswer
 
@@ -65,7 +65,7 @@ def shown_of(session: Session, member: Member, body: AskBody) -> SignatureShown:
         **facts_of(session, member).model_dump(),
         level=body.level,
         read=body.read,
-        clauses=tuple(_clauses(session, body.clauses)),
+        clauses=tuple(_clauses(clauses_of(session, member), body.clauses)),
         key=body.key,
     )
 
@@ -124,16 +124,16 @@ def check_level(member: Member, level: Level) -> None:
         raise SignatureLevelError(Level.ADVANCED.value)
 
 
-def _clauses(session: Session, answers: Sequence[ClauseAnswer]) -> list[ShownClause]:
+def _clauses(asked: Sequence[Clause], answers: Sequence[ClauseAnswer]) -> list[ShownClause]:
     by_id = {one.id: one.accepted for one in answers}
-    known = {one.id for one in session.matter.clauses if one.kind is not ClauseKind.REQUIRED}
+    known = {one.id for one in asked if one.kind is not ClauseKind.REQUIRED}
     for one in answers:
         if one.id not in known:
             raise ClauseError(one.id, f"This document has no clause {one.id} to be answered.")
     if len(by_id) != len(answers):
         raise ClauseError(answers[-1].id, "A clause was answered twice.")
     found: list[ShownClause] = []
-    for clause in session.matter.clauses:
+    for clause in asked:
         is_accepted = clause.kind is ClauseKind.REQUIRED or by_id.get(clause.id)
         if is_accepted is None:
             raise ClauseError(clause.id, f"Please answer the clause “{clause.title}”.")

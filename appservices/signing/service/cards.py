@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from appservices.signing.core.parties import CAN_ACT, PartyState, Role
-from appservices.signing.core.records import Level
+from appservices.signing.core.records import Level, clauses_of
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.cards import card_doc, state_words
 from appservices.signing.core.texts.talk import many_doc
@@ -163,7 +163,7 @@ def payload(
                 ClauseView.model_validate(
                     {"id": one.id, "title": one.title, "kind": one.kind.value, "page": one.page}
                 )
-                for one in (() if is_short else session.matter.clauses)
+                for one in (() if is_short else clauses_of(session, member))
             ],
             "level_min": member.level_min.value,
             "effect": session.effect.value,

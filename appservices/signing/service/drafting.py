@@ -10,18 +10,23 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from appservices.signing.core.boxes import BOXES_MAX
 from appservices.signing.core.parties import Party, Role, Stage, check_plan
 from appservices.signing.core.records import (
     DEADLINE_MS_MAX,
     NAME_CHARACTERS_MAX,
     TITLE_CHARACTERS_MAX,
+    UNFAIR_MAX,
     Clause,
+    ClauseKind,
     Level,
     Matter,
     Member,
     Paper,
     Session,
     SessionEffect,
+    fields_of,
+    with_clause_fields,
 )
 from appservices.signing.core.session import Input, NotNowError, State, step
 from appservices.signing.service.cipher import DOCUMENT, encrypt, fresh_key
@@ -150,6 +155,8 @@ def drafted(scene: Scene, order: Order, session_id: Ulid | None = None) -> Sessi
     _check_line("filename", order.filename or "document.pdf")
     for one in order.clauses:
         _check_line("clauses", one.title)
+    if sum(one.kind is ClauseKind.UNFAIR for one in order.clauses) > UNFAIR_MAX:
+        raise MalformedError("clauses", f"at most {UNFAIR_MAX} are signed by themselves")
     check_deadline(scene, session.deadline_at_ms)
     if order.invited:
         session = with_parties(session, order.invited, order.stages)
@@ -192,6 +199,9 @@ def with_parties(
             check_plan(only(session, one).plan)
     else:
         check_plan(session.plan)
+    session = with_clause_fields(session)
+    if sum(len(fields_of(session, one)) for one in session.members) > BOXES_MAX:
+        raise MalformedError("clauses", f"with those of clauses, there are over {BOXES_MAX} boxes")
     return session
 
 
@@ -259,7 +269,8 @@ def freeze(scene: Scene, session: Session, pdf: bytes) -> Session:
         raise NotNowError(session.state)
     document = Document(pdf)
     laid = {name for name, _ in form_fields(document)}
-    missing = [one.field for one in session.members if one.field and one.field not in laid]
+    wanted = (field for one in session.members for field in fields_of(session, one))
+    missing = [field for field in wanted if field not in laid]
     if missing:
         raise PdfError(f"there is no box {missing[0]}")
     cipher = encrypt(session.matter.key, pdf, DOCUMENT)

@@ -256,7 +256,7 @@ def filled(
     boxed = {ids[party]: party for party in template.signing()}
     members = tuple(attrs.evolve(one, field=boxed.get(one.id, "")) for one in session.members)
     clauses = tuple(
-        Clause(one.id, one.title[language], one.kind, made.clause_pages[one.id])
+        Clause(one.id, one.title[language], one.kind, made.clause_pages[one.id], one.parties)
         for one in template.clauses
     )
     matter = attrs.evolve(session.matter, clauses=clauses)

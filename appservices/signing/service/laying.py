@@ -5,15 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appservices.signing.core.boxes import Seat
-from appservices.signing.core.papers.sheet import EFFECTS, Sheet, role_word, stage_words
+from appservices.signing.core.papers.sheet import (
+    EFFECTS,
+    Sheet,
+    clause_words,
+    role_word,
+    stage_words,
+)
+from appservices.signing.core.records import clause_field, clauses_of
 from appservices.signing.service.boxes import with_signature_boxes
 from appservices.signing.service.cipher import DOCUMENT, decrypt
 from appservices.signing.service.scene import CATALOGUE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from appservices.signing.core.records import Session
+    from appservices.signing.core.records import Member, Session
 
 
 def boxed(session: Session, cipher: bytes, language: str, link: str) -> bytes:
@@ -53,15 +60,17 @@ def rules_of(session: Session, language: str) -> tuple[str, ...]:
 
 
 def seats_of(session: Session, language: str) -> Sequence[Seat]:
-    """Who signs in a box of the document, in their order."""
-    return [
-        Seat(
-            one.field,
-            one.name,
-            role_word(CATALOGUE, language, one.party.role.value),
-            page=None if one.place is None else one.place.page,
-            side=None if one.place is None else one.place.side,
-        )
-        for one in session.members
-        if one.field
-    ]
+    """Who signs in a box of the document, in their order; each with the clauses of their own."""
+    return [seat for one in session.members if one.field for seat in _seats(session, one, language)]
+
+
+def _seats(session: Session, member: Member, language: str) -> Iterator[Seat]:
+    role = role_word(CATALOGUE, language, member.party.role.value)
+    page = None if member.place is None else member.place.page
+    side = None if member.place is None else member.place.side
+    yield Seat(member.field, member.name, role, page=page, side=side)
+    for one in clauses_of(session, member):
+        if one.fields:
+            what = clause_words(CATALOGUE, language, one.id, one.title)
+            field = clause_field(member.field, one.id)
+            yield Seat(field, member.name, what, page=page, side=side)

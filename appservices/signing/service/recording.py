@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from cryptography import x509
 
 import veche
-from appservices.signing.core.records import Level
+from appservices.signing.core.records import Level, clause_field, fields_of
 from appservices.signing.core.session import ENDED
 from appservices.signing.service.evidence import closed_report, evidence_report, sealed_report
 from appservices.signing.store import certificates, events, signatures
@@ -221,13 +221,22 @@ def _clauses(session: Session, given: Iterable[Signature]) -> list[EvidenceClaus
     for one in given:
         for clause, accepted in dict(one.details.get("clauses", {})).items():
             if clause in answers:
-                answers[clause][one.party] = "accepted" if accepted else "refused"
+                answers[clause][one.party] = _answer(session, one, clause, accepted=accepted)
     return [
         EvidenceClause(
             id=one.id, title=one.title, kind=one.kind.value, page=one.page, answers=answers[one.id]
         )
         for one in session.matter.clauses
     ]
+
+
+def _answer(session: Session, given: Signature, clause: str, *, accepted: bool) -> str:
+    """What a party has said to a clause; one that has a box of its own was signed by itself."""
+    member = session.member(given.party)
+    boxes = () if member is None or given.revision is None else fields_of(session, member)
+    if accepted and member is not None and clause_field(member.field, clause) in boxes:
+        return "signed"
+    return "accepted" if accepted else "refused"
 
 
 def _delegations(session: Session, record: Sequence[Event]) -> list[EvidenceDelegation]:

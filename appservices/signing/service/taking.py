@@ -21,7 +21,7 @@ from appservices.signing.core.errors import (
     SignatureLevelError,
     StaleRevisionError,
 )
-from appservices.signing.core.records import Level
+from appservices.signing.core.records import Level, fields_of
 from appservices.signing.service import acting
 from appservices.signing.service.asking import check_shown
 from appservices.signing.service.cipher import decrypt, increment_of
@@ -95,16 +95,22 @@ def check_held(held: Held, body: RevisionView, authorities: Authorities, now_ms:
         raise BadSignatureError("its digest or size is not the one that was told")
     known = (authorities.root, authorities.issuing.certificate, authorities.stamps.certificate)
     expected = Expected(
-        field=held.member.field,
+        fields=fields_of(session, held.member),
         document_sha256=session.paper.sha256,
         certificate=x509.load_der_x509_certificate(held.issued.certificate),
         stamps=authorities.stamps.certificate,
         root=authorities.root,
         known=frozenset([held.issued.certificate, *map(der_of, known)]),
-        signed_before=len(held.kept.revisions),
+        signed_before=sum(_signatures_in(session, one) for one in held.kept.revisions),
         now_ms=now_ms,
     )
     check_addition(before, increment, expected)
+
+
+def _signatures_in(session: Session, revision: Revision) -> int:
+    """How many signatures a party has handed in at once: theirs, and those of their clauses."""
+    member = session.member(revision.party or "")
+    return 1 if member is None else len(fields_of(session, member))
 
 
 def keep(scene: Scene, held: Held, session: Session, body: RevisionView) -> Session:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import attrs
 from pydantic import Field
 
-from appservices.signing.core.boxes import Spot, box_of
+from appservices.signing.core.boxes import PageSize, Spot, box_of
 from appservices.signing.core.template import (
     TEMPLATE_BYTES_MAX,
     Filling,
@@ -27,6 +27,7 @@ from veche.protocol.canonical import canonical
 from veche.protocol.catalogue import Catalogue
 from veche.protocol.errors import MalformedError, TooLargeError
 from veche.protocol.forms import FieldContext, FieldKind
+from veche.protocol.pdf.grammar import OF_CLAUSE
 from veche.protocol.pdf.values import PdfError
 from veche.protocol.wire import Wire, parse
 from veche.runtime.typesetting import (
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.template import TemplateField
     from veche.protocol.forms import Value
+    from veche.protocol.pdf.signing import Box
 
 DEFINITION: Final = "template.yaml"
 SOURCE: Final = "template.typ"
@@ -107,7 +109,7 @@ class MadeDocument:
     """A document made from a template.
 
     Attributes:
-        pdf: With a box for each signer, named as the party: ``tenant``, ``tenant.c7``.
+        pdf: With a box for each signer, named as the party: ``tenant``, ``tenant:c7``.
         title: In its language.
         pages: How many it has.
         clause_pages: By the clauses' ids, from 1.
@@ -157,7 +159,7 @@ def make_document(template: FolderTemplate, filling: Filling) -> MadeDocument:
         ]
         _check_marks(template.template, spots, clauses)
         sizes = page_sizes(pdf)
-        boxes = [box_of(spot, sizes[spot.page - 1]) for spot in spots]
+        boxes = [_box(spot, sizes[spot.page - 1]) for spot in spots]
         laid = with_named_boxes(pdf, boxes, sizes)
     except (TypesettingError, MalformedError, PdfError) as e:
         raise TemplateError(f"{SOURCE} does not work: {e}") from e
@@ -242,6 +244,12 @@ def _sample_value(field: TemplateField) -> Value:
     if value is None:
         raise TemplateError(f"form.{field.id}: a document cannot be made from a {field.kind}")
     return value
+
+
+def _box(spot: Spot, size: PageSize) -> Box:
+    """The box at a mark: ``tenant.c7`` in a template is the field ``tenant:c7`` of the file."""
+    box = box_of(spot, size)
+    return attrs.evolve(box, field=box.field.replace(".", OF_CLAUSE))
 
 
 def _check_marks(template: Template, spots: list[Spot], clauses: list[ClausePlace]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appservices.signing.core.parties import CAN_ACT, Role
-from appservices.signing.core.records import parties_sha256
+from appservices.signing.core.records import clause_field, clauses_of, parties_sha256
 from appservices.signing.core.session import State
 from appservices.signing.service.certifying import proofs_view
 from appservices.signing.store import revisions, signatures
@@ -52,8 +52,14 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
             blob=paper.blob_sha256.hex(),
         ),
         clauses=[
-            ClauseView(id=one.id, title=one.title, kind=one.kind.value, page=one.page)
-            for one in session.matter.clauses
+            ClauseView(
+                id=one.id,
+                title=one.title,
+                kind=one.kind.value,
+                page=one.page,
+                field=clause_field(member.field, one.id) if member.field in one.fields else None,
+            )
+            for one in clauses_of(session, member)
         ],
         stages=[StageView(need=one.need, parties=list(one.parties)) for one in session.stages],
         parties=party_views(scene, session),

@@ -311,7 +311,13 @@ def _sealed_matter(vault: Vault, matter: Matter) -> bytes:
             "template": matter.template,
             "pages": matter.pages,
             "clauses": [
-                {"id": one.id, "title": one.title, "kind": one.kind.value, "page": one.page}
+                {
+                    "id": one.id,
+                    "title": one.title,
+                    "kind": one.kind.value,
+                    "page": one.page,
+                    "fields": list(one.fields),
+                }
                 for one in matter.clauses
             ],
         }
@@ -321,7 +327,11 @@ def _sealed_matter(vault: Vault, matter: Matter) -> bytes:
 def _matter(vault: Vault, sealed: bytes) -> Matter:
     told = vault.open(sealed)
     clauses = tuple(
-        Clause(one["id"], one["title"], ClauseKind(one["kind"]), one["page"])
+        Clause(
+            *(one["id"], one["title"], ClauseKind(one["kind"]), one["page"]),
+            # Sessions of before clauses were signed by themselves have none.
+            fields=tuple(one.get("fields", ())),
+        )
         for one in told["clauses"]
     )
     return Matter(

@@ -64,6 +64,9 @@ _WIDGET_KEYS: Final = frozenset(
 )
 _STORE_KEYS: Final = frozenset({b"/Type", b"/Certs", b"/CRLs", b"/OCSPs"})
 _PROOFS: Final = (b"/Certs", b"/CRLs", b"/OCSPs")
+OF_CLAUSE: Final = ":"
+"""Between the name of a signer's box and the id of their clause; a point may be in no such name
+(ISO 32000-1 §12.7.3.2)."""
 _RANGE_NUMBERS: Final = 4
 _FORMS_ONLY: Final = 2
 
@@ -150,6 +153,29 @@ class State:
 def has_signature(state: State) -> bool:
     """Whether a field of the form has a value and is for signatures."""
     return any(b"/V" in held and held.get(b"/FT") == b"/Sig" for _, held in state.fields())
+
+
+def clause_boxes(state: State) -> Iterator[tuple[str, str]]:
+    """Names of the boxes of clauses, each with that of the signer's own box: Sig1:c7 and Sig1.
+
+    A box is a clause's if a box is there by the name before its first colon.
+    """
+    boxes = (_name_of_box(held) for _, held in state.fields())
+    names = dict.fromkeys(one for one in boxes if one is not None)
+    for name in names:
+        own, colon, _ = name.partition(OF_CLAUSE)
+        if colon and own in names:
+            yield name, own
+
+
+def _name_of_box(held: Dictionary) -> str | None:
+    """Name of a field for a signature; None: it is another one, or has no name that we read."""
+    if held.get(b"/FT") != b"/Sig":
+        return None
+    try:
+        return string_text(held.get(b"/T"), "the name of a field")
+    except PdfError:
+        return None
 
 
 def read_addition(before: State, after: State, revision: Revision) -> SignatureField:

@@ -120,6 +120,10 @@ class Judge:
         """Who signed in a place; None if that signature was not taken, or does not hold."""
         return next((one for one in self._signers if one.field == name), None)
 
+    def certificates(self, name: str) -> set[bytes]:
+        """Digests of the certificates by which a place was signed, of signatures that hold."""
+        return {one.certificate_sha256 for one in self._signers if one.field == name}
+
     def report(self, document_sha256: bytes | None) -> Report:
         """What is known of the whole file.
 

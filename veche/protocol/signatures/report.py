@@ -54,6 +54,7 @@ class Reason(enum.Enum):
     ALGORITHM = "algorithm_no_longer_trusted"
     ELSEWHERE = "signed_elsewhere"
     EARLIER = "signed_an_earlier_state"
+    CLAUSE = "clause_not_signed_by_its_signer"
 
     @property
     def verdict(self) -> Verdict:
@@ -77,6 +78,7 @@ _BEST: Final = {
     Reason.ALGORITHM: Verdict.UNPROVEN,
     Reason.ELSEWHERE: Verdict.SIGNED,
     Reason.EARLIER: Verdict.UNPROVEN,
+    Reason.CLAUSE: Verdict.SIGNED,
 }
 _WORST_FIRST: Final = (
     Verdict.UNREADABLE,
@@ -114,6 +116,7 @@ class Signed:
         at_ms: The time of the stamp over it, UTC; None if it has none.
         is_proven: Whether who and when are proven.
         certificate_sha256: Of the certificate's DER.
+        clause: Id of the clause that was signed by itself; empty: it is a signature of the whole.
     """
 
     field: str
@@ -123,6 +126,7 @@ class Signed:
     at_ms: int | None
     is_proven: bool
     certificate_sha256: bytes
+    clause: str = ""
 
 
 @attrs.frozen

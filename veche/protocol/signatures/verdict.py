@@ -10,10 +10,13 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
+import attrs
+
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.grammar import (
     State,
     active_names,
+    clause_boxes,
     has_other_signatures,
     has_signature,
     read_addition,
@@ -27,12 +30,13 @@ from veche.protocol.signatures.report import Finding, Reason, Report, reported
 from veche.protocol.signatures.trust import Trust, addresses_of, read_certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cryptography import x509
 
     from veche.protocol.pdf.grammar import SignatureField
     from veche.protocol.pdf.structure import Revision
+    from veche.protocol.signatures.report import Signed
 
 __all__ = [
     "SIGNATURES_MAX",
@@ -62,12 +66,12 @@ def judge(pdf: bytes, by: Trusted) -> Report:
         reason = Reason.HIDDEN if begins_signed(pdf) else Reason.UNREADABLE
         return reported([Finding(reason, detail=str(e))])
     try:
-        base, added = _split(document, parts)
+        base, added, last = _split(document, parts)
         if not added:
             return reported([Finding(Reason.NO_SIGNATURE)])
         if len(added) > SIGNATURES_MAX:
             return reported([Finding(Reason.TOO_MANY)])
-        return _Walk(document, base, added, by).report()
+        return _Walk(document, base, added, by, dict(clause_boxes(last))).report()
     except PdfError as e:
         return reported([Finding(Reason.CHANGED, detail=str(e))])
 
@@ -132,8 +136,10 @@ def begins_signed(pdf: bytes) -> bool:
 _Added = tuple["SignatureField", "Revision"]
 
 
-def _split(document: Document, parts: Sequence[Revision]) -> tuple[list[Revision], list[_Added]]:
-    """The revisions before anyone signed, and those with the signatures."""
+def _split(
+    document: Document, parts: Sequence[Revision]
+) -> tuple[list[Revision], list[_Added], State]:
+    """The revisions before anyone signed, those with the signatures, the file with all of them."""
     before = State(document.root, {}, document.pdf)
     base: list[Revision] = []
     added: list[_Added] = []
@@ -144,14 +150,19 @@ def _split(document: Document, parts: Sequence[Revision]) -> tuple[list[Revision
         else:
             base.append(revision)
         before = after
-    return base, added
+    return base, added, before
 
 
 class _Walk:
     """One file, from its last signature to its first."""
 
     def __init__(
-        self, document: Document, base: Sequence[Revision], added: Sequence[_Added], by: Trusted
+        self,
+        document: Document,
+        base: Sequence[Revision],
+        added: Sequence[_Added],
+        by: Trusted,
+        clauses: Mapping[str, str],
     ) -> None:
         pdf = document.pdf
         self._broken: list[Finding] = []
@@ -160,6 +171,7 @@ class _Walk:
         ends = base[-1].ends if base else (0, 0)
         self._documents = [hashlib.sha256(memoryview(pdf)[:end]).digest() for end in ends]
         self._base = base
+        self._clauses = clauses
         known = [der for one in self._opened if one is not None for der in one.certificates]
         trust = Trust(
             by.roots,
@@ -175,7 +187,14 @@ class _Walk:
             if one is not None:
                 self._judge.take(one, is_last=one is self._opened[-1])
         self._judge_file()
-        return self._judge.report(self._documents[1])
+        self._judge_clauses()
+        report = self._judge.report(self._documents[1])
+        return attrs.evolve(report, signers=tuple(map(self._named, report.signers)))
+
+    def _named(self, one: Signed) -> Signed:
+        """A signature with the clause that it is of."""
+        own = self._clauses.get(one.field)
+        return one if own is None else attrs.evolve(one, clause=one.field[len(own) + 1 :])
 
     def _open(self, pdf: bytes, field: SignatureField, revision: Revision) -> Opened | None:
         try:
@@ -198,3 +217,12 @@ class _Walk:
             self._judge.find(Reason.NOT_CERTIFIED)
         if not self._fields[-1].is_stamp:
             self._judge.find(Reason.OPEN_TAIL)
+
+    def _judge_clauses(self) -> None:
+        """Whoever signs the whole signs each of their clauses too, by the same certificate."""
+        signed = {field.field for field in self._fields}
+        for name, own in self._clauses.items():
+            clause, whole = self._judge.certificates(name), self._judge.certificates(own)
+            is_other = clause and whole and clause != whole
+            if (name in signed) != (own in signed) or is_other:
+                self._judge.find(Reason.CLAUSE, name)

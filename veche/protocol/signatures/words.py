@@ -58,6 +58,9 @@ _REASONS: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.EARLIER: N_(
             "the signature is over an earlier state of it; what came after was not checked"
         ),
+        Reason.CLAUSE: N_(
+            "a clause that needs a signature of its own was not signed by who signed the document"
+        ),
     }
 )
 _LEVELS: Final[Mapping[Level | None, str]] = MappingProxyType(
@@ -118,6 +121,11 @@ def _signer(one: Signed, locale: str) -> str:
     values = {"who": who, "how": words.text(locale, how), "time": time}
     if one.level is Level.SEAL:
         return words.text(locale, "Sealed by {who} ({how}), {time}", **values)
+    if one.clause:
+        clause = _plain(one.clause)
+        return words.text(
+            locale, "Clause {clause} signed by itself by {who}, {time}", clause=clause, **values
+        )
     return words.text(locale, "Signed by {who} ({how}), {time}", **values)
 
 

@@ -66,7 +66,11 @@ _REASONS: Final[Mapping[str, str]] = {
     "other": N_("another reason"),
 }
 _ACTS_FOR: Final = N_("{role}, acts for {name}")
-_ANSWERS: Final[Mapping[str, str]] = {"accepted": N_("accepted"), "refused": N_("refused")}
+_ANSWERS: Final[Mapping[str, str]] = {
+    "accepted": N_("accepted"),
+    "signed": N_("accepted by a signature of its own"),
+    "refused": N_("refused"),
+}
 _FIXED: Final[Mapping[str, str]] = {
     "title": N_("Evidence of signatures"),
     "document": N_("Document"),

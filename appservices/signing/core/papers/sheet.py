@@ -95,6 +95,11 @@ def role_word(catalogue: Catalogue, language: str, role: str) -> str:
     return catalogue.text(language, ROLES.get(role, role))
 
 
+def clause_words(catalogue: Catalogue, language: str, clause: str, title: str) -> str:
+    """What is signed in the box of a clause."""
+    return catalogue.text(language, "Clause {clause}: {title}", clause=clause, title=title)
+
+
 def level_word(catalogue: Catalogue, language: str, level: str) -> str:
     """A level in words; an unknown one as it is."""
     return catalogue.text(language, LEVELS.get(level, level))

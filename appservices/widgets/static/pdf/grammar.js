@@ -45,6 +45,8 @@ const SIGNATURE_KEYS = new Set([
 const WIDGET_KEYS = new Set(["/Type", "/Subtype", "/FT", "/T", "/F", "/Rect", "/P", "/V"]);
 const STORE_KEYS = new Set(["/Type", "/Certs", "/CRLs", "/OCSPs"]);
 const PROOFS = ["/Certs", "/CRLs", "/OCSPs"];
+/** Between the name of a signer's box and the id of their clause. */
+export const OF_CLAUSE = ":";
 const STAMP = "/ETSI.RFC3161";
 const KINDS = new Set(["/ETSI.CAdES.detached", STAMP]);
 
@@ -100,6 +102,32 @@ function isSigned(held) {
 /** @param {State} state */
 export function hasSignature(state) {
     return state.fields().some(({ held }) => isSigned(held));
+}
+
+/**
+ * @param {State} state
+ * @returns {Map<string, string>} names of the boxes of clauses, each with that of the signer's own
+ *   box: Sig1:c7 and Sig1. A box is a clause's if there is one by the name before its first colon
+ */
+export function clauseBoxes(state) {
+    const names = new Set(state.fields().map(({ held }) => nameOfBox(held)));
+    const found = new Map();
+    for (const name of names) {
+        const own = name?.includes(OF_CLAUSE) ? name.split(OF_CLAUSE, 1)[0] : undefined;
+        if (own !== undefined && names.has(own)) found.set(name, own);
+    }
+    return found;
+}
+
+/** @param {PdfDictionary} held @returns {string | undefined} none: no signature, or none we read */
+function nameOfBox(held) {
+    if (held.get("/FT") !== "/Sig") return undefined;
+    try {
+        return stringText(held.get("/T"), "the name of a field");
+    } catch (error) {
+        if (error instanceof PdfError) return undefined;
+        throw error;
+    }
 }
 
 /** @param {PdfDictionary} before @param {Record<string, Value>} entries */

@@ -15,7 +15,7 @@
 import { base64, fromBase64 } from "../kit/approval.js";
 import { canonicalBytes } from "../kit/canonical.js";
 import { PdfDocument, revisionsOf } from "../pdf/document.js";
-import { activeNames } from "../pdf/grammar.js";
+import { OF_CLAUSE, activeNames } from "../pdf/grammar.js";
 import { formFields, isSigned, pageCount } from "../pdf/signing.js";
 import { PdfError, asText } from "../pdf/values.js";
 import { readCertificate } from "../signatures/certificate.js";
@@ -99,13 +99,30 @@ function checkForm(base, view) {
         const isPlain = activeNames(objects).length === 0 && !isSigned(document);
         if (!isPlain || pageCount(document) !== pages || base.length !== size)
             throw new PaperError("form");
-        const { field } = view.you;
-        if (field && formFields(document).every(({ name }) => name !== field))
+        if (!hasBoxes(new Set(formFields(document).map(({ name }) => name)), view))
             throw new PaperError("box");
     } catch (error) {
         if (error instanceof PdfError) throw new PaperError("form");
         throw error;
     }
+}
+
+/**
+ * Whether the party's box is there, and exactly the clauses that have a box of theirs are signed by
+ * themselves: never in a box of somebody else's.
+ * @param {Set<string>} laid
+ * @param {View} view
+ */
+function hasBoxes(laid, { you: { field }, clauses }) {
+    if (!field) return clauses.every((one) => !one.field);
+    const wanted = [...laid].filter((name) => name.startsWith(`${field}${OF_CLAUSE}`));
+    const told = clauses.flatMap((one) => one.field ?? []);
+    const isOwn = clauses.every(
+        (one) => !one.field || one.field === `${field}${OF_CLAUSE}${one.id}`,
+    );
+    const isAll =
+        told.every((name) => laid.has(name)) && wanted.every((name) => told.includes(name));
+    return laid.has(field) && isOwn && isAll;
 }
 
 /** @param {View} view @throws {PaperError} it does not say what its digests say */

@@ -146,7 +146,7 @@ export function consent(clauses, answers, answer) {
  * @param {Map<string, boolean>} answers
  * @param {(id: string, isAccepted: boolean) => void} answer
  */
-function clause({ id, title, kind, page }, answers, answer) {
+function clause({ id, title, kind, page, field }, answers, answer) {
     const where = t("on page {page}", { page: showNumber(page) });
     const head = html`<bdi>${title}</bdi> <span class="secondary-text small">${where}</span>`;
     if (kind === "required")
@@ -160,7 +160,14 @@ function clause({ id, title, kind, page }, answers, answer) {
                 @change=${(/** @type {Event} */ { target }) =>
                     answer(id, /** @type {HTMLInputElement} */ (target).checked)}
             />
-            <span>${t("I agree to this clause in particular:")} ${head}</span>
+            <span
+                >${
+                    field
+                        ? t("I agree to this clause in particular, and sign it by itself:")
+                        : t("I agree to this clause in particular:")
+                }
+                ${head}</span
+            >
         </label>`;
     return html`<fieldset class="clause-choice">
         <legend>${head}</legend>

@@ -10,7 +10,7 @@
  * @typedef {import("../approve/keys.js").Signer} Signer
  * @typedef {import("../signatures/signing.js").Certified} Certified
  * @typedef {Uint8Array<ArrayBuffer>} Bytes
- * @typedef {"key" | "approve" | "certificate" | "sign" | "hand" | "again"} Step
+ * @typedef {"key" | "approve" | "certificate" | "sign" | "clause" | "hand" | "again"} Step
  *
  * @typedef {import("./api.js").Session} Session
  *
@@ -241,21 +241,40 @@ export async function handed(task, key, certified) {
  * @param {Paper} paper
  * @param {CryptoKey} key
  * @param {Certified} certified
- * @returns {Promise<Bytes>} the revision, which was judged as anybody will judge it
+ * @returns {Promise<Bytes>} what is added, which was judged as anybody will judge it
  */
-async function signed({ view, words }, paper, key, certified) {
-    const file = openFile(paper.whole);
-    const field = view.you.field ?? "";
-    const name = nameOf(readCertificate(certified.certificate));
-    const isShown = await canBeShown(file, field, [name, words.role, words.level]);
-    const stamp = stamper(postStamp, certified.tsa);
-    const nowMs = clock.now();
-    const signing = { file, field, key, certified, name, nowMs, stamp };
-    const added = await sign(isShown ? { ...signing, look: words } : signing);
+async function signed({ view, words, tell }, paper, key, certified) {
+    let { whole } = paper;
+    const own = { field: view.you.field ?? "", looks: [words] };
+    const clauses = view.clauses.flatMap(({ field, title }) =>
+        field ? [{ field, looks: [{ ...words, role: title }, words] }] : [],
+    );
+    for (const box of [own, ...clauses]) {
+        if (box !== own) tell("clause");
+        whole = joined(whole, await signedIn(box, whole, key, certified));
+    }
     const root = readCertificate(certified.root);
-    const { findings } = await judge(joined(paper.whole, added), [root], clock.now());
+    const { findings } = await judge(whole, [root], clock.now());
     if (findings.some(({ reason }) => reason !== TAIL)) throw new MismatchError("signature");
-    return added;
+    return whole.slice(paper.whole.length);
+}
+
+/**
+ * @param {{field: string, looks: Task["words"][]}} box with what it may show, the best first
+ * @param {Bytes} whole
+ * @param {CryptoKey} key
+ * @param {Certified} certified
+ * @returns {Promise<Bytes>} the revision with the signature in one box
+ */
+async function signedIn({ field, looks }, whole, key, certified) {
+    const file = openFile(whole);
+    const name = nameOf(readCertificate(certified.certificate));
+    const stamp = stamper(postStamp, certified.tsa);
+    const signing = { file, field, key, certified, name, nowMs: clock.now(), stamp };
+    for (const look of looks)
+        if (await canBeShown(file, field, [name, look.role, look.level]))
+            return sign({ ...signing, look });
+    return sign(signing);
 }
 
 /** @param {Paper} paper @param {Bytes} whole @param {Bytes} increment @param {string} party */

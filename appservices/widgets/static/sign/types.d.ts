@@ -20,6 +20,8 @@ export interface Clause {
     title: string;
     kind: "required" | "unfair" | "optional";
     page: number;
+    /** The box in which it is signed by itself. */
+    field?: string | null;
 }
 
 export interface Revision {

@@ -62,6 +62,8 @@ export function stepWords(step) {
             return t("Getting the certificate of the key…");
         case "sign":
             return t("Signing, and getting the time stamp…");
+        case "clause":
+            return t("Signing a clause by itself, and getting its time stamp…");
         case "again":
             return t("Somebody else has signed meanwhile. Signing the newer file…");
         default:

@@ -20,6 +20,8 @@
  * @property {string} level
  * @property {number | undefined} atMs
  * @property {boolean} isProven
+ * @property {string} certificate by which it was signed: SHA-256, hex
+ * @property {string} clause id of the one that was signed by itself; empty: it is of the whole
  *
  * @typedef {object} Report
  * @property {Verdict} verdict
@@ -46,7 +48,7 @@
  *
  * @typedef {Record<string, number>} AlgorithmsEnd from when an algorithm proves nothing, UTC
  */
-import { isSame, sha256 } from "../verify/bytes.js";
+import { hex, isSame, sha256 } from "../verify/bytes.js";
 import { hasSigned } from "./algorithms.js";
 import {
     accountOf,
@@ -81,6 +83,7 @@ const BEST = {
     algorithm_no_longer_trusted: "unproven",
     signed_an_earlier_state: "unproven",
     signed_elsewhere: "signed",
+    clause_not_signed_by_its_signer: "signed",
     not_time_stamped: "signed",
     revocation_unknown: "signed",
     tail_not_time_stamped: "signed",
@@ -210,6 +213,12 @@ export class Judge {
         }
     }
 
+    /** @param {string} name @returns {string} by which certificates a place was signed */
+    certificates(name) {
+        const found = this.signers.filter(({ field }) => field === name);
+        return [...new Set(found.map(({ certificate }) => certificate))].toSorted().join(" ");
+    }
+
     /** @param {Partial<Report>} known @returns {Report} */
     report(known) {
         const { signers, closedAtMs } = this;
@@ -267,6 +276,8 @@ export class Judge {
                 level: levelOf(certificate),
                 atMs,
                 isProven: isGood && atMs !== undefined,
+                certificate: hex(await sha256(certificate.signed, certificate.signature)),
+                clause: "",
             };
         } catch (error) {
             this.fault(error, field);

@@ -7,6 +7,7 @@
  * @typedef {import("./judging.js").Finding} Finding
  * @typedef {import("./judging.js").Verdict} Verdict
  * @typedef {import("./judging.js").Report} Report
+ * @typedef {import("./judging.js").Signed} Signed
  * @typedef {import("../pdf/document.js").Revision} Revision
  * @typedef {import("../pdf/grammar.js").SignatureField} SignatureField
  */
@@ -15,6 +16,7 @@ import { PdfDocument, revisionsOf } from "../pdf/document.js";
 import {
     State,
     activeNames,
+    clauseBoxes,
     hasOtherSignatures,
     hasSignature,
     readAddition,
@@ -59,11 +61,12 @@ export async function judge(bytes, roots, nowMs, lists = [], end = ALGORITHMS_EN
         ]);
     }
     try {
-        const { base, added } = await split(document, parts);
+        const { base, added, last } = await split(document, parts);
         if (added.length === 0) return reported([finding("no_signature")]);
         if (added.length > SIGNATURES_MAX) return reported([finding("too_many_signatures")]);
         const by = { roots, nowMs, lists, end };
-        return await new Walk({ document, bytes, base, added }, by).report();
+        const clauses = clauseBoxes(last);
+        return await new Walk({ document, bytes, base, added, clauses }, by).report();
     } catch (error) {
         return reported([finding("changed_after_signing", error)]);
     }
@@ -93,7 +96,8 @@ export async function beginsSigned(pdf) {
 /**
  * @param {PdfDocument} document
  * @param {Revision[]} parts
- * @returns {Promise<{base: Revision[], added: {field: SignatureField, revision: Revision}[]}>}
+ * @returns {Promise<{base: Revision[], added: {field: SignatureField, revision: Revision}[],
+ *   last: State}>} the revisions before anyone signed, those with signatures, all of the file
  */
 async function split(document, parts) {
     let before = new State(document.root, new Map(), document.pdf);
@@ -106,7 +110,7 @@ async function split(document, parts) {
         else base.push(revision);
         before = after;
     }
-    return { base, added };
+    return { base, added, last: before };
 }
 
 /** @param {PdfDocument} document @param {string} key @param {Bytes} bytes @returns {Bytes[]} */
@@ -125,7 +129,7 @@ function stored(document, key, bytes) {
 /** One file, from its last signature to its first. */
 class Walk {
     /**
-     * @param {{document: PdfDocument, bytes: Bytes, base: Revision[],
+     * @param {{document: PdfDocument, bytes: Bytes, base: Revision[], clauses: Map<string, string>,
      *   added: {field: SignatureField, revision: Revision}[]}} file
      * @param {{roots: Certificate[], nowMs: number, lists: Bytes[],
      *   end: import("./judging.js").AlgorithmsEnd}} by
@@ -153,13 +157,22 @@ class Walk {
         for (const one of opened.toReversed())
             if (one) await judge.take(claimOf(one), one === opened.at(-1));
         this.judgeFile();
+        this.judgeClauses();
         const documentSha256 = hex(judge.documents[1] ?? new Uint8Array());
         const signed = added.map(({ field: { field, byteRange } }) => [
             field,
             byteRange[2] + byteRange[3],
         ]);
         const known = { documentSha256, documentEnd: ends[1] };
-        return { ...judge.report(known), ends: Object.fromEntries(signed) };
+        const report = judge.report(known);
+        const signers = report.signers.map((one) => this.named(one));
+        return { ...report, signers, ends: Object.fromEntries(signed) };
+    }
+
+    /** @param {Signed} one @returns {Signed} with the clause that it is of */
+    named(one) {
+        const own = this.file.clauses.get(one.field);
+        return own === undefined ? one : { ...one, clause: one.field.slice(own.length + 1) };
     }
 
     /** @param {SignatureField} field @param {Revision} revision @returns {Promise<Opened | undefined>} */
@@ -208,6 +221,17 @@ class Walk {
         }
         if (!added[0]?.field.certifies) this.judge.find("first_signature_does_not_certify");
         if (!added.at(-1)?.field.isStamp) this.judge.find("tail_not_time_stamped");
+    }
+
+    /** Whoever signs the whole signs each of their clauses too, by the same certificate. */
+    judgeClauses() {
+        const signed = new Set(this.file.added.map(({ field }) => field.field));
+        for (const [name, own] of this.file.clauses) {
+            const [clause, whole] = [name, own].map((one) => this.judge.certificates(one));
+            const isOther = clause && whole && clause !== whole;
+            if (signed.has(name) !== signed.has(own) || isOther)
+                this.judge.find("clause_not_signed_by_its_signer", name);
+        }
     }
 }
 

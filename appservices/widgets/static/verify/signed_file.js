@@ -39,6 +39,12 @@ export async function isSignable(file) {
     return (await kindOf(file)) !== undefined;
 }
 
+/** @param {import("../signatures/judging.js").Signed} one */
+function signedWords({ level, clause }) {
+    if (clause) return t("Clause {clause} signed by itself by", { clause });
+    return level === "seal" ? t("Sealed by") : t("Signed by");
+}
+
 export class VecheSignedFile extends VecheElement {
     static properties = /** @type {import("lit").PropertyDeclarations} */ ({
         file: { attribute: false },
@@ -115,7 +121,7 @@ export class VecheSignedFile extends VecheElement {
         return html`<dl class="facts card">
             ${signers.map(
                 (one) =>
-                    html`<dt>${one.level === "seal" ? t("Sealed by") : t("Signed by")}</dt>
+                    html`<dt>${signedWords(one)}</dt>
                         <dd>
                             <bdi>${one.name}</bdi>${
                                 one.account
@@ -179,7 +185,11 @@ export class VecheSignedFile extends VecheElement {
         const ends = [end, ...report.signers.map(({ field: name }) => report.ends?.[name])];
         const labels = [
             t("As it was before anybody signed"),
-            ...report.signers.map((one) => t("As {name} signed it", { name: one.name })),
+            ...report.signers.map(({ name, clause }) =>
+                clause
+                    ? t("As {name} signed clause {clause} of it", { name, clause })
+                    : t("As {name} signed it", { name }),
+            ),
         ];
         return html`<p class="help">
                 ${t("The document as it was before anybody signed it, without anything that came later:")}

@@ -54,6 +54,10 @@ export function reasonWords(reason) {
             return t("The first signature lets others change it.");
         case "active_content":
             return t("It can change what it shows by itself.");
+        case "clause_not_signed_by_its_signer":
+            return t(
+                "A clause that needs a signature of its own was not signed by who signed the document.",
+            );
         case "signed_elsewhere":
             return t(
                 "It was signed with another program, in a form that not all programs show alike.",

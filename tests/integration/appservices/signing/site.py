@@ -25,7 +25,7 @@ from twisted.web.resource import Resource
 from appservices.signing.cli import make_authority
 from appservices.signing.config import SealSection, SessionsSection, SigningSection
 from appservices.signing.core.parties import Role, Stage
-from appservices.signing.core.records import Level
+from appservices.signing.core.records import Level, fields_of
 from appservices.signing.routes import API, routes
 from appservices.signing.service import drafting
 from appservices.signing.service.authorities import read_authorities
@@ -184,7 +184,7 @@ class SigningSite(TestCase):
                 **more,
             )
             session = drafting.make(scene, order)
-            names = [one.field for one in session.members if one.field]
+            names = [name for one in session.members for name in fields_of(session, one)]
             session = drafting.freeze(scene, session, with_boxes(pdf, names) if names else pdf)
             return drafting.send(scene, session)
 

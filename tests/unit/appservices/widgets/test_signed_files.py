@@ -106,7 +106,10 @@ def same(report: Report, other: dict[str, Any]) -> list[str]:
         "verdict": report.verdict.value,
         "findings": [[one.reason.value, one.field] for one in report.findings],
         "signers": [
-            [one.field, one.name, one.account, _level(one.level), one.at_ms, one.is_proven]
+            [
+                *(one.field, one.clause, one.name, one.account),
+                *(_level(one.level), one.at_ms, one.is_proven),
+            ]
             for one in report.signers
         ],
         "documentSha256": (report.document_sha256 or b"").hex(),
@@ -117,7 +120,7 @@ def same(report: Report, other: dict[str, Any]) -> list[str]:
         "findings": [[one["reason"], one["field"]] for one in other["findings"]],
         "signers": [
             [
-                *(one[key] for key in ("field", "name", "account", "level")),
+                *(one[key] for key in ("field", "clause", "name", "account", "level")),
                 one.get("atMs"),
                 one["isProven"],
             ]
@@ -142,6 +145,8 @@ def _files() -> Iterator[File]:
         "unsigned": files.document(),
         "no PDF": b"hello",
         "empty": b"",
+        **{f"clause: {name}": make() for name, make in files.CLAUSES.items()},
+        "clause": files.signed_in(("Alice", "Sig1"), ("Alice", "Sig1:c7"), ("Bob", "Sig2")),
         **{f"changed: {name}": make() for name, make in files.CHANGED.items()},
         **{f"broken: {name}": make() for name, make in files.BROKEN.items()},
     }.items():

@@ -62,6 +62,9 @@ STATIC: Final = WIDGETS / "static"
 RANDOM: Final = random.Random(5)  # noqa: S311 -- test data
 NAMES: Final = ("Alice Adams", "Боб Браун", "李雷", "𝔄lice 🖋", "Ann (née) <Bo>\\")
 SIGNERS: Final = ("Alice Adams", "Боб Браун", "Carol Clark")
+CLAUSE: Final = "c7"
+"""That the last of them signs by itself, too."""
+SIGNATURES: Final = len(SIGNERS) + 1
 LOOK: Final = Look("Арендатор · жилец", "Advanced signature")
 FILES: Final = 40
 
@@ -392,8 +395,9 @@ def _signed_by_page() -> bytes:
     office = _present()
     source = '#set document(title: [Lease])\n#set text(lang: "en")\nLease. Договор.'
     fields = [f"Sig{number}" for number, _ in enumerate(SIGNERS, 1)]
+    clause = f"{fields[-1]}:{CLAUSE}"
     pdf = with_boxes(
-        typst.compile(source.encode(), pdf_standards=["a-3b"]), fields, with_letters=True
+        typst.compile(source.encode(), pdf_standards=["a-3b"]), [*fields, clause], with_letters=True
     )
     signers = []
     for name, field in zip(SIGNERS, fields, strict=True):
@@ -409,6 +413,7 @@ def _signed_by_page() -> bytes:
                 "lists": [_b64(one) for one in lists],
             }
         )
+    signers.append({**signers[-1], "field": clause})
     with _stamps(office) as address:
         given = {
             "pdf": _b64(pdf),
@@ -429,7 +434,8 @@ def test_what_a_page_signs_is_sealed_for_the_strict_verdict() -> None:
     report = judge(_signed_by_page(), Trusted([office.root.certificate], office.now))
 
     assert report.verdict is Verdict.SEALED, report.findings
-    assert [one.name for one in report.signers] == list(SIGNERS)
+    assert [one.name for one in report.signers] == [*SIGNERS, SIGNERS[-1]]
+    assert [one.clause for one in report.signers] == [*([""] * len(SIGNERS)), CLAUSE]
     assert all(one.is_proven for one in report.signers)
 
 
@@ -447,14 +453,15 @@ def test_what_a_page_signs_is_sealed_for_the_page_too() -> None:
     report = by_page(verdict, given)
 
     assert (report["verdict"], report["findings"]) == ("sealed", [])
-    assert [one["name"] for one in report["signers"]] == list(SIGNERS)
+    assert [one["name"] for one in report["signers"]] == [*SIGNERS, SIGNERS[-1]]
+    assert report["signers"][-1]["clause"] == CLAUSE
 
 
 def test_what_a_page_signs_is_trusted_by_pdfsig(tmp_path: Path) -> None:
     said = by_pdfsig(tmp_path, _signed_by_page(), _present().root.certificate)
 
-    assert said.count("Signature is Valid.") == len(SIGNERS)
-    assert said.count("Certificate is Trusted.") == len(SIGNERS)
+    assert said.count("Signature is Valid.") == SIGNATURES
+    assert said.count("Certificate is Trusted.") == SIGNATURES
     assert "- Total document signed" in said
 
 
@@ -463,7 +470,7 @@ def test_what_a_page_signs_is_good_for_pyhanko() -> None:
 
     found = by_pyhanko(_signed_by_page(), _present().root.certificate, moment)
 
-    assert [one.bottom_line for one in found[:-1]] == [True] * len(SIGNERS)
+    assert [one.bottom_line for one in found[:-1]] == [True] * SIGNATURES
     assert all(one.modification_level <= ModificationLevel.FORM_FILLING for one in found[:-1])
     assert (found[-1].intact, found[-1].valid, found[-1].trusted) == (True, True, True)
 

@@ -55,7 +55,7 @@ def expected(who: Person | None = None, **changes: Any) -> Expected:
     certificate = (who or alice()).certificate
     authorities = (office().issuing, office().stamping, office().root)
     found = Expected(
-        field="Sig1",
+        fields=("Sig1",),
         document_sha256=hashlib.sha256(document()).digest(),
         certificate=certificate,
         stamps=office().stamping.certificate,
@@ -83,13 +83,13 @@ def test_a_signature_in_ones_box_is_taken() -> None:
 
 def test_the_next_one_signs_what_the_first_has_signed() -> None:
     both = bob().sign(signed(), "Sig2")
-    second = expected(bob(), field="Sig2", signed_before=1)
+    second = expected(bob(), fields=("Sig2",), signed_before=1)
 
     check_addition(signed(), added(both, signed()), second)
 
 
 def test_the_box_of_another_is_refused() -> None:
-    assert "your box Sig2" in refusal(added(signed()), expected(field="Sig2"))
+    assert "your box Sig2" in refusal(added(signed()), expected(fields=("Sig2",)))
 
 
 def test_the_certificate_of_another_is_refused() -> None:
@@ -130,8 +130,60 @@ def test_two_signatures_at_once_are_refused() -> None:
 
 def test_a_stamp_over_the_whole_is_no_signature() -> None:
     closed = office().close(signed(), name="Sig2x")
-    second = expected(field="Sig2x", signed_before=1)
+    second = expected(fields=("Sig2x",), signed_before=1)
     assert "your box" in refusal(added(closed, signed()), second, signed())
+
+
+@functools.cache
+def with_clauses() -> bytes:
+    return with_boxes(page("Pay 100 EUR to Bob"), ["Sig1", "Sig2", "Sig1:c7", "Sig1:c8"])
+
+
+CLAUSES = ("Sig1", "Sig1:c7", "Sig1:c8")
+
+
+def clauses_refusal(*places: tuple[str, str], wanted: tuple[str, ...] = CLAUSES) -> str:
+    """Why Alice's signatures in some boxes are refused, by hers or Bob's hand; empty: not."""
+    before = pdf = with_clauses()
+    people = {one: office().person(one, before) for one in ("Alice", "Bob")}
+    for name, place in places:
+        pdf = people[name].sign(pdf, place)
+    certificate = people["Alice"].certificate
+    asked = expected(
+        fields=wanted,
+        document_sha256=hashlib.sha256(before).digest(),
+        certificate=certificate,
+        known=frozenset([der_of(certificate), *expected().known]),
+    )
+    try:
+        check_addition(before, pdf[len(before) :], asked)
+    except BadSignatureError as e:
+        return str(e)
+    return ""
+
+
+def test_clauses_are_signed_after_ones_own_box() -> None:
+    alice_signs = [("Alice", one) for one in CLAUSES]
+
+    assert clauses_refusal(*alice_signs) == ""
+
+
+def test_a_clause_that_is_left_out_or_another_ones_is_refused() -> None:
+    own, seventh, eighth = (("Alice", one) for one in CLAUSES)
+
+    assert "the clause in the box Sig1:c8 is not signed" in clauses_refusal(own, seventh)
+    assert "the clause in the box Sig1:c7 is not signed" in clauses_refusal(own, eighth)
+    assert "only these are signed" in clauses_refusal(own, eighth, seventh)
+    assert "not in your box" in clauses_refusal(seventh, own, eighth)
+    other = ("Alice", "Sig2")
+    assert "only these are signed" in clauses_refusal(own, seventh, eighth, other)
+    assert "not just one" in clauses_refusal(own, seventh, wanted=("Sig1",))
+
+
+def test_a_clause_that_another_person_signs_is_refused() -> None:
+    own, seventh, _ = (("Alice", one) for one in CLAUSES)
+
+    assert "another certificate" in clauses_refusal(own, seventh, ("Bob", "Sig1:c8"))
 
 
 def shown(who: Person, name: str, minutes: int = 0, **changes: Any) -> tuple[bytes, bytes]:

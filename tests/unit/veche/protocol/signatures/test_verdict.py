@@ -37,6 +37,7 @@ from veche.protocol.signatures.certificates import Level, Revoked
 from veche.protocol.signatures.cms import Signer
 from veche.protocol.signatures.report import Reason, Verdict
 from veche.protocol.signatures.verdict import Trusted, judge
+from veche.protocol.signatures.words import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -89,6 +90,64 @@ def test_an_honest_file_is_sealed_and_names_who_signed() -> None:
     assert all(one.is_proven and one.at_ms == ms(NOW) for one in found.signers)
     assert found.closed_at_ms == ms(NOW)
     assert found.document_sha256 == hashlib.sha256(document()).digest()
+
+
+@functools.cache
+def with_clause() -> bytes:
+    """Alice and Bob are to sign; Alice a clause, too, by itself."""
+    return with_boxes(page("Pay 100 EUR to Bob"), ["Sig1", "Sig2", "Sig1:c7"])
+
+
+def signed_in(*places: tuple[str, str]) -> bytes:
+    """The same, closed; each name signs in a place, always with their one certificate."""
+    pdf = with_clause()
+    people = {name: office().person(name, pdf) for name in {name for name, _ in places}}
+    for name, place in places:
+        pdf = people[name].sign(pdf, place)
+    return office().close(pdf)
+
+
+def test_a_clause_that_is_signed_by_itself_is_named() -> None:
+    found = verdict(signed_in(("Alice", "Sig1"), ("Alice", "Sig1:c7"), ("Bob", "Sig2")))
+
+    assert found.verdict is Verdict.SEALED, found.findings
+    assert [(one.name, one.clause) for one in found.signers] == [
+        ("Alice", ""),
+        ("Alice", "c7"),
+        ("Bob", ""),
+    ]
+    assert "Clause c7 signed by itself by Alice" in words_of(found, "en")
+
+
+def two_certificates() -> bytes:
+    """Alice has two certificates for the document, and takes the other one for the clause."""
+    pdf = office().person("Alice", with_clause()).sign(with_clause(), "Sig1")
+    return office().close(office().person("Alice", with_clause()).sign(pdf, "Sig1:c7"))
+
+
+CLAUSES: dict[str, Callable[[], bytes]] = {
+    "left out": lambda: signed_in(("Alice", "Sig1"), ("Bob", "Sig2")),
+    "signed alone": lambda: signed_in(("Alice", "Sig1:c7"), ("Bob", "Sig2")),
+    "by another person": lambda: signed_in(("Alice", "Sig1"), ("Bob", "Sig1:c7")),
+    "by another certificate": two_certificates,
+}
+
+
+@pytest.mark.parametrize("name", CLAUSES)
+def test_a_clause_that_its_signer_has_not_signed_keeps_a_file_from_green(name: str) -> None:
+    found = verdict(CLAUSES[name]())
+
+    assert found.verdict is Verdict.SIGNED
+    assert [(one.reason, one.field) for one in found.findings] == [(Reason.CLAUSE, "Sig1:c7")]
+
+
+def test_a_box_with_a_point_and_no_signer_of_its_name_is_an_ordinary_one() -> None:
+    doc = with_boxes(page("Pay"), ["form.sig"])
+
+    found = verdict(office().close(office().person("Alice", doc).sign(doc, "form.sig")))
+
+    assert found.verdict is Verdict.SEALED
+    assert [one.clause for one in found.signers] == [""]
 
 
 def test_a_file_that_is_not_closed_is_amber() -> None:
