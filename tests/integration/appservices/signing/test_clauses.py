@@ -37,8 +37,8 @@ class ClauseTests(ChatSite):
     def setUp(self) -> None:
         super().setUp()
         self.chat(ALICE, BOB)
-        self.session = self.sent(**two_signers(), clauses=(PENALTY, RULES))
-        self.alice, self.bob = (self.page(self.session, one) for one in ("p1", "p2"))
+        self.lease = self.sent(**two_signers(), clauses=(PENALTY, RULES))
+        self.alice, self.bob = (self.page(self.lease, one) for one in ("p1", "p2"))
 
     def signed_in(self, page: SignPage, fields: Sequence[str]) -> Answer:
         """Sign in some boxes, whatever the view asks for."""
