@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from appservices.payments.core.ledger.block import Block
     from appservices.payments.core.ledger.port import Place
     from appservices.payments.core.ledger.values import Known, Names, Row
-    from appservices.payments.store.copies import Copy
+    from appservices.payments.store.copies import Sending
     from tests.simulation.processes import Machine
 
 P = ParamSpec("P")
@@ -270,6 +270,10 @@ class SimulatedLedger:
         """As the port."""
         return self._alive(self._writes).take_over(holder)
 
+    def newest_id(self) -> str:
+        """As the port."""
+        return self._alive(self._reads).newest_id()
+
     def holds(self) -> Sequence[Row]:
         """As the port."""
         return self._alive(self._reads).holds()
@@ -282,10 +286,10 @@ class SimulatedLedger:
         self,
         block: Block,
         riders: Callable[[Any], None] | None = None,
-        copies: Sequence[Copy] | None = None,
+        sending: Sending | None = None,
     ) -> None:
         """As the port."""
-        assert copies is not None, "the writer made them"
+        assert sending is not None, "the writer made it"
         self._alive(self._writes)
         self._database.keep(block, riders)
 

@@ -39,6 +39,7 @@ class Shard:
             self.store.take_over("test")
         )
         self.book = Book(at_ms=at_ms, transfer_at_ms=transfer_at_ms, account_at_ms=account_at_ms)
+        self.book.expect_above(self.store.newest_id())
         holds = self.store.holds()
         accounts = {number for hold in holds for number in (hold.debit_id, hold.credit_id)}
         self.book.learn(self.store.look_up(Names(accounts=sorted(accounts))))

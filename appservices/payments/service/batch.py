@@ -13,7 +13,7 @@ from appservices.payments.core.ledger.block import seal
 from appservices.payments.core.ledger.flags import NO_OVERDRAFT
 from appservices.payments.core.ledger.values import SALT_DIGITS
 from appservices.payments.service.work import Outcome
-from appservices.payments.store.copies import copies_of
+from appservices.payments.store.copies import sending_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from appservices.payments.core.ledger.deciding import Deciding
     from appservices.payments.core.ledger.port import LedgerStore
     from appservices.payments.service.work import Entry
-    from appservices.payments.store.copies import Copy
+    from appservices.payments.store.copies import Sending
     from veche.runtime.database import Cursor
 
     Expired = Callable[[Cursor, Sequence[Row], int], None]
@@ -74,7 +74,7 @@ class Batch:
         block: What is to be kept; None if nothing happened.
         before: What it follows.
         expired: Rows of the holds that ended by themselves.
-        copies: The block as it is sent, made here so that the session that commits waits less.
+        sending: The block as it is sent, made here so that the session that commits waits less.
         has_riders: Whether there is more to write than the block.
     """
 
@@ -83,7 +83,7 @@ class Batch:
     block: Block | None
     before: Link
     expired: Sequence[Row]
-    copies: Sequence[Copy]
+    sending: Sending | None
     has_riders: bool
 
     @property
@@ -126,9 +126,9 @@ def decide(
         book.undo()
     expired = list(takewhile(lambda row: row.flags & TransferFlag.EXPIRE, content.rows))
     outcomes = list(_outcomes(results, content, block, len(expired)))
-    copies = copies_of(block) if block is not None else ()
+    sending = sending_of(block) if block is not None else None
     has_riders = bool(expired) or any(entry.work.rider is not None for entry in entries)
-    return Batch(entries, outcomes, block, before, expired, copies, has_riders)
+    return Batch(entries, outcomes, block, before, expired, sending, has_riders)
 
 
 def _allow(book: Book, deciding: Deciding, accounts: Sequence[Account]) -> None:

@@ -19,10 +19,10 @@ from veche.runtime.database import Cursor
 from veche.runtime.exclusive import Lane, end_stalled, try_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from appservices.payments.core.ledger.block import Block
-    from appservices.payments.store.copies import Copy
+    from appservices.payments.store.copies import Sending
     from veche.runtime.database import Connection
 
 P = ParamSpec("P")
@@ -80,9 +80,9 @@ class WritersLedger(LedgerStore[Cursor], Protocol):
         self,
         block: Block,
         riders: Callable[[Cursor], None] | None = None,
-        copies: Sequence[Copy] | None = None,
+        sending: Sending | None = None,
     ) -> None:
-        """As the port; ``copies`` are of the block, if they have been made already."""
+        """As the port; ``sending`` is the block as it is sent, if that has been made already."""
 
     def ride(self, riders: Callable[[Cursor], None]) -> None:
         """Keep what riders write, where no block belongs to it."""

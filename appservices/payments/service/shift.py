@@ -118,7 +118,7 @@ class Shift:
         self._bell.ring()
 
     async def load(self) -> None:
-        """Read the open holds and their accounts.
+        """Read the open holds and their accounts, and which id is the newest.
 
         Raises:
             UnavailableError: The session was lost.
@@ -309,6 +309,7 @@ class Shift:
     # In the thread of one of the sessions; the others leave the book alone meanwhile.
 
     def _load(self, _: Connection) -> None:
+        self._book.expect_above(self._store.newest_id())
         holds = self._store.holds()
         accounts = list({id_ for row in holds for id_ in (row.debit_id, row.credit_id)})
         for first in range(0, len(accounts), LOADED_MAX):
@@ -349,7 +350,7 @@ class Shift:
         riders = partial(ride, batch, self._expired) if batch.has_riders else None
         with gauges.commit_s.time():
             if batch.block is not None:
-                self._store.commit(batch.block, riders, batch.copies)
+                self._store.commit(batch.block, riders, batch.sending)
                 return
             # Nothing is new, so no commit says whether the book still knows all that there is.
             self._check(connection)

@@ -13,6 +13,7 @@ from appservices.payments.core.ledger.block import Block, Content
 from appservices.payments.core.ledger.port import BrokenError, FencedError, Place
 from appservices.payments.core.ledger.results import Result
 from appservices.payments.core.ledger.values import (
+    ID_ZERO,
     PLACES,
     Account,
     AccountRow,
@@ -24,14 +25,14 @@ from appservices.payments.core.ledger.values import (
     Sums,
 )
 from appservices.payments.store import shards
-from appservices.payments.store.copies import copies_of
+from appservices.payments.store.copies import sending_of
 from veche.runtime.exclusive import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from appservices.payments.core.ledger.values import Names
-    from appservices.payments.store.copies import Copy
+    from appservices.payments.store.copies import Sending
     from veche.runtime.database import Connection, Cursor
 
 _FENCED: Final = "VL001"
@@ -70,6 +71,10 @@ _TAKE_OVER: Final = """
         (SELECT at_ms FROM ledger.event AS e WHERE e.shard = %(shard)s AND kind = 1
             ORDER BY pos DESC LIMIT 1)
     FROM ledger.take_over(%(shard)s::smallint, %(holder)s)"""
+_NEWEST_ID: Final = """
+    SELECT greatest(
+        (SELECT id FROM ledger.transfer WHERE shard = %(shard)s ORDER BY id DESC LIMIT 1),
+        (SELECT id FROM ledger.burned WHERE shard = %(shard)s ORDER BY id DESC LIMIT 1))"""
 _OF_ACCOUNT: Final = f"""
     (SELECT {_ROW} FROM ledger.transfer WHERE shard = %(shard)s AND debit_id = %(account)s
         AND pos > %(after)s ORDER BY pos LIMIT %(limit)s)
@@ -118,6 +123,13 @@ _BURNED: Final = """
 
 _REQUIRE_WRITER: Final = "SELECT ledger.require_writer(%s::smallint, %s, %s)"
 _COMMIT_BATCH: Final = "SELECT ledger.commit_batch(%s::smallint, %s, %s, %s, %s, %s, %s, %s)"
+_WRITE_BLOCK: Final = f"EXECUTE ledger_write ({', '.join(['%s'] * 24)})"
+_PREPARE_WRITE: Final = f"""
+    DEALLOCATE ALL;
+    PREPARE ledger_write (smallint, bigint, bigint, bigint, integer, bytea, bytea, bytea,
+        integer[], uuid[], bigint[], bigint[], bigint[], bigint[], integer[], integer[], integer[],
+        uuid[], uuid[], uuid[], bigint[], integer[], bigint[], bigint[]) AS
+    SELECT ledger.write_block({", ".join(f"${n}" for n in range(1, 25))})"""
 
 
 class PostgresLedger:
@@ -142,6 +154,8 @@ class PostgresLedger:
         reads.autocommit = writes.autocommit = True
         with reads.cursor() as txn:
             txn.execute(_PREPARE)
+        with writes.cursor() as txn:
+            txn.execute(_PREPARE_WRITE)
 
     def take_over(self, holder: str) -> Place:
         """As the port; the caller holds the advisory lock."""
@@ -149,6 +163,13 @@ class PostgresLedger:
             txn.execute(_TAKE_OVER, {"shard": self.shard, "holder": holder})
             [(epoch, seq, at_ms, head, transfer_at_ms, account_at_ms)] = txn.fetchall()
         return Place(epoch, seq, at_ms, bytes(head), transfer_at_ms or 0, account_at_ms or 0)
+
+    def newest_id(self) -> str:
+        """As the port."""
+        with self._reads.cursor() as txn:
+            txn.execute(_NEWEST_ID, {"shard": self.shard})
+            [(id_,)] = txn.fetchall()
+        return _hex(id_) or ID_ZERO
 
     def holds(self) -> Sequence[Row]:
         """As the port."""
@@ -172,7 +193,7 @@ class PostgresLedger:
         self,
         block: Block,
         riders: Callable[[Cursor], None] | None = None,
-        copies: Sequence[Copy] | None = None,
+        sending: Sending | None = None,
     ) -> None:
         """As the port.
 
@@ -182,13 +203,13 @@ class PostgresLedger:
         Args:
             block: As the port.
             riders: As the port.
-            copies: Of the block, if another thread has made them already.
+            sending: The block as it is sent, if another thread has made that already.
         """
-        if copies is None:
-            copies = copies_of(block)
+        if sending is None:
+            sending = sending_of(block)
         try:
             with self._writes.cursor() as txn:
-                self._commit(txn, block, riders, copies)
+                self._commit(txn, block, riders, sending)
         except BaseException as e:
             self._roll_back()
             if isinstance(e, BrokenError):
@@ -246,19 +267,24 @@ class PostgresLedger:
         txn: Cursor,
         block: Block,
         riders: Callable[[Cursor], None] | None,
-        copies: Sequence[Copy],
+        sending: Sending,
     ) -> None:
         content = block.content
         ending = (block.epoch, content.seq, content.at_ms, content.size)
         hashes = (block.prev, block.root, block.head)
+        arrays = sending.arrays or ()
+        call = _WRITE_BLOCK if arrays else _COMMIT_BATCH
         begin = "BEGIN; "
         with self._refusals(_BROKEN_CLASSES):
-            for statement, data in copies:
+            for statement, data in sending.copies:
                 # In one piece: after each one the thread waits for the interpreter.
                 txn.copy_expert(begin + statement, io.BytesIO(data), len(data))
                 begin = ""
-            commit = _COMMIT_BATCH if riders is not None else _COMMIT_BATCH + "; COMMIT"
-            txn.execute(begin + commit, (self.shard, *ending, *hashes))
+            if riders is not None:
+                call = begin + call
+            elif not begin:
+                call += "; COMMIT"
+            txn.execute(call, (self.shard, *ending, *hashes, *arrays))
         if riders is not None:
             riders(txn)
             with self._refusals(()):

@@ -12,6 +12,7 @@ from appservices.payments.core.ledger.block import FIRST_HEAD, next_head
 from appservices.payments.core.ledger.port import BrokenError, FencedError, Place
 from appservices.payments.core.ledger.values import (
     AMOUNT_MAX,
+    ID_ZERO,
     PLACES,
     AccountFlag,
     AccountRow,
@@ -58,6 +59,10 @@ class MemoryLedger:
         )
         seq, at_ms, head = self._last()
         return Place(self.epoch, seq, at_ms, head, next(transfers, 0), next(opened, 0))
+
+    def newest_id(self) -> str:
+        """As the port."""
+        return max([ID_ZERO, *self.transfers, *self.burned])
 
     def holds(self) -> Sequence[Row]:
         """As the port."""

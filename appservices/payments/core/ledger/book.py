@@ -24,7 +24,8 @@ from appservices.payments.core.ledger.flags import (
     PENDING,
     POST,
 )
-from appservices.payments.core.ledger.values import AccountRow, Known, Names, Sums
+from appservices.payments.core.ledger.recent import Recent
+from appservices.payments.core.ledger.values import ID_MAX, AccountRow, Known, Names, Sums
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Set
@@ -93,6 +94,15 @@ class Book:
         self._unknown_refunds: set[str] = set()  # originals of open holds, to be looked up
         self._expiring: list[tuple[int, int, str]] = []  # heap: when, pos, id of the hold
         self._blocks: deque[Deciding] = deque()  # not known to be committed, oldest first
+        self._recent = Recent(ID_MAX)
+
+    def expect_above(self, newest_id: str) -> None:
+        """Ids above this one need not be looked up, until this book itself has recorded them.
+
+        Args:
+            newest_id: The highest that is recorded or burned, now that nobody else writes.
+        """
+        self._recent = Recent(newest_id)
 
     def open_hold(self, row: Row) -> None:
         """Put in a hold that is open; a writer that starts does so with all of them."""
@@ -111,11 +121,13 @@ class Book:
         holds: set[str] = set()
         originals: set[str] = set()
         numbers = set(accounts)
+        may_have = self._recent.may_have
         for t in transfers:
-            ids.add(t.id)
+            if may_have(t.id):
+                ids.add(t.id)
             numbers.add(t.debit_id)
             numbers.add(t.credit_id)
-            if t.pending_id is not None:
+            if t.pending_id is not None and t.pending_id not in self.holds:
                 holds.add(t.pending_id)
             if t.refund_of is not None:
                 originals.add(t.refund_of)
@@ -174,6 +186,8 @@ class Book:
                 del self.ended[row.pending_id]
         for one in block.burned:
             del self.burned[one.id]
+        self._recent.add([row.id for row in block.rows])
+        self._recent.add([one.id for one in block.burned])
         self._drop_refunded(block)
         if not self._blocks and len(self.accounts) > ACCOUNTS_CACHED_MAX:
             self._trim()

@@ -51,6 +51,9 @@ class LedgerStore(Protocol[T_co]):
             holder: Where the writer is to be found, for others.
         """
 
+    def newest_id(self) -> str:
+        """The highest id that is recorded or burned, ``ID_ZERO`` if there is none."""
+
     def holds(self) -> Sequence[Row]:
         """All open holds, in the order of their making."""
 

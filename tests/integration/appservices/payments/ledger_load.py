@@ -27,11 +27,16 @@ from appservices.payments.service import shift
 from appservices.payments.service import writer as module
 from appservices.payments.service.work import Work
 from appservices.payments.service.writer import Writer
+from appservices.payments.store import copies
+from appservices.payments.store.copies import sending_of
 from appservices.payments.store.ledger import PostgresLedger
 from veche.protocol.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from appservices.payments.core.ledger.block import Block
+    from appservices.payments.store.copies import Copy
 
 reactor: Any = default_reactor
 
@@ -147,14 +152,16 @@ def stop_before_a_block() -> None:
 def stop_after_the_copy() -> None:
     """Stop this process in the transaction of a block whose rows are there, not yet finished."""
     keep = PostgresLedger.commit
+    copies.CALLED_MAX = 0  # type: ignore[misc]  # also of a small block
 
-    def stopping(copies: Sequence[Any]) -> Iterator[Any]:
-        yield from copies
+    def stopping(before: Iterable[Copy]) -> Iterator[Copy]:
+        yield from before
         os.kill(os.getpid(), signal.SIGSTOP)
 
-    def commit(store: PostgresLedger, block: Any, riders: Any, copies: Sequence[Any]) -> None:
+    def commit(store: PostgresLedger, block: Block, riders: Any, _: Any) -> None:
         PostgresLedger.commit = keep  # type: ignore[method-assign]  # once
-        keep(store, block, riders, stopping(copies))  # type: ignore[arg-type]  # read once
+        sending = sending_of(block)
+        keep(store, block, riders, sending._replace(copies=stopping(sending.copies)))
 
     PostgresLedger.commit = commit  # type: ignore[method-assign,assignment]  # once
 

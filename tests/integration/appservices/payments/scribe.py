@@ -74,7 +74,7 @@ class Scribe:
         batch = decide(self._book, self._ledger, entries, self._link, now_ms)
         riders = partial(ride, batch, held.expired)
         if batch.block is not None:
-            self._ledger.commit(batch.block, riders, batch.copies)
+            self._ledger.commit(batch.block, riders, batch.sending)
         else:
             self._ledger.ride(riders)
         self._link = batch.after

@@ -12,6 +12,7 @@ from appservices.payments.core.ledger import Result, Row, TransferFlag
 from appservices.payments.core.ledger.block import Block, Content, next_head, seal
 from appservices.payments.core.ledger.port import BrokenError, FencedError
 from appservices.payments.core.ledger.values import PLACES, Burned
+from appservices.payments.store import copies
 from tests.integration.appservices.payments.ledgers import ledger, opened, problems, sql
 from tests.support.ledger import (
     ALICE,
@@ -97,10 +98,12 @@ class Rig:
         self.store.commit(self.block(*rows))
 
 
-@pytest.fixture(scope="module")
-def rig() -> Iterator[Rig]:
-    """One for all tests, since nothing that they try is done."""
-    with ledger() as (dsn, store):
+@pytest.fixture(scope="module", params=["called", "copied"])
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    """One for all tests, since nothing that they try is done; with both ways to send a block."""
+    with pytest.MonkeyPatch.context() as patch, ledger() as (dsn, store):
+        if request.param == "copied":
+            patch.setattr(copies, "CALLED_MAX", 0)
         one = Rig(dsn, store)
         before = sql(dsn, STATE)
         yield one
@@ -354,6 +357,15 @@ class TestBlocks:
         with refused("VL003", "leaves of"):
             sql(rig.dsn, row, f"SELECT ledger.commit_batch({_values(block, n)})")
 
+    @pytest.mark.parametrize("place", [-1, PLACES])
+    def test_a_place_outside_of_the_block(self, rig: Rig, place: int) -> None:
+        row = rig.row()
+        block = rig.block(row)
+        astray = block.content._replace(rows=(row._replace(pos=row.pos + place),))
+
+        with pytest.raises(BrokenError, match=r"outside of it|leaves of"):
+            rig.store.commit(block._replace(content=astray))
+
     def test_rows_of_another_time(self, rig: Rig) -> None:
         with pytest.raises(BrokenError, match="another time"):
             rig.commit(rig.row(at_ms=NOW_MS - 1))
@@ -361,6 +373,12 @@ class TestBlocks:
 
 class TestTheServicesOwnRole:
     """Where the service has a role of its own, grants say the same before any trigger does."""
+
+    def test_it_slips_no_row_in_by_saying_that_it_is_inside(self, rig: Rig, role: str) -> None:
+        row = INSERT.format(pos=PLACES + 100)
+
+        with refused("VL003", "without the block"):
+            sql(rig.dsn, "SET LOCAL ledger.is_inside = 'on'", row, "SELECT 1", role=role)
 
     @pytest.mark.parametrize("table", [*COMPUTED, *RECORDED])
     def test_it_changes_nothing(self, rig: Rig, role: str, table: str) -> None:

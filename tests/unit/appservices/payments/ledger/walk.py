@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from appservices.payments.core.ledger import Account, Result, Transfer
+from appservices.payments.core.ledger import Account, Result, Transfer, recent
 from appservices.payments.core.ledger.block import seal
 from appservices.payments.core.ledger.values import ID_MAX, ID_ZERO, Names
 from tests.support.ledger import Shard, new_id
@@ -41,6 +41,7 @@ STRANGE: dict[str, list[Any]] = {
     "channel": [0, 1],
     "at_ms": [0, 1, 1_005, m.MAX, m.MAX + 1],
 }
+recent.RECENT_MAX = 7  # type: ignore[misc]  # so few that ids are forgotten
 ACCOUNT_FLAGS = [0, 0, 1, 1, 2, 3, 4, 5, 8, 9, 16, 24, 32]
 
 
