@@ -1,4 +1,4 @@
-"""Node and Chromium for tests, and what is missing where they are not."""
+"""Node and browsers for tests, and what is missing where they are not."""
 
 from __future__ import annotations
 
@@ -33,6 +33,11 @@ def chromium() -> str | None:
     return named or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
+def firefox() -> str | None:
+    """The other browser, None if there is none."""
+    return os.environ.get("FIREFOX") or shutil.which("firefox-esr") or shutil.which("firefox")
+
+
 def why_no_types() -> str:
     """Why the JavaScript cannot be checked here; empty if it can."""
     if node() is None:
@@ -54,6 +59,15 @@ def why_no_browser() -> str:
     if chromium():
         return ""
     return _lacking("no Chromium here (Debian: apt install chromium), or set CHROMIUM")
+
+
+def why_no_firefox() -> str:
+    """Why there can be no tests in Firefox here; empty if there can."""
+    if reason := why_no_types():
+        return reason
+    if firefox():
+        return ""
+    return _lacking("no Firefox here (Debian: apt install firefox-esr), or set FIREFOX")
 
 
 def _lacking(what: str) -> str:

@@ -1,4 +1,7 @@
-"""The pages alone, on the loopback address: ``python -m tests.support.page_server PORT``."""
+"""The pages, on the loopback address: ``python -m tests.support.page_server PORT [SERVICE_PORT]``.
+
+With a second port, what the pages ask of services is handed on to what listens there.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import sys
 from typing import Any
 
 from twisted.internet import reactor as global_reactor  # noqa: TID251 -- a program of its own
+from twisted.web.proxy import ReverseProxyResource
 
 from appservices.widgets.routes.pages import Facts, Pages
 from veche.protocol.catalogue import Catalogue
@@ -19,13 +23,17 @@ FACTS = Facts(
 )
 
 
-def main(port: int) -> None:
+def main(port: int, service_port: int | None = None) -> None:
     """Serve until the process is ended."""
     reactor: Any = global_reactor
     root = Pages(FACTS, Catalogue.load("appservices.widgets"))
+    if service_port is not None:
+        root.putChild(
+            b"_veche", ReverseProxyResource("127.0.0.1", service_port, b"/_veche", reactor)
+        )
     reactor.listenTCP(port, new_site(root, reactor), interface="127.0.0.1")
     reactor.run()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(*map(int, sys.argv[1:]))

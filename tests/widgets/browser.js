@@ -1,16 +1,24 @@
-/** Debian's Chromium under playwright-core, as root, and provably without any network. */
+/**
+ * Debian's browsers under playwright-core, as root, and provably without any network: Chromium, or
+ * Firefox if VECHE_BROWSER says so.
+ */
 import { createRequire } from "node:module";
 
 // The one Node project of the repository has what we need.
 const packages = createRequire(new URL("../../appservices/widgets/package.json", import.meta.url));
 /** @type {typeof import("playwright-core")} */
-const { chromium } = packages("playwright-core");
+const { chromium, firefox } = packages("playwright-core");
 /** @type {{default: typeof import("@axe-core/playwright").default}} */
 const axe = packages("@axe-core/playwright");
 
 export const AxeBuilder = axe.default;
 
-export const launch = () =>
+const FIREFOX = process.env.VECHE_BROWSER === "firefox";
+
+/** @returns {Promise<import("playwright-core").Browser>} */
+export const launch = () => (FIREFOX ? launchFirefox() : launchChromium());
+
+const launchChromium = () =>
     chromium.launch({
         executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
         headless: true,
@@ -24,4 +32,19 @@ export const launch = () =>
             "--disable-sync",
             "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost",
         ],
+    });
+
+// An unpatched Firefox, spoken to by WebDriver BiDi. A proxy that is not there takes what is not local.
+const launchFirefox = () =>
+    firefox.launch({
+        channel: "moz-firefox",
+        executablePath: process.env.FIREFOX ?? "/usr/bin/firefox-esr",
+        headless: true,
+        firefoxUserPrefs: {
+            "network.proxy.type": 1,
+            "network.proxy.socks": "127.0.0.1",
+            "network.proxy.socks_port": 9,
+            "network.proxy.no_proxies_on": "127.0.0.1, localhost",
+            "network.proxy.allow_hijacking_localhost": false,
+        },
     });

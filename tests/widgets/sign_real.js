@@ -1,5 +1,5 @@
 /**
- * Two persons sign on the real page, at a service that is told by address: a program for
+ * Two persons sign on the real page, with the real service behind it: a program for
  * tests/integration/appservices/signing/test_browser.py. It speaks as real_person.js says.
  */
 import { launch } from "./browser.js";

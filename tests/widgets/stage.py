@@ -34,10 +34,11 @@ ERROR_CHARACTERS_MAX: Final = 8_000
 
 
 @contextmanager
-def pages(folder: Path) -> Iterator[dict[str, str]]:
-    """The pages, without any service behind them."""
+def pages(folder: Path, service_port: int | None = None) -> Iterator[dict[str, str]]:
+    """The pages; behind them the service at a port, or none."""
     (port,) = free_ports(1)
-    command = (sys.executable, "-m", "tests.support.page_server", str(port))
+    ports = [str(port)] if service_port is None else [str(port), str(service_port)]
+    command = (sys.executable, "-m", "tests.support.page_server", *ports)
     child = Child(command, ROOT, folder / "pages.log")
     child.start()
     try:

@@ -7,13 +7,14 @@ import json
 import os
 import subprocess
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import pytest
 
 from appservices.signing.core.records import Clause, ClauseKind
 from appservices.signing.service import acting, waiting
 from tests.integration.appservices.signing.site import ALICE, BOB, SigningSite, two_signers
-from tests.support.node import chromium, node, why_no_browser
+from tests.support.node import chromium, firefox, node, why_no_browser, why_no_firefox
 from tests.support.processes import ROOT
 from tests.widgets.stage import pages
 from veche.protocol.signatures.report import Reason
@@ -27,16 +28,17 @@ if TYPE_CHECKING:
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
 
-pytestmark = [
-    pytest.mark.postgres,
-    pytest.mark.skipif(bool(why_no_browser()), reason=why_no_browser()),
-]
+pytestmark = pytest.mark.postgres
 PROGRAMS: Final = ROOT / "tests" / "widgets"
 WHO: Final = {"alice": (ALICE, "p1"), "bob": (BOB, "p2")}
 
 
-class BrowserTests(SigningSite):
+class _Browser(SigningSite):
     """The page and the service fit."""
+
+    __test__ = False  # but each browser's
+    browser: Mapping[str, str]
+    """The environment that chooses it."""
 
     async def test_two_sign_and_the_second_needs_no_second_approval(self) -> None:
         session = self.sent(**two_signers())
@@ -98,16 +100,11 @@ class BrowserTests(SigningSite):
         meanwhile: Callable[[], None],
     ) -> Any:
         """Runs the browser; it asks for a link for each key that it makes."""
-        with pages(self.folder) as where:
+        with pages(self.folder, urlsplit(self.url).port) as where:
             running = subprocess.Popen(
                 [str(node()), str(PROGRAMS / program)],
                 cwd=ROOT,
-                env={
-                    **os.environ,
-                    **where,
-                    "CHROMIUM": str(chromium()),
-                    "VECHE_SERVICE": self.url,
-                },
+                env={**os.environ, **where, **self.browser},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -165,3 +162,19 @@ def _enrol(txn: Cursor, person: UserId, told: Mapping[str, Any]) -> None:
         held_until_ms=1,
     )
     assert store.add_key(txn, key)
+
+
+@pytest.mark.skipif(bool(why_no_browser()), reason=why_no_browser())
+class ChromiumTests(_Browser):
+    """In Chromium."""
+
+    __test__ = True
+    browser = {"CHROMIUM": str(chromium())}
+
+
+@pytest.mark.skipif(bool(why_no_firefox()), reason=why_no_firefox())
+class FirefoxTests(_Browser):
+    """In Firefox."""
+
+    __test__ = True
+    browser = {"VECHE_BROWSER": "firefox", "FIREFOX": str(firefox())}
