@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import os
 import subprocess
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 import pytest
@@ -37,7 +37,7 @@ class _Browser(SigningSite):
     """The page and the service fit."""
 
     __test__ = False  # but each browser's
-    browser: Mapping[str, str]
+    browser: ClassVar[Mapping[str, str]]
     """The environment that chooses it."""
 
     async def test_two_sign_and_the_second_needs_no_second_approval(self) -> None:
@@ -169,7 +169,7 @@ class ChromiumTests(_Browser):
     """In Chromium."""
 
     __test__ = True
-    browser = {"CHROMIUM": str(chromium())}
+    browser: ClassVar[Mapping[str, str]] = {"CHROMIUM": str(chromium())}
 
 
 @pytest.mark.skipif(bool(why_no_firefox()), reason=why_no_firefox())
@@ -177,4 +177,4 @@ class FirefoxTests(_Browser):
     """In Firefox."""
 
     __test__ = True
-    browser = {"VECHE_BROWSER": "firefox", "FIREFOX": str(firefox())}
+    browser: ClassVar[Mapping[str, str]] = {"VECHE_BROWSER": "firefox", "FIREFOX": str(firefox())}
