@@ -25,6 +25,7 @@ from appservices.payments.service.attempts import Attempts
 from appservices.payments.service.chats import hear
 from appservices.payments.service.describing import PAYMENTS_PATH, described
 from appservices.payments.service.errands import handlers
+from appservices.payments.service.feed import PaymentFeed, rules_of
 from appservices.payments.service.heads import Heads
 from appservices.payments.service.news import EVENT, EventErrand
 from appservices.payments.service.organisations import Callers
@@ -33,7 +34,6 @@ from appservices.payments.service.peers_desk import PeerDesk
 from appservices.payments.service.rails import banking_of
 from appservices.payments.service.receipts import Receipts
 from appservices.payments.service.scene import Parts
-from appservices.payments.service.webhooks import Webhooks
 from appservices.payments.service.writer import Writer
 from veche.protocol.ids import UserId
 from veche.protocol.notes import read_verifier_key
@@ -41,6 +41,7 @@ from veche.runtime.chats import log_undelivered, receive
 from veche.runtime.sealing import sealer_of
 from veche.runtime.service import BotAccount
 from veche.runtime.vault import Vault
+from veche.runtime.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,7 +91,8 @@ class Payments:
         self._parts = Parts(host, section, bot, vault, receipts, self.banking, sealer, client)
         self.desk = PeerDesk(host, self._parts)
         self.callers = Callers(section.organisations, section.language)
-        self.webhooks = Webhooks(host, section, vault, receipts.signer)
+        feed = PaymentFeed(vault)
+        self.webhooks = Webhooks(host, feed, receipts.signer, rules_of(section))
         self._handlers = {**handlers(self._parts), EVENT: EventErrand(self._parts)}
         self._writer = Writer(host.dsn, host.reactor, expired=held.expired)
         self._handlers |= self.banking.errand_handlers()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from appservices.payments.core.bill import DUE_MS as BILL_DUE_MS
 from appservices.payments.core.formats.plain import iban
@@ -20,7 +19,7 @@ from veche.protocol.notes import VerifierKey, read_verifier_key
 from veche.protocol.unpadded import from_unpadded
 from veche.runtime.config import SecretPath, Section
 from veche.runtime.sealing import SealSection
-from veche.runtime.sections import Duration, Names, TimeZone
+from veche.runtime.sections import Duration, Names, Networks, TimeZone
 
 BOT_LOCALPART: Final = "veche_payments"
 CURRENCIES_MAX: Final = 20
@@ -314,9 +313,7 @@ class PaymentsSection(Section):
         default_factory=list, max_length=ORGANISATIONS_MAX
     )
     """Who may make invoices over HTTP, with its keys."""
-    webhook_networks: tuple[str, ...] = Field(
-        default=(), max_length=50, strict=False, examples=[["10.20.0.0/16"]]
-    )
+    webhook_networks: Networks = Field(default=(), examples=[["10.20.0.0/16"]])
     """Networks, beside the public Internet, in which organisations may have their events sent to an
     address; there plain ``http`` will do."""
     webhook_give_up_ms: Duration = 5 * DAY_MS
@@ -357,16 +354,6 @@ class PaymentsSection(Section):
     )
     """For demos and tests: money that accounts begin with, by user id or id of an organisation:
     ``{"@alice:example.org": 1000 EUR}``. It comes from nowhere, so leave it out in earnest."""
-
-    @field_validator("webhook_networks")
-    @classmethod
-    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for one in value:
-            try:
-                ipaddress.ip_network(one)
-            except ValueError as e:
-                raise ValueError("should be networks such as 10.20.0.0/16") from e
-        return value
 
     @model_validator(mode="after")
     def _check_currencies(self) -> Self:

@@ -34,6 +34,10 @@ KERNEL: Final[Mapping[str, tuple[str, str]]] = {
     "db": ("veche.cli.db", "make and change the tables of the database"),
     "crypto": ("veche.cli.crypto", "renew and keep the devices and keys of bots"),
     "identity": ("veche.cli.identity", "confirm new identities of persons who were seen"),
+    "webhooks": (
+        "veche.cli.webhooks",
+        "see where organisations have their events sent, and send again",
+    ),
     "sign": ("veche.cli.sign", "sign a PDF with a token, a provider or a key of yours"),
     "seal": ("veche.cli.seal", "put an organisation's seal on any file"),
     "renew": ("veche.cli.renew", "put another time stamp on signed files, for years to come"),

@@ -1,19 +1,20 @@
 """Webhooks: where an organisation wants to hear of its events, and the envelope it gets there.
 
 Each event is sent with ``POST`` as a signed envelope (``veche.protocol.envelope``), by the key that
-signs the institution's receipts, which ``/.well-known/veche/payments`` publishes. Whoever gets it
-checks the signature over the body as received, that ``at_ms`` is within ``AGE_MS_MAX`` of its own
-clock, and that ``nonce`` never came before; then acts once for each ``event.n``.
+``WebhookView`` names; of payments it is the one that signs the institution's receipts, which
+``/.well-known/veche/payments`` publishes. Whoever gets it checks the signature over the body as
+received, that ``at_ms`` is within ``AGE_MS_MAX`` of its own clock, and that ``nonce`` never came
+before; then acts once for each ``event.n``.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Generic, Literal, TypeVar
 
 from pydantic import Field
 
 from veche.protocol.ids import WireUlid
-from veche.protocol.invoice_api import CURSOR_MAX, InvoiceEvent
+from veche.protocol.invoice_api import CURSOR_MAX
 from veche.protocol.wire import Wire
 
 URL_CHARACTERS_MAX: Final = 500
@@ -21,6 +22,8 @@ WEBHOOKS_MAX: Final = 10
 """Targets of one organisation."""
 AGE_MS_MAX: Final = 300_000
 """How far the moment of a delivery may be from the receiver's clock."""
+
+E = TypeVar("E")
 
 
 class WebhookBody(Wire):
@@ -55,6 +58,8 @@ class WebhookView(Wire):
         cursor: ``n`` of the last event that it has taken.
         failures: How often it failed since it last took one.
         why: Of the last failure, in a word.
+        key: By which its deliveries are signed, as ``<name>+<id>+<base64>``; None only where the
+            answer of an earlier release is given again.
     """
 
     id: WireUlid
@@ -63,6 +68,7 @@ class WebhookView(Wire):
     cursor: Annotated[int, Field(ge=0, le=CURSOR_MAX)]
     failures: int = 0
     why: str | None = None
+    key: str | None = None
 
 
 class WebhooksView(Wire):
@@ -71,7 +77,7 @@ class WebhooksView(Wire):
     webhooks: Annotated[tuple[WebhookView, ...], Field(strict=False, max_length=WEBHOOKS_MAX)]
 
 
-class Delivery(Wire):
+class Delivery(Wire, Generic[E]):
     """What a target gets, beside ``signatures``.
 
     Attributes:
@@ -81,7 +87,7 @@ class Delivery(Wire):
         webhook: Id of the target.
         at_ms: When this delivery was made, UTC; a repeated one has another.
         nonce: Of this delivery alone.
-        event: What happened.
+        event: What happened: ``InvoiceEvent`` or ``SessionEvent``.
     """
 
     v: Literal[1]
@@ -90,4 +96,4 @@ class Delivery(Wire):
     webhook: WireUlid
     at_ms: int
     nonce: Annotated[str, Field(min_length=16, max_length=64)]
-    event: InvoiceEvent
+    event: E

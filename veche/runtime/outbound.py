@@ -14,6 +14,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import attrs
 from twisted.internet.defer import CancelledError, Deferred
@@ -26,7 +27,7 @@ from twisted.internet.ssl import optionsForClientTLS
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from veche.protocol.errors import RefusedError
+from veche.protocol.errors import MalformedError, RefusedError
 from veche.runtime import metrics
 from veche.runtime.matrix.connections import (
     Answer,
@@ -58,6 +59,7 @@ _BEARER: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _PORT: Final = re.compile(r":[0-9]{1,5}$")
 _LABEL: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{LABEL_CHARACTERS_MAX}}}")
 _RETRY_AFTER_MS: Final = 5_000
+_HTTPS, _HTTP = 443, 80
 _REDIRECTS: Final = range(300, 400)
 _NO_NAME: Final = "this is no path or name"
 
@@ -398,3 +400,25 @@ def _is_address_6(text: str) -> bool:
         return ipaddress.IPv6Address(inner).scope_id is None
     except ValueError:
         return False
+
+
+def place_of(url: str) -> tuple[Place, str]:
+    """Where a target is, and what is asked for there.
+
+    Raises:
+        MalformedError: It has another form than ``https://host[:port]/path?query``.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as e:
+        raise MalformedError("body.url", "should be an address such as https://host/path") from e
+    bare = f"[{host}]" if ":" in host else host
+    is_right = parts.scheme in {"http", "https"} and is_host(bare) and port != 0
+    if not is_right or parts.username is not None or parts.fragment:
+        raise MalformedError("body.url", "should be an address such as https://host/path")
+    is_tls = parts.scheme == "https"
+    usual = _HTTPS if is_tls else _HTTP
+    name = bare if port in {None, usual} else f"{bare}:{port}"
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Place(bare, port or usual, name, is_tls=is_tls), target

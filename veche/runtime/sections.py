@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import ipaddress
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
+NETWORKS_MAX: Final = 50
 _UNIT_SUFFIXES: Final = ("_ms", "_bytes")
 _SECRET: Final = "secret"  # noqa: S105 -- a mark, see SecretPath
 
@@ -82,6 +84,21 @@ def _check_time_zone(name: str) -> str:
     return name
 
 
+def _check_networks(networks: tuple[str, ...]) -> tuple[str, ...]:
+    for one in networks:
+        try:
+            ipaddress.ip_network(one)
+        except ValueError as e:
+            raise ValueError("should be networks such as 10.20.0.0/16") from e
+    return networks
+
+
+Networks = Annotated[
+    tuple[str, ...],
+    Field(max_length=NETWORKS_MAX, strict=False),
+    AfterValidator(_check_networks),
+]
+"""Networks of IP addresses."""
 Names = Annotated[dict[str, str], AfterValidator(_check_names)]
 """What something is called, by language."""
 TimeZone = Annotated[str, AfterValidator(_check_time_zone)]

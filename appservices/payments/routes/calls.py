@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from appservices.payments.service.organisations import Caller, Callers
     from appservices.payments.service.scene import Parts, Scene
-    from appservices.payments.service.webhooks import Webhooks
     from veche.runtime.api import Call
     from veche.runtime.database import Cursor
     from veche.runtime.host import Host
+    from veche.runtime.webhooks import Webhooks
 
 WRITE_LIMIT: Final = Limit(burst=500, per_s=50)
 """Requests of one client address that change something."""

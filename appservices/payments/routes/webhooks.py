@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.payments.routes.api import API
 from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes
-from appservices.payments.service import webhooks
 from veche.protocol.webhook import ResumeBody, WebhookBody, WebhooksView, WebhookView
 
 if TYPE_CHECKING:
     from appservices.payments.service.organisations import Caller
+    from appservices.payments.service.scene import Scene
     from veche.runtime.api import Call
     from veche.runtime.database import Cursor
 
@@ -43,7 +43,13 @@ class WebhookRoutes(CallerRoutes):
             call,
             caller,
             WebhookView,
-            lambda scene: webhooks.add(scene, caller.id, call.body),
+            lambda scene: self._institution.webhooks.add(
+                txn,
+                _owner(scene, caller),
+                scene.voice.fresh_ulid("webhook"),
+                call.body,
+                call.now_ms,
+            ),
         )
 
     @API.transaction(
@@ -57,7 +63,8 @@ class WebhookRoutes(CallerRoutes):
     def all(self, txn: Cursor, call: Call) -> WebhooksView:
         """All targets."""
         caller = self._caller(call, SCOPE)
-        return webhooks.all_of(self._scene(txn, "webhooks", call), caller.id)
+        owner = _owner(self._scene(txn, "webhooks", call), caller)
+        return self._institution.webhooks.all_of(txn, owner)
 
     @API.transaction(
         "payments.webhook",
@@ -78,7 +85,9 @@ class WebhookRoutes(CallerRoutes):
             call,
             caller,
             WebhookView,
-            lambda scene: webhooks.resume(scene, caller.id, id_, call.body.after),
+            lambda scene: self._institution.webhooks.resume(
+                txn, _owner(scene, caller), id_, call.body.after, call.now_ms
+            ),
         )
 
     @API.transaction(
@@ -93,5 +102,9 @@ class WebhookRoutes(CallerRoutes):
     def remove(self, txn: Cursor, call: Call) -> None:
         """Forget a target."""
         caller = self._caller(call, SCOPE)
-        scene = self._scene(txn, "webhooks", call)
-        webhooks.remove(scene, caller.id, call.path_args["webhook_id"])
+        owner = _owner(self._scene(txn, "webhooks", call), caller)
+        self._institution.webhooks.remove(txn, owner, call.path_args["webhook_id"])
+
+
+def _owner(scene: Scene, caller: Caller) -> str:
+    return str(scene.organisation(caller.id).id)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.core.peers import AGE_MS_MAX
 from appservices.payments.service.peers import origin_of
-from appservices.payments.service.webhooks import place_of
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import (
     BadSignatureError,
@@ -26,7 +25,7 @@ from veche.protocol.notes import signer_of
 from veche.protocol.peer_api import ANSWER, QUESTION, PeerAnswer, hash_of
 from veche.protocol.wire import mapping, parse
 from veche.runtime import metrics
-from veche.runtime.outbound import Outbound
+from veche.runtime.outbound import Outbound, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

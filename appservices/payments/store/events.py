@@ -21,6 +21,12 @@ DROPPED_MAX: Final = 100
 """Most old rows that go with one new one."""
 
 
+IS_WAITING: Final = (
+    "EXISTS (SELECT FROM payments.event AS e WHERE e.holder = w.owner::bigint AND e.n > w.cursor)"
+)
+"""Whether a target of a webhook has an event to hear of; see ``Feed``."""
+
+
 @attrs.frozen
 class Request:
     """A request that came under this key before.
@@ -107,6 +113,13 @@ def events_after(
     )
     names = ("n", "type", "at_ms", "invoice", "payment", "payout", "mandate", "escrow", "ours")
     return [InvoiceEvent(**dict(zip(names, row, strict=True))) for row in txn.fetchall()]
+
+
+def newest(txn: Cursor, holder: int) -> int:
+    """Number of the newest event of an organisation; 0: it has none."""
+    txn.execute("SELECT n FROM payments.event_count WHERE holder = %s", (holder,))
+    row = txn.fetchone()
+    return int(row[0]) if row else 0
 
 
 def begin_request(txn: Cursor, caller: int, key: str, sha256: bytes, now_ms: int) -> Request | None:

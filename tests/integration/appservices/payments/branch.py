@@ -38,13 +38,13 @@ from appservices.payments.service import (
 from appservices.payments.service.attempts import Attempts
 from appservices.payments.service.bulk import BACK_AGAIN, PAY_LINES
 from appservices.payments.service.bulk_lines import GiveBack, PayLines
+from appservices.payments.service.feed import PaymentFeed, rules_of
 from appservices.payments.service.files import Private
 from appservices.payments.service.news import EVENT, EventErrand
 from appservices.payments.service.organisations import Callers
 from appservices.payments.service.rails import BankNews, NewsKind, banking_of
 from appservices.payments.service.receipts import Receipts
 from appservices.payments.service.scene import Parts
-from appservices.payments.service.webhooks import Webhooks
 from appservices.payments.service.writer import Writer
 from appservices.payments.store import holders
 from appservices.payments.store import invoices as invoice_store
@@ -73,6 +73,7 @@ from veche.runtime.service import BotAccount
 from veche.runtime.tasks import Tasks
 from veche.runtime.vault import Vault
 from veche.runtime.web import new_site
+from veche.runtime.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -142,7 +143,8 @@ class Branch:
         banking = banking_of(host, self.section, vault, self._hear_of_bank)
         self.parts = Parts(host, self.section, bot, vault, receipts, banking)
         self.callers = Callers(self.section.organisations, "en")
-        self.webhooks = Webhooks(host, self.section, vault, receipts.signer)
+        feed = PaymentFeed(vault)
+        self.webhooks = Webhooks(host, feed, receipts.signer, rules_of(self.section))
         self._tasks = Tasks(running_max=50)
         self._has_bank = "banks" in more
         self._pool: Any = None

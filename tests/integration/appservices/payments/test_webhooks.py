@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
+import psycopg2.errors
 import pytest
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
 from twisted.internet.defer import Deferred
@@ -13,27 +14,28 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
 from appservices.payments.config import PaymentsSection
-from appservices.payments.service import webhooks
-from appservices.payments.service.webhooks import TooManyWebhooksError, Webhooks, place_of
+from appservices.payments.service.feed import NAME, PaymentFeed, rules_of
 from appservices.payments.store import events
-from appservices.payments.store import webhooks as store
 from appservices.payments.store.events import News
 from tests.integration.appservices.payments.scenes import bank, world
 from tests.integration.appservices.payments.test_attempts import Place
 from tests.integration.veche.runtime.rig import until
 from tests.support.postgres import execute
-from tests.support.processes import TIMEOUT_S
+from tests.support.processes import ROOT, TIMEOUT_S
 from veche.cli import demo
 from veche.protocol.envelope import verify
 from veche.protocol.errors import BadSignatureError, ConflictError, MalformedError, NotFoundError
 from veche.protocol.ids import derived_ulid
+from veche.protocol.invoice_api import InvoiceEvent
 from veche.protocol.notes import NoteSigner
 from veche.protocol.webhook import WEBHOOKS_MAX, Delivery, WebhookBody
 from veche.runtime.listener import Listener
-from veche.runtime.outbound import OutboundRefusedError
+from veche.runtime.outbound import OutboundRefusedError, place_of
 from veche.runtime.vault import Vault
+from veche.runtime.webhooks import DISABLED, TooManyWebhooksError, Webhook, Webhooks, store
 
 if TYPE_CHECKING:
+    from appservices.payments.service.scene import Scene
     from veche.runtime.host import Host
 
 reactor: Any = default_reactor
@@ -42,6 +44,11 @@ pytestmark = pytest.mark.postgres
 
 SIGNER: Final = NoteSigner("bank.test/veche/ledger/v1/0", b"s" * 32)
 KEYS: Final = {f"ed25519:{SIGNER.verifier.version}": SIGNER.verifier.key}
+
+
+def owner_of(scene: Scene, organisation: str) -> str:
+    """An organisation, as webhooks know it."""
+    return str(scene.organisation(organisation).id)
 
 
 class Receiver(Resource):
@@ -91,7 +98,7 @@ class WebhookTests(TestCase):
         cls.addClassCleanup(holder.__exit__, None, None, None)
 
     def setUp(self) -> None:
-        tables = "payments.webhook, payments.event, payments.event_count"
+        tables = "runtime.webhook, payments.event, payments.event_count"
         execute(self.dsn, f"TRUNCATE {tables}; SELECT 1")
         self.receiver = Receiver()
         self.url = self.receiver.listen(self)
@@ -104,7 +111,8 @@ class WebhookTests(TestCase):
     def made(self, **more: Any) -> Webhooks:
         given = {"webhook_networks": ["127.0.0.0/8"], **more}
         section = PaymentsSection.model_validate({**demo.payments_section(), **given})
-        return Webhooks(cast("Host", self.place), section, Vault(b"k" * 32), SIGNER)
+        feed = PaymentFeed(Vault(b"k" * 32))
+        return Webhooks(cast("Host", self.place), feed, SIGNER, rules_of(section))
 
     def start(self) -> None:
         self.listener.start()
@@ -118,7 +126,9 @@ class WebhookTests(TestCase):
     def register(self, url: str = "", organisation: str = "town") -> str:
         with world(self.dsn, self.place.now_ms()) as here:
             body = WebhookBody(url=url or self.url)
-            return webhooks.add(here.scene, organisation, body).id
+            id_, owner = here.scene.voice.fresh_ulid(body.url), owner_of(here.scene, organisation)
+            now_ms = self.place.now_ms()
+            return self.webhooks.add(here.scene.txn, owner, id_, body, now_ms).id
 
     def happen(self, count: int = 1, organisation: str = "town") -> None:
         with world(self.dsn, self.place.now_ms()) as here:
@@ -129,7 +139,7 @@ class WebhookTests(TestCase):
 
     def row(self, id_: str) -> store.Webhook:
         with world(self.dsn) as here:
-            found = store.of_holder(here.scene.txn, here.scene.organisation("town").id)
+            found = store.of_owner(here.scene.txn, NAME, owner_of(here.scene, "town"))
         return next(one for one in found if one.id == id_)
 
     async def test_an_event_arrives_as_a_signed_envelope(self) -> None:
@@ -140,7 +150,7 @@ class WebhookTests(TestCase):
 
         body = json.loads(self.receiver.bodies[0])
         verify(body, SIGNER.verifier.name, KEYS)
-        delivery = Delivery.model_validate(body)
+        delivery = Delivery[InvoiceEvent].model_validate(body)
         assert (delivery.organisation, delivery.webhook, delivery.event.n) == ("town", id_, 1)
         assert abs(delivery.at_ms - self.place.now_ms()) < 60_000
         changed = {**body, "event": {**body["event"], "payment": "q"}}
@@ -170,7 +180,7 @@ class WebhookTests(TestCase):
         await self.place.ends.pop()()
         self.receiver.is_silent = False
         # Its lease is over.
-        execute(self.dsn, "UPDATE payments.webhook SET due_at_ms = 0 RETURNING 1")
+        execute(self.dsn, "UPDATE runtime.webhook SET due_at_ms = 0 RETURNING 1")
         self.made().start()
         await until(lambda: self.row(id_).cursor == 3, "they do not arrive")
 
@@ -185,18 +195,19 @@ class WebhookTests(TestCase):
         days_ago_ms = self.place.now_ms() - 6 * 86_400_000
         execute(
             self.dsn,
-            "UPDATE payments.webhook SET failing_since_ms = %s, due_at_ms = 0 RETURNING 1",
+            "UPDATE runtime.webhook SET failing_since_ms = %s, due_at_ms = 0 RETURNING 1",
             days_ago_ms,
         )
         self.receiver.statuses = [503]
         with world(self.dsn) as here:
-            store.wake(here.scene.txn)
-        await until(lambda: self.row(id_).state == store.DISABLED, "it is not disabled")
+            store.wake(here.scene.txn, events.CHANNEL)
+        await until(lambda: self.row(id_).state == DISABLED, "it is not disabled")
 
         assert self.row(id_).why == "status 503"
         assert self.row(id_).cursor == 0
         with world(self.dsn, self.place.now_ms()) as here:
-            webhooks.resume(here.scene, "town", id_, None)
+            owner = owner_of(here.scene, "town")
+            self.webhooks.resume(here.scene.txn, owner, id_, None, self.place.now_ms())
         await until(lambda: self.row(id_).cursor == 2, "it does not go on")
 
     async def test_one_that_is_gone_is_disabled_at_once(self) -> None:
@@ -204,7 +215,7 @@ class WebhookTests(TestCase):
         self.receiver.statuses = [410]
         self.happen()
         self.start()
-        await until(lambda: self.row(id_).state == store.DISABLED, "it is not disabled")
+        await until(lambda: self.row(id_).state == DISABLED, "it is not disabled")
 
         assert self.row(id_).why == "status 410"
 
@@ -275,10 +286,40 @@ class WebhookTests(TestCase):
             self.register(f"{self.url}more")
 
         with world(self.dsn) as here, pytest.raises(NotFoundError):
-            webhooks.remove(here.scene, "water", first)
+            self.webhooks.remove(here.scene.txn, owner_of(here.scene, "water"), first)
         with world(self.dsn) as here:
-            webhooks.remove(here.scene, "town", first)
-            assert len(webhooks.all_of(here.scene, "town").webhooks) == WEBHOOKS_MAX - 1
+            owner = owner_of(here.scene, "town")
+            self.webhooks.remove(here.scene.txn, owner, first)
+            left = self.webhooks.all_of(here.scene.txn, owner).webhooks
+            assert len(left) == WEBHOOKS_MAX - 1
+
+
+MOVING: Final = ROOT / "appservices/payments/migrations/0023_webhooks_of_the_kernel.sql"
+
+
+def test_targets_of_an_earlier_release_go_on_where_they_were() -> None:
+    with bank() as dsn:
+        with world(dsn) as here:
+            town = here.scene.organisation("town").id
+            here.scene.txn.execute(
+                "ALTER TABLE payments.webhook DROP CONSTRAINT moved_to_the_kernel"
+            )
+            here.scene.txn.execute(
+                "INSERT INTO payments.webhook (id, holder, url, state, cursor, failures,"
+                " failing_since_ms, why, due_at_ms, lease, made_at_ms)"
+                " VALUES ('w', %s, 'https://town.test', 'disabled', 7, 2, 5, 'no answer', 1, 3, 1)",
+                (town,),
+            )
+            here.scene.txn.execute(MOVING.read_text())
+        with world(dsn) as here:
+            [found] = store.of_owner(here.scene.txn, NAME, str(town))
+            refused = "INSERT INTO payments.webhook SELECT 'x', %s, 'u', 'active', 0, 0, NULL"
+            with pytest.raises(psycopg2.errors.CheckViolation):
+                here.scene.txn.execute(f"{refused}, NULL, 0, 0, 0", (town,))
+
+    assert found == Webhook(
+        "w", NAME, str(town), "https://town.test", DISABLED, 7, 2, 5, "no answer"
+    )
 
 
 @pytest.mark.parametrize(

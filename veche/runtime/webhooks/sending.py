@@ -12,32 +12,29 @@ import logging
 import secrets
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from twisted.internet.defer import CancelledError
 
-from appservices.payments.store import events, holders
-from appservices.payments.store import webhooks as store
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError, UnavailableError
-from veche.protocol.ids import ulid
 from veche.protocol.webhook import WEBHOOKS_MAX, Delivery, WebhooksView, WebhookView
 from veche.runtime import metrics
 from veche.runtime.errands import retry_delay_ms
-from veche.runtime.outbound import Outbound, OutboundRefusedError, Place, is_host
+from veche.runtime.outbound import Outbound, OutboundRefusedError, place_of
 from veche.runtime.tasks import Tasks
 from veche.runtime.wake import Bell
+from veche.runtime.webhooks import store
+from veche.runtime.webhooks.feed import TooManyWebhooksError
 
 if TYPE_CHECKING:
-    from appservices.payments.config import PaymentsSection
-    from appservices.payments.service.scene import Scene
-    from appservices.payments.store.webhooks import Leased, Webhook
-    from veche.protocol.invoice_api import InvoiceEvent
+    from collections.abc import Sequence
+
     from veche.protocol.notes import NoteSigner
     from veche.protocol.webhook import WebhookBody
     from veche.runtime.database import Cursor
     from veche.runtime.host import Host
-    from veche.runtime.vault import Vault
+    from veche.runtime.webhooks.feed import Feed, Rules
+    from veche.runtime.webhooks.store import Leased, Webhook
 
 logger = logging.getLogger(__name__)
 
@@ -50,47 +47,43 @@ LEASE_MS: Final = 20_000
 POLL_MS: Final = 5_000
 _TAKEN: Final = range(200, 300)
 _GONE: Final = 410
-_HTTPS, _HTTP = 443, 80
+_NO_SUCH: Final = "There is no such webhook"
 
 _sent = metrics.counter(
-    "veche_payment_webhooks_total", "Events sent to organisations, by how that ended.", ["end"]
+    "veche_webhooks_total",
+    "Events sent to organisations, by service and how that ended.",
+    ["feed", "end"],
 )
 _disabled = metrics.gauge(
-    "veche_payment_webhooks_disabled", "Targets of organisations that hear nothing any more."
+    "veche_webhooks_disabled",
+    "Targets of organisations that hear nothing any more, by service.",
+    ["feed"],
 )
-
-
-class TooManyWebhooksError(ConflictError):
-    """The organisation has as many targets as one may have: remove one first (HTTP 409)."""
-
-    errcode = "ORG.VECHE.TOO_MANY"
 
 
 class Webhooks:
     """Sends events to their targets, while the host lives."""
 
-    def __init__(
-        self, host: Host, section: PaymentsSection, vault: Vault, signer: NoteSigner
-    ) -> None:
+    def __init__(self, host: Host, feed: Feed, signer: NoteSigner, rules: Rules) -> None:
         """Make it in the constructor of a service, since it listens to a channel.
 
         Args:
             host: What it lives in; it ends with it.
-            section: The institution.
-            vault: Opens the names of organisations.
-            signer: In the name of the institution.
+            feed: The events of the service.
+            signer: In its name.
+            rules: Of its operator.
         """
         self._host = host
-        self._section = section
-        self._vault = vault
+        self._feed = feed
         self._signer = signer
-        networks = [ip_network(one) for one in section.webhook_networks]
+        self._rules = rules
+        networks = [ip_network(one) for one in rules.networks]
         self._outbound = Outbound(host.reactor, allowed=networks)
         self._bell = Bell(host.reactor)
         self._busy: set[str] = set()
         # One more for the loop.
         self._tasks = Tasks(running_max=AT_ONCE_MAX + 1)
-        host.hear(events.CHANNEL, lambda _: self._bell.ring())
+        host.hear(feed.channel, lambda _: self._bell.ring())
         host.at_stop(self._tasks.stop)
 
     def start(self) -> None:
@@ -106,15 +99,83 @@ class Webhooks:
             UnavailableError: Its name is not found now.
         """
         place, _ = place_of(url)
-        if not place.is_tls and not self._section.webhook_networks:
+        if not place.is_tls and not self._rules.networks:
             raise MalformedError("body.url", "should begin with https://")
         try:
             await self._outbound.check(place)
         except OutboundRefusedError as e:
             raise OutboundRefusedError(
                 "this address is not of the public Internet: name another one, or ask the operator"
-                " to list its network in payments.webhook_networks"
+                f" to list its network in {self._rules.setting}"
             ) from e
+
+    # Targets, in transactions
+
+    def add(self, txn: Cursor, owner: str, id_: str, body: WebhookBody, now_ms: int) -> WebhookView:
+        """Keep a target, which ``check`` has looked at.
+
+        Args:
+            txn: The transaction.
+            owner: The organisation, as the service keeps it.
+            id_: ULID of the new target.
+            body: Where it is, and from where on it hears.
+            now_ms: UTC.
+
+        Raises:
+            ConflictError: The organisation has it already.
+            TooManyWebhooksError: It has too many.
+        """
+        feed = self._feed
+        store.lock_owner(txn, feed.name, owner)
+        if len(store.of_owner(txn, feed.name, owner)) >= WEBHOOKS_MAX:
+            raise TooManyWebhooksError(f"There are {WEBHOOKS_MAX} targets: remove one first")
+        after = feed.newest(txn, owner) if body.after is None else body.after
+        made = store.Webhook(id_, feed.name, owner, body.url, store.ACTIVE, after)
+        if not store.add(txn, made, now_ms):
+            raise ConflictError("This target is there already")
+        store.wake(txn, feed.channel)
+        return self._view(made)
+
+    def all_of(self, txn: Cursor, owner: str) -> WebhooksView:
+        """The targets of an organisation."""
+        found = store.of_owner(txn, self._feed.name, owner)
+        return WebhooksView(webhooks=tuple(map(self._view, found)))
+
+    def remove(self, txn: Cursor, owner: str, id_: str) -> None:
+        """Forget a target.
+
+        Raises:
+            NotFoundError: The organisation has no such target.
+        """
+        if not store.remove(txn, self._feed.name, owner, id_):
+            raise NotFoundError(_NO_SUCH)
+
+    def resume(
+        self, txn: Cursor, owner: str, id_: str, after: int | None, now_ms: int
+    ) -> WebhookView:
+        """Let a target hear again.
+
+        Raises:
+            NotFoundError: The organisation has no such target.
+        """
+        found = store.resume(txn, self._feed.name, owner, id_, after, now_ms)
+        if found is None:
+            raise NotFoundError(_NO_SUCH)
+        store.wake(txn, self._feed.channel)
+        return self._view(found)
+
+    def _view(self, webhook: Webhook) -> WebhookView:
+        return WebhookView(
+            id=webhook.id,
+            url=webhook.url,
+            state="active" if webhook.state == store.ACTIVE else "disabled",
+            cursor=webhook.cursor,
+            failures=webhook.failures,
+            why=webhook.why,
+            key=self._signer.verifier.to_text(),
+        )
+
+    # Sending
 
     async def _loop(self) -> None:
         while True:
@@ -137,11 +198,11 @@ class Webhooks:
 
     def _lease(self, txn: Cursor, room: int) -> tuple[list[Leased], int]:
         """The targets of this round, and how long it is until the next one is due."""
-        now_ms = self._host.now_ms()
-        found = store.lease(txn, self._busy, now_ms, now_ms + LEASE_MS, room)
+        now_ms, feed = self._host.now_ms(), self._feed.name
+        found = store.lease(txn, self._feed, self._busy, now_ms, now_ms + LEASE_MS, room)
         taken = [*self._busy, *(one.webhook.id for one in found)]
-        next_at_ms = store.next_due(txn, taken) if len(found) < room else None
-        _disabled.set(store.disabled_count(txn))
+        next_at_ms = store.next_due(txn, self._feed, taken) if len(found) < room else None
+        _disabled.labels(feed).set(store.disabled_count(txn, feed))
         return found, POLL_MS if next_at_ms is None else min(POLL_MS, max(0, next_at_ms - now_ms))
 
     async def _serve(self, leased: Leased) -> None:
@@ -160,12 +221,12 @@ class Webhooks:
             self._busy.discard(webhook.id)
             self._bell.ring()
 
-    def _read(self, txn: Cursor, webhook: Webhook) -> tuple[str, list[InvoiceEvent]]:
-        waiting = events.events_after(txn, webhook.holder, webhook.cursor, EVENTS_AT_ONCE_MAX)
-        sealed = store.sealed_holder(txn, webhook.holder)
-        return str(self._vault.open(sealed)["id"]), waiting
+    def _read(self, txn: Cursor, webhook: Webhook) -> tuple[str, Sequence[Any]]:
+        feed, owner = self._feed, webhook.owner
+        waiting = feed.after(txn, owner, webhook.cursor, EVENTS_AT_ONCE_MAX)
+        return feed.organisation(txn, owner), waiting
 
-    async def _send(self, leased: Leased, organisation: str, event: InvoiceEvent) -> bool:
+    async def _send(self, leased: Leased, organisation: str, event: Any) -> bool:
         """Send one event; whether the next one may follow."""
         webhook, run = leased.webhook, self._host.database.run
         body = self._envelope(webhook, organisation, event)
@@ -185,9 +246,9 @@ class Webhooks:
             why = "failed"
         now_ms = self._host.now_ms()
         if not why:
-            _sent.labels("taken").inc()
+            _sent.labels(self._feed.name, "taken").inc()
             return bool(await run("webhook", store.taken, leased, event.n, now_ms + LEASE_MS))
-        _sent.labels("failed").inc()
+        _sent.labels(self._feed.name, "failed").inc()
         await run("webhook", self._failed, leased, why, now_ms)
         return False
 
@@ -195,7 +256,7 @@ class Webhooks:
         webhook = leased.webhook
         # Read again: those that were taken in this turn have ended what failed before.
         failures, since_ms = store.failing(txn, webhook.id)
-        is_over = now_ms - (since_ms or now_ms) >= self._section.webhook_give_up_ms
+        is_over = now_ms - (since_ms or now_ms) >= self._rules.give_up_ms
         if why == f"status {_GONE}" or is_over:
             if store.disable(txn, leased, why, now_ms):
                 logger.warning(
@@ -207,10 +268,10 @@ class Webhooks:
             return
         store.failed(txn, leased, why, now_ms, now_ms + retry_delay_ms(failures + 1))
 
-    def _envelope(self, webhook: Webhook, organisation: str, event: InvoiceEvent) -> bytes:
-        delivery = Delivery(
+    def _envelope(self, webhook: Webhook, organisation: str, event: Any) -> bytes:
+        delivery = Delivery[Any](
             v=1,
-            institution=self._section.id,
+            institution=self._rules.institution,
             organisation=organisation,
             webhook=webhook.id,
             at_ms=self._host.now_ms(),
@@ -219,85 +280,3 @@ class Webhooks:
         )
         body: dict[str, Any] = delivery.model_dump(mode="json", exclude_none=True)
         return canonical(self._signer.sign_object(body), where="webhook")
-
-
-def place_of(url: str) -> tuple[Place, str]:
-    """Where a target is, and what is asked for there.
-
-    Raises:
-        MalformedError: It has another form than ``https://host[:port]/path?query``.
-    """
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError as e:
-        raise MalformedError("body.url", "should be an address such as https://host/path") from e
-    bare = f"[{host}]" if ":" in host else host
-    is_right = parts.scheme in {"http", "https"} and is_host(bare) and port != 0
-    if not is_right or parts.username is not None or parts.fragment:
-        raise MalformedError("body.url", "should be an address such as https://host/path")
-    is_tls = parts.scheme == "https"
-    usual = _HTTPS if is_tls else _HTTP
-    name = bare if port in {None, usual} else f"{bare}:{port}"
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Place(bare, port or usual, name, is_tls=is_tls), target
-
-
-def add(scene: Scene, organisation: str, body: WebhookBody) -> WebhookView:
-    """Keep a target, which ``Webhooks.check`` has looked at.
-
-    Raises:
-        ConflictError: The organisation has it already.
-        TooManyWebhooksError: It has too many.
-    """
-    txn, holder = scene.txn, scene.organisation(organisation)
-    holders.lock_holder(txn, holder.id)
-    if len(store.of_holder(txn, holder.id)) >= WEBHOOKS_MAX:
-        raise TooManyWebhooksError(f"There are {WEBHOOKS_MAX} targets: remove one first")
-    id_ = ulid(scene.now_ms, scene.vault.chance(f"webhook {scene.voice.cause} {scene.now_ms}"))
-    if not store.add(txn, id_, holder.id, body.url, body.after, scene.now_ms):
-        raise ConflictError("This target is there already")
-    store.wake(txn)
-    return view_of(next(one for one in store.of_holder(txn, holder.id) if one.id == id_))
-
-
-def all_of(scene: Scene, organisation: str) -> WebhooksView:
-    """The targets of an organisation."""
-    found = store.of_holder(scene.txn, scene.organisation(organisation).id)
-    return WebhooksView(webhooks=tuple(map(view_of, found)))
-
-
-def remove(scene: Scene, organisation: str, id_: str) -> None:
-    """Forget a target.
-
-    Raises:
-        NotFoundError: The organisation has no such target.
-    """
-    if not store.remove(scene.txn, scene.organisation(organisation).id, id_):
-        raise NotFoundError("There is no such webhook")
-
-
-def resume(scene: Scene, organisation: str, id_: str, after: int | None) -> WebhookView:
-    """Let a target hear again.
-
-    Raises:
-        NotFoundError: The organisation has no such target.
-    """
-    holder = scene.organisation(organisation).id
-    found = store.resume(scene.txn, holder, id_, after, scene.now_ms)
-    if found is None:
-        raise NotFoundError("There is no such webhook")
-    store.wake(scene.txn)
-    return view_of(found)
-
-
-def view_of(webhook: Webhook) -> WebhookView:
-    """A target as its organisation sees it."""
-    return WebhookView(
-        id=webhook.id,
-        url=webhook.url,
-        state="active" if webhook.state == store.ACTIVE else "disabled",
-        cursor=webhook.cursor,
-        failures=webhook.failures,
-        why=webhook.why,
-    )
