@@ -162,25 +162,40 @@ class ReleaseShown(Exact):
     values: Annotated[tuple[ShownValue, ...], Field(strict=False, max_length=VALUES_MAX)]
 
 
-class ShownClause(Exact):
+class Titled(Exact):
+    """What is called by its title, or, where only browsers know that, by a digest of it.
+
+    Attributes:
+        title: As it is shown; none: only browsers know it.
+        title_sha256: Of a title that only browsers know, see ``blind_api.veiled``.
+    """
+
+    title: Name | None = None
+    title_sha256: Sha256 | None = None
+
+    @model_validator(mode="after")
+    def _check_title(self) -> Self:
+        if (self.title is None) == (self.title_sha256 is None):
+            raise ValueError("must have either title or title_sha256")
+        return self
+
+
+class ShownClause(Titled):
     """A clause that needs consent of its own, with the person's answer to it.
 
     Attributes:
         id: In the document.
-        title: As it was shown.
         accepted: Whether they agree to it.
     """
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,16}$")]
-    title: Name
     accepted: bool
 
 
-class ShownDocument(Exact):
+class ShownDocument(Titled):
     """What is shown of each of the documents that are signed by one approval.
 
     Attributes:
-        title: What it is.
         sha256: SHA-256 of the file before anybody signed it, unpadded base64.
         size: Bytes of that file.
         pages: Of that file; 0 for what is no PDF.
@@ -193,7 +208,6 @@ class ShownDocument(Exact):
         effect: Whether it counts once everyone has signed, or for each who did.
     """
 
-    title: Name
     sha256: Sha256
     size: Annotated[int, Field(ge=1, le=INTEGER_MAX)]
     pages: Annotated[int, Field(ge=0, le=INTEGER_MAX)]

@@ -43,14 +43,16 @@ class EvidenceDocument(Wire):
     """What was to be signed.
 
     Attributes:
-        title: As the parties saw it.
+        title: As the parties saw it; empty: the service never knew it.
+        title_sha256: Of a title that only the parties' browsers know, see ``blind_api.veiled``.
         sha256: Of the file before anybody signed.
         bytes: Size of it.
         pages: Of it.
         code: The four digits that all of them saw.
     """
 
-    title: Text
+    title: Text = ""
+    title_sha256: Digest | None = None
     sha256: Digest
     bytes: Annotated[int, Field(ge=0)]
     pages: Annotated[int, Field(ge=0)]
@@ -165,7 +167,8 @@ class EvidenceClause(Wire):
 
     Attributes:
         id: In the document.
-        title: As it was shown.
+        title: As it was shown; empty: the service never knew it.
+        title_sha256: Of a title that only the parties' browsers know.
         kind: required, unfair, optional.
         page: Where it is, from 1.
         answers: By party: accepted; signed, which is accepted by a signature of its own in the
@@ -173,7 +176,8 @@ class EvidenceClause(Wire):
     """
 
     id: Id
-    title: Text
+    title: Text = ""
+    title_sha256: Digest | None = None
     kind: Id
     page: Annotated[int, Field(ge=1)]
     answers: dict[Id, Literal["accepted", "signed", "refused"]]
@@ -216,7 +220,7 @@ class EvidencePolicy(Wire):
         roots: SHA-256 of the certificates of the authorities that were accepted.
         leaf_life_ms: How long certificates of persons are valid.
         verifier_version: Of the software that judged the file at the end.
-        verdict: Which it gave; empty: nobody signed in the file.
+        verdict: Which it gave; empty: nobody signed in the file, or it never saw it.
     """
 
     roots: Annotated[tuple[Digest, ...], Field(strict=False, max_length=20)]
@@ -232,6 +236,8 @@ class Evidence(Wire):
         v: Version of this form.
         session: Its id.
         site: The service that ran it, such as ``sign.example.org``.
+        mode: ``assisted``: it read the document; ``blind``: it never saw it, and judged nothing
+            that is in it.
         state: How it ended: completed, declined, expired, cancelled.
         effect: When signatures count: ``when_complete`` or ``each``.
         document: What was to be signed.
@@ -254,6 +260,7 @@ class Evidence(Wire):
     v: Literal[1] = 1
     session: Id
     site: Text
+    mode: Literal["assisted", "blind"] = "assisted"
     state: Literal["completed", "declined", "expired", "cancelled"]
     effect: Literal["when_complete", "each"]
     document: EvidenceDocument

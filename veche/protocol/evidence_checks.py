@@ -30,6 +30,7 @@ from veche.protocol.wire import mapping, parse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from veche.protocol.approval import ShownDocument
     from veche.protocol.evidence import EvidenceApproval, EvidenceParty
     from veche.protocol.signatures.report import Report, Signed
 
@@ -165,12 +166,18 @@ def _approval_problems(evidence: Evidence, given: EvidenceApproval) -> Iterator[
         yield "the approval is of something or somebody else"
         return
     facts = shown.facts_of(evidence.session)
-    told = (facts.party, facts.sha256, facts.code, facts.effect) if facts is not None else ()
+    told = _told(facts) if facts is not None else ()
     paper = evidence.document
-    if told != (party.party, paper.sha256, paper.code, evidence.effect):
+    title = (paper.title, paper.title_sha256)
+    if told != (party.party, *title, paper.sha256, paper.code, evidence.effect):
         yield "what was approved is not this document in this session"
     if shown.key is not None and shown.key not in _keys(evidence, party.certificate_sha256):
         yield "the certificate is for another key than the one that was approved"
+
+
+def _told(facts: ShownDocument) -> tuple[str | None, ...]:
+    title = (facts.title or "", facts.title_sha256)
+    return (facts.party, *title, facts.sha256, facts.code, facts.effect)
 
 
 def _keys(evidence: Evidence, digest: str | None) -> Iterator[str]:

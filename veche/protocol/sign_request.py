@@ -9,7 +9,7 @@ from pydantic import Field
 from veche.protocol.approval import Sha256
 from veche.protocol.ids import WireUlid
 from veche.protocol.message import URL_CHARACTERS_MAX
-from veche.protocol.signing_api import ClauseView, LevelName, PartyId, RoleName
+from veche.protocol.signing_api import ClauseView, LevelName, ModeName, PartyId, RoleName
 from veche.protocol.wire import Wire
 
 SIGN_REQUEST_KEY: Final = "org.veche.sign_request"
@@ -77,9 +77,9 @@ class SignRequest(Wire):
     Attributes:
         v: Version, 1.
         id: Id of the session.
-        mode: ``assisted``: the bot has read the document.
+        mode: ``assisted``: the bot has read the document; ``blind``: it never sees it.
         state: Where the session has got to.
-        title: Of the document.
+        title: Of the document; empty: the bot does not know it.
         from_name: Who asks.
         from_user: Their account, or the organisation.
         document: What is to be signed.
@@ -96,12 +96,13 @@ class SignRequest(Wire):
         revision: Number of the newest revision of the file.
         code: Four digits of the document in this session.
         prompt: Id of the question on the card, while they can act.
-        page: Where it is signed; the key of the document is in it.
+        page: Where it is signed; the key of the document is in it, unless the mode is ``blind``:
+            then it is in a link that whoever asks sends.
     """
 
     v: Literal[1]
     id: WireUlid
-    mode: Literal["assisted"]
+    mode: ModeName
     state: StateName
     title: str
     from_name: str

@@ -20,6 +20,7 @@ INCREMENT_BYTES_MAX: Final = 256 * 1024
 """Largest revision of one signer, in clear."""
 _OVERHEAD_BYTES: Final = 28
 INCREMENT_CHARACTERS_MAX: Final = (INCREMENT_BYTES_MAX + _OVERHEAD_BYTES) * 4 // 3 + 4
+CMS_CHARACTERS_MAX: Final = 64 * 1024 * 4 // 3 + 4
 LIST_CHARACTERS_MAX: Final = 512 * 1024
 SPKI_CHARACTERS_MAX: Final = 200
 REASON_CHARACTERS_MAX: Final = 1_000
@@ -30,7 +31,9 @@ SessionId = Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
 PartyId = Annotated[str, Field(pattern=r"^p[1-9][0-9]{0,2}$")]
 Token = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{32}$")]
 ClauseId = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,16}$")]
-Cipher = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+$", max_length=INCREMENT_CHARACTERS_MAX)]
+BASE64: Final = r"^[A-Za-z0-9+/]+$"
+Cipher = Annotated[str, Field(pattern=BASE64, max_length=INCREMENT_CHARACTERS_MAX)]
+ModeName = Literal["assisted", "blind"]
 LevelName = Literal["S0", "S1", "S2"]
 RoleName = Literal["signer", "clerk", "seal", "approver", "witness", "viewer"]
 ReasonCode = Literal["wrong_terms", "wrong_person", "not_mine", "need_time", "other"]
@@ -57,7 +60,8 @@ class ClauseView(Wire):
 
     Attributes:
         id: In the document.
-        title: As it is shown.
+        title: As it is shown; none: only browsers know it.
+        title_sha256: Of a title that only browsers know, see ``blind_api.veiled``.
         kind: ``required``: accepted by signing; ``unfair``: by an answer of its own;
             ``optional``: may be refused.
         page: Where it is, from 1.
@@ -66,7 +70,8 @@ class ClauseView(Wire):
     """
 
     id: ClauseId
-    title: str
+    title: str | None = None
+    title_sha256: Sha256 | None = None
     kind: Literal["required", "unfair", "optional"]
     page: int
     field: str | None = None
@@ -140,6 +145,9 @@ class RevisionView(Wire):
         sha256: Of the file with it.
         size: Bytes of the increment in clear.
         increment: Its ciphertext.
+        cms: Handed in, of a document that the service does not see: the signature in the
+            increment, DER; of one that closes the file, the time stamp.
+        signed_sha256: Likewise: SHA-256 of what the signature covers.
     """
 
     number: Annotated[int, Field(ge=1, le=PARTIES_MAX + 100)]
@@ -148,6 +156,8 @@ class RevisionView(Wire):
     sha256: Sha256
     size: Annotated[int, Field(ge=1, le=INCREMENT_BYTES_MAX)]
     increment: Cipher
+    cms: Annotated[str, Field(pattern=BASE64, max_length=CMS_CHARACTERS_MAX)] | None = None
+    signed_sha256: Sha256 | None = None
 
 
 class ProofsView(Wire):
@@ -167,9 +177,12 @@ class SessionView(Wire):
 
     Attributes:
         session: Its id.
+        mode: ``assisted``: the service has the document; ``blind``: only browsers have.
         state: Where it has got to.
-        title: Of the document.
-        requester: Who asks.
+        title: Of the document; none: only browsers know it.
+        title_sha256: Of a title that only browsers know, see ``blind_api.veiled``.
+        matter: Ciphertext of what only browsers know: titles, names, the salt.
+        requester: Who asks; where the service knows no names, their account.
         effect: Whether signatures count once everyone has signed, or each for itself.
         may_delegate: Whether parties may let others sign.
         deadline_at_ms: UTC.
@@ -183,12 +196,17 @@ class SessionView(Wire):
         revisions: All so far, the first one first.
         proofs: For a signer's revision.
         final_sha256: Of the closed file; none: it is not closed yet.
+        is_to_close: A page that can read the file has to close it now.
+        is_to_renew: Likewise: has to put another time stamp on it.
         now_ms: Our clock, UTC.
     """
 
     session: SessionId
+    mode: ModeName = "assisted"
     state: str
-    title: str
+    title: str | None = None
+    title_sha256: Sha256 | None = None
+    matter: str | None = None
     requester: str
     effect: Literal["when_complete", "each"]
     may_delegate: bool
@@ -203,6 +221,8 @@ class SessionView(Wire):
     revisions: list[RevisionView]
     proofs: ProofsView
     final_sha256: Sha256 | None = None
+    is_to_close: bool = False
+    is_to_renew: bool = False
     now_ms: int
 
 

@@ -108,6 +108,10 @@ class PageLinks:
         """The page that signs a document; the fragment, which no server sees, says which."""
         return f"{self._url}/sign#{fragment}"
 
+    def sign_new(self) -> str:
+        """The page that prepares a document which no service sees."""
+        return f"{self._url}/sign/new"
+
     def wallet(self) -> str:
         """A person's wallet."""
         return f"{self._url}/wallet"

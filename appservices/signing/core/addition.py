@@ -11,7 +11,6 @@ Source: design of Veche, signing §3.5.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -22,10 +21,11 @@ from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.values import PdfError, dictionary, read_value
 from veche.protocol.signatures.certificates import document_digest_of
 from veche.protocol.signatures.checking import (
+    Opened,
     SignatureFault,
+    open_encoded,
     open_signature,
     signer_of,
-    stamper_of,
 )
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.report import Reason
@@ -116,10 +116,59 @@ def _check_places(added: Sequence[SignatureField], expected: Sequence[str]) -> N
         raise BadSignatureError(f"after your box, only these are signed: {', '.join(clauses)}")
 
 
+def check_claimed(encoded: bytes, digest: bytes, expected: Expected) -> None:
+    """Make sure that a signature is the party's, where the file that it is in is not seen.
+
+    That it covers that file, and what else was added, the pages of the other parties find out.
+
+    Args:
+        encoded: The signature, DER.
+        digest: SHA-256 of what it is said to cover.
+        expected: What it has to be.
+
+    Raises:
+        BadSignatureError: It is anything else.
+    """
+    try:
+        opened = open_encoded(expected.fields[0], digest, encoded, is_stamp=False)
+        if opened.lists:
+            raise BadSignatureError("lists belong into the store of proofs")
+        _check_opened(opened, expected)
+    except SignatureFault as e:
+        raise BadSignatureError(str(e)) from e
+
+
+def check_claimed_stamp(encoded: bytes, digest: bytes, stamps: Certificate, now_ms: int) -> None:
+    """Make sure that a time stamp over a file is ours and new, where the file is not seen.
+
+    Args:
+        encoded: The token, DER.
+        digest: SHA-256 of what it is said to cover.
+        stamps: Who stamps here.
+        now_ms: UTC.
+
+    Raises:
+        BadSignatureError: It is anything else.
+    """
+    try:
+        opened = open_encoded("the time stamp", digest, encoded, is_stamp=True)
+        _check_stamper(opened, stamps)
+    except SignatureFault as e:
+        raise BadSignatureError(str(e)) from e
+    _check_age(opened.stamped_at_ms or 0, now_ms)
+
+
 def _check_signed(
     pdf: bytes, field: SignatureField, revision: Revision, expected: Expected
 ) -> None:
     opened = open_signature(pdf, field, revision.ends)
+    stamped_at_ms = _check_opened(opened, expected)
+    if field.shows and abs(_shown_at_ms(pdf, field) - stamped_at_ms) > STAMP_AGE_MS_MAX:
+        raise BadSignatureError("its picture shows another time than its time stamp")
+
+
+def _check_opened(opened: Opened, expected: Expected) -> int:
+    """Make sure that a signature is the party's over what it covers; the time of its stamp."""
     if opened.signed is None or opened.stamp is None:
         raise BadSignatureError("it has no time stamp")
     certificate = signer_of(opened.signed, opened.digest)
@@ -127,17 +176,22 @@ def _check_signed(
         raise BadSignatureError("it is by another certificate than the one that you were given")
     if document_digest_of(certificate) != expected.document_sha256:
         raise BadSignatureError("its certificate is for another document")
-    stamper = stamper_of(opened.stamp, hashlib.sha256(opened.signed.signature).digest())
-    if der_of(stamper) != der_of(expected.stamps):
-        raise BadSignatureError("its time stamp is not ours")
+    _check_stamper(opened, expected.stamps)
     # What travels with a signature is not signed, so anything could be put there.
     if not expected.known.issuperset(opened.certificates):
         raise BadSignatureError("a certificate travels with it that is not of here")
-    age_ms = expected.now_ms - opened.stamp.at_ms
-    if abs(age_ms) > STAMP_AGE_MS_MAX:
+    _check_age(opened.stamp.at_ms, expected.now_ms)
+    return opened.stamp.at_ms
+
+
+def _check_stamper(opened: Opened, stamps: Certificate) -> None:
+    if der_of(opened.stamper()) != der_of(stamps):
+        raise BadSignatureError("its time stamp is not ours")
+
+
+def _check_age(stamped_at_ms: int, now_ms: int) -> None:
+    if abs(now_ms - stamped_at_ms) > STAMP_AGE_MS_MAX:
         raise BadSignatureError("its time stamp is older than five minutes: please sign again")
-    if field.shows and abs(_shown_at_ms(pdf, field) - opened.stamp.at_ms) > STAMP_AGE_MS_MAX:
-        raise BadSignatureError("its picture shows another time than its time stamp")
 
 
 def _shown_at_ms(pdf: bytes, field: SignatureField) -> int:

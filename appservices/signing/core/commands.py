@@ -19,6 +19,15 @@ SIGN: Final = Command(
 )
 ALL_WORDS: Final = frozenset({"all", "alle", "alles", "все", "всё", "усе", "усі", "всі"})
 """What follows ``sign`` when many documents are to be signed at once, in any language."""
+PRIVATE: Final = Command(
+    "private",
+    N_("have a document signed that I never see: your browser prepares it"),
+    {
+        "ru": ("скрытно", "приватно"),
+        "de": ("privat", "vertraulich"),
+        "uk": ("приховано", "приватно"),
+    },
+)
 SESSIONS: Final = Command(
     "sessions",
     N_("your documents, and how they stand: sessions NUMBER"),
@@ -77,6 +86,7 @@ TEMPLATE: Final = Command(
 )
 COMMANDS: Final = (
     SIGN,
+    PRIVATE,
     TEMPLATES,
     TEMPLATE,
     SESSIONS,

@@ -64,6 +64,15 @@ class SessionEffect(enum.Enum):
     """Whoever has signed is bound."""
 
 
+class Mode(enum.Enum):
+    """Who sees the document."""
+
+    ASSISTED = "assisted"
+    """The service has it, and gives each party the key."""
+    BLIND = "blind"
+    """Browsers alone have it; the service knows digests, sizes and accounts."""
+
+
 class ClauseKind(enum.Enum):
     """What consent to a clause is."""
 
@@ -81,11 +90,12 @@ class Clause:
 
     Attributes:
         id: Letters and digits, at most 16, unique in the document.
-        title: As it is shown.
+        title: As it is shown; empty: only browsers know it.
         kind: What consent is.
         page: Where it is, from 1.
         fields: Boxes of those who accept an unfair one by a signature of its own; empty: nobody
             does, and everybody answers to it.
+        title_sha256: Of a title that only browsers know.
     """
 
     id: str
@@ -93,6 +103,7 @@ class Clause:
     kind: ClauseKind
     page: int
     fields: tuple[str, ...] = ()
+    title_sha256: bytes | None = None
 
 
 @attrs.frozen
@@ -100,10 +111,11 @@ class Matter:
     """What a session is about; only sealed in the database.
 
     Attributes:
-        title: Of the document.
-        filename: Of the file as it was sent.
-        requester_name: Who asks, as people know them.
-        key: 32 bytes that encrypt the file and its increments.
+        title: Of the document; empty: only browsers know it.
+        filename: Of the file as it was sent; empty likewise.
+        requester_name: Who asks, as people know them; their account if only browsers know more.
+        key: 32 bytes that encrypt the file and its increments; of a document that only browsers
+            have, nothing but the report.
         clauses: In the order of the document.
         reference: What an organisation that asks knows it by.
         is_each: Each of the first stage gets a session of their own.
@@ -203,6 +215,8 @@ class Session:
         made_at_ms: UTC.
         sent_at_ms: UTC; None: a draft.
         ended_at_ms: UTC; None: not yet.
+        mode: Who sees the document.
+        title_sha256: Of a title that only browsers know; None: the service knows it.
         closed_at_ms: When the file was closed and handed out; None: not yet.
     """
 
@@ -225,6 +239,13 @@ class Session:
     sent_at_ms: int | None = None
     ended_at_ms: int | None = None
     closed_at_ms: int | None = None
+    mode: Mode = Mode.ASSISTED
+    title_sha256: bytes | None = None
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether the service never sees the document."""
+        return self.mode is Mode.BLIND
 
     @property
     def plan(self) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from appservices.signing.routes.api import API
+from appservices.signing.routes.blind import BlindRoutes
 from appservices.signing.routes.lists import ListRoutes
 from appservices.signing.routes.organisations import OrganisationRoutes
 from appservices.signing.routes.parties import PartyRoutes
@@ -34,6 +35,7 @@ def routes(host: Host, service: Any) -> Mapping[str, IResource]:
         SealRoutes(host.gate.database, service),
         PartyRoutes(host, service),
         ListRoutes(host, service),
+        BlindRoutes(host, service),
         OrganisationRoutes(host, service),
         TemplateRoutes(host, service),
     )

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from appservices.signing.core.session import State
 from appservices.signing.routes.api import API
-from appservices.signing.service import acting, certifying, taking
+from appservices.signing.service import acting, blind_closing, certifying, taking
 from appservices.signing.service.asking import ask
 from appservices.signing.service.declining import decline
 from appservices.signing.service.tokens import SEED, is_token, read_header
 from appservices.signing.service.views import session_view
 from appservices.signing.store import blobs, sessions
+from veche.protocol.blind_api import ClosingBody, DoubtBody
 from veche.protocol.errors import NotFoundError, SignInError, VecheError
 from veche.protocol.signing_api import (
     AskBody,
@@ -226,6 +227,49 @@ class PartyRoutes:
             return done if isinstance(done, VecheError) else _view(scene, done, member)
 
         return await self._unless_refused("signing.decline", work, call)
+
+    @API.route(
+        "POST",
+        "/sessions/<session>/closing",
+        body=ClosingBody,
+        answer=SessionView,
+        takes_session=False,
+        limit=SIGN_LIMIT,
+        summary="Close a file that the service does not see, or put another time stamp on it",
+    )
+    async def close(self, call: Call) -> SessionView:
+        """The time stamp is checked; whether the file holds, pages judge."""
+        body: ClosingBody = call.body
+
+        def keep(txn: Cursor) -> SessionView:
+            about = f"{call.path_args['session']} {body.revision.number}"
+            scene = self._scene(txn, call, f"closing {about}")
+            session, member = self._locked(scene, call, body.party)
+            done = blind_closing.keep(scene, session, member.id, body.revision)
+            return _view(scene, done, member)
+
+        known = self._parts().authorities
+        now_ms = self._host.now_ms()
+        await self._signing.pool.run(blind_closing.check, body.revision, known, now_ms)
+        return await self._host.database.run("signing.closing", keep)
+
+    @API.transaction(
+        "signing.doubt",
+        "POST",
+        "/sessions/<session>/doubt",
+        body=DoubtBody,
+        answer=Nothing,
+        takes_session=False,
+        limit=ASK_LIMIT,
+        summary="A page refuses what it got of a file that the service does not see",
+    )
+    def doubt(self, txn: Cursor, call: Call) -> Nothing:
+        """Whoever asks for the signatures is told."""
+        about = f"{call.path_args['session']} {call.body.party} {call.body.revision}"
+        scene = self._scene(txn, call, f"doubt {about}")
+        session, member = self._locked(scene, call, call.body.party)
+        blind_closing.doubted(scene, session, member, call.body)
+        return Nothing()
 
     async def _take_revision(self, call: Call, revision: RevisionView) -> SessionView:
         run, party = self._host.database.run, call.body.party

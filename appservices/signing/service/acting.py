@@ -128,6 +128,8 @@ def declined(scene: Scene, session: Session, party: str, code: str, words: str) 
         raise MalformedError("reason_code", "is none of those that there are")
     if len(words) > REASON_CHARACTERS_MAX:
         raise MalformedError("reason", f"has more than {REASON_CHARACTERS_MAX} characters")
+    if session.is_blind and words:
+        raise MalformedError("reason", "is a code alone: this service is to know nothing of it")
     before = _open_stage(session)
     scene.record(session, "declined", party, {"reason_code": code, "reason": words})
     member = attrs.evolve(member, reason=(code, words))
@@ -162,6 +164,8 @@ def delegated(scene: Scene, session: Session, party: str, to: UserId, name: str)
         raise DelegationError("This cannot be passed on")
     if any(one.person == to for one in session.members):
         raise DelegationError("They take part already")
+    if session.is_blind:
+        name = to[:NAME_CHARACTERS_MAX]
     if not 1 <= len(name) <= NAME_CHARACTERS_MAX:
         raise MalformedError("name", f"has 1 to {NAME_CHARACTERS_MAX} characters")
     id_ = _fresh_party(scene, session)

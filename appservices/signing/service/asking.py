@@ -12,6 +12,7 @@ from appservices.signing.core.errors import (
 from appservices.signing.core.parties import Role
 from appservices.signing.core.records import ClauseKind, Level, clauses_of, parties_sha256
 from appservices.signing.service.acting import able, check_time
+from appservices.signing.service.told import told_digest
 from veche.protocol.approval import ShownClause, ShownDocument, SignatureShown
 from veche.protocol.signing_api import AskedView
 from veche.protocol.unpadded import unpadded
@@ -75,7 +76,8 @@ def facts_of(session: Session, member: Member) -> ShownDocument:
     paper, matter = session.paper, session.matter
     assert paper is not None, "an open session has a document"  # noqa: S101 -- our bug
     return ShownDocument(
-        title=matter.title,
+        title=None if session.is_blind else matter.title,
+        title_sha256=told_digest(session.title_sha256),
         sha256=unpadded(paper.sha256),
         size=paper.size,
         pages=paper.pages,
@@ -136,11 +138,24 @@ def _clauses(asked: Sequence[Clause], answers: Sequence[ClauseAnswer]) -> list[S
     for clause in asked:
         is_accepted = clause.kind is ClauseKind.REQUIRED or by_id.get(clause.id)
         if is_accepted is None:
-            raise ClauseError(clause.id, f"Please answer the clause “{clause.title}”.")
+            raise ClauseError(clause.id, f"Please answer the clause “{_called(clause)}”.")
         if not is_accepted and clause.kind is ClauseKind.UNFAIR:
             raise ClauseError(
                 clause.id,
-                f"Who does not agree to “{clause.title}” cannot sign. You can decline instead.",
+                f"Who does not agree to “{_called(clause)}” cannot sign. You can decline instead.",
             )
-        found.append(ShownClause(id=clause.id, title=clause.title, accepted=is_accepted))
+        found.append(_shown(clause, is_accepted=is_accepted))
     return found
+
+
+def _called(clause: Clause) -> str:
+    return clause.title or clause.id
+
+
+def _shown(clause: Clause, *, is_accepted: bool) -> ShownClause:
+    return ShownClause(
+        id=clause.id,
+        title=clause.title or None,
+        title_sha256=told_digest(clause.title_sha256),
+        accepted=is_accepted,
+    )

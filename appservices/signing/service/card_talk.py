@@ -74,6 +74,8 @@ def answered(scene: Scene, answered: Answered) -> None:
         return
     if choice == KEEP:
         scene.tell(room_id, person, (Paragraph(speech.text("Nothing was changed.")),))
+    elif topic == WHY and session.is_blind:
+        _decline(scene, session, member, room_id, choice, "")
     elif topic == WHY:
         _ask_more(scene, session, member, room_id, choice)
     elif topic == MORE:

@@ -12,6 +12,7 @@ from appservices.signing.core.session import State
 from appservices.signing.core.texts.cards import card_doc, state_words
 from appservices.signing.core.texts.talk import many_doc
 from appservices.signing.service.scene import CATALOGUE
+from appservices.signing.service.told import clause_view
 from appservices.signing.store import sessions
 from veche.protocol.errors import TooLargeError
 from veche.protocol.message import text
@@ -24,7 +25,6 @@ from veche.protocol.sign_request import (
     SignRequest,
     SignStage,
 )
-from veche.protocol.signing_api import ClauseView
 from veche.protocol.unpadded import unpadded
 from veche.runtime import errands, prompts
 from veche.runtime.crypto.tracking import pin_identity
@@ -151,7 +151,7 @@ def payload(
         {
             "v": 1,
             "id": session.id,
-            "mode": "assisted",
+            "mode": session.mode.value,
             "state": session.state.value,
             "title": session.matter.title,
             "from_name": session.matter.requester_name,
@@ -160,10 +160,7 @@ def payload(
                 sha256=unpadded(paper.sha256), bytes=paper.size, pages=paper.pages
             ),
             "clauses": [
-                ClauseView.model_validate(
-                    {"id": one.id, "title": one.title, "kind": one.kind.value, "page": one.page}
-                )
-                for one in (() if is_short else clauses_of(session, member))
+                clause_view(one) for one in (() if is_short else clauses_of(session, member))
             ],
             "level_min": member.level_min.value,
             "effect": session.effect.value,
@@ -226,7 +223,8 @@ def _ask(
     if member.level_min is Level.CLICK:
         # A reply counts only from a device of the identity that there is now.
         pin_identity(scene.txn, person, scene.now_ms)
-        order_file(scene, session, member, room_id)
+        if not session.is_blind:
+            order_file(scene, session, member, room_id)
     _hint(scene, session, person, room_id)
     return _kept(session, member, room_id, card)
 
@@ -280,6 +278,9 @@ def _choices(scene: Scene, session: Session, member: Member) -> tuple[Choice, ..
         Choice(id=DECLINE, label=speech.text("Decline"), style="danger"),
         Choice(id=QUESTION, label=speech.text("Ask a question")),
     )
+    if session.is_blind:
+        # The bot has no file, and what is asked and answered here it would read.
+        choices = tuple(one for one in choices if one.id in (SIGN, DECLINE))
     is_delegate = any(one.delegated_to == member.id for one in session.members)
     if session.may_delegate and not is_delegate:
         label = speech.text("Let somebody else act")

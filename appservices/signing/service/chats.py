@@ -186,6 +186,7 @@ def _obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand) -> None:
 
 _ORDERS: Final[Mapping[str, Callable[[Scene, Inbound, str], Any]]] = {
     "sign": mine.show_waiting,
+    "private": mine.show_private,
     "sessions": mine.show_sessions,
     "templates": template_talk.show_all,
     "template": template_talk.begin,

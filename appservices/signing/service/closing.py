@@ -17,7 +17,8 @@ import attrs
 from twisted.internet.threads import deferToThreadPool
 
 from appservices.signing.core.judged import judged
-from appservices.signing.core.session import BROKEN_OFF, Input, State
+from appservices.signing.core.session import Input
+from appservices.signing.service.blind_closing import CLOSABLE, proven_until_ms
 from appservices.signing.service.cipher import DOCUMENT, encrypt, increment_of
 from appservices.signing.service.effects import Happening, happen
 from appservices.signing.service.ending import RETRY_MS_MAX, retry_ms
@@ -57,7 +58,6 @@ logger = logging.getLogger(__name__)
 
 FIELD: Final = "Closed"
 _FALSE: Final = frozenset({Verdict.INVALID, Verdict.UNSIGNED, Verdict.UNREADABLE})
-_CLOSABLE: Final = frozenset({State.SEALING, *BROKEN_OFF})
 
 
 class NotClosedError(Exception):
@@ -69,14 +69,16 @@ class Closed:
     """A closed file.
 
     Attributes:
-        pdf: All of it.
-        increment: What was added; empty: nobody has signed in the file.
-        report: Of the strict check; None: nobody has signed in the file.
+        sha256: Of all of it.
+        increment: What was added; empty: nobody has signed in the file, or a page has closed it.
+        verdict: Of the strict check; None: nobody has signed in the file, or it is not seen here.
+        proven_until_ms: Until when it stays provable, UTC; None: it never was.
     """
 
-    pdf: bytes = attrs.field(repr=False)
-    increment: bytes = attrs.field(repr=False)
-    report: Report | None
+    sha256: bytes
+    increment: bytes = attrs.field(default=b"", repr=False)
+    verdict: str | None = None
+    proven_until_ms: int | None = None
 
 
 class Close(ChatErrand[Parts]):
@@ -105,8 +107,11 @@ class Close(ChatErrand[Parts]):
         """
         reactor, parts = self._host.reactor, self._parts
         pool, now_ms = reactor.getThreadPool(), self._host.now_ms()
+        if kept.session.is_blind:
+            return _closed_by_page(parts, kept.session)
         if not kept.revisions:
-            return Closed(await deferToThreadPool(reactor, pool, kept.whole), b"", None)
+            whole = await deferToThreadPool(reactor, pool, kept.whole)
+            return Closed(hashlib.sha256(whole).digest())
         pdf, prepared = await deferToThreadPool(reactor, pool, _prepare, parts, kept)
         token = await parts.pool.run(parts.seals.stamp, StampRequest(prepared.digest), now_ms)
         increment = prepared.filled(token)
@@ -117,7 +122,8 @@ class Close(ChatErrand[Parts]):
         if report.verdict in _FALSE:
             reasons = ", ".join(one.reason.value for one in report.findings)
             raise NotClosedError(f"the closed file is {report.verdict.value}: {reasons}")
-        return Closed(whole, increment, report)
+        digest = hashlib.sha256(whole).digest()
+        return Closed(digest, increment, report.verdict.value, report.proven_until_ms)
 
     async def _report_on(self, kept: Kept, closed: Closed) -> bytes:
         """The evidence report, sealed by who runs the bot."""
@@ -132,9 +138,7 @@ class Close(ChatErrand[Parts]):
         requester = requester_of(session)
         default = self._parts.section.language
         language = default if requester is None else scene.language_of(requester)
-        verdict = "" if closed.report is None else closed.report.verdict.value
-        digest = hashlib.sha256(closed.pdf).digest()
-        return record_of(scene, session, digest, verdict), language
+        return record_of(scene, session, closed.sha256, closed.verdict or ""), language
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         """Keep all of it, and have it handed out; or come back later."""
@@ -165,6 +169,15 @@ class Close(ChatErrand[Parts]):
         )
 
 
+def _closed_by_page(parts: Parts, session: Session) -> Closed:
+    """A file that is not seen here: a page has closed it, unless nobody signed, or came."""
+    assert session.head_sha256 is not None, "it was sent"  # noqa: S101 -- our bug
+    if session.final_sha256 is None:
+        return Closed(session.head_sha256)
+    until_ms = proven_until_ms(parts.authorities)
+    return Closed(session.final_sha256, proven_until_ms=until_ms)
+
+
 def _prepare(parts: Parts, kept: Kept) -> tuple[bytes, Prepared]:
     """The file, and the revision that closes it, still without its stamp."""
     pdf, authorities = kept.whole(), parts.authorities
@@ -191,7 +204,7 @@ def _keep_evidence(scene: Scene, session: Session, report: bytes) -> None:
 
 def _keep(scene: Scene, session: Session, closed: Closed) -> None:
     """Keep the closed file; all that follows from it is ordered."""
-    digest = hashlib.sha256(closed.pdf).digest()
+    digest = closed.sha256
     if closed.increment:
         head, number = session.head_sha256, session.revision + 1
         assert head is not None, "it was read with the file"  # noqa: S101 -- our bug
@@ -207,13 +220,12 @@ def _keep(scene: Scene, session: Session, closed: Closed) -> None:
         revisions.add(scene.txn, session.id, revision)
         session = attrs.evolve(session, revision=number, head_sha256=digest)
     session = attrs.evolve(session, final_sha256=digest, closed_at_ms=scene.now_ms)
-    report = closed.report
-    verdict = None if report is None else report.verdict.value
-    until_ms = None if report is None else report.proven_until_ms
-    scene.record(session, "closed", details={"verdict": verdict})
-    happening = Happening(Input.SEALED, verdict=verdict, proven_until_ms=until_ms)
-    happen(scene, session, happening)
+    scene.record(session, "closed", details={"verdict": closed.verdict})
+    until_ms = closed.proven_until_ms
+    happen(
+        scene, session, Happening(Input.SEALED, verdict=closed.verdict, proven_until_ms=until_ms)
+    )
 
 
 def _is_to_close(session: Session) -> bool:
-    return session.state in _CLOSABLE and session.closed_at_ms is None
+    return session.state in CLOSABLE and session.closed_at_ms is None

@@ -14,6 +14,7 @@ from appservices.signing.core.parties import Role
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.cards import is_in_force
 from appservices.signing.core.texts.news import file_caption, is_told, result_doc
+from appservices.signing.core.texts.words import number_of
 from appservices.signing.service import cards
 from appservices.signing.service.cipher import DOCUMENT, decrypt
 from appservices.signing.service.files import read_kept
@@ -81,9 +82,7 @@ class Deliver(ChatErrand[Parts]):
         host = self._parts.host
         session_id = errand.payload["session"]
         kept, cipher = await host.database.run("signing.deliver", self._read, session_id)
-        pool = host.reactor.getThreadPool()
-        pdf = await deferToThreadPool(host.reactor, pool, kept.whole)
-        sent = {"file": await upload(self._parts, pdf), "size_bytes": len(pdf)}
+        sent = await self._file_of(kept)
         if cipher is None:
             return sent
         report = decrypt(kept.session.matter.key, cipher, DOCUMENT)
@@ -91,6 +90,14 @@ class Deliver(ChatErrand[Parts]):
         digest = unpadded(hashlib.sha256(report).digest())
         evidence = {"file": file, "size_bytes": len(report), "sha256": digest}
         return {**sent, "evidence": evidence}
+
+    async def _file_of(self, kept: Kept) -> dict[str, Any]:
+        """The closed file, uploaded; of one that only browsers can read, its size."""
+        reactor = self._parts.host.reactor
+        if kept.session.is_blind:
+            return {"size_bytes": kept.size}
+        pdf = await deferToThreadPool(reactor, reactor.getThreadPool(), kept.whole)
+        return {"file": await upload(self._parts, pdf), "size_bytes": len(pdf)}
 
     def _read(self, txn: Cursor, session_id: str) -> tuple[Kept, bytes | None]:
         kept = read_kept(txn, self._parts, session_id)
@@ -181,6 +188,8 @@ def send(
 
 def signed_name(session: Session) -> str:
     """Name of the file of a session with its signatures."""
+    if session.is_blind:
+        return f"{number_of(session)}-signed.pdf"
     stem = session.matter.filename.removesuffix(".pdf").removesuffix(".PDF")
     return f"{stem}-signed.pdf"
 
@@ -212,10 +221,14 @@ def _hand_out(
     room_id, person = to
     speech = scene.speech(person)
     check_url = scene.links.verify() if scene.links is not None else None
-    scene.tell(room_id, person, result_doc(session, verdict, check_url, speech))
     beside = {SIGN_RESULT_KEY: _payload(scene, session, uploaded, verdict)}
-    caption = file_caption(session, speech)
-    send(scene, to, uploaded, signed_name(session), caption, payload=beside)
+    doc = result_doc(session, verdict, check_url, speech)
+    if session.is_blind:
+        scene.tell(room_id, person, doc, payload=beside)
+    else:
+        scene.tell(room_id, person, doc)
+        caption = file_caption(session, speech)
+        send(scene, to, uploaded, signed_name(session), caption, payload=beside)
     evidence = uploaded.get("evidence")
     if evidence is not None and evidence["file"] is not None:
         words = speech.text("The report on how it came about")

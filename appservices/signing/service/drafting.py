@@ -22,6 +22,7 @@ from appservices.signing.core.records import (
     Level,
     Matter,
     Member,
+    Mode,
     Paper,
     Session,
     SessionEffect,
@@ -83,8 +84,8 @@ class Order:
     Attributes:
         requester: Matrix user id, or id of an organisation.
         requester_name: As people know them.
-        title: Of the document.
-        filename: Of its file.
+        title: Of the document; empty: only browsers know it.
+        filename: Of its file; empty likewise.
         invited: Who takes part; may be empty of a draft.
         stages: In which order; empty: all who sign at once.
         room_id: Where the requester is told; None: over HTTP alone.
@@ -94,6 +95,7 @@ class Order:
         may_delegate: Whether parties may let others act.
         deadline_at_ms: UTC; None: the usual.
         pages: Of the file; 0: it is not known yet.
+        title_sha256: Of a title that only browsers know; None: the service knows it.
     """
 
     requester: str
@@ -109,6 +111,7 @@ class Order:
     may_delegate: bool = False
     deadline_at_ms: int | None = None
     pages: int = 0
+    title_sha256: bytes | None = None
 
 
 def make(scene: Scene, order: Order, session_id: Ulid | None = None) -> Session:
@@ -150,11 +153,14 @@ def drafted(scene: Scene, order: Order, session_id: Ulid | None = None) -> Sessi
         ),
         deadline_at_ms=order.deadline_at_ms or scene.now_ms + DEADLINE_MS,
         made_at_ms=scene.now_ms,
+        mode=Mode.ASSISTED if order.title_sha256 is None else Mode.BLIND,
+        title_sha256=order.title_sha256,
     )
-    check_title(order.title)
-    _check_line("filename", order.filename or "document.pdf")
-    for one in order.clauses:
-        _check_line("clauses", one.title)
+    if not session.is_blind:
+        check_title(order.title)
+        _check_line("filename", order.filename or "document.pdf")
+        for one in order.clauses:
+            _check_line("clauses", one.title)
     if sum(one.kind is ClauseKind.UNFAIR for one in order.clauses) > UNFAIR_MAX:
         raise MalformedError("clauses", f"at most {UNFAIR_MAX} are signed by themselves")
     check_deadline(scene, session.deadline_at_ms)

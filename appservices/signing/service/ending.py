@@ -21,6 +21,9 @@ CLOSE: Final = "signing.close"
 """Errand: closes the file with a time stamp, judges it, makes the evidence."""
 SEAL: Final = "signing.seal"
 """Errand: puts the seal of an organisation on the file."""
+PAGE_CLOSES_MS: Final = 14 * 86_400_000
+"""How long a file that only browsers can read waits for one that closes it: then the report is made
+on the file as it is."""
 RETRY_MS_MIN: Final = 5_000
 RETRY_MS_MAX: Final = 3_600_000
 _YEAR_MS: Final = 365 * 86_400_000
@@ -30,8 +33,17 @@ def order_close(scene: Scene, session: Session) -> Session:
     """Have the file closed; where nobody has signed there is nothing to close."""
     if not any(one.party.state is PartyState.SIGNED for one in session.members):
         return attrs.evolve(session, closed_at_ms=scene.now_ms)
-    _order_close(scene, session, 0, scene.now_ms)
+    # A file that only browsers can read is closed by one of them; see `blind_closing`.
+    is_for_page = session.is_blind and session.revision > 0
+    _order_close(scene, session, 0, scene.now_ms + (PAGE_CLOSES_MS if is_for_page else 0))
     return session
+
+
+def order_report(scene: Scene, session: Session) -> None:
+    """Have the report made on a file that a page has closed."""
+    id_ = effect_id(CLOSE, session.id, "by a page")
+    payload = {"session": session.id, "tries": 0}
+    errands.schedule(scene.txn, Errand(id_, CLOSE, payload, scene.now_ms))
 
 
 def order_close_later(scene: Scene, session: Session, tries: int) -> None:

@@ -39,6 +39,13 @@ class Kept:
     document: bytes = attrs.field(repr=False)
     revisions: Sequence[Revision] = attrs.field(repr=False)
 
+    @property
+    def size(self) -> int:
+        """Bytes of the file with all revisions."""
+        paper = self.session.paper
+        base = 0 if paper is None else paper.size
+        return base + sum(one.size for one in self.revisions)
+
     def whole(self) -> bytes:
         """The file with all revisions.
 

@@ -16,12 +16,14 @@ from appservices.signing.core.texts.account import (
     sessions_doc,
     signatures_doc,
 )
+from appservices.signing.core.texts.blind import new_doc
 from appservices.signing.core.texts.draft import bad_until_doc
 from appservices.signing.core.texts.talk import all_doc, many_doc, refused_words, sign_doc
 from appservices.signing.core.texts.words import NUMBER_CHARACTERS
 from appservices.signing.core.until import read_until
 from appservices.signing.service import acting, draft_talk, telling, waiting
 from appservices.signing.service.scene import Parts
+from appservices.signing.service.told import told_digest
 from appservices.signing.store import certificates, events, sessions, signatures
 from veche.protocol import message
 from veche.protocol.errors import MalformedError, RefusedError
@@ -68,6 +70,13 @@ def show_waiting(scene: Scene, inbound: Inbound, argument: str) -> None:
         scene.tell(room_id, person, many_doc(len(many), speech), is_quiet=True)
     if not found:
         scene.tell(room_id, person, how_doc(speech))
+
+
+def show_private(scene: Scene, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 -- of all commands
+    """A person wants to have a document signed that the bot never sees."""
+    person = inbound.sender
+    page = None if scene.links is None else scene.links.sign_new()
+    scene.tell(inbound.room_id, person, new_doc(page, scene.speech(person)))
 
 
 def show_sessions(scene: Scene, inbound: Inbound, argument: str) -> None:
@@ -242,7 +251,9 @@ def exported(scene: Scene, person: UserId) -> dict[str, Any]:
 def _about(session: Session) -> dict[str, Any]:
     return {
         "session": session.id,
-        "title": session.matter.title,
+        "mode": session.mode.value,
+        "title": session.matter.title or None,
+        "title_sha256": told_digest(session.title_sha256),
         "requester": session.requester,
         "requester_name": session.matter.requester_name,
         "state": session.state.value,

@@ -12,6 +12,7 @@ import veche
 from appservices.signing.core.records import Level, clause_field, fields_of
 from appservices.signing.core.session import ENDED
 from appservices.signing.service.evidence import closed_report, evidence_report, sealed_report
+from appservices.signing.service.told import told_digest
 from appservices.signing.store import certificates, events, signatures
 from veche.protocol.canonical import canonical
 from veche.protocol.evidence import (
@@ -65,11 +66,13 @@ def record_of(scene: Scene, session: Session, final_sha256: bytes, verdict: str)
     host = scene.parts.host
     return Evidence(
         session=session.id,
+        mode=session.mode.value,
         site=host.links.host if host.links is not None else host.server_name,
         state=_state(session),
         effect=session.effect.value,
         document=EvidenceDocument(
             title=session.matter.title,
+            title_sha256=told_digest(session.title_sha256),
             sha256=unpadded(paper.sha256),
             bytes=paper.size,
             pages=paper.pages,
@@ -224,7 +227,12 @@ def _clauses(session: Session, given: Iterable[Signature]) -> list[EvidenceClaus
                 answers[clause][one.party] = _answer(session, one, clause, accepted=accepted)
     return [
         EvidenceClause(
-            id=one.id, title=one.title, kind=one.kind.value, page=one.page, answers=answers[one.id]
+            id=one.id,
+            title=one.title,
+            title_sha256=told_digest(one.title_sha256),
+            kind=one.kind.value,
+            page=one.page,
+            answers=answers[one.id],
         )
         for one in session.matter.clauses
     ]

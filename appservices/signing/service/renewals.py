@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from twisted.internet.threads import deferToThreadPool
 
+from appservices.signing.core.texts.blind import renew_doc
 from appservices.signing.service import delivery, ending
 from appservices.signing.service.cipher import encrypt, increment_of
 from appservices.signing.service.files import read_kept
 from appservices.signing.service.scene import Parts
-from appservices.signing.store import renewals, revisions
+from appservices.signing.store import events, renewals, revisions
 from appservices.signing.store.revisions import Revision
 from veche.protocol.ids import effect_id
 from veche.protocol.renewal import Stamper
@@ -52,6 +53,9 @@ LOOK: Final = "signing.renewals"
 RENEW: Final = "signing.renew"
 """Errand: renews the file of one session."""
 DAY_MS: Final = 86_400_000
+ASKED_TO_RENEW: Final = "asked_to_renew"
+"""Event: the parties were told that one of their pages has to renew the file."""
+ASK_AGAIN_MS: Final = 30 * DAY_MS
 SESSIONS_MAX: Final = 1_000
 """That are renewed on one day."""
 
@@ -105,6 +109,8 @@ class Renew(ChatErrand[Parts]):
         kept: Kept = await self._host.database.run(
             "signing.renew", read_kept, self._parts, session_id
         )
+        if kept.session.is_blind:
+            return {}
         pool, now_ms = self._host.reactor.getThreadPool(), self._host.now_ms()
         renewed = await deferToThreadPool(
             self._host.reactor, pool, renew_kept, self._parts, kept, now_ms
@@ -115,7 +121,9 @@ class Renew(ChatErrand[Parts]):
         """Keep it, plan the next one, and have it handed out."""
         scene = self._parts.scene(txn, errand.id, now_ms)
         session = scene.session(errand.payload["session"])
-        if session is not None and session.revision == result["revision"]:
+        if session is not None and session.is_blind:
+            _ask_pages(scene, session)
+        elif session is not None and session.revision == result["revision"]:
             keep(scene, session, result["renewed"])
 
     def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
@@ -165,6 +173,22 @@ def keep(scene: Scene, session: Session, renewed: Renewed) -> None:
     scene.record(session, "renewed", details={"verdict": verdict})
     ending.plan_renewal(scene, session, renewed.report.proven_until_ms)
     delivery.order(scene, scene.save(session), verdict)
+
+
+def _ask_pages(scene: Scene, session: Session) -> None:
+    """Tell the parties of a file that only browsers can read that one of them has to renew it."""
+    asked = [
+        one.at_ms
+        for one in events.of_session(scene.txn, scene.vault, session.id)
+        if one.what == ASKED_TO_RENEW
+    ]
+    if asked and scene.now_ms - asked[-1] < ASK_AGAIN_MS:
+        return
+    scene.record(session, ASKED_TO_RENEW)
+    for person in delivery.recipients(session):
+        room_id = scene.chat_of(person)
+        if room_id is not None:
+            scene.tell(room_id, person, renew_doc(session, scene.speech(person)))
 
 
 def _lists_at(authorities: Authorities, addresses: list[str]) -> list[bytes]:

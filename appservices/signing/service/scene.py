@@ -100,6 +100,9 @@ class Scene(ChatScene[SessionsSection]):
         if self.links is None:
             return None
         token = token_of(self.parts.host.seed(SEED), session.id, member)
+        if session.is_blind:
+            # The key is in the link that whoever asks sends themselves.
+            return self.links.sign(f"s={session.id}&p={member.id}&t={token}")
         key = key_text(session.matter.key)
         return self.links.sign(f"s={session.id}&p={member.id}&t={token}&k={key}")
 

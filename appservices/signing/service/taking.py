@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 from cryptography import x509
 
-from appservices.signing.core.addition import Expected, check_addition
+from appservices.signing.core.addition import Expected, check_addition, check_claimed
 from appservices.signing.core.errors import (
     ApprovalMismatchError,
     SignatureLevelError,
@@ -24,8 +24,9 @@ from appservices.signing.core.errors import (
 from appservices.signing.core.records import Level, fields_of
 from appservices.signing.service import acting
 from appservices.signing.service.asking import check_shown
+from appservices.signing.service.blind_closing import claimed
 from appservices.signing.service.cipher import decrypt, increment_of
-from appservices.signing.service.files import kept
+from appservices.signing.service.files import Kept, kept
 from appservices.signing.store import certificates, revisions
 from appservices.signing.store.revisions import Revision
 from appservices.signing.store.signatures import Signature
@@ -37,7 +38,6 @@ from veche.protocol.unpadded import from_unpadded
 if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.authorities import Authorities
-    from appservices.signing.service.files import Kept
     from appservices.signing.service.scene import Scene
     from appservices.signing.store.certificates import Issued
     from veche.protocol.approval import SignedApproval
@@ -73,7 +73,9 @@ def read_held(scene: Scene, session: Session, member: Member, body: RevisionView
     mine = _good_certificates(scene, session, member)
     if not mine:
         raise BadSignatureError(_NO_CERTIFICATE)
-    return Held(kept(scene, session), member, mine[0])
+    # A file that only browsers can read is of no use here.
+    held = Kept(session, b"", ()) if session.is_blind else kept(scene, session)
+    return Held(held, member, mine[0])
 
 
 def check_held(held: Held, body: RevisionView, authorities: Authorities, now_ms: int) -> None:
@@ -84,7 +86,10 @@ def check_held(held: Held, body: RevisionView, authorities: Authorities, now_ms:
         MalformedError: It is not encrypted with the session's key.
     """
     session = held.kept.session
-    assert session.paper is not None, "an open session has a document"  # noqa: S101 -- our bug
+    expected = _expected(held, authorities, now_ms)
+    if session.is_blind:
+        check_claimed(*claimed(body), expected)
+        return
     before = held.kept.whole()
     place = increment_of(body.number)
     increment = decrypt(session.matter.key, from_unpadded(body.increment), place)
@@ -93,10 +98,18 @@ def check_held(held: Held, body: RevisionView, authorities: Authorities, now_ms:
     is_told = hmac.compare_digest(digest.digest(), from_unpadded(body.sha256))
     if len(increment) != body.size or not is_told:
         raise BadSignatureError("its digest or size is not the one that was told")
+    check_addition(before, increment, expected)
+
+
+def _expected(held: Held, authorities: Authorities, now_ms: int) -> Expected:
+    """What the party's signature has to be."""
+    paper = held.kept.session.paper
+    assert paper is not None, "an open session has a document"  # noqa: S101 -- our bug
     known = (authorities.root, authorities.issuing.certificate, authorities.stamps.certificate)
-    expected = Expected(
+    session = held.kept.session
+    return Expected(
         fields=fields_of(session, held.member),
-        document_sha256=session.paper.sha256,
+        document_sha256=paper.sha256,
         certificate=x509.load_der_x509_certificate(held.issued.certificate),
         stamps=authorities.stamps.certificate,
         root=authorities.root,
@@ -104,7 +117,6 @@ def check_held(held: Held, body: RevisionView, authorities: Authorities, now_ms:
         signed_before=sum(_signatures_in(session, one) for one in held.kept.revisions),
         now_ms=now_ms,
     )
-    check_addition(before, increment, expected)
 
 
 def _signatures_in(session: Session, revision: Revision) -> int:

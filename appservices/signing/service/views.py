@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from appservices.signing.core.parties import CAN_ACT, Role
 from appservices.signing.core.records import clause_field, clauses_of, parties_sha256
 from appservices.signing.core.session import State
+from appservices.signing.service import blind_closing
 from appservices.signing.service.certifying import proofs_view
-from appservices.signing.store import revisions, signatures
+from appservices.signing.service.told import clause_view, told_digest
+from appservices.signing.store import blobs, revisions, signatures
 from veche.protocol.signing_api import (
-    ClauseView,
     DocumentView,
     PartyView,
     RevisionView,
@@ -37,8 +38,11 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
     can_act = is_open and member.party.state in CAN_ACT and member.party.role not in _NO_ACTION
     return SessionView(
         session=session.id,
+        mode=session.mode.value,
         state=session.state.value,
-        title=session.matter.title,
+        title=None if session.is_blind else session.matter.title,
+        title_sha256=told_digest(session.title_sha256),
+        matter=_matter(scene, session),
         requester=session.matter.requester_name,
         effect=session.effect.value,
         may_delegate=session.may_delegate,
@@ -52,12 +56,8 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
             blob=paper.blob_sha256.hex(),
         ),
         clauses=[
-            ClauseView(
-                id=one.id,
-                title=one.title,
-                kind=one.kind.value,
-                page=one.page,
-                field=clause_field(member.field, one.id) if member.field in one.fields else None,
+            clause_view(
+                one, clause_field(member.field, one.id) if member.field in one.fields else None
             )
             for one in clauses_of(session, member)
         ],
@@ -73,9 +73,19 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
         ),
         revisions=[_revision(one) for one in revisions.of_session(scene.txn, session.id)],
         proofs=proofs_view(scene.parts.authorities),
-        final_sha256=None if session.final_sha256 is None else unpadded(session.final_sha256),
+        final_sha256=told_digest(session.final_sha256),
+        is_to_close=blind_closing.is_to_close(session),
+        is_to_renew=blind_closing.is_to_renew(scene, session),
         now_ms=scene.now_ms,
     )
+
+
+def _matter(scene: Scene, session: Session) -> str | None:
+    """Ciphertext of what only browsers know."""
+    if not session.is_blind:
+        return None
+    cipher = blobs.of_kind(scene.txn, session.id, "matter")
+    return None if cipher is None else unpadded(cipher)
 
 
 def party_views(scene: Scene, session: Session) -> list[PartyView]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.signing.core.errors import ApprovalMismatchError, ClauseError
+from appservices.signing.core.errors import ApprovalMismatchError, BlindError, ClauseError
 from appservices.signing.core.records import Level
 from appservices.signing.service.acting import able, check_time
 from appservices.signing.service.asking import check_level, facts_of
@@ -86,7 +86,10 @@ def check_plain(session: Session, member: Member) -> None:
     Raises:
         SignatureLevelError: The person has no box in it.
         ClauseError: It has clauses, which have to be seen and answered on its own page.
+        BlindError: Only browsers can read it, each document with a key of its own.
     """
+    if session.is_blind:
+        raise BlindError("This document is private: please sign it on its own page.")
     check_level(member, Level.ADVANCED)
     if session.matter.clauses:
         raise ClauseError(
@@ -112,7 +115,8 @@ def is_good(scene: Scene, told: ListLink) -> bool:
 
 def list_view(scene: Scene, person: UserId, until_ms: int) -> WaitingView:
     """The list of a person, for whoever has the key in their link."""
-    found = waiting_for(scene, person)
+    # Of one that only browsers can read, the key is not here.
+    found = [one for one in waiting_for(scene, person) if not one[0].is_blind]
     good = together(found)
     ids = {session.id for session, _ in good}
     others = [(session, one) for session, one in found if session.id not in ids]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
-BlobKind = Literal["upload", "document", "evidence"]
+BlobKind = Literal["upload", "document", "evidence", "matter"]
 
 
 def put(txn: Cursor, session_id: str, kind: BlobKind, data: bytes, now_ms: int) -> bytes:

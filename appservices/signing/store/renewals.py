@@ -29,6 +29,15 @@ def due(txn: Cursor, now_ms: int, count: int) -> list[str]:
     return [row[0] for row in txn.fetchall()]
 
 
+def is_due(txn: Cursor, session_id: str, now_ms: int) -> bool:
+    """Whether the file of a session has to be renewed by now."""
+    txn.execute(
+        "SELECT 1 FROM signing.renewal WHERE session_id = %s AND renew_before_ms <= %s",
+        (session_id, now_ms),
+    )
+    return txn.fetchone() is not None
+
+
 def count_failure(txn: Cursor, session_id: str) -> None:
     """Note that a file could not be renewed; it is tried again after the others."""
     txn.execute("UPDATE signing.renewal SET tries = tries + 1 WHERE session_id = %s", (session_id,))

@@ -13,6 +13,7 @@ from appservices.signing.core.records import (
     Level,
     Matter,
     Member,
+    Mode,
     Paper,
     Session,
     SessionEffect,
@@ -22,7 +23,7 @@ from veche.protocol.ids import EffectId, RoomId, Ulid
 from veche.protocol.unpadded import from_unpadded, unpadded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _SESSION: Final = (
     "id, state, requester, room_id, effect, level_min, may_delegate, stages, sealed,"
     " document_sha256, size, pages, blob_sha256, revision, head_sha256, final_sha256,"
-    " deadline_at_ms, made_at_ms, sent_at_ms, ended_at_ms, closed_at_ms"
+    " deadline_at_ms, made_at_ms, sent_at_ms, ended_at_ms, closed_at_ms, mode, title_sha256"
 )
 _PARTY: Final = (
     "id, person, role, state, witness_of, field, level_min, sealed, deadline_at_ms, delegated_to,"
@@ -43,8 +44,8 @@ def add(txn: Cursor, vault: Vault, session: Session) -> None:
     """Keep a new session with its parties."""
     txn.execute(
         "INSERT INTO signing.session (id, state, requester, room_id, effect, level_min,"
-        " may_delegate, stages, sealed, deadline_at_ms, made_at_ms)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        " may_delegate, stages, sealed, deadline_at_ms, made_at_ms, mode, title_sha256)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             session.id,
             session.state.value,
@@ -57,6 +58,8 @@ def add(txn: Cursor, vault: Vault, session: Session) -> None:
             _sealed_matter(vault, session.matter),
             session.deadline_at_ms,
             session.made_at_ms,
+            session.mode.value,
+            session.title_sha256,
         ),
     )
     _save_members(txn, vault, session, session.made_at_ms)
@@ -262,6 +265,8 @@ def _session(vault: Vault, row: Sequence[Any], members: tuple[Member, ...]) -> S
         sent_at_ms=row[18],
         ended_at_ms=row[19],
         closed_at_ms=row[20],
+        mode=Mode(row[21]),
+        title_sha256=None if row[22] is None else bytes(row[22]),
     )
 
 
@@ -310,30 +315,14 @@ def _sealed_matter(vault: Vault, matter: Matter) -> bytes:
             "is_each": matter.is_each,
             "template": matter.template,
             "pages": matter.pages,
-            "clauses": [
-                {
-                    "id": one.id,
-                    "title": one.title,
-                    "kind": one.kind.value,
-                    "page": one.page,
-                    "fields": list(one.fields),
-                }
-                for one in matter.clauses
-            ],
+            "clauses": [_clause_json(one) for one in matter.clauses],
         }
     )
 
 
 def _matter(vault: Vault, sealed: bytes) -> Matter:
     told = vault.open(sealed)
-    clauses = tuple(
-        Clause(
-            *(one["id"], one["title"], ClauseKind(one["kind"]), one["page"]),
-            # Sessions of before clauses were signed by themselves have none.
-            fields=tuple(one.get("fields", ())),
-        )
-        for one in told["clauses"]
-    )
+    clauses = tuple(_clause(one) for one in told["clauses"])
     return Matter(
         title=told["title"],
         filename=told["filename"],
@@ -344,4 +333,29 @@ def _matter(vault: Vault, sealed: bytes) -> Matter:
         is_each=told["is_each"],
         template=told["template"],
         pages=told.get("pages", 0),
+    )
+
+
+def _clause_json(one: Clause) -> dict[str, object]:
+    sha256 = one.title_sha256
+    told: dict[str, object] = {
+        "id": one.id,
+        "title": one.title,
+        "kind": one.kind.value,
+        "page": one.page,
+        "fields": list(one.fields),
+    }
+    return told if sha256 is None else {**told, "title_sha256": unpadded(sha256)}
+
+
+def _clause(told: Mapping[str, Any]) -> Clause:
+    sha256 = told.get("title_sha256")
+    return Clause(
+        told["id"],
+        told["title"],
+        ClauseKind(told["kind"]),
+        told["page"],
+        # Sessions of before clauses were signed by themselves have none.
+        fields=tuple(told.get("fields", ())),
+        title_sha256=None if sha256 is None else from_unpadded(sha256),
     )

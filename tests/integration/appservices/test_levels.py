@@ -100,6 +100,8 @@ BY_LINK = (
     "GET /_veche/signing/v1/sessions/<session>",
     "GET /_veche/signing/v1/sessions/<session>/blobs/<digest>",
     "POST /_veche/signing/v1/sessions/<session>/ask",
+    "POST /_veche/signing/v1/sessions/<session>/closing",
+    "POST /_veche/signing/v1/sessions/<session>/doubt",
     "POST /_veche/signing/v1/sessions/<session>/view",
 )
 """No session opens them: the link of a party shows what it is asked to sign, and no more."""

@@ -45,6 +45,9 @@ _EVENTS: Final[Mapping[str, str]] = {
     "answered": N_("got an answer"),
     "taken_back": N_("acts themselves again"),
     "renewed": N_("another time stamp was put on the file"),
+    "closing": N_("closed the file in their browser"),
+    "doubted": N_("their browser refused what it got"),
+    "asked_to_renew": N_("the parties were asked for another time stamp"),
     "extended": N_("the deadline was moved"),
     "cancelled": N_("cancelled"),
     "expired": N_("the deadline passed"),
@@ -120,6 +123,16 @@ _FIXED: Final[Mapping[str, str]] = {
     "checked_with": N_("Checked with"),
     "check": N_("Check it: veche verify REPORT --evidence FILE"),
 }
+_BLIND: Final[Mapping[str, str]] = {
+    "untold": N_("A document that only its parties saw"),
+    "association_text": N_(
+        "This service never saw the document, nor its title: it was prepared, encrypted, signed and"
+        " closed in the browsers of the parties. What is said here of the signatures comes from the"
+        " certificates, approvals and time stamps; whether the file holds, whoever has it can"
+        " check: it is the one with the SHA-256 above."
+    ),
+}
+"""Instead of, or beside, the fixed words: of a document that the service never saw."""
 _MEANS: Final[Mapping[str, str]] = {"p256": "by_key", "webauthn": "by_passkey", "code": "by_code"}
 
 
@@ -150,16 +163,19 @@ class _Report:
     def data(self) -> dict[str, Any]:
         evidence = self._evidence
         document = evidence.document
-        words = {key: self._text(text) for key, text in _FIXED.items()}
+        is_blind = evidence.mode == "blind"
+        texts = {**_FIXED, **(_BLIND if is_blind else {})}
+        words = {key: self._text(text) for key, text in texts.items()}
+        title = words["untold"] if is_blind else document.title
         return {
             "language": self._language,
             "words": words,
-            "title": document.title,
+            "title": title,
             "site": evidence.site,
             "state": self._text(_STATES[evidence.state]),
             "effect": self._text(EFFECTS[evidence.effect]),
             "facts": [
-                [words["document"], document.title],
+                [words["document"], title],
                 [words["pages"], str(document.pages)],
                 [words["code"], document.code],
                 [words["session"], evidence.session],
@@ -231,7 +247,7 @@ class _Report:
     def _clauses(self, words: Mapping[str, str]) -> list[dict[str, str]]:
         return [
             {
-                "title": f"{one.title} ({words['page']} {one.page})",
+                "title": f"{one.title or one.id} ({words['page']} {one.page})",
                 "kind": self._text(_KINDS.get(one.kind, one.kind)),
                 "answers": "; ".join(
                     f"{self._name(party)}: {self._text(_ANSWERS[answer])}"

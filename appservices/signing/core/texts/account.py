@@ -11,8 +11,10 @@ from appservices.signing.core.texts.words import (
     LEVELS,
     SESSIONS,
     counted,
+    headed,
     number_of,
     reason_words,
+    titled,
 )
 from veche.protocol.commands import help_doc as commands_doc
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Mono, Paragraph
@@ -107,7 +109,7 @@ def session_doc(session: Session, speech: Speech) -> Doc:
     ]
     if session.paper is not None:
         facts.append((speech.text("Code"), Mono(session.code)))
-    heading = Heading(f"{session.matter.title} ({number_of(session)})")
+    heading = Heading(headed(session, speech))
     lines: Doc = (Bullets(parties_lines(session, speech)),) if session.members else ()
     return (heading, Facts(facts), *lines)
 
@@ -130,7 +132,7 @@ def signatures_doc(
         speech.text(
             "{moment}: “{title}” of {name}, signed {level}",
             moment=speech.moment(at_ms),
-            title=session.matter.title,
+            title=titled(session, speech),
             name=session.matter.requester_name,
             level=speech.text(LEVELS[level]),
         )
@@ -139,7 +141,7 @@ def signatures_doc(
     lines += [
         speech.text(
             "“{title}” of {name}, declined: {reason}",
-            title=session.matter.title,
+            title=titled(session, speech),
             name=session.matter.requester_name,
             reason=reason_words(member, speech),
         )
@@ -170,4 +172,9 @@ def no_session_doc(speech: Speech) -> Doc:
 def _line(session: Session, speech: Speech) -> Item:
     have, need = counted(session)
     state = speech.text(SESSIONS[session.state])
-    return (Mono(number_of(session)), f" {session.matter.title}: {state} ({have}/{need})")
+    return (Mono(number_of(session)), f" {_listed(session, speech)}: {state} ({have}/{need})")
+
+
+def _listed(session: Session, speech: Speech) -> str:
+    """What a document is called beside its number."""
+    return speech.text("private") if session.is_blind else session.matter.title

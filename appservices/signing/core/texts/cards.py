@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Final
 from appservices.signing.core.parties import CAN_ACT, PartyState, Role
 from appservices.signing.core.records import ClauseKind, Level
 from appservices.signing.core.session import BROKEN_OFF, State
+from appservices.signing.core.texts import blind
 from appservices.signing.core.texts.words import (
     EFFECTS,
     LEVELS,
+    MODES,
     SESSIONS,
     counted,
     named,
     number_of,
     reason_words,
     stood,
+    titled,
 )
 from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Link, Mono, Paragraph
@@ -105,7 +108,7 @@ def is_in_force(session: Session) -> bool:
 
 
 def _asks(session: Session, member: Member, speech: Speech) -> str:
-    names = {"name": session.matter.requester_name, "title": session.matter.title}
+    names = {"name": session.matter.requester_name, "title": titled(session, speech)}
     if member.party.role is Role.WITNESS:
         return speech.text("{name} asks you to sign as a witness: {title}", **names)
     if member.party.role is Role.APPROVER:
@@ -116,7 +119,9 @@ def _asks(session: Session, member: Member, speech: Speech) -> str:
 def _facts(session: Session, speech: Speech) -> Facts:
     paper = session.paper
     assert paper is not None, "what is sent has a document"  # noqa: S101 -- our bug
-    asker = (session.matter.requester_name, " ", Mono(session.requester))
+    asker: Item = (session.matter.requester_name, " ", Mono(session.requester))
+    if session.is_blind:
+        asker = Mono(session.requester)
     return Facts(
         [
             (speech.text("Asked by"), asker),
@@ -124,6 +129,7 @@ def _facts(session: Session, speech: Speech) -> Facts:
             (speech.text("Code"), Mono(session.code)),
             (speech.text("Until"), speech.moment(session.deadline_at_ms)),
             (speech.text("Effect"), speech.text(EFFECTS[session.effect])),
+            (speech.text("Who sees it"), speech.text(MODES[session.mode])),
             (speech.text("Number"), Mono(number_of(session))),
         ]
     )  # fmt: skip
@@ -131,7 +137,7 @@ def _facts(session: Session, speech: Speech) -> Facts:
 
 def _clauses(session: Session, speech: Speech) -> Doc:
     asked = [one for one in session.matter.clauses if one.kind is not ClauseKind.REQUIRED]
-    if not asked:
+    if not asked or session.is_blind:
         return ()
     titles = ", ".join(f"“{one.title}”" for one in asked)
     words = speech.text("These clauses are asked about one by one: {titles}.", titles=titles)
@@ -139,6 +145,8 @@ def _clauses(session: Session, speech: Speech) -> Doc:
 
 
 def _how(session: Session, member: Member, page: str | None, speech: Speech) -> Doc:
+    if session.is_blind:
+        return blind.how_doc(session, member, page, speech)
     blocks: Doc = ()
     if page is not None:
         words = speech.text("Read and sign it here; the link is for you alone:")

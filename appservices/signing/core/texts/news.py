@@ -6,8 +6,17 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.signing.core.parties import PartyState
 from appservices.signing.core.session import ENDED, Input
+from appservices.signing.core.texts import blind
 from appservices.signing.core.texts.cards import declined_words, result_words
-from appservices.signing.core.texts.words import LEVELS, counted, named, number_of, signed_names
+from appservices.signing.core.texts.words import (
+    LEVELS,
+    counted,
+    headed,
+    named,
+    number_of,
+    signed_names,
+    titled,
+)
 from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Link, Mono, Paragraph
 
@@ -40,7 +49,7 @@ def signature_doc(session: Session, member: Member, level: Level, speech: Speech
     words = speech.text(
         "{name} has signed “{title}” {level}: {have} of {need}.",
         name=named(member, session, speech),
-        title=session.matter.title,
+        title=titled(session, speech),
         level=speech.text(LEVELS[level]),
         have=have,
         need=need,
@@ -52,7 +61,7 @@ def yours_doc(session: Session, level: Level, speech: Speech) -> Doc:
     """For the signer: their signature counts."""
     words = speech.text(
         "You have signed “{title}”, {level}.",
-        title=session.matter.title,
+        title=titled(session, speech),
         level=speech.text(LEVELS[level]),
     )
     return (Paragraph(words, " ", speech.text("You get the file once it is over.")),)
@@ -71,7 +80,7 @@ def news_doc(
         speech: How the reader is spoken to.
     """
     blocks: Doc = (
-        Heading(f"{session.matter.title} ({number_of(session)})"),
+        Heading(headed(session, speech)),
         Paragraph(_what(session, what, member, other, speech)),
     )
     if session.state not in ENDED:
@@ -84,7 +93,7 @@ def reminder_doc(session: Session, member: Member, page: str | None, speech: Spe
     until = session.deadline_at_ms if member.deadline_at_ms is None else member.deadline_at_ms
     words = speech.text(
         "“{title}” of {name} still waits for you, until {moment}.",
-        title=session.matter.title,
+        title=titled(session, speech),
         name=session.matter.requester_name,
         moment=speech.moment(until),
     )
@@ -104,10 +113,12 @@ def result_doc(session: Session, verdict: str | None, check_url: str | None, spe
     if verdict is not None:
         facts.insert(1, (speech.text("Checked"), speech.text(_VERDICTS.get(verdict, verdict))))
     blocks: Doc = (
-        Heading(speech.text("{title}: the file", title=session.matter.title)),
+        Heading(speech.text("{title}: the file", title=titled(session, speech))),
         Paragraph(Bold(result_words(session, speech))),
         Facts(facts),
     )
+    if session.is_blind and session.revision:
+        blocks = (*blocks, *blind.result_lines(session, speech))
     if check_url is not None:
         words = speech.text("Anybody can check it here; the file stays in the browser:")
         blocks = (*blocks, Paragraph(words, "\n", Link(check_url, check_url)))
@@ -117,13 +128,20 @@ def result_doc(session: Session, verdict: str | None, check_url: str | None, spe
 def file_caption(session: Session, speech: Speech) -> str:
     """Beside the closed file."""
     names = ", ".join(signed_names(session))
-    return speech.text("“{title}”, signed by {names}", title=session.matter.title, names=names)
+    return speech.text("“{title}”, signed by {names}", title=titled(session, speech), names=names)
 
 
 def _end(session: Session, speech: Speech) -> Doc:
     names = signed_names(session)
     if not names:
         return (Paragraph(speech.text("Nobody had signed it.")),)
+    if session.is_blind:
+        words = speech.text(
+            "It was signed by {names}. {result}",
+            names=", ".join(names),
+            result=result_words(session, speech),
+        )
+        return (Paragraph(words, " ", blind.close_words(speech)),)
     words = speech.text(
         "It was signed by {names}. {result} The file follows, as a proof.",
         names=", ".join(names),

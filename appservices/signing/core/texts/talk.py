@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from appservices.signing.core.errors import AlreadySignedError, DelegationError, NotYourTurnError
 from appservices.signing.core.records import Level
 from appservices.signing.core.session import NotNowError
-from appservices.signing.core.texts.words import LEVELS, SESSIONS, named, number_of
+from appservices.signing.core.texts import blind
+from appservices.signing.core.texts.words import LEVELS, SESSIONS, named, number_of, titled
 from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Doc, Heading, Link, Mono, Paragraph
 
@@ -38,7 +39,9 @@ def refused_words(error: VecheError, speech: Speech) -> str:
 
 def sign_doc(session: Session, member: Member, page: str | None, speech: Speech) -> Doc:
     """Where and how somebody signs, asked again."""
-    blocks: Doc = (Heading(session.matter.title),)
+    blocks: Doc = (Heading(titled(session, speech)),)
+    if session.is_blind:
+        return (*blocks, *blind.how_doc(session, member, page, speech))
     if page is not None:
         words = speech.text("Read and sign it here; the link is for you alone:")
         blocks = (*blocks, Paragraph(words, "\n", Link(page, page)))
@@ -80,7 +83,7 @@ def why_doc(session: Session, speech: Speech) -> Doc:
     words = speech.text(
         "Why do you decline “{title}”? Whoever asks and all who were asked are told. It cannot be"
         " taken back.",
-        title=session.matter.title,
+        title=titled(session, speech),
     )
     return (Paragraph(words),)
 
@@ -113,7 +116,7 @@ def asked_doc(session: Session, member: Member, words: str, speech: Speech) -> D
     head = speech.text(
         "{name} asks about “{title}” ({number}):",
         name=named(member, session, speech),
-        title=session.matter.title,
+        title=titled(session, speech),
         number=number_of(session),
     )
     return (
@@ -128,7 +131,7 @@ def answer_doc(session: Session, words: str, speech: Speech) -> Doc:
     head = speech.text(
         "{name} answers about “{title}”:",
         name=session.matter.requester_name,
-        title=session.matter.title,
+        title=titled(session, speech),
     )
     return (Paragraph(head), Paragraph(Bold(words)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.signing.core.parties import PartyState, Role
-from appservices.signing.core.records import Level, SessionEffect
+from appservices.signing.core.records import Level, Mode, SessionEffect
 from appservices.signing.core.session import State
 from veche.protocol.catalogue import N_
 
@@ -53,6 +53,10 @@ EFFECTS: Final[Mapping[SessionEffect, str]] = {
     SessionEffect.WHEN_COMPLETE: N_("Signatures count once everyone has signed."),
     SessionEffect.EACH: N_("Each signature counts at once, whoever else signs."),
 }
+MODES: Final[Mapping[Mode, str]] = {
+    Mode.ASSISTED: N_("those who take part, and the service that I am part of"),
+    Mode.BLIND: N_("those who take part alone; I never do"),
+}
 REASONS: Final[Mapping[str, str]] = {
     "wrong_terms": N_("I do not agree with what it says"),
     "wrong_person": N_("I am not who should sign"),
@@ -65,6 +69,19 @@ REASONS: Final[Mapping[str, str]] = {
 def number_of(session: Session) -> str:
     """How people call a session: the end of its ULID, which is chance."""
     return session.id[-NUMBER_CHARACTERS:]
+
+
+def titled(session: Session, speech: Speech) -> str:
+    """What a document is called, inside of a sentence; of one that is not seen, its number."""
+    if session.is_blind:
+        return speech.text("private document {number}", number=number_of(session))
+    return session.matter.title
+
+
+def headed(session: Session, speech: Speech) -> str:
+    """The same with its number, as a heading."""
+    title = titled(session, speech)
+    return title if session.is_blind else f"{title} ({number_of(session)})"
 
 
 def named(member: Member, session: Session, speech: Speech) -> str:

@@ -27,6 +27,11 @@ def test_a_body_that_is_read_in_a_thread_is_described_as_well() -> None:
     assert rows["maxItems"] == 10_000
 
 
-def test_whatever_makes_something_new_for_an_organisation_is_done_once() -> None:
+def test_whatever_makes_something_new_is_done_once() -> None:
     needs = {one.path for one in API.routes if one.needs_key}
-    assert needs == {"/sessions", "/templates/<name>/sessions", "/templates/<name>/table"}
+    assert needs == {
+        "/blind",
+        "/sessions",
+        "/templates/<name>/sessions",
+        "/templates/<name>/table",
+    }

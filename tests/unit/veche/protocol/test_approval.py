@@ -113,7 +113,7 @@ def test_each_kind_shows_its_own_fields(kind: str, other: str) -> None:
 
 @pytest.mark.parametrize("kind", SHOWN)
 def test_no_field_is_missing_and_none_is_added(kind: str) -> None:
-    optional = {"cap", "period", "until_ms", "key", "documents"}
+    optional = {"cap", "period", "until_ms", "key", "documents", "title_sha256"}
     for field in SHOWN[kind].keys() - optional:
         content = asked(kind)
         del content["shown"][field]
@@ -123,6 +123,39 @@ def test_no_field_is_missing_and_none_is_added(kind: str) -> None:
         parse(AskedApproval, asked(kind, note="by the way"))
     with pytest.raises(MalformedError):
         parse(AskedApproval, {**asked(kind), "note": "by the way"})
+
+
+DIGEST = "A" * 43
+
+
+@pytest.mark.parametrize(
+    ("titles", "is_good"),
+    [
+        ({"title": "Lease"}, True),
+        ({"title_sha256": DIGEST}, True),
+        ({}, False),
+        ({"title": "Lease", "title_sha256": DIGEST}, False),
+        ({"title_sha256": "A" * 42}, False),
+        ({"title_sha256": ""}, False),
+    ],
+)
+@pytest.mark.parametrize("where", ["document", "clause"])
+def test_a_title_is_shown_or_the_digest_of_one_that_the_service_does_not_know(
+    where: str, titles: dict[str, str], *, is_good: bool
+) -> None:
+    shown = dict(SHOWN["signature"])
+    if where == "document":
+        del shown["title"], shown["title_sha256"]
+        shown.update(titles)
+    else:
+        shown["clauses"] = [{"id": "c1", "accepted": True, **titles}]
+    content = {**asked("signature"), "shown": shown}
+
+    if is_good:
+        assert parse(AskedApproval, content).kind == "signature"
+    else:
+        with pytest.raises(MalformedError):
+            parse(AskedApproval, content)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,142 @@
+"""What is said of documents that the bot never sees: their key comes from whoever asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appservices.signing.core.commands import CANCEL
+from appservices.signing.core.records import Level
+from appservices.signing.core.texts.words import number_of, titled
+from veche.protocol.message import Bullets, Doc, Heading, Link, Mono, Paragraph
+
+if TYPE_CHECKING:
+    from appservices.signing.core.records import Member, Session
+    from appservices.signing.core.speech import Speech
+
+
+def new_doc(page: str | None, speech: Speech) -> Doc:
+    """How a document is signed that the bot never sees.
+
+    Args:
+        page: Where it is prepared; None: there are no pages here.
+        speech: How the person is spoken to.
+    """
+    heading = Heading(speech.text("Have a document signed that I never see"))
+    if page is None:
+        words = speech.text("There are no pages here, and only a page can do that.")
+        return (heading, Paragraph(words))
+    return (
+        heading,
+        Paragraph(
+            speech.text(
+                "Your browser prepares and encrypts it. I learn who signs, when, and digests; not"
+                " the document, its title or its clauses."
+            )
+        ),
+        Paragraph(speech.text("Prepare it here:"), "\n", Link(page, page)),
+        Paragraph(
+            speech.text(
+                "The page then gives you a link with the key. Send that link to the signers"
+                " yourself, in an encrypted chat of yours: never to me."
+            )
+        ),
+    )
+
+
+def sent_doc(session: Session, speech: Speech) -> Doc:
+    """For the requester: all were asked, and what is left to do."""
+    return (
+        Heading(titled(session, speech)),
+        Paragraph(speech.text("It is sent: I ask everybody whose turn it is.")),
+        Paragraph(
+            speech.text("Send them the link with the key yourself. Its code is"),
+            " ",
+            Mono(session.code),
+        ),
+    )
+
+
+def how_doc(session: Session, member: Member, page: str | None, speech: Speech) -> Doc:
+    """Where a party gets the key, and how they sign."""
+    name = session.matter.requester_name
+    blocks: Doc = (
+        Paragraph(
+            speech.text(
+                "I never see this document: {name} sends you a link with its key. Open that link;"
+                " the page shows the same code as I do.",
+                name=name,
+            )
+        ),
+    )
+    if page is not None:
+        words = speech.text("If it asks who you are, open this one, and paste theirs there:")
+        blocks = (*blocks, Paragraph(words, "\n", Link(page, page)))
+    if member.level_min is Level.CLICK:
+        words = speech.text("Or read it there and reply here with its code alone, to sign it:")
+        blocks = (*blocks, Paragraph(words, " ", Mono(session.code)))
+    return blocks
+
+
+def result_lines(session: Session, speech: Speech) -> Doc:
+    """Where the closed file is, which the bot cannot send."""
+    words = speech.text(
+        "The file is on your page, where your browser decrypts it: open the link of {name} and save"
+        " it. I never had it, so I say nothing of what is in it. The report follows.",
+        name=session.matter.requester_name,
+    )
+    return (Paragraph(words),)
+
+
+def close_words(speech: Speech) -> str:
+    """That a page has to close the file."""
+    return speech.text(
+        "Open the page of the document: your browser closes the file, as a proof, and you can save"
+        " it there. I cannot, as I never see it."
+    )
+
+
+def doubt_doc(session: Session, member: Member, fault: str, speech: Speech) -> Doc:
+    """For the requester: a page has refused what it got.
+
+    Args:
+        session: As it stands.
+        member: Whose page it was.
+        fault: ``document``, ``matter``, ``increment`` or ``signature``.
+        speech: How the requester is spoken to.
+    """
+    words = speech.text(
+        "The page of {name} refuses {title}: what it got is not what it should be.",
+        name=member.name,
+        title=titled(session, speech),
+    )
+    lines = Bullets(
+        [
+            speech.text("What does not hold: {fault}", fault=_faults(speech)[fault]),
+            (
+                speech.text("To take it back, write"),
+                " ",
+                Mono(f"{CANCEL.word(speech.language)} {number_of(session)}"),
+            ),
+        ]
+    )
+    return (Paragraph(words), lines)
+
+
+def renew_doc(session: Session, speech: Speech) -> Doc:
+    """That a closed file needs another time stamp, which only a page can put there."""
+    words = speech.text(
+        "The time stamp of {title} proves less with the years. Open its page with the link of"
+        " {name}, and your browser puts a new one on it; or run “veche renew” on your copy.",
+        title=titled(session, speech),
+        name=session.matter.requester_name,
+    )
+    return (Paragraph(words),)
+
+
+def _faults(speech: Speech) -> dict[str, str]:
+    return {
+        "document": speech.text("the document"),
+        "matter": speech.text("its title, names or clauses"),
+        "increment": speech.text("what the last signer handed in"),
+        "signature": speech.text("a signature in it"),
+    }

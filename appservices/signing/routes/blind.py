@@ -1,0 +1,148 @@
+"""What the page asks that prepares a document which the service never sees."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final, Protocol
+
+from appservices.signing.routes.api import API
+from appservices.signing.service import acting, blind
+from appservices.signing.service.cipher import OVERHEAD_BYTES
+from appservices.signing.store import sessions
+from veche.protocol.blind_api import DOCUMENT_BYTES_MAX, BlindBody, BlindState, LinkView
+from veche.protocol.canonical import canonical
+from veche.protocol.errors import NotFoundError
+from veche.protocol.wire import Wire
+from veche.runtime.limits import Limit
+from veche.runtime.sessions import Level
+
+if TYPE_CHECKING:
+    from appservices.signing.core.records import Session
+    from appservices.signing.service.scene import Parts, Scene
+    from veche.runtime.api import Call
+    from veche.runtime.database import Cursor
+    from veche.runtime.host import Host
+
+LIMIT: Final = Limit(burst=60, per_s=1)
+"""For one client address."""
+FILE_LIMIT: Final = Limit(burst=10, per_s=0.2)
+"""Documents for one client address."""
+_CIPHER: Final = "application/octet-stream"
+
+
+class Nothing(Wire):
+    """An empty object."""
+
+
+class Signing(Protocol):
+    """What the routes need of the service: ``appservices.signing.bot.Signing``."""
+
+    @property
+    def parts(self) -> Parts | None:
+        """What all transactions share; None: nobody signs here."""
+
+
+class BlindRoutes:
+    """Serves persons who are signed in on the pages."""
+
+    def __init__(self, host: Host, signing: Signing) -> None:
+        """Make them."""
+        self._host = host
+        self._signing = signing
+
+    @API.transaction(
+        "signing.blind",
+        "POST",
+        "/blind",
+        body=BlindBody,
+        answer=BlindState,
+        level=Level.ROOM,
+        needs_key=True,
+        limit=LIMIT,
+        status=201,
+        summary="Draft a document that the service never sees; the same key gives the same one",
+    )
+    def draft_blind(self, txn: Cursor, call: Call) -> BlindState:
+        """Nobody is asked before it is sent."""
+        person = call.signed_in.person
+        body = canonical(call.body.model_dump(mode="json"), where="body")
+        asked = blind.Asked(person, call.key, hashlib.sha256(body).digest())
+        scene = self._scene(txn, call, f"draft {person} {call.key}")
+        return blind.state_view(scene, blind.draft(scene, asked, call.body))
+
+    @API.transaction(
+        "signing.blind_put",
+        "PUT",
+        "/blind/<session>/document",
+        takes=_CIPHER,
+        takes_bytes_max=DOCUMENT_BYTES_MAX + OVERHEAD_BYTES,
+        answer=BlindState,
+        level=Level.ROOM,
+        limit=FILE_LIMIT,
+        summary="The document's ciphertext, whose digest the draft has",
+    )
+    def put_blind(self, txn: Cursor, call: Call) -> BlindState:
+        """What it is, nobody here can tell."""
+        scene = self._scene(txn, call, "put")
+        session = self._owned(scene, call)
+        return blind.state_view(scene, blind.put(scene, session, call.body))
+
+    @API.transaction(
+        "signing.blind_send",
+        "POST",
+        "/blind/<session>/send",
+        body=Nothing,
+        answer=BlindState,
+        level=Level.ROOM,
+        limit=LIMIT,
+        summary="Ask those of the first stage; again: its state",
+    )
+    def send_blind(self, txn: Cursor, call: Call) -> BlindState:
+        """From now on the document, its parties and its rules do not change."""
+        scene = self._scene(txn, call, f"send {call.path_args['session']}")
+        session = self._owned(scene, call)
+        return blind.state_view(scene, blind.send(scene, session))
+
+    @API.transaction(
+        "signing.blind_cancel",
+        "POST",
+        "/blind/<session>/cancel",
+        body=Nothing,
+        answer=BlindState,
+        level=Level.ROOM,
+        limit=LIMIT,
+        summary="Take a document back before everyone has signed, or forget a draft",
+    )
+    def cancel_blind(self, txn: Cursor, call: Call) -> BlindState:
+        """Everyone who was asked is told."""
+        scene = self._scene(txn, call, f"cancel {call.path_args['session']}")
+        session = self._owned(scene, call)
+        return blind.state_view(scene, acting.cancelled(scene, session))
+
+    @API.transaction(
+        "signing.link",
+        "POST",
+        "/sessions/<session>/link",
+        body=Nothing,
+        answer=LinkView,
+        level=Level.ROOM,
+        limit=LIMIT,
+        summary="Who somebody is in a document whose key they have by the requester's link",
+    )
+    def link(self, txn: Cursor, call: Call) -> LinkView:
+        """What their page goes on with, as with a link of the bot."""
+        scene = self._scene(txn, call, "link")
+        session = sessions.read(txn, scene.vault, call.path_args["session"])
+        if session is None or session.sent_at_ms is None:
+            raise NotFoundError(blind.NO_SUCH)
+        return blind.link_of(scene, session, call.signed_in.person)
+
+    def _owned(self, scene: Scene, call: Call) -> Session:
+        person = call.signed_in.person
+        return blind.owned(scene, person, call.path_args["session"], is_locked=True)
+
+    def _scene(self, txn: Cursor, call: Call, cause: str) -> Scene:
+        parts = self._signing.parts
+        if parts is None:
+            raise NotFoundError(blind.NO_SUCH)
+        return parts.scene(txn, f"blind {cause}", call.now_ms)
