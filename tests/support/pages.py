@@ -51,14 +51,15 @@ Below `/_veche/signing/v1` of the public site. The exact shapes of bodies and an
 - **Who**: *organisation*: `Authorization: Bearer KEY`, a key of `signing.seals`. *party*:
   `Veche-Party: PARTY TOKEN`, both of the link in the party's chat; it shows and downloads, and to
   sign or decline takes the person's device key. *list*: `Veche-List: PERSON UNTIL TOKEN`, of the
-  link to all that waits for a person; many documents are asked for by the links in it. *open*:
-  anybody.
+  link to all that waits for a person; many documents are asked for by the links in it. *person*:
+  who is signed in on the pages by their encrypted chat; of documents that the service never sees
+  ([who learns what](../explanation/private-documents.md)). *open*: anybody.
 - **Once**: where `key` is *yes* a request carries an `Idempotency-Key` (1 to 64 printable
   characters): the same again has no further effect, another content under it is 409
   `ORG.VECHE.CONFLICT`. Of certificates it is the nonce of the approval. The others may be
   repeated: what is done already is answered with its state, or refused with the reason.
 - Moments are milliseconds, UTC. Binary is base64 of the standard alphabet without padding. A body
-  has at most 1 MiB, but for PDFs (50 MiB) and batches (16 MiB).
+  has at most 1 MiB, but for PDFs and documents' ciphertext (50 MiB) and batches (16 MiB).
 - **Errors** are Matrix-shaped: [error codes](errcodes.md). `field` names the first wrong field.
 - A token that does not answer is 503 `ORG.VECHE.TOKEN_UNAVAILABLE`: repeat the same request
   later.
@@ -74,6 +75,7 @@ _WHO: Final = {
     "SealRoutes": "organisation",
     "PartyRoutes": "party",
     "ListRoutes": "list",
+    "BlindRoutes": "person",
     "PublicRoutes": "open",
 }
 """Who may ask, by the class that serves it."""

@@ -222,7 +222,7 @@ class LevelTest(TestCase):
         """The API without what it asks of bodies and keys: who asks is all that counts here."""
         bare = Api(api.prefix, api.title)
         bare.routes = [
-            attrs.evolve(route, body=None, query=None, needs_key=False, limit=None)
+            attrs.evolve(route, body=None, takes=None, query=None, needs_key=False, limit=None)
             for route in api.routes
         ]
         owners: list[object] = [

@@ -184,7 +184,7 @@ class BlindTests(BlindSite):
         assert self.states()[DAVE] == "invited"
         assert f"{CAROL} sends you a link with its key" in self.all_said(DAVE)
         dave = await self.open(DAVE, link)
-        assert dave.party == "p3"
+        assert dave.party == "p4"
         assert (await self.away(dave.view))["you"]["can_act"]
 
     async def test_it_expires_is_extended_and_reminded_like_any_other(self) -> None:
