@@ -7,12 +7,18 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from veche.protocol.ids import WireUlid
+from veche.protocol.invoice import LINES_MAX, InvoiceLine
 from veche.protocol.invoice_api import REASON_CHARACTERS_MAX, Ours
 from veche.protocol.money import Money
 from veche.protocol.wire import Wire
 
 REFUNDS_MAX: Final = 1_000
 """Most refunds of one invoice."""
+
+
+RefundLines = Annotated[
+    tuple[InvoiceLine, ...], Field(strict=False, min_length=1, max_length=LINES_MAX)
+]
 
 
 class RefundBody(Wire):
@@ -22,9 +28,13 @@ class RefundBody(Wire):
         amount: All that was paid, or a part of it; all refunds together are at most that.
         reason: In words, kept with it.
         ours: What the organisation knows it by.
+        lines: Of an invoice that says its taxes: for what it is given back, as the credit note says
+            it; each with its tax, together the amount. Left out: all of it, or a part of every
+            rate.
     """
 
     amount: Money
+    lines: RefundLines | None = None
     reason: Annotated[str, Field(min_length=1, max_length=REASON_CHARACTERS_MAX)]
     ours: Ours = ""
 

@@ -1,4 +1,4 @@
-"""Tax invoices as XML: UBL 2.1, by EN 16931, and by Peppol BIS Billing 3.0 where it can be.
+"""Tax invoices and credit notes as XML: UBL 2.1 by EN 16931, and by Peppol BIS Billing 3.0.
 
 Peppol wants an electronic address of both sides; without them it is a plain invoice of the European
 norm. Names in parentheses (BT-…, BG-…) are those of the norm. Sources: OASIS UBL 2.1; EN 16931-1
@@ -22,19 +22,54 @@ if TYPE_CHECKING:
 
 DIGITS_MAX: Final = 2
 """Most decimals of an amount on an invoice of the norm (BR-DEC-…)."""
-NAMESPACE: Final = "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"
+_NAMESPACE: Final = "urn:oasis:names:specification:ubl:schema:xsd"
 CAC: Final = "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2"
 CBC: Final = "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"
 EUROPEAN: Final = "urn:cen.eu:en16931:2017"
 PEPPOL: Final = f"{EUROPEAN}#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0"
 PEPPOL_PROCESS: Final = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
-_INVOICE: Final = "380"
-"""A commercial invoice, by UNCL 1001."""
 _ONLINE: Final = "68"
 """An online payment service, by UNCL 4461."""
 _PIECE: Final = "C62"
 """One, by UN/ECE Recommendation 20."""
 _NO_SUBJECT: Final = "VATEX-EU-O"
+
+
+@attrs.frozen
+class _Form:
+    """What an invoice and a credit note call differently.
+
+    Attributes:
+        root: Name of the document.
+        type: Its code by UNCL 1001: a commercial invoice, a credit note.
+        quantity: Of a line.
+    """
+
+    root: str
+    type: str
+    quantity: str
+
+    @property
+    def namespace(self) -> str:
+        """Of the root."""
+        return f"{_NAMESPACE}:{self.root}-2"
+
+
+_INVOICE: Final = _Form("Invoice", "380", "InvoicedQuantity")
+_CREDIT_NOTE: Final = _Form("CreditNote", "381", "CreditedQuantity")
+
+
+@attrs.frozen
+class Credits:
+    """Which invoice a credit note takes back, or a part of (BG-3).
+
+    Attributes:
+        number: Of the invoice.
+        issued_at_ms: UTC.
+    """
+
+    number: str
+    issued_at_ms: int
 
 
 @attrs.frozen
@@ -76,7 +111,7 @@ class Seller:
 
 @attrs.frozen
 class TaxInvoice:
-    """What a tax invoice says.
+    """What a tax invoice says, or a credit note.
 
     Attributes:
         number: The only one that the seller gives (BT-1).
@@ -89,7 +124,8 @@ class TaxInvoice:
         seller: Who sells.
         buyer: Who buys.
         taxed: Lines, taxes and totals.
-        paid_minor: What is paid of it.
+        paid_minor: What is paid of it; of a credit note, paid back.
+        credits: Of a credit note: what it takes back.
     """
 
     number: str
@@ -103,6 +139,7 @@ class TaxInvoice:
     buyer: Buyer
     taxed: Taxed
     paid_minor: int
+    credits: Credits | None = None
 
     @property
     def is_peppol(self) -> bool:
@@ -120,6 +157,10 @@ def has_form(currency: str) -> bool:
     return minor_digits(currency) <= DIGITS_MAX
 
 
+def _form_of(invoice: TaxInvoice) -> _Form:
+    return _INVOICE if invoice.credits is None else _CREDIT_NOTE
+
+
 def write_invoice(invoice: TaxInvoice) -> bytes:
     """The invoice as XML; the same one gives the same bytes.
 
@@ -128,7 +169,9 @@ def write_invoice(invoice: TaxInvoice) -> bytes:
     """
     from lxml import etree  # noqa: PLC0415 -- most processes write no invoice
 
-    root = etree.Element(f"{{{NAMESPACE}}}Invoice", nsmap={None: NAMESPACE, "cac": CAC, "cbc": CBC})
+    form = _form_of(invoice)
+    names = {None: form.namespace, "cac": CAC, "cbc": CBC}
+    root = etree.Element(f"{{{form.namespace}}}{form.root}", nsmap=names)
     _put_head(root, invoice)
     _put_seller(root, invoice)
     _put_buyer(root, invoice)
@@ -140,7 +183,7 @@ def write_invoice(invoice: TaxInvoice) -> bytes:
     _put_taxes(root, invoice)
     _put_totals(root, invoice)
     for number, line in enumerate(invoice.taxed.lines, 1):
-        _put_line(root, number, line, invoice.currency)
+        _put_line(root, _form_of(invoice), number, line, invoice.currency)
     data: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
     return data
 
@@ -151,12 +194,18 @@ def _put_head(root: Element, invoice: TaxInvoice) -> None:
         _put(root, "ProfileID", PEPPOL_PROCESS)
     _put(root, "ID", invoice.number)
     _put(root, "IssueDate", _day(invoice.issued_at_ms, invoice.time_zone))
-    _put(root, "DueDate", _day(invoice.due_at_ms, invoice.time_zone))
-    _put(root, "InvoiceTypeCode", _INVOICE)
+    if invoice.credits is None:
+        _put(root, "DueDate", _day(invoice.due_at_ms, invoice.time_zone))
+    form = _form_of(invoice)
+    _put(root, f"{form.root}TypeCode", form.type)
     if invoice.note:
         _put(root, "Note", invoice.note)
     _put(root, "DocumentCurrencyCode", invoice.currency)
     _put(root, "BuyerReference", invoice.buyer.reference or invoice.reference)
+    if invoice.credits is not None:
+        billed = _add(_add(root, "BillingReference"), "InvoiceDocumentReference")
+        _put(billed, "ID", invoice.credits.number)
+        _put(billed, "IssueDate", _day(invoice.credits.issued_at_ms, invoice.time_zone))
 
 
 def _put_seller(root: Element, invoice: TaxInvoice) -> None:
@@ -256,11 +305,11 @@ def _put_totals(root: Element, invoice: TaxInvoice) -> None:
     _put_amount(entry, "PayableAmount", taxed.gross_minor - invoice.paid_minor, currency)
 
 
-def _put_line(root: Element, number: int, line: Amount, currency: str) -> None:
+def _put_line(root: Element, form: _Form, number: int, line: Amount, currency: str) -> None:
     """A line (BG-25); a discount is one piece taken away, since no price is negative (BR-27)."""
-    entry = _add(root, "InvoiceLine")
+    entry = _add(root, f"{form.root}Line")
     _put(entry, "ID", str(number))
-    _put(entry, "InvoicedQuantity", "1" if line.net_minor >= 0 else "-1", unitCode=_PIECE)
+    _put(entry, form.quantity, "1" if line.net_minor >= 0 else "-1", unitCode=_PIECE)
     _put_amount(entry, "LineExtensionAmount", line.net_minor, currency)
     item = _add(entry, "Item")
     _put(item, "Name", line.text)

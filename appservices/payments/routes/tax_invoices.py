@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from appservices.payments.routes.api import API
 from appservices.payments.routes.calls import CallerRoutes
-from appservices.payments.service import tax_invoices
+from appservices.payments.service import credit_notes, tax_invoices
+from appservices.payments.service.organisations import invoice_of
 from veche.runtime.api import Download
 
 if TYPE_CHECKING:
@@ -28,5 +29,23 @@ class TaxInvoiceRoutes(CallerRoutes):
     def ubl(self, txn: Cursor, call: Call) -> Download:
         """The tax invoice."""
         caller, id_ = self._caller(call, "read"), call.path_args["invoice_id"]
-        content = tax_invoices.for_organisation(self._scene(txn, "read", call), caller, id_)
+        scene = self._scene(txn, "read", call)
+        content = tax_invoices.for_organisation(scene, invoice_of(scene, caller, id_))
         return Download(content, tax_invoices.MIMETYPE, f"{id_}.xml")
+
+    @API.transaction(
+        "payments.credit_note",
+        "GET",
+        "/invoices/<invoice_id>/refunds/<refund_id>/ubl",
+        answer=Download,
+        takes_session=False,
+        summary="The credit note of what was given back of a tax invoice: UBL 2.1 by EN 16931",
+    )
+    def credit_note(self, txn: Cursor, call: Call) -> Download:
+        """The credit note."""
+        caller, id_ = self._caller(call, "read"), call.path_args["invoice_id"]
+        refund_id = call.path_args["refund_id"]
+        scene = self._scene(txn, "read", call)
+        file = invoice_of(scene, caller, id_)
+        content = credit_notes.for_organisation(scene, file, refund_id)
+        return Download(content, tax_invoices.MIMETYPE, f"{refund_id}.xml")

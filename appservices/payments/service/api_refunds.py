@@ -10,9 +10,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from appservices.payments.core.payment import Kind, Payment, State
-from appservices.payments.service import files, moving
+from appservices.payments.service import credit_notes, files, moving
 from appservices.payments.service.files import Private
-from appservices.payments.store import disputes, events, holders
+from appservices.payments.store import disputes, events, holders, invoices
 from appservices.payments.store import payments as payment_store
 from appservices.payments.store import refunds as store
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
@@ -60,7 +60,9 @@ def refund(
         sha256: Of the request: by what the money moves.
 
     Raises:
-        MalformedError: The amount is not above zero, or of another currency.
+        MalformedError: The amount is not above zero, or of another currency; or its lines are not
+            lines of it.
+        NoTaxInvoiceError: It says lines, and the invoice has no tax invoice.
         NotFoundError: There is no such invoice of theirs.
         NotPaidError: It is not paid.
         RefundTooHighError: Less is left.
@@ -80,6 +82,10 @@ def refund(
         raise RefundTooHighError(
             f"At most {left_minor} minor units of {private.currency} can still be given back"
         )
+    if body.lines is not None and first.invoice is not None:
+        file = invoices.invoice(scene.txn, *first.invoice)
+        assert file is not None, "its payment refers to it"  # noqa: S101 -- our bug
+        credit_notes.check_lines(scene, file, body)
     payment = Payment(
         id=scene.voice.fresh_ulid("refund"),
         kind=Kind.REFUND,
@@ -96,7 +102,8 @@ def refund(
     back = Private(private.payee, private.payer, private.currency, private.reference)
     if files.add(scene, payment, back) is None:
         raise AssertionError("its id is of this request alone")
-    reason = scene.vault.seal({"reason": body.reason})
+    told = {"reason": body.reason, "lines": credit_notes.lines_of(body)}
+    reason = scene.vault.seal(told)
     store.add(scene.txn, payment.id, invoice_id, body.ours, reason, sha256)
     moving.attempt(scene, payment)
     logger.info("refund %s of invoice %s by %s", payment.id, invoice_id, caller.id)

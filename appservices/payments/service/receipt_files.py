@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from appservices.payments.core.payment import Kind
 from appservices.payments.core.texts.receipts import no_receipt_doc, receipt_file_doc
 from appservices.payments.core.texts.views import NUMBER_CHARACTERS, number_of
-from appservices.payments.service import files, tax_invoices
+from appservices.payments.service import credit_notes, files, tax_invoices
 from appservices.payments.service.receipt_pdfs import make_receipt, read_receipt
 from appservices.payments.service.scene import Parts
-from appservices.payments.service.tax_invoices import NoTaxInvoiceError
 from appservices.payments.store import payments as store
 from veche.protocol import message
 from veche.protocol.errors import RefusedError
@@ -56,7 +56,7 @@ class SendReceipt(ChatErrand[Parts]):
     """Makes the receipt anew, with the published head if there is one, and sends it.
 
     It comes as a PDF, as the file that proves it and, of an invoice that says its taxes, with the
-    tax invoice.
+    tax invoice; of what was given back of one, with the credit note.
     """
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
@@ -70,8 +70,8 @@ class SendReceipt(ChatErrand[Parts]):
             await self._upload(f"receipt-{number}.json", "application/json", page.signed),
         ]
         if invoice is not None:
-            name = f"invoice-{number}.xml"
-            sent.append(await self._upload(name, tax_invoices.MIMETYPE, invoice))
+            name, content = invoice
+            sent.append(await self._upload(f"{name}-{number}.xml", tax_invoices.MIMETYPE, content))
         return {"files": sent}
 
     async def _upload(self, filename: str, mimetype: str, data: bytes) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class SendReceipt(ChatErrand[Parts]):
             "size_bytes": len(data),
         }
 
-    def _read(self, txn: Cursor, errand: Errand) -> tuple[ReceiptPage, bytes | None]:
+    def _read(self, txn: Cursor, errand: Errand) -> tuple[ReceiptPage, tuple[str, bytes] | None]:
         scene = self._parts.scene(txn, errand.id, self._parts.host.now_ms())
         matter = files.lock(scene, errand.payload["payment"])
         if matter is None:
@@ -101,8 +101,11 @@ class SendReceipt(ChatErrand[Parts]):
             scene.voice.say(room_id, message.file(caption="", **one), scene.ground(person))
 
 
-def _tax_invoice(scene: Scene, matter: Matter) -> bytes | None:
+def _tax_invoice(scene: Scene, matter: Matter) -> tuple[str, bytes] | None:
+    """The tax invoice or credit note of a payment, with what it is called; None if it has none."""
     try:
-        return tax_invoices.for_payer(scene, matter)
-    except NoTaxInvoiceError:
+        if matter.payment.kind is Kind.REFUND:
+            return "credit-note", credit_notes.for_payer(scene, matter)
+        return "invoice", tax_invoices.for_payer(scene, matter)
+    except RefusedError:
         return None

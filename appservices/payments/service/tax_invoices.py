@@ -10,7 +10,6 @@ from appservices.payments.core.invoice import PAID_STATES, InvoiceState
 from appservices.payments.core.tax import Amount, taxed
 from appservices.payments.core.ubl import Seller, TaxInvoice
 from appservices.payments.service import files, invoices
-from appservices.payments.service.organisations import invoice_of
 from appservices.payments.store import invoices as store
 from appservices.payments.store import payments
 from veche.protocol.approval import NAME_CHARACTERS_MAX, showable
@@ -22,7 +21,6 @@ from veche.protocol.money import Money, as_decimal_text
 if TYPE_CHECKING:
     from appservices.payments.config import OrganisationSection
     from appservices.payments.service.files import Matter
-    from appservices.payments.service.organisations import Caller
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.invoices import InvoiceFile
     from veche.protocol.invoice import InvoiceCard, InvoiceOrder
@@ -41,14 +39,13 @@ class NoTaxInvoiceError(ConflictError):
     errcode = "ORG.VECHE.NO_TAX_INVOICE"
 
 
-def for_organisation(scene: Scene, caller: Caller, invoice_id: str) -> bytes:
-    """The tax invoice of an invoice of an organisation, as UBL.
+def for_organisation(scene: Scene, file: InvoiceFile) -> bytes:
+    """The tax invoice of an invoice of an organisation that asks, as UBL.
 
     Raises:
-        NotFoundError: There is no such invoice of theirs.
         NoTaxInvoiceError: It has none, or is over.
     """
-    return _write(scene, invoice_of(scene, caller, invoice_id))
+    return ubl.write_invoice(made(scene, file))
 
 
 def for_payer(scene: Scene, matter: Matter) -> bytes:
@@ -69,19 +66,32 @@ def for_payer(scene: Scene, matter: Matter) -> bytes:
     )
     if file is None or not is_theirs:
         raise NoTaxInvoiceError("Only what an organisation sends an invoice for has a tax invoice")
-    return _write(scene, file)
+    return ubl.write_invoice(made(scene, file))
 
 
-def _write(scene: Scene, file: InvoiceFile) -> bytes:
+def made(scene: Scene, file: InvoiceFile) -> TaxInvoice:
+    """The tax invoice of an invoice.
+
+    Raises:
+        NoTaxInvoiceError: It has none, or is over.
+    """
     order, state = invoices.order_of(scene, file), file.invoice.state
-    if state not in _LIVE:
+    if state not in _LIVE and not _was_paid(file):
         raise NoTaxInvoiceError(f"The invoice is {state.value}")
     section = scene.section.organisation(order.card.issuer)
     if section is None or section.country is None:
         raise NoTaxInvoiceError("The operator has to set the country of the organisation")
     if not ubl.has_form(order.card.total.currency):
         raise NoTaxInvoiceError("The European norm has no amounts with three decimals")
-    return ubl.write_invoice(_invoice(scene, file, order, section))
+    return _invoice(scene, file, order, section)
+
+
+def _was_paid(file: InvoiceFile) -> bool:
+    """Whether the money was there, also where it went back: that is a credit note's matter."""
+    is_withdrawn = file.invoice.state is InvoiceState.WITHDRAWN
+    return file.invoice.paid_by is not None and (
+        is_withdrawn or file.invoice.state is InvoiceState.PAID
+    )
 
 
 def _invoice(
@@ -106,7 +116,7 @@ def _invoice(
         seller=seller,
         buyer=order.buyer or _whoever_pays(order, paid, seller),
         taxed=found,
-        paid_minor=found.gross_minor if file.invoice.state is InvoiceState.PAID else 0,
+        paid_minor=found.gross_minor if _was_paid(file) else 0,
     )
 
 
@@ -123,7 +133,8 @@ def _seller(section: OrganisationSection, card: InvoiceCard) -> Seller:
 
 def _paid(scene: Scene, file: InvoiceFile) -> Matter | None:
     paid_by = file.invoice.paid_by
-    if paid_by is None or file.invoice.state not in PAID_STATES:
+    is_paying = file.invoice.state in PAID_STATES
+    if paid_by is None or not (is_paying or _was_paid(file)):
         return None
     kept = payments.payment(scene.txn, paid_by)
     return files.matter_of(scene, kept) if kept is not None else None

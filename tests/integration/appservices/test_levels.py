@@ -48,6 +48,7 @@ BY_KEY = (
     "GET /_veche/payments/v1/invoices/<invoice_id>/code.svg",
     "GET /_veche/payments/v1/invoices/<invoice_id>/quote",
     "GET /_veche/payments/v1/invoices/<invoice_id>/refunds",
+    "GET /_veche/payments/v1/invoices/<invoice_id>/refunds/<refund_id>/ubl",
     "GET /_veche/payments/v1/invoices/<invoice_id>/ubl",
     "GET /_veche/payments/v1/mandates/<mandate_id>",
     "GET /_veche/payments/v1/mandates/<mandate_id>/charges/<charge_id>",

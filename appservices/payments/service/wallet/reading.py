@@ -15,6 +15,7 @@ from appservices.payments.core.texts.paying import refused_words, wait_words
 from appservices.payments.core.texts.wallet import Trouble, guardians_first
 from appservices.payments.service import (
     asking,
+    credit_notes,
     files,
     freezing,
     invoices,
@@ -44,6 +45,7 @@ from appservices.payments.store import allowances, holders
 from appservices.payments.store import invoices as invoice_store
 from appservices.payments.store import mandates as mandate_store
 from appservices.payments.store import payments as store
+from veche.protocol.errors import RefusedError
 from veche.protocol.ids import ULID_PATTERN
 from veche.protocol.money import Money
 
@@ -118,16 +120,23 @@ def receipt_of(visit: Visit, payment_id: str) -> ReceiptPage:
 
 
 def tax_invoice_of(visit: Visit, payment_id: str) -> bytes:
-    """The tax invoice of what a payment of theirs is of.
+    """The tax invoice of what a payment of theirs is of, or its credit note.
 
     Raises:
         NotFoundError: There is no such payment, or it has none.
     """
     matter = matter_of(visit, payment_id)
     try:
-        return tax_invoices.for_payer(visit.scene, matter)
-    except tax_invoices.NoTaxInvoiceError as e:
+        return _tax_paper(visit.scene, matter)
+    except RefusedError as e:
         raise visit.not_found(Trouble.NO_TAX_INVOICE) from e
+
+
+def _tax_paper(scene: Scene, matter: Matter) -> bytes:
+    """The tax invoice of what a payment is of; of what was given back of one its credit note."""
+    if matter.payment.kind is Kind.REFUND:
+        return credit_notes.for_payer(scene, matter)
+    return tax_invoices.for_payer(scene, matter)
 
 
 def matter_of(visit: Visit, payment_id: str) -> Matter:
@@ -290,11 +299,14 @@ def _has_receipt(matter: Matter) -> bool:
 
 
 def _has_tax_invoice(scene: Scene, matter: Matter) -> bool:
-    if matter.payment.invoice is None:
+    if matter.payment.invoice is None and matter.payment.kind is not Kind.REFUND:
         return False
     try:
-        tax_invoices.for_payer(scene, matter)
-    except tax_invoices.NoTaxInvoiceError:
+        if matter.payment.kind is Kind.REFUND:
+            credit_notes.invoice_of_refund(scene, matter)
+        else:
+            tax_invoices.for_payer(scene, matter)
+    except RefusedError:
         return False
     return True
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
+import psycopg2
 import pytest
 
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.texts.views import Party
-from appservices.payments.service import files, receipt_pdfs, tax_invoices
+from appservices.payments.service import credit_notes, files, receipt_pdfs, tax_invoices
 from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.tax_invoices import NoTaxInvoiceError
 from tests.integration.appservices.payments.branch import SHOP, BranchTestCase
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.postgres
 
+_keys = itertools.count()
 FULL = {"category": "S", "basis_points": 1900}
 LOW = {"category": "S", "basis_points": 700}
 
@@ -165,3 +168,95 @@ class TaxInvoiceTests(BranchTestCase):
         assert pdf.startswith(b"%PDF")
         assert page.shown["lines"] == [["Bread (with 7 % tax)", "1.07 EUR"]]
         assert payment.encode() in page.signed
+
+    async def paid(self, *lines: dict[str, Any], **more: Any) -> str:
+        id_ = await self.made(*lines, **more)
+        self.bank.pay(id_)
+        await self.bank.settled()
+        return id_
+
+    async def given_back(self, invoice_id: str, minor: int, **more: Any) -> tuple[int, Any]:
+        body = {"amount": {"minor": minor, "currency": "EUR"}, "reason": "stale", **more}
+        where = f"/invoices/{invoice_id}/refund"
+        answer = await self.bank.call("POST", where, body, key=f"refund-{next(_keys)}")
+        await self.bank.settled()
+        return answer
+
+    async def credit(self, invoice_id: str, refund_id: str, who: str = "first") -> bytes:
+        return await self.bank.file(f"/invoices/{invoice_id}/refunds/{refund_id}/ubl", who)
+
+    async def test_what_is_given_back_whole_has_a_credit_note_of_all_lines(self) -> None:
+        id_ = await self.paid(line("Bread", 428, LOW), line("Coffee", 357, FULL))
+        _, view = await self.given_back(id_, 785)
+        note = await self.credit(id_, view["id"])
+
+        assert said(note, "CreditNoteTypeCode") == ["381"]
+        assert said(note, "ID")[:2] == [f"{id_}-C1", id_]
+        assert said(note, "TaxAmount") == said(await self.ubl(id_), "TaxAmount")
+        assert "Coffee" in said(note, "Name")
+        with self.bank.scene() as scene:
+            matter = files.lock(scene, str(view["id"]))
+            assert matter is not None
+            assert credit_notes.for_payer(scene, matter) == note
+
+    async def test_parts_are_numbered_as_they_went_back_and_stay_as_they_were_made(self) -> None:
+        id_ = await self.paid(line("Bread", 107, LOW), line("Coffee", 119, FULL))
+        coffee = [line("Coffee, cold", 119, FULL)]
+        refunds = [
+            (await self.given_back(id_, 119, lines=coffee))[1]["id"],
+            (await self.given_back(id_, 50))[1]["id"],
+            (await self.given_back(id_, 57))[1]["id"],
+        ]
+        last = await self.credit(id_, refunds[2])
+        notes = [await self.credit(id_, one) for one in refunds]
+
+        assert notes[2] == last
+        assert [said(one, "ID")[0] for one in notes] == [f"{id_}-C{n}" for n in (1, 2, 3)]
+        assert [said(one, "Percent")[0] for one in notes] == ["19.00", "7.00", "7.00"]
+        assert "Coffee, cold" in said(notes[0], "Name")
+        assert [said(one, "TaxInclusiveAmount") for one in notes] == [["1.19"], ["0.50"], ["0.57"]]
+        for change in ("UPDATE payments.credit_note SET n = 9", "DELETE FROM payments.credit_note"):
+            with pytest.raises(psycopg2.IntegrityError):
+                execute(self.bank.dsn, change)
+
+    async def test_lines_that_the_invoice_does_not_have_are_refused(self) -> None:
+        id_ = await self.paid(line("Bread", 107, LOW), line("Coffee", 119, FULL))
+        untaxed = await self.paid(line("Bread", 100))
+        for wrong in (
+            [line("Coffee", 118, FULL)],
+            [line("Coffee", 120, FULL)],
+            [line("Bread", 119, LOW)],
+            [line("Coffee", 119)],
+            [line("Coffee", 119, {"category": "Z"})],
+        ):
+            status, view = await self.given_back(id_, 119, lines=wrong)
+            assert (status, view["errcode"]) == (400, "ORG.VECHE.MALFORMED")
+        status, view = await self.given_back(untaxed, 100, lines=[line("Bread", 100, LOW)])
+        assert (status, view["errcode"]) == (409, "ORG.VECHE.NO_TAX_INVOICE")
+
+    async def test_there_is_none_of_what_is_somebody_else_s_or_was_not_given_back(self) -> None:
+        id_ = await self.paid(line("Bread", 107, LOW))
+        other = await self.paid(line("Bun", 107, LOW))
+        _, view = await self.given_back(other, 107)
+        for where, who in (
+            (f"/invoices/{id_}/refunds/{view['id']}/ubl", "first"),
+            (f"/invoices/{other}/refunds/{other}/ubl", "first"),
+            (f"/invoices/{other}/refunds/{view['id']}/ubl", "office"),
+        ):
+            assert (await self.bank.call("GET", where, who=who))[0] == 404
+
+    async def test_what_is_withdrawn_after_it_was_paid_keeps_its_invoice_and_is_credited(
+        self,
+    ) -> None:
+        id_ = await self.paid(line("Bread", 107, LOW))
+        await self.bank.call("POST", f"/invoices/{id_}/withdraw", {"reason": "x"}, key="wd")
+        await self.bank.settled()
+        [(refund_id,)] = execute(
+            self.bank.dsn,
+            "SELECT r.id FROM payments.payment AS r JOIN payments.invoice AS i"
+            " ON r.refund_of = i.paid_by WHERE i.id = %s AND r.state = 'paid'",
+            id_,
+        )
+
+        assert said(await self.ubl(id_), "PrepaidAmount") == ["1.07"]
+        assert said(await self.credit(id_, str(refund_id)), "PrepaidAmount") == ["1.07"]

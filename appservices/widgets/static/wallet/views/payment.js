@@ -343,6 +343,7 @@ export class VechePayment extends WalletView {
 
     /** @param {Payment} payment */
     _proof(payment) {
+        const isRefund = payment.kind === "refund";
         return html`<section>
             <h2>${t("Receipt")}</h2>
             <p class="secondary-text">
@@ -369,7 +370,9 @@ export class VechePayment extends WalletView {
                 ${
                     payment.has_tax_invoice
                         ? button({
-                              label: html`${icon("download")}<span>${t("Tax invoice")}</span>`,
+                              label: html`${icon("download")}<span
+                                      >${isRefund ? t("Credit note") : t("Tax invoice")}</span
+                                  >`,
                               style: "secondary",
                               is_busy: this.busy === "invoice",
                               press: () => void this._receipt("invoice"),

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
 from appservices.payments.core.tax import Amount, taxed
-from appservices.payments.core.ubl import EUROPEAN, PEPPOL, Seller, TaxInvoice, write_invoice
+from appservices.payments.core.ubl import (
+    EUROPEAN,
+    PEPPOL,
+    Credits,
+    Seller,
+    TaxInvoice,
+    write_invoice,
+)
 from tests.support.tax_rules import against_rules, against_schema, said_against, texts
 from veche.protocol.invoice_tax import Buyer, Endpoint, LineTax
 
@@ -78,6 +86,48 @@ def judged(invoice: TaxInvoice) -> list[str]:
 
 def line(minor: int, tax: LineTax = FULL) -> Amount:
     return Amount("Bread & butter", minor, tax)
+
+
+def a_credit_note(
+    lines: Sequence[Amount], extra_minor: int = 0, buyer: Buyer = COMPANY
+) -> TaxInvoice:
+    invoice = an_invoice(lines, extra_minor, buyer, is_paid=True)
+    credits_ = Credits(invoice.number, invoice.issued_at_ms)
+    return attrs.evolve(invoice, number=f"{invoice.number}-C1", credits=credits_)
+
+
+CREDIT_NOTES = {
+    "one line": a_credit_note([line(119_00)]),
+    "rounding": a_credit_note([line(9)]),
+    "several rates": a_credit_note([line(119), line(107, LOW), line(50, ZERO), line(20, EXEMPT)]),
+    "a discount": a_credit_note([line(1_000), line(-250)]),
+    "to a person": a_credit_note([line(1_000)], buyer=PERSON),
+    "a fine": a_credit_note([line(1_000, NO_SUBJECT)]),
+}
+
+
+@pytest.mark.parametrize("name", CREDIT_NOTES)
+def test_schemas_and_rules_have_nothing_against_a_credit_note(name: str) -> None:
+    assert judged(CREDIT_NOTES[name]) == []
+
+
+def test_a_credit_note_names_its_invoice_and_asks_for_nothing() -> None:
+    data = write_invoice(CREDIT_NOTES["one line"])
+
+    assert data.count(b"<CreditNote ") == 1
+    assert texts(data, "CreditNoteTypeCode") == ["381"]
+    assert texts(data, "ID")[:2] == ["R-2026/17-C1", "R-2026/17"]
+    assert texts(data, "PayableAmount") == ["0.00"]
+    assert texts(data, "DueDate") == []
+
+
+def test_the_judges_see_a_credit_note_that_does_not_add_up() -> None:
+    data = write_invoice(CREDIT_NOTES["one line"]).replace(
+        b'<cbc:TaxInclusiveAmount currencyID="EUR">119.00',
+        b'<cbc:TaxInclusiveAmount currencyID="EUR">119.01',
+    )
+
+    assert against_rules(data)
 
 
 CASES = {
