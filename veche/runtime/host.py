@@ -50,6 +50,7 @@ from veche.runtime.outbox import store as outbox_store
 from veche.runtime.outbox.marks import Marks
 from veche.runtime.outbox.sender import TASKS_MAX as SENDER_TASKS_MAX
 from veche.runtime.outbox.sender import OutboxSender
+from veche.runtime.presence import Presence
 from veche.runtime.private import private_root
 from veche.runtime.public import PageLinks, PublicRoot, PublicSite
 from veche.runtime.service import ENTRY_POINTS
@@ -129,6 +130,7 @@ class Host:
         self._people = People(self.database, self.client, reactor)
         self._locks = Locks(dsn, reactor)
         self._hooks = Hooks()
+        self._presence = Presence()
         self.rooms = Rooms(self.client, self.database, reactor, self._hooks, self._is_ours)
         self._tasks = Tasks(running_max=TASKS_MAX)
         self._sending = Tasks(running_max=SENDER_TASKS_MAX)
@@ -162,6 +164,7 @@ class Host:
                 live_module.CHANNEL: self.live.heard,
                 **self._channels,
             },
+            self._presence.show,
         )
         self._listening: Any = None
 
@@ -470,7 +473,7 @@ class Host:
         }
         handlers.update(self.sessions.errand_handlers())
         handlers.update(self.approvals.errand_handlers())
-        return Errands(self.database, self.reactor, self._tasks, handlers)
+        return Errands(self.database, self.reactor, self._tasks, handlers, self._presence)
 
     def _make_hints(self) -> Hints:
         bots = {bot.user_id: bot for service in self._services.values() for bot in service.bots}

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorFDSet, IReactorThreads, IReactorTime
     from twisted.python.failure import Failure
 
+    from veche.runtime.database import Cursor
+
     class _Reactor(IReactorFDSet, IReactorThreads, IReactorTime):
         """What the listener needs."""
 
@@ -40,7 +42,11 @@ class Listener:
     """
 
     def __init__(
-        self, dsn: str, reactor: _Reactor, channels: Mapping[str, Callable[[str], None]]
+        self,
+        dsn: str,
+        reactor: _Reactor,
+        channels: Mapping[str, Callable[[str], None]],
+        begin: Callable[[Cursor], None] | None = None,
     ) -> None:
         """Nothing happens before ``start``.
 
@@ -49,8 +55,10 @@ class Listener:
             reactor: Calls the callbacks, and connects in one of its threads.
             channels: What to call with the payload, by channel. It returns soon, and what it
                 raises is logged.
+            begin: What to do in each session first, in a thread: for what lives as long as it.
         """
         self._dsn = dsn
+        self._begin = begin
         self._reactor = reactor
         self._channels = dict(channels)
         self._running: Deferred[None] | None = None
@@ -91,6 +99,8 @@ class Listener:
             connection = connect(self._dsn)
             connection.autocommit = True
             with connection.cursor() as cursor:
+                if self._begin is not None:
+                    self._begin(cursor)
                 for channel in self._channels:
                     cursor.execute(f"LISTEN {quote_ident(channel, cursor)}")
             if self._is_stopping:

@@ -3,7 +3,8 @@
 An errand is a row, written in the transaction of its cause. Its handler *performs* it outside
 transactions, as often as it takes, and *finishes* it in the transaction that removes the row. So a
 perform must bear repetition, and a finish happens once. Several replicas share the rows; a lease
-number makes an attempt that was overtaken finish nothing.
+number makes an attempt that was overtaken finish nothing. What a process was at that is gone is
+begun again at once, where others can see that it is gone; else once its lease is over.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from veche.protocol.ids import EffectId
     from veche.runtime.database import Cursor, Database
     from veche.runtime.errands.store import Errand, Leased
+    from veche.runtime.presence import Presence
     from veche.runtime.tasks import Tasks
 
 logger = logging.getLogger(__name__)
@@ -38,6 +40,8 @@ PERFORM_TIMEOUT_S: Final = 120.0
 RETRY_MS_MIN: Final = 1_000
 RETRY_MS_MAX: Final = 300_000
 POLL_MS: Final = 5_000
+LOOK_MS: Final = 5_000
+"""How often it is looked for errands of processes that are gone."""
 HAND_ON_MS: Final = 3_000
 """How long an errand is left to the process that speaks for its bot."""
 OTHERS_MAX: Final = 1_000
@@ -78,6 +82,7 @@ class Errands:
         reactor: IReactorTime,
         tasks: Tasks,
         handlers: Mapping[str, ErrandHandler],
+        presence: Presence | None = None,
     ) -> None:
         """Make the loop.
 
@@ -86,7 +91,10 @@ class Errands:
             reactor: Clock.
             tasks: Carries the loop and the errands at work.
             handlers: By kind.
+            presence: By what others see that this process lives; None: they do not.
         """
+        self._presence = presence
+        self._looked_at_ms: int | None = None
         self._database = database
         self._reactor = reactor
         self._tasks = tasks
@@ -121,8 +129,13 @@ class Errands:
             return POLL_MS
         now_ms = self._now_ms()
         self._others = {one: until for one, until in self._others.items() if until > now_ms}
+        kinds = list(self._handlers)
+        if self._looked_at_ms is None or not 0 <= now_ms - self._looked_at_ms < LOOK_MS:
+            await self._database.run("errands of others", store.free, kinds, now_ms)
+            self._looked_at_ms = now_ms
+        worker = self._presence.shown_number if self._presence is not None else None
         leased, next_at_ms = await self._database.run(
-            "errands", store.lease, list(self._handlers), list(self._others), now_ms, room
+            "errands", store.lease, kinds, list(self._others), now_ms, room, worker
         )
         for one in leased:
             self._working += 1

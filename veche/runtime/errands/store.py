@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from veche.protocol.ids import EffectId
+from veche.runtime import presence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,8 @@ CHANNEL: Final = "veche_errand"
 """Where a new errand is announced to all processes."""
 LEASE_MS: Final = 180_000
 """After which another process may try; longer than ``PERFORM_TIMEOUT_S``."""
+FREED_ATTEMPTS_MAX: Final = 3
+"""An errand whose process was gone so often waits its lease: it may be what ends processes."""
 PAYLOAD_BYTES_MAX: Final = 64 * 1024
 
 
@@ -75,13 +78,40 @@ def cancel(txn: Cursor, errand_id: EffectId) -> None:
     txn.execute("DELETE FROM runtime.errand WHERE errand_id = %s", (errand_id,))
 
 
+def free(txn: Cursor, kinds: list[str], now_ms: int) -> None:
+    """Make due what processes were at that are gone."""
+    txn.execute(
+        "UPDATE runtime.errand SET due_at_ms = least(due_at_ms, %s), worker = NULL"
+        " WHERE worker IS NOT NULL AND kind = ANY(%s) AND attempts <= %s AND worker NOT IN ("
+        " SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2"
+        " AND classid::bigint = %s AND granted"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))",
+        (now_ms, kinds, FREED_ATTEMPTS_MAX, presence.LOCK),
+    )
+
+
 def lease(
-    txn: Cursor, kinds: list[str], others: list[EffectId], now_ms: int, limit: int
+    txn: Cursor,
+    kinds: list[str],
+    others: list[EffectId],
+    now_ms: int,
+    limit: int,
+    worker: int | None = None,
 ) -> tuple[list[Leased], int | None]:
-    """Take what is due for this process, and when the next is."""
+    """Take what is due for this process, and when the next is.
+
+    Args:
+        txn: The transaction.
+        kinds: Which this process can do.
+        others: Errands that it leaves to other processes for now.
+        now_ms: UTC.
+        limit: How many at most.
+        worker: By what the others see that this process lives; None: they do not.
+    """
     txn.execute(
         "UPDATE runtime.errand AS e"
-        " SET due_at_ms = %(until)s, lease = e.lease + 1, attempts = e.attempts + 1"
+        " SET due_at_ms = %(until)s, worker = %(worker)s, lease = e.lease + 1,"
+        " attempts = e.attempts + 1"
         " FROM (SELECT errand_id, due_at_ms FROM runtime.errand"
         "   WHERE kind = ANY(%(kinds)s) AND due_at_ms <= %(now)s"
         "     AND errand_id <> ALL(%(others)s)"
@@ -94,6 +124,7 @@ def lease(
             "others": others,
             "now": now_ms,
             "limit": limit,
+            "worker": worker,
         },
     )
     leased = [
@@ -126,6 +157,7 @@ def hand_on(txn: Cursor, leased: Leased, now_ms: int) -> None:
 def delay(txn: Cursor, leased: Leased, due_at_ms: int) -> None:
     """Make an errand due later, if this attempt still has it."""
     txn.execute(
-        "UPDATE runtime.errand SET due_at_ms = %s WHERE errand_id = %s AND lease = %s",
+        "UPDATE runtime.errand SET due_at_ms = %s, worker = NULL"
+        " WHERE errand_id = %s AND lease = %s",
         (due_at_ms, leased.errand.id, leased.lease),
     )

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -10,6 +16,7 @@ from twisted.internet.defer import Deferred
 
 from tests.integration.veche.runtime.rig import OfflineCase, now_ms, pause, reactor, until
 from tests.support.postgres import execute
+from tests.support.processes import ROOT, Child
 from veche.protocol.errors import NotYetError, RefusedError, UnavailableError
 from veche.protocol.ids import EffectId
 from veche.runtime import metrics
@@ -25,6 +32,7 @@ from veche.runtime.errands import (
     store,
 )
 from veche.runtime.listener import Listener
+from veche.runtime.presence import Presence
 from veche.runtime.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -58,14 +66,19 @@ class FakeHandler:
 
 
 class ErrandTests(OfflineCase):
-    async def begin(self, handler: FakeHandler | None = None) -> tuple[Rig, FakeHandler]:
+    async def begin(
+        self, handler: FakeHandler | None = None, presence: Presence | None = None
+    ) -> tuple[Rig, FakeHandler]:
         rig = await self.rig(starts=False)
         execute(self.dsn, "CREATE TABLE IF NOT EXISTS ended (id text PRIMARY KEY, said text)")
         handler = handler or FakeHandler()
         tasks = Tasks(running_max=50)
-        loop = Errands(rig.database, reactor, tasks, {"say": handler})
-        listener = Listener(self.dsn, reactor, {CHANNEL: loop.wake})
+        loop = Errands(rig.database, reactor, tasks, {"say": handler}, presence)
+        show = presence.show if presence is not None else None
+        listener = Listener(self.dsn, reactor, {CHANNEL: loop.wake}, show)
         listener.start()
+        if presence is not None:
+            await until(lambda: presence.shown_number is not None, "seen by others")
         loop.start()
         self.ends: Callable[[], Any] = lambda: rig_end(tasks, listener)
         self.addCleanup(self.ends)
@@ -298,6 +311,79 @@ class ErrandTests(OfflineCase):
         await self.begin()
 
         await until(lambda: self.ended() == [("a", "a")], "done by the other")
+
+    async def test_what_a_killed_process_was_at_is_begun_again_at_once(self) -> None:
+        rig = await self.rig(starts=False)
+        child = self.child()
+        await self.schedule(rig, "a")
+        await until(lambda: "at a" in child.log(), "at work")
+        os.kill(child.pid, signal.SIGKILL)
+
+        await self.begin()
+
+        # Its lease would have been for three minutes, which is longer than any test waits.
+        await until(lambda: self.ended() == [("a", "a")], "done by the next one")
+
+    async def test_what_a_stopped_process_is_at_is_left_to_it(self) -> None:
+        self.swap(errands, "LOOK_MS", 10)
+        self.swap(errands, "POLL_MS", 20)
+        rig = await self.rig(starts=False)
+        child = self.child()
+        await self.schedule(rig, "a")
+        await until(lambda: "at a" in child.log(), "at work")
+        os.kill(child.pid, signal.SIGSTOP)
+
+        _, handler = await self.begin()
+        await self.schedule(rig, "b")
+        await until(lambda: self.ended() == [("b", "b")], "the other one")
+        looks = 0
+
+        def look() -> bool:
+            nonlocal looks
+            looks += 1
+            return looks > 20
+
+        await until(look, "looked at often")
+        assert handler.attempts == ["b"]
+
+    async def test_what_ended_processes_again_and_again_waits_its_lease(self) -> None:
+        rig = await self.rig(starts=False)
+        await self.schedule(rig, "a")
+        for _ in range(store.FREED_ATTEMPTS_MAX + 1):
+            await rig.database.run("test", store.free, ["say"], now_ms())
+            gone = Presence().number
+            leased, _next = await rig.database.run(
+                "test", store.lease, ["say"], [], now_ms(), 1, gone
+            )
+            assert len(leased) == 1
+
+        await rig.database.run("test", store.free, ["say"], now_ms())
+
+        leased, _next = await rig.database.run("test", store.lease, ["say"], [], now_ms(), 1)
+        assert leased == []
+
+    async def test_a_failure_waits_its_delay_also_where_its_process_is_gone(self) -> None:
+        rig = await self.rig(starts=False)
+        await self.schedule(rig, "a")
+        [leased], _ = await rig.database.run(
+            "test", store.lease, ["say"], [], now_ms(), 1, Presence().number
+        )
+        await rig.database.run("test", store.delay, leased, now_ms() + 600_000)
+
+        await rig.database.run("test", store.free, ["say"], now_ms())
+
+        again, _ = await rig.database.run("test", store.lease, ["say"], [], now_ms(), 1)
+        assert again == []
+
+    def child(self) -> Child:
+        """Another process, which does errands and ends none."""
+        folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder)
+        command = [sys.executable, "-m", "tests.integration.veche.runtime.errand_child", self.dsn]
+        child = Child(command, ROOT, folder / "log")
+        child.start()
+        self.addCleanup(child.kill)
+        return child
 
     async def test_a_payload_has_a_bound(self) -> None:
         rig, _ = await self.begin()

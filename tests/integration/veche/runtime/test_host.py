@@ -29,6 +29,7 @@ from tests.support.synapse import homeserver
 from veche.protocol.errors import ConfigError, UnavailableError
 from veche.protocol.ids import UserId
 from veche.protocol.wire import Wire
+from veche.runtime import presence
 from veche.runtime.api import Api, Call
 from veche.runtime.config import Config, Section, load_config
 from veche.runtime.crypto.bot import State
@@ -296,6 +297,22 @@ class HostTest(TestCase):
             waiting = Deferred.fromCoroutine(watch.changed(25_000))
             await first.database.run("test", announce, "echo")
             assert await waiting
+
+    async def test_each_process_is_seen_by_the_others_while_it_lives(self) -> None:
+        locks = "SELECT 1 FROM pg_locks WHERE classid = %s AND granted"
+
+        async def seen(count: int) -> None:
+            while len(execute(self.dsn, locks, presence.LOCK)) != count:
+                await deferLater(reactor, 0.01)
+
+        first, second = self.host(), self.host(port=0)
+        await first.start()
+        await second.start()
+        await seen(2)
+
+        await first.stop()
+
+        await seen(1)
 
     async def test_a_service_hears_its_channel_and_ends_with_the_host(self) -> None:
         host = self.host()

@@ -1,0 +1,64 @@
+"""A process that does errands and never ends one; to be killed.
+
+Run as ``python -m … DSN``. Once it is at an errand it says so.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet import reactor as default_reactor  # noqa: TID251 -- this is a program
+from twisted.internet.defer import Deferred
+
+from veche.runtime.database import Database
+from veche.runtime.errands import CHANNEL, Errand, Errands
+from veche.runtime.listener import Listener
+from veche.runtime.presence import Presence
+from veche.runtime.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+reactor: Any = default_reactor
+
+
+class Stuck:
+    """Begins, and never ends."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        print(f"at {errand.id}", flush=True)  # noqa: T201 -- for the test
+        never: Deferred[Mapping[str, Any]] = Deferred()
+        return await never
+
+    def finish(self, *_: Any) -> None:
+        raise AssertionError
+
+    def refused(self, *_: Any) -> None:
+        raise AssertionError
+
+
+def main(dsn: str) -> None:
+    presence = Presence()
+    errands = Errands(
+        Database(dsn, reactor, threads=2),
+        reactor,
+        Tasks(running_max=50),
+        {"say": Stuck()},
+        presence,
+    )
+    Listener(dsn, reactor, {CHANNEL: errands.wake}, presence.show).start()
+    reactor.callWhenRunning(lambda: wait(errands, presence))
+    reactor.run()
+
+
+def wait(errands: Errands, presence: Presence) -> None:
+    """Start the loop once this process can be seen."""
+    if presence.shown_number is None:
+        reactor.callLater(0.01, wait, errands, presence)
+    else:
+        errands.start()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
