@@ -68,6 +68,13 @@ VENDORED: Final = (
             "LICENSE",
         ),
     ),
+    Vendored("@cantoo/pdf-lib", "pdf-lib", ("dist/pdf-lib.esm.min.js", "LICENSE.md")),
+    # Are inside of it.
+    Vendored("culori", "pdf-lib/culori", ("LICENSE",)),
+    Vendored("fflate", "pdf-lib/fflate", ("LICENSE",)),
+    Vendored("node-html-better-parser", "pdf-lib/node-html-better-parser", ("LICENSE*",)),
+    Vendored("html-entities", "pdf-lib/html-entities", ("LICENSE",)),
+    Vendored("tslib", "pdf-lib/tslib", ("LICENSE.txt",)),
     Vendored("qr", "qr", ("decode.js", "index.js", "LICENSE", "LICENSE-MIT")),
     Vendored(_COMPOUND, "compound", ("LICENSE*",)),
 )

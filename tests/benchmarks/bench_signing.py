@@ -9,7 +9,9 @@ the certificate's chain, no file read. ``hundred_signers_mib`` is what 100 signe
 ``latency_beside_load`` and what stands around it: ``stamping``.
 ``browser_ms`` is a signature made by a page in Chromium, see ``browser_signing``.
 ``normalise_ms`` is an upload of 100 pages by another program, with a form, brought into the sealed
-profile, beside ``resave_ms``, what its library spends on writing it without a change.
+profile, beside ``resave_ms``, what its library spends on writing it without a change;
+``normalise_large_ms`` one of 20 MB. ``blind_normalise_ms`` and ``blind_normalise_large_ms`` are the
+same two files where the service may not read them: in Chromium, from bytes to bytes (wall time).
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ from appservices.signing.core.papers.uploads import Upload
 from appservices.signing.service.uploads import normalised
 from tests.benchmarks import browser_signing, stamping
 from tests.support.signing import NOW, Office, with_boxes
-from tests.support.uploads import changed, nothing, plain, text_field
+from tests.support.uploads import changed, large_picture, nothing, plain, text_field
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.increment import Increment
 from veche.protocol.signatures.checking import open_signature, signer_of
@@ -69,6 +71,7 @@ def run() -> dict[str, float]:
     signed = alice.sign(page, "Sig1")
     closed = office.close(signed)
     upload = changed(text_field, plain(pages=100))
+    heavy = changed(large_picture, compress_streams=False)
     figures = {
         "bt_ms": _cpu_ms(RUNS, lambda: alice.sign(page, "Sig1")),
         "bt_pyhanko_ms": _cpu_ms(RUNS // 4, lambda: _stock(office, alice, page)),
@@ -79,6 +82,7 @@ def run() -> dict[str, float]:
         "quick_ms": _cpu_ms(RUNS, _quick(office, closed)),
         "hundred_signers_mib": _hundred(office) / 2**20,
         "normalise_ms": _cpu_ms(RUNS // 4, lambda: _normalised(upload)),
+        "normalise_large_ms": _cpu_ms(LARGE_RUNS, lambda: _normalised(heavy)),
         "resave_ms": _cpu_ms(RUNS // 4, lambda: changed(nothing, upload)),
     }
     figures |= browser_signing.figures()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import io
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +108,17 @@ def xfa(document: pikepdf.Pdf) -> None:
     document.Root.AcroForm = pikepdf.Dictionary(
         Fields=pikepdf.Array([]), XFA=document.make_stream(b"<xdp/>")
     )
+
+
+def large_picture(document: pikepdf.Pdf) -> None:
+    """20 MB that nothing can press together."""
+    picture = pikepdf.Stream(document, hashlib.shake_256(b"noise").digest(20_000_000))
+    picture.Type, picture.Subtype = pikepdf.Name.XObject, pikepdf.Name.Image
+    picture.Width, picture.Height = 4000, 5000
+    picture.ColorSpace, picture.BitsPerComponent = pikepdf.Name.DeviceGray, 8
+    resources = document.pages[0].Resources
+    resources.XObject = pikepdf.Dictionary(Im1=picture)
+    document.pages[0].contents_add(b"q 100 0 0 100 0 0 cm /Im1 Do Q")
 
 
 def no_pages(document: pikepdf.Pdf) -> None:

@@ -10,10 +10,13 @@ import base64
 import datetime as dt
 import functools
 import hashlib
+import json
+import re
 import secrets
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+import pikepdf
 import typst
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -24,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 from appservices.signing.core.parties import Party, PartyState, Role, Stage
 from appservices.signing.core.records import Level, Member, code_of, parties_sha256
 from appservices.signing.service.cipher import DOCUMENT, decrypt, encrypt, fresh_key, increment_of
+from tests.support import uploads
 from tests.support.signing import Office, with_boxes
 from veche.protocol.approval import (
     Approval,
@@ -36,8 +40,13 @@ from veche.protocol.approval import (
     signed_bytes,
     verify,
 )
+from veche.protocol.canonical import canonical
 from veche.protocol.ids import UserId
 from veche.protocol.pdf.appearance import Look
+from veche.protocol.pdf.document import Document
+from veche.protocol.pdf.signing import form_fields, page_count
+from veche.protocol.pdf.values import array
+from veche.protocol.pdf.values import number as coordinate
 from veche.protocol.signatures import certificates
 from veche.protocol.signatures.certificates import STAMP_POLICY, Fresh, Holder
 from veche.protocol.signatures.cms import der_of
@@ -222,6 +231,9 @@ class Desk:
         return self._cipher
 
     _cipher: bytes = b""
+    matter: bytes = b""
+    """Of a blind session, as the browser of who asks has made it; empty: it is none."""
+    closed: bool = False
 
     def take(self, party: str, increment: bytes) -> None:
         """Keep a revision."""
@@ -280,7 +292,132 @@ def enrol(desk: Desk, *, public_key: Sequence[int]) -> None:
 @command
 def session(desk: Desk) -> Any:
     """GET /sessions/{id}."""
-    return _json(desk.view())
+    return _told(desk)
+
+
+_SALT: Final = hashlib.sha256(b"salt").digest()
+
+
+def _veiled(words: str) -> str:
+    return unpadded(hashlib.sha256(_SALT + words.encode()).digest())
+
+
+@command
+def begin_blind(desk: Desk, *, has_bob: bool = False, title: str = TITLE) -> dict[str, Any]:
+    """A new session that no service can read: Alice signs, and Bob if he is asked.
+
+    The title in its matter may be another than what the service says the digest of.
+    """
+    begun = begin(desk)
+    desk.is_bob_done = not has_bob
+    matter = {
+        "v": 1,
+        "salt": unpadded(_SALT),
+        "title": title,
+        "filename": "lease.pdf",
+        "names": {str(ALICE): "Alice Adams", str(BOB): "Боб Браун"},
+        "clauses": [],
+    }
+    desk.matter = encrypt(desk.key, json.dumps(matter).encode(), b"veche.signing.matter")
+    digest = _base64url(hashlib.sha256(desk.document).digest())
+    key = _base64url(desk.key)
+    return {
+        **begun,
+        "private": f"s={SESSION}&k={key}&d={digest}",
+        "of_bot": f"s={SESSION}&p=p1&t={'t' * 32}",
+    }
+
+
+def _told(desk: Desk) -> Any:
+    """The session as Alice is told of it."""
+    told = _json(desk.view())
+    if not desk.matter:
+        return told
+    del told["title"]
+    is_done = desk.state is PartyState.SIGNED and desk.is_bob_done
+    blind = {
+        "mode": "blind",
+        "title_sha256": _veiled(TITLE),
+        "matter": unpadded(desk.matter),
+        "requester": str(BOB),
+        "is_to_close": is_done and not desk.closed,
+        "state": "completed" if desk.closed else "sealing" if is_done else "open",
+        "parties": [{**one, "name": one["user"]} for one in told["parties"]],
+    }
+    sha256 = unpadded(hashlib.sha256(desk.whole).digest())
+    ended = {"final_sha256": sha256} if desk.closed else {}
+    return {**told, **blind, **ended, "parties_sha256": _parties(blind["parties"], told["stages"])}
+
+
+def _parties(parties: Any, stages: Any) -> str:
+    keys = ("party", "role", "name", "user")
+    told = {
+        "parties": [{key: one[key] for key in keys} for one in parties],
+        "stages": [{"need": one.get("need"), "parties": one["parties"]} for one in stages],
+    }
+    return unpadded(hashlib.sha256(canonical(told)).digest())
+
+
+@command
+def ask_blind(desk: Desk, *, body: Any) -> Any:
+    """POST /sessions/{id}/ask of such a session."""
+    asked = ask_approval(desk, body=body)
+    told, shown = _told(desk), asked["asked"]["shown"]
+    del shown["title"]
+    shown |= {"title_sha256": told["title_sha256"], "requester": told["requester"]}
+    shown |= {"parties_sha256": told["parties_sha256"]}
+    return asked
+
+
+@command
+def certify_blind(desk: Desk, *, body: Any) -> Any:
+    """POST /certificates: what is approved is checked by the service, and in its own tests."""
+    assert body["approval"]["approval"]["shown"]["title_sha256"] == _veiled(TITLE)
+    return issue(desk, spki=body["spki"])
+
+
+@command
+def take_blind(desk: Desk, *, body: Any) -> Any:
+    """POST /sessions/{id}/signatures or /closing: what the service can check of it."""
+    told = body["revision"]
+    number = len(desk.revisions) + 1
+    if told["number"] != number:
+        return {"is_stale": True}
+    increment = decrypt(desk.key, from_unpadded(told["increment"]), increment_of(number))
+    assert told["size"] == len(increment)
+    assert from_unpadded(told["cms"]).hex().encode() in increment
+    desk.take("p1", increment)
+    assert told["sha256"] == unpadded(hashlib.sha256(desk.whole).digest())
+    desk.closed = desk.state is PartyState.SIGNED
+    desk.state = PartyState.SIGNED
+    report = judge(desk.whole, Trusted([desk.office.root.certificate], desk.now))
+    assert any(unpadded(one) == told["signed_sha256"] for one in _digests(desk.whole)), report
+    return {"is_stale": False, "session": _told(desk)}
+
+
+def _digests(pdf: bytes) -> list[bytes]:
+    """What each signature of a file covers."""
+    ranges = re.findall(rb"/ByteRange \[0 (\d+) +(\d+) +(\d+) *\]", pdf)
+    parts = [tuple(map(int, one)) for one in ranges]
+    return [
+        hashlib.sha256(pdf[:first] + pdf[second : second + length]).digest()
+        for first, second, length in parts
+    ]
+
+
+@command
+def garbage(desk: Desk) -> None:
+    """Bob hands in what is no signature; the service cannot see that."""
+    desk.take("p2", b"\n% no signature at all\n")
+    desk.is_bob_done = True
+
+
+@command
+def swap(desk: Desk) -> None:
+    """The service puts another document in the place of the one that was sent."""
+    other = with_boxes(typst.compile(b"Another lease."), ["Sig1", "Sig2"], with_letters=True)
+    desk.document = desk.whole = other
+    desk._cipher = b""
 
 
 @command
@@ -481,3 +618,48 @@ def decline(desk: Desk, *, body: Any) -> Any:
     verify(desk.device, signed_bytes(approval), str(told.approval.signature))
     desk.state = PartyState.DECLINED
     return _json(desk.view())
+
+
+def _signable() -> bytes:
+    return _document(3, has_clauses=False)
+
+
+_UPLOADS: Final[dict[str, Any]] = {
+    "plain": uploads.plain,
+    "form": lambda: uploads.changed(uploads.text_field),
+    "words": lambda: b"only called a PDF",
+    "locked": lambda: uploads.changed(
+        uploads.nothing, encryption=pikepdf.Encryption(owner="o", user="u")
+    ),
+    "xfa": lambda: uploads.changed(uploads.xfa),
+    "signed": lambda: Office().person("Bob", _signable()).sign(_signable(), "Sig1"),
+    "empty": lambda: uploads.changed(uploads.no_pages),
+    "cut": lambda: uploads.plain()[:-200],
+    "hundred": lambda: uploads.changed(uploads.text_field, uploads.plain(pages=100)),
+    "large": lambda: uploads.changed(uploads.large_picture, compress_streams=False),
+}
+
+
+@command
+def upload(desk: Desk, *, kind: str) -> dict[str, str]:
+    """A file that somebody chooses, in base64."""
+    del desk
+    return {"content": base64.b64encode(_UPLOADS[kind]()).decode()}
+
+
+@command
+def look_into(desk: Desk, *, pdf: str) -> dict[str, Any]:
+    """What a file has that somebody has prepared: fields, their places, pages, salt."""
+    del desk
+    content = base64.b64decode(pdf)
+    document = Document(content)
+    found = form_fields(document)
+    rectangles = [
+        array(document.dictionary(number, "a field").get(b"/Rect"), "/Rect") for _, number in found
+    ]
+    return {
+        "fields": [name for name, _ in found],
+        "corners": [[coordinate(one, "/Rect") for one in corners] for corners in rectangles],
+        "pages": page_count(document),
+        "is_salted": re.search(rb"/VecheSalt <[0-9a-f]{64}>", content) is not None,
+    }

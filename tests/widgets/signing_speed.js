@@ -67,6 +67,31 @@ async function measure({ document: encoded, runs }) {
     return { browser_ms: await timed(sign), browser_floor_ms: await timed(floor) };
 }
 
+/** @param {{hundred: string, large: string, runs: number}} given @returns {Promise<Record<string, number>>} */
+async function measureUploads({ hundred, large, runs }) {
+    const links = [...document.querySelectorAll("link[rel=modulepreload]")];
+    const addresses = links.map((one) => one.getAttribute("href") ?? "");
+    const address = addresses.find((one) => one.endsWith("/pdf/normalising.js")) ?? "";
+    const { normalise } = await import(address);
+    const salt = new Uint8Array(32);
+    /** @param {string} encoded @param {number} count */
+    const timed = async (encoded, count) => {
+        const bytes = Uint8Array.from(atob(encoded), (one) => one.charCodeAt(0));
+        await normalise(bytes, salt);
+        const taken = [];
+        for (let run = 0; run < count; run += 1) {
+            const began = performance.now();
+            await normalise(bytes, salt);
+            taken.push(performance.now() - began);
+        }
+        return taken.toSorted((a, b) => a - b)[Math.floor(count / 2)] ?? 0;
+    };
+    return {
+        blind_normalise_ms: await timed(hundred, runs),
+        blind_normalise_large_ms: await timed(large, Math.ceil(runs / 3)),
+    };
+}
+
 const browser = await launch();
 try {
     const context = await browser.newContext();
@@ -77,7 +102,16 @@ try {
         "POST issue": ({ body }) => ask("issue", JSON.parse(body)),
     });
     await page.goto(`${BASE}/sign`);
-    process.stdout.write(JSON.stringify(await page.evaluate(measure, { document, runs: RUNS })));
+    const signed = await page.evaluate(measure, { document, runs: RUNS });
+    const [hundred, large] = [
+        await ask("upload", { kind: "hundred" }),
+        await ask("upload", { kind: "large" }),
+    ];
+    await page.goto(`${BASE}/sign/new`);
+    const given = { hundred: hundred.content, large: large.content, runs: RUNS };
+    process.stdout.write(
+        JSON.stringify({ ...signed, ...(await page.evaluate(measureUploads, given)) }),
+    );
 } finally {
     await browser.close();
 }

@@ -79,9 +79,21 @@ KEYS: Final = Document("keys.html", has_passkeys=True)
 APPROVE: Final = Document("approve.html", has_passkeys=True, has_lit=False)
 VERIFY: Final = Document("verify.html", has_pdf=True)
 SIGN: Final = Document("sign.html", has_passkeys=True, has_pdf=True)
+SIGN_NEW: Final = Document("sign_new.html", has_pdf=True)
 WALLET: Final = Document("wallet.html", has_camera=True)
 WALLET_WIDGET: Final = Document("wallet_widget.html", Framing.EMBEDDERS)
-DOCUMENTS: Final = (APP, WIDGET, SIGN_IN, KEYS, APPROVE, VERIFY, SIGN, WALLET, WALLET_WIDGET)
+DOCUMENTS: Final = (
+    APP,
+    WIDGET,
+    SIGN_IN,
+    KEYS,
+    APPROVE,
+    VERIFY,
+    SIGN,
+    SIGN_NEW,
+    WALLET,
+    WALLET_WIDGET,
+)
 PATHS: Final = {
     "/": APP,
     "/services": APP,
@@ -91,6 +103,7 @@ PATHS: Final = {
     "/approve": APPROVE,
     "/verify": VERIFY,
     "/sign": SIGN,
+    "/sign/new": SIGN_NEW,
     "/pay": WALLET,
     "/wallet": WALLET,
     "/wallet/widget": WALLET_WIDGET,

@@ -28,6 +28,7 @@ IMPORTS: Final[Mapping[str, str]] = {
     "@lit/reactive-element": "vendor/reactive-element/reactive-element.js",
     "matrix-widget-api": "vendor/matrix-widget-api/index.js",
     "pdfjs-dist": "vendor/pdfjs/build/pdf.min.mjs",
+    "@cantoo/pdf-lib": "vendor/pdf-lib/pdf-lib.esm.min.js",
     "qr/decode.js": "vendor/qr/decode.js",
 }
 """Names that modules import, and the files below ``static`` they stand for."""

@@ -40,12 +40,19 @@ _COUNTS_TRIED: Final = 200
 def read_static() -> Mapping[str, bytes]:
     """Every file to serve, by its path below ``static``; the texts are ``locale/<language>.json``.
 
+    The font of signatures is ``pdf/letters.json``.
+
     Raises:
         OSError: A file, or a catalogue, cannot be read.
     """
     files = _walk(resources.files(PACKAGE) / "static", "")
     texts = {f"locale/{language}.json": locale_json(language) for language in LANGUAGES}
-    return {**files, **texts}
+    return {**files, **texts, "pdf/letters.json": font_json()}
+
+
+def font_json() -> bytes:
+    """The font in which signatures are shown, for pages that lay it."""
+    return (resources.files("veche.protocol.pdf") / "letters.json").read_bytes()
 
 
 def locale_json(language: str) -> bytes:

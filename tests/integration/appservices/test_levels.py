@@ -263,7 +263,9 @@ class LevelTest(TestCase):
     ) -> tuple[int, str, str | None]:
         path = route.path
         for argument in route.arguments:
-            path = "/".join("x" if part.endswith(f"{argument}>") else part for part in path.split("/"))
+            path = "/".join(
+                "x" if part.endswith(f"{argument}>") else part for part in path.split("/")
+            )
         headers = {"authorization": f"Bearer {token}"} if token else {}
         answer = await http.request(route.method, url + (path or "/"), headers=headers)
         text = await answer.text()

@@ -8,6 +8,7 @@ const ATTEMPTS_MAX = 4;
 const PAUSE_MS = 300;
 const PAUSE_MS_MAX = 5000;
 const ANSWER_MS_MAX = 40_000; // longer than a long poll takes
+const UPLOAD_MS_MAX = 600_000;
 /** How long a service can have who follows it wait. */
 const CALM_MS_MAX = 60_000;
 
@@ -77,6 +78,7 @@ export function newKey() {
 /**
  * @typedef {object} Options
  * @property {unknown} [body] sent as JSON
+ * @property {Uint8Array<ArrayBuffer>} [data] sent as it is, in place of a body
  * @property {Record<string, string | number | undefined>} [query]
  * @property {string} [key] idempotency key
  * @property {Record<string, string>} [headers] besides those of every request
@@ -124,7 +126,7 @@ export async function download(path, options = {}) {
  * @returns {Promise<Response>} a good one
  */
 async function ask(method, path, options) {
-    const may_repeat = method === "GET" || options.key !== undefined;
+    const may_repeat = method === "GET" || method === "PUT" || options.key !== undefined;
     for (let attempt = 1; ; attempt += 1) {
         const is_last = !may_repeat || attempt >= ATTEMPTS_MAX;
         let pause_ms = Math.min(PAUSE_MS * 2 ** (attempt - 1), PAUSE_MS_MAX);
@@ -166,14 +168,15 @@ function address(path, query) {
  * @param {Options} options
  * @returns {RequestInit}
  */
-function request(method, token, { body, key, headers, signal, isLeaving }) {
-    const limit = AbortSignal.timeout(ANSWER_MS_MAX);
+function request(method, token, { body, data, key, headers, signal, isLeaving }) {
+    const limit = AbortSignal.timeout(data ? UPLOAD_MS_MAX : ANSWER_MS_MAX);
     return {
         method,
         headers: {
             Accept: "application/json",
             "Accept-Language": document.documentElement.lang || "en",
             ...(body !== undefined && { "Content-Type": "application/json" }),
+            ...(data && { "Content-Type": "application/octet-stream" }),
             ...(token && { Authorization: `Bearer ${token}` }),
             ...(key && { "Idempotency-Key": key }),
             ...headers,
@@ -184,6 +187,7 @@ function request(method, token, { body, key, headers, signal, isLeaving }) {
         ...(isLeaving && { keepalive: true }),
         signal: signal ? AbortSignal.any([signal, limit]) : limit,
         ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(data && { body: data }),
     };
 }
 

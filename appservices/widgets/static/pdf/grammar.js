@@ -401,8 +401,8 @@ export function hasOtherSignatures(objects) {
     return false;
 }
 
-/** @param {PdfObject[]} objects @returns {Generator<PdfDictionary>} */
-function* dictionaries(objects) {
+/** @param {PdfObject[]} objects @returns {Generator<PdfDictionary>} all, also those in others */
+export function* dictionaries(objects) {
     const stack = objects.map((one) => one.value);
     for (let value = stack.pop(); value !== undefined; value = stack.pop()) {
         if (Array.isArray(value)) for (const one of value) stack.push(one);

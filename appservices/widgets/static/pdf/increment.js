@@ -24,6 +24,8 @@ export class Increment {
     constructor(document) {
         this.document = document;
         this.next = document.size;
+        /** @type {number | undefined} number of what the file says of itself, if that is another */
+        this.info = undefined;
     }
 
     /** @param {number} number @param {string} what @returns {PdfDictionary} as it is so far */
@@ -97,6 +99,7 @@ export class Increment {
             const value = old.get(key);
             if (value !== undefined) made.set(key, value);
         }
+        if (this.info !== undefined) made.set("/Info", reference(this.info));
         return writeValue(made);
     }
 }

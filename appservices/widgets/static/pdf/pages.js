@@ -19,6 +19,8 @@ export class VechePages extends VecheElement {
     static properties = /** @type {import("lit").PropertyDeclarations} */ ({
         bytes: { attribute: false },
         label: { attribute: false },
+        /** Whether another file is shown beside it: then each page says of which it is. */
+        isBeside: { attribute: false },
         count: { state: true },
         isFailed: { state: true },
         isLarge: { state: true },
@@ -31,6 +33,7 @@ export class VechePages extends VecheElement {
         /** @type {Uint8Array<ArrayBuffer> | undefined} */
         this.bytes = undefined;
         this.label = "";
+        this.isBeside = false;
         this.count = 0;
         this.isFailed = false;
         this.isLarge = false;
@@ -169,7 +172,8 @@ export class VechePages extends VecheElement {
         const known = this.pages.get(number);
         const values = { page: showNumber(number), count: showNumber(this.count) };
         const label = t("Page {page} of {count}", values);
-        return html`<section class="sheet-page" data-page=${number} aria-label=${label}>
+        const called = this.isBeside ? `${this.label}: ${label}` : label;
+        return html`<section class="sheet-page" data-page=${number} aria-label=${called}>
             <canvas aria-hidden="true"></canvas>
             <p class="hidden-text">${known?.text ?? nothing}</p>
             <p class="page-number secondary-text small" aria-hidden="true">${label}</p>

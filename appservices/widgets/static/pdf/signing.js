@@ -29,7 +29,7 @@ import { hex, sha256 } from "../verify/bytes.js";
 import { linesOf, pdfDate, picture, pictureEntries, reasonOf, sizeOf } from "./appearance.js";
 import { PdfDocument } from "./document.js";
 import { Increment, references } from "./increment.js";
-import { canShow, laidLetters, readLetters } from "./letters.js";
+import { RESOURCE, canShow, laidLetters, layLetters, readLetters } from "./letters.js";
 import {
     PdfError,
     array,
@@ -45,7 +45,7 @@ import {
 } from "./values.js";
 
 const FIELDS_MAX = 1000;
-const PAGES_MAX = 2000;
+export const PAGES_MAX = 2000;
 const TREE_DEPTH_MAX = 32;
 /** Room for a signature with its time stamp and two certificates. */
 const SIGNATURE_BYTES_MAX = 5000;
@@ -97,10 +97,11 @@ export function filled({ data, hole: [start, end] }, signature) {
 /**
  * @param {PdfFile} file
  * @param {Box[]} boxes
+ * @param {import("./letters.js").Known} [known] the font in which signatures are shown, laid too
  * @returns {Bytes} the revision with an empty field for each signer, before anybody signs
  * @throws {PdfError} a page is not there, a field's name is taken, or there are too many
  */
-export function layBoxes({ document }, boxes) {
+export function layBoxes({ document }, boxes, known) {
     const increment = new Increment(document);
     const [formNumber, form] = formOf(document, increment);
     const fields = array(document.resolve(form.get("/Fields") ?? []), "/Fields");
@@ -117,8 +118,26 @@ export function layBoxes({ document }, boxes) {
     }
     for (const [page, numbers] of laid) annotate(document, increment, page, numbers);
     const added = [...laid.values()].flat();
-    putForm(increment, formNumber, form, [...fields, ...references(added)]);
+    const whole = filledForm(form, [...fields, ...references(added)]);
+    increment.put(formNumber, known ? withLetters(document, increment, whole, known) : whole);
     return asBytes(increment.write().data);
+}
+
+/**
+ * @param {PdfDocument} document
+ * @param {Increment} increment
+ * @param {PdfDictionary} form
+ * @param {import("./letters.js").Known} known
+ * @returns {PdfDictionary} the form with the font of signatures among its resources
+ */
+export function withLetters(document, increment, form, known) {
+    if (laidLetters(form, (value) => document.resolve(value)) !== undefined)
+        throw new PdfError("the file has the font of signatures already");
+    const held = dictionary(document.resolve(form.get("/DR") ?? new Map()), "/DR");
+    const fonts = dictionary(document.resolve(held.get("/Font") ?? new Map()), "/Font");
+    const font = reference(layLetters(increment, known));
+    const longer = new Map([...fonts, [RESOURCE, font]]);
+    return new Map([...form, ["/DR", new Map([...held, ["/Font", longer]])]]);
 }
 
 /**
@@ -226,7 +245,7 @@ export async function prepareClosing(file, field, proofs) {
     const widget = fieldFor(field, page, [0, 0, 0, 0]);
     const number = increment.add(new Map([...widget, ["/V", reference(stamp)]]));
     annotate(document, increment, page, [number]);
-    putForm(increment, formNumber, form, [...fields, reference(number)]);
+    increment.put(formNumber, filledForm(form, [...fields, reference(number)]));
     if (proofs.certificates.length > 0 || proofs.lists.length > 0)
         putStore(document, increment, proofs);
     const value = new Map([["/Type", "/DocTimeStamp"]]);
@@ -245,7 +264,12 @@ export function pageNumber(document, index) {
 
 /** @param {PdfDocument} document @returns {number} @throws {PdfError} too many, or no tree */
 export function pageCount(document) {
-    return [...pagesOf(document)].length;
+    return pageNumbers(document).length;
+}
+
+/** @param {PdfDocument} document @returns {number[]} of the pages' objects, in their order */
+export function pageNumbers(document) {
+    return [...pagesOf(document)];
 }
 
 /** @param {PdfDocument} document @returns {Generator<number>} numbers of the pages' objects */
@@ -304,7 +328,7 @@ function fieldsOf(document, fields) {
  * @param {Increment} increment
  * @returns {[number, PdfDictionary]} the form's object, made if there is none of its own, and form
  */
-function formOf(document, increment) {
+export function formOf(document, increment) {
     const held = document.dictionary(document.root, "the catalog").get("/AcroForm");
     if (isReference(held)) {
         const number = referred(held, "/AcroForm");
@@ -315,14 +339,9 @@ function formOf(document, increment) {
     return [number, held === undefined ? new Map() : dictionary(held, "/AcroForm")];
 }
 
-/**
- * @param {Increment} increment
- * @param {number} number
- * @param {PdfDictionary} form
- * @param {Value[]} fields
- */
-function putForm(increment, number, form, fields) {
-    increment.put(number, new Map([...form, ["/Fields", fields], ["/SigFlags", APPEND_ONLY]]));
+/** @param {PdfDictionary} form @param {Value[]} fields @returns {PdfDictionary} with them */
+export function filledForm(form, fields) {
+    return new Map([...form, ["/Fields", fields], ["/SigFlags", APPEND_ONLY]]);
 }
 
 /**

@@ -20,7 +20,7 @@ const WAITS_MAX = 20;
 
 /** One session, asked by the party whose link it is. */
 export class Session {
-    /** @param {import("./link.js").Link} link */
+    /** @param {Pick<import("./link.js").Link, "session" | "party" | "token">} link */
     constructor({ session, party, token }) {
         this.path = `${API}/sessions/${session}`;
         this.headers = { "Veche-Party": `${party} ${token}` };
@@ -69,10 +69,61 @@ export class Session {
         return this.#act(`${this.path}/signatures`, body);
     }
 
+    /** @param {Record<string, unknown>} body `ClosingBody` @returns {Promise<View>} */
+    closing(body) {
+        return this.#act(`${this.path}/closing`, body);
+    }
+
+    /** Something in it does not hold. @param {Record<string, unknown>} body `DoubtBody` */
+    doubt(body) {
+        return this.#act(`${this.path}/doubt`, body);
+    }
+
     /** @param {Record<string, unknown>} body `DeclineBody` @returns {Promise<View>} */
     decline(body) {
         return this.#act(`${this.path}/decline`, body);
     }
+}
+
+/**
+ * As whom the person who is signed in takes part in a session.
+ * @param {string} session
+ * @returns {Promise<{party: string, token: string}>}
+ */
+export function partyOf(session) {
+    const query = { lang: currentLanguage() };
+    return call("POST", `${API}/sessions/${session}/link`, { body: {}, key: newKey(), query });
+}
+
+/**
+ * @typedef {object} BlindState a session that is made here, and that the service can't read
+ * @property {string} session
+ * @property {string} state
+ * @property {string} code
+ * @property {string} party of who asks
+ * @property {string} token of theirs
+ * @property {boolean} document_is_here
+ */
+
+/**
+ * @param {Record<string, unknown>} body `BlindBody`
+ * @param {string} key of the act, one over all attempts
+ * @returns {Promise<BlindState>}
+ */
+export function beginBlind(body, key) {
+    return call("POST", `${API}/blind`, { body, key, query: { lang: currentLanguage() } });
+}
+
+/** @param {string} session @param {Bytes} cipher @returns {Promise<BlindState>} */
+export function putBlind(session, cipher) {
+    const query = { lang: currentLanguage() };
+    return call("PUT", `${API}/blind/${session}/document`, { data: cipher, query });
+}
+
+/** @param {string} session @param {"send" | "cancel"} act @returns {Promise<BlindState>} */
+export function actBlind(session, act) {
+    const query = { lang: currentLanguage() };
+    return call("POST", `${API}/blind/${session}/${act}`, { body: {}, key: newKey(), query });
 }
 
 /**

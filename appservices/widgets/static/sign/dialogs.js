@@ -1,5 +1,5 @@
 /** Saying no: asked once more, in a dialog, and why. */
-import { html } from "lit";
+import { html, nothing } from "lit";
 import { button, closeDialog, dialog, field } from "../kit/elements.js";
 import { t } from "../kit/i18n.js";
 import { REASONS, reasonWords } from "./words.js";
@@ -19,11 +19,14 @@ function submitted(event) {
     return new FormData(/** @type {HTMLFormElement} */ (event.target));
 }
 
-/** @param {(event: CustomEvent) => void} chosen with `{code, reason}` */
-export function declineDialog(chosen) {
+/**
+ * @param {(event: CustomEvent) => void} chosen with `{code, reason}`
+ * @param {boolean} [hasWords] whether the service may be told why in words
+ */
+export function declineDialog(chosen, hasWords = true) {
     const submit = (/** @type {SubmitEvent} */ event) => {
         const data = submitted(event);
-        const [code, reason] = [String(data.get("code")), String(data.get("reason")).trim()];
+        const [code, reason] = [String(data.get("code")), String(data.get("reason") ?? "").trim()];
         done(DECLINE, chosen, { code, reason });
     };
     return dialog({
@@ -48,24 +51,28 @@ export function declineDialog(chosen) {
                             </label>`,
                     )}
                 </fieldset>
-                ${field({
-                    id: "decline-reason",
-                    label: t("In your words"),
-                    is_required: false,
-                    control: ({ id, describedby, invalid }) =>
-                        html`<textarea
-                            id=${id}
-                            name="reason"
-                            rows="3"
-                            maxlength=${REASON_CHARACTERS_MAX}
-                            aria-describedby=${describedby}
-                            aria-invalid=${invalid}
-                        ></textarea>`,
-                })}
+                ${hasWords ? words() : nothing}
             </form>`,
         actions: html`<button class="button danger" type="submit" form="decline-form">
                 ${t("Decline")}
             </button>
             ${button({ label: t("Back"), style: "secondary", press: () => closeDialog(DECLINE) })}`,
+    });
+}
+
+function words() {
+    return field({
+        id: "decline-reason",
+        label: t("In your words"),
+        is_required: false,
+        control: ({ id, describedby, invalid }) =>
+            html`<textarea
+                id=${id}
+                name="reason"
+                rows="3"
+                maxlength=${REASON_CHARACTERS_MAX}
+                aria-describedby=${describedby}
+                aria-invalid=${invalid}
+            ></textarea>`,
     });
 }

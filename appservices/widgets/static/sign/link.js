@@ -2,17 +2,24 @@
  * What the link from the chat says: which session, as whom, and the key of its document. All of it
  * stands behind the `#`: no server is told the key, and no log has the token. Pure.
  *
- * @typedef {object} Link
+ * @typedef {object} Link of the bot
  * @property {string} session
  * @property {string} party
  * @property {string} token
- * @property {Uint8Array<ArrayBuffer> | undefined} key none: the link was cut off
+ * @property {Uint8Array<ArrayBuffer> | undefined} key none: the link was cut off, or the service has
+ *     no key
+ * @property {string} [document] SHA-256 of the document, base64, if who asks has told it
+ *
+ * @typedef {object} PrivateLink of who asks for signatures: one for all, who are known by signing in
+ * @property {string} session
+ * @property {Uint8Array<ArrayBuffer> | undefined} key
+ * @property {string} document SHA-256 of the document, base64
  *
  * @typedef {object} ListLink opens all that waits for a person
  * @property {string} header what is told the service: whose list, until when, the token
  * @property {Uint8Array<ArrayBuffer> | undefined} key none: the link was cut off
  */
-import { fromBase64 } from "../kit/approval.js";
+import { base64, base64url, fromBase64 } from "../kit/approval.js";
 
 const SESSION = /^[0-9A-HJKMNP-TV-Z]{26}$/;
 const PARTY = /^p[1-9]\d{0,2}$/;
@@ -23,9 +30,31 @@ const KEY = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
 
 /** @param {string} hash of the address @returns {Link | undefined} none: it is damaged */
 export function readLink(hash) {
-    const [session = "", party = "", token = "", key = ""] = saidIn(hash, ["s", "p", "t", "k"]);
+    const names = ["s", "p", "t", "k", "d"];
+    const [session = "", party = "", token = "", key = "", document = ""] = saidIn(hash, names);
     if (!SESSION.test(session) || !PARTY.test(party) || !TOKEN.test(token)) return undefined;
-    return { session, party, token, key: keyOf(key) };
+    const promised = KEY.test(document) && { document: base64(fromBase64(document)) };
+    return { session, party, token, key: keyOf(key), ...promised };
+}
+
+/** @param {string} hash of the address, or of a link @returns {PrivateLink | undefined} */
+export function readPrivateLink(hash) {
+    const [session = "", party, key = "", document = ""] = saidIn(hash, ["s", "p", "k", "d"]);
+    if (!SESSION.test(session) || party || !KEY.test(document)) return undefined;
+    return { session, key: keyOf(key), document: base64(fromBase64(document)) };
+}
+
+/**
+ * @param {PrivateLink} link
+ * @returns {string} what stands behind the `#` of it
+ */
+export function privateHash({ session, key, document }) {
+    const said = {
+        s: session,
+        k: base64url(key ?? new Uint8Array()),
+        d: base64url(fromBase64(document)),
+    };
+    return new URLSearchParams(said).toString();
 }
 
 /** @param {string} hash of the address @returns {boolean} whether it is of a list */

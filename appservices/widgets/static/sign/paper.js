@@ -21,23 +21,13 @@ import { PdfError, asText } from "../pdf/values.js";
 import { readCertificate } from "../signatures/certificate.js";
 import { judge } from "../signatures/verdict.js";
 import { hex, joined, sha256, utf8 } from "../verify/bytes.js";
-import { DOCUMENT, decrypt, importKey, incrementOf } from "./cipher.js";
+import { DOCUMENT, decrypt, encrypt, importKey, incrementOf } from "./cipher.js";
+import { PaperError } from "./paper_error.js";
+
+export { PaperError } from "./paper_error.js";
 
 /** Reasons of a file in which some have signed and nobody has closed it yet. */
 const OPEN = new Set(["tail_not_time_stamped"]);
-
-/**
- * What is here is not what was agreed on.
- * @typedef {"key" | "blob" | "document" | "form" | "code" | "parties" | "box" | "increment"
- *   | "signature"} Fault
- */
-export class PaperError extends Error {
-    /** @param {Fault} fault */
-    constructor(fault) {
-        super(fault);
-        this.fault = fault;
-    }
-}
 
 /** @param {Bytes[]} parts @returns {Promise<string>} SHA-256 in unpadded base64 */
 export async function digest(...parts) {
@@ -48,10 +38,13 @@ export async function digest(...parts) {
  * @param {View} view
  * @param {Bytes} cipher the document's, as the service keeps it
  * @param {Bytes} key
+ * @param {string} [promised] digest of the document, where the link says it: then the service can't
+ *     have put another document in its place
  * @returns {Promise<Paper>}
  * @throws {PaperError}
  */
-export async function openPaper(view, cipher, key) {
+export async function openPaper(view, cipher, key, promised = view.document.sha256) {
+    if (promised !== view.document.sha256) throw new PaperError("document");
     if (hex(await sha256(cipher)) !== view.document.blob) throw new PaperError("blob");
     const secret = await importKey(key);
     const base = await decrypt(secret, cipher, DOCUMENT);
@@ -163,4 +156,21 @@ export async function partiesDigest({ parties, stages }) {
         })),
     };
     return digest(canonicalBytes(told));
+}
+
+/**
+ * What is told of a revision that this page has made.
+ * @param {Paper} paper before it
+ * @param {Bytes} whole with it
+ * @param {Bytes} increment
+ */
+export async function revisionOf(paper, whole, increment) {
+    const number = paper.revision + 1;
+    return {
+        number,
+        previous_sha256: await digest(paper.whole),
+        sha256: await digest(whole),
+        size: increment.length,
+        increment: base64(await encrypt(paper.secret, increment, incrementOf(number))),
+    };
 }

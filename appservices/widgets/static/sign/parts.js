@@ -10,8 +10,9 @@ import { plural, showDateTime, showNumber, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { hex } from "../verify/bytes.js";
 import { fromBase64 } from "../kit/approval.js";
-import { banner } from "../kit/elements.js";
-import { NoKeyError, levelOf } from "./signing.js";
+import { banner, field } from "../kit/elements.js";
+import { privateHash, readPrivateLink } from "./link.js";
+import { NoKeyError, isBlind, levelOf } from "./signing.js";
 import { effectWords, levelWords, roleWords } from "../approve/signing_words.js";
 import { explained, partyStateWords } from "./words.js";
 
@@ -25,7 +26,7 @@ export function facts(view) {
     const size = t("{size} KiB", { size: showNumber(Math.ceil(document.size / KIB)) });
     /** @type {[string, unknown][]} */
     const rows = [
-        [t("Asked by"), html`<bdi>${view.requester}</bdi>`],
+        [t("Asked by"), html`<bdi>${calledIn(view, view.requester, view.requester)}</bdi>`],
         [t("You are"), roleWords(you.role)],
         [t("Document"), `${pages}, ${size}`],
         [t("Kind of signature"), levelWords(levelOf(view))],
@@ -39,6 +40,71 @@ export function facts(view) {
                     <dd>${value}</dd>`,
         )}
     </dl>`;
+}
+
+/**
+ * @param {View} view
+ * @param {string} account
+ * @param {string} otherwise
+ * @returns {string} how who asks calls somebody, with the account, which alone is signed
+ */
+function calledIn({ called }, account, otherwise) {
+    const name = called?.[account];
+    return name && name !== account ? `${name} (${account})` : otherwise;
+}
+
+/** @param {View} view which of the two ways this is: everyone who signs is told */
+export function mode(view) {
+    if (!isBlind(view)) return nothing;
+    return html`<p class="with-mark secondary-text private-note">
+        ${icon("lock")}<span
+            >${t("Private: only those who have this link can read the document. The service that passes it on cannot.")}</span
+        >
+    </p>`;
+}
+
+/** @param {string} href where one signs in, and comes back from */
+export function signingIn(href) {
+    return html`<h1 tabindex="-1">${t("Somebody asks you to sign a document")}</h1>
+        <p>
+            ${t("Say who you are first: sign in from your encrypted chat, and this page opens the document.")}
+        </p>
+        <p class="actions"><a class="button primary" href=${href}>${t("Sign in")}</a></p>`;
+}
+
+/**
+ * @param {View} view of a document whose key the service has not
+ * @param {import("./link.js").Link | undefined} link
+ */
+export function pasting(view, link) {
+    const pasted = (/** @type {Event} */ { target }) => {
+        const input = /** @type {HTMLInputElement} */ (target);
+        const found = readPrivateLink(input.value.slice(input.value.indexOf("#")));
+        const isIt = found?.key && found.session === view.session;
+        input.setCustomValidity(isIt ? "" : t("This is not the link of this document."));
+        input.reportValidity();
+        if (!isIt || !link) return;
+        const { session: s, party: p, token: own } = link;
+        location.hash = `s=${s}&p=${p}&t=${own}&${privateHash(found).replace(/^s=[^&]*&/, "")}`;
+    };
+    return html`<h1 tabindex="-1">${t("The document is private")}</h1>
+        <p>
+            ${t("Only {person} has its key, and sends you a link with it. Open that link, or paste it here.", { person: view.requester })}
+        </p>
+        ${field({
+            id: "private-link",
+            label: t("Link of who asks you"),
+            control: ({ id, describedby, invalid }) =>
+                html`<input
+                    id=${id}
+                    type="text"
+                    autocomplete="off"
+                    spellcheck="false"
+                    aria-describedby=${describedby}
+                    aria-invalid=${invalid}
+                    @change=${pasted}
+                />`,
+        })}`;
 }
 
 /** @param {View} view what two people can compare */
@@ -115,7 +181,7 @@ function party(one, view) {
         ${icon(mark)}
         <div>
             <p>
-                <bdi>${one.name}</bdi
+                <bdi>${calledIn(view, one.user, one.name)}</bdi
                 >${one.party === view.you.party ? html` (${t("you")})` : nothing}
             </p>
             <p class="secondary-text small">

@@ -9,8 +9,9 @@
  * @typedef {import("../approve/asked.js").Asked} Asked
  * @typedef {import("../approve/keys.js").Signer} Signer
  * @typedef {import("../signatures/signing.js").Certified} Certified
+ * @typedef {import("../signatures/signing.js").Added} Added
  * @typedef {Uint8Array<ArrayBuffer>} Bytes
- * @typedef {"key" | "approve" | "certificate" | "sign" | "clause" | "hand" | "again"} Step
+ * @typedef {"key" | "approve" | "certificate" | "sign" | "clause" | "hand" | "again" | "close"} Step
  *
  * @typedef {import("./api.js").Session} Session
  *
@@ -30,13 +31,13 @@ import { canonical } from "../kit/canonical.js";
 import { canBeShown, openFile } from "../pdf/signing.js";
 import { documentDigestOf, nameOf, readCertificate } from "../signatures/certificate.js";
 import { makeKey, publicKeyOf } from "../signatures/making.js";
-import { sign } from "../signatures/signing.js";
+import { signFile } from "../signatures/signing.js";
 import { stamper } from "../signatures/stamps.js";
 import { judge } from "../signatures/verdict.js";
 import { isSame, joined } from "../verify/bytes.js";
 import { postStamp } from "./api.js";
-import { encrypt, incrementOf } from "./cipher.js";
-import { digest, grown } from "./paper.js";
+import { withMatter } from "./matter.js";
+import { digest, grown, revisionOf } from "./paper.js";
 
 const STALE = "ORG.VECHE.STALE_REVISION";
 const REBASE_MAX = 5;
@@ -49,6 +50,11 @@ export class NoKeyError extends Error {}
 
 /** What the service asks to be approved, or gives, is not what stands on the page. */
 export class MismatchError extends Error {}
+
+/** @param {View} view @returns {boolean} whether the service can't read the document */
+export function isBlind({ mode }) {
+    return mode === "blind";
+}
 
 /** @param {View} view @returns {"S1" | "S2"} how they sign: in their box, if they have one */
 export function levelOf({ you }) {
@@ -149,9 +155,9 @@ async function ask({ view, session }, choices, key) {
  */
 export function isWhatIsShown(shown, view, choices, key) {
     const answers = new Map(choices.clauses.map((one) => [one.id, one.accepted]));
-    const clauses = view.clauses.map(({ id, title, kind }) => ({
+    const clauses = view.clauses.map(({ id, title, title_sha256, kind }) => ({
         id,
-        title,
+        ...(isBlind(view) ? { title_sha256 } : { title }),
         accepted: kind === "required" || answers.get(id) === true,
     }));
     const expected = {
@@ -167,7 +173,7 @@ export function isWhatIsShown(shown, view, choices, key) {
 /** @param {View} view @returns what is shown of a document, whatever else is signed with it */
 export function factsOf(view) {
     return {
-        title: view.title,
+        ...(isBlind(view) ? { title_sha256: view.title_sha256 } : { title: view.title }),
         sha256: view.document.sha256,
         size: view.document.size,
         pages: view.document.pages,
@@ -216,9 +222,17 @@ export async function handed(task, key, certified) {
     let { paper } = task;
     for (let again = 0; ; again += 1) {
         task.tell(again === 0 ? "sign" : "again");
-        const increment = await signed(task, paper, key, certified);
-        const whole = joined(paper.whole, increment);
-        const revision = await revisionOf(paper, whole, increment, party);
+        const added = await signed(task, paper, key, certified);
+        const whole = joined(paper.whole, added.data);
+        const revision = {
+            ...(await revisionOf(paper, whole, added.data)),
+            party,
+            // Who can't read the increment can still check these.
+            ...(isBlind(task.view) && {
+                cms: base64(added.cms),
+                signed_sha256: base64(added.digest),
+            }),
+        };
         task.tell("hand");
         try {
             await task.session.sign({ party, revision });
@@ -226,7 +240,8 @@ export async function handed(task, key, certified) {
         } catch (error) {
             const code = error instanceof ApiError ? error.errcode : "";
             if (code !== SIGNED && (code !== STALE || again === REBASE_MAX)) throw error;
-            const view = await task.session.view();
+            const said = await task.session.view();
+            const view = isBlind(said) ? await withMatter(said, paper.secret) : said;
             // The answer may have been lost on its way back, not the signature on its way there.
             const isTaken = view.revisions.some((one) => one.sha256 === revision.sha256);
             if (isTaken) return { ...paper, whole, revision: revision.number };
@@ -241,22 +256,28 @@ export async function handed(task, key, certified) {
  * @param {Paper} paper
  * @param {CryptoKey} key
  * @param {Certified} certified
- * @returns {Promise<Bytes>} what is added, which was judged as anybody will judge it
+ * @returns {Promise<Added>} what is added, which was judged as anybody will judge it, and of it the
+ *     signature in the signer's own box
  */
 async function signed({ view, words, tell }, paper, key, certified) {
     let { whole } = paper;
+    /** @type {Added | undefined} */
+    let first;
     const own = { field: view.you.field ?? "", looks: [words] };
     const clauses = view.clauses.flatMap(({ field, title }) =>
         field ? [{ field, looks: [{ ...words, role: title }, words] }] : [],
     );
     for (const box of [own, ...clauses]) {
         if (box !== own) tell("clause");
-        whole = joined(whole, await signedIn(box, whole, key, certified));
+        const added = await signedIn(box, whole, key, certified);
+        whole = joined(whole, added.data);
+        first ??= added;
     }
     const root = readCertificate(certified.root);
     const { findings } = await judge(whole, [root], clock.now());
     if (findings.some(({ reason }) => reason !== TAIL)) throw new MismatchError("signature");
-    return whole.slice(paper.whole.length);
+    if (!first) throw new MismatchError("signature");
+    return { ...first, data: whole.slice(paper.whole.length) };
 }
 
 /**
@@ -264,7 +285,7 @@ async function signed({ view, words, tell }, paper, key, certified) {
  * @param {Bytes} whole
  * @param {CryptoKey} key
  * @param {Certified} certified
- * @returns {Promise<Bytes>} the revision with the signature in one box
+ * @returns {Promise<Added>} the revision with the signature in one box
  */
 async function signedIn({ field, looks }, whole, key, certified) {
     const file = openFile(whole);
@@ -273,19 +294,6 @@ async function signedIn({ field, looks }, whole, key, certified) {
     const signing = { file, field, key, certified, name, nowMs: clock.now(), stamp };
     for (const look of looks)
         if (await canBeShown(file, field, [name, look.role, look.level]))
-            return sign({ ...signing, look });
-    return sign(signing);
-}
-
-/** @param {Paper} paper @param {Bytes} whole @param {Bytes} increment @param {string} party */
-async function revisionOf(paper, whole, increment, party) {
-    const number = paper.revision + 1;
-    return {
-        number,
-        party,
-        previous_sha256: await digest(paper.whole),
-        sha256: await digest(whole),
-        size: increment.length,
-        increment: base64(await encrypt(paper.secret, increment, incrementOf(number))),
-    };
+            return signFile({ ...signing, look });
+    return signFile(signing);
 }

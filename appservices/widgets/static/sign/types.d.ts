@@ -22,6 +22,19 @@ export interface Clause {
     page: number;
     /** The box in which it is signed by itself. */
     field?: string | null;
+    /** Of a blind session. */
+    title_sha256?: string | null;
+}
+
+/** What the service of a blind session is not told, inside its encryption. */
+export interface Matter {
+    v: 1;
+    salt: string;
+    title: string;
+    filename: string;
+    /** By account. */
+    names: Record<string, string>;
+    clauses: { id: string; title: string }[];
 }
 
 export interface Revision {
@@ -36,7 +49,16 @@ export interface Revision {
 export interface View {
     session: string;
     state: string;
+    mode?: "assisted" | "blind";
+    /** Of a blind session once its matter was opened. */
     title: string;
+    title_sha256?: string | null;
+    matter?: string | null;
+    /** Names by account, of the matter. */
+    called?: Record<string, string>;
+    filename?: string;
+    is_to_close?: boolean;
+    is_to_renew?: boolean;
     requester: string;
     effect: "when_complete" | "each";
     may_delegate: boolean;

@@ -13,16 +13,22 @@ import { plural, showNumber, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { save } from "../kit/save.js";
 import "../pdf/pages.js";
-import { Session } from "./api.js";
+import { signInHref } from "../kit/shell.js";
+import { closePaper } from "./closing.js";
 import { DECLINE, declineDialog } from "./dialogs.js";
 import { Guard } from "./guard.js";
-import { readLink } from "./link.js";
-import { grown, openPaper } from "./paper.js";
-import { code, consent, facts, parties, problem } from "./parts.js";
-import { answered, declinePaper, levelOf, signPaper } from "./signing.js";
+import { readLink, readPrivateLink } from "./link.js";
+import { KeyNeeded, SignInNeeded, openLink, refreshed } from "./opening.js";
+import { code, consent, facts, mode, parties, pasting, problem, signingIn } from "./parts.js";
+import { answered, declinePaper, isBlind, levelOf, signPaper } from "./signing.js";
 import { boxWords, explained, overWords, stepWords } from "./words.js";
 
 const HEAD = "h1";
+
+/** @returns {import("./link.js").Link | import("./link.js").PrivateLink | undefined} */
+function linkHere() {
+    return readLink(location.hash) ?? readPrivateLink(location.hash);
+}
 
 export class VecheSign extends VecheElement {
     static properties = /** @type {import("lit").PropertyDeclarations} */ ({
@@ -37,6 +43,7 @@ export class VecheSign extends VecheElement {
         isShown: { state: true },
         answers: { state: true },
         doing: { state: true },
+        isClosing: { state: true },
     });
 
     constructor() {
@@ -56,14 +63,18 @@ export class VecheSign extends VecheElement {
         this.isBroken = false;
         /** Whether what was signed is shown, once it is signed. */
         this.isShown = false;
+        /** Whether the closing stamp is being put in. */
+        this.isClosing = false;
         /** @type {Map<string, boolean>} to clauses, by their ids */
         this.answers = new Map();
         /** @type {"sign" | "decline" | ""} what is being done */
         this.doing = "";
-        this._link = readLink(location.hash);
+        this._link = linkHere();
+        /** @type {import("./api.js").Session | undefined} */
+        this._session = undefined;
         this._guard = new Guard();
         this._again = () => {
-            this._link = readLink(location.hash);
+            this._link = linkHere();
             void this._open();
         };
         /** How often it was opened: an older answer that comes later shows nothing. */
@@ -90,18 +101,39 @@ export class VecheSign extends VecheElement {
             ...{ view: undefined, paper: undefined, fault: undefined, error: undefined },
             ...{ steps: [], seen: 0, isElsewhere: false, isBroken: false, answers: new Map() },
         });
-        if (!link?.key) return;
+        if (!link) return;
         try {
-            const session = new Session(link);
-            const view = await session.view();
+            const opened = await openLink(link, (view) => {
+                if (mine === this._begun) this.view = view;
+            });
             if (mine !== this._begun) return;
-            this.view = view;
-            const paper = await openPaper(view, await session.blob(view.document.blob), link.key);
-            if (mine !== this._begun) return;
-            this.paper = paper;
-            if (view.you.can_act) await session.viewed().catch(() => {});
+            this._show(opened);
+            if (opened.view.you.can_act) await opened.session.viewed().catch(() => {});
+            await this._close();
         } catch (error) {
             if (mine === this._begun) this.fault = error;
+        }
+    }
+
+    /** @param {import("./opening.js").Opened} opened */
+    _show({ session, view, paper }) {
+        Object.assign(this, { view, paper, _session: session });
+    }
+
+    /** Puts the closing stamp in if no service can, and nobody has done it yet. */
+    async _close() {
+        const { view, paper, _session: session } = this;
+        if (!view || !paper || !session || !(view.is_to_close || view.is_to_renew)) return;
+        this.steps = [...this.steps, "close"];
+        this.isClosing = true;
+        try {
+            const closed = await closePaper({ session, view, paper });
+            this.paper = closed.paper;
+            this._show(await refreshed({ session, ...closed }));
+        } catch (error) {
+            this.error = error;
+        } finally {
+            this.isClosing = false;
         }
     }
 
@@ -132,10 +164,9 @@ export class VecheSign extends VecheElement {
     }
 
     async _sign() {
-        const { view, paper, answers } = this;
-        if (!this._guard.isReady || !view || !paper || !this._link || this.doing) return;
+        const { view, paper, answers, _session: session } = this;
+        if (!this._guard.isReady || !view || !paper || !session || this.doing) return;
         const isRead = this.seen >= view.document.pages;
-        const session = new Session(this._link);
         await this._do("sign", async () => {
             const signed = await signPaper({
                 session,
@@ -150,20 +181,18 @@ export class VecheSign extends VecheElement {
                     this.steps = [...this.steps, step];
                 },
             });
-            const newer = await session.view();
-            this.paper = await grown(signed, newer);
-            this.view = newer;
+            this._show(await refreshed({ session, view, paper: signed }));
+            await this._close();
         });
     }
 
     /** @param {CustomEvent} event */
     async _decline({ detail }) {
-        const { view, _link: link } = this;
-        if (!view || !link) return;
-        const session = new Session(link);
+        const { view, paper, _session: session } = this;
+        if (!view || !paper || !session) return;
         await this._do("decline", async () => {
             await declinePaper({ view, session }, detail.code, detail.reason);
-            this.view = await session.view();
+            this._show(await refreshed({ session, view, paper }));
         });
     }
 
@@ -197,6 +226,10 @@ export class VecheSign extends VecheElement {
     }
 
     _failed() {
+        const { fault, _link: link } = this;
+        if (fault instanceof SignInNeeded) return signingIn(signInHref());
+        if (fault instanceof KeyNeeded)
+            return pasting(fault.view, link && "party" in link ? link : undefined);
         return html`<h1 tabindex="-1">${t("The document can't be shown")}</h1>
             ${banner("critical", html`<p>${explained(this.fault)}</p>`)}
             <p class="actions">
@@ -205,13 +238,38 @@ export class VecheSign extends VecheElement {
     }
 
     /** @param {View} view */
-    _state({ state, you }) {
+    _closed({ state }) {
+        const words =
+            state === "completed" || state === "sealing"
+                ? t("Everyone has signed, and the document is closed.")
+                : overWords(state);
+        return banner(
+            "success",
+            html`<p>${words}</p>
+                <p>
+                    ${t("This page has checked every signature in it. Save the file and keep it: the service deletes its copy, and could never read it.")}
+                </p>`,
+        );
+    }
+
+    /** @param {View} view */
+    _state(view) {
+        const { state, you } = view;
+        if (isBlind(view) && view.final_sha256) return this._closed(view);
         if (you.state === "signed")
             return banner(
                 "success",
                 html`<p>${t("You have signed this document.")}</p>
                     <p>
-                        ${t("When everyone has signed, the closed document comes to your chat.")}
+                        ${
+                            isBlind(view)
+                                ? t(
+                                      "When everyone has signed, open this link once more: the closed document is here then, and nowhere else.",
+                                  )
+                                : t(
+                                      "When everyone has signed, the closed document comes to your chat.",
+                                  )
+                        }
                     </p>`,
             );
         if (you.state === "declined")
@@ -310,7 +368,7 @@ export class VecheSign extends VecheElement {
                       </p>`
                     : nothing
             }
-            ${declineDialog((event) => void this._decline(event))}`;
+            ${declineDialog((event) => void this._decline(event), !isBlind(view))}`;
     }
 
     /** @param {View} view what one may do with a document that needs nothing of them */
@@ -318,10 +376,15 @@ export class VecheSign extends VecheElement {
         const { paper } = this;
         if (!paper) return nothing;
         const blob = () => new Blob([paper.whole], { type: "application/pdf" });
-        return html`<div class="actions">
+        const name = view.filename?.replace(/(\.pdf)?$/i, t("-signed.pdf"));
+        const isClosed = isBlind(view) && view.final_sha256;
+        return html`${problem(this.error)}${this.isClosing ? this._progress() : nothing}
+            <div class="actions">
                 ${button({
-                    label: html`${icon("download")}<span>${t("Save the file as it is now")}</span>`,
-                    press: () => save(blob(), t("signed-document.pdf")),
+                    label: html`${icon("download")}<span
+                            >${isClosed ? t("Save the closed file") : t("Save the file as it is now")}</span
+                        >`,
+                    press: () => save(blob(), name ?? t("signed-document.pdf")),
                 })}
                 ${button({
                     label: this.isShown ? t("Hide the pages") : t("Show exactly what was signed"),
@@ -335,7 +398,9 @@ export class VecheSign extends VecheElement {
     }
 
     render() {
-        if (!this._link?.key) return html`<div class="alone">${this._noLink()}</div>`;
+        const isCut = this._link && !this._link.key && !(this.fault instanceof KeyNeeded);
+        if (!this._link || (isCut && this.fault))
+            return html`<div class="alone">${this._noLink()}</div>`;
         if (this.fault !== undefined) return html`<div class="alone">${this._failed()}</div>`;
         const { view } = this;
         if (!view)
@@ -345,7 +410,7 @@ export class VecheSign extends VecheElement {
             </div>`;
         return html`<div class="alone wide">
             <h1 tabindex="-1"><bdi>${view.title}</bdi></h1>
-            ${this._state(view)} ${facts(view)} ${code(view)} ${parties(view)}
+            ${this._state(view)} ${mode(view)} ${facts(view)} ${code(view)} ${parties(view)}
             <h2>${t("The document")}</h2>
             ${view.you.can_act ? html`${this._pages(view)}${this._act(view)}` : this._file(view)}
         </div>`;

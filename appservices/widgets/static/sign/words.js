@@ -3,7 +3,7 @@ import { ApiError, OfflineError } from "../kit/api.js";
 import { PasskeyRefusedError, StorageRefusedError } from "../kit/approval.js";
 import { t } from "../kit/i18n.js";
 import { StampError } from "../signatures/stamps.js";
-import { PaperError } from "./paper.js";
+import { PaperError } from "./paper_error.js";
 import { MismatchError } from "./signing.js";
 
 /** @param {string} state of a party @returns {string} */
@@ -66,6 +66,8 @@ export function stepWords(step) {
             return t("Signing a clause by itself, and getting its time stamp…");
         case "again":
             return t("Somebody else has signed meanwhile. Signing the newer file…");
+        case "close":
+            return t("Everyone has signed. Closing the document with a time stamp…");
         default:
             return t("Handing the signature in…");
     }
@@ -89,13 +91,17 @@ export function reasonWords(code) {
 
 export const REASONS = ["wrong_terms", "wrong_person", "not_mine", "need_time", "other"];
 
-/** @param {import("./paper.js").Fault} fault @returns {string} */
+/** @param {import("./paper_error.js").Fault} fault @returns {string} */
 function faultWords(fault) {
     switch (fault) {
         case "key":
         case "blob":
             return t(
                 "The document can't be opened: the link is damaged, or the file was changed. Open the link in your chat once more.",
+            );
+        case "matter":
+            return t(
+                "The service tells another title or other clauses than who asks you. Don't sign it; tell who sent you the link.",
             );
         case "increment":
         case "signature":
@@ -132,6 +138,8 @@ export function explained(error) {
 
 /** @param {ApiError} error */
 function apiWords({ status, errcode, message }) {
+    if (errcode === "ORG.VECHE.LEVEL_TOO_LOW")
+        return t("Sign in from your encrypted chat: by your homeserver alone is not enough here.");
     if (status === 404 || status === 401)
         return t("This link is not valid any more. Ask for a new one in your chat.");
     if (status === 503 || status === 429) return t("The service is busy. Press again in a moment.");

@@ -29,8 +29,16 @@ import { readCertificate } from "./certificate.js";
 import { DATA, signedAttributes } from "./cms.js";
 import { detached, signData } from "./making.js";
 
-/** @param {Signing} signing @returns {Promise<Bytes>} the revision that signs: PAdES-B-T */
-export async function sign({ file, field, key, certified, name, nowMs, stamp, look }) {
+/**
+ * A revision, with what somebody who can't see it can check.
+ * @typedef {object} Added
+ * @property {Bytes} data what is appended to the file
+ * @property {Bytes} cms the signature, or the time stamp
+ * @property {Bytes} digest of all that it covers
+ */
+
+/** @param {Signing} signing @returns {Promise<Added>} the revision that signs: PAdES-B-T */
+export async function signFile({ file, field, key, certified, name, nowMs, stamp, look }) {
     const { chain, lists } = certified;
     const proofs = { certificates: [certified.root, ...chain, certified.tsa], lists };
     const prepared = await prepareSignature(file, field, proofs, name, nowMs, look);
@@ -38,7 +46,13 @@ export async function sign({ file, field, key, certified, name, nowMs, stamp, lo
     const attributes = await signedAttributes(certificate, prepared.digest, DATA);
     const signature = await signData(key, attributes);
     const token = await stamp(await sha256(signature));
-    return filled(prepared, detached(certificate, chain, attributes, signature, token));
+    const cms = detached(certificate, chain, attributes, signature, token);
+    return { data: filled(prepared, cms), cms, digest: prepared.digest };
+}
+
+/** @param {Signing} signing @returns {Promise<Bytes>} the revision alone */
+export async function sign(signing) {
+    return (await signFile(signing)).data;
 }
 
 /**
@@ -46,9 +60,21 @@ export async function sign({ file, field, key, certified, name, nowMs, stamp, lo
  * @param {string} field for the stamp
  * @param {Proofs} proofs that the file has not yet
  * @param {Stamper} stamp
- * @returns {Promise<Bytes>} the revision that closes the file: PAdES-B-LTA
+ * @returns {Promise<Added>} the revision that closes the file: PAdES-B-LTA
+ */
+export async function closeFile(file, field, proofs, stamp) {
+    const prepared = await prepareClosing(file, field, proofs);
+    const cms = await stamp(prepared.digest);
+    return { data: filled(prepared, cms), cms, digest: prepared.digest };
+}
+
+/**
+ * @param {PdfFile} file
+ * @param {string} field
+ * @param {Proofs} proofs
+ * @param {Stamper} stamp
+ * @returns {Promise<Bytes>} the revision alone
  */
 export async function close(file, field, proofs, stamp) {
-    const prepared = await prepareClosing(file, field, proofs);
-    return filled(prepared, await stamp(prepared.digest));
+    return (await closeFile(file, field, proofs, stamp)).data;
 }

@@ -130,7 +130,7 @@ class _Browser(SigningSite):
         person, _ = WHO[told["name"]]
 
         def work(txn: Cursor) -> str | None:
-            _enrol(txn, person, told)
+            enrol(txn, person, told)
             return waiting.link_of(self.scene_of(txn), person)
 
         return str(self.run_now(work))
@@ -140,7 +140,7 @@ class _Browser(SigningSite):
         person, party = WHO[told["name"]]
 
         def work(txn: Cursor) -> str | None:
-            _enrol(txn, person, told)
+            enrol(txn, person, told)
             member = session.member(party)
             assert member is not None
             return self.scene_of(txn).page_of(session, member)
@@ -148,7 +148,8 @@ class _Browser(SigningSite):
         return str(self.run_now(work))
 
 
-def _enrol(txn: Cursor, person: UserId, told: Mapping[str, Any]) -> None:
+def enrol(txn: Cursor, person: UserId, told: Mapping[str, Any]) -> None:
+    """Enrol the key that a person's browser has made."""
     key = Key(
         id=told["id"],
         person=person,

@@ -31,7 +31,7 @@ from appservices.signing.core.records import Level as RecordLevel
 from appservices.signing.core.records import Member, code_of, parties_sha256
 from appservices.signing.service.cipher import decrypt, encrypt, increment_of
 from tests.support.forgery import page
-from tests.support.node import WIDGETS, node, why_no_node
+from tests.support.node import ROOT, WIDGETS, node, why_no_node
 from tests.support.readers import by_pdfsig, by_pyhanko
 from tests.support.signing import NOW, Office, ms, with_boxes
 from veche.protocol.pdf.appearance import Look
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 
 STATIC: Final = WIDGETS / "static"
+LETTERS: Final = ROOT / "veche" / "protocol" / "pdf" / "letters.json"
 RANDOM: Final = random.Random(5)  # noqa: S311 -- test data
 NAMES: Final = ("Alice Adams", "Боб Браун", "李雷", "𝔄lice 🖋", "Ann (née) <Bo>\\")
 SIGNERS: Final = ("Alice Adams", "Боб Браун", "Carol Clark")
@@ -103,13 +104,16 @@ def by_page(code: str, given: Any) -> Any:
 _REVISIONS: Final = """
     const { openFile, layBoxes, prepareSignature, prepareClosing, filled, pageCount } =
         await at("pdf/signing.js");
+    const { readFile } = await import("node:fs/promises");
+    const letters = JSON.parse(await readFile(given[0].letters));
+    const none = { digest: new Uint8Array(), hole: [0, 0] };
     const found = [];
-    for (const one of given) {
+    for (const one of given.slice(1)) {
         const [file, proofs] = [openFile(bytes(one.pdf)), {}];
         for (const key of ["certificates", "lists"]) proofs[key] = one[key].map(bytes);
         const made =
             one.does === "boxes"
-                ? { data: layBoxes(file, one.boxes), digest: new Uint8Array(), hole: [0, 0] }
+                ? { data: layBoxes(file, one.boxes, one.letters && letters), ...none }
                 : one.does === "sign"
                   ? await prepareSignature(file, one.field, proofs, one.name, one.now, one.look)
                   : await prepareClosing(file, one.field, proofs);
@@ -172,6 +176,8 @@ def _steps() -> Iterator[tuple[dict[str, Any], tuple[bytes, bytes, tuple[int, in
         laid = lay_boxes(document, boxes)
         asked_boxes = _asked(base, does="boxes", boxes=[_given(one) for one in boxes])
         yield asked_boxes, (laid, b"", (0, 0), laid)
+        both = lay_boxes(document, boxes, with_letters=True)
+        yield {**asked_boxes, "letters": True}, (both, b"", (0, 0), both)
         pdf = base + (lay_boxes(document, boxes, with_letters=True) if is_shown else laid)
         for at, box in enumerate(boxes):
             person = office.person(f"Person {at}", pdf)
@@ -217,7 +223,7 @@ def _asked(
 def test_page_writes_every_revision_as_the_command_does() -> None:
     steps = list(_steps())
 
-    found = by_page(_REVISIONS, [given for given, _ in steps])
+    found = by_page(_REVISIONS, [{"letters": str(LETTERS)}, *(given for given, _ in steps)])
 
     for (given, (data, digest, hole, filled)), other in zip(steps, found, strict=True):
         theirs = [base64.b64decode(other[at]) for at in (0, 1, 3)]

@@ -47,7 +47,8 @@ class TestVendor:
         assert files["matrix-widget-api/api.js"] == "matrix-widget-api dist/api.js"
         assert files["matrix-widget-api/index.js"] == SHIM
         assert "sourceMappingURL" not in "".join(files.values())
-        assert {f"{one.folder}/LICENSE" for one in VENDORED} - set(files) <= {"compound/LICENSE"}
+        licences = {path.split("/LICENSE")[0] for path in files if "/LICENSE" in path}
+        assert {one.folder for one in VENDORED} - licences <= {"compound"}
 
     def test_what_was_there_before_is_gone(self, packages: Path, tmp_path: Path) -> None:
         (tmp_path / "vendor").mkdir()

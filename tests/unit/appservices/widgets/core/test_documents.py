@@ -13,6 +13,7 @@ from appservices.widgets.core.documents import (
     PATHS,
     SIGN,
     SIGN_IN,
+    SIGN_NEW,
     VERIFY,
     WALLET,
     WALLET_WIDGET,
@@ -123,7 +124,7 @@ class TestPolicy:
     @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda one: one.file)
     def test_only_pages_that_show_files_may_start_a_worker(self, document: Document) -> None:
         found = directives(document)
-        shows_files = document in {SIGN, VERIFY}
+        shows_files = document in {SIGN, SIGN_NEW, VERIFY}
 
         assert found["worker-src"] == (["'self'"] if shows_files else ["'none'"])
         assert ("veche-pdf" in found["trusted-types"]) == shows_files

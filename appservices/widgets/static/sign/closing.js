@@ -1,0 +1,53 @@
+/**
+ * Closing a document that no service can read: the page of whoever comes first once everyone has
+ * signed puts the closing time stamp in, and nobody has to be trusted for it, for all can check it.
+ *
+ * @typedef {import("./types.d.ts").View} View
+ * @typedef {import("./paper.js").Paper} Paper
+ * @typedef {import("./api.js").Session} Session
+ */
+import { ApiError } from "../kit/api.js";
+import { base64, fromBase64 } from "../kit/approval.js";
+import { openFile } from "../pdf/signing.js";
+import { readCertificate } from "../signatures/certificate.js";
+import { closeFile } from "../signatures/signing.js";
+import { stamper } from "../signatures/stamps.js";
+import { judge } from "../signatures/verdict.js";
+import { joined } from "../verify/bytes.js";
+import { postStamp } from "./api.js";
+import { grown, revisionOf } from "./paper.js";
+import { MismatchError } from "./signing.js";
+
+const STALE = "ORG.VECHE.STALE_REVISION";
+const CLOSED = "Closed";
+
+/**
+ * @param {{session: Session, view: View, paper: Paper}} task
+ * @returns {Promise<{view: View, paper: Paper}>} closed, by this page or by another
+ * @throws {MismatchError} with the stamp the file would not hold
+ */
+export async function closePaper({ session, view, paper }) {
+    const { certificates, lists } = view.proofs;
+    const [root, , tsa] = certificates.map(fromBase64);
+    if (!root || !tsa) throw new MismatchError("proofs");
+    const number = paper.revision + 1;
+    const field = view.is_to_renew ? `Renewed${number}` : CLOSED;
+    const proofs = { certificates: certificates.map(fromBase64), lists: lists.map(fromBase64) };
+    const added = await closeFile(openFile(paper.whole), field, proofs, stamper(postStamp, tsa));
+    const whole = joined(paper.whole, added.data);
+    const { findings } = await judge(whole, [readCertificate(root)], view.now_ms);
+    if (findings.length > 0) throw new MismatchError("closing");
+    const revision = {
+        ...(await revisionOf(paper, whole, added.data)),
+        cms: base64(added.cms),
+        signed_sha256: base64(added.digest),
+    };
+    try {
+        const newer = await session.closing({ party: view.you.party, revision });
+        return { view: newer, paper: { ...paper, whole, revision: number } };
+    } catch (error) {
+        if (!(error instanceof ApiError && error.errcode === STALE)) throw error;
+        const newer = await session.view();
+        return { view: newer, paper: await grown(paper, newer) };
+    }
+}

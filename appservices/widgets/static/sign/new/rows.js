@@ -1,0 +1,198 @@
+/**
+ * What somebody types who asks for signatures, and what that is: who acts in which order, what they
+ * agree to, until when. Pure.
+ *
+ * @typedef {"signer" | "clerk" | "approver" | "witness" | "viewer"} Role
+ *
+ * @typedef {object} Person a row
+ * @property {string} account as it is typed
+ * @property {string} name empty: they are called by their account
+ * @property {Role} role
+ * @property {number} step from 1
+ * @property {string} of of a witness: account of whom they see sign
+ * @property {import("../../pdf/boxes.js").Place | null} place of their box; null: at the end
+ *
+ * @typedef {object} ClauseRow
+ * @property {string} title
+ * @property {"required" | "unfair" | "optional"} kind
+ * @property {number} page
+ *
+ * @typedef {object} Form
+ * @property {string} title
+ * @property {Person[]} people
+ * @property {Record<string, number>} needs by step: how many are enough; none: all
+ * @property {ClauseRow[]} clauses
+ * @property {"S0" | "S1" | "S2"} level
+ * @property {"when_complete" | "each"} effect
+ * @property {boolean} mayDelegate
+ * @property {number} days until the deadline
+ *
+ * @typedef {object} Problem
+ * @property {string} field id of the control
+ * @property {"title" | "account" | "twice" | "nobody" | "need" | "of" | "many" | "clause"
+ *   | "clause_page" | "days"} what
+ *
+ * @typedef {object} Party as the service takes it
+ * @property {string} party
+ * @property {Role} role
+ * @property {string} user
+ * @property {string} [of]
+ *
+ * @typedef {object} Order
+ * @property {Party[]} parties
+ * @property {{parties: string[], need: number | null}[]} stages
+ */
+export const TITLE_MAX = 200;
+export const PARTIES_MAX = 100;
+export const STEPS_MAX = 20;
+export const DAYS_MAX = 180;
+export const CLAUSES_MAX = 30;
+const ACCOUNT = /^@[a-z0-9._=\-/+]{1,200}:[A-Za-z0-9.-]+(?::\d{1,5})?$/;
+const SIGNS = new Set(["signer", "clerk", "witness"]);
+
+/** @returns {Form} */
+export function emptyForm() {
+    return {
+        title: "",
+        people: [emptyPerson(1)],
+        needs: {},
+        clauses: [],
+        level: "S2",
+        effect: "when_complete",
+        mayDelegate: false,
+        days: 14,
+    };
+}
+
+/** @param {number} step @returns {Person} */
+export function emptyPerson(step) {
+    return { account: "", name: "", role: "signer", step, of: "", place: null };
+}
+
+/**
+ * @param {string} typed `@bob:example.org`, or `bob` of the same server
+ * @param {string} server
+ * @returns {string} the account; empty: it is none
+ */
+export function accountOf(typed, server) {
+    const words = typed.trim();
+    const whole = words.includes(":") ? words : `${words}:${server}`;
+    const found = whole.startsWith("@") ? whole : `@${whole}`;
+    return ACCOUNT.test(found) ? found : "";
+}
+
+/** @param {Role} role @returns {boolean} whether they sign in a box of the document */
+export function hasBox(role) {
+    return SIGNS.has(role);
+}
+
+/** @param {number} at from 0 @returns {string} */
+export function fieldOf(at) {
+    return `Sig${at + 1}`;
+}
+
+/**
+ * @param {Form} form
+ * @param {string} server
+ * @returns {Order}
+ */
+export function orderOf({ people, needs }, server) {
+    const accounts = people.map((one) => accountOf(one.account, server));
+    const idOf = (/** @type {string} */ account) => `p${accounts.indexOf(account) + 1}`;
+    const parties = people.map(({ role, of }, at) => ({
+        party: `p${at + 1}`,
+        role,
+        user: accounts[at] ?? "",
+        ...(role === "witness" && { of: idOf(accountOf(of, server)) }),
+    }));
+    const steps = [...new Set(people.map((one) => stepOf(one, people, server)))];
+    const stages = steps
+        .toSorted((a, b) => a - b)
+        .map((step) => {
+            const members = parties.filter(
+                ({ role }, at) =>
+                    role !== "viewer" &&
+                    stepOf(/** @type {Person} */ (people[at]), people, server) === step,
+            );
+            const acting = members.filter(({ role }) => role !== "witness").length;
+            const need = needs[step] && needs[step] < acting ? needs[step] : null;
+            return { parties: members.map(({ party }) => party), need };
+        })
+        .filter((one) => one.parties.length > 0);
+    return { parties, stages };
+}
+
+/** @param {Person} one @param {Person[]} people @param {string} server @returns {number} a witness stands beside whom they see */
+function stepOf(one, people, server) {
+    if (one.role !== "witness") return one.step;
+    const of = accountOf(one.of, server);
+    return people.find(({ account }) => accountOf(account, server) === of)?.step ?? one.step;
+}
+
+/**
+ * @param {Form} form
+ * @param {number} pages of the document
+ * @param {string} server
+ * @returns {Problem[]} what has to be corrected before it can be sent
+ */
+export function problemsOf(form, pages, server) {
+    const title = form.title.trim();
+    return [
+        .../** @type {Problem[]} */ (
+            title === "" || title.length > TITLE_MAX ? [{ field: "title", what: "title" }] : []
+        ),
+        ...peopleProblems(form, server),
+        ...clauseProblems(form, pages),
+        .../** @type {Problem[]} */ (
+            form.days >= 1 && form.days <= DAYS_MAX ? [] : [{ field: "days", what: "days" }]
+        ),
+    ];
+}
+
+/** @param {Form} form @param {string} server @returns {Problem[]} */
+function peopleProblems({ people, needs }, server) {
+    /** @type {Problem[]} */
+    const found = [];
+    const accounts = people.map((one) => accountOf(one.account, server));
+    for (const [at, account] of accounts.entries()) {
+        const one = /** @type {Person} */ (people[at]);
+        const field = `account-${at}`;
+        if (!account) found.push({ field, what: "account" });
+        else if (accounts.indexOf(account) < at) found.push({ field, what: "twice" });
+        if (one.role === "witness" && !isSeen(one, people, server))
+            found.push({ field: `of-${at}`, what: "of" });
+    }
+    if (people.length > PARTIES_MAX) found.push({ field: "account-0", what: "many" });
+    if (!people.some(({ role }) => role === "signer" || role === "clerk" || role === "approver"))
+        found.push({ field: "account-0", what: "nobody" });
+    for (const [step, need] of Object.entries(needs)) {
+        const acting = people.filter(
+            (one) => one.step === Number(step) && one.role !== "witness" && one.role !== "viewer",
+        );
+        if (acting.length > 0 && (need < 1 || need > acting.length))
+            found.push({ field: `need-${step}`, what: "need" });
+    }
+    return found;
+}
+
+/** @param {Person} witness @param {Person[]} people @param {string} server */
+function isSeen({ of }, people, server) {
+    const wanted = accountOf(of, server);
+    return people.some(
+        ({ account, role }) =>
+            accountOf(account, server) === wanted && role !== "witness" && role !== "viewer",
+    );
+}
+
+/** @param {Form} form @param {number} pages @returns {Problem[]} */
+function clauseProblems({ clauses }, pages) {
+    return clauses.flatMap(({ title, page }, at) => {
+        const words = title.trim();
+        /** @type {Problem[]} */
+        const found = [];
+        if (words === "" || words.length > TITLE_MAX)
+            found.push({ field: `clause-${at}`, what: "clause" });
+        if (!(page >= 1 && page <= pages)) found.push({ field: `page-${at}`, what: "clause_page" });
+        return found;
+    });
+}

@@ -1,0 +1,157 @@
+/**
+ * From a chosen file to a session that no server can read: boxes are laid, all of it is encrypted with
+ * a key that is made here, and what goes out is ciphertext, digests and accounts.
+ *
+ * @typedef {import("./rows.js").Form} Form
+ * @typedef {import("../../pdf/normalising.js").Upload} Upload
+ * @typedef {import("../../pdf/letters.js").Known} Known
+ * @typedef {import("../../pdf/signing.js").Box} Box
+ * @typedef {Uint8Array<ArrayBuffer>} Bytes
+ *
+ * @typedef {object} Ready the document that everyone will sign
+ * @property {Bytes} pdf
+ * @property {number} pages
+ * @property {Box[]} boxes
+ *
+ * @typedef {object} Sealed all that is sent, and what is not
+ * @property {Bytes} key
+ * @property {Bytes} cipher
+ * @property {string} sha256 of the document
+ * @property {Record<string, unknown>} body
+ * @property {string} act idempotency key
+ */
+import { newKey } from "../../kit/api.js";
+import { base64 } from "../../kit/approval.js";
+import { t } from "../../kit/i18n.js";
+import { openFile, pageCount } from "../../pdf/signing.js";
+import { withBoxes } from "../../pdf/sheet.js";
+import { hex, sha256 } from "../../verify/bytes.js";
+import { actBlind, beginBlind, putBlind } from "../api.js";
+import { DOCUMENT, encrypt, importKey } from "../cipher.js";
+import { privateHash } from "../link.js";
+import { newSalt, sealMatter, veiled } from "../matter.js";
+import { keepSent } from "./draft.js";
+import { accountOf, fieldOf, hasBox, orderOf } from "./rows.js";
+import { printedRole } from "./words.js";
+
+const LETTERS = new URL("../../pdf/letters.json", import.meta.url).href;
+const KEY_BYTES = 32;
+const DAY_MS = 86_400_000;
+
+/** @returns {Promise<Known>} the font in which signatures are shown */
+export async function fetchLetters() {
+    const answer = await fetch(LETTERS, { credentials: "omit", redirect: "error" });
+    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+    return answer.json();
+}
+
+/**
+ * @param {Upload} upload
+ * @param {Form} form without problems
+ * @param {string} server
+ * @param {Known} letters
+ * @returns {Ready}
+ * @throws {import("../../pdf/boxes.js").BoxError} a box can't be where it was put
+ */
+export function madeReady(upload, form, server, letters) {
+    const seats = form.people.flatMap(({ account, name, role, place }, at) => {
+        if (!hasBox(role)) return [];
+        const known = accountOf(account, server);
+        const seat = { field: fieldOf(at), name: name.trim() || known, account: known };
+        return [{ ...seat, role: printedRole(role), ...(place && { place }) }];
+    });
+    if (seats.length === 0) return { pdf: upload.pdf, pages: upload.pages, boxes: [] };
+    const sheet = {
+        heading: t("Signatures"),
+        of: t("of the document “{title}”", { title: form.title.trim() }),
+        rules: [
+            form.effect === "each"
+                ? t("Each signature counts by itself.")
+                : t("A signature counts once everyone who is needed has signed."),
+        ],
+        note: t(
+            "Each frame is filled when its signer signs. The signatures are in the file and cover all of its pages: paper alone proves nothing.",
+        ),
+    };
+    const { pdf, boxes } = withBoxes(upload.pdf, seats, sheet, letters);
+    return { pdf, pages: pageCount(openFile(pdf).document), boxes };
+}
+
+/**
+ * @param {Ready} ready
+ * @param {Form} form
+ * @param {string} filename
+ * @param {string} server
+ * @returns {Promise<Sealed>}
+ */
+export async function sealed({ pdf, pages }, form, filename, server) {
+    const key = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
+    const [secret, salt] = [await importKey(key), newSalt()];
+    const cipher = await encrypt(secret, pdf, DOCUMENT);
+    const digest = base64(await sha256(pdf));
+    const title = form.title.trim();
+    const clauses = form.clauses.map((one, at) => ({
+        ...one,
+        title: one.title.trim(),
+        id: `c${at + 1}`,
+    }));
+    const names = form.people.map(({ account, name }) => [
+        accountOf(account, server),
+        name.trim() || accountOf(account, server),
+    ]);
+    const matter = await sealMatter(secret, {
+        v: 1,
+        salt: base64(salt),
+        title,
+        filename,
+        names: Object.fromEntries(names),
+        clauses: clauses.map((one) => ({ id: one.id, title: one.title })),
+    });
+    const told = clauses.map(async (one) => ({
+        id: one.id,
+        kind: one.kind,
+        page: one.page,
+        title_sha256: await veiled(salt, one.title),
+    }));
+    const body = {
+        title_sha256: await veiled(salt, title),
+        document: { sha256: digest, size: pdf.length, pages, blob: hex(await sha256(cipher)) },
+        matter,
+        ...orderOf(form, server),
+        clauses: await Promise.all(told),
+        level: form.level,
+        effect: form.effect,
+        may_delegate: form.mayDelegate,
+        deadline_at_ms: Date.now() + form.days * DAY_MS,
+    };
+    return { key, cipher, sha256: digest, body, act: newKey() };
+}
+
+/**
+ * Every step of it can be done again: what was done already does nothing then.
+ * @param {Sealed} made
+ * @param {Form} form
+ * @param {string} server
+ * @param {(step: "begin" | "upload" | "send") => void} tell
+ * @returns {Promise<import("./draft.js").Sent>}
+ */
+export async function send(made, form, server, tell) {
+    tell("begin");
+    const begun = await beginBlind(made.body, made.act);
+    tell("upload");
+    await putBlind(begun.session, made.cipher);
+    const shared = { session: begun.session, key: made.key, document: made.sha256 };
+    const own = { session: begun.session, party: begun.party, token: begun.token, key: made.key };
+    const sent = {
+        link: `${location.origin}/sign#${privateHash(shared)}`,
+        code: begun.code,
+        title: form.title.trim(),
+        people: form.people.map(({ account }) => accountOf(account, server)),
+        own,
+    };
+    // Before it is out: only here is its key, and a page may be closed at any moment.
+    await keepSent(sent);
+    tell("send");
+    await actBlind(begun.session, "send");
+    return sent;
+}

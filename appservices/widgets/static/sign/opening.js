@@ -1,0 +1,104 @@
+/**
+ * From a link to the document before the person's eyes: as whom they take part, what the service
+ * tells, what it is not told, and the file itself. Nothing of it is believed.
+ *
+ * @typedef {import("./types.d.ts").View} View
+ * @typedef {import("./paper.js").Paper} Paper
+ * @typedef {import("./link.js").Link} Link
+ * @typedef {import("./link.js").PrivateLink} PrivateLink
+ *
+ * @typedef {object} Opened
+ * @property {Session} session
+ * @property {View} view
+ * @property {Paper} paper
+ */
+import { session as signedIn } from "../kit/session.js";
+import { Session, partyOf } from "./api.js";
+import { importKey } from "./cipher.js";
+import { withMatter } from "./matter.js";
+import { grown, openPaper } from "./paper.js";
+import { PaperError } from "./paper_error.js";
+import { isBlind } from "./signing.js";
+
+/** Who opens the link of somebody who asks has to say who they are. */
+export class SignInNeeded extends Error {}
+
+/** The key is in the link that somebody else sends. */
+export class KeyNeeded extends Error {
+    /** @param {View} view */
+    constructor(view) {
+        super("no key");
+        this.view = view;
+    }
+}
+
+const DOUBTS = /** @type {const} */ (["increment", "signature", "document", "matter"]);
+
+/**
+ * @param {Link | PrivateLink} link
+ * @param {(view: View) => void} tell what is known before the file is here
+ * @returns {Promise<Opened>}
+ * @throws {SignInNeeded}
+ * @throws {KeyNeeded}
+ * @throws {PaperError} something in it does not hold; the service is told
+ */
+export async function openLink(link, tell) {
+    const session = new Session(await asParty(link));
+    const said = await session.view();
+    if (!isBlind(said)) {
+        if (!link.key) throw new PaperError("key");
+        tell(said);
+        const cipher = await session.blob(said.document.blob);
+        return { session, view: said, paper: await openPaper(said, cipher, link.key) };
+    }
+    if (!link.key) throw new KeyNeeded(said);
+    return watched(session, said, async () => {
+        const key = /** @type {Uint8Array<ArrayBuffer>} */ (link.key);
+        const view = await withMatter(said, await importKey(key));
+        tell(view);
+        const cipher = await session.blob(view.document.blob);
+        return { session, view, paper: await openPaper(view, cipher, key, link.document) };
+    });
+}
+
+/**
+ * The session as it is now, with what others have signed meanwhile.
+ * @param {Opened} opened
+ * @returns {Promise<Opened>}
+ */
+export async function refreshed({ session, paper }) {
+    const said = await session.view();
+    if (!isBlind(said)) return { session, view: said, paper: await grown(paper, said) };
+    return watched(session, said, async () => {
+        const view = await withMatter(said, paper.secret);
+        return { session, view, paper: await grown(paper, view) };
+    });
+}
+
+/** @param {Link | PrivateLink} link */
+async function asParty(link) {
+    if ("party" in link) return link;
+    if (!signedIn()) throw new SignInNeeded("sign in");
+    return { session: link.session, ...(await partyOf(link.session)) };
+}
+
+/**
+ * Tells who asks for signatures if something does not hold: no service can see that.
+ * @template T
+ * @param {Session} session
+ * @param {View} view
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+async function watched(session, view, work) {
+    try {
+        return await work();
+    } catch (error) {
+        const fault = error instanceof PaperError && DOUBTS.find((one) => one === error.fault);
+        const revision = view.revisions.at(-1)?.number ?? 0;
+        // Whether the service takes it or not, the person is told.
+        if (fault)
+            await session.doubt({ party: view.you.party, revision, fault }).catch(() => undefined);
+        throw error;
+    }
+}

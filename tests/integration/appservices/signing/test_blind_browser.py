@@ -1,0 +1,87 @@
+"""Somebody asks, two sign and one closes, each in a browser; the service sees none of it."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from appservices.signing.core.session import State
+from tests.integration.appservices.signing.blind import CANARY, BlindSite
+from tests.integration.appservices.signing.site import ALICE, BOB, CAROL
+from tests.integration.appservices.signing.test_browser import PROGRAMS, enrol
+from tests.support import uploads
+from tests.support.node import chromium, node, why_no_browser
+from tests.support.processes import ROOT
+from tests.widgets.stage import pages
+from veche.protocol.signatures.report import Verdict
+from veche.protocol.signatures.verdict import Trusted, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from veche.runtime.database import Cursor
+
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.skipif(bool(why_no_browser()), reason=why_no_browser()),
+]
+PEOPLE = {"alice": ALICE, "bob": BOB, "carol": CAROL}
+
+
+class BlindBrowserTests(BlindSite):
+    """The pages and the service fit."""
+
+    async def test_a_form_is_sent_signed_twice_closed_and_saved_and_no_request_has_it(self) -> None:
+        upload = uploads.changed(uploads.text_field, uploads.plain(f"{CANARY}: 700 EUR"))
+
+        told = await self.away(self._told, upload)
+        await self.settle()
+
+        assert told["problems"] == []
+        assert told["outcomes"] == ["signed", "signed"]
+        assert (told["isTold"], told["count"] > 50) == (False, True)
+        assert self.session().state is State.COMPLETED
+        pdf = base64.b64decode(told["saved"])
+        now = dt.datetime.fromtimestamp(int(self.host.now_ms() / 1000) + 5, tz=dt.UTC)
+        report = judge(pdf, Trusted([self.root()], now))
+        assert (report.verdict, report.findings) == (Verdict.SEALED, ())
+        assert [one.account for one in report.signers] == [ALICE, BOB]
+
+    def _told(self, upload: bytes) -> Any:
+        """Runs the browsers; each key that they make is enrolled."""
+        file = self.folder / "document.pdf"
+        file.write_bytes(upload)
+        with pages(self.folder, urlsplit(self.url).port) as where:
+            more = {"CHROMIUM": str(chromium()), "CANARY": CANARY, "DOCUMENT": str(file)}
+            running = subprocess.Popen(
+                [str(node()), str(PROGRAMS / "sign_blind_real.js")],
+                cwd=ROOT,
+                env={**os.environ, **where, **more},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            with running:
+                assert running.stdin is not None
+                assert running.stdout is not None
+                for line in running.stdout:
+                    told = json.loads(line)
+                    if "name" in told:
+                        self.run_now(self._enrol_browser, told)
+                    running.stdin.write("{}\n")
+                    running.stdin.flush()
+                    if "outcomes" in told:
+                        return told
+                assert running.stderr is not None
+                raise AssertionError(running.stderr.read())
+
+    def _enrol_browser(self, txn: Cursor, told: Mapping[str, Any]) -> None:
+        enrol(txn, PEOPLE[told["name"]], told)

@@ -1,0 +1,190 @@
+// stage: signing
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { keyHere } from "./approvals_fake.js";
+import { BASE, ask, glance, look, test, until } from "./harness.js";
+import { PATH, SESSION, refused, serve, table } from "./sign_fake.js";
+
+/** @typedef {import("./sign_fake.js").Answer} Answer */
+/** @typedef {import("./harness.js").Stage} Stage */
+
+/** @type {Answer} */
+const take = async ({ body }) => {
+    const taken = await ask("take_blind", { body });
+    return taken.is_stale ? refused("STALE_REVISION") : taken.session;
+};
+
+/** @param {Record<string, unknown>[]} keys @returns {Record<string, Answer>} */
+function blindTable(keys) {
+    return {
+        ...table(keys),
+        [`POST ${PATH}/ask`]: ({ body }) => ask("ask_blind", { body }),
+        "POST signing/v1/certificates": ({ body }) => ask("certify_blind", { body }),
+        [`POST ${PATH}/signatures`]: take,
+        [`POST ${PATH}/closing`]: take,
+        [`POST ${PATH}/doubt`]: () => ({}),
+        [`POST ${PATH}/link`]: () => ({ party: "p1", token: "t".repeat(32) }),
+    };
+}
+
+/**
+ * @param {Stage["open"]} open
+ * @param {{begun?: Record<string, unknown>, isSignedIn?: boolean, link?: "private" | "of_bot"}} [options]
+ * @param {(answers: Record<string, Answer>) => Record<string, Answer>} [changed]
+ */
+async function atSign(open, options = {}, changed = (one) => one) {
+    const { begun: wanted = {}, isSignedIn = true, link = "private" } = options;
+    const begun = await ask("begin_blind", wanted);
+    const { page, context } = await open({ reducedMotion: "reduce" });
+    await page.goto(`${BASE}/approve`);
+    const { listed, public_key } = await keyHere(page);
+    await ask("enrol", { public_key });
+    const kept = {
+        token: "s".repeat(40),
+        level: "room",
+        person: "@alice:localhost",
+        expires_at_ms: Date.now() + 3_600_000,
+        language: "en",
+    };
+    if (isSignedIn)
+        await page.addInitScript((one) => {
+            if (sessionStorage.getItem("veche.session") === null)
+                sessionStorage.setItem("veche.session", one);
+        }, JSON.stringify(kept));
+    const heard = await serve(context, changed(blindTable([listed])));
+    await page.goto(`${BASE}/sign#${begun[link]}`);
+    const alert = page.locator("main .banner.critical");
+    return { page, heard, begun, alert };
+}
+
+/** @param {import("playwright-core").Page} page signs once a press counts */
+async function sign(page) {
+    await page.getByLabel("I have read it elsewhere").check();
+    const button = page.getByRole("button", { name: "Sign", exact: true });
+    await until(() => button.isEnabled(), "the button is off");
+    await page.waitForTimeout(600); // what is being tested: an earlier press does nothing
+    await button.click();
+}
+
+/** @param {import("./sign_fake.js").Heard[]} heard @param {string} act @returns {any[]} */
+const posted = (heard, act) =>
+    heard.filter(({ path }) => path === `${PATH}/${act}`).map(({ body }) => body);
+
+test("the last one who signs closes the file, which no request has carried", async ({ open }) => {
+    const { page, heard, begun } = await atSign(open);
+    await page.getByRole("heading", { name: "Lease of flat 12b" }).waitFor();
+    await page.getByText("Private: only those who have this link").waitFor();
+    await page.getByText("Боб Браун (@bob:localhost)").first().waitFor();
+    await page.locator(".sheet-page canvas:not([width='0'])").first().waitFor();
+    await look(page, "sign-blind");
+    await sign(page);
+    await page.getByText("Everyone has signed, and the document is closed.").waitFor();
+    await page.getByText("This page has checked every signature in it.").waitFor();
+    await glance(page, "sign-blind-closed");
+
+    const found = await ask("verdict");
+    assert.deepEqual([found.findings, found.signers], [[], ["Alice Adams"]]);
+    const saving = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Save the closed file" }).click();
+    const download = await saving;
+    assert.equal(download.suggestedFilename(), "lease-signed.pdf");
+    assert.equal(readFileSync(await download.path()).toString("base64"), found.file);
+
+    const out = heard.map(({ body }) =>
+        Buffer.isBuffer(body) ? body.toString("base64") : JSON.stringify(body ?? ""),
+    );
+    const key = new URLSearchParams(begun.private).get("k") ?? "?";
+    const secrets = ["Lease", "Браун", key, begun.document.slice(4000, 4040)];
+    for (const one of secrets) assert.ok(!out.join("\n").includes(one), one);
+});
+
+test("whoever opens it after a last signer who has left closes it", async ({ open, expect }) => {
+    expect(/status of 403/);
+    let isLost = true;
+    const { page, heard } = await atSign(open, {}, (answers) => ({
+        ...answers,
+        [`POST ${PATH}/closing`]: (one) => {
+            if (!isLost) return answers[`POST ${PATH}/closing`]?.(one);
+            return refused("FORBIDDEN", 403);
+        },
+    }));
+    await page.getByRole("heading", { name: "Lease of flat 12b" }).waitFor();
+    await sign(page);
+    await page.locator("main .banner.critical").waitFor();
+    isLost = false;
+    await page.reload();
+    await page.getByText("Everyone has signed, and the document is closed.").waitFor();
+
+    assert.deepEqual((await ask("verdict")).findings, []);
+    assert.equal(posted(heard, "closing").length, 2);
+});
+
+test("who opens the link says who they are first", async ({ open }) => {
+    const { page, heard, begun } = await atSign(open, { isSignedIn: false });
+    await page.getByRole("heading", { name: "Somebody asks you to sign a document" }).waitFor();
+    await glance(page, "sign-blind-who");
+    const href = await page.locator("main a", { hasText: "Sign in" }).getAttribute("href");
+    assert.equal(href, `/signin#return=${encodeURIComponent(`/sign#${begun.private}`)}`);
+    assert.deepEqual(heard, []);
+});
+
+test("the bot's link takes the key out of the link of who asks", async ({ open }) => {
+    const { page, begun } = await atSign(open, { link: "of_bot", isSignedIn: false });
+    await page.getByRole("heading", { name: "The document is private" }).waitFor();
+    await glance(page, "sign-blind-paste");
+    const field = page.getByLabel("Link of who asks you");
+    await field.fill("https://elsewhere.example/#nothing");
+    await field.blur();
+    assert.equal(
+        await field.evaluate((/** @type {HTMLInputElement} */ one) => one.validity.valid),
+        false,
+    );
+    await field.fill(`${BASE}/sign#${begun.private}`);
+    await field.blur();
+    await page.getByRole("heading", { name: "Lease of flat 12b" }).waitFor();
+    assert.ok(page.url().includes(`p=p1&t=${"t".repeat(32)}&k=`), page.url());
+});
+
+test("a document that the service has swapped is refused, and who asks is told", async ({
+    open,
+}) => {
+    const { page, heard, alert } = await atSign(open, {}, (answers) => ({
+        ...answers,
+        [`POST ${PATH}/link`]: async (one) => {
+            await ask("swap");
+            return answers[`POST ${PATH}/link`]?.(one);
+        },
+    }));
+    await alert.filter({ hasText: "This is not the document that was agreed on" }).waitFor();
+    assert.equal(await page.getByRole("button", { name: "Sign", exact: true }).count(), 0);
+    assert.deepEqual(posted(heard, "doubt"), [{ party: "p1", revision: 0, fault: "document" }]);
+});
+
+test("a title that the service does not say the digest of is refused", async ({ open }) => {
+    const { heard, alert } = await atSign(open, { begun: { title: "Sale of flat 12b" } });
+    await alert.filter({ hasText: "another title or other clauses" }).waitFor();
+    assert.deepEqual(posted(heard, "doubt"), [{ party: "p1", revision: 0, fault: "matter" }]);
+});
+
+test("what another party handed in and is no signature stops the next one", async ({ open }) => {
+    const { page, heard, alert } = await atSign(open, { begun: { has_bob: true } }, (answers) => ({
+        ...answers,
+        [`POST ${PATH}/link`]: async (one) => {
+            await ask("garbage");
+            return answers[`POST ${PATH}/link`]?.(one);
+        },
+    }));
+    await alert.filter({ hasText: "A signature of somebody else" }).waitFor();
+    assert.equal(await page.getByRole("button", { name: "Sign", exact: true }).count(), 0);
+    const [doubt] = posted(heard, "doubt");
+    assert.deepEqual([doubt.party, doubt.revision, doubt.fault], ["p1", 1, "signature"]);
+});
+
+test("a key of another document opens nothing", async ({ open }) => {
+    const { page, begun, alert } = await atSign(open, { isSignedIn: true });
+    await page.getByRole("heading", { name: "Lease of flat 12b" }).waitFor();
+    const said = new URLSearchParams(begun.private);
+    const other = Buffer.alloc(32, 7).toString("base64url");
+    await page.goto(`${BASE}/sign#s=${SESSION}&k=${other}&d=${said.get("d")}`);
+    await alert.filter({ hasText: "can't be opened: the link is damaged" }).waitFor();
+});

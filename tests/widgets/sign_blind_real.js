@@ -1,0 +1,112 @@
+/**
+ * Somebody asks for signatures in one browser, two persons sign in theirs, the last one's closes the
+ * file, with the real service behind them: a program for
+ * tests/integration/appservices/signing/test_blind_browser.py. It speaks as real_person.js says, and
+ * tells at last all that was sent out, and the file that was saved.
+ */
+import { readFileSync } from "node:fs";
+import { keyHere } from "./approvals_fake.js";
+import { launch } from "./browser.js";
+import { BASE } from "./control.js";
+import { LOOK_MS, tell } from "./real_person.js";
+
+const CANARY = process.env.CANARY ?? "";
+const FILE = process.env.DOCUMENT ?? "";
+/** @type {string[]} bodies and addresses of all requests, of everyone */
+const sent = [];
+/** @type {string[]} */
+const problems = [];
+
+const browser = await launch();
+
+/** @param {string} name of somebody who is signed in */
+async function signedIn(name) {
+    const context = await browser.newContext({ locale: "en-GB", acceptDownloads: true });
+    context.on("weberror", (error) => problems.push(String(error.error())));
+    context.on("request", (request) => {
+        sent.push(request.url(), request.postDataBuffer()?.toString("latin1") ?? "");
+    });
+    const page = await context.newPage();
+    const account = `@${name}:veche.test`;
+    const kept = {
+        ...{ token: `room.${name}`, level: "room", person: account, language: "en" },
+        expires_at_ms: Date.now() + 3_600_000,
+    };
+    await page.goto(`${BASE}/approve`);
+    const { listed, public_key } = await keyHere(page, account);
+    await tell({ name, id: listed.id, public_key });
+    await context.route("**/_veche/approvals/**", (route) =>
+        route.fulfill({ json: { state: "open", keys: [listed], now_ms: Date.now() } }),
+    );
+    await page.addInitScript((one) => {
+        if (sessionStorage.getItem("veche.session") === null)
+            sessionStorage.setItem("veche.session", one);
+    }, JSON.stringify(kept));
+    return page;
+}
+
+/** @param {import("playwright-core").Page} page @returns {Promise<string>} the link for all */
+async function askFor(page) {
+    await page.goto(`${BASE}/sign/new`);
+    const main = page.locator("main");
+    await main.locator("input[type=file]").setInputFiles({
+        name: `${CANARY}.pdf`,
+        mimeType: "application/pdf",
+        buffer: readFileSync(FILE),
+    });
+    await main.getByLabel("What the document is").fill(`${CANARY} lease`);
+    await main.getByLabel("Account").fill("@alice:veche.test");
+    await main.getByLabel("Name on the document").fill(`Alice ${CANARY}`);
+    await main.getByRole("button", { name: "One more person" }).click();
+    const second = main.getByRole("group", { name: "Person 2" });
+    await second.getByLabel("Account").fill("@bob:veche.test");
+    await second.getByLabel("Step").fill("2");
+    await second.getByLabel("Box of the signature").selectOption("bottom right");
+    await main.getByRole("button", { name: "Add a clause" }).click();
+    await main.getByRole("textbox", { name: "Clause" }).fill(`${CANARY} penalty`);
+    await main.getByRole("button", { name: "Look at what will be sent" }).click();
+    await main.getByRole("button", { name: "Encrypt and send" }).click();
+    await main.locator(".share").or(main.locator(".banner.critical")).first().waitFor();
+    if ((await main.locator(".share").count()) === 0)
+        throw new Error(await main.locator(".banner.critical").innerText());
+    return main.locator(".share").innerText();
+}
+
+/** @param {import("playwright-core").Page} page @param {string} link @returns {Promise<string>} */
+async function sign(page, link) {
+    await page.goto(link);
+    const main = page.locator("main");
+    await main.getByRole("heading", { name: `${CANARY} lease` }).waitFor();
+    await main.getByLabel("I have read it elsewhere").check();
+    await main.getByLabel("I agree to this clause in particular:").check();
+    const button = main.getByRole("button", { name: "Sign", exact: true });
+    await page.waitForTimeout(LOOK_MS);
+    await button.click();
+    const done = main.locator(".banner.success");
+    const refused = main.locator(".missing .banner");
+    await done.or(refused).first().waitFor();
+    return (await refused.isVisible()) ? refused.innerText() : "signed";
+}
+
+try {
+    const [carol, alice, bob] = [
+        await signedIn("carol"),
+        await signedIn("alice"),
+        await signedIn("bob"),
+    ];
+    const link = await askFor(carol);
+    const outcomes = [await sign(alice, link), await sign(bob, link)];
+    await bob.getByText("Everyone has signed, and the document is closed.").waitFor();
+    const saving = bob.waitForEvent("download");
+    await bob.getByRole("button", { name: "Save the closed file" }).click();
+    const saved = readFileSync(await (await saving).path()).toString("base64");
+    const key = new URLSearchParams(new URL(link).hash.slice(1)).get("k");
+    const isTold = sent.some((one) => one.includes(CANARY) || (key && one.includes(key)));
+    await alice.goto(`${BASE}/sign/new`);
+    await alice.goto(link);
+    await alice.getByText("This page has checked every signature in it.").waitFor();
+    await tell({ outcomes, problems, saved, isTold, count: sent.length, link });
+} finally {
+    await browser.close();
+}
+process.exit(0);

@@ -1,0 +1,314 @@
+// stage: signing
+import assert from "node:assert/strict";
+import { createDecipheriv, createHash } from "node:crypto";
+import { BASE, ask, glance, look, test, until } from "./harness.js";
+import { serve } from "./sign_fake.js";
+
+/** @typedef {import("./sign_fake.js").Answer} Answer */
+/** @typedef {import("./harness.js").Stage} Stage */
+
+const SESSION = "01KAV3Z8K4Q6V5W7X9Y0A1B2C3";
+const STATE = { session: SESSION, code: "4718", party: "p3", token: "t".repeat(32) };
+const NAME = "lease of the canary.pdf";
+
+/** @returns {Record<string, Answer>} what the service answers to who asks for signatures */
+function service() {
+    return {
+        "POST signing/v1/blind": () => ({ ...STATE, state: "draft", document_is_here: false }),
+        [`PUT signing/v1/blind/${SESSION}/document`]: () => ({
+            ...STATE,
+            state: "draft",
+            document_is_here: true,
+        }),
+        [`POST signing/v1/blind/${SESSION}/send`]: () => ({
+            ...STATE,
+            state: "open",
+            document_is_here: true,
+        }),
+    };
+}
+
+/**
+ * @param {Stage["open"]} open
+ * @param {Record<string, Answer>} [answers]
+ * @param {boolean} [isSignedIn]
+ */
+async function atNew(open, answers = service(), isSignedIn = true) {
+    const { page, context } = await open({ reducedMotion: "reduce" });
+    const heard = await serve(context, answers);
+    const kept = {
+        token: "s".repeat(40),
+        level: "room",
+        person: "@alice:localhost",
+        expires_at_ms: Date.now() + 3_600_000,
+        language: "en",
+    };
+    if (isSignedIn)
+        await page.addInitScript((one) => {
+            if (sessionStorage.getItem("veche.session") === null)
+                sessionStorage.setItem("veche.session", one);
+        }, JSON.stringify(kept));
+    await page.goto(`${BASE}/sign/new`);
+    await page.getByRole("heading", { name: "Ask for signatures" }).waitFor();
+    return { page, heard, alert: page.locator("main .banner.critical") };
+}
+
+/** @param {import("playwright-core").Page} page @param {string} kind of a file of the tests */
+async function choose(page, kind) {
+    const { content } = await ask("upload", { kind });
+    const buffer = Buffer.from(content, "base64");
+    await page
+        .locator("input[type=file]")
+        .setInputFiles({ name: NAME, mimeType: "application/pdf", buffer });
+    return buffer;
+}
+
+/** Fills in that Bob and Carol sign. @param {import("playwright-core").Page} page */
+async function fillIn(page) {
+    await page.getByLabel("What the document is").fill("Lease of the canary");
+    await page.locator("main").getByLabel("Account").fill("@bob:localhost");
+    await page.getByLabel("Name on the document").fill("Боб Браун");
+    await page.getByRole("button", { name: "One more person" }).click();
+    const second = page.getByRole("group", { name: "Person 2" });
+    await second.getByLabel("Account").fill("carol");
+    await second.getByLabel("Step").fill("2");
+    await second.getByLabel("Box of the signature").selectOption("bottom left");
+}
+
+test("a form is brought into a file that all show alike, and sent without a byte of it", async ({
+    open,
+}) => {
+    const { page, heard } = await atNew(open);
+    const chosen = await choose(page, "form");
+    await page.getByText("Its form was filled in for good").waitFor();
+    await page.getByRole("heading", { name: "As you chose it" }).waitFor();
+    await page.locator(".sheet-page canvas:not([width='0'])").nth(1).waitFor();
+    await fillIn(page);
+    await page.getByRole("button", { name: "Add a clause" }).click();
+    await page.getByRole("textbox", { name: "Clause" }).fill("Penalty of the canary");
+    await look(page, "sign-new");
+    await page.getByRole("button", { name: "Look at what will be sent" }).click();
+    await page.getByRole("heading", { name: "This will be sent" }).waitFor();
+    await glance(page, "sign-new-review");
+    await page.getByRole("button", { name: "Encrypt and send" }).click();
+    await page.getByRole("heading", { name: "Now send the link yourself" }).waitFor();
+    await glance(page, "sign-new-sent");
+
+    const link = await page.locator(".share").innerText();
+    const said = new URLSearchParams(new URL(link).hash.slice(1));
+    const [begun, put, sent] = heard;
+    assert.deepEqual([heard.length, sent?.path], [3, `signing/v1/blind/${SESSION}/send`]);
+    assert.deepEqual(
+        begun?.body.parties.map((/** @type {any} */ one) => [one.party, one.role, one.user]),
+        [
+            ["p1", "signer", "@bob:localhost"],
+            ["p2", "signer", "@carol:localhost"],
+        ],
+    );
+    assert.deepEqual(
+        begun?.body.stages.map((/** @type {any} */ one) => one.parties),
+        [["p1"], ["p2"]],
+    );
+    const key = Buffer.from(said.get("k") ?? "", "base64url");
+    const pdf = opened(key, put?.body, "veche.signing.blob");
+    const digest = createHash("sha256").update(pdf).digest("base64url");
+    assert.deepEqual([said.get("s"), said.get("d")], [SESSION, digest]);
+    const { fields, pages, is_salted } = await ask("look_into", { pdf: pdf.toString("base64") });
+    assert.deepEqual([fields, pages, is_salted], [["Sig2", "Sig1"], 2, true]);
+    const matter = JSON.parse(
+        opened(key, Buffer.from(begun?.body.matter, "base64"), "veche.signing.matter").toString(),
+    );
+    assert.deepEqual(
+        [matter.title, matter.filename, matter.clauses, matter.names["@bob:localhost"]],
+        ["Lease of the canary", NAME, [{ id: "c1", title: "Penalty of the canary" }], "Боб Браун"],
+    );
+    const veiled = (/** @type {string} */ words) =>
+        createHash("sha256")
+            .update(Buffer.from(matter.salt, "base64"))
+            .update(words)
+            .digest("base64")
+            .replace(/=+$/, "");
+    assert.equal(begun?.body.title_sha256, veiled(matter.title));
+    assert.equal(begun?.body.clauses[0].title_sha256, veiled("Penalty of the canary"));
+
+    const out = heard.map(({ body }) =>
+        Buffer.isBuffer(body) ? body.toString("latin1") : JSON.stringify(body),
+    );
+    const secrets = ["canary", "Браун", said.get("k") ?? "?", chosen.toString("latin1", 400, 440)];
+    for (const one of secrets) assert.ok(!out.join("\n").includes(one), one);
+});
+
+test("what was prepared outlives a reload and is gone once it is sent", async ({ open }) => {
+    const { page } = await atNew(open);
+    await choose(page, "plain");
+    await fillIn(page);
+    await until(async () => (await draft(page)).includes("carol"), "the draft is kept");
+
+    await page.reload();
+    await page.getByText(`${NAME}: 1 page`).waitFor();
+    assert.equal(
+        await page.locator("main").getByLabel("Account").first().inputValue(),
+        "@bob:localhost",
+    );
+    await page.getByRole("button", { name: "Look at what will be sent" }).click();
+    await page.getByRole("button", { name: "Encrypt and send" }).click();
+    await page.getByRole("heading", { name: "Now send the link yourself" }).waitFor();
+    const link = await page.locator(".share").innerText();
+    assert.ok(!(await draft(page)).includes("form"), "the draft is gone");
+
+    await page.reload();
+    await page.getByRole("heading", { name: "Now send the link yourself" }).waitFor();
+    assert.equal(await page.locator(".share").innerText(), link);
+    await page.getByRole("button", { name: "I have sent the link" }).click();
+    await page.getByRole("heading", { name: "Ask for signatures" }).waitFor();
+    await page.reload();
+    await page.getByRole("heading", { name: "Ask for signatures" }).waitFor();
+    assert.equal(await draft(page), "");
+});
+
+test("a file that can't be signed is refused with what would help", async ({ open }) => {
+    const { page, alert } = await atNew(open);
+    const told = {
+        words: /no PDF/,
+        locked: /locked by a password/,
+        xfa: /print it as PDF/,
+        signed: /signed already/,
+        empty: /no pages/,
+        cut: /damaged/,
+    };
+    for (const [kind, words] of Object.entries(told)) {
+        await choose(page, kind);
+        await alert.filter({ hasText: words }).waitFor();
+        assert.equal(await page.locator("main").getByLabel("Account").count(), 0, kind);
+    }
+    await glance(page, "sign-new-refused");
+    await choose(page, "plain");
+    await page.locator("main").getByLabel("Account").waitFor();
+    assert.equal(await alert.count(), 0);
+});
+
+test("what is missing is said where it is missing, and nothing is sent", async ({ open }) => {
+    const { page, heard } = await atNew(open);
+    await choose(page, "plain");
+    await page.getByLabel("What the document is").fill(" ");
+    await page.locator("main").getByLabel("Account").fill("not an account");
+    await page.getByRole("button", { name: "Look at what will be sent" }).click();
+    await page.getByText("Write what the document is").waitFor();
+    await page.getByText("Write a Matrix account").waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement?.id), "title");
+    await page.locator("main").getByLabel("Account").fill("@bob:localhost");
+    await page.getByLabel("Role").selectOption("witness");
+    await page.getByText("Choose whom the witness sees sign.").waitFor();
+
+    assert.equal(await page.getByRole("heading", { name: "This will be sent" }).count(), 0);
+    assert.deepEqual(heard, []);
+});
+
+test("a box is moved by the keyboard and by the pointer, and stays where it was put", async ({
+    open,
+}) => {
+    const { page, heard } = await atNew(open);
+    await choose(page, "plain");
+    await page.getByLabel("What the document is").fill("Lease");
+    await page.locator("main").getByLabel("Account").fill("bob");
+    await page.getByLabel("Box of the signature").selectOption("bottom right");
+    await page.getByRole("button", { name: "Move on the page" }).click();
+    const box = page.getByRole("button", { name: /move it with the arrow keys/ });
+    await box.press("ArrowUp");
+    const before = await box.boundingBox();
+    assert.ok(before);
+    await page.mouse.move(before.x + 20, before.y + 10);
+    await page.mouse.down();
+    await page.mouse.move(before.x - 80, before.y - 90, { steps: 4 });
+    await page.mouse.up();
+    const after = await box.boundingBox();
+    assert.ok(after && Math.abs(after.x - (before.x - 100)) < 3, "it followed the pointer");
+    await glance(page, "sign-new-box");
+    await page.getByRole("button", { name: "Done", exact: true }).click();
+    await page.getByRole("button", { name: "Look at what will be sent" }).click();
+    await page.getByRole("button", { name: "Encrypt and send" }).click();
+    await page.getByRole("heading", { name: "Now send the link yourself" }).waitFor();
+
+    const key = new URLSearchParams(
+        new URL(await page.locator(".share").innerText()).hash.slice(1),
+    );
+    const secret = Buffer.from(key.get("k") ?? "", "base64url");
+    const pdf = opened(secret, heard[1]?.body, "veche.signing.blob").toString("base64");
+    const { corners, pages } = await ask("look_into", { pdf });
+    assert.equal(pages, 1);
+    assert.ok(corners[0][0] < 595 - 28 - 200 - 50 && corners[0][1] > 28 + 40, String(corners));
+});
+
+test("who is not signed in prepares all of it, and signs in before it is sent", async ({
+    open,
+}) => {
+    const { page, heard } = await atNew(open, service(), false);
+    await choose(page, "plain");
+    await page.getByLabel("What the document is").fill("Lease");
+    await page.locator("main").getByLabel("Account").fill("bob");
+    await page.getByRole("button", { name: "Look at what will be sent" }).click();
+    await page.getByText("Sign in from your encrypted chat to send it.").waitFor();
+
+    const href = await page.locator("main a", { hasText: "Sign in" }).getAttribute("href");
+    assert.equal(href, "/signin#return=%2Fsign%2Fnew");
+    assert.equal(await page.getByRole("button", { name: "Encrypt and send" }).count(), 0);
+    assert.deepEqual(heard, []);
+});
+
+test("what breaks off is sent again as the same", async ({ open, expect }) => {
+    expect(/status of 500/);
+    let isFirst = true;
+    const answers = service();
+    const { page, heard } = await atNew(open, {
+        ...answers,
+        [`PUT signing/v1/blind/${SESSION}/document`]: (one) => {
+            if (!isFirst) return answers[`PUT signing/v1/blind/${SESSION}/document`]?.(one);
+            isFirst = false;
+            return { isRefused: true, status: 500, body: {} };
+        },
+    });
+    await choose(page, "plain");
+    await page.getByLabel("What the document is").fill("Lease");
+    await page.locator("main").getByLabel("Account").fill("bob");
+    await page.getByRole("button", { name: "Look at what will be sent" }).click();
+    const send = page.getByRole("button", { name: "Encrypt and send" });
+    await send.click();
+    await page.getByText("Something went wrong on our side.").waitFor();
+    await send.click();
+    await page.getByRole("heading", { name: "Now send the link yourself" }).waitFor();
+
+    const begun = heard.filter(({ path }) => path === "signing/v1/blind");
+    assert.deepEqual(begun[0]?.body, begun[1]?.body);
+    const puts = heard.filter(({ method }) => method === "PUT");
+    assert.ok(puts[0]?.body.equals(puts[1]?.body));
+});
+
+/** @param {Buffer} key @param {Buffer} data @param {string} purpose @returns {Buffer} decrypted */
+function opened(key, data, purpose) {
+    const cipher = createDecipheriv("aes-256-gcm", key, data.subarray(0, 12));
+    cipher.setAAD(Buffer.from(purpose));
+    cipher.setAuthTag(data.subarray(-16));
+    return Buffer.concat([cipher.update(data.subarray(12, -16)), cipher.final()]);
+}
+
+/** @param {import("playwright-core").Page} page @returns {Promise<string>} what the browser keeps */
+function draft(page) {
+    return page.evaluate(async () => {
+        const names = await indexedDB.databases();
+        if (!names.some(({ name }) => name === "veche-sign-new")) return "";
+        /** @type {IDBDatabase} */
+        const database = await new Promise((resolve, reject) => {
+            const request = indexedDB.open("veche-sign-new");
+            request.addEventListener("success", () => resolve(request.result));
+            request.addEventListener("error", () => reject(request.error));
+        });
+        const store = database.transaction("drafts").objectStore("drafts");
+        /** @type {any[]} */
+        const all = await new Promise((resolve) => {
+            const request = store.getAll();
+            request.addEventListener("success", () => resolve(request.result));
+        });
+        database.close();
+        return all.map((one) => JSON.stringify({ ...one, file: undefined })).join("\n");
+    });
+}
