@@ -25,6 +25,7 @@ FORBIDDEN = [
     ("veche/protocol/errors.py", "veche.runtime.web", "kernel-layers"),
     ("veche/protocol/errors.py", "veche.cli.main", "kernel-layers"),
     ("veche/runtime/web.py", "veche.cli.main", "kernel-layers"),
+    ("veche/runtime/service.py", "veche.runtime.host", "services"),
     ("appservices/planted/bot.py", "homeserver_modules.event_guard.core", "siblings"),
     ("homeserver_modules/planted/module.py", "appservices.planted.core", "siblings"),
     ("appservices/planted/bot.py", "appservices.agency.config", "features"),

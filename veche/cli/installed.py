@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Collection, Mapping, Sequence
 
+    from veche.runtime.host import Host
+
 PATH_VARIABLE: Final = "VECHE_CONFIG"
 DEFAULT_PATHS: Final = (Path("veche.yaml"), Path("/etc/veche/veche.yaml"))
 
@@ -47,7 +49,7 @@ def config_path(given: Path | None) -> Path:
     raise ConfigError(f"no configuration: name it with -c FILE, or set {PATH_VARIABLE}")
 
 
-def service_specs() -> Mapping[str, ServiceSpec]:
+def service_specs() -> Mapping[str, ServiceSpec[Host]]:
     """The installed services by name.
 
     Raises:
@@ -68,7 +70,7 @@ def service_specs() -> Mapping[str, ServiceSpec]:
     return specs
 
 
-def read_config(path: Path, specs: Mapping[str, ServiceSpec]) -> Config:
+def read_config(path: Path, specs: Mapping[str, ServiceSpec[Host]]) -> Config:
     """The configuration of the kernel and the installed services.
 
     Raises:
@@ -77,7 +79,7 @@ def read_config(path: Path, specs: Mapping[str, ServiceSpec]) -> Config:
     return load_config(path, {name: spec.config for name, spec in specs.items()})
 
 
-def migration_sets(specs: Mapping[str, ServiceSpec]) -> Sequence[MigrationSet]:
+def migration_sets(specs: Mapping[str, ServiceSpec[Host]]) -> Sequence[MigrationSet]:
     """The migrations of the kernel and of services, in the order in which they are applied."""
     return [*KERNEL_SETS, *(spec.migrations for spec in specs.values())]
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
     from veche.runtime.config import Config
+    from veche.runtime.host import Host
     from veche.runtime.service import ServiceSpec
 
 STOP_S_MAX: Final = 20.0
@@ -72,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         return serve(config, specs)
 
 
-def serve(config: Config, specs: Mapping[str, ServiceSpec]) -> int:
+def serve(config: Config, specs: Mapping[str, ServiceSpec[Host]]) -> int:
     """Run a host on the process's reactor until it is told to stop; the exit code."""
     # Here and not above, since importing the reactor installs it, and klein imports it.
     from twisted.internet import reactor  # noqa: PLC0415, TID251 -- the composition root

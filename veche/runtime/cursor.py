@@ -33,12 +33,15 @@ class Cursor(_Cursor):
     Attributes:
         tokens: Commitments of acts that this transaction made and did not spend yet.
         said: What bots say in it, where whoever runs it hands that on; None where nobody does.
+        is_again: The transaction was begun before and could not be done: what was taken for granted
+            may be why.
     """
 
     _waiting: list[bytes] | None = None
     _is_alone = False
     tokens: frozenset[bytes] = frozenset()
     said: list[Any] | None = None
+    is_again = False
 
     def begin(self) -> None:
         """Begin a transaction with the first statement."""

@@ -101,7 +101,9 @@ class Host:
         gate: Before the APIs; only where there are pages.
     """
 
-    def __init__(self, config: Config, specs: Mapping[str, ServiceSpec], reactor: Any) -> None:
+    def __init__(
+        self, config: Config, specs: Mapping[str, ServiceSpec[Host]], reactor: Any
+    ) -> None:
         """Make everything; nothing runs before ``start``.
 
         Args:
@@ -387,7 +389,7 @@ class Host:
         discovery = Discovery(outbound, DnsSrv(self.reactor))
         return Homeservers(self.reactor, self.client, self.server_name, outbound, discovery)
 
-    def _make_public(self, specs: Mapping[str, ServiceSpec]) -> PublicSite | None:
+    def _make_public(self, specs: Mapping[str, ServiceSpec[Host]]) -> PublicSite | None:
         pages = self._config.pages
         if pages is None:
             return None
@@ -411,7 +413,7 @@ class Host:
             root, self.reactor, pages.address, pages.port, large_bodies=root.large_bodies
         )
 
-    def _make_services(self, specs: Mapping[str, ServiceSpec]) -> dict[str, Service]:
+    def _make_services(self, specs: Mapping[str, ServiceSpec[Host]]) -> dict[str, Service]:
         unknown = sorted(self._config.services.keys() - specs.keys())
         if unknown:
             raise ConfigError(

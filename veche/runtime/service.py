@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 import attrs
 
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from veche.runtime.config import Section
     from veche.runtime.database import Cursor
     from veche.runtime.errands import ErrandHandler
-    from veche.runtime.host import Host
     from veche.runtime.migrate import MigrationSet
     from veche.runtime.ports import Undelivered
+
+HostT_contra = TypeVar("HostT_contra", contravariant=True)
+"""The process that carries services: ``veche.runtime.host.Host``, which knows this module."""
 
 ENTRY_POINTS: Final = "veche.services"
 """Group of entry points by which services are found; a service of others declares one too."""
@@ -63,7 +65,7 @@ class Service(Protocol):
 
 
 @attrs.frozen
-class ServiceSpec:
+class ServiceSpec(Generic[HostT_contra]):
     """How to make a service: the object that an entry point names.
 
     Attributes:
@@ -79,5 +81,5 @@ class ServiceSpec:
     name: str
     config: type[Section]
     migrations: MigrationSet
-    make: Callable[[Host, Any], Service]
-    routes: Callable[[Host, Any], Mapping[str, IResource]] | None = None
+    make: Callable[[HostT_contra, Any], Service]
+    routes: Callable[[HostT_contra, Any], Mapping[str, IResource]] | None = None

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from veche.runtime.config import Config
+    from veche.runtime.host import Host
     from veche.runtime.service import ServiceSpec
 
 P = TypeVar("P")
@@ -54,7 +55,7 @@ class Patient:
     """
 
     config: Config
-    specs: Mapping[str, ServiceSpec]
+    specs: Mapping[str, ServiceSpec[Host]]
     dsn: str
     now_s: Callable[[], float]
 

@@ -90,6 +90,7 @@ class Sealer:
         self._without_identity = without_identity
         self._cached: OrderedDict[str, _Cached] = OrderedDict()
         self._encrypted: set[str] = set()
+        self._plain: set[str] = set()
 
     # Before: what needs the network.
 
@@ -391,14 +392,22 @@ class Sealer:
         return tuple(map(UserId, cached.unreadable_by)) if cached is not None else ()
 
     def is_encrypted(self, txn: Cursor, room_id: RoomId) -> bool:
-        """Whether what is said in the room must be sealed; True is remembered."""
-        if room_id not in self._encrypted:
-            if not rooms.is_encrypted(txn, room_id):
-                return False
-            if len(self._encrypted) >= ROOMS_CACHED_MAX:
-                self._encrypted.clear()
-            self._encrypted.add(room_id)
-        return True
+        """Whether what is said in the room must be sealed.
+
+        It is remembered. That a room is plain may change, so the transaction demands it, and runs
+        again where it is not so any more.
+        """
+        if room_id in self._encrypted:
+            return True
+        if room_id in self._plain and not txn.is_again:
+            rooms.demand_plain(txn, room_id)
+            return False
+        is_encrypted = rooms.is_encrypted(txn, room_id)
+        known = self._encrypted if is_encrypted else self._plain
+        if len(known) >= ROOMS_CACHED_MAX:
+            known.clear()
+        known.add(room_id)
+        return is_encrypted
 
 
 def _is_committed(cached: _Cached, row: SealingRow) -> bool:

@@ -350,6 +350,19 @@ class LostConnectionTests(DatabaseCase):
         assert self.count() == 1
         assert sample("veche_transaction_again_total", name="b", reason="connection") == again + 1
 
+    async def test_a_transaction_knows_that_it_runs_again(self) -> None:
+        seen: list[bool] = []
+
+        def demand(txn: Cursor) -> None:
+            seen.append(txn.is_again)
+            if not txn.is_again:
+                self._end_sessions()
+            txn.execute("SELECT 1")
+
+        await self.database.run("again", demand)
+
+        assert seen == [False, True]
+
     async def test_a_connection_that_breaks_at_the_commit_is_not_run_again(self) -> None:
         attempts: list[int] = []
 

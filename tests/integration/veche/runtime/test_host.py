@@ -168,7 +168,7 @@ class HostTest(TestCase):
                 one.abortConnection()
         await deferLater(reactor, 0, lambda: None)
 
-    def spec(self) -> ServiceSpec:
+    def spec(self) -> ServiceSpec[Host]:
         def make(host: Host, section: EchoSection) -> Echo:
             assert host.server_name == "veche.test"
             if section.is_broken:

@@ -232,6 +232,15 @@ def is_encrypted(txn: Cursor, room_id: str) -> bool:
     return bool(row and row[0])
 
 
+def demand_plain(txn: Cursor, room_id: str) -> None:
+    """Have the transaction run again if the room is encrypted."""
+    txn.later(
+        "SELECT runtime.demand(NOT EXISTS (SELECT FROM crypto.room"
+        " WHERE room_id = %s AND is_encrypted), 'the room is encrypted')",
+        (room_id,),
+    )
+
+
 def pin_encrypted(txn: Cursor, room_id: str, limits: Limits) -> None:
     """Note that the room is encrypted, for ever; the limits are those of the last setting."""
     txn.execute(

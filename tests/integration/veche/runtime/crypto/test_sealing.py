@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import vodozemac as vz
+from psycopg2.errors import SerializationFailure
 
 from tests.integration.veche.runtime.crypto.desk import Broken, Desk, Server, run
 from tests.support.crypto_peers import ANNA, BOT, ROOM, Side, identity
@@ -263,6 +264,25 @@ def test_a_room_that_was_never_encrypted_is_refused(desk: Desk) -> None:
 
     with pytest.raises(NotEncryptedError):
         desk.seal()
+
+
+def test_a_plain_room_is_remembered_until_it_is_encrypted(desk: Desk) -> None:
+    def is_encrypted(*, is_again: bool = False) -> bool:
+        txn = desk.database.connection.cursor()
+        txn.is_again = is_again
+        return desk.sealer.is_encrypted(txn, RoomId(ROOM))
+
+    assert not is_encrypted()
+    assert not is_encrypted()
+    desk.room()
+
+    # It is taken for plain, and the transaction demands it in vain.
+    with pytest.raises(SerializationFailure, match="is encrypted"):
+        is_encrypted()
+    desk.database.connection.rollback()
+
+    assert is_encrypted(is_again=True)
+    assert is_encrypted()
 
 
 def test_a_payload_over_the_limit_spends_no_index(desk: Desk) -> None:
