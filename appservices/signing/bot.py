@@ -10,14 +10,17 @@ from appservices.signing.service import renewals
 from appservices.signing.service.authorities import read_authorities
 from appservices.signing.service.chats import hear
 from appservices.signing.service.errands import handlers
+from appservices.signing.service.feed import SigningFeed, rules_of
 from appservices.signing.service.scene import Parts
 from appservices.signing.service.sealing import Callers, Seals
 from veche.protocol.errors import ConfigError
 from veche.protocol.ids import UserId
+from veche.protocol.notes import NoteSigner
 from veche.runtime.chats import log_undelivered, receive
 from veche.runtime.keys.pool import SigningPool
 from veche.runtime.service import BotAccount
 from veche.runtime.vault import Vault
+from veche.runtime.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,6 +44,7 @@ class Signing:
         callers: The organisations that may ask.
         pool: The threads in which keys sign.
         seals: What they ask for.
+        webhooks: Sends them their events; None: nobody signs here.
     """
 
     def __init__(self, host: Host, section: SigningSection) -> None:
@@ -63,8 +67,10 @@ class Signing:
         self._host = host
         self.parts = self._make_parts(host, section)
         self._handlers: Mapping[str, ErrandHandler] = {}
+        self.webhooks: Webhooks | None = None
         if self.parts is not None:
             self._handlers = handlers(self.parts)
+            self.webhooks = webhooks_of(self.parts)
 
     @property
     def bots(self) -> Sequence[BotAccount]:
@@ -86,6 +92,8 @@ class Signing:
 
     async def started(self) -> None:
         """Have closed files looked after."""
+        if self.webhooks is not None:
+            self.webhooks.start()
         if self.parts is not None:
             now_ms = self._host.now_ms()
             await self._host.database.run("signing.start", renewals.order_look, now_ms)
@@ -101,3 +109,10 @@ class Signing:
         )
         vault = Vault(host.seed("signing"))
         return Parts(host, sessions, bot, vault, section, self.authorities, self.seals, self.pool)
+
+
+def webhooks_of(parts: Parts) -> Webhooks:
+    """What sends organisations their events, signed in the name of the site."""
+    host = parts.host
+    signer = NoteSigner(f"{host.server_name}/veche/signing/events/v1", host.seed("signing.events"))
+    return Webhooks(host, SigningFeed(parts.vault), signer, rules_of(parts.section))

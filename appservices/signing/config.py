@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, model_validator
 
 from veche.runtime.config import FilePath, SecretPath, Section
-from veche.runtime.sections import Duration, Names, TimeZone
+from veche.runtime.sections import Duration, Names, Networks, TimeZone
 
 BOT_LOCALPART: Final = "veche_signing"
 HOUR_MS: Final = 3_600_000
@@ -55,6 +55,11 @@ class SessionsSection(Section):
     """Hour from which nobody is reminded, by `time_zone`."""
     quiet_until: int = Field(default=8, ge=0, le=23)
     """Hour until which nobody is; the same as `quiet_from`: there are no quiet hours."""
+    webhook_networks: Networks = Field(default=(), examples=[["10.20.0.0/16"]])
+    """Networks, beside the public Internet, in which organisations may have their events sent to an
+    address; there plain `http` will do."""
+    webhook_give_up_ms: Duration = 5 * DAY_MS
+    """How long an address may fail until nothing is sent there any more."""
 
     def name_in(self, language: str) -> str:
         """What the bot is called in a language."""

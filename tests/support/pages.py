@@ -72,6 +72,7 @@ Below `/_veche/signing/v1` of the public site. The exact shapes of bodies and an
 _WHO: Final = {
     "OrganisationRoutes": "organisation",
     "TemplateRoutes": "organisation",
+    "WebhookRoutes": "organisation",
     "SealRoutes": "organisation",
     "PartyRoutes": "party",
     "ListRoutes": "list",

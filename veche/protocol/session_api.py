@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from veche.protocol.approval import CLAUSES_MAX, Sha256
-from veche.protocol.ids import WireUserId
+from veche.protocol.ids import WireUlid, WireUserId
 from veche.protocol.signing_api import (
     NAME_CHARACTERS_MAX,
     PARTIES_MAX,
@@ -157,19 +157,24 @@ class SessionEvent(Wire):
 
     Attributes:
         n: Its number: ask for those after it.
-        session: Which session.
+        session: Which session; none: of a row that has none.
         reference: The organisation's own.
-        what: ``sent``, ``viewed``, ``signed``, ``declined``, ``completed`` …
+        what: ``sent``, ``viewed``, ``signed``, ``declined``, ``delegated``, ``expired``,
+            ``cancelled``, ``closed``, ``completed`` …; of batches ``row_made`` and ``row_failed``.
         party: Who did it; none: the session.
         at_ms: UTC.
+        batch: Of a row: its batch.
+        row: Which row, from 1.
     """
 
     n: int
-    session: SessionId
+    session: SessionId | None = None
     reference: str
     what: str
-    party: PartyId | None
+    party: PartyId | None = None
     at_ms: int
+    batch: WireUlid | None = None
+    row: int | None = None
 
 
 class FileView(Wire):

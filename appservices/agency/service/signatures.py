@@ -250,7 +250,7 @@ class SigningNews:
         after = await run("agency.signing cursor", store.signing_cursor, self.organisation)
         for event in (await self.signatory.events(after)).events:
             state = ""
-            if event.what in _NEWS and event.reference:
+            if event.what in _NEWS and event.reference and event.session is not None:
                 state = (await self.signatory.state(event.session)).state
             now_ms = self.parts.host.now_ms()
             await run("agency.signing news", self.hear, event, state, now_ms)

@@ -12,6 +12,7 @@ from appservices.signing.routes.parties import PartyRoutes
 from appservices.signing.routes.public import PublicRoutes
 from appservices.signing.routes.seals import SealRoutes
 from appservices.signing.routes.templates import TemplateRoutes
+from appservices.signing.routes.webhooks import WebhookRoutes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,5 +39,6 @@ def routes(host: Host, service: Any) -> Mapping[str, IResource]:
         BlindRoutes(host, service),
         OrganisationRoutes(host, service),
         TemplateRoutes(host, service),
+        WebhookRoutes(host, service),
     )
     return {API.mount: API.resource(host.gate, *owners)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 from twisted.internet.defer import DeferredSemaphore
@@ -12,15 +12,17 @@ from twisted.internet.threads import deferToThreadPool
 from appservices.signing.core.papers.uploads import UPLOAD_BYTES_MAX, note_texts
 from appservices.signing.core.session import NotNowError, State
 from appservices.signing.routes.api import API
+from appservices.signing.routes.callers import CallerRoutes
 from appservices.signing.service import acting, drafting
 from appservices.signing.service.cipher import DOCUMENT, decrypt, encrypt
+from appservices.signing.service.feed import SigningFeed
 from appservices.signing.service.files import kept
 from appservices.signing.service.laying import boxed
 from appservices.signing.service.organisations import Asked, draft, owned, state_view
 from appservices.signing.service.scene import CATALOGUE, requester_topic
 from appservices.signing.service.template_drafts import draft_of, made_of, options_of
 from appservices.signing.service.uploads import read_upload
-from appservices.signing.store import blobs, events
+from appservices.signing.store import blobs
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError, RefusedError
 from veche.protocol.session_api import (
@@ -44,14 +46,13 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.papers.uploads import Upload
     from appservices.signing.core.records import Session
+    from appservices.signing.routes.callers import Signing
     from appservices.signing.service.files import Kept
-    from appservices.signing.service.scene import Parts, Scene
-    from appservices.signing.service.sealing import Callers
+    from appservices.signing.service.scene import Scene
     from appservices.signing.service.template_drafts import Made
     from veche.runtime.api import Call
     from veche.runtime.database import Cursor
     from veche.runtime.host import Host
-    from veche.runtime.keys.pool import SigningPool
 
 WRITE_LIMIT: Final = Limit(burst=500, per_s=50)
 """Requests of one client address that change something."""
@@ -62,27 +63,14 @@ FILES_AT_ONCE: Final = 2
 EVENTS_MAX: Final = 100
 _PDF: Final = "application/pdf"
 R = TypeVar("R")
-_NO_SESSIONS: Final = "Nobody signs here: the section `signing` has no `sessions`"
 
 
-class Signing(Protocol):
-    """What the routes need of the service: ``appservices.signing.bot.Signing``."""
-
-    callers: Callers
-    pool: SigningPool
-
-    @property
-    def parts(self) -> Parts | None:
-        """What all transactions share; None: nobody signs here."""
-
-
-class OrganisationRoutes:
+class OrganisationRoutes(CallerRoutes):
     """Serves organisations."""
 
     def __init__(self, host: Host, signing: Signing) -> None:
         """Make them."""
-        self._host = host
-        self._signing = signing
+        super().__init__(host, signing)
         self._slots = DeferredSemaphore(FILES_AT_ONCE)
 
     @API.route(
@@ -328,36 +316,7 @@ class OrganisationRoutes:
         return state_view(scene, drafting.send(scene, session))
 
     def _events(self, txn: Cursor, caller: str, after: int) -> list[SessionEvent]:
-        scene = self._parts().scene(txn, "events", self._host.now_ms())
-        found = events.of_requester(txn, scene.vault, caller, after, EVENTS_MAX)
-        references: dict[str, str] = {}
-        for one in found:
-            if one.session_id not in references:
-                session = owned(scene, caller, one.session_id)
-                references[one.session_id] = session.matter.reference
-        return [
-            SessionEvent(
-                n=one.n,
-                session=one.session_id,
-                reference=references[one.session_id],
-                what=one.what,
-                party=one.party,
-                at_ms=one.at_ms,
-            )
-            for one in found
-        ]
+        return SigningFeed(self._parts().vault).after(txn, caller, after, EVENTS_MAX)
 
     def _owned(self, scene: Scene, call: Call, *, is_locked: bool = False) -> Session:
         return owned(scene, self._caller(call), call.path_args["session"], is_locked=is_locked)
-
-    def _caller(self, call: Call) -> str:
-        return self._signing.callers.of(call.header("authorization"))
-
-    def _scene(self, txn: Cursor, call: Call, cause: str) -> Scene:
-        return self._parts().scene(txn, f"organisation {cause}", call.now_ms)
-
-    def _parts(self) -> Parts:
-        parts = self._signing.parts
-        if parts is None:
-            raise NotFoundError(_NO_SESSIONS)
-        return parts

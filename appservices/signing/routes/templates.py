@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 from twisted.internet.threads import deferToThreadPool
 
 from appservices.signing.routes.api import API
+from appservices.signing.routes.callers import CallerRoutes
 from appservices.signing.routes.organisations import WRITE_LIMIT
 from appservices.signing.service import batches
 from appservices.signing.service.filling import templates_of
@@ -22,7 +23,6 @@ from veche.protocol.batch_api import (
     TableQuery,
     TemplatesView,
 )
-from veche.protocol.errors import NotFoundError
 from veche.protocol.wire import parse
 from veche.runtime.limits import Limit
 from veche.runtime.web import read_json
@@ -30,13 +30,11 @@ from veche.runtime.web import read_json
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appservices.signing.routes.organisations import Signing
     from appservices.signing.service.filling import Named
-    from appservices.signing.service.scene import Parts, Scene
+    from appservices.signing.service.scene import Parts
     from appservices.signing.store.batches import Row
     from veche.runtime.api import Call
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,13 +43,8 @@ BATCH_LIMIT: Final = Limit(burst=10, per_s=0.2)
 """Batches of one client address: thousands of rows are checked for each."""
 
 
-class TemplateRoutes:
+class TemplateRoutes(CallerRoutes):
     """Serves organisations that have documents made."""
-
-    def __init__(self, host: Host, signing: Signing) -> None:
-        """Make them."""
-        self._host = host
-        self._signing = signing
 
     @API.route(
         "GET",
@@ -167,18 +160,6 @@ class TemplateRoutes:
             "R",
             await deferToThreadPool(reactor, reactor.getThreadPool(), work, *args, **kwargs),
         )
-
-    def _caller(self, call: Call) -> str:
-        return self._signing.callers.of(call.header("authorization"))
-
-    def _scene(self, txn: Cursor, call: Call, cause: str) -> Scene:
-        return self._parts().scene(txn, f"organisation {cause}", call.now_ms)
-
-    def _parts(self) -> Parts:
-        parts = self._signing.parts
-        if parts is None:
-            raise NotFoundError("Nobody signs here: the section `signing` has no `sessions`")
-        return parts
 
 
 def _body_of(_parts: Parts, call: Call) -> BatchBody:

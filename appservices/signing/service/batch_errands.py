@@ -18,6 +18,7 @@ from appservices.signing.service.batches import (
     sow_later,
     why_of,
 )
+from appservices.signing.service.feed import tell_of_row
 from appservices.signing.service.filling import FillingError, Problem
 from appservices.signing.service.organisations import Asked
 from appservices.signing.service.scene import Parts
@@ -102,15 +103,22 @@ class MakeRow(ChatErrand[Parts]):
             changed = failed_row(row.n, row.told, result["problems"])
         else:
             changed = _sent(scene, batch, row, result["made"])
-        store.save(txn, scene.vault, batch.id, changed)
+        _keep(scene, batch, changed)
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
         """What may never be done is told like a wrong answer."""
         batch_id, n = errand.payload["batch"], errand.payload["row"]
+        batch = store.read(txn, batch_id)
         row = store.row(txn, self._parts.vault, batch_id, n, is_locked=True)
-        if row is not None and row.state == WAITING:
-            problem = Problem("row", str(error))
-            store.save(txn, self._parts.vault, batch_id, failed_row(n, row.told, [problem]))
+        if batch is not None and row is not None and row.state == WAITING:
+            scene = self._parts.scene(txn, errand.id, now_ms)
+            _keep(scene, batch, failed_row(n, row.told, [Problem("row", str(error))]))
+
+
+def _keep(scene: Scene, batch: Batch, changed: Row) -> None:
+    """Keep what became of a row, and tell it."""
+    store.save(scene.txn, scene.vault, batch.id, changed)
+    tell_of_row(scene, batch, changed)
 
 
 def _make(parts: Parts, batch: Batch, row: Row) -> Made:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from appservices.signing.core.parties import CAN_ACT, PartyState, Role
-from appservices.signing.core.session import ENDED, Effect, Input, step
+from appservices.signing.core.session import ENDED, Effect, Input, State, step
 from appservices.signing.service import cards, clocks, delivery, ending, telling
 from appservices.signing.service.happening import Happening
 
@@ -35,13 +35,16 @@ def happen(scene: Scene, session: Session, happening: Happening) -> Session:
     Raises:
         NotNowError: It cannot happen in this state.
     """
-    stepped = step(session.state, happening.what)
+    before = session.state
+    stepped = step(before, happening.what)
     ended_at_ms = session.ended_at_ms
     if stepped.state in ENDED and ended_at_ms is None:
         ended_at_ms = scene.now_ms
     session = attrs.evolve(session, state=stepped.state, ended_at_ms=ended_at_ms)
     for effect in stepped.effects:
         session = _DONE[effect](scene, session, happening)
+    if stepped.state is State.COMPLETED and before is not State.COMPLETED:
+        scene.record(session, "completed")
     return scene.save(session)
 
 

@@ -88,12 +88,19 @@ class Scene(ChatScene[SessionsSection]):
         details: Mapping[str, object] | None = None,
     ) -> None:
         """Keep that something happened in a session; see ``store.events``."""
-        if not session.requester.startswith("@"):
+        is_organisation = not session.requester.startswith("@")
+        if is_organisation:
             events.wait_turn(self.txn, session.requester)
         events.add(
             self.txn, self.vault, session.id, what, self.now_ms, party=party, details=details
         )
-        announce(self.txn, requester_topic(session.requester))
+        if is_organisation:
+            self.tell_organisation(session.requester)
+
+    def tell_organisation(self, requester: str) -> None:
+        """Let whoever waits for the events of an organisation look again."""
+        announce(self.txn, requester_topic(requester))
+        events.wake(self.txn)
 
     def page_of(self, session: Session, member: Member) -> str | None:
         """Address of the page on which a party signs; None if there are no pages here."""

@@ -40,6 +40,7 @@ PLENTY = Limit(burst=100_000, per_s=1_000)
 
 BY_KEY = (
     "DELETE /_veche/payments/v1/webhooks/<webhook_id>",
+    "DELETE /_veche/signing/v1/webhooks/<webhook_id>",
     "GET /_veche/payments/v1/escrows/<escrow_id>",
     "GET /_veche/payments/v1/events",
     "GET /_veche/payments/v1/invoices/<invoice_id>",
@@ -65,6 +66,7 @@ BY_KEY = (
     "GET /_veche/signing/v1/sessions/<session>/file",
     "GET /_veche/signing/v1/sessions/<session>/state",
     "GET /_veche/signing/v1/templates",
+    "GET /_veche/signing/v1/webhooks",
     "POST /_veche/payments/v1/escrows",
     "POST /_veche/payments/v1/escrows/<escrow_id>/cancel",
     "POST /_veche/payments/v1/escrows/<escrow_id>/decide",
@@ -92,6 +94,8 @@ BY_KEY = (
     "POST /_veche/signing/v1/stamps",
     "POST /_veche/signing/v1/templates/<name>/sessions",
     "POST /_veche/signing/v1/templates/<name>/table",
+    "POST /_veche/signing/v1/webhooks",
+    "POST /_veche/signing/v1/webhooks/<webhook_id>/resume",
     "PUT /_veche/signing/v1/sessions/<session>/file",
 )
 """No session opens them: the key of an organisation is the authority."""

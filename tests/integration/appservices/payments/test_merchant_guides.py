@@ -19,9 +19,9 @@ from appservices.payments.core.mandate import MandateState
 from appservices.payments.store import mandates
 from tests.integration.appservices.payments.branch import BANK, KEYS, SHOP, BranchTestCase, token
 from tests.integration.appservices.payments.scenes import ALICE, BOB
-from tests.integration.appservices.payments.test_webhooks import Receiver
 from tests.integration.veche.runtime.rig import until
 from tests.support.processes import ROOT
+from tests.support.receiver import Receiver
 
 pytestmark = pytest.mark.postgres
 

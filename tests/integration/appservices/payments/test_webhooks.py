@@ -10,8 +10,6 @@ import pytest
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
-from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Site
 
 from appservices.payments.config import PaymentsSection
 from appservices.payments.service.feed import NAME, PaymentFeed, rules_of
@@ -22,6 +20,7 @@ from tests.integration.appservices.payments.test_attempts import Place
 from tests.integration.veche.runtime.rig import until
 from tests.support.postgres import execute
 from tests.support.processes import ROOT, TIMEOUT_S
+from tests.support.receiver import Receiver
 from veche.cli import demo
 from veche.protocol.envelope import verify
 from veche.protocol.errors import BadSignatureError, ConflictError, MalformedError, NotFoundError
@@ -49,42 +48,6 @@ KEYS: Final = {f"ed25519:{SIGNER.verifier.version}": SIGNER.verifier.key}
 def owner_of(scene: Scene, organisation: str) -> str:
     """An organisation, as webhooks know it."""
     return str(scene.organisation(organisation).id)
-
-
-class Receiver(Resource):
-    """A server of an organisation.
-
-    Attributes:
-        bodies: What it got, in order.
-        statuses: What it answers next; 200 if there is nothing.
-        is_silent: It takes requests and says nothing.
-    """
-
-    isLeaf = True
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Twisted's
-        self.bodies: list[bytes] = []
-        self.statuses: list[int] = []
-        self.is_silent = False
-
-    def render_POST(self, request: Any) -> Any:
-        self.bodies.append(request.content.read())
-        if self.is_silent:
-            return NOT_DONE_YET
-        request.setResponseCode(self.statuses.pop(0) if self.statuses else 204)
-        return b""
-
-    def listen(self, case: TestCase) -> str:
-        """Serve until a test case ends; the address."""
-        port = reactor.listenTCP(0, Site(self), interface="127.0.0.1")
-        case.addCleanup(port.stopListening)
-        return f"http://127.0.0.1:{port.getHost().port}/hook?a=1"
-
-    @property
-    def numbers(self) -> list[int]:
-        """Of the events, as they came."""
-        return [json.loads(body)["event"]["n"] for body in self.bodies]
 
 
 class WebhookTests(TestCase):

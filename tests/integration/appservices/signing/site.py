@@ -22,6 +22,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 
+from appservices.signing.bot import webhooks_of
 from appservices.signing.cli import make_authority
 from appservices.signing.config import SealSection, SessionsSection, SigningSection
 from appservices.signing.core.parties import Role, Stage
@@ -55,11 +56,12 @@ from veche.runtime.vault import Vault
 from veche.runtime.web import new_site
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from appservices.signing.core.records import Session
     from appservices.signing.service.scene import Scene
     from veche.runtime.database import Cursor
+    from veche.runtime.webhooks import Webhooks
 
 reactor: Any = default_reactor
 SIGNING: Final = MigrationSet("signing", "appservices.signing")
@@ -99,7 +101,9 @@ class SigningSite(TestCase):
             seals=self.parts.seals,
             pool=self.pool,
             callers=Callers(self.parts.signing.seals),
+            webhooks=webhooks_of(self.parts),
         )
+        self.webhooks: Webhooks = service.webhooks
         resource: Any = routes(cast("Any", self.host), service)[API.mount]
         port.factory.resource = _at(resource)
         port.factory._large_bodies = tuple(resource.large_bodies)
@@ -111,11 +115,17 @@ class SigningSite(TestCase):
         signing = SigningSection(
             folder=self.folder / "ca",
             seals=[SealSection(id="town", key_paths=[self.folder / "town"])],
-            sessions=SessionsSection(id="lindenau", name={"en": "Signatures"}),
+            sessions=SessionsSection(
+                id="lindenau", name={"en": "Signatures"}, webhook_networks=("127.0.0.0/8",)
+            ),
         )
         links, log = PageLinks(self.url), ActLog(b"p" * 32)
         approvals = Approvals(self.database, reactor, log, links, RULES, key=b"a" * 32)
+        self.channels: dict[str, Callable[[str], None]] = {}
+        self.ends: list[Callable[[], Awaitable[None]]] = []
         self.host = SimpleNamespace(
+            hear=self.channels.__setitem__,
+            at_stop=self.ends.append,
             reactor=reactor,
             database=self.database,
             gate=Gate(self.database, reactor, FakeSessions(), address_limit=FREE),
@@ -142,6 +152,11 @@ class SigningSite(TestCase):
             Seals(authorities),
             self.pool,
         )
+
+    async def stop_sending(self) -> None:
+        """End what goes on beside the requests."""
+        for end in self.ends:
+            await end()
 
     def _enrol(self, txn: Cursor) -> None:
         for person, key in self.keys.items():

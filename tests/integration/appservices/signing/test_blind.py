@@ -76,10 +76,11 @@ class BlindTests(BlindSite):
         assert check_evidence(evidence, pdf, self.judged(pdf)) == []
         assert "I never had it" in self.said_of(BOB)
         assert [what for (what,) in self.rows("SELECT what FROM signing.event ORDER BY n")][
-            -2:
+            -3:
         ] == [
             "closing",
             "closed",
+            "completed",
         ]
 
     async def test_a_card_tells_the_mode_the_code_and_who_sends_the_key(self) -> None:

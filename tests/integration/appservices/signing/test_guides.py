@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -9,16 +10,20 @@ from typing import Any, Final
 
 import pytest
 from twisted.internet import utils
+from twisted.internet.defer import Deferred
 
 from appservices.signing.service.batches import SOW
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF, TOWN_KEY
+from tests.integration.veche.runtime.rig import until
 from tests.support.processes import ROOT
+from tests.support.receiver import Receiver
 from tests.support.sign_page import API
 
 pytestmark = pytest.mark.postgres
 
-GUIDE: Final = ROOT / "docs" / "guides" / "organisations" / "have-documents-signed.md"
+GUIDES: Final = ROOT / "docs" / "guides"
+GUIDE: Final = GUIDES / "organisations" / "have-documents-signed.md"
 
 
 class GuideTests(ChatSite):
@@ -74,3 +79,28 @@ class GuideTests(ChatSite):
         seen = await self.run_block(look)
         assert '"waiting":0,"made":1,"failed":1' in seen
         assert '"reference":"flat-6","state":"made"' in seen
+
+    async def test_the_webhooks(self) -> None:
+        self.chat(ALICE, BOB)
+        receiver = Receiver()
+        url = receiver.listen(self)
+        [register] = re.findall(
+            r"```sh\n(.*?)```", (GUIDES / "organisations" / "webhooks.md").read_text(), re.DOTALL
+        )
+        assert '"state":"active"' in await self.run_block(register, MY_URL=url)
+        key = json.loads((self.folder / "webhook.json").read_text())["key"]
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.stop_sending()))
+        self.webhooks.start()
+        text = GUIDE.read_text().replace("lindenau.localhost", "veche.test")
+        draft, put, *_ = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+        (self.folder / "document.pdf").write_bytes(PDF)
+        await self.run_block(draft)
+        await self.run_block(put)
+        await until(lambda: bool(receiver.bodies), "nothing comes")
+        page = (GUIDES / "merchants" / "webhooks.md").read_text()
+        [sample] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+        names: dict[str, Any] = {}
+        exec(sample, names)  # noqa: S102 -- of our own page
+
+        event = names["checked"](receiver.bodies[0], key, set[str]())
+        assert (event["what"], event["reference"]) == ("sent", "flat-12b")

@@ -107,7 +107,7 @@ class RenewalTests(SigningSite):
         assert next_ms > due_ms + 9 * 365 * DAY_MS
         assert tries == 0
         assert [row[0] for row in self.rows("SELECT what FROM signing.event ORDER BY n")][-2:] == [
-            "closed",
+            "completed",
             "renewed",
         ]
         [(revision, is_final)] = self.rows(

@@ -1,0 +1,56 @@
+"""What all routes of organisations share: whose key it is, and the transaction of a request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from veche.protocol.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from appservices.signing.service.scene import Parts, Scene
+    from appservices.signing.service.sealing import Callers
+    from veche.runtime.api import Call
+    from veche.runtime.database import Cursor
+    from veche.runtime.host import Host
+    from veche.runtime.keys.pool import SigningPool
+    from veche.runtime.webhooks import Webhooks
+
+NO_SESSIONS: Final = "Nobody signs here: the section `signing` has no `sessions`"
+
+
+class Signing(Protocol):
+    """What the routes need of the service: ``appservices.signing.bot.Signing``."""
+
+    callers: Callers
+    pool: SigningPool
+    webhooks: Webhooks | None
+
+    @property
+    def parts(self) -> Parts | None:
+        """What all transactions share; None: nobody signs here."""
+
+
+class CallerRoutes:
+    """Base of routes that organisations ask by their keys."""
+
+    def __init__(self, host: Host, signing: Signing) -> None:
+        """Make them.
+
+        Args:
+            host: Of the process.
+            signing: What they ask.
+        """
+        self._host = host
+        self._signing = signing
+
+    def _caller(self, call: Call) -> str:
+        return self._signing.callers.of(call.header("authorization"))
+
+    def _scene(self, txn: Cursor, call: Call, cause: str) -> Scene:
+        return self._parts().scene(txn, f"organisation {cause}", call.now_ms)
+
+    def _parts(self) -> Parts:
+        parts = self._signing.parts
+        if parts is None:
+            raise NotFoundError(NO_SESSIONS)
+        return parts

@@ -1,0 +1,93 @@
+"""Where organisations want to hear of their events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appservices.signing.routes.api import API
+from appservices.signing.routes.callers import NO_SESSIONS, CallerRoutes
+from appservices.signing.routes.organisations import WRITE_LIMIT
+from veche.protocol.errors import NotFoundError
+from veche.protocol.webhook import ResumeBody, WebhookBody, WebhooksView, WebhookView
+
+if TYPE_CHECKING:
+    from veche.runtime.api import Call
+    from veche.runtime.database import Cursor
+    from veche.runtime.webhooks import Webhooks
+
+
+class WebhookRoutes(CallerRoutes):
+    """Targets of organisations."""
+
+    @API.route(
+        "POST",
+        "/webhooks",
+        body=WebhookBody,
+        answer=WebhookView,
+        takes_session=False,
+        limit=WRITE_LIMIT,
+        status=201,
+        summary="Have events sent to an address, each as a signed envelope; again: the same target",
+    )
+    async def add(self, call: Call) -> WebhookView:
+        """Add a target."""
+        self._caller(call)
+        await self._webhooks.check(call.body.url)
+        return await self._host.database.run("signing.webhook", self._add, call)
+
+    def _add(self, txn: Cursor, call: Call) -> WebhookView:
+        caller, url = self._caller(call), call.body.url
+        known = self._webhooks.all_of(txn, caller).webhooks
+        before = next((one for one in known if one.url == url), None)
+        if before is not None:
+            return before
+        scene = self._scene(txn, call, f"webhook {caller} {url}")
+        id_ = scene.voice.fresh_ulid("webhook")
+        return self._webhooks.add(txn, caller, id_, call.body, call.now_ms)
+
+    @API.transaction(
+        "signing.webhook",
+        "GET",
+        "/webhooks",
+        answer=WebhooksView,
+        takes_session=False,
+        summary="Where events are sent, how far each target is, and why it fails",
+    )
+    def all(self, txn: Cursor, call: Call) -> WebhooksView:
+        """All targets."""
+        return self._webhooks.all_of(txn, self._caller(call))
+
+    @API.transaction(
+        "signing.webhook",
+        "POST",
+        "/webhooks/<webhook_id>/resume",
+        body=ResumeBody,
+        answer=WebhookView,
+        takes_session=False,
+        limit=WRITE_LIMIT,
+        summary="Send again to a target that was disabled, or from another event on",
+    )
+    def resume(self, txn: Cursor, call: Call) -> WebhookView:
+        """Let a target hear again."""
+        caller, id_ = self._caller(call), call.path_args["webhook_id"]
+        return self._webhooks.resume(txn, caller, id_, call.body.after, call.now_ms)
+
+    @API.transaction(
+        "signing.webhook",
+        "DELETE",
+        "/webhooks/<webhook_id>",
+        answer=None,
+        takes_session=False,
+        limit=WRITE_LIMIT,
+        summary="Send nothing more to a target",
+    )
+    def remove(self, txn: Cursor, call: Call) -> None:
+        """Forget a target."""
+        self._webhooks.remove(txn, self._caller(call), call.path_args["webhook_id"])
+
+    @property
+    def _webhooks(self) -> Webhooks:
+        webhooks = self._signing.webhooks
+        if webhooks is None:
+            raise NotFoundError(NO_SESSIONS)
+        return webhooks
