@@ -265,10 +265,11 @@ class PartyRoutes:
     )
     def doubt(self, txn: Cursor, call: Call) -> Nothing:
         """Whoever asks for the signatures is told."""
-        about = f"{call.path_args['session']} {call.body.party} {call.body.revision}"
+        body: DoubtBody = call.body
+        about = f"{call.path_args['session']} {body.party} {body.revision} {body.fault}"
         scene = self._scene(txn, call, f"doubt {about}")
-        session, member = self._locked(scene, call, call.body.party)
-        blind_closing.doubted(scene, session, member, call.body)
+        session, member = self._locked(scene, call, body.party)
+        blind_closing.doubted(scene, session, member, body)
         return Nothing()
 
     async def _take_revision(self, call: Call, revision: RevisionView) -> SessionView:
