@@ -9,8 +9,10 @@ from cryptography import x509
 
 from tests.stories.office import Desk, Room, case_number
 from tests.stories.signing import Signatory, Town, in_town
+from tests.support.blind_page import BlindPage, Requester
 from tests.support.forgery import page as pdf_page
 from tests.support.services import OFFICE
+from veche.cli.main import main
 from veche.protocol.document import DOCUMENT_KEY
 from veche.protocol.sign_request import SIGN_RESULT_KEY
 from veche.protocol.signatures.certificates import Level
@@ -19,6 +21,7 @@ from veche.protocol.signatures.verdict import Trusted, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.support.people import Message
     from veche.protocol.signatures.report import Report
@@ -116,6 +119,64 @@ def test_who_declines_says_why_and_everyone_is_told(persons: dict[str, Signatory
     assert declined.status == 200, declined
     alice.expect("Sale of a car", "It has no engine")
     assert "not in force" in alice.expect("Sale of a car", "not in force").body
+
+
+def test_a_document_is_signed_that_only_its_parties_see(
+    town: Town, persons: dict[str, Signatory], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    alice, bob = persons["alice"], persons["bob"]
+    alice.say("private")
+    alice.expect("that I never see", "/sign/new")
+
+    # Her browser prepares and encrypts it; the link with the key she sends to Bob herself.
+    title = "Lease of the quiet flat"
+    browser = Requester(town.house.pages_url, alice.session, title)
+    parties = [
+        {"party": f"p{n}", "role": "signer", "user": one.person.user_id}
+        for n, one in enumerate((alice, bob), 1)
+    ]
+    stages = [{"parties": ["p1"]}, {"parties": ["p2"]}]
+    link = browser.send(pdf_page("Lease of the quiet flat"), parties, stages=stages)
+    alice.expect("Send them the link with the key yourself")
+    between = alice.person.create_dm(bob.person.user_id, is_join_awaited=False)
+    [room] = bob.person.accept_invites()
+    alice.person.wait_for_member(between, bob.person.user_id)
+    alice.person.send(between, link)
+
+    mine = opened(alice, link)
+    signed = mine.sign(alice.keys[0])
+    assert signed.status == 200, signed
+    asked = bob.expect("I never see this document", alice.person.user_id)
+    code = mine.view()["code"]
+    assert f"Code: {code}" in asked.body
+    got = bob.person.wait_for(room, "/sign#").body
+    his = opened(bob, got)
+    view = his.view()
+    assert (his.matter(view)["title"], view["code"]) == (title, code)
+    done = his.sign(bob.keys[0])
+    assert done.status == 200, done
+
+    # The bot has the report, not the file: that is on the page of each.
+    said = bob.person.wait_for(bob.room, lambda one: SIGN_RESULT_KEY in one.content)
+    assert "I never had it" in said.body
+    evidence = bob.person.wait_for(bob.room, lambda one: "-evidence.pdf" in one.body)
+    report = tmp_path / "report.pdf"
+    report.write_bytes(bob.person.download(evidence.content))
+    file = tmp_path / "lease.pdf"
+    file.write_bytes(his.document(his.view()))
+    assert verdict_of(town, file.read_bytes()).verdict is Verdict.SEALED
+    root = str(town.authority.root)
+    assert main(["verify", str(report), "--evidence", str(file), "--root", root]) == 0
+    assert "The report goes with the signed file." in capfd.readouterr().out
+    rows = town.house.query("SELECT t::text FROM signing.session t")
+    assert not any("quiet" in str(row) for (row,) in rows)
+
+
+def opened(who: Signatory, link: str) -> BlindPage:
+    """The page that the requester's link opens for somebody who is signed in."""
+    page = BlindPage.opened(link, who.session)
+    assert isinstance(page, BlindPage), page
+    return page
 
 
 def test_an_office_and_a_citizen_sign_what_was_decided(

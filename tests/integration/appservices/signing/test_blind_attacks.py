@@ -8,6 +8,7 @@ import json
 import logging
 import secrets
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import attrs
 import pytest
@@ -297,7 +298,9 @@ class CanaryTests(BlindSite):
             self.sealed.append(json.dumps(value, ensure_ascii=False))
             return seal(vault, value)
 
-        self.patch(Vault, "seal", spied)
+        patcher = mock.patch.object(Vault, "seal", spied)
+        patcher.start()
+        self.addCleanup(patcher.stop)
         handler = logging.Handler(logging.DEBUG)
         handler.emit = lambda record: self.logged.append(record.getMessage())  # type: ignore[method-assign]  # a spy
         root = logging.getLogger()
