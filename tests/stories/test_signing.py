@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
@@ -20,7 +20,7 @@ from veche.protocol.signatures.report import Verdict
 from veche.protocol.signatures.verdict import Trusted, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from tests.support.people import Message
@@ -159,7 +159,7 @@ def test_a_document_is_signed_that_only_its_parties_see(
     # The bot has the report, not the file: that is on the page of each.
     said = bob.person.wait_for(bob.room, lambda one: SIGN_RESULT_KEY in one.content)
     assert "I never had it" in said.body
-    evidence = bob.person.wait_for(bob.room, lambda one: "-evidence.pdf" in one.body)
+    evidence = bob.person.wait_for(bob.room, lambda one: is_report(one.content))
     report = tmp_path / "report.pdf"
     report.write_bytes(bob.person.download(evidence.content))
     file = tmp_path / "lease.pdf"
@@ -170,6 +170,11 @@ def test_a_document_is_signed_that_only_its_parties_see(
     assert "The report goes with the signed file." in capfd.readouterr().out
     rows = town.house.query("SELECT t::text FROM signing.session t")
     assert not any("quiet" in str(row) for (row,) in rows)
+
+
+def is_report(content: Mapping[str, Any]) -> bool:
+    """Whether a message has the report on how a document was signed."""
+    return str(content.get("filename", "")).endswith("-evidence.pdf")
 
 
 def opened(who: Signatory, link: str) -> BlindPage:

@@ -87,6 +87,13 @@ def result_lines(session: Session, speech: Speech) -> Doc:
     return (Paragraph(words),)
 
 
+def after_words(session: Session, speech: Speech) -> str:
+    """How somebody who has signed gets the file."""
+    if session.is_blind:
+        return speech.text("Once it is over, you can save the file on its page.")
+    return speech.text("You get the file once it is over.")
+
+
 def close_words(speech: Speech) -> str:
     """That a page has to close the file."""
     return speech.text(

@@ -87,6 +87,8 @@ def state_words(session: Session, member: Member, speech: Speech) -> str:
     if member.party.state is PartyState.DELEGATED:
         other = session.member(member.delegated_to)
         return speech.text("{name} acts for you.", name=other.name if other is not None else "?")
+    if session.is_blind and member.party.state is PartyState.SIGNED:
+        return f"{speech.text('You have signed.')} {blind.after_words(session, speech)}"
     return speech.text(_YOURS[member.party.state])
 
 

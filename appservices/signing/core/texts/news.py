@@ -64,7 +64,7 @@ def yours_doc(session: Session, level: Level, speech: Speech) -> Doc:
         title=titled(session, speech),
         level=speech.text(LEVELS[level]),
     )
-    return (Paragraph(words, " ", speech.text("You get the file once it is over.")),)
+    return (Paragraph(words, " ", blind.after_words(session, speech)),)
 
 
 def news_doc(
