@@ -77,6 +77,7 @@ _WHO: Final = {
     "PartyRoutes": "party",
     "ListRoutes": "list",
     "BlindRoutes": "person",
+    "MeetingRoutes": "meeting",
     "PublicRoutes": "open",
 }
 """Who may ask, by the class that serves it."""

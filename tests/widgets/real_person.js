@@ -31,9 +31,18 @@ export async function person(browser, name, owner) {
     await page.goto(`${BASE}/approve`);
     const { listed, public_key } = await keyHere(page, owner);
     const { link } = await tell({ name, id: listed.id, public_key });
-    await context.route("**/_veche/approvals/**", (route) =>
-        route.fulfill({ json: { state: "open", keys: [listed], now_ms: Date.now() } }),
-    );
+    await served(context, [listed]);
     await page.goto(`${BASE}/sign#${new URL(link).hash.slice(1)}`);
     return { page, problems };
+}
+
+/**
+ * Says which keys the person of a context has; all else is asked of the service.
+ * @param {import("playwright-core").BrowserContext} context
+ * @param {object[]} keys as the service lists them
+ */
+export async function served(context, keys) {
+    await context.route("**/_veche/approvals/**", (route) =>
+        route.fulfill({ json: { state: "open", keys, now_ms: Date.now() } }),
+    );
 }

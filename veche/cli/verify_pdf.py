@@ -162,6 +162,7 @@ def _json(report: Report) -> str:
                 "name": one.name,
                 "account": one.account,
                 "level": one.level.name.lower() if one.level is not None else None,
+                "registrar": one.registrar,
                 "at_ms": one.at_ms,
                 "is_proven": one.is_proven,
                 "certificate_sha256": one.certificate_sha256.hex(),

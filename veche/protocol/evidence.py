@@ -17,6 +17,8 @@ from pydantic import Field
 from veche.protocol.approval import Assertion
 from veche.protocol.wire import Wire
 
+IDENTIFIED: Final = "identified"
+"""``what`` of the mandate by which somebody says who a signer is begins with it."""
 ATTACHMENT: Final = "evidence.json"
 """Name of the record in a report."""
 PARTIES_MAX: Final = 400
@@ -197,6 +199,27 @@ class EvidenceDelegation(Wire):
     at_ms: Moment
 
 
+class EvidenceIdentified(Wire):
+    """That somebody has seen who a signer without an account is, and said so with their key.
+
+    Attributes:
+        party: The signer.
+        by: Account of who has seen it.
+        by_name: As the certificate calls them.
+        papers: Which kind of identity document they saw; its number is kept nowhere.
+        at_ms: When.
+        approval: What they said, a mandate whose ``what`` names session, party and the key of the
+            signer's phone.
+    """
+
+    party: Id
+    by: Text
+    by_name: Text
+    papers: Id
+    at_ms: Moment
+    approval: EvidenceApproval | None = None
+
+
 class EvidenceDeclined(Wire):
     """Why a session ended before everyone had signed.
 
@@ -254,6 +277,7 @@ class Evidence(Wire):
         clauses: That needed consent.
         delegations: In their order.
         declined: None if nobody did.
+        identified: Of those who signed in person.
         policy: By what rules.
     """
 
@@ -283,4 +307,7 @@ class Evidence(Wire):
         tuple[EvidenceDelegation, ...], Field(strict=False, max_length=PARTIES_MAX)
     ] = ()
     declined: EvidenceDeclined | None = None
+    identified: Annotated[
+        tuple[EvidenceIdentified, ...], Field(strict=False, max_length=PARTIES_MAX)
+    ] = ()
     policy: EvidencePolicy

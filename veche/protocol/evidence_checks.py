@@ -14,13 +14,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from veche.protocol.approval import (
     Approval,
+    MandateShown,
     SignatureShown,
     challenge_of,
     public_key,
     verify,
 )
 from veche.protocol.errors import BadSignatureError, MalformedError
-from veche.protocol.evidence import ATTACHMENT, JSON_BYTES_MAX, Evidence
+from veche.protocol.evidence import ATTACHMENT, IDENTIFIED, JSON_BYTES_MAX, Evidence
 from veche.protocol.pdf.attachments import attachment
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.grammar import OF_CLAUSE
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from veche.protocol.approval import ShownDocument
-    from veche.protocol.evidence import EvidenceApproval, EvidenceParty
+    from veche.protocol.evidence import EvidenceApproval, EvidenceIdentified, EvidenceParty
     from veche.protocol.signatures.report import Report, Signed
 
 _VERIFIED: Final = 0b101
@@ -81,6 +82,43 @@ def _problems(evidence: Evidence, pdf: bytes, report: Report) -> Iterator[str]:
     yield from _certificate_problems(evidence)
     for approval in evidence.approvals:
         yield from (f"{approval.party}: {one}" for one in _approval_problems(evidence, approval))
+    yield from _identity_problems(evidence, report)
+
+
+def _identity_problems(evidence: Evidence, report: Report) -> Iterator[str]:
+    """Whether those who signed in person were identified by whom their certificates name."""
+    by_party = {one.party: one for one in evidence.identified}
+    fields = {one.field: one.party for one in evidence.parties if one.field}
+    for signer in report.signers:
+        party = fields.get(signer.field.split(".")[0], "")
+        seen = by_party.get(party)
+        told = "" if seen is None else f"{seen.by_name}, {seen.by}"
+        if signer.registrar and signer.registrar != told:
+            yield f"{party}: the record names another who has identified them"
+    for one in evidence.identified:
+        yield from (f"{one.party}: {why}" for why in _word_problems(evidence, one))
+
+
+def _word_problems(evidence: Evidence, seen: EvidenceIdentified) -> Iterator[str]:
+    """Whether it was said with a key, of the key that has approved the signature."""
+    given = seen.approval
+    if given is None:
+        yield "nobody has said with a key who they are"
+        return
+    signed = from_unpadded(given.signed)
+    try:
+        _check_signature(given, signed)
+        approval = parse(Approval, json.loads(signed), where="approval")
+    except (BadSignatureError, MalformedError, ValueError) as e:
+        yield f"the word on who they are does not hold: {e}"
+        return
+    keys = [one.key for one in evidence.approvals if one.party == seen.party]
+    known = {f"{IDENTIFIED} {evidence.session} {seen.party} {key}" for key in keys}
+    shown = approval.shown
+    if approval.person != seen.by or not isinstance(shown, MandateShown):
+        yield "the word on who they are is somebody else's, or of something else"
+    elif known and shown.what not in known:
+        yield "the word on who they are is of another phone than the one that signed"
 
 
 def _signer_problems(evidence: Evidence, report: Report) -> Iterator[str]:

@@ -35,6 +35,18 @@ class Nothing(Wire):
 EMPTY: Final = Nothing()
 
 
+class InPersonOrder(Wire):
+    """Who has to see who somebody is.
+
+    Attributes:
+        user: Their account.
+        name: What the certificate calls them.
+    """
+
+    user: WireUserId
+    name: Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS_MAX)]
+
+
 class PartyOrder(Wire):
     """Somebody whom an organisation asks.
 
@@ -48,6 +60,7 @@ class PartyOrder(Wire):
         page: At the foot of which page of the file they sign, from 1; none: on a page of
             signatures at the end, as also where that page has no room.
         side: Where at the foot; none: wherever there is room.
+        in_person: Of somebody without an account, who has no ``user``: before whom they sign.
     """
 
     party: PartyId
@@ -58,6 +71,7 @@ class PartyOrder(Wire):
     witness_of: PartyId | None = None
     page: Annotated[int, Field(ge=1, le=2_000)] | None = None
     side: Literal["left", "middle", "right"] | None = None
+    in_person: InPersonOrder | None = None
 
 
 class StageOrder(Wire):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appservices.payments.drawing import draw_png, draw_svg
 from appservices.payments.routes.api import API
 from appservices.payments.routes.calls import CallerRoutes
 from appservices.payments.service.invoice_codes import code_of
 from veche.protocol.code_api import CodeQuery, CodeView
 from veche.runtime.api import Download
+from veche.runtime.drawing import draw_png, draw_svg
 
 if TYPE_CHECKING:
     from appservices.payments.service.invoice_codes import Code

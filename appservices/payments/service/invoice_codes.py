@@ -11,9 +11,9 @@ import attrs
 
 from appservices.payments.core.formats import emv, epc, gost56042, rf
 from appservices.payments.core.formats.emv import EmvPayment, Template
+from appservices.payments.core.formats.epc import EPC_VERSION_MAX
 from appservices.payments.core.invoice import InvoiceState, InvoiceStateError
 from appservices.payments.core.ledger import AccountCode
-from appservices.payments.drawing import EPC_VERSION_MAX
 from appservices.payments.service import invoices, pay_links
 from appservices.payments.service.organisations import invoice_of
 from appservices.payments.store import holders

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from appservices.payments.core.formats import links
 from appservices.payments.core.formats.links import HASH_CHARACTERS, PayLink, PersonLink
-from appservices.payments.drawing import draw_svg
 from veche.protocol.canonical import canonical
 from veche.protocol.ids import Ulid
+from veche.runtime.drawing import draw_svg
 
 if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene

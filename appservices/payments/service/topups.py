@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.core.formats import epc
+from appservices.payments.core.formats.epc import EPC_VERSION_MAX
 from appservices.payments.core.ledger import AccountCode
 from appservices.payments.core.texts.banks import no_bank_doc, top_up_code_doc, top_up_doc
-from appservices.payments.drawing import EPC_VERSION_MAX, draw_png
 from appservices.payments.service.scene import Parts
 from appservices.payments.store import holders
 from veche.protocol import message
@@ -15,6 +15,7 @@ from veche.protocol.errors import VecheError
 from veche.protocol.ids import RoomId, UserId, effect_id, ulid
 from veche.runtime import errands
 from veche.runtime.chats import ChatErrand
+from veche.runtime.drawing import draw_png
 from veche.runtime.errands import Errand
 from veche.runtime.matrix.media import upload_encrypted
 

@@ -58,6 +58,18 @@ REMIND: Final = Command(
     {"ru": ("напомнить",), "de": ("erinnern",), "uk": ("нагадати",)},
     Argument("session", N_("the number of the document"), is_required=True),
 )
+MEET: Final = Command(
+    "meet",
+    N_("somebody without an account is here to sign: a code for their phone"),
+    {
+        "en": ("inperson", "in-person"),
+        "ru": ("встреча", "лично"),
+        "de": ("treffen", "persönlich", "persoenlich"),
+        "uk": ("зустріч", "особисто"),
+    },
+    Argument("session", N_("the number of the document, and who of it: meet NUMBER p2")),
+    is_sentence=True,
+)
 SIGNATURES: Final = Command(
     "signatures",
     N_("all that was signed, certified or declined in your name"),
@@ -93,6 +105,7 @@ COMMANDS: Final = (
     CANCEL,
     EXTEND,
     REMIND,
+    MEET,
     SIGNATURES,
     EXPORT,
     VERIFY,

@@ -114,3 +114,23 @@ class SignatureLevelError(RefusedError):
     def details(self) -> Mapping[str, object]:
         """What a program acts on."""
         return {"required": self.required}
+
+
+class NotIdentifiedError(RefusedError):
+    """Who signs in person was not identified yet; nothing has changed (HTTP 409)."""
+
+    errcode = "ORG.VECHE.NOT_IDENTIFIED"
+
+    def __init__(self) -> None:
+        super().__init__("Whoever asks you has to see first who you are")
+
+
+class MeetingOverError(RefusedError):
+    """The link for signing in person was used, replaced, or is too old (HTTP 409)."""
+
+    errcode = "ORG.VECHE.MEETING_OVER"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This code was used by another phone, or is too old. Ask for a new one and scan that."
+        )

@@ -2,7 +2,8 @@
 
 Names are apart by commas or "and"; "then" ends a stage; "as" says the role, and of a witness whose
 signature they see; "on page 3 bottom right" says where they sign. A number before a stage says how
-many of it are enough. After a semicolon, or at the end, "copy to" names whoever gets the file and
+many of it are enough. A name in quotation marks is that of somebody without an account, who signs
+in person. After a semicolon, or at the end, "copy to" names whoever gets the file and
 has nothing to sign. "each of bob, carol" makes a session of its own for everybody in the first
 stage; what follows "then" is the same in all of them.
 Words count in every language; a name that is one of them is written with "@". What can be read in
@@ -20,6 +21,7 @@ import attrs
 from appservices.signing.core.boxes import PAGE_MAX, Place, Side
 from appservices.signing.core.parties import PARTIES_MAX, STAGES_MAX, Role
 from appservices.signing.core.table import TableError, read_table
+from veche.protocol.approval import showable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,6 +53,7 @@ _SIDES: Final[Mapping[str, Side]] = {
     **dict.fromkeys(("middle", "посередине", "mitte", "посередині"), Side.MIDDLE),
     **dict.fromkeys(("right", "справа", "rechts", "праворуч"), Side.RIGHT),
 }
+_GUEST_ROLES: Final = frozenset({Role.SIGNER, Role.APPROVER, Role.WITNESS})
 _BOXLESS: Final = frozenset({Role.APPROVER, Role.VIEWER})
 _WORDS: Final = _THEN | _AND | _AS | _OF | _COPY | _TO | _EACH | _ON | {";"}
 EACH_MAX: Final = 1_000
@@ -59,7 +62,9 @@ _HEADS: Final = frozenset({"user", "account", "name", "person", "signer", "им�
 _CELL: Final = re.compile(r"[,;\t]")
 _COUNT: Final = re.compile(r"[1-9][0-9]{0,2}")
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,3}")
-_TOKEN: Final = re.compile(r"[,;]|[^\s,;]+")
+_MARKS: Final = '"“”„«»'
+_QUOTED: Final = re.compile(rf"[{_MARKS}]([^{_MARKS}]{{1,100}})[{_MARKS}]")
+_TOKEN: Final = re.compile(rf"{_QUOTED.pattern}|[,;{_MARKS}]|[^\s,;{_MARKS}]+")
 _PERSON: Final = re.compile(r"@?[^\s,;@:]+(?::[^\s,;@]+)?|https://matrix\.to/#/\S+")
 
 
@@ -81,6 +86,8 @@ class OrderProblem(enum.Enum):
     """No number of a page follows."""
     PLACE = "place"
     """Who agrees with a key, or gets a copy, signs on no page."""
+    GUEST = "guest"
+    """Somebody without an account is a signer, an approver or a witness, in one document."""
 
 
 class OrderError(ValueError):
@@ -102,16 +109,18 @@ class Wanted:
     """Somebody who is to take part.
 
     Attributes:
-        person: As it was typed.
+        person: As it was typed; of a guest their name.
         role: As what.
         of: Of a witness: whom they see sign, as that was typed.
         place: Where they sign; None: on a page of its own at the end.
+        is_guest: They have no account, and sign in person.
     """
 
     person: str
     role: Role = Role.SIGNER
     of: str = ""
     place: Place | None = None
+    is_guest: bool = False
 
 
 @attrs.frozen
@@ -150,7 +159,7 @@ def read_order(typed: str) -> PartyOrder:
     """
     if len(typed) > ORDER_CHARACTERS_MAX:
         raise OrderError(OrderProblem.TOO_MANY)
-    words = _TOKEN.findall(typed)
+    words = [one[0] for one in _TOKEN.finditer(typed)]
     is_each = bool(words) and words[0].casefold() in _EACH
     if is_each:
         words = words[2:] if words[1:2] and words[1].casefold() in _OF else words[1:]
@@ -158,6 +167,8 @@ def read_order(typed: str) -> PartyOrder:
     order = attrs.evolve(_arranged(stages, copies, is_each=is_each), is_each=is_each)
     if is_each and any(one.role is Role.WITNESS for one in order.stages[0].wanted):
         raise OrderError(OrderProblem.WITNESS, order.stages[0].wanted[-1].person)
+    if is_each and any(one.is_guest for stage in order.stages for one in stage.wanted):
+        raise OrderError(OrderProblem.GUEST)
     if is_each and order.stages[0].need is not None:
         raise OrderError(OrderProblem.NEED, str(order.stages[0].need))
     return order
@@ -240,14 +251,26 @@ class _Reader:
         return WantedStage(tuple(wanted), need)
 
     def _wanted(self) -> Wanted:
-        wanted = Wanted(self._person(), place=self._place())
+        quoted = _QUOTED.fullmatch(self._word)
+        person = self._guest(quoted[1]) if quoted is not None else self._person()
+        wanted = Wanted(person, place=self._place(), is_guest=quoted is not None)
         if self._next not in _AS:
             return wanted
         wanted = self._with_role(wanted)
         place = wanted.place or self._place()
         if place is not None and wanted.role in _BOXLESS:
             raise OrderError(OrderProblem.PLACE, wanted.person)
+        if wanted.is_guest and wanted.role not in _GUEST_ROLES:
+            raise OrderError(OrderProblem.GUEST, wanted.person)
         return attrs.evolve(wanted, place=place)
+
+    def _guest(self, quoted: str) -> str:
+        """The name of somebody without an account."""
+        name = " ".join(quoted.split())
+        if not name or "@" in name or showable(name) != name:
+            raise OrderError(OrderProblem.WORD, quoted)
+        self._at += 1
+        return name
 
     def _with_role(self, wanted: Wanted) -> Wanted:
         self._at += 1
@@ -258,7 +281,8 @@ class _Reader:
         of = ""
         if role is Role.WITNESS and self._next in _OF:
             self._at += 1
-            of = self._person()
+            quoted = _QUOTED.fullmatch(self._word)
+            of = self._guest(quoted[1]) if quoted is not None else self._person()
         return attrs.evolve(wanted, role=role, of=of)
 
     def _place(self) -> Place | None:
@@ -294,7 +318,7 @@ class _Reader:
         word = self._word
         if not word:
             raise OrderError(OrderProblem.EMPTY if not self._words else OrderProblem.WORD)
-        if word.casefold() in _WORDS or not _PERSON.fullmatch(word):
+        if word.casefold() in _WORDS or word[0] in _MARKS or not _PERSON.fullmatch(word):
             raise OrderError(OrderProblem.WORD, word)
         self._at += 1
         return word
@@ -366,9 +390,16 @@ def _written(stage: WantedStage) -> str:
 
 
 def _written_one(one: Wanted) -> str:
-    of = f" of {one.of}" if one.of else ""
+    of = f" of {_quoted(one.of)}" if one.of else ""
+    person = f'"{one.person}"' if one.is_guest else one.person
     role = "" if one.role is Role.SIGNER else f" as {one.role.value}{of}"
     if one.place is None:
-        return f"{one.person}{role}"
+        return f"{person}{role}"
     side = "" if one.place.side is None else f" bottom {one.place.side.value}"
-    return f"{one.person}{role} on page {one.place.page}{side}"
+    return f"{person}{role} on page {one.place.page}{side}"
+
+
+def _quoted(person: str) -> str:
+    """Who is seen by a witness, as it is typed: a name that is no word is a guest's."""
+    is_word = _PERSON.fullmatch(person) is not None and person.casefold() not in _WORDS
+    return person if is_word else f'"{person}"'

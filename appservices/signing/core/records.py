@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.signing.core.boxes import Place
+    from appservices.signing.core.guests import Identified, Registrar
     from appservices.signing.core.session import State
     from veche.protocol.ids import EffectId, RoomId, Ulid
 
@@ -157,7 +158,7 @@ class Member:
 
     Attributes:
         party: What the rules know.
-        person: Their account; of a seal, the organisation's id.
+        person: Their account; of a seal, the organisation's id; of a guest, the id of one.
         name: As the document and the others see them; only sealed in the database.
         field: Name of their box in the file; empty: they have none.
         level_min: How they have to sign.
@@ -167,6 +168,8 @@ class Member:
         card: Effect id of their card there.
         reason: Of their refusal: its code and words, or empty.
         place: Where their box is wanted; None: on a page of its own at the end.
+        registrar: Of a guest: who has to see who they are; None of whoever has an account.
+        identified: Of a guest: that it was seen; None: not yet.
     """
 
     party: Party
@@ -180,6 +183,8 @@ class Member:
     card: EffectId | None = None
     reason: tuple[str, str] = ("", "")
     place: Place | None = None
+    registrar: Registrar | None = None
+    identified: Identified | None = None
 
     @property
     def id(self) -> str:
@@ -190,6 +195,16 @@ class Member:
     def user_id(self) -> UserId:
         """Their account."""
         return UserId(self.person)
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether they have no account, and sign in person."""
+        return self.registrar is not None
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether somebody still has to see who they are."""
+        return self.is_guest and self.identified is None
 
 
 @attrs.frozen

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from appservices.signing.routes.api import API
 from appservices.signing.routes.blind import BlindRoutes
 from appservices.signing.routes.lists import ListRoutes
+from appservices.signing.routes.meetings import MeetingRoutes
 from appservices.signing.routes.organisations import OrganisationRoutes
 from appservices.signing.routes.parties import PartyRoutes
 from appservices.signing.routes.public import PublicRoutes
@@ -37,6 +38,7 @@ def routes(host: Host, service: Any) -> Mapping[str, IResource]:
         PartyRoutes(host, service),
         ListRoutes(host, service),
         BlindRoutes(host, service),
+        MeetingRoutes(service),
         OrganisationRoutes(host, service),
         TemplateRoutes(host, service),
         WebhookRoutes(host, service),

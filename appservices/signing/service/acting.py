@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.signing.core.errors import AlreadySignedError, DelegationError, NotYourTurnError
+from appservices.signing.core.errors import (
+    AlreadySignedError,
+    DelegationError,
+    NotIdentifiedError,
+    NotYourTurnError,
+)
 from appservices.signing.core.parties import CAN_ACT, Party, PartyState, Role
 from appservices.signing.core.records import (
     DEADLINE_MS_MAX,
@@ -21,10 +26,12 @@ from appservices.signing.core.records import (
 )
 from appservices.signing.core.session import DECLINE, LAPSE, SIGN, Input, NotNowError, State
 from appservices.signing.service.effects import Happening, happen
-from appservices.signing.store import certificates, events, sessions, signatures
+from appservices.signing.store import certificates, events, meetings, sessions, signatures
 from veche.protocol.errors import MalformedError
+from veche.runtime.approvals import fingerprint
 
 if TYPE_CHECKING:
+    from appservices.signing.core.guests import Identified
     from appservices.signing.service.scene import Scene
     from appservices.signing.store.signatures import Signature
     from veche.protocol.ids import UserId
@@ -43,6 +50,7 @@ def able(session: Session, party: str) -> Member:
         NotNowError: The session takes no signatures.
         AlreadySignedError: They have signed.
         NotYourTurnError: Others come first, or it is not theirs to act.
+        NotIdentifiedError: They sign in person, and nobody has seen who they are.
     """
     if session.state is not State.OPEN:
         raise NotNowError(session.state)
@@ -53,6 +61,8 @@ def able(session: Session, party: str) -> Member:
         raise AlreadySignedError("You have signed already")
     if member.party.state not in CAN_ACT:
         raise NotYourTurnError("It is not your turn to sign")
+    if member.is_unknown:
+        raise NotIdentifiedError
     return member
 
 
@@ -102,6 +112,7 @@ def signed(scene: Scene, session: Session, party: str, signature: Signature) -> 
     before = _open_stage(session)
     signatures.add(scene.txn, scene.vault, session.id, signature)
     scene.record(session, "signed", party, {"level": signature.level.value})
+    _end_key(scene, session, member)
     session = _with_state(session, party, PartyState.SIGNED)
     what = SIGN[session.plan.progress(before)]
     return happen(scene, session, Happening(what, member, stage=before, signature=signature))
@@ -132,6 +143,7 @@ def declined(scene: Scene, session: Session, party: str, code: str, words: str) 
         raise MalformedError("reason", "is a code alone: this service is to know nothing of it")
     before = _open_stage(session)
     scene.record(session, "declined", party, {"reason_code": code, "reason": words})
+    _end_key(scene, session, member)
     member = attrs.evolve(member, reason=(code, words))
     session = _with_state(_with_member(session, member), party, PartyState.DECLINED)
     what = DECLINE[session.plan.progress(before)]
@@ -160,7 +172,7 @@ def delegated(scene: Scene, session: Session, party: str, to: UserId, name: str)
         raise DelegationError("Whoever asks does not let signers be replaced")
     if any(one.delegated_to == party for one in session.members):
         raise DelegationError("Whoever acts for another cannot pass it on")
-    if member.party.role is Role.SEAL or to == scene.voice.bot.user_id:
+    if member.party.role is Role.SEAL or member.is_guest or to == scene.voice.bot.user_id:
         raise DelegationError("This cannot be passed on")
     if any(one.person == to for one in session.members):
         raise DelegationError("They take part already")
@@ -181,6 +193,27 @@ def delegated(scene: Scene, session: Session, party: str, to: UserId, name: str)
     details = {"to": to, "name": name, "delegate": delegate.id}
     scene.record(session, "delegated", party, details)
     return happen(scene, session, Happening(Input.DELEGATE, member, other=delegate))
+
+
+def identified(scene: Scene, session: Session, party: str, seen: Identified) -> Session:
+    """Somebody has seen who a guest is, who can act from now on.
+
+    Raises:
+        NotNowError: The session takes no signatures.
+        NotYourTurnError: It is not theirs to act.
+        AlreadySignedError: They were identified before.
+    """
+    if session.state is not State.OPEN:
+        raise NotNowError(session.state)
+    member = session.member(party)
+    if member is None or not member.is_guest or member.party.state not in CAN_ACT:
+        raise NotYourTurnError("There is nobody here who signs in person now")
+    if member.identified is not None:
+        raise AlreadySignedError("They were identified before")
+    details = {"by": seen.by.person, "papers": seen.papers.value, "approval": seen.nonce}
+    scene.record(session, "identified", party, details)
+    session = _with_member(session, attrs.evolve(member, identified=seen))
+    return scene.save(session)
 
 
 def taken_back(scene: Scene, session: Session, party: str) -> Session:
@@ -263,6 +296,14 @@ def reminded(scene: Scene, session: Session, party: str | None = None) -> Sessio
     """Remind whoever can act, or one of them; see ``reminding``."""
     member = session.member(party) if party is not None else None
     return happen(scene, session, Happening(Input.REMIND, member))
+
+
+def _end_key(scene: Scene, session: Session, member: Member) -> None:
+    """The key of a guest is for one act."""
+    meeting = meetings.current(scene.txn, session.id, member.id) if member.is_guest else None
+    if meeting is not None and meeting.public_key is not None:
+        key_id = fingerprint(meeting.public_key)
+        scene.approvals.revoke(scene.txn, member.user_id, key_id, scene.now_ms)
 
 
 def _open_stage(session: Session) -> int:

@@ -11,6 +11,7 @@ from appservices.signing.core.records import Level, clauses_of
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.cards import card_doc, state_words
 from appservices.signing.core.texts.talk import many_doc
+from appservices.signing.service import guest_cards
 from appservices.signing.service.scene import CATALOGUE
 from appservices.signing.service.told import clause_view
 from appservices.signing.store import sessions
@@ -65,11 +66,15 @@ def show(scene: Scene, session: Session, party: str) -> Session:
     assert member is not None, "they take part"  # noqa: S101 -- our bug
     if member.party.role is Role.SEAL:
         return session
-    room_id = scene.chat_of(member.user_id)
+    person = member.registrar.person if member.registrar is not None else member.user_id
+    room_id = scene.chat_of(person)
     if room_id is None:
         if can_act(session, member):
-            open_chat(scene, session, member)
+            open_chat(scene, session, member, person)
         return session
+    if member.is_guest:
+        is_asked = can_act(session, member)
+        return guest_cards.show(scene, session, member, room_id, is_asked=is_asked)
     try:
         return _show(scene, session, member, room_id, is_short=False)
     except TooLargeError:
@@ -113,9 +118,9 @@ def about(session: Session, party: str) -> str:
     return f"sign {session.id} {party}"
 
 
-def open_chat(scene: Scene, session: Session, member: Member) -> None:
-    """Make a chat with a person who has none, and show their card there."""
-    payload = {"person": member.person, "session": session.id, "party": member.id}
+def open_chat(scene: Scene, session: Session, member: Member, person: UserId) -> None:
+    """Make a chat with a person who has none, and show a party's card there."""
+    payload = {"person": person, "session": session.id, "party": member.id}
     id_ = scene.voice.fresh_id(OPEN_CHAT)
     errands.schedule(scene.txn, Errand(id_, OPEN_CHAT, payload, scene.now_ms))
 

@@ -71,12 +71,27 @@ class ToSign:
         name: Theirs, as the document calls them.
         document_sha256: Of the one document for which it is.
         site: Origin below which its list will be.
+        registrar: Who has identified them, if they have no account; empty: they have one.
     """
 
     approved: Approved
     name: str
     document_sha256: bytes
     site: str
+    registrar: str = ""
+
+    @property
+    def level(self) -> certificates.Level:
+        """How it was made sure who they are."""
+        return certificates.Level.IN_PERSON if self.registrar else certificates.Level.ACCOUNT
+
+    @property
+    def holder(self) -> Holder:
+        """Whom the certificate names."""
+        name = self.name[:HOLDER_CHARACTERS_MAX]
+        if self.registrar:
+            return Holder(name, registrar=self.registrar)
+        return Holder(name, self.approved.person)
 
 
 @attrs.frozen
@@ -149,11 +164,10 @@ def sign(wanted: ToSign, authorities: Authorities) -> Signed:
     approved = wanted.approved
     now = dt.datetime.fromtimestamp(approved.at_ms // 1000, tz=dt.UTC)
     url = f"{wanted.site}{LIST_PATH}{approved.serial:x}.crl"
-    bound = (wanted.document_sha256, certificates.Level.ACCOUNT, _LIFE)
-    holder = Holder(wanted.name[:HOLDER_CHARACTERS_MAX], approved.person)
+    bound = (wanted.document_sha256, wanted.level, _LIFE)
     _, key = _key_of(unpadded(approved.spki))
     fresh = Fresh(approved.serial, url, now)
-    made = certificates.person_certificate(authorities.issuing, key, holder, fresh, bound)
+    made = certificates.person_certificate(authorities.issuing, key, wanted.holder, fresh, bound)
     assert url.endswith(list_name(made)), "its list is found by its number"  # noqa: S101 -- our bug
     listed = certificates.revocation_list(authorities.issuing, made, now)
     return Signed(wanted, made, listed.public_bytes(Encoding.DER))
@@ -280,17 +294,21 @@ def _to_sign(scene: Scene, session: Session, member: Member, approved: Approved)
     assert session.paper is not None, "an open session has a document"  # noqa: S101 -- our bug
     host = scene.parts.host
     site = host.public_url or f"https://{host.server_name}"
-    return ToSign(approved, member.name, session.paper.sha256, site)
+    registrar = "" if member.identified is None else member.identified.by.line
+    return ToSign(approved, member.name, session.paper.sha256, site, registrar)
 
 
 def _log(scene: Scene, session: Session, member: Member, signed: Signed) -> str:
-    """Number of the act that says what was certified."""
+    """Number of the act that says what was certified, and of a guest who has identified them."""
+    seen = member.identified
+    known = {} if seen is None else {"registrar": seen.by.person, "papers": seen.papers.value}
     form = call_form(
         "signing",
         "certificate",
         session=session.id,
         document=unpadded(signed.wanted.document_sha256),
         tbs=unpadded(hashlib.sha256(signed.certificate.tbs_certificate_bytes).digest()),
+        **known,
     )
     ground = Ground(member.user_id, PURPOSE, BASIS, case=session.id)
     token = scene.voice.commit(ActClass.CERTIFICATE, form, ground)

@@ -11,6 +11,7 @@ from appservices.signing.service import (
     checking,
     clicking,
     draft_talk,
+    meeting_talk,
     mine,
     reading,
     template_talk,
@@ -124,6 +125,8 @@ def _choose(scene: Scene, heard: Heard, inbound: Inbound) -> bool:
         draft_talk.answered(scene, answered)
     elif topic in card_talk.TOPICS:
         card_talk.answered(scene, answered)
+    elif topic in meeting_talk.TOPICS:
+        meeting_talk.answered(scene, answered)
     elif topic == checking.TOPIC:
         scene.settle(answered, scene.speech(inbound.sender).text("Nothing is checked."))
     return True
@@ -141,6 +144,8 @@ def _take_words(scene: Scene, heard: Heard, inbound: Inbound) -> bool:
     purpose = {key: str(value) for key, value in mapping(kept.purpose).items()}
     if purpose["topic"] == draft_talk.TOPIC:
         _take_for_draft(scene, inbound, purpose, words.strip())
+    elif purpose["topic"] in meeting_talk.TOPICS:
+        meeting_talk.heard(scene, inbound, purpose, words.strip())
     else:
         card_talk.heard(scene, inbound, purpose, words.strip())
     return True
@@ -193,6 +198,7 @@ _ORDERS: Final[Mapping[str, Callable[[Scene, Inbound, str], Any]]] = {
     "cancel": mine.cancel,
     "extend": mine.extend,
     "remind": mine.remind,
+    "meet": meeting_talk.begin,
     "signatures": mine.show_signatures,
     "export": mine.order_export,
     "verify": checking.ask,

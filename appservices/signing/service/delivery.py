@@ -69,7 +69,7 @@ def recipients(session: Session) -> list[UserId]:
     persons = [
         one.user_id
         for one in session.members
-        if one.party.role is not Role.SEAL and (is_told(one) or is_complete)
+        if one.party.role is not Role.SEAL and not one.is_guest and (is_told(one) or is_complete)
     ]
     return list(dict.fromkeys((*((requester,) if requester is not None else ()), *persons)))
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.threads import deferToThreadPool
 
+from appservices.signing.core.guests import Registrar, guest_id
 from appservices.signing.core.order import read_order
 from appservices.signing.core.papers.uploads import (
     UploadError,
@@ -44,7 +45,7 @@ class Find(ChatErrand[Parts]):
         me = UserId(errand.payload["person"])
         names: dict[str, str] = {}
         wanted = [one for stage in order.stages for one in stage.wanted]
-        persons = [one.person for one in wanted if one.role is not Role.SEAL]
+        persons = [one.person for one in wanted if one.role is not Role.SEAL and not one.is_guest]
         for typed in (*persons, *order.copies):
             found = user_named(typed, self._parts.bot.user_id, me)
             name = None
@@ -66,7 +67,7 @@ class Find(ChatErrand[Parts]):
         if "nobody" in result:
             scene.tell(room_id, person, nobody_doc(result["nobody"], scene.speech(person)))
             return
-        invited, stages = self._invited(wanted["typed"], person, result["names"])
+        invited, stages = self._invited(session, wanted["typed"], person, result["names"])
         try:
             is_each = read_order(wanted["typed"]).is_each
             session = drafting.with_parties(session, invited, stages, is_each=is_each)
@@ -81,12 +82,15 @@ class Find(ChatErrand[Parts]):
         draft_talk.review(scene, scene.save(session), room_id)
 
     def _invited(
-        self, typed: str, me: UserId, names: Mapping[str, str]
+        self, session: Session, typed: str, me: UserId, names: Mapping[str, str]
     ) -> tuple[list[Invited], list[Stage]]:
         order = read_order(typed)
         wanted = [one for stage in order.stages for one in stage.wanted]
         ids = {one.person: f"p{n}" for n, one in enumerate(wanted, 1)}
-        invited = [self._one(one, ids, me, names) for one in wanted]
+        invited = [
+            self._guest(session, one, ids) if one.is_guest else self._one(one, ids, me, names)
+            for one in wanted
+        ]
         for n, copy in enumerate(order.copies, len(wanted) + 1):
             found = user_named(copy, self._parts.bot.user_id, me)
             invited.append(Invited(f"p{n}", Role.VIEWER, str(found), names[copy]))
@@ -95,6 +99,13 @@ class Find(ChatErrand[Parts]):
             for stage in order.stages
         ]
         return invited, stages
+
+    def _guest(self, session: Session, one: Wanted, ids: Mapping[str, str]) -> Invited:
+        """Somebody without an account: whoever asks has to see who they are."""
+        id_, of = ids[one.person], ids[one.of] if one.of else ""
+        registrar = Registrar(UserId(session.requester), session.matter.requester_name)
+        person = guest_id(session.id, id_, self._parts.host.server_name)
+        return Invited(id_, one.role, person, one.person, of, place=one.place, registrar=registrar)
 
     def _one(
         self, one: Wanted, ids: Mapping[str, str], me: UserId, names: Mapping[str, str]

@@ -287,7 +287,7 @@ def _problem(scene: Scene, person: UserId, order: PartyOrder) -> Doc | None:
             if one.role is Role.SEAL:
                 if not may_order_seal(scene, one.person, person):
                     return no_seal_doc(one.person, speech)
-            elif user_named(one.person, bot, person) is None:
+            elif not one.is_guest and user_named(one.person, bot, person) is None:
                 return nobody_doc(one.person, speech)
     for copy in order.copies:
         if user_named(copy, bot, person) is None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from appservices.signing.core.boxes import BOXES_MAX
+from appservices.signing.core.guests import is_guest
 from appservices.signing.core.parties import Party, Role, Stage, check_plan
 from appservices.signing.core.records import (
     DEADLINE_MS_MAX,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appservices.signing.core.boxes import Place
+    from appservices.signing.core.guests import Registrar
     from appservices.signing.service.scene import Scene
     from veche.protocol.ids import RoomId, Ulid
 
@@ -50,6 +52,8 @@ DEADLINE_MS: Final = 14 * 86_400_000
 """How long parties have if nobody says otherwise."""
 BOXED: Final = frozenset({Role.SIGNER, Role.CLERK, Role.WITNESS, Role.SEAL})
 """Roles that sign in a box of the document."""
+GUEST_ROLES: Final = frozenset({Role.SIGNER, Role.APPROVER, Role.WITNESS})
+"""As what somebody without an account takes part."""
 
 
 @attrs.frozen
@@ -65,6 +69,7 @@ class Invited:
         level: How they have to sign at least; None: as the session says.
         deadline_at_ms: Their own, UTC; None: the session's.
         place: Where they sign; None: on a page of its own at the end.
+        registrar: Of a guest: who has to see who they are; None: they have an account.
     """
 
     id: str
@@ -75,6 +80,7 @@ class Invited:
     level: Level | None = None
     deadline_at_ms: int | None = None
     place: Place | None = None
+    registrar: Registrar | None = None
 
 
 @attrs.frozen
@@ -313,6 +319,7 @@ def _member(session: Session, one: Invited) -> Member:
     _check_line("name", one.name)
     if (one.role is not Role.SEAL) != one.person.startswith("@"):
         raise MalformedError("user", "must be an account, and of a seal an organisation")
+    _check_guest(one)
     if one.place is not None and one.role not in BOXED:
         raise MalformedError("page", "is of who signs in a box: an approver and a viewer have none")
     level = session.level_min if one.level is None else one.level
@@ -327,4 +334,12 @@ def _member(session: Session, one: Invited) -> Member:
         level_min=level,
         deadline_at_ms=one.deadline_at_ms,
         place=one.place,
+        registrar=one.registrar,
     )
+
+
+def _check_guest(one: Invited) -> None:
+    if is_guest(one.person) != (one.registrar is not None):
+        raise MalformedError("user", "is the id of somebody who signs in person, not an account")
+    if one.registrar is not None and one.role not in GUEST_ROLES:
+        raise MalformedError("role", "who signs in person is a signer, an approver or a witness")

@@ -8,13 +8,14 @@ import attrs
 
 from appservices.signing.core.parties import CAN_ACT, PartyState, Role
 from appservices.signing.core.session import ENDED, Effect, Input, State, step
+from appservices.signing.core.texts.news import is_told
 from appservices.signing.service import cards, clocks, delivery, ending, telling
 from appservices.signing.service.happening import Happening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from appservices.signing.core.records import Session
+    from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Scene
 
 __all__ = ["Happening", "happen"]
@@ -114,7 +115,7 @@ def _update_cards(scene: Scene, session: Session, happening: Happening) -> Sessi
     acted = happening.member.id if happening.member is not None else ""
     is_small = len(session.members) <= CARDS_MAX
     for one in session.members:
-        if one.card is not None and (is_small or one.id == acted):
+        if _has_card(one) and (is_small or one.id == acted):
             session = cards.show(scene, session, one.id)
     return session
 
@@ -123,9 +124,14 @@ def _tell_everyone(scene: Scene, session: Session, happening: Happening) -> Sess
     telling.tell_everyone(scene, session, happening)
     if session.state in ENDED or happening.what is Input.EXTEND:
         for one in session.members:
-            if one.card is not None:
+            if _has_card(one):
                 session = cards.show(scene, session, one.id)
     return session
+
+
+def _has_card(member: Member) -> bool:
+    """Whether a party was asked; that of a guest stands elsewhere."""
+    return member.card is not None or (member.is_guest and is_told(member))
 
 
 def _remind(scene: Scene, session: Session, happening: Happening) -> Session:

@@ -16,6 +16,7 @@ from appservices.signing.service.closing import Close
 from appservices.signing.service.delivery import DELIVER, Deliver, SendFile
 from appservices.signing.service.draft_errands import Find, Forget, Freeze
 from appservices.signing.service.draft_talk import FIND, FORGET, FREEZE
+from appservices.signing.service.meetings import PICTURE, Picture
 from appservices.signing.service.mine import EXPORT, Export
 from appservices.signing.service.putting import PutSeal
 from appservices.signing.service.reading import LIST, READ, Read, ReadList
@@ -52,6 +53,7 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
         FORGET: Forget(parts),
         FREEZE: Freeze(parts),
         LIST: ReadList(parts),
+        PICTURE: Picture(parts),
         READ: Read(parts),
         REMIND: _Remind(parts),
         ROW: MakeRow(parts),

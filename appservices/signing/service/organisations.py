@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from appservices.signing.core.boxes import Place, Side
+from appservices.signing.core.guests import Registrar, guest_id
 from appservices.signing.core.parties import PlanError, Role, Stage
 from appservices.signing.core.records import Clause, ClauseKind, Level, SessionEffect
 from appservices.signing.service import drafting
@@ -14,12 +15,14 @@ from appservices.signing.service.drafting import Invited
 from appservices.signing.service.views import party_views
 from appservices.signing.store import sessions
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError, RefusedError
+from veche.protocol.ids import UserId
 from veche.protocol.session_api import SessionState
 from veche.protocol.unpadded import unpadded
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Session
     from appservices.signing.service.scene import Scene
+    from veche.protocol.ids import Ulid
     from veche.protocol.session_api import PartyOrder, SessionBody
 
 _NO_SUCH = "Your organisation has no such session"
@@ -47,13 +50,13 @@ def draft(scene: Scene, asked: Asked, body: SessionBody) -> Session:
         ConflictError: The key came before, with another content.
         MalformedError: Parties and stages make no session, or a text or a moment is wrong.
     """
-    level = Level(body.level)
+    level, session_id = Level(body.level), scene.voice.fresh_ulid("session")
     order = drafting.Order(
         requester=asked.caller,
         requester_name=name_of(scene, asked.caller),
         title=body.title,
         filename=body.filename,
-        invited=[_invited(one, asked.caller) for one in body.parties],
+        invited=[_invited(scene, session_id, one, asked.caller) for one in body.parties],
         stages=[Stage(tuple(one.parties), one.need) for one in body.stages],
         clauses=[Clause(one.id, one.title, ClauseKind(one.kind), one.page) for one in body.clauses],
         effect=SessionEffect(body.effect),
@@ -64,7 +67,7 @@ def draft(scene: Scene, asked: Asked, body: SessionBody) -> Session:
     if len({one.id for one in body.clauses}) != len(body.clauses):
         raise MalformedError("clauses", "two have the same id")
     try:
-        session = drafting.drafted(scene, order)
+        session = drafting.drafted(scene, order, session_id)
     except PlanError as e:
         raise MalformedError("stages", f"make no session: {e}") from e
     matter = attrs.evolve(session.matter, reference=body.reference)
@@ -116,18 +119,25 @@ def name_of(scene: Scene, caller: str) -> str:
     return scene.parts.seals.view(caller).name
 
 
-def _invited(one: PartyOrder, caller: str) -> Invited:
-    role = Role(one.role)
-    if (role is Role.SEAL) != (one.user is None):
+def _invited(scene: Scene, session_id: Ulid, one: PartyOrder, caller: str) -> Invited:
+    role, registrar = Role(one.role), None
+    person = caller if one.user is None else one.user
+    if one.in_person is not None:
+        if one.user is not None:
+            raise MalformedError("parties.user", "must be left out of who signs in person")
+        registrar = Registrar(UserId(one.in_person.user), one.in_person.name)
+        person = guest_id(session_id, one.party, scene.parts.host.server_name)
+    elif (role is Role.SEAL) != (one.user is None):
         raise MalformedError("parties.user", "must be an account, and of a seal must be left out")
     return Invited(
         id=one.party,
         role=role,
-        person=caller if one.user is None else one.user,
+        person=person,
         name=one.name,
         of=one.witness_of or "",
         level=None if one.level is None else Level(one.level),
         place=_place(one),
+        registrar=registrar,
     )
 
 

@@ -24,6 +24,7 @@ from veche.protocol.evidence import (
     EvidenceDelegation,
     EvidenceDocument,
     EvidenceEvent,
+    EvidenceIdentified,
     EvidenceLog,
     EvidenceParty,
     EvidencePolicy,
@@ -92,6 +93,7 @@ def record_of(scene: Scene, session: Session, final_sha256: bytes, verdict: str)
         clauses=tuple(_clauses(session, given.values())),
         delegations=tuple(_delegations(session, record)),
         declined=_declined(session, record),
+        identified=tuple(_identified(scene, session)),
         policy=EvidencePolicy(
             roots=(unpadded(_sha256(scene.parts.authorities.root)),),
             leaf_life_ms=_life_ms(issued.values()),
@@ -173,15 +175,23 @@ def _approvals(
 ) -> list[EvidenceApproval]:
     found = []
     for one in given:
-        evidence = None if one.nonce is None else scene.approvals.evidence(scene.txn, one.nonce)
-        if evidence is not None:
-            told = scene.approvals.exported(scene.txn, evidence)
-            known = EvidenceApproval.model_fields.keys() & told.keys()
-            values = {key: told[key] for key in known if told[key] is not None}
-            found.append(EvidenceApproval.model_validate({**values, "party": one.party}))
+        approval = None if one.nonce is None else _approval(scene, one.party, one.nonce)
+        if approval is not None:
+            found.append(approval)
         elif one.level is Level.CLICK:
             found.append(_reply(session, one))
     return found
+
+
+def _approval(scene: Scene, party: str, nonce: str) -> EvidenceApproval | None:
+    """What was approved for a party; None: there is no evidence of it."""
+    evidence = scene.approvals.evidence(scene.txn, nonce)
+    if evidence is None:
+        return None
+    told = scene.approvals.exported(scene.txn, evidence)
+    known = EvidenceApproval.model_fields.keys() & told.keys()
+    values = {key: told[key] for key in known if told[key] is not None}
+    return EvidenceApproval.model_validate({**values, "party": party})
 
 
 def _reply(session: Session, one: Signature) -> EvidenceApproval:
@@ -254,6 +264,20 @@ def _delegations(session: Session, record: Sequence[Event]) -> list[EvidenceDele
         for one in record
         if one.what == "delegated" and session.member(one.details["delegate"]) is not None
     ]
+
+
+def _identified(scene: Scene, session: Session) -> Iterable[EvidenceIdentified]:
+    for member in session.members:
+        seen = member.identified
+        if seen is not None:
+            yield EvidenceIdentified(
+                party=member.id,
+                by=seen.by.person,
+                by_name=seen.by.name,
+                papers=seen.papers.value,
+                at_ms=seen.at_ms,
+                approval=_approval(scene, member.id, seen.nonce),
+            )
 
 
 def _declined(session: Session, record: Sequence[Event]) -> EvidenceDeclined | None:

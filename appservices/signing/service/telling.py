@@ -62,7 +62,7 @@ def tell_everyone(scene: Scene, session: Session, happening: Happening) -> None:
             scene.tell(room_id, person, doc)
         elif person in told and cards.can_act(session, told[person]):
             # They left, and are still asked: their card waits for them in a new chat.
-            cards.open_chat(scene, session, told[person])
+            cards.open_chat(scene, session, told[person], person)
 
 
 def remind(scene: Scene, session: Session, member: Member) -> bool:
@@ -79,4 +79,4 @@ def remind(scene: Scene, session: Session, member: Member) -> bool:
 
 
 def _hears(member: Member) -> bool:
-    return member.party.role is not Role.SEAL and is_told(member)
+    return member.party.role is not Role.SEAL and not member.is_guest and is_told(member)

@@ -22,6 +22,8 @@ SEED: Final = "signing.parties"
 """Purpose of the seed that the host gives for it."""
 LIST_SEED: Final = "signing.lists"
 """The same, of links that open lists."""
+MEETING_SEED: Final = "signing.meetings"
+"""The same, of links by which a guest's phone comes in."""
 CHARACTERS: Final = 32
 _HEADER: Final = re.compile(r"(p[1-9][0-9]{0,2}) ([A-Za-z0-9_-]{32})")
 _LIST_HEADER: Final = re.compile(r"([A-Za-z0-9_-]{1,400}) ([0-9]{1,16}) ([A-Za-z0-9_-]{32})")
@@ -80,6 +82,17 @@ def is_token(seed: bytes, session: Ulid, member: Member, token: str) -> bool:
     """Whether it is the token of a party, found out in the same time whatever it is."""
     expected = token_of(seed, session, member)
     return hmac.compare_digest(expected.encode(), token.encode("utf-8", "surrogatepass"))
+
+
+def meeting_token(seed: bytes, meeting: Ulid) -> str:
+    """The token of the link that one phone may open.
+
+    Args:
+        seed: 32 secret bytes, from ``host.seed(MEETING_SEED)``.
+        meeting: Id of the meeting.
+    """
+    digest = hmac.digest(seed, meeting.encode(), hashlib.sha256)
+    return base64.urlsafe_b64encode(digest).decode()[:CHARACTERS]
 
 
 def key_text(key: bytes) -> str:

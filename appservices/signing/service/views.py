@@ -36,6 +36,7 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
     assert paper is not None, "a session that was sent has a document"  # noqa: S101 -- our bug
     is_open = session.state is State.OPEN
     can_act = is_open and member.party.state in CAN_ACT and member.party.role not in _NO_ACTION
+    can_act = can_act and not member.is_unknown
     return SessionView(
         session=session.id,
         mode=session.mode.value,
@@ -106,6 +107,7 @@ def _party(session: Session, member: Member, signature: Signature | None) -> Par
         at_ms=None if signature is None else signature.at_ms,
         acts_for=acts_for,
         witness_of=member.party.of or None,
+        identified_by=None if member.identified is None else member.identified.by.name,
     )
 
 

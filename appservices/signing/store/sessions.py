@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.signing.core.boxes import Place, Side
+from appservices.signing.core.guests import Identified, Papers, Registrar
 from appservices.signing.core.parties import Party, PartyState, Role, Stage
 from appservices.signing.core.records import (
     Clause,
@@ -19,13 +20,12 @@ from appservices.signing.core.records import (
     SessionEffect,
 )
 from appservices.signing.core.session import State
-from veche.protocol.ids import EffectId, RoomId, Ulid
+from veche.protocol.ids import EffectId, RoomId, Ulid, UserId
 from veche.protocol.unpadded import from_unpadded, unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
     from veche.runtime.vault import Vault
 
@@ -284,13 +284,33 @@ def _member(vault: Vault, row: Sequence[Any]) -> Member:
         card=None if row[11] is None else EffectId(row[11]),
         reason=(told["reason"][0], told["reason"][1]),
         place=_place(told.get("place")),
+        registrar=_registrar(told.get("registrar")),
+        identified=_identified(told.get("identified")),
     )
 
 
 def _sealed_member(vault: Vault, member: Member) -> bytes:
     place = member.place
     told = None if place is None else [place.page, place.side.value if place.side else None]
-    return vault.seal({"name": member.name, "reason": list(member.reason), "place": told})
+    content: dict[str, object] = {"name": member.name, "reason": list(member.reason), "place": told}
+    if member.registrar is not None:
+        content["registrar"] = [member.registrar.person, member.registrar.name]
+    one = member.identified
+    if one is not None:
+        by = [one.by.person, one.by.name]
+        content["identified"] = [*by, one.papers.value, one.at_ms, one.nonce]
+    return vault.seal(content)
+
+
+def _registrar(told: Sequence[Any] | None) -> Registrar | None:
+    return None if told is None else Registrar(UserId(told[0]), told[1])
+
+
+def _identified(told: Sequence[Any] | None) -> Identified | None:
+    if told is None:
+        return None
+    person, name, papers, at_ms, nonce = told
+    return Identified(Registrar(UserId(person), name), Papers(papers), at_ms, nonce)
 
 
 def _place(told: Sequence[Any] | None) -> Place | None:

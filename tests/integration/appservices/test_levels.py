@@ -100,8 +100,12 @@ BY_KEY = (
 )
 """No session opens them: the key of an organisation is the authority."""
 BY_LINK = (
+    "GET /_veche/signing/v1/meetings/<meeting>",
+    "GET /_veche/signing/v1/meetings/<meeting>/screen",
     "GET /_veche/signing/v1/waiting",
     "POST /_veche/signing/v1/asks",
+    "POST /_veche/signing/v1/meetings/<meeting>/claim",
+    "POST /_veche/signing/v1/meetings/<meeting>/leave",
     "GET /_veche/signing/v1/sessions/<session>",
     "GET /_veche/signing/v1/sessions/<session>/blobs/<digest>",
     "POST /_veche/signing/v1/sessions/<session>/ask",

@@ -34,6 +34,9 @@ ARC: Final = "2.25.147685682438330685864766896022376717073"
 STAMP_POLICY: Final = f"{ARC}.1.1"
 DOCUMENT_DIGEST: Final = x509.ObjectIdentifier(f"{ARC}.3.1")
 """Extension with the SHA-256 of the one document for which a certificate was issued."""
+REGISTRAR: Final = x509.ObjectIdentifier(f"{ARC}.3.2")
+"""Extension with the name and account of who has seen the identity document of the holder."""
+REGISTRAR_BYTES_MAX: Final = 1_024
 _DOCUMENT_SIGNING: Final = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 _PSEUDONYM: Final = NameOID.PSEUDONYM
 
@@ -58,6 +61,9 @@ class Level(enum.Enum):
     ACCOUNT = "2.1"
     SUBSTANTIAL = "2.2"
     HIGH = "2.3"
+    IN_PERSON = "2.4"
+    """By somebody whom the certificate names: they have seen an identity document of the holder,
+    who has no account."""
     SEAL = "2.9"
 
     @property
@@ -72,13 +78,15 @@ class Holder:
 
     Attributes:
         name: Shown to whoever checks a signature, 1 to 64 characters.
-        user_id: The account; None of an authority or an organisation.
+        user_id: The account; None of an authority or an organisation, or of who has none.
         organisation: That somebody acts for, or that it is; empty for none.
+        registrar: Name and account of who has seen their identity document; empty: nobody has.
     """
 
     name: str
     user_id: UserId | None = None
     organisation: str = ""
+    registrar: str = ""
 
     def subject(self) -> x509.Name:
         """The distinguished name."""
@@ -166,29 +174,37 @@ def person_certificate(
     Args:
         issuing: Who issues it.
         public: The key that the person's device has just made, P-256.
-        holder: The person, with their account.
+        holder: The person, with their account; or with who has identified them, if they have none.
         fresh: Serial, address of the list, time.
         bound: SHA-256 of the document before anyone signed it; how it was made sure who the person
             is; how long the certificate lives, ``PERSON_LIFE_MIN`` to ``PERSON_LIFE_MAX``.
 
     Raises:
-        ValueError: The life is outside its bounds, or the holder has no account.
+        ValueError: The life is outside its bounds, or it would not say how the holder is known.
     """
     document_sha256, level, life = bound
     if not PERSON_LIFE_MIN <= life <= PERSON_LIFE_MAX:
         raise ValueError(f"a certificate lives {PERSON_LIFE_MIN} to {PERSON_LIFE_MAX}")
-    if holder.user_id is None:
-        raise ValueError("a person's certificate names an account")
-    localpart, server = holder.user_id.removeprefix("@").split(":", 1)
-    account = x509.UniformResourceIdentifier(f"matrix:u/{quote(localpart, safe='')}:{server}")
     digest = x509.UnrecognizedExtension(DOCUMENT_DIGEST, der.octets(document_sha256))
     extensions: _Extensions = [
         *_signing_extensions(level),
-        (x509.SubjectAlternativeName([account]), False),
+        _known_by(holder),
         (digest, False),
     ]
     end = min(fresh.now + life, issuing.certificate.not_valid_after_utc)
     return _issued(issuing, public, holder, fresh, (end, extensions))
+
+
+def _known_by(holder: Holder) -> tuple[x509.ExtensionType, bool]:
+    """The extension that says by whom or what a person is known."""
+    if holder.user_id is not None:
+        localpart, server = holder.user_id.removeprefix("@").split(":", 1)
+        account = x509.UniformResourceIdentifier(f"matrix:u/{quote(localpart, safe='')}:{server}")
+        return x509.SubjectAlternativeName([account]), False
+    told = holder.registrar.encode()
+    if not 1 <= len(told) <= REGISTRAR_BYTES_MAX:
+        raise ValueError("a person's certificate names an account, or who has identified them")
+    return x509.UnrecognizedExtension(REGISTRAR, der.octets(told)), False
 
 
 @attrs.frozen
@@ -268,6 +284,17 @@ def document_digest_of(certificate: x509.Certificate) -> bytes | None:
                 raise ValueError("the document's digest is not 32 octets")
             return digest
     return None
+
+
+def registrar_of(certificate: x509.Certificate) -> str:
+    """Name and account of who has identified its holder; empty: nobody, or it cannot be read."""
+    for extension in certificate.extensions:
+        if extension.oid == REGISTRAR and isinstance(extension.value, x509.UnrecognizedExtension):
+            try:
+                return der.read_whole(extension.value.value, der.OCTET_STRING).decode()
+            except (UnicodeDecodeError, der.DerError):
+                return ""
+    return ""
 
 
 def level_of(certificate: x509.Certificate) -> Level | None:

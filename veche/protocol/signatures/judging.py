@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import attrs
 from cryptography.x509.oid import NameOID
 
-from veche.protocol.signatures.certificates import document_digest_of, level_of
+from veche.protocol.signatures.certificates import document_digest_of, level_of, registrar_of
 from veche.protocol.signatures.checking import SignatureFault
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.report import Finding, Reason, Report, Signed, Verdict, reported
@@ -237,6 +237,7 @@ def signed_by(
         name=_attribute(certificate, NameOID.COMMON_NAME),
         account=_attribute(certificate, NameOID.PSEUDONYM),
         level=level_of(certificate),
+        registrar=registrar_of(certificate),
         at_ms=_ms(moment) if moment is not None else None,
         is_proven=is_proven and moment is not None,
         certificate_sha256=hashlib.sha256(der_of(certificate)).digest(),

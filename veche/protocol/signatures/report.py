@@ -117,6 +117,7 @@ class Signed:
         is_proven: Whether who and when are proven.
         certificate_sha256: Of the certificate's DER.
         clause: Id of the clause that was signed by itself; empty: it is a signature of the whole.
+        registrar: Name and account of who has seen their identity document; empty: nobody has.
     """
 
     field: str
@@ -127,6 +128,7 @@ class Signed:
     is_proven: bool
     certificate_sha256: bytes
     clause: str = ""
+    registrar: str = ""
 
 
 @attrs.frozen

@@ -68,6 +68,7 @@ _LEVELS: Final[Mapping[Level | None, str]] = MappingProxyType(
         Level.ACCOUNT: N_("known by their account"),
         Level.SUBSTANTIAL: N_("identity checked"),
         Level.HIGH: N_("identity checked in person"),
+        Level.IN_PERSON: N_("identified in person by {registrar}"),
         Level.SEAL: N_("seal of an organisation, no person"),
         None: N_("the certificate does not say how they are known"),
     }
@@ -118,7 +119,8 @@ def _signer(one: Signed, locale: str) -> str:
     how = _LEVELS[one.level] if one.is_proven else N_("not proven who that is")
     unknown = words.text(locale, "at a time that is not proven")
     time = unknown if one.at_ms is None else _time(one.at_ms)
-    values = {"who": who, "how": words.text(locale, how), "time": time}
+    how = words.text(locale, how, registrar=_plain(one.registrar) or "?")
+    values = {"who": who, "how": how, "time": time}
     if one.level is Level.SEAL:
         return words.text(locale, "Sealed by {who} ({how}), {time}", **values)
     if one.clause:

@@ -23,6 +23,7 @@ from veche.runtime.approvals.core import (
     KeyKind,
     Rules,
     Verdict,
+    fingerprint,
     to_sign,
     words_of,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "Taken",
     "Verdict",
     "base64url",
+    "fingerprint",
     "log_line",
     "rules_of",
     "said",

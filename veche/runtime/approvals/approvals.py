@@ -261,6 +261,12 @@ class Approvals:
             return got
         raise said(got, language)
 
+    def enrol_guest(
+        self, txn: Cursor, person: UserId, public: bytes, label: str, now_ms: int
+    ) -> Key:
+        """Enrol the key of somebody without an account; see ``enrolling.enrol_guest``."""
+        return enrolling.enrol_guest(txn, person, public, label, now_ms)
+
     def revoke(self, txn: Cursor, person: UserId, key_id: str, now_ms: int) -> Key:
         """Revoke a key; see ``enrolling.revoke``."""
         return enrolling.revoke(txn, self._parts, person, key_id, now_ms)

@@ -223,6 +223,39 @@ def finish(
     return _enrol(txn, parts, enrolment, sign_count, now_ms)
 
 
+def enrol_guest(txn: Cursor, person: UserId, public: bytes, label: str, now_ms: int) -> Key:
+    """Enrol the key of somebody without an account, once somebody else has said who holds it.
+
+    It counts at once and nobody is told: there is no chat in which they could be.
+
+    Args:
+        txn: Of the word on who they are, which is kept with it.
+        person: Their id, which is nobody's account.
+        public: The key, 65 bytes.
+        label: What it is called in their log.
+        now_ms: UTC.
+
+    Raises:
+        KeyKnownError: It was enrolled before, for whomever.
+    """
+    key = Key(
+        id=fingerprint(public),
+        person=person,
+        kind=KeyKind.P256,
+        public_key=public,
+        credential_id=None,
+        transports=(),
+        sign_count=0,
+        label=_label(label),
+        created_at_ms=now_ms,
+        held_until_ms=now_ms,
+    )
+    if not store.add_key(txn, key):
+        raise KeyKnownError(_KNOWN)
+    store.log(txn, person, Event.ENROLLED, now_ms, key=key)
+    return key
+
+
 def revoke(txn: Cursor, parts: Parts, person: UserId, key_id: str, now_ms: int) -> Key:
     """Revoke a key; from this transaction on it approves nothing. Again changes nothing.
 

@@ -25,6 +25,8 @@ from appservices.payments.core.formats.plain import (
 from veche.protocol.errors import MalformedError
 
 BYTES_MAX: Final = 331
+EPC_VERSION_MAX: Final = 13
+"""Largest size of a GiroCode (EPC069-12)."""
 NAME_CHARACTERS_MAX: Final = 70
 TEXT_CHARACTERS_MAX: Final = 140
 NOTE_CHARACTERS_MAX: Final = 70

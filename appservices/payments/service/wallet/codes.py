@@ -19,6 +19,7 @@ from appservices.payments.core.formats import (
     read_code,
     rf,
 )
+from appservices.payments.core.formats.epc import EPC_VERSION_MAX
 from appservices.payments.core.formats.plain import CODE_CHARACTERS_MAX, decimal_text
 from appservices.payments.core.texts.wallet import (
     Trouble,
@@ -27,7 +28,6 @@ from appservices.payments.core.texts.wallet import (
     not_from_here,
     whoever_made_it,
 )
-from appservices.payments.drawing import EPC_VERSION_MAX, draw_svg
 from appservices.payments.service import invoices, topups
 from appservices.payments.service.pay_links import drawn, hash_of, person_url
 from appservices.payments.service.wallet.orders import read_typed
@@ -42,6 +42,7 @@ from appservices.payments.service.wallet.views import (
 from appservices.payments.store import events
 from appservices.payments.store import invoices as invoice_store
 from veche.protocol.errors import MalformedError, NotFoundError
+from veche.runtime.drawing import draw_svg
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

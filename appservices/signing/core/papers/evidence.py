@@ -44,6 +44,8 @@ _EVENTS: Final[Mapping[str, str]] = {
     "asked": N_("asked a question"),
     "answered": N_("got an answer"),
     "taken_back": N_("acts themselves again"),
+    "met": N_("opened it on their own phone, in person"),
+    "identified": N_("was identified in person"),
     "renewed": N_("another time stamp was put on the file"),
     "closing": N_("closed the file in their browser"),
     "doubted": N_("their browser refused what it got"),
@@ -67,6 +69,13 @@ _REASONS: Final[Mapping[str, str]] = {
     "not_mine": N_("knows nothing of it"),
     "need_time": N_("needs more time"),
     "other": N_("another reason"),
+}
+_IDENTIFIED: Final = N_("identified in person by {name} ({papers})")
+_PAPERS: Final[Mapping[str, str]] = {
+    "passport": N_("passport"),
+    "identity_card": N_("identity card"),
+    "residence_permit": N_("residence permit"),
+    "driving_licence": N_("driving licence"),
 }
 _ACTS_FOR: Final = N_("{role}, acts for {name}")
 _ANSWERS: Final[Mapping[str, str]] = {
@@ -236,13 +245,21 @@ class _Report:
             )
         return {
             "name": party.name,
-            "user": party.user,
+            "user": self._known_by(party),
             "level": level_word(self._catalogue, self._language, party.level)
             if party.level
             else "",
             "certificate": _grouped(party.certificate_sha256 or ""),
             "logged": logged,
         }
+
+    def _known_by(self, party: EvidenceParty) -> str:
+        """The account of a party; of who has none, by whom and by what they were identified."""
+        seen = next((one for one in self._evidence.identified if one.party == party.party), None)
+        if seen is None:
+            return party.user
+        papers = self._text(_PAPERS.get(seen.papers, seen.papers))
+        return self._text(_IDENTIFIED, name=f"{seen.by_name}, {seen.by}", papers=papers)
 
     def _clauses(self, words: Mapping[str, str]) -> list[dict[str, str]]:
         return [

@@ -33,6 +33,10 @@ _PROBLEMS: Final[Mapping[OrderProblem, str]] = {
         "{word} signs on no page: an approver agrees with a key, and a copy is only read. For"
         " example:"
     ),
+    OrderProblem.GUEST: N_(
+        "A name in quotation marks is that of somebody without an account, who signs in person: as"
+        " a signer, approver or witness, of one document. For example:"
+    ),
     OrderProblem.TOO_MANY: N_("That is too much for one document: at most 200 people, 20 steps:"),
 }
 _EXAMPLES: Final[Mapping[OrderProblem, str]] = {
@@ -40,6 +44,7 @@ _EXAMPLES: Final[Mapping[OrderProblem, str]] = {
     OrderProblem.NEED: "2 of bob, carol, dave",
     OrderProblem.ROLE: "bob then carol as approver",
     OrderProblem.PAGE: "bob on page 3 bottom right",
+    OrderProblem.GUEST: 'me, "Bob Brown"',
     OrderProblem.PLACE: "bob on page 3 bottom right, carol as approver",
 }
 _SIDES: Final[Mapping[Side, str]] = {
@@ -79,6 +84,7 @@ def who_doc(speech: Speech) -> Doc:
                 Mono("2 of bob, carol, dave"),
                 Mono("me, bob, carol as witness of bob; copy to frank"),
                 Mono(speech.text("bob on page 3 bottom right")),
+                (Mono('me, "Bob Brown"'), " ", speech.text("(who has no account: in person)")),
             ]
         ),
     )
@@ -159,13 +165,12 @@ def _where(session: Session, speech: Speech) -> Doc:
 def _named(member: Member, session: Session, speech: Speech) -> str:
     """A party with their role, and with the page where they sign."""
     name, place = named(member, session, speech), member.place
-    if place is None:
-        return name
-    if place.side is None:
-        where = speech.text("on page {page}", page=place.page)
-    else:
-        where = speech.text(_SIDES[place.side], page=place.page)
-    return f"{name} ({where})"
+    told = [speech.text("signs in person")] if member.is_guest else []
+    if place is not None and place.side is None:
+        told.append(speech.text("on page {page}", page=place.page))
+    elif place is not None and place.side is not None:
+        told.append(speech.text(_SIDES[place.side], page=place.page))
+    return f"{name} ({', '.join(told)})" if told else name
 
 
 def _who(session: Session, speech: Speech) -> str:

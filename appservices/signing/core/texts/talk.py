@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from appservices.signing.core.errors import AlreadySignedError, DelegationError, NotYourTurnError
+from appservices.signing.core.errors import (
+    AlreadySignedError,
+    DelegationError,
+    NotIdentifiedError,
+    NotYourTurnError,
+)
 from appservices.signing.core.records import Level
 from appservices.signing.core.session import NotNowError
 from appservices.signing.core.texts import blind
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
 _WHY: Final[Mapping[str, str]] = {
     AlreadySignedError.errcode: N_("You have signed it already; that counts once."),
     NotYourTurnError.errcode: N_("It is not your turn: others come first, or you have acted."),
+    NotIdentifiedError.errcode: N_("It has to be seen first who they are."),
     DelegationError.errcode: N_(
         "This person cannot act for you: they take part already, or it is not allowed here."
     ),

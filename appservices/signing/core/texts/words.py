@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from appservices.signing.core.parties import PartyState, Role
+from appservices.signing.core.parties import CAN_ACT, PartyState, Role
 from appservices.signing.core.records import Level, Mode, SessionEffect
 from appservices.signing.core.session import State
 from veche.protocol.catalogue import N_
@@ -100,8 +100,14 @@ def named(member: Member, session: Session, speech: Speech) -> str:
 
 def stood(member: Member, session: Session, speech: Speech) -> str:
     """A party with what they have done, "Bob: signed"."""
-    state = STATES[member.party.state]
-    return f"{named(member, session, speech)}: {speech.text(state)}"
+    state = speech.text(STATES[member.party.state])
+    if member.is_unknown and member.party.state in CAN_ACT:
+        state = speech.text("signs in person")
+    name, seen = named(member, session, speech), member.identified
+    if seen is not None:
+        by = speech.text("identified in person by {name}", name=seen.by.name)
+        name = f"{name} ({by})"
+    return f"{name}: {state}"
 
 
 def reason_words(member: Member, speech: Speech) -> str:

@@ -18,6 +18,11 @@
  * @typedef {object} ListLink opens all that waits for a person
  * @property {string} header what is told the service: whose list, until when, the token
  * @property {Uint8Array<ArrayBuffer> | undefined} key none: the link was cut off
+ *
+ * @typedef {object} MeetingLink lets one phone in, or shows the code for it
+ * @property {string} meeting
+ * @property {string} token
+ * @property {Uint8Array<ArrayBuffer> | undefined} key none: of a screen, or it was cut off
  */
 import { base64, base64url, fromBase64 } from "../kit/approval.js";
 
@@ -67,6 +72,26 @@ export function readListLink(hash) {
     const [name = "", until = "", token = "", key = ""] = saidIn(hash, ["all", "d", "t", "k"]);
     if (!NAME.test(name) || !UNTIL.test(until) || !TOKEN.test(token)) return undefined;
     return { header: `${name} ${until} ${token}`, key: keyOf(key) };
+}
+
+/** @param {string} hash of the address @returns {"meet" | "screen" | undefined} of a meeting */
+export function partOfMeeting(hash) {
+    const said = new URLSearchParams(hash.slice(1));
+    if (said.has("meet")) return "meet";
+    return said.has("screen") ? "screen" : undefined;
+}
+
+/** @param {string} hash of the address @returns {MeetingLink | undefined} none: it is damaged */
+export function readMeetingLink(hash) {
+    const [meet = "", screen = "", token = "", key = ""] = saidIn(hash, [
+        "meet",
+        "screen",
+        "x",
+        "k",
+    ]);
+    const meeting = meet || screen;
+    if (!SESSION.test(meeting) || !TOKEN.test(token)) return undefined;
+    return { meeting, token, key: keyOf(key) };
 }
 
 /** @param {string} key base64url @returns {Uint8Array<ArrayBuffer> | undefined} */

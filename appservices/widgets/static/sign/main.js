@@ -4,23 +4,32 @@ import { t, useLanguage, whenLanguageChanges } from "../kit/i18n.js";
 import "../kit/shell.js";
 import { useTheme } from "../kit/theme.js";
 import "./bulk.js";
-import { isOfList } from "./link.js";
+import { isOfList, partOfMeeting } from "./link.js";
+import "./meet.js";
 import "./view.js";
 
 function draw() {
     document.title = `${t("Sign a document")} · Veche`;
     render(
         html`<veche-bar></veche-bar>
-            <main id="main" tabindex="-1">
-                ${
-                    isOfList(location.hash)
-                        ? html`<veche-sign-all></veche-sign-all>`
-                        : html`<veche-sign></veche-sign>`
-                }
-            </main>
+            <main id="main" tabindex="-1">${part(location.hash)}</main>
             <veche-foot></veche-foot>${nothing}`,
         document.body,
     );
+}
+
+/** @param {string} hash of the address @returns what it opens */
+function part(hash) {
+    switch (partOfMeeting(hash)) {
+        case "meet":
+            return html`<veche-sign-meet></veche-sign-meet>`;
+        case "screen":
+            return html`<veche-sign-screen></veche-sign-screen>`;
+        default:
+            return isOfList(hash)
+                ? html`<veche-sign-all></veche-sign-all>`
+                : html`<veche-sign></veche-sign>`;
+    }
 }
 
 useTheme();

@@ -188,6 +188,11 @@ function party(one, view) {
                 ${roleWords(one.role)}${acting ? html`, ${t("for {name}", { name: acting.name })}` : nothing}${
                     watched ? html`, ${t("of {name}", { name: watched.name })}` : nothing
                 }:
+                ${
+                    one.identified_by
+                        ? html`${t("identified in person by {registrar}", { registrar: one.identified_by })},`
+                        : nothing
+                }
                 ${partyStateWords(one.state)}${one.at_ms ? html`, ${showDateTime(one.at_ms)}` : nothing}
             </p>
         </div>

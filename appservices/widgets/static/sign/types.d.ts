@@ -13,6 +13,8 @@ export interface Party {
     at_ms?: number | null;
     acts_for?: string | null;
     witness_of?: string | null;
+    /** Of who has no account: who has seen who they are. */
+    identified_by?: string | null;
 }
 
 export interface Clause {
@@ -81,6 +83,30 @@ export interface View {
     proofs: { certificates: string[]; lists: string[] };
     final_sha256?: string | null;
     now_ms: number;
+}
+
+/** `MeetingView` */
+export interface Meeting {
+    state: "offered" | "claimed" | "identified" | "refused" | "replaced";
+    name: string;
+    registrar: string;
+    expires_at_ms: number;
+    now_ms: number;
+}
+
+/** `ScreenView`: rows of a QR code, `1` dark */
+export interface Screen extends Meeting {
+    modules: string[];
+}
+
+/** `ClaimedView`, with the key by which this phone came in. */
+export interface Claimed extends Meeting {
+    code: string;
+    person: string;
+    session: string;
+    party: string;
+    token: string;
+    key: { id: string; pair: CryptoKeyPair; label: string };
 }
 
 /** What the person decided before pressing. */

@@ -21,7 +21,7 @@ import { readLink, readPrivateLink } from "./link.js";
 import { KeyNeeded, SignInNeeded, openLink, refreshed } from "./opening.js";
 import { code, consent, facts, mode, parties, pasting, problem, signingIn } from "./parts.js";
 import { answered, declinePaper, isBlind, levelOf, signPaper } from "./signing.js";
-import { boxWords, explained, overWords, stepWords } from "./words.js";
+import { boxWords, copyWords, explained, overWords, stepWords } from "./words.js";
 
 const HEAD = "h1";
 
@@ -260,17 +260,7 @@ export class VecheSign extends VecheElement {
             return banner(
                 "success",
                 html`<p>${t("You have signed this document.")}</p>
-                    <p>
-                        ${
-                            isBlind(view)
-                                ? t(
-                                      "When everyone has signed, open this link once more: the closed document is here then, and nowhere else.",
-                                  )
-                                : t(
-                                      "When everyone has signed, the closed document comes to your chat.",
-                                  )
-                        }
-                    </p>`,
+                    <p>${copyWords(view)}</p>`,
             );
         if (you.state === "declined")
             return banner(

@@ -1,10 +1,14 @@
-/** What the page says of sessions, parties, and what went wrong. Pure. */
+/**
+ * What the page says of sessions, parties, and what went wrong. Pure.
+ *
+ * @typedef {import("./types.d.ts").View} View
+ */
 import { ApiError, OfflineError } from "../kit/api.js";
 import { PasskeyRefusedError, StorageRefusedError } from "../kit/approval.js";
 import { t } from "../kit/i18n.js";
 import { StampError } from "../signatures/stamps.js";
 import { PaperError } from "./paper_error.js";
-import { MismatchError } from "./signing.js";
+import { MismatchError, isBlind } from "./signing.js";
 
 /** @param {string} state of a party @returns {string} */
 export function partyStateWords(state) {
@@ -44,6 +48,19 @@ export function overWords(state) {
         default:
             return t("There is nothing to sign here now.");
     }
+}
+
+/** @param {View} view @returns {string} how who has signed gets the closed document */
+export function copyWords(view) {
+    if (isBlind(view))
+        return t(
+            "When everyone has signed, open this link once more: the closed document is here then, and nowhere else.",
+        );
+    if (view.parties.some((one) => one.party === view.you.party && one.identified_by))
+        return t(
+            "Keep the link of this page: it shows the document when everyone has signed. Who asked you has it too.",
+        );
+    return t("When everyone has signed, the closed document comes to your chat.");
 }
 
 /** @param {"S1" | "S2"} level @returns {string} as the box in the document has it */

@@ -60,6 +60,7 @@ const LIST_ADDRESSES = idOf("2.5.29.31");
 const LIST_BOUNDS = idOf("2.5.29.28");
 const TIME_STAMPING = idOf("1.3.6.1.5.5.7.3.8");
 const DOCUMENT_DIGEST = idOf(`${ARC}.3.1`);
+const REGISTRAR = idOf(`${ARC}.3.2`);
 const COMMON_NAME = idOf("2.5.4.3");
 const PSEUDONYM = idOf("2.5.4.65");
 /** @type {Map<string, string>} */
@@ -67,6 +68,7 @@ const LEVELS = new Map([
     [idOf(`${ARC}.2.1`), "account"],
     [idOf(`${ARC}.2.2`), "substantial"],
     [idOf(`${ARC}.2.3`), "high"],
+    [idOf(`${ARC}.2.4`), "in_person"],
     [idOf(`${ARC}.2.9`), "seal"],
 ]);
 
@@ -122,6 +124,7 @@ function checked(one) {
     hasUse(one, 0);
     isForStamps(one);
     levelOf(one);
+    registrarOf(one);
     nameOf(one);
     listAddressesOf(one);
     return one;
@@ -256,6 +259,21 @@ export function documentDigestOf(one) {
     const digest = der.readWhole(bound.value, der.OCTET_STRING);
     if (digest.length !== 32) throw new DerError("the document's digest is not 32 octets");
     return digest;
+}
+
+/**
+ * @param {Certificate} one
+ * @returns {string} name and account of who has identified its holder; empty: nobody
+ */
+export function registrarOf(one) {
+    const told = one.extensions.get(REGISTRAR);
+    if (!told) return "";
+    try {
+        const words = der.readWhole(told.value, der.OCTET_STRING);
+        return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(words);
+    } catch {
+        return "";
+    }
 }
 
 /** @param {Certificate} one @returns {string} how its holder is known; empty: it does not say */

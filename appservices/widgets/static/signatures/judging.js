@@ -18,6 +18,7 @@
  * @property {string} name
  * @property {string} account
  * @property {string} level
+ * @property {string} registrar who has identified them in person; empty: nobody
  * @property {number | undefined} atMs
  * @property {boolean} isProven
  * @property {string} certificate by which it was signed: SHA-256, hex
@@ -58,6 +59,7 @@ import {
     mayStamp,
     nameOf,
     readCertificate,
+    registrarOf,
 } from "./certificate.js";
 import {
     DATA,
@@ -274,6 +276,7 @@ export class Judge {
                 name: nameOf(certificate),
                 account: accountOf(certificate),
                 level: levelOf(certificate),
+                registrar: registrarOf(certificate),
                 atMs,
                 isProven: isGood && atMs !== undefined,
                 certificate: hex(await sha256(certificate.signed, certificate.signature)),

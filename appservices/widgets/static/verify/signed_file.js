@@ -131,7 +131,7 @@ export class VecheSignedFile extends VecheElement {
                             <div class="help">
                                 ${
                                     one.isProven
-                                        ? levelWords(one.level)
+                                        ? levelWords(one.level, one.registrar)
                                         : t("not proven who that is")
                                 },
                                 ${

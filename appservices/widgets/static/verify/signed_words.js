@@ -75,8 +75,12 @@ export function reasonWords(reason) {
     }
 }
 
-/** @param {string} level @returns {string} how a signer is known */
-export function levelWords(level) {
+/**
+ * @param {string} level
+ * @param {string} registrar who has identified them in person
+ * @returns {string} how a signer is known
+ */
+export function levelWords(level, registrar) {
     switch (level) {
         case "account":
             return t("known by their account");
@@ -84,6 +88,8 @@ export function levelWords(level) {
             return t("identity checked");
         case "high":
             return t("identity checked in person");
+        case "in_person":
+            return t("identified in person by {registrar}", { registrar: registrar || "?" });
         case "seal":
             return t("seal of an organisation, no person");
         default:

@@ -6,17 +6,23 @@ import datetime as dt
 import json
 import os
 import subprocess
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 import pytest
 
+from appservices.signing.core.guests import Papers, Registrar, guest_id
+from appservices.signing.core.parties import Role
 from appservices.signing.core.records import Clause, ClauseKind
-from appservices.signing.service import acting, waiting
-from tests.integration.appservices.signing.site import ALICE, BOB, SigningSite, two_signers
+from appservices.signing.service import acting, meetings, waiting
+from appservices.signing.service.drafting import Invited
+from appservices.signing.store import meetings as meeting_store
+from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, SigningSite, two_signers
 from tests.support.node import chromium, firefox, node, why_no_browser, why_no_firefox
 from tests.support.processes import ROOT
 from tests.widgets.stage import pages
+from veche.protocol.ids import RoomId, Ulid
 from veche.protocol.signatures.report import Reason
 from veche.protocol.signatures.verdict import Trusted, judge
 from veche.runtime.approvals import Key, KeyKind, store
@@ -87,6 +93,55 @@ class _Browser(SigningSite):
         assert [found.reason for found in report.findings] == [Reason.OPEN_TAIL]
         assert [signer.name for signer in report.signers] == ["Bob Brown", "Alice Adams"]
 
+    async def test_a_guest_signs_on_a_phone_that_has_scanned_the_code(self) -> None:
+        guest = Invited(
+            id="p1",
+            role=Role.SIGNER,
+            person=guest_id(Ulid("0" * 26), "p1", "veche.test"),
+            name="Bob Brown",
+            registrar=Registrar(CAROL, "Carol Clark"),
+        )
+        session = self.sent([guest])
+
+        done = await self.away(
+            self._told, "sign_meet_real.js", lambda told: self._met(session, told), lambda: None
+        )
+
+        assert done == {"outcomes": ["signed"], "problems": []}
+        assert self.rows("SELECT state, revision FROM signing.session") == [("sealing", 1)]
+        one = self.page(session, "p1")
+        pdf = await self.away(one.document, await self.away(one.view))
+        now = dt.datetime.fromtimestamp(int(self.host.now_ms() / 1000) + 5, tz=dt.UTC)
+        report = judge(pdf, Trusted([self.parts.authorities.root], now))
+        assert [found.reason for found in report.findings] == [Reason.OPEN_TAIL]
+        [signer] = report.signers
+        assert (signer.name, signer.registrar) == ("Bob Brown", f"Carol Clark, {CAROL}")
+
+    def _met(self, session: Session, told: Mapping[str, Any]) -> Mapping[str, str]:
+        """The links of a meeting; then Carol's word, if the phone shows the digits that she has."""
+
+        def offer(txn: Cursor) -> Mapping[str, str]:
+            scene = self.scene_of(txn)
+            known = scene.session(session.id)
+            assert known is not None
+            made = meetings.offer(scene, known, known.members[0], RoomId("!carol"))
+            links = partial(meetings.link_of, self.parts, made, known)
+            return {"phone": links(), "screen": links(is_screen=True)}
+
+        def identify(txn: Cursor) -> Mapping[str, str]:
+            scene = self.scene_of(txn)
+            known = scene.session(session.id)
+            made = meeting_store.current(txn, session.id, "p1")
+            assert known is not None
+            assert made is not None
+            assert made.code == told["digits"]
+            papers = Papers.PASSPORT
+            meetings.identify(scene, known, known.members[0], made, papers, "n" * 32)
+            return {}
+
+        found: Mapping[str, str] = self.run_now(identify if "digits" in told else offer)
+        return found
+
     def _cancel(self, txn: Cursor, session: Session) -> None:
         scene = self.scene_of(txn)
         known = scene.session(session.id)
@@ -96,7 +151,7 @@ class _Browser(SigningSite):
     def _told(
         self,
         program: str,
-        link: Callable[[Mapping[str, Any]], str],
+        link: Callable[[Mapping[str, Any]], str | Mapping[str, str]],
         meanwhile: Callable[[], None],
     ) -> Any:
         """Runs the browser; it asks for a link for each key that it makes."""
@@ -117,7 +172,8 @@ class _Browser(SigningSite):
                     told = json.loads(line)
                     if "ready" in told:
                         meanwhile()
-                    answer = {"link": link(told)} if "name" in told else {}
+                    found = link(told) if "name" in told else {}
+                    answer = {"link": found} if isinstance(found, str) else found
                     running.stdin.write(json.dumps(answer) + "\n")
                     running.stdin.flush()
                     if "outcomes" in told:

@@ -108,7 +108,7 @@ def same(report: Report, other: dict[str, Any]) -> list[str]:
         "signers": [
             [
                 *(one.field, one.clause, one.name, one.account),
-                *(_level(one.level), one.at_ms, one.is_proven),
+                *(_level(one.level), one.registrar, one.at_ms, one.is_proven),
             ]
             for one in report.signers
         ],
@@ -121,6 +121,7 @@ def same(report: Report, other: dict[str, Any]) -> list[str]:
         "signers": [
             [
                 *(one[key] for key in ("field", "clause", "name", "account", "level")),
+                one["registrar"],
                 one.get("atMs"),
                 one["isProven"],
             ]

@@ -25,10 +25,11 @@ from appservices.payments.core.formats import (
     rf,
 )
 from appservices.payments.core.formats.crc import crc
+from appservices.payments.core.formats.epc import EPC_VERSION_MAX
 from appservices.payments.core.formats.plain import CODE_CHARACTERS_MAX
-from appservices.payments.drawing import EPC_VERSION_MAX, draw_png, draw_svg
 from veche.protocol.errors import MalformedError, TooLargeError
 from veche.protocol.ids import Ulid, ulid
+from veche.runtime.drawing import draw_png, draw_svg
 
 IBAN = "DE89370400440532013000"
 HIDDEN = ["\n", "\r", "\t", "\x00", "\u202e", "\u2066", "\u200f", "\u2028", "\ud800", "\u200b"]

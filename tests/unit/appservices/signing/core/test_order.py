@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from appservices.signing.core.order import (
 )
 from appservices.signing.core.parties import Role
 
+GUEST = Wanted("Bob Brown", is_guest=True)
 RIGHT = Place(3, Side.RIGHT)
 BOB, CAROL, DAVE = Wanted("bob"), Wanted("carol"), Wanted("dave")
 
@@ -87,6 +89,20 @@ def one(*wanted: Wanted, need: int | None = None) -> WantedStage:
             "bob, carol on page 3 bottom right as witness of bob",
             PartyOrder((one(BOB, Wanted("carol", Role.WITNESS, "bob", RIGHT)),)),
         ),
+        ('carol, "Bob Brown"', PartyOrder((one(CAROL, GUEST),))),
+        ("carol, „Bob  Brown“", PartyOrder((one(CAROL, GUEST),))),
+        ("carol, «Bob Brown»", PartyOrder((one(CAROL, GUEST),))),
+        (
+            '"Bob Brown" on page 3 right, carol as witness of "bob brown"',
+            PartyOrder(
+                (
+                    one(
+                        attrs.evolve(GUEST, place=RIGHT),
+                        Wanted("carol", Role.WITNESS, "Bob Brown"),
+                    ),
+                )
+            ),
+        ),
         (
             "https://matrix.to/#/@bob:x.org",
             PartyOrder((one(Wanted("https://matrix.to/#/@bob:x.org")),)),
@@ -121,6 +137,13 @@ def test_what_can_be_read(typed: str, order: PartyOrder) -> None:
         ("bob as witness of carol, carol as witness of bob", OrderProblem.WITNESS, "bob"),
         ("lindenau as seal, bob as witness of lindenau", OrderProblem.WITNESS, "bob"),
         ("3 of bob, carol", OrderProblem.NEED, "3"),
+        ('"Bob Brown" as clerk', OrderProblem.GUEST, "Bob Brown"),
+        ('"Bob Brown" as seal', OrderProblem.GUEST, "Bob Brown"),
+        ('each of bob then "Bob Brown"', OrderProblem.GUEST, ""),
+        ('"Bob Brown', OrderProblem.WORD, '"'),
+        ('bob; copy to "Bob Brown"', OrderProblem.WORD, '"Bob Brown"'),
+        ('"@bob:x.org"', OrderProblem.WORD, "@bob:x.org"),
+        ('"Bob Brown", "bob brown"', OrderProblem.TWICE, "bob brown"),
         ("bob on page", OrderProblem.PAGE, ""),
         ("bob on page 0", OrderProblem.PAGE, "0"),
         ("bob on page three", OrderProblem.PAGE, "three"),

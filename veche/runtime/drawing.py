@@ -1,4 +1,4 @@
-"""Payment codes as pictures: QR codes (ISO/IEC 18004) by segno."""
+"""QR codes (ISO/IEC 18004) as pictures, by segno."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from segno.encoder import DataOverflowError
 
 from veche.protocol.errors import TooLargeError
 
-EPC_VERSION_MAX: Final = 13
-"""Largest size of a GiroCode (EPC069-12)."""
 _ERROR_LEVEL: Final = "m"
 _BORDER: Final = 4
 """Modules of white around it, which ISO/IEC 18004 asks for."""
@@ -22,7 +20,7 @@ def draw_svg(text: str, *, version_max: int | None = None) -> bytes:
 
     Args:
         text: What it says, drawn in UTF-8 at error level M.
-        version_max: Largest size that will do, 1 to 40; ``EPC_VERSION_MAX`` for a GiroCode.
+        version_max: Largest size that will do, 1 to 40.
 
     Raises:
         TooLargeError: It does not fit.

@@ -1,0 +1,80 @@
+"""Signers without an account: they sign in person, before somebody who has seen who they are.
+
+A guest has an id like an account's, in the namespace of our bots, so that nobody else can have it;
+their key, their approvals and the record name it. It is of one session alone and gets no messages.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from veche.protocol.ids import UserId
+
+if TYPE_CHECKING:
+    from veche.protocol.ids import Ulid
+
+_PREFIX: Final = "@veche_guest_"
+_GUEST: Final = re.compile(r"@veche_guest_[0-9a-hjkmnp-tv-z]{26}_p[1-9][0-9]{0,2}:.+")
+
+
+class Papers(enum.Enum):
+    """The identity document of a guest, of which no number is kept."""
+
+    PASSPORT = "passport"
+    IDENTITY_CARD = "identity_card"
+    RESIDENCE_PERMIT = "residence_permit"
+    DRIVING_LICENCE = "driving_licence"
+
+
+@attrs.frozen
+class Registrar:
+    """Who sees the identity document of a guest.
+
+    Attributes:
+        person: Their account.
+        name: As people know them.
+    """
+
+    person: UserId
+    name: str
+
+    @property
+    def line(self) -> str:
+        """As the certificate names them."""
+        return f"{self.name}, {self.person}"
+
+
+@attrs.frozen
+class Identified:
+    """That somebody has seen who a guest is.
+
+    Attributes:
+        by: Who has.
+        papers: Which identity document they saw.
+        at_ms: When, UTC.
+        nonce: Of the approval by which they said so.
+    """
+
+    by: Registrar
+    papers: Papers
+    at_ms: int
+    nonce: str
+
+
+def guest_id(session: Ulid, party: str, server: str) -> UserId:
+    """The id of a guest: of one party of one session."""
+    return UserId(f"{_PREFIX}{session.lower()}_{party}:{server}")
+
+
+def is_guest(person: str) -> bool:
+    """Whether it is the id of somebody without an account."""
+    return _GUEST.fullmatch(person) is not None
+
+
+def is_same_name(one: str, other: str) -> bool:
+    """Whether two spellings name one person: case and spaces make no difference."""
+    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()

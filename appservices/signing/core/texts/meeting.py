@@ -1,0 +1,166 @@
+"""What a registrar reads when somebody signs in person, and what their key says of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.signing.core.guests import Papers
+from appservices.signing.core.texts.words import number_of
+from veche.protocol.catalogue import N_
+from veche.protocol.message import Bold, Bullets, Doc, Heading, Link, Mono, Paragraph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from appservices.signing.core.records import Member, Session
+    from appservices.signing.core.speech import Speech
+
+PAPERS: Final[Mapping[Papers, str]] = {
+    Papers.PASSPORT: N_("A passport"),
+    Papers.IDENTITY_CARD: N_("An identity card"),
+    Papers.RESIDENCE_PERMIT: N_("A residence permit"),
+    Papers.DRIVING_LICENCE: N_("A driving licence"),
+}
+_SEEN: Final[Mapping[Papers, str]] = {
+    Papers.PASSPORT: N_("I have seen the passport of {name}."),
+    Papers.IDENTITY_CARD: N_("I have seen the identity card of {name}."),
+    Papers.RESIDENCE_PERMIT: N_("I have seen the residence permit of {name}."),
+    Papers.DRIVING_LICENCE: N_("I have seen the driving licence of {name}."),
+}
+
+
+def guest_doc(session: Session, member: Member, speech: Speech) -> Doc:
+    """That somebody signs in person, before whoever reads this."""
+    words = speech.text(
+        "{name} has no account and signs in person, on their own phone. When they are with you and"
+        " have an identity document, choose below: you get a code for their phone to scan.",
+        name=member.name,
+    )
+    number = speech.text("Number")
+    return (
+        Heading(speech.text("In person: {title}", title=session.matter.title)),
+        Paragraph(words),
+        Paragraph(f"{number}: ", Mono(number_of(session)), f" {member.id}"),
+    )
+
+
+def code_doc(member: Member, screen: str, expires_at_ms: int, speech: Speech) -> Doc:
+    """The code of a meeting comes: what to do with it.
+
+    Args:
+        member: The guest.
+        screen: Page that shows the code large.
+        expires_at_ms: Until when it can be used.
+        speech: How the registrar is spoken to.
+    """
+    words = speech.text(
+        "Let {name} scan this code with their own phone, now: it works once, until {moment}. Send"
+        " it to nobody.",
+        name=member.name,
+        moment=speech.moment(expires_at_ms),
+    )
+    large = speech.text("Large, for a screen:")
+    return (Paragraph(words), Paragraph(large, " ", Link(screen, screen)))
+
+
+def here_doc(waiting: Sequence[tuple[Session, Member]], speech: Speech) -> Doc:
+    """Who waits to sign in person before somebody."""
+    if not waiting:
+        words = speech.text(
+            "Nobody waits to sign in person before you. Whoever has no account is written in"
+            " quotation marks when you say who signs:"
+        )
+        return (Paragraph(words, " ", Mono('me, "Bob Brown"')),)
+    lines = [
+        (Mono(f"meet {number_of(session)} {member.id}"), f": {member.name}")
+        for session, member in waiting
+    ]
+    return (Paragraph(speech.text("Who is with you?")), Bullets(lines))
+
+
+def attest_doc(session: Session, member: Member, code: str, speech: Speech) -> Doc:
+    """A phone has opened the code: which identity document is shown."""
+    words = speech.text(
+        "A phone has opened the code for “{title}”. It has to be that of {name}, and show these"
+        " digits:",
+        title=session.matter.title,
+        name=member.name,
+    )
+    ask = speech.text(
+        "Look at their identity document: is it them? Which one do they show? Its number is kept"
+        " nowhere."
+    )
+    return (Paragraph(words, " ", Bold(code)), Paragraph(ask))
+
+
+def name_doc(papers: Papers, speech: Speech) -> Doc:
+    """The question for the name."""
+    words = speech.text(
+        "{papers}: which name stands in it? Write first name and family name as they stand there.",
+        papers=speech.text(PAPERS[papers]),
+    )
+    return (Paragraph(words),)
+
+
+def other_name_doc(member: Member, typed: str, speech: Speech) -> Doc:
+    """That another name was written than the document has."""
+    words = speech.text(
+        "The document was made for {name}, not for {typed}. Write the name again; if it is somebody"
+        " else, stop, and have the document made anew.",
+        name=member.name,
+        typed=typed,
+    )
+    return (Paragraph(words),)
+
+
+def attested_text(
+    session: Session, member: Member, papers: Papers, code: str, speech: Speech
+) -> str:
+    """What a registrar says with their key; it stands in the evidence."""
+    seen = speech.text(_SEEN[papers], name=member.name)
+    here = speech.text(
+        "{name} is with me and holds the phone that shows {code}. On it they sign “{title}” (code"
+        " {document}).",
+        name=member.name,
+        code=code,
+        title=session.matter.title,
+        document=session.code,
+    )
+    return f"{seen} {here}"
+
+
+def identified_doc(member: Member, speech: Speech) -> Doc:
+    """That a guest can sign now."""
+    words = speech.text(
+        "{name} can read and sign on their phone now. The certificate says that you have identified"
+        " them.",
+        name=member.name,
+    )
+    return (Paragraph(words),)
+
+
+def meeting_refused_doc(member: Member, speech: Speech) -> Doc:
+    """That nobody signs by this code."""
+    words = speech.text(
+        "Nobody signs by this code. When it is {name}, begin anew with a new one.", name=member.name
+    )
+    return (Paragraph(words),)
+
+
+def left_doc(member: Member, speech: Speech) -> Doc:
+    """That who holds the phone does not want to go on."""
+    words = speech.text(
+        "Whoever holds the phone that opened the code for {name} does not want to go on.",
+        name=member.name,
+    )
+    return (Paragraph(words),)
+
+
+def over_doc(member: Member, speech: Speech) -> Doc:
+    """That it is too late for a meeting."""
+    words = speech.text(
+        "This code is too old, or there is a newer one, or {name} was identified before. Show them"
+        " a new code if they still have to sign.",
+        name=member.name,
+    )
+    return (Paragraph(words),)

@@ -1,0 +1,52 @@
+"""The card of a guest: it stands in the chat of who has to see who they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.signing.core.texts.cards import state_words
+from appservices.signing.core.texts.meeting import guest_doc
+from veche.protocol.prompts import Choice
+from veche.runtime import prompts
+
+if TYPE_CHECKING:
+    from appservices.signing.core.records import Member, Session
+    from appservices.signing.service.scene import Scene
+    from veche.protocol.ids import RoomId
+
+TOPIC: Final = "meet"
+HERE: Final = "here"
+
+
+def show(
+    scene: Scene, session: Session, member: Member, room_id: RoomId, *, is_asked: bool
+) -> Session:
+    """Ask the registrar of a guest to meet them; or end that question once it is over.
+
+    Args:
+        scene: The transaction.
+        session: As it stands.
+        member: The guest.
+        room_id: The registrar's chat.
+        is_asked: Whether the guest can act now.
+    """
+    assert member.registrar is not None, "a guest has one"  # noqa: S101 -- our bug
+    person = member.registrar.person
+    speech, matter = scene.speech(person), about(session, member)
+    if not is_asked or member.identified is not None:
+        scene.close(matter, person, state_words(session, member, speech))
+        return session
+    if prompts.open_about(scene.txn, scene.voice.bot.user_id, matter):
+        return session
+    lasts_ms = max(1, session.deadline_at_ms - scene.now_ms)
+    here = Choice(id=HERE, label=speech.text("They are with me: show the code"), style="primary")
+    prompt = scene.prompt(person, (here,), lasts_ms, is_single_use=False)
+    purpose = {"topic": TOPIC, "session": session.id, "party": member.id}
+    intro = guest_doc(session, member, speech)
+    scene.ask(room_id, person, prompt, intro, about=matter, purpose=purpose)
+    return session
+
+
+def about(session: Session, member: Member) -> str:
+    """The matter of the question to a guest's registrar."""
+    return f"{TOPIC} {session.id} {member.id}"

@@ -1,0 +1,281 @@
+"""What a registrar says of a guest: that they are here, which document they show, who they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from appservices.signing.core.errors import MeetingOverError
+from appservices.signing.core.guests import Papers, is_same_name
+from appservices.signing.core.meeting import MeetingInput, step
+from appservices.signing.core.texts.meeting import (
+    PAPERS,
+    attest_doc,
+    attested_text,
+    here_doc,
+    identified_doc,
+    left_doc,
+    meeting_refused_doc,
+    name_doc,
+    other_name_doc,
+    over_doc,
+)
+from appservices.signing.core.texts.talk import refused_words
+from appservices.signing.service import guest_cards, meetings
+from appservices.signing.service.draft_talk import WORDS
+from appservices.signing.service.guest_cards import HERE, TOPIC
+from appservices.signing.store import meetings as store
+from veche.protocol.approval import MandateShown, showable
+from veche.protocol.errors import RefusedError
+from veche.protocol.evidence import IDENTIFIED
+from veche.protocol.message import Paragraph
+from veche.protocol.prompts import Choice
+from veche.runtime import prompts
+from veche.runtime.approvals import fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.signing.core.meeting import Meeting
+    from appservices.signing.core.records import Member, Session
+    from appservices.signing.service.scene import Scene
+    from veche.protocol.ids import RoomId, UserId
+    from veche.protocol.inbound import Inbound
+    from veche.protocol.message import Doc
+    from veche.runtime.prompts import Answered
+
+WHICH: Final = "meet-papers"
+NAME: Final = "meet-name"
+ATTEST: Final = "meet-attest"
+TOPICS: Final = frozenset({TOPIC, WHICH, NAME, ATTEST})
+STOP: Final = "stop"
+SEEN: Final = "seen"
+DECLINE: Final = "decline"
+_NAME_CHARACTERS_MAX: Final = 200
+
+
+@attrs.frozen
+class _Met:
+    """A meeting with all that it is about.
+
+    Attributes:
+        session: Locked.
+        member: The guest.
+        meeting: That goes on.
+        room_id: The registrar's chat.
+    """
+
+    session: Session
+    member: Member
+    meeting: Meeting
+    room_id: RoomId
+
+    @property
+    def person(self) -> UserId:
+        """The registrar."""
+        return self.meeting.registrar
+
+
+def begin(scene: Scene, inbound: Inbound, argument: str) -> None:
+    """A registrar types that a guest is here: the number of the document, and which party."""
+    person, room_id = inbound.sender, inbound.room_id
+    speech, waiting = scene.speech(person), _waiting(scene, inbound)
+    words = argument.split()
+    found = [
+        (session, member)
+        for session, member in waiting
+        if all(session.id.endswith(one.upper()) or member.id == one.lower() for one in words)
+    ]
+    if len(found) == 1:
+        _offer(scene, *found[0], room_id)
+    else:
+        scene.tell(room_id, person, here_doc(found or waiting, speech))
+
+
+def came(scene: Scene, meeting: Meeting, session: Session, member: Member) -> None:
+    """A phone has opened the link: ask the registrar which identity document they see."""
+    person = meeting.registrar
+    room_id = scene.chat_of(person)
+    if room_id is None:
+        return
+    speech = scene.speech(person)
+    choices = [Choice(id=one.value, label=speech.text(words)) for one, words in PAPERS.items()]
+    stop = Choice(
+        id=STOP,
+        label=speech.text("The phone shows another code, or I cannot tell who it is"),
+        style="danger",
+    )
+    intro = attest_doc(session, member, meeting.code, speech)
+    met = _Met(session, member, meeting, room_id)
+    _ask(scene, met, WHICH, intro, (*choices, stop))
+
+
+def left(scene: Scene, meeting: Meeting, session: Session, member: Member) -> None:
+    """Who holds the phone does not want to go on: tell the registrar."""
+    person = meeting.registrar
+    room_id = scene.chat_of(person)
+    if room_id is not None:
+        doc = left_doc(member, scene.speech(person))
+        scene.close(_about(session, member), person, scene.speech(person).text("It is over."))
+        scene.tell(room_id, person, doc)
+
+
+def answered(scene: Scene, answered: Answered) -> None:
+    """A registrar has chosen something."""
+    found = _matter(scene, answered.kept.purpose, answered.inbound.sender)
+    if found is None:
+        return
+    session, member = found
+    room_id, person = answered.inbound.room_id, answered.inbound.sender
+    purpose, choice = answered.kept.purpose, answered.chosen.choice or ""
+    topic = purpose["topic"]
+    if topic == TOPIC:
+        if choice == HERE:
+            _offer(scene, session, member, room_id)
+        return
+    label = answered.kept.prompt.choice(choice)
+    nonce = answered.chosen.approved_by
+    if not scene.settle(answered, label.label if label is not None else ""):
+        return
+    try:
+        meeting = _current(scene, session, member, purpose)
+        if topic == WHICH and choice in {one.value for one in Papers}:
+            _ask_name(scene, _Met(session, member, meeting, room_id), Papers(choice))
+        elif topic == ATTEST and choice == SEEN and nonce is not None:
+            papers = Papers(str(purpose.get("papers")))
+            session = meetings.identify(scene, session, member, meeting, papers, nonce)
+            scene.tell(room_id, person, identified_doc(member, scene.speech(person)))
+            guest = session.member(member.id) or member
+            guest_cards.show(scene, session, guest, room_id, is_asked=False)
+        else:
+            meetings.refuse(scene, meeting)
+            scene.tell(room_id, person, meeting_refused_doc(member, scene.speech(person)))
+    except RefusedError as e:
+        _say(scene, room_id, person, member, e)
+
+
+def heard(scene: Scene, inbound: Inbound, purpose: Mapping[str, str], words: str) -> None:
+    """A registrar has written the name that stands in the identity document."""
+    found = _matter(scene, purpose, inbound.sender)
+    if found is None:
+        return
+    session, member = found
+    room_id, person = inbound.room_id, inbound.sender
+    speech, typed = scene.speech(person), showable(words)[:_NAME_CHARACTERS_MAX].strip()
+    try:
+        meeting = _current(scene, session, member, purpose)
+    except RefusedError as e:
+        scene.close(_about(session, member), person, typed[:100] or "–")
+        _say(scene, room_id, person, member, e)
+        return
+    papers, met = Papers(purpose["papers"]), _Met(session, member, meeting, room_id)
+    if not is_same_name(typed, member.name):
+        scene.tell(room_id, person, other_name_doc(member, typed[:100], speech))
+        _ask_name(scene, met, papers)
+        return
+    _ask_word(scene, met, papers)
+
+
+def _offer(scene: Scene, session: Session, member: Member, room_id: RoomId) -> None:
+    person = _registrar(member)
+    words = scene.speech(person).text("A newer question has taken the place of this one.")
+    scene.close(_about(session, member), person, words)
+    try:
+        meetings.offer(scene, session, member, room_id)
+    except RefusedError as e:
+        _say(scene, room_id, person, member, e)
+
+
+def _ask_name(scene: Scene, met: _Met, papers: Papers) -> None:
+    speech = scene.speech(met.person)
+    stop = Choice(id=STOP, label=speech.text("Stop: nobody signs"), style="danger")
+    _ask(scene, met, NAME, name_doc(papers, speech), (stop,), papers=papers.value)
+
+
+def _ask_word(scene: Scene, met: _Met, papers: Papers) -> None:
+    """Ask the registrar to say with their key what they have seen."""
+    speech, meeting = scene.speech(met.person), met.meeting
+    text = attested_text(met.session, met.member, papers, meeting.code, speech)
+    shown = MandateShown(what=what_of(meeting), text=text, until_ms=meeting.expires_at_ms)
+    approve = scene.approvals.asked(scene.voice, met.person, "mandate", shown)
+    choices = (
+        Choice(id=SEEN, label=speech.text("I have seen it"), approve=approve),
+        Choice(id=DECLINE, label=speech.text("Stop: nobody signs"), style="danger"),
+    )
+    _ask(scene, met, ATTEST, (Paragraph(text),), choices, papers=papers.value)
+
+
+def _ask(
+    scene: Scene, met: _Met, topic: str, intro: Doc, choices: tuple[Choice, ...], **more: str
+) -> None:
+    """Ask the registrar of a guest something; only the newest question stays open."""
+    session, member, meeting = met.session, met.member, met.meeting
+    about, person = _about(session, member), met.person
+    words = scene.speech(person).text("A newer question has taken the place of this one.")
+    scene.close(about, person, words)
+    prompt = scene.prompt(person, choices, max(1, meeting.expires_at_ms - scene.now_ms))
+    purpose = {"topic": topic, "session": session.id, "party": member.id, "meeting": meeting.id}
+    if topic == NAME:
+        purpose[WORDS] = NAME
+    scene.ask(met.room_id, person, prompt, intro, about=about, purpose={**purpose, **more})
+
+
+def what_of(meeting: Meeting) -> str:
+    """What is said of a meeting, for programs: which guest, and the key of which phone."""
+    key = fingerprint(meeting.public_key or b"")
+    return f"{IDENTIFIED} {meeting.session_id} {meeting.party} {key}"
+
+
+def _about(session: Session, member: Member) -> str:
+    return f"meeting {session.id} {member.id}"
+
+
+def _registrar(member: Member) -> UserId:
+    assert member.registrar is not None, "a guest has one"  # noqa: S101 -- our bug
+    return member.registrar.person
+
+
+def _matter(
+    scene: Scene, purpose: Mapping[str, Any], person: UserId
+) -> tuple[Session, Member] | None:
+    """The session, locked, and its guest; None unless this person is their registrar."""
+    session = scene.session(str(purpose.get("session")))
+    member = session.member(str(purpose.get("party"))) if session is not None else None
+    if session is None or member is None or member.registrar is None:
+        return None
+    return (session, member) if member.registrar.person == person else None
+
+
+def _current(scene: Scene, session: Session, member: Member, purpose: Mapping[str, Any]) -> Meeting:
+    """The meeting that a question is about, if it can go on.
+
+    Raises:
+        MeetingOverError: It cannot.
+    """
+    meeting = store.current(scene.txn, session.id, member.id)
+    if meeting is None or meeting.id != purpose.get("meeting"):
+        raise MeetingOverError
+    step(meeting, MeetingInput.IDENTIFY, scene.now_ms)
+    return meeting
+
+
+def _say(
+    scene: Scene, room_id: RoomId, person: UserId, member: Member, error: RefusedError
+) -> None:
+    """Why something is not done."""
+    speech = scene.speech(person)
+    if isinstance(error, MeetingOverError):
+        scene.tell(room_id, person, over_doc(member, speech))
+    else:
+        scene.tell(room_id, person, (Paragraph(refused_words(error, speech)),))
+
+
+def _waiting(scene: Scene, inbound: Inbound) -> list[tuple[Session, Member]]:
+    """The guests who wait for whoever has written."""
+    found = []
+    for kept in prompts.candidates(scene.txn, inbound, None):
+        if kept.is_open and kept.purpose.get("topic") == TOPIC:
+            matter = _matter(scene, kept.purpose, inbound.sender)
+            found += [] if matter is None else [matter]
+    return found
