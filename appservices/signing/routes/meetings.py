@@ -12,7 +12,7 @@ from appservices.signing.routes.parties import ASK_LIMIT, READ_LIMIT, Nothing
 from appservices.signing.service import meeting_talk, meetings
 from appservices.signing.store import meetings as store
 from veche.protocol.errors import NotFoundError
-from veche.protocol.signing_api import ClaimBody, ClaimedView, MeetingView, ScreenView
+from veche.protocol.meeting_api import ClaimBody, ClaimedView, MeetingView, ScreenView
 
 if TYPE_CHECKING:
     from appservices.signing.core.meeting import Meeting
@@ -58,7 +58,7 @@ class MeetingRoutes:
         limit=READ_LIMIT,
         summary="How far a meeting has got (Veche-Meeting: TOKEN)",
     )
-    def read(self, txn: Cursor, call: Call) -> MeetingView:
+    def meeting(self, txn: Cursor, call: Call) -> MeetingView:
         """The phone asks until it may sign."""
         scene = self._scene(txn, call, "meeting")
         meeting, _, member = self._found(scene, call)

@@ -28,7 +28,7 @@ from veche.protocol.approval import public_key, verify
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import NotFoundError
 from veche.protocol.ids import RoomId, Ulid, UserId, effect_id
-from veche.protocol.signing_api import ClaimedView, MeetingView, ScreenView
+from veche.protocol.meeting_api import ClaimedView, MeetingView, ScreenView
 from veche.protocol.unpadded import from_unpadded
 from veche.runtime import errands
 from veche.runtime.approvals import fingerprint
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Parts, Scene
     from veche.protocol.errors import RefusedError
-    from veche.protocol.signing_api import ClaimBody
+    from veche.protocol.meeting_api import ClaimBody
     from veche.runtime.database import Cursor
 
 PICTURE: Final = "signing.meeting"
