@@ -12,8 +12,9 @@ way; ``synapse_answer_p50_ms`` a client's answer by another client that does not
 CPU depends on what else the machine does: caches are cold when others had the core, and Synapse
 spends twenty times as much on the same two cores meanwhile. Beside a homeserver that only answers,
 our process takes two thirds of what is measured here (1.5 instead of 2.4 ms in clear, 2.0 instead
-of 2.9 encrypted). So beside it stands what a fixed piece of work costs under the same load (``client_encrypted_baseline_us``: a
-client seals its message) and on a machine that does nothing else (``client_idle_baseline_us``).
+of 2.9 encrypted). So beside it stands what a fixed piece of work costs under the same load
+(``client_encrypted_baseline_us``: a client seals its message) and on a machine that does nothing
+else (``client_idle_baseline_us``).
 """
 
 from __future__ import annotations

@@ -444,13 +444,7 @@ class Host:
             doubted=self._hints.doubted,
         )
         return Worker(
-            self.database,
-            self.reactor,
-            self._tasks,
-            self._owners,
-            ports,
-            self.rooms,
-            self._sender,
+            self.database, self.reactor, self._tasks, self._owners, ports, self.rooms, self._sender
         )
 
     def _make_healer(self) -> Healer:

@@ -1,5 +1,8 @@
 -- What organisations hear of, found by theirs alone: whose an event is stands in it, and what became
 -- of the rows of their batches is one too. What persons ask for is theirs to look at in their chat.
+-- A million events take some ten seconds, on a slow disk a minute.
+SET LOCAL statement_timeout = 0;
+
 ALTER TABLE signing.event
     ADD COLUMN requester text,          -- the id of an organisation; NULL: a person asked for it
     ADD COLUMN batch_id text REFERENCES signing.batch,

@@ -7,8 +7,9 @@ import shutil
 import signal
 import sys
 from subprocess import Popen
-from typing import Any
+from typing import Any, Final
 
+import psycopg2.errors
 import pytest
 from twisted.internet.defer import Deferred
 
@@ -17,9 +18,18 @@ from appservices.signing.service.batches import SOW
 from appservices.signing.service.drafting import Invited
 from appservices.signing.store import events
 from tests.integration.appservices.signing.chats import ChatSite
-from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, DAY_MS, PDF, reactor
+from tests.integration.appservices.signing.site import (
+    ALICE,
+    BOB,
+    CAROL,
+    DAY_MS,
+    PDF,
+    SIGNING,
+    reactor,
+)
 from tests.integration.appservices.signing.test_batches import LEASE, TEMPLATES, row
 from tests.integration.veche.runtime.rig import until
+from tests.support.postgres import database, execute
 from tests.support.processes import ROOT, TIMEOUT_S
 from tests.support.receiver import Receiver
 from veche.protocol.envelope import verify
@@ -27,8 +37,43 @@ from veche.protocol.notes import read_verifier_key
 from veche.protocol.session_api import SessionEvent
 from veche.protocol.webhook import WEBHOOKS_MAX, Delivery
 from veche.runtime.listener import Listener
+from veche.runtime.migrate import KERNEL_SETS, read_migrations
 
 pytestmark = pytest.mark.postgres
+
+EVENTS_MIGRATION: Final = 5
+_OLD_EVENT: Final = "INSERT INTO signing.event (session_id, at_ms, what) VALUES (%s, 1, 'sent')"
+
+
+def test_events_of_an_earlier_release_are_found_by_organisation() -> None:
+    *before, last = [one for one in read_migrations(SIGNING) if one.number <= EVENTS_MIGRATION]
+    with database(*KERNEL_SETS) as dsn:
+        execute(dsn, "CREATE SCHEMA signing")
+        for one in before:
+            execute(dsn, one.sql.replace("%", "%%"))
+        for number, requester in enumerate(("town", "@carol:veche.test")):
+            execute(
+                dsn,
+                "INSERT INTO signing.session (id, state, requester, effect, level_min,"
+                " may_delegate, stages, sealed, deadline_at_ms, made_at_ms)"
+                " VALUES (%s, 'draft', %s, 'each', 'S1', FALSE, '[]', '', 1, 1)",
+                f"{number:026}",
+                requester,
+            )
+            execute(dsn, _OLD_EVENT, f"{number:026}")
+        execute(dsn, last.sql.replace("%", "%%"))
+        execute(dsn, _OLD_EVENT, f"{0:026}")
+        found = execute(dsn, "SELECT n, requester FROM signing.event ORDER BY n")
+        plan = execute(
+            dsn,
+            "SET enable_seqscan = off;"
+            f" EXPLAIN SELECT FROM runtime.webhook AS w WHERE {events.IS_WAITING}",
+        )
+        with pytest.raises(psycopg2.errors.RaiseException):
+            execute(dsn, "UPDATE signing.event SET what = 'other'")
+
+    assert found == [(1, "town"), (2, None), (3, "town")]
+    assert "event_of_requester" in str(plan)
 
 
 class WebhookTests(ChatSite):
