@@ -81,6 +81,24 @@ test("of several documents each is shown whole, and an unknown field of one leav
     assert.equal(await refused.approve.yes.count(), 0);
 });
 
+test("of a private document the digest of its title is shown, and both are too much", async ({
+    open,
+}) => {
+    const { title, clauses: _, ...facts } = SHOWN.signature;
+    const title_sha256 = "hC6aGqd0bM4uzmGZxH4Hvv8JZ0t6cQd6V3k0Cw9p7gY";
+    const clauses = [{ id: "c1", title_sha256: "x".repeat(43), accepted: true }];
+    const veiled = { ...facts, title_sha256, clauses };
+    const { approve } = await atQuestion(open, "signature", { asked: asked("signature", veiled) });
+    assert.equal(await approve.hero.innerText(), "Private document");
+    const shown = Object.fromEntries(await approve.shown());
+    assert.equal(shown["Fingerprint of the title"], title_sha256);
+    assert.ok(shown["Clause c1"]?.startsWith("x".repeat(43)));
+
+    const both = asked("signature", { ...veiled, title });
+    const refused = await atQuestion(open, "signature", { asked: both });
+    assert.equal(await refused.approve.yes.count(), 0);
+});
+
 test("each kind shows all that is signed, and signs exactly that", async ({ open }) => {
     const expected = {
         payment: [

@@ -129,6 +129,10 @@ class PageLinks:
         """The wallet as a widget, likewise."""
         return f"{self._url}/wallet/widget{_BY_CLIENT}"
 
+    def signing_widget(self) -> str:
+        """Documents to sign as a widget, likewise."""
+        return f"{self._url}/sign/widget{_BY_CLIENT}"
+
 
 class PublicRoot(Resource):
     """The root of the public site."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -15,9 +15,10 @@ from veche.protocol.documents_json import doc_from_json, doc_to_json
 from veche.protocol.unpadded import from_unpadded, unpadded
 from veche.runtime.chats import ChatParts, ChatScene, Manner
 from veche.runtime.live import announce
+from veche.runtime.widget import widget_state
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from appservices.signing.config import SigningSection
     from appservices.signing.core.records import Member, Session
@@ -60,6 +61,12 @@ class Parts(ChatParts[SessionsSection]):
     def scene(self, txn: Cursor, cause: str, now_ms: int) -> Scene:
         """The scene of a transaction; see ``ChatParts``."""
         return Scene(txn, self.voice(txn, cause, now_ms), self)
+
+    def widget(self, language: str) -> Sequence[Mapping[str, Any]]:
+        """State that shows what waits for a signature in a chat; none where there are no pages."""
+        links = self.host.links
+        url = links.signing_widget() if links is not None else None
+        return widget_state(url, self.bot.user_id, self.section.name_in(language))
 
 
 @attrs.frozen

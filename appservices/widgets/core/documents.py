@@ -80,6 +80,7 @@ APPROVE: Final = Document("approve.html", has_passkeys=True, has_lit=False)
 VERIFY: Final = Document("verify.html", has_pdf=True)
 SIGN: Final = Document("sign.html", has_passkeys=True, has_pdf=True)
 SIGN_NEW: Final = Document("sign_new.html", has_pdf=True)
+SIGN_WIDGET: Final = Document("sign_widget.html", Framing.EMBEDDERS, has_pdf=True)
 WALLET: Final = Document("wallet.html", has_camera=True)
 WALLET_WIDGET: Final = Document("wallet_widget.html", Framing.EMBEDDERS)
 DOCUMENTS: Final = (
@@ -91,6 +92,7 @@ DOCUMENTS: Final = (
     VERIFY,
     SIGN,
     SIGN_NEW,
+    SIGN_WIDGET,
     WALLET,
     WALLET_WIDGET,
 )
@@ -104,6 +106,7 @@ PATHS: Final = {
     "/verify": VERIFY,
     "/sign": SIGN,
     "/sign/new": SIGN_NEW,
+    "/sign/widget": SIGN_WIDGET,
     "/pay": WALLET,
     "/wallet": WALLET,
     "/wallet/widget": WALLET_WIDGET,

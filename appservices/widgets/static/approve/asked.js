@@ -81,10 +81,21 @@ export function isShowable(asked) {
     const { kind, nonce, person, shown } = asked;
     if (!Object.hasOwn(TEXTS, kind) || !NONCE.test(nonce) || typeof person !== "string")
         return false;
-    const texts = TEXTS[/** @type {Kind} */ (kind)];
+    if (!isObject(shown)) return false;
+    const texts = TEXTS[/** @type {Kind} */ (kind)].map((name) => veiled(name, shown));
     const others = OTHERS[/** @type {Kind} */ (kind)];
-    if (!isObject(shown) || !hasOnly(shown, [...texts, ...others])) return false;
+    if (!hasOnly(shown, [...texts, ...others])) return false;
     return texts.every((name) => typeof shown[name] === "string") && isWhole(kind, shown);
+}
+
+/**
+ * Of a document that the service can't read, the digest of its title stands for the title.
+ * @param {string} name of a field
+ * @param {Record<string, any>} shown
+ * @returns {string}
+ */
+function veiled(name, shown) {
+    return name === "title" && shown.title === undefined ? "title_sha256" : name;
 }
 
 /** @param {string} kind @param {Record<string, any>} shown */
@@ -143,9 +154,9 @@ function isSignature({ clauses = [], key, level, read, documents = [], ...facts 
         clauses.every(
             (one) =>
                 isObject(one) &&
-                hasOnly(one, ["id", "title", "accepted"]) &&
+                hasOnly(one, ["id", veiled("title", one), "accepted"]) &&
                 typeof one.id === "string" &&
-                typeof one.title === "string" &&
+                typeof one[veiled("title", one)] === "string" &&
                 typeof one.accepted === "boolean",
         )
     );
@@ -223,9 +234,10 @@ function release(shown) {
 function signature(shown) {
     const { clauses = [], key, documents = [] } = shown;
     const count = documents.length;
+    const title = shown.title ?? t("Private document");
     return {
         title: t("You sign"),
-        hero: count > 0 ? plural("{count} document", "{count} documents", count) : shown.title,
+        hero: count > 0 ? plural("{count} document", "{count} documents", count) : title,
         facts: [
             { name: t("Asked by"), value: shown.requester },
             { name: t("Code of the document"), value: shown.code, isCode: true },
@@ -235,9 +247,9 @@ function signature(shown) {
             { name: t("Kind of signature"), value: levelWords(shown.level) },
             { name: t("It counts"), value: effectWords(shown.effect) },
             { name: t("The pages"), value: readWords(shown.read) },
-            ...clauses.map((/** @type {{id: string, title: string, accepted: boolean}} */ one) => ({
+            ...clauses.map((/** @type {Record<string, any>} */ one) => ({
                 name: t("Clause {id}", { id: one.id }),
-                value: `${one.title}: ${one.accepted ? t("I agree") : t("I don't agree")}`,
+                value: `${one.title ?? one.title_sha256}: ${one.accepted ? t("I agree") : t("I don't agree")}`,
             })),
             ...documents.map(
                 (/** @type {Record<string, any>} */ one, /** @type {number} */ at) => ({
@@ -245,13 +257,16 @@ function signature(shown) {
                     value: listed(one),
                 }),
             ),
+            ...(shown.title_sha256
+                ? [{ name: t("Fingerprint of the title"), value: shown.title_sha256, isCode: true }]
+                : []),
             { name: t("Fingerprint of the file"), value: shown.sha256, isCode: true },
             { name: t("Fingerprint of who signs"), value: shown.parties_sha256, isCode: true },
             ...(key ? [{ name: t("Fingerprint of the new key"), value: key, isCode: true }] : []),
             { name: t("Number"), value: `${shown.session} ${shown.party}`, isCode: true },
         ],
         press: t("Sign"),
-        done: t("You signed {title}.", { title: shown.title }),
+        done: t("You signed {title}.", { title }),
     };
 }
 

@@ -27,6 +27,8 @@
  * @property {Asked[]} prompts oldest first
  * @property {IssuedDocument[]} documents oldest first
  * @property {Record<string, any>[]} receipts of payments, oldest first; not checked
+ * @property {Record<string, any>[]} requests for signatures, oldest first, each as it is now; not
+ *     checked
  */
 import { isOurBot } from "./page.js";
 
@@ -36,6 +38,7 @@ const PROMPT = "org.veche.prompt";
 const ANSWER = "org.veche.answer";
 const DOCUMENT = "org.veche.document";
 const RECEIPT = "org.veche.receipt";
+const REQUEST = "org.veche.sign_request";
 /** How many events are kept; older ones are forgotten. */
 export const EVENTS_MAX = 200;
 const BODY_CHARACTERS_MAX = 20_000;
@@ -82,7 +85,10 @@ export function matterOf(events, now_ms) {
         .filter((event) => isOurBot(event.sender) && !isEditOfKnown(event, events))
         .map((event) => ({ event, content: latest(event, events) }));
     /** @type {Matter} */
-    const matter = { card: undefined, text: "", prompts: [], documents: [], receipts: [] };
+    const matter = {
+        ...{ card: undefined, text: "", prompts: [], documents: [], receipts: [] },
+        requests: [],
+    };
     for (const { event, content } of shown) {
         const text = String(content.body ?? "").slice(0, BODY_CHARACTERS_MAX);
         const card = payload(content, CASE);
@@ -91,6 +97,9 @@ export function matterOf(events, now_ms) {
         if (card) Object.assign(matter, { card, text });
         const receipt = payload(content, RECEIPT);
         if (receipt) matter.receipts.push(receipt);
+        const request = payload(content, REQUEST);
+        if (request)
+            matter.requests = [...matter.requests.filter(({ id }) => id !== request.id), request];
         if (document) matter.documents.push(/** @type {any} */ (document));
         if (prompt && typeof prompt.id === "string")
             matter.prompts.push(asked(event, /** @type {any} */ (prompt), text, answers, now_ms));

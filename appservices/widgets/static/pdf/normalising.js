@@ -174,12 +174,13 @@ async function written(bytes, salt, library) {
     const notes = new Set(await flattening.flatten());
     const info = infoOf(source, salt);
     let pdf = await rewritten(source, info);
-    if (isActive(pdf)) {
+    let found = inProfile(pdf);
+    if (found && activeNames(found.objects).length > 0) {
         notes.add("tags");
         flattening.dropStructure();
         pdf = await rewritten(source, info);
+        found = inProfile(pdf);
     }
-    const found = inProfile(pdf);
     if (!found || activeNames(found.objects).length > 0)
         throw new PdfError("something in it still acts");
     for (const one of fontNotes(found.objects)) notes.add(one);
@@ -189,12 +190,6 @@ async function written(bytes, salt, library) {
         isKept: false,
         notes: NOTES.filter((one) => notes.has(one)),
     };
-}
-
-/** @param {Bytes} pdf @returns {boolean} */
-function isActive(pdf) {
-    const found = inProfile(pdf);
-    return found !== undefined && activeNames(found.objects).length > 0;
 }
 
 /** @param {Source} source @returns {Dict[]} its pages @throws {UploadError} it can't be signed */

@@ -74,10 +74,15 @@ def test_what_is_approved_rides_whole_in_the_fragment(nonce: str, words: str) ->
 
 
 def test_a_widget_address_has_what_the_client_fills_in() -> None:
-    parts = urlsplit(LINKS.widget())
-    assert parts.path == "/widget"
-    assert "theme=$org.matrix.msc2873.client_theme" in parts.query
-    assert "lang=$org.matrix.msc2873.client_language" in parts.query
+    for link, path in (
+        (LINKS.widget(), "/widget"),
+        (LINKS.wallet_widget(), "/wallet/widget"),
+        (LINKS.signing_widget(), "/sign/widget"),
+    ):
+        parts = urlsplit(link)
+        assert parts.path == path
+        assert "theme=$org.matrix.msc2873.client_theme" in parts.query
+        assert "lang=$org.matrix.msc2873.client_language" in parts.query
 
 
 @attrs.define

@@ -14,6 +14,7 @@ from appservices.widgets.core.documents import (
     SIGN,
     SIGN_IN,
     SIGN_NEW,
+    SIGN_WIDGET,
     VERIFY,
     WALLET,
     WALLET_WIDGET,
@@ -102,7 +103,7 @@ class TestPolicy:
     def test_only_the_widgets_may_be_framed(self) -> None:
         framed = {d.file: directives(d)["frame-ancestors"] for d in DOCUMENTS}
 
-        for widget in (WIDGET, WALLET_WIDGET):
+        for widget in (WIDGET, SIGN_WIDGET, WALLET_WIDGET):
             assert framed.pop(widget.file) == list(EMBEDDERS)
         assert set(map(tuple, framed.values())) == {("'none'",)}
 
@@ -124,7 +125,7 @@ class TestPolicy:
     @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda one: one.file)
     def test_only_pages_that_show_files_may_start_a_worker(self, document: Document) -> None:
         found = directives(document)
-        shows_files = document in {SIGN, SIGN_NEW, VERIFY}
+        shows_files = document in {SIGN, SIGN_NEW, SIGN_WIDGET, VERIFY}
 
         assert found["worker-src"] == (["'self'"] if shows_files else ["'none'"])
         assert ("veche-pdf" in found["trusted-types"]) == shows_files
