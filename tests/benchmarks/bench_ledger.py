@@ -29,7 +29,7 @@ from appservices.payments.core.ledger.values import ROWS_MAX
 from appservices.payments.service.work import Work
 from appservices.payments.service.writer import Writer
 from tests.integration.appservices.payments.ledgers import PAYMENTS, sql
-from veche.runtime.migrate import migrate
+from veche.runtime.migrate import KERNEL_SETS, migrate
 from veche.runtime.postgres import EmbeddedPostgres, binaries
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _hordak(dsn: str) -> float:
 def _ledger(server: EmbeddedPostgres, name: str) -> str:
     """A ledger of its own, in which everybody has money."""
     dsn = server.create_database(f"ledger_{name}")
-    migrate(dsn, [PAYMENTS])
+    migrate(dsn, [*KERNEL_SETS, PAYMENTS])
     accounts = [Account(_SOURCE, 1, 3)]
     accounts += [Account(number, 1, 1, 1) for number in range(1, ACCOUNTS + 1)]
     gifts = [Transfer(_new_id(), _SOURCE, number, 10**9, 1, 1) for number in range(1, ACCOUNTS + 1)]

@@ -10,7 +10,7 @@ from appservices.payments.store import oracle
 from appservices.payments.store.ledger import PostgresLedger
 from tests.support.postgres import database
 from veche.runtime.database import connect
-from veche.runtime.migrate import MigrationSet
+from veche.runtime.migrate import KERNEL_SETS, MigrationSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ WORDS: Final = {result.value: result.word for result in Result}
 def ledger() -> Iterator[tuple[str, PostgresLedger]]:
     """Connection string of a fresh database, and its ledger."""
     with ExitStack() as stack:
-        dsn = stack.enter_context(database(PAYMENTS))
+        dsn = stack.enter_context(database(*KERNEL_SETS, PAYMENTS))
         yield dsn, stack.enter_context(opened(dsn))
 
 

@@ -22,6 +22,7 @@ from tests.support.postgres import database, execute
 from tests.support.processes import TIMEOUT_S
 from veche.runtime.database import Database, connect
 from veche.runtime.listener import Listener
+from veche.runtime.migrate import KERNEL_SETS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -59,7 +60,7 @@ class AttemptTests(TestCase):
     timeout = TIMEOUT_S
 
     def setUp(self) -> None:
-        holder = database(PAYMENTS)
+        holder = database(*KERNEL_SETS, PAYMENTS)
         self.dsn = holder.__enter__()
         self.addCleanup(holder.__exit__, None, None, None)
         execute(self.dsn, "CREATE TABLE told (id serial, text text)")
@@ -167,7 +168,7 @@ class AttemptTests(TestCase):
         # The rest went on; what is about the same thing waits behind it.
         assert self.told() == ["fine True"]
         [letter] = await run("dead", store.dead_letters)
-        assert "format requires" in letter.why
+        assert "no room for" in letter.why
         assert letter.chain[0]["code"] == 10**12
         # Once the program was mended, an operator has it tried again.
         execute(

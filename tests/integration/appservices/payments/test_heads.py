@@ -39,7 +39,7 @@ from veche.protocol.unpadded import from_unpadded
 from veche.runtime.api import Api
 from veche.runtime.database import Database, connect
 from veche.runtime.gate import Gate
-from veche.runtime.migrate import MigrationSet
+from veche.runtime.migrate import KERNEL_SETS, MigrationSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +78,7 @@ class Bank:
 @pytest.fixture
 def bank() -> Iterator[Bank]:
     with (
-        database(MigrationSet("payments", "appservices.payments")) as dsn,
+        database(*KERNEL_SETS, MigrationSet("payments", "appservices.payments")) as dsn,
         closing(connect(dsn)) as reads,
         closing(connect(dsn)) as writes,
         closing(connect(dsn)) as connection,
@@ -301,7 +301,7 @@ class RouteTests(TestCase):
     timeout = TIMEOUT_S
 
     def setUp(self) -> None:
-        scope = database(MigrationSet("payments", "appservices.payments"))
+        scope = database(*KERNEL_SETS, MigrationSet("payments", "appservices.payments"))
         dsn = scope.__enter__()
         self.addCleanup(scope.__exit__, None, None, None)
         connections = [connect(dsn) for _ in range(3)]

@@ -22,7 +22,7 @@ from tests.integration.appservices.payments.ledger_load import PEOPLE, Journal
 from tests.integration.appservices.payments.ledgers import PAYMENTS, opened, problems, sql
 from tests.support.ledger import EUR, Shard, transfer
 from tests.support.processes import ROOT, Child, wait_until
-from veche.runtime.migrate import migrate
+from veche.runtime.migrate import KERNEL_SETS, migrate
 from veche.runtime.postgres import EmbeddedPostgres
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Town:
 def town(folder: Path) -> Iterator[Town]:
     with EmbeddedPostgres(folder / "server") as server:
         dsn = server.create_database("ledger")
-        migrate(dsn, [PAYMENTS])
+        migrate(dsn, [*KERNEL_SETS, PAYMENTS])
         with opened(dsn) as store:
             shard = Shard(store)
             shard.open(

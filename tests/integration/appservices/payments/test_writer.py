@@ -27,6 +27,7 @@ from tests.support.postgres import database, execute
 from tests.support.processes import TIMEOUT_S
 from veche.protocol.errors import RefusedError, UnavailableError
 from veche.runtime.database import connect
+from veche.runtime.migrate import KERNEL_SETS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +47,7 @@ class WriterCase(TestCase):
     timeout = TIMEOUT_S
 
     async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
-        holder = database(PAYMENTS)
+        holder = database(*KERNEL_SETS, PAYMENTS)
         self.dsn = holder.__enter__()
         self.addCleanup(holder.__exit__, None, None, None)
         execute(self.dsn, "CREATE TABLE note (id serial, text text)")
