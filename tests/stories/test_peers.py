@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import pytest
@@ -16,6 +16,7 @@ from tests.support.processes import TIMEOUT_S, free_ports, wait_until
 from tests.support.services import Place
 from veche.cli import demo
 from veche.cli.main import main
+from veche.protocol.ids import derived_ulid
 from veche.runtime.crypto.keys import read_operator_key
 
 if TYPE_CHECKING:
@@ -162,3 +163,57 @@ def _is_killed_at_any_moment(here: Bank, there: Bank, alice: Client, bob: Client
     wait_until(lambda: here.peer_states() == {"done"}, TIMEOUT_S, "it is not done")
     alice.has("982.50 EUR")
     bob.has("1,017.50 EUR")
+
+
+def test_a_merchant_of_the_other_institution_is_paid_by_an_invoice(
+    banks: tuple[Bank, Bank],
+) -> None:
+    here, there = banks
+    rich = here.client("rich")
+    rich.enrol()
+    first, second = _invoice(rich, 1), _invoice(rich, 2)
+    there.order("payments.invoice", first)
+    question = rich.expect("Invoice", "Bread", f"bakery:{THERE}", "Do not pay")
+    assert rich.approve(question, rich.keys[0]).status == 200
+    rich.expect("Paid", "Bread")
+    there.expect_told("bakery", case="1", state="paid")
+    rich.has("987.50 EUR")
+
+    # Taken back, it goes back by itself.
+    there.order("payments.withdraw", {"invoice": first["card"]["id"], "issuer": "bakery"})
+    rich.expect("You got money back", "12.50 EUR")
+    there.expect_told("bakery", case="1", state="refunded")
+    rich.has("1,000.00 EUR")
+
+    # While the payer's institution is away nothing is lost: it is asked once it is back.
+    here.house.kill()
+    there.order("payments.invoice", second)
+    here.house.start()
+    rich.expect("Invoice", "Bread", "Do not pay")
+    there.order("payments.withdraw", {"invoice": second["card"]["id"], "issuer": "bakery"})
+    rich.expect("took back", "Bread")
+    for bank in banks:
+        bank.balances_to_nothing()
+        assert bank.veche("ledger", "check") == 0
+
+
+def _invoice(client: Client, number: int) -> dict[str, Any]:
+    """The bakery wants 12.50 EUR."""
+    amount = {"minor": 1_250, "currency": "EUR"}
+    card = {
+        "v": 1,
+        "id": derived_ulid(1, "invoice abroad", number),
+        "issuer": "bakery",
+        "issuer_name": "Bakery",
+        "title": "Bread",
+        "lines": [{"text": "Bread", "amount": amount}],
+        "total": amount,
+        "due_at_ms": client.now_ms() + 86_400_000,
+    }
+    about = {"case": str(number)}
+    return {
+        "card": card,
+        "addressee": client.person.user_id,
+        "reply": "bakery.heard",
+        "about": about,
+    }

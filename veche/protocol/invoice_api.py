@@ -46,7 +46,9 @@ class InvoiceBody(Wire):
     """What is to be paid.
 
     Attributes:
-        addressee: Who is asked: a Matrix id of the institution's homeserver.
+        addressee: Who is asked: a Matrix id of the institution's homeserver, or of that of another
+            institution with which there is an agreement; then ``confirm``, ``tips``, ``quote`` and
+            ``shares`` are left out.
         title: What for, in a few words.
         lines: They add up to what is to be paid; a discount is negative.
         due_at_ms: Until when it can be paid, UTC.

@@ -16,6 +16,8 @@ from pydantic import Field
 
 from veche.protocol.canonical import INTEGER_MAX, canonical
 from veche.protocol.ids import WireUlid
+from veche.protocol.invoice import InvoiceCard
+from veche.protocol.invoice_api import REASON_CHARACTERS_MAX
 from veche.protocol.money import Money
 from veche.protocol.notes import NOTE_BYTES_MAX, SIZE_MAX
 from veche.protocol.receipt import HEAD_PATH_MAX, Hash
@@ -36,6 +38,7 @@ At = Annotated[int, Field(ge=0, le=INTEGER_MAX)]
 Minor = Annotated[int, Field(ge=0, le=INTEGER_MAX)]
 ServerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:\[\]-]{1,230}$")]
 Address = Annotated[str, Field(pattern=r"^@[^:\s]{1,255}:\S{1,230}$", max_length=255)]
+PartyAddress = Annotated[str, Field(pattern=r"^@?[^:\s]{1,255}:\S{1,230}$", max_length=255)]
 Named = Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS_MAX)]
 
 
@@ -43,12 +46,46 @@ class PeerParty(Wire):
     """Somebody of a payment.
 
     Attributes:
-        address: Matrix id.
+        address: Matrix id; of an organisation ``name:server``.
         name: As their institution knows them.
     """
 
-    address: Address
+    address: PartyAddress
     name: Named
+
+
+class InvoiceName(Wire):
+    """An invoice in one version.
+
+    Attributes:
+        id: Of the invoice.
+        version: From 1.
+    """
+
+    id: WireUlid
+    version: Annotated[int, Field(ge=1, le=INTEGER_MAX)]
+
+
+class InvoiceOver(InvoiceName):
+    """An invoice that cannot be paid any more.
+
+    Attributes:
+        reason: Why it was taken back.
+    """
+
+    reason: Annotated[str, Field(max_length=REASON_CHARACTERS_MAX)] | None = None
+
+
+class PeerInvoice(Wire):
+    """An invoice of an organisation of one institution to a person of the other.
+
+    Attributes:
+        addressee: Who is asked to pay.
+        card: The invoice.
+    """
+
+    addressee: Address
+    card: InvoiceCard
 
 
 class Packet(Wire):
@@ -61,6 +98,7 @@ class Packet(Wire):
         payee: At the institution that is asked.
         reference: What for; may be empty.
         refund_of: Of a refund: the payment that it gives back.
+        invoice: Which invoice it pays, of an organisation of the institution that is asked.
     """
 
     id: WireUlid
@@ -69,6 +107,7 @@ class Packet(Wire):
     payee: PeerParty
     reference: Annotated[str, Field(max_length=WORDS_CHARACTERS_MAX)]
     refund_of: WireUlid | None = None
+    invoice: InvoiceName | None = None
 
 
 class Question(Wire):
@@ -82,13 +121,16 @@ class Question(Wire):
         at_ms: When, UTC.
         kind: ``who``: whether somebody can be paid. ``prepare``: say whether a payment will be
             taken, and keep to it. ``commit``: it is paid. ``cancel``: it is not, and will not be.
-            ``statement``: what you know of what we pay you, and you us.
+            ``statement``: what you know of what we pay you, and you us. ``invoice``: ask one of
+            your people to pay this. ``invoice_over``: it cannot be paid any more.
         address: Of ``who``: about whom.
         currency: Of ``who`` and ``statement``.
         packet: Of ``prepare``.
         expires_at_ms: Of ``prepare``: a payment that is not prepared by then is refused.
         id: Of ``commit`` and ``cancel``: of the payment.
         receipt: Of ``commit``: that the ledger of who asks has it (``Receipt``).
+        invoice: Of ``invoice``.
+        over: Of ``invoice_over``.
         after: Of ``statement``: how many blocks the head has that who asks knows; 0: it knows none.
     """
 
@@ -97,13 +139,15 @@ class Question(Wire):
     asker: ServerName
     asked: ServerName
     at_ms: At
-    kind: Literal["who", "prepare", "commit", "cancel", "statement"]
+    kind: Literal["who", "prepare", "commit", "cancel", "statement", "invoice", "invoice_over"]
     address: Address | None = None
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
     packet: Packet | None = None
     expires_at_ms: At | None = None
     id: WireUlid | None = None
     receipt: dict[str, Any] | None = None
+    invoice: PeerInvoice | None = None
+    over: InvoiceOver | None = None
     after: Annotated[int, Field(ge=0, le=SIZE_MAX)] = 0
 
 

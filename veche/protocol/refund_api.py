@@ -45,7 +45,8 @@ class RefundView(Wire):
     Attributes:
         id: Of the payment that gives it back.
         invoice: Id of the invoice.
-        state: ``paying``, ``paid``, or ``refused``.
+        state: ``paying``, ``paid``, or ``refused``; before that ``holding`` and ``held``, where it
+            goes to another institution, which is asked.
         amount: What is given back.
         why: Code, where it is refused: ``no_cover``, …
         ours: What the organisation knows it by.

@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from appservices.payments.core.payment import Kind, Payment, State
-from appservices.payments.service import credit_notes, files, moving
+from appservices.payments.service import credit_notes, files, giving_back
 from appservices.payments.service.files import Private
 from appservices.payments.store import disputes, events, holders, invoices
 from appservices.payments.store import payments as payment_store
@@ -100,12 +100,11 @@ def refund(
         refund_of=first.id,
     )
     back = Private(private.payee, private.payer, private.currency, private.reference)
-    if files.add(scene, payment, back) is None:
+    if giving_back.begin(scene, payment, back) is None:
         raise AssertionError("its id is of this request alone")
     told = {"reason": body.reason, "lines": credit_notes.lines_of(body)}
     reason = scene.vault.seal(told)
     store.add(scene.txn, payment.id, invoice_id, body.ours, reason, sha256)
-    moving.attempt(scene, payment)
     logger.info("refund %s of invoice %s by %s", payment.id, invoice_id, caller.id)
     row = store.of_payment(scene.txn, payment.id)
     assert row is not None, "it was kept now"  # noqa: S101 -- our bug

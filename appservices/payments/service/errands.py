@@ -33,6 +33,8 @@ from appservices.payments.service.clocks import CLOCK, DUE
 from appservices.payments.service.files import Private
 from appservices.payments.service.heads_room import OPEN_ROOM, OpenRoom
 from appservices.payments.service.held import HOLD_ENDED, HoldEnded
+from appservices.payments.service.invoice_news import TELL as TELL_INVOICE
+from appservices.payments.service.invoices_abroad import Tell
 from appservices.payments.service.naming import known_name
 from appservices.payments.service.payout_orders import CHECK_NAME, CheckName
 from appservices.payments.service.peers_checking import CHECK as CHECK_PEER
@@ -75,6 +77,7 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
         HOLD_ENDED: HoldEnded(parts),
         OPEN_ROOM: OpenRoom(parts),
         SEND_PEER: Send(parts),
+        TELL_INVOICE: Tell(parts),
         CHECK_PEER: CheckPeer(parts),
         SETTLE_PEER: SettlePeer(parts),
         PAY_LINES: PayLines(parts),

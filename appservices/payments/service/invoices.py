@@ -13,7 +13,7 @@ from appservices.payments.core.invoice import (
 )
 from appservices.payments.core.payment import Input, State, step
 from appservices.payments.core.texts.paying import INVOICE_OVER, INVOICE_PAID
-from appservices.payments.service import asking, files, guarding, news
+from appservices.payments.service import asking, files, guarding, invoice_news, news
 from appservices.payments.store import invoices as store
 from appservices.payments.store import payments
 from veche.protocol.ids import effect_id
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 REFUNDED: Final = "refunded"
 """State of which the issuer hears when money went back."""
+
+
+_TOLD_ABROAD: Final = frozenset({InvoiceState.PAID, InvoiceState.WITHDRAWN})
+"""What another institution hears of: that its time is over it sees itself, and a newer version it
+gets."""
 
 
 def order_of(scene: Scene, file: InvoiceFile) -> InvoiceOrder:
@@ -48,9 +53,14 @@ def begin_paying(scene: Scene, payment: Payment) -> str | None:
         return INVOICE_PAID if is_paid else INVOICE_OVER
     if file.invoice.due_at_ms <= scene.now_ms:
         return INVOICE_OVER
-    taken, _ = step_invoice(file.invoice, InvoiceInput.PAY, paid_by=payment.id)
-    store.save_invoice(scene.txn, taken, scene.now_ms)
+    take_for(scene, file, payment.id)
     return None
+
+
+def take_for(scene: Scene, file: InvoiceFile, payment_id: str) -> None:
+    """Take an invoice, locked and to be paid still, for a payment, or a packet of another's."""
+    taken, _ = step_invoice(file.invoice, InvoiceInput.PAY, paid_by=payment_id)
+    store.save_invoice(scene.txn, taken, scene.now_ms)
 
 
 def is_addressee(scene: Scene, payment: Payment, holder_id: int) -> bool:
@@ -105,6 +115,8 @@ def take_step(
         _close_questions(scene, invoice)
     if InvoiceEffect.TELL_ISSUER in effects:
         tell_issuer(scene, order_of(scene, file), invoice.state.value, invoice.paid_by)
+    if invoice.state in _TOLD_ABROAD:
+        invoice_news.tell(scene, invoice, invoice_news.OVER)
     return invoice, effects
 
 

@@ -16,7 +16,7 @@ from appservices.payments.core.invoice import (
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.texts.invoice import invoice_doc, withdrawn_doc
 from appservices.payments.core.texts.views import Party
-from appservices.payments.service import files, invoices, moving, paying
+from appservices.payments.service import files, giving_back, invoice_news, invoices, paying, peers
 from appservices.payments.service.clocks import set_due
 from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.settling import open_chat
@@ -44,7 +44,7 @@ def issue(scene: Scene, order: InvoiceOrder) -> None:
     if card.total.currency not in scene.section.currencies:
         invoices.tell_issuer(scene, order, ISSUED_TWICE, None)
         return
-    issuer, addressee = scene.organisation(card.issuer), scene.holder(person)
+    issuer, addressee = peers.issuer(scene, card.issuer), peers.payee(scene, person)
     if not _replace(scene, card.id, card.version, issuer.id):
         invoices.tell_issuer(scene, order, ISSUED_TWICE, None)
         return
@@ -65,7 +65,9 @@ def issue(scene: Scene, order: InvoiceOrder) -> None:
         invoices.tell_issuer(scene, order, ISSUED_TWICE, None)
         return
     set_due(scene, invoice)
-    if scene.chat_of(person) is not None:
+    if invoice_news.is_abroad(scene, invoice):
+        invoice_news.tell(scene, invoice, invoice_news.INVOICE)
+    elif scene.chat_of(person) is not None:
         ask(scene, card.id, card.version)
     else:
         open_chat(scene, person, invoice=card.id, version=card.version)
@@ -111,7 +113,8 @@ def ask(
     )
     details = invoice_doc(card, scene.speech(person))
     matter = Matter(payment, private, scene.now_ms)
-    is_addressee = person == order.addressee
+    # Objections go to the issuer's institution; from here there is no way for them yet.
+    is_addressee = person == order.addressee and not invoice_news.is_of_peer(scene, invoice)
     paying.begin(scene, matter, details, {INVOICE_KEY: card}, is_addressee=is_addressee)
     return invoice.state
 
@@ -192,5 +195,4 @@ def _refund(scene: Scene, file: InvoiceFile) -> None:
         refund_of=first.id,
     )
     back = Private(private.payee, private.payer, private.currency, private.reference)
-    if files.add(scene, payment, back) is not None:
-        moving.attempt(scene, payment)
+    giving_back.begin(scene, payment, back)

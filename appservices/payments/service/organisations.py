@@ -12,7 +12,7 @@ from appservices.payments.core.formats import rf
 from appservices.payments.core.invoice import InvoiceState, InvoiceStateError
 from appservices.payments.core.payment import State
 from appservices.payments.core.shares import passed_on
-from appservices.payments.service import acting, api_refunds, invoices, invoicing
+from appservices.payments.service import acting, api_refunds, invoices, invoicing, peers
 from appservices.payments.service.news import EVENT
 from appservices.payments.service.pay_links import pay_url
 from appservices.payments.store import events, payments
@@ -131,7 +131,10 @@ def make_invoice(scene: Scene, caller: Caller, body: InvoiceBody) -> InvoiceView
     check_currency(scene, body.lines[0].amount.currency, "body.lines")
     if not scene.now_ms < body.due_at_ms <= scene.now_ms + DUE_MS_MAX:
         raise MalformedError("body.due_at_ms", "should be within the next 366 days")
-    check_person(scene, body.addressee, "body.addressee")
+    if is_elsewhere(scene, body.addressee):
+        _check_abroad(scene, body)
+    else:
+        check_person(scene, body.addressee, "body.addressee")
     order = _order(scene, caller, body, _act(scene, caller, body))
     _check_terms(scene, order)
     invoicing.issue(scene, order)
@@ -164,6 +167,33 @@ def check_person(scene: Scene, address: str, where: str) -> None:
     is_here = address.partition(":")[2] == bot.partition(":")[2]
     if not is_here or address == bot:
         raise MalformedError(where, "should be a person of this homeserver")
+
+
+def is_elsewhere(scene: Scene, address: str) -> bool:
+    """Whether somebody is of another institution that there is an agreement with."""
+    return peers.peer_of(scene, address) is not None
+
+
+def _check_abroad(scene: Scene, body: InvoiceBody) -> None:
+    """Refuse what cannot be asked of somebody of another institution.
+
+    Raises:
+        MalformedError: Its people do not pay in this currency, or the invoice asks for more than to
+            be paid as it stands.
+    """
+    peer = peers.peer_of(scene, body.addressee)
+    currency = body.lines[0].amount.currency
+    if peer is None or peer.they_owe_minor(currency) is None:
+        raise MalformedError("body.lines", "their institution pays nothing in this currency")
+    more = {
+        "confirm": body.confirm,
+        "tips": bool(body.tips),
+        "quote": bool(body.quote),
+        "shares": bool(body.shares),
+    }
+    for name, is_asked in more.items():
+        if is_asked:
+            raise MalformedError(f"body.{name}", "only for people of this institution")
 
 
 def _act(scene: Scene, caller: Caller, body: InvoiceBody) -> ActReceipt | None:

@@ -25,6 +25,7 @@ from appservices.payments.core.texts.paying import (
 )
 from appservices.payments.core.texts.peers import PEER_SILENT
 from appservices.payments.service import (
+    api_refunds,
     asking,
     bills,
     charges,
@@ -235,6 +236,7 @@ def _let_go(scene: Scene, matter: Matter) -> None:
     invoices.settle(scene, matter.payment, is_moved=False)
     purses.settle(scene, matter)
     peers_sending.settle(scene, matter)
+    api_refunds.settle(scene, matter.payment)
     tell_unconfirmed(scene, matter.payment)
 
 

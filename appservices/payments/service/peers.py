@@ -57,6 +57,15 @@ def person(scene: Scene, address: UserId) -> Holder:
     return holders.keep_holder(scene.txn, mark, sealed, holders.ABROAD, scene.now_ms)
 
 
+def issuer(scene: Scene, name: str) -> Holder:
+    """Whoever issues an invoice: an organisation here, or ``name:server`` of another's."""
+    if ":" not in name:
+        return scene.organisation(name)
+    mark = scene.vault.mark(f"{holders.ABROAD} {name}")
+    sealed = scene.vault.seal({"id": name})
+    return holders.keep_holder(scene.txn, mark, sealed, holders.ABROAD, scene.now_ms)
+
+
 def known(scene: Scene, address: UserId) -> Holder | None:
     """A person of ours who had something to do with money here; None if nothing yet."""
     return holders.holder_of_mark(scene.txn, scene.vault.mark(address))

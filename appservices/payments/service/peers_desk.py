@@ -8,6 +8,7 @@ import attrs
 
 from appservices.payments.core.peers import AGE_MS_MAX, In
 from appservices.payments.service import (
+    invoices_abroad,
     naming,
     peers,
     peers_checking,
@@ -105,6 +106,8 @@ class PeerDesk:
         match question.kind:
             case "who":
                 said = await self._who(peer, question)
+            case "invoice" | "invoice_over":
+                said = await self._invoice(peer, question)
             case "statement":
                 said = await self._run(self._statement, peer, question)
             case _:
@@ -137,6 +140,8 @@ class PeerDesk:
             "commit": (question.id, question.receipt),
             "cancel": (question.id,),
             "statement": (question.currency,),
+            "invoice": (question.invoice,),
+            "invoice_over": (question.over,),
         }[question.kind]
         if None in needed:
             raise MalformedError("message", f"lacks what {question.kind} needs")
@@ -150,6 +155,29 @@ class PeerDesk:
             return Said("unknown", code=why or peers_taking.NO_PAYEE)
         return Said("known", name=name)
 
+    async def _invoice(self, peer: PeerSection, question: Question) -> Said:
+        told = question.invoice
+        is_here = told is not None and await self._name(told.addressee) is not None
+
+        def run(txn: Cursor) -> Said:
+            scene = self._parts.scene(txn, cause_of(question), self._host.now_ms())
+            return self.take_invoice(scene, peer, question, is_here)
+
+        said: Said = await self._host.database.run("payments.peer", run)
+        return said
+
+    def take_invoice(
+        self, scene: Scene, peer: PeerSection, question: Question, is_here: bool
+    ) -> Said:
+        """Ask one of our people to pay an invoice, or not any more."""
+        if question.kind == "invoice_over":
+            is_heard = invoices_abroad.over(scene, peer, question)
+            return Said("known" if is_heard else "busy")
+        why = invoices_abroad.receive(scene, peer, question, is_here=is_here)
+        if why == invoices_abroad.BUSY:
+            return Said("busy")
+        return Said("known") if why is None else Said("refused", code=why)
+
     async def _decided(
         self, peer: PeerSection, question: Question, message: Mapping[str, Any]
     ) -> Said:
@@ -158,7 +186,8 @@ class PeerDesk:
         is_here = True
         packet = question.packet
         # Who is known already is paid also while the homeserver is down.
-        if packet is not None and await self._run(self._is_new, id_, packet.payee.address):
+        is_person = packet is not None and packet.invoice is None
+        if packet and is_person and await self._run(self._is_new, id_, packet.payee.address):
             is_here = await self._name(packet.payee.address) is not None
         bell = Bell(self._host.reactor)
         self._waiting.setdefault(id_, set()).add(bell)
@@ -265,3 +294,10 @@ class PeerDesk:
         rung = self._waiting.get(id_, ()) if id_ else set().union(*self._waiting.values())
         for bell in list(rung):
             bell.ring()
+
+
+def cause_of(question: Question) -> str:
+    """Of a question by which people here are told something: each is said once, and no other."""
+    named = question.over or (question.invoice and question.invoice.card)
+    about = f"{named.id} {named.version}" if named else ""
+    return f"peer {question.asker} {question.kind} {about}"

@@ -9,6 +9,7 @@ from appservices.payments.core.payment import State
 from appservices.payments.core.peers import Out, OutInput, PeerStateError, step_out
 from appservices.payments.core.texts import peers as texts
 from appservices.payments.service import files, paying, peers, peers_taking, proving
+from appservices.payments.service.invoice_news import own_address
 from appservices.payments.service.peers_sending import CANCEL, COMMIT, KINDS, PREPARE
 from appservices.payments.service.scene import Parts
 from appservices.payments.store import holders
@@ -23,6 +24,7 @@ from veche.runtime.chats import ChatErrand
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from appservices.payments.core.texts.views import Party
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.peers import OutFile
@@ -74,7 +76,7 @@ class Send(ChatErrand[Parts]):
         server = peers.server_of_holder(scene, holders.holder(txn, out.peer))
         matter = files.matter_of(scene, file)
         if kind == PREPARE:
-            return server, _prepare(matter, out)
+            return server, _prepare(scene, matter, out)
         if kind == COMMIT:
             return server, {"id": id_, "receipt": proving.again(scene, matter)}
         return server, {"id": id_}
@@ -143,15 +145,26 @@ def answered(
         paying.refuse_held(scene, matter, texts.why_of(answer.code))
 
 
-def _prepare(matter: Matter, out: OutFile) -> dict[str, Any]:
+def _prepare(scene: Scene, matter: Matter, out: OutFile) -> dict[str, Any]:
     payment, private = matter.payment, matter.private
     packet: dict[str, Any] = {
         "id": payment.id,
         "amount": {"minor": payment.amount_minor, "currency": private.currency},
-        "payer": {"address": private.payer.address, "name": private.payer.name},
-        "payee": {"address": private.payee.address, "name": private.payee.name},
+        "payer": _party(scene, private.payer),
+        "payee": _party(scene, private.payee),
         "reference": private.reference,
     }
     if payment.refund_of is not None:
         packet["refund_of"] = payment.refund_of
+    if payment.invoice is not None:
+        packet["invoice"] = dict(zip(("id", "version"), payment.invoice, strict=True))
     return {"packet": packet, "expires_at_ms": out.expires_at_ms}
+
+
+def _party(scene: Scene, party: Party) -> dict[str, str]:
+    """Somebody as the other institution is told of them; an organisation here with its server."""
+    address = party.address
+    return {
+        "address": address if ":" in address else own_address(scene, address),
+        "name": party.name,
+    }

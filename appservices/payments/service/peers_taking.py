@@ -12,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.core.ledger import (
-    AccountCode,
     Result,
     Transfer,
     TransferFlag,
@@ -29,10 +28,20 @@ from appservices.payments.core.peers import (
 )
 from appservices.payments.core.texts.views import Party
 from appservices.payments.core.transfers import MAIN, TransferCode, opening
-from appservices.payments.service import attempts, files, peers, proving, settling
+from appservices.payments.service import (
+    attempts,
+    files,
+    invoices,
+    invoices_abroad,
+    moving,
+    peers,
+    proving,
+    settling,
+)
 from appservices.payments.service.files import Private
 from appservices.payments.service.transfer_ids import transfer_id
 from appservices.payments.store import disputes, holders
+from appservices.payments.store import invoices as invoice_store
 from appservices.payments.store import payments as payment_store
 from appservices.payments.store import peers as store
 from veche.protocol.canonical import canonical
@@ -51,6 +60,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.scene import Parts, Scene
     from appservices.payments.service.work import Outcome
     from appservices.payments.store.holders import Holder
+    from appservices.payments.store.invoices import InvoiceFile
     from appservices.payments.store.peers import InFile
     from veche.runtime.database import Cursor
 
@@ -85,10 +95,9 @@ def settles(parts: Parts) -> dict[str, Settle]:
 
 def payable(scene: Scene, peer: PeerSection, address: str, currency: str) -> str | None:
     """Why somebody here cannot be paid from another institution at all; None if they can."""
-    if peers.is_closed(scene, peer):
-        return CLOSED
-    if peer.they_owe_minor(currency) is None:
-        return OTHER_CURRENCY
+    why = _closed(scene, peer, currency)
+    if why is not None:
+        return why
     known = peers.known(scene, UserId(address))
     is_ours = peers.server_of(address) == peers.own_server(scene)
     return None if is_ours and (known is None or known.is_open) else NO_PAYEE
@@ -120,7 +129,7 @@ def prepare(
     why = _refusal(scene, peer, question, packet, is_here=is_here)
     holder = peers.institution(scene, peer.server)
     sealed = scene.vault.seal({"prepare": dict(message)})
-    payee = None if why is not None else scene.holder(UserId(packet.payee.address))
+    payee = None if why is not None else _payee(scene, packet)
     ledger = holders.currencies(scene.txn).get(packet.amount.currency)
     new = store.InFile(
         id=packet.id,
@@ -136,6 +145,8 @@ def prepare(
         changed_at_ms=scene.now_ms,
     )
     if store.add_in(scene.txn, new) and payee is not None and ledger is not None:
+        if packet.invoice is not None:
+            invoices_abroad.take(scene, packet)
         _hold(scene, peer, packet, payee, ledger)
 
 
@@ -208,6 +219,7 @@ def held(scene: Scene, id_: str, outcome: Outcome) -> None:
     state = step_in(file.state, InInput.HELD if outcome.is_done else InInput.NOT_HELD)
     why = None
     if state is In.REFUSED:
+        invoices_abroad.free(scene, id_)
         why = next((_WHY[one] for one in outcome.results if one in _WHY), FAILED)
     if state is not file.state:
         store.save_in(scene.txn, id_, state, scene.now_ms, why=why)
@@ -218,6 +230,7 @@ def voided(scene: Scene, id_: str, outcome: Outcome) -> None:  # noqa: ARG001 --
     file = store.lock_in(scene.txn, id_)
     if file is not None:
         store.save_in(scene.txn, id_, step_in(file.state, InInput.VOIDED), scene.now_ms)
+        invoices_abroad.free(scene, id_)
 
 
 def posted(scene: Scene, id_: str, outcome: Outcome) -> None:
@@ -234,6 +247,7 @@ def posted(scene: Scene, id_: str, outcome: Outcome) -> None:
     matter = _made(scene, file)
     if matter is not None:
         settling.tell_from_peer(scene, matter, outcome)
+        invoices.settle(scene, matter.payment, is_moved=True)
 
 
 def receipt_of(scene: Scene, id_: str) -> dict[str, Any]:
@@ -260,10 +274,14 @@ def _refusal(
         (peers.server_of(packet.payer.address) != peer.server, NOT_YOURS),
         (not 0 < packet.amount.minor <= MINOR_MAX, BAD_AMOUNT),
         (not scene.now_ms < expires_at_ms <= scene.now_ms + 2 * PREPARED_MS_MAX, EXPIRED),
-        (not is_here, NO_PAYEE),
+        (packet.invoice is None and not is_here, NO_PAYEE),
     )
     why = next((code for is_so, code in reasons if is_so), None)
-    why = why or payable(scene, peer, packet.payee.address, packet.amount.currency)
+    if packet.invoice is None:
+        why = why or payable(scene, peer, packet.payee.address, packet.amount.currency)
+    else:
+        why = why or _closed(scene, peer, packet.amount.currency)
+        why = why or invoices_abroad.problem(scene, peer, packet)
     if why is None and payment_store.payment(scene.txn, packet.id) is not None:
         why = DIFFERENT
     holder = peers.institution(scene, peer.server)
@@ -272,9 +290,25 @@ def _refusal(
     return why
 
 
+def _closed(scene: Scene, peer: PeerSection, currency: str) -> str | None:
+    """Why nobody here is paid by another institution now; None if they are."""
+    if peers.is_closed(scene, peer):
+        return CLOSED
+    return OTHER_CURRENCY if peer.they_owe_minor(currency) is None else None
+
+
+def _payee(scene: Scene, packet: Packet) -> Holder:
+    """Who is paid: the person, or whose invoice it is."""
+    if packet.invoice is None:
+        return scene.holder(UserId(packet.payee.address))
+    file = invoice_store.invoice(scene.txn, packet.invoice.id, packet.invoice.version)
+    assert file is not None, "it was looked at"  # noqa: S101 -- our bug
+    return holders.holder(scene.txn, file.invoice.payee)
+
+
 def _hold(scene: Scene, peer: PeerSection, packet: Packet, payee: Holder, ledger: int) -> None:
     due = peers.due_from(scene, peer.server, ledger)
-    wallet = holders.keep_account(scene.txn, payee.id, ledger, AccountCode.WALLET)
+    wallet = holders.keep_account(scene.txn, payee.id, ledger, moving.account_code(payee.kind))
     # Without a time-out: only the word of the other side ends it, and it is nobody's money yet.
     transfer = Transfer(
         id=ledger_id(transfer_id(scene, packet.id, "hold")),
@@ -323,11 +357,13 @@ def _made(scene: Scene, file: InFile) -> Matter | None:
     assert file.payee is not None, "it was prepared"  # noqa: S101 -- our bug
     assert file.ledger is not None, "it was prepared"  # noqa: S101 -- our bug
     refund_of = _refunded(scene, packet, file.payee)
+    invoice = invoice_store.lock_taken(scene.txn, file.id)
+    kind = Kind.REFUND if refund_of is not None else Kind.PAY
     payment = Payment(
         id=file.id,
-        kind=Kind.REFUND if refund_of is not None else Kind.PAY,
+        kind=kind if invoice is None else Kind.INVOICE,
         state=State.PAID,
-        payer=peers.person(scene, UserId(packet.payer.address)).id,
+        payer=_payer(scene, packet).id,
         payee=file.payee,
         ledger=file.ledger,
         amount_minor=packet.amount.minor,
@@ -335,14 +371,30 @@ def _made(scene: Scene, file: InFile) -> Matter | None:
         asked_at_ms=file.came_at_ms,
         instruction=f"{peers.INSTRUCTION}{peers.server_of(packet.payer.address)}",
         refund_of=refund_of,
+        invoice=(invoice.invoice.id, invoice.invoice.version) if invoice is not None else None,
     )
     private = Private(
         payer=Party(packet.payer.address, packet.payer.name),
-        payee=Party(packet.payee.address, packet.payee.name),
+        payee=_named(scene, packet, invoice),
         currency=packet.amount.currency,
         reference=packet.reference,
     )
     return files.add(scene, payment, private)
+
+
+def _payer(scene: Scene, packet: Packet) -> Holder:
+    """Who pays: a person of the other institution, or an organisation of it that gives back."""
+    address = packet.payer.address
+    is_person = address.startswith("@")
+    return peers.person(scene, UserId(address)) if is_person else peers.issuer(scene, address)
+
+
+def _named(scene: Scene, packet: Packet, invoice: InvoiceFile | None) -> Party:
+    """Who is paid, as they are called here."""
+    if invoice is None:
+        return Party(packet.payee.address, packet.payee.name)
+    card = invoices.order_of(scene, invoice).card
+    return Party(card.issuer, card.issuer_name)
 
 
 def _refunded(scene: Scene, packet: Packet, payee: int) -> str | None:

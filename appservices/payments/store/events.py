@@ -176,6 +176,15 @@ def invoice_of_reference(txn: Cursor, reference: str) -> str | None:
     return row[0] if row else None
 
 
+def reason(txn: Cursor, invoice_id: str) -> bytes | None:
+    """Why an invoice was taken back, sealed; None if nobody said."""
+    txn.execute(
+        "SELECT withdrawn FROM payments.invoice_reference WHERE invoice_id = %s", (invoice_id,)
+    )
+    row = txn.fetchone()
+    return bytes(row[0]) if row and row[0] is not None else None
+
+
 def keep_reason(txn: Cursor, invoice_id: str, sealed: bytes) -> None:
     """Keep why an invoice was taken back."""
     txn.execute(

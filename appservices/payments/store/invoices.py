@@ -94,6 +94,27 @@ def newest(txn: Cursor, invoice_id: str) -> InvoiceFile | None:
     return _file(row) if row else None
 
 
+def lock_taken(txn: Cursor, payment_id: str) -> InvoiceFile | None:
+    """The invoice that a payment or a packet has taken, locked; None if it has taken none."""
+    txn.execute(
+        f"SELECT {_COLUMNS} FROM payments.invoice WHERE paid_by = %s FOR UPDATE",  # noqa: S608 -- a constant
+        (payment_id,),
+    )
+    row = txn.fetchone()
+    return _file(row) if row else None
+
+
+def count_open(txn: Cursor, payee: int, addressee: int) -> int:
+    """How many invoices of an issuer to somebody can be paid."""
+    txn.execute(
+        "SELECT count(*) FROM payments.invoice WHERE payee = %s AND addressee = %s"
+        " AND state = 'issued'",
+        (payee, addressee),
+    )
+    [(count,)] = txn.fetchall()
+    return int(count)
+
+
 def save_invoice(txn: Cursor, invoice: Invoice, now_ms: int) -> None:
     """Keep the state of an invoice that is locked."""
     txn.execute(

@@ -21,6 +21,7 @@ PEER_LIMIT: Final = "peer_limit"
 PEER_CURRENCY: Final = "peer_currency"
 PEER_CLOSED: Final = "peer_closed"
 PEER_NO: Final = "peer_no"
+PEER_INVOICE_OVER: Final = "peer_invoice_over"
 PEER_REFUSALS: Final[Mapping[str, str]] = {
     PEER_SILENT: N_(
         "Their institution does not answer. Nothing was paid; your money is yours. You can try"
@@ -40,11 +41,17 @@ PEER_REFUSALS: Final[Mapping[str, str]] = {
         "Payments between your institution and theirs are stopped for now. Nothing was paid; your"
         " money is yours."
     ),
+    PEER_INVOICE_OVER: N_(
+        "This invoice is paid already, or cannot be paid any more. Nothing was paid; your money is"
+        " yours."
+    ),
     PEER_NO: N_(
         "Their institution does not take the payment. Nothing was paid; your money is yours."
     ),
 }
 _CODES: Final[Mapping[str, str]] = {
+    "invoice_over": PEER_INVOICE_OVER,
+    "invoice_paid": PEER_INVOICE_OVER,
     "no_such_payee": PEER_NO_PAYEE,
     "no_credit": PEER_LIMIT,
     "other_currency": PEER_CURRENCY,

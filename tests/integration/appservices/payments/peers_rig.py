@@ -359,6 +359,7 @@ class Branch(Stage):
             host=self.parts.host,
             section=self.parts.section,
             peers=self.parts.peers,
+            bot=self.parts.bot,
         )
 
     def _write(self, attempt: Attempt) -> None:

@@ -1,0 +1,52 @@
+"""What another institution has to hear of an invoice to one of its people: errands that tell it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.service import peers
+from appservices.payments.store import holders
+from veche.protocol.ids import effect_id
+from veche.runtime import errands
+from veche.runtime.errands import Errand
+
+if TYPE_CHECKING:
+    from appservices.payments.core.invoice import Invoice
+    from appservices.payments.service.scene import Scene
+
+TELL: Final = "payments.peer_invoice"
+"""Errand: tells another institution of an invoice, or that it is over."""
+INVOICE: Final = "invoice"
+OVER: Final = "invoice_over"
+
+
+def tell(scene: Scene, invoice: Invoice, kind: str) -> None:
+    """Have the institution of an invoice's addressee told, if that is another one.
+
+    Args:
+        scene: The transaction.
+        invoice: Which.
+        kind: ``INVOICE`` or ``OVER``.
+    """
+    if not is_abroad(scene, invoice):
+        return
+    payload = {"invoice": invoice.id, "version": invoice.version, "kind": kind}
+    id_ = effect_id(TELL, invoice.id, invoice.version, kind)
+    errands.schedule(scene.txn, Errand(id_, TELL, payload, scene.now_ms))
+
+
+def is_abroad(scene: Scene, invoice: Invoice) -> bool:
+    """Whether an invoice is to somebody of another institution."""
+    if invoice.addressee is None:
+        return False
+    return holders.holder(scene.txn, invoice.addressee).kind == holders.ABROAD
+
+
+def is_of_peer(scene: Scene, invoice: Invoice) -> bool:
+    """Whether an invoice is of an organisation of another institution."""
+    return holders.holder(scene.txn, invoice.payee).kind == holders.ABROAD
+
+
+def own_address(scene: Scene, name: str) -> str:
+    """How an organisation of this institution is called at others."""
+    return f"{name}:{peers.own_server(scene)}"
