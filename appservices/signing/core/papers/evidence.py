@@ -63,6 +63,8 @@ _KINDS: Final[Mapping[str, str]] = {
     "unfair": N_("accepted by a signature of its own"),
     "optional": N_("may be refused"),
 }
+_BLIND_KINDS: Final[Mapping[str, str]] = {"unfair": N_("accepted by an answer of its own")}
+"""Instead of these: a document that the service did not see has no boxes for clauses."""
 _REASONS: Final[Mapping[str, str]] = {
     "wrong_terms": N_("the terms are wrong"),
     "wrong_person": N_("is not who should sign"),
@@ -134,6 +136,11 @@ _FIXED: Final[Mapping[str, str]] = {
 }
 _BLIND: Final[Mapping[str, str]] = {
     "untold": N_("A document that only its parties saw"),
+    "unjudged": N_("none: the file was not seen here"),
+    "retention_text": N_(
+        "Whoever has the closed file can check it without us, also later. The whole record is"
+        " inside this report as evidence.json; the report is sealed."
+    ),
     "association_text": N_(
         "This service never saw the document, nor its title: it was prepared, encrypted, signed and"
         " closed in the browsers of the parties. What is said here of the signatures comes from the"
@@ -202,7 +209,7 @@ class _Report:
             "events": [self._event(one) for one in evidence.events[:EVENTS_SHOWN_MAX]],
             "has_more": len(evidence.events) > EVENTS_SHOWN_MAX,
             "policy": [
-                [words["verdict"], evidence.policy.verdict or "-"],
+                [words["verdict"], evidence.policy.verdict or words.get("unjudged", "-")],
                 [words["checked_with"], evidence.policy.verifier_version],
                 [words["roots"], " ".join(_grouped(one) for one in evidence.policy.roots)],
             ],
@@ -262,10 +269,11 @@ class _Report:
         return self._text(_IDENTIFIED, name=f"{seen.by_name}, {seen.by}", papers=papers)
 
     def _clauses(self, words: Mapping[str, str]) -> list[dict[str, str]]:
+        kinds = {**_KINDS, **(_BLIND_KINDS if self._evidence.mode == "blind" else {})}
         return [
             {
                 "title": f"{one.title or one.id} ({words['page']} {one.page})",
-                "kind": self._text(_KINDS.get(one.kind, one.kind)),
+                "kind": self._text(kinds.get(one.kind, one.kind)),
                 "answers": "; ".join(
                     f"{self._name(party)}: {self._text(_ANSWERS[answer])}"
                     for party, answer in one.answers.items()

@@ -14,7 +14,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from appservices.signing.core.addition import STAMP_AGE_MS_MAX, Expected, check_addition
+from appservices.signing.core.addition import (
+    STAMP_AGE_MS_MAX,
+    Expected,
+    check_addition,
+    check_claimed,
+    check_claimed_stamp,
+)
 from tests.support.forgery import find, increment, page
 from tests.support.signing import NOW, Office, Person, ms, with_boxes
 from veche.protocol.errors import BadSignatureError
@@ -278,3 +284,71 @@ def _significant(increment_: bytes) -> bytes:
 
 def sign(who: Person, data: bytes) -> bytes:
     return who.key.sign(data, ec.ECDSA(hashes.SHA256()))
+
+
+class TestWhereTheFileIsNotSeen:
+    """The signature alone, with the digest of what it is said to cover."""
+
+    @staticmethod
+    def claim(pdf: bytes, field: str = "Sig1") -> tuple[bytes, bytes]:
+        """What a page hands in: the signature, and what it covers."""
+        found = next(one for one in signatures_of(Document(pdf)) if one[0].field == field)
+        contents = found[0].contents
+        at = pdf.index(contents)
+        covered = hashlib.sha256(pdf[:at] + pdf[at + len(contents) :]).digest()
+        data = bytes.fromhex(contents[1:-1].decode())
+        return data[: 4 + int.from_bytes(data[2:4], "big")], covered
+
+    def test_a_partys_signature_is_taken(self) -> None:
+        check_claimed(*self.claim(signed()), expected())
+
+    @pytest.mark.parametrize(
+        ("changes", "reason"),
+        [
+            ({"document_sha256": bytes(32)}, "another document"),
+            ({"known": frozenset()}, "not of here"),
+            ({"now_ms": ms(NOW) + STAMP_AGE_MS_MAX + 1}, "older than five minutes"),
+            ({"now_ms": ms(NOW) - STAMP_AGE_MS_MAX - 1}, "older than five minutes"),
+        ],
+    )
+    def test_what_it_has_to_be_is_checked(self, changes: dict[str, Any], reason: str) -> None:
+        with pytest.raises(BadSignatureError, match=reason):
+            check_claimed(*self.claim(signed()), expected(**changes))
+
+    def test_of_another_or_by_another_authority_it_is_refused(self) -> None:
+        with pytest.raises(BadSignatureError, match="another certificate"):
+            check_claimed(*self.claim(signed()), expected(bob()))
+        other = office().new_stamping(NOW)
+        with pytest.raises(BadSignatureError, match="is not ours"):
+            check_claimed(*self.claim(signed()), expected(stamps=other.certificate))
+
+    def test_over_something_else_it_is_refused(self) -> None:
+        cms, _ = self.claim(signed())
+        with pytest.raises(BadSignatureError):
+            check_claimed(cms, bytes(32), expected())
+
+    @given(at=st.integers(min_value=0), bit=st.integers(min_value=0, max_value=7))
+    def test_a_flipped_bit_is_never_taken(self, at: int, bit: int) -> None:
+        cms, covered = self.claim(signed())
+        at %= len(cms)
+        # The version of a form, which says nothing that is relied on.
+        assume(cms[at - 2 : at] != b"\x02\x01")
+        broken = bytearray(cms)
+        broken[at] ^= 1 << bit
+        with pytest.raises(BadSignatureError):
+            check_claimed(bytes(broken), covered, expected())
+
+    def test_only_our_stamp_of_now_closes_a_file(self) -> None:
+        digest, stamps = hashlib.sha256(b"a file").digest(), office().stamping
+        token = office().token(digest, NOW)
+        check_claimed_stamp(token, digest, stamps.certificate, ms(NOW))
+
+        for wrong in (
+            (token, bytes(32), stamps.certificate, ms(NOW)),
+            (token, digest, office().new_stamping(NOW).certificate, ms(NOW)),
+            (token, digest, stamps.certificate, ms(NOW) + STAMP_AGE_MS_MAX + 1),
+            (token[:-1], digest, stamps.certificate, ms(NOW)),
+            (self.claim(signed())[0], digest, stamps.certificate, ms(NOW)),
+        ):
+            with pytest.raises(BadSignatureError):
+                check_claimed_stamp(*wrong)

@@ -12,6 +12,7 @@ from appservices.signing.core.records import (
     Level,
     Matter,
     Member,
+    Mode,
     Paper,
     Session,
     SessionEffect,
@@ -19,7 +20,7 @@ from appservices.signing.core.records import (
 from appservices.signing.core.session import State
 from appservices.signing.core.speech import Speech
 from appservices.signing.core.texts.cards import card_doc, is_in_force, result_words
-from appservices.signing.core.texts.words import counted
+from appservices.signing.core.texts.words import counted, headed
 from appservices.signing.service.scene import CATALOGUE
 from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.ids import Ulid
@@ -125,3 +126,48 @@ def test_the_shorter_card_always_fits() -> None:
     short = card_doc(made, made.members[0], page, speech("ru"), is_short=True)
     assert edit(text(short))
     assert "§" not in body(short)
+
+
+def blind(state: State = State.OPEN) -> Session:
+    """A session whose document the service does not see."""
+    matter = Matter("", "", "@carol:example.org", b"k" * 32)
+    return session(mode=Mode.BLIND, title_sha256=b"t" * 32, matter=matter, state=state)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("page", [PAGE, None])
+def test_a_card_says_who_sees_the_document_and_where_its_key_comes_from(
+    language: str, page: str | None
+) -> None:
+    seen, unseen = session(), blind()
+    told = body(card_doc(seen, seen.members[0], page, speech(language)))
+    private = body(card_doc(unseen, unseen.members[0], page, speech(language)))
+
+    who = speech(language).text("Who sees it")
+    assert who in told
+    assert who in private
+    assert "Lease" in told
+    assert "Lease" not in private
+    assert private.count("@carol:example.org") >= 2
+    assert unseen.code in private
+    assert (PAGE in private) == (page is not None)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_has_no_title_is_called_by_its_number(language: str) -> None:
+    assert headed(session(), speech(language)) == "Lease (Y0A1B2C3)"
+    assert "Y0A1B2C3" in headed(blind(), speech(language))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("state", list(State))
+def test_no_text_of_a_private_document_has_a_gap(language: str, state: State) -> None:
+    made = blind(state)
+    for member in made.members:
+        for party in PartyState:
+            acting = attrs.evolve(member, party=attrs.evolve(member.party, state=party))
+            others = [one for one in made.members if one.id != member.id]
+            held = attrs.evolve(made, members=(acting, *others))
+            doc = card_doc(held, acting, PAGE, speech(language))
+            assert "{" not in body(doc)
+            assert "“”" not in body(doc)

@@ -105,6 +105,34 @@ def test_a_refusal_and_a_delegate_are_told(tmp_path: Path) -> None:
     assert "acts for Alice Adams" in said
 
 
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", "This service never saw the document"),
+        ("ru", "Эта служба не видела ни документа"),
+        ("de", "Dieser Dienst hat das Dokument"),
+        ("uk", "Ця служба не бачила ні документа"),
+    ],
+)
+def test_of_a_document_that_was_not_seen_the_report_says_so_and_names_no_title(
+    language: str, sentence: str, tmp_path: Path
+) -> None:
+    record = copy.deepcopy(case().record)
+    title = record["document"].pop("title")
+    record["document"]["title_sha256"] = "A" * 43
+    clauses = [
+        {**{k: v for k, v in one.items() if k != "title"}, "title_sha256": "A" * 43}
+        for one in record["clauses"]
+    ]
+    told = {"document": record["document"], "clauses": clauses, "mode": "blind"}
+    pdf = report(language, **told, policy={**record["policy"], "verdict": ""})
+    said = words(pdf, tmp_path)
+
+    assert sentence in said
+    assert title not in said
+    assert read_evidence(pdf).document.title == ""
+
+
 def test_words_that_nobody_foresaw_are_shown_as_they_are(tmp_path: Path) -> None:
     events = [{"at_ms": ms(NOW), "what": "renamed", "party": "p9"}]
 
