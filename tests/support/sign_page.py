@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.support.calls import Answer, request
 from tests.support.keys import approval_of, canonical_json, decline_of, unpadded_base64
 from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import Proofs, prepare_signature
+from veche.protocol.pdf.signing import NewField, Proofs, prepare_signature
 from veche.protocol.signatures.cms import Signer
 from veche.protocol.unpadded import from_unpadded
 
@@ -151,7 +151,8 @@ class SignPage:
         signer = Signer(certificate, [issuing])
         whole = pdf
         for field in self.fields(view):
-            prepared = prepare_signature(Document(whole), field, proofs, name, view["now_ms"])
+            place = NewField(field) if view["document"].get("is_signed") else field
+            prepared = prepare_signature(Document(whole), place, proofs, name, view["now_ms"])
             attributes = signer.signed_attributes(prepared.digest)
             signature = key.key.sign(attributes, ec.ECDSA(hashes.SHA256()))
             token = self.stamp(hashlib.sha256(signature).digest())

@@ -11,11 +11,15 @@ import { PATH, refused, serve, table } from "./sign_fake.js";
 /**
  * The page of a session that begins anew.
  * @param {Stage["open"]} open
- * @param {{hasClauses?: boolean, hasKey?: boolean}} [options]
+ * @param {{hasClauses?: boolean, hasKey?: boolean, isSigned?: boolean}} [options]
  * @param {(answers: Record<string, Answer>) => Record<string, Answer>} [changed]
  */
-async function atSign(open, { hasClauses = false, hasKey = true } = {}, changed = (one) => one) {
-    const begun = await ask("begin", { has_clauses: hasClauses });
+async function atSign(
+    open,
+    { hasClauses = false, hasKey = true, isSigned = false } = {},
+    changed = (one) => one,
+) {
+    const begun = await ask("begin", { has_clauses: hasClauses, is_signed: isSigned });
     const { page, context } = await open({ reducedMotion: "reduce" });
     await page.goto(`${BASE}/approve`);
     const { listed, public_key } = await keyHere(page);
@@ -180,6 +184,40 @@ test("a clause is never signed in a box of another, nor left out", async ({ open
     }));
     for (swap of swaps) {
         await page.reload();
+        await alert.filter({ hasText: "changed on its way" }).waitFor();
+    }
+});
+
+test("to what somebody else has signed a signature is added, and their name stands there", async ({
+    open,
+}) => {
+    const { page, begun, sign } = await atSign(open, { isSigned: true });
+    await page.getByText("Others had signed this document before it was sent to you:").waitFor();
+    await page.getByText("Carol Clark").waitFor();
+    await page.getByLabel("I have read it elsewhere").check();
+    await glance(page, "sign-added");
+    await press(sign);
+    await page.getByText("You have signed this document.").waitFor();
+
+    const found = await ask("verdict");
+    assert.deepEqual([found.closed, found.signers], ["sealed", ["Carol Clark", "Alice Adams"]]);
+    const whole = Buffer.from(found.file, "base64");
+    assert.ok(
+        whole
+            .subarray(0, Buffer.from(begun.document, "base64").length)
+            .equals(Buffer.from(begun.document, "base64")),
+    );
+});
+
+test("whether others had signed a document is not believed", async ({ open }) => {
+    for (const isSigned of [true, false]) {
+        const { alert } = await atSign(open, { isSigned }, (answers) => ({
+            ...answers,
+            [`GET ${PATH}`]: async () => {
+                const view = await ask("session");
+                return { ...view, document: { ...view.document, is_signed: !isSigned } };
+            },
+        }));
         await alert.filter({ hasText: "changed on its way" }).waitFor();
     }
 });

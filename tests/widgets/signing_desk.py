@@ -116,6 +116,7 @@ class Desk:
         whole: With all revisions.
         revisions: As they were taken.
         clauses: Of the document.
+        is_signed: Whether somebody else had signed it before it was sent.
         state: Of Alice.
         ended: State of the session.
         asked: What was asked last.
@@ -130,6 +131,7 @@ class Desk:
     whole: bytes = b""
     revisions: list[RevisionView] = attrs.field(factory=list)
     clauses: tuple[ClauseView, ...] = ()
+    is_signed: bool = False
     state: PartyState = PartyState.INVITED
     is_bob_done: bool = False
     asked: AskedApproval | None = None
@@ -197,6 +199,7 @@ class Desk:
                 size=len(self.document),
                 pages=3,
                 blob=hashlib.sha256(cipher).hexdigest(),
+                is_signed=self.is_signed,
             ),
             clauses=list(self.clauses),
             stages=[StageView(need=one.need, parties=list(one.parties)) for one in self.stages],
@@ -259,21 +262,33 @@ def _json(view: Any) -> Any:
     return view.model_dump(mode="json", exclude_none=True)
 
 
+def _source(pages: int) -> str:
+    more = [f"Page {number}. #lorem(200)" for number in range(2, pages + 1)]
+    attached = '#pdf.attach("terms.txt", bytes("Terms"), relationship: "supplement")'
+    return "\n#pagebreak()\n".join([_PAGES + attached, *more])
+
+
 @functools.cache
 def _document(pages: int, *, has_clauses: bool) -> bytes:
     """A lease with boxes for two, and for a clause of the first."""
-    more = [f"Page {number}. #lorem(200)" for number in range(2, pages + 1)]
-    attached = '#pdf.attach("terms.txt", bytes("Terms"), relationship: "supplement")'
-    source = "\n#pagebreak()\n".join([_PAGES + attached, *more])
+    source = _source(pages)
     boxes = ["Sig1", "Sig2", *(["Sig1:c7"] if has_clauses else [])]
     return with_boxes(typst.compile(source.encode()), boxes, with_letters=True)
 
 
 @command
-def begin(desk: Desk, *, has_clauses: bool = False, pages: int = 3) -> dict[str, Any]:
+def begin(
+    desk: Desk, *, has_clauses: bool = False, is_signed: bool = False, pages: int = 3
+) -> dict[str, Any]:
     """A new session: the fragment of Alice's link, and the document."""
     pdf = _document(pages, has_clauses=has_clauses)
+    if is_signed:
+        office = desk.office
+        base = with_boxes(typst.compile(_source(pages).encode()), ["Sig9"])
+        signed = office.person("Carol Clark", base).sign(base, "Sig9", desk.now)
+        pdf = office.close(signed, desk.now, name="Closed")
     fresh = Desk(desk.office, fresh_key(), pdf, pdf)
+    fresh.is_signed = is_signed
     fresh.clauses = _CLAUSES if has_clauses else ()
     for field in attrs.fields(Desk):
         setattr(desk, field.name, getattr(fresh, field.name))

@@ -51,6 +51,7 @@ class EvidenceDocument(Wire):
         bytes: Size of it.
         pages: Of it.
         code: The four digits that all of them saw.
+        fields_before: Where others had signed it before the parties were asked; as a rule empty.
     """
 
     title: Text = ""
@@ -59,6 +60,7 @@ class EvidenceDocument(Wire):
     bytes: Annotated[int, Field(ge=0)]
     pages: Annotated[int, Field(ge=0)]
     code: Annotated[str, Field(pattern=r"^\d{4}$")]
+    fields_before: Annotated[tuple[Text, ...], Field(strict=False, max_length=200)] = ()
 
 
 class EvidenceParty(Wire):

@@ -75,7 +75,8 @@ def _problems(evidence: Evidence, pdf: bytes, report: Report) -> Iterator[str]:
     if unpadded(hashlib.sha256(pdf).digest()) != evidence.final_sha256:
         yield "the record is about another file: its SHA-256 is not that of this one"
     before = report.document_sha256
-    if before is not None and unpadded(before) != evidence.document.sha256:
+    is_first = not evidence.document.fields_before
+    if is_first and before is not None and unpadded(before) != evidence.document.sha256:
         yield "the record names another document than the one that was signed"
     yield from _signer_problems(evidence, report)
     yield from _clause_problems(evidence, report)
@@ -124,6 +125,8 @@ def _word_problems(evidence: Evidence, seen: EvidenceIdentified) -> Iterator[str
 def _signer_problems(evidence: Evidence, report: Report) -> Iterator[str]:
     by_field = {one.field: one for one in evidence.parties if one.field}
     for signer in report.signers:
+        if signer.field in evidence.document.fields_before:
+            continue
         party = by_field.get(_own_box(signer))
         if party is None:
             yield f"{signer.field}: somebody signed of whom the record knows nothing"

@@ -197,12 +197,26 @@ class FileView(Wire):
     Attributes:
         sha256: SHA-256 of it as it was put.
         pages: Its pages.
-        notes: What was taken out of it, in words.
+        notes: What was taken out of it, in words; of one that is signed already, what its
+            signatures are worth.
+        is_signed: Whether others had signed it: then signatures are only added to it.
     """
 
     sha256: Sha256
     pages: int
     notes: list[str]
+    is_signed: bool = False
+
+
+class FileQuery(Wire):
+    """What becomes of a file that others have signed already.
+
+    Attributes:
+        signed: ``refuse``: it is not taken; ``add``: it stays as it is, and signatures are added to
+            it.
+    """
+
+    signed: Literal["refuse", "add"] = "refuse"
 
 
 class SessionEvents(Wire):

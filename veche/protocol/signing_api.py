@@ -47,12 +47,15 @@ class DocumentView(Wire):
         size: Its bytes.
         pages: Its pages.
         blob: SHA-256 of its ciphertext, hexadecimal: the name under ``…/blobs``.
+        is_signed: Whether others had signed it before it came here: then signatures are added to
+            it, each in a field that is made with it and shows nothing.
     """
 
     sha256: Sha256
     size: int
     pages: int
     blob: str
+    is_signed: bool = False
 
 
 class ClauseView(Wire):

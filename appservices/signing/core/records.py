@@ -108,6 +108,21 @@ class Clause:
 
 
 @attrs.frozen
+class Before:
+    """What others had signed in a document before it came here.
+
+    Attributes:
+        verdict: On it as it came: ``Verdict.value``.
+        signers: As their certificates call them.
+        fields: Where the report on the file has them.
+    """
+
+    verdict: str
+    signers: tuple[str, ...]
+    fields: tuple[str, ...]
+
+
+@attrs.frozen
 class Matter:
     """What a session is about; only sealed in the database.
 
@@ -122,6 +137,8 @@ class Matter:
         is_each: Each of the first stage gets a session of their own.
         template: What a draft is made of that has a template, as JSON; None: it has none.
         pages: Of the file as it was sent; 0: it is not known.
+        before: What it was signed with already; then signatures are only added to it. None: nobody
+            had signed it.
     """
 
     title: str
@@ -133,6 +150,7 @@ class Matter:
     is_each: bool = False
     template: Mapping[str, Any] | None = None
     pages: int = 0
+    before: Before | None = None
 
 
 @attrs.frozen

@@ -9,11 +9,12 @@ import attrs
 from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.threads import deferToThreadPool
 
-from appservices.signing.core.papers.uploads import UPLOAD_BYTES_MAX, note_texts
+from appservices.signing.core.papers.uploads import UPLOAD_BYTES_MAX, SignedUpload, note_texts
 from appservices.signing.core.session import NotNowError, State
 from appservices.signing.routes.api import API
 from appservices.signing.routes.callers import CallerRoutes
 from appservices.signing.service import acting, drafting
+from appservices.signing.service.appending import read_any
 from appservices.signing.service.cipher import DOCUMENT, decrypt, encrypt
 from appservices.signing.service.feed import SigningFeed
 from appservices.signing.service.files import kept
@@ -28,6 +29,7 @@ from veche.protocol.errors import ConflictError, MalformedError, NotFoundError, 
 from veche.protocol.session_api import (
     EventsQuery,
     ExtendBody,
+    FileQuery,
     FileView,
     Nothing,
     SessionBody,
@@ -35,6 +37,8 @@ from veche.protocol.session_api import (
     SessionEvents,
     SessionState,
 )
+from veche.protocol.signatures.cms import der_of
+from veche.protocol.signatures.words import words_of
 from veche.protocol.unpadded import unpadded
 from veche.runtime.api import Download
 from veche.runtime.limits import Limit
@@ -99,16 +103,24 @@ class OrganisationRoutes(CallerRoutes):
         "/sessions/<session>/file",
         takes=_PDF,
         takes_bytes_max=UPLOAD_BYTES_MAX,
+        query=FileQuery,
         answer=FileView,
         takes_session=False,
         limit=FILE_LIMIT,
         summary="Put the file into a draft, or another one in its place",
     )
     async def put(self, call: Call) -> FileView:
-        """It is brought into the form that all readers show alike; what that changes is told."""
+        """It is brought into the form that all readers show alike; what that changes is told.
+
+        One that others have signed already is refused, or, by ``signed=add``, stays as it is.
+        """
         run = self._host.database.run
         await run("signing.owned", self._draft, call)
-        upload = await self._in_thread(read_upload, call.body)
+        if call.query.signed == "add":
+            root = der_of(self._parts().authorities.root)
+            upload = await self._in_thread(read_any, call.body, root, call.now_ms)
+        else:
+            upload = await self._in_thread(read_upload, call.body)
         return await run("signing.upload", self._keep, call, upload)
 
     @API.route(
@@ -273,10 +285,15 @@ class OrganisationRoutes(CallerRoutes):
             raise ConflictError("The file of this draft is made from a template")
         return session
 
-    def _keep(self, txn: Cursor, call: Call, upload: Upload) -> FileView:
+    def _keep(self, txn: Cursor, call: Call, upload: Upload | SignedUpload) -> FileView:
         session = self._draft(txn, call)
-        matter = attrs.evolve(session.matter, pages=upload.pages)
+        matter = attrs.evolve(session.matter, pages=upload.pages, before=None)
         session = attrs.evolve(session, matter=matter)
+        if isinstance(upload, SignedUpload):
+            session = drafting.with_signatures(session, upload.report)
+            notes = words_of(upload.report, call.language).split("\n")
+        else:
+            notes = note_texts(CATALOGUE, call.language, upload)
         astray = drafting.off_page(session)
         if astray is not None and astray.place is not None:
             told = f"there is no page {astray.place.page}: the file has {upload.pages}"
@@ -287,7 +304,8 @@ class OrganisationRoutes(CallerRoutes):
         return FileView(
             sha256=unpadded(hashlib.sha256(upload.pdf).digest()),
             pages=upload.pages,
-            notes=list(note_texts(CATALOGUE, call.language, upload)),
+            notes=list(notes),
+            is_signed=isinstance(upload, SignedUpload),
         )
 
     def _ready(self, txn: Cursor, call: Call) -> SessionState | tuple[Session, bytes, str, str]:

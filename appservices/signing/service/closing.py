@@ -18,6 +18,7 @@ from twisted.internet.threads import deferToThreadPool
 
 from appservices.signing.core.judged import judged
 from appservices.signing.core.session import Input
+from appservices.signing.service.appending import free_names
 from appservices.signing.service.blind_closing import CLOSABLE, proven_until_ms
 from appservices.signing.service.cipher import DOCUMENT, encrypt, increment_of
 from appservices.signing.service.effects import Happening, happen
@@ -184,7 +185,9 @@ def _prepare(parts: Parts, kept: Kept) -> tuple[bytes, Prepared]:
     stamps = authorities.stamps.certificate
     certificates = [der_of(one) for one in (authorities.root, stamps)]
     proofs = Proofs(certificates, [authorities.list_of(stamps)])
-    return pdf, prepare_closing(Document(pdf), FIELD, proofs)
+    document = Document(pdf)
+    field = free_names(document, [FIELD])[FIELD]
+    return pdf, prepare_closing(document, field, proofs)
 
 
 def _keep_evidence(scene: Scene, session: Session, report: bytes) -> None:

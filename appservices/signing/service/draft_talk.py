@@ -25,6 +25,7 @@ from appservices.signing.core.texts.draft import (
     nobody_doc,
     problem_doc,
     review_doc,
+    signed_doc,
     title_doc,
     until_doc,
     who_doc,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from veche.protocol.ids import RoomId
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
+    from veche.protocol.signatures.report import Report
     from veche.runtime.prompts import Answered
 
 TOPIC: Final = "draft"
@@ -70,6 +72,7 @@ EFFECT: Final = "effect"
 DELEGATION: Final = "delegation"
 DROP: Final = "drop"
 KEEP: Final = "keep"
+ADD: Final = "add"
 WORDS: Final = "words"
 """Key of a question's purpose: which words it waits for."""
 _SHOWN_CHARACTERS_MAX: Final = 60
@@ -106,6 +109,16 @@ def ask_title(scene: Scene, session: Session, room_id: RoomId) -> None:
     # Not the title alone: whoever writes the beginning of it means a title of their own.
     label = speech.text("Keep “{title}”", title=session.matter.title[:_SHOWN_CHARACTERS_MAX])
     _ask(scene, session, room_id, title_doc(speech), TITLE, (label,))
+
+
+def ask_whether_added(scene: Scene, session: Session, room_id: RoomId, report: Report) -> None:
+    """Tell what others have signed, and ask whether signatures are to be added to that."""
+    speech = scene.speech(_person(session))
+    choices = (
+        Choice(id=ADD, label=speech.text("Add signatures to it"), style="primary"),
+        Choice(id=DROP, label=speech.text("Throw it away"), style="danger"),
+    )
+    _question(scene, session, room_id, signed_doc(report, speech), choices, "")
 
 
 def ask_who(scene: Scene, session: Session, room_id: RoomId) -> None:
@@ -158,6 +171,8 @@ def answered(scene: Scene, answered: Answered) -> None:
         throw_away(scene, session, room_id)
     elif choice == SEND:
         send(scene, session, room_id)
+    elif choice == ADD:
+        ask_title(scene, session, room_id)
     elif choice == KEEP and answered.kept.purpose.get(WORDS) == TITLE:
         _after_title(scene, session, room_id)
     else:

@@ -18,6 +18,7 @@ from appservices.signing.core.records import (
     NAME_CHARACTERS_MAX,
     TITLE_CHARACTERS_MAX,
     UNFAIR_MAX,
+    Before,
     Clause,
     ClauseKind,
     Level,
@@ -31,6 +32,7 @@ from appservices.signing.core.records import (
     with_clause_fields,
 )
 from appservices.signing.core.session import Input, NotNowError, State, step
+from appservices.signing.service.appending import free_names
 from appservices.signing.service.cipher import DOCUMENT, encrypt, fresh_key
 from appservices.signing.service.effects import Happening, happen
 from appservices.signing.store import blobs, sessions
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from appservices.signing.core.guests import Registrar
     from appservices.signing.service.scene import Scene
     from veche.protocol.ids import RoomId, Ulid
+    from veche.protocol.signatures.report import Report
 
 DEADLINE_MS: Final = 14 * 86_400_000
 """How long parties have if nobody says otherwise."""
@@ -218,6 +221,21 @@ def with_parties(
     return session
 
 
+def with_signatures(session: Session, report: Report) -> Session:
+    """A draft whose document was signed before: signatures are only added to it.
+
+    Args:
+        session: The draft.
+        report: On the file as it was sent.
+    """
+    before = Before(
+        verdict=report.verdict.value,
+        signers=tuple(" ".join(showable(one.name).split()) for one in report.signers),
+        fields=tuple(one.field for one in report.signers),
+    )
+    return attrs.evolve(session, matter=attrs.evolve(session.matter, before=before))
+
+
 def only(session: Session, party: str) -> Session:
     """A draft for each of many, for one of them: the others of the first stage are left out."""
     first = session.stages[0]
@@ -272,7 +290,7 @@ def freeze(scene: Scene, session: Session, pdf: bytes) -> Session:
     Args:
         scene: The transaction.
         session: Locked.
-        pdf: In the sealed profile, with a box for everybody who signs in one.
+        pdf: In the sealed profile, with a box for everybody who signs in one; or signed already.
 
     Raises:
         NotNowError: The session was sent.
@@ -281,11 +299,14 @@ def freeze(scene: Scene, session: Session, pdf: bytes) -> Session:
     if session.state is not State.DRAFT:
         raise NotNowError(session.state)
     document = Document(pdf)
-    laid = {name for name, _ in form_fields(document)}
-    wanted = (field for one in session.members for field in fields_of(session, one))
-    missing = [field for field in wanted if field not in laid]
-    if missing:
-        raise PdfError(f"there is no box {missing[0]}")
+    if session.matter.before is None:
+        laid = {name for name, _ in form_fields(document)}
+        wanted = (field for one in session.members for field in fields_of(session, one))
+        missing = [field for field in wanted if field not in laid]
+        if missing:
+            raise PdfError(f"there is no box {missing[0]}")
+    else:
+        session = _with_free_names(session, document)
     cipher = encrypt(session.matter.key, pdf, DOCUMENT)
     digest = hashlib.sha256(pdf).digest()
     paper = Paper(
@@ -311,6 +332,19 @@ def send(scene: Scene, session: Session) -> Session:
     check_plan(session.plan)
     check_deadline(scene, session.deadline_at_ms)
     return happen(scene, session, Happening(Input.SEND))
+
+
+def _with_free_names(session: Session, document: Document) -> Session:
+    """The session whose signers sign in fields that the document does not have yet."""
+    fields = [field for one in session.members for field in fields_of(session, one)]
+    names = free_names(document, fields)
+    members = tuple(attrs.evolve(one, field=names.get(one.field, "")) for one in session.members)
+    clauses = tuple(
+        attrs.evolve(one, fields=tuple(names.get(field, field) for field in one.fields))
+        for one in session.matter.clauses
+    )
+    matter = attrs.evolve(session.matter, clauses=clauses)
+    return attrs.evolve(session, members=members, matter=matter)
 
 
 def _member(session: Session, one: Invited) -> Member:

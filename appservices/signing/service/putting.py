@@ -29,7 +29,7 @@ from veche.protocol.acts import ActClass, call_form
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import effect_id
 from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import Proofs, prepare_signature
+from veche.protocol.pdf.signing import NewField, Proofs, prepare_signature
 from veche.protocol.unpadded import from_unpadded, unpadded
 from veche.runtime import errands
 from veche.runtime.acts import spend
@@ -138,6 +138,10 @@ def _prepare(parts: Parts, kept: Kept, member: Member, now_ms: int) -> tuple[Pre
     pdf = kept.whole()
     document = Document(pdf)
     words = look_of(CATALOGUE, parts.section.language, Role.SEAL.value, Level.SEAL.value)
+    if kept.session.matter.before is not None:
+        field = NewField(member.field)
+        prepared = prepare_signature(document, field, proofs, view.name, now_ms)
+        return prepared, hashlib.sha256(pdf)
     look = look_that_fits(document, member.field, view.name, words)
     prepared = prepare_signature(document, member.field, proofs, view.name, now_ms, look=look)
     return prepared, hashlib.sha256(pdf)

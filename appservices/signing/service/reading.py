@@ -10,6 +10,7 @@ from twisted.internet.threads import deferToThreadPool
 from appservices.signing.core.order import OrderError, OrderProblem, read_list
 from appservices.signing.core.papers.uploads import (
     UPLOAD_BYTES_MAX,
+    SignedUpload,
     UploadError,
     UploadTooLargeError,
     note_texts,
@@ -19,15 +20,16 @@ from appservices.signing.core.records import TITLE_CHARACTERS_MAX
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.draft import problem_doc, upload_doc
 from appservices.signing.service import draft_talk, drafting
+from appservices.signing.service.appending import read_any
 from appservices.signing.service.cipher import DOCUMENT, encrypt
 from appservices.signing.service.naming import known_name, name_of
 from appservices.signing.service.scene import CATALOGUE, Parts
-from appservices.signing.service.uploads import read_upload
 from appservices.signing.store import blobs
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError, TooLargeError, UnavailableError
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.message import Paragraph
+from veche.protocol.signatures.cms import der_of
 from veche.protocol.unpadded import from_unpadded, unpadded
 from veche.protocol.wire import mapping
 from veche.runtime import errands
@@ -178,7 +180,8 @@ class Read(ChatErrand[Parts]):
         host = self._parts.host
         content = await fetch(self._parts, errand)
         pool = host.reactor.getThreadPool()
-        upload = await deferToThreadPool(host.reactor, pool, read_upload, content)
+        root = der_of(self._parts.authorities.root)
+        upload = await deferToThreadPool(host.reactor, pool, read_any, content, root, host.now_ms())
         person = UserId(errand.payload["person"])
         name = await known_name(host.client, self._parts.bot.user_id, person)
         return {"upload": upload, "name": name or name_of(person, "")}
@@ -195,6 +198,7 @@ class Read(ChatErrand[Parts]):
         if draft_talk.has_too_many(scene, room_id, person):
             return
         upload, filename = result["upload"], name_of_file(self._parts, errand)
+        is_signed = isinstance(upload, SignedUpload)
         order = drafting.Order(
             requester=person,
             requester_name=result["name"],
@@ -204,12 +208,17 @@ class Read(ChatErrand[Parts]):
             pages=upload.pages,
         )
         session = drafting.make(scene, order)
+        if is_signed:
+            session = scene.save(drafting.with_signatures(session, upload.report))
         cipher = encrypt(session.matter.key, upload.pdf, DOCUMENT)
         blobs.put(txn, session.id, "upload", cipher, now_ms)
-        notes = note_texts(CATALOGUE, speech.language, upload)
+        notes = () if is_signed else note_texts(CATALOGUE, speech.language, upload)
         scene.tell(room_id, person, upload_doc(upload.pages, notes, speech), is_quiet=True)
         draft_talk.forget_later(scene, session)
-        draft_talk.ask_title(scene, session, room_id)
+        if is_signed:
+            draft_talk.ask_whether_added(scene, session, room_id, upload.report)
+        else:
+            draft_talk.ask_title(scene, session, room_id)
 
 
 class ReadList(ChatErrand[Parts]):

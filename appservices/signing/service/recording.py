@@ -78,6 +78,7 @@ def record_of(scene: Scene, session: Session, final_sha256: bytes, verdict: str)
             bytes=paper.size,
             pages=paper.pages,
             code=session.code,
+            fields_before=() if session.matter.before is None else session.matter.before.fields,
         ),
         final_sha256=unpadded(final_sha256),
         created_at_ms=session.sent_at_ms or session.made_at_ms,

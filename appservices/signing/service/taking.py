@@ -32,7 +32,9 @@ from appservices.signing.store.revisions import Revision
 from appservices.signing.store.signatures import Signature
 from veche.protocol.approval import Approval, SignatureShown
 from veche.protocol.errors import BadSignatureError, VecheError
+from veche.protocol.pdf.document import Document
 from veche.protocol.signatures.cms import der_of
+from veche.protocol.signatures.verdict import signatures_of
 from veche.protocol.unpadded import from_unpadded
 
 if TYPE_CHECKING:
@@ -114,15 +116,18 @@ def _expected(held: Held, authorities: Authorities, now_ms: int) -> Expected:
         stamps=authorities.stamps.certificate,
         root=authorities.root,
         known=frozenset([held.issued.certificate, *map(der_of, known)]),
-        signed_before=sum(_signatures_in(session, one) for one in held.kept.revisions),
+        signed_before=_signed_before(held.kept, before),
         now_ms=now_ms,
     )
 
 
-def _signatures_in(session: Session, revision: Revision) -> int:
-    """How many signatures a party has handed in at once: theirs, and those of their clauses."""
-    member = session.member(revision.party or "")
-    return 1 if member is None else len(fields_of(session, member))
+def _signed_before(kept: Kept, pdf: bytes) -> int:
+    """How many signatures a file has: of each who signed, and of their clauses."""
+    session = kept.session
+    if session.matter.before is not None:
+        return len(signatures_of(Document(pdf)))
+    members = [session.member(one.party or "") for one in kept.revisions]
+    return sum(1 if one is None else len(fields_of(session, one)) for one in members)
 
 
 def keep(scene: Scene, held: Held, session: Session, body: RevisionView) -> Session:

@@ -123,6 +123,21 @@ def normalised(content: bytes) -> Upload | Refusal:
         return UploadError
 
 
+def checked_signed(content: bytes) -> Refusal | None:
+    """Why a file that is signed already cannot be signed by others, whatever is done with it."""
+    import pikepdf  # noqa: PLC0415 -- 6 MiB, and only the sandbox reads
+
+    try:
+        with _opened(content) as document:
+            _check_contents(document)
+            _check(document, content)
+    except _Refused as e:
+        return None if e.refusal is SignedAlreadyError else e.refusal
+    except (PdfError, pikepdf.PdfError):
+        return UploadError
+    return None
+
+
 class _Refused(Exception):  # noqa: N818 -- an answer, no error
     """The upload is not taken."""
 

@@ -55,6 +55,7 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
             size=paper.size,
             pages=paper.pages,
             blob=paper.blob_sha256.hex(),
+            is_signed=session.matter.before is not None,
         ),
         clauses=[
             clause_view(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
+
 from appservices.signing.core.boxes import Place, Side
 from appservices.signing.core.guests import Identified, Papers, Registrar
 from appservices.signing.core.parties import Party, PartyState, Role, Stage
 from appservices.signing.core.records import (
+    Before,
     Clause,
     ClauseKind,
     Level,
@@ -335,9 +338,16 @@ def _sealed_matter(vault: Vault, matter: Matter) -> bytes:
             "is_each": matter.is_each,
             "template": matter.template,
             "pages": matter.pages,
+            "before": None if matter.before is None else attrs.asdict(matter.before),
             "clauses": [_clause_json(one) for one in matter.clauses],
         }
     )
+
+
+def _before(told: Mapping[str, Any] | None) -> Before | None:
+    if told is None:
+        return None
+    return Before(told["verdict"], tuple(told["signers"]), tuple(told["fields"]))
 
 
 def _matter(vault: Vault, sealed: bytes) -> Matter:
@@ -353,6 +363,7 @@ def _matter(vault: Vault, sealed: bytes) -> Matter:
         is_each=told["is_each"],
         template=told["template"],
         pages=told.get("pages", 0),
+        before=_before(told.get("before")),
     )
 
 

@@ -74,6 +74,19 @@ class Box:
 
 
 @attrs.frozen
+class NewField:
+    """A field that is made in the revision that signs in it, and shows nothing.
+
+    In a file that others have signed before, boxes cannot be laid any more.
+
+    Attributes:
+        name: Of the field, which is not in the file yet.
+    """
+
+    name: str
+
+
+@attrs.frozen
 class Proofs:
     """Validation data, DER each; what the file has already is not added again.
 
@@ -163,7 +176,7 @@ def _with_letters(document: Document, increment: Increment, form: Dictionary) ->
 
 def prepare_signature(
     document: Document,
-    field: str,
+    field: str | NewField,
     proofs: Proofs,
     signer: str,
     now_ms: int,
@@ -174,7 +187,7 @@ def prepare_signature(
     """The revision in which somebody signs in an empty field. The first one certifies the file.
 
     Args:
-        document: With the field.
+        document: With the field, if it is not to be made.
         field: Its name.
         proofs: Of the signer's certificate, the authorities', and the time stamp's.
         signer: Name for readers that show it without the certificate.
@@ -184,12 +197,13 @@ def prepare_signature(
         bytes_max: Room for the signature with its certificates and its time stamp.
 
     Raises:
-        PdfError: There is no such field, it is signed already, or it cannot show a signature.
+        PdfError: There is no such field, it is signed already, or it cannot show a signature; or
+            one that is to be made is there.
         MissingLetterError: The font cannot show the signer, the role or the level.
     """
     increment = Increment(document)
-    number = _empty_field(document, field)
     signature = increment.reserve()
+    number = 0 if isinstance(field, NewField) else _empty_field(document, field)
     value: Dictionary = {
         b"/Type": b"/Sig",
         b"/Name": text(signer),
@@ -200,7 +214,11 @@ def prepare_signature(
     if not is_signed(document):
         _set_in_catalog(document, increment, b"/Perms", {b"/DocMDP": reference(signature)})
         value[b"/Reference"] = [_CERTIFIES]
+    if isinstance(field, NewField):
+        _add_invisible(document, increment, field.name, signature)
     _put_store(document, increment, proofs)
+    if isinstance(field, NewField):
+        return _with_hole(document, increment, signature, (value, SIGNATURE, bytes_max))
     held = document.dictionary(number, "a field")
     signed = {**held, b"/V": reference(signature)}
     if look is not None:
@@ -260,20 +278,25 @@ def prepare_closing(
         PdfError: The field's name is taken.
     """
     increment = Increment(document)
+    stamp = increment.reserve()
+    _add_invisible(document, increment, field, stamp)
+    if proofs.certificates or proofs.lists:
+        _put_store(document, increment, proofs)
+    return _with_hole(document, increment, stamp, ({b"/Type": b"/DocTimeStamp"}, STAMP, bytes_max))
+
+
+def _add_invisible(document: Document, increment: Increment, field: str, value: int) -> None:
+    """Add a field that shows nothing, with the signature that it has."""
     form_number, form = _form(document, increment)
     fields = array(document.resolve(form.get(b"/Fields", [])), "/Fields")
     if any(name == field for name, _ in _fields(document, fields)):
         raise PdfError(f"the file has a field {field} already")
     page = page_number(document, 0)
-    stamp = increment.reserve()
-    widget: Dictionary = {**_field(field, page, (0, 0, 0, 0)), b"/V": reference(stamp)}
+    widget: Dictionary = {**_field(field, page, (0, 0, 0, 0)), b"/V": reference(value)}
     number = increment.add(widget)
     _annotate(document, increment, page, [number])
     form = {**form, b"/Fields": [*fields, reference(number)], b"/SigFlags": _APPEND_ONLY}
     increment.put(form_number, form)
-    if proofs.certificates or proofs.lists:
-        _put_store(document, increment, proofs)
-    return _with_hole(document, increment, stamp, ({b"/Type": b"/DocTimeStamp"}, STAMP, bytes_max))
 
 
 def page_number(document: Document, index: int) -> int:

@@ -25,12 +25,13 @@ from veche.protocol.pdf.signing import stored
 from veche.protocol.pdf.structure import revisions
 from veche.protocol.pdf.values import PdfError
 from veche.protocol.signatures.checking import Opened, SignatureFault, open_signature
+from veche.protocol.signatures.elsewhere import judge_elsewhere
 from veche.protocol.signatures.judging import Judge, Trusted
 from veche.protocol.signatures.report import Finding, Reason, Report, reported
 from veche.protocol.signatures.trust import Trust, addresses_of, read_certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from cryptography import x509
 
@@ -66,12 +67,13 @@ def judge(pdf: bytes, by: Trusted) -> Report:
         reason = Reason.HIDDEN if begins_signed(pdf) else Reason.UNREADABLE
         return reported([Finding(reason, detail=str(e))])
     try:
-        base, added, last = _split(document, parts)
-        if not added:
-            return reported([Finding(Reason.NO_SIGNATURE)])
-        if len(added) > SIGNATURES_MAX:
+        split = _split(document, parts)
+        if len(split.added) > SIGNATURES_MAX:
             return reported([Finding(Reason.TOO_MANY)])
-        return _Walk(document, base, added, by, dict(clause_boxes(last))).report()
+        others = _others(document, split, by)
+        if not split.added:
+            return others or reported([Finding(Reason.NO_SIGNATURE)])
+        return _Walk(document, split, by, others).report()
     except PdfError as e:
         return reported([Finding(Reason.CHANGED, detail=str(e))])
 
@@ -82,7 +84,8 @@ def signatures_of(document: Document) -> list[tuple[SignatureField, Revision]]:
     Raises:
         PdfError: The file is outside the sealed profile, or was changed after a signature.
     """
-    return _split(document, revisions(document))[1]
+    # Those of other programs are not among them.
+    return list(_split(document, revisions(document)).added)
 
 
 def certificates_in(pdf: bytes) -> list[x509.Certificate]:
@@ -136,42 +139,93 @@ def begins_signed(pdf: bytes) -> bool:
 _Added = tuple["SignatureField", "Revision"]
 
 
-def _split(
-    document: Document, parts: Sequence[Revision]
-) -> tuple[list[Revision], list[_Added], State]:
-    """The revisions before anyone signed, those with the signatures, the file with all of them."""
+@attrs.frozen
+class _Split:
+    """A file before and after it was signed here.
+
+    Attributes:
+        base: The revisions before anyone signed here.
+        added: Those with the signatures, first to last.
+        last: The file with all of them.
+        of_others: Why the first signature in the base is none of our form; empty: there is none.
+    """
+
+    base: Sequence[Revision]
+    added: Sequence[_Added]
+    last: State
+    of_others: str
+
+
+def _split(document: Document, parts: Sequence[Revision]) -> _Split:
+    """Where a file begins to be signed here.
+
+    What other programs signed before is a part of the base: their revisions have other forms. After
+    the first one of ours, nothing has another form.
+    """
     before = State(document.root, {}, document.pdf)
     base: list[Revision] = []
     added: list[_Added] = []
+    of_others = ""
     for revision in parts:
         after = before.later(revision.objects)
-        if added or has_signature(after):
+        if added:
             added.append((read_addition(before, after, revision), revision))
-        else:
+        elif not has_signature(after):
             base.append(revision)
+        else:
+            try:
+                added.append((read_addition(before, after, revision), revision))
+            except PdfError as e:
+                base.append(revision)
+                of_others = of_others or str(e)
         before = after
-    return base, added, before
+    return _Split(base, added, before, of_others)
+
+
+def _others(document: Document, split: _Split, by: Trusted) -> Report | None:
+    """What is said of the signatures of other programs, by the file as they left it.
+
+    Raises:
+        PdfError: They cannot be read, or are by a certificate of ours, whose signatures have our
+            form and no other.
+    """
+    if not split.of_others:
+        return None
+    end = split.base[-1].ends[1] if split.added else len(document.pdf)
+    report = judge_elsewhere(document.pdf[:end], by)
+    if report is None or any(one.reason is Reason.OTHER_DOCUMENT for one in report.findings):
+        raise PdfError(split.of_others)
+    return report
+
+
+def _digests(pdf: bytes, ends: Sequence[int]) -> list[bytes]:
+    """SHA-256 of the file up to some places, which come one after the other.
+
+    Whoever signs what others have signed before has a certificate for the file with all of theirs.
+    """
+    whole, at, found = hashlib.sha256(), 0, []
+    for end in ends:
+        whole.update(memoryview(pdf)[at:end])
+        found.append(whole.digest())
+        at = end
+    return found
 
 
 class _Walk:
     """One file, from its last signature to its first."""
 
     def __init__(
-        self,
-        document: Document,
-        base: Sequence[Revision],
-        added: Sequence[_Added],
-        by: Trusted,
-        clauses: Mapping[str, str],
+        self, document: Document, split: _Split, by: Trusted, others: Report | None
     ) -> None:
-        pdf = document.pdf
+        pdf, base, added = document.pdf, split.base, split.added
         self._broken: list[Finding] = []
         self._fields = [field for field, _ in added]
         self._opened = [self._open(pdf, *one) for one in added]
-        ends = base[-1].ends if base else (0, 0)
-        self._documents = [hashlib.sha256(memoryview(pdf)[:end]).digest() for end in ends]
+        ends = [base[-1].ends if base else (0, 0), *(revision.ends for _, revision in added)]
+        self._documents = _digests(pdf, [end for both in ends for end in both])
         self._base = base
-        self._clauses = clauses
+        self._clauses = dict(clause_boxes(split.last))
+        self._others = others
         known = [der for one in self._opened if one is not None for der in one.certificates]
         trust = Trust(
             by.roots,
@@ -189,7 +243,12 @@ class _Walk:
         self._judge_file()
         self._judge_clauses()
         report = self._judge.report(self._documents[1])
-        return attrs.evolve(report, signers=tuple(map(self._named, report.signers)))
+        signers = tuple(map(self._named, report.signers))
+        if self._others is None:
+            return attrs.evolve(report, signers=signers)
+        findings = (*self._others.findings, *report.findings)
+        whole = attrs.evolve(report, signers=(*self._others.signers, *signers))
+        return reported(findings, whole)
 
     def _named(self, one: Signed) -> Signed:
         """A signature with the clause that it is of."""
@@ -207,13 +266,13 @@ class _Walk:
         objects = [one for revision in self._base for one in revision.objects.values()]
         for name in sorted(active_names(objects), reverse=True):
             self._judge.find(Reason.ACTIVE, detail=name)
-        if has_other_signatures(objects):
+        if self._others is None and has_other_signatures(objects):
             self._judge.find(Reason.OTHERS)
         for field in reversed(self._fields):
             signer = self._judge.signer(field.field)
             if field.shows and signer and field.shows not in (signer.name, signer.account):
                 self._judge.find(Reason.BROKEN, field.field, "its picture names somebody else")
-        if not self._fields[0].certifies:
+        if self._others is None and not self._fields[0].certifies:
             self._judge.find(Reason.NOT_CERTIFIED)
         if not self._fields[-1].is_stamp:
             self._judge.find(Reason.OPEN_TAIL)

@@ -93,9 +93,14 @@ def words_of(report: Report, locale: str) -> str:
     return "\n".join(_lines(report, locale))
 
 
+def verdict_words(verdict: Verdict, locale: str) -> str:
+    """What a verdict alone says, in a sentence."""
+    return _catalogue().text(locale, _VERDICTS[verdict])
+
+
 def _lines(report: Report, locale: str) -> Iterator[str]:
     words = _catalogue()
-    yield words.text(locale, _VERDICTS[report.verdict])
+    yield verdict_words(report.verdict, locale)
     for one in report.signers:
         yield _signer(one, locale)
     if report.files:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from veche.protocol.catalogue import Catalogue
+    from veche.protocol.signatures.report import Report
 
 UPLOAD_BYTES_MAX: Final = 50 * 1024 * 1024
 PAGES_MAX: Final = 2000
@@ -63,6 +64,21 @@ class Upload:
     notes: tuple[Note, ...] = ()
 
 
+@attrs.frozen
+class SignedUpload:
+    """A file that is signed already, to which signatures can be added.
+
+    Attributes:
+        pdf: It, byte for byte.
+        pages: How many it has, from 1.
+        report: On the signatures that it has.
+    """
+
+    pdf: bytes
+    pages: int
+    report: Report
+
+
 class UploadError(ProtocolError):
     """A file cannot be signed; its text says why, and what would help."""
 
@@ -104,6 +120,51 @@ class SignedAlreadyError(UploadError):
     text = N_(
         "This PDF is signed already, and a change would break that signature: send the document"
         " as it was before, or have signatures only added to it."
+    )
+
+
+class PackedSignedError(SignedAlreadyError):
+    """The file is signed, and packed in a way to which nothing is added here."""
+
+    text = N_(
+        "This PDF is signed already, and its tables are packed (object streams): signatures cannot"
+        " be added to it here without writing it anew. Send the document as it was before."
+    )
+
+
+class FinalSignedError(SignedAlreadyError):
+    """The file is signed by somebody who forbade any further signature."""
+
+    text = N_(
+        "Whoever signed this PDF allowed nothing to be added to it: one more signature would break"
+        " theirs. Send the document as it was before."
+    )
+
+
+class ActingSignedError(SignedAlreadyError):
+    """The file is signed, and can change what it shows."""
+
+    text = N_(
+        "This PDF is signed already, and programs are in it that can change what it shows: nobody"
+        " signs that here. Send the document as it was before, without them."
+    )
+
+
+class BrokenSignedError(SignedAlreadyError):
+    """A signature in the file does not hold, or something was changed after it."""
+
+    text = N_(
+        "A signature in this PDF does not hold, or it was changed after it was signed: do not rely"
+        " on it. Ask who sent it to you for another one."
+    )
+
+
+class OtherFormSignedError(SignedAlreadyError):
+    """The file is signed, and of a form to which signatures are not added here."""
+
+    text = N_(
+        "This PDF is signed already, and its form or its tables are such that a signature cannot be"
+        " added without changing them. Send the document as it was before."
     )
 
 

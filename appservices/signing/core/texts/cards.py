@@ -22,6 +22,8 @@ from appservices.signing.core.texts.words import (
 )
 from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Link, Mono, Paragraph
+from veche.protocol.signatures.report import Verdict
+from veche.protocol.signatures.words import verdict_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +67,12 @@ def card_doc(
     others: Doc = (Paragraph(signed),)
     if not is_short:
         others = (*_clauses(session, speech), Bullets(parties_lines(session, speech)))
-    head = (Heading(_asks(session, member, speech)), _facts(session, speech), *others)
+    head = (
+        Heading(_asks(session, member, speech)),
+        _facts(session, speech),
+        *_before(session, speech),
+        *others,
+    )
     if session.state is State.OPEN and member.party.state in CAN_ACT:
         return (*head, *_how(session, member, page, speech))
     return (*head, Paragraph(Bold(state_words(session, member, speech))))
@@ -135,6 +142,19 @@ def _facts(session: Session, speech: Speech) -> Facts:
             (speech.text("Number"), Mono(number_of(session))),
         ]
     )  # fmt: skip
+
+
+def _before(session: Session, speech: Speech) -> Doc:
+    """That others had signed the document before, and what that is worth."""
+    before = session.matter.before
+    if before is None:
+        return ()
+    words = speech.text(
+        "It was signed before by {names}. {verdict} Signatures are only added to it.",
+        names=", ".join(before.signers) or "?",
+        verdict=verdict_words(Verdict(before.verdict), speech.language),
+    )
+    return (Paragraph(words),)
 
 
 def _clauses(session: Session, speech: Speech) -> Doc:

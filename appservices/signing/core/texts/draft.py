@@ -10,7 +10,8 @@ from appservices.signing.core.parties import Role
 from appservices.signing.core.texts.cards import LISTED_MAX
 from appservices.signing.core.texts.words import EFFECTS, LEVELS, ROLES, named
 from veche.protocol.catalogue import N_
-from veche.protocol.message import Bullets, Doc, Facts, Heading, Item, Mono, Paragraph
+from veche.protocol.message import Bullets, Code, Doc, Facts, Heading, Item, Mono, Paragraph
+from veche.protocol.signatures.words import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from appservices.signing.core.order import OrderError
     from appservices.signing.core.records import Member, Session
     from appservices.signing.core.speech import Speech
+    from veche.protocol.signatures.report import Report
 
 _PROBLEMS: Final[Mapping[OrderProblem, str]] = {
     OrderProblem.EMPTY: N_("Somebody has to sign. Write who, such as:"),
@@ -67,6 +69,21 @@ def upload_doc(pages: int, notes: Sequence[str], speech: Speech) -> Doc:
         return (Paragraph(seen),)
     words = speech.text("So that it looks the same everywhere, this was changed in it:")
     return (Paragraph(seen, " ", words), Bullets(list(notes)))
+
+
+def signed_doc(report: Report, speech: Speech) -> Doc:
+    """What others have signed in a file that somebody wants to have signed."""
+    return (
+        Paragraph(speech.text("This PDF is signed already. That is what I found:")),
+        Code(words_of(report, speech.language)),
+        Paragraph(
+            speech.text(
+                "Signatures can be added to it: nothing in it is changed, nobody gets a frame on a"
+                " page, and everyone who signs is told who had signed it before. All of it is worth"
+                " no more in the end than what is in it already."
+            )
+        ),
+    )
 
 
 def title_doc(speech: Speech) -> Doc:

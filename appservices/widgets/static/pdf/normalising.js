@@ -27,7 +27,7 @@ import { activeNames, dictionaries, hasOtherSignatures } from "./grammar.js";
 import { Increment } from "./increment.js";
 import { EncryptedError, SwollenError, readSource, unpacked } from "./reading.js";
 import { rewritten } from "./rewriting.js";
-import { PAGES_MAX, pageCount } from "./signing.js";
+import { PAGES_MAX, pageCount } from "./tree.js";
 import { PdfError, asBytes, asText, isReference, referred } from "./values.js";
 
 export const UPLOAD_BYTES_MAX = 50 * 1024 * 1024;

@@ -28,15 +28,8 @@ import { joined } from "../verify/bytes.js";
 import { boxAt, sizeOfPage } from "./boxes.js";
 import { Increment, references } from "./increment.js";
 import { RESOURCE, canShow, encoded, lettersOf, widthOf } from "./letters.js";
-import {
-    PAGES_MAX,
-    filledForm,
-    formOf,
-    layBoxes,
-    openFile,
-    pageNumbers,
-    withLetters,
-} from "./signing.js";
+import { filledForm, formOf, layBoxes, openFile, withLetters } from "./signing.js";
+import { PAGES_MAX, pageNumbers } from "./tree.js";
 import { PdfError, array, asBytes, natural, reference, referred } from "./values.js";
 
 const A4 = { left: 0, bottom: 0, width: 595, height: 842, rotation: 0 };

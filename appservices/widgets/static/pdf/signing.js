@@ -30,6 +30,7 @@ import { linesOf, pdfDate, picture, pictureEntries, reasonOf, sizeOf } from "./a
 import { PdfDocument } from "./document.js";
 import { Increment, references } from "./increment.js";
 import { RESOURCE, canShow, laidLetters, layLetters, readLetters } from "./letters.js";
+import { pageNumber } from "./tree.js";
 import {
     PdfError,
     array,
@@ -45,8 +46,6 @@ import {
 } from "./values.js";
 
 const FIELDS_MAX = 1000;
-export const PAGES_MAX = 2000;
-const TREE_DEPTH_MAX = 32;
 /** Room for a signature with its time stamp and two certificates. */
 const SIGNATURE_BYTES_MAX = 5000;
 const STAMP_BYTES_MAX = 2500;
@@ -148,14 +147,16 @@ export function withLetters(document, increment, form, known) {
  * @param {string} signer name for readers that show it without the certificate
  * @param {number} nowMs what readers show besides the time of the stamp, UTC
  * @param {Look} [look] what is shown in the box with the signer and the time; none: nothing is
+ * @param {boolean} [isNew] whether the field is made in this revision, and shows nothing
  * @returns {Promise<Prepared>}
- * @throws {PdfError} there is no such field, it is signed already, or it can't show a signature
+ * @throws {PdfError} there is no such field, it is signed already, or it can't show a signature; or
+ *   one that is to be made is there
  */
-export async function prepareSignature(file, field, proofs, signer, nowMs, look) {
+export async function prepareSignature(file, field, proofs, signer, nowMs, look, isNew = false) {
     const { document } = file;
     const increment = new Increment(document);
-    const number = emptyField(document, field);
     const signature = increment.reserve();
+    const number = isNew ? 0 : emptyField(document, field);
     /** @type {PdfDictionary} */
     const value = new Map([
         ["/Type", "/Sig"],
@@ -168,7 +169,9 @@ export async function prepareSignature(file, field, proofs, signer, nowMs, look)
         setInCatalog(document, increment, "/Perms", permissions);
         value.set("/Reference", [certifies()]);
     }
+    if (isNew) addInvisible(document, increment, field, signature);
     putStore(document, increment, proofs);
+    if (isNew) return withHole(file, increment, signature, [value, SIGNATURE, SIGNATURE_BYTES_MAX]);
     const held = document.dictionary(number, "a field");
     const signed = new Map([...held, ["/V", reference(signature)]]);
     if (look) {
@@ -236,65 +239,31 @@ export async function canBeShown({ document }, field, texts) {
 export async function prepareClosing(file, field, proofs) {
     const { document } = file;
     const increment = new Increment(document);
-    const [formNumber, form] = formOf(document, increment);
-    const fields = array(document.resolve(form.get("/Fields") ?? []), "/Fields");
-    if (fieldsOf(document, fields).some(({ name }) => name === field))
-        throw new PdfError(`the file has a field ${field} already`);
-    const page = pageNumber(document, 0);
     const stamp = increment.reserve();
-    const widget = fieldFor(field, page, [0, 0, 0, 0]);
-    const number = increment.add(new Map([...widget, ["/V", reference(stamp)]]));
-    annotate(document, increment, page, [number]);
-    increment.put(formNumber, filledForm(form, [...fields, reference(number)]));
+    addInvisible(document, increment, field, stamp);
     if (proofs.certificates.length > 0 || proofs.lists.length > 0)
         putStore(document, increment, proofs);
     const value = new Map([["/Type", "/DocTimeStamp"]]);
     return withHole(file, increment, stamp, [value, STAMP, STAMP_BYTES_MAX]);
 }
 
-/** @param {PdfDocument} document @param {number} index from 0 @returns {number} of its object */
-export function pageNumber(document, index) {
-    let at = 0;
-    for (const number of pagesOf(document)) {
-        if (at === index) return number;
-        at += 1;
-    }
-    throw new PdfError(`there is no page ${index + 1}`);
-}
-
-/** @param {PdfDocument} document @returns {number} @throws {PdfError} too many, or no tree */
-export function pageCount(document) {
-    return pageNumbers(document).length;
-}
-
-/** @param {PdfDocument} document @returns {number[]} of the pages' objects, in their order */
-export function pageNumbers(document) {
-    return [...pagesOf(document)];
-}
-
-/** @param {PdfDocument} document @returns {Generator<number>} numbers of the pages' objects */
-function* pagesOf(document) {
-    const catalog = document.dictionary(document.root, "the catalog");
-    const stack = [{ number: referred(catalog.get("/Pages"), "/Pages of the catalog"), depth: 0 }];
-    /** @type {Set<number>} */
-    const seen = new Set();
-    let count = 0;
-    for (let one = stack.pop(); one; one = stack.pop()) {
-        const { number, depth } = one;
-        if (seen.has(number) || depth > TREE_DEPTH_MAX)
-            throw new PdfError("the tree of pages is none");
-        seen.add(number);
-        const node = document.dictionary(number, "a page");
-        if (node.get("/Type") === "/Pages") {
-            const kids = array(document.resolve(node.get("/Kids")), "/Kids");
-            for (const kid of kids.toReversed())
-                stack.push({ number: referred(kid, "a page"), depth: depth + 1 });
-        } else {
-            count += 1;
-            if (count > PAGES_MAX) throw new PdfError(`more than ${PAGES_MAX} pages`);
-            yield number;
-        }
-    }
+/**
+ * Adds a field that shows nothing, with the signature that it has.
+ * @param {PdfDocument} document
+ * @param {Increment} increment
+ * @param {string} field
+ * @param {number} signature
+ */
+function addInvisible(document, increment, field, signature) {
+    const [formNumber, form] = formOf(document, increment);
+    const fields = array(document.resolve(form.get("/Fields") ?? []), "/Fields");
+    if (fieldsOf(document, fields).some(({ name }) => name === field))
+        throw new PdfError(`the file has a field ${field} already`);
+    const page = pageNumber(document, 0);
+    const widget = fieldFor(field, page, [0, 0, 0, 0]);
+    const number = increment.add(new Map([...widget, ["/V", reference(signature)]]));
+    annotate(document, increment, page, [number]);
+    increment.put(formNumber, filledForm(form, [...fields, reference(number)]));
 }
 
 /** @param {PdfDocument} document @returns {{name: string, number: number}[]} at the form's top */

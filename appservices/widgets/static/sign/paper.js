@@ -4,6 +4,7 @@
  *
  * @typedef {import("./types.d.ts").View} View
  * @typedef {import("./types.d.ts").Revision} Revision
+ * @typedef {import("../signatures/judging.js").Report} Report
  * @typedef {Uint8Array<ArrayBuffer>} Bytes
  *
  * @typedef {object} Paper
@@ -11,12 +12,14 @@
  * @property {Bytes} base the document before anybody signed it
  * @property {Bytes} whole with all that was signed so far
  * @property {number} revision number of the newest one; 0: nobody has signed
+ * @property {Report | undefined} [before] on what others had signed before it was sent
  */
 import { base64, fromBase64 } from "../kit/approval.js";
 import { canonicalBytes } from "../kit/canonical.js";
 import { PdfDocument, revisionsOf } from "../pdf/document.js";
 import { OF_CLAUSE, activeNames } from "../pdf/grammar.js";
-import { formFields, isSigned, pageCount } from "../pdf/signing.js";
+import { formFields, isSigned } from "../pdf/signing.js";
+import { pageCount } from "../pdf/tree.js";
 import { PdfError, asText } from "../pdf/values.js";
 import { readCertificate } from "../signatures/certificate.js";
 import { judge } from "../signatures/verdict.js";
@@ -52,7 +55,8 @@ export async function openPaper(view, cipher, key, promised = view.document.sha2
     if ((await digest(base)) !== view.document.sha256) throw new PaperError("document");
     checkForm(base, view);
     await checkFacts(view);
-    return grown({ secret, base, whole: base, revision: 0 }, view);
+    const before = view.document.is_signed ? await judgedBefore(base, view) : undefined;
+    return grown({ secret, base, whole: base, revision: 0, before }, view);
 }
 
 /**
@@ -69,7 +73,7 @@ export async function grown(paper, view) {
         whole = await withIncrement(whole, one, revision, paper.secret);
         revision = one.number;
     }
-    if (news.length > 0) await checkSigned(whole, view);
+    if (news.length > 0) await checkSigned(whole, view, paper.before);
     return { ...paper, whole, revision };
 }
 
@@ -89,7 +93,8 @@ function checkForm(base, view) {
     try {
         const document = new PdfDocument(asText(base));
         const objects = revisionsOf(document).flatMap((one) => Array.from(one.objects.values()));
-        const isPlain = activeNames(objects).length === 0 && !isSigned(document);
+        const { is_signed = false } = view.document;
+        const isPlain = activeNames(objects).length === 0 && isSigned(document) === is_signed;
         if (!isPlain || pageCount(document) !== pages || base.length !== size)
             throw new PaperError("form");
         if (!hasBoxes(new Set(formFields(document).map(({ name }) => name)), view))
@@ -106,8 +111,11 @@ function checkForm(base, view) {
  * @param {Set<string>} laid
  * @param {View} view
  */
-function hasBoxes(laid, { you: { field }, clauses }) {
+function hasBoxes(laid, { you: { field }, clauses, document }) {
     if (!field) return clauses.every((one) => !one.field);
+    if (document.is_signed)
+        // Their fields are made with the signatures.
+        return [field, ...clauses.map((one) => one.field)].every((one) => !one || !laid.has(one));
     const wanted = [...laid].filter((name) => name.startsWith(`${field}${OF_CLAUSE}`));
     const told = clauses.flatMap((one) => one.field ?? []);
     const isOwn = clauses.every(
@@ -125,12 +133,40 @@ async function checkFacts(view) {
     if ((await partiesDigest(view)) !== view.parties_sha256) throw new PaperError("parties");
 }
 
-/** @param {Bytes} whole @param {View} view */
-async function checkSigned(whole, view) {
+/** @param {Bytes} whole @param {View} view @param {Report} [before] on what others had signed */
+async function checkSigned(whole, view, before) {
+    const { findings } = await judged(whole, view);
+    const ours = newFindings(findings, before);
+    if (ours.some(({ reason }) => !OPEN.has(reason))) throw new PaperError("signature");
+}
+
+/** @param {Bytes} whole @param {View} view @returns {Promise<Report>} */
+async function judged(whole, view) {
     const [root] = view.proofs.certificates;
     if (!root) throw new PaperError("signature");
-    const { findings } = await judge(whole, [readCertificate(fromBase64(root))], view.now_ms);
-    if (findings.some(({ reason }) => !OPEN.has(reason))) throw new PaperError("signature");
+    return judge(whole, [readCertificate(fromBase64(root))], view.now_ms);
+}
+
+/**
+ * @param {Bytes} base that others had signed before it was sent
+ * @param {View} view
+ * @returns {Promise<Report>} on it
+ * @throws {PaperError} it does not hold
+ */
+async function judgedBefore(base, view) {
+    const report = await judged(base, view);
+    if (report.verdict === "invalid") throw new PaperError("signature");
+    return report;
+}
+
+/**
+ * @param {import("../signatures/judging.js").Finding[]} findings
+ * @param {Report} [before] on the file before it was sent
+ * @returns {import("../signatures/judging.js").Finding[]} those that are not of what was there before
+ */
+export function newFindings(findings, before) {
+    const known = new Set(before?.findings.map(({ reason, field }) => `${reason} ${field}`));
+    return findings.filter(({ reason, field }) => !known.has(`${reason} ${field}`));
 }
 
 /**

@@ -11,6 +11,7 @@ import { icon } from "../kit/icons.js";
 import { hex } from "../verify/bytes.js";
 import { fromBase64 } from "../kit/approval.js";
 import { banner, field } from "../kit/elements.js";
+import { verdictWords } from "../verify/signed_words.js";
 import { privateHash, readPrivateLink } from "./link.js";
 import { NoKeyError, isBlind, levelOf } from "./signing.js";
 import { effectWords, levelWords, roleWords } from "../approve/signing_words.js";
@@ -255,6 +256,30 @@ function clause({ id, title, kind, page, field }, answers, answer) {
                 </label>`,
         )}
     </fieldset>`;
+}
+
+/** @param {import("./paper.js").Paper | undefined} paper what others had signed before it was sent */
+export function signedBefore(paper) {
+    const before = paper?.before;
+    if (!before) return nothing;
+    const { signers, verdict } = before;
+    return banner(
+        verdict === "sealed" ? "success" : "info",
+        html`<p>${t("Others had signed this document before it was sent to you:")}</p>
+            <ul class="plain-list">
+                ${signers.map(
+                    ({ name, isProven, atMs }) =>
+                        html`<li>
+                            <bdi>${name}</bdi>,
+                            ${isProven ? t("proven") : t("not proven who that is")}${atMs === undefined ? nothing : html`, ${showDateTime(atMs)}`}
+                        </li>`,
+                )}
+            </ul>
+            <p>${verdictWords(verdict)}</p>
+            <p>
+                ${t("Your signature is added to it; nothing in it is changed, and no page shows it.")}
+            </p>`,
+    );
 }
 
 /** @param {unknown} error why the last press did nothing; undefined: it did not fail */

@@ -37,7 +37,7 @@ import { judge } from "../signatures/verdict.js";
 import { isSame, joined } from "../verify/bytes.js";
 import { postStamp } from "./api.js";
 import { withMatter } from "./matter.js";
-import { digest, grown, revisionOf } from "./paper.js";
+import { digest, grown, newFindings, revisionOf } from "./paper.js";
 
 const STALE = "ORG.VECHE.STALE_REVISION";
 const REBASE_MAX = 5;
@@ -267,31 +267,35 @@ async function signed({ view, words, tell }, paper, key, certified) {
     const clauses = view.clauses.flatMap(({ field, title }) =>
         field ? [{ field, looks: [{ ...words, role: title }, words] }] : [],
     );
+    const isNew = view.document.is_signed === true;
     for (const box of [own, ...clauses]) {
         if (box !== own) tell("clause");
-        const added = await signedIn(box, whole, key, certified);
+        const added = await signedIn({ ...box, isNew }, whole, key, certified);
         whole = joined(whole, added.data);
         first ??= added;
     }
     const root = readCertificate(certified.root);
     const { findings } = await judge(whole, [root], clock.now());
-    if (findings.some(({ reason }) => reason !== TAIL)) throw new MismatchError("signature");
+    const ours = newFindings(findings, paper.before);
+    if (ours.some(({ reason }) => reason !== TAIL)) throw new MismatchError("signature");
     if (!first) throw new MismatchError("signature");
     return { ...first, data: whole.slice(paper.whole.length) };
 }
 
 /**
- * @param {{field: string, looks: Task["words"][]}} box with what it may show, the best first
+ * @param {{field: string, looks: Task["words"][], isNew: boolean}} box with what it may show, the
+ *   best first; whether it is made with the signature, and shows nothing
  * @param {Bytes} whole
  * @param {CryptoKey} key
  * @param {Certified} certified
  * @returns {Promise<Added>} the revision with the signature in one box
  */
-async function signedIn({ field, looks }, whole, key, certified) {
+async function signedIn({ field, looks, isNew }, whole, key, certified) {
     const file = openFile(whole);
     const name = nameOf(readCertificate(certified.certificate));
     const stamp = stamper(postStamp, certified.tsa);
     const signing = { file, field, key, certified, name, nowMs: clock.now(), stamp };
+    if (isNew) return signFile({ ...signing, isNew });
     for (const look of looks)
         if (await canBeShown(file, field, [name, look.role, look.level]))
             return signFile({ ...signing, look });

@@ -67,7 +67,14 @@ export interface View {
     deadline_at_ms: number;
     code: string;
     parties_sha256: string;
-    document: { sha256: string; size: number; pages: number; blob: string };
+    document: {
+        sha256: string;
+        size: number;
+        pages: number;
+        blob: string;
+        /** Whether others had signed it before it was sent. */
+        is_signed?: boolean;
+    };
     clauses: Clause[];
     stages: { need?: number | null; parties: string[] }[];
     parties: Party[];

@@ -19,7 +19,17 @@ import { DECLINE, declineDialog } from "./dialogs.js";
 import { Guard } from "./guard.js";
 import { readLink, readPrivateLink } from "./link.js";
 import { KeyNeeded, SignInNeeded, openLink, refreshed } from "./opening.js";
-import { code, consent, facts, mode, parties, pasting, problem, signingIn } from "./parts.js";
+import {
+    code,
+    consent,
+    facts,
+    mode,
+    parties,
+    pasting,
+    problem,
+    signedBefore,
+    signingIn,
+} from "./parts.js";
 import { answered, declinePaper, isBlind, levelOf, signPaper } from "./signing.js";
 import { boxWords, copyWords, explained, overWords, stepWords } from "./words.js";
 
@@ -402,6 +412,7 @@ export class VecheSign extends VecheElement {
             <h1 tabindex="-1"><bdi>${view.title}</bdi></h1>
             ${this._state(view)} ${mode(view)} ${facts(view)} ${code(view)} ${parties(view)}
             <h2>${t("The document")}</h2>
+            ${signedBefore(this.paper)}
             ${view.you.can_act ? html`${this._pages(view)}${this._act(view)}` : this._file(view)}
         </div>`;
     }

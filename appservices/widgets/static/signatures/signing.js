@@ -22,6 +22,7 @@
  * @property {number} nowMs
  * @property {Stamper} stamp
  * @property {import("../pdf/appearance.js").Look} [look] what the box shows; none: nothing
+ * @property {boolean} [isNew] whether the field is made with the signature, and shows nothing
  */
 import { sha256 } from "../verify/bytes.js";
 import { filled, prepareClosing, prepareSignature } from "../pdf/signing.js";
@@ -38,10 +39,10 @@ import { detached, signData } from "./making.js";
  */
 
 /** @param {Signing} signing @returns {Promise<Added>} the revision that signs: PAdES-B-T */
-export async function signFile({ file, field, key, certified, name, nowMs, stamp, look }) {
+export async function signFile({ file, field, key, certified, name, nowMs, stamp, look, isNew }) {
     const { chain, lists } = certified;
     const proofs = { certificates: [certified.root, ...chain, certified.tsa], lists };
-    const prepared = await prepareSignature(file, field, proofs, name, nowMs, look);
+    const prepared = await prepareSignature(file, field, proofs, name, nowMs, look, isNew);
     const certificate = readCertificate(certified.certificate);
     const attributes = await signedAttributes(certificate, prepared.digest, DATA);
     const signature = await signData(key, attributes);

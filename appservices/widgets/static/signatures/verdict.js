@@ -10,8 +10,14 @@
  * @typedef {import("./judging.js").Signed} Signed
  * @typedef {import("../pdf/document.js").Revision} Revision
  * @typedef {import("../pdf/grammar.js").SignatureField} SignatureField
+ *
+ * @typedef {object} By what is trusted, and the time
+ * @property {Certificate[]} roots
+ * @property {number} nowMs
+ * @property {Bytes[]} lists
+ * @property {import("./judging.js").AlgorithmsEnd} end
  */
-import { hex, sha256 } from "../verify/bytes.js";
+import { hex, isSame, sha256 } from "../verify/bytes.js";
 import { PdfDocument, revisionsOf } from "../pdf/document.js";
 import {
     State,
@@ -22,8 +28,11 @@ import {
     readAddition,
 } from "../pdf/grammar.js";
 import { PdfError, array, asText, dictionary, referred } from "../pdf/values.js";
+import { documentDigestOf, readCertificate } from "./certificate.js";
 import { CMS_BYTES_MAX } from "./cms.js";
 import * as der from "./der.js";
+import { DerError } from "./der.js";
+import { judgeElsewhere } from "./elsewhere.js";
 import {
     ALGORITHMS_END,
     Fault,
@@ -33,7 +42,7 @@ import {
     partsOf,
     reported,
 } from "./judging.js";
-import { Trust } from "./trust.js";
+import { Trust, readable } from "./trust.js";
 
 const SIGNATURES_MAX = 200;
 const MARKER = "%%EOF";
@@ -61,12 +70,14 @@ export async function judge(bytes, roots, nowMs, lists = [], end = ALGORITHMS_EN
         ]);
     }
     try {
-        const { base, added, last } = await split(document, parts);
-        if (added.length === 0) return reported([finding("no_signature")]);
+        const { base, added, last, ofOthers } = await split(document, parts);
         if (added.length > SIGNATURES_MAX) return reported([finding("too_many_signatures")]);
         const by = { roots, nowMs, lists, end };
+        const baseEnd = added.length > 0 ? (base.at(-1)?.ends[1] ?? 0) : bytes.length;
+        const others = ofOthers && (await othersOf(bytes.subarray(0, baseEnd), ofOthers, by));
+        if (added.length === 0) return others ?? reported([finding("no_signature")]);
         const clauses = clauseBoxes(last);
-        return await new Walk({ document, bytes, base, added, clauses }, by).report();
+        return await new Walk({ document, bytes, base, added, clauses, others }, by).report();
     } catch (error) {
         return reported([finding("changed_after_signing", error)]);
     }
@@ -97,20 +108,48 @@ export async function beginsSigned(pdf) {
  * @param {PdfDocument} document
  * @param {Revision[]} parts
  * @returns {Promise<{base: Revision[], added: {field: SignatureField, revision: Revision}[],
- *   last: State}>} the revisions before anyone signed, those with signatures, all of the file
+ *   last: State, ofOthers: PdfError | undefined}>} the revisions before anyone signed here, those
+ *   with signatures, all of the file; why the first signature in the base is none of our form
  */
 async function split(document, parts) {
     let before = new State(document.root, new Map(), document.pdf);
     const base = [];
     const added = [];
+    /** @type {PdfError | undefined} */
+    let ofOthers;
     for (const revision of parts) {
         const after = before.later(revision.objects);
-        if (added.length > 0 || hasSignature(after))
-            added.push({ field: await readAddition(before, after, revision), revision });
-        else base.push(revision);
+        try {
+            if (added.length > 0 || hasSignature(after))
+                added.push({ field: await readAddition(before, after, revision), revision });
+            else base.push(revision);
+        } catch (error) {
+            // What other programs signed before is a part of the base: it has other forms.
+            if (!(error instanceof PdfError) || added.length > 0 || !hasSignature(after))
+                throw error;
+            base.push(revision);
+            ofOthers ??= error;
+        }
         before = after;
     }
-    return { base, added, last: before };
+    return { base, added, last: before, ofOthers };
+}
+
+/**
+ * @param {Bytes} bytes the file as other programs left it
+ * @param {PdfError} why their first signature is none of our form
+ * @param {By} by
+ * @returns {Promise<Report>}
+ * @throws {PdfError} they cannot be read, or are by a certificate of ours, whose signatures have our
+ *   form and no other
+ */
+async function othersOf(bytes, why, { roots, nowMs, lists, end }) {
+    const report = await judgeElsewhere(bytes, roots, nowMs, lists, end);
+    const isOurs = report?.findings.some(
+        ({ reason }) => reason === "certified_for_another_document",
+    );
+    if (!report || isOurs) throw why;
+    return report;
 }
 
 /** @param {PdfDocument} document @param {string} key @param {Bytes} bytes @returns {Bytes[]} */
@@ -130,9 +169,8 @@ function stored(document, key, bytes) {
 class Walk {
     /**
      * @param {{document: PdfDocument, bytes: Bytes, base: Revision[], clauses: Map<string, string>,
-     *   added: {field: SignatureField, revision: Revision}[]}} file
-     * @param {{roots: Certificate[], nowMs: number, lists: Bytes[],
-     *   end: import("./judging.js").AlgorithmsEnd}} by
+     *   added: {field: SignatureField, revision: Revision}[], others?: Report | undefined}} file
+     * @param {By} by
      */
     constructor(file, by) {
         this.file = file;
@@ -149,6 +187,10 @@ class Walk {
         const ends = base.at(-1)?.ends ?? [0, 0];
         for (const end of ends) judge.documents.push(await sha256(bytes.subarray(0, end)));
         const own = opened.flatMap(partsOf).flatMap(({ certificates }) => certificates);
+        if (isForOthers(own, judge.documents))
+            // Whoever signs what others have signed before has a certificate for all of that.
+            for (const end of added.flatMap(({ revision }) => revision.ends))
+                judge.documents.push(await sha256(bytes.subarray(0, end)));
         judge.trust = new Trust(
             this.by.roots,
             [...stored(document, "/Certs", bytes), ...own],
@@ -166,7 +208,13 @@ class Walk {
         const known = { documentSha256, documentEnd: ends[1] };
         const report = judge.report(known);
         const signers = report.signers.map((one) => this.named(one));
-        return { ...report, signers, ends: Object.fromEntries(signed) };
+        const whole = { ...report, signers, ends: Object.fromEntries(signed) };
+        const { others } = this.file;
+        if (!others) return whole;
+        return reported([...others.findings, ...report.findings], {
+            ...whole,
+            signers: [...others.signers, ...signers],
+        });
     }
 
     /** @param {Signed} one @returns {Signed} with the clause that it is of */
@@ -213,13 +261,15 @@ class Walk {
         const objects = base.flatMap((one) => Array.from(one.objects.values()));
         for (const name of activeNames(objects).toReversed())
             this.judge.find("active_content", "", name);
-        if (hasOtherSignatures(objects)) this.judge.find("other_signatures_before");
+        if (!this.file.others && hasOtherSignatures(objects))
+            this.judge.find("other_signatures_before");
         for (const { field } of added.toReversed()) {
             const signer = this.judge.signers.find((one) => one.field === field.field);
             if (field.shows && signer && ![signer.name, signer.account].includes(field.shows))
                 this.judge.find("broken", field.field, "its picture names somebody else");
         }
-        if (!added[0]?.field.certifies) this.judge.find("first_signature_does_not_certify");
+        if (!this.file.others && !added[0]?.field.certifies)
+            this.judge.find("first_signature_does_not_certify");
         if (!added.at(-1)?.field.isStamp) this.judge.find("tail_not_time_stamped");
     }
 
@@ -233,6 +283,23 @@ class Walk {
                 this.judge.find("clause_not_signed_by_its_signer", name);
         }
     }
+}
+
+/**
+ * @param {Bytes[]} certificates DER
+ * @param {Bytes[]} documents digests
+ * @returns {boolean} whether a certificate is for none of these documents
+ */
+function isForOthers(certificates, documents) {
+    return readable(certificates, readCertificate).some((one) => {
+        try {
+            const bound = documentDigestOf(one);
+            return bound && !documents.some((digest) => isSame(digest, bound));
+        } catch (error) {
+            if (error instanceof DerError) return false;
+            throw error;
+        }
+    });
 }
 
 /** @param {string} contents the token @returns {Bytes} the signature in its hole */

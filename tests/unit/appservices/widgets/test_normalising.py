@@ -55,7 +55,8 @@ REASONS: Final[Mapping[type, str]] = {
 SALT: Final = hashlib.sha256(b"chance").digest()
 _NORMALISE: Final = """
     const { normalise } = await at("pdf/normalising.js");
-    const { openFile, pageCount } = await at("pdf/signing.js");
+    const { openFile } = await at("pdf/signing.js");
+    const { pageCount } = await at("pdf/tree.js");
     const found = [];
     for (const one of given.files) {
         try {

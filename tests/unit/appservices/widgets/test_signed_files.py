@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tests.support.forgery import FORGED, closed_by_attacker, find, page
+from tests.support.forgery import FORGED, closed_by_attacker, find, increment, page
 from tests.support.node import WIDGETS, node, why_no_node
 from tests.support.signing import NOW, YEAR, Office, fresh, ms, with_boxes
+from tests.unit.appservices.signing.service import test_appending as appended
 from tests.unit.veche.protocol.pdf import test_appearance as pictures
 from tests.unit.veche.protocol.signatures import test_verdict as files
 from veche.protocol.ids import UserId
@@ -162,8 +163,31 @@ def _files() -> Iterator[File]:
     signed = office.close(office.person("Алиса", doc).sign(doc, "Sig1"))
     yield File("a script", signed, root)
     yield from _certificates(office)
+    yield from _added()
     yield from _pictures()
     yield from _years()
+
+
+def _added() -> Iterator[File]:
+    """Files that others had signed, to which signatures were added; honest and changed ones."""
+    root, now = appended.office().root.certificate, appended.office().now + dt.timedelta(minutes=1)
+    for name, base in {"others": appended.of_dora(), "ours": appended.of_ours()}.items():
+        pdf = appended.closed(base)
+        number, _ = find(pdf, b"Tj ET")
+        at = pdf.index(b"100 EUR")
+        yield File(f"signed by {name}", base, root, now)
+        yield File(f"added to {name}", pdf, root, now)
+        yield File(f"added to {name}, by a root", pdf, appended.dora().root, now)
+        yield File(f"added to {name}, changed", increment(pdf, {number: FORGED}), root, now)
+        yield File(f"added to {name}, another byte", pdf[:at] + b"9" + pdf[at + 1 :], root, now)
+        changed = increment(base, {number: FORGED})
+        yield File(f"{name} changed", changed, root, now)
+    yield File(
+        "added to changed",
+        appended.closed(increment(appended.of_dora(), {number: FORGED})),
+        root,
+        now,
+    )
 
 
 def _certificates(office: Office) -> Iterator[File]:

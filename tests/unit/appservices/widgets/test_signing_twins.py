@@ -38,6 +38,7 @@ from veche.protocol.pdf.appearance import Look
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.signing import (
     Box,
+    NewField,
     Proofs,
     lay_boxes,
     page_count,
@@ -102,8 +103,8 @@ def by_page(code: str, given: Any) -> Any:
 
 
 _REVISIONS: Final = """
-    const { openFile, layBoxes, prepareSignature, prepareClosing, filled, pageCount } =
-        await at("pdf/signing.js");
+    const { openFile, layBoxes, prepareSignature, prepareClosing, filled } = await at("pdf/signing.js");
+    const { pageCount } = await at("pdf/tree.js");
     const { readFile } = await import("node:fs/promises");
     const letters = JSON.parse(await readFile(given[0].letters));
     const none = { digest: new Uint8Array(), hole: [0, 0] };
@@ -115,7 +116,8 @@ _REVISIONS: Final = """
             one.does === "boxes"
                 ? { data: layBoxes(file, one.boxes, one.letters && letters), ...none }
                 : one.does === "sign"
-                  ? await prepareSignature(file, one.field, proofs, one.name, one.now, one.look)
+                  ? await prepareSignature(
+                        file, one.field, proofs, one.name, one.now, one.look, one.isNew)
                   : await prepareClosing(file, one.field, proofs);
         const whole = one.cms ? filled(made, bytes(one.cms)) : made.data;
         found.push([base64(made.data), base64(made.digest), made.hole, base64(whole),
@@ -201,6 +203,18 @@ def _steps() -> Iterator[tuple[dict[str, Any], tuple[bytes, bytes, tuple[int, in
             _asked(pdf, extra, b"\x30", does="close", field="Seal1"),
             (closed.data, closed.digest, closed.hole, closed.filled(b"\x30")),
         )
+        yield _added(pdf + closed.filled(b"\x30"), extra)
+
+
+def _added(
+    pdf: bytes, proofs: Proofs
+) -> tuple[dict[str, Any], tuple[bytes, bytes, tuple[int, int], bytes]]:
+    """A signature in a field that is made with it, in a file that was signed and closed before."""
+    name, now = RANDOM.choice(NAMES), ms(NOW)
+    made = prepare_signature(Document(pdf), NewField("Added"), proofs, name, now)
+    said = {"does": "sign", "field": "Added", "name": name, "now": now, "isNew": True}
+    filled = made.filled(b"\x30")
+    return _asked(pdf, proofs, b"\x30", **said), (made.data, made.digest, made.hole, filled)
 
 
 def _given(box: Box) -> dict[str, Any]:

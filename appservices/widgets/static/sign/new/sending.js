@@ -23,7 +23,8 @@
 import { newKey } from "../../kit/api.js";
 import { base64 } from "../../kit/approval.js";
 import { t } from "../../kit/i18n.js";
-import { openFile, pageCount } from "../../pdf/signing.js";
+import { openFile } from "../../pdf/signing.js";
+import { pageCount } from "../../pdf/tree.js";
 import { withBoxes } from "../../pdf/sheet.js";
 import { hex, sha256 } from "../../verify/bytes.js";
 import { actBlind, beginBlind, putBlind } from "../api.js";
