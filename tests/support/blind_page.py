@@ -27,7 +27,8 @@ from tests.support.sign_page import API, FreshKey, SignPage
 from tests.support.signing import with_boxes
 from veche.protocol.blind_api import veiled
 from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import Proofs, page_count, prepare_closing
+from veche.protocol.pdf.pages import page_count
+from veche.protocol.pdf.signing import Proofs, prepare_closing
 from veche.protocol.pdf.values import PdfError
 from veche.protocol.signatures.report import Reason
 from veche.protocol.signatures.verdict import Trusted, judge

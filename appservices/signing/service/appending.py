@@ -27,14 +27,8 @@ from appservices.signing.core.papers.uploads import (
 from appservices.signing.service.uploads import checked_signed, read_upload
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.grammar import active_names, dictionaries
-from veche.protocol.pdf.signing import (
-    NewField,
-    Proofs,
-    form_fields,
-    is_signed,
-    page_count,
-    prepare_signature,
-)
+from veche.protocol.pdf.pages import page_count
+from veche.protocol.pdf.signing import NewField, Proofs, form_fields, is_signed, prepare_signature
 from veche.protocol.pdf.structure import revisions
 from veche.protocol.pdf.values import PdfError, is_reference, referred
 from veche.protocol.signatures.report import Verdict

@@ -39,7 +39,8 @@ from appservices.signing.store import blobs, sessions
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
 from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import form_fields, page_count
+from veche.protocol.pdf.pages import page_count
+from veche.protocol.pdf.signing import form_fields
 from veche.protocol.pdf.values import PdfError
 
 if TYPE_CHECKING:

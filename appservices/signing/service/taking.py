@@ -100,6 +100,9 @@ def check_held(held: Held, body: RevisionView, authorities: Authorities, now_ms:
     is_told = hmac.compare_digest(digest.digest(), from_unpadded(body.sha256))
     if len(increment) != body.size or not is_told:
         raise BadSignatureError("its digest or size is not the one that was told")
+    if session.matter.before is not None:
+        signed = len(signatures_of(Document(before)))
+        expected = attrs.evolve(expected, signed_before=signed)
     check_addition(before, increment, expected)
 
 
@@ -116,16 +119,14 @@ def _expected(held: Held, authorities: Authorities, now_ms: int) -> Expected:
         stamps=authorities.stamps.certificate,
         root=authorities.root,
         known=frozenset([held.issued.certificate, *map(der_of, known)]),
-        signed_before=_signed_before(held.kept, before),
+        signed_before=_signed_before(held.kept),
         now_ms=now_ms,
     )
 
 
-def _signed_before(kept: Kept, pdf: bytes) -> int:
-    """How many signatures a file has: of each who signed, and of their clauses."""
+def _signed_before(kept: Kept) -> int:
+    """How many signatures were taken here: of each who signed, and of their clauses."""
     session = kept.session
-    if session.matter.before is not None:
-        return len(signatures_of(Document(pdf)))
     members = [session.member(one.party or "") for one in kept.revisions]
     return sum(1 if one is None else len(fields_of(session, one)) for one in members)
 

@@ -28,7 +28,7 @@ from appservices.signing.core.papers.uploads import (
 )
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.grammar import active_names, dictionaries, has_other_signatures
-from veche.protocol.pdf.signing import page_count
+from veche.protocol.pdf.pages import page_count
 from veche.protocol.pdf.structure import revisions
 from veche.protocol.pdf.values import PdfError, is_reference, referred
 from veche.runtime.sandbox import SandboxError, in_sandbox

@@ -25,6 +25,7 @@ from veche.protocol.pdf.appearance import (
 )
 from veche.protocol.pdf.increment import Increment, references
 from veche.protocol.pdf.letters import RESOURCE, laid_letters, lay_letters, letters
+from veche.protocol.pdf.pages import page_number
 from veche.protocol.pdf.values import (
     PdfError,
     array,
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from veche.protocol.pdf.values import Dictionary, Value
 
 FIELDS_MAX: Final = 1000
-PAGES_MAX: Final = 2000
-_TREE_DEPTH_MAX: Final = 32
 SIGNATURE_BYTES_MAX: Final = 5000
 """Room for a signature with its time stamp and two certificates: 2.2 to 3.5 kB of them are used."""
 STAMP_BYTES_MAX: Final = 2500
@@ -297,48 +296,6 @@ def _add_invisible(document: Document, increment: Increment, field: str, value: 
     _annotate(document, increment, page, [number])
     form = {**form, b"/Fields": [*fields, reference(number)], b"/SigFlags": _APPEND_ONLY}
     increment.put(form_number, form)
-
-
-def page_number(document: Document, index: int) -> int:
-    """Number of the page's object.
-
-    Raises:
-        PdfError: There is no such page, or the tree of pages is none.
-    """
-    for at, number in enumerate(_pages(document)):
-        if at == index:
-            return number
-    raise PdfError(f"there is no page {index + 1}")
-
-
-def page_count(document: Document) -> int:
-    """Pages of the file.
-
-    Raises:
-        PdfError: More than ``PAGES_MAX``, or the tree of pages is none.
-    """
-    return sum(1 for _ in _pages(document))
-
-
-def _pages(document: Document) -> Iterator[int]:
-    catalog = document.dictionary(document.root, "the catalog")
-    root = referred(catalog.get(b"/Pages"), "/Pages of the catalog")
-    stack, seen = [(root, 0)], set()
-    count = 0
-    while stack:
-        number, depth = stack.pop()
-        if number in seen or depth > _TREE_DEPTH_MAX:
-            raise PdfError("the tree of pages is none")
-        seen.add(number)
-        node = document.dictionary(number, "a page")
-        if node.get(b"/Type") == b"/Pages":
-            kids = array(document.resolve(node.get(b"/Kids")), "/Kids")
-            stack += [(referred(kid, "a page"), depth + 1) for kid in reversed(kids)]
-        else:
-            count += 1
-            if count > PAGES_MAX:
-                raise PdfError(f"more than {PAGES_MAX} pages")
-            yield number
 
 
 def form_fields(document: Document) -> list[tuple[str, int]]:

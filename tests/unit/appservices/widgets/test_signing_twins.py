@@ -36,12 +36,12 @@ from tests.support.readers import by_pdfsig, by_pyhanko
 from tests.support.signing import NOW, Office, ms, with_boxes
 from veche.protocol.pdf.appearance import Look
 from veche.protocol.pdf.document import Document
+from veche.protocol.pdf.pages import page_count
 from veche.protocol.pdf.signing import (
     Box,
     NewField,
     Proofs,
     lay_boxes,
-    page_count,
     prepare_closing,
     prepare_signature,
 )

@@ -23,7 +23,8 @@ from tests.support.signing import Office
 from veche.protocol.errors import MalformedError
 from veche.protocol.pdf.appearance import Look
 from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import Box, form_fields, page_count, page_number
+from veche.protocol.pdf.pages import page_count, page_number
+from veche.protocol.pdf.signing import Box, form_fields
 from veche.protocol.signatures.report import Verdict
 from veche.protocol.signatures.verdict import Trusted, judge
 
