@@ -44,7 +44,8 @@ from veche.protocol.canonical import canonical
 from veche.protocol.ids import UserId
 from veche.protocol.pdf.appearance import Look
 from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import form_fields, page_count
+from veche.protocol.pdf.pages import page_count
+from veche.protocol.pdf.signing import form_fields
 from veche.protocol.pdf.values import array
 from veche.protocol.pdf.values import number as coordinate
 from veche.protocol.signatures import certificates

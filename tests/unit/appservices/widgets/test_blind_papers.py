@@ -20,7 +20,8 @@ from tests.support.signing import Office
 from tests.unit.appservices.widgets.test_signing_twins import by_page
 from veche.protocol.pdf.appearance import Look
 from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import can_be_shown, form_fields, page_count
+from veche.protocol.pdf.pages import page_count
+from veche.protocol.pdf.signing import can_be_shown, form_fields
 from veche.protocol.signatures.report import Verdict
 from veche.protocol.signatures.verdict import Trusted, judge
 

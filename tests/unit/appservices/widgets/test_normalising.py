@@ -34,7 +34,8 @@ from tests.support.signing import Office, with_boxes
 from tests.unit.appservices.widgets.test_signing_twins import by_page
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.grammar import active_names
-from veche.protocol.pdf.signing import form_fields, page_count
+from veche.protocol.pdf.pages import page_count
+from veche.protocol.pdf.signing import form_fields
 from veche.protocol.pdf.structure import revisions
 
 if TYPE_CHECKING:
