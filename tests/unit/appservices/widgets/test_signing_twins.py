@@ -103,7 +103,8 @@ def by_page(code: str, given: Any) -> Any:
 
 
 _REVISIONS: Final = """
-    const { openFile, layBoxes, prepareSignature, prepareClosing, filled } = await at("pdf/signing.js");
+    const { openFile, layBoxes, prepareSignature, prepareClosing, filled } =
+        await at("pdf/signing.js");
     const { pageCount } = await at("pdf/tree.js");
     const { readFile } = await import("node:fs/promises");
     const letters = JSON.parse(await readFile(given[0].letters));
