@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from appservices.signing.core.guests import is_guest
 from appservices.signing.core.parties import PlanError, Role, Stage
 from appservices.signing.core.records import (
     NAME_CHARACTERS_MAX,
@@ -29,6 +30,7 @@ from appservices.signing.core.texts.blind import sent_doc
 from appservices.signing.service import draft_talk, drafting
 from appservices.signing.service.cipher import OVERHEAD_BYTES
 from appservices.signing.service.drafting import Invited
+from appservices.signing.service.naming import user_named
 from appservices.signing.service.tokens import SEED, token_of
 from appservices.signing.store import blobs, sessions
 from veche.protocol.blind_api import MATTER_BYTES_MAX, BlindState, LinkView
@@ -209,8 +211,10 @@ def _drafted(scene: Scene, person: UserId, body: BlindBody) -> Session:
 def _invited(scene: Scene, person: UserId, body: BlindBody) -> list[Invited]:
     """Who takes part; whoever asks always does, to have a page of it."""
     bot = scene.voice.bot.user_id
-    if any(one.user == bot for one in body.parties):
-        raise MalformedError("parties", "the bot of this service cannot sign")
+    for one in body.parties:
+        # Bots, who came in by a picture, and what is no account of Matrix.
+        if user_named(one.user, bot, person) != one.user or is_guest(one.user):
+            raise MalformedError("parties", f"{one.user} is nobody who can be asked here")
     found = [
         Invited(
             id=one.party,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from appservices.signing.core.guests import guest_id
 from appservices.signing.core.session import State
 from appservices.signing.service import ending, renewals
 from tests.integration.appservices.signing.blind import CANARY, PDF, TITLE, BlindSite, signers
@@ -16,13 +17,14 @@ from tests.integration.appservices.signing.site import ALICE, BOB, CAROL
 from tests.support.blind_page import BlindPage
 from tests.support.keys import unpadded_base64
 from veche.protocol.evidence_checks import check_evidence, read_evidence
-from veche.protocol.ids import effect_id
+from veche.protocol.ids import Ulid, effect_id
 from veche.protocol.signatures.report import Verdict
 from veche.protocol.signatures.verdict import Trusted, judge
 from veche.runtime.errands import Errand
 
 pytestmark = pytest.mark.postgres
 
+GUESTS = "01KAV3Z8K4Q6V5W7X9Y0A1B2C3"
 CLAUSES = (("c1", "unfair", f"{CANARY} penalty"), ("c2", "optional", f"{CANARY} dog"))
 
 
@@ -330,6 +332,9 @@ class DraftTests(BlindSite):
             ("parties", [{**one, "user": "town"}]),
             ("parties", [one, {**one, "party": "p2"}]),
             ("parties", [{**one, "user": "@veche_signing:veche.test"}]),
+            ("parties", [{**one, "user": "@veche_org_town:veche.test"}]),
+            ("parties", [{**one, "user": guest_id(Ulid(GUESTS), "p1", "veche.test")}]),
+            ("parties", [{**one, "user": "@Bob\u202e:veche.test"}]),
             ("parties", [{**one, "role": "viewer"}]),
             ("stages", [{"parties": ["p9"]}]),
             ("stages", [{"parties": ["p1", "p2"], "need": 3}]),
