@@ -78,6 +78,7 @@ _WHO: Final = {
     "ListRoutes": "list",
     "BlindRoutes": "person",
     "MeetingRoutes": "meeting",
+    "DelegationRoutes": "party",
     "PublicRoutes": "open",
 }
 """Who may ask, by the class that serves it."""

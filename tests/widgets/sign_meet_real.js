@@ -3,10 +3,28 @@
  * program for tests/integration/appservices/signing/test_browser.py. It speaks as real_person.js
  * says, and says the digits that the phone shows.
  */
-import { createHash } from "node:crypto";
 import { launch } from "./browser.js";
 import { BASE } from "./control.js";
 import { LOOK_MS, served, tell } from "./real_person.js";
+
+/** @returns {Promise<object>} the key that the page has made, as the service will list it */
+function keyOfPhone() {
+    return new Promise((resolve, reject) => {
+        const opening = indexedDB.open("veche");
+        opening.addEventListener("error", () => reject(opening.error));
+        opening.addEventListener("success", () => {
+            const keys = opening.result.transaction("device_keys").objectStore("device_keys");
+            const all = keys.getAll();
+            all.addEventListener("error", () => reject(all.error));
+            all.addEventListener("success", () =>
+                resolve({
+                    ...{ id: all.result[0].id, kind: "p256", label: "In person" },
+                    ...{ transports: [], credential_id: null, held_until_ms: null },
+                }),
+            );
+        });
+    });
+}
 
 const browser = await launch();
 try {
@@ -17,15 +35,6 @@ try {
     /** @type {object[]} */
     const keys = [];
     await served(context, keys);
-    context.on("request", (request) => {
-        if (!request.url().includes("/claim")) return;
-        const raw = Buffer.from(request.postDataJSON().public_key, "base64");
-        const id = createHash("sha256").update(raw).digest("base64url");
-        keys.push({
-            ...{ id, kind: "p256", label: "In person", transports: [] },
-            ...{ credential_id: null, held_until_ms: null },
-        });
-    });
     const { screen, phone } = await tell({ name: "bob" });
     const wall = await context.newPage();
     await wall.goto(`${BASE}/sign#${new URL(screen).hash.slice(1)}`);
@@ -36,6 +45,7 @@ try {
     await page.getByRole("button", { name: "Go on with this phone" }).click();
     const digits = await page.locator(".code-digits [aria-hidden]").innerText();
     await wall.getByText("A phone has opened it. Go on in your chat.").waitFor();
+    keys.push(await page.evaluate(keyOfPhone));
     await tell({ digits, name: "carol" });
 
     await page.locator("canvas:not([width='0'])").first().waitFor();

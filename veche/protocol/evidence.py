@@ -17,6 +17,8 @@ from pydantic import Field
 from veche.protocol.approval import Assertion
 from veche.protocol.wire import Wire
 
+DELEGATED: Final = "delegated"
+"""``what`` of the mandate by which a party lets somebody else act begins with it."""
 IDENTIFIED: Final = "identified"
 """``what`` of the mandate by which somebody says who a signer is begins with it."""
 ATTACHMENT: Final = "evidence.json"
@@ -194,11 +196,13 @@ class EvidenceDelegation(Wire):
         party: Who let them.
         to: Who acts.
         at_ms: Since when.
+        approval: The mandate that they gave with their key; None: they said so in their chat.
     """
 
     party: Id
     to: Id
     at_ms: Moment
+    approval: EvidenceApproval | None = None
 
 
 class EvidenceIdentified(Wire):

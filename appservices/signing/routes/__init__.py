@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from appservices.signing.routes.api import API
 from appservices.signing.routes.blind import BlindRoutes
+from appservices.signing.routes.delegation import DelegationRoutes
 from appservices.signing.routes.lists import ListRoutes
 from appservices.signing.routes.meetings import MeetingRoutes
 from appservices.signing.routes.organisations import OrganisationRoutes
@@ -39,6 +40,7 @@ def routes(host: Host, service: Any) -> Mapping[str, IResource]:
         ListRoutes(host, service),
         BlindRoutes(host, service),
         MeetingRoutes(service),
+        DelegationRoutes(host, service),
         OrganisationRoutes(host, service),
         TemplateRoutes(host, service),
         WebhookRoutes(host, service),

@@ -72,13 +72,62 @@ class Signing(Protocol):
         """What all transactions share; None: nobody signs here."""
 
 
-class PartyRoutes:
-    """Serves parties."""
+class PartyCalls:
+    """Calls of parties: who asks is known by the token of their link."""
 
     def __init__(self, host: Host, signing: Signing) -> None:
-        """Make them."""
+        """Serve them."""
         self._host = host
         self._signing = signing
+
+    async def _unless_refused(
+        self, name: str, work: Callable[[Cursor], V | VecheError], call: Call
+    ) -> V:
+        """Run a transaction; what it returns as an error is raised once it has committed."""
+        done = await self._host.database.run(name, work)
+        if isinstance(done, VecheError):
+            raise said(done, call.language)
+        return done
+
+    def _scene(self, txn: Cursor, call: Call, cause: str) -> Scene:
+        return self._parts().scene(txn, f"page {cause}", call.now_ms)
+
+    def _parts(self) -> Parts:
+        parts = self._signing.parts
+        if parts is None:
+            raise NotFoundError(_NO_SUCH)
+        return parts
+
+    def _sent(self, scene: Scene, call: Call) -> tuple[Session, Member]:
+        return self._party(scene, call, None, call.path_args["session"])
+
+    def _locked(
+        self, scene: Scene, call: Call, party: str | None = None, session: str | None = None
+    ) -> tuple[Session, Member]:
+        """The session, locked, and the party whose token it is."""
+        where = session or call.path_args["session"]
+        return self._party(scene, call, party, where, is_locked=True)
+
+    def _party(
+        self,
+        scene: Scene,
+        call: Call,
+        party: str | None,
+        session_id: str,
+        *,
+        is_locked: bool = False,
+    ) -> tuple[Session, Member]:
+        told = read_header(call.header("veche-party"))
+        if told is None:
+            raise SignInError("Please open the link from your chat again")
+        session, member = known_party(scene, session_id, told, is_locked=is_locked)
+        if party is not None and party != member.id:
+            raise NotFoundError(_NO_SUCH)
+        return session, member
+
+
+class PartyRoutes(PartyCalls):
+    """Serves parties."""
 
     @API.transaction(
         "signing.view",
@@ -291,51 +340,6 @@ class PartyRoutes:
         known = self._parts().authorities
         await self._signing.pool.run(taking.check_held, held, revision, known, self._host.now_ms())
         return await run("signing.sign", keep, held)
-
-    async def _unless_refused(
-        self, name: str, work: Callable[[Cursor], V | VecheError], call: Call
-    ) -> V:
-        """Run a transaction; what it returns as an error is raised once it has committed."""
-        done = await self._host.database.run(name, work)
-        if isinstance(done, VecheError):
-            raise said(done, call.language)
-        return done
-
-    def _scene(self, txn: Cursor, call: Call, cause: str) -> Scene:
-        return self._parts().scene(txn, f"page {cause}", call.now_ms)
-
-    def _parts(self) -> Parts:
-        parts = self._signing.parts
-        if parts is None:
-            raise NotFoundError(_NO_SUCH)
-        return parts
-
-    def _sent(self, scene: Scene, call: Call) -> tuple[Session, Member]:
-        return self._party(scene, call, None, call.path_args["session"])
-
-    def _locked(
-        self, scene: Scene, call: Call, party: str | None = None, session: str | None = None
-    ) -> tuple[Session, Member]:
-        """The session, locked, and the party whose token it is."""
-        where = session or call.path_args["session"]
-        return self._party(scene, call, party, where, is_locked=True)
-
-    def _party(
-        self,
-        scene: Scene,
-        call: Call,
-        party: str | None,
-        session_id: str,
-        *,
-        is_locked: bool = False,
-    ) -> tuple[Session, Member]:
-        told = read_header(call.header("veche-party"))
-        if told is None:
-            raise SignInError("Please open the link from your chat again")
-        session, member = known_party(scene, session_id, told, is_locked=is_locked)
-        if party is not None and party != member.id:
-            raise NotFoundError(_NO_SUCH)
-        return session, member
 
 
 def known_party(

@@ -150,7 +150,9 @@ def declined(scene: Scene, session: Session, party: str, code: str, words: str) 
     return happen(scene, session, Happening(what, member, stage=before))
 
 
-def delegated(scene: Scene, session: Session, party: str, to: UserId, name: str) -> Session:
+def delegated(
+    scene: Scene, session: Session, party: str, to: UserId, name: str, *, approval: str = ""
+) -> Session:
     """A party lets somebody else act in their place: one step, which they can take back.
 
     Args:
@@ -159,6 +161,8 @@ def delegated(scene: Scene, session: Session, party: str, to: UserId, name: str)
         party: Who.
         to: Account of the other.
         name: What the document calls the other.
+        approval: Nonce of the mandate that they gave with their key; empty: they said it in their
+            chat.
 
     Raises:
         NotNowError: The session takes no signatures.
@@ -168,14 +172,9 @@ def delegated(scene: Scene, session: Session, party: str, to: UserId, name: str)
             takes part already.
     """
     member = able(session, party)
-    if not session.may_delegate:
-        raise DelegationError("Whoever asks does not let signers be replaced")
-    if any(one.delegated_to == party for one in session.members):
-        raise DelegationError("Whoever acts for another cannot pass it on")
-    if member.party.role is Role.SEAL or member.is_guest or to == scene.voice.bot.user_id:
+    check_delegation(session, member, to)
+    if to == scene.voice.bot.user_id:
         raise DelegationError("This cannot be passed on")
-    if any(one.person == to for one in session.members):
-        raise DelegationError("They take part already")
     if session.is_blind:
         name = to[:NAME_CHARACTERS_MAX]
     if not 1 <= len(name) <= NAME_CHARACTERS_MAX:
@@ -190,7 +189,7 @@ def delegated(scene: Scene, session: Session, party: str, to: UserId, name: str)
         card=None,
     )
     session = _replaced(session, attrs.evolve(member, delegated_to=delegate.id), delegate)
-    details = {"to": to, "name": name, "delegate": delegate.id}
+    details = {"to": to, "name": name, "delegate": delegate.id, "approval": approval}
     scene.record(session, "delegated", party, details)
     return happen(scene, session, Happening(Input.DELEGATE, member, other=delegate))
 
@@ -214,6 +213,23 @@ def identified(scene: Scene, session: Session, party: str, seen: Identified) -> 
     scene.record(session, "identified", party, details)
     session = _with_member(session, attrs.evolve(member, identified=seen))
     return scene.save(session)
+
+
+def check_delegation(session: Session, member: Member, to: UserId) -> None:
+    """Make sure that somebody may act for a party who is able to act.
+
+    Raises:
+        DelegationError: The requester allows none, they are a delegate themselves, or the other
+            takes part already.
+    """
+    if not session.may_delegate:
+        raise DelegationError("Whoever asks does not let signers be replaced")
+    if any(one.delegated_to == member.id for one in session.members):
+        raise DelegationError("Whoever acts for another cannot pass it on")
+    if member.party.role is Role.SEAL or member.is_guest:
+        raise DelegationError("This cannot be passed on")
+    if any(one.person == to for one in session.members):
+        raise DelegationError("They take part already")
 
 
 def taken_back(scene: Scene, session: Session, party: str) -> Session:

@@ -92,7 +92,7 @@ def record_of(scene: Scene, session: Session, final_sha256: bytes, verdict: str)
         certificates=tuple(_certificates(scene.parts, session, issued.values())),
         log=_log(scene, session, issued.values()),
         clauses=tuple(_clauses(session, given.values())),
-        delegations=tuple(_delegations(session, record)),
+        delegations=tuple(_delegations(scene, session, record)),
         declined=_declined(session, record),
         identified=tuple(_identified(scene, session)),
         policy=EvidencePolicy(
@@ -258,10 +258,17 @@ def _answer(session: Session, given: Signature, clause: str, *, accepted: bool) 
     return "accepted" if accepted else "refused"
 
 
-def _delegations(session: Session, record: Sequence[Event]) -> list[EvidenceDelegation]:
+def _delegations(
+    scene: Scene, session: Session, record: Sequence[Event]
+) -> list[EvidenceDelegation]:
     """Those that nobody has taken back; of the others, the record has the events."""
     return [
-        EvidenceDelegation(party=one.party or "", to=one.details["delegate"], at_ms=one.at_ms)
+        EvidenceDelegation(
+            party=one.party or "",
+            to=one.details["delegate"],
+            at_ms=one.at_ms,
+            approval=_approval(scene, one.party or "", one.details.get("approval", "")),
+        )
         for one in record
         if one.what == "delegated" and session.member(one.details["delegate"]) is not None
     ]

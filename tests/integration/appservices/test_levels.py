@@ -109,6 +109,7 @@ BY_LINK = (
     "GET /_veche/signing/v1/sessions/<session>",
     "GET /_veche/signing/v1/sessions/<session>/blobs/<digest>",
     "POST /_veche/signing/v1/sessions/<session>/ask",
+    "POST /_veche/signing/v1/sessions/<session>/delegate/ask",
     "POST /_veche/signing/v1/sessions/<session>/closing",
     "POST /_veche/signing/v1/sessions/<session>/doubt",
     "POST /_veche/signing/v1/sessions/<session>/view",
@@ -117,6 +118,7 @@ BY_LINK = (
 BY_APPROVAL = (
     "POST /_veche/signing/v1/certificates",
     "POST /_veche/signing/v1/sessions/<session>/decline",
+    "POST /_veche/signing/v1/sessions/<session>/delegate",
     "POST /_veche/signing/v1/sessions/<session>/signatures",
 )
 """No session opens them: beside the link they take the signature of the person's device key."""

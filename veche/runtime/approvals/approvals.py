@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from veche.protocol.approval import (
         AskedApproval,
         Kind,
+        MandateShown,
         Proof,
         Shown,
         SignatureShown,
@@ -127,6 +128,12 @@ class Approvals:
     ) -> AskedApproval:
         """Ask for the approval of a signature; see ``documents.ask``."""
         return documents.ask(txn, person, shown, now_ms)
+
+    def ask_mandate(
+        self, txn: Cursor, person: UserId, shown: MandateShown, now_ms: int
+    ) -> AskedApproval:
+        """Ask for a mandate that a page hands to the service; see ``documents.ask_mandate``."""
+        return documents.ask_mandate(txn, person, shown, now_ms)
 
     def ask(self, txn: Cursor, voice: Voice, question: Asking, catalogue: Catalogue) -> EffectId:
         """As ``prompts.ask``, for every prompt: choices to be approved are kept; see ``asking``."""

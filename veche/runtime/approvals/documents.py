@@ -14,12 +14,37 @@ from veche.runtime.approvals.core import MINUTE_MS, Asked, AskedState
 from veche.runtime.approvals.parts import fresh_nonce
 
 if TYPE_CHECKING:
-    from veche.protocol.approval import SignatureShown
+    from veche.protocol.approval import MandateShown, SignatureShown
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
 
 SIGNATURE_ASKED_MS: Final = 5 * MINUTE_MS
 """How long a signature can be approved after its page asked for it (signing §3.3)."""
+
+
+def ask_mandate(txn: Cursor, person: UserId, shown: MandateShown, now_ms: int) -> AskedApproval:
+    """Ask for a mandate that a page hands to the service; in place of an earlier one of the same.
+
+    Args:
+        txn: The transaction.
+        person: Whose key has to sign.
+        shown: What their page shows.
+        now_ms: UTC.
+    """
+    nonce = fresh_nonce()
+    kept = Asked(
+        nonce=nonce,
+        person=person,
+        kind="mandate",
+        shown=shown_bytes(shown),
+        prompt_id=None,
+        choice=None,
+        state=AskedState.OPEN,
+        expires_at_ms=now_ms + SIGNATURE_ASKED_MS,
+    )
+    store.forget_open_mandate(txn, person, shown.what)
+    store.add_asked(txn, kept, now_ms)
+    return AskedApproval(kind="mandate", nonce=nonce, person=person, shown=shown)
 
 
 def ask(txn: Cursor, person: UserId, shown: SignatureShown, now_ms: int) -> AskedApproval:

@@ -79,6 +79,16 @@ export class Session {
         return this.#act(`${this.path}/doubt`, body);
     }
 
+    /** @param {Record<string, unknown>} body `AskDelegationBody` */
+    askDelegation(body) {
+        return this.#act(`${this.path}/delegate/ask`, body);
+    }
+
+    /** @param {Record<string, unknown>} body `DelegateBody` @returns {Promise<View>} */
+    delegate(body) {
+        return this.#act(`${this.path}/delegate`, body);
+    }
+
     /** @param {Record<string, unknown>} body `DeclineBody` @returns {Promise<View>} */
     decline(body) {
         return this.#act(`${this.path}/decline`, body);

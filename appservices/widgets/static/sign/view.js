@@ -15,6 +15,7 @@ import { save } from "../kit/save.js";
 import "../pdf/pages.js";
 import { signInHref } from "../kit/shell.js";
 import { closePaper } from "./closing.js";
+import { DELEGATE, delegateDialog, delegatePaper, mayDelegate, takeBack } from "./delegating.js";
 import { DECLINE, declineDialog } from "./dialogs.js";
 import { Guard } from "./guard.js";
 import { readLink, readPrivateLink } from "./link.js";
@@ -77,7 +78,7 @@ export class VecheSign extends VecheElement {
         this.isClosing = false;
         /** @type {Map<string, boolean>} to clauses, by their ids */
         this.answers = new Map();
-        /** @type {"sign" | "decline" | ""} what is being done */
+        /** @type {"sign" | "decline" | "delegate" | ""} what is being done */
         this.doing = "";
         this._link = linkHere();
         /** @type {import("./api.js").Session | undefined} */
@@ -206,7 +207,17 @@ export class VecheSign extends VecheElement {
         });
     }
 
-    /** @param {"sign" | "decline"} doing @param {() => Promise<void>} work */
+    /** @param {string} [to] whom they let act; none: they act themselves again */
+    async _delegate(to) {
+        const { view, paper, _session: session } = this;
+        if (!view || !paper || !session) return;
+        await this._do("delegate", async () => {
+            await delegatePaper({ view, session }, to);
+            this._show(await refreshed({ session, view, paper }));
+        });
+    }
+
+    /** @param {"sign" | "decline" | "delegate"} doing @param {() => Promise<void>} work */
     async _do(doing, work) {
         Object.assign(this, { doing, error: undefined, steps: [] });
         try {
@@ -360,14 +371,19 @@ export class VecheSign extends VecheElement {
                     is_off: doing !== "" && doing !== "decline",
                     press: () => openDialog(DECLINE),
                 })}
+                ${
+                    mayDelegate(view)
+                        ? button({
+                              label: t("Let somebody else act"),
+                              style: "secondary",
+                              is_busy: doing === "delegate",
+                              is_off: doing !== "" && doing !== "delegate",
+                              press: () => openDialog(DELEGATE),
+                          })
+                        : nothing
+                }
             </div>
-            ${
-                view.may_delegate
-                    ? html`<p class="secondary-text small">
-                          ${t("To let someone else sign, answer the message in your chat.")}
-                      </p>`
-                    : nothing
-            }
+            ${mayDelegate(view) ? delegateDialog(({ detail }) => void this._delegate(detail.to)) : nothing}
             ${declineDialog((event) => void this._decline(event), !isBlind(view))}`;
     }
 
@@ -379,6 +395,7 @@ export class VecheSign extends VecheElement {
         const name = view.filename?.replace(/(\.pdf)?$/i, t("-signed.pdf"));
         const isClosed = isBlind(view) && view.final_sha256;
         return html`${problem(this.error)}${this.isClosing ? this._progress() : nothing}
+            ${takeBack(view, this.doing === "delegate", () => void this._delegate())}
             <div class="actions">
                 ${button({
                     label: html`${icon("download")}<span

@@ -1,0 +1,139 @@
+"""Letting somebody else act, and taking that back, on a page: said by the party's own key.
+
+The page asks what the key has to sign, a mandate that names session, party and the other; with it
+the party hands it in. A link alone, which shows and downloads, changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from appservices.signing.core.errors import ApprovalMismatchError, DelegationError
+from appservices.signing.service import acting
+from appservices.signing.service.scene import CATALOGUE
+from veche.protocol.approval import Approval, MandateShown
+from veche.protocol.delegation_api import AskedDelegationView
+from veche.protocol.errors import VecheError
+from veche.protocol.evidence import DELEGATED
+from veche.protocol.speech import Speech
+from veche.protocol.unpadded import unpadded
+from veche.runtime.approvals import SIGNATURE_ASKED_MS
+
+if TYPE_CHECKING:
+    from appservices.signing.core.records import Member, Session
+    from appservices.signing.service.scene import Scene
+    from veche.protocol.approval import SignedApproval
+    from veche.protocol.ids import UserId
+
+TAKE_BACK: Final = "taken-back"
+"""What stands in the place of the other when a party acts themselves again."""
+
+
+@attrs.frozen
+class Other:
+    """Whom a party lets act.
+
+    Attributes:
+        user: Their account.
+        name: What they are called.
+    """
+
+    user: UserId
+    name: str
+
+
+def ask(
+    scene: Scene, session: Session, member: Member, other: Other | None, language: str
+) -> AskedDelegationView:
+    """Ask for the approval that lets somebody act; in place of an earlier one.
+
+    Args:
+        scene: The transaction.
+        session: Locked.
+        member: Whose page asks.
+        other: Who is to act; None: nobody any more.
+        language: In which it is told.
+
+    Raises:
+        RefusedError: It could not be done now.
+    """
+    if other is None:
+        _check_taken_back(session, member)
+    else:
+        acting.check_delegation(session, acting.able(session, member.id), other.user)
+    shown = MandateShown(
+        what=what_of(session, member, None if other is None else other.user),
+        text=_text(scene, session, other, language),
+        until_ms=scene.now_ms + SIGNATURE_ASKED_MS,
+    )
+    asked = scene.approvals.ask_mandate(scene.txn, member.user_id, shown, scene.now_ms)
+    return AskedDelegationView(
+        asked=asked.model_dump(mode="json", exclude_none=True),
+        now_ms=scene.now_ms,
+        expires_at_ms=scene.now_ms + SIGNATURE_ASKED_MS,
+        user=None if other is None else other.user,
+        name=None if other is None else other.name,
+    )
+
+
+def delegate(
+    scene: Scene, session: Session, member: Member, other: Other | None, signed: SignedApproval
+) -> Session | VecheError:
+    """Let somebody act, or nobody any more, as the party has approved.
+
+    Args:
+        scene: The transaction; commit it whatever comes back.
+        session: Locked.
+        member: Whose page it is.
+        other: Who is to act; None: nobody any more.
+        signed: What the party's key has signed.
+
+    Returns:
+        The session as it is kept; or why the approval was refused.
+
+    Raises:
+        ApprovalMismatchError: Something else was approved.
+        RefusedError: It cannot be done any more.
+    """
+    told = signed.approval
+    if not isinstance(told, Approval) or not isinstance(told.shown, MandateShown):
+        raise ApprovalMismatchError("kind")
+    user = None if other is None else other.user
+    if told.person != member.person or told.shown.what != what_of(session, member, user):
+        raise ApprovalMismatchError("what")
+    if other is None:
+        _check_taken_back(session, member)
+    else:
+        acting.check_delegation(session, acting.able(session, member.id), other.user)
+    taken = scene.approvals.take(scene.txn, signed, scene.now_ms)
+    if isinstance(taken.outcome, VecheError):
+        return taken.outcome
+    if other is None:
+        return acting.taken_back(scene, session, member.id)
+    return acting.delegated(scene, session, member.id, other.user, other.name, approval=told.nonce)
+
+
+def what_of(session: Session, member: Member, user: UserId | None) -> str:
+    """What is approved, for programs: whose place in which session, and who is to act there."""
+    digest = TAKE_BACK if user is None else unpadded(hashlib.sha256(user.encode()).digest())
+    return f"{DELEGATED} {session.id} {member.id} {digest}"
+
+
+def _check_taken_back(session: Session, member: Member) -> None:
+    if session.member(member.delegated_to) is None:
+        raise DelegationError("Nobody acts for you here")
+
+
+def _text(scene: Scene, session: Session, other: Other | None, language: str) -> str:
+    speech = Speech(language, scene.section.time_zone, CATALOGUE)
+    what = speech.text("the document with the code {code}", code=session.code)
+    if not session.is_blind:
+        what = speech.text("“{title}” (code {code})", title=session.matter.title, code=session.code)
+    if other is None:
+        return speech.text("I act myself again: {document}.", document=what)
+    return speech.text(
+        "{name} ({user}) acts for me: {document}.", name=other.name, user=other.user, document=what
+    )
