@@ -51,6 +51,8 @@ class Request:
     """By its rider: nothing of it may ever be kept."""
     settle: Callable[[bool], None] | None = None
     """Told whether it is done, once that is kept."""
+    is_there: Callable[[], bool] = lambda: True
+    """Whether it was not taken back."""
 
     @property
     def is_broken(self) -> bool:
@@ -62,6 +64,8 @@ class Request:
         return Work(self.chain, self._ride if self.has_rider else None, self.accounts)
 
     def _ride(self, txn: Any, outcome: Outcome) -> None:
+        if not self.is_there():
+            raise SettledError(self.number)
         if not txn.note(self.number, is_done=outcome.is_done, settle=self.settle):
             raise SettledError(self.number)
         if self.is_refused:

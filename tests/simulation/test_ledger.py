@@ -2,8 +2,8 @@
 
 Messages are dropped, doubled, late; processes are killed, stopped and go on; clocks are wrong by a
 day; sessions are lost before and right after a commit; the lock is lost unawares. In some worlds
-there is a bank, which has bad habits. ``VECHE_LONG=1``
-makes thousands of worlds, ``VECHE_SEED=N`` makes one.
+there is a bank, which has bad habits, in others a town that uses the payments service.
+``VECHE_LONG=1`` makes thousands of worlds, ``VECHE_SEED=N`` makes one.
 """
 
 from __future__ import annotations

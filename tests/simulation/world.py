@@ -22,6 +22,7 @@ from tests.simulation.bank import Desk
 from tests.simulation.database import Database, Faults, SimulatedSessions
 from tests.simulation.load import ASK_AGAIN_S, Caller, Network, Process, Request, Requests
 from tests.simulation.processes import Machine
+from tests.simulation.town import Town
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +41,8 @@ THINKING_S: Final = 3.0
 STEPS_MAX: Final = 200_000
 BANK_EVERY: Final = 8
 """One world in so many has a bank: its files take most of the time."""
+TOWN_EVERY: Final = 2
+"""One world in so many has people who use the payments service."""
 SKEWS_S: Final = (0.0, 0.0, -3_600.0, 86_400.0, 0.5, -0.5)
 
 
@@ -71,6 +74,9 @@ class World:
         if seed % BANK_EVERY == 0:
             now_ms = self._requests.now_ms
             self.desk = Desk(chance, self._network, self._later, now_ms, self._leave)
+        self.town: Town | None = None
+        if seed % TOWN_EVERY:
+            self.town = self._settle_town()
 
     @property
     def digest(self) -> str:
@@ -88,8 +94,9 @@ class World:
         self._go_on(lambda: self._is_at_rest() or self._clock.seconds() >= end_s)
         if not self._is_at_rest():
             self.problems.append("it does not come to rest")
-        elif self.desk is not None:
-            self.problems += self.desk.look(self.database.ledger)
+        else:
+            for place in self._places:
+                self.problems += place.look(self.database.ledger)
         self._stop()
         self._look()
 
@@ -103,8 +110,34 @@ class World:
             first = self._requests.some()
             self._callers.append(caller := Caller(self._requests, self._send, self._pause, first))
             self._ask_now_and_then(caller)
-        if self.desk is not None:
-            self.desk.open()
+        for place in self._places:
+            place.open()
+
+    @property
+    def _places(self) -> list[Desk | Town]:
+        """Who gives the ledger something to do, beside the callers."""
+        return [one for one in (self.desk, self.town) if one is not None]
+
+    def _settle_town(self) -> Town:
+        return Town(
+            self._chance,
+            self._network,
+            self._later,
+            self._transact,
+            self._leave,
+            self._requests.now_ms,
+            lambda: self.database.ledger,
+        )
+
+    def _transact(self, act: Callable[[int], None]) -> None:
+        """Have a process do something, at the time of its clock; nothing if it is dead by then."""
+        process = self._chance.choice(self._processes)
+
+        def run() -> None:
+            if not process.is_cut and self._chance.random() >= self.database.faults.lost_before:
+                act(int(process.machine.seconds() * 1000))
+
+        process.machine.callLater(0, run)
 
     def _ask_now_and_then(self, caller: Caller) -> None:
         caller.ask()
@@ -204,7 +237,7 @@ class World:
     def _is_at_rest(self) -> bool:
         """Everybody has an answer, and no hold is over that is open."""
         now_ms = int(self._clock.seconds() * 1000)
-        if self.desk is not None and not self.desk.is_at_rest():
+        if not all(place.is_at_rest() for place in self._places):
             return False
         return all(caller.asked is None for caller in self._callers) and not any(
             hold.expires_at_ms is not None and hold.expires_at_ms < now_ms - 5_000
@@ -240,7 +273,7 @@ class World:
     def _go_on(self, is_over: Callable[[], bool]) -> None:
         for _ in range(STEPS_MAX):
             found = self.problems or self.database.problems
-            if is_over() or found or (self.desk is not None and self.desk.problems):
+            if is_over() or found or any(place.problems for place in self._places):
                 return
             self._step()
         self.problems.append("it goes on for ever")

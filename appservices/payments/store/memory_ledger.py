@@ -60,6 +60,11 @@ class MemoryLedger:
         seq, at_ms, head = self._last()
         return Place(self.epoch, seq, at_ms, head, next(transfers, 0), next(opened, 0))
 
+    @property
+    def at_ms(self) -> int:
+        """Ledger time: of the last block."""
+        return self._last()[1]
+
     def newest_id(self) -> str:
         """As the port."""
         return max([ID_ZERO, *self.transfers, *self.burned])

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
     from veche.runtime.webhooks.feed import Feed
 
+WAIT_MS_MAX: Final = 600_000
+"""Longer than any lease or wait after a failure."""
 ACTIVE: Final = "active"
 DISABLED: Final = "disabled"
 _COLUMNS: Final = "id, feed, owner, url, state, cursor, failures, failing_since_ms, why"
@@ -141,10 +143,12 @@ def lease(
     txn.execute(
         "UPDATE runtime.webhook SET due_at_ms = %s, lease = lease + 1 WHERE id IN"  # noqa: S608 -- constants
         " (SELECT w.id FROM runtime.webhook AS w WHERE w.feed = %s AND w.state = 'active'"
-        f" AND w.due_at_ms <= %s AND w.id <> ALL(%s) AND {feed.is_waiting}"
+        # What is further away than any wait was put there by a process whose clock was ahead.
+        " AND (w.due_at_ms <= %s OR w.due_at_ms > %s)"
+        f" AND w.id <> ALL(%s) AND {feed.is_waiting}"
         " ORDER BY w.due_at_ms LIMIT %s FOR UPDATE SKIP LOCKED)"
         f" RETURNING {_COLUMNS}, lease",
-        (until_ms, feed.name, now_ms, list(but), limit),
+        (until_ms, feed.name, now_ms, now_ms + WAIT_MS_MAX, list(but), limit),
     )
     return [_leased(row) for row in txn.fetchall()]
 

@@ -149,6 +149,19 @@ class WebhookTests(TestCase):
 
         assert self.receiver.numbers == [1, 1, 2, 3]
 
+    async def test_one_that_a_process_with_a_wrong_clock_put_off_is_not_silent_until_then(
+        self,
+    ) -> None:
+        # Found by the simulation: tests/simulation/test_town.py.
+        id_ = self.register()
+        self.happen(1)
+        tomorrow_ms = self.place.now_ms() + 86_400_000
+        execute(self.dsn, "UPDATE runtime.webhook SET due_at_ms = %s RETURNING 1", tomorrow_ms)
+
+        self.start()
+
+        await until(lambda: self.row(id_).cursor == 1, "it does not arrive")
+
     async def test_one_that_fails_for_days_is_disabled_and_goes_on_where_it_stopped(self) -> None:
         id_ = self.register()
         self.receiver.statuses = [500]
