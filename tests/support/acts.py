@@ -66,7 +66,11 @@ def some_acts(count: int) -> list[dict[str, Any]]:
 
 
 def acts_file(
-    acts: Sequence[dict[str, Any]], log: NoteSigner = LOG, signer: NoteSigner = LOG, **changes: Any
+    acts: Sequence[dict[str, Any]],
+    /,
+    log: NoteSigner = LOG,
+    signer: NoteSigner = LOG,
+    **changes: Any,
 ) -> dict[str, Any]:
     """A file of acts, which are all that their log has.
 
@@ -76,12 +80,44 @@ def acts_file(
         signer: Signs the file.
         **changes: Of the proof, before it is signed.
     """
-    hashes = [merkle.leaf_hash(one["e"].encode()) for one in acts]
-    proofs = [
+    point = Checkpoint(log.verifier.name, len(acts), merkle.root_of_hashes(_hashes(acts)))
+    body = {"v": 1, "checkpoint": log.sign(point.to_text()), "acts": _proofs(acts)}
+    return signer.sign_object({"org.veche.signed": {"kind": "case"}, ACTS_KEY: body | changes})
+
+
+def _hashes(acts: Sequence[dict[str, Any]]) -> list[bytes]:
+    return [merkle.leaf_hash(one["e"].encode()) for one in acts]
+
+
+def _proofs(acts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Acts, each with its place in a log that has just these."""
+    hashes = _hashes(acts)
+    return [
         {key: value for key, value in one.items() if key != "c"}
         | {"index": i, "path": [unpadded(x) for x in merkle.inclusion_proof(hashes, i)]}
         for i, one in enumerate(acts)
     ]
-    point = Checkpoint(log.verifier.name, len(acts), merkle.root_of_hashes(hashes))
-    body = {"v": 1, "checkpoint": log.sign(point.to_text()), "acts": proofs}
-    return signer.sign_object({"org.veche.signed": {"kind": "case"}, ACTS_KEY: body | changes})
+
+
+def for_pages() -> dict[str, Any]:
+    """What a browser test needs: files by what is found out about them, and keys."""
+    acts = some_acts(5)
+    good = acts_file(acts)
+    wrong = {**good, "org.veche.signed": {"kind": "other"}}
+    return {
+        "key": LOG.verifier.to_text(),
+        "foreign_key": OTHER_LOG.verifier.to_text(),
+        "good": good,
+        "newest": acts_file(acts, acts=_proofs(acts)[3:]),
+        "older": acts_file(acts, acts=_proofs(acts)[:3]),
+        "wiped": acts_file(acts, acts=[]),
+        "false": {
+            "not_acts": LOG.sign_object({ACTS_KEY: {}}),
+            "unknown_signer": acts_file(acts, log=OTHER_LOG, signer=OTHER_LOG),
+            "wrong_signature": wrong,
+            "bad_head": acts_file(acts, log=OTHER_LOG),
+            "other_act": acts_file(acts, acts=[{**_proofs(acts)[0], "salt": unpadded(bytes(32))}]),
+            "not_in_log": acts_file(acts, acts=[{**_proofs(acts)[0], "index": 1}]),
+            "other_order": acts_file(acts, acts=_proofs(acts)[::-1]),
+        },
+    }

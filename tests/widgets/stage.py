@@ -14,7 +14,7 @@ from urllib.request import urlopen
 
 from tests.stories.bank import DemoBank, in_bank
 from tests.stories.office import Desk
-from tests.support import signed_files
+from tests.support import acts, signed_files
 from tests.support.processes import ROOT, Child, free_ports, wait_until
 from tests.support.receipts import for_pages
 from tests.support.services import house as whole_house
@@ -51,12 +51,19 @@ def pages(folder: Path, service_port: int | None = None) -> Iterator[dict[str, s
 
 @contextmanager
 def receipts(folder: Path) -> Iterator[dict[str, str]]:
-    """The pages alone, and files with receipts and signed documents, true and false ones."""
+    """The pages alone, and files with receipts, acts and signed documents, true and false ones."""
     made, signed = folder / "receipts.json", folder / "signed.json"
+    done = folder / "acts.json"
+    done.write_text(json.dumps(acts.for_pages()), encoding="utf-8")
     made.write_text(json.dumps(for_pages()), encoding="utf-8")
     signed.write_text(json.dumps(signed_files.for_pages()), encoding="utf-8")
     with pages(folder) as environment:
-        yield {**environment, "VECHE_RECEIPTS": str(made), "VECHE_SIGNED": str(signed)}
+        yield {
+            **environment,
+            "VECHE_RECEIPTS": str(made),
+            "VECHE_SIGNED": str(signed),
+            "VECHE_ACTS": str(done),
+        }
 
 
 @contextmanager

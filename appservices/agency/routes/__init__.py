@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from appservices.agency.routes.acts import API as ACTS
-from appservices.agency.routes.acts import WELL_KNOWN, ActHeadRoutes, ActKeyRoutes
+from appservices.agency.routes.acts import (
+    WELL_KNOWN,
+    ActHeadRoutes,
+    ActKeyRoutes,
+    ActsOfPersonRoutes,
+)
 from appservices.agency.routes.api import API
 from appservices.agency.routes.cases import CaseRoutes
 from appservices.agency.routes.catalogue import CatalogueRoutes
@@ -30,6 +35,6 @@ def routes(host: Host, service: Any) -> Mapping[str, IResource]:
     owners = (CatalogueRoutes(host, service), CaseRoutes(host, service))
     return {
         API.mount: API.resource(host.gate, *owners),
-        ACTS.mount: ACTS.resource(host.gate, ActHeadRoutes(service)),
-        WELL_KNOWN.mount: WELL_KNOWN.resource(host.gate, ActKeyRoutes(host, service)),
+        ACTS.mount: ACTS.resource(host.gate, ActHeadRoutes(), ActsOfPersonRoutes(host, service)),
+        WELL_KNOWN.mount: WELL_KNOWN.resource(host.gate, ActKeyRoutes(host)),
     }

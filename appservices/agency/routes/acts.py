@@ -1,7 +1,7 @@
-"""What anybody may ask of the logs of acts without signing in: keys, and signed heads.
+"""The logs of acts: keys and signed heads for anybody, and for a person the acts on them.
 
-Nothing here tells of persons: a head is a size and a hash. Who was exported acts of a case has the
-proofs in that file already.
+What anybody may ask tells of no person: a head is a size and a hash. The acts on a person come as
+the file that proves them (``veche.protocol.act_proof``), which is checked where it is read.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field
 
+from veche.protocol.act_proof import ACTS_KEY
+from veche.protocol.canonical import canonical
 from veche.protocol.errors import NotFoundError
 from veche.protocol.notes import SIZE_MAX
 from veche.protocol.wire import Wire
-from veche.runtime.acts import heads
-from veche.runtime.api import Api
+from veche.runtime.acts import head_store, heads
+from veche.runtime.api import Api, Download
 from veche.runtime.limits import Limit
+from veche.runtime.sessions import Level
 
 if TYPE_CHECKING:
     from appservices.agency.routes.api import Offices
@@ -27,6 +30,8 @@ API: Final = Api("/_veche/acts/v1", "Veche: the logs of what organisations do to
 WELL_KNOWN: Final = Api("/.well-known/veche/acts", "Veche: how the logs of acts are checked")
 HEAD_LIMIT: Final = Limit(burst=30, per_s=5)
 """Heads of one client address: each reads some dozens of rows."""
+ACTS_LIMIT: Final = Limit(burst=30, per_s=1)
+"""Files of acts of one client address: each reads some hundred rows."""
 KEPT_S: Final = 5
 """How long an answer may be kept by whoever hands it on."""
 
@@ -59,6 +64,32 @@ class ActHeadView(Wire):
     consistency: list[str]
 
 
+class ActorView(Wire):
+    """An organisation that has acted on the person.
+
+    Attributes:
+        organisation: Its id.
+        name: For the person.
+        acts: How many acts there are.
+    """
+
+    organisation: str
+    name: str
+    acts: int
+
+
+class ActorsView(Wire):
+    """Who has acted on the person."""
+
+    organisations: list[ActorView]
+
+
+class ActsQuery(Wire):
+    """Which of the acts: the newest below a place in the log, or of all."""
+
+    before: Annotated[int, Field(ge=1, le=SIZE_MAX)] = SIZE_MAX
+
+
 class ActKeysView(Wire):
     """How the acts of an organisation are checked.
 
@@ -76,10 +107,6 @@ class ActKeysView(Wire):
 class ActHeadRoutes:
     """Heads."""
 
-    def __init__(self, offices: Offices) -> None:
-        """Make them."""
-        self._offices = offices
-
     @API.transaction(
         "agency.act_head",
         "GET",
@@ -91,33 +118,88 @@ class ActHeadRoutes:
     )
     def head(self, txn: Cursor, call: Call) -> ActHeadView:
         """The newest one."""
-        organisation = _known(self._offices, call.query.organisation)
+        organisation = _known(txn, call.query.organisation)
         head, path = heads.extended(txn, organisation, call.query.after)
         _keep(call)
         return ActHeadView(checkpoint=head.note, consistency=list(path))
 
 
-class ActKeyRoutes:
-    """Keys."""
+class ActsOfPersonRoutes:
+    """The acts on whoever is signed in."""
 
     def __init__(self, host: Host, offices: Offices) -> None:
-        """Make them."""
+        """Make them.
+
+        Args:
+            host: Of the process.
+            offices: Whose names are known by language.
+        """
         self._host = host
         self._offices = offices
 
-    @WELL_KNOWN.route(
-        "GET", "", query=KeysQuery, answer=ActKeysView, summary="The keys of a log of acts"
+    @API.transaction(
+        "agency.actors",
+        "GET",
+        "/mine",
+        answer=ActorsView,
+        level=Level.ROOM,
+        summary="The organisations that have acted on the person",
     )
-    async def keys(self, call: Call) -> ActKeysView:
+    def actors(self, txn: Cursor, call: Call) -> ActorsView:
+        """Who has acted, and how often."""
+        names = head_store.actors(txn) | {
+            one.organisation: one.name(call.language) for one in self._offices.workplaces.values()
+        }
+        person, pseudonym = call.signed_in.person, self._host.act_log.pseudonym
+        found = head_store.counts(txn, {one: pseudonym(one, person) for one in names})
+        views = [ActorView(organisation=one, name=names[one], acts=found[one]) for one in found]
+        return ActorsView(organisations=views)
+
+    @API.transaction(
+        "agency.acts_on",
+        "GET",
+        "/mine/<organisation>",
+        query=ActsQuery,
+        answer=Download,
+        level=Level.ROOM,
+        limit=ACTS_LIMIT,
+        summary="The newest acts of an organisation on the person, as a file that proves them",
+    )
+    def acts(self, txn: Cursor, call: Call) -> Download:
+        """The file."""
+        organisation = _known(txn, call.path_args["organisation"])
+        subject = self._host.act_log.pseudonym(organisation, call.signed_in.person)
+        heads_of = self._host.act_heads
+        proof = heads_of.proof(txn, organisation, subject, call.now_ms, before=call.query.before)
+        signed = heads_of.signer(organisation).sign_object({ACTS_KEY: proof})
+        return Download(canonical(signed), "application/json", f"acts-{organisation}.json")
+
+
+class ActKeyRoutes:
+    """Keys."""
+
+    def __init__(self, host: Host) -> None:
+        """Make them."""
+        self._host = host
+
+    @WELL_KNOWN.transaction(
+        "agency.act_keys",
+        "GET",
+        "",
+        query=KeysQuery,
+        answer=ActKeysView,
+        summary="The keys of a log of acts",
+    )
+    def keys(self, txn: Cursor, call: Call) -> ActKeysView:
         """The keys."""
-        organisation = _known(self._offices, call.query.organisation)
+        organisation = _known(txn, call.query.organisation)
         _keep(call)
         key = self._host.act_heads.signer(organisation).verifier
         return ActKeysView(v=1, api=API.prefix, keys=[key.to_text()])
 
 
-def _known(offices: Offices, organisation: str) -> str:
-    if organisation not in {one.organisation for one in offices.workplaces.values()}:
+def _known(txn: Cursor, organisation: str) -> str:
+    if not head_store.has_log(txn, organisation):
         raise NotFoundError("There is no such organisation here")
     return organisation
 

@@ -99,6 +99,7 @@ DOCUMENTS: Final = (
 PATHS: Final = {
     "/": APP,
     "/services": APP,
+    "/acts": APP,
     "/widget": WIDGET,
     "/signin": SIGN_IN,
     "/keys": KEYS,

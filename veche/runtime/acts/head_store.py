@@ -26,9 +26,15 @@ _KEEP_NODES: Final = """
 # The newest ones, should there be more.
 _ACTS: Final = """
     SELECT idx, entry, bound, salt, opening FROM runtime.act
-    WHERE organisation = %s AND subject = %s AND idx < %s AND bound IS NOT NULL
-        AND opening::json ->> 'case' = %s
-    ORDER BY idx DESC LIMIT %s"""
+    WHERE organisation = %(organisation)s AND subject = %(subject)s AND idx < %(before)s
+        AND bound IS NOT NULL AND opening IS NOT NULL
+        AND (%(case)s::text IS NULL OR opening::json ->> 'case' = %(case)s)
+    ORDER BY idx DESC LIMIT %(limit)s"""
+_COUNTS: Final = """
+    SELECT s.organisation, s.seq FROM runtime.act_subject AS s
+    JOIN unnest(%s::text[], %s::text[]) AS wanted (organisation, subject)
+        USING (organisation, subject)
+    ORDER BY s.organisation"""
 
 
 class Head(NamedTuple):
@@ -93,6 +99,33 @@ def entries_from(txn: Cursor, organisation: str, idx: int, limit: int) -> list[t
     return [(place, entry) for place, entry in txn.fetchall()]
 
 
+def has_log(txn: Cursor, organisation: str) -> bool:
+    """Whether an organisation has ever acted."""
+    txn.execute("SELECT 1 FROM runtime.act_head WHERE organisation = %s", (organisation,))
+    return txn.fetchone() is not None
+
+
+def actors(txn: Cursor) -> dict[str, str]:
+    """The organisations that have ever acted, with the name of one of their bots."""
+    txn.execute(
+        "SELECT h.organisation, coalesce(min(b.display_name), h.organisation)"
+        " FROM runtime.act_head AS h LEFT JOIN runtime.bot AS b USING (organisation)"
+        " GROUP BY h.organisation ORDER BY h.organisation"
+    )
+    return dict(txn.fetchall())
+
+
+def counts(txn: Cursor, subjects: Mapping[str, str]) -> dict[str, int]:
+    """How many acts organisations did to a person; those that did none are absent.
+
+    Args:
+        txn: A transaction.
+        subjects: What each of them calls the person.
+    """
+    txn.execute(_COUNTS, (list(subjects), list(subjects.values())))
+    return dict(txn.fetchall())
+
+
 def nodes(txn: Cursor, organisation: str, wanted: Iterable[Node]) -> dict[Node, bytes]:
     """The nodes that are kept of those that are wanted."""
     names = sorted(set(wanted))
@@ -113,20 +146,21 @@ def keep(
     )
 
 
-def of_case(
-    txn: Cursor, organisation: str, subject: str, case: str, before: int, limit: int
+def acts_on(
+    txn: Cursor, organisation: str, subject: str, before: int, limit: int, case: str | None = None
 ) -> list[Provable]:
-    """Acts on a person in a case, in their order; the newest, should there be more than a limit.
+    """Acts on a person, in their order; the newest, should there be more than a limit.
 
     Args:
         txn: A transaction.
         organisation: Whose acts.
         subject: Pseudonym of the person.
-        case: Id of the case.
         before: Only acts below this place.
         limit: Most of them.
+        case: Only acts in this case.
     """
-    txn.execute(_ACTS, (organisation, subject, before, case, limit))
+    values = {"organisation": organisation, "subject": subject, "case": case}
+    txn.execute(_ACTS, {**values, "before": before, "limit": limit})
     return [
         Provable(idx, entry, bytes(bound), bytes(salt), opening)
         for idx, entry, bound, salt, opening in reversed(txn.fetchall())

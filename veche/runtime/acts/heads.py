@@ -20,7 +20,7 @@ from veche.protocol import kept_tree
 from veche.protocol.act_proof import ACTS_BYTES_MAX, ACTS_MAX, act_origin
 from veche.protocol.errors import NotFoundError, UnavailableError, VecheError
 from veche.protocol.merkle import leaf_hash
-from veche.protocol.notes import Checkpoint, NoteSigner
+from veche.protocol.notes import SIZE_MAX, Checkpoint, NoteSigner
 from veche.protocol.unpadded import unpadded
 from veche.runtime.acts import head_store as store
 from veche.runtime.acts.head_store import Head
@@ -80,14 +80,31 @@ class ActHeads:
     ) -> dict[str, Any]:
         """The acts on a person in a case, with a head that has them all (``ActsProof``).
 
+        As ``proof``.
+        """
+        return self.proof(txn, organisation, subject, now_ms, case=case)
+
+    def proof(
+        self,
+        txn: Cursor,
+        organisation: str,
+        subject: str,
+        now_ms: int,
+        *,
+        before: int = SIZE_MAX,
+        case: str | None = None,
+    ) -> dict[str, Any]:
+        """The acts on a person, with a head that has them all (``ActsProof``).
+
         At most the newest ``ACTS_MAX`` in ``ACTS_BYTES_MAX``, whose private parts are there.
 
         Args:
             txn: A transaction; it may sign a head.
             organisation: Whose acts.
             subject: Pseudonym of the person.
-            case: Id of the case.
             now_ms: UTC.
+            before: Only acts below this place in the log.
+            case: Only acts in this case.
 
         Raises:
             ActsForkedError: The log is not the one that was signed.
@@ -96,7 +113,7 @@ class ActHeads:
         while publish(txn, self.signer(organisation), organisation, now_ms):
             pass
         head = _newest(txn, organisation)
-        acts = store.of_case(txn, organisation, subject, case, head.size, ACTS_MAX)
+        acts = store.acts_on(txn, organisation, subject, min(before, head.size), ACTS_MAX, case)
         spans = [kept_tree.inclusion(act.idx, head.size) for act in acts]
         wanted = [node for span in spans for nodes in span for node in nodes]
         kept = store.nodes(txn, organisation, wanted)

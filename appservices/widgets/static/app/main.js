@@ -10,6 +10,7 @@ import { session } from "../kit/session.js";
 import { useTheme } from "../kit/theme.js";
 import { Walk } from "./walk.js";
 import { setClock } from "./now.js";
+import "./views/acts.js";
 import "./views/case.js";
 import "./views/home.js";
 import "./views/service.js";
@@ -25,6 +26,8 @@ function viewOf(route) {
     switch (route.view) {
         case "home":
             return html`<veche-home .route=${route}></veche-home>`;
+        case "acts":
+            return html`<veche-acts .route=${route}></veche-acts>`;
         case "services":
             return html`<veche-services .route=${route}></veche-services>`;
         case "service":

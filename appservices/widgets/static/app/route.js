@@ -5,6 +5,7 @@
  *   | {view: "services", q: string, office: string}
  *   | {view: "service", office: string, service: string}
  *   | {view: "case", id: string}
+ *   | {view: "acts"}
  *   | import("../wallet/route.js").WalletRoute
  *   | {view: "unknown"}} Route
  */
@@ -29,6 +30,7 @@ function decoded(part) {
 export function routeOf(path, search = "") {
     const plain = path.length > 1 ? path.replace(/\/$/, "") : path;
     if (plain === "/") return { view: "home" };
+    if (plain === "/acts") return { view: "acts" };
     if (plain === "/services") {
         const query = new URLSearchParams(search);
         return { view: "services", q: query.get("q") ?? "", office: query.get("office") ?? "" };
@@ -58,6 +60,8 @@ export function hrefOf(route) {
             return `/services/${encodeURIComponent(route.office)}/${encodeURIComponent(route.service)}`;
         case "case":
             return `/cases/${route.id}`;
+        case "acts":
+            return "/acts";
         default:
             return "/";
     }

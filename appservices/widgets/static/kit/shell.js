@@ -118,6 +118,11 @@ export class VecheBar extends VecheElement {
                         >${icon("key")}<span>${t("My keys and sessions")}</span></a
                     >
                 </p>
+                <p class="menu-link">
+                    <a class="with-mark" href="/acts"
+                        >${icon("document")}<span>${t("Who did what")}</span></a
+                    >
+                </p>
                 <div class="actions">
                     ${button({
                         label: html`${icon("leave")}<span>${t("Sign out")}</span>`,

@@ -1,4 +1,4 @@
-/** The form of receipts, as the models of `veche.protocol.receipt` have it. Pure. */
+/** The form of receipts and of acts, as the models of `veche.protocol` have it. Pure. */
 
 /** @typedef {(value: any) => boolean} Check */
 
@@ -32,6 +32,11 @@ function list(check, most) {
 /** @param {Check} check @returns {Check} */
 function optional(check) {
     return (value) => value === undefined || value === null || check(value);
+}
+
+/** @param {Check} check @returns {Check} as `optional`, but null is something else */
+function orAbsent(check) {
+    return (value) => value === undefined || check(value);
 }
 
 /** @param {Record<string, Check>} fields others may be there too @returns {Check} */
@@ -77,6 +82,40 @@ export const isReceipt = object({
         }),
         path: list(HASH, 32),
     }),
+});
+
+export const isActs = object({
+    v: integer(1, 1),
+    checkpoint: text(1, 16_384),
+    acts: list(
+        object({
+            e: text(2, 512),
+            bound: HASH,
+            salt: HASH,
+            opening: isObject,
+            index: integer(0, DEEP),
+            path: list(HASH, 63),
+        }),
+        400,
+    ),
+});
+
+const WORDS = text(0, 1024);
+const ANY = text(0, Infinity);
+
+/** What an opening says, for whoever reads it. */
+export const isOpening = object({
+    act: ANY,
+    agency: ANY,
+    actor: WORDS,
+    subject: ANY,
+    seq: integer(1, DEEP),
+    prev: ANY,
+    ts: integer(0, 253_402_300_799_999),
+    purpose: WORDS,
+    basis: WORDS,
+    why: orAbsent(WORDS),
+    case: orAbsent(WORDS),
 });
 
 export const isPublished = object({ path: list(HASH, 63), checkpoint: text(1, 16_384) });

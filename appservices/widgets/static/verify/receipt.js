@@ -10,23 +10,19 @@
  * @property {string} origin the ledger, in whose name it is signed
  * @property {import("./notes.js").Checkpoint | undefined} published the head that has its block
  */
-import { canonical, canonicalBytes } from "../kit/canonical.js";
+import { canonical } from "../kit/canonical.js";
 import { eightBytes, fromUnpadded, joined, sha256, utf8 } from "./bytes.js";
-import { isSigned } from "./ed25519.js";
 import { isObject, isPublished, isReceipt } from "./form.js";
 import { isIncluded } from "./merkle.js";
 import { NoteError, openCheckpoint } from "./notes.js";
+import { filled, parsed, signer } from "./signed_json.js";
 
 const FILE_BYTES_MAX = 65_536;
-const SIGNATURES_MAX = 16;
 const PLACES = 8192;
 /** Flags of entries that move nothing: holds, and what ends them without a payment. */
 const NOT_MOVED = 2 | 8 | 512;
 const KEY = "org.veche.receipt";
 const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-/** Texts, and numbers with all that may belong to one. */
-const TOKEN = /"(?:[^"\\]|\\.)*"|[-+.0-9][-+.0-9eE]*/gs;
-const WHOLE = /^(?:".*|-?(?:0|[1-9][0-9]*))$/s;
 
 /** A receipt does not hold, or nobody can tell. */
 export class ReceiptError extends Error {
@@ -44,32 +40,11 @@ export class ReceiptError extends Error {
  * @throws {ReceiptError} there is none in it
  */
 export function readReceipt(data) {
-    const value = data.length > FILE_BYTES_MAX ? undefined : parsed(data);
+    const file = data.length > FILE_BYTES_MAX ? undefined : parsed(data);
+    const value = file?.isPlain ? file.value : undefined;
     if (!isObject(value)) throw new ReceiptError("not_a_receipt");
     const content = filled(value.content) ?? value;
     return filled(content[KEY]) ?? value;
-}
-
-/** @param {unknown} value @returns {Record<string, any> | undefined} an object that is not empty */
-function filled(value) {
-    return isObject(value) && Object.keys(value).length ? value : undefined;
-}
-
-/** @param {Uint8Array} data @returns {unknown} */
-function parsed(data) {
-    try {
-        const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
-        const value = JSON.parse(text);
-        // JSON.parse takes 1.0 for 1, and who signed would not have written it.
-        return text.match(TOKEN)?.every((token) => WHOLE.test(token)) ? value : undefined;
-    } catch {
-        return undefined;
-    }
-}
-
-/** @param {Record<string, any>} receipt @returns {string[]} in whose names it says that it is signed */
-export function signersOf(receipt) {
-    return Object.keys(filled(receipt.signatures) ?? {});
 }
 
 /**
@@ -81,7 +56,7 @@ export function signersOf(receipt) {
  */
 export async function verifyReceipt(value, keys, published) {
     if (!hasForm(value)) throw new ReceiptError("not_a_receipt");
-    const origin = await signer(value, keys);
+    const origin = await signer(value, keys, ReceiptError);
     checkEntry(value, origin);
     const head = await headOfBlock(value.ledger_proof);
     const proof = published ?? filled(value.unsigned)?.published;
@@ -103,33 +78,6 @@ function hasForm(value) {
     } catch {
         return false;
     }
-}
-
-/**
- * @param {Record<string, any>} value
- * @param {import("./notes.js").Key[]} keys
- * @returns {Promise<string>} in whose name it is signed, by a key that is known
- */
-async function signer(value, keys) {
-    const signatures = filled(value.signatures) ?? {};
-    /** @param {import("./notes.js").Key} key @returns {Record<string, unknown>} */
-    const by = ({ name }) => (Object.hasOwn(signatures, name) && filled(signatures[name])) || {};
-    const known = keys.filter((key) => Object.hasOwn(by(key), `ed25519:${key.id}`));
-    const [first] = known;
-    if (!first) throw new ReceiptError("unknown_signer");
-    const isOne = known.every((key) => key.name === first.name);
-    const wrong = new ReceiptError("wrong_signature");
-    if (!isOne || Object.keys(by(first)).length > SIGNATURES_MAX) throw wrong;
-    const signed = Object.entries(value).filter(
-        ([name]) => !["signatures", "unsigned"].includes(name),
-    );
-    const message = canonicalBytes(Object.fromEntries(signed));
-    for (const key of known) {
-        const encoded = by(key)[`ed25519:${key.id}`];
-        const signature = typeof encoded === "string" ? fromUnpadded(encoded) : undefined;
-        if (!signature || !(await isSigned(key.key, signature, message))) throw wrong;
-    }
-    return first.name;
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Verifying a receipt. The file is read and checked in this page and goes nowhere; only who asks for
+ * Verifying a receipt, a signed document or acts. The file is read and checked in this page and goes nowhere; only who asks for
  * the published head tells our server the number of the receipt.
  */
 import { html, nothing } from "lit";
@@ -7,8 +7,10 @@ import { ApiError, call } from "../kit/api.js";
 import { VecheElement, banner, button, field, spinner } from "../kit/elements.js";
 import { plural, showDateTime, showMoney, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
+import { isActsFile } from "./acts_view.js";
 import { readKey } from "./notes.js";
-import { ReceiptError, readReceipt, signersOf, verifyReceipt } from "./receipt.js";
+import { ReceiptError, readReceipt, verifyReceipt } from "./receipt.js";
+import { signersOf } from "./signed_json.js";
 import { isSignable } from "./signed_file.js";
 import { faultWords, stepStates, stepWords } from "./words.js";
 
@@ -23,6 +25,7 @@ export class VecheVerify extends VecheElement {
         verified: { state: true },
         fault: { state: true },
         signedFile: { state: true },
+        actsFile: { state: true },
         keyError: { state: true },
         headError: { state: true },
         isBusy: { state: true },
@@ -41,6 +44,8 @@ export class VecheVerify extends VecheElement {
         this.fault = undefined;
         /** @type {File | undefined} the chosen one, if it is of a kind that may be signed */
         this.signedFile = undefined;
+        /** @type {File | undefined} the chosen one, if it has acts of an organisation */
+        this.actsFile = undefined;
         this.keyError = "";
         this.headError = "";
         this.isBusy = false;
@@ -55,8 +60,10 @@ export class VecheVerify extends VecheElement {
     async _choose({ target }) {
         const file = /** @type {HTMLInputElement} */ (target).files?.[0];
         const isSigned = file !== undefined && (await isSignable(file));
+        const isActs = file !== undefined && !isSigned && (await isActsFile(file));
         this.signedFile = isSigned ? file : undefined;
-        this.file = isSigned ? undefined : file;
+        this.actsFile = isActs ? file : undefined;
+        this.file = isSigned || isActs ? undefined : file;
         await this._check();
     }
 
@@ -147,7 +154,7 @@ export class VecheVerify extends VecheElement {
                         @change=${this._choose}
                     />`,
             })}
-            <details ?hidden=${this.signedFile !== undefined}>
+            <details ?hidden=${Boolean(this.signedFile ?? this.actsFile)}>
                 <summary>${t("A receipt of another server")}</summary>
                 ${field({
                     id: "key",
@@ -263,10 +270,12 @@ export class VecheVerify extends VecheElement {
             <h1>${t("Verify a receipt or a document")}</h1>
             <p>
                 ${t("Anybody can check that a payment was made, and who signed a document: the one who has it, an office, a court.")}
+                ${t("Exports of cases, and acts that somebody saved, are verified here too.")}
             </p>
             ${this._form()}
             <div aria-live="polite">
-                ${this._result()}<veche-signed-file .file=${this.signedFile}></veche-signed-file>
+                ${this._result()}<veche-signed-file .file=${this.signedFile}></veche-signed-file
+                ><veche-acts-file .file=${this.actsFile}></veche-acts-file>
             </div>
         </div>`;
     }

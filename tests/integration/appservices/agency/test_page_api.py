@@ -6,6 +6,7 @@ import base64
 import copy
 import hashlib
 import itertools
+import json
 import re
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -651,3 +652,26 @@ def test_what_an_office_did_is_verified_with_the_key_of_its_site(
     for path in ("/.well-known/veche/acts", "/_veche/acts/v1/heads"):
         unknown = request("GET", f"{town.pages_url}{path}?organisation=nobody")
         assert (unknown.status, unknown.errcode) == (404, "ORG.VECHE.NOT_FOUND")
+
+
+def test_a_person_sees_every_act_on_them_and_keeps_the_proof(
+    town: House, alice: Visitor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alice.page.start(COPY)
+    acts = "/_veche/acts/v1/mine"
+
+    told = alice.page.get(acts)
+    done = {one["organisation"]: one for one in told["organisations"]}
+    file = tmp_path / "acts.json"
+    file.write_text(json.dumps(alice.page.get(f"{acts}/lindenau")))
+    code = main(["verify", str(file), "--online", "--site", town.pages_url])
+
+    assert done["lindenau"]["name"] == "Town of Lindenau"
+    out = capsys.readouterr().out
+    assert code == 0
+    shown = re.search(r"^acts       (\d+) ", out, re.MULTILINE)
+    assert shown is not None
+    assert int(shown[1]) >= done["lindenau"]["acts"] >= 1
+    assert Page(town).call("GET", acts).status == 401
+    assert Page(town).call("GET", f"{acts}/lindenau").status == 401
+    assert alice.page.call("GET", f"{acts}/nobody").status == 404

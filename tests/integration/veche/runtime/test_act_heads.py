@@ -196,6 +196,41 @@ def test_the_newest_acts_are_shown_where_there_are_too_many(
     assert one * 400 < ACTS_BYTES_MAX
 
 
+def test_a_person_gets_all_acts_on_them_page_by_page(
+    txn: Cursor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    act(txn, 2)
+    act(txn, 3, case="01OTHER")
+    act(txn, 4, person=BOB)
+    monkeypatch.setattr(heads, "ACTS_MAX", 3)
+    subject = LOG.pseudonym("lindenau", ALICE)
+
+    newest = HEADS.proof(txn, "lindenau", subject, NOW_MS)
+    older = HEADS.proof(txn, "lindenau", subject, NOW_MS, before=newest["acts"][0]["index"])
+
+    assert verified(newest) == [(3, "01OTHER"), (4, "01OTHER"), (5, "01OTHER")]
+    assert verified(older) == [(1, CASE), (2, CASE)]
+    assert verified(HEADS.proof(txn, "lindenau", subject, NOW_MS, before=0)) == []
+
+
+def test_who_acted_on_a_person_and_how_often(txn: Cursor) -> None:
+    act(txn, 2)
+    act(txn, 1, organisation="other")
+    act(txn, 1, person=BOB, organisation="third")
+    txn.execute(
+        "INSERT INTO runtime.bot (user_id, organisation, display_name)"
+        " VALUES ('@b:x', 'other', 'The Other')"
+    )
+
+    names = head_store.actors(txn)
+    found = head_store.counts(txn, {one: LOG.pseudonym(one, ALICE) for one in names})
+
+    assert names == {"lindenau": "lindenau", "other": "The Other", "third": "third"}
+    assert found == {"lindenau": 2, "other": 1}
+    assert head_store.has_log(txn, "third")
+    assert not head_store.has_log(txn, "fourth")
+
+
 def test_what_binds_an_act_to_its_effect_is_checked_with_the_chain(txn: Cursor) -> None:
     act(txn, 2)
     assert check_chain(txn, "lindenau") == 2
