@@ -99,7 +99,9 @@ def named(member: Member, session: Session, speech: Speech) -> str:
 
 
 def stood(member: Member, session: Session, speech: Speech) -> str:
-    """A party with what they have done, "Bob: signed"."""
+    """A party with what they have done, "Bob: signed"; who only gets a copy does nothing."""
+    if member.party.role is Role.VIEWER:
+        return named(member, session, speech)
     state = speech.text(STATES[member.party.state])
     if member.is_unknown and member.party.state in CAN_ACT:
         state = speech.text("signs in person")

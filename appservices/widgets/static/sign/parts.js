@@ -188,16 +188,18 @@ function party(one, view) {
             <p class="secondary-text small">
                 ${roleWords(one.role)}${acting ? html`, ${t("for {name}", { name: acting.name })}` : nothing}${
                     watched ? html`, ${t("of {name}", { name: watched.name })}` : nothing
-                }:
-                ${
-                    one.identified_by
-                        ? html`${t("identified in person by {registrar}", { registrar: one.identified_by })},`
-                        : nothing
-                }
-                ${partyStateWords(one.state)}${one.at_ms ? html`, ${showDateTime(one.at_ms)}` : nothing}
+                }${one.role === "viewer" ? nothing : html`: ${stateWords(one)}`}
             </p>
         </div>
     </li>`;
+}
+
+/** @param {Party} one */
+function stateWords({ state, at_ms, identified_by }) {
+    const seen = identified_by
+        ? html`${t("identified in person by {registrar}", { registrar: identified_by })}, `
+        : nothing;
+    return html`${seen}${partyStateWords(state)}${at_ms ? html`, ${showDateTime(at_ms)}` : nothing}`;
 }
 
 /**
