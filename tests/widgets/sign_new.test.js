@@ -204,6 +204,30 @@ test("what is missing is said where it is missing, and nothing is sent", async (
     assert.deepEqual(heard, []);
 });
 
+test("people typed in one line, as in the chat, become rows, and what can't be read is said", async ({
+    open,
+}) => {
+    const { page } = await atNew(open);
+    await choose(page, "plain");
+    const main = page.locator("main");
+    await main.getByLabel("Account").fill("bob");
+    await main.getByLabel("Name on the document").fill("Bob Brown");
+    const line = main.getByLabel("In one line, as in the chat");
+    await line.fill("2 of bob, carol, dave then erin as king");
+    await main.getByText("There is no such role: king").waitFor();
+    assert.equal(await main.getByLabel("Account").count(), 1);
+
+    await line.fill("2 of bob, carol, dave then erin as approver; copy to frank");
+    await main.getByRole("group", { name: "Person 5" }).waitFor();
+    const accounts = await main.getByLabel("Account").all();
+    const typed = await Promise.all(accounts.map((one) => one.inputValue()));
+    assert.deepEqual(typed, ["bob", "carol", "dave", "erin", "frank"]);
+    assert.equal(await main.getByLabel("Name on the document").first().inputValue(), "Bob Brown");
+    const enough = main.getByLabel("Signatures that are enough in step 1, of 3");
+    assert.equal(await enough.inputValue(), "2");
+    await glance(page, "sign-new-line");
+});
+
 test("a box is moved by the keyboard and by the pointer, and stays where it was put", async ({
     open,
 }) => {

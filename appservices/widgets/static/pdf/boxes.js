@@ -13,7 +13,7 @@
  * @property {number} height
  * @property {number} rotation by how many degrees it is shown turned
  *
- * @typedef {"bottom right" | "bottom left" | "top right" | "top left"} Corner
+ * @typedef {"bottom right" | "bottom left" | "bottom middle" | "top right" | "top left"} Corner
  *
  * @typedef {object} Place of a signer's box
  * @property {number} page from 1
@@ -30,7 +30,7 @@ const MARGIN = 28;
 const GAP = 6;
 const DEPTH_MAX = 32;
 /** @type {Corner[]} */
-export const CORNERS = ["bottom right", "bottom left", "top right", "top left"];
+export const CORNERS = ["bottom right", "bottom left", "bottom middle", "top right", "top left"];
 
 /** A box can't be where it was put. */
 export class BoxError extends Error {
@@ -81,8 +81,9 @@ export function boxAt(field, place, sizes, others) {
     if (size.rotation !== 0) throw new BoxError(field, "turned");
     const page = place.page - 1;
     if (place.at) return checked({ field, page, corners: cornersAt(size, place.at) }, size, others);
-    const [isTop, isLeft] = [place.corner.startsWith("top"), place.corner.endsWith("left")];
-    const across = isLeft ? MARGIN : size.width - MARGIN - BOX_WIDTH;
+    const [isTop, side] = [place.corner.startsWith("top"), place.corner.split(" ")[1]];
+    const rest = size.width - BOX_WIDTH;
+    const across = side === "left" ? MARGIN : side === "middle" ? rest / 2 : rest - MARGIN;
     for (let row = 0; ; row += 1) {
         const step = MARGIN + row * (BOX_HEIGHT + GAP);
         const up = isTop ? size.height - step - BOX_HEIGHT : step;

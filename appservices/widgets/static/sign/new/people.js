@@ -22,14 +22,38 @@ import { STEPS_MAX, emptyPerson, hasBox } from "./rows.js";
 
 const ROLES = /** @type {Role[]} */ (["signer", "clerk", "approver", "witness", "viewer"]);
 
-/** @param {Editing} editing */
-export function people(editing) {
+/**
+ * @param {Editing} editing
+ * @param {{typed: string, error: string | null, type: (typed: string) => void}} line as in the chat
+ */
+export function people(editing, line) {
     const { form, change } = editing;
     const last = form.people.at(-1)?.step ?? 1;
     return html`<h2>${t("Who signs")}</h2>
         <p class="secondary-text">
             ${t("Steps follow one another: people of step 2 are asked once step 1 is done. In one step, everyone is asked at once.")}
         </p>
+        ${field({
+            id: "line",
+            label: t("In one line, as in the chat"),
+            help: t(
+                "For example: 2 of bob, carol, dave then erin as witness of bob; copy to frank",
+            ),
+            error: line.error,
+            is_required: false,
+            control: (wiring) =>
+                html`<input
+                    id=${wiring.id}
+                    type="text"
+                    autocomplete="off"
+                    spellcheck="false"
+                    .value=${line.typed}
+                    aria-describedby=${wiring.describedby}
+                    aria-invalid=${wiring.invalid}
+                    @input=${(/** @type {Event} */ { target }) =>
+                        line.type(/** @type {HTMLInputElement} */ (target).value)}
+                />`,
+        })}
         <ol class="plain-list">
             ${form.people.map((one, at) => html`<li class="card">${row(editing, one, at)}</li>`)}
         </ol>
@@ -149,6 +173,8 @@ function cornerWords(corner) {
     switch (corner) {
         case "bottom left":
             return t("At the bottom left of a page");
+        case "bottom middle":
+            return t("At the bottom in the middle of a page");
         case "top right":
             return t("At the top right of a page");
         case "top left":

@@ -48,6 +48,7 @@ export const STEPS_MAX = 20;
 export const DAYS_MAX = 180;
 export const CLAUSES_MAX = 30;
 const ACCOUNT = /^@[a-z0-9._=\-/+]{1,200}:[A-Za-z0-9.-]+(?::\d{1,5})?$/;
+const LINK = "https://matrix.to/#/";
 const SIGNS = new Set(["signer", "clerk", "witness"]);
 
 /** @returns {Form} */
@@ -75,7 +76,7 @@ export function emptyPerson(step) {
  * @returns {string} the account; empty: it is none
  */
 export function accountOf(typed, server) {
-    const words = typed.trim();
+    const words = typed.trim().replace(LINK, "");
     const whole = words.includes(":") ? words : `${words}:${server}`;
     const found = whole.startsWith("@") ? whole : `@${whole}`;
     return ACCOUNT.test(found) ? found : "";

@@ -25,6 +25,8 @@ import { openFile } from "../../pdf/signing.js";
 import { pageNumber } from "../../pdf/tree.js";
 import { conditions } from "./conditions.js";
 import { draftHere, dropDraft, keepDraft, sentHere, wipe } from "./draft.js";
+import { done } from "./done.js";
+import { readLine } from "./line.js";
 import { people, text } from "./people.js";
 import "./placing.js";
 import { accountOf, emptyForm, fieldOf, problemsOf } from "./rows.js";
@@ -49,6 +51,8 @@ export class VecheSignNew extends VecheElement {
         isOver: { state: true },
         isRestored: { state: true },
         isCopied: { state: true },
+        typed: { state: true },
+        unread: { state: true },
     });
 
     constructor() {
@@ -78,6 +82,9 @@ export class VecheSignNew extends VecheElement {
         this.isOver = false;
         this.isRestored = false;
         this.isCopied = false;
+        this.typed = "";
+        /** @type {string | null} why what was typed can't be read */
+        this.unread = null;
         this._begun = 0;
         /** @type {ReturnType<typeof setTimeout> | undefined} */
         this._keeping = undefined;
@@ -200,6 +207,16 @@ export class VecheSignNew extends VecheElement {
             ...{ fault: undefined, error: undefined, problems: [], filename: "" },
             form: emptyForm(),
         });
+    }
+
+    /** @param {Event} event */
+    async _copy({ currentTarget }) {
+        const pressed = /** @type {HTMLElement} */ (currentTarget);
+        this.isCopied = await navigator.clipboard.writeText(this.sent?.link ?? "").then(
+            () => true,
+            () => false,
+        );
+        pressed.focus();
     }
 
     /** @param {string} name of a field of the document @returns {string} whose it is */
@@ -348,6 +365,20 @@ export class VecheSignNew extends VecheElement {
         </section>`;
     }
 
+    /** The people as they are typed in the chat, read while they are typed. */
+    _inOneLine() {
+        return {
+            typed: this.typed,
+            error: this.unread,
+            type: (/** @type {string} */ typed) => {
+                const read = typed.trim() === "" ? undefined : readLine(typed, this.form.people);
+                this.typed = typed;
+                this.unread = typeof read === "string" ? read : null;
+                if (read && typeof read !== "string") this._change(read);
+            },
+        };
+    }
+
     /** @param {Upload} upload */
     _form(upload) {
         const { form } = this;
@@ -363,7 +394,7 @@ export class VecheSignNew extends VecheElement {
         };
         const set = (/** @type {string} */ title) => this._change({ title });
         return html`${text("title", t("What the document is"), form.title, editing.problem("title"), set)}
-            ${people(editing)} ${this._move()} ${conditions(editing)}
+            ${people(editing, this._inOneLine())} ${this._move()} ${conditions(editing)}
             <div class="missing">${this._why()}</div>
             <p class="actions">
                 ${button({ label: t("Look at what will be sent"), press: () => void this._review() })}
@@ -436,49 +467,17 @@ export class VecheSignNew extends VecheElement {
             </p>`;
     }
 
-    /** @param {Sent} sent */
-    _done({ link, code, title, people: accounts }) {
-        const copied = async (/** @type {Event} */ { currentTarget }) => {
-            const pressed = /** @type {HTMLElement} */ (currentTarget);
-            this.isCopied = await navigator.clipboard.writeText(link).then(
-                () => true,
-                () => false,
-            );
-            pressed.focus();
-        };
-        const own = `/sign${link.slice(link.indexOf("#"))}`;
-        return html`<h1 tabindex="-1">${t("Now send the link yourself")}</h1>
-            ${banner("success", html`<p>${t("“{title}” is ready, and everyone is asked in their chat.", { title })}</p>`)}
-            <p>
-                ${t("The key of the document is in this link and nowhere else. Send it, in an encrypted chat of yours, to each of these people, and to nobody else:")}
-            </p>
-            <ul>
-                ${accounts.map((one) => html`<li><bdi>${one}</bdi></li>`)}
-            </ul>
-            <p class="card share"><code>${link}</code></p>
-            <p class="actions">
-                ${button({ label: html`${icon("copy")}<span>${t("Copy the link")}</span>`, press: (event) => void copied(event) })}
-                <a class="button secondary" href=${own}>${t("Open the document")}</a>
-            </p>
-            <p role="status" class="secondary-text">${this.isCopied ? t("Copied") : nothing}</p>
-            <p>
-                ${t("Code {code}: it stands in the message that each of them gets from the bot, and on the page. It must be the same.", { code })}
-            </p>
-            <p>
-                ${t("Keep the link: without it nobody can open the document, not even you. This browser forgets it once you go on.")}
-            </p>
-            <p class="actions">
-                ${button({
-                    label: t("I have sent the link"),
-                    style: "secondary",
-                    press: () => void this._anew(),
-                })}
-            </p>`;
-    }
-
     render() {
         if (!this.isRestored) return html`<div class="alone">${spinner()}</div>`;
-        if (this.sent) return html`<div class="alone">${this._done(this.sent)}</div>`;
+        if (this.sent)
+            return html`<div class="alone">
+                ${done(
+                    this.sent,
+                    this.isCopied,
+                    (event) => void this._copy(event),
+                    () => void this._anew(),
+                )}
+            </div>`;
         const { upload, ready } = this;
         return html`<div class="alone wide">
             <h1 tabindex="-1">${t("Ask for signatures")}</h1>

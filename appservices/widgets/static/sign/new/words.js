@@ -97,6 +97,32 @@ export function problemWords(what) {
     }
 }
 
+/** @param {import("./order.js").OrderError} error @returns {string} */
+export function orderWords({ problem, word }) {
+    switch (problem) {
+        case "empty":
+            return t("Somebody has to sign or approve.");
+        case "role":
+            return t("There is no such role: {word}", { word });
+        case "witness":
+            return t("Write whose signature {word} sees: as witness of bob", { word });
+        case "twice":
+            return t("{word} stands there twice.", { word });
+        case "need":
+            return t("That many don't sign in this step.");
+        case "page":
+            return t("Write the number of a page: on page 3");
+        case "place":
+            return t("{word} has no box to be put on a page.", { word });
+        case "private":
+            return t("A private document can't have this: {word}", { word });
+        default:
+            return word
+                ? t("This can't be read from here on: {word}", { word })
+                : t("Something is missing at the end.");
+    }
+}
+
 /** @param {unknown} error @param {(field: string) => string} nameOf whose box it is @returns {string} */
 export function whyNot(error, nameOf) {
     if (error instanceof UploadError) return refusalWords(error.reason);

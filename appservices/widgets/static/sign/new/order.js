@@ -1,0 +1,207 @@
+/**
+ * Who signs, as people type it in the chat, read into rows: "2 of bob, carol then dave as witness of
+ * bob on page 3 bottom right; copy to erin". The words are those of `appservices.signing.core.order`,
+ * in every language; what a private document can't have is refused. Pure.
+ *
+ * @typedef {import("./rows.js").Person} Person
+ * @typedef {import("./rows.js").Role} Role
+ * @typedef {"empty" | "word" | "role" | "witness" | "twice" | "need" | "page" | "place" | "private"}
+ *   OrderProblem
+ */
+import { emptyPerson } from "./rows.js";
+
+/** @param {string} words @returns {Set<string>} */
+const set = (words) => new Set(words.split(" "));
+const THEN = set("then затем потом dann danach потім тоді");
+const AND = set(", and и und і та");
+const AS = set("as как als як");
+const OF = set("of из von з із для für");
+const COPY = set("copy копия копию kopie копія копію");
+const TO = set("to для an кому");
+const EACH = set("each каждый каждому jeder jede кожен кожному");
+const ON = set("on на auf");
+const PAGE = set("page странице стр стр. seite сторінці");
+const BOTTOM = set("bottom внизу снизу unten знизу");
+const RESERVED = new Set([...THEN, ...AND, ...AS, ...OF, ...COPY, ...TO, ...EACH, ...ON, ";"]);
+/** @type {[Role | "seal", Set<string>][]} */
+const ROLES = [
+    ["signer", set("signer подписант unterzeichner підписант")],
+    ["approver", set("approver согласующий genehmiger genehmigerin погоджувач")],
+    ["witness", set("witness свидетель zeuge zeugin свідок")],
+    ["clerk", set("clerk служащий beamter beamtin службовець")],
+    ["seal", set("seal печать siegel печатка")],
+    ["viewer", set("copy копия kopie копія")],
+];
+/** @type {[import("../../pdf/boxes.js").Corner, Set<string>][]} */
+const SIDES = [
+    ["bottom left", set("left слева links ліворуч зліва")],
+    ["bottom middle", set("middle посередине mitte посередині")],
+    ["bottom right", set("right справа rechts праворуч")],
+];
+const MARKS = '"“”„«»';
+const TOKEN = new RegExp(`[,;${MARKS}]|[^\\s,;${MARKS}]+`, "gu");
+const PERSON = /^(?:@?[^\s,;@:]+(?::[^\s,;@]+)?|https:\/\/matrix\.to\/#\/\S+)$/u;
+const COUNT = /^[1-9]\d{0,2}$/;
+const NUMBER = /^[1-9]\d{0,3}$/;
+const PAGE_MAX = 2000;
+
+/** An order can't be read. */
+export class OrderError extends Error {
+    /** @param {OrderProblem} problem @param {string} [word] at which; empty: at the end */
+    constructor(problem, word = "") {
+        super(problem);
+        this.problem = problem;
+        this.word = word;
+    }
+}
+
+/**
+ * @param {string} typed
+ * @returns {{people: Person[], needs: Record<string, number>}}
+ * @throws {OrderError} it can't be read, or a private document can't have it
+ */
+export function readOrder(typed) {
+    const { stages, copies } = new Reader(typed.match(TOKEN) ?? []).read();
+    /** @type {Person[]} */
+    const people = [];
+    /** @type {Record<string, number>} */
+    const needs = {};
+    for (const [at, { wanted, need }] of stages.entries()) {
+        for (const one of wanted) people.push({ ...one, step: at + 1 });
+        if (need) needs[at + 1] = need;
+    }
+    for (const account of copies)
+        people.push({ ...emptyPerson(stages.length), account, role: "viewer" });
+    checkOnce(people);
+    const seen = people.map((one) => (one.role === "witness" ? seeing(one, people) : one));
+    checkCounts(seen, needs);
+    return { people: seen, needs };
+}
+
+/** @param {string} account @returns {string} as it is compared */
+function folded(account) {
+    return account.replace(/^@/, "").toLowerCase();
+}
+
+/** @param {Person[]} people */
+function checkOnce(people) {
+    const known = new Set();
+    for (const { account } of people) {
+        if (known.has(folded(account))) throw new OrderError("twice", account);
+        known.add(folded(account));
+    }
+}
+
+/** @param {Person} witness @param {Person[]} people @returns {Person} who says whom they see */
+function seeing(witness, people) {
+    const signing = people.filter(({ role }) => role !== "witness" && role !== "viewer");
+    const beside = signing.filter(({ step }) => step === witness.step);
+    const seen = witness.of
+        ? signing.find(({ account }) => folded(account) === folded(witness.of))
+        : beside.length === 1 && beside[0];
+    if (!seen) throw new OrderError("witness", witness.account);
+    return { ...witness, of: seen.account, step: seen.step };
+}
+
+/** @param {Person[]} people @param {Record<string, number>} needs */
+function checkCounts(people, needs) {
+    const acting = people.filter(({ role }) => role !== "witness" && role !== "viewer");
+    for (const [step, need] of Object.entries(needs))
+        if (need > acting.filter((one) => one.step === Number(step)).length)
+            throw new OrderError("need", String(need));
+    if (acting.length === 0) throw new OrderError("empty");
+}
+
+/** Reads words from the left to the right, looking at the next alone. */
+class Reader {
+    /** @param {string[]} words */
+    constructor(words) {
+        this.words = words;
+        this.at = 0;
+    }
+
+    get word() {
+        return this.words[this.at] ?? "";
+    }
+
+    /** @param {Set<string>} known @returns {boolean} whether the next word is one of them: it is read */
+    #takes(known) {
+        const isIt = known.has(this.word.toLowerCase());
+        if (isIt) this.at += 1;
+        return isIt;
+    }
+
+    read() {
+        if (this.words.length > 1 && EACH.has(this.word.toLowerCase()))
+            throw new OrderError("private", this.word);
+        const stages = [this.#stage()];
+        while (this.#takes(THEN)) stages.push(this.#stage());
+        const isEnded = this.word === ";";
+        if (isEnded) this.at += 1;
+        const copies = COPY.has(this.word.toLowerCase()) ? this.#copies() : [];
+        if ((isEnded && copies.length === 0) || this.at < this.words.length)
+            throw new OrderError("word", this.word);
+        return { stages, copies };
+    }
+
+    #stage() {
+        /** @type {number | undefined} */
+        let need;
+        const after = (this.words[this.at + 1] ?? "").toLowerCase();
+        if (COUNT.test(this.word) && OF.has(after)) {
+            need = Number(this.word);
+            this.at += 2;
+        }
+        const wanted = [this.#wanted()];
+        while (this.#takes(AND)) wanted.push(this.#wanted());
+        return { wanted, need };
+    }
+
+    /** @returns {Person} */
+    #wanted() {
+        const account = this.#person();
+        let place = this.#place();
+        if (!this.#takes(AS)) return { ...emptyPerson(1), account, place };
+        const role = ROLES.find(([, words]) => words.has(this.word.toLowerCase()))?.[0];
+        if (!role) throw new OrderError("role", this.word);
+        if (role === "seal") throw new OrderError("private", this.word);
+        this.at += 1;
+        const of = role === "witness" && this.#takes(OF) ? this.#person() : "";
+        place ??= this.#place();
+        if (place && (role === "approver" || role === "viewer"))
+            throw new OrderError("place", account);
+        return { ...emptyPerson(1), account, role, of, place };
+    }
+
+    /** @returns {Person["place"]} */
+    #place() {
+        if (!this.#takes(ON)) return null;
+        if (!this.#takes(PAGE)) throw new OrderError("word", this.word);
+        const page = this.word;
+        if (!NUMBER.test(page) || Number(page) > PAGE_MAX) throw new OrderError("page", page);
+        this.at += 1;
+        this.#takes(BOTTOM);
+        const corner = SIDES.find(([, words]) => this.#takes(words))?.[0] ?? "bottom right";
+        return { page: Number(page), corner };
+    }
+
+    /** @returns {string[]} */
+    #copies() {
+        this.at += 1;
+        this.#takes(TO);
+        const copies = [this.#person()];
+        while (this.#takes(AND)) copies.push(this.#person());
+        return copies;
+    }
+
+    /** @returns {string} */
+    #person() {
+        const { word } = this;
+        if (!word) throw new OrderError(this.words.length > 0 ? "word" : "empty");
+        if (MARKS.includes(word)) throw new OrderError("private", word);
+        if (RESERVED.has(word.toLowerCase()) || !PERSON.test(word))
+            throw new OrderError("word", word);
+        this.at += 1;
+        return word;
+    }
+}

@@ -1,0 +1,114 @@
+"""Who signs, typed in one line: the page reads it as the bot does."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from appservices.signing.core.order import OrderError, read_order
+from appservices.signing.core.parties import Role
+from tests.support.node import why_no_node
+from tests.unit.appservices.widgets.test_signing_twins import by_page
+
+if TYPE_CHECKING:
+    from appservices.signing.core.order import PartyOrder, Wanted
+
+pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
+
+_READ: Final = """
+    const { readOrder } = await at("sign/new/order.js");
+    answer(given.map((typed) => {
+        try {
+            return readOrder(typed);
+        } catch (error) {
+            if (!error.problem) throw error;
+            return error.problem;
+        }
+    }));
+"""
+TYPED: Final = (
+    "bob",
+    "@bob:x.org, carol then dave",
+    "bob und carol dann dave",
+    "bob та carol потім dave",
+    "2 из bob, carol, dave",
+    "2 of bob, carol, dave then erin as approver; copy to frank, greta",
+    "bob, carol as witness of bob",
+    "bob then dave then carol as witness of @Bob",
+    "bob, carol as witness then dave",
+    "bob, frank as copy",
+    "bob on page 3 bottom left, carol as clerk on page 2 middle then dave auf Seite 3 unten rechts",
+    "bob, carol on page 3 bottom right as witness of bob",
+    "https://matrix.to/#/@bob:x.org copy to @then",
+)
+WORDS: Final = (
+    *("bob", "carol", "@dave:x.org", "2", "3", ",", ";", "then", "and", "as", "of", "copy", "to"),
+    *("witness", "approver", "clerk", "signer", "on", "page", "bottom", "left", "middle", "dann"),
+)
+
+
+def rows_of(order: PartyOrder) -> dict[str, Any]:
+    """An order as the page's rows have it."""
+    people = [_row(one, step) for step, stage in enumerate(order.stages, 1) for one in stage.wanted]
+    needs = {str(at): one.need for at, one in enumerate(order.stages, 1) if one.need is not None}
+    return {"people": people, "copies": sorted(order.copies), "needs": needs}
+
+
+def _row(one: Wanted, step: int) -> tuple[Any, ...]:
+    side = one.place.side.value if one.place is not None and one.place.side else "right"
+    place = (one.place.page, f"bottom {side}") if one.place is not None else None
+    return (one.person, one.role.value, one.of, place, step)
+
+
+def _read(found: dict[str, Any]) -> dict[str, Any]:
+    """The page's rows: steps without anybody who acts are left out, witnesses stand last."""
+    acting = [one for one in found["people"] if one["role"] != Role.VIEWER.value]
+    steps = sorted({one["step"] for one in acting if one["role"] != Role.WITNESS.value})
+    number = {step: at for at, step in enumerate(steps, 1)}
+    people = [
+        (
+            one["account"],
+            one["role"],
+            one["of"],
+            (one["place"]["page"], one["place"]["corner"]) if one["place"] else None,
+            number[one["step"]],
+        )
+        for one in acting
+    ]
+    people.sort(key=lambda one: (one[4], one[1] == Role.WITNESS.value))
+    copies = [one["account"] for one in found["people"] if one["role"] == Role.VIEWER.value]
+    needs = {str(number[int(at)]): need for at, need in found["needs"].items()}
+    return {"people": people, "copies": sorted(copies), "needs": needs}
+
+
+def by_bot(typed: str) -> dict[str, Any] | None:
+    """What the bot reads; None: it cannot."""
+    try:
+        return rows_of(read_order(typed))
+    except OrderError:
+        return None
+
+
+def test_the_page_reads_a_line_as_the_bot_does() -> None:
+    random = Random(11)  # noqa: S311 -- test data
+    soup = [" ".join(random.choices(WORDS, k=random.randint(1, 9))) for _ in range(20_000)]
+    likely = [
+        "".join(random.choices((*TYPED, " then ", ", ", "; copy to erin", " as witness"), k=3))
+        for _ in range(3_000)
+    ]
+    typed = [*TYPED, *soup, *likely]
+
+    found = by_page(_READ, typed)
+
+    wanted = [by_bot(one) for one in typed]
+    assert sum(1 for one in wanted if one is not None) > 500
+    for one, ours, theirs in zip(typed, wanted, found, strict=True):
+        assert (None if isinstance(theirs, str) else _read(theirs)) == ours, (one, theirs)
+
+
+def test_what_a_private_document_cannot_have_is_refused() -> None:
+    typed = ["lindenau as seal, bob", "each of bob, carol", 'bob, "Carol Clark"', ""]
+
+    assert by_page(_READ, typed) == ["private", "private", "private", "empty"]
