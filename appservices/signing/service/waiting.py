@@ -81,16 +81,19 @@ def is_plain(session: Session, member: Member) -> bool:
 
 
 def check_plain(session: Session, member: Member) -> None:
-    """Make sure that a document can be signed with others: in its file, and without clauses.
+    """Make sure that a document can be signed with others: in its file, without clauses.
 
     Raises:
         SignatureLevelError: The person has no box in it.
         ClauseError: It has clauses, which have to be seen and answered on its own page.
         BlindError: Only browsers can read it, each document with a key of its own.
+        RefusedError: Others have signed it before, which has to be seen on its own page.
     """
     if session.is_blind:
         raise BlindError("This document is private: please sign it on its own page.")
     check_level(member, Level.ADVANCED)
+    if session.matter.before is not None:
+        raise RefusedError("Others have signed this document: please sign it on its own page.")
     if session.matter.clauses:
         raise ClauseError(
             session.matter.clauses[0].id,

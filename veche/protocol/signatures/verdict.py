@@ -49,7 +49,8 @@ __all__ = [
     "signatures_of",
 ]
 
-SIGNATURES_MAX: Final = 200
+SIGNATURES_MAX: Final = 300
+"""As many as can sign a document, and stamps that close and renew it."""
 _MARKER: Final = b"%%EOF"
 
 

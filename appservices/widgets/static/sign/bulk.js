@@ -322,7 +322,7 @@ export class VecheSignAll extends VecheElement {
             others.length > 0
                 ? html`<h2>${t("To be signed one at a time")}</h2>
                       <p class="secondary-text">
-                          ${t("These have clauses to be agreed to, or no box of yours.")}
+                          ${t("These have clauses to be agreed to, were signed by others before, or have no box of yours.")}
                       </p>
                       <ul class="plain-list">
                           ${others.map(

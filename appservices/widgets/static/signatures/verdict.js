@@ -44,7 +44,7 @@ import {
 } from "./judging.js";
 import { Trust, readable } from "./trust.js";
 
-const SIGNATURES_MAX = 200;
+const SIGNATURES_MAX = 300;
 const MARKER = "%%EOF";
 
 /**

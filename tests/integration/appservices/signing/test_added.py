@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from appservices.signing.core.judged import judged
+from appservices.signing.service.waiting import is_plain, waiting_for
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF, SigningSite
 from tests.support.sign_page import SignPage
@@ -16,14 +19,22 @@ from veche.protocol.sign_request import SIGN_REQUEST_KEY
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.report import Verdict
 
+if TYPE_CHECKING:
+    from appservices.signing.core.records import Member, Session
+    from veche.protocol.ids import UserId
+    from veche.runtime.database import Cursor
+
 pytestmark = pytest.mark.postgres
 
 
 class AddedTests(ChatSite):
     """Carol has a contract that Dora has signed with a program of her own."""
 
-    def last(self, person: object) -> str:
-        return str(self.contents(person)[-1]["body"])  # type: ignore[arg-type]  # of the tests
+    def waiting(self, txn: Cursor, person: UserId) -> list[tuple[Session, Member]]:
+        return waiting_for(self.scene_of(txn), person)
+
+    def last(self, person: UserId) -> str:
+        return str(self.contents(person)[-1]["body"])
 
     async def test_two_sign_a_contract_that_somebody_else_has_signed(self) -> None:
         self.chat(CAROL, ALICE, BOB)
@@ -36,6 +47,9 @@ class AddedTests(ChatSite):
         await self.tap(CAROL, "send")
 
         card = self.card(ALICE, SIGN_REQUEST_KEY)
+        # What others have signed is seen first, so it is signed on its own page.
+        [held] = [one for one, _ in self.run_now(self.waiting, ALICE)]
+        assert not any(is_plain(held, one) for one in held.members)
         assert "It was signed before by Dora Diaz." in self.last(ALICE)
         for person in (ALICE, BOB):
             page = SignPage.of(self.card(person, SIGN_REQUEST_KEY)["page"])

@@ -26,6 +26,7 @@ from veche.protocol.errors import MalformedError
 from veche.protocol.pdf.appearance import Look
 from veche.protocol.pdf.letters import letters
 from veche.protocol.pdf.signing import Box
+from veche.protocol.signatures.verdict import SIGNATURES_MAX
 
 A4 = PageSize(595.28, 841.89)
 CATALOGUE = Catalogue.load("appservices.signing.core.papers")
@@ -186,3 +187,7 @@ def test_the_stream_of_a_picture_is_that_of_its_box() -> None:
     drawn = appearance([b"10", b"20", b"170", b"70"], ["Alice", "a", "b", "c"])
 
     assert drawn.startswith(b"q\n0.5 w\n0.25 0.25 159.5 49.5 re\n")
+
+
+def test_a_file_in_which_all_have_signed_can_be_closed_and_renewed() -> None:
+    assert SIGNATURES_MAX >= BOXES_MAX + 50
