@@ -236,16 +236,19 @@ async def _hot_loop(writer: Writer, reactor: EPollReactor) -> float:
 
 
 def _seal_s() -> float:
-    """Seconds a transfer to hash the leaves and the tree of a full block; the best of some."""
+    """Seconds a transfer to hash the leaves and the tree of a full block; the best of some.
+
+    Of the thread's own time: what else the machine does in these few milliseconds is no cost of it.
+    """
     rows = tuple(
         Row(n, t.id, t.debit_id, t.credit_id, 1, 0, 1, 1, 0, None, None, None, 0, 0, None, 1)
         for n, t in enumerate(_payments(ROWS_MAX))
     )
     times_s = []
     for _ in range(5):
-        started_s = time.perf_counter()
+        started_s = time.thread_time()
         seal(0, 1, FIRST_HEAD, Content(1, 1, rows))
-        times_s.append(time.perf_counter() - started_s)
+        times_s.append(time.thread_time() - started_s)
     return min(times_s) / ROWS_MAX
 
 

@@ -189,8 +189,8 @@ def extends(old: tuple[int, bytes], new: tuple[int, bytes], path: Sequence[bytes
 
 
 def _level_up(level: Sequence[bytes]) -> list[bytes]:
-    pairs = range(0, len(level) - 1, 2)
-    up = [sha256(b"\1" + level[i] + level[i + 1]).digest() for i in pairs]
+    rest = iter(level)
+    up = [sha256(b"\1" + left + right).digest() for left, right in zip(rest, rest, strict=False)]
     if len(level) & 1:
         up.append(level[-1])
     return up

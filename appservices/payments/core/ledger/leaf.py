@@ -13,11 +13,55 @@ from appservices.payments.core.ledger.values import EventKind
 if TYPE_CHECKING:
     from appservices.payments.core.ledger.values import Burned, Event, Row
 
+_PLAIN: Final = (
+    b'{"amount":%d,"at_ms":%d,"code":%d,"credit_id":%d,"debit_id":%d,"flags":%d,"id":"%b",'
+    b'"ledger":%d,"pos":%d,%b"released":%d,"shard":%d}'
+)
+"""Of most transfers; filled in twice as fast as text that is encoded afterwards."""
+_REF: Final = b'"ref":"%b",'
+
 _EVENTS: Final = {EventKind.OPENED: "opened", EventKind.ALLOWANCE_SET: "allowance_set"}
 
 
 def row_leaf(row: Row, shard: int) -> bytes:
     """The leaf of a transfer."""
+    (
+        pos,
+        id_,
+        debit,
+        credit,
+        amount,
+        released,
+        ledger,
+        code,
+        flags,
+        pending,
+        refund,
+        ref,
+        ext,
+        channel,
+        expires_at_ms,
+        at_ms,
+    ) = row
+    if pending or refund or ext or channel or expires_at_ms is not None:
+        return _rare_leaf(row, shard)
+    return _PLAIN % (
+        amount,
+        at_ms,
+        code,
+        credit,
+        debit,
+        flags,
+        id_.encode(),
+        ledger,
+        pos,
+        _REF % ref.encode() if ref else b"",
+        released,
+        shard,
+    )
+
+
+def _rare_leaf(row: Row, shard: int) -> bytes:
     channel = f'"channel":{row.channel},' if row.channel else ""
     expires = f'"expires_at_ms":{row.expires_at_ms},' if row.expires_at_ms is not None else ""
     ext = f'"ext":{row.ext},' if row.ext else ""
