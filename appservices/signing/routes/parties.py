@@ -294,7 +294,7 @@ class PartyRoutes(PartyCalls):
             about = f"{call.path_args['session']} {body.revision.number}"
             scene = self._scene(txn, call, f"closing {about}")
             session, member = self._locked(scene, call, body.party)
-            done = blind_closing.keep(scene, session, member.id, body.revision)
+            done = blind_closing.keep(scene, session, member, body.revision)
             return _view(scene, done, member)
 
         known = self._parts().authorities

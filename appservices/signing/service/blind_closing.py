@@ -15,6 +15,7 @@ import attrs
 
 from appservices.signing.core.addition import check_claimed_stamp
 from appservices.signing.core.errors import StaleRevisionError
+from appservices.signing.core.parties import PartyState
 from appservices.signing.core.session import BROKEN_OFF, State
 from appservices.signing.core.texts.blind import doubt_doc
 from appservices.signing.service import ending, telling
@@ -40,15 +41,17 @@ CLOSABLE: Final = frozenset({State.SEALING, *BROKEN_OFF})
 """States in which a file is closed, if somebody has signed in it."""
 
 
-def is_to_close(session: Session) -> bool:
-    """Whether a page has to close the file of a session now."""
+def is_to_close(session: Session, member: Member) -> bool:
+    """Whether a party's page has to close the file of a session now."""
     is_open = session.final_sha256 is None and session.closed_at_ms is None
-    return session.is_blind and session.state in CLOSABLE and session.revision > 0 and is_open
+    is_signed = session.is_blind and session.state in CLOSABLE and session.revision > 0
+    return is_signed and is_open and _may_close(session, member)
 
 
-def is_to_renew(scene: Scene, session: Session) -> bool:
-    """Whether a page has to put another time stamp on the closed file of a session."""
-    if not session.is_blind or session.closed_at_ms is None or session.revision == 0:
+def is_to_renew(scene: Scene, session: Session, member: Member) -> bool:
+    """Whether a party's page has to put another time stamp on the closed file of a session."""
+    is_closed = session.is_blind and session.closed_at_ms is not None and session.revision > 0
+    if not is_closed or not _may_close(session, member):
         return False
     return renewals.is_due(scene.txn, session.id, scene.now_ms)
 
@@ -79,13 +82,21 @@ def claimed(body: RevisionView) -> tuple[bytes, bytes]:
     return from_unpadded(body.cms), from_unpadded(body.signed_sha256)
 
 
-def keep(scene: Scene, session: Session, party: str, body: RevisionView) -> Session:
+def _may_close(session: Session, member: Member) -> bool:
+    """Whether somebody has a stake in the file: who has signed in it, and who asks.
+
+    Why: what is handed in here is not seen, so whoever only reads it could spoil it.
+    """
+    return member.party.state is PartyState.SIGNED or member.person == session.requester
+
+
+def keep(scene: Scene, session: Session, member: Member, body: RevisionView) -> Session:
     """Keep what closes the file, or renews it; all that follows is ordered.
 
     Args:
         scene: The transaction.
         session: Locked, as it is now.
-        party: Whose page has done it.
+        member: Whose page has done it.
         body: What was checked.
 
     Raises:
@@ -97,8 +108,8 @@ def keep(scene: Scene, session: Session, party: str, body: RevisionView) -> Sess
     is_next = body.number == session.revision + 1
     if not is_next or not hmac.compare_digest(head, from_unpadded(body.previous_sha256)):
         raise StaleRevisionError(session.revision, head)
-    is_first = is_to_close(session)
-    if not is_first and not is_to_renew(scene, session):
+    is_first = is_to_close(session, member)
+    if not is_first and not is_to_renew(scene, session, member):
         raise RefusedError("This file is not to be closed now: look at the session again")
     revision = Revision(
         number=body.number,
@@ -110,7 +121,7 @@ def keep(scene: Scene, session: Session, party: str, body: RevisionView) -> Sess
         at_ms=scene.now_ms,
     )
     revisions.add(scene.txn, session.id, revision)
-    scene.record(session, "closing" if is_first else "renewed", party)
+    scene.record(session, "closing" if is_first else "renewed", member.id)
     sha256 = revision.sha256
     session = attrs.evolve(
         session, revision=revision.number, head_sha256=sha256, final_sha256=sha256

@@ -13,6 +13,7 @@ from appservices.signing.service import (
     draft_talk,
     meeting_talk,
     mine,
+    private_links,
     reading,
     template_talk,
 )
@@ -60,7 +61,7 @@ def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
         is_greeted: They were welcomed here.
     """
     person, room_id = inbound.sender, inbound.room_id
-    why = doubt(scene, inbound, texts.private_doc)
+    why = doubt(scene, inbound, texts.private_doc) or private_links.doubt(scene, inbound)
     if why is not None:
         scene.tell(room_id, person, why)
         return

@@ -76,8 +76,8 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
         revisions=[_revision(one) for one in revisions.of_session(scene.txn, session.id)],
         proofs=proofs_view(scene.parts.authorities),
         final_sha256=told_digest(session.final_sha256),
-        is_to_close=blind_closing.is_to_close(session),
-        is_to_renew=blind_closing.is_to_renew(scene, session),
+        is_to_close=blind_closing.is_to_close(session, member),
+        is_to_renew=blind_closing.is_to_renew(scene, session, member),
         now_ms=scene.now_ms,
     )
 

@@ -43,6 +43,15 @@ def new_doc(page: str | None, speech: Speech) -> Doc:
     )
 
 
+def leaked_doc(speech: Speech) -> Doc:
+    """That somebody has sent the bot the key of a private document."""
+    words = speech.text(
+        "This link has the key of a private document, and I am not to have it. I have done nothing"
+        " with it. Delete your message; if it matters, take the document back and send it anew."
+    )
+    return (Paragraph(words),)
+
+
 def sent_doc(session: Session, speech: Speech) -> Doc:
     """For the requester: all were asked, and what is left to do."""
     return (

@@ -14,7 +14,7 @@ from appservices.signing.service import ending, renewals
 from tests.integration.appservices.signing.blind import CANARY, PDF, TITLE, BlindSite, signers
 from tests.integration.appservices.signing.chats import DAVE
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL
-from tests.support.blind_page import BlindPage
+from tests.support.blind_page import sign_only
 from tests.support.keys import unpadded_base64
 from veche.protocol.evidence_checks import check_evidence, read_evidence
 from veche.protocol.ids import Ulid, effect_id
@@ -107,11 +107,21 @@ class BlindTests(BlindSite):
         await self.say_all(CAROL, "help")
         assert "private" in self.said(CAROL)
 
+    async def test_a_key_that_is_sent_to_the_bot_by_mistake_is_not_taken(self) -> None:
+        link = await self.send()
+
+        await self.say_all(CAROL, f"Please sign: {link}")
+        assert "I am not to have it" in self.said(CAROL)
+        await self.say_all(ALICE, "sign")
+        page = self.said(ALICE)
+        await self.say_all(ALICE, page)
+        assert "I am not to have it" not in self.said(ALICE)
+
     async def test_one_who_is_not_last_leaves_the_closing_to_any_page(self) -> None:
         link = await self.send()
         alice, bob = await self.open(ALICE, link), await self.open(BOB, link)
         assert (await self.away(alice.sign, self.keys[ALICE])).status == 200
-        vanished = await self.away(lambda: super(BlindPage, bob).sign(self.keys[BOB]))
+        vanished = await self.away(sign_only, bob, self.keys[BOB])
         assert vanished.body["is_to_close"], vanished
         await self.settle()
         assert self.session().state is State.SEALING

@@ -25,7 +25,7 @@ from tests.integration.appservices.signing.blind import (
 )
 from tests.integration.appservices.signing.chats import DAVE
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, two_signers
-from tests.support.blind_page import BlindPage, RefusedPageError, claims
+from tests.support.blind_page import BlindPage, RefusedPageError, claims, sign_only
 from tests.support.keys import unpadded_base64
 from tests.support.sign_page import FreshKey
 from veche.protocol.unpadded import from_unpadded
@@ -259,7 +259,7 @@ class PartyTests(BlindSite):
         early = await self.away(lambda: alice.close(alice.view()))
         assert (early.status, self.session().state) == (409, State.OPEN)
 
-        last = await self.away(lambda: super(BlindPage, bob).sign(self.keys[BOB]))
+        last = await self.away(sign_only, bob, self.keys[BOB])
         made = await self.away(lambda: bob.closing(last.body, bob.document(last.body)))
         other = unpadded_base64(hashlib.sha256(b"other").digest())
         for changed, status in (
@@ -272,6 +272,22 @@ class PartyTests(BlindSite):
             answer = await self.away(bob.hand_in_closing, {**made, **changed})
             assert answer.status == status, (changed, answer)
         assert (await self.away(bob.hand_in_closing, made)).status == 200
+
+    async def test_who_only_reads_a_file_does_not_close_it(self) -> None:
+        parties = [*signers()["parties"], {"party": "p3", "role": "viewer", "user": DAVE}]
+        link = await self.send(parties=parties)
+        for person in (ALICE, BOB):
+            one = await self.open(person, link)
+            await self.away(sign_only, one, self.keys[person])
+        dave, carol = await self.open(DAVE, link), await self.open(CAROL, link)
+
+        view = await self.away(dave.view)
+        assert not view["is_to_close"]
+        refused = await self.away(dave.close, view)
+        assert refused.status == 409, refused
+        view = await self.away(carol.view)
+        assert (view["you"]["party"], view["is_to_close"]) == ("p4", True)
+        assert (await self.away(carol.close, view)).status == 200
 
     async def test_a_doubt_is_of_a_revision_that_is_there(self) -> None:
         link = await self.send()
