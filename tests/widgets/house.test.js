@@ -1,5 +1,6 @@
 // stage: house
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { ROOM, showWidget } from "./client.js";
 import { BASE, ask, test, until } from "./harness.js";
 
@@ -34,4 +35,31 @@ test("what a person answers in the widget of a real case, the office gets", asyn
         return (await widget.frame.getByText("a clerk is looking at it").count()) > 0;
     }, "the card says that a clerk is looking at it");
     await widget.frame.getByRole("textbox").waitFor({ state: "detached" });
+});
+
+test("a person sees what a real office did to them, and the file that they save is verified", async ({
+    open,
+}) => {
+    await ask("start_case", { person: "carla" });
+    const { link } = await ask("sign_in", { person: "carla" });
+    const { page } = await open();
+    await page.goto(link);
+    await page.getByRole("button", { name: "Your account" }).waitFor();
+    await page.goto(`${BASE}/acts`);
+    const office = page.getByRole("main").getByRole("region").first();
+    await office.getByText("checked").first().waitFor();
+    const shown = await office.locator(".acts li").count();
+    const saving = page.waitForEvent("download");
+    await office.getByRole("button", { name: "Save with the proof" }).click();
+    const file = await (await saving).path();
+    await page.goto(`${BASE}/verify`);
+    await page.getByLabel("The receipt or the document").setInputFiles({
+        name: "acts.json",
+        mimeType: "application/json",
+        buffer: readFileSync(file),
+    });
+    await page.getByText("These acts are proven.").waitFor();
+
+    assert.ok(shown > 0);
+    assert.equal(await page.locator(".acts li").count(), shown);
 });
