@@ -10,9 +10,9 @@ one exchange after another. ``synapse_p50_ms`` is one message between two client
 way; ``synapse_answer_p50_ms`` a client's answer by another client that does nothing else.
 
 CPU depends on what else the machine does: caches are cold when others had the core, and Synapse
-spends twenty times as much on the same two cores meanwhile. Beside a homeserver that only answers,
-our process takes two thirds of what is measured here (1.5 instead of 2.4 ms in clear, 2.0 instead
-of 2.9 encrypted). So beside it stands what a fixed piece of work costs under the same load
+spends twenty times as much on the same two cores meanwhile. ``cpu_ms_…_quiet`` is the same work
+beside a homeserver that costs next to nothing: use it to compare two versions. Beside both stands
+what a fixed piece of work costs under the same load
 (``client_encrypted_baseline_us``: a client seals its message) and on a machine that does nothing
 else (``client_idle_baseline_us``).
 """
@@ -29,6 +29,7 @@ import attrs
 import psutil
 
 from tests.benchmarks.light_client import MESSAGES_MAX, LightClient, echo_house
+from tests.benchmarks.quiet_homeserver import QuietHomeserver
 from tests.support import echo
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ ROOMS: Final = 8
 """Persons who talk to the bot at once, each in a room of their own."""
 EXCHANGES: Final = 400
 """At once, in all rooms together."""
+QUIET_ROOMS: Final = 4
+QUIET_EXCHANGES: Final = 1_200
+"""Beside a quiet homeserver."""
 EXCHANGES_ALONE: Final = 100
 """One after another, in one room: one rotation of the room key on either side."""
 WARM_UP: Final = 10
@@ -71,7 +75,38 @@ def run() -> dict[str, float]:
             }
         figures |= _alone(town, persons[0], bot)
         figures |= _between_clients(*persons[:2])
-        return figures
+    return figures | _quiet()
+
+
+def _quiet() -> dict[str, float]:
+    """CPU of an exchange beside a homeserver that costs next to nothing."""
+    quiet, figures = QuietHomeserver(), {}
+    with echo_house() as town:
+        quiet.stand_before(town)
+        bot = echo.bot_of(town.server.plan.server_name)
+        persons = [LightClient(town, f"person{number}") for number in range(QUIET_ROOMS)]
+        places: dict[str, list[_Place]] = {}
+        for kind, is_encrypted in (("encrypted", True), ("plain", False)):
+            rooms = [one.create_room(bot, is_encrypted=is_encrypted) for one in persons]
+            places[kind] = [_Place(*one) for one in zip(persons, rooms, strict=True)]
+            for place in places[kind]:
+                _exchange(place)
+        quiet.be_quiet(town, bot)
+
+        def talk(place: _Place, exchanges: int) -> None:
+            for _ in range(exchanges):
+                target, content = place.person.prepare(place.room_id, f"{next(_numbers)}")
+                sent_as = target.partition("/send/")[2].partition("/")[0]
+                quiet.exchange(place.room_id, place.person.user_id, sent_as, content)
+
+        with ThreadPoolExecutor(QUIET_ROOMS) as threads:
+            for kind, some in places.items():
+                list(threads.map(talk, some, [WARM_UP] * QUIET_ROOMS))
+                meter = _Meter(town)
+                list(threads.map(talk, some, [QUIET_EXCHANGES // QUIET_ROOMS] * QUIET_ROOMS))
+                found = meter.figures(kind, QUIET_EXCHANGES)
+                figures[f"cpu_ms_{kind}_quiet"] = found[f"cpu_ms_{kind}"]
+    return figures
 
 
 def _seal_us(person: LightClient, bot: UserId) -> float:
