@@ -131,7 +131,10 @@ def _signer(one: Signed, locale: str) -> str:
     if one.clause:
         clause = _plain(one.clause)
         return words.text(
-            locale, "Clause {clause} signed by itself by {who}, {time}", clause=clause, **values
+            locale,
+            "Clause {clause} signed by itself by {who} ({how}), {time}",
+            clause=clause,
+            **values,
         )
     return words.text(locale, "Signed by {who} ({how}), {time}", **values)
 
