@@ -268,7 +268,7 @@ export class VecheSign extends VecheElement {
             "success",
             html`<p>${words}</p>
                 <p>
-                    ${t("This page has checked every signature in it. Save the file and keep it: the service deletes its copy, and could never read it.")}
+                    ${t("This page has checked every signature in it. Save the file and keep it: only those with the link can open it; the service cannot read it.")}
                 </p>`,
         );
     }
