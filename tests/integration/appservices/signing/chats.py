@@ -66,7 +66,11 @@ class ChatSite(SigningSite):
 
     def setUp(self) -> None:
         super().setUp()
-        self.server = Homeserver()
+        self._speak(Homeserver())
+
+    def _speak(self, server: Homeserver) -> None:
+        """What the bot needs to speak to persons."""
+        self.server = server
         self.host.client = self.server
         self.host.rooms = self
         self.host.device_id = lambda _bot: "BOT1"

@@ -84,14 +84,28 @@ class SigningSite(TestCase):
         opened = database(*KERNEL_SETS, SIGNING)
         self.dsn = opened.__enter__()
         self.addCleanup(opened.__exit__, None, None, None)
-        self.database = Database(self.dsn, reactor, threads=4)
-        self.addCleanup(self.database.close)
         write_private(self.folder / "town", TOWN_KEY)
-        port = reactor.listenTCP(0, new_site(Resource(), reactor), interface="127.0.0.1")
-        self.url = f"http://127.0.0.1:{port.getHost().port}"
+        self._listen()
         seals = {"town": "Town of Lindenau"}
         now = dt.datetime.fromtimestamp(int(reactor.seconds()), tz=dt.UTC)
         make_authority(self.folder / "ca", "Lindenau", self.url, b"a long passphrase", now, seals)
+        self._serve()
+        self.keys = {person: BrowserKey() for person in (ALICE, BOB, CAROL)}
+        self.run_now(self._enrol)
+
+    def _listen(self) -> None:
+        """Open the database and a port, behind which there is nothing yet."""
+        self.database = self._database()
+        self.addCleanup(self.database.close)
+        self._port = reactor.listenTCP(0, new_site(Resource(), reactor), interface="127.0.0.1")
+        self.addCleanup(self._port.stopListening)
+        self.url = f"http://127.0.0.1:{self._port.getHost().port}"
+
+    def _database(self) -> Database:
+        return Database(self.dsn, reactor, threads=4)
+
+    def _serve(self) -> None:
+        """Serve the routes."""
         self.pool = SigningPool(reactor)
         self.parts = self._make_parts()
         self.addCleanup(lambda: Deferred.fromCoroutine(self.pool.close()))
@@ -105,11 +119,8 @@ class SigningSite(TestCase):
         )
         self.webhooks: Webhooks = service.webhooks
         resource: Any = routes(cast("Any", self.host), service)[API.mount]
-        port.factory.resource = _at(resource)
-        port.factory._large_bodies = tuple(resource.large_bodies)
-        self.addCleanup(port.stopListening)
-        self.keys = {person: BrowserKey() for person in (ALICE, BOB, CAROL)}
-        self.run_now(self._enrol)
+        self._port.factory.resource = _at(resource)
+        self._port.factory._large_bodies = tuple(resource.large_bodies)
 
     def _make_parts(self) -> Parts:
         signing = SigningSection(

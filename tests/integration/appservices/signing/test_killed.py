@@ -1,0 +1,164 @@
+"""Processes are killed while a signature is taken, a file closed: nothing is lost or twice.
+
+Real processes at a real database, killed at each step by themselves; this one goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from appservices.signing.core.judged import judged
+from appservices.signing.service.delivery import DELIVER
+from appservices.signing.service.ending import CLOSE
+from tests.integration.appservices.signing.chats import ChatSite
+from tests.integration.appservices.signing.site import ALICE, CAROL, PDF
+from tests.integration.veche.runtime.rig import until
+from tests.support.keys import approval_of
+from tests.support.processes import ROOT, TIMEOUT_S, Child
+from tests.support.sign_page import FreshKey
+from veche.protocol.sign_request import SIGN_RESULT_KEY
+from veche.protocol.signatures.cms import der_of
+from veche.protocol.signatures.report import Verdict
+
+if TYPE_CHECKING:
+    from appservices.signing.core.records import Session
+
+pytestmark = pytest.mark.postgres
+MODULE = "tests.integration.appservices.signing.killed"
+STEPS = [f"{step} {kind}" for kind in (CLOSE, DELIVER) for step in ("begin", "perform", "finish")]
+
+
+class KilledTests(ChatSite):
+    """Carol asks Alice."""
+
+    timeout = TIMEOUT_S
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.chat(CAROL, ALICE)
+        self.children = 0
+
+    async def asked(self) -> Session:
+        """A lease that waits for Alice."""
+        self.send_file(CAROL, PDF, "lease 12b.pdf")
+        await self.settle()
+        await self.say_all(CAROL, "Lease of flat 12b", "alice")
+        await self.tap(CAROL, "send")
+        return self.session()
+
+    def child(self, moment: str) -> Child:
+        """A process that kills itself at a moment."""
+        self.children += 1
+        log = self.folder / f"child{self.children}.log"
+        command = [sys.executable, "-m", MODULE, self.dsn, str(self.folder), moment]
+        child = Child(command, ROOT, log)
+        child.start()
+        self.addCleanup(child.kill)
+        return child
+
+    async def served(self, moment: str) -> tuple[Child, str]:
+        """The same, once it serves; and where."""
+        child = self.child(moment)
+        await until(lambda: "serving" in child.log(), "it does not serve")
+        found = re.search(r"serving (\S+)", child.log())
+        assert found is not None
+        return child, found[1]
+
+    async def killed(self, child: Child) -> None:
+        """Until a process has killed itself."""
+        await until(lambda: not child.is_running, f"it lives: {child.log()}")
+        assert child.exit_code == -signal.SIGKILL, child.log()
+
+    async def test_a_file_is_closed_and_handed_out_once_whenever_a_process_is_killed(self) -> None:
+        for moment in STEPS:
+            session = await self.asked()
+            answer = await self.away(self.page(session, "p1").sign, self.keys[ALICE])
+            assert answer.status == 200, answer
+            await self.killed(self.child(moment))
+            # What the dead process was at is leased to it for a while.
+            await self.fire(CLOSE)
+            await self.fire(DELIVER)
+            self._check_closed(moment, session)
+
+    def _check_closed(self, moment: str, before: Session) -> None:
+        session = self.session()
+        assert (session.id, session.state.value) == (before.id, "completed"), moment
+        rows = self.rows(
+            "SELECT (SELECT count(*) FROM signing.revision WHERE session_id = %s),"
+            " (SELECT count(*) FROM signing.blob WHERE session_id = %s AND kind = 'evidence'),"
+            " (SELECT count(*) FROM signing.event WHERE session_id = %s AND what = 'closed'),"
+            " (SELECT count(*) FROM signing.renewal WHERE session_id = %s)",
+            *([session.id] * 4),
+        )
+        assert rows == [(2, 1, 1, 1)], moment
+        for path in (self.folder / "media").iterdir():
+            self.server.media[f"mxc://veche.test/{path.name}"] = path.read_bytes()
+        for person in (CAROL, ALICE):
+            told = [one.get(SIGN_RESULT_KEY) for one in self.contents(person)]
+            results = [one for one in told if one and one["session"] == session.id]
+            assert [one["verdict"] for one in results] == ["sealed"], moment
+            (_, pdf), (_, evidence) = self.files(person)[-2:]
+            assert hashlib.sha256(pdf).digest() == session.final_sha256, moment
+            assert b"evidence.json" in evidence
+        report = judged(pdf, der_of(self.parts.authorities.root), self.host.now_ms())
+        assert report.verdict is Verdict.SEALED
+        assert [one.name for one in report.signers] == ["Alice Adams"]
+
+    async def test_an_approval_gives_one_certificate_whenever_a_process_is_killed(self) -> None:
+        for moment in ("in", "after"):
+            for name in ("signing.certifying", "signing.certificate"):
+                page = self.page(await self.asked(), "p1")
+                child, page.origin = await self.served(f"{moment} {name}")
+                key = FreshKey()
+                asked = await self.away(page.ask, level="S2", key=key.id)
+                approval = approval_of(asked.body["asked"], asked.body["now_ms"])
+                signed = self.keys[ALICE].signed(approval)
+                await self._broken(page.certify, key, signed)
+                await self.killed(child)
+
+                page.origin = self.url
+                first = await self.away(page.certify, key, signed)
+                assert first.status == 200, (moment, name, first)
+                again = await self.away(page.certify, key, signed)
+                assert again.body["certificate"] == first.body["certificate"]
+                counts = "SELECT count(*) FROM signing.certificate WHERE session_id = %s"
+                assert self.rows(counts, page.session) == [(1,)], (moment, name)
+
+    async def test_a_signature_is_there_once_whenever_a_process_is_killed(self) -> None:
+        for moment, status in (("in signing.sign", 200), ("after signing.sign", 409)):
+            page = self.page(await self.asked(), "p1")
+            key = FreshKey()
+            issued = await self.away(page.certificate, key, self.keys[ALICE])
+            view = await self.away(page.view)
+            pdf = await self.away(page.document, view)
+            revision = await self.away(page.revision, view, pdf, key, issued.body)
+            child, page.origin = await self.served(moment)
+            await self._broken(page.hand_in, revision)
+            await self.killed(child)
+
+            page.origin = self.url
+            again = await self.away(page.hand_in, revision)
+            assert again.status == status, (moment, again)
+            assert again.status == 200 or again.body["errcode"] in {
+                "ORG.VECHE.ALREADY_SIGNED",
+                "ORG.VECHE.SESSION_NOT_OPEN",
+            }
+            await self.settle()
+            session = self.session()
+            assert (session.id, session.state.value) == (page.session, "completed")
+            counts = (
+                "SELECT (SELECT count(*) FROM signing.signature WHERE session_id = %s),"
+                " (SELECT count(*) FROM signing.revision WHERE session_id = %s)"
+            )
+            assert self.rows(counts, page.session, page.session) == [(1, 2)], moment
+
+    async def _broken(self, call: Any, *args: Any) -> None:
+        """Call a process that is killed before it answers."""
+        with pytest.raises(OSError, match=r".*"):
+            await self.away(call, *args)
