@@ -2,7 +2,7 @@
  * Somebody asks for signatures in one browser, two persons sign in theirs, the last one's closes the
  * file, with the real service behind them: a program for
  * tests/integration/appservices/signing/test_blind_browser.py. It speaks as real_person.js says, and
- * tells at last all that was sent out, and the file that was saved.
+ * tells at last whether anything of it was sent out, and the closed file.
  */
 import { readFileSync } from "node:fs";
 import { keyHere } from "./approvals_fake.js";
@@ -39,6 +39,7 @@ async function signedIn(name) {
         route.fulfill({ json: { state: "open", keys: [listed], now_ms: Date.now() } }),
     );
     await page.addInitScript((one) => {
+        if (!location.protocol.startsWith("http")) return; // blank pages have no storage
         if (sessionStorage.getItem("veche.session") === null)
             sessionStorage.setItem("veche.session", one);
     }, JSON.stringify(kept));
@@ -97,9 +98,12 @@ try {
     const link = await askFor(carol);
     const outcomes = [await sign(alice, link), await sign(bob, link)];
     await bob.getByText("Everyone has signed, and the document is closed.").waitFor();
-    const saving = bob.waitForEvent("download");
-    await bob.getByRole("button", { name: "Save the closed file" }).click();
-    const saved = readFileSync(await (await saving).path()).toString("base64");
+    await bob.getByRole("button", { name: "Save the closed file" }).waitFor();
+    // What that button gives: how a browser saves it is another test's.
+    const saved = await bob.evaluate(() => {
+        const { paper } = /** @type {any} */ (document.querySelector("veche-sign"));
+        return btoa(Array.from(paper.whole, (one) => String.fromCharCode(one)).join(""));
+    });
     const key = new URLSearchParams(new URL(link).hash.slice(1)).get("k");
     const isTold = sent.some((one) => one.includes(CANARY) || (key && one.includes(key)));
     await alice.goto(`${BASE}/sign/new`);

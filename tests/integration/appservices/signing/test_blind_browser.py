@@ -7,7 +7,7 @@ import datetime as dt
 import json
 import os
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,7 +17,7 @@ from tests.integration.appservices.signing.blind import CANARY, BlindSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL
 from tests.integration.appservices.signing.test_browser import PROGRAMS, enrol
 from tests.support import uploads
-from tests.support.node import chromium, node, why_no_browser
+from tests.support.node import chromium, firefox, node, why_no_browser, why_no_firefox
 from tests.support.processes import ROOT
 from tests.widgets.stage import pages
 from veche.protocol.signatures.report import Verdict
@@ -28,15 +28,16 @@ if TYPE_CHECKING:
 
     from veche.runtime.database import Cursor
 
-pytestmark = [
-    pytest.mark.postgres,
-    pytest.mark.skipif(bool(why_no_browser()), reason=why_no_browser()),
-]
+pytestmark = pytest.mark.postgres
 PEOPLE = {"alice": ALICE, "bob": BOB, "carol": CAROL}
 
 
-class BlindBrowserTests(BlindSite):
+class _BlindBrowser(BlindSite):
     """The pages and the service fit."""
+
+    __test__ = False  # but each browser's
+    browser: ClassVar[Mapping[str, str]]
+    """The environment that chooses it."""
 
     async def test_a_form_is_sent_signed_twice_closed_and_saved_and_no_request_has_it(self) -> None:
         upload = uploads.changed(uploads.text_field, uploads.plain(f"{CANARY}: 700 EUR"))
@@ -59,7 +60,7 @@ class BlindBrowserTests(BlindSite):
         file = self.folder / "document.pdf"
         file.write_bytes(upload)
         with pages(self.folder, urlsplit(self.url).port) as where:
-            more = {"CHROMIUM": str(chromium()), "CANARY": CANARY, "DOCUMENT": str(file)}
+            more = {**self.browser, "CANARY": CANARY, "DOCUMENT": str(file)}
             running = subprocess.Popen(
                 [str(node()), str(PROGRAMS / "sign_blind_real.js")],
                 cwd=ROOT,
@@ -85,3 +86,19 @@ class BlindBrowserTests(BlindSite):
 
     def _enrol_browser(self, txn: Cursor, told: Mapping[str, Any]) -> None:
         enrol(txn, PEOPLE[told["name"]], told)
+
+
+@pytest.mark.skipif(bool(why_no_browser()), reason=why_no_browser())
+class ChromiumTests(_BlindBrowser):
+    """In Chromium."""
+
+    __test__ = True
+    browser: ClassVar[Mapping[str, str]] = {"CHROMIUM": str(chromium())}
+
+
+@pytest.mark.skipif(bool(why_no_firefox()), reason=why_no_firefox())
+class FirefoxTests(_BlindBrowser):
+    """In Firefox."""
+
+    __test__ = True
+    browser: ClassVar[Mapping[str, str]] = {"VECHE_BROWSER": "firefox", "FIREFOX": str(firefox())}
