@@ -28,7 +28,8 @@ from tests.support.processes import ROOT, wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from psycopg2.extensions import cursor as Cursor  # noqa: N812 -- a type, named like one
+    from psycopg2.extensions import connection as Connection  # noqa: N812 -- a type, named like one
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
     from veche.runtime.migrate import MigrationSet
 
@@ -77,6 +78,7 @@ def _created(template: str, options: str = "") -> Iterator[str]:
             )
 
 
+@functools.cache
 def _template(sets: tuple[MigrationSet, ...]) -> str:
     # The files' content is part of the name: a changed migration gets a new template.
     digest = hashlib.sha256()
@@ -87,9 +89,12 @@ def _template(sets: tuple[MigrationSet, ...]) -> str:
     name = f"template_{digest.hexdigest()[:16]}"
     with _administration() as txn:
         txn.execute("SELECT pg_advisory_lock(1)")  # one maker at a time, over all processes
-        txn.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
-        if txn.fetchone() is None:
-            _make_template(txn, name, sets)
+        try:
+            txn.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+            if txn.fetchone() is None:
+                _make_template(txn, name, sets)
+        finally:
+            txn.execute("SELECT pg_advisory_unlock(1)")
     return name
 
 
@@ -105,13 +110,16 @@ def _make_template(txn: Cursor, name: str, sets: tuple[MigrationSet, ...]) -> No
 
 @contextmanager
 def _administration() -> Iterator[Cursor]:
+    with _administrator().cursor() as txn:
+        yield txn
+
+
+@functools.cache
+def _administrator() -> Connection:
+    # One for all of this process: a connection costs as much as a third of a database.
     connection = psycopg2.connect(_server())
     connection.autocommit = True
-    try:
-        with connection.cursor() as txn:
-            yield txn
-    finally:
-        connection.close()
+    return connection
 
 
 def _dsn_of(name: str) -> str:
