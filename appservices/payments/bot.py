@@ -14,6 +14,7 @@ from appservices.payments.service import (
     heads_room,
     held,
     moving,
+    peers_bank,
     peers_checking,
     peers_sending,
     peers_settling,
@@ -183,3 +184,4 @@ class Payments:
         peers_checking.start(scene)
         peers_sending.start(scene)
         heads_room.start(scene)
+        peers_bank.start(scene)

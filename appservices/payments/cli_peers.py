@@ -7,10 +7,12 @@ import secrets
 import sys
 import time
 from contextlib import ExitStack, closing
+from itertools import product
 from typing import TYPE_CHECKING, Final, TextIO
 
 from appservices.payments.core.peers import In
-from appservices.payments.service.peers_settling import KINDS, NETTED, PAID, SETTLE
+from appservices.payments.service.peers_bank import reference as reference_of
+from appservices.payments.service.peers_settling import KINDS, NETTED, PAID, PAY, SETTLE
 from appservices.payments.service.receipts import Receipts
 from appservices.payments.store import holders
 from appservices.payments.store import peers as store
@@ -68,7 +70,11 @@ class Commands:
         one.set_defaults(run=self.run_peers)
         one = subcommands.add_parser("settle", help="book what was settled with another")
         one.add_argument("server", metavar="SERVER", help="of its people's Matrix ids")
-        one.add_argument("kind", choices=KINDS, help="your bank paid theirs, theirs yours, set off")
+        one.add_argument(
+            "kind",
+            choices=(*KINDS, PAY),
+            help="your bank paid theirs, theirs yours, set off; pay: have your bank pay theirs",
+        )
         one.add_argument("amount", metavar="AMOUNT", help="as in '120.00 EUR'")
         one.add_argument(
             "--reference",
@@ -76,6 +82,7 @@ class Commands:
             metavar="TEXT",
             help="as in both banks' statements",
         )
+        one.add_argument("--bank", metavar="NAME", help="with pay: which, where there are several")
         add_config_option(one)
         one.set_defaults(run=self.run_settle)
         one = subcommands.add_parser("key", help="show the key that others write into `peers`")
@@ -91,6 +98,9 @@ class Commands:
         with ExitStack() as stack:
             txn = self._reading(stack, config)
             is_well = [_tell(txn, vault, peer, sys.stdout) for peer in section.peers]
+        for peer, bank in product(section.peers, section.banks):
+            told = reference_of(config.homeserver.server_name, peer.server, bank.name)
+            sys.stdout.write(f"{peer.server} settles to {bank.account}, reference {told}\n")
         if not is_well:
             sys.stdout.write("There are no agreements with other institutions.\n")
         return 0 if all(is_well) else 1
@@ -104,6 +114,9 @@ class Commands:
         reference = str(arguments.reference)
         if len(reference) > REFERENCE_CHARACTERS_MAX or not reference.isprintable():
             raise ConfigError(f"--reference: at most {REFERENCE_CHARACTERS_MAX} characters")
+        bank = None
+        if arguments.kind == PAY:
+            bank = _bank(section, peer, money.currency, arguments.bank)
         with ExitStack() as stack:
             connection = stack.enter_context(closing(connect(opened(stack, config.database))))
             with connection, connection.cursor() as txn:
@@ -114,6 +127,7 @@ class Commands:
                     "minor": money.minor,
                     "currency": money.currency,
                     "reference": reference,
+                    "bank": bank,
                 }
                 id_ = effect_id(SETTLE, secrets.token_hex(16))
                 errands.schedule(txn, Errand(id_, SETTLE, payload, 0))
@@ -146,6 +160,22 @@ def _money(text: str, section: PaymentsSection) -> Money:
     return money
 
 
+def _bank(section: PaymentsSection, peer: PeerSection, currency: str, named: str | None) -> str:
+    """Which bank pays.
+
+    Raises:
+        ConfigError: None can, or it is not clear which.
+    """
+    if peer.settlement is None:
+        raise ConfigError(f"{peer.server}: say in payments.peers where to pay it: settlement")
+    can = [one.name for one in section.banks if one.currency == currency]
+    if named is not None and named not in can:
+        raise ConfigError(f"{named}: there is no such bank in {currency}")
+    if named is None and len(can) != 1:
+        raise ConfigError(f"--bank: say which; in {currency} there are: {', '.join(can) or 'none'}")
+    return named or can[0]
+
+
 def _holder(txn: Cursor, vault: Vault, peer: PeerSection) -> int | None:
     found = holders.holder_of_mark(txn, vault.mark(f"{holders.PEER} {peer.server}"))
     return found.id if found is not None else None
@@ -161,7 +191,10 @@ def _check(txn: Cursor, vault: Vault, peer: PeerSection, kind: str, money: Money
     owed = store.owed(txn, holder) if holder is not None else []
     one = next((one for one in owed if one.currency == money.currency), None)
     they, we = (one.they_owe_minor, one.we_owe_minor) if one is not None else (0, 0)
-    most = {PAID: we, NETTED: min(they, we)}.get(kind, they)
+    if kind == PAY and holder is not None:
+        ledger = holders.currencies(txn)[money.currency]
+        we = store.unsettled_minor(txn, holder, ledger)
+    most = {PAID: we, PAY: we, NETTED: min(they, we)}.get(kind, they)
     if money.minor > most:
         shown = show_money(Money(minor=max(0, most), currency=money.currency), _LANGUAGE)
         raise ConfigError(f"{peer.server}: only {shown} can be settled that way")

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from appservices.payments.core.bill import DUE_MS as BILL_DUE_MS
+from appservices.payments.core.formats import rf
 from appservices.payments.core.formats.plain import iban
 from appservices.payments.core.peers import PREPARED_MS_MAX
 from appservices.payments.core.rules import DAY_MS, HOUR_MS
@@ -82,6 +83,13 @@ def _check_public_key(text: str) -> str:
     if not is_verification_key(key):
         raise ValueError("should be an Ed25519 key: 32 bytes in base64")
     return text.rstrip("=")
+
+
+def _check_reference(value: str) -> str:
+    try:
+        return rf.read(value)
+    except MalformedError as e:
+        raise ValueError("should be a reference by ISO 11649, as in RF18539007547034") from e
 
 
 def _check_iban(account: str) -> str:
@@ -225,6 +233,20 @@ class BankSection(Section):
     """Whatever else the rail wants to know."""
 
 
+class SettlementSection(Section):
+    """Where the bank of another institution takes what you owe it."""
+
+    account: Annotated[str, AfterValidator(_check_iban)]
+    """IBAN of its account."""
+    name: str = Field(min_length=1, max_length=70, examples=["Bank of Altstadt"])
+    """Whose account that is."""
+    bic: str | None = Field(default=None, pattern=r"^[A-Z0-9]{8}([A-Z0-9]{3})?$")
+    """Of its bank, where yours wants it."""
+    reference: Annotated[str, AfterValidator(_check_reference)] | None = None
+    """By which its ledger knows that it is you who pays, as its operator gave it to you: ``veche
+    ledger peers`` shows it there."""
+
+
 class PeerSection(Section):
     """Another institution, whose people ours may pay, and the other way round."""
 
@@ -245,6 +267,9 @@ class PeerSection(Section):
     """By currency, how much you may owe it; left out: as much as it may owe you."""
     is_open: bool = True
     """False: nothing new is paid in either direction; what is on its way still ends."""
+    settlement: SettlementSection | None = None
+    """Where your bank pays what you owe it: ``veche ledger settle SERVER pay AMOUNT``. Left out:
+    what the banks moved is booked by hand."""
 
     def they_owe_minor(self, currency: str) -> int | None:
         """How much it may owe us, in minor units; None: nothing in this currency."""

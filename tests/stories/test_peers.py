@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 import pytest
 
+from appservices.payments.demo_bank.bank import demo_iban
 from appservices.payments.service.receipts import Receipts
-from tests.stories.bank import Bank, Client, code_in, in_bank
+from tests.stories.bank import Bank, Client, DemoBank, code_in, in_bank
 from tests.support.processes import TIMEOUT_S, free_ports, wait_until
 from tests.support.services import Place
 from veche.cli import demo
@@ -35,12 +36,17 @@ def banks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bank, Bank
     folders = [tmp_path_factory.mktemp(name) for name in ("here", "there")]
     places = [Place(*one) for one in zip((HERE, THERE), free_ports(2), strict=True)]
     with ExitStack() as stack:
+        demo_bank = stack.enter_context(DemoBank.running(tmp_path_factory.mktemp("bank")))
+        demo_bank.deposit(5_000, "capital")
+        connected = [{"banks": [demo_bank.section]}, {}]
         yield tuple(  # type: ignore[misc]  # of two
             stack.enter_context(
-                in_bank(folder, {**_more(other, key), "heads_room_every": "1 s"}, place)
+                in_bank(
+                    folder, {**_more(other, key), "heads_room_every": "1 s", **connected[n]}, place
+                )
             )
-            for folder, place, other, key in zip(
-                folders, places, reversed(places), reversed(_keys(folders)), strict=True
+            for n, (folder, place, other, key) in enumerate(
+                zip(folders, places, reversed(places), reversed(_keys(folders)), strict=True)
             )
         )
 
@@ -64,6 +70,7 @@ def _agreed(place: Place, key: str) -> dict[str, object]:
         "url": f"http://localhost:{place.pages_port}",
         "keys": [key],
         "they_owe_max": {"EUR": "500"},
+        "settlement": {"account": demo_iban(3), "name": "Bank of the other"},
     }
 
 
@@ -100,7 +107,10 @@ def test_alice_pays_bob_of_another_institution(
 
     assert "you owe them  17.50 EUR of 500.00 EUR" in here.veche_said(capsys, "ledger", "peers")
     assert here.veche("ledger", "settle", THERE, "paid", "17.51 EUR") == 1
-    assert here.veche("ledger", "settle", THERE, "paid", "17.50 EUR", "--reference", "Nov") == 0
+    # Our bank pays what we owe; theirs is connected to nothing, so its operator books it.
+    assert there.veche("ledger", "settle", HERE, "pay", "1 EUR") == 1
+    assert here.veche("ledger", "settle", THERE, "pay", "17.51 EUR") == 1
+    assert here.veche("ledger", "settle", THERE, "pay", "17.50 EUR", "--reference", "Nov") == 0
     assert there.veche("ledger", "settle", HERE, "received", "17.50 EUR") == 0
     for bank in banks:
         wait_until(partial(_is_settled, bank), TIMEOUT_S, "it is not settled")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from appservices.payments.core.payment import Input, State, step
 from appservices.payments.core.texts import banks as texts
 from appservices.payments.core.texts.paying import BANK_SAYS_NO, NO_COVER
-from appservices.payments.service import bank_paid, bulk, files, settling
+from appservices.payments.service import bank_paid, bulk, files, peers_bank, settling
 from appservices.payments.service.rails import NewsKind
 from appservices.payments.store import holders
 from veche.protocol.ids import UserId
@@ -51,12 +51,16 @@ def hear(parts: Parts, txn: Cursor, news: BankNews) -> None:
     matter = files.lock(scene, news.about)
     if matter is not None:
         _of_payout(scene, matter, news)
+    else:
+        peers_bank.heard(scene, news)
 
 
 def _credited(scene: Scene, news: BankNews) -> None:
     holder = holders.holder_of_account(scene.txn, news.account)
     if holder is not None and holder.kind == holders.ORGANISATION:
         bank_paid.credited(scene, news)
+    if holder is not None and holder.kind == holders.PEER:
+        peers_bank.received(scene, news, holder.id)
     if holder is None or holder.kind != holders.PERSON:
         return
     person = UserId(scene.vault.open(holder.sealed)["id"])

@@ -20,6 +20,7 @@ from appservices.payments.service import (
     invoicing,
     mandates,
     paying,
+    peers_bank,
     setting_aside,
     trusting,
 )
@@ -79,7 +80,7 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
         SEND_PEER: Send(parts),
         TELL_INVOICE: Tell(parts),
         CHECK_PEER: CheckPeer(parts),
-        SETTLE_PEER: SettlePeer(parts),
+        SETTLE_PEER: SettlePeer(parts, peers_bank.pay),
         PAY_LINES: PayLines(parts),
         BACK_AGAIN: GiveBack(parts),
         **setting_aside.handlers(parts),

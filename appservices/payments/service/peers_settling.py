@@ -7,6 +7,7 @@ and cannot make it happen. What is ordered is an attempt like every other, so it
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.core.ledger import AccountCode, Transfer, ledger_id
@@ -21,6 +22,7 @@ from veche.runtime.chats import ChatErrand
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from appservices.payments.config import PeerSection
     from appservices.payments.service.attempts import Attempt, Settle
     from appservices.payments.service.scene import Scene
     from appservices.payments.service.work import Outcome
@@ -41,6 +43,11 @@ RECEIVED: Final = "received"
 NETTED: Final = "netted"
 """What both owe one another is set off."""
 KINDS: Final = (PAID, RECEIVED, NETTED)
+PAY: Final = "pay"
+"""Our bank is to pay theirs."""
+
+
+Pay = Callable[["Scene", "PeerSection", str, Money, str], "str | None"]
 
 
 def settles(_parts: Parts) -> dict[str, Settle]:
@@ -97,13 +104,27 @@ def _bank(scene: Scene, ledger: int, currency: str) -> AccountRow:
 
 
 class SettlePeer(ChatErrand[Parts]):
-    """Books what an operator ordered."""
+    """Books what an operator ordered, or has the bank pay."""
+
+    def __init__(self, parts: Parts, pay: Pay) -> None:
+        """Make it.
+
+        Args:
+            parts: Of the institution.
+            pay: Has a bank pay another institution.
+        """
+        super().__init__(parts)
+        self._pay = pay
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Leave it to the writer."""
         wanted = errand.payload
         money = Money(minor=wanted["minor"], currency=wanted["currency"])
         scene = self._parts.scene(txn, errand.id, now_ms)
+        peer = scene.section.peer(wanted["server"])
+        if wanted["kind"] == PAY and peer is not None:
+            self._pay(scene, peer, wanted["bank"], money, wanted["reference"])
+            return
         settle(scene, wanted["server"], wanted["kind"], money, wanted["reference"])
 
 

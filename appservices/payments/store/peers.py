@@ -401,10 +401,37 @@ def end_settlement(txn: Cursor, id_: str, *, is_booked: bool) -> None:
     )
 
 
-def settlements(txn: Cursor, peer: int, limit: int) -> Sequence[tuple[Any, ...]]:
-    """The newest settlements with a peer: id, kind, currency, amount, reference, state, when."""
+def set_settlement(txn: Cursor, id_: str, state: str, why: str | None) -> bool:
+    """Keep what became of a settlement; False if there is none of this id."""
     txn.execute(
-        "SELECT s.id, s.kind, c.code, s.amount, s.reference, s.state, s.at_ms"
+        "UPDATE payments.peer_settlement SET state = %s, why = %s WHERE id = %s", (state, why, id_)
+    )
+    return txn.rowcount == 1
+
+
+def unsettled_minor(txn: Cursor, peer: int, ledger: int) -> int:
+    """What we owe a peer in a currency, less what our bank is asked to pay it already."""
+    txn.execute(
+        "SELECT coalesce(sum(l.credits_posted - l.debits_posted - l.debits_pending), 0)"
+        " - (SELECT coalesce(sum(o.amount), 0) FROM payments.bank_order AS o"
+        "  JOIN payments.peer_settlement AS s USING (id)"
+        "  WHERE s.peer = %(peer)s AND s.ledger = %(ledger)s AND NOT o.is_held)"
+        " FROM payments.account AS a JOIN ledger.account AS l ON l.shard = 0 AND l.id = a.id"
+        " WHERE a.holder = %(peer)s AND a.ledger = %(ledger)s AND a.code = %(code)s",
+        {"peer": peer, "ledger": ledger, "code": int(AccountCode.DUE_TO_PEER)},
+    )
+    [(minor,)] = txn.fetchall()
+    return int(minor)
+
+
+def settlements(txn: Cursor, peer: int, limit: int) -> Sequence[tuple[Any, ...]]:
+    """The newest settlements with a peer: id, kind, currency, amount, reference, state, when.
+
+    Behind the state is the bank's word for why, if it gave one.
+    """
+    txn.execute(
+        "SELECT s.id, s.kind, c.code, s.amount, s.reference, concat_ws(' ', s.state, s.why),"
+        " s.at_ms"
         " FROM payments.peer_settlement AS s JOIN payments.currency AS c USING (ledger)"
         " WHERE s.peer = %s ORDER BY s.id DESC LIMIT %s",
         (peer, limit),

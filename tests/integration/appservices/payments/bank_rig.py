@@ -36,8 +36,9 @@ from veche.runtime.tasks import Tasks
 from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
+    from appservices.payments.service.attempts import Settle
     from veche.protocol.ids import Ulid
     from veche.runtime.database import Cursor
 
@@ -145,7 +146,7 @@ class BankCase(TestCase):
         self.banking = Banking(desk)
         tasks = Tasks(running_max=100)
         self.writer = Writer(self.dsn, reactor)
-        attempts = Attempts(cast("Any", self.home), self.writer, self.banking.settles())
+        attempts = Attempts(cast("Any", self.home), self.writer, self.settles())
         handlers = self.banking.errand_handlers()
         errands = Errands(self.home.database, reactor, tasks, handlers)
         listener = Listener(self.dsn, reactor, {**self.home.channels, CHANNEL: errands.wake})
@@ -168,6 +169,10 @@ class BankCase(TestCase):
         self.banking.start(txn, self.home.now_ms())
         alice = holders.keep_holder(txn, b"a" * 32, b"", holders.PERSON, 1)
         return holders.keep_account(txn, alice.id, ledgers["EUR"], AccountCode.WALLET).id
+
+    def settles(self) -> Mapping[str, Settle]:
+        """What follows from the ledger's answers."""
+        return self.banking.settles()
 
     def _tell(self, txn: Cursor, news: BankNews) -> None:
         del txn
