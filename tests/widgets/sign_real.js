@@ -9,6 +9,8 @@ import { LOOK_MS, person, tell } from "./real_person.js";
 async function read(page) {
     await page.locator("canvas:not([width='0'])").first().waitFor();
     await page.getByText("1 of 1 pages were on the screen.").waitFor();
+    for (const box of await page.getByLabel("I agree to this clause in particular").all())
+        await box.check();
 }
 
 /** @param {import("playwright-core").Page} page */

@@ -64,6 +64,26 @@ class _Browser(SigningSite):
         assert [found.reason for found in report.findings] == [Reason.OPEN_TAIL]
         assert [signer.name for signer in report.signers] == ["Alice Adams", "Bob Brown"]
 
+    async def test_each_signs_an_unfair_clause_by_itself(self) -> None:
+        clause = Clause("c7", "Penalty", ClauseKind.UNFAIR, 1)
+        session = self.sent(**two_signers(), clauses=(clause,))
+
+        done = await self.away(
+            self._told, "sign_real.js", lambda told: self._link(session, told), lambda: None
+        )
+
+        assert done == {"outcomes": ["signed", "signed"], "problems": []}
+        assert self.rows("SELECT count(*) FROM signing.certificate") == [(2,)]
+        one = self.page(session, "p1")
+        pdf = await self.away(one.document, await self.away(one.view))
+        now = dt.datetime.fromtimestamp(int(self.host.now_ms() / 1000) + 5, tz=dt.UTC)
+        report = judge(pdf, Trusted([self.parts.authorities.root], now))
+        assert [found.reason for found in report.findings] == [Reason.OPEN_TAIL]
+        assert [(signer.name, signer.clause) for signer in report.signers] == [
+            *(("Alice Adams", ""), ("Alice Adams", "c7")),
+            *(("Bob Brown", ""), ("Bob Brown", "c7")),
+        ]
+
     async def test_many_documents_by_one_press(self) -> None:
         made = [self.sent(**two_signers()) for _ in range(12)]
         clause = Clause("c1", "House rules", ClauseKind.REQUIRED, 1)
