@@ -13,7 +13,7 @@ BUCKETS_MAX: Final = 20_000
 
 @attrs.frozen
 class Limit:
-    """How often.
+    """How often; or how much, where what is counted is bytes.
 
     Attributes:
         burst: Requests that are allowed at once, at least 1.
@@ -36,18 +36,22 @@ class Buckets:
     def __len__(self) -> int:
         return len(self._buckets)
 
-    def spend(self, key: str, now_s: float) -> int:
-        """Take a token; 0, or after how many ms there is one.
+    def spend(self, key: str, now_s: float, cost: int = 1) -> int:
+        """Take a token, or several; 0, or after how many ms there is one.
+
+        Whoever has one left may take more than they have, and waits longer afterwards: so what is
+        larger than all that is allowed at once can be had, too.
 
         Args:
             key: Who asks.
             now_s: Moment of any clock that never goes back.
+            cost: How many are taken.
         """
         limit = self._limit
         left, at_s = self._buckets.get(key, (float(limit.burst), now_s))
         left = min(float(limit.burst), left + max(0.0, now_s - at_s) * limit.per_s)
         is_allowed = left >= 1
-        self._buckets[key] = (left - 1 if is_allowed else left, now_s)
+        self._buckets[key] = (left - cost if is_allowed else left, now_s)
         self._buckets.move_to_end(key)
         if len(self._buckets) > self._buckets_max:
             self._buckets.popitem(last=False)

@@ -17,7 +17,7 @@ from appservices.signing.service.tokens import SEED, is_token, read_header
 from appservices.signing.service.views import session_view
 from appservices.signing.store import blobs, sessions
 from veche.protocol.blind_api import ClosingBody, DoubtBody
-from veche.protocol.errors import NotFoundError, SignInError, VecheError
+from veche.protocol.errors import LimitError, NotFoundError, SignInError, VecheError
 from veche.protocol.signing_api import (
     AskBody,
     AskedView,
@@ -30,7 +30,7 @@ from veche.protocol.signing_api import (
 from veche.protocol.wire import Wire
 from veche.runtime.api import Download
 from veche.runtime.approvals import said
-from veche.runtime.limits import Limit
+from veche.runtime.limits import Buckets, Limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +51,8 @@ ASK_LIMIT: Final = Limit(burst=60, per_s=2)
 SIGN_LIMIT: Final = Limit(burst=200, per_s=10)
 """Certificates and signatures for one client address: keys and files to check; one gesture may be
 for a hundred documents."""
+BYTES_LIMIT: Final = Limit(burst=1024 * 1024 * 1024, per_s=8 * 1024 * 1024)
+"""Bytes of documents for one client address."""
 _DIGEST_CHARACTERS: Final = 64
 _NO_SUCH: Final = "There is no such document here, or it is not yours to see"
 
@@ -129,6 +131,11 @@ class PartyCalls:
 class PartyRoutes(PartyCalls):
     """Serves parties."""
 
+    def __init__(self, host: Host, signing: Signing) -> None:
+        """Serve them."""
+        super().__init__(host, signing)
+        self._bytes = Buckets(BYTES_LIMIT)
+
     @API.transaction(
         "signing.view",
         "GET",
@@ -161,6 +168,10 @@ class PartyRoutes(PartyCalls):
             digest = bytes.fromhex(name) if len(name) == _DIGEST_CHARACTERS else b""
         except ValueError:
             digest = b""
+        size = blobs.size(txn, session.id, digest)
+        wait_ms = self._bytes.spend(call.address, self._host.reactor.seconds(), size or 0)
+        if wait_ms:
+            raise LimitError("That is much at once. Please wait.", retry_after_ms=wait_ms)
         found = blobs.get(txn, session.id, digest)
         if found is None:
             raise NotFoundError(_NO_SUCH)

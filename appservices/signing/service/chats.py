@@ -8,6 +8,7 @@ from appservices.signing.core.commands import COMMANDS, VERIFY
 from appservices.signing.core.texts import account as texts
 from appservices.signing.service import (
     card_talk,
+    cards,
     checking,
     clicking,
     draft_talk,
@@ -20,12 +21,14 @@ from appservices.signing.service import (
 from appservices.signing.store import chats
 from veche.protocol.answers import Chosen, NoAnswer, is_reply
 from veche.protocol.commands import LANGUAGE, read_command
+from veche.protocol.ids import effect_id
 from veche.protocol.prompts import ANSWER_KEY
 from veche.protocol.talk import languages_line
 from veche.protocol.typed import without_quote
 from veche.protocol.wire import mapping
-from veche.runtime import prompts
+from veche.runtime import errands, prompts
 from veche.runtime.chats import choose_language, doubt, page_commands, refuse
+from veche.runtime.errands import Errand
 from veche.runtime.prompts import Answered
 from veche.runtime.sessions import answer_command
 
@@ -46,10 +49,21 @@ def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
     speech = scene.speech(person)
     if not scene.is_private(room_id, person):
         scene.tell(room_id, person, texts.private_doc(speech))
+        _offer_chat(scene, room_id, person)
         return
     chats.set_greeted(scene.txn, room_id)
     doc = texts.welcome_doc(scene.section.name_in(speech.language), speech)
     scene.tell(room_id, person, (*doc, languages_line()), is_quiet=True)
+
+
+def _offer_chat(scene: Scene, room_id: RoomId, person: UserId) -> None:
+    """Show a person their encrypted chat; who has none is invited to one."""
+    known = scene.chat_of(person)
+    if known is None:
+        payload = {"person": person, "session": "", "party": ""}
+        id_ = effect_id(cards.OPEN_CHAT, "private", person)
+        errands.schedule(scene.txn, Errand(id_, cards.OPEN_CHAT, payload, scene.now_ms))
+    scene.tell(room_id, person, texts.chat_doc(known, scene.speech(person)), is_quiet=True)
 
 
 def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
@@ -64,6 +78,8 @@ def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
     why = doubt(scene, inbound, texts.private_doc) or private_links.doubt(scene, inbound)
     if why is not None:
         scene.tell(room_id, person, why)
+        if not scene.is_private(room_id, person):
+            _offer_chat(scene, room_id, person)
         return
     if not is_greeted:
         greet(scene, room_id, person)

@@ -23,6 +23,16 @@ def put(txn: Cursor, session_id: str, kind: BlobKind, data: bytes, now_ms: int) 
     return sha256
 
 
+def size(txn: Cursor, session_id: str, sha256: bytes) -> int | None:
+    """Bytes of a ciphertext of a session, which is not read for it; None: there is none."""
+    txn.execute(
+        "SELECT octet_length(data) FROM signing.blob WHERE sha256 = %s AND session_id = %s",
+        (sha256, session_id),
+    )
+    row = txn.fetchone()
+    return None if row is None else int(row[0])
+
+
 def get(txn: Cursor, session_id: str, sha256: bytes) -> bytes | None:
     """A ciphertext of a session by its SHA-256; None: it has no such."""
     txn.execute(

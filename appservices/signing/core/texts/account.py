@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from appservices.signing.core.commands import COMMANDS
 from appservices.signing.core.texts.cards import LISTED_MAX, parties_lines
@@ -17,7 +18,7 @@ from appservices.signing.core.texts.words import (
     titled,
 )
 from veche.protocol.commands import help_doc as commands_doc
-from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Mono, Paragraph
+from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Link, Mono, Paragraph
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from appservices.signing.core.records import Level, Member, Session
     from appservices.signing.core.speech import Speech
     from veche.protocol.commands import Command
+    from veche.protocol.ids import RoomId
 
 SHOWN_MAX: Final = 20
 """Most lines of a list in the chat; the export has all of them."""
@@ -76,6 +78,17 @@ def private_doc(speech: Speech) -> Doc:
         " chat, without others in it."
     )
     return (Paragraph(words),)
+
+
+def chat_doc(room_id: RoomId | None, speech: Speech) -> Doc:
+    """Where somebody's encrypted chat is; None: they are being invited to one."""
+    if room_id is None:
+        words = speech.text(
+            "I invite you to an encrypted chat: accept that, and write to me there."
+        )
+        return (Paragraph(words),)
+    url = f"https://matrix.to/#/{quote(room_id, safe='!:')}"
+    return (Paragraph(speech.text("Our encrypted chat is here:"), " ", Link(url, url)),)
 
 
 def sessions_doc(own: Sequence[Session], asked: Sequence[Session], speech: Speech) -> Doc:

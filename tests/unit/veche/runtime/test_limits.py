@@ -80,3 +80,12 @@ def test_after_the_told_time_it_passes(burst: int, per_s: float) -> None:
 def test_a_limit_lets_somebody_pass(burst: int, per_s: float) -> None:
     with pytest.raises(ValueError, match="must be"):
         Limit(burst, per_s)
+
+
+def test_who_takes_more_than_is_left_waits_until_it_is_paid_back() -> None:
+    buckets = Buckets(Limit(burst=10, per_s=2))
+
+    assert buckets.spend("a", 0, 30) == 0
+    assert buckets.spend("a", 0, 1) == 10_500
+    assert buckets.spend("a", 10.4, 1) > 0
+    assert buckets.spend("a", 10.5, 0) == 0
