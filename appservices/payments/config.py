@@ -182,7 +182,8 @@ class OrganisationSection(Section):
     """What its tax invoices say of it."""
     two_keys_above: Amounts = Field(default_factory=dict)
     """By currency, above which sum a payout in bulk waits until a second key has approved it:
-    ``{EUR: "1000"}``; where it is left out, one key is enough."""
+    ``{EUR: "1000"}``; what one key alone had paid out within a day counts with it. Where it is left
+    out, one key is enough."""
     keys: list[OrganisationKeySection] = Field(min_length=1, max_length=ORGANISATION_KEYS_MAX)
     """Its keys; two while one is changed."""
 

@@ -87,6 +87,24 @@ def add(
     return True
 
 
+def one_key_minor(txn: Cursor, payer: int, ledger: int, since_ms: int) -> int:
+    """What an organisation has had paid out by one key alone since a moment, in a currency.
+
+    Args:
+        txn: The organisation is locked in it.
+        payer: Its number.
+        ledger: Number of the currency.
+        since_ms: UTC.
+    """
+    txn.execute(
+        "SELECT coalesce(sum(total), 0) FROM payments.payout WHERE payer = %s AND ledger = %s"
+        " AND made_at_ms > %s AND approved_by IS NULL AND state NOT IN ('waiting', 'refused')",
+        (payer, ledger, since_ms),
+    )
+    [(minor,)] = txn.fetchall()
+    return int(minor)
+
+
 def payer_of(txn: Cursor, payout_id: str) -> int | None:
     """Number of the organisation that pays; None if there is no such payout."""
     txn.execute("SELECT payer FROM payments.payout WHERE id = %s", (payout_id,))

@@ -142,6 +142,27 @@ class BulkTests(BranchTestCase):
         assert (late[0], late[1]["errcode"]) == (409, "ORG.VECHE.PAYOUT_STATE")
         self.check()
 
+    async def test_several_below_the_limit_within_a_day_count_together(self) -> None:
+        states = []
+        for n, minor in enumerate((6_000, 4_000, 1, 9_999)):
+            _, view = await self.order(
+                self.body([{"ours": "a", "to": BOB, "minor": minor}], ours=f"part-{n}"), key=f"p{n}"
+            )
+            states.append(view["state"])
+            if view["state"] != "waiting":
+                await self.over(view["id"])
+        assert states[2:] == ["waiting", "waiting"]
+        assert "waiting" not in states[:2]
+        assert self.bank.balance(BOB) == 10_000
+
+        # A day later those of before count no more.
+        execute(self.bank.dsn, "UPDATE payments.payout SET made_at_ms = made_at_ms - 86400001")
+        _, view = await self.order(
+            self.body([{"ours": "a", "to": BOB, "minor": 10_000}], ours="later"), key="later"
+        )
+        assert (await self.over(view["id"]))["state"] == "done"
+        self.check()
+
     async def test_stopped_in_the_middle_each_line_is_paid_or_back(self) -> None:
         lines = [{"ours": f"{n}", "to": BOB, "minor": 1} for n in range(200)]
         _, view = await self.order(self.body(lines))
