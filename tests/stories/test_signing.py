@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
 
+from appservices.signing.core.texts.words import NUMBER_CHARACTERS
 from tests.stories.office import Desk, Room, case_number
 from tests.stories.signing import Signatory, Town, in_town
 from tests.support.blind_page import BlindPage, Requester
@@ -20,7 +21,7 @@ from veche.protocol.signatures.report import Verdict
 from veche.protocol.signatures.verdict import Trusted, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.people import Message
@@ -157,9 +158,9 @@ def test_a_document_is_signed_that_only_its_parties_see(
     assert done.status == 200, done
 
     # The bot has the report, not the file: that is on the page of each.
-    said = bob.person.wait_for(bob.room, lambda one: SIGN_RESULT_KEY in one.content)
-    assert "I never had it" in said.body
-    evidence = bob.person.wait_for(bob.room, lambda one: is_report(one.content))
+    bob.expect("private document", "I never had it")
+    number = his.session[-NUMBER_CHARACTERS:]
+    evidence = bob.person.wait_for(bob.room, lambda one: is_report(one, number))
     report = tmp_path / "report.pdf"
     report.write_bytes(bob.person.download(evidence.content))
     file = tmp_path / "lease.pdf"
@@ -172,9 +173,9 @@ def test_a_document_is_signed_that_only_its_parties_see(
     assert not any("quiet" in str(row) for (row,) in rows)
 
 
-def is_report(content: Mapping[str, Any]) -> bool:
-    """Whether a message has the report on how a document was signed."""
-    return str(content.get("filename", "")).endswith("-evidence.pdf")
+def is_report(message: Message, number: str) -> bool:
+    """Whether a message has the report on how a private document was signed."""
+    return message.content.get("filename") == f"{number}-evidence.pdf"
 
 
 def opened(who: Signatory, link: str) -> BlindPage:
