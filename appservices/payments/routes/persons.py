@@ -10,7 +10,6 @@ import functools
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from appservices.payments.core.rails.port import NameAnswer
-from appservices.payments.core.speech import Speech
 from appservices.payments.core.texts.paying import PAYEE_CLOSED
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import abroad, naming
@@ -40,6 +39,7 @@ from appservices.payments.service.wallet.views import (
 from appservices.payments.service.wallet.visit import Visit
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import UserId
+from veche.protocol.speech import Speech
 from veche.runtime.api import Api, Download
 from veche.runtime.follower import Follower
 from veche.runtime.limits import Limit

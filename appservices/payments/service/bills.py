@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.payments.core.payment import Payment
-    from appservices.payments.core.speech import Speech
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.bills import BillFile
     from veche.protocol.message import Doc
+    from veche.protocol.speech import Speech
     from veche.runtime.vault import Vault
 
 TOPIC: Final = "bill"

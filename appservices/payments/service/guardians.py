@@ -34,11 +34,11 @@ from veche.runtime.errands import Errand
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.core.speech import Speech
     from appservices.payments.core.texts.guardians import RuleView
     from appservices.payments.service.scene import Scene
     from veche.protocol.ids import RoomId
     from veche.protocol.message import Doc
+    from veche.protocol.speech import Speech
     from veche.runtime.database import Cursor
     from veche.runtime.prompts import Answered
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from appservices.payments.core.speech import Speech
 from appservices.payments.core.texts.heads import head_doc, room_name, room_topic
 from appservices.payments.service import heads
 from appservices.payments.service.scene import CATALOGUE, PURPOSE
@@ -25,6 +24,7 @@ from veche.protocol.ledger_heads import (
     WITNESSED_MAX,
     LedgerHeads,
 )
+from veche.protocol.speech import Speech
 from veche.runtime import errands
 from veche.runtime.errands import Errand
 from veche.runtime.matrix.rooms import RoomPlan

@@ -17,9 +17,9 @@ from veche.protocol.canonical import canonical
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.core.speech import Speech
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Parts, Scene
+    from veche.protocol.speech import Speech
 
 
 @attrs.frozen

@@ -28,10 +28,10 @@ from veche.runtime.matrix.media import upload_encrypted
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from appservices.payments.core.speech import Speech
     from appservices.payments.core.statement import AccountStatement, LedgerRow
     from appservices.payments.service.scene import Scene
     from veche.protocol.inbound import Inbound
+    from veche.protocol.speech import Speech
     from veche.runtime.database import Cursor
 
 SEND_STATEMENT: Final = "payments.statement"

@@ -12,10 +12,10 @@ from veche.protocol.message import Bold, Bullets, Doc, Heading, Item, Mono, Para
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appservices.payments.core.speech import Speech
     from appservices.payments.core.texts.views import Balance, PaymentView
     from veche.protocol.commands import Command
     from veche.protocol.ids import UserId
+    from veche.protocol.speech import Speech
 
 HISTORY_MAX: Final = 10
 """Payments that the history in the chat shows."""

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from appservices.payments.core.allowance import AllowanceTerms
     from appservices.payments.core.mandate import Period
-    from appservices.payments.core.speech import Speech
     from appservices.payments.core.texts.views import Party, PaymentView
+    from veche.protocol.speech import Speech
 
 _CAPS: Final[Mapping[Period, str]] = {
     "day": N_("at most {amount} a day"),

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.payments.core.rails.port import Party
-    from appservices.payments.core.speech import Speech
     from appservices.payments.core.texts.views import PaymentView
+    from veche.protocol.speech import Speech
 
 IBAN_EXAMPLE: Final = "DE02 1203 0000 0000 2020 51"
 """Of the examples that ISO 13616 readers are tried with; nobody's."""

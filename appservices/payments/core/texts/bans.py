@@ -11,7 +11,7 @@ from veche.protocol.message import Bullets, Doc, Heading, Mono, Paragraph
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from appservices.payments.core.speech import Speech
+    from veche.protocol.speech import Speech
 
 _PROBLEMS: Final[Mapping[BanProblem, str]] = {
     BanProblem.USAGE: N_("Write what you forbid yourself, and for how long:"),

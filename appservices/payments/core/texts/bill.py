@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.payments.core.order import OrderProblem
-    from appservices.payments.core.speech import Speech
     from appservices.payments.core.texts.views import Party
     from veche.protocol.message import Item
+    from veche.protocol.speech import Speech
 
 _PROBLEMS: Final[Mapping[BillProblem, str]] = {
     BillProblem.NOBODY: N_("Who pays a share? Name them after the amount, each with an @:"),

@@ -22,7 +22,7 @@ from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Mon
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.core.speech import Speech
+    from veche.protocol.speech import Speech
 
 
 class Side(enum.Enum):

@@ -24,7 +24,7 @@ from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragr
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.core.speech import Speech
+    from veche.protocol.speech import Speech
 
 GUARDED: Final = "guarded"
 """Too few guardians approved it, or in time."""

@@ -12,7 +12,7 @@ from veche.protocol.message import Doc, Mono, Paragraph
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.core.speech import Speech
+    from veche.protocol.speech import Speech
 
 _MEGABYTE: Final = 1_000_000
 

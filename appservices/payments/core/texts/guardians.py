@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.payments.core.guards import Tally
-    from appservices.payments.core.speech import Speech
     from appservices.payments.core.texts.views import Party, PaymentView
+    from veche.protocol.speech import Speech
 
 _NAME_CHARACTERS: Final = 50
 """Of a name in a rule: what is signed has room for all of them, with their addresses."""

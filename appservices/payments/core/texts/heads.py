@@ -9,8 +9,8 @@ from veche.protocol.message import Code, Paragraph
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appservices.payments.core.speech import Speech
     from veche.protocol.message import Doc
+    from veche.protocol.speech import Speech
 
 
 def room_name(institution: str, speech: Speech) -> str:

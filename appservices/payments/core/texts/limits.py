@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.core.limits import OwnLimit
-    from appservices.payments.core.speech import Speech
+    from veche.protocol.speech import Speech
 
 
 def limits_doc(

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.core.mandate import Period
-    from appservices.payments.core.speech import Speech
     from veche.protocol.mandate import MandateOrder
+    from veche.protocol.speech import Speech
 
 _CAPS: Final[Mapping[Period, str]] = {
     "day": N_("at most {amount} a day"),

@@ -15,8 +15,8 @@ from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragr
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from appservices.payments.core.speech import Speech
     from appservices.payments.core.texts.views import Party, PaymentView
+    from veche.protocol.speech import Speech
 
 NO_COVER: Final = "no_cover"
 PAYEE_CLOSED: Final = "payee_closed"

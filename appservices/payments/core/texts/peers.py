@@ -10,8 +10,8 @@ from veche.protocol.message import Paragraph
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.core.speech import Speech
     from veche.protocol.message import Doc
+    from veche.protocol.speech import Speech
 
 PEER_SILENT: Final = "peer_silent"
 """The other institution did not answer in time."""

@@ -10,9 +10,9 @@ from veche.protocol.message import Doc, Link, Mono, Paragraph
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from appservices.payments.core.speech import Speech
     from appservices.payments.core.texts.views import Party, PaymentView
     from veche.protocol.invoice import InvoiceLine
+    from veche.protocol.speech import Speech
 
 
 def receipt_file_doc(url: str | None, speech: Speech) -> Doc:

@@ -10,7 +10,7 @@ from veche.protocol.catalogue import N_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.core.speech import Speech
+    from veche.protocol.speech import Speech
 
 
 class Trouble(enum.Enum):

@@ -20,11 +20,11 @@ from veche.protocol.errors import NotFoundError
 from veche.protocol.ids import Ulid
 
 if TYPE_CHECKING:
-    from appservices.payments.core.speech import Speech
     from appservices.payments.service.scene import Scene
     from appservices.payments.service.wallet.views import LinkBody
     from appservices.payments.service.wallet.visit import Visit
     from appservices.payments.store.invoices import InvoiceFile
+    from veche.protocol.speech import Speech
 
 _TROUBLES: Final = {
     InvoiceState.OBJECTED: Trouble.INVOICE_OBJECTED,

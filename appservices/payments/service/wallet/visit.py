@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from appservices.payments.core.speech import Speech
 from appservices.payments.core.texts.wallet import Trouble, trouble_words
 from appservices.payments.service.scene import CATALOGUE
 from appservices.payments.store import events
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import ConflictError, NotFoundError, RefusedError
+from veche.protocol.speech import Speech
 from veche.runtime import prompts
 
 if TYPE_CHECKING:

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appservices.signing.core.records import Level, Member, Session
-    from appservices.signing.core.speech import Speech
     from veche.protocol.commands import Command
     from veche.protocol.ids import RoomId
+    from veche.protocol.speech import Speech
 
 SHOWN_MAX: Final = 20
 """Most lines of a list in the chat; the export has all of them."""

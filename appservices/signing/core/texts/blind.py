@@ -11,7 +11,7 @@ from veche.protocol.message import Bullets, Doc, Heading, Link, Mono, Paragraph
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session
-    from appservices.signing.core.speech import Speech
+    from veche.protocol.speech import Speech
 
 
 def new_doc(page: str | None, speech: Speech) -> Doc:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.core.records import Member, Session
-    from appservices.signing.core.speech import Speech
+    from veche.protocol.speech import Speech
 
 LISTED_MAX: Final = 20
 """Most parties that a card lists; of more it says how many there are."""

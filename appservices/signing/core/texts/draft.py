@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.order import OrderError
     from appservices.signing.core.records import Member, Session
-    from appservices.signing.core.speech import Speech
     from veche.protocol.signatures.report import Report
+    from veche.protocol.speech import Speech
 
 _PROBLEMS: Final[Mapping[OrderProblem, str]] = {
     OrderProblem.EMPTY: N_("Somebody has to sign. Write who, such as:"),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.signing.core.records import Member, Session
-    from appservices.signing.core.speech import Speech
+    from veche.protocol.speech import Speech
 
 PAPERS: Final[Mapping[Papers, str]] = {
     Papers.PASSPORT: N_("A passport"),

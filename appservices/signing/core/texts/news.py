@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.core.records import Level, Member, Session
-    from appservices.signing.core.speech import Speech
+    from veche.protocol.speech import Speech
 
 
 _VERDICTS: Final[Mapping[str, str]] = {

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.core.records import Member, Session
-    from appservices.signing.core.speech import Speech
     from veche.protocol.errors import VecheError
+    from veche.protocol.speech import Speech
 
 _WHY: Final[Mapping[str, str]] = {
     AlreadySignedError.errcode: N_("You have signed it already; that counts once."),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.core.records import Member, Session
-    from appservices.signing.core.speech import Speech
+    from veche.protocol.speech import Speech
 
 NUMBER_CHARACTERS: Final = 8
 ROLES: Final[Mapping[Role, str]] = {

@@ -22,7 +22,6 @@ from appservices.payments.core.escrow import (
     Voter,
 )
 from appservices.payments.core.escrow_order import EscrowOrder, EscrowProblem, Now, read_escrow
-from appservices.payments.core.speech import Speech
 from appservices.payments.core.texts import dispute as dispute_texts
 from appservices.payments.core.texts import escrow as escrow_texts
 from appservices.payments.core.texts.dispute import DisputeView, Side
@@ -32,6 +31,7 @@ from veche.protocol.approval import TEXT_CHARACTERS_MAX, showable
 from veche.protocol.catalogue import LANGUAGES, Catalogue
 from veche.protocol.commands import read_command
 from veche.protocol.message import body
+from veche.protocol.speech import Speech
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,6 @@ from appservices.payments.core.payout import PayoutOrder, PayoutProblem, read_pa
 from appservices.payments.core.rails.port import NameAnswer
 from appservices.payments.core.rails.port import Party as BankParty
 from appservices.payments.core.rules import Reason
-from appservices.payments.core.speech import Speech
 from appservices.payments.core.texts import (
     account,
     banks,
@@ -31,6 +30,7 @@ from veche.protocol.invoice import InvoiceCard, InvoiceLine
 from veche.protocol.mandate import MandateOrder
 from veche.protocol.message import Doc
 from veche.protocol.money import Money
+from veche.protocol.speech import Speech
 
 NOW_MS = 1_764_000_000_000
 CATALOGUE = Catalogue.load("veche.protocol", "veche.protocol.forms", "appservices.payments")

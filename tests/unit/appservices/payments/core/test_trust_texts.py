@@ -13,7 +13,6 @@ from appservices.payments.core.commands import ALLOW, BAN, COMMANDS, GUARDIANS, 
 from appservices.payments.core.guards import GuardOrder, Tally, read_guards
 from appservices.payments.core.order import Order, read_order
 from appservices.payments.core.payment import Kind
-from appservices.payments.core.speech import Speech
 from appservices.payments.core.texts.guardians import (
     RuleView,
     denied_doc,
@@ -29,6 +28,7 @@ from veche.protocol.approval import NAME_CHARACTERS_MAX, TEXT_CHARACTERS_MAX
 from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.commands import read_command
 from veche.protocol.message import body
+from veche.protocol.speech import Speech
 
 if TYPE_CHECKING:
     from veche.protocol.commands import Command

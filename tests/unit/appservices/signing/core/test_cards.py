@@ -18,13 +18,13 @@ from appservices.signing.core.records import (
     SessionEffect,
 )
 from appservices.signing.core.session import State
-from appservices.signing.core.speech import Speech
 from appservices.signing.core.texts.cards import card_doc, is_in_force, result_words
 from appservices.signing.core.texts.words import counted, headed
 from appservices.signing.service.scene import CATALOGUE
 from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.ids import Ulid
 from veche.protocol.message import body, edit, text
+from veche.protocol.speech import Speech
 
 PAGE = "https://sign.example.org/sign#s=1"
 
