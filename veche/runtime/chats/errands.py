@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from veche.runtime.chats.scene import ChatScene
     from veche.runtime.database import Cursor
     from veche.runtime.errands import Errand
+    from veche.runtime.host import Host
 
 _GONE = frozenset({403, 404})
 
@@ -34,8 +35,14 @@ class ChatErrand(Generic[P]):
             parts: What all transactions of the bot share.
         """
         self._parts = parts
-        self._host = parts.host
-        self._bot = parts.bot.user_id
+
+    @property
+    def _host(self) -> Host:
+        return self._parts.host
+
+    @property
+    def _bot(self) -> UserId:
+        return self._parts.bot.user_id
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
         """Do it, outside transactions; it may be done again."""
