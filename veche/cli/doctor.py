@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
@@ -36,17 +37,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run `veche doctor`: 0 if all is well, else 1."""
-    # What the checks use warns of what the checks find.
-    logging.disable(logging.WARNING)
     findings = []
-    for finding in examine(arguments):
-        findings.append(finding)
-        if not arguments.json:
-            sys.stdout.write(show(finding))
-            sys.stdout.flush()
+    with _quiet():
+        for finding in examine(arguments):
+            findings.append(finding)
+            if not arguments.json:
+                sys.stdout.write(show(finding))
+                sys.stdout.flush()
     if arguments.json:
         sys.stdout.write(json.dumps([attrs.asdict(one) for one in findings], indent=2) + "\n")
     return 0 if all(finding.is_ok for finding in findings) else 1
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What the checks use warns of what the checks find."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def examine(arguments: argparse.Namespace) -> Iterator[Finding]:

@@ -31,7 +31,7 @@ from veche.runtime.approvals.documents import SIGNATURE_ASKED_MS
 from veche.runtime.approvals.errors import ApprovalError
 from veche.runtime.approvals.identities import IdentityState, Offer
 from veche.runtime.approvals.limits import LimitView
-from veche.runtime.approvals.passkeys import base64url
+from veche.runtime.approvals.sites import base64url
 from veche.runtime.approvals.store import LOG_PAGE, Evidence, Logged
 from veche.runtime.approvals.taking import NOTHING_ASKED, Outcome, Taken
 from veche.runtime.approvals.texts import log_line

@@ -14,7 +14,6 @@ from veche.runtime.approvals import (
     enrolling,
     identities,
     limits,
-    passkeys,
     store,
     taking,
     texts,
@@ -23,6 +22,7 @@ from veche.runtime.approvals.core import AskedState, Enrolment, Key, KeyKind, Ru
 from veche.runtime.approvals.errors import ApprovalError
 from veche.runtime.approvals.evidence import exported
 from veche.runtime.approvals.parts import Parts
+from veche.runtime.approvals.sites import site_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -110,7 +110,7 @@ class Approvals:
         """
         self._database = database
         self._reactor = reactor
-        self._parts = Parts(act_log, links, rules, key, passkeys.site_of(public_url))
+        self._parts = Parts(act_log, links, rules, key, site_of(public_url))
 
     @property
     def has_passkeys(self) -> bool:

@@ -18,7 +18,7 @@ from veche.protocol.catalogue import N_
 from veche.protocol.errors import BadSignatureError, MalformedError, NotFoundError, UnavailableError
 from veche.protocol.ids import effect_id, ulid
 from veche.runtime import errands
-from veche.runtime.approvals import passkeys, store, texts
+from veche.runtime.approvals import store, texts
 from veche.runtime.approvals.core import (
     ENROLMENT,
     ENROLMENT_CODE_DIGITS,
@@ -49,6 +49,7 @@ from veche.runtime.approvals.errors import (
     TooManyKeysError,
 )
 from veche.runtime.approvals.parts import ground, language_of, tell
+from veche.runtime.approvals.sites import known_transports
 from veche.runtime.crypto.tracking import pin_identity
 from veche.runtime.errands import Errand
 from veche.runtime.sessions import Level
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
     from veche.protocol.errors import RefusedError
     from veche.protocol.ids import EffectId, UserId
     from veche.runtime.approvals.parts import Parts
-    from veche.runtime.approvals.passkeys import Site
+    from veche.runtime.approvals.sites import Site
     from veche.runtime.database import Cursor
 
 HOLD: Final = "approvals.hold"
@@ -147,6 +148,8 @@ def options(txn: Cursor, site: Site, enrolment: Enrolment, handle_key: bytes) ->
     """What the browser is told to make the passkey of an enrolment."""
     handle = effect_id("passkey handle", handle_key.hex(), enrolment.person).encode()
     known = store.keys_of(txn, enrolment.person)
+    from veche.runtime.approvals import passkeys  # noqa: PLC0415 -- 5 MiB, often not needed
+
     return passkeys.creation_options(
         site, enrolment.person, handle[:HANDLE_BYTES], enrolment.challenge, known
     )
@@ -179,12 +182,14 @@ def credential(
     enrolment = _open(txn, person, enrolment_id, EnrolmentInput.CREDENTIAL, now_ms)
     if enrolment is None or parts.site is None:
         raise EnrolmentOverError(_OVER)
+    from veche.runtime.approvals import passkeys  # noqa: PLC0415 -- as above
+
     found = passkeys.made(parts.site, enrolment.challenge, made["client_data"], made["attestation"])
     enrolment = attrs.evolve(
         enrolment,
         public_key=found.public_key,
         credential_id=found.credential_id,
-        transports=passkeys.known_transports(transports),
+        transports=known_transports(transports),
         sign_count=found.sign_count,
     )
     return _send(txn, parts, enrolment, now_ms)
@@ -394,6 +399,8 @@ def _possessed(parts: Parts, enrolment: Enrolment, proof: Proof) -> int:
         verify(public, data, proof.signature)
         return 0
     if enrolment.kind is KeyKind.WEBAUTHN and proof.webauthn is not None and parts.site is not None:
+        from veche.runtime.approvals import passkeys  # noqa: PLC0415 -- as above
+
         return passkeys.check_assertion(parts.site, public, challenge_of(data), proof.webauthn)
     raise BadSignatureError("the proof is not of this kind of key")
 

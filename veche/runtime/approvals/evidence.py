@@ -8,7 +8,7 @@ from veche.protocol.unpadded import unpadded
 
 if TYPE_CHECKING:
     from veche.runtime.approvals.core import Key
-    from veche.runtime.approvals.passkeys import Site
+    from veche.runtime.approvals.sites import Site
     from veche.runtime.approvals.store import Evidence
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from veche.protocol.message import Doc
     from veche.runtime.acts import ActLog
     from veche.runtime.approvals.core import Rules
-    from veche.runtime.approvals.passkeys import Site
+    from veche.runtime.approvals.sites import Site
     from veche.runtime.database import Cursor
     from veche.runtime.public import PageLinks
 

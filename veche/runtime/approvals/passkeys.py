@@ -2,15 +2,15 @@
 
 The library checks; here is what we ask of it: our origin, our name, a verified user, P-256. The
 answers are those of a browser, so whatever it cannot read is a bad signature and no error of ours.
+
+The library takes 5 MiB: this module is loaded once the first passkey is met.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 import attrs
 from webauthn import (
@@ -19,7 +19,7 @@ from webauthn import (
     verify_authentication_response,
     verify_registration_response,
 )
-from webauthn.helpers import bytes_to_base64url, decode_credential_public_key, encode_cbor
+from webauthn.helpers import decode_credential_public_key, encode_cbor
 from webauthn.helpers.cose import COSECRV, COSEKTY, COSEAlgorithmIdentifier, COSEKey
 from webauthn.helpers.decode_credential_public_key import DecodedEC2PublicKey
 from webauthn.helpers.structs import (
@@ -44,29 +44,15 @@ if TYPE_CHECKING:
     from veche.protocol.approval import Assertion
     from veche.protocol.ids import UserId
     from veche.runtime.approvals.core import Key
+    from veche.runtime.approvals.sites import Site
 
 NAME: Final = "Veche"
 TIMEOUT_MS: Final = 5 * 60_000
 """How long a browser waits for the person."""
 CREDENTIAL_ID_BYTES_MAX: Final = 1_023
 """WebAuthn Level 2, 4, "Credential ID"."""
-TRANSPORTS: Final = ("ble", "cable", "hybrid", "internal", "nfc", "smart-card", "usb")
-"""How a browser reaches a passkey; other words are dropped."""
 _COORDINATE_BYTES: Final = PUBLIC_KEY_BYTES // 2
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
-
-
-@attrs.frozen
-class Site:
-    """Where passkeys live.
-
-    Attributes:
-        origin: As browsers write it, such as ``https://veche.example.org``.
-        rp_id: The name that passkeys are bound to: the host.
-    """
-
-    origin: str
-    rp_id: str
 
 
 @attrs.frozen
@@ -82,22 +68,6 @@ class Made:
     credential_id: bytes
     public_key: bytes
     sign_count: int
-
-
-def site_of(public_url: str | None) -> Site | None:
-    """The site at an address; None where browsers make no passkeys.
-
-    They need a name, and ``https`` or this machine.
-    """
-    parts = urlsplit(public_url or "")
-    host = (parts.hostname or "").lower()
-    if not host or _is_address(host):
-        return None
-    is_local = host == "localhost" or host.endswith(".localhost")
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_local):
-        return None
-    port = "" if parts.port in (None, {"https": 443, "http": 80}[parts.scheme]) else parts.port
-    return Site(f"{parts.scheme}://{host}" + (f":{port}" if port else ""), host)
 
 
 def creation_options(
@@ -217,24 +187,6 @@ def check_assertion(site: Site, public: bytes, challenge: bytes, assertion: Asse
     except Exception as e:  # the library raises whatever its parsers do
         raise BadSignatureError("the signature is not of this passkey over this") from e
     return found.new_sign_count
-
-
-def base64url(data: bytes) -> str:
-    """As browsers write ids."""
-    return str(bytes_to_base64url(data))
-
-
-def known_transports(transports: Sequence[str]) -> tuple[str, ...]:
-    """Those words that are ones, each once, sorted."""
-    return tuple(sorted(set(transports) & set(TRANSPORTS)))
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _bytes(text: str) -> bytes:

@@ -24,7 +24,7 @@ from veche.protocol.errors import (
 from veche.protocol.inbound import Trust
 from veche.protocol.message import RelationKind
 from veche.protocol.prompts import ANSWER_KEY
-from veche.runtime.approvals import identities, limits, passkeys, store, texts
+from veche.runtime.approvals import identities, limits, store, texts
 from veche.runtime.approvals.core import (
     DECLINE,
     REFUSED_LOGGED_MAX,
@@ -224,6 +224,8 @@ def _judge_signature(parts: Parts, key: Key, signed: SignedApproval) -> tuple[Ve
             return Verdict.GOOD, 0
         if key.kind is KeyKind.WEBAUTHN and signed.webauthn is not None and parts.site is not None:
             challenge = challenge_of(data)
+            from veche.runtime.approvals import passkeys  # noqa: PLC0415 -- 5 MiB, often not needed
+
             count = passkeys.check_assertion(parts.site, key.public_key, challenge, signed.webauthn)
             return (Verdict.GOOD if counts_on(key, count) else Verdict.KEY_COUNTER), count
     except BadSignatureError:

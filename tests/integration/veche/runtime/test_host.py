@@ -299,7 +299,8 @@ class HostTest(TestCase):
             assert await waiting
 
     async def test_each_process_is_seen_by_the_others_while_it_lives(self) -> None:
-        locks = "SELECT 1 FROM pg_locks WHERE classid = %s AND granted"
+        locks = """SELECT 1 FROM pg_locks JOIN pg_database ON database = pg_database.oid
+            WHERE datname = current_database() AND classid = %s AND granted"""
 
         async def seen(count: int) -> None:
             while len(execute(self.dsn, locks, presence.LOCK)) != count:

@@ -17,16 +17,14 @@ from veche.cli.main import main
 from veche.protocol.errors import RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No services are installed; the log, which the doctor silences, is heard again after it."""
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No services are installed."""
     monkeypatch.setattr(installed, "entry_points", lambda group: () if group else None)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 def well(_patient: object) -> Iterable[tuple[str, str]]:
@@ -132,6 +130,12 @@ def test_a_missing_configuration_is_named(
 ) -> None:
     assert main(["doctor", "-c", str(tmp_path / "none.yaml")]) == 1
     assert "BAD configuration: " in capsys.readouterr().out
+
+
+def test_the_log_is_heard_again_after_it(tmp_path: Path) -> None:
+    main(["doctor", "-c", str(tmp_path / "none.yaml")])
+
+    assert logging.getLogger("veche").isEnabledFor(logging.WARNING)
 
 
 def test_with_nothing_running_all_is_said_and_nothing_changed(

@@ -22,9 +22,9 @@ from veche.protocol.signed_file import file_addresses, judge_file
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-# pyHanko's own stamper takes the time from the clock.
+# pyHanko's own stamper takes the time from the clock, long after this line in a long run.
 NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)  # noqa: TID251 -- as above
-LATER = NOW + dt.timedelta(minutes=10)
+LATER = NOW + dt.timedelta(hours=6)
 GOOD = {Verdict.SEALED, Verdict.SIGNED}
 
 

@@ -21,14 +21,8 @@ from tests.support.keys import (
 from veche.protocol.approval import Assertion
 from veche.protocol.errors import BadSignatureError
 from veche.protocol.ids import UserId
-from veche.runtime.approvals.passkeys import (
-    Site,
-    check_assertion,
-    creation_options,
-    known_transports,
-    made,
-    site_of,
-)
+from veche.runtime.approvals.passkeys import check_assertion, creation_options, made
+from veche.runtime.approvals.sites import Site, known_transports, site_of
 
 SITE = Site("https://veche.example.org", "veche.example.org")
 CHALLENGE = hashlib.sha256(b"what").digest()
