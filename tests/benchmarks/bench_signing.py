@@ -1,7 +1,9 @@
 """What signatures in PDF files cost: made, closed, judged; beside stock pyHanko in the same run.
 
 CPU of this process and its threads, median of the runs. ``bt_ms`` is a signature with its time
-stamp and its proofs (PAdES B-T) in a file of one page, certificate and lists given; ``blta_ms`` the
+stamp and its proofs (PAdES B-T) in a file of one page, certificate and lists given;
+``bt_pyhanko_ms`` is the best run of pyHanko: where the encoder that it uses takes the certificates
+for unsorted, as chance will have it, it spends 0.8 or 1.5 s on sorting them. ``blta_ms`` is the
 same with the closing stamp; ``large_ms`` a signature in a file of 20 MB. ``verdict_ms`` is the full
 verdict on a file of one signature and a closing stamp, ``verdict_pyhanko_ms`` what pyHanko spends
 on the same two; ``quick_ms`` what lists of files need: the signature over the digest that is known,
@@ -51,7 +53,7 @@ from veche.protocol.signatures.trust import Trust
 from veche.protocol.signatures.verdict import Trusted, judge, signatures_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tests.support.signing import Person
 
@@ -74,7 +76,7 @@ def run() -> dict[str, float]:
     heavy = changed(large_picture, compress_streams=False)
     figures = {
         "bt_ms": _cpu_ms(RUNS, lambda: alice.sign(page, "Sig1")),
-        "bt_pyhanko_ms": _cpu_ms(RUNS // 4, lambda: _stock(office, alice, page)),
+        "bt_pyhanko_ms": _cpu_ms(RUNS // 4, lambda: _stock(office, alice, page), min),
         "blta_ms": _cpu_ms(RUNS, lambda: office.close(alice.sign(page, "Sig1"))),
         "large_ms": _cpu_ms(LARGE_RUNS, lambda: owner.sign(large, "Sig1")),
         "verdict_ms": _cpu_ms(RUNS, lambda: _judged(office, closed)),
@@ -90,14 +92,18 @@ def run() -> dict[str, float]:
     return figures | stamping.figures()
 
 
-def _cpu_ms(runs: int, work: Callable[[], object]) -> float:
+def _cpu_ms(
+    runs: int,
+    work: Callable[[], object],
+    chosen: Callable[[Sequence[float]], float] = statistics.median,
+) -> float:
     work()
     taken = []
     for _ in range(runs):
         began_s = time.process_time()
         work()
         taken.append((time.process_time() - began_s) * 1000)
-    return statistics.median(taken)
+    return chosen(taken)
 
 
 def _large() -> bytes:
