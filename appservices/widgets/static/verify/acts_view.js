@@ -4,11 +4,12 @@
  */
 import { html, nothing } from "lit";
 import { call } from "../kit/api.js";
-import { VecheElement, banner, field, spinner } from "../kit/elements.js";
+import { VecheElement, banner, spinner } from "../kit/elements.js";
 import { plural, t } from "../kit/i18n.js";
 import { ACTS_FILE_BYTES_MAX, ActsError, logsOf, readActs, verifyActs } from "./acts.js";
 import { actsList } from "./acts_list.js";
 import { actsFaultWords } from "./acts_words.js";
+import { keyField } from "./key_field.js";
 import { readKey } from "./notes.js";
 
 const WELL_KNOWN = "/.well-known/veche/acts";
@@ -106,22 +107,11 @@ class VecheActsFile extends VecheElement {
         return html`${verdict ? this._said(verdict) : this.keyError ? nothing : spinner()}
             <details>
                 <summary>${t("Acts of an organisation on another server")}</summary>
-                ${field({
+                ${keyField({
                     id: "acts-key",
                     label: t("Key of its log of acts"),
-                    help: t("As that server publishes it: name, plus, number, plus, letters."),
                     error: this.keyError,
-                    is_required: false,
-                    control: ({ id, describedby, invalid }) =>
-                        html`<input
-                            type="text"
-                            id=${id}
-                            autocomplete="off"
-                            spellcheck="false"
-                            aria-describedby=${describedby}
-                            aria-invalid=${invalid}
-                            @change=${() => void this._check()}
-                        />`,
+                    check: () => void this._check(),
                 })}
             </details>`;
     }

@@ -8,6 +8,7 @@ import { VecheElement, banner, button, field, spinner } from "../kit/elements.js
 import { plural, showDateTime, showMoney, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { isActsFile } from "./acts_view.js";
+import { keyField } from "./key_field.js";
 import { readKey } from "./notes.js";
 import { ReceiptError, readReceipt, verifyReceipt } from "./receipt.js";
 import { signersOf } from "./signed_json.js";
@@ -156,22 +157,11 @@ export class VecheVerify extends VecheElement {
             })}
             <details ?hidden=${Boolean(this.signedFile ?? this.actsFile)}>
                 <summary>${t("A receipt of another server")}</summary>
-                ${field({
+                ${keyField({
                     id: "key",
                     label: t("Key of its ledger"),
-                    help: t("As that server publishes it: name, plus, number, plus, letters."),
                     error: this.keyError,
-                    is_required: false,
-                    control: ({ id, describedby, invalid }) =>
-                        html`<input
-                            type="text"
-                            id=${id}
-                            autocomplete="off"
-                            spellcheck="false"
-                            aria-describedby=${describedby}
-                            aria-invalid=${invalid}
-                            @change=${() => void this._check()}
-                        />`,
+                    check: () => void this._check(),
                 })}
             </details>
         </form>`;
