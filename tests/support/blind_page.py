@@ -31,7 +31,7 @@ from veche.protocol.pdf.pages import page_count
 from veche.protocol.pdf.signing import Proofs, prepare_closing
 from veche.protocol.pdf.values import PdfError
 from veche.protocol.signatures.report import Reason
-from veche.protocol.signatures.verdict import Trusted, judge
+from veche.protocol.signatures.verdict import Trusted, judge, signatures_of
 from veche.protocol.unpadded import from_unpadded
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 MATTER: Final = b"veche.signing.matter"
 DOCUMENT: Final = b"veche.signing.blob"
 _BOXED: Final = frozenset({"signer", "clerk", "witness"})
+_CONSENTING: Final = frozenset({"signer", "clerk"})
 _OPEN: Final = frozenset({Reason.OPEN_TAIL})
 
 
@@ -81,7 +82,7 @@ class Requester:
 
     def body(self, pdf: bytes, parties: Sequence[Mapping[str, Any]], **more: Any) -> dict[str, Any]:
         """Prepare a document; what the draft says of it."""
-        boxes = [f"Sig{one['party'][1:]}" for one in parties if one["role"] in _BOXED]
+        boxes = [box for one in parties if one["role"] in _BOXED for box in self._boxes(one)]
         self.pdf = with_boxes(pdf, boxes) if boxes else pdf
         self.cipher = self.sealed(self.pdf, DOCUMENT)
         matter = {
@@ -108,6 +109,12 @@ class Requester:
             ],
             **more,
         }
+
+    def _boxes(self, party: Mapping[str, Any]) -> list[str]:
+        """A party's own box, then those of clauses that they sign by themselves."""
+        own = f"Sig{party['party'][1:]}"
+        unfair = [id_ for id_, kind, _ in self.clauses if kind == "unfair"]
+        return [own, *(f"{own}:{one}" for one in unfair if party["role"] in _CONSENTING)]
 
     def draft(self, body: Mapping[str, Any], once: str = "") -> Answer:
         """Draft it."""
@@ -285,15 +292,22 @@ def sign_only(page: BlindPage, device: BrowserKey | Passkey) -> Answer:
     return SignPage.sign(page, device)
 
 
-def claims(before: bytes, increment: bytes) -> dict[str, str]:
-    """What a page says of a signature in a file that the service does not see."""
+def claims(before: bytes, increment: bytes) -> dict[str, Any]:
+    """What a page says of signatures in a file that the service does not see."""
     pdf = before + increment
-    at = pdf.rindex(b"/Contents <") + len(b"/Contents ")
-    end = pdf.index(b">", at) + 1
-    data = bytes.fromhex(pdf[at + 1 : end - 1].decode())
-    length = 4 + int.from_bytes(data[2:4], "big")
-    covered = hashlib.sha256(pdf[:at] + pdf[end:]).digest()
-    return {
-        "cms": unpadded_base64(data[:length]),
-        "signed_sha256": unpadded_base64(covered),
-    }
+    found = []
+    for field, _ in signatures_of(Document(pdf)):
+        at = pdf.index(field.contents)
+        if at < len(before):
+            continue
+        end = at + len(field.contents)
+        data = bytes.fromhex(field.contents[1:-1].decode())
+        covered = hashlib.sha256(pdf[:at] + pdf[end : sum(field.byte_range[2:])]).digest()
+        one = {
+            "cms": unpadded_base64(data[: 4 + int.from_bytes(data[2:4], "big")]),
+            "signed_sha256": unpadded_base64(covered),
+        }
+        _, _, clause = field.field.partition(":")
+        found.append({"clause": clause, **one} if clause else one)
+    own, *clauses = found
+    return {**own, "clauses": clauses} if clauses else own

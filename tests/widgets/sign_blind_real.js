@@ -79,7 +79,7 @@ async function sign(page, link) {
     const main = page.locator("main");
     await main.getByRole("heading", { name: `${CANARY} lease` }).waitFor();
     await main.getByLabel("I have read it elsewhere").check();
-    await main.getByLabel("I agree to this clause in particular:").check();
+    await main.getByLabel("I agree to this clause in particular, and sign it by itself:").check();
     const button = main.getByRole("button", { name: "Sign", exact: true });
     await page.waitForTimeout(LOOK_MS);
     await button.click();

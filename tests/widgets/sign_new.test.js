@@ -114,7 +114,9 @@ test("a form is brought into a file that all show alike, and sent without a byte
     const digest = createHash("sha256").update(pdf).digest("base64url");
     assert.deepEqual([said.get("s"), said.get("d")], [SESSION, digest]);
     const { fields, pages, is_salted } = await ask("look_into", { pdf: pdf.toString("base64") });
-    assert.deepEqual([fields, pages, is_salted], [["Sig2", "Sig1"], 2, true]);
+    // A clause's box is where it is printed what is signed in it, whoever signs elsewhere.
+    const laid = ["Sig2", "Sig1", "Sig1:c1", "Sig2:c1"];
+    assert.deepEqual([fields, pages, is_salted], [laid, 2, true]);
     const matter = JSON.parse(
         opened(key, Buffer.from(begun?.body.matter, "base64"), "veche.signing.matter").toString(),
     );

@@ -21,6 +21,8 @@ INCREMENT_BYTES_MAX: Final = 256 * 1024
 _OVERHEAD_BYTES: Final = 28
 INCREMENT_CHARACTERS_MAX: Final = (INCREMENT_BYTES_MAX + _OVERHEAD_BYTES) * 4 // 3 + 4
 CMS_CHARACTERS_MAX: Final = 64 * 1024 * 4 // 3 + 4
+CLAUSE_CMS_CHARACTERS_MAX: Final = 16 * 1024 * 4 // 3 + 4
+"""Room enough: what is reserved in a file for a signature of ours is 5 kB."""
 LIST_CHARACTERS_MAX: Final = 512 * 1024
 SPKI_CHARACTERS_MAX: Final = 200
 REASON_CHARACTERS_MAX: Final = 1_000
@@ -140,6 +142,20 @@ class YouView(Wire):
     can_act: bool
 
 
+class ClauseClaim(Wire):
+    """A clause that was signed by itself, of a document that the service does not see.
+
+    Attributes:
+        clause: In the document.
+        cms: Its signature, DER.
+        signed_sha256: Of what that covers.
+    """
+
+    clause: ClauseId
+    cms: Annotated[str, Field(pattern=BASE64, max_length=CLAUSE_CMS_CHARACTERS_MAX)]
+    signed_sha256: Sha256
+
+
 class RevisionView(Wire):
     """What somebody added to the file.
 
@@ -153,6 +169,8 @@ class RevisionView(Wire):
         cms: Handed in, of a document that the service does not see: the signature in the
             increment, DER; of one that closes the file, the time stamp.
         signed_sha256: Likewise: SHA-256 of what the signature covers.
+        clauses: Likewise: those that were signed by themselves after it, in their order; none:
+            there are no such.
     """
 
     number: Annotated[int, Field(ge=1, le=PARTIES_MAX + 100)]
@@ -163,6 +181,9 @@ class RevisionView(Wire):
     increment: Cipher
     cms: Annotated[str, Field(pattern=BASE64, max_length=CMS_CHARACTERS_MAX)] | None = None
     signed_sha256: Sha256 | None = None
+    clauses: (
+        Annotated[tuple[ClauseClaim, ...], Field(strict=False, max_length=CLAUSES_MAX)] | None
+    ) = None
 
 
 class ProofsView(Wire):

@@ -103,37 +103,62 @@ def check_addition(before: bytes, increment: bytes, expected: Expected) -> None:
 
 def _check_places(added: Sequence[SignatureField], expected: Sequence[str]) -> None:
     """Make sure that what was signed is the party's box, then each of their clauses, once."""
+    if any(one.is_stamp for one in added):
+        raise BadSignatureError(f"it is not in your box {expected[0]}")
+    _check_order([one.field for one in added], expected)
+
+
+def _check_order(added: Sequence[str], expected: Sequence[str]) -> None:
     own, *clauses = expected
     if not added or (not clauses and len(added) > 1):
         raise BadSignatureError("it adds not just one signature")
-    if added[0].field != own or any(one.is_stamp for one in added):
+    if added[0] != own:
         raise BadSignatureError(f"it is not in your box {own}")
-    signed = [one.field for one in added[1:]]
+    signed = added[1:]
     missing = [one for one in clauses if one not in signed]
     if missing:
         raise BadSignatureError(f"the clause in the box {missing[0]} is not signed by itself")
-    if signed != clauses:
+    if list(signed) != clauses:
         raise BadSignatureError(f"after your box, only these are signed: {', '.join(clauses)}")
 
 
-def check_claimed(encoded: bytes, digest: bytes, expected: Expected) -> None:
-    """Make sure that a signature is the party's, where the file that it is in is not seen.
+@attrs.frozen
+class Claim:
+    """A signature in a file that is not seen.
 
-    That it covers that file, and what else was added, the pages of the other parties find out.
+    Attributes:
+        field: In which box it is said to be.
+        encoded: It, DER.
+        digest: SHA-256 of what it is said to cover.
+    """
+
+    field: str
+    encoded: bytes
+    digest: bytes
+
+
+def check_claimed(claims: Sequence[Claim], expected: Expected) -> None:
+    """Make sure that signatures are the party's, where the file that they are in is not seen.
+
+    That they cover that file, and what else was added, the pages of the other parties find out.
 
     Args:
-        encoded: The signature, DER.
-        digest: SHA-256 of what it is said to cover.
-        expected: What it has to be.
+        claims: In the party's box, then in those of their clauses.
+        expected: What they have to be.
 
     Raises:
-        BadSignatureError: It is anything else.
+        BadSignatureError: They are anything else.
     """
+    _check_order([one.field for one in claims], expected.fields)
+    if len({one.digest for one in claims}) != len(claims):
+        # Each revision is longer than the one before, so no two cover the same.
+        raise BadSignatureError("two of its signatures cover the same")
     try:
-        opened = open_encoded(expected.fields[0], digest, encoded, is_stamp=False)
-        if opened.lists:
-            raise BadSignatureError("lists belong into the store of proofs")
-        _check_opened(opened, expected)
+        for one in claims:
+            opened = open_encoded(one.field, one.digest, one.encoded, is_stamp=False)
+            if opened.lists:
+                raise BadSignatureError("lists belong into the store of proofs")
+            _check_opened(opened, expected)
     except SignatureFault as e:
         raise BadSignatureError(str(e)) from e
 

@@ -215,8 +215,7 @@ def with_parties(
             check_plan(only(session, one).plan)
     else:
         check_plan(session.plan)
-    if not session.is_blind:  # whose clauses are answered, as it has no boxes of ours
-        session = with_clause_fields(session)
+    session = with_clause_fields(session)
     if sum(len(fields_of(session, one)) for one in session.members) > BOXES_MAX:
         raise MalformedError("clauses", f"with those of clauses, there are over {BOXES_MAX} boxes")
     return session

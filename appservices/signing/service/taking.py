@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Final
 import attrs
 from cryptography import x509
 
-from appservices.signing.core.addition import Expected, check_addition, check_claimed
+from appservices.signing.core.addition import Claim, Expected, check_addition, check_claimed
 from appservices.signing.core.errors import (
     ApprovalMismatchError,
     SignatureLevelError,
     StaleRevisionError,
 )
-from appservices.signing.core.records import Level, fields_of
+from appservices.signing.core.records import Level, clause_field, fields_of
 from appservices.signing.service import acting
 from appservices.signing.service.asking import check_shown
 from appservices.signing.service.blind_closing import claimed
@@ -90,7 +90,7 @@ def check_held(held: Held, body: RevisionView, authorities: Authorities, now_ms:
     session = held.kept.session
     expected = _expected(held, authorities, now_ms)
     if session.is_blind:
-        check_claimed(*claimed(body), expected)
+        check_claimed(_claims(body, expected), expected)
         return
     before = held.kept.whole()
     place = increment_of(body.number)
@@ -122,6 +122,18 @@ def _expected(held: Held, authorities: Authorities, now_ms: int) -> Expected:
         signed_before=_signed_before(held.kept),
         now_ms=now_ms,
     )
+
+
+def _claims(body: RevisionView, expected: Expected) -> list[Claim]:
+    """What a page hands in of a file that is not seen: of the whole, then of clauses."""
+    own = expected.fields[0]
+    clauses = (
+        Claim(
+            clause_field(own, one.clause), from_unpadded(one.cms), from_unpadded(one.signed_sha256)
+        )
+        for one in body.clauses or ()
+    )
+    return [Claim(own, *claimed(body)), *clauses]
 
 
 def _signed_before(kept: Kept) -> int:

@@ -22,6 +22,11 @@
  * @property {Choices} choices
  * @property {(step: Step) => void} tell
  * @property {{role: string, level: string}} words what the box shows, in the person's language
+ *
+ * @typedef {object} AllAdded
+ * @property {Added} own the signature in the signer's own box
+ * @property {{id: string, added: Added}[]} clauses then each that is signed by itself
+ * @property {Bytes} data of all of them
  */
 import { clock, look, signedBy } from "../approve/handing.js";
 import { signersOf } from "../approve/keys.js";
@@ -228,10 +233,7 @@ export async function handed(task, key, certified) {
             ...(await revisionOf(paper, whole, added.data)),
             party,
             // Who can't read the increment can still check these.
-            ...(isBlind(task.view) && {
-                cms: base64(added.cms),
-                signed_sha256: base64(added.digest),
-            }),
+            ...(isBlind(task.view) && claimsOf(added)),
         };
         task.tell("hand");
         try {
@@ -251,35 +253,45 @@ export async function handed(task, key, certified) {
     }
 }
 
+/** @param {AllAdded} added @returns what the service can check of it without the file */
+function claimsOf({ own, clauses }) {
+    const others = clauses.map(({ id, added }) => ({ clause: id, ...claimOf(added) }));
+    return { ...claimOf(own), ...(others.length > 0 && { clauses: others }) };
+}
+
+/** @param {Added} added */
+function claimOf({ cms, digest: covered }) {
+    return { cms: base64(cms), signed_sha256: base64(covered) };
+}
+
 /**
  * @param {Omit<Task, "choices">} task
  * @param {Paper} paper
  * @param {CryptoKey} key
  * @param {Certified} certified
- * @returns {Promise<Added>} what is added, which was judged as anybody will judge it, and of it the
- *     signature in the signer's own box
+ * @returns {Promise<AllAdded>} judged as anybody will judge it
  */
 async function signed({ view, words, tell }, paper, key, certified) {
     let { whole } = paper;
-    /** @type {Added | undefined} */
-    let first;
-    const own = { field: view.you.field ?? "", looks: [words] };
-    const clauses = view.clauses.flatMap(({ field, title }) =>
-        field ? [{ field, looks: [{ ...words, role: title }, words] }] : [],
-    );
     const isNew = view.document.is_signed === true;
-    for (const box of [own, ...clauses]) {
-        if (box !== own) tell("clause");
-        const added = await signedIn({ ...box, isNew }, whole, key, certified);
+    const add = async (/** @type {string} */ field, /** @type {Task["words"][]} */ looks) => {
+        const added = await signedIn({ field, looks, isNew }, whole, key, certified);
         whole = joined(whole, added.data);
-        first ??= added;
+        return added;
+    };
+    const own = await add(view.you.field ?? "", [words]);
+    /** @type {AllAdded["clauses"]} */
+    const clauses = [];
+    for (const { id, field, title } of view.clauses) {
+        if (!field) continue;
+        tell("clause");
+        clauses.push({ id, added: await add(field, [{ ...words, role: title }, words]) });
     }
     const root = readCertificate(certified.root);
     const { findings } = await judge(whole, [root], clock.now());
     const ours = newFindings(findings, paper.before);
     if (ours.some(({ reason }) => reason !== TAIL)) throw new MismatchError("signature");
-    if (!first) throw new MismatchError("signature");
-    return { ...first, data: whole.slice(paper.whole.length) };
+    return { own, clauses, data: whole.slice(paper.whole.length) };
 }
 
 /**

@@ -72,10 +72,16 @@ class BlindTests(BlindSite):
         evidence = read_evidence(report)
         assert (evidence.mode, evidence.document.title) == ("blind", "")
         assert evidence.document.title_sha256 == self.carol.veiled(TITLE)
-        assert evidence.clauses[1].answers == {"p1": "refused", "p2": "refused"}
+        assert [one.answers for one in evidence.clauses] == [
+            {"p1": "signed", "p2": "signed"},
+            {"p1": "refused", "p2": "refused"},
+        ]
         signer = await self.open(ALICE, link)
         pdf = await self.away(lambda: signer.document(signer.view()))
-        assert check_evidence(evidence, pdf, self.judged(pdf)) == []
+        verdict = self.judged(pdf)
+        assert verdict.verdict is Verdict.SEALED
+        assert [one.clause for one in verdict.signers] == ["", "c1", "", "c1"]
+        assert check_evidence(evidence, pdf, verdict) == []
         assert "I never had it" in self.said_of(BOB)
         assert [what for (what,) in self.rows("SELECT what FROM signing.event ORDER BY n")][
             -3:

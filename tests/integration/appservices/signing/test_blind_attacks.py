@@ -252,6 +252,41 @@ class PartyTests(BlindSite):
         with pytest.raises(RefusedPageError, match="signature"):
             await self.away(bob.sign, self.keys[BOB])
 
+    async def test_a_clause_that_is_not_signed_by_itself_is_refused_and_nothing_is_kept(
+        self,
+    ) -> None:
+        self.carol.clauses = (("c1", "unfair", f"{CANARY} penalty"),)
+        link = await self.send()
+        alice = await self.open(ALICE, link)
+
+        def made() -> dict[str, Any]:
+            view, key = alice.view(), FreshKey()
+            answers = [{"id": "c1", "accepted": True}]
+            issued = alice.certificate(key, self.keys[ALICE], clauses=answers)
+            return alice.revision(view, alice.document(view), key, issued.body)
+
+        revision = await self.away(made)
+        [claim] = revision["clauses"]
+        own = {name: revision[name] for name in ("cms", "signed_sha256")}
+        for clauses, status, words in (
+            (None, 400, "the clause in the box Sig1:c1 is not signed"),
+            ([], 400, "the clause in the box Sig1:c1 is not signed"),
+            ([{**claim, "clause": "c2"}], 400, "the clause in the box Sig1:c1 is not signed"),
+            ([claim, claim], 400, "only these are signed"),
+            ([{**claim, **own}], 400, "cover the same"),
+            ([{**claim, "cms": own["cms"]}], 400, ""),
+            ([{**claim, "cms": "AAAA"}], 400, ""),
+            ([claim] * 51, 400, ""),
+            ([{**claim, "cms": "A" * 30_000}], 400, ""),
+        ):
+            refused = await self.away(alice.hand_in, {**revision, "clauses": clauses})
+            assert refused.status == status, (clauses, refused)
+            assert words in refused.body["error"], refused
+        assert self.rows("SELECT 1 FROM signing.revision") == []
+
+        taken = await self.away(alice.hand_in, revision)
+        assert taken.status == 200, taken
+
     async def test_nobody_closes_early_with_another_stamp_or_without_one(self) -> None:
         link = await self.send()
         alice, bob = await self.open(ALICE, link), await self.open(BOB, link)

@@ -53,7 +53,10 @@ class _BlindBrowser(BlindSite):
         now = dt.datetime.fromtimestamp(int(self.host.now_ms() / 1000) + 5, tz=dt.UTC)
         report = judge(pdf, Trusted([self.root()], now))
         assert (report.verdict, report.findings) == (Verdict.SEALED, ())
-        assert [one.account for one in report.signers] == [ALICE, BOB]
+        assert [(one.account, one.clause) for one in report.signers] == [
+            *((ALICE, ""), (ALICE, "c1")),
+            *((BOB, ""), (BOB, "c1")),
+        ]
 
     def _told(self, upload: bytes) -> Any:
         """Runs the browsers; each key that they make is enrolled."""

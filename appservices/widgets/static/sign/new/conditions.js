@@ -71,7 +71,7 @@ function clause({ form, pages, change, problem }, one, at) {
         });
     const kinds = /** @type {[string, string][]} */ ([
         ["required", t("Agreed to by signing")],
-        ["unfair", t("Has to be agreed to in particular")],
+        ["unfair", t("Has to be agreed to, and signed by itself")],
         ["optional", t("May be refused")],
     ]);
     const drop = () => change({ clauses: form.clauses.filter((_, index) => index !== at) });

@@ -30,7 +30,7 @@
  * @typedef {object} Problem
  * @property {string} field id of the control
  * @property {"title" | "account" | "twice" | "nobody" | "need" | "of" | "many" | "clause"
- *   | "clause_page" | "days"} what
+ *   | "clause_page" | "unfair" | "boxes" | "days"} what
  *
  * @typedef {object} Party as the service takes it
  * @property {string} party
@@ -47,9 +47,15 @@ export const PARTIES_MAX = 100;
 export const STEPS_MAX = 20;
 export const DAYS_MAX = 180;
 export const CLAUSES_MAX = 30;
+/** Clauses that are signed by themselves, as the service takes them. */
+export const UNFAIR_MAX = 15;
+/** In one document, those of clauses included. */
+export const BOXES_MAX = 200;
 const ACCOUNT = /^@[a-z0-9._=\-/+]{1,200}:[A-Za-z0-9.-]+(?::\d{1,5})?$/;
 const LINK = "https://matrix.to/#/";
 const SIGNS = new Set(["signer", "clerk", "witness"]);
+/** Who agrees to what the document says. */
+const CONSENTS = new Set(["signer", "clerk"]);
 
 /** @returns {Form} */
 export function emptyForm() {
@@ -90,6 +96,23 @@ export function hasBox(role) {
 /** @param {number} at from 0 @returns {string} */
 export function fieldOf(at) {
     return `Sig${at + 1}`;
+}
+
+/** @param {number} at from 0 @returns {string} */
+export function clauseId(at) {
+    return `c${at + 1}`;
+}
+
+/**
+ * @param {Role} role
+ * @param {Form} form
+ * @returns {{id: string, title: string}[]} the clauses that somebody signs by themselves
+ */
+export function boxedClauses(role, { clauses }) {
+    if (!CONSENTS.has(role)) return [];
+    return clauses.flatMap(({ kind, title }, at) =>
+        kind === "unfair" ? [{ id: clauseId(at), title: title.trim() }] : [],
+    );
 }
 
 /**
@@ -186,8 +209,18 @@ function isSeen({ of }, people, server) {
 }
 
 /** @param {Form} form @param {number} pages @returns {Problem[]} */
-function clauseProblems({ clauses }, pages) {
-    return clauses.flatMap(({ title, page }, at) => {
+function clauseProblems(form, pages) {
+    const { clauses, people } = form;
+    const unfair = clauses.map(({ kind }) => kind === "unfair");
+    const boxes = people
+        .filter(({ role }) => hasBox(role))
+        .reduce((sum, { role }) => sum + 1 + boxedClauses(role, form).length, 0);
+    const field = `clause-${unfair.lastIndexOf(true)}`;
+    /** @type {Problem[]} */
+    const many = [];
+    if (unfair.filter(Boolean).length > UNFAIR_MAX) many.push({ field, what: "unfair" });
+    else if (boxes > BOXES_MAX) many.push({ field, what: "boxes" });
+    const others = clauses.flatMap(({ title, page }, at) => {
         const words = title.trim();
         /** @type {Problem[]} */
         const found = [];
@@ -196,4 +229,5 @@ function clauseProblems({ clauses }, pages) {
         if (!(page >= 1 && page <= pages)) found.push({ field: `page-${at}`, what: "clause_page" });
         return found;
     });
+    return [...others, ...many];
 }

@@ -23,6 +23,7 @@
 import { newKey } from "../../kit/api.js";
 import { base64 } from "../../kit/approval.js";
 import { t } from "../../kit/i18n.js";
+import { OF_CLAUSE } from "../../pdf/grammar.js";
 import { openFile } from "../../pdf/signing.js";
 import { pageCount } from "../../pdf/tree.js";
 import { withBoxes } from "../../pdf/sheet.js";
@@ -32,7 +33,7 @@ import { DOCUMENT, encrypt, importKey } from "../cipher.js";
 import { privateHash } from "../link.js";
 import { newSalt, sealMatter, veiled } from "../matter.js";
 import { keepSent } from "./draft.js";
-import { accountOf, fieldOf, hasBox, orderOf } from "./rows.js";
+import { accountOf, boxedClauses, clauseId, fieldOf, hasBox, orderOf } from "./rows.js";
 import { printedRole } from "./words.js";
 
 const LETTERS = new URL("../../pdf/letters.json", import.meta.url).href;
@@ -55,12 +56,7 @@ export async function fetchLetters() {
  * @throws {import("../../pdf/boxes.js").BoxError} a box can't be where it was put
  */
 export function madeReady(upload, form, server, letters) {
-    const seats = form.people.flatMap(({ account, name, role, place }, at) => {
-        if (!hasBox(role)) return [];
-        const known = accountOf(account, server);
-        const seat = { field: fieldOf(at), name: name.trim() || known, account: known };
-        return [{ ...seat, role: printedRole(role), ...(place && { place }) }];
-    });
+    const seats = form.people.flatMap((one, at) => seatsOf(one, fieldOf(at), form, server));
     if (seats.length === 0) return { pdf: upload.pdf, pages: upload.pages, boxes: [] };
     const sheet = {
         heading: t("Signatures"),
@@ -79,6 +75,26 @@ export function madeReady(upload, form, server, letters) {
 }
 
 /**
+ * @param {import("./rows.js").Person} person
+ * @param {string} field of their box
+ * @param {Form} form
+ * @param {string} server
+ * @returns {import("../../pdf/sheet.js").Seat[]} their own, then one for each clause that they sign
+ *     by itself: these are at the end, where it is printed what is signed in them
+ */
+function seatsOf({ account, name, role, place }, field, form, server) {
+    if (!hasBox(role)) return [];
+    const known = accountOf(account, server);
+    const who = { name: name.trim() || known, account: known };
+    const own = { ...who, field, role: printedRole(role), ...(place && { place }) };
+    const clauses = boxedClauses(role, form).map(({ id, title }) => {
+        const words = t("Clause {clause}: {title}", { clause: id, title });
+        return Object.assign({ field: `${field}${OF_CLAUSE}${id}`, role: words }, who);
+    });
+    return [own, ...clauses];
+}
+
+/**
  * @param {Ready} ready
  * @param {Form} form
  * @param {string} filename
@@ -94,7 +110,7 @@ export async function sealed({ pdf, pages }, form, filename, server) {
     const clauses = form.clauses.map((one, at) => ({
         ...one,
         title: one.title.trim(),
-        id: `c${at + 1}`,
+        id: clauseId(at),
     }));
     const names = form.people.map(({ account, name }) => [
         accountOf(account, server),

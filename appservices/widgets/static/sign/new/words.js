@@ -3,7 +3,7 @@ import { t } from "../../kit/i18n.js";
 import { BoxError } from "../../pdf/boxes.js";
 import { UploadError } from "../../pdf/normalising.js";
 import { explained } from "../words.js";
-import { DAYS_MAX, PARTIES_MAX, TITLE_MAX } from "./rows.js";
+import { BOXES_MAX, DAYS_MAX, PARTIES_MAX, TITLE_MAX, UNFAIR_MAX } from "./rows.js";
 
 /** @param {import("./rows.js").Role} role @returns {string} as the page of signatures has it */
 export function printedRole(role) {
@@ -92,6 +92,15 @@ export function problemWords(what) {
             });
         case "clause_page":
             return t("The document has no such page.");
+        case "unfair":
+            return t("At most {count} clauses are agreed to in particular.", {
+                count: UNFAIR_MAX,
+            });
+        case "boxes":
+            return t(
+                "Each signer signs each of these clauses by itself: that makes over {count} boxes. Take fewer clauses or fewer people.",
+                { count: BOXES_MAX },
+            );
         default:
             return t("1 to {count} days.", { count: DAYS_MAX });
     }

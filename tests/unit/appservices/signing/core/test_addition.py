@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from appservices.signing.core.addition import (
     STAMP_AGE_MS_MAX,
+    Claim,
     Expected,
     check_addition,
     check_claimed,
@@ -148,8 +149,23 @@ def with_clauses() -> bytes:
 CLAUSES = ("Sig1", "Sig1:c7", "Sig1:c8")
 
 
+def claim_of(pdf: bytes, field: str = "Sig1") -> Claim:
+    """What a page hands in of a file that is not seen: a signature, and what it covers."""
+    found = next(one for one, _ in signatures_of(Document(pdf)) if one.field == field)
+    contents = found.contents
+    at = pdf.index(contents)
+    covered = hashlib.sha256(
+        pdf[:at] + pdf[at + len(contents) : sum(found.byte_range[2:])]
+    ).digest()
+    data = bytes.fromhex(contents[1:-1].decode())
+    return Claim(field, data[: 4 + int.from_bytes(data[2:4], "big")], covered)
+
+
 def clauses_refusal(*places: tuple[str, str], wanted: tuple[str, ...] = CLAUSES) -> str:
-    """Why Alice's signatures in some boxes are refused, by hers or Bob's hand; empty: not."""
+    """Why Alice's signatures in some boxes are refused, by hers or Bob's hand; empty: not.
+
+    It is the same whether the file is seen or not.
+    """
     before = pdf = with_clauses()
     people = {one: office().person(one, before) for one in ("Alice", "Bob")}
     for name, place in places:
@@ -161,11 +177,18 @@ def clauses_refusal(*places: tuple[str, str], wanted: tuple[str, ...] = CLAUSES)
         certificate=certificate,
         known=frozenset([der_of(certificate), *expected().known]),
     )
-    try:
-        check_addition(before, pdf[len(before) :], asked)
-    except BadSignatureError as e:
-        return str(e)
-    return ""
+    reasons = set()
+    for is_seen in (True, False):
+        try:
+            if is_seen:
+                check_addition(before, pdf[len(before) :], asked)
+            else:
+                check_claimed([claim_of(pdf, place) for _, place in places], asked)
+            reasons.add("")
+        except BadSignatureError as e:
+            reasons.add(str(e))
+    (reason,) = reasons
+    return reason
 
 
 def test_clauses_are_signed_after_ones_own_box() -> None:
@@ -289,18 +312,8 @@ def sign(who: Person, data: bytes) -> bytes:
 class TestWhereTheFileIsNotSeen:
     """The signature alone, with the digest of what it is said to cover."""
 
-    @staticmethod
-    def claim(pdf: bytes, field: str = "Sig1") -> tuple[bytes, bytes]:
-        """What a page hands in: the signature, and what it covers."""
-        found = next(one for one in signatures_of(Document(pdf)) if one[0].field == field)
-        contents = found[0].contents
-        at = pdf.index(contents)
-        covered = hashlib.sha256(pdf[:at] + pdf[at + len(contents) :]).digest()
-        data = bytes.fromhex(contents[1:-1].decode())
-        return data[: 4 + int.from_bytes(data[2:4], "big")], covered
-
     def test_a_partys_signature_is_taken(self) -> None:
-        check_claimed(*self.claim(signed()), expected())
+        check_claimed([claim_of(signed())], expected())
 
     @pytest.mark.parametrize(
         ("changes", "reason"),
@@ -313,30 +326,46 @@ class TestWhereTheFileIsNotSeen:
     )
     def test_what_it_has_to_be_is_checked(self, changes: dict[str, Any], reason: str) -> None:
         with pytest.raises(BadSignatureError, match=reason):
-            check_claimed(*self.claim(signed()), expected(**changes))
+            check_claimed([claim_of(signed())], expected(**changes))
 
     def test_of_another_or_by_another_authority_it_is_refused(self) -> None:
         with pytest.raises(BadSignatureError, match="another certificate"):
-            check_claimed(*self.claim(signed()), expected(bob()))
+            check_claimed([claim_of(signed())], expected(bob()))
         other = office().new_stamping(NOW)
         with pytest.raises(BadSignatureError, match="is not ours"):
-            check_claimed(*self.claim(signed()), expected(stamps=other.certificate))
+            check_claimed([claim_of(signed())], expected(stamps=other.certificate))
+
+    def test_one_signature_is_not_taken_for_two_clauses(self) -> None:
+        pdf, person = with_clauses(), office().person("Alice", with_clauses())
+        for place in CLAUSES[:2]:
+            pdf = person.sign(pdf, place)
+        own, seventh = (claim_of(pdf, one) for one in CLAUSES[:2])
+        asked = expected(
+            fields=CLAUSES,
+            document_sha256=hashlib.sha256(with_clauses()).digest(),
+            certificate=person.certificate,
+            known=frozenset([der_of(person.certificate), *expected().known]),
+        )
+
+        with pytest.raises(BadSignatureError, match="cover the same"):
+            check_claimed([own, seventh, attrs.evolve(seventh, field="Sig1:c8")], asked)
 
     def test_over_something_else_it_is_refused(self) -> None:
-        cms, _ = self.claim(signed())
+        other = attrs.evolve(claim_of(signed()), digest=bytes(32))
         with pytest.raises(BadSignatureError):
-            check_claimed(cms, bytes(32), expected())
+            check_claimed([other], expected())
 
     @given(at=st.integers(min_value=0), bit=st.integers(min_value=0, max_value=7))
     def test_a_flipped_bit_is_never_taken(self, at: int, bit: int) -> None:
-        cms, covered = self.claim(signed())
+        claim = claim_of(signed())
+        cms = claim.encoded
         at %= len(cms)
         # The version of a form, which says nothing that is relied on.
         assume(cms[at - 2 : at] != b"\x02\x01")
         broken = bytearray(cms)
         broken[at] ^= 1 << bit
         with pytest.raises(BadSignatureError):
-            check_claimed(bytes(broken), covered, expected())
+            check_claimed([attrs.evolve(claim, encoded=bytes(broken))], expected())
 
     def test_only_our_stamp_of_now_closes_a_file(self) -> None:
         digest, stamps = hashlib.sha256(b"a file").digest(), office().stamping
@@ -348,7 +377,7 @@ class TestWhereTheFileIsNotSeen:
             (token, digest, office().new_stamping(NOW).certificate, ms(NOW)),
             (token, digest, stamps.certificate, ms(NOW) + STAMP_AGE_MS_MAX + 1),
             (token[:-1], digest, stamps.certificate, ms(NOW)),
-            (self.claim(signed())[0], digest, stamps.certificate, ms(NOW)),
+            (claim_of(signed()).encoded, digest, stamps.certificate, ms(NOW)),
         ):
             with pytest.raises(BadSignatureError):
                 check_claimed_stamp(*wrong)
