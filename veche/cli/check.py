@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from veche.cli.installed import config_path, read_config, service_specs
 from veche.runtime.config import KERNEL_SECTIONS, secret_faults
 from veche.runtime.config_page import configuration_page
+from veche.runtime.witness.config import WitnessSection
 
 if TYPE_CHECKING:
     import argparse
@@ -40,5 +41,6 @@ def check(arguments: argparse.Namespace) -> int:
 def reference(_arguments: argparse.Namespace) -> int:
     """Run `veche config reference`."""
     services = {name: spec.config for name, spec in service_specs().items()}
-    sys.stdout.write(configuration_page({**KERNEL_SECTIONS, **services}))
+    own = {"witness": WitnessSection}  # of a file of its own
+    sys.stdout.write(configuration_page({**KERNEL_SECTIONS, **services, **own}))
     return 0

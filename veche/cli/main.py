@@ -42,6 +42,7 @@ KERNEL: Final[Mapping[str, tuple[str, str]]] = {
     "seal": ("veche.cli.seal", "put an organisation's seal on any file"),
     "renew": ("veche.cli.renew", "put another time stamp on signed files, for years to come"),
     "verify": ("veche.cli.verify", "verify a receipt of a payment, or a signed file"),
+    "witness": ("veche.cli.witness", "sign heads of logs of others, if they only grow"),
     "bench": ("veche.cli.bench", "measure, beside a baseline"),
 }
 """Module and help of each command of the kernel."""

@@ -8,6 +8,7 @@ from pydantic import Field
 from veche.cli.installed import service_specs
 from veche.runtime.config import KERNEL_SECTIONS, Duration, FilePath, SecretPath, Section, Size
 from veche.runtime.config_page import configuration_page
+from veche.runtime.witness.config import WitnessSection
 
 PAGE = Path(__file__).parents[4] / "docs" / "reference" / "configuration.md"
 
@@ -99,5 +100,5 @@ def test_every_key_of_the_kernel_is_documented() -> None:
 )
 def test_the_page_of_the_docs_is_up_to_date() -> None:
     services = {name: spec.config for name, spec in service_specs().items()}
-    page = configuration_page({**KERNEL_SECTIONS, **services})
+    page = configuration_page({**KERNEL_SECTIONS, **services, "witness": WitnessSection})
     assert PAGE.read_text() == page, "./run config reference >docs/reference/configuration.md"
