@@ -59,6 +59,17 @@ test("what is done once is no permission that lasts", async ({ open }) => {
     assert.deepEqual(handed(heard)[0].body.approval.shown, once.shown);
 });
 
+test("who says whom they have seen confirms it, and allows nothing", async ({ open }) => {
+    const text = "I have seen the passport of Bob Brown.";
+    const said = asked("mandate", { what: "identified 01KAV3 p2 laZ0", text, until_ms: 1 });
+    const { approve, heard } = await atQuestion(open, "mandate", { asked: said });
+
+    assert.deepEqual(await approve.shown(), [["Number", "01KAV3 p2 laZ0"]]);
+    await approve.yes.click();
+    await approve.page.getByText("You confirmed it.").waitFor();
+    assert.deepEqual(handed(heard)[0].body.approval.shown, said.shown);
+});
+
 test("of several documents each is shown whole, and an unknown field of one leaves nothing to press", async ({
     open,
 }) => {

@@ -90,8 +90,8 @@ def _identity_problems(evidence: Evidence, report: Report) -> Iterator[str]:
     """Whether those who signed in person were identified by whom their certificates name."""
     by_party = {one.party: one for one in evidence.identified}
     fields = {one.field: one.party for one in evidence.parties if one.field}
-    for signer in report.signers:
-        party = fields.get(signer.field.split(".")[0], "")
+    for signer in _asked(evidence, report):
+        party = fields.get(_own_box(signer), "")
         seen = by_party.get(party)
         told = "" if seen is None else f"{seen.by_name}, {seen.by}"
         if signer.registrar and signer.registrar != told:
@@ -124,9 +124,8 @@ def _word_problems(evidence: Evidence, seen: EvidenceIdentified) -> Iterator[str
 
 def _signer_problems(evidence: Evidence, report: Report) -> Iterator[str]:
     by_field = {one.field: one for one in evidence.parties if one.field}
-    for signer in report.signers:
-        if signer.field in evidence.document.fields_before:
-            continue
+    signers = _asked(evidence, report)
+    for signer in signers:
         party = by_field.get(_own_box(signer))
         if party is None:
             yield f"{signer.field}: somebody signed of whom the record knows nothing"
@@ -134,7 +133,7 @@ def _signer_problems(evidence: Evidence, report: Report) -> Iterator[str]:
             yield f"{party.party}: the record names another certificate"
         elif signer.account and signer.account != party.user:
             yield f"{party.party}: the record names another account"
-    signed = {_own_box(one) for one in report.signers}
+    signed = {_own_box(one) for one in signers}
     for party in evidence.parties:
         if party.field and party.state == "signed" and party.field not in signed:
             yield f"{party.party}: the record says that they signed, the file does not"
@@ -142,6 +141,12 @@ def _signer_problems(evidence: Evidence, report: Report) -> Iterator[str]:
     for party in evidence.parties:
         if party.certificate_sha256 and party.role != "seal" and party.party not in approved:
             yield f"{party.party}: no key of theirs approved the certificate in their name"
+
+
+def _asked(evidence: Evidence, report: Report) -> list[Signed]:
+    """Who signed in the session: not those who had before, of whom the record says nothing."""
+    before = evidence.document.fields_before
+    return [one for one in report.signers if one.field not in before]
 
 
 def _own_box(signer: Signed) -> str:
@@ -153,7 +158,9 @@ def _clause_problems(evidence: Evidence, report: Report) -> Iterator[str]:
     """Clauses that were signed by themselves, by the file or by the record alone."""
     party_of = {one.field: one.party for one in evidence.parties if one.field}
     signed = {
-        (party_of.get(_own_box(one), one.field), one.clause) for one in report.signers if one.clause
+        (party_of.get(_own_box(one), one.field), one.clause)
+        for one in _asked(evidence, report)
+        if one.clause
     }
     told = {
         (party, clause.id)

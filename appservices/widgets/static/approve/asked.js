@@ -47,6 +47,8 @@ const DEEDS = new Set([
     "dispute.agree",
     "dispute.decide",
 ]);
+/** A word that somebody gives, such as on whom they have seen: see `IDENTIFIED` in evidence.py. */
+const WORD = "identified ";
 const OTHERS = {
     payment: ["amount"],
     release: ["values"],
@@ -192,6 +194,7 @@ export function sheetOf({ kind, shown }) {
         case "signature":
             return signature(shown);
         default:
+            if (shown.what.startsWith(WORD)) return word(shown);
             return DEEDS.has(shown.what) ? deed(shown) : mandate(shown);
     }
 }
@@ -291,6 +294,17 @@ function readWords(read) {
 }
 
 /** @param {Record<string, any>} shown @returns {Sheet} */
+function word({ what, text }) {
+    return {
+        title: t("You say"),
+        hero: text,
+        facts: [{ name: t("Number"), value: what.slice(WORD.length), isCode: true }],
+        press: t("Confirm"),
+        done: t("You confirmed it."),
+    };
+}
+
+/** @param {Record<string, any>} shown @returns {Sheet} */
 function deed({ what, text, cap, period, until_ms }) {
     return {
         title: t("You approve"),
@@ -301,8 +315,8 @@ function deed({ what, text, cap, period, until_ms }) {
             ...(until_ms == null ? [] : [{ name: t("Until"), value: showDateTime(until_ms) }]),
             { name: t("Kind of approval"), value: what, isCode: true },
         ],
-        press: t("Approve"),
-        done: t("You approved it."),
+        press: t("Confirm"),
+        done: t("You confirmed it."),
     };
 }
 

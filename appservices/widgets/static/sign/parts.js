@@ -109,7 +109,8 @@ export function pasting(view, link) {
 }
 
 /** @param {View} view what two people can compare */
-export function code({ code: digits, document }) {
+export function code({ code: digits, document, parties: all, you }) {
+    const seenBy = all.find(({ party: id }) => id === you.party)?.identified_by;
     const groups = hex(fromBase64(document.sha256)).match(GROUP)?.join(" ");
     return html`<div class="document-code card">
         <p class="code-digits">
@@ -118,7 +119,18 @@ export function code({ code: digits, document }) {
         </p>
         <div>
             <p>
-                ${t("The code of this document. In the message in your chat it must be the same; else don't sign.")}
+                ${
+                    seenBy
+                        ? t(
+                              "The code of this document. {name} must see the same; else don't sign.",
+                              {
+                                  name: seenBy,
+                              },
+                          )
+                        : t(
+                              "The code of this document. In the message in your chat it must be the same; else don't sign.",
+                          )
+                }
             </p>
             <details>
                 <summary>${t("The whole fingerprint")}</summary>

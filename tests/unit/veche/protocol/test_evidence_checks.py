@@ -8,6 +8,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 
 from tests.support import evidence as made
@@ -102,6 +103,19 @@ def test_a_record_about_another_file_is_told() -> None:
     found = check_evidence(case().evidence, other.pdf, other.report)
 
     assert len(found) >= 4
+
+
+def test_of_those_who_had_signed_before_the_record_need_not_know() -> None:
+    [first, *others] = case().report.signers
+    identified = attrs.evolve(first, field="Old1", registrar="Alice, @alice:example.org")
+    clause = attrs.evolve(identified, field="Old1:c1", clause="c1")
+    report = attrs.evolve(case().report, signers=(identified, clause, first, *others))
+    record = copy.deepcopy(case().record)
+
+    assert len(check_evidence(parse(Evidence, record), case().pdf, report)) == 5
+
+    record["document"]["fields_before"] = ["Old1", "Old1:c1"]
+    assert check_evidence(parse(Evidence, record), case().pdf, report) == []
 
 
 def with_passkey(record: dict[str, Any], rp_id: str, **changes: str) -> None:
