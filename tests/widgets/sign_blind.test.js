@@ -128,6 +128,56 @@ test("who opens the link says who they are first", async ({ open }) => {
     assert.deepEqual(heard, []);
 });
 
+test("private documents of a list are opened by their links, and signed by one press", async ({
+    open,
+}) => {
+    const { page, heard, begun } = await atSign(open, {}, (answers) => ({
+        ...answers,
+        "GET signing/v1/waiting": () => ask("waiting_blind"),
+        "POST signing/v1/asks": ({ body }) => ask("ask_list_blind", { body }),
+    }));
+    const { fragment } = await ask("waiting_blind");
+    await page.goto(`${BASE}/sign#${fragment}`);
+    await page.getByText("1 private document waits for you.").waitFor();
+    await page.getByRole("link", { name: "Private document, asked by @bob:localhost" }).waitFor();
+    const links = page.getByLabel("Links of who asks you, as many as you have");
+    await look(page, "sign-list-private");
+    await links.fill("https://elsewhere.example/#nothing");
+    await links.blur();
+    await page.getByText("A link that you pasted is of no private document").waitFor();
+    const key = new URLSearchParams(begun.private).get("k") ?? "?";
+    const wrong = begun.private.replace(key, `${"A".repeat(42)}A`);
+    await links.fill(`${BASE}/sign#${wrong}`);
+    await links.blur();
+    await page
+        .getByText("The link is of another document")
+        .or(page.locator("#private-links-error"))
+        .first()
+        .waitFor();
+    assert.equal(await page.locator(".document-line").count(), 0);
+
+    await links.fill(`Here it is:\n${BASE}/sign#${begun.private}\nGreetings, Bob`);
+    await links.blur();
+    const line = page.locator(".document-line");
+    await line.getByText("Lease of flat 12b").waitFor();
+    assert.equal(await page.locator("textarea").count(), 0);
+    await page.getByLabel("I know these documents").check();
+    const button = page.getByRole("button", { name: "Sign 1 document", exact: true });
+    await until(() => button.isEnabled(), "the button is off");
+    await page.waitForTimeout(600); // what is being tested: an earlier press does nothing
+    await button.click();
+    await page.getByText("1 document is signed.").waitFor();
+    await page.getByText("Private ones do not").waitFor();
+    await glance(page, "sign-list-private-signed");
+
+    const found = await ask("verdict");
+    assert.deepEqual([found.findings, found.signers], [[], ["Alice Adams"]]);
+    const out = heard.map(({ body }) =>
+        Buffer.isBuffer(body) ? body.toString("base64") : JSON.stringify(body ?? ""),
+    );
+    for (const one of ["Lease", key]) assert.ok(!out.join("\n").includes(one), one);
+});
+
 test("the bot's link takes the key out of the link of who asks", async ({ open }) => {
     const { page, begun } = await atSign(open, { link: "of_bot", isSignedIn: false });
     await page.getByRole("heading", { name: "The document is private" }).waitFor();

@@ -64,6 +64,7 @@ from veche.protocol.signing_api import (
     DeclineBody,
     DocumentView,
     PartyView,
+    PrivateParty,
     ProofsView,
     RevisionView,
     SessionView,
@@ -480,13 +481,39 @@ def waiting(desk: Desk) -> dict[str, Any]:
         session=SESSION, party="p1", token="t" * 32, key=_base64url(desk.key), title=TITLE
     )
     other = one.model_copy(update={"title": "House rules"})
-    told = WaitingList(documents=[one], others=[other], more=3)
+    return _listed(desk, WaitingList(documents=[one], others=[other], private=[], more=3))
+
+
+@command
+def waiting_blind(desk: Desk) -> dict[str, Any]:
+    """GET /waiting: a session that no service can read, and one of which that is signed alone."""
+    one = PrivateParty(
+        session=SESSION, party="p1", token="t" * 32, requester=str(BOB), is_together=True
+    )
+    other = one.model_copy(update={"session": "01KAV3Z8K4Q6V5W7X9Y0A1B2C9", "is_together": False})
+    return _listed(desk, WaitingList(documents=[], others=[], private=[one, other], more=0))
+
+
+def _listed(desk: Desk, told: WaitingList) -> dict[str, Any]:
+    """A list as it is told, and the link to it."""
     sealed = encrypt(desk.key, told.model_dump_json().encode(), b"veche.signing.waiting")
     name = _base64url(ALICE.encode())
     return {
         "sealed": unpadded(sealed),
         "fragment": f"all={name}&d={desk.now_ms}&t={'t' * 32}&k={_base64url(desk.key)}",
     }
+
+
+@command
+def ask_list_blind(desk: Desk, *, body: Any) -> Any:
+    """POST /asks of such a session."""
+    asked, told = ask_list(desk, body=body), _told(desk)
+    shown = asked["asked"]["shown"]
+    for one in (shown, *shown["documents"]):
+        del one["title"]
+        one |= {"title_sha256": told["title_sha256"], "requester": told["requester"]}
+        one |= {"parties_sha256": told["parties_sha256"]}
+    return asked
 
 
 @command

@@ -330,17 +330,38 @@ class WaitingParty(Wire):
     title: str
 
 
+class PrivateParty(Wire):
+    """A document that waits for a person, and whose key only whoever asks has.
+
+    Attributes:
+        session: Id of the session.
+        party: Who they are in it.
+        token: Goes with it in ``Veche-Party``.
+        requester: Account of who asks, and sends the link with the key.
+        is_together: Whether it can be signed by one approval with others.
+    """
+
+    session: SessionId
+    party: PartyId
+    token: Token
+    requester: str
+    is_together: bool
+
+
 class WaitingList(Wire):
     """What waits for a person.
 
     Attributes:
         documents: Those that can be signed by one approval, the oldest first.
         others: Those that are signed one at a time.
+        private: Those that the service cannot read; with the documents, no more than can be signed
+            by one approval.
         more: How many there are besides.
     """
 
     documents: list[WaitingParty]
     others: list[WaitingParty]
+    private: list[PrivateParty]
     more: int
 
 

@@ -91,12 +91,6 @@ class ClauseError(RefusedError):
         return {"clause": self.clause}
 
 
-class BlindError(RefusedError):
-    """The service does not see this document, and what is asked would need that (HTTP 409)."""
-
-    errcode = "ORG.VECHE.DOCUMENT_NOT_SEEN"
-
-
 class SignatureLevelError(RefusedError):
     """The signature is not of the level that the session asks for (HTTP 409).
 

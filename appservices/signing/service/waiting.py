@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.signing.core.errors import ApprovalMismatchError, BlindError, ClauseError
+from appservices.signing.core.errors import ApprovalMismatchError, ClauseError
 from appservices.signing.core.records import Level
 from appservices.signing.service.acting import able, check_time
 from appservices.signing.service.asking import check_level, facts_of
@@ -23,6 +23,7 @@ from veche.protocol.errors import RefusedError
 from veche.protocol.signing_api import (
     AskedListView,
     LeftOutView,
+    PrivateParty,
     WaitingList,
     WaitingParty,
     WaitingView,
@@ -86,11 +87,8 @@ def check_plain(session: Session, member: Member) -> None:
     Raises:
         SignatureLevelError: The person has no box in it.
         ClauseError: It has clauses, which have to be seen and answered on its own page.
-        BlindError: Only browsers can read it, each document with a key of its own.
         RefusedError: Others have signed it before, which has to be seen on its own page.
     """
-    if session.is_blind:
-        raise BlindError("This document is private: please sign it on its own page.")
     check_level(member, Level.ADVANCED)
     if session.matter.before is not None:
         raise RefusedError("Others have signed this document: please sign it on its own page.")
@@ -118,15 +116,22 @@ def is_good(scene: Scene, told: ListLink) -> bool:
 
 def list_view(scene: Scene, person: UserId, until_ms: int) -> WaitingView:
     """The list of a person, for whoever has the key in their link."""
-    # Of one that only browsers can read, the key is not here.
-    found = [one for one in waiting_for(scene, person) if not one[0].is_blind]
+    waiting = waiting_for(scene, person)
+    found = [one for one in waiting if not one[0].is_blind]
+    private = [one for one in waiting if one[0].is_blind]
     good = together(found)
     ids = {session.id for session, _ in good}
     others = [(session, one) for session, one in found if session.id not in ids]
+    documents, hidden = good[:DOCUMENTS_MAX], private[: max(0, DOCUMENTS_MAX - len(good))]
     told = WaitingList(
-        documents=[_party(scene, *one) for one in good[:DOCUMENTS_MAX]],
+        documents=[_party(scene, *one) for one in documents],
         others=[_party(scene, *one) for one in others[:OTHERS_MAX]],
-        more=max(0, len(good) - DOCUMENTS_MAX) + max(0, len(others) - OTHERS_MAX),
+        private=[_private_party(scene, *one) for one in hidden],
+        more=len(good)
+        - len(documents)
+        + max(0, len(others) - OTHERS_MAX)
+        + len(private)
+        - len(hidden),
     )
     key = list_link(scene.parts.host.seed(LIST_SEED), person, until_ms).key
     return WaitingView(sealed=unpadded(encrypt(key, told.model_dump_json().encode(), PURPOSE)))
@@ -218,6 +223,17 @@ def _is_able(scene: Scene, session: Session, member: Member) -> bool:
     except RefusedError:
         return False
     return True
+
+
+def _private_party(scene: Scene, session: Session, member: Member) -> PrivateParty:
+    """One that only browsers can read: its key is not here."""
+    return PrivateParty(
+        session=session.id,
+        party=member.id,
+        token=token_of(scene.parts.host.seed(SEED), session.id, member),
+        requester=session.requester,
+        is_together=is_plain(session, member),
+    )
 
 
 def _party(scene: Scene, session: Session, member: Member) -> WaitingParty:

@@ -4,6 +4,7 @@
  * @typedef {import("./many.js").Line} Line
  * @typedef {import("./paper.js").Paper} Paper
  * @typedef {import("./types.d.ts").WaitingParty} WaitingParty
+ * @typedef {import("./types.d.ts").PrivateParty} PrivateParty
  *
  * @typedef {object} Item a line of the list, and how it stands
  * @property {Line} line
@@ -12,6 +13,7 @@
  * @property {Paper | undefined} paper while it is open
  * @property {number} seen pages that were on the screen
  * @property {"" | "begun" | "signed"} state
+ * @property {boolean} isUnclosed whether it is signed, and its file waits for a page that closes it
  * @property {unknown} error why it was not signed, or can't be opened
  */
 import { html, nothing } from "lit";
@@ -21,7 +23,9 @@ import { icon } from "../kit/icons.js";
 import "../pdf/pages.js";
 import { Guard } from "./guard.js";
 import { readListLink } from "./link.js";
-import { fetchList, openLine, paperOf, signMany } from "./many.js";
+import { others, outcome, summary } from "./bulk_parts.js";
+import { hidden, readPasted } from "./hidden.js";
+import { fetchList, openLine, openPrivateLine, paperOf, signMany } from "./many.js";
 import { code, parties, problem } from "./parts.js";
 import { explained } from "./words.js";
 
@@ -35,6 +39,8 @@ export class VecheSignAll extends VecheElement {
         others: { state: true },
         more: { state: true },
         failed: { state: true },
+        keyless: { state: true },
+        strange: { state: true },
         fetched: { state: true },
         total: { state: true },
         fault: { state: true },
@@ -54,6 +60,10 @@ export class VecheSignAll extends VecheElement {
         this.more = 0;
         /** @type {{title: string, error: unknown}[]} that could not be fetched */
         this.failed = [];
+        /** @type {PrivateParty[]} whose links were not pasted yet */
+        this.keyless = [];
+        /** @type {string | null} what is wrong with what was pasted */
+        this.strange = null;
         this.fetched = 0;
         this.total = 0;
         /** @type {unknown} why there is no list */
@@ -103,13 +113,13 @@ export class VecheSignAll extends VecheElement {
         Object.assign(this, {
             ...{ items: undefined, others: [], failed: [], more: 0, fetched: 0, total: 0 },
             ...{ fault: undefined, error: undefined, looked: new Set(), isElsewhere: false },
-            ...{ isOver: false },
+            ...{ isOver: false, keyless: [], strange: null },
         });
         if (!this._link?.key) return;
         try {
-            const { documents, others, more } = await fetchList(this._link);
+            const { documents, others, more, private: keyless } = await fetchList(this._link);
             if (mine !== this._begun) return;
-            Object.assign(this, { others, more, total: documents.length });
+            Object.assign(this, { others, more, keyless, total: documents.length });
             const items = await this._fetch(documents, mine);
             if (mine === this._begun) this.items = items;
         } catch (error) {
@@ -139,6 +149,23 @@ export class VecheSignAll extends VecheElement {
         };
         await Promise.all(Array.from({ length: FETCHED_AT_ONCE }, work));
         return items.flatMap((one) => one ?? []);
+    }
+
+    /** @param {string} pasted links of private documents, which get lines of their own */
+    async _paste(pasted) {
+        const mine = this._begun;
+        const { found, strange } = readPasted(pasted, this.keyless);
+        this.strange = pasted.trim() && (strange > 0 || found.length === 0) ? strangeWords() : null;
+        for (const { told, link } of found) {
+            try {
+                const item = itemOf(await openPrivateLine(told, link));
+                if (mine !== this._begun) return;
+                this.items = [...(this.items ?? []), item];
+                this.keyless = this.keyless.filter((one) => one !== told);
+            } catch (error) {
+                this.strange = explained(error);
+            }
+        }
     }
 
     /** @param {IntersectionObserverEntry[]} entries */
@@ -205,12 +232,17 @@ export class VecheSignAll extends VecheElement {
         /** @type {HTMLElement | null} */ (this.querySelector("h1"))?.focus();
     }
 
-    /** @param {Line} line @param {Parameters<import("./many.js").Tell>[1]} outcome */
+    /** @param {Line} line @param {import("./many.js").Outcome} outcome */
     _told(line, outcome) {
         const one = (this.items ?? []).find((item) => item.line.link.session === line.link.session);
         if (!one) return;
         if (outcome === "begun") this._change(one, { state: "begun" });
-        else if (outcome === "signed") this._change(one, { state: "signed", isOpen: false });
+        else if (outcome === "signed" || outcome === "unclosed")
+            this._change(one, {
+                state: "signed",
+                isOpen: false,
+                isUnclosed: outcome === "unclosed",
+            });
         else this._change(one, { state: "", error: outcome.error });
     }
 
@@ -316,40 +348,6 @@ export class VecheSignAll extends VecheElement {
             ></veche-pages>`;
     }
 
-    _others() {
-        const { others, more, failed } = this;
-        return html`${
-            others.length > 0
-                ? html`<h2>${t("To be signed one at a time")}</h2>
-                      <p class="secondary-text">
-                          ${t("These have clauses to be agreed to, were signed by others before, or have no box of yours.")}
-                      </p>
-                      <ul class="plain-list">
-                          ${others.map(
-                              (one) =>
-                                  html`<li>
-                                      <a href=${`#${fragmentOf(one)}`}><bdi>${one.title}</bdi></a>
-                                  </li>`,
-                          )}
-                      </ul>`
-                : nothing
-        }
-        ${failed.map(({ title, error }) =>
-            banner("critical", html`<p><bdi>${title}</bdi>: ${explained(error)}</p>`),
-        )}
-        ${
-            more > 0
-                ? html`<p class="secondary-text">
-                      ${plural(
-                          "{count} more document waits for you: open this page again afterwards.",
-                          "{count} more documents wait for you: open this page again afterwards.",
-                          more,
-                      )}
-                  </p>`
-                : nothing
-        }`;
-    }
-
     _act() {
         const { missing, isBusy, chosen } = this;
         return html`<label class="tick">
@@ -396,38 +394,6 @@ export class VecheSignAll extends VecheElement {
             <p role="status">${t("{done} of {count}", values)}</p>`;
     }
 
-    _outcome() {
-        if (!this.isOver) return nothing;
-        const { items = [] } = this;
-        const signed = items.filter(({ state }) => state === "signed").length;
-        const failed = items.filter(({ error }) => error !== undefined).length;
-        return html`${
-            signed > 0
-                ? banner(
-                      "success",
-                      html`<p>
-                          ${plural("{count} document is signed.", "{count} documents are signed.", signed)}
-                          ${t("The closed documents come to your chat.")}
-                      </p>`,
-                  )
-                : nothing
-        }
-        ${
-            failed > 0
-                ? banner(
-                      "info",
-                      html`<p>
-                          ${plural(
-                              "{count} document was not signed; its line says why.",
-                              "{count} documents were not signed; their lines say why.",
-                              failed,
-                          )}
-                      </p>`,
-                  )
-                : nothing
-        }`;
-    }
-
     render() {
         if (!this._link?.key) return html`<div class="alone">${this._noLink()}</div>`;
         if (this.fault !== undefined) return html`<div class="alone">${this._failed()}</div>`;
@@ -442,15 +408,18 @@ export class VecheSignAll extends VecheElement {
         const isLeft = items.some(({ state }) => state !== "signed");
         return html`<div class="alone wide">
             <h1 tabindex="-1">${t("Sign documents")}</h1>
-            ${this._outcome()}
+            ${this.isOver ? outcome(items) : nothing}
             ${
                 items.length > 0
                     ? html`<ul class="clauses">
                           ${items.map((one) => this._line(one))}
                       </ul>`
-                    : html`<p>${t("Nothing waits for you here.")}</p>`
+                    : this.keyless.length > 0
+                      ? nothing
+                      : html`<p>${t("Nothing waits for you here.")}</p>`
             }
-            ${isLeft ? this._act() : nothing} ${this._others()}
+            ${this.isBusy ? nothing : hidden(this.keyless, this.strange, (pasted) => void this._paste(pasted))}
+            ${isLeft ? this._act() : nothing} ${others(this)}
         </div>`;
     }
 }
@@ -458,22 +427,14 @@ customElements.define("veche-sign-all", VecheSignAll);
 
 /** @param {Line} line @returns {Item} */
 function itemOf(line) {
-    const rest = { isTicked: true, isOpen: false, paper: undefined, seen: 0, error: undefined };
+    const rest = {
+        ...{ isTicked: true, isOpen: false, isUnclosed: false },
+        ...{ paper: undefined, seen: 0, error: undefined },
+    };
     return { line, state: "", ...rest };
 }
 
-/** @param {Item} item what stands below its title */
-function summary({ line: { view }, seen, state }) {
-    const count = view.document.pages;
-    const pages = plural("{count} page", "{count} pages", count);
-    const told = [t("Asked by {name}", { name: view.requester }), pages];
-    if (state === "begun") told.push(t("is being signed…"));
-    else if (state === "signed") told.push(t("signed"));
-    else if (seen >= count) told.push(t("read"));
-    return told.join(" · ");
-}
-
-/** @param {WaitingParty} one @returns {string} fragment of its own link */
-function fragmentOf({ session, party, token, key }) {
-    return new URLSearchParams({ s: session, p: party, t: token, k: key }).toString();
+/** @returns {string} */
+function strangeWords() {
+    return t("A link that you pasted is of no private document that waits for you.");
 }

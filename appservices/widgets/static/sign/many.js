@@ -13,7 +13,9 @@
  * @property {View} view
  *
  * @typedef {{signed: Record<string, unknown>, bytes: Bytes}} Approved
- * @typedef {(line: Line, outcome: "begun" | "signed" | {error: unknown}) => void} Tell
+ * @typedef {"begun" | "signed" | "unclosed" | {error: unknown}} Outcome unclosed: it is signed, and
+ *     nobody's page has closed the file yet
+ * @typedef {(line: Line, outcome: Outcome) => void} Tell
  */
 import { clock, look, signedBy } from "../approve/handing.js";
 import { signersOf } from "../approve/keys.js";
@@ -24,7 +26,10 @@ import { canonical } from "../kit/canonical.js";
 import { makeKey, publicKeyOf } from "../signatures/making.js";
 import { Session, askAll, patiently, waitingList } from "./api.js";
 import { WAITING, decrypt, importKey } from "./cipher.js";
+import { closePaper } from "./closing.js";
 import { keyOf } from "./link.js";
+import { withMatter } from "./matter.js";
+import { openLink, refreshed } from "./opening.js";
 import { PaperError, digest, openPaper } from "./paper.js";
 import {
     MismatchError,
@@ -33,6 +38,7 @@ import {
     certify,
     factsOf,
     handed,
+    isBlind,
     levelOf,
 } from "./signing.js";
 import { boxWords } from "./words.js";
@@ -59,9 +65,25 @@ export async function openLine({ session: id, party, token, key }) {
     return { link, session, view: await patiently(() => session.view()) };
 }
 
+/**
+ * @param {import("./types.d.ts").PrivateParty} told
+ * @param {import("./link.js").PrivateLink} found the link of who asks, with the key
+ * @returns {Promise<Line>}
+ * @throws {PaperError} it is of another document, or its key opens nothing
+ */
+export async function openPrivateLine({ session: id, party, token }, { key, document }) {
+    if (!key) throw new PaperError("key");
+    const link = { session: id, party, token, key, document };
+    const session = new Session(link);
+    const said = await patiently(() => session.view());
+    if (said.document.sha256 !== document) throw new PaperError("document");
+    return { link, session, view: await withMatter(said, await importKey(key)) };
+}
+
 /** @param {Line} line @returns {Promise<Paper>} the document, which is what was agreed on */
 export async function paperOf({ link, session, view }) {
     if (!link.key) throw new PaperError("key");
+    if (isBlind(view)) return (await patiently(() => openLink(link, () => {}))).paper;
     const cipher = await patiently(() => session.blob(view.document.blob));
     return openPaper(view, cipher, link.key);
 }
@@ -88,8 +110,9 @@ export async function signMany(lines, isRead, tell) {
         if (left.has(line.view.session)) continue;
         tell(line, "begun");
         try {
-            await signOne(line, pair.privateKey, spki, { proof, approval: approved.signed });
-            tell(line, "signed");
+            const approval = approved.signed;
+            const isDone = await signOne(line, pair.privateKey, spki, { proof, approval });
+            tell(line, isDone ? "signed" : "unclosed");
         } catch (error) {
             tell(line, { error });
         }
@@ -153,6 +176,7 @@ function inOrder(a, b) {
  * @param {CryptoKey} key
  * @param {Bytes} spki
  * @param {{proof: string, approval: Record<string, unknown>}} approved
+ * @returns {Promise<boolean>} whether nothing is left to do; else the file waits to be closed
  */
 async function signOne(line, key, spki, approved) {
     const { session, view } = line;
@@ -162,5 +186,22 @@ async function signOne(line, key, spki, approved) {
     const certified = await patiently(() => certify(line, spki, body));
     const words = { role: roleWords(view.you.role), level: boxWords(levelOf(view)) };
     const task = { session, view, paper, words, tell: () => {} };
-    await patiently(() => handed(task, key, certified));
+    const signed = await patiently(() => handed(task, key, certified));
+    return !isBlind(view) || closed({ session, view, paper: signed });
+}
+
+/**
+ * Closes a private document, if this was the last signature.
+ * @param {import("./opening.js").Opened} opened
+ * @returns {Promise<boolean>} whether it is closed, or others come first
+ */
+async function closed(opened) {
+    try {
+        const now = await patiently(() => refreshed(opened));
+        if (now.view.is_to_close) await patiently(() => closePaper(now));
+        return true;
+    } catch {
+        // It is signed; the page of whoever opens it next closes it.
+        return false;
+    }
 }

@@ -131,9 +131,19 @@ export interface WaitingParty {
     title: string;
 }
 
+/** A document that waits for a person, and whose key only whoever asks has. */
+export interface PrivateParty {
+    session: string;
+    party: string;
+    token: string;
+    requester: string;
+    is_together: boolean;
+}
+
 /** `WaitingList`, inside its encryption. */
 export interface WaitingList {
     documents: WaitingParty[];
     others: WaitingParty[];
+    private: PrivateParty[];
     more: number;
 }

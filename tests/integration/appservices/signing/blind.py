@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -13,6 +14,7 @@ from tests.support.forgery import page
 from tests.unit.veche.runtime.test_gate import session as session_of
 from veche.protocol.errors import SignInError
 from veche.protocol.ids import UserId
+from veche.protocol.signatures.verdict import Trusted, judge
 from veche.runtime.sessions import Level
 
 if TYPE_CHECKING:
@@ -87,3 +89,8 @@ class BlindSite(ChatSite):
     def root(self) -> x509.Certificate:
         """By which files are judged here."""
         return self.parts.authorities.root
+
+    def judged(self, pdf: bytes) -> Any:
+        """The verdict of whoever gets the file."""
+        now = dt.datetime.fromtimestamp(self.host.now_ms() // 1000, dt.UTC)
+        return judge(pdf, Trusted([self.root()], now))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
-from typing import Any
 
 import pytest
 
@@ -19,7 +17,6 @@ from tests.support.keys import unpadded_base64
 from veche.protocol.evidence_checks import check_evidence, read_evidence
 from veche.protocol.ids import Ulid, effect_id
 from veche.protocol.signatures.report import Verdict
-from veche.protocol.signatures.verdict import Trusted, judge
 from veche.runtime.errands import Errand
 
 pytestmark = pytest.mark.postgres
@@ -277,11 +274,6 @@ class BlindTests(BlindSite):
         pdf = await self.away(lambda: alice.document(alice.view()))
         assert self.judged(pdf).verdict is Verdict.SEALED
         assert self.session().final_sha256 == hashlib.sha256(pdf).digest()
-
-    def judged(self, pdf: bytes) -> Any:
-        """The verdict of whoever gets the file."""
-        now = dt.datetime.fromtimestamp(self.host.now_ms() // 1000, dt.UTC)
-        return judge(pdf, Trusted([self.root()], now))
 
     def said_of(self, person: str) -> str:
         """All that somebody was told, without what files are called."""
