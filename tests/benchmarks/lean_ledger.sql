@@ -1,4 +1,5 @@
--- A ledger that lives in SQL: a function moves money between two accounts, a transaction a transfer.
+-- As little as a ledger in SQL can do: whole minor units, no currencies, one UPDATE for both accounts, no
+-- index but the keys. A function moves money between two accounts, a transaction a transfer.
 CREATE TABLE account (
     id bigint PRIMARY KEY,
     balance bigint NOT NULL CHECK (balance >= 0),
