@@ -1,9 +1,10 @@
 """The time in which this process writes a shard of the ledger.
 
 Whatever has queued up while the last block was committed is the next block: no timer. One session
-looks up, the other holds the lock and commits; each has its thread. While a block is committed, the
-next is decided only if much waits: else larger blocks and sooner answers come of waiting, and one
-thread decides and commits it, so that a block costs two changes of threads and not four.
+looks up, the other holds the lock and commits; each has its thread. Where some works wait, half of
+them are committed while the other half is answered and decided anew, so that neither the database
+nor this process waits for the other. With less, larger blocks and sooner answers come of waiting,
+and one thread decides and commits, so that a block costs two changes of threads and not four.
 
 A rider may refuse its work: the block is taken back and decided again without it. Any other failure
 ends the shift, with its sessions and its book; the next one finds out whether the last block was
@@ -13,8 +14,9 @@ the one to blame is alone.
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections import Counter
+from collections import Counter, deque
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -43,8 +45,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PIPELINE_FROM: Final = 500
-"""How much must wait for the next block to be decided while one is committed."""
+PIPELINE_FROM: Final = 16
+"""How much must wait or be under way for a block to be decided while another is committed. The two
+that 16 come in cost the database as much as one costs it and this process in turn."""
 HEARTBEAT_MS: Final = 1_000
 """How often an idle writer looks whether it still is one; others see by it that it lives."""
 CONFLICTS_MAX: Final = 5
@@ -57,6 +60,10 @@ _CONFLICTS: Final = frozenset({"40001", "40P01", "55P03"})
 """Serialization failure, deadlock, lock time-out (PostgreSQL, appendix A)."""
 _TROUBLES: Final = ("08", "25", "40", "53", "55", "57", "58")
 """Classes of codes that blame the server, its disk or its load, and not what is written."""
+
+
+class _NotTriedError(Exception):
+    """The block before it was not kept."""
 
 
 class Shift:
@@ -102,8 +109,9 @@ class Shift:
             account_at_ms=place.account_at_ms,
         )
         self._link = Link(store.shard, place.epoch, place.seq, place.head)
+        self._is_stuck = False  # a commit failed; taken back once none waits behind it
         self._decided: list[Batch] = []
-        self._commit: Deferred[None] | None = None
+        self._commits: deque[Deferred[None]] = deque()  # of those decided, in their order
         self._forget_count = 0
         self._seen_at_ms = self._now_ms()
         self._is_ending = False
@@ -165,16 +173,18 @@ class Shift:
 
     async def _do_what_waits(self) -> None:
         while (self._queue.size or self._is_due()) and not self._is_ending:
-            if self._commit is None and self._queue.size < PIPELINE_FROM:
+            if not self._is_much():
+                await self._settle_all()
                 await self._decide_and_keep()
                 continue
             await self._decide_next()
-            await self._settle()
-            if self._decided:
-                self._commit = Deferred.fromCoroutine(self._keep(self._decided[0]))
-            if self._queue.size < PIPELINE_FROM:
+            if len(self._commits) > 1:
                 await self._settle()
-        await self._settle()
+        await self._settle_all()
+
+    def _is_much(self) -> bool:
+        """Whether it is worth while to decide what waits as another block is committed."""
+        return self._queue.size >= (PIPELINE_FROM // 2 if self._commits else PIPELINE_FROM)
 
     async def _decide_and_keep(self) -> None:
         """The next block, at once; no other is being committed."""
@@ -189,36 +199,44 @@ class Shift:
         await self._settle_with(error)
 
     async def _decide_next(self) -> None:
-        entries = self._queue.take()
+        under_way = sum(entry.size for batch in self._decided for entry in batch.entries)
+        entries = self._queue.take((self._queue.size + under_way + 1) // 2)
         try:
             batch = await self._reads.run(self._decide, entries, self._now_ms())
         except Exception as e:
             # The book is not whole any more, but what it had decided before is sound.
             cause = await self._cause_of(e)
             self._give_back(entries, cause)
-            await self._settle()
+            await self._settle_all()
             raise _ended(cause) from e
         self._add(batch)
+        self._commits.append(Deferred.fromCoroutine(self._keep(batch)))
 
     def _add(self, batch: Batch) -> None:
         self._decided.append(batch)
         self._link = batch.after
         gauges.waiting.set(self._queue.size)
 
+    async def _settle_all(self) -> None:
+        while self._commits:
+            await self._settle()
+
     async def _settle(self) -> None:
-        """Wait for the commit that runs, and answer its works."""
-        commit, self._commit = self._commit, None
-        if commit is None:
-            return
+        """Wait for the oldest commit that is under way, and answer its works."""
         error: Exception | None = None
         try:
-            await commit
+            await self._commits.popleft()
         except Exception as e:  # noqa: BLE001 -- what it means is said in one place
             error = e
+            while self._commits:  # none of them was tried, whatever they raise
+                with contextlib.suppress(Exception):
+                    await self._commits.popleft()
         await self._settle_with(error)
 
     async def _settle_with(self, error: Exception | None) -> None:
         """Answer the works of the block whose commit is over, or what follows from its error."""
+        if error is not None:
+            self._is_stuck = False
         if isinstance(error, RiderError):
             await self._without(error)
             return
@@ -347,15 +365,19 @@ class Shift:
         return batch, None
 
     def _write(self, connection: Connection, batch: Batch) -> None:
+        if self._is_stuck:
+            raise _NotTriedError
+        self._is_stuck = True
         riders = partial(ride, batch, self._expired) if batch.has_riders else None
         with gauges.commit_s.time():
             if batch.block is not None:
                 self._store.commit(batch.block, riders, batch.sending)
-                return
-            # Nothing is new, so no commit says whether the book still knows all that there is.
-            self._check(connection)
-            if riders is not None:
-                self._store.ride(riders)
+            else:
+                # Nothing is new: no commit says whether the book still knows all that there is.
+                self._check(connection)
+                if riders is not None:
+                    self._store.ride(riders)
+        self._is_stuck = False
 
     def _check(self, _: Connection) -> None:
         if self._store.epoch() != self._link.epoch:

@@ -145,13 +145,18 @@ class Queue:
         self.size += size
         return entry
 
-    def take(self) -> list[Entry]:
-        """The works of the next block: what fits, at least one if any waits."""
+    def take(self, size_max: int = ROWS_MAX) -> list[Entry]:
+        """The works of the next block: what fits, at least one if any waits.
+
+        Args:
+            size_max: Of all but the first one, together with it; no block has more than
+                ``ROWS_MAX``.
+        """
         taken: list[Entry] = []
         size = 0
         while self._entries and len(taken) < self._works_max:
             size += self._entries[0].size
-            if size > ROWS_MAX:
+            if taken and size > min(size_max, ROWS_MAX):
                 break
             taken.append(self._entries.popleft())
             self.size -= taken[-1].size

@@ -188,6 +188,13 @@ class TestBalancesAreTheFoldOfTheRows:
         with pytest.raises(BrokenError, match="without the block"):
             rig.store.commit(block, add)
 
+    def test_a_row_is_not_slipped_under_a_block_that_comes_in_one_call(self, rig: Rig) -> None:
+        block = rig.block(rig.row())
+        row = INSERT.format(pos=block.content.seq * PLACES + 1)
+
+        with refused("VL003", "without the block"):
+            sql(rig.dsn, row, _call(block), "SELECT 1")
+
     def test_a_line_of_the_history_is_not_written(self, rig: Rig) -> None:
         with refused("VL002"):
             sql(rig.dsn, "INSERT INTO ledger.balance VALUES (0, 1, 99, 0, 0, 0, 0)")
@@ -357,6 +364,30 @@ class TestBlocks:
         with refused("VL003", "leaves of"):
             sql(rig.dsn, row, f"SELECT ledger.commit_batch({_values(block, n)})")
 
+    @pytest.mark.parametrize("n", [1, 3])
+    def test_a_call_that_lies_about_its_size(self, rig: Rig, n: int) -> None:
+        block = rig.block(rig.row(), rig.row())
+
+        with refused("VL003", "leaves of"):
+            sql(rig.dsn, _call(block, n))
+
+    @pytest.mark.parametrize("column", [1, 2, 3, 4, 6, 7])
+    def test_a_call_whose_columns_are_of_unlike_length(self, rig: Rig, column: int) -> None:
+        block = rig.block(rig.row(), rig.row())
+        arrays = _arrays(block)
+        arrays[column] = _arrays(rig.block(rig.row()))[column]
+
+        with refused("23502"):
+            sql(rig.dsn, _call(block, arrays=arrays))
+
+    @pytest.mark.parametrize("flags", [2, 64, 128, 256])
+    def test_a_flag_that_is_not_plain_is_asked_for_all_that_goes_with_it(
+        self, fresh: Rig, flags: int
+    ) -> None:
+        fresh.store.commit(fresh.block(fresh.row(flags=flags)))
+
+        assert sql(fresh.dsn, "SELECT count(*) FROM ledger.hold") == [(1 + (flags == 2),)]
+
     @pytest.mark.parametrize("place", [-1, PLACES])
     def test_a_place_outside_of_the_block(self, rig: Rig, place: int) -> None:
         row = rig.row()
@@ -405,6 +436,19 @@ class TestTheServicesOwnRole:
 
         assert results == [Result.CREATED, Result.EXCEEDS_CREDITS, Result.CREATED]
         assert refund is Result.CREATED
+
+
+def _arrays(block: Block) -> list[str | None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(copies, "CALLED_MAX", 512)
+        return list(copies.sending_of(block).arrays or ())
+
+
+def _call(block: Block, n: int | None = None, arrays: list[str | None] | None = None) -> str:
+    size = block.content.size if n is None else n
+    given = _arrays(block) if arrays is None else arrays
+    columns = ", ".join("NULL" if one is None else f"'{one}'" for one in given)
+    return f"SELECT ledger.write_block({_values(block, size)}, {columns})"
 
 
 def _values(block: Block, n: int) -> str:

@@ -190,6 +190,34 @@ class RiderTests(WriterCase):
         assert self.notes() == ["kept True"] * 10
         assert self.posted(BOB) == 10
 
+    async def test_nothing_is_kept_that_was_decided_on_top_of_a_failed_work(self) -> None:
+        hold = transfer(amount=10, flags=TransferFlag.PENDING)
+        await self.ask(hold)
+        works = [Work([transfer(amount=1)], note("kept")) for _ in range(4 * shift.PIPELINE_FROM)]
+        # Nothing of it is new, so no block shows that those after it were decided on top of it.
+        works.insert(0, Work([hold], refusing))
+        works.append(Work([end(TransferFlag.POST, hold.id)]))
+        answers = [self.writer.submit(one) for one in works]
+
+        with pytest.raises(RefusedError):
+            await answers.pop(0)
+        await gatherResults(answers)
+        assert self.notes() == ["kept True"] * 4 * shift.PIPELINE_FROM
+        assert self.posted(BOB) == 4 * shift.PIPELINE_FROM + 10
+
+    async def test_the_next_block_is_not_tried_when_one_has_failed(self) -> None:
+        half = 2 * shift.PIPELINE_FROM
+        works = [Work([transfer(amount=1)]) for _ in range(2 * half)]
+        works[0] = Work([transfer(amount=1)], refusing)
+        works[half + 1] = Work([transfer(amount=1)], note("kept"))
+        answers = [self.writer.submit(one) for one in works]
+
+        with pytest.raises(RefusedError):
+            await answers.pop(0)
+        await gatherResults(answers)
+        assert self.notes() == ["kept True"]
+        assert self.posted(BOB) == 2 * half - 1
+
     async def test_holds_and_ids_of_a_failed_work_are_as_before(self) -> None:
         hold = transfer(amount=10, flags=TransferFlag.PENDING)
         await self.ask(hold)

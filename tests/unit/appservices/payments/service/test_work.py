@@ -53,6 +53,15 @@ def test_a_block_takes_whole_works_in_order() -> None:
     assert queue.size == 0
 
 
+@pytest.mark.parametrize(("most", "count"), [(0, 1), (3, 1), (4, 1), (5, 1), (6, 2), (99, 3)])
+def test_a_block_takes_no_more_than_it_is_asked_to_but_one_work(most: int, count: int) -> None:
+    queue = Queue()
+    entries = [queue.add(work(size)) for size in (4, 2, 1)]
+
+    assert queue.take(most) == entries[:count]
+    assert queue.size == sum(entry.size for entry in entries[count:])
+
+
 def test_what_is_put_back_stands_where_it_stood() -> None:
     queue = Queue()
     entries = [queue.add(work()) for _ in range(5)]
