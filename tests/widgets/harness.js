@@ -22,6 +22,7 @@ import { after, test as nodeTest } from "node:test";
 import { AxeBuilder, launch } from "./browser.js";
 import { BASE } from "./control.js";
 
+export { addAuthenticator } from "./authenticator.js";
 export { BASE, ask } from "./control.js";
 
 const TEST_MS_MAX = 300_000;
@@ -233,27 +234,4 @@ export async function until(condition, what) {
         if (Date.now() > deadline) throw new Error(`in vain: ${what}`);
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
-}
-
-/**
- * An authenticator of the device, whose person is always present and verified.
- * @param {Page} page
- * @param {Record<string, unknown>} [options] of CDP's VirtualAuthenticatorOptions
- * @returns {Promise<{cdp: import("playwright-core").CDPSession, id: string}>}
- */
-export async function addAuthenticator(page, options = {}) {
-    const cdp = await page.context().newCDPSession(page);
-    await cdp.send("WebAuthn.enable");
-    const { authenticatorId } = await cdp.send("WebAuthn.addVirtualAuthenticator", {
-        options: {
-            protocol: "ctap2",
-            transport: "internal",
-            hasResidentKey: true,
-            hasUserVerification: true,
-            isUserVerified: true,
-            automaticPresenceSimulation: true,
-            ...options,
-        },
-    });
-    return { cdp, id: authenticatorId };
 }

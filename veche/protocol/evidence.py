@@ -10,17 +10,21 @@ and UETA: consent, intent, attribution, association, retention.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from veche.protocol.approval import Assertion
+from veche.protocol.unpadded import unpadded
 from veche.protocol.wire import Wire
 
 DELEGATED: Final = "delegated"
 """``what`` of the mandate by which a party lets somebody else act begins with it."""
 IDENTIFIED: Final = "identified"
 """``what`` of the mandate by which somebody says who a signer is begins with it."""
+TAKEN_BACK: Final = "taken-back"
+"""What stands there in the place of the other when a party acts themselves again."""
 ATTACHMENT: Final = "evidence.json"
 """Name of the record in a report."""
 PARTIES_MAX: Final = 400
@@ -317,3 +321,15 @@ class Evidence(Wire):
         tuple[EvidenceIdentified, ...], Field(strict=False, max_length=PARTIES_MAX)
     ] = ()
     policy: EvidencePolicy
+
+
+def delegation_of(session: str, party: str, user: str | None) -> str:
+    """``what`` of the mandate by which a party lets somebody else act, or nobody any more.
+
+    Args:
+        session: Of the document.
+        party: Whose place it is.
+        user: Account of the other; None: they act themselves again.
+    """
+    other = TAKEN_BACK if user is None else unpadded(hashlib.sha256(user.encode()).digest())
+    return f"{DELEGATED} {session} {party} {other}"

@@ -21,7 +21,13 @@ from veche.protocol.approval import (
     verify,
 )
 from veche.protocol.errors import BadSignatureError, MalformedError
-from veche.protocol.evidence import ATTACHMENT, IDENTIFIED, JSON_BYTES_MAX, Evidence
+from veche.protocol.evidence import (
+    ATTACHMENT,
+    IDENTIFIED,
+    JSON_BYTES_MAX,
+    Evidence,
+    delegation_of,
+)
 from veche.protocol.pdf.attachments import attachment
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.grammar import OF_CLAUSE
@@ -32,7 +38,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from veche.protocol.approval import ShownDocument
-    from veche.protocol.evidence import EvidenceApproval, EvidenceIdentified, EvidenceParty
+    from veche.protocol.evidence import (
+        EvidenceApproval,
+        EvidenceDelegation,
+        EvidenceIdentified,
+        EvidenceParty,
+    )
     from veche.protocol.signatures.report import Report, Signed
 
 _VERIFIED: Final = 0b101
@@ -84,6 +95,33 @@ def _problems(evidence: Evidence, pdf: bytes, report: Report) -> Iterator[str]:
     for approval in evidence.approvals:
         yield from (f"{approval.party}: {one}" for one in _approval_problems(evidence, approval))
     yield from _identity_problems(evidence, report)
+    for delegation in evidence.delegations:
+        yield from (
+            f"{delegation.party}: {one}" for one in _delegation_problems(evidence, delegation)
+        )
+
+
+def _delegation_problems(evidence: Evidence, told: EvidenceDelegation) -> Iterator[str]:
+    """Whether the party's key has let that one act, if a key has said so."""
+    users = {one.party: one.user for one in evidence.parties}
+    if told.party not in users or told.to not in users:
+        yield "lets somebody act who took no part"
+        return
+    if told.approval is None:
+        return
+    signed = from_unpadded(told.approval.signed)
+    try:
+        _check_signature(told.approval, signed)
+        approval = parse(Approval, json.loads(signed), where="approval")
+    except (BadSignatureError, MalformedError, ValueError) as e:
+        yield f"the word on who acts for them does not hold: {e}"
+        return
+    wanted = delegation_of(evidence.session, told.party, users[told.to])
+    shown = approval.shown
+    if approval.person != users[told.party] or not isinstance(shown, MandateShown):
+        yield "the word on who acts for them is somebody else's, or of something else"
+    elif shown.what != wanted:
+        yield "the word on who acts for them names another"
 
 
 def _identity_problems(evidence: Evidence, report: Report) -> Iterator[str]:

@@ -51,7 +51,7 @@ def heard(scene: Scene, inbound: Inbound) -> bool:
     speech = scene.speech(person)
     found = [(session, member) for session, member in waiting if session.code == code]
     expected = code if len(found) == 1 else None
-    standing = _standing(scene, inbound)
+    standing = standing_of(scene, inbound)
     verdict = judge_code(
         expected=expected, typed=code, tries=0, standing=standing, left_minor=0, minor=0
     )
@@ -69,8 +69,13 @@ def heard(scene: Scene, inbound: Inbound) -> bool:
     return True
 
 
-def _standing(scene: Scene, inbound: Inbound) -> DeviceStanding:
-    """That of the device, if its identity is the one that was pinned when it was asked."""
+def standing_of(scene: Scene, inbound: Inbound) -> DeviceStanding:
+    """That of the device, if its identity is the one that was pinned when it was asked.
+
+    Args:
+        scene: The transaction.
+        inbound: What the device sent.
+    """
     is_pinned = scene.approvals.identity(scene.txn, inbound.sender).state is IdentityState.SAME
     if inbound.standing is DeviceStanding.VERIFIED and not is_pinned:
         return DeviceStanding.IDENTITY_CHANGED

@@ -6,8 +6,7 @@ the party hands it in. A link alone, which shows and downloads, changes nothing.
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -17,9 +16,8 @@ from appservices.signing.service.scene import CATALOGUE
 from veche.protocol.approval import Approval, MandateShown
 from veche.protocol.delegation_api import AskedDelegationView
 from veche.protocol.errors import VecheError
-from veche.protocol.evidence import DELEGATED
+from veche.protocol.evidence import delegation_of
 from veche.protocol.speech import Speech
-from veche.protocol.unpadded import unpadded
 from veche.runtime.approvals import SIGNATURE_ASKED_MS
 
 if TYPE_CHECKING:
@@ -27,9 +25,6 @@ if TYPE_CHECKING:
     from appservices.signing.service.scene import Scene
     from veche.protocol.approval import SignedApproval
     from veche.protocol.ids import UserId
-
-TAKE_BACK: Final = "taken-back"
-"""What stands in the place of the other when a party acts themselves again."""
 
 
 @attrs.frozen
@@ -116,10 +111,33 @@ def delegate(
     return acting.delegated(scene, session, member.id, other.user, other.name, approval=told.nonce)
 
 
+def shown_in_chat(
+    scene: Scene, session: Session, member: Member, user: UserId | None, language: str
+) -> MandateShown:
+    """What is approved when a party says it in their chat, until they take it back.
+
+    It stands in a question, which is kept in clear: so it has neither title nor names. Those are
+    in the words above the question.
+
+    Args:
+        scene: The transaction.
+        session: Of the party.
+        member: Who.
+        user: Who is to act; None: nobody any more.
+        language: In which it is told.
+    """
+    speech = Speech(language, scene.section.time_zone, CATALOGUE)
+    what = speech.text("the document with the code {code}", code=session.code)
+    if user is None:
+        text = speech.text("I act myself again: {document}.", document=what)
+    else:
+        text = speech.text("{user} acts for me: {document}.", user=user, document=what)
+    return MandateShown(what=what_of(session, member, user), text=text)
+
+
 def what_of(session: Session, member: Member, user: UserId | None) -> str:
     """What is approved, for programs: whose place in which session, and who is to act there."""
-    digest = TAKE_BACK if user is None else unpadded(hashlib.sha256(user.encode()).digest())
-    return f"{DELEGATED} {session.id} {member.id} {digest}"
+    return delegation_of(session.id, member.id, user)
 
 
 def _check_taken_back(session: Session, member: Member) -> None:

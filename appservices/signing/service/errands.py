@@ -8,11 +8,11 @@ from appservices.signing.service import acting, cards, delivery, ending
 from appservices.signing.service.batch_errands import MakeRow, Sow
 from appservices.signing.service.batches import ROW, SOW
 from appservices.signing.service.bulk import MAKE, Make
-from appservices.signing.service.card_talk import DELEGATE, Delegate
 from appservices.signing.service.chats import greet
 from appservices.signing.service.checking import CHECK, Check
 from appservices.signing.service.clocks import DEADLINE, REMIND, is_current
 from appservices.signing.service.closing import Close
+from appservices.signing.service.delegation_talk import DELEGATE, Delegate
 from appservices.signing.service.delivery import DELIVER, Deliver, SendFile
 from appservices.signing.service.draft_errands import Find, Forget, Freeze
 from appservices.signing.service.draft_talk import FIND, FORGET, FREEZE

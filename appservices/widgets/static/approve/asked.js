@@ -49,6 +49,8 @@ const DEEDS = new Set([
 ]);
 /** A word that somebody gives, such as on whom they have seen: see `IDENTIFIED` in evidence.py. */
 const WORD = "identified ";
+/** That a party acts themselves again is done once, and is no permission that lasts. */
+const TAKEN_BACK = /^delegated .* taken-back$/;
 const OTHERS = {
     payment: ["amount"],
     release: ["values"],
@@ -195,8 +197,13 @@ export function sheetOf({ kind, shown }) {
             return signature(shown);
         default:
             if (shown.what.startsWith(WORD)) return word(shown);
-            return DEEDS.has(shown.what) ? deed(shown) : mandate(shown);
+            return isDeed(shown.what) ? deed(shown) : mandate(shown);
     }
+}
+
+/** @param {string} what @returns {boolean} */
+function isDeed(what) {
+    return DEEDS.has(what) || TAKEN_BACK.test(what);
 }
 
 /** @param {Record<string, any>} shown @returns {Sheet} */

@@ -14,6 +14,8 @@ from appservices.signing.service.chats import hear
 from appservices.signing.service.errands import handlers
 from appservices.signing.store import chats, sessions
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, SigningSite
+from tests.support.keys import approval_of
+from veche.protocol.approval import SignedApproval
 from veche.protocol.ids import EffectId, EventId, RoomId, UserId
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
 from veche.runtime.crypto.attachments import decrypt_file, encrypt_file, read_file_key
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.records import Session
     from appservices.signing.service.scene import Parts
+    from tests.support.keys import BrowserKey
     from veche.runtime.database import Cursor
 
 BOT: Final = UserId("@veche_signing:veche.test")
@@ -218,6 +221,64 @@ class ChatSite(SigningSite):
                 decrypt_file(io.BytesIO(self.server.media[key.mxc]), plain, key)
                 found.append((one["filename"], plain.getvalue()))
         return found
+
+    # Approving with a key
+
+    def asked_of(self, person: UserId) -> str:
+        """The number of what a person was asked last to approve with their key."""
+        [(nonce,)] = self.rows(
+            "SELECT nonce FROM runtime.approval_asked WHERE kind = 'mandate' AND person = %s"
+            " ORDER BY asked_at_ms DESC, nonce LIMIT 1",
+            person,
+        )
+        return str(nonce)
+
+    def signed(self, person: UserId, key: BrowserKey | None = None) -> SignedApproval:
+        """What a person was asked last to approve, signed by a key: theirs, or another."""
+        now_ms, nonce = self.host.now_ms(), self.asked_of(person)
+        view = self.run_now(lambda txn: self.host.approvals.view(txn, nonce, now_ms))
+        asked = view.asked.model_dump(mode="json", exclude_none=True)
+        signed = (key or self.keys[person]).signed(approval_of(asked, now_ms))
+        return SignedApproval.model_validate(signed)
+
+    async def hand_in(self, person: UserId, told: SignedApproval) -> Any:
+        """Hand an approval in, as its page does; all that follows from it is done."""
+        self.rows(
+            "INSERT INTO runtime.room_bot (room_id, bot) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+            " RETURNING 1",
+            self.room(person),
+            BOT,
+        )
+        self.rows("UPDATE runtime.room SET looked_at_ms = 1 RETURNING 1")
+        self.rows(
+            "UPDATE runtime.outbox SET event_id = '$' || effect_id, state = 2"
+            " WHERE event_id IS NULL RETURNING 1"
+        )
+        now_ms = self.host.now_ms()
+        taken = self.run_now(lambda txn: self.host.approvals.take(txn, told, now_ms))
+        for (event,) in self.rows("DELETE FROM runtime.inbox RETURNING event"):
+            self.run_now(self._hear_page, person, event["content"])
+        await self.settle()
+        return taken.outcome
+
+    async def approve(self, person: UserId, key: BrowserKey | None = None) -> Any:
+        """A person approves what they were asked last, or somebody does with another key."""
+        return await self.hand_in(person, self.signed(person, key))
+
+    def _hear_page(self, txn: Cursor, person: UserId, content: dict[str, Any]) -> None:
+        now_ms = self.host.now_ms()
+        inbound = Inbound(
+            bot=BOT,
+            room_id=self.room(person),
+            event_id=EventId(f"$page{next(_events)}"),
+            sender=person,
+            event_type="m.room.message",
+            content=content,
+            trust=Trust.SIGNED,
+            standing=DeviceStanding.VERIFIED,
+            at_ms=now_ms,
+        )
+        hear(self.parts.scene(txn, inbound.event_id, now_ms), inbound, is_greeted=True)
 
     # Errands
 

@@ -131,7 +131,7 @@ class SigningSite(TestCase):
             ),
         )
         links, log = PageLinks(self.url), ActLog(b"p" * 32)
-        approvals = Approvals(self.database, reactor, log, links, RULES, key=b"a" * 32)
+        approvals = self.approvals(None)
         self.channels: dict[str, Callable[[str], None]] = {}
         self.ends: list[Callable[[], Awaitable[None]]] = []
         self.host = SimpleNamespace(
@@ -162,6 +162,13 @@ class SigningSite(TestCase):
             authorities,
             Seals(authorities),
             self.pool,
+        )
+
+    def approvals(self, public_url: str | None) -> Approvals:
+        """Keys and approvals, with passkeys of an address."""
+        links, log = PageLinks(self.url), ActLog(b"p" * 32)
+        return Approvals(
+            self.database, reactor, log, links, RULES, key=b"a" * 32, public_url=public_url
         )
 
     async def stop_sending(self) -> None:

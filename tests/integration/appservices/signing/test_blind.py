@@ -196,6 +196,7 @@ class BlindTests(BlindSite):
         await self.settle()
         await self.tap(ALICE, "delegate")
         await self.say_all(ALICE, "dave")
+        assert await self.approve(ALICE) == "approved"
 
         assert self.states()[DAVE] == "invited"
         assert f"{CAROL} sends you a link with its key" in self.all_said(DAVE)

@@ -14,8 +14,9 @@ import pytest
 
 from appservices.signing.core.session import State
 from tests.integration.appservices.signing.blind import CANARY, BlindSite
+from tests.integration.appservices.signing.playing import PROGRAMS
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL
-from tests.integration.appservices.signing.test_browser import PROGRAMS, enrol
+from tests.integration.appservices.signing.test_browser import enrol
 from tests.support import uploads
 from tests.support.node import chromium, firefox, node, why_no_browser, why_no_firefox
 from tests.support.processes import ROOT

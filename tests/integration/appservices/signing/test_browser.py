@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-import os
-import subprocess
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import urlsplit
@@ -18,10 +15,9 @@ from appservices.signing.core.records import Clause, ClauseKind
 from appservices.signing.service import acting, meetings, waiting
 from appservices.signing.service.drafting import Invited
 from appservices.signing.store import meetings as meeting_store
+from tests.integration.appservices.signing.playing import play
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, SigningSite, two_signers
-from tests.support.node import chromium, firefox, node, why_no_browser, why_no_firefox
-from tests.support.processes import ROOT
-from tests.widgets.stage import pages
+from tests.support.node import chromium, firefox, why_no_browser, why_no_firefox
 from veche.protocol.ids import RoomId, Ulid
 from veche.protocol.signatures.report import Reason
 from veche.protocol.signatures.verdict import Trusted, judge
@@ -35,7 +31,6 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 pytestmark = pytest.mark.postgres
-PROGRAMS: Final = ROOT / "tests" / "widgets"
 WHO: Final = {"alice": (ALICE, "p1"), "bob": (BOB, "p2")}
 
 
@@ -175,31 +170,14 @@ class _Browser(SigningSite):
         meanwhile: Callable[[], None],
     ) -> Any:
         """Runs the browser; it asks for a link for each key that it makes."""
-        with pages(self.folder, urlsplit(self.url).port) as where:
-            running = subprocess.Popen(
-                [str(node()), str(PROGRAMS / program)],
-                cwd=ROOT,
-                env={**os.environ, **where, **self.browser},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            with running:
-                assert running.stdin is not None
-                assert running.stdout is not None
-                for line in running.stdout:
-                    told = json.loads(line)
-                    if "ready" in told:
-                        meanwhile()
-                    found = link(told) if "name" in told else {}
-                    answer = {"link": found} if isinstance(found, str) else found
-                    running.stdin.write(json.dumps(answer) + "\n")
-                    running.stdin.flush()
-                    if "outcomes" in told:
-                        return told
-                assert running.stderr is not None
-                raise AssertionError(running.stderr.read())
+
+        def answer(told: Mapping[str, Any]) -> Mapping[str, Any]:
+            if "ready" in told:
+                meanwhile()
+            found = link(told) if "name" in told else {}
+            return {"link": found} if isinstance(found, str) else found
+
+        return play(program, self.folder, urlsplit(self.url).port, self.browser, answer)
 
     def _list_link(self, told: Mapping[str, Any]) -> str:
         """Enrols the key that a browser has made; the link of its person's list."""

@@ -156,6 +156,7 @@ class ChatTests(ChatSite):
         assert "take part already" in self.said(ALICE)
         await self.tap(ALICE, "delegate")
         await self.say_all(ALICE, "dave")
+        assert await self.approve(ALICE) == "approved"
         assert self.states() == {
             "Alice Adams": "delegated",
             "Bob Brown": "invited",
@@ -164,7 +165,7 @@ class ChatTests(ChatSite):
         assert "Dave Dean for Alice Adams" in self.all_said(DAVE)
         choices = [one for one in self.contents(DAVE) if "Let somebody else act" in one["body"]]
         assert not choices
-        await self.tap(ALICE, "taken-back")
+        assert await self.approve(ALICE) == "approved"
         assert self.states() == {"Alice Adams": "viewed", "Bob Brown": "invited"}
         assert self.card(ALICE, SIGN_REQUEST_KEY)["prompt"]
         assert "acts themselves again" in self.all_said(DAVE)

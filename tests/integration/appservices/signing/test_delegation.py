@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from appservices.signing.core.judged import judged
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF
-from tests.support.keys import approval_of
-from veche.protocol.evidence_checks import read_evidence
+from tests.support.keys import BrowserKey, approval_of
+from veche.protocol.evidence_checks import check_evidence, read_evidence
+from veche.protocol.signatures.cms import der_of
 
 if TYPE_CHECKING:
     from tests.support.calls import Answer
-    from tests.support.keys import BrowserKey
     from tests.support.sign_page import SignPage
+    from veche.protocol.evidence import Evidence
+    from veche.protocol.ids import UserId
+    from veche.runtime.database import Cursor
 
 pytestmark = pytest.mark.postgres
 
@@ -114,3 +118,139 @@ class DelegationTests(ChatSite):
         page = await self.prepare()
         refused = await self.delegate(page, self.keys[ALICE], "dave")
         assert refused.body["errcode"] == "ORG.VECHE.DELEGATION_NOT_ALLOWED"
+
+
+class ChatDelegationTests(ChatSite):
+    """The same in the chat, where the bot asks for the approval."""
+
+    async def prepare(self, *more: str, who: str = "alice, bob") -> None:
+        self.chat(CAROL, ALICE, BOB, DAVE)
+        self.send_file(CAROL, PDF, "lease 12b.pdf")
+        await self.settle()
+        await self.say_all(CAROL, "Lease of flat 12b", who)
+        await self.tap(CAROL, "delegation", *more, "send")
+
+    async def name(self, person: UserId, other: str) -> None:
+        await self.tap(person, "delegate")
+        await self.say_all(person, other)
+
+    async def test_the_bot_lets_another_act_once_the_key_has_approved(self) -> None:
+        await self.prepare()
+        await self.name(ALICE, "dave")
+        assert "Shall Dave Dean (@dave:veche.test) act for you" in self.said(ALICE)
+        assert "is approved with your key, here" in self.said(ALICE)
+        # Words, and a button without the key, let nobody act.
+        await self.say_all(ALICE, "1", "Let them act")
+        await self.tap(ALICE, "allow")
+        assert self.states()["Alice Adams"] == "invited"
+        assert await self.approve(ALICE, self.keys[BOB]) != "approved"
+        assert self.states()["Alice Adams"] == "invited"
+
+        told = self.signed(ALICE)
+        assert await self.hand_in(ALICE, told) == "approved"
+        assert self.states()["Alice Adams"] == "delegated"
+        assert await self.hand_in(ALICE, told) != "approved"
+        # To take it back needs the key, too.
+        await self.tap(ALICE, "taken-back")
+        assert self.states()["Alice Adams"] == "delegated"
+        assert await self.approve(ALICE) == "approved"
+        assert self.states() == {"Alice Adams": "viewed", "Bob Brown": "invited"}
+        assert await self.hand_in(ALICE, told) != "approved"
+        assert self.states() == {"Alice Adams": "viewed", "Bob Brown": "invited"}
+
+    async def test_the_evidence_has_the_approval_that_was_given_in_the_chat(self) -> None:
+        await self.prepare(who="alice")
+        await self.name(ALICE, "bob")
+        assert await self.approve(ALICE) == "approved"
+        signed = await self.away(self.page(self.session(), "p2").sign, self.keys[BOB])
+        assert signed.status == 200, signed
+        await self.settle()
+
+        [(_, pdf), (_, report)] = self.files(CAROL)
+        evidence = read_evidence(report)
+        [one] = evidence.delegations
+        assert one.approval is not None
+        assert one.approval.person == ALICE
+        judgement = judged(pdf, der_of(self.parts.authorities.root), self.host.now_ms())
+        assert check_evidence(evidence, pdf, judgement) == []
+        other = with_party(evidence, "p2", user=str(CAROL))
+        problems = check_evidence(other, pdf, judgement)
+        assert "p1: the word on who acts for them names another" in problems
+        thief = with_party(evidence, "p1", user=str(CAROL))
+        assert any("somebody else" in one for one in check_evidence(thief, pdf, judgement))
+
+    async def test_an_approval_that_comes_too_late_changes_nothing_and_says_why(self) -> None:
+        await self.prepare()
+        await self.name(ALICE, "dave")
+        told = self.signed(ALICE)
+        signed = await self.away(self.page(self.session(), "p1").sign, self.keys[ALICE])
+        assert signed.status == 200, signed
+        assert await self.hand_in(ALICE, told) == "approved"
+        assert self.states()["Alice Adams"] == "signed"
+        assert "You have signed" in self.all_said(ALICE)
+
+    async def test_a_key_that_was_revoked_meanwhile_lets_nobody_act(self) -> None:
+        await self.prepare()
+        await self.name(ALICE, "dave")
+        told = self.signed(ALICE)
+        now_ms, key = self.host.now_ms(), self.keys[ALICE].id
+        self.run_now(lambda txn: self.host.approvals.revoke(txn, ALICE, key, now_ms))
+        assert await self.hand_in(ALICE, told) != "approved"
+        assert self.states()["Alice Adams"] == "invited"
+
+    async def test_who_has_no_key_is_told_to_add_one_first(self) -> None:
+        await self.prepare(who="dave, bob")
+        await self.tap(DAVE, "delegate")
+        assert "you have none here" in self.said(DAVE)
+        assert "/keys" in self.said(DAVE)
+        await self.say_all(DAVE, "alice")
+        assert self.states()["Dave Dean"] == "invited"
+
+    async def test_where_a_reply_would_sign_a_proven_device_is_enough(self) -> None:
+        self.run_now(self.identify)
+        await self.prepare("level", "s0", who="dave, bob")
+        await self.name(DAVE, "alice")
+        assert "Shall Alice Adams" in self.said(DAVE)
+        await self.tap(DAVE, "allow")
+        assert self.states()["Dave Dean"] == "delegated"
+        await self.tap(DAVE, "taken-back")
+        assert self.states()["Dave Dean"] == "viewed"
+
+    async def test_without_a_key_the_word_of_an_unknown_identity_is_none(self) -> None:
+        await self.prepare("level", "s0", who="dave, bob")
+        await self.name(DAVE, "alice")
+        await self.tap(DAVE, "allow")
+        assert self.states()["Dave Dean"] == "invited"
+
+    @staticmethod
+    def identify(txn: Cursor) -> None:
+        """Give Dave an identity."""
+        txn.execute("INSERT INTO crypto.person (user_id, master_key) VALUES (%s, 'key')", (DAVE,))
+
+    async def test_a_question_without_a_key_counts_no_more_once_there_is_one(self) -> None:
+        await self.prepare("level", "s0", who="dave, bob")
+        await self.name(DAVE, "alice")
+        self.keys = {DAVE: BrowserKey()}
+        self.run_now(self._enrol)
+        await self.tap(DAVE, "allow")
+        assert self.states()["Dave Dean"] == "invited"
+        await self.say_all(DAVE, "alice")
+        assert await self.approve(DAVE) == "approved"
+        assert self.states()["Dave Dean"] == "delegated"
+
+    async def test_what_is_asked_is_kept_without_title_and_names(self) -> None:
+        await self.prepare()
+        await self.name(ALICE, "dave")
+        kept = str(self.rows("SELECT p::text FROM runtime.prompt p"))
+        kept += str(self.rows("SELECT a::text FROM runtime.approval_asked a"))
+        assert "@dave:veche.test acts for me" in kept
+        assert "Lease of flat" not in kept
+        assert "Dave Dean" not in kept
+
+
+def with_party(evidence: Evidence, party: str, **changes: str) -> Evidence:
+    """Evidence in which a party has something else."""
+    parties = tuple(
+        one.model_copy(update=changes) if one.party == party else one for one in evidence.parties
+    )
+    return evidence.model_copy(update={"parties": parties})

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import pytest
 
 from appservices.signing.core.judged import judged
 from appservices.signing.core.meeting import LASTS_MS
-from appservices.signing.service.chats import hear
-from tests.integration.appservices.signing.chats import BOT, ChatSite
+from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, DAY_MS, PDF
 from tests.support.calls import Answer, request
-from tests.support.keys import BrowserKey, approval_of, fragment_base64, unpadded_base64
+from tests.support.keys import BrowserKey, fragment_base64, unpadded_base64
 from tests.support.sign_page import API, SignPage
-from veche.protocol.approval import SignedApproval
 from veche.protocol.evidence_checks import check_evidence, read_evidence
-from veche.protocol.ids import EventId
-from veche.protocol.inbound import DeviceStanding, Inbound, Trust
 from veche.protocol.signatures.certificates import Level
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.report import Verdict
 from veche.protocol.signatures.words import words_of
-
-if TYPE_CHECKING:
-    from veche.protocol.ids import UserId
-    from veche.runtime.database import Cursor
 
 pytestmark = pytest.mark.postgres
 WHO = 'me, "Bob Brown"'
@@ -87,54 +79,6 @@ class MeetingTests(ChatSite):
         assert claimed.status == 200, claimed
         return phone, claimed
 
-    def asked(self) -> str:
-        """The number of what Carol was asked last to say with her key."""
-        [(nonce,)] = self.rows(
-            "SELECT nonce FROM runtime.approval_asked WHERE kind = 'mandate'"
-            " ORDER BY asked_at_ms DESC, nonce LIMIT 1"
-        )
-        return str(nonce)
-
-    async def attest(self, key: BrowserKey | None = None, person: UserId = CAROL) -> Any:
-        """Carol says with her key what she has seen."""
-        nonce = self.asked()
-        self.rows(
-            "INSERT INTO runtime.room_bot (room_id, bot) VALUES (%s, %s) ON CONFLICT DO NOTHING"
-            " RETURNING 1",
-            self.room(person),
-            BOT,
-        )
-        self.rows("UPDATE runtime.room SET looked_at_ms = 1 RETURNING 1")
-        self.rows(
-            "UPDATE runtime.outbox SET event_id = '$' || effect_id, state = 2"
-            " WHERE event_id IS NULL RETURNING 1"
-        )
-        now_ms = self.host.now_ms()
-        view = self.run_now(lambda txn: self.host.approvals.view(txn, nonce, now_ms))
-        asked = view.asked.model_dump(mode="json", exclude_none=True)
-        signed = (key or self.keys[person]).signed(approval_of(asked, now_ms))
-        told = SignedApproval.model_validate(signed)
-        taken = self.run_now(lambda txn: self.host.approvals.take(txn, told, now_ms))
-        for (event,) in self.rows("DELETE FROM runtime.inbox RETURNING event"):
-            self.run_now(self._hear_page, person, event["content"])
-        await self.settle()
-        return taken.outcome
-
-    def _hear_page(self, txn: Cursor, person: UserId, content: dict[str, Any]) -> None:
-        now_ms = self.host.now_ms()
-        inbound = Inbound(
-            bot=BOT,
-            room_id=self.room(person),
-            event_id=EventId(f"$page{now_ms}"),
-            sender=person,
-            event_type="m.room.message",
-            content=content,
-            trust=Trust.SIGNED,
-            standing=DeviceStanding.VERIFIED,
-            at_ms=now_ms,
-        )
-        hear(self.parts.scene(txn, inbound.event_id, now_ms), inbound, is_greeted=True)
-
     async def test_a_guest_signs_on_their_phone_once_the_requester_has_seen_their_passport(
         self,
     ) -> None:
@@ -164,7 +108,7 @@ class MeetingTests(ChatSite):
         await self.say_all(CAROL, "bob  brown")
         assert "I have seen the passport of Bob Brown" in self.said(CAROL)
         assert claimed.body["code"] in self.said(CAROL)
-        assert await self.attest() == "approved"
+        assert await self.approve(CAROL) == "approved"
         assert "Bob Brown can read and sign on their phone now" in self.all_said(CAROL)
         told = await self.away(phone.call, "GET")
         assert told.body["state"] == "identified"
@@ -246,8 +190,8 @@ class MeetingTests(ChatSite):
         phone, claimed = await self.meet()
         await self.tap(CAROL, "identity_card")
         await self.say_all(CAROL, "Bob Brown")
-        assert await self.attest(self.keys[ALICE]) != "approved"
-        older = self.asked()
+        assert await self.approve(CAROL, self.keys[ALICE]) != "approved"
+        older = self.asked_of(CAROL)
         await self.tap(CAROL, "here")
         now_ms = self.host.now_ms()
         view = self.run_now(lambda txn: self.host.approvals.view(txn, older, now_ms))

@@ -1,0 +1,226 @@
+"""Letting somebody else act, and taking that back, in the chat: said by the party's own key.
+
+Whoever has a device key approves with it, as on the page of the document. Who has none says so
+from a device that their pinned identity has signed, where a reply with the code would be enough to
+sign, too (level S0); for more than that they need a key first.
+
+Source: design of Veche, signing §5.3.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from appservices.signing.core.records import Level
+from appservices.signing.core.texts.delegation import acts_doc, allow_doc, no_key_doc
+from appservices.signing.core.texts.draft import nobody_doc
+from appservices.signing.core.texts.talk import refused_words, whom_doc
+from appservices.signing.service import acting, delegating
+from appservices.signing.service.clicking import standing_of
+from appservices.signing.service.delegating import Other
+from appservices.signing.service.naming import known_name, user_named
+from appservices.signing.service.party_asking import KEEP, Question, ask, attempt, matter_of
+from appservices.signing.service.scene import CATALOGUE, Parts
+from veche.protocol.answers import refusal_text
+from veche.protocol.errors import RefusedError
+from veche.protocol.ids import RoomId, UserId, effect_id
+from veche.protocol.inbound import DeviceStanding
+from veche.protocol.message import Paragraph
+from veche.protocol.prompts import Choice
+from veche.protocol.refusals import RefusalReason
+from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.runtime import errands
+from veche.runtime.approvals import DECLINE
+from veche.runtime.chats import ChatErrand
+from veche.runtime.errands import Errand
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.signing.core.records import Member, Session
+    from appservices.signing.service.scene import Scene
+    from veche.protocol.approval import AskedApproval
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.database import Cursor
+    from veche.runtime.prompts import Answered
+
+WHOM: Final = "delegate"
+ALLOW: Final = "delegation"
+BACK: Final = "taken-back"
+TOPICS: Final = frozenset({WHOM, ALLOW, BACK})
+ALLOWED: Final = "allow"
+"""Choice: they let the other act."""
+DELEGATE: Final = "signing.delegate"
+"""Errand: finds out what a delegate is called."""
+_NAME: Final = "name"
+
+
+def begin(scene: Scene, session: Session, member: Member, room_id: RoomId) -> None:
+    """Ask a party who is to act for them."""
+    speech = scene.speech(member.user_id)
+    if not _has_key(scene, member) and member.level_min is not Level.CLICK:
+        page = scene.links.keys() if scene.links is not None else None
+        scene.tell(room_id, member.user_id, no_key_doc(page, speech))
+        return
+    myself = Choice(id=KEEP, label=speech.text("I act myself"))
+    question = Question(WHOM, whom_doc(speech), (myself,), takes_words=True)
+    ask(scene, session, member, room_id, question)
+
+
+def heard(scene: Scene, session: Session, member: Member, inbound: Inbound, typed: str) -> None:
+    """A party has written who is to act for them: find out who that is."""
+    person = member.user_id
+    to = user_named(typed, scene.voice.bot.user_id, person)
+    if to is None:
+        doc = nobody_doc(typed[:100], scene.speech(person))
+        scene.tell(inbound.room_id, person, doc)
+        return
+    payload = {"session": session.id, "party": member.id, "to": to, "room": inbound.room_id}
+    id_ = effect_id(DELEGATE, inbound.event_id)
+    errands.schedule(scene.txn, Errand(id_, DELEGATE, payload, scene.now_ms))
+
+
+def answered(scene: Scene, answered: Answered, session: Session, member: Member) -> None:
+    """A party has chosen: they let the other act, or act themselves."""
+    purpose, choice = answered.kept.purpose, answered.chosen.choice or ""
+    person, room_id = member.user_id, answered.inbound.room_id
+    nonce = answered.chosen.approved_by or ""
+    label = answered.kept.prompt.choice(choice)
+    does = choice in (ALLOWED, BACK)
+    if does and not nonce and not _may_without_key(scene, session, member, answered):
+        return
+    if not scene.settle(answered, label.label if label is not None else ""):
+        return
+    if not does:
+        words = scene.speech(person).text("Nothing was changed.")
+        scene.tell(room_id, person, (Paragraph(words),))
+    elif choice == BACK:
+        attempt(scene, room_id, person, lambda: _take_back(scene, session, member, nonce))
+    else:
+        other = _other_of(scene, purpose)
+        done = attempt(scene, room_id, person, lambda: _let(scene, session, member, other, nonce))
+        if done is not None:
+            _offer_back(scene, done, done.member(member.id) or member, room_id, other)
+
+
+def _may_without_key(scene: Scene, session: Session, member: Member, answered: Answered) -> bool:
+    """Whether an answer that no key approved counts; if not, the party is told what to do.
+
+    A key that was enrolled after the question was asked has to approve, too: they are asked anew.
+    """
+    room_id = answered.inbound.room_id
+    if _has_key(scene, member) or member.level_min is not Level.CLICK:
+        if answered.chosen.choice == BACK:
+            delegate = session.member(member.delegated_to)
+            if delegate is not None and _has_key(scene, member):
+                other = Other(UserId(delegate.person), delegate.name)
+                _offer_back(scene, session, member, room_id, other)
+                return False
+        begin(scene, session, member, room_id)
+        return False
+    standing = standing_of(scene, answered.inbound)
+    if standing is DeviceStanding.VERIFIED:
+        return True
+    language = scene.language_of(member.user_id)
+    doc = refusal_text(RefusalReason.TRUST_TOO_LOW, CATALOGUE, language, standing=standing)
+    scene.tell(room_id, member.user_id, doc)
+    return False
+
+
+def _let(scene: Scene, session: Session, member: Member, other: Other, nonce: str) -> Session:
+    if nonce:
+        scene.approvals.check_key(scene.txn, nonce)
+    return acting.delegated(scene, session, member.id, other.user, other.name, approval=nonce)
+
+
+def _take_back(scene: Scene, session: Session, member: Member, nonce: str) -> Session:
+    if nonce:
+        scene.approvals.check_key(scene.txn, nonce)
+    return acting.taken_back(scene, session, member.id)
+
+
+def _offer(scene: Scene, session: Session, member: Member, room_id: RoomId, other: Other) -> None:
+    """Ask the party to say with their key that the other is to act.
+
+    Raises:
+        RefusedError: It could not be done now.
+    """
+    acting.check_delegation(session, acting.able(session, member.id), other.user)
+    speech = scene.speech(member.user_id)
+    choices = (
+        Choice(
+            id=ALLOWED,
+            label=speech.text("Let them act"),
+            approve=_approve(scene, session, member, other.user),
+        ),
+        Choice(id=DECLINE, label=speech.text("I act myself")),
+    )
+    # What the other is called is sealed: questions are kept in clear.
+    sealed = unpadded(scene.vault.seal({_NAME: other.name}))
+    more = {"to": str(other.user), _NAME: sealed}
+    doc = allow_doc(session, other.name, other.user, speech)
+    ask(scene, session, member, room_id, Question(ALLOW, doc, choices, more=more))
+
+
+def _offer_back(
+    scene: Scene, session: Session, member: Member, room_id: RoomId, other: Other
+) -> None:
+    """Say that the other acts, and offer to take that back."""
+    speech = scene.speech(member.user_id)
+    choices = (
+        Choice(
+            id=BACK,
+            label=speech.text("Take it back"),
+            approve=_approve(scene, session, member, None),
+        ),
+        Choice(id=DECLINE, label=speech.text("Leave it so")),
+    )
+    question = Question(BACK, acts_doc(other.name, speech), choices)
+    ask(scene, session, member, room_id, question)
+
+
+def _approve(
+    scene: Scene, session: Session, member: Member, user: UserId | None
+) -> AskedApproval | None:
+    """What the party's key has to sign; None: they have none."""
+    if not _has_key(scene, member):
+        return None
+    language = scene.language_of(member.user_id)
+    shown = delegating.shown_in_chat(scene, session, member, user, language)
+    return scene.approvals.asked(scene.voice, member.user_id, "mandate", shown)
+
+
+def _has_key(scene: Scene, member: Member) -> bool:
+    keys = scene.approvals.keys_of(scene.txn, member.user_id)
+    return scene.links is not None and any(one.revoked_at_ms is None for one in keys)
+
+
+def _other_of(scene: Scene, purpose: Mapping[str, Any]) -> Other:
+    opened = scene.vault.open(from_unpadded(str(purpose[_NAME])))
+    return Other(UserId(str(purpose["to"])), str(opened[_NAME]))
+
+
+class Delegate(ChatErrand[Parts]):
+    """Finds out what a delegate is called; then the party is asked for their approval."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Ask the homeserver; they may not be there."""
+        host, bot = self._parts.host, self._parts.bot.user_id
+        return {"name": await known_name(host.client, bot, UserId(errand.payload["to"]))}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Ask whether they are the one."""
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        found = matter_of(scene, errand.payload)
+        if found is None:
+            return
+        session, member = found
+        to, room_id = UserId(errand.payload["to"]), RoomId(errand.payload["room"])
+        person, speech, name = member.user_id, scene.speech(member.user_id), result["name"]
+        if name is None:
+            scene.tell(room_id, person, nobody_doc(to, speech))
+            return
+        try:
+            _offer(scene, session, member, room_id, Other(to, name))
+        except RefusedError as e:
+            scene.tell(room_id, person, (Paragraph(refused_words(e, speech)),))
