@@ -15,9 +15,14 @@ DAY_MS: Final = 24 * HOUR_MS
 REMINDERS_MAX: Final = 5
 """Most reminders of one party."""
 ORDERERS_MAX: Final = 100
+REGISTRARS_MAX: Final = 1_000
+"""Most persons of an organisation who may identify somebody."""
 
 ORGANISATIONS_MAX: Final = 1_000
 KEYS_MAX: Final = 10
+
+
+UserIdText = Annotated[str, Field(pattern=r"^@[^:\s]+:\S+$", max_length=255)]
 
 
 class SealSection(Section):
@@ -27,11 +32,24 @@ class SealSection(Section):
     """Its name in the log of acts; `veche ca seal` makes its seal under the same name."""
     key_paths: list[SecretPath] = Field(min_length=1, max_length=KEYS_MAX)
     """Files with the keys by which it asks: 32 characters of chance or more each."""
-    ordered_by: list[Annotated[str, Field(pattern=r"^@[^:\s]+:\S+$", max_length=255)]] = Field(
+    ordered_by: list[UserIdText] = Field(
         default_factory=list, max_length=ORDERERS_MAX, examples=[["@clerk:example.org"]]
     )
     """Who may have it put on documents in a chat with the bot, as a party: `lindenau as seal`. It
     is put there by itself once its turn comes, and each time is an act."""
+
+
+class RegistrarSection(Section):
+    """An organisation whose people may identify somebody in person."""
+
+    organisation: str = Field(
+        min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["Town of Lindenau"]
+    )
+    """What certificates and reports call it, beside the name of who has seen the document."""
+    persons: list[UserIdText] = Field(
+        min_length=1, max_length=REGISTRARS_MAX, examples=[["@clerk:example.org"]]
+    )
+    """Who may: they see an identity document, and say so with their key."""
 
 
 class SessionsSection(Section):
@@ -61,9 +79,25 @@ class SessionsSection(Section):
     webhook_give_up_ms: Duration = 5 * DAY_MS
     """How long an address may fail until nothing is sent there any more."""
 
+    registrars: list[RegistrarSection] = Field(default=[], max_length=ORGANISATIONS_MAX)
+    """Who may identify somebody in person; left out: nobody may, and nobody signs without an
+    account."""
+
     def name_in(self, language: str) -> str:
         """What the bot is called in a language."""
         return self.name.get(language) or next(iter(self.name.values()))
+
+    def registers_for(self, person: str) -> str:
+        """The organisation for which somebody may identify others; empty: they may not."""
+        known = (one.organisation for one in self.registrars if person in one.persons)
+        return next(known, "")
+
+    @model_validator(mode="after")
+    def _check_registrars(self) -> SessionsSection:
+        persons = [one for each in self.registrars for one in each.persons]
+        if len(set(persons)) != len(persons):
+            raise ValueError("registrars: every person should stand there once")
+        return self
 
 
 class SigningSection(Section):

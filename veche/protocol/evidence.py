@@ -216,6 +216,7 @@ class EvidenceIdentified(Wire):
         party: The signer.
         by: Account of who has seen it.
         by_name: As the certificate calls them.
+        by_organisation: For which they did so; empty: it was not asked yet.
         papers: Which kind of identity document they saw; its number is kept nowhere.
         at_ms: When.
         approval: What they said, a mandate whose ``what`` names session, party and the key of the
@@ -225,9 +226,15 @@ class EvidenceIdentified(Wire):
     party: Id
     by: Text
     by_name: Text
+    by_organisation: Text = ""
     papers: Id
     at_ms: Moment
     approval: EvidenceApproval | None = None
+
+    @property
+    def line(self) -> str:
+        """Who has seen it, as the certificate names them."""
+        return registrar_line(self.by_name, self.by, self.by_organisation)
 
 
 class EvidenceDeclined(Wire):
@@ -333,3 +340,14 @@ def delegation_of(session: str, party: str, user: str | None) -> str:
     """
     other = TAKEN_BACK if user is None else unpadded(hashlib.sha256(user.encode()).digest())
     return f"{DELEGATED} {session} {party} {other}"
+
+
+def registrar_line(name: str, person: str, organisation: str) -> str:
+    """Who has identified somebody, as a certificate names them.
+
+    Args:
+        name: As people know them.
+        person: Their account.
+        organisation: For which they did so; may be empty.
+    """
+    return ", ".join(one for one in (name, person, organisation) if one)

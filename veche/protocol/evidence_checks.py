@@ -131,7 +131,7 @@ def _identity_problems(evidence: Evidence, report: Report) -> Iterator[str]:
     for signer in _asked(evidence, report):
         party = fields.get(_own_box(signer), "")
         seen = by_party.get(party)
-        told = "" if seen is None else f"{seen.by_name}, {seen.by}"
+        told = "" if seen is None else seen.line
         if signer.registrar and signer.registrar != told:
             yield f"{party}: the record names another who has identified them"
     for one in evidence.identified:

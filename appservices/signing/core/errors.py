@@ -119,6 +119,17 @@ class NotIdentifiedError(RefusedError):
         super().__init__("Whoever asks you has to see first who you are")
 
 
+class NotRegistrarError(RefusedError):
+    """Who was named may identify nobody in person here (HTTP 409)."""
+
+    errcode = "ORG.VECHE.NOT_REGISTRAR"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Only those whom the operator of this service has named may identify somebody in person"
+        )
+
+
 class MeetingOverError(RefusedError):
     """The link for signing in person was used, replaced, or is too old (HTTP 409)."""
 

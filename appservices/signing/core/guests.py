@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from veche.protocol.evidence import registrar_line
 from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
@@ -37,15 +38,17 @@ class Registrar:
     Attributes:
         person: Their account.
         name: As people know them.
+        organisation: For which they do so.
     """
 
     person: UserId
     name: str
+    organisation: str = ""
 
     @property
     def line(self) -> str:
         """As the certificate names them."""
-        return f"{self.name}, {self.person}"
+        return registrar_line(self.name, self.person, self.organisation)
 
 
 @attrs.frozen

@@ -103,7 +103,9 @@ class Find(ChatErrand[Parts]):
     def _guest(self, session: Session, one: Wanted, ids: Mapping[str, str]) -> Invited:
         """Somebody without an account: whoever asks has to see who they are."""
         id_, of = ids[one.person], ids[one.of] if one.of else ""
-        registrar = Registrar(UserId(session.requester), session.matter.requester_name)
+        asker = UserId(session.requester)
+        organisation = self._parts.section.registers_for(asker)
+        registrar = Registrar(asker, session.matter.requester_name, organisation)
         person = guest_id(session.id, id_, self._parts.host.server_name)
         return Invited(id_, one.role, person, one.person, of, place=one.place, registrar=registrar)
 

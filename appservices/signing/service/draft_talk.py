@@ -21,6 +21,7 @@ from appservices.signing.core.session import State
 from appservices.signing.core.texts.draft import (
     bad_until_doc,
     level_doc,
+    no_registrar_doc,
     no_seal_doc,
     nobody_doc,
     problem_doc,
@@ -302,7 +303,10 @@ def _problem(scene: Scene, person: UserId, order: PartyOrder) -> Doc | None:
             if one.role is Role.SEAL:
                 if not may_order_seal(scene, one.person, person):
                     return no_seal_doc(one.person, speech)
-            elif not one.is_guest and user_named(one.person, bot, person) is None:
+            elif one.is_guest:
+                if not scene.section.registers_for(person):
+                    return no_registrar_doc(one.person, speech)
+            elif user_named(one.person, bot, person) is None:
                 return nobody_doc(one.person, speech)
     for copy in order.copies:
         if user_named(copy, bot, person) is None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from appservices.signing.core.boxes import BOXES_MAX
+from appservices.signing.core.errors import NotRegistrarError
 from appservices.signing.core.guests import is_guest
 from appservices.signing.core.parties import Party, Role, Stage, check_plan
 from appservices.signing.core.records import (
@@ -197,6 +198,7 @@ def with_parties(
     Raises:
         PlanError: Parties and stages make no session.
         MalformedError: A name is too long, somebody has no account, or takes part twice.
+        NotRegistrarError: Before whom somebody is to sign in person may identify nobody.
     """
     persons = [one.person for one in invited]
     if len(set(persons)) != len(persons):
@@ -377,3 +379,5 @@ def _check_guest(one: Invited) -> None:
         raise MalformedError("user", "is the id of somebody who signs in person, not an account")
     if one.registrar is not None and one.role not in GUEST_ROLES:
         raise MalformedError("role", "who signs in person is a signer, an approver or a witness")
+    if one.registrar is not None and not one.registrar.organisation:
+        raise NotRegistrarError

@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import segno
 
-from appservices.signing.core.errors import MeetingOverError, NotYourTurnError
-from appservices.signing.core.guests import Identified, Papers, Registrar
+from appservices.signing.core.errors import (
+    MeetingOverError,
+    NotRegistrarError,
+    NotYourTurnError,
+)
+from appservices.signing.core.guests import Identified, Papers
 from appservices.signing.core.meeting import Meeting, MeetingInput, MeetingState, step
 from appservices.signing.core.parties import CAN_ACT
 from appservices.signing.core.session import NotNowError, State
@@ -58,11 +62,14 @@ def offer(scene: Scene, session: Session, member: Member, room_id: RoomId) -> Me
         NotNowError: The session takes no signatures.
         NotYourTurnError: It is not the guest's turn, or there is none.
         MeetingOverError: They were identified.
+        NotRegistrarError: The registrar is none any more.
     """
     if session.state is not State.OPEN:
         raise NotNowError(session.state)
     if member.registrar is None or member.party.state not in CAN_ACT:
         raise NotYourTurnError("There is nobody here who signs in person now")
+    if not scene.section.registers_for(member.registrar.person):
+        raise NotRegistrarError
     before = store.current(scene.txn, session.id, member.id)
     if before is not None:
         store.save(scene.txn, step(before, MeetingInput.REPLACE, scene.now_ms), scene.now_ms)
@@ -149,13 +156,17 @@ def identify(
 
     Raises:
         MeetingOverError: It is too late, or there is a newer link.
+        NotRegistrarError: The registrar is none any more.
         RefusedError: The guest cannot act any more; nothing has changed.
     """
     meeting = step(meeting, MeetingInput.IDENTIFY, scene.now_ms)
     registrar = member.registrar
     if registrar is None or meeting.public_key is None:
         raise MeetingOverError
-    by = Registrar(registrar.person, registrar.name)
+    organisation = scene.section.registers_for(registrar.person)
+    if not organisation:
+        raise NotRegistrarError
+    by = attrs.evolve(registrar, organisation=organisation)
     seen = Identified(by, papers, scene.now_ms, nonce)
     session = acting.identified(scene, session, member.id, seen)
     scene.approvals.enrol_guest(

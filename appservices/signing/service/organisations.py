@@ -125,7 +125,8 @@ def _invited(scene: Scene, session_id: Ulid, one: PartyOrder, caller: str) -> In
     if one.in_person is not None:
         if one.user is not None:
             raise MalformedError("parties.user", "must be left out of who signs in person")
-        registrar = Registrar(UserId(one.in_person.user), one.in_person.name)
+        seer = UserId(one.in_person.user)
+        registrar = Registrar(seer, one.in_person.name, scene.section.registers_for(seer))
         person = guest_id(session_id, one.party, scene.parts.host.server_name)
     elif (role is Role.SEAL) != (one.user is None):
         raise MalformedError("parties.user", "must be an account, and of a seal must be left out")

@@ -282,6 +282,7 @@ def _identified(scene: Scene, session: Session) -> Iterable[EvidenceIdentified]:
                 party=member.id,
                 by=seen.by.person,
                 by_name=seen.by.name,
+                by_organisation=seen.by.organisation,
                 papers=seen.papers.value,
                 at_ms=seen.at_ms,
                 approval=_approval(scene, member.id, seen.nonce),

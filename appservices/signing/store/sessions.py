@@ -297,23 +297,30 @@ def _sealed_member(vault: Vault, member: Member) -> bytes:
     told = None if place is None else [place.page, place.side.value if place.side else None]
     content: dict[str, object] = {"name": member.name, "reason": list(member.reason), "place": told}
     if member.registrar is not None:
-        content["registrar"] = [member.registrar.person, member.registrar.name]
+        content["registrar"] = _told_of(member.registrar)
     one = member.identified
     if one is not None:
-        by = [one.by.person, one.by.name]
-        content["identified"] = [*by, one.papers.value, one.at_ms, one.nonce]
+        person, name, organisation = _told_of(one.by)
+        seen = [person, name, one.papers.value, one.at_ms, one.nonce, organisation]
+        content["identified"] = seen
     return vault.seal(content)
 
 
+def _told_of(registrar: Registrar) -> list[str]:
+    return [registrar.person, registrar.name, registrar.organisation]
+
+
 def _registrar(told: Sequence[Any] | None) -> Registrar | None:
-    return None if told is None else Registrar(UserId(told[0]), told[1])
+    return None if told is None else Registrar(UserId(told[0]), *told[1:])
 
 
 def _identified(told: Sequence[Any] | None) -> Identified | None:
     if told is None:
         return None
-    person, name, papers, at_ms, nonce = told
-    return Identified(Registrar(UserId(person), name), Papers(papers), at_ms, nonce)
+    # Those of before have no organisation.
+    person, name, papers, at_ms, nonce, *organisation = told
+    by = Registrar(UserId(person), name, *organisation)
+    return Identified(by, Papers(papers), at_ms, nonce)
 
 
 def _place(told: Sequence[Any] | None) -> Place | None:

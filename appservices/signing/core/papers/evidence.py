@@ -266,7 +266,7 @@ class _Report:
         if seen is None:
             return party.user
         papers = self._text(_PAPERS.get(seen.papers, seen.papers))
-        return self._text(_IDENTIFIED, name=f"{seen.by_name}, {seen.by}", papers=papers)
+        return self._text(_IDENTIFIED, name=seen.line, papers=papers)
 
     def _clauses(self, words: Mapping[str, str]) -> list[dict[str, str]]:
         kinds = {**_KINDS, **(_BLIND_KINDS if self._evidence.mode == "blind" else {})}

@@ -134,6 +134,17 @@ def no_seal_doc(organisation: str, speech: Speech) -> Doc:
     return (Paragraph(words),)
 
 
+def no_registrar_doc(name: str, speech: Speech) -> Doc:
+    """That somebody without an account cannot sign before who asks."""
+    words = speech.text(
+        "{name} has no account and would sign in person, before you. Only those whom the operator"
+        " of this service has named may identify somebody, and you are none of them. Write it again"
+        " with accounts alone.",
+        name=name,
+    )
+    return (Paragraph(words),)
+
+
 def review_doc(session: Session, speech: Speech) -> Doc:
     """All of it, before it is sent."""
     facts: list[tuple[str, Item]] = [

@@ -8,6 +8,7 @@ from appservices.signing.core.errors import (
     AlreadySignedError,
     DelegationError,
     NotIdentifiedError,
+    NotRegistrarError,
     NotYourTurnError,
 )
 from appservices.signing.core.records import Level
@@ -28,6 +29,9 @@ _WHY: Final[Mapping[str, str]] = {
     AlreadySignedError.errcode: N_("You have signed it already; that counts once."),
     NotYourTurnError.errcode: N_("It is not your turn: others come first, or you have acted."),
     NotIdentifiedError.errcode: N_("It has to be seen first who they are."),
+    NotRegistrarError.errcode: N_(
+        "Only those whom the operator of this service has named may identify somebody in person."
+    ),
     DelegationError.errcode: N_(
         "This person cannot act for you: they take part already, or it is not allowed here."
     ),

@@ -24,7 +24,12 @@ from twisted.web.resource import Resource
 
 from appservices.signing.bot import webhooks_of
 from appservices.signing.cli import make_authority
-from appservices.signing.config import SealSection, SessionsSection, SigningSection
+from appservices.signing.config import (
+    RegistrarSection,
+    SealSection,
+    SessionsSection,
+    SigningSection,
+)
 from appservices.signing.core.parties import Role, Stage
 from appservices.signing.core.records import Level, fields_of
 from appservices.signing.routes import API, routes
@@ -70,6 +75,8 @@ ALICE: Final = UserId("@alice:veche.test")
 BOB: Final = UserId("@bob:veche.test")
 CAROL: Final = UserId("@carol:veche.test")
 PDF: Final = page("Lease of flat 12b: 700 EUR a month")
+OFFICE: Final = "Citizens' Office of Lindenau"
+"""For which Carol may identify people."""
 RULES: Final = Rules(key_hold_ms=0, held=frozenset(), small_limits={}, code_limits={})
 DAY_MS: Final = 86_400_000
 _numbers = itertools.count(1)
@@ -127,7 +134,10 @@ class SigningSite(TestCase):
             folder=self.folder / "ca",
             seals=[SealSection(id="town", key_paths=[self.folder / "town"])],
             sessions=SessionsSection(
-                id="lindenau", name={"en": "Signatures"}, webhook_networks=("127.0.0.0/8",)
+                id="lindenau",
+                name={"en": "Signatures"},
+                webhook_networks=("127.0.0.0/8",),
+                registrars=[RegistrarSection(organisation=OFFICE, persons=[CAROL])],
             ),
         )
         links, log = PageLinks(self.url), ActLog(b"p" * 32)

@@ -16,7 +16,14 @@ from appservices.signing.service import acting, meetings, waiting
 from appservices.signing.service.drafting import Invited
 from appservices.signing.store import meetings as meeting_store
 from tests.integration.appservices.signing.playing import play
-from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, SigningSite, two_signers
+from tests.integration.appservices.signing.site import (
+    ALICE,
+    BOB,
+    CAROL,
+    OFFICE,
+    SigningSite,
+    two_signers,
+)
 from tests.support.node import chromium, firefox, why_no_browser, why_no_firefox
 from veche.protocol.ids import RoomId, Ulid
 from veche.protocol.signatures.report import Reason
@@ -114,7 +121,7 @@ class _Browser(SigningSite):
             role=Role.SIGNER,
             person=guest_id(Ulid("0" * 26), "p1", "veche.test"),
             name="Bob Brown",
-            registrar=Registrar(CAROL, "Carol Clark"),
+            registrar=Registrar(CAROL, "Carol Clark", OFFICE),
         )
         session = self.sent([guest])
 
@@ -130,7 +137,7 @@ class _Browser(SigningSite):
         report = judge(pdf, Trusted([self.parts.authorities.root], now))
         assert [found.reason for found in report.findings] == [Reason.OPEN_TAIL]
         [signer] = report.signers
-        assert (signer.name, signer.registrar) == ("Bob Brown", f"Carol Clark, {CAROL}")
+        assert (signer.name, signer.registrar) == ("Bob Brown", f"Carol Clark, {CAROL}, {OFFICE}")
 
     def _met(self, session: Session, told: Mapping[str, Any]) -> Mapping[str, str]:
         """The links of a meeting; then Carol's word, if the phone shows the digits that she has."""

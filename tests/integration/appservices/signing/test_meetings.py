@@ -10,7 +10,7 @@ import pytest
 from appservices.signing.core.judged import judged
 from appservices.signing.core.meeting import LASTS_MS
 from tests.integration.appservices.signing.chats import ChatSite
-from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, DAY_MS, PDF
+from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, DAY_MS, OFFICE, PDF
 from tests.support.calls import Answer, request
 from tests.support.keys import BrowserKey, fragment_base64, unpadded_base64
 from tests.support.sign_page import API, SignPage
@@ -130,11 +130,15 @@ class MeetingTests(ChatSite):
         assert report.verdict is Verdict.SEALED
         bob = next(one for one in report.signers if one.name == "Bob Brown")
         assert (bob.level, bob.account) == (Level.IN_PERSON, "")
-        assert bob.registrar == f"Carol Clark, {CAROL}"
-        assert f"identified in person by Carol Clark, {CAROL}" in words_of(report, "en")
+        assert bob.registrar == f"Carol Clark, {CAROL}, {OFFICE}"
+        assert f"identified in person by Carol Clark, {CAROL}, {OFFICE}" in words_of(report, "en")
         record = read_evidence(evidence)
         [seen] = record.identified
         assert (seen.party, seen.by, seen.papers) == ("p2", CAROL, "passport")
+        assert seen.by_organisation == OFFICE
+        elsewhere = seen.model_copy(update={"by_organisation": "Ministry"})
+        forged = record.model_copy(update={"identified": (elsewhere,)})
+        assert len(check_evidence(forged, pdf, report)) == 1
         assert check_evidence(record, pdf, report) == []
         forged = record.model_copy(update={"identified": (seen.model_copy(update={"by": ALICE}),)})
         assert len(check_evidence(forged, pdf, report)) == 2
@@ -216,6 +220,30 @@ class MeetingTests(ChatSite):
         await self.say_all(ALICE, "meet")
         assert "Nobody waits to sign in person before you" in self.said(ALICE)
 
+    async def test_nobody_signs_before_who_may_not_identify_people(self) -> None:
+        self.chat(ALICE)
+        self.send_file(ALICE, PDF, "lease 12b.pdf")
+        await self.settle()
+        await self.say_all(ALICE, "Lease of flat 12b", WHO)
+        assert "Bob Brown has no account and would sign in person" in self.said(ALICE)
+        assert "you are none of them" in self.said(ALICE)
+        assert not self.session().members
+
+    async def test_who_may_identify_nobody_any_more_is_told_at_the_code_and_at_the_word(
+        self,
+    ) -> None:
+        await self.prepare()
+        await self.meet()
+        await self.tap(CAROL, "passport")
+        await self.say_all(CAROL, "Bob Brown")
+        section = self.parts.section.model_copy(update={"registrars": []})
+        self.parts = attrs.evolve(self.parts, section=section)
+        assert await self.approve(CAROL) == "approved"
+        assert "Only those whom the operator of this service has named" in self.said(CAROL)
+        assert self.session().member("p2").identified is None  # type: ignore[union-attr]
+        await self.tap(CAROL, "here")
+        assert "Only those whom the operator of this service has named" in self.said(CAROL)
+
     async def test_an_organisation_names_the_clerk_who_sees_the_papers(self) -> None:
         self.chat(CAROL)
         body = {
@@ -241,6 +269,11 @@ class MeetingTests(ChatSite):
         await self.tap(CAROL, "here")
         assert "Let Bob Brown scan this code" in self.all_said(CAROL)
         guest = self.session().members[0].person
+        party = {"party": "p1", "name": "Bob Brown", "in_person": {"user": BOB, "name": "Bob"}}
+        status, refused = await self.call(
+            "POST", "/sessions", {**body, "parties": [party]}, once="n"
+        )
+        assert (status, refused["errcode"]) == (409, "ORG.VECHE.NOT_REGISTRAR"), refused
         for wrong in (
             {"user": guest},
             {"user": BOB, "in_person": {"user": CAROL, "name": "Carol"}},
