@@ -233,7 +233,8 @@ class Host:
         self._healer.start()
         self._heartbeat.start()
         retention = self._config.retention
-        Housekeeping(self.database, self.reactor, self._tasks, retention).start()
+        sealing = ("approvals", self.approvals.seal_evidence, 0)
+        Housekeeping(self.database, self.reactor, self._tasks, retention, [sealing]).start()
         self.act_heads.start(self._tasks)
         self._tasks.spawn("ping", self._ping())
         for service in self._services.values():

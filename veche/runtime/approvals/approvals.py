@@ -159,7 +159,7 @@ class Approvals:
 
     def evidence(self, txn: Cursor, nonce: str) -> Evidence | None:
         """What proves that something was approved or declined; None if it was not."""
-        return store.evidence_of(txn, nonce)
+        return store.evidence_of(txn, self._parts.vault, nonce)
 
     def exported(self, txn: Cursor, evidence: Evidence) -> dict[str, Any]:
         """Evidence with the key, as JSON that anybody can check without us."""
@@ -317,6 +317,15 @@ class Approvals:
         return identities.confirm(txn, self._parts, person, identity, "operator", now_ms)
 
     # For the host
+
+    def seal_evidence(self, txn: Cursor, _before_ms: int) -> int:
+        """Seal what an earlier release has kept in clear: some of it; how many.
+
+        Args:
+            txn: Of housekeeping.
+            _before_ms: All of it is, however new.
+        """
+        return store.seal_evidence(txn, self._parts.vault)
 
     def errand_handlers(self) -> Mapping[str, ErrandHandler]:
         """What is done later; for the host's errands."""

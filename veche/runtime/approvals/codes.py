@@ -35,6 +35,7 @@ from veche.runtime.prompts import Heard
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from veche.protocol.approval import ShownMoney
     from veche.protocol.ids import EffectId
     from veche.protocol.inbound import Inbound
     from veche.runtime.approvals.parts import Parts
@@ -157,11 +158,11 @@ def _judge(txn: Cursor, parts: Parts, inbound: Inbound, code: Code, typed: str) 
         if code.tries + 1 == TRIES_MAX:
             store.log(txn, person, Event.REFUSED, now_ms, kind="payment", why="codes")
     elif verdict is CodeVerdict.GOOD:
-        _approve(txn, inbound, code, minor=minor, currency=currency)
+        _approve(txn, parts, inbound, code, shown.amount)
     return verdict
 
 
-def _approve(txn: Cursor, inbound: Inbound, code: Code, *, minor: int, currency: str) -> None:
+def _approve(txn: Cursor, parts: Parts, inbound: Inbound, code: Code, amount: ShownMoney) -> None:
     person, now_ms = code.person, inbound.at_ms
     device = store.sender_device(txn, inbound.bot, inbound.room_id, inbound.event_id)
     evidence = Evidence(
@@ -180,7 +181,7 @@ def _approve(txn: Cursor, inbound: Inbound, code: Code, *, minor: int, currency:
         at_ms=now_ms,
         event_id=inbound.event_id,
     )
-    store.add_evidence(txn, evidence, minor=minor, currency=currency)
+    store.add_evidence(txn, parts.vault, evidence, minor=amount.minor, currency=amount.currency)
     store.end_asked(txn, code.nonce, AskedState.APPROVED, now_ms)
     store.log(txn, person, Event.USED, now_ms, kind="payment", means=MEANS, nonce=code.nonce)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +12,7 @@ from veche.protocol import message
 from veche.protocol.errors import UnavailableError
 from veche.runtime import people
 from veche.runtime.speak import Ground
+from veche.runtime.vault import Vault
 from veche.runtime.voices import private_chats, voice_of
 
 if TYPE_CHECKING:
@@ -46,6 +48,12 @@ class Parts:
     rules: Rules
     key: bytes
     site: Site | None
+
+    @property
+    def vault(self) -> Vault:
+        """Seals what was signed."""
+        digest = hashlib.blake2b(digest_size=32, key=self.key, person=b"veche.approved")
+        return Vault(digest.digest())
 
 
 def fresh_nonce() -> str:

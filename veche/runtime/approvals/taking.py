@@ -149,7 +149,7 @@ def take(txn: Cursor, parts: Parts, signed: SignedApproval, now_ms: int) -> Take
         _refuse(txn, parts, asked, key, verdict, now_ms)
         return Taken(verdict, _error(verdict, key))
     store.set_used(txn, key.id, sign_count, now_ms)
-    if not _keep(txn, key, signed, now_ms):
+    if not _keep(txn, parts, key, signed, now_ms):
         return Taken(Verdict.OVER, _error(Verdict.OVER, key))
     if isinstance(signed.approval, Decline):
         _end(txn, asked, AskedState.DECLINED, now_ms, key)
@@ -199,8 +199,7 @@ def check_key(txn: Cursor, nonce: str) -> None:
     Raises:
         KeyRevokedError: It was.
     """
-    evidence = store.evidence_of(txn, nonce)
-    key_id = evidence.key_id if evidence is not None else None
+    key_id = store.key_of_evidence(txn, nonce)
     key = store.lock_key(txn, key_id) if key_id is not None else None
     if key is not None and key.revoked_at_ms is not None:
         raise KeyRevokedError(_REVOKED)
@@ -250,7 +249,7 @@ def _refuse(
         tell(txn, parts, person, f"refused {asked.nonce}", doc, now_ms)
 
 
-def _keep(txn: Cursor, key: Key, signed: SignedApproval, now_ms: int) -> bool:
+def _keep(txn: Cursor, parts: Parts, key: Key, signed: SignedApproval, now_ms: int) -> bool:
     """Keep the evidence; False if there is some of this approval."""
     approval = signed.approval
     if signed.webauthn is not None:
@@ -269,9 +268,11 @@ def _keep(txn: Cursor, key: Key, signed: SignedApproval, now_ms: int) -> bool:
     )
     shown = None if isinstance(approval, Decline) else approval.shown
     if not isinstance(shown, PaymentShown):
-        return store.add_evidence(txn, evidence)
+        return store.add_evidence(txn, parts.vault, evidence)
     amount = shown.amount
-    return store.add_evidence(txn, evidence, minor=amount.minor, currency=amount.currency)
+    return store.add_evidence(
+        txn, parts.vault, evidence, minor=amount.minor, currency=amount.currency
+    )
 
 
 def _end(txn: Cursor, asked: Asked, state: AskedState, now_ms: int, key: Key | None) -> None:

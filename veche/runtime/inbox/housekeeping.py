@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from twisted.internet.defer import CancelledError
@@ -22,10 +23,16 @@ from veche.runtime.sessions.core import OPENID_KEPT_MS
 from veche.runtime.wake import Bell
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from twisted.internet.interfaces import IReactorTime
 
-    from veche.runtime.database import Database
+    from veche.runtime.database import Cursor, Database
     from veche.runtime.tasks import Tasks
+
+Job = tuple[str, Callable[["Cursor", int], int], int]
+"""What is tidied up; what does it to rows from before a moment, and says to how many; how long
+they stay."""
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +83,7 @@ class Housekeeping:
         reactor: IReactorTime,
         tasks: Tasks,
         retention: RetentionSection | None = None,
+        more: Sequence[Job] = (),
     ) -> None:
         """Make it.
 
@@ -84,6 +92,7 @@ class Housekeeping:
             reactor: Clock.
             tasks: Carries the loop.
             retention: What the operator chose; None: the defaults.
+            more: What else there is to do.
         """
         self._database = database
         self._reactor = reactor
@@ -94,6 +103,7 @@ class Housekeeping:
             ("questions", prompts.wipe_closed, kept.questions_ms),
             ("answers", prompts.forget, kept.answers_ms),
             ("acts", acts.wipe_openings, kept.acts_ms),
+            *more,
         )
 
     def start(self) -> None:

@@ -10,6 +10,7 @@ import attrs
 from veche.protocol.documents_json import doc_from_json
 from veche.protocol.ids import EventId, RoomId, UserId
 from veche.protocol.prompts import Prompt
+from veche.protocol.unpadded import from_unpadded, unpadded
 from veche.runtime.approvals.core import Asked, AskedState, CodeLimit
 from veche.runtime.approvals.store.keys import ROWS_MAX
 
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
     from veche.protocol.message import Doc
     from veche.runtime.database import Cursor
+    from veche.runtime.vault import Vault
+
+SEALED_AT_ONCE: Final = 500
+"""Most rows of an earlier release that one transaction seals."""
+_NONCE: Final = "nonce"
+_SIGNED: Final = "signed"
 
 _ASKED: Final = (
     "SELECT a.nonce, a.person, a.kind, a.shown, a.prompt_id, a.choice, a.state, a.refused_count,"
@@ -232,15 +239,20 @@ def forget_asked(txn: Cursor, before_ms: int) -> int:
     return int(txn.rowcount)
 
 
-# Evidence
+# Evidence: what was signed has titles of documents and amounts, so it is sealed.
 
 
 def add_evidence(
-    txn: Cursor, evidence: Evidence, *, minor: int | None = None, currency: str | None = None
+    txn: Cursor,
+    vault: Vault,
+    evidence: Evidence,
+    *,
+    minor: int | None = None,
+    currency: str | None = None,
 ) -> bool:
     """Keep evidence; False if there is some under its nonce."""
     txn.execute(
-        "INSERT INTO runtime.approval (nonce, person, kind, means, key_id, signed, proof, at_ms,"
+        "INSERT INTO runtime.approval (nonce, person, kind, means, key_id, sealed, proof, at_ms,"
         " event_id, minor, currency) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (nonce) DO NOTHING",
         (
@@ -249,7 +261,7 @@ def add_evidence(
             evidence.kind,
             evidence.means,
             evidence.key_id,
-            evidence.signed,
+            _sealed(vault, evidence.nonce, evidence.signed),
             json.dumps(dict(evidence.proof)),
             evidence.at_ms,
             evidence.event_id,
@@ -260,10 +272,15 @@ def add_evidence(
     return bool(txn.rowcount == 1)
 
 
-def evidence_of(txn: Cursor, nonce: str) -> Evidence | None:
-    """The evidence of an approval, None if it was not given."""
+def evidence_of(txn: Cursor, vault: Vault, nonce: str) -> Evidence | None:
+    """The evidence of an approval, None if it was not given.
+
+    Raises:
+        ValueError: It was put in the place of another's.
+        nacl.exceptions.CryptoError: It was sealed under another key, or changed.
+    """
     txn.execute(
-        "SELECT nonce, person, kind, means, key_id, signed, proof, at_ms, event_id"
+        "SELECT nonce, person, kind, means, key_id, signed, sealed, proof, at_ms, event_id"
         " FROM runtime.approval"
         " WHERE nonce = %s",
         (nonce,),
@@ -271,8 +288,46 @@ def evidence_of(txn: Cursor, nonce: str) -> Evidence | None:
     row = txn.fetchone()
     if row is None:
         return None
-    nonce, person, kind, means, key_id, signed, *rest = row
-    return Evidence(nonce, person, kind, means, key_id, bytes(signed), *rest)
+    nonce, person, kind, means, key_id, signed, sealed, *rest = row
+    told = bytes(signed) if sealed is None else _opened(vault, nonce, bytes(sealed))
+    return Evidence(nonce, person, kind, means, key_id, told, *rest)
+
+
+def key_of_evidence(txn: Cursor, nonce: str) -> str | None:
+    """The key that approved something; None: it was not approved, or by a code."""
+    txn.execute("SELECT key_id FROM runtime.approval WHERE nonce = %s", (nonce,))
+    row = txn.fetchone()
+    return row[0] if row else None
+
+
+def seal_evidence(txn: Cursor, vault: Vault) -> int:
+    """Seal some of what an earlier release has kept in clear; how many.
+
+    A process that is at the same leaves those that another has.
+    """
+    txn.execute(
+        "SELECT nonce, signed FROM runtime.approval WHERE signed IS NOT NULL"
+        " ORDER BY nonce LIMIT %s FOR UPDATE SKIP LOCKED",
+        (SEALED_AT_ONCE,),
+    )
+    rows = txn.fetchall()
+    for nonce, signed in rows:
+        txn.execute(
+            "UPDATE runtime.approval SET signed = NULL, sealed = %s WHERE nonce = %s",
+            (_sealed(vault, nonce, bytes(signed)), nonce),
+        )
+    return len(rows)
+
+
+def _sealed(vault: Vault, nonce: str, signed: bytes) -> bytes:
+    return vault.seal({_NONCE: nonce, _SIGNED: unpadded(signed)})
+
+
+def _opened(vault: Vault, nonce: str, sealed: bytes) -> bytes:
+    told = vault.open(sealed)
+    if told[_NONCE] != nonce:
+        raise ValueError(f"the evidence of {nonce} is that of another approval")
+    return from_unpadded(told[_SIGNED])
 
 
 def spent_by_key(txn: Cursor, key_id: str, currency: str, until_ms: int) -> int:

@@ -470,10 +470,51 @@ class TakeTest(ApprovalCase):
         for statement in (
             "DELETE FROM runtime.approval",
             "UPDATE runtime.approval SET minor = 1",
+            "UPDATE runtime.approval SET sealed = 'other'",
+            "UPDATE runtime.approval SET sealed = NULL, signed = 'other'",
             "TRUNCATE runtime.approval",
         ):
             with pytest.raises(RaiseException):
                 self.sql(statement)
+
+    async def test_what_was_signed_is_kept_sealed_for_its_own_approval(self) -> None:
+        key = await self.enrol()
+        first, second = await self.bill(), await self.bill()
+        await self.approve(first, key)
+        await self.approve(second, key)
+
+        kept = str(self.sql("SELECT a::text FROM runtime.approval a"))
+        assert self.sql("SELECT count(*) FROM runtime.approval WHERE signed IS NULL") == [(2,)]
+        assert "payee" not in kept
+        assert b"payee".hex() not in kept
+        self.sql("ALTER TABLE runtime.approval DISABLE TRIGGER USER")
+        self.sql(
+            "UPDATE runtime.approval SET sealed = (SELECT sealed FROM runtime.approval"
+            " WHERE nonce = %s) WHERE nonce = %s",
+            first.asked.nonce,
+            second.asked.nonce,
+        )
+        with pytest.raises(ValueError, match="that of another approval"):
+            await self.transact(self.approvals.evidence, second.asked.nonce)
+
+    async def test_what_an_earlier_release_kept_in_clear_is_sealed_and_counts(self) -> None:
+        key = await self.enrol()
+        bill = await self.bill()
+        await self.approve(bill, key)
+        evidence = await self.transact(self.approvals.evidence, bill.asked.nonce)
+        self.sql("ALTER TABLE runtime.approval DISABLE TRIGGER USER")
+        self.sql("UPDATE runtime.approval SET sealed = NULL, signed = %s", evidence.signed)
+        self.sql("ALTER TABLE runtime.approval ENABLE TRIGGER USER")
+        assert await self.transact(self.approvals.evidence, bill.asked.nonce) == evidence
+        with pytest.raises(RaiseException):
+            self.sql("UPDATE runtime.approval SET sealed = 'x', signed = NULL, minor = 1")
+
+        assert await self.transact(self.approvals.seal_evidence, 0) == 1
+
+        assert self.sql("SELECT count(*) FROM runtime.approval WHERE signed IS NULL") == [(1,)]
+        assert await self.transact(self.approvals.evidence, bill.asked.nonce) == evidence
+        assert await self.transact(self.approvals.seal_evidence, 0) == 0
+        await self.transact(self.approvals.check_key, bill.asked.nonce)
 
     async def test_what_was_shown_is_wiped_and_evidence_stays(self) -> None:
         key = await self.enrol()
