@@ -1,6 +1,7 @@
 // stage: signing
 import assert from "node:assert/strict";
 import { createDecipheriv, createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { BASE, ask, glance, look, test, until } from "./harness.js";
 import { serve } from "./sign_fake.js";
 
@@ -263,6 +264,121 @@ test("a box is moved by the keyboard and by the pointer, and stays where it was 
     const { corners, pages } = await ask("look_into", { pdf });
     assert.equal(pages, 1);
     assert.ok(corners[0][0] < 595 - 28 - 200 - 50 && corners[0][1] > 28 + 40, String(corners));
+});
+
+/** @returns {{answers: Record<string, Answer>, ids: string[]}} a service that takes three documents */
+function three() {
+    const ids = ["C4", "C5", "C6"].map((end) => SESSION.slice(0, -2) + end);
+    let begun = 0;
+    /** @type {Map<string, string>} by the key of the act */
+    const known = new Map();
+    const stateOf = (/** @type {string} */ id) => ({
+        ...STATE,
+        session: id,
+        code: `100${ids.indexOf(id)}`,
+    });
+    /** @type {Record<string, Answer>} */
+    const answers = {
+        "POST signing/v1/blind": ({ body }) => {
+            const key = body.document.sha256;
+            if (!known.has(key)) known.set(key, ids[begun++] ?? "none");
+            return { ...stateOf(known.get(key) ?? ""), state: "draft", document_is_here: false };
+        },
+    };
+    for (const id of ids) {
+        const sent = { ...stateOf(id), state: "open", document_is_here: true };
+        answers[`PUT signing/v1/blind/${id}/document`] = () => sent;
+        answers[`POST signing/v1/blind/${id}/send`] = () => sent;
+    }
+    return { answers, ids };
+}
+
+/** @param {import("playwright-core").Page} page @param {string} words */
+async function chooseTable(page, words) {
+    await page.getByLabel("People of the first step, from a table").setInputFiles({
+        name: "people.csv",
+        mimeType: "text/csv",
+        buffer: Buffer.from(words),
+    });
+}
+
+/**
+ * Each document went to one of them, with a key and a digest of its own.
+ * @param {string[]} links
+ * @param {string[]} ids
+ * @param {import("./sign_fake.js").Heard[]} heard
+ */
+async function checkLinks(links, ids, heard) {
+    const said = links.map((one) => new URLSearchParams(new URL(one).hash.slice(1)));
+    assert.deepEqual(
+        said.map((one) => one.get("s")),
+        ids,
+    );
+    assert.equal(new Set(said.map((one) => one.get("k"))).size, 3);
+    assert.equal(new Set(said.map((one) => one.get("d"))).size, 3);
+    const begun = heard.filter((one) => one.path === "signing/v1/blind");
+    assert.deepEqual(
+        begun.map(({ body }) => body.parties.map((/** @type {any} */ one) => one.user)),
+        [["@bob:localhost"], ["@carol:localhost"], ["@dave:localhost"]],
+    );
+    const asked = heard.filter((one) => one.path.endsWith("/send")).map((one) => one.path);
+    assert.equal(new Set(asked).size, 3);
+    for (const [at, one] of said.entries()) {
+        const put = heard.find(
+            (call) => call.method === "PUT" && call.path.includes(ids[at] ?? "?"),
+        );
+        const key = Buffer.from(one.get("k") ?? "", "base64url");
+        const pdf = opened(key, put?.body, "veche.signing.blob").toString("base64");
+        assert.deepEqual((await ask("look_into", { pdf })).fields, ["Sig1"]);
+    }
+}
+
+test("each of a table gets a document and a key of their own, and what breaks off goes on", async ({
+    open,
+    expect,
+}) => {
+    expect(/status of 500/);
+    const { answers, ids } = three();
+    let isBroken = true;
+    const path = `POST signing/v1/blind/${ids[1]}/send`;
+    const whole = answers[path];
+    const { page, heard, alert } = await atNew(open, {
+        ...answers,
+        [path]: (one) => (isBroken ? { isRefused: true, status: 500, body: {} } : whole?.(one)),
+    });
+    await choose(page, "plain");
+    const main = page.locator("main");
+    await main.getByLabel("What the document is").fill("Rules of the canary");
+    await chooseTable(page, "bob;Bob Brown\nnobody at all;x");
+    await alert.filter({ hasText: "Line 2 of the table begins with no account." }).waitFor();
+    await chooseTable(page, "account;name\nbob;Bob Brown\n@carol:localhost;Carol Clark\ndave");
+    await main.getByRole("group", { name: "Person 3" }).waitFor();
+    assert.ok(await main.getByLabel("Each of the first step gets").isChecked());
+    await look(page, "sign-new-each");
+    await main.getByRole("button", { name: "Look at what will be sent" }).click();
+    await main.getByText("3, each with a key of its own").waitFor();
+    await main.getByRole("button", { name: "Encrypt and send" }).click();
+    await alert.filter({ hasText: "Something went wrong on our side." }).waitFor();
+    await main.getByText("Sent already: 2.").waitFor();
+    await glance(page, "sign-new-each-broken");
+
+    isBroken = false;
+    await page.reload();
+    await main.getByText("Sent already: 2.").waitFor();
+    assert.equal(await main.getByLabel("Account").first().inputValue(), "dave");
+    await main.getByRole("button", { name: "Look at what will be sent" }).click();
+    await main.getByRole("button", { name: "Encrypt and send" }).click();
+    await page.getByRole("heading", { name: "Now send the links yourself" }).waitFor();
+    await glance(page, "sign-new-each-sent");
+
+    const links = await page.locator(".share").allInnerTexts();
+    await checkLinks(links, ids, heard);
+    const saving = page.waitForEvent("download");
+    await main.getByRole("button", { name: "Save all links" }).click();
+    const download = await saving;
+    const text = readFileSync(await download.path(), "utf8");
+    for (const one of [...links, "1000", "1002", "@dave:localhost"])
+        assert.ok(text.includes(one), one);
 });
 
 test("who is not signed in prepares all of it, and signs in before it is sent", async ({

@@ -11,9 +11,9 @@ from appservices.signing.service.cipher import OVERHEAD_BYTES
 from appservices.signing.store import sessions
 from veche.protocol.blind_api import DOCUMENT_BYTES_MAX, BlindBody, BlindState, LinkView
 from veche.protocol.canonical import canonical
-from veche.protocol.errors import NotFoundError
+from veche.protocol.errors import LimitError, NotFoundError
 from veche.protocol.wire import Wire
-from veche.runtime.limits import Limit
+from veche.runtime.limits import Buckets, Limit
 from veche.runtime.sessions import Level
 
 if TYPE_CHECKING:
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
     from veche.runtime.host import Host
 
-LIMIT: Final = Limit(burst=60, per_s=1)
-"""For one client address."""
-FILE_LIMIT: Final = Limit(burst=10, per_s=0.2)
+LIMIT: Final = Limit(burst=240, per_s=1)
+"""For one client address: a hundred documents are drafted and sent in one go."""
+FILE_LIMIT: Final = Limit(burst=120, per_s=0.5)
 """Documents for one client address."""
+BYTES_LIMIT: Final = Limit(burst=512 * 1024 * 1024, per_s=8 * 1024 * 1024)
+"""Bytes of them for one client address."""
 _CIPHER: Final = "application/octet-stream"
 
 
@@ -49,6 +51,7 @@ class BlindRoutes:
         """Make them."""
         self._host = host
         self._signing = signing
+        self._bytes = Buckets(BYTES_LIMIT)
 
     @API.transaction(
         "signing.blind",
@@ -83,6 +86,10 @@ class BlindRoutes:
     )
     def put_blind(self, txn: Cursor, call: Call) -> BlindState:
         """What it is, nobody here can tell."""
+        seconds = self._host.reactor.seconds()
+        wait_ms = self._bytes.spend(call.address, seconds, len(call.body))
+        if wait_ms:
+            raise LimitError("That is much at once. Please wait.", retry_after_ms=wait_ms)
         scene = self._scene(txn, call, "put")
         session = self._owned(scene, call)
         return blind.state_view(scene, blind.put(scene, session, call.body))

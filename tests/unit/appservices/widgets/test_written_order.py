@@ -42,10 +42,27 @@ TYPED: Final = (
     "bob on page 3 bottom left, carol as clerk on page 2 middle then dave auf Seite 3 unten rechts",
     "bob, carol on page 3 bottom right as witness of bob",
     "https://matrix.to/#/@bob:x.org copy to @then",
+    "each of bob, carol then dave",
+    "jeder bob, carol; copy to erin",
+    "каждый из bob then carol, dave as witness of carol",
+    "each of bob, carol as witness of bob",
+    "each of 2 of bob, carol",
 )
 WORDS: Final = (
     *("bob", "carol", "@dave:x.org", "2", "3", ",", ";", "then", "and", "as", "of", "copy", "to"),
-    *("witness", "approver", "clerk", "signer", "on", "page", "bottom", "left", "middle", "dann"),
+    *(
+        "witness",
+        "approver",
+        "clerk",
+        "signer",
+        "each",
+        "on",
+        "page",
+        "bottom",
+        "left",
+        "middle",
+        "dann",
+    ),
 )
 
 
@@ -53,7 +70,12 @@ def rows_of(order: PartyOrder) -> dict[str, Any]:
     """An order as the page's rows have it."""
     people = [_row(one, step) for step, stage in enumerate(order.stages, 1) for one in stage.wanted]
     needs = {str(at): one.need for at, one in enumerate(order.stages, 1) if one.need is not None}
-    return {"people": people, "copies": sorted(order.copies), "needs": needs}
+    return {
+        "people": people,
+        "copies": sorted(order.copies),
+        "needs": needs,
+        "isEach": order.is_each,
+    }
 
 
 def _row(one: Wanted, step: int) -> tuple[Any, ...]:
@@ -80,7 +102,12 @@ def _read(found: dict[str, Any]) -> dict[str, Any]:
     people.sort(key=lambda one: (one[4], one[1] == Role.WITNESS.value))
     copies = [one["account"] for one in found["people"] if one["role"] == Role.VIEWER.value]
     needs = {str(number[int(at)]): need for at, need in found["needs"].items()}
-    return {"people": people, "copies": sorted(copies), "needs": needs}
+    return {
+        "people": people,
+        "copies": sorted(copies),
+        "needs": needs,
+        "isEach": found["isEach"],
+    }
 
 
 def by_bot(typed: str) -> dict[str, Any] | None:
@@ -109,6 +136,6 @@ def test_the_page_reads_a_line_as_the_bot_does() -> None:
 
 
 def test_what_a_private_document_cannot_have_is_refused() -> None:
-    typed = ["lindenau as seal, bob", "each of bob, carol", 'bob, "Carol Clark"', ""]
+    typed = ["lindenau as seal, bob", 'bob, "Carol Clark"', ""]
 
-    assert by_page(_READ, typed) == ["private", "private", "private", "empty"]
+    assert by_page(_READ, typed) == ["private", "private", "empty"]

@@ -1,42 +1,100 @@
-/** The document is sent: the link that goes to its people, and from whom. */
+/** What was sent: the links that go to its people, and from whom. */
 import { html, nothing } from "lit";
 import { banner, button } from "../../kit/elements.js";
-import { t } from "../../kit/i18n.js";
+import { showNumber, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 
+/** @typedef {import("./draft.js").Sent} Sent */
+
 /**
- * @param {import("./draft.js").Sent} sent
- * @param {boolean} isCopied
- * @param {(event: Event) => void} copy
- * @param {() => void} anew
+ * @param {Sent[]} sent
+ * @param {Sent | undefined} copied whose link was copied last
+ * @param {{copy: (one: Sent) => void, saveAll: () => void, anew: () => void, again: () => void}} press
+ * @param {unknown} error words on why not everybody was asked
  */
-export function done({ link, code, title, people: accounts }, isCopied, copy, anew) {
-    const own = `/sign${link.slice(link.indexOf("#"))}`;
-    return html`<h1 tabindex="-1">${t("Now send the link yourself")}</h1>
-        ${banner("success", html`<p>${t("“{title}” is ready, and everyone is asked in their chat.", { title })}</p>`)}
+export function done(sent, copied, press, error) {
+    const title = sent[0]?.title ?? "";
+    const isAsked = sent.every(({ isOut }) => isOut !== false);
+    const isOne = sent.length === 1;
+    const ready = isOne
+        ? t("“{title}” is ready, and everyone is asked in their chat.", { title })
+        : t(
+              "“{title}” is ready, each with a document of their own ({count} in all), and everyone is asked in their chat.",
+              { title, count: showNumber(sent.length) },
+          );
+    return html`<h1 tabindex="-1">
+            ${isOne ? t("Now send the link yourself") : t("Now send the links yourself")}
+        </h1>
+        ${isAsked ? banner("success", html`<p>${ready}</p>`) : unasked(press, error)}
         <p>
-            ${t("The key of the document is in this link and nowhere else. Send it, in an encrypted chat of yours, to each of these people, and to nobody else:")}
+            ${
+                isOne
+                    ? t(
+                          "The key of the document is in this link and nowhere else. Send it, in an encrypted chat of yours, to each of these people, and to nobody else:",
+                      )
+                    : t(
+                          "The key of each document is in its link and nowhere else. Send each link, in an encrypted chat of yours, to the people above it, and to nobody else:",
+                      )
+            }
         </p>
-        <ul>
-            ${accounts.map((one) => html`<li><bdi>${one}</bdi></li>`)}
-        </ul>
-        <p class="card share"><code>${link}</code></p>
+        ${sent.map((one) => link(one, one === copied, press))}
+        <p role="status" class="secondary-text">${copied ? t("Copied") : nothing}</p>
+        <p>
+            ${isOne ? t("Keep the link: without it nobody can open the document, not even you. This browser forgets it once you go on.") : t("Keep the links: without them nobody can open the documents, not even you. This browser forgets them once you go on.")}
+        </p>
         <p class="actions">
-            ${button({ label: html`${icon("copy")}<span>${t("Copy the link")}</span>`, press: copy })}
-            <a class="button secondary" href=${own}>${t("Open the document")}</a>
-        </p>
-        <p role="status" class="secondary-text">${isCopied ? t("Copied") : nothing}</p>
-        <p>
-            ${t("Code {code}: it stands in the message that each of them gets from the bot, and on the page. It must be the same.", { code })}
-        </p>
-        <p>
-            ${t("Keep the link: without it nobody can open the document, not even you. This browser forgets it once you go on.")}
-        </p>
+            ${
+                sent.length > 1
+                    ? button({
+                          label: html`${icon("download")}<span>${t("Save all links")}</span>`,
+                          style: "secondary",
+                          press: press.saveAll,
+                      })
+                    : nothing
+            }
+            ${button({
+                label: isOne ? t("I have sent the link") : t("I have sent the links"),
+                style: "secondary",
+                press: press.anew,
+            })}
+        </p>`;
+}
+
+/** @param {Sent[]} sent @returns {string} all links, to be kept */
+export function linksText(sent) {
+    return sent
+        .map(({ title, code, people, link: address }) => {
+            const words = t("Code {code}", { code });
+            return `${title}: ${people.join(", ")}\n${words}\n${address}\n`;
+        })
+        .join("\n");
+}
+
+/** @param {{again: () => void}} press @param {unknown} error */
+function unasked({ again }, error) {
+    return banner(
+        "critical",
+        html`<p>${t("It was handed in, and its people are not asked yet.")} ${error ?? nothing}</p>
+            <p>${button({ label: t("Ask them now"), press: again })}</p>`,
+    );
+}
+
+/** @param {Sent} one @param {boolean} isCopied @param {{copy: (one: Sent) => void}} press */
+function link(one, isCopied, { copy }) {
+    const { link: address, code, people } = one;
+    const own = `/sign${address.slice(address.indexOf("#"))}`;
+    return html`<ul>
+            ${people.map((account) => html`<li><bdi>${account}</bdi></li>`)}
+        </ul>
+        <p class="card share"><code>${address}</code></p>
         <p class="actions">
             ${button({
-                label: t("I have sent the link"),
-                style: "secondary",
-                press: anew,
+                label: html`${icon(isCopied ? "done" : "copy")}<span>${t("Copy the link")}</span>`,
+                press: () => copy(one),
             })}
+            <a class="button secondary" href=${own}>${t("Open the document")}</a>
+        </p>
+        <p>
+            ${t("Code {code}: it stands in the message that each of them gets from the bot, and on the page. It must be the same.", { code })}
         </p>`;
 }

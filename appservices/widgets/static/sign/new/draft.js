@@ -15,6 +15,7 @@
  * @property {string} title
  * @property {string[]} people accounts to whom the link has to go
  * @property {import("../link.js").Link} own of who asks
+ * @property {boolean} [isOut] whether its people were asked; before, its key is here alone
  */
 const DATABASE = "veche-sign-new";
 const STORE = "drafts";
@@ -61,19 +62,28 @@ export async function keepDraft(draft) {
     await kept("readwrite", (store) => store.put(draft, DRAFT)).catch(() => undefined);
 }
 
-/** @returns {Promise<Sent | undefined>} */
-export function sentHere() {
-    return kept("readonly", (store) => store.get(SENT));
+/** @returns {Promise<Sent[]>} the oldest first */
+export async function sentHere() {
+    const held = await kept("readonly", (store) => store.get(SENT));
+    return held === undefined ? [] : [held].flat();
 }
 
-/** @param {Sent} sent */
+/** @param {Sent[]} sent */
 export async function keepSent(sent) {
     await kept("readwrite", (store) => store.put(sent, SENT)).catch(() => undefined);
 }
 
-/** The document was sent: nothing of it stays here but its link. */
-export async function dropDraft() {
-    await kept("readwrite", (store) => store.delete(DRAFT)).catch(() => undefined);
+/**
+ * One document more is about to go out: its link is kept and its people are out of the draft, both or
+ * neither, so that none is sent twice and no key is lost, whenever the browser is shut.
+ * @param {Sent[]} sent
+ * @param {Draft | undefined} left of the draft; none: nothing of it stays here but links
+ */
+export async function moveOn(sent, left) {
+    await kept("readwrite", (store) => {
+        store.put(sent, SENT);
+        return left ? store.put(left, DRAFT) : store.delete(DRAFT);
+    }).catch(() => undefined);
 }
 
 /** Nothing stays. */

@@ -5,16 +5,16 @@ import { orderWords } from "./words.js";
 /**
  * @param {string} typed
  * @param {import("./rows.js").Person[]} known
- * @returns {Pick<import("./rows.js").Form, "people" | "needs"> | string} why it can't be read
+ * @returns {Pick<import("./rows.js").Form, "people" | "needs" | "isEach"> | string} why it can't be read
  */
 export function readLine(typed, known) {
     try {
-        const { people, needs } = readOrder(typed);
+        const { people, needs, isEach } = readOrder(typed);
         const names = new Map(known.map(({ account, name }) => [account, name]));
         const named = people.map((one) =>
             Object.assign(one, { name: names.get(one.account) ?? "" }),
         );
-        return { people: named, needs };
+        return { people: named, needs, isEach };
     } catch (error) {
         if (error instanceof OrderError) return orderWords(error);
         throw error;

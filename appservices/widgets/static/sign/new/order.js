@@ -57,11 +57,16 @@ export class OrderError extends Error {
 
 /**
  * @param {string} typed
- * @returns {{people: Person[], needs: Record<string, number>}}
+ * @returns {{people: Person[], needs: Record<string, number>, isEach: boolean}} whether each of the
+ *     first step gets a document of their own
  * @throws {OrderError} it can't be read, or a private document can't have it
  */
 export function readOrder(typed) {
-    const { stages, copies } = new Reader(typed.match(TOKEN) ?? []).read();
+    const words = typed.match(TOKEN) ?? [];
+    const isEach = EACH.has((words[0] ?? "").toLowerCase());
+    // "each of bob": the word after it may be left out.
+    const skipped = isEach ? (OF.has((words[1] ?? "").toLowerCase()) ? 2 : 1) : 0;
+    const { stages, copies } = new Reader(words.slice(skipped)).read();
     /** @type {Person[]} */
     const people = [];
     /** @type {Record<string, number>} */
@@ -75,7 +80,8 @@ export function readOrder(typed) {
     checkOnce(people);
     const seen = people.map((one) => (one.role === "witness" ? seeing(one, people) : one));
     checkCounts(seen, needs);
-    return { people: seen, needs };
+    if (isEach) checkEach(seen, needs);
+    return { people: seen, needs, isEach };
 }
 
 /** @param {string} account @returns {string} as it is compared */
@@ -101,6 +107,13 @@ function seeing(witness, people) {
         : beside.length === 1 && beside[0];
     if (!seen) throw new OrderError("witness", witness.account);
     return { ...witness, of: seen.account, step: seen.step };
+}
+
+/** @param {Person[]} people @param {Record<string, number>} needs */
+function checkEach(people, needs) {
+    const witness = people.find(({ role, step }) => role === "witness" && step === 1);
+    if (witness) throw new OrderError("private", witness.account);
+    if (needs[1]) throw new OrderError("need");
 }
 
 /** @param {Person[]} people @param {Record<string, number>} needs */
@@ -132,8 +145,6 @@ class Reader {
     }
 
     read() {
-        if (this.words.length > 1 && EACH.has(this.word.toLowerCase()))
-            throw new OrderError("private", this.word);
         const stages = [this.#stage()];
         while (this.#takes(THEN)) stages.push(this.#stage());
         const isEnded = this.word === ";";

@@ -10,6 +10,7 @@
  * @property {number} pages of the document
  * @property {(field: string) => string | null} problem
  * @property {(changes: Partial<Form>) => void} change
+ * @property {(file: File) => void} table takes people from a table
  * @property {(at: number) => void} move lets the box of a person be moved
  */
 import { html, nothing } from "lit";
@@ -19,6 +20,7 @@ import { t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { CORNERS } from "../../pdf/boxes.js";
 import { STEPS_MAX, emptyPerson, hasBox } from "./rows.js";
+import { ROWS_MAX } from "./table.js";
 
 const ROLES = /** @type {Role[]} */ (["signer", "clerk", "approver", "witness", "viewer"]);
 
@@ -37,7 +39,7 @@ export function people(editing, line) {
             id: "line",
             label: t("In one line, as in the chat"),
             help: t(
-                "For example: 2 of bob, carol, dave then erin as witness of bob; copy to frank",
+                "For example: 2 of bob, carol, dave then erin as witness of bob; copy to frank; or: each of bob, carol then dave",
             ),
             error: line.error,
             is_required: false,
@@ -54,6 +56,7 @@ export function people(editing, line) {
                         line.type(/** @type {HTMLInputElement} */ (target).value)}
                 />`,
         })}
+        ${many(editing)}
         <ol class="plain-list">
             ${form.people.map((one, at) => html`<li class="card">${row(editing, one, at)}</li>`)}
         </ol>
@@ -65,6 +68,42 @@ export function people(editing, line) {
             })}
         </p>
         ${needs(editing)}`;
+}
+
+/** @param {Editing} editing whether each of the first step gets a document of their own */
+function many({ form, change, table }) {
+    return html`<label class="tick">
+            <input
+                type="checkbox"
+                .checked=${form.isEach === true}
+                @change=${(/** @type {Event} */ { target }) =>
+                    change({ isEach: /** @type {HTMLInputElement} */ (target).checked })}
+            />
+            <span>${t("Each of the first step gets a document of their own")}</span>
+        </label>
+        ${field({
+            id: "table",
+            label: t("People of the first step, from a table"),
+            help: t(
+                "CSV: an account on each line, then a name; at most {count}, since this page prepares and encrypts each document, and you send each link.",
+                { count: ROWS_MAX },
+            ),
+            is_required: false,
+            control: ({ id, describedby, invalid }) =>
+                html`<input
+                    id=${id}
+                    type="file"
+                    accept=".csv,text/csv,text/plain"
+                    aria-describedby=${describedby}
+                    aria-invalid=${invalid}
+                    @change=${(/** @type {Event} */ { target }) => {
+                        const input = /** @type {HTMLInputElement} */ (target);
+                        const file = input.files?.[0];
+                        if (file) table(file);
+                        input.value = ""; // the same file again is read again
+                    }}
+                />`,
+        })}`;
 }
 
 /** @param {Editing} editing @param {Person} one @param {number} at */
@@ -187,13 +226,14 @@ function cornerWords(corner) {
 /** @param {Editing} editing how many of a step are enough, where there is a choice */
 function needs({ form, problem, change }) {
     const acting = form.people.filter(({ role }) => role !== "witness" && role !== "viewer");
-    const steps = [...new Set(acting.map(({ step }) => step))].toSorted((a, b) => a - b);
+    const all = [...new Set(acting.map(({ step }) => step))].toSorted((a, b) => a - b);
+    const steps = all.slice(form.isEach ? 1 : 0); // each signs a document of their own
     const shared = steps.filter((step) => acting.filter((one) => one.step === step).length > 1);
     return shared.map((step) => {
         const count = acting.filter((one) => one.step === step).length;
         return number(
             `need-${step}`,
-            steps.length > 1
+            all.length > 1
                 ? t("Signatures that are enough in step {step}, of {count}", { step, count })
                 : t("Signatures that are enough, of {count}", { count }),
             form.needs[step] ?? count,

@@ -21,6 +21,7 @@
  * @property {string} title
  * @property {Person[]} people
  * @property {Record<string, number>} needs by step: how many are enough; none: all
+ * @property {boolean} [isEach] whether each of the first step gets a document of their own
  * @property {ClauseRow[]} clauses
  * @property {"S0" | "S1" | "S2"} level
  * @property {"when_complete" | "each"} effect
@@ -30,7 +31,7 @@
  * @typedef {object} Problem
  * @property {string} field id of the control
  * @property {"title" | "account" | "twice" | "nobody" | "need" | "of" | "many" | "clause"
- *   | "clause_page" | "unfair" | "boxes" | "days"} what
+ *   | "clause_page" | "unfair" | "boxes" | "days" | "each_witness"} what
  *
  * @typedef {object} Party as the service takes it
  * @property {string} party
@@ -63,6 +64,7 @@ export function emptyForm() {
         title: "",
         people: [emptyPerson(1)],
         needs: {},
+        isEach: false,
         clauses: [],
         level: "S2",
         effect: "when_complete",
@@ -154,6 +156,51 @@ function stepOf(one, people, server) {
 }
 
 /**
+ * Of each document whose people are in a form: one, or one for each of the first step.
+ * @param {Form} form
+ * @returns {Form[]}
+ */
+export function formsOf(form) {
+    if (!form.isEach) return [form];
+    const first = firstOf(form);
+    return first.map((one) => {
+        // In the order of the rows, by which boxes are called.
+        const people = form.people.filter((other) => other === one || !first.includes(other));
+        return Object.assign({}, form, { isEach: false, people });
+    });
+}
+
+/** @param {Pick<Form, "people">} form @returns {Person[]} who acts in its first step */
+export function firstOf({ people }) {
+    const acting = people.filter(({ role }) => role !== "witness" && role !== "viewer");
+    const first = Math.min(...acting.map(({ step }) => step));
+    return acting.filter(({ step }) => step === first);
+}
+
+/**
+ * @param {Form} form
+ * @param {{account: string, name: string}[]} listed
+ * @returns {Pick<Form, "people" | "isEach">} with these in its first step, as its first one signed
+ */
+export function withPeople(form, listed) {
+    const first = firstOf(form);
+    const model = first[0] ?? emptyPerson(1);
+    const others = form.people.filter((one) => !first.includes(one));
+    const people = listed.map((one) => Object.assign({}, model, one));
+    return { people: [...people, ...others], isEach: listed.length > 1 };
+}
+
+/**
+ * @param {Form} form of many
+ * @returns {Form | undefined} the same without the first of them; none: nobody is left
+ */
+export function withoutFirst(form) {
+    const [done, ...left] = form.isEach ? firstOf(form) : [];
+    if (left.length === 0) return undefined;
+    return { ...form, people: form.people.filter((one) => one !== done) };
+}
+
+/**
  * @param {Form} form
  * @param {number} pages of the document
  * @param {string} server
@@ -174,7 +221,7 @@ export function problemsOf(form, pages, server) {
 }
 
 /** @param {Form} form @param {string} server @returns {Problem[]} */
-function peopleProblems({ people, needs }, server) {
+function peopleProblems({ people, needs, isEach }, server) {
     /** @type {Problem[]} */
     const found = [];
     const accounts = people.map((one) => accountOf(one.account, server));
@@ -186,10 +233,16 @@ function peopleProblems({ people, needs }, server) {
         if (one.role === "witness" && !isSeen(one, people, server))
             found.push({ field: `of-${at}`, what: "of" });
     }
+    const first = isEach ? firstOf({ people }).map((one) => accountOf(one.account, server)) : [];
+    for (const [at, { role, of }] of people.entries())
+        if (role === "witness" && first.includes(accountOf(of, server)))
+            found.push({ field: `of-${at}`, what: "each_witness" });
     if (people.length > PARTIES_MAX) found.push({ field: "account-0", what: "many" });
     if (!people.some(({ role }) => role === "signer" || role === "clerk" || role === "approver"))
         found.push({ field: "account-0", what: "nobody" });
+    const firstStep = isEach ? firstOf({ people })[0]?.step : undefined;
     for (const [step, need] of Object.entries(needs)) {
+        if (Number(step) === firstStep) continue; // each signs a document of their own
         const acting = people.filter(
             (one) => one.step === Number(step) && one.role !== "witness" && one.role !== "viewer",
         );
@@ -210,7 +263,8 @@ function isSeen({ of }, people, server) {
 
 /** @param {Form} form @param {number} pages @returns {Problem[]} */
 function clauseProblems(form, pages) {
-    const { clauses, people } = form;
+    const { clauses } = form;
+    const { people } = formsOf(form)[0] ?? form;
     const unfair = clauses.map(({ kind }) => kind === "unfair");
     const boxes = people
         .filter(({ role }) => hasBox(role))

@@ -28,11 +28,10 @@ import { openFile } from "../../pdf/signing.js";
 import { pageCount } from "../../pdf/tree.js";
 import { withBoxes } from "../../pdf/sheet.js";
 import { hex, sha256 } from "../../verify/bytes.js";
-import { actBlind, beginBlind, putBlind } from "../api.js";
+import { actBlind, beginBlind, patiently, putBlind } from "../api.js";
 import { DOCUMENT, encrypt, importKey } from "../cipher.js";
 import { privateHash } from "../link.js";
 import { newSalt, sealMatter, veiled } from "../matter.js";
-import { keepSent } from "./draft.js";
 import { accountOf, boxedClauses, clauseId, fieldOf, hasBox, orderOf } from "./rows.js";
 import { printedRole } from "./words.js";
 
@@ -149,26 +148,32 @@ export async function sealed({ pdf, pages }, form, filename, server) {
  * @param {Sealed} made
  * @param {Form} form
  * @param {string} server
- * @param {(step: "begin" | "upload" | "send") => void} tell
- * @returns {Promise<import("./draft.js").Sent>}
+ * @param {(step: "begin" | "upload") => void} tell
+ * @returns {Promise<import("./draft.js").Sent>} its people are not asked yet
  */
-export async function send(made, form, server, tell) {
+export async function handIn(made, form, server, tell) {
     tell("begin");
-    const begun = await beginBlind(made.body, made.act);
+    const begun = await patiently(() => beginBlind(made.body, made.act));
     tell("upload");
-    await putBlind(begun.session, made.cipher);
+    await patiently(() => putBlind(begun.session, made.cipher));
     const shared = { session: begun.session, key: made.key, document: made.sha256 };
     const own = { session: begun.session, party: begun.party, token: begun.token, key: made.key };
-    const sent = {
+    return {
         link: `${location.origin}/sign#${privateHash(shared)}`,
         code: begun.code,
         title: form.title.trim(),
         people: form.people.map(({ account }) => accountOf(account, server)),
         own,
+        isOut: false,
     };
-    // Before it is out: only here is its key, and a page may be closed at any moment.
-    await keepSent(sent);
-    tell("send");
-    await actBlind(begun.session, "send");
-    return sent;
+}
+
+/**
+ * Has the people of a document asked; again: nothing.
+ * @param {import("./draft.js").Sent} one
+ * @returns {Promise<import("./draft.js").Sent>}
+ */
+export async function sendOut(one) {
+    await patiently(() => actBlind(one.own.session, "send"));
+    return { ...one, isOut: true };
 }

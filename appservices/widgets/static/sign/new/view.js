@@ -5,33 +5,31 @@
  * @typedef {import("./rows.js").Form} Form
  * @typedef {import("./rows.js").Problem} Problem
  * @typedef {import("./sending.js").Ready} Ready
- * @typedef {import("./sending.js").Sealed} Sealed
+ * @typedef {import("./batch.js").Step} Step
  * @typedef {import("./draft.js").Sent} Sent
  * @typedef {import("../../pdf/normalising.js").Upload} Upload
  * @typedef {Uint8Array<ArrayBuffer>} Bytes
  */
 import { html, nothing } from "lit";
-import { effectWords } from "../../approve/signing_words.js";
 import { VecheElement, banner, button, spinner } from "../../kit/elements.js";
 import { plural, showNumber, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { serverName } from "../../kit/page.js";
-import { session } from "../../kit/session.js";
-import { signInHref } from "../../kit/shell.js";
-import { boxAt, sizeOfPage } from "../../pdf/boxes.js";
+import { save } from "../../kit/save.js";
 import { SALT_BYTES, normalise } from "../../pdf/normalising.js";
 import "../../pdf/pages.js";
-import { openFile } from "../../pdf/signing.js";
-import { pageNumber } from "../../pdf/tree.js";
 import { conditions } from "./conditions.js";
-import { draftHere, dropDraft, keepDraft, sentHere, wipe } from "./draft.js";
-import { done } from "./done.js";
+import { Batch, askedAll } from "./batch.js";
+import { draftHere, keepDraft, sentHere, wipe } from "./draft.js";
+import { done, linksText } from "./done.js";
 import { readLine } from "./line.js";
+import { moving } from "./moving.js";
 import { people, text } from "./people.js";
-import "./placing.js";
-import { accountOf, emptyForm, fieldOf, problemsOf } from "./rows.js";
-import { fetchLetters, madeReady, sealed, send } from "./sending.js";
-import { noteWords, problemWords, sendingWords, whyNot } from "./words.js";
+import { reviewed } from "./review.js";
+import { accountOf, emptyForm, fieldOf, formsOf, problemsOf, withPeople } from "./rows.js";
+import { readPeople } from "./table.js";
+import { fetchLetters, madeReady } from "./sending.js";
+import { noteWords, problemWords, whyNot } from "./words.js";
 
 const KIB = 1024;
 const KEEP_MS = 400;
@@ -50,7 +48,7 @@ export class VecheSignNew extends VecheElement {
         moved: { state: true },
         isOver: { state: true },
         isRestored: { state: true },
-        isCopied: { state: true },
+        copied: { state: true },
         typed: { state: true },
         unread: { state: true },
     });
@@ -71,17 +69,18 @@ export class VecheSignNew extends VecheElement {
         this.problems = [];
         /** @type {Ready | undefined} what will be sent, once it was asked for */
         this.ready = undefined;
-        /** @type {Sealed | undefined} what is being sent: a second attempt sends the same */
-        this._sealed = undefined;
-        /** @type {Sent | undefined} */
-        this.sent = undefined;
-        /** @type {"" | "read" | "begin" | "upload" | "send"} */
+        /** @type {Batch | undefined} what is being sent: a second attempt goes on where it broke off */
+        this._batch = undefined;
+        /** @type {Sent[]} */
+        this.sent = [];
+        /** @type {Sent | undefined} whose link was copied last */
+        this.copied = undefined;
+        /** @type {"" | "read" | Step} */
         this.doing = "";
         /** @type {number | undefined} whose box is being moved */
         this.moved = undefined;
         this.isOver = false;
         this.isRestored = false;
-        this.isCopied = false;
         this.typed = "";
         /** @type {string | null} why what was typed can't be read */
         this.unread = null;
@@ -120,13 +119,24 @@ export class VecheSignNew extends VecheElement {
     _change(changes) {
         this.form = { ...this.form, ...changes };
         this.ready = undefined;
-        this._sealed = undefined;
+        this._batch = undefined;
         if (this.problems.length > 0) this._check();
         this._keep();
     }
 
     _check() {
         this.problems = problemsOf(this.form, this.upload?.pages ?? 1, serverName());
+    }
+
+    /** @param {File} file of people, who act first */
+    async _readTable(file) {
+        this.error = undefined;
+        try {
+            const data = new Uint8Array(await file.arrayBuffer());
+            this._change(withPeople(this.form, readPeople(data, isAccount)));
+        } catch (error) {
+            this.error = error;
+        }
     }
 
     /** @param {FileList | null | undefined} files */
@@ -143,7 +153,7 @@ export class VecheSignNew extends VecheElement {
     async _take(file, filename) {
         this._begun += 1;
         const mine = this._begun;
-        const none = { upload: undefined, ready: undefined, fault: undefined, _sealed: undefined };
+        const none = { upload: undefined, ready: undefined, fault: undefined, _batch: undefined };
         Object.assign(this, { ...none, filename, _file: file, doing: "read", moved: undefined });
         try {
             const salt = crypto.getRandomValues(new Uint8Array(SALT_BYTES));
@@ -167,7 +177,8 @@ export class VecheSignNew extends VecheElement {
             return;
         }
         try {
-            this.ready = madeReady(upload, form, serverName(), await fetchLetters());
+            const first = formsOf(form)[0] ?? form;
+            this.ready = madeReady(upload, first, serverName(), await fetchLetters());
             this.moved = undefined;
             await this.updateComplete;
             /** @type {HTMLElement | null} */ (this.querySelector("#review"))?.focus();
@@ -177,25 +188,40 @@ export class VecheSignNew extends VecheElement {
     }
 
     async _send() {
-        const { ready, form, filename } = this;
+        const { ready, form, filename, _file: file } = this;
         if (!ready || this.doing) return;
         Object.assign(this, { doing: "begin", error: undefined });
+        clearTimeout(this._keeping);
+        this._batch ??= new Batch({ file, filename, form }, ready, serverName(), this.sent);
+        const batch = this._batch;
         try {
-            this._sealed ??= await sealed(ready, form, filename, serverName());
-            const sent = await send(this._sealed, form, serverName(), (step) => {
-                this.doing = step;
-            });
-            clearTimeout(this._keeping);
-            await dropDraft();
-            Object.assign(this, { sent, upload: undefined, ready: undefined, _file: undefined });
-            this._sealed = undefined;
-            this.form = emptyForm();
-            await this.updateComplete;
-            /** @type {HTMLElement | null} */ (this.querySelector("h1"))?.focus();
+            await batch.send((step) => this._moved(batch, step));
         } catch (error) {
             this.error = error;
         } finally {
-            this.doing = "";
+            this._moved(batch, "");
+        }
+        if (batch.draft) return;
+        this._batch = undefined;
+        await this.updateComplete;
+        /** @type {HTMLElement | null} */ (this.querySelector("h1"))?.focus();
+    }
+
+    /** @param {Batch} batch which got on @param {Step | ""} doing */
+    _moved({ sent, draft }, doing) {
+        Object.assign(this, { sent, doing });
+        if (draft) this.form = draft.form;
+        else Object.assign(this, { upload: undefined, ready: undefined, _file: undefined });
+        if (!draft) this.form = emptyForm();
+    }
+
+    /** Asks the people of what was handed in, and was not heard of any more. */
+    async _ask() {
+        this.error = undefined;
+        try {
+            this.sent = await askedAll(this.sent, () => {});
+        } catch (error) {
+            this.error = error;
         }
     }
 
@@ -203,20 +229,29 @@ export class VecheSignNew extends VecheElement {
         clearTimeout(this._keeping);
         await wipe();
         Object.assign(this, {
-            ...{ sent: undefined, upload: undefined, ready: undefined, _file: undefined },
-            ...{ fault: undefined, error: undefined, problems: [], filename: "" },
+            ...{ sent: [], upload: undefined, ready: undefined, _file: undefined },
+            ...{
+                _batch: undefined,
+                copied: undefined,
+                fault: undefined,
+                error: undefined,
+                problems: [],
+                filename: "",
+            },
             form: emptyForm(),
         });
     }
 
-    /** @param {Event} event */
-    async _copy({ currentTarget }) {
-        const pressed = /** @type {HTMLElement} */ (currentTarget);
-        this.isCopied = await navigator.clipboard.writeText(this.sent?.link ?? "").then(
-            () => true,
-            () => false,
+    /** @param {Sent} one */
+    async _copy(one) {
+        await navigator.clipboard.writeText(one.link).then(
+            () => {
+                this.copied = one;
+            },
+            () => {
+                this.copied = undefined;
+            },
         );
-        pressed.focus();
     }
 
     /** @param {string} name of a field of the document @returns {string} whose it is */
@@ -309,62 +344,6 @@ export class VecheSignNew extends VecheElement {
             }`;
     }
 
-    /**
-     * @param {Upload} upload
-     * @param {import("../../pdf/boxes.js").Place} place
-     * @returns the page, and where a box on it is
-     */
-    _spot(upload, place) {
-        try {
-            const { document } = openFile(upload.pdf);
-            const size = sizeOfPage(document, pageNumber(document, place.page - 1));
-            const sizes = Array.from({ length: place.page }, () => size);
-            const [left, bottom] = boxAt("box", place, sizes, []).corners;
-            const at = /** @type {[number, number]} */ ([left - size.left, bottom - size.bottom]);
-            return { size, at: place.at ?? at };
-        } catch {
-            return undefined;
-        }
-    }
-
-    _move() {
-        const { moved, upload, form } = this;
-        const one = moved === undefined ? undefined : form.people[moved];
-        if (moved === undefined || !upload || !one?.place) return nothing;
-        const { place } = one;
-        const spot = this._spot(upload, place);
-        if (!spot) return banner("critical", html`<p>${t("There is no such page.")}</p>`);
-        const { size, at } = spot;
-        return html`<section class="card">
-            <h3>
-                ${t("Box of {name} on page {page}", { name: one.name || one.account, page: place.page })}
-            </h3>
-            <veche-placing
-                .bytes=${upload.pdf}
-                .page=${place.page}
-                .size=${size}
-                .at=${at}
-                .name=${one.name || one.account}
-                @veche-placed=${(/** @type {CustomEvent} */ { detail }) =>
-                    this._change({
-                        people: form.people.with(moved, {
-                            ...one,
-                            place: { ...place, at: detail },
-                        }),
-                    })}
-            ></veche-placing>
-            <p class="actions">
-                ${button({
-                    label: t("Done"),
-                    style: "secondary",
-                    press: () => {
-                        this.moved = undefined;
-                    },
-                })}
-            </p>
-        </section>`;
-    }
-
     /** The people as they are typed in the chat, read while they are typed. */
     _inOneLine() {
         return {
@@ -388,13 +367,21 @@ export class VecheSignNew extends VecheElement {
             pages: upload.pages,
             problem: (/** @type {string} */ field) => found.get(field) ?? null,
             change: (/** @type {Partial<Form>} */ changes) => this._change(changes),
+            table: (/** @type {File} */ file) => void this._readTable(file),
             move: (/** @type {number} */ at) => {
                 this.moved = at;
             },
         };
         const set = (/** @type {string} */ title) => this._change({ title });
         return html`${text("title", t("What the document is"), form.title, editing.problem("title"), set)}
-            ${people(editing, this._inOneLine())} ${this._move()} ${conditions(editing)}
+            ${people(editing, this._inOneLine())}
+            ${moving(upload, this.moved === undefined ? undefined : form.people[this.moved], {
+                place: (place) => this._place(place),
+                stop: () => {
+                    this.moved = undefined;
+                },
+            })}
+            ${conditions(editing)}
             <div class="missing">${this._why()}</div>
             <p class="actions">
                 ${button({ label: t("Look at what will be sent"), press: () => void this._review() })}
@@ -406,87 +393,72 @@ export class VecheSignNew extends VecheElement {
             </p>`;
     }
 
+    /** @param {import("../../pdf/boxes.js").Place} place of the box that is being moved */
+    _place(place) {
+        const { moved, form } = this;
+        const one = moved === undefined ? undefined : form.people[moved];
+        if (moved === undefined || !one) return;
+        this._change({ people: form.people.with(moved, { ...one, place }) });
+    }
+
     _why() {
         if (this.error === undefined) return nothing;
         const words = whyNot(this.error, (one) => this._nameOf(one));
         return banner("critical", html`<p>${words}</p>`);
     }
 
-    /** @param {Ready} ready */
-    _reviewed(ready) {
-        const { form } = this;
-        const count = plural("{count} page", "{count} pages", ready.pages);
-        const names = form.people.map(
-            ({ account, name }) => name || accountOf(account, serverName()),
-        );
-        /** @type {[string, unknown][]} */
-        const rows = [
-            [t("Document"), html`<bdi>${form.title}</bdi>, ${count}`],
-            [t("Who signs"), html`<bdi>${names.join(", ")}</bdi>`],
-            [t("It counts"), effectWords(form.effect)],
-            [t("Days to sign"), showNumber(form.days)],
-        ];
-        return html`<h2 id="review" tabindex="-1">${t("This will be sent")}</h2>
-            <dl class="facts card">
-                ${rows.map(
-                    ([name, value]) =>
-                        html`<dt>${name}</dt>
-                            <dd>${value}</dd>`,
-                )}
-            </dl>
-            <veche-pages
-                .bytes=${ready.pdf}
-                .label=${t("Pages of {title}", { title: form.title })}
-                .isBeside=${true}
-            ></veche-pages>
-            <p>
-                ${t("It is encrypted in this browser. The service gets no title, no text and no key; it learns who signs, when, and how long the document is.")}
-            </p>
-            ${this._sending()}`;
+    get isSending() {
+        return this.doing !== "" && this.doing !== "read";
     }
 
+    /** @returns {import("./review.js").Sending} */
     _sending() {
-        const isBusy = this.doing !== "" && this.doing !== "read";
-        if (!session())
-            return banner(
-                "info",
-                html`<p>
-                        ${t("Sign in from your encrypted chat to send it. What you have prepared stays here.")}
-                    </p>
-                    <p><a class="button primary" href=${signInHref()}>${t("Sign in")}</a></p>`,
-            );
-        return html`<div class="missing">
-                ${isBusy ? spinner(sendingWords(/** @type {"begin"} */ (this.doing))) : nothing}
-            </div>
-            <p class="actions">
-                ${button({
-                    label: html`${icon("lock")}<span>${t("Encrypt and send")}</span>`,
-                    is_busy: isBusy,
-                    press: () => void this._send(),
-                })}
-            </p>`;
+        return { doing: this.doing, done: this.sent.length, send: () => void this._send() };
+    }
+
+    /** Some of many are out already. */
+    _before() {
+        const words = t(
+            "Sent already: {count}. The people below are those who are left; the links stay here until all are sent.",
+            { count: showNumber(this.sent.length) },
+        );
+        return banner("info", html`<p>${words}</p>`);
+    }
+
+    _done() {
+        const { sent, error } = this;
+        const saved = () => new Blob([linksText(sent)], { type: "text/plain" });
+        const press = {
+            copy: (/** @type {Sent} */ one) => void this._copy(one),
+            saveAll: () => save(saved(), t("links.txt")),
+            anew: () => void this._anew(),
+            again: () => void this._ask(),
+        };
+        const words = error === undefined ? undefined : whyNot(error, (one) => this._nameOf(one));
+        return done(sent, this.copied, press, words);
     }
 
     render() {
         if (!this.isRestored) return html`<div class="alone">${spinner()}</div>`;
-        if (this.sent)
-            return html`<div class="alone">
-                ${done(
-                    this.sent,
-                    this.isCopied,
-                    (event) => void this._copy(event),
-                    () => void this._anew(),
-                )}
-            </div>`;
+        const isAll = this.sent.length > 0 && !this.upload && this.doing === "";
+        if (isAll) return html`<div class="alone">${this._done()}</div>`;
         const { upload, ready } = this;
         return html`<div class="alone wide">
             <h1 tabindex="-1">${t("Ask for signatures")}</h1>
             <p>
                 ${t("Privately: the document is prepared and encrypted in this browser, and only those to whom you send its link can read it.")}
             </p>
-            ${this._document()} ${upload ? this._form(upload) : nothing}
-            ${ready ? this._reviewed(ready) : nothing}
+            ${this.sent.length > 0 ? this._before() : nothing}
+            <div ?inert=${this.isSending}>
+                ${this._document()} ${upload ? this._form(upload) : nothing}
+            </div>
+            ${ready ? reviewed(this.form, ready, this._sending()) : nothing}
         </div>`;
     }
 }
 customElements.define("veche-sign-new", VecheSignNew);
+
+/** @param {string} typed */
+function isAccount(typed) {
+    return accountOf(typed, serverName()) !== "";
+}

@@ -3,6 +3,7 @@ import { t } from "../../kit/i18n.js";
 import { BoxError } from "../../pdf/boxes.js";
 import { UploadError } from "../../pdf/normalising.js";
 import { explained } from "../words.js";
+import { ROWS_MAX, TableError } from "./table.js";
 import { BOXES_MAX, DAYS_MAX, PARTIES_MAX, TITLE_MAX, UNFAIR_MAX } from "./rows.js";
 
 /** @param {import("./rows.js").Role} role @returns {string} as the page of signatures has it */
@@ -92,6 +93,10 @@ export function problemWords(what) {
             });
         case "clause_page":
             return t("The document has no such page.");
+        case "each_witness":
+            return t(
+                "Where each gets a document of their own, nobody sees them sign: choose another role, or a later step.",
+            );
         case "unfair":
             return t("At most {count} clauses are agreed to in particular.", {
                 count: UNFAIR_MAX,
@@ -135,8 +140,29 @@ export function orderWords({ problem, word }) {
 /** @param {unknown} error @param {(field: string) => string} nameOf whose box it is @returns {string} */
 export function whyNot(error, nameOf) {
     if (error instanceof UploadError) return refusalWords(error.reason);
+    if (error instanceof TableError) return tableFault(error);
     if (error instanceof BoxError) return boxFault(error, nameOf(error.field));
     return explained(error);
+}
+
+/** @param {TableError} error @returns {string} */
+function tableFault({ fault, line }) {
+    switch (fault) {
+        case "text":
+            return t("The table is no text in UTF-8: save it as “CSV UTF-8”.");
+        case "mark":
+            return t("Line {line} of the table can't be read: a quotation mark is missing.", {
+                line,
+            });
+        case "account":
+            return t("Line {line} of the table begins with no account.", { line });
+        case "empty":
+            return t("The table is empty: write an account on each line.");
+        default:
+            return t("The table has more than {count} people: send them in parts.", {
+                count: ROWS_MAX,
+            });
+    }
 }
 
 /** @param {BoxError} error @param {string} name @returns {string} */
