@@ -24,6 +24,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.support.calls import Answer, request
 from tests.support.keys import approval_of, canonical_json, decline_of, unpadded_base64
+from veche.protocol.asic.container import DataFile, is_container, prepare
+from veche.protocol.asic.growing import begun, grown
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.signing import NewField, Proofs, prepare_signature
 from veche.protocol.signatures.cms import Signer
@@ -97,7 +99,10 @@ class SignPage:
         return found
 
     def document(self, view: Mapping[str, Any]) -> bytes:
-        """The file with all that was signed into it, each part checked."""
+        """The file with all that was signed into it, each part checked.
+
+        Of one that is no PDF, its container, once somebody has signed it.
+        """
         blob = view["document"]["blob"]
         path = f"{self.origin}{API}/sessions/{self.session}/blobs/{blob}"
         one = urllib.request.Request(path)  # noqa: S310 -- ours
@@ -107,11 +112,20 @@ class SignPage:
         assert hashlib.sha256(cipher).hexdigest() == blob
         pdf = self._opened(cipher, b"veche.signing.blob")
         assert unpadded_base64(hashlib.sha256(pdf).digest()) == view["document"]["sha256"]
+        whole, added = pdf, []
         for one_ in view["revisions"]:
             place = b"veche.signing.%d" % one_["number"]
-            pdf += self._opened(from_unpadded(one_["increment"]), place)
-            assert unpadded_base64(hashlib.sha256(pdf).digest()) == one_["sha256"]
-        return pdf
+            added.append(self._opened(from_unpadded(one_["increment"]), place))
+            whole = self.grown(view, pdf, added)
+            assert unpadded_base64(hashlib.sha256(whole).digest()) == one_["sha256"]
+        return whole
+
+    def grown(self, view: Mapping[str, Any], base: bytes, added: Sequence[bytes]) -> bytes:
+        """The file with what was added to it."""
+        told = view["document"]
+        if told.get("kind") is None:
+            return b"".join([base, *added])
+        return grown(DataFile(told["name"], told["kind"], base), added)
 
     def ask(self, **changes: Any) -> Answer:
         """Ask what is to be approved."""
@@ -149,6 +163,8 @@ class SignPage:
         certificate = x509.load_der_x509_certificate(from_unpadded(issued["certificate"]))
         issuing = x509.load_der_x509_certificate(from_unpadded(issued["certificates"][1]))
         signer = Signer(certificate, [issuing])
+        if view["document"].get("kind") is not None:
+            return self._step(view, pdf, key, signer, proofs)
         whole = pdf
         for field in self.fields(view):
             place = NewField(field) if view["document"].get("is_signed") else field
@@ -157,13 +173,39 @@ class SignPage:
             signature = key.key.sign(attributes, ec.ECDSA(hashes.SHA256()))
             token = self.stamp(hashlib.sha256(signature).digest())
             whole += prepared.filled(signer.detached(attributes, signature, token))
-        increment = whole[len(pdf) :]
+        return self.told(view, pdf, whole, whole[len(pdf) :])
+
+    def _step(
+        self, view: Mapping[str, Any], held: bytes, key: FreshKey, signer: Signer, proofs: Proofs
+    ) -> dict[str, Any]:
+        """The same of a file that is no PDF: a signature in its container."""
+        told = view["document"]
+        whole = held if is_container(held) else begun(DataFile(told["name"], told["kind"], held))
+        prepared = prepare(whole, [told["kind"]])
+        attributes = signer.signed_attributes(prepared.digest)
+        signature = key.key.sign(attributes, ec.ECDSA(hashes.SHA256()))
+        token = self.stamp(hashlib.sha256(signature).digest())
+        cms = signer.detached(attributes, signature, token)
+        after = prepared.embed(cms, proofs)
+        return self.told(view, held, after, prepared.carrying(proofs).filled(cms))
+
+    def told(
+        self, view: Mapping[str, Any], pdf: bytes, whole: bytes, increment: bytes
+    ) -> dict[str, Any]:
+        """What is handed in of an increment.
+
+        Args:
+            view: Of the session before it.
+            pdf: The file before it.
+            whole: The file with it.
+            increment: What is added.
+        """
         number = len(view["revisions"]) + 1
         return {
             "number": number,
             "party": self.party,
             "previous_sha256": unpadded_base64(hashlib.sha256(pdf).digest()),
-            "sha256": unpadded_base64(hashlib.sha256(pdf + increment).digest()),
+            "sha256": unpadded_base64(hashlib.sha256(whole).digest()),
             "size": len(increment),
             "increment": self.sealed(increment, b"veche.signing.%d" % number),
         }
@@ -221,6 +263,11 @@ class SignPage:
         with urllib.request.urlopen(one) as answer:  # noqa: S310
             reply = answer.read()
         return token_of(reply)
+
+    def increment_in(self, revision: Mapping[str, Any]) -> bytes:
+        """What a revision adds, decrypted."""
+        purpose = b"veche.signing.%d" % revision["number"]
+        return self._opened(from_unpadded(revision["increment"]), purpose)
 
     def sealed(self, data: bytes, purpose: bytes) -> str:
         """Ciphertext of an increment, base64."""

@@ -30,10 +30,10 @@ export async function person(browser, name, owner) {
     context.on("weberror", (error) => problems.push(String(error.error())));
     await page.goto(`${BASE}/approve`);
     const { listed, public_key } = await keyHere(page, owner);
-    const { link } = await tell({ name, id: listed.id, public_key });
+    const { link, ...more } = await tell({ name, id: listed.id, public_key });
     await served(context, [listed]);
     await page.goto(`${BASE}/sign#${new URL(link).hash.slice(1)}`);
-    return { page, problems };
+    return { page, problems, more };
 }
 
 /**

@@ -55,7 +55,9 @@ class EvidenceDocument(Wire):
         title_sha256: Of a title that only the parties' browsers know, see ``blind_api.veiled``.
         sha256: Of the file before anybody signed.
         bytes: Size of it.
-        pages: Of it.
+        pages: Of it; 0: it is no PDF.
+        filename: Of a file that is no PDF, its name in the container in which it is signed.
+        kind: Likewise, its media type; empty: a PDF.
         code: The four digits that all of them saw.
         fields_before: Where others had signed it before the parties were asked; as a rule empty.
     """
@@ -65,6 +67,8 @@ class EvidenceDocument(Wire):
     sha256: Digest
     bytes: Annotated[int, Field(ge=0)]
     pages: Annotated[int, Field(ge=0)]
+    filename: Text = ""
+    kind: Text = ""
     code: Annotated[str, Field(pattern=r"^\d{4}$")]
     fields_before: Annotated[tuple[Text, ...], Field(strict=False, max_length=200)] = ()
 

@@ -27,8 +27,8 @@ class SignDocument(Wire):
     Attributes:
         sha256: Of the file before anybody signed it.
         bytes: Of that file.
-        pages: Of that file.
-        mimetype: ``application/pdf``.
+        pages: Of that file; 0: it is no PDF.
+        mimetype: Of that file.
     """
 
     sha256: Sha256

@@ -47,10 +47,12 @@ class DocumentView(Wire):
     Attributes:
         sha256: SHA-256 of it.
         size: Its bytes.
-        pages: Its pages.
+        pages: Its pages; 0: it is no PDF.
         blob: SHA-256 of its ciphertext, hexadecimal: the name under ``…/blobs``.
         is_signed: Whether others had signed it before it came here: then signatures are added to
             it, each in a field that is made with it and shows nothing.
+        name: Of a file that is no PDF, its name in the container in which it is signed.
+        kind: Likewise, its media type.
     """
 
     sha256: Sha256
@@ -58,6 +60,8 @@ class DocumentView(Wire):
     pages: int
     blob: str
     is_signed: bool = False
+    name: str | None = None
+    kind: str | None = None
 
 
 class ClauseView(Wire):

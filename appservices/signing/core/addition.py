@@ -14,7 +14,12 @@ import datetime as dt
 from typing import TYPE_CHECKING, Final
 
 import attrs
+from cryptography import x509
 
+from veche.protocol.asic.archive import ArchiveError
+from veche.protocol.asic.container import prepare, read_container
+from veche.protocol.asic.growing import added
+from veche.protocol.asic.verdict import judge_container
 from veche.protocol.errors import BadSignatureError
 from veche.protocol.pdf.appearance import lines_of
 from veche.protocol.pdf.document import Document
@@ -29,6 +34,7 @@ from veche.protocol.signatures.checking import (
 )
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.report import Reason
+from veche.protocol.signatures.trust import is_list_of_any
 from veche.protocol.signatures.verdict import Trusted, judge, signatures_of
 
 if TYPE_CHECKING:
@@ -120,6 +126,50 @@ def _check_order(added: Sequence[str], expected: Sequence[str]) -> None:
         raise BadSignatureError(f"the clause in the box {missing[0]} is not signed by itself")
     if list(signed) != clauses:
         raise BadSignatureError(f"after your box, only these are signed: {', '.join(clauses)}")
+
+
+def check_step(before: bytes, after: bytes, expected: Expected, kinds: Sequence[str] = ()) -> None:
+    """Make sure that a container has one party's signature more, and nothing else.
+
+    All but the signature itself is what we would have written: its name, its manifest, its place.
+
+    Args:
+        before: The container with all signatures so far, or without one.
+        after: The same with what was handed in.
+        expected: What it has to be; its ``fields`` do not count.
+        kinds: Media types of its files, if nobody has signed it yet.
+
+    Raises:
+        BadSignatureError: It is anything else; the message says what.
+    """
+    try:
+        steps = read_container(after).steps
+        prepared = prepare(before, kinds)
+        if len(steps) != expected.signed_before + 1:
+            raise BadSignatureError("it adds not just one signature")
+        if added(before, after) != prepared.filled(steps[-1].encoded):
+            raise BadSignatureError("it adds something else than a signature over the file")
+    except ArchiveError as e:
+        raise BadSignatureError(f"the file would not be one that we read: {e}") from e
+    step = steps[-1]
+    try:
+        opened = open_encoded(step.name, prepared.digest, step.encoded, is_stamp=False)
+        _check_opened(opened, expected)
+        _check_lists(opened, expected)
+    except SignatureFault as e:
+        raise BadSignatureError(str(e)) from e
+    now = dt.datetime.fromtimestamp(expected.now_ms / 1000, dt.UTC)
+    report = judge_container(after, Trusted([expected.root], now))
+    found = [one for one in report.findings if one.field == step.name]
+    if found:
+        raise BadSignatureError(f"the file would not hold: {found[0].reason.value}")
+
+
+def _check_lists(opened: Opened, expected: Expected) -> None:
+    """Make sure that the lists beside a signature are of those who issue here, and nothing else."""
+    known = [x509.load_der_x509_certificate(one) for one in expected.known]
+    if not all(is_list_of_any(one, known) for one in opened.lists):
+        raise BadSignatureError("a list travels with it that is not of here")
 
 
 @attrs.frozen

@@ -139,6 +139,8 @@ class Matter:
         pages: Of the file as it was sent; 0: it is not known.
         before: What it was signed with already; then signatures are only added to it. None: nobody
             had signed it.
+        kind: Media type of a file that is no PDF: it is signed in a container, and has no pages,
+            no boxes and no clauses. Empty: a PDF, which is signed in itself.
     """
 
     title: str
@@ -151,6 +153,7 @@ class Matter:
     template: Mapping[str, Any] | None = None
     pages: int = 0
     before: Before | None = None
+    kind: str = ""
 
 
 @attrs.frozen
@@ -160,7 +163,7 @@ class Paper:
     Attributes:
         sha256: Of the file before anybody signed it.
         size: Bytes of it.
-        pages: Of it.
+        pages: Of it; 0: it is no PDF.
         blob_sha256: Of its ciphertext.
     """
 
@@ -279,6 +282,11 @@ class Session:
     def is_blind(self) -> bool:
         """Whether the service never sees the document."""
         return self.mode is Mode.BLIND
+
+    @property
+    def has_container(self) -> bool:
+        """Whether its file is no PDF, and signed in a container."""
+        return self.matter.kind != ""
 
     @property
     def plan(self) -> Plan:

@@ -14,7 +14,7 @@ from appservices.signing.core.session import NotNowError, State
 from appservices.signing.routes.api import API
 from appservices.signing.routes.callers import CallerRoutes
 from appservices.signing.service import acting, drafting
-from appservices.signing.service.appending import read_any
+from appservices.signing.service.appending import read_pdf
 from appservices.signing.service.cipher import DOCUMENT, decrypt, encrypt
 from appservices.signing.service.feed import SigningFeed
 from appservices.signing.service.files import kept
@@ -118,7 +118,7 @@ class OrganisationRoutes(CallerRoutes):
         await run("signing.owned", self._draft, call)
         if call.query.signed == "add":
             root = der_of(self._parts().authorities.root)
-            upload = await self._in_thread(read_any, call.body, root, call.now_ms)
+            upload = await self._in_thread(read_pdf, call.body, root, call.now_ms)
         else:
             upload = await self._in_thread(read_upload, call.body)
         return await run("signing.upload", self._keep, call, upload)

@@ -14,6 +14,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from appservices.signing.core.judged import judged
+from appservices.signing.core.papers.any_files import any_file
 from appservices.signing.core.papers.uploads import (
     ActingSignedError,
     BrokenSignedError,
@@ -24,7 +25,7 @@ from appservices.signing.core.papers.uploads import (
     SignedUpload,
     UploadError,
 )
-from appservices.signing.service.uploads import checked_signed, read_upload
+from appservices.signing.service.uploads import checked_signed, is_pdf, read_upload
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.grammar import active_names, dictionaries
 from veche.protocol.pdf.pages import page_count
@@ -38,6 +39,7 @@ from veche.runtime.sandbox import SandboxError, in_sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from appservices.signing.core.papers.any_files import AnyFile
     from appservices.signing.core.papers.uploads import Refusal, Upload
     from veche.protocol.pdf.structure import Revision
     from veche.protocol.pdf.values import Dictionary, Value
@@ -51,11 +53,31 @@ _NO_CHANGES: Final = b"1"
 _FALSE: Final = frozenset({Verdict.INVALID, Verdict.UNSIGNED, Verdict.UNREADABLE})
 
 
-def read_any(content: bytes, root: bytes, now_ms: int) -> Upload | SignedUpload:
-    """Make a file fit to be signed; one that is signed already stays as it is. Call it in a thread.
+def read_any(
+    content: bytes, name: str, root: bytes, now_ms: int
+) -> Upload | SignedUpload | AnyFile:
+    """Make a file fit to be signed; what is signed already, or no PDF, stays as it is.
+
+    Call it in a thread.
+
+    Args:
+        content: The file as it was sent.
+        name: Its name.
+        root: By which signatures in it are judged, DER.
+        now_ms: UTC.
 
     Raises:
         UploadError: It cannot be signed.
+        UploadTooLargeError: It is above the limits.
+    """
+    return read_pdf(content, root, now_ms) if is_pdf(content) else any_file(content, name)
+
+
+def read_pdf(content: bytes, root: bytes, now_ms: int) -> Upload | SignedUpload:
+    """The same of a PDF.
+
+    Raises:
+        UploadError: It cannot be signed, or is no PDF.
         UploadTooLargeError: It is above the limits.
     """
     try:

@@ -16,6 +16,7 @@ from appservices.signing.service.scene import CATALOGUE
 from appservices.signing.service.told import clause_view
 from appservices.signing.store import sessions
 from veche.protocol.errors import TooLargeError
+from veche.protocol.forms.magic import PDF
 from veche.protocol.message import text
 from veche.protocol.prompts import Choice, prompt_content
 from veche.protocol.sign_request import (
@@ -162,7 +163,10 @@ def payload(
             "from_name": session.matter.requester_name,
             "from_user": session.requester,
             "document": SignDocument(
-                sha256=unpadded(paper.sha256), bytes=paper.size, pages=paper.pages
+                sha256=unpadded(paper.sha256),
+                bytes=paper.size,
+                pages=paper.pages,
+                mimetype=session.matter.kind or PDF,
             ),
             "clauses": [
                 clause_view(one) for one in (() if is_short else clauses_of(session, member))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from twisted.internet.threads import deferToThreadPool
 
-from appservices.signing.core.judged import judged
+from appservices.signing.core.judged import judged, judged_file
 from appservices.signing.core.session import Input
 from appservices.signing.service.appending import free_names
 from appservices.signing.service.blind_closing import CLOSABLE, proven_until_ms
@@ -32,6 +32,7 @@ from appservices.signing.store import blobs, revisions
 from appservices.signing.store.revisions import Revision
 from appservices.signing.store.seals import add_seal
 from veche.protocol.acts import ActClass, call_form
+from veche.protocol.asic import container
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.signing import Proofs, prepare_closing
 from veche.protocol.signatures.cms import der_of
@@ -44,10 +45,10 @@ from veche.runtime.sandbox import in_sandbox
 from veche.runtime.speak import Ground
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from appservices.signing.core.records import Session
-    from appservices.signing.service.files import Kept
+    from appservices.signing.service.files import Grow, Kept
     from appservices.signing.service.scene import Scene
     from veche.protocol.evidence import Evidence
     from veche.protocol.pdf.signing import Prepared
@@ -111,14 +112,18 @@ class Close(ChatErrand[Parts]):
         if kept.session.is_blind:
             return _closed_by_page(parts, kept.session)
         if not kept.revisions:
-            whole = await deferToThreadPool(reactor, pool, kept.whole)
-            return Closed(hashlib.sha256(whole).digest())
-        pdf, prepared = await deferToThreadPool(reactor, pool, _prepare, parts, kept)
+            unsigned = await deferToThreadPool(reactor, pool, kept.whole)
+            return Closed(hashlib.sha256(unsigned).digest())
+        prepared, grow = await deferToThreadPool(reactor, pool, _prepare, parts, kept)
         token = await parts.pool.run(parts.seals.stamp, StampRequest(prepared.digest), now_ms)
         increment = prepared.filled(token)
-        whole, root = pdf + increment, der_of(parts.authorities.root)
+        whole: bytes = await deferToThreadPool(reactor, pool, grow, increment)
+        root = der_of(parts.authorities.root)
+        judge: Callable[[bytes, bytes, int], Report] = judged
+        if kept.session.has_container:
+            judge = judged_file
         report: Report = await deferToThreadPool(
-            reactor, pool, in_sandbox, judged, whole, root, now_ms
+            reactor, pool, in_sandbox, judge, whole, root, now_ms
         )
         if report.verdict in _FALSE:
             reasons = ", ".join(one.reason.value for one in report.findings)
@@ -179,15 +184,19 @@ def _closed_by_page(parts: Parts, session: Session) -> Closed:
     return Closed(session.final_sha256, proven_until_ms=until_ms)
 
 
-def _prepare(parts: Parts, kept: Kept) -> tuple[bytes, Prepared]:
-    """The file, and the revision that closes it, still without its stamp."""
-    pdf, authorities = kept.whole(), parts.authorities
+def _prepare(parts: Parts, kept: Kept) -> tuple[Prepared | container.Prepared, Grow]:
+    """The revision that closes the file, still without its stamp, and how the file is with one."""
+    authorities = parts.authorities
     stamps = authorities.stamps.certificate
     certificates = [der_of(one) for one in (authorities.root, stamps)]
     proofs = Proofs(certificates, [authorities.list_of(stamps)])
+    if kept.session.has_container:
+        # With the stamp: what is there already is others', and stays as it is.
+        return container.prepare_closing(kept.container()).carrying(proofs), kept.container
+    pdf = kept.whole()
     document = Document(pdf)
     field = free_names(document, [FIELD])[FIELD]
-    return pdf, prepare_closing(document, field, proofs)
+    return prepare_closing(document, field, proofs), pdf.__add__
 
 
 def _keep_evidence(scene: Scene, session: Session, report: bytes) -> None:

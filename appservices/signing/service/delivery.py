@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.threads import deferToThreadPool
 
+from appservices.signing.core.papers.any_files import container_name
 from appservices.signing.core.parties import Role
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.cards import is_in_force
@@ -22,6 +23,8 @@ from appservices.signing.service.scene import Parts
 from appservices.signing.service.telling import requester_of
 from appservices.signing.store import blobs, sessions, signatures
 from veche.protocol import message
+from veche.protocol.asic.container import MIME
+from veche.protocol.forms.magic import PDF
 from veche.protocol.ids import UserId, effect_id
 from veche.protocol.message import Paragraph
 from veche.protocol.sign_request import (
@@ -48,7 +51,6 @@ if TYPE_CHECKING:
 
 DELIVER: Final = "signing.deliver"
 """Errand: sends the closed file to those who get it."""
-PDF: Final = "application/pdf"
 _TOO_LARGE: Final = 413
 
 
@@ -97,7 +99,8 @@ class Deliver(ChatErrand[Parts]):
         if kept.session.is_blind:
             return {"size_bytes": kept.size}
         pdf = await deferToThreadPool(reactor, reactor.getThreadPool(), kept.whole)
-        return {"file": await upload(self._parts, pdf), "size_bytes": len(pdf)}
+        kind = signed_kind(kept.session)
+        return {"file": await upload(self._parts, pdf), "size_bytes": len(pdf), "kind": kind}
 
     def _read(self, txn: Cursor, session_id: str) -> tuple[Kept, bytes | None]:
         kept = read_kept(txn, self._parts, session_id)
@@ -127,9 +130,12 @@ class SendFile(ChatErrand[Parts]):
         session_id = errand.payload["session"]
         kept: Kept = await host.database.run("signing.file", read_kept, self._parts, session_id)
         pool = host.reactor.getThreadPool()
-        pdf = await deferToThreadPool(host.reactor, pool, kept.whole)
-        file = await upload(self._parts, pdf)
-        return {"file": file, "size_bytes": len(pdf), "name": kept.session.matter.filename}
+        # Nobody's program shows what is in a container: they get the file that is in it.
+        read = kept.document_alone if kept.session.has_container else kept.whole
+        data = await deferToThreadPool(host.reactor, pool, read)
+        file, matter = await upload(self._parts, data), kept.session.matter
+        kind = matter.kind or PDF
+        return {"file": file, "size_bytes": len(data), "name": matter.filename, "kind": kind}
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         """Send it, if they are still alone with the bot."""
@@ -163,7 +169,7 @@ def send(
     Args:
         scene: The transaction.
         to: Where, and to whom.
-        uploaded: ``file`` and ``size_bytes``.
+        uploaded: ``file`` and ``size_bytes``; its media type as ``kind``, if it is no PDF.
         filename: Under which it is saved.
         caption: A sentence; may be empty.
         payload: What rides beside it.
@@ -179,7 +185,7 @@ def send(
         filename=filename,
         caption=caption,
         encrypted_file=uploaded["file"],
-        mimetype=PDF,
+        mimetype=uploaded.get("kind", PDF),
         size_bytes=uploaded["size_bytes"],
         payload=payload,
     )
@@ -190,13 +196,29 @@ def signed_name(session: Session) -> str:
     """Name of the file of a session with its signatures."""
     if session.is_blind:
         return f"{number_of(session)}-signed.pdf"
-    stem = session.matter.filename.removesuffix(".pdf").removesuffix(".PDF")
-    return f"{stem}-signed.pdf"
+    if session.has_container:
+        name = session.matter.filename
+        return container_name(name) if session.revision else name
+    return f"{_stem(session)}-signed.pdf"
+
+
+def signed_kind(session: Session) -> str:
+    """Media type of the file of a session with its signatures; without, that of the file."""
+    if not session.has_container:
+        return PDF
+    return MIME if session.revision else session.matter.kind
 
 
 def evidence_name(session: Session) -> str:
     """Name of the report on a session."""
-    return f"{signed_name(session).removesuffix('-signed.pdf')}-evidence.pdf"
+    return f"{number_of(session) if session.is_blind else _stem(session)}-evidence.pdf"
+
+
+def _stem(session: Session) -> str:
+    """Name of the document without its ending."""
+    stem, _, ending = session.matter.filename.rpartition(".")
+    is_ending = session.has_container or ending.casefold() == "pdf"
+    return stem if stem and is_ending else session.matter.filename
 
 
 def _order(scene: Scene, session: Session, verdict: str | None, person: str) -> None:

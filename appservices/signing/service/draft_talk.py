@@ -124,7 +124,8 @@ def ask_whether_added(scene: Scene, session: Session, room_id: RoomId, report: R
 
 def ask_who(scene: Scene, session: Session, room_id: RoomId) -> None:
     """Ask who signs."""
-    _ask(scene, session, room_id, who_doc(scene.speech(_person(session))), WHO)
+    doc = who_doc(scene.speech(_person(session)), has_pages=not session.has_container)
+    _ask(scene, session, room_id, doc, WHO)
 
 
 def review(scene: Scene, session: Session, room_id: RoomId) -> None:

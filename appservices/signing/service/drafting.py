@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.boxes import Place
     from appservices.signing.core.guests import Registrar
+    from appservices.signing.core.papers.any_files import AnyFile
     from appservices.signing.service.scene import Scene
     from veche.protocol.ids import RoomId, Ulid
     from veche.protocol.signatures.report import Report
@@ -238,6 +239,12 @@ def with_signatures(session: Session, report: Report) -> Session:
     return attrs.evolve(session, matter=attrs.evolve(session.matter, before=before))
 
 
+def with_any_file(session: Session, file: AnyFile) -> Session:
+    """A draft whose document is no PDF: it is signed in a container."""
+    matter = attrs.evolve(session.matter, filename=file.name, kind=file.kind, pages=0, before=None)
+    return attrs.evolve(session, matter=matter)
+
+
 def only(session: Session, party: str) -> Session:
     """A draft for each of many, for one of them: the others of the first stage are left out."""
     first = session.stages[0]
@@ -251,7 +258,8 @@ def only(session: Session, party: str) -> Session:
 def off_page(session: Session) -> Member | None:
     """Who is to sign on a page that the draft's file does not have; None: nobody."""
     pages = session.matter.pages
-    placed = (one for one in session.members if one.place is not None and pages)
+    is_known = session.has_container or pages > 0
+    placed = (one for one in session.members if one.place is not None and is_known)
     return next((one for one in placed if one.place and one.place.page > pages), None)
 
 
@@ -292,7 +300,8 @@ def freeze(scene: Scene, session: Session, pdf: bytes) -> Session:
     Args:
         scene: The transaction.
         session: Locked.
-        pdf: In the sealed profile, with a box for everybody who signs in one; or signed already.
+        pdf: In the sealed profile, with a box for everybody who signs in one; or signed already;
+            or any other file, as it is.
 
     Raises:
         NotNowError: The session was sent.
@@ -300,6 +309,8 @@ def freeze(scene: Scene, session: Session, pdf: bytes) -> Session:
     """
     if session.state is not State.DRAFT:
         raise NotNowError(session.state)
+    if session.has_container:
+        return _frozen(scene, session, pdf, 0)
     document = Document(pdf)
     if session.matter.before is None:
         laid = {name for name, _ in form_fields(document)}
@@ -309,12 +320,16 @@ def freeze(scene: Scene, session: Session, pdf: bytes) -> Session:
             raise PdfError(f"there is no box {missing[0]}")
     else:
         session = _with_free_names(session, document)
-    cipher = encrypt(session.matter.key, pdf, DOCUMENT)
-    digest = hashlib.sha256(pdf).digest()
+    return _frozen(scene, session, pdf, page_count(document))
+
+
+def _frozen(scene: Scene, session: Session, data: bytes, pages: int) -> Session:
+    cipher = encrypt(session.matter.key, data, DOCUMENT)
+    digest = hashlib.sha256(data).digest()
     paper = Paper(
         sha256=digest,
-        size=len(pdf),
-        pages=page_count(document),
+        size=len(data),
+        pages=pages,
         blob_sha256=blobs.put(scene.txn, session.id, "document", cipher, scene.now_ms),
     )
     return scene.save(attrs.evolve(session, paper=paper, head_sha256=digest))

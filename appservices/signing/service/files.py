@@ -1,17 +1,23 @@
 """The file of a session: the document, and with it all that was signed into it.
 
+A PDF grows at its end. Any other file stays as it is, and is in a container with its signatures
+from the first one on.
+
 It is kept as ciphertext and increments; here it is put together, outside the reactor's thread.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from appservices.signing.service.cipher import DOCUMENT, decrypt, increment_of
 from appservices.signing.store import blobs, revisions, sessions
+from veche.protocol.asic.container import DataFile
+from veche.protocol.asic.growing import begun, grown
 from veche.protocol.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -22,6 +28,8 @@ if TYPE_CHECKING:
     from appservices.signing.store.revisions import Revision
     from veche.runtime.database import Cursor
 
+Grow = Callable[[bytes], bytes]
+"""A file with what is added to it."""
 GONE: Final = "the document is not kept any more"
 
 
@@ -41,7 +49,7 @@ class Kept:
 
     @property
     def size(self) -> int:
-        """Bytes of the file with all revisions."""
+        """Bytes of the file with all revisions; of a container, but for its directory."""
         paper = self.session.paper
         base = 0 if paper is None else paper.size
         return base + sum(one.size for one in self.revisions)
@@ -53,13 +61,45 @@ class Kept:
             MalformedError: A part was changed where it is kept.
             RefusedError: The parts are not those of the session.
         """
-        key = self.session.matter.key
-        parts = [decrypt(key, self.document, DOCUMENT)]
-        parts += [decrypt(key, one.increment, increment_of(one.number)) for one in self.revisions]
-        pdf = b"".join(parts)
-        if hashlib.sha256(pdf).digest() != self.session.head_sha256:
+        parts = self._parts()
+        if self.session.has_container:
+            whole = grown(self._file(parts[0]), parts[1:])
+        else:
+            whole = b"".join(parts)
+        if hashlib.sha256(whole).digest() != self.session.head_sha256:
             raise RefusedError("the file is not the one that the session has")
-        return pdf
+        return whole
+
+    def document_alone(self) -> bytes:
+        """The document as it was sent, before anybody signed it.
+
+        Raises:
+            MalformedError: It was changed where it is kept.
+        """
+        return decrypt(self.session.matter.key, self.document, DOCUMENT)
+
+    def container(self, *more: bytes) -> bytes:
+        """The container of a file that is no PDF, also before anybody has signed it.
+
+        Args:
+            more: What is to be added to it.
+
+        Raises:
+            MalformedError: A part was changed where it is kept.
+            ArchiveError: What is to be added is not of the form that is taken.
+        """
+        parts = self._parts()
+        return begun(self._file(parts[0]), [*parts[1:], *more])
+
+    def _parts(self) -> list[bytes]:
+        key = self.session.matter.key
+        increments = (
+            decrypt(key, one.increment, increment_of(one.number)) for one in self.revisions
+        )
+        return [self.document_alone(), *increments]
+
+    def _file(self, data: bytes) -> DataFile:
+        return DataFile(self.session.matter.filename, self.session.matter.kind, data)
 
 
 def kept(scene: Scene, session: Session) -> Kept:

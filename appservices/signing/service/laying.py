@@ -39,6 +39,8 @@ def boxed(session: Session, cipher: bytes, language: str, link: str) -> bytes:
     pdf = decrypt(session.matter.key, cipher, DOCUMENT)
     if session.matter.template is not None:
         return pdf  # whose boxes it has
+    if session.has_container:
+        return pdf  # which is none, and has no place for boxes
     if session.matter.before is not None:
         return pdf  # which does not change any more
     seats = seats_of(session, language)

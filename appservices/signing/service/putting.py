@@ -26,6 +26,7 @@ from appservices.signing.store.revisions import Revision
 from appservices.signing.store.seals import add_seal
 from appservices.signing.store.signatures import Signature
 from veche.protocol.acts import ActClass, call_form
+from veche.protocol.asic import container
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import effect_id
 from veche.protocol.pdf.document import Document
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.core.records import Member, Session
-    from appservices.signing.service.files import Kept
+    from appservices.signing.service.files import Grow, Kept
     from appservices.signing.service.scene import Scene
     from veche.protocol.pdf.signing import Prepared
     from veche.runtime.database import Cursor
@@ -60,14 +61,10 @@ class PutSeal(ChatErrand[Parts]):
         member = _to_seal(kept.session, errand.payload["party"])
         if member is None:
             return {}
-        prepared, digest = await deferToThreadPool(
-            self._host.reactor,
-            self._host.reactor.getThreadPool(),
-            _prepare,
-            self._parts,
-            kept,
-            member,
-            self._host.now_ms(),
+        reactor, now_ms = self._host.reactor, self._host.now_ms()
+        pool = reactor.getThreadPool()
+        prepared, grow = await deferToThreadPool(
+            reactor, pool, _prepare, self._parts, kept, member, now_ms
         )
         # What is sealed is known in the log before the seal leaves the key.
         await self._host.database.run("signing.seal", self._record, errand, kept, prepared.digest)
@@ -76,12 +73,8 @@ class PutSeal(ChatErrand[Parts]):
             self._parts.seals.seal, member.person, prepared.digest, now_ms
         )
         increment = prepared.filled(from_unpadded(sealed.signature))
-        digest.update(increment)
-        return {
-            "increment": increment,
-            "sha256": digest.digest(),
-            "revision": kept.session.revision,
-        }
+        sha256 = await deferToThreadPool(reactor, pool, _sha256, grow, increment)
+        return {"increment": increment, "sha256": sha256, "revision": kept.session.revision}
 
     def _record(self, txn: Cursor, errand: Errand, kept: Kept, digest: bytes) -> None:
         """Commit the act, and the record of the seal."""
@@ -128,23 +121,31 @@ def _to_seal(session: Session, party: str) -> Member | None:
         return None
 
 
-def _prepare(parts: Parts, kept: Kept, member: Member, now_ms: int) -> tuple[Prepared, Any]:
-    """The revision without its seal, and the digest of the file before it, to go on with."""
+def _prepare(
+    parts: Parts, kept: Kept, member: Member, now_ms: int
+) -> tuple[Prepared | container.Prepared, Grow]:
+    """The revision without its seal, and how the file is with one."""
     view = parts.seals.view(member.person)
     proofs = Proofs(
         [from_unpadded(one) for one in view.certificates],
         [from_unpadded(one) for one in view.lists],
     )
+    if kept.session.has_container:
+        step = container.prepare(kept.container(), [kept.session.matter.kind])
+        return step.carrying(proofs), kept.container
     pdf = kept.whole()
     document = Document(pdf)
     words = look_of(CATALOGUE, parts.section.language, Role.SEAL.value, Level.SEAL.value)
     if kept.session.matter.before is not None:
         field = NewField(member.field)
-        prepared = prepare_signature(document, field, proofs, view.name, now_ms)
-        return prepared, hashlib.sha256(pdf)
+        return prepare_signature(document, field, proofs, view.name, now_ms), pdf.__add__
     look = look_that_fits(document, member.field, view.name, words)
     prepared = prepare_signature(document, member.field, proofs, view.name, now_ms, look=look)
-    return prepared, hashlib.sha256(pdf)
+    return prepared, pdf.__add__
+
+
+def _sha256(grow: Grow, increment: bytes) -> bytes:
+    return hashlib.sha256(grow(increment)).digest()
 
 
 def _keep(scene: Scene, session: Session, member: Member, increment: bytes, sha256: bytes) -> None:

@@ -8,6 +8,7 @@ from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.threads import deferToThreadPool
 
 from appservices.signing.core.order import OrderError, OrderProblem, read_list
+from appservices.signing.core.papers.any_files import AnyFile
 from appservices.signing.core.papers.uploads import (
     UPLOAD_BYTES_MAX,
     SignedUpload,
@@ -18,7 +19,7 @@ from appservices.signing.core.papers.uploads import (
 )
 from appservices.signing.core.records import TITLE_CHARACTERS_MAX
 from appservices.signing.core.session import State
-from appservices.signing.core.texts.draft import problem_doc, upload_doc
+from appservices.signing.core.texts.draft import any_file_doc, problem_doc, upload_doc
 from appservices.signing.service import draft_talk, drafting
 from appservices.signing.service.appending import read_any
 from appservices.signing.service.cipher import DOCUMENT, encrypt
@@ -43,8 +44,12 @@ from veche.runtime.matrix.media import download_encrypted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from appservices.signing.core.papers.uploads import Upload
+    from appservices.signing.core.records import Session
     from appservices.signing.service.scene import Scene
     from veche.protocol.inbound import Inbound
+    from veche.protocol.message import Doc
+    from veche.protocol.speech import Speech
     from veche.runtime.database import Cursor
 
 READ: Final = "signing.read"
@@ -181,7 +186,10 @@ class Read(ChatErrand[Parts]):
         content = await fetch(self._parts, errand)
         pool = host.reactor.getThreadPool()
         root = der_of(self._parts.authorities.root)
-        upload = await deferToThreadPool(host.reactor, pool, read_any, content, root, host.now_ms())
+        filename, now_ms = name_of_file(self._parts, errand), host.now_ms()
+        upload = await deferToThreadPool(
+            host.reactor, pool, read_any, content, filename, root, now_ms
+        )
         person = UserId(errand.payload["person"])
         name = await known_name(host.client, self._parts.bot.user_id, person)
         return {"upload": upload, "name": name or name_of(person, "")}
@@ -198,27 +206,45 @@ class Read(ChatErrand[Parts]):
         if draft_talk.has_too_many(scene, room_id, person):
             return
         upload, filename = result["upload"], name_of_file(self._parts, errand)
-        is_signed = isinstance(upload, SignedUpload)
+        if isinstance(upload, AnyFile):
+            filename = upload.name
         order = drafting.Order(
             requester=person,
             requester_name=result["name"],
             title=title_of(filename),
             filename=filename,
             room_id=room_id,
-            pages=upload.pages,
+            pages=0 if isinstance(upload, AnyFile) else upload.pages,
         )
-        session = drafting.make(scene, order)
-        if is_signed:
-            session = scene.save(drafting.with_signatures(session, upload.report))
-        cipher = encrypt(session.matter.key, upload.pdf, DOCUMENT)
-        blobs.put(txn, session.id, "upload", cipher, now_ms)
-        notes = () if is_signed else note_texts(CATALOGUE, speech.language, upload)
-        scene.tell(room_id, person, upload_doc(upload.pages, notes, speech), is_quiet=True)
+        session = _kept(scene, drafting.make(scene, order), upload)
+        doc = _seen(upload, speech)
+        scene.tell(room_id, person, doc, is_quiet=True)
         draft_talk.forget_later(scene, session)
-        if is_signed:
+        if isinstance(upload, SignedUpload):
             draft_talk.ask_whether_added(scene, session, room_id, upload.report)
         else:
             draft_talk.ask_title(scene, session, room_id)
+
+
+def _kept(scene: Scene, session: Session, upload: Upload | SignedUpload | AnyFile) -> Session:
+    """The draft with its file."""
+    data = upload.data if isinstance(upload, AnyFile) else upload.pdf
+    cipher = encrypt(session.matter.key, data, DOCUMENT)
+    blobs.put(scene.txn, session.id, "upload", cipher, scene.now_ms)
+    if isinstance(upload, AnyFile):
+        return scene.save(drafting.with_any_file(session, upload))
+    if isinstance(upload, SignedUpload):
+        return scene.save(drafting.with_signatures(session, upload.report))
+    return session
+
+
+def _seen(upload: Upload | SignedUpload | AnyFile, speech: Speech) -> Doc:
+    """What was seen of a file."""
+    if isinstance(upload, AnyFile):
+        return any_file_doc(upload, speech)
+    if isinstance(upload, SignedUpload):
+        return upload_doc(upload.pages, (), speech)
+    return upload_doc(upload.pages, note_texts(CATALOGUE, speech.language, upload), speech)
 
 
 class ReadList(ChatErrand[Parts]):

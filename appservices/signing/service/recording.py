@@ -14,6 +14,7 @@ from appservices.signing.core.session import ENDED
 from appservices.signing.service.evidence import closed_report, evidence_report, sealed_report
 from appservices.signing.service.told import told_digest
 from appservices.signing.store import certificates, events, signatures
+from veche.protocol.asic.container import signature_name
 from veche.protocol.canonical import canonical
 from veche.protocol.evidence import (
     EVENTS_MAX,
@@ -77,13 +78,15 @@ def record_of(scene: Scene, session: Session, final_sha256: bytes, verdict: str)
             sha256=unpadded(paper.sha256),
             bytes=paper.size,
             pages=paper.pages,
+            filename=session.matter.filename if session.has_container else "",
+            kind=session.matter.kind,
             code=session.code,
             fields_before=() if session.matter.before is None else session.matter.before.fields,
         ),
         final_sha256=unpadded(final_sha256),
         created_at_ms=session.sent_at_ms or session.made_at_ms,
         ended_at_ms=session.ended_at_ms or scene.now_ms,
-        parties=tuple(_party(one, given, issued) for one in session.members),
+        parties=tuple(_party(session, one, given, issued) for one in session.members),
         stages=tuple(EvidenceStage(parties=one.parties, need=one.need) for one in session.stages),
         events=tuple(
             EvidenceEvent(at_ms=one.at_ms, party=one.party or "", what=one.what) for one in record
@@ -150,7 +153,7 @@ def has_seal(parts: Parts) -> bool:
 
 
 def _party(
-    one: Member, given: Mapping[str, Signature], issued: Mapping[str, Issued]
+    session: Session, one: Member, given: Mapping[str, Signature], issued: Mapping[str, Issued]
 ) -> EvidenceParty:
     signature, certificate = given.get(one.id), issued.get(one.id)
     sha256 = None
@@ -163,12 +166,19 @@ def _party(
         user=one.person,
         state=one.party.state.value,
         level="" if signature is None else signature.level.value,
-        field="" if signature is None or signature.revision is None else one.field,
+        field=_field(session, one, None if signature is None else signature.revision),
         of=one.party.of,
         delegated_to=one.delegated_to,
         signed_at_ms=None if signature is None else signature.at_ms,
         certificate_sha256=sha256,
     )
+
+
+def _field(session: Session, one: Member, revision: int | None) -> str:
+    """Where a party's signature is in the file; empty: nowhere."""
+    if revision is None:
+        return ""
+    return signature_name(revision) if session.has_container else one.field
 
 
 def _approvals(

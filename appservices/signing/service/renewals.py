@@ -23,6 +23,7 @@ from appservices.signing.service.files import read_kept
 from appservices.signing.service.scene import Parts
 from appservices.signing.store import events, renewals, revisions
 from appservices.signing.store.revisions import Revision
+from veche.protocol.asic.growing import added
 from veche.protocol.ids import effect_id
 from veche.protocol.renewal import Stamper
 from veche.protocol.signatures.cms import der_of
@@ -150,7 +151,8 @@ def renew_kept(parts: Parts, kept: Kept, now_ms: int) -> Renewed:
     lists = _lists_at(authorities, addresses)
     known = Known([der_of(authorities.root)], now_ms, lists)
     renewed, report = renew_file(pdf, known, stamper)
-    return Renewed(renewed, renewed[len(pdf) :], report)
+    increment = added(pdf, renewed) if kept.session.has_container else renewed[len(pdf) :]
+    return Renewed(renewed, increment, report)
 
 
 def keep(scene: Scene, session: Session, renewed: Renewed) -> None:

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Final
 import attrs
 from cryptography import x509
 
-from appservices.signing.core.addition import Claim, Expected, check_addition, check_claimed
+from appservices.signing.core.addition import (
+    Claim,
+    Expected,
+    check_addition,
+    check_claimed,
+    check_step,
+)
 from appservices.signing.core.errors import (
     ApprovalMismatchError,
     SignatureLevelError,
@@ -31,6 +37,7 @@ from appservices.signing.store import certificates, revisions
 from appservices.signing.store.revisions import Revision
 from appservices.signing.store.signatures import Signature
 from veche.protocol.approval import Approval, SignatureShown
+from veche.protocol.asic.archive import ArchiveError
 from veche.protocol.errors import BadSignatureError, VecheError
 from veche.protocol.pdf.document import Document
 from veche.protocol.signatures.cms import der_of
@@ -95,15 +102,34 @@ def check_held(held: Held, body: RevisionView, authorities: Authorities, now_ms:
     before = held.kept.whole()
     place = increment_of(body.number)
     increment = decrypt(session.matter.key, from_unpadded(body.increment), place)
+    if session.has_container:
+        _check_step(held.kept, increment, body, expected)
+        return
     digest = hashlib.sha256(before)
     digest.update(increment)
-    is_told = hmac.compare_digest(digest.digest(), from_unpadded(body.sha256))
-    if len(increment) != body.size or not is_told:
-        raise BadSignatureError("its digest or size is not the one that was told")
+    _check_told(digest.digest(), increment, body)
     if session.matter.before is not None:
         signed = len(signatures_of(Document(before)))
         expected = attrs.evolve(expected, signed_before=signed)
     check_addition(before, increment, expected)
+
+
+def _check_step(kept: Kept, increment: bytes, body: RevisionView, expected: Expected) -> None:
+    """Make sure that what was handed in signs the container, and does nothing else to it."""
+    try:
+        after = kept.container(increment)
+    except ArchiveError as e:
+        raise BadSignatureError(f"what is added is not of the form that is taken: {e}") from e
+    _check_told(hashlib.sha256(after).digest(), increment, body)
+    signed = attrs.evolve(expected, signed_before=len(kept.revisions))
+    check_step(kept.container(), after, signed, [kept.session.matter.kind])
+
+
+def _check_told(digest: bytes, increment: bytes, body: RevisionView) -> None:
+    """Make sure that what came is what was told of it."""
+    is_told = hmac.compare_digest(digest, from_unpadded(body.sha256))
+    if len(increment) != body.size or not is_told:
+        raise BadSignatureError("its digest or size is not the one that was told")
 
 
 def _expected(held: Held, authorities: Authorities, now_ms: int) -> Expected:

@@ -100,7 +100,7 @@ def read_upload(content: bytes) -> Upload:
     """
     if len(content) > UPLOAD_BYTES_MAX:
         raise UploadTooLargeError
-    if _BEGINNING.match(content) is None:
+    if not is_pdf(content):
         raise NotPdfError
     try:
         found = in_sandbox(normalised, content)
@@ -109,6 +109,11 @@ def read_upload(content: bytes) -> Upload:
     if isinstance(found, Upload):
         return found
     raise found
+
+
+def is_pdf(content: bytes) -> bool:
+    """Whether a file begins as PDFs do."""
+    return _BEGINNING.match(content) is not None
 
 
 def normalised(content: bytes) -> Upload | Refusal:

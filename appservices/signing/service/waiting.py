@@ -87,11 +87,14 @@ def check_plain(session: Session, member: Member) -> None:
     Raises:
         SignatureLevelError: The person has no box in it.
         ClauseError: It has clauses, which have to be seen and answered on its own page.
-        RefusedError: Others have signed it before, which has to be seen on its own page.
+        RefusedError: Others have signed it before, or it is no PDF, which has to be seen on its own
+            page.
     """
     check_level(member, Level.ADVANCED)
     if session.matter.before is not None:
         raise RefusedError("Others have signed this document: please sign it on its own page.")
+    if session.has_container:
+        raise RefusedError("This file is no PDF: please sign it on its own page.")
     if session.matter.clauses:
         raise ClauseError(
             session.matter.clauses[0].id,

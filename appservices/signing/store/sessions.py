@@ -345,6 +345,7 @@ def _sealed_matter(vault: Vault, matter: Matter) -> bytes:
             "is_each": matter.is_each,
             "template": matter.template,
             "pages": matter.pages,
+            "kind": matter.kind,
             "before": None if matter.before is None else attrs.asdict(matter.before),
             "clauses": [_clause_json(one) for one in matter.clauses],
         }
@@ -371,6 +372,7 @@ def _matter(vault: Vault, sealed: bytes) -> Matter:
         template=told["template"],
         pages=told.get("pages", 0),
         before=_before(told.get("before")),
+        kind=told.get("kind", ""),
     )
 
 

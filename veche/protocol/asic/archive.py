@@ -130,6 +130,30 @@ def read_archive(data: bytes) -> list[Entry]:
     return found
 
 
+def read_records(data: bytes) -> list[Entry]:
+    """Entries as they stand in an archive one after another, without its directory.
+
+    There is one form for each, that of ``new_entry`` for what is not packed.
+
+    Raises:
+        ArchiveError: It is anything else.
+    """
+    found: list[Entry] = []
+    at = 0
+    while at < len(data):
+        if len(found) == ENTRIES_MAX or at + _LOCAL.size > len(data):
+            raise ArchiveError("what is added are no entries")
+        _, _, flags, *_, size, _, length, _ = _LOCAL.unpack_from(data, at)
+        body = at + _LOCAL.size + length
+        name = _name(data[at + _LOCAL.size : body], flags)
+        one = new_entry(name, data[body : body + size], is_packed=False)
+        if not data.startswith(one.record, at):
+            raise HiddenError("what is added is not of its one form")
+        found.append(one)
+        at += len(one.record)
+    return found
+
+
 def check_name(name: str) -> None:
     """Make sure that a name stays within its archive and is what it looks like.
 

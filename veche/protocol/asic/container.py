@@ -39,7 +39,7 @@ FILES_MAX: Final = 500
 STEPS_MAX: Final = 200
 """Signatures and stamps of one container."""
 _MIME_NAME: Final = "mimetype"
-_FOLDER: Final = "META-INF/"
+FOLDER: Final = "META-INF/"
 _STEP: Final = re.compile(r"META-INF/ASiC(Archive)?Manifest(\d{3})\.xml")
 _SIGNATURE: Final = "application/x-pkcs7-signature"
 _STAMP: Final = "application/vnd.etsi.timestamp-token"
@@ -122,6 +122,11 @@ class Prepared:
     digest: bytes
     _entries: Sequence[Entry]
     _name: str
+    _proofs: Proofs | None = None
+
+    def carrying(self, proofs: Proofs) -> Prepared:
+        """The same, with proofs that will travel with the signature or the stamp."""
+        return Prepared(self.digest, self._entries, self._name, proofs)
 
     def embed(self, encoded: bytes, proofs: Proofs | None = None) -> bytes:
         """The container with the signature.
@@ -138,14 +143,32 @@ class Prepared:
             encoded = with_proofs(encoded, proofs.certificates, proofs.lists)
         return write_archive([*self._entries, new_entry(self._name, encoded, is_packed=False)])
 
+    def filled(self, encoded: bytes) -> bytes:
+        """What is added to the container: the manifest and the signature, as ``growing`` takes it.
+
+        Args:
+            encoded: As for ``embed``.
+
+        Raises:
+            CmsError: As of ``embed``.
+        """
+        if self._proofs is not None:
+            encoded = with_proofs(encoded, self._proofs.certificates, self._proofs.lists)
+        signature = new_entry(self._name, encoded, is_packed=False)
+        return self._entries[-1].record + signature.record
+
 
 def is_container(data: bytes) -> bool:
     """Whether a file begins as containers do, and no other archive."""
     return data.startswith(_MARK) and data.startswith(_MIME_NAME.encode(), _NAME_AT)
 
 
-def new_container(files: Sequence[DataFile]) -> bytes:
+def new_container(files: Sequence[DataFile], *, is_packed: bool = True) -> bytes:
     """The container before anyone signs.
+
+    Args:
+        files: In their order.
+        is_packed: Whether they are deflated; if not, everybody makes the same bytes of them.
 
     Raises:
         ArchiveError: A name could hide, is there twice, or there are too many files or too large.
@@ -154,9 +177,9 @@ def new_container(files: Sequence[DataFile]) -> bytes:
         raise ArchiveError(f"a container has 1 to {FILES_MAX} files")
     entries = [new_entry(_MIME_NAME, MIME.encode(), is_packed=False)]
     for one in files:
-        if twin_of(one.name.split("/")[0]) in (_MIME_NAME, twin_of(_FOLDER[:-1])):
+        if twin_of(one.name.split("/")[0]) in (_MIME_NAME, twin_of(FOLDER[:-1])):
             raise HiddenError(f"{one.name!a} is a name for other things")
-        entries.append(new_entry(one.name, one.data))
+        entries.append(new_entry(one.name, one.data, is_packed=is_packed))
     made = write_archive(entries)
     read_container(made)
     return made
@@ -218,7 +241,7 @@ def read_container(data: bytes) -> Container:
         raise ArchiveError(_MIME_DETAIL)
     if entries[0].record[8:10] != b"\0\0":
         raise ArchiveError("mimetype is packed")
-    files = [one for one in entries[1:] if not one.name.startswith(_FOLDER)]
+    files = [one for one in entries[1:] if not one.name.startswith(FOLDER)]
     rest = entries[1 + len(files) :]
     if not 1 <= len(files) <= FILES_MAX or len(rest) > 2 * STEPS_MAX:
         raise ArchiveError("it has no files, or too many files or signatures")
@@ -230,6 +253,11 @@ def read_container(data: bytes) -> Container:
     for manifest, signature in zip(rest[::2], rest[1::2], strict=True):
         steps.append(_step(steps, manifest, signature))
     return Container(entries, files, steps)
+
+
+def signature_name(number: int) -> str:
+    """What a signature is called by its number in the container, from 1."""
+    return f"signature{number:03}"
 
 
 def number_of(steps: Sequence[Step], at: int) -> int:
@@ -245,7 +273,7 @@ def _step(before: Sequence[Step], manifest: Entry, signature: Entry) -> Step:
     if found is None or int(found[2]) != number or signature.name != place[0]:
         raise HiddenError("something lies between the signatures")
     rows = read_manifest(manifest.data, place)
-    name = signature.name.removeprefix(_FOLDER).partition(".")[0]
+    name = signature.name.removeprefix(FOLDER).partition(".")[0]
     return Step(name, is_stamp, manifest.data, rows, signature.data)
 
 
@@ -255,16 +283,16 @@ def _prepared(held: Container, rows: Sequence[Row], *, is_stamp: bool) -> Prepar
     number = 1 + sum(one.is_stamp == is_stamp for one in held.steps)
     place = _place(is_stamp, number)
     made = write_manifest(place, rows)
-    listed = new_entry(_manifest_name(is_stamp, number), made)
+    listed = new_entry(_manifest_name(is_stamp, number), made, is_packed=False)
     return Prepared(hashlib.sha256(made).digest(), [*held.entries, listed], place[0])
 
 
 def _manifest_name(is_stamp: bool, number: int) -> str:
-    return f"{_FOLDER}ASiC{'Archive' if is_stamp else ''}Manifest{number:03}.xml"
+    return f"{FOLDER}ASiC{'Archive' if is_stamp else ''}Manifest{number:03}.xml"
 
 
 def _place(is_stamp: bool, number: int) -> tuple[str, str]:
     """Name and media type of a signature or a stamp."""
     if is_stamp:
-        return f"{_FOLDER}timestamp{number:03}.tst", _STAMP
-    return f"{_FOLDER}signature{number:03}.p7s", _SIGNATURE
+        return f"{FOLDER}timestamp{number:03}.tst", _STAMP
+    return f"{FOLDER}{signature_name(number)}.p7s", _SIGNATURE

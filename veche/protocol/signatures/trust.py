@@ -301,6 +301,12 @@ def _speaks_of(
     return is_in_time and until is not None and at <= until
 
 
+def is_list_of_any(encoded: bytes, issuers: Iterable[x509.Certificate]) -> bool:
+    """Whether bytes are a list of revoked certificates that one of these authorities signed."""
+    one = _read_list(encoded)
+    return one is not None and any(_is_list_of(one, issuer) for issuer in issuers)
+
+
 def read_certificate(encoded: bytes) -> x509.Certificate | None:
     """The certificate, if all that we look at in it can be read; else None."""
     try:

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from veche.protocol.catalogue import Catalogue
-    from veche.protocol.evidence import Evidence, EvidenceEvent, EvidenceParty, EvidenceStage
+    from veche.protocol.evidence import (
+        Evidence,
+        EvidenceDocument,
+        EvidenceEvent,
+        EvidenceParty,
+        EvidenceStage,
+    )
 
 EVENTS_SHOWN_MAX: Final = 300
 """Events that are printed; all of them are in the record."""
@@ -89,6 +95,9 @@ _FIXED: Final[Mapping[str, str]] = {
     "title": N_("Evidence of signatures"),
     "document": N_("Document"),
     "pages": N_("Pages"),
+    "file": N_("File"),
+    "type": N_("Type"),
+    "bytes": N_("Bytes"),
     "code": N_("Code that everyone saw"),
     "sha256": N_("SHA-256 before anybody signed"),
     "final": N_("SHA-256 of the closed file"),
@@ -149,6 +158,14 @@ _BLIND: Final[Mapping[str, str]] = {
     ),
 }
 """Instead of, or beside, the fixed words: of a document that the service never saw."""
+_CONTAINER: Final[Mapping[str, str]] = {
+    "association_text": N_(
+        "The signatures are in a container (ASiC-E) with the file, and cover its name, its type and"
+        " all that is in it. Nobody here looked into the file. Whoever has the container can check"
+        " that it is the one with the SHA-256 above."
+    ),
+}
+"""Instead of the fixed words: of a file that is no PDF."""
 _MEANS: Final[Mapping[str, str]] = {"p256": "by_key", "webauthn": "by_passkey", "code": "by_code"}
 
 
@@ -180,7 +197,7 @@ class _Report:
         evidence = self._evidence
         document = evidence.document
         is_blind = evidence.mode == "blind"
-        texts = {**_FIXED, **(_BLIND if is_blind else {})}
+        texts = {**_FIXED, **(_BLIND if is_blind else _CONTAINER if document.kind else {})}
         words = {key: self._text(text) for key, text in texts.items()}
         title = words["untold"] if is_blind else document.title
         return {
@@ -192,7 +209,7 @@ class _Report:
             "effect": self._text(EFFECTS[evidence.effect]),
             "facts": [
                 [words["document"], title],
-                [words["pages"], str(document.pages)],
+                *_file_facts(document, words),
                 [words["code"], document.code],
                 [words["session"], evidence.session],
                 [words["asked"], self._time(evidence.created_at_ms)],
@@ -294,6 +311,17 @@ class _Report:
     def _event(self, event: EvidenceEvent) -> list[str]:
         what = self._text(_EVENTS.get(event.what, event.what))
         return [self._time(event.at_ms), self._name(event.party) if event.party else "", what]
+
+
+def _file_facts(document: EvidenceDocument, words: Mapping[str, str]) -> list[list[str]]:
+    """How many pages a document has; of what has none, which file it is."""
+    if not document.kind:
+        return [[words["pages"], str(document.pages)]]
+    return [
+        [words["file"], document.filename],
+        [words["type"], document.kind],
+        [words["bytes"], str(document.bytes)],
+    ]
 
 
 def _grouped(digest: str) -> str:

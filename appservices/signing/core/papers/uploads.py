@@ -90,7 +90,7 @@ class UploadError(ProtocolError):
 
 
 class NotPdfError(UploadError):
-    """The file is no PDF, whatever it is called."""
+    """The file is no PDF, though it is called one, or only a PDF is taken."""
 
     errcode = "ORG.VECHE.DOCUMENT_NOT_PDF"
     text = N_("This file is no PDF: save or print it as PDF, and send that.")

@@ -44,7 +44,11 @@ def welcome_doc(name: str, speech: Speech) -> Doc:
             speech.text("Welcome. I am the signing bot of {name}, a program.", name=name), " ",
             speech.text("Here documents are signed, and you can have others sign yours."),
         ),
-        Paragraph(speech.text("To have a document signed, send me the PDF in this chat.")),
+        Paragraph(
+            speech.text(
+                "To have a document signed, send it to me in this chat: a PDF, or any other file."
+            )
+        ),
     )  # fmt: skip
 
 
@@ -54,7 +58,10 @@ def how_doc(speech: Speech) -> Doc:
         Heading(speech.text("Have a document signed")),
         Bullets(
             [
-                speech.text("Send me the PDF in this chat; I ask what it is called and who signs."),
+                speech.text(
+                    "Send me the file in this chat, a PDF or any other; I ask what it is called and"
+                    " who signs."
+                ),
                 (speech.text("Who signs, in their order:"), " ", Mono("bob, carol then dave")),
                 (speech.text("Two of three:"), " ", Mono("2 of bob, carol, dave then erin")),
                 (speech.text("Roles:"), " ", Mono("bob, carol as witness of bob")),
@@ -100,7 +107,7 @@ def sessions_doc(own: Sequence[Session], asked: Sequence[Session], speech: Speec
         speech: How they are spoken to.
     """
     if not own and not asked:
-        return (Paragraph(speech.text("You have no documents here. Send me a PDF to begin.")),)
+        return (Paragraph(speech.text("You have no documents here. Send me a file to begin.")),)
     blocks: Doc = ()
     for title, held in (
         (speech.text("Sent by you"), own),

@@ -14,6 +14,7 @@ from appservices.signing.core.texts.words import (
     MODES,
     SESSIONS,
     counted,
+    file_facts,
     named,
     number_of,
     reason_words,
@@ -28,7 +29,7 @@ from veche.protocol.signatures.words import verdict_words
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.signing.core.records import Member, Session
+    from appservices.signing.core.records import Member, Paper, Session
     from veche.protocol.speech import Speech
 
 LISTED_MAX: Final = 20
@@ -134,7 +135,7 @@ def _facts(session: Session, speech: Speech) -> Facts:
     return Facts(
         [
             (speech.text("Asked by"), asker),
-            (speech.text("Pages"), str(paper.pages)),
+            *_file(session, paper, speech),
             (speech.text("Code"), Mono(session.code)),
             (speech.text("Until"), speech.moment(session.deadline_at_ms)),
             (speech.text("Effect"), speech.text(EFFECTS[session.effect])),
@@ -142,6 +143,13 @@ def _facts(session: Session, speech: Speech) -> Facts:
             (speech.text("Number"), Mono(number_of(session))),
         ]
     )  # fmt: skip
+
+
+def _file(session: Session, paper: Paper, speech: Speech) -> list[tuple[str, Item]]:
+    """What the document is: how many pages, or, of what has none, which file."""
+    if not session.has_container:
+        return [(speech.text("Pages"), str(paper.pages))]
+    return file_facts(session.matter.filename, session.matter.kind, paper.size, speech)
 
 
 def _before(session: Session, speech: Speech) -> Doc:

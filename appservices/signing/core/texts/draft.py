@@ -8,7 +8,7 @@ from appservices.signing.core.boxes import Side
 from appservices.signing.core.order import OrderProblem
 from appservices.signing.core.parties import Role
 from appservices.signing.core.texts.cards import LISTED_MAX
-from appservices.signing.core.texts.words import EFFECTS, LEVELS, ROLES, named
+from appservices.signing.core.texts.words import EFFECTS, LEVELS, ROLES, file_facts, named
 from veche.protocol.catalogue import N_
 from veche.protocol.message import Bullets, Code, Doc, Facts, Heading, Item, Mono, Paragraph
 from veche.protocol.signatures.words import words_of
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.signing.core.order import OrderError
+    from appservices.signing.core.papers.any_files import AnyFile
     from appservices.signing.core.records import Member, Session
     from veche.protocol.signatures.report import Report
     from veche.protocol.speech import Speech
@@ -71,6 +72,22 @@ def upload_doc(pages: int, notes: Sequence[str], speech: Speech) -> Doc:
     return (Paragraph(seen, " ", words), Bullets(list(notes)))
 
 
+def any_file_doc(file: AnyFile, speech: Speech) -> Doc:
+    """What was seen of a file that is no PDF, and how it is signed."""
+    return (
+        Paragraph(speech.text("I have it. It is no PDF, so it stays as it is:")),
+        Facts(file_facts(file.name, file.kind, len(file.data), speech)),
+        Paragraph(
+            speech.text(
+                "Its signatures are put into a container with it (ASiC-E). Nobody here looks into"
+                " it, and its page shows only pictures and plain text: who signs opens it with a"
+                " program of their own. If everybody is to see the same, save it as PDF, and send"
+                " that."
+            )
+        ),
+    )
+
+
 def signed_doc(report: Report, speech: Speech) -> Doc:
     """What others have signed in a file that somebody wants to have signed."""
     return (
@@ -91,8 +108,14 @@ def title_doc(speech: Speech) -> Doc:
     return (Paragraph(speech.text("What is it called? Write a title, or choose the one below.")),)
 
 
-def who_doc(speech: Speech) -> Doc:
-    """The question for who signs."""
+def who_doc(speech: Speech, *, has_pages: bool = True) -> Doc:
+    """The question for who signs.
+
+    Args:
+        speech: How the person is spoken to.
+        has_pages: Whether somebody can sign on one of them.
+    """
+    on_page = [Mono(speech.text("bob on page 3 bottom right"))] if has_pages else []
     return (
         Paragraph(speech.text("Who signs it, and in which order? Write names, for example:")),
         Bullets(
@@ -100,7 +123,7 @@ def who_doc(speech: Speech) -> Doc:
                 Mono("bob, carol then dave"),
                 Mono("2 of bob, carol, dave"),
                 Mono("me, bob, carol as witness of bob; copy to frank"),
-                Mono(speech.text("bob on page 3 bottom right")),
+                *on_page,
                 (Mono('me, "Bob Brown"'), " ", speech.text("(who has no account: in person)")),
             ]
         ),
@@ -169,6 +192,14 @@ def review_doc(session: Session, speech: Speech) -> Doc:
 def no_page_doc(session: Session, member: Member, speech: Speech) -> Doc:
     """That somebody is to sign on a page that is not there."""
     page = 0 if member.place is None else member.place.page
+    if session.has_container:
+        words = speech.text(
+            "{name} cannot sign on page {page}: this file has no pages to sign on. Write again who"
+            " signs, without pages.",
+            name=member.name,
+            page=page,
+        )
+        return (Paragraph(words),)
     words = speech.plural(
         "{name} cannot sign on page {page}: the document has one page. Write again who signs.",
         "{name} cannot sign on page {page}: the document has {count} pages. Write again who signs.",

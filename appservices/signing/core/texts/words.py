@@ -8,11 +8,13 @@ from appservices.signing.core.parties import CAN_ACT, PartyState, Role
 from appservices.signing.core.records import Level, Mode, SessionEffect
 from appservices.signing.core.session import State
 from veche.protocol.catalogue import N_
+from veche.protocol.message import Mono
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.core.records import Member, Session
+    from veche.protocol.message import Item
     from veche.protocol.speech import Speech
 
 NUMBER_CHARACTERS: Final = 8
@@ -117,6 +119,15 @@ def reason_words(member: Member, speech: Speech) -> str:
     code, words = member.reason
     said = speech.text(REASONS[code]) if code in REASONS else ""
     return f"{said}: “{words}”" if words else said
+
+
+def file_facts(name: str, kind: str, size: int, speech: Speech) -> list[tuple[str, Item]]:
+    """What is known of a file that has no pages: its name, media type, and size in bytes."""
+    return [
+        (speech.text("File"), Mono(name)),
+        (speech.text("Type"), Mono(kind)),
+        (speech.text("Size"), speech.plural("{count} byte", "{count} bytes", size)),
+    ]
 
 
 def signed_names(session: Session) -> list[str]:

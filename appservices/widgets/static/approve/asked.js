@@ -251,12 +251,15 @@ function signature(shown) {
         facts: [
             { name: t("Asked by"), value: shown.requester },
             { name: t("Code of the document"), value: shown.code, isCode: true },
-            { name: t("Pages"), value: showNumber(shown.pages) },
+            // What is no PDF has none.
+            ...(shown.pages ? [{ name: t("Pages"), value: showNumber(shown.pages) }] : []),
             { name: t("Bytes"), value: showNumber(shown.size) },
             { name: t("You sign as"), value: roleWords(shown.role) },
             { name: t("Kind of signature"), value: levelWords(shown.level) },
             { name: t("It counts"), value: effectWords(shown.effect) },
-            { name: t("The pages"), value: readWords(shown.read) },
+            shown.pages
+                ? { name: t("The pages"), value: readWords(shown.read) }
+                : { name: t("The file"), value: lookedWords(shown.read) },
             ...clauses.map((/** @type {Record<string, any>} */ one) => ({
                 name: t("Clause {id}", { id: one.id }),
                 value: `${one.title ?? one.title_sha256}: ${one.accepted ? t("I agree") : t("I don't agree")}`,
@@ -293,6 +296,11 @@ function listed(one) {
     ];
     const codes = [one.sha256, one.parties_sha256, `${one.session} ${one.party}`];
     return [...told, ...codes].join(" · ");
+}
+
+/** @param {"all_pages" | "elsewhere"} read of what is no PDF */
+function lookedWords(read) {
+    return read === "all_pages" ? t("was on the screen") : t("was looked at elsewhere");
 }
 
 /** @param {"all_pages" | "elsewhere"} read */

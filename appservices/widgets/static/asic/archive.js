@@ -18,20 +18,20 @@
 import { isSame } from "../verify/bytes.js";
 
 const ARCHIVE_BYTES_MAX = 100 * 1024 * 1024;
-const ENTRIES_MAX = 1000;
+export const ENTRIES_MAX = 1000;
 const NAME_CHARACTERS_MAX = 200;
-const LOCAL_BYTES = 30;
-const CENTRAL_BYTES = 46;
-const END_BYTES = 22;
-const LOCAL_MARK = 0x04034b50;
-const CENTRAL_MARK = 0x02014b50;
-const END_MARK = 0x06054b50;
+export const LOCAL_BYTES = 30;
+export const CENTRAL_BYTES = 46;
+export const END_BYTES = 22;
+export const LOCAL_MARK = 0x04034b50;
+export const CENTRAL_MARK = 0x02014b50;
+export const END_MARK = 0x06054b50;
 const STORED = 0;
 const DEFLATED = 8;
-const UTF8 = 0x0800;
-const VERSION = 20;
+export const UTF8 = 0x0800;
+export const VERSION = 20;
 /** 1 January 2000 */
-const DATE = ((2000 - 1980) << 9) | (1 << 5) | 1;
+export const DATE = ((2000 - 1980) << 9) | (1 << 5) | 1;
 const FILE_KIND = 0xf000;
 const PLAIN_FILE = 0x8000;
 const PART = /^[^\\:*?"<>|/]*[^\\:*?"<>|/. ]$/u;
@@ -55,7 +55,7 @@ function viewOf(bytes, at, size) {
 }
 
 /** @param {Bytes} data */
-function crcOf(data) {
+export function crcOf(data) {
     let rest = 0xffffffff;
     for (const byte of data) rest = (rest >>> 8) ^ (CRC[(rest ^ byte) & 0xff] ?? 0);
     return (rest ^ 0xffffffff) >>> 0;
@@ -82,8 +82,8 @@ export async function readArchive(data) {
     return found;
 }
 
-/** @param {string[]} names */
-function checkNames(names) {
+/** @param {string[]} names @throws {HiddenError} one of them can hide, or is there twice */
+export function checkNames(names) {
     for (const name of names) {
         const { length } = [...name];
         const isPlain = length > 0 && length <= NAME_CHARACTERS_MAX && !UNSHOWN.test(name);
@@ -225,7 +225,7 @@ async function unpacked(bytes, most) {
 }
 
 /** @param {Bytes} encoded @param {number} flags */
-function decoded(encoded, flags) {
+export function decoded(encoded, flags) {
     try {
         const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(encoded);
         if (flags & UTF8 || encoded.every((byte) => byte < 0x80)) return text;

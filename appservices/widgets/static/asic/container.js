@@ -21,13 +21,13 @@ import { sha256, utf8, isSame } from "../verify/bytes.js";
 import { ArchiveError, HiddenError, readArchive } from "./archive.js";
 import { readManifest, writeRows } from "./manifest.js";
 
-const MIME = utf8("application/vnd.etsi.asic-e+zip");
-const MIME_NAME = "mimetype";
+export const MIME = utf8("application/vnd.etsi.asic-e+zip");
+export const MIME_NAME = "mimetype";
 const MARK = Uint8Array.of(0x50, 0x4b, 3, 4);
 const NAME_AT = 30;
 const FILES_MAX = 500;
 const STEPS_MAX = 200;
-const FOLDER = "META-INF/";
+export const FOLDER = "META-INF/";
 const STEP = /^META-INF\/ASiC(Archive)?Manifest([0-9]{3})\.xml$/;
 const NO_KIND = "application/octet-stream";
 
@@ -78,16 +78,25 @@ export async function digestOf(data) {
     return btoa(String.fromCharCode(...(await sha256(data))));
 }
 
+/**
+ * @param {boolean} isStamp
+ * @param {number} number from 1
+ * @returns {[string, string]} name and media type of a signature or a stamp
+ */
+export function placeOf(isStamp, number) {
+    const digits = String(number).padStart(3, "0");
+    return isStamp
+        ? [`${FOLDER}timestamp${digits}.tst`, "application/vnd.etsi.timestamp-token"]
+        : [`${FOLDER}signature${digits}.p7s`, "application/x-pkcs7-signature"];
+}
+
 /** @param {Step[]} steps before @param {Entry | undefined} manifest @param {Entry | undefined} signature */
 function stepOf(steps, manifest, signature) {
     const found = STEP.exec(manifest?.name ?? "");
     const isStamp = found?.[1] !== undefined;
     const number = 1 + steps.filter((one) => one.isStamp === isStamp).length;
     const digits = String(number).padStart(3, "0");
-    /** @type {[string, string]} */
-    const place = isStamp
-        ? [`${FOLDER}timestamp${digits}.tst`, "application/vnd.etsi.timestamp-token"]
-        : [`${FOLDER}signature${digits}.p7s`, "application/x-pkcs7-signature"];
+    const place = placeOf(isStamp, number);
     if (!manifest || !signature || found?.[2] !== digits || signature.name !== place[0])
         throw new HiddenError("something lies between the signatures");
     return {

@@ -32,8 +32,8 @@ export function writeRows(rows) {
     );
 }
 
-/** @param {[string, string]} signature name and media type @param {Row[]} rows */
-function writeManifest([name, kind], rows) {
+/** @param {[string, string]} signature name and media type @param {Row[]} rows @returns {Bytes} */
+export function writeManifest([name, kind], rows) {
     const head =
         '<?xml version="1.0" encoding="UTF-8"?>\n' +
         '<asic:ASiCManifest xmlns:asic="http://uri.etsi.org/02918/v1.2.1#"' +

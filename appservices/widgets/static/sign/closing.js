@@ -13,9 +13,8 @@ import { readCertificate } from "../signatures/certificate.js";
 import { closeFile } from "../signatures/signing.js";
 import { stamper } from "../signatures/stamps.js";
 import { judge } from "../signatures/verdict.js";
-import { joined } from "../verify/bytes.js";
 import { postStamp } from "./api.js";
-import { grown, revisionOf } from "./paper.js";
+import { extended, grown, revisionOf } from "./paper.js";
 import { MismatchError } from "./signing.js";
 
 const STALE = "ORG.VECHE.STALE_REVISION";
@@ -34,7 +33,8 @@ export async function closePaper({ session, view, paper }) {
     const field = view.is_to_renew ? `Renewed${number}` : CLOSED;
     const proofs = { certificates: certificates.map(fromBase64), lists: lists.map(fromBase64) };
     const added = await closeFile(openFile(paper.whole), field, proofs, stamper(postStamp, tsa));
-    const whole = joined(paper.whole, added.data);
+    const longer = extended(paper, added.data);
+    const { whole } = longer;
     const { findings } = await judge(whole, [readCertificate(root)], view.now_ms);
     if (findings.length > 0) throw new MismatchError("closing");
     const revision = {
@@ -44,7 +44,7 @@ export async function closePaper({ session, view, paper }) {
     };
     try {
         const newer = await session.closing({ party: view.you.party, revision });
-        return { view: newer, paper: { ...paper, whole, revision: number } };
+        return { view: newer, paper: longer };
     } catch (error) {
         if (!(error instanceof ApiError && error.errcode === STALE)) throw error;
         const newer = await session.view();

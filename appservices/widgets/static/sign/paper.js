@@ -5,16 +5,23 @@
  * @typedef {import("./types.d.ts").View} View
  * @typedef {import("./types.d.ts").Revision} Revision
  * @typedef {import("../signatures/judging.js").Report} Report
+ * @typedef {import("../asic/growing.js").DataFile} DataFile
  * @typedef {Uint8Array<ArrayBuffer>} Bytes
  *
  * @typedef {object} Paper
  * @property {CryptoKey} secret of the session
  * @property {Bytes} base the document before anybody signed it
- * @property {Bytes} whole with all that was signed so far
+ * @property {Bytes} whole with all that was signed so far; of what is no PDF, its container once
+ *     somebody has signed it
+ * @property {DataFile | undefined} file what is no PDF, as its container has it
+ * @property {Bytes[]} additions what was added to that container
  * @property {number} revision number of the newest one; 0: nobody has signed
  * @property {Report | undefined} [before] on what others had signed before it was sent
  */
 import { base64, fromBase64 } from "../kit/approval.js";
+import { ArchiveError } from "../asic/archive.js";
+import { checkFileName, grown as inContainer } from "../asic/growing.js";
+import { judgeContainer } from "../asic/verdict.js";
 import { canonicalBytes } from "../kit/canonical.js";
 import { PdfDocument, revisionsOf } from "../pdf/document.js";
 import { OF_CLAUSE, activeNames } from "../pdf/grammar.js";
@@ -53,10 +60,12 @@ export async function openPaper(view, cipher, key, promised = view.document.sha2
     const base = await decrypt(secret, cipher, DOCUMENT);
     if (!base) throw new PaperError("key");
     if ((await digest(base)) !== view.document.sha256) throw new PaperError("document");
-    checkForm(base, view);
+    const file = view.document.kind == null ? undefined : fileOf(base, view);
+    if (!file) checkForm(base, view);
     await checkFacts(view);
     const before = view.document.is_signed ? await judgedBefore(base, view) : undefined;
-    return grown({ secret, base, whole: base, revision: 0, before }, view);
+    const paper = { secret, base, whole: base, file, additions: [], revision: 0, before };
+    return grown(paper, view);
 }
 
 /**
@@ -67,24 +76,65 @@ export async function openPaper(view, cipher, key, promised = view.document.sha2
  * @throws {PaperError} a signature in it does not hold
  */
 export async function grown(paper, view) {
-    let { whole, revision } = paper;
+    let longer = paper;
     const news = view.revisions.filter((one) => one.number > paper.revision);
-    for (const one of news.toSorted((a, b) => a.number - b.number)) {
-        whole = await withIncrement(whole, one, revision, paper.secret);
-        revision = one.number;
-    }
-    if (news.length > 0) await checkSigned(whole, view, paper.before);
-    return { ...paper, whole, revision };
+    for (const one of news.toSorted((a, b) => a.number - b.number))
+        longer = await withIncrement(longer, one);
+    if (news.length > 0) await checkSigned(longer, view);
+    return longer;
 }
 
-/** @param {Bytes} whole @param {Revision} one @param {number} before @param {CryptoKey} secret */
-async function withIncrement(whole, one, before, secret) {
-    const isNext = one.number === before + 1 && (await digest(whole)) === one.previous_sha256;
+/**
+ * @param {Paper} paper
+ * @param {Bytes} increment
+ * @returns {Paper} with one revision more
+ * @throws {ArchiveError} what is added to a container is of another form
+ */
+export function extended(paper, increment) {
+    const revision = paper.revision + 1;
+    const { file } = paper;
+    if (!file) return { ...paper, revision, whole: joined(paper.whole, increment) };
+    const additions = [...paper.additions, increment];
+    return { ...paper, revision, additions, whole: inContainer(file, additions) };
+}
+
+/** @param {Paper} paper @param {Revision} one @returns {Promise<Paper>} */
+async function withIncrement(paper, one) {
+    const { whole, secret, revision } = paper;
+    const isNext = one.number === revision + 1 && (await digest(whole)) === one.previous_sha256;
     const increment = await decrypt(secret, fromBase64(one.increment), incrementOf(one.number));
     if (!isNext || !increment) throw new PaperError("increment");
-    const longer = joined(whole, increment);
-    if ((await digest(longer)) !== one.sha256) throw new PaperError("increment");
+    const longer = legible(() => extended(paper, increment));
+    if ((await digest(longer.whole)) !== one.sha256) throw new PaperError("increment");
     return longer;
+}
+
+/**
+ * @template T
+ * @param {() => T} work on a container
+ * @returns {T}
+ * @throws {PaperError} somebody made something else of it
+ */
+function legible(work) {
+    try {
+        return work();
+    } catch (error) {
+        if (error instanceof ArchiveError) throw new PaperError("increment");
+        throw error;
+    }
+}
+
+/** @param {Bytes} base @param {View} view @returns {DataFile} what is no PDF */
+function fileOf(base, { document, clauses }) {
+    const { name, kind, pages, size, is_signed } = document;
+    const isPlain = name && kind && pages === 0 && base.length === size && !is_signed;
+    if (!isPlain || clauses.length > 0) throw new PaperError("form");
+    try {
+        checkFileName(name);
+    } catch {
+        throw new PaperError("form");
+    }
+    return { name, kind, data: base };
 }
 
 /** @param {Bytes} base @param {View} view */
@@ -133,18 +183,19 @@ async function checkFacts(view) {
     if ((await partiesDigest(view)) !== view.parties_sha256) throw new PaperError("parties");
 }
 
-/** @param {Bytes} whole @param {View} view @param {Report} [before] on what others had signed */
-async function checkSigned(whole, view, before) {
-    const { findings } = await judged(whole, view);
+/** @param {Paper} paper @param {View} view */
+async function checkSigned({ whole, file, before }, view) {
+    const { findings } = await judged(whole, view, file !== undefined);
     const ours = newFindings(findings, before);
     if (ours.some(({ reason }) => !OPEN.has(reason))) throw new PaperError("signature");
 }
 
-/** @param {Bytes} whole @param {View} view @returns {Promise<Report>} */
-async function judged(whole, view) {
+/** @param {Bytes} whole @param {View} view @param {boolean} isContainer @returns {Promise<Report>} */
+async function judged(whole, view, isContainer = false) {
     const [root] = view.proofs.certificates;
     if (!root) throw new PaperError("signature");
-    return judge(whole, [readCertificate(fromBase64(root))], view.now_ms);
+    const roots = [readCertificate(fromBase64(root))];
+    return (isContainer ? judgeContainer : judge)(whole, roots, view.now_ms);
 }
 
 /**

@@ -15,7 +15,7 @@ import { verdictWords } from "../verify/signed_words.js";
 import { privateHash, readPrivateLink } from "./link.js";
 import { NoKeyError, isBlind, levelOf } from "./signing.js";
 import { effectWords, levelWords, roleWords } from "../approve/signing_words.js";
-import { explained, partyStateWords } from "./words.js";
+import { explained, overWords, partyStateWords } from "./words.js";
 
 const KIB = 1024;
 const GROUP = /.{4}/g;
@@ -23,13 +23,15 @@ const GROUP = /.{4}/g;
 /** @param {View} view */
 export function facts(view) {
     const { document, you } = view;
-    const pages = plural("{count} page", "{count} pages", document.pages);
+    const pages = document.name
+        ? html`<bdi>${document.name}</bdi>`
+        : plural("{count} page", "{count} pages", document.pages);
     const size = t("{size} KiB", { size: showNumber(Math.ceil(document.size / KIB)) });
     /** @type {[string, unknown][]} */
     const rows = [
         [t("Asked by"), html`<bdi>${calledIn(view, view.requester, view.requester)}</bdi>`],
         [t("You are"), roleWords(you.role)],
-        [t("Document"), `${pages}, ${size}`],
+        [t("Document"), html`${pages}, ${size}`],
         [t("Kind of signature"), levelWords(levelOf(view))],
         [t("It counts"), effectWords(view.effect)],
         [t("Until"), showDateTime(view.deadline_at_ms)],
@@ -106,6 +108,21 @@ export function pasting(view, link) {
                     @change=${pasted}
                 />`,
         })}`;
+}
+
+/** @param {View} view that the pages of its parties have closed */
+export function closed({ state }) {
+    const words =
+        state === "completed" || state === "sealing"
+            ? t("Everyone has signed, and the document is closed.")
+            : overWords(state);
+    return banner(
+        "success",
+        html`<p>${words}</p>
+            <p>
+                ${t("This page has checked every signature in it. Save the file and keep it: only those with the link can open it; the service cannot read it.")}
+            </p>`,
+    );
 }
 
 /** @param {View} view what two people can compare */

@@ -28,6 +28,7 @@
  * @property {{id: string, added: Added}[]} clauses then each that is signed by itself
  * @property {Bytes} data of all of them
  */
+import { judgeContainer } from "../asic/verdict.js";
 import { clock, look, signedBy } from "../approve/handing.js";
 import { signersOf } from "../approve/keys.js";
 import { ApiError } from "../kit/api.js";
@@ -36,13 +37,13 @@ import { canonical } from "../kit/canonical.js";
 import { canBeShown, openFile } from "../pdf/signing.js";
 import { documentDigestOf, nameOf, readCertificate } from "../signatures/certificate.js";
 import { makeKey, publicKeyOf } from "../signatures/making.js";
-import { signFile } from "../signatures/signing.js";
+import { signFile, signStep } from "../signatures/signing.js";
 import { stamper } from "../signatures/stamps.js";
 import { judge } from "../signatures/verdict.js";
 import { isSame, joined } from "../verify/bytes.js";
 import { postStamp } from "./api.js";
 import { withMatter } from "./matter.js";
-import { digest, grown, newFindings, revisionOf } from "./paper.js";
+import { digest, extended, grown, newFindings, revisionOf } from "./paper.js";
 
 const STALE = "ORG.VECHE.STALE_REVISION";
 const REBASE_MAX = 5;
@@ -228,9 +229,9 @@ export async function handed(task, key, certified) {
     for (let again = 0; ; again += 1) {
         task.tell(again === 0 ? "sign" : "again");
         const added = await signed(task, paper, key, certified);
-        const whole = joined(paper.whole, added.data);
+        const longer = extended(paper, added.data);
         const revision = {
-            ...(await revisionOf(paper, whole, added.data)),
+            ...(await revisionOf(paper, longer.whole, added.data)),
             party,
             // Who can't read the increment can still check these.
             ...(isBlind(task.view) && claimsOf(added)),
@@ -238,7 +239,7 @@ export async function handed(task, key, certified) {
         task.tell("hand");
         try {
             await task.session.sign({ party, revision });
-            return { ...paper, whole, revision: revision.number };
+            return longer;
         } catch (error) {
             const code = error instanceof ApiError ? error.errcode : "";
             if (code !== SIGNED && (code !== STALE || again === REBASE_MAX)) throw error;
@@ -246,7 +247,7 @@ export async function handed(task, key, certified) {
             const view = isBlind(said) ? await withMatter(said, paper.secret) : said;
             // The answer may have been lost on its way back, not the signature on its way there.
             const isTaken = view.revisions.some((one) => one.sha256 === revision.sha256);
-            if (isTaken) return { ...paper, whole, revision: revision.number };
+            if (isTaken) return longer;
             if (code === SIGNED) throw error;
             paper = await grown(paper, view);
         }
@@ -272,6 +273,7 @@ function claimOf({ cms, digest: covered }) {
  * @returns {Promise<AllAdded>} judged as anybody will judge it
  */
 async function signed({ view, words, tell }, paper, key, certified) {
+    if (paper.file) return signedStep(paper, paper.file, key, certified);
     let { whole } = paper;
     const isNew = view.document.is_signed === true;
     const add = async (/** @type {string} */ field, /** @type {Task["words"][]} */ looks) => {
@@ -292,6 +294,25 @@ async function signed({ view, words, tell }, paper, key, certified) {
     const ours = newFindings(findings, paper.before);
     if (ours.some(({ reason }) => reason !== TAIL)) throw new MismatchError("signature");
     return { own, clauses, data: whole.slice(paper.whole.length) };
+}
+
+/**
+ * The same of what is no PDF: one signature more in its container.
+ * @param {Paper} paper
+ * @param {import("../asic/growing.js").DataFile} file
+ * @param {CryptoKey} key
+ * @param {Certified} certified
+ * @returns {Promise<AllAdded>}
+ */
+async function signedStep(paper, file, key, certified) {
+    const stamp = stamper(postStamp, certified.tsa);
+    const number = paper.additions.length + 1;
+    const own = await signStep({ file, number, key, certified, stamp });
+    const { whole } = extended(paper, own.data);
+    const root = readCertificate(certified.root);
+    const { findings } = await judgeContainer(whole, [root], clock.now());
+    if (findings.some(({ reason }) => reason !== TAIL)) throw new MismatchError("signature");
+    return { own, clauses: [], data: own.data };
 }
 
 /**

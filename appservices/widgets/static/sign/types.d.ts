@@ -74,6 +74,9 @@ export interface View {
         blob: string;
         /** Whether others had signed it before it was sent. */
         is_signed?: boolean;
+        /** Of what is no PDF: its name in its container, and its media type. */
+        name?: string | null;
+        kind?: string | null;
     };
     clauses: Clause[];
     stages: { need?: number | null; parties: string[] }[];

@@ -13,6 +13,7 @@ import { plural, showNumber, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { save } from "../kit/save.js";
 import "../pdf/pages.js";
+import "./any_file.js";
 import { signInHref } from "../kit/shell.js";
 import { closePaper } from "./closing.js";
 import { DELEGATE, delegateDialog, delegatePaper, mayDelegate, takeBack } from "./delegating.js";
@@ -21,6 +22,7 @@ import { Guard } from "./guard.js";
 import { readLink, readPrivateLink } from "./link.js";
 import { KeyNeeded, SignInNeeded, openLink, refreshed } from "./opening.js";
 import {
+    closed,
     code,
     consent,
     facts,
@@ -32,7 +34,15 @@ import {
     signingIn,
 } from "./parts.js";
 import { answered, declinePaper, isBlind, levelOf, signPaper } from "./signing.js";
-import { boxWords, copyWords, explained, overWords, stepWords } from "./words.js";
+import {
+    boxWords,
+    containerName,
+    copyWords,
+    explained,
+    missingParts,
+    overWords,
+    stepWords,
+} from "./words.js";
 
 const HEAD = "h1";
 
@@ -50,6 +60,8 @@ export class VecheSign extends VecheElement {
         steps: { state: true },
         seen: { state: true },
         isElsewhere: { state: true },
+        parts: { state: true },
+        isOther: { state: true },
         isBroken: { state: true },
         isShown: { state: true },
         answers: { state: true },
@@ -71,6 +83,10 @@ export class VecheSign extends VecheElement {
         this.steps = [];
         this.seen = 0;
         this.isElsewhere = false;
+        /** How many parts a file has that is no PDF; 0: it is not known, or it can't be shown. */
+        this.parts = 0;
+        /** Whether the copy that was compared is another file. */
+        this.isOther = false;
         this.isBroken = false;
         /** Whether what was signed is shown, once it is signed. */
         this.isShown = false;
@@ -110,7 +126,8 @@ export class VecheSign extends VecheElement {
         const [mine, link] = [this._begun, this._link];
         Object.assign(this, {
             ...{ view: undefined, paper: undefined, fault: undefined, error: undefined },
-            ...{ steps: [], seen: 0, isElsewhere: false, isBroken: false, answers: new Map() },
+            ...{ steps: [], seen: 0, isElsewhere: false, isBroken: false },
+            ...{ parts: 0, isOther: false, answers: new Map() },
         });
         if (!link) return;
         try {
@@ -148,11 +165,21 @@ export class VecheSign extends VecheElement {
         }
     }
 
+    /** How many pages or parts have to be on the screen; a file of a kind that is not shown: one. */
+    get count() {
+        const { view, paper } = this;
+        return paper?.file ? this.parts || 1 : (view?.document.pages ?? 0);
+    }
+
     /** What has to be done before the press; empty: nothing. */
     get missing() {
-        const { view, paper, seen, answers } = this;
+        const { view, paper, answers } = this;
         if (!view || !paper) return t("The document is being opened.");
-        const left = view.document.pages - seen;
+        if (this.isOther)
+            return t("The copy that you compared is another file. Look at the one that you sign.");
+        const left = this.count - this.seen;
+        if (paper.file && left > 0 && !this.isElsewhere)
+            return missingParts(paper.file, this.isBroken);
         if (this.isBroken && !this.isElsewhere)
             return t("The pages could not be shown. Sign only if you have read them elsewhere.");
         if (left > 0 && !this.isElsewhere)
@@ -177,7 +204,7 @@ export class VecheSign extends VecheElement {
     async _sign() {
         const { view, paper, answers, _session: session } = this;
         if (!this._guard.isReady || !view || !paper || !session || this.doing) return;
-        const isRead = this.seen >= view.document.pages;
+        const isRead = this.seen >= this.count;
         await this._do("sign", async () => {
             const signed = await signPaper({
                 session,
@@ -259,24 +286,9 @@ export class VecheSign extends VecheElement {
     }
 
     /** @param {View} view */
-    _closed({ state }) {
-        const words =
-            state === "completed" || state === "sealing"
-                ? t("Everyone has signed, and the document is closed.")
-                : overWords(state);
-        return banner(
-            "success",
-            html`<p>${words}</p>
-                <p>
-                    ${t("This page has checked every signature in it. Save the file and keep it: only those with the link can open it; the service cannot read it.")}
-                </p>`,
-        );
-    }
-
-    /** @param {View} view */
     _state(view) {
         const { state, you } = view;
-        if (isBlind(view) && view.final_sha256) return this._closed(view);
+        if (isBlind(view) && view.final_sha256) return closed(view);
         if (you.state === "signed")
             return banner(
                 "success",
@@ -302,6 +314,7 @@ export class VecheSign extends VecheElement {
     _pages({ document, title }) {
         const { paper } = this;
         if (!paper) return spinner(t("Opening the document…"));
+        if (paper.file) return this._anyFile(paper.file, title);
         return html`<veche-pages
             .bytes=${paper.whole}
             .label=${t("Pages of {title}", { title })}
@@ -314,12 +327,35 @@ export class VecheSign extends VecheElement {
         ></veche-pages>`;
     }
 
-    /** @param {View} view */
-    _read({ document }) {
-        const values = { seen: showNumber(this.seen), count: showNumber(document.pages) };
-        return html`<p class="secondary-text" role="status">
-                ${t("{seen} of {count} pages were on the screen.", values)}
-            </p>
+    /** @param {import("../asic/growing.js").DataFile} file @param {string} title */
+    _anyFile(file, title) {
+        return html`<veche-any-file
+            .file=${file}
+            .label=${t("What is in {title}", { title })}
+            @veche-page-seen=${(/** @type {CustomEvent} */ { detail }) => {
+                this.parts = detail.count;
+                this.seen = detail.seen;
+            }}
+            @veche-pages-failed=${() => {
+                this.isBroken = true;
+            }}
+            @veche-compared=${(/** @type {CustomEvent} */ { detail }) => {
+                this.isOther = !detail.isSame;
+            }}
+        ></veche-any-file>`;
+    }
+
+    /** How much was on the screen. */
+    _seenWords() {
+        const { paper, seen, count } = this;
+        const values = { seen: showNumber(seen), count: showNumber(count) };
+        if (!paper?.file) return t("{seen} of {count} pages were on the screen.", values);
+        if (this.parts === 0) return "";
+        return t("{seen} of {count} parts were on the screen.", values);
+    }
+
+    _read() {
+        return html`<p class="secondary-text" role="status">${this._seenWords()}</p>
             <label class="tick">
                 <input
                     type="checkbox"
@@ -329,7 +365,15 @@ export class VecheSign extends VecheElement {
                     }}
                 />
                 <span
-                    >${t("I have read it elsewhere. This is written down with the signature.")}</span
+                    >${
+                        this.paper?.file
+                            ? t(
+                                  "I have looked at it with a program of my own. This is written down with the signature.",
+                              )
+                            : t(
+                                  "I have read it elsewhere. This is written down with the signature.",
+                              )
+                    }</span
                 >
             </label>`;
     }
@@ -349,7 +393,7 @@ export class VecheSign extends VecheElement {
     /** @param {View} view */
     _act(view) {
         const { missing, doing } = this;
-        return html`${this._read(view)}
+        return html`${this._read()}
             ${consent(view.clauses, this.answers, (id, isAccepted) => {
                 this.answers = new Map(this.answers).set(id, isAccepted);
             })}
@@ -391,8 +435,12 @@ export class VecheSign extends VecheElement {
     _file(view) {
         const { paper } = this;
         if (!paper) return nothing;
-        const blob = () => new Blob([paper.whole], { type: "application/pdf" });
-        const name = view.filename?.replace(/(\.pdf)?$/i, t("-signed.pdf"));
+        const isPdf = paper.file === undefined;
+        const type = isPdf ? "application/pdf" : "application/octet-stream";
+        const blob = () => new Blob([paper.whole], { type });
+        const name = isPdf
+            ? view.filename?.replace(/(\.pdf)?$/i, t("-signed.pdf"))
+            : containerName(paper);
         const isClosed = isBlind(view) && view.final_sha256;
         return html`${problem(this.error)}${this.isClosing ? this._progress() : nothing}
             ${takeBack(view, this.doing === "delegate", () => void this._delegate())}
@@ -404,7 +452,11 @@ export class VecheSign extends VecheElement {
                     press: () => save(blob(), name ?? t("signed-document.pdf")),
                 })}
                 ${button({
-                    label: this.isShown ? t("Hide the pages") : t("Show exactly what was signed"),
+                    label: this.isShown
+                        ? isPdf
+                            ? t("Hide the pages")
+                            : t("Hide the file")
+                        : t("Show exactly what was signed"),
                     style: "secondary",
                     press: () => {
                         this.isShown = !this.isShown;

@@ -7,6 +7,7 @@ import { ApiError, OfflineError } from "../kit/api.js";
 import { PasskeyRefusedError, StorageRefusedError } from "../kit/approval.js";
 import { t } from "../kit/i18n.js";
 import { StampError } from "../signatures/stamps.js";
+import { shapeOf } from "./legible.js";
 import { PaperError } from "./paper_error.js";
 import { MismatchError, isBlind } from "./signing.js";
 
@@ -61,6 +62,24 @@ export function copyWords(view) {
             "Keep the link of this page: it shows the document when everyone has signed. Who asked you has it too.",
         );
     return t("When everyone has signed, the closed document comes to your chat.");
+}
+
+/**
+ * @param {import("../asic/growing.js").DataFile} file that is no PDF
+ * @param {boolean} isBroken whether it could not be shown
+ * @returns {string} what has to be done before it can be signed
+ */
+export function missingParts({ kind, data }, isBroken) {
+    if (isBroken || shapeOf(kind, data.length) === "nothing")
+        return t("Look at the file with a program of your own, and say so above.");
+    return t("Not all of the file was on the screen yet.");
+}
+
+/** @param {import("./paper.js").Paper} paper of what is no PDF @returns {string} as what it is saved */
+export function containerName({ file, additions }) {
+    const name = file?.name ?? "";
+    if (additions.length === 0) return name;
+    return `${name.replace(/(?<=.)\.[^.]*$/, "")}${t("-signed.asice")}`;
 }
 
 /** @param {"S1" | "S2"} level @returns {string} as the box in the document has it */

@@ -128,6 +128,43 @@ function partsIn(wrapped) {
     return [...bodies.slice(0, -1), needed(lists), needed(bodies.at(-1))];
 }
 
+/**
+ * A signature with proofs added to what travels with it (CAdES B-LT); what is signed stays the same.
+ * @param {Bytes} encoded of this module's form
+ * @param {Bytes[]} certificates
+ * @param {Bytes[]} lists
+ * @returns {Bytes}
+ */
+export function withProofs(encoded, certificates, lists) {
+    const known = readSignedData(encoded);
+    const outer = der.readWhole(encoded, der.SEQUENCE);
+    const [kind, wrapped] = der.members(outer, der.OID, EXPLICIT_0);
+    const [version, digests, content, , , infos] = partsIn(needed(wrapped));
+    const listed = sortedOnce([...known.lists, ...lists]);
+    const made = der.sequence(
+        der.tlv(der.OID, needed(kind)),
+        der.tlv(
+            EXPLICIT_0,
+            der.sequence(
+                der.tlv(der.INTEGER, needed(version)),
+                der.tlv(der.SET, needed(digests)),
+                der.tlv(der.SEQUENCE, needed(content)),
+                der.tlv(EXPLICIT_0, ...sortedOnce([...known.certificates, ...certificates])),
+                ...(listed.length > 0 ? [der.tlv(LISTS, ...listed)] : []),
+                der.tlv(der.SET, needed(infos)),
+            ),
+        ),
+    );
+    readSignedData(made);
+    return made;
+}
+
+/** @param {Bytes[]} parts @returns {Bytes[]} each once, in the order of their encodings */
+function sortedOnce(parts) {
+    const sorted = parts.toSorted(der.compare);
+    return sorted.filter((one, at) => at === 0 || der.compare(one, sorted[at - 1] ?? one) !== 0);
+}
+
 /** @param {Bytes | undefined} part @returns {Bytes} */
 function needed(part) {
     if (!part) throw new DerError("a part is missing");

@@ -25,9 +25,10 @@
  * @property {boolean} [isNew] whether the field is made with the signature, and shows nothing
  */
 import { sha256 } from "../verify/bytes.js";
+import { prepareStep } from "../asic/growing.js";
 import { filled, prepareClosing, prepareSignature } from "../pdf/signing.js";
 import { readCertificate } from "./certificate.js";
-import { DATA, signedAttributes } from "./cms.js";
+import { DATA, signedAttributes, withProofs } from "./cms.js";
 import { detached, signData } from "./making.js";
 
 /**
@@ -49,6 +50,24 @@ export async function signFile({ file, field, key, certified, name, nowMs, stamp
     const token = await stamp(await sha256(signature));
     const cms = detached(certificate, chain, attributes, signature, token);
     return { data: filled(prepared, cms), cms, digest: prepared.digest };
+}
+
+/**
+ * Signs any file in its container: CAdES-B-LT over a manifest that names the file alone.
+ * @param {Pick<Signing, "key" | "certified" | "stamp"> & {
+ *     file: import("../asic/growing.js").DataFile, number: number}} signing its number from 1
+ * @returns {Promise<Added>} what is added to the container
+ */
+export async function signStep({ file, number, key, certified, stamp }) {
+    const prepared = await prepareStep(file, number);
+    const { chain, lists } = certified;
+    const certificate = readCertificate(certified.certificate);
+    const attributes = await signedAttributes(certificate, prepared.digest, DATA);
+    const signature = await signData(key, attributes);
+    const token = await stamp(await sha256(signature));
+    const signed = detached(certificate, chain, attributes, signature, token);
+    const cms = withProofs(signed, [certified.root, ...chain, certified.tsa], lists);
+    return { data: prepared.filled(cms), cms, digest: prepared.digest };
 }
 
 /** @param {Signing} signing @returns {Promise<Bytes>} the revision alone */

@@ -55,7 +55,10 @@ export class VecheDesk extends VecheMatter {
         /** @type {[string, unknown][]} */
         const rows = [
             [t("Asked by"), html`<bdi>${from}</bdi>`],
-            [t("Document"), plural("{count} page", "{count} pages", pages)],
+            [
+                t("Document"),
+                pages > 0 ? plural("{count} page", "{count} pages", pages) : t("A file, no PDF"),
+            ],
             [t("Code"), html`<code>${code}</code>`],
             [t("Until"), showDateTime(deadline_at_ms)],
         ];
@@ -89,7 +92,8 @@ export class VecheDesk extends VecheMatter {
 
     /** @param {SignRequest} request */
     _public(request) {
-        if (!request.page) return nothing;
+        // What is no PDF is looked at in the browser, where it can be saved.
+        if (!request.page || request.pages === 0) return nothing;
         if (this.shown !== request.id)
             return html`<p class="actions">
                 ${button({

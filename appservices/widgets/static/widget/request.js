@@ -10,7 +10,7 @@
  * @property {boolean} isOpen whether somebody can still sign
  * @property {string} title
  * @property {string} from
- * @property {number} pages
+ * @property {number} pages 0: it is no PDF
  * @property {string} sha256
  * @property {string} code
  * @property {number} deadline_at_ms

@@ -111,6 +111,10 @@ class ChatSite(SigningSite):
         )
         return RoomId(rows[0][0])
 
+    def give_identity(self, txn: Cursor, person: UserId) -> None:
+        """Give a person an identity."""
+        txn.execute("INSERT INTO crypto.person (user_id, master_key) VALUES (%s, 'key')", (person,))
+
     def leave(self, person: UserId) -> None:
         """A person leaves their chat."""
         room_id = self.room(person)

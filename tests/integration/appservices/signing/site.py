@@ -63,6 +63,7 @@ from veche.runtime.web import new_site
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from appservices.signing.core.papers.any_files import AnyFile
     from appservices.signing.core.records import Session
     from appservices.signing.service.scene import Scene
     from veche.runtime.database import Cursor
@@ -213,8 +214,15 @@ class SigningSite(TestCase):
         """A transaction of the bot."""
         return self.parts.scene(txn, f"test {next(_numbers)}", self.host.now_ms())
 
-    def sent(self, invited: Sequence[Invited], *, pdf: bytes = PDF, **more: Any) -> Session:
-        """A session that was sent."""
+    def sent(
+        self,
+        invited: Sequence[Invited],
+        *,
+        pdf: bytes = PDF,
+        file: AnyFile | None = None,
+        **more: Any,
+    ) -> Session:
+        """A session that was sent; of a PDF, unless there is another file."""
 
         def work(txn: Cursor) -> Session:
             scene = self.scene_of(txn)
@@ -227,6 +235,9 @@ class SigningSite(TestCase):
                 **more,
             )
             session = drafting.make(scene, order)
+            if file is not None:
+                session = drafting.with_any_file(session, file)
+                return drafting.send(scene, drafting.freeze(scene, session, file.data))
             names = [name for one in session.members for name in fields_of(session, one)]
             session = drafting.freeze(scene, session, with_boxes(pdf, names) if names else pdf)
             return drafting.send(scene, session)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from appservices.signing.core.guests import Papers, Registrar, guest_id
+from appservices.signing.core.papers.any_files import any_file
 from appservices.signing.core.parties import Role
 from appservices.signing.core.records import Clause, ClauseKind
 from appservices.signing.service import acting, meetings, waiting
@@ -25,6 +26,7 @@ from tests.integration.appservices.signing.site import (
     two_signers,
 )
 from tests.support.node import chromium, firefox, why_no_browser, why_no_firefox
+from veche.protocol.asic.verdict import judge_container
 from veche.protocol.ids import RoomId, Ulid
 from veche.protocol.signatures.report import Reason
 from veche.protocol.signatures.verdict import Trusted, judge
@@ -32,6 +34,7 @@ from veche.runtime.approvals import Key, KeyKind, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from appservices.signing.core.records import Session
     from veche.protocol.ids import UserId
@@ -85,6 +88,31 @@ class _Browser(SigningSite):
             *(("Alice Adams", ""), ("Alice Adams", "c7")),
             *(("Bob Brown", ""), ("Bob Brown", "c7")),
         ]
+
+    async def test_two_sign_a_text_and_a_file_that_no_page_shows(self) -> None:
+        text = any_file("Alice pays Bob 700 EUR\u202e.\n".encode() * 90, "lease.txt")
+        other = any_file(b"PK\x03\x04" + bytes(4096), "lease.docx")
+        sessions = [self.sent(**two_signers(), file=file) for file in (text, other)]
+        done = []
+        for session, file in zip(sessions, (text, other), strict=True):
+            (self.folder / file.name).write_bytes(file.data)
+            link = partial(self._link_with_file, session, self.folder / file.name)
+            done.append(await self.away(self._told, "sign_file_real.js", link, lambda: None))
+
+        parts = ["3 of 3 parts were on the screen.", ""]
+        assert done == [
+            {"outcomes": ["signed", "signed"], "seen": seen, "problems": []} for seen in parts
+        ]
+        for session, file in zip(sessions, (text, other), strict=True):
+            one = self.page(session, "p1")
+            container = await self.away(one.document, await self.away(one.view))
+            now = dt.datetime.fromtimestamp(int(self.host.now_ms() / 1000) + 5, tz=dt.UTC)
+            report = judge_container(container, Trusted([self.parts.authorities.root], now))
+            assert [found.reason for found in report.findings] == [Reason.OPEN_TAIL]
+            assert [signer.name for signer in report.signers] == ["Alice Adams", "Bob Brown"]
+            assert report.files == (file.name,)
+        read = {row[0] for row in self.rows("SELECT count(*) FROM signing.certificate")}
+        assert read == {4}
 
     async def test_many_documents_by_one_press(self) -> None:
         made = [self.sent(**two_signers()) for _ in range(12)]
@@ -185,6 +213,14 @@ class _Browser(SigningSite):
             return {"link": found} if isinstance(found, str) else found
 
         return play(program, self.folder, urlsplit(self.url).port, self.browser, answer)
+
+    def _link_with_file(
+        self, session: Session, path: Path, told: Mapping[str, Any]
+    ) -> Mapping[str, str]:
+        """The same as ``_link``, with the file that the person has saved, and another one."""
+        other = path.with_name(f"other-{path.name}")
+        other.write_bytes(path.read_bytes()[:-1] + b"!")
+        return {"link": self._link(session, told), "file": str(path), "other": str(other)}
 
     def _list_link(self, told: Mapping[str, Any]) -> str:
         """Enrols the key that a browser has made; the link of its person's list."""

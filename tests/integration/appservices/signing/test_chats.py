@@ -184,7 +184,7 @@ class ChatTests(ChatSite):
 
     async def test_small_agreements_are_signed_by_a_reply(self) -> None:
         self.chat(CAROL, ALICE, BOB)
-        self.run_now(self.identify, ALICE)
+        self.run_now(self.give_identity, ALICE)
         await self.prepare("alice, bob", "level", "s0")
         code = self.session().code
         assert [name for name, _ in self.files(ALICE)] == ["lease 12b.pdf"]
@@ -417,7 +417,3 @@ class ChatTests(ChatSite):
     def finish_only(self, txn: Cursor, errand: Errand, result: Mapping[str, Any]) -> None:
         """The end of an attempt, whoever has done the errand meanwhile."""
         self.handlers[errand.kind].finish(txn, errand, result, self.host.now_ms())
-
-    def identify(self, txn: Cursor, person: UserId) -> None:
-        """Give a person an identity."""
-        txn.execute("INSERT INTO crypto.person (user_id, master_key) VALUES (%s, 'key')", (person,))

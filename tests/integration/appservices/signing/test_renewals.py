@@ -11,6 +11,7 @@ import pytest
 from cryptography import x509
 
 from appservices.signing.cli import open_authority
+from appservices.signing.core.papers.any_files import any_file
 from appservices.signing.service.authorities import STAMPS, read_authorities
 from appservices.signing.service.closing import Close
 from appservices.signing.service.ending import CLOSE
@@ -20,6 +21,7 @@ from appservices.signing.service.revoking import revoke
 from appservices.signing.service.sealing import Seals
 from tests.integration.appservices.signing.site import ALICE, SigningSite
 from tests.support.signing import YEAR
+from veche.protocol.asic.container import read_container
 from veche.protocol.errors import NotFoundError
 from veche.protocol.ids import EffectId
 from veche.protocol.renewal import NotRenewedError
@@ -32,6 +34,7 @@ from veche.runtime.errands import Errand
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from appservices.signing.core.papers.any_files import AnyFile
     from appservices.signing.service.scene import Parts
     from veche.runtime.database import Cursor
 
@@ -44,9 +47,9 @@ pytestmark = pytest.mark.postgres
 class RenewalTests(SigningSite):
     """A session that Alice has signed and that was closed."""
 
-    async def signed(self) -> str:
+    async def signed(self, file: AnyFile | None = None) -> str:
         """A session that is over; its id."""
-        session = self.sent([Invited("p1", Role.SIGNER, ALICE, "Alice Adams")])
+        session = self.sent([Invited("p1", Role.SIGNER, ALICE, "Alice Adams")], file=file)
         done = await self.away(self.page(session, "p1").sign, self.keys[ALICE])
         assert done.status == 200, done
         [(payload,)] = self.rows("SELECT payload FROM runtime.errand WHERE kind = %s", CLOSE)
@@ -81,6 +84,22 @@ class RenewalTests(SigningSite):
         seals = Seals(authorities)
         self.host.now_ms = lambda: now_ms
         return attrs.evolve(self.parts, authorities=authorities, seals=seals), now_ms
+
+    async def test_a_container_is_renewed_and_what_was_signed_stays_as_it_is(self) -> None:
+        session_id = await self.signed(any_file(b"PK\x03\x04 lease", "lease.docx"))
+        before = read_container(self.whole(session_id))
+
+        parts, now_ms = self.in_years(14)
+        await self.do(Renew(parts), RENEW, {"session": session_id}, now_ms)
+
+        renewed = self.whole(session_id)
+        found = self.judged(renewed, now_ms)
+        assert found.verdict is Verdict.SEALED, found.findings
+        assert [one.name for one in found.signers] == ["Alice Adams"]
+        after = read_container(renewed)
+        # The stamp before gets proofs of its own; what people signed does not change.
+        assert after.entries[:5] == before.entries[:5]
+        assert [one.is_stamp for one in after.steps] == [False, True, True]
 
     async def test_a_file_is_renewed_when_it_is_due_and_handed_out_again(self) -> None:
         session_id = await self.signed()

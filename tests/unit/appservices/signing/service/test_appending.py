@@ -30,7 +30,7 @@ from appservices.signing.core.papers.uploads import (
     Upload,
     UploadError,
 )
-from appservices.signing.service.appending import free_names, looked_at, read_any
+from appservices.signing.service.appending import free_names, looked_at, read_pdf
 from tests.support import elsewhere
 from tests.support.forgery import FORGED, find, increment, page
 from tests.support.programs import program
@@ -193,13 +193,13 @@ def test_a_broken_signature_of_others_makes_all_of_it_red() -> None:
 def test_a_file_that_others_have_signed_stays_byte_for_byte() -> None:
     root, now_ms = der_of(office().root.certificate), ms(office().now)
     for pdf in (of_dora(), of_ours()):
-        found = read_any(pdf, root, now_ms)
+        found = read_pdf(pdf, root, now_ms)
         assert isinstance(found, SignedUpload)
         assert (found.pdf, found.pages) == (pdf, 1)
-    plain = read_any(page("Pay"), root, now_ms)
+    plain = read_pdf(page("Pay"), root, now_ms)
     assert isinstance(plain, Upload)
     with pytest.raises(NotPdfError):
-        read_any(b"hello", root, now_ms)
+        read_pdf(b"hello", root, now_ms)
 
 
 def packed() -> bytes:

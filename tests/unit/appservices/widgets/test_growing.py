@@ -1,0 +1,256 @@
+"""What a page makes of a file that is no PDF is what our commands make of it, byte for byte."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from tests.support.node import why_no_node
+from tests.support.signing import Office
+from tests.unit.appservices.widgets.test_signing_twins import _stamps, by_page
+from veche.protocol.asic.archive import new_entry
+from veche.protocol.asic.container import DataFile, prepare, prepare_closing
+from veche.protocol.asic.growing import begun, grown
+from veche.protocol.asic.verdict import judge_container
+from veche.protocol.signatures.cms import Signer, der_of, with_proofs
+from veche.protocol.signatures.judging import Trusted
+from veche.protocol.signatures.report import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from veche.protocol.pdf.signing import Proofs
+
+pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
+
+FILES: Final = (
+    DataFile("lease.txt", "text/plain", b"Pay 100 EUR a month to Bob.\n" * 40),
+    DataFile("Квартира (12) & 'б'.docx", "application/zip", b"PK\x03\x04" + bytes(range(256)) * 9),
+    DataFile("empty", "application/octet-stream", b"0"),
+)
+SIGNERS: Final = ("Alice Adams", "Боб Браун")
+_GROWN: Final = """
+    const { begun, grown, prepareStep } = await at("asic/growing.js");
+    const found = [];
+    for (const { name, kind, data, additions } of given) {
+        const file = { name, kind, data: bytes(data) };
+        const known = additions.map(bytes);
+        try {
+            const step = await prepareStep(file, known.length + 1);
+            const filled = step.filled(new Uint8Array([1, 2, 3]));
+            const whole = [begun(file, known), grown(file, known), step.digest, filled];
+            found.push(whole.map(base64));
+        } catch (error) {
+            found.push(error.constructor.name);
+        }
+    }
+    answer(found);
+"""
+_SIGN: Final = """
+    const { grown } = await at("asic/growing.js");
+    const { signStep } = await at("signatures/signing.js");
+    const { stamper } = await at("signatures/stamps.js");
+    const curve = { name: "ECDSA", namedCurve: "P-256" };
+    const tsa = bytes(given.tsa);
+    const post = async (body) =>
+        new Uint8Array(await (await fetch(given.address, { method: "POST", body })).arrayBuffer());
+    const stamp = stamper(post, tsa);
+    const file = { name: given.name, kind: given.kind, data: bytes(given.data) };
+    const additions = [];
+    for (const one of given.signers) {
+        const key = await crypto.subtle.importKey("pkcs8", bytes(one.key), curve, false, ["sign"]);
+        const certified = {
+            certificate: bytes(one.certificate),
+            chain: given.chain.map(bytes),
+            root: bytes(given.root),
+            tsa,
+            lists: one.lists.map(bytes),
+        };
+        const number = additions.length + 1;
+        additions.push((await signStep({ file, number, key, certified, stamp })).data);
+    }
+    answer([base64(grown(file, additions)), additions.map(base64)]);
+"""
+_PROOFS: Final = """
+    const { withProofs } = await at("signatures/cms.js");
+    answer(given.map(({ cms, certificates, lists }) =>
+        base64(withProofs(bytes(cms), certificates.map(bytes), lists.map(bytes)))));
+"""
+_LEGIBLE: Final = """
+    const { shapeOf, textParts, visible } = await at("sign/legible.js");
+    const shapes = given.kinds.map(([kind, size]) => shapeOf(kind, size));
+    const texts = given.texts.map((one) => textParts(bytes(one))?.map(visible) ?? null);
+    answer({ shapes, texts });
+"""
+
+
+def _b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+@functools.cache
+def _office() -> Office:
+    return Office()
+
+
+def _proofs(name: str, file: DataFile) -> tuple[bytes, Proofs, bytes]:
+    """A signature over a file's first manifest, and the proofs of its signer."""
+    office = _office()
+    person = office.person(name, file.data)
+    prepared = prepare(begun(file), [file.kind])
+    signer = Signer(person.certificate, [office.issuing.certificate])
+    attributes = signer.signed_attributes(prepared.digest)
+    signature = person.key.sign(attributes, ec.ECDSA(hashes.SHA256()))
+    token = office.token(hashlib.sha256(signature).digest(), office.now)
+    cms = signer.detached(attributes, signature, token)
+    return (
+        cms,
+        office.proofs(person.certificate, office.now),
+        prepared.carrying(office.proofs(person.certificate, office.now)).filled(cms),
+    )
+
+
+def _of_page(cases: Sequence[tuple[DataFile, Sequence[bytes]]]) -> list[Any]:
+    given = [
+        {
+            "name": file.name,
+            "kind": file.kind,
+            "data": _b64(file.data),
+            "additions": [_b64(one) for one in additions],
+        }
+        for file, additions in cases
+    ]
+    found: list[Any] = by_page(_GROWN, given)
+    return found
+
+
+def test_containers_and_what_is_signed_are_the_same_bytes() -> None:
+    cases: list[tuple[DataFile, list[bytes]]] = []
+    for file in FILES:
+        _, _, added = _proofs("Alice Adams", file)
+        cases += [(file, []), (file, [added])]
+
+    found = _of_page(cases)
+
+    for (file, additions), one in zip(cases, found, strict=True):
+        whole = begun(file, additions)
+        prepared = prepare(whole, [file.kind])
+        filled = prepared.filled(b"\1\2\3")
+        ours = [whole, grown(file, additions), prepared.digest, filled]
+        assert [base64.b64decode(part) for part in one] == ours, file.name
+
+
+def test_what_is_no_addition_is_refused_by_both() -> None:
+    file = FILES[0]
+    _, _, added = _proofs("Alice Adams", file)
+    packed = new_entry("META-INF/x", bytes(999)).record
+    outside = new_entry("other.txt", b"evil", is_packed=False).record
+    bad = (added[:-1], added + b"P", packed, outside, added + outside, b"\0" * 40)
+    cases: list[tuple[DataFile, Sequence[bytes]]] = [(file, [one]) for one in bad]
+    names = ("mimetype", "META-INF", "meta-inf/a", "a/../b", "a:b", "a\u202eb", "")
+    cases += [(DataFile(name, "text/plain", b"1"), []) for name in names]
+
+    found = _of_page(cases)
+
+    for (one, additions), said in zip(cases, found, strict=True):
+        assert said in ("HiddenError", "ArchiveError"), (one.name, said)
+        with pytest.raises(ValueError, match=r".*"):
+            begun(one, additions)
+
+
+def test_proofs_are_added_in_the_same_order() -> None:
+    given, ours = [], []
+    for name in SIGNERS:
+        cms, proofs, _ = _proofs(name, FILES[0])
+        twice = [*proofs.certificates, *proofs.certificates[:1]]
+        for certificates, lists in ((twice, list(proofs.lists)), (twice, []), ([], [])):
+            given.append(
+                {
+                    "cms": _b64(cms),
+                    "certificates": [_b64(one) for one in certificates],
+                    "lists": [_b64(one) for one in lists],
+                }
+            )
+            ours.append(with_proofs(cms, certificates, lists))
+
+    found = by_page(_PROOFS, given)
+
+    assert [base64.b64decode(one) for one in found] == ours
+
+
+def test_what_a_page_signs_is_sealed_for_the_strict_verdict_once_it_is_closed() -> None:
+    office, file = _office(), FILES[1]
+    signers = []
+    for name in SIGNERS:
+        person = office.person(name, file.data)
+        secret = person.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        lists = office.proofs(person.certificate, office.now).lists
+        signers.append(
+            {
+                "key": _b64(secret),
+                "certificate": _b64(der_of(person.certificate)),
+                "lists": [_b64(one) for one in lists],
+            }
+        )
+    with _stamps(office) as address:
+        given = {
+            "name": file.name,
+            "kind": file.kind,
+            "data": _b64(file.data),
+            "signers": signers,
+            "chain": [_b64(der_of(office.issuing.certificate))],
+            "root": _b64(der_of(office.root.certificate)),
+            "tsa": _b64(der_of(office.stamping.certificate)),
+            "address": address,
+        }
+        whole, additions = by_page(_SIGN, given)
+    made = base64.b64decode(whole)
+    prepared = prepare_closing(made)
+    closed = prepared.embed(office.token(prepared.digest, office.now))
+
+    report = judge_container(closed, Trusted([office.root.certificate], office.now))
+
+    assert made == begun(file, [base64.b64decode(one) for one in additions])
+    assert report.verdict is Verdict.SEALED, report.findings
+    assert [one.name for one in report.signers] == list(SIGNERS)
+    assert report.files == (file.name,)
+
+
+def test_what_nobody_sees_in_a_text_is_made_visible() -> None:
+    kinds = [
+        ["image/png", 10**8],
+        ["text/plain", 2**20],
+        ["text/plain", 2**20 + 1],
+        *([kind, 9] for kind in ("text/html", "image/svg+xml", "image/gif", "application/zip")),
+    ]
+    texts = [
+        "Pay 100\tEUR.\r\nYes\n",
+        "a\u202egpj.exe\u200b b\u00a0c\ufeff\x1b[2K\rd\u2028",
+        "x\n" * 100,
+        "я" * 10_000,
+        "",
+    ]
+    given = {"kinds": kinds, "texts": [_b64(one.encode()) for one in texts] + [_b64(b"\xff")]}
+
+    found = by_page(_LEGIBLE, given)
+
+    shapes = ["picture", "text", "nothing", "nothing", "nothing", "nothing", "nothing"]
+    assert found["shapes"] == shapes
+    plain, hidden, lines, long, empty, none = found["texts"]
+    assert plain == [[{"text": "Pay 100\tEUR.\nYes\n", "isHidden": False}]]
+    seen = [one["text"] for one in hidden[0] if one["isHidden"]]
+    assert seen == [
+        *("U+202E", "U+200B", "U+00A0", "U+FEFF", "U+001B", "U+000D", "U+2028"),
+    ]
+    assert "".join(one["text"] for one in hidden[0] if not one["isHidden"]) == "agpj.exe bc[2Kd"
+    assert [len(part[0]["text"]) for part in lines] == [80, 80, 40]
+    assert "".join(part[0]["text"] for part in long) == "я" * 10_000
+    assert max(len(part[0]["text"]) for part in long) <= 4000
+    assert (empty, none) == ([[]], None)
