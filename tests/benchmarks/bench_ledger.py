@@ -48,7 +48,7 @@ RUN_S: Final = 5.0
 WARM_UP: Final = 0.2
 RATE: Final = 10_000
 CALLERS: Final = 64
-SINGLES_PER_S_MAX: Final = 40_000
+SINGLES_PER_S_MAX: Final = 80_000
 """More than they can get answers for."""
 IN_FLIGHT: Final = 3
 TPCB_CLIENTS: Final = 16

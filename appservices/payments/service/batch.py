@@ -106,7 +106,10 @@ def decide(
         before: What the block follows.
         now_ms: The moment; ledger time does not go back.
     """
-    accounts = [[_salted(one) for one in entry.work.accounts] for entry in entries]
+    accounts = [
+        [_salted(one) for one in opened] if (opened := entry.work.accounts) else ()
+        for entry in entries
+    ]
     chain = [transfer for entry in entries for transfer in entry.work.chain]
     names = book.names(chain, [one.id for some in accounts for one in some])
     book.learn(store.look_up(names))

@@ -119,20 +119,21 @@ class Book:
         """
         ids: set[str] = set()
         holds: set[str] = set()
-        originals: set[str] = set()
+        originals = set(self._unknown_refunds)
         numbers = set(accounts)
-        may_have = self._recent.may_have
+        may_have, here = self._recent.may_have, self.accounts
         for t in transfers:
             if may_have(t.id):
                 ids.add(t.id)
-            numbers.add(t.debit_id)
-            numbers.add(t.credit_id)
+            if t.debit_id not in here:
+                numbers.add(t.debit_id)
+            if t.credit_id not in here:
+                numbers.add(t.credit_id)
             if t.pending_id is not None and t.pending_id not in self.holds:
                 holds.add(t.pending_id)
             if t.refund_of is not None:
                 originals.add(t.refund_of)
         numbers.discard(0)
-        originals |= self._unknown_refunds
         return Names(
             _missing(ids | holds | originals, self.rows),
             _missing(holds, self.ended),
