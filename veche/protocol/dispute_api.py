@@ -92,4 +92,4 @@ class DisputeView(Wire):
     answer: str = ""
     decision: str = ""
     appeal: str = ""
-    evidence: tuple[DisputeFileView, ...] = ()
+    evidence: Annotated[tuple[DisputeFileView, ...], Field(strict=False)] = ()

@@ -95,7 +95,7 @@ class EscrowView(Wire):
     amount: Money
     title: str
     k: int
-    parties: tuple[EscrowVoteView, ...]
+    parties: Annotated[tuple[EscrowVoteView, ...], Field(strict=False, max_length=PARTIES_MAX)]
     on_silence: str
     ends_at_ms: int
     to_seller: Money | None = None

@@ -197,7 +197,7 @@ class QuoteView(Wire):
     state: str
     version: int
     place: str = ""
-    options: tuple[QuoteOption, ...] = ()
+    options: Annotated[tuple[QuoteOption, ...], Field(strict=False, max_length=OPTIONS_MAX)] = ()
 
 
 class WithdrawBody(Wire):
