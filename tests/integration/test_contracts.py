@@ -38,6 +38,12 @@ FORBIDDEN = [
     ("appservices/planted/store.py", "appservices.planted.service", "roles"),
     ("appservices/planted/service.py", "appservices.planted.bot", "roles"),
     ("appservices/planted/routes.py", "appservices.planted.bot", "roles"),
+    (
+        "appservices/payments/core/ledger/timing.py",
+        "appservices.payments.core.ledger.deciding",
+        "circles",
+    ),
+    ("appservices/payments/service/paying.py", "appservices.payments.service.settling", "circles"),
     ("veche/protocol/errors.py", "time", "pure"),
     ("veche/protocol/forms/__init__.py", "random", "pure"),
     ("veche/runtime/crypto/core/__init__.py", "secrets", "pure"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from appservices.payments.core.ledger import Account, AccountFlag, Result, Transfer
 from appservices.payments.core.ledger.block import Block, seal
 from appservices.payments.core.ledger.book import Book
+from appservices.payments.core.ledger.deciding import start
 from appservices.payments.core.ledger.values import Names
 from appservices.payments.store.memory_ledger import MemoryLedger
 
@@ -79,7 +80,7 @@ class Shard:
     def decide(self, transfers: Sequence[Transfer]) -> Deciding:
         """A block that is begun with what its transfers need, and not decided."""
         self.book.learn(self.store.look_up(self.book.names(transfers)))
-        return self.book.start(self.seq + 1, self.now_ms, len(transfers))
+        return start(self.book, self.seq + 1, self.now_ms, len(transfers))
 
     def seal(self, deciding: Deciding) -> Block:
         """The block after the last committed one."""
@@ -107,7 +108,7 @@ class Shard:
         decide: Callable[[Deciding], list[Result]],
     ) -> list[Result]:
         self.book.learn(self.store.look_up(self.book.names(transfers, accounts)))
-        deciding = self.book.start(self.seq + 1, self.now_ms, len(transfers) + len(accounts))
+        deciding = start(self.book, self.seq + 1, self.now_ms, len(transfers) + len(accounts))
         results = decide(deciding)
         if deciding.end().size:
             self.commit(self.seal(deciding))

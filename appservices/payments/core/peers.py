@@ -30,6 +30,11 @@ PREPARED_MS_MAX: Final = 600_000
 """Longest time for which somebody asks to prepare a payment."""
 
 
+def origin_of(server: str) -> str:
+    """In whose name the institution of a server signs: its ledger's, of its only shard."""
+    return f"{server}/veche/ledger/v1/0"
+
+
 class Out(enum.Enum):
     """Where a payment to another institution has got to, at the side that pays."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from appservices.payments.service.organisations import KeyReusedError
+from appservices.payments.service.callers import KeyReusedError
 from appservices.payments.store import events
 from veche.protocol.canonical import canonical
 from veche.protocol.wire import Wire, parse
@@ -14,7 +14,7 @@ from veche.runtime.limits import Limit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appservices.payments.service.organisations import Caller, Callers
+    from appservices.payments.service.callers import Caller, Callers
     from appservices.payments.service.scene import Parts, Scene
     from veche.runtime.api import Call
     from veche.runtime.database import Cursor

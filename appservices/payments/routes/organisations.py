@@ -8,11 +8,7 @@ from pydantic import Field
 
 from appservices.payments.routes.api import API
 from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes
-from appservices.payments.service.organisations import (
-    make_invoice,
-    read_invoice,
-    withdraw_invoice,
-)
+from appservices.payments.service.organisations import make_invoice, read_invoice, withdraw_invoice
 from appservices.payments.store import events
 from veche.protocol.invoice_api import (
     CURSOR_MAX,

@@ -9,7 +9,7 @@ from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes
 from veche.protocol.webhook import ResumeBody, WebhookBody, WebhooksView, WebhookView
 
 if TYPE_CHECKING:
-    from appservices.payments.service.organisations import Caller
+    from appservices.payments.service.callers import Caller
     from appservices.payments.service.scene import Scene
     from veche.runtime.api import Call
     from veche.runtime.database import Cursor

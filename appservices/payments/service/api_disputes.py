@@ -16,8 +16,8 @@ from veche.protocol.ids import Ulid
 from veche.protocol.money import Money
 
 if TYPE_CHECKING:
+    from appservices.payments.service.callers import Caller
     from appservices.payments.service.dispute_files import Case
-    from appservices.payments.service.organisations import Caller
     from appservices.payments.service.scene import Scene
     from veche.protocol.dispute_api import DisputeAnswerBody, DisputeAppealBody
 

@@ -40,7 +40,7 @@ from veche.protocol.ids import Ulid, UserId
 from veche.protocol.money import Money
 
 if TYPE_CHECKING:
-    from appservices.payments.service.organisations import Caller
+    from appservices.payments.service.callers import Caller
     from appservices.payments.service.scene import Scene
     from veche.protocol.escrow_api import DecideBody, EscrowBody
 

@@ -31,7 +31,7 @@ from veche.protocol.money import Money
 from veche.protocol.wire import parse
 
 if TYPE_CHECKING:
-    from appservices.payments.service.organisations import Caller
+    from appservices.payments.service.callers import Caller
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.mandates import Mandate
     from veche.protocol.mandate_api import ChargeBody, MandateBody

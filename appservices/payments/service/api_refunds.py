@@ -20,8 +20,8 @@ from veche.protocol.money import Money
 from veche.protocol.refund_api import REFUNDS_MAX, PaymentView, RefundsView, RefundView
 
 if TYPE_CHECKING:
+    from appservices.payments.service.callers import Caller
     from appservices.payments.service.files import Matter
-    from appservices.payments.service.organisations import Caller
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.refunds import RefundRow
     from veche.protocol.refund_api import RefundBody

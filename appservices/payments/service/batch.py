@@ -10,6 +10,7 @@ import attrs
 
 from appservices.payments.core.ledger import AccountCode, Result, TransferFlag
 from appservices.payments.core.ledger.block import seal
+from appservices.payments.core.ledger.deciding import start
 from appservices.payments.core.ledger.flags import NO_OVERDRAFT
 from appservices.payments.core.ledger.values import SALT_DIGITS
 from appservices.payments.service.work import Outcome
@@ -114,7 +115,7 @@ def decide(
     names = book.names(chain, [one.id for some in accounts for one in some])
     book.learn(store.look_up(names))
     size = sum(entry.size for entry in entries)
-    deciding = book.start(before.seq + 1, now_ms, size)
+    deciding = start(book, before.seq + 1, now_ms, size)
     results = []
     for entry, opened in zip(entries, accounts, strict=True):
         if opened:

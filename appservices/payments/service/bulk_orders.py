@@ -42,7 +42,7 @@ from veche.protocol.payout_api import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.service.organisations import Caller
+    from appservices.payments.service.callers import Caller
     from appservices.payments.service.scene import Scene
     from veche.protocol.payout_api import ApprovePayoutBody, PayoutBody, PayoutLine
 

@@ -22,8 +22,8 @@ from veche.protocol.invoice_api import QuoteView
 from veche.protocol.invoice_terms import QuoteOption
 
 if TYPE_CHECKING:
+    from appservices.payments.service.callers import Caller
     from appservices.payments.service.files import Matter
-    from appservices.payments.service.organisations import Caller
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.quotes import QuoteRow
     from veche.protocol.invoice_api import ConfirmBody, InvoiceView, QuoteBody, RefuseBody

@@ -22,7 +22,7 @@ from veche.protocol.ids import Ulid
 
 if TYPE_CHECKING:
     from appservices.payments.config import BankSection
-    from appservices.payments.service.organisations import Caller
+    from appservices.payments.service.callers import Caller
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.invoices import InvoiceFile
     from veche.protocol.code_api import CodeFormat

@@ -1,12 +1,9 @@
-"""What organisations do over HTTP: whose key it is, invoices made and taken back, events."""
+"""What organisations do over HTTP: invoices made and taken back, events."""
 
 from __future__ import annotations
 
 import logging
-from functools import partial
 from typing import TYPE_CHECKING, Final
-
-import attrs
 
 from appservices.payments.core.formats import rf
 from appservices.payments.core.invoice import InvoiceState, InvoiceStateError
@@ -19,8 +16,6 @@ from appservices.payments.store import events, payments
 from appservices.payments.store import invoices as store
 from veche.protocol.acts import ActClass
 from veche.protocol.errors import (
-    ConflictError,
-    ForbiddenError,
     MalformedError,
     NotFoundError,
     RefusedError,
@@ -30,15 +25,11 @@ from veche.protocol.invoice import InvoiceCard, InvoiceOrder
 from veche.protocol.invoice_api import InvoiceView, invoice_form
 from veche.protocol.invoice_terms import InvoiceTerms
 from veche.protocol.money import MINOR_MAX, Money
-from veche.protocol.unpadded import from_unpadded
 from veche.protocol.wire import parse
 from veche.runtime.acts import spend
-from veche.runtime.bearer import BearerKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from appservices.payments.config import OrganisationKeySection, OrganisationSection
+    from appservices.payments.service.callers import Caller
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.invoices import InvoiceFile
     from veche.protocol.acts import ActReceipt
@@ -49,74 +40,6 @@ logger = logging.getLogger(__name__)
 DUE_MS_MAX: Final = 366 * 24 * 60 * 60 * 1000
 """Longest time in which an invoice can be paid."""
 _OVER: Final = frozenset({InvoiceState.WITHDRAWN, InvoiceState.EXPIRED, InvoiceState.REPLACED})
-
-
-class KeyReusedError(ConflictError):
-    """The ``Idempotency-Key`` came before, with another content; nothing has changed (HTTP 409)."""
-
-    errcode = "ORG.VECHE.KEY_REUSED"
-
-
-@attrs.frozen
-class Caller:
-    """An organisation that asks, by one of its keys.
-
-    Attributes:
-        id: Its name in the log of acts.
-        name: What it is called.
-        scopes: What this key may do: ``invoice``, ``refund``, ``mandate``, ``escrow``, ``payout``,
-            ``webhook``, ``read``.
-        mark: By which the key is told from others; whoever has the mark has not the key.
-        public_key: What its instructions are checked with; None: it signs none.
-    """
-
-    id: str
-    name: str
-    scopes: frozenset[str]
-    mark: str = ""
-    public_key: bytes | None = None
-
-    def need(self, scope: str) -> None:
-        """Refuse what this key may not do.
-
-        Raises:
-            ForbiddenError: It has not the scope.
-        """
-        if scope not in self.scopes:
-            raise ForbiddenError(f"This key lacks the scope {scope}")
-
-
-class Callers(BearerKeys[Caller]):
-    """Who may ask, by their keys."""
-
-    def __init__(self, organisations: Sequence[OrganisationSection], language: str) -> None:
-        """Read the keys.
-
-        Args:
-            organisations: Of the configuration.
-            language: In which their names stand on invoices.
-
-        Raises:
-            ConfigError: A key cannot be read, is too short, or is there twice.
-        """
-        super().__init__()
-        for one in organisations:
-            for section in one.keys:
-                self.add(section.path, partial(_caller, one, section, one.name_in(language)))
-
-
-def _caller(
-    one: OrganisationSection, section: OrganisationKeySection, name: str, digest: bytes
-) -> Caller:
-    public_key = section.public_key
-    return Caller(
-        one.id,
-        name,
-        frozenset(section.scopes),
-        # Who signs with the same secret is the same person, whatever key they send.
-        mark=public_key or digest.hex(),
-        public_key=from_unpadded(public_key) if public_key is not None else None,
-    )
 
 
 def make_invoice(scene: Scene, caller: Caller, body: InvoiceBody) -> InvoiceView:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from appservices.payments.store.holders import AccountRow, Holder
     from veche.protocol.ids import UserId
 
-SHARD: Final = 0
 INSTRUCTION: Final = "peer "
 """Before the server of another institution: by whose order somebody here was paid."""
 
@@ -25,11 +24,6 @@ INSTRUCTION: Final = "peer "
 def server_of(address: str) -> str:
     """The server of a Matrix id."""
     return address.partition(":")[2]
-
-
-def origin_of(server: str) -> str:
-    """In whose name the institution of a server signs: its ledger's."""
-    return f"{server}/veche/ledger/v1/{SHARD}"
 
 
 def peer_of(scene: Scene, address: str) -> PeerSection | None:

@@ -11,8 +11,7 @@ import logging
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Final
 
-from appservices.payments.core.peers import AGE_MS_MAX
-from appservices.payments.service.peers import origin_of
+from appservices.payments.core.peers import AGE_MS_MAX, origin_of
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import (
     BadSignatureError,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.payments.core.peers import AGE_MS_MAX, In
+from appservices.payments.core.peers import AGE_MS_MAX, In, origin_of
 from appservices.payments.service import (
     invoices_abroad,
     naming,
@@ -131,7 +131,7 @@ class PeerDesk:
         except BadSignatureError as e:
             raise PeerRefusedError(f"it is not signed by a key of {server} that is known") from e
         question = parse(Question, message, where="message")
-        is_to_us = question.asked == self._host.server_name and name == peers.origin_of(server)
+        is_to_us = question.asked == self._host.server_name and name == origin_of(server)
         if not is_to_us or abs(question.at_ms - self._host.now_ms()) > AGE_MS_MAX:
             raise PeerRefusedError("it is to somebody else, or not of this moment")
         needed = {

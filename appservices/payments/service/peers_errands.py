@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.core.payment import State
-from appservices.payments.core.peers import Out, OutInput, PeerStateError, step_out
+from appservices.payments.core.peers import Out, OutInput, PeerStateError, origin_of, step_out
 from appservices.payments.core.texts import peers as texts
 from appservices.payments.service import files, paying, peers, peers_taking, proving
 from appservices.payments.service.invoice_news import own_address
@@ -94,7 +94,7 @@ class Send(ChatErrand[Parts]):
             logger.warning("payment %s at %s: %s", errand.payload["payment"], server, e)
             return False
         is_of_it = proved.receipt.payment == errand.payload["payment"]
-        return is_of_it and proved.origin == peers.origin_of(server)
+        return is_of_it and proved.origin == origin_of(server)
 
     def _fault(self, txn: Cursor, errand: Errand, server: str, message: Mapping[str, Any]) -> None:
         scene = self._parts.scene(txn, errand.id, self._parts.host.now_ms())

@@ -24,6 +24,7 @@ from appservices.payments.core.peers import (
     In,
     InInput,
     PeerStateError,
+    origin_of,
     step_in,
 )
 from appservices.payments.core.texts.views import Party
@@ -346,7 +347,7 @@ def _is_proved(peer: PeerSection, question: Question, file: InFile) -> bool:
         return False
     receipt = proved.receipt
     is_of_it = receipt.payment == file.id and receipt.amount.minor == file.amount_minor
-    return is_of_it and proved.origin == peers.origin_of(peer.server)
+    return is_of_it and proved.origin == origin_of(peer.server)
 
 
 def _made(scene: Scene, file: InFile) -> Matter | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from appservices.payments.core.peers import origin_of
 from appservices.payments.service import heads, peers, peers_taking
 from appservices.payments.store import heads_room
 from appservices.payments.store import peers as store
@@ -78,7 +79,7 @@ def witness(scene: Scene, peer: PeerSection, told: PeerHead, message: Mapping[st
         return
     old = store.head(scene.txn, holder.id)
     path = [from_unpadded(one) for one in told.consistency]
-    is_its = new.origin == peers.origin_of(peer.server)
+    is_its = new.origin == origin_of(peer.server)
     is_more = old is None or extends((old.size, old.root), (new.size, new.root), path)
     if not is_its or not is_more:
         size = old.size if old is not None else 0
@@ -104,7 +105,7 @@ def keep_seen(scene: Scene, peer: PeerSection, note: str) -> None:
         peer: Which.
         note: As it says that it signed it.
     """
-    theirs = [key for key in peer.verifiers() if key.name == peers.origin_of(peer.server)]
+    theirs = [key for key in peer.verifiers() if key.name == origin_of(peer.server)]
     try:
         text, _ = open_note(note, theirs)
         origin, size, _ = text.split("\n", 2)

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import attrs
 
-from appservices.payments.core.ledger.deciding import Deciding
 from appservices.payments.core.ledger.flags import (
     CLOSED,
     CLOSING_CREDIT,
@@ -31,12 +30,31 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Set
 
     from appservices.payments.core.ledger.results import Result
-    from appservices.payments.core.ledger.values import Account, Row, Transfer
+    from appservices.payments.core.ledger.values import Account, Burned, Row, Transfer
 
 T = TypeVar("T", int, str)
 
 ACCOUNTS_CACHED_MAX: Final = 1_000_000
 """Accounts that a book keeps; beyond that it keeps those of open holds alone."""
+
+
+class Decided(Protocol):
+    """A block that is decided, as far as the book goes by it; ``deciding.Deciding`` is the one.
+
+    Attributes:
+        at_ms: Ledger time.
+        rows: Transfers and expiries, in their order.
+        burned: Ids that failed for good.
+        refunds: Transfers that it gave something back of.
+    """
+
+    at_ms: int
+    rows: list[Row]
+    burned: list[Burned]
+    refunds: set[str]
+
+    def take_back(self) -> None:
+        """Undo all of it."""
 
 
 @attrs.define(eq=False)
@@ -93,7 +111,7 @@ class Book:
         self._refund_holds: Counter[str] = Counter()  # how many open holds, by original
         self._unknown_refunds: set[str] = set()  # originals of open holds, to be looked up
         self._expiring: list[tuple[int, int, str]] = []  # heap: when, pos, id of the hold
-        self._blocks: deque[Deciding] = deque()  # not known to be committed, oldest first
+        self._blocks: deque[Decided] = deque()  # not known to be committed, oldest first
         self._recent = Recent(ID_MAX)
 
     def expect_above(self, newest_id: str) -> None:
@@ -157,19 +175,10 @@ class Book:
             {**self.known.refunded, **known.refunded},
         )
 
-    def start(self, seq: int, now_ms: int, rows_wanted: int = 0) -> Deciding:
-        """Begin a block: holds whose time is over end first.
-
-        Args:
-            seq: Number of the block.
-            now_ms: The clock; where it has gone back, ledger time stands still.
-            rows_wanted: Leaves to leave room for; the rest is for expiries.
-        """
-        block = Deciding(self, seq, max(self.at_ms, now_ms))
+    def begin(self, block: Decided) -> None:
+        """A block is decided from now on, on top of the others; only ``deciding.start`` says so."""
         self._blocks.append(block)
         self.at_ms = block.at_ms
-        block.expire(rows_wanted)
-        return block
 
     def undo(self) -> None:
         """Take back the newest block that is not known to be committed."""
@@ -308,7 +317,7 @@ class Book:
         hold = self.holds.get(hold_id)
         return hold is not None and hold.expires_at_ms == expires_at_ms
 
-    def _drop_refunded(self, gone: Deciding) -> None:
+    def _drop_refunded(self, gone: Decided) -> None:
         # An open hold that gives back may end at any time: what is known of its original is kept.
         for original in _missing(gone.refunds, self._refund_holds):
             if not any(original in block.refunds for block in self._blocks):

@@ -39,6 +39,21 @@ _BAD_IDS = {ID_ZERO: Result.ID_MUST_NOT_BE_ZERO, ID_MAX: Result.ID_MUST_NOT_BE_I
 _CREATED = Result.CREATED
 
 
+def start(book: Book, seq: int, now_ms: int, rows_wanted: int = 0) -> Deciding:
+    """Begin a block: holds whose time is over end first.
+
+    Args:
+        book: On top of what it holds.
+        seq: Number of the block.
+        now_ms: The clock; where it has gone back, ledger time stands still.
+        rows_wanted: Leaves to leave room for; the rest is for expiries.
+    """
+    block = Deciding(book, seq, max(book.at_ms, now_ms))
+    book.begin(block)
+    block.expire(rows_wanted)
+    return block
+
+
 class Deciding:
     """A block while it is decided; afterwards what it takes to undo it.
 
@@ -51,7 +66,7 @@ class Deciding:
     """
 
     def __init__(self, book: Book, seq: int, at_ms: int) -> None:
-        """Begin, on top of all that the book holds; only ``Book.start`` does."""
+        """Begin, on top of all that the book holds; only ``start`` does."""
         self.at_ms = at_ms
         self.rows: list[Row] = []
         self.events: list[Event] = []

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from appservices.payments.core.ledger.block import FIRST_HEAD, seal
 from appservices.payments.core.ledger.book import Book
+from appservices.payments.core.ledger.deciding import start
 from appservices.payments.core.ledger.flags import ACCOUNT_IMPORTED, EXPIRE, IMPORTED, VOID
 from appservices.payments.core.ledger.values import (
     ROWS_MAX,
@@ -65,7 +66,7 @@ def _again(book: Book, store: LedgerStore[None], content: Content) -> Content:
     names = book.names(requests, accounts)
     book.learn(store.look_up(names))
     expiries = len(content.rows) - len(requests)
-    deciding = book.start(content.seq, content.at_ms, ROWS_MAX - expiries)
+    deciding = start(book, content.seq, content.at_ms, ROWS_MAX - expiries)
     everything: list[Row | Event | Burned] = [
         *content.rows[expiries:],
         *content.events,

@@ -38,10 +38,10 @@ from appservices.payments.service import (
 from appservices.payments.service.attempts import Attempts
 from appservices.payments.service.bulk import BACK_AGAIN, PAY_LINES
 from appservices.payments.service.bulk_lines import GiveBack, PayLines
+from appservices.payments.service.callers import Callers
 from appservices.payments.service.feed import PaymentFeed, rules_of
 from appservices.payments.service.files import Private
 from appservices.payments.service.news import EVENT, EventErrand
-from appservices.payments.service.organisations import Callers
 from appservices.payments.service.rails import BankNews, NewsKind, banking_of
 from appservices.payments.service.receipts import Receipts
 from appservices.payments.service.scene import Parts

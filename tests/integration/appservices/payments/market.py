@@ -23,8 +23,8 @@ from appservices.payments.service import (
     paying,
 )
 from appservices.payments.service.bills import BillPrivate
+from appservices.payments.service.callers import Caller
 from appservices.payments.service.files import Private
-from appservices.payments.service.organisations import Caller
 from appservices.payments.service.receipts import Receipts
 from appservices.payments.service.scene import Parts, Scene
 from appservices.payments.store import holders, invoices

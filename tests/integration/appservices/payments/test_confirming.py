@@ -14,6 +14,7 @@ from appservices.payments.core.payment import PaymentStateError
 from appservices.payments.core.quote import QuoteStateError
 from appservices.payments.core.split import PARTS_MAX, SplitError
 from appservices.payments.service import extras, freezing, paying
+from appservices.payments.service.callers import Caller
 from appservices.payments.service.confirming import (
     TooLateError,
     answer_quote,
@@ -23,7 +24,7 @@ from appservices.payments.service.confirming import (
 )
 from appservices.payments.service.holding import CONFIRM_HOLD_MS, invoice_order
 from appservices.payments.service.invoice_codes import NoCodeError, code_of
-from appservices.payments.service.organisations import Caller, make_invoice, read_invoice
+from appservices.payments.service.organisations import make_invoice, read_invoice
 from tests.integration.appservices.payments.market import BEGINS_MINOR, SHOP, Market
 from tests.integration.appservices.payments.test_bills import beside
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from appservices.payments.core.dispute import DisputeStateError
 from appservices.payments.service import api_disputes, disputes, freezing
-from appservices.payments.service.organisations import Caller
+from appservices.payments.service.callers import Caller
 from appservices.payments.store import events, holders
 from tests.integration.appservices.payments.stage import (
     ALICE,

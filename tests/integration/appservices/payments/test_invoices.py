@@ -9,8 +9,9 @@ import pytest
 
 from appservices.payments.core.payment import Kind, State
 from appservices.payments.service import invoices, invoicing
+from appservices.payments.service.callers import Caller
 from appservices.payments.service.clocks import DUE
-from appservices.payments.service.organisations import Caller, make_invoice
+from appservices.payments.service.organisations import make_invoice
 from tests.integration.appservices.payments.scenes import (
     ALICE,
     EURO,

@@ -14,9 +14,9 @@ from appservices.payments.service import (
     invoicing,
     organisations,
 )
+from appservices.payments.service.callers import Caller
 from appservices.payments.service.invoice_news import TELL as TELL_INVOICE
 from appservices.payments.service.invoices_abroad import Tell
-from appservices.payments.service.organisations import Caller
 from appservices.payments.service.peers_desk import PeerDesk, cause_of
 from appservices.payments.store import holders
 from appservices.payments.store import invoices as invoice_store

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from appservices.payments.core.peers import origin_of
 from appservices.payments.service import (
-    peers,
     peers_checking,
     peers_settling,
     peers_witnessing,
@@ -230,7 +230,7 @@ def test_both_receipts_name_both_institutions_and_hold_offline(pair: PAIR) -> No
     receipts = [one.receipt(payment_id) for one in pair]
     for receipt, server in zip(receipts, (HERE, THERE), strict=True):
         proved = verify_receipt(receipt, keys)
-        assert proved.origin == peers.origin_of(server)
+        assert proved.origin == origin_of(server)
         assert proved.receipt.payment == payment_id
         assert proved.receipt.amount.minor == 700
         assert proved.receipt.between is not None
@@ -283,8 +283,8 @@ def test_nobody_else_s_word_is_taken(pair: PAIR) -> None:
     question = here.ask(payment_id, "prepare")
     assert question is not None
     body = {name: one for name, one in question.items() if name != "signatures"}
-    signer = NoteSigner(peers.origin_of(HERE), b"a" * 32)
-    stranger = NoteSigner(peers.origin_of(HERE), b"x" * 32)
+    signer = NoteSigner(origin_of(HERE), b"a" * 32)
+    stranger = NoteSigner(origin_of(HERE), b"x" * 32)
     packet = {**body["packet"], "amount": {"minor": 1, "currency": "EUR"}}
     lies = {
         "altered": {**question, "packet": packet},
@@ -529,7 +529,7 @@ def test_where_a_peer_is_counts_only_if_it_signed_it(pair: PAIR) -> None:
         "peers": "/_veche/peers/v1",
         "until_ms": 10,
     }
-    mine = NoteSigner(peers.origin_of(THERE), b"b" * 32)
+    mine = NoteSigner(origin_of(THERE), b"b" * 32)
 
     assert read_well_known(mine.sign_object(told), peer, 10) == (
         "https://pay.there.test/_veche/peers/v1"
@@ -543,7 +543,7 @@ def test_where_a_peer_is_counts_only_if_it_signed_it(pair: PAIR) -> None:
             read_well_known(mine.sign_object(wrong), peer, 10)
     with pytest.raises(BadSignatureError):
         read_well_known({**mine.sign_object(told), "url": "https://evil.test"}, peer, 10)
-    stranger = NoteSigner(peers.origin_of(THERE), b"x" * 32)
+    stranger = NoteSigner(origin_of(THERE), b"x" * 32)
     with pytest.raises(BadSignatureError):
         read_well_known(stranger.sign_object(told), peer, 10)
 
@@ -556,8 +556,8 @@ def test_each_witnesses_the_published_heads_of_the_other() -> None:
         assert first is not None
         keys = [read_verifier_key(key_of(server)) for server in (HERE, THERE)]
         text, signers = open_note(first.note, keys)
-        assert {key.name for key in signers} == {peers.origin_of(one) for one in (HERE, THERE)}
-        assert text.startswith(f"{peers.origin_of(THERE)}\n{first.size}\n")
+        assert {key.name for key in signers} == {origin_of(one) for one in (HERE, THERE)}
+        assert text.startswith(f"{origin_of(THERE)}\n{first.size}\n")
         # Nothing new, then more.
         assert here.witnesses(there) == first
         there.paid_by_key(BOB, ALICE, 100)
@@ -574,7 +574,7 @@ def test_each_witnesses_the_published_heads_of_the_other() -> None:
         assert note is not None
         [peer] = there.parts.section.peers
         false = there.parts.receipts.signer.sign(
-            Checkpoint(peers.origin_of(THERE), second.size, b"r" * 32).to_text()
+            Checkpoint(origin_of(THERE), second.size, b"r" * 32).to_text()
         )
         for shown in (note, false, first.note.replace("\n", "x", 1), ""):
             with there.scene() as scene:
@@ -582,11 +582,11 @@ def test_each_witnesses_the_published_heads_of_the_other() -> None:
         assert there.rows("SELECT size, note FROM payments.peer_seen") == [(second.size, note)]
 
         # A ledger that is another one than before, or was shown to be.
-        other = Checkpoint(peers.origin_of(THERE), second.size + 1, b"r" * 32)
+        other = Checkpoint(origin_of(THERE), second.size + 1, b"r" * 32)
         signer = there.parts.receipts.signer
         fork = PeerHead(checkpoint=signer.sign(other.to_text()), consistency=[])
         assert here.witnesses(there, fork) == second
-        stranger = NoteSigner(peers.origin_of(THERE), b"x" * 32)
+        stranger = NoteSigner(origin_of(THERE), b"x" * 32)
         forged = PeerHead(checkpoint=stranger.sign(other.to_text()), consistency=[])
         assert here.witnesses(there, forged) == second
         assert here.faults() == [

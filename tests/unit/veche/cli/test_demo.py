@@ -12,7 +12,7 @@ from nacl.signing import SigningKey
 from appservices.agency.config import AgencySection
 from appservices.payments.config import OrganisationSection, PaymentsSection
 from appservices.payments.demo_bank.__main__ import CUSTOMER
-from appservices.payments.service.organisations import Callers
+from appservices.payments.service.callers import Callers
 from appservices.widgets.config import WidgetsSection
 from homeserver_modules.event_guard import EventGuard
 from tests.support.processes import ROOT

@@ -14,6 +14,7 @@ from appservices.payments.core.ledger import (
     TransferFlag,
 )
 from appservices.payments.core.ledger import book as book_module
+from appservices.payments.core.ledger.deciding import start
 from appservices.payments.core.ledger.values import ROWS_MAX, expiry_id
 from tests.support.ledger import ALICE, BANK, BOB, FEES, Shard, end, new_id, people, transfer
 
@@ -87,7 +88,7 @@ class TestHolds:
         holds = [transfer(amount=0, flags=F.PENDING, timeout_ms=1) for _ in range(10)]
         shard.ask(*holds)
 
-        deciding = shard.book.start(shard.seq + 1, shard.now_ms + 1, ROWS_MAX - 3)
+        deciding = start(shard.book, shard.seq + 1, shard.now_ms + 1, ROWS_MAX - 3)
 
         assert len(deciding.rows) == 3
         assert shard.book.next_expiry_ms == shard.now_ms + 1
@@ -343,7 +344,7 @@ class TestCaches:
         first, second = transfer(amount=10), transfer(BOB, ALICE, 10, flags=F.PENDING)
         for number, request in enumerate(([first], [second], [end(F.POST, second.id)])):
             shard.book.learn(shard.store.look_up(shard.book.names(request)))
-            deciding = shard.book.start(shard.seq + 1 + number, shard.now_ms)
+            deciding = start(shard.book, shard.seq + 1 + number, shard.now_ms)
             assert deciding.decide(request) == [CREATED]
             deciding.end()
 

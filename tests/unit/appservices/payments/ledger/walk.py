@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from appservices.payments.core.ledger import Account, Result, Transfer, recent
 from appservices.payments.core.ledger.block import seal
+from appservices.payments.core.ledger.deciding import start
 from appservices.payments.core.ledger.values import ID_MAX, ID_ZERO, Names
 from tests.support.ledger import Shard, new_id
 from tests.support.ledger_rules import broken_rules
@@ -106,7 +107,7 @@ class Walk:
 
     def _start(self) -> Deciding:
         seq = self.shard.seq + len(self._decided) + 1
-        return self.shard.book.start(seq, self.now_ms, 1_000)
+        return start(self.shard.book, seq, self.now_ms, 1_000)
 
     def _decide(self, deciding: Deciding, work: Sequence[tuple[str, Any]]) -> list[Result]:
         results: list[Result] = []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from appservices.payments.config import OrganisationSection
-from appservices.payments.service.organisations import Callers
+from appservices.payments.service.callers import Callers
 from veche.protocol.errors import ConfigError, ForbiddenError, SignInError
 from veche.runtime.bearer import KEY_CHARACTERS_MIN
 

@@ -1,0 +1,85 @@
+"""Whose key it is by which somebody asks over HTTP, and what it may do."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import attrs
+
+from veche.protocol.errors import ConflictError, ForbiddenError
+from veche.protocol.unpadded import from_unpadded
+from veche.runtime.bearer import BearerKeys
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appservices.payments.config import OrganisationKeySection, OrganisationSection
+
+
+class KeyReusedError(ConflictError):
+    """The ``Idempotency-Key`` came before, with another content; nothing has changed (HTTP 409)."""
+
+    errcode = "ORG.VECHE.KEY_REUSED"
+
+
+@attrs.frozen
+class Caller:
+    """An organisation that asks, by one of its keys.
+
+    Attributes:
+        id: Its name in the log of acts.
+        name: What it is called.
+        scopes: What this key may do: ``invoice``, ``refund``, ``mandate``, ``escrow``, ``payout``,
+            ``webhook``, ``read``.
+        mark: By which the key is told from others; whoever has the mark has not the key.
+        public_key: What its instructions are checked with; None: it signs none.
+    """
+
+    id: str
+    name: str
+    scopes: frozenset[str]
+    mark: str = ""
+    public_key: bytes | None = None
+
+    def need(self, scope: str) -> None:
+        """Refuse what this key may not do.
+
+        Raises:
+            ForbiddenError: It has not the scope.
+        """
+        if scope not in self.scopes:
+            raise ForbiddenError(f"This key lacks the scope {scope}")
+
+
+class Callers(BearerKeys[Caller]):
+    """Who may ask, by their keys."""
+
+    def __init__(self, organisations: Sequence[OrganisationSection], language: str) -> None:
+        """Read the keys.
+
+        Args:
+            organisations: Of the configuration.
+            language: In which their names stand on invoices.
+
+        Raises:
+            ConfigError: A key cannot be read, is too short, or is there twice.
+        """
+        super().__init__()
+        for one in organisations:
+            for section in one.keys:
+                self.add(section.path, partial(_caller, one, section, one.name_in(language)))
+
+
+def _caller(
+    one: OrganisationSection, section: OrganisationKeySection, name: str, digest: bytes
+) -> Caller:
+    public_key = section.public_key
+    return Caller(
+        one.id,
+        name,
+        frozenset(section.scopes),
+        # Who signs with the same secret is the same person, whatever key they send.
+        mark=public_key or digest.hex(),
+        public_key=from_unpadded(public_key) if public_key is not None else None,
+    )
