@@ -23,13 +23,13 @@ from appservices.payments.service import (
     settling,
 )
 from appservices.payments.service.attempts import Attempts
+from appservices.payments.service.callers import Callers
 from appservices.payments.service.chats import hear
 from appservices.payments.service.describing import PAYMENTS_PATH, described
 from appservices.payments.service.errands import handlers
 from appservices.payments.service.feed import PaymentFeed, rules_of
 from appservices.payments.service.heads import Heads
 from appservices.payments.service.news import EVENT, EventErrand
-from appservices.payments.service.organisations import Callers
 from appservices.payments.service.peers_asking import API_PATH, PeerClient
 from appservices.payments.service.peers_desk import PeerDesk
 from appservices.payments.service.rails import banking_of
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from appservices.payments.config import PaymentsSection
     from appservices.payments.service.attempts import Attempt
     from appservices.payments.service.rails import BankNews
+    from appservices.payments.service.sessions import Sessions
     from appservices.payments.service.work import Outcome
     from veche.protocol.inbound import Inbound
     from veche.protocol.notes import VerifierKey
@@ -71,8 +72,15 @@ class Payments:
         desk: Answers other institutions.
     """
 
-    def __init__(self, host: Host, section: PaymentsSection) -> None:
+    def __init__(
+        self, host: Host, section: PaymentsSection, sessions: Sessions | None = None
+    ) -> None:
         """Make the service.
+
+        Args:
+            host: What it lives in.
+            section: Its configuration.
+            sessions: By which the ledger is written; None: of PostgreSQL, where the host has it.
 
         Raises:
             ConfigError: The key of an organisation cannot be read.
@@ -95,7 +103,7 @@ class Payments:
         feed = PaymentFeed(vault)
         self.webhooks = Webhooks(host, feed, receipts.signer, rules_of(section))
         self._handlers = {**handlers(self._parts), EVENT: EventErrand(self._parts)}
-        self._writer = Writer(host.dsn, host.reactor, expired=held.expired)
+        self._writer = Writer(sessions or host.dsn, host.reactor, expired=held.expired)
         self._handlers |= self.banking.errand_handlers()
         settles = {
             moving.KIND: self._settle,

@@ -121,16 +121,16 @@ class Host:
         self._key = read_operator_key(config.crypto.key_path)
         as_token = read_secret(config.homeserver.as_token_path)
         self._hs_token = read_secret(config.homeserver.hs_token_path)
-        self.dsn = dsn = config.database.dsn()
+        self.dsn = config.database.dsn()
         self._channels: dict[str, Callable[[str], None]] = {}
         self._ends: list[Callable[[], Awaitable[None]]] = []
-        self.database = Database(dsn, reactor, threads=config.database.threads)
+        self.database = self._make_database()
         self._connections = Connections(reactor, config.homeserver.url)
         self.client = MatrixClient(self._connections, as_token)
         self.act_log = ActLog(self.seed("pseudonym"))
         self.act_heads = ActHeads(self.database, reactor, self.server_name, self.seed("acts"))
         self._people = People(self.database, self.client, reactor)
-        self._locks = Locks(dsn, reactor)
+        self._locks = Locks(self.dsn, reactor)
         self._hooks = Hooks()
         self._presence = Presence()
         self.rooms = Rooms(self.client, self.database, reactor, self._hooks, self._is_ours)
@@ -156,17 +156,14 @@ class Host:
         )
         self._errands = self._make_errands()
         self._devices = self._make_devices()
-        self._listener = Listener(
-            dsn,
-            reactor,
+        self._listener = self._make_listener(
             {
                 inbox_store.CHANNEL: self._worker.wake,
                 outbox_store.CHANNEL: self._sender.announced,
                 errands_module.CHANNEL: self._errands.wake,
                 live_module.CHANNEL: self.live.heard,
                 **self._channels,
-            },
-            self._presence.show,
+            }
         )
         self._listening: Any = None
 
@@ -355,7 +352,16 @@ class Host:
     def _is_ours(self, user_id: str) -> bool:
         return is_of_namespace(user_id, self.server_name)
 
-    # How the parts are made.
+    # How the parts are made. `tests/simulation` makes some otherwise, in a process without threads.
+
+    def _make_database(self) -> Database:
+        return Database(self.dsn, self.reactor, threads=self._config.database.threads)
+
+    def _make_listener(self, channels: Mapping[str, Callable[[str], None]]) -> Listener:
+        return Listener(self.dsn, self.reactor, channels, self._presence.show)
+
+    def _make_opener(self) -> Opener:
+        return Opener(self._key, self._people)
 
     def _make_pages(self) -> None:
         """What services need of pages; there is some of it without a public site too."""
@@ -434,7 +440,7 @@ class Host:
         )
 
     def _make_worker(self) -> Worker:
-        opener = Opener(self._key, self._people)
+        opener = self._make_opener()
         ports = Ports(
             opener,
             opener,
@@ -449,14 +455,9 @@ class Host:
         )
 
     def _make_healer(self) -> Healer:
+        client, ours = self.client, self._is_ours
         healer = Healer(
-            self.database,
-            self.reactor,
-            self._tasks,
-            self.client,
-            self._owners,
-            self._is_ours,
-            self._worker,
+            self.database, self.reactor, self._tasks, client, self._owners, ours, self._worker
         )
         self.client.when_broken(lambda: healer.soon("broken"))
         self._intake.when_to_heal(healer.soon)

@@ -167,7 +167,7 @@ class OutboxSender:
 
     def hand_on(self, spoken: Spoken) -> None:
         """Send what was said; its transaction has committed."""
-        for bot, room_id in spoken.rooms:
+        for bot, room_id in sorted(spoken.rooms):
             self._begin(bot, room_id, spoken.turn if (bot, room_id) == spoken.here else None)
 
     def start(self) -> None:
