@@ -82,6 +82,8 @@ class SessionsSection(Section):
     registrars: list[RegistrarSection] = Field(default=[], max_length=ORGANISATIONS_MAX)
     """Who may identify somebody in person; left out: nobody may, and nobody signs without an
     account."""
+    identified_for_ms: Duration = Field(default=365 * DAY_MS, ge=DAY_MS, le=10 * 365 * DAY_MS)
+    """How long a key counts as that of whom a registrar has identified in person."""
 
     def name_in(self, language: str) -> str:
         """What the bot is called in a language."""

@@ -214,7 +214,7 @@ class EvidenceDelegation(Wire):
 
 
 class EvidenceIdentified(Wire):
-    """That somebody has seen who a signer without an account is, and said so with their key.
+    """That somebody has seen who a signer is, and said so with their key.
 
     Attributes:
         party: The signer.
@@ -223,8 +223,10 @@ class EvidenceIdentified(Wire):
         by_organisation: For which they did so; empty: it was not asked yet.
         papers: Which kind of identity document they saw; its number is kept nowhere.
         at_ms: When.
+        about: Of a signer with an account: the identification, which may be of long before; empty:
+            they signed as a guest.
         approval: What they said, a mandate whose ``what`` names session, party and the key of the
-            signer's phone.
+            signer's phone; of a signer with an account see ``identification_of``.
     """
 
     party: Id
@@ -232,6 +234,7 @@ class EvidenceIdentified(Wire):
     by_name: Text
     by_organisation: Text = ""
     papers: Id
+    about: Id = ""
     at_ms: Moment
     approval: EvidenceApproval | None = None
 
@@ -355,3 +358,17 @@ def registrar_line(name: str, person: str, organisation: str) -> str:
         organisation: For which they did so; may be empty.
     """
     return ", ".join(one for one in (name, person, organisation) if one)
+
+
+def identification_of(about: str, user: str, name: str, key: str) -> str:
+    """``what`` of the mandate by which somebody says who the holder of a key is.
+
+    Args:
+        about: Id of the identification.
+        user: Account of the holder.
+        name: As it stands in their identity document; case and spaces make no difference.
+        key: Id of the key.
+    """
+    who = f"{user}\n{' '.join(name.split()).casefold()}"
+    digest = unpadded(hashlib.sha256(who.encode()).digest())
+    return f"{IDENTIFIED} {about} {digest} {key}"

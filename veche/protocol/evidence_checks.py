@@ -27,6 +27,7 @@ from veche.protocol.evidence import (
     JSON_BYTES_MAX,
     Evidence,
     delegation_of,
+    identification_of,
 )
 from veche.protocol.pdf.attachments import attachment
 from veche.protocol.pdf.document import Document
@@ -152,12 +153,21 @@ def _word_problems(evidence: Evidence, seen: EvidenceIdentified) -> Iterator[str
         yield f"the word on who they are does not hold: {e}"
         return
     keys = [one.key for one in evidence.approvals if one.party == seen.party]
-    known = {f"{IDENTIFIED} {evidence.session} {seen.party} {key}" for key in keys}
+    known = {_word_on(evidence, seen, key or "") for key in keys}
     shown = approval.shown
     if approval.person != seen.by or not isinstance(shown, MandateShown):
         yield "the word on who they are is somebody else's, or of something else"
     elif known and shown.what not in known:
         yield "the word on who they are is of another phone than the one that signed"
+
+
+def _word_on(evidence: Evidence, seen: EvidenceIdentified, key: str) -> str:
+    """What has to be said of the holder of a key."""
+    if not seen.about:
+        return f"{IDENTIFIED} {evidence.session} {seen.party} {key}"
+    party = next((one for one in evidence.parties if one.party == seen.party), None)
+    user, name = ("", "") if party is None else (party.user, party.name)
+    return identification_of(seen.about, user, name, key)
 
 
 def _signer_problems(evidence: Evidence, report: Report) -> Iterator[str]:

@@ -70,6 +70,16 @@ MEET: Final = Command(
     Argument("session", N_("the number of the document, and who of it: meet NUMBER p2")),
     is_sentence=True,
 )
+IDENTIFY: Final = Command(
+    "identify",
+    N_("who has identified you in person; as a registrar: identify somebody who is with you"),
+    {
+        "ru": ("личность", "опознать"),
+        "de": ("identifizieren", "identität", "identitaet"),
+        "uk": ("особа", "встановити"),
+    },
+    Argument("account", N_("whom you identify: identify bob")),
+)
 SIGNATURES: Final = Command(
     "signatures",
     N_("all that was signed, certified or declined in your name"),
@@ -106,6 +116,7 @@ COMMANDS: Final = (
     EXTEND,
     REMIND,
     MEET,
+    IDENTIFY,
     SIGNATURES,
     EXPORT,
     VERIFY,

@@ -130,6 +130,15 @@ class NotRegistrarError(RefusedError):
         )
 
 
+class IdentificationOverError(RefusedError):
+    """Identifying somebody took too long, or something else was first (HTTP 409)."""
+
+    errcode = "ORG.VECHE.IDENTIFICATION_OVER"
+
+    def __init__(self) -> None:
+        super().__init__("This is over, or took too long. Begin anew.")
+
+
 class MeetingOverError(RefusedError):
     """The link for signing in person was used, replaced, or is too old (HTTP 409)."""
 

@@ -53,19 +53,21 @@ class Registrar:
 
 @attrs.frozen
 class Identified:
-    """That somebody has seen who a guest is.
+    """That somebody has seen who a signer is.
 
     Attributes:
         by: Who has.
         papers: Which identity document they saw.
         at_ms: When, UTC.
         nonce: Of the approval by which they said so.
+        about: Of whoever has an account: id of the identification; empty: it is of this session.
     """
 
     by: Registrar
     papers: Papers
     at_ms: int
     nonce: str
+    about: str = ""
 
 
 def guest_id(session: Ulid, party: str, server: str) -> UserId:

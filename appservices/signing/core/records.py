@@ -190,7 +190,8 @@ class Member:
         reason: Of their refusal: its code and words, or empty.
         place: Where their box is wanted; None: on a page of its own at the end.
         registrar: Of a guest: who has to see who they are; None of whoever has an account.
-        identified: Of a guest: that it was seen; None: not yet.
+        identified: Who has seen who they are: of a guest before they sign, of whoever has an
+            account once they have a certificate that says so; None: nobody has.
     """
 
     party: Party

@@ -187,6 +187,7 @@ def delegated(
         name=name,
         room_id=None,
         card=None,
+        identified=None,
     )
     session = _replaced(session, attrs.evolve(member, delegated_to=delegate.id), delegate)
     details = {"to": to, "name": name, "delegate": delegate.id, "approval": approval}
@@ -213,6 +214,11 @@ def identified(scene: Scene, session: Session, party: str, seen: Identified) -> 
     scene.record(session, "identified", party, details)
     session = _with_member(session, attrs.evolve(member, identified=seen))
     return scene.save(session)
+
+
+def known_by(session: Session, member: Member, seen: Identified | None) -> Session:
+    """The session in which the certificate of a party says who has identified them, or nobody."""
+    return _with_member(session, attrs.evolve(member, identified=seen))
 
 
 def check_delegation(session: Session, member: Member, to: UserId) -> None:

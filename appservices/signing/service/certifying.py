@@ -25,10 +25,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from appservices.signing.core.errors import ApprovalMismatchError
+from appservices.signing.core.guests import is_guest
 from appservices.signing.core.records import Level
-from appservices.signing.service.acting import able, check_time
+from appservices.signing.service.acting import able, check_time, known_by
 from appservices.signing.service.asking import check_shown
 from appservices.signing.service.authorities import list_name
+from appservices.signing.service.identifying import seen_of
 from appservices.signing.service.scene import PURPOSE
 from appservices.signing.store import certificates as store
 from appservices.signing.store.certificates import Approved, Issued
@@ -44,6 +46,7 @@ from veche.runtime.acts import spend
 from veche.runtime.speak import Ground
 
 if TYPE_CHECKING:
+    from appservices.signing.core.guests import Identified
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.authorities import Authorities
     from appservices.signing.service.scene import Scene
@@ -71,27 +74,26 @@ class ToSign:
         name: Theirs, as the document calls them.
         document_sha256: Of the one document for which it is.
         site: Origin below which its list will be.
-        registrar: Who has identified them, if they have no account; empty: they have one.
+        seen: Who has identified them; None: nobody has, and they are known by their account.
     """
 
     approved: Approved
     name: str
     document_sha256: bytes
     site: str
-    registrar: str = ""
+    seen: Identified | None = None
 
     @property
     def level(self) -> certificates.Level:
         """How it was made sure who they are."""
-        return certificates.Level.IN_PERSON if self.registrar else certificates.Level.ACCOUNT
+        return certificates.Level.ACCOUNT if self.seen is None else certificates.Level.IN_PERSON
 
     @property
     def holder(self) -> Holder:
         """Whom the certificate names."""
         name = self.name[:HOLDER_CHARACTERS_MAX]
-        if self.registrar:
-            return Holder(name, registrar=self.registrar)
-        return Holder(name, self.approved.person)
+        account = None if is_guest(self.approved.person) else self.approved.person
+        return Holder(name, account, registrar="" if self.seen is None else self.seen.by.line)
 
 
 @attrs.frozen
@@ -210,6 +212,8 @@ def keep(scene: Scene, session: Session, member: Member, signed: Signed) -> Cert
     )
     store.add(scene.txn, issued)
     scene.record(session, "certified", member.id, {"serial": f"{issued.serial:x}"})
+    if member.identified != signed.wanted.seen:
+        scene.save(known_by(session, member, signed.wanted.seen))
     return _view(scene.parts.authorities, issued)
 
 
@@ -294,13 +298,15 @@ def _to_sign(scene: Scene, session: Session, member: Member, approved: Approved)
     assert session.paper is not None, "an open session has a document"  # noqa: S101 -- our bug
     host = scene.parts.host
     site = host.public_url or f"https://{host.server_name}"
-    registrar = "" if member.identified is None else member.identified.by.line
-    return ToSign(approved, member.name, session.paper.sha256, site, registrar)
+    seen = member.identified
+    if not member.is_guest:
+        seen = seen_of(scene, member.user_id, member.name, approved.nonce)
+    return ToSign(approved, member.name, session.paper.sha256, site, seen)
 
 
 def _log(scene: Scene, session: Session, member: Member, signed: Signed) -> str:
-    """Number of the act that says what was certified, and of a guest who has identified them."""
-    seen = member.identified
+    """Number of the act that says what was certified, and who has identified them, if anybody."""
+    seen = signed.wanted.seen
     known = {} if seen is None else {"registrar": seen.by.person, "papers": seen.papers.value}
     form = call_form(
         "signing",

@@ -12,6 +12,7 @@ from appservices.signing.service import (
     checking,
     clicking,
     draft_talk,
+    identify_talk,
     meeting_talk,
     mine,
     private_links,
@@ -91,7 +92,7 @@ def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
     if parsed is not None and ANSWER_KEY not in inbound.content:
         _obey(scene, inbound, parsed)
         return
-    if clicking.heard(scene, inbound):
+    if identify_talk.heard_digits(scene, inbound) or clicking.heard(scene, inbound):
         return
     heard = prompts.hear(scene.txn, inbound, is_dialogue=True)
     if _choose(scene, heard, inbound) or _take_words(scene, heard, inbound):
@@ -144,6 +145,8 @@ def _choose(scene: Scene, heard: Heard, inbound: Inbound) -> bool:
         card_talk.answered(scene, answered)
     elif topic in meeting_talk.TOPICS:
         meeting_talk.answered(scene, answered)
+    elif topic in identify_talk.TOPICS:
+        identify_talk.answered(scene, answered)
     elif topic == checking.TOPIC:
         scene.settle(answered, scene.speech(inbound.sender).text("Nothing is checked."))
     return True
@@ -163,6 +166,8 @@ def _take_words(scene: Scene, heard: Heard, inbound: Inbound) -> bool:
         _take_for_draft(scene, inbound, purpose, words.strip())
     elif purpose["topic"] in meeting_talk.TOPICS:
         meeting_talk.heard(scene, inbound, purpose, words.strip())
+    elif purpose["topic"] in identify_talk.TOPICS:
+        identify_talk.heard(scene, inbound, purpose, words.strip())
     else:
         card_talk.heard(scene, inbound, purpose, words.strip())
     return True
@@ -216,6 +221,7 @@ _ORDERS: Final[Mapping[str, Callable[[Scene, Inbound, str], Any]]] = {
     "extend": mine.extend,
     "remind": mine.remind,
     "meet": meeting_talk.begin,
+    "identify": identify_talk.begin,
     "signatures": mine.show_signatures,
     "export": mine.order_export,
     "verify": checking.ask,

@@ -16,6 +16,7 @@ from appservices.signing.service.delegation_talk import DELEGATE, Delegate
 from appservices.signing.service.delivery import DELIVER, Deliver, SendFile
 from appservices.signing.service.draft_errands import Find, Forget, Freeze
 from appservices.signing.service.draft_talk import FIND, FORGET, FREEZE
+from appservices.signing.service.identify_talk import IDENTIFY, Identify
 from appservices.signing.service.meetings import PICTURE, Picture
 from appservices.signing.service.mine import EXPORT, Export
 from appservices.signing.service.putting import PutSeal
@@ -51,6 +52,7 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
         FILL: Fill(parts),
         FIND: Find(parts),
         FORGET: Forget(parts),
+        IDENTIFY: Identify(parts),
         FREEZE: Freeze(parts),
         LIST: ReadList(parts),
         PICTURE: Picture(parts),

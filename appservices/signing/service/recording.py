@@ -294,6 +294,7 @@ def _identified(scene: Scene, session: Session) -> Iterable[EvidenceIdentified]:
                 by_name=seen.by.name,
                 by_organisation=seen.by.organisation,
                 papers=seen.papers.value,
+                about=seen.about,
                 at_ms=seen.at_ms,
                 approval=_approval(scene, member.id, seen.nonce),
             )

@@ -301,7 +301,7 @@ def _sealed_member(vault: Vault, member: Member) -> bytes:
     one = member.identified
     if one is not None:
         person, name, organisation = _told_of(one.by)
-        seen = [person, name, one.papers.value, one.at_ms, one.nonce, organisation]
+        seen = [person, name, one.papers.value, one.at_ms, one.nonce, organisation, one.about]
         content["identified"] = seen
     return vault.seal(content)
 
@@ -317,10 +317,11 @@ def _registrar(told: Sequence[Any] | None) -> Registrar | None:
 def _identified(told: Sequence[Any] | None) -> Identified | None:
     if told is None:
         return None
-    # Those of before have no organisation.
-    person, name, papers, at_ms, nonce, *organisation = told
-    by = Registrar(UserId(person), name, *organisation)
-    return Identified(by, Papers(papers), at_ms, nonce)
+    # Those of before have no organisation, and are of guests.
+    person, name, papers, at_ms, nonce, *more = told
+    organisation, about = more or ("", "")
+    by = Registrar(UserId(person), name, organisation)
+    return Identified(by, Papers(papers), at_ms, nonce, about)
 
 
 def _place(told: Sequence[Any] | None) -> Place | None:

@@ -62,8 +62,7 @@ class Level(enum.Enum):
     SUBSTANTIAL = "2.2"
     HIGH = "2.3"
     IN_PERSON = "2.4"
-    """By somebody whom the certificate names: they have seen an identity document of the holder,
-    who has no account."""
+    """By somebody whom the certificate names: they have seen an identity document of the holder."""
     SEAL = "2.9"
 
     @property
@@ -174,7 +173,7 @@ def person_certificate(
     Args:
         issuing: Who issues it.
         public: The key that the person's device has just made, P-256.
-        holder: The person, with their account; or with who has identified them, if they have none.
+        holder: The person, with their account, or who has identified them, or both.
         fresh: Serial, address of the list, time.
         bound: SHA-256 of the document before anyone signed it; how it was made sure who the person
             is; how long the certificate lives, ``PERSON_LIFE_MIN`` to ``PERSON_LIFE_MAX``.
@@ -188,23 +187,26 @@ def person_certificate(
     digest = x509.UnrecognizedExtension(DOCUMENT_DIGEST, der.octets(document_sha256))
     extensions: _Extensions = [
         *_signing_extensions(level),
-        _known_by(holder),
+        *_known_by(holder),
         (digest, False),
     ]
     end = min(fresh.now + life, issuing.certificate.not_valid_after_utc)
     return _issued(issuing, public, holder, fresh, (end, extensions))
 
 
-def _known_by(holder: Holder) -> tuple[x509.ExtensionType, bool]:
-    """The extension that says by whom or what a person is known."""
+def _known_by(holder: Holder) -> _Extensions:
+    """The extensions that say by whom or what a person is known."""
+    told: _Extensions = []
     if holder.user_id is not None:
         localpart, server = holder.user_id.removeprefix("@").split(":", 1)
         account = x509.UniformResourceIdentifier(f"matrix:u/{quote(localpart, safe='')}:{server}")
-        return x509.SubjectAlternativeName([account]), False
-    told = holder.registrar.encode()
-    if not 1 <= len(told) <= REGISTRAR_BYTES_MAX:
+        told.append((x509.SubjectAlternativeName([account]), False))
+    seen = holder.registrar.encode()
+    if len(seen) > REGISTRAR_BYTES_MAX or not (told or seen):
         raise ValueError("a person's certificate names an account, or who has identified them")
-    return x509.UnrecognizedExtension(REGISTRAR, der.octets(told)), False
+    if seen:
+        told.append((x509.UnrecognizedExtension(REGISTRAR, der.octets(seen)), False))
+    return told
 
 
 @attrs.frozen

@@ -21,7 +21,7 @@ PAPERS: Final[Mapping[Papers, str]] = {
     Papers.RESIDENCE_PERMIT: N_("A residence permit"),
     Papers.DRIVING_LICENCE: N_("A driving licence"),
 }
-_SEEN: Final[Mapping[Papers, str]] = {
+SEEN: Final[Mapping[Papers, str]] = {
     Papers.PASSPORT: N_("I have seen the passport of {name}."),
     Papers.IDENTITY_CARD: N_("I have seen the identity card of {name}."),
     Papers.RESIDENCE_PERMIT: N_("I have seen the residence permit of {name}."),
@@ -117,7 +117,7 @@ def attested_text(
     session: Session, member: Member, papers: Papers, code: str, speech: Speech
 ) -> str:
     """What a registrar says with their key; it stands in the evidence."""
-    seen = speech.text(_SEEN[papers], name=member.name)
+    seen = speech.text(SEEN[papers], name=member.name)
     here = speech.text(
         "{name} is with me and holds the phone that shows {code}. On it they sign “{title}” (code"
         " {document}).",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from appservices.signing.core.errors import (
     AlreadySignedError,
     DelegationError,
+    IdentificationOverError,
     NotIdentifiedError,
     NotRegistrarError,
     NotYourTurnError,
@@ -29,6 +30,7 @@ _WHY: Final[Mapping[str, str]] = {
     AlreadySignedError.errcode: N_("You have signed it already; that counts once."),
     NotYourTurnError.errcode: N_("It is not your turn: others come first, or you have acted."),
     NotIdentifiedError.errcode: N_("It has to be seen first who they are."),
+    IdentificationOverError.errcode: N_("This is over, or took too long. Begin anew."),
     NotRegistrarError.errcode: N_(
         "Only those whom the operator of this service has named may identify somebody in person."
     ),

@@ -51,6 +51,8 @@ const DEEDS = new Set([
 const WORD = "identified ";
 /** That a party acts themselves again is done once, and is no permission that lasts. */
 const TAKEN_BACK = /^delegated .* taken-back$/;
+/** That somebody stands before a registrar: a word, too. */
+const PRESENT = "present ";
 const OTHERS = {
     payment: ["amount"],
     release: ["values"],
@@ -196,7 +198,7 @@ export function sheetOf({ kind, shown }) {
         case "signature":
             return signature(shown);
         default:
-            if (shown.what.startsWith(WORD)) return word(shown);
+            if (shown.what.startsWith(WORD) || shown.what.startsWith(PRESENT)) return word(shown);
             return isDeed(shown.what) ? deed(shown) : mandate(shown);
     }
 }
@@ -313,7 +315,7 @@ function word({ what, text }) {
     return {
         title: t("You say"),
         hero: text,
-        facts: [{ name: t("Number"), value: what.slice(WORD.length), isCode: true }],
+        facts: [{ name: t("Number"), value: what.slice(what.indexOf(" ") + 1), isCode: true }],
         press: t("Confirm"),
         done: t("You confirmed it."),
     };

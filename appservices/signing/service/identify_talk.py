@@ -1,0 +1,359 @@
+"""Identifying somebody with an account, in two chats: the registrar's and the person's."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from appservices.signing.core.errors import IdentificationOverError
+from appservices.signing.core.guests import Papers, Registrar
+from appservices.signing.core.identification import (
+    LASTS_MS,
+    TRIES_MAX,
+    IdentificationState,
+)
+from appservices.signing.core.texts.draft import nobody_doc
+from appservices.signing.core.texts.identify import (
+    cannot_doc,
+    digits_doc,
+    done_doc,
+    how_doc,
+    known_doc,
+    not_registrar_doc,
+    over_doc,
+    papers_doc,
+    present_doc,
+    present_text,
+    revoked_doc,
+    waiting_doc,
+    word_doc,
+    word_text,
+    wrong_digits_doc,
+)
+from appservices.signing.core.texts.meeting import PAPERS, name_doc
+from appservices.signing.core.texts.talk import refused_words
+from appservices.signing.service import identifying
+from appservices.signing.service.draft_talk import WORDS
+from appservices.signing.service.naming import known_name, user_named
+from appservices.signing.service.scene import Parts
+from appservices.signing.store import identifications as store
+from veche.protocol.answers import is_reply
+from veche.protocol.approval import MandateShown, showable
+from veche.protocol.errors import RefusedError
+from veche.protocol.ids import RoomId, UserId, effect_id
+from veche.protocol.message import Paragraph
+from veche.protocol.prompts import Choice
+from veche.protocol.typed import without_quote
+from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.protocol.wire import mapping
+from veche.runtime import errands, prompts
+from veche.runtime.approvals import DECLINE
+from veche.runtime.approvals.core import typed_code
+from veche.runtime.chats import ChatErrand
+from veche.runtime.errands import Errand
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.signing.core.identification import Identification
+    from appservices.signing.service.scene import Scene
+    from veche.protocol.inbound import Inbound
+    from veche.protocol.message import Doc
+    from veche.runtime.database import Cursor
+    from veche.runtime.prompts import Answered
+
+HERE: Final = "identify-here"
+DIGITS: Final = "identify-digits"
+WHICH: Final = "identify-papers"
+NAME: Final = "identify-name"
+WORD: Final = "identify-word"
+UNDO: Final = "identify-undo"
+TOPICS: Final = frozenset({HERE, DIGITS, WHICH, NAME, WORD, UNDO})
+IDENTIFY: Final = "signing.identify"
+"""Errand: finds out what registrar and person are called."""
+YES: Final = "yes"
+STOP: Final = "stop"
+_NAME_CHARACTERS: Final = range(1, 101)
+_CALLED: Final = "called"
+
+
+def begin(scene: Scene, inbound: Inbound, argument: str) -> None:
+    """Somebody types whom they want to identify; or nobody: who has identified them."""
+    person, room_id = inbound.sender, inbound.room_id
+    speech, typed = scene.speech(person), argument.strip()
+    is_registrar = bool(scene.section.registers_for(person))
+    if not typed:
+        known = [
+            one
+            for key in scene.approvals.keys_of(scene.txn, person)
+            if (one := store.of_key(scene.txn, scene.vault, person, key.id)) is not None
+            if one.counts(scene.now_ms) and key.revoked_at_ms is None
+        ]
+        scene.tell(room_id, person, known_doc(known, speech))
+        if is_registrar:
+            scene.tell(room_id, person, how_doc(speech))
+        return
+    if not is_registrar:
+        scene.tell(room_id, person, not_registrar_doc(speech))
+        return
+    whom = user_named(typed, scene.voice.bot.user_id, person)
+    if whom is None or whom == person:
+        scene.tell(room_id, person, nobody_doc(typed[:100], speech))
+        return
+    payload = {"registrar": person, "person": whom, "room": room_id}
+    id_ = effect_id(IDENTIFY, inbound.event_id)
+    errands.schedule(scene.txn, Errand(id_, IDENTIFY, payload, scene.now_ms))
+
+
+def answered(scene: Scene, answered: Answered) -> None:
+    """The person, or the registrar, has chosen something."""
+    purpose, choice = answered.kept.purpose, answered.chosen.choice or ""
+    person, room_id = answered.inbound.sender, answered.inbound.room_id
+    one = store.lock(scene.txn, scene.vault, str(purpose.get("identification")))
+    label = answered.kept.prompt.choice(choice)
+    if not scene.settle(answered, label.label if label is not None else "") or one is None:
+        return
+    nonce, topic = answered.chosen.approved_by or "", purpose["topic"]
+    called = _called(scene, purpose)
+    try:
+        if topic == UNDO:
+            _undone(scene, identifying.revoke(scene, one))
+        elif choice in (STOP, DECLINE):
+            _told_over(scene, identifying.refuse(scene, one))
+        elif topic == HERE and nonce:
+            _came(scene, identifying.come(scene, one, nonce), called)
+        elif topic == WHICH:
+            _ask_name(scene, one, room_id, called, Papers(choice))
+        elif topic == WORD and nonce:
+            _done(scene, one, called, nonce)
+    except RefusedError as e:
+        scene.tell(room_id, person, (Paragraph(refused_words(e, scene.speech(person))),))
+
+
+def heard_digits(scene: Scene, inbound: Inbound) -> bool:
+    """Take digits that a registrar was asked for; False if they are none, or none are waited for.
+
+    Before anything else does: four digits alone would sign a document that waits for its code.
+    """
+    content, typed = inbound.content, inbound.content.get("body")
+    if content.get("msgtype") != "m.text" or not isinstance(typed, str):
+        return False
+    words = without_quote(typed) if is_reply(content) else typed
+    if typed_code(words) is None:
+        return False
+    for kept in prompts.candidates(scene.txn, inbound, None):
+        is_late = scene.now_ms >= kept.prompt.expires_at_ms
+        if kept.is_open and not is_late and kept.purpose.get("topic") == DIGITS:
+            purpose = {key: str(value) for key, value in mapping(kept.purpose).items()}
+            heard(scene, inbound, purpose, words)
+            return True
+    return False
+
+
+def heard(scene: Scene, inbound: Inbound, purpose: Mapping[str, str], words: str) -> None:
+    """The registrar has written digits, or a name."""
+    person, room_id = inbound.sender, inbound.room_id
+    speech, said = scene.speech(person), showable(words).strip()
+    one = store.lock(scene.txn, scene.vault, purpose["identification"])
+    if one is None or one.registrar != person:
+        return
+    scene.close(_about(one, purpose["topic"]), person, "–")
+    called = _called(scene, purpose)
+    try:
+        if purpose["topic"] == DIGITS:
+            _take_digits(scene, one, room_id, called, re.sub(r"\s", "", said))
+        elif len(said) not in _NAME_CHARACTERS:
+            _ask_name(scene, one, room_id, called, Papers(called["papers"]))
+        else:
+            _ask_word(scene, one, room_id, {**called, "name": " ".join(said.split())})
+    except RefusedError as e:
+        scene.tell(room_id, person, (Paragraph(refused_words(e, speech)),))
+
+
+def _take_digits(
+    scene: Scene, one: Identification, room_id: RoomId, called: Mapping[str, str], digits: str
+) -> None:
+    one, speech = identifying.show(scene, one, digits), scene.speech(one.registrar)
+    if one.state is IdentificationState.SHOWN:
+        choices = [Choice(id=each.value, label=speech.text(PAPERS[each])) for each in Papers]
+        stop = Choice(id=STOP, label=speech.text("I cannot tell who it is"), style="danger")
+        doc = papers_doc(called["person"], speech)
+        _ask(scene, one, (one.registrar, room_id), WHICH, doc, (*choices, stop), called)
+    elif one.state is IdentificationState.PRESENT:
+        scene.tell(room_id, one.registrar, wrong_digits_doc(TRIES_MAX - one.tries, speech))
+        _ask_digits(scene, one, room_id, called)
+    else:
+        _told_over(scene, one)
+
+
+def _came(scene: Scene, one: Identification, called: Mapping[str, str]) -> None:
+    room_id = scene.chat_of(one.registrar)
+    if room_id is not None:
+        _ask_digits(scene, one, room_id, called)
+
+
+def _ask_digits(
+    scene: Scene, one: Identification, room_id: RoomId, called: Mapping[str, str]
+) -> None:
+    speech = scene.speech(one.registrar)
+    stop = Choice(id=STOP, label=speech.text("Stop: nobody is identified"), style="danger")
+    doc = digits_doc(called["person"], speech)
+    _ask(scene, one, (one.registrar, room_id), DIGITS, doc, (stop,), called)
+
+
+def _ask_name(
+    scene: Scene, one: Identification, room_id: RoomId, called: Mapping[str, str], papers: Papers
+) -> None:
+    speech = scene.speech(one.registrar)
+    stop = Choice(id=STOP, label=speech.text("Stop: nobody is identified"), style="danger")
+    told = {**called, "papers": papers.value}
+    _ask(scene, one, (one.registrar, room_id), NAME, name_doc(papers, speech), (stop,), told)
+
+
+def _ask_word(
+    scene: Scene, one: Identification, room_id: RoomId, called: Mapping[str, str]
+) -> None:
+    """Ask the registrar to say with their key what they have seen."""
+    if one.state is not IdentificationState.SHOWN or scene.now_ms >= one.ends_at_ms:
+        raise IdentificationOverError
+    speech, papers = scene.speech(one.registrar), Papers(called["papers"])
+    shown = MandateShown(
+        what=identifying.word_of(one, called["name"]),
+        text=word_text(one, papers, speech),
+        until_ms=one.ends_at_ms,
+    )
+    choices = (
+        Choice(
+            id=YES,
+            label=speech.text("I have seen it"),
+            approve=scene.approvals.asked(scene.voice, one.registrar, "mandate", shown),
+        ),
+        Choice(id=DECLINE, label=speech.text("Stop: nobody is identified"), style="danger"),
+    )
+    doc = word_doc(one, papers, called["name"], speech)
+    _ask(scene, one, (one.registrar, room_id), WORD, doc, choices, called)
+
+
+def _done(scene: Scene, one: Identification, called: Mapping[str, str], nonce: str) -> None:
+    by = Registrar(one.registrar, called["registrar"])
+    papers = Papers(called["papers"])
+    one = identifying.identify(scene, one, by, papers, called["name"], nonce)
+    for person in (one.person, one.registrar):
+        room_id, speech = scene.chat_of(person), scene.speech(person)
+        if room_id is None:
+            continue
+        undo = Choice(id=UNDO, label=speech.text("It shall count no more"), style="danger")
+        doc = done_doc(one, speech, is_person=person == one.person)
+        _ask(scene, one, (person, room_id), UNDO, doc, (undo,), {})
+
+
+def _undone(scene: Scene, one: Identification) -> None:
+    for person in (one.person, one.registrar):
+        room_id, speech = scene.chat_of(person), scene.speech(person)
+        scene.close(_about_of(one, UNDO, person), person, speech.text("It counts no more."))
+        if room_id is not None:
+            scene.tell(room_id, person, revoked_doc(one.name, speech))
+
+
+def _told_over(scene: Scene, one: Identification) -> None:
+    for person in (one.person, one.registrar):
+        room_id, speech = scene.chat_of(person), scene.speech(person)
+        for topic in (HERE, DIGITS, WHICH, NAME, WORD):
+            scene.close(_about(one, topic), person, speech.text("It is over."))
+        if room_id is not None:
+            scene.tell(room_id, person, over_doc(speech))
+
+
+def _ask(
+    scene: Scene,
+    one: Identification,
+    to: tuple[UserId, RoomId],
+    topic: str,
+    intro: Doc,
+    choices: tuple[Choice, ...],
+    called: Mapping[str, str],
+) -> None:
+    """Ask one of the two; what people are called is sealed, as questions are kept in clear."""
+    person, room_id = to
+    ends_at_ms = one.ends_at_ms if one.expires_at_ms is None else one.expires_at_ms
+    prompt = scene.prompt(person, choices, max(1, ends_at_ms - scene.now_ms))
+    purpose = {"topic": topic, "identification": one.id}
+    if called:
+        purpose[_CALLED] = unpadded(scene.vault.seal(called))
+    if topic in (DIGITS, NAME):
+        purpose[WORDS] = topic
+    about = _about_of(one, topic, person)
+    scene.ask(room_id, person, prompt, intro, about=about, purpose=purpose)
+
+
+def _about(one: Identification, topic: str) -> str:
+    return f"{topic} {one.id}"
+
+
+def _about_of(one: Identification, topic: str, person: UserId) -> str:
+    """Both can take it back, each by a question of their own."""
+    return f"{_about(one, topic)} {person}" if topic == UNDO else _about(one, topic)
+
+
+def _called(scene: Scene, purpose: Mapping[str, Any]) -> dict[str, str]:
+    sealed = purpose.get(_CALLED)
+    return scene.vault.open(from_unpadded(sealed)) if isinstance(sealed, str) else {}
+
+
+class Identify(ChatErrand[Parts]):
+    """Finds out what the two are called; then the person is asked."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Ask the homeserver; the person may not be there."""
+        host, bot = self._parts.host, self._parts.bot.user_id
+        called = {
+            each: await known_name(host.client, bot, UserId(errand.payload[each]))
+            for each in ("registrar", "person")
+        }
+        return {_CALLED: called}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Ask the person whether they are there."""
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        registrar, person = UserId(errand.payload["registrar"]), UserId(errand.payload["person"])
+        room_id, speech = RoomId(errand.payload["room"]), scene.speech(registrar)
+        called = result[_CALLED]
+        if called["person"] is None:
+            scene.tell(room_id, registrar, nobody_doc(person, speech))
+            return
+        chat = scene.chat_of(person)
+        keys = scene.approvals.keys_of(txn, person)
+        if chat is None or all(one.revoked_at_ms is not None for one in keys):
+            doc = cannot_doc(called["person"], speech, has_chat=chat is not None)
+            scene.tell(room_id, registrar, doc)
+            return
+        try:
+            one = identifying.begin(scene, registrar, person)
+        except RefusedError as e:
+            scene.tell(room_id, registrar, (Paragraph(refused_words(e, speech)),))
+            return
+        told = {"person": called["person"], "registrar": called["registrar"] or registrar}
+        _ask_person(scene, one, chat, told)
+        scene.tell(room_id, registrar, waiting_doc(called["person"], speech))
+
+
+def _ask_person(
+    scene: Scene, one: Identification, room_id: RoomId, called: Mapping[str, str]
+) -> None:
+    speech = scene.speech(one.person)
+    shown = MandateShown(
+        what=f"{identifying.PRESENT} {one.id}",
+        text=present_text(one, speech),
+        until_ms=one.made_at_ms + LASTS_MS,
+    )
+    choices = (
+        Choice(
+            id=YES,
+            label=speech.text("I am with them"),
+            approve=scene.approvals.asked(scene.voice, one.person, "mandate", shown),
+        ),
+        Choice(id=DECLINE, label=speech.text("No, I am not"), style="danger"),
+    )
+    organisation = scene.section.registers_for(one.registrar)
+    doc = present_doc(one, called["registrar"], organisation, speech)
+    _ask(scene, one, (one.person, room_id), HERE, doc, choices, called)
