@@ -92,7 +92,7 @@ class Payments:
         )
         self._host = host
         self._section = section
-        receipts = Receipts(host.server_name, host.seed("payments.receipts"))
+        receipts = Receipts(host.server_name, host.seed("payments.receipts"), host.witnesses)
         vault = Vault(host.seed("payments"))
         self.banking = banking_of(host, section, vault, self._hear_of_bank)
         sealer = sealer_of(host.reactor, section.seal, section.id)
@@ -115,7 +115,7 @@ class Payments:
             **self.banking.settles(),
         }
         self._attempts = Attempts(host, self._writer, settles, self._tell_of_fault)
-        self._heads = Heads(host, self._writer, receipts.signer, self._post_heads)
+        self._heads = Heads(host, self._writer, receipts.signer, self._post_heads, receipts.vouched)
 
     @property
     def bots(self) -> Sequence[BotAccount]:
@@ -140,6 +140,7 @@ class Payments:
             self._section,
             self._parts.receipts.signer,
             self.receipt_keys,
+            witnesses=self._parts.receipts.vouched.keys,
             server=host.server_name,
             url=host.public_url or "",
             paths=(PAYMENTS_PATH, API_PATH),

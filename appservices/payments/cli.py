@@ -22,7 +22,7 @@ from appservices.payments.service import heads as published_heads
 from appservices.payments.service.receipts import Receipts
 from appservices.payments.service.statements import SHARD, statement
 from appservices.payments.statement_pdf import statement_pdf
-from appservices.payments.store import attempts, heads, holders, oracle, overview
+from appservices.payments.store import attempts, holders, oracle, overview
 from veche.cli.db import opened
 from veche.cli.installed import add_config_option, config_path, read_config, service_specs
 from veche.protocol.catalogue import LANGUAGES, show_money
@@ -103,7 +103,7 @@ def run_head(arguments: argparse.Namespace) -> int:
     with ExitStack() as stack:
         config = _config(arguments)
         txn = _reading(stack, config)
-        last, published = overview.last_block(txn, SHARD), heads.newest(txn, SHARD)
+        last, published = overview.last_block(txn, SHARD), published_heads.TREE.newest(txn)
         if arguments.room is not None:
             return _compare(txn, config, arguments.room)
     at = dt.datetime.fromtimestamp(last.at_ms / 1000, dt.UTC).isoformat(timespec="milliseconds")

@@ -15,7 +15,7 @@ from veche.protocol.acts import (
     inner,
     make_entry,
 )
-from veche.protocol.notes import Checkpoint, NoteSigner
+from veche.protocol.notes import Checkpoint, Cosigner, NoteSigner
 from veche.protocol.unpadded import unpadded
 
 if TYPE_CHECKING:
@@ -83,6 +83,22 @@ def acts_file(
     point = Checkpoint(log.verifier.name, len(acts), merkle.root_of_hashes(_hashes(acts)))
     body = {"v": 1, "checkpoint": log.sign(point.to_text()), "acts": _proofs(acts)}
     return signer.sign_object({"org.veche.signed": {"kind": "case"}, ACTS_KEY: body | changes})
+
+
+WITNESS = Cosigner("w.example/w1", b"w" * 32)
+
+
+def witnessed(
+    acts: Sequence[dict[str, Any]], size: int, *, cosigner: Cosigner = WITNESS, time_s: int = 1_764
+) -> dict[str, Any]:
+    """What shows that a witness has signed the head of the first acts of a log."""
+    hashes = _hashes(acts)
+    text = Checkpoint(LOG.verifier.name, size, merkle.root_of_hashes(hashes[:size])).to_text()
+    path = merkle.consistency_proof(hashes, size)
+    return {
+        "checkpoint": LOG.sign(text) + cosigner.cosign(text, time_s),
+        "consistency": [unpadded(one) for one in path],
+    }
 
 
 def _hashes(acts: Sequence[dict[str, Any]]) -> list[bytes]:

@@ -60,7 +60,7 @@ class Site:
         self._of = ""
 
     def keys(self) -> list[VerifierKey]:
-        """The keys of its ledger.
+        """The keys of its ledger, and of the witnesses that it names.
 
         Raises:
             SiteError: It does not say them.
@@ -68,7 +68,7 @@ class Site:
         return self._keys(WELL_KNOWN)
 
     def act_keys(self, organisation: str) -> list[VerifierKey]:
-        """The keys of the log of acts of an organisation; ``newest`` is of that log then.
+        """The same of the log of acts of an organisation; ``newest`` is of that log then.
 
         Raises:
             SiteError: It does not say them.
@@ -82,8 +82,10 @@ class Site:
         if not isinstance(api, str) or not _PATH.fullmatch(api) or not isinstance(keys, list):
             raise SiteError(f"{self.url} does not say what its keys are")
         self._api = api
+        witnesses = answer.get("witnesses")
+        more = witnesses[:KEYS_MAX] if isinstance(witnesses, list) else []
         try:
-            return [read_verifier_key(str(key)) for key in keys[:KEYS_MAX]]
+            return [read_verifier_key(str(key)) for key in [*keys[:KEYS_MAX], *more]]
         except MalformedError as e:
             raise SiteError(f"{self.url} says a key that is none: {e}") from e
 

@@ -21,6 +21,7 @@ from veche.cli.verify_acts import TwoLogsError, acts_offline, acts_online
 from veche.cli.verify_evidence import verify_evidence
 from veche.cli.verify_heads import FalseHeadsError, UnknownLedgerError, verify_heads
 from veche.cli.verify_pdf import verify_pdf
+from veche.cli.verify_witnesses import TooFewWitnessesError, check_enough, witness_words
 from veche.protocol.act_proof import ACTS_FILE_BYTES_MAX, ActFault, ActProofError, read_acts
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
@@ -101,8 +102,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY",
-        help="key of a ledger or log of acts that you believe, <name>+<id>+<base64>; may be"
-        " repeated",
+        help="key of a ledger, a log of acts or a witness that you believe, <name>+<id>+<base64>;"
+        " may be repeated",
+    )
+    parser.add_argument(
+        "--needed",
+        type=int,
+        default=0,
+        metavar="COUNT",
+        help="how many of the witnesses whose keys you give must have signed the head of a receipt"
+        " or of acts (default: it is only said who did)",
     )
     parser.add_argument(
         "--root",
@@ -161,7 +170,13 @@ def _run(arguments: argparse.Namespace) -> int:
     except (_TwoLedgersError, TwoLogsError, FalseHeadsError) as e:
         sys.stderr.write(f"{arguments.file}: {e}\n")
         return FALSE
-    except (OSError, SiteError, MalformedError, UnknownLedgerError) as e:
+    except (
+        OSError,
+        SiteError,
+        MalformedError,
+        UnknownLedgerError,
+        TooFewWitnessesError,
+    ) as e:
         sys.stderr.write(f"{arguments.file}: it could not be checked: {e}\n")
         return NOBODY_KNOWS
     sys.stdout.write(report)
@@ -178,14 +193,17 @@ def _verified(data: bytes, arguments: argparse.Namespace) -> str:
     keys = [read_verifier_key(text) for text in arguments.key]
     if (acts := read_acts(data)) is not None:
         if arguments.online:
-            return acts_online(acts, keys, arguments.site)
-        return acts_offline(acts, keys)
+            return acts_online(acts, keys, arguments.site, arguments.needed)
+        return acts_offline(acts, keys, arguments.needed)
     if (heads := read_copy(data)) is not None:
         return verify_heads(heads, keys, arguments.site, is_online=arguments.online)
     receipt = read_receipt(data)
     if arguments.online:
-        return _report(_online(receipt, keys, arguments.site))
-    return _report(_Checked(verify_receipt(receipt, keys)))
+        checked = _online(receipt, keys, arguments.site)
+    else:
+        checked = _Checked(verify_receipt(receipt, keys))
+    check_enough(checked.verified.cosigned, keys, arguments.needed)
+    return _report(checked, keys)
 
 
 def _online(receipt: Mapping[str, Any], keys: Sequence[VerifierKey], url: str | None) -> _Checked:
@@ -215,7 +233,7 @@ def _check_history(
         )
 
 
-def _report(checked: _Checked) -> str:
+def _report(checked: _Checked, given: Sequence[VerifierKey]) -> str:
     verified, receipt = checked.verified, checked.verified.receipt
     block = receipt.ledger_proof.block
     at = dt.datetime.fromtimestamp(receipt.at_ms // 1000, tz=dt.UTC)
@@ -233,6 +251,7 @@ def _report(checked: _Checked) -> str:
         "signed by": verified.origin,
         "entry": f"{receipt.ledger_proof.index + 1} of {block.n} in block {block.seq}",
         "published": ", ".join(filter(None, (published, checked.remark))),
+        "witnesses": witness_words(verified.cosigned, "blocks", given),
     }
     facts = "".join(f"{name:<10} {_plain(value)}\n" for name, value in lines.items() if value)
     return f"{facts}It holds.\n"

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from veche.cli.site import Site, site_of
+from veche.cli.verify_witnesses import check_enough, witness_words
 from veche.protocol.act_proof import ActFault, ProvenActs, verify_acts
 from veche.protocol.approval import showable
 from veche.protocol.merkle import extends
@@ -42,19 +43,30 @@ class TwoLogsError(Exception):
     """The head in the file is not the beginning of the newest one."""
 
 
-def acts_offline(file: Mapping[str, Any], keys: Sequence[VerifierKey]) -> str:
+def acts_offline(file: Mapping[str, Any], keys: Sequence[VerifierKey], needed: int) -> str:
     """What a file of acts proves, in words.
+
+    Args:
+        file: As it was read.
+        keys: Of logs and witnesses that are believed.
+        needed: How many of these witnesses must have signed.
 
     Raises:
         ActProofError: It proves nothing, or nobody can tell.
+        TooFewWitnessesError: Fewer witnesses have signed.
     """
-    return _report(verify_acts(file, keys), "in the file")
+    proven = verify_acts(file, keys)
+    check_enough(proven.cosigned, keys, needed)
+    return _report(proven, "in the file", keys)
 
 
-def acts_online(file: Mapping[str, Any], keys: Sequence[VerifierKey], url: str | None) -> str:
+def acts_online(
+    file: Mapping[str, Any], keys: Sequence[VerifierKey], url: str | None, needed: int
+) -> str:
     """The same, with the keys and the newest head of the site of the log.
 
     Raises:
+        TooFewWitnessesError: Fewer witnesses have signed.
         ActProofError: It proves nothing, or nobody can tell.
         TwoLogsError: The site has signed another log.
         SiteError: The site cannot be asked.
@@ -71,10 +83,11 @@ def acts_online(file: Mapping[str, Any], keys: Sequence[VerifierKey], url: str |
             "False: the head in the file is not the beginning of the newest one. Keep both: they"
             " prove that there are two logs."
         )
-    return _report(proven, f"asked {site.url}")
+    check_enough(proven.cosigned, keys, needed)
+    return _report(proven, f"asked {site.url}", keys)
 
 
-def _report(proven: ProvenActs, remark: str) -> str:
+def _report(proven: ProvenActs, remark: str, given: Sequence[VerifierKey]) -> str:
     acts, head = proven.acts, proven.head
     cases = ", ".join(sorted({one.case for one in acts if one.case}))
     numbers = f" (numbers {acts[0].seq} to {acts[-1].seq} on this person)" if acts else ""
@@ -85,6 +98,7 @@ def _report(proven: ProvenActs, remark: str) -> str:
         "acts": f"{len(acts)}{numbers}",
         "signed by": head.origin,
         "head": f"of {head.size} acts, {remark}",
+        "witnesses": witness_words(proven.cosigned, "acts", given),
     }
     lines = [f"{name:<10} {_plain(value)}\n" for name, value in facts.items() if value]
     return "".join([*lines, *map(_line, acts), "It holds.\n"])

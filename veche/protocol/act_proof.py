@@ -47,10 +47,12 @@ from veche.protocol.notes import (
 from veche.protocol.receipt import HEAD_PATH_MAX, Hash
 from veche.protocol.unpadded import from_unpadded, unpadded
 from veche.protocol.wire import Wire, mapping, parse
+from veche.protocol.witnessed import WitnessedHead, read_witnessed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from veche.protocol.cosigned import Cosigned
     from veche.protocol.notes import Checkpoint, VerifierKey
 
 ACTS_KEY: Final = "org.veche.acts"
@@ -99,11 +101,13 @@ class ActsProof(Wire):
         v: 1.
         checkpoint: The head: a signed note.
         acts: In the order in which they happened.
+        witnessed: The newest head that witnesses have signed; None: none.
     """
 
     v: Annotated[int, Field(ge=1, le=1)]  # Literal[1] would take true for it, and no browser does
     checkpoint: Annotated[str, Field(min_length=1, max_length=NOTE_BYTES_MAX)]
     acts: Annotated[list[ActProof], Field(max_length=ACTS_MAX)]
+    witnessed: WitnessedHead | None = None
 
 
 class ActOpening(Wire):
@@ -157,11 +161,13 @@ class ProvenActs:
         organisation: Who acted.
         head: The head that has them; its origin is the log.
         acts: What they are, in their order.
+        cosigned: Which witnesses vouch for the log, and up to where; None: none is shown.
     """
 
     organisation: str
     head: Checkpoint
     acts: Sequence[ActOpening]
+    cosigned: Cosigned | None = None
 
 
 def read_acts(data: bytes) -> Mapping[str, Any] | None:
@@ -193,7 +199,8 @@ def verify_acts(value: Mapping[str, Any], keys: Collection[VerifierKey]) -> Prov
         is_next = after.seq > before.seq and after.subject == before.subject
         if not is_next or (after.seq == before.seq + 1 and after.prev != c):
             raise ActProofError(ActFault.OTHER_ORDER, f"act {after.seq} does not follow its last")
-    return ProvenActs(organisation, head, [opening for opening, _ in proven])
+    openings = [opening for opening, _ in proven]
+    return ProvenActs(organisation, head, openings, _cosigned(proof, head, keys))
 
 
 def _read(value: Mapping[str, Any]) -> ActsProof:
@@ -222,6 +229,15 @@ def _head(proof: ActsProof, origin: str, keys: Collection[VerifierKey]) -> Check
     if head.origin != origin:
         raise ActProofError(ActFault.BAD_HEAD, "the head is of another log")
     return head
+
+
+def _cosigned(proof: ActsProof, head: Checkpoint, keys: Collection[VerifierKey]) -> Cosigned | None:
+    if proof.witnessed is None:
+        return None
+    try:
+        return read_witnessed(proof.witnessed, head, keys)
+    except (MalformedError, BadSignatureError) as e:
+        raise ActProofError(ActFault.BAD_HEAD, str(e)) from e
 
 
 def _proven(proof: ActProof, organisation: str, head: Checkpoint) -> ActOpening:

@@ -247,6 +247,15 @@ def lines_of(note: str, keys: Collection[VerifierKey]) -> list[str]:
     return [f"{line}\n" for line, name, blob in found if (name, blob[:_KEY_ID_BYTES]) in known]
 
 
+def names_of(note: str) -> list[str]:
+    """In whose names a note says that it is signed; no signature is checked.
+
+    Raises:
+        MalformedError: It has another form.
+    """
+    return [_signature(line)[0] for line in _split(note)[1]]
+
+
 def with_lines(note: str, lines: Iterable[str]) -> str:
     """A note with more lines of signatures: those of ``Cosigner.cosign``."""
     return "".join([note, *lines])

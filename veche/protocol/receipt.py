@@ -23,6 +23,7 @@ import attrs
 from pydantic import Field
 
 from veche.protocol.canonical import INTEGER_MAX, canonical
+from veche.protocol.cosigned import Cosigned, cosigned
 from veche.protocol.errors import BadSignatureError, MalformedError, ProtocolError
 from veche.protocol.ids import WireUlid, hex_of_ulid
 from veche.protocol.merkle import includes
@@ -61,6 +62,7 @@ _NOT_MOVED: Final = 2 | 8 | 512
 """Flags of entries that move nothing: holds, and what ends them without a payment."""
 
 Hash = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]$")]
+SignedNote = Annotated[str, Field(min_length=1, max_length=NOTE_BYTES_MAX)]
 At = Annotated[int, Field(ge=0, le=INTEGER_MAX)]
 
 
@@ -107,7 +109,7 @@ class Published(Wire):
     """
 
     path: Annotated[list[Hash], Field(max_length=HEAD_PATH_MAX)]
-    checkpoint: Annotated[str, Field(min_length=1, max_length=NOTE_BYTES_MAX)]
+    checkpoint: SignedNote
 
 
 class Between(Wire):
@@ -193,11 +195,13 @@ class Verified:
         receipt: What it says.
         origin: The ledger, in whose name it is signed.
         published: The published head that has its block; None if that was not shown.
+        cosigned: Which witnesses have signed that head; None if none was shown.
     """
 
     receipt: Receipt
     origin: str
     published: Checkpoint | None
+    cosigned: Cosigned | None = None
 
 
 def read_receipt(data: bytes) -> Mapping[str, Any]:
@@ -241,11 +245,10 @@ def verify_receipt(
     _check_entry(receipt, origin)
     head = _head_of_block(receipt.ledger_proof)
     proof = published if published is not None else mapping(value.get("unsigned")).get("published")
-    checkpoint = None
-    if proof is not None:
-        seq = receipt.ledger_proof.block.seq
-        checkpoint = _published(proof, origin, (seq, head), keys)
-    return Verified(receipt, origin, checkpoint)
+    if proof is None:
+        return Verified(receipt, origin, None)
+    seq = receipt.ledger_proof.block.seq
+    return Verified(receipt, origin, *_published(proof, origin, (seq, head), keys))
 
 
 def block_head(prev: bytes, seq: int, at_ms: int, n: int, root: bytes) -> bytes:
@@ -324,12 +327,13 @@ def _head_of_block(proof: LedgerProof) -> bytes:
 
 def _published(
     proof: object, origin: str, block: tuple[int, bytes], keys: Collection[VerifierKey]
-) -> Checkpoint:
-    """The published head that has a block, given by its number and its head."""
+) -> tuple[Checkpoint, Cosigned]:
+    """The published head that has a block, given by its number and its head; who signed it."""
     seq, head = block
     try:
         read = parse(Published, proof, where="published")
         checkpoint = open_checkpoint(read.checkpoint, keys)
+        witnesses = cosigned(read.checkpoint, checkpoint.size, keys)
     except (MalformedError, BadSignatureError) as e:
         raise ReceiptError(Fault.BAD_HEAD, str(e)) from e
     if checkpoint.origin != origin:
@@ -337,4 +341,4 @@ def _published(
     path = [from_unpadded(one) for one in read.path]
     if not includes(checkpoint.root, head, seq - 1, checkpoint.size, path):
         raise ReceiptError(Fault.NOT_PUBLISHED, "the block is not in the published head")
-    return checkpoint
+    return checkpoint, witnesses

@@ -27,6 +27,7 @@ from veche.runtime.sections import (
     load,
     secret_faults,
 )
+from veche.runtime.witnesses.config import WitnessesSection
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -267,6 +268,7 @@ KERNEL_SECTIONS: Final[Mapping[str, type[Section]]] = {
     "pages": PagesSection,
     "approvals": ApprovalsSection,
     "retention": RetentionSection,
+    "witnesses": WitnessesSection,
 }
 OPTIONAL_SECTIONS: Final = frozenset(("pages",))
 """Of the kernel, without which it has none of that."""
@@ -292,6 +294,7 @@ class Config:
     pages: PagesSection | None = None
     approvals: ApprovalsSection = attrs.field(factory=ApprovalsSection)
     retention: RetentionSection = attrs.field(factory=RetentionSection)
+    witnesses: WitnessesSection = attrs.field(factory=WitnessesSection)
 
     def sections(self) -> Mapping[str, Section]:
         """All sections that there are, by name."""

@@ -60,6 +60,7 @@ from veche.runtime.sessions.openid import Homeservers
 from veche.runtime.tasks import Tasks
 from veche.runtime.wake import Bell
 from veche.runtime.web import new_site
+from veche.runtime.witnesses.asking import Witnesses
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -90,7 +91,7 @@ class Host:
         client: To the homeserver.
         rooms: Reads and keeps the state of rooms.
         act_log: Commits the acts of organisations.
-        act_heads: Signs the heads of their logs.
+        act_heads: Signs the heads of their logs; ``witnesses`` vouch for these and others.
         port: Where it listens for the homeserver, once it is started.
         public_url: Origin of the pages, None if there are none.
         links: Makes links to pages, None if there are none.
@@ -128,7 +129,8 @@ class Host:
         self._connections = Connections(reactor, config.homeserver.url)
         self.client = MatrixClient(self._connections, as_token)
         self.act_log = ActLog(self.seed("pseudonym"))
-        self.act_heads = ActHeads(self.database, reactor, self.server_name, self.seed("acts"))
+        self.witnesses = Witnesses(self.database, reactor, config.witnesses)
+        self.act_heads = ActHeads(self.witnesses, self.server_name, self.seed("acts"))
         self._people = People(self.database, self.client, reactor)
         self._locks = Locks(self.dsn, reactor)
         self._hooks = Hooks()

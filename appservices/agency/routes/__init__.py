@@ -35,6 +35,8 @@ def routes(host: Host, service: Any) -> Mapping[str, IResource]:
     owners = (CatalogueRoutes(host, service), CaseRoutes(host, service))
     return {
         API.mount: API.resource(host.gate, *owners),
-        ACTS.mount: ACTS.resource(host.gate, ActHeadRoutes(), ActsOfPersonRoutes(host, service)),
+        ACTS.mount: ACTS.resource(
+            host.gate, ActHeadRoutes(host), ActsOfPersonRoutes(host, service)
+        ),
         WELL_KNOWN.mount: WELL_KNOWN.resource(host.gate, ActKeyRoutes(host)),
     }

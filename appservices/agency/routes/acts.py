@@ -15,6 +15,7 @@ from veche.protocol.canonical import canonical
 from veche.protocol.errors import NotFoundError
 from veche.protocol.notes import SIZE_MAX
 from veche.protocol.wire import Wire
+from veche.protocol.witnessed import WitnessedHead
 from veche.runtime.acts import head_store, heads
 from veche.runtime.api import Api, Download
 from veche.runtime.limits import Limit
@@ -58,10 +59,13 @@ class ActHeadView(Wire):
         checkpoint: Signed note: origin, how many acts, root.
         consistency: Proof (RFC 6962) that it begins with the head of ``after`` acts; empty if none
             was named, or if that is the newest.
+        witnessed: The newest head that enough witnesses have signed, if there is one, and that this
+            one begins with it.
     """
 
     checkpoint: str
     consistency: list[str]
+    witnessed: WitnessedHead | None = None
 
 
 class ActorView(Wire):
@@ -97,15 +101,22 @@ class ActKeysView(Wire):
         v: 1.
         api: Path of the API on this site.
         keys: Verifier keys of its log, the present one first.
+        witnesses: Verifier keys of the witnesses that it shows its heads to. It says so itself:
+            compare them by another way.
     """
 
     v: Literal[1]
     api: str
     keys: list[str]
+    witnesses: list[str]
 
 
 class ActHeadRoutes:
     """Heads."""
+
+    def __init__(self, host: Host) -> None:
+        """Make them."""
+        self._host = host
 
     @API.transaction(
         "agency.act_head",
@@ -121,7 +132,8 @@ class ActHeadRoutes:
         organisation = _known(txn, call.query.organisation)
         head, path = heads.extended(txn, organisation, call.query.after)
         _keep(call)
-        return ActHeadView(checkpoint=head.note, consistency=list(path))
+        witnessed = self._host.act_heads.witnessed(txn, organisation, head.size)
+        return ActHeadView(checkpoint=head.note, consistency=list(path), witnessed=witnessed)
 
 
 class ActsOfPersonRoutes:
@@ -195,7 +207,8 @@ class ActKeyRoutes:
         organisation = _known(txn, call.query.organisation)
         _keep(call)
         key = self._host.act_heads.signer(organisation).verifier
-        return ActKeysView(v=1, api=API.prefix, keys=[key.to_text()])
+        witnesses = [one.to_text() for one in self._host.witnesses.keys]
+        return ActKeysView(v=1, api=API.prefix, keys=[key.to_text()], witnesses=witnesses)
 
 
 def _known(txn: Cursor, organisation: str) -> str:

@@ -43,7 +43,7 @@ def routes(host: Host, service: Any) -> Mapping[str, IResource]:
     return {
         API.mount: API.resource(
             host.gate,
-            ProofRoutes(),
+            ProofRoutes(service.parts.receipts.vouched),
             OrganisationRoutes(host, service),
             CodeRoutes(host, service),
             ConfirmationRoutes(host, service),

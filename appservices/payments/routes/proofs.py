@@ -18,6 +18,7 @@ from veche.protocol.ids import ULID_PATTERN
 from veche.protocol.notes import SIZE_MAX
 from veche.protocol.receipt import Published
 from veche.protocol.wire import Wire, parse
+from veche.protocol.witnessed import WitnessedHead
 from veche.runtime.api import Api
 from veche.runtime.limits import Limit
 
@@ -54,10 +55,13 @@ class HeadView(Wire):
         checkpoint: Signed note: origin, how many blocks, root.
         consistency: Proof (RFC 6962) that it begins with the head of ``after`` blocks; empty if
             none was named, or if that is the newest.
+        witnessed: The newest head that enough witnesses have signed, if there is one, and that this
+            one begins with it.
     """
 
     checkpoint: str
     consistency: list[str]
+    witnessed: WitnessedHead | None = None
 
 
 class KeysView(Wire):
@@ -75,6 +79,8 @@ class KeysView(Wire):
         bot: Matrix id of its bot.
         currencies: In which it keeps accounts.
         keys: Verifier keys of its receipts and published heads, the present one first.
+        witnesses: Verifier keys of the witnesses that it shows its heads to. It says so itself:
+            compare them by another way.
         heads_room: Address of the room in which its heads are posted, if there is one.
         until_ms: Until when this may be believed, UTC.
         signatures: Of the envelope.
@@ -88,6 +94,7 @@ class KeysView(Wire):
     bot: str
     currencies: list[str]
     keys: list[str]
+    witnesses: list[str] = Field(default_factory=list)
     heads_room: str | None = None
     until_ms: int
     signatures: dict[str, dict[str, str]]
@@ -95,6 +102,10 @@ class KeysView(Wire):
 
 class ProofRoutes:
     """Heads and proofs."""
+
+    def __init__(self, vouched: heads.Vouched) -> None:
+        """Make them."""
+        self._vouched = vouched
 
     @API.transaction(
         "payments.proof",
@@ -109,7 +120,7 @@ class ProofRoutes:
         receipt_id = call.path_args["receipt_id"]
         if not re.fullmatch(ULID_PATTERN, receipt_id):
             raise NotFoundError("There is no such receipt")
-        found = heads.published(txn, receipt_id)
+        found = self._vouched.published(txn, receipt_id)
         _keep(call)
         return found
 
@@ -126,7 +137,8 @@ class ProofRoutes:
         """The newest one."""
         head, path = heads.extended(txn, call.query.after)
         _keep(call)
-        return HeadView(checkpoint=head.note, consistency=list(path))
+        witnessed = self._vouched.beside(txn, head.size)
+        return HeadView(checkpoint=head.note, consistency=list(path), witnessed=witnessed)
 
 
 class WellKnownRoutes:

@@ -25,6 +25,7 @@ def described(  # noqa: PLR0913 -- what is told
     paths: tuple[str, str],
     bot: str,
     heads_room: str | None,
+    witnesses: Sequence[VerifierKey] = (),
     now_ms: int,
 ) -> dict[str, Any]:
     """An envelope, signed in the name of the institution's ledger.
@@ -38,6 +39,7 @@ def described(  # noqa: PLR0913 -- what is told
         paths: Of its API there, and of the one for other institutions.
         bot: Matrix id of its bot.
         heads_room: Address of the room in which its heads are posted; None: there is none.
+        witnesses: Keys of those who vouch for its heads.
         now_ms: UTC.
     """
     room = {} if heads_room is None else {"heads_room": heads_room}
@@ -52,6 +54,7 @@ def described(  # noqa: PLR0913 -- what is told
             "bot": bot,
             "currencies": list(section.currencies),
             "keys": [key.to_text() for key in keys],
+            "witnesses": [key.to_text() for key in witnesses],
             "until_ms": now_ms + GOOD_MS,
         }
     )

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 from appservices.payments.core.texts.heads import head_doc, room_name, room_topic
 from appservices.payments.service import heads
 from appservices.payments.service.scene import CATALOGUE, PURPOSE
-from appservices.payments.store import heads as head_store
 from appservices.payments.store import heads_room as store
 from veche.protocol import message
 from veche.protocol.ids import RoomId, effect_id
@@ -59,14 +58,14 @@ def start(scene: Scene) -> None:
 def post(scene: Scene) -> None:
     """Post the newest head, if there is a newer one than was posted, and it is time to."""
     place = store.place(scene.txn)
-    newest = head_store.newest(scene.txn, heads.SHARD)
+    newest = heads.TREE.newest(scene.txn)
     if place is None or newest is None or newest.size <= place.size:
         return
     is_due = scene.now_ms - place.at_ms >= scene.section.heads_room_every_ms
     if not scene.section.has_heads_room or not is_due:
         return
     _, path = heads.extended(scene.txn, place.size)
-    witnessed = store.take_witnessed(scene.txn, WITNESSED_MAX, WITNESSED_BYTES_MAX)
+    witnessed = _witnessed(scene)
     payload = LedgerHeads(
         v=1,
         checkpoint=newest.note,
@@ -77,6 +76,15 @@ def post(scene: Scene) -> None:
     doc = head_doc(newest.size, newest.note, _witnesses(scene, witnessed), _speech(scene.section))
     scene.voice.say(place.room_id, message.notice(doc, payload={HEADS_KEY: payload}), _GROUND)
     store.posted(scene.txn, newest.size, scene.now_ms)
+
+
+def _witnessed(scene: Scene) -> list[str]:
+    """Heads with others' signatures: our newest one that witnesses have signed, those of peers."""
+    vouched = scene.parts.receipts.vouched.newest(scene.txn)
+    ours = [vouched.note] if vouched is not None else []
+    fitting = [note for note in ours if len(note.encode()) <= WITNESSED_BYTES_MAX]
+    limit = WITNESSED_MAX - len(fitting)
+    return fitting + store.take_witnessed(scene.txn, limit, WITNESSED_BYTES_MAX)
 
 
 def _witnesses(scene: Scene, notes: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ import attrs
 
 from appservices.payments.core.ledger.block import Block, leaves
 from appservices.payments.core.ledger.values import PLACES
-from appservices.payments.service.heads import SHARD, published
+from appservices.payments.service.heads import SHARD, Vouched
 from appservices.payments.store import ledger
 from veche.protocol.errors import NotFoundError, UnavailableError
 from veche.protocol.ids import hex_of_ulid
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from veche.protocol.ids import Ulid
     from veche.protocol.money import Money
     from veche.runtime.database import Cursor
+    from veche.runtime.witnesses.asking import Witnesses
 
 _REF_BYTES: Final = 16
 
@@ -102,17 +103,20 @@ class Receipts:
 
     Attributes:
         signer: In the name of its ledger; its key verifies receipts and heads.
+        vouched: The heads, with what witnesses have signed.
     """
 
-    def __init__(self, server_name: str, seed: bytes) -> None:
+    def __init__(self, server_name: str, seed: bytes, witnesses: Witnesses | None = None) -> None:
         """Make it.
 
         Args:
             server_name: Of the homeserver, by which others find the key.
             seed: 32 secret bytes.
+            witnesses: Who vouches for the heads of the ledger; None: nobody.
         """
         self._seed = seed
         self.signer = NoteSigner(f"{server_name}/veche/ledger/v1/{SHARD}", seed)
+        self.vouched = Vouched(self.signer.verifier.name, witnesses)
         # One block has many receipts, and they are made one after the other.
         self._tree: _Tree | None = None
 
@@ -154,7 +158,7 @@ class Receipts:
             raise NotFoundError("There is no such receipt")
         signed = self._signed(block, row.pos % PLACES, told)
         try:
-            shown = published(txn, told.id).model_dump(mode="json")
+            shown = self.vouched.published(txn, told.id).model_dump(mode="json")
         except UnavailableError:
             return signed
         return {**signed, "unsigned": {"published": shown}}

@@ -10,6 +10,7 @@ from veche.cli.installed import migration_sets
 from veche.protocol.errors import ConfigError, VecheError
 from veche.runtime.database import connect, is_unavailable
 from veche.runtime.migrate import ForeignDatabaseError, pending
+from veche.runtime.witnesses import store as witnesses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,6 +68,19 @@ def look_at_collation(patient: Patient) -> Iterable[tuple[str, str]]:
         )
 
 
+def look_at_witnesses(patient: Patient) -> Iterable[tuple[str, str]]:
+    """Whether the witnesses sign the heads of our logs."""
+    keys = [one.key for one in patient.config.witnesses.of]
+    with closing(connect(patient.dsn)) as connection, connection, connection.cursor() as txn:
+        found = witnesses.failing(txn, keys)
+    for one in found:
+        name = one.witness.partition("+")[0]
+        yield (
+            f"{name} has not signed the head of {one.origin}, {one.failures} times: {one.why}",
+            "ask its operator; docs/guides/operators/witnesses.md says what each answer means",
+        )
+
+
 def follows_system(txn: Cursor) -> bool:
     """Whether the order of texts in this database is that of a locale of the system."""
     txn.execute(
@@ -80,5 +94,6 @@ def follows_system(txn: Cursor) -> bool:
 CHECKS: Final[Sequence[Check[Patient]]] = (
     Check("database", look_at_connection, "it answers"),
     Check("tables", look_at_tables, "up to date", needs=("database",)),
+    Check("witnesses", look_at_witnesses, "they sign, or there are none", needs=("tables",)),
     Check("collation", look_at_collation, "safe", needs=("database",)),
 )

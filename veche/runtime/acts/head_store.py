@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from veche.protocol.kept_tree import Node
+from veche.protocol.merkle import leaf_hash
+from veche.runtime.signed_tree import Head
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,6 +18,7 @@ _GROWN: Final = """
         (SELECT max(c.size) FROM runtime.act_checkpoint AS c
          WHERE c.organisation = h.organisation), 0)
     ORDER BY h.organisation"""
+_HEAD: Final = "SELECT size, note FROM runtime.act_checkpoint WHERE organisation = %s"
 _NODES: Final = """
     SELECT level, at, hash FROM runtime.act_node
     JOIN unnest(%s::smallint[], %s::bigint[]) AS wanted (level, at) USING (level, at)
@@ -37,18 +40,6 @@ _COUNTS: Final = """
     ORDER BY s.organisation"""
 
 
-class Head(NamedTuple):
-    """A signed head.
-
-    Attributes:
-        size: How many entries it has.
-        note: The signed checkpoint.
-    """
-
-    size: int
-    note: str
-
-
 class Provable(NamedTuple):
     """An act whose private part is there.
 
@@ -67,9 +58,74 @@ class Provable(NamedTuple):
     opening: str
 
 
-def lock(txn: Cursor, organisation: str) -> None:
-    """Sign for a log alone until the transaction ends."""
-    txn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"acts {organisation}",))
+class ActTree:
+    """The log of an organisation as a tree (``SignedTree``).
+
+    Attributes:
+        name: For errors.
+        entries: What is in it.
+    """
+
+    entries = "acts"
+
+    def __init__(self, organisation: str) -> None:
+        """Make it; it keeps nothing."""
+        self.name = f"the log of {organisation}"
+        self._organisation = organisation
+
+    def lock(self, txn: Cursor) -> None:
+        """Sign for the log alone until the transaction ends."""
+        txn.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"acts {self._organisation}",)
+        )
+
+    def newest(self, txn: Cursor) -> Head | None:
+        """The newest signed head."""
+        txn.execute(f"{_HEAD} ORDER BY size DESC LIMIT 1", (self._organisation,))
+        row = txn.fetchone()
+        return Head(*row) if row else None
+
+    def head_of(self, txn: Cursor, size: int) -> Head | None:
+        """The head that was signed at a size."""
+        txn.execute(f"{_HEAD} AND size = %s", (self._organisation, size))
+        row = txn.fetchone()
+        return Head(*row) if row else None
+
+    def first_after(self, txn: Cursor, size: int) -> int | None:
+        """When the first head beyond a size was signed."""
+        txn.execute(
+            "SELECT at_ms FROM runtime.act_checkpoint WHERE organisation = %s AND size > %s"
+            " ORDER BY size LIMIT 1",
+            (self._organisation, size),
+        )
+        row = txn.fetchone()
+        return int(row[0]) if row else None
+
+    def leaves_from(self, txn: Cursor, place: int, limit: int) -> list[tuple[int, bytes]]:
+        """Places and leaf hashes of entries."""
+        txn.execute(
+            "SELECT idx, entry FROM runtime.act WHERE organisation = %s AND idx >= %s"
+            " ORDER BY idx LIMIT %s",
+            (self._organisation, place, limit),
+        )
+        return [(idx, leaf_hash(entry.encode())) for idx, entry in txn.fetchall()]
+
+    def nodes(self, txn: Cursor, wanted: Iterable[Node]) -> dict[Node, bytes]:
+        """The nodes that are kept."""
+        names = sorted(set(wanted))
+        levels, places = [one.level for one in names], [one.at for one in names]
+        txn.execute(_NODES, (levels, places, self._organisation))
+        return {Node(level, at): bytes(digest) for level, at, digest in txn.fetchall()}
+
+    def keep(self, txn: Cursor, made: Mapping[Node, bytes], head: Head, now_ms: int) -> None:
+        """Keep nodes that are new, and the head that has them."""
+        levels, places = [node.level for node in made], [node.at for node in made]
+        txn.execute(_KEEP_NODES, (self._organisation, levels, places, list(made.values())))
+        txn.execute(
+            "INSERT INTO runtime.act_checkpoint (organisation, size, note, at_ms)"
+            " VALUES (%s, %s, %s, %s)",
+            (self._organisation, head.size, head.note, now_ms),
+        )
 
 
 def grown(txn: Cursor) -> list[str]:
@@ -78,25 +134,10 @@ def grown(txn: Cursor) -> list[str]:
     return [organisation for (organisation,) in txn.fetchall()]
 
 
-def newest(txn: Cursor, organisation: str) -> Head | None:
-    """The newest signed head; None before the first."""
-    txn.execute(
-        "SELECT size, note FROM runtime.act_checkpoint WHERE organisation = %s"
-        " ORDER BY size DESC LIMIT 1",
-        (organisation,),
-    )
-    row = txn.fetchone()
-    return Head(*row) if row else None
-
-
-def entries_from(txn: Cursor, organisation: str, idx: int, limit: int) -> list[tuple[int, str]]:
-    """Places and entries in their order, from a place on; at most ``limit``."""
-    txn.execute(
-        "SELECT idx, entry FROM runtime.act WHERE organisation = %s AND idx >= %s"
-        " ORDER BY idx LIMIT %s",
-        (organisation, idx, limit),
-    )
-    return [(place, entry) for place, entry in txn.fetchall()]
+def signed(txn: Cursor) -> list[str]:
+    """The organisations whose log has a signed head."""
+    txn.execute("SELECT DISTINCT organisation FROM runtime.act_checkpoint ORDER BY organisation")
+    return [organisation for (organisation,) in txn.fetchall()]
 
 
 def has_log(txn: Cursor, organisation: str) -> bool:
@@ -124,26 +165,6 @@ def counts(txn: Cursor, subjects: Mapping[str, str]) -> dict[str, int]:
     """
     txn.execute(_COUNTS, (list(subjects), list(subjects.values())))
     return dict(txn.fetchall())
-
-
-def nodes(txn: Cursor, organisation: str, wanted: Iterable[Node]) -> dict[Node, bytes]:
-    """The nodes that are kept of those that are wanted."""
-    names = sorted(set(wanted))
-    txn.execute(_NODES, ([one.level for one in names], [one.at for one in names], organisation))
-    return {Node(level, at): bytes(digest) for level, at, digest in txn.fetchall()}
-
-
-def keep(
-    txn: Cursor, organisation: str, made: Mapping[Node, bytes], head: Head, now_ms: int
-) -> None:
-    """Keep nodes that are new, and the head that has them."""
-    levels, places = [node.level for node in made], [node.at for node in made]
-    txn.execute(_KEEP_NODES, (organisation, levels, places, list(made.values())))
-    txn.execute(
-        "INSERT INTO runtime.act_checkpoint (organisation, size, note, at_ms)"
-        " VALUES (%s, %s, %s, %s)",
-        (organisation, head.size, head.note, now_ms),
-    )
 
 
 def acts_on(

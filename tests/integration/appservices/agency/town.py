@@ -45,6 +45,8 @@ from veche.runtime.migrate import KERNEL_SETS, MigrationSet
 from veche.runtime.ports import Undeliverable, Undelivered
 from veche.runtime.public import PageLinks
 from veche.runtime.sessions import Agent, Level, Session
+from veche.runtime.witnesses.asking import Witnesses
+from veche.runtime.witnesses.config import WitnessesSection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -200,7 +202,8 @@ class FakeHost:
         self.client = _Client()
         self.act_log = ActLog(b"p" * 32)
         nobody: Any = None  # heads are signed when somebody asks for them
-        self.act_heads = ActHeads(nobody, nobody, self.server_name, self.seed("acts"))
+        self.witnesses = Witnesses(nobody, nobody, WitnessesSection())
+        self.act_heads = ActHeads(self.witnesses, self.server_name, self.seed("acts"))
         self.reactor = _Reactor()
         self.database = self
         self.rooms = self

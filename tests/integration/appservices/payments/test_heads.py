@@ -17,9 +17,9 @@ from appservices.payments.core.ledger import Result
 from appservices.payments.core.ledger.values import ROWS_MAX, Account
 from appservices.payments.routes.api import API
 from appservices.payments.routes.proofs import WELL_KNOWN, ProofRoutes, WellKnownRoutes
-from appservices.payments.service import heads, heads_room
+from appservices.payments.service import heads_room
 from appservices.payments.service.describing import described
-from appservices.payments.service.heads import ForkedError, extended, publish, published
+from appservices.payments.service.heads import extended, publish
 from appservices.payments.service.receipts import Receipts, Told
 from appservices.payments.service.work import Outcome
 from appservices.payments.store.ledger import PostgresLedger
@@ -36,10 +36,12 @@ from veche.protocol.money import Money
 from veche.protocol.notes import open_checkpoint, read_verifier_key, signer_of
 from veche.protocol.receipt import Fault, ReceiptError, verify_receipt
 from veche.protocol.unpadded import from_unpadded
+from veche.runtime import signed_tree
 from veche.runtime.api import Api
 from veche.runtime.database import Database, connect
 from veche.runtime.gate import Gate
 from veche.runtime.migrate import KERNEL_SETS, MigrationSet
+from veche.runtime.signed_tree import ForkedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +74,7 @@ class Bank:
 
     def published(self, told: Told) -> dict[str, Any]:
         with self.txn() as txn:
-            return published(txn, told.id).model_dump(mode="json")
+            return RECEIPTS.vouched.published(txn, told.id).model_dump(mode="json")
 
 
 @pytest.fixture
@@ -189,7 +191,7 @@ class TestHeads:
     def test_many_blocks_are_added_a_part_at_a_time(
         self, bank: Bank, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(heads, "BLOCKS_MAX", 3)
+        monkeypatch.setattr(signed_tree, "ENTRIES_MAX", 3)
         made = [receipt for number in range(1, 8) for receipt in pay(bank, number)]
 
         rounds = [bank.publish() for _ in range(5)]
@@ -236,7 +238,7 @@ class TestHeads:
             bank.publish()
         with bank.txn() as txn:
             txn.execute("DELETE FROM ledger.block WHERE seq = 3")
-        with pytest.raises(ForkedError, match="gaps"):
+        with pytest.raises(ForkedError, match="has lost blocks"):
             bank.publish()
 
         assert verify_receipt(receipt, KEYS, shown).published is not None
@@ -281,7 +283,11 @@ class FakeInstitution:
     def described(self, now_ms: int) -> dict[str, Any]:
         section = PaymentsSection.model_validate(demo.payments_section())
         paths = (API.prefix, "/_veche/peers/v1")
-        place = {"server": "veche.test", "url": "https://veche.test", "bot": "@bank:veche.test"}
+        place: Any = {
+            "server": "veche.test",
+            "url": "https://veche.test",
+            "bot": "@bank:veche.test",
+        }
         room = heads_room.address(section, "veche.test")
         return described(
             section, SIGNER, KEYS, paths=paths, heads_room=room, now_ms=now_ms, **place
@@ -319,7 +325,7 @@ class RouteTests(TestCase):
 
     async def test_whoever_has_a_receipt_gets_all_they_need_to_check_it(self) -> None:
         [receipt] = pay(self.bank, 1)
-        http, url = served(self, proofs().resource(self.gate, ProofRoutes()))
+        http, url = served(self, proofs().resource(self.gate, ProofRoutes(RECEIPTS.vouched)))
         early = await http.get(f"{url}/proof/{a_told(1).id}")
         assert early.code == 503
         assert (await early.json())["retry_after_ms"] == 10_000
@@ -334,7 +340,7 @@ class RouteTests(TestCase):
 
     async def test_heads_are_given_with_the_proof_that_they_follow(self) -> None:
         self.bank.publish()
-        http, url = served(self, proofs().resource(self.gate, ProofRoutes()))
+        http, url = served(self, proofs().resource(self.gate, ProofRoutes(RECEIPTS.vouched)))
         first = await (await http.get(f"{url}/heads")).json()
         pay(self.bank, 1)
         self.bank.publish()
@@ -347,7 +353,7 @@ class RouteTests(TestCase):
 
     async def test_what_cannot_be_is_refused(self) -> None:
         self.bank.publish()
-        http, url = served(self, proofs().resource(self.gate, ProofRoutes()))
+        http, url = served(self, proofs().resource(self.gate, ProofRoutes(RECEIPTS.vouched)))
         nobody: Ulid = a_told(99).id
         expected = {
             "/heads?after=0": 400,

@@ -59,6 +59,8 @@ from veche.runtime.public import PageLinks
 from veche.runtime.service import BotAccount
 from veche.runtime.vault import Vault
 from veche.runtime.web import new_site
+from veche.runtime.witnesses.asking import Witnesses
+from veche.runtime.witnesses.config import WitnessesSection
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -157,7 +159,9 @@ class SigningSite(TestCase):
             server_name="veche.test",
             approvals=approvals,
             act_log=log,
-            act_heads=ActHeads(self.database, reactor, "veche.test", b"h" * 32),
+            act_heads=ActHeads(
+                Witnesses(self.database, reactor, WitnessesSection()), "veche.test", b"h" * 32
+            ),
             seed=lambda purpose: purpose.encode().ljust(32, b"!")[:32],
             now_ms=lambda: int(reactor.seconds() * 1000),
         )

@@ -19,11 +19,15 @@ from veche.protocol.ids import UserId
 from veche.protocol.merkle import extends
 from veche.protocol.notes import open_checkpoint
 from veche.protocol.unpadded import from_unpadded
+from veche.runtime import signed_tree
 from veche.runtime.acts import Act, ActLog, check_chain, head_store, heads, store
-from veche.runtime.acts.heads import HEAD_EVERY_MS, ActHeads, ActsForkedError
+from veche.runtime.acts.heads import ActHeads
 from veche.runtime.database import connect
 from veche.runtime.migrate import MigrationSet
+from veche.runtime.signed_tree import HEAD_EVERY_MS, ForkedError
 from veche.runtime.tasks import Tasks
+from veche.runtime.witnesses.asking import Witnesses
+from veche.runtime.witnesses.config import WitnessesSection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +38,7 @@ NOW_MS = 1_764_000_000_000
 ALICE, BOB = UserId("@alice:veche.test"), UserId("@bob:veche.test")
 LOG = ActLog(bytes(32))
 NOBODY: Any = None
-HEADS = ActHeads(NOBODY, NOBODY, "veche.test", b"s" * 32)
+HEADS = ActHeads(Witnesses(NOBODY, NOBODY, WitnessesSection()), "veche.test", b"s" * 32)
 SIGNER = HEADS.signer("lindenau")
 CASE = "01CASE"
 
@@ -107,7 +111,7 @@ def test_each_head_begins_with_the_one_before(txn: Cursor, steps: tuple[int, ...
 def test_many_acts_are_signed_in_several_steps(
     txn: Cursor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(heads, "ENTRIES_MAX", 4)
+    monkeypatch.setattr(signed_tree, "ENTRIES_MAX", 4)
     act(txn, 10)
 
     steps = [signed(txn) for _ in range(4)]
@@ -122,10 +126,10 @@ def test_nothing_is_signed_where_nothing_happened(txn: Cursor) -> None:
         proof(txn)
     act(txn)
     signed(txn)
-    before = head_store.newest(txn, "lindenau")
+    before = head_store.ActTree("lindenau").newest(txn)
 
     assert not signed(txn)
-    assert head_store.newest(txn, "lindenau") == before
+    assert head_store.ActTree("lindenau").newest(txn) == before
     assert head_store.grown(txn) == []
 
 
@@ -162,7 +166,9 @@ def test_a_log_that_was_rewritten_after_its_head_is_not_signed_on(txn: Cursor) -
     altered(txn, "UPDATE runtime.act SET entry = replace(entry, 'message', 'notice')")
     act(txn)
 
-    with pytest.raises(ActsForkedError, match="act 2 of lindenau is another one"):
+    with pytest.raises(
+        ForkedError, match="number 2 of the acts of the log of lindenau is another one"
+    ):
         signed(txn)
 
 
@@ -171,7 +177,7 @@ def test_a_log_that_lost_acts_is_not_signed_on(txn: Cursor) -> None:
     signed(txn)
     altered(txn, "DELETE FROM runtime.act WHERE idx >= 1")
 
-    with pytest.raises(ActsForkedError, match="has lost acts"):
+    with pytest.raises(ForkedError, match="has lost acts"):
         signed(txn)
 
 
@@ -280,18 +286,18 @@ def test_heads_are_signed_in_time_and_a_failure_is_tried_again(
     tasks = Tasks(running_max=1)
     one: Any = at_once
     act(txn)
-    ActHeads(one, clock, "veche.test", b"s" * 32).start(tasks)
-    sizes = [head_store.newest(txn, "lindenau")]
+    ActHeads(Witnesses(one, clock, WitnessesSection()), "veche.test", b"s" * 32).start(tasks)
+    sizes = [head_store.ActTree("lindenau").newest(txn)]
     act(txn, 2)
     at_once.error = UnavailableError("not now", retry_after_ms=1)
     clock.advance(HEAD_EVERY_MS / 1000)
     at_once.error = RuntimeError("a bug")
     with caplog.at_level(logging.ERROR):
         clock.advance(HEAD_EVERY_MS / 1000)
-    sizes.append(head_store.newest(txn, "lindenau"))
+    sizes.append(head_store.ActTree("lindenau").newest(txn))
     at_once.error = None
     clock.advance(HEAD_EVERY_MS / 1000)
-    sizes.append(head_store.newest(txn, "lindenau"))
+    sizes.append(head_store.ActTree("lindenau").newest(txn))
 
     assert [head and head.size for head in sizes] == [1, 1, 3]
     assert [record.message for record in caplog.records] == ["no head of acts is signed"]

@@ -25,6 +25,7 @@ from veche.cli.main import main
 from veche.cli.site import Site, SiteError, site_of
 from veche.protocol import merkle
 from veche.protocol.ids import hex_of_ulid
+from veche.protocol.notes import Cosigner
 from veche.protocol.receipt import Fault
 from veche.protocol.unpadded import unpadded
 
@@ -73,8 +74,25 @@ class TestOffline:
             f"signed by  {ORIGIN}\n"
             "entry      10 of 44 in block 4\n"
             "published  yes, in a head of 5 blocks\n"
+            "witnesses  none: its own signature alone says that it has one history\n"
             "It holds.\n"
         )
+
+    def test_witnesses_of_the_head_are_named_and_counted(self, run: Run) -> None:
+        witness = Cosigner("w.example/w1", b"w" * 32)
+        shown = published(4)
+        text = f"{shown['checkpoint'].partition(chr(10) * 2)[0]}\n"
+        note = shown["checkpoint"] + witness.cosign(text, 1_764_000_000)
+        file = {**SIGNED, "unsigned": {"published": {**shown, "checkpoint": note}}}
+        theirs = witness.verifier.to_text()
+
+        assert "none whose key is known, 1 others" in run(file, "--key", KEY)[1]
+        out = run(file, "--key", KEY, "--key", theirs, "--needed", "1")[1]
+        assert "w.example/w1 (2025-11-24 16:00 UTC) for the first 5 blocks\n" in out
+        for options in (("--needed", "1"), ("--key", theirs, "--needed", "2")):
+            code, out, err = run(file, "--key", KEY, *options)
+            assert (code, out) == (3, "")
+            assert "of the witnesses whose keys you gave have signed" in err
 
     def test_what_nothing_is_shown_of_is_not_claimed(self, run: Run) -> None:
         assert "published  not shown\n" in run(SIGNED, "--key", KEY)[1]

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.acts import LOG, ORIGIN, OTHER_LOG, SUBJECT, acts_file, an_act, some_acts
+from tests.support.acts import (
+    LOG,
+    ORIGIN,
+    OTHER_LOG,
+    SUBJECT,
+    WITNESS,
+    acts_file,
+    an_act,
+    some_acts,
+    witnessed,
+)
 from tests.unit.veche.cli.test_verify import site
 from veche.cli import verify_acts
 from veche.cli.main import main
@@ -67,11 +77,46 @@ def test_acts_that_hold_are_told_in_words(run: Run) -> None:
         "acts       3 (numbers 1 to 3 on this person)\n"
         f"signed by  {ORIGIN}\n"
         "head       of 3 acts, in the file\n"
+        "witnesses  none: its own signature alone says that it has one history\n"
         "     1  2025-11-24 16:00 UTC  message, bot: PStG §55\n"
         "     2  2025-11-24 16:00 UTC  message, bot: PStG §55\n"
         "     3  2025-11-24 16:00 UTC  message, bot: PStG §55\n"
         "It holds.\n"
     )
+
+
+def test_witnesses_are_named_and_counted(run: Run) -> None:
+    file = acts_file(ACTS, witnessed=witnessed(ACTS, 2, time_s=1_764_000_000))
+    theirs = WITNESS.verifier.to_text()
+
+    out = run(file, "--key", KEY, "--key", theirs, "--needed", "1")[1]
+    assert "witnesses  w.example/w1 (2025-11-24 16:00 UTC) for the first 2 acts\n" in out
+    assert "none whose key is known, 1 others" in run(file, "--key", KEY)[1]
+    code, out, err = run(file, "--key", KEY, "--needed", "1")
+    assert (code, out) == (3, "")
+    assert "fewer than 1 of the witnesses" in err
+
+
+def test_a_key_that_only_the_site_names_is_said_to_be_and_does_not_count(
+    run: Run,
+) -> None:
+    file = acts_file(ACTS, witnessed=witnessed(ACTS, 3, time_s=1_764_000_000))
+    told = answers()
+    told[WELL_KNOWN] = {**told[WELL_KNOWN], "witnesses": [WITNESS.verifier.to_text()]}
+    with site(told) as url:
+        out = run(file, "--online", "--site", url)[1]
+        code, _, err = run(file, "--online", "--site", url, "--needed", "1")
+
+    assert "w.example/w1 (2025-11-24 16:00 UTC, its key by the site's word)" in out
+    assert (code, "fewer than 1" in err) == (3, True)
+
+
+def test_witnesses_of_another_history_are_no_proof(run: Run) -> None:
+    others = [an_act(n, why="other") for n in (1, 2, 3)]
+    code, out, err = run(acts_file(ACTS, witnessed=witnessed(others, 2)), "--key", KEY)
+
+    assert (code, out) == (1, "")
+    assert "does not begin with the one that witnesses have signed" in err
 
 
 def test_a_reason_cannot_paint_over_the_terminal(run: Run) -> None:
