@@ -57,11 +57,11 @@ def an_act(seq: int, prev: str = "", **changes: Any) -> dict[str, Any]:
     }
 
 
-def some_acts(count: int) -> list[dict[str, Any]]:
+def some_acts(count: int, **changes: Any) -> list[dict[str, Any]]:
     """Acts on one person, each of which follows the one before."""
     made: list[dict[str, Any]] = []
     for seq in range(1, count + 1):
-        made.append(an_act(seq, made[-1]["c"] if made else ""))
+        made.append(an_act(seq, made[-1]["c"] if made else "", **changes))
     return made
 
 
@@ -123,8 +123,14 @@ def for_pages() -> dict[str, Any]:
     return {
         "key": LOG.verifier.to_text(),
         "foreign_key": OTHER_LOG.verifier.to_text(),
+        "witness_key": WITNESS.verifier.to_text(),
         "good": good,
-        "newest": acts_file(acts, acts=_proofs(acts)[3:]),
+        "witnessed": acts_file(acts, witnessed=witnessed(acts, 4, time_s=1_764_000_000)),
+        "newest": acts_file(
+            acts,
+            acts=_proofs(acts)[3:],
+            witnessed=witnessed(acts, 5, time_s=1_764_000_000),
+        ),
         "older": acts_file(acts, acts=_proofs(acts)[:3]),
         "wiped": acts_file(acts, acts=[]),
         "false": {

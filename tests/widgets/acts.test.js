@@ -21,11 +21,17 @@ const ORGANISATIONS = [
     { organisation: "forgetful", name: "The Forgetful", acts: 2 },
 ];
 
-/** @param {import("playwright-core").Page} page @param {(organisation: string) => string[]} keys */
-async function publish(page, keys) {
+/**
+ * @param {import("playwright-core").Page} page
+ * @param {(organisation: string) => string[]} keys
+ * @param {string[]} [witnesses]
+ */
+async function publish(page, keys, witnesses) {
     await page.route("**/.well-known/veche/acts?*", (route) => {
         const organisation = new URL(route.request().url()).searchParams.get("organisation");
-        return route.fulfill({ json: { v: 1, api: "/", keys: keys(organisation ?? "") } });
+        return route.fulfill({
+            json: { v: 1, api: "/", keys: keys(organisation ?? ""), witnesses },
+        });
     });
 }
 
@@ -64,6 +70,28 @@ test("a file of acts is verified in the page, and each false one is refused with
     }
 });
 
+test("who vouches for a log is named with the time, up to where they do", async ({ open }) => {
+    const { page } = await open();
+    await publish(page, () => [MADE.key], [MADE.witness_key]);
+    await page.goto(`${BASE}/verify`);
+    const facts = page.locator(".facts");
+    await choose(page, MADE.good);
+    await facts.getByText("none: only its own signature").waitFor();
+    await choose(page, MADE.witnessed);
+    await facts.getByText("w.example/w1").waitFor();
+
+    assert.match(await facts.innerText(), /2025[^]*for the first 4 entries/);
+    await look(page, "verify-acts-witnessed");
+    await page.getByText("Acts of an organisation on another server").click();
+    const key = page.getByLabel("Key of its log of acts");
+    await key.fill(MADE.key);
+    await key.press("Tab");
+    await facts.getByText("none: only its own signature").waitFor();
+    await key.fill(`${MADE.key} ${MADE.witness_key}`);
+    await key.press("Tab");
+    await facts.getByText("w.example/w1").waitFor();
+});
+
 test("acts of an organisation on another server are verified with its key", async ({ open }) => {
     const { page } = await open();
     await publish(page, () => [MADE.key]);
@@ -86,7 +114,7 @@ test("a person sees each act on them, checked in the page, and keeps the file th
     const opened = await open();
     const { page } = opened;
     await new AgencyFake().serve(opened);
-    await publish(page, () => [MADE.key]);
+    await publish(page, () => [MADE.key], [MADE.witness_key]);
     await page.route("**/_veche/acts/v1/mine**", (route) => {
         const url = new URL(route.request().url());
         const [, organisation] = /mine\/(.+)$/.exec(url.pathname) ?? [];
@@ -103,6 +131,7 @@ test("a person sees each act on them, checked in the page, and keeps the file th
     const town = page.getByRole("region", { name: "Town of Lindenau" });
     await town.getByText("number 5").waitFor();
     assert.equal(await town.locator(".acts li").count(), 2);
+    await town.getByText("w.example/w1").waitFor();
     await town.getByRole("button", { name: "Older acts" }).click();
     await town.getByText("number 1,").waitFor();
 

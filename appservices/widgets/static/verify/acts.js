@@ -23,12 +23,17 @@
  * @property {string} organisation
  * @property {import("./notes.js").Checkpoint} head the head that has them; its origin is the log
  * @property {Opening[]} acts in their order
+ * @property {Cosigned | undefined} cosigned who vouches for the log; none is shown
+ *
+ * @typedef {object} Cosigned
+ * @property {number} size how many acts the head has that witnesses signed
+ * @property {Record<string, number>} times_s when, by the name of each witness whose key is known
  */
 import { canonical, canonicalBytes } from "../kit/canonical.js";
 import { fromUnpadded, sha256, utf8 } from "./bytes.js";
 import { isActs, isObject, isOpening } from "./form.js";
-import { isIncluded } from "./merkle.js";
-import { NoteError, openCheckpoint } from "./notes.js";
+import { isExtended, isIncluded } from "./merkle.js";
+import { NoteError, cosignatures, openCheckpoint } from "./notes.js";
 import { filled, parsed, signedBytes, signer } from "./signed_json.js";
 
 export const ACTS_FILE_BYTES_MAX = 2_097_152;
@@ -95,7 +100,25 @@ export async function verifyActs(value, keys) {
         acts.push(opening);
         last = c;
     }
-    return { organisation, head, acts };
+    const cosigned = await cosignedHead(proof.witnessed, head, keys);
+    return { organisation, head, acts, cosigned };
+}
+
+/**
+ * @param {{checkpoint: string, consistency: string[]} | null | undefined} witnessed
+ * @param {import("./notes.js").Checkpoint} newest
+ * @param {import("./notes.js").Key[]} keys
+ * @returns {Promise<Cosigned | undefined>} who vouches for the log
+ */
+async function cosignedHead(witnessed, newest, keys) {
+    if (!witnessed) return undefined;
+    const { checkpoint, consistency } = witnessed;
+    const head = await headOf(checkpoint, newest.origin, keys);
+    const times_s = await cosignatures(checkpoint, keys).catch((error) => {
+        throw error instanceof NoteError ? new ActsError("bad_head") : error;
+    });
+    if (!(await isExtended(head, newest, consistency.map(hash)))) throw new ActsError("bad_head");
+    return { size: head.size, times_s };
 }
 
 /** @param {Record<string, any>} value @returns {boolean} whether it is such that somebody can sign it */

@@ -10,7 +10,8 @@ import { ACTS_FILE_BYTES_MAX, ActsError, logsOf, readActs, verifyActs } from "./
 import { actsList } from "./acts_list.js";
 import { actsFaultWords } from "./acts_words.js";
 import { keyField } from "./key_field.js";
-import { readKey } from "./notes.js";
+import { readKey, readKeys } from "./notes.js";
+import { witnessWords } from "./witnesses.js";
 
 const WELL_KNOWN = "/.well-known/veche/acts";
 
@@ -18,8 +19,8 @@ const WELL_KNOWN = "/.well-known/veche/acts";
 
 /** @param {string} organisation @returns {Promise<import("./notes.js").Key[]>} of its log, as our server says */
 export async function keysOf(organisation) {
-    const { keys } = await call("GET", WELL_KNOWN, { query: { organisation } });
-    return Promise.all(keys.map(readKey));
+    const { keys, witnesses = [] } = await call("GET", WELL_KNOWN, { query: { organisation } });
+    return Promise.all([...keys, ...witnesses].map(readKey));
 }
 
 /**
@@ -96,9 +97,9 @@ class VecheActsFile extends VecheElement {
             const ours = await keysOf(organisation).catch(() => []);
             return { logs, verdict: await judged(value, ours) };
         }
-        const key = await readKey(text).catch(() => undefined);
-        if (!key) return { logs, keyError: t("This is not a key. Copy all of it.") };
-        return { logs, verdict: await judged(value, [key]) };
+        const keys = await readKeys(text).catch(() => undefined);
+        if (!keys) return { logs, keyError: t("This is not a key. Copy all of it.") };
+        return { logs, verdict: await judged(value, keys) };
     }
 
     render() {
@@ -133,7 +134,7 @@ class VecheActsFile extends VecheElement {
                     }`,
             );
         }
-        const { acts, head, organisation } = verdict.proven;
+        const { acts, cosigned, head, organisation } = verdict.proven;
         return html`${banner("success", html`<p>${t("These acts are proven.")}</p>`)}
             <dl class="facts card">
                 <dt>${t("Acts of")}</dt>
@@ -142,6 +143,8 @@ class VecheActsFile extends VecheElement {
                 <dd><bdi>${head.origin}</bdi></dd>
                 <dt>${t("Signed head")}</dt>
                 <dd>${plural("of {count} act", "of {count} acts", head.size)}</dd>
+                <dt>${t("Witnesses")}</dt>
+                <dd>${witnessWords(cosigned)}</dd>
             </dl>
             ${actsList(acts)}`;
     }

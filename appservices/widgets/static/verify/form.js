@@ -98,6 +98,7 @@ export const isActs = object({
         }),
         400,
     ),
+    witnessed: optional(object({ checkpoint: text(1, 16_384), consistency: list(HASH, 63) })),
 });
 
 const WORDS = text(0, 1024);

@@ -8,7 +8,9 @@ export const keyField = ({ id, label, error, check }) =>
     field({
         id,
         label,
-        help: t("As that server publishes it: name, plus, number, plus, letters."),
+        help: t(
+            "As that server publishes it: name, plus, number, plus, letters. Keys of its witnesses may follow after a space.",
+        ),
         error,
         is_required: false,
         control: ({ id: input, describedby, invalid }) =>

@@ -8,13 +8,14 @@
  * @typedef {object} Verified
  * @property {Record<string, any>} receipt
  * @property {string} origin the ledger, in whose name it is signed
- * @property {import("./notes.js").Checkpoint | undefined} published the head that has its block
+ * @property {(import("./notes.js").Checkpoint & {times_s: Record<string, number>}) | undefined} published
+ *   the head that has its block, and when each known witness signed it
  */
 import { canonical } from "../kit/canonical.js";
 import { eightBytes, fromUnpadded, joined, sha256, utf8 } from "./bytes.js";
 import { isObject, isPublished, isReceipt } from "./form.js";
 import { isIncluded } from "./merkle.js";
-import { NoteError, openCheckpoint } from "./notes.js";
+import { NoteError, cosignatures, openCheckpoint } from "./notes.js";
 import { filled, parsed, signer } from "./signed_json.js";
 
 const FILE_BYTES_MAX = 65_536;
@@ -138,7 +139,10 @@ async function publishedHead(proof, origin, { seq, head }, keys) {
     if (found.origin !== origin) throw new ReceiptError("bad_head");
     if (!(await isIncluded(found.root, head, seq - 1, found.size, path.map(hash))))
         throw new ReceiptError("not_published");
-    return found;
+    const times_s = await cosignatures(checkpoint, keys).catch((error) => {
+        throw error instanceof NoteError ? new ReceiptError("bad_head") : error;
+    });
+    return { ...found, times_s };
 }
 
 /** @param {string} text of the form of a hash @returns {Uint8Array} */

@@ -9,10 +9,11 @@ import { plural, showDateTime, showMoney, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { isActsFile } from "./acts_view.js";
 import { keyField } from "./key_field.js";
-import { readKey } from "./notes.js";
+import { readKey, readKeys } from "./notes.js";
 import { ReceiptError, readReceipt, verifyReceipt } from "./receipt.js";
 import { signersOf } from "./signed_json.js";
 import { isSignable } from "./signed_file.js";
+import { witnessWords } from "./witnesses.js";
 import { faultWords, stepStates, stepWords } from "./words.js";
 
 const WELL_KNOWN = "/.well-known/veche/payments";
@@ -108,13 +109,9 @@ export class VecheVerify extends VecheElement {
     async _keys() {
         const input = /** @type {HTMLInputElement | null} */ (this.querySelector("#key"));
         const typed = input?.value.trim();
-        if (typed)
-            return readKey(typed).then(
-                (key) => [key],
-                () => undefined,
-            );
+        if (typed) return readKeys(typed).catch(() => undefined);
         this.ours ??= await call("GET", WELL_KNOWN)
-            .then(({ keys }) => Promise.all(keys.map(readKey)))
+            .then(({ keys, witnesses = [] }) => Promise.all([...keys, ...witnesses].map(readKey)))
             .catch(() => undefined);
         return this.ours ?? [];
     }
@@ -235,12 +232,13 @@ export class VecheVerify extends VecheElement {
         return html`${
                 published
                     ? html`<p>
-                          ${plural(
-                              "The published ledger had {count} block then, and this payment is in one of them.",
-                              "The published ledger had {count} blocks then, and this payment is in one of them.",
-                              published.size,
-                          )}
-                      </p>`
+                              ${plural(
+                                  "The published ledger had {count} block then, and this payment is in one of them.",
+                                  "The published ledger had {count} blocks then, and this payment is in one of them.",
+                                  published.size,
+                              )}
+                          </p>
+                          <p>${t("Witnesses of the ledger")}: ${witnessWords(published)}</p>`
                     : nothing
             }
             <p class="help">

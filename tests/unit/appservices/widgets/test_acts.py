@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import subprocess
@@ -10,11 +11,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.support.acts import AT_MS, LOG, OTHER_LOG, acts_file, an_act, some_acts
+from tests.support.acts import (
+    AT_MS,
+    LOG,
+    OTHER_LOG,
+    WITNESS,
+    acts_file,
+    an_act,
+    some_acts,
+    witnessed,
+)
 from tests.support.node import WIDGETS, node, why_no_node
 from veche.protocol.act_proof import ACTS_KEY, ACTS_MAX, ActProofError, read_acts, verify_acts
 from veche.protocol.acts import ActClass
-from veche.protocol.notes import NoteSigner
+from veche.protocol.notes import Cosigner, NoteSigner
 from veche.protocol.unpadded import unpadded
 
 if TYPE_CHECKING:
@@ -26,7 +36,8 @@ pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 
 VERIFY: Final = WIDGETS / "static" / "verify"
 OTHER: Final = NoteSigner("example.org/veche/acts/v1/other", b"x" * 32)
-KEYS: Final = (LOG.verifier, OTHER.verifier)
+SECOND: Final = Cosigner("w.example/w2", b"2" * 32)
+KEYS: Final = (LOG.verifier, OTHER.verifier, SECOND.verifier, WITNESS.verifier)
 ACTS: Final = some_acts(5)
 FILE: Final = acts_file(ACTS)
 MUTATIONS: Final = 300
@@ -36,8 +47,11 @@ _VERDICTS: Final = """
         try {
             const value = acts.readActs(new TextEncoder().encode(text));
             if (value === undefined) return "none";
-            const { organisation, acts: found } = await acts.verifyActs(value, keys);
-            return `${organisation} ${found.map((one) => one.seq)}`;
+            const proven = await acts.verifyActs(value, keys);
+            const { size, times_s } = proven.cosigned ?? { size: 0, times_s: {} };
+            for (const name in times_s) times_s[name] = Math.min(times_s[name], 2 ** 53);
+            const seen = `${size} ${JSON.stringify(times_s)}`;
+            return `${proven.organisation} ${proven.acts.map((one) => one.seq)} ${seen}`;
         } catch (error) {
             return error.fault ?? String(error);
         }
@@ -54,7 +68,13 @@ def verdict(text: str, keys: Sequence[VerifierKey] = KEYS) -> str:
         proven = verify_acts(value, keys)
     except ActProofError as e:
         return e.fault.value
-    return f"{proven.organisation} {','.join(str(act.seq) for act in proven.acts)}"
+    seqs = ",".join(str(act.seq) for act in proven.acts)
+    if proven.cosigned is None:
+        return f"{proven.organisation} {seqs} 0 {{}}"
+    # Pages have no larger numbers; what is signed they take as it is.
+    shown = {name: min(time_s, 2**53) for name, time_s in proven.cosigned.times_s.items()}
+    times = json.dumps(shown, separators=(",", ":"))
+    return f"{proven.organisation} {seqs} {proven.cosigned.size} {times}"
 
 
 def of_pages(texts: Sequence[str]) -> list[str]:
@@ -133,6 +153,49 @@ def files() -> Iterator[Any]:
     yield from (acts_file([first, an_act(2, prev="")]), acts_file([first, an_act(2, first["c"])]))
     yield acts_file([first, an_act(2, prev=first["c"][::-1])])
     yield acts_file([first, an_act(2, first["c"], subject="q" * 22)])
+
+
+def witnessed_files() -> Iterator[Any]:
+    """With witnesses: at every size, and each way of being wrong."""
+    many = some_acts(33)
+    for size in (*range(1, 10), 16, 31, 32, 33):
+        yield acts_file(many, witnessed=witnessed(many, size))
+    shown, other = witnessed(ACTS, 3), some_acts(5, why="other")
+    note, path = shown["checkpoint"], shown["consistency"]
+    text = f"{note.partition(chr(10) * 2)[0]}\n"
+    odd: list[Any] = [None, {}, [], "x", {**shown, "more": 1}]
+    yield from (acts_file(ACTS, witnessed=one) for one in odd)
+    yield acts_file(ACTS, witnessed=witnessed(other, 3))
+    for changed in (path[:-1], [*path, path[0]], path[::-1], [unpadded(bytes(32))] * 2, ["x"], []):
+        yield acts_file(ACTS, witnessed={**shown, "consistency": changed})
+    for time_s in (0, 2**31, 2**53 - 1, 2**53 + 1, 2**62 + 1, 2**63 - 1, 2**63):
+        yield acts_file(ACTS, witnessed=witnessed(ACTS, 3, time_s=time_s))
+    for lines in (
+        SECOND.cosign(text, 9),
+        WITNESS.cosign(text, 5) + WITNESS.cosign(text, 9_999) + SECOND.cosign(text, 7),
+        Cosigner("w.example/w3", b"3" * 32).cosign(text, 9),
+        Cosigner("w.example/w1", b"3" * 32).cosign(text, 9),
+        WITNESS.cosign("another\n", 9),
+        WITNESS.cosign(text, 9)[:-8] + "AAAAAA==\n",
+        "\u2014 w.example/w1 AAAAAAAA\n",
+        "x\n",
+    ):
+        yield acts_file(ACTS, witnessed={**shown, "checkpoint": note + lines})
+    short = base64.b64encode(WITNESS.verifier.id + bytes(4)).decode()
+    line = f"\u2014 w.example/w1 {short}\n"
+    yield acts_file(ACTS, witnessed={**shown, "checkpoint": LOG.sign(text) + line})
+    yield acts_file(ACTS, witnessed={**shown, "checkpoint": OTHER.sign(text)})
+
+
+def test_page_and_command_agree_on_witnesses() -> None:
+    texts = [json.dumps(one) for one in witnessed_files()]
+
+    ours, theirs = [verdict(one) for one in texts], of_pages(texts)
+
+    differ = [(n, one, two) for n, (one, two) in enumerate(zip(ours, theirs, strict=True))]
+    assert [one for one in differ if one[1] != one[2]] == []
+    assert {one.split()[0] for one in ours} == {"lindenau", "bad_head", "not_acts"}
+    assert len(set(ours)) > 20
 
 
 def test_page_and_command_agree_on_every_file() -> None:

@@ -13,6 +13,7 @@ import { readActs } from "../../verify/acts.js";
 import { actsList } from "../../verify/acts_list.js";
 import { judged, keysOf } from "../../verify/acts_view.js";
 import { actsFaultWords } from "../../verify/acts_words.js";
+import { witnessWords } from "../../verify/witnesses.js";
 import { call, download } from "../../kit/api.js";
 import { banner, button } from "../../kit/elements.js";
 import { currentLanguage, plural, t } from "../../kit/i18n.js";
@@ -147,7 +148,7 @@ class VecheActs extends View {
     _part(organisation, { file, verdict }, number) {
         if ("fault" in verdict)
             return banner("critical", html`<p>${actsFaultWords(verdict.fault)}</p>`);
-        const { acts } = verdict.proven;
+        const { acts, cosigned } = verdict.proven;
         if (!acts.length)
             return html`<p class="help">
                 ${t("What the organisation said of these acts was deleted after its time. The log still has them.")}
@@ -156,6 +157,7 @@ class VecheActs extends View {
             ? `acts-${organisation}-${number + 1}.json`
             : `acts-${organisation}.json`;
         return html`${actsList(acts)}
+            <p class="help">${t("Witnesses of the log")}: ${witnessWords(cosigned)}</p>
             <p class="actions">
                 ${button({
                     label: html`${icon("download")}<span>${t("Save with the proof")}</span>`,
