@@ -196,16 +196,20 @@ class FileView(Wire):
 
     Attributes:
         sha256: SHA-256 of it as it was put.
-        pages: Its pages.
+        pages: Its pages; 0: it is signed in a container.
         notes: What was taken out of it, in words; of one that is signed already, what its
             signatures are worth.
         is_signed: Whether others had signed it: then signatures are only added to it.
+        name: Of one that is signed in a container, its name there, which signatures cover.
+        kind: Likewise, its media type.
     """
 
     sha256: Sha256
     pages: int
     notes: list[str]
     is_signed: bool = False
+    name: str | None = None
+    kind: str | None = None
 
 
 class FileQuery(Wire):

@@ -9,6 +9,7 @@ import attrs
 from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.threads import deferToThreadPool
 
+from appservices.signing.core.papers.any_files import ANY, AnyFile, any_file
 from appservices.signing.core.papers.uploads import UPLOAD_BYTES_MAX, SignedUpload, note_texts
 from appservices.signing.core.session import NotNowError, State
 from appservices.signing.routes.api import API
@@ -16,6 +17,7 @@ from appservices.signing.routes.callers import CallerRoutes
 from appservices.signing.service import acting, drafting
 from appservices.signing.service.appending import read_pdf
 from appservices.signing.service.cipher import DOCUMENT, decrypt, encrypt
+from appservices.signing.service.delivery import signed_kind, signed_name
 from appservices.signing.service.feed import SigningFeed
 from appservices.signing.service.files import kept
 from appservices.signing.service.laying import boxed
@@ -46,7 +48,7 @@ from veche.runtime.live import WAIT_MS_MAX
 from veche.runtime.web import quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from appservices.signing.core.papers.uploads import Upload
     from appservices.signing.core.records import Session
@@ -124,6 +126,23 @@ class OrganisationRoutes(CallerRoutes):
         return await run("signing.upload", self._keep, call, upload)
 
     @API.route(
+        "PUT",
+        "/sessions/<session>/file/any",
+        takes=ANY,
+        takes_bytes_max=UPLOAD_BYTES_MAX,
+        answer=FileView,
+        takes_session=False,
+        limit=FILE_LIMIT,
+        summary="The same with a file of any kind, which is signed as it is, in a container",
+    )
+    async def put_any(self, call: Call) -> FileView:
+        """Nothing in it is changed. It has no clauses, and nobody signs on a page of it."""
+        run = self._host.database.run
+        session = await run("signing.owned", self._draft, call)
+        upload = await self._in_thread(any_file, call.body, session.matter.filename)
+        return await run("signing.upload", self._keep, call, upload)
+
+    @API.route(
         "POST",
         "/sessions/<session>/send",
         body=Nothing,
@@ -198,15 +217,17 @@ class OrganisationRoutes(CallerRoutes):
         summary="The file as it is signed until now; closed once the session has ended",
     )
     async def file(self, call: Call) -> Download:
-        """The PDF."""
+        """The PDF, or the container; while nobody has signed in one, what is to be in it."""
 
         def read(txn: Cursor) -> Kept:
             scene = self._scene(txn, call, "file")
             return kept(scene, self._owned(scene, call))
 
         found = await self._host.database.run("signing.file", read)
-        pdf = await self._in_thread(found.whole)
-        return Download(pdf, _PDF, found.session.matter.filename)
+        whole = await self._in_thread(found.whole)
+        session = found.session
+        name = signed_name(session) if session.has_container else session.matter.filename
+        return Download(whole, signed_kind(session), name)
 
     @API.route(
         "GET",
@@ -285,27 +306,31 @@ class OrganisationRoutes(CallerRoutes):
             raise ConflictError("The file of this draft is made from a template")
         return session
 
-    def _keep(self, txn: Cursor, call: Call, upload: Upload | SignedUpload) -> FileView:
+    def _keep(self, txn: Cursor, call: Call, upload: Upload | SignedUpload | AnyFile) -> FileView:
         session = self._draft(txn, call)
-        matter = attrs.evolve(session.matter, pages=upload.pages, before=None)
-        session = attrs.evolve(session, matter=matter)
-        if isinstance(upload, SignedUpload):
-            session = drafting.with_signatures(session, upload.report)
-            notes = words_of(upload.report, call.language).split("\n")
+        notes: Sequence[str] = ()
+        if isinstance(upload, AnyFile):
+            data = upload.data
+            session = drafting.with_any_file(session, upload)
+            if session.matter.clauses:
+                raise MalformedError("clauses", "are of PDFs: leave them out, or put a PDF")
         else:
-            notes = note_texts(CATALOGUE, call.language, upload)
+            data = upload.pdf
+            session, notes = _with_pdf(session, upload, call.language)
         astray = drafting.off_page(session)
         if astray is not None and astray.place is not None:
-            told = f"there is no page {astray.place.page}: the file has {upload.pages}"
+            told = f"there is no page {astray.place.page}: the file has {session.matter.pages}"
             raise MalformedError(f"parties.{astray.id}.page", told)
         session = self._scene(txn, call, "put").save(session)
-        cipher = encrypt(session.matter.key, upload.pdf, DOCUMENT)
+        cipher = encrypt(session.matter.key, data, DOCUMENT)
         blobs.put(txn, session.id, "upload", cipher, call.now_ms)
         return FileView(
-            sha256=unpadded(hashlib.sha256(upload.pdf).digest()),
-            pages=upload.pages,
+            sha256=unpadded(hashlib.sha256(data).digest()),
+            pages=session.matter.pages,
             notes=list(notes),
             is_signed=isinstance(upload, SignedUpload),
+            name=session.matter.filename if session.has_container else None,
+            kind=session.matter.kind or None,
         )
 
     def _ready(self, txn: Cursor, call: Call) -> SessionState | tuple[Session, bytes, str, str]:
@@ -338,3 +363,15 @@ class OrganisationRoutes(CallerRoutes):
 
     def _owned(self, scene: Scene, call: Call, *, is_locked: bool = False) -> Session:
         return owned(scene, self._caller(call), call.path_args["session"], is_locked=is_locked)
+
+
+def _with_pdf(
+    session: Session, upload: Upload | SignedUpload, language: str
+) -> tuple[Session, Sequence[str]]:
+    """A draft with a PDF in the place of what it had, and what was seen of it."""
+    matter = attrs.evolve(session.matter, pages=upload.pages, before=None, kind="")
+    session = attrs.evolve(session, matter=matter)
+    if isinstance(upload, SignedUpload):
+        signed = drafting.with_signatures(session, upload.report)
+        return signed, words_of(upload.report, language).split("\n")
+    return session, note_texts(CATALOGUE, language, upload)

@@ -66,9 +66,7 @@ class Kept:
             whole = grown(self._file(parts[0]), parts[1:])
         else:
             whole = b"".join(parts)
-        if hashlib.sha256(whole).digest() != self.session.head_sha256:
-            raise RefusedError("the file is not the one that the session has")
-        return whole
+        return self._checked(whole)
 
     def document_alone(self) -> bytes:
         """The document as it was sent, before anybody signed it.
@@ -86,10 +84,19 @@ class Kept:
 
         Raises:
             MalformedError: A part was changed where it is kept.
+            RefusedError: The parts are not those of the session.
             ArchiveError: What is to be added is not of the form that is taken.
         """
-        parts = self._parts()
-        return begun(self._file(parts[0]), [*parts[1:], *more])
+        first, *added = self._parts()
+        file = self._file(first)
+        made = begun(file, added)
+        self._checked(made if added else first)
+        return begun(file, [*added, *more]) if more else made
+
+    def _checked(self, whole: bytes) -> bytes:
+        if hashlib.sha256(whole).digest() != self.session.head_sha256:
+            raise RefusedError("the file is not the one that the session has")
+        return whole
 
     def _parts(self) -> list[bytes]:
         key = self.session.matter.key

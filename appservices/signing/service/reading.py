@@ -8,7 +8,7 @@ from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.threads import deferToThreadPool
 
 from appservices.signing.core.order import OrderError, OrderProblem, read_list
-from appservices.signing.core.papers.any_files import AnyFile
+from appservices.signing.core.papers.any_files import AnyFile, shortened
 from appservices.signing.core.papers.uploads import (
     UPLOAD_BYTES_MAX,
     SignedUpload,
@@ -64,6 +64,7 @@ FETCH_BYTES_MAX: Final = UPLOAD_BYTES_MAX
 _GONE: Final = frozenset({400, 403, 404, 410})
 _TOO_LARGE: Final = 413
 _NAME_CHARACTERS_MAX: Final = 150
+_NO_NAME: Final = "document.pdf"
 
 
 class FileGoneError(Exception):
@@ -84,11 +85,11 @@ def file_of(inbound: Inbound) -> Mapping[str, Any] | None:
 
 
 def name_in(inbound: Inbound) -> str:
-    """Name of the file that a message has."""
+    """Name of the file that a message has; empty: it says none."""
     content = inbound.content
     told = content.get("filename") or content.get("body")
     name = " ".join(showable(told).split()) if isinstance(told, str) else ""
-    return name.replace("/", "-")[:_NAME_CHARACTERS_MAX] or "document.pdf"
+    return shortened(name.replace("/", "-"), _NAME_CHARACTERS_MAX)
 
 
 def is_list(inbound: Inbound) -> bool:
@@ -208,6 +209,7 @@ class Read(ChatErrand[Parts]):
         upload, filename = result["upload"], name_of_file(self._parts, errand)
         if isinstance(upload, AnyFile):
             filename = upload.name
+        filename = filename or _NO_NAME
         order = drafting.Order(
             requester=person,
             requester_name=result["name"],

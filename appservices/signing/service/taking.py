@@ -99,12 +99,12 @@ def check_held(held: Held, body: RevisionView, authorities: Authorities, now_ms:
     if session.is_blind:
         check_claimed(_claims(body, expected), expected)
         return
-    before = held.kept.whole()
     place = increment_of(body.number)
     increment = decrypt(session.matter.key, from_unpadded(body.increment), place)
     if session.has_container:
         _check_step(held.kept, increment, body, expected)
         return
+    before = held.kept.whole()
     digest = hashlib.sha256(before)
     digest.update(increment)
     _check_told(digest.digest(), increment, body)

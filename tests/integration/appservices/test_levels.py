@@ -97,6 +97,7 @@ BY_KEY = (
     "POST /_veche/signing/v1/webhooks",
     "POST /_veche/signing/v1/webhooks/<webhook_id>/resume",
     "PUT /_veche/signing/v1/sessions/<session>/file",
+    "PUT /_veche/signing/v1/sessions/<session>/file/any",
 )
 """No session opens them: the key of an organisation is the authority."""
 BY_LINK = (

@@ -24,7 +24,7 @@ from veche.protocol.approval import showable
 from veche.protocol.asic.archive import NAME_CHARACTERS_MAX, HiddenError, check_name, twin_of
 from veche.protocol.asic.container import is_container
 from veche.protocol.catalogue import N_
-from veche.protocol.forms.magic import HEAD_BYTES, true_mimetype
+from veche.protocol.forms.magic import HEAD_BYTES, PDF, true_mimetype
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,7 +122,7 @@ class ContainerUploadError(SignedAlreadyError):
 
 
 def any_file(data: bytes, name: str) -> AnyFile:
-    """A file that is no PDF, as it is signed.
+    """A file as it is signed in a container: one that is no PDF, or a PDF as it is.
 
     Args:
         data: The file.
@@ -139,7 +139,7 @@ def any_file(data: bytes, name: str) -> AnyFile:
     if is_container(data):
         raise ContainerUploadError
     safe = safe_name(name)
-    if _ending(safe) == "pdf":
+    if _ending(safe) == "pdf" and true_mimetype(PDF, data[:HEAD_BYTES]) != PDF:
         raise NotPdfError
     return AnyFile(data, safe, kind_of(safe, data))
 
@@ -148,11 +148,7 @@ def safe_name(name: str) -> str:
     """A name that stays within an archive, and is the same file to every system and reader."""
     shown = " ".join(showable(unicodedata.normalize("NFC", name)).split()).translate(_FORBIDDEN)
     shown = "".join(one if one.isprintable() else "-" for one in shown).rstrip(". ")
-    stem, dot, ending = shown.rpartition(".")
-    if not stem or len(ending) > FILENAME_CHARACTERS_MAX // 2:
-        stem, dot, ending = shown, "", ""
-    stem = stem[: FILENAME_CHARACTERS_MAX - len(dot) - len(ending)].rstrip()
-    made = f"{stem}{dot}{ending}".rstrip(". ")
+    made = shortened(shown, FILENAME_CHARACTERS_MAX).rstrip(". ")
     if not made or twin_of(made) in _TAKEN:
         made = f"{_NO_NAME}{'-' if made else ''}{made}"
     try:
@@ -160,6 +156,14 @@ def safe_name(name: str) -> str:
     except HiddenError:
         return _NO_NAME
     return made
+
+
+def shortened(name: str, characters_max: int) -> str:
+    """A name of at most so many characters, whose ending stays."""
+    stem, dot, ending = name.rpartition(".")
+    if not stem or len(ending) > characters_max // 2:
+        stem, dot, ending = name, "", ""
+    return f"{stem[: characters_max - len(dot) - len(ending)].rstrip()}{dot}{ending}"
 
 
 def kind_of(name: str, data: bytes) -> str:

@@ -125,10 +125,11 @@ function legible(work) {
 }
 
 /** @param {Bytes} base @param {View} view @returns {DataFile} what is no PDF */
-function fileOf(base, { document, clauses }) {
+function fileOf(base, { mode, document, clauses }) {
     const { name, kind, pages, size, is_signed } = document;
     const isPlain = name && kind && pages === 0 && base.length === size && !is_signed;
-    if (!isPlain || clauses.length > 0) throw new PaperError("form");
+    // Of a document that the service cannot read, it cannot know what it is.
+    if (!isPlain || clauses.length > 0 || mode === "blind") throw new PaperError("form");
     try {
         checkFileName(name);
     } catch {

@@ -275,9 +275,11 @@ class SigningSite(TestCase):
         pdf: bytes | None = None,
         table: str | None = None,
     ) -> tuple[int, Any]:
-        """One request of an organisation, by its key."""
+        """One request of an organisation, by its key; ``pdf`` is any file where such are put."""
         raw = pdf if table is None else table.encode()
         raw_kind = "application/pdf" if table is None else "text/csv"
+        if path.endswith("/file/any"):
+            raw_kind = "application/octet-stream"
 
         def ask() -> tuple[int, Any]:
             data = raw if raw is not None else json.dumps(body).encode()

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from appservices.signing.core.judged import judged_file
 from appservices.signing.service.waiting import is_plain
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
-from tests.integration.appservices.signing.site import ALICE, BOB, CAROL
+from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF, SigningSite
 from tests.support.programs import program
 from tests.support.sign_page import FreshKey, SignPage
 from veche.protocol.asic.archive import HiddenError, new_entry
@@ -341,6 +341,51 @@ class RefusedTests(AnyFileSite):
         both = page.increment_in(first) + page.increment_in(second)
         whole = page.grown(view, file, [both])
         await self._refused(page, page.told(view, file, whole, both), "just one signature")
+
+
+class OrganisationTests(SigningSite):
+    """An organisation has files signed over HTTP."""
+
+    async def _drafted(self, **more: Any) -> str:
+        body = {
+            "title": "Order",
+            "filename": "order?.docx",
+            "deadline_at_ms": self.host.now_ms() + 86_400_000,
+            "parties": [{"party": "p1", "name": "Alice Adams", "user": ALICE}],
+            **more,
+        }
+        status, made = await self.call("POST", "/sessions", body, once=str(len(more)))
+        assert status == 201, made
+        return f"/sessions/{made['session']}"
+
+    async def test_an_organisation_has_a_file_signed_as_it_is(self) -> None:
+        path, file = await self._drafted(), docx()
+        status, put = await self.call("PUT", f"{path}/file/any", pdf=file)
+        assert (status, put["name"], put["kind"], put["pages"]) == (200, "order-.docx", DOCX, 0)
+        # Another one, of another kind, takes its place as long as nothing is sent.
+        status, put = await self.call("PUT", f"{path}/file", pdf=PDF)
+        assert (status, put.get("kind"), put["pages"]) == (200, None, 1)
+        assert (await self.call("PUT", f"{path}/file/any", pdf=file))[0] == 200
+        assert (await self.call("POST", f"{path}/send", {}))[0] == 200
+        assert (await self.call("GET", f"{path}/file")) == (200, file)
+
+        session = self.run_now(lambda txn: self.scene_of(txn).session(path.rpartition("/")[2]))
+        signed = await self.away(self.page(session, "p1").sign, self.keys[ALICE])
+        assert signed.status == 200, signed
+        status, container = await self.call("GET", f"{path}/file")
+        assert status == 200
+        with zipfile.ZipFile(io.BytesIO(container)) as archive:
+            assert archive.read("order-.docx") == file
+
+    async def test_clauses_and_places_on_pages_are_refused_with_such_a_file(self) -> None:
+        clause = {"id": "c1", "title": "House rules", "kind": "required", "page": 1}
+        path = await self._drafted(clauses=[clause])
+        status, refused = await self.call("PUT", f"{path}/file/any", pdf=docx())
+        assert (status, refused["field"]) == (400, "clauses"), refused
+        for data, code in ((b"", "ORG.VECHE.DOCUMENT_EMPTY"),):
+            status, refused = await self.call("PUT", f"{path}/file/any", pdf=data)
+            assert (status, refused["errcode"]) == (400, code), refused
+        assert (await self.call("PUT", f"{path}/file", pdf=PDF))[0] == 200
 
 
 def _openssl(openssl: str, folder: Path, number: str) -> subprocess.CompletedProcess[bytes]:
