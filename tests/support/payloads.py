@@ -74,6 +74,7 @@ VALID: Final[Mapping[str, Mapping[str, Any]]] = {
     "org.veche.receipt": EXAMPLES["org.veche.receipt"],
     "org.veche.ledger_heads": EXAMPLES["org.veche.ledger_heads"],
     "org.veche.sign_request": EXAMPLES["org.veche.sign_request"],
+    "org.veche.sign_file": EXAMPLES["org.veche.sign_file"],
     "org.veche.sign_result": EXAMPLES["org.veche.sign_result"],
     "org.veche.act": act_receipt(),
 }
@@ -88,6 +89,7 @@ WRONG_FIELD: Final[Mapping[str, tuple[str, object]]] = {
     "org.veche.receipt": ("at_ms", -1),
     "org.veche.ledger_heads": ("after", -1),
     "org.veche.sign_request": ("code", "47"),
+    "org.veche.sign_file": ("bytes", -1),
     "org.veche.sign_result": ("in_force", "yes"),
     "org.veche.act": ("i", ""),
 }

@@ -63,8 +63,10 @@ async function serve(request, response) {
 /**
  * Shows a page of ours as a widget.
  * @param {Opened} opened
- * @param {{path?: string, timeline?: unknown[], theme?: string, lang?: string, silent?: boolean}} [options]
- *     timeline: events of the room, oldest first; silent: the client never says a word
+ * @param {{path?: string, timeline?: unknown[], theme?: string, lang?: string, silent?: boolean,
+ *     files?: Record<string, number[]>, denied?: string[]}} [options]
+ *     timeline: events of the room, oldest first; files: what lies at the homeserver, by address; denied: ends of
+ *     capabilities that the person does not allow; silent: the client never says a word
  */
 export async function showWidget(opened, options = {}) {
     const { page } = opened;
@@ -75,9 +77,11 @@ export async function showWidget(opened, options = {}) {
         lang: options.lang ?? "en",
         ...(options.silent && { silent: "" }),
     });
-    await page.addInitScript((events) => {
-        /** @type {any} */ (window).hostTimeline = events;
-    }, options.timeline ?? []);
+    await page.addInitScript((given) => void Object.assign(window, given), {
+        hostTimeline: options.timeline ?? [],
+        hostFiles: options.files ?? {},
+        hostDenied: options.denied ?? [],
+    });
     await page.goto(`${await clientOrigin()}/host.html?${query}`);
     const frame = page.frameLocator("iframe").first();
     return {

@@ -2,6 +2,8 @@
 interface Window {
     /** Events of the room, oldest first; a test sets it before the page loads. */
     hostTimeline: any;
+    hostFiles: any;
+    hostDenied: any;
     /** What tests look at. */
     host: any;
 }

@@ -1,6 +1,7 @@
 /** Documents to sign as a widget in a client: shown there, signed in a tab. */
 // stage: signing
 import assert from "node:assert/strict";
+import { createHash, webcrypto } from "node:crypto";
 import { showWidget } from "./client.js";
 import { BASE, ask, assertAccessible, shoot, test } from "./harness.js";
 import { ALICE, message } from "./room.js";
@@ -56,6 +57,97 @@ test("a document that waits is shown in the client, and signed in a tab", async 
     assert.deepEqual(await widget.sent(), []);
     await opened.page.setViewportSize({ width: 320, height: 720 });
     await shoot(opened.page, "sign-widget-narrow");
+});
+
+/**
+ * A file as the bot sends it: encrypted, in a message of its own.
+ * @param {Buffer} document
+ * @param {string} [session]
+ */
+async function sentFile(document, session = SESSION) {
+    const { subtle } = webcrypto;
+    const how = { name: "AES-CTR", length: 256 };
+    const key = await subtle.generateKey(how, true, ["encrypt", "decrypt"]);
+    const counter = Buffer.concat([webcrypto.getRandomValues(Buffer.alloc(8)), Buffer.alloc(8)]);
+    const cipher = Buffer.from(
+        await subtle.encrypt({ name: "AES-CTR", counter, length: 64 }, key, document),
+    );
+    const digest = createHash("sha256").update(cipher).digest("base64").replaceAll("=", "");
+    const file = {
+        ...{ v: "v2", url: "mxc://localhost/lease", hashes: { sha256: digest } },
+        iv: counter.toString("base64").replaceAll("=", ""),
+        key: await subtle.exportKey("jwk", key),
+    };
+    const told = { v: 1, session, document_sha256: "x".repeat(43), bytes: 1 };
+    const content = { msgtype: "m.file", body: "lease.pdf", file, "org.veche.sign_file": told };
+    return { event: message(content, { sender: BOT }), cipher };
+}
+
+/** @param {any[][]} calls @returns {unknown[]} what was asked of the client's homeserver */
+const downloads = (calls) => calls.filter(([what]) => what === "download").map(([, uri]) => uri);
+
+test("a file that the bot has sent is fetched through the client, and not of the service", async ({
+    open,
+}) => {
+    const { fragment, document } = await ask("begin");
+    const opened = await open();
+    const heard = await serve(opened.context, table([]));
+    // With something behind it, as of one that somebody has signed: what is agreed on is shown.
+    const whole = Buffer.concat([Buffer.from(document, "base64"), Buffer.from("signatures")]);
+    const { event, cipher } = await sentFile(whole);
+    const widget = await showWidget(opened, {
+        path: "/sign/widget",
+        timeline: [event, await request({ page: `${BASE}/sign#${fragment}` })],
+        files: { "mxc://localhost/lease": [...cipher] },
+    });
+    await widget.frame.getByRole("button", { name: "Show the document here" }).click();
+    await widget.frame.locator(".sheet-page canvas:not([width='0'])").first().waitFor();
+
+    assert.deepEqual(heard, []);
+    const calls = await widget.calls();
+    assert.deepEqual(downloads(calls), ["mxc://localhost/lease"]);
+    const wanted = calls.find(([what]) => what === "capabilities") ?? [];
+    assert.ok(wanted.includes("org.matrix.msc4039.download_file"));
+});
+
+test("what the client does not have, or has otherwise, is fetched of the service", async ({
+    open,
+    expect,
+}) => {
+    expect(/error while downloading a file/);
+    const { fragment, document } = await ask("begin");
+    const whole = Buffer.from(document, "base64");
+    const other = Buffer.from(whole);
+    other.writeUInt8(other.readUInt8(100) ^ 1, 100);
+    const right = await sentFile(whole);
+    const changed = Buffer.from(right.cipher);
+    changed.writeUInt8(changed.readUInt8(100) ^ 1, 100);
+    const forged = await sentFile(other);
+    const stranger = await sentFile(whole, "01KAV3Z8K4Q6V5W7X9Y0A1B2C4");
+    const denied = ["m.room.message#m.file", "msc4039.download_file"];
+    const ways = [
+        { event: right.event, bytes: right.cipher, asked: 0, denied },
+        { event: right.event, bytes: right.cipher, asked: 0, denied: denied.slice(1) },
+        { event: right.event, bytes: undefined, asked: 1 },
+        { event: right.event, bytes: changed, asked: 1 },
+        { event: forged.event, bytes: forged.cipher, asked: 1 },
+        { event: stranger.event, bytes: stranger.cipher, asked: 0 },
+        { event: { ...right.event, sender: ALICE }, bytes: right.cipher, asked: 0 },
+    ];
+    for (const { event, bytes, asked, ...more } of ways) {
+        const opened = await open();
+        const heard = await serve(opened.context, table([]));
+        const widget = await showWidget(opened, {
+            path: "/sign/widget",
+            timeline: [event, await request({ page: `${BASE}/sign#${fragment}` })],
+            ...more,
+            files: bytes ? { "mxc://localhost/lease": [...bytes] } : {},
+        });
+        await widget.frame.getByRole("button", { name: "Show the document here" }).click();
+        await widget.frame.locator(".sheet-page canvas:not([width='0'])").first().waitFor();
+        assert.ok(heard.length > 0);
+        assert.equal(downloads(await widget.calls()).length, asked);
+    }
 });
 
 test("another document than the message says is not shown", async ({ open }) => {

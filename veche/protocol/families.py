@@ -17,8 +17,10 @@ from veche.protocol.ledger_heads import HEADS_KEY, LedgerHeads
 from veche.protocol.prompts import ANSWER_KEY, PROMPT_KEY, Answer, Prompt
 from veche.protocol.receipt import RECEIPT_KEY, Receipt
 from veche.protocol.sign_request import (
+    SIGN_FILE_KEY,
     SIGN_REQUEST_KEY,
     SIGN_RESULT_KEY,
+    SignFile,
     SignRequest,
     SignResult,
 )
@@ -39,6 +41,7 @@ FAMILIES: Final[Mapping[str, type[Wire]]] = MappingProxyType(
         RECEIPT_KEY: Receipt,
         HEADS_KEY: LedgerHeads,
         SIGN_REQUEST_KEY: SignRequest,
+        SIGN_FILE_KEY: SignFile,
         SIGN_RESULT_KEY: SignResult,
         "org.veche.act": ActReceipt,
     }

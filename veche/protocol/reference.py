@@ -170,6 +170,12 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
             "code": "4718",
             "prompt": "01JD0000000000000000000001",
         },
+        "org.veche.sign_file": {
+            "v": 1,
+            "session": "01KAV3Z8K4Q6V5W7X9Y0A1B2C3",
+            "document_sha256": "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg",
+            "bytes": 125302,
+        },
         "org.veche.sign_result": {
             "v": 1,
             "session": "01KAV3Z8K4Q6V5W7X9Y0A1B2C3",

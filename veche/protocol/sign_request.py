@@ -13,6 +13,7 @@ from veche.protocol.signing_api import ClauseView, LevelName, ModeName, PartyId,
 from veche.protocol.wire import Wire
 
 SIGN_REQUEST_KEY: Final = "org.veche.sign_request"
+SIGN_FILE_KEY: Final = "org.veche.sign_file"
 SIGN_RESULT_KEY: Final = "org.veche.sign_result"
 CARD_PARTIES_MAX: Final = 40
 """Most parties that a card names: a message has no room for all of two hundred."""
@@ -122,6 +123,22 @@ class SignRequest(Wire):
     code: Annotated[str, Field(pattern=r"^[0-9]{4}$")]
     prompt: WireUlid | None = None
     page: Annotated[str, Field(max_length=URL_CHARACTERS_MAX)] | None = None
+
+
+class SignFile(Wire):
+    """A document that waits for signatures, beside the message that has its file.
+
+    Attributes:
+        v: Version, 1.
+        session: Id of the session.
+        document_sha256: Of the document before anybody signed it: what the file begins with.
+        bytes: Of that document; signatures may follow in the file.
+    """
+
+    v: Literal[1]
+    session: WireUlid
+    document_sha256: Sha256
+    bytes: Count
 
 
 class ResultSignature(Wire):

@@ -29,8 +29,10 @@ from veche.protocol.ids import UserId, effect_id
 from veche.protocol.message import Paragraph
 from veche.protocol.sign_request import (
     CARD_PARTIES_MAX,
+    SIGN_FILE_KEY,
     SIGN_RESULT_KEY,
     ResultSignature,
+    SignFile,
     SignResult,
 )
 from veche.protocol.unpadded import unpadded
@@ -134,15 +136,34 @@ class SendFile(ChatErrand[Parts]):
         read = kept.document_alone if kept.session.has_container else kept.whole
         data = await deferToThreadPool(host.reactor, pool, read)
         file, matter = await upload(self._parts, data), kept.session.matter
-        kind = matter.kind or PDF
-        return {"file": file, "size_bytes": len(data), "name": matter.filename, "kind": kind}
+        return {
+            "file": file,
+            "size_bytes": len(data),
+            "name": matter.filename,
+            "kind": matter.kind or PDF,
+            "beside": _beside(kept.session),
+        }
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         """Send it, if they are still alone with the bot."""
         scene = self._parts.scene(txn, errand.id, now_ms)
         room_id, person = errand.payload["room"], UserId(errand.payload["person"])
         if scene.is_alone(room_id, person):
-            send(scene, (room_id, person), result, result["name"], "")
+            payload = result["beside"]
+            send(scene, (room_id, person), result, result["name"], "", payload=payload)
+
+
+def _beside(session: Session) -> Mapping[str, Any]:
+    """What rides beside the file of a session: of which document it is, if pages can be shown."""
+    if session.paper is None or session.has_container:
+        return {}
+    told = SignFile(
+        v=1,
+        session=session.id,
+        document_sha256=unpadded(session.paper.sha256),
+        bytes=session.paper.size,
+    )
+    return {SIGN_FILE_KEY: told.model_dump(mode="json")}
 
 
 async def upload(parts: Parts, pdf: bytes) -> dict[str, Any] | None:

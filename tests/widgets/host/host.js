@@ -10,11 +10,16 @@ const ROOM = "!case";
 const host = { calls: [], timeline: window.hostTimeline ?? [], isSilent: false, refuses: false };
 window.host = host;
 
+/** @param {string} capability @returns {boolean} whether the person has not allowed it */
+function isDenied(capability) {
+    return (window.hostDenied ?? []).some((/** @type {string} */ end) => capability.endsWith(end));
+}
+
 class Driver extends WidgetDriver {
     /** @param {Set<string>} requested */
     async validateCapabilities(requested) {
         host.calls.push(["capabilities", ...requested]);
-        return requested;
+        return new Set([...requested].filter((one) => !isDenied(one)));
     }
     /** @param {string} type @param {unknown} content */
     async sendEvent(type, content) {
@@ -29,6 +34,13 @@ class Driver extends WidgetDriver {
     }
     async readRoomTimeline() {
         return host.timeline.toReversed(); // the newest first, as clients do
+    }
+    /** @param {string} uri */
+    async downloadFile(uri) {
+        host.calls.push(["download", uri]);
+        const held = window.hostFiles?.[uri];
+        if (!held) throw new Error("M_NOT_FOUND");
+        return { file: new Blob([new Uint8Array(held)]) };
     }
     async readRoomState() {
         return [];

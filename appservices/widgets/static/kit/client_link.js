@@ -16,7 +16,12 @@ import { showTheme } from "./theme.js";
 
 const MESSAGE = "m.room.message";
 const TEXT = "m.text";
+const FILE = "m.file";
+/** The capability of MSC4039. */
+const DOWNLOAD = "org.matrix.msc4039.download_file";
 const READ_MAX = 100;
+/** Longest file that is taken of a client: a document with many signatures. */
+const FILE_BYTES_MAX = 64 * 1024 * 1024;
 /** How long a client may say nothing before the person is told. */
 export const READY_MS_MAX = 10_000;
 
@@ -46,14 +51,19 @@ function onlyFromParent(origin) {
 /**
  * Begins to speak with the client that shows us.
  * @param {() => number} now ms UTC, by which questions are open or over
+ * @param {boolean} [hasFiles] whether files of the room matter, and may be asked of the client
  * @returns {Link}
  * @throws {LinkError} the address does not say who shows us
  */
-export function clientLink(now) {
+export function clientLink(now, hasFiles = false) {
     const { api, origin } = newApi();
     onlyFromParent(origin);
     api.requestCapabilityToReceiveMessage(TEXT);
     api.requestCapabilityToSendMessage(TEXT);
+    if (hasFiles) {
+        api.requestCapabilityToReceiveMessage(FILE);
+        api.requestCapability(DOWNLOAD);
+    }
     const timeline = new Timeline();
     /** @type {Set<() => void>} */
     const watchers = new Set();
@@ -71,7 +81,11 @@ export function clientLink(now) {
     });
     const ready = begun(api).then(async () => {
         const events = await api.readRoomEvents(MESSAGE, READ_MAX, TEXT);
-        for (const event of events) timeline.take(event);
+        // Without files all goes on: a person may not let us see them.
+        const files = hasFiles
+            ? await api.readRoomEvents(MESSAGE, READ_MAX, FILE).catch(() => [])
+            : [];
+        for (const event of [...events, ...files]) timeline.take(event);
     });
     return {
         watch(changed, failed) {
@@ -87,6 +101,7 @@ export function clientLink(now) {
         },
         answer: (asked, given) => send(api, answerContent(asked, given)),
         say: (text) => send(api, { msgtype: TEXT, body: text }),
+        download: (uri) => download(api, uri),
     };
 }
 
@@ -136,6 +151,23 @@ async function send(api, content) {
     } catch (error) {
         throw asLinkError(error);
     }
+}
+
+/**
+ * @param {WidgetApi} api
+ * @param {string} uri mxc://…
+ * @returns {Promise<Uint8Array<ArrayBuffer>>}
+ * @throws {LinkError} the client gives no files, or not this one
+ */
+async function download(api, uri) {
+    try {
+        const { file } = await api.downloadFile(uri);
+        if (file instanceof Blob && file.size <= FILE_BYTES_MAX)
+            return new Uint8Array(await file.arrayBuffer());
+    } catch (error) {
+        throw asLinkError(error);
+    }
+    throw new LinkError("no file");
 }
 
 /** @param {unknown} error */

@@ -15,6 +15,8 @@
  *     watch gives the matter at once and at each change; the result stops it
  * @property {(asked: Asked, given: Given) => Promise<void>} answer
  * @property {(text: string) => Promise<void>} say writes a message into the room, as the person
+ * @property {(uri: string) => Promise<Uint8Array<ArrayBuffer>>} download a file of the homeserver, as
+ *     it lies there: of an encrypted one, its ciphertext
  */
 
 /** The client took longer than it may, or refused. */

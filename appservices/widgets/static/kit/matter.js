@@ -29,6 +29,12 @@
  * @property {Record<string, any>[]} receipts of payments, oldest first; not checked
  * @property {Record<string, any>[]} requests for signatures, oldest first, each as it is now; not
  *     checked
+ * @property {SignFile[]} files documents that wait for signatures, as the bot has sent them, oldest
+ *     first; not checked
+ *
+ * @typedef {object} SignFile
+ * @property {string} session
+ * @property {Record<string, any>} file `EncryptedFile` of the message
  */
 import { isOurBot } from "./page.js";
 
@@ -39,6 +45,7 @@ const ANSWER = "org.veche.answer";
 const DOCUMENT = "org.veche.document";
 const RECEIPT = "org.veche.receipt";
 const REQUEST = "org.veche.sign_request";
+const FILE = "org.veche.sign_file";
 /** How many events are kept; older ones are forgotten. */
 export const EVENTS_MAX = 200;
 const BODY_CHARACTERS_MAX = 20_000;
@@ -87,7 +94,7 @@ export function matterOf(events, now_ms) {
     /** @type {Matter} */
     const matter = {
         ...{ card: undefined, text: "", prompts: [], documents: [], receipts: [] },
-        requests: [],
+        ...{ requests: [], files: [] },
     };
     for (const { event, content } of shown) {
         const text = String(content.body ?? "").slice(0, BODY_CHARACTERS_MAX);
@@ -100,6 +107,9 @@ export function matterOf(events, now_ms) {
         const request = payload(content, REQUEST);
         if (request)
             matter.requests = [...matter.requests.filter(({ id }) => id !== request.id), request];
+        const file = payload(content, FILE);
+        if (typeof file?.session === "string" && isObject(content.file))
+            matter.files.push({ session: file.session, file: content.file });
         if (document) matter.documents.push(/** @type {any} */ (document));
         if (prompt && typeof prompt.id === "string")
             matter.prompts.push(asked(event, /** @type {any} */ (prompt), text, answers, now_ms));

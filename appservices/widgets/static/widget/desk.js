@@ -7,7 +7,7 @@ import { icon } from "../kit/icons.js";
 import "../pdf/pages.js";
 import { explained, partyStateWords } from "../sign/words.js";
 import { VecheMatter } from "./matter.js";
-import { fetchDocument, readRequest } from "./request.js";
+import { documentOf, readRequest } from "./request.js";
 
 /** @typedef {import("../kit/matter.js").Matter} Matter */
 /** @typedef {import("./request.js").SignRequest} SignRequest */
@@ -41,7 +41,7 @@ export class VecheDesk extends VecheMatter {
     async _open(request) {
         Object.assign(this, { shown: request.id, bytes: undefined, fault: undefined });
         try {
-            const bytes = await fetchDocument(request);
+            const bytes = await documentOf(request, this.matter?.files ?? [], this.link);
             if (this.shown === request.id) this.bytes = bytes;
         } catch (error) {
             if (this.shown === request.id) this.fault = error;

@@ -11,19 +11,19 @@ import { useTheme } from "../kit/theme.js";
  * @typedef {{link?: Link, error?: unknown}} Begun the link, or why there is none
  */
 
-/** @returns {Begun} */
-function begin() {
+/** @param {boolean} hasFiles @returns {Begun} */
+function begin(hasFiles) {
     try {
-        return { link: clientLink(serverNow) };
+        return { link: clientLink(serverNow, hasFiles) };
     } catch (error) {
         return { error };
     }
 }
 
-/** @param {() => string} title @param {(begun: Begun) => unknown} view */
-async function show(title, view) {
+/** @param {() => string} title @param {(begun: Begun) => unknown} view @param {boolean} hasFiles */
+async function show(title, view, hasFiles) {
     // At once: a client asks what we want as soon as the frame has loaded.
-    const begun = begin();
+    const begun = begin(hasFiles);
     useTheme();
     await Promise.all([useLanguage(), setClock()]);
     const draw = () => {
@@ -39,8 +39,9 @@ async function show(title, view) {
  * @param {string} home path of that page
  * @param {() => string} title in the person's language
  * @param {(begun: Begun) => unknown} view
+ * @param {boolean} [hasFiles] whether files of the room matter
  */
-export function showFramed(home, title, view) {
-    if (isFramed) void show(title, view);
+export function showFramed(home, title, view, hasFiles = false) {
+    if (isFramed) void show(title, view, hasFiles);
     else location.replace(home);
 }

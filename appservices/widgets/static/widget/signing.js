@@ -12,4 +12,5 @@ showFramed(
     "/sign",
     () => t("Documents to sign"),
     ({ link, error }) => html`<veche-desk .link=${link} .error=${error}></veche-desk>`,
+    true,
 );

@@ -17,10 +17,11 @@ from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF
 from tests.support.sign_page import SignPage
 from veche.protocol.inbound import DeviceStanding
-from veche.protocol.sign_request import SIGN_REQUEST_KEY, SIGN_RESULT_KEY
+from veche.protocol.sign_request import SIGN_FILE_KEY, SIGN_REQUEST_KEY, SIGN_RESULT_KEY
 from veche.protocol.signatures.certificates import Level as CertificateLevel
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.report import Verdict
+from veche.protocol.unpadded import unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -187,7 +188,11 @@ class ChatTests(ChatSite):
         self.run_now(self.give_identity, ALICE)
         await self.prepare("alice, bob", "level", "s0")
         code = self.session().code
-        assert [name for name, _ in self.files(ALICE)] == ["lease 12b.pdf"]
+        [(name, pdf)] = self.files(ALICE)
+        assert name == "lease 12b.pdf"
+        told = self.card(ALICE, SIGN_FILE_KEY)
+        assert told["document_sha256"] == unpadded(hashlib.sha256(pdf[: told["bytes"]]).digest())
+        assert told["document_sha256"] == self.card(ALICE, SIGN_REQUEST_KEY)["document"]["sha256"]
         wrong = f"{(int(code) + 1) % 10000:04}"
         self.say(ALICE, wrong)
         assert "No document that waits for you has this code" in self.said(ALICE)

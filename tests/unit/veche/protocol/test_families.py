@@ -35,6 +35,7 @@ def test_the_families_are_those_of_the_protocol() -> None:
         "org.veche.receipt",
         "org.veche.ledger_heads",
         "org.veche.sign_request",
+        "org.veche.sign_file",
         "org.veche.sign_result",
         "org.veche.act",
     ]
