@@ -51,28 +51,28 @@ const handed = (heard) => heard.filter(({ method, path }) => `${method} ${path}`
 test("what is done once is no permission that lasts", async ({ open }) => {
     const text = "I decide, once, in the escrow 1Q2W3E4R: All to Bob.";
     const once = asked("mandate", { what: "escrow.decide", text });
-
-    test("who acts for somebody does so until it is taken back, which is done once", async ({
-        open,
-    }) => {
-        const session = "01JD0000000000000000000001 p1";
-        const kinds = {
-            [`delegated ${session} ${"x".repeat(43)}`]: [["Until", "you take it back"]],
-            [`delegated ${session} taken-back`]: [],
-        };
-        for (const [what, facts] of Object.entries(kinds)) {
-            const told = asked("mandate", { what, text: "Said in words." });
-            const { approve } = await atQuestion(open, "mandate", { asked: told });
-            const kind = facts.length > 0 ? "Kind of permission" : "Kind of approval";
-            assert.deepEqual(await approve.shown(), [...facts, [kind, what]]);
-        }
-    });
     const { approve, heard } = await atQuestion(open, "mandate", { asked: once });
     assert.equal(await approve.hero.innerText(), text);
     assert.deepEqual(await approve.shown(), [["Kind of approval", "escrow.decide"]]);
     await approve.yes.click();
     await approve.page.getByRole("heading", { name: "Approved" }).waitFor();
     assert.deepEqual(handed(heard)[0].body.approval.shown, once.shown);
+});
+
+test("who acts for somebody does so until it is taken back, which is done once", async ({
+    open,
+}) => {
+    const session = "01JD0000000000000000000001 p1";
+    const kinds = {
+        [`delegated ${session} ${"x".repeat(43)}`]: [["Until", "you take it back"]],
+        [`delegated ${session} taken-back`]: [],
+    };
+    for (const [what, facts] of Object.entries(kinds)) {
+        const told = asked("mandate", { what, text: "Said in words." });
+        const { approve } = await atQuestion(open, "mandate", { asked: told });
+        const kind = facts.length > 0 ? "Kind of permission" : "Kind of approval";
+        assert.deepEqual(await approve.shown(), [...facts, [kind, what]]);
+    }
 });
 
 test("who says whom they have seen confirms it, and allows nothing", async ({ open }) => {
@@ -84,6 +84,10 @@ test("who says whom they have seen confirms it, and allows nothing", async ({ op
     await approve.yes.click();
     await approve.page.getByText("You confirmed it.").waitFor();
     assert.deepEqual(handed(heard)[0].body.approval.shown, said.shown);
+
+    const here = asked("mandate", { what: "present 01KAV3", text: "I am with Carol." });
+    const other = await atQuestion(open, "mandate", { asked: here });
+    assert.deepEqual(await other.approve.shown(), [["Number", "01KAV3"]]);
 });
 
 test("of several documents each is shown whole, and an unknown field of one leaves nothing to press", async ({
