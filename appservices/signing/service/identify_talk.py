@@ -256,12 +256,18 @@ def _undone(scene: Scene, one: Identification) -> None:
 
 
 def _told_over(scene: Scene, one: Identification) -> None:
+    _close(scene, one)
     for person in (one.person, one.registrar):
-        room_id, speech = scene.chat_of(person), scene.speech(person)
-        for topic in (HERE, DIGITS, WHICH, NAME, WORD):
-            scene.close(_about(one, topic), person, speech.text("It is over."))
+        room_id = scene.chat_of(person)
         if room_id is not None:
-            scene.tell(room_id, person, over_doc(speech))
+            scene.tell(room_id, person, over_doc(scene.speech(person)))
+
+
+def _close(scene: Scene, one: Identification) -> None:
+    """End the questions of one that does not go on."""
+    for topic in (HERE, DIGITS, WHICH, NAME, WORD):
+        person = one.person if topic == HERE else one.registrar
+        scene.close(_about(one, topic), person, scene.speech(person).text("It is over."))
 
 
 def _ask(
@@ -327,11 +333,14 @@ class Identify(ChatErrand[Parts]):
             doc = cannot_doc(called["person"], speech, has_chat=chat is not None)
             scene.tell(room_id, registrar, doc)
             return
+        before = store.going_on(txn, scene.vault, person)
         try:
             one = identifying.begin(scene, registrar, person)
         except RefusedError as e:
             scene.tell(room_id, registrar, (Paragraph(refused_words(e, speech)),))
             return
+        if before is not None:
+            _close(scene, before)
         told = {"person": called["person"], "registrar": called["registrar"] or registrar}
         _ask_person(scene, one, chat, told)
         scene.tell(room_id, registrar, waiting_doc(called["person"], speech))

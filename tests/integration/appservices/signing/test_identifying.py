@@ -236,10 +236,12 @@ class IdentifyingTests(ChatSite):
         await self.say_all(CAROL, "identify bob")
         older = self.signed(BOB)
         await self.say_all(CAROL, "identify bob")
-        assert await self.hand_in(BOB, older) == "approved"
+        assert await self.hand_in(BOB, older) != "approved"
         states = "SELECT state FROM signing.identification ORDER BY made_at_ms, id"
         assert self.rows(states) == [("replaced",), ("asked",)]
-        assert "This is over" in self.said(BOB)
+        assert "It is over." in self.all_said(BOB)
+        assert await self.approve(BOB) == "approved"
+        assert self.rows(states) == [("replaced",), ("present",)]
 
     async def test_it_has_to_be_done_within_a_quarter_of_an_hour(self) -> None:
         self.chat(CAROL, BOB)
