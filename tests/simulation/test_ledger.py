@@ -18,7 +18,7 @@ import pytest
 
 from appservices.payments.core.ledger.replay import replay
 from appservices.payments.core.ledger.values import Names
-from appservices.payments.service import shift
+from appservices.payments.service import shift, writer
 from appservices.payments.store.memory_ledger import MemoryLedger
 from tests.integration.appservices.payments.ledgers import ledger, problems
 from tests.simulation.world import World
@@ -144,3 +144,17 @@ def test_a_mistake_that_was_made_on_purpose_is_found(mistake: Any) -> None:
             return
 
     pytest.fail(f"{mistake.__name__} is not found")
+
+
+class Heedless(shift.Shift):
+    """A mistake: it tries a block though the one that it was decided on top of was not kept."""
+
+    _is_stuck = property(lambda _: False, lambda _self, _value: None)
+
+
+def test_a_block_that_is_tried_after_one_that_failed_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(writer, "Shift", Heedless)
+
+    assert any(world(seed).problems for seed in range(FOUND_WITHIN))
