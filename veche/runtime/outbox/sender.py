@@ -50,8 +50,9 @@ ROOMS_MAX: Final = 16
 WAITING_MAX: Final = 1_000
 """Announced rooms that wait for their turn; what is beyond is found by looking."""
 POLL_MS: Final = 2_000
-MARK_DELAY_MS: Final = 100
-"""How long an acknowledgement waits for a transaction to ride with."""
+MARK_DELAY_MS: Final = 20
+"""How long an acknowledgement waits for a transaction to ride with. Until it is written down the
+message cannot be answered: a program that does so at once is told to come again."""
 MARKS_POLL_MS: Final = 1_000
 TURNS_MAX: Final = 100
 """Turns of one room in a row; then others come first."""
