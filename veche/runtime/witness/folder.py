@@ -69,6 +69,7 @@ class WitnessFolder:
         try:
             self._take()
             self._heads = {one: found for one in origins if (found := self._read(one))}
+            self._fork_counts = {one: len(self._fork_paths(one)) for one in origins}
         except BaseException:
             self.close()
             raise
@@ -100,17 +101,24 @@ class WitnessFolder:
         """
         digest = hashlib.sha256(note.partition("\n\n")[0].encode()).hexdigest()[:16]
         path = self._path(origin, f"{digest}.{_FORK}")
-        if not path.exists() and len(self.forks(origin)) < FORKS_MAX:
+        if not path.exists() and self.fork_count(origin) < FORKS_MAX:
             self._write(path, note)
+            self._fork_counts[origin] = self.fork_count(origin) + 1
+
+    def fork_count(self, origin: str) -> int:
+        """How many heads were kept so."""
+        return self._fork_counts.get(origin, 0)
 
     def forks(self, origin: str) -> list[str]:
-        """What was kept so.
+        """These heads.
 
         Raises:
-            WitnessFolderError: It cannot be read.
+            WitnessFolderError: They cannot be read.
         """
-        paths = sorted(self._folder.glob(f"{name_of(origin)}.*.{_FORK}"))
-        return [_text(path) for path in paths[:FORKS_MAX]]
+        return [_text(path) for path in self._fork_paths(origin)[:FORKS_MAX]]
+
+    def _fork_paths(self, origin: str) -> list[Path]:
+        return sorted(self._folder.glob(f"{name_of(origin)}.*.{_FORK}"))
 
     def _take(self) -> None:
         try:

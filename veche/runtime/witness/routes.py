@@ -108,7 +108,8 @@ class WitnessRoutes:
     def forks(self, request: IRequest, name: str) -> bytes:
         """Heads that do not go with the newest one: what proves that a log has two histories."""
         self._let_in(request)
-        return json_answer(request, 200, {"forks": self._witness.seen_by_name(name).forks})
+        found = self._witness.forks(self._witness.seen_by_name(name))
+        return json_answer(request, 200, {"forks": found})
 
     def _let_in(self, request: IRequest) -> None:
         address = client_address(request, trust_forwarded=self._trust_forwarded)
@@ -123,7 +124,7 @@ class WitnessRoutes:
                 "origin": one.origin,
                 "path": f"/{name_of(one.origin)}/checkpoint",
                 "size": _size(one.kept),
-                "forks": len(one.forks),
+                "forks": one.forks_count,
             }
             for one in self._witness.seen()
         ]
@@ -152,6 +153,6 @@ def _size(kept: KeptHead | None) -> int:
 def _row(one: Seen) -> str:
     path, name = name_of(one.origin), html.escape(one.origin)
     head = f'<a href="{path}/checkpoint">as signed</a>' if one.kept is not None else "none yet"
-    if one.forks:
+    if one.forks_count:
         head += f', <a href="{path}/forks"><strong>two histories: the proof</strong></a>'
     return f"<tr><td>{name}<td>{_size(one.kept)}<td>{head}"

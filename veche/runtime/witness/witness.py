@@ -45,12 +45,12 @@ class Seen:
     Attributes:
         origin: Of the log.
         kept: The newest head that it signed; None before the first.
-        forks: Heads that do not go with it.
+        forks_count: How many heads are kept that do not go with it.
     """
 
     origin: str
     kept: KeptHead | None
-    forks: list[str]
+    forks_count: int
 
 
 class Witness:
@@ -115,8 +115,16 @@ class Witness:
                 return self._seen(origin)
         raise NotFoundError("this witness does not know that log")
 
+    def forks(self, seen: Seen) -> list[str]:
+        """Heads that do not go with the newest one of a log, at most ``FORKS_MAX``.
+
+        Raises:
+            WitnessFolderError: They cannot be read.
+        """
+        return self._folder.forks(seen.origin)
+
     def _seen(self, origin: str) -> Seen:
-        return Seen(origin, self._folder.head(origin), self._folder.forks(origin))
+        return Seen(origin, self._folder.head(origin), self._folder.fork_count(origin))
 
     def _signed(self, body: bytes, now_s: int) -> str:
         message = read_message(body)

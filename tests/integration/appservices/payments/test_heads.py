@@ -19,7 +19,7 @@ from appservices.payments.routes.api import API
 from appservices.payments.routes.proofs import WELL_KNOWN, ProofRoutes, WellKnownRoutes
 from appservices.payments.service import heads_room
 from appservices.payments.service.describing import described
-from appservices.payments.service.heads import extended, publish
+from appservices.payments.service.heads import Vouched, extended, publish
 from appservices.payments.service.receipts import Receipts, Told
 from appservices.payments.service.work import Outcome
 from appservices.payments.store.ledger import PostgresLedger
@@ -29,19 +29,24 @@ from tests.support.processes import TIMEOUT_S
 from tests.support.web import served
 from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
 from veche.cli import demo
+from veche.protocol.cosigned import Cosigned
 from veche.protocol.errors import BadSignatureError, NotFoundError, UnavailableError
 from veche.protocol.ids import Ulid, hex_of_ulid, ulid
 from veche.protocol.merkle import extends
 from veche.protocol.money import Money
-from veche.protocol.notes import open_checkpoint, read_verifier_key, signer_of
-from veche.protocol.receipt import Fault, ReceiptError, verify_receipt
+from veche.protocol.notes import Cosigner, open_checkpoint, read_verifier_key, signer_of
+from veche.protocol.receipt import Fault, ReceiptError, Verified, verify_receipt
 from veche.protocol.unpadded import from_unpadded
+from veche.protocol.witnessed import read_witnessed
 from veche.runtime import signed_tree
 from veche.runtime.api import Api
 from veche.runtime.database import Database, connect
 from veche.runtime.gate import Gate
 from veche.runtime.migrate import KERNEL_SETS, MigrationSet
 from veche.runtime.signed_tree import ForkedError
+from veche.runtime.witnesses import store as witness_store
+from veche.runtime.witnesses.asking import Witnesses
+from veche.runtime.witnesses.config import WitnessesSection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +59,14 @@ AT_MS: Final = 1_764_000_000_000
 RECEIPTS: Final = Receipts("example.org", b"s" * 32)
 SIGNER: Final = RECEIPTS.signer
 KEYS: Final = (SIGNER.verifier,)
+WITNESS: Final = Cosigner("w.example/w1", b"w" * 32)
+_SECTION: Final = {"of": [{"key": WITNESS.verifier.to_text(), "url": "https://w.example"}]}
+_NOBODY: Final[Any] = None
+WITNESSED: Final = Receipts(
+    "example.org",
+    b"s" * 32,
+    Witnesses(_NOBODY, _NOBODY, WitnessesSection.model_validate(_SECTION)),
+)
 
 
 @attrs.frozen
@@ -72,9 +85,24 @@ class Bank:
         with self.txn() as txn:
             return publish(txn, SIGNER, AT_MS)
 
+    def shown(self, told: Told, vouched: Vouched) -> Verified:
+        """What its receipt proves, with what is published of it."""
+        with self.txn() as txn:
+            found = vouched.published(txn, told.id).model_dump(mode="json")
+            return verify_receipt(RECEIPTS.again(txn, told), [*KEYS, WITNESS.verifier], found)
+
     def published(self, told: Told) -> dict[str, Any]:
         with self.txn() as txn:
             return RECEIPTS.vouched.published(txn, told.id).model_dump(mode="json")
+
+
+def cosign(bank: Bank) -> None:
+    """A witness signs the newest head."""
+    with bank.txn() as txn:
+        head, _ = extended(txn, None)
+        line = WITNESS.cosign(f"{head.note.partition(chr(10) * 2)[0]}\n", 7)
+        origin, key = SIGNER.verifier.name, WITNESS.verifier.to_text()
+        witness_store.signed(txn, origin, key, head.size, line, AT_MS)
 
 
 @pytest.fixture
@@ -242,6 +270,25 @@ class TestHeads:
             bank.publish()
 
         assert verify_receipt(receipt, KEYS, shown).published is not None
+
+    def test_a_receipt_shows_the_newest_head_that_witnesses_signed(self, bank: Bank) -> None:
+        """The newest of all only for what they have not seen yet."""
+        pay(bank, 1)
+        bank.publish()
+        cosign(bank)
+        pay(bank, 2)
+        bank.publish()
+        seen, later = (bank.shown(a_told(number), WITNESSED.vouched) for number in (1, 2))
+        with bank.txn() as txn:
+            head, _ = extended(txn, None)
+            beside = WITNESSED.vouched.beside(txn, head.size)
+
+        assert (seen.published, later.published) != (None, None)
+        assert seen.cosigned == Cosigned(3, {"w.example/w1": 7})
+        assert later.cosigned == Cosigned(4, {})
+        assert beside is not None
+        newest = open_checkpoint(head.note, KEYS)
+        assert read_witnessed(beside, newest, [*KEYS, WITNESS.verifier]) == seen.cosigned
 
     def test_nothing_that_was_published_is_changed(self, bank: Bank) -> None:
         bank.publish()

@@ -16,10 +16,13 @@ from veche.cli.diagnosis.database import (
     look_at_collation,
     look_at_connection,
     look_at_tables,
+    look_at_witnesses,
 )
 from veche.cli.diagnosis.homeserver import look_at_pushes
+from veche.protocol.notes import Cosigner
 from veche.runtime.database import connect
 from veche.runtime.migrate import KERNEL_SETS, migrate
+from veche.runtime.witnesses.config import WitnessesSection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -173,3 +176,23 @@ def test_pushes_that_stay_away_are_found(
 
     assert len(found) == (words is not None)
     assert words is None or words in found[0]
+
+
+def test_witnesses_that_do_not_sign_are_named_with_why(tmp_path: Path) -> None:
+    key = Cosigner("w.example/w1", b"w" * 32).verifier.to_text()
+    section = WitnessesSection.model_validate({"of": [{"key": key, "url": "https://w.example"}]})
+    with installation(tmp_path) as one:
+        migrate(one.dsn, KERNEL_SETS)
+        asked = attrs.evolve(one, config=attrs.evolve(one.config, witnesses=section))
+        before = list(look_at_witnesses(asked))
+        execute(
+            one.dsn,
+            "INSERT INTO runtime.witness_turn (origin, witness, due_at_ms, failures, why)"
+            " VALUES ('log', %s, 0, 3, '404 unknown'), ('log', 'gone+1+x', 0, 9, 'no connection')",
+            key,
+        )
+        ((what, mend),) = look_at_witnesses(asked)
+
+    assert before == []
+    assert what == "w.example/w1 has not signed the head of log, 3 times: 404 unknown"
+    assert "witnesses.md" in mend

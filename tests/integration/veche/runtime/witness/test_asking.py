@@ -228,7 +228,7 @@ class AskingTests(TestCase):
         assert (await other.failing())[0].startswith("422 ")
         assert any("has signed two heads of 4 entries" in line for line in logs.output)
         [seen] = self.first.witness.seen()
-        assert len(seen.forks) == 1
+        assert seen.forks_count == 1
         # The first history goes on.
         await self.town.do(1)
         going_on = await self.town.vouched()

@@ -80,5 +80,7 @@ def test_a_proof_of_two_histories_is_kept_once_and_not_without_end(tmp_path: Pat
     for size in (1, 1, *range(2, FORKS_MAX + 3)):
         folder.keep_fork(ORIGIN, LOG.note(size))
 
-    assert len(folder.forks(ORIGIN)) == FORKS_MAX
+    assert len(folder.forks(ORIGIN)) == folder.fork_count(ORIGIN) == FORKS_MAX
     assert LOG.note(1) in folder.forks(ORIGIN)
+    folder.close()
+    assert WitnessFolder(tmp_path, [ORIGIN]).fork_count(ORIGIN) == FORKS_MAX
