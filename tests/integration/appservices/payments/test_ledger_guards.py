@@ -438,6 +438,15 @@ class TestTheServicesOwnRole:
         assert refund is Result.CREATED
 
 
+def test_a_function_that_is_called_by_another_plans_by_settings_of_its_own(rig: Rig) -> None:
+    settings: dict[str, set[str]] = {"write_block": set(), "commit_batch": set()}
+    for name, one in sql(rig.dsn, "SELECT proname, unnest(proconfig) FROM pg_proc"):
+        settings.setdefault(name, set()).add(one.partition("=")[0])
+
+    assert settings["write_block"]
+    assert settings["write_block"] <= settings["commit_batch"]
+
+
 def _arrays(block: Block) -> list[str | None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(copies, "CALLED_MAX", 512)
