@@ -12,12 +12,14 @@ import { plural, showNumber, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { save } from "../kit/save.js";
 import { hex, isSame, sha256 } from "../verify/bytes.js";
-import { shapeOf, textParts, visible } from "./legible.js";
+import { shapeOf, textParts } from "./legible.js";
 
 /** How much of the box's height a tall part must fill to count as seen, or of the part itself. */
 const SEEN = 0.5;
 const THRESHOLDS = Array.from({ length: 21 }, (_, at) => at / 20);
 const GROUP = /.{4}/g;
+/** A picture, and its end: one that is taller than the box is not seen by its beginning. */
+const PICTURE_PARTS = 2;
 const COMPARED = "compared-file";
 
 export class VecheAnyFile extends VecheElement {
@@ -40,7 +42,7 @@ export class VecheAnyFile extends VecheElement {
         this.digest = "";
         /** Address of the picture within this page; empty: it is none. */
         this.picture = "";
-        /** @type {string[]} of a text */
+        /** @type {import("./legible.js").Piece[][]} of a text */
         this.parts = [];
         this.isFailed = false;
         /** @type {"" | "same" | "other"} */
@@ -76,7 +78,7 @@ export class VecheAnyFile extends VecheElement {
         void sha256(file.data).then((digest) => {
             if (file === this.file) this.digest = hex(digest);
         });
-        const shape = shapeOf(file.kind, file.data.length);
+        const shape = shapeOf(file);
         if (shape === "picture")
             this.picture = URL.createObjectURL(new Blob([file.data], { type: file.kind }));
         const parts = shape === "text" ? textParts(file.data) : [];
@@ -107,7 +109,7 @@ export class VecheAnyFile extends VecheElement {
         const isSeen = intersectionRatio >= SEEN || intersectionRect.height >= SEEN * room;
         if (!isIntersecting || !isSeen || this._seen.has(part)) return;
         this._seen.add(part);
-        const detail = { seen: this._seen.size, count: this.parts.length || 1 };
+        const detail = { seen: this._seen.size, count: this.parts.length || PICTURE_PARTS };
         this.dispatchEvent(new CustomEvent("veche-page-seen", { detail, bubbles: true }));
     }
 
@@ -176,6 +178,9 @@ export class VecheAnyFile extends VecheElement {
                     }}
                     @error=${() => this._fail()}
                 />
+                <p class="page-number secondary-text small" data-part="2">
+                    ${t("The end of the picture")}
+                </p>
             </div>`;
         if (this.parts.length > 0) return this._text();
         return banner(
@@ -190,7 +195,7 @@ export class VecheAnyFile extends VecheElement {
     }
 
     _text() {
-        const hasHidden = this.parts.some((one) => visible(one).some(({ isHidden }) => isHidden));
+        const hasHidden = this.parts.some((one) => one.some(({ isHidden }) => isHidden));
         return html`${
                 hasHidden
                     ? banner(
@@ -205,7 +210,7 @@ export class VecheAnyFile extends VecheElement {
                 ${this.parts.map(
                     (one, at) =>
                         html`<pre class="file-text" dir="auto" data-part=${at + 1}>
-${visible(one).map((piece) =>
+${one.map((piece) =>
                                 piece.isHidden
                                     ? html`<mark class="unseen">${piece.text}</mark>`
                                     : piece.text,

@@ -21,21 +21,59 @@ const TEXTS = new Set([
     "application/json",
     "application/xml",
 ]);
-export const TEXT_BYTES_MAX = 1024 * 1024;
+const TEXT_BYTES_MAX = 1024 * 1024;
 /** On one part, which counts as read once it was on the screen. */
-const LINES_MAX = 40;
-const PART_CHARACTERS_MAX = 4000;
+const LINES_MAX = 30;
+const PART_CHARACTERS_MAX = 1600;
+/** Of a text that is shown: a browser draws no more in good time, and nobody reads it here. */
+const PARTS_MAX = 1000;
+const HIDDEN_MAX = 2000;
 /** Control, formatting (also what turns the direction), unassigned, and unusual white space. */
 const HIDDEN = /(?![\n\t])[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu;
 
-/** @param {string} kind media type @param {number} size in bytes @returns {Shape} */
-export function shapeOf(kind, size) {
-    if (PICTURES.has(kind)) return "picture";
-    return TEXTS.has(kind) && size <= TEXT_BYTES_MAX ? "text" : "nothing";
+/** @param {{kind: string, data: Bytes}} file with its media type @returns {Shape} */
+export function shapeOf({ kind, data }) {
+    if (PICTURES.has(kind)) return isMoving(kind, data) ? "nothing" : "picture";
+    return TEXTS.has(kind) && data.length <= TEXT_BYTES_MAX ? "text" : "nothing";
 }
 
-/** @param {Bytes} data @returns {string[] | undefined} parts of a text; none: it is no text */
+/**
+ * Whether a picture may show something else after a while: then nobody can say what was seen.
+ * @param {string} kind
+ * @param {Bytes} data
+ */
+function isMoving(kind, data) {
+    if (kind === "image/webp") return isNamed(data, 12, "VP8X") && ((data[20] ?? 0) & 2) !== 0;
+    if (kind !== "image/png") return false;
+    const view = new DataView(data.buffer, data.byteOffset, data.length);
+    // In a file that moves this chunk comes before the picture (PNG, third edition, §5.6).
+    for (let at = 8; at + 8 <= data.length; at += 12 + view.getUint32(at)) {
+        if (isNamed(data, at + 4, "acTL")) return true;
+        if (isNamed(data, at + 4, "IDAT")) return false;
+    }
+    return false;
+}
+
+/** @param {Bytes} data @param {number} at @param {string} name in ASCII */
+function isNamed(data, at, name) {
+    return String.fromCharCode(...data.subarray(at, at + name.length)) === name;
+}
+
+/**
+ * @param {Bytes} data
+ * @returns {Piece[][] | undefined} parts of a text; none: it is no text, or there is too much in it
+ */
 export function textParts(data) {
+    const parts = partsOf(data)?.map(visible);
+    const hidden = parts?.reduce(
+        (sum, part) => sum + part.filter(({ isHidden }) => isHidden).length,
+        0,
+    );
+    return hidden === undefined || hidden > HIDDEN_MAX ? undefined : parts;
+}
+
+/** @param {Bytes} data @returns {string[] | undefined} */
+function partsOf(data) {
     let text;
     try {
         text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
@@ -55,7 +93,7 @@ export function textParts(data) {
             held += piece;
             lines += 1;
         }
-    return [...parts, held];
+    return parts.length < PARTS_MAX ? [...parts, held] : undefined;
 }
 
 /** @param {string} line @returns {string[]} of at most so many characters, none cut in two */
@@ -71,7 +109,7 @@ function piecesOf(line) {
 }
 
 /** @param {string} text @returns {Piece[]} in its order */
-export function visible(text) {
+function visible(text) {
     /** @type {Piece[]} */
     const found = [];
     let at = 0;

@@ -69,8 +69,8 @@ export function copyWords(view) {
  * @param {boolean} isBroken whether it could not be shown
  * @returns {string} what has to be done before it can be signed
  */
-export function missingParts({ kind, data }, isBroken) {
-    if (isBroken || shapeOf(kind, data.length) === "nothing")
+export function missingParts(file, isBroken) {
+    if (isBroken || shapeOf(file) === "nothing")
         return t("Look at the file with a program of your own, and say so above.");
     return t("Not all of the file was on the screen yet.");
 }

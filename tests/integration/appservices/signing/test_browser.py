@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import struct
+import zlib
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import urlsplit
@@ -89,21 +91,23 @@ class _Browser(SigningSite):
             *(("Bob Brown", ""), ("Bob Brown", "c7")),
         ]
 
-    async def test_two_sign_a_text_and_a_file_that_no_page_shows(self) -> None:
+    async def test_two_sign_a_text_a_picture_and_a_file_that_no_page_shows(self) -> None:
         text = any_file("Alice pays Bob 700 EUR\u202e.\n".encode() * 90, "lease.txt")
+        tall = any_file(picture(200, 2000), "plan.png")
         other = any_file(b"PK\x03\x04" + bytes(4096), "lease.docx")
-        sessions = [self.sent(**two_signers(), file=file) for file in (text, other)]
+        files = (text, tall, other)
+        sessions = [self.sent(**two_signers(), file=file) for file in files]
         done = []
-        for session, file in zip(sessions, (text, other), strict=True):
+        for session, file in zip(sessions, files, strict=True):
             (self.folder / file.name).write_bytes(file.data)
             link = partial(self._link_with_file, session, self.folder / file.name)
             done.append(await self.away(self._told, "sign_file_real.js", link, lambda: None))
 
-        parts = ["3 of 3 parts were on the screen.", ""]
+        seen = [f"{count} of {count} parts were on the screen." for count in (3, 2)]
         assert done == [
-            {"outcomes": ["signed", "signed"], "seen": seen, "problems": []} for seen in parts
+            {"outcomes": ["signed", "signed"], "seen": one, "problems": []} for one in (*seen, "")
         ]
-        for session, file in zip(sessions, (text, other), strict=True):
+        for session, file in zip(sessions, files, strict=True):
             one = self.page(session, "p1")
             container = await self.away(one.document, await self.away(one.view))
             now = dt.datetime.fromtimestamp(int(self.host.now_ms() / 1000) + 5, tz=dt.UTC)
@@ -112,7 +116,7 @@ class _Browser(SigningSite):
             assert [signer.name for signer in report.signers] == ["Alice Adams", "Bob Brown"]
             assert report.files == (file.name,)
         read = {row[0] for row in self.rows("SELECT count(*) FROM signing.certificate")}
-        assert read == {4}
+        assert read == {6}
 
     async def test_many_documents_by_one_press(self) -> None:
         made = [self.sent(**two_signers()) for _ in range(12)]
@@ -243,6 +247,20 @@ class _Browser(SigningSite):
             return self.scene_of(txn).page_of(session, member)
 
         return str(self.run_now(work))
+
+
+def picture(width: int, height: int) -> bytes:
+    """A PNG, black above and white below."""
+    rows = b"".join(b"\0" + bytes([255 * (2 * y // height)]) * width for y in range(height))
+    parts = (
+        (b"IHDR", struct.pack(">2L5B", width, height, 8, 0, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
+        for kind, data in parts
+    )
 
 
 def enrol(txn: Cursor, person: UserId, told: Mapping[str, Any]) -> None:

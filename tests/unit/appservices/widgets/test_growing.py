@@ -84,9 +84,9 @@ _PROOFS: Final = """
         base64(withProofs(bytes(cms), certificates.map(bytes), lists.map(bytes)))));
 """
 _LEGIBLE: Final = """
-    const { shapeOf, textParts, visible } = await at("sign/legible.js");
-    const shapes = given.kinds.map(([kind, size]) => shapeOf(kind, size));
-    const texts = given.texts.map((one) => textParts(bytes(one))?.map(visible) ?? null);
+    const { shapeOf, textParts } = await at("sign/legible.js");
+    const shapes = given.files.map(({ kind, data }) => shapeOf({ kind, data: bytes(data) }));
+    const texts = given.texts.map((one) => textParts(bytes(one)) ?? null);
     answer({ shapes, texts });
 """
 
@@ -224,33 +224,47 @@ def test_what_a_page_signs_is_sealed_for_the_strict_verdict_once_it_is_closed() 
 
 
 def test_what_nobody_sees_in_a_text_is_made_visible() -> None:
-    kinds = [
-        ["image/png", 10**8],
-        ["text/plain", 2**20],
-        ["text/plain", 2**20 + 1],
-        *([kind, 9] for kind in ("text/html", "image/svg+xml", "image/gif", "application/zip")),
-    ]
     texts = [
         "Pay 100\tEUR.\r\nYes\n",
         "a\u202egpj.exe\u200b b\u00a0c\ufeff\x1b[2K\rd\u2028",
-        "x\n" * 100,
+        "x\n" * 70,
         "я" * 10_000,
         "",
     ]
-    given = {"kinds": kinds, "texts": [_b64(one.encode()) for one in texts] + [_b64(b"\xff")]}
+    too_much = ["\u200b" * 2001, "\n" * 30_001]
+    encoded = [*(one.encode() for one in (*texts, *too_much)), b"\xff"]
 
-    found = by_page(_LEGIBLE, given)
+    found = by_page(_LEGIBLE, {"files": [], "texts": [_b64(one) for one in encoded]})["texts"]
 
-    shapes = ["picture", "text", "nothing", "nothing", "nothing", "nothing", "nothing"]
-    assert found["shapes"] == shapes
-    plain, hidden, lines, long, empty, none = found["texts"]
+    plain, hidden, lines, long, empty, *none = found
     assert plain == [[{"text": "Pay 100\tEUR.\nYes\n", "isHidden": False}]]
     seen = [one["text"] for one in hidden[0] if one["isHidden"]]
     assert seen == [
         *("U+202E", "U+200B", "U+00A0", "U+FEFF", "U+001B", "U+000D", "U+2028"),
     ]
     assert "".join(one["text"] for one in hidden[0] if not one["isHidden"]) == "agpj.exe bc[2Kd"
-    assert [len(part[0]["text"]) for part in lines] == [80, 80, 40]
+    assert [len(part[0]["text"]) for part in lines] == [60, 60, 20]
     assert "".join(part[0]["text"] for part in long) == "я" * 10_000
-    assert max(len(part[0]["text"]) for part in long) <= 4000
-    assert (empty, none) == ([[]], None)
+    assert max(len(part[0]["text"]) for part in long) <= 1600
+    assert (empty, none) == ([[]], [None] * 3)
+
+
+def test_only_what_stands_still_and_runs_nothing_is_shown() -> None:
+    beginning = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\x0dIHDR" + bytes(17)
+    webp = b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0"
+    cases = [
+        ("image/png", beginning + b"\0\0\0\x01IDAT", "picture"),
+        ("image/png", beginning + b"\0\0\0\x08acTL" + bytes(12) + b"\0\0\0\1IDAT", "nothing"),
+        ("image/png", beginning, "picture"),
+        ("image/jpeg", b"\xff\xd8", "picture"),
+        ("image/webp", webp + b"\x10", "picture"),
+        ("image/webp", webp + b"\x12", "nothing"),
+        ("text/plain", bytes(2**20), "text"),
+        ("text/plain", bytes(2**20 + 1), "nothing"),
+        *((one, b"1", "nothing") for one in ("text/html", "image/svg+xml", "image/gif", "a/b")),
+    ]
+    files = [{"kind": kind, "data": _b64(data)} for kind, data, _ in cases]
+
+    found = by_page(_LEGIBLE, {"files": files, "texts": []})["shapes"]
+
+    assert found == [shape for *_, shape in cases]
