@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from appservices.signing.config import BOT_LOCALPART
-from appservices.signing.service import renewals
+from appservices.signing.service import forgetting, renewals
 from appservices.signing.service.authorities import read_authorities
 from appservices.signing.service.chats import hear
 from appservices.signing.service.errands import handlers
@@ -96,7 +96,7 @@ class Signing:
             self.webhooks.start()
         if self.parts is not None:
             now_ms = self._host.now_ms()
-            await self._host.database.run("signing.start", renewals.order_look, now_ms)
+            await self._host.database.run("signing.start", _order_looks, now_ms)
 
     def _make_parts(self, host: Host, section: SigningSection) -> Parts | None:
         sessions = section.sessions
@@ -109,6 +109,11 @@ class Signing:
         )
         vault = Vault(host.seed("signing"))
         return Parts(host, sessions, bot, vault, section, self.authorities, self.seals, self.pool)
+
+
+def _order_looks(txn: Cursor, now_ms: int) -> None:
+    renewals.order_look(txn, now_ms)
+    forgetting.order_look(txn, now_ms)
 
 
 def webhooks_of(parts: Parts) -> Webhooks:

@@ -80,6 +80,7 @@ test("the last one who signs closes the file, which no request has carried", asy
     await sign(page);
     await page.getByText("Everyone has signed, and the document is closed.").waitFor();
     await page.getByText("This page has checked every signature in it.").waitFor();
+    await page.getByText("The service deletes what it keeps of it on").waitFor();
     await glance(page, "sign-blind-closed");
 
     const found = await ask("verdict");
@@ -96,6 +97,20 @@ test("the last one who signs closes the file, which no request has carried", asy
     const key = new URLSearchParams(begun.private).get("k") ?? "?";
     const secrets = ["Lease", "Браун", key, begun.document.slice(4000, 4040)];
     for (const one of secrets) assert.ok(!out.join("\n").includes(one), one);
+});
+
+test("a document of which nothing is kept any more is told so, and nobody is accused", async ({
+    open,
+}) => {
+    const { alert, heard } = await atSign(open, {}, (answers) => ({
+        ...answers,
+        [`GET ${PATH}`]: async (one) => {
+            const told = /** @type {any} */ (await answers[`GET ${PATH}`]?.(one));
+            return { ...told, is_deleted: true, matter: null, revisions: [] };
+        },
+    }));
+    await alert.filter({ hasText: "has deleted what it kept of this document" }).waitFor();
+    assert.equal(posted(heard, "doubt").length, 0);
 });
 
 test("whoever opens it after a last signer who has left closes it", async ({ open, expect }) => {

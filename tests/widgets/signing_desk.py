@@ -362,7 +362,8 @@ def _told(desk: Desk) -> Any:
         "parties": [{**one, "name": one["user"]} for one in told["parties"]],
     }
     sha256 = unpadded(hashlib.sha256(desk.whole).digest())
-    ended = {"final_sha256": sha256} if desk.closed else {}
+    until_ms = desk.now_ms + 90 * 86_400_000
+    ended = {"final_sha256": sha256, "deletes_at_ms": until_ms} if desk.closed else {}
     return {**told, **blind, **ended, "parties_sha256": _parties(blind["parties"], told["stages"])}
 
 

@@ -228,6 +228,9 @@ class SessionView(Wire):
         final_sha256: Of the closed file; none: it is not closed yet.
         is_to_close: A page that can read the file has to close it now.
         is_to_renew: Likewise: has to put another time stamp on it.
+        deletes_at_ms: Of a private document that is closed: from when what is kept of it may be
+            deleted, UTC.
+        is_deleted: Whether it was: there is no file, no matter and no revision any more.
         now_ms: Our clock, UTC.
     """
 
@@ -253,6 +256,8 @@ class SessionView(Wire):
     final_sha256: Sha256 | None = None
     is_to_close: bool = False
     is_to_renew: bool = False
+    deletes_at_ms: int | None = None
+    is_deleted: bool = False
     now_ms: int
 
 

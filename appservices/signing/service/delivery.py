@@ -16,7 +16,7 @@ from appservices.signing.core.session import State
 from appservices.signing.core.texts.cards import is_in_force
 from appservices.signing.core.texts.news import file_caption, is_told, result_doc
 from appservices.signing.core.texts.words import number_of
-from appservices.signing.service import cards
+from appservices.signing.service import cards, keeping
 from appservices.signing.service.cipher import DOCUMENT, decrypt
 from appservices.signing.service.files import read_kept
 from appservices.signing.service.scene import Parts
@@ -265,7 +265,8 @@ def _hand_out(
     speech = scene.speech(person)
     check_url = scene.links.verify() if scene.links is not None else None
     beside = {SIGN_RESULT_KEY: _payload(scene, session, uploaded, verdict)}
-    doc = result_doc(session, verdict, check_url, speech)
+    until_ms = keeping.forgotten_at_ms(scene, session)
+    doc = result_doc(session, verdict, check_url, until_ms, speech)
     if session.is_blind:
         scene.tell(room_id, person, doc, payload=beside)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from appservices.signing.service import acting, cards, delivery, ending
+from appservices.signing.service import acting, cards, delivery, ending, forgetting
 from appservices.signing.service.batch_errands import MakeRow, Sow
 from appservices.signing.service.batches import ROW, SOW
 from appservices.signing.service.bulk import MAKE, Make
@@ -62,6 +62,8 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
         SOW: Sow(parts),
         LOOK: Look(),
         RENEW: Renew(parts),
+        forgetting.LOOK: forgetting.Look(parts),
+        forgetting.DELETE: forgetting.Delete(parts),
     }
 
 

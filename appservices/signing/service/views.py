@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from appservices.signing.core.parties import CAN_ACT, Role
 from appservices.signing.core.records import clause_field, clauses_of, parties_sha256
 from appservices.signing.core.session import State
-from appservices.signing.service import blind_closing
+from appservices.signing.service import blind_closing, keeping
 from appservices.signing.service.certifying import proofs_view
 from appservices.signing.service.told import clause_view, told_digest
 from appservices.signing.store import blobs, revisions, signatures
@@ -37,6 +37,7 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
     is_open = session.state is State.OPEN
     can_act = is_open and member.party.state in CAN_ACT and member.party.role not in _NO_ACTION
     can_act = can_act and not member.is_unknown
+    is_deleted = keeping.is_forgotten(scene, session)
     return SessionView(
         session=session.id,
         mode=session.mode.value,
@@ -75,13 +76,19 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
             state=member.party.state.value,
             can_act=can_act,
         ),
-        revisions=[_revision(one) for one in revisions.of_session(scene.txn, session.id)],
+        revisions=[] if is_deleted else _revisions(scene, session),
         proofs=proofs_view(scene.parts.authorities),
         final_sha256=told_digest(session.final_sha256),
         is_to_close=blind_closing.is_to_close(session, member),
         is_to_renew=blind_closing.is_to_renew(scene, session, member),
+        deletes_at_ms=None if is_deleted else keeping.forgotten_at_ms(scene, session),
+        is_deleted=is_deleted,
         now_ms=scene.now_ms,
     )
+
+
+def _revisions(scene: Scene, session: Session) -> list[RevisionView]:
+    return [_revision(one) for one in revisions.of_session(scene.txn, session.id)]
 
 
 def _matter(scene: Scene, session: Session) -> str | None:

@@ -14,7 +14,7 @@ BlobKind = Literal["upload", "document", "evidence", "matter"]
 def put(txn: Cursor, session_id: str, kind: BlobKind, data: bytes, now_ms: int) -> bytes:
     """Keep a ciphertext of a session in place of the one of this kind; its SHA-256."""
     sha256 = hashlib.sha256(data).digest()
-    txn.execute("DELETE FROM signing.blob WHERE session_id = %s AND kind = %s", (session_id, kind))
+    drop(txn, session_id, kind)
     txn.execute(
         "INSERT INTO signing.blob (sha256, session_id, kind, data, made_at_ms)"
         " VALUES (%s, %s, %s, %s, %s)",
@@ -49,6 +49,11 @@ def of_kind(txn: Cursor, session_id: str, kind: BlobKind) -> bytes | None:
     )
     row = txn.fetchone()
     return bytes(row[0]) if row else None
+
+
+def drop(txn: Cursor, session_id: str, kind: BlobKind) -> None:
+    """Delete the ciphertext of a kind, if there is one."""
+    txn.execute("DELETE FROM signing.blob WHERE session_id = %s AND kind = %s", (session_id, kind))
 
 
 def digest_of(txn: Cursor, session_id: str, kind: BlobKind) -> bytes | None:

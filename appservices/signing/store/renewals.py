@@ -41,3 +41,8 @@ def is_due(txn: Cursor, session_id: str, now_ms: int) -> bool:
 def count_failure(txn: Cursor, session_id: str) -> None:
     """Note that a file could not be renewed; it is tried again after the others."""
     txn.execute("UPDATE signing.renewal SET tries = tries + 1 WHERE session_id = %s", (session_id,))
+
+
+def drop(txn: Cursor, session_id: str) -> None:
+    """Renew the file of a session no more."""
+    txn.execute("DELETE FROM signing.renewal WHERE session_id = %s", (session_id,))

@@ -61,3 +61,8 @@ def of_session(txn: Cursor, session_id: str) -> list[Revision]:
         Revision(row[0], row[1], bytes(row[2]), bytes(row[3]), row[4], bytes(row[5]), row[6])
         for row in txn.fetchall()
     ]
+
+
+def empty(txn: Cursor, session_id: str) -> None:
+    """Delete what was added to a private document that is closed; digests and sizes stay."""
+    txn.execute("UPDATE signing.revision SET increment = '' WHERE session_id = %s", (session_id,))

@@ -176,6 +176,33 @@ def waiting_for(txn: Cursor, person: UserId, count: int) -> list[Ulid]:
     return [Ulid(row[0]) for row in txn.fetchall()]
 
 
+def forgettable(
+    txn: Cursor, warned: str, closed_before_ms: int, now: tuple[int, int], count: int
+) -> list[str]:
+    """Ids of private documents of which something is to be done, the longest closed first.
+
+    Args:
+        txn: The transaction.
+        warned: The event by which their people were told.
+        closed_before_ms: What was closed before is kept no longer, UTC.
+        now: The moment, UTC, and for how long before they are told, milliseconds.
+        count: How many at most.
+    """
+    now_ms, warned_ms = now
+    txn.execute(
+        "SELECT s.id FROM signing.session s LEFT JOIN LATERAL ("
+        "  SELECT min(e.at_ms) AS at_ms FROM signing.event e"
+        "  WHERE e.session_id = s.id AND e.what = %s) AS told ON true"
+        " WHERE s.mode = 'blind' AND s.closed_at_ms <= %s"
+        " AND (told.at_ms IS NULL OR (told.at_ms <= %s AND s.closed_at_ms <= %s))"
+        " AND EXISTS (SELECT 1 FROM signing.blob b"
+        "  WHERE b.session_id = s.id AND b.kind = 'document')"
+        " ORDER BY s.closed_at_ms, s.id LIMIT %s",
+        (warned, closed_before_ms + warned_ms, now_ms - warned_ms, closed_before_ms, count),
+    )
+    return [row[0] for row in txn.fetchall()]
+
+
 def drafts_of(txn: Cursor, requester: str) -> int:
     """How many drafts somebody has."""
     txn.execute(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from appservices.signing.core.commands import CANCEL
 from appservices.signing.core.records import Level
 from appservices.signing.core.texts.words import number_of, titled
-from veche.protocol.message import Bullets, Doc, Heading, Link, Mono, Paragraph
+from veche.protocol.message import Bold, Bullets, Doc, Heading, Link, Mono, Paragraph
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session
@@ -86,11 +86,35 @@ def how_doc(session: Session, member: Member, page: str | None, speech: Speech) 
     return blocks
 
 
-def result_lines(session: Session, speech: Speech) -> Doc:
-    """Where the closed file is, which the bot cannot send."""
+def result_lines(session: Session, until_ms: int | None, speech: Speech) -> Doc:
+    """Where the closed file is, which the bot cannot send, and until when."""
     words = speech.text(
         "The file is on your page, where your browser decrypts it: open the link of {name} and save"
         " it. I never had it, so I say nothing of what is in it. The report follows.",
+        name=session.matter.requester_name,
+    )
+    if until_ms is None:
+        return (Paragraph(words),)
+    until = speech.text(
+        "I delete what I keep of it on {date}: save the file before.", date=speech.date(until_ms)
+    )
+    return (Paragraph(words, " ", Bold(until)),)
+
+
+def expiring_doc(session: Session, at_ms: int, speech: Speech) -> Doc:
+    """That what is kept of a closed document is deleted soon.
+
+    Args:
+        session: It.
+        at_ms: From when, UTC.
+        speech: How the person is spoken to.
+    """
+    words = speech.text(
+        "On {date} I delete what I keep of {title}, which only your browser can read. Open the link"
+        " of {name} before, and save the file. Afterwards that link opens nothing, and whoever has"
+        " the file renews it with “veche renew”.",
+        date=speech.date(at_ms),
+        title=titled(session, speech),
         name=session.matter.requester_name,
     )
     return (Paragraph(words),)

@@ -103,8 +103,22 @@ def reminder_doc(session: Session, member: Member, page: str | None, speech: Spe
     return blocks
 
 
-def result_doc(session: Session, verdict: str | None, check_url: str | None, speech: Speech) -> Doc:
-    """What comes with the closed file."""
+def result_doc(
+    session: Session,
+    verdict: str | None,
+    check_url: str | None,
+    until_ms: int | None,
+    speech: Speech,
+) -> Doc:
+    """What comes with the closed file.
+
+    Args:
+        session: It.
+        verdict: On the file; None: it was not seen.
+        check_url: Where it can be checked; None: nowhere here.
+        until_ms: From when what is kept of a private one is deleted, UTC; None of others.
+        speech: How the person is spoken to.
+    """
     names = ", ".join(signed_names(session)) or "–"
     facts: list[tuple[str, Item]] = [
         (speech.text("Signed by"), names),
@@ -118,7 +132,7 @@ def result_doc(session: Session, verdict: str | None, check_url: str | None, spe
         Facts(facts),
     )
     if session.is_blind and session.revision:
-        blocks = (*blocks, *blind.result_lines(session, speech))
+        blocks = (*blocks, *blind.result_lines(session, until_ms, speech))
     if check_url is not None:
         words = speech.text("Anybody can check it here; the file stays in the browser:")
         blocks = (*blocks, Paragraph(words, "\n", Link(check_url, check_url)))

@@ -45,6 +45,7 @@ const DOUBTS = /** @type {const} */ (["increment", "signature", "document", "mat
 export async function openLink(link, tell) {
     const session = new Session(await asParty(link));
     const said = await session.view();
+    if (said.is_deleted) throw new PaperError("deleted");
     if (!isBlind(said)) {
         if (!link.key) throw new PaperError("key");
         tell(said);

@@ -6,7 +6,7 @@
  * @typedef {import("./types.d.ts").Clause} Clause
  */
 import { html, nothing } from "lit";
-import { plural, showDateTime, showNumber, t } from "../kit/i18n.js";
+import { plural, showDate, showDateTime, showNumber, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { hex } from "../verify/bytes.js";
 import { fromBase64 } from "../kit/approval.js";
@@ -111,7 +111,7 @@ export function pasting(view, link) {
 }
 
 /** @param {View} view that the pages of its parties have closed */
-export function closed({ state }) {
+export function closed({ state, deletes_at_ms }) {
     const words =
         state === "completed" || state === "sealing"
             ? t("Everyone has signed, and the document is closed.")
@@ -121,7 +121,14 @@ export function closed({ state }) {
         html`<p>${words}</p>
             <p>
                 ${t("This page has checked every signature in it. Save the file and keep it: only those with the link can open it; the service cannot read it.")}
-            </p>`,
+            </p>
+            ${
+                deletes_at_ms
+                    ? html`<p>
+                          ${t("The service deletes what it keeps of it on {date}. Afterwards this link opens nothing.", { date: showDate(deletes_at_ms) })}
+                      </p>`
+                    : nothing
+            }`,
     );
 }
 

@@ -61,6 +61,9 @@ export interface View {
     filename?: string;
     is_to_close?: boolean;
     is_to_renew?: boolean;
+    /** Of a private document that is closed: from when what is kept of it may be deleted. */
+    deletes_at_ms?: number | null;
+    is_deleted?: boolean;
     requester: string;
     effect: "when_complete" | "each";
     may_delegate: boolean;

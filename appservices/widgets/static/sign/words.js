@@ -135,6 +135,10 @@ function faultWords(fault) {
             return t(
                 "The document can't be opened: the link is damaged, or the file was changed. Open the link in your chat once more.",
             );
+        case "deleted":
+            return t(
+                "The service has deleted what it kept of this document, as its people were told. Whoever has saved the file can check and renew it.",
+            );
         case "matter":
             return t(
                 "The service tells another title or other clauses than who asks you. Don't sign it; tell who sent you the link.",

@@ -241,15 +241,6 @@ class BlindTests(BlindSite):
         assert self.carol.veiled(TITLE).encode() in data
         assert CANARY.encode() not in data
 
-    async def test_many_at_once_are_only_documents_that_the_service_sees(self) -> None:
-        for _ in range(2):
-            self.carol = self.requester(CAROL)
-            await self.send()
-        await self.settle()
-
-        await self.say_all(ALICE, "sign all")
-        assert "all=" not in self.said(ALICE)
-
     async def test_a_page_renews_what_a_time_stamp_will_not_prove_for_long(self) -> None:
         link = await self.send()
         for person in (ALICE, BOB):

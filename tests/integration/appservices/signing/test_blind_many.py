@@ -76,3 +76,19 @@ class ManyTests(BlindSite):
         address = self.run_now(lambda txn: waiting.link_of(self.scene_of(txn), UserId(ALICE)))
         [told] = (await self.away(SignList.of(address).read))["private"]
         assert (told["session"], told["is_together"]) == (alice.session, False)
+
+    async def test_the_list_of_private_documents_alone_has_none_of_their_keys(self) -> None:
+        links = []
+        for _ in range(2):
+            self.carol = self.requester(CAROL)
+            links.append(await self.send())
+        await self.settle()
+        await self.say_all(ALICE, "sign all")
+        [address] = re.findall(r"http\S+/sign#all=\S+", self.said(ALICE))
+
+        told = await self.away(SignList.of(address).read)
+        assert (told["documents"], told["others"], len(told["private"])) == ([], [], 2)
+        for link in links:
+            key = link.partition("&k=")[2].partition("&")[0]
+            assert len(key) == 43
+            assert key not in json.dumps(told)

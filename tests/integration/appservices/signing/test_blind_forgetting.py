@@ -1,0 +1,131 @@
+"""What is kept of private documents is deleted some time after they are closed, and told before."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import psycopg2.errors
+import pytest
+
+from appservices.signing.core.session import State
+from appservices.signing.service import forgetting, keeping
+from appservices.signing.store import sessions
+from tests.integration.appservices.signing.blind import BlindSite
+from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, two_signers
+from veche.protocol.ids import effect_id
+from veche.protocol.signatures.report import Verdict
+from veche.runtime.errands import Errand
+
+pytestmark = pytest.mark.postgres
+
+DAY_MS = 86_400_000
+
+
+class ForgettingTests(BlindSite):
+    """Alice and Bob have signed; the clock is turned."""
+
+    async def closed(self) -> str:
+        """Their document."""
+        link = await self.send()
+        for person in (ALICE, BOB):
+            signer = await self.open(person, link)
+            assert (await self.away(signer.sign, self.keys[person])).status == 200
+        await self.settle()
+        assert self.session().state is State.COMPLETED
+        return link
+
+    async def look(self, days: int) -> None:
+        """What is done on a day after it was closed."""
+        closed_at_ms = self.session().closed_at_ms
+        assert closed_at_ms is not None
+        now_ms = closed_at_ms + days * DAY_MS
+        handler: Any = self.handlers[forgetting.LOOK]
+        look = Errand(effect_id("look", days), forgetting.LOOK, {"day": days}, 0)
+        self.run_now(lambda txn: handler.finish(txn, look, {}, now_ms))
+        [due] = self.rows("SELECT count(*) FROM runtime.errand WHERE kind = %s", forgetting.DELETE)
+        if due == (0,):
+            return
+        delete: Any = self.handlers[forgetting.DELETE]
+        errand = Errand(
+            effect_id("d", days), forgetting.DELETE, {"session": self.session().id}, now_ms
+        )
+        self.run_now(lambda txn: delete.finish(txn, errand, {}, now_ms))
+        self.rows("DELETE FROM runtime.errand WHERE kind = %s RETURNING 1", forgetting.DELETE)
+        await self.settle()
+
+    def kept(self) -> tuple[list[str], int]:
+        """Kinds of ciphertext, and bytes of what was signed."""
+        kinds = self.rows("SELECT kind FROM signing.blob ORDER BY kind")
+        [(size,)] = self.rows("SELECT sum(length(increment)) FROM signing.revision")
+        return [one for (one,) in kinds], size
+
+    async def test_the_people_are_told_before_and_then_only_digests_are_left(self) -> None:
+        link = await self.closed()
+        assert "I delete what I keep of it on" in self.all_said(ALICE)
+        alice = await self.open(ALICE, link)
+        view = await self.away(alice.view)
+        pdf = await self.away(alice.document, view)
+        closed_at_ms = self.session().closed_at_ms or 0
+        assert (view["deletes_at_ms"], view["is_deleted"]) == (closed_at_ms + 90 * DAY_MS, False)
+
+        await self.look(75)
+        assert "which only your browser can read" not in self.all_said(ALICE)
+        for days in (76, 77, 89):
+            await self.look(days)
+            assert self.all_said(ALICE).count("which only your browser can read") == 1
+            assert self.kept()[0] == ["document", "evidence", "matter"]
+        assert "veche renew" in self.all_said(BOB)
+        assert "which only your browser can read" in self.all_said(CAROL)
+        await self.look(90)
+
+        assert self.kept() == (["evidence"], 0)
+        assert self.rows("SELECT 1 FROM signing.renewal") == []
+        view = await self.away(alice.view)
+        assert (view["is_deleted"], view.get("matter"), view["revisions"]) == (True, None, [])
+        assert not view["is_to_renew"]
+        assert view["final_sha256"] is not None
+        assert self.judged(pdf).verdict is Verdict.SEALED
+        assert self.session().final_sha256 == hashlib.sha256(pdf).digest()
+        await self.look(91)
+        [(count,)] = self.rows("SELECT count(*) FROM signing.event WHERE what = 'forgotten'")
+        assert count == 1
+
+    async def test_what_was_due_long_ago_is_told_first_and_kept_a_fortnight_more(self) -> None:
+        await self.closed()
+        await self.look(400)
+        assert self.all_said(ALICE).count("which only your browser can read") == 1
+        await self.look(413)
+        assert "document" in self.kept()[0]
+        await self.look(414)
+
+        assert self.kept() == (["evidence"], 0)
+
+    async def test_nothing_else_is_deleted(self) -> None:
+        self.sent(**two_signers())
+        link = await self.send()
+        alice = await self.open(ALICE, link)
+        assert (await self.away(alice.sign, self.keys[ALICE])).status == 200
+        before = self.kept()
+
+        session_id = alice.session
+        found = self.run_now(
+            lambda txn: sessions.forgettable(
+                txn, keeping.EXPIRING, 1 << 60, (1 << 60, keeping.WARNED_MS), 10
+            )
+        )
+        assert found == []
+        with pytest.raises(psycopg2.errors.RaiseException, match="only grows"):
+            self.rows(
+                "UPDATE signing.revision SET increment = '' WHERE session_id = %s RETURNING 1",
+                session_id,
+            )
+        assert self.kept() == before
+
+    async def test_of_a_closed_one_nothing_but_the_ciphertext_can_go(self) -> None:
+        await self.closed()
+        for change in ("size = 1", "sha256 = previous_sha256", "increment = '\\x00'"):
+            with pytest.raises(psycopg2.errors.RaiseException, match="only grows"):
+                self.rows(f"UPDATE signing.revision SET {change} RETURNING 1")  # noqa: S608 -- ours
+        with pytest.raises(psycopg2.errors.RaiseException, match="only grows"):
+            self.rows("DELETE FROM signing.revision RETURNING 1")
