@@ -324,7 +324,7 @@ class Shop(Asker):
             "title": "Bread",
             "lines": [{"text": "Bread", "amount": amount}],
             "due_at_ms": self.now_ms() + self.chance.choice((30_000, DAY_MS)),
-            **({"terms": terms} if terms else {}),
+            **terms,
         }
         await self._order("POST", "/invoices", body, "invoice")
 
@@ -401,10 +401,10 @@ class Shop(Asker):
         self.events.append((event["n"], event["type"], event))
         if is_new and event["type"] == "invoice.confirm":
             word = "confirm" if self.chance.random() < 0.7 else "refuse"
-            self.begin(self._confirm(event["invoice"], word))
+            self.begin(self._confirm(event["invoice"], event["payment"], word))
 
-    async def _confirm(self, id_: str, word: str) -> None:
-        body: dict[str, Any] = {} if word == "confirm" else {"reason": "sold out"}
+    async def _confirm(self, id_: str, payment: str, word: str) -> None:
+        body = {"payment": payment, **({} if word == "confirm" else {"reason": "sold out"})}
         await self._order("POST", f"/invoices/{id_}/{word}", body, word)
 
 

@@ -30,8 +30,10 @@ from appservices.payments.service import (
     bulk,
     files,
     grants,
+    held,
     invoices,
     moving,
+    paying,
     setting_aside,
     settling,
 )
@@ -39,6 +41,8 @@ from appservices.payments.service.attempts import Attempts
 from appservices.payments.service.bulk import BACK_AGAIN, PAY_LINES
 from appservices.payments.service.bulk_lines import GiveBack, PayLines
 from appservices.payments.service.callers import Callers
+from appservices.payments.service.clocks import CLOCK
+from appservices.payments.service.errands import handlers as every_handler
 from appservices.payments.service.feed import PaymentFeed, rules_of
 from appservices.payments.service.files import Private
 from appservices.payments.service.news import EVENT, EventErrand
@@ -46,7 +50,7 @@ from appservices.payments.service.rails import BankNews, NewsKind, banking_of
 from appservices.payments.service.receipts import Receipts
 from appservices.payments.service.scene import Parts
 from appservices.payments.service.writer import Writer
-from appservices.payments.store import holders
+from appservices.payments.store import chats, holders
 from appservices.payments.store import invoices as invoice_store
 from appservices.payments.store import mandates as mandate_store
 from appservices.payments.store.mandates import Mandate
@@ -58,9 +62,10 @@ from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
 from veche.cli import demo
 from veche.protocol.canonical import canonical
 from veche.protocol.envelope import sign, signing_key
-from veche.protocol.ids import Ulid, UserId, derived_ulid
+from veche.protocol.ids import RoomId, Ulid, UserId, derived_ulid
 from veche.runtime import live as live_module
 from veche.runtime.acts import ActLog
+from veche.runtime.crypto.tracking import pin_encrypted
 from veche.runtime.database import Database, connect
 from veche.runtime.errands import CHANNEL as ERRANDS
 from veche.runtime.errands import Errands
@@ -69,6 +74,8 @@ from veche.runtime.listener import Listener
 from veche.runtime.live import Live
 from veche.runtime.matrix.client import MatrixError
 from veche.runtime.matrix.connections import NoAnswerError
+from veche.runtime.matrix.store import expect_member
+from veche.runtime.presence import Presence
 from veche.runtime.service import BotAccount
 from veche.runtime.tasks import Tasks
 from veche.runtime.vault import Vault
@@ -121,6 +128,7 @@ class Branch:
         section: Its configuration.
         people: Whom the homeserver knows.
         parts: Of its transactions.
+        rings: Whether clocks of payments ring by themselves.
     """
 
     def __init__(self, dsn: str, folder: Path, **more: Any) -> None:
@@ -146,6 +154,7 @@ class Branch:
         feed = PaymentFeed(vault)
         self.webhooks = Webhooks(host, feed, receipts.signer, rules_of(self.section))
         self._tasks = Tasks(running_max=50)
+        self.rings = False
         self._has_bank = "banks" in more
         self._pool: Any = None
         self._port: Any = None
@@ -169,20 +178,24 @@ class Branch:
             BACK_AGAIN: GiveBack(self.parts),
             EVENT: EventErrand(self.parts),
         }
+        if self.rings:
+            handlers[CLOCK] = every_handler(self.parts)[CLOCK]
         if self._has_bank:
             handlers |= self.parts.banking.errand_handlers()
-        errands = Errands(self.database, reactor, self._tasks, handlers)
-        writer = Writer(self.dsn, reactor)
+        presence = Presence()
+        errands = Errands(self.database, reactor, self._tasks, handlers, presence)
+        writer = Writer(self.dsn, reactor, expired=held.expired)
         banking = self.parts.banking.settles()
         settles = {
             moving.KIND: self._settle,
             **bulk.settles(self.parts),
             **setting_aside.settles(self.parts),
+            **held.settles(self.parts),
             **banking,
         }
         attempts = Attempts(cast("Host", self), writer, settles)
         self.channels |= {ERRANDS: errands.wake, live_module.CHANNEL: self.live.heard}
-        listener = Listener(self.dsn, reactor, self.channels)
+        listener = Listener(self.dsn, reactor, self.channels, presence.show)
         listener.start()
         errands.start()
         writer.start()
@@ -289,6 +302,42 @@ class Branch:
             assert invoices.begin_paying(scene, payment) is None
             moving.attempt(scene, payment)
         return id_
+
+    def hold(self, invoice_id: str) -> str:
+        """Have Alice set aside what an invoice asks for that has to be confirmed; the payment."""
+        with self.scene() as scene:
+            file = invoice_store.lock_invoice(scene.txn, invoice_id)
+            assert file is not None
+            invoice, id_ = file.invoice, scene.voice.fresh_ulid("payment")
+            payment = Payment(
+                id=id_,
+                kind=Kind.INVOICE,
+                state=State.ASKED,
+                payer=scene.holder(ALICE).id,
+                payee=invoice.payee,
+                ledger=invoice.ledger,
+                amount_minor=invoice.amount_minor,
+                fee_minor=0,
+                asked_at_ms=scene.now_ms,
+                approved_by=f"nonce {id_}",
+                invoice=(invoice.id, invoice.version),
+            )
+            private = Private(Party(ALICE, "Alice"), Party(SHOP, "Bakery"), "EUR", "Bread")
+            matter = files.add(scene, payment, private)
+            assert matter is not None
+            paying._go_on(scene, matter, scene.now_ms)
+        return id_
+
+    def chat(self, person: str) -> None:
+        """Give somebody a chat with the bot, in which they are told things."""
+        room_id, bot = RoomId(f"!{person[1:]}"), self.parts.bot.user_id
+        with self.scene() as scene:
+            scene.txn.execute("INSERT INTO runtime.room (room_id) VALUES (%s)", (room_id,))
+            pin_encrypted(scene.txn, room_id, {"algorithm": "m.megolm.v1.aes-sha2"})
+            for one in (bot, UserId(person)):
+                expect_member(scene.txn, room_id, one, "join")
+            chats.CHATS.keep(scene.txn, room_id, UserId(person), scene.now_ms)
+            chats.set_greeted(scene.txn, room_id)
 
     def mandate(self, payee: str) -> str:
         """A mandate that Alice gave to an organisation; its id."""
