@@ -53,7 +53,8 @@ class Signing:
         Raises:
             ConfigError: Something is missing in it, or an organisation has no seal there.
         """
-        self.authorities = read_authorities(section.folder)
+        anchors = [] if section.sessions is None else section.sessions.anchors
+        self.authorities = read_authorities(section.folder, anchors)
         missing = [one.id for one in section.seals if one.id not in self.authorities.seals]
         if missing:
             raise ConfigError(

@@ -21,6 +21,7 @@ REGISTRARS_MAX: Final = 1_000
 
 ORGANISATIONS_MAX: Final = 1_000
 KEYS_MAX: Final = 10
+ANCHORS_MAX: Final = 50
 
 
 UserIdText = Annotated[str, Field(pattern=r"^@[^:\s]+:\S+$", max_length=255)]
@@ -53,6 +54,24 @@ class RegistrarSection(Section):
     """Who may: they see an identity document, and say so with their key."""
 
 
+class AnchorSection(Section):
+    """An authority elsewhere whose certificates people may sign with in sessions."""
+
+    name: str = Field(min_length=1, max_length=100, examples=["Bank of Lindenau eID"])
+    """What people are told it is called."""
+    certificate: FilePath
+    """Its certificate, PEM: a root, or the authority that issues to persons. Nobody above it is
+    looked at; whether it was revoked itself you watch."""
+    level: Literal["S3", "S4"] = "S3"
+    """What signatures by its certificates are: `S3`, with a certificate of one's own; `S4`, which
+    means that you say they are qualified by law. We call nothing qualified by ourselves."""
+    policies: tuple[Annotated[str, Field(pattern=r"^[0-2](\.[0-9]{1,39}){1,30}$")], ...] = Field(
+        default=(), max_length=20, strict=False, examples=[["0.4.0.194112.1.2"]]
+    )
+    """A certificate has to state one of these policies; left out: any. An authority that issues
+    several kinds needs it, so that one for logging in does not count as qualified."""
+
+
 class SessionsSection(Section):
     """The bot by which people have documents signed and sign them."""
 
@@ -66,6 +85,9 @@ class SessionsSection(Section):
     """In which it tells times, and by which days end."""
     templates: FilePath | None = None
     """Folder with templates of documents; left out: there are none."""
+    anchors: list[AnchorSection] = Field(default=[], max_length=ANCHORS_MAX)
+    """Authorities whose certificates people may sign with, from a card or at a provider; left out:
+    nobody signs at the levels `S3` and `S4`."""
     reminders: list[Duration] = Field(
         default=[3 * DAY_MS, DAY_MS, 3 * HOUR_MS], max_length=REMINDERS_MAX
     )

@@ -79,6 +79,7 @@ _WHO: Final = {
     "BlindRoutes": "person",
     "MeetingRoutes": "meeting",
     "DelegationRoutes": "party",
+    "OwnCertificateRoutes": "party",
     "PublicRoutes": "open",
 }
 """Who may ask, by the class that serves it."""

@@ -25,8 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from appservices.signing.core.parties import Party, PartyState, Role, Stage
-from appservices.signing.core.records import Level, Member, code_of, parties_sha256
-from appservices.signing.service.cipher import DOCUMENT, decrypt, encrypt, fresh_key, increment_of
+from appservices.signing.core.records import Level, Member, parties_sha256
 from tests.support import uploads
 from tests.support.signing import Office, with_boxes
 from veche.protocol.approval import (
@@ -41,6 +40,7 @@ from veche.protocol.approval import (
     verify,
 )
 from veche.protocol.canonical import canonical
+from veche.protocol.document_code import code_of
 from veche.protocol.ids import UserId
 from veche.protocol.pdf.appearance import Look
 from veche.protocol.pdf.document import Document
@@ -75,6 +75,7 @@ from veche.protocol.signing_api import (
     YouView,
 )
 from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.runtime.document_cipher import DOCUMENT, decrypt, encrypt, fresh_key, increment_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,7 +1,8 @@
-"""`veche sign`: a person signs a PDF with their own key, without any service of ours.
+"""`veche sign`: a person signs with their own key: a PDF here, or as a party in a session.
 
 The key is in a token (`--pkcs11`), at a provider of remote signatures (`--csc`) or in a file
-(`--key`); the file that is signed stays here.
+(`--key`); a file that is signed stays here. With `--session` it is the document of a session, see
+``sign_session``.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 from cryptography import x509
 
 from veche.cli.reactor_run import run_to_end
+from veche.cli.session_client import SessionClient
+from veche.cli.sign_session import Held, SessionSigning, ask_link, check_can_sign, read_link
 from veche.protocol.approval import showable
 from veche.protocol.errors import ConfigError, RefusedError
 from veche.protocol.pdf.document import FILE_BYTES_MAX
@@ -35,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from veche.protocol.csc import Remote
-    from veche.protocol.signatures.provider import SignatureProvider
+    from veche.protocol.signatures.provider import Credential, SignatureProvider
 
 TIMEOUT_S: Final = 30.0
 CERTIFICATES_BYTES_MAX: Final = 64 * 1024
@@ -54,7 +58,18 @@ class NotSignedError(RefusedError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `veche sign`."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="the PDF to sign")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("file", type=Path, nargs="?", metavar="FILE", help="the PDF to sign")
+    what.add_argument(
+        "--session",
+        nargs="?",
+        const="",
+        metavar="LINK",
+        help="sign as a party in a session, by the link on your page (default: it is asked for)",
+    )
+    parser.add_argument(
+        "--code", metavar="DIGITS", help="of the session's document (default: it is asked for)"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: FILE-signed.pdf")
     parser.add_argument("--field", metavar="NAME", help="where to sign (default: the empty field)")
     parser.add_argument("--tsa", metavar="URL", help="an authority for time stamps (RFC 3161)")
@@ -92,8 +107,95 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Sign a file; 0 once it is written."""
-    return run_to_end(lambda reactor: sign(reactor, arguments))
+    """Sign; 0 once the file is written, or the session has the signature."""
+    work = sign if arguments.session is None else sign_in_session
+    return run_to_end(lambda reactor: work(reactor, arguments))
+
+
+async def sign_in_session(reactor: Any, arguments: argparse.Namespace) -> None:
+    """Sign the document of a session as one of its parties.
+
+    Args:
+        reactor: Clock, network and threads.
+        arguments: Of the command.
+
+    Raises:
+        ConfigError: An option is missing.
+        MalformedError: The link is damaged.
+        RefusedError: It is another document, or the service or whoever holds the key says no.
+        UnavailableError: Whoever is asked does not answer.
+    """
+    link = read_link(arguments.session or ask_link())
+    pool = SigningPool(reactor)
+    client = SessionClient(reactor, link.origin, link.session, link.party, link.token)
+    outbound = _outbound(reactor, arguments)
+    try:
+        signing = SessionSigning(
+            reactor, link, client, pool, lambda chain: fetched_lists(outbound, chain, _tell), _say
+        )
+        view, paper = await signing.read()
+        check_can_sign(view)
+        signing.show(view)
+        if arguments.out is not None:
+            _write(arguments.out, paper.whole)
+            _say(f"{'to read':<12} {arguments.out}")
+        signing.compare(view, arguments.code)
+        held = await _held(reactor, pool, arguments)
+        clauses = [one for one in view.clauses if one.field]
+        if clauses and held.credential.home is KeyHome.PROVIDER:
+            raise NotSignedError(
+                "this document has clauses that are signed by themselves; a provider signs once:"
+                " use a card"
+            )
+        await signing.approved(held.credential)
+        await signing.sign(held, paper)
+    except PdfError as e:
+        raise NotSignedError(f"the document cannot be signed: {e}") from e
+    finally:
+        await client.close()
+        await pool.close()
+    _say(f"{'signed by':<12} {showable(held.credential.name)}, with {_HOMES[held.credential.home]}")
+
+
+@attrs.frozen
+class _Opened:
+    """A key that is ready."""
+
+    provider: SignatureProvider
+
+    @property
+    def credential(self) -> Credential:
+        """Whose key it is."""
+        return self.provider.credential
+
+    async def opened(self) -> SignatureProvider:
+        """Itself."""
+        return self.provider
+
+
+@attrs.frozen
+class _Remote:
+    """A credential at a provider, whose holder is asked once it is time to sign."""
+
+    client: ProviderClient
+    remote: Remote
+
+    @property
+    def credential(self) -> Credential:
+        """Whose key it is."""
+        return RemoteKey(self.client, self.remote, {}).credential
+
+    async def opened(self) -> SignatureProvider:
+        """The key, for one signature; a code is sent, and asked for, now."""
+        await self.client.challenge(self.remote)
+        return RemoteKey(self.client, self.remote, _said(self.remote))
+
+
+async def _held(reactor: Any, pool: SigningPool, arguments: argparse.Namespace) -> Held:
+    if arguments.csc is None:
+        return _Opened(await _provider(reactor, pool, arguments))
+    client = _provider_client(reactor, arguments)
+    return _Remote(client, await chosen(client, arguments.credential))
 
 
 async def sign(reactor: Any, arguments: argparse.Namespace) -> None:
@@ -112,8 +214,7 @@ async def sign(reactor: Any, arguments: argparse.Namespace) -> None:
     if out.exists():
         raise ConfigError(f"there is {out} already")
     pdf = _read(arguments.file, FILE_BYTES_MAX)
-    networks = [_network(one) for one in arguments.network]
-    outbound = Outbound(reactor, allowed=networks, timeout_s=TIMEOUT_S)
+    outbound = _outbound(reactor, arguments)
     stamper = RemoteStamper(outbound, arguments.tsa) if arguments.tsa else None
     pool = SigningPool(reactor)
     try:
@@ -157,14 +258,21 @@ async def _provider(
 
 
 async def _at_provider(reactor: Any, arguments: argparse.Namespace) -> SignatureProvider:
+    client = _provider_client(reactor, arguments)
+    return await _Remote(client, await chosen(client, arguments.credential)).opened()
+
+
+def _provider_client(reactor: Any, arguments: argparse.Namespace) -> ProviderClient:
     section = ProviderSection.model_validate(
         {"url": arguments.csc, "networks": tuple(arguments.network)}, context=None
     )
     path = arguments.access_token_path
-    client = ProviderClient(reactor, section, "" if path is None else read_secret(path))
-    remote = await chosen(client, arguments.credential)
-    await client.challenge(remote)
-    return RemoteKey(client, remote, _said(remote))
+    return ProviderClient(reactor, section, "" if path is None else read_secret(path))
+
+
+def _outbound(reactor: Any, arguments: argparse.Namespace) -> Outbound:
+    networks = [_network(one) for one in arguments.network]
+    return Outbound(reactor, allowed=networks, timeout_s=TIMEOUT_S)
 
 
 def _said(remote: Remote) -> dict[str, str]:
@@ -219,6 +327,11 @@ def _write(path: Path, data: bytes) -> None:
             file.write(data)
     except OSError as e:
         raise ConfigError(f"{path} cannot be written: {e.strerror}") from e
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def _tell(line: str) -> None:

@@ -25,7 +25,7 @@ KEYS_MAX: Final = 16
 
 _SERVER: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
 _PATH: Final = re.compile(r"(/[A-Za-z0-9_.-]{1,40}){1,8}")
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _TOO_EARLY: Final = 503
 
 
@@ -50,9 +50,7 @@ class Site:
             SiteError: It is another address.
         """
         parts = urlsplit(url)
-        is_safe = parts.scheme == "https" or (
-            parts.scheme == "http" and parts.hostname in _LOOPBACK
-        )
+        is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
         if not is_safe or not parts.hostname or "@" in parts.netloc:
             raise SiteError("the site should be https://…")
         self.url = f"{parts.scheme}://{parts.netloc}"

@@ -227,14 +227,15 @@ class SignatureShown(ShownDocument):
     and ``pages`` are sums, and the other facts are those of the first one.
 
     Attributes:
-        level: Of the signature: ``S1`` by the key of the approval alone, ``S2`` by a fresh key.
+        level: Of the signature: ``S1`` by the key of the approval alone, ``S2`` by a fresh key,
+            ``S3`` and ``S4`` by the key of a certificate that was issued elsewhere.
         read: Whether all pages were on the screen, or the person says that they read it elsewhere.
         clauses: Those that need consent of their own.
-        key: Id of the fresh key, as ``fingerprint``; none: at level ``S1``.
+        key: Id of that other key, as ``fingerprint``; none: at level ``S1``.
         documents: Several, each in a session of its own; none: it is one document.
     """
 
-    level: Literal["S1", "S2"]
+    level: Literal["S1", "S2", "S3", "S4"]
     read: Literal["all_pages", "elsewhere"]
     clauses: Annotated[tuple[ShownClause, ...], Field(strict=False, max_length=CLAUSES_MAX)]
     key: Sha256 | None = None

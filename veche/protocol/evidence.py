@@ -88,6 +88,9 @@ class EvidenceParty(Wire):
         delegated_to: Who acts in their place; empty: nobody.
         signed_at_ms: By our clock; None: they did not. The proven time is the stamp's.
         certificate_sha256: Of the certificate that they signed with in the file.
+        certificate_name: Whom a certificate names that was issued elsewhere; empty: it was not.
+        issuer: Who issued that certificate, as it says; that it is qualified (S4) is the word of
+            who operates the service.
     """
 
     party: Id
@@ -101,6 +104,8 @@ class EvidenceParty(Wire):
     delegated_to: Id = ""
     signed_at_ms: Moment | None = None
     certificate_sha256: Digest | None = None
+    certificate_name: Annotated[str, Field(max_length=200)] = ""
+    issuer: Annotated[str, Field(max_length=200)] = ""
 
 
 class EvidenceStage(Wire):

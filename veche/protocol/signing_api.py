@@ -2,8 +2,6 @@
 
 Files and increments travel as ciphertext whose key the service never puts into an answer: it is in
 the link that a party has from their encrypted chat.
-
-Source: design of Veche, signing §9.
 """
 
 from __future__ import annotations
@@ -13,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, model_validator
 
 from veche.protocol.approval import CLAUSES_MAX, DOCUMENTS_MAX, Sha256, SignedApproval
+from veche.protocol.own_certificate_api import AuthorityView, OwnCertificateView
 from veche.protocol.sealing_api import Encoded
 from veche.protocol.wire import Wire
 
@@ -36,7 +35,7 @@ ClauseId = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,16}$")]
 BASE64: Final = r"^[A-Za-z0-9+/]+$"
 Cipher = Annotated[str, Field(pattern=BASE64, max_length=INCREMENT_CHARACTERS_MAX)]
 ModeName = Literal["assisted", "blind"]
-LevelName = Literal["S0", "S1", "S2"]
+LevelName = Literal["S0", "S1", "S2", "S3", "S4"]
 RoleName = Literal["signer", "clerk", "seal", "approver", "witness", "viewer"]
 ReasonCode = Literal["wrong_terms", "wrong_person", "not_mine", "need_time", "other"]
 
@@ -49,8 +48,7 @@ class DocumentView(Wire):
         size: Its bytes.
         pages: Its pages; 0: it is no PDF.
         blob: SHA-256 of its ciphertext, hexadecimal: the name under ``…/blobs``.
-        is_signed: Whether others had signed it before it came here: then signatures are added to
-            it, each in a field that is made with it and shows nothing.
+        is_signed: Others had signed it before: each signature gets a field that shows nothing.
         name: Of a file that is no PDF, its name in the container in which it is signed.
         kind: Likewise, its media type.
     """
@@ -71,11 +69,9 @@ class ClauseView(Wire):
         id: In the document.
         title: As it is shown; none: only browsers know it.
         title_sha256: Of a title that only browsers know, see ``blind_api.veiled``.
-        kind: ``required``: accepted by signing; ``unfair``: by an answer of its own;
-            ``optional``: may be refused.
+        kind: ``required``: by signing; ``unfair``: by an answer; ``optional``: may be refused.
         page: Where it is, from 1.
-        field: Of an unfair one, the box in which the party who asks has to sign it by itself,
-            directly after their own and by the same certificate; none: an answer is enough.
+        field: Of an unfair one: the box in which it is signed by itself, directly after one's own.
     """
 
     id: ClauseId
@@ -107,7 +103,9 @@ class PartyView(Wire):
         name: What the document calls them.
         user: Their account; of a seal the organisation.
         state: What they have done.
+        level_min: How they have to sign at least; none: they need not.
         level: How they have signed; none: they have not.
+        certificate: Of who has signed with one that was issued elsewhere.
         at_ms: When, UTC.
         acts_for: Id of the party who has let them act.
         witness_of: Id of the party whose signature they see.
@@ -119,7 +117,9 @@ class PartyView(Wire):
     name: str
     user: str
     state: str
+    level_min: LevelName | None = None
     level: str | None = None
+    certificate: OwnCertificateView | None = None
     at_ms: int | None = None
     acts_for: PartyId | None = None
     witness_of: PartyId | None = None
@@ -136,6 +136,7 @@ class YouView(Wire):
         field: Name of their box; none: they have none.
         state: What they have done.
         can_act: Whether they may sign, decline or delegate now.
+        own: The certificate, issued elsewhere, with which they want to sign.
     """
 
     party: PartyId
@@ -144,6 +145,7 @@ class YouView(Wire):
     field: str | None
     state: str
     can_act: bool
+    own: OwnCertificateView | None = None
 
 
 class ClauseClaim(Wire):
@@ -170,11 +172,9 @@ class RevisionView(Wire):
         sha256: Of the file with it.
         size: Bytes of the increment in clear.
         increment: Its ciphertext.
-        cms: Handed in, of a document that the service does not see: the signature in the
-            increment, DER; of one that closes the file, the time stamp.
+        cms: Handed in, of a document that is not seen: its signature, or closing stamp, DER.
         signed_sha256: Likewise: SHA-256 of what the signature covers.
-        clauses: Likewise: those that were signed by themselves after it, in their order; none:
-            there are no such.
+        clauses: Likewise: those that were signed by themselves after it, in their order.
     """
 
     number: Annotated[int, Field(ge=1, le=PARTIES_MAX + 100)]
@@ -225,6 +225,7 @@ class SessionView(Wire):
         you: Who asks.
         revisions: All so far, the first one first.
         proofs: For a signer's revision.
+        authorities: Elsewhere, whose certificates are taken here; files are judged by them too.
         final_sha256: Of the closed file; none: it is not closed yet.
         is_to_close: A page that can read the file has to close it now.
         is_to_renew: Likewise: has to put another time stamp on it.
@@ -253,6 +254,7 @@ class SessionView(Wire):
     you: YouView
     revisions: list[RevisionView]
     proofs: ProofsView
+    authorities: list[AuthorityView] = Field(default_factory=list)
     final_sha256: Sha256 | None = None
     is_to_close: bool = False
     is_to_renew: bool = False
@@ -278,22 +280,22 @@ class AskBody(Wire):
 
     Attributes:
         party: Who.
-        level: ``S2`` with ``key``, ``S1`` without.
+        level: ``S2`` and above with ``key``, ``S1`` without.
         read: Whether all pages were on the screen, or the person says they read it elsewhere.
         clauses: An answer to every clause that is not ``required``.
-        key: SHA-256 of the SubjectPublicKeyInfo of the fresh key, DER.
+        key: SHA-256 of the SubjectPublicKeyInfo, DER: fresh, or above ``S2`` the certificate's.
     """
 
     party: PartyId
-    level: Literal["S1", "S2"]
+    level: Literal["S1", "S2", "S3", "S4"]
     read: Literal["all_pages", "elsewhere"]
     clauses: Annotated[tuple[ClauseAnswer, ...], Field(strict=False, max_length=CLAUSES_MAX)] = ()
     key: Sha256 | None = None
 
     @model_validator(mode="after")
     def _check_key(self) -> AskBody:
-        if (self.level == "S2") != (self.key is not None):
-            raise ValueError("level S2 signs with a fresh key, level S1 without one")
+        if (self.level != "S1") != (self.key is not None):
+            raise ValueError("levels S2 and above sign with another key, level S1 without one")
         return self
 
 
@@ -363,8 +365,7 @@ class WaitingList(Wire):
     Attributes:
         documents: Those that can be signed by one approval, the oldest first.
         others: Those that are signed one at a time.
-        private: Those that the service cannot read; with the documents, no more than can be signed
-            by one approval.
+        private: Those that the service cannot read; with the documents, of one approval.
         more: How many there are besides.
     """
 
@@ -468,7 +469,7 @@ class SignatureBody(Wire):
 
     Attributes:
         party: Who.
-        revision: At level ``S2``: what they added to the file.
+        revision: At level ``S2`` and above: what they added to the file.
         approval: At level ``S1``: what their device key signed.
     """
 

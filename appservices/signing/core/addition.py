@@ -11,11 +11,13 @@ Source: design of Veche, signing §3.5.
 from __future__ import annotations
 
 import datetime as dt
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import attrs
 from cryptography import x509
 
+from appservices.signing.core.judged import trusted
 from veche.protocol.asic.archive import ArchiveError
 from veche.protocol.asic.container import prepare, read_container
 from veche.protocol.asic.growing import added
@@ -35,10 +37,10 @@ from veche.protocol.signatures.checking import (
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.report import Reason
 from veche.protocol.signatures.trust import is_list_of_any
-from veche.protocol.signatures.verdict import Trusted, judge, signatures_of
+from veche.protocol.signatures.verdict import judge, signatures_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cryptography.x509 import Certificate
 
@@ -52,6 +54,17 @@ LINE_END_BYTES_MAX: Final = 2
 """Between the end of a file and the revision that is appended; either has the end of the line."""
 _SHOWN_TIME: Final = "%Y-%m-%d %H:%M UTC"
 _OBJECT: Final = b" obj"
+_WHY: Final[Mapping[Reason, str]] = MappingProxyType(
+    {
+        Reason.LISTS: " (the newest lists of revoked certificates of all who stand above yours have"
+        " to be in it: where the authority offers none as a file, its certificates cannot sign"
+        " here)",
+        Reason.REVOKED: " (your certificate, or one above it, was revoked: get a new one)",
+        Reason.UNKNOWN_SIGNER: " (your certificate was not valid then, or the certificates between"
+        " it and an authority that is trusted here are missing)",
+    }
+)
+"""What is wrong with a certificate of somebody's own, and what would help."""
 
 
 @attrs.frozen
@@ -62,22 +75,24 @@ class Expected:
         fields: Name of the party's box, then those of their clauses, in the order in which they
             are signed.
         document_sha256: Of the file before anybody signed it.
-        certificate: Issued to the party.
+        certificate: Issued to the party; or one of their own, which they have approved.
         stamps: Of who stamps here.
-        root: By which the file will be judged.
+        roots: By which the file will be judged, DER.
         known: DER of the certificates that may travel with it: these two, and the authorities'.
         signed_before: How many signatures the file has already.
         now_ms: UTC.
+        is_own: It is by a certificate of the party's own, which is bound to no document.
     """
 
     fields: tuple[str, ...]
     document_sha256: bytes
     certificate: Certificate
     stamps: Certificate
-    root: Certificate
+    roots: tuple[bytes, ...]
     known: frozenset[bytes]
     signed_before: int
     now_ms: int
+    is_own: bool = False
 
 
 def check_addition(before: bytes, increment: bytes, expected: Expected) -> None:
@@ -158,8 +173,7 @@ def check_step(before: bytes, after: bytes, expected: Expected, kinds: Sequence[
         _check_lists(opened, expected)
     except SignatureFault as e:
         raise BadSignatureError(str(e)) from e
-    now = dt.datetime.fromtimestamp(expected.now_ms / 1000, dt.UTC)
-    report = judge_container(after, Trusted([expected.root], now))
+    report = judge_container(after, trusted(expected.roots, expected.now_ms))
     found = [one for one in report.findings if one.field == step.name]
     if found:
         raise BadSignatureError(f"the file would not hold: {found[0].reason.value}")
@@ -248,8 +262,9 @@ def _check_opened(opened: Opened, expected: Expected) -> int:
         raise BadSignatureError("it has no time stamp")
     certificate = signer_of(opened.signed, opened.digest)
     if der_of(certificate) != der_of(expected.certificate):
-        raise BadSignatureError("it is by another certificate than the one that you were given")
-    if document_digest_of(certificate) != expected.document_sha256:
+        whose = "that you have approved" if expected.is_own else "that you were given"
+        raise BadSignatureError(f"it is by another certificate than the one {whose}")
+    if not expected.is_own and document_digest_of(certificate) != expected.document_sha256:
         raise BadSignatureError("its certificate is for another document")
     _check_stamper(opened, expected.stamps)
     # What travels with a signature is not signed, so anything could be put there.
@@ -287,10 +302,10 @@ def _check_verdict(pdf: bytes, expected: Expected) -> None:
     Why: what a verdict refuses at the end can be mended by nobody, and all who signed would have
     signed in vain.
     """
-    now = dt.datetime.fromtimestamp(expected.now_ms / 1000, dt.UTC)
-    report = judge(pdf, Trusted([expected.root], now))
+    report = judge(pdf, trusted(expected.roots, expected.now_ms))
     found = [one for one in report.findings if one.field in expected.fields]
     if not expected.signed_before:
         found += [one for one in report.findings if one.reason is Reason.NOT_CERTIFIED]
     if found:
-        raise BadSignatureError(f"the file would not hold: {found[0].reason.value}")
+        why = _WHY.get(found[0].reason, "") if expected.is_own else ""
+        raise BadSignatureError(f"the file would not hold: {found[0].reason.value}{why}")

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from veche.protocol.errors import RefusedError
 from veche.protocol.unpadded import unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_NEEDED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "S3": ": with a certificate of your own, by `veche sign --session` or at a provider",
+        "S4": ": a qualified one, with your own qualified certificate, by `veche sign --session` or"
+        " at a provider",
+    }
+)
+"""What a level takes that the key of a device is not enough for."""
 
 
 class NotYourTurnError(RefusedError):
@@ -91,6 +101,12 @@ class ClauseError(RefusedError):
         return {"clause": self.clause}
 
 
+class OwnCertificateError(RefusedError):
+    """A certificate that was issued elsewhere is not taken (HTTP 409)."""
+
+    errcode = "ORG.VECHE.CERTIFICATE_NOT_TAKEN"
+
+
 class SignatureLevelError(RefusedError):
     """The signature is not of the level that the session asks for (HTTP 409).
 
@@ -101,7 +117,8 @@ class SignatureLevelError(RefusedError):
     errcode = "ORG.VECHE.SIGNATURE_LEVEL"
 
     def __init__(self, required: str) -> None:
-        super().__init__(f"This document asks for a signature of level {required}.")
+        needed = _NEEDED.get(required, "")
+        super().__init__(f"This document asks for a signature of level {required}{needed}.")
         self.required = required
 
     @property

@@ -11,25 +11,28 @@ from veche.protocol.signatures.verdict import Trusted, judge
 from veche.protocol.signed_file import judge_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from veche.protocol.signatures.report import Report
 
 
-def judged(pdf: bytes, root: bytes, now_ms: int) -> Report:
+def judged(pdf: bytes, roots: Sequence[bytes], now_ms: int) -> Report:
     """The strict verdict on a file that was made here.
 
     Args:
         pdf: The file.
-        root: What is trusted, DER.
+        roots: What is trusted, DER.
         now_ms: UTC.
     """
-    return judge(pdf, _trusted(root, now_ms))
+    return judge(pdf, trusted(roots, now_ms))
 
 
-def judged_file(data: bytes, root: bytes, now_ms: int) -> Report:
+def judged_file(data: bytes, roots: Sequence[bytes], now_ms: int) -> Report:
     """The verdict on a file of any kind; arguments as of ``judged``."""
-    return judge_file(data, _trusted(root, now_ms))
+    return judge_file(data, trusted(roots, now_ms))
 
 
-def _trusted(root: bytes, now_ms: int) -> Trusted:
+def trusted(roots: Sequence[bytes], now_ms: int) -> Trusted:
+    """What is trusted at a moment; arguments as of ``judged``."""
     now = dt.datetime.fromtimestamp(now_ms // 1000, dt.UTC)
-    return Trusted([x509.load_der_x509_certificate(root)], now)
+    return Trusted([x509.load_der_x509_certificate(one) for one in roots], now)

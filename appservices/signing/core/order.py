@@ -1,7 +1,8 @@
 """Who signs, as people type it: "bob, carol then dave", "2 of bob, carol, dan; copy to erin".
 
 Names are apart by commas or "and"; "then" ends a stage; "as" says the role, and of a witness whose
-signature they see; "on page 3 bottom right" says where they sign. A number before a stage says how
+signature they see; "on page 3 bottom right" says where they sign, "qualified" or "with own
+certificate", last, by which certificate. A number before a stage says how
 many of it are enough. A name in quotation marks is that of somebody without an account, who signs
 in person. After a semicolon, or at the end, "copy to" names whoever gets the file and
 has nothing to sign. "each of bob, carol" makes a session of its own for everybody in the first
@@ -20,6 +21,7 @@ import attrs
 
 from appservices.signing.core.boxes import PAGE_MAX, Place, Side
 from appservices.signing.core.parties import PARTIES_MAX, STAGES_MAX, Role
+from appservices.signing.core.records import Level
 from appservices.signing.core.table import TableError, read_table
 from veche.protocol.approval import showable
 
@@ -53,9 +55,23 @@ _SIDES: Final[Mapping[str, Side]] = {
     **dict.fromkeys(("middle", "посередине", "mitte", "посередині"), Side.MIDDLE),
     **dict.fromkeys(("right", "справа", "rechts", "праворуч"), Side.RIGHT),
 }
+_QUALIFIED: Final = frozenset({"qualified", "квалифицированно", "qualifiziert", "кваліфіковано"})
+_WITH: Final = frozenset({"with", "с", "со", "mit", "з", "із", "зі"})
+_THEIR: Final = frozenset(
+    {"a", "an", "own", "his", "her", "their", "своим", "собственным", "eigenem", "einem", "своїм"}
+    | {"власним"}
+)
+_CERTIFICATE: Final = frozenset({"certificate", "сертификатом", "zertifikat", "сертифікатом"})
 _GUEST_ROLES: Final = frozenset({Role.SIGNER, Role.APPROVER, Role.WITNESS})
 _BOXLESS: Final = frozenset({Role.APPROVER, Role.VIEWER})
+_UNCERTIFIED: Final = frozenset({Role.APPROVER, Role.VIEWER, Role.SEAL})
+_OF_THEIRS: Final = "of"
+""""with a certificate of their own"."""
 _WORDS: Final = _THEN | _AND | _AS | _OF | _COPY | _TO | _EACH | _ON | {";"}
+_WRITTEN: Final[Mapping[Level | None, str]] = {
+    Level.OWN: " with own certificate",
+    Level.QUALIFIED: " qualified",
+}
 EACH_MAX: Final = 1_000
 """Most sessions that one order makes."""
 _HEADS: Final = frozenset({"user", "account", "name", "person", "signer", "имя", "konto", "ім’я"})
@@ -88,6 +104,8 @@ class OrderProblem(enum.Enum):
     """Who agrees with a key, or gets a copy, signs on no page."""
     GUEST = "guest"
     """Somebody without an account is a signer, an approver or a witness, in one document."""
+    CERTIFICATE = "certificate"
+    """Who signs in no box, or in person, has no use for a certificate of their own."""
 
 
 class OrderError(ValueError):
@@ -114,6 +132,7 @@ class Wanted:
         of: Of a witness: whom they see sign, as that was typed.
         place: Where they sign; None: on a page of its own at the end.
         is_guest: They have no account, and sign in person.
+        level: How they have to sign at least, of ``OWN_LEVELS``; None: as everybody.
     """
 
     person: str
@@ -121,6 +140,7 @@ class Wanted:
     of: str = ""
     place: Place | None = None
     is_guest: bool = False
+    level: Level | None = None
 
 
 @attrs.frozen
@@ -251,6 +271,33 @@ class _Reader:
         return WantedStage(tuple(wanted), need)
 
     def _wanted(self) -> Wanted:
+        wanted = self._without_level()
+        level = self._level()
+        is_boxless = wanted.is_guest or wanted.role in _UNCERTIFIED
+        if level is not None and is_boxless:
+            raise OrderError(OrderProblem.CERTIFICATE, wanted.person)
+        return attrs.evolve(wanted, level=level)
+
+    def _level(self) -> Level | None:
+        """By which certificate somebody signs, "qualified"; None: it is not said."""
+        if self._next in _QUALIFIED:
+            self._at += 1
+            return Level.QUALIFIED
+        if self._next not in _WITH:
+            return None
+        self._at += 1
+        while self._next in _THEIR:
+            self._at += 1
+        if self._next not in _CERTIFICATE:
+            raise OrderError(OrderProblem.WORD, self._word)
+        self._at += 1
+        if self._next == _OF_THEIRS:
+            self._at += 1
+            while self._next in _THEIR:
+                self._at += 1
+        return Level.OWN
+
+    def _without_level(self) -> Wanted:
         quoted = _QUOTED.fullmatch(self._word)
         person = self._guest(quoted[1]) if quoted is not None else self._person()
         wanted = Wanted(person, place=self._place(), is_guest=quoted is not None)
@@ -393,10 +440,11 @@ def _written_one(one: Wanted) -> str:
     of = f" of {_quoted(one.of)}" if one.of else ""
     person = f'"{one.person}"' if one.is_guest else one.person
     role = "" if one.role is Role.SIGNER else f" as {one.role.value}{of}"
+    level = _WRITTEN.get(one.level, "")
     if one.place is None:
-        return f"{person}{role}"
+        return f"{person}{role}{level}"
     side = "" if one.place.side is None else f" bottom {one.place.side.value}"
-    return f"{person}{role} on page {one.place.page}{side}"
+    return f"{person}{role} on page {one.place.page}{side}{level}"
 
 
 def _quoted(person: str) -> str:

@@ -6,13 +6,12 @@ Source: design of Veche, signing §5 and §9.
 from __future__ import annotations
 
 import enum
-import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from appservices.signing.core.parties import Party, Plan, Role, Stage
-from veche.protocol.canonical import canonical
+from veche.protocol.document_code import code_of, order_sha256
 from veche.protocol.ids import UserId
 from veche.protocol.pdf.grammar import OF_CLAUSE
 
@@ -31,7 +30,6 @@ CLAUSES_MAX: Final = 50
 DEADLINE_MS_MAX: Final = 180 * 86_400_000
 UNFAIR_MAX: Final = 15
 """Clauses that are signed by themselves: with each, what a party hands in gets 12 kB longer."""
-_CODES: Final = 10_000
 
 
 CONSENTING: Final = frozenset({Role.SIGNER, Role.CLERK})
@@ -39,7 +37,7 @@ CONSENTING: Final = frozenset({Role.SIGNER, Role.CLERK})
 
 
 class Level(enum.Enum):
-    """How a person signs; a session asks for one of the first three at least."""
+    """How a person signs, the surer the later; a session asks for one of them at least."""
 
     CLICK = "S0"
     """An encrypted reply with the document's code, from a device whose identity is pinned."""
@@ -47,6 +45,11 @@ class Level(enum.Enum):
     """The approval of the person's device key."""
     ADVANCED = "S2"
     """A signature in the file by a fresh key, whose certificate the approval asked for."""
+    OWN = "S3"
+    """A signature in the file by a certificate of the person's own, from an authority that the
+    operator trusts; the approval names its key."""
+    QUALIFIED = "S4"
+    """The same, from an authority whose certificates are qualified, as the operator says."""
     SEAL = "seal"
     """An organisation's; never a person's."""
 
@@ -54,6 +57,12 @@ class Level(enum.Enum):
     def rank(self) -> int:
         """The higher, the surer; a seal is no level of a person's."""
         return list(Level).index(self)
+
+
+OWN_LEVELS: Final = (Level.OWN, Level.QUALIFIED)
+"""By a certificate that was issued elsewhere."""
+IN_FILE: Final = frozenset({Level.ADVANCED, *OWN_LEVELS})
+"""By a signature in a box of the file."""
 
 
 class SessionEffect(enum.Enum):
@@ -341,29 +350,22 @@ def with_clause_fields(session: Session) -> Session:
     return attrs.evolve(session, matter=attrs.evolve(session.matter, clauses=tuple(clauses)))
 
 
-def code_of(document_sha256: bytes, session_id: str) -> str:
-    """Four digits of a document in a session; a swapped document has others, as a rule."""
-    digest = hashlib.sha256(document_sha256 + session_id.encode("ascii")).digest()
-    return f"{int.from_bytes(digest[-2:], 'big') % _CODES:04}"
-
-
 def parties_sha256(members: Sequence[Member], stages: Sequence[Stage]) -> bytes:
     """SHA-256 of who signs, as what and in which order: what every approval names.
 
     Delegates do not change it: it is of the parties with whom the document was sent.
     """
     own = [one for one in members if not _is_delegate(one, members)]
-    told = {
-        "parties": [
+    return order_sha256(
+        [
             {"party": one.id, "role": one.party.role.value, "name": one.name, "user": one.person}
             for one in own
         ],
-        "stages": [
+        [
             {"need": stage.need, "parties": [one for one in stage.parties if _has(own, one)]}
             for stage in stages
         ],
-    }
-    return hashlib.sha256(canonical(told, where="parties")).digest()
+    )
 
 
 def _is_delegate(member: Member, members: Sequence[Member]) -> bool:

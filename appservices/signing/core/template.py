@@ -141,7 +141,7 @@ class Template(_Part):
     form: Annotated[tuple[TemplateField, ...], Field(min_length=1, max_length=FIELDS_MAX)]
     clauses: Annotated[tuple[TemplateClause, ...], Field(max_length=CLAUSES_MAX)] = ()
     texts: Annotated[dict[str, Words], Field(max_length=TEXTS_MAX)] = {}
-    level_min: Literal["S1", "S2"] = "S2"
+    level_min: Literal["S1", "S2", "S3", "S4"] = "S2"
     effect: Literal["when_complete", "each"] = "when_complete"
 
     @property

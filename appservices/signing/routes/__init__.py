@@ -10,6 +10,7 @@ from appservices.signing.routes.delegation import DelegationRoutes
 from appservices.signing.routes.lists import ListRoutes
 from appservices.signing.routes.meetings import MeetingRoutes
 from appservices.signing.routes.organisations import OrganisationRoutes
+from appservices.signing.routes.own_certificates import OwnCertificateRoutes
 from appservices.signing.routes.parties import PartyRoutes
 from appservices.signing.routes.public import PublicRoutes
 from appservices.signing.routes.seals import SealRoutes
@@ -41,6 +42,7 @@ def routes(host: Host, service: Any) -> Mapping[str, IResource]:
         BlindRoutes(host, service),
         MeetingRoutes(service),
         DelegationRoutes(host, service),
+        OwnCertificateRoutes(host, service),
         OrganisationRoutes(host, service),
         TemplateRoutes(host, service),
         WebhookRoutes(host, service),

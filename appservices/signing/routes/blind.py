@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from appservices.signing.routes.api import API
 from appservices.signing.service import acting, blind
-from appservices.signing.service.cipher import OVERHEAD_BYTES
 from appservices.signing.store import sessions
 from veche.protocol.blind_api import DOCUMENT_BYTES_MAX, BlindBody, BlindState, LinkView
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import LimitError, NotFoundError
 from veche.protocol.wire import Wire
+from veche.runtime.document_cipher import OVERHEAD_BYTES
 from veche.runtime.limits import Buckets, Limit
 from veche.runtime.sessions import Level
 

@@ -16,7 +16,6 @@ from appservices.signing.routes.api import API
 from appservices.signing.routes.callers import CallerRoutes
 from appservices.signing.service import acting, drafting
 from appservices.signing.service.appending import read_pdf
-from appservices.signing.service.cipher import DOCUMENT, decrypt, encrypt
 from appservices.signing.service.delivery import signed_kind, signed_name
 from appservices.signing.service.feed import SigningFeed
 from appservices.signing.service.files import kept
@@ -39,10 +38,10 @@ from veche.protocol.session_api import (
     SessionEvents,
     SessionState,
 )
-from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.words import words_of
 from veche.protocol.unpadded import unpadded
 from veche.runtime.api import Download
+from veche.runtime.document_cipher import DOCUMENT, decrypt, encrypt
 from veche.runtime.limits import Limit
 from veche.runtime.live import WAIT_MS_MAX
 from veche.runtime.web import quiet
@@ -119,8 +118,8 @@ class OrganisationRoutes(CallerRoutes):
         run = self._host.database.run
         await run("signing.owned", self._draft, call)
         if call.query.signed == "add":
-            root = der_of(self._parts().authorities.root)
-            upload = await self._in_thread(read_pdf, call.body, root, call.now_ms)
+            roots = self._parts().authorities.trusted
+            upload = await self._in_thread(read_pdf, call.body, roots, call.now_ms)
         else:
             upload = await self._in_thread(read_upload, call.body)
         return await run("signing.upload", self._keep, call, upload)

@@ -54,7 +54,7 @@ _FALSE: Final = frozenset({Verdict.INVALID, Verdict.UNSIGNED, Verdict.UNREADABLE
 
 
 def read_any(
-    content: bytes, name: str, root: bytes, now_ms: int
+    content: bytes, name: str, roots: Sequence[bytes], now_ms: int
 ) -> Upload | SignedUpload | AnyFile:
     """Make a file fit to be signed; what is signed already, or no PDF, stays as it is.
 
@@ -63,17 +63,17 @@ def read_any(
     Args:
         content: The file as it was sent.
         name: Its name.
-        root: By which signatures in it are judged, DER.
+        roots: By which signatures in it are judged, DER.
         now_ms: UTC.
 
     Raises:
         UploadError: It cannot be signed.
         UploadTooLargeError: It is above the limits.
     """
-    return read_pdf(content, root, now_ms) if is_pdf(content) else any_file(content, name)
+    return read_pdf(content, roots, now_ms) if is_pdf(content) else any_file(content, name)
 
 
-def read_pdf(content: bytes, root: bytes, now_ms: int) -> Upload | SignedUpload:
+def read_pdf(content: bytes, roots: Sequence[bytes], now_ms: int) -> Upload | SignedUpload:
     """The same of a PDF.
 
     Raises:
@@ -83,15 +83,15 @@ def read_pdf(content: bytes, root: bytes, now_ms: int) -> Upload | SignedUpload:
     try:
         return read_upload(content)
     except SignedAlreadyError:
-        return read_signed(content, root, now_ms)
+        return read_signed(content, roots, now_ms)
 
 
-def read_signed(content: bytes, root: bytes, now_ms: int) -> SignedUpload:
+def read_signed(content: bytes, roots: Sequence[bytes], now_ms: int) -> SignedUpload:
     """Look at a file that is signed already; it takes some time, so call it in a thread.
 
     Args:
         content: The file as it was sent.
-        root: By which it is judged, DER.
+        roots: By which it is judged, DER.
         now_ms: UTC.
 
     Raises:
@@ -99,7 +99,7 @@ def read_signed(content: bytes, root: bytes, now_ms: int) -> SignedUpload:
         UploadTooLargeError: It is above the limits of uploads.
     """
     try:
-        found = in_sandbox(looked_at, content, root, now_ms)
+        found = in_sandbox(looked_at, content, roots, now_ms)
     except SandboxError as e:
         raise UploadError from e
     if isinstance(found, SignedUpload):
@@ -107,7 +107,7 @@ def read_signed(content: bytes, root: bytes, now_ms: int) -> SignedUpload:
     raise found
 
 
-def looked_at(content: bytes, root: bytes, now_ms: int) -> SignedUpload | Refusal:
+def looked_at(content: bytes, roots: Sequence[bytes], now_ms: int) -> SignedUpload | Refusal:
     """The file as it is, or why nothing can be added to it; what runs in the sandbox."""
     refusal = checked_signed(content)
     if refusal is not None:
@@ -118,7 +118,7 @@ def looked_at(content: bytes, root: bytes, now_ms: int) -> SignedUpload | Refusa
     except PdfError:
         return PackedSignedError if _PACKED.search(content) else OtherFormSignedError
     try:
-        report = judged(content, root, now_ms)
+        report = judged(content, roots, now_ms)
         return _refused(document, parts, report) or SignedUpload(
             content, page_count(document), report
         )

@@ -10,7 +10,13 @@ from appservices.signing.core.errors import (
     SignatureLevelError,
 )
 from appservices.signing.core.parties import Role
-from appservices.signing.core.records import ClauseKind, Level, clauses_of, parties_sha256
+from appservices.signing.core.records import (
+    IN_FILE,
+    ClauseKind,
+    Level,
+    clauses_of,
+    parties_sha256,
+)
 from appservices.signing.service.acting import able, check_time
 from appservices.signing.service.told import told_digest
 from veche.protocol.approval import ShownClause, ShownDocument, SignatureShown
@@ -120,10 +126,10 @@ def check_level(member: Member, level: Level) -> None:
         SignatureLevelError: The document asks for another one.
     """
     has_field = bool(member.field) and member.party.role in _WITH_FIELD
-    if level is Level.ADVANCED and not has_field:
+    if level in IN_FILE and not has_field:
         raise SignatureLevelError(Level.APPROVAL.value)
-    if level is Level.APPROVAL and has_field and member.level_min is Level.ADVANCED:
-        raise SignatureLevelError(Level.ADVANCED.value)
+    if has_field and level.rank < member.level_min.rank:
+        raise SignatureLevelError(member.level_min.value)
 
 
 def _clauses(asked: Sequence[Clause], answers: Sequence[ClauseAnswer]) -> list[ShownClause]:

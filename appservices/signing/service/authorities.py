@@ -14,14 +14,20 @@ import attrs
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
+from appservices.signing.core.anchors import Anchor
+from appservices.signing.core.records import OWN_LEVELS, Level
 from appservices.signing.service.lists import LIST, FolderLists, is_listed
 from veche.protocol.errors import ConfigError
 from veche.protocol.signatures.certificates import Authority
+from veche.protocol.signatures.cms import der_of
+from veche.protocol.signatures.trust import is_authority, read_certificate
 from veche.runtime.keys.places import has_signed, open_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from appservices.signing.config import AnchorSection
 
 ROOT: Final = "root"
 ISSUING: Final = "issuing"
@@ -42,6 +48,7 @@ class Authorities:
         stamps: Signs time stamps.
         seals: Of organisations, by their ids.
         lists: Of revoked certificates, DER, by serial number: of all of these but the root.
+        anchors: Authorities elsewhere, whose certificates people may sign with too.
     """
 
     root: x509.Certificate
@@ -49,6 +56,19 @@ class Authorities:
     stamps: Authority
     seals: Mapping[str, Authority]
     lists: Mapping[int, bytes]
+    anchors: tuple[Anchor, ...] = ()
+
+    @property
+    def trusted(self) -> tuple[bytes, ...]:
+        """By what the files of sessions are judged: our root, and those elsewhere; DER."""
+        return (der_of(self.root), *(der_of(one.certificate) for one in self.anchors))
+
+    @property
+    def levels(self) -> frozenset[Level]:
+        """How people can sign here."""
+        best = max((one.level for one in self.anchors), key=lambda one: one.rank, default=None)
+        own = [] if best is None else [one for one in OWN_LEVELS if one.rank <= best.rank]
+        return frozenset({Level.CLICK, Level.APPROVAL, Level.ADVANCED, *own})
 
     def list_of(self, certificate: x509.Certificate) -> bytes:
         """The list that speaks of a certificate.
@@ -71,8 +91,12 @@ class Authorities:
         return is_listed(self.list_of(certificate), certificate)
 
 
-def read_authorities(folder: Path) -> Authorities:
+def read_authorities(folder: Path, anchors: Sequence[AnchorSection] = ()) -> Authorities:
     """Read the folder.
+
+    Args:
+        folder: What `veche ca init` has made.
+        anchors: Authorities elsewhere whose certificates are taken.
 
     Raises:
         ConfigError: Something is missing or cannot be read, or does not belong to the rest.
@@ -90,10 +114,25 @@ def read_authorities(folder: Path) -> Authorities:
         stamps=_authority(folder, STAMPS, root),
         seals=seals,
         lists=FolderLists(folder / LISTS, _AGAIN),
+        anchors=tuple(map(_anchor, anchors)),
     )
     for one in (found.issuing, found.stamps, *seals.values()):
         found.list_of(one.certificate)
     return found
+
+
+def _anchor(section: AnchorSection) -> Anchor:
+    try:
+        certificate = x509.load_pem_x509_certificate(section.certificate.read_bytes())
+    except (OSError, ValueError) as e:
+        raise ConfigError(f"{section.certificate} is no certificate that can be read: {e}") from e
+    if read_certificate(der_of(certificate)) is None or not is_authority(certificate):
+        raise ConfigError(
+            f"{section.certificate} is not the certificate of an authority that issues others:"
+            " an anchor is a root, or who issues the certificates of persons"
+        )
+    policies = frozenset(section.policies)
+    return Anchor(section.name, certificate, Level(section.level), policies)
 
 
 def list_name(certificate: x509.Certificate) -> str:

@@ -28,7 +28,6 @@ from appservices.signing.core.records import (
 from appservices.signing.core.session import NotNowError, State
 from appservices.signing.core.texts.blind import sent_doc
 from appservices.signing.service import draft_talk, drafting
-from appservices.signing.service.cipher import OVERHEAD_BYTES
 from appservices.signing.service.drafting import Invited
 from appservices.signing.service.naming import user_named
 from appservices.signing.service.tokens import SEED, token_of
@@ -42,6 +41,7 @@ from veche.protocol.errors import (
 )
 from veche.protocol.ids import UserId
 from veche.protocol.unpadded import from_unpadded
+from veche.runtime.document_cipher import OVERHEAD_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

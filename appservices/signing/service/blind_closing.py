@@ -19,11 +19,11 @@ from appservices.signing.core.parties import PartyState
 from appservices.signing.core.session import BROKEN_OFF, State
 from appservices.signing.core.texts.blind import doubt_doc
 from appservices.signing.service import ending, telling
-from appservices.signing.service.cipher import OVERHEAD_BYTES
 from appservices.signing.store import events, renewals, revisions
 from appservices.signing.store.revisions import Revision
 from veche.protocol.errors import BadSignatureError, MalformedError, RefusedError
 from veche.protocol.unpadded import from_unpadded
+from veche.runtime.document_cipher import OVERHEAD_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,6 @@ from appservices.signing.core.papers.uploads import UploadError, UploadTooLargeE
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.draft import failed_doc, many_doc
 from appservices.signing.service import drafting
-from appservices.signing.service.cipher import fresh_key
 from appservices.signing.service.laying import boxed
 from appservices.signing.service.scene import Parts
 from appservices.signing.store import blobs, sessions
@@ -23,6 +22,7 @@ from veche.protocol.errors import MalformedError
 from veche.protocol.ids import RoomId, UserId, derived_ulid, effect_id
 from veche.runtime import errands
 from veche.runtime.chats import ChatErrand
+from veche.runtime.document_cipher import fresh_key
 from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ from veche.protocol.errors import MalformedError
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.message import Code, Paragraph
 from veche.protocol.prompts import Choice
-from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.words import words_of
 from veche.runtime import errands
 from veche.runtime.chats import ChatErrand
@@ -76,10 +75,10 @@ class Check(ChatErrand[Parts]):
             return {"problem": e}
         except (reading.FileGoneError, MalformedError):
             return {}
-        pool, root = host.reactor.getThreadPool(), der_of(self._parts.authorities.root)
+        pool, roots = host.reactor.getThreadPool(), self._parts.authorities.trusted
         try:
             report = await deferToThreadPool(
-                host.reactor, pool, in_sandbox, judged_file, pdf, root, host.now_ms()
+                host.reactor, pool, in_sandbox, judged_file, pdf, roots, host.now_ms()
             )
         except SandboxError:
             return {}

@@ -20,7 +20,6 @@ from appservices.signing.core.judged import judged, judged_file
 from appservices.signing.core.session import Input
 from appservices.signing.service.appending import free_names
 from appservices.signing.service.blind_closing import CLOSABLE, proven_until_ms
-from appservices.signing.service.cipher import DOCUMENT, encrypt, increment_of
 from appservices.signing.service.effects import Happening, happen
 from appservices.signing.service.ending import RETRY_MS_MAX, retry_ms
 from appservices.signing.service.files import read_kept
@@ -41,11 +40,12 @@ from veche.protocol.signatures.stamps import StampRequest
 from veche.protocol.unpadded import unpadded
 from veche.runtime.acts import spend
 from veche.runtime.chats import ChatErrand
+from veche.runtime.document_cipher import DOCUMENT, encrypt, increment_of
 from veche.runtime.sandbox import in_sandbox
 from veche.runtime.speak import Ground
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from appservices.signing.core.records import Session
     from appservices.signing.service.files import Grow, Kept
@@ -118,12 +118,12 @@ class Close(ChatErrand[Parts]):
         token = await parts.pool.run(parts.seals.stamp, StampRequest(prepared.digest), now_ms)
         increment = prepared.filled(token)
         whole: bytes = await deferToThreadPool(reactor, pool, grow, increment)
-        root = der_of(parts.authorities.root)
-        judge: Callable[[bytes, bytes, int], Report] = judged
+        roots = parts.authorities.trusted
+        judge: Callable[[bytes, Sequence[bytes], int], Report] = judged
         if kept.session.has_container:
             judge = judged_file
         report: Report = await deferToThreadPool(
-            reactor, pool, in_sandbox, judge, whole, root, now_ms
+            reactor, pool, in_sandbox, judge, whole, roots, now_ms
         )
         if report.verdict in _FALSE:
             reasons = ", ".join(one.reason.value for one in report.findings)

@@ -17,7 +17,6 @@ from appservices.signing.core.texts.cards import is_in_force
 from appservices.signing.core.texts.news import file_caption, is_told, result_doc
 from appservices.signing.core.texts.words import number_of
 from appservices.signing.service import cards, keeping
-from appservices.signing.service.cipher import DOCUMENT, decrypt
 from appservices.signing.service.files import read_kept
 from appservices.signing.service.scene import Parts
 from appservices.signing.service.telling import requester_of
@@ -38,6 +37,7 @@ from veche.protocol.sign_request import (
 from veche.protocol.unpadded import unpadded
 from veche.runtime import errands
 from veche.runtime.chats import ChatErrand
+from veche.runtime.document_cipher import DOCUMENT, decrypt
 from veche.runtime.errands import Errand
 from veche.runtime.matrix.client import MatrixError
 from veche.runtime.matrix.media import upload_encrypted

@@ -118,7 +118,7 @@ class Find(ChatErrand[Parts]):
         found = user_named(one.person, self._parts.bot.user_id, me)
         of = ids[one.of] if one.of else ""
         name = names[one.person]
-        return Invited(ids[one.person], one.role, str(found), name, of, place=one.place)
+        return Invited(ids[one.person], one.role, str(found), name, of, one.level, place=one.place)
 
 
 class Freeze(ChatErrand[Parts]):

@@ -12,6 +12,7 @@ import attrs
 from appservices.signing.core.order import OrderError, read_order
 from appservices.signing.core.parties import Role
 from appservices.signing.core.records import (
+    OWN_LEVELS,
     TITLE_CHARACTERS_MAX,
     Level,
     Session,
@@ -21,9 +22,11 @@ from appservices.signing.core.session import State
 from appservices.signing.core.texts.draft import (
     bad_until_doc,
     level_doc,
+    no_anchor_doc,
     no_registrar_doc,
     no_seal_doc,
     nobody_doc,
+    only_pdf_doc,
     problem_doc,
     review_doc,
     signed_doc,
@@ -33,7 +36,7 @@ from appservices.signing.core.texts.draft import (
 )
 from appservices.signing.core.texts.words import LEVELS
 from appservices.signing.core.until import read_until
-from appservices.signing.service import acting, bulk
+from appservices.signing.service import acting, bulk, drafting
 from appservices.signing.service.naming import user_named
 from appservices.signing.store import sessions
 from veche.protocol.approval import showable
@@ -46,7 +49,8 @@ from veche.runtime.errands import Errand
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appservices.signing.core.order import PartyOrder
+    from appservices.signing.core.order import PartyOrder, Wanted
+    from appservices.signing.core.records import Member
     from appservices.signing.service.scene import Scene
     from veche.protocol.ids import RoomId
     from veche.protocol.inbound import Inbound
@@ -288,6 +292,8 @@ def take_who(scene: Scene, session: Session, room_id: RoomId, words: str) -> Non
         scene.tell(room_id, person, problem_doc(e, speech))
         return
     doc = _problem(scene, person, order)
+    if session.has_container and any(one.level for all_ in order.stages for one in all_.wanted):
+        doc = only_pdf_doc(speech)
     if doc is not None:
         scene.tell(room_id, person, doc)
         return
@@ -299,20 +305,29 @@ def take_who(scene: Scene, session: Session, room_id: RoomId, words: str) -> Non
 def _problem(scene: Scene, person: UserId, order: PartyOrder) -> Doc | None:
     """Why these cannot take part; None if nothing speaks against it."""
     speech, bot = scene.speech(person), scene.voice.bot.user_id
-    for stage in order.stages:
-        for one in stage.wanted:
-            if one.role is Role.SEAL:
-                if not may_order_seal(scene, one.person, person):
-                    return no_seal_doc(one.person, speech)
-            elif one.is_guest:
-                if not scene.section.registers_for(person):
-                    return no_registrar_doc(one.person, speech)
-            elif user_named(one.person, bot, person) is None:
-                return nobody_doc(one.person, speech)
+    for one in (one for stage in order.stages for one in stage.wanted):
+        doc = _problem_of(scene, person, one)
+        if doc is not None:
+            return doc
     for copy in order.copies:
         if user_named(copy, bot, person) is None:
             return nobody_doc(copy, speech)
     return None
+
+
+def _problem_of(scene: Scene, person: UserId, one: Wanted) -> Doc | None:
+    """Why somebody cannot take part; None if nothing speaks against it."""
+    speech = scene.speech(person)
+    if one.level is not None and one.level not in scene.parts.authorities.levels:
+        return no_anchor_doc(one.level, speech)
+    if one.role is Role.SEAL:
+        is_good = may_order_seal(scene, one.person, person)
+        return None if is_good else no_seal_doc(one.person, speech)
+    if one.is_guest:
+        is_named = bool(scene.section.registers_for(person))
+        return None if is_named else no_registrar_doc(one.person, speech)
+    is_known = user_named(one.person, scene.voice.bot.user_id, person) is not None
+    return None if is_known else nobody_doc(one.person, speech)
 
 
 def _take_until(scene: Scene, session: Session, room_id: RoomId, words: str) -> None:
@@ -341,7 +356,7 @@ def _changed(scene: Scene, session: Session, room_id: RoomId, choice: str) -> No
     elif choice == DELEGATION:
         may_delegate = not session.may_delegate
         review(scene, scene.save(attrs.evolve(session, may_delegate=may_delegate)), room_id)
-    elif choice.upper() in {one.value for one in (Level.CLICK, Level.APPROVAL, Level.ADVANCED)}:
+    elif choice.upper() in {one.value for one in _levels(scene, session)}:
         review(scene, scene.save(_with_level(session, Level(choice.upper()))), room_id)
     else:
         review(scene, session, room_id)
@@ -349,22 +364,31 @@ def _changed(scene: Scene, session: Session, room_id: RoomId, choice: str) -> No
 
 def _with_level(session: Session, level: Level) -> Session:
     """A draft in which everybody signs in another way; an approver's key signs for them."""
-    is_advanced = level is Level.ADVANCED
     members = tuple(
-        attrs.evolve(
-            one,
-            level_min=Level.APPROVAL if is_advanced and one.party.role is Role.APPROVER else level,
-        )
+        attrs.evolve(one, level_min=drafting.level_for(one.party.role, _for(one, level)))
         for one in session.members
     )
     return attrs.evolve(session, level_min=level, members=members)
+
+
+def _for(member: Member, level: Level) -> Level:
+    """The level for one: who signs in person has a phone, and no certificate on it."""
+    return Level.ADVANCED if member.is_guest and level in OWN_LEVELS else level
+
+
+def _levels(scene: Scene, session: Session) -> list[Level]:
+    """How people can sign a document here, the surest first."""
+    found = scene.parts.authorities.levels
+    if session.has_container:
+        found -= set(OWN_LEVELS)
+    return sorted(found, key=lambda one: one.rank, reverse=True)
 
 
 def _ask_level(scene: Scene, session: Session, room_id: RoomId) -> None:
     speech = scene.speech(_person(session))
     choices = tuple(
         Choice(id=one.value.lower(), label=speech.text(LEVELS[one]))
-        for one in (Level.ADVANCED, Level.APPROVAL, Level.CLICK)
+        for one in _levels(scene, session)
     )
     keep = Choice(id=KEEP, label=speech.text("Leave it as it is"))
     _question(scene, session, room_id, level_doc(speech), (*choices, keep), "")

@@ -16,7 +16,9 @@ from appservices.signing.core.guests import is_guest
 from appservices.signing.core.parties import Party, Role, Stage, check_plan
 from appservices.signing.core.records import (
     DEADLINE_MS_MAX,
+    IN_FILE,
     NAME_CHARACTERS_MAX,
+    OWN_LEVELS,
     TITLE_CHARACTERS_MAX,
     UNFAIR_MAX,
     Before,
@@ -34,7 +36,6 @@ from appservices.signing.core.records import (
 )
 from appservices.signing.core.session import Input, NotNowError, State, step
 from appservices.signing.service.appending import free_names
-from appservices.signing.service.cipher import DOCUMENT, encrypt, fresh_key
 from appservices.signing.service.effects import Happening, happen
 from appservices.signing.store import blobs, sessions
 from veche.protocol.approval import showable
@@ -43,6 +44,7 @@ from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.pages import page_count
 from veche.protocol.pdf.signing import form_fields
 from veche.protocol.pdf.values import PdfError
+from veche.runtime.document_cipher import DOCUMENT, encrypt, fresh_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -178,6 +180,7 @@ def drafted(scene: Scene, order: Order, session_id: Ulid | None = None) -> Sessi
     check_deadline(scene, session.deadline_at_ms)
     if order.invited:
         session = with_parties(session, order.invited, order.stages)
+        check_levels(scene, session)
     return session
 
 
@@ -347,6 +350,7 @@ def send(scene: Scene, session: Session) -> Session:
     if session.paper is None:
         raise NotNowError(session.state)
     check_plan(session.plan)
+    check_levels(scene, session)
     check_deadline(scene, session.deadline_at_ms)
     return happen(scene, session, Happening(Input.SEND))
 
@@ -374,9 +378,7 @@ def _member(session: Session, one: Invited) -> Member:
     if one.place is not None and one.role not in BOXED:
         raise MalformedError("page", "is of who signs in a box: an approver and a viewer have none")
     level = session.level_min if one.level is None else one.level
-    if one.role is Role.APPROVER and level is Level.ADVANCED:
-        # An approver has no box, so their key signs for them.
-        level = Level.APPROVAL
+    level = level_for(one.role, level)
     return Member(
         party=Party(one.id, one.role, of=one.of),
         person=one.person,
@@ -387,6 +389,39 @@ def _member(session: Session, one: Invited) -> Member:
         place=one.place,
         registrar=one.registrar,
     )
+
+
+def level_for(role: Role, level: Level) -> Level:
+    """How somebody signs in a document that asks for a level."""
+    if role is Role.APPROVER and level in IN_FILE:
+        # An approver has no box, so their key signs for them.
+        return Level.APPROVAL
+    is_nobody = role in (Role.SEAL, Role.VIEWER)
+    return Level.ADVANCED if is_nobody and level in OWN_LEVELS else level
+
+
+def check_levels(scene: Scene, session: Session) -> None:
+    """Make sure that everybody can sign here as is asked of them.
+
+    Raises:
+        MalformedError: The operator names nobody whose certificates are taken for that, or it is
+            asked of who signs in person.
+    """
+    for one in session.members:
+        if one.level_min not in OWN_LEVELS:
+            continue
+        if session.has_container:
+            raise MalformedError("level", "can be S3 or S4 of a PDF alone: this is another file")
+        if one.level_min not in scene.parts.authorities.levels:
+            raise MalformedError(
+                "level",
+                f"cannot be {one.level_min.value} here: no authority is configured whose"
+                " certificates are taken for that",
+            )
+        if one.is_guest:
+            raise MalformedError(
+                "level", "cannot ask for a certificate of their own of who signs in person"
+            )
 
 
 def _check_guest(one: Invited) -> None:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.signing.service.cipher import DOCUMENT, decrypt, increment_of
 from appservices.signing.store import blobs, revisions, sessions
 from veche.protocol.asic.container import DataFile
 from veche.protocol.asic.growing import begun, grown
 from veche.protocol.errors import RefusedError
+from veche.runtime.document_cipher import DOCUMENT, decrypt, increment_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,8 +14,8 @@ from appservices.signing.core.papers.sheet import (
 )
 from appservices.signing.core.records import clause_field, clauses_of
 from appservices.signing.service.boxes import with_signature_boxes
-from appservices.signing.service.cipher import DOCUMENT, decrypt
 from appservices.signing.service.scene import CATALOGUE
+from veche.runtime.document_cipher import DOCUMENT, decrypt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

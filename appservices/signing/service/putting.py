@@ -17,7 +17,6 @@ from appservices.signing.core.parties import Role
 from appservices.signing.core.records import Level
 from appservices.signing.core.session import State
 from appservices.signing.service import acting
-from appservices.signing.service.cipher import encrypt, increment_of
 from appservices.signing.service.ending import SEAL
 from appservices.signing.service.files import read_kept
 from appservices.signing.service.scene import CATALOGUE, PURPOSE, Parts
@@ -35,6 +34,7 @@ from veche.protocol.unpadded import from_unpadded, unpadded
 from veche.runtime import errands
 from veche.runtime.acts import spend
 from veche.runtime.chats import ChatErrand
+from veche.runtime.document_cipher import encrypt, increment_of
 from veche.runtime.errands import Errand
 from veche.runtime.speak import Ground
 

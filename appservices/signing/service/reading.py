@@ -22,7 +22,6 @@ from appservices.signing.core.session import State
 from appservices.signing.core.texts.draft import any_file_doc, problem_doc, upload_doc
 from appservices.signing.service import draft_talk, drafting
 from appservices.signing.service.appending import read_any
-from appservices.signing.service.cipher import DOCUMENT, encrypt
 from appservices.signing.service.naming import known_name, name_of
 from appservices.signing.service.scene import CATALOGUE, Parts
 from appservices.signing.store import blobs
@@ -30,12 +29,12 @@ from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError, TooLargeError, UnavailableError
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.message import Paragraph
-from veche.protocol.signatures.cms import der_of
 from veche.protocol.unpadded import from_unpadded, unpadded
 from veche.protocol.wire import mapping
 from veche.runtime import errands
 from veche.runtime.chats import ChatErrand
 from veche.runtime.crypto.attachments import read_file_key
+from veche.runtime.document_cipher import DOCUMENT, encrypt
 from veche.runtime.errands import Errand
 from veche.runtime.matrix.client import MatrixError
 from veche.runtime.matrix.connections import AnswerTooLargeError
@@ -186,10 +185,10 @@ class Read(ChatErrand[Parts]):
         host = self._parts.host
         content = await fetch(self._parts, errand)
         pool = host.reactor.getThreadPool()
-        root = der_of(self._parts.authorities.root)
+        roots = self._parts.authorities.trusted
         filename, now_ms = name_of_file(self._parts, errand), host.now_ms()
         upload = await deferToThreadPool(
-            host.reactor, pool, read_any, content, filename, root, now_ms
+            host.reactor, pool, read_any, content, filename, roots, now_ms
         )
         person = UserId(errand.payload["person"])
         name = await known_name(host.client, self._parts.bot.user_id, person)

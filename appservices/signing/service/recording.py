@@ -12,6 +12,7 @@ import veche
 from appservices.signing.core.records import Level, clause_field, fields_of
 from appservices.signing.core.session import ENDED
 from appservices.signing.service.evidence import closed_report, evidence_report, sealed_report
+from appservices.signing.service.own_certificates import named
 from appservices.signing.service.told import told_digest
 from appservices.signing.store import certificates, events, signatures
 from veche.protocol.asic.container import signature_name
@@ -99,7 +100,7 @@ def record_of(scene: Scene, session: Session, final_sha256: bytes, verdict: str)
         declined=_declined(session, record),
         identified=tuple(_identified(scene, session)),
         policy=EvidencePolicy(
-            roots=(unpadded(_sha256(scene.parts.authorities.root)),),
+            roots=_roots(scene.parts, issued.values()),
             leaf_life_ms=_life_ms(issued.values()),
             verifier_version=f"veche {veche.__version__}",
             verdict=verdict,
@@ -156,9 +157,12 @@ def _party(
     session: Session, one: Member, given: Mapping[str, Signature], issued: Mapping[str, Issued]
 ) -> EvidenceParty:
     signature, certificate = given.get(one.id), issued.get(one.id)
-    sha256 = None
+    sha256, issuer, named_as = None, "", ""
     if certificate is not None:
-        sha256 = unpadded(_sha256(x509.load_der_x509_certificate(certificate.certificate)))
+        made = x509.load_der_x509_certificate(certificate.certificate)
+        sha256 = unpadded(_sha256(made))
+        if certificate.is_own:
+            issuer, named_as = named(made.issuer), named(made.subject)
     return EvidenceParty(
         party=one.id,
         role=one.party.role.value,
@@ -171,6 +175,8 @@ def _party(
         delegated_to=one.delegated_to,
         signed_at_ms=None if signature is None else signature.at_ms,
         certificate_sha256=sha256,
+        certificate_name=named_as,
+        issuer=issuer,
     )
 
 
@@ -236,8 +242,18 @@ def _certificates(parts: Parts, session: Session, issued: Iterable[Issued]) -> l
     held += [
         known.seals[one.person].certificate for one in session.members if one.person in known.seals
     ]
-    ders = [der_of(one) for one in held] + [one.certificate for one in issued]
+    ders = [der_of(one) for one in held]
+    ders += [der for one in issued for der in (*one.above, one.certificate)]
+    if any(one.is_own for one in issued):
+        ders += known.trusted
     return [unpadded(one) for one in dict.fromkeys(ders)]
+
+
+def _roots(parts: Parts, issued: Iterable[Issued]) -> tuple[str, ...]:
+    """Our root; and those elsewhere, if somebody has signed by one of them."""
+    root, *elsewhere = parts.authorities.trusted
+    known = [root, *elsewhere] if any(one.is_own for one in issued) else [root]
+    return tuple(unpadded(hashlib.sha256(one).digest()) for one in known)
 
 
 def _clauses(session: Session, given: Iterable[Signature]) -> list[EvidenceClause]:
@@ -315,6 +331,8 @@ def _declined(session: Session, record: Sequence[Event]) -> EvidenceDeclined | N
 
 def _life_ms(issued: Iterable[Issued]) -> int:
     for one in issued:
+        if one.is_own:
+            continue
         made = x509.load_der_x509_certificate(one.certificate)
         life = made.not_valid_after_utc - made.not_valid_before_utc
         return life // dt.timedelta(milliseconds=1)

@@ -18,7 +18,6 @@ from twisted.internet.threads import deferToThreadPool
 
 from appservices.signing.core.texts.blind import renew_doc
 from appservices.signing.service import delivery, ending
-from appservices.signing.service.cipher import encrypt, increment_of
 from appservices.signing.service.files import read_kept
 from appservices.signing.service.scene import Parts
 from appservices.signing.store import events, renewals, revisions
@@ -32,6 +31,7 @@ from veche.protocol.signatures.trust import addresses_of
 from veche.protocol.signed_file import lasting_addresses
 from veche.runtime import errands
 from veche.runtime.chats import ChatErrand
+from veche.runtime.document_cipher import encrypt, increment_of
 from veche.runtime.errands import Errand
 from veche.runtime.renewing import Known, renew_file
 from veche.runtime.sandbox import in_sandbox
@@ -149,7 +149,7 @@ def renew_kept(parts: Parts, kept: Kept, now_ms: int) -> Renewed:
     )
     addresses = [*in_sandbox(lasting_addresses, pdf), *addresses_of(stamps)]
     lists = _lists_at(authorities, addresses)
-    known = Known([der_of(authorities.root)], now_ms, lists)
+    known = Known(authorities.trusted, now_ms, lists)
     renewed, report = renew_file(pdf, known, stamper)
     increment = added(pdf, renewed) if kept.session.has_container else renewed[len(pdf) :]
     return Renewed(renewed, increment, report)

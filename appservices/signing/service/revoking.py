@@ -58,6 +58,8 @@ def revoke(
     issued = store.of_serial(txn, serial)
     if issued is None:
         raise NotFoundError("There is no such certificate here")
+    if issued.is_own:
+        raise NotFoundError("That certificate was issued elsewhere: only who did can revoke it")
     certificate = x509.load_der_x509_certificate(issued.certificate)
     why = Revoked(since or certificate.not_valid_before_utc, reason)
     now = dt.datetime.fromtimestamp(now_ms // 1000, dt.UTC)

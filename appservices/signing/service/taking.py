@@ -29,10 +29,10 @@ from appservices.signing.core.errors import (
 )
 from appservices.signing.core.records import Level, clause_field, fields_of
 from appservices.signing.service import acting
-from appservices.signing.service.asking import check_shown
+from appservices.signing.service.asking import check_level, check_shown
 from appservices.signing.service.blind_closing import claimed
-from appservices.signing.service.cipher import decrypt, increment_of
 from appservices.signing.service.files import Kept, kept
+from appservices.signing.service.own_certificates import check_still_taken
 from appservices.signing.store import certificates, revisions
 from appservices.signing.store.revisions import Revision
 from appservices.signing.store.signatures import Signature
@@ -43,6 +43,7 @@ from veche.protocol.pdf.document import Document
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.verdict import signatures_of
 from veche.protocol.unpadded import from_unpadded
+from veche.runtime.document_cipher import decrypt, increment_of
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session
@@ -93,8 +94,11 @@ def check_held(held: Held, body: RevisionView, authorities: Authorities, now_ms:
     Raises:
         BadSignatureError: It is not.
         MalformedError: It is not encrypted with the session's key.
+        OwnCertificateError: A certificate of theirs is not taken any more.
     """
     session = held.kept.session
+    if held.issued.is_own:
+        check_still_taken(held.issued, authorities, now_ms)
     expected = _expected(held, authorities, now_ms)
     if session.is_blind:
         check_claimed(_claims(body, expected), expected)
@@ -137,16 +141,17 @@ def _expected(held: Held, authorities: Authorities, now_ms: int) -> Expected:
     paper = held.kept.session.paper
     assert paper is not None, "an open session has a document"  # noqa: S101 -- our bug
     known = (authorities.root, authorities.issuing.certificate, authorities.stamps.certificate)
-    session = held.kept.session
+    session, issued = held.kept.session, held.issued
     return Expected(
         fields=fields_of(session, held.member),
         document_sha256=paper.sha256,
-        certificate=x509.load_der_x509_certificate(held.issued.certificate),
+        certificate=x509.load_der_x509_certificate(issued.certificate),
         stamps=authorities.stamps.certificate,
-        root=authorities.root,
-        known=frozenset([held.issued.certificate, *map(der_of, known)]),
+        roots=authorities.trusted,
+        known=frozenset([issued.certificate, *issued.above, *map(der_of, known)]),
         signed_before=_signed_before(held.kept),
         now_ms=now_ms,
+        is_own=issued.is_own,
     )
 
 
@@ -184,6 +189,7 @@ def keep(scene: Scene, held: Held, session: Session, body: RevisionView) -> Sess
         BadSignatureError: Their certificate was revoked meanwhile.
     """
     member = acting.able(session, held.member.id)
+    check_level(member, held.issued.level)
     _check_newest(session, body)
     _check_certificate(scene, session, member, held.issued.serial)
     revision = Revision(
@@ -199,7 +205,7 @@ def keep(scene: Scene, held: Held, session: Session, body: RevisionView) -> Sess
     session = attrs.evolve(session, revision=revision.number, head_sha256=revision.sha256)
     signature = Signature(
         party=held.member.id,
-        level=Level.ADVANCED,
+        level=held.issued.level,
         at_ms=scene.now_ms,
         nonce=held.issued.nonce,
         revision=revision.number,

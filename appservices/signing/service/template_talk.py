@@ -24,7 +24,6 @@ from appservices.signing.core.texts.draft import (
     whom_doc,
 )
 from appservices.signing.service import draft_talk, drafting
-from appservices.signing.service.cipher import DOCUMENT, encrypt
 from appservices.signing.service.filling import filled
 from appservices.signing.service.naming import known_name, name_of, user_named
 from appservices.signing.service.scene import CATALOGUE, Parts
@@ -36,6 +35,7 @@ from veche.protocol.forms.state import Cancelled, Completed, FormState, Review, 
 from veche.protocol.ids import RoomId, UserId
 from veche.runtime import errands
 from veche.runtime.chats import ChatErrand
+from veche.runtime.document_cipher import DOCUMENT, encrypt
 from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:

@@ -9,6 +9,11 @@ from appservices.signing.core.records import clause_field, clauses_of, parties_s
 from appservices.signing.core.session import State
 from appservices.signing.service import blind_closing, keeping
 from appservices.signing.service.certifying import proofs_view
+from appservices.signing.service.own_certificates import (
+    authority_views,
+    signed_view,
+    told_view,
+)
 from appservices.signing.service.told import clause_view, told_digest
 from appservices.signing.store import blobs, revisions, signatures
 from veche.protocol.signing_api import (
@@ -75,9 +80,11 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
             field=member.field or None,
             state=member.party.state.value,
             can_act=can_act,
+            own=told_view(scene, session, member),
         ),
         revisions=[] if is_deleted else _revisions(scene, session),
         proofs=proofs_view(scene.parts.authorities),
+        authorities=authority_views(scene.parts.authorities),
         final_sha256=told_digest(session.final_sha256),
         is_to_close=blind_closing.is_to_close(session, member),
         is_to_renew=blind_closing.is_to_renew(scene, session, member),
@@ -102,10 +109,12 @@ def _matter(scene: Scene, session: Session) -> str | None:
 def party_views(scene: Scene, session: Session) -> list[PartyView]:
     """All who take part, with what they have done."""
     signed = {one.party: one for one in signatures.of_session(scene.txn, scene.vault, session.id)}
-    return [_party(session, one, signed.get(one.id)) for one in session.members]
+    return [_party(scene, session, one, signed.get(one.id)) for one in session.members]
 
 
-def _party(session: Session, member: Member, signature: Signature | None) -> PartyView:
+def _party(
+    scene: Scene, session: Session, member: Member, signature: Signature | None
+) -> PartyView:
     acts_for = next((one.id for one in session.members if one.delegated_to == member.id), None)
     return PartyView(
         party=member.id,
@@ -113,7 +122,9 @@ def _party(session: Session, member: Member, signature: Signature | None) -> Par
         name=member.name,
         user=member.person,
         state=member.party.state.value,
+        level_min=None if member.party.role in _NO_ACTION else member.level_min.value,  # type: ignore[arg-type]  # never that of a seal
         level=None if signature is None else signature.level.value,
+        certificate=None if signature is None else signed_view(scene, signature),
         at_ms=None if signature is None else signature.at_ms,
         acts_for=acts_for,
         witness_of=member.party.of or None,

@@ -15,7 +15,6 @@ from appservices.signing.core.errors import ApprovalMismatchError, ClauseError
 from appservices.signing.core.records import Level
 from appservices.signing.service.acting import able, check_time
 from appservices.signing.service.asking import check_level, facts_of
-from appservices.signing.service.cipher import encrypt
 from appservices.signing.service.tokens import LIST_SEED, SEED, key_text, list_link, token_of
 from appservices.signing.store import sessions
 from veche.protocol.approval import DOCUMENTS_MAX, SignatureShown, documents_sha256
@@ -30,6 +29,7 @@ from veche.protocol.signing_api import (
 )
 from veche.protocol.unpadded import from_unpadded, unpadded
 from veche.runtime.approvals import SIGNATURE_ASKED_MS
+from veche.runtime.document_cipher import encrypt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

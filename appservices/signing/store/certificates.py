@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from appservices.signing.core.records import OWN_LEVELS, Level
 from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
@@ -15,16 +16,16 @@ if TYPE_CHECKING:
 
 _CERTIFICATE: Final = (
     "serial, session_id, party, person, nonce, spki_sha256, document_sha256, certificate, list,"
-    " act, issued_at_ms, revoked_at_ms"
+    " act, issued_at_ms, revoked_at_ms, level, above"
 )
 
 
 @attrs.frozen
 class Issued:
-    """A certificate that was issued.
+    """A certificate that was issued here; or one of a person's own, which they have approved.
 
     Attributes:
-        serial: Its number.
+        serial: Its number; of one of their own, a number by which it is known here alone.
         session_id: For which session.
         party: For which of its parties.
         person: Whom it names.
@@ -32,10 +33,12 @@ class Issued:
         spki_sha256: Of the key.
         document_sha256: Of the one document for which it is.
         certificate: DER.
-        list: The newest list that speaks of it, DER.
+        list: The newest list that speaks of it, DER; empty of one of their own.
         act: Its entry in the log of acts.
         issued_at_ms: UTC.
         revoked_at_ms: UTC; None: it was not.
+        level: Of a signature by it.
+        above: Of one of their own: the certificates above it, the nearest first, DER.
     """
 
     serial: int
@@ -50,6 +53,75 @@ class Issued:
     act: str
     issued_at_ms: int
     revoked_at_ms: int | None = None
+    level: Level = Level.ADVANCED
+    above: tuple[bytes, ...] = attrs.field(default=(), repr=False)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it was issued elsewhere."""
+        return self.level in OWN_LEVELS
+
+
+@attrs.frozen
+class Announced:
+    """A certificate of a person's own that they want to sign with, and have not approved yet.
+
+    Attributes:
+        session_id: In which session.
+        party: Which of its parties.
+        person: Who.
+        chain: It, then those above it, DER.
+        level: Of signatures by it.
+        at_ms: When it was announced, UTC.
+    """
+
+    session_id: str
+    party: str
+    person: UserId
+    chain: tuple[bytes, ...] = attrs.field(repr=False)
+    level: Level
+    at_ms: int
+
+
+def announce(txn: Cursor, own: Announced) -> None:
+    """Keep that somebody wants to sign with a certificate of their own, in place of another."""
+    txn.execute(
+        "INSERT INTO signing.own_certificate (session_id, party, person, chain, level, at_ms)"
+        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (session_id, party) DO UPDATE"
+        " SET person = EXCLUDED.person, chain = EXCLUDED.chain, level = EXCLUDED.level,"
+        " at_ms = EXCLUDED.at_ms",
+        (own.session_id, own.party, own.person, list(own.chain), own.level.value, own.at_ms),
+    )
+
+
+def announced(txn: Cursor, session_id: str, party: str) -> Announced | None:
+    """The certificate that a party wants to sign with; None: there is none."""
+    txn.execute(
+        "SELECT session_id, party, person, chain, level, at_ms FROM signing.own_certificate"
+        " WHERE session_id = %s AND party = %s",
+        (session_id, party),
+    )
+    row = txn.fetchone()
+    if row is None:
+        return None
+    return Announced(
+        session_id=row[0],
+        party=row[1],
+        person=UserId(row[2]),
+        chain=tuple(map(bytes, row[3])),
+        level=Level(row[4]),
+        at_ms=row[5],
+    )
+
+
+def is_of_others(txn: Cursor, session_id: str, spki_sha256: bytes, person: UserId) -> bool:
+    """Whether somebody else in a session has approved a certificate of the same key."""
+    txn.execute(
+        "SELECT 1 FROM signing.certificate WHERE session_id = %s AND spki_sha256 = %s"
+        " AND person <> %s LIMIT 1",
+        (session_id, spki_sha256, person),
+    )
+    return txn.fetchone() is not None
 
 
 @attrs.frozen
@@ -113,8 +185,8 @@ def add(txn: Cursor, issued: Issued) -> None:
     )
     txn.execute(
         "INSERT INTO signing.certificate (serial, session_id, party, person, nonce, spki_sha256,"
-        " document_sha256, certificate, list, act, issued_at_ms)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        " document_sha256, certificate, list, act, issued_at_ms, level, above)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             issued.serial,
             issued.session_id,
@@ -127,6 +199,8 @@ def add(txn: Cursor, issued: Issued) -> None:
             issued.list,
             issued.act,
             issued.issued_at_ms,
+            issued.level.value,
+            list(issued.above),
         ),
     )
 
@@ -168,8 +242,9 @@ def asked_since(txn: Cursor, person: UserId, since_ms: int) -> int:
 
 
 def list_of(txn: Cursor, serial: int) -> bytes | None:
-    """The newest list that speaks of a certificate; None: there is no such certificate."""
-    txn.execute("SELECT list FROM signing.certificate WHERE serial = %s", (serial,))
+    """The newest list that speaks of a certificate; None: none such was issued here."""
+    query = "SELECT list FROM signing.certificate WHERE serial = %s AND level = %s"
+    txn.execute(query, (serial, Level.ADVANCED.value))
     row = txn.fetchone()
     return bytes(row[0]) if row else None
 
@@ -204,4 +279,6 @@ def _issued(row: Sequence[Any]) -> Issued:
         act=row[9],
         issued_at_ms=row[10],
         revoked_at_ms=row[11],
+        level=Level(row[12]),
+        above=tuple(map(bytes, row[13])),
     )

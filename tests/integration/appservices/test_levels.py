@@ -113,6 +113,7 @@ BY_LINK = (
     "POST /_veche/signing/v1/sessions/<session>/delegate/ask",
     "POST /_veche/signing/v1/sessions/<session>/closing",
     "POST /_veche/signing/v1/sessions/<session>/doubt",
+    "POST /_veche/signing/v1/sessions/<session>/own-certificate",
     "POST /_veche/signing/v1/sessions/<session>/view",
 )
 """No session opens them: the link of a party shows what it is asked to sign, and no more."""
@@ -120,6 +121,7 @@ BY_APPROVAL = (
     "POST /_veche/signing/v1/certificates",
     "POST /_veche/signing/v1/sessions/<session>/decline",
     "POST /_veche/signing/v1/sessions/<session>/delegate",
+    "POST /_veche/signing/v1/sessions/<session>/own-certificate/approval",
     "POST /_veche/signing/v1/sessions/<session>/signatures",
 )
 """No session opens them: beside the link they take the signature of the person's device key."""

@@ -149,7 +149,7 @@ class Trust:
         key = der_of(certificate)
         if key not in self._issuers:
             names = self._by_subject.get(certificate.issuer.public_bytes(), [])
-            found = (one for one in names if _is_authority(one) and _issued(one, certificate))
+            found = (one for one in names if is_authority(one) and _issued(one, certificate))
             self._issuers[key] = next(found, None)
         return self._issuers[key]
 
@@ -187,7 +187,7 @@ def may_sign_documents(certificate: x509.Certificate) -> bool:
     """Whether its holder may sign with it: it is no authority, and its key is for signatures."""
     usage = _extension(certificate, x509.KeyUsage)
     return (
-        not _is_authority(certificate)
+        not is_authority(certificate)
         and usage is not None
         and (usage.digital_signature or usage.content_commitment)
         and not _may_stamp(certificate)
@@ -196,7 +196,7 @@ def may_sign_documents(certificate: x509.Certificate) -> bool:
 
 def may_stamp(certificate: x509.Certificate) -> bool:
     """Whether it is for time stamps and for nothing else (RFC 3161 §2.3)."""
-    return not _is_authority(certificate) and _may_stamp(certificate)
+    return not is_authority(certificate) and _may_stamp(certificate)
 
 
 def addresses_of(certificate: x509.Certificate) -> list[str]:
@@ -239,7 +239,8 @@ def _extension(certificate: x509.Certificate, kind: type[_Kind]) -> _Kind | None
         return None
 
 
-def _is_authority(certificate: x509.Certificate) -> bool:
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Whether it issues certificates."""
     constraints = _extension(certificate, x509.BasicConstraints)
     usage = _extension(certificate, x509.KeyUsage)
     return constraints is not None and constraints.ca and usage is not None and usage.key_cert_sign

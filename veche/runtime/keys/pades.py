@@ -9,11 +9,15 @@ import hashlib
 import itertools
 from typing import TYPE_CHECKING, Final, Protocol
 
+import attrs
+
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.signing import (
     SIGNATURE_BYTES_MAX,
     Box,
+    NewField,
     Proofs,
+    can_be_shown,
     form_fields,
     is_signed,
     lay_boxes,
@@ -26,6 +30,7 @@ from veche.protocol.signatures.cms import Signer, der_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from veche.protocol.pdf.appearance import Look
     from veche.protocol.pdf.signing import Prepared
     from veche.protocol.signatures.provider import SignatureProvider
     from veche.runtime.keys.pool import SigningPool
@@ -74,21 +79,79 @@ async def sign_pdf(
         RefusedError: Whoever holds the key refuses.
         UnavailableError: Whoever holds the key, or stamps, does not answer.
     """
+    proofs = Proofs([der_of(one) for one in provider.credential.chain], lists)
+    base, name = await pool.run(_with_field, pdf, field)
+    added = await sign_revision(pool, provider, base, Place(name, proofs), now_ms, stamper)
+    signed = base + added.data
+    return signed if stamper is None else await _closed(pool, signed, stamper)
+
+
+@attrs.frozen
+class Place:
+    """Where somebody signs, and what goes with it.
+
+    Attributes:
+        field: To sign in.
+        proofs: That are put in beside the signature.
+        look: What the box shows, if it can; None: nothing.
+    """
+
+    field: str | NewField
+    proofs: Proofs
+    look: Look | None = None
+
+
+@attrs.frozen
+class Added:
+    """A revision with a signature.
+
+    Attributes:
+        data: What is appended to the file.
+        cms: The signature in it, DER.
+        digest: SHA-256 of all that it covers.
+    """
+
+    data: bytes = attrs.field(repr=False)
+    cms: bytes = attrs.field(repr=False)
+    digest: bytes
+
+
+async def sign_revision(
+    pool: SigningPool,
+    provider: SignatureProvider,
+    pdf: bytes,
+    place: Place,
+    now_ms: int,
+    stamper: Stamper | None,
+) -> Added:
+    """The revision with one signature in a field, and no more.
+
+    Args:
+        pool: Threads for the work on the file.
+        provider: The key.
+        pdf: In the sealed profile.
+        place: Where to sign.
+        now_ms: The time that readers show besides that of a stamp, UTC.
+        stamper: Says when; None: nothing does.
+
+    Raises:
+        PdfError: The file is outside the profile, or has no such field.
+        RefusedError: Whoever holds the key refuses.
+        UnavailableError: Whoever holds the key, or stamps, does not answer.
+    """
     credential = provider.credential
     chain = [credential.certificate, *credential.chain]
-    proofs = Proofs([der_of(one) for one in chain[1:]], lists)
-    base, name = await pool.run(_with_field, pdf, field)
     size = sum(len(der_of(one)) for one in chain) + _SIGNATURE_BYTES
     room = max(SIGNATURE_BYTES_MAX, size + (STAMP_BYTES_MAX if stamper else 0))
-    prepared = await pool.run(_prepared, base, name, proofs, credential.name, now_ms, room)
+    prepared = await pool.run(_prepared, pdf, place, credential.name, now_ms, room)
     signer = Signer(chain[0], chain[1:])
     attributes = signer.signed_attributes(prepared.digest)
     signature = await provider.sign(hashlib.sha256(attributes).digest())
     token = b""
     if stamper is not None:
         token = await stamper.stamp(hashlib.sha256(signature).digest())
-    signed = base + prepared.filled(signer.detached(attributes, signature, token))
-    return signed if stamper is None else await _closed(pool, signed, stamper)
+    cms = signer.detached(attributes, signature, token)
+    return Added(prepared.filled(cms), cms, prepared.digest)
 
 
 async def _closed(pool: SigningPool, pdf: bytes, stamper: Stamper) -> bytes:
@@ -118,10 +181,13 @@ def _is_empty(document: Document, number: int) -> bool:
     return held.get(b"/FT") == b"/Sig" and b"/V" not in held
 
 
-def _prepared(
-    pdf: bytes, field: str, proofs: Proofs, name: str, now_ms: int, room: int
-) -> Prepared:
-    return prepare_signature(Document(pdf), field, proofs, name, now_ms, bytes_max=room)
+def _prepared(pdf: bytes, place: Place, name: str, now_ms: int, room: int) -> Prepared:
+    document, field, look = Document(pdf), place.field, place.look
+    if look is not None:
+        is_new = isinstance(field, NewField)
+        words = (name, look.role, look.level)
+        look = None if is_new or not can_be_shown(document, str(field), words) else look
+    return prepare_signature(document, field, place.proofs, name, now_ms, look=look, bytes_max=room)
 
 
 def _prepared_closing(pdf: bytes) -> Prepared:

@@ -62,6 +62,7 @@ _EVENTS: Final[Mapping[str, str]] = {
     "closed": N_("the file was closed"),
     "approved": N_("approved"),
     "certified": N_("a certificate was issued"),
+    "own_approved": N_("a certificate of their own was approved"),
     "completed": N_("complete"),
 }
 _KINDS: Final[Mapping[str, str]] = {
@@ -166,6 +167,11 @@ _CONTAINER: Final[Mapping[str, str]] = {
     ),
 }
 """Instead of the fixed words: of a file that is no PDF."""
+_OWN: Final = N_("a certificate in the name of {name}, issued by {issuer}")
+_QUALIFIED: Final = N_(
+    "a certificate in the name of {name}, issued by {issuer}; that it is qualified is said by who"
+    " operates this service"
+)
 _MEANS: Final[Mapping[str, str]] = {"p256": "by_key", "webauthn": "by_passkey", "code": "by_code"}
 
 
@@ -270,12 +276,24 @@ class _Report:
         return {
             "name": party.name,
             "user": self._known_by(party),
-            "level": level_word(self._catalogue, self._language, party.level)
-            if party.level
-            else "",
+            "level": self._level(party),
             "certificate": _grouped(party.certificate_sha256 or ""),
             "logged": logged,
         }
+
+    def _level(self, party: EvidenceParty) -> str:
+        """How they have signed; of a certificate that was issued elsewhere, whose word it is."""
+        if not party.level:
+            return ""
+        level = level_word(self._catalogue, self._language, party.level)
+        if not party.issuer:
+            return level
+        told = self._text(
+            _QUALIFIED if party.level == "S4" else _OWN,
+            name=party.certificate_name,
+            issuer=party.issuer,
+        )
+        return f"{level}: {told}"
 
     def _known_by(self, party: EvidenceParty) -> str:
         """The account of a party; of who has none, by whom and by what they were identified."""

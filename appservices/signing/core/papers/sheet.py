@@ -26,7 +26,7 @@ LEVELS: Final[Mapping[str, str]] = {
     "S0": N_("Answer in the chat"),
     "S1": N_("Approval by a device key"),
     "S2": N_("Advanced electronic signature"),
-    "S3": N_("Signature by a hardware key"),
+    "S3": N_("Signature with a certificate of one's own"),
     "S4": N_("Qualified electronic signature"),
     "seal": N_("Electronic seal"),
 }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.order import OrderError
     from appservices.signing.core.papers.any_files import AnyFile
-    from appservices.signing.core.records import Member, Session
+    from appservices.signing.core.records import Level, Member, Session
     from veche.protocol.signatures.report import Report
     from veche.protocol.speech import Speech
 
@@ -40,6 +40,10 @@ _PROBLEMS: Final[Mapping[OrderProblem, str]] = {
         "A name in quotation marks is that of somebody without an account, who signs in person: as"
         " a signer, approver or witness, of one document. For example:"
     ),
+    OrderProblem.CERTIFICATE: N_(
+        "{word} cannot sign with a certificate of their own: an approver, a copy and a seal sign in"
+        " no box, and who signs in person has a phone alone. For example:"
+    ),
     OrderProblem.TOO_MANY: N_("That is too much for one document: at most 200 people, 20 steps:"),
 }
 _EXAMPLES: Final[Mapping[OrderProblem, str]] = {
@@ -48,6 +52,7 @@ _EXAMPLES: Final[Mapping[OrderProblem, str]] = {
     OrderProblem.ROLE: "bob then carol as approver",
     OrderProblem.PAGE: "bob on page 3 bottom right",
     OrderProblem.GUEST: 'me, "Bob Brown"',
+    OrderProblem.CERTIFICATE: "bob qualified, carol with own certificate",
     OrderProblem.PLACE: "bob on page 3 bottom right, carol as approver",
 }
 _SIDES: Final[Mapping[Side, str]] = {
@@ -164,6 +169,25 @@ def no_registrar_doc(name: str, speech: Speech) -> Doc:
         " of this service has named may identify somebody, and you are none of them. Write it again"
         " with accounts alone.",
         name=name,
+    )
+    return (Paragraph(words),)
+
+
+def no_anchor_doc(level: Level, speech: Speech) -> Doc:
+    """That nobody can sign so here."""
+    words = speech.text(
+        "Nobody can sign {how} here: the operator of this service has named no authority whose"
+        " certificates are taken for that. Write it again without it.",
+        how=speech.text(LEVELS[level]),
+    )
+    return (Paragraph(words),)
+
+
+def only_pdf_doc(speech: Speech) -> Doc:
+    """That a file of another kind is not signed with certificates of people's own."""
+    words = speech.text(
+        "Only a PDF can be signed with a certificate of one's own, and this is another file. Write"
+        " it again without that."
     )
     return (Paragraph(words),)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.signing.core.parties import CAN_ACT, PartyState, Role
-from appservices.signing.core.records import Level, Mode, SessionEffect
+from appservices.signing.core.records import OWN_LEVELS, Level, Mode, SessionEffect
 from appservices.signing.core.session import State
 from veche.protocol.catalogue import N_
 from veche.protocol.message import Mono
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from veche.protocol.speech import Speech
 
 NUMBER_CHARACTERS: Final = 8
+_TO_SIGN: Final = frozenset({PartyState.WAITING, *CAN_ACT})
 ROLES: Final[Mapping[Role, str]] = {
     Role.SIGNER: N_("signer"),
     Role.CLERK: N_("clerk"),
@@ -49,6 +50,8 @@ LEVELS: Final[Mapping[Level, str]] = {
     Level.CLICK: N_("by a reply with the code (S0)"),
     Level.APPROVAL: N_("with the key of their device (S1)"),
     Level.ADVANCED: N_("in the file, with a certificate (S2)"),
+    Level.OWN: N_("in the file, with a certificate of their own (S3)"),
+    Level.QUALIFIED: N_("in the file, with a qualified certificate of their own (S4)"),
     Level.SEAL: N_("the seal of an organisation"),
 }
 EFFECTS: Final[Mapping[SessionEffect, str]] = {
@@ -105,6 +108,9 @@ def stood(member: Member, session: Session, speech: Speech) -> str:
     if member.party.role is Role.VIEWER:
         return named(member, session, speech)
     state = speech.text(STATES[member.party.state])
+    if member.level_min in OWN_LEVELS and member.party.state in _TO_SIGN:
+        how = speech.text(LEVELS[member.level_min])
+        state = speech.text("{state}; signs {how}", state=state, how=how)
     if member.is_unknown and member.party.state in CAN_ACT:
         state = speech.text("signs in person")
     name, seen = named(member, session, speech), member.identified

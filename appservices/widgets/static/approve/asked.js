@@ -154,7 +154,7 @@ function isSignature({ clauses = [], key, level, read, documents = [], ...facts 
         (key == null || typeof key === "string") &&
         Array.isArray(documents) &&
         documents.every(isDocument) &&
-        ["S1", "S2"].includes(level) &&
+        ["S1", "S2", "S3", "S4"].includes(level) &&
         ["all_pages", "elsewhere"].includes(read) &&
         Array.isArray(clauses) &&
         clauses.every(

@@ -19,11 +19,18 @@ export function roleWords(role) {
     }
 }
 
-/** @param {"S1" | "S2"} level @returns {string} */
+/** @param {"S1" | "S2" | "S3" | "S4"} level @returns {string} */
 export function levelWords(level) {
-    return level === "S2"
-        ? t("Advanced electronic signature, in the file")
-        : t("Approval with the key of your device");
+    switch (level) {
+        case "S4":
+            return t("With a qualified certificate of your own, in the file");
+        case "S3":
+            return t("With a certificate of your own, in the file");
+        case "S2":
+            return t("Advanced electronic signature, in the file");
+        default:
+            return t("Approval with the key of your device");
+    }
 }
 
 /** @param {"when_complete" | "each"} effect @returns {string} */

@@ -69,6 +69,11 @@ export class Session {
         return this.#act(`${this.path}/signatures`, body);
     }
 
+    /** @param {Record<string, unknown>} body `OwnApprovalBody` @returns {Promise<View>} */
+    approveOwn(body) {
+        return this.#act(`${this.path}/own-certificate/approval`, body);
+    }
+
     /** @param {Record<string, unknown>} body `ClosingBody` @returns {Promise<View>} */
     closing(body) {
         return this.#act(`${this.path}/closing`, body);

@@ -9,12 +9,11 @@
 import { ApiError } from "../kit/api.js";
 import { base64, fromBase64 } from "../kit/approval.js";
 import { openFile } from "../pdf/signing.js";
-import { readCertificate } from "../signatures/certificate.js";
 import { closeFile } from "../signatures/signing.js";
 import { stamper } from "../signatures/stamps.js";
 import { judge } from "../signatures/verdict.js";
 import { postStamp } from "./api.js";
-import { extended, grown, revisionOf } from "./paper.js";
+import { extended, grown, revisionOf, rootsOf } from "./paper.js";
 import { MismatchError } from "./signing.js";
 
 const STALE = "ORG.VECHE.STALE_REVISION";
@@ -35,7 +34,7 @@ export async function closePaper({ session, view, paper }) {
     const added = await closeFile(openFile(paper.whole), field, proofs, stamper(postStamp, tsa));
     const longer = extended(paper, added.data);
     const { whole } = longer;
-    const { findings } = await judge(whole, [readCertificate(root)], view.now_ms);
+    const { findings } = await judge(whole, rootsOf(view), view.now_ms);
     if (findings.length > 0) throw new MismatchError("closing");
     const revision = {
         ...(await revisionOf(paper, whole, added.data)),

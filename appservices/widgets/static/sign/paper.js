@@ -193,10 +193,20 @@ async function checkSigned({ whole, file, before }, view) {
 
 /** @param {Bytes} whole @param {View} view @param {boolean} isContainer @returns {Promise<Report>} */
 async function judged(whole, view, isContainer = false) {
-    const [root] = view.proofs.certificates;
+    return (isContainer ? judgeContainer : judge)(whole, rootsOf(view), view.now_ms);
+}
+
+/**
+ * @param {View} view
+ * @returns {import("../signatures/certificate.js").Certificate[]} by which its file is judged: the
+ *   service's authority, and those elsewhere whose certificates it takes
+ * @throws {PaperError} it names none
+ */
+export function rootsOf({ proofs, authorities = [] }) {
+    const [root] = proofs.certificates;
     if (!root) throw new PaperError("signature");
-    const roots = [readCertificate(fromBase64(root))];
-    return (isContainer ? judgeContainer : judge)(whole, roots, view.now_ms);
+    const ours = [root, ...authorities.map(({ certificate }) => certificate)];
+    return ours.map((one) => readCertificate(fromBase64(one)));
 }
 
 /**

@@ -15,7 +15,7 @@ import { verdictWords } from "../verify/signed_words.js";
 import { privateHash, readPrivateLink } from "./link.js";
 import { NoKeyError, isBlind, levelOf } from "./signing.js";
 import { effectWords, levelWords, roleWords } from "../approve/signing_words.js";
-import { explained, overWords, partyStateWords } from "./words.js";
+import { explained, overWords, partyStateWords, stepWords } from "./words.js";
 
 const KIB = 1024;
 const GROUP = /.{4}/g;
@@ -226,8 +226,24 @@ function party(one, view) {
                     watched ? html`, ${t("of {name}", { name: watched.name })}` : nothing
                 }${one.role === "viewer" ? nothing : html`: ${stateWords(one)}`}
             </p>
+            ${one.role === "viewer" ? nothing : html`${certificateWords(one)}`}
         </div>
     </li>`;
+}
+
+/** @param {Party} one by which certificate they sign, or have signed, if it is one of their own */
+function certificateWords({ certificate, level_min, state }) {
+    if (certificate) {
+        const { name, issuer } = certificate;
+        const words = t("certificate of {name}, issued by {issuer}", { name, issuer });
+        return html`<p class="secondary-text small">${words}</p>`;
+    }
+    if (state === "signed" || (level_min !== "S3" && level_min !== "S4")) return nothing;
+    const words =
+        level_min === "S4"
+            ? t("signs with a qualified certificate of their own")
+            : t("signs with a certificate of their own");
+    return html`<p class="secondary-text small">${words}</p>`;
 }
 
 /** @param {Party} one */
@@ -336,4 +352,17 @@ export function problem(error) {
                 >
             </p>`,
     );
+}
+
+/** @param {import("./signing.js").Step[]} steps so far @param {boolean} isGoingOn */
+export function progress(steps, isGoingOn) {
+    const last = steps.length - 1;
+    return html`<ol class="steps" role="status" aria-live="polite">
+        ${steps.map(
+            (step, at) =>
+                html`<li class="with-mark ${at < last || !isGoingOn ? "good" : "open"}">
+                    ${icon(at < last ? "done" : "circle")}<span>${stepWords(step)}</span>
+                </li>`,
+        )}
+    </ol>`;
 }

@@ -43,7 +43,7 @@ import { judge } from "../signatures/verdict.js";
 import { isSame, joined } from "../verify/bytes.js";
 import { postStamp } from "./api.js";
 import { withMatter } from "./matter.js";
-import { digest, extended, grown, newFindings, revisionOf } from "./paper.js";
+import { digest, extended, grown, newFindings, revisionOf, rootsOf } from "./paper.js";
 
 const STALE = "ORG.VECHE.STALE_REVISION";
 const REBASE_MAX = 5;
@@ -62,9 +62,15 @@ export function isBlind({ mode }) {
     return mode === "blind";
 }
 
-/** @param {View} view @returns {"S1" | "S2"} how they sign: in their box, if they have one */
+/**
+ * @param {View} view
+ * @returns {"S1" | "S2" | "S3" | "S4"} how they sign: in their box, if they have one; with a
+ *   certificate of their own, if that is asked for
+ */
 export function levelOf({ you }) {
-    return you.field ? "S2" : "S1";
+    if (!you.field) return "S1";
+    if (you.level !== "S3" && you.level !== "S4") return "S2";
+    return you.own?.level ?? you.level;
 }
 
 /**
@@ -75,7 +81,7 @@ export async function signPaper(task) {
     task.tell("key");
     const pair = await makeKey();
     const spki = await publicKeyOf(pair.publicKey);
-    const isInFile = levelOf(task.view) === "S2";
+    const isInFile = levelOf(task.view) !== "S1";
     const approved = await approve(task, isInFile ? await digest(spki) : undefined);
     const { party } = task.view.you;
     if (!isInFile) {
@@ -104,7 +110,7 @@ export async function signPaper(task) {
 export async function declinePaper(task, reason_code, reason) {
     const { view, session } = task;
     const spki = await publicKeyOf((await makeKey()).publicKey);
-    const key = levelOf(view) === "S2" ? await digest(spki) : undefined;
+    const key = levelOf(view) === "S1" ? undefined : await digest(spki);
     // What is asked is never approved: only the no to it is signed.
     const choices = {
         read: /** @type {const} */ ("elsewhere"),
@@ -127,8 +133,11 @@ export function answered(view, isAccepted) {
         .map(({ id }) => ({ id, accepted: isAccepted(id) }));
 }
 
-/** @param {Task} task @param {string | undefined} key digest of the fresh one */
-async function approve(task, key) {
+/**
+ * @param {Pick<Task, "session" | "view" | "choices" | "tell">} task
+ * @param {string | undefined} key digest of the one that signs in the file
+ */
+export async function approve(task, key) {
     const { view, choices } = task;
     const { asked, signer } = await ask(task, choices, key);
     const { kind, nonce, person, shown } = asked;
@@ -289,8 +298,7 @@ async function signed({ view, words, tell }, paper, key, certified) {
         tell("clause");
         clauses.push({ id, added: await add(field, [{ ...words, role: title }, words]) });
     }
-    const root = readCertificate(certified.root);
-    const { findings } = await judge(whole, [root], clock.now());
+    const { findings } = await judge(whole, rootsOf(view), clock.now());
     const ours = newFindings(findings, paper.before);
     if (ours.some(({ reason }) => reason !== TAIL)) throw new MismatchError("signature");
     return { own, clauses, data: whole.slice(paper.whole.length) };
@@ -309,8 +317,8 @@ async function signedStep(paper, file, key, certified) {
     const number = paper.additions.length + 1;
     const own = await signStep({ file, number, key, certified, stamp });
     const { whole } = extended(paper, own.data);
-    const root = readCertificate(certified.root);
-    const { findings } = await judgeContainer(whole, [root], clock.now());
+    const roots = [readCertificate(certified.root)];
+    const { findings } = await judgeContainer(whole, roots, clock.now());
     if (findings.some(({ reason }) => reason !== TAIL)) throw new MismatchError("signature");
     return { own, clauses: [], data: own.data };
 }

@@ -1,6 +1,17 @@
 /** Shapes of `veche.protocol.signing_api`. Hashes and DER are in unpadded base64. */
 
-export type Level = "S0" | "S1" | "S2";
+export type Level = "S0" | "S1" | "S2" | "S3" | "S4";
+
+/** `OwnCertificateView`: one that was issued elsewhere */
+export interface OwnCertificate {
+    name: string;
+    issuer: string;
+    authority: string;
+    level: "S3" | "S4";
+    key: string;
+    ends_at_ms: number;
+    is_approved: boolean;
+}
 export type Role = "signer" | "clerk" | "seal" | "approver" | "witness" | "viewer";
 
 export interface Party {
@@ -9,7 +20,10 @@ export interface Party {
     name: string;
     user: string;
     state: string;
+    level_min?: Level | null;
     level?: string | null;
+    /** Of who has signed with one that was issued elsewhere. */
+    certificate?: OwnCertificate | null;
     at_ms?: number | null;
     acts_for?: string | null;
     witness_of?: string | null;
@@ -91,9 +105,13 @@ export interface View {
         field?: string | null;
         state: string;
         can_act: boolean;
+        /** With which they want to sign. */
+        own?: OwnCertificate | null;
     };
     revisions: Revision[];
     proofs: { certificates: string[]; lists: string[] };
+    /** Elsewhere, whose certificates are taken here. */
+    authorities?: { name: string; level: "S3" | "S4"; certificate: string }[];
     final_sha256?: string | null;
     now_ms: number;
 }

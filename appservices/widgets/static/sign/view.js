@@ -20,6 +20,7 @@ import { DELEGATE, delegateDialog, delegatePaper, mayDelegate, takeBack } from "
 import { DECLINE, declineDialog } from "./dialogs.js";
 import { Guard } from "./guard.js";
 import { readLink, readPrivateLink } from "./link.js";
+import { OwnSigning, approveOwn, isOwn } from "./own.js";
 import { KeyNeeded, SignInNeeded, openLink, refreshed } from "./opening.js";
 import {
     closed,
@@ -30,19 +31,12 @@ import {
     parties,
     pasting,
     problem,
+    progress,
     signedBefore,
     signingIn,
 } from "./parts.js";
 import { answered, declinePaper, isBlind, levelOf, signPaper } from "./signing.js";
-import {
-    boxWords,
-    containerName,
-    copyWords,
-    explained,
-    missingParts,
-    overWords,
-    stepWords,
-} from "./words.js";
+import { boxWords, containerName, copyWords, explained, missingParts, overWords } from "./words.js";
 
 const HEAD = "h1";
 
@@ -104,6 +98,7 @@ export class VecheSign extends VecheElement {
             this._link = linkHere();
             void this._open();
         };
+        this._own = new OwnSigning(this);
         /** How often it was opened: an older answer that comes later shows nothing. */
         this._begun = 0;
     }
@@ -112,12 +107,14 @@ export class VecheSign extends VecheElement {
         super.connectedCallback();
         this._guard.watch();
         window.addEventListener("hashchange", this._again);
+        this._own.watch();
         void this._open();
     }
 
     disconnectedCallback() {
         super.disconnectedCallback();
         this._guard.stop();
+        this._own.stop();
         window.removeEventListener("hashchange", this._again);
     }
 
@@ -175,6 +172,7 @@ export class VecheSign extends VecheElement {
     get missing() {
         const { view, paper, answers } = this;
         if (!view || !paper) return t("The document is being opened.");
+        if (isOwn(view) && !view.you.own) return t("Your certificate was not told yet.");
         if (this.isOther)
             return t("The copy that you compared is another file. Look at the one that you sign.");
         const left = this.count - this.seen;
@@ -205,20 +203,26 @@ export class VecheSign extends VecheElement {
         const { view, paper, answers, _session: session } = this;
         if (!this._guard.isReady || !view || !paper || !session || this.doing) return;
         const isRead = this.seen >= this.count;
+        const task = {
+            session,
+            view,
+            paper,
+            choices: {
+                read: /** @type {"all_pages" | "elsewhere"} */ (isRead ? "all_pages" : "elsewhere"),
+                clauses: answered(view, (id) => answers.get(id) === true),
+            },
+            words: { role: roleWords(view.you.role), level: boxWords(levelOf(view)) },
+            tell: (/** @type {Step} */ step) => {
+                this.steps = [...this.steps, step];
+            },
+        };
         await this._do("sign", async () => {
-            const signed = await signPaper({
-                session,
-                view,
-                paper,
-                choices: {
-                    read: isRead ? "all_pages" : "elsewhere",
-                    clauses: answered(view, (id) => answers.get(id) === true),
-                },
-                words: { role: roleWords(view.you.role), level: boxWords(levelOf(view)) },
-                tell: (step) => {
-                    this.steps = [...this.steps, step];
-                },
-            });
+            if (isOwn(view)) {
+                const { you } = await approveOwn(task);
+                this.view = { ...view, you };
+                return;
+            }
+            const signed = await signPaper(task);
             this._show(await refreshed({ session, view, paper: signed }));
             await this._close();
         });
@@ -378,34 +382,30 @@ export class VecheSign extends VecheElement {
             </label>`;
     }
 
-    _progress() {
-        const last = this.steps.length - 1;
-        return html`<ol class="steps" role="status" aria-live="polite">
-            ${this.steps.map(
-                (step, at) =>
-                    html`<li class="with-mark ${at < last || !this.doing ? "good" : "open"}">
-                        ${icon(at < last ? "done" : "circle")}<span>${stepWords(step)}</span>
-                    </li>`,
-            )}
-        </ol>`;
-    }
-
     /** @param {View} view */
     _act(view) {
         const { missing, doing } = this;
+        const isToApprove = isOwn(view);
         return html`${this._read()}
             ${consent(view.clauses, this.answers, (id, isAccepted) => {
                 this.answers = new Map(this.answers).set(id, isAccepted);
             })}
+            ${this._own.part()}
             <div class="missing">
-                ${problem(this.error)} ${doing === "sign" ? this._progress() : nothing}
+                ${problem(this.error)}
+                ${doing === "sign" ? progress(this.steps, this.doing !== "") : nothing}
                 <p id="missing" class="secondary-text">${missing}</p>
             </div>
             <div class="actions">
                 ${button({
-                    label: html`${icon("key")}<span>${t("Sign")}</span>`,
+                    label: html`${icon("key")}<span
+                            >${isToApprove ? t("Approve this certificate") : t("Sign")}</span
+                        >`,
                     is_busy: doing === "sign",
-                    is_off: missing !== "" || (doing !== "" && doing !== "sign"),
+                    is_off:
+                        missing !== "" ||
+                        (doing !== "" && doing !== "sign") ||
+                        (isToApprove && view.you.own?.is_approved === true),
                     press: () => void this._sign(),
                 })}
                 ${button({
@@ -442,7 +442,7 @@ export class VecheSign extends VecheElement {
             ? view.filename?.replace(/(\.pdf)?$/i, t("-signed.pdf"))
             : containerName(paper);
         const isClosed = isBlind(view) && view.final_sha256;
-        return html`${problem(this.error)}${this.isClosing ? this._progress() : nothing}
+        return html`${problem(this.error)}${this.isClosing ? progress(this.steps, this.doing !== "") : nothing}
             ${takeBack(view, this.doing === "delegate", () => void this._delegate())}
             <div class="actions">
                 ${button({

@@ -82,7 +82,7 @@ export function containerName({ file, additions }) {
     return `${name.replace(/(?<=.)\.[^.]*$/, "")}${t("-signed.asice")}`;
 }
 
-/** @param {"S1" | "S2"} level @returns {string} as the box in the document has it */
+/** @param {"S1" | "S2" | "S3" | "S4"} level @returns {string} as the box in the document has it */
 export function boxWords(level) {
     return level === "S2" ? t("Advanced electronic signature") : t("Approved");
 }

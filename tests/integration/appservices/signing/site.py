@@ -25,6 +25,7 @@ from twisted.web.resource import Resource
 from appservices.signing.bot import webhooks_of
 from appservices.signing.cli import make_authority
 from appservices.signing.config import (
+    AnchorSection,
     RegistrarSection,
     SealSection,
     SessionsSection,
@@ -132,6 +133,10 @@ class SigningSite(TestCase):
         self._port.factory.resource = _at(resource)
         self._port.factory._large_bodies = tuple(resource.large_bodies)
 
+    def anchors(self) -> list[AnchorSection]:
+        """Authorities elsewhere whose certificates are taken."""
+        return []
+
     def _make_parts(self) -> Parts:
         signing = SigningSection(
             folder=self.folder / "ca",
@@ -141,6 +146,7 @@ class SigningSite(TestCase):
                 name={"en": "Signatures"},
                 webhook_networks=("127.0.0.0/8",),
                 registrars=[RegistrarSection(organisation=OFFICE, persons=[CAROL])],
+                anchors=self.anchors(),
             ),
         )
         links, log = PageLinks(self.url), ActLog(b"p" * 32)
@@ -165,9 +171,9 @@ class SigningSite(TestCase):
             seed=lambda purpose: purpose.encode().ljust(32, b"!")[:32],
             now_ms=lambda: int(reactor.seconds() * 1000),
         )
-        authorities = read_authorities(signing.folder)
         sessions = signing.sessions
         assert sessions is not None
+        authorities = read_authorities(signing.folder, sessions.anchors)
         return Parts(
             cast("Any", self.host),
             sessions,

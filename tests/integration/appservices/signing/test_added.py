@@ -16,7 +16,6 @@ from veche.protocol.evidence_checks import check_evidence, read_evidence
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.signing import form_fields
 from veche.protocol.sign_request import SIGN_REQUEST_KEY
-from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.report import Verdict
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class AddedTests(ChatSite):
         [(name, pdf), (_, report)] = self.files(CAROL)
         assert name == "contract-signed.pdf"
         assert pdf.startswith(of_dora())
-        found = judged(pdf, der_of(self.parts.authorities.root), self.host.now_ms())
+        found = judged(pdf, self.parts.authorities.trusted, self.host.now_ms())
         assert found.verdict is Verdict.UNPROVEN
         assert [(one.name, one.is_proven) for one in found.signers] == [
             ("Dora Diaz", False),
@@ -99,7 +98,7 @@ class AddedTests(ChatSite):
 
         pdf = self.files(CAROL)[2][1]
         assert pdf.startswith(first)
-        found = judged(pdf, der_of(self.parts.authorities.root), self.host.now_ms())
+        found = judged(pdf, self.parts.authorities.trusted, self.host.now_ms())
         assert found.verdict is Verdict.SEALED, found.findings
         assert [one.name for one in found.signers] == ["Alice Adams", "Bob Brown"]
         record = read_evidence(self.files(CAROL)[3][1])

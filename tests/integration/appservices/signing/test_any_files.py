@@ -20,7 +20,6 @@ from tests.support.sign_page import FreshKey, SignPage
 from veche.protocol.asic.archive import HiddenError, new_entry
 from veche.protocol.evidence_checks import check_evidence, read_evidence
 from veche.protocol.sign_request import SIGN_REQUEST_KEY
-from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.report import Verdict
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ class AnyFileSite(ChatSite):
 
     def verdict(self, data: bytes) -> Report:
         """The strict verdict on a file."""
-        return judged_file(data, der_of(self.parts.authorities.root), self.host.now_ms())
+        return judged_file(data, self.parts.authorities.trusted, self.host.now_ms())
 
 
 class SignedTests(AnyFileSite):

@@ -30,7 +30,6 @@ from tests.support.sign_page import FreshKey, SignPage
 from veche.protocol import evidence
 from veche.protocol.evidence_checks import check_evidence, read_evidence
 from veche.protocol.sign_request import SIGN_REQUEST_KEY
-from veche.protocol.signatures.cms import der_of
 from veche.protocol.unpadded import unpadded
 
 if TYPE_CHECKING:
@@ -323,7 +322,7 @@ class TableTests(ChatSite):
 
         [(_, pdf), (_, report)] = self.files(CAROL)
         record = read_evidence(report)
-        judgement = judged(pdf, der_of(self.parts.authorities.root), self.host.now_ms())
+        judgement = judged(pdf, self.parts.authorities.trusted, self.host.now_ms())
         assert check_evidence(record, pdf, judgement) == []
         assert {one.party for one in record.parties} == {"p1", "p2"}
         assert record.delegations == ()

@@ -19,7 +19,6 @@ from tests.support.sign_page import SignPage
 from veche.protocol.inbound import DeviceStanding
 from veche.protocol.sign_request import SIGN_FILE_KEY, SIGN_REQUEST_KEY, SIGN_RESULT_KEY
 from veche.protocol.signatures.certificates import Level as CertificateLevel
-from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.report import Verdict
 from veche.protocol.unpadded import unpadded
 
@@ -110,7 +109,7 @@ class ChatTests(ChatSite):
             assert (result["state"], result["verdict"]) == ("completed", "sealed")
             assert result["in_force"]
             assert hashlib.sha256(pdf).digest() == self.session().final_sha256
-        report = judged(pdf, der_of(self.parts.authorities.root), self.host.now_ms())
+        report = judged(pdf, self.parts.authorities.trusted, self.host.now_ms())
         assert report.verdict is Verdict.SEALED
         assert [one.name for one in report.signers] == ["Alice Adams", "Bob Brown"]
         assert b"evidence.json" in evidence
@@ -137,7 +136,7 @@ class ChatTests(ChatSite):
         [(_, pdf), _] = self.files(CAROL)
         boxes = {name: page for name, page in places(pdf).items() if name.startswith("Sig")}
         assert boxes == {"Sig1": 2, "Sig2": 1}
-        report = judged(pdf, der_of(self.parts.authorities.root), self.host.now_ms())
+        report = judged(pdf, self.parts.authorities.trusted, self.host.now_ms())
         assert report.verdict is Verdict.SEALED
 
     async def test_declining_delegating_and_questions(self) -> None:
@@ -383,7 +382,7 @@ class ChatTests(ChatSite):
         await self.handlers[SEAL].perform(seal)
         await self.settle()
         [(_, pdf), _] = self.files(ALICE)
-        report = judged(pdf, der_of(self.parts.authorities.root), self.host.now_ms())
+        report = judged(pdf, self.parts.authorities.trusted, self.host.now_ms())
         assert report.verdict is Verdict.SEALED
         assert [(one.name, one.level) for one in report.signers] == [
             ("Alice Adams", CertificateLevel.ACCOUNT),

@@ -15,7 +15,6 @@ from tests.support.sign_page import FreshKey, SignPage
 from veche.protocol.evidence_checks import check_evidence, read_evidence
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.signing import form_fields
-from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.report import Verdict
 from veche.protocol.signatures.words import words_of
 
@@ -62,8 +61,8 @@ class ClauseTests(ChatSite):
         await self.settle()
 
         [(_, pdf), (_, report)] = self.files(ALICE)
-        root = der_of(self.parts.authorities.root)
-        found = judged(pdf, root, self.host.now_ms())
+        roots = self.parts.authorities.trusted
+        found = judged(pdf, roots, self.host.now_ms())
         assert found.verdict is Verdict.SEALED, found.findings
         assert [(one.name, one.clause) for one in found.signers] == [
             ("Alice Adams", ""),

@@ -11,7 +11,6 @@ from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF
 from tests.support.keys import BrowserKey, approval_of
 from veche.protocol.evidence_checks import check_evidence, read_evidence
-from veche.protocol.signatures.cms import der_of
 
 if TYPE_CHECKING:
     from tests.support.calls import Answer
@@ -171,7 +170,7 @@ class ChatDelegationTests(ChatSite):
         [one] = evidence.delegations
         assert one.approval is not None
         assert one.approval.person == ALICE
-        judgement = judged(pdf, der_of(self.parts.authorities.root), self.host.now_ms())
+        judgement = judged(pdf, self.parts.authorities.trusted, self.host.now_ms())
         assert check_evidence(evidence, pdf, judgement) == []
         other = with_party(evidence, "p2", user=str(CAROL))
         problems = check_evidence(other, pdf, judgement)

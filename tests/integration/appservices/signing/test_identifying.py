@@ -14,7 +14,6 @@ from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, OFFICE
 from tests.support.keys import BrowserKey
 from veche.protocol.evidence_checks import check_evidence, read_evidence
 from veche.protocol.signatures.certificates import Level
-from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.report import Verdict
 from veche.protocol.signatures.words import words_of
 
@@ -55,7 +54,7 @@ class IdentifyingTests(ChatSite):
             assert answer.status == 200, answer
         await self.settle()
         *_, (_, pdf), (_, report) = self.files(CAROL)
-        judgement = judged(pdf, der_of(self.parts.authorities.root), self.host.now_ms())
+        judgement = judged(pdf, self.parts.authorities.trusted, self.host.now_ms())
         assert judgement.verdict is Verdict.SEALED
         record = read_evidence(report)
         return judgement, record, check_evidence(record, pdf, judgement)

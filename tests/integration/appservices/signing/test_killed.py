@@ -23,7 +23,6 @@ from tests.support.keys import approval_of
 from tests.support.processes import ROOT, TIMEOUT_S, Child
 from tests.support.sign_page import FreshKey
 from veche.protocol.sign_request import SIGN_RESULT_KEY
-from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.report import Verdict
 
 if TYPE_CHECKING:
@@ -106,7 +105,7 @@ class KilledTests(ChatSite):
             (_, pdf), (_, evidence) = self.files(person)[-2:]
             assert hashlib.sha256(pdf).digest() == session.final_sha256, moment
             assert b"evidence.json" in evidence
-        report = judged(pdf, der_of(self.parts.authorities.root), self.host.now_ms())
+        report = judged(pdf, self.parts.authorities.trusted, self.host.now_ms())
         assert report.verdict is Verdict.SEALED
         assert [one.name for one in report.signers] == ["Alice Adams"]
 

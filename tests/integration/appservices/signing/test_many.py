@@ -29,7 +29,6 @@ from tests.support.signing import with_boxes
 from veche.protocol.approval import DOCUMENTS_MAX, documents_sha256
 from veche.protocol.evidence_checks import check_evidence, read_evidence
 from veche.protocol.message import URL_CHARACTERS_MAX
-from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.report import Verdict
 from veche.protocol.unpadded import from_unpadded
 
@@ -333,7 +332,7 @@ class ChatTests(ChatSite):
         records = [read_evidence(pdf) for name, pdf in files if "evidence" in name]
         assert {one.session for one in records} == alone
         for pdf in signed:
-            report = judged(pdf, der_of(self.parts.authorities.root), self.host.now_ms())
+            report = judged(pdf, self.parts.authorities.trusted, self.host.now_ms())
             assert report.verdict is Verdict.SEALED
             digest = unpadded_base64(hashlib.sha256(pdf).digest())
             [record] = [one for one in records if one.final_sha256 == digest]

@@ -16,7 +16,6 @@ from tests.support.keys import BrowserKey, fragment_base64, unpadded_base64
 from tests.support.sign_page import API, SignPage
 from veche.protocol.evidence_checks import check_evidence, read_evidence
 from veche.protocol.signatures.certificates import Level
-from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.report import Verdict
 from veche.protocol.signatures.words import words_of
 
@@ -126,7 +125,7 @@ class MeetingTests(ChatSite):
         assert self.session().state.value == "completed"
         [(_, picture), (_, pdf), (_, evidence)] = self.files(CAROL)
         assert picture.startswith(b"\x89PNG")
-        report = judged(pdf, der_of(self.parts.authorities.root), self.host.now_ms())
+        report = judged(pdf, self.parts.authorities.trusted, self.host.now_ms())
         assert report.verdict is Verdict.SEALED
         bob = next(one for one in report.signers if one.name == "Bob Brown")
         assert (bob.level, bob.account) == (Level.IN_PERSON, "")

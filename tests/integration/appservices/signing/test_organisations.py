@@ -14,7 +14,6 @@ import typst
 
 from appservices.signing.routes import organisations
 from appservices.signing.service import laying
-from appservices.signing.service.cipher import DOCUMENT, encrypt
 from appservices.signing.store import blobs
 from tests.integration.appservices.signing.site import (
     ALICE,
@@ -26,6 +25,7 @@ from tests.integration.appservices.signing.site import (
 from tests.support.forgery import page
 from tests.support.sign_page import API
 from veche.runtime.database import connect
+from veche.runtime.document_cipher import DOCUMENT, encrypt
 
 pytestmark = pytest.mark.postgres
 

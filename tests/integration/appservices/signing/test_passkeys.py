@@ -14,7 +14,6 @@ from tests.integration.appservices.signing.playing import play
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, two_signers
 from tests.support.node import chromium, why_no_browser
 from veche.protocol.evidence_checks import check_evidence, read_evidence
-from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.report import Verdict
 from veche.runtime.approvals import Key, KeyKind, base64url, fingerprint, passkeys, store
 from veche.runtime.approvals.sites import Site, site_of
@@ -55,7 +54,7 @@ class PasskeyTests(ChatSite):
         assert (outcomes, done["problems"]) == (["signed", "signed"], [])
         await self.settle()
         [(_, pdf), (_, report)] = self.files(CAROL)
-        judgement = judged(pdf, der_of(self.parts.authorities.root), self.host.now_ms())
+        judgement = judged(pdf, self.parts.authorities.trusted, self.host.now_ms())
         assert judgement.verdict is Verdict.SEALED
         evidence = read_evidence(report)
         assert check_evidence(evidence, pdf, judgement) == []

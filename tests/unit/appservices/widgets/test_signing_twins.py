@@ -28,12 +28,12 @@ from pyhanko.sign.diff_analysis import ModificationLevel
 
 from appservices.signing.core.parties import Party, Role, Stage
 from appservices.signing.core.records import Level as RecordLevel
-from appservices.signing.core.records import Member, code_of, parties_sha256
-from appservices.signing.service.cipher import decrypt, encrypt, increment_of
+from appservices.signing.core.records import Member, parties_sha256
 from tests.support.forgery import page
 from tests.support.node import ROOT, WIDGETS, node, why_no_node
 from tests.support.readers import by_pdfsig, by_pyhanko
 from tests.support.signing import NOW, Office, ms, with_boxes
+from veche.protocol.document_code import code_of
 from veche.protocol.pdf.appearance import Look
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.pages import page_count
@@ -52,6 +52,7 @@ from veche.protocol.signatures.report import Verdict
 from veche.protocol.signatures.stamps import StampAuthority, StampRequest, read_token
 from veche.protocol.signatures.verdict import Trusted, judge
 from veche.protocol.unpadded import unpadded
+from veche.runtime.document_cipher import decrypt, encrypt, increment_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -39,6 +39,8 @@ TYPED: Final = (
     "bob then dave then carol as witness of @Bob",
     "bob, carol as witness then dave",
     "bob, frank as copy",
+    "bob qualified, carol as witness of bob with a certificate of their own",
+    "bob on page 3 mit eigenem Zertifikat then carol с собственным сертификатом",
     "bob on page 3 bottom left, carol as clerk on page 2 middle then dave auf Seite 3 unten rechts",
     "bob, carol on page 3 bottom right as witness of bob",
     "https://matrix.to/#/@bob:x.org copy to @then",
@@ -63,6 +65,7 @@ WORDS: Final = (
         "middle",
         "dann",
     ),
+    *("qualified", "with", "own", "certificate"),
 )
 
 
@@ -81,7 +84,8 @@ def rows_of(order: PartyOrder) -> dict[str, Any]:
 def _row(one: Wanted, step: int) -> tuple[Any, ...]:
     side = one.place.side.value if one.place is not None and one.place.side else "right"
     place = (one.place.page, f"bottom {side}") if one.place is not None else None
-    return (one.person, one.role.value, one.of, place, step)
+    level = None if one.level is None else one.level.value
+    return (one.person, one.role.value, one.of, place, step, level)
 
 
 def _read(found: dict[str, Any]) -> dict[str, Any]:
@@ -96,6 +100,7 @@ def _read(found: dict[str, Any]) -> dict[str, Any]:
             one["of"],
             (one["place"]["page"], one["place"]["corner"]) if one["place"] else None,
             number[one["step"]],
+            one.get("level"),
         )
         for one in acting
     ]

@@ -5,8 +5,8 @@
  *
  * @typedef {import("./rows.js").Person} Person
  * @typedef {import("./rows.js").Role} Role
- * @typedef {"empty" | "word" | "role" | "witness" | "twice" | "need" | "page" | "place" | "private"}
- *   OrderProblem
+ * @typedef {"empty" | "word" | "role" | "witness" | "twice" | "need" | "page" | "place" | "private"
+ *   | "certificate"} OrderProblem
  */
 import { emptyPerson } from "./rows.js";
 
@@ -22,6 +22,12 @@ const EACH = set("each каждый каждому jeder jede кожен кож�
 const ON = set("on на auf");
 const PAGE = set("page странице стр стр. seite сторінці");
 const BOTTOM = set("bottom внизу снизу unten знизу");
+const QUALIFIED = set("qualified квалифицированно qualifiziert кваліфіковано");
+const WITH = set("with с со mit з із зі");
+const THEIR = set("a an own his her their своим собственным eigenem einem своїм власним");
+const CERTIFICATE = set("certificate сертификатом zertifikat сертифікатом");
+/** "with a certificate of their own" */
+const OF_THEIRS = set("of");
 const RESERVED = new Set([...THEN, ...AND, ...AS, ...OF, ...COPY, ...TO, ...EACH, ...ON, ";"]);
 /** @type {[Role | "seal", Set<string>][]} */
 const ROLES = [
@@ -170,6 +176,25 @@ class Reader {
 
     /** @returns {Person} */
     #wanted() {
+        const wanted = this.#withoutLevel();
+        const level = this.#level();
+        if (level && (wanted.role === "approver" || wanted.role === "viewer"))
+            throw new OrderError("certificate", wanted.account);
+        return level ? { ...wanted, level } : wanted;
+    }
+
+    /** @returns {Person["level"]} by which certificate they sign; none: it is not said */
+    #level() {
+        if (this.#takes(QUALIFIED)) return "S4";
+        if (!this.#takes(WITH)) return undefined;
+        while (this.#takes(THEIR));
+        if (!this.#takes(CERTIFICATE)) throw new OrderError("word", this.word);
+        if (this.#takes(OF_THEIRS)) while (this.#takes(THEIR));
+        return "S3";
+    }
+
+    /** @returns {Person} */
+    #withoutLevel() {
         const account = this.#person();
         let place = this.#place();
         if (!this.#takes(AS)) return { ...emptyPerson(1), account, place };

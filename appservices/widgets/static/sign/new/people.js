@@ -22,6 +22,7 @@ import { CORNERS } from "../../pdf/boxes.js";
 import { STEPS_MAX, emptyPerson, hasBox } from "./rows.js";
 import { ROWS_MAX } from "./table.js";
 
+const OWN = /** @type {const} */ (["S3", "S4"]);
 const ROLES = /** @type {Role[]} */ (["signer", "clerk", "approver", "witness", "viewer"]);
 
 /**
@@ -130,6 +131,13 @@ function row(editing, one, at) {
                 ROLES.map((role) => [role, roleWords(role)]),
                 (role) => set({ role: /** @type {Role} */ (role) }),
             )}
+            ${
+                one.role === "approver" || one.role === "viewer"
+                    ? nothing
+                    : choice(`level-${at}`, t("Signs"), one.level ?? "", levels(), (level) =>
+                          set({ level: OWN.find((own) => own === level) }),
+                      )
+            }
             ${one.role === "witness" ? seen(form, one, at, problem, set) : nothing}
             ${
                 one.role === "witness" || one.role === "viewer"
@@ -304,6 +312,15 @@ export function number(id, label, value, most, error, set) {
                 }}
             />`,
     });
+}
+
+/** @returns {[string, string][]} by which key somebody signs */
+function levels() {
+    return [
+        ["", t("as everybody")],
+        ["S3", t("with a certificate of their own")],
+        ["S4", t("with a qualified certificate of their own")],
+    ];
 }
 
 /**

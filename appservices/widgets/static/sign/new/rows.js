@@ -11,6 +11,7 @@
  * @property {number} step from 1
  * @property {string} of of a witness: account of whom they see sign
  * @property {import("../../pdf/boxes.js").Place | null} place of their box; null: at the end
+ * @property {"S3" | "S4"} [level] by which certificate of their own; none: as everybody
  *
  * @typedef {object} ClauseRow
  * @property {string} title
@@ -38,6 +39,7 @@
  * @property {Role} role
  * @property {string} user
  * @property {string} [of]
+ * @property {"S3" | "S4"} [level]
  *
  * @typedef {object} Order
  * @property {Party[]} parties
@@ -125,11 +127,12 @@ export function boxedClauses(role, { clauses }) {
 export function orderOf({ people, needs }, server) {
     const accounts = people.map((one) => accountOf(one.account, server));
     const idOf = (/** @type {string} */ account) => `p${accounts.indexOf(account) + 1}`;
-    const parties = people.map(({ role, of }, at) => ({
+    const parties = people.map(({ role, of, level }, at) => ({
         party: `p${at + 1}`,
         role,
         user: accounts[at] ?? "",
         ...(role === "witness" && { of: idOf(accountOf(of, server)) }),
+        ...(level && SIGNS.has(role) && { level }),
     }));
     const steps = [...new Set(people.map((one) => stepOf(one, people, server)))];
     const stages = steps

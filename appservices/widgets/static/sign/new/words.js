@@ -128,6 +128,11 @@ export function orderWords({ problem, word }) {
             return t("Write the number of a page: on page 3");
         case "place":
             return t("{word} has no box to be put on a page.", { word });
+        case "certificate":
+            return t(
+                "{word} signs in no box, and so with no certificate: an approver agrees with a key, and a copy is only read.",
+                { word },
+            );
         case "private":
             return t("A private document can't have this: {word}", { word });
         default:

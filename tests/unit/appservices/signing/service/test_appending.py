@@ -118,7 +118,7 @@ def judged(pdf: bytes, *more: Any) -> Report:
 
 
 def looked(pdf: bytes) -> Any:
-    return looked_at(pdf, der_of(office().root.certificate), ms(office().now))
+    return looked_at(pdf, [der_of(office().root.certificate)], ms(office().now))
 
 
 def test_what_is_added_to_a_closed_file_of_ours_is_as_good_as_that() -> None:
@@ -191,15 +191,15 @@ def test_a_broken_signature_of_others_makes_all_of_it_red() -> None:
 
 
 def test_a_file_that_others_have_signed_stays_byte_for_byte() -> None:
-    root, now_ms = der_of(office().root.certificate), ms(office().now)
+    roots, now_ms = [der_of(office().root.certificate)], ms(office().now)
     for pdf in (of_dora(), of_ours()):
-        found = read_pdf(pdf, root, now_ms)
+        found = read_pdf(pdf, roots, now_ms)
         assert isinstance(found, SignedUpload)
         assert (found.pdf, found.pages) == (pdf, 1)
-    plain = read_pdf(page("Pay"), root, now_ms)
+    plain = read_pdf(page("Pay"), roots, now_ms)
     assert isinstance(plain, Upload)
     with pytest.raises(NotPdfError):
-        read_pdf(b"hello", root, now_ms)
+        read_pdf(b"hello", roots, now_ms)
 
 
 def packed() -> bytes:

@@ -1,0 +1,84 @@
+"""Signing in a session with a certificate of one's own: what is said over HTTP.
+
+First the certificate is told, then the person approves it with the key of their device, on their
+page; then the signature is handed in as any other (``signing_api.SignatureBody``).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
+
+from veche.protocol.approval import Sha256, SignedApproval
+from veche.protocol.wire import Wire
+
+CHAIN_MAX: Final = 4
+CERTIFICATE_CHARACTERS_MAX: Final = 12_000
+PartyId = Annotated[str, Field(pattern=r"^p[1-9][0-9]{0,2}$")]
+OwnLevel = Literal["S3", "S4"]
+Certificate = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9+/]+$", max_length=CERTIFICATE_CHARACTERS_MAX)
+]
+
+
+class AnnounceBody(Wire):
+    """A party tells with which certificate of their own they want to sign.
+
+    Attributes:
+        party: Who.
+        chain: The certificate, then those above it, DER in unpadded base64.
+    """
+
+    party: PartyId
+    chain: Annotated[
+        tuple[Certificate, ...], Field(strict=False, min_length=1, max_length=CHAIN_MAX)
+    ]
+
+
+class OwnApprovalBody(Wire):
+    """A party has approved the certificate that they told.
+
+    Attributes:
+        party: Who.
+        approval: Of a signature of the certificate's level, whose ``key`` is the certificate's.
+    """
+
+    party: PartyId
+    approval: SignedApproval
+
+
+class OwnCertificateView(Wire):
+    """A certificate that was issued elsewhere.
+
+    Attributes:
+        name: Whom it names.
+        issuer: Who has issued it, as the certificate says.
+        authority: Below whom it is trusted, as the operator calls them.
+        level: Of signatures by it: ``S4`` only where the operator says that those are qualified.
+        key: SHA-256 of its SubjectPublicKeyInfo, DER.
+        ends_at_ms: Until when it is valid, UTC.
+        is_approved: Whether the person has approved it with the key of their device.
+    """
+
+    name: str
+    issuer: str
+    authority: str
+    level: OwnLevel
+    key: Sha256
+    ends_at_ms: int
+    is_approved: bool
+
+
+class AuthorityView(Wire):
+    """An authority elsewhere whose certificates are taken.
+
+    Attributes:
+        name: As the operator calls it.
+        level: Of signatures by its certificates.
+        certificate: Its own, DER.
+    """
+
+    name: str
+    level: OwnLevel
+    certificate: str
