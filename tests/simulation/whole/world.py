@@ -99,8 +99,10 @@ class World:
             stack.enter_context(made_up_chance(seed))
             dsns = [stack.enter_context(database(*SETS)) for _ in range(world._count)]
             world._settle(dsns, folder)
-            yield world
-            world._leave()
+            try:
+                yield world
+            finally:
+                world._leave()
 
     @property
     def digest(self) -> str:
