@@ -257,7 +257,7 @@ def signing_section(authority: DemoAuthority, templates: Path) -> dict[str, Any]
         },
         "time_zone": "Europe/Berlin",
         "templates": str(templates),
-        "registrars": [{"organisation": "Town of Lindenau", "persons": clerks}],
+        "registrars": [{"organisation": "Town of Lindenau", "persons": [*clerks]}],
     }
     return {**section, "seals": seals, "sessions": sessions}
 
