@@ -46,3 +46,18 @@ export async function served(context, keys) {
         route.fulfill({ json: { state: "open", keys, now_ms: Date.now() } }),
     );
 }
+
+/**
+ * Presses, once that counts.
+ * @param {import("playwright-core").Page} page of somebody who has read all
+ * @returns {Promise<string>} "signed", or why it was refused
+ */
+export async function sign(page) {
+    const button = page.getByRole("button", { name: "Sign", exact: true });
+    await page.waitForTimeout(LOOK_MS);
+    await button.click();
+    const done = page.getByText("You have signed this document.");
+    const refused = page.locator("main .missing .banner");
+    await done.or(refused).first().waitFor();
+    return refused.isVisible().then((is) => (is ? refused.innerText() : "signed"));
+}

@@ -3,7 +3,7 @@
  * for tests/integration/appservices/signing/test_browser.py. It speaks as real_person.js says.
  */
 import { launch } from "./browser.js";
-import { LOOK_MS, person, tell } from "./real_person.js";
+import { person, sign, tell } from "./real_person.js";
 
 /** @typedef {import("playwright-core").Page} Page */
 
@@ -40,17 +40,6 @@ async function compare(page, { file, other }) {
     await page.getByText("The copy that you compared is another file.").waitFor();
     await chosen.setInputFiles(file);
     await page.getByText("It is the very file that you sign.", { exact: true }).waitFor();
-}
-
-/** @param {Page} page */
-async function sign(page) {
-    const button = page.getByRole("button", { name: "Sign", exact: true });
-    await page.waitForTimeout(LOOK_MS);
-    await button.click();
-    const done = page.getByText("You have signed this document.");
-    const refused = page.locator("main .missing .banner");
-    await done.or(refused).first().waitFor();
-    return refused.isVisible().then((is) => (is ? refused.innerText() : "signed"));
 }
 
 const browser = await launch();

@@ -3,7 +3,7 @@
  * tests/integration/appservices/signing/test_browser.py. It speaks as real_person.js says.
  */
 import { launch } from "./browser.js";
-import { LOOK_MS, person, tell } from "./real_person.js";
+import { person, sign, tell } from "./real_person.js";
 
 /** @param {import("playwright-core").Page} page */
 async function read(page) {
@@ -11,17 +11,6 @@ async function read(page) {
     await page.getByText("1 of 1 pages were on the screen.").waitFor();
     for (const box of await page.getByLabel("I agree to this clause in particular").all())
         await box.check();
-}
-
-/** @param {import("playwright-core").Page} page */
-async function sign(page) {
-    const button = page.getByRole("button", { name: "Sign", exact: true });
-    await page.waitForTimeout(LOOK_MS);
-    await button.click();
-    const done = page.getByText("You have signed this document.");
-    const refused = page.locator("main .missing .banner");
-    await done.or(refused).first().waitFor();
-    return refused.isVisible().then((is) => (is ? refused.innerText() : "signed"));
 }
 
 const browser = await launch();

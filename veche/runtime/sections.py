@@ -27,7 +27,8 @@ from pydantic import (
 )
 
 from veche.protocol.catalogue import LANGUAGES
-from veche.protocol.errors import ConfigError
+from veche.protocol.errors import ConfigError, MalformedError
+from veche.protocol.notes import KeyKind, read_verifier_key
 from veche.runtime.secret_files import read_secret_bytes
 from veche.runtime.units import parse_duration, parse_size
 from veche.runtime.yaml_file import KeyPath, YamlDocument, read_yaml_file
@@ -93,6 +94,23 @@ def _check_networks(networks: tuple[str, ...]) -> tuple[str, ...]:
     return networks
 
 
+def _note_key(kind: KeyKind, whose: str) -> AfterValidator:
+    def check(text: str) -> str:
+        try:
+            found = read_verifier_key(text)
+        except MalformedError as e:
+            raise ValueError(f"should be <name>+<id>+<base64>: {e}") from e
+        if found.kind is not kind:
+            raise ValueError(f"should be the key of a {whose}; this one is of another kind")
+        return text
+
+    return AfterValidator(check)
+
+
+LogKey = Annotated[str, Field(max_length=400), _note_key(KeyKind.LOG, "log")]
+"""Public key of a log, ``<name>+<id>+<base64>`` (C2SP, signed-note)."""
+WitnessKey = Annotated[str, Field(max_length=400), _note_key(KeyKind.WITNESS, "witness")]
+"""Public key of a witness of logs, likewise."""
 Networks = Annotated[
     tuple[str, ...],
     Field(max_length=NETWORKS_MAX, strict=False),

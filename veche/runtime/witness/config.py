@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 -- read by the models
-from typing import TYPE_CHECKING, Annotated, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from veche.protocol.errors import MalformedError
-from veche.protocol.notes import KeyKind, read_verifier_key
+from veche.protocol.notes import read_verifier_key
 from veche.runtime.config import ListenSection, LogSection
-from veche.runtime.sections import FilePath, SecretPath, Section, load
+from veche.runtime.sections import FilePath, LogKey, SecretPath, Section, load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,19 +20,6 @@ if TYPE_CHECKING:
 LOGS_MAX: Final = 500
 KEYS_MAX: Final = 8
 """Keys of one log."""
-
-
-def _check_log_key(text: str) -> str:
-    try:
-        found = read_verifier_key(text)
-    except MalformedError as e:
-        raise ValueError(f"should be <name>+<id>+<base64>: {e}") from e
-    if found.kind is not KeyKind.LOG:
-        raise ValueError("should be the key of a log; this one is a witness's")
-    return text
-
-
-LogKey = Annotated[str, Field(max_length=400), AfterValidator(_check_log_key)]
 
 
 class WitnessedLogSection(Section):

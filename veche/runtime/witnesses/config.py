@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from veche.protocol.errors import MalformedError
-from veche.protocol.notes import KeyKind, read_verifier_key
-from veche.runtime.sections import Duration, Networks, Section
+from veche.protocol.notes import read_verifier_key
+from veche.runtime.sections import Duration, Networks, Section, WitnessKey
 
 if TYPE_CHECKING:
     from veche.protocol.notes import VerifierKey
@@ -17,20 +16,10 @@ WITNESSES_MAX: Final = 8
 """A note has room for 16 signatures, one of which is the log's."""
 
 
-def _check_key(text: str) -> str:
-    try:
-        found = read_verifier_key(text)
-    except MalformedError as e:
-        raise ValueError(f"should be <name>+<id>+<base64>: {e}") from e
-    if found.kind is not KeyKind.WITNESS:
-        raise ValueError("should be the key of a witness; this one is a log's")
-    return text
-
-
 class OneWitnessSection(Section):
     """A witness that is asked."""
 
-    key: Annotated[str, Field(max_length=400), AfterValidator(_check_key)]
+    key: WitnessKey
     """With which it signs, ``<name>+<id>+<base64>``, as its operator gave it to you."""
     url: str = Field(
         pattern=r"^https?://[^/\s?#@]+(/[A-Za-z0-9._~/-]*)?$", examples=["https://w.example.org"]

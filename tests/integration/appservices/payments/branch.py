@@ -44,11 +44,11 @@ from appservices.payments.service.callers import Callers
 from appservices.payments.service.clocks import CLOCK
 from appservices.payments.service.errands import handlers as every_handler
 from appservices.payments.service.feed import PaymentFeed, rules_of
-from appservices.payments.service.files import Private
+from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.news import EVENT, EventErrand
 from appservices.payments.service.rails import BankNews, NewsKind, banking_of
 from appservices.payments.service.receipts import Receipts
-from appservices.payments.service.scene import Parts
+from appservices.payments.service.scene import Parts, Scene
 from appservices.payments.service.writer import Writer
 from appservices.payments.store import chats, holders
 from appservices.payments.store import invoices as invoice_store
@@ -281,52 +281,41 @@ class Branch:
     def pay(self, invoice_id: str) -> str:
         """Have Alice pay an invoice, as if she had approved it; the payment's id."""
         with self.scene() as scene:
-            file = invoice_store.lock_invoice(scene.txn, invoice_id)
-            assert file is not None
-            invoice, id_ = file.invoice, scene.voice.fresh_ulid("payment")
-            payment = Payment(
-                id=id_,
-                kind=Kind.INVOICE,
-                state=State.PAYING,
-                payer=scene.holder(ALICE).id,
-                payee=invoice.payee,
-                ledger=invoice.ledger,
-                amount_minor=invoice.amount_minor,
-                fee_minor=0,
-                asked_at_ms=scene.now_ms,
-                approved_by=f"nonce {id_}",
-                invoice=(invoice.id, invoice.version),
-            )
-            private = Private(Party(ALICE, "Alice"), Party(SHOP, "Bakery"), "EUR", "Bread")
-            assert files.add(scene, payment, private) is not None
-            assert invoices.begin_paying(scene, payment) is None
-            moving.attempt(scene, payment)
-        return id_
+            matter = self._asked(scene, invoice_id, State.PAYING)
+            assert invoices.begin_paying(scene, matter.payment) is None
+            moving.attempt(scene, matter.payment)
+        return matter.payment.id
 
     def hold(self, invoice_id: str) -> str:
         """Have Alice set aside what an invoice asks for that has to be confirmed; the payment."""
         with self.scene() as scene:
-            file = invoice_store.lock_invoice(scene.txn, invoice_id)
-            assert file is not None
-            invoice, id_ = file.invoice, scene.voice.fresh_ulid("payment")
-            payment = Payment(
-                id=id_,
-                kind=Kind.INVOICE,
-                state=State.ASKED,
-                payer=scene.holder(ALICE).id,
-                payee=invoice.payee,
-                ledger=invoice.ledger,
-                amount_minor=invoice.amount_minor,
-                fee_minor=0,
-                asked_at_ms=scene.now_ms,
-                approved_by=f"nonce {id_}",
-                invoice=(invoice.id, invoice.version),
-            )
-            private = Private(Party(ALICE, "Alice"), Party(SHOP, "Bakery"), "EUR", "Bread")
-            matter = files.add(scene, payment, private)
-            assert matter is not None
+            matter = self._asked(scene, invoice_id, State.ASKED)
             paying._go_on(scene, matter, scene.now_ms)
-        return id_
+        return matter.payment.id
+
+    @staticmethod
+    def _asked(scene: Scene, invoice_id: str, state: State) -> Matter:
+        """A payment of Alice for an invoice, which she has approved."""
+        file = invoice_store.lock_invoice(scene.txn, invoice_id)
+        assert file is not None
+        invoice, id_ = file.invoice, scene.voice.fresh_ulid("payment")
+        payment = Payment(
+            id=id_,
+            kind=Kind.INVOICE,
+            state=state,
+            payer=scene.holder(ALICE).id,
+            payee=invoice.payee,
+            ledger=invoice.ledger,
+            amount_minor=invoice.amount_minor,
+            fee_minor=0,
+            asked_at_ms=scene.now_ms,
+            approved_by=f"nonce {id_}",
+            invoice=(invoice.id, invoice.version),
+        )
+        private = Private(Party(ALICE, "Alice"), Party(SHOP, "Bakery"), "EUR", "Bread")
+        matter = files.add(scene, payment, private)
+        assert matter is not None
+        return matter
 
     def chat(self, person: str) -> None:
         """Give somebody a chat with the bot, in which they are told things."""

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
-import json
-import os
-import subprocess
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -14,13 +11,11 @@ import pytest
 
 from appservices.signing.core.session import State
 from tests.integration.appservices.signing.blind import CANARY, BlindSite
-from tests.integration.appservices.signing.playing import PROGRAMS
+from tests.integration.appservices.signing.playing import play
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL
 from tests.integration.appservices.signing.test_browser import enrol
 from tests.support import uploads
-from tests.support.node import chromium, firefox, node, why_no_browser, why_no_firefox
-from tests.support.processes import ROOT
-from tests.widgets.stage import pages
+from tests.support.node import chromium, firefox, why_no_browser, why_no_firefox
 from veche.protocol.signatures.report import Verdict
 from veche.protocol.signatures.verdict import Trusted, judge
 
@@ -63,30 +58,14 @@ class _BlindBrowser(BlindSite):
         """Runs the browsers; each key that they make is enrolled."""
         file = self.folder / "document.pdf"
         file.write_bytes(upload)
-        with pages(self.folder, urlsplit(self.url).port) as where:
-            more = {**self.browser, "CANARY": CANARY, "DOCUMENT": str(file)}
-            running = subprocess.Popen(
-                [str(node()), str(PROGRAMS / "sign_blind_real.js")],
-                cwd=ROOT,
-                env={**os.environ, **where, **more},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            with running:
-                assert running.stdin is not None
-                assert running.stdout is not None
-                for line in running.stdout:
-                    told = json.loads(line)
-                    if "name" in told:
-                        self.run_now(self._enrol_browser, told)
-                    running.stdin.write("{}\n")
-                    running.stdin.flush()
-                    if "outcomes" in told:
-                        return told
-                assert running.stderr is not None
-                raise AssertionError(running.stderr.read())
+        more = {**self.browser, "CANARY": CANARY, "DOCUMENT": str(file)}
+        port = urlsplit(self.url).port
+        return play("sign_blind_real.js", self.folder, port, more, self._answer)
+
+    def _answer(self, told: Mapping[str, Any]) -> Mapping[str, Any]:
+        if "name" in told:
+            self.run_now(self._enrol_browser, told)
+        return {}
 
     def _enrol_browser(self, txn: Cursor, told: Mapping[str, Any]) -> None:
         enrol(txn, PEOPLE[told["name"]], told)

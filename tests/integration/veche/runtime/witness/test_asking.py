@@ -304,7 +304,7 @@ class AskingTests(TestCase):
                     }
                 ]
             },
-            "a log's",
+            "key of a witness",
         ),
     ],
 )
