@@ -87,6 +87,7 @@ class World:
         self.persons: list[Person] = []
         self.shops: list[Shop] = []
         self._is_peace = False
+        self._is_over = False
         self._wishes = 0
         self._count = 2 if seed % PAIR_EVERY else 1
 
@@ -200,6 +201,8 @@ class World:
     # What happens.
 
     def _start(self, one: Institution) -> None:
+        if self._is_over:
+            return
         count = len(one.processes)
         begun(one.start()).addErrback(lambda why: self._started_not(one, count, why))
 
@@ -357,6 +360,7 @@ class World:
 
     def _leave(self) -> None:
         """Whoever is left ends well; the dead too, who do nothing any more."""
+        self._is_over = True
         ended: list[Any] = []
         hosts = [host for one in self.institutions for host in (*one.dead, *one.processes)]
         for one in self.institutions:
