@@ -103,6 +103,7 @@ class Running:
         self._reactor = reactor
         self._starting: Deferred[None] | None = None
         self._is_stopping = False
+        self._is_signalled = False
         self.exit_code = 0
 
     def run(self) -> None:
@@ -119,7 +120,10 @@ class Running:
                 signal.signal(number, signal.SIG_IGN)
 
     def _signalled(self, number: int, _frame: object) -> None:
-        self._reactor.callFromThread(self._stop, signal.Signals(number).name)
+        # Of many in a row each interrupts the handler of the one before: the first is enough.
+        if not self._is_signalled:
+            self._is_signalled = True
+            self._reactor.callFromThread(self._stop, signal.Signals(number).name)
 
     def _start(self) -> None:
         self._starting = Deferred.fromCoroutine(self._host.start())

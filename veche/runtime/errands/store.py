@@ -115,7 +115,7 @@ def lease(
         " FROM (SELECT errand_id, due_at_ms FROM runtime.errand"
         "   WHERE kind = ANY(%(kinds)s) AND due_at_ms <= %(now)s"
         "     AND errand_id <> ALL(%(others)s)"
-        "   ORDER BY due_at_ms LIMIT %(limit)s FOR UPDATE SKIP LOCKED) AS due"
+        "   ORDER BY due_at_ms, errand_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED) AS due"
         " WHERE e.errand_id = due.errand_id"
         " RETURNING e.errand_id, e.kind, e.payload, due.due_at_ms, e.attempts, e.lease",
         {
@@ -131,6 +131,8 @@ def lease(
         Leased(Errand(EffectId(errand_id), kind, payload, due_at_ms), attempts, lease)
         for errand_id, kind, payload, due_at_ms, attempts, lease in txn.fetchall()
     ]
+    # What is returned comes in the order of the table, which a vacuum changes.
+    leased.sort(key=lambda one: (one.errand.due_at_ms, one.errand.id))
     txn.execute(
         "SELECT min(due_at_ms) FROM runtime.errand WHERE kind = ANY(%s) AND errand_id <> ALL(%s)",
         (kinds, others),

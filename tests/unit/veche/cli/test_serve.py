@@ -123,7 +123,7 @@ def test_a_signal_that_interrupts_nothing_wakes_the_reactor(processes: list[Proc
 
 
 def test_many_signals_wake_it_as_well_as_one(processes: list[Process]) -> None:
-    process = launch(stop="await deferLater(reactor, 1)")  # longer than it takes to send them
+    process = launch(stop="await deferLater(reactor, 0.3)")
     processes.append(process)
     until(process, "started")
     for _ in range(10_000):  # more than the pipe holds, if it were not read
