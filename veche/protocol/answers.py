@@ -282,8 +282,11 @@ def _read_structured(room: _Room) -> Outcome:
     if known is None:
         return room.judged(target, RefusalReason.MALFORMED) if target else NoAnswer(None)
     is_related = room.relates.get("rel_type") == RelationKind.REFERENCE.value
-    # The answer may overtake the news of which event the prompt became.
-    is_related = is_related and (known.event_id is None or target is known)
+    # The answer may overtake the news of which event the prompt became; a page that shows the
+    # question may even hand it in before there is an event to name.
+    is_related = is_related and (
+        known.event_id is None or target is known or "event_id" not in room.relates
+    )
     if not is_related:
         return room.judged(known, RefusalReason.MALFORMED)
     return room.judged(known, _structured(known, answer))

@@ -19,7 +19,6 @@ from veche.protocol.errors import (
     ForbiddenError,
     LevelTooLowError,
     NotFoundError,
-    UnavailableError,
 )
 from veche.protocol.inbound import Trust
 from veche.protocol.message import RelationKind
@@ -63,7 +62,6 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
     from veche.runtime.sessions import Session
 
-UNSENT_RETRY_MS: Final = 1_000
 NOTHING_ASKED: Final = "Nothing is asked under this number: open the page from the chat again"
 Outcome = Literal["approved", "declined"]
 
@@ -130,7 +128,7 @@ def take(txn: Cursor, parts: Parts, signed: SignedApproval, now_ms: int) -> Take
     Raises:
         NotFoundError: Nothing was asked under its nonce.
         MalformedError: It shows more than can be shown.
-        UnavailableError: The message that asks is not sent yet.
+        UnavailableError: Who is in the room is being read.
         RefusedError: The bot that asked is not in the room any more.
     """
     found = store.asked_of(txn, signed.approval.nonce, now_ms, is_locked=True)
@@ -168,7 +166,7 @@ def decline(txn: Cursor, session: Session, nonce: str, now_ms: int) -> None:
         NotFoundError: Nothing was asked of this person under the nonce.
         ApprovalOverError: It is over.
         LevelTooLowError: The question needs a surer answer.
-        UnavailableError: The message that asks is not sent yet.
+        UnavailableError: Who is in the room is being read.
         RefusedError: The bot that asked is not in the room any more.
     """
     found = store.asked_of(txn, nonce, now_ms, is_locked=True)
@@ -292,14 +290,15 @@ def _answer(
     """Let the bot that asked hear the answer, as if the person's client had sent it."""
     if question is None:
         return  # of the daily limit
-    if question.event_id is None:
-        raise UnavailableError("The question is on its way", retry_after_ms=UNSENT_RETRY_MS)
     chosen = question.prompt.choice(choice)
+    relates: dict[str, Any] = {"rel_type": RelationKind.REFERENCE.value}
+    if question.event_id is not None:  # else its message is on its way: nobody has to wait for it
+        relates["event_id"] = question.event_id
     content = {
         "msgtype": "m.text",
         "body": chosen.label if chosen else str(choice),
         ANSWER_KEY: {"v": 1, "prompt": question.prompt.id, "choice": choice},
-        "m.relates_to": {"rel_type": RelationKind.REFERENCE.value, "event_id": question.event_id},
+        "m.relates_to": relates,
     }
     act = PageAct(
         bot=question.bot,

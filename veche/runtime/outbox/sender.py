@@ -51,8 +51,8 @@ WAITING_MAX: Final = 1_000
 """Announced rooms that wait for their turn; what is beyond is found by looking."""
 POLL_MS: Final = 2_000
 MARK_DELAY_MS: Final = 20
-"""How long an acknowledgement waits for a transaction to ride with. Until it is written down the
-message cannot be answered: a program that does so at once is told to come again."""
+"""How long an acknowledgement waits for a transaction to ride with. Until it is written down, what
+answers the message by its event waits too."""
 MARKS_POLL_MS: Final = 1_000
 TURNS_MAX: Final = 100
 """Turns of one room in a row; then others come first."""

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
     from veche.runtime.prompts.store import Kept
 
-UNSENT_RETRY_MS: Final = 1_000
+UNSENT_RETRY_MS: Final = 100
+"""The homeserver has the message: what it answered is written down within some 20 ms."""
 _ULID: Final = re.compile(ULID_PATTERN)
 
 

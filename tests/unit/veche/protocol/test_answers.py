@@ -448,6 +448,15 @@ def test_an_answer_may_overtake_the_news_of_the_prompts_event() -> None:
     assert outcome == Chosen(ID, "pay", None, "structured")
 
 
+@pytest.mark.parametrize("event", [None, EventId("$new")])
+def test_an_answer_may_be_given_before_there_is_an_event_to_name(event: EventId | None) -> None:
+    relates = {"rel_type": "m.reference"}
+
+    outcome = read(said(structured(relates=relates)), standing(PROMPT, event))
+
+    assert outcome == Chosen(ID, "pay", None, "structured")
+
+
 def test_a_vote_on_the_poll_answers_its_text_twin() -> None:
     prompt = standing(PROMPT, twins=frozenset({EventId("$poll")}))
     content = {"m.relates_to": referring("$poll"), "m.selections": ["later"]}

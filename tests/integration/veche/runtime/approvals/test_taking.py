@@ -27,15 +27,16 @@ from tests.integration.veche.runtime.approvals.till import (
 from tests.integration.veche.runtime.sessions.chat import ACCOUNT, ALICE, BOB, URL
 from tests.support.keys import BrowserKey, Passkey, approval_of, decline_of, unpadded_base64
 from tests.support.processes import ROOT
+from veche.protocol.answers import Chosen
 from veche.protocol.approval import SignedApproval
 from veche.protocol.errors import (
     LevelTooLowError,
     MalformedError,
     NotFoundError,
     RefusedError,
-    UnavailableError,
     VecheError,
 )
+from veche.protocol.ids import Ulid
 from veche.protocol.inbound import Trust
 from veche.protocol.wire import parse
 from veche.runtime.approvals import (
@@ -321,13 +322,20 @@ class TakeTest(ApprovalCase):
         view = await self.transact(self.approvals.view, bill.asked.nonce, self.now_ms)
         assert view.state is AskedState.CLOSED
 
-    async def test_a_question_that_is_on_its_way_is_approved_a_moment_later(self) -> None:
+    async def test_a_question_that_is_on_its_way_is_approved_at_once(self) -> None:
         key = await self.enrol()
         bill = await self.bill(is_sent=False)
 
-        with pytest.raises(UnavailableError):
-            await self.approve(bill, key)
-        assert self.evidence() == []
+        assert (await self.approve(bill, key)).outcome == "approved"
+        assert self.evidence() == [(bill.asked.nonce, "payment", "p256")]
+        [handed] = self.handed_in()
+        assert handed["m.relates_to"] == {"rel_type": "m.reference"}
+        self.sql("UPDATE runtime.outbox SET state = 2, event_id = %s", bill.event_id)
+        heard = await self.hear_page(bill, handed)
+        expected = Chosen(
+            Ulid(bill.prompt.id), "pay", None, "structured", approved_by=bill.asked.nonce
+        )
+        assert heard.outcome == expected
 
     async def test_without_the_bot_in_the_room_nothing_is_approved(self) -> None:
         key = await self.enrol()

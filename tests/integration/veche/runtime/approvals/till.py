@@ -28,6 +28,7 @@ from veche.protocol.wire import parse
 from veche.runtime import prompts
 from veche.runtime.approvals import Approvals, Key, KeyKind, Rules, Taken, log_line
 from veche.runtime.errands import Errand
+from veche.runtime.inbox.pages import page_event_id
 from veche.runtime.prompts import Answered, Asking
 from veche.runtime.public import PageLinks
 from veche.runtime.speak import Ground, Voice
@@ -284,6 +285,22 @@ class ApprovalCase(SessionCase):
             return heard
 
         heard: Heard = await self.transact(work)
+        return heard
+
+    async def hear_page(self, bill: Bill, content: Mapping[str, Any]) -> Heard:
+        """What a page act that was handed in is heard as."""
+        inbound = Inbound(
+            bot=BOT,
+            room_id=bill.room_id,
+            event_id=page_event_id(ALICE, f"approval {bill.asked.nonce}"),
+            sender=ALICE,
+            event_type="m.room.message",
+            content=content,
+            trust=Trust(content["trust"]),
+            standing=DeviceStanding.VERIFIED,
+            at_ms=self.now_ms,
+        )
+        heard: Heard = await self.transact(self.approvals.hear, inbound, is_dialogue=True)
         return heard
 
     # What follows
