@@ -9,6 +9,7 @@ from veche.runtime.approvals.approvals import (
     rules_of,
     said,
 )
+from veche.runtime.approvals.by_page import SIGNATURE_ASKED_MS
 from veche.runtime.approvals.core import (
     DECLINE,
     ENROLMENT_MS,
@@ -27,7 +28,6 @@ from veche.runtime.approvals.core import (
     to_sign,
     words_of,
 )
-from veche.runtime.approvals.documents import SIGNATURE_ASKED_MS
 from veche.runtime.approvals.errors import ApprovalError
 from veche.runtime.approvals.identities import IdentityState, Offer
 from veche.runtime.approvals.limits import LimitView

@@ -9,8 +9,8 @@ import attrs
 from veche.protocol.money import parse_money
 from veche.runtime.approvals import (
     asking,
+    by_page,
     codes,
-    documents,
     enrolling,
     identities,
     limits,
@@ -126,14 +126,14 @@ class Approvals:
     def ask_signature(
         self, txn: Cursor, person: UserId, shown: SignatureShown, now_ms: int
     ) -> AskedApproval:
-        """Ask for the approval of a signature; see ``documents.ask``."""
-        return documents.ask(txn, person, shown, now_ms)
+        """Ask for the approval of a signature; see ``by_page.ask_signature``."""
+        return by_page.ask_signature(txn, person, shown, now_ms)
 
     def ask_mandate(
         self, txn: Cursor, person: UserId, shown: MandateShown, now_ms: int
     ) -> AskedApproval:
-        """Ask for a mandate that a page hands to the service; see ``documents.ask_mandate``."""
-        return documents.ask_mandate(txn, person, shown, now_ms)
+        """Ask for a mandate that a page hands to the service; see ``by_page.ask_mandate``."""
+        return by_page.ask_mandate(txn, person, shown, now_ms)
 
     def ask(self, txn: Cursor, voice: Voice, question: Asking, catalogue: Catalogue) -> EffectId:
         """As ``prompts.ask``, for every prompt: choices to be approved are kept; see ``asking``."""

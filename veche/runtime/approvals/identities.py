@@ -13,19 +13,18 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import attrs
 
-from veche.protocol.approval import AskedApproval, MandateShown, shown_bytes
+from veche.protocol.approval import AskedApproval, MandateShown
 from veche.protocol.catalogue import N_
-from veche.runtime.approvals import store, texts
+from veche.runtime.approvals import by_page, store, texts
 from veche.runtime.approvals.core import (
     IDENTITY_ASKED_MS,
     IDENTITY_WHAT,
     Asked,
-    AskedState,
     Event,
     identity_of,
 )
 from veche.runtime.approvals.errors import IdentityUnchangedError
-from veche.runtime.approvals.parts import fresh_nonce, language_of, tell
+from veche.runtime.approvals.parts import language_of, tell
 from veche.runtime.crypto.core.identity import fingerprint
 from veche.runtime.crypto.tracking import identity_view, renew_identity
 
@@ -102,20 +101,9 @@ def ask(txn: Cursor, person: UserId, now_ms: int) -> AskedApproval:
         raise IdentityUnchangedError(_GONE if state is IdentityState.GONE else _UNCHANGED)
     text = texts.identity_mandate(fingerprint(view.master_key), language_of(txn, person))
     shown = MandateShown(what=f"{IDENTITY_WHAT} {view.master_key}", text=text)
-    nonce = fresh_nonce()
-    kept = Asked(
-        nonce=nonce,
-        person=person,
-        kind="mandate",
-        shown=shown_bytes(shown),
-        prompt_id=None,
-        choice=None,
-        state=AskedState.OPEN,
-        expires_at_ms=now_ms + IDENTITY_ASKED_MS,
+    return by_page.ask_mandate(
+        txn, person, shown, now_ms, lasts_ms=IDENTITY_ASKED_MS, instead_of=f"{IDENTITY_WHAT} %"
     )
-    store.forget_open_mandate(txn, person, f"{IDENTITY_WHAT} %")
-    store.add_asked(txn, kept, now_ms)
-    return AskedApproval(kind="mandate", nonce=nonce, person=person, shown=shown)
 
 
 def offer(txn: Cursor, parts: Parts, person: UserId, now_ms: int) -> Offer:

@@ -9,22 +9,20 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from veche.protocol.approval import AskedApproval, MandateShown, ShownCap, shown_bytes
+from veche.protocol.approval import AskedApproval, MandateShown, ShownCap
 from veche.protocol.catalogue import N_
 from veche.protocol.errors import MalformedError
 from veche.protocol.money import Money
-from veche.runtime.approvals import store, texts
+from veche.runtime.approvals import by_page, store, texts
 from veche.runtime.approvals.core import (
     DAY_MS,
     LIMIT_ASKED_MS,
     LIMIT_WHAT,
-    Asked,
-    AskedState,
     CodeLimit,
     Event,
 )
 from veche.runtime.approvals.errors import LimitTooHighError
-from veche.runtime.approvals.parts import fresh_nonce, language_of, tell
+from veche.runtime.approvals.parts import language_of, tell
 
 if TYPE_CHECKING:
     from veche.protocol.ids import UserId
@@ -100,21 +98,7 @@ def change(
         cap=ShownCap(minor=minor, currency=currency),
         period="day",
     )
-    nonce = fresh_nonce()
-    asked = AskedApproval(kind="mandate", nonce=nonce, person=person, shown=shown)
-    kept = Asked(
-        nonce=nonce,
-        person=person,
-        kind="mandate",
-        shown=shown_bytes(shown),
-        prompt_id=None,
-        choice=None,
-        state=AskedState.OPEN,
-        expires_at_ms=now_ms + LIMIT_ASKED_MS,
-    )
-    store.forget_open_mandate(txn, person, LIMIT_WHAT)
-    store.add_asked(txn, kept, now_ms)
-    return asked
+    return by_page.ask_mandate(txn, person, shown, now_ms, lasts_ms=LIMIT_ASKED_MS)
 
 
 def raised(

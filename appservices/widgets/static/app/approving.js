@@ -23,3 +23,36 @@ export function openApproval(asked) {
     opened?.focus();
     return opened !== null;
 }
+
+/**
+ * Hears what came of an approval, which the approve page says to the window that opened it, while
+ * an element stands in the page.
+ */
+export class ApprovalsHeard {
+    /**
+     * @param {import("lit").ReactiveControllerHost} host the element
+     * @param {(nonce: string, source: MessageEventSource | null) => void} heard an approval came to an end
+     */
+    constructor(host, heard) {
+        this._heard = heard;
+        /** @type {AbortController | undefined} */
+        this._stopped = undefined;
+        host.addController(this);
+    }
+
+    hostConnected() {
+        this._stopped = new AbortController();
+        const { signal } = this._stopped;
+        window.addEventListener("message", (event) => this._hear(event), { signal });
+    }
+
+    hostDisconnected() {
+        this._stopped?.abort();
+    }
+
+    /** @param {MessageEvent} event */
+    _hear({ origin, data, source }) {
+        if (origin === location.origin && data?.type === "org.veche.approval")
+            this._heard(String(data.nonce), source);
+    }
+}

@@ -7,7 +7,7 @@
  * @property {boolean} has_key
  */
 import { html, nothing } from "lit";
-import { approveHref, openApproval } from "../app/approving.js";
+import { ApprovalsHeard, approveHref, openApproval } from "../app/approving.js";
 import { call } from "../kit/api.js";
 import { banner, button } from "../kit/elements.js";
 import { t } from "../kit/i18n.js";
@@ -25,25 +25,10 @@ export class VecheIdentity extends Section {
         /** @type {Record<string, unknown> | undefined} an approval whose window was blocked */
         this.asked = undefined;
         this.isDone = false;
-    }
-
-    connectedCallback() {
-        super.connectedCallback();
-        this._stopped = new AbortController();
-        const { signal } = this._stopped;
-        window.addEventListener("message", (event) => this._heard(event), { signal });
-    }
-
-    disconnectedCallback() {
-        super.disconnectedCallback();
-        this._stopped?.abort();
-    }
-
-    /** The approve page, in the window that was opened here, says what came of it. @param {MessageEvent} event */
-    _heard({ origin, data }) {
-        if (origin !== location.origin || data?.type !== "org.veche.approval") return;
-        this.asked = undefined;
-        void this.refresh();
+        new ApprovalsHeard(this, () => {
+            this.asked = undefined;
+            void this.refresh();
+        });
     }
 
     async load() {

@@ -11,7 +11,7 @@
  * @property {number} max_minor
  */
 import { html, nothing } from "lit";
-import { approveHref, openApproval } from "../app/approving.js";
+import { ApprovalsHeard, approveHref, openApproval } from "../app/approving.js";
 import { ApiError, call } from "../kit/api.js";
 import { banner, button, field } from "../kit/elements.js";
 import { showDateTime, showMoney, t } from "../kit/i18n.js";
@@ -49,26 +49,11 @@ export class VecheLimits extends Section {
         this.asked = undefined;
         this.told = "";
         this.isBlocked = false;
-    }
-
-    connectedCallback() {
-        super.connectedCallback();
-        this._stopped = new AbortController();
-        const { signal } = this._stopped;
-        window.addEventListener("message", (event) => this._heard(event), { signal });
-    }
-
-    disconnectedCallback() {
-        super.disconnectedCallback();
-        this._stopped?.abort();
-    }
-
-    /** The approve page, in the window that was opened here, says what came of it. @param {MessageEvent} event */
-    _heard({ origin, data }) {
-        const isOurs = origin === location.origin && data?.type === "org.veche.approval";
-        if (!isOurs || !this.asked || data.nonce !== this.asked.nonce) return;
-        this.asked = undefined;
-        void this.refresh();
+        new ApprovalsHeard(this, (nonce) => {
+            if (nonce !== this.asked?.nonce) return;
+            this.asked = undefined;
+            void this.refresh();
+        });
     }
 
     async load() {

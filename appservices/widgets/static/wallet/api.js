@@ -162,6 +162,7 @@
  *   code: string | null}} TopUp
  *
  * @typedef {{payee: string, amount: string, currency: string, reference: string}} Order
+ * @typedef {{iban: string, name: string, amount: string, currency: string, reference: string}} Payout
  * @typedef {{invoice: string, version: number, hash: string}} Link
  */
 import { call, download, follow, newKey } from "../kit/api.js";
@@ -226,10 +227,7 @@ export function pay(order) {
     return call("POST", `${API}/payments`, { body: order, key: newKey() });
 }
 
-/**
- * @param {{iban: string, name: string, amount: string, currency: string, reference: string}} order
- * @returns {Promise<Payment>}
- */
+/** @param {Payout} order @returns {Promise<Payment>} */
 export function payOut(order) {
     return call("POST", `${API}/payouts`, { body: order, key: newKey() });
 }

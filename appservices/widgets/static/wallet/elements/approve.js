@@ -3,7 +3,7 @@
  * what comes of it arrives by the live state.
  */
 import { html, nothing } from "lit";
-import { approveHref, openApproval } from "../../app/approving.js";
+import { ApprovalsHeard, approveHref, openApproval } from "../../app/approving.js";
 import { VecheElement, button } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
@@ -23,28 +23,10 @@ export class VecheApprove extends VecheElement {
         this.label = "";
         this.isBlocked = false;
         this.isOpened = false;
-    }
-
-    connectedCallback() {
-        super.connectedCallback();
-        this._stopped = new AbortController();
-        const { signal } = this._stopped;
-        window.addEventListener("message", (event) => this._heard(event), { signal });
-    }
-
-    disconnectedCallback() {
-        super.disconnectedCallback();
-        this._stopped?.abort();
-    }
-
-    /**
-     * The approve page, in the window that was opened here, says what came of it: it has done its work.
-     * @param {MessageEvent} event
-     */
-    _heard({ origin, data, source }) {
-        const isOurs = origin === location.origin && data?.type === "org.veche.approval";
-        if (!isOurs || !this.asked || data.nonce !== this.asked.nonce) return;
-        if (source && "close" in source) source.close();
+        new ApprovalsHeard(this, (nonce, source) => {
+            // The window has done its work.
+            if (nonce === this.asked?.nonce && source && "close" in source) source.close();
+        });
     }
 
     _open() {

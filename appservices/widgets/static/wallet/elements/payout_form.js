@@ -1,70 +1,31 @@
 /**
- * The form of a payout to an account at a bank. It tells `veche-ordered` with the payment that is
- * asked for; what the bank says of the owner's name comes with it.
+ * The form of a payout to an account at a bank; what the bank says of the owner's name comes with
+ * the payment.
  *
- * @typedef {import("../api.js").Wallet} Wallet
+ * @typedef {import("../api.js").Payout} Payout
  */
 import { html, nothing } from "lit";
 import { problem } from "../../app/elements/problem.js";
-import { ApiError } from "../../kit/api.js";
-import { VecheElement, button, field } from "../../kit/elements.js";
+import { button, field } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { signInHref } from "../../kit/shell.js";
 import { payOut } from "../api.js";
 import { amountFields } from "./amount.js";
+import { MoneyForm } from "./money_form.js";
 
+const FIELDS = /** @type {const} */ (["iban", "name", "amount", "currency", "reference"]);
 const TEXTS = /** @type {const} */ (["iban", "name", "reference"]);
 
-export class VechePayoutForm extends VecheElement {
-    static properties = {
-        wallet: { attribute: false },
-        order: { attribute: false },
-        isBusy: { state: true },
-        wrong: { state: true },
-        error: { state: true },
-    };
-
-    constructor() {
-        super();
-        /** @type {Wallet | undefined} */
-        this.wallet = undefined;
-        /** @type {Record<string, string>} what is filled in beforehand */
-        this.order = {};
-        this.isBusy = false;
-        /** @type {Record<string, string>} */
-        this.wrong = {};
-        /** @type {unknown} */
-        this.error = undefined;
+/** @extends {MoneyForm<Payout>} */
+export class VechePayoutForm extends MoneyForm {
+    /** @override */
+    get fields() {
+        return FIELDS;
     }
 
-    /** @param {SubmitEvent} event */
-    async _submit(event) {
-        event.preventDefault();
-        if (this.isBusy) return;
-        const data = new FormData(/** @type {HTMLFormElement} */ (event.target));
-        const text = (/** @type {string} */ name) => String(data.get(name) ?? "").trim();
-        const order = {
-            iban: text("iban"),
-            name: text("name"),
-            amount: text("amount"),
-            currency: text("currency"),
-            reference: text("reference"),
-        };
-        Object.assign(this, { order, isBusy: true, wrong: {}, error: undefined });
-        try {
-            const payment = await payOut(order);
-            this.dispatchEvent(
-                new CustomEvent("veche-ordered", { detail: payment, bubbles: true }),
-            );
-        } catch (error) {
-            if (error instanceof ApiError && error.field && error.status === 409) {
-                this.wrong = { [error.field]: error.message };
-                await this.updateComplete;
-                this.querySelector(/** @type {"input"} */ ('[aria-invalid="true"]'))?.focus();
-            } else this.error = error;
-        } finally {
-            this.isBusy = false;
-        }
+    /** @override @param {Payout} order */
+    send(order) {
+        return payOut(order);
     }
 
     /** @param {(typeof TEXTS)[number]} name */
