@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support import services
 from tests.support.people import why_not_rust
 from tests.support.processes import ROOT
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Generator
 
 LONGEST_FIRST: Final = ("stories", "widgets", "integration")
 """Folders whose files start homeservers and browsers: a long file that comes last leaves the other
@@ -32,6 +34,17 @@ def pytest_report_header() -> list[str]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest; with ``--no-loadscope-reorder`` files are given out so."""
     items.sort(key=_turn)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,  # noqa: ARG001 -- of the hook
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the services of a house said beside a failure."""
+    report = yield
+    if report.failed and (said := services.logs()):
+        report.sections.append(("services", said))
+    return report
 
 
 def _turn(item: pytest.Item) -> int:

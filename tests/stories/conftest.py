@@ -1,4 +1,4 @@
-"""One office for all stories of a test process, and its log beside each failure."""
+"""One office for all stories of a test process."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.stories.office import Desk, Town, end_visits, in_town
-from tests.support import services
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="session")
@@ -31,14 +30,3 @@ def visits() -> Iterator[None]:
     """Applicants leave after each story."""
     yield
     end_visits()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item,  # noqa: ARG001 -- of the hook
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show what the services said beside a failure."""
-    report = yield
-    if report.failed:
-        report.sections.append(("services", services.logs()))
-    return report

@@ -1,12 +1,16 @@
 """People with the clients of others talk to one another through a real Synapse."""
 
+import asyncio
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import nio
 import pytest
 
-from tests.support.people import ClientError, Message, Person
+from tests.support.people import PASSWORD, ClientError, Message, Person
+from tests.support.people.nio_driver import PatientClient
 from tests.support.processes import wait_until
 from tests.support.synapse import Homeserver, homeserver
 
@@ -165,6 +169,38 @@ def test_a_verified_device_is_signed_and_another_is_not(server: Homeserver) -> N
 def test_a_client_that_cannot_log_in_says_why(server: Homeserver) -> None:
     with pytest.raises(ClientError, match="M_FORBIDDEN"):
         Person.start("nio", server.url, "@nobody:veche.test")
+
+
+def test_asking_for_keys_that_came_meanwhile_is_no_error(
+    server: Homeserver, tmp_path: Path
+) -> None:
+    # What reads and what sends both ask, and an error of this kind ended all reading for good.
+    user = server.register("dagmar")
+
+    async def ask_twice() -> list[Any]:
+        config = nio.AsyncClientConfig(encryption_enabled=True)
+        client = PatientClient(server.url, user, store_path=tmp_path, config=config)
+        try:
+            await client.login(PASSWORD)
+            client.olm.users_for_key_query.add(user)
+            return [await client.keys_query(), await client.keys_query()]
+        finally:
+            await client.close()
+
+    first, second = asyncio.run(ask_twice())
+
+    assert list(first.device_keys) == [user]
+    assert second.device_keys == {}
+
+
+def test_a_client_that_reads_no_more_says_so(server: Homeserver) -> None:
+    with Person.start("nio", server.url, server.register("emil")) as person:
+        room = person.create_room()
+        person._call("break_reading")
+        with pytest.raises(ClientError, match="reading is broken"):
+            person.wait_for(room, "anything")
+        with pytest.raises(ClientError, match="reads no more"):
+            person.messages(room)
 
 
 def test_what_cannot_be_read_is_seen_as_that(server: Homeserver) -> None:

@@ -64,7 +64,7 @@ def run_disturbed(
 ) -> None:
     chance = random.Random(SEED)  # noqa: S311 -- no secret
     talks = talks_in(town)
-    traffic = Traffic(talks, chance)
+    traffic = Traffic(town, talks, chance)
     traffic.run(exchanges, disturbance(town, chance))
     traffic.settle()
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from tests.integration.veche.autopsy import autopsy
 from tests.support.calls import request
 from tests.support.echo import answer_to, bot_of
 from tests.support.people import ClientError
@@ -72,18 +73,30 @@ class Talk:
         """What the person's client could not decrypt."""
         return [message for message in self._of_bot() if not message.is_readable]
 
-    def is_answered(self) -> bool:
-        """Whether everything that surely arrived has an answer."""
+    def unanswered(self) -> list[str]:
+        """What surely arrived and has no answer."""
         answers = self.answers()
-        return all(answers[answer_to(words)] for words in self.sent)
+        return [words for words in self.sent if not answers[answer_to(words)]]
+
+    def is_settled(self) -> bool:
+        """Whether everything that surely arrived has an answer, and all can be read."""
+        return not self.unanswered() and not self.unreadable()
 
     def sessions(self) -> tuple[set[str], set[str]]:
         """The Megolm sessions of the person and of the bot, as the homeserver has them."""
         found: dict[str, set[str]] = collections.defaultdict(set)
-        for event in self._events():
+        for event in self.events():
             if event["type"] == "m.room.encrypted":
                 found[event["sender"]].add(event["content"]["session_id"])
         return found[self.person.user_id], found[bot_of(SERVER_NAME)]
+
+    def events(self) -> list[dict[str, Any]]:
+        """The newest events of the room, as the homeserver has them."""
+        path = f"/_matrix/client/v3/rooms/{self.room}/messages"
+        query = {"dir": "b", "limit": str(_PAGE)}
+        answer = request("GET", self.person.url + path, token=self.person.access_token, query=query)
+        events: list[dict[str, Any]] = answer.body["chunk"]
+        return events
 
     def _of_bot(self) -> list[Message]:
         bot = bot_of(SERVER_NAME)
@@ -93,13 +106,6 @@ class Talk:
             for one in self.person.messages(self.room)
             if one.sender == bot and one.type in kinds
         ]
-
-    def _events(self) -> list[dict[str, Any]]:
-        path = f"/_matrix/client/v3/rooms/{self.room}/messages"
-        query = {"dir": "b", "limit": str(_PAGE)}
-        answer = request("GET", self.person.url + path, token=self.person.access_token, query=query)
-        events: list[dict[str, Any]] = answer.body["chunk"]
-        return events
 
 
 def begin_talk(person: Person) -> Talk:
@@ -140,7 +146,8 @@ def seconds_to_first_answer(town: House, talk: Talk) -> float:
 class Traffic:
     """Several persons who talk at the same time."""
 
-    def __init__(self, talks: Sequence[Talk], chance: random.Random) -> None:
+    def __init__(self, town: House, talks: Sequence[Talk], chance: random.Random) -> None:
+        self._town = town
         self._talks = talks
         self._chance = chance
         self._errors: list[BaseException] = []
@@ -177,7 +184,8 @@ class Traffic:
         try:
             wait_until(self._is_settled, SETTLED_S_MAX, "not everything is answered")
         except TimeoutError as e:
-            raise AssertionError(f"{e}: {self._missing()}") from e
+            late = [talk for talk in self._talks if not talk.is_settled()]
+            raise AssertionError(f"{e}:\n{autopsy(self._town, late)}") from e
 
     def _shares(self, exchanges: int) -> list[tuple[Person, int]]:
         people = list({id(talk.person): talk.person for talk in self._talks}.values())
@@ -195,15 +203,7 @@ class Traffic:
             self._errors.append(e)
 
     def _is_settled(self) -> bool:
-        return all(talk.is_answered() and not talk.unreadable() for talk in self._talks)
-
-    def _missing(self) -> list[str]:
-        return [
-            words
-            for talk in self._talks
-            for words in talk.sent
-            if not talk.answers()[answer_to(words)]
-        ]
+        return all(talk.is_settled() for talk in self._talks)
 
 
 def check(town: House, talks: Sequence[Talk]) -> None:

@@ -7,6 +7,7 @@ import base64
 import json
 import logging
 import os
+import traceback
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -32,8 +33,21 @@ class PatientClient(nio.AsyncClient):  # type: ignore[misc]  # no types
     """Tries a request again, as it is, while the homeserver is in trouble.
 
     By itself matrix-nio gives up then; and where it could not send a room key, it takes the key for
-    sent and itself for logged out.
+    sent and itself for logged out. It also stops reading for good, without a word, where two ask
+    for keys at once, the one that reads and the one that sends: the later one has nothing left to
+    ask for, which matrix-nio calls an error.
     """
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._keys_turn = asyncio.Lock()
+
+    async def keys_query(self) -> Any:
+        """Ask for the keys that are still missing, if there are any."""
+        async with self._keys_turn:
+            if self.should_query_keys:
+                return await super().keys_query()
+            return nio.KeysQueryResponse({}, {})
 
     async def send(self, *arguments: Any, **more: Any) -> Any:
         """An answer that is not the homeserver's failure; what is raised makes nio try again."""
@@ -175,6 +189,14 @@ class NioDriver(Driver):
         """Lose all Olm sessions, as a client does whose storage is damaged."""
         self.client.olm.session_store._entries.clear()
 
+    async def do_break_reading(self) -> None:
+        """Meet an error in what reads, as a fault of the library would be."""
+
+        async def fail(_answer: nio.SyncResponse) -> None:
+            raise RuntimeError("reading is broken")
+
+        self.client.add_response_callback(fail, nio.SyncResponse)
+
     async def end(self) -> None:
         await self._stop_syncing()
         await self.client.close()
@@ -234,7 +256,13 @@ class NioDriver(Driver):
         return content
 
     async def _sync_forever(self) -> None:
-        await self.client.sync_forever(_SYNC_MS, sync_filter=_FILTER)
+        try:
+            await self.client.sync_forever(_SYNC_MS, sync_filter=_FILTER)
+        except Exception:
+            # Nobody waits for this task: what it raises would be seen by nobody, and the person
+            # would go on writing and read nothing more.
+            self.emit({"ended": traceback.format_exc()})
+            raise
 
     async def _stop_syncing(self) -> None:
         if self._syncing is not None:

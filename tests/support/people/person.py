@@ -118,6 +118,7 @@ class Person:
         self._messages: dict[str, dict[str, Message]] = collections.defaultdict(dict)
         self._read: dict[str, set[str]] = collections.defaultdict(set)
         self._calls = 0
+        self._ended = ""
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -288,7 +289,12 @@ class Person:
     # Reading
 
     def messages(self, room: str) -> list[Message]:
-        """All that the client has of the room, oldest first, in the order it came."""
+        """All that the client has of the room, oldest first, in the order it came.
+
+        Raises:
+            ClientError: It has stopped reading: what it has may not be all.
+        """
+        self._check_reading(room)
         with self._lock:
             return list(self._messages[room].values())
 
@@ -309,7 +315,7 @@ class Person:
             is_again: Look at messages too that an earlier wait has returned.
 
         Raises:
-            ClientError: It did not come; with all that came.
+            ClientError: It did not come, or the client reads no more; with all that came.
         """
         fits = _condition(wanted)
         deadline = time.monotonic() + timeout_s
@@ -320,6 +326,7 @@ class Person:
                     if message.sender != self.user_id and not seen and fits(message):
                         self._read[room].add(message.event_id)
                         return message
+                self._check_reading(room)
                 left_s = deadline - time.monotonic()
                 if left_s <= 0 or not self._is_running():
                     raise self._error(f"{wanted!r} did not come within {timeout_s} s", room)
@@ -388,6 +395,7 @@ class Person:
 
     def _log_in(self, *, is_verified: bool) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._ended = ""
         with self._log().open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", f"tests.support.people.{self.kind.value}"],
@@ -446,6 +454,8 @@ class Person:
         with self._lock:
             if "id" in line:
                 self._answers[line["id"]] = line
+            elif "ended" in line:
+                self._ended = str(line["ended"])
             else:
                 message = Message(**line["message"])
                 known = self._messages[message.room]
@@ -453,6 +463,10 @@ class Person:
                 if old is None or message.is_readable:
                     known[message.event_id] = message
             self._lock.notify_all()
+
+    def _check_reading(self, room: str) -> None:
+        if self._ended:
+            raise self._error(f"the client reads no more: {self._ended}", room)
 
     def _is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
