@@ -1,7 +1,7 @@
 """`veche ledger`: check it, see where it stands, write statements, compare it with the banks.
 
-All of it only reads, from one state of the database, while everything runs; but a dead letter is
-tried again by ``veche ledger dead --retry``.
+All of it here only reads, from one state of the database, while everything runs; but a dead letter
+is tried again by ``veche ledger dead --retry``.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import sys
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final
 
-from appservices.payments.cli_peers import Commands
+from appservices.payments.cli_banks import Commands as BankCommands
+from appservices.payments.cli_peers import Commands as PeerCommands
 from appservices.payments.config import PaymentsSection
 from appservices.payments.core.ledger import AccountCode, Result
 from appservices.payments.core.statement import read_month, write_camt, write_csv
@@ -25,10 +26,9 @@ from appservices.payments.statement_pdf import statement_pdf
 from appservices.payments.store import attempts, holders, oracle, overview
 from veche.cli.db import opened
 from veche.cli.installed import add_config_option, config_path, read_config, service_specs
-from veche.protocol.catalogue import LANGUAGES, show_money
+from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.errors import ConfigError, VecheError
 from veche.protocol.ledger_heads import open_copy, read_copy
-from veche.protocol.money import Money
 from veche.protocol.notes import read_verifier_key
 from veche.runtime.crypto.keys import read_operator_key
 from veche.runtime.database import connect
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 FORMATS: Final = {"csv": "csv", "camt": "camt053.xml", "pdf": "pdf"}
 """Formats of statements, with the ends of their files' names."""
-_IN_DOUBT: Final = frozenset({"asked", "conflict"})
-"""States of orders in which a person has to ask the bank."""
 _LANGUAGE: Final = "en"
 
 
@@ -79,10 +77,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     one.add_argument("--retry", type=int, metavar="ID", help="have one of them tried again")
     add_config_option(one)
     one.set_defaults(run=run_dead)
-    one = subcommands.add_parser("reconcile", help="compare it with the banks")
-    add_config_option(one)
-    one.set_defaults(run=run_reconcile)
-    Commands(_opened, _reading).add(subcommands)
+    BankCommands(_opened, _reading).add(subcommands)
+    PeerCommands(_opened, _reading).add(subcommands)
 
 
 def run_check(arguments: argparse.Namespace) -> int:
@@ -138,16 +134,6 @@ def run_statement(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def run_reconcile(arguments: argparse.Namespace) -> int:
-    """Run `veche ledger reconcile`: 1 if somebody has to look at a bank, else 0."""
-    with ExitStack() as stack:
-        txn = _reading(stack, _config(arguments))
-        is_well = [_tell_bank(txn, bank, sys.stdout) for bank in overview.banks(txn)]
-    if not is_well:
-        sys.stdout.write("There are no banks.\n")
-    return 0 if all(is_well) else 1
-
-
 def run_dead(arguments: argparse.Namespace) -> int:
     """Run `veche ledger dead`: 1 if there are dead letters, else 0."""
     config = _config(arguments)
@@ -190,40 +176,6 @@ def _compare(txn: Cursor, config: Config, path: Path) -> int:
     if not strange:
         sys.stdout.write(f"{len(copied)} heads of {ours.name}: this ledger had all of them\n")
     return 1 if strange or not copied else 0
-
-
-def _tell_bank(txn: Cursor, bank: overview.Bank, out: TextIO) -> bool:
-    """Say where ledger and bank stand; whether nobody has to look at it."""
-
-    def shown(minor: int) -> str:
-        return show_money(Money(minor=abs(minor), currency=bank.currency), _LANGUAGE)
-
-    def signed(minor: int) -> str:
-        return f"-{shown(minor)}" if minor < 0 else shown(minor)
-
-    def own(code: AccountCode) -> int:
-        return overview.own_balance(txn, bank.ledger, code)
-
-    day, suspense = overview.last_day(txn, bank.name), own(AccountCode.SUSPENSE)
-    orders = overview.open_orders(txn, bank.name)
-    doubtful = [order for order in orders if order[1] in _IN_DOUBT]
-    out.write(f"{bank.name} {bank.account}\n")
-    out.write(f"  in the ledger   {signed(-own(AccountCode.BANK))}\n")
-    if day is None:
-        out.write("  at the bank     no day has ended yet\n")
-    else:
-        out.write(f"  at the bank     {signed(day.closing_minor)} at the end of {day.day}\n")
-        out.write(f"  unexplained     {signed(day.difference_minor)}\n")
-    out.write(f"  on its way out  {signed(own(AccountCode.PAYOUT_CLEARING))}\n")
-    out.write(f"  in suspense     {signed(suspense)}\n")
-    lines = overview.lines_in_suspense(txn, bank.name)
-    out.writelines(f"    line {key}: {signed(minor)}\n" for key, minor in lines)
-    out.write(f"  open orders     {len(orders)}, in doubt {len(doubtful)}\n")
-    out.writelines(f"    order {id_}: {shown(minor)}, {state}\n" for id_, state, minor in doubtful)
-    if bank.is_stopped:
-        out.write("  Payouts are stopped until the last day is explained.\n")
-    is_even = day is None or day.difference_minor == 0
-    return is_even and suspense == 0 and not doubtful and not bank.is_stopped
 
 
 def _accounts(txn: Cursor, config: Config, named: str) -> Sequence[tuple[int, str]]:

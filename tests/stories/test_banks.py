@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from appservices.payments.core.rails.orders import SILENCE_DAYS
 from appservices.payments.demo_bank.bank import demo_iban
 from tests.stories.bank import Bank, Client, DemoBank, in_bank
+from tests.support.people.person import WAIT_S
+from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,6 +87,33 @@ def test_the_money_of_what_comes_back_is_there_again(demo: DemoBank, alice: Clie
 
     alice.expect("Your payout came back", "The bank gives no reason.", "50.06 EUR")
     alice.has("980.00 EUR")
+
+
+def test_a_payout_of_which_the_bank_says_nothing_ends_once_the_operator_has_asked(
+    bank: Bank, demo: DemoBank, alice: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    question = alice.ask(f"payout 50.04 EUR to {BOB_IBAN} Bob Beispiel")
+    assert alice.approve(question, alice.keys[0]).status == 200
+    alice.expect("I tell you when it is booked", "50.04 EUR")
+    sent = "SELECT id FROM payments.bank_order WHERE state = 'sent'"
+    wait_until(lambda: bool(bank.rows(sent)), WAIT_S, "the bank does not have it")
+    for _ in range(SILENCE_DAYS):
+        demo.end_day()
+    alice.expect("The bank has not said for days", "stays set aside", "50.04 EUR")
+    alice.has("929.96 EUR")
+
+    assert bank.veche("ledger", "reconcile") == 1
+    [order_id] = re.findall(r"order ([0-9A-Z]{26}): .*, asked", capsys.readouterr().out)
+    assert bank.veche("ledger", "order", order_id.lower(), "never-got") == 1
+    assert "there is no such order" in capsys.readouterr().err
+    assert bank.veche("ledger", "order", order_id, "never-got") == 0
+
+    alice.expect("The bank did not do your payout.", "The bank never got it.", "50.04 EUR")
+    alice.has("980.00 EUR")
+    assert bank.veche("ledger", "order", order_id, "paid") == 1
+    assert "the order is rejected" in capsys.readouterr().err
+    assert bank.veche("ledger", "resume", "demo") == 1
+    assert "its payouts are not stopped" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,14 @@ from appservices.payments.store import holders
 from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from appservices.payments.core.texts.views import PaymentView
     from appservices.payments.service.files import Matter
     from appservices.payments.service.rails import BankNews
     from appservices.payments.service.scene import Parts, Scene
     from veche.protocol.message import Doc
+    from veche.protocol.speech import Speech
     from veche.runtime.database import Cursor
 
 logger = logging.getLogger(__name__)
@@ -32,6 +34,11 @@ _HEARD: Final[Mapping[NewsKind, Input]] = {
     NewsKind.CONFLICT: Input.NOT_MOVED,
 }
 """What news is to the payment of a line of a payout in bulk."""
+_WAITS: Final[Mapping[NewsKind, Callable[[PaymentView, Speech], Doc]]] = {
+    NewsKind.HELD: texts.under_way_doc,
+    NewsKind.SILENT: texts.silent_doc,
+}
+"""How a person is told that their payout goes on as it is."""
 
 
 def hear(parts: Parts, txn: Cursor, news: BankNews) -> None:
@@ -79,11 +86,14 @@ def _of_payout(scene: Scene, matter: Matter, news: BankNews) -> None:
         _of_line(scene, matter, news)
         return
     speech = scene.speech(person)
+    waits = _WAITS.get(news.kind)
+    if waits is not None:
+        is_quiet = news.kind is NewsKind.HELD
+        _tell(scene, matter, person, waits(matter.view, speech), is_quiet=is_quiet)
+        return
     match news.kind:
         case NewsKind.NO_COVER:
             settling.refuse(scene, matter, NO_COVER)
-        case NewsKind.HELD:
-            _tell(scene, matter, person, texts.under_way_doc(matter.view, speech), is_quiet=True)
         case NewsKind.BOOKED:
             after = _step(scene, matter, Input.MOVED)
             _tell(scene, after, person, texts.booked_doc(after.view, speech))
@@ -98,7 +108,7 @@ def _of_payout(scene: Scene, matter: Matter, news: BankNews) -> None:
             if matter.payment.state is State.PAYING:
                 matter = _step(scene, matter, Input.NOT_MOVED)
             _tell(scene, matter, person, texts.conflict_doc(matter.view, speech))
-        case NewsKind.CREDITED:
+        case _:
             raise AssertionError("money that comes in is of no payout")
 
 

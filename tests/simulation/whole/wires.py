@@ -209,6 +209,7 @@ class Pipe:
         self._early: list[Callable[[], None]] = []
         self._free_at_s = 0.0
         self._is_over = False
+        self._is_torn = False
         self._producer: Any = None
 
     def begin(self, protocol: Any) -> None:
@@ -222,11 +223,13 @@ class Pipe:
 
     def write(self, data: bytes) -> None:
         """Send."""
-        if self._is_over or not data:
+        if self._is_over or self._is_torn or not data:
             return
         chance, weather = self._wires.chance, self._wires.weather
         fate = chance.random()
         if fate < weather.lost_before:
+            # What is written after it does not come either: a stream has no gaps.
+            self._is_torn = True
             self.lose()
             return
         self._later(lambda: self.other.take(data))

@@ -69,6 +69,9 @@ class OrderEffect(enum.Enum):
 
 
 SILENCE_DAYS: Final = 3
+NEVER_GOT: Final = "NEVER GOT"
+"""Why a bank does not do an order that it never got, as an operator found out; it stands where the
+bank's code stands, and those have four characters."""
 
 _Cell = tuple[OrderState, tuple[OrderEffect, ...]]
 _S, _I, _E = OrderState, OrderInput, OrderEffect

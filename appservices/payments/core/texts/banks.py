@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.payout import OWNER_CHARACTERS_MAX, PayoutProblem
+from appservices.payments.core.rails.orders import NEVER_GOT
 from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragraph
 
@@ -30,8 +31,10 @@ _REASONS: Final[Mapping[str, str]] = {
     "MS02": N_("The account's owner does not want the money."),
     "MS03": N_("The bank gives no reason."),
     "RR04": N_("The law does not allow it."),
+    NEVER_GOT: N_("The bank never got it."),
 }
-"""By code of ISO 20022, external code set ``StatusReason`` and ``ReturnReason``."""
+"""By code of ISO 20022, external code set ``StatusReason`` and ``ReturnReason``; the last is what
+an operator found out."""
 _PROBLEMS: Final[Mapping[PayoutProblem, str]] = {
     PayoutProblem.USAGE: N_("Write how much, to which account, and whose it is, in one line:"),
     PayoutProblem.BAD_IBAN: N_(
@@ -59,6 +62,15 @@ def credited_doc(minor: int, currency: str, speech: Speech) -> Doc:
 def under_way_doc(view: PaymentView, speech: Speech) -> Doc:
     """That a payout goes to the bank, and its money is set aside."""
     words = speech.text("The bank has your payout to do. I tell you when it is booked.")
+    return (Paragraph(words), _facts(view, speech))
+
+
+def silent_doc(view: PaymentView, speech: Speech) -> Doc:
+    """That a bank has said nothing of a payout for days, and that people ask it."""
+    words = speech.text(
+        "The bank has not said for days what became of your payout. Our people ask it; the money"
+        " stays set aside until we know. You need do nothing."
+    )
     return (Paragraph(words), _facts(view, speech))
 
 

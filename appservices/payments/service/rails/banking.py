@@ -165,11 +165,6 @@ class Banking:
         store.add_expected(txn, self._bank(bank).name, row, now_ms)
         return reference
 
-    def resume(self, txn: Cursor, bank: str, now_ms: int) -> None:
-        """Pay out again after an operator explained the end of a day."""
-        store.set_stopped(txn, self._bank(bank).name, None)
-        filing.file_at(txn, bank, "resume", now_ms)
-
     async def name_check(self, bank: str, account: str, name: str) -> NameMatch:
         """Whether an account is somebody's of this name; a rail that does not say is ``UNKNOWN``.
 

@@ -33,6 +33,8 @@ class NewsKind(enum.Enum):
     """A payout has its hold and goes to the bank."""
     NO_COVER = "no cover"
     """A payout got no hold: nothing happens."""
+    SILENT = "silent"
+    """The bank has said nothing of a payout for days; an operator asks it."""
     BOOKED = "booked"
     REJECTED = "rejected"
     RETURNED = "returned"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.core.rails.orders import OrderInput
 from appservices.payments.core.rails.port import BankMessage, Refused, Unknown
+from appservices.payments.service.rails.answering import ANSWER, Answer
 from appservices.payments.service.rails.banks import unpacked
 from appservices.payments.service.rails.hearing import Hearing
 from appservices.payments.store import bank as store
@@ -42,7 +43,7 @@ _RETRY_AFTER_MS: Final = 5_000
 
 def handlers(desk: Desk) -> dict[str, ErrandHandler]:
     """The handler of each kind of errand."""
-    return {FILE: _File(desk), SUBMIT: _Submit(desk), FETCH: _Fetch(desk)}
+    return {FILE: _File(desk), SUBMIT: _Submit(desk), FETCH: _Fetch(desk), ANSWER: Answer(desk)}
 
 
 def file_at(txn: Cursor, bank: str, cause: str, now_ms: int) -> None:
@@ -56,6 +57,18 @@ def file_at(txn: Cursor, bank: str, cause: str, now_ms: int) -> None:
     """
     id_ = effect_id(FILE, bank, cause)
     errands.schedule(txn, Errand(id_, FILE, {"bank": bank}, now_ms + FILE_AFTER_MS))
+
+
+def resume(txn: Cursor, bank: str, now_ms: int) -> None:
+    """Pay out again after an operator explained the end of a day.
+
+    Args:
+        txn: A transaction.
+        bank: By name.
+        now_ms: UTC.
+    """
+    store.set_stopped(txn, bank, None)
+    file_at(txn, bank, "resume", now_ms)
 
 
 def fetch_at(txn: Cursor, bank: str, at_ms: int) -> None:

@@ -63,6 +63,7 @@ _INPUTS: Final = {
     OrderStatus.REJECTED: OrderInput.REJECTED,
 }
 _NEWS: Final = {
+    OrderState.ASKED: NewsKind.SILENT,
     OrderState.SETTLED: NewsKind.BOOKED,
     OrderState.BOOKED: NewsKind.BOOKED,
     OrderState.REJECTED: NewsKind.REJECTED,

@@ -10,6 +10,7 @@ from nacl.signing import SigningKey
 from twisted.internet.defer import Deferred
 
 from appservices.payments.core.ledger import AccountCode
+from appservices.payments.core.rails.orders import NEVER_GOT, SILENCE_DAYS
 from appservices.payments.core.rails.orders_xml import write_orders
 from appservices.payments.core.rails.port import (
     Accepted,
@@ -25,13 +26,18 @@ from appservices.payments.core.rails.port import (
 from appservices.payments.demo_bank.__main__ import CAPITAL_MINOR, CUSTOMER
 from appservices.payments.demo_bank.bank import demo_iban
 from appservices.payments.service.rails import DemoRail, NewsKind, Wish
+from appservices.payments.service.rails.answering import FoundOut, found_out
+from appservices.payments.service.rails.filing import resume
 from tests.integration.appservices.payments.bank_rig import BANK, BOB, BankCase
 from tests.integration.appservices.payments.ledgers import problems
+from veche.protocol.errors import ConflictError, NotFoundError
 from veche.protocol.ids import derived_ulid
 from veche.runtime.matrix.connections import Connections
 
 if TYPE_CHECKING:
     import datetime as dt
+
+    from veche.runtime.database import Cursor
 
 pytestmark = pytest.mark.postgres
 
@@ -181,6 +187,49 @@ class TestRails(BankCase):
         await self.end_day()
         assert await self.days() == [0]
 
+    def test_an_order_of_which_nothing_is_heard_ends_by_what_the_bank_says_when_asked(
+        self,
+    ) -> Deferred[None]:
+        return self.go(self._silence())
+
+    async def _silence(self) -> None:
+        await self.top_up(100_000)
+        lost, done = await self.pay_out(10_004), await self.pay_out(20_004)
+        for one in (lost, done):
+            await self.until_state(one, "sent")
+        with pytest.raises(ConflictError, match="the order is sent"):
+            await self._ask(lost, FoundOut.NEVER_GOT)
+        for _ in range(SILENCE_DAYS):
+            await self.end_day()
+        for one in (lost, done):
+            await self.until_state(one, "asked")
+        silent = [news.about for news in self.news if news.kind is NewsKind.SILENT]
+        assert sorted(silent) == sorted([lost, done])
+
+        await self._ask(lost, FoundOut.NEVER_GOT, FoundOut.PAID)  # the first word counts
+        await self._ask(done, FoundOut.PAID)
+        await self.until_state(lost, "rejected")
+        await self.until_state(done, "settled")
+        await self.until_quiet()
+
+        assert self.held() == 0
+        assert self.balance(AccountCode.WALLET) == 100_000 - 20_004
+        assert self.balance(AccountCode.PAYOUT_CLEARING) == 20_004
+        told = {news.about: (news.kind, news.code) for news in self.news}
+        assert told[lost] == (NewsKind.REJECTED, NEVER_GOT)
+        assert told[done] == (NewsKind.BOOKED, "")
+        with pytest.raises(ConflictError, match="the order is rejected"):
+            await self._ask(lost, FoundOut.PAID)
+        with pytest.raises(NotFoundError):
+            await self._ask(derived_ulid(1, "nobody's"), FoundOut.PAID)
+
+    async def _ask(self, id_: str, *said: FoundOut) -> None:
+        def at_once(txn: Cursor) -> None:
+            for found in said:
+                found_out(txn, id_, found, self.home.now_ms())
+
+        await self.run_txn(at_once)
+
     def test_a_day_that_does_not_add_up_stops_payouts_until_it_is_explained(
         self,
     ) -> Deferred[None]:
@@ -204,7 +253,7 @@ class TestRails(BankCase):
         assert await self.state(waiting) == "queued"
 
         self.rows("DELETE FROM payments.bank_line WHERE key = 'x'")
-        await self.run_txn(self.banking.resume, BANK, self.home.now_ms())
+        await self.run_txn(resume, BANK, self.home.now_ms())
         await self.until_state(waiting, "booked")
 
     async def _is_held(self) -> bool:

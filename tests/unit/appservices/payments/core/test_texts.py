@@ -9,6 +9,7 @@ from appservices.payments.core.mandate import ChargeProblem, MandateState
 from appservices.payments.core.order import OrderProblem, read_order
 from appservices.payments.core.payment import Kind
 from appservices.payments.core.payout import PayoutOrder, PayoutProblem, read_payout
+from appservices.payments.core.rails.orders import NEVER_GOT
 from appservices.payments.core.rails.port import NameAnswer
 from appservices.payments.core.rails.port import Party as BankParty
 from appservices.payments.core.rules import Reason
@@ -117,8 +118,9 @@ def documents(one: Speech) -> list[Doc]:
         invoice.invoice_doc(card(invoice.LINES_SHOWN_MAX + 1), one),
         banks.credited_doc(5, "EUR", one),
         banks.under_way_doc(payout, one),
+        banks.silent_doc(payout, one),
         banks.booked_doc(payout, one),
-        *(banks.rejected_doc(payout, code, one) for code in ("AC04", "XX99", "")),
+        *(banks.rejected_doc(payout, code, one) for code in ("AC04", "XX99", "", NEVER_GOT)),
         banks.returned_doc(payout, "MS03", one),
         banks.conflict_doc(payout, one),
         banks.top_up_doc(BankParty("Bank", banks.IBAN_EXAMPLE), "RF18539007547034", one),

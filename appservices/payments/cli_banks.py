@@ -1,0 +1,146 @@
+"""`veche ledger reconcile`, `order`, `resume`: where banks stand, and what only a person ends."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, Final, TextIO
+
+from appservices.payments.core.ledger import AccountCode
+from appservices.payments.core.rails.orders import OrderState
+from appservices.payments.service.rails.answering import FoundOut, found_out
+from appservices.payments.service.rails.filing import resume
+from appservices.payments.store import overview
+from veche.cli.db import opened
+from veche.cli.installed import add_config_option
+from veche.protocol.catalogue import show_money
+from veche.protocol.errors import ConfigError, ConflictError, NotFoundError
+from veche.protocol.money import Money
+from veche.runtime.database import connect
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from appservices.payments.config import PaymentsSection
+    from veche.runtime.config import Config
+    from veche.runtime.database import Cursor
+
+    Opened = Callable[[argparse.Namespace], tuple[Config, PaymentsSection]]
+    Reading = Callable[[ExitStack, Config], Cursor]
+
+_IN_DOUBT: Final = frozenset({OrderState.ASKED.value, OrderState.CONFLICT.value})
+"""States of orders in which a person has to ask the bank."""
+_LANGUAGE: Final = "en"
+
+
+class Commands:
+    """The commands, for ``appservices.payments.cli``."""
+
+    def __init__(self, opened: Opened, reading: Reading) -> None:
+        """Make them.
+
+        Args:
+            opened: Reads the configuration.
+            reading: Begins a transaction that only reads.
+        """
+        self._opened = opened
+        self._reading = reading
+
+    def add(self, subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+        """Add them below `veche ledger`."""
+        one = subcommands.add_parser("reconcile", help="compare it with the banks")
+        add_config_option(one)
+        one.set_defaults(run=self.run_reconcile)
+        one = subcommands.add_parser("order", help="end an order that a bank says nothing of")
+        one.add_argument("order", metavar="ORDER", help="its id, the EndToEndId")
+        one.add_argument(
+            "found",
+            choices=[found.value for found in FoundOut],
+            help="what the bank said when you asked it; never-got gives the money back",
+        )
+        add_config_option(one)
+        one.set_defaults(run=self.run_order)
+        one = subcommands.add_parser("resume", help="pay out again at a bank that was stopped")
+        one.add_argument("bank", metavar="BANK", help="its name; the difference is explained")
+        add_config_option(one)
+        one.set_defaults(run=self.run_resume)
+
+    def run_reconcile(self, arguments: argparse.Namespace) -> int:
+        """Run `veche ledger reconcile`: 1 if somebody has to look at a bank, else 0."""
+        config, _ = self._opened(arguments)
+        with ExitStack() as stack:
+            txn = self._reading(stack, config)
+            is_well = [_tell_bank(txn, bank, sys.stdout) for bank in overview.banks(txn)]
+        if not is_well:
+            sys.stdout.write("There are no banks.\n")
+        return 0 if all(is_well) else 1
+
+    def run_order(self, arguments: argparse.Namespace) -> int:
+        """Run `veche ledger order`: the services end it at once, and tell the payer."""
+        found = FoundOut(arguments.found)
+        with ExitStack() as stack:
+            txn = self._writing(stack, arguments)
+            try:
+                found_out(txn, arguments.order, found, time.time_ns() // 1_000_000)
+            except (ConflictError, NotFoundError) as e:
+                raise ConfigError(f"{arguments.order}: {e}") from e
+        sys.stdout.write("The services end it; `veche ledger reconcile` shows it then.\n")
+        return 0
+
+    def run_resume(self, arguments: argparse.Namespace) -> int:
+        """Run `veche ledger resume`: what waited is filed at once."""
+        with ExitStack() as stack:
+            txn = self._writing(stack, arguments)
+            found = {bank.name: bank for bank in overview.banks(txn)}
+            bank = found.get(arguments.bank)
+            if bank is None:
+                there = ", ".join(found) or "none"
+                raise ConfigError(f"{arguments.bank}: there is no such bank; there are: {there}")
+            if not bank.is_stopped:
+                raise ConfigError(f"{arguments.bank}: its payouts are not stopped")
+            resume(txn, bank.name, time.time_ns() // 1_000_000)
+        sys.stdout.write("Payouts go on.\n")
+        return 0
+
+    def _writing(self, stack: ExitStack, arguments: argparse.Namespace) -> Cursor:
+        """A transaction that is committed when ``stack`` is left without an error."""
+        config, _ = self._opened(arguments)
+        connection = stack.enter_context(closing(connect(opened(stack, config.database))))
+        stack.enter_context(connection)
+        return stack.enter_context(connection.cursor())
+
+
+def _tell_bank(txn: Cursor, bank: overview.Bank, out: TextIO) -> bool:
+    """Say where ledger and bank stand; whether nobody has to look at it."""
+
+    def shown(minor: int) -> str:
+        return show_money(Money(minor=abs(minor), currency=bank.currency), _LANGUAGE)
+
+    def signed(minor: int) -> str:
+        return f"-{shown(minor)}" if minor < 0 else shown(minor)
+
+    def own(code: AccountCode) -> int:
+        return overview.own_balance(txn, bank.ledger, code)
+
+    day, suspense = overview.last_day(txn, bank.name), own(AccountCode.SUSPENSE)
+    orders = overview.open_orders(txn, bank.name)
+    doubtful = [order for order in orders if order[1] in _IN_DOUBT]
+    out.write(f"{bank.name} {bank.account}\n")
+    out.write(f"  in the ledger   {signed(-own(AccountCode.BANK))}\n")
+    if day is None:
+        out.write("  at the bank     no day has ended yet\n")
+    else:
+        out.write(f"  at the bank     {signed(day.closing_minor)} at the end of {day.day}\n")
+        out.write(f"  unexplained     {signed(day.difference_minor)}\n")
+    out.write(f"  on its way out  {signed(own(AccountCode.PAYOUT_CLEARING))}\n")
+    out.write(f"  in suspense     {signed(suspense)}\n")
+    lines = overview.lines_in_suspense(txn, bank.name)
+    out.writelines(f"    line {key}: {signed(minor)}\n" for key, minor in lines)
+    out.write(f"  open orders     {len(orders)}, in doubt {len(doubtful)}\n")
+    out.writelines(f"    order {id_}: {shown(minor)}, {state}\n" for id_, state, minor in doubtful)
+    if bank.is_stopped:
+        out.write("  Payouts are stopped until the last day is explained.\n")
+    is_even = day is None or day.difference_minor == 0
+    return is_even and suspense == 0 and not doubtful and not bank.is_stopped
