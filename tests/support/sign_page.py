@@ -240,7 +240,7 @@ class SignPage:
     def decline(self, device: BrowserKey | Passkey, code: str, reason: str = "") -> Answer:
         """Refuse, signed by the device key."""
         level = {"level": "S2", "key": FreshKey().id} if self.view()["you"]["field"] else {}
-        asked = self.ask(**level)
+        asked = self.ask(**level, is_refusal=True)
         if asked.status != 200:
             return asked
         declined = decline_of(asked.body["asked"], asked.body["now_ms"])

@@ -40,6 +40,7 @@ from veche.protocol.approval import (
     verify,
 )
 from veche.protocol.canonical import canonical
+from veche.protocol.declining_api import DeclineBody
 from veche.protocol.document_code import code_of
 from veche.protocol.ids import UserId
 from veche.protocol.pdf.appearance import Look
@@ -61,7 +62,6 @@ from veche.protocol.signing_api import (
     CertificateBody,
     CertificateView,
     ClauseView,
-    DeclineBody,
     DocumentView,
     PartyView,
     PrivateParty,

@@ -284,6 +284,7 @@ class AskBody(Wire):
         read: Whether all pages were on the screen, or the person says they read it elsewhere.
         clauses: An answer to every clause that is not ``required``.
         key: SHA-256 of the SubjectPublicKeyInfo, DER: fresh, or above ``S2`` the certificate's.
+        is_refusal: It will be declined, so no guardian has to agree first.
     """
 
     party: PartyId
@@ -291,6 +292,7 @@ class AskBody(Wire):
     read: Literal["all_pages", "elsewhere"]
     clauses: Annotated[tuple[ClauseAnswer, ...], Field(strict=False, max_length=CLAUSES_MAX)] = ()
     key: Sha256 | None = None
+    is_refusal: bool = False
 
     @model_validator(mode="after")
     def _check_key(self) -> AskBody:
@@ -482,19 +484,3 @@ class SignatureBody(Wire):
         if (self.revision is None) == (self.approval is None):
             raise ValueError("must have either revision or approval")
         return self
-
-
-class DeclineBody(Wire):
-    """A party declines.
-
-    Attributes:
-        party: Who.
-        reason_code: Why, for programs.
-        reason: Why, in words.
-        approval: A ``Decline`` of something that was asked here, signed by their device key.
-    """
-
-    party: PartyId
-    reason_code: ReasonCode
-    reason: Annotated[str, Field(max_length=REASON_CHARACTERS_MAX)] = ""
-    approval: SignedApproval

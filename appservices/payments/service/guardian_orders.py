@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from appservices.payments.core.guards import GuardProblem, read_guards
+from appservices.payments.core.guards import read_guards
 from appservices.payments.core.order import OrderProblem
 from appservices.payments.core.texts.guardians import RuleView, guard_problem_doc, no_guardian_doc
 from appservices.payments.core.texts.paying import problem_doc
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import guardians, naming
 from appservices.payments.service.scene import Parts
+from veche.protocol.guards import GuardProblem
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.runtime import errands
 from veche.runtime.chats import ChatErrand

@@ -6,13 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.payments.core.guards import (
-    ACCEPT_MS,
-    RuleInput,
-    RuleState,
-    is_weaker,
-    step_rule,
-)
+from appservices.payments.core.guards import is_weaker
 from appservices.payments.core.limits import WEAKER_MS
 from appservices.payments.core.texts import guardians as texts
 from appservices.payments.service import guarding
@@ -23,6 +17,7 @@ from appservices.payments.store import holders
 from appservices.payments.store.guards import GuardRule
 from veche.protocol.approval import MandateShown
 from veche.protocol.catalogue import N_
+from veche.protocol.guards import ACCEPT_MS, ASKED_MS, RuleInput, RuleState, step_rule
 from veche.protocol.ids import UserId, effect_id
 from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice, Prompt
@@ -55,8 +50,6 @@ HIDE: Final = "hide"
 DECLINE: Final = "decline"
 KEEP: Final = "keep"
 ACCEPT: Final = "accept"
-ASKED_MS: Final = 15 * 60_000
-"""How long a payer is asked whether to set a rule."""
 _ACCEPTED: Final = N_("{name} is your guardian.")
 _DECLINED: Final = N_("{name} does not want to be your guardian, so nothing has changed.")
 _COMING: Final = (RuleState.PROPOSED, RuleState.ASKED, RuleState.WAITING)

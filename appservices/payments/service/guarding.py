@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.payments.core.guards import Standing, Tally, tally
 from appservices.payments.core.payment import Kind
 from appservices.payments.core.texts.guardians import (
     RuleView,
@@ -28,6 +27,7 @@ from appservices.payments.service import asking
 from appservices.payments.store import guards as store
 from appservices.payments.store import holders
 from veche.protocol.approval import MandateShown
+from veche.protocol.guards import Standing, Tally, tally
 from veche.protocol.prompts import Choice
 from veche.runtime.crypto.tracking import identity_view
 

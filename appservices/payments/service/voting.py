@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appservices.payments.core.escrow import EscrowState
-from appservices.payments.core.guards import Standing
 from appservices.payments.core.payment import State
 from appservices.payments.service import escrow_files, escrows, files, guarding, paying
 from appservices.payments.store import guards as store
+from veche.protocol.guards import Standing
 
 if TYPE_CHECKING:
     from appservices.payments.service.files import Matter

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.payments.core.guards import GuardTerms, RuleState
+from appservices.payments.core.guards import GuardTerms
+from veche.protocol.guards import RuleState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

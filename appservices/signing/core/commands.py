@@ -80,6 +80,17 @@ IDENTIFY: Final = Command(
     },
     Argument("account", N_("whom you identify: identify bob")),
 )
+GUARDIANS: Final = Command(
+    "guardians",
+    N_("persons whom you trust and who have to agree before you can sign"),
+    {
+        "ru": ("доверенные",),
+        "de": ("vertrauenspersonen",),
+        "uk": ("довірені",),
+    },
+    Argument("rule", N_("who, and how many of them: guardians @bob @carol 2 of 2")),
+    is_sentence=True,
+)
 SIGNATURES: Final = Command(
     "signatures",
     N_("all that was signed, certified or declined in your name"),
@@ -117,6 +128,7 @@ COMMANDS: Final = (
     REMIND,
     MEET,
     IDENTIFY,
+    GUARDIANS,
     SIGNATURES,
     EXPORT,
     VERIFY,

@@ -156,6 +156,23 @@ class IdentificationOverError(RefusedError):
         super().__init__("This is over, or took too long. Begin anew.")
 
 
+class GuardiansError(RefusedError):
+    """The person has chosen guardians, too few of whom have agreed yet (HTTP 409).
+
+    Attributes:
+        is_told: The person has just read in their chat how it stands.
+    """
+
+    errcode = "ORG.VECHE.GUARDIANS_FIRST"
+
+    def __init__(self, *, is_told: bool = False) -> None:
+        self.is_told = is_told
+        super().__init__(
+            "Your guardians have to agree to this document first. They are asked once you open it"
+            " by itself and sign. Your chat tells you how it stands."
+        )
+
+
 class MeetingOverError(RefusedError):
     """The link for signing in person was used, replaced, or is too old (HTTP 409)."""
 

@@ -17,13 +17,13 @@ from appservices.signing.service.tokens import SEED, is_token, read_header
 from appservices.signing.service.views import session_view
 from appservices.signing.store import blobs, sessions
 from veche.protocol.blind_api import ClosingBody, DoubtBody
+from veche.protocol.declining_api import DeclineBody
 from veche.protocol.errors import LimitError, NotFoundError, SignInError, VecheError
 from veche.protocol.signing_api import (
     AskBody,
     AskedView,
     CertificateBody,
     CertificateView,
-    DeclineBody,
     SessionView,
     SignatureBody,
 )
@@ -194,8 +194,7 @@ class PartyRoutes(PartyCalls):
         acting.viewed(scene, session, member.id)
         return Nothing()
 
-    @API.transaction(
-        "signing.ask",
+    @API.route(
         "POST",
         "/sessions/<session>/ask",
         body=AskBody,
@@ -204,11 +203,15 @@ class PartyRoutes(PartyCalls):
         limit=ASK_LIMIT,
         summary="What the person's device key has to sign, to sign or to decline",
     )
-    def ask(self, txn: Cursor, call: Call) -> AskedView:
+    async def ask(self, call: Call) -> AskedView:
         """A fresh question; an earlier one of this party counts no more."""
-        scene = self._scene(txn, call, "ask")
-        session, member = self._locked(scene, call, call.body.party)
-        return ask(scene, session, member, call.body)
+
+        def work(txn: Cursor) -> AskedView | VecheError:
+            scene = self._scene(txn, call, f"ask {call.path_args['session']}")
+            session, member = self._locked(scene, call, call.body.party)
+            return ask(scene, session, member, call.body)
+
+        return await self._unless_refused("signing.ask", work, call)
 
     @API.route(
         "POST",

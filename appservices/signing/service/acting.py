@@ -25,6 +25,7 @@ from appservices.signing.core.records import (
     Session,
 )
 from appservices.signing.core.session import DECLINE, LAPSE, SIGN, Input, NotNowError, State
+from appservices.signing.service import guarding
 from appservices.signing.service.effects import Happening, happen
 from appservices.signing.store import certificates, events, meetings, sessions, signatures
 from veche.protocol.errors import MalformedError
@@ -106,9 +107,11 @@ def signed(scene: Scene, session: Session, party: str, signature: Signature) -> 
         NotNowError: The session takes no signatures.
         AlreadySignedError: They have signed.
         NotYourTurnError: It is not theirs to act.
+        GuardiansError: Their guardians have not agreed.
     """
     member = able(session, party)
     check_time(scene, session, member)
+    guarding.check(scene, session, member)
     before = _open_stage(session)
     signatures.add(scene.txn, scene.vault, session.id, signature)
     scene.record(session, "signed", party, {"level": signature.level.value})
@@ -170,8 +173,10 @@ def delegated(
         NotYourTurnError: It is not theirs to act.
         DelegationError: The requester allows none, they are a delegate themselves, or the other
             takes part already.
+        GuardiansError: Their guardians have not agreed.
     """
     member = able(session, party)
+    guarding.check(scene, session, member)
     check_delegation(session, member, to)
     if to == scene.voice.bot.user_id:
         raise DelegationError("This cannot be passed on")

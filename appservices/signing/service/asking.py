@@ -17,6 +17,7 @@ from appservices.signing.core.records import (
     clauses_of,
     parties_sha256,
 )
+from appservices.signing.service import guarding
 from appservices.signing.service.acting import able, check_time
 from appservices.signing.service.told import told_digest
 from veche.protocol.approval import ShownClause, ShownDocument, SignatureShown
@@ -27,6 +28,7 @@ from veche.runtime.approvals import SIGNATURE_ASKED_MS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from appservices.signing.core.errors import GuardiansError
     from appservices.signing.core.records import Clause, Member, Session
     from appservices.signing.service.scene import Scene
     from veche.protocol.signing_api import AskBody, ClauseAnswer
@@ -34,14 +36,19 @@ if TYPE_CHECKING:
 _WITH_FIELD: Final = frozenset({Role.SIGNER, Role.CLERK, Role.WITNESS})
 
 
-def ask(scene: Scene, session: Session, member: Member, body: AskBody) -> AskedView:
+def ask(
+    scene: Scene, session: Session, member: Member, body: AskBody
+) -> AskedView | GuardiansError:
     """Ask for the approval of a signature, in place of an earlier question.
 
     Args:
-        scene: The transaction.
+        scene: The transaction; commit it whatever comes back.
         session: That is locked.
         member: Whose page asks.
         body: What they chose there.
+
+    Returns:
+        What their key has to sign; or that their guardians, who are asked, have to agree first.
 
     Raises:
         NotNowError: The session is not open, or its time is over.
@@ -52,6 +59,9 @@ def ask(scene: Scene, session: Session, member: Member, body: AskBody) -> AskedV
     """
     check_time(scene, session, able(session, member.id))
     shown = shown_of(session, member, body)
+    waits = None if body.is_refusal else guarding.request(scene, session, member)
+    if waits is not None:
+        return waits
     asked = scene.approvals.ask_signature(scene.txn, member.user_id, shown, scene.now_ms)
     return AskedView(
         asked=asked.model_dump(mode="json", exclude_none=True),

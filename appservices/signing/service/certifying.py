@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 from appservices.signing.core.errors import ApprovalMismatchError
 from appservices.signing.core.guests import is_guest
 from appservices.signing.core.records import Level
+from appservices.signing.service import guarding
 from appservices.signing.service.acting import able, check_time, known_by
 from appservices.signing.service.asking import check_shown
 from appservices.signing.service.authorities import list_name
@@ -136,6 +137,7 @@ def prepare(
         _check_same((issued.party, issued.spki_sha256), member, spki)
         return _view(scene.parts.authorities, issued)
     check_time(scene, session, able(session, member.id))
+    guarding.check(scene, session, member)
     before = store.approved_of(scene.txn, approval.nonce, session.id)
     if before is not None:
         _check_same((before.party, hashlib.sha256(before.spki).digest()), member, spki)
@@ -195,6 +197,7 @@ def keep(scene: Scene, session: Session, member: Member, signed: Signed) -> Cert
     if known is not None:
         return _view(scene.parts.authorities, known)
     check_time(scene, session, able(session, member.id))
+    guarding.check(scene, session, member)
     # The token may have taken its time, and the person may have lost the device meanwhile.
     scene.approvals.check_key(scene.txn, approved.nonce)
     issued = Issued(

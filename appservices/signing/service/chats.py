@@ -12,6 +12,8 @@ from appservices.signing.service import (
     checking,
     clicking,
     draft_talk,
+    guardians,
+    guarding,
     identify_talk,
     meeting_talk,
     mine,
@@ -147,6 +149,10 @@ def _choose(scene: Scene, heard: Heard, inbound: Inbound) -> bool:
         meeting_talk.answered(scene, answered)
     elif topic in identify_talk.TOPICS:
         identify_talk.answered(scene, answered)
+    elif topic in guardians.TOPICS:
+        guardians.answered(scene, answered)
+    elif topic == guarding.TOPIC:
+        guarding.answered(scene, answered)
     elif topic == checking.TOPIC:
         scene.settle(answered, scene.speech(inbound.sender).text("Nothing is checked."))
     return True
@@ -222,6 +228,7 @@ _ORDERS: Final[Mapping[str, Callable[[Scene, Inbound, str], Any]]] = {
     "remind": mine.remind,
     "meet": meeting_talk.begin,
     "identify": identify_talk.begin,
+    "guardians": guardians.order,
     "signatures": mine.show_signatures,
     "export": mine.order_export,
     "verify": checking.ask,

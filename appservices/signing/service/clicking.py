@@ -11,14 +11,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.signing.core.records import ClauseKind, Level
-from appservices.signing.core.texts.talk import clauses_doc, wrong_code_doc
-from appservices.signing.service import acting
+from appservices.signing.core.texts.talk import clauses_doc, refused_words, wrong_code_doc
+from appservices.signing.service import acting, guarding
 from appservices.signing.service.scene import CATALOGUE
 from appservices.signing.store import sessions
 from appservices.signing.store.signatures import Signature
 from veche.protocol.answers import is_reply, refusal_text
 from veche.protocol.errors import RefusedError
 from veche.protocol.inbound import DeviceStanding
+from veche.protocol.message import Paragraph
 from veche.protocol.refusals import RefusalReason
 from veche.protocol.typed import without_quote
 from veche.runtime.approvals import IdentityState
@@ -114,6 +115,12 @@ def _sign(scene: Scene, inbound: Inbound, session: Session, member: Member) -> N
     }
     locked = scene.session(session.id)
     if locked is None or not _is_able(scene, locked, member):
+        return
+    waits = guarding.request(scene, locked, member)
+    if waits is not None:
+        if not waits.is_told:
+            words = refused_words(waits, scene.speech(inbound.sender))
+            scene.tell(inbound.room_id, inbound.sender, (Paragraph(words),))
         return
     signature = Signature(member.id, Level.CLICK, inbound.at_ms, details=details)
     acting.signed(scene, locked, member.id, signature)

@@ -12,7 +12,7 @@ from veche.protocol.errors import VecheError
 if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Scene
-    from veche.protocol.signing_api import DeclineBody
+    from veche.protocol.declining_api import DeclineBody
 
 
 def decline(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from appservices.signing.core.errors import ApprovalMismatchError, DelegationError
-from appservices.signing.service import acting
+from appservices.signing.service import acting, guarding
 from appservices.signing.service.scene import CATALOGUE
 from veche.protocol.approval import Approval, MandateShown
 from veche.protocol.delegation_api import AskedDelegationView
@@ -59,6 +59,7 @@ def ask(
         _check_taken_back(session, member)
     else:
         acting.check_delegation(session, acting.able(session, member.id), other.user)
+        guarding.check(scene, session, member)
     shown = MandateShown(
         what=what_of(session, member, None if other is None else other.user),
         text=_text(scene, session, other, language),
@@ -103,6 +104,7 @@ def delegate(
         _check_taken_back(session, member)
     else:
         acting.check_delegation(session, acting.able(session, member.id), other.user)
+        guarding.check(scene, session, member)
     taken = scene.approvals.take(scene.txn, signed, scene.now_ms)
     if isinstance(taken.outcome, VecheError):
         return taken.outcome

@@ -15,7 +15,7 @@ from appservices.signing.core.records import Level
 from appservices.signing.core.texts.delegation import acts_doc, allow_doc, no_key_doc
 from appservices.signing.core.texts.draft import nobody_doc
 from appservices.signing.core.texts.talk import refused_words, whom_doc
-from appservices.signing.service import acting, delegating
+from appservices.signing.service import acting, delegating, guarding
 from appservices.signing.service.clicking import standing_of
 from appservices.signing.service.delegating import Other
 from appservices.signing.service.naming import known_name, user_named
@@ -146,6 +146,9 @@ def _offer(scene: Scene, session: Session, member: Member, room_id: RoomId, othe
         RefusedError: It could not be done now.
     """
     acting.check_delegation(session, acting.able(session, member.id), other.user)
+    waits = guarding.request(scene, session, member)
+    if waits is not None:
+        raise waits
     speech = scene.speech(member.user_id)
     choices = (
         Choice(

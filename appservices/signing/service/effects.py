@@ -9,7 +9,7 @@ import attrs
 from appservices.signing.core.parties import CAN_ACT, PartyState, Role
 from appservices.signing.core.session import ENDED, Effect, Input, State, step
 from appservices.signing.core.texts.news import is_told
-from appservices.signing.service import cards, clocks, delivery, ending, telling
+from appservices.signing.service import cards, clocks, delivery, ending, guarding, telling
 from appservices.signing.service.happening import Happening
 
 if TYPE_CHECKING:
@@ -150,6 +150,7 @@ def _start_clocks(scene: Scene, session: Session, _happening: Happening) -> Sess
 
 def _stop_clocks(scene: Scene, session: Session, _happening: Happening) -> Session:
     clocks.stop(scene, session)
+    guarding.close(scene, session)
     return session
 
 

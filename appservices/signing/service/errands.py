@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from appservices.signing.service import acting, cards, delivery, ending, forgetting
+from appservices.signing.service import (
+    acting,
+    cards,
+    delivery,
+    ending,
+    forgetting,
+    guardians,
+)
 from appservices.signing.service.batch_errands import MakeRow, Sow
 from appservices.signing.service.batches import ROW, SOW
 from appservices.signing.service.bulk import MAKE, Make
@@ -62,6 +69,8 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
         SOW: Sow(parts),
         LOOK: Look(),
         RENEW: Renew(parts),
+        guardians.NAME: guardians.NameGuardians(parts),
+        guardians.COUNT: guardians.Count(parts),
         forgetting.LOOK: forgetting.Look(parts),
         forgetting.DELETE: forgetting.Delete(parts),
     }
@@ -82,6 +91,8 @@ class _OpenChat(OpenChat[Parts]):
         session = scene.session(errand.payload["session"])
         if not invite(scene, room_id, person):
             greet(scene, room_id, person)
+        if errand.payload.get("guard"):
+            guardians.invite(scene, errand.payload["guard"], person)
         if session is None:
             return
         if errand.payload.get("deliver"):

@@ -20,6 +20,7 @@ from cryptography.x509.oid import NameOID
 from appservices.signing.core.anchors import Taken, check_own
 from appservices.signing.core.errors import ApprovalMismatchError, OwnCertificateError
 from appservices.signing.core.records import OWN_LEVELS
+from appservices.signing.service import guarding
 from appservices.signing.service.acting import able, check_time
 from appservices.signing.service.asking import check_level, check_shown
 from appservices.signing.service.scene import PURPOSE
@@ -113,6 +114,7 @@ def approve(
     if known is not None and (known.party, known.spki_sha256) == (member.id, key):
         return None
     check_time(scene, session, able(session, member.id))
+    guarding.check(scene, session, member)
     check_level(member, taken.level)
     check_shown(session, member, shown, approval.person)
     if shown.documents is not None or shown.level != taken.level.value:

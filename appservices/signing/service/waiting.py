@@ -13,6 +13,7 @@ import attrs
 
 from appservices.signing.core.errors import ApprovalMismatchError, ClauseError
 from appservices.signing.core.records import Level
+from appservices.signing.service import guarding
 from appservices.signing.service.acting import able, check_time
 from appservices.signing.service.asking import check_level, facts_of
 from appservices.signing.service.tokens import LIST_SEED, SEED, key_text, list_link, token_of
@@ -214,6 +215,7 @@ def _check(
 ) -> None:
     check_time(scene, session, able(session, member.id))
     check_plain(session, member)
+    guarding.check(scene, session, member)
     if before and member.person != before[0][1].person:
         raise ApprovalMismatchError("person")
     if any(session.id == other.id for other, _ in before):

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.payments.core.guards import GUARDIANS_MAX, GuardProblem, RuleState
 from appservices.payments.core.payment import Kind
 from veche.protocol.catalogue import N_
+from veche.protocol.guards import GUARDIANS_MAX, GuardProblem, RuleState
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Mono, Paragraph
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from appservices.payments.core.guards import Tally
     from appservices.payments.core.texts.views import Party, PaymentView
+    from veche.protocol.guards import Tally
     from veche.protocol.speech import Speech
 
 _NAME_CHARACTERS: Final = 50

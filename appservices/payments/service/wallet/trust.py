@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.allowance import AllowanceState
-from appservices.payments.core.guards import RuleState
 from appservices.payments.core.texts.allowance import payees_words
 from appservices.payments.core.texts.escrow import split_words, state_words
 from appservices.payments.core.texts.wallet import Trouble
@@ -21,6 +20,7 @@ from appservices.payments.service.wallet.trust_views import (
 from appservices.payments.store import allowances as allowance_store
 from appservices.payments.store import escrows as escrow_store
 from appservices.payments.store import guards, payments
+from veche.protocol.guards import RuleState
 from veche.protocol.money import Money
 
 if TYPE_CHECKING:

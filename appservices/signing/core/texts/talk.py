@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from appservices.signing.core.errors import (
     AlreadySignedError,
     DelegationError,
+    GuardiansError,
     IdentificationOverError,
     NotIdentifiedError,
     NotRegistrarError,
@@ -33,6 +34,10 @@ _WHY: Final[Mapping[str, str]] = {
     IdentificationOverError.errcode: N_("This is over, or took too long. Begin anew."),
     NotRegistrarError.errcode: N_(
         "Only those whom the operator of this service has named may identify somebody in person."
+    ),
+    GuardiansError.errcode: N_(
+        "Your guardians have to agree to this document first. They are asked once you want to sign"
+        " it, on its page or by its code."
     ),
     DelegationError.errcode: N_(
         "This person cannot act for you: they take part already, or it is not allowed here."

@@ -115,6 +115,7 @@ export async function declinePaper(task, reason_code, reason) {
     const choices = {
         read: /** @type {const} */ ("elsewhere"),
         clauses: answered(view, () => true),
+        is_refusal: true,
     };
     const { asked, signer } = await ask(task, choices, key);
     const no = { v: 1, kind: "decline", nonce: asked.nonce, person: asked.person };
@@ -148,7 +149,7 @@ export async function approve(task, key) {
 
 /**
  * @param {{view: View, session: Session}} task
- * @param {Choices} choices
+ * @param {Choices & {is_refusal?: boolean}} choices
  * @param {string | undefined} key
  * @returns {Promise<{asked: Asked, signer: Signer}>}
  */

@@ -184,6 +184,10 @@ function apiWords({ status, errcode, message }) {
         return t("This link is not valid any more. Ask for a new one in your chat.");
     if (status === 503 || status === 429) return t("The service is busy. Press again in a moment.");
     if (status >= 500) return t("Something went wrong on our side. Press again.");
+    if (errcode === "ORG.VECHE.GUARDIANS_FIRST")
+        return t(
+            "Persons whom you trust have to agree first, as you wanted it. They are asked; your chat tells you when you can sign.",
+        );
     if (errcode === "ORG.VECHE.APPROVAL_CLOCK")
         return t("The clock of your device changed meanwhile. Press again.");
     return message;

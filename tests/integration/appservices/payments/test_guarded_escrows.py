@@ -8,7 +8,7 @@ import attrs
 import psycopg2
 import pytest
 
-from appservices.payments.core.guards import DUE_MS, RuleState
+from appservices.payments.core.guards import DUE_MS
 from appservices.payments.core.texts.guardians import RuleView
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import escrows, guarding
@@ -24,6 +24,7 @@ from tests.integration.appservices.payments.stage import (
     Stage,
 )
 from tests.support.postgres import execute
+from veche.protocol.guards import RuleState
 from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ import psycopg2
 import psycopg2.errors
 import pytest
 
-from appservices.payments.core.guards import RuleState
 from appservices.payments.core.limits import WEAKER_MS
 from appservices.payments.core.mandate import MandateState
 from appservices.payments.core.payment import Kind, State
@@ -37,6 +36,7 @@ from tests.integration.appservices.payments.trust import (
     with_keys,
 )
 from tests.support.postgres import execute
+from veche.protocol.guards import RuleState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,6 @@ import attrs
 import pytest
 
 from appservices.payments.core.escrow import Escrow, EscrowState, OnSilence, Role, Voter
-from appservices.payments.core.guards import RuleState
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import escrow_files
 from appservices.payments.service.escrow_files import Deal
@@ -23,6 +22,7 @@ from tests.integration.appservices.payments.trust import (
     use_of,
 )
 from veche.protocol.errors import NotFoundError
+from veche.protocol.guards import RuleState
 from veche.protocol.ids import derived_ulid
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 
 from appservices.payments.core.allowance import AllowanceState, AllowanceTerms
-from appservices.payments.core.guards import RuleState
 from appservices.payments.core.payment import State
 from appservices.payments.core.texts.allowance import AllowanceView
 from appservices.payments.core.texts.guardians import RuleView
@@ -20,6 +19,7 @@ from appservices.payments.store import allowances, chats, guards, holders
 from appservices.payments.store.allowances import Allowance
 from appservices.payments.store.guards import GuardRule
 from tests.integration.appservices.payments.scenes import ALICE, BOB, NOW_MS, nonce
+from veche.protocol.guards import RuleState
 from veche.protocol.ids import EffectId, RoomId, UserId, derived_ulid
 from veche.runtime.approvals.store import Evidence
 from veche.runtime.crypto.tracking import pin_encrypted

@@ -6,21 +6,18 @@ import itertools
 
 import pytest
 
-from appservices.payments.core.guards import (
+from appservices.payments.core.guards import GuardOrder, GuardTerms, is_weaker, read_guards
+from appservices.payments.core.order import OrderProblem
+from veche.protocol.guards import (
     GUARDIANS_MAX,
     RULE_TABLE,
-    GuardOrder,
     GuardProblem,
-    GuardTerms,
     RuleInput,
     RuleState,
     Standing,
-    is_weaker,
-    read_guards,
     step_rule,
     tally,
 )
-from appservices.payments.core.order import OrderProblem
 from veche.protocol.money import Money
 
 PERSONS = range(4)

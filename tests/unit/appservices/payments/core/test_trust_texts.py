@@ -10,7 +10,7 @@ import pytest
 from appservices.payments.core.allowance import AllowanceOrder, read_allowance
 from appservices.payments.core.bans import BanOrder, read_ban
 from appservices.payments.core.commands import ALLOW, BAN, COMMANDS, GUARDIANS, PAY
-from appservices.payments.core.guards import GuardOrder, Tally, read_guards
+from appservices.payments.core.guards import GuardOrder, read_guards
 from appservices.payments.core.order import Order, read_order
 from appservices.payments.core.payment import Kind
 from appservices.payments.core.texts.guardians import (
@@ -27,6 +27,7 @@ from appservices.payments.service.scene import CATALOGUE
 from veche.protocol.approval import NAME_CHARACTERS_MAX, TEXT_CHARACTERS_MAX
 from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.commands import read_command
+from veche.protocol.guards import Tally
 from veche.protocol.message import body
 from veche.protocol.speech import Speech
 
