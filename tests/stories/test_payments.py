@@ -142,6 +142,7 @@ def test_nothing_is_paid_without_the_key(bank: Bank, alice: Client) -> None:
     assert bank.rows("SELECT FROM ledger.transfer WHERE amount = 15000") == []
 
 
+@pytest.mark.usefixtures("bob")
 @pytest.mark.parametrize(
     ("order", "words"),
     [
@@ -151,6 +152,9 @@ def test_nothing_is_paid_without_the_key(bank: Bank, alice: Client) -> None:
         (f"pay {BOT} 5 EUR", "Nobody of this name can be paid here."),
         ("pay alice 5 EUR", "You cannot pay yourself."),
         ("pay bob 1,250 EUR", "Is that a thousand"),
+        ("pay bob 0 EUR", "The amount has to be above zero:"),
+        ("pay bob 5 BTC", "This currency is not kept here. Here are: EUR."),
+        ("limits day -5 EUR", "above zero:\nlimits day 100 EUR"),
         ("pay bob 5 USD", "This currency is not kept here. Here are: EUR."),
         ("pay bob", "Write whom, how much and what for"),
     ],
@@ -406,7 +410,7 @@ def test_freezing_stops_everything_until_a_key_ends_it(bank: Bank) -> None:
     rich = bank.client("wary")
     rich.enrol()
     waiting = rich.ask("pay bob 1 EUR before")
-    rich.say("freeze")
+    rich.say("Freeze everything!")
     rich.expect("Everything is stopped.")
     assert "Not paid." in rich.edit_of(waiting).body
     rich.say("pay bob 1 EUR after")

@@ -30,9 +30,9 @@ async function refuseAll(wallet) {
         ["@eve:elsewhere.example", "5", "", "has no agreement with elsewhere.example"],
         ["alice", "5", "", "You cannot pay yourself"],
         ["bob", "1,250", "", "Is that a thousand"],
-        ["bob", "0", "", "I cannot read the amount"],
-        ["bob", "-5", "", "I cannot read the amount"],
-        ["bob", "1.2345", "", "I cannot read the amount"],
+        ["bob", "0", "", "has to be above zero"],
+        ["bob", "-5", "", "has to be above zero"],
+        ["bob", "1.2345", "", "more decimals than its currency"],
         ["bob", "5 USD", "", "This currency is not kept here"],
         ["bob", "5", "a\u202eb", "characters that cannot be seen"],
     ];

@@ -32,6 +32,8 @@ COMMAND_CHARACTERS_MAX: Final = 500
 COMMAND_DESCRIPTION: Final = "org.matrix.msc4391.command_description"
 _COMMAND_KEYS: Final = ("org.matrix.msc4391.command", "m.bot.command")
 _MARKS: Final = ("!", "/")
+_ENDS: Final = "!. "
+"""What people in a hurry, or with a careful keyboard, put behind a word that is all they write."""
 
 
 @attrs.frozen
@@ -143,7 +145,7 @@ def parse_command(text: str, commands: Sequence[Command], language: str) -> Pars
 
     With a mark ("!", "/") anything may follow. Without one the text must be the bare word, or the
     word of a command that takes an argument and one word more, or more words if it is a sentence:
-    "help me with my taxes" is not a command.
+    "help me with my taxes" is not a command, "Stop!!!" is.
 
     Args:
         text: At most ``COMMAND_CHARACTERS_MAX`` characters can be a command.
@@ -158,7 +160,8 @@ def parse_command(text: str, commands: Sequence[Command], language: str) -> Pars
     if is_marked:
         # Clients that know several bots write "/help@bot:example.org".
         first = first.partition("@")[0]
-    whole = _named(line.removeprefix(line[0] if is_marked else ""), commands, language)
+    plain = line.removeprefix(line[0] if is_marked else "")
+    whole = _named(plain, commands, language) or _named(plain.rstrip(_ENDS), commands, language)
     if whole is not None:
         return ParsedCommand(whole, "")
     command = _named(first, commands, language)

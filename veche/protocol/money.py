@@ -50,6 +50,15 @@ _TYPED: Final = re.compile(
     r" ?(?P<after>[^\W\d_]{1,3}|[€₴₽])?"
 )
 
+
+class TooManyDecimalsError(MalformedError):
+    """A typed amount has more decimals than its currency."""
+
+
+class AmountTooLargeError(MalformedError):
+    """A typed amount is over ``MINOR_MAX``."""
+
+
 WireMinor = Annotated[int, Field(ge=-MINOR_MAX, le=MINOR_MAX)]
 
 
@@ -89,8 +98,9 @@ def parse_money(typed: str, *, currency: str | None = None, where: str = "amount
         where: What to call the amount in an error.
 
     Raises:
-        MalformedError: It is no amount, in doubt, of another currency, has too many decimals, or
-            is over ``MINOR_MAX``.
+        TooManyDecimalsError: It has more than its currency has.
+        AmountTooLargeError: It is over ``MINOR_MAX``.
+        MalformedError: It is no amount, in doubt, or of another currency.
     """
     plain = re.sub(r"\s", " ", unicodedata.normalize("NFKC", typed)).strip()
     found = _TYPED.fullmatch(plain) if len(plain) <= AMOUNT_CHARACTERS_MAX else None
@@ -100,10 +110,10 @@ def parse_money(typed: str, *, currency: str | None = None, where: str = "amount
     digits = minor_digits(code)
     whole, decimals = _split(found["number"], digits, where)
     if len(decimals) > digits:
-        raise MalformedError(where, f"{code} has {digits} decimals")
+        raise TooManyDecimalsError(where, f"{code} has {digits} decimals")
     minor = int(whole + decimals.ljust(digits, "0"))
     if minor > MINOR_MAX:
-        raise MalformedError(where, "the amount is too large")
+        raise AmountTooLargeError(where, "the amount is too large")
     return Money(minor=minor, currency=code)
 
 

@@ -25,6 +25,7 @@ from pydantic import ValidationError
 
 from veche.protocol.catalogue import LANGUAGES, language_of
 from veche.protocol.errors import MalformedError, NotFoundError, SignInError, TooLargeError
+from veche.protocol.wire import reason
 from veche.runtime.openapi import document
 from veche.runtime.route import Download, Route
 from veche.runtime.web import (
@@ -338,7 +339,7 @@ def _parsed(model: type[Wire], values: Mapping[str, str]) -> Wire:
         return model.model_validate_strings(dict(values))
     except ValidationError as e:
         first = e.errors(include_input=False, include_url=False)[0]
-        raise MalformedError(".".join(["query", *map(str, first["loc"])]), first["msg"]) from e
+        raise MalformedError(".".join(["query", *map(str, first["loc"])]), reason(first)) from e
 
 
 def _key(request: IRequest, *, is_needed: bool) -> str | None:

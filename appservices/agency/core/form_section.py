@@ -22,6 +22,7 @@ from veche.protocol.forms.models import (
     LONG_TEXT_CHARACTERS_MAX,
     MIMETYPES_MAX,
 )
+from veche.protocol.wire import reason
 
 if TYPE_CHECKING:
     from appservices.agency.core.texts_section import TextReader
@@ -119,7 +120,7 @@ def _check_bounds(item: Item, field: FieldDefinition, texts: TextReader) -> None
         except pydantic.ValidationError as e:
             error = e.errors(include_input=False, include_url=False)[0]
             where = ".".join(map(str, error["loc"]))
-            message = error["msg"].removeprefix("Value error, ")
+            message = reason(error)
             item.wrong(f"{where}: {message}" if where else message, "correct the field")
             return
 

@@ -14,7 +14,12 @@ import attrs
 
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
-from veche.protocol.money import Money, parse_money
+from veche.protocol.money import (
+    AmountTooLargeError,
+    Money,
+    TooManyDecimalsError,
+    parse_money,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -27,6 +32,8 @@ _IN_DOUBT: Final = re.compile(r"\D*\d{1,3}[.,]\d{3}\D*")
 _FOR: Final = frozenset({"for", "für", "fuer", "за", "на"})
 """Words between an amount and what it is for."""
 _WORDS_MIN: Final = 2
+_CODE: Final = re.compile(r"[A-Z]{3}")
+_NEGATIVE: Final = re.compile(r"[-\N{MINUS SIGN}\N{EN DASH}]\d")
 
 
 class OrderProblem(enum.Enum):
@@ -37,6 +44,11 @@ class OrderProblem(enum.Enum):
     BAD_AMOUNT = "bad_amount"
     AMOUNT_IN_DOUBT = "amount_in_doubt"
     """ "1,250": a thousand for one reader, one and a bit for another."""
+    NOT_ABOVE_ZERO = "not_above_zero"
+    """Nothing at all, or less: "0", "-5"."""
+    TOO_MANY_DECIMALS = "too_many_decimals"
+    TOO_LARGE = "too_large"
+    """More than any account can have."""
     NO_CURRENCY = "no_currency"
     """None was typed, and there are several."""
     OTHER_CURRENCY = "other_currency"
@@ -98,32 +110,52 @@ def read_amount(
     """The amount that some words begin with, and the words after it."""
     if not words:
         return OrderProblem.USAGE
+    problem: OrderProblem | None = None
     for count in range(min(_AMOUNT_WORDS_MAX, len(words)), 0, -1):
         typed = " ".join(words[:count])
         try:
             amount = parse_money(typed)
-        except MalformedError:
+        except MalformedError as e:
+            problem = problem or _problem_of(e)
             continue
         return _checked(amount, words[count:], currencies)
-    return _without_currency(words, currencies)
+    return problem or _without_currency(words, currencies)
 
 
 def _without_currency(
     words: Sequence[str], currencies: Collection[str]
 ) -> tuple[Money, Sequence[str]] | OrderProblem:
     """An amount whose currency was left out: one word, so that none after it can belong to it."""
-    if _IN_DOUBT.fullmatch(words[0]):
-        return OrderProblem.AMOUNT_IN_DOUBT
-    is_torn = len(words) > 1 and words[1][:1].isdigit()
-    if is_torn or not words[0][:1].isdigit():
-        return OrderProblem.BAD_AMOUNT
-    if len(currencies) > 1:
-        return OrderProblem.NO_CURRENCY
+    problem = _doubt(words, currencies)
+    if problem is not None:
+        return problem
     try:
         amount = parse_money(words[0], currency=next(iter(currencies)))
-    except MalformedError:
-        return OrderProblem.BAD_AMOUNT
+    except MalformedError as e:
+        return _problem_of(e) or OrderProblem.BAD_AMOUNT
     return _checked(amount, words[1:], currencies)
+
+
+def _doubt(words: Sequence[str], currencies: Collection[str]) -> OrderProblem | None:
+    """Why the first of some words cannot be an amount whose currency was left out."""
+    first, second = words[0], words[1] if len(words) > 1 else ""
+    if _IN_DOUBT.fullmatch(first):
+        return OrderProblem.AMOUNT_IN_DOUBT
+    if _NEGATIVE.match(first):
+        return OrderProblem.NOT_ABOVE_ZERO
+    if second[:1].isdigit() or not first[:1].isdigit():
+        return OrderProblem.BAD_AMOUNT
+    if _CODE.fullmatch(second) and second.casefold() not in _FOR and second not in currencies:
+        # "5 BTC" is not five euros for something called so.
+        return OrderProblem.OTHER_CURRENCY
+    return OrderProblem.NO_CURRENCY if len(currencies) > 1 else None
+
+
+def _problem_of(error: MalformedError) -> OrderProblem | None:
+    """What is wrong with something that is an amount; None if it is none, or may be another."""
+    if isinstance(error, TooManyDecimalsError):
+        return OrderProblem.TOO_MANY_DECIMALS
+    return OrderProblem.TOO_LARGE if isinstance(error, AmountTooLargeError) else None
 
 
 def _checked(
@@ -131,6 +163,8 @@ def _checked(
 ) -> tuple[Money, Sequence[str]] | OrderProblem:
     if amount.currency not in currencies:
         return OrderProblem.OTHER_CURRENCY
-    if not 1 <= amount.minor <= AMOUNT_MINOR_MAX:
-        return OrderProblem.BAD_AMOUNT
+    if not amount.minor:
+        return OrderProblem.NOT_ABOVE_ZERO
+    if amount.minor > AMOUNT_MINOR_MAX:
+        return OrderProblem.TOO_LARGE
     return amount, rest

@@ -61,5 +61,5 @@ class PaperRoutes:
     def tax_invoice(self, txn: Cursor, call: Call) -> Download:
         """A tax invoice."""
         payment_id = call.path_args["payment_id"]
-        content = reading.tax_invoice_of(visit_of(self._parts, txn, call), payment_id)
-        return Download(content, tax_invoices.MIMETYPE, f"invoice-{payment_id[-8:]}.xml")
+        name, content = reading.tax_invoice_of(visit_of(self._parts, txn, call), payment_id)
+        return Download(content, tax_invoices.MIMETYPE, f"{name}-{payment_id[-8:]}.xml")

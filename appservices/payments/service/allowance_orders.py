@@ -13,6 +13,7 @@ from appservices.payments.core.allowance import (
 from appservices.payments.core.order import OrderProblem
 from appservices.payments.core.texts.allowance import (
     AllowanceView,
+    allowance_example,
     allowance_problem_doc,
     nobody_doc,
 )
@@ -60,7 +61,8 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     wanted = read_allowance(argument, currencies, scene.now_ms)
     if isinstance(wanted, OrderProblem):
         if wanted is not OrderProblem.USAGE:
-            scene.tell(room_id, person, problem_doc(wanted, currencies, speech))
+            example = allowance_example(currencies[0], speech)
+            scene.tell(room_id, person, problem_doc(wanted, currencies, speech, example))
             return
         wanted = AllowanceProblem.USAGE
     if isinstance(wanted, AllowanceProblem):

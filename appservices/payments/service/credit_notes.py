@@ -13,6 +13,7 @@ import attrs
 
 from appservices.payments.core import ubl
 from appservices.payments.core.credit import credited, fits
+from appservices.payments.core.payment import Kind
 from appservices.payments.core.tax import Amount, taxed
 from appservices.payments.core.ubl import Credits
 from appservices.payments.service import tax_invoices
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from appservices.payments.store.invoices import InvoiceFile
     from veche.protocol.refund_api import RefundBody
 
+INVOICE: Final = "invoice"
+CREDIT_NOTE: Final = "credit-note"
 _PART: Final = "Given back in part"
 
 
@@ -59,6 +62,19 @@ def for_payer(scene: Scene, matter: Matter) -> bytes:
     """
     file, invoice = invoice_of_refund(scene, matter)
     return _write(scene, file, invoice, matter.payment.id)
+
+
+def paper_of(scene: Scene, matter: Matter) -> tuple[str, bytes]:
+    """The paper of a payment for its payer: what its file is called, and the UBL.
+
+    Of what was given back that is the credit note, of everything else the tax invoice.
+
+    Raises:
+        RefusedError: It has none.
+    """
+    if matter.payment.kind is Kind.REFUND:
+        return CREDIT_NOTE, for_payer(scene, matter)
+    return INVOICE, tax_invoices.for_payer(scene, matter)
 
 
 def invoice_of_refund(scene: Scene, matter: Matter) -> tuple[InvoiceFile, TaxInvoice]:

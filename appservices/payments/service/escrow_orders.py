@@ -25,7 +25,11 @@ from appservices.payments.core.escrow_order import (
     read_share,
 )
 from appservices.payments.core.order import OrderProblem
-from appservices.payments.core.texts.escrow import ADDRESSES_CHARACTERS_MAX, problem_doc
+from appservices.payments.core.texts.escrow import (
+    ADDRESSES_CHARACTERS_MAX,
+    escrow_example,
+    problem_doc,
+)
 from appservices.payments.core.texts.paying import problem_doc as order_problem_doc
 from appservices.payments.core.texts.paying import unknown_payee_doc
 from appservices.payments.core.texts.views import NUMBER_CHARACTERS, Party
@@ -100,7 +104,8 @@ def _act(scene: Scene, inbound: Inbound, escrow_id: str, wish: str) -> None:
         part = read_share(rest.upper(), deal.currency, amount)
         if isinstance(part, OrderProblem):
             speech = scene.speech(inbound.sender)
-            doc = order_problem_doc(part, [deal.currency], speech)
+            example = speech.text("escrow NUMBER share 60")
+            doc = order_problem_doc(part, [deal.currency], speech, example)
             scene.tell(inbound.room_id, inbound.sender, doc)
             return
         votes = (part,)
@@ -121,7 +126,8 @@ def _propose(scene: Scene, inbound: Inbound, argument: str) -> None:
     now = Now(scene.now_ms, speech.language, speech.time_zone)
     wanted = read_escrow(argument, currencies, now)
     if isinstance(wanted, OrderProblem):
-        scene.tell(inbound.room_id, person, order_problem_doc(wanted, currencies, speech))
+        doc = order_problem_doc(wanted, currencies, speech, escrow_example(currencies[0], speech))
+        scene.tell(inbound.room_id, person, doc)
         return
     if isinstance(wanted, EscrowProblem):
         _tell_problem(scene, inbound, wanted)

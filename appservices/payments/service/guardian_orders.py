@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.core.guards import read_guards
 from appservices.payments.core.order import OrderProblem
-from appservices.payments.core.texts.guardians import RuleView, guard_problem_doc, no_guardian_doc
+from appservices.payments.core.texts.guardians import (
+    RuleView,
+    guard_example,
+    guard_problem_doc,
+    no_guardian_doc,
+)
 from appservices.payments.core.texts.paying import problem_doc
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import guardians, naming
@@ -44,7 +49,11 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         return
     wanted = read_guards(argument, currencies)
     if isinstance(wanted, OrderProblem):
-        scene.tell(room_id, person, problem_doc(wanted, currencies, speech))
+        scene.tell(
+            room_id,
+            person,
+            problem_doc(wanted, currencies, speech, guard_example(currencies[0], speech)),
+        )
     elif isinstance(wanted, GuardProblem):
         scene.tell(room_id, person, guard_problem_doc(wanted, currencies[0], speech))
     else:

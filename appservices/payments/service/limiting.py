@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from appservices.payments.core.limits import NO_LIMIT, LimitKind, OwnLimit, changed, read_limit
 from appservices.payments.core.order import OrderProblem
-from appservices.payments.core.texts.limits import limits_doc
+from appservices.payments.core.texts.limits import limit_example, limits_doc
 from appservices.payments.core.texts.paying import problem_doc
 from appservices.payments.store import holders
 
@@ -48,7 +48,8 @@ def obey(scene: Scene, room_id: RoomId, person: UserId, argument: str) -> None:
     holder = holders.lock_holder(scene.txn, scene.holder(person).id)
     order = read_limit(argument, currencies) if argument else None
     if isinstance(order, OrderProblem) and order is not OrderProblem.USAGE:
-        scene.tell(room_id, person, problem_doc(order, currencies, speech))
+        example = limit_example(currencies[0], speech)
+        scene.tell(room_id, person, problem_doc(order, currencies, speech, example))
         return
     if order is not None and not isinstance(order, OrderProblem):
         change(scene, holder.id, order)

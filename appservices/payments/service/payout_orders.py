@@ -8,7 +8,7 @@ from appservices.payments.core.order import OrderProblem
 from appservices.payments.core.payout import PayoutOrder, PayoutProblem, read_payout
 from appservices.payments.core.rails.port import NameAnswer
 from appservices.payments.core.rules import DAY_MS
-from appservices.payments.core.texts.banks import name_doc, payout_problem_doc
+from appservices.payments.core.texts.banks import name_doc, payout_example, payout_problem_doc
 from appservices.payments.core.texts.paying import problem_doc
 from appservices.payments.service import paying, payouts
 from appservices.payments.service.scene import Parts
@@ -43,7 +43,8 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     speech, currencies = scene.speech(person), scene.section.currencies
     wanted = read_payout(argument, currencies)
     if isinstance(wanted, OrderProblem):
-        scene.tell(room_id, person, problem_doc(wanted, currencies, speech))
+        example = payout_example(currencies[0], speech)
+        scene.tell(room_id, person, problem_doc(wanted, currencies, speech, example))
         return
     problem = wanted if isinstance(wanted, PayoutProblem) else _check(scene, inbound, wanted)
     if problem is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from appservices.payments.core.payment import Kind
 from appservices.payments.core.texts.receipts import no_receipt_doc, receipt_file_doc
 from appservices.payments.core.texts.views import NUMBER_CHARACTERS, number_of
 from appservices.payments.service import credit_notes, files, tax_invoices
@@ -104,8 +103,6 @@ class SendReceipt(ChatErrand[Parts]):
 def _tax_invoice(scene: Scene, matter: Matter) -> tuple[str, bytes] | None:
     """The tax invoice or credit note of a payment, with what it is called; None if it has none."""
     try:
-        if matter.payment.kind is Kind.REFUND:
-            return "credit-note", credit_notes.for_payer(scene, matter)
-        return "invoice", tax_invoices.for_payer(scene, matter)
+        return credit_notes.paper_of(scene, matter)
     except RefusedError:
         return None

@@ -32,14 +32,14 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     """
     person, room_id = inbound.sender, inbound.room_id
     speech = scene.speech(person)
+    example = speech.text("refund NUMBER 5.00")
     number, *words = argument.upper().split()[:_WORDS_MAX] or [""]
     holder = scene.holder(person)
     is_number = len(number) == NUMBER_CHARACTERS
     found = store.received(scene.txn, holder.id, number) if is_number else None
     if found is None:
         text = speech.text("You got no payment of this number. Write “history” to see them:")
-        example = Mono(speech.text("refund NUMBER 5.00"))
-        scene.tell(room_id, person, (Paragraph(text, "\n", example),))
+        scene.tell(room_id, person, (Paragraph(text, "\n", Mono(example)),))
         return
     paid = files.matter_of(scene, found)
     # First whom all who give back lock first, so that nobody waits for one another.
@@ -50,7 +50,8 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         read = read_amount(words, [paid.private.currency])
         amount_minor = read if isinstance(read, OrderProblem) else read[0].minor
     if isinstance(amount_minor, OrderProblem):
-        scene.tell(room_id, person, problem_doc(amount_minor, [paid.private.currency], speech))
+        doc = problem_doc(amount_minor, [paid.private.currency], speech, example)
+        scene.tell(room_id, person, doc)
     elif not 0 < amount_minor <= left_minor:
         scene.tell(room_id, person, refused_doc(REFUND_TOO_HIGH, paid.view, 0, speech))
     else:

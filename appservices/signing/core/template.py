@@ -35,6 +35,7 @@ from veche.protocol.errors import ConfigError
 from veche.protocol.forms import Field as FormField
 from veche.protocol.forms import FieldKind, Form, show_value
 from veche.protocol.forms.models import FIELDS_MAX
+from veche.protocol.wire import reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -207,7 +208,7 @@ def read_template(data: bytes) -> Template:
     except pydantic.ValidationError as e:
         first = e.errors(include_url=False)[0]
         where = ".".join(["template.yaml", *map(str, first["loc"])])
-        raise TemplateError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from e
+        raise TemplateError(f"{where}: {reason(first)}") from e
 
 
 @attrs.frozen

@@ -76,8 +76,12 @@ class AllowanceView:
 def allowance_problem_doc(problem: AllowanceProblem, currency: str, speech: Speech) -> Doc:
     """Why an allowance cannot be read, with one that can."""
     words = speech.text(_PROBLEMS[problem], count=PAYEES_MAX)
-    example = speech.text("allow @bob 50 {currency} a week at @shop", currency=currency)
-    return (Paragraph(words, "\n", Mono(example)),)
+    return (Paragraph(words, "\n", Mono(allowance_example(currency, speech))),)
+
+
+def allowance_example(currency: str, speech: Speech) -> str:
+    """An order of an allowance that can be read."""
+    return speech.text("allow @bob 50 {currency} a week at @shop", currency=currency)
 
 
 def nobody_doc(name: str, speech: Speech) -> Doc:

@@ -151,10 +151,14 @@ def payout_problem_doc(problem: PayoutProblem, currency: str, speech: Speech) ->
     words = payout_problem_words(problem, speech)
     if problem in {PayoutProblem.NO_BANK, PayoutProblem.NOT_TAKEN, PayoutProblem.TOO_MANY}:
         return (Paragraph(words),)
-    example = speech.text(
+    return (Paragraph(words, "\n", Mono(payout_example(currency, speech))),)
+
+
+def payout_example(currency: str, speech: Speech) -> str:
+    """An order of a payout that can be read."""
+    return speech.text(
         "payout 50.00 {currency} to {iban} Bob Beispiel", currency=currency, iban=IBAN_EXAMPLE
     )
-    return (Paragraph(words, "\n", Mono(example)),)
 
 
 def payout_problem_words(problem: PayoutProblem, speech: Speech) -> str:

@@ -110,12 +110,17 @@ class EscrowView:
 def problem_doc(problem: EscrowProblem, currency: str, speech: Speech) -> Doc:
     """Why an order cannot be read, with one that can."""
     words = speech.text(_PROBLEMS[problem], count=VOTERS_MAX, days=LIFE_MS_MAX // DAY_MS)
-    plain = speech.text("escrow bob 100 {currency} bicycle", currency=currency)
+    plain = escrow_example(currency, speech)
     full = speech.text(
         "escrow bob 100 {currency} bicycle; until 2026-12-24; arbiter carol; 2 of 3; else return",
         currency=currency,
     )
     return (Paragraph(words, "\n", Mono(plain), "\n", Mono(full)),)
+
+
+def escrow_example(currency: str, speech: Speech) -> str:
+    """A short order of an escrow that can be read."""
+    return speech.text("escrow bob 100 {currency} bicycle", currency=currency)
 
 
 def terms_doc(view: EscrowView, speech: Speech) -> Doc:

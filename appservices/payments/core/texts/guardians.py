@@ -83,6 +83,11 @@ def guard_problem_doc(problem: GuardProblem, currency: str, speech: Speech) -> D
     return (Paragraph(words, "\n", *_examples(currency, speech)),)
 
 
+def guard_example(currency: str, speech: Speech) -> str:
+    """A rule that can be read."""
+    return speech.text("guardians @bob @carol 2 of 2 above 200 {currency}", currency=currency)
+
+
 def no_guardian_doc(name: str, speech: Speech) -> Doc:
     """Somebody who was named cannot be a guardian."""
     words = speech.text("Nobody else of the name {name} is here. Nothing has changed.", name=name)
@@ -340,8 +345,7 @@ def _gone(gone: Sequence[Party], speech: Speech) -> Doc:
 
 
 def _examples(currency: str, speech: Speech) -> tuple[Mono | str, ...]:
-    example = speech.text("guardians @bob @carol 2 of 2 above 200 {currency}", currency=currency)
-    return (Mono(example), "\n", Mono(speech.text("guardians off")))
+    return (Mono(guard_example(currency, speech)), "\n", Mono(speech.text("guardians off")))
 
 
 def _named(party: Party) -> Item:

@@ -33,7 +33,7 @@ def invoice_doc(card: InvoiceCard, speech: Speech) -> Doc:
         (speech.text("Can be paid until"), speech.moment(card.due_at_ms)),
     ]
     doc: Doc = (Heading(speech.text("Invoice")), Facts(facts))
-    if len(card.lines) > 1:
+    if len(card.lines) > 1 or card.lines[0].text != card.title:
         doc = (*doc, _lines(card, speech))
     if card.appeal is not None:
         doc = (*doc, Paragraph(Bold(speech.text("How to object")), "\n", card.appeal))

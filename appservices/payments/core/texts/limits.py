@@ -37,7 +37,7 @@ def limits_doc(
         Paragraph(
             speech.text("To change one, write for example:"),
             "\n",
-            Mono(speech.text("limits day 100 {currency}", currency=first)),
+            Mono(limit_example(first, speech)),
             "\n",
             Mono(speech.text("limits first 50 {currency}", currency=first)),
         ),
@@ -53,6 +53,11 @@ def limits_doc(
         return doc
     words = speech.text("Your keys, and how much you may approve by code:")
     return (*doc, Paragraph(words, "\n", Link(url, url)))
+
+
+def limit_example(currency: str, speech: Speech) -> str:
+    """An order of a limit that can be read."""
+    return speech.text("limits day 100 {currency}", currency=currency)
 
 
 def _line(limit: OwnLimit, currency: str, kind: LimitKind, speech: Speech) -> str:

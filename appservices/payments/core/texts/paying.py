@@ -94,6 +94,9 @@ _PROBLEMS: Final[Mapping[OrderProblem, str]] = {
     OrderProblem.AMOUNT_IN_DOUBT: N_(
         "Is that a thousand, or one and a bit? Write the amount with all its decimals:"
     ),
+    OrderProblem.NOT_ABOVE_ZERO: N_("The amount has to be above zero:"),
+    OrderProblem.TOO_MANY_DECIMALS: N_("The amount has more decimals than its currency:"),
+    OrderProblem.TOO_LARGE: N_("No account here holds so much. Write a smaller amount:"),
     OrderProblem.NO_CURRENCY: N_("Write the currency too:"),
     OrderProblem.OTHER_CURRENCY: N_("This currency is not kept here. Here are: {currencies}."),
     OrderProblem.LONG_REFERENCE: N_("What it is for has at most {count} characters:"),
@@ -202,11 +205,20 @@ def wait_doc(view: PaymentView, reason: Reason, until_ms: int, speech: Speech) -
     )
 
 
-def problem_doc(problem: OrderProblem, currencies: Sequence[str], speech: Speech) -> Doc:
-    """Why an order cannot be read, with one that can."""
+def problem_doc(
+    problem: OrderProblem, currencies: Sequence[str], speech: Speech, example: str | None = None
+) -> Doc:
+    """Why an order cannot be read, with one that can.
+
+    Args:
+        problem: What is wrong with it.
+        currencies: Those of the ledgers here.
+        speech: How the person is spoken to.
+        example: An order of the kind that was typed, that can be read; None: a payment.
+    """
     words = problem_words(problem, currencies, speech)
-    example = speech.text("pay bob 12.50 {currency} rent", currency=currencies[0])
-    return (Paragraph(words, "\n", Mono(example)),)
+    payment = speech.text("pay bob 12.50 {currency} rent", currency=currencies[0])
+    return (Paragraph(words, "\n", Mono(example or payment)),)
 
 
 def problem_words(problem: OrderProblem, currencies: Sequence[str], speech: Speech) -> str:

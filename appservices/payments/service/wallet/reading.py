@@ -119,24 +119,17 @@ def receipt_of(visit: Visit, payment_id: str) -> ReceiptPage:
     return receipt_pdfs.read_receipt(visit.scene, matter, visit.speech)
 
 
-def tax_invoice_of(visit: Visit, payment_id: str) -> bytes:
-    """The tax invoice of what a payment of theirs is of, or its credit note.
+def tax_invoice_of(visit: Visit, payment_id: str) -> tuple[str, bytes]:
+    """The tax invoice of what a payment of theirs is of, or its credit note; first what it is.
 
     Raises:
         NotFoundError: There is no such payment, or it has none.
     """
     matter = matter_of(visit, payment_id)
     try:
-        return _tax_paper(visit.scene, matter)
+        return credit_notes.paper_of(visit.scene, matter)
     except RefusedError as e:
         raise visit.not_found(Trouble.NO_TAX_INVOICE) from e
-
-
-def _tax_paper(scene: Scene, matter: Matter) -> bytes:
-    """The tax invoice of what a payment is of; of what was given back of one its credit note."""
-    if matter.payment.kind is Kind.REFUND:
-        return credit_notes.for_payer(scene, matter)
-    return tax_invoices.for_payer(scene, matter)
 
 
 def matter_of(visit: Visit, payment_id: str) -> Matter:

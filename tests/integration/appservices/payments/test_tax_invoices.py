@@ -197,7 +197,7 @@ class TaxInvoiceTests(BranchTestCase):
         with self.bank.scene() as scene:
             matter = files.lock(scene, str(view["id"]))
             assert matter is not None
-            assert credit_notes.for_payer(scene, matter) == note
+            assert credit_notes.paper_of(scene, matter) == ("credit-note", note)
 
     async def test_parts_are_numbered_as_they_went_back_and_stay_as_they_were_made(self) -> None:
         id_ = await self.paid(line("Bread", 107, LOW), line("Coffee", 119, FULL))

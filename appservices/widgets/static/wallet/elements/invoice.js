@@ -23,7 +23,7 @@ export function invoiceCard(invoice) {
         <p class="big-amount">${showMoney(total)}</p>
         <p class="invoice-title"><bdi>${invoice.title}</bdi></p>
         ${
-            lines.length > 1
+            lines.length > 1 || lines.some(({ text }) => text !== invoice.title)
                 ? html`<ul class="invoice-lines">
                       ${lines.map(
                           (line) =>

@@ -53,6 +53,10 @@ export class VechePayment extends WalletView {
         return kindWords(payment);
     }
 
+    get isRefund() {
+        return this.payment?.kind === "refund";
+    }
+
     changed() {
         void this._read();
     }
@@ -149,7 +153,10 @@ export class VechePayment extends WalletView {
             const number = this.id.slice(-NUMBER_CHARACTERS);
             if (what === "pdf") save(await readReceiptPdf(this.id), `receipt-${number}.pdf`);
             else if (what === "invoice")
-                save(await readInvoiceFile(this.id), `invoice-${number}.xml`);
+                save(
+                    await readInvoiceFile(this.id),
+                    `${this.isRefund ? "credit-note" : "invoice"}-${number}.xml`,
+                );
             else {
                 const file = await readReceipt(this.id);
                 if (what === "save") save(file, `receipt-${number}.json`);
@@ -343,7 +350,6 @@ export class VechePayment extends WalletView {
 
     /** @param {Payment} payment */
     _proof(payment) {
-        const isRefund = payment.kind === "refund";
         return html`<section>
             <h2>${t("Receipt")}</h2>
             <p class="secondary-text">
@@ -371,7 +377,7 @@ export class VechePayment extends WalletView {
                     payment.has_tax_invoice
                         ? button({
                               label: html`${icon("download")}<span
-                                      >${isRefund ? t("Credit note") : t("Tax invoice")}</span
+                                      >${this.isRefund ? t("Credit note") : t("Tax invoice")}</span
                                   >`,
                               style: "secondary",
                               is_busy: this.busy === "invoice",

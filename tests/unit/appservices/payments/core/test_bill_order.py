@@ -65,7 +65,7 @@ def test_a_name_may_have_its_server() -> None:
     [
         ("", OrderProblem.USAGE),
         ("@alice @bob", OrderProblem.BAD_AMOUNT),
-        ("0 EUR @alice", OrderProblem.BAD_AMOUNT),
+        ("0 EUR @alice", OrderProblem.NOT_ABOVE_ZERO),
         ("1,250 EUR @alice", OrderProblem.AMOUNT_IN_DOUBT),
         ("60 USD @alice", OrderProblem.OTHER_CURRENCY),
         (f"60 EUR @alice {'x' * (REFERENCE_CHARACTERS_MAX + 1)}", OrderProblem.LONG_REFERENCE),
@@ -76,7 +76,7 @@ def test_a_name_may_have_its_server() -> None:
         ("60 EUR @bob:0", BillProblem.BAD_PARTS),
         (f"60 EUR @bob:{WEIGHT_MAX + 1}", BillProblem.BAD_PARTS),
         ("60 EUR @=5", BillProblem.BAD_PARTS),
-        ("60 EUR @bob=5.0001", OrderProblem.BAD_AMOUNT),
+        ("60 EUR @bob=5.0001", OrderProblem.TOO_MANY_DECIMALS),
         ("60 EUR @bob=1,250", OrderProblem.AMOUNT_IN_DOUBT),
         ("60 EUR @bob=70 @carol", BillProblem.TOO_LITTLE),
         ("60 EUR @bob=20 @carol=30", BillProblem.REMAINS),

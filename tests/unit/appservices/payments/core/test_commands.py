@@ -33,6 +33,12 @@ from veche.runtime.sessions import PAGE_COMMANDS
         ("balance", BALANCE, ""),
         ("stop", FREEZE, ""),
         ("СТОП", FREEZE, ""),
+        ("Freeze everything!", FREEZE, ""),
+        ("STOP!!!", FREEZE, ""),
+        ("freeze", FREEZE, ""),
+        ("Заморозь всё!", FREEZE, ""),
+        ("Alles sperren.", FREEZE, ""),
+        ("зупинити все", FREEZE, ""),
     ],
 )
 def test_words_are_understood_in_any_language(text: str, command: Command, argument: str) -> None:
@@ -42,7 +48,9 @@ def test_words_are_understood_in_any_language(text: str, command: Command, argum
     assert (found.command, found.argument) == (command, argument)
 
 
-@pytest.mark.parametrize("text", ["balance of power", "1234", "please pay", "", "x" * 501])
+@pytest.mark.parametrize(
+    "text", ["balance of power", "1234", "please pay", "stop bob", "!", "...", "", "x" * 501]
+)
 def test_other_words_are_no_command(text: str) -> None:
     assert read_command({"msgtype": "m.text", "body": text}, COMMANDS, "en") is None
 

@@ -145,7 +145,7 @@ def test_a_rule_is_read_in_each_language(typed: str, order: GuardOrder) -> None:
         ("@bob above", OrderProblem.USAGE),
         ("@bob above nothing", OrderProblem.BAD_AMOUNT),
         ("@bob above 1,250", OrderProblem.AMOUNT_IN_DOUBT),
-        ("@bob above 0 EUR", OrderProblem.BAD_AMOUNT),
+        ("@bob above 0 EUR", OrderProblem.NOT_ABOVE_ZERO),
         ("@bob above 5 USD", OrderProblem.OTHER_CURRENCY),
         ("a b c d e f above 5 EUR", GuardProblem.TOO_MANY),
         ("@bob bob above 5 EUR", GuardProblem.TWICE),

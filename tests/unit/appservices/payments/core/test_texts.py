@@ -153,6 +153,14 @@ def test_no_language_says_it_in_the_words_of_another() -> None:
         assert same == []
 
 
+def test_an_invoice_shows_its_only_line_unless_it_says_no_more_than_the_title() -> None:
+    one = card(1)
+
+    assert "line 0: " in message.body(invoice.invoice_doc(one, speech("en")))
+    same = one.model_copy(update={"title": one.lines[0].text})
+    assert "line 0: " not in message.body(invoice.invoice_doc(same, speech("en")))
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_example_in_each_language_is_an_order_that_is_read(language: str) -> None:
     example = speech(language).text("pay bob 12.50 {currency} rent", currency="EUR")
