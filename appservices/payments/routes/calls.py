@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from appservices.payments.service import keyed
 from appservices.payments.service.callers import KeyReusedError
-from appservices.payments.store import events
 from veche.protocol.canonical import canonical
 from veche.protocol.wire import Wire, parse
 from veche.runtime.limits import Limit
@@ -70,13 +70,13 @@ class CallerRoutes:
         """Do something once for a key; the same request again is answered as the first time."""
         scene = self._scene(txn, f"request {caller.id} {call.key}", call)
         holder, digest = scene.organisation(caller.id).id, digest_of(call)
-        before = events.begin_request(txn, holder, call.key, digest, call.now_ms)
+        before = keyed.begin(scene, holder, call.key, digest)
         if before is not None and before.sha256 != digest:
             raise KeyReusedError("This Idempotency-Key came before, with another content")
         if before is not None:
             return parse(model, before.answer)
         view = work(scene)
-        events.keep_answer(txn, holder, call.key, view.model_dump(mode="json"))
+        keyed.keep(scene, holder, call.key, view.model_dump(mode="json"))
         return view
 
 

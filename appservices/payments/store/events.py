@@ -33,7 +33,7 @@ class Request:
 
     Attributes:
         sha256: Of what was asked.
-        answer: JSON; None: it is being worked out in this transaction.
+        answer: As it is kept; None: it is being worked out in this transaction.
     """
 
     sha256: bytes
@@ -146,8 +146,8 @@ def begin_request(txn: Cursor, caller: int, key: str, sha256: bytes, now_ms: int
     return Request(bytes(kept), answer)
 
 
-def keep_answer(txn: Cursor, caller: int, key: str, answer: Any) -> None:
-    """Keep what a request was answered, for whoever asks again under its key."""
+def keep_answer(txn: Cursor, caller: int, key: str, answer: str) -> None:
+    """Keep what a request was answered, sealed, for whoever asks again under its key."""
     txn.execute(
         "UPDATE payments.request SET answer = %s WHERE caller = %s AND key = %s",
         (json.dumps(answer), caller, key),

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from appservices.payments.core.texts.wallet import Trouble, trouble_words
+from appservices.payments.service import keyed
 from appservices.payments.service.scene import CATALOGUE
-from appservices.payments.store import events
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import ConflictError, NotFoundError, RefusedError
 from veche.protocol.speech import Speech
@@ -106,12 +106,12 @@ class Visit:
         Raises:
             ConflictError: Under this key something else was asked.
         """
-        txn, holder_id = self.scene.txn, self.holder.id
+        holder_id = self.holder.id
         digest = hashlib.sha256(canonical(dict(asked), where="body")).digest()
-        before = events.begin_request(txn, holder_id, key, digest, self.scene.now_ms)
+        before = keyed.begin(self.scene, holder_id, key, digest)
         if before is None:
             made = work()
-            events.keep_answer(txn, holder_id, key, {"id": made})
+            keyed.keep(self.scene, holder_id, key, {"id": made})
             return made
         if before.sha256 != digest:
             raise ConflictError("This key was used for something else; nothing has changed")

@@ -51,6 +51,45 @@ class ApiTests(BranchTestCase):
         body = {"amount": {"minor": minor, "currency": "EUR"}, "reason": "stale", **more}
         return await self.bank.call("POST", f"/invoices/{id_}/refund", body, key=key)
 
+    async def test_what_is_asked_for_stands_in_no_table_in_clear(self) -> None:
+        euro = {"minor": 100, "currency": "EUR"}
+        end = self.bank.now_ms() + 864_000_000
+        asked: list[tuple[str, dict[str, Any]]] = [
+            ("/invoices", self.body(title="Cornflower")),
+            (
+                "/mandates",
+                {
+                    "payer": ALICE,
+                    "purpose": "Cornflower",
+                    "each_max": euro,
+                    "period": "week",
+                    "period_max": euro,
+                    "ends_at_ms": end,
+                },
+            ),
+            (
+                "/escrows",
+                {"buyer": ALICE, "title": "Cornflower", "amount": euro, "ends_at_ms": end},
+            ),
+        ]
+        for where, body in asked:
+            first = await self.bank.call("POST", where, body, key=where)
+            again = await self.bank.call("POST", where, body, key=where)
+            assert first[0] == 201, first
+            assert again[1] == first[1], "the answer is kept all the same"
+        tables = execute(
+            self.bank.dsn,
+            "SELECT table_schema || '.' || table_name FROM information_schema.tables"
+            " WHERE table_schema IN ('payments', 'ledger')",
+        )
+        kept = {
+            str(table): str(execute(self.bank.dsn, f"SELECT t::text FROM {table} AS t"))  # noqa: S608 -- of the catalogue
+            for (table,) in tables
+        }
+
+        assert [table for table, rows in kept.items() if "Cornflower" in rows] == []
+        assert [table for table, rows in kept.items() if "/pay#" in rows] == []
+
     async def test_of_many_refunds_at_once_those_pass_that_fit(self) -> None:
         view = await self.invoice()
         payment = self.bank.pay(view["id"])

@@ -1,0 +1,45 @@
+"""Requests by the callers' own keys: the same one again is answered as the first time.
+
+An answer says what is paid for, to whom and with which link: it is kept sealed (C19).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from appservices.payments.store import events
+from veche.protocol.unpadded import from_unpadded, unpadded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.service.scene import Scene
+    from appservices.payments.store.events import Request
+    from veche.runtime.vault import Vault
+
+
+def begin(scene: Scene, holder: int, key: str, sha256: bytes) -> Request | None:
+    """The request that came under a key before; None: this is the first, and it is noted.
+
+    Whoever comes second waits here until the first one is committed.
+
+    Args:
+        scene: The transaction.
+        holder: Number of the caller.
+        key: Idempotency key.
+        sha256: Of what is asked.
+    """
+    found = events.begin_request(scene.txn, holder, key, sha256, scene.now_ms)
+    return found and attrs.evolve(found, answer=_opened(found.answer, scene.vault))
+
+
+def keep(scene: Scene, holder: int, key: str, answer: Mapping[str, Any]) -> None:
+    """Keep what a request was answered, for whoever asks again under its key."""
+    events.keep_answer(scene.txn, holder, key, unpadded(scene.vault.seal(answer)))
+
+
+def _opened(kept: Any, vault: Vault) -> Any:
+    # Answers of before they were sealed are there until they are too old.
+    return vault.open(from_unpadded(kept)) if isinstance(kept, str) else kept
