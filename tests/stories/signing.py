@@ -12,7 +12,7 @@ import attrs
 from tests.support.calls import request
 from tests.support.customers import Customer
 from tests.support.processes import ROOT
-from tests.support.services import AGENCY, House, house
+from tests.support.services import AGENCY, House, Place, house
 from tests.support.sign_page import SignPage
 from veche.cli import demo
 from veche.cli.demo_authority import DemoAuthority
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support.people import Message
+    from tests.support.people import Message, Person
 
 BOT: Final = demo.SIGNING_BOT
 SIGNING: Final = MigrationSet("signing", "appservices.signing")
+_BOT_LOCALPART: Final = f"{BOT.partition(':')[0]}:"
 _LINK: Final = re.compile(r"http\S+/sign#\S+")
 _DEFINITIONS: Final = ROOT / "config" / "services"
 
@@ -43,7 +44,8 @@ class Signatory(Customer):
         """The next message of the bot here that has all these words, not an edit."""
 
         def is_it(message: Message) -> bool:
-            is_said = message.sender == BOT and message.replaces is None
+            is_bot = message.sender.startswith(_BOT_LOCALPART)
+            is_said = is_bot and message.replaces is None
             return is_said and all(one in message.body for one in words)
 
         is_it.__qualname__ = f"{words!r}"
@@ -79,14 +81,24 @@ class Town:
 
     def signatory(self, name: str) -> Signatory:
         """Somebody who has begun a chat with the bot, signed in on the pages and made a key."""
-        one = Signatory.sign_in(self.house, self.house.person(name), BOT)
+        return self.signatory_of(self.house.person(name))
+
+    def signatory_of(self, person: Person) -> Signatory:
+        """The same of somebody who is there already, perhaps of another server."""
+        bot = f"{_BOT_LOCALPART}{self.house.server.plan.server_name}"
+        one = Signatory.sign_in(self.house, person, bot)
         one.enrol()
         return one
 
 
 @contextmanager
-def in_town(folder: Path) -> Iterator[Town]:
-    """A town, in which everything runs; everything is ended afterwards."""
+def in_town(folder: Path, *, is_federated: bool = False) -> Iterator[Town]:
+    """A town, in which everything runs; everything is ended afterwards.
+
+    Args:
+        folder: For its files; empty.
+        is_federated: Whether other homeservers on this machine reach that of the town.
+    """
     made: list[DemoAuthority] = []
 
     def sections(origin: str) -> dict[str, Any]:
@@ -103,5 +115,10 @@ def in_town(folder: Path) -> Iterator[Town]:
         signing = demo.signing_section(authority, ROOT / "config" / "signing")
         return {"agency": agency, "signing": signing}
 
-    with house(folder, sections=sections, migrations=[AGENCY, SIGNING], has_pages=True) as one:
+    with house(
+        folder,
+        sections=sections,
+        migrations=[AGENCY, SIGNING],
+        has_pages=Place(is_federated=is_federated),
+    ) as one:
         yield Town(one, made[0])

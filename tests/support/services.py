@@ -23,6 +23,7 @@ from tests.support.people import Kind, Person
 from tests.support.postgres import database, execute, synapse_database
 from tests.support.processes import LOG_TAIL_CHARACTERS_MAX, ROOT, Child, free_ports
 from tests.support.synapse import Homeserver
+from tests.support.synapse_federation import federation_settings
 from veche.cli import demo
 from veche.cli.homeserver import HomeserverPlan, is_healthy, postgres_database
 from veche.runtime.migrate import KERNEL_SETS, MigrationSet, migrate
@@ -52,10 +53,13 @@ class Place:
     Attributes:
         server_name: Of its homeserver.
         pages_port: Of its public site, where others must know it before; 0: a free one.
+        is_federated: Whether other homeservers on this machine reach its own, by a name of a free
+            port in place of ``server_name``.
     """
 
     server_name: str = demo.SERVER_NAME
     pages_port: int = 0
+    is_federated: bool = False
 
 
 @attrs.define
@@ -211,7 +215,7 @@ def house(
         synapse_port, free_port, *ports = free_ports(2 + replicas)
         place = has_pages if isinstance(has_pages, Place) else Place()
         pages_port = place.pages_port or free_port
-        plan = _plan(folder / "homeserver", place.server_name, synapse_port, ports[0], synapse_dsn)
+        plan = _plan(folder / "homeserver", place, synapse_port, ports[0], synapse_dsn)
         server = Homeserver(plan)
         if callable(sections):
             sections = sections(f"http://localhost:{pages_port}")
@@ -272,16 +276,19 @@ def _own_postgres(stack: ExitStack) -> EmbeddedPostgres:
     return server
 
 
-def _plan(
-    folder: Path, server_name: str, port: int, services_port: int, dsn: str
-) -> HomeserverPlan:
-    return HomeserverPlan(
+def _plan(folder: Path, place: Place, port: int, services_port: int, dsn: str) -> HomeserverPlan:
+    plan = HomeserverPlan(
         folder,
-        server_name,
+        place.server_name,
         port,
         appservice_url=f"http://127.0.0.1:{services_port}",
         database=postgres_database(dsn),
     )
+    if not place.is_federated:
+        return plan
+    [federation] = free_ports(1)
+    settings = federation_settings(plan.folder, plan.port, federation)
+    return attrs.evolve(plan, server_name=f"localhost:{federation}", settings=settings)
 
 
 def _write_configuration(

@@ -35,10 +35,26 @@ def federated_homeserver(
         folder: Where its files are.
         modules: Entries of Synapse's ``modules``.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     client, federation = free_ports(2)
+    settings = federation_settings(folder, client, federation)
+    name = f"localhost:{federation}"
+    with homeserver(
+        folder, modules=modules, server_name=name, settings=settings, port=client
+    ) as server:
+        yield server
+
+
+def federation_settings(folder: Path, client: int, federation: int) -> dict[str, Any]:
+    """Keys of homeserver.yaml of a Synapse that is called ``localhost:FEDERATION``.
+
+    Args:
+        folder: Where its certificate is written.
+        client: Port of the client API.
+        federation: Port of its name.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     _write_certificate(folder)
-    settings = {
+    return {
         "listeners": [_listener(client, "client"), _listener(federation, "federation")],
         "tls_certificate_path": str(folder / "tls.crt"),
         "tls_private_key_path": str(folder / "tls.key"),
@@ -47,11 +63,6 @@ def federated_homeserver(
         "ip_range_whitelist": ["127.0.0.1", "::1"],
         "suppress_key_server_warning": True,
     }
-    name = f"localhost:{federation}"
-    with homeserver(
-        folder, modules=modules, server_name=name, settings=settings, port=client
-    ) as server:
-        yield server
 
 
 def _listener(port: int, resource: str) -> dict[str, Any]:

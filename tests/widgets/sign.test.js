@@ -332,6 +332,28 @@ test("who declines says why, with the key of the device", async ({ open }) => {
         [handed?.body.reason_code, handed?.body.reason, handed?.body.approval.approval.kind],
         ["need_time", "Until Friday, please.", "decline"],
     );
+    // Guardians of whoever declines are not asked.
+    assert.deepEqual(
+        posted(heard, `${PATH}/ask`).map(({ body }) => body.is_refusal),
+        [true],
+    );
+});
+
+test("who has chosen guardians reads that they are asked first", async ({ open, expect }) => {
+    expect(/status of 409/);
+    const { page, sign, alert, heard } = await atSign(open, {}, (answers) => ({
+        ...answers,
+        [`POST ${PATH}/ask`]: () => refused("GUARDIANS_FIRST"),
+    }));
+    await read(page);
+    await press(sign);
+    await alert.getByText("have to agree first, as you wanted it").waitFor();
+    assert.deepEqual(
+        posted(heard, `${PATH}/ask`).map(({ body }) => body.is_refusal),
+        [undefined],
+    );
+    assert.equal(posted(heard, "/_veche/signing/v1/certificates").length, 0);
+    await glance(page, "sign-guarded");
 });
 
 /**

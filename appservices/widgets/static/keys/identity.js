@@ -25,7 +25,7 @@ export class VecheIdentity extends Section {
         /** @type {Record<string, unknown> | undefined} an approval whose window was blocked */
         this.asked = undefined;
         this.isDone = false;
-        new ApprovalsHeard(this, () => {
+        this._approvals = new ApprovalsHeard(this, () => {
             this.asked = undefined;
             void this.refresh();
         });

@@ -49,7 +49,7 @@ export class VecheLimits extends Section {
         this.asked = undefined;
         this.told = "";
         this.isBlocked = false;
-        new ApprovalsHeard(this, (nonce) => {
+        this._approvals = new ApprovalsHeard(this, (nonce) => {
             if (nonce !== this.asked?.nonce) return;
             this.asked = undefined;
             void this.refresh();

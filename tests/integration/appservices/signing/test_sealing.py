@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import shutil
 import subprocess
 import tempfile
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
+import pikepdf
 import pytest
 import treq
 from cryptography import x509
@@ -22,6 +24,7 @@ from twisted.web.client import HTTPConnectionPool
 from twisted.web.resource import Resource
 
 from appservices.payments.core.statement import AccountStatement
+from appservices.payments.service.receipt_pdfs import ReceiptPage, make_receipt
 from appservices.payments.service.statement_pdfs import make_pdf
 from appservices.signing.bot import Signing
 from appservices.signing.cli import make_authority
@@ -138,6 +141,34 @@ class SealTests(TestCase):
         report = judge(pdf, Trusted([self.signing.authorities.root], later))
         assert report.verdict is Verdict.SEALED
         assert [row[1] for row in self.records()] == ["7-20261101-20261101"]
+
+    async def test_a_receipt_is_sealed_with_its_proof_inside(self) -> None:
+        host = SimpleNamespace(reactor=reactor)
+        parts: Any = SimpleNamespace(host=host, sealer=self.sealer())
+        shown = {
+            "language": "en",
+            "institution": "Bank of Lindenau",
+            "title": "Receipt",
+            "facts": [["Amount", "1.07 EUR"]],
+            "lines_title": "What was paid for",
+            "lines": [["Bread (with 7 % tax)", "1.07 EUR"]],
+            "note": "The signed receipt is attached.",
+        }
+        page = ReceiptPage("payment-7", b'{"amount":107}', shown)
+
+        pdf = await make_receipt(parts, page, ms(_now()))
+
+        later = _now() + dt.timedelta(seconds=5)
+        report = judge(pdf, Trusted([self.signing.authorities.root], later))
+        assert report.verdict is Verdict.SEALED
+        assert [row[1] for row in self.records()] == ["payment-7"]
+        with pikepdf.open(io.BytesIO(pdf)) as opened:
+            assert opened.attachments["receipt.json"].get_file().read_bytes() == page.signed
+        # One bit of what stands in it, or of the name of what is attached: a receipt no more.
+        for place in (pdf.index(b"stream") + 20, pdf.index(b"receipt.json")):
+            changed = pdf[:place] + bytes([pdf[place] ^ 1]) + pdf[place + 1 :]
+            forged = judge(changed, Trusted([self.signing.authorities.root], later))
+            assert forged.verdict in {Verdict.INVALID, Verdict.UNREADABLE}
 
     async def test_the_lists_are_where_the_certificates_say(self) -> None:
         sealed = await self.sealer().seal(PDF, "case-7", ms(_now()))

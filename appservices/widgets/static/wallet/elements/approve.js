@@ -23,7 +23,7 @@ export class VecheApprove extends VecheElement {
         this.label = "";
         this.isBlocked = false;
         this.isOpened = false;
-        new ApprovalsHeard(this, (nonce, source) => {
+        this._approvals = new ApprovalsHeard(this, (nonce, source) => {
             // The window has done its work.
             if (nonce === this.asked?.nonce && source && "close" in source) source.close();
         });
