@@ -6,6 +6,8 @@ run: they would go on with the old operator key.
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 import time
 from pathlib import Path
@@ -13,12 +15,17 @@ from typing import TYPE_CHECKING, Final
 
 from mnemonic import Mnemonic
 
+from veche.cli.homeserver import write_private
 from veche.cli.installed import add_config_option
 from veche.cli.offline import config_of, database_of, transaction
 from veche.protocol.errors import ConfigError, RefusedError
 from veche.protocol.unpadded import from_unpadded
 from veche.runtime.crypto import maintenance
-from veche.runtime.crypto.keys import WrongOperatorKeyError, read_operator_key
+from veche.runtime.crypto.keys import (
+    CARRYING_BYTES,
+    WrongOperatorKeyError,
+    read_operator_key,
+)
 from veche.runtime.crypto.maintenance import BotKeys, NoSuchBotError, Rekeyed
 from veche.runtime.sections import nearest
 
@@ -47,9 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     command = commands.add_parser("export-master", help="show a bot's master seed, and remove it")
     command.add_argument("bot", metavar="BOT", help="user id of the bot")
     _end(command, export_master)
-    command = commands.add_parser("rekey", help="seal everything under a new operator key")
+    command = commands.add_parser("rekey", help="have bots sealed under a new operator key")
     command.add_argument(
-        "--new-key", type=Path, metavar="FILE", required=True, help="the new key: 32 random bytes"
+        "--new-key",
+        type=Path,
+        metavar="FILE",
+        required=True,
+        help="the new key: 32 random bytes; it is rewritten",
     )
     command.add_argument(
         "--while-running",
@@ -126,24 +137,34 @@ def rekey(arguments: argparse.Namespace) -> int:
     """Run `veche crypto rekey`."""
     config = config_of(arguments)
     old = read_operator_key(config.crypto.key_path)
-    new = read_operator_key(arguments.new_key, "--new-key")
-    if old == new:
+    fresh = read_operator_key(arguments.new_key, "--new-key")
+    if old.secret == fresh.secret:
         raise ConfigError(
             f"--new-key: {arguments.new_key} holds the key of crypto.key_path,"
             f" {config.crypto.key_path}: that must stay the old one until this is done"
         )
 
+    try:
+        new = fresh.following(old)
+    except ConfigError as e:
+        raise ConfigError(f"--new-key: {arguments.new_key}: {e}") from e
+
     def work(txn: Cursor) -> Rekeyed:
         _check_names(maintenance.key_names(txn), old, new)
         if not arguments.while_running:
             _refuse_running(maintenance.bots_spoken_for(txn))
-        return maintenance.rekey(txn, old, new)
+        done = maintenance.rekey(txn, old, new)
+        # Before the commit: whatever the database is sealed under then, a file has.
+        _keep(arguments.new_key, new)
+        return done
 
     with database_of(config) as dsn:
         done = transaction(dsn, work)
     sys.stdout.write(
         f"sealed under key {new.name}: {done.identity_count} identities, {done.device_count}"
-        f" devices\nPut {arguments.new_key} in the place of {config.crypto.key_path}, then start"
+        f" devices\n{arguments.new_key} has {CARRYING_BYTES} bytes now: the new key, and what the"
+        " seeds of services are made of, which stay as they are.\n"
+        f"Put {arguments.new_key} in the place of {config.crypto.key_path}, then start"
         " `veche run` again.\nKeep the old key as long as backups of before.\n"
     )
     return 0
@@ -207,6 +228,25 @@ def _seed_page(found: BotKeys, seed: str) -> str:
             f"\nAs base64: {seed}\n",
         ]
     )
+
+
+def _keep(path: Path, key: OperatorKey) -> None:
+    """Write a key whole into the file that had only its own bytes.
+
+    Raises:
+        ConfigError: It cannot be written; it is as it was.
+    """
+    try:
+        if path.read_bytes() != key.to_bytes():
+            before = path.stat()
+            write_private(path.resolve(), key.to_bytes())
+            # Services may run as another user than this command does.
+            os.chown(path, before.st_uid, before.st_gid)
+            path.chmod(stat.S_IMODE(before.st_mode))
+    except OSError as e:
+        raise ConfigError(
+            f"--new-key: {path}: {e.strerror}: this command has to be able to write it"
+        ) from e
 
 
 def _check_names(names: set[str], old: OperatorKey, new: OperatorKey) -> None:

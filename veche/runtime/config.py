@@ -137,7 +137,8 @@ class CryptoSection(Section):
     """The encrypted devices of the bots."""
 
     key_path: SecretPath
-    """File with the operator key: 32 random bytes, of which the database has no copy."""
+    """File with the operator key: 32 random bytes, of which the database has no copy; 64 once
+    `veche crypto rekey` has made it."""
     readers_without_identity: Literal["share", "withhold"] = "share"
     """Whether people without cross-signing get the keys of messages."""
 

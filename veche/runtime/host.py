@@ -181,7 +181,7 @@ class Host:
         return int(self.reactor.seconds() * 1000)
 
     def seed(self, purpose: str) -> bytes:
-        """32 secret bytes for a purpose, derived from the operator key; always the same."""
+        """32 secret bytes for a purpose, derived from the first operator key; always the same."""
         return self._key.seed(purpose)
 
     @property

@@ -1,7 +1,12 @@
 """The operator key: 32 bytes outside the database that everything at rest is sealed under.
 
-Two uses, two derived keys: pickles of a device, and the seeds of identities. What is sealed names
-the operator key it was sealed under, so that a wrong key is an error that says so.
+Three uses, with a derived key each: pickles of a device, the seeds of identities, and whatever
+services seal, mark, number and sign. What is sealed of bots names the operator key it was sealed
+under, so that a wrong key is an error that says so.
+
+A new operator key is for the first two. What services have made by the old one, such as marks by
+which accounts are found, ids of transfers that are under way, links that lie in chats and keys that
+others know, cannot be made anew; so the new key carries the secret on from which all that comes.
 """
 
 from __future__ import annotations
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OPERATOR_KEY_BYTES: Final = 32
+CARRYING_BYTES: Final = 2 * OPERATOR_KEY_BYTES
+"""Of the file of a key that carries the first one's secret on: its own, then that."""
 _NAME_BYTES: Final = 8
 
 
@@ -36,21 +43,41 @@ class OperatorKey:
 
     Attributes:
         secret: 32 bytes; never in a log, a database or a backup of it.
-        name: Public name, 16 hex digits, derived from the secret.
+        first: Secret of the first operator key, from which ``seed`` makes all; empty: it is this.
+        name: Public name, 16 hex digits, derived from both.
     """
 
     secret: bytes = attrs.field(repr=False)
+    first: bytes = attrs.field(repr=False, default=b"")
     name: str = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         if len(self.secret) != OPERATOR_KEY_BYTES:
             raise ConfigError(f"the operator key must have {OPERATOR_KEY_BYTES} bytes")
-        name = self._derived(b"", b"veche.keyname", _NAME_BYTES).hex()
+        if len(self.first) not in (0, OPERATOR_KEY_BYTES):
+            raise ConfigError(f"the first operator key must have {OPERATOR_KEY_BYTES} bytes")
+        # Of both: the file of a new key without what it has to carry on is another key.
+        name = self._derived(self.first, b"veche.keyname", _NAME_BYTES).hex()
         object.__setattr__(self, "name", name)
 
     def seed(self, purpose: str) -> bytes:
-        """32 secret bytes for a purpose, always the same."""
-        return self._derived(purpose.encode(), b"veche.seed", 32)
+        """32 secret bytes for a purpose, always the same, also once the operator key is changed."""
+        return _derived(self.first or self.secret, purpose.encode(), b"veche.seed", 32)
+
+    def following(self, old: OperatorKey) -> OperatorKey:
+        """This key in the place of another one: it makes the same seeds.
+
+        Raises:
+            ConfigError: It makes those of a third one already.
+        """
+        first = old.first or old.secret
+        if self.first not in (b"", first):
+            raise ConfigError("this key was made to follow another operator key: make a fresh one")
+        return OperatorKey(self.secret, first)
+
+    def to_bytes(self) -> bytes:
+        """What its file has."""
+        return self.secret + self.first
 
     def pickle_key(self, user_id: str, device_id: str) -> bytes:
         """The key of 32 bytes for the pickles of one device."""
@@ -91,11 +118,13 @@ class OperatorKey:
         return nacl.secret.SecretBox(self._derived(b"", b"veche.identity", 32))
 
     def _derived(self, data: bytes, person: bytes, size: int) -> bytes:
-        return hashlib.blake2b(data, digest_size=size, key=self.secret, person=person).digest()
+        return _derived(self.secret, data, person, size)
 
 
 def read_operator_key(path: Path, named_by: str = "crypto.key_path") -> OperatorKey:
-    """The operator key in a file of exactly 32 bytes that others cannot read.
+    """The operator key in a file that others cannot read.
+
+    It has 32 bytes; or 64, once ``veche crypto rekey`` has made it follow another one.
 
     Args:
         path: The file.
@@ -108,9 +137,13 @@ def read_operator_key(path: Path, named_by: str = "crypto.key_path") -> Operator
         secret = read_secret_bytes(path)
     except ConfigError as e:
         raise ConfigError(f"{named_by}: {e}") from e
-    if len(secret) != OPERATOR_KEY_BYTES:
+    if len(secret) not in (OPERATOR_KEY_BYTES, CARRYING_BYTES):
         raise ConfigError(
             f"{named_by}: {path} has {len(secret)} bytes, not {OPERATOR_KEY_BYTES};"
             f" make one with: head -c {OPERATOR_KEY_BYTES} /dev/urandom > {path}"
         )
-    return OperatorKey(secret)
+    return OperatorKey(secret[:OPERATOR_KEY_BYTES], secret[OPERATOR_KEY_BYTES:])
+
+
+def _derived(secret: bytes, data: bytes, person: bytes, size: int) -> bytes:
+    return hashlib.blake2b(data, digest_size=size, key=secret, person=person).digest()

@@ -18,17 +18,18 @@ from tests.integration.veche.runtime.crypto.desk import Desk, Server, run
 from tests.integration.veche.runtime.crypto.house import OPERATOR_KEY
 from tests.support.crypto_peers import ANNA, BOT, Side
 from tests.support.postgres import database, execute
-from veche.cli import installed
+from veche.cli import crypto, installed
 from veche.cli.main import main
 from veche.protocol.ids import UserId
 from veche.protocol.unpadded import from_unpadded, unpadded
 from veche.runtime.crypto.core.identity import new_identity
-from veche.runtime.crypto.keys import OperatorKey
+from veche.runtime.crypto.keys import OperatorKey, WrongOperatorKeyError, read_operator_key
 from veche.runtime.crypto.start import take_over
 from veche.runtime.crypto.store.devices import LOCK_NAME
 from veche.runtime.crypto.writer import LostWriterError
 from veche.runtime.migrate import KERNEL_SETS
 from veche.runtime.postgres import is_running
+from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.postgres
 
 OTHER = "@veche_other:veche.test"
-NEW_KEY = OperatorKey(b"n" * 32)
+FRESH_KEY = OperatorKey(b"n" * 32)
+NEW_KEY = FRESH_KEY.following(OPERATOR_KEY)
 
 
 class Office:
@@ -47,7 +49,7 @@ class Office:
         self.dsn = dsn
         self._capsys = capsys
         self.key("key", OPERATOR_KEY.secret)
-        self.key("new", NEW_KEY.secret)
+        self.key("new", FRESH_KEY.secret)
         self.configure(dsn)
 
     def key(self, name: str, secret: bytes) -> None:
@@ -300,6 +302,61 @@ def test_a_rekey_may_be_done_again_with_what_came_under_the_old_key_meanwhile(
 
     assert "1 identities, 1 devices" in office.do(*office.rekey())
     assert "0 identities, 0 devices" in office.do(*office.rekey())
+
+
+def test_what_services_have_made_stays_as_it_is_over_several_changes(
+    office: Office, desk: Desk
+) -> None:
+    del desk
+    sealed = Vault(OPERATOR_KEY.seed("signing")).seal({"title": "Lease"})
+    for number in (1, 2):
+        (office.folder / "new").chmod(0o640)  # a group of services reads it
+        office.do(*office.rekey())
+        read = read_operator_key(office.folder / "new")
+        assert (len(read.to_bytes()), (office.folder / "new").stat().st_mode & 0o777) == (64, 0o640)
+        assert Vault(read.seed("signing")).open(sealed) == {"title": "Lease"}
+        assert read.seed("payments.receipts") == OPERATOR_KEY.seed("payments.receipts")
+        (office.folder / "new").replace(office.folder / "key")
+        office.key("new", bytes([number]) * 32)
+
+
+def test_the_new_key_without_what_it_carries_on_opens_nothing(office: Office, desk: Desk) -> None:
+    office.do(*office.rekey())
+    office.key("key", FRESH_KEY.secret)
+    office.key("new", b"z" * 32)
+
+    assert f"crypto.key_path holds {FRESH_KEY.name}" in office.refuse(*office.rekey())
+    with pytest.raises(WrongOperatorKeyError, match=NEW_KEY.name):
+        add_bot(desk, BOT, FRESH_KEY)
+
+
+def test_a_key_that_follows_another_one_is_refused(office: Office, desk: Desk) -> None:
+    del desk
+    office.key("new", FRESH_KEY.secret + b"x" * 32)
+
+    assert "was made to follow another operator key" in office.refuse(*office.rekey())
+
+
+def test_a_crash_between_file_and_database_is_mended_by_doing_it_again(
+    office: Office, desk: Desk
+) -> None:
+    del desk
+    office.key("new", NEW_KEY.to_bytes())
+
+    assert "1 identities, 1 devices" in office.do(*office.rekey())
+
+
+def test_a_file_that_cannot_be_written_changes_nothing(
+    office: Office, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del desk
+
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(crypto, "write_private", refused)
+
+    assert "has to be able to write it" in office.refuse(*office.rekey())
 
 
 def test_a_running_process_is_not_surprised_by_a_new_key(office: Office, desk: Desk) -> None:

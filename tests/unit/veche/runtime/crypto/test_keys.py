@@ -27,7 +27,7 @@ def test_a_file_of_32_bytes_is_read(tmp_path: Path) -> None:
     assert read_operator_key(written(tmp_path, b"k" * 32)) == KEY
 
 
-@pytest.mark.parametrize("size", [0, 31, 33, 44])
+@pytest.mark.parametrize("size", [0, 31, 33, 44, 63, 65])
 def test_a_file_of_another_length_is_refused_and_says_what_would_be_right(
     tmp_path: Path, size: int
 ) -> None:
@@ -48,6 +48,20 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_the_secret_is_in_no_representation() -> None:
     assert "kkkk" not in repr(KEY)
     assert KEY.name not in {"", OTHER.name}
+
+
+def test_a_key_that_follows_another_makes_its_seeds_and_seals_by_itself(tmp_path: Path) -> None:
+    new = OTHER.following(KEY)
+    third = OperatorKey(b"t" * 32).following(new)
+
+    assert new.seed("signing") == third.seed("signing") == KEY.seed("signing")
+    assert OTHER.seed("signing") != KEY.seed("signing")
+    assert new.pickle_key(BOT, "A") == OTHER.pickle_key(BOT, "A")
+    assert len({KEY.name, OTHER.name, new.name, third.name}) == 4
+    assert new.following(KEY) == new
+    assert read_operator_key(written(tmp_path, third.to_bytes())) == third
+    with pytest.raises(ConfigError, match="make a fresh one"):
+        new.following(OperatorKey(b"x" * 32))
 
 
 def test_each_device_has_its_own_pickle_key() -> None:
