@@ -230,10 +230,12 @@ class BlindPage(SignPage):
 
     def findings(self, view: Mapping[str, Any], pdf: bytes) -> list[Reason]:
         """What keeps a file from being green that is not closed yet."""
-        root = x509.load_der_x509_certificate(from_unpadded(view["proofs"]["certificates"][0]))
+        roots = [view["proofs"]["certificates"][0]]
+        roots += [one["certificate"] for one in view.get("authorities", [])]
+        trusted = [x509.load_der_x509_certificate(from_unpadded(one)) for one in roots]
         now = dt.datetime.fromtimestamp(view["now_ms"] // 1000, dt.UTC)
         try:
-            report = judge(pdf, Trusted([root], now))
+            report = judge(pdf, Trusted(trusted, now))
         except PdfError:
             return [Reason.BROKEN]
         return [one.reason for one in report.findings if one.reason not in _OPEN]

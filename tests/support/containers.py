@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import struct
+import zipfile
 import zlib
 from typing import TYPE_CHECKING
 
@@ -31,6 +33,15 @@ if TYPE_CHECKING:
 LEASE = DataFile("lease.txt", "text/plain", b"Pay 100 EUR a month to Bob.\n" * 40)
 PLAN = DataFile("plans/Квартира 12.svg", "image/svg+xml", b"<svg/>")
 FILES = (LEASE, PLAN)
+
+
+def docx(words: str = "Lease of flat 12b") -> bytes:
+    """A file as programs for letters write it."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("word/document.xml", f"<w:document>{words}</w:document>")
+    return out.getvalue()
 
 
 def bound_to(office: Office, name: str, container: bytes, now: dt.datetime | None = None) -> Person:

@@ -75,6 +75,13 @@ _LEVELS: Final = {
     "S3": "with a certificate of their own",
     "S4": "with a qualified certificate of their own",
 }
+_WHY: Final = {
+    Reason.REVOKED: " (your certificate, or one above it, was revoked: get a new one)",
+    Reason.LISTS: " (the newest lists of revoked certificates of all who stand above yours have to"
+    " be in it, and could not be fetched: try again later, or ask your authority)",
+    Reason.UNKNOWN_SIGNER: " (your certificate was not valid then, or those between it and an"
+    " authority that is trusted here are missing: give the whole chain)",
+}
 
 
 class NotThisDocumentError(RefusedError):
@@ -317,14 +324,11 @@ class SessionSigning:
 
     def _check(self, whole: bytes, view: SessionView) -> None:
         """Make sure that what others have signed holds."""
-        roots = [view.proofs.certificates[0], *(one.certificate for one in view.authorities)]
-        now = dt.datetime.fromtimestamp(view.now_ms / 1000, dt.UTC)
-        report = in_sandbox(judge_encoded, whole, [from_unpadded(one) for one in roots], now, ())
+        bad = _faults(whole, view)
         if view.document.is_signed:
             return  # what others signed elsewhere is judged on the page, before it is approved
-        bad = [one for one in report.findings if one.reason is not Reason.OPEN_TAIL]
         if bad:
-            raise NotThisDocumentError(f"what others have signed does not hold: {bad[0].reason}")
+            raise NotThisDocumentError(f"what others have signed does not hold: {bad[0]}")
 
     async def _signed(
         self,
@@ -356,6 +360,8 @@ class SessionSigning:
                 " authority are too long."
             )
         is_blind = view.mode == "blind"
+        if is_blind:
+            _check_own(whole, view)
         revision = RevisionView(
             number=number,
             party=view.you.party,
@@ -387,6 +393,26 @@ def check_can_sign(view: SessionView) -> None:
 def ask_link() -> str:
     """The link, typed where nobody else sees it: not in the list of processes, nor in a history."""
     return sys.stdin.readline() if not sys.stdin.isatty() else getpass.getpass("Link: ")
+
+
+def _faults(whole: bytes, view: SessionView) -> list[Reason]:
+    """What keeps a file from being green that is not closed yet."""
+    roots = [view.proofs.certificates[0], *(one.certificate for one in view.authorities)]
+    now = dt.datetime.fromtimestamp(view.now_ms / 1000, dt.UTC)
+    report = in_sandbox(judge_encoded, whole, [from_unpadded(one) for one in roots], now, ())
+    return [one.reason for one in report.findings if one.reason is not Reason.OPEN_TAIL]
+
+
+def _check_own(whole: bytes, view: SessionView) -> None:
+    """Make sure that a file holds with the signature that is handed in next.
+
+    Why: of a private document no service can tell, and nobody could sign on top of it any more.
+    """
+    if bad := _faults(whole, view):
+        raise RefusedError(
+            f"Nothing was handed in: with your signature the file would not hold: {bad[0]}"
+            f"{_WHY.get(bad[0], '')}."
+        )
 
 
 def _clauses(claims: Sequence[tuple[str, str, str]]) -> tuple[ClauseClaim, ...] | None:

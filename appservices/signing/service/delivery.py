@@ -17,7 +17,7 @@ from appservices.signing.core.texts.cards import is_in_force
 from appservices.signing.core.texts.news import file_caption, is_told, result_doc
 from appservices.signing.core.texts.words import number_of
 from appservices.signing.service import cards, keeping
-from appservices.signing.service.files import read_kept
+from appservices.signing.service.files import read_kept, read_told
 from appservices.signing.service.scene import Parts
 from appservices.signing.service.telling import requester_of
 from appservices.signing.store import blobs, sessions, signatures
@@ -105,7 +105,7 @@ class Deliver(ChatErrand[Parts]):
         return {"file": await upload(self._parts, pdf), "size_bytes": len(pdf), "kind": kind}
 
     def _read(self, txn: Cursor, session_id: str) -> tuple[Kept, bytes | None]:
-        kept = read_kept(txn, self._parts, session_id)
+        kept = read_told(txn, self._parts, session_id)
         return kept, blobs.of_kind(txn, session_id, "evidence")
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
@@ -266,7 +266,8 @@ def _hand_out(
     check_url = scene.links.verify() if scene.links is not None else None
     beside = {SIGN_RESULT_KEY: _payload(scene, session, uploaded, verdict)}
     until_ms = keeping.forgotten_at_ms(scene, session)
-    doc = result_doc(session, verdict, check_url, until_ms, speech)
+    is_deleted = keeping.is_forgotten(scene, session)
+    doc = result_doc(session, verdict, check_url, until_ms, speech, is_deleted=is_deleted)
     if session.is_blind:
         scene.tell(room_id, person, doc, payload=beside)
     else:

@@ -132,3 +132,18 @@ def read_kept(txn: Cursor, parts: Parts, session_id: str) -> Kept:
     if session is None:
         raise RefusedError(GONE)
     return kept(parts.scene(txn, f"read {session_id}", parts.host.now_ms()), session)
+
+
+def read_told(txn: Cursor, parts: Parts, session_id: str) -> Kept:
+    """What can be told of a closed session: the same, but of a private one without its ciphertext.
+
+    Why: that is deleted in time, while the report and the digests go on to be there for whoever
+    gets a chat later.
+
+    Raises:
+        RefusedError: There is no such session, or its file is gone though the service reads it.
+    """
+    session = sessions.read(txn, parts.vault, session_id)
+    if session is None or not session.is_blind:
+        return read_kept(txn, parts, session_id)
+    return Kept(session, b"", revisions.of_session(txn, session.id))

@@ -86,8 +86,18 @@ def how_doc(session: Session, member: Member, page: str | None, speech: Speech) 
     return blocks
 
 
-def result_lines(session: Session, until_ms: int | None, speech: Speech) -> Doc:
+def result_lines(
+    session: Session, until_ms: int | None, speech: Speech, *, is_deleted: bool = False
+) -> Doc:
     """Where the closed file is, which the bot cannot send, and until when."""
+    if is_deleted:
+        gone = speech.text(
+            "What I kept of it is deleted, so the link of {name} opens nothing any more: ask"
+            " somebody who took part for the file. I never had it, so I say nothing of what is in"
+            " it. The report follows.",
+            name=session.matter.requester_name,
+        )
+        return (Paragraph(gone),)
     words = speech.text(
         "The file is on your page, where your browser decrypts it: open the link of {name} and save"
         " it. I never had it, so I say nothing of what is in it. The report follows.",

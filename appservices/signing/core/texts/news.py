@@ -109,6 +109,8 @@ def result_doc(
     check_url: str | None,
     until_ms: int | None,
     speech: Speech,
+    *,
+    is_deleted: bool = False,
 ) -> Doc:
     """What comes with the closed file.
 
@@ -118,6 +120,7 @@ def result_doc(
         check_url: Where it can be checked; None: nowhere here.
         until_ms: From when what is kept of a private one is deleted, UTC; None of others.
         speech: How the person is spoken to.
+        is_deleted: What was kept of a private one is deleted already.
     """
     names = ", ".join(signed_names(session)) or "–"
     facts: list[tuple[str, Item]] = [
@@ -132,7 +135,8 @@ def result_doc(
         Facts(facts),
     )
     if session.is_blind and session.revision:
-        blocks = (*blocks, *blind.result_lines(session, until_ms, speech))
+        lines = blind.result_lines(session, until_ms, speech, is_deleted=is_deleted)
+        blocks = (*blocks, *lines)
     if check_url is not None:
         words = speech.text("Anybody can check it here; the file stays in the browser:")
         blocks = (*blocks, Paragraph(words, "\n", Link(check_url, check_url)))

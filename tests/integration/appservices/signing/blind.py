@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from appservices.signing.core.judged import judged
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL
 from tests.support.blind_page import BlindPage, Requester
@@ -14,7 +14,6 @@ from tests.support.forgery import page
 from tests.unit.veche.runtime.test_gate import session as session_of
 from veche.protocol.errors import SignInError
 from veche.protocol.ids import UserId
-from veche.protocol.signatures.verdict import Trusted, judge
 from veche.runtime.sessions import Level
 
 if TYPE_CHECKING:
@@ -92,5 +91,4 @@ class BlindSite(ChatSite):
 
     def judged(self, pdf: bytes) -> Any:
         """The verdict of whoever gets the file."""
-        now = dt.datetime.fromtimestamp(self.host.now_ms() // 1000, dt.UTC)
-        return judge(pdf, Trusted([self.root()], now))
+        return judged(pdf, self.parts.authorities.trusted, self.host.now_ms())

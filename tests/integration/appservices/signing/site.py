@@ -40,7 +40,7 @@ from appservices.signing.service.drafting import Invited, Order
 from appservices.signing.service.scene import Parts
 from appservices.signing.service.sealing import Callers, Seals
 from tests.support.forgery import page
-from tests.support.keys import BrowserKey
+from tests.support.keys import BrowserKey, Passkey
 from tests.support.postgres import database, execute
 from tests.support.sign_page import API as SIGNING_API
 from tests.support.sign_page import SignPage
@@ -199,19 +199,7 @@ class SigningSite(TestCase):
 
     def _enrol(self, txn: Cursor) -> None:
         for person, key in self.keys.items():
-            kept = Key(
-                id=key.id,
-                person=person,
-                kind=KeyKind.P256,
-                public_key=key.public,
-                credential_id=None,
-                transports=(),
-                sign_count=0,
-                label="Laptop",
-                created_at_ms=1,
-                held_until_ms=1,
-            )
-            assert store.add_key(txn, kept)
+            assert store.add_key(txn, kept_key(person, key))
 
     def run_now(self, work: Callable[..., Any], *args: Any) -> Any:
         """Run a transaction at once, in this thread."""
@@ -314,6 +302,23 @@ class SigningSite(TestCase):
     def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows of the database."""
         return execute(self.dsn, statement, *values)
+
+
+def kept_key(person: UserId, key: BrowserKey | Passkey) -> Key:
+    """A person's key, as it is kept once they have enrolled it."""
+    credential_id = key.credential_id if isinstance(key, Passkey) else None
+    return Key(
+        id=key.id,
+        person=person,
+        kind=KeyKind.P256 if credential_id is None else KeyKind.WEBAUTHN,
+        public_key=key.public,
+        credential_id=credential_id,
+        transports=() if credential_id is None else ("internal",),
+        sign_count=0,
+        label="Laptop",
+        created_at_ms=1,
+        held_until_ms=1,
+    )
 
 
 def two_signers(*, order: bool = False) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from appservices.signing.core.judged import judged_file
 from appservices.signing.service.waiting import is_plain
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF, SigningSite
+from tests.support.containers import docx
 from tests.support.programs import program
 from tests.support.sign_page import FreshKey, SignPage
 from veche.protocol.asic.archive import HiddenError, new_entry
@@ -33,15 +34,6 @@ pytestmark = pytest.mark.postgres
 MIME = "application/vnd.etsi.asic-e+zip"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 TEXT = "Bob pays 100 EUR a month.\n" * 40
-
-
-def docx(words: str = "Lease of flat 12b") -> bytes:
-    """A file as programs for letters write it."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("[Content_Types].xml", "<Types/>")
-        archive.writestr("word/document.xml", f"<w:document>{words}</w:document>")
-    return out.getvalue()
 
 
 class AnyFileSite(ChatSite):

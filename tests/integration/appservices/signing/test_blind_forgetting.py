@@ -9,10 +9,11 @@ import psycopg2.errors
 import pytest
 
 from appservices.signing.core.session import State
-from appservices.signing.service import forgetting, keeping
+from appservices.signing.service import delivery, forgetting, keeping
 from appservices.signing.store import sessions
 from tests.integration.appservices.signing.blind import BlindSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, two_signers
+from veche.protocol.evidence_checks import read_evidence
 from veche.protocol.ids import effect_id
 from veche.protocol.signatures.report import Verdict
 from veche.runtime.errands import Errand
@@ -90,6 +91,23 @@ class ForgettingTests(BlindSite):
         await self.look(91)
         [(count,)] = self.rows("SELECT count(*) FROM signing.event WHERE what = 'forgotten'")
         assert count == 1
+
+    async def test_who_gets_a_chat_afterwards_gets_the_report_still(self) -> None:
+        await self.closed()
+        await self.look(400)
+        await self.look(414)
+        assert self.kept() == (["evidence"], 0)
+        self.rows("DELETE FROM signing.chat WHERE person = %s RETURNING 1", BOB)
+        self.chat(BOB)
+        self.run_now(lambda txn: delivery.order_for(self.scene_of(txn), self.session(), BOB, None))
+        await self.settle()
+
+        told = self.all_said(BOB)
+        assert "What I kept of it is deleted" in told
+        assert "I delete what I keep of it on" not in told
+        [(name, report)] = self.files(BOB)
+        assert name.endswith("-evidence.pdf")
+        assert read_evidence(report).session == self.session().id
 
     async def test_what_was_due_long_ago_is_told_first_and_kept_a_fortnight_more(self) -> None:
         await self.closed()

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appservices.signing.core.judged import judged
+from appservices.signing.core.judged import judged_file
 from appservices.signing.service.delivery import DELIVER
 from appservices.signing.service.ending import CLOSE
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import ALICE, CAROL, PDF
 from tests.integration.veche.runtime.rig import until
+from tests.support.containers import docx
 from tests.support.keys import approval_of
 from tests.support.processes import ROOT, TIMEOUT_S, Child
 from tests.support.sign_page import FreshKey
@@ -37,6 +38,7 @@ class KilledTests(ChatSite):
     """Carol asks Alice."""
 
     timeout = TIMEOUT_S
+    paper = ("lease 12b.pdf", PDF)
 
     def setUp(self) -> None:
         super().setUp()
@@ -45,7 +47,8 @@ class KilledTests(ChatSite):
 
     async def asked(self) -> Session:
         """A lease that waits for Alice."""
-        self.send_file(CAROL, PDF, "lease 12b.pdf")
+        name, data = self.paper
+        self.send_file(CAROL, data, name)
         await self.settle()
         await self.say_all(CAROL, "Lease of flat 12b", "alice")
         await self.tap(CAROL, "send")
@@ -105,7 +108,7 @@ class KilledTests(ChatSite):
             (_, pdf), (_, evidence) = self.files(person)[-2:]
             assert hashlib.sha256(pdf).digest() == session.final_sha256, moment
             assert b"evidence.json" in evidence
-        report = judged(pdf, self.parts.authorities.trusted, self.host.now_ms())
+        report = judged_file(pdf, self.parts.authorities.trusted, self.host.now_ms())
         assert report.verdict is Verdict.SEALED
         assert [one.name for one in report.signers] == ["Alice Adams"]
 
@@ -161,3 +164,11 @@ class KilledTests(ChatSite):
         """Call a process that is killed before it answers."""
         with pytest.raises(OSError, match=r".*"):
             await self.away(call, *args)
+
+
+class AnyFileTests(KilledTests):
+    """The same of a file that is no PDF, whose signatures are in a container."""
+
+    paper = ("lease 12b.docx", docx())
+    # Certificates are issued the same way, whatever the file is.
+    test_an_approval_gives_one_certificate_whenever_a_process_is_killed = None  # type: ignore[assignment]

@@ -51,12 +51,15 @@ class Phone:
         return SignPage.of(f"{self.origin}/sign#{fragment}")
 
 
-class MeetingTests(ChatSite):
+class MeetingSite(ChatSite):
     """Carol has a lease signed by herself and by Bob, who has no account."""
+
+    paper = ("lease 12b.pdf", PDF)
 
     async def prepare(self, who: str = WHO, *more: str) -> None:
         self.chat(CAROL, ALICE)
-        self.send_file(CAROL, PDF, "lease 12b.pdf")
+        name, data = self.paper
+        self.send_file(CAROL, data, name)
         await self.settle()
         await self.say_all(CAROL, "Lease of flat 12b", who)
         await self.tap(CAROL, *more, "send")
@@ -77,6 +80,10 @@ class MeetingTests(ChatSite):
         claimed = await self.away(phone.claim)
         assert claimed.status == 200, claimed
         return phone, claimed
+
+
+class MeetingTests(MeetingSite):
+    """A PDF."""
 
     async def test_a_guest_signs_on_their_phone_once_the_requester_has_seen_their_passport(
         self,

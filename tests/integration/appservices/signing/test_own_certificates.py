@@ -2,192 +2,45 @@
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
 import hashlib
-import io
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
-from twisted.internet.defer import Deferred
 
-from appservices.signing.config import AnchorSection
 from appservices.signing.core.judged import judged
 from appservices.signing.core.parties import Role
 from appservices.signing.core.records import Level
 from appservices.signing.service.drafting import Invited
-from appservices.signing.service.files import kept
 from appservices.signing.service.recording import record_of
 from appservices.signing.store import sessions
+from tests.integration.appservices.signing.own import OwnSite
 from tests.integration.appservices.signing.site import ALICE, BOB, SigningSite
-from tests.support.bank import DAY, QUALIFIED, Bank, lists_served
-from tests.support.csc_server import ACCESS, CODE, PIN, Holder, Provider, served
+from tests.support.bank import DAY, Bank
+from tests.support.csc_server import CODE, PIN, Holder, Provider, served
 from tests.support.keys import approval_of
 from tests.support.softhsm import soft_hsm
-from veche.cli import sign as command
-from veche.cli.homeserver import write_private
-from veche.protocol.errors import MalformedError, VecheError
+from veche.protocol.errors import MalformedError
 from veche.protocol.evidence_checks import check_evidence
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import Proofs, prepare_closing
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.report import Verdict
-from veche.protocol.signatures.stamps import StampRequest
 from veche.protocol.unpadded import unpadded
 from veche.runtime.keys.places import open_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cryptography.x509 import Certificate
-
-    from appservices.signing.core.records import Session
-    from tests.support.calls import Answer
-    from tests.support.sign_page import SignPage
     from veche.runtime.database import Cursor
 
 reactor: Any = default_reactor
 
 
-class OwnCertificates(SigningSite):
-    """A site that takes certificates of a bank, and of a trust service whose are qualified."""
-
-    def anchors(self) -> list[AnchorSection]:
-        self.now = dt.datetime.fromtimestamp(int(reactor.seconds()), tz=dt.UTC)
-        serving = lists_served()
-        url, self.lists = serving.__enter__()
-        self.addCleanup(serving.__exit__, None, None, None)
-        self.bank = Bank("Bank of Lindenau", self.now, f"{url}/bank")
-        self.trust = Bank("Trust of Lindenau", self.now, f"{url}/trust")
-        for one in (self.bank, self.trust):
-            (self.folder / f"{one.name}.pem").write_bytes(one.pem)
-        self.lists |= {"bank": self.bank.revocations(), "trust": self.trust.revocations()}
-        return [
-            AnchorSection(
-                name="Bank of Lindenau", certificate=self.folder / "Bank of Lindenau.pem"
-            ),
-            AnchorSection(
-                name="Trust of Lindenau",
-                certificate=self.folder / "Trust of Lindenau.pem",
-                level="S4",
-                policies=(QUALIFIED,),
-            ),
-        ]
-
-    def two(self, level: Level = Level.OWN) -> Session:
-        """Alice signs as usual, Bob by a certificate of his own."""
-        return self.sent(
-            [
-                Invited("p1", Role.SIGNER, ALICE, "Alice Adams"),
-                Invited("p2", Role.SIGNER, BOB, "Bob Brown", level=level),
-            ]
-        )
-
-    def link(self, session: Session, party: str = "p2") -> str:
-        """As the person copies it from their page."""
-
-        def work(txn: Cursor) -> str | None:
-            member = session.member(party)
-            assert member is not None
-            return self.scene_of(txn).page_of(session, member)
-
-        found: str = self.run_now(work)
-        return found
-
-    def key_files(self, key: Any, *chain: Certificate) -> list[str]:
-        """Options of the command for a key in a file."""
-        secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        (self.folder / "own.key").unlink(missing_ok=True)
-        write_private(self.folder / "own.key", secret)
-        pems = b"".join(one.public_bytes(Encoding.PEM) for one in chain)
-        (self.folder / "own.pem").write_bytes(pems)
-        return [
-            *("--key", str(self.folder / "own.key")),
-            *("--certificate", str(self.folder / "own.pem")),
-        ]
-
-    async def sign(self, session: Session, *words: str, approves: bool = True, **more: Any) -> str:
-        """Bob runs the command, and approves on his page once it waits; what it says."""
-        parser = argparse.ArgumentParser()
-        command.add_arguments(parser)
-        line = ["--session", self.link(session), "--code", more.get("code", session.code)]
-        arguments = parser.parse_args([*line, "--network", "127.0.0.0/8", *words])
-        said = io.StringIO()
-        with redirect_stdout(said), redirect_stderr(said):
-            running = Deferred.fromCoroutine(command.sign_in_session(reactor, arguments))
-            if approves:
-                await self.when_told(said, running)
-                answer = await self.away(self.approve, self.page(session, "p2"))
-                assert answer.status == 200, answer
-            await running
-        return said.getvalue()
-
-    async def when_told(self, said: io.StringIO, running: Deferred[None]) -> None:
-        """Once the command waits for the approval, or has ended."""
-        until_s = reactor.seconds() + 30
-        while "open your page" not in said.getvalue() and not running.called:
-            assert reactor.seconds() < until_s, said.getvalue()
-            turn: Deferred[None] = Deferred()
-            reactor.callLater(0.02, turn.callback, None)
-            await turn
-        if running.called:
-            await running  # what it raises
-            raise AssertionError(said.getvalue())
-
-    def approve(self, page: SignPage, **changes: Any) -> Answer:
-        """Bob's page: his device key approves the certificate that was told."""
-        own = page.view()["you"]["own"]
-        asked = page.ask(level=own["level"], key=own["key"], **changes)
-        if asked.status != 200:
-            return asked
-        signed = self.keys[BOB].signed(approval_of(asked.body["asked"], asked.body["now_ms"]))
-        return self.hand_approval(page, signed)
-
-    def hand_approval(self, page: SignPage, signed: Any) -> Answer:
-        path = f"/sessions/{page.session}/own-certificate/approval"
-        return page.call("POST", path, {"party": page.party, "approval": signed})
-
-    async def announce(self, session: Session, *chain: Certificate, party: str = "p2") -> Answer:
-        page = self.page(session, party)
-        body = {"party": party, "chain": [unpadded(der_of(one)) for one in chain]}
-        path = f"/sessions/{page.session}/own-certificate"
-        found: Answer = await self.away(page.call, "POST", path, body)
-        return found
-
-    async def refused(self, session: Session, *words: str, **more: Any) -> str:
-        """What the command says as it refuses."""
-        try:
-            said = await self.sign(session, *words, **more)
-        except VecheError as e:
-            return str(e)
-        raise AssertionError(said)
-
-    def file(self, session: Session) -> bytes:
-        def work(txn: Cursor) -> bytes:
-            scene = self.scene_of(txn)
-            found = sessions.read(txn, scene.vault, session.id)
-            assert found is not None
-            return kept(scene, found).whole()
-
-        found: bytes = self.run_now(work)
-        return found
-
-    def closed(self, session: Session) -> bytes:
-        """The file as the service closes it."""
-        pdf, authorities = self.file(session), self.parts.authorities
-        stamps = authorities.stamps.certificate
-        known = Proofs([der_of(authorities.root), der_of(stamps)], [authorities.list_of(stamps)])
-        prepared = prepare_closing(Document(pdf), "Closed", known)
-        token = self.parts.seals.stamp(StampRequest(prepared.digest), self.host.now_ms())
-        return pdf + prepared.filled(token)
-
-    def levels(self, session: Session) -> list[tuple[str, str]]:
-        query = "SELECT party, level FROM signing.signature WHERE session_id = %s ORDER BY party"
-        return [(row[0], row[1]) for row in self.rows(query, session.id)]
+class OwnCertificates(OwnSite):
+    """What works, and all that is refused."""
 
     # Right
 
@@ -405,7 +258,7 @@ class OwnCertificates(SigningSite):
         session, key = self.two(), ec.generate_private_key(ec.SECP256R1())
         mine = self.bank.issue("Bob Brown", key)
         await self.announce(session, mine)
-        approved = await self.away(self.approve, self.page(session, "p2"))
+        approved = await self.away(self.approve_own, self.page(session, "p2"))
         assert approved.status == 200
 
         other = ec.generate_private_key(ec.SECP256R1())
@@ -445,7 +298,7 @@ class OwnCertificates(SigningSite):
         key = ec.generate_private_key(ec.SECP256R1())
         mine = self.bank.issue("Bob Brown", key)
         await self.announce(session, mine)
-        await self.away(self.approve, self.page(session, "p2"))
+        await self.away(self.approve_own, self.page(session, "p2"))
 
         answer = await self.announce(session, mine, party="p1")
 
@@ -480,7 +333,7 @@ class OwnCertificates(SigningSite):
         session, key = self.two(), ec.generate_private_key(ec.SECP256R1())
         await self.announce(session, self.bank.issue("Bob Brown", key))
         page = self.page(session, "p2")
-        await self.away(self.approve, page)
+        await self.away(self.approve_own, page)
         self.rows(
             "UPDATE signing.certificate SET issued_at_ms = issued_at_ms - 3600001 RETURNING 1"
         )
@@ -511,18 +364,6 @@ class OwnCertificates(SigningSite):
         assert "invalid" in late
         assert "cannot do it now" in down
         assert self.levels(session) == [("p2", "S4")]
-
-    def at(self, provider: Provider) -> list[str]:
-        (self.folder / "access").unlink(missing_ok=True)
-        write_private(self.folder / "access", ACCESS)
-        return ["--csc", provider.url, "--access-token-path", str(self.folder / "access")]
-
-    def answers(self, *typed: str) -> dict[str, Any]:
-        """What Bob types at the questions of the command."""
-        patch = mock.patch("getpass.getpass", side_effect=typed)
-        patch.start()
-        self.addCleanup(patch.stop)
-        return {}
 
     @contextmanager
     def token(self) -> Iterator[tuple[Any, Any]]:
