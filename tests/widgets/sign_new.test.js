@@ -97,6 +97,7 @@ test("a form is brought into a file that all show alike, and sent without a byte
 
     const link = await page.locator(".share").innerText();
     const said = new URLSearchParams(new URL(link).hash.slice(1));
+    await checkPassingOn(page, link);
     const [begun, put, sent] = heard;
     assert.deepEqual([heard.length, sent?.path], [3, `signing/v1/blind/${SESSION}/send`]);
     assert.deepEqual(
@@ -453,4 +454,30 @@ function draft(page) {
         database.close();
         return all.map((one) => JSON.stringify({ ...one, file: undefined })).join("\n");
     });
+}
+
+/**
+ * A name opens a chat with that person, and the message beside the link has all that they need.
+ * @param {import("playwright-core").Page} page
+ * @param {string} link
+ */
+async function checkPassingOn(page, link) {
+    const names = page.locator("main li a[href^='matrix:']");
+    assert.deepEqual(
+        await names.evaluateAll((found) => found.map((one) => one.getAttribute("href"))),
+        ["matrix:u/bob:localhost?action=chat", "matrix:u/carol:localhost?action=chat"],
+    );
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    /** @param {string} name */
+    const copied = async (name) => {
+        await page.getByRole("button", { name }).click();
+        await page.getByText("Copied").waitFor();
+        return page.evaluate(() => navigator.clipboard.readText());
+    };
+    const message = await copied("Copy a message with it");
+    await until(async () => (await copied("Copy the link")) === link, "the link alone is copied");
+    const [told = "", address, ...more] = message.split("\n");
+    assert.deepEqual([address, more], [link, []]);
+    for (const words of ["Lease of the canary", "no server can read it", "Your code has to be"])
+        assert.ok(told.includes(words), words);
 }

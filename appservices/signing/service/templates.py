@@ -136,12 +136,16 @@ def read_folder(folder: Path) -> FolderTemplate:
     return FolderTemplate(template, source)
 
 
-def make_document(template: FolderTemplate, filling: Filling) -> MadeDocument:
+def make_document(
+    template: FolderTemplate, filling: Filling, *, has_boxes: bool = True
+) -> MadeDocument:
     """Make a document from answers. It takes 50 to 500 ms of one core, so call it in a thread.
 
     Args:
         template: The template.
         filling: Answers, names, language and day; the day is the date of the PDF.
+        has_boxes: Whether it has the boxes in which is signed; else whoever has it signed lays
+            them, and their places are left empty.
 
     Raises:
         TemplateError: The template does not work with these answers, or lacks a place to sign.
@@ -160,7 +164,7 @@ def make_document(template: FolderTemplate, filling: Filling) -> MadeDocument:
         _check_marks(template.template, spots, clauses)
         sizes = page_sizes(pdf)
         boxes = [_box(spot, sizes[spot.page - 1]) for spot in spots]
-        laid = with_named_boxes(pdf, boxes, sizes)
+        laid = with_named_boxes(pdf, boxes, sizes) if has_boxes else pdf
     except (TypesettingError, MalformedError, PdfError) as e:
         raise TemplateError(f"{SOURCE} does not work: {e}") from e
     if len(laid) > DOCUMENT_BYTES_MAX:

@@ -9,7 +9,7 @@ import { icon } from "../../kit/icons.js";
 /**
  * @param {Sent[]} sent
  * @param {Sent | undefined} copied whose link was copied last
- * @param {{copy: (one: Sent) => void, saveAll: () => void, anew: () => void, again: () => void}} press
+ * @param {{copy: (one: Sent, text: string) => void, share?: ((text: string) => void) | undefined, saveAll: () => void, anew: () => void, again: () => void}} press
  * @param {unknown} error words on why not everybody was asked
  */
 export function done(sent, copied, press, error) {
@@ -30,10 +30,10 @@ export function done(sent, copied, press, error) {
             ${
                 isOne
                     ? t(
-                          "The key of the document is in this link and nowhere else. Send it, in an encrypted chat of yours, to each of these people, and to nobody else:",
+                          "The key of the document is in this link and nowhere else. Send it, in an encrypted chat of yours, to each of these people, or once into an encrypted room in which they are alone with you, and to nobody else. A name opens a chat with that person in your client:",
                       )
                     : t(
-                          "The key of each document is in its link and nowhere else. Send each link, in an encrypted chat of yours, to the people above it, and to nobody else:",
+                          "The key of each document is in its link and nowhere else. Send each link, in an encrypted chat of yours, to the people above it, and to nobody else. A name opens a chat with that person in your client:",
                       )
             }
         </p>
@@ -79,19 +79,61 @@ function unasked({ again }, error) {
     );
 }
 
-/** @param {Sent} one @param {boolean} isCopied @param {{copy: (one: Sent) => void}} press */
-function link(one, isCopied, { copy }) {
+/**
+ * What the signers read beside the link; it goes from one person to another, never by way of the service.
+ * @param {Sent} sent
+ * @returns {string}
+ */
+function messageOf({ title, code, link: address }) {
+    const words = t(
+        "Please look at “{title}” and sign it. It is private: no server can read it, and its key is in this link, so pass the link on to nobody. Your code has to be {code}.",
+        { title, code },
+    );
+    return `${words}\n${address}`;
+}
+
+/** @param {string} account Matrix id @returns {string} what opens a chat with them (Matrix URI) */
+function chatWith(account) {
+    const id = encodeURIComponent(account.slice(1)).replaceAll("%3A", ":");
+    return `matrix:u/${id}?action=chat`;
+}
+
+/**
+ * @param {Sent} one
+ * @param {boolean} isCopied
+ * @param {{copy: (one: Sent, text: string) => void, share?: ((text: string) => void) | undefined}} press
+ */
+function link(one, isCopied, { copy, share }) {
     const { link: address, code, people } = one;
     const own = `/sign${address.slice(address.indexOf("#"))}`;
     return html`<ul>
-            ${people.map((account) => html`<li><bdi>${account}</bdi></li>`)}
+            ${people.map(
+                (account) =>
+                    html`<li>
+                        <a href=${chatWith(account)}><bdi>${account}</bdi></a>
+                    </li>`,
+            )}
         </ul>
         <p class="card share"><code>${address}</code></p>
         <p class="actions">
             ${button({
                 label: html`${icon(isCopied ? "done" : "copy")}<span>${t("Copy the link")}</span>`,
-                press: () => copy(one),
+                press: () => copy(one, address),
             })}
+            ${button({
+                label: t("Copy a message with it"),
+                style: "secondary",
+                press: () => copy(one, messageOf(one)),
+            })}
+            ${
+                share
+                    ? button({
+                          label: t("Share the message"),
+                          style: "secondary",
+                          press: () => share(messageOf(one)),
+                      })
+                    : nothing
+            }
             <a class="button secondary" href=${own}>${t("Open the document")}</a>
         </p>
         <p>

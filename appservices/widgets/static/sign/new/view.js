@@ -242,9 +242,9 @@ export class VecheSignNew extends VecheElement {
         });
     }
 
-    /** @param {Sent} one */
-    async _copy(one) {
-        await navigator.clipboard.writeText(one.link).then(
+    /** @param {Sent} one @param {string} text */
+    async _copy(one, text) {
+        await navigator.clipboard.writeText(text).then(
             () => {
                 this.copied = one;
             },
@@ -429,7 +429,12 @@ export class VecheSignNew extends VecheElement {
         const { sent, error } = this;
         const saved = () => new Blob([linksText(sent)], { type: "text/plain" });
         const press = {
-            copy: (/** @type {Sent} */ one) => void this._copy(one),
+            copy: (/** @type {Sent} */ one, /** @type {string} */ text) =>
+                void this._copy(one, text),
+            // Who changes their mind in the window of the system has shared nothing.
+            share: navigator.share
+                ? (/** @type {string} */ text) => void navigator.share({ text }).catch(() => {})
+                : undefined,
             saveAll: () => save(saved(), t("links.txt")),
             anew: () => void this._anew(),
             again: () => void this._ask(),

@@ -6,10 +6,11 @@ import argparse
 import datetime as dt
 import functools
 import io
+import json
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
@@ -27,6 +28,7 @@ from appservices.signing.service.templates import (
 from appservices.signing.service.uploads import normalised
 from tests.support.programs import program
 from tests.support.signing import NOW, Office
+from veche.protocol.errors import ConfigError, VecheError
 from veche.protocol.forms import FieldContext, parse_values
 from veche.protocol.pdf.appearance import Look
 from veche.protocol.pdf.document import Document
@@ -223,3 +225,81 @@ def test_the_command_shows_a_document(tmp_path: Path, capsys: pytest.CaptureFixt
     assert arguments.run(arguments) == 0
     assert "fields: landlord, tenant, tenant.c7" in capsys.readouterr().out
     assert "Договір найму квартири" in words(out.read_bytes(), tmp_path)
+
+
+LEASE: dict[str, Any] = {
+    "parties": [
+        {"party": "p1", "name": "Lena Land", "user": "@lena:veche.test"},
+        {"party": "p2", "name": "Tom Tenant", "user": "@tom:veche.test"},
+    ],
+    "answers": {
+        "address": "Lindenallee 7\n12345 Lindenau",
+        "rooms": "2",
+        "rent": "654.32",
+        "begins_on": "2027-01-01",
+        "notice": "one_month",
+    },
+}
+
+
+def filled(folder: Path, row: object, *more: str) -> int:
+    """What the command that fills a template returns; it writes ``lease.pdf``."""
+    (folder / "row.json").write_text(row if isinstance(row, str) else json.dumps(row))
+    parser = argparse.ArgumentParser()
+    template_command.add_commands(parser.add_subparsers())
+    lease = str(TEMPLATES / "lease-of-a-flat")
+    typed = ["template", "fill", lease, str(folder / "row.json"), str(folder / "lease.pdf")]
+    arguments = parser.parse_args([*typed, *more])
+    code: int = arguments.run(arguments)
+    return code
+
+
+def test_the_command_fills_one_in_where_no_service_sees_the_answers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert filled(tmp_path, LEASE, "--language", "de") == 0
+
+    pdf = (tmp_path / "lease.pdf").read_bytes()
+    told = words(pdf, tmp_path)
+    assert "Lindenallee 7" in told
+    assert "654" in told
+    assert "Tom Tenant" in told
+    assert b"/FT /Sig" not in pdf
+    said = capsys.readouterr().out.splitlines()
+    assert said[1:3] == [
+        "  signer @lena:veche.test Lena Land (Vermieter)",
+        "  signer @tom:veche.test Tom Tenant (Mieter)",
+    ]
+    assert said[3].startswith("  clause on page ")
+    assert said[3].endswith(", unfair: Vertragsstrafe bei Verzug")
+
+
+@pytest.mark.parametrize(
+    ("row", "words_of_it"),
+    [
+        ("{", "is no JSON"),
+        ([], "row"),
+        ({"answers": LEASE["answers"]}, "parties"),
+        ({**LEASE, "parties": LEASE["parties"][:1]}, "parties.p2"),
+        ({**LEASE, "answers": {"rent": "a lot"}}, "answers"),
+        ("x" * (template_command.ROW_BYTES_MAX + 1), "more than"),
+    ],
+)
+def test_a_row_that_does_not_fit_is_refused_and_nothing_is_written(
+    tmp_path: Path, row: object, words_of_it: str
+) -> None:
+    with pytest.raises(VecheError, match=words_of_it):
+        filled(tmp_path, row)
+
+    assert not (tmp_path / "lease.pdf").exists()
+
+
+def test_a_row_that_is_missing_is_named(tmp_path: Path) -> None:
+    arguments = argparse.Namespace(
+        folder=TEMPLATES / "lease-of-a-flat",
+        row=tmp_path / "nowhere.json",
+        out=tmp_path / "a.pdf",
+        language=None,
+    )
+    with pytest.raises(ConfigError, match=r"nowhere\.json"):
+        template_command.run_fill(arguments)
