@@ -9,6 +9,7 @@ from appservices.payments.config import BOT_LOCALPART
 from appservices.payments.service import (
     bank_news,
     bulk,
+    case_talk,
     faults,
     grants,
     heads_room,
@@ -166,7 +167,9 @@ class Payments:
 
     def receive(self, txn: Cursor, inbound: Inbound) -> None:
         """Act on one event that reached the bot."""
-        receive(self._parts.scene(txn, inbound.event_id, inbound.at_ms), inbound, hear)
+        scene = self._parts.scene(txn, inbound.event_id, inbound.at_ms)
+        if not case_talk.receive(scene, inbound):
+            receive(scene, inbound, hear)
 
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:  # noqa: ARG002 -- of the protocol
         """Learn that something it said never arrives: what was paid stands in the history."""

@@ -368,6 +368,9 @@ class PaymentsSection(Section):
     dispute_decide_ms: Annotated[Duration, Field(ge=HOUR_MS, le=59 * DAY_MS)] = 30 * DAY_MS
     """How long the desk has; after that who was paid has the amount again. With the time to answer
     at most 89 days."""
+    case_rooms_stay_ms: Annotated[Duration, Field(ge=MINUTE_MS, le=366 * DAY_MS)] = 30 * DAY_MS
+    """How long the bot stays in the room of a dispute or an escrow that is over; the room itself
+    stays with the people."""
     banks: list[BankSection] = Field(default_factory=list, max_length=BANKS_MAX)
     """Its accounts at banks, by which money comes in and goes out."""
     peers: list[PeerSection] = Field(default_factory=list, max_length=PEERS_MAX)

@@ -30,14 +30,13 @@ from appservices.agency.service.scene import CATALOGUE
 from veche.protocol import envelope, message
 from veche.protocol.act_proof import ACTS_KEY
 from veche.protocol.canonical import canonical
-from veche.protocol.commands import COMMAND_DESCRIPTION, command_description
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import RoomId, UserId
 from veche.protocol.unpadded import unpadded
 from veche.runtime import errands
 from veche.runtime.errands import Errand
 from veche.runtime.matrix.media import upload_encrypted
-from veche.runtime.matrix.rooms import RoomPlan, join
+from veche.runtime.matrix.rooms import WITHHELD, RoomPlan, introduced, join
 from veche.runtime.matrix.store import readers
 from veche.runtime.widget import widget_state
 
@@ -58,8 +57,6 @@ STAFF_LEFT: Final = "agency.left"
 CASES_AT_ONCE: Final = 20
 """Cases that one errand about many deals with in one transaction."""
 ENVELOPE_KEY_VERSION: Final = "1"
-STAFF_MAY_NOT: Final = 50
-"""Power that the office's bot has and its staff has not."""
 WORKS_HERE_NO_LONGER: Final = "Does not work at this desk any more."
 """Why somebody of the staff is shown out; for the log of acts."""
 
@@ -137,10 +134,7 @@ class _RoomHandler(Handler):
         power_levels: Mapping[str, Any] | None = None,
     ) -> Mapping[str, Any]:
         bot = UserId(errand.payload["bot"])
-        state = [{"type": "m.room.name", "state_key": "", "content": {"name": name}}]
-        for command in commands:
-            key, content = command_description(command, bot, CATALOGUE, language)
-            state.append({"type": COMMAND_DESCRIPTION, "state_key": key, "content": content})
+        state = introduced(name, commands, bot, CATALOGUE, language)
         plan = RoomPlan(initial_state=(*state, *more_state), power_levels=power_levels)
         device = self._host.device_id(bot)
         return {"room": await self._host.rooms.create(bot, device, plan, errand.id)}
@@ -199,9 +193,7 @@ class _MakeDesk(_RoomHandler):
             "{office} · desk {desk}", office=workplace.office.name(language), desk=desk
         )
         # Who is let in here is for the office to say, not for everybody who works here.
-        return await self._make(
-            errand, name, DESK_COMMANDS, language, power_levels={"invite": STAFF_MAY_NOT}
-        )
+        return await self._make(errand, name, DESK_COMMANDS, language, power_levels=WITHHELD)
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         scene = self._parts.scene_of(txn, errand, now_ms)

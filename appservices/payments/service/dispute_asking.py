@@ -1,4 +1,8 @@
-"""How a dispute stands, told to both and to the desk in their own chats; who is asked what."""
+"""How a dispute stands, told to both and to the desk in their own chats; who is asked what.
+
+Where there is a room of the dispute, a card stands there too, and who is in it is asked there as
+well: an answer here or there ends both questions.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,11 @@ import base64
 from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.dispute import LIVE, OVER, DisputeState
+from appservices.payments.core.texts.case_rooms import (
+    dispute_card,
+    dispute_news,
+    dispute_question,
+)
 from appservices.payments.core.texts.dispute import (
     Side,
     dispute_doc,
@@ -13,19 +22,25 @@ from appservices.payments.core.texts.dispute import (
     shown_decision,
     shown_opening,
 )
-from appservices.payments.service import dispute_files
+from appservices.payments.service import case_rooms, dispute_files
 from appservices.payments.service.settling import open_chat
 from appservices.payments.store import events, payments
 from veche.protocol.approval import MandateShown, ShownCap, showable
+from veche.protocol.message import Bold, Mono
 from veche.protocol.prompts import Choice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from appservices.payments.service.dispute_files import Case
     from appservices.payments.service.scene import Scene
-    from veche.protocol.ids import UserId
-    from veche.protocol.message import Doc
+    from appservices.payments.store.case_rooms import Place
+    from veche.protocol.ids import RoomId, UserId
+    from veche.protocol.message import Doc, Span
+    from veche.protocol.speech import Speech
+
+    Choices = Callable[[], tuple[Choice, ...]]
+    """Made anew for each place: a key approves one question."""
 
 TOPIC: Final = "dispute"
 OPEN: Final = "dispute.open"
@@ -55,10 +70,42 @@ _HEARD: Final = frozenset(
 
 def show_all(scene: Scene, case: Case) -> None:
     """Tell both how it stands now, and the desk if it is theirs; ask who is to answer."""
-    for side, person in everybody(scene, case):
+    place = case_rooms.of_matter(scene, case.dispute.id)
+    if place is not None:
+        # Whoever decides an appeal comes now, and could not read the card that is there.
+        is_anew = case_rooms.let_in(scene, place, case.desk(scene))
+        show_card(scene, case, place, is_anew=is_anew)
+        case_rooms.say(scene, place, dispute_news(case.view, room_speech(scene, case)))
+    told = everybody(scene, case)
+    for side, person in told:
         show(scene, case, side, person)
+    # What somebody of the desk was asked for their key is over once it is not theirs any more.
+    for one in sorted(case.deciders(scene) - {person for _, person in told}):
+        close(scene, case, one)
     if case.view.payee.person is None:
         _tell_organisation(scene, case)
+
+
+def show_card(scene: Scene, case: Case, place: Place, *, is_anew: bool = False) -> None:
+    """Show in the room of a dispute how it stands."""
+    speech = room_speech(scene, case)
+    case_rooms.show(scene, place, dispute_card(case.view, speech), speech, is_anew=is_anew)
+    if case.dispute.state in OVER:
+        case_rooms.leave_later(scene, place)
+    elif case.dispute.state in LIVE:
+        case_rooms.remind_later(scene, place, case.dispute.due_at_ms)
+
+
+def call_back(scene: Scene, case: Case, person: UserId) -> None:
+    """Invite one of them into the room again, who has left it or declined."""
+    place = case_rooms.of_matter(scene, case.dispute.id)
+    if place is not None and case_rooms.let_in(scene, place, [person]):
+        show_card(scene, case, place, is_anew=True)
+
+
+def ask_in_room(scene: Scene, case: Case, side: Side, person: UserId) -> None:
+    """Ask one of them in the room alone: their chat has the question already."""
+    _put_in_room(scene, case, (side, person), lambda: _choices(scene, case, side, person))
 
 
 def show_to(scene: Scene, dispute_id: str, person: UserId) -> None:
@@ -71,20 +118,11 @@ def show_to(scene: Scene, dispute_id: str, person: UserId) -> None:
 
 def show(scene: Scene, case: Case, side: Side, person: UserId) -> None:
     """Tell one of them how it stands, and ask what is theirs to answer."""
-    room_id = scene.chat_of(person)
-    if room_id is None:
-        # The desk knows where the bot is: nobody is called to their work.
-        if side is not Side.DESK:
-            open_chat(scene, person, dispute=case.dispute.id)
-        return
+    # The desk knows where the bot is: nobody is called to their work.
+    if scene.chat_of(person) is None and side is not Side.DESK:
+        open_chat(scene, person, dispute=case.dispute.id)
     close(scene, case, person)
-    speech = scene.speech(person)
-    doc = dispute_doc(case.view, side, speech)
-    choices = _choices(scene, case, side, person)
-    if choices:
-        _ask(scene, case, person, doc, choices)
-    else:
-        scene.tell(room_id, person, doc)
+    _put(scene, case, (side, person), lambda: _choices(scene, case, side, person))
 
 
 def _tell_organisation(scene: Scene, case: Case) -> None:
@@ -107,17 +145,19 @@ def ask_decision(scene: Scene, case: Case, person: UserId, given_minor: int, wor
     speech = scene.speech(person)
     text = shown_decision(case.view, given_minor, words, speech)
     shown = _shown(case, DECIDE, text, given_minor)
-    approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
-    choices = (
-        Choice(id=SO, label=speech.text("Decide so"), approve=approve),
-        Choice(id=DECLINE, label=speech.text("Not so")),
-    )
+
+    def choices() -> tuple[Choice, ...]:
+        approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
+        return (
+            Choice(id=SO, label=speech.text("Decide so"), approve=approve),
+            Choice(id=DECLINE, label=speech.text("Not so")),
+        )
+
     close(scene, case, person)
     # What they say is for those two alone until it counts: sealed, as in the dispute itself.
     sealed = base64.b64encode(scene.vault.seal({"words": words})).decode()
     more = {"given": str(given_minor), "words": sealed}
-    doc = dispute_doc(case.view, Side.DESK, speech)
-    _ask(scene, case, person, doc, choices, more)
+    _put(scene, case, (Side.DESK, person), choices, more)
 
 
 def words_in(scene: Scene, purpose: Mapping[str, object]) -> str:
@@ -142,9 +182,7 @@ def about(scene: Scene, case: Case, person: UserId) -> str:
 
 def everybody(scene: Scene, case: Case) -> list[tuple[Side, UserId]]:
     """Whom a dispute concerns now: both sides, as far as they are persons, and who decides."""
-    sides = [(Side.PAYER, case.view.payer.person), (Side.PAYEE, case.view.payee.person)]
-    found = [(side, person) for side, person in sides if person is not None]
-    return found + [(Side.DESK, one) for one in case.desk(scene)]
+    return [*case.sides(), *((Side.DESK, one) for one in case.desk(scene))]
 
 
 def _choices(scene: Scene, case: Case, side: Side, person: UserId) -> tuple[Choice, ...]:
@@ -182,18 +220,59 @@ def _shown(case: Case, what: str, text: str, minor: int) -> MandateShown:
     return MandateShown(what=what, text=showable(text), cap=cap)
 
 
+def _put(
+    scene: Scene,
+    case: Case,
+    asked: tuple[Side, UserId],
+    choices: Choices,
+    more: Mapping[str, str] | None = None,
+) -> None:
+    """Tell somebody in their chat how it stands; ask there, and in the room, what is theirs."""
+    side, person = asked
+    chat = scene.chat_of(person)
+    if chat is not None:
+        doc, offered = dispute_doc(case.view, side, scene.speech(person)), choices()
+        if offered:
+            _ask(scene, case, (person, chat), doc, offered, more)
+        else:
+            scene.tell(chat, person, doc)
+    _put_in_room(scene, case, asked, choices, more)
+
+
+def _put_in_room(
+    scene: Scene,
+    case: Case,
+    asked: tuple[Side, UserId],
+    choices: Choices,
+    more: Mapping[str, str] | None = None,
+) -> None:
+    side, person = asked
+    room_id = case_rooms.room_with(scene, case.dispute.id, person)
+    offered = choices() if room_id is not None else ()
+    if room_id is not None and offered:
+        named = {Side.PAYER: case.view.payer, Side.PAYEE: case.view.payee}
+        name: Span = Bold(named[side].name) if side in named else Mono(person)
+        doc = dispute_question(case.view, side, name, scene.speech(person))
+        _ask(scene, case, (person, room_id), doc, offered, more)
+
+
 def _ask(
     scene: Scene,
     case: Case,
-    person: UserId,
+    asked: tuple[UserId, RoomId],
     doc: Doc,
     choices: tuple[Choice, ...],
     more: Mapping[str, str] | None = None,
 ) -> None:
-    room_id, due_at_ms = scene.chat_of(person), case.dispute.due_at_ms
-    if room_id is None or due_at_ms is None:
+    (person, room_id), due_at_ms = asked, case.dispute.due_at_ms
+    if due_at_ms is None:
         return
     prompt = scene.prompt(person, choices, due_at_ms - scene.now_ms)
     purpose = {"topic": TOPIC, "dispute": case.dispute.id, **(more or {})}
     matter = about(scene, case, person)
     scene.ask(room_id, person, prompt, doc, about=matter, purpose=purpose)
+
+
+def room_speech(scene: Scene, case: Case) -> Speech:
+    """How to speak in the room: in the language of both sides, where they share one."""
+    return case_rooms.speech_for(scene, [person for _, person in case.sides()])

@@ -62,14 +62,27 @@ class Case:
         not_they = sides | {self.view.ruler if ruler is None else ruler}
         return [UserId(one) for one in desk if one not in not_they]
 
+    def sides(self) -> list[tuple[Side, UserId]]:
+        """Both sides, as far as they are persons."""
+        both = [(Side.PAYER, self.view.payer.person), (Side.PAYEE, self.view.payee.person)]
+        return [(side, person) for side, person in both if person is not None]
+
+    def deciders(self, scene: Scene) -> set[UserId]:
+        """All who decide disputes here, first or on appeal, be it this one or not."""
+        section = scene.section
+        return {UserId(one) for one in (*section.dispute_desk, *section.dispute_appeal_desk)}
+
+    def judges(self, scene: Scene) -> list[UserId]:
+        """Who decides once it has come to that: now the appeal, else the first decision."""
+        if self.dispute.state is DisputeState.APPEALED:
+            return self.appeal_desk(scene)
+        desk = [UserId(one) for one in scene.section.dispute_desk]
+        return [one for one in desk if self.side_of(one, scene) is Side.DESK]
+
     def desk(self, scene: Scene) -> list[UserId]:
         """Who has to decide now; empty where nobody has."""
-        desk: list[UserId] = []
-        if self.dispute.state is DisputeState.APPEALED:
-            desk = self.appeal_desk(scene)
-        elif self.dispute.state is DisputeState.AT_DESK:
-            desk = [UserId(one) for one in scene.section.dispute_desk]
-        return [one for one in desk if self.side_of(one, scene) is Side.DESK]
+        is_theirs = self.dispute.state in {DisputeState.AT_DESK, DisputeState.APPEALED}
+        return self.judges(scene) if is_theirs else []
 
 
 def add(scene: Scene, case: Case) -> bool:

@@ -53,7 +53,7 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         _show_all(scene, inbound)
         return
     found = _found(scene, person, number) if len(number) == NUMBER_CHARACTERS else None
-    problem = _say(scene, person, found, words) if found else _open(scene, inbound, number, words)
+    problem = say(scene, person, found, words) if found else _open(scene, inbound, number, words)
     if problem is not None:
         tell_problem(scene, inbound, problem, number)
 
@@ -90,10 +90,20 @@ def _is_desk(scene: Scene, person: UserId) -> bool:
     return person in section.dispute_desk or person in section.dispute_appeal_desk
 
 
-def _say(  # noqa: PLR0911 -- a wish a line
+def say(  # noqa: PLR0911 -- a wish a line
     scene: Scene, person: UserId, dispute_id: str, words: Sequence[str]
 ) -> DisputeProblem | None:
-    """Answer or decide a dispute with what was typed; else show it."""
+    """Answer or decide a dispute with what was typed; else show it.
+
+    Args:
+        scene: The transaction.
+        person: Who typed it.
+        dispute_id: Of which dispute.
+        words: What stood after its number.
+
+    Returns:
+        Why it cannot be done; None if it was, or if the dispute is shown.
+    """
     case = cases.lock(scene, dispute_id)
     side = case.side_of(person, scene) if case is not None else None
     if case is None or side is None:
@@ -110,6 +120,7 @@ def _say(  # noqa: PLR0911 -- a wish a line
         return _appeal(scene, person, case, words)
     if side is Side.PAYER and words:
         return DisputeProblem.TWICE
+    asking.call_back(scene, case, person)
     asking.show(scene, case, side, person)
     return None
 

@@ -27,7 +27,7 @@ from appservices.payments.core.ledger import Result
 from appservices.payments.core.setting_aside import HOLD, LET_GO, void
 from appservices.payments.core.texts.dispute import Side, dispute_problem_doc
 from appservices.payments.core.texts.paying import FAILED
-from appservices.payments.service import attempts, evidence, files
+from appservices.payments.service import attempts, case_rooms, evidence, files
 from appservices.payments.service import dispute_asking as asking
 from appservices.payments.service import dispute_files as cases
 from appservices.payments.service import dispute_moves as moves
@@ -159,6 +159,7 @@ def _settle_hold(scene: Scene, case: Case, outcome: Outcome) -> None:
         after = cases.Case(attrs.evolve(case.view, dispute=held))
         due_at_ms = scene.now_ms + scene.section.dispute_answer_ms
         _step(scene, after, DisputeInput.HELD, due_at_ms=due_at_ms)
+        case_rooms.want(scene, "dispute", dispute.id)
         return
     _step(scene, case, DisputeInput.NOT_HELD)
     if outcome.is_done:

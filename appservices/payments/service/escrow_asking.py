@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.escrow import OVER, WAITING, EscrowState, Role
+from appservices.payments.core.texts.case_rooms import escrow_card, escrow_news, escrow_question
 from appservices.payments.core.texts.escrow import (
     shown_funding,
     shown_vote,
@@ -12,18 +13,22 @@ from appservices.payments.core.texts.escrow import (
     state_doc,
     vote_doc,
 )
-from appservices.payments.service import escrow_files
+from appservices.payments.service import case_rooms, escrow_files
 from appservices.payments.service.settling import open_chat
 from appservices.payments.store import events
 from appservices.payments.store.events import News
 from veche.protocol.approval import MandateShown, ShownCap
+from veche.protocol.message import Bold
 from veche.protocol.prompts import Choice
 
 if TYPE_CHECKING:
     from appservices.payments.core.escrow import Voter
     from appservices.payments.service.escrow_files import Deal
     from appservices.payments.service.scene import Scene
-    from veche.protocol.ids import UserId
+    from appservices.payments.store.case_rooms import Place
+    from veche.protocol.ids import RoomId, UserId
+    from veche.protocol.message import Doc
+    from veche.protocol.speech import Speech
 
 TOPIC: Final = "escrow"
 FUND: Final = "escrow.fund"
@@ -42,6 +47,10 @@ VOTE: Final = "vote."
 
 def show_all(scene: Scene, deal: Deal) -> None:
     """Tell everybody who takes part how it stands now, and ask who is to answer."""
+    place = case_rooms.of_matter(scene, deal.escrow.id)
+    if place is not None:
+        show_card(scene, deal, place)
+        case_rooms.say(scene, place, escrow_news(deal.view, room_speech(scene, deal)))
     for voter in deal.escrow.voters:
         show(scene, deal, voter)
 
@@ -67,26 +76,89 @@ def show(scene: Scene, deal: Deal, voter: Voter, votes: tuple[int, ...] | None =
     if person is None:
         _tell_organisation(scene, deal, voter, deal.escrow.state.value)
         return
-    room_id = scene.chat_of(person)
-    if room_id is None:
+    chat = scene.chat_of(person)
+    if chat is None:
         open_chat(scene, person, escrow=deal.escrow.id)
+    close(scene, deal, voter)
+    if chat is not None:
+        doc = state_doc(deal.view, voter.role, scene.speech(person))
+        choices = _choices(scene, deal, (voter, person), votes)
+        if choices:
+            _ask(scene, deal, (voter, person, chat), doc, choices)
+        else:
+            scene.tell(chat, person, doc, is_quiet=deal.escrow.state not in OVER)
+    ask_in_room(scene, deal, voter, votes)
+
+
+def call_back(scene: Scene, deal: Deal, person: UserId) -> None:
+    """Invite one who takes part into the room again, who has left it or declined."""
+    place = case_rooms.of_matter(scene, deal.escrow.id)
+    if place is not None and case_rooms.let_in(scene, place, [person]):
+        show_card(scene, deal, place, is_anew=True)
+
+
+def ask_in_room(
+    scene: Scene, deal: Deal, voter: Voter, votes: tuple[int, ...] | None = None
+) -> None:
+    """Ask one who is in the room of an escrow there too; see ``show``."""
+    person = deal.person_of(voter)
+    room_id = None
+    if person is not None:
+        room_id = case_rooms.room_with(scene, deal.escrow.id, person)
+    if person is None or room_id is None:
         return
-    speech = scene.speech(person)
-    _close(scene, deal, voter, person)
-    doc = state_doc(deal.view, voter.role, speech)
     choices = _choices(scene, deal, (voter, person), votes)
-    if not choices:
-        scene.tell(room_id, person, doc, is_quiet=deal.escrow.state not in OVER)
-        return
+    if choices:
+        name = Bold(deal.view.named(voter.holder).name)
+        doc = escrow_question(deal.view, voter.role, name, scene.speech(person))
+        _ask(scene, deal, (voter, person, room_id), doc, choices)
+
+
+def show_card(scene: Scene, deal: Deal, place: Place, *, is_anew: bool = False) -> None:
+    """Show in the room of an escrow how it stands."""
+    speech = room_speech(scene, deal)
+    case_rooms.show(scene, place, escrow_card(deal.view, speech), speech, is_anew=is_anew)
+    if deal.escrow.state in OVER:
+        case_rooms.leave_later(scene, place)
+    elif deal.escrow.state is EscrowState.FUNDED:
+        case_rooms.remind_later(scene, place, deal.escrow.due_at_ms)
+
+
+def _ask(
+    scene: Scene,
+    deal: Deal,
+    asked: tuple[Voter, UserId, RoomId],
+    doc: Doc,
+    choices: tuple[Choice, ...],
+) -> None:
+    voter, person, room_id = asked
     lasts_ms = (deal.escrow.due_at_ms or deal.escrow.ends_at_ms) - scene.now_ms
     prompt = scene.prompt(person, choices, lasts_ms)
     purpose = {"topic": TOPIC, "escrow": deal.escrow.id}
     scene.ask(room_id, person, prompt, doc, about=about(deal, voter), purpose=purpose)
 
 
+def room_speech(scene: Scene, deal: Deal) -> Speech:
+    """How to speak in the room: in the language of all who take part, where they share one."""
+    return case_rooms.speech_for(scene, persons(deal))
+
+
+def persons(deal: Deal) -> list[UserId]:
+    """Those who take part, as far as they are persons."""
+    found = (deal.person_of(one) for one in deal.escrow.voters)
+    return [one for one in found if one is not None]
+
+
 def tell_vote(scene: Scene, deal: Deal, voter: Voter) -> None:
-    """Tell the others what somebody has decided."""
+    """Tell the others what somebody has decided, whom nobody asks any more."""
     assert voter.to_seller is not None, "they have decided"  # noqa: S101 -- our bug
+    close(scene, deal, voter)
+    named = deal.view.named(voter.holder)
+    place = case_rooms.of_matter(scene, deal.escrow.id)
+    if place is not None:
+        show_card(scene, deal, place)
+        doc = vote_doc(deal.view, named, voter.to_seller, room_speech(scene, deal))
+        case_rooms.say(scene, place, doc)
     for other in deal.escrow.voters:
         person = deal.person_of(other)
         if other.holder == voter.holder:
@@ -94,7 +166,6 @@ def tell_vote(scene: Scene, deal: Deal, voter: Voter) -> None:
         if person is None:
             _tell_organisation(scene, deal, other, VOTED)
         elif (room_id := scene.chat_of(person)) is not None:
-            named = deal.view.named(voter.holder)
             doc = vote_doc(deal.view, named, voter.to_seller, scene.speech(person))
             scene.tell(room_id, person, doc)
 
@@ -112,10 +183,16 @@ def _tell_organisation(scene: Scene, deal: Deal, voter: Voter, what: str) -> Non
         events.add_event(scene.txn, voter.holder, news, scene.now_ms)
 
 
-def _close(scene: Scene, deal: Deal, voter: Voter, person: UserId) -> None:
+def close(scene: Scene, deal: Deal, voter: Voter) -> None:
+    """End the open questions to one who takes part."""
+    person = deal.person_of(voter)
+    if person is None:
+        return
     speech = scene.speech(person)
     if deal.escrow.state in OVER:
         words = speech.text("It is over.")
+    elif voter.approved_by is not None:
+        words = speech.text("You have decided.")
     else:
         words = speech.text("A newer question has taken the place of this one.")
     scene.close(about(deal, voter), person, words)

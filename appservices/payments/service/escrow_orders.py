@@ -73,7 +73,7 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     if not argument.strip():
         _show_all(scene, inbound)
     elif found:
-        _act(scene, inbound, found[0], rest.strip())
+        act(scene, inbound, found[0], rest.strip())
     else:
         _propose(scene, inbound, argument)
 
@@ -86,7 +86,7 @@ def _show_all(scene: Scene, inbound: Inbound) -> None:
         _tell_problem(scene, inbound, EscrowProblem.USAGE)
 
 
-def _act(scene: Scene, inbound: Inbound, escrow_id: str, wish: str) -> None:
+def act(scene: Scene, inbound: Inbound, escrow_id: str, wish: str) -> None:
     """Do with an escrow what one who takes part wants: to decide takes their key."""
     deal = deals.lock(scene, escrow_id)
     voter = deal.voter_of(inbound.sender) if deal is not None else None
@@ -97,6 +97,8 @@ def _act(scene: Scene, inbound: Inbound, escrow_id: str, wish: str) -> None:
     if word in STOP:
         _stop(scene, inbound, deal, voter)
         return
+    if not word:
+        asking.call_back(scene, deal, inbound.sender)
     votes: tuple[int, ...] | None = None
     if word in RELEASE | RETURN:
         votes = (amount if word in RELEASE else 0,)

@@ -27,10 +27,10 @@ from appservices.payments.core.payment import Kind, Payment
 from appservices.payments.core.rules import Go, Guard, Refuse, Wait
 from appservices.payments.core.texts.escrow import GUARDED, TOO_LATE, split_words
 from appservices.payments.core.texts.paying import FAILED, NO_COVER, PAYEE_CLOSED
+from appservices.payments.service import case_rooms, files, guarding
 from appservices.payments.service import escrow_asking as asking
 from appservices.payments.service import escrow_files as deals
 from appservices.payments.service import escrow_moves as moves
-from appservices.payments.service import files, guarding
 from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.judging import judge_now
 from appservices.payments.service.settling import tell_made
@@ -169,6 +169,7 @@ def _settle_hold(scene: Scene, deal: Deal, outcome: Outcome) -> None:
     funded = attrs.evolve(escrow, funded_at_ms=scene.now_ms)
     after = attrs.evolve(deal, escrow=funded)
     _step(scene, after, EscrowInput.MOVED, due_at_ms=escrow.ends_at_ms)
+    case_rooms.want(scene, "escrow", escrow.id)
 
 
 def _settle_end(scene: Scene, deal: Deal, outcome: Outcome) -> None:

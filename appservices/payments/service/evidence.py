@@ -1,4 +1,4 @@
-"""Files that a side of a dispute sends in its chat: fetched, hashed, and then evidence.
+"""Files that a side of a dispute sends in its chat, or in the room: fetched, hashed, evidence.
 
 Nothing of a file is kept here but its hash and, sealed, where it is and what opens it: the others
 get the same file from there. The hash is that of what is in it, so anybody who has the file can see
@@ -24,6 +24,7 @@ from appservices.payments.core.texts.evidence import (
     evidence_problem_doc,
     sent_doc,
 )
+from appservices.payments.service import case_rooms
 from appservices.payments.service import dispute_asking as asking
 from appservices.payments.service import dispute_files as cases
 from appservices.payments.service.scene import Parts
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
     from appservices.payments.service.dispute_files import Case
     from appservices.payments.service.scene import Scene
     from veche.protocol.inbound import Inbound
+    from veche.protocol.message import Doc
+    from veche.protocol.speech import Speech
     from veche.runtime.crypto.attachments import FileKey
     from veche.runtime.database import Cursor
 
@@ -72,15 +75,30 @@ _FIELD: Final = Field(id="file", kind=FieldKind.FILE, label="file", bytes_max=FI
 def take(scene: Scene, inbound: Inbound) -> bool:
     """A person may have sent a file: fetch it as evidence, or say why not; False if it is none."""
     content = mapping(inbound.content)
-    if inbound.event_type != "m.room.message" or content.get("msgtype") not in _FILES:
+    if not is_file(inbound):
         return False
     found = _dispute_of(scene, inbound.sender, _caption(content))
-    claims = _claims(scene, inbound) if isinstance(found, str) else found
+    if isinstance(found, EvidenceProblem):
+        _tell(scene, inbound.room_id, inbound.sender, found)
+    else:
+        take_for(scene, inbound, found)
+    return True
+
+
+def is_file(inbound: Inbound) -> bool:
+    """Whether a message is a file."""
+    msgtype = mapping(inbound.content).get("msgtype")
+    return inbound.event_type == "m.room.message" and msgtype in _FILES
+
+
+def take_for(scene: Scene, inbound: Inbound, dispute_id: str) -> None:
+    """Fetch a file as evidence of a dispute, or say why not."""
+    claims = _claims(scene, inbound)
     if isinstance(claims, EvidenceProblem):
         _tell(scene, inbound.room_id, inbound.sender, claims)
-        return True
+        return
     payload = {
-        "dispute": found,
+        "dispute": dispute_id,
         "person": inbound.sender,
         "room": inbound.room_id,
         "since_ms": scene.now_ms,
@@ -89,7 +107,6 @@ def take(scene: Scene, inbound: Inbound) -> bool:
     }
     id_ = effect_id(TAKE, inbound.event_id)
     errands.schedule(scene.txn, Errand(id_, TAKE, payload, scene.now_ms))
-    return True
 
 
 def of_case(scene: Scene, case: Case) -> list[Evidence]:
@@ -98,22 +115,17 @@ def of_case(scene: Scene, case: Case) -> list[Evidence]:
 
 
 def send(scene: Scene, case: Case, person: UserId, wanted: Sequence[Evidence]) -> None:
-    """Send files to one who may see the dispute, each with what it is."""
-    room_id = scene.chat_of(person)
+    """Send files to one who may see the dispute, each with what it is.
+
+    They come into their chat; who has none, and is in the room of the dispute, gets them there.
+    """
+    room_id = scene.chat_of(person) or case_rooms.room_with(scene, case.dispute.id, person)
     if room_id is None:
         return
     speech = scene.speech(person)
     for one in wanted:
-        sender = case.view.payer if one.by == case.dispute.payer else case.view.payee
-        scene.tell(room_id, person, sent_doc(one, sender.name, case.view.number, speech))
-        content = message.file(
-            filename=one.name,
-            caption="",
-            encrypted_file=one.file,
-            mimetype=one.mimetype,
-            size_bytes=one.size_bytes,
-        )
-        scene.voice.say(room_id, content, scene.ground(person))
+        scene.tell(room_id, person, _sent_doc(case, one, speech))
+        scene.voice.say(room_id, _content(one), scene.ground(person))
 
 
 def send_all(scene: Scene, case: Case, person: UserId) -> None:
@@ -183,7 +195,9 @@ class TakeEvidence(ChatErrand[Parts]):
         if problem is not None:
             _tell(scene, room_id, person, problem)
             return
-        _hand_on(scene, case, (side, person), room_id)
+        after = cases.lock(scene, case.dispute.id)
+        assert after is not None, "it is locked"  # noqa: S101 -- our bug
+        _hand_on(scene, after, (side, person), room_id)
 
     def _claims(self, errand: Errand) -> dict[str, Any]:
         opened: dict[str, Any] = self._parts.vault.open(base64.b64decode(errand.payload["sealed"]))
@@ -232,9 +246,31 @@ def _hand_on(scene: Scene, case: Case, sender: tuple[Side, UserId], room_id: Roo
     _, person = sender
     doc = evidence_doc(newest, case.view.number, scene.speech(person))
     scene.tell(room_id, person, doc)
+    place = case_rooms.of_matter(scene, case.dispute.id)
+    there = case_rooms.joined(scene, place) if place is not None else set()
+    if place is not None:
+        asking.show_card(scene, case, place)
+        if place.room_id != room_id:
+            case_rooms.say(scene, place, _sent_doc(case, newest, asking.room_speech(scene, case)))
+            case_rooms.put(scene, place, _content(newest))
     for _, other in asking.everybody(scene, case):
-        if other != person:
+        if other != person and other not in there:
             send(scene, case, other, [newest])
+
+
+def _sent_doc(case: Case, evidence: Evidence, speech: Speech) -> Doc:
+    sender = case.view.payer if evidence.by == case.dispute.payer else case.view.payee
+    return sent_doc(evidence, sender.name, case.view.number, speech)
+
+
+def _content(evidence: Evidence) -> message.Content:
+    return message.file(
+        filename=evidence.name,
+        caption="",
+        encrypted_file=evidence.file,
+        mimetype=evidence.mimetype,
+        size_bytes=evidence.size_bytes,
+    )
 
 
 def _dispute_of(scene: Scene, person: UserId, caption: str) -> str | EvidenceProblem:

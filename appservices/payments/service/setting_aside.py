@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from appservices.payments.service import (
+    case_errands,
+    case_rooms,
     dispute_asking,
     dispute_moves,
     disputes,
@@ -37,6 +39,9 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
         escrows.CLOCK: _Clock(parts, "escrow", escrows.rang),
         disputes.CLOCK: _Clock(parts, "dispute", disputes.rang),
         evidence.TAKE: evidence.TakeEvidence(parts),
+        case_rooms.MAKE: case_errands.MakeRoom(parts),
+        case_rooms.REMIND: case_errands.Remind(parts),
+        case_rooms.LEAVE: case_errands.LeaveRoom(parts),
     }
 
 

@@ -132,6 +132,12 @@ class Asker:
             return None
 
 
+def is_case_room(room: Room) -> bool:
+    """Whether a room is of a dispute or an escrow, in which one says nothing but answers."""
+    name = room.state.get(("m.room.name", ""), {}).get("content", {}).get("name", "")
+    return str(name).startswith(("Dispute ", "Escrow "))
+
+
 @attrs.define(eq=False)
 class Person(Asker):
     """Somebody with an account.
@@ -181,7 +187,8 @@ class Person(Asker):
         server = self.institution.homeserver
         if room.membership(self.user) == "invite":
             server.join(self.user, room.id)
-            self.room = room.id
+            if not is_case_room(room):
+                self.room = room.id
         kind, content = shown(event)
         if event["sender"] != self.bot or kind != "m.room.message":
             return

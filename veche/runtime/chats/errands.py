@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from veche.protocol.commands import COMMAND_DESCRIPTION, command_description
 from veche.protocol.ids import RoomId, UserId
 from veche.runtime.chats.scene import ChatParts
 from veche.runtime.matrix.client import MatrixError, path
-from veche.runtime.matrix.rooms import RoomPlan, join
-from veche.runtime.matrix.store import expect_member
+from veche.runtime.matrix.rooms import RoomPlan, introduced, join
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -104,11 +102,8 @@ class OpenChat(ChatErrand[P]):
             return {"room": room_id}
         manner = self._parts.manner
         name = self._parts.section.name_in(language)
-        state = [{"type": "m.room.name", "state_key": "", "content": {"name": name}}]
-        for command in manner.commands:
-            key, content = command_description(command, self._bot, manner.catalogue, language)
-            state.append({"type": COMMAND_DESCRIPTION, "state_key": key, "content": content})
-        state.extend(map(dict, self._parts.widget(language)))
+        state = introduced(name, manner.commands, self._bot, manner.catalogue, language)
+        state.extend(self._parts.widget(language))
         device = self._host.device_id(self._bot)
         plan = RoomPlan(initial_state=state)
         return {"room": await self._host.rooms.create(self._bot, device, plan, errand.id)}
@@ -129,7 +124,5 @@ def invite(scene: ChatScene[Any], room_id: RoomId, person: UserId) -> bool:
     if known is not None:
         return known.is_greeted
     chats.keep(scene.txn, room_id, person, scene.now_ms)
-    scene.voice.set_membership(room_id, person, "invite", scene.ground(person))
-    # The invitation is on its way, so what follows it may be said.
-    expect_member(scene.txn, room_id, person, "invite")
+    scene.let_in(room_id, person)
     return False

@@ -12,7 +12,7 @@ from veche.protocol.prompts import Prompt
 from veche.protocol.speech import Speech
 from veche.runtime import people, prompts
 from veche.runtime.crypto.tracking import is_encrypted
-from veche.runtime.matrix.store import readers
+from veche.runtime.matrix.store import expect_member, readers
 from veche.runtime.outbox import Relation
 from veche.runtime.prompts import Asking, Closing
 from veche.runtime.speak import Ground, Voice
@@ -207,6 +207,12 @@ class ChatScene(Generic[S]):
         present = {user_id for user_id, _ in readers(self.txn, room_id)}
         others = present - {person, self.voice.bot.user_id}
         return is_encrypted(self.txn, room_id) and not others
+
+    def let_in(self, room_id: RoomId, person: UserId) -> None:
+        """Invite a person into a room of the bot's; what is said from now on is for them too."""
+        self.voice.set_membership(room_id, person, "invite", self.ground(person))
+        # The invitation is on its way, so what follows it may be said.
+        expect_member(self.txn, room_id, person, "invite")
 
     # Speaking
 

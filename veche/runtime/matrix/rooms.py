@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from twisted.internet.defer import Deferred
 
+from veche.protocol.commands import COMMAND_DESCRIPTION, command_description
 from veche.protocol.errors import NotYetError, UnavailableError
 from veche.protocol.ids import RoomId, UserId
 from veche.runtime import metrics
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from twisted.internet.interfaces import IReactorTime
 
+    from veche.protocol.catalogue import Catalogue
+    from veche.protocol.commands import Command
     from veche.protocol.ids import DeviceId, EffectId
     from veche.runtime.database import Cursor, Database
     from veche.runtime.matrix.client import MatrixClient
@@ -43,6 +46,8 @@ _READ_BY_ANYBODY: Final[Mapping[str, Any]] = MappingProxyType(
         "content": {"history_visibility": "world_readable"},
     }
 )
+WITHHELD: Final[Mapping[str, Any]] = MappingProxyType({"invite": 50})
+"""Power levels of a room into which its bot alone lets people; none of them can put another out."""
 _DEFAULT_VISIBILITY: Final = "shared"
 """What a room without ``m.room.history_visibility`` has (Matrix spec v1.18)."""
 _NOT_INVITED: Final = (403, 404)
@@ -79,6 +84,25 @@ class RoomPlan:
         if self.power_levels is not None:
             body["power_level_content_override"] = dict(self.power_levels)
         return body
+
+
+def introduced(
+    name: str, commands: Sequence[Command], bot: UserId, catalogue: Catalogue, language: str
+) -> list[Mapping[str, Any]]:
+    """State that tells what a room is called, and what its bot answers there.
+
+    Args:
+        name: Of the room; the homeserver reads it.
+        commands: What is answered.
+        bot: By whom.
+        catalogue: Has the words of the commands.
+        language: Of those words.
+    """
+    state = [{"type": "m.room.name", "state_key": "", "content": {"name": name}}]
+    for command in commands:
+        key, content = command_description(command, bot, catalogue, language)
+        state.append({"type": COMMAND_DESCRIPTION, "state_key": key, "content": content})
+    return [*state]
 
 
 async def create_room(

@@ -52,7 +52,12 @@ class Heard:
 
 
 def hear(
-    txn: Cursor, inbound: Inbound, *, thread: EffectId | None = None, is_dialogue: bool = False
+    txn: Cursor,
+    inbound: Inbound,
+    *,
+    thread: EffectId | None = None,
+    is_dialogue: bool = False,
+    is_talk: bool = False,
 ) -> Heard:
     """Hold an event against the prompts of its room.
 
@@ -65,6 +70,8 @@ def hear(
             thread are meant.
         is_dialogue: Only one person speaks here, so words that reply to nothing are meant for the
             newest question, whatever else is open.
+        is_talk: Several persons talk with one another here, so words that reply to nothing are
+            meant for no question.
 
     Raises:
         UnavailableError: It is about a message of ours whose event id is not known yet; it is
@@ -75,7 +82,8 @@ def hear(
     if is_dialogue and not events:
         newest = next((one for one in kept if one.is_open), None)
         kept = [one for one in kept if one is newest or not one.is_open]
-    outcome = read_answer(inbound, [one.asked for one in kept], inbound.at_ms)
+    asked = [one.asked for one in kept]
+    outcome = read_answer(inbound, asked, inbound.at_ms, is_bare_text_allowed=not is_talk)
     about = next((one for one in kept if one.id == outcome.prompt_id), None)
     if about is None and events and any(one.is_open and one.is_on_its_way for one in kept):
         raise UnavailableError("the prompt is on its way", retry_after_ms=UNSENT_RETRY_MS)

@@ -110,7 +110,12 @@ def decision_example(number: str, currency: str, speech: Speech) -> str:
 
 
 def dispute_doc(view: DisputeView, side: Side, speech: Speech) -> Doc:
-    """How a dispute stands, for one side."""
+    """How a dispute stands, for one side, and what it can write."""
+    return (*stands_doc(view, side, speech), *how_doc(view, side, speech))
+
+
+def stands_doc(view: DisputeView, side: Side, speech: Speech) -> Doc:
+    """How a dispute stands, for one side; the payer's can be read by all."""
     dispute = view.dispute
     facts: list[tuple[str, Item]] = [
         (speech.text("Paid by"), _named(view.payer)),
@@ -133,9 +138,26 @@ def dispute_doc(view: DisputeView, side: Side, speech: Speech) -> Doc:
         Heading(speech.text("Dispute")),
         Facts(facts),
         *_evidence(view, speech),
-        Paragraph(_state(view, side, speech)),
-        *_how(view, side, speech),
+        Paragraph(dispute_words(view, side, speech)),
     )
+
+
+def how_doc(view: DisputeView, side: Side, speech: Speech) -> Doc:
+    """What one side can write now."""
+    example = example_for(view, side, speech)
+    return (Paragraph(speech.text("Write for example:"), "\n", Mono(example)),) if example else ()
+
+
+def example_for(view: DisputeView, side: Side, speech: Speech) -> str:
+    """What one side can write now, for example; empty if nothing."""
+    state = view.dispute.state
+    if side is Side.DESK and state in {DisputeState.AT_DESK, DisputeState.APPEALED}:
+        return decision_example(view.number, view.currency, speech)
+    if side is Side.PAYEE and state is DisputeState.OPEN:
+        return speech.text("dispute {number} all three arrived whole", number=view.number)
+    if side is not Side.DESK and state is DisputeState.DECIDED:
+        return speech.text("dispute {number} the photo was overlooked", number=view.number)
+    return ""
 
 
 def shown_opening(view: DisputeView, speech: Speech) -> str:
@@ -175,7 +197,10 @@ def shown_decision(view: DisputeView, given_minor: int, words: str, speech: Spee
     )
 
 
-def _state(view: DisputeView, side: Side, speech: Speech) -> str:  # noqa: PLR0911 -- a state a line
+def dispute_words(  # noqa: PLR0911 -- a state a line
+    view: DisputeView, side: Side, speech: Speech
+) -> str:
+    """How a dispute stands, in a sentence or two."""
     dispute = view.dispute
     match dispute.state:
         case DisputeState.ASKED:
@@ -284,20 +309,6 @@ def _evidence(view: DisputeView, speech: Speech) -> Doc:
     if not view.evidence:
         return ()
     return (Paragraph(speech.text("Evidence, each with its SHA-256:")), Bullets(view.evidence))
-
-
-def _how(view: DisputeView, side: Side, speech: Speech) -> Doc:
-    """What can be written."""
-    state = view.dispute.state
-    if side is Side.DESK and state in {DisputeState.AT_DESK, DisputeState.APPEALED}:
-        example = decision_example(view.number, view.currency, speech)
-    elif side is Side.PAYEE and state is DisputeState.OPEN:
-        example = speech.text("dispute {number} all three arrived whole", number=view.number)
-    elif side is not Side.DESK and state is DisputeState.DECIDED:
-        example = speech.text("dispute {number} the photo was overlooked", number=view.number)
-    else:
-        return ()
-    return (Paragraph(speech.text("Write for example:"), "\n", Mono(example)),)
 
 
 def _named(party: Party) -> Item:

@@ -139,7 +139,7 @@ def terms_doc(view: EscrowView, speech: Speech) -> Doc:
         (speech.text("Decided by"), _rule(view, speech)),
         (
             speech.text("If not, at {moment}", moment=speech.moment(escrow.ends_at_ms)),
-            _silence(view, speech),
+            silence_words(view, speech),
         ),
         (speech.text("Number"), Mono(view.number)),
     ]
@@ -184,7 +184,7 @@ def shown_funding(view: EscrowView, speech: Speech) -> str:
             "{rule} decide whom it goes to; if they have not by {moment}: {silence}",
             rule=_rule(view, speech),
             moment=speech.moment(view.escrow.ends_at_ms),
-            silence=_silence(view, speech),
+            silence=silence_words(view, speech),
         )
     )
     parts.append(speech.text("Escrow {number}.", number=view.number))
@@ -217,6 +217,12 @@ def split_words(view: EscrowView, to_seller: int, speech: Speech) -> str:
         rest=speech.money(amount - to_seller, view.currency),
         buyer=_short(view.buyer),
     )
+
+
+def silence_words(view: EscrowView, speech: Speech) -> str:
+    """What happens at its date if nobody has decided."""
+    is_release = view.escrow.on_silence is OnSilence.RELEASE
+    return split_words(view, view.escrow.amount_minor if is_release else 0, speech)
 
 
 def _waits(escrow: Escrow, role: Role, speech: Speech) -> str:
@@ -302,17 +308,13 @@ def _votes(view: EscrowView, speech: Speech) -> Doc:
 
 def _stuck(view: EscrowView, speech: Speech) -> str:
     return speech.text(
-        "They do not agree any more, so the date decides: {silence}", silence=_silence(view, speech)
+        "They do not agree any more, so the date decides: {silence}",
+        silence=silence_words(view, speech),
     )
 
 
 def _rule(view: EscrowView, speech: Speech) -> str:
     return speech.text("{k} of {n}", k=view.escrow.k, n=len(view.escrow.voters))
-
-
-def _silence(view: EscrowView, speech: Speech) -> str:
-    is_release = view.escrow.on_silence is OnSilence.RELEASE
-    return split_words(view, view.escrow.amount_minor if is_release else 0, speech)
 
 
 def _named(party: Party) -> Item:

@@ -44,7 +44,7 @@ from veche.protocol.message import body
 from veche.runtime.database import connect
 from veche.runtime.migrate import KERNEL_SETS
 from veche.runtime.service import BotAccount
-from veche.runtime.speak import Voice
+from veche.runtime.speak import Ground, Voice
 from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class Heard:
         settled: What a question shows after its answer.
         signed: What stood to be signed, by nonce.
         files: What was said besides, by room.
+        invited: Who was let in where.
     """
 
     said: list[tuple[UserId, str]] = attrs.field(factory=list)
@@ -88,6 +89,7 @@ class Heard:
     settled: list[str] = attrs.field(factory=list)
     signed: dict[str, Shown] = attrs.field(factory=dict)
     files: list[tuple[RoomId, Mapping[str, Any]]] = attrs.field(factory=list)
+    invited: list[tuple[RoomId, UserId]] = attrs.field(factory=list)
 
 
 class _Voice(Voice):
@@ -97,6 +99,13 @@ class _Voice(Voice):
 
     def say(self, room_id: RoomId, content: Mapping[str, Any], *_: Any, **__: Any) -> Any:
         self.heard.files.append((room_id, content))
+        return EffectId(f"said {len(self.heard.files)}")
+
+    def set_membership(
+        self, room_id: RoomId, user_id: UserId, membership: str, ground: Ground
+    ) -> None:
+        assert (membership, ground.person) == ("invite", user_id)
+        self.heard.invited.append((room_id, user_id))
 
 
 class _Approvals:

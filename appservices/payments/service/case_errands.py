@@ -1,0 +1,164 @@
+"""Rooms of disputes and escrows outside transactions: made, reminded in, left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from appservices.payments.core.dispute import LIVE, DisputeState
+from appservices.payments.core.escrow import HOLDING, EscrowState
+from appservices.payments.core.texts.case_rooms import (
+    dispute_name,
+    dispute_reminder,
+    escrow_name,
+    escrow_reminder,
+)
+from appservices.payments.core.texts.dispute import Side
+from appservices.payments.service import (
+    case_rooms,
+    dispute_asking,
+    dispute_files,
+    escrow_asking,
+    escrow_files,
+)
+from appservices.payments.service.case_talk import COMMANDS
+from appservices.payments.service.scene import CATALOGUE, Parts
+from appservices.payments.store import case_rooms as store
+from veche.protocol.ids import RoomId
+from veche.runtime.chats import ChatErrand
+from veche.runtime.matrix.client import MatrixError, path
+from veche.runtime.matrix.rooms import WITHHELD, RoomPlan, introduced
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.service.scene import Scene
+    from appservices.payments.store.case_rooms import Kind
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import Errand
+
+_NOT_THERE: Final = frozenset({403, 404})
+
+
+class MakeRoom(ChatErrand[Parts]):
+    """Makes the room, invites everybody, shows how it stands and asks what is to be answered."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Make it, or find the one that an earlier attempt made; none if it is over by now."""
+        named = await self._host.database.run("payments.case_room", self._read, errand)
+        if named is None:
+            return {"room": None}
+        name, language = named
+        commands = COMMANDS[errand.payload["kind"]]
+        state = introduced(name, commands, self._bot, CATALOGUE, language)
+        plan = RoomPlan(initial_state=state, power_levels=WITHHELD)
+        device = self._host.device_id(self._bot)
+        return {"room": await self._host.rooms.create(self._bot, device, plan, errand.id)}
+
+    def _read(self, txn: Cursor, errand: Errand) -> tuple[str, str] | None:
+        """Name and language of the room; None if nothing is to be talked about any more."""
+        scene = self._parts.scene(txn, errand.id, self._host.now_ms())
+        if errand.payload["kind"] == "dispute":
+            case = dispute_files.lock(scene, errand.payload["matter"])
+            if case is None or case.dispute.state not in LIVE:
+                return None
+            speech = dispute_asking.room_speech(scene, case)
+            return dispute_name(case.view.number, speech), speech.language
+        deal = escrow_files.lock(scene, errand.payload["matter"])
+        if deal is None or deal.escrow.state not in HOLDING:
+            return None
+        speech = escrow_asking.room_speech(scene, deal)
+        return escrow_name(deal.view.number, speech), speech.language
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Invite, show, ask; it happens once, with the row."""
+        if result["room"] is None:
+            return
+        scene, wanted = self._parts.scene(txn, errand.id, now_ms), errand.payload
+        open_room(scene, wanted["kind"], wanted["matter"], RoomId(result["room"]))
+
+
+def open_room(scene: Scene, kind: Kind, matter_id: str, room_id: RoomId) -> None:
+    """Have those in a room that was made who take part, with the card and the questions."""
+    opened = _open_dispute if kind == "dispute" else _open_escrow
+    opened(scene, matter_id, room_id)
+
+
+def _open_dispute(scene: Scene, dispute_id: str, room_id: RoomId) -> None:
+    case = dispute_files.lock(scene, dispute_id)
+    assert case is not None, "disputes are kept"  # noqa: S101 -- our bug
+    place = store.keep(scene.txn, "dispute", dispute_id, room_id, scene.now_ms)
+    sides = [one for _, one in case.sides()]
+    case_rooms.let_in(scene, place, [*sides, *case.judges(scene)])
+    dispute_asking.show_card(scene, case, place)
+    for side, person in dispute_asking.everybody(scene, case):
+        dispute_asking.ask_in_room(scene, case, side, person)
+
+
+def _open_escrow(scene: Scene, escrow_id: str, room_id: RoomId) -> None:
+    deal = escrow_files.lock(scene, escrow_id)
+    assert deal is not None, "escrows are kept"  # noqa: S101 -- our bug
+    place = store.keep(scene.txn, "escrow", escrow_id, room_id, scene.now_ms)
+    case_rooms.let_in(scene, place, escrow_asking.persons(deal))
+    escrow_asking.show_card(scene, deal, place)
+    for voter in deal.escrow.voters:
+        escrow_asking.ask_in_room(scene, deal, voter)
+
+
+class Remind(ChatErrand[Parts]):
+    """Says that the time of a state is nearly over, if it still is that state."""
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        """Say it to those who are to answer."""
+        scene, wanted = self._parts.scene(txn, errand.id, now_ms), errand.payload
+        remind(scene, wanted["kind"], wanted["matter"], wanted["due_at_ms"])
+
+
+def remind(scene: Scene, kind: Kind, matter_id: str, due_at_ms: int) -> None:
+    """Say in the room that the time of a state is nearly over, unless it has another one now."""
+    reminded = _remind_dispute if kind == "dispute" else _remind_escrow
+    reminded(scene, matter_id, due_at_ms)
+
+
+def _remind_dispute(scene: Scene, dispute_id: str, due_at_ms: int) -> None:
+    case = dispute_files.lock(scene, dispute_id)
+    place = case_rooms.of_matter(scene, dispute_id)
+    if case is None or place is None or case.dispute.due_at_ms != due_at_ms:
+        return
+    state = case.dispute.state
+    if state in LIVE:
+        sides = [
+            one for side, one in case.sides() if state is DisputeState.DECIDED or side is Side.PAYEE
+        ]
+        asked = case.desk(scene) or sides
+        doc = dispute_reminder(case.view, dispute_asking.room_speech(scene, case))
+        case_rooms.ring(scene, place, asked, doc)
+
+
+def _remind_escrow(scene: Scene, escrow_id: str, due_at_ms: int) -> None:
+    deal = escrow_files.lock(scene, escrow_id)
+    place = case_rooms.of_matter(scene, escrow_id)
+    if deal is None or place is None or deal.escrow.due_at_ms != due_at_ms:
+        return
+    if deal.escrow.state is EscrowState.FUNDED:
+        silent = (deal.person_of(one) for one in deal.escrow.voters if one.to_seller is None)
+        asked = [one for one in silent if one is not None]
+        doc = escrow_reminder(deal.view, escrow_asking.room_speech(scene, deal))
+        case_rooms.ring(scene, place, asked, doc)
+
+
+class LeaveRoom(ChatErrand[Parts]):
+    """The bot goes; the room stays with the people."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Go out; not being there is fine."""
+        where = path("rooms", errand.payload["room"], "leave")
+        try:
+            await self._host.client.call("POST", where, user=self._bot, body={})
+        except MatrixError as e:
+            if e.status not in _NOT_THERE:
+                raise
+        return {}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        """Note that it is not there."""
+        store.set_left(txn, RoomId(errand.payload["room"]))

@@ -1,0 +1,159 @@
+"""What is said in the room of a dispute or an escrow: most of it is for one another.
+
+The bot reads along for three things: answers to its questions, lines that begin with its word and
+the number of the matter, and files of a side of a dispute, which are evidence. Words that reply to
+nothing are talk, whatever they look like.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.core.commands import DISPUTE, ESCROW
+from appservices.payments.core.dispute import LIVE
+from appservices.payments.core.texts.dispute import Side
+from appservices.payments.service import (
+    dispute_asking,
+    dispute_orders,
+    disputes,
+    escrow_asking,
+    escrow_files,
+    escrow_orders,
+    escrows,
+    evidence,
+)
+from appservices.payments.service import dispute_files as cases
+from appservices.payments.store import case_rooms as store
+from veche.protocol.answers import Chosen
+from veche.protocol.commands import HELP, read_command
+from veche.protocol.talk import clear_doc
+from veche.protocol.wire import mapping
+from veche.runtime import prompts
+from veche.runtime.chats import refuse
+from veche.runtime.listening import came_in_clear, is_edit, is_said
+from veche.runtime.prompts import Answered
+from veche.runtime.speak import MEMBER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.service.dispute_files import Case
+    from appservices.payments.service.escrow_files import Deal
+    from appservices.payments.service.scene import Scene
+    from appservices.payments.store.case_rooms import Kind, Place
+    from veche.protocol.commands import Command
+    from veche.protocol.inbound import Inbound
+
+COMMANDS: Final[Mapping[Kind, tuple[Command, ...]]] = {
+    "dispute": (DISPUTE, HELP),
+    "escrow": (ESCROW, HELP),
+}
+"""What is answered in the rooms of each kind."""
+_GONE: Final = frozenset({"leave", "ban"})
+_VOICE: Final = ("org.matrix.msc3245.voice.v2", "org.matrix.msc3245.voice", "m.voice")
+
+
+def receive(scene: Scene, inbound: Inbound) -> bool:
+    """Act on one event, if it is of the room of a dispute or an escrow; whether it is."""
+    place = store.at(scene.txn, inbound.room_id)
+    if place is None:
+        return False
+    if inbound.event_type == MEMBER:
+        is_gone = mapping(inbound.content).get("membership") in _GONE
+        if inbound.state_key == inbound.bot and is_gone:
+            store.set_left(scene.txn, place.room_id)
+    elif is_said(inbound) and not is_edit(inbound):
+        # Whoever does not take part is not heard, however they came in.
+        if place.kind == "dispute":
+            _in_dispute(scene, inbound, place)
+        else:
+            _in_escrow(scene, inbound, place)
+    return True
+
+
+def _in_dispute(scene: Scene, inbound: Inbound, place: Place) -> None:
+    case = cases.lock(scene, place.matter_id)
+    side = case.side_of(inbound.sender, scene) if case is not None else None
+    if case is None or side is None:
+        return
+    typed = _typed(scene, inbound, place, case.view.number)
+    if typed is not None:
+        if _is_readable(scene, inbound):
+            _order_in_dispute(scene, inbound, (case, side, place), typed)
+    elif evidence.is_file(inbound):
+        # A voice message is talk. Whoever decides gives no evidence.
+        is_voice = any(key in inbound.content for key in _VOICE)
+        if side is not Side.DESK and case.dispute.state in LIVE and not is_voice:
+            evidence.take_for(scene, inbound, case.dispute.id)
+    else:
+        answer = _answer(scene, inbound)
+        if answer is not None:
+            disputes.answered(scene, answer)
+
+
+def _order_in_dispute(
+    scene: Scene, inbound: Inbound, seen: tuple[Case, Side, Place], typed: str
+) -> None:
+    case, side, place = seen
+    if typed:
+        problem = dispute_orders.say(scene, inbound.sender, case.dispute.id, typed.split())
+        if problem is not None:
+            dispute_orders.tell_problem(scene, inbound, problem, case.view.number)
+        return
+    dispute_asking.show_card(scene, case, place, is_anew=True)
+    dispute_asking.show(scene, case, side, inbound.sender)
+
+
+def _in_escrow(scene: Scene, inbound: Inbound, place: Place) -> None:
+    deal = escrow_files.lock(scene, place.matter_id)
+    if deal is None or deal.voter_of(inbound.sender) is None:
+        return
+    typed = _typed(scene, inbound, place, deal.view.number)
+    if typed is not None:
+        if _is_readable(scene, inbound):
+            _order_in_escrow(scene, inbound, (deal, place), typed)
+        return
+    answer = _answer(scene, inbound)
+    if answer is not None:
+        escrows.answered(scene, answer)
+
+
+def _order_in_escrow(scene: Scene, inbound: Inbound, seen: tuple[Deal, Place], typed: str) -> None:
+    deal, place = seen
+    if not typed:
+        escrow_asking.show_card(scene, deal, place, is_anew=True)
+    escrow_orders.act(scene, inbound, deal.escrow.id, typed)
+
+
+def _typed(scene: Scene, inbound: Inbound, place: Place, number: str) -> str | None:
+    """What stands after the word and the number of the matter; None if it is talk.
+
+    Without the number a sentence may well begin with such a word.
+    """
+    language = scene.language_of(inbound.sender)
+    parsed = read_command(inbound.content, COMMANDS[place.kind], language)
+    if parsed is None:
+        return None
+    if parsed.command is HELP:
+        return "" if not parsed.argument else None
+    named, _, rest = parsed.argument.strip().partition(" ")
+    return rest.strip() if named.upper() == number else None
+
+
+def _is_readable(scene: Scene, inbound: Inbound) -> bool:
+    """Whether what was written counts: what came in clear may be anybody's."""
+    if came_in_clear(scene.txn, inbound):
+        scene.tell(inbound.room_id, inbound.sender, clear_doc(scene.speech(inbound.sender)))
+        return False
+    return True
+
+
+def _answer(scene: Scene, inbound: Inbound) -> Answered | None:
+    """An answer to a question that counts; of one that does not it is said why."""
+    heard = prompts.hear(scene.txn, inbound, is_talk=True)
+    if isinstance(heard.outcome, Chosen) and heard.kept is not None:
+        if _is_readable(scene, inbound):
+            return Answered(heard.kept, inbound, heard.outcome)
+        return None
+    refuse(scene, heard, inbound)
+    return None
