@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -429,7 +430,7 @@ def test_no_table_of_payments_says_who_paid_whom_for_what(bank: Bank, alice: Cli
     assert alice.person.user_id.startswith("@alice:")
     tables = (
         *("holder", "account", "payment", "invoice", "mandate", "mandate_period", "untold"),
-        *("escrow", "escrow_party", "dispute", "given_back"),
+        *("escrow", "escrow_party", "dispute", "given_back", "case_room"),
     )
     kept = "".join(
         str(row)
@@ -450,4 +451,5 @@ def test_no_table_of_payments_says_who_paid_whom_for_what(bank: Bank, alice: Cli
         "Waterworks",
         "Water",
     ):
-        assert word not in kept
+        # Whole words: three letters in a row stand in some nonce sooner or later.
+        assert re.search(rf"\b{word}\b", kept) is None, word
