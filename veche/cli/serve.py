@@ -24,7 +24,7 @@ from veche.cli.installed import (
     service_specs,
 )
 from veche.protocol.errors import ConfigError, VecheError
-from veche.runtime import log
+from veche.runtime import log, memory
 from veche.runtime.migrate import pending
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 STOP_S_MAX: Final = 20.0
 """How long stopping may take before the process ends anyway; what is unsent waits in tables."""
+SETTLE_AFTER_S: Final = 5.0
+"""When memory is laid for long, after the start."""
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +129,12 @@ class Running:
 
     def _start(self) -> None:
         self._starting = Deferred.fromCoroutine(self._host.start())
-        self._starting.addCallbacks(lambda _: logger.info("started"), self._failed)
+        self._starting.addCallbacks(self._started, self._failed)
+
+    def _started(self, _: None) -> None:
+        logger.info("started")
+        # Later, since it takes a moment, and what was left from before is answered first.
+        self._reactor.callLater(SETTLE_AFTER_S, memory.settle)
 
     def _failed(self, failure: Failure) -> None:
         if self._is_stopping and failure.check(CancelledError):

@@ -132,6 +132,16 @@ def test_many_signals_wake_it_as_well_as_one(processes: list[Process]) -> None:
     assert process.returncode == 0
 
 
+def test_memory_is_laid_for_long_after_the_start(processes: list[Process]) -> None:
+    process = launch(start="serve.SETTLE_AFTER_S = 0.0")
+    processes.append(process)
+    assert process.stderr is not None
+    logged = next(line for line in process.stderr if "large pages" in line)
+    process.terminate()
+    assert "veche.runtime.memory" in logged
+    assert rest(process)[0] == ["starting", "started", "stopping", "stopped"]
+
+
 def test_a_second_signal_changes_nothing(processes: list[Process]) -> None:
     process = launch(stop="await deferLater(reactor, 0.3)")
     processes.append(process)
