@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.postgres
 
 LONG = 2_000
-SHORT = 3
+SHORT = 2
 
 
 def seeds() -> range:

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import csv
+import datetime as dt
 from contextlib import closing
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.core.ledger import AccountCode
 from appservices.payments.core.payment import State
+from appservices.payments.core.peers import Side
+from appservices.payments.core.rails.messages import read_events
+from appservices.payments.core.rails.port import Closed
+from appservices.payments.core.statement import write_camt, write_csv
 from appservices.payments.core.transfers import TransferCode
+from appservices.payments.service.statements import statement
+from appservices.payments.store import peers
+from appservices.payments.store.holders import PEER, currencies, holder_of_mark
 from tests.integration.appservices.payments.ledgers import problems
+from tests.simulation.whole.institution import CURRENCY
 from tests.support.postgres import execute
 from veche.protocol.ids import Ulid, hex_of_ulid
 from veche.runtime.database import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tests.simulation.whole.institution import Institution
     from tests.simulation.whole.people import Person, Shop
+    from veche.runtime.database import Cursor
 
+DAYS: Final = dt.date(2026, 11, 1), dt.date(2027, 12, 31)
+"""In which everything happens."""
 MOVED: Final = 2 | 8 | 512
 """Flags of rows of the ledger that move nothing."""
 ENDED: Final = (State.REFUSED, State.CANCELLED, State.EXPIRED)
@@ -30,6 +44,8 @@ def look(one: Institution, persons: Sequence[Person], shops: Sequence[Shop]) -> 
     own = [person for person in persons if person.institution is one]
     found = [f"ledger: {problem}" for problem in problems(dsn)]
     found += _books(one)
+    found += _set_aside(dsn)
+    found += _statements(one)
     found += _payments(dsn)
     found += _approvals(dsn, own)
     found += _receipts(one, own)
@@ -37,6 +53,25 @@ def look(one: Institution, persons: Sequence[Person], shops: Sequence[Shop]) -> 
         if shop.institution is one:
             found += _webhooks(one, shop)
     return [f"{one.name}: {problem}" for problem in found]
+
+
+def look_across(one: Institution, other: Institution) -> Iterator[str]:
+    """What two institutions do not have alike in their books of one another."""
+    for payer, payee in ((one, other), (other, one)):
+        paying = _side(payer, payee.name, peers.paying_side)
+        paid = _side(payee, payer.name, peers.paid_side)
+        if paying != paid:
+            yield f"{payer.name} has paid {payee.name} {paying}, and that one says {paid}"
+        if paying.held_minor or paying.waiting:
+            yield f"from {payer.name} to {payee.name} something is on its way for ever: {paying}"
+
+
+def _side(one: Institution, server: str, side: Callable[[Cursor, int, int], Side]) -> Side:
+    with closing(connect(one.database.dsn)) as connection, connection.cursor() as txn:
+        found = holder_of_mark(txn, one.vault.mark(f"{PEER} {server}"))
+        if found is None:
+            return Side(0, 0, {})
+        return side(txn, found.id, currencies(txn)[CURRENCY])
 
 
 def _rows(dsn: str, statement: str, *values: object) -> list[tuple[Any, ...]]:
@@ -59,6 +94,39 @@ def _books(one: Institution) -> Iterator[str]:
     at_bank = one.bank.book.balance_minor(one.bank.customer)
     if -_sum(dsn, AccountCode.BANK) != at_bank:
         yield f"the ledger has {-_sum(dsn, AccountCode.BANK)} at the bank, the bank {at_bank}"
+
+
+def _set_aside(dsn: str) -> Iterator[str]:
+    """In the end nothing is set aside: whoever had to say something had months to do it."""
+    statement = "SELECT id, code, debits_pending FROM ledger.account WHERE debits_pending <> 0"
+    for id_, code, minor in _rows(dsn, statement):
+        yield f"{minor} of account {id_}, {AccountCode(code).name}, are set aside for ever"
+
+
+def _statements(one: Institution) -> Iterator[str]:
+    """The statement of each wallet, in each form, is what the ledger says of it."""
+    wallets = (
+        "SELECT l.id, l.credits_posted - l.debits_posted FROM ledger.account AS l WHERE l.code = %s"
+    )
+    with closing(connect(one.database.dsn)) as connection, connection.cursor() as txn:
+        for id_, minor in _rows(one.database.dsn, wallets, int(AccountCode.WALLET)):
+            made = statement(txn, id_, CURRENCY, DAYS)
+            [told] = read_events(write_camt(made, f"{id_}", 1).data)
+            assert isinstance(told, Closed)
+            found = {
+                "lines": sum(line.amount_minor for line in made.lines),
+                "CSV": sum(map(_csv_minor, csv.DictReader(write_csv(made).decode().splitlines()))),
+                "camt.053": told.statement.closing_minor,
+                "lines of camt.053": sum(one.signed_minor for one in told.statement.entries),
+            }
+            for what, said in found.items():
+                if said != minor:
+                    yield f"account {id_} has {minor}, its {what} say {said}"
+
+
+def _csv_minor(row: dict[str, str]) -> int:
+    credit, debit = (Decimal(row[one] or "0") for one in ("credit", "debit"))
+    return int((credit - debit) * 100)
 
 
 def _payments(dsn: str) -> Iterator[str]:

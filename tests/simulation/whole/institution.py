@@ -21,6 +21,7 @@ from appservices.payments.demo_bank.bank import Bank, demo_iban
 from appservices.payments.demo_bank.book import ELSEWHERE, Book, Movement
 from appservices.payments.demo_bank.routes import BankRoutes
 from appservices.payments.routes import routes
+from appservices.payments.service.rails.answering import FoundOut, found_out
 from appservices.widgets.routes import approvals
 from tests.simulation.whole.computer import Computer
 from tests.simulation.whole.matrix import (
@@ -254,6 +255,15 @@ class Institution:
             self.database.close(connection)
         self.processes.remove(host)
         self.dead.append(host)
+
+    def ask_bank(self) -> None:
+        """As an operator who asks for the orders of which it said nothing, and notes the answer."""
+        silent = "SELECT id FROM payments.bank_order WHERE state = 'asked' ORDER BY id"
+        for (id_,) in self.database.rows(silent):
+            is_done = bool(self.bank.book._movements("order_id = ?", id_))
+            found = FoundOut.PAID if is_done else FoundOut.NEVER_GOT
+            self._say(f"the operator of {self.number} hears of {id_}: {found.value}")
+            self.database.do(found_out, id_, found, int(self._world.seconds() * 1000))
 
     def _kill_computer(self, computer: Computer) -> None:
         for host in list(self.processes):

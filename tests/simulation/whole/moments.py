@@ -31,11 +31,16 @@ class Moments:
         due_s = self._now_s + max(0.0, delay_s)
         heapq.heappush(self._calls, (due_s, next(self._numbers), lambda: act(*args, **named)))
 
+    def leap(self, for_s: float) -> None:
+        """Let time pass in which nothing happens; what was due in it happens after, in order."""
+        self._now_s += for_s
+
     def go_on(self, until_s: float) -> bool:
         """Let the next thing happen, or time pass until a moment; whether something happened."""
         if not self._calls or self._calls[0][0] > until_s:
             self._now_s = until_s
             return False
-        self._now_s, _, act = heapq.heappop(self._calls)
+        due_s, _, act = heapq.heappop(self._calls)
+        self._now_s = max(self._now_s, due_s)
         act()
         return True

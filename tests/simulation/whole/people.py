@@ -7,6 +7,7 @@ ask again with the same id until there is an answer, as the guides tell them to.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -29,7 +30,7 @@ from veche.protocol.receipt import RECEIPT_KEY
 from veche.runtime.matrix.connections import Answer, Connections, NoAnswerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
     from random import Random
 
     from tests.simulation.whole.computer import Computer
@@ -40,11 +41,15 @@ API: Final = "/_veche/payments/v1"
 APPROVALS: Final = "/_veche/approvals/v1"
 HOOK_PORT: Final = 8081
 SHOP_KEYS: Final = {"first": bytes([11] * 32), "second": bytes([12] * 32)}
+CREATED: Final = 201
 TIMEOUT_S: Final = 15.0
 ANSWER_BYTES_MAX: Final = 1 << 20
 DAY_MS: Final = 86_400_000
 AGAIN_S: Final = (0.5, 3.0)
 SAID_TWICE: Final = 0.2
+NUMBER: Final = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{8}\b")
+NUMBERS_MAX: Final = 6
+"""So many of the newest somebody remembers."""
 _NOT_NOW: Final = (429, 500, 502, 503)
 
 
@@ -146,6 +151,7 @@ class Person(Asker):
         approved: Nonces that were approved, and that this person was told so.
         receipts: How often each payment's receipt came.
         said: What the bot said, newest last.
+        numbers: Of payments, escrows and disputes that it named, newest last.
     """
 
     user: str = ""
@@ -153,6 +159,7 @@ class Person(Asker):
     approved: set[str] = attrs.field(factory=set)
     receipts: Counter[str] = attrs.field(factory=Counter)
     said: list[str] = attrs.field(factory=list)
+    numbers: list[str] = attrs.field(factory=list)
     is_willing: bool = False
     """Whether everything is approved from now on."""
     room: str | None = None
@@ -196,6 +203,9 @@ class Person(Asker):
             content = content["m.new_content"]
         else:
             self.said.append(str(content.get("body")))
+            self.numbers += [
+                one for one in NUMBER.findall(self.said[-1]) if one not in self.numbers
+            ]
             receipt = content.get(RECEIPT_KEY)
             if receipt is not None:
                 self.receipts[receipt["payment"]] += 1
@@ -213,7 +223,7 @@ class Person(Asker):
             asked = self.chance.choice(signed)["approve"]
             if mood < 0.85:
                 for _ in range(1 + (self.chance.random() < SAID_TWICE)):
-                    self.later(delay_s, lambda: self._approve(asked))
+                    self.later(delay_s, lambda: self.approve(asked))
             elif mood < 0.93:
                 self.later(delay_s, lambda: self._decline(asked))
         elif choices and mood < 0.8:
@@ -227,7 +237,8 @@ class Person(Asker):
         content = {**words, ANSWER_KEY: answer, "m.relates_to": relates}
         self.institution.homeserver.say(self.user, room_id, content)
 
-    async def _approve(self, asked: dict[str, Any]) -> None:
+    async def approve(self, asked: dict[str, Any]) -> None:
+        """Sign what is asked, and hand it in until there is an answer."""
         signed = self.key.signed(approval_of(asked, self.now_ms()))
         while True:
             status, body = await self.ask("POST", APPROVALS, signed)
@@ -264,6 +275,7 @@ class Shop(Asker):
     events: list[tuple[int, str, Any]] = attrs.field(factory=list)
     clients: list[str] = attrs.field(factory=list)
     _keys: int = 0
+    _asked: list[tuple[str, str, str, Any, dict[str, str], Any]] = attrs.field(factory=list)
 
     def open(self) -> None:
         """Listen for events, and ask for them."""
@@ -290,16 +302,38 @@ class Shop(Asker):
         begun = [Deferred.fromCoroutine(one) for one in asks]
         for one in begun:
             answers.append(await one)  # noqa: PERF401 -- they run at the same time
-        # The one that came while the other was done is told to wait, and asks again.
-        if len({json.dumps(body.get("id")) for status, body in answers if status == 201}) > 1:
-            self.problems.append(f"{what} of one key is there twice: {answers}")
+        self._compare(what, answers)
         status, answer = answers[0]
+        if status == CREATED:
+            self._asked.append((what, method, path, body, headers, answer))
         self.done[f"{what} {status}"] += 1
         if status == 400 and answer.get("field") != "body.due_at_ms":
             self.problems.append(f"{what}: {answer}")
         if status == 201 and "id" in answer:
             self.made[what].append(answer["id"])
         return status, answer
+
+    def ask_again(self) -> None:
+        """Ask all that was done once more, by the same keys: nothing is done, and it is told so."""
+        for one in self._asked:
+            self.begin(self._again(*one))
+
+    async def _again(
+        self, what: str, method: str, path: str, body: Any, headers: dict[str, str], before: Any
+    ) -> None:
+        answer = await self.ask(method, API + path, body, **headers)
+        self._compare(what, [(CREATED, before), answer])
+
+    def _compare(self, what: str, answers: Sequence[tuple[int, Any]]) -> None:
+        """What was done for a key is answered for it always the same.
+
+        What was refused was not done, and may be done later.
+        """
+        done = [
+            json.dumps(answer, sort_keys=True) for status, answer in answers if status == CREATED
+        ]
+        if len(set(done)) > 1 or (done and answers[-1][0] != CREATED):
+            self.problems.append(f"{what} of one key is answered twice: {answers}")
 
     def act(self) -> None:
         """Want something."""
@@ -308,7 +342,7 @@ class Shop(Asker):
             self._invoice,
             self._refund,
             self._withdraw,
-            self._mandate,
+            self.propose_mandate,
             self._charge,
             self._charge,
             self._escrow,
@@ -325,7 +359,9 @@ class Shop(Asker):
 
     async def _invoice(self) -> None:
         amount = self._money(self._amount())
-        terms = {"confirm": True} if self.chance.random() < 0.3 else {}
+        terms: dict[str, Any] = self.chance.choice(
+            ({}, {}, {"confirm": True}, {"tips": [{"per_mille": 100}, {"minor": 50}]})
+        )
         body = {
             "addressee": self.chance.choice(self.clients),
             "title": "Bread",
@@ -346,7 +382,8 @@ class Shop(Asker):
             id_ = self.chance.choice(self.made["invoice"])
             await self._order("POST", f"/invoices/{id_}/withdraw", {"reason": "x"}, "withdraw")
 
-    async def _mandate(self) -> None:
+    async def propose_mandate(self) -> None:
+        """Ask somebody for leave to debit them."""
         body = {
             "payer": self.chance.choice(self.clients),
             "purpose": "Bread",

@@ -125,6 +125,14 @@ class Server:
             txn.execute(statement, values)
             return txn.fetchall()
 
+    def do(self, transaction: Callable[..., object], *args: object) -> None:
+        """Do something as an operator does by a command, from outside of the world.
+
+        It is not notified of: whoever listens finds it when they look.
+        """
+        with contextlib.closing(connect(self.dsn)) as connection, connection:
+            transaction(connection.cursor(), *args)
+
     def give_up(self) -> None:
         """Answer nobody any more; those who died while they waited are told so."""
         self.is_over = True

@@ -14,10 +14,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
 
-from appservices.payments.core.texts.views import number_of
-from appservices.payments.demo_bank.bank import demo_iban
-from appservices.payments.demo_bank.habits import Habit
-from tests.simulation.whole.checks import look
+from tests.simulation.whole.checks import look, look_across
 from tests.simulation.whole.computer import Computer
 from tests.simulation.whole.institution import (
     SITE_PORT,
@@ -28,9 +25,11 @@ from tests.simulation.whole.institution import (
 )
 from tests.simulation.whole.matrix import Luck
 from tests.simulation.whole.moments import Moments
+from tests.simulation.whole.pages import Page
 from tests.simulation.whole.people import Person, Shop, shop_section
 from tests.simulation.whole.postgres import Faults
 from tests.simulation.whole.wires import Weather, Wires
+from tests.simulation.whole.wishes import Wishes
 from tests.support.postgres import database
 from veche.cli import demo
 from veche.protocol.ids import UserId
@@ -59,11 +58,19 @@ PEACE_S_MAX: Final = 300.0
 """In which everything comes to rest: longer than the longest time after which something is tried
 again."""
 LOOK_S: Final = 5.0
-WISHES: Final = 24
+NIGHT_S: Final = 13 * 86_400.0
+"""What ends by time ends in the long nights after: all stand still, and wake up too late."""
+NIGHTS_MAX: Final = 8
+FIRST_WAIT_MS: Final = 20_000
+WISHES: Final = 30
+TRUSTING: Final = 0.4
+"""How likely it is that somebody has guardians or an allowance from the beginning."""
+BY_PAGE: Final = 0.2
+"""How likely it is that somebody uses the page of their wallet."""
 STEPS_MAX: Final = 400_000
 SKEWS_S: Final = (0.0, 0.0, 0.7, -0.7, 45.0, -45.0)
-HABITS: Final = [digits for digits in range(12) if digits != Habit.LOST.value]
-"""By which a bank does something wrong, but for what needs an operator in the end."""
+OPERATOR_S: Final = 7.0
+"""How often an operator looks for what only a person ends."""
 PAIR_EVERY: Final = 2
 """One world in so many has two institutions."""
 
@@ -119,20 +126,49 @@ class World:
             person.begin_chat()
         for shop in self.shops:
             shop.open()
+        self._operate()
+        self._go_on(QUIET_S)
+        self._trust()
         self._go_on(QUIET_S)
         self._make_trouble()
         self._go_on(TROUBLE_S)
         self._make_peace()
+        self._rest()
+        for shop in self.shops:
+            shop.ask_again()
+        self._rest()
+        for person in self.persons:
+            person.begin(Page(person).check())
+        self._rest()
+        for _ in range(NIGHTS_MAX):
+            if self.problems or not self._is_open():
+                break
+            self.say("a long night")
+            self.clock.leap(NIGHT_S)
+            self._rest()
+        self._look()
+        for asker in (*self.persons, *self.shops):
+            self.problems += asker.problems
+
+    def _rest(self) -> None:
+        """Go on until nothing is left to be done."""
         end_s = self.clock.seconds() + PEACE_S_MAX
         left = ["nobody has looked"]
         while left and not self.problems and self.clock.seconds() < end_s:
             self._go_on(LOOK_S)
             left = self._left()
         self.problems += [f"it does not come to rest: {one}" for one in left]
+
+    def _is_open(self) -> bool:
+        """Whether something waits for a time that is still to come."""
+        rows = [one.database.rows(OPEN) for one in self.institutions]
+        return any(count for [(count,)] in rows)
+
+    def _look(self) -> None:
         for one in self.institutions:
             self.problems += look(one, self.persons, self.shops)
-        for asker in (*self.persons, *self.shops):
-            self.problems += asker.problems
+        if self._count > 1:
+            self.problems += look_across(*self.institutions)
 
     # How it is furnished.
 
@@ -162,7 +198,8 @@ class World:
             "organisations": [shop_section(shop, own) for shop in SHOPS],
             "dispute_desk": [f"@dave:{name}"],
             "grants": {**people, **dict.fromkeys(SHOPS, "500 EUR")},
-            "first_payee_limits": {"EUR": "1000000"},
+            "first_payee_limits": {"EUR": self.chance.choice(("1000000", "25"))},
+            "first_payee_wait_ms": FIRST_WAIT_MS,
             "webhook_networks": ["10.0.0.0/8"],
             "peers": peers,
         }
@@ -187,6 +224,7 @@ class World:
                     held_until_ms=1,
                 )
                 assert keys.add_key(txn, key)
+                Page(person).sign_in(txn, int(START_S * 1_000))
             connection.commit()
         for number, name in enumerate(SHOPS, start=1):
             address = f"10.5.{of.number}.{number}"
@@ -212,6 +250,17 @@ class World:
         for host in one.processes[count:]:
             one.kill(host)
             self.later(2.0, lambda: self._start(one))
+
+    def _trust(self) -> None:
+        """Some have guardians and allowances before there is trouble, some shops mandates."""
+        for person in self.persons:
+            if self.chance.random() < TRUSTING:
+                words = Wishes(self.chance, person, self.persons).trust()
+                self.say(f"{person.user} {words}")
+                person.say(words)
+        for shop in self.shops:
+            if self.chance.random() < TRUSTING:
+                shop.begin(shop.propose_mandate())
 
     def _make_trouble(self) -> None:
         chance = self.chance
@@ -248,6 +297,12 @@ class World:
             if not one.processes:
                 self._start(one)
         self.later(1.5, self._revive)
+
+    def _operate(self) -> None:
+        """Operators ask banks for orders of which nothing is heard, and say what they say."""
+        for one in self.institutions:
+            one.ask_bank()
+        self.later(OPERATOR_S, self._operate)
 
     def _strike(self) -> None:
         if self._is_peace:
@@ -295,38 +350,14 @@ class World:
             self.chance.choice(self.shops).act()
             return
         person = self.chance.choice(self.persons)
-        self.say(f"{person.user} {(words := self._words(person))}")
+        if self.chance.random() < BY_PAGE:
+            others = [one.user for one in self.persons if one is not person]
+            self.say(f"{person.user} is on their page")
+            Page(person, self._wishes).act(others)
+            return
+        words = Wishes(self.chance, person, self.persons).words()
+        self.say(f"{person.user} {words}")
         person.say(words)
-
-    def _words(self, person: Person) -> str:
-        others = [one for one in self.persons if one is not person]
-        near = [one for one in others if one.institution is person.institution]
-        whom = self.chance.choice(others).user
-        friend, third = self.chance.sample([one.user for one in near], 2)
-        amount = f"{self.chance.randrange(1, 40)}.{self.chance.randrange(100):02} EUR"
-        number = self.chance.choice(self._numbers(person))
-        out = f"{self.chance.randrange(1, 40)}.{self.chance.choice(HABITS):02} EUR"
-        return self.chance.choice(
-            (
-                f"pay {whom} {amount} rent",
-                f"pay {whom} {amount} rent",
-                f"pay {whom} {amount} rent",
-                f"payout {out} to DE00 Person 3",
-                f"payout {out} to {self._iban()} Person 3",
-                f"escrow {friend} {amount} bicycle",
-                f"split {amount} {friend} {third} dinner",
-                f"refund {number} 0.50",
-                f"dispute {number} it was broken",
-                "balance",
-                "topup",
-            )
-        )
-
-    def _iban(self) -> str:
-        return demo_iban(3)
-
-    def _numbers(self, person: Person) -> list[str]:
-        return [number_of(id_) for id_ in person.receipts] or ["1"]
 
     # How it goes on.
 
@@ -388,6 +419,15 @@ PENDING: Final = {
         "SELECT count(*) FROM payments.payment WHERE state IN ('paying', 'holding')"
         " OR state IN ('asked', 'cooling', 'held', 'guarded') AND due_at_ms < %s"
     ),
+    "escrows": "SELECT count(*) FROM payments.escrow WHERE due_at_ms < %s",
+    "disputes": "SELECT count(*) FROM payments.dispute WHERE due_at_ms < %s",
+    "bills": (
+        "SELECT count(*) FROM payments.bill WHERE state = 'posting'"
+        " OR state = 'open' AND due_at_ms < %s"
+    ),
+    "rules of guardians": (
+        "SELECT count(*) FROM payments.guard_rule WHERE state = 'waiting' AND counts_from_ms < %s"
+    ),
     "messages": "SELECT count(*) FROM runtime.outbox WHERE state < 2",
     "heard events": "SELECT count(*) FROM runtime.inbox WHERE state < 2",
     "webhooks": (
@@ -395,6 +435,14 @@ PENDING: Final = {
         " (SELECT max(n) FROM payments.event AS e WHERE e.holder::text = w.owner)"
     ),
 }
+
+
+OPEN: Final = (
+    "SELECT (SELECT count(*) FROM payments.escrow WHERE due_at_ms IS NOT NULL)"
+    " + (SELECT count(*) FROM payments.dispute WHERE due_at_ms IS NOT NULL)"
+    " + (SELECT count(*) FROM payments.payment WHERE state IN"
+    " ('asked', 'cooling', 'held', 'guarded', 'paying', 'holding'))"
+)
 
 
 @contextmanager
