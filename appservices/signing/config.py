@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, model_validator
 
 from veche.runtime.config import FilePath, SecretPath, Section
+from veche.runtime.keys.csc import ProviderSection
 from veche.runtime.sections import Duration, Names, Networks, TimeZone
 
 BOT_LOCALPART: Final = "veche_signing"
@@ -22,6 +23,7 @@ REGISTRARS_MAX: Final = 1_000
 ORGANISATIONS_MAX: Final = 1_000
 KEYS_MAX: Final = 10
 ANCHORS_MAX: Final = 50
+PROVIDERS_MAX: Final = 20
 
 
 UserIdText = Annotated[str, Field(pattern=r"^@[^:\s]+:\S+$", max_length=255)]
@@ -72,6 +74,15 @@ class AnchorSection(Section):
     several kinds needs it, so that one for logging in does not count as qualified."""
 
 
+class SignerSection(ProviderSection):
+    """A provider of remote signatures at which people sign on their page, by the CSC API."""
+
+    id: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$", examples=["trust"])
+    """By which it is known here; not to be changed while documents are open."""
+    name: str = Field(min_length=1, max_length=100, examples=["Trust of Lindenau"])
+    """What people are told it is called."""
+
+
 class SessionsSection(Section):
     """The bot by which people have documents signed and sign them."""
 
@@ -88,6 +99,12 @@ class SessionsSection(Section):
     anchors: list[AnchorSection] = Field(default=[], max_length=ANCHORS_MAX)
     """Authorities whose certificates people may sign with, from a card or at a provider; left out:
     nobody signs at the levels `S3` and `S4`."""
+    providers: list[SignerSection] = Field(default=[], max_length=PROVIDERS_MAX)
+    """Providers at which people sign on their page, with certificates of these `anchors`; left out:
+    they sign with the command `veche sign`."""
+    list_networks: Networks = Field(default=(), examples=[["10.20.0.0/16"]])
+    """Networks, beside the public Internet, from which lists of revoked certificates are fetched
+    that the certificates of people name."""
     reminders: list[Duration] = Field(
         default=[3 * DAY_MS, DAY_MS, 3 * HOUR_MS], max_length=REMINDERS_MAX
     )
@@ -119,6 +136,15 @@ class SessionsSection(Section):
         """The organisation for which somebody may identify others; empty: they may not."""
         known = (one.organisation for one in self.registrars if person in one.persons)
         return next(known, "")
+
+    @model_validator(mode="after")
+    def _check_providers(self) -> SessionsSection:
+        names = [one.id for one in self.providers]
+        if len(set(names)) != len(names):
+            raise ValueError("providers: each should have an id of its own")
+        if self.providers and not self.anchors:
+            raise ValueError("providers: need anchors, whose certificates people sign with")
+        return self
 
     @model_validator(mode="after")
     def _check_registrars(self) -> SessionsSection:

@@ -51,6 +51,8 @@ class Holder:
         is_raw: Whether ECDSA comes as two numbers, as some providers do.
         waits: How often the holder is waited for.
         has_code: Whether a code was sent.
+        tries: How often something else may be said until it is locked.
+        says_no: Whether they refuse in the app.
     """
 
     key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -61,6 +63,8 @@ class Holder:
     is_raw: bool = False
     waits: int = 0
     has_code: bool = False
+    tries: int = 1_000
+    says_no: bool = False
 
 
 class RefusedError(Exception):
@@ -77,6 +81,7 @@ class Provider:
         asked: Paths that were asked for, with their bodies.
         specs: The version that it says.
         answers: What it says instead, by path: status and body.
+        users: Ids of the credentials that somebody has; empty: whoever asks has all.
     """
 
     holders: dict[str, Holder]
@@ -84,6 +89,7 @@ class Provider:
     asked: list[tuple[str, Mapping[str, Any]]] = attrs.field(factory=list)
     specs: str = "2.0.0.2"
     answers: dict[str, tuple[int, bytes]] = attrs.field(factory=dict)
+    users: dict[str, list[str]] = attrs.field(factory=dict)
     _bound: dict[str, tuple[str, list[str]]] = attrs.field(factory=dict)
     _handles: dict[str, tuple[Holder, str]] = attrs.field(factory=dict)
 
@@ -105,8 +111,12 @@ class Provider:
         return 200, {"specs": self.specs, "name": "Provider", "methods": ["signatures/signHash"]}
 
     def _credentials_list(self, body: Mapping[str, Any]) -> Any:
-        del body
-        return 200, {"credentialIDs": list(self.holders)}
+        if not self.users:
+            return 200, {"credentialIDs": list(self.holders)}
+        found = self.users.get(body.get("userID", ""))
+        if found is None:
+            raise RefusedError("Invalid parameter userID")
+        return 200, {"credentialIDs": found}
 
     def _credentials_info(self, body: Mapping[str, Any]) -> Any:
         holder = self._holder(body)
@@ -131,9 +141,12 @@ class Provider:
         hashes = body["hashes"]
         if body["hashAlgorithmOID"] != SHA256 or body["numSignatures"] != len(hashes):
             raise RefusedError("Invalid value for parameter numSignatures")
+        if holder.tries <= 0:
+            raise RefusedError("The credential is locked")
         said = {one["id"]: one.get("value") for one in body.get("authData", [])}
         right = {"PIN": PIN, "OTP": CODE if holder.has_code else "nothing was sent", "APP": None}
         if said != {one: right[one] for one in holder.asked}:
+            holder.tries -= 1
             raise RefusedError("The authentication data is invalid")
         sad = secrets.token_urlsafe(16)
         self._bound[sad] = (body["credentialID"], hashes)
@@ -143,6 +156,8 @@ class Provider:
         return self._awaited(*self._handles.pop(body["handle"]))
 
     def _awaited(self, holder: Holder, sad: str) -> Any:
+        if holder.says_no:
+            raise RefusedError("The user has refused")
         if not holder.waits:
             return 200, {"SAD": sad, "expiresIn": 300}
         holder.waits -= 1
@@ -193,7 +208,8 @@ def served(provider: Provider) -> Iterator[Provider]:
             self.send_response(status)
             self.send_header("content-length", str(len(answer)))
             self.end_headers()
-            self.wfile.write(answer)
+            if answer:
+                self.wfile.write(answer)
 
         def log_message(self, *args: object) -> None:
             """Nothing."""

@@ -80,6 +80,7 @@ _WHO: Final = {
     "MeetingRoutes": "meeting",
     "DelegationRoutes": "party",
     "OwnCertificateRoutes": "party",
+    "ProviderRoutes": "party",
     "PublicRoutes": "open",
 }
 """Who may ask, by the class that serves it."""

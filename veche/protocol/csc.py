@@ -114,6 +114,15 @@ def credentials_of(answer: Json) -> Sequence[str]:
     return ids[:CREDENTIALS_MAX]
 
 
+def list_body(user: str) -> Json:
+    """The body of ``credentials/list``.
+
+    Args:
+        user: Whose, as the provider knows them (its ``userID``); empty: whose access token it is.
+    """
+    return {"userID": user} if user else {}
+
+
 def asked_for(version: Version, credential: str) -> Json:
     """The body of ``credentials/info``."""
     body: dict[str, Any] = {"credentialID": credential, "certificates": "chain"}

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from veche.protocol.approval import Sha256, SignedApproval
 from veche.protocol.wire import Wire
 
 CHAIN_MAX: Final = 4
 CERTIFICATE_CHARACTERS_MAX: Final = 12_000
+CREDENTIAL_CHARACTERS_MAX: Final = 200
 PartyId = Annotated[str, Field(pattern=r"^p[1-9][0-9]{0,2}$")]
+ProviderId = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$")]
+CredentialId = Annotated[str, Field(pattern=r"^[!-~]+$", max_length=CREDENTIAL_CHARACTERS_MAX)]
 OwnLevel = Literal["S3", "S4"]
 Certificate = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9+/]+$", max_length=CERTIFICATE_CHARACTERS_MAX)
@@ -28,12 +31,23 @@ class AnnounceBody(Wire):
     Attributes:
         party: Who.
         chain: The certificate, then those above it, DER in unpadded base64.
+        provider: At which provider of remote signatures the key is, as the operator calls it; none:
+            the party has it.
+        credential: Its id there.
     """
 
     party: PartyId
     chain: Annotated[
         tuple[Certificate, ...], Field(strict=False, min_length=1, max_length=CHAIN_MAX)
     ]
+    provider: ProviderId | None = None
+    credential: CredentialId | None = None
+
+    @model_validator(mode="after")
+    def _check_place(self) -> AnnounceBody:
+        if (self.provider is None) != (self.credential is None):
+            raise ValueError("credential: belongs to a provider, and both are told or neither")
+        return self
 
 
 class OwnApprovalBody(Wire):
@@ -59,6 +73,7 @@ class OwnCertificateView(Wire):
         key: SHA-256 of its SubjectPublicKeyInfo, DER.
         ends_at_ms: Until when it is valid, UTC.
         is_approved: Whether the person has approved it with the key of their device.
+        provider: At which provider its key is; none: the person has it.
     """
 
     name: str
@@ -68,6 +83,7 @@ class OwnCertificateView(Wire):
     key: Sha256
     ends_at_ms: int
     is_approved: bool
+    provider: ProviderId | None = None
 
 
 class AuthorityView(Wire):

@@ -1,7 +1,6 @@
 """What is said over HTTP in a session of signers: views, questions, certificates, signatures.
 
-Files and increments travel as ciphertext whose key the service never puts into an answer: it is in
-the link that a party has from their encrypted chat.
+Files and increments travel as ciphertext; its key is in a party's link, never in an answer.
 """
 
 from __future__ import annotations
@@ -12,13 +11,13 @@ from pydantic import Field, model_validator
 
 from veche.protocol.approval import CLAUSES_MAX, DOCUMENTS_MAX, Sha256, SignedApproval
 from veche.protocol.own_certificate_api import AuthorityView, OwnCertificateView
+from veche.protocol.provider_api import ProviderView
 from veche.protocol.sealing_api import Encoded
 from veche.protocol.wire import Wire
 
 INCREMENT_BYTES_MAX: Final = 256 * 1024
 """Largest revision of one signer, in clear."""
-_OVERHEAD_BYTES: Final = 28
-INCREMENT_CHARACTERS_MAX: Final = (INCREMENT_BYTES_MAX + _OVERHEAD_BYTES) * 4 // 3 + 4
+INCREMENT_CHARACTERS_MAX: Final = (INCREMENT_BYTES_MAX + 28) * 4 // 3 + 4  # with nonce and tag
 CMS_CHARACTERS_MAX: Final = 64 * 1024 * 4 // 3 + 4
 CLAUSE_CMS_CHARACTERS_MAX: Final = 16 * 1024 * 4 // 3 + 4
 """Room enough: what is reserved in a file for a signature of ours is 5 kB."""
@@ -28,8 +27,8 @@ REASON_CHARACTERS_MAX: Final = 1_000
 NAME_CHARACTERS_MAX: Final = 100
 PARTIES_MAX: Final = 200
 
-SessionId = Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
 PartyId = Annotated[str, Field(pattern=r"^p[1-9][0-9]{0,2}$")]
+SessionId = Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
 Token = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{32}$")]
 ClauseId = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,16}$")]
 BASE64: Final = r"^[A-Za-z0-9+/]+$"
@@ -226,11 +225,11 @@ class SessionView(Wire):
         revisions: All so far, the first one first.
         proofs: For a signer's revision.
         authorities: Elsewhere, whose certificates are taken here; files are judged by them too.
+        providers: Of remote signatures, at which people can sign on their page.
         final_sha256: Of the closed file; none: it is not closed yet.
         is_to_close: A page that can read the file has to close it now.
         is_to_renew: Likewise: has to put another time stamp on it.
-        deletes_at_ms: Of a private document that is closed: from when what is kept of it may be
-            deleted, UTC.
+        deletes_at_ms: Of a closed private document: when what is kept of it may be deleted, UTC.
         is_deleted: Whether it was: there is no file, no matter and no revision any more.
         now_ms: Our clock, UTC.
     """
@@ -255,6 +254,7 @@ class SessionView(Wire):
     revisions: list[RevisionView]
     proofs: ProofsView
     authorities: list[AuthorityView] = Field(default_factory=list)
+    providers: list[ProviderView] = Field(default_factory=list)
     final_sha256: Sha256 | None = None
     is_to_close: bool = False
     is_to_renew: bool = False

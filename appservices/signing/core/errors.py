@@ -107,6 +107,12 @@ class OwnCertificateError(RefusedError):
     errcode = "ORG.VECHE.CERTIFICATE_NOT_TAKEN"
 
 
+class NoOrderError(RefusedError):
+    """Nothing is being signed at a provider, or it cannot be finished any more (HTTP 409)."""
+
+    errcode = "ORG.VECHE.NO_ORDER"
+
+
 class SignatureLevelError(RefusedError):
     """The signature is not of the level that the session asks for (HTTP 409).
 

@@ -12,6 +12,7 @@ from appservices.signing.routes.meetings import MeetingRoutes
 from appservices.signing.routes.organisations import OrganisationRoutes
 from appservices.signing.routes.own_certificates import OwnCertificateRoutes
 from appservices.signing.routes.parties import PartyRoutes
+from appservices.signing.routes.providers import ProviderRoutes
 from appservices.signing.routes.public import PublicRoutes
 from appservices.signing.routes.seals import SealRoutes
 from appservices.signing.routes.templates import TemplateRoutes
@@ -43,6 +44,7 @@ def routes(host: Host, service: Any) -> Mapping[str, IResource]:
         MeetingRoutes(service),
         DelegationRoutes(host, service),
         OwnCertificateRoutes(host, service),
+        ProviderRoutes(host, service),
         OrganisationRoutes(host, service),
         TemplateRoutes(host, service),
         WebhookRoutes(host, service),

@@ -25,10 +25,11 @@ from appservices.signing.service.acting import able, check_time
 from appservices.signing.service.asking import check_level, check_shown
 from appservices.signing.service.scene import PURPOSE
 from appservices.signing.store import certificates as store
+from appservices.signing.store import provider_orders
 from appservices.signing.store.certificates import Announced, Issued
 from veche.protocol.acts import ActClass, call_form
 from veche.protocol.approval import Approval, SignatureShown, showable
-from veche.protocol.errors import LimitError, VecheError
+from veche.protocol.errors import LimitError, NotFoundError, VecheError
 from veche.protocol.own_certificate_api import AuthorityView, OwnCertificateView
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.unpadded import from_unpadded, unpadded
@@ -75,11 +76,21 @@ def announce(scene: Scene, session: Session, member: Member, body: AnnounceBody)
             " asks you demand one."
         )
     chain = tuple(from_unpadded(one) for one in body.chain)
-    taken = check_own(chain, scene.parts.authorities.anchors, _moment(scene.now_ms))
+    taken = check_own(chain, scene.parts.authorities.anchors, moment(scene.now_ms))
     check_level(member, taken.level)
     _check_mine(scene, session, member, taken.certificate)
-    told = Announced(session.id, member.id, member.user_id, chain, taken.level, scene.now_ms)
-    store.announce(scene.txn, told)
+    known = {one.id for one in scene.parts.section.providers}
+    if body.provider is not None and body.provider not in known:
+        raise NotFoundError("There is no such provider here.")
+    store.announce(
+        scene.txn,
+        Announced(
+            *(session.id, member.id, member.user_id, chain, taken.level, scene.now_ms),
+            provider=body.provider,
+            credential=body.credential,
+        ),
+    )
+    provider_orders.forget(scene.txn, session.id, member.id)
     scene.save(session)  # so that the person's page, if it is open, looks again
 
 
@@ -108,7 +119,7 @@ def approve(
         raise OwnCertificateError("Tell first with which certificate: run `veche sign --session`.")
     if not isinstance(approval, Approval) or not isinstance(approval.shown, SignatureShown):
         raise ApprovalMismatchError("kind")
-    taken = check_own(told.chain, scene.parts.authorities.anchors, _moment(scene.now_ms))
+    taken = check_own(told.chain, scene.parts.authorities.anchors, moment(scene.now_ms))
     key, shown = key_sha256(taken.certificate), approval.shown
     known = store.of_nonce(scene.txn, approval.nonce, session.id)
     if known is not None and (known.party, known.spki_sha256) == (member.id, key):
@@ -141,7 +152,7 @@ def check_still_taken(issued: Issued, authorities: Authorities, now_ms: int) -> 
         OwnCertificateError: It may not; the message says what to do.
     """
     chain = (issued.certificate, *issued.above)
-    taken = check_own(chain, authorities.anchors, _moment(now_ms))
+    taken = check_own(chain, authorities.anchors, moment(now_ms))
     if taken.level.rank < issued.level.rank:
         raise OwnCertificateError("Signatures by this certificate do not count as much any more.")
     if now_ms - issued.issued_at_ms > APPROVED_MS:
@@ -157,10 +168,11 @@ def told_view(scene: Scene, session: Session, member: Member) -> OwnCertificateV
     if told is None or told.person != member.person:
         return None
     try:
-        taken = check_own(told.chain, scene.parts.authorities.anchors, _moment(scene.now_ms))
+        taken = check_own(told.chain, scene.parts.authorities.anchors, moment(scene.now_ms))
     except OwnCertificateError:
         return None
-    return _view(taken, is_approved=_is_approved(scene, session, member, taken))
+    is_approved = _is_approved(scene, session, member, taken)
+    return own_view(taken, is_approved=is_approved, provider=told.provider)
 
 
 def signed_view(scene: Scene, signature: Signature) -> OwnCertificateView | None:
@@ -201,6 +213,21 @@ def named(name: x509.Name) -> str:
         if found:
             return showable(str(found[0].value)).replace("\n", " ")[:_NAME_CHARACTERS_MAX]
     return "?"
+
+
+def own_view(taken: Taken, *, is_approved: bool, provider: str | None = None) -> OwnCertificateView:
+    """A certificate that may sign, as its party is shown it."""
+    certificate = taken.certificate
+    return OwnCertificateView(
+        name=named(certificate.subject),
+        issuer=named(certificate.issuer),
+        authority=taken.anchor.name,
+        level=taken.level.value,  # type: ignore[arg-type]  # one of the two
+        key=unpadded(key_sha256(certificate)),
+        ends_at_ms=_ms(certificate.not_valid_after_utc),
+        is_approved=is_approved,
+        provider=provider,
+    )
 
 
 def key_sha256(certificate: x509.Certificate) -> bytes:
@@ -272,20 +299,8 @@ def _authority(anchors: Sequence[Anchor], issued: Issued) -> str:
         return ""
 
 
-def _view(taken: Taken, *, is_approved: bool) -> OwnCertificateView:
-    certificate = taken.certificate
-    return OwnCertificateView(
-        name=named(certificate.subject),
-        issuer=named(certificate.issuer),
-        authority=taken.anchor.name,
-        level=taken.level.value,  # type: ignore[arg-type]  # one of the two
-        key=unpadded(key_sha256(certificate)),
-        ends_at_ms=_ms(certificate.not_valid_after_utc),
-        is_approved=is_approved,
-    )
-
-
-def _moment(at_ms: int) -> dt.datetime:
+def moment(at_ms: int) -> dt.datetime:
+    """A time in UTC, of milliseconds."""
     return dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC)
 
 

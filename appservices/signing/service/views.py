@@ -16,6 +16,7 @@ from appservices.signing.service.own_certificates import (
 )
 from appservices.signing.service.told import clause_view, told_digest
 from appservices.signing.store import blobs, revisions, signatures
+from veche.protocol.provider_api import ProviderView
 from veche.protocol.signing_api import (
     DocumentView,
     PartyView,
@@ -85,6 +86,7 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
         revisions=[] if is_deleted else _revisions(scene, session),
         proofs=proofs_view(scene.parts.authorities),
         authorities=authority_views(scene.parts.authorities),
+        providers=[ProviderView(id=one.id, name=one.name) for one in scene.parts.section.providers],
         final_sha256=told_digest(session.final_sha256),
         is_to_close=blind_closing.is_to_close(session, member),
         is_to_renew=blind_closing.is_to_renew(scene, session, member),

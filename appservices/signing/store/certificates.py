@@ -73,6 +73,8 @@ class Announced:
         chain: It, then those above it, DER.
         level: Of signatures by it.
         at_ms: When it was announced, UTC.
+        provider: At which provider its key is; None: the person has it.
+        credential: Its id there.
     """
 
     session_id: str
@@ -81,24 +83,36 @@ class Announced:
     chain: tuple[bytes, ...] = attrs.field(repr=False)
     level: Level
     at_ms: int
+    provider: str | None = None
+    credential: str | None = None
 
 
 def announce(txn: Cursor, own: Announced) -> None:
     """Keep that somebody wants to sign with a certificate of their own, in place of another."""
     txn.execute(
-        "INSERT INTO signing.own_certificate (session_id, party, person, chain, level, at_ms)"
-        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (session_id, party) DO UPDATE"
+        "INSERT INTO signing.own_certificate"
+        " (session_id, party, person, chain, level, at_ms, provider, credential)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (session_id, party) DO UPDATE"
         " SET person = EXCLUDED.person, chain = EXCLUDED.chain, level = EXCLUDED.level,"
-        " at_ms = EXCLUDED.at_ms",
-        (own.session_id, own.party, own.person, list(own.chain), own.level.value, own.at_ms),
+        " at_ms = EXCLUDED.at_ms, provider = EXCLUDED.provider, credential = EXCLUDED.credential",
+        (
+            own.session_id,
+            own.party,
+            own.person,
+            list(own.chain),
+            own.level.value,
+            own.at_ms,
+            own.provider,
+            own.credential,
+        ),
     )
 
 
 def announced(txn: Cursor, session_id: str, party: str) -> Announced | None:
     """The certificate that a party wants to sign with; None: there is none."""
     txn.execute(
-        "SELECT session_id, party, person, chain, level, at_ms FROM signing.own_certificate"
-        " WHERE session_id = %s AND party = %s",
+        "SELECT session_id, party, person, chain, level, at_ms, provider, credential"
+        " FROM signing.own_certificate WHERE session_id = %s AND party = %s",
         (session_id, party),
     )
     row = txn.fetchone()
@@ -111,6 +125,8 @@ def announced(txn: Cursor, session_id: str, party: str) -> Announced | None:
         chain=tuple(map(bytes, row[3])),
         level=Level(row[4]),
         at_ms=row[5],
+        provider=row[6],
+        credential=row[7],
     )
 
 

@@ -114,6 +114,7 @@ BY_LINK = (
     "POST /_veche/signing/v1/sessions/<session>/closing",
     "POST /_veche/signing/v1/sessions/<session>/doubt",
     "POST /_veche/signing/v1/sessions/<session>/own-certificate",
+    "POST /_veche/signing/v1/sessions/<session>/provider/credentials",
     "POST /_veche/signing/v1/sessions/<session>/view",
 )
 """No session opens them: the link of a party shows what it is asked to sign, and no more."""
@@ -122,6 +123,10 @@ BY_APPROVAL = (
     "POST /_veche/signing/v1/sessions/<session>/decline",
     "POST /_veche/signing/v1/sessions/<session>/delegate",
     "POST /_veche/signing/v1/sessions/<session>/own-certificate/approval",
+    "POST /_veche/signing/v1/sessions/<session>/provider/begin",
+    "POST /_veche/signing/v1/sessions/<session>/provider/order",
+    "POST /_veche/signing/v1/sessions/<session>/provider/signature",
+    "POST /_veche/signing/v1/sessions/<session>/provider/check",
     "POST /_veche/signing/v1/sessions/<session>/signatures",
 )
 """No session opens them: beside the link they take the signature of the person's device key."""

@@ -53,8 +53,6 @@ class ProviderSection(Section):
     """Where its API begins, with the version: ``…/csc/v1`` or ``…/csc/v2``."""
     token_path: SecretPath | None = None
     """File with the access token that it gave you for the scope ``service``."""
-    credential: str | None = Field(default=None, max_length=200)
-    """Which one to sign with; None where it has one alone."""
     networks: tuple[str, ...] = Field(default=(), max_length=50, strict=False)
     """Networks beside the public Internet in which it may be."""
 
@@ -73,6 +71,20 @@ class ProviderSection(Section):
 class _Reply:
     status: int
     content: Mapping[str, Any]
+
+
+@attrs.frozen
+class Authorisation:
+    """That a holder has agreed to signatures of some hashes; good for once."""
+
+    sad: str = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Waiting:
+    """That a holder is asked elsewhere, such as in the provider's app."""
+
+    handle: str = attrs.field(repr=False)
 
 
 class ProviderClient:
@@ -103,14 +115,17 @@ class ProviderClient:
         self._outbound = Outbound(reactor, allowed=networks, timeout_s=TIMEOUT_S, **options)
         self._version: Version | None = None
 
-    async def credentials(self) -> Sequence[str]:
-        """Ids of the credentials that the token is for.
+    async def credentials(self, user: str = "") -> Sequence[str]:
+        """Ids of credentials.
+
+        Args:
+            user: Whose, as the provider knows them; empty: whose access token it is.
 
         Raises:
             ProviderRefusedError: The provider says no.
             UnavailableError: It does not answer as it should.
         """
-        answer = await self._call("credentials/list", {})
+        answer = await self._call("credentials/list", csc.list_body(user))
         return _read(csc.credentials_of, answer.content)
 
     async def remote(self, credential: str) -> Remote:
@@ -162,29 +177,55 @@ class ProviderClient:
             KeyUnfitError: What it signed is something else.
             UnavailableError: It does not answer as it should; whether it signed is unknown.
         """
+        found = await self.authorise(remote, hashes, secrets)
+        until_s = self._reactor.seconds() + WAIT_S_MAX
+        while isinstance(found, Waiting):
+            if self._reactor.seconds() > until_s:
+                raise ProviderRefusedError("nobody has agreed at the provider in time")
+            await deferLater(self._reactor, POLL_S)
+            found = await self.agreed(found)
+        return await self.sign_authorised(remote, hashes, found)
+
+    async def authorise(
+        self, remote: Remote, hashes: Sequence[bytes], secrets: Mapping[str, str]
+    ) -> Authorisation | Waiting:
+        """Have the credential's holder authorise signatures of these SHA-256 and of no other.
+
+        Args:
+            remote: The credential.
+            hashes: What to sign.
+            secrets: What its holder said, by the id of the field.
+
+        Raises:
+            ProviderRefusedError: The provider says no.
+            UnavailableError: It does not answer as it should; whether it authorised is unknown.
+        """
+        body = csc.authorise_body(await self.version(), remote, hashes, secrets)
+        return _authorised(await self._call("credentials/authorize", body))
+
+    async def agreed(self, waiting: Waiting) -> Authorisation | Waiting:
+        """Whether the holder has agreed meanwhile; ask with what was answered last.
+
+        Raises:
+            ProviderRefusedError: The provider says no, or the holder does.
+            UnavailableError: It does not answer as it should; ask again.
+        """
+        body = {"handle": waiting.handle}
+        return _authorised(await self._call("credentials/authorizeCheck", body))
+
+    async def sign_authorised(
+        self, remote: Remote, hashes: Sequence[bytes], authorisation: Authorisation
+    ) -> Sequence[bytes]:
+        """Have SHA-256 signed that its holder has authorised; raises as ``sign``."""
         version = await self.version()
-        body = csc.authorise_body(version, remote, hashes, secrets)
-        sad = await self._authorised(await self._call("credentials/authorize", body))
-        answer = await self._call(
-            "signatures/signHash", csc.sign_body(version, remote, hashes, sad)
-        )
+        body = csc.sign_body(version, remote, hashes, authorisation.sad)
+        answer = await self._call("signatures/signHash", body)
         found = _read(csc.signatures_of, answer.content, len(hashes))
         certificate = remote.certificates[0]
         return [
             checked(certificate, digest, signature)
             for digest, signature in zip(hashes, found, strict=True)
         ]
-
-    async def _authorised(self, reply: _Reply) -> str:
-        """The authorisation, once the holder has agreed."""
-        until_s = self._reactor.seconds() + WAIT_S_MAX
-        while not (sad := _read(csc.sad_of, reply.content)):
-            if self._reactor.seconds() > until_s:
-                raise ProviderRefusedError("nobody has agreed at the provider in time")
-            await deferLater(self._reactor, POLL_S)
-            handle = {"handle": reply.content["handle"]}
-            reply = await self._call("credentials/authorizeCheck", handle)
-        return sad
 
     async def _call(self, path: str, body: Mapping[str, Any]) -> _Reply:
         answer = await self._outbound.post(
@@ -254,6 +295,11 @@ def _read(read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
             f"the provider answers in another way than agreed ({e})",
             retry_after_ms=_RETRY_AFTER_MS,
         ) from e
+
+
+def _authorised(reply: _Reply) -> Authorisation | Waiting:
+    sad = _read(csc.sad_of, reply.content)
+    return Authorisation(sad) if sad else Waiting(reply.content["handle"])
 
 
 def _refusal(status: int, content: Mapping[str, Any]) -> ProviderRefusedError | UnavailableError:

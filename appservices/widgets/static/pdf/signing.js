@@ -47,8 +47,8 @@ import {
 
 const FIELDS_MAX = 1000;
 /** Room for a signature with its time stamp and two certificates. */
-const SIGNATURE_BYTES_MAX = 5000;
-const STAMP_BYTES_MAX = 2500;
+export const SIGNATURE_BYTES_MAX = 5000;
+export const STAMP_BYTES_MAX = 2500;
 
 const SIGNATURE = "/ETSI.CAdES.detached";
 const STAMP = "/ETSI.RFC3161";
@@ -148,11 +148,21 @@ export function withLetters(document, increment, form, known) {
  * @param {number} nowMs what readers show besides the time of the stamp, UTC
  * @param {Look} [look] what is shown in the box with the signer and the time; none: nothing is
  * @param {boolean} [isNew] whether the field is made in this revision, and shows nothing
+ * @param {number} [room] for the signature with its certificates and its stamp
  * @returns {Promise<Prepared>}
  * @throws {PdfError} there is no such field, it is signed already, or it can't show a signature; or
  *   one that is to be made is there
  */
-export async function prepareSignature(file, field, proofs, signer, nowMs, look, isNew = false) {
+export async function prepareSignature(
+    file,
+    field,
+    proofs,
+    signer,
+    nowMs,
+    look,
+    isNew = false,
+    room = SIGNATURE_BYTES_MAX,
+) {
     const { document } = file;
     const increment = new Increment(document);
     const signature = increment.reserve();
@@ -171,7 +181,7 @@ export async function prepareSignature(file, field, proofs, signer, nowMs, look,
     }
     if (isNew) addInvisible(document, increment, field, signature);
     putStore(document, increment, proofs);
-    if (isNew) return withHole(file, increment, signature, [value, SIGNATURE, SIGNATURE_BYTES_MAX]);
+    if (isNew) return withHole(file, increment, signature, [value, SIGNATURE, room]);
     const held = document.dictionary(number, "a field");
     const signed = new Map([...held, ["/V", reference(signature)]]);
     if (look) {
@@ -180,7 +190,7 @@ export async function prepareSignature(file, field, proofs, signer, nowMs, look,
         signed.set("/AP", new Map([["/N", reference(drawn)]]));
     }
     increment.put(number, signed);
-    return withHole(file, increment, signature, [value, SIGNATURE, SIGNATURE_BYTES_MAX]);
+    return withHole(file, increment, signature, [value, SIGNATURE, room]);
 }
 
 /**

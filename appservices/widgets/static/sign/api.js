@@ -74,6 +74,21 @@ export class Session {
         return this.#act(`${this.path}/own-certificate/approval`, body);
     }
 
+    /** @param {Record<string, unknown>} body `AnnounceBody` @returns {Promise<View>} */
+    announceOwn(body) {
+        return this.#act(`${this.path}/own-certificate`, body);
+    }
+
+    /**
+     * What is asked of a provider of remote signatures, through the service.
+     * @param {"credentials" | "begin" | "order" | "signature" | "check"} what
+     * @param {Record<string, unknown>} body
+     * @returns {Promise<any>}
+     */
+    provider(what, body) {
+        return this.#act(`${this.path}/provider/${what}`, body);
+    }
+
     /** @param {Record<string, unknown>} body `ClosingBody` @returns {Promise<View>} */
     closing(body) {
         return this.#act(`${this.path}/closing`, body);

@@ -13,6 +13,8 @@ import { showDateTime, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { base64url, fromBase64 } from "../kit/approval.js";
 import { refreshed } from "./opening.js";
+import { RemoteSigning, canBeRemote, providerName } from "./remote.js";
+import { lookPart, signPart } from "./remote_parts.js";
 import { approve } from "./signing.js";
 
 /** How often it is looked whether the command, which works elsewhere, has got on. */
@@ -52,6 +54,7 @@ export class OwnSigning {
         this.isCopied = false;
         /** @type {number | undefined} */
         this.timer = undefined;
+        this.remote = new RemoteSigning(page);
     }
 
     watch() {
@@ -66,7 +69,8 @@ export class OwnSigning {
     part() {
         const { view, _session: session, _link: link } = this.page;
         if (!view || !isOwn(view) || !session || !link) return nothing;
-        if (view.you.own) return ownCertificate(view.you.own);
+        const { remote } = this;
+        if (view.you.own && !remote.isAnew) return ownCertificate(view, view.you.own, remote);
         const copy = () => {
             navigator.clipboard.writeText(ownLink(session, link)).then(
                 () => {
@@ -76,7 +80,8 @@ export class OwnSigning {
                 () => {},
             );
         };
-        return ownSteps(view, { isCopied: this.isCopied, copy });
+        const steps = ownSteps(view, { isCopied: this.isCopied, copy });
+        return canBeRemote(view) ? atProvider(view, remote, steps) : steps;
     }
 
     /** Looks whether the command has told a certificate, or has signed. */
@@ -90,6 +95,7 @@ export class OwnSigning {
             if (begun !== page._begun || page.doing !== "") return;
             if (said.you.can_act) {
                 page.view = { ...view, you: said.you };
+                await this.remote.resume();
                 return;
             }
             page._show(await refreshed({ session, view, paper }));
@@ -144,14 +150,36 @@ function needed({ you, authorities = [] }) {
 }
 
 /**
+ * Choosing a certificate at a provider, and what else there is.
+ * @param {View} view
+ * @param {RemoteSigning} remote
+ * @param {unknown} others
+ */
+function atProvider(view, remote, others) {
+    return html`<section class="card" aria-labelledby="own">
+            <h2 id="own">${t("Sign with your certificate")}</h2>
+            ${needed(view)} ${lookPart(view, remote)}
+        </section>
+        <details class="other-ways">
+            <summary>${t("With a card, or with a command on your computer")}</summary>
+            ${others}
+        </details>`;
+}
+
+/**
  * What to do as long as no certificate was told.
  * @param {View} view
  * @param {{isCopied: boolean, copy: () => void}} copying of the link
  */
 function ownSteps(view, { isCopied, copy }) {
-    return html`<section class="card" aria-labelledby="own">
-        <h2 id="own">${t("Sign with your certificate")}</h2>
-        ${needed(view)}
+    const isOnly = !canBeRemote(view);
+    return html`<section class="card" aria-labelledby=${isOnly ? "own" : "own-command"}>
+        ${
+            isOnly
+                ? html`<h2 id="own">${t("Sign with your certificate")}</h2>
+                      ${needed(view)}`
+                : html`<h2 id="own-command">${t("With a command")}</h2>`
+        }
         <ol>
             <li>
                 <p>${t("Copy the link of this document. It is for you alone.")}</p>
@@ -190,8 +218,12 @@ function ownSteps(view, { isCopied, copy }) {
     </section>`;
 }
 
-/** @param {OwnCertificate} own what is approved, and whether it was */
-function ownCertificate(own) {
+/**
+ * @param {View} view
+ * @param {OwnCertificate} own what is approved, and whether it was
+ * @param {RemoteSigning} remote
+ */
+function ownCertificate(view, own, remote) {
     const key = own.key.match(GROUP)?.join(" ");
     return html`<section class="card" aria-labelledby="own">
         <h2 id="own">${t("Your certificate")}</h2>
@@ -205,7 +237,36 @@ function ownCertificate(own) {
             <dt>${t("Its key")}</dt>
             <dd><code class="small">${key}</code></dd>
         </dl>
-        <p>
+        ${own.provider ? fromProvider(view, own, remote) : fromCommand(own)}
+    </section>`;
+}
+
+/** @param {View} view @param {OwnCertificate} own @param {RemoteSigning} remote */
+function fromProvider(view, own, remote) {
+    const provider = providerName(view);
+    return html`<p>
+            ${t("Everyone who signs sees this name and who issued the certificate. Its key is at {provider}: if you have not chosen it there, don't approve.", { provider })}
+        </p>
+        ${own.is_approved ? signPart(provider, remote) : nothing}
+        ${
+            remote.doing === "" && remote.untilMs === 0
+                ? html`<p class="actions">
+                      ${button({
+                          label: t("Take another certificate"),
+                          style: "secondary",
+                          press: () => {
+                              remote.isAnew = true;
+                              remote.page.requestUpdate();
+                          },
+                      })}
+                  </p>`
+                : nothing
+        }`;
+}
+
+/** @param {OwnCertificate} own that a command has told */
+function fromCommand(own) {
+    return html`<p>
             ${t("Everyone who signs sees this name and who issued the certificate. The command shows the same key: if it does not, or if you run no command, don't approve.")}
         </p>
         ${
@@ -217,6 +278,5 @@ function ownCertificate(own) {
                       </p>`,
                   )
                 : nothing
-        }
-    </section>`;
+        }`;
 }

@@ -357,12 +357,14 @@ export function problem(error) {
 /** @param {import("./signing.js").Step[]} steps so far @param {boolean} isGoingOn */
 export function progress(steps, isGoingOn) {
     const last = steps.length - 1;
-    return html`<ol class="steps" role="status" aria-live="polite">
-        ${steps.map(
-            (step, at) =>
-                html`<li class="with-mark ${at < last || !isGoingOn ? "good" : "open"}">
-                    ${icon(at < last ? "done" : "circle")}<span>${stepWords(step)}</span>
-                </li>`,
-        )}
-    </ol>`;
+    return html`<div role="status">
+        <ol class="steps">
+            ${steps.map(
+                (step, at) =>
+                    html`<li class="with-mark ${at < last || !isGoingOn ? "good" : "open"}">
+                        ${icon(at < last ? "done" : "circle")}<span>${stepWords(step)}</span>
+                    </li>`,
+            )}
+        </ol>
+    </div>`;
 }

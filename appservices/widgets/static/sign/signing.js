@@ -11,7 +11,9 @@
  * @typedef {import("../signatures/signing.js").Certified} Certified
  * @typedef {import("../signatures/signing.js").Added} Added
  * @typedef {Uint8Array<ArrayBuffer>} Bytes
- * @typedef {"key" | "approve" | "certificate" | "sign" | "clause" | "hand" | "again" | "close"} Step
+ * @typedef {import("../signatures/signing.js").Signing["key"]} Key
+ * @typedef {"key" | "approve" | "certificate" | "sign" | "clause" | "hand" | "again" | "close" |
+ *     "order" | "provider"} Step
  *
  * @typedef {import("./api.js").Session} Session
  *
@@ -234,33 +236,47 @@ export async function certify({ view, session }, spki, body) {
  * @returns {Promise<Paper>}
  */
 export async function handed(task, key, certified) {
-    const { party } = task.view.you;
     let { paper } = task;
     for (let again = 0; ; again += 1) {
         task.tell(again === 0 ? "sign" : "again");
         const added = await signed(task, paper, key, certified);
-        const longer = extended(paper, added.data);
-        const revision = {
-            ...(await revisionOf(paper, longer.whole, added.data)),
-            party,
-            // Who can't read the increment can still check these.
-            ...(isBlind(task.view) && claimsOf(added)),
-        };
-        task.tell("hand");
-        try {
-            await task.session.sign({ party, revision });
-            return longer;
-        } catch (error) {
-            const code = error instanceof ApiError ? error.errcode : "";
-            if (code !== SIGNED && (code !== STALE || again === REBASE_MAX)) throw error;
-            const said = await task.session.view();
-            const view = isBlind(said) ? await withMatter(said, paper.secret) : said;
-            // The answer may have been lost on its way back, not the signature on its way there.
-            const isTaken = view.revisions.some((one) => one.sha256 === revision.sha256);
-            if (isTaken) return longer;
-            if (code === SIGNED) throw error;
-            paper = await grown(paper, view);
-        }
+        const done = await handIn(task, paper, added, again < REBASE_MAX);
+        if (done.isTaken) return done.paper;
+        paper = done.paper;
+    }
+}
+
+/**
+ * @param {Omit<Task, "choices">} task
+ * @param {Paper} paper before the signature
+ * @param {AllAdded} added
+ * @param {boolean} mayAgain whether the newer file is of use if others were quicker
+ * @returns {Promise<{isTaken: boolean, paper: Paper}>} with the signature; or the newer file
+ * @throws {ApiError} it was refused
+ */
+export async function handIn(task, paper, added, mayAgain) {
+    const { party } = task.view.you;
+    const longer = extended(paper, added.data);
+    const revision = {
+        ...(await revisionOf(paper, longer.whole, added.data)),
+        party,
+        // Who can't read the increment can still check these.
+        ...(isBlind(task.view) && claimsOf(added)),
+    };
+    task.tell("hand");
+    try {
+        await task.session.sign({ party, revision });
+        return { isTaken: true, paper: longer };
+    } catch (error) {
+        const code = error instanceof ApiError ? error.errcode : "";
+        if (code !== SIGNED && (code !== STALE || !mayAgain)) throw error;
+        const said = await task.session.view();
+        const view = isBlind(said) ? await withMatter(said, paper.secret) : said;
+        // The answer may have been lost on its way back, not the signature on its way there.
+        const isTaken = view.revisions.some((one) => one.sha256 === revision.sha256);
+        if (isTaken) return { isTaken, paper: longer };
+        if (code === SIGNED) throw error;
+        return { isTaken, paper: await grown(paper, view) };
     }
 }
 
@@ -276,18 +292,19 @@ function claimOf({ cms, digest: covered }) {
 }
 
 /**
- * @param {Omit<Task, "choices">} task
+ * @param {Pick<Task, "view" | "words" | "tell">} task
  * @param {Paper} paper
- * @param {CryptoKey} key
+ * @param {Key} key
  * @param {Certified} certified
+ * @param {number} [nowMs] the time that it shows
  * @returns {Promise<AllAdded>} judged as anybody will judge it
  */
-async function signed({ view, words, tell }, paper, key, certified) {
-    if (paper.file) return signedStep(paper, paper.file, key, certified);
+export async function signed({ view, words, tell }, paper, key, certified, nowMs = clock.now()) {
+    if (paper.file) return signedStep(view, paper, paper.file, key, certified);
     let { whole } = paper;
     const isNew = view.document.is_signed === true;
     const add = async (/** @type {string} */ field, /** @type {Task["words"][]} */ looks) => {
-        const added = await signedIn({ field, looks, isNew }, whole, key, certified);
+        const added = await signedIn({ field, looks, isNew, nowMs }, whole, key, certified);
         whole = joined(whole, added.data);
         return added;
     };
@@ -307,36 +324,36 @@ async function signed({ view, words, tell }, paper, key, certified) {
 
 /**
  * The same of what is no PDF: one signature more in its container.
+ * @param {View} view
  * @param {Paper} paper
  * @param {import("../asic/growing.js").DataFile} file
- * @param {CryptoKey} key
+ * @param {Key} key
  * @param {Certified} certified
  * @returns {Promise<AllAdded>}
  */
-async function signedStep(paper, file, key, certified) {
+async function signedStep(view, paper, file, key, certified) {
     const stamp = stamper(postStamp, certified.tsa);
     const number = paper.additions.length + 1;
     const own = await signStep({ file, number, key, certified, stamp });
     const { whole } = extended(paper, own.data);
-    const roots = [readCertificate(certified.root)];
-    const { findings } = await judgeContainer(whole, roots, clock.now());
+    const { findings } = await judgeContainer(whole, rootsOf(view), clock.now());
     if (findings.some(({ reason }) => reason !== TAIL)) throw new MismatchError("signature");
     return { own, clauses: [], data: own.data };
 }
 
 /**
- * @param {{field: string, looks: Task["words"][], isNew: boolean}} box with what it may show, the
- *   best first; whether it is made with the signature, and shows nothing
+ * @param {{field: string, looks: Task["words"][], isNew: boolean, nowMs: number}} box with what it
+ *   may show, the best first; whether it is made with the signature, and shows nothing; when
  * @param {Bytes} whole
- * @param {CryptoKey} key
+ * @param {Key} key
  * @param {Certified} certified
  * @returns {Promise<Added>} the revision with the signature in one box
  */
-async function signedIn({ field, looks, isNew }, whole, key, certified) {
+async function signedIn({ field, looks, isNew, nowMs }, whole, key, certified) {
     const file = openFile(whole);
     const name = nameOf(readCertificate(certified.certificate));
     const stamp = stamper(postStamp, certified.tsa);
-    const signing = { file, field, key, certified, name, nowMs: clock.now(), stamp };
+    const signing = { file, field, key, certified, name, nowMs, stamp };
     if (isNew) return signFile({ ...signing, isNew });
     for (const look of looks)
         if (await canBeShown(file, field, [name, look.role, look.level]))

@@ -11,6 +11,38 @@ export interface OwnCertificate {
     key: string;
     ends_at_ms: number;
     is_approved: boolean;
+    /** At which provider its key is. */
+    provider?: string | null;
+}
+
+/** `CredentialView` */
+export interface Credential {
+    credential: string;
+    chain: string[];
+    own?: OwnCertificate | null;
+    refusal: string;
+}
+
+/** `FieldView`: what the person has to say to their provider */
+export interface ProviderField {
+    id: string;
+    label: string;
+    is_sent: boolean;
+    is_elsewhere: boolean;
+}
+
+/** `OrderView`: a signature that a provider is asked for */
+export interface ProviderOrder {
+    state: "none" | "prepared" | "waiting" | "signed";
+    chain: string[];
+    certificates: string[];
+    lists: string[];
+    revision: number;
+    at_ms: number;
+    until_ms: number;
+    digest?: string | null;
+    signature?: string | null;
+    now_ms: number;
 }
 export type Role = "signer" | "clerk" | "seal" | "approver" | "witness" | "viewer";
 
@@ -112,6 +144,8 @@ export interface View {
     proofs: { certificates: string[]; lists: string[] };
     /** Elsewhere, whose certificates are taken here. */
     authorities?: { name: string; level: "S3" | "S4"; certificate: string }[];
+    /** Of remote signatures, at which people sign on this page. */
+    providers?: { id: string; name: string }[];
     final_sha256?: string | null;
     now_ms: number;
 }

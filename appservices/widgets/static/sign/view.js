@@ -88,7 +88,7 @@ export class VecheSign extends VecheElement {
         this.isClosing = false;
         /** @type {Map<string, boolean>} to clauses, by their ids */
         this.answers = new Map();
-        /** @type {"sign" | "decline" | "delegate" | ""} what is being done */
+        /** @type {"sign" | "provider" | "decline" | "delegate" | ""} what is being done */
         this.doing = "";
         this._link = linkHere();
         /** @type {import("./api.js").Session | undefined} */
@@ -386,6 +386,7 @@ export class VecheSign extends VecheElement {
     _act(view) {
         const { missing, doing } = this;
         const isToApprove = isOwn(view);
+        const isAtProvider = isToApprove && view.you.own?.is_approved && view.you.own.provider;
         return html`${this._read()}
             ${consent(view.clauses, this.answers, (id, isAccepted) => {
                 this.answers = new Map(this.answers).set(id, isAccepted);
@@ -393,21 +394,25 @@ export class VecheSign extends VecheElement {
             ${this._own.part()}
             <div class="missing">
                 ${problem(this.error)}
-                ${doing === "sign" ? progress(this.steps, this.doing !== "") : nothing}
+                ${doing === "sign" || doing === "provider" ? progress(this.steps, this.doing !== "") : nothing}
                 <p id="missing" class="secondary-text">${missing}</p>
             </div>
             <div class="actions">
-                ${button({
-                    label: html`${icon("key")}<span
-                            >${isToApprove ? t("Approve this certificate") : t("Sign")}</span
-                        >`,
-                    is_busy: doing === "sign",
-                    is_off:
-                        missing !== "" ||
-                        (doing !== "" && doing !== "sign") ||
-                        (isToApprove && view.you.own?.is_approved === true),
-                    press: () => void this._sign(),
-                })}
+                ${
+                    isAtProvider
+                        ? nothing
+                        : button({
+                              label: html`${icon("key")}<span
+                                      >${isToApprove ? t("Approve this certificate") : t("Sign")}</span
+                                  >`,
+                              is_busy: doing === "sign",
+                              is_off:
+                                  missing !== "" ||
+                                  (doing !== "" && doing !== "sign") ||
+                                  (isToApprove && view.you.own?.is_approved === true),
+                              press: () => void this._sign(),
+                          })
+                }
                 ${button({
                     label: t("Decline"),
                     style: "secondary",

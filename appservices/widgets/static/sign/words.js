@@ -9,6 +9,7 @@ import { t } from "../kit/i18n.js";
 import { StampError } from "../signatures/stamps.js";
 import { shapeOf } from "./legible.js";
 import { PaperError } from "./paper_error.js";
+import { ProviderDown, TooLate } from "./provider_error.js";
 import { MismatchError, isBlind } from "./signing.js";
 
 /** @param {string} state of a party @returns {string} */
@@ -98,6 +99,10 @@ export function stepWords(step) {
             return t("Getting the certificate of the key…");
         case "sign":
             return t("Signing, and getting the time stamp…");
+        case "order":
+            return t("Getting the newest list of revoked certificates…");
+        case "provider":
+            return t("Having the digest signed at your provider…");
         case "clause":
             return t("Signing a clause by itself, and getting its time stamp…");
         case "again":
@@ -172,9 +177,20 @@ export function explained(error) {
         );
     if (error instanceof OfflineError)
         return t("The service can't be reached. Look at your connection, then press again.");
+    if (error instanceof ProviderDown)
+        return t(
+            "{provider} does not answer as it should now, so nothing was signed. Press again in a minute.",
+            { provider: error.provider },
+        );
+    if (error instanceof TooLate)
+        return t(
+            "You did not agree in time, or on another page, so nothing was signed. Press again.",
+        );
     if (error instanceof ApiError) return apiWords(error);
     return t("Something went wrong, so nothing was signed. Reload the page and try again.");
 }
+
+const PROVIDER_SAYS = "the provider refuses: ";
 
 /** @param {ApiError} error */
 function apiWords({ status, errcode, message }) {
@@ -188,6 +204,8 @@ function apiWords({ status, errcode, message }) {
         return t(
             "Persons whom you trust have to agree first, as you wanted it. They are asked; your chat tells you when you can sign.",
         );
+    if (errcode === "ORG.VECHE.PROVIDER_REFUSED")
+        return t("Your provider says no: {why}", { why: message.replace(PROVIDER_SAYS, "") });
     if (errcode === "ORG.VECHE.APPROVAL_CLOCK")
         return t("The clock of your device changed meanwhile. Press again.");
     return message;

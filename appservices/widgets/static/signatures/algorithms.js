@@ -42,10 +42,11 @@ const ECDSA_WITH = new Map([
 const PSS = idOf("1.2.840.113549.1.1.10");
 const MGF1 = idOf("1.2.840.113549.1.1.8");
 const EC_KEY = idOf("1.2.840.10045.2.1");
+const NAMES = { "P-256": "1.2.840.10045.3.1.7", "P-384": "1.3.132.0.34" };
 /** @type {Map<string, "P-256" | "P-384">} */
 const CURVES = new Map([
-    [idOf("1.2.840.10045.3.1.7"), "P-256"],
-    [idOf("1.3.132.0.34"), "P-384"],
+    [idOf(NAMES["P-256"]), "P-256"],
+    [idOf(NAMES["P-384"]), "P-384"],
 ]);
 
 /** @param {der.Element | undefined} one @returns {string} hex of its contents; empty: no OID */
@@ -106,6 +107,13 @@ export function keyOf(info) {
     if (name === RSA) return { kind: "RSA", bits: modulusBits(encoded), encoded: info.encoded };
     const known = name === EC_KEY ? CURVES.get(idIn(curve)) : undefined;
     return known && { kind: known, bits: 0, encoded };
+}
+
+/** @param {PublicKey} key @returns {Bytes} SubjectPublicKeyInfo */
+export function spkiOf({ kind, encoded }) {
+    if (kind === "RSA") return encoded;
+    const algorithm = der.sequence(der.oid("1.2.840.10045.2.1"), der.oid(NAMES[kind]));
+    return der.sequence(algorithm, der.tlv(der.BIT_STRING, Uint8Array.of(0), encoded));
 }
 
 /** @param {Bytes} encoded RSAPublicKey */

@@ -1,11 +1,11 @@
 /**
- * Signatures by a key that lives in this page, as `veche.protocol.signatures.cms` builds them. Pure.
+ * Signatures by a key, which lives in this page as a rule, as `veche.protocol.signatures.cms` builds them. Pure.
  *
  * @typedef {import("./der.js").Bytes} Bytes
  * @typedef {import("./certificate.js").Certificate} Certificate
  */
 import { issuerAndSerialOf } from "./certificate.js";
-import { DATA, ECDSA_SHA256, SHA256, SIGNED_DATA, TIME_STAMP_TOKEN } from "./cms.js";
+import { DATA, ECDSA_SHA256, RSA_SHA256, SHA256, SIGNED_DATA, TIME_STAMP_TOKEN } from "./cms.js";
 import * as der from "./der.js";
 
 const KEY = { name: "ECDSA", namedCurve: "P-256" };
@@ -24,8 +24,13 @@ export async function publicKeyOf(key) {
     return new Uint8Array(await crypto.subtle.exportKey("spki", key));
 }
 
-/** @param {CryptoKey} key @param {Bytes} data @returns {Promise<Bytes>} ECDSA with SHA-256, DER */
+/**
+ * @param {CryptoKey | ((data: Bytes) => Promise<Bytes>)} key here, or a way to one that is elsewhere
+ * @param {Bytes} data
+ * @returns {Promise<Bytes>} with SHA-256: ECDSA in DER; from elsewhere also RSA with PKCS #1 v1.5
+ */
 export async function signData(key, data) {
+    if (typeof key === "function") return key(data);
     return derOf(new Uint8Array(await crypto.subtle.sign(SIGNING, key, data)));
 }
 
@@ -59,7 +64,7 @@ export function detached(certificate, chain, attributes, signature, token) {
         issuerAndSerialOf(certificate),
         SHA256,
         der.tlv(EXPLICIT_0, der.readWhole(attributes, der.SET)),
-        ECDSA_SHA256,
+        certificate.key?.kind === "RSA" ? RSA_SHA256 : ECDSA_SHA256,
         der.tlv(der.OCTET_STRING, signature),
         ...stamps,
     );

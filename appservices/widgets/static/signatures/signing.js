@@ -12,11 +12,12 @@
  * @property {Bytes} root
  * @property {Bytes} tsa certificate of who stamps
  * @property {Bytes[]} lists
+ * @property {Bytes[]} [others] certificates that belong to the proofs beside these
  *
  * @typedef {object} Signing
  * @property {PdfFile} file as the signers before have left it
  * @property {string} field that was laid for the signer
- * @property {CryptoKey} key
+ * @property {Parameters<typeof signData>[0]} key
  * @property {Certified} certified
  * @property {string} name for readers that show it without the certificate
  * @property {number} nowMs
@@ -26,10 +27,19 @@
  */
 import { sha256 } from "../verify/bytes.js";
 import { prepareStep } from "../asic/growing.js";
-import { filled, prepareClosing, prepareSignature } from "../pdf/signing.js";
+import {
+    SIGNATURE_BYTES_MAX,
+    STAMP_BYTES_MAX,
+    filled,
+    prepareClosing,
+    prepareSignature,
+} from "../pdf/signing.js";
 import { readCertificate } from "./certificate.js";
 import { DATA, signedAttributes, withProofs } from "./cms.js";
 import { detached, signData } from "./making.js";
+
+/** Of a signature besides its certificates and its stamp; RSA with 4096 bits has 512. */
+const BARE_BYTES = 1500;
 
 /**
  * A revision, with what somebody who can't see it can check.
@@ -42,8 +52,9 @@ import { detached, signData } from "./making.js";
 /** @param {Signing} signing @returns {Promise<Added>} the revision that signs: PAdES-B-T */
 export async function signFile({ file, field, key, certified, name, nowMs, stamp, look, isNew }) {
     const { chain, lists } = certified;
-    const proofs = { certificates: [certified.root, ...chain, certified.tsa], lists };
-    const prepared = await prepareSignature(file, field, proofs, name, nowMs, look, isNew);
+    const proofs = { certificates: proving(certified), lists };
+    const room = roomFor(certified);
+    const prepared = await prepareSignature(file, field, proofs, name, nowMs, look, isNew, room);
     const certificate = readCertificate(certified.certificate);
     const attributes = await signedAttributes(certificate, prepared.digest, DATA);
     const signature = await signData(key, attributes);
@@ -66,8 +77,19 @@ export async function signStep({ file, number, key, certified, stamp }) {
     const signature = await signData(key, attributes);
     const token = await stamp(await sha256(signature));
     const signed = detached(certificate, chain, attributes, signature, token);
-    const cms = withProofs(signed, [certified.root, ...chain, certified.tsa], lists);
+    const cms = withProofs(signed, proving(certified), lists);
     return { data: prepared.filled(cms), cms, digest: prepared.digest };
+}
+
+/** @param {Certified} certified @returns {Bytes[]} certificates that prove it */
+function proving({ root, chain, tsa, others = [] }) {
+    return [root, ...chain, tsa, ...others];
+}
+
+/** @param {Certified} certified @returns {number} bytes that its signature may need */
+function roomFor({ certificate, chain }) {
+    const size = [certificate, ...chain].reduce((sum, one) => sum + one.length, 0);
+    return Math.max(SIGNATURE_BYTES_MAX, size + BARE_BYTES + STAMP_BYTES_MAX);
 }
 
 /** @param {Signing} signing @returns {Promise<Bytes>} the revision alone */

@@ -29,6 +29,7 @@ from appservices.signing.config import (
     RegistrarSection,
     SealSection,
     SessionsSection,
+    SignerSection,
     SigningSection,
 )
 from appservices.signing.core.parties import Role, Stage
@@ -137,6 +138,10 @@ class SigningSite(TestCase):
         """Authorities elsewhere whose certificates are taken."""
         return []
 
+    def providers(self) -> list[SignerSection]:
+        """Providers at which people sign on their page."""
+        return []
+
     def _make_parts(self) -> Parts:
         signing = SigningSection(
             folder=self.folder / "ca",
@@ -147,6 +152,8 @@ class SigningSite(TestCase):
                 webhook_networks=("127.0.0.0/8",),
                 registrars=[RegistrarSection(organisation=OFFICE, persons=[CAROL])],
                 anchors=self.anchors(),
+                providers=self.providers(),
+                list_networks=("127.0.0.0/8",),
             ),
         )
         links, log = PageLinks(self.url), ActLog(b"p" * 32)
