@@ -174,8 +174,10 @@ def _receipts(one: Institution, persons: Sequence[Person]) -> Iterator[str]:
         txn.execute("SELECT mark, id FROM payments.holder")
         holders = {bytes(mark): id_ for mark, id_ in txn.fetchall()}
     statement = (
-        "SELECT id, payer, payee FROM payments.payment WHERE state = 'paid'"
-        " AND kind IN ('pay', 'invoice', 'mandate')"
+        # Who pays by an allowance has the receipt; whose money it is sees it in their history.
+        "SELECT p.id, coalesce(a.spender, p.payer), p.payee FROM payments.payment AS p"
+        " LEFT JOIN payments.allowance AS a ON a.id = p.allowance_id"
+        " WHERE p.state = 'paid' AND p.kind IN ('pay', 'invoice', 'mandate')"
     )
     paid = _rows(dsn, statement)
     for person in persons:
