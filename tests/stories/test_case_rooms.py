@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.stories.bank import Bank, Client, in_bank
+from tests.stories.bank import BOT, Bank, Client, in_bank
 from tests.support.calls import request
 from tests.support.people.person import WAIT_S, ClientError
 from tests.support.processes import wait_until
@@ -160,6 +160,7 @@ def act_on(client: Client, room: str, verb: str, user: str) -> int:
 
 def test_an_escrow_is_decided_in_its_room_and_in_a_chat(bank: Bank, persons: list[Client]) -> None:
     alice, bob, clerk = persons
+    kept = evidence_kept(bank)
     alice.say("escrow bob 40 EUR bicycle; arbiter clerk")
     for one in (bob, clerk):
         one.choose(one.expect("Escrow", "bicycle", "Do not take part"), "join")
@@ -188,7 +189,27 @@ def test_an_escrow_is_decided_in_its_room_and_in_a_chat(bank: Bank, persons: lis
     with within(bob, room):
         card_now(bob, card, "bob got all of it: 40.00 EUR.", "It is over.")
     bob.expect("You were paid out of an escrow", "40.00 EUR", "bicycle")
-    assert bank.rows("SELECT count(*) FROM payments.dispute_file WHERE size_bytes > 0") == [(1,)]
+    assert evidence_kept(bank) == kept
+
+    # Some time later the bot goes; the room stays with the people.
+    bank.order("payments.case_room.leave", {"room": room})
+    alice.person.wait_for(
+        room, lambda one: one.state_key == bot_of(bank) and one.content["membership"] == "leave"
+    )
+    query = "SELECT is_left FROM payments.case_room WHERE room_id = %s"
+    wait_until(lambda: bank.rows(query, room) == [(True,)], WAIT_S, "it is not noted")
+    alice.person.send(room, "Enjoy the bicycle")
+    bob.person.wait_for(room, "Enjoy the bicycle")
+
+
+def evidence_kept(bank: Bank) -> list[tuple[object, ...]]:
+    """How many files are evidence."""
+    return bank.rows("SELECT count(*) FROM payments.dispute_file")
+
+
+def bot_of(bank: Bank) -> str:
+    """Matrix id of the bot here."""
+    return f"{BOT.partition(':')[0]}:{bank.house.server.plan.server_name}"
 
 
 def test_a_dispute_needs_no_homeserver_and_gets_one_room_later(
