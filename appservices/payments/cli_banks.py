@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -17,6 +16,7 @@ from veche.cli.installed import add_config_option
 from veche.protocol.catalogue import show_money
 from veche.protocol.errors import ConfigError, ConflictError, NotFoundError
 from veche.protocol.money import Money
+from veche.runtime.clock import database_ms
 from veche.runtime.database import connect
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Commands:
         with ExitStack() as stack:
             txn = self._writing(stack, arguments)
             try:
-                found_out(txn, arguments.order, found, time.time_ns() // 1_000_000)
+                found_out(txn, arguments.order, found, database_ms(txn))
             except (ConflictError, NotFoundError) as e:
                 raise ConfigError(f"{arguments.order}: {e}") from e
         sys.stdout.write("The services end it; `veche ledger reconcile` shows it then.\n")
@@ -100,7 +100,7 @@ class Commands:
                 raise ConfigError(f"{arguments.bank}: there is no such bank; there are: {there}")
             if not bank.is_stopped:
                 raise ConfigError(f"{arguments.bank}: its payouts are not stopped")
-            resume(txn, bank.name, time.time_ns() // 1_000_000)
+            resume(txn, bank.name, database_ms(txn))
         sys.stdout.write("Payouts go on.\n")
         return 0
 

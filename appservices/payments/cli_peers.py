@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 import sys
-import time
 from contextlib import ExitStack, closing
 from itertools import product
 from typing import TYPE_CHECKING, Final, TextIO
@@ -23,6 +22,7 @@ from veche.protocol.errors import ConfigError, MalformedError
 from veche.protocol.ids import effect_id
 from veche.protocol.money import Money, parse_money
 from veche.runtime import errands
+from veche.runtime.clock import database_ms
 from veche.runtime.crypto.keys import read_operator_key
 from veche.runtime.database import connect
 from veche.runtime.errands import Errand
@@ -205,7 +205,7 @@ def _look_at(config: Config, peer: PeerSection, vault: Vault) -> int:
         connection = stack.enter_context(closing(connect(opened(stack, config.database))))
         with connection, connection.cursor() as txn:
             holder = _holder(txn, vault, peer)
-            now_ms = time.time_ns() // 1_000_000
+            now_ms = database_ms(txn)
             count = store.settle_faults(txn, holder, now_ms) if holder is not None else 0
     sys.stdout.write(f"{peer.server}: {count} looked at\n")
     return 0
@@ -230,7 +230,7 @@ def _tell(txn: Cursor, vault: Vault, peer: PeerSection, out: TextIO) -> bool:
     head = store.head(txn, holder)
     if head is not None:
         out.write(f"  its ledger had {head.size} blocks, {_moment(head.at_ms)}\n")
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = database_ms(txn)
     for direction, id_, state, currency, minor, since_ms in store.open_of(txn, holder):
         money = show_money(Money(minor=minor, currency=currency), _LANGUAGE)
         out.write(f"  {direction} them: {id_} {money}, {state} since {_moment(since_ms)}\n")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +19,7 @@ from veche.cli.installed import add_config_option
 from veche.cli.offline import config_of, database_of, transaction
 from veche.protocol.errors import ConfigError, RefusedError
 from veche.protocol.unpadded import from_unpadded
+from veche.runtime.clock import database_ms
 from veche.runtime.crypto import maintenance
 from veche.runtime.crypto.keys import (
     CARRYING_BYTES,
@@ -83,7 +83,7 @@ def new_device(arguments: argparse.Namespace) -> int:
     key = read_operator_key(config.crypto.key_path)
 
     def work(txn: Cursor) -> list[tuple[str, str]]:
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = database_ms(txn)
         bots = _chosen(txn, arguments)
         return [(bot, maintenance.new_device(txn, key, bot, now_ms)) for bot in bots]
 

@@ -6,7 +6,6 @@ A person with a key confirms it themselves; see ``veche.runtime.approvals.identi
 from __future__ import annotations
 
 import sys
-import time
 from typing import TYPE_CHECKING
 
 from veche.cli.installed import add_config_option
@@ -17,6 +16,7 @@ from veche.runtime.acts import ActLog
 from veche.runtime.approvals import rules_of
 from veche.runtime.approvals.identities import confirm
 from veche.runtime.approvals.parts import Parts
+from veche.runtime.clock import database_ms
 from veche.runtime.crypto.core.identity import fingerprint
 from veche.runtime.crypto.keys import WrongOperatorKeyError, read_operator_key
 from veche.runtime.crypto.maintenance import key_names
@@ -82,7 +82,7 @@ def confirm_one(arguments: argparse.Namespace) -> int:
                 f"this is not the fingerprint of the identity that {person} has now: let them show"
                 " you the bot's message on their own device again; nothing was changed"
             )
-        confirm(txn, parts, person, present, "operator", time.time_ns() // 1_000_000)
+        confirm(txn, parts, person, present, "operator", database_ms(txn))
 
     with database_of(config) as dsn:
         transaction(dsn, work)

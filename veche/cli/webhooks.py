@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from veche.cli.installed import add_config_option
 from veche.cli.offline import config_of, database_of, transaction
 from veche.protocol.errors import NotFoundError
+from veche.runtime.clock import database_ms
 from veche.runtime.webhooks import DISABLED, store
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def resume(arguments: argparse.Namespace) -> int:
         known = store.read(txn, arguments.webhook)
         if known is None:
             raise NotFoundError("there is no such webhook: see veche webhooks list")
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = database_ms(txn)
         store.resume(txn, known.feed, known.owner, known.id, None, now_ms)
 
     with database_of(config_of(arguments)) as dsn:

@@ -19,6 +19,7 @@ from veche.runtime import live as live_module
 from veche.runtime.acts import ActLog
 from veche.runtime.acts.heads import ActHeads
 from veche.runtime.approvals import Approvals, rules_of
+from veche.runtime.clock import SharedClock
 from veche.runtime.config import read_secret
 from veche.runtime.crypto.bot import BotDevice, CryptoParts
 from veche.runtime.crypto.core.trust import WithoutIdentity
@@ -41,6 +42,7 @@ from veche.runtime.listener import Listener
 from veche.runtime.live import Live
 from veche.runtime.matrix.client import MatrixClient, MatrixError, path
 from veche.runtime.matrix.connections import Connections
+from veche.runtime.matrix.ping import ping
 from veche.runtime.matrix.pushes import Pushes
 from veche.runtime.matrix.registration import is_of_namespace
 from veche.runtime.matrix.rooms import Rooms
@@ -58,7 +60,6 @@ from veche.runtime.sessions import Sessions
 from veche.runtime.sessions.discovery import Discovery, DnsSrv
 from veche.runtime.sessions.openid import Homeservers
 from veche.runtime.tasks import Tasks
-from veche.runtime.wake import Bell
 from veche.runtime.web import new_site
 from veche.runtime.witnesses.asking import Witnesses
 
@@ -76,8 +77,7 @@ logger = logging.getLogger(__name__)
 TASKS_MAX: Final = 200
 STARTS_AT_ONCE_MAX: Final = 8
 """Bots whose devices are started at the same time."""
-PINGS_MAX: Final = 5
-_PING_RETRY_MS: Final = 1_000
+_CHECK_AGAIN_MS: Final = 1_000
 
 
 class Host:
@@ -85,7 +85,7 @@ class Host:
 
     Attributes:
         server_name: Of the homeserver.
-        reactor: Clock, network and threads.
+        reactor: Clock, network and threads; its time is the database's.
         dsn: Of the database, for connections of one's own.
         database: For transactions.
         client: To the homeserver.
@@ -116,7 +116,7 @@ class Host:
             ConfigError: A secret cannot be read, or a service refuses its section.
         """
         self._config = config
-        self.reactor = reactor
+        self.reactor = reactor = self._make_clock(reactor)
         self.server_name = config.homeserver.server_name
         self.port = config.listen.port
         self._key = read_operator_key(config.crypto.key_path)
@@ -220,6 +220,8 @@ class Host:
         Raises:
             VecheError: Something is wrong that waiting does not mend; ``stop`` cleans up.
         """
+        # First: nobody may keep a moment of another clock.
+        await self._follow_clock()
         self._listen()
         bots = [bot for service in self._services.values() for bot in service.bots]
         await self.database.run("bots", inbox_store.add_bots, bots)
@@ -235,7 +237,8 @@ class Host:
         sealing = ("approvals", self.approvals.seal_evidence, 0)
         Housekeeping(self.database, self.reactor, self._tasks, retention, [sealing]).start()
         self.act_heads.start(self._tasks)
-        self._tasks.spawn("ping", self._ping())
+        pinging = ping(self.client, self.reactor, self._config.homeserver.appservice_id)
+        self._tasks.spawn("ping", pinging)
         for service in self._services.values():
             await service.started()
         # Last: what people do on pages needs all of it.
@@ -317,25 +320,6 @@ class Host:
             body = {"displayname": bot.display_name}
             await self.client.call("PUT", where, user=bot.user_id, body=body)
 
-    async def _ping(self) -> None:
-        """Let the homeserver know that we are back: it ends its waiting after failures."""
-        where = f"/_matrix/client/v1/appservice/{self._config.homeserver.appservice_id}/ping"
-        pause = Bell(self.reactor)
-        for _ in range(PINGS_MAX):
-            try:
-                await self.client.call("POST", where, body={})
-            except (MatrixError, UnavailableError) as e:
-                # The first one may meet a connection that our restart has closed.
-                failure = e
-                await pause.wait(_PING_RETRY_MS)
-            else:
-                return
-        logger.warning(
-            "the homeserver cannot reach us at the `url` of the registration, so messages come"
-            " late: %s",
-            failure,
-        )
-
     async def _check_database(self) -> None:
         await self.database.run("check", lambda txn: txn.execute("SELECT 1"))
 
@@ -343,18 +327,24 @@ class Host:
         for device in self._devices.values():
             if device.failure is not None:
                 raise UnavailableError(
-                    f"{device.bot} cannot speak: {device.failure}", retry_after_ms=_PING_RETRY_MS
+                    f"{device.bot} cannot speak: {device.failure}", retry_after_ms=_CHECK_AGAIN_MS
                 )
         await self.client.call("GET", "/_matrix/client/versions")
 
     async def _check_pages(self) -> None:
         if self._public is None or not self._public.is_listening:
-            raise UnavailableError("the pages are not served yet", retry_after_ms=_PING_RETRY_MS)
+            raise UnavailableError("the pages are not served yet", retry_after_ms=_CHECK_AGAIN_MS)
 
     def _is_ours(self, user_id: str) -> bool:
         return is_of_namespace(user_id, self.server_name)
 
     # How the parts are made. `tests/simulation` makes some otherwise, in a process without threads.
+
+    def _make_clock(self, reactor: Any) -> Any:
+        return SharedClock(reactor)
+
+    async def _follow_clock(self) -> None:
+        await self.reactor.follow(self.database, self._tasks)
 
     def _make_database(self) -> Database:
         return Database(self.dsn, self.reactor, threads=self._config.database.threads)
@@ -461,6 +451,7 @@ class Host:
         healer = Healer(
             self.database, self.reactor, self._tasks, client, self._owners, ours, self._worker
         )
+        healer.show(self._presence)
         self.client.when_broken(lambda: healer.soon("broken"))
         self._intake.when_to_heal(healer.soon)
         return healer

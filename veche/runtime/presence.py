@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 LOCK: Final = 0x7665_6864
-"""First half of the advisory locks of processes; the other half is the process's number."""
+"""First half of the advisory locks of processes; the other half is the process's number. SQL asks
+``runtime.living`` for these."""
 
 
 class Presence:

@@ -140,7 +140,11 @@ class Recovery:
             users = missed | {user for user, _ in wedged}
             stale = await self._database.run("crypto.stale", people.outdated_among, users)
             await self._directory.refresh(bot, stale)
-            await self._unwedge(wedged, missed, now_ms)
+            try:
+                await self._unwedge(wedged, missed, now_ms)
+            except BaseException:
+                self.note_wedged(wedged)
+                raise
         if waiting:
             await self._writer.run("crypto.hints", self._tell, waiting, now_ms)
         await self._sealer.to_device.send(None)
@@ -160,27 +164,36 @@ class Recovery:
         return rooms.unreadable(txn, bot, WAITING_MAX)
 
     async def _unwedge(self, wedged: set[tuple[str, str]], missed: set[str], now_ms: int) -> None:
-        devices = await self._writer.run("crypto.unwedge", self._chosen, wedged, missed, now_ms)
-        if devices:
-            opened = await self._sealer.claims.claim(devices, now_ms)
-            await self._writer.run("crypto.dummies", self._sealer.to_device.add_dummies, opened)
-            metrics.unwedged.inc(len(opened))
-            logger.info("%s: new Olm sessions with %d devices", self._writer.user_id, len(opened))
+        """Send dummies where none went for an hour; who gives no key now gets one the next time."""
+        devices = await self._database.run("crypto.unwedge", self._chosen, wedged, missed, now_ms)
+        if not devices:
+            return
+        opened = await self._sealer.claims.claim(devices, now_ms)
+        await self._writer.run("crypto.dummies", self._add_dummies, opened, now_ms)
+        metrics.unwedged.inc(len(opened))
+        logger.info("%s: new Olm sessions with %d devices", self._writer.user_id, len(opened))
 
     def _chosen(
         self, txn: Cursor, wedged: set[tuple[str, str]], missed: set[str], now_ms: int
     ) -> list[PeerDevice]:
-        """Devices to which a dummy may go now; that is noted before it goes."""
+        """Devices to which a dummy may go now."""
         chosen: list[PeerDevice] = []
+        since_ms = now_ms - UNWEDGE_PAUSE_MS
         for user_id in sorted(missed | {user for user, _ in wedged}):
             for device in people.stored_keys(txn, user_id).devices:
                 is_meant = user_id in missed or (user_id, device.curve25519) in wedged
                 if not is_meant or len(chosen) >= UNWEDGED_A_ROUND_MAX:
                     continue
-                number = self._writer.device_no
-                if rooms.may_unwedge(txn, number, device, now_ms, UNWEDGE_PAUSE_MS):
+                is_due = self._sealer.claims.is_due(device, now_ms)
+                if is_due and not rooms.is_unwedged(txn, self._writer.device_no, device, since_ms):
                     chosen.append(device)
         return chosen
+
+    def _add_dummies(self, txn: Cursor, devices: Sequence[PeerDevice], now_ms: int) -> None:
+        # In one transaction: a note without its dummy would keep the next one from going for an
+        # hour, wherever the process is killed.
+        self._sealer.to_device.add_dummies(txn, devices)
+        rooms.note_unwedged(txn, self._writer.device_no, devices, now_ms)
 
     def _tell(self, txn: Cursor, waiting: Sequence[Unreadable], now_ms: int) -> None:
         bot = self._writer.user_id

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from veche.protocol.ids import EffectId
-from veche.runtime import presence
+from veche.runtime.presence import LOCK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,8 @@ CHANNEL: Final = "veche_errand"
 LEASE_MS: Final = 180_000
 """After which another process may try; longer than ``PERFORM_TIMEOUT_S``."""
 FREED_ATTEMPTS_MAX: Final = 3
-"""An errand whose process was gone so often waits its lease: it may be what ends processes."""
+"""An errand that was begun more often rests first: it may be what ends processes."""
+FREED_REST_MS: Final = 30_000
 PAYLOAD_BYTES_MAX: Final = 64 * 1024
 
 
@@ -79,14 +80,19 @@ def cancel(txn: Cursor, errand_id: EffectId) -> None:
 
 
 def free(txn: Cursor, kinds: list[str], now_ms: int) -> None:
-    """Make due what processes were at that are gone."""
+    """Make due what processes were at that are gone, once it has rested if that happens often."""
     txn.execute(
-        "UPDATE runtime.errand SET due_at_ms = least(due_at_ms, %s), worker = NULL"
-        " WHERE worker IS NOT NULL AND kind = ANY(%s) AND attempts <= %s AND worker NOT IN ("
-        " SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2"
-        " AND classid::bigint = %s AND granted"
-        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))",
-        (now_ms, kinds, FREED_ATTEMPTS_MAX, presence.LOCK),
+        "UPDATE runtime.errand SET worker = NULL, due_at_ms = least(due_at_ms, %(now)s"
+        " + CASE WHEN attempts <= %(few)s THEN 0 ELSE %(rest)s END)"
+        " WHERE worker IS NOT NULL AND kind = ANY(%(kinds)s)"
+        " AND worker NOT IN (SELECT runtime.living(%(lock)s))",
+        {
+            "now": now_ms,
+            "few": FREED_ATTEMPTS_MAX,
+            "rest": FREED_REST_MS,
+            "kinds": kinds,
+            "lock": LOCK,
+        },
     )
 
 

@@ -8,7 +8,8 @@ since the last time? Usually the inbox knows all of it.
 ``/sync`` is asked **without a device**: with one it would delete the to-device messages that the
 crypto channel has not fetched (measured). One replica heals a bot: it takes a lease on the bot's
 row, which says when it was last healed; the new token is stored only if the old one is still there.
-A lease and not an advisory lock, since a lock would hold a connection while the homeserver thinks.
+A lease and not an advisory lock, since a lock would hold a connection while the homeserver thinks;
+the lease of a process that is gone counts no more.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from veche.runtime.inbox.events import Row
     from veche.runtime.inbox.worker import Worker
     from veche.runtime.matrix.client import MatrixClient
+    from veche.runtime.presence import Presence
     from veche.runtime.tasks import Tasks
 
 logger = logging.getLogger(__name__)
@@ -136,6 +138,11 @@ class Healer:
         self._pause = Bell(reactor)
         self._reason: str | None = None
         self._stray_until_ms = 0
+        self._presence: Presence | None = None
+
+    def show(self, presence: Presence) -> None:
+        """Let others see whether this process lives, so that nobody waits for one that is gone."""
+        self._presence = presence
 
     def soon(self, reason: str) -> None:
         """Heal all bots soon: something may have been lost.
@@ -226,6 +233,7 @@ class Healer:
             now_ms,
             older_than_ms=now_ms - age_ms,
             until_ms=now_ms + LEASE_MS,
+            worker=self._presence.shown_number if self._presence is not None else None,
         )
         if lease is None:
             return 0

@@ -99,6 +99,7 @@ class Heartbeat:
 
     def start(self) -> None:
         """Begin; ends with the tasks."""
+        self._began_at_ms = self._now_ms()
         self._tasks.spawn("heartbeat", self._loop())
 
     async def check(self) -> None:

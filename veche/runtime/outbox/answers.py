@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from veche.protocol.errors import VecheError
 
 RETRY_MS_MIN: Final = 1_000
-RETRY_MS_MAX: Final = 300_000
+RETRY_MS_MAX: Final = 60_000
+"""So long, at most, a message waits on after the homeserver is back from a long absence."""
 LIMITED_MS_MAX: Final = 600_000
 DEVICE_RETRY_MS: Final = 60_000
 GUARD_KEY: Final = "org.veche.reason"
@@ -93,7 +94,7 @@ def judge(error: VecheError) -> Verdict:
 
 
 def retry_ms(attempts: int, chance: Callable[[], float]) -> int:
-    """How long to wait after the ``attempts``-th attempt: 1 s doubling to 5 min, half by chance.
+    """How long to wait after the ``attempts``-th attempt: 1 s doubling to 1 min, half by chance.
 
     Args:
         attempts: From 1.

@@ -346,7 +346,7 @@ class ErrandTests(OfflineCase):
         await until(look, "looked at often")
         assert handler.attempts == ["b"]
 
-    async def test_what_ended_processes_again_and_again_waits_its_lease(self) -> None:
+    async def test_what_ended_processes_again_and_again_rests_first(self) -> None:
         rig = await self.rig(starts=False)
         await self.schedule(rig, "a")
         for _ in range(store.FREED_ATTEMPTS_MAX + 1):
@@ -361,6 +361,9 @@ class ErrandTests(OfflineCase):
 
         leased, _next = await rig.database.run("test", store.lease, ["say"], [], now_ms(), 1)
         assert leased == []
+        rested_ms = now_ms() + store.FREED_REST_MS
+        leased, _next = await rig.database.run("test", store.lease, ["say"], [], rested_ms, 1)
+        assert len(leased) == 1
 
     async def test_a_failure_waits_its_delay_also_where_its_process_is_gone(self) -> None:
         rig = await self.rig(starts=False)

@@ -16,8 +16,9 @@ from veche.protocol.errors import UnavailableError
 from veche.runtime import metrics
 from veche.runtime.inbox import heal
 from veche.runtime.inbox.heartbeat import Heartbeat
-from veche.runtime.inbox.store import Source
+from veche.runtime.inbox.store import Source, lease_heal
 from veche.runtime.matrix.client import path
+from veche.runtime.presence import Presence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -234,6 +235,26 @@ class HealTests(OnlineCase):
         await first
         await other.healer.heal(bot, "test")
         assert asked == ["rig", "other"]
+
+    async def test_nobody_waits_for_a_process_that_was_killed_while_it_healed(self) -> None:
+        rig, alice, room = await self.scene()
+        [bot] = rig.bots
+        await rig.deaf()
+        await alice.send(room, "hello")
+        lives, gone = Presence(), Presence()
+        await rig.database.run("test", lives.show)  # the thread's session is kept
+        await rig.database.run(
+            "test",
+            lease_heal,
+            bot,
+            now_ms(),
+            older_than_ms=now_ms(),
+            until_ms=now_ms() + heal.LEASE_MS,
+            worker=lives.number,
+        )
+        assert await rig.healer.heal(bot, "test") == 0
+        execute(self.dsn, "UPDATE runtime.bot SET heal_worker = %s", gone.number)
+        assert await rig.healer.heal(bot, "test") == 1
 
     async def test_a_failed_heal_changes_nothing_and_gives_the_right_back(self) -> None:
         proxy = Proxy(self.server.url)

@@ -316,17 +316,30 @@ def count_attempt(txn: Cursor, txn_id: str) -> int:
     return int(row[0]) if row else 0
 
 
-def may_unwedge(
-    txn: Cursor, device_no: int, device: PeerDevice, now_ms: int, pause_ms: int
-) -> bool:
-    """Whether an ``m.dummy`` may go to a device now; if so, that is noted."""
+def is_unwedged(txn: Cursor, device_no: int, device: PeerDevice, since_ms: int) -> bool:
+    """Whether an ``m.dummy`` went to a device after a moment."""
     txn.execute(
-        "INSERT INTO crypto.unwedged AS u (device_no, user_id, device_id, at_ms)"
-        " VALUES (%s, %s, %s, %s) ON CONFLICT (device_no, user_id, device_id)"
-        " DO UPDATE SET at_ms = EXCLUDED.at_ms WHERE u.at_ms <= EXCLUDED.at_ms - %s",
-        (device_no, device.user_id, device.device_id, now_ms, pause_ms),
+        "SELECT 1 FROM crypto.unwedged"
+        " WHERE device_no = %s AND user_id = %s AND device_id = %s AND at_ms > %s",
+        (device_no, device.user_id, device.device_id, since_ms),
     )
-    return txn.rowcount == 1
+    return txn.fetchone() is not None
+
+
+def note_unwedged(txn: Cursor, device_no: int, devices: Sequence[PeerDevice], now_ms: int) -> None:
+    """Note that an ``m.dummy`` goes to each of some devices."""
+    txn.execute(
+        "INSERT INTO crypto.unwedged (device_no, user_id, device_id, at_ms)"
+        " SELECT %s, user_id, device_id, %s"
+        " FROM unnest(%s::text[], %s::text[]) AS g (user_id, device_id)"
+        " ON CONFLICT (device_no, user_id, device_id) DO UPDATE SET at_ms = EXCLUDED.at_ms",
+        (
+            device_no,
+            now_ms,
+            [one.user_id for one in devices],
+            [one.device_id for one in devices],
+        ),
+    )
 
 
 def add_unreadable(txn: Cursor, bot: str, event: Unreadable, now_ms: int) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from veche.runtime.presence import LOCK
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,14 +29,38 @@ class HealLease:
 
 
 def lease_heal(
-    txn: Cursor, bot: UserId, now_ms: int, *, older_than_ms: int, until_ms: int
+    txn: Cursor,
+    bot: UserId,
+    now_ms: int,
+    *,
+    older_than_ms: int,
+    until_ms: int,
+    worker: int | None = None,
 ) -> HealLease | None:
-    """Become the one replica that heals a bot, if it was last healed before ``older_than_ms``."""
+    """Become the one replica that heals a bot, if it was last healed before ``older_than_ms``.
+
+    Args:
+        txn: Cursor.
+        bot: Which.
+        now_ms: UTC.
+        older_than_ms: UTC.
+        until_ms: When the right ends, if the process does not.
+        worker: By what the others see that this process lives; None: they do not.
+    """
     txn.execute(
-        "UPDATE runtime.bot SET heal_leased_until_ms = %s"
-        " WHERE user_id = %s AND heal_leased_until_ms <= %s AND healed_at_ms <= %s"
+        "UPDATE runtime.bot SET heal_leased_until_ms = %(until)s, heal_worker = %(worker)s"
+        " WHERE user_id = %(bot)s AND healed_at_ms <= %(older)s"
+        " AND (heal_leased_until_ms <= %(now)s OR (heal_worker IS NOT NULL"
+        "  AND heal_worker NOT IN (SELECT runtime.living(%(lock)s))))"
         " RETURNING healed_since",
-        (until_ms, bot, now_ms, older_than_ms),
+        {
+            "until": until_ms,
+            "worker": worker,
+            "bot": bot,
+            "older": older_than_ms,
+            "now": now_ms,
+            "lock": LOCK,
+        },
     )
     row = txn.fetchone()
     return None if row is None else HealLease(bot, row[0])

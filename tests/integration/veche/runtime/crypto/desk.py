@@ -1,7 +1,7 @@
 """A bot's device on a real PostgreSQL, with a homeserver that is a few dictionaries.
 
 Transactions run at once in the caller's thread, so a test says where one fails: before its commit
-(``fail_next``) or with its process (a new ``Desk`` on the same database).
+(``fail_next``, ``fail_at`` its name) or with its process (a new ``Desk`` on the same database).
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ class SyncDatabase:
     def __init__(self, dsn: str) -> None:
         self.connection: Connection = connect(dsn)
         self.fail_next = 0
+        self.fail_at = ""
         self.log: list[str] = []
 
     async def run(self, name: str, transaction: Callable[..., R], *args: Any, **kwargs: Any) -> R:
@@ -68,14 +69,16 @@ class SyncDatabase:
         try:
             with self.connection.cursor() as txn:
                 result = transaction(txn, *args, **kwargs)
-            self._break_if_told()
+            self._break_if_told(name)
         except BaseException:
             self.connection.rollback()
             raise
         self.connection.commit()
         return result
 
-    def _break_if_told(self) -> None:
+    def _break_if_told(self, name: str) -> None:
+        if name == self.fail_at:
+            raise Broken
         if self.fail_next:
             self.fail_next -= 1
             raise Broken

@@ -7,13 +7,14 @@ from typing import Any
 import psycopg2.errors
 import pytest
 
-from tests.integration.veche.runtime.crypto.desk import Desk, run
+from tests.integration.veche.runtime.crypto.desk import Broken, Desk, run
 from tests.integration.veche.runtime.crypto.house import OPERATOR_KEY
 from tests.support.crypto_peers import ANNA, BOT, ROOM, Side
 from veche.protocol.errors import RefusedError, UnavailableError
 from veche.protocol.ids import RoomId, UserId
 from veche.protocol.unpadded import from_unpadded
 from veche.runtime.crypto import maintenance
+from veche.runtime.crypto.claims import CLAIM_RETRY_MS
 from veche.runtime.crypto.core.identity import new_identity
 from veche.runtime.crypto.core.rotation import AGE_MS_MAX, Limits
 from veche.runtime.crypto.keys import OperatorKey, WrongOperatorKeyError
@@ -142,6 +143,56 @@ def test_a_dummy_goes_once_an_hour_and_a_hint_each_time(desk: Desk, dsn: str) ->
     assert (before, len(anna.inbox("m.dummy"))) == (1, 2)
     assert [hint.event_id for hint in again.ports.hints] == ["$2", "$3"]
     again.close()
+
+
+@pytest.mark.parametrize("moment", ["crypto.unwedge", "crypto.claim", "crypto.dummies"])
+def test_a_dummy_that_a_kill_kept_back_goes_from_the_next_process(
+    desk: Desk, dsn: str, moment: str
+) -> None:
+    anna = known(desk)
+    unread(desk, anna)
+    desk.database.fail_at = moment
+    with pytest.raises(Broken):
+        recover(desk)
+    assert anna.inbox("m.dummy") == []
+
+    after = Desk(dsn, desk.server)
+    recover(after)
+
+    assert anna.inbox("m.dummy") == [{}]
+    assert len(after.ports.hints) == 1
+    after.close()
+
+
+def test_a_wedged_device_is_not_forgotten_where_a_round_fails(desk: Desk) -> None:
+    anna = known(desk)
+    desk.recovery.note_wedged([(ANNA, anna.own.curve25519)])
+    desk.database.fail_at = "crypto.dummies"
+    with pytest.raises(Broken):
+        recover(desk)
+    desk.database.fail_at = ""
+
+    recover(desk)
+
+    assert anna.inbox("m.dummy") == [{}]
+
+
+def test_a_device_that_gave_no_key_is_asked_again_soon_when_it_is_wedged_still(desk: Desk) -> None:
+    anna = known(desk)
+    wedged = [(ANNA, anna.own.curve25519)]
+    desk.server.failing.add("keys/claim")
+    for _ in range(2):
+        desk.recovery.note_wedged(wedged)
+        recover(desk)
+    asked = desk.server.calls.count("POST keys/claim")
+    desk.server.failing.clear()
+    desk.clock.advance(CLAIM_RETRY_MS / 1000)
+
+    desk.recovery.note_wedged(wedged)
+    recover(desk)
+
+    assert asked == 1
+    assert anna.inbox("m.dummy") == [{}]
 
 
 def test_after_the_dummy_the_person_can_reach_us_again(desk: Desk) -> None:
