@@ -9,13 +9,21 @@ const MADE = JSON.parse(readFileSync(process.env.VECHE_SIGNED ?? "", "utf-8"));
 /** @param {string} name */
 const fileOf = (name) => Buffer.from(MADE[name] ?? "", "base64");
 
-/** @param {import("./harness.js").Stage["open"]} open @param {string} [root] none: there is none */
-async function atVerify(open, root = "root") {
+const ASKED = ["/_veche/signing/v1/authorities", "/_veche/signing/v1/ca/root.cer"];
+
+/**
+ * @param {import("./harness.js").Stage["open"]} open
+ * @param {string} [root] none: there is none
+ * @param {object[]} [authorities] elsewhere, that the operator names
+ */
+async function atVerify(open, root = "root", authorities = []) {
     const { page } = await open();
     /** @type {string[]} */
     const asked = [];
     await page.route("**/_veche/**", (route) => {
-        asked.push(new URL(route.request().url()).pathname);
+        const { pathname } = new URL(route.request().url());
+        asked.push(pathname);
+        if (pathname.endsWith("/authorities")) return route.fulfill({ json: { authorities } });
         return route.fulfill(
             root
                 ? { body: fileOf(root), contentType: "application/pkix-cert" }
@@ -43,8 +51,32 @@ test("a genuine document says who signed it and when, and the file goes nowhere"
     const words = await facts.innerText();
     for (const one of ["Alice Adams", "@alice.adams:example.org", "Боб Браун", "identity checked"])
         assert.ok(words.includes(one), one);
-    assert.deepEqual(asked, ["/_veche/signing/v1/ca/root.cer"]);
+    assert.deepEqual(asked.toSorted(), ASKED);
     await look(page, "verify-document");
+});
+
+test("what an operator says of an authority elsewhere is told as their word", async ({ open }) => {
+    const certificate = MADE.root?.replace(/=+$/, "");
+    const named = { name: "Trust of Lindenau", level: "S4", certificate, policies: [] };
+    const { page, choose, said, facts } = await atVerify(open, "root", [named]);
+    await choose("closed");
+    await said.filter({ hasText: "This document is genuine" }).waitFor();
+
+    const words = await facts.innerText();
+    assert.match(words, /below Trust of Lindenau: qualified, according to the operator/u);
+    assert.match(words, /Certificate issued by /u);
+    await glance(page, "verify-operator");
+});
+
+test("an authority counts for certificates with its policies alone", async ({ open }) => {
+    const certificate = MADE.root?.replace(/=+$/, "");
+    const policies = ["0.4.0.194112.1.2"];
+    const named = { name: "Trust of Lindenau", level: "S4", certificate, policies };
+    const { choose, said, facts } = await atVerify(open, "root", [named]);
+    await choose("closed");
+    await said.filter({ hasText: "This document is genuine" }).waitFor();
+
+    assert.doesNotMatch(await facts.innerText(), /qualified/u);
 });
 
 test("exactly what was signed can be saved", async ({ open }) => {
@@ -96,7 +128,7 @@ test("a container of any files is judged as a document is", async ({ open }) => 
     await choose("changed_container");
     await said.filter({ hasText: "Do not rely on this document" }).waitFor();
     await page.locator("main .checks li").filter({ hasText: "It was changed after" }).waitFor();
-    assert.deepEqual(new Set(asked), new Set(["/_veche/signing/v1/ca/root.cer"]));
+    assert.deepEqual(new Set(asked), new Set(ASKED));
 });
 
 test("the root of another authority is chosen as a file", async ({ open, expect }) => {

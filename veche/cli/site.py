@@ -33,6 +33,10 @@ class SiteError(Exception):
     """A site does not answer, or not as it should."""
 
 
+class _TooEarlyError(SiteError):
+    """It will be there later."""
+
+
 class Site:
     """A public site.
 
@@ -110,21 +114,36 @@ class Site:
         except (MalformedError, BadSignatureError, ValueError) as e:
             raise SiteError(f"{self.url} says a head that is none: {e}") from e
 
-    def _get(self, path: str, *, is_waited_for: bool = False) -> dict[str, Any]:
-        """The object at a path; an empty one if it will be there later."""
+    def content(self, path: str, bytes_max: int = ANSWER_BYTES_MAX) -> bytes:
+        """What is at a path.
+
+        Raises:
+            SiteError: It does not answer, or with more than ``bytes_max``.
+        """
         opener = urllib.request.build_opener(_NoRedirects)
         try:
             with opener.open(f"{self.url}{path}", timeout=TIMEOUT_S) as response:
-                data = response.read(ANSWER_BYTES_MAX + 1)
+                data: bytes = response.read(bytes_max + 1)
         except urllib.error.HTTPError as e:
             with e:
-                if is_waited_for and e.code == _TOO_EARLY:
-                    return {}
-                raise SiteError(f"{self.url}{path} answers {e.code}") from e
+                error = _TooEarlyError if e.code == _TOO_EARLY else SiteError
+                raise error(f"{self.url}{path} answers {e.code}") from e
         except (OSError, ValueError) as e:
             raise SiteError(f"{self.url} cannot be reached: {e}") from e
+        if len(data) > bytes_max:
+            raise SiteError(f"{self.url}{path} answers with more than {bytes_max} bytes")
+        return data
+
+    def _get(self, path: str, *, is_waited_for: bool = False) -> dict[str, Any]:
+        """The object at a path; an empty one if it will be there later."""
         try:
-            answer = json.loads(data) if len(data) <= ANSWER_BYTES_MAX else None
+            data = self.content(path)
+        except _TooEarlyError:
+            if is_waited_for:
+                return {}
+            raise
+        try:
+            answer = json.loads(data)
         except (ValueError, RecursionError) as e:
             raise SiteError(f"{self.url}{path} answers no JSON") from e
         if not isinstance(answer, dict):

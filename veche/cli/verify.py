@@ -138,7 +138,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the other way round",
     )
     parser.add_argument(
-        "--site", metavar="URL", help="ask this site instead, https://…; with --online"
+        "--site",
+        metavar="URL",
+        help="ask this site instead, https://…; with --online. Of signed files: believe the"
+        " authority of this site, and those that its operator names",
     )
 
 
@@ -159,6 +162,7 @@ def _run(arguments: argparse.Namespace) -> int:
                 arguments.root,
                 is_online=arguments.online,
                 is_json=arguments.json,
+                site=arguments.site,
             )
         report = _verified(data, arguments)
     except ReceiptError as e:

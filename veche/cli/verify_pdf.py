@@ -14,24 +14,34 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from veche.cli.site import Site, SiteError
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
+from veche.protocol.own_certificate_api import AuthoritiesView
+from veche.protocol.signatures.anchors import NamedAnchor, anchor_of
 from veche.protocol.signatures.judging import Trusted
 from veche.protocol.signatures.report import Reason, Report, Verdict
 from veche.protocol.signatures.words import words_of
 from veche.protocol.signed_file import FILE_BYTES_MAX, file_addresses, judge_file
+from veche.protocol.unpadded import from_unpadded
+from veche.protocol.wire import parse
 from veche.runtime.sandbox import SandboxError, in_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from veche.protocol.signatures.report import Signed
+
 SEALED: Final = 0
 FALSE: Final = 1
 NOT_PROVEN: Final = 3
 LIST_BYTES_MAX: Final = 64 * 1024
 LISTS_MAX: Final = 20
+AUTHORITIES_BYTES_MAX: Final = 1 << 20
+"""Certificates of all that an operator may name."""
 TIMEOUT_S: Final = 10
+_SIGNING: Final = "/_veche/signing/v1"
 _CODES: Final[Mapping[Verdict, int]] = MappingProxyType(
     {Verdict.SEALED: SEALED, Verdict.SIGNED: NOT_PROVEN, Verdict.UNPROVEN: NOT_PROVEN}
 )
@@ -46,7 +56,14 @@ _HINTS: Final[Mapping[Reason, str]] = MappingProxyType(
 )
 
 
-def verify_pdf(path: Path, roots: Sequence[Path], *, is_online: bool, is_json: bool = False) -> int:
+def verify_pdf(
+    path: Path,
+    roots: Sequence[Path],
+    *,
+    is_online: bool,
+    is_json: bool = False,
+    site: str | None = None,
+) -> int:
     """Say what can be said of a signed file: 0 if it holds, 1 if false, 3 if not all is proven.
 
     Args:
@@ -54,10 +71,13 @@ def verify_pdf(path: Path, roots: Sequence[Path], *, is_online: bool, is_json: b
         roots: Files with certificates of authorities that are trusted, PEM or DER.
         is_online: Ask the addresses that the certificates name for newer lists.
         is_json: Write the report as JSON.
+        site: Address of a site whose authority is trusted, and those that its operator names;
+            None: none is.
     """
     try:
         data = read_file(path, FILE_BYTES_MAX)
-        trusted = read_roots(roots)
+        ours, anchors = site_authorities(Site(site)) if site is not None else ([], [])
+        trusted = [*read_roots(roots), *ours]
         lists = fetch_lists(in_sandbox(file_addresses, data)) if is_online else ()
         now = dt.datetime.now(dt.UTC)  # noqa: TID251 -- the clock of a command
         encoded = [one.public_bytes(Encoding.DER) for one in trusted]
@@ -65,10 +85,10 @@ def verify_pdf(path: Path, roots: Sequence[Path], *, is_online: bool, is_json: b
     except SandboxError as e:
         sys.stderr.write(f"{path}: Nobody can tell: {e}.\n")
         return FALSE
-    except (OSError, MalformedError) as e:
+    except (OSError, SiteError, MalformedError) as e:
         sys.stderr.write(f"{path}: it could not be checked: {e}\n")
         return NOT_PROVEN
-    sys.stdout.write(_json(report) if is_json else _text(report))
+    sys.stdout.write(_json(report, anchors) if is_json else _text(report, anchors))
     return _CODES.get(report.verdict, FALSE)
 
 
@@ -140,14 +160,39 @@ def fetch_lists(addresses: Sequence[str]) -> list[bytes]:
     return found
 
 
-def _text(report: Report) -> str:
+def site_authorities(site: Site) -> tuple[list[x509.Certificate], list[NamedAnchor]]:
+    """The authority of a site, then those elsewhere that its operator takes, and what of them.
+
+    Raises:
+        SiteError: It does not say them.
+    """
+    try:
+        root = x509.load_der_x509_certificate(site.content(f"{_SIGNING}/ca/root.cer"))
+        told = parse(
+            AuthoritiesView,
+            json.loads(site.content(f"{_SIGNING}/authorities", AUTHORITIES_BYTES_MAX)),
+        )
+        others = [
+            x509.load_der_x509_certificate(from_unpadded(one.certificate))
+            for one in told.authorities
+        ]
+    except (ValueError, RecursionError, MalformedError) as e:
+        raise SiteError(f"{site.url} has no authority for signatures that can be read") from e
+    anchors = [
+        NamedAnchor.of(one.name, certificate, one.policies, is_qualified=one.level == "S4")
+        for one, certificate in zip(told.authorities, others, strict=True)
+    ]
+    return [root, *others], anchors
+
+
+def _text(report: Report, anchors: Sequence[NamedAnchor]) -> str:
     found = {finding.reason for finding in report.findings}
     hints = dict.fromkeys(hint for reason, hint in _HINTS.items() if reason in found)
     details = [f"Detail: {_plain(one.detail)}" for one in report.findings if one.detail]
-    return "".join(f"{line}\n" for line in [words_of(report, "en"), *details, *hints])
+    return "".join(f"{line}\n" for line in [words_of(report, "en", anchors), *details, *hints])
 
 
-def _json(report: Report) -> str:
+def _json(report: Report, anchors: Sequence[NamedAnchor]) -> str:
     """The report for programs; its reasons are stable."""
     content = {
         "verdict": report.verdict.value,
@@ -166,6 +211,8 @@ def _json(report: Report) -> str:
                 "at_ms": one.at_ms,
                 "is_proven": one.is_proven,
                 "certificate_sha256": one.certificate_sha256.hex(),
+                "issuer": one.issuer,
+                "operator_says": _said(one, anchors),
             }
             for one in report.signers
         ],
@@ -175,6 +222,14 @@ def _json(report: Report) -> str:
         "proven_until_ms": report.proven_until_ms,
     }
     return f"{json.dumps(content, ensure_ascii=True, indent=1)}\n"
+
+
+def _said(one: Signed, anchors: Sequence[NamedAnchor]) -> dict[str, object] | None:
+    """What the operator of the site says of a signer's authority; None: nothing."""
+    found = anchor_of(one, anchors)
+    if found is None:
+        return None
+    return {"authority": found.name, "is_qualified": found.is_qualified}
 
 
 def _plain(text: str) -> str:

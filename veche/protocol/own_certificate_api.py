@@ -93,8 +93,20 @@ class AuthorityView(Wire):
         name: As the operator calls it.
         level: Of signatures by its certificates.
         certificate: Its own, DER.
+        policies: A certificate has to state one of these (dotted numbers); empty: any or none.
     """
 
     name: str
     level: OwnLevel
     certificate: str
+    policies: list[str] = Field(default_factory=list)
+
+
+class AuthoritiesView(Wire):
+    """All authorities elsewhere whose certificates are taken.
+
+    Attributes:
+        authorities: As the operator has named them.
+    """
+
+    authorities: list[AuthorityView]

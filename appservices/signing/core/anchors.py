@@ -10,17 +10,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import attrs
-from cryptography import x509
 
 from appservices.signing.core.errors import OwnCertificateError
 from veche.protocol.signatures.certificates import document_digest_of, level_of, registrar_of
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.provider import KeyUnfitError, check_key
-from veche.protocol.signatures.trust import Trust, may_sign_documents, read_certificate
+from veche.protocol.signatures.trust import (
+    Trust,
+    may_sign_documents,
+    policies_of,
+    read_certificate,
+)
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
+
+    from cryptography import x509
 
     from appservices.signing.core.records import Level
 
@@ -159,8 +165,4 @@ def _why_not(
 def _states_policy(certificate: x509.Certificate, anchor: Anchor) -> bool:
     if not anchor.policies:
         return True
-    try:
-        stated = certificate.extensions.get_extension_for_class(x509.CertificatePolicies).value
-    except x509.ExtensionNotFound:
-        return False
-    return any(one.policy_identifier.dotted_string in anchor.policies for one in stated)
+    return not anchor.policies.isdisjoint(policies_of(certificate))

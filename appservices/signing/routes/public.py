@@ -8,8 +8,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from appservices.signing.routes.api import API
 from appservices.signing.service.lists import LIST
+from appservices.signing.service.own_certificates import authority_views
 from appservices.signing.store import certificates
 from veche.protocol.errors import NotFoundError
+from veche.protocol.own_certificate_api import AuthoritiesView
 from veche.protocol.signatures.stamps import REQUEST_BYTES_MAX
 from veche.runtime.api import Download
 from veche.runtime.limits import Limit
@@ -96,6 +98,19 @@ class PublicRoutes:
             raise NotFoundError(_NO_SUCH)
         _keep(call, CERTIFICATE_KEPT_S)
         return Download(found.public_bytes(Encoding.DER), "application/pkix-cert", name)
+
+    @API.route(
+        "GET",
+        "/authorities",
+        answer=AuthoritiesView,
+        takes_session=False,
+        limit=PUBLIC_LIMIT,
+        summary="Authorities elsewhere whose certificates the operator takes, and at which level",
+    )
+    async def authorities(self, call: Call) -> AuthoritiesView:
+        """None where nobody signs with certificates from elsewhere."""
+        _keep(call, CERTIFICATE_KEPT_S)
+        return AuthoritiesView(authorities=authority_views(self._signing.authorities))
 
     @API.route(
         "POST",

@@ -18,6 +18,7 @@ from appservices.signing.core.anchors import Anchor
 from appservices.signing.core.records import OWN_LEVELS, Level
 from appservices.signing.service.lists import LIST, FolderLists, is_listed
 from veche.protocol.errors import ConfigError
+from veche.protocol.signatures.anchors import NamedAnchor
 from veche.protocol.signatures.certificates import Authority
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.trust import is_authority, read_certificate
@@ -62,6 +63,19 @@ class Authorities:
     def trusted(self) -> tuple[bytes, ...]:
         """By what the files of sessions are judged: our root, and those elsewhere; DER."""
         return (der_of(self.root), *(der_of(one.certificate) for one in self.anchors))
+
+    @property
+    def named(self) -> tuple[NamedAnchor, ...]:
+        """Authorities elsewhere, for the words of a verdict."""
+        return tuple(
+            NamedAnchor.of(
+                one.name,
+                one.certificate,
+                sorted(one.policies),
+                is_qualified=one.level is Level.QUALIFIED,
+            )
+            for one in self.anchors
+        )
 
     @property
     def levels(self) -> frozenset[Level]:

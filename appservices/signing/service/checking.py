@@ -93,7 +93,9 @@ class Check(ChatErrand[Parts]):
             words = refusal_text(CATALOGUE, speech.language, result["problem"])
             scene.tell(room_id, person, (Paragraph(words),))
         elif "report" in result:
-            scene.tell(room_id, person, (Code(words_of(result["report"], speech.language)),))
+            named = self._parts.authorities.named
+            text = words_of(result["report"], speech.language, named)
+            scene.tell(room_id, person, (Code(text),))
         else:
             words = speech.text("Nobody can tell: this file cannot be read.")
             scene.tell(room_id, person, (Paragraph(words),))

@@ -201,6 +201,7 @@ def authority_views(authorities: Authorities) -> list[AuthorityView]:
             name=one.name,
             level=one.level.value,  # type: ignore[arg-type]  # one of the two
             certificate=unpadded(der_of(one.certificate)),
+            policies=sorted(one.policies),
         )
         for one in authorities.anchors
     ]

@@ -147,6 +147,7 @@ OPEN = {
     "GET /_veche/peers/v1/heads": "a promise to everybody",
     "POST /_veche/peers/v1/questions": "the signature of another institution is the authority",
     "GET /_veche/signing/v1/ca/<name>": "certificates are there to be known",
+    "GET /_veche/signing/v1/authorities": "certificates are there to be known",
     "GET /_veche/signing/v1/crl/<name>": "lists are there to be known",
     "POST /_veche/signing/v1/tsa": "a time stamp says the time",
     "POST /_veche/wallet/v1/codes": "a code says what it says",

@@ -18,7 +18,12 @@ from veche.protocol.signatures.certificates import document_digest_of, level_of,
 from veche.protocol.signatures.checking import SignatureFault
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.report import Finding, Reason, Report, Signed, Verdict, reported
-from veche.protocol.signatures.trust import TOLERANCE, may_sign_documents, may_stamp
+from veche.protocol.signatures.trust import (
+    TOLERANCE,
+    may_sign_documents,
+    may_stamp,
+    policies_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -187,7 +192,8 @@ class Judge:
             self.find(e.reason, one.name, str(e))
             return None
         is_proven = self._is_good_signer(one.name, certificate, moment or self._proven_at)
-        return signed_by(certificate, one.name, moment, is_proven=is_proven)
+        root = self._trust.root_of(certificate)
+        return signed_by(certificate, one.name, moment, is_proven=is_proven, root=root)
 
     def _signed_at(self, one: Claim) -> dt.datetime | None:
         """The time of the stamp over a signature; None if it has none that counts."""
@@ -222,7 +228,12 @@ class Judge:
 
 
 def signed_by(
-    certificate: x509.Certificate, name: str, moment: dt.datetime | None, *, is_proven: bool
+    certificate: x509.Certificate,
+    name: str,
+    moment: dt.datetime | None,
+    *,
+    is_proven: bool,
+    root: x509.Certificate | None = None,
 ) -> Signed:
     """A signature as a report has it.
 
@@ -231,21 +242,25 @@ def signed_by(
         name: Of the signature's place.
         moment: The time that a stamp proves; None if none does.
         is_proven: Whether the certificate is proven to have been good then.
+        root: That is trusted and to which it leads; None: to none.
     """
     return Signed(
         field=name,
-        name=_attribute(certificate, NameOID.COMMON_NAME),
-        account=_attribute(certificate, NameOID.PSEUDONYM),
+        name=_attribute(certificate.subject, NameOID.COMMON_NAME),
+        account=_attribute(certificate.subject, NameOID.PSEUDONYM),
         level=level_of(certificate),
         registrar=registrar_of(certificate),
         at_ms=_ms(moment) if moment is not None else None,
         is_proven=is_proven and moment is not None,
         certificate_sha256=hashlib.sha256(der_of(certificate)).digest(),
+        issuer=_attribute(certificate.issuer, NameOID.COMMON_NAME),
+        root_sha256=b"" if root is None else hashlib.sha256(der_of(root)).digest(),
+        policies=policies_of(certificate),
     )
 
 
-def _attribute(certificate: x509.Certificate, kind: x509.ObjectIdentifier) -> str:
-    names = certificate.subject.get_attributes_for_oid(kind)
+def _attribute(name: x509.Name, kind: x509.ObjectIdentifier) -> str:
+    names = name.get_attributes_for_oid(kind)
     return str(names[0].value) if names else ""
 
 

@@ -118,6 +118,10 @@ class Signed:
         certificate_sha256: Of the certificate's DER.
         clause: Id of the clause that was signed by itself; empty: it is a signature of the whole.
         registrar: Name and account of who has seen their identity document; empty: nobody has.
+        issuer: Who has issued the certificate, as it says.
+        root_sha256: Of the certificate, DER, of the authority that is trusted and that it leads to;
+            empty: it leads to none.
+        policies: That the certificate states, as dotted numbers.
     """
 
     field: str
@@ -129,6 +133,9 @@ class Signed:
     certificate_sha256: bytes
     clause: str = ""
     registrar: str = ""
+    issuer: str = ""
+    root_sha256: bytes = b""
+    policies: tuple[str, ...] = ()
 
 
 @attrs.frozen

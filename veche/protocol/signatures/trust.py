@@ -129,6 +129,11 @@ class Trust:
             ),
         )
 
+    def root_of(self, certificate: x509.Certificate) -> x509.Certificate | None:
+        """The root that is trusted and to which a certificate leads; None: to none."""
+        chain = self._chain(certificate)
+        return None if chain is None else chain[-1]
+
     def algorithms(self, certificate: x509.Certificate) -> set[str]:
         """Names of what a signature by a certificate rests on: hash, keys of its whole chain."""
         chain = self._chain(certificate) or [certificate]
@@ -197,6 +202,12 @@ def may_sign_documents(certificate: x509.Certificate) -> bool:
 def may_stamp(certificate: x509.Certificate) -> bool:
     """Whether it is for time stamps and for nothing else (RFC 3161 §2.3)."""
     return not is_authority(certificate) and _may_stamp(certificate)
+
+
+def policies_of(certificate: x509.Certificate) -> tuple[str, ...]:
+    """The policies that it states, as dotted numbers."""
+    stated = _extension(certificate, x509.CertificatePolicies)
+    return tuple(one.policy_identifier.dotted_string for one in stated or ())
 
 
 def addresses_of(certificate: x509.Certificate) -> list[str]:

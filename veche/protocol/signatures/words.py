@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 from veche.protocol.approval import showable
 from veche.protocol.catalogue import N_, Catalogue
+from veche.protocol.signatures.anchors import anchor_of
 from veche.protocol.signatures.certificates import Level
 from veche.protocol.signatures.report import Reason, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from veche.protocol.signatures.anchors import NamedAnchor
     from veche.protocol.signatures.report import Finding, Report, Signed
 
 FILES_SHOWN_MAX: Final = 20
@@ -70,7 +72,7 @@ _LEVELS: Final[Mapping[Level | None, str]] = MappingProxyType(
         Level.HIGH: N_("identity checked in person"),
         Level.IN_PERSON: N_("identified in person by {registrar}"),
         Level.SEAL: N_("seal of an organisation, no person"),
-        None: N_("the certificate does not say how they are known"),
+        None: N_("certificate of {issuer}, which does not say how they are known"),
     }
 )
 
@@ -80,7 +82,7 @@ def _catalogue() -> Catalogue:
     return Catalogue.load("veche.protocol")
 
 
-def words_of(report: Report, locale: str) -> str:
+def words_of(report: Report, locale: str, anchors: Sequence[NamedAnchor] = ()) -> str:
     """What a report says: the verdict, who signed and when, why it is not green; plain text.
 
     The texts of a file (names, fields) are on one line each, without characters that would turn or
@@ -89,8 +91,9 @@ def words_of(report: Report, locale: str) -> str:
     Args:
         report: On a file.
         locale: One of ``veche.protocol.catalogue.LANGUAGES``; any other counts as English.
+        anchors: Authorities that the site's operator has named.
     """
-    return "\n".join(_lines(report, locale))
+    return "\n".join(_lines(report, locale, anchors))
 
 
 def verdict_words(verdict: Verdict, locale: str) -> str:
@@ -98,11 +101,11 @@ def verdict_words(verdict: Verdict, locale: str) -> str:
     return _catalogue().text(locale, _VERDICTS[verdict])
 
 
-def _lines(report: Report, locale: str) -> Iterator[str]:
+def _lines(report: Report, locale: str, anchors: Sequence[NamedAnchor]) -> Iterator[str]:
     words = _catalogue()
     yield verdict_words(report.verdict, locale)
     for one in report.signers:
-        yield _signer(one, locale)
+        yield _signer(one, locale, anchors)
     if report.files:
         names = ", ".join(map(_plain, report.files[:FILES_SHOWN_MAX]))
         more = ", …" if len(report.files) > FILES_SHOWN_MAX else ""
@@ -118,13 +121,33 @@ def _lines(report: Report, locale: str) -> Iterator[str]:
         yield words.text(locale, "But: {reason}", reason=_reason(finding, locale))
 
 
-def _signer(one: Signed, locale: str) -> str:
+def _how(one: Signed, locale: str, anchors: Sequence[NamedAnchor]) -> str:
+    """How the signer is known, and by whose word."""
+    how, anchor = _LEVELS[one.level], anchor_of(one, anchors)
+    if not one.is_proven:
+        how = N_("not proven who that is")
+    elif anchor is not None and anchor.is_qualified:
+        how = N_(
+            "certificate of {issuer}, below {anchor}: qualified, according to the operator of this"
+            " site"
+        )
+    elif anchor is not None:
+        how = N_("certificate of {issuer}, below {anchor}, which the operator of this site takes")
+    return _catalogue().text(
+        locale,
+        how,
+        registrar=_plain(one.registrar) or "?",
+        issuer=_plain(one.issuer) or "?",
+        anchor="" if anchor is None else _plain(anchor.name),
+    )
+
+
+def _signer(one: Signed, locale: str, anchors: Sequence[NamedAnchor]) -> str:
     words = _catalogue()
     who = ", ".join(filter(None, (_plain(one.name), _plain(one.account))))
-    how = _LEVELS[one.level] if one.is_proven else N_("not proven who that is")
     unknown = words.text(locale, "at a time that is not proven")
     time = unknown if one.at_ms is None else _time(one.at_ms)
-    how = words.text(locale, how, registrar=_plain(one.registrar) or "?")
+    how = _how(one, locale, anchors)
     values = {"who": who, "how": how, "time": time}
     if one.level is Level.SEAL:
         return words.text(locale, "Sealed by {who} ({how}), {time}", **values)

@@ -15,6 +15,14 @@ export interface OwnCertificate {
     provider?: string | null;
 }
 
+/** `AuthorityView`: elsewhere, whose certificates the operator takes */
+export interface Authority {
+    name: string;
+    level: "S3" | "S4";
+    certificate: string;
+    policies?: string[];
+}
+
 /** `CredentialView` */
 export interface Credential {
     credential: string;
@@ -143,7 +151,7 @@ export interface View {
     revisions: Revision[];
     proofs: { certificates: string[]; lists: string[] };
     /** Elsewhere, whose certificates are taken here. */
-    authorities?: { name: string; level: "S3" | "S4"; certificate: string }[];
+    authorities?: Authority[];
     /** Of remote signatures, at which people sign on this page. */
     providers?: { id: string; name: string }[];
     final_sha256?: string | null;

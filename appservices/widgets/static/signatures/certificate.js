@@ -276,22 +276,25 @@ export function registrarOf(one) {
     }
 }
 
+/** @param {Certificate} one @returns {string[]} policies that it states: hex of the OIDs' contents */
+export function policiesOf(one) {
+    const policies = one.extensions.get(POLICIES);
+    if (!policies) return [];
+    return der.children(der.readWhole(policies.value, der.SEQUENCE)).map((policy) => {
+        const [id] = der.children(policy.body);
+        return hex(id?.body ?? new Uint8Array());
+    });
+}
+
 /** @param {Certificate} one @returns {string} how its holder is known; empty: it does not say */
 export function levelOf(one) {
-    const policies = one.extensions.get(POLICIES);
-    if (!policies) return "";
-    const found = new Set(
-        der.children(der.readWhole(policies.value, der.SEQUENCE)).map((policy) => {
-            const [id] = der.children(policy.body);
-            return LEVELS.get(hex(id?.body ?? new Uint8Array()));
-        }),
-    );
+    const found = new Set(policiesOf(one).map((policy) => LEVELS.get(policy)));
     return [...LEVELS.values()].find((level) => found.has(level)) ?? "";
 }
 
-/** @param {Certificate} one @param {string} kind @returns {string} */
-function attribute(one, kind) {
-    for (const part of der.children(der.readWhole(one.subject, der.SEQUENCE))) {
+/** @param {Bytes} name @param {string} kind @returns {string} */
+function attribute(name, kind) {
+    for (const part of der.children(der.readWhole(name, der.SEQUENCE))) {
         for (const pair of der.children(part.body)) {
             const [id, value] = der.children(pair.body);
             if (id && value && hex(id.body) === kind) return new TextDecoder().decode(value.body);
@@ -302,12 +305,17 @@ function attribute(one, kind) {
 
 /** @param {Certificate} one */
 export function nameOf(one) {
-    return attribute(one, COMMON_NAME);
+    return attribute(one.subject, COMMON_NAME);
+}
+
+/** @param {Certificate} one @returns {string} who has issued it, as it says */
+export function issuerOf(one) {
+    return attribute(one.issuer, COMMON_NAME);
 }
 
 /** @param {Certificate} one */
 export function accountOf(one) {
-    return attribute(one, PSEUDONYM);
+    return attribute(one.subject, PSEUDONYM);
 }
 
 /** @param {Certificate} one @returns {string[]} where its list is */

@@ -22,6 +22,9 @@
  * @property {number | undefined} atMs
  * @property {boolean} isProven
  * @property {string} certificate by which it was signed: SHA-256, hex
+ * @property {string} issuer who has issued the certificate, as it says
+ * @property {string} root SHA-256 of the trusted certificate that it leads to, hex; empty: to none
+ * @property {string[]} policies that the certificate states: hex of the OIDs' contents
  * @property {string} clause id of the one that was signed by itself; empty: it is of the whole
  *
  * @typedef {object} Report
@@ -53,11 +56,14 @@ import { hex, isSame, sha256 } from "../verify/bytes.js";
 import { hasSigned } from "./algorithms.js";
 import {
     accountOf,
+    digestOf,
     documentDigestOf,
+    issuerOf,
     levelOf,
     maySignDocuments,
     mayStamp,
     nameOf,
+    policiesOf,
     readCertificate,
     registrarOf,
 } from "./certificate.js";
@@ -271,6 +277,7 @@ export class Judge {
             const certificate = await one.signer();
             const atMs = await this.signedAt(one);
             const isGood = await this.isGoodSigner(field, certificate, atMs ?? this.provenMs);
+            const root = (await this.trust.chain(certificate))?.at(-1);
             return {
                 field,
                 name: nameOf(certificate),
@@ -279,7 +286,10 @@ export class Judge {
                 registrar: registrarOf(certificate),
                 atMs,
                 isProven: isGood && atMs !== undefined,
-                certificate: hex(await sha256(certificate.signed, certificate.signature)),
+                certificate: hex(await digestOf(certificate)),
+                issuer: issuerOf(certificate),
+                root: root ? hex(await digestOf(root)) : "",
+                policies: policiesOf(certificate),
                 clause: "",
             };
         } catch (error) {

@@ -7,7 +7,8 @@ import { VecheElement, banner, button, field, spinner } from "../kit/elements.js
 import { showDateTime, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { save } from "../kit/save.js";
-import { levelWords, reasonWords, verdictWords } from "./signed_words.js";
+import { hex, sha256 } from "./bytes.js";
+import { knownWords, reasonWords, verdictWords } from "./signed_words.js";
 
 /**
  * @typedef {import("../signatures/judging.js").Report} Report
@@ -15,6 +16,7 @@ import { levelWords, reasonWords, verdictWords } from "./signed_words.js";
  */
 
 const ROOT = "/_veche/signing/v1/ca/root.cer";
+const AUTHORITIES = "/_veche/signing/v1/authorities";
 const CERTIFICATE_BYTES_MAX = 65_536;
 const PEM = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g;
 /** @type {Map<string, "success" | "info">} of verdicts; the others are critical */
@@ -66,6 +68,8 @@ export class VecheSignedFile extends VecheElement {
         this.bytes = new Uint8Array();
         /** @type {Uint8Array<ArrayBuffer>[]} certificates that the person chose */
         this.chosen = [];
+        /** @type {import("./signed_words.js").Named[]} authorities that the operator has named */
+        this.named = [];
         /** How often a judgement has begun: an older one that ends later shows nothing. */
         this.begun = 0;
     }
@@ -93,13 +97,23 @@ export class VecheSignedFile extends VecheElement {
         if (mine === this.begun) Object.assign(this, { bytes, report });
     }
 
-    /** @returns {Promise<Certificate[]>} of our server's authority, and those that were chosen */
+    /**
+     * @returns {Promise<Certificate[]>} of our server's authority, of those that its operator has
+     *   named, and those that were chosen
+     */
     async _roots() {
         const { readCertificate } = await import("../signatures/certificate.js");
-        const ours = await fetch(ROOT)
-            .then(async (answer) => (answer.ok ? [new Uint8Array(await answer.arrayBuffer())] : []))
-            .catch(() => []);
-        return [...ours, ...this.chosen].map(readCertificate);
+        const [ours, others] = await Promise.all([
+            fetch(ROOT)
+                .then(async (answer) =>
+                    answer.ok ? [new Uint8Array(await answer.arrayBuffer())] : [],
+                )
+                .catch(() => []),
+            namedAuthorities(),
+        ]);
+        this.named = others.map(({ named }) => named);
+        const known = [...ours, ...others.map(({ certificate }) => certificate)];
+        return [...known, ...this.chosen].map(readCertificate);
     }
 
     /** @param {Event} event */
@@ -131,7 +145,7 @@ export class VecheSignedFile extends VecheElement {
                             <div class="help">
                                 ${
                                     one.isProven
-                                        ? levelWords(one.level, one.registrar)
+                                        ? knownWords(one, this.named)
                                         : t("not proven who that is")
                                 },
                                 ${
@@ -140,6 +154,13 @@ export class VecheSignedFile extends VecheElement {
                                         : showDateTime(one.atMs)
                                 }
                             </div>
+                            ${
+                                one.issuer
+                                    ? html`<div class="help">
+                                          ${t("Certificate issued by {issuer}", { issuer: one.issuer })}
+                                      </div>`
+                                    : nothing
+                            }
                         </dd>`,
             )}
             ${
@@ -282,4 +303,27 @@ async function certificatesIn(file) {
     const found = written.length > 0 ? written : [new Uint8Array(await file.arrayBuffer())];
     for (const one of found) readCertificate(one);
     return found;
+}
+
+/** @returns {Promise<{certificate: Uint8Array<ArrayBuffer>, named: import("./signed_words.js").Named}[]>} */
+async function namedAuthorities() {
+    const [{ fromBase64 }, { idOf }] = await Promise.all([
+        import("../kit/approval.js"),
+        import("../signatures/algorithms.js"),
+    ]);
+    /** @type {{authorities?: import("../sign/types.d.ts").Authority[]}} */
+    const { authorities = [] } = await fetch(AUTHORITIES)
+        .then((answer) => (answer.ok ? answer.json() : {}))
+        .catch(() => ({}));
+    return Promise.all(
+        authorities.map(async ({ name, level, certificate, policies = [] }) => {
+            const encoded = fromBase64(certificate);
+            const root = hex(await sha256(encoded));
+            const isQualified = level === "S4";
+            return {
+                certificate: encoded,
+                named: { name, isQualified, root, policies: policies.map(idOf) },
+            };
+        }),
+    );
 }

@@ -96,3 +96,35 @@ export function levelWords(level, registrar) {
             return t("the certificate does not say how they are known");
     }
 }
+
+/**
+ * An authority elsewhere, as the operator of this site has named it.
+ * @typedef {{name: string, isQualified: boolean, root: string, policies: string[]}} Named
+ *
+ * @param {import("../signatures/judging.js").Signed} one
+ * @param {Named[]} named
+ * @returns {Named | undefined} below which its certificate is; of several, a qualified one
+ */
+export function authorityOf({ isProven, root, policies }, named) {
+    const found = named.filter(
+        (one) =>
+            isProven &&
+            one.root === root &&
+            (one.policies.length === 0 || one.policies.some((policy) => policies.includes(policy))),
+    );
+    return found.find(({ isQualified }) => isQualified) ?? found[0];
+}
+
+/**
+ * @param {import("../signatures/judging.js").Signed} one that is proven
+ * @param {Named[]} named
+ * @returns {string} how the signer is known, and by whose word
+ */
+export function knownWords(one, named) {
+    const authority = authorityOf(one, named);
+    if (!authority) return levelWords(one.level, one.registrar);
+    const { name } = authority;
+    return authority.isQualified
+        ? t("below {name}: qualified, according to the operator of this site", { name })
+        : t("below {name}, which the operator of this site takes", { name });
+}

@@ -110,6 +110,8 @@ def same(report: Report, other: dict[str, Any]) -> list[str]:
             [
                 *(one.field, one.clause, one.name, one.account),
                 *(_level(one.level), one.registrar, one.at_ms, one.is_proven),
+                *(one.issuer, one.root_sha256.hex(), len(one.policies)),
+                one.certificate_sha256.hex(),
             ]
             for one in report.signers
         ],
@@ -125,6 +127,8 @@ def same(report: Report, other: dict[str, Any]) -> list[str]:
                 one["registrar"],
                 one.get("atMs"),
                 one["isProven"],
+                *(one["issuer"], one["root"], len(one["policies"])),
+                one["certificate"],
             ]
             for one in other["signers"]
         ],

@@ -5,6 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,9 +19,11 @@ from tests.support.elsewhere import new_identity, packed_page, sign
 from tests.support.forgery import FORGED, find, increment, page
 from tests.support.signing import Office, with_boxes
 from veche.cli.main import main
+from veche.protocol.unpadded import unpadded
 from veche.runtime.sandbox import SandboxError, in_sandbox
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 
@@ -177,3 +182,67 @@ def test_a_hostile_file_is_answered_soon(run: Run, data: bytes) -> None:
 
     assert code == 1
     assert "Nobody can tell" in said
+
+
+@contextmanager
+def site(answers: Mapping[str, bytes]) -> Iterator[str]:
+    """A site that says which authorities there are; all else is not there."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found = answers.get(self.path.removeprefix("/_veche/signing/v1/"))
+            self.send_response(404 if found is None else 200)
+            self.end_headers()
+            self.wfile.write(found or b"")
+
+        def log_message(self, *args: object) -> None:
+            """Nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _authorities(level: str, certificate: bytes) -> bytes:
+    one = {"name": "Trust", "level": level, "certificate": unpadded(certificate)}
+    return json.dumps({"authorities": [one]}).encode()
+
+
+def test_the_authorities_of_a_site_are_believed_and_named_as_its_word(run: Run) -> None:
+    ours = Office(office().now).root.certificate.public_bytes(Encoding.DER)
+    root = office().root.certificate.public_bytes(Encoding.DER)
+    with site({"ca/root.cer": ours, "authorities": _authorities("S4", root)}) as url:
+        code, said = run(closed(), "--site", url, root=False)
+        _, as_json = run(closed(), "--site", url, "--json", root=False)
+
+    assert code == 0
+    assert "below Trust: qualified, according to the operator of this site" in said
+    [signer] = json.loads(as_json)["signers"]
+    assert signer["operator_says"] == {"authority": "Trust", "is_qualified": True}
+    assert signer["issuer"]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {},
+        {"ca/root.cer": b"none", "authorities": b'{"authorities": []}'},
+        {"authorities": b"[" * 100_000},
+        {"authorities": b" " * (1 << 21)},
+        {"authorities": _authorities("S4", b"none")},
+    ],
+)
+def test_a_site_that_says_no_authorities_proves_nothing(
+    run: Run, answers: dict[str, bytes]
+) -> None:
+    root = office().root.certificate.public_bytes(Encoding.DER)
+    with site({"ca/root.cer": root, **answers}) as url:
+        code, said = run(closed(), "--site", url, root=False)
+
+    assert code == 3
+    assert "could not be checked" in said

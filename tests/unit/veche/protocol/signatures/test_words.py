@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from tests.support.signing import NOW, YEAR, ms
 from veche.protocol.catalogue import LANGUAGES
+from veche.protocol.signatures.anchors import NamedAnchor
 from veche.protocol.signatures.certificates import Level
 from veche.protocol.signatures.report import Finding, Reason, Report, Signed, Verdict, reported
 from veche.protocol.signatures.words import words_of
@@ -25,6 +27,55 @@ def test_a_verdict_says_who_when_and_until_when() -> None:
         "Provable until 2041-11-22, if it is not renewed before",
         f"Document: SHA-256 {bytes(32).hex()}",
     ]
+
+
+OWN = Signed(
+    "Sig2",
+    "Bob Brown",
+    "",
+    None,
+    ms(NOW),
+    True,
+    bytes(32),
+    issuer="Trust CA 1\n",
+    root_sha256=b"r" * 32,
+    policies=("1.2.3", "0.4.0.194112.1.2"),
+)
+TRUST = NamedAnchor("Trust", b"r" * 32, is_qualified=True, policies=frozenset({"0.4.0.194112.1.2"}))
+
+
+@pytest.mark.parametrize(
+    ("signed", "anchors", "words"),
+    [
+        (OWN, [], "certificate of Trust CA 1 , which does not say how they are known"),
+        (
+            OWN,
+            [TRUST],
+            "of Trust CA 1 , below Trust: qualified, according to the operator of this site",
+        ),
+        (
+            OWN,
+            [attrs.evolve(TRUST, is_qualified=False)],
+            "certificate of Trust CA 1 , below Trust, which the operator of this site takes",
+        ),
+        # Without the policy it is only what it is; so it is below another authority, or unproven.
+        (attrs.evolve(OWN, policies=("1.2.3",)), [TRUST], "does not say how they are known"),
+        (attrs.evolve(OWN, root_sha256=b"x" * 32), [TRUST], "does not say how they are known"),
+        (attrs.evolve(OWN, is_proven=False), [TRUST], "not proven who that is"),
+        (
+            attrs.evolve(OWN, root_sha256=b""),
+            [attrs.evolve(TRUST, policies=frozenset())],
+            "not say",
+        ),
+    ],
+)
+def test_qualified_is_said_only_as_the_word_of_the_operator(
+    signed: Signed, anchors: list[NamedAnchor], words: str
+) -> None:
+    line = words_of(Report(Verdict.SEALED, (), (signed,)), "en", anchors).splitlines()[1]
+
+    assert words in line
+    assert ("qualified" in line) == ("according to the operator" in line)
 
 
 def test_reasons_say_where_they_were_found() -> None:
