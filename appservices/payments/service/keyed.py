@@ -31,8 +31,14 @@ def begin(scene: Scene, holder: int, key: str, sha256: bytes) -> Request | None:
         key: Idempotency key.
         sha256: Of what is asked.
     """
-    found = events.begin_request(scene.txn, holder, key, sha256, scene.now_ms)
-    return found and attrs.evolve(found, answer=_opened(found.answer, scene.vault))
+    before = events.begin_request(scene.txn, holder, key, sha256, scene.now_ms)
+    return before and _opened(before, scene.vault)
+
+
+def found(scene: Scene, holder: int, key: str) -> Request | None:
+    """The request that came under a key and was answered; None: there was none, or not yet."""
+    before = events.request(scene.txn, holder, key)
+    return before and _opened(before, scene.vault)
 
 
 def keep(scene: Scene, holder: int, key: str, answer: Mapping[str, Any]) -> None:
@@ -40,6 +46,8 @@ def keep(scene: Scene, holder: int, key: str, answer: Mapping[str, Any]) -> None
     events.keep_answer(scene.txn, holder, key, unpadded(scene.vault.seal(answer)))
 
 
-def _opened(kept: Any, vault: Vault) -> Any:
+def _opened(before: Request, vault: Vault) -> Request:
     # Answers of before they were sealed are there until they are too old.
-    return vault.open(from_unpadded(kept)) if isinstance(kept, str) else kept
+    kept = before.answer
+    answer = vault.open(from_unpadded(kept)) if isinstance(kept, str) else kept
+    return attrs.evolve(before, answer=answer)

@@ -139,11 +139,16 @@ def begin_request(txn: Cursor, caller: int, key: str, sha256: bytes, now_ms: int
     )
     if txn.rowcount == 1:
         return None
+    return request(txn, caller, key)
+
+
+def request(txn: Cursor, caller: int, key: str) -> Request | None:
+    """The request that came under a key; None: there was none."""
     txn.execute(
         "SELECT sha256, answer FROM payments.request WHERE caller = %s AND key = %s", (caller, key)
     )
-    [(kept, answer)] = txn.fetchall()
-    return Request(bytes(kept), answer)
+    row = txn.fetchone()
+    return None if row is None else Request(bytes(row[0]), row[1])
 
 
 def keep_answer(txn: Cursor, caller: int, key: str, answer: str) -> None:

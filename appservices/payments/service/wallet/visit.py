@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from appservices.payments.service.scene import Scene
+    from appservices.payments.store.events import Request
     from appservices.payments.store.holders import Holder
     from veche.protocol.ids import UserId
 
@@ -107,12 +108,33 @@ class Visit:
             ConflictError: Under this key something else was asked.
         """
         holder_id = self.holder.id
-        digest = hashlib.sha256(canonical(dict(asked), where="body")).digest()
+        digest = _digest(asked)
         before = keyed.begin(self.scene, holder_id, key, digest)
         if before is None:
             made = work()
             keyed.keep(self.scene, holder_id, key, {"id": made})
             return made
-        if before.sha256 != digest:
-            raise ConflictError("This key was used for something else; nothing has changed")
-        return str(before.answer["id"])
+        return _given(before, digest)
+
+    def before(self, key: str, asked: Mapping[str, Any]) -> str | None:
+        """The id that a key gave; None: nothing was done for it yet.
+
+        Args:
+            key: Idempotency key.
+            asked: What was asked for.
+
+        Raises:
+            ConflictError: Under this key something else was asked.
+        """
+        found = keyed.found(self.scene, self.holder.id, key)
+        return None if found is None else _given(found, _digest(asked))
+
+
+def _digest(asked: Mapping[str, Any]) -> bytes:
+    return hashlib.sha256(canonical(dict(asked), where="body")).digest()
+
+
+def _given(before: Request, digest: bytes) -> str:
+    if before.sha256 != digest:
+        raise ConflictError("This key was used for something else; nothing has changed")
+    return str(before.answer["id"])

@@ -394,3 +394,18 @@ class TestHistory:
 
     def test_another_currency_is_refused(self, dsn: str) -> None:
         assert refusal(lambda: self.ask(dsn, currency="USD"))[0] == "currency"
+
+
+def test_what_a_key_gave_is_known_before_anybody_else_is_asked(dsn: str) -> None:
+    asked = {"order": {"payee": BOB}}
+    with visit(dsn) as page:
+        assert page.before("a key", asked) is None
+        page.once("a key", asked, lambda: "payment")
+
+    with visit(dsn) as page:
+        assert page.before("a key", asked) == "payment"
+        assert page.before("another", asked) is None
+        with pytest.raises(ConflictError):
+            page.before("a key", {"order": {"payee": ALICE}})
+    with visit(dsn, BOB) as page:
+        assert page.before("a key", asked) is None
