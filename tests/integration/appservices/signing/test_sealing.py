@@ -87,7 +87,7 @@ class SealTests(TestCase):
         self.signing = Signing(process, section)
         self.addCleanup(lambda: Deferred.fromCoroutine(ends[0]()))
         gate = Gate(self.database, reactor, FakeSessions(), address_limit=FREE)
-        host: Any = type("Host", (), {"gate": gate})()
+        host = cast("Any", SimpleNamespace(reactor=reactor, gate=gate))
         resource = routes(host, self.signing)[API.mount]
         port = reactor.listenTCP(0, new_site(_at(resource), reactor), interface="127.0.0.1")
         self.addCleanup(port.stopListening)
