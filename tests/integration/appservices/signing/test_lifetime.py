@@ -88,9 +88,10 @@ class LifetimeTests(TestCase):
             seals=Seals(authorities),
             callers=Callers([SealSection(id="town", key_paths=[self.folder / "key"])]),
             pool=self.pool,
+            parts=None,
         )
         gate = Gate(self.database, reactor, FakeSessions(), address_limit=FREE)
-        host: Any = SimpleNamespace(gate=gate)
+        host: Any = SimpleNamespace(reactor=reactor, gate=gate)
         resource = _at(routes(host, signing)[API.mount])
         for name, child in resource.children.items():
             self.site.putChild(name, child)
