@@ -164,7 +164,7 @@ class ProviderRoutes(PartyCalls):
         limit=ASK_LIMIT,
         summary="Have a digest signed by the key of the approved certificate at its provider",
     )
-    async def sign(self, call: Call) -> OrderView:
+    async def sign_there(self, call: Call) -> OrderView:
         """If they have to agree elsewhere, it waits: ask again."""
         body: DigestBody = call.body
         digest = from_unpadded(body.digest)

@@ -45,7 +45,7 @@ def test_every_fault_is_a_line_with_place_and_mend(
     assert capsys.readouterr().err.splitlines() == [
         (
             f"{path}:7: crypto.key_path: is missing; add it: File with the operator key: 32 random"
-            " bytes, of which the database has no copy"
+            " bytes, of which the database has no copy; 64 once `veche crypto rekey` has made it"
         ),
         f"{path}:7: crypto.key_pth: there is no such key; did you mean 'key_path'?",
         f"{path}:8: listen.port: should be less than or equal to 65535",
