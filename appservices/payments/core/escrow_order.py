@@ -142,13 +142,13 @@ def read_escrow(
     return problem or EscrowOrder(order, rules.arbiters, k, rules.on_silence, ends_at_ms)
 
 
-def read_share(typed: str, currency: str, amount_minor: int) -> int | OrderProblem:
-    """What the seller gets, of "60", "60.00 EUR"; at most all of it."""
+def read_share(typed: str, currency: str) -> int | OrderProblem:
+    """What the seller gets, of "60", "60.00 EUR"; minor units."""
     found = read_amount(typed.split(), [currency])
     if isinstance(found, OrderProblem):
         return found
     amount, rest = found
-    return OrderProblem.BAD_AMOUNT if rest or amount.minor > amount_minor else amount.minor
+    return OrderProblem.BAD_AMOUNT if rest else amount.minor
 
 
 def _problem(

@@ -29,6 +29,7 @@ from appservices.payments.core.texts.escrow import (
     ADDRESSES_CHARACTERS_MAX,
     escrow_example,
     problem_doc,
+    share_above_doc,
 )
 from appservices.payments.core.texts.paying import problem_doc as order_problem_doc
 from appservices.payments.core.texts.paying import unknown_payee_doc
@@ -103,15 +104,23 @@ def act(scene: Scene, inbound: Inbound, escrow_id: str, wish: str) -> None:
     if word in RELEASE | RETURN:
         votes = (amount if word in RELEASE else 0,)
     elif word in SHARE:
-        part = read_share(rest.upper(), deal.currency, amount)
-        if isinstance(part, OrderProblem):
-            speech = scene.speech(inbound.sender)
-            example = speech.text("escrow NUMBER share 60")
-            doc = order_problem_doc(part, [deal.currency], speech, example)
-            scene.tell(inbound.room_id, inbound.sender, doc)
+        part = read_share(rest.upper(), deal.currency)
+        if isinstance(part, OrderProblem) or part > amount:
+            _refuse_share(scene, inbound, deal, part)
             return
         votes = (part,)
     asking.show(scene, deal, voter, votes)
+
+
+def _refuse_share(scene: Scene, inbound: Inbound, deal: Deal, part: int | OrderProblem) -> None:
+    """Say why a share cannot be proposed."""
+    speech = scene.speech(inbound.sender)
+    example = speech.text("escrow NUMBER share 60")
+    if isinstance(part, OrderProblem):
+        doc = order_problem_doc(part, [deal.currency], speech, example)
+    else:
+        doc = share_above_doc(deal.escrow.amount_minor, deal.currency, example, speech)
+    scene.tell(inbound.room_id, inbound.sender, doc)
 
 
 def _stop(scene: Scene, inbound: Inbound, deal: Deal, voter: Voter) -> None:

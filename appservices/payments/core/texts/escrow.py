@@ -118,6 +118,15 @@ def problem_doc(problem: EscrowProblem, currency: str, speech: Speech) -> Doc:
     return (Paragraph(words, "\n", Mono(plain), "\n", Mono(full)),)
 
 
+def share_above_doc(amount_minor: int, currency: str, example: str, speech: Speech) -> Doc:
+    """Why the seller cannot get a share: it is more than all that there is."""
+    words = speech.text(
+        "The seller can get {amount} at most: that is all there is. Write for example:",
+        amount=speech.money(amount_minor, currency),
+    )
+    return (Paragraph(words, "\n", Mono(example)),)
+
+
 def escrow_example(currency: str, speech: Speech) -> str:
     """A short order of an escrow that can be read."""
     return speech.text("escrow bob 100 {currency} bicycle", currency=currency)

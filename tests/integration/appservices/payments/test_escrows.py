@@ -83,6 +83,17 @@ def test_two_of_three_release_it_and_the_seller_is_paid(stage: Stage) -> None:
         assert any("Bob got all of it: 100.00 EUR." in words for words in stage.told(person))
 
 
+def test_a_share_above_all_of_it_is_refused_with_what_would_be_right(stage: Stage) -> None:
+    funded(stage)
+    stage.say(BOB, "escrow", f"{stage.row('escrow')['id'][-8:]} share 100.01")
+
+    assert "The seller can get 100.00 EUR at most" in stage.told(BOB)[-1]
+    assert "escrow NUMBER share 60" in stage.told(BOB)[-1]
+    for person in (ALICE, BOB):
+        stage.answer(person, NONE)
+    stage.write()
+
+
 def test_shared_it_is_posted_in_part_and_the_rest_is_the_buyer_s(stage: Stage) -> None:
     funded(stage)
     for person in (ALICE, BOB):
