@@ -30,14 +30,16 @@ async function atSign(
     return { page, heard, begun, sign, alert: page.locator("main .banner.critical") };
 }
 
-/** Brings each page into sight. @param {import("playwright-core").Page} page */
+/** Brings each page into sight, again while what stands above it still grows. @param {import("playwright-core").Page} page */
 async function read(page) {
     const sheets = page.locator(".sheet-page");
     const count = page.getByText(/of 3 pages were/);
     await sheets.nth(2).waitFor();
     for (const at of [0, 1, 2]) {
-        await sheets.nth(at).evaluate((one) => one.scrollIntoView({ block: "center" }));
-        const seen = async () => Number.parseInt(await count.innerText(), 10) > at;
+        const seen = async () => {
+            await sheets.nth(at).evaluate((one) => one.scrollIntoView({ block: "center" }));
+            return Number.parseInt(await count.innerText(), 10) > at;
+        };
         await until(seen, `page ${at + 1} is seen`);
     }
 }
