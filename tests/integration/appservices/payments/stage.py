@@ -338,6 +338,15 @@ class Stage:
         )
         return dict(zip(columns.split(", "), values, strict=True))
 
+    def even_out(self) -> None:
+        """Give Alice and Bob what they began with, of each other's."""
+        with self.scene() as scene:
+            extra = self.balance(BOB)[0] - MONEY
+            if extra:
+                payer, payee = (BOB, ALICE) if extra > 0 else (ALICE, BOB)
+                self.pay(scene, payer, payee, abs(extra))
+        self.write()
+
     def told(self, person: UserId) -> list[str]:
         """What somebody was told."""
         return [words for to, words in self.heard.said if to == person]

@@ -52,12 +52,7 @@ def stage(house: Stage) -> Iterator[Stage]:
     """The house, in which nothing is set aside and both have what they began with."""
     yield house
     assert house.holds() == 0
-    with house.scene() as scene:
-        extra = house.balance(BOB)[0] - MONEY
-        if extra:
-            payer, payee = (BOB, ALICE) if extra > 0 else (ALICE, BOB)
-            house.pay(scene, payer, payee, abs(extra))
-    house.write()
+    house.even_out()
     house.heard.said.clear()
     house.heard.asked.clear()
 

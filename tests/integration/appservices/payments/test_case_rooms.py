@@ -24,7 +24,6 @@ from tests.integration.appservices.payments.stage import (
     CAROL,
     CLERK,
     DAY_MS,
-    MONEY,
     Stage,
 )
 from tests.integration.appservices.payments.trust import join
@@ -54,12 +53,7 @@ def stage(house: Stage) -> Iterator[Stage]:
     """The house, in which nothing is set aside and both have what they began with."""
     yield house
     assert house.holds() == 0
-    with house.scene() as scene:
-        extra = house.balance(BOB)[0] - MONEY
-        if extra:
-            payer, payee = (BOB, ALICE) if extra > 0 else (ALICE, BOB)
-            house.pay(scene, payer, payee, abs(extra))
-    house.write()
+    house.even_out()
     execute(house.dsn, "DELETE FROM runtime.errand")
     for heard in (house.heard.said, house.heard.asked, house.heard.files, house.heard.invited):
         heard.clear()

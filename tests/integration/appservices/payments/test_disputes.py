@@ -45,18 +45,9 @@ def stage(house: Stage) -> Iterator[Stage]:
     """The house, in which nothing is set aside and both have what they began with."""
     yield house
     assert house.holds() == 0
-    even_out(house)
+    house.even_out()
     house.heard.said.clear()
     house.heard.asked.clear()
-
-
-def even_out(stage: Stage) -> None:
-    with stage.scene() as scene:
-        extra = stage.balance(BOB)[0] - MONEY
-        if extra:
-            payer, payee = (BOB, ALICE) if extra > 0 else (ALICE, BOB)
-            stage.pay(scene, payer, payee, abs(extra))
-    stage.write()
 
 
 def opened(stage: Stage, minor: int = 5_000, words: str = "it never came") -> str:
@@ -250,7 +241,7 @@ def test_a_refund_and_a_dispute_at_once_do_not_give_back_twice(stage: Stage) -> 
         if held:
             stage.answer(ALICE, "withdraw")
             stage.write()
-        even_out(stage)
+        stage.even_out()
 
 
 def test_giving_back_and_taking_back_at_once_have_one_end(stage: Stage) -> None:
@@ -514,7 +505,7 @@ def test_whatever_happens_no_money_is_made_or_lost_and_it_ends(
     assert house.holds() == 0
     assert house.balance(ALICE)[0] + house.balance(BOB)[0] == before
     assert house.balance(ALICE)[0] == MONEY - 5_000 + ended["given"]
-    even_out(house)
+    house.even_out()
 
 
 def _answer(house: Stage, person: Any, number: str, choice: str) -> None:
