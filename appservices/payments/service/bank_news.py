@@ -118,7 +118,10 @@ def _of_line(scene: Scene, matter: Matter, news: BankNews) -> None:
     if news.kind is NewsKind.NO_COVER:
         # It is paid from what was set aside: an operator has to look.
         logger.error("line %s of a payout has no cover", matter.payment.id)
-    if heard is None or (news.kind is NewsKind.CONFLICT and matter.payment.state is State.PAID):
+    if heard is None:
+        return
+    if news.kind is NewsKind.CONFLICT and matter.payment.state is not State.PAYING:
+        # It is over already, paid or not: what the bank says besides is in suspense.
         return
     bulk.settle(scene, _step(scene, matter, heard))
 

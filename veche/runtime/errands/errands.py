@@ -167,6 +167,10 @@ class Errands:
             if isinstance(e, NotYetError) and leased.attempts < NOT_YET_ATTEMPTS:
                 await self._again(leased, e)
                 return
+            # Whatever refused it, nobody does it any more: that must not pass in silence.
+            logger.warning(
+                "errand %s %s is refused: %s", errand.kind, errand.id, e.errcode, exc_info=e
+            )
             await self._database.run("errand refused", _refuse, handler, leased, e, self._now_ms())
             _done.labels(errand.kind, "refused").inc()
         except CancelledError:

@@ -39,6 +39,9 @@ FILE_AFTER_MS: Final = 1_000
 """How long orders gather before they are filed together."""
 FETCH_EVERY_MS: Final = 2_000
 _RETRY_AFTER_MS: Final = 5_000
+_STUCK_AFTER_MS: Final = 60_000
+"""After a fault of ours in what follows from a file: it is the same file again, and an operator
+has to look."""
 
 
 def handlers(desk: Desk) -> dict[str, ErrandHandler]:
@@ -168,3 +171,8 @@ class _Fetch(_Handler):
                 hearing.hear(raw)
         # Where there was something there may be more.
         fetch_at(txn, bank.name, now_ms if raws else now_ms + FETCH_EVERY_MS)
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """Ask again: a bank that is not heard any more would be worse than one that is stuck."""
+        logger.error("bank %s cannot be heard: %s", errand.payload["bank"], error)
+        fetch_at(txn, errand.payload["bank"], now_ms + _STUCK_AFTER_MS)

@@ -124,6 +124,8 @@ class BankCase(TestCase):
 
     async def _set_up(self) -> None:
         self.news: list[BankNews] = []
+        self.fault: Exception | None = None
+        """What goes wrong the next time that something is told, once."""
         self.key = SigningKey.generate()
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -176,6 +178,9 @@ class BankCase(TestCase):
 
     def _tell(self, txn: Cursor, news: BankNews) -> None:
         del txn
+        fault, self.fault = self.fault, None
+        if fault is not None:
+            raise fault
         self.news.append(news)
 
     async def run_txn(self, transaction: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

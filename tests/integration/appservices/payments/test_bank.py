@@ -32,6 +32,7 @@ from tests.integration.appservices.payments.bank_rig import BANK, BOB, BankCase
 from tests.integration.appservices.payments.ledgers import problems
 from veche.protocol.errors import ConflictError, NotFoundError
 from veche.protocol.ids import derived_ulid
+from veche.runtime.errands import CHANNEL
 from veche.runtime.matrix.connections import Connections
 
 if TYPE_CHECKING:
@@ -138,6 +139,38 @@ class TestRails(BankCase):
         assert self.rows("SELECT state FROM payments.bank_line WHERE key <> 'opening'") == [
             ("suspense",)
         ]
+
+    def test_a_fault_in_what_follows_from_a_line_does_not_end_the_hearing(self) -> Deferred[None]:
+        return self.go(self._faulty())
+
+    async def _faulty(self) -> None:
+        await self.top_up(2_000)
+        id_ = await self.pay_out(1_001)
+        await self.until(self.is_held, "nothing is set aside")
+        self.fault = ConflictError("a fault of ours")
+
+        async def rests() -> bool:
+            found = self.rows("SELECT due_at_ms FROM runtime.errand WHERE kind = 'bank.fetch'")
+            return found != [] and found[0][0] > self.home.now_ms() + 30_000
+
+        await self.until(self.has_no_fault, "nothing went wrong")
+        await self.until(rests, "the bank is not to be asked again")
+        self.rows(
+            "WITH due AS (UPDATE runtime.errand SET due_at_ms = 0 WHERE kind = 'bank.fetch')"
+            " SELECT 1 FROM pg_notify(%s, 'bank.fetch')",
+            CHANNEL,
+        )
+        await self.until_state(id_, "rejected")
+        await self.until_quiet()
+
+        assert self.balance(AccountCode.WALLET) == 2_000
+        assert self.held() == 0
+
+    async def is_held(self) -> bool:
+        return self.news[-1].kind is NewsKind.HELD
+
+    async def has_no_fault(self) -> bool:
+        return self.fault is None
 
     def test_a_virtual_account_leads_to_its_owner(self) -> Deferred[None]:
         return self.go(self._virtual())

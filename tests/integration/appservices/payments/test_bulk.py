@@ -10,6 +10,7 @@ import psycopg2.errors
 import pytest
 
 from appservices.payments.demo_bank.bank import demo_iban
+from appservices.payments.demo_bank.habits import Habit
 from appservices.payments.service import bulk, bulk_lines
 from tests.integration.appservices.payments.branch import BANK, OFFICE, SHOP, BranchTestCase
 from tests.integration.appservices.payments.ledgers import problems
@@ -349,3 +350,46 @@ class BankLineTests(BranchTestCase):
         assert found["lines"][1]["why"] == "bank_says_no"
         assert self.bank.aside() == 0
         assert problems(self.bank.dsn) == []
+
+    async def test_whatever_a_bank_does_with_a_line_it_is_heard_on(self) -> None:
+        self.bank.section.organisations[0].two_keys_above.clear()
+        account = {"iban": demo_iban(3), "name": "Bob Beispiel"}
+        lines = [
+            {"ours": habit.name, **account, "minor": 5_000 + habit.value}
+            for habit in Habit
+            if habit is not Habit.LOST
+        ]
+        body = {
+            "v": 1,
+            "institution": BANK,
+            "organisation": SHOP,
+            "ours": "rents",
+            "at_ms": self.bank.now_ms(),
+            "title": "Rents",
+            "currency": "EUR",
+            "lines": lines,
+        }
+        _, view = await self.bank.call("POST", "/payouts", self.bank.signed(body), key="rents")
+        await until(lambda: "payout.failed" in self.bank.heard(), "nothing is heard of the bank")
+        self.demo.end_day()
+        await until(lambda: "payout.returned" in self.bank.heard(), "the day's end is not heard")
+        self.demo.deposit(700, "nobody's")
+        await until(lambda: self.lines_of(700) == 1, "the bank is not heard any more")
+        await until(lambda: "payout.done" in self.bank.heard(), "it does not end")
+        _, found = await self.bank.call("GET", f"/payouts/{view['id']}/lines")
+        states = {line["ours"]: line["state"] for line in found["lines"]}
+
+        assert states["REJECTED_BOOKED"] == "failed"
+        assert states["RETURNED"] == "returned"
+        assert states["TWICE"] == "paid"
+        assert problems(self.bank.dsn) == []
+
+    def lines_of(self, minor: int) -> int:
+        """How many lines of an amount the bank told of."""
+        return len(
+            execute(
+                self.bank.dsn,
+                "SELECT key FROM payments.bank_line WHERE signed_minor = %s",
+                minor,
+            )
+        )

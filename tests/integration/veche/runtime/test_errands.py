@@ -197,10 +197,12 @@ class ErrandTests(OfflineCase):
             raise RefusedError("never")
 
         handler.perform_now = refuse
-        await self.schedule(rig, "a")
+        with self.assertLogs("veche.runtime.errands", "WARNING") as logs:
+            await self.schedule(rig, "a")
+            await until(lambda: self.ended() == [("a", "refused: never")], "refused")
 
-        await until(lambda: self.ended() == [("a", "refused: never")], "refused")
         assert self.left() == []
+        assert "errand say a is refused: ORG.VECHE.REFUSED" in logs.output[0]
 
     async def test_what_is_not_granted_yet_is_asked_for_again(self) -> None:
         self.swap(errands, "RETRY_MS_MIN", 20)
