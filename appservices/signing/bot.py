@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from cryptography import x509
+
 from appservices.signing.config import BOT_LOCALPART
 from appservices.signing.service import forgetting, renewals
 from appservices.signing.service.authorities import read_authorities
@@ -16,6 +18,7 @@ from appservices.signing.service.sealing import Callers, Seals
 from veche.protocol.errors import ConfigError
 from veche.protocol.ids import UserId
 from veche.protocol.notes import NoteSigner
+from veche.protocol.signatures.digests import SHA256
 from veche.runtime.chats import log_undelivered, receive
 from veche.runtime.keys.pool import SigningPool
 from veche.runtime.service import BotAccount
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.signing.config import SigningSection
+    from appservices.signing.service.authorities import Authorities
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
     from veche.runtime.errands import ErrandHandler
@@ -51,7 +55,8 @@ class Signing:
         """Read the authority's folder.
 
         Raises:
-            ConfigError: Something is missing in it, or an organisation has no seal there.
+            ConfigError: Something is missing in it, an organisation has no seal there, or stamps
+                are of another hash than is configured.
         """
         anchors = [] if section.sessions is None else section.sessions.anchors
         self.authorities = read_authorities(section.folder, anchors)
@@ -61,6 +66,7 @@ class Signing:
                 f"{section.folder}: there is no seal of {missing[0]}: make it with"
                 f" `veche ca seal {missing[0]} NAME`"
             )
+        _check_hash(self.authorities, section)
         self.callers = Callers(section.seals)
         self.seals = Seals(self.authorities)
         self.pool = SigningPool(host.reactor)
@@ -110,6 +116,23 @@ class Signing:
         )
         vault = Vault(host.seed("signing"))
         return Parts(host, sessions, bot, vault, section, self.authorities, self.seals, self.pool)
+
+
+def _check_hash(authorities: Authorities, section: SigningSection) -> None:
+    """A stamp lasts no longer than the hashes of its certificate and of the list about it."""
+    by, stamps = section.stamped_by.name, authorities.stamps.certificate
+    if by == SHA256.name:
+        return
+    listed = x509.load_der_x509_crl(authorities.list_of(stamps))
+    if any(_name_of_hash(one) != by for one in (stamps, listed)):
+        raise ConfigError(
+            f"signing.stamp_hash is {by}, and the authority for time stamps in {section.folder}"
+            f" or its list is of another hash: make it with `veche ca stamps --hash {by}`"
+        )
+
+
+def _name_of_hash(one: x509.Certificate | x509.CertificateRevocationList) -> str:
+    return one.signature_hash_algorithm.name if one.signature_hash_algorithm is not None else ""
 
 
 def _order_looks(txn: Cursor, now_ms: int) -> None:

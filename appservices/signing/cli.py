@@ -31,7 +31,7 @@ from appservices.signing.service.authorities import (
     read_authorities,
 )
 from appservices.signing.service.key_makers import FileKeys, TokenKeys
-from appservices.signing.stamps_command import add_stamps, former_authorities
+from appservices.signing.stamps_command import add_stamps, former_authorities, stamps_hash
 from veche.cli.homeserver import write_private
 from veche.protocol.errors import ConfigError
 from veche.protocol.signatures.certificates import (
@@ -45,6 +45,7 @@ from veche.protocol.signatures.certificates import (
     seal_certificate,
     stamps_certificate,
 )
+from veche.protocol.signatures.digests import HASHES, SHA256, hash_named
 from veche.runtime.keys.places import IN_TOKEN, KEY, has_signed, open_key, read_key
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
     from appservices.signing.service.key_makers import KeyMaker
+    from veche.protocol.signatures.digests import Hash
 
 PASSPHRASE_CHARACTERS_MIN: Final = 12
 _ID: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?")
@@ -92,15 +94,14 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     one.add_argument("id", metavar="ID", help="of the organisation, as in the configuration")
     one.add_argument("name", metavar="NAME", help="which whoever checks a seal reads")
     one.add_argument("--site", required=True, metavar="URL", help="as for init")
-    _add_options(one)
-    _add_token_options(one)
+    _add_all_options(one)
     one.set_defaults(run=run_seal)
     one = subcommands.add_parser(
         "lists", help="make the lists of revoked certificates again; once a year"
     )
-    _add_options(one)
+    _add_later_options(one)
     one.set_defaults(run=run_lists)
-    add_revoking(subcommands, _add_options, _open_for_lists)
+    add_revoking(subcommands, _add_later_options, _open_for_lists)
     add_stamps(subcommands, _add_all_options, _open_for_keys)
     one = subcommands.add_parser("show", help="say what is there and until when it is good")
     one.add_argument("--folder", type=Path, required=True, metavar="DIR", help="of the authority")
@@ -116,6 +117,17 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="file with the passphrase of the root's key (default: it is asked for)",
+    )
+
+
+def _add_later_options(parser: argparse.ArgumentParser) -> None:
+    """Those of what is done with an authority that is there."""
+    _add_options(parser)
+    parser.add_argument(
+        "--hash",
+        choices=[one.name for one in HASHES],
+        help="with which the root signs certificates and lists (default: as it signed the"
+        " certificate of the time stamps)",
     )
 
 
@@ -260,7 +272,12 @@ def make_authority(
 
 
 def open_authority(
-    folder: Path, site: str, passphrase: bytes, now: dt.datetime, keys: KeyMaker | None = None
+    folder: Path,
+    site: str,
+    passphrase: bytes,
+    now: dt.datetime,
+    keys: KeyMaker | None = None,
+    by: Hash = SHA256,
 ) -> _Folder:
     """The folder, with the root's key.
 
@@ -270,6 +287,7 @@ def open_authority(
         passphrase: Of the root's key, where it is a file.
         now: The time, UTC, whole seconds.
         keys: Makes more keys; None: in files.
+        by: The hash with which the root signs.
 
     Raises:
         ConfigError: It cannot be read, or the passphrase is another one.
@@ -285,7 +303,7 @@ def open_authority(
         raise ConfigError(f"{path} does not open with this passphrase") from e
     if not has_signed(key, root.public_key()):
         raise ConfigError(f"{path} is not the key of {ROOT}{CERTIFICATE}")
-    return _Folder(folder, Authority(root, key), site, now, keys or FileKeys())
+    return _Folder(folder, Authority(root, key, by), site, now, keys or FileKeys())
 
 
 def add_seal(folder: _Folder, organisation: str, name: str) -> None:
@@ -312,7 +330,7 @@ def is_made(folder: Path) -> bool:
 
 
 def _add_all_options(parser: argparse.ArgumentParser) -> None:
-    _add_options(parser)
+    _add_later_options(parser)
     _add_token_options(parser)
 
 
@@ -328,7 +346,8 @@ def _opened(arguments: argparse.Namespace, site: str, keys: KeyMaker) -> _Folder
     folder = arguments.folder
     is_asked = not _is_root_in_token(folder)
     passphrase = _passphrase(arguments.passphrase_path, is_new=False) if is_asked else b""
-    return open_authority(folder, site, passphrase, _now(), keys)
+    by = hash_named(arguments.hash) if arguments.hash else stamps_hash(folder)
+    return open_authority(folder, site, passphrase, _now(), keys, by)
 
 
 def _is_root_in_token(folder: Path) -> bool:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+import datetime as dt
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 
+from veche.protocol.signatures.digests import hash_named
 from veche.runtime.config import FilePath, SecretPath, Section
 from veche.runtime.keys.csc import ProviderSection
 from veche.runtime.sections import Duration, Names, Networks, TimeZone
+
+if TYPE_CHECKING:
+    from veche.protocol.signatures.digests import Hash
 
 BOT_LOCALPART: Final = "veche_signing"
 HOUR_MS: Final = 3_600_000
@@ -163,6 +168,25 @@ class SigningSection(Section):
     """Organisations with a seal."""
     sessions: SessionsSection | None = None
     """The bot of signers and requesters; left out: there are seals and time stamps alone."""
+    stamp_hash: Literal["sha256", "sha384", "sha512"] = "sha256"
+    """The hash of the stamps that close and renew files. A longer one keeps files proven when
+    SHA-256 is believed no more; the authority for stamps has to be made with it too."""
+    renew_stamped_before: Annotated[dt.date, Field(strict=False)] | None = None
+    """Closed files whose last stamp is older than this day (UTC) are renewed at once; left out:
+    each a year before its last stamp ends."""
+
+    @property
+    def stamped_by(self) -> Hash:
+        """The hash of the stamps that close and renew files."""
+        return hash_named(self.stamp_hash)
+
+    @property
+    def renew_stamped_before_ms(self) -> int:
+        """The beginning of the day before which stamps are renewed at once, UTC; 0: none is."""
+        day = self.renew_stamped_before
+        if day is None:
+            return 0
+        return int(dt.datetime.combine(day, dt.time(), dt.UTC).timestamp()) * 1000
 
     @model_validator(mode="after")
     def _check_once(self) -> SigningSection:

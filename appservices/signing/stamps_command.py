@@ -18,6 +18,7 @@ from appservices.signing.service.authorities import CERTIFICATE, ROOT, STAMPS
 from veche.cli.homeserver import write_private
 from veche.protocol.errors import ConfigError
 from veche.protocol.signatures.certificates import Holder, stamps_certificate
+from veche.protocol.signatures.digests import hash_named
 
 if TYPE_CHECKING:
     import argparse
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
     from veche.protocol.signatures.certificates import Authority, Fresh
+    from veche.protocol.signatures.digests import Hash
 
 FORMER: Final = "former"
 """Folder with certificates of authorities that sign no more."""
@@ -98,6 +100,20 @@ def former_authorities(folder: Path) -> list[x509.Certificate]:
         ConfigError: One cannot be read.
     """
     return [_read(path) for path in sorted((folder / FORMER).glob(f"*{CERTIFICATE}"))]
+
+
+def stamps_hash(folder: Path) -> Hash:
+    """The hash with which the root has signed the certificate of the time stamps.
+
+    Raises:
+        ConfigError: It cannot be read, or is of a hash that is not taken.
+    """
+    path = folder / f"{STAMPS}{CERTIFICATE}"
+    by = _read(path).signature_hash_algorithm
+    try:
+        return hash_named("" if by is None else by.name)
+    except ValueError as e:
+        raise ConfigError(f"{path} is signed with a hash that is not taken: {e}") from e
 
 
 def _read(path: Path) -> x509.Certificate:

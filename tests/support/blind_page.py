@@ -30,6 +30,7 @@ from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.pages import page_count
 from veche.protocol.pdf.signing import Proofs, prepare_closing
 from veche.protocol.pdf.values import PdfError
+from veche.protocol.signatures.digests import SHA256, hash_named
 from veche.protocol.signatures.report import Reason
 from veche.protocol.signatures.verdict import Trusted, judge, signatures_of
 from veche.protocol.unpadded import from_unpadded
@@ -257,8 +258,10 @@ class BlindPage(SignPage):
         """The revision that closes a file."""
         root, _, stamps = map(from_unpadded, view["proofs"]["certificates"])
         proofs = Proofs([root, stamps], [from_unpadded(view["proofs"]["lists"][1])])
-        prepared = prepare_closing(Document(pdf), field, proofs)
-        token = self.stamp(prepared.digest)
+        by = hash_named(view["stamp_hash"])
+        prepared = prepare_closing(Document(pdf), field, proofs, by=by)
+        token = self.stamp(prepared.digest, by)
+        claimed = prepared.digest if by is SHA256 else SHA256.digest(prepared.digest)
         increment = prepared.filled(token)
         number = len(view["revisions"]) + 1
         return {
@@ -268,7 +271,7 @@ class BlindPage(SignPage):
             "size": len(increment),
             "increment": self.sealed(increment, b"veche.signing.%d" % number),
             "cms": unpadded_base64(token),
-            "signed_sha256": unpadded_base64(prepared.digest),
+            "signed_sha256": unpadded_base64(claimed),
         }
 
     def hand_in_closing(self, revision: Mapping[str, Any]) -> Answer:

@@ -29,16 +29,18 @@ from veche.protocol.asic.growing import begun, grown
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.signing import NewField, Proofs, prepare_signature
 from veche.protocol.signatures.cms import Signer
+from veche.protocol.signatures.digests import SHA256
+from veche.protocol.signatures.stamps import StampRequest
 from veche.protocol.unpadded import from_unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tests.support.keys import BrowserKey, Passkey
+    from veche.protocol.signatures.digests import Hash
 
 API: Final = "/_veche/signing/v1"
 _NONCE_BYTES: Final = 12
-_STAMP_HASH: Final = bytes.fromhex("300d06096086480165030402010500")
 
 
 class FreshKey:
@@ -252,12 +254,9 @@ class SignPage:
         }
         return self.call("POST", f"/sessions/{self.session}/decline", body)
 
-    def stamp(self, digest: bytes) -> bytes:
+    def stamp(self, digest: bytes, by: Hash = SHA256) -> bytes:
         """A time stamp over a digest (RFC 3161)."""
-        imprint = b"\x30\x31" + _STAMP_HASH + b"\x04\x20" + digest
-        nonce = b"\x02\x09\x00" + bytes([secrets.randbits(7) | 0x80]) + secrets.token_bytes(7)
-        inner = b"\x02\x01\x01" + imprint + nonce + b"\x01\x01\xff"
-        query = b"\x30" + bytes([len(inner)]) + inner
+        query = StampRequest(digest, secrets.randbits(64), by).encoded()
         one = urllib.request.Request(f"{self.origin}{API}/tsa", data=query, method="POST")  # noqa: S310 -- ours
         one.add_header("content-type", "application/timestamp-query")
         with urllib.request.urlopen(one) as answer:  # noqa: S310

@@ -27,6 +27,7 @@ from veche.protocol.pdf.signing import (
 from veche.protocol.signatures import certificates
 from veche.protocol.signatures.certificates import Authority, Fresh, Holder, Level
 from veche.protocol.signatures.cms import Signer, der_of
+from veche.protocol.signatures.digests import SHA256
 from veche.protocol.signatures.stamps import StampAuthority, StampRequest
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from veche.protocol.pdf.appearance import Look
+    from veche.protocol.signatures.digests import Hash
 
 NOW: Final = dt.datetime(2026, 11, 26, 12, tzinfo=dt.UTC)
 YEAR: Final = dt.timedelta(days=365)
@@ -84,22 +86,29 @@ class Office:
         """Signs time stamps."""
         return self.new_stamping(self.now)
 
-    def new_stamping(self, now: dt.datetime) -> Authority:
-        """Another authority for time stamps."""
+    def new_stamping(self, now: dt.datetime, by: Hash = SHA256) -> Authority:
+        """Another authority for time stamps, whose certificate is signed with a hash."""
         key, holder = new_key(), Holder("Lindenau Time", organisation="Lindenau")
-        made = certificates.stamps_certificate(self.root, key.public_key(), holder, fresh(now))
+        root = attrs.evolve(self.root, by=by)
+        made = certificates.stamps_certificate(root, key.public_key(), holder, fresh(now))
         return Authority(made, key)
 
-    def token(self, digest: bytes, now: dt.datetime, stamping: Authority | None = None) -> bytes:
+    def token(
+        self,
+        digest: bytes,
+        now: dt.datetime,
+        stamping: Authority | None = None,
+        by: Hash = SHA256,
+    ) -> bytes:
         """A time stamp over a digest."""
         who = stamping or self.stamping
         maker = StampAuthority(who.certificate, who.key, certificates.STAMP_POLICY)
-        return maker.token(StampRequest(digest), next(_serials), ms(now))
+        return maker.token(StampRequest(digest, by=by), next(_serials), ms(now))
 
-    def list_of(self, certificate: Certificate, now: dt.datetime) -> bytes:
+    def list_of(self, certificate: Certificate, now: dt.datetime, by: Hash = SHA256) -> bytes:
         """Its list, on which it is not."""
         issuer = self.issuing if certificate.issuer == self.issuing_name else self.root
-        made = certificates.revocation_list(issuer, certificate, now)
+        made = certificates.revocation_list(attrs.evolve(issuer, by=by), certificate, now)
         return made.public_bytes(Encoding.DER)
 
     @property
@@ -134,10 +143,11 @@ class Office:
         proofs: Proofs | None = None,
         name: str = "Seal1",
         stamping: Authority | None = None,
+        by: Hash = SHA256,
     ) -> bytes:
         """Close or renew a file with a document time stamp."""
-        prepared = prepare_closing(Document(pdf), name, proofs or Proofs())
-        token = self.token(prepared.digest, now or self.now, stamping)
+        prepared = prepare_closing(Document(pdf), name, proofs or Proofs(), by=by)
+        token = self.token(prepared.digest, now or self.now, stamping, by)
         return pdf + prepared.filled(token)
 
 

@@ -7,7 +7,6 @@ file that is not proven is not renewed: a stamp makes nothing true that was not.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import os
 import secrets
 import sys
@@ -22,6 +21,7 @@ from veche.cli.verify_pdf import TIMEOUT_S, fetch_lists, read_file, read_roots
 from veche.protocol.errors import ConfigError, UnavailableError, VecheError
 from veche.protocol.renewal import Stamper
 from veche.protocol.signatures.cms import CMS_BYTES_MAX, CmsError
+from veche.protocol.signatures.digests import HASHES, SHA256, hash_named
 from veche.protocol.signatures.foreign_stamps import token_of_anybody
 from veche.protocol.signatures.stamps import StampRequest, read_token
 from veche.protocol.signatures.trust import addresses_of, read_certificate
@@ -32,6 +32,8 @@ from veche.runtime.sandbox import SandboxError, in_sandbox
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+
+    from veche.protocol.signatures.digests import Hash
 
 NONCE_BITS: Final = 64
 _RETRY_AFTER_MS: Final = 5_000
@@ -59,12 +61,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="certificate of an authority that you believe; may be repeated",
     )
+    parser.add_argument(
+        "--hash",
+        choices=[one.name for one in HASHES],
+        default=SHA256.name,
+        help="of the stamp; with sha512 files stay proven when SHA-256 is believed no more, if the"
+        " authority stamps so (default: %(default)s)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run `veche renew`: 0 if all files are renewed."""
     roots = [one.public_bytes(Encoding.DER) for one in read_roots(arguments.root)]
-    stamper = remote_stamper(arguments.tsa)
+    stamper = remote_stamper(arguments.tsa, hash_named(arguments.hash))
     failures = 0
     for path in arguments.files:
         try:
@@ -77,8 +86,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def remote_stamper(url: str) -> Stamper:
+def remote_stamper(url: str, by: Hash = SHA256) -> Stamper:
     """An authority for time stamps; it is asked at once for its certificate.
+
+    Args:
+        url: Where it is asked.
+        by: The hash of what it stamps.
 
     Raises:
         ConfigError: It is no address of HTTP.
@@ -88,13 +101,13 @@ def remote_stamper(url: str) -> Stamper:
         raise ConfigError(f"{url} should be as https://services.example.org/_veche/signing/v1/tsa")
 
     def token(imprint: bytes) -> bytes:
-        return _asked(url, StampRequest(imprint, secrets.randbits(NONCE_BITS)))
+        return _asked(url, StampRequest(imprint, secrets.randbits(NONCE_BITS), by))
 
     try:
-        certificates = read_token(token(hashlib.sha256(b"").digest())).signed.certificates
+        certificates = read_token(token(by.digest())).signed.certificates
     except CmsError as e:
         raise UnavailableError(f"{url}: {e}", retry_after_ms=_RETRY_AFTER_MS) from e
-    return Stamper(certificates, token)
+    return Stamper(certificates, token, by)
 
 
 def _asked(url: str, request: StampRequest) -> bytes:

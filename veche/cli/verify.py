@@ -20,7 +20,7 @@ from veche.cli.verify_acts import WORDS as ACT_WORDS
 from veche.cli.verify_acts import TwoLogsError, acts_offline, acts_online
 from veche.cli.verify_evidence import verify_evidence
 from veche.cli.verify_heads import FalseHeadsError, UnknownLedgerError, verify_heads
-from veche.cli.verify_pdf import verify_pdf
+from veche.cli.verify_pdf import add_distrust, verify_pdf
 from veche.cli.verify_witnesses import TooFewWitnessesError, check_enough, witness_words
 from veche.protocol.act_proof import ACTS_FILE_BYTES_MAX, ActFault, ActProofError, read_acts
 from veche.protocol.approval import showable
@@ -143,6 +143,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="ask this site instead, https://…; with --online. Of signed files: believe the"
         " authority of this site, and those that its operator names",
     )
+    add_distrust(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -163,6 +164,7 @@ def _run(arguments: argparse.Namespace) -> int:
                 is_online=arguments.online,
                 is_json=arguments.json,
                 site=arguments.site,
+                distrusted=dict(arguments.distrust),
             )
         report = _verified(data, arguments)
     except ReceiptError as e:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime as dt
 import json
+import re
 import sys
 import urllib.error
 import urllib.request
@@ -19,8 +21,10 @@ from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
 from veche.protocol.own_certificate_api import AuthoritiesView
 from veche.protocol.signatures.anchors import NamedAnchor, anchor_of
-from veche.protocol.signatures.judging import Trusted
+from veche.protocol.signatures.digests import HASHES
+from veche.protocol.signatures.judging import ALGORITHMS_END, Trusted
 from veche.protocol.signatures.report import Reason, Report, Verdict
+from veche.protocol.signatures.trust import CURVE_NAMES
 from veche.protocol.signatures.words import words_of
 from veche.protocol.signed_file import FILE_BYTES_MAX, file_addresses, judge_file
 from veche.protocol.unpadded import from_unpadded
@@ -47,6 +51,9 @@ _CODES: Final[Mapping[Verdict, int]] = MappingProxyType(
 )
 """Exit codes; all others are ``FALSE``."""
 
+_NAMES: Final = (*(one.name for one in HASHES), *CURVE_NAMES)
+_ALGORITHM: Final = re.compile(rf"{'|'.join(_NAMES)}|rsa\d{{4,5}}")
+
 _HINTS: Final[Mapping[Reason, str]] = MappingProxyType(
     {
         Reason.UNKNOWN_SIGNER: "Give the certificate of the authority that you trust with --root.",
@@ -56,6 +63,31 @@ _HINTS: Final[Mapping[Reason, str]] = MappingProxyType(
 )
 
 
+def add_distrust(parser: argparse.ArgumentParser) -> None:
+    """Add the option by which algorithms are believed no more."""
+    parser.add_argument(
+        "--distrust",
+        action="append",
+        default=[],
+        type=_distrusted,
+        metavar="ALGORITHM=DAY",
+        help="from this day (UTC) an algorithm proves nothing, such as sha256=2031-01-01: signed"
+        " files have to be stamped by another one before; may be repeated",
+    )
+
+
+def _distrusted(text: str) -> tuple[str, dt.datetime]:
+    name, _, day = text.partition("=")
+    if not _ALGORITHM.fullmatch(name):
+        raise argparse.ArgumentTypeError(
+            f"{name!a} is none of {', '.join(_NAMES)}, rsa2048 and other lengths"
+        )
+    try:
+        return name, dt.datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=dt.UTC)
+    except ValueError as e:
+        raise argparse.ArgumentTypeError(f"{day!a} is no day as 2031-01-01") from e
+
+
 def verify_pdf(
     path: Path,
     roots: Sequence[Path],
@@ -63,6 +95,7 @@ def verify_pdf(
     is_online: bool,
     is_json: bool = False,
     site: str | None = None,
+    distrusted: Mapping[str, dt.datetime] = ALGORITHMS_END,
 ) -> int:
     """Say what can be said of a signed file: 0 if it holds, 1 if false, 3 if not all is proven.
 
@@ -73,6 +106,7 @@ def verify_pdf(
         is_json: Write the report as JSON.
         site: Address of a site whose authority is trusted, and those that its operator names;
             None: none is.
+        distrusted: From when an algorithm proves nothing, by its name.
     """
     try:
         data = read_file(path, FILE_BYTES_MAX)
@@ -81,7 +115,7 @@ def verify_pdf(
         lists = fetch_lists(in_sandbox(file_addresses, data)) if is_online else ()
         now = dt.datetime.now(dt.UTC)  # noqa: TID251 -- the clock of a command
         encoded = [one.public_bytes(Encoding.DER) for one in trusted]
-        report = in_sandbox(judge_encoded, data, encoded, now, lists)
+        report = in_sandbox(judge_encoded, data, encoded, now, lists, dict(distrusted))
     except SandboxError as e:
         sys.stderr.write(f"{path}: Nobody can tell: {e}.\n")
         return FALSE
@@ -93,7 +127,11 @@ def verify_pdf(
 
 
 def judge_encoded(
-    data: bytes, roots: Sequence[bytes], now: dt.datetime, lists: Sequence[bytes]
+    data: bytes,
+    roots: Sequence[bytes],
+    now: dt.datetime,
+    lists: Sequence[bytes],
+    distrusted: Mapping[str, dt.datetime] = ALGORITHMS_END,
 ) -> Report:
     """Judge a file; for a process of its own.
 
@@ -102,9 +140,10 @@ def judge_encoded(
         roots: Certificates that are trusted, DER.
         now: The time, UTC.
         lists: Newer lists of revoked certificates, DER.
+        distrusted: From when an algorithm proves nothing, by its name.
     """
     trusted = [x509.load_der_x509_certificate(one) for one in roots]
-    return judge_file(data, Trusted(trusted, now, lists))
+    return judge_file(data, Trusted(trusted, now, lists, distrusted))
 
 
 def read_roots(paths: Sequence[Path]) -> list[x509.Certificate]:

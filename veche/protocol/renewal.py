@@ -22,6 +22,7 @@ from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.signing import Prepared, Proofs, form_fields, prepare_closing
 from veche.protocol.pdf.values import PdfError
 from veche.protocol.signatures.cms import CmsError
+from veche.protocol.signatures.digests import SHA256
 from veche.protocol.signatures.report import Reason, Verdict
 from veche.protocol.signatures.stamps import read_token
 from veche.protocol.signatures.trust import addresses_of, read_certificate
@@ -30,6 +31,7 @@ from veche.protocol.signed_file import is_container, judge_file, lasting_address
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from veche.protocol.signatures.digests import Hash
     from veche.protocol.signatures.judging import Trusted
     from veche.protocol.signatures.report import Report
 
@@ -54,10 +56,12 @@ class Stamper:
     Attributes:
         certificates: Its own and those above it, DER.
         token: A token over a digest; it may raise what it wants.
+        by: The hash of that digest.
     """
 
     certificates: Sequence[bytes]
     token: Callable[[bytes], bytes]
+    by: Hash = SHA256
 
 
 @attrs.frozen
@@ -76,7 +80,7 @@ class Renewal:
 
     @property
     def digest(self) -> bytes:
-        """What is stamped, SHA-256."""
+        """What is stamped, by the hash for which it was begun."""
         return self.prepared.digest
 
 
@@ -111,18 +115,21 @@ def renew(data: bytes, by: Trusted, stamper: Stamper) -> bytes:
     Raises:
         NotRenewedError: The file is not proven, or would not be proven for longer.
     """
-    renewal = begin_renewal(data, by, stamper.certificates)
+    renewal = begin_renewal(data, by, stamper.certificates, stamper.by)
     renewed, _ = finish_renewal(renewal, by, stamper.token(renewal.digest))
     return renewed
 
 
-def begin_renewal(data: bytes, by: Trusted, certificates: Sequence[bytes]) -> Renewal:
+def begin_renewal(
+    data: bytes, by: Trusted, certificates: Sequence[bytes], hashed: Hash = SHA256
+) -> Renewal:
     """The first half of ``renew``: judge the file, and prepare what is stamped.
 
     Args:
         data: A file that is closed.
         by: As for ``renew``.
         certificates: Of who will stamp it and those above, DER.
+        hashed: The hash of what is stamped.
 
     Raises:
         NotRenewedError: The file is not proven.
@@ -135,7 +142,7 @@ def begin_renewal(data: bytes, by: Trusted, certificates: Sequence[bytes]) -> Re
         [one for one in by.lists if _address_of(one) in lasting],
     )
     try:
-        return Renewal(_prepared(data, proofs), data, before.proven_until_ms or 0)
+        return Renewal(_prepared(data, proofs, hashed), data, before.proven_until_ms or 0)
     except (CmsError, ArchiveError, PdfError) as e:
         raise NotRenewedError(f"the file is not renewed: {e}") from e
 
@@ -171,13 +178,13 @@ def finish_renewal(renewal: Renewal, by: Trusted, token: bytes) -> tuple[bytes, 
     return renewed, after
 
 
-def _prepared(data: bytes, proofs: Proofs) -> Prepared | container.Prepared:
+def _prepared(data: bytes, proofs: Proofs, hashed: Hash) -> Prepared | container.Prepared:
     if is_container(data):
-        return container.prepare_closing(data, proofs)
+        return container.prepare_closing(data, proofs, hashed)
     document = Document(data)
     taken = {name for name, _ in form_fields(document)}
     field = next(name for name in _fields() if name not in taken)
-    return prepare_closing(document, field, proofs)
+    return prepare_closing(document, field, proofs, by=hashed)
 
 
 def _fields() -> Iterator[str]:

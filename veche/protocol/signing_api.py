@@ -172,7 +172,8 @@ class RevisionView(Wire):
         size: Bytes of the increment in clear.
         increment: Its ciphertext.
         cms: Handed in, of a document that is not seen: its signature, or closing stamp, DER.
-        signed_sha256: Likewise: SHA-256 of what the signature covers.
+        signed_sha256: Likewise: SHA-256 of what the signature covers; of a closing stamp by another
+            hash: SHA-256 of the digest that it is over.
         clauses: Likewise: those that were signed by themselves after it, in their order.
     """
 
@@ -229,6 +230,7 @@ class SessionView(Wire):
         final_sha256: Of the closed file; none: it is not closed yet.
         is_to_close: A page that can read the file has to close it now.
         is_to_renew: Likewise: has to put another time stamp on it.
+        stamp_hash: Of the time stamp that closes or renews it.
         deletes_at_ms: Of a closed private document: when what is kept of it may be deleted, UTC.
         is_deleted: Whether it was: there is no file, no matter and no revision any more.
         now_ms: Our clock, UTC.
@@ -258,6 +260,7 @@ class SessionView(Wire):
     final_sha256: Sha256 | None = None
     is_to_close: bool = False
     is_to_renew: bool = False
+    stamp_hash: Literal["sha256", "sha384", "sha512"] = "sha256"
     deletes_at_ms: int | None = None
     is_deleted: bool = False
     now_ms: int

@@ -9,6 +9,7 @@ import attrs
 from cryptography import x509
 
 from veche.protocol.renewal import NotRenewedError, begin_renewal, finish_renewal
+from veche.protocol.signatures.digests import hash_named
 from veche.protocol.signatures.judging import Trusted
 from veche.runtime.sandbox import in_sandbox
 
@@ -51,7 +52,7 @@ def renew_file(data: bytes, known: Known, stamper: Stamper) -> tuple[bytes, Repo
         NotRenewedError: The file is not proven, or would not be proven for longer.
         SandboxError: It cannot be read within the bounds.
     """
-    begun = in_sandbox(_begin, data, known, stamper.certificates)
+    begun = in_sandbox(_begin, data, known, stamper.certificates, stamper.by.name)
     if isinstance(begun, str):
         raise NotRenewedError(begun)
     done = in_sandbox(_finish, begun, known, stamper.token(begun.digest))
@@ -60,10 +61,12 @@ def renew_file(data: bytes, known: Known, stamper: Stamper) -> tuple[bytes, Repo
     return done
 
 
-def _begin(data: bytes, known: Known, certificates: Sequence[bytes]) -> Renewal | str:
+def _begin(
+    data: bytes, known: Known, certificates: Sequence[bytes], hash_name: str
+) -> Renewal | str:
     """In the other process; a refusal comes back as its words."""
     try:
-        return begin_renewal(data, known.trusted(), certificates)
+        return begin_renewal(data, known.trusted(), certificates, hash_named(hash_name))
     except NotRenewedError as e:
         return str(e)
 

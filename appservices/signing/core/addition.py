@@ -34,18 +34,21 @@ from veche.protocol.signatures.checking import (
     open_signature,
     signer_of,
 )
-from veche.protocol.signatures.cms import der_of
+from veche.protocol.signatures.cms import CmsError, der_of
+from veche.protocol.signatures.digests import SHA256
 from veche.protocol.signatures.report import Reason
+from veche.protocol.signatures.stamps import read_token
 from veche.protocol.signatures.trust import is_list_of_any
 from veche.protocol.signatures.verdict import judge, signatures_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from cryptography.x509 import Certificate
 
     from veche.protocol.pdf.grammar import SignatureField
     from veche.protocol.pdf.structure import Revision
+    from veche.protocol.signatures.digests import Hash
 
 STAMP_AGE_MS_MAX: Final = 5 * 60_000
 """How old the time stamp of a signature may be when it is handed in."""
@@ -168,7 +171,7 @@ def check_step(before: bytes, after: bytes, expected: Expected, kinds: Sequence[
         raise BadSignatureError(f"the file would not be one that we read: {e}") from e
     step = steps[-1]
     try:
-        opened = open_encoded(step.name, prepared.digest, step.encoded, is_stamp=False)
+        opened = open_encoded(step.name, _known(prepared.digest), step.encoded, is_stamp=False)
         _check_opened(opened, expected)
         _check_lists(opened, expected)
     except SignatureFault as e:
@@ -219,7 +222,7 @@ def check_claimed(claims: Sequence[Claim], expected: Expected) -> None:
         raise BadSignatureError("two of its signatures cover the same")
     try:
         for one in claims:
-            opened = open_encoded(one.field, one.digest, one.encoded, is_stamp=False)
+            opened = open_encoded(one.field, _known(one.digest), one.encoded, is_stamp=False)
             if opened.lists:
                 raise BadSignatureError("lists belong into the store of proofs")
             _check_opened(opened, expected)
@@ -227,24 +230,37 @@ def check_claimed(claims: Sequence[Claim], expected: Expected) -> None:
         raise BadSignatureError(str(e)) from e
 
 
-def check_claimed_stamp(encoded: bytes, digest: bytes, stamps: Certificate, now_ms: int) -> None:
+def check_claimed_stamp(
+    encoded: bytes, claimed: bytes, stamps: Certificate, now_ms: int, by: Hash = SHA256
+) -> None:
     """Make sure that a time stamp over a file is ours and new, where the file is not seen.
 
     Args:
         encoded: The token, DER.
-        digest: SHA-256 of what it is said to cover.
+        claimed: SHA-256 of what it is said to cover; where it is by another hash, of its imprint.
         stamps: Who stamps here.
         now_ms: UTC.
+        by: The hash of stamps here.
 
     Raises:
         BadSignatureError: It is anything else.
     """
     try:
-        opened = open_encoded("the time stamp", digest, encoded, is_stamp=True)
+        imprint = read_token(encoded).imprint
+        if (imprint if by is SHA256 else SHA256.digest(imprint)) != claimed:
+            raise BadSignatureError("its time stamp is over something else")
+        opened = open_encoded("the time stamp", _known(imprint), encoded, is_stamp=True)
         _check_stamper(opened, stamps)
-    except SignatureFault as e:
+    except (SignatureFault, CmsError) as e:
         raise BadSignatureError(str(e)) from e
+    if opened.stamp is None or opened.stamp.by is not by:
+        raise BadSignatureError("its time stamp is by another hash: load the page again")
     _check_age(opened.stamped_at_ms or 0, now_ms)
+
+
+def _known(digest: bytes) -> Callable[[Hash], bytes]:
+    """A digest that is known, whatever hash is asked for; of another one it is another length."""
+    return lambda _: digest
 
 
 def _check_signed(

@@ -311,9 +311,8 @@ class PartyRoutes(PartyCalls):
             done = blind_closing.keep(scene, session, member, body.revision)
             return _view(scene, done, member)
 
-        known = self._parts().authorities
-        now_ms = self._host.now_ms()
-        await self._signing.pool.run(blind_closing.check, body.revision, known, now_ms)
+        parts, now_ms = self._parts(), self._host.now_ms()
+        await self._signing.pool.run(blind_closing.check, body.revision, parts, now_ms)
         return await self._host.database.run("signing.closing", keep)
 
     @API.transaction(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.authorities import Authorities
-    from appservices.signing.service.scene import Scene
+    from appservices.signing.service.scene import Parts, Scene
     from veche.protocol.blind_api import DoubtBody
     from veche.protocol.signing_api import RevisionView
 
@@ -53,10 +53,11 @@ def is_to_renew(scene: Scene, session: Session, member: Member) -> bool:
     is_closed = session.is_blind and session.closed_at_ms is not None and session.revision > 0
     if not is_closed or not _may_close(session, member):
         return False
-    return renewals.is_due(scene.txn, session.id, scene.now_ms)
+    before_ms = scene.parts.signing.renew_stamped_before_ms
+    return renewals.is_due(scene.txn, session.id, scene.now_ms, before_ms)
 
 
-def check(body: RevisionView, authorities: Authorities, now_ms: int) -> None:
+def check(body: RevisionView, parts: Parts, now_ms: int) -> None:
     """Make sure that what closes a file has a time stamp of ours over what it says.
 
     Raises:
@@ -64,7 +65,8 @@ def check(body: RevisionView, authorities: Authorities, now_ms: int) -> None:
         MalformedError: Something is missing in it, or its size is another.
     """
     cms, digest = claimed(body)
-    check_claimed_stamp(cms, digest, authorities.stamps.certificate, now_ms)
+    stamps, by = parts.authorities.stamps.certificate, parts.signing.stamped_by
+    check_claimed_stamp(cms, digest, stamps, now_ms, by)
 
 
 def claimed(body: RevisionView) -> tuple[bytes, bytes]:

@@ -115,7 +115,8 @@ class Close(ChatErrand[Parts]):
             unsigned = await deferToThreadPool(reactor, pool, kept.whole)
             return Closed(hashlib.sha256(unsigned).digest())
         prepared, grow = await deferToThreadPool(reactor, pool, _prepare, parts, kept)
-        token = await parts.pool.run(parts.seals.stamp, StampRequest(prepared.digest), now_ms)
+        request = StampRequest(prepared.digest, by=parts.signing.stamped_by)
+        token = await parts.pool.run(parts.seals.stamp, request, now_ms)
         increment = prepared.filled(token)
         whole: bytes = await deferToThreadPool(reactor, pool, grow, increment)
         roots = parts.authorities.trusted
@@ -186,17 +187,18 @@ def _closed_by_page(parts: Parts, session: Session) -> Closed:
 
 def _prepare(parts: Parts, kept: Kept) -> tuple[Prepared | container.Prepared, Grow]:
     """The revision that closes the file, still without its stamp, and how the file is with one."""
-    authorities = parts.authorities
+    authorities, by = parts.authorities, parts.signing.stamped_by
     stamps = authorities.stamps.certificate
     certificates = [der_of(one) for one in (authorities.root, stamps)]
     proofs = Proofs(certificates, [authorities.list_of(stamps)])
     if kept.session.has_container:
         # With the stamp: what is there already is others', and stays as it is.
-        return container.prepare_closing(kept.container()).carrying(proofs), kept.container
+        prepared = container.prepare_closing(kept.container(), by=by)
+        return prepared.carrying(proofs), kept.container
     pdf = kept.whole()
     document = Document(pdf)
     field = free_names(document, [FIELD])[FIELD]
-    return prepare_closing(document, field, proofs), pdf.__add__
+    return prepare_closing(document, field, proofs, by=by), pdf.__add__
 
 
 def _keep_evidence(scene: Scene, session: Session, report: bytes) -> None:

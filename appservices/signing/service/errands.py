@@ -67,7 +67,7 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
         REMIND: _Remind(parts),
         ROW: MakeRow(parts),
         SOW: Sow(parts),
-        LOOK: Look(),
+        LOOK: Look(parts.signing.renew_stamped_before_ms),
         RENEW: Renew(parts),
         guardians.NAME: guardians.NameGuardians(parts),
         guardians.COUNT: guardians.Count(parts),

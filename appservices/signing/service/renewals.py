@@ -82,8 +82,15 @@ def order_look(txn: Cursor, at_ms: int) -> None:
     errands.schedule(txn, Errand(effect_id(LOOK, day), LOOK, {"day": day}, day * DAY_MS))
 
 
+@attrs.frozen
 class Look:
-    """Looks which files are due, and orders the next look."""
+    """Looks which files are due, and orders the next look.
+
+    Attributes:
+        stamped_before_ms: Files whose last stamp is older are due, UTC.
+    """
+
+    stamped_before_ms: int = 0
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
         """Nothing: all of it is in the transaction."""
@@ -92,7 +99,7 @@ class Look:
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Order the renewals of what is due."""
         day = now_ms // DAY_MS
-        for session_id in renewals.due(txn, now_ms, SESSIONS_MAX):
+        for session_id in renewals.due(txn, now_ms, self.stamped_before_ms, SESSIONS_MAX):
             id_ = effect_id(RENEW, session_id, day)
             errands.schedule(txn, Errand(id_, RENEW, {"session": session_id}, now_ms))
         order_look(txn, now_ms + DAY_MS)
@@ -142,10 +149,11 @@ def renew_kept(parts: Parts, kept: Kept, now_ms: int) -> Renewed:
         SandboxError: It cannot be read within the bounds.
     """
     pdf, authorities = kept.whole(), parts.authorities
-    stamps = authorities.stamps.certificate
+    stamps, by = authorities.stamps.certificate, parts.signing.stamped_by
     stamper = Stamper(
         [der_of(authorities.root), der_of(stamps)],
-        lambda digest: parts.seals.stamp(StampRequest(digest), now_ms),
+        lambda digest: parts.seals.stamp(StampRequest(digest, by=by), now_ms),
+        by,
     )
     addresses = [*in_sandbox(lasting_addresses, pdf), *addresses_of(stamps)]
     lists = _lists_at(authorities, addresses)

@@ -90,6 +90,7 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
         final_sha256=told_digest(session.final_sha256),
         is_to_close=blind_closing.is_to_close(session, member),
         is_to_renew=blind_closing.is_to_renew(scene, session, member),
+        stamp_hash=scene.parts.signing.stamp_hash,
         deletes_at_ms=None if is_deleted else keeping.forgotten_at_ms(scene, session),
         is_deleted=is_deleted,
         now_ms=scene.now_ms,

@@ -19,21 +19,32 @@ def plan(txn: Cursor, session_id: str, final_sha256: bytes, renew_before_ms: int
     )
 
 
-def due(txn: Cursor, now_ms: int, count: int) -> list[str]:
-    """Ids of sessions whose file has to be renewed by now, the longest due first."""
+def due(txn: Cursor, now_ms: int, stamped_before_ms: int, count: int) -> list[str]:
+    """Ids of sessions whose file has to be renewed by now, the longest due first.
+
+    Args:
+        txn: The transaction.
+        now_ms: UTC.
+        stamped_before_ms: Files whose last stamp is older are due whatever was noted, UTC.
+        count: At most so many.
+    """
     txn.execute(
-        "SELECT session_id FROM signing.renewal WHERE renew_before_ms <= %s"
+        "SELECT session_id FROM signing.renewal WHERE renew_before_ms <= %s OR"
+        " (SELECT max(at_ms) FROM signing.revision WHERE revision.session_id = renewal.session_id)"
+        " < %s"
         " ORDER BY tries, renew_before_ms LIMIT %s",
-        (now_ms, count),
+        (now_ms, stamped_before_ms, count),
     )
     return [row[0] for row in txn.fetchall()]
 
 
-def is_due(txn: Cursor, session_id: str, now_ms: int) -> bool:
-    """Whether the file of a session has to be renewed by now."""
+def is_due(txn: Cursor, session_id: str, now_ms: int, stamped_before_ms: int) -> bool:
+    """Whether the file of a session has to be renewed by now; see ``due``."""
     txn.execute(
-        "SELECT 1 FROM signing.renewal WHERE session_id = %s AND renew_before_ms <= %s",
-        (session_id, now_ms),
+        "SELECT 1 FROM signing.renewal WHERE session_id = %s AND (renew_before_ms <= %s OR"
+        " (SELECT max(at_ms) FROM signing.revision WHERE revision.session_id = renewal.session_id)"
+        " < %s)",
+        (session_id, now_ms, stamped_before_ms),
     )
     return txn.fetchone() is not None
 

@@ -26,11 +26,13 @@ from veche.protocol.asic.archive import (
 )
 from veche.protocol.asic.manifest import Row, read_manifest, row_of, write_manifest, write_rows
 from veche.protocol.signatures.cms import with_proofs
+from veche.protocol.signatures.digests import SHA256
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from veche.protocol.pdf.signing import Proofs
+    from veche.protocol.signatures.digests import Hash
 
 MIME: Final = "application/vnd.etsi.asic-e+zip"
 _MARK: Final = b"PK\x03\x04"
@@ -116,7 +118,7 @@ class Prepared:
     """A container that waits for a signature or a stamp.
 
     Attributes:
-        digest: SHA-256 of the manifest: what is signed, or stamped.
+        digest: Of the manifest: what is signed, by SHA-256, or stamped.
     """
 
     digest: bytes
@@ -202,13 +204,14 @@ def prepare(container: bytes, kinds: Sequence[str] = ()) -> Prepared:
     return _prepared(held, rows, is_stamp=False)
 
 
-def prepare_closing(container: bytes, proofs: Proofs | None = None) -> Prepared:
+def prepare_closing(container: bytes, proofs: Proofs | None = None, by: Hash = SHA256) -> Prepared:
     """A container for a stamp over all that is in it: it closes it, and later renews it.
 
     Args:
         container: With a signature.
         proofs: That were not known before: they go with the last signature or stamp, which the new
             stamp covers.
+        by: The hash of what is covered, and of the stamp.
 
     Raises:
         ArchiveError: It is no container of our form, or nobody has signed it.
@@ -226,8 +229,10 @@ def prepare_closing(container: bytes, proofs: Proofs | None = None) -> Prepared:
     for number, step in enumerate(held.steps):
         name, kind = _place(step.is_stamp, number_of(held.steps, number))
         kinds |= {name: kind, _manifest_name(step.is_stamp, number_of(held.steps, number)): _XML}
-    rows = [row_of(one.name, kinds.get(one.name, _NO_KIND), one.data) for one in held.entries[1:]]
-    return _prepared(held, rows, is_stamp=True)
+    rows = [
+        row_of(one.name, kinds.get(one.name, _NO_KIND), one.data, by) for one in held.entries[1:]
+    ]
+    return _prepared(held, rows, is_stamp=True, by=by)
 
 
 def read_container(data: bytes) -> Container:
@@ -277,14 +282,16 @@ def _step(before: Sequence[Step], manifest: Entry, signature: Entry) -> Step:
     return Step(name, is_stamp, manifest.data, rows, signature.data)
 
 
-def _prepared(held: Container, rows: Sequence[Row], *, is_stamp: bool) -> Prepared:
+def _prepared(
+    held: Container, rows: Sequence[Row], *, is_stamp: bool, by: Hash = SHA256
+) -> Prepared:
     if len(held.steps) == STEPS_MAX:
         raise ArchiveError(f"more than {STEPS_MAX} signatures")
     number = 1 + sum(one.is_stamp == is_stamp for one in held.steps)
     place = _place(is_stamp, number)
     made = write_manifest(place, rows)
     listed = new_entry(_manifest_name(is_stamp, number), made, is_packed=False)
-    return Prepared(hashlib.sha256(made).digest(), [*held.entries, listed], place[0])
+    return Prepared(by.digest(made), [*held.entries, listed], place[0])
 
 
 def _manifest_name(is_stamp: bool, number: int) -> str:

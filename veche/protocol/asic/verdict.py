@@ -7,7 +7,6 @@ time of its stamp, and a trusted stamp covers all of it.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import attrs
@@ -15,6 +14,7 @@ import attrs
 from veche.protocol.asic.archive import ArchiveError, HiddenError
 from veche.protocol.asic.container import Container, Step, read_container
 from veche.protocol.signatures.checking import Opened, SignatureFault, open_encoded
+from veche.protocol.signatures.digests import SHA256
 from veche.protocol.signatures.judging import Judge, Trusted
 from veche.protocol.signatures.report import Finding, Reason, Report, reported
 from veche.protocol.signatures.trust import Trust, read_certificate
@@ -81,19 +81,30 @@ def _open(held: Container, at: int, broken: list[Finding]) -> Opened | None:
     step = held.steps[at]
     try:
         _check_covered(step, held.before(at) if step.is_stamp else held.files)
-        digest = hashlib.sha256(step.manifest).digest()
-        return open_encoded(step.name, digest, step.encoded, is_stamp=step.is_stamp)
+        opened = open_encoded(
+            step.name, lambda by: by.digest(step.manifest), step.encoded, is_stamp=step.is_stamp
+        )
+        _check_hash(step, opened)
     except SignatureFault as e:
         broken.append(Finding(e.reason, step.name, str(e)))
         return None
+    return opened
+
+
+def _check_hash(step: Step, opened: Opened) -> None:
+    """A stamp rests on the hash of its manifest too: a weaker one there would make it weaker."""
+    by = opened.stamp.by if opened.stamp is not None and step.is_stamp else SHA256
+    if any(row.by != by for row in step.rows):
+        raise SignatureFault(Reason.BROKEN, "its manifest is by another hash")
 
 
 def _check_covered(step: Step, entries: Sequence[Entry]) -> None:
-    listed = {row.name: row.sha256 for row in step.rows}
+    listed = {row.name: row for row in step.rows}
     for one in entries:
-        if one.name not in listed:
+        row = listed.get(one.name)
+        if row is None:
             raise SignatureFault(Reason.HIDDEN, f"{one.name!a} is not covered")
-        if hashlib.sha256(one.data).digest() != listed[one.name]:
+        if row.by.digest(one.data) != row.digest:
             raise SignatureFault(Reason.CHANGED, f"{one.name!a} is not what was signed")
     if [row.name for row in step.rows] != [one.name for one in entries]:
         raise SignatureFault(Reason.CHANGED, "something that was signed is missing")

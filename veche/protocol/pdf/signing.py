@@ -10,7 +10,6 @@ Source: ISO 32000-1 §12.8, ETSI EN 319 142-1 §5.3 and §5.4 (PAdES-B-T, B-LTA)
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -36,6 +35,7 @@ from veche.protocol.pdf.values import (
     string_text,
     text,
 )
+from veche.protocol.signatures.digests import SHA256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from veche.protocol.pdf.appearance import Look
     from veche.protocol.pdf.document import Document
     from veche.protocol.pdf.values import Dictionary, Value
+    from veche.protocol.signatures.digests import Hash
 
 FIELDS_MAX: Final = 1000
 SIGNATURE_BYTES_MAX: Final = 5000
@@ -104,7 +105,8 @@ class Prepared:
 
     Attributes:
         data: What is appended to the file; zeros are in the hole.
-        digest: SHA-256 of the file with the revision, without the hole: what is signed.
+        digest: Of the file with the revision, without the hole: what is signed, by SHA-256, or
+            stamped.
         hole: Where the hexadecimal digits begin and end in ``data``.
     """
 
@@ -263,7 +265,12 @@ def _draw(document: Document, increment: Increment, box: Dictionary, signature: 
 
 
 def prepare_closing(
-    document: Document, field: str, proofs: Proofs, *, bytes_max: int = STAMP_BYTES_MAX
+    document: Document,
+    field: str,
+    proofs: Proofs,
+    *,
+    bytes_max: int = STAMP_BYTES_MAX,
+    by: Hash = SHA256,
 ) -> Prepared:
     """The revision with a document time stamp: closes the tail, and later renews it.
 
@@ -272,6 +279,7 @@ def prepare_closing(
         field: Name for the stamp's field, not in the file yet.
         proofs: That were not known when the signers signed.
         bytes_max: Room for the stamp with its certificates.
+        by: The hash of what is stamped.
 
     Raises:
         PdfError: The field's name is taken.
@@ -281,7 +289,8 @@ def prepare_closing(
     _add_invisible(document, increment, field, stamp)
     if proofs.certificates or proofs.lists:
         _put_store(document, increment, proofs)
-    return _with_hole(document, increment, stamp, ({b"/Type": b"/DocTimeStamp"}, STAMP, bytes_max))
+    value: Dictionary = {b"/Type": b"/DocTimeStamp"}
+    return _with_hole(document, increment, stamp, (value, STAMP, bytes_max), by)
 
 
 def _add_invisible(document: Document, increment: Increment, field: str, value: int) -> None:
@@ -431,6 +440,7 @@ def _with_hole(
     increment: Increment,
     number: int,
     signature: tuple[Dictionary, bytes, int],
+    by: Hash = SHA256,
 ) -> Prepared:
     """Finish the revision: the hole is where ``/Contents`` is, the range is all but the hole."""
     entries, kind, size = signature
@@ -453,7 +463,5 @@ def _with_hole(
     known = _BYTE_RANGE % (base + start, base + end, len(written.data) - end)
     at = written.data.index(unknown, written.places[number])
     head = written.data[:at] + known + written.data[at + len(known) : start]
-    digest = hashlib.sha256(document.pdf)
-    digest.update(head)
-    digest.update(memoryview(written.data)[end:])
-    return Prepared(head + written.data[start:], digest.digest(), (start + 1, end - 1))
+    digest = by.digest(document.pdf, head, memoryview(written.data)[end:])
+    return Prepared(head + written.data[start:], digest, (start + 1, end - 1))

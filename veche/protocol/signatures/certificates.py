@@ -17,10 +17,10 @@ from urllib.parse import quote
 
 import attrs
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from veche.protocol.signatures import der
+from veche.protocol.signatures.digests import SHA256
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec
 
     from veche.protocol.ids import UserId
+    from veche.protocol.signatures.digests import Hash
 
 ARC: Final = "2.25.147685682438330685864766896022376717073"
 """Of all our object identifiers."""
@@ -102,10 +103,12 @@ class Authority:
     Attributes:
         certificate: Its own.
         key: Of the certificate.
+        by: The hash with which it signs certificates and lists.
     """
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
+    by: Hash = SHA256
 
 
 @attrs.frozen
@@ -129,7 +132,7 @@ def root_certificate(
     """What everything else is trusted by; it signs itself."""
     public, subject = key.public_key(), holder.subject()
     builder = _builder(public, subject, subject, serial, (now - BACKDATE, now + AUTHORITY_LIFE))
-    return _sign(builder, _as_authority(None), key)
+    return _sign(builder, _as_authority(None), key, SHA256)
 
 
 def issuing_certificate(
@@ -268,7 +271,7 @@ def revocation_list(
             .add_extension(x509.CRLReason(revoked.reason), critical=False)
             .build()
         )
-    return builder.sign(issuer.key, hashes.SHA256())
+    return builder.sign(issuer.key, issuer.by.for_keys)
 
 
 def document_digest_of(certificate: x509.Certificate) -> bytes | None:
@@ -282,7 +285,7 @@ def document_digest_of(certificate: x509.Certificate) -> bytes | None:
             extension.value, x509.UnrecognizedExtension
         ):
             digest = der.read_whole(extension.value.value, der.OCTET_STRING)
-            if len(digest) != hashes.SHA256.digest_size:
+            if len(digest) != SHA256.size:
                 raise ValueError("the document's digest is not 32 octets")
             return digest
     return None
@@ -375,7 +378,7 @@ def _issued(
     point = x509.DistributionPoint([url], None, None, None)
     key_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
     own: _Extensions = [(key_id, False), (x509.CRLDistributionPoints([point]), False)]
-    return _sign(builder, [*own, *extensions], issuer.key)
+    return _sign(builder, [*own, *extensions], issuer.key, issuer.by)
 
 
 def _builder(
@@ -401,7 +404,8 @@ def _sign(
     builder: x509.CertificateBuilder,
     extensions: Sequence[tuple[x509.ExtensionType, bool]],
     key: ec.EllipticCurvePrivateKey,
+    by: Hash,
 ) -> x509.Certificate:
     for extension, is_critical in extensions:
         builder = builder.add_extension(extension, critical=is_critical)
-    return builder.sign(key, hashes.SHA256())
+    return builder.sign(key, by.for_keys)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -17,15 +16,19 @@ from veche.protocol.signatures.cms import (
     issuer_and_serial_of,
     read_signed_data,
 )
+from veche.protocol.signatures.digests import SHA256
 from veche.protocol.signatures.report import Reason
 from veche.protocol.signatures.stamps import TST_INFO, read_token
 from veche.protocol.signatures.trust import has_signed, read_certificate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cryptography import x509
 
     from veche.protocol.pdf.grammar import SignatureField
     from veche.protocol.signatures.cms import SignedData
+    from veche.protocol.signatures.digests import Hash
     from veche.protocol.signatures.stamps import Stamp
 
 _DIGITS: Final = re.compile(rb"<([0-9A-Fa-f]+)>")
@@ -49,7 +52,7 @@ class Opened:
 
     Attributes:
         name: Of its field, or of its file in a container.
-        digest: SHA-256 of what it covers.
+        digest: Of what it covers: SHA-256, or of a stamp over the whole by the hash of the stamp.
         signed: By its signer; None of a stamp over the whole.
         stamp: The token over the signature, or the stamp over the whole; None if there is none.
     """
@@ -69,6 +72,16 @@ class Opened:
         """The time that its stamp states, UTC; None: it has none."""
         return self.stamp.at_ms if self.stamp is not None else None
 
+    @property
+    def signed_by(self) -> frozenset[str]:
+        """Names of the hashes that the signature rests on."""
+        return frozenset() if self.signed is None else frozenset({self.signed.by.name})
+
+    @property
+    def stamped_by(self) -> frozenset[str]:
+        """Names of the hashes that its stamp rests on."""
+        return frozenset() if self.stamp is None else self.stamp.rests_on
+
     def signer(self) -> x509.Certificate:
         """The certificate whose key signed it.
 
@@ -87,8 +100,9 @@ class Opened:
         """
         if self.stamp is None:
             raise SignatureFault(Reason.BROKEN, "nobody stamped it")
-        signature = hashlib.sha256(self.signed.signature).digest() if self.signed else self.digest
-        return stamper_of(self.stamp, signature)
+        signed = self.signed
+        imprint = self.digest if signed is None else self.stamp.by.digest(signed.signature)
+        return stamper_of(self.stamp, imprint)
 
     @property
     def certificates(self) -> list[bytes]:
@@ -117,19 +131,24 @@ def open_signature(pdf: bytes, field: SignatureField, ends: tuple[int, int]) -> 
     Raises:
         SignatureFault: It does not cover the file up to there but for itself, or is no signature.
     """
-    digest = _covered(pdf, field, ends)
-    opened = open_encoded(field.field, digest, _encoded(field.contents), is_stamp=field.is_stamp)
+    covered = _covered(pdf, field, ends)
+    encoded = _encoded(field.contents)
+    opened = open_encoded(
+        field.field, lambda by: by.digest(*covered), encoded, is_stamp=field.is_stamp
+    )
     if opened.lists:
         raise SignatureFault(Reason.BROKEN, "lists belong into the store of proofs")
     return opened
 
 
-def open_encoded(name: str, digest: bytes, encoded: bytes, *, is_stamp: bool) -> Opened:
+def open_encoded(
+    name: str, digest: Callable[[Hash], bytes], encoded: bytes, *, is_stamp: bool
+) -> Opened:
     """Read a signature, or a stamp over the whole, over what has a digest.
 
     Args:
         name: Where it is.
-        digest: SHA-256 of what it covers.
+        digest: Of what it covers, by a hash.
         encoded: CMS, or a time stamp; DER.
         is_stamp: Which of them.
 
@@ -138,14 +157,15 @@ def open_encoded(name: str, digest: bytes, encoded: bytes, *, is_stamp: bool) ->
     """
     try:
         if is_stamp:
-            return Opened(name, digest, None, read_token(encoded))
+            whole = read_token(encoded)
+            return Opened(name, digest(whole.by), None, whole)
         signed = read_signed_data(encoded)
         stamp = read_token(signed.token) if signed.token is not None else None
     except CmsError as e:
         raise SignatureFault(Reason.BROKEN, str(e)) from e
     if signed.content_type != DATA or signed.content is not None:
         raise SignatureFault(Reason.BROKEN, "a signature over something else")
-    return Opened(name, digest, signed, stamp)
+    return Opened(name, digest(SHA256), signed, stamp)
 
 
 def signer_of(signed: SignedData, digest: bytes) -> x509.Certificate:
@@ -156,13 +176,13 @@ def signer_of(signed: SignedData, digest: bytes) -> x509.Certificate:
     """
     certificate = _certificate_of(signed)
     content_type = TST_INFO if signed.content is not None else DATA
-    signer = Signer(certificate)
+    signer = Signer(certificate, by=signed.by)
     attributes = signer.signed_attributes(digest, content_type)
     if attributes != signed.attributes:
         raise SignatureFault(Reason.BROKEN, "what was signed is not what is here")
     if signed.algorithm != signer.algorithm:
         raise SignatureFault(Reason.BROKEN, "an algorithm that is not taken")
-    if not has_signed(certificate, signed.signature, attributes):
+    if not has_signed(certificate, signed.signature, attributes, signed.by):
         raise SignatureFault(Reason.BROKEN, "the key of the certificate did not sign it")
     return certificate
 
@@ -176,11 +196,13 @@ def stamper_of(stamp: Stamp, imprint: bytes) -> x509.Certificate:
     if stamp.imprint != imprint:
         raise SignatureFault(Reason.BROKEN, "the time stamp is over something else")
     content = stamp.signed.content or b""
-    return signer_of(stamp.signed, hashlib.sha256(content).digest())
+    return signer_of(stamp.signed, stamp.signed.by.digest(content))
 
 
-def _covered(pdf: bytes, field: SignatureField, ends: tuple[int, int]) -> bytes:
-    """SHA-256 of what a signature covers, which has to be all but itself."""
+def _covered(
+    pdf: bytes, field: SignatureField, ends: tuple[int, int]
+) -> tuple[memoryview, memoryview]:
+    """What a signature covers, which has to be all but itself."""
     start, hole, resume, rest = field.byte_range
     first, last = field.place
     is_whole = start == 0 and resume + rest in ends and first < hole < resume <= last
@@ -188,9 +210,8 @@ def _covered(pdf: bytes, field: SignatureField, ends: tuple[int, int]) -> bytes:
         raise SignatureFault(Reason.RANGE, "it does not cover the file up to its revision's end")
     if pdf.count(field.contents, first, last) != 1:
         raise SignatureFault(Reason.RANGE, "its hole is there twice")
-    digest = hashlib.sha256(memoryview(pdf)[:hole])
-    digest.update(memoryview(pdf)[resume : resume + rest])
-    return digest.digest()
+    whole = memoryview(pdf)
+    return whole[:hole], whole[resume : resume + rest]
 
 
 def _encoded(contents: bytes) -> bytes:

@@ -9,7 +9,6 @@ Source: RFC 5652 §5, RFC 5035 §5.4.1.1, ETSI EN 319 122-1 §5, ETSI EN 319 142
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -17,20 +16,16 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from veche.protocol.signatures import der
+from veche.protocol.signatures.digests import HASHES, SHA256, hash_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cryptography.x509 import Certificate
 
-SHA256_OID: Final = der.oid("2.16.840.1.101.3.4.2.1")
-SHA256: Final = der.sequence(SHA256_OID)
-ECDSA_SHA256: Final = der.sequence(der.oid("1.2.840.10045.4.3.2"))
+    from veche.protocol.signatures.digests import Hash
+
 DATA: Final = der.oid("1.2.840.113549.1.7.1")
-_NULL: Final = der.tlv(der.NULL)
-RSA_SHA256: Final = der.sequence(der.oid("1.2.840.113549.1.1.11"), _NULL)
-"""PKCS #1 v1.5: of cards and providers that have no other key."""
-_SHA256_FORMS: Final = (SHA256, der.sequence(SHA256_OID, _NULL))
 _SIGNED_DATA: Final = der.oid("1.2.840.113549.1.7.2")
 _CONTENT_TYPE: Final = der.oid("1.2.840.113549.1.9.3")
 _MESSAGE_DIGEST: Final = der.oid("1.2.840.113549.1.9.4")
@@ -67,34 +62,42 @@ class Signer:
 
     Attributes:
         certificate: Whose key signs.
-        algorithm: DER of the algorithm by which such a key signs.
+        algorithm: DER of the algorithm by which such a key signs: ECDSA, or RSA with PKCS #1 v1.5,
+            of cards and providers that have no other key.
+        by: The hash.
     """
 
-    def __init__(self, certificate: Certificate, chain: Sequence[Certificate] = ()) -> None:
+    def __init__(
+        self, certificate: Certificate, chain: Sequence[Certificate] = (), by: Hash = SHA256
+    ) -> None:
         """Encode it.
 
         Args:
             certificate: The signer's.
             chain: Certificates that travel with the signature, in any order.
+            by: The hash; of people's signatures it is SHA-256.
         """
         encoded = der_of(certificate)
         issuer, serial = certificate.issuer.public_bytes(), der.integer(certificate.serial_number)
         self.certificate = certificate
+        self.by = by
         self._id = issuer_and_serial_of(certificate)
         name = der.sequence(der.sequence(der.tlv(_ISSUER_NAME, issuer)), serial)
-        reference = der.sequence(der.octets(hashlib.sha256(encoded).digest()), name)
+        # SHA-256 is the default, which DER leaves out (RFC 5035 §4).
+        named = b"" if by is SHA256 else by.identifier
+        reference = der.sequence(named, der.octets(by.digest(encoded)), name)
         self._reference = der.sequence(
             _SIGNING_CERTIFICATE_V2, der.set_of(der.sequence(der.sequence(reference)))
         )
         self._certificates = der.tlv(_EXPLICIT_0, *sorted([encoded, *map(der_of, chain)]))
         is_rsa = certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSAES_PKCS1_v1_5
-        self.algorithm = RSA_SHA256 if is_rsa else ECDSA_SHA256
+        self.algorithm = by.rsa if is_rsa else by.ecdsa
 
     def signed_attributes(self, digest: bytes, content_type: bytes = DATA) -> bytes:
         """What the key signs: the attributes as a SET (RFC 5652 §5.4).
 
         Args:
-            digest: SHA-256 of what is signed, 32 bytes.
+            digest: Of what is signed, by the hash.
             content_type: OID of what it is.
         """
         return der.set_of(
@@ -129,7 +132,7 @@ class Signer:
         info = der.sequence(
             der.integer(1),
             self._id,
-            SHA256,
+            self.by.identifier,
             bytes((_EXPLICIT_0,)) + attributes[1:],
             self.algorithm,
             der.octets(signature),
@@ -141,7 +144,7 @@ class Signer:
                 _EXPLICIT_0,
                 der.sequence(
                     der.tlv(der.INTEGER, version),
-                    der.set_of(SHA256),
+                    der.set_of(self.by.identifier),
                     content,
                     self._certificates,
                     der.set_of(info),
@@ -164,6 +167,7 @@ class SignedData:
         algorithm: DER of the algorithm of ``signature``.
         signature: By the signer's key over ``attributes``.
         token: The time stamp over ``signature``; None if there is none.
+        by: The hash of what is signed, and of the attributes.
     """
 
     content_type: bytes
@@ -175,10 +179,15 @@ class SignedData:
     signature: bytes
     token: bytes | None
     lists: tuple[bytes, ...] = ()
+    by: Hash = SHA256
 
 
-def read_signed_data(encoded: bytes) -> SignedData:
-    """Read a signature by one signer, with SHA-256.
+def read_signed_data(encoded: bytes, taken: Sequence[Hash] = (SHA256,)) -> SignedData:
+    """Read a signature by one signer, with one hash.
+
+    Args:
+        encoded: DER.
+        taken: The hashes that count.
 
     Raises:
         CmsError: It is not DER, or not of this form: several signers, other digests, unsigned
@@ -187,22 +196,23 @@ def read_signed_data(encoded: bytes) -> SignedData:
     if len(encoded) > CMS_BYTES_MAX:
         raise CmsError(f"the signature is above {CMS_BYTES_MAX} bytes")
     try:
-        return _signed_data_of(encoded)
+        return _signed_data_of(encoded, taken)
     except der.DerError as e:
         raise CmsError(f"the signature is not encoded as it must be: {e}") from e
 
 
-def _signed_data_of(encoded: bytes) -> SignedData:
+def _signed_data_of(encoded: bytes, taken: Sequence[Hash]) -> SignedData:
     kind, wrapped = der.members(der.read_whole(encoded, der.SEQUENCE), der.OID, _EXPLICIT_0)
     _, digests, content, certificates, lists, infos = _parts_of(wrapped)
-    if der.tlv(der.OID, kind) != _SIGNED_DATA or digests not in _SHA256_FORMS:
-        raise CmsError("not a signature with SHA-256")
+    by = hash_of(digests, taken)
+    if der.tlv(der.OID, kind) != _SIGNED_DATA or by is None:
+        raise CmsError(f"not a signature with {_names(taken)}")
     signers = der.children(infos)
     if len(signers) != 1 or signers[0].tag != der.SEQUENCE:
         raise CmsError("not by one signer")
     _, name, digest, attributes, algorithm, signature, *rest = _info_of(signers[0].body)
-    if digest.encoded not in _SHA256_FORMS:
-        raise CmsError("the signer's digest is not SHA-256")
+    if hash_of(digest.encoded, taken) is not by:
+        raise CmsError("the signer's digest is of another hash")
     content_type, enclosed = _content_of(content)
     return SignedData(
         content_type=content_type,
@@ -214,7 +224,12 @@ def _signed_data_of(encoded: bytes) -> SignedData:
         signature=signature.body,
         token=_token_of(rest[0].body) if rest else None,
         lists=tuple(one.encoded for one in der.children(lists)),
+        by=by,
     )
+
+
+def _names(taken: Sequence[Hash]) -> str:
+    return " or ".join(one.name.upper().replace("SHA", "SHA-") for one in taken)
 
 
 _PARTS: Final = (der.INTEGER, der.SET, der.SEQUENCE, _EXPLICIT_0, der.SET)
@@ -245,7 +260,7 @@ def with_proofs(encoded: bytes, certificates: Sequence[bytes], lists: Sequence[b
     Raises:
         CmsError: It is of another form, or there is no room for them.
     """
-    known = read_signed_data(encoded)
+    known = read_signed_data(encoded, HASHES)
     kind, wrapped = der.members(der.read_whole(encoded, der.SEQUENCE), der.OID, _EXPLICIT_0)
     version, digests, content, _, _, infos = _parts_of(wrapped)
     held = sorted({*known.certificates, *certificates})
@@ -264,7 +279,7 @@ def with_proofs(encoded: bytes, certificates: Sequence[bytes], lists: Sequence[b
             ),
         ),
     )
-    read_signed_data(made)
+    read_signed_data(made, HASHES)
     return made
 
 

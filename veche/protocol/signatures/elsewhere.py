@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Final
 import attrs
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from veche.protocol.signatures import der
 from veche.protocol.signatures.checking import SignatureFault
 from veche.protocol.signatures.cms import DATA, der_of, issuer_and_serial_of
+from veche.protocol.signatures.digests import HASHES
 from veche.protocol.signatures.judging import Judge
 from veche.protocol.signatures.report import Finding, Reason, Report
 from veche.protocol.signatures.stamps import TST_INFO, moment_ms
@@ -31,6 +31,8 @@ from veche.protocol.signatures.trust import RSA_BITS_MIN, Trust, read_certificat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from cryptography.hazmat.primitives import hashes
 
     from veche.protocol.signatures.judging import Trusted
 
@@ -49,24 +51,12 @@ _CONTENT_TYPE: Final = der.oid("1.2.840.113549.1.9.3")
 _MESSAGE_DIGEST: Final = der.oid("1.2.840.113549.1.9.4")
 _CERTIFICATE_V2: Final = der.oid("1.2.840.113549.1.9.16.2.47")
 _TOKEN: Final = der.oid("1.2.840.113549.1.9.16.2.14")
-_HASHES: Final[Mapping[bytes, tuple[str, hashes.HashAlgorithm]]] = {
-    der.oid("2.16.840.1.101.3.4.2.1"): ("sha256", hashes.SHA256()),
-    der.oid("2.16.840.1.101.3.4.2.2"): ("sha384", hashes.SHA384()),
-    der.oid("2.16.840.1.101.3.4.2.3"): ("sha512", hashes.SHA512()),
-}
+_HASHES: Final = {one.oid: (one.name, one.for_keys) for one in HASHES}
 _RSA: Final = der.oid("1.2.840.113549.1.1.1")
-_RSA_WITH: Final[Mapping[bytes, str]] = {
-    der.oid("1.2.840.113549.1.1.11"): "sha256",
-    der.oid("1.2.840.113549.1.1.12"): "sha384",
-    der.oid("1.2.840.113549.1.1.13"): "sha512",
-}
+_RSA_WITH: Final = {one.rsa_oid: one.name for one in HASHES}
 _PSS: Final = der.oid("1.2.840.113549.1.1.10")
 _MGF1: Final = der.oid("1.2.840.113549.1.1.8")
-_ECDSA_WITH: Final[Mapping[bytes, str]] = {
-    der.oid("1.2.840.10045.4.3.2"): "sha256",
-    der.oid("1.2.840.10045.4.3.3"): "sha384",
-    der.oid("1.2.840.10045.4.3.4"): "sha512",
-}
+_ECDSA_WITH: Final = {one.ecdsa_oid: one.name for one in HASHES}
 _CURVES: Final = (ec.SECP256R1, ec.SECP384R1)
 _UNREADABLE: Final = (ValueError, IndexError, StopIteration, UnsupportedAlgorithm)
 """What reading raises for what is not of the form that it should have."""
@@ -107,6 +97,17 @@ class _Claim:
     @property
     def stamped_at_ms(self) -> int | None:
         return None if self.stamp is None else _stated(self.stamp)[1]
+
+    @property
+    def signed_by(self) -> frozenset[str]:
+        return frozenset({self.cms.hash_name})
+
+    @property
+    def stamped_by(self) -> frozenset[str]:
+        if self.stamp is None:
+            return frozenset()
+        (name, _), _ = _stated(self.stamp)
+        return frozenset({name, self.stamp.hash_name})
 
     def signer(self) -> x509.Certificate:
         if self.cms.content_type != DATA or self.cms.content is not None:

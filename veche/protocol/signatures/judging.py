@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 ALGORITHMS_END: Final[Mapping[str, dt.datetime]] = MappingProxyType({})
 """From when an algorithm proves nothing any more, by its name as ``trust.algorithm_of`` has it, or
-``sha256``. Nobody has named a day for those that we take. A day that is set here has to be in
-``static/signatures/verdict.js`` too."""
+that of a hash, as ``sha256``. Nobody has named a day for those that we take. A day that is set here
+has to be in ``static/signatures/judging.js`` too."""
 
 
 @attrs.frozen
@@ -69,6 +69,14 @@ class Claim(Protocol):
     @property
     def stamped_at_ms(self) -> int | None:
         """The time that its stamp states, UTC; None: it has none."""
+
+    @property
+    def signed_by(self) -> frozenset[str]:
+        """Names of the hashes that the signature rests on."""
+
+    @property
+    def stamped_by(self) -> frozenset[str]:
+        """Names of the hashes that its stamp rests on."""
 
     def signer(self) -> x509.Certificate:
         """The certificate whose key signed it; ``SignatureFault`` if none did."""
@@ -155,18 +163,22 @@ class Judge:
             self.find(e.reason, one.name, str(e))
             return None
         moment = _moment(one.stamped_at_ms or 0)
-        if not self._is_good_stamp(one.name, certificate, moment):
+        if not self._is_good_stamp(one, certificate, moment):
             return None
-        self._until_ms = self._until_ms or _ms(self._until(certificate))
+        self._until_ms = self._until_ms or _ms(self._until(certificate, one.stamped_by))
         return moment
 
-    def _until(self, certificate: x509.Certificate) -> dt.datetime:
-        ends = [self._end[one] for one in self._trust.algorithms(certificate) if one in self._end]
+    def _until(self, certificate: x509.Certificate, hashes: frozenset[str]) -> dt.datetime:
+        used = self._trust.algorithms(certificate, hashes)
+        ends = [self._end[name] for name in used if name in self._end]
         return min([certificate.not_valid_after_utc, *ends])
 
-    def _is_good_stamp(self, name: str, certificate: x509.Certificate, moment: dt.datetime) -> bool:
+    def _is_good_stamp(
+        self, one: Claim, certificate: x509.Certificate, moment: dt.datetime
+    ) -> bool:
         """Whether a stamp's time counts; a certificate without newer lists is only remarked."""
-        standing = self._standing(certificate, self._proven_at)
+        name = one.name
+        standing = self._standing(certificate, self._proven_at, one.stamped_by)
         if standing.is_revoked:
             self.find(Reason.REVOKED, name, "the authority of the time stamp")
         elif not may_stamp(certificate):
@@ -181,8 +193,10 @@ class Judge:
             return True
         return False
 
-    def _standing(self, certificate: x509.Certificate, at: dt.datetime) -> Standing:
-        return self._trust.standing(certificate, at, self._end)
+    def _standing(
+        self, certificate: x509.Certificate, at: dt.datetime, hashes: frozenset[str]
+    ) -> Standing:
+        return self._trust.standing(certificate, at, self._end, hashes)
 
     def _signature(self, one: Claim) -> Signed | None:
         try:
@@ -191,7 +205,7 @@ class Judge:
         except SignatureFault as e:
             self.find(e.reason, one.name, str(e))
             return None
-        is_proven = self._is_good_signer(one.name, certificate, moment or self._proven_at)
+        is_proven = self._is_good_signer(one, certificate, moment or self._proven_at)
         root = self._trust.root_of(certificate)
         return signed_by(certificate, one.name, moment, is_proven=is_proven, root=root)
 
@@ -201,10 +215,11 @@ class Judge:
             self.find(Reason.NO_STAMP, one.name)
             return None
         certificate, moment = one.stamper(), _moment(one.stamped_at_ms)
-        return moment if self._is_good_stamp(one.name, certificate, moment) else None
+        return moment if self._is_good_stamp(one, certificate, moment) else None
 
-    def _is_good_signer(self, name: str, certificate: x509.Certificate, at: dt.datetime) -> bool:
-        standing = self._standing(certificate, at)
+    def _is_good_signer(self, one: Claim, certificate: x509.Certificate, at: dt.datetime) -> bool:
+        name = one.name
+        standing = self._standing(certificate, at, one.signed_by)
         if standing.is_revoked:
             self.find(Reason.REVOKED, name)
         elif not may_sign_documents(certificate):

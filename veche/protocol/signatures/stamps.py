@@ -1,34 +1,35 @@
 """Time stamps: tokens, requests for them, answers.
 
+A stamp is signed with the hash over which it is asked for.
+
 Source: RFC 3161, RFC 5816 (SHA-256 certificate ids).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import re
 from typing import TYPE_CHECKING, Final
 
 import attrs
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from veche.protocol.signatures import der
-from veche.protocol.signatures.cms import SHA256_OID, CmsError, Signer, read_signed_data
+from veche.protocol.signatures.cms import CmsError, Signer, read_signed_data
+from veche.protocol.signatures.digests import HASHES, SHA256, hash_of
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from veche.protocol.signatures.cms import SignedData
+    from veche.protocol.signatures.digests import Hash
 
 TST_INFO: Final = der.oid("1.2.840.113549.1.9.16.1.4")
 REQUEST_BYTES_MAX: Final = 1024
 NONCE_BYTES_MAX: Final = 16
 ACCURACY_S: Final = 1
 """Our clock's distance from the right time, at most."""
-_SHA256_BYTES: Final = 32
-_ALGORITHMS: Final = (SHA256_OID, SHA256_OID + der.tlv(der.NULL))
+_NULL: Final = der.tlv(der.NULL)
 _TIME: Final = re.compile(rb"(\d{14})(?:\.(\d{0,5}[1-9]))?Z")
 _FAILURE_INFO: Final = 0x03
 _REJECTION: Final = 2
@@ -58,19 +59,20 @@ class StampRequest:
     """What somebody asks a time stamp for.
 
     Attributes:
-        imprint: SHA-256, 32 bytes.
+        imprint: The digest of it.
         nonce: A number that the token repeats; None if there is none.
+        by: The hash of the imprint.
     """
 
     imprint: bytes
     nonce: int | None = None
+    by: Hash = SHA256
 
     def encoded(self) -> bytes:
         """``TimeStampReq`` that asks for the authority's certificate too."""
-        algorithm = der.sequence(SHA256_OID)
         nonce = der.integer(self.nonce) if self.nonce is not None else b""
         wants_certificate = der.tlv(der.BOOLEAN, b"\xff")
-        imprint = der.sequence(algorithm, der.octets(self.imprint))
+        imprint = der.sequence(self.by.identifier, der.octets(self.imprint))
         return der.sequence(der.integer(1), imprint, nonce, wants_certificate)
 
 
@@ -87,7 +89,7 @@ class StampAuthority:
             key: Of the certificate, P-256.
             policy: OID under which it stamps.
         """
-        self._signer = Signer(certificate)
+        self._signers = {by: Signer(certificate, by=by) for by in HASHES}
         self._key = key
         self._policy = der.oid(policy)
 
@@ -103,15 +105,16 @@ class StampAuthority:
         info = der.sequence(
             der.integer(1),
             self._policy,
-            der.sequence(der.sequence(_ALGORITHMS[1]), der.octets(request.imprint)),
+            der.sequence(der.sequence(request.by.oid, _NULL), der.octets(request.imprint)),
             der.integer(serial),
             der.tlv(der.GENERALIZED_TIME, when.encode()),
             der.sequence(der.integer(ACCURACY_S)),
             der.integer(request.nonce) if request.nonce is not None else b"",
         )
-        attributes = self._signer.signed_attributes(hashlib.sha256(info).digest(), TST_INFO)
-        signature = self._key.sign(attributes, ec.ECDSA(hashes.SHA256()))
-        return self._signer.enclosing(TST_INFO, info, attributes, signature)
+        signer = self._signers[request.by]
+        attributes = signer.signed_attributes(request.by.digest(info), TST_INFO)
+        signature = self._key.sign(attributes, ec.ECDSA(request.by.for_keys))
+        return signer.enclosing(TST_INFO, info, attributes, signature)
 
     def answer(self, body: bytes, serial: int, now_ms: int) -> bytes:
         """What ``application/timestamp-query`` is answered with, also if it is refused."""
@@ -149,8 +152,9 @@ def read_request(body: bytes, policy: bytes) -> StampRequest:
         raise RequestError(RequestError.BAD_DATA_FORMAT, "This is no TimeStampReq.") from e
     if version.encoded != der.integer(1) or imprint.tag != der.SEQUENCE:
         raise RequestError(RequestError.BAD_REQUEST, "Only version 1 is answered.")
-    if algorithm not in _ALGORITHMS or len(digest) != _SHA256_BYTES:
-        raise RequestError(RequestError.BAD_ALGORITHM, "Only SHA-256 is stamped.")
+    by = hash_of(der.sequence(algorithm))
+    if by is None or len(digest) != by.size:
+        raise RequestError(RequestError.BAD_ALGORITHM, "Only SHA-256, -384 and -512 are stamped.")
     nonce = None
     for element in rest:
         if element.tag == der.OID:
@@ -160,7 +164,7 @@ def read_request(body: bytes, policy: bytes) -> StampRequest:
             nonce = _nonce(element.body)
         elif element.tag != der.BOOLEAN:  # The certificate is in every token.
             raise RequestError(RequestError.UNACCEPTED_EXTENSION, "Extensions are not answered.")
-    return StampRequest(digest, nonce)
+    return StampRequest(digest, nonce, by)
 
 
 def _nonce(body: bytes) -> int:
@@ -178,16 +182,23 @@ class Stamp:
     """A token as it was read; its signature is not verified yet.
 
     Attributes:
-        imprint: What is stamped, SHA-256.
+        imprint: What is stamped: its digest.
         at_ms: The stated time, UTC.
         nonce: Of the request; None if there was none.
         signed: The signature around it.
+        by: The hash of the imprint.
     """
 
     imprint: bytes
     at_ms: int
     nonce: int | None
     signed: SignedData
+    by: Hash = SHA256
+
+    @property
+    def rests_on(self) -> frozenset[str]:
+        """Names of the hashes without which it proves nothing."""
+        return frozenset({self.by.name, self.signed.by.name})
 
 
 def read_token(encoded: bytes) -> Stamp:
@@ -196,7 +207,7 @@ def read_token(encoded: bytes) -> Stamp:
     Raises:
         CmsError: It is none, or of a form that we don't take.
     """
-    signed = read_signed_data(encoded)
+    signed = read_signed_data(encoded, HASHES)
     if signed.content_type != TST_INFO or signed.content is None or signed.token is not None:
         raise CmsError("not a time stamp")
     try:
@@ -209,9 +220,10 @@ def read_token(encoded: bytes) -> Stamp:
         raise CmsError("the time stamp is not encoded as it must be") from e
     if version.encoded != der.integer(1) or when.tag != der.GENERALIZED_TIME:
         raise CmsError("not a time stamp of version 1")
-    if algorithm not in _ALGORITHMS or len(digest) != _SHA256_BYTES:
-        raise CmsError("the time stamp is not over SHA-256")
-    return Stamp(digest, moment_ms(when.body), nonces[0] if nonces else None, signed)
+    by = hash_of(der.sequence(algorithm))
+    if by is None or len(digest) != by.size:
+        raise CmsError("the time stamp is not over SHA-256, SHA-384 or SHA-512")
+    return Stamp(digest, moment_ms(when.body), nonces[0] if nonces else None, signed, by)
 
 
 def moment_ms(text: bytes) -> int:

@@ -22,9 +22,13 @@ from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from veche.protocol.signatures.cms import der_of
+from veche.protocol.signatures.digests import SHA256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from veche.protocol.signatures.digests import Hash
 
 CHAIN_MAX: Final = 4
 CERTIFICATES_MAX: Final = 1000
@@ -32,10 +36,10 @@ CERTIFICATES_MAX: Final = 1000
 TOLERANCE: Final = dt.timedelta(seconds=2)
 """Between two clocks."""
 _HASHES: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
-HASH: Final = "sha256"
 RSA_BITS_MIN: Final = 2048
 _NO_ENDS: Final[Mapping[str, dt.datetime]] = MappingProxyType({})
 _CURVES: Final = (ec.SECP256R1, ec.SECP384R1)
+CURVE_NAMES: Final = tuple(one.name for one in _CURVES)
 _UNREADABLE: Final = (
     ValueError,
     TypeError,
@@ -106,6 +110,7 @@ class Trust:
         certificate: x509.Certificate,
         at: dt.datetime,
         algorithms_end: Mapping[str, dt.datetime] = _NO_ENDS,
+        hashes_used: Iterable[str] = (SHA256.name,),
     ) -> Standing:
         """What is known of a certificate at a moment.
 
@@ -113,20 +118,18 @@ class Trust:
             certificate: Whose.
             at: The moment, UTC.
             algorithms_end: From when an algorithm proves nothing, by its name.
+            hashes_used: Names of those that what it signed rests on.
         """
         chain = self._chain(certificate)
         if chain is None or not all(_is_valid(one, at) for one in chain):
             return Standing(is_trusted=False)
-        verdicts = [self._on_lists(one, issuer, at) for one, issuer in pairwise(chain)]
+        ended = {name for name, end in algorithms_end.items() if at >= end}
+        verdicts = [self._on_lists(one, issuer, at, ended) for one, issuer in pairwise(chain)]
         return Standing(
             is_trusted=True,
             is_revoked=any(verdict is True for verdict in verdicts),
             is_listed=all(verdict is not None for verdict in verdicts),
-            is_weak=any(
-                at >= algorithms_end[one]
-                for one in self.algorithms(certificate)
-                if one in algorithms_end
-            ),
+            is_weak=not ended.isdisjoint(self.algorithms(certificate, hashes_used)),
         )
 
     def root_of(self, certificate: x509.Certificate) -> x509.Certificate | None:
@@ -134,10 +137,21 @@ class Trust:
         chain = self._chain(certificate)
         return None if chain is None else chain[-1]
 
-    def algorithms(self, certificate: x509.Certificate) -> set[str]:
-        """Names of what a signature by a certificate rests on: hash, keys of its whole chain."""
+    def algorithms(self, certificate: x509.Certificate, hashes_used: Iterable[str]) -> set[str]:
+        """Names of what a signature by a certificate rests on.
+
+        Its hashes, the keys of the whole chain, and the hashes by which the certificates are
+        signed; the root is trusted as it is, whatever it says of itself.
+
+        Args:
+            certificate: Whose key signed.
+            hashes_used: Names of the hashes of the signature.
+        """
         chain = self._chain(certificate) or [certificate]
-        return {HASH, *map(algorithm_of, chain)}
+        below = chain if len(chain) == 1 else chain[:-1]
+        signed = [one.signature_hash_algorithm for one in below]
+        names = {one.name for one in signed if one is not None}
+        return {*hashes_used, *map(algorithm_of, chain), *names}
 
     def _chain(self, certificate: x509.Certificate) -> list[x509.Certificate] | None:
         """From the certificate to a root, both included; None if no chain leads there."""
@@ -159,12 +173,16 @@ class Trust:
         return self._issuers[key]
 
     def _on_lists(
-        self, certificate: x509.Certificate, issuer: x509.Certificate, at: dt.datetime
+        self,
+        certificate: x509.Certificate,
+        issuer: x509.Certificate,
+        at: dt.datetime,
+        ended: AbstractSet[str],
     ) -> bool | None:
         """Whether it was revoked by then; None if no list can tell.
 
         A list that was made later tells of the time before it too, as long as the certificate had
-        not ended when it was made.
+        not ended when it was made. By a hash that had ended it can accuse, and not acquit.
         """
         verdict: bool | None = None
         for one in self._lists.get(issuer.subject.public_bytes(), []):
@@ -175,7 +193,7 @@ class Trust:
                 if entry.revocation_date_utc <= at:
                     return True
                 verdict = False
-            elif _speaks_of(one, certificate, at):
+            elif _speaks_of(one, certificate, at) and _hash_name(one) not in ended:
                 verdict = False
         return verdict
 
@@ -217,17 +235,19 @@ def addresses_of(certificate: x509.Certificate) -> list[str]:
     return [one.value for one in names if isinstance(one, x509.UniformResourceIdentifier)]
 
 
-def has_signed(certificate: x509.Certificate, signature: bytes, data: bytes) -> bool:
-    """Whether the key of a certificate signed the data, with SHA-256.
+def has_signed(
+    certificate: x509.Certificate, signature: bytes, data: bytes, by: Hash = SHA256
+) -> bool:
+    """Whether the key of a certificate signed the data, with a hash.
 
     ECDSA on P-256 or P-384, or RSA with PKCS #1 v1.5 and 2048 bits or more.
     """
     key = certificate.public_key()
     try:
         if isinstance(key, rsa.RSAPublicKey) and key.key_size >= RSA_BITS_MIN:
-            key.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
+            key.verify(signature, data, padding.PKCS1v15(), by.for_keys)
         elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES):
-            key.verify(signature, data, ec.ECDSA(hashes.SHA256()))
+            key.verify(signature, data, ec.ECDSA(by.for_keys))
         else:
             return False
     except InvalidSignature:
@@ -290,6 +310,10 @@ def _is_list_of(one: x509.CertificateRevocationList, issuer: x509.Certificate) -
         return one.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]  # TypeError.
     except (TypeError, ValueError):
         return False
+
+
+def _hash_name(one: x509.CertificateRevocationList) -> str:
+    return one.signature_hash_algorithm.name if one.signature_hash_algorithm is not None else ""
 
 
 def _is_about(one: x509.CertificateRevocationList, certificate: x509.Certificate) -> bool:

@@ -70,7 +70,7 @@ class TokenKey(ec.EllipticCurvePrivateKey):
         self._public = public
 
     def sign(self, data: Buffer, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
-        """ECDSA in DER over SHA-256, of data or of a digest.
+        """ECDSA in DER, of data or of a digest.
 
         Raises:
             TokenError: The token does not answer.
@@ -78,11 +78,12 @@ class TokenKey(ec.EllipticCurvePrivateKey):
         algorithm = signature_algorithm.algorithm
         if isinstance(algorithm, Prehashed):
             digest = bytes(data)
-        elif isinstance(algorithm, hashes.SHA256):
-            digest = hashlib.sha256(data).digest()
         else:
-            raise TypeError("only SHA-256 is signed")
-        numbers = self._token.sign(self._label, digest)
+            hashed = hashes.Hash(algorithm)
+            hashed.update(data)
+            digest = hashed.finalize()
+        # Of a longer digest the first bits are signed (FIPS 186-5 §6.4); tokens refuse longer ones.
+        numbers = self._token.sign(self._label, digest[: (self.key_size + 7) // 8])
         half = len(numbers) // 2
         return encode_dss_signature(int.from_bytes(numbers[:half]), int.from_bytes(numbers[half:]))
 

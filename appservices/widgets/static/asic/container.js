@@ -18,6 +18,7 @@
  * @property {Step[]} steps
  */
 import { sha256, utf8, isSame } from "../verify/bytes.js";
+import { SHA256, digestBy } from "../signatures/digests.js";
 import { ArchiveError, HiddenError, readArchive } from "./archive.js";
 import { readManifest, writeRows } from "./manifest.js";
 
@@ -73,9 +74,13 @@ export async function documentDigest(files) {
     return sha256(writeRows(rows));
 }
 
-/** @param {Bytes} data @returns {Promise<string>} SHA-256 in base64 */
-export async function digestOf(data) {
-    return btoa(String.fromCharCode(...(await sha256(data))));
+/**
+ * @param {Bytes} data
+ * @param {import("../signatures/digests.js").Hash} [by]
+ * @returns {Promise<string>} its digest in base64
+ */
+export async function digestOf(data, by = SHA256) {
+    return btoa(String.fromCharCode(...(await digestBy(by, data))));
 }
 
 /**

@@ -2,17 +2,20 @@
  * Manifests of containers, read by writing them again, as `veche.protocol.asic.manifest` does. Pure.
  *
  * @typedef {import("../signatures/der.js").Bytes} Bytes
+ * @typedef {import("../signatures/digests.js").Hash} Hash
  *
  * @typedef {object} Row
  * @property {string} name
  * @property {string} kind
- * @property {string} digest SHA-256 in base64
+ * @property {string} digest in base64
+ * @property {Hash} [by] the hash; none: SHA-256
  */
-import { isSame, utf8 } from "../verify/bytes.js";
+import { fromPadded, isSame, utf8 } from "../verify/bytes.js";
+import { HASHES, SHA256 } from "../signatures/digests.js";
 import { ArchiveError } from "./archive.js";
 
 const READ =
-    /<asic:DataObjectReference URI="([^"<>&]+)" MimeType="([^"<>&]+)"><ds:DigestMethod [^<>]+\/><ds:DigestValue>([A-Za-z0-9+/]{43}=)</g;
+    /<asic:DataObjectReference URI="([^"<>&]+)" MimeType="([^"<>&]+)"><ds:DigestMethod Algorithm="([^"<>&]+)"\/><ds:DigestValue>([A-Za-z0-9+/]{43,86}={0,2})</g;
 const KIND = /^[a-zA-Z0-9!#$^_.+-]{1,80}\/[a-zA-Z0-9!#$^_.+-]{1,80}$/;
 
 /** @param {string} name */
@@ -23,9 +26,9 @@ export function writeRows(rows) {
     return utf8(
         rows
             .map(
-                ({ name, kind, digest }) =>
+                ({ name, kind, digest, by = SHA256 }) =>
                     `<asic:DataObjectReference URI="${encoded(name)}" MimeType="${kind}">` +
-                    '<ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/>' +
+                    `<ds:DigestMethod Algorithm="${by.uri}"/>` +
                     `<ds:DigestValue>${digest}</ds:DigestValue></asic:DataObjectReference>`,
             )
             .join(""),
@@ -51,12 +54,8 @@ export function writeManifest([name, kind], rows) {
 export function readManifest(data, signature) {
     try {
         const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
-        const rows = [...text.matchAll(READ)].map(([, name = "", kind = "", digest = ""]) => ({
-            name: decodeURIComponent(name),
-            kind,
-            digest,
-        }));
-        const isKnown = rows.every(({ kind, digest }) => KIND.test(kind) && isOnlyForm(digest));
+        const rows = [...text.matchAll(READ)].map(rowOf);
+        const isKnown = rows.every(({ kind, by }) => KIND.test(kind) && by === rows[0]?.by);
         if (isKnown && isSame(writeManifest(signature, rows), data)) return rows;
     } catch (error) {
         if (!(error instanceof TypeError || error instanceof URIError)) throw error;
@@ -64,7 +63,11 @@ export function readManifest(data, signature) {
     throw new ArchiveError("a manifest of another form");
 }
 
-/** @param {string} digest whether its last letter has no bits left over */
-function isOnlyForm(digest) {
-    return btoa(atob(digest)) === digest;
+/** @param {string[]} found @returns {Row & {by: Hash}} @throws {ArchiveError} */
+function rowOf([, name = "", kind = "", uri = "", digest = ""]) {
+    const by = HASHES.find((one) => one.uri === uri);
+    // The last letter of base64 has no bits left over.
+    if (!by || fromPadded(digest)?.length !== by.size)
+        throw new ArchiveError("a manifest of another form");
+    return { name: decodeURIComponent(name), kind, digest, by };
 }

@@ -10,8 +10,9 @@
  * @typedef {import("./container.js").Container} Container
  * @typedef {import("./container.js").Step} Step
  */
-import { hex, sha256 } from "../verify/bytes.js";
+import { hex } from "../verify/bytes.js";
 import { DerError } from "../signatures/der.js";
+import { SHA256, digestBy } from "../signatures/digests.js";
 import {
     ALGORITHMS_END,
     Fault,
@@ -77,7 +78,12 @@ async function open(held, at, broken) {
     if (!step) return undefined;
     try {
         await checkCovered(step, step.isStamp ? before(held, at) : held.files);
-        return openEncoded(step.name, await sha256(step.manifest), step.encoded, step.isStamp);
+        const { name, manifest, encoded, isStamp, rows } = step;
+        const opened = await openEncoded(name, (by) => digestBy(by, manifest), encoded, isStamp);
+        // A stamp rests on the hash of its manifest too: a weaker one there would make it weaker.
+        const by = isStamp ? opened.stamp?.by : SHA256;
+        if (rows.some((row) => row.by !== by)) throw new Fault("broken");
+        return opened;
     } catch (error) {
         const isKnown = error instanceof Fault || error instanceof DerError;
         if (!isKnown) throw error;
@@ -89,10 +95,11 @@ async function open(held, at, broken) {
 
 /** @param {Step} step @param {Entry[]} entries */
 async function checkCovered(step, entries) {
-    const listed = new Map(step.rows.map(({ name, digest }) => [name, digest]));
+    const listed = new Map(step.rows.map((row) => [row.name, row]));
     for (const { name, data } of entries) {
-        if (!listed.has(name)) throw new Fault("hidden_bytes");
-        if ((await digestOf(data)) !== listed.get(name)) throw new Fault("changed_after_signing");
+        const row = listed.get(name);
+        if (!row) throw new Fault("hidden_bytes");
+        if ((await digestOf(data, row.by)) !== row.digest) throw new Fault("changed_after_signing");
     }
     const isSame =
         step.rows.length === entries.length &&

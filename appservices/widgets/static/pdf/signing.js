@@ -2,6 +2,7 @@
  * The revisions that signing adds to a file, as `veche.protocol.pdf.signing` makes them: boxes, a
  * signature with its proofs, a closing stamp; the same bytes. Pure.
  *
+ * @typedef {import("../signatures/digests.js").Hash} Hash
  * @typedef {import("./values.js").Value} Value
  * @typedef {import("./values.js").PdfDictionary} PdfDictionary
  * @typedef {import("./appearance.js").Look} Look
@@ -25,7 +26,8 @@
  * @property {Bytes} digest SHA-256 of the file with it, without the hole: what is signed
  * @property {[number, number]} hole where the hexadecimal digits begin and end in `data`
  */
-import { hex, sha256 } from "../verify/bytes.js";
+import { SHA256, digestBy } from "../signatures/digests.js";
+import { hex } from "../verify/bytes.js";
 import { linesOf, pdfDate, picture, pictureEntries, reasonOf, sizeOf } from "./appearance.js";
 import { PdfDocument } from "./document.js";
 import { Increment, references } from "./increment.js";
@@ -243,10 +245,11 @@ export async function canBeShown({ document }, field, texts) {
  * @param {PdfFile} file
  * @param {string} field name for the stamp's field, not in the file yet
  * @param {Proofs} proofs that were not known when the signers signed
+ * @param {Hash} [by] the hash of what is stamped
  * @returns {Promise<Prepared>}
  * @throws {PdfError} the field's name is taken
  */
-export async function prepareClosing(file, field, proofs) {
+export async function prepareClosing(file, field, proofs, by = SHA256) {
     const { document } = file;
     const increment = new Increment(document);
     const stamp = increment.reserve();
@@ -254,7 +257,7 @@ export async function prepareClosing(file, field, proofs) {
     if (proofs.certificates.length > 0 || proofs.lists.length > 0)
         putStore(document, increment, proofs);
     const value = new Map([["/Type", "/DocTimeStamp"]]);
-    return withHole(file, increment, stamp, [value, STAMP, STAMP_BYTES_MAX]);
+    return withHole(file, increment, stamp, [value, STAMP, STAMP_BYTES_MAX], by);
 }
 
 /**
@@ -442,9 +445,10 @@ function byteRange(places) {
  * @param {Increment} increment
  * @param {number} number
  * @param {[PdfDictionary, string, number]} signature entries, kind, bytes of room
+ * @param {Hash} [by]
  * @returns {Promise<Prepared>}
  */
-async function withHole({ bytes }, increment, number, [entries, kind, size]) {
+async function withHole({ bytes }, increment, number, [entries, kind, size], by = SHA256) {
     const hole = `<${"0".repeat(2 * size)}>`;
     const unknown = byteRange([0, 0, 0]);
     increment.put(
@@ -465,6 +469,6 @@ async function withHole({ bytes }, increment, number, [entries, kind, size]) {
     const known = byteRange([base + start, base + end, written.length - end]);
     const at = written.indexOf(unknown, place);
     const data = asBytes(written.slice(0, at) + known + written.slice(at + known.length));
-    const digest = await sha256(bytes, data.subarray(0, start), data.subarray(end));
+    const digest = await digestBy(by, bytes, data.subarray(0, start), data.subarray(end));
     return { data, digest, hole: [start + 1, end - 1] };
 }

@@ -9,9 +9,11 @@
 import { ApiError } from "../kit/api.js";
 import { base64, fromBase64 } from "../kit/approval.js";
 import { openFile } from "../pdf/signing.js";
+import { HASHES, SHA256 } from "../signatures/digests.js";
 import { closeFile } from "../signatures/signing.js";
 import { stamper } from "../signatures/stamps.js";
 import { judge } from "../signatures/verdict.js";
+import { sha256 } from "../verify/bytes.js";
 import { postStamp } from "./api.js";
 import { extended, grown, revisionOf, rootsOf } from "./paper.js";
 import { MismatchError } from "./signing.js";
@@ -31,7 +33,9 @@ export async function closePaper({ session, view, paper }) {
     const number = paper.revision + 1;
     const field = view.is_to_renew ? `Renewed${number}` : CLOSED;
     const proofs = { certificates: certificates.map(fromBase64), lists: lists.map(fromBase64) };
-    const added = await closeFile(openFile(paper.whole), field, proofs, stamper(postStamp, tsa));
+    const by = HASHES.find(({ name }) => name === view.stamp_hash) ?? SHA256;
+    const stamp = stamper(postStamp, tsa);
+    const added = await closeFile(openFile(paper.whole), field, proofs, stamp, by);
     const longer = extended(paper, added.data);
     const { whole } = longer;
     const { findings } = await judge(whole, rootsOf(view), view.now_ms);
@@ -39,7 +43,7 @@ export async function closePaper({ session, view, paper }) {
     const revision = {
         ...(await revisionOf(paper, whole, added.data)),
         cms: base64(added.cms),
-        signed_sha256: base64(added.digest),
+        signed_sha256: base64(by === SHA256 ? added.digest : await sha256(added.digest)),
     };
     try {
         const newer = await session.closing({ party: view.you.party, revision });

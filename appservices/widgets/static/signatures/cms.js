@@ -3,6 +3,7 @@
  *
  * @typedef {import("./der.js").Bytes} Bytes
  * @typedef {import("./certificate.js").Certificate} Certificate
+ * @typedef {import("./digests.js").Hash} Hash
  *
  * @typedef {object} SignedData
  * @property {Bytes} contentType OID
@@ -14,32 +15,29 @@
  * @property {Bytes} signature
  * @property {Bytes | undefined} token
  * @property {Bytes[]} lists of revoked certificates, that travel with it
+ * @property {Hash} by the hash of what is signed, and of the attributes
  *
  * @typedef {object} Stamp
  * @property {Bytes} imprint
  * @property {number} atMs
  * @property {Bytes | undefined} nonce contents of the INTEGER
  * @property {SignedData} signed
+ * @property {Hash} by the hash of the imprint
  */
-import { isSame, sha256 } from "../verify/bytes.js";
+import { isSame } from "../verify/bytes.js";
 import * as der from "./der.js";
 import { DerError } from "./der.js";
-import { digestOf, issuerAndSerialOf } from "./certificate.js";
+import { issuerAndSerialOf } from "./certificate.js";
+import { HASHES, SHA256, digestBy, hashNamed } from "./digests.js";
 
 export const CMS_BYTES_MAX = 64 * 1024;
 export const DATA = der.oid("1.2.840.113549.1.7.1");
 export const TST_INFO = der.oid("1.2.840.113549.1.9.16.1.4");
-export const ECDSA_SHA256 = der.sequence(der.oid("1.2.840.10045.4.3.2"));
-export const RSA_SHA256 = der.sequence(der.oid("1.2.840.113549.1.1.11"), der.tlv(der.NULL));
 export const SIGNED_DATA = der.oid("1.2.840.113549.1.7.2");
 const CONTENT_TYPE = der.oid("1.2.840.113549.1.9.3");
 const MESSAGE_DIGEST = der.oid("1.2.840.113549.1.9.4");
 const SIGNING_CERTIFICATE_V2 = der.oid("1.2.840.113549.1.9.16.2.47");
 export const TIME_STAMP_TOKEN = der.oid("1.2.840.113549.1.9.16.2.14");
-const SHA256_OID = der.oid("2.16.840.1.101.3.4.2.1");
-export const SHA256 = der.sequence(SHA256_OID);
-const NULL = Uint8Array.of(5, 0);
-const SHA256_FORMS = [SHA256, der.sequence(SHA256_OID, NULL)];
 const EXPLICIT_0 = 0xa0;
 const UNSIGNED = 0xa1;
 const ISSUER_NAME = 0xa4;
@@ -56,23 +54,23 @@ const INFO = [
     UNSIGNED,
 ];
 
-/** @param {Bytes} one */
-const isSha256 = (one) => SHA256_FORMS.some((form) => isSame(form, one));
-
 /**
  * What a key signs (RFC 5652 §5.4), built again to be compared.
  * @param {Certificate} certificate
  * @param {Bytes} digest
  * @param {Bytes} contentType
+ * @param {Hash} [by]
  * @returns {Promise<Bytes>}
  */
-export async function signedAttributes(certificate, digest, contentType) {
+export async function signedAttributes(certificate, digest, contentType, by = SHA256) {
     const { issuer, serial } = certificate;
     const name = der.sequence(
         der.sequence(der.tlv(ISSUER_NAME, issuer)),
         der.tlv(der.INTEGER, serial),
     );
-    const reference = der.sequence(der.tlv(der.OCTET_STRING, await digestOf(certificate)), name);
+    const own = der.tlv(der.OCTET_STRING, await digestBy(by, certificate.encoded));
+    // SHA-256 is the default, which DER leaves out (RFC 5035 §4).
+    const reference = der.sequence(...(by === SHA256 ? [] : [by.identifier]), own, name);
     return der.setOf(
         der.sequence(CONTENT_TYPE, der.setOf(contentType)),
         der.sequence(MESSAGE_DIGEST, der.setOf(der.tlv(der.OCTET_STRING, digest))),
@@ -85,14 +83,20 @@ export function names(signed, certificate) {
     return isSame(signed.issuerAndSerial, issuerAndSerialOf(certificate));
 }
 
-/** @param {Bytes} encoded @returns {SignedData} @throws {DerError} not of our form */
-export function readSignedData(encoded) {
+/**
+ * @param {Bytes} encoded
+ * @param {Hash[]} [taken] the hashes that count
+ * @returns {SignedData}
+ * @throws {DerError} not of our form
+ */
+export function readSignedData(encoded, taken = [SHA256]) {
     if (encoded.length > CMS_BYTES_MAX) throw new DerError("too large");
     const outer = der.readWhole(encoded, der.SEQUENCE);
     const [kind, wrapped] = der.members(outer, der.OID, EXPLICIT_0);
     const [, digests, content, certificates, lists, infos] = partsIn(needed(wrapped));
-    if (!isSame(der.tlv(der.OID, needed(kind)), SIGNED_DATA) || !isSha256(needed(digests)))
-        throw new DerError("not a signature with SHA-256");
+    const by = hashNamed(needed(digests), taken);
+    if (!isSame(der.tlv(der.OID, needed(kind)), SIGNED_DATA) || !by)
+        throw new DerError("not a signature with a hash that is taken");
     const [signer, ...others] = der.children(needed(infos));
     if (signer?.tag !== der.SEQUENCE || others.length > 0) throw new DerError("not by one signer");
     const parts = der.children(signer.body);
@@ -101,8 +105,8 @@ export function readSignedData(encoded) {
         parts.every((one, at) => one.tag === INFO[at]) && parts.length >= INFO.length - 1;
     if (!isKnown || !version || !name || !digest || !attributes || !algorithm || !signature)
         throw new DerError("the signer's part is of another form");
-    if (!isSame(version.encoded, ONE) || !isSha256(digest.encoded))
-        throw new DerError("not SHA-256");
+    if (!isSame(version.encoded, ONE) || hashNamed(digest.encoded, taken) !== by)
+        throw new DerError("another hash");
     const { contentType, enclosed } = contentOf(needed(content));
     return {
         contentType,
@@ -114,6 +118,7 @@ export function readSignedData(encoded) {
         signature: signature.body,
         token: unsigned && tokenOf(unsigned.body),
         lists: der.children(needed(lists)).map((one) => one.encoded),
+        by,
     };
 }
 
@@ -136,7 +141,7 @@ function partsIn(wrapped) {
  * @returns {Bytes}
  */
 export function withProofs(encoded, certificates, lists) {
-    const known = readSignedData(encoded);
+    const known = readSignedData(encoded, HASHES);
     const outer = der.readWhole(encoded, der.SEQUENCE);
     const [kind, wrapped] = der.members(outer, der.OID, EXPLICIT_0);
     const [version, digests, content, , , infos] = partsIn(needed(wrapped));
@@ -155,7 +160,7 @@ export function withProofs(encoded, certificates, lists) {
             ),
         ),
     );
-    readSignedData(made);
+    readSignedData(made, HASHES);
     return made;
 }
 
@@ -194,7 +199,7 @@ function tokenOf(unsigned) {
 
 /** @param {Bytes} encoded @returns {Stamp} @throws {DerError} it is none */
 export function readToken(encoded) {
-    const signed = readSignedData(encoded);
+    const signed = readSignedData(encoded, HASHES);
     if (!isSame(signed.contentType, TST_INFO) || !signed.content || signed.token)
         throw new DerError("not a time stamp");
     const parts = der.children(der.readWhole(signed.content, der.SEQUENCE));
@@ -208,12 +213,13 @@ export function readToken(encoded) {
     )
         throw new DerError("not a time stamp of version 1");
     const [algorithm, digest] = der.members(imprint.body, der.SEQUENCE, der.OCTET_STRING);
-    if (!isSha256(der.sequence(needed(algorithm))) || needed(digest).length !== 32)
-        throw new DerError("the time stamp is not over SHA-256");
+    const by = hashNamed(der.sequence(needed(algorithm)));
+    if (!by || needed(digest).length !== by.size)
+        throw new DerError("the time stamp is not over SHA-256, SHA-384 or SHA-512");
     const numbers = rest.filter((one) => one.tag === der.INTEGER);
     for (const one of numbers) checkNatural(one.body);
     const nonce = numbers[0]?.body;
-    return { imprint: needed(digest), atMs: momentOf(when.body), nonce, signed };
+    return { imprint: needed(digest), atMs: momentOf(when.body), nonce, signed, by };
 }
 
 /** @param {Bytes} body */
@@ -240,5 +246,5 @@ export function momentOf(body) {
 
 /** @param {SignedData} signed @returns {Promise<Bytes>} */
 export function contentDigest(signed) {
-    return sha256(signed.content ?? new Uint8Array());
+    return digestBy(signed.by, signed.content ?? new Uint8Array());
 }

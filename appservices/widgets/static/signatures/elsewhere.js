@@ -29,6 +29,7 @@ import { issuerAndSerialOf, keyIdOf, readCertificate } from "./certificate.js";
 import { DATA, SIGNED_DATA, TIME_STAMP_TOKEN, TST_INFO, momentOf } from "./cms.js";
 import * as der from "./der.js";
 import { DerError } from "./der.js";
+import { nameOfHash } from "./digests.js";
 import { ALGORITHMS_END, Fault, Judge } from "./judging.js";
 import { Trust, readable } from "./trust.js";
 
@@ -131,6 +132,8 @@ function claimOf(pdf, bytes, name, [hole, resume, rest]) {
         isStamp,
         parts: stamp && stamp !== cms ? [cms, stamp] : [cms],
         stampedAtMs: stated?.atMs,
+        signedBy: [nameOfHash(cms.hash)],
+        stampedBy: stamp && stated ? [stated.hash, stamp.hash].map(nameOfHash) : [],
         signer: async () => {
             if (!isSame(cms.contentType, DATA) || cms.content) throw new Fault("broken");
             return signerOf(cms, await digest(cms.hash, covered));

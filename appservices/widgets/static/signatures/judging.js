@@ -6,6 +6,7 @@
  * @typedef {import("./certificate.js").Certificate} Certificate
  * @typedef {import("./cms.js").SignedData} SignedData
  * @typedef {import("./cms.js").Stamp} Stamp
+ * @typedef {import("./digests.js").Hash} Hash
  * @typedef {"sealed" | "signed" | "unproven" | "invalid" | "unsigned" | "unreadable"} Verdict
  *
  * @typedef {object} Finding
@@ -39,7 +40,7 @@
  *
  * @typedef {object} Opened
  * @property {string} name of its field, or of its file in a container
- * @property {Bytes} digest
+ * @property {Bytes} digest SHA-256, or of a stamp over the whole by the hash of the stamp
  * @property {SignedData} [signed] none of a stamp over the whole
  * @property {Stamp} [stamp]
  *
@@ -47,12 +48,14 @@
  * @property {string} name
  * @property {boolean} isStamp
  * @property {number | undefined} stampedAtMs none: it has no stamp
+ * @property {string[]} signedBy names of the hashes that the signature rests on
+ * @property {string[]} stampedBy names of the hashes that its stamp rests on
  * @property {() => Promise<Certificate>} signer throws a `Fault` if nobody signed it
  * @property {() => Promise<Certificate>} stamper
  *
  * @typedef {Record<string, number>} AlgorithmsEnd from when an algorithm proves nothing, UTC
  */
-import { hex, isSame, sha256 } from "../verify/bytes.js";
+import { hex, isSame } from "../verify/bytes.js";
 import { hasSigned } from "./algorithms.js";
 import {
     accountOf,
@@ -69,8 +72,6 @@ import {
 } from "./certificate.js";
 import {
     DATA,
-    ECDSA_SHA256,
-    RSA_SHA256,
     TST_INFO,
     contentDigest,
     names,
@@ -79,6 +80,7 @@ import {
     signedAttributes,
 } from "./cms.js";
 import { DerError } from "./der.js";
+import { SHA256, digestBy } from "./digests.js";
 import { TOLERANCE_MS, readable } from "./trust.js";
 
 /** @type {Record<string, Verdict>} the best verdict with a reason; with others it is invalid */
@@ -124,18 +126,21 @@ export function reported(findings, known = {}) {
 /**
  * Reads a signature, or a stamp over the whole, over what has a digest.
  * @param {string} name
- * @param {Bytes} digest
+ * @param {(by: Hash) => Promise<Bytes>} digest of what it covers, by a hash
  * @param {Bytes} encoded DER
  * @param {boolean} isStamp
- * @returns {Opened}
+ * @returns {Promise<Opened>}
  * @throws {Fault | DerError} it is none
  */
-export function openEncoded(name, digest, encoded, isStamp) {
-    if (isStamp) return { name, digest, stamp: readToken(encoded) };
+export async function openEncoded(name, digest, encoded, isStamp) {
+    if (isStamp) {
+        const whole = readToken(encoded);
+        return { name, digest: await digest(whole.by), stamp: whole };
+    }
     const signed = readSignedData(encoded);
     const stamp = signed.token && readToken(signed.token);
     if (!isSame(signed.contentType, DATA) || signed.content) throw new Fault("broken");
-    return { name, digest, signed, ...(stamp && { stamp }) };
+    return { name, digest: await digest(SHA256), signed, ...(stamp && { stamp }) };
 }
 
 /** @param {Opened | undefined} one @returns {SignedData[]} its parts that certificates travel with */
@@ -149,13 +154,14 @@ async function signerOf(signed, digest) {
     const certificate = signed && held.find((one) => names(signed, one));
     if (!certificate) throw new Fault("broken");
     const kind = signed.content ? TST_INFO : DATA;
-    const attributes = await signedAttributes(certificate, digest, kind);
+    const { by } = signed;
+    const attributes = await signedAttributes(certificate, digest, kind, by);
     const isRsa = certificate.key?.kind === "RSA";
-    const algorithm = isRsa ? RSA_SHA256 : ECDSA_SHA256;
+    const algorithm = isRsa ? by.rsa : by.ecdsa;
     if (!isSame(attributes, signed.attributes) || !isSame(signed.algorithm, algorithm))
         throw new Fault("broken");
     /** @type {import("./algorithms.js").Scheme} */
-    const scheme = { kind: isRsa ? "rsa" : "ecdsa", hash: "SHA-256", salt: 0 };
+    const scheme = { kind: isRsa ? "rsa" : "ecdsa", hash: by.called, salt: 0 };
     if (!(await hasSigned(certificate.key, signed.signature, attributes, scheme)))
         throw new Fault("broken");
     return certificate;
@@ -167,10 +173,13 @@ export function claimOf({ name, digest, signed, stamp }) {
         name,
         isStamp: !signed,
         stampedAtMs: stamp?.atMs,
+        signedBy: signed ? [signed.by.name] : [],
+        stampedBy: stamp ? [stamp.by.name, stamp.signed.by.name] : [],
         signer: () => signerOf(signed, digest),
         stamper: async () => {
-            const imprint = signed ? await sha256(signed.signature) : digest;
-            if (!stamp || !isSame(stamp.imprint, imprint)) throw new Fault("broken");
+            if (!stamp) throw new Fault("broken");
+            const imprint = signed ? await digestBy(stamp.by, signed.signature) : digest;
+            if (!isSame(stamp.imprint, imprint)) throw new Fault("broken");
             return signerOf(stamp.signed, await contentDigest(stamp.signed));
         },
     };
@@ -245,19 +254,14 @@ export class Judge {
     }
 
     /** @param {Claim} one @param {Certificate} certificate of who stamped it */
-    async stampedAt({ name, stampedAtMs = 0 }, certificate) {
-        const isGood = await this.isGoodStamp(name, certificate, stampedAtMs, this.provenMs);
-        return isGood ? stampedAtMs : undefined;
+    async stampedAt(one, certificate) {
+        return (await this.isGoodStamp(one, certificate)) ? one.stampedAtMs : undefined;
     }
 
-    /**
-     * @param {string} field
-     * @param {Certificate} certificate
-     * @param {number} atMs
-     * @param {number} provenMs
-     */
-    async isGoodStamp(field, certificate, atMs, provenMs) {
-        const standing = await this.trust.standing(certificate, provenMs, this.end);
+    /** @param {Claim} one @param {Certificate} certificate */
+    async isGoodStamp({ name: field, stampedAtMs: atMs = 0, stampedBy }, certificate) {
+        const { provenMs } = this;
+        const standing = await this.trust.standing(certificate, provenMs, this.end, stampedBy);
         if (standing.isRevoked) this.find("revoked", field);
         else if (!mayStamp(certificate)) this.find("certificate_not_for_this", field);
         else if (!standing.isTrusted || atMs > provenMs + TOLERANCE_MS)
@@ -276,7 +280,7 @@ export class Judge {
         try {
             const certificate = await one.signer();
             const atMs = await this.signedAt(one);
-            const isGood = await this.isGoodSigner(field, certificate, atMs ?? this.provenMs);
+            const isGood = await this.isGoodSigner(one, certificate, atMs ?? this.provenMs);
             const root = (await this.trust.chain(certificate))?.at(-1);
             return {
                 field,
@@ -305,9 +309,9 @@ export class Judge {
         return undefined;
     }
 
-    /** @param {string} field @param {Certificate} certificate @param {number} atMs */
-    async isGoodSigner(field, certificate, atMs) {
-        const standing = await this.trust.standing(certificate, atMs, this.end);
+    /** @param {Claim} one @param {Certificate} certificate @param {number} atMs */
+    async isGoodSigner({ name: field, signedBy }, certificate, atMs) {
+        const standing = await this.trust.standing(certificate, atMs, this.end, signedBy);
         if (standing.isRevoked) this.find("revoked", field);
         else if (!maySignDocuments(certificate)) this.find("certificate_not_for_this", field);
         else if (!this.isForThis(certificate)) this.find("certified_for_another_document", field);

@@ -5,8 +5,9 @@
  * @typedef {import("./certificate.js").Certificate} Certificate
  */
 import { issuerAndSerialOf } from "./certificate.js";
-import { DATA, ECDSA_SHA256, RSA_SHA256, SHA256, SIGNED_DATA, TIME_STAMP_TOKEN } from "./cms.js";
+import { DATA, SIGNED_DATA, TIME_STAMP_TOKEN } from "./cms.js";
 import * as der from "./der.js";
+import { SHA256 } from "./digests.js";
 
 const KEY = { name: "ECDSA", namedCurve: "P-256" };
 const SIGNING = { name: "ECDSA", hash: "SHA-256" };
@@ -62,15 +63,15 @@ export function detached(certificate, chain, attributes, signature, token) {
     const info = der.sequence(
         ONE,
         issuerAndSerialOf(certificate),
-        SHA256,
+        SHA256.identifier,
         der.tlv(EXPLICIT_0, der.readWhole(attributes, der.SET)),
-        certificate.key?.kind === "RSA" ? RSA_SHA256 : ECDSA_SHA256,
+        certificate.key?.kind === "RSA" ? SHA256.rsa : SHA256.ecdsa,
         der.tlv(der.OCTET_STRING, signature),
         ...stamps,
     );
     const data = der.sequence(
         ONE,
-        der.setOf(SHA256),
+        der.setOf(SHA256.identifier),
         der.sequence(DATA),
         der.tlv(EXPLICIT_0, ...[certificate.encoded, ...chain].toSorted(der.compare)),
         der.setOf(info),

@@ -4,7 +4,7 @@
  * @typedef {import("./der.js").Bytes} Bytes
  * @typedef {import("../pdf/signing.js").PdfFile} PdfFile
  * @typedef {import("../pdf/signing.js").Proofs} Proofs
- * @typedef {(imprint: Bytes) => Promise<Bytes>} Stamper gives a time stamp over a digest
+ * @typedef {(imprint: Bytes, by?: import("./digests.js").Hash) => Promise<Bytes>} Stamper gives a time stamp over a digest
  *
  * @typedef {object} Certified what an authority gives who signs; DER each
  * @property {Bytes} certificate
@@ -36,6 +36,7 @@ import {
 } from "../pdf/signing.js";
 import { readCertificate } from "./certificate.js";
 import { DATA, signedAttributes, withProofs } from "./cms.js";
+import { SHA256 } from "./digests.js";
 import { detached, signData } from "./making.js";
 
 /** Of a signature besides its certificates and its stamp; RSA with 4096 bits has 512. */
@@ -102,11 +103,12 @@ export async function sign(signing) {
  * @param {string} field for the stamp
  * @param {Proofs} proofs that the file has not yet
  * @param {Stamper} stamp
+ * @param {import("./digests.js").Hash} [by] the hash of the stamp
  * @returns {Promise<Added>} the revision that closes the file: PAdES-B-LTA
  */
-export async function closeFile(file, field, proofs, stamp) {
-    const prepared = await prepareClosing(file, field, proofs);
-    const cms = await stamp(prepared.digest);
+export async function closeFile(file, field, proofs, stamp, by = SHA256) {
+    const prepared = await prepareClosing(file, field, proofs, by);
+    const cms = await stamp(prepared.digest, by);
     return { data: filled(prepared, cms), cms, digest: prepared.digest };
 }
 

@@ -4,23 +4,18 @@
  * @typedef {import("./der.js").Bytes} Bytes
  * @typedef {import("./certificate.js").Certificate} Certificate
  * @typedef {import("./cms.js").Stamp} Stamp
+ * @typedef {import("./digests.js").Hash} Hash
  *
  * @typedef {object} Asked
- * @property {Bytes} imprint SHA-256 of what is stamped
+ * @property {Bytes} imprint digest of what is stamped
  * @property {Bytes} nonce a number that the token repeats, the largest digit first
+ * @property {Hash} [by] the hash of the imprint
  */
 import { isSame } from "../verify/bytes.js";
 import { isSignedBy, mayStamp, readCertificate } from "./certificate.js";
-import {
-    ECDSA_SHA256,
-    SHA256,
-    TST_INFO,
-    contentDigest,
-    names,
-    readToken,
-    signedAttributes,
-} from "./cms.js";
+import { TST_INFO, contentDigest, names, readToken, signedAttributes } from "./cms.js";
 import * as der from "./der.js";
+import { SHA256 } from "./digests.js";
 import { DerError } from "./der.js";
 import { natural } from "./making.js";
 
@@ -32,16 +27,16 @@ const GRANTED = 0;
 /** The authority gave no stamp, or another one than was asked for. */
 export class StampError extends Error {}
 
-/** @param {Bytes} imprint @returns {Asked} */
-export function askedFor(imprint) {
-    return { imprint, nonce: crypto.getRandomValues(new Uint8Array(NONCE_BYTES)) };
+/** @param {Bytes} imprint @param {Hash} [by] @returns {Asked} */
+export function askedFor(imprint, by = SHA256) {
+    return { imprint, by, nonce: crypto.getRandomValues(new Uint8Array(NONCE_BYTES)) };
 }
 
 /** @param {Asked} asked @returns {Bytes} TimeStampReq that asks for the certificate too */
-export function stampRequest({ imprint, nonce }) {
+export function stampRequest({ imprint, nonce, by = SHA256 }) {
     return der.sequence(
         ONE,
-        der.sequence(SHA256, der.tlv(der.OCTET_STRING, imprint)),
+        der.sequence(by.identifier, der.tlv(der.OCTET_STRING, imprint)),
         natural(nonce),
         der.tlv(der.BOOLEAN, TRUE),
     );
@@ -62,7 +57,12 @@ export async function readAnswer(answer, asked, authority) {
             throw new StampError("the authority gives no stamp");
         const stamp = readToken(token.encoded);
         const nonce = der.readWhole(natural(asked.nonce), der.INTEGER);
-        if (!isSame(stamp.imprint, asked.imprint) || !stamp.nonce || !isSame(stamp.nonce, nonce))
+        if (
+            !isSame(stamp.imprint, asked.imprint) ||
+            stamp.by !== (asked.by ?? SHA256) ||
+            !stamp.nonce ||
+            !isSame(stamp.nonce, nonce)
+        )
             throw new StampError("a stamp over something else");
         if (!(await isStampBy(stamp, authority))) throw new StampError("a stamp by somebody else");
         return token.encoded;
@@ -76,23 +76,24 @@ export async function readAnswer(answer, asked, authority) {
 /** @param {Stamp} stamp @param {Certificate} authority */
 async function isStampBy({ signed }, authority) {
     if (!names(signed, authority) || !mayStamp(authority)) return false;
-    const attributes = await signedAttributes(authority, await contentDigest(signed), TST_INFO);
+    const digest = await contentDigest(signed);
+    const attributes = await signedAttributes(authority, digest, TST_INFO, signed.by);
     return (
         isSame(attributes, signed.attributes) &&
-        isSame(signed.algorithm, ECDSA_SHA256) &&
-        isSignedBy(authority.key, signed.signature, attributes, "SHA-256")
+        isSame(signed.algorithm, signed.by.ecdsa) &&
+        isSignedBy(authority.key, signed.signature, attributes, signed.by.called)
     );
 }
 
 /**
  * @param {(request: Bytes) => Promise<Bytes>} post hands a TimeStampReq to the authority
  * @param {Bytes} authority its certificate
- * @returns {(imprint: Bytes) => Promise<Bytes>} gives a token over a digest
+ * @returns {import("./signing.js").Stamper} gives a token over a digest
  */
 export function stamper(post, authority) {
     const certificate = readCertificate(authority);
-    return async (imprint) => {
-        const asked = askedFor(imprint);
+    return async (imprint, by = SHA256) => {
+        const asked = askedFor(imprint, by);
         return readAnswer(await post(stampRequest(asked)), asked, certificate);
     };
 }

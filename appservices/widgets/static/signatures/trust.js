@@ -21,6 +21,7 @@ import {
     readCertificate,
     readList,
 } from "./certificate.js";
+import { nameOfHash } from "./digests.js";
 
 const CHAIN_MAX = 4;
 const CERTIFICATES_MAX = 1000;
@@ -38,25 +39,29 @@ export class Trust {
      * @param {Certificate} certificate
      * @param {number} atMs
      * @param {Record<string, number>} [algorithmsEnd]
+     * @param {string[]} [hashes] names of those that what it signed rests on
      * @returns {Promise<Standing>}
      */
-    async standing(certificate, atMs, algorithmsEnd = {}) {
+    async standing(certificate, atMs, algorithmsEnd = {}, hashes = ["sha256"]) {
         const chain = await this.chain(certificate);
         const isValid = chain?.every((one) => isValidAt(one, atMs));
         if (!chain || !isValid)
             return { isTrusted: false, isRevoked: false, isListed: false, isWeak: false };
+        /** @param {string} name */
+        const hasEnded = (name) => atMs >= (algorithmsEnd[name] ?? Infinity);
+        // The root is trusted as it is, whatever it says of itself.
+        const below = chain.length === 1 ? chain : chain.slice(0, -1);
+        const signed = below.map(({ scheme }) => nameOfHash(scheme?.hash));
         const verdicts = [];
         for (const [at, one] of chain.entries()) {
             const issuer = chain[at + 1];
-            if (issuer) verdicts.push(await this.onLists(one, issuer, atMs));
+            if (issuer) verdicts.push(await this.onLists(one, issuer, atMs, hasEnded));
         }
         return {
             isTrusted: true,
             isRevoked: verdicts.includes(true),
             isListed: !verdicts.includes(undefined),
-            isWeak: ["sha256", ...chain.map(algorithmOf)].some(
-                (name) => atMs >= (algorithmsEnd[name] ?? Infinity),
-            ),
+            isWeak: [...hashes, ...chain.map(algorithmOf), ...signed].some(hasEnded),
         };
     }
 
@@ -88,9 +93,10 @@ export class Trust {
      * @param {Certificate} certificate
      * @param {Certificate} issuer
      * @param {number} atMs
+     * @param {(name: string) => boolean} hasEnded by such a hash it can accuse, and not acquit
      * @returns {Promise<boolean | undefined>} whether it was revoked; undefined: nobody can tell
      */
-    async onLists(certificate, issuer, atMs) {
+    async onLists(certificate, issuer, atMs, hasEnded) {
         /** @type {boolean | undefined} */
         let verdict;
         for (const list of this.lists) {
@@ -98,7 +104,9 @@ export class Trust {
             if (!isIts || !(await hasIssued(issuer, list))) continue;
             const since = list.revoked.get(hex(certificate.serial));
             if (since !== undefined && since <= atMs) return true;
-            if (since !== undefined || speaksOf(list, certificate, atMs)) verdict = false;
+            const acquits = speaksOf(list, certificate, atMs);
+            if (since !== undefined || (acquits && !hasEnded(nameOfHash(list.scheme?.hash))))
+                verdict = false;
         }
         return verdict;
     }

@@ -32,6 +32,7 @@ import { documentDigestOf, readCertificate } from "./certificate.js";
 import { CMS_BYTES_MAX } from "./cms.js";
 import * as der from "./der.js";
 import { DerError } from "./der.js";
+import { digestBy } from "./digests.js";
 import { judgeElsewhere } from "./elsewhere.js";
 import {
     ALGORITHMS_END,
@@ -226,9 +227,14 @@ class Walk {
     /** @param {SignatureField} field @param {Revision} revision @returns {Promise<Opened | undefined>} */
     async open(field, revision) {
         try {
-            const digest = await this.covered(field, revision.ends);
+            const covered = this.covered(field, revision.ends);
             const encoded = encodedIn(field.contents);
-            const opened = openEncoded(field.field, digest, encoded, field.isStamp);
+            const opened = await openEncoded(
+                field.field,
+                (by) => digestBy(by, ...covered),
+                encoded,
+                field.isStamp,
+            );
             if (partsOf(opened).some(({ lists }) => lists.length > 0)) throw new Fault("broken");
             return opened;
         } catch (error) {
@@ -237,8 +243,8 @@ class Walk {
         }
     }
 
-    /** @param {SignatureField} field @param {[number, number]} ends @returns {Promise<Bytes>} */
-    async covered(field, ends) {
+    /** @param {SignatureField} field @param {[number, number]} ends @returns {[Bytes, Bytes]} */
+    covered(field, ends) {
         const { pdf } = this.file.document;
         const [start, hole, resume, rest] = field.byteRange;
         const [first, last] = field.place;
@@ -253,7 +259,7 @@ class Walk {
         if (!isWhole || pdf.slice(hole, resume) !== field.contents || !isOnce)
             throw new Fault("does_not_cover_its_revision");
         const { bytes } = this.file;
-        return sha256(bytes.subarray(0, hole), bytes.subarray(resume, resume + rest));
+        return [bytes.subarray(0, hole), bytes.subarray(resume, resume + rest)];
     }
 
     judgeFile() {

@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
 from twisted.internet.defer import Deferred
@@ -134,6 +134,9 @@ class SigningSite(TestCase):
         self._port.factory.resource = _at(resource)
         self._port.factory._large_bodies = tuple(resource.large_bodies)
 
+    stamp_hash: Literal["sha256", "sha512"] = "sha256"
+    """Of the stamps that close files."""
+
     def anchors(self) -> list[AnchorSection]:
         """Authorities elsewhere whose certificates are taken."""
         return []
@@ -145,6 +148,7 @@ class SigningSite(TestCase):
     def _make_parts(self) -> Parts:
         signing = SigningSection(
             folder=self.folder / "ca",
+            stamp_hash=self.stamp_hash,
             seals=[SealSection(id="town", key_paths=[self.folder / "town"])],
             sessions=SessionsSection(
                 id="lindenau",

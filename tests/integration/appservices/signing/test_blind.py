@@ -14,6 +14,7 @@ from tests.integration.appservices.signing.chats import DAVE
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL
 from tests.support.blind_page import sign_only
 from tests.support.keys import unpadded_base64
+from tests.support.sign_page import SignPage
 from veche.protocol.evidence_checks import check_evidence, read_evidence
 from veche.protocol.ids import Ulid, effect_id
 from veche.protocol.signatures.report import Verdict
@@ -270,6 +271,35 @@ class BlindTests(BlindSite):
     def said_of(self, person: str) -> str:
         """All that somebody was told, without what files are called."""
         return self.all_said(person)  # type: ignore[arg-type]  # an account
+
+
+class LongerHashTests(BlindSite):
+    """Files are closed by another hash than people sign by."""
+
+    stamp_hash = "sha512"
+
+    async def test_a_page_stamps_by_the_hash_of_the_site_and_by_no_other(self) -> None:
+        link = await self.send()
+        for person in (ALICE, BOB):
+            signer = await self.open(person, link)
+            if person == BOB:
+                signed = await self.away(lambda one=signer: SignPage.sign(one, self.keys[BOB]))
+            else:
+                signed = await self.away(signer.sign, self.keys[person])
+            assert signed.status == 200, signed
+        view = signed.body
+        assert (view["is_to_close"], view["stamp_hash"]) == (True, "sha512")
+
+        weaker = await self.away(lambda: signer.close({**view, "stamp_hash": "sha256"}))
+        made = await self.away(lambda: signer.closing(view, signer.document(view)))
+        other = {**made, "signed_sha256": made["sha256"]}
+        false = await self.away(signer.hand_in_closing, other)
+        done = await self.away(signer.hand_in_closing, made)
+
+        assert all(400 <= one.status < 500 for one in (weaker, false)), (weaker, false)
+        assert done.status == 200, done
+        pdf = await self.away(lambda: signer.document(signer.view()))
+        assert self.judged(pdf).verdict is Verdict.SEALED
 
 
 class DraftTests(BlindSite):

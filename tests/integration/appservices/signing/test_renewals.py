@@ -19,6 +19,7 @@ from appservices.signing.service.files import read_kept
 from appservices.signing.service.renewals import DAY_MS, LOOK, RENEW, Look, Renew, renew_kept
 from appservices.signing.service.revoking import revoke
 from appservices.signing.service.sealing import Seals
+from appservices.signing.store import renewals
 from tests.integration.appservices.signing.site import ALICE, SigningSite
 from tests.support.signing import YEAR
 from veche.protocol.asic.container import read_container
@@ -26,6 +27,7 @@ from veche.protocol.errors import NotFoundError
 from veche.protocol.ids import EffectId
 from veche.protocol.renewal import NotRenewedError
 from veche.protocol.signatures.certificates import Holder, stamps_certificate
+from veche.protocol.signatures.digests import SHA512
 from veche.protocol.signatures.judging import Trusted
 from veche.protocol.signatures.report import Reason, Report, Verdict
 from veche.protocol.signed_file import judge_file
@@ -135,6 +137,34 @@ class RenewalTests(SigningSite):
         assert (revision, is_final) == (3, True)
         kind = "signing.deliver"
         assert len(self.rows("SELECT 1 FROM runtime.errand WHERE kind = %s", kind)) == 2
+
+    async def test_files_are_stamped_by_a_longer_hash_before_one_is_distrusted(self) -> None:
+        session_id = await self.signed()
+        now_ms = self.host.now_ms() + 40 * DAY_MS
+        now = dt.datetime.fromtimestamp(now_ms // 1000, dt.UTC)
+        folder = open_authority(self.folder / "ca", self.url, b"a long passphrase", now, by=SHA512)
+        folder.make(STAMPS, Holder("Lindenau Time", organisation="Lindenau"), stamps_certificate)
+        authorities = read_authorities(self.folder / "ca")
+        signing = self.parts.signing.model_copy(
+            update={"stamp_hash": "sha512", "renew_stamped_before": now.date()}
+        )
+        seals = Seals(authorities)
+        parts = attrs.evolve(self.parts, authorities=authorities, seals=seals, signing=signing)
+        self.host.now_ms = lambda: now_ms
+
+        await self.do(Look(), LOOK, {}, now_ms)
+        assert not self.rows("SELECT 1 FROM runtime.errand WHERE kind = %s", RENEW)
+        look = Look(signing.renew_stamped_before_ms)
+        await self.do(look, LOOK, {}, now_ms)
+        [(payload,)] = self.rows("SELECT payload FROM runtime.errand WHERE kind = %s", RENEW)
+        await self.do(Renew(parts), RENEW, payload, now_ms)
+
+        ends = {"sha256": now + dt.timedelta(days=1)}
+        trusted = Trusted([authorities.root], now + dt.timedelta(days=2), (), ends)
+        found = judge_file(self.whole(session_id), trusted)
+        assert found.verdict is Verdict.SEALED, found.findings
+        before_ms = signing.renew_stamped_before_ms
+        assert self.run_now(renewals.due, now_ms, before_ms, 10) == []
 
     async def test_what_is_not_proven_any_more_is_not_stamped(self) -> None:
         session_id = await self.signed()

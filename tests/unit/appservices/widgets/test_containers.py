@@ -6,6 +6,7 @@ import base64
 import datetime as dt
 import json
 import subprocess
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,14 +16,16 @@ from tests.support.containers import LEASE, bound_to, closed, contents, made, si
 from tests.support.node import WIDGETS, node, why_no_node
 from tests.support.signing import NOW, YEAR, Office, ms
 from tests.unit.appservices.widgets.test_signed_files import same
+from tests.unit.veche.protocol import test_renewal as renewals
 from tests.unit.veche.protocol.asic import test_container as files
 from veche.protocol.asic.archive import ArchiveError
-from veche.protocol.asic.container import new_container
+from veche.protocol.asic.container import new_container, prepare_closing
 from veche.protocol.asic.verdict import judge_container
+from veche.protocol.signatures.digests import SHA512
 from veche.protocol.signatures.judging import Trusted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from veche.protocol.signatures.report import Report
 
@@ -39,7 +42,9 @@ def _b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def by_page(cases: Sequence[File], office: Office) -> list[dict[str, Any]]:
+def by_page(
+    cases: Sequence[File], office: Office, ends: Mapping[str, dt.datetime]
+) -> list[dict[str, Any]]:
     """What the page's modules make of each file, asked of Node."""
     code = f"""
         import {{ judgeContainer }} from {json.dumps(VERDICT.as_uri())};
@@ -47,17 +52,18 @@ def by_page(cases: Sequence[File], office: Office) -> list[dict[str, Any]]:
         const bytes = (text) => Uint8Array.from(Buffer.from(text, "base64"));
         let text = "";
         for await (const part of process.stdin) text += part;
-        const {{ root, files }} = JSON.parse(text);
+        const {{ root, files, ends }} = JSON.parse(text);
         const roots = [readCertificate(bytes(root))];
         const found = [];
         for (const one of files)
             found.push(
-                await judgeContainer(bytes(one.data), roots, one.now, one.lists.map(bytes)),
+                await judgeContainer(bytes(one.data), roots, one.now, one.lists.map(bytes), ends),
             );
         process.stdout.write(JSON.stringify(found));
     """
     given = {
         "root": _b64(office.root.certificate.public_bytes(Encoding.DER)),
+        "ends": {name: ms(end) for name, end in ends.items()},
         "files": [
             {"data": _b64(data), "now": ms(now), "lists": [_b64(one) for one in lists]}
             for _, data, now, lists in cases
@@ -76,9 +82,9 @@ def by_page(cases: Sequence[File], office: Office) -> list[dict[str, Any]]:
     return reports
 
 
-def by_command(one: File, office: Office) -> Report:
+def by_command(one: File, office: Office, ends: Mapping[str, dt.datetime]) -> Report:
     _, data, now, lists = one
-    return judge_container(data, Trusted([office.root.certificate], now, lists))
+    return judge_container(data, Trusted([office.root.certificate], now, lists, ends))
 
 
 def _files() -> Iterator[File]:
@@ -112,11 +118,16 @@ def _files() -> Iterator[File]:
                 yield f"{years} years, {len(data)} bytes, {len(given)} lists", data, now, given
 
 
-def _differing(cases: Sequence[File]) -> dict[str, list[str]]:
-    reports = by_page(cases, files.office())
+def _differing(
+    cases: Sequence[File],
+    office: Office | None = None,
+    ends: Mapping[str, dt.datetime] = MappingProxyType({}),
+) -> dict[str, list[str]]:
+    office = office or files.office()
+    reports = by_page(cases, office, ends)
     found = {}
     for one, other in zip(cases, reports, strict=True):
-        report = by_command(one, files.office())
+        report = by_command(one, office, ends)
         said = same(report, other)
         if list(report.files) != other["files"]:
             said.append("files")
@@ -129,7 +140,23 @@ def test_page_and_command_agree_on_every_container() -> None:
     cases = list(_files())
 
     assert not _differing(cases)
-    assert len({by_command(one, files.office()).verdict for one in cases}) == 6
+    assert len({by_command(one, files.office(), {}).verdict for one in cases}) == 6
+
+
+def test_page_and_command_agree_on_stamps_by_other_hashes_when_one_ends() -> None:
+    office, ends = renewals.town().office, renewals.Stronger.ends
+    cases: list[File] = [
+        (f"{name} at {now}", data, now, ())
+        for name, data in renewals.stamped_by_hashes("container").items()
+        for now in (NOW + YEAR / 3, NOW + YEAR)
+    ]
+    prepared = prepare_closing(made(office))
+    weaker = office.token(SHA512.digest(renewals.manifest_of(prepared)), NOW, by=SHA512)
+    cases.append(("a weaker manifest", prepared.embed(weaker), NOW + YEAR / 3, ()))
+
+    assert not _differing(cases, office, ends)
+    found = {by_command(one, office, ends).verdict.value for one in cases}
+    assert found == {"sealed", "signed", "unproven", "invalid"}
 
 
 def test_page_and_command_agree_where_one_byte_is_another() -> None:

@@ -20,6 +20,7 @@ from tests.support.forgery import FORGED, closed_by_attacker, find, increment, p
 from tests.support.node import WIDGETS, node, why_no_node
 from tests.support.signing import NOW, YEAR, Office, fresh, ms, with_boxes
 from tests.unit.appservices.signing.service import test_appending as appended
+from tests.unit.veche.protocol import test_renewal as renewals
 from tests.unit.veche.protocol.pdf import test_appearance as pictures
 from tests.unit.veche.protocol.signatures import test_verdict as files
 from veche.protocol.ids import UserId
@@ -32,7 +33,7 @@ from veche.protocol.signatures.report import Verdict
 from veche.protocol.signatures.verdict import Trusted, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from veche.protocol.signatures.report import Report
 
@@ -53,6 +54,7 @@ class File:
     root: x509.Certificate
     now: dt.datetime = files.LATER
     lists: tuple[bytes, ...] = ()
+    ends: Mapping[str, dt.datetime] = attrs.field(factory=dict)
 
 
 def _b64(data: bytes) -> str:
@@ -70,8 +72,8 @@ def by_page(cases: Sequence[File]) -> list[dict[str, Any]]:
         const found = [];
         for (const one of JSON.parse(text)) {{
             const root = readCertificate(bytes(one.root));
-            const report = await judge(bytes(one.pdf), [root], one.now, one.lists.map(bytes));
-            found.push(report);
+            const lists = one.lists.map(bytes);
+            found.push(await judge(bytes(one.pdf), [root], one.now, lists, one.ends));
         }}
         process.stdout.write(JSON.stringify(found));
     """
@@ -81,6 +83,7 @@ def by_page(cases: Sequence[File]) -> list[dict[str, Any]]:
             "root": _b64(one.root.public_bytes(Encoding.DER)),
             "now": ms(one.now),
             "lists": [_b64(held) for held in one.lists],
+            "ends": {name: ms(end) for name, end in one.ends.items()},
         }
         for one in cases
     ]
@@ -98,7 +101,7 @@ def by_page(cases: Sequence[File]) -> list[dict[str, Any]]:
 
 
 def by_command(one: File) -> Report:
-    return judge(one.pdf, Trusted([one.root], one.now, one.lists))
+    return judge(one.pdf, Trusted([one.root], one.now, one.lists, one.ends))
 
 
 def same(report: Report, other: dict[str, Any]) -> list[str]:
@@ -286,17 +289,34 @@ def _years() -> Iterator[File]:
                 yield File(name, pdf, root, now, given)
 
 
+def _differing(cases: Sequence[File], reports: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """What the two say otherwise, by file."""
+    found = {
+        one.name: same(by_command(one), report) for one, report in zip(cases, reports, strict=True)
+    }
+    return {name: said for name, said in found.items() if said}
+
+
+def test_page_and_command_agree_on_stamps_by_other_hashes_when_one_ends() -> None:
+    root = renewals.town().office.root.certificate
+    cases = [
+        File(f"{name} at {now}", pdf, root, now, ends=renewals.Stronger.ends)
+        for name, pdf in renewals.stamped_by_hashes("pdf").items()
+        for now in (NOW + YEAR / 3, NOW + YEAR)
+    ]
+
+    reports = by_page(cases)
+
+    assert not _differing(cases, reports)
+    assert {report["verdict"] for report in reports} == {"sealed", "signed", "unproven"}
+
+
 def test_page_and_command_agree_on_every_file() -> None:
     cases = list(_files())
 
     reports = by_page(cases)
 
-    differing = {
-        one.name: said
-        for one, report in zip(cases, reports, strict=True)
-        if (said := same(by_command(one), report))
-    }
-    assert not differing
+    assert not _differing(cases, reports)
     assert len({report["verdict"] for report in reports}) == 6
 
 
@@ -311,9 +331,4 @@ def test_page_and_command_agree_where_one_byte_is_another() -> None:
 
     reports = by_page(cases)
 
-    differing = {
-        one.name: said
-        for one, report in zip(cases, reports, strict=True)
-        if (said := same(by_command(one), report))
-    }
-    assert not differing
+    assert not _differing(cases, reports)

@@ -48,6 +48,7 @@ from veche.protocol.pdf.signing import (
 from veche.protocol.signatures import der
 from veche.protocol.signatures.certificates import STAMP_POLICY
 from veche.protocol.signatures.cms import Signer, der_of
+from veche.protocol.signatures.digests import HASHES
 from veche.protocol.signatures.report import Verdict
 from veche.protocol.signatures.stamps import StampAuthority, StampRequest, read_token
 from veche.protocol.signatures.verdict import Trusted, judge
@@ -57,6 +58,8 @@ from veche.runtime.document_cipher import decrypt, encrypt, increment_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from veche.protocol.signatures.digests import Hash
 
 pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 
@@ -110,6 +113,8 @@ _REVISIONS: Final = """
     const { readFile } = await import("node:fs/promises");
     const letters = JSON.parse(await readFile(given[0].letters));
     const none = { digest: new Uint8Array(), hole: [0, 0] };
+    const { HASHES } = await at("signatures/digests.js");
+    const hashes = new Map(HASHES.map((one) => [one.name, one]));
     const found = [];
     for (const one of given.slice(1)) {
         const [file, proofs] = [openFile(bytes(one.pdf)), {}];
@@ -120,7 +125,7 @@ _REVISIONS: Final = """
                 : one.does === "sign"
                   ? await prepareSignature(
                         file, one.field, proofs, one.name, one.now, one.look, one.isNew)
-                  : await prepareClosing(file, one.field, proofs);
+                  : await prepareClosing(file, one.field, proofs, hashes.get(one.by));
         const whole = one.cms ? filled(made, bytes(one.cms)) : made.data;
         found.push([base64(made.data), base64(made.digest), made.hole, base64(whole),
             pageCount(file.document)]);
@@ -200,9 +205,10 @@ def _steps() -> Iterator[tuple[dict[str, Any], tuple[bytes, bytes, tuple[int, in
             )
             pdf += filled
         extra = Proofs([RANDOM.randbytes(50)], []) if number % 2 else Proofs()
-        closed = prepare_closing(Document(pdf), "Seal1", extra)
+        by = HASHES[number % len(HASHES)]
+        closed = prepare_closing(Document(pdf), "Seal1", extra, by=by)
         yield (
-            _asked(pdf, extra, b"\x30", does="close", field="Seal1"),
+            _asked(pdf, extra, b"\x30", does="close", field="Seal1", by=by.name),
             (closed.data, closed.digest, closed.hole, closed.filled(b"\x30")),
         )
         yield _added(pdf + closed.filled(b"\x30"), extra)
@@ -289,6 +295,7 @@ _SIGNATURES: Final = """
     const { signedAttributes, DATA } = await at("signatures/cms.js");
     const { derOf, detached } = await at("signatures/making.js");
     const { stampRequest } = await at("signatures/stamps.js");
+    const { HASHES } = await at("signatures/digests.js");
     const found = [];
     for (const one of given) {
         const certificate = readCertificate(bytes(one.certificate));
@@ -297,7 +304,8 @@ _SIGNATURES: Final = """
         const token = one.token ? bytes(one.token) : undefined;
         const cms = detached(certificate, one.chain.map(bytes), attributes, signature, token);
         const nonce = bytes(one.nonce);
-        const request = stampRequest({ imprint: bytes(one.digest), nonce });
+        const by = HASHES.find(({ name }) => name === one.by);
+        const request = stampRequest({ imprint: bytes(one.digest), nonce, by });
         found.push([attributes, signature, cms, request].map(base64));
     }
     answer(found);
@@ -316,7 +324,8 @@ def test_attributes_signatures_and_requests_are_byte_equal() -> None:
         signature = der.sequence(der.integer(r), der.integer(s))
         attributes = signer.signed_attributes(digest)
         token = office.token(digest, NOW) if number % 2 else b""
-        request = StampRequest(digest, int.from_bytes(nonce, "big"))
+        by = HASHES[number % len(HASHES)]
+        request = StampRequest(digest, int.from_bytes(nonce, "big"), by)
         ours.append(
             [
                 attributes,
@@ -327,6 +336,7 @@ def test_attributes_signatures_and_requests_are_byte_equal() -> None:
         )
         cases.append(
             {
+                "by": by.name,
                 "certificate": _b64(der_of(person.certificate)),
                 "chain": [_b64(der_of(one)) for one in chain],
                 "digest": _b64(digest),
@@ -501,11 +511,13 @@ def test_what_a_page_signs_is_good_for_pyhanko() -> None:
 
 
 _STAMPS: Final = """
+    const { HASHES } = await at("signatures/digests.js");
     const { readAnswer } = await at("signatures/stamps.js");
     const { readCertificate } = await at("signatures/certificate.js");
     const found = [];
     for (const one of given) {
-        const asked = { imprint: bytes(one.imprint), nonce: bytes(one.nonce) };
+        const by = HASHES.find(({ name }) => name === one.by);
+        const asked = { imprint: bytes(one.imprint), nonce: bytes(one.nonce), by };
         const authority = readCertificate(bytes(one.authority));
         found.push(
             await readAnswer(bytes(one.answer), asked, authority).then(base64, (e) => e.name),
@@ -515,10 +527,12 @@ _STAMPS: Final = """
 """
 
 
-def test_page_takes_the_stamp_that_it_asked_for_and_no_other() -> None:
+@pytest.mark.parametrize("by", HASHES, ids=lambda one: one.name)
+def test_page_takes_the_stamp_that_it_asked_for_and_no_other(by: Hash) -> None:
     office, stranger = Office(), Office()
-    imprint, nonce = b"\1" * 32, b"\0\x80\2"
-    request = StampRequest(imprint, int.from_bytes(nonce, "big"))
+    imprint, nonce = b"\1" * by.size, b"\0\x80\2"
+    request = StampRequest(imprint, int.from_bytes(nonce, "big"), by)
+    other_hash = next(one for one in HASHES if one is not by)
     authority = StampAuthority(office.stamping.certificate, office.stamping.key, STAMP_POLICY)
     other = StampAuthority(stranger.stamping.certificate, stranger.stamping.key, STAMP_POLICY)
     persons = StampAuthority(office.issuing.certificate, office.issuing.key, STAMP_POLICY)
@@ -526,9 +540,15 @@ def test_page_takes_the_stamp_that_it_asked_for_and_no_other() -> None:
     flipped = good[:-1] + bytes((good[-1] ^ 1,))
     answers = {
         "good": good,
-        "another imprint": authority.answer(StampRequest(b"\2" * 32, 130).encoded(), 7, ms(NOW)),
-        "another nonce": authority.answer(StampRequest(imprint, 5).encoded(), 7, ms(NOW)),
-        "no nonce": authority.answer(StampRequest(imprint).encoded(), 7, ms(NOW)),
+        **{
+            name: authority.answer(one.encoded(), 7, ms(NOW))
+            for name, one in {
+                "another imprint": attrs.evolve(request, imprint=b"\2" * by.size),
+                "another nonce": attrs.evolve(request, nonce=5),
+                "no nonce": attrs.evolve(request, nonce=None),
+                "another hash": StampRequest(b"\1" * other_hash.size, request.nonce, other_hash),
+            }.items()
+        },
         "a stranger's": other.answer(request.encoded(), 7, ms(NOW)),
         "another signature": flipped,
         "refused": authority.answer(b"?", 7, ms(NOW)),
@@ -545,6 +565,7 @@ def test_page_takes_the_stamp_that_it_asked_for_and_no_other() -> None:
             "authority": _b64(der_of(who)),
             "imprint": _b64(imprint),
             "nonce": _b64(nonce),
+            "by": by.name,
         }
         for answer, who in cases
     ]

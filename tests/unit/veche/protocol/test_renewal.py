@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+import attrs
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -15,10 +16,13 @@ from tests.support.containers import closed as closed_container
 from tests.support.containers import made
 from tests.support.forgery import FORGED, find, increment, page
 from tests.support.signing import NOW, YEAR, Office, fresh, ms, with_boxes
+from veche.protocol.asic.container import prepare_closing, read_container
+from veche.protocol.pdf.signing import Proofs
 from veche.protocol.renewal import NotRenewedError, Stamper, renew, renew_before_ms
 from veche.protocol.signatures import certificates
 from veche.protocol.signatures.certificates import Authority, Holder, Revoked
 from veche.protocol.signatures.cms import der_of
+from veche.protocol.signatures.digests import SHA256, SHA384, SHA512
 from veche.protocol.signatures.judging import Trusted
 from veche.protocol.signatures.report import Reason, Verdict
 from veche.protocol.signed_file import judge_file
@@ -26,6 +30,8 @@ from veche.protocol.signed_file import judge_file
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from veche.protocol.asic.container import Prepared
+    from veche.protocol.signatures.digests import Hash
     from veche.protocol.signatures.report import Report
 
 DAY = dt.timedelta(days=1)
@@ -304,3 +310,116 @@ def test_a_hash_that_ends_ends_all_that_rests_on_it() -> None:
     assert before.verdict is Verdict.SEALED
     assert before.proven_until_ms == ms(NOW + YEAR)
     assert after.verdict is Verdict.UNPROVEN
+
+
+@attrs.frozen
+class Stronger:
+    """A file that was stamped anew by a longer hash, before SHA-256 ended after half a year.
+
+    Attributes:
+        stamp: The hash of the stamp.
+        certificate: With which that of its authority is signed.
+        listed: With which the list about it is signed.
+    """
+
+    stamp: Hash = SHA512
+    certificate: Hash = SHA512
+    listed: Hash = SHA512
+
+    ends: ClassVar[Mapping[str, dt.datetime]] = {"sha256": NOW + YEAR / 2}
+
+    def renewed(self, data: bytes) -> bytes:
+        """The file, stamped before SHA-256 ends."""
+        office, now = town().office, NOW + YEAR / 4
+        stamping = office.new_stamping(now, self.certificate)
+        stamper = Stamper(
+            [der_of(stamping.certificate)],
+            lambda digest: office.token(digest, now, stamping, self.stamp),
+            self.stamp,
+        )
+        listed = office.list_of(stamping.certificate, now, self.listed)
+        return renew(data, self.by(now, [*town().lists(now), listed]), stamper)
+
+    def by(self, now: dt.datetime, lists: Sequence[bytes] = ()) -> Trusted:
+        return Trusted([town().office.root.certificate], now, lists, self.ends)
+
+
+def stamped_by_hashes(kind: str) -> Mapping[str, bytes]:
+    """A file as it was closed, and stamped anew by each hash, with lists by others."""
+    held = histories(kind)["closed"]
+    return {
+        "closed": held,
+        "sha384": Stronger(SHA384, SHA384, SHA384).renewed(held),
+        "sha512": Stronger().renewed(held),
+        "another list": Stronger(listed=SHA256).renewed(held),
+    }
+
+
+@pytest.mark.parametrize("kind", ["pdf", "container"])
+@pytest.mark.parametrize("by", [SHA384, SHA512])
+def test_what_is_stamped_by_a_longer_hash_before_sha_256_ends_stays_proven(
+    kind: str, by: Hash
+) -> None:
+    made_ = Stronger(by, by, by)
+    renewed = made_.renewed(histories(kind)["closed"])
+
+    found = judge_file(renewed, made_.by(NOW + YEAR))
+
+    assert found.verdict is Verdict.SEALED, found.findings
+    assert all(one.is_proven for one in found.signers)
+    assert found.proven_until_ms is not None
+    assert found.proven_until_ms > ms(NOW + 14 * YEAR)
+
+
+@pytest.mark.parametrize("kind", ["pdf", "container"])
+@pytest.mark.parametrize(
+    ("weak", "verdict"),
+    [
+        ({"certificate": SHA256}, Verdict.UNPROVEN),
+        ({"listed": SHA256}, Verdict.SIGNED),
+    ],
+)
+def test_a_stamp_by_a_longer_hash_lasts_no_longer_than_what_vouches_for_it(
+    kind: str, weak: Mapping[str, Hash], verdict: Verdict
+) -> None:
+    made_ = Stronger(**weak)
+    held = histories(kind)["closed"]
+    if verdict is Verdict.UNPROVEN:
+        with pytest.raises(NotRenewedError, match="not last longer"):
+            made_.renewed(held)
+        return
+
+    assert judge_file(made_.renewed(held), made_.by(NOW + YEAR)).verdict is verdict
+
+
+def test_a_stamp_by_sha_256_does_not_outlast_it() -> None:
+    with pytest.raises(NotRenewedError, match="not last longer"):
+        Stronger(stamp=SHA256).renewed(town().pdf)
+
+
+def test_what_sha_256_covered_after_its_end_is_not_proven_by_a_later_stamp() -> None:
+    office, late = town().office, NOW + YEAR
+    stamping = office.new_stamping(late, SHA512)
+    proofs = Proofs(
+        [der_of(stamping.certificate)], [office.list_of(stamping.certificate, late, SHA512)]
+    )
+    stamped = office.close(town().pdf, late, proofs, "Late", stamping, SHA512)
+
+    assert judge_file(stamped, Stronger().by(late)).verdict is Verdict.UNPROVEN
+
+
+def test_a_manifest_by_a_weaker_hash_than_its_stamp_is_broken() -> None:
+    prepared = prepare_closing(made(town().office))
+    token = town().office.token(SHA512.digest(manifest_of(prepared)), NOW, by=SHA512)
+
+    found = judge_file(prepared.embed(token), town().by(NOW + DAY))
+
+    assert found.verdict is Verdict.INVALID
+    assert [one.detail for one in found.findings][:1] == ["its manifest is by another hash"]
+
+
+def manifest_of(prepared: Prepared) -> bytes:
+    """What a stamp that is being prepared will be over."""
+    return (
+        read_container(prepared.embed(town().office.token(prepared.digest, NOW))).steps[-1].manifest
+    )

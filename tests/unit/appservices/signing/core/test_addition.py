@@ -30,6 +30,7 @@ from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.signing import prepare_signature
 from veche.protocol.signatures.checking import open_signature, signer_of
 from veche.protocol.signatures.cms import Signer, der_of
+from veche.protocol.signatures.digests import SHA256, SHA512
 from veche.protocol.signatures.verdict import signatures_of
 
 
@@ -378,6 +379,21 @@ class TestWhereTheFileIsNotSeen:
             (token, digest, stamps.certificate, ms(NOW) + STAMP_AGE_MS_MAX + 1),
             (token[:-1], digest, stamps.certificate, ms(NOW)),
             (claim_of(signed()).encoded, digest, stamps.certificate, ms(NOW)),
+        ):
+            with pytest.raises(BadSignatureError):
+                check_claimed_stamp(*wrong)
+
+    def test_a_stamp_that_closes_a_file_is_by_the_hash_of_the_site(self) -> None:
+        stamps, digest = office().stamping.certificate, SHA512.digest(b"a file")
+        token = office().token(digest, NOW, by=SHA512)
+        claimed = SHA256.digest(digest)
+        check_claimed_stamp(token, claimed, stamps, ms(NOW), SHA512)
+
+        weaker = office().token(SHA256.digest(b"a file"), NOW)
+        for wrong in (
+            (token, digest, stamps, ms(NOW), SHA512),
+            (weaker, SHA256.digest(SHA256.digest(b"a file")), stamps, ms(NOW), SHA512),
+            (token, digest, stamps, ms(NOW), SHA256),
         ):
             with pytest.raises(BadSignatureError):
                 check_claimed_stamp(*wrong)
