@@ -252,6 +252,20 @@ test("a box is moved by the keyboard and by the pointer, and stays where it was 
     const after = await box.boundingBox();
     assert.ok(after && Math.abs(after.x - (before.x - 100)) < 3, "it followed the pointer");
     await glance(page, "sign-new-box");
+    const wide = page.getByLabel("Width, in points");
+    await box.press("Shift+ArrowRight");
+    assert.equal(await wide.inputValue(), "205");
+    await wide.fill("180");
+    const corner = await box.boundingBox();
+    assert.ok(corner);
+    await page.mouse.move(corner.x + corner.width - 4, corner.y + corner.height - 4);
+    await page.mouse.down();
+    await page.mouse.move(corner.x + corner.width + 6, corner.y + corner.height + 26);
+    await page.mouse.up();
+    assert.ok(Number(await page.getByLabel("Height, in points").inputValue()) > 65);
+    await page.getByLabel("From the left edge, in points").fill("0");
+    const width = Number(await wide.inputValue());
+    assert.ok(width > 180, "its corner made it wider");
     await page.getByRole("button", { name: "Done", exact: true }).click();
     await page.getByRole("button", { name: "Look at what will be sent" }).click();
     await page.getByRole("button", { name: "Encrypt and send" }).click();
@@ -264,7 +278,8 @@ test("a box is moved by the keyboard and by the pointer, and stays where it was 
     const pdf = opened(secret, heard[1]?.body, "veche.signing.blob").toString("base64");
     const { corners, pages } = await ask("look_into", { pdf });
     assert.equal(pages, 1);
-    assert.ok(corners[0][0] < 595 - 28 - 200 - 50 && corners[0][1] > 28 + 40, String(corners));
+    assert.deepEqual([corners[0][0], corners[0][2]], [0, width]);
+    assert.ok(corners[0][1] > 28 + 20, String(corners));
 });
 
 /** @returns {{answers: Record<string, Answer>, ids: string[]}} a service that takes three documents */

@@ -47,6 +47,25 @@ class InPersonOrder(Wire):
     name: Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS_MAX)]
 
 
+class BoxOrder(Wire):
+    """A rectangle on a page, in whole points (1/72 inch) of the page as it is shown.
+
+    Cropped and turned as readers show it; a page that has a unit of its own (``/UserUnit``) is
+    measured in that.
+
+    Attributes:
+        x: From its left edge to the left side of the box.
+        y: From its top edge to the top of the box.
+        width: Of the box.
+        height: Of the box.
+    """
+
+    x: Annotated[int, Field(ge=0, le=14_400)]
+    y: Annotated[int, Field(ge=0, le=14_400)]
+    width: Annotated[int, Field(ge=60, le=400)] = 200
+    height: Annotated[int, Field(ge=30, le=150)] = 60
+
+
 class PartyOrder(Wire):
     """Somebody whom an organisation asks.
 
@@ -57,9 +76,10 @@ class PartyOrder(Wire):
         user: Their account; of a seal none: it is the organisation's own.
         level: How they have to sign at least; none: as the session says.
         witness_of: Of a witness: whose signature they see.
-        page: At the foot of which page of the file they sign, from 1; none: on a page of
-            signatures at the end, as also where that page has no room.
+        page: On which page of the file they sign, from 1; none: on a page of signatures at the
+            end. Without ``box`` at its foot, and at the end where that has no room.
         side: Where at the foot; none: wherever there is room.
+        box: Where on the page instead, which stays as it is.
         in_person: Of somebody without an account, who has no ``user``: before whom they sign.
     """
 
@@ -71,6 +91,7 @@ class PartyOrder(Wire):
     witness_of: PartyId | None = None
     page: Annotated[int, Field(ge=1, le=2_000)] | None = None
     side: Literal["left", "middle", "right"] | None = None
+    box: BoxOrder | None = None
     in_person: InPersonOrder | None = None
 
 

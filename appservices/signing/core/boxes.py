@@ -1,8 +1,9 @@
-"""Where signers sign: places that a template names, the foot of a page, or a page of its own.
+"""Where signers sign: places that a template names, on a page, at its foot, or on one of its own.
 
 A page of its own, at the end, is the rule: it has room for any number of names, and covers nothing.
-Whoever asks may name a page instead; that page is drawn a little smaller, so that its foot has
-room. Either way the names, roles and frames are typeset; boxes lie in the frames.
+Whoever asks may name the foot of a page instead; that page is drawn a little smaller, so that its
+foot has room. Either way the names, roles and frames are typeset; boxes lie in the frames. Or they
+name an area of a page: there a box lies on what is drawn, and nothing is typeset.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from typing import TYPE_CHECKING, Annotated, Final
 import attrs
 from pydantic import Field
 
+from appservices.signing.core.places import Area, PageSize, Side, area_at, box_in, is_on
 from veche.protocol.errors import MalformedError
 from veche.protocol.pdf.appearance import HEIGHT_MAX, HEIGHT_MIN, WIDTH_MAX, WIDTH_MIN
-from veche.protocol.pdf.signing import Box
 from veche.protocol.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from appservices.signing.core.places import Place
+    from veche.protocol.pdf.signing import Box
 
 BOXES_MAX: Final = 200
 FOOT_SEATS_MAX: Final = 6
@@ -29,35 +33,13 @@ FOOT_SEATS_MAX: Final = 6
 FIELD: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,31}(:[A-Za-z0-9]{1,16})?")
 """Name of a field: ``Sig1``, or ``Sig1:c7`` of a clause."""
 _HUNDREDTHS: Final = 100
+_HALF: Final = 0.005
 _FOOT_ROW: Final = 92
 """Height of a row of frames with their names, in points."""
 _FOOT_COLUMNS: Final = 3
-PAGE_MAX: Final = 2_000
-"""Largest number of a page that can be chosen."""
 _FOOT_WIDTH_MIN: Final = 300
 _FOOT_SHARE_MAX: Final = 0.3
 """Of a page's height that its foot may take, or the rest could not be read."""
-
-
-class Side(enum.Enum):
-    """Where at the foot of a page somebody signs, in the order of its columns."""
-
-    LEFT = "left"
-    MIDDLE = "middle"
-    RIGHT = "right"
-
-
-@attrs.frozen
-class Place:
-    """Where in a document whoever asks wants somebody to sign.
-
-    Attributes:
-        page: At the foot of which page, from 1.
-        side: Where there; None: wherever there is room.
-    """
-
-    page: int
-    side: Side | None = None
 
 
 @attrs.frozen
@@ -68,15 +50,41 @@ class Seat:
         field: Name of the field, unique in the document; see ``FIELD``.
         name: As it is printed.
         role: As what they sign, as it is printed; of a clause, its title.
-        page: On which page, from 1; None: on a page of its own.
-        side: Where at the foot of that page; None: wherever there is room.
+        place: Where; None: on a page of its own.
     """
 
     field: str
     name: str
     role: str
-    page: int | None = None
-    side: Side | None = None
+    place: Place | None = None
+
+
+class Fault(enum.Enum):
+    """Why a box cannot be where it is to be."""
+
+    PAGE = "page"
+    """There is no such page."""
+    OFF = "off"
+    """It is not whole on its page."""
+    COVERS = "covers"
+    """Another one is there."""
+    SIZE = "size"
+
+
+class BoxError(MalformedError):
+    """A box cannot be where it is to be.
+
+    Attributes:
+        fault: Why.
+        why: The message without the field.
+        shown: Of one that is off its page: how wide and high that is, in whole points; else (0, 0).
+    """
+
+    def __init__(self, field: str, fault: Fault, why: str, shown: tuple[int, int] = (0, 0)) -> None:
+        super().__init__(field, why)
+        self.fault = fault
+        self.why = why
+        self.shown = shown
 
 
 class Spot(Wire):
@@ -99,36 +107,14 @@ class Spot(Wire):
     h: Annotated[float, Field(gt=0)]
 
 
-@attrs.frozen
-class PageSize:
-    """A page.
-
-    Attributes:
-        width: In points.
-        height: In points.
-        left: Where it begins, in points.
-        bottom: Where it begins, in points.
-        rotation: By how many degrees it is shown turned.
-    """
-
-    width: float
-    height: float
-    left: float = 0
-    bottom: float = 0
-    rotation: int = 0
-
-
 def box_of(spot: Spot, size: PageSize) -> Box:
-    """A place of typst's, measured from the left bottom corner, in hundredths of a point.
+    """A place of typst's as a box of the file.
 
     Args:
         spot: The place.
         size: Of its page.
     """
-    left, top = size.left + spot.x, size.bottom + size.height - spot.y
-    corners = (left, top - spot.h, left + spot.w, top)
-    first, second, third, fourth = (round(one * _HUNDREDTHS) / _HUNDREDTHS for one in corners)
-    return Box(spot.id, spot.page - 1, (first, second, third, fourth))
+    return box_in(spot.id, spot.page - 1, (spot.x, spot.y, spot.w, spot.h), size)
 
 
 def check_boxes(boxes: Sequence[Box], sizes: Mapping[int, PageSize]) -> None:
@@ -139,8 +125,8 @@ def check_boxes(boxes: Sequence[Box], sizes: Mapping[int, PageSize]) -> None:
         sizes: Of its pages, from 0; those that have boxes are enough.
 
     Raises:
-        MalformedError: A box is off its page, too small or large, has a bad name, or covers another
-            one; or there are too many or none.
+        BoxError: A box is off its page, too small or large, or covers another one.
+        MalformedError: One has a bad name, or that of another; or there are too many or none.
     """
     if not 1 <= len(boxes) <= BOXES_MAX:
         raise MalformedError("boxes", f"must be 1 to {BOXES_MAX}")
@@ -151,20 +137,26 @@ def check_boxes(boxes: Sequence[Box], sizes: Mapping[int, PageSize]) -> None:
         _check_box(box, sizes.get(box.page))
     for one, other in combinations(boxes, 2):
         if one.page == other.page and _overlap(one.corners, other.corners):
-            raise MalformedError(one.field, f"covers the box {other.field}")
+            raise BoxError(one.field, Fault.COVERS, f"covers the box {other.field}")
 
 
 def _check_box(box: Box, size: PageSize | None) -> None:
     if FIELD.fullmatch(box.field) is None:
         raise MalformedError("field", "a name has letters and digits: Sig1, or Sig1:c7 of a clause")
     if size is None:
-        raise MalformedError(box.field, f"there is no page {box.page + 1}")
+        raise BoxError(box.field, Fault.PAGE, f"there is no page {box.page + 1}")
     left, bottom, right, top = box.corners
-    if left < size.left or bottom < size.bottom or min(left, bottom) < 0:
-        raise MalformedError(box.field, "the box is off its page")
-    if right > size.left + size.width or top > size.bottom + size.height:
-        raise MalformedError(box.field, "the box is off its page")
+    # Half of a hundredth: what rounding to one leaves.
+    if (
+        left < size.left - _HALF
+        or bottom < size.bottom - _HALF
+        or right > size.left + size.width + _HALF
+        or top > size.bottom + size.height + _HALF
+    ):
+        raise BoxError(box.field, Fault.OFF, "the box is off its page")
     width, height = (right - left) * _HUNDREDTHS, (top - bottom) * _HUNDREDTHS
+    if box.turn % 180:
+        width, height = height, width
     # Half of a hundredth: what adding and subtracting floats leaves.
     if not (
         WIDTH_MIN - 0.5 <= width <= WIDTH_MAX + 0.5
@@ -172,8 +164,9 @@ def _check_box(box: Box, size: PageSize | None) -> None:
     ):
         bounds = (WIDTH_MIN, HEIGHT_MIN, WIDTH_MAX, HEIGHT_MAX)
         least_wide, least_high, most_wide, most_high = (one // _HUNDREDTHS for one in bounds)
-        raise MalformedError(
+        raise BoxError(
             box.field,
+            Fault.SIZE,
             f"must be {least_wide} to {most_wide} points wide and {least_high} to {most_high} high",
         )
 
@@ -187,16 +180,20 @@ class Seating:
     """Who signs where.
 
     Attributes:
+        free: Boxes on pages as they are.
         at_foot: By page, from 0.
         on_sheet: On a page of its own at the end.
     """
 
+    free: tuple[Box, ...]
     at_foot: Mapping[int, tuple[Seat, ...]]
     on_sheet: tuple[Seat, ...]
 
 
 def seating(seats: Sequence[Seat], sizes: Sequence[PageSize], tight: frozenset[int]) -> Seating:
-    """Where everyone signs; whoever finds no room on the named page gets a page of their own.
+    """Where everyone signs; whoever finds no room at the named foot gets a page of their own.
+
+    A page on which a box has a place is not drawn smaller: what the place was meant for would move.
 
     Args:
         seats: In the order in which they are printed.
@@ -204,23 +201,55 @@ def seating(seats: Sequence[Seat], sizes: Sequence[PageSize], tight: frozenset[i
         tight: Pages, from 0, that cannot be drawn smaller.
 
     Raises:
-        MalformedError: A page is named that is not there; there are none or too many signers.
+        BoxError: A page is named that is not there, or an area is not on its page.
+        MalformedError: There are none or too many signers.
     """
     if not 1 <= len(seats) <= BOXES_MAX:
         raise MalformedError("boxes", f"must be 1 to {BOXES_MAX}")
     at_foot: dict[int, tuple[Seat, ...]] = {}
     for seat in seats:
-        if seat.page is not None and not 1 <= seat.page <= len(sizes):
-            raise MalformedError(seat.field, f"there is no page {seat.page}, of {len(sizes)}")
-        if seat.page is not None:
-            at_foot[seat.page - 1] = (*at_foot.get(seat.page - 1, ()), seat)
+        place = seat.place
+        if place is not None and not 1 <= place.page <= len(sizes):
+            why = f"there is no page {place.page}, of {len(sizes)}"
+            raise BoxError(seat.field, Fault.PAGE, why)
+        if place is not None and not place.is_free:
+            at_foot[place.page - 1] = (*at_foot.get(place.page - 1, ()), seat)
+    free = _free(seats, sizes)
+    tight |= {box.page for box in free}
     roomy = {
         page: held
         for page, held in at_foot.items()
         if page not in tight and _has_room(sizes[page], held)
     }
     placed = {seat.field for held in roomy.values() for seat in held}
-    return Seating(roomy, tuple(seat for seat in seats if seat.field not in placed))
+    placed |= {box.field for box in free}
+    return Seating(free, roomy, tuple(seat for seat in seats if seat.field not in placed))
+
+
+def _free(seats: Sequence[Seat], sizes: Sequence[PageSize]) -> tuple[Box, ...]:
+    """The boxes of those who sign on a page as it is; those with an area come first."""
+    found: dict[str, Area] = {}
+    taken: dict[int, list[Area]] = {}
+    for seat in sorted(seats, key=lambda one: one.place is None or one.place.area is None):
+        place = seat.place
+        if place is None or not place.is_free:
+            continue
+        size, there = sizes[place.page - 1], taken.setdefault(place.page, [])
+        area = place.area
+        if area is None and place.row is not None:
+            area = area_at(place.row, place.side or Side.RIGHT, size, there)
+        if area is None or not is_on(area, size):
+            wide, high = (int(one) for one in size.shown)
+            why = f"has no room there: page {place.page} is {wide} by {high} points as it is shown"
+            raise BoxError(seat.field, Fault.OFF, why, (wide, high))
+        there.append(area)
+        found[seat.field] = area
+    return tuple(
+        box_in(seat.field, seat.place.page - 1, attrs.astuple(found[seat.field]), size)
+        for seat in seats
+        if seat.place is not None and seat.field in found
+        for size in [sizes[seat.place.page - 1]]
+    )
 
 
 def foot_cells(seats: Sequence[Seat]) -> tuple[Seat | None, ...]:
@@ -228,18 +257,28 @@ def foot_cells(seats: Sequence[Seat]) -> tuple[Seat | None, ...]:
 
     Where nobody has chosen a side, signers stand side by side, from the left.
     """
-    if all(seat.side is None for seat in seats):
+    if all(_side(seat) is None for seat in seats):
         return tuple(seats)
     sides = list(Side)
     cells: dict[int, Seat] = {}
     # Those who have chosen come first, or others would stand where they want to.
-    for seat in sorted(seats, key=lambda one: one.side is None):
-        at = 0 if seat.side is None else sides.index(seat.side)
+    for seat in sorted(seats, key=lambda one: _side(one) is None):
+        side = _side(seat)
+        at = 0 if side is None else sides.index(side)
         while at in cells:
-            at += 1 if seat.side is None else _FOOT_COLUMNS
+            at += 1 if side is None else _FOOT_COLUMNS
         cells[at] = seat
     rows = 1 + max(cells) // _FOOT_COLUMNS
     return tuple(cells.get(at) for at in range(rows * _FOOT_COLUMNS))
+
+
+def is_sided(cells: Sequence[Seat | None]) -> bool:
+    """Whether cells of a foot stand left, in the middle and right; else side by side."""
+    return any(one is None or _side(one) is not None for one in cells)
+
+
+def _side(seat: Seat) -> Side | None:
+    return None if seat.place is None else seat.place.side
 
 
 def foot_height(cells: int) -> int:

@@ -1,9 +1,9 @@
 """Who signs, as people type it: "bob, carol then dave", "2 of bob, carol, dan; copy to erin".
 
 Names are apart by commas or "and"; "then" ends a stage; "as" says the role, and of a witness whose
-signature they see; "on page 3 bottom right" says where they sign, "qualified" or "with own
-certificate", last, by which certificate. A number before a stage says how
-many of it are enough. A name in quotation marks is that of somebody without an account, who signs
+signature they see; "on page 3 bottom right" says where they sign (``place_words``), "qualified" or
+"with own certificate", last, by which certificate. A number before a stage says how many of it are
+enough. A name in quotation marks is that of somebody without an account, who signs
 in person. After a semicolon, or at the end, "copy to" names whoever gets the file and
 has nothing to sign. "each of bob, carol" makes a session of its own for everybody in the first
 stage; what follows "then" is the same in all of them.
@@ -19,14 +19,24 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.signing.core.boxes import PAGE_MAX, Place, Side
 from appservices.signing.core.parties import PARTIES_MAX, STAGES_MAX, Role
+from appservices.signing.core.place_words import (
+    ON,
+    NoAreaError,
+    NoPageError,
+    NoPlaceError,
+    read_place,
+    write_place,
+)
+from appservices.signing.core.places import covering
 from appservices.signing.core.records import Level
 from appservices.signing.core.table import TableError, read_table
 from veche.protocol.approval import showable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from appservices.signing.core.places import Place
 
 ORDER_CHARACTERS_MAX: Final = 60_000
 """A thousand accounts of a usual length."""
@@ -47,14 +57,6 @@ _ROLES: Final[Mapping[str, Role]] = {
     **dict.fromkeys(("copy", "копия", "kopie", "копія"), Role.VIEWER),
 }
 _EACH: Final = frozenset({"each", "каждый", "каждому", "jeder", "jede", "кожен", "кожному"})
-_ON: Final = frozenset({"on", "на", "auf"})
-_PAGE: Final = frozenset({"page", "странице", "стр", "стр.", "seite", "сторінці"})
-_BOTTOM: Final = frozenset({"bottom", "внизу", "снизу", "unten", "знизу"})
-_SIDES: Final[Mapping[str, Side]] = {
-    **dict.fromkeys(("left", "слева", "links", "ліворуч", "зліва"), Side.LEFT),
-    **dict.fromkeys(("middle", "посередине", "mitte", "посередині"), Side.MIDDLE),
-    **dict.fromkeys(("right", "справа", "rechts", "праворуч"), Side.RIGHT),
-}
 _QUALIFIED: Final = frozenset({"qualified", "квалифицированно", "qualifiziert", "кваліфіковано"})
 _WITH: Final = frozenset({"with", "с", "со", "mit", "з", "із", "зі"})
 _THEIR: Final = frozenset(
@@ -67,7 +69,7 @@ _BOXLESS: Final = frozenset({Role.APPROVER, Role.VIEWER})
 _UNCERTIFIED: Final = frozenset({Role.APPROVER, Role.VIEWER, Role.SEAL})
 _OF_THEIRS: Final = "of"
 """"with a certificate of their own"."""
-_WORDS: Final = _THEN | _AND | _AS | _OF | _COPY | _TO | _EACH | _ON | {";"}
+_WORDS: Final = _THEN | _AND | _AS | _OF | _COPY | _TO | _EACH | ON | {";"}
 _WRITTEN: Final[Mapping[Level | None, str]] = {
     Level.OWN: " with own certificate",
     Level.QUALIFIED: " qualified",
@@ -77,7 +79,6 @@ EACH_MAX: Final = 1_000
 _HEADS: Final = frozenset({"user", "account", "name", "person", "signer", "имя", "konto", "ім’я"})
 _CELL: Final = re.compile(r"[,;\t]")
 _COUNT: Final = re.compile(r"[1-9][0-9]{0,2}")
-_NUMBER: Final = re.compile(r"[1-9][0-9]{0,3}")
 _MARKS: Final = '"“”„«»'
 _QUOTED: Final = re.compile(rf"[{_MARKS}]([^{_MARKS}]{{1,100}})[{_MARKS}]")
 _TOKEN: Final = re.compile(rf"{_QUOTED.pattern}|[,;{_MARKS}]|[^\s,;{_MARKS}]+")
@@ -100,6 +101,10 @@ class OrderProblem(enum.Enum):
     TOO_MANY = "too_many"
     PAGE = "page"
     """No number of a page follows."""
+    AREA = "area"
+    """No area of a page follows, or one out of bounds."""
+    COVERS = "covers"
+    """The box of somebody covers that of another one."""
     PLACE = "place"
     """Who agrees with a key, or gets a copy, signs on no page."""
     GUEST = "guest"
@@ -334,22 +339,17 @@ class _Reader:
 
     def _place(self) -> Place | None:
         """Where somebody signs, "on page 3 bottom right"; None: it is not said."""
-        if self._next not in _ON:
+        if self._next not in ON:
             return None
-        self._at += 1
-        if self._next not in _PAGE:
-            raise OrderError(OrderProblem.WORD, self._word)
-        self._at += 1
-        number = self._word
-        if not _NUMBER.fullmatch(number) or int(number) > PAGE_MAX:
-            raise OrderError(OrderProblem.PAGE, number)
-        self._at += 1
-        if self._next in _BOTTOM:
-            self._at += 1
-        side = _SIDES.get(self._next)
-        if side is not None:
-            self._at += 1
-        return Place(int(number), side)
+        try:
+            place, self._at = read_place(self._words, self._at)
+        except NoPageError as e:
+            raise OrderError(OrderProblem.PAGE, e.word) from e
+        except NoAreaError as e:
+            raise OrderError(OrderProblem.AREA, e.word) from e
+        except NoPlaceError as e:
+            raise OrderError(OrderProblem.WORD, e.word) from e
+        return place
 
     def _copies(self) -> list[str]:
         self._at += 1
@@ -390,6 +390,7 @@ def _arranged(stages: Sequence[WantedStage], copies: Sequence[str], *, is_each: 
         if signing or stage.need is not None
     ]
     _check_counts(made)
+    _check_places(made, is_each=is_each)
     return PartyOrder(tuple(made), tuple(copied))
 
 
@@ -431,6 +432,15 @@ def _check_counts(stages: Sequence[WantedStage]) -> None:
             raise OrderError(OrderProblem.NEED, str(stage.need))
 
 
+def _check_places(stages: Sequence[WantedStage], *, is_each: bool) -> None:
+    """Nobody signs where another one does; each of many has a document of their own."""
+    alike = len(stages[0].wanted) if is_each else 0
+    placed = [one for stage in stages for one in stage.wanted]
+    found = covering([one.place for one in placed], alike=alike)
+    if found is not None:
+        raise OrderError(OrderProblem.COVERS, placed[found[1]].person)
+
+
 def _written(stage: WantedStage) -> str:
     need = "" if stage.need is None else f"{stage.need} of "
     return need + ", ".join(_written_one(one) for one in stage.wanted)
@@ -443,8 +453,7 @@ def _written_one(one: Wanted) -> str:
     level = _WRITTEN.get(one.level, "")
     if one.place is None:
         return f"{person}{role}{level}"
-    side = "" if one.place.side is None else f" bottom {one.place.side.value}"
-    return f"{person}{role} on page {one.place.page}{side}{level}"
+    return f"{person}{role} {write_place(one.place)}{level}"
 
 
 def _quoted(person: str) -> str:

@@ -18,8 +18,8 @@ from veche.protocol.pdf.grammar import OF_CLAUSE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from appservices.signing.core.boxes import Place
     from appservices.signing.core.guests import Identified, Registrar
+    from appservices.signing.core.places import Place
     from appservices.signing.core.session import State
     from veche.protocol.ids import EffectId, RoomId, Ulid
 

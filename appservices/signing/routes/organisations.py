@@ -9,6 +9,7 @@ import attrs
 from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.threads import deferToThreadPool
 
+from appservices.signing.core.boxes import BoxError
 from appservices.signing.core.papers.any_files import ANY, AnyFile, any_file
 from appservices.signing.core.papers.uploads import UPLOAD_BYTES_MAX, SignedUpload, note_texts
 from appservices.signing.core.session import NotNowError, State
@@ -157,7 +158,11 @@ class OrganisationRoutes(CallerRoutes):
         if isinstance(read, SessionState):
             return read
         session, cipher, language, link = read
-        pdf = await self._in_thread(boxed, session, cipher, language, link)
+        try:
+            pdf = await self._in_thread(boxed, session, cipher, language, link)
+        except BoxError as e:
+            told = {one.field: one.id for one in session.members}
+            raise MalformedError(f"parties.{told.get(e.field, '')}.box", e.why) from e
         return await run("signing.send", self._send, call, (session, cipher), pdf)
 
     @API.transaction(

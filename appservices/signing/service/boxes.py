@@ -16,12 +16,12 @@ import segno
 from anyascii import anyascii
 
 from appservices.signing.core.boxes import (
-    PageSize,
     Spot,
     box_of,
     check_boxes,
     foot_cells,
     foot_height,
+    is_sided,
     seating,
 )
 from appservices.signing.core.papers.sheet import sheet_words
@@ -30,6 +30,7 @@ from appservices.signing.core.papers.uploads import (
     UploadError,
     UploadTooLargeError,
 )
+from appservices.signing.core.places import PageSize
 from veche.protocol.canonical import canonical
 from veche.protocol.catalogue import Catalogue
 from veche.protocol.pdf.document import Document
@@ -54,6 +55,8 @@ PAPERS: Final = "appservices.signing.core.papers"
 FIELDS: Final = "veche-field"
 """Label of places for boxes."""
 _A4: Final = PageSize(595.28, 841.89)
+_DEPTH_MAX: Final = 32
+"""Of the tree of pages, from a page upwards."""
 _SIDE_MIN: Final = 400
 _SIDE_MAX: Final = 1_500
 """Sizes of a page, in points, for which a page of signatures is made alike; else it is A4."""
@@ -94,8 +97,9 @@ def with_signature_boxes(
         run: How work over a stranger's file is done.
 
     Raises:
-        MalformedError: A seat names a page that is not there, or two have one field; or there are
-            none or too many.
+        BoxError: A seat names a page that is not there, an area that is not on its page, or one
+            where another box is.
+        MalformedError: Two have one field; or there are none or too many.
         UploadError: The document cannot be written anew.
         UploadTooLargeError: With the page of signatures it has more than ``PAGES_MAX`` pages.
     """
@@ -103,9 +107,10 @@ def with_signature_boxes(
         pages: _Pages = run(read_pages, pdf)
         plan, feet = _seated(seats, sheet, pages)
         own = _insert(plan.on_sheet, sheet, _sheet_size(pages.sizes)) if plan.on_sheet else None
-        drawn, boxes, sizes = run(_drawn, pdf, feet, own)
+        drawn, typeset_boxes, sizes = run(_drawn, pdf, feet, own)
         if len(sizes) > PAGES_MAX:
             raise UploadTooLargeError
+        boxes = [*plan.free, *typeset_boxes]
         check_boxes(boxes, sizes)
         laid: bytes = drawn + lay_boxes(Document(drawn), boxes, with_letters=True)
     except (SandboxError, PdfError) as e:
@@ -164,14 +169,31 @@ def read_pages(pdf: bytes) -> _Pages:
 
 
 def _size(page: pikepdf.Page) -> PageSize:
-    left, bottom, right, top = (float(one) for one in page.cropbox)
-    return PageSize(
-        width=abs(right - left),
-        height=abs(top - bottom),
-        left=min(left, right),
-        bottom=min(bottom, top),
-        rotation=int(page.get("/Rotate", 0)) % 360,
-    )
+    """What is shown of a page: what its two boxes share; the larger one if they share none."""
+    media, crop = _edges(page.mediabox), _edges(page.cropbox)
+    left, bottom = max(media[0], crop[0]), max(media[1], crop[1])
+    right, top = min(media[2], crop[2]), min(media[3], crop[3])
+    if left >= right or bottom >= top:
+        left, bottom, right, top = media
+    return PageSize(right - left, top - bottom, left, bottom, _rotation(page))
+
+
+def _edges(box: Any) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = (float(one) for one in box)
+    return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+
+
+def _rotation(page: pikepdf.Page) -> int:
+    """By how many degrees a page is shown turned, which it can have from those above it."""
+    node: Any = page.obj
+    for _ in range(_DEPTH_MAX):
+        if "/Rotate" in node:
+            turn = int(node["/Rotate"])
+            return turn % 360 if turn % 90 == 0 else 0
+        if "/Parent" not in node:
+            break
+        node = node["/Parent"]
+    return 0
 
 
 def _is_balanced(page: pikepdf.Page) -> bool:
@@ -189,9 +211,7 @@ def _is_balanced(page: pikepdf.Page) -> bool:
 
 
 def _sheet_size(sizes: Sequence[PageSize]) -> PageSize:
-    last = sizes[-1]
-    turned = last.rotation % 180 != 0
-    wide, high = (last.height, last.width) if turned else (last.width, last.height)
+    wide, high = sizes[-1].shown
     if min(wide, high) >= _SIDE_MIN and max(wide, high) <= _SIDE_MAX:
         return PageSize(wide, high)
     return _A4
@@ -209,7 +229,7 @@ def _insert(
         "rules": list(sheet.rules),
         "link": sheet.link,
         "qr": _qr(sheet.link) if sheet.link and not is_foot else "",
-        "is_sided": any(one is None or one.side is not None for one in cells),
+        "is_sided": is_sided(cells),
         "seats": [
             one and {"field": one.field, "name": _printed(one.name), "role": _printed(one.role)}
             for one in cells

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from twisted.internet.threads import deferToThreadPool
 
+from appservices.signing.core.boxes import BoxError
 from appservices.signing.core.papers.uploads import UploadError, UploadTooLargeError
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.draft import failed_doc, many_doc
@@ -61,7 +62,7 @@ class Make(ChatErrand[Parts]):
         link = "" if links is None else links.verify()
         try:
             pdf = await deferToThreadPool(host.reactor, pool, boxed, draft, cipher, language, link)
-        except (UploadError, UploadTooLargeError):
+        except (BoxError, UploadError, UploadTooLargeError):
             return {"failed": True}
         return {"draft": draft, "pdf": pdf}
 

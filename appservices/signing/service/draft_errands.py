@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.threads import deferToThreadPool
 
+from appservices.signing.core.boxes import BoxError
 from appservices.signing.core.guests import Registrar, guest_id
 from appservices.signing.core.order import read_order
 from appservices.signing.core.papers.uploads import (
@@ -15,10 +16,10 @@ from appservices.signing.core.papers.uploads import (
 )
 from appservices.signing.core.parties import PlanError, Role, Stage
 from appservices.signing.core.session import State
-from appservices.signing.core.texts.draft import no_page_doc, nobody_doc, sent_doc
+from appservices.signing.core.texts.draft import misplaced_doc, no_page_doc, nobody_doc, sent_doc
 from appservices.signing.service import draft_talk, drafting
 from appservices.signing.service.drafting import Invited
-from appservices.signing.service.laying import boxed
+from appservices.signing.service.laying import boxed, misplaced, sizes_of
 from appservices.signing.service.naming import known_name, user_named
 from appservices.signing.service.scene import CATALOGUE, Parts
 from appservices.signing.store import blobs, sessions
@@ -54,7 +55,23 @@ class Find(ChatErrand[Parts]):
             if name is None:
                 return {"nobody": typed}
             names[typed] = name
-        return {"names": names}
+        if not any(one.place is not None and one.place.is_free for one in wanted):
+            return {"names": names}
+        host = self._parts.host
+        read = await host.database.run("signing.sizes", self._read, errand)
+        if read is None:
+            return {"names": names}
+        pool = host.reactor.getThreadPool()
+        try:
+            sizes = await deferToThreadPool(host.reactor, pool, sizes_of, *read)
+        except UploadError as e:
+            return {"problem": e}
+        return {"names": names, "sizes": sizes}
+
+    def _read(self, txn: Cursor, errand: Errand) -> tuple[Session, bytes] | None:
+        session = sessions.read(txn, self._parts.vault, errand.payload["session"])
+        cipher = blobs.of_kind(txn, errand.payload["session"], "upload")
+        return None if session is None or cipher is None else (session, cipher)
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         """Keep who takes part, and show all of it."""
@@ -67,17 +84,26 @@ class Find(ChatErrand[Parts]):
         if "nobody" in result:
             scene.tell(room_id, person, nobody_doc(result["nobody"], scene.speech(person)))
             return
+        speech = scene.speech(person)
+        if "problem" in result:
+            words = refusal_text(CATALOGUE, speech.language, result["problem"])
+            scene.tell(room_id, person, (Paragraph(words),))
+            return
         invited, stages = self._invited(session, wanted["typed"], person, result["names"])
         try:
             is_each = read_order(wanted["typed"]).is_each
             session = drafting.with_parties(session, invited, stages, is_each=is_each)
         except (PlanError, MalformedError) as e:
-            words = scene.speech(person).text("These cannot sign together: {why}.", why=str(e))
+            words = speech.text("These cannot sign together: {why}.", why=str(e))
             scene.tell(room_id, person, (Paragraph(words),))
             return
         astray = drafting.off_page(session)
         if astray is not None:
-            scene.tell(room_id, person, no_page_doc(session, astray, scene.speech(person)))
+            scene.tell(room_id, person, no_page_doc(session, astray, speech))
+            return
+        found = misplaced(session, result.get("sizes", ()), speech.language)
+        if "sizes" in result and found is not None:
+            scene.tell(room_id, person, misplaced_doc(session, found, speech))
             return
         draft_talk.review(scene, scene.save(session), room_id)
 
@@ -136,6 +162,8 @@ class Freeze(ChatErrand[Parts]):
             pdf = await deferToThreadPool(
                 host.reactor, pool, boxed, session, cipher, language, self._check_link()
             )
+        except BoxError as e:
+            return {"misplaced": e}
         except (UploadError, UploadTooLargeError) as e:
             return {"problem": e}
         return {"pdf": pdf, "session": session}
@@ -160,6 +188,10 @@ class Freeze(ChatErrand[Parts]):
         if session is None or not result:
             return
         speech = scene.speech(person)
+        if "misplaced" in result:
+            scene.tell(room_id, person, misplaced_doc(session, result["misplaced"], speech))
+            draft_talk.review(scene, session, room_id)
+            return
         if "problem" in result:
             words = refusal_text(CATALOGUE, speech.language, result["problem"])
             scene.tell(room_id, person, (Paragraph(words),))

@@ -49,9 +49,9 @@ from veche.runtime.document_cipher import DOCUMENT, encrypt, fresh_key
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appservices.signing.core.boxes import Place
     from appservices.signing.core.guests import Registrar
     from appservices.signing.core.papers.any_files import AnyFile
+    from appservices.signing.core.places import Place
     from appservices.signing.service.scene import Scene
     from veche.protocol.ids import RoomId, Ulid
     from veche.protocol.signatures.report import Report

@@ -292,7 +292,7 @@ def _wrong_party(
     if (wanted.role is Role.SEAL) != (told.user is None):
         yield Problem(f"{where}.user", "must be an account, and of a seal must be left out")
     own = {"role": wanted.role.value, "witness_of": None, "level": None}
-    own |= dict.fromkeys(("page", "side", "in_person"))
+    own |= dict.fromkeys(("page", "side", "box", "in_person"))
     for field, value in own.items():
         if field in told.model_fields_set and getattr(told, field) != value:
             yield Problem(f"{where}.{field}", "is the template's: leave it out")

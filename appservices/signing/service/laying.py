@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appservices.signing.core.boxes import Seat
+from appservices.signing.core.boxes import BoxError, Seat, seating
 from appservices.signing.core.papers.sheet import (
     EFFECTS,
     Sheet,
@@ -12,14 +12,18 @@ from appservices.signing.core.papers.sheet import (
     role_word,
     stage_words,
 )
+from appservices.signing.core.papers.uploads import UploadError
 from appservices.signing.core.records import clause_field, clauses_of
-from appservices.signing.service.boxes import with_signature_boxes
+from appservices.signing.service import drafting
+from appservices.signing.service.boxes import read_pages, with_signature_boxes
 from appservices.signing.service.scene import CATALOGUE
 from veche.runtime.document_cipher import DOCUMENT, decrypt
+from veche.runtime.sandbox import SandboxError, in_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from appservices.signing.core.places import PageSize
     from appservices.signing.core.records import Member, Session
 
 
@@ -33,6 +37,7 @@ def boxed(session: Session, cipher: bytes, language: str, link: str) -> bytes:
         link: Where it can be checked; empty: nowhere.
 
     Raises:
+        BoxError: Somebody is to sign where a box cannot be.
         UploadError: The document cannot be written anew.
         UploadTooLargeError: It has too many pages with that of signatures.
     """
@@ -48,6 +53,43 @@ def boxed(session: Session, cipher: bytes, language: str, link: str) -> bytes:
         return pdf
     sheet = Sheet(session.matter.title, language, link, rules_of(session, language))
     return with_signature_boxes(pdf, seats, sheet)
+
+
+def sizes_of(session: Session, cipher: bytes) -> Sequence[PageSize]:
+    """The pages of a draft's document, if it has any; call it in a thread.
+
+    Raises:
+        UploadError: They cannot be read.
+    """
+    if session.has_container:
+        return ()
+    try:
+        return in_sandbox(read_pages, decrypt(session.matter.key, cipher, DOCUMENT)).sizes
+    except SandboxError as e:
+        raise UploadError from e
+
+
+def misplaced(session: Session, sizes: Sequence[PageSize], language: str) -> BoxError | None:
+    """Whose box cannot be where it is to be in a draft; None: all can.
+
+    Args:
+        session: The draft; of one for each of many, each of those is looked at.
+        sizes: Of the pages of its document.
+        language: In which roles are printed.
+    """
+    drafts = [session]
+    if session.matter.is_each:
+        first = [one for one in session.members if one.id in session.stages[0].parties]
+        different = {one.place: one for one in first}.values()
+        drafts = [drafting.only(session, one.id) for one in different]
+    for one in drafts:
+        seats = seats_of(one, language)
+        try:
+            if seats:
+                seating(seats, sizes, frozenset())
+        except BoxError as e:
+            return e
+    return None
 
 
 def rules_of(session: Session, language: str) -> tuple[str, ...]:
@@ -70,11 +112,12 @@ def seats_of(session: Session, language: str) -> Sequence[Seat]:
 
 def _seats(session: Session, member: Member, language: str) -> Iterator[Seat]:
     role = role_word(CATALOGUE, language, member.party.role.value)
-    page = None if member.place is None else member.place.page
-    side = None if member.place is None else member.place.side
-    yield Seat(member.field, member.name, role, page=page, side=side)
+    place = member.place
+    yield Seat(member.field, member.name, role, place)
+    # Clauses stand where it is printed what is signed: at the same foot, or at the end.
+    printed = None if place is None or place.is_free else place
     for one in clauses_of(session, member):
         if one.fields:
             what = clause_words(CATALOGUE, language, one.id, one.title)
             field = clause_field(member.field, one.id)
-            yield Seat(field, member.name, what, page=page, side=side)
+            yield Seat(field, member.name, what, printed)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from appservices.signing.core.boxes import Place, Side
 from appservices.signing.core.guests import Registrar, guest_id
 from appservices.signing.core.parties import PlanError, Role, Stage
+from appservices.signing.core.places import Area, Place, Side, covering
 from appservices.signing.core.records import Clause, ClauseKind, Level, SessionEffect
 from appservices.signing.service import drafting
 from appservices.signing.service.drafting import Invited
@@ -20,6 +20,8 @@ from veche.protocol.session_api import SessionState
 from veche.protocol.unpadded import unpadded
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from appservices.signing.core.records import Session
     from appservices.signing.service.scene import Scene
     from veche.protocol.ids import Ulid
@@ -64,6 +66,7 @@ def draft(scene: Scene, asked: Asked, body: SessionBody) -> Session:
         may_delegate=body.may_delegate,
         deadline_at_ms=body.deadline_at_ms,
     )
+    _check_boxes(body.parties)
     if len({one.id for one in body.clauses}) != len(body.clauses):
         raise MalformedError("clauses", "two have the same id")
     try:
@@ -144,7 +147,20 @@ def _invited(scene: Scene, session_id: Ulid, one: PartyOrder, caller: str) -> In
 
 def _place(one: PartyOrder) -> Place | None:
     if one.page is None:
-        if one.side is not None:
-            raise MalformedError("parties.side", "is of a page: say which one (page)")
+        for field, value in (("side", one.side), ("box", one.box)):
+            if value is not None:
+                raise MalformedError(f"parties.{field}", "is of a page: say which one (page)")
         return None
-    return Place(one.page, None if one.side is None else Side(one.side))
+    if one.box is None:
+        return Place(one.page, None if one.side is None else Side(one.side))
+    if one.side is not None:
+        raise MalformedError("parties.side", "is of the foot of a page: leave it out, or the box")
+    return Place(one.page, area=Area(one.box.x, one.box.y, one.box.width, one.box.height))
+
+
+def _check_boxes(parties: Sequence[PartyOrder]) -> None:
+    """Make sure that no box is where another one is."""
+    found = covering([_place(one) for one in parties])
+    if found is not None:
+        first, second = (parties[at].party for at in found)
+        raise MalformedError(f"parties.{second}.box", f"covers the box of {first}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import attrs
 from pydantic import Field
 
-from appservices.signing.core.boxes import PageSize, Spot, box_of
+from appservices.signing.core.boxes import Spot, box_of
 from appservices.signing.core.template import (
     TEMPLATE_BYTES_MAX,
     Filling,
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from appservices.signing.core.places import PageSize
     from appservices.signing.core.template import TemplateField
     from veche.protocol.forms import Value
     from veche.protocol.pdf.signing import Box

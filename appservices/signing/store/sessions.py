@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.signing.core.boxes import Place, Side
 from appservices.signing.core.guests import Identified, Papers, Registrar
 from appservices.signing.core.parties import Party, PartyState, Role, Stage
+from appservices.signing.core.places import Area, Place, Row, Side
 from appservices.signing.core.records import (
     Before,
     Clause,
@@ -320,8 +320,7 @@ def _member(vault: Vault, row: Sequence[Any]) -> Member:
 
 
 def _sealed_member(vault: Vault, member: Member) -> bytes:
-    place = member.place
-    told = None if place is None else [place.page, place.side.value if place.side else None]
+    told = _told_place(member.place)
     content: dict[str, object] = {"name": member.name, "reason": list(member.reason), "place": told}
     if member.registrar is not None:
         content["registrar"] = _told_of(member.registrar)
@@ -351,11 +350,22 @@ def _identified(told: Sequence[Any] | None) -> Identified | None:
     return Identified(by, Papers(papers), at_ms, nonce, about)
 
 
+def _told_place(place: Place | None) -> list[object] | None:
+    if place is None:
+        return None
+    told: list[object] = [place.page, place.side and place.side.value]
+    if place.is_free:
+        told += [place.row and place.row.value, place.area and list(attrs.astuple(place.area))]
+    return told
+
+
 def _place(told: Sequence[Any] | None) -> Place | None:
     if told is None:
         return None
-    page, side = told
-    return Place(page, None if side is None else Side(side))
+    # Those at a foot end here.
+    page, side, *more = told
+    row, area = more or (None, None)
+    return Place(page, side and Side(side), row and Row(row), area and Area(*area))
 
 
 def _stages(stages: Sequence[Stage]) -> list[dict[str, object]]:

@@ -13,6 +13,7 @@ Source: ISO 32000-1 §12.5.5 and §8.10; ETSI EN 319 142-1 §5.4.
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -45,6 +46,7 @@ _WEIGHTS: Final = (5, 4, 4, 4)
 """Heights of the four lines, in parts of the box."""
 _DATE: Final = re.compile(rb"D:(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)\d\dZ")
 _CORNERS: Final = 4
+_TURNS: Final = frozenset({b"90", b"180", b"270"})
 
 
 @attrs.frozen
@@ -90,8 +92,26 @@ def lines_of(signature: Dictionary) -> list[str]:
     return lines
 
 
-def size_of(rectangle: Value | None) -> tuple[int, int]:
-    """Width and height of a box, in hundredths of a point.
+def turn_of(box: Dictionary) -> int:
+    """By how many degrees, against the clock, what a box shows stands on its page.
+
+    A page that is shown turned has it turned back: 0, 90, 180 or 270, as ``/R`` of ``/MK`` says it
+    plainly; whatever else is there is 0.
+
+    Args:
+        box: Dictionary of a field.
+    """
+    kind = box.get(b"/MK")
+    turn = kind.get(b"/R") if isinstance(kind, dict) else None
+    return int(turn) if isinstance(turn, bytes) and turn in _TURNS else 0
+
+
+def size_of(rectangle: Value | None, turn: int = 0) -> tuple[int, int]:
+    """Width and height of what a box shows, in hundredths of a point.
+
+    Args:
+        rectangle: ``/Rect`` of the box.
+        turn: Of ``turn_of``.
 
     Raises:
         PdfError: It is none in which a signature can be shown.
@@ -100,13 +120,11 @@ def size_of(rectangle: Value | None) -> tuple[int, int]:
     if len(corners) != _CORNERS:
         raise PdfError("/Rect is not four numbers")
     # Half up, as other languages round.
-    left, bottom, right, top = (int(one * 100 + 0.5) for one in corners)
+    left, bottom, right, top = (math.floor(one * 100 + 0.5) for one in corners)
     width, height = right - left, top - bottom
-    if not (
-        min(left, bottom) >= 0
-        and WIDTH_MIN <= width <= WIDTH_MAX
-        and HEIGHT_MIN <= height <= HEIGHT_MAX
-    ):
+    if turn % 180:
+        width, height = height, width
+    if not (WIDTH_MIN <= width <= WIDTH_MAX and HEIGHT_MIN <= height <= HEIGHT_MAX):
         raise PdfError("a box is too small or too large for a signature to be shown")
     return width, height
 
@@ -146,17 +164,26 @@ def picture(size: tuple[int, int], lines: Sequence[str], letters: Letters) -> by
     return b"".join([*parts, b"ET\nQ\n"])
 
 
-def picture_entries(size: tuple[int, int], font: int) -> Dictionary:
+def picture_entries(size: tuple[int, int], font: int, turn: int = 0) -> Dictionary:
     """The dictionary of the picture's stream, without its length.
 
     Args:
-        size: Width and height of the box, in hundredths of a point.
+        size: Width and height of what the box shows, in hundredths of a point.
         font: Number of the font's object.
+        turn: Of ``turn_of``: the picture is drawn upright, and turned as a whole.
     """
+    width, height = map(_real, size)
+    turned: dict[int, list[Value]] = {
+        90: [b"0", b"1", b"-1", b"0", height, b"0"],
+        180: [b"-1", b"0", b"0", b"-1", width, height],
+        270: [b"0", b"-1", b"1", b"0", b"0", width],
+    }
+    matrix: Dictionary = {b"/Matrix": turned[turn]} if turn else {}
     return {
         b"/Type": b"/XObject",
         b"/Subtype": b"/Form",
-        b"/BBox": [b"0", b"0", *map(_real, size)],
+        b"/BBox": [b"0", b"0", width, height],
+        **matrix,
         b"/Resources": {b"/Font": {RESOURCE: reference(font)}},
     }
 

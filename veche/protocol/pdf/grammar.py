@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from veche.protocol.pdf.appearance import lines_of, picture, picture_entries, size_of
+from veche.protocol.pdf.appearance import lines_of, picture, picture_entries, size_of, turn_of
 from veche.protocol.pdf.letters import (
     DIGEST,
     MissingLetterError,
@@ -258,12 +258,13 @@ class _Addition:
         looks = dictionary(holder[b"/AP"], "/AP")
         one = self._take(referred(looks.get(b"/N"), "/N of /AP"), "the picture of a signature")
         signature = dictionary(self._new.value(referred(holder[b"/V"], "/V")), "a signature")
-        lines, size = lines_of(signature), size_of(holder.get(b"/Rect"))
+        turn = turn_of(holder)
+        lines, size = lines_of(signature), size_of(holder.get(b"/Rect"), turn)
         try:
             content = picture(size, lines, letters())
         except MissingLetterError as e:
             raise PdfError(f"the picture of a signature cannot be drawn: {e}") from e
-        entries = picture_entries(size, self._font())
+        entries = picture_entries(size, self._font(), turn)
         expected = {**entries, b"/Length": b"%d" % len(content)}
         drawn = None if one.data is None else self._new.pdf[slice(*one.data)]
         if found.is_stamp or looks.keys() != {b"/N"} or (one.value, drawn) != (expected, content):

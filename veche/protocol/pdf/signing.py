@@ -21,6 +21,7 @@ from veche.protocol.pdf.appearance import (
     picture,
     picture_entries,
     size_of,
+    turn_of,
 )
 from veche.protocol.pdf.increment import Increment, references
 from veche.protocol.pdf.letters import RESOURCE, laid_letters, lay_letters, letters
@@ -65,12 +66,14 @@ class Box:
     Attributes:
         field: Its name, unique in the file.
         page: From 0.
-        corners: Left, bottom, right, top, in points from the page's left bottom corner.
+        corners: Left, bottom, right, top, in points of the page's own coordinates.
+        turn: By how many degrees its page is shown turned: what the box shows is turned back.
     """
 
     field: str
     page: int
     corners: tuple[float, float, float, float]
+    turn: int = 0
 
 
 @attrs.frozen
@@ -153,7 +156,7 @@ def lay_boxes(document: Document, boxes: Sequence[Box], *, with_letters: bool = 
             raise PdfError(f"the file has a field {box.field} already")
         taken.add(box.field)
         page = page_number(document, box.page)
-        laid.setdefault(page, []).append(increment.add(_field(box.field, page, box.corners)))
+        laid.setdefault(page, []).append(increment.add(_field(box, page)))
     for page, numbers in laid.items():
         _annotate(document, increment, page, numbers)
     added = [number for numbers in laid.values() for number in numbers]
@@ -244,7 +247,7 @@ def can_be_shown(document: Document, field: str, texts: Sequence[str]) -> bool:
     """
     held = document.dictionary(_empty_field(document, field), "a field")
     try:
-        size_of(held.get(b"/Rect"))
+        size_of(held.get(b"/Rect"), turn_of(held))
         catalog = document.dictionary(document.root, "the catalog")
         form = dictionary(document.resolve(catalog.get(b"/AcroForm")), "/AcroForm")
         has_font = laid_letters(form, document.resolve) is not None
@@ -259,9 +262,10 @@ def _draw(document: Document, increment: Increment, box: Dictionary, signature: 
     catalog = document.dictionary(document.root, "the catalog")
     form = dictionary(document.resolve(catalog.get(b"/AcroForm")), "/AcroForm")
     font = referred(laid_letters(form, document.resolve), "the font of signatures in /DR")
-    size = size_of(box.get(b"/Rect"))
+    turn = turn_of(box)
+    size = size_of(box.get(b"/Rect"), turn)
     content = picture(size, lines_of(signature), letters())
-    return increment.add_stream(content, picture_entries(size, font))
+    return increment.add_stream(content, picture_entries(size, font, turn))
 
 
 def prepare_closing(
@@ -300,7 +304,7 @@ def _add_invisible(document: Document, increment: Increment, field: str, value: 
     if any(name == field for name, _ in _fields(document, fields)):
         raise PdfError(f"the file has a field {field} already")
     page = page_number(document, 0)
-    widget: Dictionary = {**_field(field, page, (0, 0, 0, 0)), b"/V": reference(value)}
+    widget: Dictionary = {**_field(Box(field, 0, (0, 0, 0, 0)), page), b"/V": reference(value)}
     number = increment.add(widget)
     _annotate(document, increment, page, [number])
     form = {**form, b"/Fields": [*fields, reference(number)], b"/SigFlags": _APPEND_ONLY}
@@ -348,14 +352,16 @@ def _form(document: Document, increment: Increment) -> tuple[int, Dictionary]:
     return number, dictionary(held, "/AcroForm") if held is not None else {}
 
 
-def _field(name: str, page: int, corners: tuple[float, float, float, float]) -> Dictionary:
+def _field(box: Box, page: int) -> Dictionary:
+    turned: Dictionary = {b"/MK": {b"/R": b"%d" % box.turn}} if box.turn else {}
     return {
         b"/Type": b"/Annot",
         b"/Subtype": b"/Widget",
         b"/FT": b"/Sig",
-        b"/T": text(name),
+        b"/T": text(box.field),
         b"/F": _PRINTED_AND_LOCKED,
-        b"/Rect": [_real(one) for one in corners],
+        b"/Rect": [_real(one) for one in box.corners],
+        **turned,
         b"/P": reference(page),
     }
 

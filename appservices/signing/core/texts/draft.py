@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from appservices.signing.core.boxes import Side
 from appservices.signing.core.order import OrderProblem
 from appservices.signing.core.parties import Role
+from appservices.signing.core.places import Row, Side
 from appservices.signing.core.texts.cards import LISTED_MAX
 from appservices.signing.core.texts.words import EFFECTS, LEVELS, ROLES, file_facts, named
 from veche.protocol.catalogue import N_
@@ -16,8 +16,10 @@ from veche.protocol.signatures.words import words_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from appservices.signing.core.boxes import BoxError
     from appservices.signing.core.order import OrderError
     from appservices.signing.core.papers.any_files import AnyFile
+    from appservices.signing.core.places import Place
     from appservices.signing.core.records import Level, Member, Session
     from veche.protocol.signatures.report import Report
     from veche.protocol.speech import Speech
@@ -32,6 +34,14 @@ _PROBLEMS: Final[Mapping[OrderProblem, str]] = {
     OrderProblem.TWICE: N_("{word} stands there twice. Each takes part once:"),
     OrderProblem.NEED: N_("{word} are more than there are. Write it so:"),
     OrderProblem.PAGE: N_("“{word}” is no number of a page. Write it so:"),
+    OrderProblem.AREA: N_(
+        "I cannot read where the box is at “{word}”. Write how many points it is from the left and"
+        " from the top edge of the page, 0 to 14400, then its size if you like: 60 to 400 wide, 30"
+        " to 150 high. For example:"
+    ),
+    OrderProblem.COVERS: N_(
+        "The box of {word} covers that of somebody else on the same page. Write it so:"
+    ),
     OrderProblem.PLACE: N_(
         "{word} signs on no page: an approver agrees with a key, and a copy is only read. For"
         " example:"
@@ -51,14 +61,24 @@ _EXAMPLES: Final[Mapping[OrderProblem, str]] = {
     OrderProblem.NEED: "2 of bob, carol, dave",
     OrderProblem.ROLE: "bob then carol as approver",
     OrderProblem.PAGE: "bob on page 3 bottom right",
+    OrderProblem.AREA: "bob on page 3 at 100 500 size 200 60",
+    OrderProblem.COVERS: "bob on page 3 at 100 500, carol on page 3 at 320 500",
     OrderProblem.GUEST: 'me, "Bob Brown"',
     OrderProblem.CERTIFICATE: "bob qualified, carol with own certificate",
     OrderProblem.PLACE: "bob on page 3 bottom right, carol as approver",
 }
-_SIDES: Final[Mapping[Side, str]] = {
-    Side.LEFT: N_("on page {page}, bottom left"),
-    Side.MIDDLE: N_("on page {page}, bottom middle"),
-    Side.RIGHT: N_("on page {page}, bottom right"),
+_PLACED: Final = (N_("bob on page 3 bottom right"), N_("bob on page 3 at 100 500"))
+"""How people write where somebody signs."""
+_SIDES: Final[Mapping[tuple[Row | None, Side], str]] = {
+    (None, Side.LEFT): N_("on page {page}, bottom left"),
+    (None, Side.MIDDLE): N_("on page {page}, bottom middle"),
+    (None, Side.RIGHT): N_("on page {page}, bottom right"),
+    (Row.MIDDLE, Side.LEFT): N_("on page {page}, half way up at the left"),
+    (Row.MIDDLE, Side.MIDDLE): N_("on page {page}, in its middle"),
+    (Row.MIDDLE, Side.RIGHT): N_("on page {page}, half way up at the right"),
+    (Row.TOP, Side.LEFT): N_("on page {page}, top left"),
+    (Row.TOP, Side.MIDDLE): N_("on page {page}, top middle"),
+    (Row.TOP, Side.RIGHT): N_("on page {page}, top right"),
 }
 
 
@@ -120,7 +140,7 @@ def who_doc(speech: Speech, *, has_pages: bool = True) -> Doc:
         speech: How the person is spoken to.
         has_pages: Whether somebody can sign on one of them.
     """
-    on_page = [Mono(speech.text("bob on page 3 bottom right"))] if has_pages else []
+    placed = _PLACED if has_pages else ()
     return (
         Paragraph(speech.text("Who signs it, and in which order? Write names, for example:")),
         Bullets(
@@ -128,7 +148,7 @@ def who_doc(speech: Speech, *, has_pages: bool = True) -> Doc:
                 Mono("bob, carol then dave"),
                 Mono("2 of bob, carol, dave"),
                 Mono("me, bob, carol as witness of bob; copy to frank"),
-                *on_page,
+                *(Mono(speech.text(one)) for one in placed),
                 (Mono('me, "Bob Brown"'), " ", speech.text("(who has no account: in person)")),
             ]
         ),
@@ -234,26 +254,71 @@ def no_page_doc(session: Session, member: Member, speech: Speech) -> Doc:
     return (Paragraph(words),)
 
 
-def _where(session: Session, speech: Speech) -> Doc:
-    """What it means that somebody signs on a page of the document."""
-    if all(one.place is None for one in session.members):
-        return ()
+def misplaced_doc(session: Session, error: BoxError, speech: Speech) -> Doc:
+    """That the box of somebody is not where it could be."""
+    member = next((one for one in session.members if one.field == error.field), None)
+    place = None if member is None else member.place
+    if member is None or place is None:
+        words = speech.text("These cannot sign together: {why}.", why=str(error))
+        return (Paragraph(words),)
+    wide, high = error.shown
     words = speech.text(
-        "Who signs on a page signs at its foot, for which the page is drawn a little smaller. If it"
-        " has no room there, they sign on the page of signatures at the end, as all others."
+        "The box of {name} has no room there: page {page} is {width} points wide and {height}"
+        " high. Write again who signs.",
+        name=member.name,
+        page=place.page,
+        width=wide,
+        height=high,
     )
     return (Paragraph(words),)
+
+
+def _where(session: Session, speech: Speech) -> Doc:
+    """What it means that somebody signs on a page of the document."""
+    places = [one.place for one in session.members if one.place is not None]
+    told: list[str] = []
+    if any(not one.is_free for one in places):
+        told.append(
+            speech.text(
+                "Who signs on a page signs at its foot, for which the page is drawn a little"
+                " smaller. If it has no room there, they sign on the page of signatures at the end,"
+                " as all others."
+            )
+        )
+    if any(one.is_free for one in places):
+        told.append(
+            speech.text(
+                "A box in another place of a page is laid over what is printed there, and the page"
+                " stays as it is. Points are counted from the left and the top edge of the page:"
+                " 72 are an inch, and an A4 page is 595 wide and 842 high."
+            )
+        )
+    return tuple(Paragraph(one) for one in told)
 
 
 def _named(member: Member, session: Session, speech: Speech) -> str:
     """A party with their role, and with the page where they sign."""
     name, place = named(member, session, speech), member.place
     told = [speech.text("signs in person")] if member.is_guest else []
-    if place is not None and place.side is None:
-        told.append(speech.text("on page {page}", page=place.page))
-    elif place is not None and place.side is not None:
-        told.append(speech.text(_SIDES[place.side], page=place.page))
+    if place is not None:
+        told.append(_place(place, speech))
     return f"{name} ({', '.join(told)})" if told else name
+
+
+def _place(place: Place, speech: Speech) -> str:
+    area = place.area
+    if area is not None:
+        return speech.text(
+            "on page {page}, {x} from the left, {y} from the top, {width} by {height} points",
+            page=place.page,
+            x=area.x,
+            y=area.y,
+            width=area.width,
+            height=area.height,
+        )
+    if place.side is None:
+        return speech.text("on page {page}", page=place.page)
+    return speech.text(_SIDES[place.row, place.side], page=place.page)
 
 
 def _who(session: Session, speech: Speech) -> str:

@@ -27,6 +27,7 @@ const SMALL = 8_00;
 const WEIGHTS = [5, 4, 4, 4];
 const WEIGHTS_SUM = 17;
 const WEIGHT_MAX = 5;
+const TURNS = new Set(["90", "180", "270"]);
 const DATE = /^D:(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)\d\dZ$/;
 
 /** @param {Look} look @returns {string} as `/Reason` of the signature has it */
@@ -65,23 +66,31 @@ export function linesOf(signature) {
 }
 
 /**
+ * @param {PdfDictionary} box
+ * @returns {number} by how many degrees, against the clock, what it shows stands on its page
+ */
+export function turnOf(box) {
+    const kind = box.get("/MK");
+    const turn = kind instanceof Map ? kind.get("/R") : undefined;
+    return typeof turn === "string" && TURNS.has(turn) ? Number(turn) : 0;
+}
+
+/**
  * @param {Value | undefined} rectangle
- * @returns {[number, number]} width and height of a box
+ * @param {number} turn of the box
+ * @returns {[number, number]} width and height of what a box shows
  * @throws {PdfError} it is none in which a signature can be shown
  */
-export function sizeOf(rectangle) {
+export function sizeOf(rectangle, turn) {
     const corners = array(rectangle, "/Rect").map((one) => number(one, "/Rect"));
     if (corners.length !== 4) throw new PdfError("/Rect is not four numbers");
     const [left = 0, bottom = 0, right = 0, top = 0] = corners.map((one) =>
-        Math.trunc(one * 100 + 0.5),
+        Math.floor(one * 100 + 0.5),
     );
-    const [width, height] = [right - left, top - bottom];
+    const [across, up] = [right - left, top - bottom];
+    const [width, height] = turn % 180 === 0 ? [across, up] : [up, across];
     const isFit =
-        Math.min(left, bottom) >= 0 &&
-        WIDTH_MIN <= width &&
-        width <= WIDTH_MAX &&
-        HEIGHT_MIN <= height &&
-        height <= HEIGHT_MAX;
+        WIDTH_MIN <= width && width <= WIDTH_MAX && HEIGHT_MIN <= height && height <= HEIGHT_MAX;
     if (!isFit) throw new PdfError("a box is too small or too large for a signature to be shown");
     return [width, height];
 }
@@ -117,14 +126,24 @@ export function picture([width, height], lines, letters) {
 /**
  * @param {[number, number]} size of the box
  * @param {number} font number of its object
+ * @param {number} turn of the box: the picture is drawn upright, and turned as a whole
  * @returns {PdfDictionary} of the picture's stream, without its length
  */
-export function pictureEntries(size, font) {
+export function pictureEntries(size, font, turn) {
+    const [width, height] = /** @type {[string, string]} */ (size.map(real));
+    /** @type {Record<number, Value>} */
+    const turned = {
+        90: ["0", "1", "-1", "0", height, "0"],
+        180: ["-1", "0", "0", "-1", width, height],
+        270: ["0", "-1", "1", "0", "0", width],
+    };
+    const matrix = turned[turn];
     return new Map(
         /** @type {[string, Value][]} */ ([
             ["/Type", "/XObject"],
             ["/Subtype", "/Form"],
-            ["/BBox", ["0", "0", ...size.map(real)]],
+            ["/BBox", ["0", "0", width, height]],
+            ...(matrix ? [["/Matrix", matrix]] : []),
             ["/Resources", new Map([["/Font", new Map([[RESOURCE, reference(font)]])]])],
         ]),
     );

@@ -1,7 +1,7 @@
 /**
  * Where signers sign, in the browser of who asks: on a page of its own at the end, which is the
- * rule, or in a corner of a page that is there, or wherever a box was moved to. The bounds are those
- * of `appservices.signing.core.boxes`. Pure.
+ * rule, or in a corner of a page that is there, or in any area of it. Areas are on the page as it is
+ * shown, and become the same boxes as in `appservices.signing.core.places`. Pure.
  *
  * @typedef {import("./document.js").PdfDocument} PdfDocument
  * @typedef {import("./signing.js").Box} Box
@@ -13,14 +13,21 @@
  * @property {number} height
  * @property {number} rotation by how many degrees it is shown turned
  *
- * @typedef {"bottom right" | "bottom left" | "bottom middle" | "top right" | "top left"} Corner
+ * @typedef {"bottom right" | "bottom left" | "bottom middle" | "top right" | "top left"
+ *   | "top middle" | "middle left" | "middle middle" | "middle right"} Corner
+ *
+ * @typedef {object} Area on a page as it is shown, in whole points
+ * @property {number} x from its left edge
+ * @property {number} y from its top edge
+ * @property {number} width
+ * @property {number} height
  *
  * @typedef {object} Place of a signer's box
  * @property {number} page from 1
- * @property {Corner} corner
- * @property {[number, number]} [at] left and bottom from those of the page, if it was moved
+ * @property {Corner} corner where its area is found
+ * @property {Area} [area] instead, if it was chosen
  *
- * @typedef {"page" | "off" | "covers" | "turned"} Fault
+ * @typedef {"page" | "off" | "covers"} Fault
  */
 import { array, number, PdfError, referred } from "./values.js";
 
@@ -30,7 +37,20 @@ const MARGIN = 28;
 const GAP = 6;
 const DEPTH_MAX = 32;
 /** @type {Corner[]} */
-export const CORNERS = ["bottom right", "bottom left", "bottom middle", "top right", "top left"];
+export const CORNERS = [
+    "bottom right",
+    "bottom left",
+    "bottom middle",
+    "top right",
+    "top left",
+    "top middle",
+    "middle left",
+    "middle middle",
+    "middle right",
+];
+export const POINT_MAX = 14_400;
+export const WIDTHS = /** @type {const} */ ([60, 400]);
+export const HEIGHTS = /** @type {const} */ ([30, 150]);
 
 /** A box can't be where it was put. */
 export class BoxError extends Error {
@@ -53,69 +73,144 @@ export function sizeOfPage(document, page) {
         if (parent === undefined) break;
         node = document.dictionary(referred(parent, "/Parent"), "a page");
     }
-    const box = array(found.get("/CropBox") ?? found.get("/MediaBox"), "/MediaBox");
-    const [x1 = NaN, y1 = NaN, x2 = NaN, y2 = NaN] = box.map((one) =>
-        number(document.resolve(one), "/MediaBox"),
-    );
-    if (![x1, y1, x2, y2].every(Number.isFinite)) throw new PdfError("/MediaBox is no box");
-    return {
-        left: Math.min(x1, x2),
-        bottom: Math.min(y1, y2),
-        width: Math.abs(x2 - x1),
-        height: Math.abs(y2 - y1),
-        rotation: ((Number(found.get("/Rotate") ?? 0) % 360) + 360) % 360,
+    const edges = (/** @type {string} */ key) => {
+        const box = array(found.get(key), key);
+        const [x1 = NaN, y1 = NaN, x2 = NaN, y2 = NaN] = box.map((one) =>
+            number(document.resolve(one), key),
+        );
+        if (![x1, y1, x2, y2].every(Number.isFinite)) throw new PdfError(`${key} is no box`);
+        return { x: [x1, x2].toSorted(order), y: [y1, y2].toSorted(order) };
     };
+    const media = edges("/MediaBox");
+    const crop = found.has("/CropBox") ? edges("/CropBox") : media;
+    const both = { x: shared(media.x, crop.x), y: shared(media.y, crop.y) };
+    const isSome = [both.x, both.y].every(([least = 0, most = 0]) => least < most);
+    const [left = 0, right = 0] = (isSome ? both : media).x;
+    const [bottom = 0, top = 0] = (isSome ? both : media).y;
+    const turn = Number(found.get("/Rotate") ?? 0);
+    const rotation = turn % 90 === 0 ? ((turn % 360) + 360) % 360 : 0;
+    return { left, bottom, width: right - left, height: top - bottom, rotation };
+}
+
+/** @param {PageSize} size @returns {[number, number]} width and height as the page is shown */
+export function shownSize({ width, height, rotation }) {
+    return rotation % 180 === 0 ? [width, height] : [height, width];
+}
+
+/**
+ * @param {{field: string, place?: Place}[]} seats
+ * @param {PageSize[]} sizes of all pages
+ * @returns {Box[]} of those who have a place; in one corner, boxes stand beside one another, and
+ *     beside those that have an area
+ * @throws {BoxError} one can't be there
+ */
+export function boxesAt(seats, sizes) {
+    /** @type {Map<string, {page: number, area: Area, box: Box}>} */
+    const found = new Map();
+    const placed = seats.filter(({ place }) => place);
+    const inOrder = [
+        ...placed.filter(({ place }) => place?.area),
+        ...placed.filter(({ place }) => !place?.area),
+    ];
+    for (const { field, place } of inOrder) {
+        if (!place) continue;
+        const size = sizes[place.page - 1];
+        if (!size) throw new BoxError(field, "page");
+        const there = [...found.values()].filter(({ page }) => page === place.page);
+        const area =
+            place.area ??
+            areaAt(
+                place.corner,
+                size,
+                there.map((one) => one.area),
+            );
+        if (!area || !isOn(area, size)) throw new BoxError(field, "off");
+        const box = boxIn(field, place.page - 1, area, size);
+        if (there.some((one) => isCovered(box, one.box))) throw new BoxError(field, "covers");
+        found.set(field, { page: place.page, area, box });
+    }
+    return placed.flatMap(({ field }) => found.get(field)?.box ?? []);
+}
+
+/**
+ * @param {Corner} corner
+ * @param {PageSize} size
+ * @param {Area[]} taken by others on that page
+ * @returns {Area | undefined} none: there is no room
+ */
+export function areaAt(corner, size, taken) {
+    const [wide, high] = shownSize(size);
+    const [row, side] = corner.split(" ");
+    const x =
+        side === "left"
+            ? MARGIN
+            : side === "middle"
+              ? Math.floor((wide - BOX_WIDTH) / 2)
+              : Math.floor(wide - BOX_WIDTH - MARGIN);
+    const step = row === "bottom" ? -(BOX_HEIGHT + GAP) : BOX_HEIGHT + GAP;
+    let y =
+        row === "top"
+            ? MARGIN
+            : row === "middle"
+              ? Math.floor((high - BOX_HEIGHT) / 2)
+              : Math.floor(high - BOX_HEIGHT - MARGIN);
+    for (; ; y += step) {
+        const area = { x, y, width: BOX_WIDTH, height: BOX_HEIGHT };
+        if (!isOn(area, size)) return undefined;
+        if (!taken.some((one) => isOver(area, one))) return area;
+    }
+}
+
+/** @param {Area} area @param {PageSize} size */
+function isOn({ x, y, width, height }, size) {
+    const [wide, high] = shownSize(size);
+    return x >= 0 && y >= 0 && x + width <= wide && y + height <= high;
+}
+
+/** @param {Area} one @param {Area} other */
+export function isOver(one, other) {
+    return (
+        one.x < other.x + other.width &&
+        other.x < one.x + one.width &&
+        one.y < other.y + other.height &&
+        other.y < one.y + one.height
+    );
 }
 
 /**
  * @param {string} field
- * @param {Place} place
- * @param {PageSize[]} sizes of all pages
- * @param {Box[]} others that are laid already: in one corner, boxes stand beside one another
+ * @param {number} page from 0
+ * @param {Area} area
+ * @param {PageSize} size
  * @returns {Box}
- * @throws {BoxError} it can't be there
  */
-export function boxAt(field, place, sizes, others) {
-    const size = sizes[place.page - 1];
-    if (!size) throw new BoxError(field, "page");
-    if (size.rotation !== 0) throw new BoxError(field, "turned");
-    const page = place.page - 1;
-    if (place.at) return checked({ field, page, corners: cornersAt(size, place.at) }, size, others);
-    const [isTop, side] = [place.corner.startsWith("top"), place.corner.split(" ")[1]];
-    const rest = size.width - BOX_WIDTH;
-    const across = side === "left" ? MARGIN : side === "middle" ? rest / 2 : rest - MARGIN;
-    for (let row = 0; ; row += 1) {
-        const step = MARGIN + row * (BOX_HEIGHT + GAP);
-        const up = isTop ? size.height - step - BOX_HEIGHT : step;
-        const box = { field, page, corners: cornersAt(size, [across, up]) };
-        if (up < 0 || up + BOX_HEIGHT > size.height) throw new BoxError(field, "off");
-        if (!others.some((one) => isCovered(box, one))) return checked(box, size, others);
-    }
-}
-
-/** @param {PageSize} size @param {[number, number]} at @returns {Box["corners"]} */
-function cornersAt({ left, bottom }, [across, up]) {
-    const [x, y] = [whole(left + across), whole(bottom + up)];
-    return [x, y, whole(x + BOX_WIDTH), whole(y + BOX_HEIGHT)];
+function boxIn(field, page, { x, y, width, height }, size) {
+    const { left, bottom, rotation } = size;
+    const [right, top] = [left + size.width, bottom + size.height];
+    /** @type {Record<number, Box["corners"]>} */
+    const turned = {
+        90: [left + y, bottom + x, left + y + height, bottom + x + width],
+        180: [right - x - width, bottom + y, right - x, bottom + y + height],
+        270: [right - y - height, top - x - width, right - y, top - x],
+    };
+    const upright = [left + x, top - y - height, left + x + width, top - y];
+    const corners = /** @type {Box["corners"]} */ ((turned[rotation] ?? upright).map(whole));
+    return { field, page, corners, ...(rotation ? { turn: rotation } : {}) };
 }
 
 /** @param {number} points @returns {number} in hundredths, as a file has it */
 function whole(points) {
-    return Math.round(points * 100) / 100;
+    return Math.floor(points * 100 + 0.5) / 100 + 0;
 }
 
-/** @param {Box} box @param {PageSize} size @param {Box[]} others */
-function checked(box, size, others) {
-    const [left, bottom, right, top] = box.corners;
-    const isOn =
-        Math.min(left, bottom) >= 0 &&
-        left >= size.left &&
-        bottom >= size.bottom &&
-        right <= size.left + size.width &&
-        top <= size.bottom + size.height;
-    if (!isOn) throw new BoxError(box.field, "off");
-    if (others.some((one) => isCovered(box, one))) throw new BoxError(box.field, "covers");
-    return box;
+/** @param {number} one @param {number} other */
+function order(one, other) {
+    return one - other;
+}
+
+/** @param {number[]} one @param {number[]} other @returns {number[]} what both have */
+function shared([least = 0, most = 0], [least2 = 0, most2 = 0]) {
+    return [Math.max(least, least2), Math.min(most, most2)];
 }
 
 /** @param {Box} one @param {Box} other */

@@ -16,7 +16,7 @@
  * @property {[number, number]} place of its object
  * @property {string} shows the name in the picture of the signature; empty without one
  */
-import { linesOf, picture, pictureEntries, sizeOf } from "./appearance.js";
+import { linesOf, picture, pictureEntries, sizeOf, turnOf } from "./appearance.js";
 import { laidLetters, readLetters } from "./letters.js";
 import {
     PdfError,
@@ -218,13 +218,15 @@ class Addition {
         const looks = dictionary(look, "/AP");
         const one = this.take(referred(looks.get("/N"), "/N of /AP"), "the picture");
         const signature = this.new.value(referred(held.get("/V"), "/V"));
+        const turn = turnOf(held);
         const [lines, size] = [
             linesOf(dictionary(signature, "a signature")),
-            sizeOf(held.get("/Rect")),
+            sizeOf(held.get("/Rect"), turn),
         ];
         const { font, letters } = await this.letters();
         const content = picture(size, lines, letters);
-        const entries = changed(pictureEntries(size, font), { "/Length": String(content.length) });
+        const drawing = pictureEntries(size, font, turn);
+        const entries = changed(drawing, { "/Length": String(content.length) });
         const drawn = one.data && this.new.pdf.slice(...one.data);
         const isOurs = looks.size === 1 && isSame(one.value, entries) && drawn === content;
         if (found.isStamp || !isOurs)

@@ -25,7 +25,7 @@
  * @property {string} note
  */
 import { joined } from "../verify/bytes.js";
-import { boxAt, sizeOfPage } from "./boxes.js";
+import { boxesAt, sizeOfPage } from "./boxes.js";
 import { Increment, references } from "./increment.js";
 import { RESOURCE, canShow, encoded, lettersOf, widthOf } from "./letters.js";
 import { filledForm, formOf, layBoxes, openFile, withLetters } from "./signing.js";
@@ -58,9 +58,7 @@ export function withBoxes(pdf, seats, sheet, known) {
     const file = openFile(pdf);
     const numbers = pageNumbers(file.document);
     const sizes = numbers.map((one) => sizeOfPage(file.document, one));
-    /** @type {Box[]} */
-    const boxes = [];
-    for (const { field, place } of seats) if (place) boxes.push(boxAt(field, place, sizes, boxes));
+    const boxes = boxesAt(seats, sizes);
     const own = seats.filter(({ place }) => !place);
     const drawn = drawSheets(own, sheet, sheetSize(sizes.at(-1) ?? A4), lettersOf(known));
     if (numbers.length + drawn.length > PAGES_MAX) throw new PdfError("too many pages");

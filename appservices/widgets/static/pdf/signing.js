@@ -16,6 +16,8 @@
  * @property {string} field its name, unique in the file
  * @property {number} page from 0
  * @property {[number, number, number, number]} corners left, bottom, right, top, in points
+ *   of the page's own coordinates
+ * @property {number} [turn] by how many degrees its page is shown turned: what it shows is turned back
  *
  * @typedef {object} Proofs validation data, DER each
  * @property {Bytes[]} certificates chains up to the roots, with the roots
@@ -28,7 +30,15 @@
  */
 import { SHA256, digestBy } from "../signatures/digests.js";
 import { hex } from "../verify/bytes.js";
-import { linesOf, pdfDate, picture, pictureEntries, reasonOf, sizeOf } from "./appearance.js";
+import {
+    linesOf,
+    pdfDate,
+    picture,
+    pictureEntries,
+    reasonOf,
+    sizeOf,
+    turnOf,
+} from "./appearance.js";
 import { PdfDocument } from "./document.js";
 import { Increment, references } from "./increment.js";
 import { RESOURCE, canShow, laidLetters, layLetters, readLetters } from "./letters.js";
@@ -110,11 +120,11 @@ export function layBoxes({ document }, boxes, known) {
     if (fields.length + boxes.length > FIELDS_MAX) throw new PdfError("too many fields");
     /** @type {Map<number, number[]>} */
     const laid = new Map();
-    for (const { field, page: index, corners } of boxes) {
+    for (const { field, page: index, corners, turn } of boxes) {
         if (taken.has(field)) throw new PdfError(`the file has a field ${field} already`);
         taken.add(field);
         const page = pageNumber(document, index);
-        const number = increment.add(fieldFor(field, page, corners));
+        const number = increment.add(fieldFor(field, page, corners, turn));
         laid.set(page, [...(laid.get(page) ?? []), number]);
     }
     for (const [page, numbers] of laid) annotate(document, increment, page, numbers);
@@ -204,9 +214,10 @@ export async function prepareSignature(
  */
 async function draw(document, increment, box, signature) {
     const { font, letters } = await lettersOf(document);
-    const size = sizeOf(box.get("/Rect"));
+    const turn = turnOf(box);
+    const size = sizeOf(box.get("/Rect"), turn);
     const content = picture(size, linesOf(signature), letters);
-    return increment.addStream(content, pictureEntries(size, font));
+    return increment.addStream(content, pictureEntries(size, font, turn));
 }
 
 /**
@@ -232,7 +243,7 @@ export async function canBeShown({ document }, field, texts) {
     try {
         const { letters } = await lettersOf(document);
         const box = document.dictionary(emptyField(document, field), "a field");
-        sizeOf(box.get("/Rect"));
+        sizeOf(box.get("/Rect"), turnOf(box));
         return texts.every((one) => canShow(letters, one));
     } catch (error) {
         if (error instanceof PdfError) return false;
@@ -330,9 +341,10 @@ export function filledForm(form, fields) {
  * @param {string} name
  * @param {number} page
  * @param {[number, number, number, number]} corners
+ * @param {number} [turn]
  * @returns {PdfDictionary}
  */
-function fieldFor(name, page, corners) {
+function fieldFor(name, page, corners, turn) {
     return new Map(
         /** @type {[string, Value][]} */ ([
             ["/Type", "/Annot"],
@@ -341,6 +353,7 @@ function fieldFor(name, page, corners) {
             ["/T", text(name)],
             ["/F", PRINTED_AND_LOCKED],
             ["/Rect", corners.map(real)],
+            ...(turn ? [["/MK", new Map([["/R", String(turn)]])]] : []),
             ["/P", reference(page)],
         ]),
     );

@@ -115,6 +115,34 @@ class ChatTests(ChatSite):
         assert b"evidence.json" in evidence
         assert self.rows("SELECT count(*) FROM signing.renewal") == [(1,)]
 
+    async def test_a_box_anywhere_on_a_page_is_typed_refused_and_laid(self) -> None:
+        self.chat(CAROL, ALICE, BOB)
+        self.send_file(CAROL, PDF, "lease 12b.pdf")
+        await self.settle()
+        await self.say_all(CAROL, "Lease of flat 12b", "alice, bob on page 1 at 500 500")
+        assert "The box of Bob Brown has no room there: page 1 is 595 points wide" in self.said(
+            CAROL
+        )
+        await self.say_all(CAROL, "alice on page 1 at 50 500, bob on page 1 at 60 510")
+        assert "The box of bob covers that of somebody else" in self.said(CAROL)
+        await self.say_all(CAROL, "alice on page 1 at 1 99999")
+        assert "I cannot read where the box is at “99999”" in self.said(CAROL)
+        await self.say_all(CAROL, "alice on page 1 top left, bob on page 1 at 60 510 size 150 40")
+        assert "Alice Adams (on page 1, top left)" in self.said(CAROL)
+        assert "Bob Brown (on page 1, 60 from the left, 510 from the top, 150 by 40" in self.said(
+            CAROL
+        )
+        assert "laid over what is printed there" in self.said(CAROL)
+        await self.tap(CAROL, "send")
+
+        await self.sign(ALICE)
+        await self.sign(BOB)
+        [(_, pdf), _] = self.files(CAROL)
+        boxes = {name: page for name, page in places(pdf).items() if name.startswith("Sig")}
+        assert boxes == {"Sig1": 1, "Sig2": 1}
+        report = judged(pdf, self.parts.authorities.trusted, self.host.now_ms())
+        assert report.verdict is Verdict.SEALED
+
     async def test_whoever_asks_says_on_which_page_each_signs(self) -> None:
         self.chat(CAROL, ALICE, BOB)
         self.send_file(CAROL, PDF, "lease 12b.pdf")

@@ -107,6 +107,49 @@ class OrganisationTests(SigningSite):
         assert (status, refused["errcode"]) == (409, "ORG.VECHE.CONFLICT")
         assert self.rows("SELECT count(*) FROM signing.session") == [(1,)]
 
+    async def test_a_box_stands_where_on_the_page_it_is_asked_for(self) -> None:
+        alice, bob = self.body()["parties"]
+        place = {"x": 300, "y": 40, "width": 180, "height": 45}
+        parties = [{**alice, "page": 1, "box": place}, {**bob, "page": 1, "side": "left"}]
+        session = await self.draft(parties=parties)
+        turned = b"#set page(width: 842pt, height: 595pt)\nTurned"
+        with pikepdf.open(io.BytesIO(typst.compile(turned))) as document:
+            document.pages[0].obj["/Rotate"] = 90
+            out = io.BytesIO()
+            document.save(out)
+        status, put = await self.call("PUT", f"/sessions/{session}/file", pdf=out.getvalue())
+        assert (status, put["pages"]) == (200, 1), put
+        status, sent = await self.call("POST", f"/sessions/{session}/send", {})
+        assert (status, sent["state"]) == (200, "open"), sent
+
+        held = self.run_now(lambda txn: self.session_of(txn, session))
+        assert (await self.away(self.page(held, "p1").sign, self.keys[ALICE])).status == 200
+        pdf = (await self.call("GET", f"/sessions/{session}/file"))[1]
+        with pikepdf.open(io.BytesIO(pdf)) as document:
+            (own,) = document.pages[0].Annots
+            assert [float(one) for one in own.Rect] == [40, 300, 85, 480]
+            assert [str(one.T) for one in document.pages[1].Annots] == ["Sig2"]
+
+    async def test_a_box_that_has_no_room_is_refused_and_can_be_asked_for_elsewhere(self) -> None:
+        alice, bob = self.body()["parties"]
+        off = {**alice, "page": 1, "box": {"x": 500, "y": 500}}
+        session = await self.draft(parties=[off, bob])
+        status, put = await self.call("PUT", f"/sessions/{session}/file", pdf=PDF)
+        assert status == 200, put
+
+        status, refused = await self.call("POST", f"/sessions/{session}/send", {})
+
+        assert (status, refused["field"]) == (400, "parties.p1.box"), refused
+        assert "page 1 is 595 by 842 points" in refused["error"]
+        status, state = await self.call("GET", f"/sessions/{session}/state")
+        assert (status, state["state"]) == (200, "draft")
+        over = [{**one, "page": 1, "box": {"x": 50, "y": 90}} for one in (alice, bob)]
+        status, refused = await self.call(
+            "POST", "/sessions", self.body(parties=over), once="covers"
+        )
+        assert (status, refused["field"]) == (400, "parties.p2.box"), refused
+        assert "covers the box of p1" in refused["error"]
+
     async def test_what_is_no_session_is_refused_and_nothing_is_kept(self) -> None:
         signer = {"party": "p1", "name": "Alice Adams", "user": ALICE}
         for wrong in (
@@ -119,6 +162,15 @@ class OrganisationTests(SigningSite):
             {"parties": [{**signer, "side": "left"}]},
             {"parties": [{**signer, "page": 0}]},
             {"parties": [{**signer, "page": 1, "role": "approver"}]},
+            {"parties": [{**signer, "box": {"x": 1, "y": 1}}]},
+            {"parties": [{**signer, "page": 1, "side": "left", "box": {"x": 1, "y": 1}}]},
+            {"parties": [{**signer, "page": 1, "box": {"x": -1, "y": 1}}]},
+            {"parties": [{**signer, "page": 1, "box": {"x": 1, "y": 14_401}}]},
+            {"parties": [{**signer, "page": 1, "box": {"x": 1.5, "y": 1}}]},
+            {"parties": [{**signer, "page": 1, "box": {"x": 1}}]},
+            {"parties": [{**signer, "page": 1, "box": {"x": 1, "y": 1, "width": 401}}]},
+            {"parties": [{**signer, "page": 1, "box": {"x": 1, "y": 1, "height": 29}}]},
+            {"parties": [{**signer, "page": 1, "role": "approver", "box": {"x": 1, "y": 1}}]},
             {"deadline_at_ms": 1},
             {"deadline_at_ms": self.host.now_ms() + 181 * DAY_MS},
         ):

@@ -9,8 +9,12 @@ import hashlib
 import subprocess
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 import pytest
 
+from appservices.signing.core.boxes import Seat, seating
+from appservices.signing.core.places import Area, Place, Row, Side
+from appservices.signing.service.boxes import read_pages
 from tests.support import uploads
 from tests.support.forgery import page
 from tests.support.node import ROOT, why_no_node
@@ -38,7 +42,7 @@ SHEET: Final = {
     "rules": ["A signature counts once everyone who is needed has signed."],
     "note": "Each frame is filled when its signer signs.",
 }
-TURNED: Final = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Rotate 90/Contents 4 0 R>>"
+AREA: Final = {"x": 100, "y": 500, "width": 200, "height": 60}
 _PREPARE: Final = """
     const { normalise } = await at("pdf/normalising.js");
     const { withBoxes } = await at("pdf/sheet.js");
@@ -157,17 +161,52 @@ def test_many_signers_get_as_many_pages_as_they_need() -> None:
 def test_boxes_in_one_corner_stand_beside_one_another_and_bad_places_are_refused() -> None:
     corner = {"page": 1, "corner": "bottom right"}
     two = [seat("Sig1", "A", corner), seat("Sig2", "B", corner)]
-    moved = {**corner, "at": [100, 100]}
+    moved = {**corner, "area": AREA}
     made = prepared(
         [
             (page("Pay"), two),
             (page("Pay"), [seat("Sig1", "A", moved), seat("Sig2", "B", moved)]),
             (page("Pay"), [seat("Sig1", "A", {**corner, "page": 2})]),
-            (page("Pay"), [seat("Sig1", "A", {**corner, "at": [500, 100]})]),
-            (page("Pay", {3: TURNED}), two),
+            (page("Pay"), [seat("Sig1", "A", {**corner, "area": {**AREA, "x": 400}})]),
         ]
     )
 
     first, second = (one["corners"] for one in made[0]["boxes"])
     assert (first[0], second[1]) == (second[0], first[3] + 6)
-    assert made[1:] == ["covers Sig2", "page Sig1", "off Sig1", "turned Sig1"]
+    assert made[1:] == ["covers Sig2", "page Sig1", "off Sig1"]
+
+
+def odd_page(rotation: int) -> bytes:
+    boxes = b"/MediaBox[-20 10 595.5 842]/CropBox[0 30 9000 800]"
+    return page(
+        "Pay", {3: b"<</Type/Page/Parent 2 0 R%b/Rotate %d/Contents 4 0 R>>" % (boxes, rotation)}
+    )
+
+
+def test_a_page_that_is_turned_and_cropped_gets_the_boxes_that_the_service_lays() -> None:
+    area = Area(33, 41, 180, 45)
+    places = [Place(1, area=area), *(Place(1, side, row) for row in Row for side in Side)]
+    seats = [Seat(f"Sig{at}", "A", "B", place) for at, place in enumerate(places)]
+    told = [
+        seat(
+            one.field,
+            "A",
+            {"page": 1, "corner": "top left", "area": attrs.asdict(area)}
+            if one.place.row is None or one.place.side is None
+            else {"page": 1, "corner": f"{one.place.row.value} {one.place.side.value}"},
+        )
+        for one in seats
+        if one.place is not None
+    ]
+    turns = (0, 90, 180, 270, -90, 45)
+
+    made = prepared([(odd_page(rotation), told) for rotation in turns])
+
+    for rotation, found in zip(turns, made, strict=True):
+        assert isinstance(found, dict), found
+        free = seating(seats, read_pages(odd_page(rotation)).sizes, frozenset()).free
+        ours = [(one.field, one.page, list(one.corners), one.turn) for one in free]
+        assert [
+            (one["field"], one["page"], one["corners"], one.get("turn", 0))
+            for one in found["boxes"]
+        ] == ours, rotation

@@ -150,6 +150,15 @@ def _box() -> list[float]:
     return [left, bottom, left + RANDOM.uniform(61, 399), bottom + RANDOM.uniform(31, 149)]
 
 
+def _turned(box: Box) -> Box:
+    """The box on a page that is shown turned or not, as wide as it was."""
+    turn = RANDOM.choice((0, 90, 180, 270))
+    left, bottom, right, top = box.corners
+    if turn % 180:
+        right, top = left + top - bottom, bottom + right - left
+    return Box(box.field, box.page, (left, bottom, right, top), turn)
+
+
 def _bases() -> tuple[bytes, ...]:
     """Documents with a form, notes and a tree of pages in the places where files have them."""
     tree = {
@@ -179,7 +188,7 @@ def _steps() -> Iterator[tuple[dict[str, Any], tuple[bytes, bytes, tuple[int, in
         is_shown = number % 2 == 1
         corners = [_box() if is_shown else _corners() for _ in range(1 + number % 4)]
         boxes = [
-            Box(f"{RANDOM.choice(NAMES)} {at}", at % pages, (a, b, c, d))
+            _turned(Box(f"{RANDOM.choice(NAMES)} {at}", at % pages, (a, b, c, d)))
             for at, (a, b, c, d) in enumerate(corners)
         ]
         laid = lay_boxes(document, boxes)
@@ -226,7 +235,8 @@ def _added(
 
 
 def _given(box: Box) -> dict[str, Any]:
-    return {"field": box.field, "page": box.page, "corners": list(box.corners)}
+    told = {"field": box.field, "page": box.page, "corners": list(box.corners)}
+    return {**told, "turn": box.turn} if box.turn else told
 
 
 def _asked(

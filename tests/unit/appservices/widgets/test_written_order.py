@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 import pytest
 
 from appservices.signing.core.order import OrderError, read_order
@@ -14,6 +15,7 @@ from tests.unit.appservices.widgets.test_signing_twins import by_page
 
 if TYPE_CHECKING:
     from appservices.signing.core.order import PartyOrder, Wanted
+    from appservices.signing.core.places import Place
 
 pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 
@@ -43,6 +45,10 @@ TYPED: Final = (
     "bob on page 3 mit eigenem Zertifikat then carol с собственным сертификатом",
     "bob on page 3 bottom left, carol as clerk on page 2 middle then dave auf Seite 3 unten rechts",
     "bob, carol on page 3 bottom right as witness of bob",
+    "bob on page 3 at 100 500, carol on page 3 at 100 560 size 60 30",
+    "bob on page 3 at 100 500, carol on page 3 at 100 559",
+    "each of bob on page 3 at 1 5, carol auf Seite 3 bei 1 5 größe 200x60",
+    "bob on page 1 top, carol on page 1 oben links, dave on page 1 middle right",
     "https://matrix.to/#/@bob:x.org copy to @then",
     "each of bob, carol then dave",
     "jeder bob, carol; copy to erin",
@@ -63,6 +69,11 @@ WORDS: Final = (
         "bottom",
         "left",
         "middle",
+        "top",
+        "at",
+        "size",
+        "70",
+        "100x40",
         "dann",
     ),
     *("qualified", "with", "own", "certificate"),
@@ -82,10 +93,15 @@ def rows_of(order: PartyOrder) -> dict[str, Any]:
 
 
 def _row(one: Wanted, step: int) -> tuple[Any, ...]:
-    side = one.place.side.value if one.place is not None and one.place.side else "right"
-    place = (one.place.page, f"bottom {side}") if one.place is not None else None
+    place = None if one.place is None else _place(one.place)
     level = None if one.level is None else one.level.value
     return (one.person, one.role.value, one.of, place, step, level)
+
+
+def _place(one: Place) -> tuple[Any, ...]:
+    side = one.side.value if one.side else "right"
+    row = one.row.value if one.row else "bottom"
+    return (one.page, f"{row} {side}", one.area and attrs.asdict(one.area))
 
 
 def _read(found: dict[str, Any]) -> dict[str, Any]:
@@ -98,7 +114,9 @@ def _read(found: dict[str, Any]) -> dict[str, Any]:
             one["account"],
             one["role"],
             one["of"],
-            (one["place"]["page"], one["place"]["corner"]) if one["place"] else None,
+            (one["place"]["page"], one["place"]["corner"], one["place"].get("area"))
+            if one["place"]
+            else None,
             number[one["step"]],
             one.get("level"),
         )

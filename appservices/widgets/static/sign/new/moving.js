@@ -2,9 +2,10 @@
 import { html, nothing } from "lit";
 import { banner, button } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
-import { boxAt, sizeOfPage } from "../../pdf/boxes.js";
+import { HEIGHTS, WIDTHS, areaAt, shownSize, sizeOfPage } from "../../pdf/boxes.js";
 import { openFile } from "../../pdf/signing.js";
 import { pageNumber } from "../../pdf/tree.js";
+import { number } from "./people.js";
 import "./placing.js";
 
 /**
@@ -22,19 +23,25 @@ export function moving(upload, one, press) {
     const { place } = one;
     const spot = spotOf(upload, place);
     if (!spot) return banner("critical", html`<p>${t("There is no such page.")}</p>`);
-    const { size, at } = spot;
+    const { shown, area } = spot;
     const name = one.name || one.account;
     return html`<section class="card">
         <h3>${t("Box of {name} on page {page}", { name, page: place.page })}</h3>
         <veche-placing
             .bytes=${upload.pdf}
             .page=${place.page}
-            .size=${size}
-            .at=${at}
+            .shown=${shown}
+            .area=${area}
             .name=${name}
             @veche-placed=${(/** @type {CustomEvent} */ { detail }) =>
-                press.place({ ...place, at: detail })}
+                press.place({ ...place, area: detail })}
         ></veche-placing>
+        <p>
+            ${t("Drag the box, or its lower right corner; the arrow keys move it, with Shift they change its size.")}
+        </p>
+        <div class="columns">
+            ${measures(shown, area, (changed) => press.place({ ...place, area: changed }))}
+        </div>
         <p class="actions">
             ${button({ label: t("Done"), style: "secondary", press: press.stop })}
         </p>
@@ -42,18 +49,47 @@ export function moving(upload, one, press) {
 }
 
 /**
+ * @param {[number, number]} shown
+ * @param {import("../../pdf/boxes.js").Area} area
+ * @param {(area: import("../../pdf/boxes.js").Area) => void} set
+ */
+function measures([wide, high], area, set) {
+    const one = (
+        /** @type {"x" | "y" | "width" | "height"} */ key,
+        /** @type {string} */ label,
+        /** @type {number} */ least,
+        /** @type {number} */ most,
+    ) =>
+        number(
+            `box-${key}`,
+            label,
+            area[key],
+            most,
+            null,
+            // While a number is typed it can be none that is good.
+            (typed) => typed >= least && typed <= most && set({ ...area, [key]: typed }),
+            least,
+        );
+    const [x, y] = [Math.floor(wide - area.width), Math.floor(high - area.height)];
+    return [
+        one("x", t("From the left edge, in points"), 0, x),
+        one("y", t("From the top edge, in points"), 0, y),
+        one("width", t("Width, in points"), WIDTHS[0], Math.min(WIDTHS[1], wide - area.x)),
+        one("height", t("Height, in points"), HEIGHTS[0], Math.min(HEIGHTS[1], high - area.y)),
+    ];
+}
+
+/**
  * @param {Upload} upload
  * @param {Place} place
- * @returns the page, and where a box on it is
+ * @returns how wide and high the page is, and where a box on it is
  */
 function spotOf(upload, place) {
     try {
         const { document } = openFile(upload.pdf);
         const size = sizeOfPage(document, pageNumber(document, place.page - 1));
-        const sizes = Array.from({ length: place.page }, () => size);
-        const [left, bottom] = boxAt("box", place, sizes, []).corners;
-        const at = /** @type {[number, number]} */ ([left - size.left, bottom - size.bottom]);
-        return { size, at: place.at ?? at };
+        const area = place.area ?? areaAt(place.corner, size, []);
+        return area && { shown: shownSize(size), area };
     } catch {
         return undefined;
     }

@@ -6,8 +6,9 @@
  * @typedef {import("./rows.js").Person} Person
  * @typedef {import("./rows.js").Role} Role
  * @typedef {"empty" | "word" | "role" | "witness" | "twice" | "need" | "page" | "place" | "private"
- *   | "certificate"} OrderProblem
+ *   | "certificate" | "area" | "covers"} OrderProblem
  */
+import { BOX_HEIGHT, BOX_WIDTH, HEIGHTS, POINT_MAX, WIDTHS, isOver } from "../../pdf/boxes.js";
 import { emptyPerson } from "./rows.js";
 
 /** @param {string} words @returns {Set<string>} */
@@ -22,6 +23,9 @@ const EACH = set("each каждый каждому jeder jede кожен кож�
 const ON = set("on на auf");
 const PAGE = set("page странице стр стр. seite сторінці");
 const BOTTOM = set("bottom внизу снизу unten знизу");
+const TOP = set("top вверху сверху oben вгорі зверху");
+const AT = set("at в bei у");
+const SIZE = set("size размер размером größe grösse розмір розміром");
 const QUALIFIED = set("qualified квалифицированно qualifiziert кваліфіковано");
 const WITH = set("with с со mit з із зі");
 const THEIR = set("a an own his her their своим собственным eigenem einem своїм власним");
@@ -38,11 +42,11 @@ const ROLES = [
     ["seal", set("seal печать siegel печатка")],
     ["viewer", set("copy копия kopie копія")],
 ];
-/** @type {[import("../../pdf/boxes.js").Corner, Set<string>][]} */
+/** @type {[string, Set<string>][]} */
 const SIDES = [
-    ["bottom left", set("left слева links ліворуч зліва")],
-    ["bottom middle", set("middle посередине mitte посередині")],
-    ["bottom right", set("right справа rechts праворуч")],
+    ["left", set("left слева links ліворуч зліва")],
+    ["middle", set("middle посередине mitte посередині")],
+    ["right", set("right справа rechts праворуч")],
 ];
 const MARKS = '"“”„«»';
 const TOKEN = new RegExp(`[,;${MARKS}]|[^\\s,;${MARKS}]+`, "gu");
@@ -50,6 +54,8 @@ const PERSON = /^(?:@?[^\s,;@:]+(?::[^\s,;@]+)?|https:\/\/matrix\.to\/#\/\S+)$/u
 const COUNT = /^[1-9]\d{0,2}$/;
 const NUMBER = /^[1-9]\d{0,3}$/;
 const PAGE_MAX = 2000;
+const POINTS = /^(?:0|[1-9]\d{0,4})$/;
+const BY = /^(\d+)[x×х](\d+)$/;
 
 /** An order can't be read. */
 export class OrderError extends Error {
@@ -87,6 +93,7 @@ export function readOrder(typed) {
     const seen = people.map((one) => (one.role === "witness" ? seeing(one, people) : one));
     checkCounts(seen, needs);
     if (isEach) checkEach(seen, needs);
+    checkPlaces(seen, isEach);
     return { people: seen, needs, isEach };
 }
 
@@ -129,6 +136,30 @@ function checkCounts(people, needs) {
         if (need > acting.filter((one) => one.step === Number(step)).length)
             throw new OrderError("need", String(need));
     if (acting.length === 0) throw new OrderError("empty");
+}
+
+/** @param {string} page @param {string} row @param {string} side @returns {Person["place"]} */
+function placed(page, row, side) {
+    const corner = /** @type {import("../../pdf/boxes.js").Corner} */ (`${row} ${side}`);
+    return { page: Number(page), corner };
+}
+
+/** @param {string} word @param {number} least @param {number} most @returns {number} */
+function within(word, least, most) {
+    const found = POINTS.test(word) ? Number(word) : NaN;
+    if (!(least <= found && found <= most)) throw new OrderError("area", word);
+    return found;
+}
+
+/** @param {Person[]} people @param {boolean} isEach those of the first step: never in one document */
+function checkPlaces(people, isEach) {
+    for (const [at, { place, step }] of people.entries())
+        for (const other of people.slice(at + 1)) {
+            const alike = isEach && step === 1 && other.step === 1;
+            const [one, two] = [place?.area, other.place?.area];
+            if (!alike && one && two && place?.page === other.place?.page && isOver(one, two))
+                throw new OrderError("covers", other.account);
+        }
 }
 
 /** Reads words from the left to the right, looking at the next alone. */
@@ -216,9 +247,39 @@ class Reader {
         const page = this.word;
         if (!NUMBER.test(page) || Number(page) > PAGE_MAX) throw new OrderError("page", page);
         this.at += 1;
-        this.#takes(BOTTOM);
-        const corner = SIDES.find(([, words]) => this.#takes(words))?.[0] ?? "bottom right";
-        return { page: Number(page), corner };
+        if (this.#takes(AT))
+            return { page: Number(page), corner: "bottom right", area: this.#area() };
+        if (this.#takes(TOP)) return placed(page, "top", this.#side() ?? "right");
+        const isBottom = this.#takes(BOTTOM);
+        const first = this.#side();
+        const second = first === "middle" && !isBottom ? this.#side() : undefined;
+        if (second) return placed(page, "middle", second);
+        return placed(page, "bottom", first ?? "right");
+    }
+
+    #side() {
+        return SIDES.find(([, words]) => this.#takes(words))?.[0];
+    }
+
+    /** @returns {import("../../pdf/boxes.js").Area} */
+    #area() {
+        const [x, y] = [this.#points(0, POINT_MAX), this.#points(0, POINT_MAX)];
+        if (!this.#takes(SIZE)) return { x, y, width: BOX_WIDTH, height: BOX_HEIGHT };
+        const both = BY.exec(this.word.toLowerCase());
+        if (!both) {
+            const width = this.#points(...WIDTHS);
+            return { x, y, width, height: this.#points(...HEIGHTS) };
+        }
+        this.at += 1;
+        const [, width = "", height = ""] = both;
+        return { x, y, width: within(width, ...WIDTHS), height: within(height, ...HEIGHTS) };
+    }
+
+    /** @param {number} least @param {number} most @returns {number} */
+    #points(least, most) {
+        const found = within(this.word, least, most);
+        this.at += 1;
+        return found;
     }
 
     /** @returns {string[]} */

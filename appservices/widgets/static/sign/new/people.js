@@ -226,6 +226,14 @@ function cornerWords(corner) {
             return t("At the top right of a page");
         case "top left":
             return t("At the top left of a page");
+        case "top middle":
+            return t("At the top in the middle of a page");
+        case "middle left":
+            return t("Half way up a page at the left");
+        case "middle middle":
+            return t("In the middle of a page");
+        case "middle right":
+            return t("Half way up a page at the right");
         default:
             return t("At the bottom right of a page");
     }
@@ -290,8 +298,9 @@ export function text(id, label, value, error, set, placeholder = "", is_required
  * @param {number} most
  * @param {string | null} error
  * @param {(value: number) => void} set
+ * @param {number} [least]
  */
-export function number(id, label, value, most, error, set) {
+export function number(id, label, value, most, error, set, least = 1) {
     return field({
         id,
         label,
@@ -300,7 +309,7 @@ export function number(id, label, value, most, error, set) {
             html`<input
                 id=${wiring.id}
                 type="number"
-                min="1"
+                min=${least}
                 max=${most}
                 .value=${String(value)}
                 aria-describedby=${wiring.describedby}

@@ -1,28 +1,30 @@
 /**
- * One page of a document with a box on it that is moved by pointer or arrow keys. Tells `veche-placed`
- * with how far it is from the page's left bottom corner, in points.
+ * One page of a document with a box on it that is moved by pointer or arrow keys, and made larger by
+ * its lower right corner. Tells `veche-placed` with its area on the page as it is shown.
  */
 import { html } from "lit";
 import { VecheElement, banner } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
-import { BOX_HEIGHT, BOX_WIDTH } from "../../pdf/boxes.js";
+import { BOX_HEIGHT, BOX_WIDTH, HEIGHTS, WIDTHS } from "../../pdf/boxes.js";
 import { drawPage, openPdf } from "../../pdf/viewer.js";
 
 const STEP = 5;
+/** From its lower right corner a box is made larger, in CSS pixels. */
+const HANDLE = 14;
 /** @type {Record<string, [number, number]>} */
 const KEYS = {
     ArrowLeft: [-STEP, 0],
     ArrowRight: [STEP, 0],
-    ArrowUp: [0, STEP],
-    ArrowDown: [0, -STEP],
+    ArrowUp: [0, -STEP],
+    ArrowDown: [0, STEP],
 };
 
 export class VechePlacing extends VecheElement {
     static properties = {
         bytes: { attribute: false },
         page: { attribute: false },
-        size: { attribute: false },
-        at: { attribute: false },
+        shown: { attribute: false },
+        area: { attribute: false },
         name: { attribute: false },
         isFailed: { state: true },
     };
@@ -32,10 +34,10 @@ export class VechePlacing extends VecheElement {
         /** @type {Uint8Array<ArrayBuffer> | undefined} */
         this.bytes = undefined;
         this.page = 1;
-        /** @type {import("../../pdf/boxes.js").PageSize | undefined} */
-        this.size = undefined;
-        /** @type {[number, number]} */
-        this.at = [0, 0];
+        /** @type {[number, number]} width and height of the page, in points */
+        this.shown = [1, 1];
+        /** @type {import("../../pdf/boxes.js").Area} */
+        this.area = { x: 0, y: 0, width: BOX_WIDTH, height: BOX_HEIGHT };
         this.name = "";
         this.isFailed = false;
     }
@@ -48,9 +50,9 @@ export class VechePlacing extends VecheElement {
 
     async _draw() {
         const canvas = this.querySelector("canvas");
-        if (!this.bytes || !canvas || !this.size) return;
+        if (!this.bytes || !canvas) return;
         // The policy forbids styles in the markup.
-        canvas.style.aspectRatio = String(this.size.width / this.size.height);
+        canvas.style.aspectRatio = String(this.shown[0] / this.shown[1]);
         const { pdf, close } = await openPdf(this.bytes).catch(() => ({
             pdf: undefined,
             close: () => {},
@@ -68,33 +70,54 @@ export class VechePlacing extends VecheElement {
     /** Puts the box where it is, in shares of the page. */
     _lay() {
         const box = this.querySelector("button");
-        const { size, at } = this;
-        if (!box || !size) return;
-        box.style.left = `${(at[0] / size.width) * 100}%`;
-        box.style.bottom = `${(at[1] / size.height) * 100}%`;
-        box.style.width = `${(BOX_WIDTH / size.width) * 100}%`;
-        box.style.height = `${(BOX_HEIGHT / size.height) * 100}%`;
+        const { area } = this;
+        const [wide, high] = this.shown;
+        if (!box) return;
+        box.style.left = `${(area.x / wide) * 100}%`;
+        box.style.top = `${(area.y / high) * 100}%`;
+        box.style.width = `${(area.width / wide) * 100}%`;
+        box.style.height = `${(area.height / high) * 100}%`;
     }
 
-    /** @param {number} across @param {number} up in points */
-    _put(across, up) {
-        const { size } = this;
-        if (!size) return;
-        this.at = [within(across, size.width - BOX_WIDTH), within(up, size.height - BOX_HEIGHT)];
-        this.dispatchEvent(new CustomEvent("veche-placed", { detail: this.at, bubbles: true }));
+    /** @param {number} x @param {number} y in points */
+    _put(x, y) {
+        const [wide, high] = this.shown;
+        const { width, height } = this.area;
+        this._tell({ ...this.area, x: within(x, 0, wide - width), y: within(y, 0, high - height) });
+    }
+
+    /** @param {number} width @param {number} height in points */
+    _size(width, height) {
+        const { x, y } = this.area;
+        const [wide, high] = [this.shown[0] - x, this.shown[1] - y];
+        this._tell({
+            ...this.area,
+            width: within(width, WIDTHS[0], Math.min(WIDTHS[1], wide)),
+            height: within(height, HEIGHTS[0], Math.min(HEIGHTS[1], high)),
+        });
+    }
+
+    /** @param {import("../../pdf/boxes.js").Area} area */
+    _tell(area) {
+        this.area = area;
+        this.dispatchEvent(new CustomEvent("veche-placed", { detail: area, bubbles: true }));
     }
 
     /** @param {PointerEvent} event */
     _drag(event) {
         const box = /** @type {HTMLElement} */ (event.currentTarget);
         const sheet = box.parentElement?.getBoundingClientRect();
-        const { size, at } = this;
-        if (!sheet || !size) return;
+        if (!sheet) return;
         box.setPointerCapture(event.pointerId);
-        const scale = size.width / sheet.width;
-        const [x, y] = [event.clientX, event.clientY];
-        const moved = (/** @type {PointerEvent} */ to) =>
-            this._put(at[0] + (to.clientX - x) * scale, at[1] - (to.clientY - y) * scale);
+        const scale = this.shown[0] / sheet.width;
+        const edge = box.getBoundingClientRect();
+        const [x, y, from] = [event.clientX, event.clientY, this.area];
+        const isCorner = edge.right - x < HANDLE && edge.bottom - y < HANDLE;
+        const moved = (/** @type {PointerEvent} */ to) => {
+            const [across, down] = [(to.clientX - x) * scale, (to.clientY - y) * scale];
+            if (isCorner) this._size(from.width + across, from.height + down);
+            else this._put(from.x + across, from.y + down);
+        };
         const stop = new AbortController();
         box.addEventListener("pointermove", moved, { signal: stop.signal });
         for (const end of ["pointerup", "pointercancel"])
@@ -106,7 +129,9 @@ export class VechePlacing extends VecheElement {
         const step = KEYS[event.key];
         if (!step) return;
         event.preventDefault();
-        this._put(this.at[0] + step[0], this.at[1] + step[1]);
+        const { x, y, width, height } = this.area;
+        if (event.shiftKey) this._size(width + step[0], height + step[1]);
+        else this._put(x + step[0], y + step[1]);
     }
 
     render() {
@@ -127,7 +152,7 @@ export class VechePlacing extends VecheElement {
 }
 customElements.define("veche-placing", VechePlacing);
 
-/** @param {number} one @param {number} most @returns {number} */
-function within(one, most) {
-    return Math.round(Math.min(Math.max(one, 0), Math.max(0, most)));
+/** @param {number} one @param {number} least @param {number} most @returns {number} whole */
+function within(one, least, most) {
+    return Math.max(least, Math.floor(Math.min(Math.max(Math.round(one), least), most)));
 }

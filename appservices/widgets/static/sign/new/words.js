@@ -128,6 +128,13 @@ export function orderWords({ problem, word }) {
             return t("Write the number of a page: on page 3");
         case "place":
             return t("{word} has no box to be put on a page.", { word });
+        case "area":
+            return t(
+                "Where the box is can't be read at “{word}”: write how many points it is from the left and from the top, such as: bob on page 3 at 100 500 size 200 60",
+                { word },
+            );
+        case "covers":
+            return t("The box of {name} covers another one: move it.", { name: word });
         case "certificate":
             return t(
                 "{word} signs in no box, and so with no certificate: an approver agrees with a key, and a copy is only read.",
@@ -175,11 +182,6 @@ function boxFault({ fault }, name) {
     switch (fault) {
         case "page":
             return t("There is no such page for the box of {name}.", { name });
-        case "turned":
-            return t(
-                "The page for the box of {name} is turned: choose another, or the page at the end.",
-                { name },
-            );
         case "covers":
             return t("The box of {name} covers another one: move it.", { name });
         default:

@@ -10,9 +10,7 @@ from appservices.signing.core.appearance import appearance, look_of, name_to_sho
 from appservices.signing.core.boxes import (
     BOXES_MAX,
     FOOT_SEATS_MAX,
-    PageSize,
     Seat,
-    Side,
     Spot,
     box_of,
     check_boxes,
@@ -20,6 +18,7 @@ from appservices.signing.core.boxes import (
     seating,
 )
 from appservices.signing.core.parties import Role
+from appservices.signing.core.places import PageSize, Place, Side
 from appservices.signing.core.records import Level
 from veche.protocol.catalogue import LANGUAGES, Catalogue
 from veche.protocol.errors import MalformedError
@@ -88,7 +87,7 @@ def test_there_is_a_bound_on_boxes() -> None:
 
 
 def test_signers_sign_at_the_end_unless_a_page_is_named() -> None:
-    seats = [Seat("Sig1", "Alice", "Landlady"), Seat("Sig2", "Bob", "Tenant", page=2)]
+    seats = [Seat("Sig1", "Alice", "Landlady"), Seat("Sig2", "Bob", "Tenant", Place(2))]
 
     plan = seating(seats, [A4, A4], frozenset())
 
@@ -98,7 +97,7 @@ def test_signers_sign_at_the_end_unless_a_page_is_named() -> None:
 @pytest.mark.parametrize("page", [0, -1, 3])
 def test_a_page_that_is_not_there_is_refused(page: int) -> None:
     with pytest.raises(MalformedError, match="no page"):
-        seating([Seat("Sig1", "Alice", "x", page=page)], [A4, A4], frozenset())
+        seating([Seat("Sig1", "Alice", "x", Place(page))], [A4, A4], frozenset())
 
 
 @pytest.mark.parametrize(
@@ -113,13 +112,13 @@ def test_a_page_that_is_not_there_is_refused(page: int) -> None:
 def test_a_page_without_room_sends_its_signers_to_the_end(
     size: PageSize, tight: frozenset[int]
 ) -> None:
-    seat = Seat("Sig1", "Alice", "x", page=1)
+    seat = Seat("Sig1", "Alice", "x", Place(1))
 
     assert seating([seat], [size], tight).on_sheet == (seat,)
 
 
 def at_side(name: str, side: Side | None) -> Seat:
-    return Seat(name, "x", "y", page=1, side=side)
+    return Seat(name, "x", "y", Place(1, side))
 
 
 def test_signers_stand_on_the_side_that_was_chosen_for_them() -> None:
@@ -150,7 +149,8 @@ def test_every_signer_of_a_foot_has_one_cell(sides: list[Side | None]) -> None:
 
 @given(st.lists(st.one_of(st.none(), st.integers(1, 3)), min_size=1, max_size=30))
 def test_everyone_has_one_place(pages: list[int | None]) -> None:
-    seats = [Seat(f"S{at}", "x", "y", page) for at, page in enumerate(pages)]
+    places = [None if page is None else Place(page) for page in pages]
+    seats = [Seat(f"S{at}", "x", "y", place) for at, place in enumerate(places)]
 
     plan = seating(seats, [A4, PageSize(300, 300), A4], frozenset({2}))
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from appservices.signing.core.boxes import PAGE_MAX, Place, Side
 from appservices.signing.core.order import (
     OrderError,
     OrderProblem,
@@ -19,6 +18,17 @@ from appservices.signing.core.order import (
     write_order,
 )
 from appservices.signing.core.parties import Role
+from appservices.signing.core.places import (
+    HEIGHTS,
+    PAGE_MAX,
+    POINT_MAX,
+    WIDTHS,
+    Area,
+    Place,
+    Row,
+    Side,
+    covering,
+)
 
 GUEST = Wanted("Bob Brown", is_guest=True)
 RIGHT = Place(3, Side.RIGHT)
@@ -149,7 +159,7 @@ def test_what_can_be_read(typed: str, order: PartyOrder) -> None:
         ("bob on page three", OrderProblem.PAGE, "three"),
         ("bob on page 2001", OrderProblem.PAGE, "2001"),
         ("bob on side 3", OrderProblem.WORD, "side"),
-        ("bob on page 3 top", OrderProblem.WORD, "top"),
+        ("bob on page 3 top up", OrderProblem.WORD, "up"),
         ("bob on page 3 left right", OrderProblem.WORD, "right"),
         ("bob on page 3 as clerk on page 4", OrderProblem.WORD, "on"),
         ("bob, carol on page 3 as approver", OrderProblem.PLACE, "carol"),
@@ -196,7 +206,14 @@ NAMES = st.lists(
 )
 
 
-PLACES = st.builds(Place, st.integers(1, PAGE_MAX), st.none() | st.sampled_from(Side))
+PAGES = st.integers(1, PAGE_MAX)
+POINTS = st.integers(0, POINT_MAX)
+AREAS = st.builds(Area, POINTS, POINTS, st.integers(*WIDTHS), st.integers(*HEIGHTS))
+PLACES = (
+    st.builds(Place, PAGES, st.none() | st.sampled_from(Side))
+    | st.builds(Place, PAGES, st.sampled_from(Side), st.sampled_from(Row))
+    | st.builds(Place, PAGES, area=AREAS)
+)
 
 
 def wanted(name: str) -> st.SearchStrategy[Wanted]:
@@ -226,7 +243,75 @@ def test_every_order_is_read_as_it_is_written(names: list[str], data: st.DataObj
             (*stages[0].wanted, Wanted(left[0], Role.WITNESS, seen)), stages[0].need
         )
     order = PartyOrder(tuple(stages), tuple(left[1:]))
+    assume(covering([each.place for stage in stages for each in stage.wanted]) is None)
     assert read_order(write_order(order)) == order
+
+
+def placed(typed: str) -> Place | None:
+    return read_order(f"bob {typed}").stages[0].wanted[0].place
+
+
+@pytest.mark.parametrize(
+    ("typed", "place"),
+    [
+        ("on page 3 at 100 500", Place(3, area=Area(100, 500))),
+        ("on page 3 at 0 14400", Place(3, area=Area(0, POINT_MAX))),
+        ("on page 3 at 100 500 size 60 150", Place(3, area=Area(100, 500, 60, 150))),
+        ("on page 3 at 100 500 size 400x30", Place(3, area=Area(100, 500, 400, 30))),
+        ("на странице 3 в 100 500 размером 200х60", Place(3, area=Area(100, 500))),
+        ("auf Seite 3 bei 1 2 Größe 60 30", Place(3, area=Area(1, 2, 60, 30))),
+        ("на сторінці 3 у 1 2 розміром 60 30", Place(3, area=Area(1, 2, 60, 30))),
+        ("on page 3 top left", Place(3, Side.LEFT, Row.TOP)),
+        ("on page 3 top", Place(3, Side.RIGHT, Row.TOP)),
+        ("auf Seite 3 oben Mitte", Place(3, Side.MIDDLE, Row.TOP)),
+        ("on page 3 middle left", Place(3, Side.LEFT, Row.MIDDLE)),
+        ("on page 3 middle middle", Place(3, Side.MIDDLE, Row.MIDDLE)),
+        ("on page 3 middle", Place(3, Side.MIDDLE)),
+        ("on page 3 bottom middle", Place(3, Side.MIDDLE)),
+    ],
+)
+def test_a_place_on_a_page_is_read(typed: str, place: Place) -> None:
+    assert placed(typed) == place
+
+
+@pytest.mark.parametrize(
+    ("typed", "word"),
+    [
+        ("on page 3 at", ""),
+        ("on page 3 at 100", ""),
+        ("on page 3 at 100 , carol", ","),
+        ("on page 3 at left 5", "left"),
+        ("on page 3 at 100 14401", "14401"),
+        ("on page 3 at -1 5", "-1"),
+        ("on page 3 at 1.5 5", "1.5"),
+        ("on page 3 at 007 5", "007"),
+        ("on page 3 at 1 5 size", ""),
+        ("on page 3 at 1 5 size 59 30", "59"),
+        ("on page 3 at 1 5 size 60 29", "29"),
+        ("on page 3 at 1 5 size 401x60", "401"),
+        ("on page 3 at 1 5 size 400x151", "151"),
+        ("on page 3 at 1 5 size 0200x60", "0200"),
+        ("on page 3 at 1 5 size 200", ""),
+        (f"on page 3 at {'9' * 5000} 5", "9" * 5000),
+    ],
+)
+def test_an_area_that_is_none_is_refused_by_its_word(typed: str, word: str) -> None:
+    with pytest.raises(OrderError) as caught:
+        placed(typed)
+
+    assert (caught.value.problem, caught.value.word) == (OrderProblem.AREA, word)
+
+
+def test_two_boxes_in_one_place_are_refused_but_of_documents_of_their_own() -> None:
+    with pytest.raises(OrderError) as caught:
+        read_order("bob on page 1 at 100 500 then carol on page 1 at 299 559")
+    assert (caught.value.problem, caught.value.word) == (OrderProblem.COVERS, "carol")
+
+    read_order("bob on page 1 at 100 500, carol on page 1 at 300 500")
+    read_order("bob on page 1 at 100 500, carol on page 2 at 100 500")
+    read_order("each of bob on page 1 at 100 500, carol on page 1 at 100 500")
+    with pytest.raises(OrderError):
+        read_order("each of bob, carol on page 1 at 100 500 then dave on page 1 at 100 500")
 
 
 @given(st.text(max_size=60))

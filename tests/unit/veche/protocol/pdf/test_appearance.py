@@ -35,6 +35,7 @@ from veche.protocol.pdf.appearance import (
     pdf_date,
     picture,
     size_of,
+    turn_of,
 )
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.letters import MissingLetterError, letters
@@ -47,6 +48,7 @@ from veche.protocol.signatures.verdict import Trusted, judge
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from veche.protocol.pdf.values import Value
     from veche.protocol.signatures.report import Report
 
 LOOK: Final = Look("Landlady", "advanced signature")
@@ -185,6 +187,33 @@ def test_a_picture_that_is_not_the_one_we_would_draw_is_red(
     } <= {Reason.HIDDEN, Reason.BROKEN}
 
 
+@functools.cache
+def turned_document() -> bytes:
+    made = typst.compile(b"Lease. Rent: 900 EUR.", timestamp=0)
+    box = Box("Sig1", 0, (40, 40, 90, 200), 90)
+    return made + lay_boxes(Document(made), [box], with_letters=True)
+
+
+def test_a_signature_on_a_turned_page_is_upright_and_sealed() -> None:
+    pdf = forged_file(lambda data: data, turned_document())
+
+    assert b"/BBox [0 0 160 50] /Matrix [0 1 -1 0 50 0]" in pdf
+    assert verdict(pdf).verdict is Verdict.SEALED
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(replaced(b"/Matrix [0 1 -1 0 50 0]", b"/Matrix [0 -1 1 0 50 0]"), id="back"),
+        pytest.param(replaced(b"/Matrix [0 1 -1 0 50 0]", b"/Matrix [0 0 00 0 50 0]"), id="flat"),
+        pytest.param(replaced(b"/Matrix [0 1 -1 0 50 0]", b"/Matrik [0 1 -1 0 50 0]"), id="none"),
+        pytest.param(replaced(b"/MK <</R 90>>", b"/MK <</R 00>>"), id="turned by the signer"),
+    ],
+)
+def test_a_picture_that_is_turned_otherwise_is_red(change: Callable[[bytes], bytes]) -> None:
+    assert forged(change, turned_document()).verdict is Verdict.INVALID
+
+
 def test_a_picture_that_names_somebody_else_is_red() -> None:
     found = forged(lambda data: data, name="Mallory")
 
@@ -286,9 +315,39 @@ def test_signatures_are_shown_in_boxes_of_a_sensible_size(
             size_of([*corners])
 
 
-def test_a_box_outside_the_page_shows_nothing() -> None:
+def test_a_page_may_begin_below_zero() -> None:
+    assert size_of([b"-100.005", b"-60", b"-0.5", b"0"]) == (99_50, 60_00)
+
+
+def test_a_turned_box_is_as_wide_as_it_is_seen() -> None:
+    tall = [b"0", b"0", b"60", b"200"]
+
+    assert [size_of([*tall], turn) for turn in (90, 270)] == [(200_00, 60_00)] * 2
     with pytest.raises(PdfError):
-        size_of([b"-10", b"10", b"100", b"100"])
+        size_of([*tall], 180)
+
+
+@pytest.mark.parametrize(
+    ("entry", "turn"),
+    [
+        ({b"/R": b"90"}, 90),
+        ({b"/R": b"180"}, 180),
+        ({b"/R": b"270", b"/CA": b"(x)"}, 270),
+        ({b"/R": b"0"}, 0),
+        ({b"/R": b"45"}, 0),
+        ({b"/R": b"-90"}, 0),
+        ({b"/R": b"90.0"}, 0),
+        ({b"/R": [b"90"]}, 0),
+        ({}, 0),
+        (b"7 0 R", 0),
+    ],
+)
+def test_a_box_is_turned_only_as_it_is_said_plainly(entry: Value, turn: int) -> None:
+    assert turn_of({b"/MK": entry}) == turn
+    assert turn_of({}) == 0
+
+
+def test_a_box_of_three_corners_shows_nothing() -> None:
     with pytest.raises(PdfError):
         size_of([b"10", b"10", b"100"])
 
