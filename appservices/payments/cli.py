@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.payments.cli_banks import Commands as BankCommands
 from appservices.payments.cli_peers import Commands as PeerCommands
+from appservices.payments.cli_suspense import Commands as SuspenseCommands
 from appservices.payments.config import PaymentsSection
 from appservices.payments.core.ledger import AccountCode, Result
 from appservices.payments.core.statement import read_month, write_camt, write_csv
@@ -78,6 +79,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_config_option(one)
     one.set_defaults(run=run_dead)
     BankCommands(_opened, _reading).add(subcommands)
+    SuspenseCommands(_opened, _reading).add(subcommands)
     PeerCommands(_opened, _reading).add(subcommands)
 
 

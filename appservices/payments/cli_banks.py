@@ -11,6 +11,7 @@ from appservices.payments.core.rails.orders import OrderState
 from appservices.payments.service.rails.answering import FoundOut, found_out
 from appservices.payments.service.rails.filing import resume
 from appservices.payments.store import overview
+from appservices.payments.store.suspense import has_decided
 from veche.cli.db import opened
 from veche.cli.installed import add_config_option
 from veche.protocol.catalogue import show_money
@@ -126,7 +127,12 @@ def _tell_bank(txn: Cursor, bank: overview.Bank, out: TextIO) -> bool:
 
     day, suspense = overview.last_day(txn, bank.name), own(AccountCode.SUSPENSE)
     orders = overview.open_orders(txn, bank.name)
-    doubtful = [order for order in orders if order[1] in _IN_DOUBT]
+    doubtful = [
+        order
+        for order in orders
+        if order[1] in _IN_DOUBT
+        and not (order[1] == OrderState.CONFLICT.value and has_decided(txn, order[0]))
+    ]
     out.write(f"{bank.name} {bank.account}\n")
     out.write(f"  in the ledger   {signed(-own(AccountCode.BANK))}\n")
     if day is None:

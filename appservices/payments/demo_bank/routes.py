@@ -15,7 +15,7 @@ from pydantic import Field
 
 from appservices.payments.core.rails.port import BANK_FILE_MAX
 from appservices.payments.demo_bank.book import ELSEWHERE, Movement
-from veche.protocol.errors import BadSignatureError, MalformedError, TooLargeError
+from veche.protocol.errors import BadSignatureError, MalformedError, RefusedError, TooLargeError
 from veche.protocol.wire import Wire
 from veche.runtime.web import header, json_answer, json_body, new_app
 
@@ -57,13 +57,14 @@ class VirtualWish(Wire):
 
 
 class Deposit(Wire):
-    """A payment by somebody else, over the counter."""
+    """A payment by somebody else, over the counter, or from an account here (``payer``)."""
 
     account: str = Field(max_length=42)
     amount_minor: int = Field(ge=1, le=10**12)
     name: str = Field(default="", max_length=70)
     reference: str = Field(default="", max_length=25)
     text: str = Field(default="", max_length=140)
+    payer: str = Field(default="", max_length=42)
 
 
 class BankRoutes:
@@ -133,10 +134,13 @@ class BankRoutes:
     def deposit(self, request: IRequest) -> bytes:
         """Let somebody pay to an account here."""
         given = json_body(request, Deposit)
+        payer = given.payer.replace(" ", "")
+        if payer and self._bank.book.account(payer) is None:
+            raise RefusedError("the payer has no account here")
         movement = Movement(
             0,
             self._bank.book.today(),
-            debit=ELSEWHERE,
+            debit=payer or ELSEWHERE,
             credit="",
             amount_minor=given.amount_minor,
             reference=given.reference,

@@ -9,7 +9,7 @@ from appservices.payments.core.payment import Input, State, step
 from appservices.payments.core.texts import banks as texts
 from appservices.payments.core.texts.paying import BANK_SAYS_NO, NO_COVER
 from appservices.payments.service import bank_paid, bulk, files, peers_bank, settling
-from appservices.payments.service.rails import NewsKind
+from appservices.payments.service.rails import NewsKind, suspense
 from appservices.payments.store import holders
 from veche.protocol.ids import UserId
 
@@ -58,7 +58,7 @@ def hear(parts: Parts, txn: Cursor, news: BankNews) -> None:
     matter = files.lock(scene, news.about)
     if matter is not None:
         _of_payout(scene, matter, news)
-    else:
+    elif not suspense.heard(txn, news):
         peers_bank.heard(scene, news)
 
 

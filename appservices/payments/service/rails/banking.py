@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from appservices.payments.core.formats import rf
 from appservices.payments.core.rails import moves
 from appservices.payments.core.rails.orders import OrderState
@@ -17,7 +15,7 @@ from appservices.payments.core.rails.port import (
     OrderKind,
 )
 from appservices.payments.service import attempts
-from appservices.payments.service.rails import filing, hearing
+from appservices.payments.service.rails import filing, hearing, suspense
 from appservices.payments.service.rails.banks import BankNews, NewsKind, packed
 from appservices.payments.store import bank as store
 from appservices.payments.store import holders
@@ -26,9 +24,10 @@ from veche.protocol.errors import MalformedError, NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.core.rails.port import Party, Signed
+    from appservices.payments.core.rails.port import Party
     from appservices.payments.service.attempts import Attempt, Settle
     from appservices.payments.service.rails.banks import Bank, Desk
+    from appservices.payments.service.rails.wish import Wish
     from appservices.payments.service.work import Outcome
     from veche.protocol.ids import Ulid
     from veche.runtime.database import Cursor
@@ -36,33 +35,6 @@ if TYPE_CHECKING:
 
 HOLD: Final = "bank.hold"
 """Kind of attempts that make the hold of a payout."""
-
-
-@attrs.frozen
-class Wish:
-    """A payout or a collection that is asked for.
-
-    Attributes:
-        id: Fresh, or derived from what it is for: the same again changes nothing.
-        bank: By name.
-        kind: Which of the two.
-        account: In the ledger, of who pays (payout) or is paid (collection).
-        other: Who is paid, or pays.
-        amount_minor: At least 1.
-        reference: ISO 11649, or empty.
-        text: Remittance information; not where there is a reference.
-        mandate: Of a collection.
-    """
-
-    id: Ulid
-    bank: str
-    kind: OrderKind
-    account: int
-    other: Party
-    amount_minor: int
-    reference: str = ""
-    text: str = ""
-    mandate: Signed | None = None
 
 
 class Banking:
@@ -78,11 +50,15 @@ class Banking:
             HOLD: self._settle_hold,
             hearing.ORDER: self._settle_order,
             hearing.LINE: partial(_settle_line, self._desk),
+            suspense.DECIDED: partial(_settle_decided, self._desk),
         }
 
     def errand_handlers(self) -> Mapping[str, ErrandHandler]:
         """Files to banks, and what they tell."""
-        return filing.handlers(self._desk)
+        return {
+            **filing.handlers(self._desk),
+            suspense.DECIDED: suspense.Decided(self._desk, self.order),
+        }
 
     def start(self, txn: Cursor, now_ms: int) -> None:
         """Remember the banks of the configuration, and begin to ask them.
@@ -207,6 +183,10 @@ class Banking:
 
 def _settle_line(desk: Desk, txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
     hearing.settle_line(txn, desk, attempt, outcome)
+
+
+def _settle_decided(desk: Desk, txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
+    suspense.settle(txn, desk, attempt, outcome)
 
 
 def _bank_order(bank: Bank, wish: Wish) -> BankOrder:
