@@ -133,6 +133,7 @@ class Running:
 
     def _started(self, _: None) -> None:
         logger.info("started")
+        memory.trim()
         # Later, since it takes a moment, and what was left from before is answered first.
         self._reactor.callLater(SETTLE_AFTER_S, memory.settle)
 

@@ -17,17 +17,18 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 import attrs
-from babel import Locale
 from babel.dates import format_date
 from babel.messages.pofile import PoFileError, read_po
 from babel.numbers import parse_pattern
 
 from veche.protocol.errors import ConfigError
+from veche.protocol.locales import locale_of
 from veche.protocol.money import Money, as_decimal_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from babel import Locale
     from babel.messages.catalog import Catalog
 
 LANGUAGES: Final = ("en", "ru", "de", "uk")
@@ -174,7 +175,7 @@ def _tag(language: str) -> str:
 
 
 def _locale(language: str) -> Locale:
-    return Locale.parse(_tag(language))
+    return locale_of(_tag(language))
 
 
 def _moment(at_ms: int, time_zone: str) -> dt.datetime:

@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from babel import Locale
 
 from veche.protocol.catalogue import LANGUAGE_NAMES, LANGUAGES, N_, Catalogue
+from veche.protocol.locales import locale_of
 from veche.protocol.message import Bullets, Content, Doc, Mono, Paragraph, checked
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ def language_named(name: str) -> str | None:
     """The language that a person named: "de", "Deutsch", "German", "немецкий"; None if unknown."""
     wanted = unicodedata.normalize("NFKC", name).strip().casefold()
     for code in LANGUAGES:
-        names = {LANGUAGE_NAMES[code], *(Locale(shown).languages[code] for shown in LANGUAGES)}
+        names = {LANGUAGE_NAMES[code], *(locale_of(shown).languages[code] for shown in LANGUAGES)}
         if wanted == code or wanted in {n.casefold() for n in names}:
             return code
     return None

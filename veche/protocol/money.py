@@ -30,7 +30,8 @@ _DIGITS_OTHER: Final = (
     | dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3)
     | dict.fromkeys(["CLF", "UYW"], 4)
 )  # fmt: skip
-_CURRENCIES: Final = frozenset(list_currencies())
+CURRENCIES: Final = frozenset(list_currencies())
+"""Codes of all currencies there are or were (ISO 4217)."""
 _SIGNS: Final = {
     "€": "EUR",
     "₴": "UAH",
@@ -81,7 +82,7 @@ def minor_digits(currency: str) -> int:
     Raises:
         MalformedError: There is no such currency.
     """
-    if currency not in _CURRENCIES:
+    if currency not in CURRENCIES:
         raise MalformedError("currency", "no such currency; write its code, such as EUR")
     return _DIGITS_OTHER.get(currency, 2)
 

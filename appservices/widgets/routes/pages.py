@@ -81,20 +81,25 @@ class Answer:
 
     Attributes:
         status: Of HTTP.
-        body: As it is.
-        packed: The same by gzip; None where that saves nothing.
+        kept: The content, by gzip where that saves something: nearly every client takes it so.
+        is_packed: Whether it is kept by gzip.
         headers: All but those that depend on the request.
     """
 
     status: int
-    body: bytes
-    packed: bytes | None
+    kept: bytes
+    is_packed: bool
     headers: Mapping[bytes, bytes]
 
     @property
     def etag(self) -> bytes:
         """Names this content."""
         return self.headers[b"etag"]
+
+    @property
+    def body(self) -> bytes:
+        """The content as it is."""
+        return gzip.decompress(self.kept) if self.is_packed else self.kept
 
 
 class Pages(Resource):
@@ -145,10 +150,11 @@ def _send(request: Any, answer: Answer) -> bytes:
     if answer.status == 200 and request.getHeader(b"if-none-match") == answer.etag:  # noqa: PLR2004
         request.setResponseCode(304)
         return b""
-    body = answer.body
-    if answer.packed is not None and _takes_gzip(request.getHeader(b"accept-encoding") or b""):
+    if answer.is_packed and _takes_gzip(request.getHeader(b"accept-encoding") or b""):
         request.setHeader(b"content-encoding", b"gzip")
-        body = answer.packed
+        body = answer.kept
+    else:
+        body = answer.body
     request.setHeader(b"content-length", str(len(body)).encode())
     return b"" if request.method == b"HEAD" else body
 
@@ -167,18 +173,11 @@ class Library:
     """
 
     def __init__(self, facts: Facts, catalogue: Catalogue) -> None:
-        self._facts = facts
-        self._catalogue = catalogue
-        files = read_static()
-        self._sources = {name: data for name, data in files.items() if not name.endswith(".html")}
-        self.base = f"/static/{tree_hash(self._sources)}/"
-        self._files = {
-            (self.base + name).encode(): _file(name, data) for name, data in self._sources.items()
-        }
-        self._missing = {
-            language: self._note(404, NO_SUCH_PAGE, language) for language in LANGUAGES
-        }
-        self._documents = self._make_documents(files)
+        maker = _Maker(facts, catalogue, read_static())
+        self.base = maker.base
+        self._files = maker.files()
+        self._missing = maker.notes(404, NO_SUCH_PAGE)
+        self._documents = maker.documents()
         self.no_such_method = _answer(
             405, b"GET and HEAD only", b"text/plain", _KEEP_NOT, {b"allow": b"GET, HEAD"}
         )
@@ -201,16 +200,38 @@ class Library:
             return self._documents[document.file][_language(accepted)]
         return self._missing[_language(accepted)]
 
-    def _make_documents(self, files: Mapping[str, bytes]) -> dict[str, Mapping[str, Answer]]:
-        if not any(name.startswith("vendor/") for name in files):
+
+class _Maker:
+    """Makes the answers of a library; it and the files as they lie are not kept."""
+
+    def __init__(self, facts: Facts, catalogue: Catalogue, files: Mapping[str, bytes]) -> None:
+        self._facts = facts
+        self._catalogue = catalogue
+        self._texts = {name: data for name, data in files.items() if name.endswith(".html")}
+        self._sources = {name: data for name, data in files.items() if name not in self._texts}
+        self.base = f"/static/{tree_hash(self._sources)}/"
+
+    def files(self) -> dict[bytes, Answer]:
+        """Each file by the path at which it is served."""
+        return {
+            (self.base + name).encode(): _file(name, self._sources[name]) for name in self._sources
+        }
+
+    def notes(self, status: int, message: str) -> dict[str, Answer]:
+        """A page of one sentence in each language."""
+        return {language: self._note(status, message, language) for language in LANGUAGES}
+
+    def documents(self) -> dict[str, Mapping[str, Answer]]:
+        """By the name of its file each document, by language."""
+        if not any(name.startswith("vendor/") for name in self._sources):
             logger.error("static/vendor is missing: no pages. `./run` installs it where Node is")
-            off = {language: self._note(503, PAGES_OFF, language) for language in LANGUAGES}
+            off = self.notes(503, PAGES_OFF)
             return {document.file: off for document in DOCUMENTS}
         made: dict[str, Mapping[str, Answer]] = {}
         for document in DOCUMENTS:
-            if document.file not in files:
+            if document.file not in self._texts:
                 raise ConfigError(f"static/{document.file} is missing")
-            answer = self._document(document, files[document.file].decode())
+            answer = self._document(document, self._texts[document.file].decode())
             made[document.file] = dict.fromkeys(LANGUAGES, answer)
         return made
 
@@ -309,14 +330,13 @@ _EVERYWHERE: Final[Mapping[bytes, bytes]] = {
 def _answer(
     status: int, body: bytes, kind: bytes, keep: bytes, headers: Mapping[bytes, bytes]
 ) -> Answer:
-    packed = gzip.compress(body, 9, mtime=0) if len(body) >= GZIP_BYTES_MIN else None
-    if packed is not None and len(packed) >= len(body):
-        packed = None
+    packed = gzip.compress(body, 9, mtime=0) if len(body) >= GZIP_BYTES_MIN else body
+    is_packed = len(packed) < len(body)
     vary = [headers[b"vary"]] if b"vary" in headers else []
     return Answer(
         status,
-        body,
-        packed,
+        packed if is_packed else body,
+        is_packed,
         {
             **_EVERYWHERE,
             b"content-type": kind,

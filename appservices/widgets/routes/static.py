@@ -9,10 +9,10 @@ import json
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
-from babel import Locale
 from babel.messages.pofile import read_po
 
 from veche.protocol.catalogue import LANGUAGES
+from veche.protocol.locales import locale_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,5 +95,5 @@ def _walk(folder: Traversable, prefix: str) -> dict[str, bytes]:
 def _forms(catalog: Catalog, language: str) -> dict[str, int]:
     """Which form of a plural each category of CLDR takes, as the catalogue's own rule says."""
     form_of = gettext.c2py(catalog.plural_expr)
-    category_of: Any = Locale.parse(language).plural_form
+    category_of: Any = locale_of(language).plural_form
     return {category_of(count): form_of(count) for count in range(_COUNTS_TRIED)}

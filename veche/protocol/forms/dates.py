@@ -10,13 +10,14 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING, Final
 
-from babel import Locale, localedata
+from babel import localedata
 from babel.languages import get_official_languages
 
 from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.forms.models import TODAY, fold
 from veche.protocol.forms.problems import FieldError, Problem
 from veche.protocol.forms.values import FieldContext, plain_of
+from veche.protocol.locales import locale_of
 
 if TYPE_CHECKING:
     from veche.protocol.forms.models import Field
@@ -53,7 +54,7 @@ def _months() -> dict[str, int]:
     return {
         fold(name).rstrip("."): number
         for language in LANGUAGES
-        for names in Locale.parse(language).months.values()
+        for names in locale_of(language).months.values()
         for width in ("wide", "abbreviated")
         for number, name in names[width].items()
     } | {"sept": 9}
@@ -129,7 +130,7 @@ def _order(context: FieldContext) -> str:
     is_english = "en" in (get_official_languages(region, de_facto=True) or ())
     if not is_english or not localedata.exists(f"en_{region}"):
         return ""
-    pattern = Locale.parse(f"en_{region}").date_formats["short"].pattern
+    pattern = locale_of(f"en_{region}").date_formats["short"].pattern
     return {"d": "dmy", "M": "mdy"}.get(pattern[0], "")
 
 

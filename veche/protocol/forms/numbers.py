@@ -11,14 +11,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from babel import Locale
-from babel.numbers import list_currencies
-
 from veche.protocol.canonical import INTEGER_MAX
 from veche.protocol.errors import MalformedError
 from veche.protocol.forms.problems import FieldError, Problem
 from veche.protocol.forms.values import FieldContext, plain_of
-from veche.protocol.money import MINOR_MAX, Money, minor_digits
+from veche.protocol.locales import locale_of
+from veche.protocol.money import CURRENCIES, MINOR_MAX, Money, minor_digits
 from veche.protocol.wire import parse
 
 if TYPE_CHECKING:
@@ -45,7 +43,6 @@ _AMOUNT: Final = re.compile(
     rf"(?P<sign>[-+\u2212\u2013]?)\s*(?P<before>{_CURRENCY})\s*(?P<inner>[-+\u2212\u2013]?)\s*"
     rf"(?P<number>[0-9](?:[0-9 .,'\u2019]{{0,80}}[0-9])?)\s*(?P<after>{_CURRENCY})"
 )
-_CURRENCIES: Final = frozenset(list_currencies())
 _CURRENCY_WORDS: Final[Mapping[str, str]] = {
     "€": "EUR", "евро": "EUR", "євро": "EUR", "euro": "EUR", "euros": "EUR",
     "₽": "RUB", "руб": "RUB", "рубль": "RUB", "рубля": "RUB", "рублей": "RUB",
@@ -214,13 +211,13 @@ def _currency(field: Field, written: str, language: str) -> str:
 
 def _symbols(currency: str, language: str) -> set[str]:
     """The signs of a currency, such as "$", for a field that takes no other."""
-    names = [Locale.parse(tag).currency_symbols.get(currency, currency) for tag in (language, "en")]
+    names = [locale_of(tag).currency_symbols.get(currency, currency) for tag in (language, "en")]
     return {str(name).casefold() for name in names}
 
 
 def _check_currency(field: Field, code: str) -> None:
     example = _example_money(field.currency)
-    if code not in _CURRENCIES:
+    if code not in CURRENCIES:
         raise FieldError.of(field, Problem.CURRENCY_UNKNOWN, example=example)
     if field.currency is not None and code != field.currency:
         raise FieldError.of(field, Problem.OTHER_CURRENCY, currency=field.currency, example=example)

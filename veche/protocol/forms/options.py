@@ -6,13 +6,12 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from babel import Locale
-
 from veche.protocol.catalogue import LANGUAGES, country_name
 from veche.protocol.forms.models import CHOICES_MAX, fold
 from veche.protocol.forms.problems import FieldError, Problem
 from veche.protocol.forms.values import PLAIN_CHARACTERS_MAX, FieldContext, lines_of, plain_of
 from veche.protocol.forms.words import shown_yes_no, yes_or_no
+from veche.protocol.locales import locale_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -96,7 +95,7 @@ def parse_country(field: Field, raw: object, context: FieldContext) -> str:
     code = _country_names(context.language).get(said) or _all_country_names().get(said)
     if code:
         return code
-    names = Locale.parse(context.language).territories
+    names = locale_of(context.language).territories
     codes = sorted(
         code
         for name, code in _country_names(context.language).items()
@@ -114,7 +113,7 @@ def parse_country(field: Field, raw: object, context: FieldContext) -> str:
 @cache
 def country_codes() -> frozenset[str]:
     """All countries: ISO 3166-1 alpha-2, and XK."""
-    codes = (str(code) for code in Locale.parse("en").territories)
+    codes = (str(code) for code in locale_of("en").territories)
     return frozenset(code for code in codes if code.isalpha() and code not in _NOT_COUNTRIES)
 
 
@@ -182,7 +181,7 @@ def _country_name(text: str) -> str:
 @cache
 def _country_names(language: str) -> Mapping[str, str]:
     """Names of countries in a language, as they are compared, to their codes."""
-    territories = Locale.parse(language).territories
+    territories = locale_of(language).territories
     return {
         _country_name(name): code
         for code in sorted(country_codes())

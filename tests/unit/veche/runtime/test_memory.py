@@ -78,3 +78,15 @@ print(memory.settle(), kib("AnonHugePages") - before)
 """
 
     assert _told(program, tmp_path) == "0 0"
+
+
+def test_what_only_debuggers_read_is_given_back(tmp_path: Path) -> None:
+    program = """
+import linecache
+import attrs
+attrs.make_class("Made", ["a"])
+print(any("attrs generated" in name for name in linecache.cache))
+memory.trim()
+print(any("attrs generated" in name for name in linecache.cache))
+"""
+    assert _told(program, tmp_path).split() == ["True", "False"]
