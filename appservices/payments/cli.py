@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from appservices.payments.cli_banks import Commands as BankCommands
+from appservices.payments.cli_interbank import Commands as InterbankCommands
 from appservices.payments.cli_peers import Commands as PeerCommands
 from appservices.payments.cli_suspense import Commands as SuspenseCommands
 from appservices.payments.config import PaymentsSection
@@ -81,6 +82,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     BankCommands(_opened, _reading).add(subcommands)
     SuspenseCommands(_opened, _reading).add(subcommands)
     PeerCommands(_opened, _reading).add(subcommands)
+    InterbankCommands(_opened, _reading).add(subcommands)
 
 
 def run_check(arguments: argparse.Namespace) -> int:

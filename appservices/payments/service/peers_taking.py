@@ -164,7 +164,8 @@ def commit(scene: Scene, peer: PeerSection, question: Question, message: Mapping
     if file is None or file.peer != holder.id:
         fault(scene, holder, "commit of what was never prepared", str(question.id), message)
         return False
-    if not _is_proved(peer, question, file):
+    paid_at_ms = _paid_at_ms(peer, question, file)
+    if paid_at_ms is None:
         fault(scene, holder, "commit without a receipt that holds", file.id, message)
         return False
     state = _step(scene, holder, file, InInput.COMMIT, message)
@@ -173,7 +174,7 @@ def commit(scene: Scene, peer: PeerSection, question: Question, message: Mapping
     if state is not file.state:
         kept = scene.vault.open(file.sealed or b"")
         sealed = scene.vault.seal({**kept, "commit": dict(message)})
-        store.save_in(scene.txn, file.id, state, scene.now_ms, sealed=sealed)
+        store.save_in(scene.txn, file.id, state, scene.now_ms, sealed=sealed, paid_at_ms=paid_at_ms)
         post = Transfer(
             id=ledger_id(transfer_id(scene, file.id, MAIN)),
             flags=TransferFlag.POST,
@@ -338,16 +339,21 @@ def _step(
         return None
 
 
-def _is_proved(peer: PeerSection, question: Question, file: InFile) -> bool:
-    """Whether the ledger of the other institution has the payment, as it was prepared."""
+def _paid_at_ms(peer: PeerSection, question: Question, file: InFile) -> int | None:
+    """When the ledger of the other institution got the payment, as it was prepared.
+
+    Returns:
+        UTC; None if it is not proved that it has it.
+    """
     try:
         proved = verify_receipt(question.receipt or {}, peer.verifiers())
     except ReceiptError as e:
         logger.warning("payment %s of %s: %s", file.id, peer.server, e)
-        return False
+        return None
     receipt = proved.receipt
     is_of_it = receipt.payment == file.id and receipt.amount.minor == file.amount_minor
-    return is_of_it and proved.origin == origin_of(peer.server)
+    is_proved = is_of_it and proved.origin == origin_of(peer.server)
+    return receipt.at_ms if is_proved else None
 
 
 def _made(scene: Scene, file: InFile) -> Matter | None:

@@ -46,14 +46,26 @@ def statement(
     first, last = days
     if not dt.timedelta(0) <= last - first < dt.timedelta(DAYS_MAX):
         raise MalformedError("days", f"the first to the last, at most {DAYS_MAX}")
-    start_pos = _end_of(last_block_before(txn, SHARD, _midnight_ms(first)))
-    until_pos = _end_of(last_block_before(txn, SHARD, _midnight_ms(last + dt.timedelta(days=1))))
+    start_pos, until_pos = places_of(txn, first, last)
     opening = _balance(txn, account_id, start_pos)
     rows = _rows(txn, account_id, start_pos, until_pos)
     lines = lines_of(rows, account_id, opening_minor=opening, say=say)
     found = AccountStatement(str(account_id), currency, first, last, opening, lines, until_pos)
     assert found.closing_minor == _balance(txn, account_id, until_pos), "lines make the balance"  # noqa: S101 -- our bug
     return found
+
+
+def places_of(txn: Cursor, first: dt.date, last: dt.date) -> tuple[int, int]:
+    """The places of the ledger after which days begin, and with which they end, UTC."""
+    until = last + dt.timedelta(days=1)
+    start_pos = _end_of(last_block_before(txn, SHARD, midnight_ms(first)))
+    return start_pos, _end_of(last_block_before(txn, SHARD, midnight_ms(until)))
+
+
+def midnight_ms(day: dt.date) -> int:
+    """When a day begins, UTC."""
+    at = dt.datetime.combine(day, dt.time(), dt.UTC)
+    return int(at.timestamp()) * 1000
 
 
 def _rows(txn: Cursor, account_id: int, start_pos: int, until_pos: int) -> list[Row]:
@@ -77,8 +89,3 @@ def _balance(txn: Cursor, account_id: int, pos: int) -> int:
 def _end_of(block: int) -> int:
     """The last place of a block."""
     return (block + 1) * PLACES - 1
-
-
-def _midnight_ms(day: dt.date) -> int:
-    at = dt.datetime.combine(day, dt.time(), dt.UTC)
-    return int(at.timestamp()) * 1000

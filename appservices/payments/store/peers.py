@@ -210,12 +210,13 @@ def save_in(
     *,
     sealed: bytes | None = None,
     why: str | None = None,
+    paid_at_ms: int | None = None,
 ) -> None:
     """Keep the state of one that is locked, and announce it; None leaves what stood there."""
     txn.execute(
         "UPDATE payments.peer_in SET state = %s, sealed = coalesce(%s, sealed), why = %s,"
-        " changed_at_ms = %s WHERE id = %s",
-        (state.value, sealed, why, now_ms, id_),
+        " paid_at_ms = coalesce(%s, paid_at_ms), changed_at_ms = %s WHERE id = %s",
+        (state.value, sealed, why, paid_at_ms, now_ms, id_),
     )
     txn.execute("SELECT pg_notify(%s, %s)", (CHANNEL, id_))
 

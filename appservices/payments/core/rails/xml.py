@@ -14,7 +14,7 @@ from appservices.payments.core.rails.port import BANK_FILE_MAX
 from veche.protocol.errors import ConfigError, ProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 PREFIX: Final = "urn:iso:std:iso:20022:tech:xsd:"
 """Of the namespace of every message; its name follows."""
@@ -25,7 +25,7 @@ MESSAGES: Final = (
     "camt.053.001.08",
     "camt.054.001.08",
 )
-"""What can be read and written."""
+"""What banks and their customers say to one another."""
 
 Element = Any
 """An element of lxml, which has no types of its own."""
@@ -53,15 +53,16 @@ class BankMessageError(ProtocolError):
         return {"line": self.line, "path": self.path}
 
 
-def read(data: bytes) -> tuple[str, Element]:
+def read(data: bytes, messages: Collection[str] = MESSAGES) -> tuple[str, Element]:
     """The name of a message and its root, which its schema accepts.
 
     Args:
         data: From outside.
+        messages: Which may be there.
 
     Raises:
         BankMessageError: It is too large, no UTF-8, no XML, has a document type, is of another
-            namespace than those of ``MESSAGES``, or breaks its schema. No value of it is told.
+            namespace than those of ``messages``, or breaks its schema. No value of it is told.
     """
     from lxml import etree  # noqa: PLC0415 -- most processes read no bank's file
 
@@ -83,9 +84,9 @@ def read(data: bytes) -> tuple[str, Element]:
         raise BankMessageError(f"line {e.lineno}: this is no XML", line=e.lineno or 0) from e
     name = etree.QName(root).namespace or ""
     message = name.removeprefix(PREFIX)
-    if not name.startswith(PREFIX) or message not in MESSAGES:
+    if not name.startswith(PREFIX) or message not in messages:
         raise BankMessageError(
-            f"should be a message of {', '.join(MESSAGES)}", line=1, path="/Document"
+            f"should be a message of {', '.join(messages)}", line=1, path="/Document"
         )
     check(message, root)
     return message, root
