@@ -273,10 +273,11 @@ def _line(one: Difference) -> str:
 def _stated(one: Stated | None) -> str:
     if one is None:
         return "-"
-    amount = _money(one.amount_minor, one.currency) if one.amount_minor is not None else "no amount"
+    # A status of what was paid has neither amount nor day.
+    minor = one.amount_minor
+    amount = "" if minor is None else f"{_money(minor, one.currency)} {one.on} "
     back = f", gives back {one.original.id}" if one.original is not None else ""
-    way = f"{one.payer_at} to {one.payee_at}"
-    return f"{amount} {one.on} {way} {one.standing.value}{back}"
+    return f"{amount}{one.payer_at} to {one.payee_at} {one.standing.value}{back}"
 
 
 def _money(minor: int, currency: str) -> str:

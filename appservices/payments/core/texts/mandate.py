@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from veche.protocol.mandate import MandateOrder
     from veche.protocol.speech import Speech
 
+_MINUTE_MS: Final = 60_000
+_HOUR_MINUTES: Final = 60
 _CAPS: Final[Mapping[Period, str]] = {
     "day": N_("at most {amount} a day"),
     "week": N_("at most {amount} a week"),
@@ -51,12 +53,13 @@ def shown_text(order: MandateOrder, speech: Speech) -> str:
     """The same in the words that are signed."""
     each = speech.money(order.each_max.minor, order.each_max.currency)
     return speech.text(
-        "{name} may debit me for “{purpose}”: at most {each} at once, {cap}, until {end}.",
+        "{name} may debit me for “{purpose}”: at most {each} at once, {cap}, until {end}. {notice}",
         name=order.payee_name,
         purpose=order.purpose,
         each=each,
         cap=cap_words(order, speech),
         end=speech.date(order.ends_at_ms),
+        notice=notice_words(order, speech),
     )
 
 
@@ -107,6 +110,16 @@ def cap_words(order: MandateOrder, speech: Speech) -> str:
     return speech.text(_CAPS[order.period], amount=amount)
 
 
+def notice_words(order: MandateOrder, speech: Speech) -> str:
+    """How long before a debit the payer hears of it, rounded down: never less than is said."""
+    minutes = order.notice_ms // _MINUTE_MS
+    if minutes == 0:
+        return speech.text("Debits are not announced before: each comes at once.")
+    if minutes < _HOUR_MINUTES:
+        return speech.text("Each debit is announced {count} min before.", count=minutes)
+    return speech.text("Each debit is announced {count} h before.", count=minutes // _HOUR_MINUTES)
+
+
 def _facts(order: MandateOrder, speech: Speech) -> Facts:
     facts: list[tuple[str, Item]] = [
         (speech.text("To"), (Bold(order.payee_name), " ", Mono(order.payee))),
@@ -115,6 +128,7 @@ def _facts(order: MandateOrder, speech: Speech) -> Facts:
         (speech.text("In all"), cap_words(order, speech)),
         (speech.text("From"), speech.date(order.starts_at_ms)),
         (speech.text("Until"), speech.date(order.ends_at_ms)),
+        (speech.text("Notice"), notice_words(order, speech)),
     ]
     if order.count_max is not None:
         facts.append((speech.text("How often at most"), str(order.count_max)))

@@ -49,7 +49,7 @@ _WORDS: Final[Mapping[Trouble, str]] = {
     Trouble.NOT_FROZEN: N_("Nothing is stopped."),
     Trouble.CODE_UNKNOWN: N_("This is no payment code of a kind that is known here."),
     Trouble.CODE_BROKEN: N_(
-        "This code is damaged or was altered ({where}), so nothing of it is taken. Scan it again,"
+        "This code is damaged or was altered, so nothing of it is taken. Scan it again,"
         " or ask whoever shows it."
     ),
     Trouble.CODE_ALTERED: N_(

@@ -73,7 +73,7 @@ def read(visit: Visit, text: str) -> CodeView:
     except MalformedError as e:
         is_known = typed.startswith(_KNOWN) and len(typed) <= CODE_CHARACTERS_MAX
         trouble = Trouble.CODE_BROKEN if is_known else Trouble.CODE_UNKNOWN
-        raise visit.refused(trouble, where=e.field) from e
+        raise visit.refused(trouble) from e
     if isinstance(scanned, PayLink | PersonLink):
         return _link(visit, scanned)
     paid_here = _invoice_named(visit, scanned)

@@ -11,6 +11,7 @@ from appservices.payments.core.limits import NO_LIMIT, LimitKind
 from appservices.payments.core.mandate import MandateState
 from appservices.payments.core.payment import Kind, State
 from appservices.payments.core.rules import Guard, Refuse, Wait
+from appservices.payments.core.texts.mandate import notice_words
 from appservices.payments.core.texts.paying import refused_words, wait_words
 from appservices.payments.core.texts.wallet import Trouble, guardians_first
 from appservices.payments.service import (
@@ -270,6 +271,7 @@ def _mandate(visit: Visit, mandate: Mandate) -> MandateView:
         period_max=order.period_max,
         starts_at_ms=order.starts_at_ms,
         ends_at_ms=order.ends_at_ms,
+        notice=notice_words(order, visit.speech),
         count=mandate.count,
         count_max=order.count_max,
         asked=visit.asked(mandates.about(mandate.id), mandates.GIVE) if is_proposed else None,

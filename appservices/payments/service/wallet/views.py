@@ -202,6 +202,7 @@ class MandateView(Wire):
 
     Attributes:
         state: ``proposed``, ``active`` or ``paused``.
+        notice: How long before each debit it is announced, in the person's language.
         asked: The approval that gives it; null: it is given.
     """
 
@@ -214,6 +215,7 @@ class MandateView(Wire):
     period_max: Money
     starts_at_ms: int
     ends_at_ms: int
+    notice: str
     count: int
     count_max: int | None
     asked: dict[str, Any] | None

@@ -103,6 +103,7 @@
  * @property {Money} period_max
  * @property {number} starts_at_ms
  * @property {number} ends_at_ms
+ * @property {string} notice
  * @property {number} count
  * @property {number | null} count_max
  * @property {Record<string, unknown> | null} asked

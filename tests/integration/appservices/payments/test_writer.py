@@ -342,7 +342,8 @@ class MovingTests(WriterCase):
     async def test_one_lock_one_writer(self) -> None:
         [(count,)] = execute(
             self.dsn,
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s",
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
             shards.LOCK,
         )
         assert count == 1

@@ -85,13 +85,15 @@ export class VecheMandates extends WalletView {
 
     /** @param {Mandate} mandate */
     _mandate(mandate) {
-        const { payee, purpose, each_max, starts_at_ms, ends_at_ms, count, count_max } = mandate;
+        const { payee, purpose, each_max, starts_at_ms, ends_at_ms, notice } = mandate;
+        const { count, count_max } = mandate;
         /** @type {[string, string][]} */
         const facts = [
             [t("At once"), showMoney(each_max)],
             [t("In all"), capWords(mandate)],
             [t("From"), showDate(starts_at_ms)],
             [t("Until"), showDate(ends_at_ms)],
+            [t("Notice"), notice],
             [
                 t("Debited so far"),
                 plural("{count} time", "{count} times", count) +

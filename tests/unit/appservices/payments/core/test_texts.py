@@ -178,6 +178,25 @@ def test_what_is_signed_of_a_mandate_names_both_caps_and_the_end() -> None:
     assert "until 24 November 2025" in words
 
 
+@pytest.mark.parametrize(
+    ("notice_ms", "said"),
+    [
+        (0, "Debits are not announced before: each comes at once."),
+        (59_999, "Debits are not announced before: each comes at once."),
+        (60_000, "Each debit is announced 1 min before."),
+        (7_199_999, "Each debit is announced 1 h before."),
+        (86_400_000, "Each debit is announced 24 h before."),
+    ],
+)
+def test_who_gives_a_mandate_reads_and_signs_when_debits_are_announced(
+    notice_ms: int, said: str
+) -> None:
+    asked = order().model_copy(update={"notice_ms": notice_ms})
+
+    assert said in mandate.shown_text(asked, speech("en"))
+    assert said in message.body(mandate.proposal_doc(asked, speech("en")))
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_payout_in_each_language_is_one_that_is_read(language: str) -> None:
     doc = banks.payout_problem_doc(PayoutProblem.USAGE, "EUR", speech(language))
