@@ -3,51 +3,35 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, TextIO
 
+from appservices.payments.cli_commands import LedgerCommands, writing
 from appservices.payments.core.ledger import AccountCode
 from appservices.payments.core.rails.orders import OrderState
 from appservices.payments.service.rails.answering import FoundOut, found_out
 from appservices.payments.service.rails.filing import resume
 from appservices.payments.store import overview
 from appservices.payments.store.suspense import has_decided
-from veche.cli.db import opened
 from veche.cli.installed import add_config_option
 from veche.protocol.catalogue import show_money
 from veche.protocol.errors import ConfigError, ConflictError, NotFoundError
 from veche.protocol.money import Money
 from veche.runtime.clock import database_ms
-from veche.runtime.database import connect
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
 
-    from appservices.payments.config import PaymentsSection
-    from veche.runtime.config import Config
     from veche.runtime.database import Cursor
 
-    Opened = Callable[[argparse.Namespace], tuple[Config, PaymentsSection]]
-    Reading = Callable[[ExitStack, Config], Cursor]
 
 _IN_DOUBT: Final = frozenset({OrderState.ASKED.value, OrderState.CONFLICT.value})
 """States of orders in which a person has to ask the bank."""
 _LANGUAGE: Final = "en"
 
 
-class Commands:
+class Commands(LedgerCommands):
     """The commands, for ``appservices.payments.cli``."""
-
-    def __init__(self, opened: Opened, reading: Reading) -> None:
-        """Make them.
-
-        Args:
-            opened: Reads the configuration.
-            reading: Begins a transaction that only reads.
-        """
-        self._opened = opened
-        self._reading = reading
 
     def add(self, subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         """Add them below `veche ledger`."""
@@ -81,8 +65,9 @@ class Commands:
     def run_order(self, arguments: argparse.Namespace) -> int:
         """Run `veche ledger order`: the services end it at once, and tell the payer."""
         found = FoundOut(arguments.found)
+        config, _ = self._opened(arguments)
         with ExitStack() as stack:
-            txn = self._writing(stack, arguments)
+            txn = writing(stack, config)
             try:
                 found_out(txn, arguments.order, found, database_ms(txn))
             except (ConflictError, NotFoundError) as e:
@@ -92,8 +77,9 @@ class Commands:
 
     def run_resume(self, arguments: argparse.Namespace) -> int:
         """Run `veche ledger resume`: what waited is filed at once."""
+        config, _ = self._opened(arguments)
         with ExitStack() as stack:
-            txn = self._writing(stack, arguments)
+            txn = writing(stack, config)
             found = {bank.name: bank for bank in overview.banks(txn)}
             bank = found.get(arguments.bank)
             if bank is None:
@@ -104,13 +90,6 @@ class Commands:
             resume(txn, bank.name, database_ms(txn))
         sys.stdout.write("Payouts go on.\n")
         return 0
-
-    def _writing(self, stack: ExitStack, arguments: argparse.Namespace) -> Cursor:
-        """A transaction that is committed when ``stack`` is left without an error."""
-        config, _ = self._opened(arguments)
-        connection = stack.enter_context(closing(connect(opened(stack, config.database))))
-        stack.enter_context(connection)
-        return stack.enter_context(connection.cursor())
 
 
 def _tell_bank(txn: Cursor, bank: overview.Bank, out: TextIO) -> bool:

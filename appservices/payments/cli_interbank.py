@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
+from appservices.payments.cli_commands import LedgerCommands
 from appservices.payments.core.rails.interbank import (
     LINES_MAX,
     PACS_002,
@@ -31,15 +32,10 @@ from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from appservices.payments.config import PaymentsSection
     from appservices.payments.core.rails.interbank import Difference, Stated
-    from veche.runtime.config import Config
-    from veche.runtime.database import Cursor
 
-    Opened = Callable[[argparse.Namespace], tuple[Config, PaymentsSection]]
-    Reading = Callable[[ExitStack, Config], Cursor]
 
 FILES_MAX: Final = 2_000
 """Files that are compared at once."""
@@ -47,18 +43,8 @@ _LANGUAGE: Final = "en"
 _PART: Final = ".part"
 
 
-class Commands:
+class Commands(LedgerCommands):
     """The commands, for ``appservices.payments.cli``."""
-
-    def __init__(self, opened: Opened, reading: Reading) -> None:
-        """Make them.
-
-        Args:
-            opened: Reads the configuration.
-            reading: Begins a transaction that only reads.
-        """
-        self._opened = opened
-        self._reading = reading
 
     def add(self, subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         """Add them below `veche ledger`."""

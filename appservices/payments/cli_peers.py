@@ -5,17 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 import sys
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from itertools import product
 from typing import TYPE_CHECKING, Final, TextIO
 
+from appservices.payments.cli_commands import LedgerCommands, writing
 from appservices.payments.core.peers import In
 from appservices.payments.service.peers_bank import reference as reference_of
 from appservices.payments.service.peers_settling import KINDS, NETTED, PAID, PAY, SETTLE
 from appservices.payments.service.receipts import Receipts
 from appservices.payments.store import holders
 from appservices.payments.store import peers as store
-from veche.cli.db import opened
 from veche.cli.installed import add_config_option
 from veche.protocol.catalogue import show_money
 from veche.protocol.errors import ConfigError, MalformedError
@@ -24,20 +24,16 @@ from veche.protocol.money import Money, parse_money
 from veche.runtime import errands
 from veche.runtime.clock import database_ms
 from veche.runtime.crypto.keys import read_operator_key
-from veche.runtime.database import connect
 from veche.runtime.errands import Errand
 from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
 
     from appservices.payments.config import PaymentsSection, PeerSection
     from veche.runtime.config import Config
     from veche.runtime.database import Cursor
 
-    Opened = Callable[[argparse.Namespace], tuple[Config, PaymentsSection]]
-    Reading = Callable[[ExitStack, Config], Cursor]
 
 REFERENCE_CHARACTERS_MAX: Final = 140
 _LANGUAGE: Final = "en"
@@ -45,18 +41,8 @@ _AGE_MS: Final = 600_000
 """What is on its way for longer is a matter for somebody to look at."""
 
 
-class Commands:
+class Commands(LedgerCommands):
     """The commands, for ``appservices.payments.cli``."""
-
-    def __init__(self, opened: Opened, reading: Reading) -> None:
-        """Make them.
-
-        Args:
-            opened: Reads the configuration.
-            reading: Begins a transaction that only reads.
-        """
-        self._opened = opened
-        self._reading = reading
 
     def add(self, subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         """Add them below `veche ledger`."""
@@ -118,19 +104,18 @@ class Commands:
         if arguments.kind == PAY:
             bank = _bank(section, peer, money.currency, arguments.bank)
         with ExitStack() as stack:
-            connection = stack.enter_context(closing(connect(opened(stack, config.database))))
-            with connection, connection.cursor() as txn:
-                _check(txn, vault, peer, arguments.kind, money)
-                payload = {
-                    "server": peer.server,
-                    "kind": arguments.kind,
-                    "minor": money.minor,
-                    "currency": money.currency,
-                    "reference": reference,
-                    "bank": bank,
-                }
-                id_ = effect_id(SETTLE, secrets.token_hex(16))
-                errands.schedule(txn, Errand(id_, SETTLE, payload, 0))
+            txn = writing(stack, config)
+            _check(txn, vault, peer, arguments.kind, money)
+            payload = {
+                "server": peer.server,
+                "kind": arguments.kind,
+                "minor": money.minor,
+                "currency": money.currency,
+                "reference": reference,
+                "bank": bank,
+            }
+            id_ = effect_id(SETTLE, secrets.token_hex(16))
+            errands.schedule(txn, Errand(id_, SETTLE, payload, 0))
         sys.stdout.write("The services book it; `veche ledger peers` shows it then.\n")
         return 0
 
@@ -202,11 +187,10 @@ def _check(txn: Cursor, vault: Vault, peer: PeerSection, kind: str, money: Money
 
 def _look_at(config: Config, peer: PeerSection, vault: Vault) -> int:
     with ExitStack() as stack:
-        connection = stack.enter_context(closing(connect(opened(stack, config.database))))
-        with connection, connection.cursor() as txn:
-            holder = _holder(txn, vault, peer)
-            now_ms = database_ms(txn)
-            count = store.settle_faults(txn, holder, now_ms) if holder is not None else 0
+        txn = writing(stack, config)
+        holder = _holder(txn, vault, peer)
+        now_ms = database_ms(txn)
+        count = store.settle_faults(txn, holder, now_ms) if holder is not None else 0
     sys.stdout.write(f"{peer.server}: {count} looked at\n")
     return 0
 

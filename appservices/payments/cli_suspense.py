@@ -4,35 +4,30 @@ from __future__ import annotations
 
 import getpass
 import sys
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
+from appservices.payments.cli_commands import LedgerCommands, writing
 from appservices.payments.core.formats import rf
 from appservices.payments.core.ledger import AccountCode
 from appservices.payments.service.rails import suspense
 from appservices.payments.service.rails.suspense import Note
 from appservices.payments.store import holders
 from appservices.payments.store import suspense as store
-from veche.cli.db import opened
 from veche.cli.installed import add_config_option
 from veche.protocol.catalogue import show_money
 from veche.protocol.errors import ConfigError, ConflictError, MalformedError, NotFoundError
 from veche.protocol.money import Money
 from veche.runtime.clock import database_ms
 from veche.runtime.crypto.keys import read_operator_key
-from veche.runtime.database import connect
 from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from appservices.payments.config import PaymentsSection
-    from veche.runtime.config import Config
     from veche.runtime.database import Cursor
 
-    Opened = Callable[[argparse.Namespace], tuple[Config, PaymentsSection]]
-    Reading = Callable[[ExitStack, Config], Cursor]
 
 DECIDED_MAX: Final = 100
 """Decisions that ``--decided`` shows, the newest."""
@@ -43,18 +38,8 @@ _WALLETS: Final[Mapping[str, AccountCode]] = {
 }
 
 
-class Commands:
+class Commands(LedgerCommands):
     """The command, for ``appservices.payments.cli``."""
-
-    def __init__(self, opened: Opened, reading: Reading) -> None:
-        """Make it.
-
-        Args:
-            opened: Reads the configuration.
-            reading: Begins a transaction that only reads.
-        """
-        self._opened = opened
-        self._reading = reading
 
     def add(self, subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         """Add it below `veche ledger`."""
@@ -98,12 +83,11 @@ class Commands:
         if not arguments.why.strip():
             raise ConfigError("--why: say why, so that others can understand it later")
         with ExitStack() as stack:
-            connection = stack.enter_context(closing(connect(opened(stack, config.database))))
-            with connection, connection.cursor() as txn:
-                try:
-                    _decide(txn, vault, arguments)
-                except (ConflictError, NotFoundError, MalformedError) as e:
-                    raise ConfigError(str(e)) from e
+            txn = writing(stack, config)
+            try:
+                _decide(txn, vault, arguments)
+            except (ConflictError, NotFoundError, MalformedError) as e:
+                raise ConfigError(str(e)) from e
         if arguments.match:
             sys.stdout.write("They are not in suspense any more.\n")
         else:

@@ -317,10 +317,10 @@ class BankLineTests(BranchTestCase):
         self.addCleanup(running.__exit__, None, None, None)
         return {"banks": [self.demo.section]}
 
-    async def test_what_a_bank_refuses_or_gives_back_is_the_organisations_again(self) -> None:
+    async def rents(self, amounts: Mapping[str, int]) -> dict[str, Any]:
+        """Pay to an account at the bank, with one key; by the name of each line, in cents."""
         self.bank.section.organisations[0].two_keys_above.clear()
         account = {"iban": demo_iban(3), "name": "Bob Beispiel"}
-        amounts = {"booked": 5_000, "refused": 5_001, "returned": 5_006}
         body = {
             "v": 1,
             "institution": BANK,
@@ -333,6 +333,11 @@ class BankLineTests(BranchTestCase):
         }
         status, view = await self.bank.call("POST", "/payouts", self.bank.signed(body), key="rents")
         assert status == 201, view
+        return dict(view)
+
+    async def test_what_a_bank_refuses_or_gives_back_is_the_organisations_again(self) -> None:
+        amounts = {"booked": 5_000, "refused": 5_001, "returned": 5_006}
+        view = await self.rents(amounts)
         await until(lambda: self.bank.heard()[-1:] == ["payout.done"], "it does not end")
         assert sorted(self.bank.heard()) == [
             "payout.done",
@@ -352,24 +357,8 @@ class BankLineTests(BranchTestCase):
         assert problems(self.bank.dsn) == []
 
     async def test_whatever_a_bank_does_with_a_line_it_is_heard_on(self) -> None:
-        self.bank.section.organisations[0].two_keys_above.clear()
-        account = {"iban": demo_iban(3), "name": "Bob Beispiel"}
-        lines = [
-            {"ours": habit.name, **account, "minor": 5_000 + habit.value}
-            for habit in Habit
-            if habit is not Habit.LOST
-        ]
-        body = {
-            "v": 1,
-            "institution": BANK,
-            "organisation": SHOP,
-            "ours": "rents",
-            "at_ms": self.bank.now_ms(),
-            "title": "Rents",
-            "currency": "EUR",
-            "lines": lines,
-        }
-        _, view = await self.bank.call("POST", "/payouts", self.bank.signed(body), key="rents")
+        habits = [habit for habit in Habit if habit is not Habit.LOST]
+        view = await self.rents({habit.name: 5_000 + habit.value for habit in habits})
         await until(lambda: "payout.failed" in self.bank.heard(), "nothing is heard of the bank")
         self.demo.end_day()
         await until(lambda: "payout.returned" in self.bank.heard(), "the day's end is not heard")
