@@ -154,6 +154,8 @@ def test_nothing_is_paid_without_the_key(bank: Bank, alice: Client) -> None:
         ("pay alice 5 EUR", "You cannot pay yourself."),
         ("pay bob 1,250 EUR", "Is that a thousand"),
         ("pay bob 0 EUR", "The amount has to be above zero:"),
+        ("pay bob 12 all the rest", "Did you mean this?\npay bob 12 EUR all the rest"),
+        ("pay", "Write whom, how much and what for, in one line:\npay bob 12.50 EUR rent"),
         ("pay bob 5 BTC", "This currency is not kept here. Here are: EUR."),
         ("limits day -5 EUR", "above zero:\nlimits day 100 EUR"),
         ("pay bob 5 USD", "This currency is not kept here. Here are: EUR."),

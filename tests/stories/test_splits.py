@@ -154,6 +154,8 @@ def test_a_shop_says_what_it_costs_and_whether_it_has_it(shop: Shop, alice: Clie
     alice.choose(offered, "option.2.0")
     alice.choose(alice.expect("Would you like to add a tip to 11.00 EUR?", "10 %"), "tip.1")
     question = alice.expect("Do not pay", "11.80 EUR", "Of it a tip: 0.80 EUR")
+    for words in ("Invoice: 8.00 EUR", "You chose: By bicycle: 3.00 EUR", "Where to: Main Street"):
+        assert words in question.body
     agree(alice, question)
     alice.expect("11.80 EUR are set aside. Bakery is asked to confirm")
     assert shop.hear("invoice.confirm") == payment

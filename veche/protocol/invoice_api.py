@@ -189,14 +189,14 @@ class QuoteView(Wire):
         payment: Of the payment that waits for it.
         state: ``wanting`` (the payer has not said where to), ``asked``, ``offered``, ``chosen``.
         version: Counts the answers of the organisation.
-        place: Where to; empty if that is not asked, and in the answer to an answer.
-        options: The newest of them; none in the answer to an answer.
+        place: Where to; None if that is not asked, or not said yet.
+        options: The newest of them; none before there are any.
     """
 
     payment: WireUlid
     state: str
     version: int
-    place: str = ""
+    place: str | None = None
     options: Annotated[tuple[QuoteOption, ...], Field(strict=False, max_length=OPTIONS_MAX)] = ()
 
 

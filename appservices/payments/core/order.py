@@ -90,6 +90,24 @@ def read_order(typed: str, currencies: Sequence[str]) -> Order | OrderProblem:
     return problem or Order(words[0], amount, reference)
 
 
+def with_currency(typed: str, currencies: Sequence[str]) -> tuple[str, str] | None:
+    """An order whose currency was left out, with one put in; None if that is not what it lacks.
+
+    "bob 12 all the rest" has an amount in the money of Albania, ALL, for whoever reads it as an
+    amount. What was meant only the person knows, so this is shown to them and never done. Capitals
+    were meant as a currency: nothing is put before those.
+
+    Returns:
+        The order, and the word that stood where the currency belongs; empty if none did.
+    """
+    words = typed.split()
+    word = words[_WORDS_MIN] if len(words) > _WORDS_MIN else ""
+    if _CODE.fullmatch(word):
+        return None
+    mended = " ".join([*words[:_WORDS_MIN], next(iter(currencies)), *words[_WORDS_MIN:]])
+    return (mended, word) if isinstance(read_order(mended, currencies), Order) else None
+
+
 def without_for(words: Sequence[str]) -> Sequence[str]:
     """What something is for, without the word between it and the amount."""
     return words[1:] if words and words[0].casefold() in _FOR else words

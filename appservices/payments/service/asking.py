@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.core.rules import Reason
-    from appservices.payments.core.texts.views import PaymentView
+    from appservices.payments.core.texts.views import ChosenView, PaymentView
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Scene
     from veche.protocol.approval import AskedApproval
@@ -40,6 +40,7 @@ def ask_approval(
     payload: Payload = NO_PAYLOAD,
     *,
     is_addressee: bool = False,
+    chosen: ChosenView | None = None,
 ) -> None:
     """Ask the payer whether to pay, by key or by code.
 
@@ -49,6 +50,7 @@ def ask_approval(
         details: What stands above the question.
         payload: What rides beside it.
         is_addressee: It is of an invoice to the payer, who may object.
+        chosen: What they chose of a quote.
     """
     view, person = matter.view, matter.private.asker.person
     assert person is not None, "only persons are asked"  # noqa: S101 -- our bug
@@ -70,7 +72,8 @@ def ask_approval(
         label = speech.text("From the account of {name}", name=name)
         choices = (*choices, Choice(id=choice, label=label, approve=approve))
         more[choice] = allowance.id
-    ask(scene, matter, choices, question_doc(view, speech, details), payload, more=more)
+    doc = question_doc(view, speech, details, chosen)
+    ask(scene, matter, choices, doc, payload, more=more)
 
 
 def _approve(scene: Scene, matter: Matter, view: PaymentView) -> AskedApproval:

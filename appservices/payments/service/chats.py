@@ -8,10 +8,15 @@ from appservices.payments.core.commands import COMMANDS, PAY
 from appservices.payments.core.formats import rf
 from appservices.payments.core.invoice import PAID_STATES, InvoiceState
 from appservices.payments.core.ledger import AccountCode
-from appservices.payments.core.order import OrderProblem, read_order
+from appservices.payments.core.order import OrderProblem, read_order, with_currency
 from appservices.payments.core.texts import account as texts
 from appservices.payments.core.texts.account import HISTORY_MAX
-from appservices.payments.core.texts.paying import no_invoice_doc, problem_doc, unknown_payee_doc
+from appservices.payments.core.texts.paying import (
+    no_currency_doc,
+    no_invoice_doc,
+    problem_doc,
+    unknown_payee_doc,
+)
 from appservices.payments.core.texts.peers import no_peer_words, peer_doc
 from appservices.payments.core.texts.views import Balance
 from appservices.payments.service import (
@@ -51,7 +56,7 @@ from veche.protocol.commands import read_command
 from veche.protocol.ids import UserId, effect_id
 from veche.protocol.talk import languages_line
 from veche.runtime import errands
-from veche.runtime.chats import choose_language, doubt, page_commands, refuse
+from veche.runtime.chats import choose_language, doubt, is_stale, page_commands, refuse
 from veche.runtime.errands import Errand
 from veche.runtime.prompts import Answered
 from veche.runtime.sessions import answer_command
@@ -69,6 +74,7 @@ if TYPE_CHECKING:
 
 LOOK_UP: Final = "payments.payee"
 """Errand: finds out whether somebody can be paid, and what they are called."""
+_CURRENCY_PROBLEMS: Final = frozenset({OrderProblem.NO_CURRENCY, OrderProblem.OTHER_CURRENCY})
 
 
 def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
@@ -116,7 +122,9 @@ def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
     if evidence.take(scene, inbound):
         return
     heard = scene.approvals.hear(scene.txn, inbound, is_dialogue=True)
-    if _answer(scene, inbound, heard):
+    # "pay" alone may answer the question that is open. Where none is, it is the word for a payment,
+    # whatever was answered by it before.
+    if not (parsed is not None and is_stale(heard)) and _answer(scene, inbound, heard):
         return
     if parsed is not None:
         doc = problem_doc(OrderProblem.USAGE, scene.section.currencies, scene.speech(person))
@@ -197,11 +205,10 @@ def _pay(scene: Scene, inbound: Inbound, argument: str) -> None:
     if rf.is_reference(argument):
         _pay_invoice(scene, inbound, rf.read(argument))
         return
-    currencies = scene.section.currencies
-    argument, purse = purse_of(argument)
-    order = read_order(argument, currencies)
+    ordered, purse = purse_of(argument)
+    order = read_order(ordered, scene.section.currencies)
     if isinstance(order, OrderProblem):
-        scene.tell(room_id, person, problem_doc(order, currencies, scene.speech(person)))
+        scene.tell(room_id, person, _problem(scene, person, order, argument))
         return
     bot = scene.voice.bot.user_id
     servers = [one.server for one in scene.section.peers]
@@ -213,6 +220,18 @@ def _pay(scene: Scene, inbound: Inbound, argument: str) -> None:
         scene.tell(room_id, person, doc)
         return
     _look_up(scene, inbound, payee, order, giver if giver != person else None)
+
+
+def _problem(scene: Scene, person: UserId, problem: OrderProblem, argument: str) -> Doc:
+    """Why a payment that somebody typed cannot be read, with one that can: theirs, if possible."""
+    currencies, speech = scene.section.currencies, scene.speech(person)
+    mended = with_currency(argument, currencies) if problem in _CURRENCY_PROBLEMS else None
+    if mended is None:
+        return problem_doc(problem, currencies, speech)
+    order, word = mended
+    line = f"{PAY.word(speech.language)} {order}"
+    is_other = problem is OrderProblem.OTHER_CURRENCY
+    return no_currency_doc(line, word if is_other else "", currencies, speech)
 
 
 def _pay_invoice(scene: Scene, inbound: Inbound, reference: str) -> None:

@@ -105,12 +105,15 @@ def read_quote(scene: Scene, caller: Caller, invoice_id: str, payment_id: str) -
         NotFoundError: There is no such quote of theirs.
     """
     _payment(scene, caller, invoice_id, payment_id)
-    row = _quote(scene, payment_id)
+    return _quote_view(scene, _quote(scene, payment_id))
+
+
+def _quote_view(scene: Scene, row: QuoteRow) -> QuoteView:
     where, options = extras.opened(scene, row)
     return QuoteView(
-        payment=payment_id,
+        payment=row.payment_id,
         state=row.state.value,
-        place=where,
+        place=where or None,
         version=row.version,
         options=tuple(QuoteOption.model_validate(one) for one in options),
     )
@@ -131,9 +134,7 @@ def answer_quote(scene: Scene, caller: Caller, invoice_id: str, body: QuoteBody)
         raise PaymentStateError(matter.payment.state)
     if not extras.is_payable(scene, matter.payment, max(one.minor for one in body.options)):
         raise MalformedError("body.options", "together with the invoice it is too much")
-    after = extras.offer(scene, matter, row, body.options)
-    # The answer is kept under the caller's key, in clear: it does not say where to.
-    return QuoteView(payment=matter.payment.id, state=after.state.value, version=after.version)
+    return _quote_view(scene, extras.offer(scene, matter, row, body.options))
 
 
 def _payment(scene: Scene, caller: Caller, invoice_id: str, payment_id: str) -> Matter:

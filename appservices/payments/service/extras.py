@@ -20,6 +20,7 @@ from appservices.payments.core.texts.extras import (
     tip_doc,
 )
 from appservices.payments.core.texts.invoice import invoice_doc
+from appservices.payments.core.texts.views import ChosenView
 from appservices.payments.service import asking, files, holding, news
 from appservices.payments.store import invoices as invoice_store
 from appservices.payments.store import quotes as store
@@ -32,7 +33,7 @@ from veche.protocol.message import NO_PAYLOAD
 from veche.protocol.prompts import Choice
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from appservices.payments.core.payment import Payment
     from appservices.payments.service.files import Matter
@@ -64,7 +65,7 @@ def ask_first(scene: Scene, matter: Matter) -> bool:
     if order.terms.quote is None:
         _ask_tip(scene, matter, order, is_first=True)
         return True
-    row = QuoteRow(matter.payment.id, QuoteState.WANTING, 0, None, _sealed(scene, "", ()))
+    row = QuoteRow(matter.payment.id, QuoteState.WANTING, 0, None, _sealed(scene, ""))
     store.save(scene.txn, row, scene.now_ms)
     if order.terms.quote == "delivery":
         details, payload = _invoice(scene, matter, order)
@@ -139,7 +140,8 @@ def offer(scene: Scene, matter: Matter, row: QuoteRow, options: Sequence[QuoteOp
     """
     state, effects = step_quote(row.state, QuoteInput.OFFER)
     where, _ = opened(scene, row)
-    sealed = _sealed(scene, where, options)
+    kept = [one.model_dump(mode="json") for one in options]
+    sealed = _sealed(scene, where, kept)
     after = QuoteRow(row.payment_id, state, row.version + 1, None, sealed)
     store.save(scene.txn, after, scene.now_ms)
     matter = _with(scene, matter, 0, 0)
@@ -204,7 +206,7 @@ def _ask_merchant(
     state, effects = step_quote(row.state, QuoteInput.PLACE)
     if QuoteEffect.CLOSE_QUESTION in effects:
         _close(scene, matter)
-    after = attrs.evolve(row, state=state, chosen_minor=None, sealed=_sealed(scene, where, ()))
+    after = attrs.evolve(row, state=state, chosen_minor=None, sealed=_sealed(scene, where))
     store.save(scene.txn, after, scene.now_ms)
     matter = _with(scene, matter, 0, 0)
     if QuoteEffect.TELL_MERCHANT in effects:
@@ -223,10 +225,12 @@ def _take_option(scene: Scene, matter: Matter, order: InvoiceOrder, version: int
     row = store.lock(scene.txn, matter.payment.id)
     if row is None or row.state is not QuoteState.OFFERED or row.version != version:
         return
-    _, options = opened(scene, row)
+    where, options = opened(scene, row)
     minor = int(options[n]["minor"])
     state, _ = step_quote(row.state, QuoteInput.CHOOSE)
-    store.save(scene.txn, attrs.evolve(row, state=state, chosen_minor=minor), scene.now_ms)
+    sealed = _sealed(scene, where, options, n)
+    after = attrs.evolve(row, state=state, chosen_minor=minor, sealed=sealed)
+    store.save(scene.txn, after, scene.now_ms)
     matter = _with(scene, matter, minor, 0)
     if order.terms.tips:
         _ask_tip(scene, matter, order, is_first=False)
@@ -263,7 +267,19 @@ def _tip(scene: Scene, matter: Matter, order: InvoiceOrder, minor: int) -> None:
 def _ask_approval(scene: Scene, matter: Matter, order: InvoiceOrder) -> None:
     details, payload = _invoice(scene, matter, order)
     is_addressee = matter.private.payer.address == order.addressee
-    asking.ask_approval(scene, matter, details, payload, is_addressee=is_addressee)
+    chosen = _chosen(scene, matter, order)
+    asking.ask_approval(scene, matter, details, payload, is_addressee=is_addressee, chosen=chosen)
+
+
+def _chosen(scene: Scene, matter: Matter, order: InvoiceOrder) -> ChosenView | None:
+    """What the payer chose of a quote; None: nothing was quoted, or it was by an older release."""
+    row = store.lock(scene.txn, matter.payment.id)
+    kept = scene.vault.open(row.sealed) if row is not None else {}
+    n = kept.get("chosen")
+    if n is None:
+        return None
+    option = kept["options"][n]
+    return ChosenView(order.card.total.minor, option["label"], int(option["minor"]), kept["place"])
 
 
 def _with(scene: Scene, matter: Matter, chosen_minor: int, tip_minor: int) -> Matter:
@@ -302,6 +318,8 @@ def _close_with(scene: Scene, matter: Matter, words: str) -> None:
         scene.close(matter.payment.id, person, words)
 
 
-def _sealed(scene: Scene, where: str, options: Sequence[QuoteOption]) -> bytes:
-    kept = [one.model_dump(mode="json") for one in options]
-    return scene.vault.seal({"place": where, "options": kept})
+def _sealed(
+    scene: Scene, where: str, options: Sequence[Mapping[str, Any]] = (), chosen: int | None = None
+) -> bytes:
+    """Where to, what was offered, and the place among it of what was chosen; sealed."""
+    return scene.vault.seal({"place": where, "options": list(options), "chosen": chosen})

@@ -4,6 +4,7 @@ from veche.runtime.chats.errands import ChatErrand, Join, OpenChat, invite
 from veche.runtime.chats.hearing import (
     choose_language,
     doubt,
+    is_stale,
     join_kind,
     log_undelivered,
     page_commands,
@@ -25,6 +26,7 @@ __all__ = [
     "choose_language",
     "doubt",
     "invite",
+    "is_stale",
     "join_kind",
     "log_undelivered",
     "page_commands",

@@ -112,6 +112,11 @@ def doubt(
     return edit_doc(speech) if is_edit(inbound) else None
 
 
+def is_stale(heard: Heard) -> bool:
+    """Whether words reply to nothing, and would fit only a question that takes no more answers."""
+    return isinstance(heard.outcome, NoAnswer) and heard.outcome.stale is not None
+
+
 def refuse(scene: ChatScene[Any], heard: Heard, inbound: Inbound) -> bool:
     """Say why an answer does not count; False if it was none."""
     outcome = heard.outcome

@@ -140,7 +140,10 @@ def given_doc(view: AllowanceView, speech: Speech) -> Doc:
     """Somebody learns that they may pay from another's account."""
     words = speech.text("{name} lets you pay from their account.", name=view.giver.name)
     example = speech.text(
-        "pay bob 5 {currency} lunch from {name}", currency=view.currency, name=view.giver.address
+        "pay {payee} 5 {currency} lunch from {name}",
+        payee=view.payees[0].address if view.payees else "bob",
+        currency=view.currency,
+        name=view.giver.address,
     )
     intro = speech.text("You approve each payment with your own key, and {name} sees it at once."
                         " Write for example:", name=view.giver.name)  # fmt: skip

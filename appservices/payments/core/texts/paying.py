@@ -15,7 +15,7 @@ from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragr
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from appservices.payments.core.texts.views import Party, PaymentView
+    from appservices.payments.core.texts.views import ChosenView, Party, PaymentView
     from veche.protocol.speech import Speech
 
 NO_COVER: Final = "no_cover"
@@ -106,13 +106,16 @@ _PROBLEMS: Final[Mapping[OrderProblem, str]] = {
 }
 
 
-def question_doc(view: PaymentView, speech: Speech, details: Doc = ()) -> Doc:
+def question_doc(
+    view: PaymentView, speech: Speech, details: Doc = (), chosen: ChosenView | None = None
+) -> Doc:
     """What is to be approved.
 
     Args:
         view: The payment.
         speech: How the payer is spoken to.
         details: What stands above it: the invoice.
+        chosen: What the payer chose of a quote: it makes the amount another than the invoice's.
     """
     return (
         *details,
@@ -120,6 +123,7 @@ def question_doc(view: PaymentView, speech: Speech, details: Doc = ()) -> Doc:
         Facts(
             [
                 (speech.text("To"), _named(view.payee)),
+                *_chosen(chosen, view.currency, speech),
                 *_amounts(view, speech),
                 *_reference(view, speech),
             ]
@@ -221,6 +225,27 @@ def problem_doc(
     return (Paragraph(words, "\n", Mono(example or payment)),)
 
 
+def no_currency_doc(line: str, word: str, currencies: Sequence[str], speech: Speech) -> Doc:
+    """That an order names no currency that is kept here; what was typed, with one put in.
+
+    Args:
+        line: All of it, with the command, so that it can be sent as it is.
+        word: What stands where the currency belongs, and is the code of one; else empty.
+        currencies: Those of the ledgers here.
+        speech: How the person is spoken to.
+    """
+    if word:
+        words = speech.text(
+            "“{word}” is the code of a currency, and that is not kept here. Here are:"
+            " {currencies}. Did you mean this?",
+            word=word,
+            currencies=", ".join(currencies),
+        )
+    else:
+        words = problem_words(OrderProblem.NO_CURRENCY, currencies, speech)
+    return (Paragraph(words, "\n", Mono(line)),)
+
+
 def problem_words(problem: OrderProblem, currencies: Sequence[str], speech: Speech) -> str:
     """The same without an example, for a page that asks field by field."""
     return speech.text(
@@ -288,6 +313,18 @@ def _amounts(view: PaymentView, speech: Speech) -> list[tuple[str, Item]]:
     if fee:
         facts.append((speech.text("Together"), Bold(speech.money(amount + fee, view.currency))))
     return facts
+
+
+def _chosen(chosen: ChosenView | None, currency: str, speech: Speech) -> list[tuple[str, Item]]:
+    """What the amount is made of, where a quote was chosen beside the invoice, and where to."""
+    if chosen is None:
+        return []
+    price = speech.money(chosen.minor, currency)
+    facts: list[tuple[str, Item]] = [
+        (speech.text("Invoice"), speech.money(chosen.invoice_minor, currency)),
+        (speech.text("You chose"), f"{chosen.label}: {price}"),
+    ]
+    return [*facts, (speech.text("Where to"), chosen.place)] if chosen.place else facts
 
 
 def _reference(view: PaymentView, speech: Speech) -> list[tuple[str, Item]]:

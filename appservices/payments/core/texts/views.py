@@ -69,6 +69,23 @@ class PaymentView:
 
 
 @attrs.frozen
+class ChosenView:
+    """What the payer of an invoice chose of a quote.
+
+    Attributes:
+        invoice_minor: What the invoice comes to without it.
+        label: What it is called, by its merchant.
+        minor: Its price; 0: it costs nothing.
+        place: Where to; empty where that is not asked.
+    """
+
+    invoice_minor: int
+    label: str
+    minor: int
+    place: str
+
+
+@attrs.frozen
 class Balance:
     """What somebody has in one currency.
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.payments.core.order import Order, OrderProblem, read_order
+from appservices.payments.core.order import Order, OrderProblem, read_order, with_currency
 from veche.protocol.money import Money
 
 EUR = ["EUR"]
@@ -70,6 +70,26 @@ def test_what_is_not_clear_is_asked_back(typed: str, problem: OrderProblem) -> N
 def test_a_currency_is_asked_for_where_there_are_several() -> None:
     assert read_order("bob 12 rent", ["EUR", "UAH"]) is OrderProblem.NO_CURRENCY
     assert read_order("bob 12 UAH rent", ["EUR", "UAH"]) == order(1200, "rent", "UAH")
+
+
+@pytest.mark.parametrize(
+    ("typed", "currencies", "mended"),
+    [
+        ("bob 12 all the rest", EUR, ("bob 12 EUR all the rest", "all")),
+        ("bob 12,50 Try  this", EUR, ("bob 12,50 EUR Try this", "Try")),
+        ("bob 12 rent", ["EUR", "UAH"], ("bob 12 EUR rent", "rent")),
+        ("bob 12", ["EUR", "UAH"], ("bob 12 EUR", "")),
+        ("bob 12 USD rent", EUR, None),
+        ("bob 12 XYZ", EUR, None),
+        ("bob 12usd rent", EUR, None),
+        ("bob", EUR, None),
+        ("bob 12 all " + "x" * 67, EUR, None),
+    ],
+)
+def test_a_currency_that_was_left_out_is_put_where_it_belongs(
+    typed: str, currencies: list[str], mended: tuple[str, str] | None
+) -> None:
+    assert with_currency(typed, currencies) == mended
 
 
 @given(st.integers(1, 2**53 - 1), st.sampled_from([".", ","]), st.booleans())

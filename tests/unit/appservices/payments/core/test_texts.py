@@ -22,7 +22,7 @@ from appservices.payments.core.texts import (
     paying,
     statements,
 )
-from appservices.payments.core.texts.views import Balance, Party, PaymentView
+from appservices.payments.core.texts.views import Balance, ChosenView, Party, PaymentView
 from tests.support.rendered import check_message
 from veche.protocol import message, talk
 from veche.protocol.catalogue import LANGUAGES, Catalogue
@@ -110,6 +110,8 @@ def documents(one: Speech) -> list[Doc]:
         talk.edit_doc(one),
         limits.limits_doc({"EUR": own}, "https://veche.test/keys", one),
         *(paying.question_doc(each, one) for each in views),
+        *(paying.question_doc(view(), one, (), ChosenView(5, "x", 9, to)) for to in ("", "y")),
+        *(paying.no_currency_doc("pay bob 5 EUR", word, ["EUR"], one) for word in ("", "all")),
         *(paying.receipt_doc(each, one, is_payer=p) for each in views for p in (True, False)),
         *(paying.refused_doc(why, view(), 5, one) for why in reasons),
         *(paying.wait_doc(view(), r, NOW_MS, one) for r in (Reason.FIRST_PAYEE, Reason.LARGE_PART)),

@@ -79,7 +79,9 @@ def test_every_example_that_is_shown_can_be_typed_as_it_is(language: str) -> Non
     assert (given.period, given.whom) == ("week", ("@shop",))
     ban = spoken.text("ban payouts 30 days")
     assert read_ban(argument(ban, BAN, language), ()) == BanOrder("payouts", 30)
-    use = spoken.text("pay bob 5 {currency} lunch from {name}", currency="EUR", name="@alice:x")
+    use = spoken.text(
+        "pay {payee} 5 {currency} lunch from {name}", payee="bob", currency="EUR", name="@alice:x"
+    )
     order, purse = purse_of(argument(use, PAY, language))
     assert purse == "@alice:x"
     assert isinstance(read_order(order, ["EUR"]), Order)
