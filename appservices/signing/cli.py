@@ -31,7 +31,13 @@ from appservices.signing.service.authorities import (
     read_authorities,
 )
 from appservices.signing.service.key_makers import FileKeys, TokenKeys
-from appservices.signing.stamps_command import add_stamps, former_authorities, stamps_hash
+from appservices.signing.stamps_command import (
+    add_stamps,
+    former_certificates,
+    keep_former,
+    read_certificate,
+    stamps_hash,
+)
 from veche.cli.homeserver import write_private
 from veche.protocol.errors import ConfigError
 from veche.protocol.signatures.certificates import (
@@ -46,7 +52,14 @@ from veche.protocol.signatures.certificates import (
     stamps_certificate,
 )
 from veche.protocol.signatures.digests import HASHES, SHA256, hash_named
-from veche.runtime.keys.places import IN_TOKEN, KEY, has_signed, open_key, read_key
+from veche.runtime.keys.places import (
+    IN_TOKEN,
+    KEY,
+    has_signed,
+    open_key,
+    read_key,
+    token_of_key,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -58,6 +71,8 @@ if TYPE_CHECKING:
     from veche.protocol.signatures.digests import Hash
 
 PASSPHRASE_CHARACTERS_MIN: Final = 12
+SEAL_AGAIN: Final = dt.timedelta(days=366)
+"""How long before its end another seal may take the place of one."""
 _ID: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?")
 
 
@@ -171,7 +186,8 @@ class _Folder:
     def list(self, certificate: x509.Certificate, revoked: Revoked | None = None) -> None:
         """Make a certificate's list; who is on it stays there, and what has ended gets no newer."""
         path = self.path / LISTS / list_name(certificate)
-        why = revoked_on(path, certificate) or revoked
+        held = [one for one in (revoked_on(path, certificate), revoked) if one is not None]
+        why = min(held, key=lambda one: one.since, default=None)
         if why is None and certificate.not_valid_after_utc <= self.now:
             return
         made = revocation_list(self.root, certificate, self.now, why)
@@ -196,7 +212,7 @@ def run_init(arguments: argparse.Namespace) -> int:
 
 def run_seal(arguments: argparse.Namespace) -> int:
     """Run `veche ca seal`."""
-    folder = _opened(arguments, _site(arguments.site), _key_maker(arguments))
+    folder = _open_for_keys(arguments, f"{SEALS}/{arguments.id}")
     add_seal(folder, arguments.id, arguments.name)
     sys.stdout.write(f"The seal of {arguments.name} is made. Restart the services.\n")
     return 0
@@ -207,7 +223,7 @@ def run_lists(arguments: argparse.Namespace) -> int:
     known = read_authorities(arguments.folder)
     folder = _opened(arguments, "", FileKeys())
     made = [one.certificate for one in (known.issuing, known.stamps, *known.seals.values())]
-    made += former_authorities(folder.path)
+    made += former_certificates(folder.path)
     for one in made:
         folder.list(one)
     sys.stdout.write(f"{len(made)} lists are made; the services take them at once.\n")
@@ -224,7 +240,10 @@ def run_show(arguments: argparse.Namespace) -> int:
         held = x509.load_der_x509_crl(known.list_of(one.certificate))
         until = held.next_update_utc
         listed = "for ever" if until is None else f"{until:%Y-%m-%d}"
-        sys.stdout.write(f"{_line(name, one.certificate).rstrip()}; its list until {listed}\n")
+        why = revoked_on(arguments.folder / LISTS / list_name(one.certificate), one.certificate)
+        revoked = "" if why is None else f"; REVOKED from {why.since:%Y-%m-%dT%H:%M} on"
+        line = f"{_line(name, one.certificate).rstrip()}; its list until {listed}{revoked}"
+        sys.stdout.write(f"{line}; number {one.certificate.serial_number:x}\n")
     return 0
 
 
@@ -307,15 +326,24 @@ def open_authority(
 
 
 def add_seal(folder: _Folder, organisation: str, name: str) -> None:
-    """Make the seal of an organisation.
+    """Make the seal of an organisation; in place of one that is revoked or soon over.
 
     Raises:
-        ConfigError: It has one, or its id is none.
+        ConfigError: It has one that is good for long, or its id is none.
     """
     if not _ID.fullmatch(organisation):
         raise ConfigError(f"{organisation} is no id: small letters, digits, dots and hyphens")
-    if (folder.path / SEALS / f"{organisation}{CERTIFICATE}").exists() and is_made(folder.path):
-        raise ConfigError(f"{organisation} has a seal in {folder.path / SEALS}")
+    path = folder.path / SEALS / f"{organisation}{CERTIFICATE}"
+    if path.exists() and is_made(folder.path):
+        former = read_certificate(path)
+        ends = former.not_valid_after_utc
+        is_revoked = revoked_on(folder.path / LISTS / list_name(former), former) is not None
+        if not is_revoked and ends - folder.now > SEAL_AGAIN:
+            raise ConfigError(
+                f"{organisation} has a seal in {folder.path / SEALS}, good until {ends:%Y-%m-%d}:"
+                " another takes its place in its last year, or once it is revoked"
+            )
+        keep_former(folder.path, former)
     holder = Holder(name, organisation=name)
     try:
         folder.make(f"{SEALS}/{organisation}", holder, seal_certificate)
@@ -334,8 +362,9 @@ def _add_all_options(parser: argparse.ArgumentParser) -> None:
     _add_token_options(parser)
 
 
-def _open_for_keys(arguments: argparse.Namespace) -> _Folder:
-    return _opened(arguments, _site(arguments.site), _key_maker(arguments))
+def _open_for_keys(arguments: argparse.Namespace, name: str = STAMPS) -> _Folder:
+    keys = _key_maker(arguments) or _same_place(arguments.folder / name)
+    return _opened(arguments, _site(arguments.site), keys)
 
 
 def _open_for_lists(arguments: argparse.Namespace) -> _Folder:
@@ -344,7 +373,14 @@ def _open_for_lists(arguments: argparse.Namespace) -> _Folder:
 
 def _opened(arguments: argparse.Namespace, site: str, keys: KeyMaker) -> _Folder:
     folder = arguments.folder
+    if not is_made(folder):
+        raise ConfigError(f"there is no authority in {folder}: `veche ca init` makes one")
     is_asked = not _is_root_in_token(folder)
+    if is_asked and not (folder / f"{ROOT}{KEY}").exists():
+        raise ConfigError(
+            f"the key of the root is not in {folder}: put {ROOT}{KEY} back for this, or"
+            f" {ROOT}{IN_TOKEN} if it is in a token, and plug that in"
+        )
     passphrase = _passphrase(arguments.passphrase_path, is_new=False) if is_asked else b""
     by = hash_named(arguments.hash) if arguments.hash else stamps_hash(folder)
     return open_authority(folder, site, passphrase, _now(), keys, by)
@@ -354,12 +390,18 @@ def _is_root_in_token(folder: Path) -> bool:
     return (folder / f"{ROOT}{IN_TOKEN}").exists()
 
 
-def _key_maker(arguments: argparse.Namespace) -> KeyMaker:
-    """What makes the keys of every day."""
+def _same_place(stem: Path) -> KeyMaker:
+    """What makes a key where the one before it is: never in a file by oversight."""
+    held = token_of_key(stem)
+    return FileKeys() if held is None else TokenKeys(held.module, held.token, held.pin_path)
+
+
+def _key_maker(arguments: argparse.Namespace) -> KeyMaker | None:
+    """What makes the keys of every day; None: it was not said."""
     if arguments.pkcs11 is None:
         if arguments.token is not None or arguments.pin_path is not None:
             raise ConfigError("--token and --pin-path need --pkcs11")
-        return FileKeys()
+        return None
     if arguments.token is None or arguments.pin_path is None:
         raise ConfigError("--pkcs11 needs --token and --pin-path")
     return _token_keys(arguments.pkcs11, arguments.token, arguments.pin_path)
@@ -386,12 +428,19 @@ def _passphrase(path: Path | None, *, is_new: bool) -> bytes:
         except (OSError, ValueError) as e:
             raise ConfigError(f"{path} cannot be read: {e}") from e
     else:
-        words = getpass.getpass("Passphrase of the root's key: ")
-        if is_new and getpass.getpass("Once more: ") != words:
+        words = _typed("Passphrase of the root's key: ")
+        if is_new and _typed("Once more: ") != words:
             raise ConfigError("the two are not the same")
     if is_new and len(words) < PASSPHRASE_CHARACTERS_MIN:
         raise ConfigError(f"the passphrase has {PASSPHRASE_CHARACTERS_MIN} characters or more")
     return words.encode()
+
+
+def _typed(prompt: str) -> str:
+    try:
+        return getpass.getpass(prompt)
+    except EOFError as e:
+        raise ConfigError("nobody can type the passphrase here: name --passphrase-path") from e
 
 
 def _site(url: str) -> str:

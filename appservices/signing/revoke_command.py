@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from cryptography import x509
 
-from appservices.signing.service.authorities import CERTIFICATE, read_authorities
+from appservices.signing.service.authorities import (
+    CERTIFICATE,
+    LISTS,
+    list_name,
+    read_authorities,
+)
 from appservices.signing.service.revoking import REASONS, revoke
-from appservices.signing.stamps_command import former_authorities
+from appservices.signing.stamps_command import former_certificates
 from veche.cli.installed import add_config_option
 from veche.cli.offline import config_of, database_of, transaction
 from veche.protocol.errors import ConfigError, NotFoundError
@@ -78,6 +83,12 @@ def run_revoke(
         _revoke_person(arguments, serial, since, now)
     else:
         why = Revoked(since or found.not_valid_before_utc, REASONS[arguments.reason])
+        before = revoked_on(arguments.folder / LISTS / list_name(found), found)
+        if before is not None and before.since <= why.since:
+            raise ConfigError(
+                f"the certificate {text} was revoked before: nothing counts that it signed after"
+                f" {before.since:%Y-%m-%dT%H:%M}; that stays, and can only be put earlier"
+            )
         open_folder(arguments).list(found, why)
     sys.stdout.write(
         f"Certificate {text} is revoked; its list says so at once. Whoever keeps files with it"
@@ -118,7 +129,7 @@ def _in_folder(folder: Path, serial: int) -> x509.Certificate | None:
     if known.root.serial_number == serial:
         raise ConfigError(f"the root cannot be revoked: tell everybody not to trust {CERTIFICATE}")
     made = (known.issuing, known.stamps, *known.seals.values())
-    held = [*(one.certificate for one in made), *former_authorities(folder)]
+    held = [*(one.certificate for one in made), *former_certificates(folder)]
     return next((one for one in held if one.serial_number == serial), None)
 
 
@@ -127,7 +138,14 @@ def _revoke_person(
 ) -> None:
     authorities = read_authorities(arguments.folder)
     reason = REASONS[arguments.reason]
-    with database_of(config_of(arguments)) as dsn:
+    try:
+        config = config_of(arguments)
+    except ConfigError as e:
+        raise ConfigError(
+            f"no seal and no authority in {arguments.folder} has the number {serial:x}; if it is a"
+            f" person's certificate, its list is in the database: {e}"
+        ) from e
+    with database_of(config) as dsn:
         now_ms = int(now.timestamp() * 1000)
         try:
             is_new = transaction(

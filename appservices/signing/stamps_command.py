@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from veche.protocol.signatures.digests import Hash
 
 FORMER: Final = "former"
-"""Folder with certificates of authorities that sign no more."""
+"""Folder with certificates of authorities and seals that sign no more."""
 
 
 class _Folder(Protocol):
@@ -78,11 +78,8 @@ def run_stamps(
 ) -> int:
     """Run `veche ca stamps`."""
     folder = open_folder(arguments)
-    former = _read(folder.path / f"{STAMPS}{CERTIFICATE}")
-    # First the old certificate is kept: without it nobody could make a list about it.
-    kept = folder.path / FORMER / f"{former.serial_number:x}{CERTIFICATE}"
-    write_private(kept, former.public_bytes(Encoding.PEM))
-    root = _read(folder.path / f"{ROOT}{CERTIFICATE}")
+    keep_former(folder.path, read_certificate(folder.path / f"{STAMPS}{CERTIFICATE}"))
+    root = read_certificate(folder.path / f"{ROOT}{CERTIFICATE}")
     [organisation] = root.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
     name = str(organisation.value)
     folder.make(STAMPS, Holder(f"{name} Time", organisation=name), stamps_certificate)
@@ -93,13 +90,22 @@ def run_stamps(
     return 0
 
 
-def former_authorities(folder: Path) -> list[x509.Certificate]:
-    """The certificates of authorities that sign no more.
+def keep_former(folder: Path, certificate: x509.Certificate) -> None:
+    """Keep the certificate of what signs no more: without it nobody could make a list about it.
+
+    Call it before another takes its place.
+    """
+    kept = folder / FORMER / f"{certificate.serial_number:x}{CERTIFICATE}"
+    write_private(kept, certificate.public_bytes(Encoding.PEM))
+
+
+def former_certificates(folder: Path) -> list[x509.Certificate]:
+    """The certificates of authorities and seals that sign no more.
 
     Raises:
         ConfigError: One cannot be read.
     """
-    return [_read(path) for path in sorted((folder / FORMER).glob(f"*{CERTIFICATE}"))]
+    return [read_certificate(path) for path in sorted((folder / FORMER).glob(f"*{CERTIFICATE}"))]
 
 
 def stamps_hash(folder: Path) -> Hash:
@@ -109,14 +115,19 @@ def stamps_hash(folder: Path) -> Hash:
         ConfigError: It cannot be read, or is of a hash that is not taken.
     """
     path = folder / f"{STAMPS}{CERTIFICATE}"
-    by = _read(path).signature_hash_algorithm
+    by = read_certificate(path).signature_hash_algorithm
     try:
         return hash_named("" if by is None else by.name)
     except ValueError as e:
         raise ConfigError(f"{path} is signed with a hash that is not taken: {e}") from e
 
 
-def _read(path: Path) -> x509.Certificate:
+def read_certificate(path: Path) -> x509.Certificate:
+    """A certificate of the authority's folder.
+
+    Raises:
+        ConfigError: There is none that can be read.
+    """
     try:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError) as e:

@@ -47,7 +47,7 @@ class SealRoutes:
     )
     async def view(self, call: Call) -> SealView:
         """What whoever prepares a file has to know."""
-        return self._signing.seals.view(self._organisation(call))
+        return self._signing.seals.view(self._organisation(call), call.now_ms)
 
     @API.route(
         "POST",

@@ -95,11 +95,12 @@ class Close(ChatErrand[Parts]):
             if not _is_to_close(kept.session):
                 return {}
             closed = await self._close(kept)
-            report = await self._report_on(kept, closed)
+            is_sealed = has_seal(self._parts, self._host.now_ms())
+            report = await self._report_on(kept, closed, is_sealed=is_sealed)
         except Exception as e:  # noqa: BLE001 -- whatever it is, the session stays to be closed
             self._report(errand, e)
             return {"failed": True}
-        return {"kept": kept, "closed": closed, "evidence": report}
+        return {"kept": kept, "closed": closed, "evidence": report, "is_sealed": is_sealed}
 
     async def _close(self, kept: Kept) -> Closed:
         """The closed file: prepared in a thread, stamped by the key, judged in the sandbox.
@@ -132,13 +133,15 @@ class Close(ChatErrand[Parts]):
         digest = hashlib.sha256(whole).digest()
         return Closed(digest, increment, report.verdict.value, report.proven_until_ms)
 
-    async def _report_on(self, kept: Kept, closed: Closed) -> bytes:
-        """The evidence report, sealed by who runs the bot."""
+    async def _report_on(self, kept: Kept, closed: Closed, *, is_sealed: bool) -> bytes:
+        """The evidence report, sealed by who runs the bot if that can be."""
         record, language = await self._host.database.run(
             "signing.record", self._read_record, kept.session, closed
         )
         now_ms = self._host.now_ms()
-        return await self._parts.pool.run(make_report, self._parts, record, language, now_ms)
+        return await self._parts.pool.run(
+            make_report, self._parts, record, language, now_ms, is_sealed=is_sealed
+        )
 
     def _read_record(self, txn: Cursor, session: Session, closed: Closed) -> tuple[Evidence, str]:
         scene = self._parts.scene(txn, f"record {session.id}", self._host.now_ms())
@@ -161,7 +164,7 @@ class Close(ChatErrand[Parts]):
         if kept.session.revision != session.revision:
             happen(scene, session, Happening(Input.SEAL_FAILED, tries=1))
             return
-        _keep_evidence(scene, session, result["evidence"])
+        _keep_evidence(scene, session, result["evidence"], is_sealed=result["is_sealed"])
         _keep(scene, session, closed)
 
     def _report(self, errand: Errand, error: Exception) -> None:
@@ -201,11 +204,11 @@ def _prepare(parts: Parts, kept: Kept) -> tuple[Prepared | container.Prepared, G
     return prepare_closing(document, field, proofs, by=by), pdf.__add__
 
 
-def _keep_evidence(scene: Scene, session: Session, report: bytes) -> None:
+def _keep_evidence(scene: Scene, session: Session, report: bytes, *, is_sealed: bool) -> None:
     """Keep the report; that it has a seal is an act, committed before the report leaves."""
     cipher = encrypt(session.matter.key, report, DOCUMENT)
     blobs.put(scene.txn, session.id, "evidence", cipher, scene.now_ms)
-    if not has_seal(scene.parts):
+    if not is_sealed:
         return
     organisation, digest = scene.section.id, hashlib.sha256(report).digest()
     form = call_form(

@@ -255,10 +255,11 @@ def about(session_id: str) -> str:
 
 
 def may_order_seal(scene: Scene, organisation: str, person: UserId) -> bool:
-    """Whether a person may have a seal put on a document."""
+    """Whether a person may have a seal put on a document, and it counts."""
     seals = scene.parts.signing.seals
     found = next((one for one in seals if one.id == organisation), None)
-    return found is not None and person in found.ordered_by
+    is_theirs = found is not None and person in found.ordered_by
+    return is_theirs and scene.parts.seals.is_good(organisation, scene.now_ms)
 
 
 def _person(session: Session) -> UserId:

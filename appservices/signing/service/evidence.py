@@ -84,10 +84,10 @@ def sealed_report(report: bytes, seals: Seals, organisation: str, now_ms: int) -
 
     Raises:
         NotFoundError: There is no such seal.
-        ForbiddenError: It was revoked.
+        ForbiddenError: It was revoked, or is over.
         TokenError: The token with its key does not answer.
     """
-    view = seals.view(organisation)
+    view = seals.view(organisation, now_ms)
     proofs = Proofs(
         [from_unpadded(one) for one in view.certificates],
         [from_unpadded(one) for one in view.lists],

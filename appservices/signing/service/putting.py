@@ -125,7 +125,7 @@ def _prepare(
     parts: Parts, kept: Kept, member: Member, now_ms: int
 ) -> tuple[Prepared | container.Prepared, Grow]:
     """The revision without its seal, and how the file is with one."""
-    view = parts.seals.view(member.person)
+    view = parts.seals.view(member.person, now_ms)
     proofs = Proofs(
         [from_unpadded(one) for one in view.certificates],
         [from_unpadded(one) for one in view.lists],

@@ -132,25 +132,35 @@ def _state(session: Session) -> Literal["completed", "declined", "expired", "can
     return cast('Literal["completed", "declined", "expired", "cancelled"]', ended)
 
 
-def make_report(parts: Parts, evidence: Evidence, language: str, now_ms: int) -> bytes:
-    """The report with the site's seal, if it has one, closed by a time stamp; call it in a thread.
+def make_report(
+    parts: Parts, evidence: Evidence, language: str, now_ms: int, *, is_sealed: bool
+) -> bytes:
+    """The report, closed by a time stamp; call it in a thread.
 
     Args:
         parts: Of the process.
         evidence: The record.
         language: Of its words.
         now_ms: UTC.
+        is_sealed: Whether with the site's seal, as ``has_seal`` says.
+
+    Raises:
+        ForbiddenError: The seal was revoked meanwhile.
+        TokenError: The token with a key does not answer.
     """
     zone = parts.section.time_zone
     report = evidence_report(evidence, language=language, time_zone=zone, made_at_ms=now_ms)
-    if has_seal(parts):
+    if is_sealed:
         return sealed_report(report, parts.seals, parts.section.id, now_ms)
     return closed_report(report, parts.seals, now_ms)
 
 
-def has_seal(parts: Parts) -> bool:
-    """Whether who runs the bot has a seal of its own."""
-    return parts.section.id in parts.authorities.seals
+def has_seal(parts: Parts, now_ms: int) -> bool:
+    """Whether who runs the bot has a seal of its own that counts.
+
+    Without one reports are stamped alone: that a seal was revoked must hold up nobody's file.
+    """
+    return parts.seals.is_good(parts.section.id, now_ms)
 
 
 def _party(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import secrets
 from functools import partial
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from veche.protocol.errors import ForbiddenError, NotFoundError
+from veche.protocol.errors import ForbiddenError, NotFoundError, RefusedError
 from veche.protocol.sealing_api import SealedView, SealView
 from veche.protocol.signatures.certificates import STAMP_POLICY
 from veche.protocol.signatures.cms import Signer, der_of
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 SERIAL_BITS: Final = 120
 """Of a time stamp: from chance alone, so that two processes never give the same."""
+_ANOTHER: Final = "the operator has to make another"
 
 
 class Callers(BearerKeys[str]):
@@ -72,14 +74,22 @@ class Seals:
         self._stamps = StampAuthority(stamps.certificate, stamps.key, STAMP_POLICY)
         self._signers = {name: Signer(one.certificate) for name, one in authorities.seals.items()}
 
-    def view(self, organisation: str) -> SealView:
+    def is_good(self, organisation: str, now_ms: int) -> bool:
+        """Whether an organisation has a seal here that counts."""
+        try:
+            self._seal(organisation, now_ms)
+        except RefusedError:
+            return False
+        return True
+
+    def view(self, organisation: str, now_ms: int) -> SealView:
         """What whoever prepares a file has to know of a seal.
 
         Raises:
             NotFoundError: There is no such seal.
-            ForbiddenError: It was revoked.
+            ForbiddenError: It was revoked, or is over.
         """
-        seal, known = self._seal(organisation), self._authorities
+        seal, known = self._seal(organisation, now_ms), self._authorities
         certificates = (known.root, known.stamps.certificate, seal.certificate)
         return SealView(
             name=_name_of(seal),
@@ -92,10 +102,10 @@ class Seals:
 
         Raises:
             NotFoundError: There is no such seal.
-            ForbiddenError: It was revoked.
+            ForbiddenError: It was revoked, or is over.
             TokenError: The token with its key does not answer.
         """
-        seal, signer = self._seal(organisation), self._signers[organisation]
+        seal, signer = self._seal(organisation, now_ms), self._signers[organisation]
         attributes = signer.signed_attributes(digest)
         signature = seal.key.sign(attributes, ec.ECDSA(hashes.SHA256()))
         token = self.stamp(StampRequest(hashlib.sha256(signature).digest()), now_ms)
@@ -109,12 +119,15 @@ class Seals:
         """What a ``TimeStampReq`` is answered with, also if it is refused."""
         return self._stamps.answer(body, secrets.randbits(SERIAL_BITS), now_ms)
 
-    def _seal(self, organisation: str) -> Authority:
+    def _seal(self, organisation: str, now_ms: int) -> Authority:
         found = self._authorities.seals.get(organisation)
         if found is None:
             raise NotFoundError("Your organisation has no such seal")
         if self._authorities.is_revoked(found.certificate):
-            raise ForbiddenError("The seal was revoked")
+            raise ForbiddenError(f"The seal was revoked: {_ANOTHER}")
+        ends = found.certificate.not_valid_after_utc
+        if dt.datetime.fromtimestamp(now_ms // 1000, dt.UTC) >= ends:
+            raise ForbiddenError(f"The seal was good until {ends:%Y-%m-%d}: {_ANOTHER}")
         return found
 
 

@@ -193,6 +193,19 @@ def has_signed(key: ec.EllipticCurvePrivateKey, public: object) -> bool:
     return True
 
 
+def token_of_key(stem: Path) -> TokenSection | None:
+    """In which token a key is; None: in none.
+
+    Args:
+        stem: Path of the certificate without its ending.
+
+    Raises:
+        ConfigError: The file that says so cannot be read.
+    """
+    path = stem.with_name(f"{stem.name}{IN_TOKEN}")
+    return _section(path) if path.exists() else None
+
+
 def token_text(section: TokenSection) -> str:
     """What ``NAME.token`` holds."""
     return (
@@ -210,8 +223,12 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def _section(path: Path) -> TokenSection:
+    return cast("TokenSection", load(path, {"pkcs11": TokenSection})["pkcs11"])
+
+
 def _in_token(path: Path) -> TokenKey:
-    section = cast("TokenSection", load(path, {"pkcs11": TokenSection})["pkcs11"])
+    section = _section(path)
     token = open_token(section.module, section.token, read_secret(section.pin_path))
     public = token.public_key(section.key)
     if not isinstance(public, ec.EllipticCurvePublicKey):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import io
+import sys
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -10,9 +12,6 @@ from cryptography import x509
 from appservices.signing.service.authorities import read_authorities
 from veche.cli.main import main
 from veche.protocol.errors import ConfigError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SITE = "https://services.example.org"
 
@@ -69,7 +68,8 @@ def test_the_services_need_no_key_of_the_root(ca: Authority) -> None:
     )
     code, said = ca("lists")
     assert code == 1
-    assert "there is no authority" in said
+    assert "put root.key back" in said
+    assert ca("lists", passphrase=Path("/nowhere"))[1] == said
 
 
 def test_seals_and_lists_are_made_later(ca: Authority) -> None:
@@ -88,6 +88,18 @@ def test_seals_and_lists_are_made_later(ca: Authority) -> None:
     code, said = ca("show")
     assert code == 0
     assert said.count("its list until") == 3
+
+
+def test_where_nobody_can_type_the_passphrase_it_says_how_to_give_it(
+    ca: Authority, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ca("init", "Lindenau", "--site", SITE)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    monkeypatch.setattr("getpass.getpass", lambda _prompt: input())
+
+    assert main(["ca", "lists", "--folder", str(ca.folder)]) == 1
+    assert "--passphrase-path" in capsys.readouterr().err
+    assert main(["ca", "lists", "--folder", str(ca.folder / "none")]) == 1
 
 
 def test_what_would_take_something_away_is_refused(ca: Authority, tmp_path: Path) -> None:
@@ -109,6 +121,7 @@ def test_what_would_take_something_away_is_refused(ca: Authority, tmp_path: Path
     assert "for ever" in refused("init", "Lindenau", "--site", SITE)
     assert "has a seal" in refused("seal", "town", "Town", "--site", SITE)
     assert "is no id" in refused("seal", "../town", "Town", "--site", SITE)
+    assert "until 20" in refused("seal", "town", "Town", "--site", SITE)
     assert "does not open" in refused("seal", "b", "B", "--site", SITE, passphrase=other)
     assert "cannot be read" in refused("lists", passphrase=tmp_path / "none")
 
