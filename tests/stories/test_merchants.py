@@ -2,92 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from nacl.signing import SigningKey
 
-from tests.stories.bank import BOT, Bank, in_bank
-from tests.support.calls import request
+from tests.stories.bank import BOT, in_bank
+from tests.stories.shop import Shop
 from tests.support.people.person import WAIT_S
 from tests.support.processes import wait_until
 from tests.support.tax_rules import said_against, texts
 from veche.cli import demo
 from veche.cli.demo_shop import ID, NETWORKS, DemoShop
-from veche.protocol.envelope import sign, signing_key
-from veche.protocol.unpadded import from_unpadded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.stories.bank import Client
-    from tests.support.calls import Answer
+    from tests.stories.bank import Bank, Client
 
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
-API: Final = "/_veche/payments/v1"
 LINES: Final = 60
 ALICES: Final = 2
 """Lines that are Alice's; the others are Bob's, who has no chat with the bank."""
-
-
-class Shop:
-    """The shop's own system.
-
-    Attributes:
-        numbers: Of the events that were sent to it, as they came.
-        types: Of the events, by number.
-    """
-
-    def __init__(self, bank: Bank, folder: DemoShop) -> None:
-        self._bank = bank
-        self._folder = folder.folder
-        self.numbers: list[int] = []
-        self.types: dict[int, str] = {}
-
-    def call(self, method: str, path: str, body: object = None, key: str = "") -> Answer:
-        """A request of the shop."""
-        headers = {"Idempotency-Key": key} if key else {}
-        url = self._bank.house.pages_url + API + path
-        token = (self._folder / "key").read_text().strip()
-        return request(method, url, token=token, body=body, headers=headers)
-
-    def signed(self, body: dict[str, Any]) -> dict[str, Any]:
-        """An instruction, signed by whoever may pay out."""
-        seed = from_unpadded((self._folder / "key.signing").read_text().strip().rstrip("="))
-        assert SigningKey(seed)
-        return sign(body, ID, signing_key("1", seed))
-
-    @contextmanager
-    def listening(self) -> Iterator[str]:
-        """The shop's server, as long as it runs; its address."""
-        shop = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["event"]
-                shop.numbers.append(event["n"])
-                shop.types[event["n"]] = event["type"]
-                self.send_response(204)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/events"
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
 
 
 def test_wages_are_paid_once_each_though_the_bank_is_killed_in_the_middle(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ class InvoiceOrder(Wire):
 
     Attributes:
         card: The invoice.
-        addressee: Who is asked to pay.
+        addressee: Who is asked to pay; None: whoever has its link, code or reference.
         reply: Kind of the errand by which the organisation hears of it; its payload is ``about``
             with ``invoice``, ``state`` and ``payment`` beside it.
         about: What the organisation knows it by.
@@ -99,7 +99,7 @@ class InvoiceOrder(Wire):
     """
 
     card: InvoiceCard
-    addressee: Annotated[str, Field(pattern=r"^@[^:]*:.+$", max_length=255)]
+    addressee: Annotated[str, Field(pattern=r"^@[^:]*:.+$", max_length=255)] | None = None
     reply: Annotated[str, Field(pattern=r"^[a-z_.]{1,64}$")] | None = None
     about: dict[str, str] = Field(default_factory=dict)
     terms: InvoiceTerms = InvoiceTerms()
@@ -110,8 +110,9 @@ def order_form(order: InvoiceOrder) -> dict[str, str]:
     """The clear form of an invoice that a service of this server orders, for its act.
 
     Args:
-        order: The ``act`` of its card does not count.
+        order: To somebody. The ``act`` of its card does not count.
     """
+    assert order.addressee is not None, "an office asks a person"  # noqa: S101 -- our bug
     card = order.card.model_dump(mode="json", exclude_none=True, exclude={"act"})
     sha256 = hashlib.sha256(canonical(card, where="invoice")).hexdigest()
     return call_form(

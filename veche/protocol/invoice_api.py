@@ -48,7 +48,8 @@ class InvoiceBody(Wire):
     Attributes:
         addressee: Who is asked: a Matrix id of the institution's homeserver, or of that of another
             institution with which there is an agreement; then ``confirm``, ``tips``, ``quote`` and
-            ``shares`` are left out.
+            ``shares`` are left out. None: nobody is, and whoever has its link, code or reference
+            pays it, such as the next in the queue of a shop; an office names whom it asks.
         title: What for, in a few words.
         lines: They add up to what is to be paid; a discount is negative.
         due_at_ms: Until when it can be paid, UTC.
@@ -67,7 +68,7 @@ class InvoiceBody(Wire):
         buyer: Who buys, for the tax invoice; None: whoever pays, as they are called here.
     """
 
-    addressee: Annotated[str, Field(pattern=r"^@[^:\s]*:\S+$", max_length=255)]
+    addressee: Annotated[str, Field(pattern=r"^@[^:\s]*:\S+$", max_length=255)] | None = None
     title: Title
     lines: Annotated[
         tuple[InvoiceLine, ...], Field(strict=False, min_length=1, max_length=LINES_MAX)

@@ -96,8 +96,8 @@ def spend_of_order(scene: Scene, order: InvoiceOrder) -> None:
     card = order.card
     if not is_office(scene, card.issuer):
         return
-    if card.act is None:
-        raise ActRequiredError("What an office asks of a person is an act")
+    if card.act is None or order.addressee is None:
+        raise ActRequiredError("What an office asks of a person is an act, and names the person")
     form = order_form(order)
     spend(scene.txn, token_in_log(scene.txn, card.act, form, card.issuer, ActClass.INVOICE), form)
 

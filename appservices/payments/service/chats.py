@@ -38,6 +38,7 @@ from appservices.payments.service import (
     invoicing,
     limiting,
     mandates,
+    pasted,
     paying,
     payout_orders,
     receipt_files,
@@ -116,6 +117,10 @@ def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
         return
     if not is_greeted:
         greet(scene, room_id, person)
+    code = pasted.code_in(inbound.content)
+    if code is not None:
+        _pay_code(scene, inbound, code)
+        return
     if parsed is not None and (parsed.argument or parsed.command is not PAY):
         _obey(scene, inbound, parsed)
         return
@@ -243,6 +248,12 @@ def _pay_invoice(scene: Scene, inbound: Inbound, reference: str) -> None:
     if state is not InvoiceState.ISSUED:
         doc = no_invoice_doc(state in PAID_STATES, scene.speech(inbound.sender))
         scene.tell(inbound.room_id, inbound.sender, doc)
+
+
+def _pay_code(scene: Scene, inbound: Inbound, code: str) -> None:
+    order = pasted.take(scene, inbound, code)
+    if order is not None:
+        _look_up(scene, inbound, UserId(order.payee), order, None)
 
 
 def _look_up(

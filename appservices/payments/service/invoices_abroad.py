@@ -71,7 +71,7 @@ def problem(scene: Scene, peer: PeerSection, packet: Packet) -> str | None:
         return INVOICE_PAID
     if invoice.state is not InvoiceState.ISSUED or invoice.due_at_ms <= scene.now_ms:
         return INVOICE_OVER
-    is_theirs = peers.server_of(order.addressee) == peer.server
+    is_theirs = _addressee_server(order) == peer.server
     is_whole = packet.amount == order.card.total
     return None if is_theirs and is_whole else INVOICE_OTHER
 
@@ -115,8 +115,8 @@ class Tell(ChatErrand[Parts]):
         if file is None:
             return None
         order = invoices.order_of(scene, file)
-        server = peers.server_of(order.addressee)
-        if scene.section.peer(server) is None:
+        server = _addressee_server(order)
+        if server is None or scene.section.peer(server) is None:
             return None
         if named["kind"] == INVOICE:
             if file.invoice.state is not InvoiceState.ISSUED:
@@ -185,9 +185,9 @@ def over(scene: Scene, peer: PeerSection, question: Question) -> bool:
     if file.invoice.state is InvoiceState.ISSUED:
         order = invoices.order_of(scene, file)
         invoices.take_step(scene, file, InvoiceInput.WITHDRAW)
-        person = UserId(order.addressee)
-        room_id = scene.chat_of(person)
-        if room_id is not None:
+        person = invoicing.addressee_of(order)
+        room_id = scene.chat_of(person) if person is not None else None
+        if person is not None and room_id is not None:
             doc = withdrawn_doc(order.card, told.reason, scene.speech(person))
             scene.tell(room_id, person, doc)
     return True
@@ -209,6 +209,10 @@ def _refusal(scene: Scene, peer: PeerSection, told: PeerInvoice, *, is_here: boo
         (open_count >= OPEN_MAX, "too_many"),
     )
     return next((code for is_so, code in reasons if is_so), None)
+
+
+def _addressee_server(order: InvoiceOrder) -> str | None:
+    return peers.server_of(order.addressee) if order.addressee is not None else None
 
 
 def _as_here(card: InvoiceCard, server: str) -> InvoiceCard:

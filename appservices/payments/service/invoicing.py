@@ -38,13 +38,13 @@ ISSUED_TWICE: Final = "refused"
 
 
 def issue(scene: Scene, order: InvoiceOrder) -> None:
-    """Keep an invoice and ask its addressee to pay it; a newer version replaces the one before."""
-    card, person = order.card, UserId(order.addressee)
+    """Keep an invoice, and ask its addressee if it has one; a newer version replaces an older."""
+    card = order.card
     currencies = holders.currencies(scene.txn)
     if card.total.currency not in scene.section.currencies:
         invoices.tell_issuer(scene, order, ISSUED_TWICE, None)
         return
-    issuer, addressee = peers.issuer(scene, card.issuer), peers.payee(scene, person)
+    issuer, person = peers.issuer(scene, card.issuer), addressee_of(order)
     if not _replace(scene, card.id, card.version, issuer.id):
         invoices.tell_issuer(scene, order, ISSUED_TWICE, None)
         return
@@ -52,7 +52,7 @@ def issue(scene: Scene, order: InvoiceOrder) -> None:
         id=card.id,
         version=card.version,
         payee=issuer.id,
-        addressee=addressee.id,
+        addressee=peers.payee(scene, person).id if person is not None else None,
         notice_id=card.notice_id,
         ledger=currencies[card.total.currency],
         amount_minor=card.total.minor,
@@ -65,12 +65,19 @@ def issue(scene: Scene, order: InvoiceOrder) -> None:
         invoices.tell_issuer(scene, order, ISSUED_TWICE, None)
         return
     set_due(scene, invoice)
+    if person is None:
+        return
     if invoice_news.is_abroad(scene, invoice):
         invoice_news.tell(scene, invoice, invoice_news.INVOICE)
     elif scene.chat_of(person) is not None:
         ask(scene, card.id, card.version)
     else:
         open_chat(scene, person, invoice=card.id, version=card.version)
+
+
+def addressee_of(order: InvoiceOrder) -> UserId | None:
+    """Who is asked to pay an invoice; None: whoever has it."""
+    return UserId(order.addressee) if order.addressee is not None else None
 
 
 def ask(
@@ -82,7 +89,7 @@ def ask(
         scene: The transaction.
         invoice_id: Of the invoice.
         version: Which; None: the newest.
-        payer: Whoever has its reference; None: its addressee.
+        payer: Whoever has its reference; None: its addressee, who is there then.
 
     Returns:
         Its state: only one that is ``ISSUED`` can be paid; None if there is none.
@@ -91,7 +98,8 @@ def ask(
     if file is None or file.invoice.state is not InvoiceState.ISSUED:
         return file.invoice.state if file is not None else None
     invoice, order = file.invoice, invoices.order_of(scene, file)
-    card, person = order.card, payer or UserId(order.addressee)
+    card, person = order.card, payer or addressee_of(order)
+    assert person is not None, "somebody is asked"  # noqa: S101 -- our bug
     payment = Payment(
         id=scene.voice.fresh_ulid("payment"),
         kind=Kind.INVOICE,
@@ -154,8 +162,8 @@ def _concerned(scene: Scene, file: InvoiceFile) -> list[UserId]:
     matters = [files.matter_of(scene, one) for one in waiting]
     paid = files.lock(scene, invoice.paid_by) if invoice.paid_by is not None else None
     persons = [one.private.asker.person for one in (*matters, *([paid] if paid else []))]
-    addressee = UserId(invoices.order_of(scene, file).addressee)
-    return list(dict.fromkeys([addressee, *(one for one in persons if one is not None)]))
+    addressee = addressee_of(invoices.order_of(scene, file))
+    return list(dict.fromkeys(one for one in (addressee, *persons) if one is not None))
 
 
 def _replace(scene: Scene, invoice_id: str, version: int, issuer: int) -> bool:

@@ -43,7 +43,7 @@ _OVER: Final = frozenset({InvoiceState.WITHDRAWN, InvoiceState.EXPIRED, InvoiceS
 
 
 def make_invoice(scene: Scene, caller: Caller, body: InvoiceBody) -> InvoiceView:
-    """Make an invoice; its addressee is asked to pay it.
+    """Make an invoice; its addressee is asked to pay it, or else nobody yet.
 
     Raises:
         MalformedError: Something of it is out of bounds; the field is named.
@@ -54,8 +54,10 @@ def make_invoice(scene: Scene, caller: Caller, body: InvoiceBody) -> InvoiceView
     check_currency(scene, body.lines[0].amount.currency, "body.lines")
     if not scene.now_ms < body.due_at_ms <= scene.now_ms + DUE_MS_MAX:
         raise MalformedError("body.due_at_ms", "should be within the next 366 days")
-    if is_elsewhere(scene, body.addressee):
-        _check_abroad(scene, body)
+    if body.addressee is None:
+        _check_open(scene, caller)
+    elif is_elsewhere(scene, body.addressee):
+        _check_abroad(scene, body, body.addressee)
     else:
         check_person(scene, body.addressee, "body.addressee")
     order = _order(scene, caller, body, _act(scene, caller, body))
@@ -97,14 +99,24 @@ def is_elsewhere(scene: Scene, address: str) -> bool:
     return peers.peer_of(scene, address) is not None
 
 
-def _check_abroad(scene: Scene, body: InvoiceBody) -> None:
+def _check_open(scene: Scene, caller: Caller) -> None:
+    """Refuse an invoice to nobody in particular from whoever acts on persons.
+
+    Raises:
+        MalformedError: It is an office's: its act needs the person whom it concerns.
+    """
+    if acting.is_office(scene, caller.id):
+        raise MalformedError("body.addressee", "an office names the person whom it asks")
+
+
+def _check_abroad(scene: Scene, body: InvoiceBody, addressee: str) -> None:
     """Refuse what cannot be asked of somebody of another institution.
 
     Raises:
         MalformedError: Its people do not pay in this currency, or the invoice asks for more than to
             be paid as it stands.
     """
-    peer = peers.peer_of(scene, body.addressee)
+    peer = peers.peer_of(scene, addressee)
     currency = body.lines[0].amount.currency
     if peer is None or peer.they_owe_minor(currency) is None:
         raise MalformedError("body.lines", "their institution pays nothing in this currency")
@@ -121,6 +133,8 @@ def _check_abroad(scene: Scene, body: InvoiceBody) -> None:
 
 def _act(scene: Scene, caller: Caller, body: InvoiceBody) -> ActReceipt | None:
     """Spend the act by which an office asks a person to pay; its receipt, which they get."""
+    if body.addressee is None:
+        return None
     form, person = invoice_form(caller.id, body), UserId(body.addressee)
     token = acting.token_of(scene, caller.id, body.act, ActClass.INVOICE, (person, form))
     if token is None:

@@ -46,9 +46,19 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         example = payout_example(currencies[0], speech)
         scene.tell(room_id, person, problem_doc(wanted, currencies, speech, example))
         return
-    problem = wanted if isinstance(wanted, PayoutProblem) else _check(scene, inbound, wanted)
+    if isinstance(wanted, PayoutProblem):
+        scene.tell(room_id, person, payout_problem_doc(wanted, currencies[0], speech))
+        return
+    begin(scene, inbound, wanted)
+
+
+def begin(scene: Scene, inbound: Inbound, wanted: PayoutOrder) -> None:
+    """Have the bank asked for the name, and then the person; or say why there is no use in it."""
+    problem = _check(scene, inbound, wanted)
     if problem is not None:
-        scene.tell(room_id, person, payout_problem_doc(problem, currencies[0], speech))
+        speech = scene.speech(inbound.sender)
+        doc = payout_problem_doc(problem, scene.section.currencies[0], speech)
+        scene.tell(inbound.room_id, inbound.sender, doc)
 
 
 def _check(scene: Scene, inbound: Inbound, wanted: PayoutOrder) -> PayoutProblem | None:
@@ -72,6 +82,7 @@ def _check(scene: Scene, inbound: Inbound, wanted: PayoutOrder) -> PayoutProblem
             "name": wanted.name,
             "minor": wanted.amount.minor,
             "currency": wanted.amount.currency,
+            "reference": wanted.reference,
         }
         id_ = effect_id(CHECK_NAME, inbound.event_id)
         errands.schedule(scene.txn, Errand(id_, CHECK_NAME, payload, scene.now_ms))
@@ -97,7 +108,8 @@ class CheckName(ChatErrand[Parts]):
         scene, asked = self._parts.scene(txn, errand.id, now_ms), errand.payload
         person = UserId(asked["person"])
         amount = Money(minor=asked["minor"], currency=asked["currency"])
-        wanted = PayoutOrder(amount, asked["iban"], asked["name"])
+        reference = asked.get("reference", "")
+        wanted = PayoutOrder(amount, asked["iban"], asked["name"], reference)
         matter = payouts.new(scene, person, RoomId(asked["room"]), wanted, asked["bank"])
         details = name_doc(result["answer"], result["name"], scene.speech(person))
         paying.begin(scene, matter, details)

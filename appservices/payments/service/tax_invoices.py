@@ -143,7 +143,10 @@ def _paid(scene: Scene, file: InvoiceFile) -> Matter | None:
 def _whoever_pays(order: InvoiceOrder, paid: Matter | None, seller: Seller) -> Buyer:
     """A person of whom nothing is known but how they are called: a sale where the seller is."""
     name = showable(paid.private.payer.name)[:NAME_CHARACTERS_MAX] if paid is not None else ""
-    return Buyer(name=name.strip() or order.addressee, country=seller.country)
+    buyer = name.strip() or (paid.private.payer.address if paid is not None else order.addressee)
+    if buyer is None:
+        raise NoTaxInvoiceError("Whoever pays it is its buyer, and nobody has yet")
+    return Buyer(name=buyer, country=seller.country)
 
 
 def _note(card: InvoiceCard, tip_minor: int) -> str:

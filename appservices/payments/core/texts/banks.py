@@ -156,9 +156,12 @@ def payout_problem_doc(problem: PayoutProblem, currency: str, speech: Speech) ->
 
 def payout_example(currency: str, speech: Speech) -> str:
     """An order of a payout that can be read."""
-    return speech.text(
-        "payout 50.00 {currency} to {iban} Bob Beispiel", currency=currency, iban=IBAN_EXAMPLE
-    )
+    return payout_line(f"50.00 {currency}", IBAN_EXAMPLE, "Bob Beispiel", speech)
+
+
+def payout_line(amount: str, iban: str, name: str, speech: Speech) -> str:
+    """What one writes for a payout."""
+    return speech.text("payout {amount} to {iban} {name}", amount=amount, iban=iban, name=name)
 
 
 def payout_problem_words(problem: PayoutProblem, speech: Speech) -> str:

@@ -56,6 +56,11 @@ _RUBLES: Final = "RUB"
 _RUPEES: Final = "INR"
 
 
+def is_code(text: str) -> bool:
+    """Whether a text begins as a code does, be it damaged or not."""
+    return text.startswith(_KNOWN)
+
+
 def read(visit: Visit, text: str) -> CodeView:
     """What a code asks for, and how it is paid from here.
 
@@ -71,7 +76,7 @@ def read(visit: Visit, text: str) -> CodeView:
     try:
         scanned = read_code(typed)
     except MalformedError as e:
-        is_known = typed.startswith(_KNOWN) and len(typed) <= CODE_CHARACTERS_MAX
+        is_known = is_code(typed) and len(typed) <= CODE_CHARACTERS_MAX
         trouble = Trouble.CODE_BROKEN if is_known else Trouble.CODE_UNKNOWN
         raise visit.refused(trouble) from e
     if isinstance(scanned, PayLink | PersonLink):

@@ -41,18 +41,24 @@ def linked(scene: Scene, link: LinkBody, speech: Speech) -> InvoiceView:
     return invoice_view(scene, _linked(scene, link, speech), speech)
 
 
-def pay(visit: Visit, link: LinkBody) -> str:
-    """Ask the person to pay an invoice whose link they have; the id of the payment.
+def ask(visit: Visit, link: LinkBody) -> None:
+    """Ask the person in their chat to pay an invoice whose link they have.
 
     Raises:
         NotFoundError: As ``linked``.
         PaymentRefusedError: It cannot be paid.
     """
-    scene, file = visit.scene, _linked(visit.scene, link, visit.speech)
-    why = refusal(scene, file, visit.speech)
-    if why is not None:
-        raise PaymentRefusedError(file.invoice.state.value, why)
-    key = (file.invoice.id, file.invoice.version)
+    invoicing.ask(visit.scene, *_payable(visit, link), payer=visit.person)
+
+
+def pay(visit: Visit, link: LinkBody) -> str:
+    """The same, where they are not asked yet; the id of the payment.
+
+    Raises:
+        NotFoundError: As ``linked``.
+        PaymentRefusedError: It cannot be paid.
+    """
+    scene, key = visit.scene, _payable(visit, link)
     known = payments.open_of_invoice(scene.txn, visit.holder.id, *key)
     if known is not None:
         return known
@@ -94,6 +100,15 @@ def refusal(scene: Scene, file: InvoiceFile, speech: Speech) -> str | None:
         return trouble_words(_TROUBLES[state], speech)
     is_late = file.invoice.due_at_ms <= scene.now_ms
     return over_words(INVOICE_OVER, speech) if is_late or state is not InvoiceState.ISSUED else None
+
+
+def _payable(visit: Visit, link: LinkBody) -> tuple[str, int]:
+    """Id and version of an invoice that can be paid now."""
+    file = _linked(visit.scene, link, visit.speech)
+    why = refusal(visit.scene, file, visit.speech)
+    if why is not None:
+        raise PaymentRefusedError(file.invoice.state.value, why)
+    return file.invoice.id, file.invoice.version
 
 
 def _linked(scene: Scene, link: LinkBody, speech: Speech) -> InvoiceFile:

@@ -255,8 +255,23 @@ class ApiTests(BranchTestCase):
             act = Act(OFFICE, ActClass.INVOICE, UserId(ALICE), "fee", "law")
             token = self.bank.act_log.commit(scene.txn, act, order_form(bare), scene.now_ms)
         with_act = bare.card.model_copy(update={"act": token.receipt})
-        for changed, is_made in (({"addressee": BOB}, False), ({}, True)):
+        for changed, is_made in (
+            ({"addressee": BOB}, False),
+            ({"addressee": None}, False),
+            ({}, True),
+        ):
             assert finish(bare.model_copy(update={"card": with_act, **changed})) is is_made
+
+    async def test_an_office_names_whom_it_asks_and_a_shop_need_not(self) -> None:
+        ground = {"purpose": "parking.fine", "basis": "Road Traffic Act, section 25"}
+        body = self.body(addressee=None, act={"ground": ground})
+        refused = await self.bank.call("POST", "/invoices", body, who="office", key="o")
+        sale = await self.invoice("sale", addressee=None)
+
+        assert refused[0] == 400
+        assert refused[1]["error"] == "body.addressee: an office names the person whom it asks"
+        assert sale["state"] == "issued"
+        assert self.bank.pay(sale["id"])
 
     async def test_a_receipt_of_a_log_that_somebody_made_up_is_refused(self) -> None:
         body = InvoiceBody.model_validate(self.body())

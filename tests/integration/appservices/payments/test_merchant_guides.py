@@ -64,11 +64,13 @@ class GuideTests(BranchTestCase):
         return str(json.loads((self.folder / name).read_text())["id"])
 
     async def test_the_start_page_and_the_refunds(self) -> None:
-        make, code, events, refund = blocks("start.md", "sh")
+        make, code, sale, events, refund = blocks("start.md", "sh")
         assert '"state":"issued"' in await self.run_block(make)
         id_ = await self.made("invoice.json")
         assert "org.veche" in await self.run_block(code, INVOICE=id_)
         assert (self.folder / "code.png").read_bytes()[:4] == b"\x89PNG"
+        await self.run_block(sale)
+        assert (self.folder / "sale.png").read_bytes()[:4] == b"\x89PNG"
         self.bank.pay(id_)
         assert '"type":"invoice.paid"' in await self.run_block(events)
         assert '"minor":420' in await self.run_block(refund, INVOICE=id_)

@@ -108,6 +108,15 @@ class TaxInvoiceTests(BranchTestCase):
         assert said(theirs, "BuyerReference") == ["O 7"]
         assert await self.ubl(id_) == theirs
 
+    async def test_whoever_pays_a_sale_to_nobody_in_particular_is_its_buyer(self) -> None:
+        id_ = await self.made(line("Bread", 107, LOW), addressee=None)
+        before = await self.why_not(id_)
+        self.bank.pay(id_)
+        await self.bank.settled()
+
+        assert before == (409, "ORG.VECHE.NO_TAX_INVOICE")
+        assert "Alice" in said(await self.ubl(id_), "RegistrationName")
+
     async def test_without_taxes_and_once_it_is_over_there_is_none(self) -> None:
         untaxed = await self.made(line("Bread", 100))
         taken_back = await self.made(line("Bread", 107, LOW))
