@@ -66,7 +66,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_config_option(one)
     one.set_defaults(run=run_head)
     one = subcommands.add_parser("statement", help="write the statement of a month as a file")
-    one.add_argument("account", metavar="ACCOUNT", help="its number, or the user id of its owner")
+    one.add_argument(
+        "account",
+        metavar="ACCOUNT",
+        help="its number, or its owner: a user id, or an organisation's id",
+    )
     one.add_argument("month", metavar="MONTH", help="as in 2026-11")
     one.add_argument("--format", choices=FORMATS, default="csv", help="(default: %(default)s)")
     one.add_argument("--language", choices=LANGUAGES, default=_LANGUAGE, help="of the PDF")
@@ -192,10 +196,13 @@ def _accounts(txn: Cursor, config: Config, named: str) -> Sequence[tuple[int, st
         holder = holders.holder_of_account(txn, int(named))
         if holder is not None:
             return [(int(named), holders.currency_of_account(txn, int(named)))]
-    elif named.startswith("@"):
+    else:
         key = read_operator_key(config.crypto.key_path)
-        holder = holders.holder_of_mark(txn, Vault(key.seed("payments")).mark(named))
-        found = [] if holder is None else holders.accounts(txn, holder.id, AccountCode.WALLET)
+        is_person = named.startswith("@")
+        name = named if is_person else f"{holders.ORGANISATION} {named}"
+        code = AccountCode.WALLET if is_person else AccountCode.MERCHANT
+        holder = holders.holder_of_mark(txn, Vault(key.seed("payments")).mark(name))
+        found = [] if holder is None else holders.accounts(txn, holder.id, code)
         if found:
             return found
     raise ConfigError(f"{named}: there is no such account")

@@ -13,6 +13,9 @@ from appservices.payments.demo_bank.bank import demo_iban
 from tests.stories.bank import Bank, Client, DemoBank, in_bank
 from tests.support.people.person import WAIT_S
 from tests.support.processes import wait_until
+from veche.cli.demo import ALICE
+from veche.cli.demo_shop import ID as SHOP
+from veche.cli.demo_shop import DemoShop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +33,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoBank]:
 
 @pytest.fixture(scope="module")
 def bank(demo: DemoBank, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
-    with in_bank(tmp_path_factory.mktemp("bank"), {"banks": [demo.section]}) as one:
+    shop = DemoShop(tmp_path_factory.mktemp("shop"), "http://localhost")
+    section = {
+        "banks": [demo.section],
+        "organisations": [shop.section],
+        "grants": {ALICE.user_id: "1000 EUR", SHOP: "7 EUR"},
+    }
+    with in_bank(tmp_path_factory.mktemp("bank"), section) as one:
         yield one
         one.balances_to_nothing()
 
@@ -191,8 +200,12 @@ def test_the_operator_sees_where_ledger_and_bank_stand(
         assert bank.veche("ledger", "statement", *arguments) == 0
         [path] = capsys.readouterr().out.split()
         assert Path(path).read_bytes().startswith(begins)
-    assert bank.veche("ledger", "statement", "@nobody:here", str(month)) == 1
-    assert "there is no such account" in capsys.readouterr().err
+    folder = ("--folder", str(tmp_path))
+    path = bank.veche_said(capsys, "ledger", "statement", SHOP, str(month), *folder)
+    assert "7.00,,7.00,EUR" in Path(path).read_text()
+    for nobody in ("@nobody:here", "nobody"):
+        assert bank.veche("ledger", "statement", nobody, str(month)) == 1
+        assert "there is no such account" in capsys.readouterr().err
 
 
 def test_the_operator_sees_what_the_ledger_cannot_take(

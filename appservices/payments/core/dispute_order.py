@@ -35,6 +35,7 @@ class DisputeProblem(enum.Enum):
     NO_REASON = "no_reason"
     BAD_WORDS = "bad_words"
     """Too long, or with characters that cannot be seen."""
+    NOT_POSITIVE = "not_positive"
     TOO_MUCH = "too_much"
     TOO_OLD = "too_old"
     TWICE = "twice"

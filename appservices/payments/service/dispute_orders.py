@@ -53,7 +53,13 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         _show_all(scene, inbound)
         return
     found = _found(scene, person, number) if len(number) == NUMBER_CHARACTERS else None
-    problem = say(scene, person, found, words) if found else _open(scene, inbound, number, words)
+    asked = disputes.take_back_asked(scene, found, person) if found and words else None
+    if asked is not None:
+        problem = _open(scene, inbound, asked, words)
+    elif found:
+        problem = say(scene, person, found, words)
+    else:
+        problem = _open(scene, inbound, number, words)
     if problem is not None:
         tell_problem(scene, inbound, problem, number)
 
@@ -198,7 +204,9 @@ def _problem(  # noqa: PLR0911 -- a reason a line
         return DisputeProblem.TOO_MANY
     if left_minor <= 0:
         return DisputeProblem.NOTHING_LEFT
-    if not 0 < amount_minor <= left_minor:
+    if amount_minor <= 0:
+        return DisputeProblem.NOT_POSITIVE
+    if amount_minor > left_minor:
         return DisputeProblem.TOO_MUCH
     return None if read.words else DisputeProblem.NO_REASON
 

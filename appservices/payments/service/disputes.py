@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.dispute_files import Case
     from appservices.payments.service.scene import Scene
     from appservices.payments.service.work import Outcome
+    from veche.protocol.ids import UserId
     from veche.runtime.prompts import Answered
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,26 @@ def propose(scene: Scene, case: Case) -> bool:
     assert person is not None, "only persons dispute here"  # noqa: S101 -- our bug
     asking.show(scene, case, Side.PAYER, person)
     return True
+
+
+def take_back_asked(scene: Scene, dispute_id: str, person: UserId) -> str | None:
+    """Take back what its payer has not approved, and says anew; the number of its payment.
+
+    Args:
+        scene: The transaction.
+        dispute_id: Of which dispute.
+        person: Who says something of it.
+
+    Returns:
+        None: It is somebody else's, or is approved, and nothing has changed.
+    """
+    case = cases.lock(scene, dispute_id)
+    if case is None or case.dispute.state is not DisputeState.ASKED:
+        return None
+    if case.side_of(person, scene) is not Side.PAYER:
+        return None
+    _step(scene, case, DisputeInput.CANCEL)
+    return case.view.number
 
 
 def answered(scene: Scene, answer: Answered) -> None:

@@ -12,8 +12,9 @@ from appservices.payments.core.allowance import (
     AllowanceProblem,
     UseProblem,
 )
+from appservices.payments.core.texts.views import named
 from veche.protocol.catalogue import N_
-from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragraph
+from veche.protocol.message import Doc, Facts, Heading, Item, Mono, Paragraph
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -183,9 +184,7 @@ def used_doc(payment: PaymentView, left_minor: int, speech: Speech) -> Doc:
         name=payment.payee.name,
         left=speech.money(left_minor, payment.currency),
     )
-    facts: list[tuple[str, Item]] = [
-        (speech.text("To"), (Bold(payment.payee.name), " ", Mono(payment.payee.address)))
-    ]
+    facts: list[tuple[str, Item]] = [(speech.text("To"), named(payment.payee))]
     if payment.reference:
         facts.append((speech.text("What for"), payment.reference))
     return (Paragraph(words), Facts([*facts, (speech.text("Number"), Mono(payment.number))]))
@@ -238,8 +237,8 @@ def _facts(view: AllowanceView, speech: Speech) -> Facts:
     each = speech.money(view.terms.each_max_minor, view.currency)
     return Facts(
         [
-            (speech.text("Who pays"), (Bold(view.spender.name), " ", Mono(view.spender.address))),
-            (speech.text("Whose money"), (Bold(view.giver.name), " ", Mono(view.giver.address))),
+            (speech.text("Who pays"), named(view.spender)),
+            (speech.text("Whose money"), named(view.giver)),
             (speech.text("At once"), speech.text("at most {amount}", amount=each)),
             (speech.text("In all"), _cap(view, speech)),
             (speech.text("To"), payees_words(view, speech)),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.payout import OWNER_CHARACTERS_MAX, PayoutProblem
 from appservices.payments.core.rails.orders import NEVER_GOT
+from appservices.payments.core.texts.views import named
 from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragraph
 
@@ -194,7 +195,7 @@ def name_doc(answer: str, name: str, speech: Speech) -> Doc:
 def _facts(view: PaymentView, speech: Speech) -> Facts:
     return Facts(
         [
-            (speech.text("To"), (Bold(view.payee.name), " ", Mono(view.payee.address))),
+            (speech.text("To"), named(view.payee)),
             (speech.text("Amount"), Bold(speech.money(view.amount_minor, view.currency))),
             (speech.text("Number"), Mono(view.number)),
         ]

@@ -14,7 +14,7 @@ from appservices.payments.core.dispute import (
     End,
 )
 from appservices.payments.core.dispute_order import DisputeProblem
-from appservices.payments.core.texts.views import Party, number_of
+from appservices.payments.core.texts.views import Party, named, number_of
 from veche.protocol.catalogue import N_
 from veche.protocol.dispute_api import WORDS_CHARACTERS_MAX
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Mono, Paragraph
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from veche.protocol.speech import Speech
+
+
+_EXAMPLE_MINOR: Final = 500
 
 
 class Side(enum.Enum):
@@ -41,6 +44,7 @@ _PROBLEMS: Final[Mapping[DisputeProblem, str]] = {
     ),
     DisputeProblem.NO_REASON: N_("Write too why:"),
     DisputeProblem.BAD_WORDS: N_("Write at most {count} characters, all of which can be seen:"),
+    DisputeProblem.NOT_POSITIVE: N_("The amount has to be above zero:"),
     DisputeProblem.TOO_MUCH: N_("That is more than can still go back of this payment:"),
     DisputeProblem.TOO_OLD: N_("It is too long ago to be disputed here."),
     DisputeProblem.TWICE: N_("This payment is, or was, disputed: that can be done once."),
@@ -94,7 +98,7 @@ def dispute_problem_doc(problem: DisputeProblem, number: str, currency: str, spe
     if not words.endswith(":"):
         return (Paragraph(words),)
     if problem is DisputeProblem.NO_AMOUNT:
-        example = decision_example(number, currency, speech)
+        example = decision_example(number, speech.money(_EXAMPLE_MINOR, currency), speech)
     else:
         example = speech.text(
             "dispute {number} 5.00 {currency} two were broken", number=number, currency=currency
@@ -102,10 +106,10 @@ def dispute_problem_doc(problem: DisputeProblem, number: str, currency: str, spe
     return (Paragraph(words, "\n", Mono(example)),)
 
 
-def decision_example(number: str, currency: str, speech: Speech) -> str:
+def decision_example(number: str, amount: str, speech: Speech) -> str:
     """How the desk decides."""
     return speech.text(
-        "dispute {number} 5.00 {currency} because two were broken", number=number, currency=currency
+        "dispute {number} {amount} because two were broken", number=number, amount=amount
     )
 
 
@@ -118,8 +122,8 @@ def stands_doc(view: DisputeView, side: Side, speech: Speech) -> Doc:
     """How a dispute stands, for one side; the payer's can be read by all."""
     dispute = view.dispute
     facts: list[tuple[str, Item]] = [
-        (speech.text("Paid by"), _named(view.payer)),
-        (speech.text("Paid to"), _named(view.payee)),
+        (speech.text("Paid by"), named(view.payer)),
+        (speech.text("Paid to"), named(view.payee)),
         (speech.text("Disputed"), Bold(speech.money(dispute.amount_minor, view.currency))),
     ]
     if dispute.state not in {DisputeState.ASKED, DisputeState.FREEZING, DisputeState.CANCELLED}:
@@ -152,7 +156,8 @@ def example_for(view: DisputeView, side: Side, speech: Speech) -> str:
     """What one side can write now, for example; empty if nothing."""
     state = view.dispute.state
     if side is Side.DESK and state in {DisputeState.AT_DESK, DisputeState.APPEALED}:
-        return decision_example(view.number, view.currency, speech)
+        held = speech.money(view.dispute.held_minor, view.currency)
+        return decision_example(view.number, held, speech)
     if side is Side.PAYEE and state is DisputeState.OPEN:
         return speech.text("dispute {number} all three arrived whole", number=view.number)
     if side is not Side.DESK and state is DisputeState.DECIDED:
@@ -309,7 +314,3 @@ def _evidence(view: DisputeView, speech: Speech) -> Doc:
     if not view.evidence:
         return ()
     return (Paragraph(speech.text("Evidence, each with its SHA-256:")), Bullets(view.evidence))
-
-
-def _named(party: Party) -> Item:
-    return (Bold(party.name), " ", Mono(party.address))

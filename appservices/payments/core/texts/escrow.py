@@ -17,7 +17,7 @@ from appservices.payments.core.escrow import (
 )
 from appservices.payments.core.escrow_order import EscrowProblem
 from appservices.payments.core.texts.paying import FAILED, NO_COVER, PAYEE_CLOSED, over_words
-from appservices.payments.core.texts.views import Party, number_of
+from appservices.payments.core.texts.views import Party, named, number_of
 from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragraph
 
@@ -137,13 +137,13 @@ def terms_doc(view: EscrowView, speech: Speech) -> Doc:
     escrow = view.escrow
     amount = Bold(speech.money(escrow.amount_minor, view.currency))
     facts: list[tuple[str, Item]] = [
-        (speech.text("Puts it aside"), _named(view.buyer)),
-        (speech.text("May get it"), _named(view.seller)),
+        (speech.text("Puts it aside"), named(view.buyer)),
+        (speech.text("May get it"), named(view.seller)),
         (speech.text("Amount"), amount),
     ]
     if view.reference:
         facts.append((speech.text("What for"), view.reference))
-    facts += [(speech.text("Arbiter"), _named(one)) for one in view.parties[2:]]
+    facts += [(speech.text("Arbiter"), named(one)) for one in view.parties[2:]]
     facts += [
         (speech.text("Decided by"), _rule(view, speech)),
         (
@@ -324,10 +324,6 @@ def _stuck(view: EscrowView, speech: Speech) -> str:
 
 def _rule(view: EscrowView, speech: Speech) -> str:
     return speech.text("{k} of {n}", k=view.escrow.k, n=len(view.escrow.voters))
-
-
-def _named(party: Party) -> Item:
-    return (Bold(party.name), " ", Mono(party.address))
 
 
 def _short(party: Party) -> str:

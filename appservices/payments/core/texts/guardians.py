@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from appservices.payments.core.payment import Kind
+from appservices.payments.core.texts.views import named
 from veche.protocol.catalogue import N_
 from veche.protocol.guards import GUARDIANS_MAX, GuardProblem, RuleState
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Mono, Paragraph
@@ -98,7 +99,7 @@ def proposal_doc(view: RuleView, speech: Speech) -> Doc:
     """What the person is asked to approve."""
     doc: Doc = (Heading(speech.text("Guardians")), Paragraph(rule_words(view, speech)))
     if view.guardians:
-        names: list[Item] = [(Bold(one.name), " ", Mono(one.address)) for one in view.guardians]
+        names: list[Item] = [named(one) for one in view.guardians]
         doc = (*doc, Bullets(names))
         words = speech.text(
             "Each of them is asked whether they accept. They have 24 hours for a payment; then it"
@@ -150,7 +151,7 @@ def invitation_doc(view: RuleView, speech: Speech) -> Doc:
         needed=view.needed,
         count=len(view.guardians),
     )
-    who: list[tuple[str, Item]] = [(speech.text("Of"), _named(view.owner))]
+    who: list[tuple[str, Item]] = [(speech.text("Of"), named(view.owner))]
     return (Heading(speech.text("Guardian")), Paragraph(words), Facts(who))
 
 
@@ -322,12 +323,12 @@ def denied_doc(view: PaymentView, tally: Tally, speech: Speech) -> Doc:
 
 
 def _shown_facts(view: PaymentView, rule: RuleView, speech: Speech) -> list[tuple[str, Item]]:
-    facts: list[tuple[str, Item]] = [(speech.text("Of"), _named(rule.owner))]
+    facts: list[tuple[str, Item]] = [(speech.text("Of"), named(rule.owner))]
     if view.user is not None:
-        facts.append((speech.text("Asked for by"), _named(view.user)))
+        facts.append((speech.text("Asked for by"), named(view.user)))
     if rule.is_shown:
         total = speech.money(view.amount_minor + view.fee_minor, view.currency)
-        facts += [(speech.text("To"), _named(view.payee)), (speech.text("Amount"), Bold(total))]
+        facts += [(speech.text("To"), named(view.payee)), (speech.text("Amount"), Bold(total))]
         if view.reference:
             facts.append((speech.text("What for"), view.reference))
     return [*facts, (speech.text("Number"), Mono(view.number))]
@@ -346,7 +347,3 @@ def _gone(gone: Sequence[Party], speech: Speech) -> Doc:
 
 def _examples(currency: str, speech: Speech) -> tuple[Mono | str, ...]:
     return (Mono(guard_example(currency, speech)), "\n", Mono(speech.text("guardians off")))
-
-
-def _named(party: Party) -> Item:
-    return (Bold(party.name), " ", Mono(party.address))

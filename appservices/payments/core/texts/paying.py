@@ -9,13 +9,14 @@ from appservices.payments.core.payment import Kind
 from appservices.payments.core.rules import Reason
 from appservices.payments.core.texts.allowance import USE_REFUSALS
 from appservices.payments.core.texts.peers import PEER_REFUSALS
+from appservices.payments.core.texts.views import named
 from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragraph
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from appservices.payments.core.texts.views import ChosenView, Party, PaymentView
+    from appservices.payments.core.texts.views import ChosenView, PaymentView
     from veche.protocol.speech import Speech
 
 NO_COVER: Final = "no_cover"
@@ -122,7 +123,7 @@ def question_doc(
         Heading(_title(view, speech)),
         Facts(
             [
-                (speech.text("To"), _named(view.payee)),
+                (speech.text("To"), named(view.payee)),
                 *_chosen(chosen, view.currency, speech),
                 *_amounts(view, speech),
                 *_reference(view, speech),
@@ -135,10 +136,10 @@ def receipt_doc(view: PaymentView, speech: Speech, *, is_payer: bool) -> Doc:
     """The receipt of who paid, or of who was paid."""
     heading = _receipt_title(view, speech, is_payer=is_payer)
     if is_payer:
-        other = (speech.text("To"), _named(view.payee))
+        other = (speech.text("To"), named(view.payee))
         amounts = _amounts(view, speech)
     else:
-        other = (speech.text("From"), _named(view.payer))
+        other = (speech.text("From"), named(view.payer))
         amounts = [(speech.text("Amount"), Bold(speech.money(view.amount_minor, view.currency)))]
     facts = [
         other,
@@ -295,10 +296,6 @@ def _title(view: PaymentView, speech: Speech) -> str:
     if view.kind is Kind.SHARE:
         return speech.text("Share of a bill")
     return speech.text("Refund") if view.kind is Kind.REFUND else speech.text("Payment")
-
-
-def _named(party: Party) -> Item:
-    return (Bold(party.name), " ", Mono(party.address))
 
 
 def _amounts(view: PaymentView, speech: Speech) -> list[tuple[str, Item]]:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from veche.protocol.ids import UserId
+from veche.protocol.message import Bold, Mono
 
 if TYPE_CHECKING:
     from appservices.payments.core.payment import Kind
+    from veche.protocol.message import Item
 
 NUMBER_CHARACTERS: Final = 8
 
@@ -35,6 +37,12 @@ class Party:
     def person(self) -> UserId | None:
         """Matrix id; None for an organisation."""
         return UserId(self.address) if self.address.startswith("@") else None
+
+
+def named(party: Party) -> Item:
+    """Somebody with their address; that alone where no name is known."""
+    address = Mono(party.address)
+    return address if party.name == party.address else (Bold(party.name), " ", address)
 
 
 @attrs.frozen

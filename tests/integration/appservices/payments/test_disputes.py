@@ -285,7 +285,7 @@ def test_a_decision_after_the_ledger_let_go_takes_nothing_more(stage: Stage) -> 
     ("words", "told"),
     [
         ("", "Write too why"),
-        ("0 EUR nothing", "That is more than can still go back"),
+        ("0 EUR nothing", "The amount has to be above zero"),
         ("50.01 EUR more", "That is more than can still go back"),
         ("x" * 501, "Write at most 500 characters"),
         ("turned\u202eround", "all of which can be seen"),
@@ -296,6 +296,23 @@ def test_what_cannot_be_disputed_is_said(stage: Stage, words: str, told: str) ->
     stage.say(ALICE, "dispute", f"{number} {words}")
 
     assert told in stage.told(ALICE)[-1]
+
+
+def test_what_is_not_approved_yet_can_be_said_anew(stage: Stage) -> None:
+    number = stage.paid(5_000)
+    stage.say(ALICE, "dispute", f"{number} all broken")
+    stage.say(ALICE, "dispute", f"{number} 20 EUR two were broken")
+    stage.answer(ALICE, "open")
+    stage.write()
+    found = stage.row("dispute")
+    assert (found["state"], found["held"]) == ("open", 2_000)
+    assert "two were broken" in stage.told(BOB)[-1]
+    states = execute(stage.dsn, "SELECT state FROM payments.dispute ORDER BY id DESC LIMIT 2")
+    assert states == [("open",), ("cancelled",)]
+    stage.answer(ALICE, "withdraw")
+    stage.write()
+
+    assert stage.balance(BOB) == (MONEY + 5_000, 0)
 
 
 def test_nobody_disputes_what_is_not_theirs_too_old_or_already_back(stage: Stage) -> None:
@@ -326,6 +343,8 @@ def test_the_desk_neither_decides_early_nor_more_than_there_is(stage: Stage) -> 
     ):
         stage.say(CLERK, "dispute", f"{number} {words}")
         assert told in stage.told(CLERK)[-1]
+    stage.say(CLERK, "dispute", "")
+    assert f"dispute {number} 50.00 EUR because two were broken" in stage.told(CLERK)[-1]
     stage.say(CLERK, "dispute", f"{number} none it came")
     stage.answer(CLERK, "decline")
     assert stage.row("dispute")["state"] == "at_desk"

@@ -201,5 +201,5 @@ def test_what_is_wrong_is_said_with_what_would_be_right(language: str) -> None:
             _, number, *words = lines[1].split()
             assert number == "1Q2W3E4R"
             assert getattr(read_dispute(words, "EUR"), "amount_minor", None) == 500
-    example = dispute_texts.decision_example("1Q2W3E4R", "EUR", said).split()
+    example = dispute_texts.decision_example("1Q2W3E4R", said.money(500, "EUR"), said).split()
     assert getattr(read_decision(example[2:], "EUR", 500), "amount_minor", None) == 500

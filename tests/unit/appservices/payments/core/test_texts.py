@@ -22,14 +22,20 @@ from appservices.payments.core.texts import (
     paying,
     statements,
 )
-from appservices.payments.core.texts.views import Balance, ChosenView, Party, PaymentView
+from appservices.payments.core.texts.views import (
+    Balance,
+    ChosenView,
+    Party,
+    PaymentView,
+    named,
+)
 from tests.support.rendered import check_message
 from veche.protocol import message, talk
 from veche.protocol.catalogue import LANGUAGES, Catalogue
 from veche.protocol.ids import derived_ulid
 from veche.protocol.invoice import InvoiceCard, InvoiceLine
 from veche.protocol.mandate import MandateOrder
-from veche.protocol.message import Doc
+from veche.protocol.message import Bold, Doc, Mono
 from veche.protocol.money import Money
 from veche.protocol.speech import Speech
 
@@ -153,6 +159,13 @@ def test_no_language_says_it_in_the_words_of_another() -> None:
     for first, second in itertools.combinations(LANGUAGES, 2):
         same = [a for a, b in zip(bodies[first], bodies[second], strict=True) if a == b]
         assert same == []
+
+
+def test_who_has_no_name_here_is_said_by_their_address_once() -> None:
+    alice = Party(ALICE.address, ALICE.address)
+
+    assert named(alice) == Mono(ALICE.address)
+    assert named(ALICE) == (Bold("Alice"), " ", Mono(ALICE.address))
 
 
 def test_an_invoice_shows_its_only_line_unless_it_says_no_more_than_the_title() -> None:
