@@ -37,6 +37,7 @@ from veche.protocol.pdf.values import (
     text,
 )
 from veche.protocol.signatures.digests import SHA256
+from veche.protocol.signatures.proofs import is_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -95,7 +96,7 @@ class Proofs:
 
     Attributes:
         certificates: The chains up to the roots, with the roots.
-        lists: Of revoked certificates.
+        lists: Of revoked certificates, and answers of OCSP responders.
     """
 
     certificates: Sequence[bytes] = ()
@@ -404,7 +405,10 @@ def _put_store(document: Document, increment: Increment, proofs: Proofs) -> None
     held = document.dictionary(document.root, "the catalog").get(b"/DSS")
     number = referred(held, "/DSS") if held is not None else increment.reserve()
     store = dict(document.dictionary(number, "/DSS")) if held is not None else {}
-    for key, wanted in ((b"/Certs", proofs.certificates), (b"/CRLs", proofs.lists)):
+    answers = [one for one in proofs.lists if is_answer(one)]
+    lists = [one for one in proofs.lists if not is_answer(one)]
+    keys = ((b"/Certs", proofs.certificates), (b"/CRLs", lists), (b"/OCSPs", answers))
+    for key, wanted in keys if answers else keys[:2]:
         there = array(document.resolve(store.get(key, [])), key.decode())
         known = set(stored(document, key))
         new = [one for one in dict.fromkeys(wanted) if one not in known]
@@ -418,7 +422,7 @@ def stored(document: Document, key: bytes) -> Iterator[bytes]:
 
     Args:
         document: The file.
-        key: ``/Certs`` or ``/CRLs``.
+        key: ``/Certs``, ``/CRLs`` or ``/OCSPs``.
 
     Raises:
         PdfError: It is not of the form that we read; streams in it are not compressed.

@@ -17,6 +17,7 @@ from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from veche.protocol.signatures import der
 from veche.protocol.signatures.digests import HASHES, SHA256, hash_of
+from veche.protocol.signatures.proofs import OTHER, from_cms, to_cms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +42,8 @@ _LISTS: Final = 0xA1
 _ISSUER_NAME: Final = 0xA4
 _FROM_DATA: Final = b"\x01"
 _FROM_OTHERS: Final = b"\x03"
+_WITH_OTHERS: Final = b"\x05"
+"""Version of what has other proofs than lists."""
 
 
 class CmsError(ValueError):
@@ -161,7 +164,8 @@ class SignedData:
         content_type: OID of what is signed.
         content: What it holds; None if it is detached.
         certificates: DER of those that travel with it, in their order.
-        lists: DER of the lists of revoked certificates that travel with it.
+        lists: DER of the lists of revoked certificates, and of the answers of responders, that
+            travel with it.
         issuer_and_serial: DER of what names the signer's certificate.
         attributes: The signed attributes as a SET.
         algorithm: DER of the algorithm of ``signature``.
@@ -223,7 +227,7 @@ def _signed_data_of(encoded: bytes, taken: Sequence[Hash]) -> SignedData:
         algorithm=algorithm.encoded,
         signature=signature.body,
         token=_token_of(rest[0].body) if rest else None,
-        lists=tuple(one.encoded for one in der.children(lists)),
+        lists=tuple(from_cms(lists)),
         by=by,
     )
 
@@ -255,7 +259,7 @@ def with_proofs(encoded: bytes, certificates: Sequence[bytes], lists: Sequence[b
     Args:
         encoded: Of this module's form.
         certificates: DER.
-        lists: Of revoked certificates, DER.
+        lists: Of revoked certificates, and answers of responders, DER.
 
     Raises:
         CmsError: It is of another form, or there is no room for them.
@@ -264,7 +268,9 @@ def with_proofs(encoded: bytes, certificates: Sequence[bytes], lists: Sequence[b
     kind, wrapped = der.members(der.read_whole(encoded, der.SEQUENCE), der.OID, _EXPLICIT_0)
     version, digests, content, _, _, infos = _parts_of(wrapped)
     held = sorted({*known.certificates, *certificates})
-    listed = sorted({*known.lists, *lists})
+    listed = to_cms([*known.lists, *lists])
+    if any(one[0] == OTHER for one in listed):  # RFC 5652 §5.1
+        version = _WITH_OTHERS
     made = der.sequence(
         der.tlv(der.OID, kind),
         der.tlv(

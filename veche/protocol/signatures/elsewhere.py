@@ -10,30 +10,26 @@ Source: ISO 32000-2 §12.8.1, RFC 5652 §5, RFC 8017 §8 (RSA), RFC 5035 §4 (si
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import re
 from typing import TYPE_CHECKING, Final
 
 import attrs
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.exceptions import UnsupportedAlgorithm
 
-from veche.protocol.signatures import der
+from veche.protocol.signatures import algorithms, der
 from veche.protocol.signatures.checking import SignatureFault
 from veche.protocol.signatures.cms import DATA, der_of, issuer_and_serial_of
-from veche.protocol.signatures.digests import HASHES
+from veche.protocol.signatures.digests import SHA256
 from veche.protocol.signatures.judging import Judge
 from veche.protocol.signatures.report import Finding, Reason, Report
 from veche.protocol.signatures.stamps import TST_INFO, moment_ms
-from veche.protocol.signatures.trust import RSA_BITS_MIN, Trust, read_certificate
+from veche.protocol.signatures.trust import Trust, read_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from cryptography.hazmat.primitives import hashes
-
+    from veche.protocol.signatures.digests import Hash
     from veche.protocol.signatures.judging import Trusted
 
 SIGNATURES_MAX: Final = 20
@@ -51,16 +47,9 @@ _CONTENT_TYPE: Final = der.oid("1.2.840.113549.1.9.3")
 _MESSAGE_DIGEST: Final = der.oid("1.2.840.113549.1.9.4")
 _CERTIFICATE_V2: Final = der.oid("1.2.840.113549.1.9.16.2.47")
 _TOKEN: Final = der.oid("1.2.840.113549.1.9.16.2.14")
-_HASHES: Final = {one.oid: (one.name, one.for_keys) for one in HASHES}
-_RSA: Final = der.oid("1.2.840.113549.1.1.1")
-_RSA_WITH: Final = {one.rsa_oid: one.name for one in HASHES}
-_PSS: Final = der.oid("1.2.840.113549.1.1.10")
-_MGF1: Final = der.oid("1.2.840.113549.1.1.8")
-_ECDSA_WITH: Final = {one.ecdsa_oid: one.name for one in HASHES}
-_CURVES: Final = (ec.SECP256R1, ec.SECP384R1)
 _UNREADABLE: Final = (ValueError, IndexError, StopIteration, UnsupportedAlgorithm)
 """What reading raises for what is not of the form that it should have."""
-_0, _1, _2 = 0xA0, 0xA1, 0xA2
+_0: Final = 0xA0
 _KEY_ID: Final = 0x80
 
 
@@ -72,7 +61,7 @@ class _Cms:
     content: bytes | None
     certificates: Sequence[bytes]
     signer: der.Element
-    hash_name: str
+    by: Hash
     attributes: bytes
     values: Mapping[bytes, bytes]
     algorithm: der.Element
@@ -87,7 +76,7 @@ class _Claim:
     name: str
     end: int
     cms: _Cms
-    digest: Callable[[str], bytes]
+    digest: Callable[[Hash], bytes]
     stamp: _Cms | None
 
     @property
@@ -100,29 +89,28 @@ class _Claim:
 
     @property
     def signed_by(self) -> frozenset[str]:
-        return frozenset({self.cms.hash_name})
+        return frozenset({self.cms.by.name})
 
     @property
     def stamped_by(self) -> frozenset[str]:
         if self.stamp is None:
             return frozenset()
-        (name, _), _ = _stated(self.stamp)
-        return frozenset({name, self.stamp.hash_name})
+        (by, _), _ = _stated(self.stamp)
+        return frozenset({by.name, self.stamp.by.name})
 
     def signer(self) -> x509.Certificate:
         if self.cms.content_type != DATA or self.cms.content is not None:
             raise SignatureFault(Reason.BROKEN, "a signature over something else")
-        return _checked_signer(self.cms, self.digest(self.cms.hash_name))
+        return _checked_signer(self.cms, self.digest(self.cms.by))
 
     def stamper(self) -> x509.Certificate:
         if self.stamp is None:
             raise SignatureFault(Reason.BROKEN, "nobody stamped it")
-        (name, imprint), _ = _stated(self.stamp)
-        own = self.digest if self.is_stamp else functools.partial(_digest, self.cms.signature)
-        if own(name) != imprint:
+        (by, imprint), _ = _stated(self.stamp)
+        own = self.digest(by) if self.is_stamp else by.digest(self.cms.signature)
+        if own != imprint:
             raise SignatureFault(Reason.BROKEN, "the time stamp is over something else")
-        content = self.stamp.content or b""
-        return _checked_signer(self.stamp, hashlib.new(self.stamp.hash_name, content).digest())
+        return _checked_signer(self.stamp, self.stamp.by.digest(self.stamp.content or b""))
 
 
 def judge_elsewhere(pdf: bytes, by: Trusted) -> Report | None:
@@ -199,16 +187,7 @@ def _claim(pdf: bytes, name: str, hole: int, resume: int, rest: int) -> _Claim:
     if stamp is not None:
         _stated(stamp)
     covered = memoryview(pdf)[:hole], memoryview(pdf)[resume:end]
-    return _Claim(name, end, cms, functools.partial(_digest, *covered), stamp)
-
-
-def _digest(*parts: bytes | memoryview | str) -> bytes:
-    """The digest of some bytes; the last argument is the hash's name."""
-    *data, name = parts
-    hashed = hashlib.new(str(name))
-    for one in data:
-        hashed.update(one)  # type: ignore[arg-type]  # Only the last one is text.
-    return hashed.digest()
+    return _Claim(name, end, cms, lambda by: by.digest(*covered), stamp)
 
 
 def _read(encoded: bytes) -> _Cms:
@@ -232,7 +211,7 @@ def _read(encoded: bytes) -> _Cms:
         content=inner,
         certificates=[one.encoded for one in der.children(held)],
         signer=signer,
-        hash_name=_hash(hashed.body)[0],
+        by=_hash(hashed.body),
         attributes=der.tlv(der.SET, attributes.body),
         values=_values(attributes.body),
         algorithm=algorithm,
@@ -241,9 +220,9 @@ def _read(encoded: bytes) -> _Cms:
     )
 
 
-def _hash(body: bytes) -> tuple[str, hashes.HashAlgorithm]:
+def _hash(body: bytes) -> Hash:
     """The hash of an AlgorithmIdentifier's contents."""
-    known = _HASHES.get(der.children(body)[0].encoded)
+    known = algorithms.hash_in(body)
     if known is None:
         raise SignatureFault(Reason.BROKEN, "a hash that is not taken")
     return known
@@ -278,10 +257,11 @@ def _signer_of(cms: _Cms, digest: bytes) -> x509.Certificate:
     ):
         raise SignatureFault(Reason.BROKEN, "what was signed is not what is here")
     _check_named(cms, certificate)
-    try:
-        _verify(cms, certificate.public_key())
-    except (InvalidSignature, ValueError) as e:
-        raise SignatureFault(Reason.BROKEN, "the key of the certificate did not sign it") from e
+    scheme = algorithms.scheme_of(cms.algorithm.body, cms.by)
+    if scheme is None:
+        raise SignatureFault(Reason.BROKEN, "an algorithm that is not taken")
+    if not algorithms.has_signed(certificate.public_key(), cms.signature, cms.attributes, scheme):
+        raise SignatureFault(Reason.BROKEN, "the key of the certificate did not sign it")
     return certificate
 
 
@@ -314,55 +294,13 @@ def _check_named(cms: _Cms, certificate: x509.Certificate) -> None:
         return
     first = der.children(der.children(der.children(said)[0].body)[0].body)[0]
     parts = der.children(first.body)
-    name = _hash(parts[0].body)[0] if parts[0].tag == der.SEQUENCE else "sha256"
+    by = _hash(parts[0].body) if parts[0].tag == der.SEQUENCE else SHA256
     digest = next(one.body for one in parts if one.tag == der.OCTET_STRING)
-    if hashlib.new(name, der_of(certificate)).digest() != digest:
+    if by.digest(der_of(certificate)) != digest:
         raise SignatureFault(Reason.BROKEN, "it was made with another certificate")
 
 
-def _verify(cms: _Cms, key: object) -> None:
-    """Verify the signature over the attributes.
-
-    Raises:
-        InvalidSignature: The key did not sign them.
-        SignatureFault: An algorithm that is not taken.
-    """
-    kind, *parameters = der.children(cms.algorithm.body)
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= RSA_BITS_MIN:
-        if kind.encoded == _PSS:
-            scheme, hashed = _pss(parameters)
-            key.verify(cms.signature, cms.attributes, scheme, hashed)
-            return
-        name = cms.hash_name if kind.encoded == _RSA else _RSA_WITH.get(kind.encoded)
-        if name is not None:
-            key.verify(cms.signature, cms.attributes, padding.PKCS1v15(), _named(name))
-            return
-    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES):
-        name = _ECDSA_WITH.get(kind.encoded)
-        if name is not None:
-            key.verify(cms.signature, cms.attributes, ec.ECDSA(_named(name)))
-            return
-    raise SignatureFault(Reason.BROKEN, "an algorithm that is not taken")
-
-
-def _named(name: str) -> hashes.HashAlgorithm:
-    return next(hashed for known, hashed in _HASHES.values() if known == name)
-
-
-def _pss(parameters: list[der.Element]) -> tuple[padding.PSS, hashes.HashAlgorithm]:
-    """RSASSA-PSS with its parameters, which have to be said (the defaults are SHA-1)."""
-    said = {one.tag: one.body for one in der.children(parameters[0].body)} if parameters else {}
-    if said.keys() - {_0, _1, _2, 0xA3} or not {_0, _1, _2} <= said.keys():
-        raise SignatureFault(Reason.BROKEN, "an algorithm that is not taken")
-    hashed = _hash(der.read_whole(said[_0], der.SEQUENCE))
-    mask = der.children(der.read_whole(said[_1], der.SEQUENCE))
-    salt = der.read_integer(der.read_whole(said[_2], der.INTEGER))
-    if len(mask) != 2 or mask[0].encoded != _MGF1 or _hash(mask[1].body) != hashed:  # noqa: PLR2004
-        raise SignatureFault(Reason.BROKEN, "an algorithm that is not taken")
-    return padding.PSS(padding.MGF1(hashed[1]), salt), hashed[1]
-
-
-def _stated(stamp: _Cms) -> tuple[tuple[str, bytes], int]:
+def _stated(stamp: _Cms) -> tuple[tuple[Hash, bytes], int]:
     """What a stamp is over (hash and digest), and the time that it states."""
     if stamp.content_type != TST_INFO or stamp.content is None:
         raise SignatureFault(Reason.BROKEN, "not a time stamp")
@@ -374,4 +312,4 @@ def _stated(stamp: _Cms) -> tuple[tuple[str, bytes], int]:
         at_ms = moment_ms(parts[4].body)
     except ValueError as e:
         raise SignatureFault(Reason.BROKEN, str(e)) from e
-    return (_hash(algorithm.body)[0], digest.body), at_ms
+    return (_hash(algorithm.body), digest.body), at_ms

@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from veche.protocol.errors import RefusedError
 from veche.protocol.signatures import der
+from veche.protocol.signatures.algorithms import RSA_BITS_MIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 CHAIN_MAX: Final = 10
-RSA_BITS_MIN: Final = 2048
 DIGEST: Final = Prehashed(hashes.SHA256())
 """A digest is signed, not the data."""
 

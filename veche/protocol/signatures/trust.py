@@ -1,7 +1,10 @@
 """Whether a certificate was good at a moment: its chain to a root that is trusted, and its lists.
 
-Nothing is fetched: what counts is what is given, the proofs in a file and perhaps newer lists.
-Source: RFC 5280 §6 (as far as our profile goes: no name constraints, no policy mapping), RFC 3161.
+A list of revoked certificates and the answer of an OCSP responder are two forms of one proof, and
+are given and judged side by side; who is accused by either is revoked. Nothing is fetched: what
+counts is what is given, the proofs in a file and perhaps newer ones.
+Source: RFC 5280 §6 (as far as our profile goes: no name constraints, no policy mapping), RFC 3161,
+RFC 6960 §4.2.2.2 (whose answers count).
 """
 
 from __future__ import annotations
@@ -17,12 +20,14 @@ import attrs
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from veche.protocol.signatures import algorithms, ocsp
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.digests import SHA256
+from veche.protocol.signatures.proofs import is_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -36,10 +41,8 @@ CERTIFICATES_MAX: Final = 1000
 TOLERANCE: Final = dt.timedelta(seconds=2)
 """Between two clocks."""
 _HASHES: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
-RSA_BITS_MIN: Final = 2048
 _NO_ENDS: Final[Mapping[str, dt.datetime]] = MappingProxyType({})
-_CURVES: Final = (ec.SECP256R1, ec.SECP384R1)
-CURVE_NAMES: Final = tuple(one.name for one in _CURVES)
+CURVE_NAMES: Final = tuple(one.name for one in algorithms.CURVES)
 _UNREADABLE: Final = (
     ValueError,
     TypeError,
@@ -56,6 +59,7 @@ warnings.filterwarnings(
 )
 _Kind = TypeVar("_Kind", bound=x509.ExtensionType)
 _Read = TypeVar("_Read")
+_Proof = x509.CertificateRevocationList | ocsp.Answer
 
 
 @attrs.frozen
@@ -64,8 +68,8 @@ class Standing:
 
     Attributes:
         is_trusted: A chain leads to a root that is trusted, and all of it was valid.
-        is_revoked: A list says that one of the chain counted no more.
-        is_listed: For each of the chain but the root there is a list that speaks of that moment.
+        is_revoked: A list or an answer says that one of the chain counted no more.
+        is_listed: For each of the chain but the root there is one that speaks of that moment.
         is_weak: An algorithm of the chain proved nothing any more.
     """
 
@@ -94,16 +98,23 @@ class Trust:
         Args:
             roots: That are trusted.
             certificates: Others, DER; at most ``CERTIFICATES_MAX`` are looked at.
-            lists: Of revoked certificates, DER; at most ``CERTIFICATES_MAX``.
+            lists: Of revoked certificates, and answers of OCSP responders, DER; at most
+                ``CERTIFICATES_MAX``.
         """
         self._roots = {der_of(root) for root in roots}
         self._by_subject: dict[bytes, list[x509.Certificate]] = {}
         for one in [*roots, *_readable(certificates, read_certificate)]:
             self._by_subject.setdefault(one.subject.public_bytes(), []).append(one)
         self._lists: dict[bytes, list[x509.CertificateRevocationList]] = {}
-        for held in _readable(lists, _read_list):
-            self._lists.setdefault(held.issuer.public_bytes(), []).append(held)
+        self._answers: list[ocsp.Answer] = []
+        proofs: Iterator[_Proof] = _readable(lists, _read_proof)
+        for held in proofs:
+            if isinstance(held, ocsp.Answer):
+                self._answers.append(held)
+            else:
+                self._lists.setdefault(held.issuer.public_bytes(), []).append(held)
         self._issuers: dict[bytes, x509.Certificate | None] = {}
+        self._responders: dict[tuple[bytes, bytes], bool] = {}
 
     def standing(
         self,
@@ -124,7 +135,7 @@ class Trust:
         if chain is None or not all(_is_valid(one, at) for one in chain):
             return Standing(is_trusted=False)
         ended = {name for name, end in algorithms_end.items() if at >= end}
-        verdicts = [self._on_lists(one, issuer, at, ended) for one, issuer in pairwise(chain)]
+        verdicts = [self._is_revoked(one, issuer, at, ended) for one, issuer in pairwise(chain)]
         return Standing(
             is_trusted=True,
             is_revoked=any(verdict is True for verdict in verdicts),
@@ -172,6 +183,20 @@ class Trust:
             self._issuers[key] = next(found, None)
         return self._issuers[key]
 
+    def _is_revoked(
+        self,
+        certificate: x509.Certificate,
+        issuer: x509.Certificate,
+        at: dt.datetime,
+        ended: AbstractSet[str],
+    ) -> bool | None:
+        """Whether it was revoked by then; None if no list and no answer can tell."""
+        said = [
+            self._on_lists(certificate, issuer, at, ended),
+            self._on_answers(certificate, issuer, at, ended),
+        ]
+        return True if True in said else False if False in said else None
+
     def _on_lists(
         self,
         certificate: x509.Certificate,
@@ -196,6 +221,64 @@ class Trust:
             elif _speaks_of(one, certificate, at) and _hash_name(one) not in ended:
                 verdict = False
         return verdict
+
+    def _on_answers(
+        self,
+        certificate: x509.Certificate,
+        issuer: x509.Certificate,
+        at: dt.datetime,
+        ended: AbstractSet[str],
+    ) -> bool | None:
+        """As ``_on_lists``, by the answers of responders."""
+        verdict: bool | None = None
+        for answer in self._answers:
+            states = [one for one in answer.states if ocsp.is_about(one.about, certificate, issuer)]
+            may_acquit = self.may_acquit(answer, issuer, ended) if states else None
+            if may_acquit is None:
+                continue
+            if any(one.since is not None and one.since <= at for one in states):
+                return True
+            if may_acquit and any(_acquits(one, certificate, at) for one in states):
+                verdict = False
+        return verdict
+
+    def may_acquit(
+        self, answer: ocsp.Answer, issuer: x509.Certificate, ended: AbstractSet[str] = frozenset()
+    ) -> bool | None:
+        """Whether an answer can prove that a certificate was good; None: it counts for nothing.
+
+        An answer counts that the issuer signed, or a responder to whom the same issuer has given a
+        certificate for that. If nobody says that the responder's own certificate was not revoked,
+        or what it rests on had ended, it can accuse, and not acquit.
+
+        Args:
+            answer: Whose authority is asked for.
+            issuer: Of the certificates that it speaks of.
+            ended: Names of the algorithms that had ended.
+        """
+        if answer.names(issuer) and answer.is_signed_by(issuer):
+            return _scheme_name(answer) not in ended
+        own = _readable(answer.certificates, read_certificate)
+        for one in [*own, *filter(_is_responder, self._known())]:
+            if not answer.names(one) or not self._may_answer(one, issuer, answer.produced_at):
+                continue
+            is_revoked = self._on_lists(one, issuer, answer.produced_at, ended)
+            if is_revoked is True or not answer.is_signed_by(one):
+                continue
+            needs_none = _extension(one, x509.OCSPNoCheck) is not None
+            used = {_scheme_name(answer), algorithm_of(one), _hash_name(one)}
+            return (needs_none or is_revoked is False) and ended.isdisjoint(used)
+        return None
+
+    def _may_answer(self, one: x509.Certificate, issuer: x509.Certificate, at: dt.datetime) -> bool:
+        """Whether somebody was the responder of an issuer then (RFC 6960 §4.2.2.2)."""
+        pair = der_of(one), der_of(issuer)
+        if pair not in self._responders:
+            self._responders[pair] = _is_responder(one) and _issued(issuer, one)
+        return self._responders[pair] and _is_valid(one, at)
+
+    def _known(self) -> Iterator[x509.Certificate]:
+        return (one for held in self._by_subject.values() for one in held)
 
 
 def algorithm_of(certificate: x509.Certificate) -> str:
@@ -243,16 +326,7 @@ def has_signed(
     ECDSA on P-256 or P-384, or RSA with PKCS #1 v1.5 and 2048 bits or more.
     """
     key = certificate.public_key()
-    try:
-        if isinstance(key, rsa.RSAPublicKey) and key.key_size >= RSA_BITS_MIN:
-            key.verify(signature, data, padding.PKCS1v15(), by.for_keys)
-        elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES):
-            key.verify(signature, data, ec.ECDSA(by.for_keys))
-        else:
-            return False
-    except InvalidSignature:
-        return False
-    return True
+    return algorithms.has_signed(key, signature, data, algorithms.scheme_for(key, by))
 
 
 def _may_stamp(certificate: x509.Certificate) -> bool:
@@ -285,10 +359,7 @@ def _allows_below(certificate: x509.Certificate, authorities: int) -> bool:
 
 
 def _issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
-    key = issuer.public_key()
-    is_taken = (isinstance(key, rsa.RSAPublicKey) and key.key_size >= RSA_BITS_MIN) or (
-        isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES)
-    )
+    is_taken = algorithms.is_taken(issuer.public_key())
     if not is_taken or not isinstance(certificate.signature_hash_algorithm, _HASHES):
         return False
     try:
@@ -312,7 +383,7 @@ def _is_list_of(one: x509.CertificateRevocationList, issuer: x509.Certificate) -
         return False
 
 
-def _hash_name(one: x509.CertificateRevocationList) -> str:
+def _hash_name(one: x509.CertificateRevocationList | x509.Certificate) -> str:
     return one.signature_hash_algorithm.name if one.signature_hash_algorithm is not None else ""
 
 
@@ -337,9 +408,34 @@ def _speaks_of(
     return is_in_time and until is not None and at <= until
 
 
+def _is_responder(one: x509.Certificate) -> bool:
+    """Whether it is for signing answers, whoever has issued it."""
+    uses, usage = _extension(one, x509.ExtendedKeyUsage), _extension(one, x509.KeyUsage)
+    is_free = usage is None or usage.digital_signature
+    return uses is not None and ExtendedKeyUsageOID.OCSP_SIGNING in uses and is_free
+
+
+def _acquits(one: ocsp.State, certificate: x509.Certificate, at: dt.datetime) -> bool:
+    """Whether it says that a certificate was good then; who is revoked later was."""
+    if one.status is not ocsp.Status.GOOD:
+        return one.status is ocsp.Status.REVOKED
+    return one.at <= certificate.not_valid_after_utc and at <= one.speaks_until
+
+
+def _scheme_name(answer: ocsp.Answer) -> str:
+    return answer.scheme.by.name if answer.scheme is not None else ""
+
+
 def is_list_of_any(encoded: bytes, issuers: Iterable[x509.Certificate]) -> bool:
-    """Whether bytes are a list of revoked certificates that one of these authorities signed."""
-    one = _read_list(encoded)
+    """Whether bytes are a list of revoked certificates that one of these authorities signed.
+
+    Or an answer, of one of them or of a responder of theirs.
+    """
+    one = _read_proof(encoded)
+    if isinstance(one, ocsp.Answer):
+        known = list(issuers)
+        trust = Trust((), map(der_of, known), ())
+        return any(trust.may_acquit(one, issuer) is not None for issuer in known)
     return one is not None and any(_is_list_of(one, issuer) for issuer in issuers)
 
 
@@ -349,9 +445,20 @@ def read_certificate(encoded: bytes) -> x509.Certificate | None:
         one = x509.load_der_x509_certificate(encoded)
         # The library reads these when they are asked for, and raises then.
         _ = one.extensions, one.subject, one.issuer, one.public_key(), one.signature_hash_algorithm
+        _ = ocsp.subject_and_key_of(one)
     except _UNREADABLE:
         return None
     return one
+
+
+def _read_proof(encoded: bytes) -> _Proof | None:
+    """A list, or an answer; None: it is neither."""
+    if not is_answer(encoded):
+        return _read_list(encoded)
+    try:
+        return ocsp.read_answer(encoded)
+    except ocsp.OcspError:
+        return None
 
 
 def _read_list(encoded: bytes) -> x509.CertificateRevocationList | None:

@@ -231,7 +231,7 @@ class _Walk:
         trust = Trust(
             by.roots,
             [*stored(document, b"/Certs"), *known],
-            [*stored(document, b"/CRLs"), *by.lists],
+            [*stored(document, b"/CRLs"), *stored(document, b"/OCSPs"), *by.lists],
         )
         self._judge = Judge(trust, self._documents, by)
 

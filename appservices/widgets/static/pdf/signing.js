@@ -29,6 +29,7 @@
  * @property {[number, number]} hole where the hexadecimal digits begin and end in `data`
  */
 import { SHA256, digestBy } from "../signatures/digests.js";
+import { isAnswer } from "../signatures/proofs.js";
 import { hex } from "../verify/bytes.js";
 import {
     linesOf,
@@ -415,9 +416,11 @@ function putStore(document, increment, proofs) {
     const number = held === undefined ? increment.reserve() : referred(held, "/DSS");
     /** @type {PdfDictionary} */
     const store = new Map(held === undefined ? [] : document.dictionary(number, "/DSS"));
+    const answers = proofs.lists.filter(isAnswer);
     for (const [key, wanted] of /** @type {[string, Bytes[]][]} */ ([
         ["/Certs", proofs.certificates],
-        ["/CRLs", proofs.lists],
+        ["/CRLs", proofs.lists.filter((one) => !isAnswer(one))],
+        ...(answers.length > 0 ? [["/OCSPs", answers]] : []),
     ])) {
         const there = array(document.resolve(store.get(key) ?? []), key);
         const known = new Set(stored(document, key).map(asText));

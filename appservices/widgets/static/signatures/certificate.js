@@ -21,6 +21,7 @@
  * @property {number} notBeforeMs
  * @property {number} notAfterMs
  * @property {PublicKey | undefined} key none if it is of another kind
+ * @property {Bytes} keyBits octets of the key, without its algorithm
  * @property {Map<string, Extension>} extensions by hex of the OID's contents
  *
  * @typedef {object} RevocationList
@@ -59,6 +60,8 @@ const POLICIES = idOf("2.5.29.32");
 const LIST_ADDRESSES = idOf("2.5.29.31");
 const LIST_BOUNDS = idOf("2.5.29.28");
 const TIME_STAMPING = idOf("1.3.6.1.5.5.7.3.8");
+const OCSP_SIGNING = idOf("1.3.6.1.5.5.7.3.9");
+const NO_CHECK = idOf("1.3.6.1.5.5.7.48.1.5");
 const DOCUMENT_DIGEST = idOf(`${ARC}.3.1`);
 const REGISTRAR = idOf(`${ARC}.3.2`);
 const COMMON_NAME = idOf("2.5.4.3");
@@ -105,6 +108,7 @@ export function readCertificate(encoded) {
         notBeforeMs: momentOf(begins),
         notAfterMs: momentOf(ends),
         key: keyOf(key),
+        keyBits: wholeBits(der.children(key.body)[1]),
         extensions: extensionsOf(rest.find((one) => one.tag === CONTEXT_3)),
     });
 }
@@ -123,6 +127,8 @@ function checked(one) {
     allowsBelow(one, 0);
     hasUse(one, 0);
     isForStamps(one);
+    isResponder(one);
+    needsNoList(one);
     levelOf(one);
     registrarOf(one);
     nameOf(one);
@@ -240,6 +246,21 @@ function isForStamps(one) {
     if (!uses?.critical) return false;
     const held = der.children(der.readWhole(uses.value, der.SEQUENCE));
     return held.length === 1 && held[0] !== undefined && hex(held[0].body) === TIME_STAMPING;
+}
+
+/** @param {Certificate} one @returns {boolean} for signing answers, whoever has issued it */
+export function isResponder(one) {
+    const uses = one.extensions.get(EXTENDED_KEY_USAGE);
+    if (!uses) return false;
+    const held = der.children(der.readWhole(uses.value, der.SEQUENCE));
+    const isFree = !one.extensions.has(KEY_USAGE) || hasUse(one, 0);
+    return isFree && held.some(({ tag, body }) => tag === der.OID && hex(body) === OCSP_SIGNING);
+}
+
+/** @param {Certificate} one @returns {boolean} of a responder: its issuer revokes it never */
+export function needsNoList(one) {
+    const said = one.extensions.get(NO_CHECK);
+    return said !== undefined && der.readWhole(said.value, der.NULL).length === 0;
 }
 
 /** @param {Certificate} one */

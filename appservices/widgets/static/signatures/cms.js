@@ -14,7 +14,7 @@
  * @property {Bytes} algorithm
  * @property {Bytes} signature
  * @property {Bytes | undefined} token
- * @property {Bytes[]} lists of revoked certificates, that travel with it
+ * @property {Bytes[]} lists of revoked certificates, and answers, that travel with it
  * @property {Hash} by the hash of what is signed, and of the attributes
  *
  * @typedef {object} Stamp
@@ -29,6 +29,7 @@ import * as der from "./der.js";
 import { DerError } from "./der.js";
 import { issuerAndSerialOf } from "./certificate.js";
 import { HASHES, SHA256, digestBy, hashNamed } from "./digests.js";
+import { OTHER, fromCms, toCms } from "./proofs.js";
 
 export const CMS_BYTES_MAX = 64 * 1024;
 export const DATA = der.oid("1.2.840.113549.1.7.1");
@@ -43,6 +44,8 @@ const UNSIGNED = 0xa1;
 const ISSUER_NAME = 0xa4;
 const ONE = Uint8Array.of(2, 1, 1);
 const LISTS = 0xa1;
+/** Version of what has other proofs than lists. */
+const WITH_OTHERS = Uint8Array.of(5);
 const PARTS = [der.INTEGER, der.SET, der.SEQUENCE, EXPLICIT_0, der.SET];
 const INFO = [
     der.INTEGER,
@@ -117,7 +120,7 @@ export function readSignedData(encoded, taken = [SHA256]) {
         algorithm: algorithm.encoded,
         signature: signature.body,
         token: unsigned && tokenOf(unsigned.body),
-        lists: der.children(needed(lists)).map((one) => one.encoded),
+        lists: fromCms(needed(lists)),
         by,
     };
 }
@@ -145,13 +148,14 @@ export function withProofs(encoded, certificates, lists) {
     const outer = der.readWhole(encoded, der.SEQUENCE);
     const [kind, wrapped] = der.members(outer, der.OID, EXPLICIT_0);
     const [version, digests, content, , , infos] = partsIn(needed(wrapped));
-    const listed = sortedOnce([...known.lists, ...lists]);
+    const listed = sortedOnce(toCms([...known.lists, ...lists]));
+    const hasOthers = listed.some(([tag]) => tag === OTHER); // RFC 5652 §5.1
     const made = der.sequence(
         der.tlv(der.OID, needed(kind)),
         der.tlv(
             EXPLICIT_0,
             der.sequence(
-                der.tlv(der.INTEGER, needed(version)),
+                der.tlv(der.INTEGER, hasOthers ? WITH_OTHERS : needed(version)),
                 der.tlv(der.SET, needed(digests)),
                 der.tlv(der.SEQUENCE, needed(content)),
                 der.tlv(EXPLICIT_0, ...sortedOnce([...known.certificates, ...certificates])),
@@ -222,8 +226,8 @@ export function readToken(encoded) {
     return { imprint: needed(digest), atMs: momentOf(when.body), nonce, signed, by };
 }
 
-/** @param {Bytes} body */
-function checkNatural(body) {
+/** @param {Bytes} body of an INTEGER @throws {DerError} negative, or not in its shortest form */
+export function checkNatural(body) {
     const [first, second] = body;
     const isLong = body.length > 1 && first === 0 && second !== undefined && (second & 0x80) === 0;
     if (first === undefined || (first & 0x80) !== 0 || isLong)

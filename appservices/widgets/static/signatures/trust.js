@@ -4,6 +4,8 @@
  * @typedef {import("./der.js").Bytes} Bytes
  * @typedef {import("./certificate.js").Certificate} Certificate
  * @typedef {import("./certificate.js").RevocationList} RevocationList
+ * @typedef {import("./ocsp.js").Answer} Answer
+ * @typedef {import("./ocsp.js").State} State
  *
  * @typedef {object} Standing
  * @property {boolean} isTrusted
@@ -17,22 +19,38 @@ import {
     hasIssued,
     isAbout,
     isAuthority,
+    isResponder,
     isSameCertificate,
+    needsNoList,
     readCertificate,
     readList,
 } from "./certificate.js";
 import { nameOfHash } from "./digests.js";
+import { isAnswerOf, isMeant, namesResponder, readAnswer } from "./ocsp.js";
+import { isAnswer } from "./proofs.js";
 
 const CHAIN_MAX = 4;
 const CERTIFICATES_MAX = 1000;
 export const TOLERANCE_MS = 2_000;
 
 export class Trust {
-    /** @param {Certificate[]} roots @param {Bytes[]} certificates @param {Bytes[]} lists */
+    /**
+     * @param {Certificate[]} roots
+     * @param {Bytes[]} certificates
+     * @param {Bytes[]} lists of revoked ones, and answers of OCSP responders
+     */
     constructor(roots, certificates, lists) {
         this.roots = roots;
         this.known = [...roots, ...readable(certificates, readCertificate)];
-        this.lists = readable(lists, readList);
+        /** @type {RevocationList[]} */
+        this.lists = [];
+        /** @type {Answer[]} */
+        this.answers = [];
+        for (const one of readable(lists, readProof))
+            if ("states" in one) this.answers.push(one);
+            else this.lists.push(one);
+        /** @type {Map<string, boolean>} whether the issuer has issued it, by both */
+        this.responders = new Map();
     }
 
     /**
@@ -55,7 +73,7 @@ export class Trust {
         const verdicts = [];
         for (const [at, one] of chain.entries()) {
             const issuer = chain[at + 1];
-            if (issuer) verdicts.push(await this.onLists(one, issuer, atMs, hasEnded));
+            if (issuer) verdicts.push(await this.isRevoked(one, issuer, atMs, hasEnded));
         }
         return {
             isTrusted: true,
@@ -93,8 +111,21 @@ export class Trust {
      * @param {Certificate} certificate
      * @param {Certificate} issuer
      * @param {number} atMs
-     * @param {(name: string) => boolean} hasEnded by such a hash it can accuse, and not acquit
+     * @param {(name: string) => boolean} hasEnded
      * @returns {Promise<boolean | undefined>} whether it was revoked; undefined: nobody can tell
+     */
+    async isRevoked(certificate, issuer, atMs, hasEnded) {
+        const listed = await this.onLists(certificate, issuer, atMs, hasEnded);
+        const answered = await this.onAnswers(certificate, issuer, atMs, hasEnded);
+        return listed === true || answered === true || (listed ?? answered);
+    }
+
+    /**
+     * @param {Certificate} certificate
+     * @param {Certificate} issuer
+     * @param {number} atMs
+     * @param {(name: string) => boolean} hasEnded by such a hash it can accuse, and not acquit
+     * @returns {Promise<boolean | undefined>} as `isRevoked`, by lists alone
      */
     async onLists(certificate, issuer, atMs, hasEnded) {
         /** @type {boolean | undefined} */
@@ -110,6 +141,72 @@ export class Trust {
         }
         return verdict;
     }
+
+    /**
+     * @param {Certificate} certificate
+     * @param {Certificate} issuer
+     * @param {number} atMs
+     * @param {(name: string) => boolean} hasEnded
+     * @returns {Promise<boolean | undefined>} as `isRevoked`, by answers alone
+     */
+    async onAnswers(certificate, issuer, atMs, hasEnded) {
+        /** @type {boolean | undefined} */
+        let verdict;
+        for (const answer of this.answers) {
+            const states = [];
+            for (const one of answer.states)
+                if (await isMeant(one.about, certificate, issuer)) states.push(one);
+            if (states.length === 0) continue;
+            const mayAcquit = await this.mayAcquit(answer, issuer, hasEnded);
+            if (mayAcquit === undefined) continue;
+            if (states.some(({ sinceMs }) => sinceMs !== undefined && sinceMs <= atMs)) return true;
+            if (mayAcquit && states.some((one) => acquits(one, certificate, atMs))) verdict = false;
+        }
+        return verdict;
+    }
+
+    /**
+     * @param {Answer} answer
+     * @param {Certificate} issuer of the certificates that it speaks of
+     * @param {(name: string) => boolean} hasEnded
+     * @returns {Promise<boolean | undefined>} whether it can acquit; undefined: it counts for nothing
+     */
+    async mayAcquit(answer, issuer, hasEnded) {
+        const hash = nameOfHash(answer.scheme?.hash);
+        if ((await namesResponder(answer, issuer)) && (await isAnswerOf(answer, issuer)))
+            return !hasEnded(hash);
+        const known = this.known.filter((one) => isResponder(one));
+        for (const one of [...readable(answer.certificates, readCertificate), ...known]) {
+            if (!(await namesResponder(answer, one))) continue;
+            if (!(await this.mayAnswer(one, issuer, answer.producedAtMs))) continue;
+            const isRevoked = await this.onLists(one, issuer, answer.producedAtMs, hasEnded);
+            if (isRevoked === true || !(await isAnswerOf(answer, one))) continue;
+            const used = [hash, algorithmOf(one), nameOfHash(one.scheme?.hash)];
+            return (needsNoList(one) || isRevoked === false) && !used.some(hasEnded);
+        }
+        return undefined;
+    }
+
+    /** @param {Certificate} one @param {Certificate} issuer @param {number} atMs */
+    async mayAnswer(one, issuer, atMs) {
+        const pair = `${hex(one.encoded)} ${hex(issuer.encoded)}`;
+        const its = isSame(one.issuer, issuer.subject) && isResponder(one);
+        if (!this.responders.has(pair))
+            this.responders.set(pair, its && (await hasIssued(issuer, one)));
+        return this.responders.get(pair) === true && isValidAt(one, atMs);
+    }
+}
+
+/** @param {Bytes} encoded @returns {RevocationList | Answer} */
+function readProof(encoded) {
+    return isAnswer(encoded) ? readAnswer(encoded) : readList(encoded);
+}
+
+/** @param {State} one @param {Certificate} certificate @param {number} atMs */
+function acquits(one, certificate, atMs) {
+    // Who is revoked later was good then.
+    if (one.status !== "good") return one.status === "revoked";
+    return one.atMs <= certificate.notAfterMs && atMs <= one.speaksUntilMs;
 }
 
 /** @param {Certificate} certificate @returns {string} as `trust.algorithm_of` names it */

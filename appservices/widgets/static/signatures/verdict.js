@@ -195,7 +195,9 @@ class Walk {
         judge.trust = new Trust(
             this.by.roots,
             [...stored(document, "/Certs", bytes), ...own],
-            [...stored(document, "/CRLs", bytes), ...this.by.lists],
+            ["/CRLs", "/OCSPs"]
+                .flatMap((key) => stored(document, key, bytes))
+                .concat(this.by.lists),
         );
         for (const one of opened.toReversed())
             if (one) await judge.take(claimOf(one), one === opened.at(-1));

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.support.node import why_no_node
+from tests.support.responders import Answering
 from tests.support.signing import Office
 from tests.unit.appservices.widgets.test_signing_twins import _stamps, by_page
 from veche.protocol.asic.archive import new_entry
@@ -100,9 +102,9 @@ def _office() -> Office:
     return Office()
 
 
-def _proofs(name: str, file: DataFile) -> tuple[bytes, Proofs, bytes]:
+def _proofs(name: str, file: DataFile, office: Office | None = None) -> tuple[bytes, Proofs, bytes]:
     """A signature over a file's first manifest, and the proofs of its signer."""
-    office = _office()
+    office = office or _office()
     person = office.person(name, file.data)
     prepared = prepare(begun(file), [file.kind])
     signer = Signer(person.certificate, [office.issuing.certificate])
@@ -167,8 +169,8 @@ def test_what_is_no_addition_is_refused_by_both() -> None:
 
 def test_proofs_are_added_in_the_same_order() -> None:
     given, ours = [], []
-    for name in SIGNERS:
-        cms, proofs, _ = _proofs(name, FILES[0])
+    for name, office in itertools.product(SIGNERS, (_office(), Answering())):
+        cms, proofs, _ = _proofs(name, FILES[0], office)
         twice = [*proofs.certificates, *proofs.certificates[:1]]
         for certificates, lists in ((twice, list(proofs.lists)), (twice, []), ([], [])):
             given.append(

@@ -32,6 +32,7 @@ from appservices.signing.core.records import Member, parties_sha256
 from tests.support.forgery import page
 from tests.support.node import ROOT, WIDGETS, node, why_no_node
 from tests.support.readers import by_pdfsig, by_pyhanko
+from tests.support.responders import Answering
 from tests.support.signing import NOW, Office, ms, with_boxes
 from veche.protocol.document_code import code_of
 from veche.protocol.pdf.appearance import Look
@@ -180,8 +181,9 @@ def _bases() -> tuple[bytes, ...]:
 
 def _steps() -> Iterator[tuple[dict[str, Any], tuple[bytes, bytes, tuple[int, int], bytes]]]:
     """Inputs, and what Python makes of each."""
-    office, bases = Office(), _bases()
+    offices, bases = (Office(), Answering()), _bases()
     for number in range(FILES):
+        office = offices[number // 2 % 2]
         base = bases[number % len(bases)]
         document = Document(base)
         pages = page_count(document)

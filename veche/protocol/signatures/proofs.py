@@ -1,0 +1,52 @@
+"""The two forms of proof that a certificate was not revoked: lists, and answers of responders.
+
+They travel side by side, and which is which is told by how they begin. Where they are stored they
+are apart: in a PDF in two arrays, in CMS by a wrapping of answers.
+
+Source: RFC 5280 §5 (lists), RFC 6960 §4.2 (answers), RFC 5652 §10.2.1 and RFC 5940 §2 (in CMS).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from veche.protocol.signatures import der
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ENUMERATED: Final = 0x0A
+OTHER: Final = 0xA1
+_OCSP: Final = der.oid("1.3.6.1.5.5.7.16.2")
+
+
+def is_answer(encoded: bytes) -> bool:
+    """Whether bytes begin as an answer does, and not as a list of revoked certificates."""
+    try:
+        first, _ = der.read(der.read_whole(encoded, der.SEQUENCE))
+    except der.DerError:
+        return False
+    return first.tag == ENUMERATED
+
+
+def to_cms(proofs: Iterable[bytes]) -> list[bytes]:
+    """As CMS has them among its lists, each once and in the order of their encodings."""
+    wrapped = (der.tlv(OTHER, _OCSP, proof) if is_answer(proof) else proof for proof in set(proofs))
+    return sorted(wrapped)
+
+
+def from_cms(body: bytes) -> list[bytes]:
+    """The proofs among the lists of CMS; what is of another kind is left as it is.
+
+    Raises:
+        DerError: They are no elements.
+    """
+    return [_unwrapped(one) for one in der.children(body)]
+
+
+def _unwrapped(one: der.Element) -> bytes:
+    if one.tag != OTHER:
+        return one.encoded
+    parts = [part.encoded for part in der.children(one.body)]
+    is_known = len(parts) == 2 and parts[0] == _OCSP  # noqa: PLR2004 -- a kind and its value
+    return parts[1] if is_known else one.encoded
