@@ -41,11 +41,11 @@ def measure() -> dict[str, float]:
             messages = _messages(bank, alice)
     whole = [one + other for one, other in zip(asked, paid, strict=True)]
     return {
-        "question_p95_ms": _part(asked, 0.95),
-        "receipt_p50_ms": _part(paid, 0.5),
-        "receipt_p95_ms": _part(paid, 0.95),
-        "invoice_to_receipt_p95_ms": _part(whole, 0.95),
-        "client_message_baseline_p95_ms": _part(messages, 0.95),
+        "question_p95_ms": part(asked, 0.95),
+        "receipt_p50_ms": part(paid, 0.5),
+        "receipt_p95_ms": part(paid, 0.95),
+        "invoice_to_receipt_p95_ms": part(whole, 0.95),
+        "client_message_baseline_p95_ms": part(messages, 0.95),
     }
 
 
@@ -92,6 +92,7 @@ def _messages(bank: Bank, alice: Client) -> list[float]:
     return found[WARM_UP:]
 
 
-def _part(values: Sequence[float], share: float) -> float:
+def part(values: Sequence[float], share: float) -> float:
+    """The value below which a share of them lies."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
 
-from appservices.payments.demo_bank.bank import demo_iban
-from appservices.payments.service.receipts import Receipts
-from tests.stories.bank import Bank, Client, DemoBank, code_in, in_bank
-from tests.support.processes import TIMEOUT_S, free_ports, wait_until
-from tests.support.services import Place
-from veche.cli import demo
+from tests.stories.bank import Bank, Client, DemoBank, code_in
+from tests.stories.peers import HERE, THERE, two_banks
+from tests.support.processes import TIMEOUT_S, wait_until
 from veche.cli.main import main
 from veche.protocol.ids import derived_ulid
-from veche.runtime.crypto.keys import read_operator_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,52 +21,15 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
-HERE: Final = demo.SERVER_NAME
-THERE: Final = "altstadt.localhost"
-
 
 @pytest.fixture(scope="module")
 def banks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bank, Bank]]:
-    """Two institutions that have an agreement with one another."""
-    folders = [tmp_path_factory.mktemp(name) for name in ("here", "there")]
-    places = [Place(*one) for one in zip((HERE, THERE), free_ports(2), strict=True)]
-    with ExitStack() as stack:
-        demo_bank = stack.enter_context(DemoBank.running(tmp_path_factory.mktemp("bank")))
+    """Two institutions that have an agreement with one another; the first has a bank."""
+    with DemoBank.running(tmp_path_factory.mktemp("bank")) as demo_bank:
         demo_bank.deposit(5_000, "capital")
-        connected = [{"banks": [demo_bank.section]}, {}]
-        yield tuple(  # type: ignore[misc]  # of two
-            stack.enter_context(
-                in_bank(
-                    folder, {**_more(other, key), "heads_room_every": "1 s", **connected[n]}, place
-                )
-            )
-            for n, (folder, place, other, key) in enumerate(
-                zip(folders, places, reversed(places), reversed(_keys(folders)), strict=True)
-            )
-        )
-
-
-def _more(other: Place, key: str) -> dict[str, object]:
-    return {"peers": [_agreed(other, key)], "peer_wait": "5 min"}
-
-
-def _keys(folders: list[Path]) -> list[str]:
-    """What `veche ledger key` shows, of operator keys that are made now."""
-    made = []
-    for folder, server in zip(folders, (HERE, THERE), strict=True):
-        seed = read_operator_key(demo.operator_key(folder / "operator_key"))
-        made.append(Receipts(server, seed.seed("payments.receipts")).signer.verifier.to_text())
-    return made
-
-
-def _agreed(place: Place, key: str) -> dict[str, object]:
-    return {
-        "server": place.server_name,
-        "url": f"http://localhost:{place.pages_port}",
-        "keys": [key],
-        "they_owe_max": {"EUR": "500"},
-        "settlement": {"account": demo_iban(3), "name": "Bank of the other"},
-    }
+        folder = tmp_path_factory.mktemp("peers")
+        with two_banks(folder, {"banks": [demo_bank.section]}, {}) as both:
+            yield both
 
 
 def test_alice_pays_bob_of_another_institution(
