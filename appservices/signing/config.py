@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BOT_LOCALPART: Final = "veche_signing"
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
-PRIVATE_KEPT_MS_MIN: Final = 14 * DAY_MS
+KEPT_MS_MIN: Final = 14 * DAY_MS
 REMINDERS_MAX: Final = 5
 """Most reminders of one party."""
 ORDERERS_MAX: Final = 100
@@ -124,7 +124,11 @@ class SessionsSection(Section):
     webhook_give_up_ms: Duration = 5 * DAY_MS
     """How long an address may fail until nothing is sent there any more."""
 
-    private_kept_ms: Annotated[Duration, Field(ge=PRIVATE_KEPT_MS_MIN)] = 90 * DAY_MS
+    kept_ms: Annotated[Duration, Field(ge=KEPT_MS_MIN)] = 3_650 * DAY_MS
+    """How long a document that the service reads stays after it was closed, with what was signed in
+    it; those who take part are told 14 days before it is deleted. Until then it is renewed. At
+    least 14 days."""
+    private_kept_ms: Annotated[Duration, Field(ge=KEPT_MS_MIN)] = 90 * DAY_MS
     """How long what is kept of a private document, as ciphertext, stays after it was closed; those
     who take part are told 14 days before it is deleted. At least 14 days."""
     registrars: list[RegistrarSection] = Field(default=[], max_length=ORGANISATIONS_MAX)

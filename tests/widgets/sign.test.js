@@ -102,6 +102,24 @@ test("who has seen every page signs it, and the document goes nowhere", async ({
     await glance(page, "sign-signed");
 });
 
+test("a closed document says until when it is here, and one that is deleted says so", async ({
+    open,
+}) => {
+    /** @type {Record<string, unknown>} */
+    let told = { state: "completed", deletes_at_ms: Date.UTC(2031, 4, 6, 12) };
+    const { page, alert } = await atSign(open, {}, (answers) => ({
+        ...answers,
+        [`GET ${PATH}`]: async (one) => ({
+            .../** @type {any} */ (await answers[`GET ${PATH}`]?.(one)),
+            ...told,
+        }),
+    }));
+    await page.getByText(/The service deletes the document on .*2031/).waitFor();
+    told = { ...told, is_deleted: true, revisions: [], deletes_at_ms: null };
+    await page.reload();
+    await alert.filter({ hasText: "has deleted what it kept of this document" }).waitFor();
+});
+
 test("whoever signs meanwhile costs no second approval", async ({ open, expect }) => {
     expect(/status of 409/);
     let isFirst = true;

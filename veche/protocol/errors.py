@@ -99,6 +99,12 @@ class NotFoundError(RefusedError):
     errcode = "ORG.VECHE.NOT_FOUND"
 
 
+class GoneError(RefusedError):
+    """It was here and was deleted, as those whom it concerns were told (HTTP 410)."""
+
+    errcode = "ORG.VECHE.GONE"
+
+
 class ConflictError(RefusedError):
     """It does not go with what was said before, such as another content under the same key."""
 

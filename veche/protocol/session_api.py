@@ -165,6 +165,8 @@ class SessionState(Wire):
         final_sha256: Of the closed file; none: it is not closed.
         parties: With what they have done.
         deadline_at_ms: UTC.
+        deletes_at_ms: Of a closed one: from when its file may be deleted here, UTC.
+        is_deleted: Whether it was: its digests, the report and the events stay.
     """
 
     session: SessionId
@@ -175,6 +177,8 @@ class SessionState(Wire):
     final_sha256: Sha256 | None
     parties: list[PartyView]
     deadline_at_ms: int
+    deletes_at_ms: int | None = None
+    is_deleted: bool = False
 
 
 class ExtendBody(Wire):
@@ -195,7 +199,8 @@ class SessionEvent(Wire):
         session: Which session; none: of a row that has none.
         reference: The organisation's own.
         what: ``sent``, ``viewed``, ``signed``, ``declined``, ``delegated``, ``expired``,
-            ``cancelled``, ``closed``, ``completed`` …; of batches ``row_made`` and ``row_failed``.
+            ``cancelled``, ``closed``, ``completed``, ``deletion_asked``, ``expiring``,
+            ``forgotten`` …; of batches ``row_made`` and ``row_failed``.
         party: Who did it; none: the session.
         at_ms: UTC.
         batch: Of a row: its batch.

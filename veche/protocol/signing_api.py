@@ -231,7 +231,7 @@ class SessionView(Wire):
         is_to_close: A page that can read the file has to close it now.
         is_to_renew: Likewise: has to put another time stamp on it.
         stamp_hash: Of the time stamp that closes or renews it.
-        deletes_at_ms: Of a closed private document: when what is kept of it may be deleted, UTC.
+        deletes_at_ms: Of a closed document: from when what is kept of it may be deleted, UTC.
         is_deleted: Whether it was: there is no file, no matter and no revision any more.
         now_ms: Our clock, UTC.
     """

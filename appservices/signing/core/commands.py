@@ -45,6 +45,12 @@ CANCEL: Final = Command(
     {"ru": ("отменить", "отмена"), "de": ("abbrechen",), "uk": ("скасувати",)},
     Argument("session", N_("the number of the document")),
 )
+DELETE: Final = Command(
+    "delete",
+    N_("have me delete what I keep of a document that is over: delete NUMBER"),
+    {"ru": ("удалить",), "de": ("löschen", "loeschen"), "uk": ("видалити",)},
+    Argument("session", N_("the number of the document"), is_required=True),
+)
 EXTEND: Final = Command(
     "extend",
     N_("give signers more time: extend NUMBER 24 December 2026"),
@@ -124,6 +130,7 @@ COMMANDS: Final = (
     TEMPLATE,
     SESSIONS,
     CANCEL,
+    DELETE,
     EXTEND,
     REMIND,
     MEET,

@@ -60,6 +60,18 @@ class StaleRevisionError(RefusedError):
         return {"revision": {"number": self.number, "sha256": unpadded(self.sha256)}}
 
 
+class NotOverError(RefusedError):
+    """Only what is over can be deleted; nothing has changed (HTTP 409)."""
+
+    errcode = "ORG.VECHE.NOT_OVER"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This document is not over yet. Take it back first (cancel), or wait until everyone has"
+            " signed and the file is closed; then it can be deleted."
+        )
+
+
 class ApprovalMismatchError(RefusedError):
     """What was approved is not this signature in this session; nothing is issued (HTTP 409).
 

@@ -15,7 +15,7 @@ from appservices.signing.core.papers.uploads import UPLOAD_BYTES_MAX, SignedUplo
 from appservices.signing.core.session import NotNowError, State
 from appservices.signing.routes.api import API
 from appservices.signing.routes.callers import CallerRoutes
-from appservices.signing.service import acting, drafting
+from appservices.signing.service import acting, drafting, forgetting
 from appservices.signing.service.appending import read_pdf
 from appservices.signing.service.delivery import signed_kind, signed_name
 from appservices.signing.service.feed import SigningFeed
@@ -232,6 +232,22 @@ class OrganisationRoutes(CallerRoutes):
         session = found.session
         name = signed_name(session) if session.has_container else session.matter.filename
         return Download(whole, signed_kind(session), name)
+
+    @API.transaction(
+        "signing.delete_file",
+        "DELETE",
+        "/sessions/<session>/file",
+        answer=SessionState,
+        takes_session=False,
+        limit=WRITE_LIMIT,
+        summary="Have the file of a session that is over deleted, a fortnight after all are told",
+    )
+    def delete(self, txn: Cursor, call: Call) -> SessionState:
+        """Digests, who signed when, and the report stay; again: nothing changes."""
+        scene = self._scene(txn, call, f"delete {call.path_args['session']}")
+        session = self._owned(scene, call, is_locked=True)
+        forgetting.ask(scene, session)
+        return state_view(scene, session)
 
     @API.route(
         "GET",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from appservices.signing.core.session import State
 from appservices.signing.routes.api import API
-from appservices.signing.service import acting, blind_closing, certifying, taking
+from appservices.signing.service import acting, blind_closing, certifying, keeping, taking
 from appservices.signing.service.asking import ask
 from appservices.signing.service.declining import decline
 from appservices.signing.service.tokens import SEED, is_token, read_header
@@ -174,6 +174,7 @@ class PartyRoutes(PartyCalls):
             raise LimitError("That is much at once. Please wait.", retry_after_ms=wait_ms)
         found = blobs.get(txn, session.id, digest)
         if found is None:
+            keeping.check_kept(scene, session)
             raise NotFoundError(_NO_SUCH)
         return Download(found, "application/octet-stream", f"{name}.bin")
 

@@ -224,6 +224,7 @@ _ORDERS: Final[Mapping[str, Callable[[Scene, Inbound, str], Any]]] = {
     "templates": template_talk.show_all,
     "template": template_talk.begin,
     "cancel": mine.cancel,
+    "delete": mine.delete,
     "extend": mine.extend,
     "remind": mine.remind,
     "meet": meeting_talk.begin,

@@ -96,9 +96,9 @@ class Deliver(ChatErrand[Parts]):
         return {**sent, "evidence": evidence}
 
     async def _file_of(self, kept: Kept) -> dict[str, Any]:
-        """The closed file, uploaded; of one that only browsers can read, its size."""
+        """The closed file, uploaded; of one that is not to be had here, its size."""
         reactor = self._parts.host.reactor
-        if kept.session.is_blind:
+        if not kept.is_here:
             return {"size_bytes": kept.size}
         pdf = await deferToThreadPool(reactor, reactor.getThreadPool(), kept.whole)
         kind = signed_kind(kept.session)
@@ -268,7 +268,7 @@ def _hand_out(
     until_ms = keeping.forgotten_at_ms(scene, session)
     is_deleted = keeping.is_forgotten(scene, session)
     doc = result_doc(session, verdict, check_url, until_ms, speech, is_deleted=is_deleted)
-    if session.is_blind:
+    if "file" not in uploaded:
         scene.tell(room_id, person, doc, payload=beside)
     else:
         scene.tell(room_id, person, doc)

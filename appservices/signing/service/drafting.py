@@ -352,6 +352,8 @@ def send(scene: Scene, session: Session) -> Session:
     check_plan(session.plan)
     check_levels(scene, session)
     check_deadline(scene, session.deadline_at_ms)
+    # What the document was made from is not needed any more, and is not kept twice.
+    blobs.drop(scene.txn, session.id, "upload")
     return happen(scene, session, Happening(Input.SEND))
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from appservices.signing.service.keeping import check_kept, is_forgotten
 from appservices.signing.store import blobs, revisions, sessions
 from veche.protocol.asic.container import DataFile
 from veche.protocol.asic.growing import begun, grown
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 Grow = Callable[[bytes], bytes]
 """A file with what is added to it."""
 GONE: Final = "the document is not kept any more"
+_NO_BYTES: Final = b""
 
 
 @attrs.frozen
@@ -39,13 +41,18 @@ class Kept:
 
     Attributes:
         session: As it was.
-        document: Ciphertext.
+        document: Ciphertext; empty: it is deleted, or nobody here can read it.
         revisions: So far.
     """
 
     session: Session
     document: bytes = attrs.field(repr=False)
     revisions: Sequence[Revision] = attrs.field(repr=False)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the file can be put together here."""
+        return self.document != _NO_BYTES
 
     @property
     def size(self) -> int:
@@ -113,11 +120,13 @@ def kept(scene: Scene, session: Session) -> Kept:
     """The parts of a session's file.
 
     Raises:
+        GoneError: They were deleted in time.
         RefusedError: They are gone.
     """
     paper = session.paper
     document = None if paper is None else blobs.get(scene.txn, session.id, paper.blob_sha256)
     if document is None:
+        check_kept(scene, session)
         raise RefusedError(GONE)
     return Kept(session, document, revisions.of_session(scene.txn, session.id))
 
@@ -126,6 +135,7 @@ def read_kept(txn: Cursor, parts: Parts, session_id: str) -> Kept:
     """The same in a transaction that only reads, by the id of the session.
 
     Raises:
+        GoneError: Its file was deleted in time.
         RefusedError: There is no such session, or its file is gone.
     """
     session = sessions.read(txn, parts.vault, session_id)
@@ -135,15 +145,18 @@ def read_kept(txn: Cursor, parts: Parts, session_id: str) -> Kept:
 
 
 def read_told(txn: Cursor, parts: Parts, session_id: str) -> Kept:
-    """What can be told of a closed session: the same, but of a private one without its ciphertext.
+    """What can be told of a closed session: the same, but without a file that is not to be had.
 
-    Why: that is deleted in time, while the report and the digests go on to be there for whoever
-    gets a chat later.
+    Why: it is deleted in time, and of a private one it cannot be read, while the report and the
+    digests go on to be there for whoever gets a chat later.
 
     Raises:
-        RefusedError: There is no such session, or its file is gone though the service reads it.
+        RefusedError: There is no such session, or its file is gone before its time.
     """
     session = sessions.read(txn, parts.vault, session_id)
-    if session is None or not session.is_blind:
-        return read_kept(txn, parts, session_id)
-    return Kept(session, b"", revisions.of_session(txn, session.id))
+    if session is None:
+        raise RefusedError(GONE)
+    scene = parts.scene(txn, f"read {session_id}", parts.host.now_ms())
+    if session.is_blind or is_forgotten(scene, session):
+        return Kept(session, _NO_BYTES, revisions.of_session(txn, session.id))
+    return kept(scene, session)

@@ -1,8 +1,10 @@
-"""Deleting what is kept of documents that the service never sees, some time after they are closed.
+"""Deleting what is kept of closed documents: in time, or when whoever asked for them wants it.
 
-Nobody here can read it, and the link with the key lies in chats for ever: so what that opens is not
-kept for ever. Whoever takes part is told a fortnight before, also if it was due long ago when this
-was first looked at. Digests, names of accounts, times and the report stay.
+A private one nobody here can read, and the link with the key lies in chats for ever: so what that
+opens is not kept for ever. Any other is under the operator's key, and is kept while it is renewed.
+Whoever takes part is told a fortnight before, also if it was due long ago when this was first
+looked at. Digests, names of accounts, times and the report stay: they prove what was signed to
+whoever has the file.
 
 Source: design of Veche, signing §4.3.
 """
@@ -11,18 +13,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
+
+from appservices.signing.core.errors import NotOverError
 from appservices.signing.core.parties import PartyState
-from appservices.signing.core.texts.blind import expiring_doc
+from appservices.signing.core.records import Mode
+from appservices.signing.core.texts.keeping import expiring_doc
 from appservices.signing.service.delivery import recipients
 from appservices.signing.service.keeping import (
-    EXPIRING,
     WARNED_MS,
     forgotten_at_ms,
+    is_asked,
     is_forgotten,
+    kept_ms,
     warned_at_ms,
 )
 from appservices.signing.service.scene import Parts
 from appservices.signing.store import blobs, renewals, revisions, sessions
+from appservices.signing.store.kept import DELETION_ASKED, EXPIRING
 from veche.protocol.ids import effect_id
 from veche.runtime import errands
 from veche.runtime.chats import ChatErrand
@@ -33,7 +41,6 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.records import Session
     from appservices.signing.service.scene import Scene
-    from veche.protocol.errors import RefusedError
     from veche.runtime.database import Cursor
 
 LOOK: Final = "signing.private"
@@ -44,7 +51,7 @@ FORGOTTEN: Final = "forgotten"
 """Event: it was."""
 DAY_MS: Final = 86_400_000
 SESSIONS_MAX: Final = 1_000
-"""That are looked after on one day; the others on the next."""
+"""Of each kind that are looked after on one day; the others on the next."""
 
 
 def order_look(txn: Cursor, at_ms: int) -> None:
@@ -56,31 +63,23 @@ def order_look(txn: Cursor, at_ms: int) -> None:
 class Look(ChatErrand[Parts]):
     """Looks which documents are due, and orders the next look."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
-        """Nothing: all of it is in the transaction."""
-        return {}
-
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        """Order what is due."""
-        day, kept_ms = now_ms // DAY_MS, self._parts.section.private_kept_ms
-        due = sessions.forgettable(
-            txn, EXPIRING, now_ms - kept_ms, (now_ms, WARNED_MS), SESSIONS_MAX
-        )
-        for session_id in due:
-            id_ = effect_id(DELETE, session_id, day)
-            errands.schedule(txn, Errand(id_, DELETE, {"session": session_id}, now_ms))
+        """Order what is due, and forget drafts that nobody can send any more."""
+        day = now_ms // DAY_MS
+        for mode in Mode:
+            lasts_ms = kept_ms(self._parts.section, is_blind=mode is Mode.BLIND)
+            for session_id in sessions.forgettable(
+                txn, mode, EXPIRING, now_ms - lasts_ms, (now_ms, WARNED_MS), SESSIONS_MAX
+            ):
+                id_ = effect_id(DELETE, session_id, day)
+                errands.schedule(txn, Errand(id_, DELETE, {"session": session_id}, now_ms))
+        for session_id in sessions.late_drafts(txn, now_ms, SESSIONS_MAX):
+            sessions.drop(txn, session_id)
         order_look(txn, now_ms + DAY_MS)
-
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """Never: nothing refuses it."""
 
 
 class Delete(ChatErrand[Parts]):
     """Tells the people of one document, or deletes what is kept of it."""
-
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
-        """Nothing: all of it is in the transaction."""
-        return {}
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Do what is due now, if anything is."""
@@ -96,30 +95,67 @@ class Delete(ChatErrand[Parts]):
         elif at_ms <= now_ms:
             forget(scene, session)
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """Never: nothing refuses it."""
+
+def ask(scene: Scene, session: Session) -> int | None:
+    """Whoever asked for the signatures wants what is kept deleted; again: nothing changes.
+
+    Args:
+        scene: The transaction.
+        session: Locked.
+
+    Returns:
+        From when it is deleted, UTC; None: it is. Those who signed can save the file before.
+
+    Raises:
+        NotOverError: It is still being signed, or closed.
+    """
+    if is_forgotten(scene, session):
+        return None
+    if session.closed_at_ms is None:
+        raise NotOverError
+    if not is_asked(scene, session):
+        scene.record(session, DELETION_ASKED)
+    if not _is_signed(session):
+        forget(scene, session)
+        return None
+    at_ms = forgotten_at_ms(scene, session)
+    assert at_ms is not None, "it is closed"  # noqa: S101 -- our bug
+    if warned_at_ms(scene, session) is None:
+        _warn(scene, session, at_ms)
+    id_ = effect_id(DELETE, session.id, "asked")
+    errands.schedule(scene.txn, Errand(id_, DELETE, {"session": session.id}, at_ms))
+    return at_ms
 
 
 def forget(scene: Scene, session: Session) -> None:
-    """Delete the ciphertext of a private document: the file, title and names, all signatures in it.
+    """Delete a document: the file, all signatures in it, what it was made from, what is private.
 
     Args:
         scene: The transaction.
         session: Locked; closed.
     """
-    for kind in ("document", "matter"):
+    for kind in ("upload", "document", "matter"):
         blobs.drop(scene.txn, session.id, kind)
     revisions.empty(scene.txn, session.id)
-    # Its page cannot renew it any more; whoever has the file can.
+    # Nobody can renew it here any more; whoever has the file can.
     renewals.drop(scene.txn, session.id)
+    if session.matter.template is not None:
+        session = attrs.evolve(session, matter=attrs.evolve(session.matter, template=None))
     scene.record(session, FORGOTTEN)
+    scene.save(session)
 
 
 def _warn(scene: Scene, session: Session, at_ms: int) -> None:
     scene.record(session, EXPIRING)
-    if not any(one.party.state is PartyState.SIGNED for one in session.members):
+    if not _is_signed(session):
         return  # there is nothing in it that anybody has to keep
+    by_wish = is_asked(scene, session)
     for person in recipients(session):
         room_id = scene.chat_of(person)
         if room_id is not None:
-            scene.tell(room_id, person, expiring_doc(session, at_ms, scene.speech(person)))
+            doc = expiring_doc(session, at_ms, scene.speech(person), is_asked=by_wish)
+            scene.tell(room_id, person, doc)
+
+
+def _is_signed(session: Session) -> bool:
+    return any(one.party.state is PartyState.SIGNED for one in session.members)

@@ -18,10 +18,18 @@ from appservices.signing.core.texts.account import (
 )
 from appservices.signing.core.texts.blind import new_doc
 from appservices.signing.core.texts.draft import bad_until_doc
+from appservices.signing.core.texts.keeping import asked_doc
 from appservices.signing.core.texts.talk import all_doc, many_doc, refused_words, sign_doc
 from appservices.signing.core.texts.words import NUMBER_CHARACTERS
 from appservices.signing.core.until import read_until
-from appservices.signing.service import acting, draft_talk, telling, waiting
+from appservices.signing.service import (
+    acting,
+    draft_talk,
+    forgetting,
+    keeping,
+    telling,
+    waiting,
+)
 from appservices.signing.service.scene import Parts
 from appservices.signing.service.told import told_digest
 from appservices.signing.store import certificates, events, sessions, signatures
@@ -42,6 +50,8 @@ if TYPE_CHECKING:
     from appservices.signing.service.scene import Scene
     from appservices.signing.store.signatures import Signature
     from veche.protocol.inbound import Inbound
+    from veche.protocol.message import Doc
+    from veche.protocol.speech import Speech
     from veche.runtime.database import Cursor
 
 EXPORT: Final = "signing.export"
@@ -85,8 +95,7 @@ def show_sessions(scene: Scene, inbound: Inbound, argument: str) -> None:
     speech = scene.speech(person)
     if argument.strip():
         session = _named(scene, person, argument)
-        doc = no_session_doc(speech) if session is None else session_doc(session, speech)
-        scene.tell(room_id, person, doc)
+        scene.tell(room_id, person, _stands(scene, session, speech))
         return
     own = _read(scene, sessions.of_requester(scene.txn, person, SHOWN_MAX))
     known = {one.id for one in own}
@@ -113,6 +122,22 @@ def cancel(scene: Scene, inbound: Inbound, argument: str) -> None:
         return
     if is_draft:
         scene.tell(room_id, person, (Paragraph(speech.text("Thrown away; nothing was sent.")),))
+
+
+def delete(scene: Scene, inbound: Inbound, argument: str) -> None:
+    """A requester wants what is kept of a document that is over deleted."""
+    person, room_id = inbound.sender, inbound.room_id
+    speech = scene.speech(person)
+    session = _own(scene, person, argument) if argument.strip() else None
+    if session is None:
+        scene.tell(room_id, person, no_session_doc(speech))
+        return
+    try:
+        at_ms = forgetting.ask(scene, session)
+    except RefusedError as e:
+        scene.tell(room_id, person, (Paragraph(refused_words(e, speech)),))
+        return
+    scene.tell(room_id, person, asked_doc(session, at_ms, speech))
 
 
 def extend(scene: Scene, inbound: Inbound, argument: str) -> None:
@@ -285,6 +310,15 @@ def _declined(scene: Scene, person: UserId) -> list[tuple[Session, Member]]:
 def _read(scene: Scene, ids: list[Any]) -> list[Session]:
     found = (sessions.read(scene.txn, scene.vault, one) for one in ids)
     return [one for one in found if one is not None]
+
+
+def _stands(scene: Scene, session: Session | None, speech: Speech) -> Doc:
+    """How a document stands."""
+    if session is None:
+        return no_session_doc(speech)
+    is_deleted = keeping.is_forgotten(scene, session)
+    until_ms = keeping.forgotten_at_ms(scene, session)
+    return session_doc(session, speech, until_ms, is_deleted=is_deleted)
 
 
 def _named(scene: Scene, person: UserId, number: str) -> Session | None:

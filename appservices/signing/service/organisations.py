@@ -10,7 +10,7 @@ from appservices.signing.core.guests import Registrar, guest_id
 from appservices.signing.core.parties import PlanError, Role, Stage
 from appservices.signing.core.places import Area, Place, Side, covering
 from appservices.signing.core.records import Clause, ClauseKind, Level, SessionEffect
-from appservices.signing.service import drafting
+from appservices.signing.service import drafting, keeping
 from appservices.signing.service.drafting import Invited
 from appservices.signing.service.views import party_views
 from appservices.signing.store import sessions
@@ -98,7 +98,7 @@ def owned(scene: Scene, caller: str, session_id: str, *, is_locked: bool = False
 
 def state_view(scene: Scene, session: Session) -> SessionState:
     """A session as the organisation that asked for it sees it."""
-    paper = session.paper
+    paper, is_deleted = session.paper, keeping.is_forgotten(scene, session)
     return SessionState(
         session=session.id,
         state=session.state.value,
@@ -108,6 +108,8 @@ def state_view(scene: Scene, session: Session) -> SessionState:
         final_sha256=None if session.final_sha256 is None else unpadded(session.final_sha256),
         parties=party_views(scene, session),
         deadline_at_ms=session.deadline_at_ms,
+        deletes_at_ms=None if is_deleted else keeping.forgotten_at_ms(scene, session),
+        is_deleted=is_deleted,
     )
 
 

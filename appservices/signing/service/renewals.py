@@ -19,6 +19,7 @@ from twisted.internet.threads import deferToThreadPool
 from appservices.signing.core.texts.blind import renew_doc
 from appservices.signing.service import delivery, ending
 from appservices.signing.service.files import read_kept
+from appservices.signing.service.keeping import is_forgotten
 from appservices.signing.service.scene import Parts
 from appservices.signing.store import events, renewals, revisions
 from appservices.signing.store.revisions import Revision
@@ -131,7 +132,11 @@ class Renew(ChatErrand[Parts]):
         session = scene.session(errand.payload["session"])
         if session is not None and session.is_blind:
             _ask_pages(scene, session)
-        elif session is not None and session.revision == result["revision"]:
+        elif (
+            session is not None
+            and session.revision == result["revision"]
+            and not is_forgotten(scene, session)
+        ):
             keep(scene, session, result["renewed"])
 
     def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol

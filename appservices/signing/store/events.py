@@ -131,6 +131,16 @@ def count(txn: Cursor, session_id: str, what: str, party: str | None = None) -> 
     return int(found)
 
 
+def first_ms(txn: Cursor, session_id: str, what: str) -> int | None:
+    """When something happened in a session for the first time, UTC; None: it did not."""
+    txn.execute(
+        "SELECT min(at_ms) FROM signing.event WHERE session_id = %s AND what = %s",
+        (session_id, what),
+    )
+    [(found,)] = txn.fetchall()
+    return None if found is None else int(found)
+
+
 def parties_of(txn: Cursor, session_id: str) -> list[str]:
     """Ids of all parties who did something in a session, or whom something concerned."""
     txn.execute(

@@ -64,5 +64,5 @@ def of_session(txn: Cursor, session_id: str) -> list[Revision]:
 
 
 def empty(txn: Cursor, session_id: str) -> None:
-    """Delete what was added to a private document that is closed; digests and sizes stay."""
+    """Delete what was added to a document that is closed; digests and sizes stay."""
     txn.execute("UPDATE signing.revision SET increment = '' WHERE session_id = %s", (session_id,))

@@ -177,12 +177,18 @@ def waiting_for(txn: Cursor, person: UserId, count: int) -> list[Ulid]:
 
 
 def forgettable(
-    txn: Cursor, warned: str, closed_before_ms: int, now: tuple[int, int], count: int
+    txn: Cursor,
+    mode: Mode,
+    warned: str,
+    closed_before_ms: int,
+    now: tuple[int, int],
+    count: int,
 ) -> list[str]:
-    """Ids of private documents of which something is to be done, the longest closed first.
+    """Ids of closed documents of which something is to be done, the longest closed first.
 
     Args:
         txn: The transaction.
+        mode: Those of it.
         warned: The event by which their people were told.
         closed_before_ms: What was closed before is kept no longer, UTC.
         now: The moment, UTC, and for how long before they are told, milliseconds.
@@ -193,12 +199,29 @@ def forgettable(
         "SELECT s.id FROM signing.session s LEFT JOIN LATERAL ("
         "  SELECT min(e.at_ms) AS at_ms FROM signing.event e"
         "  WHERE e.session_id = s.id AND e.what = %s) AS told ON true"
-        " WHERE s.mode = 'blind' AND s.closed_at_ms <= %s"
+        " WHERE s.mode = %s AND s.closed_at_ms <= %s"
         " AND (told.at_ms IS NULL OR (told.at_ms <= %s AND s.closed_at_ms <= %s))"
         " AND EXISTS (SELECT 1 FROM signing.blob b"
         "  WHERE b.session_id = s.id AND b.kind = 'document')"
         " ORDER BY s.closed_at_ms, s.id LIMIT %s",
-        (warned, closed_before_ms + warned_ms, now_ms - warned_ms, closed_before_ms, count),
+        (
+            warned,
+            mode.value,
+            closed_before_ms + warned_ms,
+            now_ms - warned_ms,
+            closed_before_ms,
+            count,
+        ),
+    )
+    return [row[0] for row in txn.fetchall()]
+
+
+def late_drafts(txn: Cursor, now_ms: int, count: int) -> list[str]:
+    """Ids of drafts of organisations that cannot be sent any more: their time is over."""
+    txn.execute(
+        "SELECT id FROM signing.session WHERE state = 'draft' AND deadline_at_ms <= %s"
+        " AND requester NOT LIKE '@%%' ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED",
+        (now_ms, count),
     )
     return [row[0] for row in txn.fetchall()]
 

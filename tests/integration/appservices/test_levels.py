@@ -40,6 +40,7 @@ PLENTY = Limit(burst=100_000, per_s=1_000)
 
 BY_KEY = (
     "DELETE /_veche/payments/v1/webhooks/<webhook_id>",
+    "DELETE /_veche/signing/v1/sessions/<session>/file",
     "DELETE /_veche/signing/v1/webhooks/<webhook_id>",
     "GET /_veche/payments/v1/escrows/<escrow_id>",
     "GET /_veche/payments/v1/events",

@@ -119,8 +119,17 @@ def sessions_doc(own: Sequence[Session], asked: Sequence[Session], speech: Speec
     return blocks
 
 
-def session_doc(session: Session, speech: Speech) -> Doc:
-    """One document, for whoever has it signed."""
+def session_doc(
+    session: Session, speech: Speech, until_ms: int | None = None, *, is_deleted: bool = False
+) -> Doc:
+    """One document, for whoever has it signed.
+
+    Args:
+        session: It.
+        speech: How they are spoken to.
+        until_ms: From when it is deleted, UTC; None: that is not known yet.
+        is_deleted: It is.
+    """
     facts: list[tuple[str, Item]] = [
         (speech.text("State"), Bold(speech.text(SESSIONS[session.state]))),
         (speech.text("Until"), speech.moment(session.deadline_at_ms)),
@@ -129,6 +138,12 @@ def session_doc(session: Session, speech: Speech) -> Doc:
     ]
     if session.paper is not None:
         facts.append((speech.text("Code"), Mono(session.code)))
+    if is_deleted:
+        facts.append((speech.text("Kept here"), speech.text("not any more: it is deleted")))
+    elif until_ms is not None:
+        facts.append(
+            (speech.text("Kept here"), speech.text("until {date}", date=speech.date(until_ms)))
+        )
     heading = Heading(headed(session, speech))
     lines: Doc = (Bullets(parties_lines(session, speech)),) if session.members else ()
     return (heading, Facts(facts), *lines)

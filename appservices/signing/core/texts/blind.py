@@ -111,25 +111,6 @@ def result_lines(
     return (Paragraph(words, " ", Bold(until)),)
 
 
-def expiring_doc(session: Session, at_ms: int, speech: Speech) -> Doc:
-    """That what is kept of a closed document is deleted soon.
-
-    Args:
-        session: It.
-        at_ms: From when, UTC.
-        speech: How the person is spoken to.
-    """
-    words = speech.text(
-        "On {date} I delete what I keep of {title}, which only your browser can read. Open the link"
-        " of {name} before, and save the file. Afterwards that link opens nothing, and whoever has"
-        " the file renews it with “veche renew”.",
-        date=speech.date(at_ms),
-        title=titled(session, speech),
-        name=session.matter.requester_name,
-    )
-    return (Paragraph(words),)
-
-
 def after_words(session: Session, speech: Speech) -> str:
     """How somebody who has signed gets the file."""
     if session.is_blind:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.signing.core.parties import PartyState
 from appservices.signing.core.session import ENDED, Input
-from appservices.signing.core.texts import blind
+from appservices.signing.core.texts import blind, keeping
 from appservices.signing.core.texts.cards import declined_words, result_words
 from appservices.signing.core.texts.words import (
     LEVELS,
@@ -118,9 +118,9 @@ def result_doc(
         session: It.
         verdict: On the file; None: it was not seen.
         check_url: Where it can be checked; None: nowhere here.
-        until_ms: From when what is kept of a private one is deleted, UTC; None of others.
+        until_ms: From when what is kept of it is deleted, UTC; None: not yet known.
         speech: How the person is spoken to.
-        is_deleted: What was kept of a private one is deleted already.
+        is_deleted: What was kept of it is deleted already.
     """
     names = ", ".join(signed_names(session)) or "–"
     facts: list[tuple[str, Item]] = [
@@ -134,7 +134,9 @@ def result_doc(
         Paragraph(Bold(result_words(session, speech))),
         Facts(facts),
     )
-    if session.is_blind and session.revision:
+    if not session.is_blind:
+        blocks = (*blocks, *keeping.result_lines(until_ms, speech, is_deleted=is_deleted))
+    elif session.revision:
         lines = blind.result_lines(session, until_ms, speech, is_deleted=is_deleted)
         blocks = (*blocks, *lines)
     if check_url is not None:

@@ -10,6 +10,7 @@ from appservices.signing.core.errors import (
     GuardiansError,
     IdentificationOverError,
     NotIdentifiedError,
+    NotOverError,
     NotRegistrarError,
     NotYourTurnError,
 )
@@ -31,6 +32,10 @@ _WHY: Final[Mapping[str, str]] = {
     AlreadySignedError.errcode: N_("You have signed it already; that counts once."),
     NotYourTurnError.errcode: N_("It is not your turn: others come first, or you have acted."),
     NotIdentifiedError.errcode: N_("It has to be seen first who they are."),
+    NotOverError.errcode: N_(
+        "It is not over yet. Take it back first, or wait until everyone has signed and the file is"
+        " closed."
+    ),
     IdentificationOverError.errcode: N_("This is over, or took too long. Begin anew."),
     NotRegistrarError.errcode: N_(
         "Only those whom the operator of this service has named may identify somebody in person."

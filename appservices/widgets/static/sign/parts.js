@@ -15,7 +15,7 @@ import { verdictWords } from "../verify/signed_words.js";
 import { privateHash, readPrivateLink } from "./link.js";
 import { NoKeyError, isBlind, levelOf } from "./signing.js";
 import { effectWords, levelWords, roleWords } from "../approve/signing_words.js";
-import { explained, overWords, partyStateWords, stepWords } from "./words.js";
+import { copyWords, explained, overWords, partyStateWords, stepWords } from "./words.js";
 
 const KIB = 1024;
 const GROUP = /.{4}/g;
@@ -130,6 +130,33 @@ export function closed({ state, deletes_at_ms }) {
                     : nothing
             }`,
     );
+}
+
+/** @param {View} view of who has signed */
+export function signed(view) {
+    return banner(
+        "success",
+        html`<p>${t("You have signed this document.")}</p>
+            <p>${copyWords(view)}</p>
+            ${kept(view)}`,
+    );
+}
+
+/** @param {View} view in which nothing is signed any more */
+export function over(view) {
+    return banner(
+        "info",
+        html`<p>${overWords(view.state)}</p>
+            ${kept(view)}`,
+    );
+}
+
+/** @param {View} view until when a closed document is here, that the service reads */
+function kept({ deletes_at_ms }) {
+    if (!deletes_at_ms) return nothing;
+    return html`<p>
+        ${t("The service deletes the document on {date}. Save it before, and keep it.", { date: showDate(deletes_at_ms) })}
+    </p>`;
 }
 
 /** @param {View} view what two people can compare */

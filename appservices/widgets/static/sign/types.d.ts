@@ -116,7 +116,7 @@ export interface View {
     is_to_close?: boolean;
     is_to_renew?: boolean;
     stamp_hash?: "sha256" | "sha384" | "sha512";
-    /** Of a private document that is closed: from when what is kept of it may be deleted. */
+    /** Of a closed document: from when what is kept of it may be deleted. */
     deletes_at_ms?: number | null;
     is_deleted?: boolean;
     requester: string;

@@ -28,15 +28,17 @@ import {
     consent,
     facts,
     mode,
+    over,
     parties,
     pasting,
     problem,
     progress,
+    signed,
     signedBefore,
     signingIn,
 } from "./parts.js";
 import { answered, declinePaper, isBlind, levelOf, signPaper } from "./signing.js";
-import { boxWords, containerName, copyWords, explained, missingParts, overWords } from "./words.js";
+import { boxWords, containerName, explained, missingParts } from "./words.js";
 
 const HEAD = "h1";
 
@@ -293,12 +295,7 @@ export class VecheSign extends VecheElement {
     _state(view) {
         const { state, you } = view;
         if (isBlind(view) && view.final_sha256) return closed(view);
-        if (you.state === "signed")
-            return banner(
-                "success",
-                html`<p>${t("You have signed this document.")}</p>
-                    <p>${copyWords(view)}</p>`,
-            );
+        if (you.state === "signed") return signed(view);
         if (you.state === "declined")
             return banner(
                 "info",
@@ -306,7 +303,7 @@ export class VecheSign extends VecheElement {
             );
         if (you.state === "delegated")
             return banner("info", html`<p>${t("Somebody else signs in your place.")}</p>`);
-        if (state !== "open") return banner("info", html`<p>${overWords(state)}</p>`);
+        if (state !== "open") return over(view);
         if (you.can_act) return nothing;
         return banner(
             "info",

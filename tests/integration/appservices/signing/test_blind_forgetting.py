@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 import psycopg2.errors
 import pytest
 
+from appservices.signing.core.records import Mode
 from appservices.signing.core.session import State
-from appservices.signing.service import delivery, forgetting, keeping
+from appservices.signing.service import delivery, keeping
 from appservices.signing.store import sessions
+from appservices.signing.store.kept import EXPIRING
 from tests.integration.appservices.signing.blind import BlindSite
+from tests.integration.appservices.signing.deleting import DAY_MS, DeletingSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, two_signers
 from veche.protocol.evidence_checks import read_evidence
-from veche.protocol.ids import effect_id
 from veche.protocol.signatures.report import Verdict
-from veche.runtime.errands import Errand
 
 pytestmark = pytest.mark.postgres
 
-DAY_MS = 86_400_000
 
-
-class ForgettingTests(BlindSite):
+class ForgettingTests(DeletingSite, BlindSite):
     """Alice and Bob have signed; the clock is turned."""
 
     async def closed(self) -> str:
@@ -35,31 +33,6 @@ class ForgettingTests(BlindSite):
         await self.settle()
         assert self.session().state is State.COMPLETED
         return link
-
-    async def look(self, days: int) -> None:
-        """What is done on a day after it was closed."""
-        closed_at_ms = self.session().closed_at_ms
-        assert closed_at_ms is not None
-        now_ms = closed_at_ms + days * DAY_MS
-        handler: Any = self.handlers[forgetting.LOOK]
-        look = Errand(effect_id("look", days), forgetting.LOOK, {"day": days}, 0)
-        self.run_now(lambda txn: handler.finish(txn, look, {}, now_ms))
-        [due] = self.rows("SELECT count(*) FROM runtime.errand WHERE kind = %s", forgetting.DELETE)
-        if due == (0,):
-            return
-        delete: Any = self.handlers[forgetting.DELETE]
-        errand = Errand(
-            effect_id("d", days), forgetting.DELETE, {"session": self.session().id}, now_ms
-        )
-        self.run_now(lambda txn: delete.finish(txn, errand, {}, now_ms))
-        self.rows("DELETE FROM runtime.errand WHERE kind = %s RETURNING 1", forgetting.DELETE)
-        await self.settle()
-
-    def kept(self) -> tuple[list[str], int]:
-        """Kinds of ciphertext, and bytes of what was signed."""
-        kinds = self.rows("SELECT kind FROM signing.blob ORDER BY kind")
-        [(size,)] = self.rows("SELECT sum(length(increment)) FROM signing.revision")
-        return [one for (one,) in kinds], size
 
     async def test_the_people_are_told_before_and_then_only_digests_are_left(self) -> None:
         link = await self.closed()
@@ -129,7 +102,7 @@ class ForgettingTests(BlindSite):
         session_id = alice.session
         found = self.run_now(
             lambda txn: sessions.forgettable(
-                txn, keeping.EXPIRING, 1 << 60, (1 << 60, keeping.WARNED_MS), 10
+                txn, Mode.BLIND, EXPIRING, 1 << 60, (1 << 60, keeping.WARNED_MS), 10
             )
         )
         assert found == []
