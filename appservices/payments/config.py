@@ -180,12 +180,22 @@ class OrganisationSection(Section):
     """ISO 3166-1 code, for the same and for tax invoices."""
     tax: TaxSection = Field(default_factory=TaxSection)
     """What its tax invoices say of it."""
+    is_paid_by_name: bool = False
+    """Whether people may pay it without an invoice of its own, by its id and with an amount and
+    words that they choose: ``pay lindenau-bakery 5 EUR bread``. It hears of an invoice that is paid
+    then. Never an ``office``: what that asks for is an act."""
     two_keys_above: Amounts = Field(default_factory=dict)
     """By currency, above which sum a payout in bulk waits until a second key has approved it:
     ``{EUR: "1000"}``; what one key alone had paid out within a day counts with it. Where it is left
     out, one key is enough."""
     keys: list[OrganisationKeySection] = Field(min_length=1, max_length=ORGANISATION_KEYS_MAX)
     """Its keys; two while one is changed."""
+
+    @model_validator(mode="after")
+    def _check_is_asked(self) -> Self:
+        if self.is_paid_by_name and self.is_office():
+            raise ValueError("is_paid_by_name: an office is paid by its invoices alone")
+        return self
 
     def name_in(self, language: str) -> str:
         """Its name in a language."""

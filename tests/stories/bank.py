@@ -17,6 +17,7 @@ from nacl.signing import SigningKey
 
 from appservices.payments.demo_bank.__main__ import CUSTOMER
 from tests.support.customers import Customer
+from tests.support.keys import approval_of
 from tests.support.people.person import WAIT_S
 from tests.support.processes import ROOT, TIMEOUT_S, Child, free_ports, wait_until
 from tests.support.services import House, Place, house
@@ -89,6 +90,15 @@ def code_in(question: Message) -> str:
     """The code by which a question can be approved."""
     [code] = _CODE.findall(question.body)
     return str(code)
+
+
+def approve(client: Client, question: Message, choice: str) -> None:
+    """Approve one of the choices of a question, as its page does."""
+    choices = question.content[PROMPT_KEY]["choices"]
+    [asked] = [one["approve"] for one in choices if one["id"] == choice]
+    signed = client.keys[0].signed(approval_of(asked, client.now_ms()))
+    answer = client.hand_in(signed)
+    assert answer.status == 200, answer
 
 
 @attrs.define

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from tests.stories.bank import Bank, Client, in_bank
+from tests.stories.bank import Bank, Client, approve, in_bank
 from tests.support.calls import request
 from tests.support.people.person import WAIT_S
 from tests.support.processes import wait_until
@@ -49,6 +49,13 @@ class Shop:
 
     def hear(self, type_: str) -> str:
         """Wait for an event; the payment that it is about."""
+        return str(self._wait(type_)[0]["payment"])
+
+    def heard(self, type_: str) -> list[str]:
+        """Wait for events of a type; the invoices that they are about."""
+        return [str(one["invoice"]) for one in self._wait(type_)]
+
+    def _wait(self, type_: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
 
         def is_there() -> bool:
@@ -58,7 +65,7 @@ class Shop:
             return bool(found)
 
         wait_until(is_there, WAIT_S, f"no event {type_}")
-        return str(found[0]["payment"])
+        return found
 
     def invoice(self, **more: object) -> str:
         """An invoice to Alice of 8.00 EUR."""
@@ -77,7 +84,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     keys = [{"path": str(path), "scopes": ["invoice", "read"]}]
     other = [{"path": str(demo.town_key(folder / "other")), "scopes": ["read"]}]
     organisations = [
-        {"id": "bakery", "name": {"en": "Bakery"}, "keys": keys},
+        {"id": "bakery", "name": {"en": "Bakery"}, "is_paid_by_name": True, "keys": keys},
         {"id": "courier", "name": {"en": "Courier"}, "keys": other},
     ]
     with in_bank(folder / "house", {"organisations": organisations}) as bank:
@@ -179,3 +186,33 @@ def test_a_shop_says_what_it_costs_and_whether_it_has_it(shop: Shop, alice: Clie
     assert (late.status, late.errcode) == (409, "ORG.VECHE.TOO_LATE")
     assert shop.hear("invoice.unconfirmed") == payment
     alice.has("983.20 EUR")
+
+
+def test_a_child_buys_bread_from_an_allowance(shop: Shop, alice: Client) -> None:
+    child = shop.bank.client("child")
+    child.enrol()
+    alice.say("allow @child 10 EUR a week at @bakery")
+    question = alice.expect("child may then pay from your account", "Bakery (bakery)")
+    approve(alice, question, "give")
+    child.expect("alice lets you pay", f"pay bakery 5 EUR lunch from {alice.person.user_id}")
+
+    # It says whose money it is, or chooses when it is asked; the shop hears what it was for.
+    approve(child, child.ask("pay bakery 4 EUR bread from @alice"), "pay")
+    child.expect("Paid", "To: Bakery", "bread")
+    alice.expect("child paid 4.00 EUR to Bakery from your account", "bread", "Left now: 6.00 EUR")
+    shop.hear("invoice.paid")
+    approve(child, child.ask("pay @bakery 2,50 roll"), "purse-1")
+    child.expect("Paid", "roll")
+    alice.expect("child paid 2.50 EUR to Bakery", "Left now: 3.50 EUR")
+    [invoice] = shop.heard("invoice.paid")
+    view = shop.call("GET", f"/invoices/{invoice}")
+    assert (view["by_payer"], view["to_pay"]["minor"]) == ("roll", 250)
+
+    child.say("pay bakery 4 EUR cake from @alice")
+    child.expect("It is more than is left of this allowance.")
+    child.say("pay bakery 4 EUR cake")
+    child.expect("Your balance is 0.00 EUR; 4.00 EUR are needed.")
+    child.say("pay courier 1 EUR")
+    child.expect("Courier is paid by its invoices alone")
+    agree(alice, alice.ask("pay bakery 3 EUR cake"))
+    alice.expect("Paid", "To: Bakery", "cake")

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.stories.bank import Bank, Client, in_bank
-from tests.support.keys import approval_of
+from tests.stories.bank import Bank, Client, approve, in_bank
 from veche.protocol.ids import derived_ulid
 from veche.protocol.prompts import PROMPT_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.people import Message
 
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
@@ -34,15 +32,6 @@ def persons(bank: Bank) -> list[Client]:
     for one in clients:
         one.enrol()
     return clients
-
-
-def approve(client: Client, question: Message, choice: str) -> None:
-    """Approve one of the choices of a question, as its page does."""
-    choices = question.content[PROMPT_KEY]["choices"]
-    [asked] = [one["approve"] for one in choices if one["id"] == choice]
-    signed = client.keys[0].signed(approval_of(asked, client.now_ms()))
-    answer = client.hand_in(signed)
-    assert answer.status == 200, answer
 
 
 def moved(bank: Bank, minor: int) -> bool:

@@ -52,6 +52,8 @@ class DemoShop:
             "name": dict(NAME),
             "city": "Lindenau",
             "country": "DE",
+            "kinds": ["food"],
+            "is_paid_by_name": True,
             "tax": {"vat_id": "DE123456789", "street": "Markt 1", "town": "Lindenau"},
             "two_keys_above": {"EUR": "500"},
             "keys": [self._key("key"), self._key("second_key")],

@@ -96,6 +96,7 @@ class InvoiceOrder(Wire):
         about: What the organisation knows it by.
         terms: What it asks besides.
         buyer: Who buys, for a tax invoice; None: whoever pays.
+        is_by_payer: Whoever pays made it, by the organisation's name; the words on it are theirs.
     """
 
     card: InvoiceCard
@@ -104,6 +105,7 @@ class InvoiceOrder(Wire):
     about: dict[str, str] = Field(default_factory=dict)
     terms: InvoiceTerms = InvoiceTerms()
     buyer: Buyer | None = None
+    is_by_payer: bool = False
 
 
 def order_form(order: InvoiceOrder) -> dict[str, str]:

@@ -121,6 +121,8 @@ class InvoiceView(Wire):
         to_pay: What the payment comes to, with what was chosen besides, or what was confirmed of
             it; None: there is no payment.
         tip_minor: How much of that is a tip.
+        by_payer: What somebody wrote who paid the organisation by its name, and so made it; None:
+            the organisation made it.
     """
 
     id: WireUlid
@@ -135,6 +137,7 @@ class InvoiceView(Wire):
     confirm_by_ms: int | None = None
     to_pay: Money | None = None
     tip_minor: int = 0
+    by_payer: str | None = None
 
 
 class ConfirmBody(Wire):

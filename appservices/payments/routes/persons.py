@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from appservices.payments.config import OrganisationSection
 from appservices.payments.core.rails.port import NameAnswer
 from appservices.payments.core.texts.paying import PAYEE_CLOSED
 from appservices.payments.core.texts.views import Party
@@ -226,6 +227,9 @@ class WalletRoutes:
             return before
         person = call.signed_in.person
         payee = await self._run("payments.order", self._payee, call)
+        if isinstance(payee, OrganisationSection):
+            await self._have_chat(call)
+            return await self._run("payments.order", self._buy, call, payee)
         name, why = await abroad.payee_name(self._parts, payee, call.body.currency)
         names = (await self._name(person), name, why)
         await self._have_chat(call)
@@ -237,8 +241,17 @@ class WalletRoutes:
         made = visit.before(call.key, {"order": call.body.model_dump()})
         return None if made is None else reading.payment_of(visit, made)
 
-    def _payee(self, txn: Cursor, call: Call) -> UserId:
+    def _payee(self, txn: Cursor, call: Call) -> UserId | OrganisationSection:
         return orders.payee_of(self._visit(txn, call), call.body)
+
+    def _buy(self, txn: Cursor, call: Call, merchant: OrganisationSection) -> PaymentView:
+        visit = self._visit(txn, call)
+
+        def begin() -> str:
+            return orders.buy(visit, call.body, merchant).payment.id
+
+        made = visit.once(call.key, {"order": call.body.model_dump()}, begin)
+        return reading.payment_of(visit, made)
 
     def _pay(self, txn: Cursor, call: Call, payee: UserId, *names: str | None) -> PaymentView:
         visit = self._visit(txn, call)

@@ -149,8 +149,8 @@ def _payee(scene: Scene, typed: str) -> tuple[str, str, str] | None:
     section, word = scene.section, typed.casefold()
     if word in section.kinds():
         return _KIND, word, word
-    for one in section.organisations:
-        if one.id == word:
-            return _ORGANISATION, one.id, one.name_in(section.language)
+    organisation = naming.organisation_named(section, word)
+    if organisation is not None:
+        return _ORGANISATION, organisation.id, organisation.name_in(section.language)
     person = naming.user_named(typed, scene.voice.bot.user_id)
     return None if person is None else (_PERSON, person, person)

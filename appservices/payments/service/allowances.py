@@ -190,7 +190,22 @@ def tell_given(scene: Scene, allowance_id: str, person: UserId) -> None:
     if allowance is None or allowance.state is not AllowanceState.ACTIVE or room_id is None:
         return
     view = purses.view_of(scene, allowance)
-    scene.tell(room_id, person, texts.given_doc(view, scene.speech(person)))
+    doc = texts.given_doc(view, _example_payee(scene, view), scene.speech(person))
+    scene.tell(room_id, person, doc)
+
+
+def _example_payee(scene: Scene, view: AllowanceView) -> str | None:
+    """Whom the spender of an allowance could name in an order, as they may type it.
+
+    None: it is for organisations alone that are paid by their invoices.
+    """
+    if not (view.payees or view.kinds):
+        return "bob"
+    merchants = [one for one in scene.section.organisations if one.is_paid_by_name]
+    persons = [one.address for one in view.payees if one.person is not None]
+    named, kinds = {one.address for one in view.payees}, frozenset(view.kinds)
+    ids = [one.id for one in merchants if one.id in named or not kinds.isdisjoint(one.kinds)]
+    return next(iter([*ids, *persons]), None)
 
 
 def pay(scene: Scene, private: Private, minor: int, giver: UserId) -> None:
@@ -201,6 +216,25 @@ def pay(scene: Scene, private: Private, minor: int, giver: UserId) -> None:
         private: Who pays whom, as if from their own account.
         minor: How much.
         giver: Whose account they name.
+    """
+    total_minor = minor + scene.section.fee_minor(private.currency)
+    allowance = usable(scene, private, total_minor, giver)
+    if allowance is not None:
+        own = paying.new(scene, private, minor, Kind.PAY)
+        paying.begin(scene, purses.paid_from(scene, own, allowance))
+
+
+def usable(scene: Scene, private: Private, minor: int, giver: UserId) -> Allowance | None:
+    """The allowance by which somebody can pay another from the account of a third.
+
+    Args:
+        scene: The transaction.
+        private: Who pays whom, as if from their own account.
+        minor: What that account would be debited with.
+        giver: Whose account they name.
+
+    Returns:
+        None: there is none; they are told why.
     """
     person, room_id = private.payer.person, private.room_id
     assert person is not None, "a person asks for it"  # noqa: S101 -- our bug
@@ -215,26 +249,16 @@ def pay(scene: Scene, private: Private, minor: int, giver: UserId) -> None:
     speech = scene.speech(person)
     if not found:
         scene.tell(room_id, person, texts.no_allowance_doc(speech))
-        return
-    total_minor = minor + scene.section.fee_minor(private.currency)
+        return None
     payee = private.payee.address
-    problems = {one.id: purses.problem_of(scene, one, payee, total_minor) for one in found}
+    problems = {one.id: purses.problem_of(scene, one, payee, minor) for one in found}
     allowance = next((one for one in found if problems[one.id] is None), None)
     if allowance is None:
         problem = problems[found[0].id]
         assert problem is not None, "none can be used"  # noqa: S101 -- our bug
         words = speech.text(texts.USE_REFUSALS[problem.value])
         scene.tell(room_id, person, (Paragraph(words),))
-        return
-    paying.begin(scene, _matter(scene, private, minor, allowance))
-
-
-def _matter(scene: Scene, private: Private, minor: int, allowance: Allowance) -> files.Matter:
-    """A payment from the giver's account; not kept yet."""
-    view = purses.view_of(scene, allowance)
-    theirs = attrs.evolve(private, payer=view.giver, user=view.spender)
-    matter = paying.new(scene, theirs, minor, Kind.PAY)
-    return attrs.evolve(matter, payment=attrs.evolve(matter.payment, allowance_id=allowance.id))
+    return allowance
 
 
 def _give(scene: Scene, allowance: Allowance, view: AllowanceView, answer: Answered) -> None:

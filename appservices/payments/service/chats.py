@@ -11,6 +11,7 @@ from appservices.payments.core.ledger import AccountCode
 from appservices.payments.core.order import OrderProblem, read_order, with_currency
 from appservices.payments.core.texts import account as texts
 from appservices.payments.core.texts.account import HISTORY_MAX
+from appservices.payments.core.texts.allowance import no_allowance_doc
 from appservices.payments.core.texts.paying import (
     no_currency_doc,
     no_invoice_doc,
@@ -24,6 +25,7 @@ from appservices.payments.service import (
     asking,
     billing,
     bills,
+    buying,
     charges,
     dispute_asking,
     dispute_orders,
@@ -48,7 +50,12 @@ from appservices.payments.service import (
     trusting,
 )
 from appservices.payments.service.allowance_orders import purse_of
-from appservices.payments.service.naming import payee_named, server_named, user_named
+from appservices.payments.service.naming import (
+    organisation_named,
+    payee_named,
+    server_named,
+    user_named,
+)
 from appservices.payments.service.settling import tell_untold
 from appservices.payments.store import chats, events, holders
 from appservices.payments.store import payments as store
@@ -215,16 +222,21 @@ def _pay(scene: Scene, inbound: Inbound, argument: str) -> None:
     if isinstance(order, OrderProblem):
         scene.tell(room_id, person, _problem(scene, person, order, argument))
         return
-    bot = scene.voice.bot.user_id
-    servers = [one.server for one in scene.section.peers]
-    payee = payee_named(order.payee, bot, servers)
+    bot, speech = scene.voice.bot.user_id, scene.speech(person)
     giver = user_named(purse, bot) if purse else None
-    if payee is None or (purse is not None and giver is None):
-        server, speech = server_named(order.payee, bot), scene.speech(person)
+    if purse is not None and giver is None:
+        scene.tell(room_id, person, no_allowance_doc(speech))
+        return
+    giver = giver if giver != person else None
+    if _buy(scene, inbound, order, giver):
+        return
+    payee = payee_named(order.payee, bot, [one.server for one in scene.section.peers])
+    if payee is None:
+        server = server_named(order.payee, bot)
         doc = peer_doc(no_peer_words(server, speech)) if server else unknown_payee_doc(speech)
         scene.tell(room_id, person, doc)
         return
-    _look_up(scene, inbound, payee, order, giver if giver != person else None)
+    _look_up(scene, inbound, payee, order, giver)
 
 
 def _problem(scene: Scene, person: UserId, problem: OrderProblem, argument: str) -> Doc:
@@ -252,8 +264,16 @@ def _pay_invoice(scene: Scene, inbound: Inbound, reference: str) -> None:
 
 def _pay_code(scene: Scene, inbound: Inbound, code: str) -> None:
     order = pasted.take(scene, inbound, code)
-    if order is not None:
+    if order is not None and not _buy(scene, inbound, order, None):
         _look_up(scene, inbound, UserId(order.payee), order, None)
+
+
+def _buy(scene: Scene, inbound: Inbound, order: Order, giver: UserId | None) -> bool:
+    """Pay an organisation, if an order names one; False if it names somebody else."""
+    merchant = organisation_named(scene.section, order.payee)
+    if merchant is not None:
+        buying.order(scene, inbound, merchant, order, giver)
+    return merchant is not None
 
 
 def _look_up(

@@ -121,7 +121,12 @@ def take_step(
 
 
 def tell_issuer(scene: Scene, order: InvoiceOrder, state: str, payment_id: str | None) -> None:
-    """Let the organisation hear of a state of its invoice."""
+    """Let the organisation hear of a state of its invoice.
+
+    One that a payer made and did not pay it never heard of.
+    """
+    if order.is_by_payer and state == InvoiceState.EXPIRED.value:
+        return
     payload = {**order.about, "invoice": order.card.id, "state": state, "payment": payment_id}
     version = order.card.version
     id_ = effect_id(order.reply or "", order.card.id, version, state, payment_id or "")

@@ -39,15 +39,32 @@ ISSUED_TWICE: Final = "refused"
 
 def issue(scene: Scene, order: InvoiceOrder) -> None:
     """Keep an invoice, and ask its addressee if it has one; a newer version replaces an older."""
+    card, person, invoice = order.card, addressee_of(order), keep(scene, order)
+    if invoice is None:
+        invoices.tell_issuer(scene, order, ISSUED_TWICE, None)
+    elif person is None:
+        return
+    elif invoice_news.is_abroad(scene, invoice):
+        invoice_news.tell(scene, invoice, invoice_news.INVOICE)
+    elif scene.chat_of(person) is not None:
+        ask(scene, card.id, card.version)
+    else:
+        open_chat(scene, person, invoice=card.id, version=card.version)
+
+
+def keep(scene: Scene, order: InvoiceOrder) -> Invoice | None:
+    """Keep an invoice that is to be paid; a newer version replaces the one before.
+
+    Returns:
+        None: it is not kept, since there is such a one already, or its currency is not kept here.
+    """
     card = order.card
     currencies = holders.currencies(scene.txn)
     if card.total.currency not in scene.section.currencies:
-        invoices.tell_issuer(scene, order, ISSUED_TWICE, None)
-        return
+        return None
     issuer, person = peers.issuer(scene, card.issuer), addressee_of(order)
     if not _replace(scene, card.id, card.version, issuer.id):
-        invoices.tell_issuer(scene, order, ISSUED_TWICE, None)
-        return
+        return None
     invoice = Invoice(
         id=card.id,
         version=card.version,
@@ -62,17 +79,9 @@ def issue(scene: Scene, order: InvoiceOrder) -> None:
     data = order.model_dump(mode="json", exclude_none=True)
     digest = hashlib.sha256(canonical(data["card"], where="invoice")).digest()
     if not store.add_invoice(scene.txn, invoice, digest, scene.vault.seal(data), scene.now_ms):
-        invoices.tell_issuer(scene, order, ISSUED_TWICE, None)
-        return
+        return None
     set_due(scene, invoice)
-    if person is None:
-        return
-    if invoice_news.is_abroad(scene, invoice):
-        invoice_news.tell(scene, invoice, invoice_news.INVOICE)
-    elif scene.chat_of(person) is not None:
-        ask(scene, card.id, card.version)
-    else:
-        open_chat(scene, person, invoice=card.id, version=card.version)
+    return invoice
 
 
 def addressee_of(order: InvoiceOrder) -> UserId | None:

@@ -11,6 +11,7 @@ from veche.runtime.people.names import chosen_name
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from appservices.payments.config import OrganisationSection, PaymentsSection
     from veche.protocol.ids import UserId
     from veche.runtime.matrix.client import MatrixClient
 
@@ -21,6 +22,15 @@ def user_named(typed: str, bot: UserId) -> UserId | None:
     user_id = person_named(typed, server)
     is_here = user_id is not None and user_id.partition(":")[2] == server
     return user_id if user_id and is_here and not is_of_namespace(user_id, server) else None
+
+
+def organisation_named(section: PaymentsSection, typed: str) -> OrganisationSection | None:
+    """The organisation whom somebody typed: "shop" or "@shop".
+
+    It goes before a person of that name, so that nobody takes its money by calling themselves so;
+    with their server the person is meant: "@shop:example.org".
+    """
+    return section.organisation(typed.casefold().removeprefix("@"))
 
 
 def payee_named(typed: str, bot: UserId, servers: Collection[str]) -> UserId | None:

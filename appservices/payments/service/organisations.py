@@ -257,4 +257,5 @@ def view_of(scene: Scene, file: InvoiceFile) -> InvoiceView:
         if payment is None
         else Money(minor=payment.amount_minor, currency=order.card.total.currency),
         tip_minor=payment.tip_minor if payment is not None else 0,
+        by_payer=order.card.title if order.is_by_payer else None,
     )

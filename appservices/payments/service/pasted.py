@@ -60,7 +60,8 @@ def take(scene: Scene, inbound: Inbound, code: str) -> Order | None:
         code: As ``code_in`` found it.
 
     Returns:
-        A payment to a person, whose name is to be looked up first; None: all is done.
+        A payment to a person, whose name is to be looked up first, or to an organisation by its
+        name; None: all is done.
     """
     person, room_id = inbound.sender, inbound.room_id
     visit = Visit(scene, person, scene.language_of(person))
@@ -109,4 +110,5 @@ def _to_person(visit: Visit, view: CodeView, address: str) -> Order:
     }
     order = parse(OrderBody, typed, where="code")
     payee = orders.payee_of(visit, order)
-    return Order(payee, orders.read_typed(visit, view.amount, view.currency), order.reference)
+    amount = orders.read_typed(visit, view.amount, view.currency)
+    return Order(payee if isinstance(payee, str) else payee.id, amount, order.reference)

@@ -345,16 +345,11 @@ def _from_purse(scene: Scene, matter: Matter, allowance_id: str) -> Matter:
     allowance = allowances.lock_allowance(scene.txn, allowance_id)
     assert allowance is not None, "it has a giver"  # noqa: S101 -- our bug
     cancel(scene, matter)
-    view = purses.view_of(scene, allowance)
+    theirs = purses.paid_from(scene, matter, allowance)
     payment = attrs.evolve(
-        matter.payment,
-        id=scene.voice.fresh_ulid("payment"),
-        payer=allowance.giver,
-        allowance_id=allowance.id,
-        asked_at_ms=scene.now_ms,
+        theirs.payment, id=scene.voice.fresh_ulid("payment"), asked_at_ms=scene.now_ms
     )
-    private = attrs.evolve(matter.private, payer=view.giver, user=view.spender)
-    added = files.add(scene, payment, private)
+    added = files.add(scene, payment, theirs.private)
     assert added is not None, "its id is fresh"  # noqa: S101 -- our bug
     return added
 

@@ -89,10 +89,13 @@ def problem_of(scene: Scene, allowance: Allowance, payee: str, minor: int) -> Us
 def offered(scene: Scene, matter: Matter) -> list[tuple[Allowance, AllowanceView]]:
     """The accounts of others from which the payer of an invoice could pay it now.
 
-    One that its merchant was asked about is theirs who asked.
+    One that its merchant was asked about is theirs who asked, and one that is paid from such an
+    account already from no other.
     """
     payment, payee = matter.payment, matter.private.payee.address
-    if payment.invoice is None or quotes.lock(scene.txn, payment.id) is not None:
+    if payment.invoice is None or payment.allowance_id is not None:
+        return []
+    if quotes.lock(scene.txn, payment.id) is not None:
         return []
     found = [
         (one, view_of(scene, one))
@@ -101,6 +104,14 @@ def offered(scene: Scene, matter: Matter) -> list[tuple[Allowance, AllowanceView
         and problem_of(scene, one, payee, payment.total_minor) is None
     ]
     return found[:OFFERED_MAX]
+
+
+def paid_from(scene: Scene, matter: Matter, allowance: Allowance) -> Matter:
+    """A payment that is not kept yet, from the account of who gave an allowance."""
+    view = view_of(scene, allowance)
+    payment = attrs.evolve(matter.payment, payer=allowance.giver, allowance_id=allowance.id)
+    private = attrs.evolve(matter.private, payer=view.giver, user=view.spender)
+    return attrs.evolve(matter, payment=payment, private=private)
 
 
 def use(scene: Scene, matter: Matter) -> tuple[Matter, str | None]:

@@ -44,7 +44,10 @@ _SITE: Final = (
     r"|http://(?P<local>localhost(?::[0-9]{1,5})?))/pay#"
 )
 _PERSON: Final = re.compile(_SITE + r"(?P<query>to=[!-~]{1,900})", re.ASCII)
-_PERSON_ID: Final = re.compile(r"@[a-z0-9._=/+-]{1,200}:[A-Za-z0-9.:\[\]-]{1,230}", re.ASCII)
+_PERSON_ID: Final = re.compile(
+    r"@[a-z0-9._=/+-]{1,200}:[A-Za-z0-9.:\[\]-]{1,230}|[a-z0-9](?:[a-z0-9.-]{0,62}[a-z0-9])?",
+    re.ASCII,
+)
 _CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
 _PERSON_FIELDS: Final = frozenset({"to", "am", "cu", "for"})
 _OURS: Final = re.compile(
@@ -112,11 +115,11 @@ class PayLink:
 
 @attrs.frozen
 class PersonLink:
-    """A link by which a person asks to be paid; whoever made it may say anything.
+    """A link by which somebody asks to be paid; whoever made it may say anything.
 
     Attributes:
         server: Host, with its port if it is not 443.
-        person: Matrix id.
+        person: Matrix id; of an organisation that is paid by its name, its id.
         amount_minor: At least 1; None: the payer says how much.
         currency: ISO 4217 code; empty where there is no amount.
         reference: What for, at most ``REFERENCE_CHARACTERS_MAX``; may be empty.
@@ -220,7 +223,7 @@ def read_ours(text: str) -> PayLink:
 
 
 def write_person(link: PersonLink) -> str:
-    """The address by which a person is paid; what follows ``#`` is not sent to the page's server.
+    """The address by which somebody is paid; what follows ``#`` is not sent to the page's server.
 
     Raises:
         MalformedError: A field is wrong.

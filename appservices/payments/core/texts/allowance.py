@@ -137,23 +137,31 @@ def shown_text(view: AllowanceView, speech: Speech) -> str:
     )
 
 
-def given_doc(view: AllowanceView, speech: Speech) -> Doc:
-    """Somebody learns that they may pay from another's account."""
+def given_doc(view: AllowanceView, payee: str | None, speech: Speech) -> Doc:
+    """Somebody learns that they may pay from another's account.
+
+    Args:
+        view: The allowance.
+        payee: Whom the example pays; None: it is for those alone who are paid by invoices.
+        speech: How they are spoken to.
+    """
     words = speech.text("{name} lets you pay from their account.", name=view.giver.name)
+    approval = speech.text(
+        "You approve each payment with your own key, and {name} sees it at once. An invoice asks"
+        " you from whose account it is paid.",
+        name=view.giver.name,
+    )
+    doc: Doc = (Heading(speech.text("Allowance")), Paragraph(words), _facts(view, speech))
+    if payee is None:
+        return (*doc, Paragraph(approval))
     example = speech.text(
         "pay {payee} 5 {currency} lunch from {name}",
-        payee=view.payees[0].address if view.payees else "bob",
+        payee=payee,
         currency=view.currency,
         name=view.giver.address,
     )
-    intro = speech.text("You approve each payment with your own key, and {name} sees it at once."
-                        " Write for example:", name=view.giver.name)  # fmt: skip
-    return (
-        Heading(speech.text("Allowance")),
-        Paragraph(words),
-        _facts(view, speech),
-        Paragraph(intro, "\n", Mono(example)),
-    )
+    intro = speech.text("Without an invoice, write for example:")
+    return (*doc, Paragraph(approval), Paragraph(intro, "\n", Mono(example)))
 
 
 def allowance_doc(view: AllowanceView, left_minor: int, speech: Speech, *, is_given: bool) -> Doc:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 NO_COVER: Final = "no_cover"
 PAYEE_CLOSED: Final = "payee_closed"
+BY_INVOICE: Final = "by_invoice"
+"""An organisation that is not paid by its name."""
 INVOICE_PAID: Final = "invoice_paid"
 INVOICE_OVER: Final = "invoice_over"
 REFUND_TOO_HIGH: Final = "refund_too_high"
@@ -193,6 +195,20 @@ def over_words(why: str, speech: Speech) -> str:
 def unknown_payee_doc(speech: Speech) -> Doc:
     """Nobody can be paid by that name, whatever the reason."""
     return (Paragraph(speech.text(_REFUSALS[PAYEE_CLOSED])),)
+
+
+def by_invoice_doc(name: str, speech: Speech) -> Doc:
+    """That an organisation asks for money by its invoices, and how one pays those."""
+    return (Paragraph(by_invoice_words(name, speech)),)
+
+
+def by_invoice_words(name: str, speech: Speech) -> str:
+    """The same as one sentence, for a page."""
+    return speech.text(
+        "{name} is paid by its invoices alone: they come into this chat, or you write “pay” and the"
+        " reference that stands on one, RF and digits. Nothing was paid.",
+        name=name,
+    )
 
 
 def wait_doc(view: PaymentView, reason: Reason, until_ms: int, speech: Speech) -> Doc:

@@ -29,6 +29,7 @@ from appservices.payments.core.texts.wallet import (
     whoever_made_it,
 )
 from appservices.payments.service import invoices, topups
+from appservices.payments.service.naming import organisation_named
 from appservices.payments.service.pay_links import drawn, hash_of, person_url
 from appservices.payments.service.wallet.orders import read_typed
 from appservices.payments.service.wallet.views import (
@@ -137,9 +138,14 @@ def _link(visit: Visit, link: PayLink | PersonLink) -> CodeView:
     amount = ""
     if link.amount_minor is not None:
         amount = decimal_text(link.amount_minor, link.currency)
+    merchant = organisation_named(visit.scene.section, link.person)
+    if merchant is None and not link.person.startswith("@"):
+        raise visit.refused(Trouble.CODE_BROKEN)
     return CodeView(
         kind="person",
-        payee=PartyView(address=link.person, name=""),
+        payee=PartyView(
+            address=link.person, name=merchant.name_in(visit.language) if merchant else ""
+        ),
         amount=amount,
         currency=link.currency,
         reference=link.reference,

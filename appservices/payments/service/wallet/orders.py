@@ -18,8 +18,10 @@ from appservices.payments.core.payout import PayoutOrder, PayoutProblem, name_pr
 from appservices.payments.core.rules import DAY_MS
 from appservices.payments.core.texts.banks import name_doc, payout_problem_words
 from appservices.payments.core.texts.paying import (
+    BY_INVOICE,
     PAYEE_CLOSED,
     YOURSELF,
+    by_invoice_words,
     over_words,
     problem_words,
     refused_words,
@@ -27,15 +29,16 @@ from appservices.payments.core.texts.paying import (
 from appservices.payments.core.texts.peers import PEER_REFUSALS, no_peer_words, peer_words
 from appservices.payments.core.texts.views import Party
 from appservices.payments.core.texts.wallet import Trouble
-from appservices.payments.service import files, judging, paying, payouts
+from appservices.payments.service import buying, files, judging, paying, payouts
 from appservices.payments.service.files import Matter, Private
-from appservices.payments.service.naming import payee_named, server_named
+from appservices.payments.service.naming import organisation_named, payee_named, server_named
 from appservices.payments.service.wallet.visit import PaymentRefusedError
 from appservices.payments.store import payments as store
 from veche.protocol.errors import MalformedError
 from veche.protocol.message import body
 
 if TYPE_CHECKING:
+    from appservices.payments.config import OrganisationSection
     from appservices.payments.service.wallet.views import OrderBody, PayoutBody
     from appservices.payments.service.wallet.visit import Visit
     from veche.protocol.ids import UserId
@@ -77,7 +80,7 @@ def read_typed(visit: Visit, amount: str, currency: str) -> Money:
     return money
 
 
-def payee_of(visit: Visit, order: OrderBody) -> UserId:
+def payee_of(visit: Visit, order: OrderBody) -> UserId | OrganisationSection:
     """Whom an order pays, once all of it can be read.
 
     Raises:
@@ -88,6 +91,12 @@ def payee_of(visit: Visit, order: OrderBody) -> UserId:
     if problem is not None:
         raise _problem(visit, problem)
     typed, bot = order.payee.strip(), visit.scene.voice.bot.user_id
+    merchant = organisation_named(visit.scene.section, typed)
+    if merchant is not None and not merchant.is_paid_by_name:
+        words = by_invoice_words(merchant.name_in(visit.language), visit.speech)
+        raise PaymentRefusedError(BY_INVOICE, words, PAYEE)
+    if merchant is not None:
+        return merchant
     payee = payee_named(typed, bot, [one.server for one in visit.scene.section.peers])
     if payee is not None:
         return payee
@@ -124,6 +133,30 @@ def begin(visit: Visit, order: OrderBody, payer: str, payee: Party) -> Matter:
         reference=" ".join(order.reference.split()),
     )
     return _ask(visit, paying.new(visit.scene, private, amount.minor))
+
+
+def buy(visit: Visit, order: OrderBody, merchant: OrganisationSection) -> Matter:
+    """Ask the person whether to pay an organisation that they named.
+
+    Args:
+        visit: The person.
+        order: As ``payee_of`` read it.
+        merchant: Whom it gave.
+
+    Raises:
+        PaymentRefusedError: It cannot be made.
+    """
+    amount = read_typed(visit, order.amount, order.currency)
+    private = Private(
+        payer=Party(visit.person, visit.person),
+        payee=buying.party_of(visit.scene, merchant),
+        currency=amount.currency,
+        reference=" ".join(order.reference.split()),
+    )
+    matter = buying.new(visit.scene, private, amount.minor)
+    _check_hope(visit, matter)
+    buying.begin(visit.scene, matter)
+    return matter
 
 
 def payout_of(visit: Visit, order: PayoutBody) -> tuple[PayoutOrder, str]:

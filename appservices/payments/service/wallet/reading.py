@@ -243,16 +243,20 @@ def _invoice(visit: Visit, matter: Matter) -> InvoiceView | None:
     if matter.payment.invoice is None:
         return None
     file = invoice_store.invoice(visit.scene.txn, *matter.payment.invoice)
-    return invoice_view(visit.scene, file, visit.speech) if file is not None else None
+    # One that its payer made says nothing that they do not see already.
+    is_asked = file is not None and not invoices.order_of(visit.scene, file).is_by_payer
+    return invoice_view(visit.scene, file, visit.speech) if file is not None and is_asked else None
 
 
 def _payees(visit: Visit, made: list[Matter]) -> list[PartyView]:
-    """Persons whom one paid of late, each once."""
-    mine = visit.holder.id
+    """Whom one paid of late by name, each once: persons, and organisations that are paid so."""
+    mine, section = visit.holder.id, visit.scene.section
+    by_name = {one.id for one in section.organisations if one.is_paid_by_name}
     paid = [
         one.private.payee
         for one in made
-        if one.payment.payer == mine and one.private.payee.person is not None
+        if one.payment.payer == mine
+        and (one.private.payee.person is not None or one.private.payee.address in by_name)
     ]
     known = {one.address: one for one in reversed(paid)}
     return [party_view(one) for one in reversed(known.values())][:PAYEES_MAX]

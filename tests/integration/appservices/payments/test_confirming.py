@@ -381,9 +381,11 @@ def test_what_it_costs_besides_is_chosen_before_it_is_paid(market: Market) -> No
 
 
 def test_what_a_merchant_answers_comes_back_as_it_is_read_later(market: Market) -> None:
-    plain, brought = market.invoice(quote="options"), market.invoice(quote="delivery")
-    asked, waiting = market.asked(plain), market.asked(brought)
+    brought = market.invoice(quote="delivery")
+    waiting = market.asked(brought)
     say_where(market, "Main Street 5")
+    plain = market.invoice(quote="options")
+    asked = market.asked(plain)
     with market.at() as scene:
         answers = [
             answer_quote(scene, SHOP, plain, quote(asked, 0, 390)),

@@ -211,6 +211,7 @@ class TestCodes:
             ("x" * 5_000, "code_unknown"),
             ("https://bank.veche.test/pay#nonsense", "code_broken"),
             ("https://bank.veche.test/pay#to=@bob:x&am=-5&cu=EUR", "code_broken"),
+            ("https://bank.veche.test/pay#to=nobody", "code_broken"),
             ("https://bank.veche.test/pay#to=@bob:x&am=5", "code_broken"),
             ("https://bank.veche.test/pay#to=@bob:x&to=@eve:x", "code_broken"),
             ("https://bank.veche.test/pay#to=@bob:x&for=a%0Ab", "code_broken"),

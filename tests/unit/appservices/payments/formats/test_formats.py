@@ -470,13 +470,15 @@ class TestLinks:
         self, amount_minor: int | None, reference: str
     ) -> None:
         currency = "" if amount_minor is None else "EUR"
-        link = PersonLink("pay.example.org", "@bob:example.org", amount_minor, currency, reference)
-        assert read_code(links.write_person(link)) == link
+        for payee in ("@bob:example.org", "bakery"):
+            link = PersonLink("pay.example.org", payee, amount_minor, currency, reference)
+            assert read_code(links.write_person(link)) == link
 
     @pytest.mark.parametrize(
         ("query", "field"),
         [
-            ("to=bob", "to"),
+            ("to=Bob", "to"),
+            ("to=bob:example.org", "to"),
             ("to=@Bob:example.org", "to"),
             ("to=@bob:example.org&am=5", "code"),
             ("to=@bob:example.org&cu=EUR", "code"),

@@ -1,0 +1,144 @@
+"""A merchant that is paid by its name: "pay bakery 5 EUR bread".
+
+What the payer typed becomes an invoice of the merchant's, which they alone are asked about. So what
+is paid is heard of, refunded and disputed as any other invoice, and an allowance may pay it. The
+merchant hears of it once it is paid: whoever only asks tells them nothing. Source: design of Veche,
+payments §10 (a static code "opens a new invoice at each scan").
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.core.guards import DUE_MS
+from appservices.payments.core.payment import ASKED_MS, Kind, Payment, State
+from appservices.payments.core.texts.paying import by_invoice_doc
+from appservices.payments.core.texts.views import Party
+from appservices.payments.service import allowances, invoicing, judging, paying, purses
+from appservices.payments.service.files import Matter, Private
+from appservices.payments.service.news import EVENT
+from appservices.payments.store import holders
+from veche.protocol.ids import UserId, ulid
+from veche.protocol.invoice import InvoiceCard, InvoiceOrder
+from veche.protocol.wire import parse
+
+if TYPE_CHECKING:
+    from appservices.payments.config import OrganisationSection
+    from appservices.payments.core.order import Order
+    from appservices.payments.service.scene import Scene
+    from appservices.payments.store.allowances import Allowance
+    from veche.protocol.inbound import Inbound
+
+_SPARE_MS: Final = 60 * 60_000
+"""After all that may make a payment wait, for its way through the ledger."""
+
+
+def order(
+    scene: Scene,
+    inbound: Inbound,
+    merchant: OrganisationSection,
+    wanted: Order,
+    giver: UserId | None,
+) -> None:
+    """Somebody pays an organisation in their chat.
+
+    Args:
+        scene: The transaction.
+        inbound: What they wrote.
+        merchant: Whom they named.
+        wanted: How much, what for.
+        giver: From whose account, if they said so.
+    """
+    person, room_id = inbound.sender, inbound.room_id
+    if not merchant.is_paid_by_name:
+        speech = scene.speech(person)
+        scene.tell(room_id, person, by_invoice_doc(merchant.name_in(speech.language), speech))
+        return
+    private = Private(
+        payer=Party(person, person),
+        payee=party_of(scene, merchant),
+        currency=wanted.amount.currency,
+        reference=wanted.reference,
+        room_id=room_id,
+    )
+    allowance = None
+    if giver is not None:
+        allowance = allowances.usable(scene, private, wanted.amount.minor, giver)
+        if allowance is None:
+            return  # they are told why
+    matter = new(scene, private, wanted.amount.minor, allowance)
+    if purses.offered(scene, matter) or not paying.tell_hopeless(scene, matter):
+        begin(scene, matter)
+
+
+def party_of(scene: Scene, merchant: OrganisationSection) -> Party:
+    """An organisation as its invoices name it."""
+    return Party(merchant.id, merchant.name_in(scene.section.language))
+
+
+def new(scene: Scene, private: Private, minor: int, allowance: Allowance | None = None) -> Matter:
+    """The payment of an invoice that is yet to be made; neither is kept.
+
+    Args:
+        scene: The transaction.
+        private: Who pays which organisation, and what for, as if from their own account.
+        minor: How much.
+        allowance: By which somebody else's account is debited; None: their own.
+    """
+    person = private.payer.person
+    assert person is not None, "a person asks for it"  # noqa: S101 -- our bug
+    chance = scene.vault.chance(f"{scene.voice.cause} {scene.now_ms}")
+    payment = Payment(
+        id=scene.voice.fresh_ulid("payment"),
+        kind=Kind.INVOICE,
+        state=State.ASKED,
+        payer=scene.holder(person).id,
+        payee=scene.organisation(private.payee.address).id,
+        ledger=holders.currencies(scene.txn)[private.currency],
+        amount_minor=minor,
+        fee_minor=0,
+        asked_at_ms=scene.now_ms,
+        due_at_ms=scene.now_ms + ASKED_MS,
+        # As of an organisation's own: whoever has its reference could pay and read it.
+        invoice=(ulid(scene.now_ms, chance), 1),
+    )
+    matter = Matter(payment, private, scene.now_ms)
+    return matter if allowance is None else purses.paid_from(scene, matter, allowance)
+
+
+def begin(scene: Scene, matter: Matter) -> None:
+    """Make the invoice of a payment, and ask its payer to approve it."""
+    invoicing.keep(scene, _invoice(scene, matter))
+    paying.begin(scene, matter)
+
+
+def _invoice(scene: Scene, matter: Matter) -> InvoiceOrder:
+    """The invoice that a payment is of, of one line: what the payer wrote."""
+    payment, private, person = matter.payment, matter.private, matter.private.asker.person
+    assert payment.invoice is not None, "it was given one"  # noqa: S101 -- our bug
+    assert person is not None, "a person asks for it"  # noqa: S101 -- our bug
+    amount = {"minor": payment.amount_minor, "currency": private.currency}
+    title = private.reference or scene.speech(person).text("Payment")
+    card = {
+        "v": 1,
+        "id": payment.invoice[0],
+        "issuer": private.payee.address,
+        "issuer_name": private.payee.name,
+        "title": title,
+        "lines": [{"text": title, "amount": amount}],
+        "total": amount,
+        "due_at_ms": _due_ms(scene),
+    }
+    return InvoiceOrder(
+        card=parse(InvoiceCard, card),
+        reply=EVENT,
+        about={"organisation": private.payee.address, "ours": ""},
+        is_by_payer=True,
+    )
+
+
+def _due_ms(scene: Scene) -> int:
+    """Until when it can be paid: whatever makes an approved payment wait is over by then, UTC."""
+    waits = judging.waits_of(scene)
+    longest_ms = DUE_MS + max(waits.first_payee_ms, waits.large_part_ms)
+    return scene.now_ms + ASKED_MS + longest_ms + _SPARE_MS
