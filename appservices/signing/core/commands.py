@@ -32,7 +32,7 @@ SESSIONS: Final = Command(
     "sessions",
     N_("your documents, and how they stand: sessions NUMBER"),
     {
-        "en": ("status",),
+        "en": ("sessions", "status"),
         "ru": ("документы", "статус"),
         "de": ("dokumente", "stand"),
         "uk": ("документи", "стан"),
@@ -68,7 +68,7 @@ MEET: Final = Command(
     "meet",
     N_("somebody without an account is here to sign: a code for their phone"),
     {
-        "en": ("inperson", "in-person"),
+        "en": ("meet", "inperson", "in-person"),
         "ru": ("встреча", "лично"),
         "de": ("treffen", "persönlich", "persoenlich"),
         "uk": ("зустріч", "особисто"),

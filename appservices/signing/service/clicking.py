@@ -11,8 +11,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.signing.core.records import ClauseKind, Level
-from appservices.signing.core.texts.talk import clauses_doc, refused_words, wrong_code_doc
+from appservices.signing.core.texts.talk import (
+    clauses_doc,
+    code_doc,
+    not_now_doc,
+    refused_words,
+    wrong_code_doc,
+)
 from appservices.signing.service import acting, guarding
+from appservices.signing.service.draft_talk import WORDS
 from appservices.signing.service.scene import CATALOGUE
 from appservices.signing.store import sessions
 from appservices.signing.store.signatures import Signature
@@ -22,6 +29,7 @@ from veche.protocol.inbound import DeviceStanding
 from veche.protocol.message import Paragraph
 from veche.protocol.refusals import RefusalReason
 from veche.protocol.typed import without_quote
+from veche.runtime import prompts
 from veche.runtime.approvals import IdentityState
 from veche.runtime.approvals.core import CodeVerdict, judge_code, typed_code
 
@@ -45,12 +53,21 @@ def heard(scene: Scene, inbound: Inbound) -> bool:
     if content.get("msgtype") != "m.text" or not isinstance(typed, str):
         return False
     code = typed_code(without_quote(typed) if is_reply(content) else typed)
-    waiting = _waiting(scene, inbound) if code is not None else []
-    if code is None or not waiting:
+    if code is None:
+        return False
+    theirs = _documents(scene, inbound)
+    waiting = [one for one in theirs if _waits_for_code(scene, *one)]
+    found = [one for one in waiting if one[0].code == code]
+    if not found and _asks_for_words(scene, inbound):
+        # Four digits are an answer to many a question, such as one for a year.
+        return False
+    if not found and (meant := next((one for one in theirs if one[0].code == code), None)):
+        _explain(scene, inbound, *meant)
+        return True
+    if not waiting:
         return False
     person, room_id = inbound.sender, inbound.room_id
     speech = scene.speech(person)
-    found = [(session, member) for session, member in waiting if session.code == code]
     expected = code if len(found) == 1 else None
     standing = standing_of(scene, inbound)
     verdict = judge_code(
@@ -83,27 +100,50 @@ def standing_of(scene: Scene, inbound: Inbound) -> DeviceStanding:
     return inbound.standing
 
 
-def _waiting(scene: Scene, inbound: Inbound) -> list[tuple[Session, Member]]:
-    """Documents that wait for a reply of a person."""
+def _documents(scene: Scene, inbound: Inbound) -> list[tuple[Session, Member]]:
+    """The documents in which a person takes part, the newest first."""
     found = []
     for session_id in sessions.of_person(scene.txn, inbound.sender, SESSIONS_MAX):
         session = sessions.read(scene.txn, scene.vault, session_id)
         if session is not None:
-            mine = [one for one in session.members if _is_asked(one, inbound)]
-            found += [(session, one) for one in mine if _is_able(scene, session, one)]
+            mine = (one for one in session.members if one.person == inbound.sender)
+            found += [(session, one) for one in mine]
     return found
 
 
-def _is_asked(member: Member, inbound: Inbound) -> bool:
-    return member.person == inbound.sender and member.level_min is Level.CLICK
+def _waits_for_code(scene: Scene, session: Session, member: Member) -> bool:
+    return member.level_min is Level.CLICK and _why_not(scene, session, member) is None
 
 
-def _is_able(scene: Scene, session: Session, member: Member) -> bool:
+def _asks_for_words(scene: Scene, inbound: Inbound) -> bool:
+    """Whether a question is open that is answered in words; a reply to a message answers that."""
+    if is_reply(inbound.content):
+        return False
+    asked = prompts.candidates(scene.txn, inbound, None)
+    return any(
+        one.is_open and one.purpose.get(WORDS) and one.prompt.expires_at_ms > scene.now_ms
+        for one in asked
+    )
+
+
+def _explain(scene: Scene, inbound: Inbound, session: Session, member: Member) -> None:
+    """Why a document is not signed by its code."""
+    speech = scene.speech(inbound.sender)
+    why = _why_not(scene, session, member)
+    if why is None:
+        doc = code_doc(session, member, scene.page_of(session, member), speech)
+    else:
+        doc = not_now_doc(session, why, speech)
+    scene.tell(inbound.room_id, inbound.sender, doc)
+
+
+def _why_not(scene: Scene, session: Session, member: Member) -> RefusedError | None:
+    """Why somebody cannot sign now; None: they can."""
     try:
         acting.check_time(scene, session, acting.able(session, member.id))
-    except RefusedError:
-        return False
-    return True
+    except RefusedError as e:
+        return e
+    return None
 
 
 def _sign(scene: Scene, inbound: Inbound, session: Session, member: Member) -> None:
@@ -114,7 +154,7 @@ def _sign(scene: Scene, inbound: Inbound, session: Session, member: Member) -> N
         "standing": inbound.standing.value,
     }
     locked = scene.session(session.id)
-    if locked is None or not _is_able(scene, locked, member):
+    if locked is None or _why_not(scene, locked, member) is not None:
         return
     waits = guarding.request(scene, locked, member)
     if waits is not None:

@@ -235,11 +235,11 @@ def send(scene: Scene, session: Session, room_id: RoomId) -> None:
     errands.schedule(scene.txn, Errand(id_, FREEZE, payload, scene.now_ms))
 
 
-def close(scene: Scene, session: Session) -> None:
-    """End the open question about a draft."""
+def close(scene: Scene, session: Session, words: str = "") -> None:
+    """End the open question about a draft; by these words, or since a newer one follows."""
     person = _person(session)
-    words = scene.speech(person).text("A newer question has taken the place of this one.")
-    scene.close(about(session.id), person, words)
+    newer = scene.speech(person).text("A newer question has taken the place of this one.")
+    scene.close(about(session.id), person, words or newer)
 
 
 def forget_later(scene: Scene, session: Session) -> None:

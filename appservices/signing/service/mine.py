@@ -11,6 +11,7 @@ from appservices.signing.core.parties import CAN_ACT, PartyState
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.account import (
     how_doc,
+    no_draft_doc,
     no_session_doc,
     session_doc,
     sessions_doc,
@@ -110,18 +111,20 @@ def cancel(scene: Scene, inbound: Inbound, argument: str) -> None:
     speech = scene.speech(person)
     session = _own(scene, person, argument)
     if session is None:
-        scene.tell(room_id, person, no_session_doc(speech))
+        doc = no_session_doc(speech) if argument.strip() else no_draft_doc(speech)
+        scene.tell(room_id, person, doc)
         return
     is_draft = session.state is State.DRAFT
+    thrown = speech.text("Thrown away; nothing was sent.")
     if is_draft:
-        draft_talk.close(scene, session)
+        draft_talk.close(scene, session, thrown)
     try:
         acting.cancelled(scene, session)
     except RefusedError as e:
         scene.tell(room_id, person, (Paragraph(refused_words(e, speech)),))
         return
     if is_draft:
-        scene.tell(room_id, person, (Paragraph(speech.text("Thrown away; nothing was sent.")),))
+        scene.tell(room_id, person, (Paragraph(thrown),))
 
 
 def delete(scene: Scene, inbound: Inbound, argument: str) -> None:
@@ -182,7 +185,8 @@ def remind(scene: Scene, inbound: Inbound, argument: str) -> None:
         words = speech.plural("One person is reminded.", "{count} persons are reminded.", count)
     elif waiting:
         words = speech.text(
-            "Nobody is reminded: each was reminded {count} times, or has no chat yet.",
+            "Nobody is reminded: each was reminded {count} times, or has no chat with me, to which"
+            " I have invited them.",
             count=REMINDERS_MAX,
         )
     else:

@@ -204,6 +204,15 @@ def no_session_doc(speech: Speech) -> Doc:
     return (Paragraph(words),)
 
 
+def no_draft_doc(speech: Speech) -> Doc:
+    """That nothing is being prepared, and how something that was sent is taken back."""
+    words = speech.text(
+        "You are preparing no document. To take back one that you have sent, write its number too:"
+        " cancel NUMBER. Write “sessions” to see the numbers."
+    )
+    return (Paragraph(words),)
+
+
 def _line(session: Session, speech: Speech) -> Item:
     have, need = counted(session)
     state = speech.text(SESSIONS[session.state])

@@ -182,7 +182,9 @@ def _how(session: Session, member: Member, page: str | None, speech: Speech) -> 
         words = speech.text("Read and sign it here; the link is for you alone:")
         blocks = (Paragraph(words, "\n", Link(page, page)),)
     if member.level_min is Level.CLICK:
-        words = speech.text("Or read the file above and reply with its code alone, to sign it:")
+        words = speech.text(
+            "Or read the file that I send you here and reply with its code alone, to sign it:"
+        )
         blocks = (*blocks, Paragraph(words, " ", Mono(session.code)))
     elif page is None:
         level = speech.text(LEVELS[member.level_min])

@@ -103,6 +103,10 @@ def reminder_doc(session: Session, member: Member, page: str | None, speech: Spe
     return blocks
 
 
+_CHECKED: Final = N_("Anybody can check it here; the file stays in the browser:")
+_REPORT_CHECKED: Final = N_("Anybody can check the report here; it stays in the browser:")
+
+
 def result_doc(
     session: Session,
     verdict: str | None,
@@ -122,9 +126,9 @@ def result_doc(
         speech: How the person is spoken to.
         is_deleted: What was kept of it is deleted already.
     """
-    names = ", ".join(signed_names(session)) or "–"
+    signed = signed_names(session)
     facts: list[tuple[str, Item]] = [
-        (speech.text("Signed by"), names),
+        (speech.text("Signed by"), ", ".join(signed) or "–"),
         (speech.text("Number"), Mono(number_of(session))),
     ]
     if verdict is not None:
@@ -139,8 +143,14 @@ def result_doc(
     elif session.revision:
         lines = blind.result_lines(session, until_ms, speech, is_deleted=is_deleted)
         blocks = (*blocks, *lines)
+    if signed and not session.revision:
+        words = speech.text(
+            "Nobody has signed in the file itself: who agreed, and how, the report proves."
+            " Keep both."
+        )
+        blocks = (*blocks, Paragraph(words))
     if check_url is not None:
-        words = speech.text("Anybody can check it here; the file stays in the browser:")
+        words = speech.text(_CHECKED if session.revision else _REPORT_CHECKED)
         blocks = (*blocks, Paragraph(words, "\n", Link(check_url, check_url)))
     return blocks
 

@@ -68,7 +68,9 @@ def sign_doc(session: Session, member: Member, page: str | None, speech: Speech)
         words = speech.text("Read and sign it here; the link is for you alone:")
         blocks = (*blocks, Paragraph(words, "\n", Link(page, page)))
     if member.level_min is Level.CLICK:
-        words = speech.text("Or read the file above and reply with its code alone, to sign it:")
+        words = speech.text(
+            "Or read the file that I send you here and reply with its code alone, to sign it:"
+        )
         blocks = (*blocks, Paragraph(words, " ", Mono(session.code)))
     elif page is None:
         words = speech.text(
@@ -165,6 +167,17 @@ def wrong_code_doc(speech: Speech) -> Doc:
         " same stands with whoever asks you."
     )
     return (Paragraph(words),)
+
+
+def code_doc(session: Session, member: Member, page: str | None, speech: Speech) -> Doc:
+    """That a code alone does not sign a document, and what does."""
+    words = speech.text("A reply with its code does not sign this document.")
+    return (*sign_doc(session, member, page, speech), Paragraph(words))
+
+
+def not_now_doc(session: Session, error: VecheError, speech: Speech) -> Doc:
+    """That the document of a code cannot be signed, and why."""
+    return (Heading(titled(session, speech)), Paragraph(refused_words(error, speech)))
 
 
 def clauses_doc(speech: Speech) -> Doc:
