@@ -56,7 +56,7 @@ class Signing:
 
         Raises:
             ConfigError: Something is missing in it, an organisation has no seal there, or stamps
-                are of another hash than is configured.
+                are of another hash than is configured, or files would be stamped without end.
         """
         anchors = [] if section.sessions is None else section.sessions.anchors
         self.authorities = read_authorities(section.folder, anchors)
@@ -67,6 +67,7 @@ class Signing:
                 f" `veche ca seal {missing[0]} NAME`"
             )
         _check_hash(self.authorities, section)
+        _check_day(host, section)
         self.callers = Callers(section.seals)
         self.seals = Seals(self.authorities)
         self.pool = SigningPool(host.reactor)
@@ -128,6 +129,15 @@ def _check_hash(authorities: Authorities, section: SigningSection) -> None:
         raise ConfigError(
             f"signing.stamp_hash is {by}, and the authority for time stamps in {section.folder}"
             f" or its list is of another hash: make it with `veche ca stamps --hash {by}`"
+        )
+
+
+def _check_day(host: Host, section: SigningSection) -> None:
+    """The day has begun: no stamp of today is good enough for one to come."""
+    if section.renew_stamped_before is not None and section.renew_stamped_before_ms > host.now_ms():
+        raise ConfigError(
+            f"signing.renew_stamped_before is {section.renew_stamped_before}, a day to come: all"
+            " closed files would be stamped again every day until then. Write today (UTC)"
         )
 
 

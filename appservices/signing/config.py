@@ -177,7 +177,7 @@ class SigningSection(Section):
     SHA-256 is believed no more; the authority for stamps has to be made with it too."""
     renew_stamped_before: Annotated[dt.date, Field(strict=False)] | None = None
     """Closed files whose last stamp is older than this day (UTC) are renewed at once; left out:
-    each a year before its last stamp ends."""
+    each a year before its last stamp ends. No day to come."""
 
     @property
     def stamped_by(self) -> Hash:

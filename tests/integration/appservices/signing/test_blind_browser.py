@@ -9,13 +9,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from appservices.signing.cli import open_authority
 from appservices.signing.core.session import State
+from appservices.signing.service.authorities import STAMPS
 from tests.integration.appservices.signing.blind import CANARY, BlindSite
 from tests.integration.appservices.signing.playing import play
-from tests.integration.appservices.signing.site import ALICE, BOB, CAROL
+from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, reactor
 from tests.integration.appservices.signing.test_browser import enrol
 from tests.support import uploads
 from tests.support.node import chromium, firefox, why_no_browser, why_no_firefox
+from veche.protocol.signatures.certificates import Holder, stamps_certificate
+from veche.protocol.signatures.digests import SHA512
 from veche.protocol.signatures.report import Verdict
 from veche.protocol.signatures.verdict import Trusted, judge
 
@@ -47,12 +51,16 @@ class _BlindBrowser(BlindSite):
         assert self.session().state is State.COMPLETED
         pdf = base64.b64decode(told["saved"])
         now = dt.datetime.fromtimestamp(int(self.host.now_ms() / 1000) + 5, tz=dt.UTC)
-        report = judge(pdf, Trusted([self.root()], now))
+        report = judge(pdf, self.trusted(now))
         assert (report.verdict, report.findings) == (Verdict.SEALED, ())
         assert [(one.account, one.clause) for one in report.signers] == [
             *((ALICE, ""), (ALICE, "c1")),
             *((BOB, ""), (BOB, "c1")),
         ]
+
+    def trusted(self, now: dt.datetime) -> Trusted:
+        """By which the closed file is judged."""
+        return Trusted([self.root()], now)
 
     def _told(self, upload: bytes) -> Any:
         """Runs the browsers; each key that they make is enrolled."""
@@ -85,3 +93,22 @@ class FirefoxTests(_BlindBrowser):
 
     __test__ = True
     browser: ClassVar[Mapping[str, str]] = {"VECHE_BROWSER": "firefox", "FIREFOX": str(firefox())}
+
+
+@pytest.mark.skipif(bool(why_no_browser()), reason=why_no_browser())
+class LongerHashTests(ChromiumTests):
+    """In Chromium, closed by SHA-512, by an authority for stamps that was made with it."""
+
+    stamp_hash = "sha512"
+
+    def _serve(self) -> None:
+        now = dt.datetime.fromtimestamp(int(reactor.seconds()), tz=dt.UTC)
+        folder = self.folder / "ca"
+        opened = open_authority(folder, self.url, b"a long passphrase", now, by=SHA512)
+        opened.make(STAMPS, Holder("Lindenau Time", organisation="Lindenau"), stamps_certificate)
+        super()._serve()
+
+    def trusted(self, now: dt.datetime) -> Trusted:
+        """Two days later SHA-256, by which all of them signed, is believed no more."""
+        day = dt.timedelta(days=1)
+        return Trusted([self.root()], now + 2 * day, (), {"sha256": now + day})

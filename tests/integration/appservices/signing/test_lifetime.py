@@ -31,6 +31,7 @@ from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
 from veche.cli.homeserver import write_private
 from veche.cli.main import main
 from veche.cli.seal import seal
+from veche.cli.verify_pdf import NOT_PROVEN
 from veche.protocol.asic.archive import ArchiveError
 from veche.protocol.asic.container import DataFile
 from veche.protocol.errors import ConfigError
@@ -169,6 +170,35 @@ class LifetimeTests(TestCase):
         assert code == 1  # its last stamp cannot last longer
         with pytest.raises(Exception, match="revoked"):
             await self.seal(pdf, out=self.folder / "again.pdf")
+
+    async def test_a_file_is_renewed_by_another_hash_before_one_is_distrusted(self) -> None:
+        await self.seal(self.file("extract.pdf", page("Extract")))
+        await self.seal(self.file("map.bin", bytes(99)))
+        paths = [self.folder / "extract-sealed.pdf", self.folder / "map.bin.asice"]
+        today = f"{self.now:%Y-%m-%d}"
+        for path in paths:
+            code, said = await self.verify(path, "--distrust", f"sha256={today}")
+            assert code == NOT_PROVEN, said
+            code, said = await self.verify(path, "--distrust", "sha384=2020-01-01")
+            assert code == 0, said
+
+        options = ["--tsa", f"{self.url}{API.prefix}/tsa", "--root", str(self.ca / "root.pem")]
+        renew = ["renew", *map(str, paths), *options, "--hash", "sha512"]
+        stamps = ["ca", "stamps", "--site", self.url, "--folder", str(self.ca)]
+        stamps += ["--passphrase-path", str(self.folder / "passphrase"), "--hash"]
+        code, said = await self.veche(*stamps, "sha512")
+        assert code == 0, said
+        self.start()
+        code, said = await self.veche(*renew)
+        assert (code, said.count("renewed, provable until")) == (0, 2), said
+
+        for path in paths:
+            # It was there before the day: also the signature by SHA-256 in it is proven by that.
+            tomorrow = f"{self.now + dt.timedelta(days=1):%Y-%m-%d}"
+            code, said = await self.verify(path, "--distrust", f"sha256={tomorrow}")
+            assert code == 0, said
+            code, said = await self.verify(path, "--distrust", f"sha512={today}")
+            assert code == NOT_PROVEN, said
 
     async def test_what_cannot_be_sealed_or_renewed_stays_as_it_was(self) -> None:
         path = self.file("a.txt", b"a")

@@ -27,9 +27,10 @@ from appservices.payments.core.statement import AccountStatement
 from appservices.payments.service.receipt_pdfs import ReceiptPage, make_receipt
 from appservices.payments.service.statement_pdfs import make_pdf
 from appservices.signing.bot import Signing
-from appservices.signing.cli import make_authority
+from appservices.signing.cli import make_authority, open_authority
 from appservices.signing.config import SealSection, SigningSection
 from appservices.signing.routes import API, routes
+from appservices.signing.service.authorities import STAMPS, read_authorities
 from tests.support.forgery import page
 from tests.support.postgres import database, execute
 from tests.support.programs import program
@@ -37,7 +38,8 @@ from tests.support.signing import ms, with_boxes
 from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
 from veche.cli.homeserver import write_private
 from veche.protocol.errors import ConfigError, UnavailableError
-from veche.protocol.signatures.certificates import Level
+from veche.protocol.signatures.certificates import Holder, Level, stamps_certificate
+from veche.protocol.signatures.digests import SHA256, SHA512
 from veche.protocol.signatures.report import Verdict
 from veche.protocol.signatures.stamps import StampRequest
 from veche.protocol.signatures.verdict import Trusted, judge, list_addresses
@@ -292,6 +294,47 @@ class SealTests(TestCase):
 
         with pytest.raises(ConfigError, match="veche ca seal third"):
             Signing(cast("Any", None), section)
+
+    def test_stamps_of_another_hash_than_their_authority_are_refused_at_the_start(self) -> None:
+        folder = self.folder / "ca"
+        section = SigningSection(folder=folder, stamp_hash="sha512")
+        told = "signing.stamp_hash is sha512.*make it with `veche ca stamps --hash sha512`"
+
+        def start() -> None:
+            self.started(section)
+
+        with pytest.raises(ConfigError, match=told):
+            start()
+        holder = Holder("Lindenau Time", organisation="Lindenau")
+        shorter, longer = (
+            open_authority(folder, "http://127.0.0.1:1", b"a long passphrase", _now(), by=by)
+            for by in (SHA256, SHA512)
+        )
+        longer.make(STAMPS, holder, stamps_certificate)
+        start()
+        # The list counts, too: a file has it with the stamp.
+        shorter.list(read_authorities(folder).stamps.certificate)
+        with pytest.raises(ConfigError, match=told):
+            start()
+        longer.list(read_authorities(folder).stamps.certificate)
+        start()
+
+    def test_a_day_to_come_is_refused_as_files_would_be_stamped_every_day_until_then(self) -> None:
+        folder, today = self.folder / "ca", _now().date()
+        for day in (today, today - dt.timedelta(days=9)):
+            self.started(SigningSection(folder=folder, renew_stamped_before=day))
+        section = SigningSection(folder=folder, renew_stamped_before=today + dt.timedelta(days=1))
+
+        with pytest.raises(ConfigError, match=r"renew_stamped_before.*every day until then"):
+            self.started(section)
+
+    def started(self, section: SigningSection) -> None:
+        """Start with another configuration, and stop again."""
+        ends: list[Any] = []
+        host = SimpleNamespace(reactor=reactor, at_stop=ends.append, now_ms=lambda: ms(_now()))
+        Signing(cast("Any", host), section)
+        [end] = ends
+        self.addCleanup(lambda: Deferred.fromCoroutine(end()))
 
 
 def _at(resource: Any) -> Any:

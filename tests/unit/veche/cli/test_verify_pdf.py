@@ -246,3 +246,42 @@ def test_a_site_that_says_no_authorities_proves_nothing(
 
     assert code == 3
     assert "could not be checked" in said
+
+
+def test_an_algorithm_is_distrusted_from_a_day_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Run(tmp_path, capsys)
+    today = office().now
+
+    for day, options in (
+        (today + dt.timedelta(days=1), ["sha256"]),
+        (today - dt.timedelta(days=9), ["sha512", "rsa2048"]),
+    ):
+        told = [word for one in options for word in ("--distrust", f"{one}={day:%Y-%m-%d}")]
+        assert run(closed(), *told)[0] == 0
+    code, said = run(closed(), "--distrust", f"sha256={today:%Y-%m-%d}")
+    assert code == 3
+    assert "sealed" not in said.splitlines()[0]
+    # The file itself is whole: nothing in it was changed.
+    assert run(closed(), "--distrust", "secp256r1=2020-01-01")[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ("md5=2031-01-01", "'md5' is none of sha256"),
+        ("sha256=soon", "'soon' is no day as 2031-01-01"),
+        ("sha256=2031-02-30", "'2031-02-30' is no day as 2031-01-01"),
+        ("sha256", "'' is no day as 2031-01-01"),
+        ("rsa=2031-01-01", "'rsa' is none of"),
+    ],
+)
+def test_what_names_no_algorithm_or_no_day_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: str, why: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        Run(tmp_path, capsys)(closed(), "--distrust", wrong)
+
+    assert caught.value.code == 2
+    assert why in capsys.readouterr().err

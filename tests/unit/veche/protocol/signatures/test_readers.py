@@ -15,7 +15,10 @@ from tests.support.programs import program
 from tests.support.readers import by_pdfsig, by_pyhanko
 from tests.support.signing import Office, with_boxes
 from veche.protocol.pdf.document import Document
+from veche.protocol.pdf.signing import Proofs
 from veche.protocol.signatures.checking import open_signature
+from veche.protocol.signatures.cms import der_of
+from veche.protocol.signatures.digests import SHA512
 from veche.protocol.signatures.verdict import signatures_of
 
 if TYPE_CHECKING:
@@ -31,13 +34,16 @@ def office() -> Office:
     return Office(now - dt.timedelta(hours=1))
 
 
+def lease_page() -> bytes:
+    """A page of typst, PDF/A-3b."""
+    source = '#set document(title: [Lease])\n#set text(lang: "en")\nLease. Договор.'
+    return bytes(typst.compile(source.encode(), pdf_standards=["a-3b"]))
+
+
 @functools.cache
 def closed() -> bytes:
     """Three signers and a closing stamp on a page of typst, PDF/A-3b."""
-    source = '#set document(title: [Lease])\n#set text(lang: "en")\nLease. Договор.'
-    pdf = original = with_boxes(
-        typst.compile(source.encode(), pdf_standards=["a-3b"]), ["Sig1", "Sig2", "Sig3"]
-    )
+    pdf = original = with_boxes(lease_page(), ["Sig1", "Sig2", "Sig3"])
     for number, name in enumerate(NAMES, 1):
         pdf = office().person(name, original).sign(pdf, f"Sig{number}")
     return office().close(pdf)
@@ -58,6 +64,32 @@ def test_pdfsig_trusts_each_signer(tmp_path: Path) -> None:
     assert said.count("Signature is Valid.") == len(NAMES)
     assert said.count("Certificate is Trusted.") == len(NAMES)
     assert all(f"Signer Certificate Common Name: {name}" in said for name in NAMES)
+    assert "- Total document signed" in said
+
+
+@functools.cache
+def closed_by_sha512() -> bytes:
+    """The same, with a closing stamp by SHA-512 from an authority that was made with it."""
+    by, now = SHA512, office().now
+    original = with_boxes(lease_page(), ["Sig1"])
+    pdf = office().person(NAMES[0], original).sign(original, "Sig1")
+    stamping = office().new_stamping(now, by)
+    proofs = Proofs(
+        [der_of(stamping.certificate)], [office().list_of(stamping.certificate, now, by)]
+    )
+    return office().close(pdf, proofs=proofs, stamping=stamping, by=by)
+
+
+def test_others_believe_a_stamp_by_sha512(tmp_path: Path) -> None:
+    moment = office().now + dt.timedelta(seconds=5)
+    signer, stamp = by_pyhanko(closed_by_sha512(), office().root.certificate, moment)
+    said = by_pdfsig(tmp_path, closed_by_sha512(), office().root.certificate)
+
+    assert (signer.bottom_line, signer.md_algorithm) == (True, "sha256")
+    assert (stamp.intact, stamp.valid, stamp.trusted) == (True, True, True)
+    assert stamp.md_algorithm == "sha512"
+    assert said.count("Signature is Valid.") == 1
+    assert said.count("Certificate is Trusted.") == 1
     assert "- Total document signed" in said
 
 
