@@ -168,6 +168,10 @@ test("an invoice is shown to whoever has its link, and paid once", async ({ open
     await page.getByLabel("Another tip").fill("2.50");
     await glance(page, "wallet-tip");
     await page.getByRole("button", { name: "Add it" }).click();
+    const whole = page.getByRole("article", { name: "Payment" });
+    await whole.getByText("12.50 EUR").first().waitFor();
+    await whole.getByText("2.50 EUR", { exact: true }).waitFor();
+    await glance(page, "wallet-tipped");
     await wallet.approve(wallet.approveButton);
     await wallet.state.getByText("paid", { exact: true }).waitFor();
     await page.getByText("12.50 EUR").first().waitFor();
@@ -204,6 +208,7 @@ test("codes are scanned from a picture and read by the service, or refused with 
     /** @type {[string, string][]} */
     const refused = [
         ["hello", "This is no payment code of a kind that is known here"],
+        ["\0\x01", "This is no payment code of a kind that is known here"],
         ["https://example.org/pay", "damaged or was altered"],
         [`https://bank.example/pay#to=@bob:bank.example`, "leads to another institution"],
         [`${BASE}/pay#to=@bob:lindenau.localhost&am=1e9&cu=EUR`, "damaged or was altered"],

@@ -184,6 +184,17 @@ def answered(scene: Scene, matter: Matter, answer: Answered) -> bool:
     return True
 
 
+def chosen_of(scene: Scene, matter: Matter, order: InvoiceOrder) -> ChosenView | None:
+    """What the payer chose of a quote; None: nothing was quoted, or it was by an older release."""
+    row = store.lock(scene.txn, matter.payment.id)
+    kept = scene.vault.open(row.sealed) if row is not None else {}
+    n = kept.get("chosen")
+    if n is None:
+        return None
+    option = kept["options"][n]
+    return ChosenView(order.card.total.minor, option["label"], int(option["minor"]), kept["place"])
+
+
 def _take(scene: Scene, matter: Matter, order: InvoiceOrder, choice: str) -> None:
     if choice.startswith(TIP):
         n = int(choice.removeprefix(TIP))
@@ -267,19 +278,8 @@ def _tip(scene: Scene, matter: Matter, order: InvoiceOrder, minor: int) -> None:
 def _ask_approval(scene: Scene, matter: Matter, order: InvoiceOrder) -> None:
     details, payload = _invoice(scene, matter, order)
     is_addressee = matter.private.payer.address == order.addressee
-    chosen = _chosen(scene, matter, order)
+    chosen = chosen_of(scene, matter, order)
     asking.ask_approval(scene, matter, details, payload, is_addressee=is_addressee, chosen=chosen)
-
-
-def _chosen(scene: Scene, matter: Matter, order: InvoiceOrder) -> ChosenView | None:
-    """What the payer chose of a quote; None: nothing was quoted, or it was by an older release."""
-    row = store.lock(scene.txn, matter.payment.id)
-    kept = scene.vault.open(row.sealed) if row is not None else {}
-    n = kept.get("chosen")
-    if n is None:
-        return None
-    option = kept["options"][n]
-    return ChosenView(order.card.total.minor, option["label"], int(option["minor"]), kept["place"])
 
 
 def _with(scene: Scene, matter: Matter, chosen_minor: int, tip_minor: int) -> Matter:

@@ -126,12 +126,29 @@ def question_doc(
         Facts(
             [
                 (speech.text("To"), named(view.payee)),
-                *_chosen(chosen, view.currency, speech),
+                *chosen_facts(chosen, view.currency, speech),
                 *_amounts(view, speech),
                 *_reference(view, speech),
             ]
         ),
     )
+
+
+def chosen_facts(chosen: ChosenView | None, currency: str, speech: Speech) -> list[tuple[str, str]]:
+    """What the amount is made of, where a quote was chosen beside the invoice, and where to."""
+    if chosen is None:
+        return []
+    price = speech.money(chosen.minor, currency)
+    facts = [
+        (speech.text("Invoice"), speech.money(chosen.invoice_minor, currency)),
+        (speech.text("You chose"), f"{chosen.label}: {price}"),
+    ]
+    return [*facts, (speech.text("Where to"), chosen.place)] if chosen.place else facts
+
+
+def tip_facts(tip_minor: int, currency: str, speech: Speech) -> list[tuple[str, str]]:
+    """What of the amount is a tip, if there is one."""
+    return [(speech.text("Of it a tip"), speech.money(tip_minor, currency))] if tip_minor else []
 
 
 def receipt_doc(view: PaymentView, speech: Speech, *, is_payer: bool) -> Doc:
@@ -321,23 +338,10 @@ def _amounts(view: PaymentView, speech: Speech) -> list[tuple[str, Item]]:
         (speech.text("Amount"), Bold(speech.money(amount, view.currency))),
         (speech.text("Fee"), speech.money(fee, view.currency)),
     ]
-    if view.tip_minor:
-        facts.append((speech.text("Of it a tip"), speech.money(view.tip_minor, view.currency)))
+    facts += tip_facts(view.tip_minor, view.currency, speech)
     if fee:
         facts.append((speech.text("Together"), Bold(speech.money(amount + fee, view.currency))))
     return facts
-
-
-def _chosen(chosen: ChosenView | None, currency: str, speech: Speech) -> list[tuple[str, Item]]:
-    """What the amount is made of, where a quote was chosen beside the invoice, and where to."""
-    if chosen is None:
-        return []
-    price = speech.money(chosen.minor, currency)
-    facts: list[tuple[str, Item]] = [
-        (speech.text("Invoice"), speech.money(chosen.invoice_minor, currency)),
-        (speech.text("You chose"), f"{chosen.label}: {price}"),
-    ]
-    return [*facts, (speech.text("Where to"), chosen.place)] if chosen.place else facts
 
 
 def _reference(view: PaymentView, speech: Speech) -> list[tuple[str, Item]]:

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 from appservices.payments.core.order import OrderProblem, read_amount
 from appservices.payments.core.payment import State
+from appservices.payments.core.texts.paying import chosen_facts, tip_facts
 from appservices.payments.core.texts.wallet import Trouble
 from appservices.payments.service import extras, holding
 from appservices.payments.service.scene import stir
 from appservices.payments.service.wallet.orders import own_locked
-from appservices.payments.service.wallet.views import ChoiceView, ExtrasView
+from appservices.payments.service.wallet.views import ChoiceView, ExtrasView, FactView
 from veche.runtime import prompts
 
 if TYPE_CHECKING:
     from appservices.payments.core.payment import Payment
+    from appservices.payments.service.files import Matter
     from appservices.payments.service.wallet.views import ChoiceBody
     from appservices.payments.service.wallet.visit import Visit
     from veche.protocol.prompts import Choice
@@ -33,6 +35,18 @@ def extras_view(visit: Visit, payment: Payment) -> ExtrasView | None:
         takes_place=order.terms.quote == "delivery",
         is_asked=not choices and extras.is_quoting(visit.scene, payment),
     )
+
+
+def chosen_view(visit: Visit, matter: Matter) -> list[FactView]:
+    """What the payer of an invoice chose besides, option and tip."""
+    order = holding.invoice_order(visit.scene, matter.payment)
+    if order is None:
+        return []
+    currency, speech = matter.private.currency, visit.speech
+    chosen = extras.chosen_of(visit.scene, matter, order)
+    facts = chosen_facts(chosen, currency, speech)
+    facts += tip_facts(matter.payment.tip_minor, currency, speech)
+    return [FactView(name=name, value=value) for name, value in facts]
 
 
 def choose(visit: Visit, payment_id: str, body: ChoiceBody) -> None:

@@ -27,7 +27,7 @@ from appservices.payments.service import (
     tax_invoices,
 )
 from appservices.payments.service.judging import balance_of, judge_now
-from appservices.payments.service.wallet.extras import extras_view
+from appservices.payments.service.wallet.extras import chosen_view, extras_view
 from appservices.payments.service.wallet.invoices import invoice_view
 from appservices.payments.service.wallet.orders import STOPPABLE
 from appservices.payments.service.wallet.views import (
@@ -161,6 +161,7 @@ def payment_view(visit: Visit, matter: Matter, note: str | None = None) -> Payme
         note=note,
         has_tax_invoice=_has_tax_invoice(scene, matter),
         extras=extras_view(visit, payment) if is_asked else None,
+        chosen=chosen_view(visit, matter) if is_payer else [],
     )
 
 

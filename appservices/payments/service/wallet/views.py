@@ -173,6 +173,13 @@ class ChoiceBody(Wire):
         return self
 
 
+class FactView(Wire):
+    """Something that is said with what it is called."""
+
+    name: str
+    value: str
+
+
 class PaymentView(PaymentEntry):
     """A payment with all that can be done about it.
 
@@ -185,6 +192,7 @@ class PaymentView(PaymentEntry):
         note: What the payee's bank says of the name, in words.
         has_tax_invoice: Whether there is a tax invoice of what it is of.
         extras: What its invoice asks before the approval; null: nothing.
+        chosen: What makes the amount another than its invoice's, and where it is brought.
     """
 
     asked: dict[str, Any] | None
@@ -195,6 +203,7 @@ class PaymentView(PaymentEntry):
     note: str | None = None
     has_tax_invoice: bool = False
     extras: ExtrasView | None = None
+    chosen: list[FactView] = Field(default_factory=list)
 
 
 class MandateView(Wire):
@@ -299,13 +308,6 @@ class CodeBody(Wire):
     """What was scanned or pasted."""
 
     text: Annotated[str, Field(min_length=1, max_length=5_000)]
-
-
-class FactView(Wire):
-    """Something that a code says, with what it is called."""
-
-    name: str
-    value: str
 
 
 class CodeView(Wire):

@@ -46,6 +46,7 @@
  * @property {string | null} note
  * @property {boolean} has_tax_invoice
  * @property {Extras | null} extras
+ * @property {{name: string, value: string}[]} chosen what makes the amount another than the invoice's
  * @typedef {Entry & MorePayment} Payment
  *
  * @typedef {object} Extras what an invoice asks before it is approved

@@ -25,6 +25,8 @@ from appservices.payments.service.confirming import (
 from appservices.payments.service.holding import CONFIRM_HOLD_MS, invoice_order
 from appservices.payments.service.invoice_codes import NoCodeError, code_of
 from appservices.payments.service.organisations import make_invoice, read_invoice
+from appservices.payments.service.wallet.extras import chosen_view
+from appservices.payments.service.wallet.visit import Visit
 from tests.integration.appservices.payments.market import BEGINS_MINOR, SHOP, Market
 from tests.integration.appservices.payments.test_bills import beside
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
@@ -373,6 +375,13 @@ def test_what_it_costs_besides_is_chosen_before_it_is_paid(market: Market) -> No
     with market.at() as scene:
         answer_quote(scene, SHOP, invoice_id, quote(payment_id, 0, 390))
     choose(market, payment_id, 1, 1)
+    with market.at() as scene:
+        visit = Visit(scene, market.alice, "en")
+        shown = chosen_view(visit, market.matter(scene, payment_id))
+    assert [(one.name, one.value) for one in shown] == [
+        ("Invoice", "10.00 EUR"),
+        ("You chose", "way 1: 3.90 EUR"),
+    ]
     market.held(payment_id)
 
     assert shop_has(market) - before == 1_390

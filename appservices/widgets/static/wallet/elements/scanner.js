@@ -9,6 +9,8 @@ import { t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { detector } from "../detecting.js";
 
+/** What no text may hold that is sent: what a picture with other data is read as. */
+const NEVER = /[\0\p{Cs}]/u;
 const LOOK_MS = 150;
 const TEXT_CHARACTERS_MAX = 5000;
 
@@ -38,7 +40,10 @@ export class VecheScanner extends VecheElement {
     /** @param {string} text */
     _found(text) {
         this._stop();
-        this.problem = "";
+        this.problem = NEVER.test(text)
+            ? t("This is no payment code of a kind that is known here.")
+            : "";
+        if (this.problem) return;
         this.dispatchEvent(new CustomEvent("veche-scanned", { detail: text, bubbles: true }));
     }
 

@@ -20,6 +20,12 @@ import { WalletView } from "../view.js";
 
 const NUMBER_CHARACTERS = 8;
 
+/** Amount and fee. @param {Payment} payment */
+const inAll = ({ amount, fee }) => ({
+    minor: amount.minor + fee.minor,
+    currency: amount.currency,
+});
+
 export class VechePayment extends WalletView {
     static properties = /** @type {import("lit").PropertyDeclarations} */ ({
         ...WalletView.properties,
@@ -174,6 +180,8 @@ export class VechePayment extends WalletView {
         const { other, amount, fee, reference, is_out, number, state } = payment;
         const isAsked = state === "asked"; // then it stands above, and has not happened yet
         /** @type {[string, unknown][]} */
+        const chosen = payment.chosen.map(({ name, value }) => [name, html`<bdi>${value}</bdi>`]);
+        /** @type {[string, unknown][]} */
         const facts = [
             [
                 is_out ? t("To") : t("From"),
@@ -182,14 +190,10 @@ export class VechePayment extends WalletView {
                         <code class="address"><bdi>${other.address}</bdi></code>`,
             ],
             [t("What for"), reference ? html`<bdi>${reference}</bdi>` : ""],
+            ...chosen,
             [t("Amount"), showMoney(amount)],
             [t("Fee"), is_out ? showMoney(fee) : ""],
-            [
-                t("Together"),
-                fee.minor
-                    ? showMoney({ minor: amount.minor + fee.minor, currency: amount.currency })
-                    : "",
-            ],
+            [t("Together"), fee.minor ? showMoney(inAll(payment)) : ""],
             [t("When"), isAsked ? "" : showDateTime(payment.at_ms)],
             [t("Number"), html`<code>${number}</code>`],
         ];
@@ -251,7 +255,7 @@ export class VechePayment extends WalletView {
     /** @param {Payment} payment */
     _asked(payment) {
         return html`${payment.invoice ? invoiceCard(payment.invoice) : this._summary(payment)}
-            ${this._extras(payment)} ${this._foreseen(payment)}
+            ${this._whole(payment)} ${this._extras(payment)} ${this._foreseen(payment)}
             <div class="actions approve-actions">
                 ${payment.asked || !payment.extras ? html`<veche-approve .asked=${payment.asked}></veche-approve>` : nothing}
                 ${this._stop(payment, t("Do not pay"))}
@@ -271,10 +275,21 @@ export class VechePayment extends WalletView {
             </p>`;
     }
 
+    /** What is approved, where it is more than the invoice. @param {Payment} payment */
+    _whole(payment) {
+        const total = inAll(payment);
+        if (!payment.invoice || payment.invoice.total.minor === total.minor) return nothing;
+        return html`<article class="card question" aria-label=${t("Payment")}>
+            <p class="secondary-text">${t("Payment")}</p>
+            <p class="big-amount">${showMoney(total)}</p>
+            ${this._facts(payment)}
+        </article>`;
+    }
+
     /** @param {Payment} payment */
     _summary(payment) {
-        const { amount, fee, other } = payment;
-        const total = { minor: amount.minor + fee.minor, currency: amount.currency };
+        const { other } = payment;
+        const total = inAll(payment);
         return html`<article class="card question">
             <div class="question-who">
                 ${mark(other)}
@@ -320,12 +335,10 @@ export class VechePayment extends WalletView {
 
     /** @param {Payment} payment */
     _over(payment) {
-        const { amount, fee } = payment;
-        const minor = amount.minor + fee.minor;
         return html`<article class="card receipt">
                 <div aria-live="polite" class="receipt-head">
                     ${this._face(payment)}
-                    <p class="big-amount">${showMoney({ minor, currency: amount.currency })}</p>
+                    <p class="big-amount">${showMoney(inAll(payment))}</p>
                     <p class="state-words">${stateWords(payment.state)}</p>
                     ${payment.why ? html`<p class="error-text">${payment.why}</p>` : nothing}
                     ${

@@ -21,7 +21,7 @@ DAY = dt.date(2026, 9, 21)
 OWN = Party("Town of Example", "DE89370400440532013000", "COBADEFF")
 IBANS = ["DE48500105170532013000", "GB82WEST12345698765432", "BE72000000001616"]
 LATIN = st.text("abcXYZ019 /?:().,'+-", max_size=70).map(lambda s: " ".join(s.split())[:70])
-NAMES = LATIN.map(lambda s: ("A" + s.replace("/", "")).strip())
+NAMES = LATIN.map(lambda s: " ".join(("A" + s.replace("/", "")).split()))
 
 
 def order(number: int = 1, amount_minor: int = 1250, **changes: object) -> BankOrder:
