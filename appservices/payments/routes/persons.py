@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from appservices.payments.config import OrganisationSection
 from appservices.payments.core.rails.port import NameAnswer
-from appservices.payments.core.texts.paying import PAYEE_CLOSED
+from appservices.payments.core.texts.paying import NOT_PAYABLE
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import abroad, naming
 from appservices.payments.service.scene import CATALOGUE, wallet_topic
@@ -257,7 +257,7 @@ class WalletRoutes:
         visit = self._visit(txn, call)
         payer_name, payee_name, why = names
         if payee_name is None or payer_name is None:
-            raise orders.nobody(visit, why or PAYEE_CLOSED)
+            raise orders.nobody(visit, why or NOT_PAYABLE)
 
         def begin() -> str:
             party = Party(payee, payee_name)

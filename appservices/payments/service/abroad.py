@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appservices.payments.core.texts.paying import PAYEE_CLOSED
+from appservices.payments.core.texts.paying import NOT_PAYABLE
 from appservices.payments.core.texts.peers import (
     PEER_CLOSED,
     PEER_CURRENCY,
@@ -30,14 +30,14 @@ async def payee_name(parts: Parts, payee: UserId, currency: str) -> tuple[str | 
     """
     host, bot = parts.host, parts.bot.user_id
     if peers.server_of(payee) == host.server_name:
-        return await naming.known_name(host.client, bot, payee), PAYEE_CLOSED
+        return await naming.known_name(host.client, bot, payee), NOT_PAYABLE
 
     def read(txn: Cursor) -> str | None:
         return problem(parts.scene(txn, "peer", host.now_ms()), payee, currency)
 
     why = await host.database.run("payments.peer", read)
     if why is not None or parts.peers is None:
-        return None, why or PAYEE_CLOSED
+        return None, why or NOT_PAYABLE
     try:
         answer, _ = await parts.peers.ask(
             peers.server_of(payee), "who", address=payee, currency=currency
@@ -51,7 +51,7 @@ def problem(scene: Scene, payee: UserId, currency: str) -> str | None:
     """Why somebody at another institution cannot be paid, as far as this one knows."""
     peer = peers.peer_of(scene, payee)
     if peer is None:
-        return PAYEE_CLOSED
+        return NOT_PAYABLE
     if peers.is_closed(scene, peer):
         return PEER_CLOSED
     return PEER_CURRENCY if peer.we_owe_minor(currency) is None else None

@@ -135,13 +135,20 @@ def take_back_uses(scene: Scene, spender: int) -> list[str]:
     ]
 
 
-def end_all(scene: Scene, holder_id: int) -> None:
-    """End every allowance of somebody who stops everything: those they gave, those they have."""
+def end_all(scene: Scene, holder_id: int) -> bool:
+    """End every allowance of somebody who stops everything: those they gave, those they have.
+
+    Returns:
+        Whether there was one that counted.
+    """
+    has_any = False
     given = store.given_by(scene.txn, holder_id)
     for allowance in (*given, *store.given_to(scene.txn, holder_id)):
         locked = _lock(scene, allowance.id)
         if locked is not None:
+            has_any = has_any or locked.state is AllowanceState.ACTIVE
             _end(scene, locked)
+    return has_any
 
 
 def end(scene: Scene, allowance_id: str, holder_id: int) -> bool:

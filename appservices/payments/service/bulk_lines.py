@@ -8,7 +8,8 @@ import attrs
 
 from appservices.payments.core.bulk import LineInput, PayoutState, step_line
 from appservices.payments.core.payment import Kind, Payment, State
-from appservices.payments.core.texts.paying import PAYEE_CLOSED
+from appservices.payments.core.texts.account import missed_doc
+from appservices.payments.core.texts.paying import NOT_PAYABLE
 from appservices.payments.core.texts.views import Party
 from appservices.payments.core.transfers import MAIN, Between, opening, transfers_of
 from appservices.payments.service import acting, attempts, bulk, files, moving, payouts
@@ -117,7 +118,9 @@ def _begin_line(
     person = UserId(told["to"])
     payee = scene.holder(person)
     if not payee.is_open:
-        bulk.fail(scene, payout, line, PAYEE_CLOSED)
+        if payee.is_frozen:
+            _tell_missed(scene, person, order, line, reference)
+        bulk.fail(scene, payout, line, NOT_PAYABLE)
         return
     payment = _payment(scene, payout, line, payee.id, Kind.PAY)
     kept = None
@@ -140,6 +143,16 @@ def _begin_line(
     new = [] if wallet.is_opened else [opening(wallet.id, wallet.ledger, wallet.code)]
     transfers = transfers_of(payment, between, ids)
     attempts.add(scene.txn, moving.KIND, payment.id, transfers, scene.now_ms, accounts=new)
+
+
+def _tell_missed(
+    scene: Scene, person: UserId, order: Mapping[str, Any], line: BulkLine, reference: str
+) -> None:
+    """Somebody who stopped everything is not paid: they alone hear why, where they have a chat."""
+    room_id, speech = scene.chat_of(person), scene.speech(person)
+    if room_id is not None:
+        amount = speech.money(line.amount_minor, order["currency"])
+        scene.tell(room_id, person, missed_doc(order["name"], amount, reference, speech))
 
 
 def _begin_bank_line(

@@ -26,7 +26,7 @@ from appservices.payments.core.ledger import Result
 from appservices.payments.core.payment import Kind, Payment
 from appservices.payments.core.rules import Go, Guard, Refuse, Wait
 from appservices.payments.core.texts.escrow import GUARDED, TOO_LATE, split_words
-from appservices.payments.core.texts.paying import FAILED, NO_COVER, PAYEE_CLOSED
+from appservices.payments.core.texts.paying import FAILED, NO_COVER, NOT_PAYABLE
 from appservices.payments.service import case_rooms, files, guarding
 from appservices.payments.service import escrow_asking as asking
 from appservices.payments.service import escrow_files as deals
@@ -62,7 +62,7 @@ _GONE: Final = frozenset(
 """The buyer has the money again."""
 _WHY: Final[Mapping[Result, str]] = {
     Result.EXCEEDS_CREDITS: NO_COVER,
-    Result.CREDIT_ACCOUNT_ALREADY_CLOSED: PAYEE_CLOSED,
+    Result.CREDIT_ACCOUNT_ALREADY_CLOSED: NOT_PAYABLE,
 }
 
 
@@ -252,7 +252,7 @@ def _go_on(scene: Scene, deal: Deal) -> None:
         case Refuse(reason=reason):
             _step(scene, deal, EscrowInput.REFUSE, why=reason.value)
         case Go():
-            _step(scene, deal, EscrowInput.REFUSE, why=PAYEE_CLOSED)
+            _step(scene, deal, EscrowInput.REFUSE, why=NOT_PAYABLE)
 
 
 def guardian_said(scene: Scene, deal: Deal) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from veche.protocol.commands import ParsedCommand
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
+    from veche.protocol.message import Doc
     from veche.runtime.prompts import Answered
 
 TOPIC: Final = "unfreeze"
@@ -47,8 +48,13 @@ def obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand | None, *, is_pri
         return False
     person, room_id = inbound.sender, inbound.room_id
     if parsed.command is FREEZE:
-        freeze(scene, person)
-        scene.tell(room_id, person, frozen_doc(scene.speech(person)))
+        told, own_room = freeze(scene, person), scene.chat_of(person)
+        speech = scene.speech(person)
+        # Who debits somebody is for nobody else who reads along.
+        here = told if is_private else frozen_doc((), has_allowances=False, speech=speech)
+        scene.tell(room_id, person, here)
+        if not is_private and own_room is not None and own_room != room_id:
+            scene.tell(own_room, person, told)
         return True
     if parsed.command is UNFREEZE and is_private:
         ask_to_go_on(scene, room_id, person)
@@ -56,8 +62,8 @@ def obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand | None, *, is_pri
     return False
 
 
-def freeze(scene: Scene, person: UserId) -> None:
-    """Stop everything of a person; what waits is cancelled."""
+def freeze(scene: Scene, person: UserId) -> Doc:
+    """Stop everything of a person; what waits is cancelled. What they are told of it."""
     holder = scene.holder(person)
     taken_back = store.take_back_attempts(scene.txn, holder.id)
     taken_back += allowances.take_back_uses(scene, holder.id)
@@ -76,9 +82,10 @@ def freeze(scene: Scene, person: UserId) -> None:
         for share in bills.shares(scene.txn, bill_id):
             if share.payment.payer == holder.id:
                 paying.cancel(scene, files.matter_of(scene, share))
-    mandates.end_all(scene, holder.id)
-    allowances.end_all(scene, holder.id)
+    ended = mandates.end_all(scene, holder.id)
+    has_allowances = allowances.end_all(scene, holder.id)
     escrows.stop_all(scene, holder.id)
+    return frozen_doc(ended, has_allowances=has_allowances, speech=scene.speech(person))
 
 
 def answered(scene: Scene, answer: Answered) -> None:

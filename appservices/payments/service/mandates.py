@@ -166,10 +166,13 @@ def about(mandate_id: str) -> str:
     return f"mandate {mandate_id}"
 
 
-def end_all(scene: Scene, payer: int) -> None:
-    """End every mandate of a payer who stops everything."""
-    for mandate in store.mandates_of(scene.txn, payer):
+def end_all(scene: Scene, payer: int) -> list[str]:
+    """End every mandate of a payer who stops everything; who could debit them by one."""
+    found = store.mandates_of(scene.txn, payer)
+    for mandate in found:
         _set_state(scene, mandate, MandateState.ENDED)
+    given = [order_of(scene, one) for one in found if one.state is not MandateState.PROPOSED]
+    return list(dict.fromkeys(one.payee_name for one in given))
 
 
 def order_of(scene: Scene, mandate: Mandate) -> MandateOrder:

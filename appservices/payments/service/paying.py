@@ -17,7 +17,7 @@ from appservices.payments.core.texts.paying import (
     FAILED,
     KEY_REVOKED,
     NO_COVER,
-    PAYEE_CLOSED,
+    NOT_PAYABLE,
     REFUND_TOO_HIGH,
     UNCONFIRMED,
     YOURSELF,
@@ -262,7 +262,7 @@ def hopeless(scene: Scene, payment: Payment) -> str | None:
     if payment.payer == payment.payee:
         return YOURSELF
     if not _can_be_paid(scene, payment):
-        return PAYEE_CLOSED
+        return NOT_PAYABLE
     if holders.holder(scene.txn, payment.payer).is_frozen:
         return Reason.FROZEN.value
     return NO_COVER if balance_of(scene, payment) < payment.total_minor else None
@@ -301,7 +301,7 @@ def _go_on(scene: Scene, matter: Matter, approved_at_ms: int) -> None:
 
 def _make(scene: Scene, matter: Matter) -> None:
     """Have a payment made that no rule is against, unless something else is."""
-    why = None if _can_be_paid(scene, matter.payment) else PAYEE_CLOSED
+    why = None if _can_be_paid(scene, matter.payment) else NOT_PAYABLE
     if _is_too_high(scene, matter.payment):
         why = REFUND_TOO_HIGH
     if why is None:

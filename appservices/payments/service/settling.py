@@ -10,7 +10,7 @@ from appservices.payments.core.payment import Input, Kind, State, step
 from appservices.payments.core.texts.paying import (
     FAILED,
     NO_COVER,
-    PAYEE_CLOSED,
+    NOT_PAYABLE,
     REFUND_TOO_HIGH,
     UNCONFIRMED,
     receipt_doc,
@@ -52,7 +52,7 @@ OPEN_CHAT: Final = "payments.chat"
 _WHY: Final[Mapping[Result, str]] = {
     Result.EXCEEDS_CREDITS: NO_COVER,
     Result.EXCEEDS_DEBITS: PEER_LIMIT,
-    Result.CREDIT_ACCOUNT_ALREADY_CLOSED: PAYEE_CLOSED,
+    Result.CREDIT_ACCOUNT_ALREADY_CLOSED: NOT_PAYABLE,
     Result.EXCEEDS_REFUNDABLE: REFUND_TOO_HIGH,
     Result.PENDING_TRANSFER_EXPIRED: UNCONFIRMED,
 }

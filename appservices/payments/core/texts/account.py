@@ -71,8 +71,27 @@ def history_doc(views: Sequence[PaymentView], person: UserId, speech: Speech) ->
     return (Heading(speech.text("Your latest payments")), Bullets(lines))
 
 
-def frozen_doc(speech: Speech) -> Doc:
-    """That everything is stopped."""
+def frozen_doc(mandates: Sequence[str], *, has_allowances: bool, speech: Speech) -> Doc:
+    """That everything is stopped, what is over for good by it, and what goes on.
+
+    Args:
+        mandates: Who could debit the person, and cannot any more.
+        has_allowances: Allowances ended too, given to them or by them.
+        speech: How the person is spoken to.
+    """
+    ended: Doc = ()
+    if mandates:
+        words = speech.text(
+            "These could debit you and cannot any more, also after you go on: {names}. Whoever"
+            " shall again asks you for a new mandate.",
+            names=", ".join(mandates),
+        )
+        ended = (Paragraph(words),)
+    if has_allowances:
+        words = speech.text(
+            "The allowances that you gave and have ended for good: they have to be given anew."
+        )
+        ended = (*ended, Paragraph(words))
     return (
         Paragraph(
             Bold(speech.text("Everything is stopped.")), " ",
@@ -81,11 +100,37 @@ def frozen_doc(speech: Speech) -> Doc:
                 " but what others give back to you arrives."
             ),
         ),
+        *ended,
+        Paragraph(
+            speech.text(
+                "What is set aside for a deal or by a dispute stays so until that is decided. What"
+                " a bank was told to send may still go out."
+            )
+        ),
         Paragraph(
             speech.text("To end that, write:"), " ", Mono(UNFREEZE.word(speech.language)), ". ",
             speech.text("It takes one of your keys."),
         ),
     )  # fmt: skip
+
+
+def missed_doc(name: str, amount: str, reference: str, speech: Speech) -> Doc:
+    """Somebody who stopped everything learns what could not be paid to them.
+
+    Args:
+        name: Of the organisation that wanted to pay them.
+        amount: In words.
+        reference: What for.
+        speech: How the person is spoken to.
+    """
+    words = speech.text(
+        "{name} wanted to pay you {amount} ({reference}). You stopped everything, so nothing was"
+        " paid. They are told only that it was not possible: go on, and ask them to pay it again.",
+        name=name,
+        amount=amount,
+        reference=reference,
+    )
+    return (Paragraph(words, "\n", Mono(UNFREEZE.word(speech.language))),)
 
 
 def private_doc(speech: Speech) -> Doc:

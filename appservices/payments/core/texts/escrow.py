@@ -16,7 +16,7 @@ from appservices.payments.core.escrow import (
     Role,
 )
 from appservices.payments.core.escrow_order import EscrowProblem
-from appservices.payments.core.texts.paying import FAILED, NO_COVER, PAYEE_CLOSED, over_words
+from appservices.payments.core.texts.paying import FAILED, NO_COVER, NOT_PAYABLE, over_words
 from appservices.payments.core.texts.views import Party, named, number_of
 from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragraph
@@ -51,7 +51,7 @@ _PROBLEMS: Final[Mapping[EscrowProblem, str]] = {
     ),
 }
 _REFUSALS: Final[Mapping[str, str]] = {
-    PAYEE_CLOSED: N_("The money could not be put aside: the other cannot be paid here."),
+    NOT_PAYABLE: N_("The money could not be put aside: the other cannot be paid here."),
     NO_COVER: N_("You have not enough for it. Nothing was put aside."),
     FAILED: N_("The money could not be put aside. You can try again."),
     GUARDED: N_("Too few of your guardians approved it, so nothing was put aside."),

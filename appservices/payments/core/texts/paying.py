@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from veche.protocol.speech import Speech
 
 NO_COVER: Final = "no_cover"
-PAYEE_CLOSED: Final = "payee_closed"
+NOT_PAYABLE: Final = "payee_not_payable"
+"""There is no such account, or it is closed, or its owner stopped everything: nobody is told which,
+see ``_REFUSALS``."""
+_NOT_PAYABLE_BEFORE: Final = "payee_closed"
+"""What the same was called in payments of releases before."""
 BY_INVOICE: Final = "by_invoice"
 """An organisation that is not paid by its name."""
 INVOICE_PAID: Final = "invoice_paid"
@@ -58,7 +62,11 @@ _REFUSALS: Final[Mapping[str, str]] = {
         "This is above your own limit for a day, so nothing was paid. Write “limits” to see it."
     ),
     # One sentence for three things: what somebody has or does here is not for others to find out.
-    PAYEE_CLOSED: N_(
+    NOT_PAYABLE: N_(
+        "Nobody of this name can be paid here. Look at how the name is written, or ask them."
+        " Nothing was paid."
+    ),
+    _NOT_PAYABLE_BEFORE: N_(
         "Nobody of this name can be paid here. Look at how the name is written, or ask them."
         " Nothing was paid."
     ),
@@ -211,7 +219,7 @@ def over_words(why: str, speech: Speech) -> str:
 
 def unknown_payee_doc(speech: Speech) -> Doc:
     """Nobody can be paid by that name, whatever the reason."""
-    return (Paragraph(speech.text(_REFUSALS[PAYEE_CLOSED])),)
+    return (Paragraph(speech.text(_REFUSALS[NOT_PAYABLE])),)
 
 
 def by_invoice_doc(name: str, speech: Speech) -> Doc:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from appservices.payments.core.limits import NO_LIMIT, LimitKind, LimitOrder
 from appservices.payments.core.order import OrderProblem
 from appservices.payments.core.payment import State
-from appservices.payments.core.texts.account import frozen_doc
 from appservices.payments.core.texts.paying import problem_words
 from appservices.payments.core.texts.wallet import Trouble
 from appservices.payments.service import (
@@ -105,10 +104,9 @@ def set_limit(visit: Visit, wanted: LimitBody) -> None:
 def freeze(visit: Visit) -> None:
     """Stop everything at once; the chat says so too."""
     scene, person = visit.scene, visit.person
-    freezing.freeze(scene, person)
-    room_id = scene.chat_of(person)
+    told, room_id = freezing.freeze(scene, person), scene.chat_of(person)
     if room_id is not None:
-        scene.tell(room_id, person, frozen_doc(scene.speech(person)))
+        scene.tell(room_id, person, told)
     stir(scene.txn, person)
 
 

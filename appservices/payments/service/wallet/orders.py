@@ -19,7 +19,7 @@ from appservices.payments.core.rules import DAY_MS
 from appservices.payments.core.texts.banks import name_doc, payout_problem_words
 from appservices.payments.core.texts.paying import (
     BY_INVOICE,
-    PAYEE_CLOSED,
+    NOT_PAYABLE,
     YOURSELF,
     by_invoice_words,
     over_words,
@@ -57,7 +57,7 @@ _FIELDS: Final = {
     PayoutProblem.LONG_NAME: "name",
     PayoutProblem.HIDDEN_CHARACTERS: "name",
 }
-_ABOUT_PAYEE: Final = frozenset({PAYEE_CLOSED, YOURSELF})
+_ABOUT_PAYEE: Final = frozenset({NOT_PAYABLE, YOURSELF})
 
 
 def read_typed(visit: Visit, amount: str, currency: str) -> Money:
@@ -103,14 +103,14 @@ def payee_of(visit: Visit, order: OrderBody) -> UserId | OrganisationSection:
     server = server_named(typed, bot)
     if server is None:
         raise nobody(visit)
-    raise PaymentRefusedError(PAYEE_CLOSED, no_peer_words(server, visit.speech), PAYEE)
+    raise PaymentRefusedError(NOT_PAYABLE, no_peer_words(server, visit.speech), PAYEE)
 
 
-def nobody(visit: Visit, why: str = PAYEE_CLOSED) -> PaymentRefusedError:
+def nobody(visit: Visit, why: str = NOT_PAYABLE) -> PaymentRefusedError:
     """Nobody can be paid by that name, whatever the reason; or what another institution says."""
     if why in PEER_REFUSALS:
         return PaymentRefusedError(why, peer_words(why, visit.speech), PAYEE)
-    return PaymentRefusedError(PAYEE_CLOSED, over_words(PAYEE_CLOSED, visit.speech), PAYEE)
+    return PaymentRefusedError(NOT_PAYABLE, over_words(NOT_PAYABLE, visit.speech), PAYEE)
 
 
 def begin(visit: Visit, order: OrderBody, payer: str, payee: Party) -> Matter:

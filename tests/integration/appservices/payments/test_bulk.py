@@ -12,6 +12,7 @@ import pytest
 from appservices.payments.demo_bank.bank import demo_iban
 from appservices.payments.demo_bank.habits import Habit
 from appservices.payments.service import bulk, bulk_lines
+from appservices.payments.store import holders
 from tests.integration.appservices.payments.branch import BANK, OFFICE, SHOP, BranchTestCase
 from tests.integration.appservices.payments.ledgers import problems
 from tests.integration.appservices.payments.scenes import ALICE, BOB
@@ -19,6 +20,7 @@ from tests.integration.veche.runtime.rig import until
 from tests.stories.bank import DemoBank
 from tests.support.postgres import execute
 from veche.protocol.acts import ActClass
+from veche.protocol.ids import UserId
 from veche.runtime.acts import check_chain
 
 if TYPE_CHECKING:
@@ -94,6 +96,22 @@ class BulkTests(BranchTestCase):
         assert after["paid"]["minor"] == 50
         assert [line["why"] for line in found["lines"]] == ["unknown_payee", None]
         assert self.bank.balance(SHOP) == 100_000 - 50
+        self.check()
+
+    async def test_who_stopped_everything_alone_hears_why_they_are_not_paid(self) -> None:
+        self.bank.chat(BOB)
+        with self.bank.scene() as scene:
+            holders.set_frozen(scene.txn, scene.holder(UserId(BOB)).id, scene.now_ms)
+        _, view = await self.order(self.body([{"ours": "a", "to": BOB, "minor": 50}]))
+        after = await self.over(view["id"])
+        _, found = await self.bank.call("GET", f"/payouts/{view['id']}/lines")
+
+        assert after["lines"] == {"failed": 1}
+        assert [line["why"] for line in found["lines"]] == ["payee_not_payable"]
+        told = execute(self.bank.dsn, "SELECT content ->> 'body' FROM runtime.outbox")
+        [words] = [body for (body,) in told if isinstance(body, str) and "You stopped" in body]
+        assert "wanted to pay you 0.50 EUR" in words
+        assert self.bank.balance(SHOP) == 100_000
         self.check()
 
     async def test_without_cover_nothing_is_paid(self) -> None:

@@ -4,25 +4,44 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
+import attrs
 import pytest
 
+from appservices.payments.core.commands import FREEZE
 from appservices.payments.core.payment import Kind, State
 from appservices.payments.service import charges, freezing
+from appservices.payments.service.scene import Scene
 from appservices.payments.store import attempts, holders, invoices
 from appservices.payments.store import payments as store
 from tests.integration.appservices.payments.scenes import ALICE, NOW_MS, bank, nonce, told, world
+from tests.integration.appservices.payments.trust import allowance
 from tests.support.postgres import execute
 from tests.support.processes import TIMEOUT_S, wait_until
+from veche.protocol.commands import ParsedCommand
+from veche.protocol.ids import EffectId
+from veche.protocol.message import body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Scene
 
 pytestmark = pytest.mark.postgres
+
+
+@attrs.frozen
+class Talk(Scene):
+    """A scene that keeps what is said in it."""
+
+    said: list[str]
+
+    def tell(self, *about: Any, **_: Any) -> EffectId:
+        """Keep it."""
+        self.said.append(body(about[2]))
+        return EffectId("said")
 
 
 @pytest.fixture(scope="module")
@@ -169,3 +188,31 @@ def test_a_paid_invoice_does_not_wait_for_who_is_just_approving_it_too(dsn: str)
             waiting: Any = store.waiting_for_invoice(block.scene.txn, "i", 1)
 
     assert [one.payment.id for one in waiting] == [second.payment.id]
+
+
+def test_a_freeze_names_who_cannot_debit_any_more_to_the_person_alone(dsn: str) -> None:
+    with world(dsn) as here:
+        here.mandate()
+        allowance(here)
+        told = [body(freezing.freeze(here.scene, ALICE)) for _ in range(2)]
+        here.connection.rollback()
+
+    first, again = told
+    assert "cannot any more, also after you go on: Water." in first
+    assert "have to be given anew" in first
+    assert "Water" not in again
+    assert "given anew" not in again
+
+
+def test_who_reads_along_learns_of_a_freeze_and_not_of_mandates(dsn: str) -> None:
+    said: list[str] = []
+    with world(dsn) as here:
+        scene = Talk(here.scene.txn, here.scene.voice, here.scene.parts, said)
+        inbound = cast("Any", SimpleNamespace(sender=ALICE, room_id="!others:veche.test"))
+        for is_private in (False, True):
+            here.mandate()
+            freezing.obey(scene, inbound, ParsedCommand(FREEZE, ""), is_private=is_private)
+        here.connection.rollback()
+
+    assert ["Everything is stopped." in words for words in said] == [True, True]
+    assert ["Water" in words for words in said] == [False, True]

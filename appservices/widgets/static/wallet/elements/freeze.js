@@ -45,7 +45,7 @@ export class VecheFreeze extends VecheElement {
             <div>
                 <p class="banner-title">${t("You stopped everything")}</p>
                 <p>
-                    ${t("Nothing is paid, and all mandates are ended. What others give back to you still arrives.")}
+                    ${t("Nothing is paid, and nobody can pay you; what others give back to you still arrives. All mandates and allowances are ended for good: they have to be given anew.")}
                 </p>
                 ${
                     this.asked

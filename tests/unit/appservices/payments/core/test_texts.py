@@ -100,7 +100,7 @@ def documents(one: Speech) -> list[Doc]:
     person = ALICE.person
     assert person is not None
     own = {LimitKind.DAY: OwnLimit(1, 2, NOW_MS), LimitKind.FIRST_PAYEE: OwnLimit(3)}
-    reasons = [*(r.value for r in Reason), paying.NO_COVER, paying.PAYEE_CLOSED, paying.FAILED]
+    reasons = [*(r.value for r in Reason), paying.NO_COVER, paying.NOT_PAYABLE, paying.FAILED]
     reasons += [paying.INVOICE_PAID, paying.INVOICE_OVER, paying.REFUND_TOO_HIGH, paying.YOURSELF]
     payout = view(Kind.PAYOUT)
     views = [view(kind, reference, fee) for kind in Kind for reference, fee in (("", 0), ("x", 9))]
@@ -110,7 +110,9 @@ def documents(one: Speech) -> list[Doc]:
         account.balance_doc([Balance("EUR", 1, 0), Balance("UAH", 0, 5)], one),
         account.history_doc(views, person, one),
         account.history_doc([], person, one),
-        account.frozen_doc(one),
+        account.frozen_doc([], has_allowances=False, speech=one),
+        account.frozen_doc(["Water", "Gym"], has_allowances=True, speech=one),
+        account.missed_doc("Town", "5.00 EUR", "benefit", one),
         account.private_doc(one),
         talk.clear_doc(one),
         talk.edit_doc(one),
