@@ -47,7 +47,15 @@ ANSWER_BYTES_MAX: Final = 1 << 20
 DAY_MS: Final = 86_400_000
 AGAIN_S: Final = (0.5, 3.0)
 SAID_TWICE: Final = 0.2
+SHOWN: Final = 0.25
+"""Of the invoices of a shop so many are to nobody: whoever scans them pays."""
 NUMBER: Final = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{8}\b")
+EXAMPLE: Final = re.compile(r"\bdispute [0-9A-HJKMNP-TV-Z]{8} [^\n]+")
+"""What the bot shows as what one may write of a dispute."""
+DISPUTED: Final = 0.4
+"""Of the receipts so many are disputed by who reads them; who was paid is refused."""
+ANSWERED: Final = 0.7
+"""Of the examples so many are written."""
 NUMBERS_MAX: Final = 6
 """So many of the newest somebody remembers."""
 _NOT_NOW: Final = (429, 500, 502, 503)
@@ -209,13 +217,38 @@ class Person(Asker):
             receipt = content.get(RECEIPT_KEY)
             if receipt is not None:
                 self.receipts[receipt["payment"]] += 1
+            if receipt is not None:
+                self._dispute(self.said[-1])
+            if self._write_example(self.said[-1]):
+                return
         prompt = content.get(PROMPT_KEY)
         if prompt is not None and prompt["id"] not in self._open:
             self._open[prompt["id"]] = (event["event_id"], prompt)
             self._decide(prompt, event["event_id"], room.id)
 
+    def _dispute(self, receipt: str) -> None:
+        """Say of some payments that they were not right."""
+        if self.chance.random() < DISPUTED:
+            self._write(f"dispute {NUMBER.findall(receipt)[-1]} it was broken")
+
+    def _write_example(self, said: str) -> bool:
+        """Write of a dispute what one is shown to write, mostly."""
+        shown_words = EXAMPLE.search(said)
+        is_written = shown_words is not None and self.chance.random() < ANSWERED
+        if shown_words is not None and is_written:
+            self._write(shown_words[0])
+        return is_written
+
+    def _write(self, words: str) -> None:
+        async def write() -> None:
+            self.say(words)
+
+        self.later(self.chance.uniform(0.5, 6.0), write)
+
     def _decide(self, prompt: Mapping[str, Any], event_id: str, room_id: str) -> None:
-        choices = [one for one in prompt["choices"] if one["id"] != "decline"]
+        # Who disputes mostly waits for its end.
+        unwanted = {"decline", *(["withdraw"] if self.chance.random() < ANSWERED else [])}
+        choices = [one for one in prompt["choices"] if one["id"] not in unwanted]
         mood = 0.0 if self.is_willing else self.chance.random()
         delay_s = self.chance.uniform(0.2, 6.0)
         signed = [one for one in choices if "approve" in one]
@@ -273,7 +306,7 @@ class Shop(Asker):
     made: defaultdict[str, list[str]] = attrs.field(factory=lambda: defaultdict(list))
     done: Counter[str] = attrs.field(factory=Counter)
     events: list[tuple[int, str, Any]] = attrs.field(factory=list)
-    clients: list[str] = attrs.field(factory=list)
+    clients: list[Person] = attrs.field(factory=list)
     _keys: int = 0
     _asked: list[tuple[str, str, str, Any, dict[str, str], Any]] = attrs.field(factory=list)
 
@@ -357,6 +390,9 @@ class Shop(Asker):
     def _money(self, minor: int) -> dict[str, Any]:
         return {"minor": minor, "currency": CURRENCY}
 
+    def _client(self) -> str:
+        return self.chance.choice(self.clients).user
+
     def _amount(self) -> int:
         return self.chance.randrange(100, 5_000)
 
@@ -365,14 +401,19 @@ class Shop(Asker):
         terms: dict[str, Any] = self.chance.choice(
             ({}, {}, {"confirm": True}, {"tips": [{"per_mille": 100}, {"minor": 50}]})
         )
+        is_shown = self.chance.random() < SHOWN
         body = {
-            "addressee": self.chance.choice(self.clients),
+            **({} if is_shown else {"addressee": self._client()}),
             "title": "Bread",
             "lines": [{"text": "Bread", "amount": amount}],
             "due_at_ms": self.now_ms() + self.chance.choice((30_000, DAY_MS)),
             **terms,
         }
-        await self._order("POST", "/invoices", body, "invoice")
+        status, made = await self._order("POST", "/invoices", body, "invoice")
+        if is_shown and status == CREATED:
+            # Two scan it at the counter.
+            for client in self.chance.sample(self.clients, 2):
+                client.say(f"pay {made['reference']}")
 
     async def _refund(self) -> None:
         if self.made["invoice"]:
@@ -388,7 +429,7 @@ class Shop(Asker):
     async def propose_mandate(self) -> None:
         """Ask somebody for leave to debit them."""
         body = {
-            "payer": self.chance.choice(self.clients),
+            "payer": self._client(),
             "purpose": "Bread",
             "each_max": self._money(900),
             "period": "week",
@@ -406,7 +447,7 @@ class Shop(Asker):
 
     async def _escrow(self) -> None:
         body = {
-            "buyer": self.chance.choice(self.clients),
+            "buyer": self._client(),
             "title": "Oven",
             "amount": self._money(self._amount()),
             "ends_at_ms": self.now_ms() + 10 * DAY_MS,
@@ -427,7 +468,7 @@ class Shop(Asker):
                 account = {"iban": demo_iban(3), "name": "Person 3"}
                 line |= {**account, "minor": self.chance.randrange(11, 100)}  # no habit of the bank
             else:
-                line["to"] = self.chance.choice(self.clients)
+                line["to"] = self._client()
             lines.append(line)
         given = {
             "v": 1,
@@ -450,6 +491,14 @@ class Shop(Asker):
         if is_new and event["type"] == "invoice.confirm":
             word = "confirm" if self.chance.random() < 0.7 else "refuse"
             self.begin(self._confirm(event["invoice"], event["payment"], word))
+        if is_new and event["type"] == "dispute.open":
+            answer = {"gives_back": self.chance.random() < 0.2, "words": "it arrived whole"}
+            self.begin(self._dispute(event["payment"], "answer", answer))
+        if is_new and event["type"] == "dispute.decided":
+            self.begin(self._dispute(event["payment"], "appeal", {"words": "look again"}))
+
+    async def _dispute(self, payment: str, word: str, body: Mapping[str, Any]) -> None:
+        await self._order("POST", f"/payments/{payment}/dispute/{word}", body, word)
 
     async def _confirm(self, id_: str, payment: str, word: str) -> None:
         body = {"payment": payment, **({} if word == "confirm" else {"reason": "sold out"})}

@@ -197,6 +197,7 @@ class World:
             **demo.payments_section(),
             "organisations": [shop_section(shop, own) for shop in SHOPS],
             "dispute_desk": [f"@dave:{name}"],
+            "dispute_appeal_desk": [f"@carol:{name}"],
             "grants": {**people, **dict.fromkeys(SHOPS, "500 EUR")},
             "first_payee_limits": {"EUR": self.chance.choice(("1000000", "25"))},
             "first_payee_wait_ms": FIRST_WAIT_MS,
@@ -230,7 +231,7 @@ class World:
             address = f"10.5.{of.number}.{number}"
             computer = self._computer(address, f"{name} {of.number}")
             shop = Shop(of, computer, self.chance, id=name, address=address)
-            shop.clients = [one.user for one in self.persons if one.institution is of]
+            shop.clients = [one for one in self.persons if one.institution is of]
             self.shops.append(shop)
 
     def _computer(self, address: str, name: str) -> Computer:

@@ -109,6 +109,7 @@ class House:
                 assert self._child.exit_code == -signal.SIGKILL, self._child.log()
                 self.deaths += 1
                 self.begin(dies=self.deaths < DEATHS)
+                continue  # it may have died before it said where it serves
             try:
                 answer = request(
                     method, self._url + path, token=token("first"), body=body, headers=headers
