@@ -108,8 +108,8 @@ class SessionsSection(Section):
     """Providers at which people sign on their page, with certificates of these `anchors`; left out:
     they sign with the command `veche sign`."""
     list_networks: Networks = Field(default=(), examples=[["10.20.0.0/16"]])
-    """Networks, beside the public Internet, from which lists of revoked certificates are fetched
-    that the certificates of people name."""
+    """Networks, beside the public Internet, in which lists of revoked certificates are fetched and
+    responders (OCSP) asked that the certificates of people name."""
     reminders: list[Duration] = Field(
         default=[3 * DAY_MS, DAY_MS, 3 * HOUR_MS], max_length=REMINDERS_MAX
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import subprocess
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -11,8 +13,11 @@ import attrs
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from tests.support.processes import free_ports
+from tests.support.programs import program
 from tests.support.signing import Office, new_key
 from veche.protocol.signatures import der
 from veche.protocol.signatures.cms import der_of
@@ -20,7 +25,8 @@ from veche.protocol.signatures.digests import HASHES, SHA256
 from veche.protocol.signatures.ocsp import NONCE, subject_and_key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from veche.protocol.signatures.certificates import Authority
     from veche.protocol.signatures.digests import Hash
@@ -197,3 +203,54 @@ class Answering(Office):
         issuer = (self.issuing if is_person else self.root).certificate
         said = Said(certificate, issuer, now, now + dt.timedelta(days=30), since, 1)
         return self.responders[issuer.subject].answer(said, at=now, by=by)
+
+
+@contextmanager
+def openssl_responder(
+    folder: Path,
+    issuer: tuple[x509.Certificate, Key],
+    said: Sequence[tuple[x509.Certificate, dt.datetime | None]],
+    by: tuple[x509.Certificate, Key] | None = None,
+    options: Sequence[str] = ("-ndays", "1"),
+) -> Iterator[str]:
+    """A responder of OpenSSL; its address.
+
+    Args:
+        folder: For its files.
+        issuer: Whose certificates it answers for.
+        said: Certificates, and since when they are revoked; others it does not know.
+        by: Who signs the answers; None: the issuer.
+        options: Of the command.
+    """
+    certificate, key = by or issuer
+    (folder / "ca.pem").write_bytes(issuer[0].public_bytes(Encoding.PEM))
+    (folder / "by.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "by.key").write_bytes(secret)
+    (folder / "index.txt").write_text("".join(_row(*one) for one in said))
+    files = {"index": "index.txt", "CA": "ca.pem", "rsigner": "by.pem", "rkey": "by.key"}
+    named = [word for name, file in files.items() for word in (f"-{name}", str(folder / file))]
+    [port] = free_ports(1)
+    line = [program("openssl", "openssl"), "ocsp", "-port", str(port), *named, *options]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as running:
+        try:
+            assert running.stdout is not None
+            for printed in running.stdout:
+                if b"waiting for" in printed or b"ACCEPT" in printed:
+                    break
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            running.kill()
+
+
+def _row(certificate: x509.Certificate, since: dt.datetime | None) -> str:
+    """One line of the index that OpenSSL keeps of certificates."""
+    ends, revoked = (
+        "" if one is None else one.strftime("%y%m%d%H%M%SZ")
+        for one in (certificate.not_valid_after_utc, since)
+    )
+    why = f"{revoked},keyCompromise" if revoked else ""
+    serial = f"{certificate.serial_number:X}"
+    serial = serial if len(serial) % 2 == 0 else f"0{serial}"
+    kind = "R" if revoked else "V"
+    return f"{kind}\t{ends}\t{why}\t{serial}\tunknown\t/CN=somebody\n"

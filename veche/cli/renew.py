@@ -17,15 +17,16 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from veche.cli.verify_pdf import TIMEOUT_S, fetch_lists, read_file, read_roots
+from veche.cli.verify_pdf import TIMEOUT_S, fetch_answers, fetch_lists, read_file, read_roots
 from veche.protocol.errors import ConfigError, UnavailableError, VecheError
 from veche.protocol.renewal import Stamper
+from veche.protocol.signatures.asking import questions_about
 from veche.protocol.signatures.cms import CMS_BYTES_MAX, CmsError
 from veche.protocol.signatures.digests import HASHES, SHA256, hash_named
 from veche.protocol.signatures.foreign_stamps import token_of_anybody
 from veche.protocol.signatures.stamps import StampRequest, read_token
 from veche.protocol.signatures.trust import addresses_of, read_certificate
-from veche.protocol.signed_file import FILE_BYTES_MAX, lasting_addresses
+from veche.protocol.signed_file import FILE_BYTES_MAX, file_questions, lasting_addresses
 from veche.runtime.renewing import Known, renew_file
 from veche.runtime.sandbox import SandboxError, in_sandbox
 
@@ -127,6 +128,12 @@ def _renew(path: Path, roots: Sequence[bytes], stamper: Stamper) -> dt.datetime:
     known = [one for one in map(read_certificate, stamper.certificates) if one is not None]
     own = [address for one in known for address in addresses_of(one)]
     lists = fetch_lists([*own, *in_sandbox(lasting_addresses, data)])
+    above = [*known, *filter(None, map(read_certificate, roots))]
+    questions = [
+        *questions_about(known, above),
+        *in_sandbox(file_questions, data, roots, is_lasting=True),
+    ]
+    lists += fetch_answers(list(dict.fromkeys(questions)))
     renewed, report = renew_file(data, Known(roots, int(now.timestamp() * 1000), lists), stamper)
     _replace(path, renewed)
     return dt.datetime.fromtimestamp((report.proven_until_ms or 0) / 1000, dt.UTC)

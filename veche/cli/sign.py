@@ -7,6 +7,7 @@ The key is in a token (`--pkcs11`), at a provider of remote signatures (`--csc`)
 
 from __future__ import annotations
 
+import datetime as dt
 import getpass
 import hashlib
 import ipaddress
@@ -30,16 +31,20 @@ from veche.runtime.keys.local import key_in_file, key_in_token
 from veche.runtime.keys.pades import sign_pdf
 from veche.runtime.keys.places import open_token
 from veche.runtime.keys.pool import SigningPool
-from veche.runtime.keys.stampers import RemoteStamper, fetched_lists
+from veche.runtime.keys.revocation import fetched_proofs
+from veche.runtime.keys.stampers import RemoteStamper
 from veche.runtime.outbound import Outbound
 from veche.runtime.secret_files import read_secret
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
+
+    from cryptography.x509 import Certificate
 
     from veche.protocol.csc import Remote
     from veche.protocol.signatures.provider import Credential, SignatureProvider
+    from veche.runtime.keys.revocation import Fetch, Fetched
 
 TIMEOUT_S: Final = 30.0
 CERTIFICATES_BYTES_MAX: Final = 64 * 1024
@@ -130,9 +135,8 @@ async def sign_in_session(reactor: Any, arguments: argparse.Namespace) -> None:
     client = SessionClient(reactor, link.origin, link.session, link.party, link.token)
     outbound = _outbound(reactor, arguments)
     try:
-        signing = SessionSigning(
-            reactor, link, client, pool, lambda chain: fetched_lists(outbound, chain, _tell), _say
-        )
+        fetch = _fetching(reactor, outbound)
+        signing = SessionSigning(reactor, link, client, pool, fetch, _say)
         view, paper = await signing.read()
         check_can_sign(view)
         signing.show(view)
@@ -219,11 +223,9 @@ async def sign(reactor: Any, arguments: argparse.Namespace) -> None:
     pool = SigningPool(reactor)
     try:
         provider = await _provider(reactor, pool, arguments)
-        credential = provider.credential
-        chain = [credential.certificate, *credential.chain]
-        lists = await fetched_lists(outbound, chain, _tell) if stamper is not None else []
-        now_ms = int(reactor.seconds() * 1000)
-        signed = await sign_pdf(pool, provider, pdf, lists, now_ms, stamper, arguments.field)
+        credential, now_ms = provider.credential, int(reactor.seconds() * 1000)
+        fetch = _fetching(reactor, outbound) if stamper is not None else None
+        signed = await sign_pdf(pool, provider, pdf, now_ms, stamper, arguments.field, fetch)
     except PdfError as e:
         raise NotSignedError(
             f"{arguments.file} cannot be signed: {e}. If nobody has signed it yet, write it anew:"
@@ -237,6 +239,18 @@ async def sign(reactor: Any, arguments: argparse.Namespace) -> None:
         f"{'document':<12} SHA-256 {hashlib.sha256(pdf).hexdigest()}\n"
         f"{'when':<12} {'stamped by ' + arguments.tsa if stamper else 'nothing proves it'}\n"
     )
+
+
+def _fetching(reactor: Any, outbound: Outbound) -> Fetch:
+    """What gets proofs about certificates, as they are now."""
+
+    def fetch(
+        certificates: Sequence[Certificate], roots: Sequence[Certificate] = ()
+    ) -> Awaitable[Fetched]:
+        now = dt.datetime.fromtimestamp(reactor.seconds(), tz=dt.UTC)
+        return fetched_proofs(outbound, certificates, now, _tell, roots)
+
+    return fetch
 
 
 async def _provider(

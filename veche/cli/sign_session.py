@@ -32,6 +32,7 @@ from veche.protocol.pdf.signing import NewField, Proofs
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.provider import KeyHome
 from veche.protocol.signatures.report import Reason
+from veche.protocol.signatures.trust import read_certificate
 from veche.protocol.signing_api import (
     INCREMENT_BYTES_MAX,
     ClauseClaim,
@@ -46,11 +47,10 @@ from veche.runtime.sandbox import in_sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from cryptography.x509 import Certificate
-
     from veche.protocol.signatures.provider import Credential, SignatureProvider
     from veche.protocol.signing_api import SessionView
     from veche.runtime.keys.pool import SigningPool
+    from veche.runtime.keys.revocation import Fetch
 
 APPROVAL_S_MAX: Final = 15 * 60
 """How long the approval on the page is waited for."""
@@ -77,8 +77,8 @@ _LEVELS: Final = {
 }
 _WHY: Final = {
     Reason.REVOKED: " (your certificate, or one above it, was revoked: get a new one)",
-    Reason.LISTS: " (the newest lists of revoked certificates of all who stand above yours have to"
-    " be in it, and could not be fetched: try again later, or ask your authority)",
+    Reason.LISTS: " (a newest list of revoked certificates, or an answer of its authority, has to"
+    " be in it about yours and about each above: try again later, or ask your authority)",
     Reason.UNKNOWN_SIGNER: " (your certificate was not valid then, or those between it and an"
     " authority that is trusted here are missing: give the whole chain)",
 }
@@ -169,7 +169,7 @@ class SessionSigning:
         link: The party's.
         client: By which the service is asked.
         pool: Threads for the work on files.
-        lists: Gets the lists of revoked certificates that certificates name.
+        fetch: Gets the proofs about certificates, up to an authority that is trusted.
         say: Shows a line to the person.
     """
 
@@ -177,7 +177,7 @@ class SessionSigning:
     link: SessionLink
     client: SessionClient
     pool: SigningPool
-    lists: Callable[[Sequence[Certificate]], Any]
+    fetch: Fetch
     say: Callable[[str], object]
 
     async def read(self) -> tuple[SessionView, Paper]:
@@ -265,9 +265,9 @@ class SessionSigning:
             RefusedError: The key, or the service, says no.
             UnavailableError: One of them does not answer.
         """
+        lists = await self._fetched(held.credential)
         provider = await held.opened()
         credential = provider.credential
-        lists = await self.lists([credential.certificate, *credential.chain])
         for again in range(REBASE_MAX + 1):
             view = await self.client.view()
             paper = self._grown(paper, view)
@@ -284,6 +284,15 @@ class SessionSigning:
                     provider = await held.opened()
             else:
                 return
+
+    async def _fetched(self, credential: Credential) -> Sequence[bytes]:
+        """What says that the certificates were not revoked; before anybody is asked for a PIN."""
+        view = await self.client.view()
+        encoded = (from_unpadded(one.certificate) for one in view.authorities)
+        roots = [one for one in map(read_certificate, encoded) if one is not None]
+        found = await self.fetch([credential.certificate, *credential.chain], roots)
+        found.check()
+        return found.proofs
 
     async def _is_there(self, body: SignatureBody) -> bool:
         """Whether it was taken: its answer may have been lost on the way."""

@@ -21,12 +21,13 @@ from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
 from veche.protocol.own_certificate_api import AuthoritiesView
 from veche.protocol.signatures.anchors import NamedAnchor, anchor_of
+from veche.protocol.signatures.asking import KIND
 from veche.protocol.signatures.digests import HASHES
 from veche.protocol.signatures.judging import ALGORITHMS_END, Trusted
 from veche.protocol.signatures.report import Reason, Report, Verdict
 from veche.protocol.signatures.trust import CURVE_NAMES
 from veche.protocol.signatures.words import words_of
-from veche.protocol.signed_file import FILE_BYTES_MAX, file_addresses, judge_file
+from veche.protocol.signed_file import FILE_BYTES_MAX, file_addresses, file_questions, judge_file
 from veche.protocol.unpadded import from_unpadded
 from veche.protocol.wire import parse
 from veche.runtime.sandbox import SandboxError, in_sandbox
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from veche.protocol.signatures.asking import Question
     from veche.protocol.signatures.report import Signed
 
 SEALED: Final = 0
@@ -112,9 +114,9 @@ def verify_pdf(
         data = read_file(path, FILE_BYTES_MAX)
         ours, anchors = site_authorities(Site(site)) if site is not None else ([], [])
         trusted = [*read_roots(roots), *ours]
-        lists = fetch_lists(in_sandbox(file_addresses, data)) if is_online else ()
-        now = dt.datetime.now(dt.UTC)  # noqa: TID251 -- the clock of a command
         encoded = [one.public_bytes(Encoding.DER) for one in trusted]
+        lists = _newest(data, encoded) if is_online else ()
+        now = dt.datetime.now(dt.UTC)  # noqa: TID251 -- the clock of a command
         report = in_sandbox(judge_encoded, data, encoded, now, lists, dict(distrusted))
     except SandboxError as e:
         sys.stderr.write(f"{path}: Nobody can tell: {e}.\n")
@@ -124,6 +126,12 @@ def verify_pdf(
         return NOT_PROVEN
     sys.stdout.write(_json(report, anchors) if is_json else _text(report, anchors))
     return _CODES.get(report.verdict, FALSE)
+
+
+def _newest(data: bytes, roots: Sequence[bytes]) -> list[bytes]:
+    """What is said now of the certificates in a file."""
+    lists = fetch_lists(in_sandbox(file_addresses, data))
+    return [*lists, *fetch_answers(in_sandbox(file_questions, data, roots))]
 
 
 def judge_encoded(
@@ -139,7 +147,7 @@ def judge_encoded(
         data: The file.
         roots: Certificates that are trusted, DER.
         now: The time, UTC.
-        lists: Newer lists of revoked certificates, DER.
+        lists: Newer lists of revoked certificates, and answers of responders, DER.
         distrusted: From when an algorithm proves nothing, by its name.
     """
     trusted = [x509.load_der_x509_certificate(one) for one in roots]
@@ -186,11 +194,26 @@ def fetch_lists(addresses: Sequence[str]) -> list[bytes]:
     Args:
         addresses: Whoever made a file chose them; at most ``LISTS_MAX`` are asked.
     """
+    return _asked([(address, None) for address in addresses])
+
+
+def fetch_answers(questions: Sequence[Question]) -> list[bytes]:
+    """The answers of responders; one that does not answer is told and passed over.
+
+    Args:
+        questions: Whoever made a file chose where they go; at most ``LISTS_MAX`` are asked.
+    """
+    return _asked([(one.address, one.encoded) for one in questions])
+
+
+def _asked(what: Sequence[tuple[str, bytes | None]]) -> list[bytes]:
+    """What comes from addresses, of which some get a question."""
     found = []
-    for address in addresses[:LISTS_MAX]:
+    for address, question in what[:LISTS_MAX]:
         if urlsplit(address).scheme not in ("http", "https"):
             continue
-        request = urllib.request.Request(address)  # noqa: S310 -- checked above
+        kind = {} if question is None else {"Content-Type": KIND}
+        request = urllib.request.Request(address, question, kind)  # noqa: S310 -- checked above
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310 -- as above
                 found.append(answer.read(LIST_BYTES_MAX))

@@ -1,8 +1,8 @@
 """Renewing signed files: another stamp over all of it, before the last one ends to prove anything.
 
 What is renewed is judged before: a stamp makes nothing true that was not. With the stamp come newer
-lists of the authorities and of the stamps, and never one of a person: a person's list speaks of the
-time of the signature, and a newer one could only take that away.
+lists of the authorities and of the stamps, or answers about them, and never one about a person: a
+person's list speaks of the time of the signature, and a newer one could only take that away.
 
 Source: ETSI EN 319 142-1 §5.5 (PAdES B-LTA), ETSI EN 319 162-1 §A.7; the rule of time: RFC 4998 §5.
 """
@@ -23,13 +23,15 @@ from veche.protocol.pdf.signing import Prepared, Proofs, form_fields, prepare_cl
 from veche.protocol.pdf.values import PdfError
 from veche.protocol.signatures.cms import CmsError
 from veche.protocol.signatures.digests import SHA256
+from veche.protocol.signatures.ocsp import OcspError, read_answer
+from veche.protocol.signatures.proofs import is_answer
 from veche.protocol.signatures.report import Reason, Verdict
 from veche.protocol.signatures.stamps import read_token
 from veche.protocol.signatures.trust import addresses_of, read_certificate
-from veche.protocol.signed_file import is_container, judge_file, lasting_addresses
+from veche.protocol.signed_file import is_container, judge_file, lasting_addresses, lasting_serials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
 
     from veche.protocol.signatures.digests import Hash
     from veche.protocol.signatures.judging import Trusted
@@ -137,9 +139,10 @@ def begin_renewal(
     before = judge_file(data, by)
     check_renewable(before)
     lasting = {*lasting_addresses(data), *_addresses(certificates)}
+    numbers = {*lasting_serials(data), *_serials(certificates)}
     proofs = Proofs(
         [one for one in certificates if not _is_root(one, by)],
-        [one for one in by.lists if _address_of(one) in lasting],
+        [one for one in by.lists if _address_of(one) in lasting or _is_answer_of(one, numbers)],
     )
     try:
         return Renewal(_prepared(data, proofs, hashed), data, before.proven_until_ms or 0)
@@ -198,6 +201,19 @@ def _addresses(certificates: Sequence[bytes]) -> Iterator[str]:
     for encoded in certificates:
         if (one := read_certificate(encoded)) is not None:
             yield from addresses_of(one)
+
+
+def _serials(certificates: Sequence[bytes]) -> Iterator[int]:
+    return (one.serial_number for one in map(read_certificate, certificates) if one is not None)
+
+
+def _is_answer_of(encoded: bytes, serials: Container[int]) -> bool:
+    """Whether it is an answer about certificates of these alone: of no person."""
+    try:
+        states = read_answer(encoded).states if is_answer(encoded) else ()
+    except OcspError:
+        return False
+    return bool(states) and all(one.about.serial in serials for one in states)
 
 
 def _is_root(encoded: bytes, by: Trusted) -> bool:

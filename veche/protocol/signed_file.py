@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING, Final
 
 from veche.protocol.asic.container import is_container
 from veche.protocol.asic.verdict import certificates_of, judge_container
+from veche.protocol.signatures.asking import questions_about
 from veche.protocol.signatures.elsewhere import certificates_elsewhere, judge_elsewhere
 from veche.protocol.signatures.report import Reason
-from veche.protocol.signatures.trust import addresses_of, may_sign_documents
+from veche.protocol.signatures.trust import addresses_of, may_sign_documents, read_certificate
 from veche.protocol.signatures.verdict import begins_signed, certificates_in, judge
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cryptography import x509
 
+    from veche.protocol.signatures.asking import Question
     from veche.protocol.signatures.judging import Trusted
     from veche.protocol.signatures.report import Report
 
@@ -25,10 +29,12 @@ __all__ = [
     "PDF",
     "file_addresses",
     "file_certificates",
+    "file_questions",
     "is_container",
     "is_signed_file",
     "judge_file",
     "lasting_addresses",
+    "lasting_serials",
 ]
 
 
@@ -73,7 +79,31 @@ def file_addresses(data: bytes) -> list[str]:
     return list(dict.fromkeys(address for one in held for address in addresses_of(one)))
 
 
+def file_questions(
+    data: bytes, roots: Sequence[bytes], *, is_lasting: bool = False
+) -> list[Question]:
+    """What to ask responders about the certificates in a file.
+
+    Args:
+        data: The file; whoever made it chose the addresses.
+        roots: Certificates that are trusted, DER; issuers may be among them alone.
+        is_lasting: Of authorities and time stamps alone.
+    """
+    held = file_certificates(data)
+    known = [*held, *filter(None, map(read_certificate, roots))]
+    return questions_about(_lasting(data) if is_lasting else held, known)
+
+
 def lasting_addresses(data: bytes) -> list[str]:
     """As ``file_addresses``, of authorities and time stamps alone: their lists are renewed."""
-    held = [one for one in file_certificates(data) if not may_sign_documents(one)]
+    held = _lasting(data)
     return list(dict.fromkeys(address for one in held for address in addresses_of(one)))
+
+
+def lasting_serials(data: bytes) -> list[int]:
+    """The numbers of the certificates of authorities and time stamps in a file."""
+    return [one.serial_number for one in _lasting(data)]
+
+
+def _lasting(data: bytes) -> list[x509.Certificate]:
+    return [one for one in file_certificates(data) if not may_sign_documents(one)]

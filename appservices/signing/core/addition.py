@@ -59,9 +59,9 @@ _SHOWN_TIME: Final = "%Y-%m-%d %H:%M UTC"
 _OBJECT: Final = b" obj"
 _WHY: Final[Mapping[Reason, str]] = MappingProxyType(
     {
-        Reason.LISTS: " (the newest lists of revoked certificates of all who stand above yours have"
-        " to be in it: where the authority offers none as a file, its certificates cannot sign"
-        " here)",
+        Reason.LISTS: " (a newest list of revoked certificates, or an answer of its authority, has"
+        " to be in it about yours and about each above: where the authority offers neither, its"
+        " certificates cannot sign here)",
         Reason.REVOKED: " (your certificate, or one above it, was revoked: get a new one)",
         Reason.UNKNOWN_SIGNER: " (your certificate was not valid then, or the certificates between"
         " it and an authority that is trusted here are missing)",

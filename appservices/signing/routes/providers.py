@@ -15,6 +15,7 @@ import attrs
 from appservices.signing.routes.api import API
 from appservices.signing.routes.parties import ASK_LIMIT, PartyCalls
 from appservices.signing.service import remote_signing
+from appservices.signing.service.own_certificates import moment
 from appservices.signing.service.remote_signing import Ready, check_same
 from appservices.signing.store import provider_orders
 from veche.protocol.csc import ProviderRefusedError
@@ -31,7 +32,7 @@ from veche.protocol.provider_api import (
 from veche.protocol.signatures.trust import read_certificate
 from veche.protocol.unpadded import from_unpadded
 from veche.runtime.keys.csc import Authorisation, ProviderClient, Waiting
-from veche.runtime.keys.stampers import fetched_lists
+from veche.runtime.keys.revocation import fetched_proofs
 from veche.runtime.limits import Buckets, Limit
 from veche.runtime.outbound import Outbound
 from veche.runtime.secret_files import read_secret
@@ -141,17 +142,19 @@ class ProviderRoutes(PartyCalls):
         summary="What belongs into the file beside a signature; an older order ends",
     )
     async def prepare(self, call: Call) -> OrderView:
-        """Lists of revoked certificates are fetched now."""
+        """What says that no certificate was revoked is fetched now."""
         ready = await self._ready(call)
         chain = (ready.issued.certificate, *ready.issued.above)
         known = [one for one in map(read_certificate, chain) if one is not None]
-        lists = await fetched_lists(self._lists, known, logger.warning)
+        roots = [one.certificate for one in self._parts().authorities.anchors]
+        found = await fetched_proofs(self._lists, known, moment(call.now_ms), logger.warning, roots)
+        found.check()
 
         def keep(txn: Cursor) -> OrderView:
             scene = self._scene(txn, call, "provider order")
             session, member = self._locked(scene, call, call.body.party)
             again = remote_signing.ready(scene, session, member)
-            return remote_signing.prepare(scene, session, again, lists)
+            return remote_signing.prepare(scene, session, again, found.proofs)
 
         return await self._host.database.run("signing.provider_order", keep)
 

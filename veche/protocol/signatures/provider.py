@@ -65,9 +65,14 @@ class Credential:
     @property
     def name(self) -> str:
         """Whom the certificate names."""
-        subject = self.certificate.subject
-        found = subject.get_attributes_for_oid(NameOID.COMMON_NAME) or list(subject)
-        return str(found[0].value) if found else "?"
+        return name_of(self.certificate)
+
+
+def name_of(certificate: Certificate) -> str:
+    """Whom a certificate names."""
+    subject = certificate.subject
+    found = subject.get_attributes_for_oid(NameOID.COMMON_NAME) or list(subject)
+    return str(found[0].value) if found else "?"
 
 
 class SignatureProvider(Protocol):

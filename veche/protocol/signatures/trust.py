@@ -22,7 +22,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.utils import CryptographyDeprecationWarning
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from veche.protocol.signatures import algorithms, ocsp
 from veche.protocol.signatures.cms import der_of
@@ -131,11 +131,11 @@ class Trust:
             algorithms_end: From when an algorithm proves nothing, by its name.
             hashes_used: Names of those that what it signed rests on.
         """
-        chain = self._chain(certificate)
+        chain = self.chain(certificate)
         if chain is None or not all(_is_valid(one, at) for one in chain):
             return Standing(is_trusted=False)
         ended = {name for name, end in algorithms_end.items() if at >= end}
-        verdicts = [self._is_revoked(one, issuer, at, ended) for one, issuer in pairwise(chain)]
+        verdicts = [self.is_revoked(one, issuer, at, ended) for one, issuer in pairwise(chain)]
         return Standing(
             is_trusted=True,
             is_revoked=any(verdict is True for verdict in verdicts),
@@ -145,7 +145,7 @@ class Trust:
 
     def root_of(self, certificate: x509.Certificate) -> x509.Certificate | None:
         """The root that is trusted and to which a certificate leads; None: to none."""
-        chain = self._chain(certificate)
+        chain = self.chain(certificate)
         return None if chain is None else chain[-1]
 
     def algorithms(self, certificate: x509.Certificate, hashes_used: Iterable[str]) -> set[str]:
@@ -158,24 +158,25 @@ class Trust:
             certificate: Whose key signed.
             hashes_used: Names of the hashes of the signature.
         """
-        chain = self._chain(certificate) or [certificate]
+        chain = self.chain(certificate) or [certificate]
         below = chain if len(chain) == 1 else chain[:-1]
         signed = [one.signature_hash_algorithm for one in below]
         names = {one.name for one in signed if one is not None}
         return {*hashes_used, *map(algorithm_of, chain), *names}
 
-    def _chain(self, certificate: x509.Certificate) -> list[x509.Certificate] | None:
+    def chain(self, certificate: x509.Certificate) -> list[x509.Certificate] | None:
         """From the certificate to a root, both included; None if no chain leads there."""
         chain = [certificate]
         while der_of(chain[-1]) not in self._roots:
-            issuer = self._issuer(chain[-1])
+            issuer = self.issuer_of(chain[-1])
             if issuer is None or len(chain) == CHAIN_MAX:
                 return None
             chain.append(issuer)
         is_short_enough = all(_allows_below(one, at) for at, one in enumerate(chain[1:]))
         return chain if is_short_enough else None
 
-    def _issuer(self, certificate: x509.Certificate) -> x509.Certificate | None:
+    def issuer_of(self, certificate: x509.Certificate) -> x509.Certificate | None:
+        """Who of those that are known has issued a certificate; None: nobody."""
         key = der_of(certificate)
         if key not in self._issuers:
             names = self._by_subject.get(certificate.issuer.public_bytes(), [])
@@ -183,14 +184,21 @@ class Trust:
             self._issuers[key] = next(found, None)
         return self._issuers[key]
 
-    def _is_revoked(
+    def is_revoked(
         self,
         certificate: x509.Certificate,
         issuer: x509.Certificate,
         at: dt.datetime,
-        ended: AbstractSet[str],
+        ended: AbstractSet[str] = frozenset(),
     ) -> bool | None:
-        """Whether it was revoked by then; None if no list and no answer can tell."""
+        """Whether it was revoked by then; None if no list and no answer can tell.
+
+        Args:
+            certificate: Whose.
+            issuer: Who has issued it.
+            at: The moment, UTC.
+            ended: Names of the algorithms that had ended.
+        """
         said = [
             self._on_lists(certificate, issuer, at, ended),
             self._on_answers(certificate, issuer, at, ended),
@@ -315,6 +323,17 @@ def addresses_of(certificate: x509.Certificate) -> list[str]:
     """Where it says that its list is."""
     points = _extension(certificate, x509.CRLDistributionPoints)
     names = [name for point in points or [] for name in point.full_name or []]
+    return [one.value for one in names if isinstance(one, x509.UniformResourceIdentifier)]
+
+
+def responders_of(certificate: x509.Certificate) -> list[str]:
+    """Where it says that a responder answers for it."""
+    told = _extension(certificate, x509.AuthorityInformationAccess)
+    names = [
+        one.access_location
+        for one in told or []
+        if one.access_method == AuthorityInformationAccessOID.OCSP
+    ]
     return [one.value for one in names if isinstance(one, x509.UniformResourceIdentifier)]
 
 

@@ -25,15 +25,20 @@ from veche.protocol.pdf.signing import (
     prepare_signature,
 )
 from veche.protocol.pdf.values import PdfError
-from veche.protocol.signatures.cms import Signer, der_of
+from veche.protocol.signatures.cms import Signer, der_of, read_signed_data
+from veche.protocol.signatures.stamps import read_token
+from veche.protocol.signatures.trust import may_stamp, read_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from cryptography.x509 import Certificate
 
     from veche.protocol.pdf.appearance import Look
     from veche.protocol.pdf.signing import Prepared
     from veche.protocol.signatures.provider import SignatureProvider
     from veche.runtime.keys.pool import SigningPool
+    from veche.runtime.keys.revocation import Fetch
 
 FIELD: Final = "Signature"
 CLOSING: Final = "Closed"
@@ -58,10 +63,10 @@ async def sign_pdf(
     pool: SigningPool,
     provider: SignatureProvider,
     pdf: bytes,
-    lists: Sequence[bytes],
     now_ms: int,
     stamper: Stamper | None = None,
     field: str | None = None,
+    fetch: Fetch | None = None,
 ) -> bytes:
     """The file with one more signature; what was there before is not touched.
 
@@ -69,21 +74,32 @@ async def sign_pdf(
         pool: Threads for the work on the file.
         provider: The key.
         pdf: In the sealed profile.
-        lists: Of revoked certificates, DER, that are put in beside it.
         now_ms: The time that readers show besides that of a stamp, UTC.
         stamper: Says when; with one, the file is closed by a stamp too. None: nothing says when.
         field: Where to sign; None: in the only empty field, else in one that is not seen.
+        fetch: Gets the proofs about the signer's and the stamper's certificates that are put in;
+            None: none are.
 
     Raises:
         PdfError: The file is outside the profile, or has no such field.
         RefusedError: Whoever holds the key refuses.
         UnavailableError: Whoever holds the key, or stamps, does not answer.
     """
-    proofs = Proofs([der_of(one) for one in provider.credential.chain], lists)
+    credential = provider.credential
+    above = credential.chain
+    lists = await _lists([credential.certificate, *above], fetch)
+    proofs = Proofs([der_of(one) for one in above], lists)
     base, name = await pool.run(_with_field, pdf, field)
     added = await sign_revision(pool, provider, base, Place(name, proofs), now_ms, stamper)
     signed = base + added.data
-    return signed if stamper is None else await _closed(pool, signed, stamper)
+    if stamper is None:
+        return signed
+    token = read_signed_data(added.cms).token or b""
+    sent = read_token(token).signed.certificates
+    held = [one for one in map(read_certificate, sent) if one is not None]
+    stampers = sorted(held, key=may_stamp, reverse=True)  # Their order in a token is any.
+    about = Proofs(sent, await _lists(stampers, fetch, above))
+    return await _closed(pool, signed, stamper, about)
 
 
 @attrs.frozen
@@ -154,8 +170,15 @@ async def sign_revision(
     return Added(prepared.filled(cms), cms, prepared.digest)
 
 
-async def _closed(pool: SigningPool, pdf: bytes, stamper: Stamper) -> bytes:
-    closing = await pool.run(_prepared_closing, pdf)
+async def _lists(
+    certificates: Sequence[Certificate], fetch: Fetch | None, known: Sequence[Certificate] = ()
+) -> Sequence[bytes]:
+    """What is to be had about certificates, below those about which it is had already."""
+    return () if fetch is None else (await fetch(certificates, known)).proofs
+
+
+async def _closed(pool: SigningPool, pdf: bytes, stamper: Stamper, proofs: Proofs) -> bytes:
+    closing = await pool.run(_prepared_closing, pdf, proofs)
     return pdf + closing.filled(await stamper.stamp(closing.digest))
 
 
@@ -190,10 +213,10 @@ def _prepared(pdf: bytes, place: Place, name: str, now_ms: int, room: int) -> Pr
     return prepare_signature(document, field, place.proofs, name, now_ms, look=look, bytes_max=room)
 
 
-def _prepared_closing(pdf: bytes) -> Prepared:
+def _prepared_closing(pdf: bytes, proofs: Proofs) -> Prepared:
     document = Document(pdf)
     name = _free_name(CLOSING, (name for name, _ in form_fields(document)))
-    return prepare_closing(document, name, Proofs(), bytes_max=STAMP_BYTES_MAX)
+    return prepare_closing(document, name, proofs, bytes_max=STAMP_BYTES_MAX)
 
 
 def _free_name(begins: str, taken: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Time stamps of others over HTTP (RFC 3161 §3.4), and lists of revoked certificates."""
+"""Time stamps of others over HTTP (RFC 3161 §3.4)."""
 
 from __future__ import annotations
 
@@ -6,23 +6,16 @@ import secrets
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from cryptography import x509
-
 from veche.protocol.errors import MalformedError, UnavailableError
 from veche.protocol.signatures.cms import CmsError
 from veche.protocol.signatures.foreign_stamps import token_of_anybody
 from veche.protocol.signatures.stamps import StampRequest
-from veche.runtime.outbound import OutboundRefusedError, Place
+from veche.runtime.outbound import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from cryptography.x509 import Certificate
-
     from veche.runtime.outbound import Outbound
 
 NONCE_BITS: Final = 64
-LISTS_MAX: Final = 20
 _RETRY_AFTER_MS: Final = 5_000
 _OK: Final = 200
 
@@ -81,37 +74,3 @@ def place_of(url: str) -> tuple[Place, str]:
         raise MalformedError("address", f"{url[:100]!r} has no good port") from e
     query = f"?{parts.query}" if parts.query else ""
     return Place(parts.hostname, port, parts.netloc, is_tls), f"{parts.path or '/'}{query}"
-
-
-async def fetched_lists(
-    outbound: Outbound, chain: Sequence[Certificate], tell: Callable[[str], object]
-) -> list[bytes]:
-    """The newest lists that certificates name; what does not answer is told and passed over.
-
-    Args:
-        outbound: By which they are asked for.
-        chain: The certificates.
-        tell: Gets one line for each list that is not there.
-    """
-    found = []
-    for address in list(dict.fromkeys(_addresses(chain)))[:LISTS_MAX]:
-        try:
-            answer = await outbound.get(*place_of(address))
-            x509.load_der_x509_crl(answer.body)
-        except (MalformedError, OutboundRefusedError, UnavailableError, ValueError) as e:
-            tell(f"no list of revoked certificates from {address}: {e}")
-        else:
-            found.append(answer.body)
-    return found
-
-
-def _addresses(chain: Sequence[Certificate]) -> Iterator[str]:
-    for certificate in chain:
-        try:
-            points = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints)
-        except x509.ExtensionNotFound:
-            continue
-        for point in points.value:
-            for name in point.full_name or ():
-                if isinstance(name, x509.UniformResourceIdentifier):
-                    yield name.value

@@ -206,6 +206,10 @@ function apiWords({ status, errcode, message }) {
         );
     if (errcode === "ORG.VECHE.PROVIDER_REFUSED")
         return t("Your provider says no: {why}", { why: message.replace(PROVIDER_SAYS, "") });
+    if (errcode === "ORG.VECHE.NO_PROOF")
+        return t(
+            "Nobody says now whether your certificate was revoked, so nothing was signed. Press again in a few minutes; if that does not help, ask who has issued it.",
+        );
     if (errcode === "ORG.VECHE.APPROVAL_CLOCK")
         return t("The clock of your device changed meanwhile. Press again.");
     return message;

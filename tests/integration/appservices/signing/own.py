@@ -6,6 +6,7 @@ import argparse
 import datetime as dt
 import io
 from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -52,10 +53,10 @@ class OwnSite(SigningSite):
     def anchors(self) -> list[AnchorSection]:
         self.now = dt.datetime.fromtimestamp(int(reactor.seconds()), tz=dt.UTC)
         serving = lists_served()
-        url, self.lists = serving.__enter__()
+        self.place, self.lists = serving.__enter__()
         self.addCleanup(serving.__exit__, None, None, None)
-        self.bank = Bank("Bank of Lindenau", self.now, f"{url}/bank")
-        self.trust = Bank("Trust of Lindenau", self.now, f"{url}/trust")
+        self.bank = Bank("Bank of Lindenau", self.now, f"{self.place}/bank")
+        self.trust = Bank("Trust of Lindenau", self.now, f"{self.place}/trust")
         for one in (self.bank, self.trust):
             (self.folder / f"{one.name}.pem").write_bytes(one.pem)
         self.lists |= {"bank": self.bank.revocations(), "trust": self.trust.revocations()}
@@ -70,6 +71,11 @@ class OwnSite(SigningSite):
                 policies=(QUALIFIED,),
             ),
         ]
+
+    def answer_alone(self, authority: Bank, since: dt.datetime | None = None) -> None:
+        """From now on an authority has no list, but a responder."""
+        authority.list_url, authority.responder_url = "", f"{self.place}/answers"
+        self.lists["answers"] = partial(authority.answer, since=since)
 
     def two(self, level: Level = Level.OWN) -> Session:
         """Alice signs as usual, Bob by a certificate of his own."""

@@ -241,7 +241,7 @@ class OwnCertificates(OwnSite):
 
         said = await self.refused(session, *self.key_files(key, self.bank.issue("Bob", key)))
 
-        assert "lists of revoked certificates" in said
+        assert "Nobody says now whether the certificate of Bob was revoked" in said
         assert self.levels(session) == []
 
     async def test_a_list_that_is_over_is_no_proof(self) -> None:
@@ -250,7 +250,28 @@ class OwnCertificates(OwnSite):
 
         said = await self.refused(session, *self.key_files(key, self.bank.issue("Bob", key)))
 
-        assert "lists of revoked certificates" in said
+        assert "Nobody says now whether the certificate of Bob was revoked" in said
+
+    async def test_an_authority_that_has_no_list_answers(self) -> None:
+        self.answer_alone(self.bank)
+        session, key = self.two(), ec.generate_private_key(ec.SECP256R1())
+
+        await self.sign(session, *self.key_files(key, self.bank.issue("Bob Brown", key)))
+        await self.away(self.page(session, "p1").sign, self.keys[ALICE])
+
+        pdf = self.closed(session)
+        report = judged(pdf, self.parts.authorities.trusted, self.host.now_ms())
+        assert report.verdict is Verdict.SEALED, report.findings
+        assert b"/OCSPs" in pdf
+
+    async def test_whom_an_answer_calls_revoked_signs_nothing(self) -> None:
+        self.answer_alone(self.bank, self.now - DAY)
+        session, key = self.two(), ec.generate_private_key(ec.SECP256R1())
+
+        said = await self.refused(session, *self.key_files(key, self.bank.issue("Bob", key)))
+
+        assert "revoked" in said
+        assert self.levels(session) == []
 
     # Who, what and when
 

@@ -347,6 +347,29 @@ class Providers(ProviderSite):
         assert "revoked" in answer.body["error"]
         assert self.levels(session) == []
 
+    async def test_an_authority_that_has_no_list_answers(self) -> None:
+        self.answer_alone(self.trust)
+        self.holder.chain = [self.trust.issue("Bob Brown", self.holder.key)]
+        session, page = self.bob()
+        await self.away(self.choose, page)
+
+        answer = await self.away(self.whole, page)
+
+        assert answer.status == 200, answer
+        assert self.levels(session) == [("p2", "S4")]
+
+    async def test_where_nobody_says_whether_it_was_revoked_the_provider_is_not_asked(self) -> None:
+        self.lists["trust"] = b""
+        _, page = self.bob()
+        await self.away(self.choose, page)
+        asked = len(self.provider.asked)
+
+        answer = await self.away(self.post, page, "provider/order")
+
+        assert (answer.status, answer.body["errcode"]) == (409, "ORG.VECHE.NO_PROOF")
+        assert "Nobody says now whether the certificate of Bob Brown" in answer.body["error"]
+        assert len(self.provider.asked) == asked
+
 
 class _Heard(logging.Handler):
     def __init__(self, lines: list[str]) -> None:

@@ -24,9 +24,11 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from appservices.signing.service.authorities import read_authorities
+from tests.support.bank import DAY, Bank, lists_served
 from tests.support.csc_server import ACCESS, Holder, Provider, served
 from tests.support.forgery import page
 from tests.support.processes import ROOT
@@ -39,6 +41,8 @@ from veche.cli.homeserver import write_private
 from veche.cli.main import main
 from veche.protocol.errors import VecheError
 from veche.protocol.ids import UserId
+from veche.protocol.pdf.document import Document
+from veche.protocol.pdf.signing import stored
 from veche.protocol.signatures.certificates import (
     PERSON_LIFE,
     STAMP_POLICY,
@@ -46,7 +50,7 @@ from veche.protocol.signatures.certificates import (
     person_certificate,
 )
 from veche.protocol.signatures.certificates import Holder as Named
-from veche.protocol.signatures.report import Reason
+from veche.protocol.signatures.report import Reason, Verdict
 from veche.protocol.signatures.stamps import StampAuthority
 from veche.protocol.signatures.verdict import Trusted, judge
 
@@ -62,12 +66,16 @@ reactor: Any = default_reactor
 def _stamps(office: Office) -> Iterator[str]:
     """An authority for time stamps; its address."""
     who = office.stamping
-    authority = StampAuthority(who.certificate, who.key, STAMP_POLICY)
+    with _stamping(StampAuthority(who.certificate, who.key, STAMP_POLICY), office.now) as url:
+        yield url
 
+
+@contextmanager
+def _stamping(authority: StampAuthority, now: dt.datetime) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             query = self.rfile.read(int(self.headers["content-length"]))
-            answer = authority.answer(query, 7, ms(office.now))
+            answer = authority.answer(query, 7, ms(now))
             self.send_response(200)
             self.send_header("content-length", str(len(answer)))
             self.end_headers()
@@ -176,6 +184,38 @@ class SignTests(TestCase):
         assert report.closed_at_ms == ms(desk.office.now)
         # The authority's lists were not to be had here, so one thing is not proven.
         assert {one.reason for one in report.findings} == {Reason.LISTS}
+
+    async def test_who_signs_and_who_stamps_are_proven_by_answers_and_so_is_who_renews(
+        self,
+    ) -> None:
+        desk, now = self.desk, _now()
+        with lists_served() as (place, found):
+            bank = Bank("Bank", now, list_url="", responder_url=f"{place}/answers")
+            found["answers"] = bank.answer
+            keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+            stamps = [
+                StampAuthority(bank.issue_stamper(key, life * DAY), key, STAMP_POLICY)
+                for key, life in zip(keys, (400, 800), strict=True)
+            ]
+            (desk.folder / "chain.pem").write_bytes(
+                bank.issue("Bob Brown", desk.key).public_bytes(Encoding.PEM) + bank.pem
+            )
+            with _stamping(stamps[0], now) as url:
+                await desk.sign(*desk.in_file, "--tsa", url, "--network", "127.0.0.0/8")
+            path = desk.folder / "lease-signed.pdf"
+            signed = path.read_bytes()
+            (desk.folder / "bank.pem").write_bytes(bank.pem)
+            with _stamping(stamps[1], now) as url:
+                line = ["renew", str(path), "--tsa", url, "--root", desk.path("bank.pem")]
+                code = await deferToThread(main, line)
+
+        renewed = path.read_bytes()
+        reports = [judge(one, Trusted([bank.root], now)) for one in (signed, renewed)]
+        assert [one.verdict for one in reports] == [Verdict.SEALED] * 2, reports
+        assert code == 0
+        assert (reports[1].proven_until_ms or 0) > (reports[0].proven_until_ms or 0)
+        counts = [len(list(stored(Document(one), b"/OCSPs"))) for one in (signed, renewed)]
+        assert counts == [2, 4]
 
     async def test_a_key_at_a_provider_signs(self) -> None:
         desk = self.desk

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from tests.support.bank import Bank, lists_served
 from tests.support.containers import closed as closed_container
 from tests.support.containers import contents, made, zipped
-from tests.support.elsewhere import new_identity, packed_page, sign
+from tests.support.elsewhere import Identity, new_identity, packed_page, sign
+from tests.support.elsewhere import new_key as key_of
 from tests.support.forgery import FORGED, find, increment, page
-from tests.support.signing import Office, with_boxes
+from tests.support.signing import Office, new_key, with_boxes
 from veche.cli.main import main
 from veche.protocol.unpadded import unpadded
 from veche.runtime.sandbox import SandboxError, in_sandbox
@@ -285,3 +287,34 @@ def test_what_names_no_algorithm_or_no_day_is_said(
 
     assert caught.value.code == 2
     assert why in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("since", "code", "reason"),
+    [(None, 3, ""), (dt.timedelta(hours=2), 1, "revoked"), (dt.timedelta(hours=-2), 3, "")],
+    ids=["good", "revoked before", "revoked later"],
+)
+def test_online_a_responder_is_asked_who_has_no_list(
+    run: Run, since: dt.timedelta | None, code: int, reason: str
+) -> None:
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)  # noqa: TID251 -- the command's clock
+    with lists_served() as (place, found):
+        bank = Bank("Bank", now, list_url="", responder_url=f"{place}/answers")
+        moment = None if since is None else now - since
+        found["answers"] = functools.partial(bank.answer, since=moment)
+        key, stamps = new_key(), key_of("rsa2048")
+        who = Identity(key, (bank.issue("Bob Brown", key), bank.root))
+        stamper = Identity(stamps, (bank.issue_stamper(stamps), bank.root))
+        (run.path.parent / "bank.pem").write_bytes(bank.pem)
+        options = ["--root", str(run.path.parent / "bank.pem"), "--json"]
+        pdf = sign(packed_page(), who, stamper=stamper)
+
+        before, after = run(pdf, *options, root=False), run(pdf, *options, "--online", root=False)
+
+    unknown = "revocation_unknown"
+    assert before[0] == 3
+    assert unknown in {one["reason"] for one in json.loads(before[1])["reasons"]}
+    told = {one["reason"] for one in json.loads(after[1])["reasons"]}
+    assert after[0] == code
+    assert unknown not in told
+    assert not reason or reason in told

@@ -40,9 +40,12 @@ from veche.runtime.keys import csc
 from veche.runtime.keys.csc import ProviderClient, ProviderSection, RemoteKey, chosen
 from veche.runtime.keys.pades import sign_pdf
 from veche.runtime.keys.pool import SigningPool
+from veche.runtime.keys.revocation import Fetched
 from veche.runtime.outbound import OutboundRefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cryptography.x509 import Certificate
 
 reactor: Any = default_reactor
@@ -111,12 +114,16 @@ class Version2Tests(TestCase):
         remote = await self.client.remote(credential)
         await self.client.challenge(remote)
         key = RemoteKey(self.client, remote, SECRETS)
-        chain = [key.credential.certificate, self.office.issuing.certificate]
-        lists = [
-            self.office.list_of(one, self.now) for one in (*chain, self.office.stamping.certificate)
-        ]
-        stamps = Stamps(self.office)
-        return await sign_pdf(self.pool, key, PDF, lists, ms(self.now), stamps)
+        stamps, root = Stamps(self.office), self.office.root.certificate
+
+        async def fetch(
+            certificates: Sequence[Certificate],
+            roots: Sequence[Certificate] = (),  # noqa: ARG001 -- of the protocol
+        ) -> Fetched:
+            below = [one for one in certificates if one != root]
+            return Fetched(tuple(self.office.list_of(one, self.now) for one in below), ())
+
+        return await sign_pdf(self.pool, key, PDF, ms(self.now), stamps, fetch=fetch)
 
     async def test_a_file_is_signed_by_either_kind_of_key_and_others_believe_it(self) -> None:
         for credential in ("ec", "rsa"):
@@ -348,7 +355,7 @@ class Version1Tests(TestCase):
             key = RemoteKey(self.client, remote, {})
             root = remote.certificates[-1]
 
-            pdf = await sign_pdf(self.pool, key, PDF, [], ms(_now()))
+            pdf = await sign_pdf(self.pool, key, PDF, ms(_now()))
             (self.folder / name).mkdir()
 
             said = await deferToThread(by_pdfsig, self.folder / name, pdf, root)
