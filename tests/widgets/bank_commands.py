@@ -16,7 +16,7 @@ from tests.support.calls import request
 from tests.widgets.commands import Command, shown
 from veche.cli import demo
 from veche.protocol.ids import ulid
-from veche.protocol.mandate import MANDATE_ERRAND
+from veche.protocol.mandate import CHARGE_ERRAND, MANDATE_ERRAND
 
 if TYPE_CHECKING:
     from tests.support.people import Message, Person
@@ -166,6 +166,21 @@ def mandate(counter: Counter, *, person: str) -> Any:
         "reply": "waterworks.heard",
     }
     counter.bank.order(MANDATE_ERRAND, order)
+    return {"id": order["id"]}
+
+
+@command
+def charge(counter: Counter, *, mandate: str, minor: int, title: str) -> Any:
+    """The waterworks announce a debit by a mandate."""
+    order = {
+        "id": ulid(_now_ms(counter), secrets.token_bytes(10)),
+        "mandate": mandate,
+        "payee": "waterworks",
+        "amount": {"minor": minor, "currency": "EUR"},
+        "title": title,
+        "reply": "waterworks.heard",
+    }
+    counter.bank.order(CHARGE_ERRAND, order)
     return {"id": order["id"]}
 
 

@@ -252,7 +252,7 @@ test("mandates end in one tap, limits are set, everything is stopped at once", a
     const opened = await open();
     const wallet = await atWallet(opened, "wary");
     const { page } = wallet;
-    await ask("mandate", { person: "wary" });
+    const { id: mandate } = await ask("mandate", { person: "wary" });
     await wallet.rows.filter({ hasText: "asks for a mandate" }).waitFor();
     await wallet.visit("/wallet/mandates");
     await wallet.approve(page.getByRole("button", { name: "Give this mandate" }));
@@ -262,8 +262,16 @@ test("mandates end in one tap, limits are set, everything is stopped at once", a
     await page.locator(".mandate .badge").getByText("paused").waitFor();
     await page.getByRole("button", { name: "Let it go on" }).click();
     await page.locator(".mandate .badge").getByText("active").waitFor();
+    await ask("charge", { mandate, minor: 700, title: "Meter" });
+    await wallet.visit("/wallet");
+    await wallet.rows.filter({ hasText: "Meter" }).click();
+    await page.getByText("unless you pause or end the mandate before").waitFor();
+    await page.getByRole("main").getByRole("link", { name: "Mandates" }).last().click();
     await page.getByRole("button", { name: "End it for ever" }).click();
     await page.getByText("Nobody may debit you.").waitFor();
+    await wallet.visit("/wallet");
+    await page.getByText("Latest payments").waitFor();
+    assert.equal(await wallet.rows.filter({ hasText: "Meter" }).count(), 0);
 
     await wallet.visit("/wallet/trust");
     await page.getByText("Nobody has to approve your payments.").waitFor();

@@ -112,7 +112,7 @@ def end(scene: Scene, caller: Caller, mandate_id: str, reason: str | None = None
         NotFoundError: There is none of theirs.
     """
     _mandate(scene, caller, mandate_id, is_locked=False)
-    charges.take_back(scene, mandate_id)
+    charges.take_back(scene, mandate_id, is_ended=True)
     mandate = _mandate(scene, caller, mandate_id)
     if mandate.state is not MandateState.ENDED:
         was_given = mandate.state is not MandateState.PROPOSED

@@ -144,8 +144,14 @@ def _close(scene: Scene, matter: Matter) -> None:
     guarding.close(scene, matter)
 
 
-def take_back(scene: Scene, mandate_id: str) -> None:
-    """Take back the charges of a mandate that the writer has not decided: it is being stopped."""
+def take_back(scene: Scene, mandate_id: str, *, is_ended: bool) -> None:
+    """Take back the charges of a mandate that the writer has not decided: it is being stopped.
+
+    Args:
+        scene: The transaction.
+        mandate_id: Of it.
+        is_ended: For good, so what is announced and waits is refused now, not when its time comes.
+    """
     problem = ChargeProblem.NOT_ACTIVE
     payer = store.payer_of(scene.txn, mandate_id)
     if payer is None:
@@ -164,6 +170,13 @@ def take_back(scene: Scene, mandate_id: str) -> None:
             refused = files.save(scene, matter, after)
             store.give_back(scene.txn, mandate_id, refused.payment.period or 0, after.total_minor)
             _tell_refused(scene, refused, mandate, problem)
+    if is_ended:
+        for payment_id in payments.waiting_by(scene.txn, payer, mandate_id):
+            matter = files.lock(scene, payment_id)
+            if matter is not None:
+                # Who ends it knows that nothing is debited any more.
+                over = _refuse(scene, matter, problem.value)
+                tell_payee(scene, _order(over), over.payment.state.value, over.payment.why)
 
 
 def settle(scene: Scene, matter: Matter) -> None:

@@ -177,8 +177,10 @@ def _chosen(scene: Scene, answered: Answered) -> None:
     elif topic == freezing.TOPIC:
         freezing.answered(scene, answered)
     elif topic == mandates.TOPIC:
-        if answered.chosen.choice in mandates.STOPPING:
-            charges.take_back(scene, str(purpose.get("mandate")))
+        choice = answered.chosen.choice
+        if choice in mandates.STOPPING:
+            is_ended = choice == mandates.ENDING
+            charges.take_back(scene, str(purpose.get("mandate")), is_ended=is_ended)
         mandates.answered(scene, answered)
 
 

@@ -42,7 +42,9 @@ _INPUTS: Final = {
     "resume": MandateInput.RESUME,
     "revoke": MandateInput.END,
 }
-STOPPING: Final = frozenset({"pause", "revoke"})
+ENDING: Final = "revoke"
+"""Choice that ends one for good."""
+STOPPING: Final = frozenset({"pause", ENDING})
 """Choices after which nothing is debited, also not what is on its way to the writer."""
 _KEPT_MS: Final = 30 * 86_400_000
 """How long the buttons under a listed mandate work."""

@@ -164,6 +164,19 @@ def waiting_of(txn: Cursor, payer: int) -> list[PaymentFile]:
     return [_file(row) for row in txn.fetchall()]
 
 
+def waiting_by(txn: Cursor, payer: int, mandate_id: str) -> list[str]:
+    """Ids of the charges by a mandate that wait for their time or for guardians, the oldest first.
+
+    At most ``WAITING_MAX``. Their payer is locked, so no other comes to wait and none goes on.
+    """
+    txn.execute(
+        "SELECT id FROM payments.payment WHERE payer = %s AND mandate_id = %s"
+        " AND state IN ('cooling', 'guarded') ORDER BY id LIMIT %s",
+        (payer, mandate_id, WAITING_MAX),
+    )
+    return [payment_id for (payment_id,) in txn.fetchall()]
+
+
 def open_of(txn: Cursor, payer: int) -> list[PaymentFile]:
     """What a payer is asked for, what waits and what is being made, the newest first; unlocked."""
     txn.execute(

@@ -79,7 +79,7 @@ def change_mandate(visit: Visit, mandate_id: str, choice: str) -> None:
     if choice not in MANDATE_CHOICES or not is_theirs:
         raise visit.not_found(Trouble.NO_MANDATE)
     if choice in mandates.STOPPING:
-        charges.take_back(scene, mandate_id)
+        charges.take_back(scene, mandate_id, is_ended=choice == mandates.ENDING)
     mandate = mandate_store.lock_mandate(scene.txn, mandate_id)
     if mandate is None or mandates.change(scene, mandate, choice) is None:
         raise visit.refused(Trouble.TOO_LATE)

@@ -112,7 +112,7 @@ def test_a_revocation_stops_what_fell_due_while_it_waited(dsn: str) -> None:
         mandate = charging.mandate()
         charging.connection.commit()
         holders.lock_holder(charging.scene.txn, charging.scene.holder(ALICE).id)
-        with beside(dsn, lambda scene: charges.take_back(scene, mandate)):
+        with beside(dsn, lambda scene: charges.take_back(scene, mandate, is_ended=False)):
             matter = charging.charge(mandate)
             charges.rang(charging.scene, matter)
             charging.connection.commit()

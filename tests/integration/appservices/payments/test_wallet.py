@@ -335,14 +335,17 @@ class TestSettings:
             acts.change_mandate(page, id_, "revoke")
         with visit(dsn) as page, pytest.raises(NotFoundError):
             acts.change_mandate(page, id_, "give")
-        for choice, state in (
-            ("pause", MandateState.PAUSED),
-            ("resume", MandateState.ACTIVE),
-            ("revoke", MandateState.ENDED),
+        with world(dsn) as here:
+            waiting = here.charge(id_, due_at_ms=NOW_MS + 1).payment.id
+        for choice, state, charge in (
+            ("pause", MandateState.PAUSED, "cooling"),
+            ("resume", MandateState.ACTIVE, "cooling"),
+            ("revoke", MandateState.ENDED, "refused"),
         ):
             with visit(dsn) as page:
                 acts.change_mandate(page, id_, choice)
                 kept = mandates.lock_mandate(page.scene.txn, id_)
+                assert reading.payment_of(page, waiting).state == charge
             assert kept is not None
             assert kept.state is state
         with visit(dsn) as page:

@@ -333,6 +333,14 @@ export class VechePayment extends WalletView {
         }
     }
 
+    /** What becomes of it by itself, and how that is stopped. @param {string} kind @param {number} at */
+    _ahead(kind, at) {
+        const time = showDateTime(at);
+        if (kind !== "mandate") return t("It is paid on {time}, unless you stop it.", { time });
+        return html`${t("You are debited on {time}, unless you pause or end the mandate before.", { time })}
+            <a href="/wallet/mandates">${t("Mandates")}</a>`;
+    }
+
     /** @param {Payment} payment */
     _over(payment) {
         return html`<article class="card receipt">
@@ -343,9 +351,7 @@ export class VechePayment extends WalletView {
                     ${payment.why ? html`<p class="error-text">${payment.why}</p>` : nothing}
                     ${
                         payment.state === "cooling" && payment.due_at_ms
-                            ? html`<p>
-                                  ${t("It is paid on {time}, unless you stop it.", { time: showDateTime(payment.due_at_ms) })}
-                              </p>`
+                            ? html`<p>${this._ahead(payment.kind, payment.due_at_ms)}</p>`
                             : nothing
                     }
                 </div>
