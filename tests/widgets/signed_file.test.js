@@ -129,6 +129,17 @@ test("a container of any files is judged as a document is", async ({ open }) => 
     await said.filter({ hasText: "Do not rely on this document" }).waitFor();
     await page.locator("main .checks li").filter({ hasText: "It was changed after" }).waitFor();
     assert.deepEqual(new Set(asked), new Set(ASKED));
+
+    await page.getByLabel("The receipt or the document").setInputFiles({
+        name: "mail.asice",
+        mimeType: "application/octet-stream",
+        buffer: Buffer.concat([Buffer.from("From: bob\r\n\r\n"), fileOf("container")]),
+    });
+    await said.filter({ hasText: "Nobody can tell" }).waitFor();
+    await page
+        .getByText("Other bytes stand before the signed container in it")
+        .filter({ hasText: "Ask for the file once more" })
+        .waitFor();
 });
 
 test("the root of another authority is chosen as a file", async ({ open, expect }) => {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from veche.protocol.asic.container import is_container
+from veche.protocol.asic.container import bytes_before, is_container
 from veche.protocol.asic.verdict import certificates_of, judge_container
 from veche.protocol.signatures.asking import questions_about
 from veche.protocol.signatures.elsewhere import certificates_elsewhere, judge_elsewhere
-from veche.protocol.signatures.report import Reason
+from veche.protocol.signatures.report import Finding, Reason, reported
 from veche.protocol.signatures.trust import addresses_of, may_sign_documents, read_certificate
 from veche.protocol.signatures.verdict import begins_signed, certificates_in, judge
 
@@ -39,8 +39,8 @@ __all__ = [
 
 
 def is_signed_file(data: bytes) -> bool:
-    """Whether a file is of a kind that may be signed here; its beginning is enough."""
-    return data.startswith(PDF) or is_container(data)
+    """Whether a file is of a kind that may be signed here; its first MiB is enough."""
+    return data.startswith(PDF) or is_container(data) or bytes_before(data) > 0
 
 
 def judge_file(data: bytes, by: Trusted) -> Report:
@@ -52,6 +52,9 @@ def judge_file(data: bytes, by: Trusted) -> Report:
     """
     if is_container(data):
         return judge_container(data, by)
+    if before := bytes_before(data):
+        detail = f"the container begins after {before} bytes"
+        return reported([Finding(Reason.BEFORE, detail=detail)])
     report = judge(data, by)
     if not _may_be_of_others(data, report):
         return report

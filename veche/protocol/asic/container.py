@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 MIME: Final = "application/vnd.etsi.asic-e+zip"
 _MARK: Final = b"PK\x03\x04"
 _NAME_AT: Final = 30
+BEFORE_BYTES_MAX: Final = 1024 * 1024
+"""How far into a file a container is looked for."""
 FILES_MAX: Final = 500
 STEPS_MAX: Final = 200
 """Signatures and stamps of one container."""
@@ -163,6 +165,19 @@ class Prepared:
 def is_container(data: bytes) -> bool:
     """Whether a file begins as containers do, and no other archive."""
     return data.startswith(_MARK) and data.startswith(_MIME_NAME.encode(), _NAME_AT)
+
+
+def bytes_before(data: bytes) -> int:
+    """How many bytes stand before the container in a file that begins as nothing known here.
+
+    Some programs find the container all the same, and others do not. 0: there is none, or it is
+    whole; a PDF or an archive that has one in it is what it begins as.
+    """
+    if data.startswith((_MARK, b"%PDF-")):
+        return 0
+    beginning = _MIME_NAME.encode() + MIME.encode()
+    at = data.find(beginning, _NAME_AT, BEFORE_BYTES_MAX) - _NAME_AT
+    return at if at > 0 and data.startswith(_MARK, at) else 0
 
 
 def new_container(files: Sequence[DataFile], *, is_packed: bool = True) -> bytes:

@@ -35,6 +35,7 @@ class Reason(enum.Enum):
 
     NO_SIGNATURE = "no_signature"
     UNREADABLE = "outside_the_sealed_profile"
+    BEFORE = "bytes_before_the_container"
     TOO_MANY = "too_many_signatures"
     HIDDEN = "hidden_bytes"
     CHANGED = "changed_after_signing"
@@ -66,6 +67,7 @@ _BEST: Final = {
     **dict.fromkeys(Reason, Verdict.INVALID),
     Reason.NO_SIGNATURE: Verdict.UNSIGNED,
     Reason.UNREADABLE: Verdict.UNREADABLE,
+    Reason.BEFORE: Verdict.UNREADABLE,
     Reason.TOO_MANY: Verdict.UNREADABLE,
     Reason.UNKNOWN_SIGNER: Verdict.UNPROVEN,
     Reason.TIME: Verdict.UNPROVEN,

@@ -37,6 +37,10 @@ _REASONS: Final[Mapping[Reason, str]] = MappingProxyType(
     {
         Reason.NO_SIGNATURE: N_("there is no signature in it"),
         Reason.UNREADABLE: N_("it has another form than those that are checked"),
+        Reason.BEFORE: N_(
+            "other bytes stand before the signed container in it, so not all programs find that:"
+            " ask for the file once more, as it was signed"
+        ),
         Reason.TOO_MANY: N_("it has too many signatures"),
         Reason.HIDDEN: N_("something was added that not all programs show"),
         Reason.CHANGED: N_("it was changed after it was signed"),

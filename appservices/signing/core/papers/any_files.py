@@ -22,7 +22,7 @@ from appservices.signing.core.papers.uploads import (
 )
 from veche.protocol.approval import showable
 from veche.protocol.asic.archive import NAME_CHARACTERS_MAX, HiddenError, check_name, twin_of
-from veche.protocol.asic.container import is_container
+from veche.protocol.asic.container import bytes_before, is_container
 from veche.protocol.catalogue import N_
 from veche.protocol.forms.magic import HEAD_BYTES, PDF, true_mimetype
 
@@ -136,7 +136,7 @@ def any_file(data: bytes, name: str) -> AnyFile:
         raise UploadTooLargeError
     if not data:
         raise EmptyFileError
-    if is_container(data):
+    if is_container(data) or bytes_before(data):
         raise ContainerUploadError
     safe = safe_name(name)
     if _ending(safe) == "pdf" and true_mimetype(PDF, data[:HEAD_BYTES]) != PDF:

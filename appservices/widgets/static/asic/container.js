@@ -19,13 +19,18 @@
  */
 import { sha256, utf8, isSame } from "../verify/bytes.js";
 import { SHA256, digestBy } from "../signatures/digests.js";
+import { asText } from "../pdf/values.js";
 import { ArchiveError, HiddenError, readArchive } from "./archive.js";
 import { readManifest, writeRows } from "./manifest.js";
 
 export const MIME = utf8("application/vnd.etsi.asic-e+zip");
 export const MIME_NAME = "mimetype";
 const MARK = Uint8Array.of(0x50, 0x4b, 3, 4);
+const MARK_TEXT = String.fromCharCode(...MARK);
+const BEGINNING = MIME_NAME + String.fromCharCode(...MIME);
 const NAME_AT = 30;
+/** How far into a file a container is looked for. */
+export const BEFORE_BYTES_MAX = 1024 * 1024;
 const FILES_MAX = 500;
 const STEPS_MAX = 200;
 export const FOLDER = "META-INF/";
@@ -36,6 +41,18 @@ const NO_KIND = "application/octet-stream";
 export function isContainer(beginning) {
     const name = String.fromCharCode(...beginning.subarray(NAME_AT, NAME_AT + MIME_NAME.length));
     return isSame(beginning.subarray(0, MARK.length), MARK) && name === MIME_NAME;
+}
+
+/**
+ * How many bytes stand before the container in a file that begins as nothing known here.
+ * @param {Bytes} data the first `BEFORE_BYTES_MAX` are enough
+ * @returns {number} 0: there is none, or it is whole
+ */
+export function bytesBefore(data) {
+    const text = asText(data.subarray(0, BEFORE_BYTES_MAX));
+    if (text.startsWith(MARK_TEXT) || text.startsWith("%PDF-")) return 0;
+    const at = text.indexOf(BEGINNING, NAME_AT) - NAME_AT;
+    return at > 0 && text.startsWith(MARK_TEXT, at) ? at : 0;
 }
 
 /** @param {Bytes} data @returns {Promise<Container>} @throws {ArchiveError} it is of another form */

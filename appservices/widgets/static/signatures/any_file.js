@@ -4,11 +4,11 @@
  * @typedef {import("./der.js").Bytes} Bytes
  * @typedef {import("./judging.js").Report} Report
  */
-import { isContainer } from "../asic/container.js";
+import { bytesBefore, isContainer } from "../asic/container.js";
 import { judgeContainer } from "../asic/verdict.js";
 import { asText } from "../pdf/values.js";
 import { judgeElsewhere } from "./elsewhere.js";
-import { ALGORITHMS_END } from "./judging.js";
+import { ALGORITHMS_END, reported } from "./judging.js";
 import { beginsSigned, judge } from "./verdict.js";
 
 /**
@@ -21,6 +21,11 @@ import { beginsSigned, judge } from "./verdict.js";
  */
 export async function judgeFile(bytes, roots, nowMs, lists = [], end = ALGORITHMS_END) {
     if (isContainer(bytes)) return judgeContainer(bytes, roots, nowMs, lists, end);
+    const before = bytesBefore(bytes);
+    if (before > 0) {
+        const detail = `the container begins after ${before} bytes`;
+        return reported([{ reason: "bytes_before_the_container", field: "", detail }]);
+    }
     const report = await judge(bytes, roots, nowMs, lists, end);
     if (!(await mayBeOfOthers(bytes, report))) return report;
     return (await judgeElsewhere(bytes, roots, nowMs, lists, end)) ?? report;

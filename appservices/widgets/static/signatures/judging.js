@@ -94,6 +94,7 @@ const BEST = {
     signed_an_earlier_state: "unproven",
     signed_elsewhere: "signed",
     clause_not_signed_by_its_signer: "signed",
+    bytes_before_the_container: "unreadable",
     not_time_stamped: "signed",
     revocation_unknown: "signed",
     tail_not_time_stamped: "signed",

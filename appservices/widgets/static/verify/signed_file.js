@@ -30,10 +30,16 @@ const BEGINNING_BYTES = 64;
 
 /** @param {Blob} file @returns {Promise<"pdf" | "container" | undefined>} none: no signed file */
 async function kindOf(file) {
-    const beginning = new Uint8Array(await file.slice(0, BEGINNING_BYTES).arrayBuffer());
+    const beginning = await firstOf(file, BEGINNING_BYTES);
     if (String.fromCharCode(...beginning.subarray(0, PDF.length)) === PDF) return "pdf";
-    const { isContainer } = await import("../asic/container.js");
-    return isContainer(beginning) ? "container" : undefined;
+    const { BEFORE_BYTES_MAX, bytesBefore, isContainer } = await import("../asic/container.js");
+    const is = isContainer(beginning) || bytesBefore(await firstOf(file, BEFORE_BYTES_MAX)) > 0;
+    return is ? "container" : undefined;
+}
+
+/** @param {Blob} file @param {number} count @returns {Promise<Uint8Array<ArrayBuffer>>} */
+async function firstOf(file, count) {
+    return new Uint8Array(await file.slice(0, count).arrayBuffer());
 }
 
 /** @param {Blob} file @returns {Promise<boolean>} whether it is of a kind that may be signed */
@@ -187,7 +193,7 @@ export class VecheSignedFile extends VecheElement {
     /** @param {Report} report */
     _reasons({ findings, verdict }) {
         const said = new Set(findings.map(({ reason }) => reasonWords(reason)));
-        if (said.size === 0 || verdict === "unsigned" || verdict === "unreadable") return nothing;
+        if (said.size === 0 || verdict === "unsigned") return nothing;
         return html`<ul class="checks">
             ${[...said].map(
                 (words) =>

@@ -26,6 +26,10 @@ export function reasonWords(reason) {
             return t("There is no signature in it.");
         case "outside_the_sealed_profile":
             return t("It has another form than those that are checked here.");
+        case "bytes_before_the_container":
+            return t(
+                "Other bytes stand before the signed container in it, so not all programs find that. Ask for the file once more, as it was signed.",
+            );
         case "too_many_signatures":
             return t("It has too many signatures.");
         case "hidden_bytes":

@@ -19,10 +19,18 @@ from tests.unit.appservices.widgets.test_signed_files import same
 from tests.unit.veche.protocol import test_renewal as renewals
 from tests.unit.veche.protocol.asic import test_container as files
 from veche.protocol.asic.archive import ArchiveError
-from veche.protocol.asic.container import new_container, prepare_closing
+from veche.protocol.asic.container import (
+    BEFORE_BYTES_MAX,
+    bytes_before,
+    new_container,
+    prepare_closing,
+)
 from veche.protocol.asic.verdict import judge_container
 from veche.protocol.signatures.digests import SHA512
 from veche.protocol.signatures.judging import Trusted
+from veche.protocol.signatures.report import Finding, Reason, Verdict
+from veche.protocol.signatures.words import words_of
+from veche.protocol.signed_file import is_signed_file, judge_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +40,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 
 VERDICT = WIDGETS / "static" / "asic" / "verdict.js"
+ANY_FILE = WIDGETS / "static" / "signatures" / "any_file.js"
 CERTIFICATE = WIDGETS / "static" / "signatures" / "certificate.js"
 FLIPPED = 150
 """Files in which one byte is another."""
@@ -169,3 +178,60 @@ def test_page_and_command_agree_where_one_byte_is_another() -> None:
         cases.append((f"byte {at}", bytes(data), files.LATER, ()))
 
     assert not _differing(cases)
+
+
+SHIFTED = [
+    b"\r\n",
+    b"Content-Type: application/vnd.etsi.asic-e+zip\r\n\r\n",
+    b"\xef\xbb\xbf",
+    bytes(70_000),
+    b"x" * (BEFORE_BYTES_MAX - 68 - 8),
+]
+
+
+@pytest.mark.parametrize("before", SHIFTED, ids=[str(len(one)) for one in SHIFTED])
+def test_a_container_with_bytes_before_it_is_called_that_by_both(before: bytes) -> None:
+    office = Office()
+    whole = before + closed(office, made(office))
+
+    ours = judge_file(whole, Trusted([office.root.certificate], NOW))
+    code = f"""
+        import {{ judgeFile }} from {json.dumps(ANY_FILE.as_uri())};
+        let text = "";
+        for await (const part of process.stdin) text += part;
+        const bytes = Uint8Array.from(Buffer.from(text, "base64"));
+        console.log(JSON.stringify(await judgeFile(bytes, [], {ms(NOW)})));
+    """
+    done = subprocess.run(
+        [str(node()), "--input-type=module", "--eval", code],
+        input=_b64(whole),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    theirs = json.loads(done.stdout)
+
+    found = [Finding(Reason.BEFORE, detail=f"the container begins after {len(before)} bytes")]
+    assert (ours.verdict, list(ours.findings)) == (Verdict.UNREADABLE, found)
+    assert (theirs["verdict"], theirs["findings"]) == (
+        "unreadable",
+        [{"reason": "bytes_before_the_container", "field": "", "detail": found[0].detail}],
+    )
+    assert is_signed_file(whole)
+    assert "ask for the file once more" in words_of(ours, "en")
+
+
+def test_what_begins_as_something_else_is_that_and_has_no_bytes_before() -> None:
+    whole = made(Office())
+
+    for one in (
+        whole,
+        b"%PDF-1.7\n" + whole,
+        zipped([("inner.asice", whole)]),
+        b"PK\x03\x04" + whole,
+    ):
+        assert bytes_before(one) == 0
+    assert bytes_before(b"{}" + whole.replace(b"PK\x03\x04", b"PK\x03\x05", 1)) == 0
+    assert bytes_before(bytes(BEFORE_BYTES_MAX) + whole) == 0
+    for one in (b"", b"{}", b"mimetypeapplication/vnd.etsi.asic-e+zip"):
+        assert (bytes_before(one), is_signed_file(one)) == (0, False)

@@ -318,3 +318,16 @@ def test_online_a_responder_is_asked_who_has_no_list(
     assert after[0] == code
     assert unknown not in told
     assert not reason or reason in told
+
+
+def test_bytes_before_a_container_are_named_and_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = Run(tmp_path, capsys)(
+        b"From: bob\r\n\r\n" + closed_container(office(), made(office()))
+    )
+
+    assert code == 1
+    assert "other bytes stand before the signed container" in said
+    assert "ask for the file once more" in said
+    assert "header" not in said

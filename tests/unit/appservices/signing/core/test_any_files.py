@@ -94,6 +94,7 @@ def test_what_is_not_signed_so_is_refused() -> None:
         (b"", "a.txt", EmptyFileError),
         (b"text", "contract.PDF", NotPdfError),
         (container, "a.zip", ContainerUploadError),
+        (b"\r\n" + container, "a.txt", ContainerUploadError),
         (bytes(UPLOAD_BYTES_MAX + 1), "a.bin", UploadTooLargeError),
     ):
         with pytest.raises(error):
