@@ -187,7 +187,7 @@ class GuardiansError(RefusedError):
         self.is_told = is_told
         super().__init__(
             "Your guardians have to agree to this document first. They are asked once you open it"
-            " by itself and sign. Your chat tells you how it stands."
+            " by itself and sign, or let somebody act. Your chat tells you how it stands."
         )
 
 

@@ -44,7 +44,7 @@ class DelegationRoutes(PartyCalls):
             _, member = self._party(scene, call, body.party, call.path_args["session"])
             return member.user_id
 
-        def work(txn: Cursor) -> AskedDelegationView:
+        def work(txn: Cursor) -> AskedDelegationView | VecheError:
             scene = self._scene(txn, call, f"delegation {call.now_ms}")
             session, member = self._locked(scene, call, body.party)
             return delegating.ask(scene, session, member, other, call.language)
@@ -52,7 +52,7 @@ class DelegationRoutes(PartyCalls):
         run = self._host.database.run
         me = await run("signing.delegation", known)
         other = None if typed is None else await self._other(typed, me)
-        return await run("signing.ask_delegation", work)
+        return await self._unless_refused("signing.ask_delegation", work, call)
 
     @API.route(
         "POST",

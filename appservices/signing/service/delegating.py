@@ -21,6 +21,7 @@ from veche.protocol.speech import Speech
 from veche.runtime.approvals import SIGNATURE_ASKED_MS
 
 if TYPE_CHECKING:
+    from appservices.signing.core.errors import GuardiansError
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Scene
     from veche.protocol.approval import SignedApproval
@@ -42,24 +43,26 @@ class Other:
 
 def ask(
     scene: Scene, session: Session, member: Member, other: Other | None, language: str
-) -> AskedDelegationView:
+) -> AskedDelegationView | GuardiansError:
     """Ask for the approval that lets somebody act; in place of an earlier one.
 
     Args:
-        scene: The transaction.
+        scene: The transaction; commit it whatever comes back.
         session: Locked.
         member: Whose page asks.
         other: Who is to act; None: nobody any more.
         language: In which it is told.
+
+    Returns:
+        What their key has to sign; or that their guardians, who are asked, have to agree first.
 
     Raises:
         RefusedError: It could not be done now.
     """
     if other is None:
         _check_taken_back(session, member)
-    else:
-        acting.check_delegation(session, acting.able(session, member.id), other.user)
-        guarding.check(scene, session, member)
+    elif (waits := may_let(scene, session, member, other)) is not None:
+        return waits
     shown = MandateShown(
         what=what_of(session, member, None if other is None else other.user),
         text=_text(scene, session, other, language),
@@ -73,6 +76,25 @@ def ask(
         user=None if other is None else other.user,
         name=None if other is None else other.name,
     )
+
+
+def may_let(scene: Scene, session: Session, member: Member, other: Other) -> GuardiansError | None:
+    """Make sure that a party may let somebody act; their guardians are asked, if they have any.
+
+    Args:
+        scene: The transaction; commit it whatever comes back.
+        session: Locked.
+        member: Who.
+        other: Who is to act.
+
+    Returns:
+        None if they may; or that their guardians have to agree first.
+
+    Raises:
+        RefusedError: They may not.
+    """
+    acting.check_delegation(session, acting.able(session, member.id), other.user)
+    return guarding.request(scene, session, member)
 
 
 def delegate(

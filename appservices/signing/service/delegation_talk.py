@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from appservices.signing.core.errors import GuardiansError
 from appservices.signing.core.records import Level
 from appservices.signing.core.texts.delegation import acts_doc, allow_doc, no_key_doc
 from appservices.signing.core.texts.draft import nobody_doc
 from appservices.signing.core.texts.talk import refused_words, whom_doc
-from appservices.signing.service import acting, delegating, guarding
+from appservices.signing.service import acting, delegating
 from appservices.signing.service.clicking import standing_of
 from appservices.signing.service.delegating import Other
 from appservices.signing.service.naming import known_name, user_named
@@ -145,8 +146,7 @@ def _offer(scene: Scene, session: Session, member: Member, room_id: RoomId, othe
     Raises:
         RefusedError: It could not be done now.
     """
-    acting.check_delegation(session, acting.able(session, member.id), other.user)
-    waits = guarding.request(scene, session, member)
+    waits = delegating.may_let(scene, session, member, other)
     if waits is not None:
         raise waits
     speech = scene.speech(member.user_id)
@@ -226,4 +226,5 @@ class Delegate(ChatErrand[Parts]):
         try:
             _offer(scene, session, member, room_id, Other(to, name))
         except RefusedError as e:
-            scene.tell(room_id, person, (Paragraph(refused_words(e, speech)),))
+            if not (isinstance(e, GuardiansError) and e.is_told):
+                scene.tell(room_id, person, (Paragraph(refused_words(e, speech)),))

@@ -174,6 +174,37 @@ class GuardiansTests(ChatSite):
         await self.say_all(ALICE, session.code)
         assert self.states() == {"Alice Adams": "signed"}
 
+    async def test_letting_another_act_on_the_page_asks_them_as_the_chat_does(self) -> None:
+        await self.choose_guardians("dave", DAVE)
+        session = self.sent(may_delegate=True, **two_signers())
+        page = self.page(session, "p1")
+        path, body = f"/sessions/{page.session}/delegate", {"party": "p1", "to": str(CAROL)}
+
+        first, again = [await self.away(page.call, "POST", f"{path}/ask", body) for _ in range(2)]
+
+        assert [one.body["errcode"] for one in (first, again)] == [FIRST, FIRST]
+        assert len(self.rows("SELECT 1 FROM signing.guarded")) == 1
+        assert "1 of your 1 guardians have to agree" in self.all_said(ALICE)
+        assert await self.approve(DAVE) == "approved"
+        asked = await self.away(page.call, "POST", f"{path}/ask", body)
+        assert asked.status == 200, asked
+        signed = self.keys[ALICE].signed(approval_of(asked.body["asked"], asked.body["now_ms"]))
+        done = await self.away(page.call, "POST", path, {**body, "approval": signed})
+        assert done.status == 200, done
+        assert self.states()["Alice Adams"] == "delegated"
+
+    async def test_who_may_not_let_another_act_has_nobody_asked(self) -> None:
+        await self.choose_guardians("dave", DAVE)
+        session = self.sent(**two_signers())
+        page = self.page(session, "p1")
+        body = {"party": "p1", "to": str(CAROL)}
+
+        path = f"/sessions/{page.session}/delegate/ask"
+        answer = await self.away(page.call, "POST", path, body)
+
+        assert answer.body["errcode"] == "ORG.VECHE.DELEGATION_NOT_ALLOWED"
+        assert self.rows("SELECT 1 FROM signing.guarded") == []
+
     async def test_of_many_documents_at_once_those_without_their_word_are_left_out(self) -> None:
         await self.choose_guardians("dave", DAVE)
         ones = [self.sent(**two_signers()) for _ in range(2)]
