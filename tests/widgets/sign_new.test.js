@@ -1,68 +1,11 @@
 // stage: signing
 import assert from "node:assert/strict";
-import { createDecipheriv, createHash } from "node:crypto";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { BASE, ask, glance, look, test, until } from "./harness.js";
-import { serve } from "./sign_fake.js";
+import { ask, glance, look, test, until } from "./harness.js";
+import { NAME, SESSION, STATE, atNew, choose, opened, service } from "./sign_new_fake.js";
 
 /** @typedef {import("./sign_fake.js").Answer} Answer */
-/** @typedef {import("./harness.js").Stage} Stage */
-
-const SESSION = "01KAV3Z8K4Q6V5W7X9Y0A1B2C3";
-const STATE = { session: SESSION, code: "4718", party: "p3", token: "t".repeat(32) };
-const NAME = "lease of the canary.pdf";
-
-/** @returns {Record<string, Answer>} what the service answers to who asks for signatures */
-function service() {
-    return {
-        "POST signing/v1/blind": () => ({ ...STATE, state: "draft", document_is_here: false }),
-        [`PUT signing/v1/blind/${SESSION}/document`]: () => ({
-            ...STATE,
-            state: "draft",
-            document_is_here: true,
-        }),
-        [`POST signing/v1/blind/${SESSION}/send`]: () => ({
-            ...STATE,
-            state: "open",
-            document_is_here: true,
-        }),
-    };
-}
-
-/**
- * @param {Stage["open"]} open
- * @param {Record<string, Answer>} [answers]
- * @param {boolean} [isSignedIn]
- */
-async function atNew(open, answers = service(), isSignedIn = true) {
-    const { page, context } = await open({ reducedMotion: "reduce" });
-    const heard = await serve(context, answers);
-    const kept = {
-        token: "s".repeat(40),
-        level: "room",
-        person: "@alice:localhost",
-        expires_at_ms: Date.now() + 3_600_000,
-        language: "en",
-    };
-    if (isSignedIn)
-        await page.addInitScript((one) => {
-            if (sessionStorage.getItem("veche.session") === null)
-                sessionStorage.setItem("veche.session", one);
-        }, JSON.stringify(kept));
-    await page.goto(`${BASE}/sign/new`);
-    await page.getByRole("heading", { name: "Ask for signatures" }).waitFor();
-    return { page, heard, alert: page.locator("main .banner.critical") };
-}
-
-/** @param {import("playwright-core").Page} page @param {string} kind of a file of the tests */
-async function choose(page, kind) {
-    const { content } = await ask("upload", { kind });
-    const buffer = Buffer.from(content, "base64");
-    await page
-        .locator("input[type=file]")
-        .setInputFiles({ name: NAME, mimeType: "application/pdf", buffer });
-    return buffer;
-}
 
 /** Fills in that Bob and Carol sign. @param {import("playwright-core").Page} page */
 async function fillIn(page) {
@@ -232,56 +175,6 @@ test("people typed in one line, as in the chat, become rows, and what can't be r
     await glance(page, "sign-new-line");
 });
 
-test("a box is moved by the keyboard and by the pointer, and stays where it was put", async ({
-    open,
-}) => {
-    const { page, heard } = await atNew(open);
-    await choose(page, "plain");
-    await page.getByLabel("What the document is").fill("Lease");
-    await page.locator("main").getByLabel("Account").fill("bob");
-    await page.getByLabel("Box of the signature").selectOption("bottom right");
-    await page.getByRole("button", { name: "Move on the page" }).click();
-    const box = page.getByRole("button", { name: /move it with the arrow keys/ });
-    await box.press("ArrowUp");
-    const before = await box.boundingBox();
-    assert.ok(before);
-    await page.mouse.move(before.x + 20, before.y + 10);
-    await page.mouse.down();
-    await page.mouse.move(before.x - 80, before.y - 90, { steps: 4 });
-    await page.mouse.up();
-    const after = await box.boundingBox();
-    assert.ok(after && Math.abs(after.x - (before.x - 100)) < 3, "it followed the pointer");
-    await glance(page, "sign-new-box");
-    const wide = page.getByLabel("Width, in points");
-    await box.press("Shift+ArrowRight");
-    assert.equal(await wide.inputValue(), "205");
-    await wide.fill("180");
-    const corner = await box.boundingBox();
-    assert.ok(corner);
-    await page.mouse.move(corner.x + corner.width - 4, corner.y + corner.height - 4);
-    await page.mouse.down();
-    await page.mouse.move(corner.x + corner.width + 6, corner.y + corner.height + 26);
-    await page.mouse.up();
-    assert.ok(Number(await page.getByLabel("Height, in points").inputValue()) > 65);
-    await page.getByLabel("From the left edge, in points").fill("0");
-    const width = Number(await wide.inputValue());
-    assert.ok(width > 180, "its corner made it wider");
-    await page.getByRole("button", { name: "Done", exact: true }).click();
-    await page.getByRole("button", { name: "Look at what will be sent" }).click();
-    await page.getByRole("button", { name: "Encrypt and send" }).click();
-    await page.getByRole("heading", { name: "Now send the link yourself" }).waitFor();
-
-    const key = new URLSearchParams(
-        new URL(await page.locator(".share").innerText()).hash.slice(1),
-    );
-    const secret = Buffer.from(key.get("k") ?? "", "base64url");
-    const pdf = opened(secret, heard[1]?.body, "veche.signing.blob").toString("base64");
-    const { corners, pages } = await ask("look_into", { pdf });
-    assert.equal(pages, 1);
-    assert.deepEqual([corners[0][0], corners[0][2]], [0, width]);
-    assert.ok(corners[0][1] > 28 + 20, String(corners));
-});
-
 /** @returns {{answers: Record<string, Answer>, ids: string[]}} a service that takes three documents */
 function three() {
     const ids = ["C4", "C5", "C6"].map((end) => SESSION.slice(0, -2) + end);
@@ -440,14 +333,6 @@ test("what breaks off is sent again as the same", async ({ open, expect }) => {
     const puts = heard.filter(({ method }) => method === "PUT");
     assert.ok(puts[0]?.body.equals(puts[1]?.body));
 });
-
-/** @param {Buffer} key @param {Buffer} data @param {string} purpose @returns {Buffer} decrypted */
-function opened(key, data, purpose) {
-    const cipher = createDecipheriv("aes-256-gcm", key, data.subarray(0, 12));
-    cipher.setAAD(Buffer.from(purpose));
-    cipher.setAuthTag(data.subarray(-16));
-    return Buffer.concat([cipher.update(data.subarray(12, -16)), cipher.final()]);
-}
 
 /** @param {import("playwright-core").Page} page @returns {Promise<string>} what the browser keeps */
 function draft(page) {

@@ -107,13 +107,7 @@ export function shownSize({ width, height, rotation }) {
 export function boxesAt(seats, sizes) {
     /** @type {Map<string, {page: number, area: Area, box: Box}>} */
     const found = new Map();
-    const placed = seats.filter(({ place }) => place);
-    const inOrder = [
-        ...placed.filter(({ place }) => place?.area),
-        ...placed.filter(({ place }) => !place?.area),
-    ];
-    for (const { field, place } of inOrder) {
-        if (!place) continue;
+    for (const { field, place } of inOrder(seats)) {
         const size = sizes[place.page - 1];
         if (!size) throw new BoxError(field, "page");
         const there = [...found.values()].filter(({ page }) => page === place.page);
@@ -129,7 +123,38 @@ export function boxesAt(seats, sizes) {
         if (there.some((one) => isCovered(box, one.box))) throw new BoxError(field, "covers");
         found.set(field, { page: place.page, area, box });
     }
-    return placed.flatMap(({ field }) => found.get(field)?.box ?? []);
+    return seats.flatMap(({ field }) => found.get(field)?.box ?? []);
+}
+
+/**
+ * @param {{field: string, place?: Place}[]} seats
+ * @param {number} page from 1
+ * @param {PageSize} size of it
+ * @returns {Map<string, Area>} where those who sign there do, by field; without whoever finds no
+ *     room
+ */
+export function areasOn(seats, page, size) {
+    /** @type {Map<string, Area>} */
+    const found = new Map();
+    for (const { field, place } of inOrder(seats)) {
+        if (place.page !== page) continue;
+        const area = place.area ?? areaAt(place.corner, size, [...found.values()]);
+        if (area) found.set(field, area);
+    }
+    return found;
+}
+
+/**
+ * @param {{field: string, place?: Place}[]} seats
+ * @returns {{field: string, place: Place}[]} those who have a place; first those who chose it to the
+ *     point, as the others make room for them
+ */
+function inOrder(seats) {
+    const placed = seats.flatMap(({ field, place }) => (place ? [{ field, place }] : []));
+    return [
+        ...placed.filter(({ place }) => place.area),
+        ...placed.filter(({ place }) => !place.area),
+    ];
 }
 
 /**

@@ -2,10 +2,11 @@
 import { html, nothing } from "lit";
 import { banner, button } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
-import { HEIGHTS, WIDTHS, areaAt, shownSize, sizeOfPage } from "../../pdf/boxes.js";
+import { HEIGHTS, WIDTHS, areasOn, isOver, shownSize, sizeOfPage } from "../../pdf/boxes.js";
 import { openFile } from "../../pdf/signing.js";
 import { pageNumber } from "../../pdf/tree.js";
 import { number } from "./people.js";
+import { besides } from "./rows.js";
 import "./placing.js";
 
 /**
@@ -15,16 +16,18 @@ import "./placing.js";
 
 /**
  * @param {Upload | undefined} upload
+ * @param {import("./rows.js").Form} form
  * @param {import("./rows.js").Person | undefined} one whose box is being moved
  * @param {{place: (place: Place) => void, stop: () => void}} press
  */
-export function moving(upload, one, press) {
+export function moving(upload, form, one, press) {
     if (!upload || !one?.place) return nothing;
     const { place } = one;
-    const spot = spotOf(upload, place);
+    const spot = spotOf(upload, place, besides(form, one));
     if (!spot) return banner("critical", html`<p>${t("There is no such page.")}</p>`);
-    const { shown, area } = spot;
-    const name = one.name || one.account;
+    const { shown, area, others } = spot;
+    const name = nameOf(one);
+    const covered = others.find((other) => isOver(area, other.area));
     return html`<section class="card">
         <h3>${t("Box of {name} on page {page}", { name, page: place.page })}</h3>
         <veche-placing
@@ -33,12 +36,22 @@ export function moving(upload, one, press) {
             .shown=${shown}
             .area=${area}
             .name=${name}
+            .others=${others}
             @veche-placed=${(/** @type {CustomEvent} */ { detail }) =>
                 press.place({ ...place, area: detail })}
         ></veche-placing>
         <p>
-            ${t("Drag the box, or its lower right corner; the arrow keys move it, with Shift they change its size.")}
+            ${t("Tap the page where the box should be, or drag the box or its lower right corner; the arrow keys move it, with Shift they change its size.")}
         </p>
+        <div role="status">
+            ${
+                covered &&
+                banner(
+                    "info",
+                    html`<p>${t("It covers the box of {name}.", { name: covered.name })}</p>`,
+                )
+            }
+        </div>
         <div class="columns">
             ${measures(shown, area, (changed) => press.place({ ...place, area: changed }))}
         </div>
@@ -79,17 +92,30 @@ function measures([wide, high], area, set) {
     ];
 }
 
+/** @param {import("./rows.js").Person} one @returns {string} */
+const nameOf = (one) => one.name || one.account;
+
 /**
  * @param {Upload} upload
  * @param {Place} place
- * @returns how wide and high the page is, and where a box on it is
+ * @param {import("./rows.js").Person[]} people whose boxes are in the same document
+ * @returns how wide and high the page is, where a box on it is, and where those of others are
  */
-function spotOf(upload, place) {
+function spotOf(upload, place, people) {
     try {
         const { document } = openFile(upload.pdf);
         const size = sizeOfPage(document, pageNumber(document, place.page - 1));
-        const area = place.area ?? areaAt(place.corner, size, []);
-        return area && { shown: shownSize(size), area };
+        const seats = people.map((one, at) => ({
+            field: String(at),
+            place: one.place ?? undefined,
+        }));
+        const areas = areasOn([...seats, { field: "own", place }], place.page, size);
+        const area = areas.get("own");
+        const others = people.flatMap((one, at) => {
+            const held = areas.get(String(at));
+            return held ? [{ name: nameOf(one), area: held }] : [];
+        });
+        return area && { shown: shownSize(size), area, others };
     } catch {
         return undefined;
     }

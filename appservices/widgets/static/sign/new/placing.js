@@ -1,6 +1,7 @@
 /**
- * One page of a document with a box on it that is moved by pointer or arrow keys, and made larger by
- * its lower right corner. Tells `veche-placed` with its area on the page as it is shown.
+ * One page of a document with a box on it that is moved by pointer or arrow keys, or to where the
+ * page is tapped, and made larger by its lower right corner; the boxes of others on it stay where
+ * they are. Tells `veche-placed` with its area on the page as it is shown.
  */
 import { html } from "lit";
 import { VecheElement, banner } from "../../kit/elements.js";
@@ -26,6 +27,7 @@ export class VechePlacing extends VecheElement {
         shown: { attribute: false },
         area: { attribute: false },
         name: { attribute: false },
+        others: { attribute: false },
         isFailed: { state: true },
     };
 
@@ -39,6 +41,8 @@ export class VechePlacing extends VecheElement {
         /** @type {import("../../pdf/boxes.js").Area} */
         this.area = { x: 0, y: 0, width: BOX_WIDTH, height: BOX_HEIGHT };
         this.name = "";
+        /** @type {{name: string, area: import("../../pdf/boxes.js").Area}[]} */
+        this.others = [];
         this.isFailed = false;
     }
 
@@ -67,16 +71,34 @@ export class VechePlacing extends VecheElement {
         }
     }
 
-    /** Puts the box where it is, in shares of the page. */
+    /** Puts the boxes where they are, in shares of the page. */
     _lay() {
         const box = this.querySelector("button");
-        const { area } = this;
+        if (box) this._layOne(box, this.area);
+        const others = /** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll(".other-box"));
+        for (const [at, one] of others.entries())
+            this._layOne(one, this.others[at]?.area ?? this.area);
+    }
+
+    /** @param {HTMLElement} box @param {import("../../pdf/boxes.js").Area} area */
+    _layOne(box, area) {
         const [wide, high] = this.shown;
-        if (!box) return;
         box.style.left = `${(area.x / wide) * 100}%`;
         box.style.top = `${(area.y / high) * 100}%`;
         box.style.width = `${(area.width / wide) * 100}%`;
         box.style.height = `${(area.height / high) * 100}%`;
+    }
+
+    /** The middle of the box comes to where the page is tapped. @param {MouseEvent} event */
+    _tap(event) {
+        const canvas = /** @type {HTMLElement} */ (event.currentTarget);
+        const sheet = canvas.getBoundingClientRect();
+        const scale = this.shown[0] / sheet.width;
+        const { width, height } = this.area;
+        this._put(
+            (event.clientX - sheet.left) * scale - width / 2,
+            (event.clientY - sheet.top) * scale - height / 2,
+        );
     }
 
     /** @param {number} x @param {number} y in points */
@@ -137,7 +159,8 @@ export class VechePlacing extends VecheElement {
     render() {
         if (this.isFailed) return banner("critical", html`<p>${t("The page can't be shown.")}</p>`);
         return html`<div class="placing">
-            <canvas aria-hidden="true"></canvas>
+            <canvas aria-hidden="true" @click=${this._tap}></canvas>
+            ${this.others.map((one) => html`<div class="other-box"><bdi>${one.name}</bdi></div>`)}
             <button
                 type="button"
                 class="placed-box"

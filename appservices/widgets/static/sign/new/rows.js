@@ -223,6 +223,16 @@ export function problemsOf(form, pages, server) {
     ];
 }
 
+/**
+ * @param {Form} form
+ * @param {Person} person
+ * @returns {Person[]} the others whose boxes are in a document with theirs
+ */
+export function besides(form, person) {
+    const { people } = formsOf(form).find((one) => one.people.includes(person)) ?? form;
+    return people.filter((one) => one !== person && hasBox(one.role));
+}
+
 /** @param {Form} form @param {string} server @returns {Problem[]} */
 function peopleProblems({ people, needs, isEach }, server) {
     /** @type {Problem[]} */

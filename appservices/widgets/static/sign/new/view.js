@@ -375,7 +375,7 @@ export class VecheSignNew extends VecheElement {
         const set = (/** @type {string} */ title) => this._change({ title });
         return html`${text("title", t("What the document is"), form.title, editing.problem("title"), set)}
             ${people(editing, this._inOneLine())}
-            ${moving(upload, this.moved === undefined ? undefined : form.people[this.moved], {
+            ${moving(upload, form, this.moved === undefined ? undefined : form.people[this.moved], {
                 place: (place) => this._place(place),
                 stop: () => {
                     this.moved = undefined;

@@ -1,0 +1,72 @@
+/** The page that asks for private signatures, and a service that is made up behind it. */
+import { createDecipheriv } from "node:crypto";
+import { BASE, ask } from "./harness.js";
+import { serve } from "./sign_fake.js";
+
+/** @typedef {import("./sign_fake.js").Answer} Answer */
+/** @typedef {import("./harness.js").Stage} Stage */
+
+export const SESSION = "01KAV3Z8K4Q6V5W7X9Y0A1B2C3";
+export const STATE = { session: SESSION, code: "4718", party: "p3", token: "t".repeat(32) };
+export const NAME = "lease of the canary.pdf";
+
+/** @returns {Record<string, Answer>} what the service answers to who asks for signatures */
+export function service() {
+    return {
+        "POST signing/v1/blind": () => ({ ...STATE, state: "draft", document_is_here: false }),
+        [`PUT signing/v1/blind/${SESSION}/document`]: () => ({
+            ...STATE,
+            state: "draft",
+            document_is_here: true,
+        }),
+        [`POST signing/v1/blind/${SESSION}/send`]: () => ({
+            ...STATE,
+            state: "open",
+            document_is_here: true,
+        }),
+    };
+}
+
+/**
+ * @param {Stage["open"]} open
+ * @param {Record<string, Answer>} [answers]
+ * @param {boolean} [isSignedIn]
+ * @param {import("playwright-core").BrowserContextOptions} [device]
+ */
+export async function atNew(open, answers = service(), isSignedIn = true, device = {}) {
+    const { page, context } = await open({ reducedMotion: "reduce", ...device });
+    const heard = await serve(context, answers);
+    const kept = {
+        token: "s".repeat(40),
+        level: "room",
+        person: "@alice:localhost",
+        expires_at_ms: Date.now() + 3_600_000,
+        language: "en",
+    };
+    if (isSignedIn)
+        await page.addInitScript((one) => {
+            if (sessionStorage.getItem("veche.session") === null)
+                sessionStorage.setItem("veche.session", one);
+        }, JSON.stringify(kept));
+    await page.goto(`${BASE}/sign/new`);
+    await page.getByRole("heading", { name: "Ask for signatures" }).waitFor();
+    return { page, heard, alert: page.locator("main .banner.critical") };
+}
+
+/** @param {import("playwright-core").Page} page @param {string} kind of a file of the tests */
+export async function choose(page, kind) {
+    const { content } = await ask("upload", { kind });
+    const buffer = Buffer.from(content, "base64");
+    await page
+        .locator("input[type=file]")
+        .setInputFiles({ name: NAME, mimeType: "application/pdf", buffer });
+    return buffer;
+}
+
+/** @param {Buffer} key @param {Buffer} data @param {string} purpose @returns {Buffer} decrypted */
+export function opened(key, data, purpose) {
+    const cipher = createDecipheriv("aes-256-gcm", key, data.subarray(0, 12));
+    cipher.setAAD(Buffer.from(purpose));
+    cipher.setAuthTag(data.subarray(-16));
+    return Buffer.concat([cipher.update(data.subarray(12, -16)), cipher.final()]);
+}
