@@ -125,8 +125,10 @@ def sign(
         who: Signs.
         field: Name of the field, which is made.
         stamper: Stamps it, if anybody does.
-        **options: ``prefer_pss``, ``subfilter``, ``md_algorithm``.
+        **options: ``prefer_pss``, ``subfilter``, ``md_algorithm``, ``bytes_reserved``, and what
+            pyHanko's ``PdfSignatureMetadata`` takes.
     """
+    room = options.pop("bytes_reserved", None)
     signer = signers.SimpleSigner(
         signing_cert=_asn1(who.chain[0]),
         signing_key=who.asn1_key,
@@ -137,6 +139,7 @@ def sign(
         field_name=field,
         subfilter=options.pop("subfilter", fields.SigSeedSubFilter.PADES),
         md_algorithm=options.pop("md_algorithm", "sha256"),
+        **options,
     )
     stamps = None
     if stamper is not None:
@@ -147,7 +150,7 @@ def sign(
             override_md="sha256",
         )
     work = signers.PdfSigner(meta, signer=signer, timestamper=stamps).async_sign_pdf(
-        IncrementalPdfFileWriter(io.BytesIO(pdf))
+        IncrementalPdfFileWriter(io.BytesIO(pdf)), bytes_reserved=room
     )
     return bytes(asyncio.run(work).getvalue())
 

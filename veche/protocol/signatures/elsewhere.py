@@ -11,6 +11,7 @@ Source: ISO 32000-2 §12.8.1, RFC 5652 §5, RFC 8017 §8 (RSA), RFC 5035 §4 (si
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -22,6 +23,7 @@ from veche.protocol.signatures.checking import SignatureFault
 from veche.protocol.signatures.cms import DATA, der_of, issuer_and_serial_of
 from veche.protocol.signatures.digests import SHA256
 from veche.protocol.signatures.judging import Judge
+from veche.protocol.signatures.proofs import archived, from_cms
 from veche.protocol.signatures.report import Finding, Reason, Report
 from veche.protocol.signatures.stamps import TST_INFO, moment_ms
 from veche.protocol.signatures.trust import Trust, read_certificate
@@ -47,9 +49,11 @@ _CONTENT_TYPE: Final = der.oid("1.2.840.113549.1.9.3")
 _MESSAGE_DIGEST: Final = der.oid("1.2.840.113549.1.9.4")
 _CERTIFICATE_V2: Final = der.oid("1.2.840.113549.1.9.16.2.47")
 _TOKEN: Final = der.oid("1.2.840.113549.1.9.16.2.14")
+_REVOCATION: Final = (der.oid("1.2.840.113583.1.1.8"), der.oid("1.2.840.113549.1.9.16.2.24"))
+"""Attributes with proofs: of Adobe, which is signed, and of CAdES, which is not."""
 _UNREADABLE: Final = (ValueError, IndexError, StopIteration, UnsupportedAlgorithm)
 """What reading raises for what is not of the form that it should have."""
-_0: Final = 0xA0
+_0, _1 = 0xA0, 0xA1
 _KEY_ID: Final = 0x80
 
 
@@ -60,6 +64,7 @@ class _Cms:
     content_type: bytes
     content: bytes | None
     certificates: Sequence[bytes]
+    lists: Sequence[bytes]
     signer: der.Element
     by: Hash
     attributes: bytes
@@ -128,7 +133,8 @@ def judge_elsewhere(pdf: bytes, by: Trusted) -> Report | None:
     if not claims and not broken:
         return None
     certificates = [one for claim in claims for one in _certificates(claim)]
-    judge = Judge(Trust(by.roots, certificates, by.lists), (), by)
+    lists = [one for claim in claims for part in _parts(claim) for one in part.lists]
+    judge = Judge(Trust(by.roots, certificates, [*lists, *by.lists]), (), by)
     judge.findings += broken
     for one in reversed(claims):
         is_whole = not pdf[one.end :].strip(_LINE_ENDS)
@@ -151,8 +157,11 @@ def certificates_elsewhere(pdf: bytes) -> list[x509.Certificate]:
 
 
 def _certificates(claim: _Claim) -> list[bytes]:
-    parts = [claim.cms, claim.stamp]
-    return [one for part in parts if part is not None for one in part.certificates]
+    return [one for part in _parts(claim) for one in part.certificates]
+
+
+def _parts(claim: _Claim) -> list[_Cms]:
+    return [part for part in (claim.cms, claim.stamp) if part is not None]
 
 
 def _claims(pdf: bytes, broken: list[Finding]) -> list[_Claim]:
@@ -206,18 +215,33 @@ def _read(encoded: bytes) -> _Cms:
         raise SignatureFault(Reason.BROKEN, "nothing says what was signed")
     what, *enclosed = der.children(content.body)
     inner = der.read_whole(enclosed[0].body, der.OCTET_STRING) if enclosed else None
+    values = _values(attributes.body)
+    more = _values(unsigned[0].body) if unsigned else {}
     return _Cms(
         content_type=what.encoded,
         content=inner,
         certificates=[one.encoded for one in der.children(held)],
+        lists=_lists(next((part.body for part in rest if part.tag == _1), b""), values | more),
         signer=signer,
         by=_hash(hashed.body),
         attributes=der.tlv(der.SET, attributes.body),
-        values=_values(attributes.body),
+        values=values,
         algorithm=algorithm,
         signature=signature.body,
-        token=_values(unsigned[0].body).get(_TOKEN) if unsigned else None,
+        token=more.get(_TOKEN),
     )
+
+
+def _lists(held: bytes, attributes: Mapping[bytes, bytes]) -> list[bytes]:
+    """What says that certificates were not revoked; what cannot be read says nothing."""
+    found: list[bytes] = []
+    kept = [partial(archived, attributes[one]) for one in _REVOCATION if one in attributes]
+    for read in (partial(from_cms, held), *kept):
+        try:
+            found += read()
+        except der.DerError:
+            continue
+    return found
 
 
 def _hash(body: bytes) -> Hash:

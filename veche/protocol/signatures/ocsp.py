@@ -18,7 +18,7 @@ import attrs
 
 from veche.protocol.signatures import algorithms, der
 from veche.protocol.signatures.digests import HASHES
-from veche.protocol.signatures.proofs import ENUMERATED
+from veche.protocol.signatures.proofs import BASIC, ENUMERATED
 from veche.protocol.signatures.stamps import moment_ms
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ CERTIFICATES_MAX: Final = 4
 NONCE: Final = der.oid("1.3.6.1.5.5.7.48.1.2")
 """The extension by which an answer is to one question and no other (RFC 8954)."""
 _CLOCKS: Final = dt.timedelta(seconds=2)
-_BASIC: Final = der.oid("1.3.6.1.5.5.7.48.1.1")
 _SHA1: Final = der.oid("1.3.14.3.2.26")
 _NAMES: Final = {_SHA1: "sha1", **{one.oid: one.name for one in HASHES}}
 """Hashes that name an issuer: nothing is signed by them, so that SHA-1 is no weakness here."""
@@ -188,7 +187,7 @@ def _answer_of(encoded: bytes) -> Answer:
         raise OcspError(f"the responder gives no answer: status {status.body.hex()}")
     wrapped = _only(rest, _0)
     kind, held = der.members(der.read_whole(wrapped, der.SEQUENCE), der.OID, der.OCTET_STRING)
-    if der.tlv(der.OID, kind) != _BASIC:
+    if der.tlv(der.OID, kind) != BASIC:
         raise OcspError("not a basic answer")
     data, algorithm, bits, *more = der.children(der.read_whole(held, der.SEQUENCE))
     if (data.tag, algorithm.tag, bits.tag) != (der.SEQUENCE, der.SEQUENCE, der.BIT_STRING):

@@ -1,9 +1,11 @@
 """The two forms of proof that a certificate was not revoked: lists, and answers of responders.
 
 They travel side by side, and which is which is told by how they begin. Where they are stored they
-are apart: in a PDF in two arrays, in CMS by a wrapping of answers.
+are apart: in a PDF in two arrays, in CMS by a wrapping of answers. Programs of others have more
+places for them.
 
-Source: RFC 5280 §5 (lists), RFC 6960 §4.2 (answers), RFC 5652 §10.2.1 and RFC 5940 §2 (in CMS).
+Source: RFC 5280 §5 (lists), RFC 6960 §4.2 (answers), RFC 5652 §10.2.1 and RFC 5940 §2 (in CMS),
+RFC 5126 §6.3.4 (revocation values), ISO 32000-2 §12.8.3.3.2 (revocation information of Adobe).
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
 
 ENUMERATED: Final = 0x0A
 OTHER: Final = 0xA1
+BASIC: Final = der.oid("1.3.6.1.5.5.7.48.1.1")
 _OCSP: Final = der.oid("1.3.6.1.5.5.7.16.2")
+_0, _1 = 0xA0, 0xA1
 
 
 def is_answer(encoded: bytes) -> bool:
@@ -48,5 +52,32 @@ def _unwrapped(one: der.Element) -> bytes:
     if one.tag != OTHER:
         return one.encoded
     parts = [part.encoded for part in der.children(one.body)]
-    is_known = len(parts) == 2 and parts[0] == _OCSP  # noqa: PLR2004 -- a kind and its value
-    return parts[1] if is_known else one.encoded
+    if len(parts) != 2 or parts[0] not in (_OCSP, BASIC):  # noqa: PLR2004 -- a kind and its value
+        return one.encoded
+    return parts[1] if parts[0] == _OCSP else _answer_of(parts[1])
+
+
+def archived(encoded: bytes) -> list[bytes]:
+    """The proofs in an attribute that programs of others keep them in.
+
+    Args:
+        encoded: ``RevocationValues``, or ``RevocationInfoArchival``: they differ in whether answers
+            are whole.
+
+    Raises:
+        DerError: It is neither.
+    """
+    found = []
+    for part in der.children(der.read_whole(encoded, der.SEQUENCE)):
+        if part.tag not in (_0, _1):
+            continue
+        held = [one.encoded for one in der.children(der.read_whole(part.body, der.SEQUENCE))]
+        is_basic = part.tag == _1
+        found += [_answer_of(one) if is_basic and not is_answer(one) else one for one in held]
+    return found
+
+
+def _answer_of(basic: bytes) -> bytes:
+    """The answer of which this is all that is signed."""
+    held = der.sequence(BASIC, der.octets(basic))
+    return der.sequence(der.tlv(ENUMERATED, b"\0"), der.tlv(_0, held))

@@ -12,6 +12,7 @@
  * @property {Bytes} contentType
  * @property {Bytes | undefined} content
  * @property {Bytes[]} certificates
+ * @property {Bytes[]} lists of revoked ones, and answers of responders
  * @property {der.Element} signer
  * @property {string} hash
  * @property {Bytes} attributes
@@ -31,6 +32,7 @@ import * as der from "./der.js";
 import { DerError } from "./der.js";
 import { nameOfHash } from "./digests.js";
 import { ALGORITHMS_END, Fault, Judge } from "./judging.js";
+import { archived, fromCms } from "./proofs.js";
 import { Trust, readable } from "./trust.js";
 
 const SIGNATURES_MAX = 20;
@@ -44,7 +46,12 @@ const CONTENT_TYPE = hex(der.oid("1.2.840.113549.1.9.3"));
 const MESSAGE_DIGEST = hex(der.oid("1.2.840.113549.1.9.4"));
 const CERTIFICATE_V2 = hex(der.oid("1.2.840.113549.1.9.16.2.47"));
 const TOKEN = hex(TIME_STAMP_TOKEN);
+/** Attributes with proofs: of Adobe, which is signed, and of CAdES, which is not. */
+const REVOCATION = ["1.2.840.113583.1.1.8", "1.2.840.113549.1.9.16.2.24"].map((one) =>
+    hex(der.oid(one)),
+);
 const CONTEXT_0 = 0xa0;
+const CONTEXT_1 = 0xa1;
 const KEY_ID = 0x80;
 
 /**
@@ -61,8 +68,10 @@ export async function judgeElsewhere(bytes, roots, nowMs, lists = [], end = ALGO
     const broken = [];
     const claims = claimsIn(pdf, bytes, broken);
     if (claims.length === 0 && broken.length === 0) return undefined;
-    const held = claims.flatMap(({ parts }) => parts).flatMap((one) => one.certificates);
-    const judge = new Judge(new Trust(roots, held, lists), [], nowMs, end);
+    const parts = claims.flatMap((one) => one.parts);
+    const held = parts.flatMap((one) => one.certificates);
+    const known = parts.flatMap((one) => one.lists);
+    const judge = new Judge(new Trust(roots, held, [...known, ...lists]), [], nowMs, end);
     judge.findings.push(...broken);
     for (const one of claims.toReversed()) {
         const isWhole = ONLY_LINE_ENDS.test(pdf.slice(one.end));
@@ -173,18 +182,39 @@ function readCms(encoded) {
     const [what, enclosed] = der.children(needed(content).body);
     const hash = hashOf(needed(hashed).body);
     if (!hash) throw new Fault("broken");
+    const values = valuesIn(attributes.body);
+    const more = unsigned ? valuesIn(unsigned.body) : new Map();
+    const listed = rest.find((one) => one.tag === CONTEXT_1)?.body ?? new Uint8Array();
     return {
         contentType: needed(what).encoded,
         content: enclosed && der.readWhole(enclosed.body, der.OCTET_STRING),
         certificates: der.children(held).map((one) => one.encoded),
+        lists: listsIn(listed, new Map([...values, ...more])),
         signer: needed(signer),
         hash,
         attributes: der.tlv(der.SET, attributes.body),
-        values: valuesIn(attributes.body),
+        values,
         algorithm: needed(algorithm),
         signature: signature.body,
-        token: unsigned && valuesIn(unsigned.body).get(TOKEN),
+        token: more.get(TOKEN),
     };
+}
+
+/**
+ * @param {Bytes} listed
+ * @param {Map<string, Bytes>} attributes
+ * @returns {Bytes[]} what says that certificates were not revoked
+ */
+function listsIn(listed, attributes) {
+    const kept = REVOCATION.flatMap((one) => attributes.get(one) ?? []);
+    return [() => fromCms(listed), ...kept.map((one) => () => archived(one))].flatMap((read) => {
+        try {
+            return read();
+        } catch (error) {
+            if (error instanceof DerError) return []; // what cannot be read says nothing
+            throw error;
+        }
+    });
 }
 
 /** @param {Bytes} body @returns {Map<string, Bytes>} attributes with one value, none is twice */

@@ -11,6 +11,8 @@ import { DerError } from "./der.js";
 export const ENUMERATED = 0x0a;
 export const OTHER = 0xa1;
 const OCSP = der.oid("1.3.6.1.5.5.7.16.2");
+const BASIC = der.oid("1.3.6.1.5.5.7.48.1.1");
+const [CONTEXT_0, CONTEXT_1] = [0xa0, 0xa1];
 
 /** @param {Bytes} encoded @returns {boolean} whether it begins as an answer, and not as a list */
 export function isAnswer(encoded) {
@@ -31,7 +33,28 @@ export function toCms(proofs) {
 export function fromCms(body) {
     return der.children(body).map(({ tag, body: wrapped, encoded }) => {
         const [kind, held, ...more] = tag === OTHER ? der.children(wrapped) : [];
-        const isKnown = kind && held && isSame(kind.encoded, OCSP) && more.length === 0;
-        return isKnown ? held.encoded : encoded;
+        if (!kind || !held || more.length > 0) return encoded;
+        if (isSame(kind.encoded, BASIC)) return answerOf(held.encoded);
+        return isSame(kind.encoded, OCSP) ? held.encoded : encoded;
     });
+}
+
+/**
+ * @param {Bytes} encoded RevocationValues, or RevocationInfoArchival
+ * @returns {Bytes[]} the proofs in an attribute that programs of others keep them in
+ */
+export function archived(encoded) {
+    return der.children(der.readWhole(encoded, der.SEQUENCE)).flatMap(({ tag, body }) => {
+        if (tag !== CONTEXT_0 && tag !== CONTEXT_1) return [];
+        return der
+            .children(der.readWhole(body, der.SEQUENCE))
+            .map((one) => one.encoded)
+            .map((one) => (tag === CONTEXT_1 && !isAnswer(one) ? answerOf(one) : one));
+    });
+}
+
+/** @param {Bytes} basic @returns {Bytes} the answer of which this is all that is signed */
+function answerOf(basic) {
+    const held = der.sequence(BASIC, der.tlv(der.OCTET_STRING, basic));
+    return der.sequence(der.tlv(ENUMERATED, Uint8Array.of(0)), der.tlv(CONTEXT_0, held));
 }

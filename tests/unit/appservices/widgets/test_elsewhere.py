@@ -14,12 +14,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.sign.fields import SigSeedSubFilter
 
 from tests.support.elsewhere import packed_page, sign
-from tests.support.forgery import page
+from tests.support.forgery import last_contents, page
 from tests.support.node import WIDGETS, node, why_no_node
 from tests.support.signing import NOW, YEAR, Office, ms, with_boxes
 from tests.unit.appservices.widgets.test_signed_files import same
 from tests.unit.veche.protocol import test_renewal as years
 from tests.unit.veche.protocol.signatures import test_elsewhere as files
+from tests.unit.veche.protocol.signatures import test_elsewhere_proofs as proofs
 from tests.unit.veche.protocol.signatures import test_verdict as ours
 from veche.protocol.signatures.judging import Trusted
 from veche.protocol.signed_file import judge_file
@@ -131,6 +132,21 @@ def _files() -> Iterator[File]:
         yield File(f"ours: {name}", make(), [ours.office().root.certificate], ours.LATER)
 
 
+def _with_proofs() -> Iterator[File]:
+    roots, now = [proofs.bank().root], files.NOW + dt.timedelta(hours=12)
+    made = {**proofs.PLACES, "accused": proofs.accused, "damaged": proofs.damaged}
+    for name, make in made.items():
+        yield File(name, make(), roots, now)
+    honest = proofs.in_lists()
+    start, _ = last_contents(honest)
+    size = len(bytes.fromhex(honest[start:].split(b">")[0].decode()).rstrip(b"\0"))
+    for number in range(FLIPPED):
+        data = bytearray(honest)
+        at = start + 2 * (number * size // FLIPPED)
+        data[at : at + 2] = b"%02x" % (int(data[at : at + 2], 16) ^ 1 << (number % 8))
+        yield File(f"byte {at}", bytes(data), roots, now)
+
+
 def _ended() -> Iterator[File]:
     town = years.town()
     roots = [town.office.root.certificate, town.heir.root.certificate]
@@ -146,6 +162,16 @@ def _ended() -> Iterator[File]:
 
 def test_page_and_command_agree_on_files_of_other_programs() -> None:
     assert not differing(list(_files()))
+
+
+def test_page_and_command_agree_on_proofs_in_files_of_other_programs() -> None:
+    """A broken certificate is none to the one, and nobody's to the other; never good."""
+    cases = list(_with_proofs())
+
+    for one, report in zip(cases, by_page(cases), strict=True):
+        known = judge_file(one.data, Trusted(one.roots, one.now))
+        pair = {known.verdict.value, report["verdict"]}
+        assert not same(known, report) or pair == {"invalid", "unproven"}, one.name
 
 
 def test_page_and_command_agree_on_algorithms_that_have_ended() -> None:

@@ -154,6 +154,13 @@ def _of_stranger() -> list[bytes]:
     return [responder_of(stranger(), NOW - DAY).answer(said(), at=NOW)]
 
 
+def _of_other_name() -> list[bytes]:
+    """By a responder of somebody with the issuer's key, and another name."""
+    key = office().issuing.key
+    other = Authority(root_certificate(key, Holder("Other"), 9, NOW - DAY), key)
+    return [responder_of(other, NOW - DAY).answer(said(), at=NOW)]
+
+
 def _as_issuer() -> list[bytes]:
     """By somebody who has the name of the issuer, and another key."""
     return [Responder(stranger().certificate, stranger().key).answer(said(), at=NOW)]
@@ -225,7 +232,7 @@ CASES: dict[str, Case] = {
     "not known": Case(_by(delegate, is_known=False), UNKNOWN),
     "nothing": Case(list, UNKNOWN),
     "made after its end": Case(
-        lambda: [delegate().answer(said(at=NOW + 2 * YEAR, until=None), at=NOW + 2 * YEAR)], UNKNOWN
+        lambda: [issuer().answer(said(at=NOW + 2 * YEAR, until=None), at=NOW + 2 * YEAR)], UNKNOWN
     ),
     "known after it was made": Case(_by(delegate, at=NOW + HOUR), UNKNOWN),
     "ends before it begins": Case(_by(delegate, until=NOW - HOUR), UNKNOWN),
@@ -278,9 +285,21 @@ CASES: dict[str, Case] = {
     "responder that may be revoked accuses": Case(_by(listed_delegate, since=NOW - HOUR), REVOKED),
     "responder on no list": Case(lambda: _listed(is_revoked=False), GOOD),
     "responder revoked": Case(lambda: _listed(is_revoked=True), UNKNOWN),
+    "responder revoked accuses": Case(
+        lambda: [
+            listed_delegate().answer(said(since=NOW - HOUR), at=NOW),
+            revoked(office().issuing, listed_delegate().certificate, NOW - HOUR),
+        ],
+        UNKNOWN,
+    ),
+    "responder without need of a list, revoked": Case(
+        lambda: [*_by(delegate)(), revoked(office().issuing, delegate().certificate, NOW - HOUR)],
+        UNKNOWN,
+    ),
     "responder revoked after it": Case(lambda: _listed(True, NOW + HOUR), GOOD),
     "responder of the authority above": Case(_of_root, UNKNOWN),
     "responder of a stranger": Case(_of_stranger, UNKNOWN),
+    "responder of the issuer's key by another name": Case(_of_other_name, UNKNOWN),
     "stranger with the issuer's name": Case(_as_issuer, UNKNOWN),
     "by another key": Case(_other_key, UNKNOWN),
     "responder that had ended": Case(
