@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from appservices.payments.core.rails.orders import SILENCE_DAYS
+from appservices.payments.demo_bank.__main__ import CUSTOMER
 from appservices.payments.demo_bank.bank import demo_iban
 from tests.stories.bank import Bank, Client, DemoBank, in_bank
 from tests.support.people.person import WAIT_S
@@ -131,6 +132,7 @@ def test_a_payout_of_which_the_bank_says_nothing_ends_once_the_operator_has_aske
         ("payout 50 EUR to DE02120300000000202052 Bob", "its digits do not fit together"),
         (f"payout 50 EUR to {BOB_IBAN}", "Write how much, to which account"),
         (f"payout 0 EUR to {BOB_IBAN} Bob", "above zero:\npayout 50.00 EUR to"),
+        (f"payout 5 EUR to {CUSTOMER} Bank", "That account is this institution's own"),
         (f"payout 5 USD to {BOB_IBAN} Bob", "This currency is not kept here. Here are: EUR."),
         (f"payout 5000 EUR to {BOB_IBAN} Bob", "are needed. Nothing was paid."),
         ("topup elsewhere", "There is no such bank here. Here are: demo."),

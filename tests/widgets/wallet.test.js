@@ -242,6 +242,23 @@ test("codes are scanned from a picture and read by the service, or refused with 
     await wallet.goOn.click();
     await page.getByRole("heading", { name: "Do you want to pay this?" }).waitFor();
     await page.getByText(/^The bank (says|does not say)/).waitFor();
+    assert.equal(await wallet.alert.count(), 0);
+});
+
+test("that the bank knows the owner by another name is a warning, also when it is opened anew", async ({
+    open,
+}) => {
+    const opened = await open();
+    await signIn(opened, "rich");
+    const wallet = new WalletPage(opened.page);
+    const { page } = wallet;
+    await wallet.visit("/pay");
+    await wallet.read("BCD\n002\n1\nSCT\n\nEve\nDE39999999990000000003\nEUR50.00");
+    await wallet.goOn.click();
+    await wallet.alert.getByText("not that of somebody of this name").waitFor();
+    await wallet.visit(new URL(page.url()).pathname);
+    await wallet.alert.getByText("not that of somebody of this name").waitFor();
+    await glance(page, "wallet-wrong-name");
 });
 
 test("mandates end in one tap, limits are set, everything is stopped at once", async ({

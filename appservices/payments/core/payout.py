@@ -37,6 +37,8 @@ class PayoutProblem(enum.Enum):
     BAD_IBAN = "bad_iban"
     LONG_NAME = "long_name"
     HIDDEN_CHARACTERS = "hidden_characters"
+    OURS = "ours"
+    """The account is the institution's own: a bank would take the whole file for wrong."""
     NO_BANK = "no_bank"
     """No bank here pays out in this currency."""
     NOT_TAKEN = "not_taken"

@@ -127,6 +127,10 @@ class Bank:
 
     def _do(self, file: BankMessage, order: BankOrder, now_ms: int) -> None:
         """What becomes of an order, by its habit."""
+        movement = self._movement(order)
+        if movement.debit == movement.credit:
+            self._say(file, order, OrderStatus.REJECTED, now_ms, "AG01")
+            return
         habit = habit_of(order.amount_minor)
         if habit is None and order.kind is OrderKind.PAYOUT:
             is_covered = self.book.balance_minor(self.customer) >= order.amount_minor

@@ -300,8 +300,7 @@ class WalletRoutes:
             return orders.begin_payout(visit, wanted, bank, answer).payment.id
 
         made = visit.once(call.key, {"payout": call.body.model_dump()}, begin)
-        matter = reading.matter_of(visit, made)
-        return reading.payment_view(visit, matter, orders.note_of(visit, answer))
+        return reading.payment_of(visit, made)
 
     @API.route(
         "POST",

@@ -200,7 +200,8 @@ def _check(scene: Scene, caller: Caller, body: PayoutBody) -> None:
     for number, line in enumerate(body.lines):
         where = f"body.lines.{number}"
         if line.iban is not None:
-            iban(line.iban, f"{where}.iban")
+            if scene.banking.is_own(iban(line.iban, f"{where}.iban")):
+                raise MalformedError(f"{where}.iban", "is an account of the institution itself")
             if payouts.bank_for(scene, body.currency) is None:
                 raise MalformedError(f"{where}.iban", "no bank here pays out in this currency")
         elif line.to is not None and (line.to.partition(":")[2] != server or line.to == bot):

@@ -67,6 +67,8 @@ def _check(scene: Scene, inbound: Inbound, wanted: PayoutOrder) -> PayoutProblem
     bank = payouts.bank_for(scene, wanted.amount.currency)
     if bank is None:
         return PayoutProblem.NO_BANK
+    if scene.banking.is_own(wanted.iban):
+        return PayoutProblem.OURS
     matter = payouts.new(scene, person, room_id, wanted, bank)
     if not payouts.is_taken(scene, matter):
         return PayoutProblem.NOT_TAKEN
@@ -110,6 +112,7 @@ class CheckName(ChatErrand[Parts]):
         amount = Money(minor=asked["minor"], currency=asked["currency"])
         reference = asked.get("reference", "")
         wanted = PayoutOrder(amount, asked["iban"], asked["name"], reference)
-        matter = payouts.new(scene, person, RoomId(asked["room"]), wanted, asked["bank"])
-        details = name_doc(result["answer"], result["name"], scene.speech(person))
+        said = (result["answer"], result["name"])
+        matter = payouts.new(scene, person, RoomId(asked["room"]), wanted, asked["bank"], said)
+        details = name_doc(*said, scene.speech(person))
         paying.begin(scene, matter, details)

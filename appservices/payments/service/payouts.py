@@ -36,7 +36,12 @@ def bank_for(scene: Scene, currency: str) -> str | None:
 
 
 def new(
-    scene: Scene, person: UserId, room_id: RoomId | None, order: PayoutOrder, bank: str
+    scene: Scene,
+    person: UserId,
+    room_id: RoomId | None,
+    order: PayoutOrder,
+    bank: str,
+    said: tuple[str, str] | None = None,
 ) -> Matter:
     """A payout that a person asks for; not kept yet.
 
@@ -46,6 +51,7 @@ def new(
         room_id: Where they asked; None: on a page.
         order: What they ask for.
         bank: By which bank.
+        said: What it says of the owner's name, as ``name_doc`` takes it; None: it is not asked yet.
     """
     currency = order.amount.currency
     payment = Payment(
@@ -66,9 +72,18 @@ def new(
         currency=currency,
         reference=order.reference,
         room_id=room_id,
-        order={"bank": bank},
+        order={"bank": bank, **({} if said is None else {"said": said})},
     )
     return Matter(payment, private, scene.now_ms)
+
+
+def said_of(matter: Matter) -> tuple[str, str] | None:
+    """What the bank said of the name of who gets a payout; None: nothing is kept of it."""
+    order = matter.private.order or {}
+    if matter.payment.kind is not Kind.PAYOUT or "said" not in order:
+        return None
+    answer, name = order["said"]
+    return answer, name
 
 
 def is_taken(scene: Scene, matter: Matter) -> bool:

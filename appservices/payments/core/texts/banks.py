@@ -46,12 +46,25 @@ _PROBLEMS: Final[Mapping[PayoutProblem, str]] = {
     PayoutProblem.HIDDEN_CHARACTERS: N_(
         "The name has characters that cannot be seen. Please write it without them:"
     ),
+    PayoutProblem.OURS: N_(
+        "That account is this institution's own, so the money would reach nobody. Pay whom you mean"
+        " by their name here."
+    ),
     PayoutProblem.NO_BANK: N_("There is no bank here for this currency. Nothing was paid out."),
     PayoutProblem.NOT_TAKEN: N_(
         "Our bank does not take this payout. Look at the amount and the name. Nothing was paid out."
     ),
     PayoutProblem.TOO_MANY: N_("These are too many payouts for one day. Try again tomorrow."),
 }
+
+_WITHOUT_EXAMPLE: Final = frozenset(
+    {
+        PayoutProblem.OURS,
+        PayoutProblem.NO_BANK,
+        PayoutProblem.NOT_TAKEN,
+        PayoutProblem.TOO_MANY,
+    }
+)
 
 
 def credited_doc(minor: int, currency: str, speech: Speech) -> Doc:
@@ -150,7 +163,7 @@ def no_bank_doc(names: Sequence[str], speech: Speech) -> Doc:
 def payout_problem_doc(problem: PayoutProblem, currency: str, speech: Speech) -> Doc:
     """Why a payout cannot be made, with one that can where that helps."""
     words = payout_problem_words(problem, speech)
-    if problem in {PayoutProblem.NO_BANK, PayoutProblem.NOT_TAKEN, PayoutProblem.TOO_MANY}:
+    if problem in _WITHOUT_EXAMPLE:
         return (Paragraph(words),)
     return (Paragraph(words, "\n", Mono(payout_example(currency, speech))),)
 
@@ -168,6 +181,11 @@ def payout_line(amount: str, iban: str, name: str, speech: Speech) -> str:
 def payout_problem_words(problem: PayoutProblem, speech: Speech) -> str:
     """The same without an example, for a page that asks field by field."""
     return speech.text(_PROBLEMS[problem], count=OWNER_CHARACTERS_MAX)
+
+
+def is_warning(answer: str) -> bool:
+    """Whether what the bank says of the name warns of paying."""
+    return answer in {"close", "no_match"}
 
 
 def name_doc(answer: str, name: str, speech: Speech) -> Doc:

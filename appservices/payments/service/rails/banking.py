@@ -104,9 +104,15 @@ class Banking:
         bank = self._bank(wish.bank)
         order = _bank_order(bank, wish)
         _check(bank, order)
+        if self.is_own(order.other.account):
+            raise MalformedError("account", "is this institution's own: nobody would get the money")
         # The rail itself is asked, so that no order waits for a file that cannot be written.
         bank.rail.orders([order], now_ms)
         return bank, order
+
+    def is_own(self, account: str) -> bool:
+        """Whether an account at a bank is one of ours."""
+        return any(bank.own.account == account for bank in self._desk.banks.values())
 
     def own(self, bank: str) -> Party:
         """Our account at a bank, by its name.

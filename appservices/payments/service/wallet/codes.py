@@ -190,7 +190,7 @@ def _amount(scanned: Scanned) -> tuple[int | None, str]:
 def _account(visit: Visit, code: EpcPayment) -> CodeView:
     """A code with the number of an account at a bank: a payout."""
     section = visit.scene.section
-    if code.iban in {visit.scene.banking.own(one.name).account for one in section.banks}:
+    if visit.scene.banking.is_own(code.iban):
         raise visit.refused(Trouble.CODE_OURS)
     if topups.EPC_CURRENCY not in {one.currency for one in section.banks}:
         return _other(visit, code)

@@ -35,7 +35,6 @@ from appservices.payments.service.naming import organisation_named, payee_named,
 from appservices.payments.service.wallet.visit import PaymentRefusedError
 from appservices.payments.store import payments as store
 from veche.protocol.errors import MalformedError
-from veche.protocol.message import body
 
 if TYPE_CHECKING:
     from appservices.payments.config import OrganisationSection
@@ -180,6 +179,8 @@ def payout_of(visit: Visit, order: PayoutBody) -> tuple[PayoutOrder, str]:
     bank = payouts.bank_for(scene, amount.currency)
     if bank is None:
         raise _payout_problem(visit, PayoutProblem.NO_BANK)
+    if scene.banking.is_own(number):
+        raise _payout_problem(visit, PayoutProblem.OURS)
     wanted = PayoutOrder(amount, number, name, reference)
     matter = payouts.new(scene, visit.person, None, wanted, bank)
     if not payouts.is_taken(scene, matter):
@@ -203,15 +204,10 @@ def begin_payout(visit: Visit, wanted: PayoutOrder, bank: str, answer: tuple[str
     Raises:
         PaymentRefusedError: It cannot be made any more.
     """
-    matter = payouts.new(visit.scene, visit.person, None, wanted, bank)
+    matter = payouts.new(visit.scene, visit.person, None, wanted, bank, answer)
     _check_hope(visit, matter)
     paying.begin(visit.scene, matter, name_doc(*answer, visit.speech))
     return matter
-
-
-def note_of(visit: Visit, answer: tuple[str, str]) -> str:
-    """What the bank says of the owner's name, in words."""
-    return body(name_doc(*answer, visit.speech))
 
 
 def stop(visit: Visit, payment_id: str) -> None:

@@ -11,6 +11,7 @@ from appservices.payments.core.limits import NO_LIMIT, LimitKind
 from appservices.payments.core.mandate import MandateState
 from appservices.payments.core.payment import Kind, State
 from appservices.payments.core.rules import Guard, Refuse, Wait
+from appservices.payments.core.texts.banks import is_warning, name_doc
 from appservices.payments.core.texts.mandate import notice_words
 from appservices.payments.core.texts.paying import refused_words, wait_words
 from appservices.payments.core.texts.wallet import Trouble, guardians_first
@@ -23,6 +24,7 @@ from appservices.payments.service import (
     limiting,
     mandates,
     paying,
+    payouts,
     receipt_pdfs,
     tax_invoices,
 )
@@ -48,6 +50,7 @@ from appservices.payments.store import mandates as mandate_store
 from appservices.payments.store import payments as store
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import ULID_PATTERN
+from veche.protocol.message import body
 from veche.protocol.money import Money
 
 if TYPE_CHECKING:
@@ -146,11 +149,12 @@ def matter_of(visit: Visit, payment_id: str) -> Matter:
     return files.matter_of(visit.scene, file)
 
 
-def payment_view(visit: Visit, matter: Matter, note: str | None = None) -> PaymentView:
+def payment_view(visit: Visit, matter: Matter) -> PaymentView:
     """A payment with all that can be done about it."""
     payment, scene = matter.payment, visit.scene
     is_payer = payment.payer == visit.holder.id
     is_asked = is_payer and payment.state is State.ASKED
+    said = payouts.said_of(matter) if is_asked else None
     return PaymentView(
         **entry_of(visit, matter).model_dump(),
         asked=visit.asked(payment.id, asking.PAY) if is_asked else None,
@@ -158,7 +162,8 @@ def payment_view(visit: Visit, matter: Matter, note: str | None = None) -> Payme
         invoice=_invoice(visit, matter),
         can_stop=is_payer and payment.state in STOPPABLE and payment.kind is not Kind.MANDATE,
         can_object=is_asked and invoices.is_addressee(scene, payment, visit.holder.id),
-        note=note,
+        note=None if said is None else body(name_doc(*said, visit.speech)),
+        is_warning=said is not None and is_warning(said[0]),
         has_tax_invoice=_has_tax_invoice(scene, matter),
         extras=extras_view(visit, payment) if is_asked else None,
         chosen=chosen_view(visit, matter) if is_payer else [],

@@ -190,6 +190,7 @@ class PaymentView(PaymentEntry):
         can_stop: Whether its payer can still stop it.
         can_object: Whether the payer can object to the invoice.
         note: What the payee's bank says of the name, in words.
+        is_warning: Whether it says that the name is another.
         has_tax_invoice: Whether there is a tax invoice of what it is of.
         extras: What its invoice asks before the approval; null: nothing.
         chosen: What makes the amount another than its invoice's, and where it is brought.
@@ -201,6 +202,7 @@ class PaymentView(PaymentEntry):
     can_stop: bool
     can_object: bool
     note: str | None = None
+    is_warning: bool = False
     has_tax_invoice: bool = False
     extras: ExtrasView | None = None
     chosen: list[FactView] = Field(default_factory=list)

@@ -43,7 +43,8 @@
  * @property {Invoice | null} invoice
  * @property {boolean} can_stop
  * @property {boolean} can_object
- * @property {string | null} note
+ * @property {string | null} note what the bank says of the payee's name
+ * @property {boolean} is_warning whether it says that the name is another
  * @property {boolean} has_tax_invoice
  * @property {Extras | null} extras
  * @property {{name: string, value: string}[]} chosen what makes the amount another than the invoice's

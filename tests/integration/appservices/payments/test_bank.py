@@ -30,7 +30,7 @@ from appservices.payments.service.rails.answering import FoundOut, found_out
 from appservices.payments.service.rails.filing import resume
 from tests.integration.appservices.payments.bank_rig import BANK, BOB, BankCase
 from tests.integration.appservices.payments.ledgers import problems
-from veche.protocol.errors import ConflictError, NotFoundError
+from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
 from veche.protocol.ids import derived_ulid
 from veche.runtime.errands import CHANNEL
 from veche.runtime.matrix.connections import Connections
@@ -203,6 +203,18 @@ class TestRails(BankCase):
 
         await self.until(came, "the collection did not come")
         await self.until_state(id_, "booked")
+
+    def test_nothing_is_ordered_to_an_account_of_ours(self) -> Deferred[None]:
+        return self.go(self._to_ourselves())
+
+    async def _to_ourselves(self) -> None:
+        await self.top_up(100)
+        id_ = derived_ulid(self.home.now_ms(), "to ourselves")
+        ours = Party("Somebody", self.banking.own(BANK).account)
+        wish = Wish(id_, BANK, OrderKind.PAYOUT, self.account, ours, 50, text="rent")
+        with pytest.raises(MalformedError, match="this institution's own"):
+            await self.run_txn(self.banking.order, wish, self.home.now_ms())
+        assert self.rows("SELECT count(*) FROM payments.bank_order WHERE id = %s", id_) == [(0,)]
 
     def test_a_bank_that_is_killed_goes_on_where_it_was(self) -> Deferred[None]:
         return self.go(self._killed())

@@ -338,7 +338,13 @@ class BankLineTests(BranchTestCase):
     async def rents(self, amounts: Mapping[str, int]) -> dict[str, Any]:
         """Pay to an account at the bank, with one key; by the name of each line, in cents."""
         self.bank.section.organisations[0].two_keys_above.clear()
-        account = {"iban": demo_iban(3), "name": "Bob Beispiel"}
+        status, view = await self.order(demo_iban(3), amounts)
+        assert status == 201, view
+        return view
+
+    async def order(self, iban: str, amounts: Mapping[str, int]) -> tuple[int, dict[str, Any]]:
+        """Order such a payout; what is answered."""
+        account = {"iban": iban, "name": "Bob Beispiel"}
         body = {
             "v": 1,
             "institution": BANK,
@@ -350,8 +356,12 @@ class BankLineTests(BranchTestCase):
             "lines": [{"ours": one, **account, "minor": minor} for one, minor in amounts.items()],
         }
         status, view = await self.bank.call("POST", "/payouts", self.bank.signed(body), key="rents")
-        assert status == 201, view
-        return dict(view)
+        return status, dict(view)
+
+    async def test_no_line_is_for_an_account_of_the_institution_itself(self) -> None:
+        status, answer = await self.order(demo_iban(1), {"ours": 100})
+
+        assert (status, answer["field"]) == (400, "body.lines.0.iban")
 
     async def test_what_a_bank_refuses_or_gives_back_is_the_organisations_again(self) -> None:
         amounts = {"booked": 5_000, "refused": 5_001, "returned": 5_006}

@@ -152,6 +152,16 @@ def test_orders_of_another_account_are_refused_as_a_whole(bank: Bank) -> None:
     assert bank.book.told_count() == 0
 
 
+def test_what_would_go_from_an_account_to_itself_is_rejected_alone(bank: Bank) -> None:
+    orders = [
+        order(n, 1_050, own=OWN, other=Party("Somebody", account))
+        for n, account in enumerate((OWN.account, bank.virtual("Alice"), demo_iban(2)))
+    ]
+    bank.take(write_orders(orders, NOW_MS).data, NOW_MS)
+
+    assert words(bank) == ["rejected AG01", "rejected AG01", "accepted", "out", "settled"]
+
+
 def test_what_comes_to_a_virtual_account_is_the_customers_and_says_so(bank: Bank) -> None:
     virtual = bank.virtual("Alice")
     bank.receive(Movement(0, DAY, ELSEWHERE, "", 700, named=virtual, other_name="A"), NOW_MS)

@@ -98,7 +98,7 @@ export class VecheBank extends WalletView {
                         class="card"
                         .wallet=${wallet}
                         @veche-ordered=${(/** @type {CustomEvent} */ { detail }) =>
-                            this.go(paymentHref(detail.id), { note: detail.note })}
+                            this.go(paymentHref(detail.id))}
                     ></veche-payout-form>
                 </section>`;
         });

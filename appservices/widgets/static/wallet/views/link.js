@@ -168,8 +168,7 @@ export class VecheLink extends WalletView {
         if (kind === "other" || !payee) return nothing;
         if (!session()) return this._signIn();
         if (!this.wallet) return this.loading(2);
-        const asked = (/** @type {CustomEvent} */ { detail }) =>
-            this.go(paymentHref(detail.id), { note: detail.note });
+        const asked = (/** @type {CustomEvent} */ { detail }) => this.go(paymentHref(detail.id));
         if (kind === "bank")
             return html`<veche-payout-form
                 class="card"

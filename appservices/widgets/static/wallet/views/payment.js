@@ -44,8 +44,6 @@ export class VechePayment extends WalletView {
         this.failure = undefined;
         /** @type {Blob | undefined} the receipt, once it was asked for */
         this.receipt = undefined;
-        /** What the bank said of the payee's name, told once, with the question. */
-        this.note = /** @type {string | null} */ (history.state?.note ?? null);
     }
 
     get id() {
@@ -209,7 +207,7 @@ export class VechePayment extends WalletView {
     }
 
     /** @param {Payment} payment */
-    _foreseen({ foreseen, due_at_ms }) {
+    _foreseen({ foreseen, due_at_ms, note, is_warning }) {
         const parts = [];
         if (foreseen?.verdict === "wait" && foreseen.until_ms)
             parts.push(
@@ -236,11 +234,14 @@ export class VechePayment extends WalletView {
                     </div>
                 </div>`,
             );
-        if (this.note)
+        if (note)
             parts.push(
-                html`<div class="banner" role="note">
-                    ${icon("info")}
-                    <div><p>${this.note}</p></div>
+                html`<div
+                    class=${is_warning ? "banner critical" : "banner"}
+                    role=${is_warning ? "alert" : "note"}
+                >
+                    ${icon(is_warning ? "warning" : "info")}
+                    <div><p>${note}</p></div>
                 </div>`,
             );
         if (due_at_ms)
