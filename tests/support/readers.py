@@ -8,6 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 from asn1crypto import crl as asn1_crl
+from asn1crypto import ocsp as asn1_ocsp
 from asn1crypto import x509 as asn1_x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -33,6 +34,7 @@ async def _statuses(pdf: bytes, root: Certificate, moment: dt.datetime) -> list[
     reader = PdfFileReader(io.BytesIO(pdf))
     store = DocumentSecurityStore.read_dss(reader)
     lists = [asn1_crl.CertificateList.load(one.get_object().data) for one in store.crls]
+    answers = [asn1_ocsp.OCSPResponse.load(one.get_object().data) for one in store.ocsps]
     trusted = asn1_x509.Certificate.load(root.public_bytes(Encoding.DER))
 
     def context() -> ValidationContext:
@@ -40,6 +42,7 @@ async def _statuses(pdf: bytes, root: Certificate, moment: dt.datetime) -> list[
             trust_roots=[trusted],
             other_certs=list(store.load_certs()),
             crls=lists,
+            ocsps=answers,
             allow_fetching=False,
             revocation_mode="hard-fail",
             moment=moment,

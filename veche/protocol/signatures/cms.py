@@ -17,7 +17,7 @@ from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from veche.protocol.signatures import der
 from veche.protocol.signatures.digests import HASHES, SHA256, hash_of
-from veche.protocol.signatures.proofs import OTHER, from_cms, to_cms
+from veche.protocol.signatures.proofs import OTHER, archived, from_cms, is_answer, to_cms, to_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,7 @@ _CONTENT_TYPE: Final = der.oid("1.2.840.113549.1.9.3")
 _MESSAGE_DIGEST: Final = der.oid("1.2.840.113549.1.9.4")
 _SIGNING_CERTIFICATE_V2: Final = der.oid("1.2.840.113549.1.9.16.2.47")
 _TIME_STAMP_TOKEN: Final = der.oid("1.2.840.113549.1.9.16.2.14")
+_REVOCATION_VALUES: Final = der.oid("1.2.840.113549.1.9.16.2.24")
 
 CMS_BYTES_MAX: Final = 64 * 1024
 """Of one signature with its time stamp and certificates."""
@@ -215,6 +216,7 @@ def _signed_data_of(encoded: bytes, taken: Sequence[Hash]) -> SignedData:
     if len(signers) != 1 or signers[0].tag != der.SEQUENCE:
         raise CmsError("not by one signer")
     _, name, digest, attributes, algorithm, signature, *rest = _info_of(signers[0].body)
+    token, answers = _unsigned_of(rest[0].body) if rest else (None, [])
     if hash_of(digest.encoded, taken) is not by:
         raise CmsError("the signer's digest is of another hash")
     content_type, enclosed = _content_of(content)
@@ -226,8 +228,8 @@ def _signed_data_of(encoded: bytes, taken: Sequence[Hash]) -> SignedData:
         attributes=der.tlv(der.SET, attributes.body),
         algorithm=algorithm.encoded,
         signature=signature.body,
-        token=_token_of(rest[0].body) if rest else None,
-        lists=tuple(from_cms(lists)),
+        token=token,
+        lists=(*from_cms(lists), *answers),
         by=by,
     )
 
@@ -265,13 +267,30 @@ def with_proofs(encoded: bytes, certificates: Sequence[bytes], lists: Sequence[b
         CmsError: It is of another form, or there is no room for them.
     """
     known = read_signed_data(encoded, HASHES)
+    try:
+        made = _grown(encoded, known, sorted({*known.certificates, *certificates}), lists)
+    except der.DerError as e:
+        raise CmsError(f"what is added is not encoded as it must be: {e}") from e
+    read_signed_data(made, HASHES)
+    return made
+
+
+def _grown(
+    encoded: bytes, known: SignedData, certificates: Sequence[bytes], lists: Sequence[bytes]
+) -> bytes:
+    """The same with these certificates, and more lists and answers.
+
+    In a time stamp answers are an unsigned attribute, since OpenSSL reads none with others than
+    lists in their place (it takes time stamps for PKCS #7).
+    """
+    every = dict.fromkeys([*known.lists, *lists])
+    apart = [one for one in every if is_answer(one)] if known.content is not None else []
+    listed = to_cms(one for one in every if one not in apart)
     kind, wrapped = der.members(der.read_whole(encoded, der.SEQUENCE), der.OID, _EXPLICIT_0)
     version, digests, content, _, _, infos = _parts_of(wrapped)
-    held = sorted({*known.certificates, *certificates})
-    listed = to_cms([*known.lists, *lists])
     if any(one[0] == OTHER for one in listed):  # RFC 5652 §5.1
         version = _WITH_OTHERS
-    made = der.sequence(
+    return der.sequence(
         der.tlv(der.OID, kind),
         der.tlv(
             _EXPLICIT_0,
@@ -279,14 +298,27 @@ def with_proofs(encoded: bytes, certificates: Sequence[bytes], lists: Sequence[b
                 der.tlv(der.INTEGER, version),
                 der.tlv(der.SET, digests),
                 der.tlv(der.SEQUENCE, content),
-                der.tlv(_EXPLICIT_0, *held),
+                der.tlv(_EXPLICIT_0, *certificates),
                 der.tlv(_LISTS, *listed) if listed else b"",
-                der.tlv(der.SET, infos),
+                der.tlv(der.SET, _with_values(infos, apart) if apart else infos),
             ),
         ),
     )
-    read_signed_data(made, HASHES)
-    return made
+
+
+def _with_values(infos: bytes, answers: Sequence[bytes]) -> bytes:
+    """The signer's part with these answers among what is not signed."""
+    parts = _info_of(der.read_whole(infos, der.SEQUENCE))
+    signed, unsigned = parts[: len(_INFO) - 1], parts[len(_INFO) - 1 :]
+    others = [
+        one.encoded
+        for part in unsigned
+        for one in der.children(part.body)
+        if _kind_of(one) != _REVOCATION_VALUES
+    ]
+    values = der.sequence(_REVOCATION_VALUES, der.tlv(der.SET, to_values(answers)))
+    more = der.tlv(_UNSIGNED, *sorted([*others, values]))
+    return der.sequence(*(one.encoded for one in signed), more)
 
 
 _INFO: Final = (
@@ -316,9 +348,30 @@ def _content_of(body: bytes) -> tuple[bytes, bytes | None]:
     return kind.encoded, enclosed
 
 
-def _token_of(unsigned: bytes) -> bytes:
-    kind, values = der.members(der.read_whole(unsigned, der.SEQUENCE), der.OID, der.SET)
-    tokens = der.children(values)
-    if der.tlv(der.OID, kind) != _TIME_STAMP_TOKEN or len(tokens) != 1:
-        raise CmsError("an unsigned attribute that is not one time stamp")
-    return tokens[0].encoded
+def _unsigned_of(body: bytes) -> tuple[bytes | None, list[bytes]]:
+    """The time stamp and the proofs among what is not signed; there is nothing else."""
+    parts = der.children(body)
+    encoded = [one.encoded for one in parts]
+    kinds = [_kind_of(one) for one in parts]
+    is_known = set(kinds) <= {_TIME_STAMP_TOKEN, _REVOCATION_VALUES}
+    if not kinds or not is_known or len(set(kinds)) != len(kinds) or encoded != sorted(encoded):
+        raise CmsError("an unsigned attribute that is neither one time stamp nor proofs")
+    held = dict(zip(kinds, map(_value_of, parts), strict=True))
+    values = held.get(_REVOCATION_VALUES)
+    answers = [] if values is None else archived(values)
+    if values is not None and (not answers or to_values(answers) != values):
+        raise CmsError("proofs that are not signed are answers, and nothing else")
+    return held.get(_TIME_STAMP_TOKEN), answers
+
+
+def _kind_of(attribute: der.Element) -> bytes:
+    kind, _ = der.members(der.read_whole(attribute.encoded, der.SEQUENCE), der.OID, der.SET)
+    return der.tlv(der.OID, kind)
+
+
+def _value_of(attribute: der.Element) -> bytes:
+    _, values = der.members(attribute.body, der.OID, der.SET)
+    found = der.children(values)
+    if len(found) != 1:
+        raise CmsError("an unsigned attribute that has not one value")
+    return found[0].encoded

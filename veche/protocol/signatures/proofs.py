@@ -21,6 +21,7 @@ ENUMERATED: Final = 0x0A
 OTHER: Final = 0xA1
 BASIC: Final = der.oid("1.3.6.1.5.5.7.48.1.1")
 _OCSP: Final = der.oid("1.3.6.1.5.5.7.16.2")
+_BYTES: Final = (der.OID, der.OCTET_STRING)
 _0, _1 = 0xA0, 0xA1
 
 
@@ -75,6 +76,25 @@ def archived(encoded: bytes) -> list[bytes]:
         is_basic = part.tag == _1
         found += [_answer_of(one) if is_basic and not is_answer(one) else one for one in held]
     return found
+
+
+def to_values(answers: Iterable[bytes]) -> bytes:
+    """``RevocationValues`` with answers.
+
+    Raises:
+        DerError: One is no answer that says something.
+    """
+    return der.sequence(der.tlv(_1, der.sequence(*sorted({_basic_of(one) for one in answers}))))
+
+
+def _basic_of(answer: bytes) -> bytes:
+    """All that is signed of an answer, with its signature."""
+    _, *held = der.children(der.read_whole(answer, der.SEQUENCE))
+    parts = [der.members(der.read_whole(one.body, der.SEQUENCE), *_BYTES) for one in held]
+    basic = parts[0][1] if parts else b""
+    if _answer_of(basic) != answer:
+        raise der.DerError("no answer that says something")
+    return basic
 
 
 def _answer_of(basic: bytes) -> bytes:

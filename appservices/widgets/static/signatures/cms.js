@@ -29,7 +29,7 @@ import * as der from "./der.js";
 import { DerError } from "./der.js";
 import { issuerAndSerialOf } from "./certificate.js";
 import { HASHES, SHA256, digestBy, hashNamed } from "./digests.js";
-import { OTHER, fromCms, toCms } from "./proofs.js";
+import { OTHER, archived, fromCms, isAnswer, toCms, toValues } from "./proofs.js";
 
 export const CMS_BYTES_MAX = 64 * 1024;
 export const DATA = der.oid("1.2.840.113549.1.7.1");
@@ -39,6 +39,8 @@ const CONTENT_TYPE = der.oid("1.2.840.113549.1.9.3");
 const MESSAGE_DIGEST = der.oid("1.2.840.113549.1.9.4");
 const SIGNING_CERTIFICATE_V2 = der.oid("1.2.840.113549.1.9.16.2.47");
 export const TIME_STAMP_TOKEN = der.oid("1.2.840.113549.1.9.16.2.14");
+const REVOCATION_VALUES = der.oid("1.2.840.113549.1.9.16.2.24");
+const UNSIGNED_KINDS = [TIME_STAMP_TOKEN, REVOCATION_VALUES];
 const EXPLICIT_0 = 0xa0;
 const UNSIGNED = 0xa1;
 const ISSUER_NAME = 0xa4;
@@ -111,6 +113,9 @@ export function readSignedData(encoded, taken = [SHA256]) {
     if (!isSame(version.encoded, ONE) || hashNamed(digest.encoded, taken) !== by)
         throw new DerError("another hash");
     const { contentType, enclosed } = contentOf(needed(content));
+    const { token, answers } = unsigned
+        ? unsignedIn(unsigned.body)
+        : { token: undefined, answers: [] };
     return {
         contentType,
         content: enclosed,
@@ -119,8 +124,8 @@ export function readSignedData(encoded, taken = [SHA256]) {
         attributes: der.tlv(der.SET, attributes.body),
         algorithm: algorithm.encoded,
         signature: signature.body,
-        token: unsigned && tokenOf(unsigned.body),
-        lists: fromCms(needed(lists)),
+        token,
+        lists: [...fromCms(needed(lists)), ...answers],
         by,
     };
 }
@@ -148,7 +153,10 @@ export function withProofs(encoded, certificates, lists) {
     const outer = der.readWhole(encoded, der.SEQUENCE);
     const [kind, wrapped] = der.members(outer, der.OID, EXPLICIT_0);
     const [version, digests, content, , , infos] = partsIn(needed(wrapped));
-    const listed = sortedOnce(toCms([...known.lists, ...lists]));
+    const every = sortedOnce([...known.lists, ...lists]);
+    // OpenSSL reads no time stamp with others than lists in their place.
+    const apart = known.content ? every.filter(isAnswer) : [];
+    const listed = sortedOnce(toCms(every.filter((one) => !apart.includes(one))));
     const hasOthers = listed.some(([tag]) => tag === OTHER); // RFC 5652 §5.1
     const made = der.sequence(
         der.tlv(der.OID, needed(kind)),
@@ -160,12 +168,28 @@ export function withProofs(encoded, certificates, lists) {
                 der.tlv(der.SEQUENCE, needed(content)),
                 der.tlv(EXPLICIT_0, ...sortedOnce([...known.certificates, ...certificates])),
                 ...(listed.length > 0 ? [der.tlv(LISTS, ...listed)] : []),
-                der.tlv(der.SET, needed(infos)),
+                der.tlv(
+                    der.SET,
+                    apart.length > 0 ? withValues(needed(infos), apart) : needed(infos),
+                ),
             ),
         ),
     );
     readSignedData(made, HASHES);
     return made;
+}
+
+/** @param {Bytes} infos @param {Bytes[]} answers @returns {Bytes} with them among what is not signed */
+function withValues(infos, answers) {
+    const parts = der.children(der.readWhole(infos, der.SEQUENCE));
+    const [signed, [unsigned]] = [parts.slice(0, INFO.length - 1), parts.slice(INFO.length - 1)];
+    const others = der
+        .children(unsigned?.body ?? new Uint8Array())
+        .filter((one) => !isSame(kindOf(one), REVOCATION_VALUES))
+        .map((one) => one.encoded);
+    const values = der.sequence(REVOCATION_VALUES, der.tlv(der.SET, toValues(answers)));
+    const more = der.tlv(UNSIGNED, ...[...others, values].toSorted(der.compare));
+    return der.sequence(...signed.map((one) => one.encoded), more);
 }
 
 /** @param {Bytes[]} parts @returns {Bytes[]} each once, in the order of their encodings */
@@ -191,14 +215,40 @@ function contentOf(body) {
     };
 }
 
-/** @param {Bytes} unsigned */
-function tokenOf(unsigned) {
-    const [kind, values] = der.members(der.readWhole(unsigned, der.SEQUENCE), der.OID, der.SET);
-    const tokens = der.children(needed(values));
-    const [token] = tokens;
-    if (!isSame(der.tlv(der.OID, needed(kind)), TIME_STAMP_TOKEN) || tokens.length !== 1 || !token)
-        throw new DerError("an unsigned attribute that is not one time stamp");
-    return token.encoded;
+/** @param {Bytes} body the time stamp and the proofs that are not signed; there is nothing else */
+function unsignedIn(body) {
+    const parts = der.children(body);
+    const kinds = parts.map(kindOf);
+    const isKnown = kinds.every((one) => UNSIGNED_KINDS.some((known) => isSame(known, one)));
+    const isSorted = parts.every((one, at) => {
+        const before = parts[at - 1];
+        return !before || der.compare(before.encoded, one.encoded) < 0;
+    });
+    const isTwice = kinds.length > 1 && isSame(needed(kinds[0]), needed(kinds[1]));
+    if (kinds.length === 0 || kinds.length > 2 || !isKnown || !isSorted || isTwice)
+        throw new DerError("an unsigned attribute that is neither one time stamp nor proofs");
+    const held = parts.map(valueOf);
+    const [token, values] = UNSIGNED_KINDS.map(
+        (kind) => held[kinds.findIndex((one) => isSame(one, kind))],
+    );
+    const answers = values ? archived(values) : [];
+    if (values && (answers.length === 0 || !isSame(toValues(answers), values)))
+        throw new DerError("proofs that are not signed are answers, and nothing else");
+    return { token, answers };
+}
+
+/** @param {der.Element} attribute @returns {Bytes} DER of its OID */
+function kindOf({ encoded }) {
+    const [kind] = der.members(der.readWhole(encoded, der.SEQUENCE), der.OID, der.SET);
+    return der.tlv(der.OID, needed(kind));
+}
+
+/** @param {der.Element} attribute @returns {Bytes} */
+function valueOf({ body }) {
+    const [, values] = der.members(body, der.OID, der.SET);
+    const [value, ...more] = der.children(needed(values));
+    if (!value || more.length > 0) throw new DerError("it has not one value");
+    return value.encoded;
 }
 
 /** @param {Bytes} encoded @returns {Stamp} @throws {DerError} it is none */

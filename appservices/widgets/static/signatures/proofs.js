@@ -53,6 +53,22 @@ export function archived(encoded) {
     });
 }
 
+/** @param {Bytes[]} answers @returns {Bytes} RevocationValues with them @throws {DerError} */
+export function toValues(answers) {
+    const basics = answers.map(basicOf).toSorted(der.compare);
+    return der.sequence(der.tlv(CONTEXT_1, der.sequence(...basics)));
+}
+
+/** @param {Bytes} answer @returns {Bytes} all that is signed of it, with its signature */
+function basicOf(answer) {
+    const [, held] = der.children(der.readWhole(answer, der.SEQUENCE));
+    const whole = der.readWhole(held?.body ?? new Uint8Array(), der.SEQUENCE);
+    const [, basic] = der.members(whole, der.OID, der.OCTET_STRING);
+    if (!basic || !isSame(answerOf(basic), answer))
+        throw new DerError("no answer that says something");
+    return basic;
+}
+
 /** @param {Bytes} basic @returns {Bytes} the answer of which this is all that is signed */
 function answerOf(basic) {
     const held = der.sequence(BASIC, der.tlv(der.OCTET_STRING, basic));

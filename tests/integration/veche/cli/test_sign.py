@@ -33,7 +33,7 @@ from tests.support.csc_server import ACCESS, Holder, Provider, served
 from tests.support.forgery import page
 from tests.support.processes import ROOT
 from tests.support.programs import program
-from tests.support.readers import by_pdfsig
+from tests.support.readers import by_pdfsig, by_pyhanko
 from tests.support.signing import Office, fresh, ms, with_boxes
 from tests.support.softhsm import soft_hsm
 from veche.cli import sign as command
@@ -214,6 +214,8 @@ class SignTests(TestCase):
         assert [one.verdict for one in reports] == [Verdict.SEALED] * 2, reports
         assert code == 0
         assert (reports[1].proven_until_ms or 0) > (reports[0].proven_until_ms or 0)
+        believed = await deferToThread(by_pyhanko, signed, bank.root, _now())
+        assert [(one.valid, one.trusted) for one in believed] == [(True, True)] * 2
         counts = [len(list(stored(Document(one), b"/OCSPs"))) for one in (signed, renewed)]
         assert counts == [2, 4]
 

@@ -17,6 +17,7 @@ from tests.support.node import why_no_node
 from tests.support.responders import Answering
 from tests.support.signing import Office
 from tests.unit.appservices.widgets.test_signing_twins import _stamps, by_page
+from tests.unit.veche.protocol.signatures import test_proofs as stamps
 from veche.protocol.asic.archive import new_entry
 from veche.protocol.asic.container import DataFile, prepare, prepare_closing
 from veche.protocol.asic.growing import begun, grown
@@ -84,6 +85,18 @@ _PROOFS: Final = """
     const { withProofs } = await at("signatures/cms.js");
     answer(given.map(({ cms, certificates, lists }) =>
         base64(withProofs(bytes(cms), certificates.map(bytes), lists.map(bytes)))));
+"""
+_TOKENS: Final = """
+    const { readToken } = await at("signatures/cms.js");
+    const { DerError } = await at("signatures/der.js");
+    answer(given.map((one) => {
+        try {
+            return readToken(bytes(one)).signed.lists.length > 0;
+        } catch (error) {
+            if (error instanceof DerError) return false;
+            throw error;
+        }
+    }));
 """
 _LEGIBLE: Final = """
     const { shapeOf, textParts } = await at("sign/legible.js");
@@ -182,9 +195,24 @@ def test_proofs_are_added_in_the_same_order() -> None:
             )
             ours.append(with_proofs(cms, certificates, lists))
 
+    answering = Answering()
+    answers = answering.proofs(answering.stamping.certificate, answering.now).lists
+    for first, second in ((answers[:2], answers), (answers, []), ([], answers[:1])):
+        token = with_proofs(answering.token(bytes(32), answering.now), [], first)
+        given.append({"cms": _b64(token), "certificates": [], "lists": list(map(_b64, second))})
+        ours.append(with_proofs(token, [], second))
+
     found = by_page(_PROOFS, given)
 
     assert [base64.b64decode(one) for one in found] == ours
+
+
+def test_both_read_the_same_time_stamps() -> None:
+    cases = stamps.unsigned()
+
+    found = by_page(_TOKENS, [_b64(encoded) for encoded, _ in cases.values()])
+
+    assert dict(zip(cases, found, strict=True)) == {name: ok for name, (_, ok) in cases.items()}
 
 
 def test_what_a_page_signs_is_sealed_for_the_strict_verdict_once_it_is_closed() -> None:

@@ -91,7 +91,7 @@ def test_page_and_command_agree_on_files_with_answers() -> None:
         for since in (NOW - HOUR, NOW + HOUR)
     ]
     cases = []
-    for kind in ("pdf", "container"):
+    for kind in ("pdf", "container", "renewed"):
         data = answers.proven(kind)
         for at in (now, NOW + 40 * DAY):
             for number, lists in enumerate(([], newer[:1], newer[1:])):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
-import io
 import ipaddress
 import tempfile
 import urllib.request
@@ -13,19 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from asn1crypto import ocsp as asn1_ocsp
-from asn1crypto import x509 as asn1_x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.validation import async_validate_pdf_signature
-from pyhanko.sign.validation.dss import DocumentSecurityStore
-from pyhanko_certvalidator import ValidationContext
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from tests.support.bank import Bank, lists_served
 from tests.support.forgery import page
+from tests.support.readers import by_pyhanko
 from tests.support.responders import openssl_responder, responder_of
 from tests.support.signing import new_key, with_boxes
 from veche.protocol.pdf.document import Document
@@ -227,8 +220,10 @@ class RevocationTests(TestCase):
         pdf = with_boxes(page("Pay 100 EUR to Bob"), ["Sig1"])
         good, without = (self.signed(pdf, certificate, proofs) for proofs in (found.proofs, ()))
 
-        assert (await deferToThread(_by_pyhanko, good, self.bank.root)).bottom_line
-        assert not (await deferToThread(_by_pyhanko, without, self.bank.root)).bottom_line
+        [yes] = await deferToThread(by_pyhanko, good, self.bank.root, _now())
+        [no] = await deferToThread(by_pyhanko, without, self.bank.root, _now())
+        assert yes.bottom_line
+        assert not no.bottom_line
 
     def signed(self, pdf: bytes, certificate: x509.Certificate, lists: Sequence[bytes]) -> bytes:
         """The file, signed by Bob."""
@@ -246,21 +241,3 @@ def _posted(url: str, asked: bytes) -> bytes:
     request = urllib.request.Request(url, asked, {"Content-Type": KIND})  # noqa: S310 -- ours
     with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 -- ours
         return bytes(answer.read())
-
-
-def _by_pyhanko(pdf: bytes, root: x509.Certificate) -> Any:
-    async def judged() -> Any:
-        reader = PdfFileReader(io.BytesIO(pdf))
-        store = DocumentSecurityStore.read_dss(reader)
-        context = ValidationContext(
-            trust_roots=[asn1_x509.Certificate.load(der_of(root))],
-            other_certs=list(store.load_certs()),
-            ocsps=[asn1_ocsp.OCSPResponse.load(one.get_object().data) for one in store.ocsps],
-            crls=[],
-            allow_fetching=False,
-            revocation_mode="hard-fail",
-        )
-        [one] = reader.embedded_signatures
-        return await async_validate_pdf_signature(one, context)
-
-    return asyncio.run(judged())

@@ -28,6 +28,7 @@ from tests.support.containers import (
     zipped,
 )
 from tests.support.programs import program
+from tests.support.responders import Answering
 from tests.support.signing import NOW, YEAR, Office, ms
 from veche.protocol.asic.archive import ArchiveError, HiddenError, read_archive
 from veche.protocol.asic.container import DataFile, new_container, prepare, prepare_closing
@@ -124,10 +125,24 @@ def test_equal_files_make_equal_containers_that_other_programs_read() -> None:
         assert archive.infolist()[0].compress_type == zipfile.ZIP_STORED
 
 
-def test_openssl_verifies_each_signature_over_its_manifest(tmp_path: Path) -> None:
-    with zipfile.ZipFile(io.BytesIO(honest())) as archive:
+def _answered() -> tuple[Office, bytes]:
+    """Its proofs are answers of responders; those about the first stamp came with the second."""
+    one = Answering(NOW)
+    once = closed(one, made(one, names=["Ann", "Bob"]))
+    about = Proofs([], [one.answer_of(one.stamping.certificate, NOW)])
+    return one, closed(one, once, proofs=about)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: (office(), honest()), _answered], ids=["lists", "answers"]
+)
+def test_openssl_verifies_each_signature_over_its_manifest(
+    tmp_path: Path, make: Callable[[], tuple[Office, bytes]]
+) -> None:
+    who, container = make()
+    with zipfile.ZipFile(io.BytesIO(container)) as archive:
         archive.extractall(tmp_path)
-    root = office().root.certificate.public_bytes(Encoding.PEM)
+    root = who.root.certificate.public_bytes(Encoding.PEM)
     (tmp_path / "root.pem").write_bytes(root)
     openssl, folder = program("openssl", "openssl"), "META-INF"
     for number in (1, 2):

@@ -23,6 +23,7 @@ from tests.support.forgery import page
 from tests.support.responders import HOUR, Answering, Responder, Said, responder_of, wrapped
 from tests.support.signing import NOW, YEAR, Office, Person, new_key, with_boxes
 from veche.protocol.asic.container import read_container
+from veche.protocol.pdf.signing import Proofs
 from veche.protocol.signatures import der
 from veche.protocol.signatures.certificates import (
     DAY,
@@ -486,14 +487,18 @@ def proven(kind: str) -> bytes:
     one = answering()
     if kind == "pdf":
         return one.close(carol().sign(_document(), "Sig1"))
-    return containers.closed(one, containers.made(one))
+    container = containers.closed(one, containers.made(one))
+    if kind == "container":
+        return container
+    about = Proofs([], [one.answer_of(one.stamping.certificate, NOW)])
+    return containers.closed(one, container, proofs=about)
 
 
 def trusted(now: dt.datetime = NOW + DAY, lists: Sequence[bytes] = ()) -> Trusted:
     return Trusted([answering().root.certificate], now, lists)
 
 
-@pytest.mark.parametrize("kind", ["pdf", "container"])
+@pytest.mark.parametrize("kind", ["pdf", "container", "renewed"])
 def test_a_file_with_answers_in_place_of_lists_is_sealed(kind: str) -> None:
     assert judge_file(proven(kind), trusted()).verdict is Verdict.SEALED
 
