@@ -173,6 +173,7 @@ class Person(Asker):
     room: str | None = None
     key: SeededKey = attrs.field(init=False)
     _open: dict[str, tuple[str, Any]] = attrs.field(factory=dict)
+    _written: set[str] = attrs.field(factory=set)
 
     def __attrs_post_init__(self) -> None:
         Asker.__attrs_post_init__(self)
@@ -232,12 +233,13 @@ class Person(Asker):
             self._write(f"dispute {NUMBER.findall(receipt)[-1]} it was broken")
 
     def _write_example(self, said: str) -> bool:
-        """Write of a dispute what one is shown to write, mostly."""
-        shown_words = EXAMPLE.search(said)
-        is_written = shown_words is not None and self.chance.random() < ANSWERED
-        if shown_words is not None and is_written:
-            self._write(shown_words[0])
-        return is_written
+        """Write of a dispute what one is shown to write, mostly, and once."""
+        example = EXAMPLE.search(said)
+        if example is None or example[0] in self._written or self.chance.random() >= ANSWERED:
+            return False
+        self._written.add(example[0])
+        self._write(example[0])
+        return True
 
     def _write(self, words: str) -> None:
         async def write() -> None:
