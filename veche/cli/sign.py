@@ -38,7 +38,7 @@ from veche.runtime.secret_files import read_secret
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Sequence
 
     from cryptography.x509 import Certificate
 
@@ -244,11 +244,14 @@ async def sign(reactor: Any, arguments: argparse.Namespace) -> None:
 def _fetching(reactor: Any, outbound: Outbound) -> Fetch:
     """What gets proofs about certificates, as they are now."""
 
-    def fetch(
+    async def fetch(
         certificates: Sequence[Certificate], roots: Sequence[Certificate] = ()
-    ) -> Awaitable[Fetched]:
+    ) -> Fetched:
         now = dt.datetime.fromtimestamp(reactor.seconds(), tz=dt.UTC)
-        return fetched_proofs(outbound, certificates, now, _tell, roots)
+        found = await fetched_proofs(outbound, certificates, now, _tell, roots)
+        for name in found.missing:
+            _tell(f"nobody says now whether the certificate of {name} was revoked")
+        return found
 
     return fetch
 

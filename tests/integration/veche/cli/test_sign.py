@@ -178,6 +178,8 @@ class SignTests(TestCase):
         assert "Alice Adams, with a key in a file" in said
         assert hashlib.sha256(desk.document).hexdigest() in said
         assert "no list of revoked certificates from http://ca.example.org" in said
+        for name in ("Alice Adams", "Lindenau Persons", "Lindenau Time"):
+            assert f"nobody says now whether the certificate of {name} was revoked" in said
         pdf = desk.believed()
         assert pdf.startswith(desk.document)
         report = judge(pdf, Trusted([desk.office.root.certificate], _now()))
