@@ -136,7 +136,9 @@ def test_a_payout_of_which_the_bank_says_nothing_ends_once_the_operator_has_aske
         (f"payout 5 USD to {BOB_IBAN} Bob", "This currency is not kept here. Here are: EUR."),
         (f"payout 5000 EUR to {BOB_IBAN} Bob", "are needed. Nothing was paid."),
         ("topup elsewhere", "There is no such bank here. Here are: demo."),
-        ("statement 13.2026", "Write the month as in:"),
+        ("statement 13.2026", "Write a month that has begun, as in:"),
+        ("refund", "Write the number of the payment, and how much if not all"),
+        ("receipt", "Write the number of the payment;"),
     ],
 )
 def test_what_cannot_be_done_is_said_at_once(alice: Client, order: str, words: str) -> None:

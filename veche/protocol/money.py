@@ -42,13 +42,19 @@ _SIGNS: Final = {
     "kč": "CZK",
 }
 """Signs that stand for one currency only; "$" and "£" do not."""
+_NAMES: Final = {
+    **dict.fromkeys(("euro", "euros", "евро", "євро"), "EUR"),
+    **dict.fromkeys(("гривна", "гривны", "гривен", "гривня", "гривні", "гривень"), "UAH"),
+    **dict.fromkeys(("zloty", "złoty", "złotych"), "PLN"),
+}
+"""Names of currencies that stand for one only; a dollar, a pound or a rouble is of several."""
 
 _GROUP_DIGITS: Final = 3
 _SEPARATORS: Final = " .,'\u2019"
 _TYPED: Final = re.compile(
     r"(?P<before>[^\W\d_]{1,3}|[€₴₽])? ?"
     rf"(?P<number>[0-9](?:[{_SEPARATORS}]?[0-9])*)"
-    r" ?(?P<after>[^\W\d_]{1,3}|[€₴₽])?"
+    rf" ?(?P<after>(?i:{'|'.join(_NAMES)})|[^\W\d_]{{1,3}}|[€₴₽])?"
 )
 
 
@@ -126,7 +132,8 @@ def as_decimal_text(money: Money) -> str:
 
 
 def _code(written: str, currency: str | None, where: str) -> str:
-    code = _SIGNS.get(written.casefold(), written.upper()) if written else currency
+    known = {**_SIGNS, **_NAMES}
+    code = known.get(written.casefold(), written.upper()) if written else currency
     if not code:
         raise MalformedError(where, "write the currency too, such as 12.50 EUR")
     if currency is not None and code != currency:

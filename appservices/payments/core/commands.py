@@ -11,8 +11,9 @@ PAY: Final = Command(
     "pay",
     N_("pay somebody: pay bob 12.50 EUR rent"),
     {
+        "en": ("pay", "send", "transfer"),
         "ru": ("заплатить", "заплати", "перевести", "переведи"),
-        "de": ("zahle", "zahlen", "bezahle"),
+        "de": ("zahle", "zahlen", "bezahle", "überweise", "überweisen"),
         "uk": ("сплатити", "сплати", "переказати", "перекажи"),
     },
     Argument("order", N_("whom, how much, what for"), is_required=True),
@@ -87,7 +88,7 @@ TOP_UP: Final = Command(
     "topup",
     N_("send money here from your bank"),
     {
-        "en": ("top-up",),
+        "en": ("topup", "top-up"),
         "ru": ("пополнить", "пополнение"),
         "de": ("aufladen", "einzahlen"),
         "uk": ("поповнити", "поповнення"),
@@ -151,7 +152,9 @@ FREEZE: Final = Command(
     "freeze",
     N_("stop everything at once: nothing is paid any more"),
     {
+        # The first is shown; "stop" is there for whoever is in a hurry.
         "en": (
+            "freeze",
             "stop",
             "freeze everything",
             "freeze all",

@@ -33,6 +33,18 @@ _FOR: Final = frozenset({"for", "für", "fuer", "за", "на"})
 """Words between an amount and what it is for."""
 _WORDS_MIN: Final = 2
 _CODE: Final = re.compile(r"[A-Z]{3}")
+_TO: Final = frozenset({"to", "an", "кому", "для", "до"})
+"""Words before who is paid, where somebody says first how much."""
+_PAYEE_WORDS_MAX: Final = 5
+"""Most words that are looked at for a payee of several, which is none."""
+_MANY: Final = frozenset(
+    {
+        *("dollar", "dollars", "bucks", "pound", "pounds", "franken", "francs", "kronen", "rubel"),
+        *("доллар", "доллара", "долларов", "фунт", "фунта", "фунтов", "франков"),
+        *("рубль", "рубля", "рублей", "долар", "долари", "доларів", "фунтів", "рублів"),
+    }
+)
+"""Names of money that several countries have, so that they say no currency."""
 _NEGATIVE: Final = re.compile(r"[-\N{MINUS SIGN}\N{EN DASH}]\d")
 
 
@@ -41,6 +53,8 @@ class OrderProblem(enum.Enum):
 
     USAGE = "usage"
     """There is no payee, or no amount."""
+    LONG_PAYEE = "long_payee"
+    """There are several words before the amount."""
     BAD_AMOUNT = "bad_amount"
     AMOUNT_IN_DOUBT = "amount_in_doubt"
     """ "1,250": a thousand for one reader, one and a bit for another."""
@@ -83,7 +97,8 @@ def read_order(typed: str, currencies: Sequence[str]) -> Order | OrderProblem:
         return OrderProblem.USAGE
     found = read_amount(words[1:], currencies)
     if isinstance(found, OrderProblem):
-        return found
+        is_long = found is OrderProblem.BAD_AMOUNT and _has_long_payee(words, currencies)
+        return OrderProblem.LONG_PAYEE if is_long else found
     amount, rest = found
     reference = " ".join(without_for(rest))
     problem = reference_problem(reference)
@@ -102,10 +117,40 @@ def with_currency(typed: str, currencies: Sequence[str]) -> tuple[str, str] | No
     """
     words = typed.split()
     word = words[_WORDS_MIN] if len(words) > _WORDS_MIN else ""
-    if _CODE.fullmatch(word):
+    if _CODE.fullmatch(word) or word.casefold() in _MANY:
         return None
     mended = " ".join([*words[:_WORDS_MIN], next(iter(currencies)), *words[_WORDS_MIN:]])
     return (mended, word) if isinstance(read_order(mended, currencies), Order) else None
+
+
+def turned(typed: str, currencies: Sequence[str]) -> str | None:
+    """An order in which the amount comes first, with who is paid before it: "5 EUR to bob for tea".
+
+    None: it is none. As with ``with_currency``, it is shown and never done.
+    """
+    words = typed.split()
+    if words and words[0].casefold() in _TO:
+        mended = words[1:]
+    else:
+        found = read_amount(words, currencies)
+        if isinstance(found, OrderProblem):
+            return None
+        rest = list(found[1])
+        rest = rest[1:] if rest and rest[0].casefold() in _TO else rest
+        amount = words[: len(words) - len(found[1])]
+        mended = [*rest[:1], *amount, *rest[1:]] if rest else []
+    line = " ".join(mended)
+    return line if isinstance(read_order(line, currencies), Order) else None
+
+
+def _has_long_payee(words: Sequence[str], currencies: Sequence[str]) -> bool:
+    """Whether an amount comes after several words without a digit: "bob smith 5 EUR"."""
+    for count in range(_WORDS_MIN, min(_PAYEE_WORDS_MAX, len(words) - 1) + 1):
+        if words[count - 1][:1].isdigit():
+            return False
+        if not isinstance(read_amount(words[count:], currencies), OrderProblem):
+            return True
+    return False
 
 
 def without_for(words: Sequence[str]) -> Sequence[str]:
@@ -163,8 +208,9 @@ def _doubt(words: Sequence[str], currencies: Collection[str]) -> OrderProblem | 
         return OrderProblem.NOT_ABOVE_ZERO
     if second[:1].isdigit() or not first[:1].isdigit():
         return OrderProblem.BAD_AMOUNT
-    if _CODE.fullmatch(second) and second.casefold() not in _FOR and second not in currencies:
-        # "5 BTC" is not five euros for something called so.
+    is_code = _CODE.fullmatch(second) and second.casefold() not in _FOR
+    if (is_code and second not in currencies) or second.casefold() in _MANY:
+        # "5 BTC" and "5 dollars" are not five euros for something called so.
         return OrderProblem.OTHER_CURRENCY
     return OrderProblem.NO_CURRENCY if len(currencies) > 1 else None
 

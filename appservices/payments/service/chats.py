@@ -8,14 +8,16 @@ from appservices.payments.core.commands import COMMANDS, PAY
 from appservices.payments.core.formats import rf
 from appservices.payments.core.invoice import PAID_STATES, InvoiceState
 from appservices.payments.core.ledger import AccountCode
-from appservices.payments.core.order import OrderProblem, read_order, with_currency
+from appservices.payments.core.order import OrderProblem, read_order, turned, with_currency
 from appservices.payments.core.texts import account as texts
 from appservices.payments.core.texts.account import HISTORY_MAX
 from appservices.payments.core.texts.allowance import no_allowance_doc
 from appservices.payments.core.texts.paying import (
+    bad_reference_doc,
     no_currency_doc,
     no_invoice_doc,
     problem_doc,
+    turned_doc,
     unknown_payee_doc,
 )
 from appservices.payments.core.texts.peers import no_peer_words, peer_doc
@@ -244,11 +246,17 @@ def _pay(scene: Scene, inbound: Inbound, argument: str) -> None:
 def _problem(scene: Scene, person: UserId, problem: OrderProblem, argument: str) -> Doc:
     """Why a payment that somebody typed cannot be read, with one that can: theirs, if possible."""
     currencies, speech = scene.section.currencies, scene.speech(person)
+    command = PAY.word(speech.language)
+    if rf.is_meant(argument):
+        return bad_reference_doc(speech)
+    other_way = turned(argument, currencies)
+    if other_way is not None:
+        return turned_doc(f"{command} {other_way}", speech)
     mended = with_currency(argument, currencies) if problem in _CURRENCY_PROBLEMS else None
     if mended is None:
         return problem_doc(problem, currencies, speech)
     order, word = mended
-    line = f"{PAY.word(speech.language)} {order}"
+    line = f"{command} {order}"
     is_other = problem is OrderProblem.OTHER_CURRENCY
     return no_currency_doc(line, word if is_other else "", currencies, speech)
 

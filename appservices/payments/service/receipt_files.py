@@ -44,7 +44,7 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     is_number = len(number) == NUMBER_CHARACTERS
     found = store.made(scene.txn, scene.holder(person).id, number) if is_number else None
     if found is None:
-        scene.tell(room_id, person, no_receipt_doc(scene.speech(person)))
+        scene.tell(room_id, person, no_receipt_doc(number, scene.speech(person)))
         return
     payload = {"payment": found.payment.id, "person": person, "room": room_id}
     id_ = effect_id(SEND_RECEIPT, inbound.event_id)

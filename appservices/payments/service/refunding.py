@@ -38,7 +38,12 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     is_number = len(number) == NUMBER_CHARACTERS
     found = store.received(scene.txn, holder.id, number) if is_number else None
     if found is None:
-        text = speech.text("You got no payment of this number. Write “history” to see them:")
+        if number:
+            text = speech.text("You got no payment of this number. Write “history” to see them:")
+        else:
+            text = speech.text(
+                "Write the number of the payment, and how much if not all; “history” shows them:"
+            )
         scene.tell(room_id, person, (Paragraph(text, "\n", Mono(example)),))
         return
     paid = files.matter_of(scene, found)

@@ -17,6 +17,7 @@ REFERENCE_CHARACTERS_MAX: Final = 25
 """Longest reference, check digits included."""
 _BODY: Final = re.compile(r"[A-Z0-9]{1,21}", re.ASCII)
 _REFERENCE: Final = re.compile(r"RF[0-9]{2}[A-Z0-9]{1,21}", re.ASCII)
+_MEANT: Final = re.compile(r"RF ?[0-9]{2}[A-Z0-9 ]{0,40}", re.ASCII | re.IGNORECASE)
 _ULID_TIME_CHARACTERS: Final = 10
 _MODULUS: Final = 97
 
@@ -56,6 +57,11 @@ def is_reference(text: str) -> bool:
     except MalformedError:
         return False
     return True
+
+
+def is_meant(text: str) -> bool:
+    """Whether a text looks like a reference, right or wrong: RF and digits, and nothing else."""
+    return _MEANT.fullmatch(text) is not None
 
 
 def _remainder(text: str) -> int:

@@ -101,6 +101,9 @@ _WAITS: Final[Mapping[Reason, str]] = {
 }
 _PROBLEMS: Final[Mapping[OrderProblem, str]] = {
     OrderProblem.USAGE: N_("Write whom, how much and what for, in one line:"),
+    OrderProblem.LONG_PAYEE: N_(
+        "Whom you pay is one word, a name or an address. Then comes the amount, then what for:"
+    ),
     OrderProblem.BAD_AMOUNT: N_("I cannot read the amount. Write it with its currency:"),
     OrderProblem.AMOUNT_IN_DOUBT: N_(
         "Is that a thousand, or one and a bit? Write the amount with all its decimals:"
@@ -209,7 +212,19 @@ def refused_words(why: str, view: PaymentView, balance_minor: int, speech: Speec
 
 def no_invoice_doc(is_paid: bool, speech: Speech) -> Doc:
     """That an invoice cannot be paid: it is paid, or over, or there is none."""
-    return (Paragraph(over_words(INVOICE_PAID if is_paid else INVOICE_OVER, speech)),)
+    if is_paid:
+        return (Paragraph(over_words(INVOICE_PAID, speech)),)
+    words = speech.text("No invoice with this reference can be paid now. Nothing was paid.")
+    return (Paragraph(words),)
+
+
+def bad_reference_doc(speech: Speech) -> Doc:
+    """That the reference of an invoice was typed wrongly: its check digits do not fit."""
+    words = speech.text(
+        "This is not the reference of an invoice: a character of it is missing or wrong. Nothing"
+        " was paid."
+    )
+    return (Paragraph(words),)
 
 
 def over_words(why: str, speech: Speech) -> str:
@@ -285,6 +300,12 @@ def no_currency_doc(line: str, word: str, currencies: Sequence[str], speech: Spe
         )
     else:
         words = problem_words(OrderProblem.NO_CURRENCY, currencies, speech)
+    return (Paragraph(words, "\n", Mono(line)),)
+
+
+def turned_doc(line: str, speech: Speech) -> Doc:
+    """That an order says first how much; the same the right way round, with the command."""
+    words = speech.text("First comes whom you pay, then how much. Did you mean this?")
     return (Paragraph(words, "\n", Mono(line)),)
 
 

@@ -31,9 +31,19 @@ def receipt_file_doc(url: str | None, speech: Speech) -> Doc:
     return (Paragraph(words), Paragraph(speech.text("Where it is checked:"), "\n", Link(url, url)))
 
 
-def no_receipt_doc(speech: Speech) -> Doc:
-    """That there is no such payment, and how it would be right."""
-    words = speech.text("There is no payment of yours of this number. Write “history” to see them:")
+def no_receipt_doc(number: str, speech: Speech) -> Doc:
+    """That there is no such payment, and how it would be right.
+
+    Args:
+        number: As it was typed; empty: none was.
+        speech: How the person is spoken to.
+    """
+    if number:
+        words = speech.text(
+            "There is no payment of yours of this number. Write “history” to see them:"
+        )
+    else:
+        words = speech.text("Write the number of the payment; “history” shows them:")
     return (Paragraph(words, "\n", Mono(speech.text("receipt NUMBER"))),)
 
 

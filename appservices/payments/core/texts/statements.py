@@ -29,4 +29,4 @@ def usage_doc(month: str, speech: Speech) -> Doc:
         speech: How the person is spoken to.
     """
     example = speech.text("statement {month}", month=month)
-    return (Paragraph(speech.text("Write the month as in:"), "\n", Mono(example)),)
+    return (Paragraph(speech.text("Write a month that has begun, as in:"), "\n", Mono(example)),)

@@ -27,6 +27,7 @@ from veche.runtime.sessions import PAGE_COMMANDS
         ("pay", PAY, ""),
         ("заплати bob 5 EUR обед", PAY, "bob 5 EUR обед"),
         ("zahle bob 5 EUR", PAY, "bob 5 EUR"),
+        ("send bob 5 EUR", PAY, "bob 5 EUR"),
         ("refund 1Q2W3E4R 5.00 EUR", REFUND, "1Q2W3E4R 5.00 EUR"),
         ("receipt 1Q2W3E4R", RECEIPT, "1Q2W3E4R"),
         ("Quittung 1Q2W3E4R", RECEIPT, "1Q2W3E4R"),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.payments.core.order import Order, OrderProblem, read_order, with_currency
+from appservices.payments.core.order import Order, OrderProblem, read_order, turned, with_currency
 from veche.protocol.money import Money
 
 EUR = ["EUR"]
@@ -22,6 +22,8 @@ def order(minor: int, reference: str = "", currency: str = "EUR") -> Order:
         ("bob 1 250,00 € за обед", order(125_000, "обед")),
         ("bob EUR 12 für Kuchen", order(1200, "Kuchen")),
         ("bob 12€", order(1200)),
+        ("bob 12 euros lunch", order(1200, "lunch")),
+        ("bob 12 Euro", order(1200)),
         ("bob 12.50", order(1250)),
         ("bob 12 apples", order(1200, "apples")),
         ("bob 12 FOR TEA", order(1200, "TEA")),
@@ -47,6 +49,12 @@ def test_what_is_clear_is_read(typed: str, read: Order) -> None:
         ("bob \N{MINUS SIGN}5", OrderProblem.NOT_ABOVE_ZERO),
         ("bob 1e3 EUR", OrderProblem.BAD_AMOUNT),
         ("bob 12 50 EUR", OrderProblem.BAD_AMOUNT),
+        ("bob smith 5 EUR", OrderProblem.LONG_PAYEE),
+        ("bob of the mill 5 EUR flour", OrderProblem.LONG_PAYEE),
+        ("bob of the old stone mill 5 EUR", OrderProblem.BAD_AMOUNT),
+        ("bob five EUR", OrderProblem.BAD_AMOUNT),
+        ("bob 5 dollars", OrderProblem.OTHER_CURRENCY),
+        ("bob 5 рублей", OrderProblem.OTHER_CURRENCY),
         ("bob 12.5.0 EUR", OrderProblem.BAD_AMOUNT),
         ("bob 90071992547409.92 EUR", OrderProblem.TOO_LARGE),
         ("bob 99999999999999999999", OrderProblem.TOO_LARGE),
@@ -82,6 +90,7 @@ def test_a_currency_is_asked_for_where_there_are_several() -> None:
         ("bob 12 USD rent", EUR, None),
         ("bob 12 XYZ", EUR, None),
         ("bob 12usd rent", EUR, None),
+        ("bob 12 dollars", EUR, None),
         ("bob", EUR, None),
         ("bob 12 all " + "x" * 67, EUR, None),
     ],
@@ -90,6 +99,25 @@ def test_a_currency_that_was_left_out_is_put_where_it_belongs(
     typed: str, currencies: list[str], mended: tuple[str, str] | None
 ) -> None:
     assert with_currency(typed, currencies) == mended
+
+
+@pytest.mark.parametrize(
+    ("typed", "other_way"),
+    [
+        ("5 EUR bob", "bob 5 EUR"),
+        ("5 EUR to bob for lunch", "bob 5 EUR for lunch"),
+        ("EUR 5 bob", "bob EUR 5"),
+        ("1 000,50 € @bob:example.org rent", "@bob:example.org 1 000,50 € rent"),
+        ("to bob 5 EUR", "bob 5 EUR"),
+        ("5 EUR", None),
+        ("5 EUR to", None),
+        ("bob 5 EUR", None),
+        ("bob smith 5 EUR", None),
+        ("", None),
+    ],
+)
+def test_an_order_the_other_way_round_is_turned(typed: str, other_way: str | None) -> None:
+    assert turned(typed, EUR) == other_way
 
 
 @given(st.integers(1, 2**53 - 1), st.sampled_from([".", ","]), st.booleans())

@@ -119,6 +119,8 @@ def documents(one: Speech) -> list[Doc]:
         limits.limits_doc({"EUR": own}, "https://veche.test/keys", one),
         *(paying.question_doc(each, one) for each in views),
         *(paying.question_doc(view(), one, (), ChosenView(5, "x", 9, to)) for to in ("", "y")),
+        paying.turned_doc("pay bob 5 EUR", one),
+        paying.bad_reference_doc(one),
         *(paying.no_currency_doc("pay bob 5 EUR", word, ["EUR"], one) for word in ("", "all")),
         *(paying.receipt_doc(each, one, is_payer=p) for each in views for p in (True, False)),
         *(paying.refused_doc(why, view(), 5, one) for why in reasons),
