@@ -157,7 +157,7 @@ def test_nothing_is_paid_without_the_key(bank: Bank, alice: Client) -> None:
         ("send 5 EUR to bob", "Did you mean this?\npay bob 5 EUR"),
         ("pay bob smith 5 EUR", "Whom you pay is one word"),
         ("pay RF18539007547034", "No invoice with this reference can be paid now."),
-        ("pay RF1853 9007", "a character of it is missing or wrong"),
+        ("pay RF18YYHK 70TJ80KE16SR", "a character of it is missing or wrong"),
         ("pay bob 12 all the rest", "Did you mean this?\npay bob 12 EUR all the rest"),
         ("pay", "Write whom, how much and what for, in one line:\npay bob 12.50 EUR rent"),
         ("pay bob 5 BTC", "This currency is not kept here. Here are: EUR."),

@@ -10,6 +10,7 @@ import pytest
 
 from tests.stories.bank import Bank, Client, approve, in_bank
 from tests.support.calls import request
+from tests.support.keys import approval_of
 from tests.support.people.person import WAIT_S
 from tests.support.processes import wait_until
 from veche.cli import demo
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
 API = "/_veche/payments/v1"
+WALLET = "/_veche/wallet/v1"
 _keys = itertools.count()
 
 
@@ -201,8 +203,17 @@ def test_a_child_buys_bread_from_an_allowance(shop: Shop, alice: Client) -> None
     child.expect("Paid", "To: Bakery", "bread")
     alice.expect("child paid 4.00 EUR to Bakery from your account", "bread", "Left now: 6.00 EUR")
     shop.hear("invoice.paid")
-    approve(child, child.ask("pay @bakery 2,50 roll"), "purse-1")
+    child.ask("pay @bakery 2,50 roll")
+    [asked] = child.call("GET", f"{WALLET}/wallet").body["open"]
+    view = child.call("GET", f"{WALLET}/payments/{asked['id']}").body
+    [purse] = view["purses"]
+    assert purse["label"] == f"From the account of {alice.person.user_id}"
+    child.hand_in(child.keys[0].signed(approval_of(purse["asked"], child.now_ms())))
     child.expect("Paid", "roll")
+    # The page goes on with the payment from her account.
+    instead = child.call("GET", f"{WALLET}/payments/{asked['id']}").body["instead"]
+    paid = child.call("GET", f"{WALLET}/payments/{instead}").body
+    assert (paid["state"], paid["reference"], paid["is_out"]) == ("paid", "roll", True)
     alice.expect("child paid 2.50 EUR to Bakery", "Left now: 3.50 EUR")
     [invoice] = shop.heard("invoice.paid")
     view = shop.call("GET", f"/invoices/{invoice}")

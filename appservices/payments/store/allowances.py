@@ -91,6 +91,18 @@ def spender_of(txn: Cursor, allowance_id: str) -> int | None:
     return int(row[0]) if row else None
 
 
+def use_of_invoice(txn: Cursor, spender: int, invoice_id: str, version: int) -> str | None:
+    """The newest payment of an invoice that somebody makes from the account of another."""
+    txn.execute(
+        "SELECT p.id FROM payments.payment AS p JOIN payments.allowance AS a"
+        " ON a.id = p.allowance_id WHERE a.spender = %s AND p.invoice_id = %s"
+        " AND p.invoice_version = %s ORDER BY p.id DESC LIMIT 1",
+        (spender, invoice_id, version),
+    )
+    row = txn.fetchone()
+    return str(row[0]) if row else None
+
+
 def given_by(txn: Cursor, giver: int) -> list[Allowance]:
     """The allowances of a giver that are not ended, the oldest first."""
     txn.execute(

@@ -12,7 +12,6 @@ from appservices.payments.service import extras, holding
 from appservices.payments.service.scene import stir
 from appservices.payments.service.wallet.orders import own_locked
 from appservices.payments.service.wallet.views import ChoiceView, ExtrasView, FactView
-from veche.runtime import prompts
 
 if TYPE_CHECKING:
     from appservices.payments.core.payment import Payment
@@ -90,11 +89,5 @@ def _tip_minor(visit: Visit, payment: Payment, typed: str) -> int:
 
 def _open_choices(visit: Visit, payment_id: str) -> list[Choice]:
     """What the open question about a payment offers of options and tips."""
-    scene = visit.scene
-    return [
-        choice
-        for kept in prompts.open_about(scene.txn, scene.voice.bot.user_id, payment_id)
-        if visit.person in kept.prompt.scope
-        for choice in kept.prompt.choices
-        if choice.id.startswith((extras.TIP, extras.OPTION))
-    ]
+    offered = visit.offered(payment_id)
+    return [one for one in offered if one.id.startswith((extras.TIP, extras.OPTION))]

@@ -29,7 +29,7 @@ from appservices.payments.core.texts.paying import (
 from appservices.payments.core.texts.peers import PEER_REFUSALS, no_peer_words, peer_words
 from appservices.payments.core.texts.views import Party
 from appservices.payments.core.texts.wallet import Trouble
-from appservices.payments.service import buying, files, judging, paying, payouts
+from appservices.payments.service import buying, files, judging, paying, payouts, purses
 from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.naming import organisation_named, payee_named, server_named
 from appservices.payments.service.wallet.visit import PaymentRefusedError
@@ -153,7 +153,8 @@ def buy(visit: Visit, order: OrderBody, merchant: OrganisationSection) -> Matter
         reference=" ".join(order.reference.split()),
     )
     matter = buying.new(visit.scene, private, amount.minor)
-    _check_hope(visit, matter)
+    if not purses.offered(visit.scene, matter):
+        _check_hope(visit, matter)
     buying.begin(visit.scene, matter)
     return matter
 

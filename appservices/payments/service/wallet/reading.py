@@ -25,6 +25,7 @@ from appservices.payments.service import (
     mandates,
     paying,
     payouts,
+    purses,
     receipt_pdfs,
     tax_invoices,
 )
@@ -42,8 +43,10 @@ from appservices.payments.service.wallet.views import (
     PartyView,
     PaymentEntry,
     PaymentView,
+    PurseView,
     WalletView,
 )
+from appservices.payments.service.wallet.visit import asked_by
 from appservices.payments.store import allowances, holders
 from appservices.payments.store import invoices as invoice_store
 from appservices.payments.store import mandates as mandate_store
@@ -55,6 +58,7 @@ from veche.protocol.money import Money
 
 if TYPE_CHECKING:
     from appservices.payments.core.limits import OwnLimit
+    from appservices.payments.core.payment import Payment
     from appservices.payments.core.texts.views import Party
     from appservices.payments.service.files import Matter
     from appservices.payments.service.receipt_pdfs import ReceiptPage
@@ -166,8 +170,24 @@ def payment_view(visit: Visit, matter: Matter) -> PaymentView:
         is_warning=said is not None and is_warning(said[0]),
         has_tax_invoice=_has_tax_invoice(scene, matter),
         extras=extras_view(visit, payment) if is_asked else None,
+        purses=_purses(visit, payment) if is_asked else [],
+        instead=_instead(visit, payment) if is_payer else None,
         chosen=chosen_view(visit, matter) if is_payer else [],
     )
+
+
+def _purses(visit: Visit, payment: Payment) -> list[PurseView]:
+    """The accounts of others that the question about a payment offers."""
+    offered = [(one.label, asked_by(one)) for one in visit.offered(payment.id)
+               if one.id.startswith(purses.CHOICE)]  # fmt: skip
+    return [PurseView(label=label, asked=asked) for label, asked in offered if asked is not None]
+
+
+def _instead(visit: Visit, payment: Payment) -> str | None:
+    """The payment from the account of another that took the place of one."""
+    if payment.state is not State.CANCELLED or payment.invoice is None:
+        return None
+    return allowances.use_of_invoice(visit.scene.txn, visit.holder.id, *payment.invoice)
 
 
 def limits_view(visit: Visit) -> LimitsView:

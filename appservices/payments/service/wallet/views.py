@@ -180,6 +180,18 @@ class FactView(Wire):
     value: str
 
 
+class PurseView(Wire):
+    """The account of another, from which an invoice can be paid.
+
+    Attributes:
+        label: Whose, in words.
+        asked: The approval that pays from it (``AskedApproval``).
+    """
+
+    label: str
+    asked: dict[str, Any]
+
+
 class PaymentView(PaymentEntry):
     """A payment with all that can be done about it.
 
@@ -193,6 +205,8 @@ class PaymentView(PaymentEntry):
         is_warning: Whether it says that the name is another.
         has_tax_invoice: Whether there is a tax invoice of what it is of.
         extras: What its invoice asks before the approval; null: nothing.
+        purses: Accounts of others from which the person may pay it instead.
+        instead: Id of the payment from such an account that took its place; null: none did.
         chosen: What makes the amount another than its invoice's, and where it is brought.
     """
 
@@ -205,6 +219,8 @@ class PaymentView(PaymentEntry):
     is_warning: bool = False
     has_tax_invoice: bool = False
     extras: ExtrasView | None = None
+    purses: list[PurseView] = Field(default_factory=list)
+    instead: str | None = None
     chosen: list[FactView] = Field(default_factory=list)
 
 

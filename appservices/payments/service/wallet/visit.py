@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from appservices.payments.store.events import Request
     from appservices.payments.store.holders import Holder
     from veche.protocol.ids import UserId
+    from veche.protocol.prompts import Choice
 
 
 class PaymentRefusedError(RefusedError):
@@ -90,11 +91,20 @@ class Visit:
             about: As the question was asked.
             choice: Id of the choice.
         """
-        for kept in prompts.open_about(self.scene.txn, self.scene.voice.bot.user_id, about):
-            found = kept.prompt.choice(choice)
-            if self.person in kept.prompt.scope and found is not None and found.approve is not None:
-                return found.approve.model_dump(mode="json", exclude_none=True)
-        return None
+        return next((asked_by(one) for one in self.offered(about) if one.id == choice), None)
+
+    def offered(self, about: str) -> list[Choice]:
+        """What the open questions about a matter offer the person, the newest first.
+
+        Args:
+            about: As the questions were asked.
+        """
+        return [
+            choice
+            for kept in prompts.open_about(self.scene.txn, self.scene.voice.bot.user_id, about)
+            if self.person in kept.prompt.scope
+            for choice in kept.prompt.choices
+        ]
 
     def once(self, key: str, asked: Mapping[str, Any], work: Callable[[], str]) -> str:
         """Do something once for a key; the id that it gave, also when it is asked again.
@@ -128,6 +138,13 @@ class Visit:
         """
         found = keyed.found(self.scene, self.holder.id, key)
         return None if found is None else _given(found, _digest(asked))
+
+
+def asked_by(choice: Choice) -> dict[str, Any] | None:
+    """The approval that a choice needs (``AskedApproval``); None if it needs none."""
+    if choice.approve is None:
+        return None
+    return choice.approve.model_dump(mode="json", exclude_none=True)
 
 
 def _digest(asked: Mapping[str, Any]) -> bytes:

@@ -47,6 +47,8 @@
  * @property {boolean} is_warning whether it says that the name is another
  * @property {boolean} has_tax_invoice
  * @property {Extras | null} extras
+ * @property {{label: string, asked: Record<string, unknown>}[]} purses accounts of others
+ * @property {string | null} instead the payment from such a one that took its place
  * @property {{name: string, value: string}[]} chosen what makes the amount another than the invoice's
  * @typedef {Entry & MorePayment} Payment
  *

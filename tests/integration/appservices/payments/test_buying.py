@@ -17,7 +17,7 @@ from appservices.payments.core.order import Order
 from appservices.payments.core.payment import State
 from appservices.payments.core.texts.allowance import AllowanceView
 from appservices.payments.core.texts.views import Party
-from appservices.payments.service import api_refunds, buying, invoices, naming, purses
+from appservices.payments.service import api_refunds, buying, invoices, naming, paying, purses
 from appservices.payments.service.organisations import read_invoice, withdraw_invoice
 from appservices.payments.service.wallet import orders, reading
 from appservices.payments.service.wallet.views import OrderBody
@@ -242,6 +242,26 @@ def test_a_page_orders_as_the_chat_does(market: Market) -> None:
         page = visited(scene)
         assert reading._invoice(page, reading.matter_of(page, payment.id)) is None
         assert [one.address for one in reading.wallet_view(page).payees] == ["shop"]
+
+
+def test_a_page_asks_who_has_an_allowance_though_they_have_no_money(market: Market) -> None:
+    poor = UserId(f"@poor{market.number}:veche.test")
+    order = OrderBody(payee="shop", amount="5", currency="EUR", reference="bread")
+    with in_chat(market, poor) as (scene, _):
+        page = Visit(scene, poor, "en")
+        merchant = orders.payee_of(page, order)
+        assert isinstance(merchant, OrganisationSection)
+        with pytest.raises(PaymentRefusedError, match=r"Your balance is 0\.00 EUR"):
+            orders.buy(page, order, merchant)
+    allow(market, "shop", spender=poor)
+    with in_chat(market, poor) as (scene, _):
+        page = Visit(scene, poor, "en")
+        asked = orders.buy(page, order, merchant)
+        assert reading.payment_view(page, asked).instead is None
+        [(allowance, _)] = purses.offered(scene, asked)
+        theirs = paying._from_purse(scene, asked, allowance.id)
+
+        assert reading.payment_of(page, asked.payment.id).instead == theirs.payment.id
 
 
 def test_a_merchant_goes_before_a_person_of_its_name(market: Market) -> None:

@@ -16,6 +16,7 @@ import { invoiceCard } from "../elements/invoice.js";
 import "../elements/verdict.js";
 import { save } from "../../kit/save.js";
 import { kindWords, mark, stateWords } from "../parts.js";
+import { paymentHref } from "../route.js";
 import { WalletView } from "../view.js";
 
 const NUMBER_CHARACTERS = 8;
@@ -69,7 +70,10 @@ export class VechePayment extends WalletView {
         const { signal } = this._stopped;
         try {
             const payment = await readPayment(this.id, signal);
-            if (!signal.aborted) this.payment = payment;
+            if (signal.aborted) return;
+            // Paid from the account of another it goes on as a payment of its own.
+            if (payment.instead) this.go(paymentHref(payment.instead));
+            else this.payment = payment;
         } catch (error) {
             if (!signal.aborted && (error instanceof ApiError || !this.payment)) this.fail(error);
         }
@@ -259,6 +263,7 @@ export class VechePayment extends WalletView {
             ${this._whole(payment)} ${this._extras(payment)} ${this._foreseen(payment)}
             <div class="actions approve-actions">
                 ${payment.asked || !payment.extras ? html`<veche-approve .asked=${payment.asked}></veche-approve>` : nothing}
+                ${payment.purses.map(({ label, asked }) => html`<veche-approve .asked=${asked} .label=${label}></veche-approve>`)}
                 ${this._stop(payment, t("Do not pay"))}
                 ${
                     payment.can_object
