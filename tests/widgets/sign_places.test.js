@@ -14,6 +14,7 @@ test("a box is moved by the keyboard and by the pointer, and stays where it was 
     await page.getByRole("button", { name: "Move on the page" }).click();
     const box = page.getByRole("button", { name: /move it with the arrow keys/ });
     await box.press("ArrowUp");
+    await box.scrollIntoViewIfNeeded();
     const before = await box.boundingBox();
     assert.ok(before);
     await page.mouse.move(before.x + 20, before.y + 10);
