@@ -15,6 +15,7 @@ from appservices.signing.service.errands import handlers
 from appservices.signing.service.feed import SigningFeed, rules_of
 from appservices.signing.service.scene import Parts
 from appservices.signing.service.sealing import Callers, Seals
+from appservices.signing.service.upkeep import look
 from veche.protocol.errors import ConfigError
 from veche.protocol.ids import UserId
 from veche.protocol.notes import NoteSigner
@@ -68,6 +69,8 @@ class Signing:
             )
         _check_hash(self.authorities, section)
         _check_day(host, section)
+        for what, mend in look(section, host.now_ms() / 1000):
+            logger.warning("%s; %s", what, mend)
         self.callers = Callers(section.seals)
         self.seals = Seals(self.authorities)
         self.pool = SigningPool(host.reactor)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 
-from veche.cli.diagnosis import database, homeserver, machine
+from veche.cli.diagnosis import database, homeserver, machine, services
 from veche.cli.diagnosis.finding import Check, Finding, Patient
 from veche.cli.installed import add_config_option, config_path, read_config, service_specs
 from veche.protocol.errors import ConfigError, VecheError
@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 P = TypeVar("P")
 
-CHECKS: Final[Sequence[Check[Patient]]] = (*machine.CHECKS, *database.CHECKS, *homeserver.CHECKS)
+CHECKS: Final[Sequence[Check[Patient]]] = (
+    *machine.CHECKS,
+    *services.CHECKS,
+    *database.CHECKS,
+    *homeserver.CHECKS,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from twisted.web.resource import IResource
 
@@ -76,6 +76,8 @@ class ServiceSpec(Generic[HostT_contra]):
         routes: Makes its part of the public site, where the process has one: resources by the path
             below the root, such as ``_veche/agency/v1``; the one at the empty path gets what is for
             no other.
+        look: Says what of its own has to be looked after, and how, from its section and the Unix
+            time in seconds: ``veche doctor`` tells it. It reads files and changes nothing.
     """
 
     name: str
@@ -83,3 +85,4 @@ class ServiceSpec(Generic[HostT_contra]):
     migrations: MigrationSet
     make: Callable[[HostT_contra, Any], Service]
     routes: Callable[[HostT_contra, Any], Mapping[str, IResource]] | None = None
+    look: Callable[[Any, float], Iterable[tuple[str, str]]] | None = None

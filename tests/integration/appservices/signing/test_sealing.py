@@ -85,7 +85,8 @@ class SealTests(TestCase):
             seals=[SealSection(id=one, key_paths=[self.folder / one]) for one in keys],
         )
         ends: list[Any] = []
-        process = cast("Any", SimpleNamespace(reactor=reactor, at_stop=ends.append))
+        host = SimpleNamespace(reactor=reactor, at_stop=ends.append, now_ms=lambda: ms(_now()))
+        process = cast("Any", host)
         self.signing = Signing(process, section)
         self.addCleanup(lambda: Deferred.fromCoroutine(ends[0]()))
         gate = Gate(self.database, reactor, FakeSessions(), address_limit=FREE)
@@ -328,10 +329,25 @@ class SealTests(TestCase):
         with pytest.raises(ConfigError, match=r"renew_stamped_before.*every day until then"):
             self.started(section)
 
-    def started(self, section: SigningSection) -> None:
+    def test_the_log_says_at_the_start_that_a_list_ends_soon(self) -> None:
+        section = SigningSection(folder=self.folder / "ca")
+        with self.assertNoLogs("appservices.signing.bot"):
+            self.started(section)
+
+        known = self.signing.authorities
+        listed = x509.load_der_x509_crl(known.list_of(known.issuing.certificate))
+        ends = listed.next_update_utc
+        assert ends is not None
+        with self.assertLogs("appservices.signing.bot", "WARNING") as said:
+            self.started(section, ends - dt.timedelta(days=30))
+
+        assert "veche ca lists" in "\n".join(said.output)
+
+    def started(self, section: SigningSection, at: dt.datetime | None = None) -> None:
         """Start with another configuration, and stop again."""
         ends: list[Any] = []
-        host = SimpleNamespace(reactor=reactor, at_stop=ends.append, now_ms=lambda: ms(_now()))
+        now_ms = ms(at or _now())
+        host = SimpleNamespace(reactor=reactor, at_stop=ends.append, now_ms=lambda: now_ms)
         Signing(cast("Any", host), section)
         [end] = ends
         self.addCleanup(lambda: Deferred.fromCoroutine(end()))

@@ -1,0 +1,24 @@
+"""What the installed services say of themselves, each by a look of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from veche.cli.diagnosis.finding import Check, Patient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+def look_at_services(patient: Patient) -> Iterable[tuple[str, str]]:
+    """What each service that is configured finds."""
+    for name, section in patient.config.services.items():
+        spec = patient.specs.get(name)
+        if spec is not None and spec.look is not None:
+            for what, mend in spec.look(section, patient.now_s()):
+                yield f"{name}: {what}", mend
+
+
+CHECKS: Final[Sequence[Check[Patient]]] = (
+    Check("services", look_at_services, "nothing of theirs ends soon"),
+)
