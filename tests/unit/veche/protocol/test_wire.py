@@ -45,3 +45,14 @@ def test_the_reason_is_in_the_senders_words(content: Any, field: str, words: str
     assert said.startswith(f"{field}: ")
     assert words in said
     assert not any(one in said for one in ("Value error", "instance of", "Tuple", "validation"))
+
+
+class Either(Wire):
+    one: Order | Inner
+
+
+def test_no_class_of_the_program_stands_in_a_place() -> None:
+    with pytest.raises(MalformedError) as refused:
+        parse(Either, {"one": {"inner": {"count": 1.5}, "lines": [1]}})
+
+    assert refused.value.field == "body.one.inner.count"
