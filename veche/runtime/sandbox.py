@@ -55,6 +55,8 @@ def in_sandbox(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         child.kill()
         child.join()
         ours.close()
+    if not is_done and found == MemoryError.__name__:
+        raise SandboxError("it takes too much memory")
     if not is_done:
         raise SandboxError(f"it cannot be read ({found})")
     return cast("R", found)

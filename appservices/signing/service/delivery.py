@@ -23,6 +23,7 @@ from appservices.signing.service.telling import requester_of
 from appservices.signing.store import blobs, sessions, signatures
 from veche.protocol import message
 from veche.protocol.asic.container import MIME
+from veche.protocol.errors import TooLargeError
 from veche.protocol.forms.magic import PDF
 from veche.protocol.ids import UserId, effect_id
 from veche.protocol.message import Paragraph
@@ -167,9 +168,12 @@ def _beside(session: Session) -> Mapping[str, Any]:
 
 
 async def upload(parts: Parts, pdf: bytes) -> dict[str, Any] | None:
-    """Store a file, encrypted, at the homeserver; None: it takes none so large."""
+    """Store a file, encrypted, at the homeserver; None: it takes none so large, or nobody does."""
     try:
         return await upload_encrypted(parts.host.client, parts.bot.user_id, pdf)
+    except TooLargeError:
+        # A document of the largest size has grown by its signatures.
+        return None
     except MatrixError as e:
         if e.status != _TOO_LARGE:
             raise

@@ -161,9 +161,10 @@ def _writes(path: str) -> None:
 
 def test_a_judgement_has_bounds(tmp_path: Path) -> None:
     path = tmp_path / "written"
-    for work, args in ((_hungry, ()), (_writes, (str(path),))):
-        with pytest.raises(SandboxError):
-            in_sandbox(work, *args)
+    with pytest.raises(SandboxError, match="too much memory"):
+        in_sandbox(_hungry)
+    with pytest.raises(SandboxError, match="cannot be read"):
+        in_sandbox(_writes, str(path))
 
     assert not path.exists() or path.stat().st_size == 0
     assert in_sandbox(len, b"abc") == 3
