@@ -10,11 +10,14 @@ from appservices.signing.core.judged import judged_file
 from appservices.signing.core.papers.uploads import UploadTooLargeError, refusal_text
 from appservices.signing.service import reading
 from appservices.signing.service.scene import CATALOGUE, Parts
+from veche.protocol.catalogue import N_
 from veche.protocol.errors import MalformedError
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.message import Code, Paragraph
 from veche.protocol.prompts import Choice
+from veche.protocol.signatures.report import Reason
 from veche.protocol.signatures.words import words_of
+from veche.protocol.signed_file import PDF, is_signed_file
 from veche.runtime import errands
 from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
@@ -25,12 +28,15 @@ if TYPE_CHECKING:
 
     from appservices.signing.service.scene import Scene
     from veche.protocol.inbound import Inbound
+    from veche.protocol.signatures.report import Report
     from veche.runtime.database import Cursor
 
 TOPIC: Final = "verify"
 CHECK: Final = "signing.check"
 """Errand: fetches a file and judges it."""
 _LASTS_MS: Final = 3_600_000
+ENCRYPTED: Final = b"/Encrypt"
+"""In the trailer of a PDF that is locked."""
 
 
 def ask(scene: Scene, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 -- of all commands
@@ -82,7 +88,7 @@ class Check(ChatErrand[Parts]):
             )
         except SandboxError:
             return {}
-        return {"report": report}
+        return {"report": report, "why": _why_unreadable(pdf, report)}
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         """Say what was found."""
@@ -92,6 +98,8 @@ class Check(ChatErrand[Parts]):
         if "problem" in result:
             words = refusal_text(CATALOGUE, speech.language, result["problem"])
             scene.tell(room_id, person, (Paragraph(words),))
+        elif "report" in result and result["why"]:
+            scene.tell(room_id, person, (Paragraph(speech.text(result["why"])),))
         elif "report" in result:
             named = self._parts.authorities.named
             text = words_of(result["report"], speech.language, named)
@@ -99,3 +107,18 @@ class Check(ChatErrand[Parts]):
         else:
             words = speech.text("Nobody can tell: this file cannot be read.")
             scene.tell(room_id, person, (Paragraph(words),))
+
+
+def _why_unreadable(data: bytes, report: Report) -> str:
+    """Message id of what a file is, of which the report says no more than its form; or empty."""
+    if {one.reason for one in report.findings} != {Reason.UNREADABLE}:
+        return ""
+    if not data:
+        return N_("This file is empty.")
+    if not is_signed_file(data):
+        return N_(
+            "This is neither a PDF nor a container with signatures (.asice): I can check only"
+            " those. Was the signature in a file of its own, or is it another file?"
+        )
+    is_locked = data.startswith(PDF) and ENCRYPTED in data
+    return N_("This PDF is locked by a password: such files are not checked.") if is_locked else ""

@@ -8,6 +8,7 @@ import subprocess
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+import pikepdf
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -251,6 +252,17 @@ class RefusedTests(AnyFileSite):
         await self.settle()
         assert "Alice Adams" in self.said(CAROL)
         assert "lease.txt" in self.said(CAROL)
+        locked, plain = io.BytesIO(), pikepdf.open(io.BytesIO(PDF))
+        plain.save(locked, encryption=pikepdf.Encryption(user="secret", owner="secret"))
+        for data, words in (
+            (b"", "This file is empty."),
+            (b"\x89PNG\r\n\x1a\n", "neither a PDF nor a container with signatures"),
+            (locked.getvalue(), "This PDF is locked by a password"),
+            (b"PK before" + container, "other bytes"),
+        ):
+            self.send_file(CAROL, data, "verify", filename="x.pdf")
+            await self.settle()
+            assert words in self.said(CAROL), self.said(CAROL)
 
     async def _revision(self, page: SignPage, person: UserId) -> tuple[Any, Any, bytes]:
         view, key = await self.away(page.view), FreshKey()
