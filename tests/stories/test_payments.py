@@ -161,6 +161,8 @@ def test_nothing_is_paid_without_the_key(bank: Bank, alice: Client) -> None:
         ("pay bob 12 all the rest", "Did you mean this?\npay bob 12 EUR all the rest"),
         ("pay", "Write whom, how much and what for, in one line:\npay bob 12.50 EUR rent"),
         ("pay bob 5 BTC", "This currency is not kept here. Here are: EUR."),
+        ("limits week 5 EUR", "I cannot read that, so nothing has changed."),
+        ("escrow ABCD1234 share 60", "No escrow of yours has this number."),
         ("limits day -5 EUR", "above zero:\nlimits day 100 EUR"),
         ("pay bob 5 USD", "This currency is not kept here. Here are: EUR."),
         ("pay bob", "Write whom, how much and what for"),

@@ -28,6 +28,7 @@ from appservices.payments.core.order import OrderProblem
 from appservices.payments.core.texts.escrow import (
     ADDRESSES_CHARACTERS_MAX,
     escrow_example,
+    no_escrow_doc,
     problem_doc,
     share_above_doc,
 )
@@ -75,6 +76,8 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         _show_all(scene, inbound)
     elif found:
         act(scene, inbound, found[0], rest.strip())
+    elif rest.strip().partition(" ")[0].casefold() in STOP | RELEASE | RETURN | SHARE:
+        scene.tell(inbound.room_id, inbound.sender, no_escrow_doc(scene.speech(inbound.sender)))
     else:
         _propose(scene, inbound, argument)
 

@@ -9,6 +9,7 @@ from appservices.payments.core.order import OrderProblem
 from appservices.payments.core.texts.limits import limit_example, limits_doc
 from appservices.payments.core.texts.paying import problem_doc
 from appservices.payments.store import holders
+from veche.protocol.message import Paragraph
 
 if TYPE_CHECKING:
     from appservices.payments.core.limits import LimitOrder
@@ -61,4 +62,8 @@ def obey(scene: Scene, room_id: RoomId, person: UserId, argument: str) -> None:
         for currency in currencies
     }
     url = scene.links.keys() if scene.links is not None else None
-    scene.tell(room_id, person, limits_doc(limits, url, speech))
+    doc = limits_doc(limits, url, speech)
+    if order is OrderProblem.USAGE:
+        words = speech.text("I cannot read that, so nothing has changed.")
+        doc = (Paragraph(words), *doc)
+    scene.tell(room_id, person, doc)

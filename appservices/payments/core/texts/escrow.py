@@ -118,6 +118,12 @@ def problem_doc(problem: EscrowProblem, currency: str, speech: Speech) -> Doc:
     return (Paragraph(words, "\n", Mono(plain), "\n", Mono(full)),)
 
 
+def no_escrow_doc(speech: Speech) -> Doc:
+    """That there is no escrow of somebody's of the number that they wrote."""
+    words = speech.text("No escrow of yours has this number. Write “escrow” to see them.")
+    return (Paragraph(words),)
+
+
 def share_above_doc(amount_minor: int, currency: str, example: str, speech: Speech) -> Doc:
     """Why the seller cannot get a share: it is more than all that there is."""
     words = speech.text(

@@ -37,6 +37,8 @@ from veche.runtime.sessions import PAGE_COMMANDS
         ("Freeze everything!", FREEZE, ""),
         ("STOP!!!", FREEZE, ""),
         ("freeze", FREEZE, ""),
+        ("Freeze now!", FREEZE, ""),
+        ("sofort sperren", FREEZE, ""),
         ("Заморозь всё!", FREEZE, ""),
         ("Alles sperren.", FREEZE, ""),
         ("зупинити все", FREEZE, ""),
