@@ -92,6 +92,7 @@ def test_bob_pays_from_alices_account_within_what_she_allows(
     # Both see a use at once; what is above it, or for others, is refused.
     asked = bob.ask("pay shop 15 EUR bread from @alice")
     assert "bread, from the account of @alice:" in str(asked.content[PROMPT_KEY])
+    assert "Whose money: alice @alice:" in asked.body
     approve(bob, asked, "pay")
     bob.expect("Paid", "bread")
     alice.expect("bob paid 15.00 EUR to shop from your account", "Left now: 5.00 EUR")

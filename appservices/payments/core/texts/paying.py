@@ -131,12 +131,14 @@ def question_doc(
         details: What stands above it: the invoice.
         chosen: What the payer chose of a quote: it makes the amount another than the invoice's.
     """
+    whose = [] if view.user is None else [(speech.text("Whose money"), named(view.payer))]
     return (
         *details,
         Heading(_title(view, speech)),
         Facts(
             [
                 (speech.text("To"), named(view.payee)),
+                *whose,
                 *chosen_facts(chosen, view.currency, speech),
                 *_amounts(view, speech),
                 *_reference(view, speech),

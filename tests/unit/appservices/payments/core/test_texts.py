@@ -2,6 +2,7 @@
 
 import itertools
 
+import attrs
 import pytest
 
 from appservices.payments.core.limits import LimitKind, OwnLimit
@@ -163,6 +164,16 @@ def test_no_language_says_it_in_the_words_of_another() -> None:
     for first, second in itertools.combinations(LANGUAGES, 2):
         same = [a for a, b in zip(bodies[first], bodies[second], strict=True) if a == b]
         assert same == []
+
+
+def test_who_pays_for_another_reads_whose_money_it_is() -> None:
+    said = speech("en")
+    own, anothers = view(), attrs.evolve(view(), user=BOB)
+
+    assert "Whose money" not in message.body(paying.question_doc(own, said))
+    assert "Whose money: Alice @alice:veche.test" in message.body(
+        paying.question_doc(anothers, said)
+    )
 
 
 def test_who_has_no_name_here_is_said_by_their_address_once() -> None:
