@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { keyHere } from "./approvals_fake.js";
 import { BASE, ask, glance, look, test, until } from "./harness.js";
+import { keepSession } from "./kept_session.js";
 import { PATH, SESSION, refused, serve, table } from "./sign_fake.js";
 
 /** @typedef {import("./sign_fake.js").Answer} Answer */
@@ -39,18 +40,7 @@ async function atSign(open, options = {}, changed = (one) => one) {
     await page.goto(`${BASE}/approve`);
     const { listed, public_key } = await keyHere(page);
     await ask("enrol", { public_key });
-    const kept = {
-        token: "s".repeat(40),
-        level: "room",
-        person: "@alice:localhost",
-        expires_at_ms: Date.now() + 3_600_000,
-        language: "en",
-    };
-    if (isSignedIn)
-        await page.addInitScript((one) => {
-            if (sessionStorage.getItem("veche.session") === null)
-                sessionStorage.setItem("veche.session", one);
-        }, JSON.stringify(kept));
+    if (isSignedIn) await keepSession(page);
     const heard = await serve(context, changed(blindTable([listed])));
     await page.goto(`${BASE}/sign#${begun[link]}`);
     const alert = page.locator("main .banner.critical");

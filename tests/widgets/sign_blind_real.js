@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs";
 import { keyHere } from "./approvals_fake.js";
 import { launch } from "./browser.js";
 import { BASE } from "./control.js";
+import { keepSession } from "./kept_session.js";
 import { LOOK_MS, tell } from "./real_person.js";
 
 const CANARY = process.env.CANARY ?? "";
@@ -28,21 +29,13 @@ async function signedIn(name) {
     });
     const page = await context.newPage();
     const account = `@${name}:veche.test`;
-    const kept = {
-        ...{ token: `room.${name}`, level: "room", person: account, language: "en" },
-        expires_at_ms: Date.now() + 3_600_000,
-    };
     await page.goto(`${BASE}/approve`);
     const { listed, public_key } = await keyHere(page, account);
     await tell({ name, id: listed.id, public_key });
     await context.route("**/_veche/approvals/**", (route) =>
         route.fulfill({ json: { state: "open", keys: [listed], now_ms: Date.now() } }),
     );
-    await page.addInitScript((one) => {
-        if (!location.protocol.startsWith("http")) return; // blank pages have no storage
-        if (sessionStorage.getItem("veche.session") === null)
-            sessionStorage.setItem("veche.session", one);
-    }, JSON.stringify(kept));
+    await keepSession(page, { person: account, token: `room.${name}` });
     return page;
 }
 

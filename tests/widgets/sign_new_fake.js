@@ -1,6 +1,7 @@
 /** The page that asks for private signatures, and a service that is made up behind it. */
 import { createDecipheriv } from "node:crypto";
 import { BASE, ask } from "./harness.js";
+import { keepSession } from "./kept_session.js";
 import { serve } from "./sign_fake.js";
 
 /** @typedef {import("./sign_fake.js").Answer} Answer */
@@ -36,18 +37,7 @@ export function service() {
 export async function atNew(open, answers = service(), isSignedIn = true, device = {}) {
     const { page, context } = await open({ reducedMotion: "reduce", ...device });
     const heard = await serve(context, answers);
-    const kept = {
-        token: "s".repeat(40),
-        level: "room",
-        person: "@alice:localhost",
-        expires_at_ms: Date.now() + 3_600_000,
-        language: "en",
-    };
-    if (isSignedIn)
-        await page.addInitScript((one) => {
-            if (sessionStorage.getItem("veche.session") === null)
-                sessionStorage.setItem("veche.session", one);
-        }, JSON.stringify(kept));
+    if (isSignedIn) await keepSession(page);
     await page.goto(`${BASE}/sign/new`);
     await page.getByRole("heading", { name: "Ask for signatures" }).waitFor();
     return { page, heard, alert: page.locator("main .banner.critical") };
