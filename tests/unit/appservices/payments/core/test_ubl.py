@@ -166,6 +166,17 @@ def test_whatever_is_sold_the_rules_have_nothing_against_it(
     assert judged(an_invoice(lines, extra_minor, is_paid=is_paid)) == []
 
 
+def test_a_rounding_of_two_cents_is_right_and_another_sum_is_not() -> None:
+    lines = [line(520), line(5_000, LOW), line(6_558), line(559, ZERO)]
+    data = write_invoice(an_invoice(lines, 520))
+    assert texts(data, "PayableRoundingAmount") == ["0.02"]
+    payable = b'<cbc:PayableAmount currencyID="EUR">131.57'
+    assert payable in data
+
+    assert said_against(data) == []
+    assert "BR-CO-16" in str(against_rules(data.replace(payable, payable[:-1] + b"8")))
+
+
 def test_the_judges_see_a_sum_that_is_wrong() -> None:
     data = write_invoice(CASES["one line"]).replace(
         b'<cbc:PayableAmount currencyID="EUR">119.00', b'<cbc:PayableAmount currencyID="EUR">119.01'
