@@ -25,7 +25,7 @@ from veche.protocol.signatures.asking import KIND
 from veche.protocol.signatures.digests import HASHES
 from veche.protocol.signatures.judging import ALGORITHMS_END, Trusted
 from veche.protocol.signatures.report import Reason, Report, Verdict
-from veche.protocol.signatures.trust import CURVE_NAMES
+from veche.protocol.signatures.trust import CURVE_NAMES, is_authority
 from veche.protocol.signatures.words import words_of
 from veche.protocol.signed_file import FILE_BYTES_MAX, file_addresses, file_questions, judge_file
 from veche.protocol.unpadded import from_unpadded
@@ -155,13 +155,20 @@ def judge_encoded(
 
 
 def read_roots(paths: Sequence[Path]) -> list[x509.Certificate]:
-    """The certificates in files that are PEM or DER.
+    """The certificates in files that are PEM or DER; one that can be no authority is told.
 
     Raises:
         MalformedError: A file has none.
         OSError: A file cannot be read.
     """
-    return [one for path in paths for one in _certificates(path)]
+    found = [(path, one) for path in paths for one in _certificates(path)]
+    for path, one in found:
+        if not is_authority(one):
+            sys.stderr.write(
+                f"{path.name}: {one.subject.rfc4514_string()} may not issue certificates (it says"
+                " so itself, or lacks keyUsage with keyCertSign): nobody else is known by it\n"
+            )
+    return [one for _, one in found]
 
 
 def read_file(path: Path, bytes_max: int) -> bytes:

@@ -11,7 +11,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from tests.support.bank import Bank, lists_served
 from tests.support.containers import closed as closed_container
@@ -134,6 +137,30 @@ def test_a_file_that_nobody_signed_or_can_read_is_no_proof(run: Run) -> None:
     assert run(page("x"))[0] == 1
     assert "Nobody has signed" in run(page("x"))[1]
     assert run(b"%PDF-1.7\nhello")[0] == 1
+
+
+def test_a_root_that_may_not_issue_certificates_is_told(run: Run) -> None:
+    _, said = run(closed())
+    assert "may not issue" not in said
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Careless CA")])
+    key, now = new_key(), office().now
+    careless = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(7)
+        .not_valid_before(now)
+        .not_valid_after(now + dt.timedelta(days=9))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    run.root.write_bytes(careless.public_bytes(Encoding.PEM))
+
+    code, said = run(closed())
+
+    assert code == 3
+    assert "CN=Careless CA may not issue certificates" in said
 
 
 def test_a_root_that_is_none_is_named(run: Run) -> None:
