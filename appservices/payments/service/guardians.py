@@ -17,6 +17,7 @@ from appservices.payments.store import holders
 from appservices.payments.store.guards import GuardRule
 from veche.protocol.approval import MandateShown
 from veche.protocol.catalogue import N_
+from veche.protocol.guard_words import warning_doc, weaker_doc
 from veche.protocol.guards import ACCEPT_MS, ASKED_MS, RuleInput, RuleState, step_rule
 from veche.protocol.ids import UserId, effect_id
 from veche.protocol.message import Paragraph
@@ -227,12 +228,14 @@ def _tell_weaker(scene: Scene, rule: GuardRule, before: GuardRule) -> None:
         # To keep the rule takes no power from anybody, so a tap in clear will do.
         keep = (Choice(id=KEEP, label=speech.text("Keep the present rule"), style="primary"),)
         prompt = scene.prompt(person, keep, WEAKER_MS, min_trust="any")
-        _ask_owner(scene, room_id, rule, prompt, texts.weaker_doc(view, at_ms, speech))
+        _ask_owner(
+            scene, room_id, rule, prompt, weaker_doc(texts.rule_words(view, speech), at_ms, speech)
+        )
     for party in guarding.view_of(scene, before).guardians:
         guardian = UserId(party.address)
         room_id = scene.chat_of(guardian)
         if room_id is not None:
-            doc = texts.warning_doc(view.owner, at_ms, scene.speech(guardian))
+            doc = warning_doc(view.owner.name, view.owner.address, at_ms, scene.speech(guardian))
             scene.tell(room_id, guardian, doc)
 
 

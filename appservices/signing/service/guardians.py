@@ -15,6 +15,7 @@ from appservices.signing.store import guards as store
 from appservices.signing.store.guards import GuardRule
 from veche.protocol.approval import MandateShown
 from veche.protocol.catalogue import N_
+from veche.protocol.guard_words import warning_doc, weaker_doc
 from veche.protocol.guards import (
     ACCEPT_MS,
     ASKED_MS,
@@ -271,11 +272,17 @@ def _tell_weaker(scene: Scene, rule: GuardRule, before: GuardRule) -> None:
     if room_id is not None:
         # To keep the rule takes no power from anybody, so a tap will do.
         keep = (Choice(id=KEEP, label=speech.text("Keep the present rule"), style="primary"),)
-        _ask(scene, room_id, (OF_OWNER, rule, person), keep, texts.weaker_doc(view, at_ms, speech))
+        _ask(
+            scene,
+            room_id,
+            (OF_OWNER, rule, person),
+            keep,
+            weaker_doc(texts.rule_words(view, speech), at_ms, speech),
+        )
     for one in guarding.view_of(scene, before).guardians:
         room_id = scene.chat_of(one.person)
         if room_id is not None:
-            doc = texts.warning_doc(view.owner, at_ms, scene.speech(one.person))
+            doc = warning_doc(view.owner.name, view.owner.person, at_ms, scene.speech(one.person))
             scene.tell(room_id, one.person, doc)
 
 

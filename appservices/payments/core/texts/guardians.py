@@ -9,6 +9,7 @@ import attrs
 from appservices.payments.core.payment import Kind
 from appservices.payments.core.texts.views import named
 from veche.protocol.catalogue import N_
+from veche.protocol.guard_words import COMING, PROBLEMS
 from veche.protocol.guards import GUARDIANS_MAX, GuardProblem, RuleState
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Mono, Paragraph
 
@@ -23,14 +24,8 @@ _NAME_CHARACTERS: Final = 50
 """Of a name in a rule: what is signed has room for all of them, with their addresses."""
 _PROBLEMS: Final[Mapping[GuardProblem, str]] = {
     GuardProblem.USAGE: N_("Write who, how many of them, and above which amount, in one line:"),
-    GuardProblem.TOO_MANY: N_("There can be {count} guardians at most:"),
-    GuardProblem.TWICE: N_("Write each guardian once:"),
+    **PROBLEMS,
     GuardProblem.BAD_SHARE: N_("How many have to approve does not fit to whom you named:"),
-}
-_COMING: Final[Mapping[RuleState, str]] = {
-    RuleState.PROPOSED: N_("You were asked for your key, and have not approved this yet:"),
-    RuleState.ASKED: N_("Not all of them have accepted this yet:"),
-    RuleState.WAITING: N_("This counts from {moment} on:"),
 }
 
 
@@ -72,7 +67,7 @@ def rules_doc(rules: Sequence[tuple[RuleState, RuleView]], currency: str, speech
         if state is not RuleState.ACTIVE:
             at_ms = view.counts_from_ms
             moment = speech.moment(at_ms) if at_ms is not None else ""
-            doc = (*doc, Paragraph(speech.text(_COMING[state], moment=moment)))
+            doc = (*doc, Paragraph(speech.text(COMING[state], moment=moment)))
         doc = (*doc, Paragraph(rule_words(view, speech), " ", seen_words(view, speech)))
     intro = speech.text("To choose guardians, or to do without them, write for example:")
     return (*doc, Paragraph(intro, "\n", *_examples(currency, speech)))
@@ -162,27 +157,6 @@ def acceptance_text(view: RuleView, speech: Speech) -> str:
         name=view.owner.name,
         address=view.owner.address,
     )
-
-
-def weaker_doc(view: RuleView, at_ms: int, speech: Speech) -> Doc:
-    """The person's new rule counts later, since it asks for less."""
-    words = speech.text(
-        "This rule asks for less than the one that counts, so it counts from {moment} on. Nobody"
-        " can make that sooner. Your guardians are told.",
-        moment=speech.moment(at_ms),
-    )
-    return (Paragraph(rule_words(view, speech)), Paragraph(words))
-
-
-def warning_doc(owner: Party, at_ms: int, speech: Speech) -> Doc:
-    """Guardians of before are told that the person wants less of them."""
-    words = speech.text(
-        "{name} wants to be guarded less, from {moment} on. If they have not told you why, ask"
-        " them: somebody may be hurrying them.",
-        name=owner.name,
-        moment=speech.moment(at_ms),
-    )
-    return (Paragraph(words, " ", Mono(owner.address)),)
 
 
 def guarded_doc(

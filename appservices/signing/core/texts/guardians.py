@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from appservices.signing.core.records import NAME_CHARACTERS_MAX
 from appservices.signing.core.texts.words import titled
 from veche.protocol.catalogue import N_
+from veche.protocol.guard_words import COMING, PROBLEMS
 from veche.protocol.guards import GUARDIANS_MAX, GuardProblem, RuleState
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Link, Mono, Paragraph
 
@@ -22,14 +23,8 @@ _NAME_CHARACTERS: Final = min(50, NAME_CHARACTERS_MAX)
 """Of a name in a rule: what is signed has room for all of them, with their addresses."""
 _PROBLEMS: Final[Mapping[GuardProblem, str]] = {
     GuardProblem.USAGE: N_("Write who, and how many of them, in one line:"),
-    GuardProblem.TOO_MANY: N_("There can be {count} guardians at most:"),
-    GuardProblem.TWICE: N_("Write each guardian once:"),
+    **PROBLEMS,
     GuardProblem.BAD_SHARE: N_("How many have to agree does not fit to whom you named:"),
-}
-_COMING: Final[Mapping[RuleState, str]] = {
-    RuleState.PROPOSED: N_("You were asked for your key, and have not approved this yet:"),
-    RuleState.ASKED: N_("Not all of them have accepted this yet:"),
-    RuleState.WAITING: N_("This counts from {moment} on:"),
 }
 
 
@@ -42,7 +37,7 @@ def rules_doc(rules: Sequence[tuple[RuleState, RuleView]], speech: Speech) -> Do
         if state is not RuleState.ACTIVE:
             at_ms = view.counts_from_ms
             moment = speech.moment(at_ms) if at_ms is not None else ""
-            doc = (*doc, Paragraph(speech.text(_COMING[state], moment=moment)))
+            doc = (*doc, Paragraph(speech.text(COMING[state], moment=moment)))
         doc = (*doc, Paragraph(rule_words(view, speech)))
     intro = speech.text("To choose guardians, or to do without them, write for example:")
     return (*doc, Paragraph(intro, "\n", *_examples(speech)))
@@ -116,27 +111,6 @@ def acceptance_text(view: RuleView, speech: Speech) -> str:
         "I am a guardian of {person}: I am asked to agree to signatures of theirs.",
         person=view.owner.person,
     )
-
-
-def weaker_doc(view: RuleView, at_ms: int, speech: Speech) -> Doc:
-    """The person's new rule counts later, since it asks for less."""
-    words = speech.text(
-        "This rule asks for less than the one that counts, so it counts from {moment} on. Nobody"
-        " can make that sooner. Your guardians are told.",
-        moment=speech.moment(at_ms),
-    )
-    return (Paragraph(rule_words(view, speech)), Paragraph(words))
-
-
-def warning_doc(owner: Guardian, at_ms: int, speech: Speech) -> Doc:
-    """Guardians of before are told that the person wants less of them."""
-    words = speech.text(
-        "{name} wants to be guarded less, from {moment} on. If they have not told you why, ask"
-        " them: somebody may be hurrying them.",
-        name=owner.name,
-        moment=speech.moment(at_ms),
-    )
-    return (Paragraph(words, " ", Mono(owner.person)),)
 
 
 def asked_doc(session: Session, view: RuleView, gone: Sequence[Guardian], speech: Speech) -> Doc:
