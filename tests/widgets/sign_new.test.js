@@ -306,6 +306,25 @@ test("who is not signed in prepares all of it, and signs in before it is sent", 
     assert.deepEqual(heard, []);
 });
 
+test("whose session ended meanwhile is told to sign in, and nothing of a link", async ({
+    open,
+    expect,
+}) => {
+    expect(/status of 401/);
+    const { page, alert } = await atNew(open, {
+        ...service(),
+        "POST signing/v1/blind": () => ({ isRefused: true, status: 401, body: {} }),
+    });
+    await choose(page, "plain");
+    await page.getByLabel("What the document is").fill("Lease");
+    await page.locator("main").getByLabel("Account").fill("bob");
+    await page.getByRole("button", { name: "Look at what will be sent" }).click();
+    await page.getByRole("button", { name: "Encrypt and send" }).click();
+
+    await page.getByText("Sign in from your encrypted chat to send it.").waitFor();
+    assert.equal(await alert.count(), 0);
+});
+
 test("what breaks off is sent again as the same", async ({ open, expect }) => {
     expect(/status of 500/);
     let isFirst = true;

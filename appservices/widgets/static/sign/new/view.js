@@ -11,6 +11,7 @@
  * @typedef {Uint8Array<ArrayBuffer>} Bytes
  */
 import { html, nothing } from "lit";
+import { ApiError } from "../../kit/api.js";
 import { VecheElement, banner, button, spinner } from "../../kit/elements.js";
 import { plural, showNumber, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
@@ -197,7 +198,8 @@ export class VecheSignNew extends VecheElement {
         try {
             await batch.send((step) => this._moved(batch, step));
         } catch (error) {
-            this.error = error;
+            // Who is signed in no more reads that beside the button, and no link was wrong.
+            this.error = error instanceof ApiError && error.isSignInNeeded ? undefined : error;
         } finally {
             this._moved(batch, "");
         }
