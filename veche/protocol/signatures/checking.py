@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from veche.protocol.signatures import der
+from veche.protocol.signatures import algorithms, der
+from veche.protocol.signatures.attributes import names, says, values_in
 from veche.protocol.signatures.cms import (
     CMS_BYTES_MAX,
     DATA,
@@ -18,7 +19,7 @@ from veche.protocol.signatures.cms import (
 )
 from veche.protocol.signatures.digests import SHA256
 from veche.protocol.signatures.report import Reason
-from veche.protocol.signatures.stamps import TST_INFO, read_token
+from veche.protocol.signatures.stamps import read_token
 from veche.protocol.signatures.trust import has_signed, read_certificate
 
 if TYPE_CHECKING:
@@ -175,9 +176,8 @@ def signer_of(signed: SignedData, digest: bytes) -> x509.Certificate:
         SignatureFault: The certificate is not there, or its key did not sign that.
     """
     certificate = _certificate_of(signed)
-    content_type = TST_INFO if signed.content is not None else DATA
     signer = Signer(certificate, by=signed.by)
-    attributes = signer.signed_attributes(digest, content_type)
+    attributes = signer.signed_attributes(digest)
     if attributes != signed.attributes:
         raise SignatureFault(Reason.BROKEN, "what was signed is not what is here")
     if signed.algorithm != signer.algorithm:
@@ -188,15 +188,39 @@ def signer_of(signed: SignedData, digest: bytes) -> x509.Certificate:
 
 
 def stamper_of(stamp: Stamp, imprint: bytes) -> x509.Certificate:
-    """The certificate of who stamped this imprint.
+    """The certificate of who stamped this imprint, with whatever attributes they put beside it.
 
     Raises:
         SignatureFault: The stamp is over something else, or is broken.
     """
     if stamp.imprint != imprint:
         raise SignatureFault(Reason.BROKEN, "the time stamp is over something else")
-    content = stamp.signed.content or b""
-    return signer_of(stamp.signed, stamp.signed.by.digest(content))
+    certificate = _certificate_of(stamp.signed)
+    try:
+        _check_token(stamp.signed, certificate)
+    except ValueError as e:
+        raise SignatureFault(Reason.BROKEN, f"not encoded as it must be: {e}") from e
+    return certificate
+
+
+def _check_token(signed: SignedData, certificate: x509.Certificate) -> None:
+    """Make sure that a certificate's key signed a time stamp, and that the stamp says whose it is.
+
+    Raises:
+        SignatureFault: It is not so.
+        ValueError: It is not encoded as it must be.
+    """
+    values = values_in(der.read_whole(signed.attributes, der.SET))
+    if not says(values, signed.content_type, signed.by.digest(signed.content or b"")):
+        raise SignatureFault(Reason.BROKEN, "what was signed is not what is here")
+    if not names(values, certificate):
+        raise SignatureFault(Reason.BROKEN, "it does not name the certificate of who stamped it")
+    scheme = algorithms.scheme_of(der.read_whole(signed.algorithm, der.SEQUENCE), signed.by)
+    if scheme is None or scheme.by is not signed.by:
+        raise SignatureFault(Reason.BROKEN, "an algorithm that is not taken")
+    key = certificate.public_key()
+    if not algorithms.has_signed(key, signed.signature, signed.attributes, scheme):
+        raise SignatureFault(Reason.BROKEN, "the key of the certificate did not sign it")
 
 
 def _covered(

@@ -19,9 +19,9 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from veche.protocol.signatures import algorithms, der
+from veche.protocol.signatures.attributes import names, says, values_in
 from veche.protocol.signatures.checking import SignatureFault
-from veche.protocol.signatures.cms import DATA, der_of, issuer_and_serial_of
-from veche.protocol.signatures.digests import SHA256
+from veche.protocol.signatures.cms import DATA, issuer_and_serial_of
 from veche.protocol.signatures.judging import Judge
 from veche.protocol.signatures.proofs import archived, from_cms
 from veche.protocol.signatures.report import Finding, Reason, Report
@@ -45,9 +45,6 @@ _HOLE: Final = re.compile(rb"<([0-9A-Fa-f]+)>")
 _LINE_ENDS: Final = b"\r\n"
 
 _SIGNED_DATA: Final = der.oid("1.2.840.113549.1.7.2")
-_CONTENT_TYPE: Final = der.oid("1.2.840.113549.1.9.3")
-_MESSAGE_DIGEST: Final = der.oid("1.2.840.113549.1.9.4")
-_CERTIFICATE_V2: Final = der.oid("1.2.840.113549.1.9.16.2.47")
 _TOKEN: Final = der.oid("1.2.840.113549.1.9.16.2.14")
 _REVOCATION: Final = (der.oid("1.2.840.113583.1.1.8"), der.oid("1.2.840.113549.1.9.16.2.24"))
 """Attributes with proofs: of Adobe, which is signed, and of CAdES, which is not."""
@@ -215,8 +212,8 @@ def _read(encoded: bytes) -> _Cms:
         raise SignatureFault(Reason.BROKEN, "nothing says what was signed")
     what, *enclosed = der.children(content.body)
     inner = der.read_whole(enclosed[0].body, der.OCTET_STRING) if enclosed else None
-    values = _values(attributes.body)
-    more = _values(unsigned[0].body) if unsigned else {}
+    values = values_in(attributes.body)
+    more = values_in(unsigned[0].body) if unsigned else {}
     return _Cms(
         content_type=what.encoded,
         content=inner,
@@ -252,20 +249,6 @@ def _hash(body: bytes) -> Hash:
     return known
 
 
-def _values(body: bytes) -> dict[bytes, bytes]:
-    """Attributes with one value, by their kinds; none is there twice."""
-    found: dict[bytes, bytes] = {}
-    for one in der.children(body):
-        kind, values = der.members(one.body, der.OID, der.SET)
-        held = der.children(values)
-        name = der.tlv(der.OID, kind)
-        if name in found:
-            raise SignatureFault(Reason.BROKEN, "an attribute is there twice")
-        if len(held) == 1:
-            found[name] = held[0].encoded
-    return found
-
-
 def _checked_signer(cms: _Cms, digest: bytes) -> x509.Certificate:
     try:
         return _signer_of(cms, digest)
@@ -276,11 +259,10 @@ def _checked_signer(cms: _Cms, digest: bytes) -> x509.Certificate:
 def _signer_of(cms: _Cms, digest: bytes) -> x509.Certificate:
     """The certificate whose key signed attributes that name this digest."""
     certificate = _certificate_of(cms)
-    if cms.values.get(_CONTENT_TYPE) != cms.content_type or (
-        cms.values.get(_MESSAGE_DIGEST) != der.octets(digest)
-    ):
+    if not says(cms.values, cms.content_type, digest):
         raise SignatureFault(Reason.BROKEN, "what was signed is not what is here")
-    _check_named(cms, certificate)
+    if names(cms.values, certificate) is False:
+        raise SignatureFault(Reason.BROKEN, "it was made with another certificate")
     scheme = algorithms.scheme_of(cms.algorithm.body, cms.by)
     if scheme is None:
         raise SignatureFault(Reason.BROKEN, "an algorithm that is not taken")
@@ -309,19 +291,6 @@ def _key_id(certificate: x509.Certificate) -> bytes | None:
     except x509.ExtensionNotFound:
         return None
     return found.value.digest
-
-
-def _check_named(cms: _Cms, certificate: x509.Certificate) -> None:
-    """If the signature says whose certificate it is made with, it is this one."""
-    said = cms.values.get(_CERTIFICATE_V2)
-    if said is None:
-        return
-    first = der.children(der.children(der.children(said)[0].body)[0].body)[0]
-    parts = der.children(first.body)
-    by = _hash(parts[0].body) if parts[0].tag == der.SEQUENCE else SHA256
-    digest = next(one.body for one in parts if one.tag == der.OCTET_STRING)
-    if by.digest(der_of(certificate)) != digest:
-        raise SignatureFault(Reason.BROKEN, "it was made with another certificate")
 
 
 def _stated(stamp: _Cms) -> tuple[tuple[Hash, bytes], int]:

@@ -8,10 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from veche.protocol.signatures import der
+from veche.protocol.signatures.checking import SignatureFault, stamper_of
 from veche.protocol.signatures.cms import CmsError
-from veche.protocol.signatures.stamps import TST_INFO
+from veche.protocol.signatures.stamps import TST_INFO, read_token
+from veche.protocol.signatures.trust import may_stamp
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
     from veche.protocol.signatures.stamps import StampRequest
 
 _GRANTED_WITH_CHANGES: Final = 1
@@ -40,6 +44,28 @@ def token_of_anybody(answer: bytes, request: StampRequest) -> bytes:
     if imprint != request.imprint or (request.nonce is not None and request.nonce not in nonces):
         raise CmsError("the time stamp is over something else")
     return token
+
+
+def believed_token(answer: bytes, request: StampRequest) -> tuple[bytes, Certificate]:
+    """The token in a ``TimeStampResp`` whose signature holds, and the certificate of who stamped.
+
+    Whether that one is to be trusted is not asked.
+
+    Raises:
+        CmsError: It is a refusal, or answers something else, or is of a form that no verdict takes;
+            the message says which.
+    """
+    token = token_of_anybody(answer, request)
+    stamp = read_token(token)
+    if stamp.by is not request.by or stamp.nonce != request.nonce:
+        raise CmsError("the time stamp is over something else")
+    try:
+        certificate = stamper_of(stamp, request.imprint)
+    except SignatureFault as e:
+        raise CmsError(f"no verdict would take the time stamp: {e}") from e
+    if not may_stamp(certificate):
+        raise CmsError("the certificate of the time stamp is not for time stamps")
+    return token, certificate
 
 
 def _words(said: list[der.Element]) -> str:

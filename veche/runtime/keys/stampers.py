@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from veche.protocol.errors import MalformedError, UnavailableError
 from veche.protocol.signatures.cms import CmsError
-from veche.protocol.signatures.foreign_stamps import token_of_anybody
+from veche.protocol.signatures.foreign_stamps import believed_token
 from veche.protocol.signatures.stamps import StampRequest
 from veche.runtime.outbound import Place
 
@@ -53,9 +53,10 @@ class RemoteStamper:
                 retry_after_ms=_RETRY_AFTER_MS,
             )
         try:
-            return token_of_anybody(answer.body, request)
+            token, _ = believed_token(answer.body, request)
         except CmsError as e:
             raise UnavailableError(str(e), retry_after_ms=_RETRY_AFTER_MS) from e
+        return token
 
 
 def place_of(url: str) -> tuple[Place, str]:

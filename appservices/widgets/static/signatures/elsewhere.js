@@ -23,9 +23,10 @@
  *
  * @typedef {Claim & {end: number, parts: Cms[]}} Elsewhere
  */
-import { hex, isSame, joined } from "../verify/bytes.js";
+import { hex, isSame } from "../verify/bytes.js";
 import { asText } from "../pdf/values.js";
 import { hasSigned, hashOf, schemeOf } from "./algorithms.js";
+import { digest, namesIn, says, valuesIn } from "./attributes.js";
 import { issuerAndSerialOf, keyIdOf, readCertificate } from "./certificate.js";
 import { DATA, SIGNED_DATA, TIME_STAMP_TOKEN, TST_INFO, momentOf } from "./cms.js";
 import * as der from "./der.js";
@@ -42,9 +43,6 @@ const RANGE =
 const ANY_RANGE = "/ByteRange";
 const HOLE = /^<([0-9A-Fa-f]+)>$/;
 const ONLY_LINE_ENDS = /^[\r\n]*$/;
-const CONTENT_TYPE = hex(der.oid("1.2.840.113549.1.9.3"));
-const MESSAGE_DIGEST = hex(der.oid("1.2.840.113549.1.9.4"));
-const CERTIFICATE_V2 = hex(der.oid("1.2.840.113549.1.9.16.2.47"));
 const TOKEN = hex(TIME_STAMP_TOKEN);
 /** Attributes with proofs: of Adobe, which is signed, and of CAdES, which is not. */
 const REVOCATION = ["1.2.840.113583.1.1.8", "1.2.840.113549.1.9.16.2.24"].map((one) =>
@@ -156,11 +154,6 @@ function claimOf(pdf, bytes, name, [hole, resume, rest]) {
     };
 }
 
-/** @param {string} hash @param {Bytes[]} parts @returns {Promise<Bytes>} */
-async function digest(hash, parts) {
-    return new Uint8Array(await crypto.subtle.digest(hash, joined(...parts)));
-}
-
 /** @template T @param {T | undefined} part @returns {T} */
 function needed(part) {
     if (part === undefined) throw new DerError("a part is missing");
@@ -217,32 +210,12 @@ function listsIn(listed, attributes) {
     });
 }
 
-/** @param {Bytes} body @returns {Map<string, Bytes>} attributes with one value, none is twice */
-function valuesIn(body) {
-    const found = new Map();
-    for (const one of der.children(body)) {
-        const [kind, values] = der.members(one.body, der.OID, der.SET);
-        const name = hex(der.tlv(der.OID, needed(kind)));
-        const held = der.children(needed(values));
-        if (found.has(name)) throw new Fault("broken");
-        if (held.length === 1) found.set(name, held[0]?.encoded);
-    }
-    return found;
-}
-
 /** @param {Cms} cms @param {Bytes} own digest of what is here @returns {Promise<Certificate>} */
 async function signerOf(cms, own) {
     const certificate = readable(cms.certificates, readCertificate).find((one) => isOf(cms, one));
     if (!certificate) throw new Fault("broken");
-    const kind = cms.values.get(CONTENT_TYPE);
-    const said = cms.values.get(MESSAGE_DIGEST);
-    const isHere =
-        kind &&
-        said &&
-        isSame(kind, cms.contentType) &&
-        isSame(said, der.tlv(der.OCTET_STRING, own));
-    if (!isHere) throw new Fault("broken");
-    await checkNamed(cms, certificate);
+    if (!says(cms.values, cms.contentType, own)) throw new Fault("broken");
+    if ((await namesIn(cms.values, certificate)) === false) throw new Fault("broken");
     const scheme = schemeOf(cms.algorithm.body, cms.hash);
     if (!(await hasSigned(certificate.key, cms.signature, cms.attributes, scheme)))
         throw new Fault("broken");
@@ -254,22 +227,6 @@ function isOf({ signer }, one) {
     if (signer.tag !== KEY_ID) return isSame(issuerAndSerialOf(one), signer.encoded);
     const id = keyIdOf(one);
     return id !== undefined && isSame(id, signer.body);
-}
-
-/** @param {Bytes} body */
-function first(body) {
-    return needed(der.children(body)[0]);
-}
-
-/** @param {Cms} cms @param {Certificate} certificate that it has to name, if it names one */
-async function checkNamed(cms, certificate) {
-    const said = cms.values.get(CERTIFICATE_V2);
-    if (!said) return;
-    const parts = der.children(first(first(first(said).body).body).body);
-    const hash = parts[0]?.tag === der.SEQUENCE ? hashOf(parts[0].body) : "SHA-256";
-    const its = parts.find((one) => one.tag === der.OCTET_STRING);
-    if (!hash || !its || !isSame(await digest(hash, [certificate.encoded]), its.body))
-        throw new Fault("broken");
 }
 
 /** @param {Cms} stamp @returns {{hash: string, imprint: Bytes, atMs: number}} */

@@ -56,7 +56,8 @@
  * @typedef {Record<string, number>} AlgorithmsEnd from when an algorithm proves nothing, UTC
  */
 import { hex, isSame } from "../verify/bytes.js";
-import { hasSigned } from "./algorithms.js";
+import { hasSigned, schemeOf } from "./algorithms.js";
+import { namesIn, says, valuesIn } from "./attributes.js";
 import {
     accountOf,
     digestOf,
@@ -70,15 +71,8 @@ import {
     readCertificate,
     registrarOf,
 } from "./certificate.js";
-import {
-    DATA,
-    TST_INFO,
-    contentDigest,
-    names,
-    readSignedData,
-    readToken,
-    signedAttributes,
-} from "./cms.js";
+import { DATA, contentDigest, names, readSignedData, readToken, signedAttributes } from "./cms.js";
+import * as der from "./der.js";
 import { DerError } from "./der.js";
 import { SHA256, digestBy } from "./digests.js";
 import { TOLERANCE_MS, readable } from "./trust.js";
@@ -154,9 +148,8 @@ async function signerOf(signed, digest) {
     const held = readable(signed?.certificates ?? [], readCertificate);
     const certificate = signed && held.find((one) => names(signed, one));
     if (!certificate) throw new Fault("broken");
-    const kind = signed.content ? TST_INFO : DATA;
     const { by } = signed;
-    const attributes = await signedAttributes(certificate, digest, kind, by);
+    const attributes = await signedAttributes(certificate, digest, DATA, by);
     const isRsa = certificate.key?.kind === "RSA";
     const algorithm = isRsa ? by.rsa : by.ecdsa;
     if (!isSame(attributes, signed.attributes) || !isSame(signed.algorithm, algorithm))
@@ -165,6 +158,25 @@ async function signerOf(signed, digest) {
     const scheme = { kind: isRsa ? "rsa" : "ecdsa", hash: by.called, salt: 0 };
     if (!(await hasSigned(certificate.key, signed.signature, attributes, scheme)))
         throw new Fault("broken");
+    return certificate;
+}
+
+/**
+ * @param {Stamp} stamp whose attributes may be of any order, and others than ours
+ * @returns {Promise<Certificate>} of whose key signed it, which it has to name
+ */
+async function stamperOf({ signed }) {
+    const held = readable(signed.certificates, readCertificate);
+    const certificate = held.find((one) => names(signed, one));
+    const values = valuesIn(der.readWhole(signed.attributes, der.SET));
+    const scheme = schemeOf(der.readWhole(signed.algorithm, der.SEQUENCE), signed.by.called);
+    const isBy =
+        certificate &&
+        says(values, signed.contentType, await contentDigest(signed)) &&
+        (await namesIn(values, certificate)) &&
+        scheme?.hash === signed.by.called &&
+        (await hasSigned(certificate.key, signed.signature, signed.attributes, scheme));
+    if (!isBy) throw new Fault("broken");
     return certificate;
 }
 
@@ -181,7 +193,7 @@ export function claimOf({ name, digest, signed, stamp }) {
             if (!stamp) throw new Fault("broken");
             const imprint = signed ? await digestBy(stamp.by, signed.signature) : digest;
             if (!isSame(stamp.imprint, imprint)) throw new Fault("broken");
-            return signerOf(stamp.signed, await contentDigest(stamp.signed));
+            return stamperOf(stamp);
         },
     };
 }

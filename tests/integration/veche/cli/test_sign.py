@@ -10,14 +10,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -36,6 +34,8 @@ from tests.support.programs import program
 from tests.support.readers import by_pdfsig, by_pyhanko
 from tests.support.signing import Office, fresh, ms, with_boxes
 from tests.support.softhsm import soft_hsm
+from tests.support.tsa import OpensslAuthority, stamps_served
+from tests.unit.appservices.widgets.test_signed_files import File, by_command, by_page, same
 from veche.cli import sign as command
 from veche.cli.homeserver import write_private
 from veche.cli.main import main
@@ -56,6 +56,7 @@ from veche.protocol.signatures.verdict import Trusted, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
 PLAIN = page("Pay 100 EUR to Bob")
 PASSPHRASE = "correct horse battery"  # noqa: S105 -- for tests
@@ -70,28 +71,8 @@ def _stamps(office: Office) -> Iterator[str]:
         yield url
 
 
-@contextmanager
-def _stamping(authority: StampAuthority, now: dt.datetime) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            query = self.rfile.read(int(self.headers["content-length"]))
-            answer = authority.answer(query, 7, ms(now))
-            self.send_response(200)
-            self.send_header("content-length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *args: object) -> None:
-            """Nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/tsa"
-        finally:
-            server.shutdown()
-            thread.join()
+def _stamping(authority: StampAuthority, now: dt.datetime) -> AbstractContextManager[str]:
+    return stamps_served(lambda query: authority.answer(query, 7, ms(now)))
 
 
 class Desk:
@@ -220,6 +201,52 @@ class SignTests(TestCase):
         assert [(one.valid, one.trusted) for one in believed] == [(True, True)] * 2
         counts = [len(list(stored(Document(one), b"/OCSPs"))) for one in (signed, renewed)]
         assert counts == [2, 4]
+
+    async def test_a_stamp_as_openssl_writes_it_proves_a_file_for_us_for_pages_and_for_others(
+        self,
+    ) -> None:
+        desk, now = self.desk, _now()
+        kinds = [
+            (ec.generate_private_key(ec.SECP256R1()), "sha256"),
+            (ec.generate_private_key(ec.SECP384R1()), "sha384"),
+            (rsa.generate_private_key(65_537, 3072), "sha512"),
+        ]
+        made = []
+        with lists_served() as (place, found):
+            bank = Bank("Bank", now, list_url=f"{place}/bank.crl")
+            found["bank.crl"] = bank.revocations(made=now - DAY, life=5 * DAY)
+            (desk.folder / "chain.pem").write_bytes(
+                bank.issue("Bob Brown", desk.key).public_bytes(Encoding.PEM) + bank.pem
+            )
+            for at, (key, by) in enumerate(kinds):
+                stamper = bank.issue_stamper(key)
+                tsa = OpensslAuthority(desk.folder / f"tsa{at}", stamper, key, [bank.root], by)
+                with stamps_served(tsa.answer) as url:
+                    out = ["--out", desk.path(f"{at}.pdf")]
+                    words = ["--tsa", url, "--network", "127.0.0.0/8", *out]
+                    await desk.sign(*desk.in_file, *words)
+                made.append((desk.folder / f"{at}.pdf").read_bytes())
+
+        cases = [File(str(at), pdf, bank.root, _now()) for at, pdf in enumerate(made)]
+        for case, seen in zip(cases, await deferToThread(by_page, cases), strict=True):
+            report = by_command(case)
+            assert report.verdict is Verdict.SEALED, report
+            assert same(report, seen) == []
+            believed = await deferToThread(by_pyhanko, case.pdf, bank.root, _now())
+            assert [(one.valid, one.trusted) for one in believed] == [(True, True)] * 2
+
+    async def test_with_a_stamp_that_names_its_certificate_by_sha1_alone_nothing_is_signed(
+        self,
+    ) -> None:
+        desk, key = self.desk, ec.generate_private_key(ec.SECP256R1())
+        bank = Bank("Bank", _now(), list_url="")
+        stamper = bank.issue_stamper(key)
+        tsa = OpensslAuthority(desk.folder / "tsa", stamper, key, [bank.root], named_by="sha1")
+        with stamps_served(tsa.answer) as url:
+            said = await desk.refused(*desk.in_file, "--tsa", url, "--network", "127.0.0.0/8")
+
+        assert "it does not name the certificate of who stamped it" in said
+        assert not (desk.folder / "lease-signed.pdf").exists()
 
     async def test_a_key_at_a_provider_signs(self) -> None:
         desk = self.desk
