@@ -199,6 +199,8 @@ class Api:
             route = Route(
                 method=method, path=path, function=function, transaction=transaction, **declared
             )
+            if route.takes_other_sites and not route.is_harmless:
+                raise ValueError(f"{function.__name__}: pages of other origins only read")
             self.routes.append(route)
             return function
 
@@ -220,13 +222,22 @@ class _Bound:
         async def answer(_routes: object, request: IRequest, **path_args: str) -> bytes:
             if self.route.hides_path:
                 hide_path(request, self.api.prefix + self.route.path)
+            if self.route.takes_other_sites:
+                # First of all, so that they can read a refusal, and when to ask again.
+                request.setHeader(b"access-control-allow-origin", b"*")
             return _render(request, self.route, await self._answer(request, path_args))
 
         return answer
 
     async def _answer(self, request: IRequest, path_args: Mapping[str, str]) -> Any:
         route, gate = self.route, self.gate
-        visitor = gate.visitor(request, route.name, route.limit, takes_session=route.takes_session)
+        visitor = gate.visitor(
+            request,
+            route.name,
+            route.limit,
+            takes_session=route.takes_session,
+            takes_other_sites=route.takes_other_sites,
+        )
         if visitor.token is None and route.level is not None:
             raise SignInError("Please sign in")  # before the body says anything
         if "\0" in "".join(path_args.values()):

@@ -99,7 +99,13 @@ class Gate:
         self._routes: dict[Limit, Buckets] = {}
 
     def visitor(
-        self, request: IRequest, route: str, limit: Limit | None, *, takes_session: bool = True
+        self,
+        request: IRequest,
+        route: str,
+        limit: Limit | None,
+        *,
+        takes_session: bool = True,
+        takes_other_sites: bool = False,
     ) -> Visitor:
         """Let a request in.
 
@@ -109,6 +115,7 @@ class Gate:
             limit: Of the route, for one client address, beside the gate's own.
             takes_session: A token is one of a session, and spends of its limit; otherwise it is
                 nobody's here, such as the key of an organisation.
+            takes_other_sites: Pages of other origins may have a browser ask.
 
         Raises:
             LimitError: It is one too many.
@@ -120,7 +127,7 @@ class Gate:
         if limit is not None:
             buckets = self._routes.setdefault(limit, Buckets(limit))
             _check(buckets.spend(f"{route} {address}", now_s))
-        if header(request, b"sec-fetch-site") in _OTHER_SITES:
+        if header(request, b"sec-fetch-site") in _OTHER_SITES and not takes_other_sites:
             raise ForbiddenError("Only pages of this address may ask")
         found = _BEARER.fullmatch(header(request, b"authorization") or "")
         token = found[1] if found and takes_session else None

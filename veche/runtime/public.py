@@ -35,7 +35,8 @@ HEADERS: Final = (
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 """Of every answer of the public site, where a page does not say another. There is none of CORS: no
-other origin reads an answer, or sends a request that a browser asks about first."""
+other origin reads an answer, or sends a request that a browser asks about first, but where a route
+is declared with ``takes_other_sites``."""
 DRAIN_S_MAX: Final = 5.0
 """How long answers may take once the process is to end."""
 ADDRESS_CHARACTERS_MAX: Final = 2_000

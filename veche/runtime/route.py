@@ -49,6 +49,8 @@ class Route:
         needs_key: It asks for an ``Idempotency-Key``.
         takes_session: False: whoever asks is nobody, also with a token. Only where it is open to
             anybody; so that one can sign in whose session has ended.
+        takes_other_sites: Scripts of pages of any origin may ask, and read the answer. Only of what
+            is read by whoever knows the address, without a session, key or body.
         hides_path: An argument of the path is a secret, so logs show the path as declared.
         transaction: Name of the transaction that is all of it; None: it is a coroutine.
         function: Of the class of routes.
@@ -68,6 +70,7 @@ class Route:
     limit: Limit | None = None
     needs_key: bool = False
     takes_session: bool = True
+    takes_other_sites: bool = False
     hides_path: bool = False
     transaction: str | None = None
     status: int = 200
@@ -76,6 +79,12 @@ class Route:
     def name(self) -> str:
         """Of the function."""
         return self.function.__qualname__
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether it only reads, and who asks makes no difference to it."""
+        is_anybody = self.level is None and not self.takes_session
+        return is_anybody and self.method == "GET" and not self.needs_key
 
     @property
     def arguments(self) -> list[str]:

@@ -36,6 +36,16 @@ PAID_STATES: Final = frozenset({InvoiceState.PAYING, InvoiceState.PAID})
 """Somebody has paid it, or is about to."""
 
 
+class InvoiceStatus(enum.Enum):
+    """What becomes of an invoice, as a shop's own page is told: words of Telegram's mini-apps."""
+
+    PENDING = "pending"
+    """It is not paid; it can be, or is about to be."""
+    PAID = "paid"
+    FAILED = "failed"
+    """It cannot be paid by this link any more, or the money went back."""
+
+
 class InvoiceInput(enum.Enum):
     """What happens to an invoice."""
 
@@ -119,6 +129,21 @@ class Invoice:
     due_at_ms: int
     state: InvoiceState
     paid_by: str | None = None
+
+
+def status_of(invoice: Invoice, now_ms: int) -> InvoiceStatus:
+    """What a shop's page is told; of who pays, how, or why not, it has nothing.
+
+    Args:
+        invoice: As it is.
+        now_ms: UTC.
+    """
+    if invoice.state is InvoiceState.PAID:
+        return InvoiceStatus.PAID
+    is_open = invoice.state is InvoiceState.ISSUED and now_ms < invoice.due_at_ms
+    if is_open or invoice.state is InvoiceState.PAYING:
+        return InvoiceStatus.PENDING
+    return InvoiceStatus.FAILED
 
 
 def step_invoice(

@@ -19,6 +19,7 @@ from appservices.payments.routes.persons import API as WALLET
 from appservices.payments.routes.persons import WalletRoutes
 from appservices.payments.routes.proofs import WELL_KNOWN, ProofRoutes, WellKnownRoutes
 from appservices.payments.routes.refunds import RefundRoutes
+from appservices.payments.routes.results import ResultRoutes
 from appservices.payments.routes.tax_invoices import TaxInvoiceRoutes
 from appservices.payments.routes.trust import TrustRoutes
 from appservices.payments.routes.webhooks import WebhookRoutes
@@ -60,6 +61,7 @@ def routes(host: Host, service: Any) -> Mapping[str, IResource]:
             WalletRoutes(host, service),
             PaperRoutes(host, service),
             TrustRoutes(host, service),
+            ResultRoutes(service),
         ),
         PEERS.mount: PEERS.resource(host.gate, PeerRoutes(service)),
         WELL_KNOWN.mount: WELL_KNOWN.resource(host.gate, WellKnownRoutes(service)),

@@ -41,6 +41,10 @@ _METHODS: Final = (b"GET", b"HEAD")
 _STYLES: Final = ("vendor/compound/tokens.css", "kit/kit.css")
 _ICON: Final = "kit/icon.svg"
 _PDF_WORKER: Final = "vendor/pdfjs/build/pdf.worker.min.mjs"
+SHARED: Final[Mapping[bytes, str]] = {b"/shop/open_invoice.js": "shop/open_invoice.js"}
+"""Files that pages of other origins load, by the addresses that those keep: as they are below
+``static`` nobody but our own documents loads them."""
+_FOR_OTHER_SITES: Final = {b"access-control-allow-origin": b"*"}
 _WORKER: Final = b"default-src 'none'; script-src 'self'"
 """A worker has the policy of its own file; it loads decoders of pictures when it needs them."""
 _HEAD: Final = "<!-- head -->"
@@ -213,8 +217,13 @@ class _Maker:
 
     def files(self) -> dict[bytes, Answer]:
         """Each file by the path at which it is served."""
-        return {
+        ours = {
             (self.base + name).encode(): _file(name, self._sources[name]) for name in self._sources
+        }
+        return ours | {
+            path: _shared(self._sources[name])
+            for path, name in SHARED.items()
+            if name in self._sources
         }
 
     def notes(self, status: int, message: str) -> dict[str, Answer]:
@@ -313,6 +322,11 @@ class _Maker:
 def _file(name: str, data: bytes) -> Answer:
     policies = {b"content-security-policy": _WORKER} if name == _PDF_WORKER else {}
     return _answer(200, data, TYPES[name.rpartition(".")[2]], _KEEP_FOREVER, policies)
+
+
+def _shared(script: bytes) -> Answer:
+    """A script for pages of other origins; they ask again whether it is still the same."""
+    return _answer(200, script, TYPES["js"], _ASK_AGAIN, _FOR_OTHER_SITES)
 
 
 _STILL: Final = (

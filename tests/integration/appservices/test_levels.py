@@ -152,6 +152,7 @@ OPEN = {
     "GET /_veche/signing/v1/crl/<name>": "lists are there to be known",
     "POST /_veche/signing/v1/tsa": "a time stamp says the time",
     "POST /_veche/wallet/v1/codes": "a code says what it says",
+    "GET /_veche/wallet/v1/invoices/<link>/status": "the link of an invoice is the secret",
     "POST /_veche/wallet/v1/invoices": "the link of an invoice is the secret",
     "GET /_veche/payments/v1/proof/<receipt_id>": "hashes alone; the id of a receipt is secret",
     "POST /_veche/sessions/v1/codes": "the answer says nothing; the room gets the code",
@@ -160,6 +161,8 @@ OPEN = {
     "POST /_veche/sessions/v1/openid": "the homeserver is the proof",
 }
 """Open to anybody, and why."""
+OTHER_SITES = {"GET /_veche/wallet/v1/invoices/<link>/status": "one word, for a shop's own page"}
+"""What scripts of other origins may read, and why."""
 LOW = {
     "GET /_veche/agency/v1/homes": "rooms that the homeserver knows",
     "POST /_veche/approvals/v1/<nonce>/decline": "only takes power away; asks for its own level",
@@ -200,6 +203,14 @@ def test_only_what_is_open_to_anybody_takes_no_session() -> None:
     for api in apis():
         for route in api.routes:
             assert route.takes_session or route.level is None, name_of(api, route)
+
+
+def test_what_other_origins_may_read_is_named_with_its_reason() -> None:
+    found = {
+        name_of(api, route) for api in apis() for route in api.routes if route.takes_other_sites
+    }
+
+    assert found == set(OTHER_SITES)
 
 
 class LevelTest(TestCase):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING, Final
 
+from pydantic import ValidationError
+
 from appservices.payments.core.formats import rf
-from appservices.payments.core.invoice import PAID_STATES, InvoiceState
+from appservices.payments.core.invoice import PAID_STATES, InvoiceState, status_of
 from appservices.payments.core.texts.invoice import line_words
 from appservices.payments.core.texts.paying import INVOICE_OVER, INVOICE_PAID, over_words
 from appservices.payments.core.texts.wallet import Trouble, trouble_words
 from appservices.payments.service import invoices, invoicing
 from appservices.payments.service.pay_links import drawn, hash_of, pay_url, scanned_url
-from appservices.payments.service.wallet.views import InvoiceView, LineView, PartyView
+from appservices.payments.service.wallet.views import InvoiceView, LineView, LinkBody, PartyView
 from appservices.payments.service.wallet.visit import PaymentRefusedError
 from appservices.payments.store import invoices as store
 from appservices.payments.store import payments
@@ -20,8 +22,8 @@ from veche.protocol.errors import NotFoundError
 from veche.protocol.ids import Ulid
 
 if TYPE_CHECKING:
+    from appservices.payments.core.invoice import InvoiceStatus
     from appservices.payments.service.scene import Scene
-    from appservices.payments.service.wallet.views import LinkBody
     from appservices.payments.service.wallet.visit import Visit
     from appservices.payments.store.invoices import InvoiceFile
     from veche.protocol.speech import Speech
@@ -39,6 +41,25 @@ def linked(scene: Scene, link: LinkBody, speech: Speech) -> InvoiceView:
         NotFoundError: There is none, or the link does not carry its hash: the two look alike.
     """
     return invoice_view(scene, _linked(scene, link, speech), speech)
+
+
+def status(scene: Scene, link: str, speech: Speech) -> InvoiceStatus:
+    """What became of an invoice, for whoever has its link.
+
+    Args:
+        scene: The transaction.
+        link: What stands behind ``#`` in it.
+        speech: Of a refusal.
+
+    Raises:
+        NotFoundError: As ``linked``; also where it is no link.
+    """
+    parts = dict(zip(("invoice", "version", "hash"), link.split(".", 2), strict=False))
+    try:
+        found = LinkBody.model_validate_strings(parts)
+    except ValidationError as e:
+        raise NotFoundError(trouble_words(Trouble.NO_INVOICE, speech)) from e
+    return status_of(_linked(scene, found, speech).invoice, scene.now_ms)
 
 
 def ask(visit: Visit, link: LinkBody) -> None:

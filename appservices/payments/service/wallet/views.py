@@ -322,6 +322,17 @@ class LinkBody(Wire):
     hash: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 
 
+class StatusView(Wire):
+    """What became of an invoice, for the page of a shop. To be shown, not to deliver by.
+
+    Attributes:
+        status: ``paid``; ``failed``: it cannot be paid by this link any more, or the money went
+            back; ``pending``: neither yet.
+    """
+
+    status: Literal["paid", "failed", "pending"]
+
+
 class CodeBody(Wire):
     """What was scanned or pasted."""
 

@@ -23,6 +23,7 @@ from appservices.payments.core.formats import (
     links,
     rf,
 )
+from appservices.payments.core.invoice import InvoiceInput, step_invoice
 from appservices.payments.core.mandate import MandateState
 from appservices.payments.core.payment import Kind, State
 from appservices.payments.service import invoicing
@@ -39,6 +40,7 @@ from appservices.payments.service.wallet.views import (
 )
 from appservices.payments.service.wallet.visit import PaymentRefusedError, Visit
 from appservices.payments.store import events, mandates
+from appservices.payments.store import invoices as invoice_store
 from tests.integration.appservices.payments.scenes import (
     ALICE,
     BOB,
@@ -147,6 +149,81 @@ class TestInvoices:
         assert view.refusal is not None
         assert "cannot be paid any more" in view.refusal
         assert why[2] == view.refusal
+
+
+class TestStatus:
+    def told(self, dsn: str, link: str, now_ms: int = NOW_MS) -> str:
+        with visit(dsn, "", now_ms) as page:
+            return wallet_invoices.status(page.scene, link, page.speech).value
+
+    def link(self, order: InvoiceOrder) -> str:
+        return f"{order.card.id}.1.{hash_of(order.card)}"
+
+    @pytest.mark.parametrize(
+        ("heard", "status"),
+        [
+            ([], "pending"),
+            ([InvoiceInput.PAY], "pending"),
+            ([InvoiceInput.PAY, InvoiceInput.NOT_MOVED], "pending"),
+            ([InvoiceInput.PAY, InvoiceInput.MOVED], "paid"),
+            ([InvoiceInput.PAY, InvoiceInput.MOVED, InvoiceInput.WITHDRAW], "failed"),
+            ([InvoiceInput.OBJECT], "failed"),
+            ([InvoiceInput.WITHDRAW], "failed"),
+            ([InvoiceInput.TIME], "failed"),
+        ],
+    )
+    def test_it_is_one_word_of_three(
+        self, dsn: str, heard: list[InvoiceInput], status: str
+    ) -> None:
+        order = issued(dsn, "status")
+        with world(dsn) as here:
+            payment_id = here.asked(Kind.INVOICE, invoice=(order.card.id, 1)).payment.id
+            for one in heard:
+                file = invoice_store.lock_invoice(here.scene.txn, order.card.id)
+                assert file is not None
+                stepped, _ = step_invoice(file.invoice, one, paid_by=payment_id)
+                invoice_store.save_invoice(here.scene.txn, stepped, NOW_MS)
+
+        assert self.told(dsn, self.link(order)) == status
+
+    def test_a_first_version_has_failed_once_there_is_a_second(self, dsn: str) -> None:
+        first = issued(dsn, "first version")
+        card = first.card.model_copy(update={"version": 2, "title": "second version"})
+        with world(dsn) as here:
+            invoicing.issue(here.scene, first.model_copy(update={"card": card}))
+
+        assert self.told(dsn, self.link(first)) == "failed"
+        assert self.told(dsn, f"{card.id}.2.{hash_of(card)}") == "pending"
+
+    def test_it_has_failed_once_it_is_due(self, dsn: str) -> None:
+        link = self.link(issued(dsn, "due"))
+
+        assert self.told(dsn, link, DUE_AT_MS - 1) == "pending"
+        assert self.told(dsn, link, DUE_AT_MS) == "failed"
+
+    def test_a_link_that_is_wrong_looks_as_if_there_were_none(self, dsn: str) -> None:
+        right = self.link(issued(dsn, "wrong"))
+        id_, _, hash_ = right.split(".")
+        said = set()
+        for wrong in (
+            f"{id_}.1.{'0' * 16}",
+            f"{id_}.2.{hash_}",
+            f"{derived_ulid(1, 'nothing')}.1.{hash_}",
+            f"{id_}.1.{hash_}.1",
+            f"{id_}.1.{hash_.upper()}x",
+            f"{id_}.{hash_}",
+            f"{id_}.0.{hash_}",
+            f"{id_}.x.{hash_}",
+            id_,
+            "",
+            "x" * 5_000,
+        ):
+            with pytest.raises(NotFoundError) as caught:
+                self.told(dsn, wrong)
+            said.add(str(caught.value))
+
+        assert len(said) == 1
+        assert self.told(dsn, right) == "pending"
 
 
 class TestCodes:

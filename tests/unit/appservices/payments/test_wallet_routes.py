@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from veche.runtime.api import Route
 
 PAGE: Final = (Path(__file__).parents[4] / "docs/reference/http-wallet.md").read_text()
-PUBLIC: Final = {("POST", "/invoices"), ("POST", "/codes")}
+PUBLIC: Final = {
+    ("POST", "/invoices"),
+    ("POST", "/codes"),
+    ("GET", "/invoices/<link>/status"),
+}
 """What anybody asks, who has a link or a code."""
 TAKES_POWER_AWAY: Final = {("POST", "/freeze")}
 

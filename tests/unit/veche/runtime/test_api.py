@@ -561,8 +561,77 @@ class DeclaringTests(ApiCase):
             api.route("GET", "/x", answer=None, summary="x")(works)
         assert api.routes == []
 
+    def test_pages_of_other_origins_read_only_what_is_open_to_anybody(self) -> None:
+        def works(self: object, txn: object, call: Call) -> None:
+            """Work."""
+
+        api, what = Api("/x", "X"), {"answer": None, "summary": "x", "takes_other_sites": True}
+        for method, more in (
+            ("GET", {}),
+            ("GET", {"takes_session": False, "level": Level.LOW}),
+            ("GET", {"takes_session": False, "needs_key": True}),
+            ("POST", {"takes_session": False}),
+        ):
+            with pytest.raises(ValueError, match="only read"):
+                api.transaction("x", method, "/x", **what, **more)(works)
+        assert api.routes == []
+
     def test_where_it_belongs_is_said_without_slashes(self) -> None:
         assert API.mount == "_veche/things/v1"
+
+
+class OtherSitesTests(WebTestCase):
+    """A route that scripts of other origins may read, beside one that they may not."""
+
+    def answer(self, method: str, path: str, **headers: str) -> Any:
+        api = Api("/_veche/signs/v1", "Signs")
+
+        class Signs:
+            @api.route(
+                "GET",
+                "/<sign>",
+                answer=Seen,
+                takes_session=False,
+                takes_other_sites=True,
+                limit=Limit(burst=1, per_s=1),
+                summary="One",
+            )
+            async def one(self, call: Call) -> Seen:
+                if call.path_args["sign"] == "gone":
+                    raise NotFoundError("there is none")
+                return seen(call)
+
+            @api.route("GET", "/ours/<sign>", answer=Seen, takes_session=False, summary="Ours")
+            async def ours(self, call: Call) -> Seen:
+                return seen(call)
+
+        sessions: Any = FakeSessions()
+        database: Any = FakeDatabase()
+        gate = Gate(database, Clock(), sessions, address_limit=FREE, session_limit=FREE)
+        http: Any = StubTreq(api.resource(gate, Signs()))
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        for _ in range(1 + path.count("again")):
+            url = "http://service.test" + path
+            got = self.successResultOf(http.request(method, url, headers=given))
+        origins = got.headers.getRawHeaders("access-control-allow-origin")
+        return got.code, origins, self.successResultOf(treq.json_content(got))
+
+    def test_they_read_answers_and_refusals(self) -> None:
+        for path, status in (("/there", 200), ("/gone", 404), ("/again", 429)):
+            for site in ("cross-site", "same-site", "same-origin"):
+                code, origins, _ = self.answer("GET", path, sec_fetch_site=site)
+                assert (code, origins) == (status, ["*"]), (path, site)
+
+    def test_whoever_asks_there_is_nobody(self) -> None:
+        _, _, body = self.answer("GET", "/there", authorization="Bearer room")
+        assert body["person"] is None
+
+    def test_nothing_else_is_theirs(self) -> None:
+        refused = self.answer("GET", "/ours/x", sec_fetch_site="cross-site")
+        assert refused[:2] == (403, None)
+        assert self.answer("GET", "/ours/x")[:2] == (200, None)
+        # What a browser asks before it sends a header or a body of theirs: it gets no leave.
+        assert self.answer("OPTIONS", "/there", sec_fetch_site="cross-site")[:2] == (405, None)
 
 
 def test_a_secret_in_a_path_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -11,6 +11,8 @@ from appservices.payments.core.invoice import (
     InvoiceInput,
     InvoiceState,
     InvoiceStateError,
+    InvoiceStatus,
+    status_of,
     step_invoice,
 )
 
@@ -73,3 +75,16 @@ def test_nothing_is_due_while_an_objection_is_heard() -> None:
     assert (InvoiceState.OBJECTED, InvoiceInput.TIME) not in INVOICE_TABLE
     assert (InvoiceState.OBJECTED, InvoiceInput.PAY) not in INVOICE_TABLE
     assert (InvoiceState.OBJECTED, InvoiceInput.REPLACE) in INVOICE_TABLE
+
+
+OPEN = {InvoiceState.ISSUED: InvoiceStatus.PENDING, InvoiceState.PAYING: InvoiceStatus.PENDING}
+CLOSED = {InvoiceState.PAYING: InvoiceStatus.PENDING}
+
+
+@pytest.mark.parametrize("state", InvoiceState)
+def test_a_shop_is_told_paid_pending_or_failed_and_no_more(state: InvoiceState) -> None:
+    in_time, late = (status_of(invoice(state), now_ms) for now_ms in (0, 1))
+
+    is_paid = state is InvoiceState.PAID
+    rest = InvoiceStatus.PAID if is_paid else InvoiceStatus.FAILED
+    assert (in_time, late) == (OPEN.get(state, rest), CLOSED.get(state, rest))

@@ -130,6 +130,23 @@ class TestFiles(Case):
         assert policies[0] == "default-src 'none'; script-src 'self'"
         assert "script-src" not in policies[1]
 
+    def test_one_file_is_for_pages_of_other_origins_and_no_other(self) -> None:
+        script = {**self.found, "shop/open_invoice.js": b"export {};"}
+        served = self.pages(script)
+        shared, content = self.ask(served, "GET", "/shop/open_invoice.js")
+        with mock.patch.object(pages_module, "read_static", return_value=script):
+            base = Library(FACTS, CATALOGUE).base
+        origin = "access-control-allow-origin"
+
+        assert (shared.code, content) == (200, b"export {};")
+        assert self.header(shared, origin) == "*"
+        assert self.header(shared, "content-type") == "text/javascript; charset=utf-8"
+        # Its address stays when its content changes.
+        assert self.header(shared, "cache-control") == "no-cache"
+        for path in ("/", "/pay", "/nowhere", "/shop/", *(base + name for name in script)):
+            answer, _ = self.ask(served, "GET", path)
+            assert not answer.headers.hasHeader(origin), path
+
     def test_they_come_packed_to_whom_unpacks(self) -> None:
         for accepted, is_packed in (
             ("gzip, br", True),

@@ -1,0 +1,54 @@
+"""What became of an invoice, for the page of the shop that has it paid.
+
+That page is of another origin, so this is the one route whose answer scripts of any page may read.
+Whoever asks is nobody: no session counts, nothing changes, and one word is all there is to read.
+Nobody waits in it either: those who may wait at once are few, and are persons.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from appservices.payments.routes.persons import API, scene_of
+from appservices.payments.service.scene import CATALOGUE
+from appservices.payments.service.wallet import invoices
+from appservices.payments.service.wallet.views import StatusView
+from veche.protocol.speech import Speech
+from veche.runtime.limits import Limit
+
+if TYPE_CHECKING:
+    from appservices.payments.routes.persons import Institution
+    from veche.runtime.api import Call
+    from veche.runtime.database import Cursor
+
+STATUS_LIMIT: Final = Limit(burst=120, per_s=10)
+"""For one client address; a page asks about once in three seconds, and many may share one."""
+
+
+class ResultRoutes:
+    """How an invoice stands."""
+
+    def __init__(self, institution: Institution) -> None:
+        """Make them.
+
+        Args:
+            institution: Where the money is.
+        """
+        self._parts = institution.parts
+
+    @API.transaction(
+        "payments.invoice_status",
+        "GET",
+        "/invoices/<link>/status",
+        answer=StatusView,
+        takes_session=False,
+        takes_other_sites=True,
+        hides_path=True,
+        limit=STATUS_LIMIT,
+        summary="Whether an invoice is paid, for the page of a shop that has its link",
+    )
+    def status(self, txn: Cursor, call: Call) -> StatusView:
+        """How an invoice stands."""
+        speech = Speech(call.language, self._parts.section.time_zone, CATALOGUE)
+        scene = scene_of(self._parts, txn, call)
+        return StatusView(status=invoices.status(scene, call.path_args["link"], speech).value)

@@ -1,0 +1,227 @@
+/** A shop's own page, on another site, that has invoices of a real house paid. */
+// stage: bank
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { STEP_MS_MAX, makeKey, signIn } from "./journeys.js";
+import { BASE, ask, test } from "./harness.js";
+import { ApprovePage } from "./pages/approve.js";
+import { KeysPage } from "./pages/keys.js";
+import { ShopPage } from "./pages/shop.js";
+import { WalletPage } from "./pages/wallet.js";
+import { sample, shopPage } from "./shop_site.js";
+
+const STATUS = /\/_veche\/wallet\/v1\/invoices\/[^/]+\/status$/;
+
+/** @param {string} person @param {string} title @returns {Promise<{id: string, pay_url: string}>} */
+const invoice = (person, title) => ask("invoice", { person, minor: 840, title });
+
+/** @param {string} payUrl @returns {string} where its status is */
+const statusOf = (payUrl) =>
+    `${BASE}/_veche/wallet/v1/invoices/${new URL(payUrl).hash.slice(1)}/status`;
+
+/** @param {import("./harness.js").Opened} opened @param {string} person */
+async function withKey(opened, person) {
+    await signIn(opened, person);
+    await new KeysPage(opened.page).visit();
+    await makeKey(opened.page, person);
+}
+
+/** @param {import("./harness.js").Opened} opened @param {string} payUrl */
+async function atShop({ context }, payUrl) {
+    const shop = new ShopPage(await context.newPage());
+    shop.page.setDefaultTimeout(STEP_MS_MAX);
+    await shop.visit(await shopPage(payUrl));
+    return shop;
+}
+
+test("whoever pays, wherever, the shop's page hears the same of it", async ({ open }) => {
+    const [bob, alice, stranger] = [await open(), await open(), await open()];
+    await withKey(bob, "bob");
+    await withKey(alice, "alice");
+    const onPage = await invoice("bob", "Page");
+    const inChat = await invoice("bob", "Chat");
+    const byOther = await invoice("bob", "Other");
+
+    // In the tab that the shop's page opens.
+    const first = await atShop(bob, onPage.pay_url);
+    const asked = first.page.waitForRequest(STATUS);
+    const tab = await first.open();
+    assert.equal(tab.url(), onPage.pay_url);
+    assert.deepEqual(await tab.evaluate(() => [window.opener, document.referrer]), [null, ""]);
+    const headers = await (await asked).allHeaders();
+    assert.deepEqual([headers.cookie, headers.authorization], [undefined, undefined]);
+    await tab.getByRole("link", { name: "Sign in and pay" }).waitFor();
+    await signIn({ ...bob, page: tab }, "bob"); // what is signed in elsewhere, the tab does not have
+    await tab.goto(onPage.pay_url);
+    const wallet = new WalletPage(tab);
+    await wallet.payThis.click();
+    await wallet.approve(wallet.approveButton);
+    await wallet.state.getByText("paid", { exact: true }).waitFor();
+    await first.said.getByText("Thank you, it is paid.").waitFor();
+
+    // In the chat, while a tab is open in which nobody signs in.
+    const second = await atShop(stranger, inChat.pay_url);
+    const idle = await second.open();
+    await idle.getByRole("link", { name: "Sign in and pay" }).waitFor();
+    const { body } = await ask("wait_for", { person: "bob", text: "Chat" });
+    const link = /http\S+\/approve#\S+/.exec(body)?.[0];
+    assert.ok(link, body);
+    await bob.page.goto(link);
+    await new ApprovePage(bob.page).yes.click();
+    await second.said.getByText("Thank you, it is paid.").waitFor();
+
+    // By somebody who was not asked.
+    const third = await atShop(stranger, byOther.pay_url);
+    await third.open();
+    await alice.page.goto(byOther.pay_url);
+    const other = new WalletPage(alice.page);
+    await other.payThis.click();
+    await other.approve(other.approveButton);
+    await third.said.getByText("Thank you, it is paid.").waitFor();
+
+    for (const [shop, { pay_url }] of /** @type {const} */ ([
+        [first, onPage],
+        [second, inChat],
+        [third, byOther],
+    ]))
+        assert.deepEqual(await shop.heard(), [{ url: pay_url, status: "paid" }]);
+    const told = [onPage, inChat, byOther].map((one) => first.read(statusOf(one.pay_url)));
+    assert.deepEqual(
+        await Promise.all(told),
+        told.map(() => [200, { status: "paid" }]),
+    );
+});
+
+test("what is withdrawn or was never there fails, and what nobody pays is pending", async ({
+    open,
+    expect,
+}) => {
+    expect(/status of 404/); // of the link that is altered
+    const opened = await open();
+    await ask("person", { person: "bob" });
+    const one = await invoice("bob", "Later");
+    const shop = await atShop(opened, one.pay_url);
+    await (await shop.open()).close();
+    await shop.leaveAndReturn();
+    await shop.said.getByText("It is not paid yet.").waitFor();
+
+    await shop.open();
+    await ask("withdraw", { invoice: one.id });
+    await shop.said.getByText("It cannot be paid any more.").waitFor();
+    assert.deepEqual(await shop.heard(), [
+        { url: one.pay_url, status: "pending" },
+        { url: one.pay_url, status: "failed" },
+    ]);
+
+    const altered = one.pay_url.replace(/.$/, (last) => (last === "0" ? "1" : "0"));
+    const wrong = await atShop(opened, altered);
+    await wrong.open();
+    await wrong.said.getByText("It cannot be paid any more.").waitFor();
+    const none = one.pay_url.replace(/#0/, "#1");
+    assert.deepEqual(await shop.read(statusOf(altered)), await shop.read(statusOf(none)));
+});
+
+test("a shop's page reads nothing but the status, as nobody", async ({ open, expect }) => {
+    expect(/CORS|ERR_FAILED|status of 40[345]/); // what it tries
+    const opened = await open();
+    await signIn(opened, "alice");
+    const { pay_url } = await invoice("alice", "Read");
+    const shop = await atShop(opened, pay_url);
+    const status = statusOf(pay_url);
+    const wallet = `${BASE}/_veche/wallet/v1`;
+    const post = { method: "POST", body: "{}" };
+
+    assert.deepEqual(await shop.read(status), [200, { status: "pending" }]);
+    for (const [address, options] of /** @type {[string, RequestInit][]} */ ([
+        [status, { credentials: "include" }],
+        [status, { headers: { authorization: "Bearer x" } }],
+        [status, post],
+        [status, { method: "DELETE" }],
+        [`${wallet}/wallet`, {}],
+        [`${wallet}/invoices`, post],
+        [`${wallet}/invoices`, { ...post, headers: { "content-type": "application/json" } }],
+        [`${wallet}/openapi.json`, {}],
+        [`${BASE}/_veche/approvals/v1/time`, {}],
+        [`${BASE}/_veche/sessions/v1/session`, {}],
+        [`${BASE}/pay`, {}],
+    ]))
+        assert.equal(
+            await shop.read(address, options),
+            "nothing",
+            JSON.stringify([address, options]),
+        );
+});
+
+test("no tab is opened for what is no invoice, or where nobody pressed anything", async ({
+    open,
+}) => {
+    const { page, context } = await open();
+    await ask("person", { person: "bob" });
+    const { pay_url } = await invoice("bob", "None");
+    const shop = new ShopPage(page);
+    await page.addInitScript(
+        ([script, right]) => {
+            // Not of the test, whose scripts count as a press.
+            window.addEventListener("load", async () => {
+                const { openInvoice } = await import(script);
+                const { origin, hash } = new URL(right);
+                /** @param {string} url */
+                const refusal = (url) => {
+                    try {
+                        openInvoice(url);
+                        return "opened";
+                    } catch (error) {
+                        return /** @type {Error} */ (error).name;
+                    }
+                };
+                /** @type {any} */ (window).refusals = [
+                    right,
+                    "javascript:alert(1)",
+                    `http://bank.example/pay${hash}`,
+                    `${origin}/pay?next=1${hash}`,
+                    `${origin}/pay${hash}0`,
+                    `${origin}/pay#to=@bob:lindenau.localhost`,
+                    `${origin}/wallet${hash}`,
+                    "pay",
+                ].map(refusal);
+            });
+        },
+        /** @type {const} */ ([`${BASE}/shop/open_invoice.js`, pay_url]),
+    );
+    await page.goto(await shopPage(pay_url));
+    const refusals = await page.waitForFunction(() => /** @type {any} */ (window).refusals);
+
+    assert.deepEqual(await refusals.jsonValue(), ["Error", ...Array(7).fill("TypeError")]);
+    assert.equal(context.pages().length, 1);
+    assert.equal(await shop.said.innerText(), "");
+});
+
+test("a page that asks for a digest runs the script that has it and no other", async ({
+    open,
+    expect,
+}) => {
+    expect(/integrity/); // of the page that asks for another
+    const { page } = await open();
+    const folder = await mkdtemp(path.join(tmpdir(), "veche-shop-"));
+    try {
+        const { stdout } = await promisify(execFile)(
+            "/bin/sh",
+            ["-e", "-c", await sample(/```sh\n([^]*?)```/)],
+            { cwd: folder, env: { ...process.env, VECHE_API: `${BASE}/_veche/payments/v1` } },
+        );
+        const shop = new ShopPage(page);
+        const link = `${BASE}/pay#01M8EM2ZKV0ZMMBXYJAG15G2VJ.1.0000000000000000`;
+        const runs = () => page.evaluate(() => document.querySelector("button")?.onclick !== null);
+        await shop.visit(await shopPage(link, `sha384-${stdout}`));
+        assert.equal(await runs(), true);
+        await page.goto(await shopPage(link, `sha384-${"A".repeat(64)}`));
+        await page.waitForLoadState();
+        assert.equal(await runs(), false);
+    } finally {
+        await rm(folder, { recursive: true });
+    }
+});
