@@ -16,6 +16,10 @@ import { sample, shopPage } from "./shop_site.js";
 
 const STATUS = /\/_veche\/wallet\/v1\/invoices\/[^/]+\/status$/;
 
+/** Of the frames in which Element Web shows widgets. */
+const WIDGET_FLAGS =
+    "allow-forms allow-popups allow-popups-to-escape-sandbox allow-same-origin allow-scripts";
+
 /** @param {string} person @param {string} title @returns {Promise<{id: string, pay_url: string}>} */
 const invoice = (person, title) => ask("invoice", { person, minor: 840, title });
 
@@ -154,6 +158,42 @@ test("a shop's page reads nothing but the status, as nobody", async ({ open, exp
             "nothing",
             JSON.stringify([address, options]),
         );
+});
+
+test("as a widget in a client it opens the same tab, and frames none", async ({ open, expect }) => {
+    expect(/frame-ancestors/);
+    const { page, context } = await open();
+    await ask("person", { person: "bob" });
+    const one = await invoice("bob", "Widget");
+    const address = await shopPage(one.pay_url);
+    await page.goto(`${await shopPage(one.pay_url)}client`);
+    await page.evaluate(([shop, flags]) => {
+        const frame = document.createElement("iframe");
+        frame.sandbox.value = flags;
+        frame.src = shop;
+        document.body.append(frame);
+    }, /** @type {const} */ ([address, WIDGET_FLAGS]));
+    const shop = page.frameLocator("iframe");
+    const [tab] = await Promise.all([
+        context.waitForEvent("page"),
+        shop.getByRole("button", { name: "Pay 8.40 EUR" }).click(),
+    ]);
+    await tab.getByRole("link", { name: "Sign in and pay" }).waitFor();
+    assert.equal(await tab.evaluate(() => window.opener), null);
+    await ask("withdraw", { invoice: one.id });
+    await shop.getByRole("status").getByText("It cannot be paid any more.").waitFor();
+
+    const framed = await page.evaluate(async (url) => {
+        const frame = document.createElement("iframe");
+        const loaded = new Promise((resolve) => frame.addEventListener("load", resolve));
+        frame.src = url;
+        document.body.append(frame);
+        await loaded;
+        return frame.contentDocument === null;
+    }, one.pay_url);
+    assert.ok(framed);
+    const [, , last] = page.frames();
+    assert.ok(!last?.url().startsWith(BASE), last?.url());
 });
 
 test("no tab is opened for what is no invoice, or where nobody pressed anything", async ({

@@ -10,6 +10,9 @@ import { BASE } from "./harness.js";
 
 const GUIDE = path.join(import.meta.dirname, "../../docs/guides/merchants/own-page.md");
 
+const POLICY = `default-src 'none'; script-src 'unsafe-inline' ${BASE}; connect-src ${BASE}`;
+const EMPTY = '<!doctype html><link rel="icon" href="data:,"><title>A client</title><body>';
+
 /** @type {http.Server[]} */
 const servers = [];
 
@@ -38,12 +41,13 @@ export async function shopPage(payUrl, digest) {
         .replace("https://bank.example.org/pay#…", payUrl)
         .replaceAll("https://bank.example.org", BASE);
     const server = http.createServer((request, response) => {
+        const isClient = request.url === "/client"; // an empty page, for frames
         const isPage = request.url === "/";
-        response.writeHead(isPage ? 200 : 204, {
+        response.writeHead(isPage || isClient ? 200 : 204, {
             "Content-Type": "text/html; charset=utf-8",
-            "Content-Security-Policy": `default-src 'none'; script-src 'unsafe-inline' ${BASE}; connect-src ${BASE}`,
+            ...(isPage && { "Content-Security-Policy": POLICY }),
         });
-        response.end(isPage ? html : "");
+        response.end(isPage ? html : isClient ? EMPTY : "");
     });
     servers.push(server);
     await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
