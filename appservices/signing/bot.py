@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 
@@ -15,13 +16,17 @@ from appservices.signing.service.errands import handlers
 from appservices.signing.service.feed import SigningFeed, rules_of
 from appservices.signing.service.scene import Parts
 from appservices.signing.service.sealing import Callers, Seals
+from appservices.signing.service.stamping import OtherStamps
 from appservices.signing.service.upkeep import look
 from veche.protocol.errors import ConfigError
 from veche.protocol.ids import UserId
 from veche.protocol.notes import NoteSigner
 from veche.protocol.signatures.digests import SHA256
 from veche.runtime.chats import log_undelivered, receive
-from veche.runtime.keys.pool import SigningPool
+from veche.runtime.keys.pool import THREADS, SigningPool
+from veche.runtime.keys.stampers import RemoteStamper
+from veche.runtime.outbound import Outbound
+from veche.runtime.secret_files import read_secret
 from veche.runtime.service import BotAccount
 from veche.runtime.vault import Vault
 from veche.runtime.webhooks import Webhooks
@@ -29,7 +34,7 @@ from veche.runtime.webhooks import Webhooks
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from appservices.signing.config import SigningSection
+    from appservices.signing.config import SigningSection, StampsSection
     from appservices.signing.service.authorities import Authorities
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
@@ -38,6 +43,9 @@ if TYPE_CHECKING:
     from veche.runtime.ports import Undelivered
 
 logger = logging.getLogger(__name__)
+
+WAITING_THREADS: Final = 10
+"""For keys, where some of them wait for stamps of others."""
 
 
 class Signing:
@@ -60,7 +68,8 @@ class Signing:
                 are of another hash than is configured, or files would be stamped without end.
         """
         anchors = [] if section.sessions is None else section.sessions.anchors
-        self.authorities = read_authorities(section.folder, anchors)
+        roots = [] if section.stamps is None else [section.stamps.root]
+        self.authorities = read_authorities(section.folder, anchors, roots)
         missing = [one.id for one in section.seals if one.id not in self.authorities.seals]
         if missing:
             raise ConfigError(
@@ -72,8 +81,11 @@ class Signing:
         for what, mend in look(section, host.now_ms() / 1000):
             logger.warning("%s; %s", what, mend)
         self.callers = Callers(section.seals)
-        self.seals = Seals(self.authorities)
-        self.pool = SigningPool(host.reactor)
+        others = other_stamps(host, section.stamps, self.authorities)
+        self.seals = Seals(self.authorities, others)
+        self.pool = SigningPool(
+            host.reactor, threads=THREADS if others is None else WAITING_THREADS
+        )
         host.at_stop(self.pool.close)
         self._host = host
         self.parts = self._make_parts(host, section)
@@ -120,6 +132,27 @@ class Signing:
         )
         vault = Vault(host.seed("signing"))
         return Parts(host, sessions, bot, vault, section, self.authorities, self.seals, self.pool)
+
+
+def other_stamps(
+    host: Host, section: StampsSection | None, authorities: Authorities
+) -> OtherStamps | None:
+    """The authority elsewhere that stamps for this site; None: this site does it itself.
+
+    Raises:
+        ConfigError: Its token or password cannot be read.
+    """
+    if section is None:
+        return None
+    networks = [ipaddress.ip_network(one) for one in section.networks]
+    outbound = Outbound(host.reactor, allowed=networks, timeout_s=section.timeout_ms / 1000)
+    token, password = (
+        "" if path is None else read_secret(path)
+        for path in (section.token_path, section.password_path)
+    )
+    remote = RemoteStamper(outbound, section.url, bearer=token, password=password)
+    [root] = authorities.stamp_roots
+    return OtherStamps(host.reactor, remote, outbound, root, host.now_ms, policy=section.policy)
 
 
 def _check_hash(authorities: Authorities, section: SigningSection) -> None:

@@ -163,6 +163,39 @@ class SessionsSection(Section):
         return self
 
 
+class StampsSection(Section):
+    """An authority elsewhere whose time stamps close what is signed here."""
+
+    url: str = Field(
+        pattern=r"^https?://[^/\s?#@]+(/[^\s#]*)?$", examples=["https://tsa.example.org/rfc3161"]
+    )
+    """Where it is asked, by RFC 3161. By plain `http` it is given no token and no password."""
+    root: FilePath
+    """Certificate of the authority below which its certificates have to be, PEM. It is believed
+    for time stamps alone: who has another certificate below it has signed nothing by that."""
+    policy: str | None = Field(
+        default=None, pattern=r"^[0-2](\.[0-9]{1,39}){1,30}$", examples=["0.4.0.2023.1.1"]
+    )
+    """Under which it has to stamp; left out: any."""
+    token_path: SecretPath | None = None
+    """File with the token by which it knows you (`Authorization: Bearer …`)."""
+    password_path: SecretPath | None = None
+    """File with `user:password`, where it knows you by that (`Authorization: Basic …`)."""
+    networks: Networks = Field(default=(), examples=[["10.20.0.0/16"]])
+    """Networks, beside the public Internet, in which it and its lists may be."""
+    timeout_ms: Annotated[Duration, Field(ge=1_000, le=60_000)] = 10_000
+    """How long it may take for one stamp."""
+
+    @model_validator(mode="after")
+    def _check_secrets(self) -> StampsSection:
+        if self.token_path is not None and self.password_path is not None:
+            raise ValueError("should have a token_path or a password_path, not both")
+        is_known = self.token_path is not None or self.password_path is not None
+        if is_known and not self.url.startswith("https://"):
+            raise ValueError("url: should begin with https:// where there is a token or a password")
+        return self
+
+
 class SigningSection(Section):
     """Signatures, seals and time stamps."""
 
@@ -172,6 +205,10 @@ class SigningSection(Section):
     """Organisations with a seal."""
     sessions: SessionsSection | None = None
     """The bot of signers and requesters; left out: there are seals and time stamps alone."""
+    stamps: StampsSection | None = None
+    """An authority elsewhere that stamps seals, reports on signatures, and files that are closed
+    and renewed here; left out: the one in `folder` does. That one stamps the signatures of persons
+    and what it is asked for at `/_veche/signing/v1/tsa` in any case."""
     stamp_hash: Literal["sha256", "sha384", "sha512"] = "sha256"
     """The hash of the stamps that close and renew files. A longer one keeps files proven when
     SHA-256 is believed no more; the authority for stamps has to be made with it too."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import subprocess
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from asn1crypto import crl as asn1_crl
@@ -25,21 +26,24 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 
-def by_pyhanko(pdf: bytes, root: Certificate, moment: dt.datetime) -> list[Any]:
+def by_pyhanko(
+    pdf: bytes, root: Certificate | Sequence[Certificate], moment: dt.datetime
+) -> list[Any]:
     """Status of each signature, first to last, by the proofs in the file alone."""
-    return asyncio.run(_statuses(pdf, root, moment))
+    roots = root if isinstance(root, Sequence) else [root]
+    return asyncio.run(_statuses(pdf, roots, moment))
 
 
-async def _statuses(pdf: bytes, root: Certificate, moment: dt.datetime) -> list[Any]:
+async def _statuses(pdf: bytes, roots: Sequence[Certificate], moment: dt.datetime) -> list[Any]:
     reader = PdfFileReader(io.BytesIO(pdf))
     store = DocumentSecurityStore.read_dss(reader)
     lists = [asn1_crl.CertificateList.load(one.get_object().data) for one in store.crls]
     answers = [asn1_ocsp.OCSPResponse.load(one.get_object().data) for one in store.ocsps]
-    trusted = asn1_x509.Certificate.load(root.public_bytes(Encoding.DER))
+    trusted = [asn1_x509.Certificate.load(one.public_bytes(Encoding.DER)) for one in roots]
 
     def context() -> ValidationContext:
         return ValidationContext(
-            trust_roots=[trusted],
+            trust_roots=trusted,
             other_certs=list(store.load_certs()),
             crls=lists,
             ocsps=answers,

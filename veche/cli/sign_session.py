@@ -30,6 +30,7 @@ from veche.protocol.errors import MalformedError, RefusedError
 from veche.protocol.pdf.appearance import Look
 from veche.protocol.pdf.signing import NewField, Proofs
 from veche.protocol.signatures.cms import der_of
+from veche.protocol.signatures.judging import StampRoot
 from veche.protocol.signatures.provider import KeyHome
 from veche.protocol.signatures.report import Reason
 from veche.protocol.signatures.trust import read_certificate
@@ -406,9 +407,10 @@ def ask_link() -> str:
 
 def _faults(whole: bytes, view: SessionView) -> list[Reason]:
     """What keeps a file from being green that is not closed yet."""
-    roots = [view.proofs.certificates[0], *(one.certificate for one in view.authorities)]
+    known = [view.proofs.certificates[0], *(one.certificate for one in view.authorities)]
+    roots = [*map(from_unpadded, known), *map(StampRoot, map(from_unpadded, view.stampers))]
     now = dt.datetime.fromtimestamp(view.now_ms / 1000, dt.UTC)
-    report = in_sandbox(judge_encoded, whole, [from_unpadded(one) for one in roots], now, ())
+    report = in_sandbox(judge_encoded, whole, roots, now, ())
     return [one.reason for one in report.findings if one.reason is not Reason.OPEN_TAIL]
 
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from veche.cli.site import Site, SiteError
 from veche.protocol.approval import showable
@@ -22,8 +21,9 @@ from veche.protocol.errors import MalformedError
 from veche.protocol.own_certificate_api import AuthoritiesView
 from veche.protocol.signatures.anchors import NamedAnchor, anchor_of
 from veche.protocol.signatures.asking import KIND
+from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.digests import HASHES
-from veche.protocol.signatures.judging import ALGORITHMS_END, Trusted
+from veche.protocol.signatures.judging import ALGORITHMS_END, StampRoot, Trusted
 from veche.protocol.signatures.report import Reason, Report, Verdict
 from veche.protocol.signatures.trust import CURVE_NAMES, is_authority
 from veche.protocol.signatures.words import words_of
@@ -113,8 +113,7 @@ def verify_pdf(
     try:
         data = read_file(path, FILE_BYTES_MAX)
         ours, anchors = site_authorities(Site(site)) if site is not None else ([], [])
-        trusted = [*read_roots(roots), *ours]
-        encoded = [one.public_bytes(Encoding.DER) for one in trusted]
+        encoded = [*map(der_of, read_roots(roots)), *ours]
         lists = _newest(data, encoded) if is_online else ()
         now = dt.datetime.now(dt.UTC)  # noqa: TID251 -- the clock of a command
         report = in_sandbox(judge_encoded, data, encoded, now, lists, dict(distrusted))
@@ -150,8 +149,7 @@ def judge_encoded(
         lists: Newer lists of revoked certificates, and answers of responders, DER.
         distrusted: From when an algorithm proves nothing, by its name.
     """
-    trusted = [x509.load_der_x509_certificate(one) for one in roots]
-    return judge_file(data, Trusted(trusted, now, lists, distrusted))
+    return judge_file(data, Trusted.by_encoded(roots, now, lists, distrusted))
 
 
 def read_roots(paths: Sequence[Path]) -> list[x509.Certificate]:
@@ -229,8 +227,10 @@ def _asked(what: Sequence[tuple[str, bytes | None]]) -> list[bytes]:
     return found
 
 
-def site_authorities(site: Site) -> tuple[list[x509.Certificate], list[NamedAnchor]]:
+def site_authorities(site: Site) -> tuple[list[bytes], list[NamedAnchor]]:
     """The authority of a site, then those elsewhere that its operator takes, and what of them.
+
+    Certificates are DER; of those who only stamp for it a ``StampRoot``.
 
     Raises:
         SiteError: It does not say them.
@@ -245,13 +245,16 @@ def site_authorities(site: Site) -> tuple[list[x509.Certificate], list[NamedAnch
             x509.load_der_x509_certificate(from_unpadded(one.certificate))
             for one in told.authorities
         ]
+        stampers = [from_unpadded(one) for one in told.stampers]
+        for one in stampers:
+            x509.load_der_x509_certificate(one)
     except (ValueError, RecursionError, MalformedError) as e:
         raise SiteError(f"{site.url} has no authority for signatures that can be read") from e
     anchors = [
         NamedAnchor.of(one.name, certificate, one.policies, is_qualified=one.level == "S4")
         for one, certificate in zip(told.authorities, others, strict=True)
     ]
-    return [root, *others], anchors
+    return [*map(der_of, [root, *others]), *map(StampRoot, stampers)], anchors
 
 
 def _text(report: Report, anchors: Sequence[NamedAnchor]) -> str:

@@ -107,6 +107,9 @@ class AuthoritiesView(Wire):
 
     Attributes:
         authorities: As the operator has named them.
+        stampers: Those whose time stamps close files here, and who are trusted for nothing else:
+            their certificates, DER.
     """
 
     authorities: list[AuthorityView]
+    stampers: list[str] = Field(default_factory=list)

@@ -19,7 +19,13 @@ from veche.protocol.asic import container
 from veche.protocol.asic.archive import ArchiveError
 from veche.protocol.errors import RefusedError
 from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import Prepared, Proofs, form_fields, prepare_closing
+from veche.protocol.pdf.signing import (
+    Prepared,
+    Proofs,
+    form_fields,
+    prepare_closing,
+    room_for_stamp,
+)
 from veche.protocol.pdf.values import PdfError
 from veche.protocol.signatures.cms import CmsError
 from veche.protocol.signatures.digests import SHA256
@@ -27,8 +33,14 @@ from veche.protocol.signatures.ocsp import OcspError, read_answer
 from veche.protocol.signatures.proofs import is_answer
 from veche.protocol.signatures.report import Reason, Verdict
 from veche.protocol.signatures.stamps import read_token
-from veche.protocol.signatures.trust import addresses_of, read_certificate
-from veche.protocol.signed_file import is_container, judge_file, lasting_addresses, lasting_serials
+from veche.protocol.signatures.trust import addresses_of, may_sign_documents, read_certificate
+from veche.protocol.signed_file import (
+    file_certificates,
+    is_container,
+    judge_file,
+    lasting_addresses,
+    lasting_serials,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
@@ -140,12 +152,20 @@ def begin_renewal(
     check_renewable(before)
     lasting = {*lasting_addresses(data), *_addresses(certificates)}
     numbers = {*lasting_serials(data), *_serials(certificates)}
+    whole = _issuers(certificates) - _issuers_of_persons(data)
     proofs = Proofs(
         [one for one in certificates if not _is_root(one, by)],
-        [one for one in by.lists if _address_of(one) in lasting or _is_answer_of(one, numbers)],
+        [
+            one
+            for one in by.lists
+            if _address_of(one) in lasting
+            or _is_answer_of(one, numbers)
+            or _issuer_of(one) in whole
+        ],
     )
     try:
-        return Renewal(_prepared(data, proofs, hashed), data, before.proven_until_ms or 0)
+        prepared = _prepared(data, proofs, hashed, room_for_stamp(certificates))
+        return Renewal(prepared, data, before.proven_until_ms or 0)
     except (CmsError, ArchiveError, PdfError) as e:
         raise NotRenewedError(f"the file is not renewed: {e}") from e
 
@@ -181,13 +201,15 @@ def finish_renewal(renewal: Renewal, by: Trusted, token: bytes) -> tuple[bytes, 
     return renewed, after
 
 
-def _prepared(data: bytes, proofs: Proofs, hashed: Hash) -> Prepared | container.Prepared:
+def _prepared(
+    data: bytes, proofs: Proofs, hashed: Hash, room: int
+) -> Prepared | container.Prepared:
     if is_container(data):
         return container.prepare_closing(data, proofs, hashed)
     document = Document(data)
     taken = {name for name, _ in form_fields(document)}
     field = next(name for name in _fields() if name not in taken)
-    return prepare_closing(document, field, proofs, by=hashed)
+    return prepare_closing(document, field, proofs, bytes_max=room, by=hashed)
 
 
 def _fields() -> Iterator[str]:
@@ -216,9 +238,29 @@ def _is_answer_of(encoded: bytes, serials: Container[int]) -> bool:
     return bool(states) and all(one.about.serial in serials for one in states)
 
 
+def _issuers(certificates: Sequence[bytes]) -> set[bytes]:
+    known = (one for one in map(read_certificate, certificates) if one is not None)
+    return {one.issuer.public_bytes() for one in known}
+
+
+def _issuers_of_persons(data: bytes) -> set[bytes]:
+    known = filter(may_sign_documents, file_certificates(data))
+    return {one.issuer.public_bytes() for one in known}
+
+
+def _issuer_of(encoded: bytes) -> bytes | None:
+    """Who made a list that speaks of all certificates of theirs; None: it is another one."""
+    if is_answer(encoded) or _address_of(encoded):
+        return None
+    try:
+        return x509.load_der_x509_crl(encoded).issuer.public_bytes()
+    except ValueError:
+        return None
+
+
 def _is_root(encoded: bytes, by: Trusted) -> bool:
     one = read_certificate(encoded)
-    return one is None or one in by.roots
+    return one is None or one in (*by.roots, *by.stamp_roots)
 
 
 def _address_of(encoded: bytes) -> str:

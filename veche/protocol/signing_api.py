@@ -226,6 +226,8 @@ class SessionView(Wire):
         revisions: All so far, the first one first.
         proofs: For a signer's revision.
         authorities: Elsewhere, whose certificates are taken here; files are judged by them too.
+        stampers: Elsewhere, whose time stamps close files here: files are judged by their
+            certificates (DER), for time stamps alone.
         providers: Of remote signatures, at which people can sign on their page.
         final_sha256: Of the closed file; none: it is not closed yet.
         is_to_close: A page that can read the file has to close it now.
@@ -256,6 +258,7 @@ class SessionView(Wire):
     revisions: list[RevisionView]
     proofs: ProofsView
     authorities: list[AuthorityView] = Field(default_factory=list)
+    stampers: list[str] = Field(default_factory=list)
     providers: list[ProviderView] = Field(default_factory=list)
     final_sha256: Sha256 | None = None
     is_to_close: bool = False

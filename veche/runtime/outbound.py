@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -145,7 +146,14 @@ class Outbound:
         return await self._ask(place, target, "GET", head, b"")
 
     async def post(
-        self, place: Place, target: str, body: bytes, kind: str = _JSON, bearer: str = ""
+        self,
+        place: Place,
+        target: str,
+        body: bytes,
+        kind: str = _JSON,
+        bearer: str = "",
+        *,
+        password: str = "",
     ) -> Answer:
         """Send something with ``POST``; the answer whatever its status, but for redirects.
 
@@ -155,6 +163,7 @@ class Outbound:
             body: JSON, or of another kind.
             kind: Content type of the body.
             bearer: By what the other server knows us; empty for nothing.
+            password: ``user:password``, if it knows us by that (RFC 7617); empty for nothing.
 
         Raises:
             OutboundRefusedError: As for ``get``; also if ``bearer`` cannot stand in a header.
@@ -166,6 +175,8 @@ class Outbound:
         head = f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
         if bearer:
             head += f"Authorization: Bearer {bearer}\r\n"
+        elif password:
+            head += f"Authorization: Basic {b64encode(password.encode()).decode()}\r\n"
         return await self._ask(place, target, "POST", head, body)
 
     async def check(self, place: Place) -> None:

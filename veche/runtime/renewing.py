@@ -6,7 +6,6 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 import attrs
-from cryptography import x509
 
 from veche.protocol.renewal import NotRenewedError, begin_renewal, finish_renewal
 from veche.protocol.signatures.digests import hash_named
@@ -37,7 +36,7 @@ class Known:
     def trusted(self) -> Trusted:
         """The same as the verdict takes it."""
         now = dt.datetime.fromtimestamp(self.now_ms / 1000, dt.UTC)
-        return Trusted([x509.load_der_x509_certificate(one) for one in self.roots], now, self.lists)
+        return Trusted.by_encoded(self.roots, now, self.lists)
 
 
 def renew_file(data: bytes, known: Known, stamper: Stamper) -> tuple[bytes, Report]:

@@ -20,6 +20,8 @@ from veche.protocol.pdf.signing import (
     lay_boxes,
     prepare_closing,
     prepare_signature,
+    room_for_signature,
+    room_for_stamp,
 )
 from veche.protocol.pdf.values import PdfError
 from veche.protocol.sealing_api import SealBody, SealedView, SealView, StampBody, StampView
@@ -96,7 +98,8 @@ class Sealer:
         body = SealBody(digest=unpadded(signing.digest), reference=reference)
         sealed = await self._client.call("POST", self._path, SealedView, body=body)
         signed = base + signing.filled(from_unpadded(sealed.signature))
-        closing = await self._work(_prepare_closing, signed)
+        room = room_for_stamp(proofs.certificates)
+        closing = await self._work(_prepare_closing, signed, room)
         return signed + closing.filled(await self._stamp(closing.digest))
 
     async def _view(self) -> tuple[Proofs, str]:
@@ -163,7 +166,9 @@ def _prepare_seal(pdf: bytes, proofs: Proofs, name: str, now_ms: int) -> tuple[b
     if form_fields(document):
         raise PdfError("a file that is sealed has no form")
     base = pdf + lay_boxes(document, [Box(SEAL_FIELD, 0, (0, 0, 0, 0))])
-    return base, prepare_signature(Document(base), SEAL_FIELD, proofs, name, now_ms)
+    room = room_for_signature(proofs.certificates)
+    prepared = prepare_signature(Document(base), SEAL_FIELD, proofs, name, now_ms, bytes_max=room)
+    return base, prepared
 
 
 def _prepare_container(files: Sequence[DataFile]) -> container.Prepared:
@@ -171,5 +176,5 @@ def _prepare_container(files: Sequence[DataFile]) -> container.Prepared:
     return container.prepare(container.new_container(files), kinds)
 
 
-def _prepare_closing(pdf: bytes) -> Prepared:
-    return prepare_closing(Document(pdf), CLOSING_FIELD, Proofs())
+def _prepare_closing(pdf: bytes, room: int) -> Prepared:
+    return prepare_closing(Document(pdf), CLOSING_FIELD, Proofs(), bytes_max=room)

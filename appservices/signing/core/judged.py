@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from cryptography import x509
-
 from veche.protocol.signatures.verdict import Trusted, judge
 from veche.protocol.signed_file import judge_file
 
@@ -35,4 +33,4 @@ def judged_file(data: bytes, roots: Sequence[bytes], now_ms: int) -> Report:
 def trusted(roots: Sequence[bytes], now_ms: int) -> Trusted:
     """What is trusted at a moment; arguments as of ``judged``."""
     now = dt.datetime.fromtimestamp(now_ms // 1000, dt.UTC)
-    return Trusted([x509.load_der_x509_certificate(one) for one in roots], now)
+    return Trusted.by_encoded(roots, now)

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from appservices.signing.routes.api import API
 from appservices.signing.service.lists import LIST
-from appservices.signing.service.own_certificates import authority_views
+from appservices.signing.service.own_certificates import authority_views, stamper_views
 from appservices.signing.store import certificates
 from veche.protocol.errors import NotFoundError
 from veche.protocol.own_certificate_api import AuthoritiesView
@@ -110,7 +110,8 @@ class PublicRoutes:
     async def authorities(self, call: Call) -> AuthoritiesView:
         """None where nobody signs with certificates from elsewhere."""
         _keep(call, CERTIFICATE_KEPT_S)
-        return AuthoritiesView(authorities=authority_views(self._signing.authorities))
+        known = self._signing.authorities
+        return AuthoritiesView(authorities=authority_views(known), stampers=stamper_views(known))
 
     @API.route(
         "POST",

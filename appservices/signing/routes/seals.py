@@ -47,7 +47,8 @@ class SealRoutes:
     )
     async def view(self, call: Call) -> SealView:
         """What whoever prepares a file has to know."""
-        return self._signing.seals.view(self._organisation(call), call.now_ms)
+        organisation, signing = self._organisation(call), self._signing
+        return await signing.pool.run(signing.seals.view, organisation, call.now_ms)
 
     @API.route(
         "POST",

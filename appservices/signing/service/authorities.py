@@ -21,6 +21,7 @@ from veche.protocol.errors import ConfigError
 from veche.protocol.signatures.anchors import NamedAnchor
 from veche.protocol.signatures.certificates import Authority
 from veche.protocol.signatures.cms import der_of
+from veche.protocol.signatures.judging import StampRoot
 from veche.protocol.signatures.trust import is_authority, read_certificate
 from veche.runtime.keys.places import has_signed, open_key
 
@@ -50,6 +51,7 @@ class Authorities:
         seals: Of organisations, by their ids.
         lists: Of revoked certificates, DER, by serial number: of all of these but the root.
         anchors: Authorities elsewhere, whose certificates people may sign with too.
+        stamp_roots: Authorities elsewhere that are believed for time stamps alone.
     """
 
     root: x509.Certificate
@@ -58,11 +60,18 @@ class Authorities:
     seals: Mapping[str, Authority]
     lists: Mapping[int, bytes]
     anchors: tuple[Anchor, ...] = ()
+    stamp_roots: tuple[x509.Certificate, ...] = ()
 
     @property
     def trusted(self) -> tuple[bytes, ...]:
         """By what the files of sessions are judged: our root, and those elsewhere; DER."""
-        return (der_of(self.root), *(der_of(one.certificate) for one in self.anchors))
+        anchors = (der_of(one.certificate) for one in self.anchors)
+        return (der_of(self.root), *anchors, *self.trusted_stampers)
+
+    @property
+    def trusted_stampers(self) -> tuple[StampRoot, ...]:
+        """By what time stamps of others are judged, and nothing else."""
+        return tuple(StampRoot(der_of(one)) for one in self.stamp_roots)
 
     @property
     def named(self) -> tuple[NamedAnchor, ...]:
@@ -105,12 +114,15 @@ class Authorities:
         return is_listed(self.list_of(certificate), certificate)
 
 
-def read_authorities(folder: Path, anchors: Sequence[AnchorSection] = ()) -> Authorities:
+def read_authorities(
+    folder: Path, anchors: Sequence[AnchorSection] = (), stamp_roots: Sequence[Path] = ()
+) -> Authorities:
     """Read the folder.
 
     Args:
         folder: What `veche ca init` has made.
         anchors: Authorities elsewhere whose certificates are taken.
+        stamp_roots: Files with certificates of those who are believed for time stamps alone, PEM.
 
     Raises:
         ConfigError: Something is missing or cannot be read, or does not belong to the rest.
@@ -129,6 +141,7 @@ def read_authorities(folder: Path, anchors: Sequence[AnchorSection] = ()) -> Aut
         seals=seals,
         lists=FolderLists(folder / LISTS, _AGAIN),
         anchors=tuple(map(_anchor, anchors)),
+        stamp_roots=tuple(map(_issuer, stamp_roots)),
     )
     for one in (found.issuing, found.stamps, *seals.values()):
         found.list_of(one.certificate)
@@ -136,17 +149,22 @@ def read_authorities(folder: Path, anchors: Sequence[AnchorSection] = ()) -> Aut
 
 
 def _anchor(section: AnchorSection) -> Anchor:
+    certificate, policies = _issuer(section.certificate), frozenset(section.policies)
+    return Anchor(section.name, certificate, Level(section.level), policies)
+
+
+def _issuer(path: Path) -> x509.Certificate:
+    """The certificate of an authority elsewhere."""
     try:
-        certificate = x509.load_pem_x509_certificate(section.certificate.read_bytes())
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError) as e:
-        raise ConfigError(f"{section.certificate} is no certificate that can be read: {e}") from e
+        raise ConfigError(f"{path} is no certificate that can be read: {e}") from e
     if read_certificate(der_of(certificate)) is None or not is_authority(certificate):
         raise ConfigError(
-            f"{section.certificate} is not the certificate of an authority that issues others:"
-            " an anchor is a root, or who issues the certificates of persons"
+            f"{path} is not the certificate of an authority that issues others:"
+            " it should be a root, or who issues the certificates of persons or of time stamps"
         )
-    policies = frozenset(section.policies)
-    return Anchor(section.name, certificate, Level(section.level), policies)
+    return certificate
 
 
 def list_name(certificate: x509.Certificate) -> str:

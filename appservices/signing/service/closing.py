@@ -33,8 +33,7 @@ from appservices.signing.store.seals import add_seal
 from veche.protocol.acts import ActClass, call_form
 from veche.protocol.asic import container
 from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import Proofs, prepare_closing
-from veche.protocol.signatures.cms import der_of
+from veche.protocol.pdf.signing import prepare_closing, room_for_stamp
 from veche.protocol.signatures.report import Verdict
 from veche.protocol.signatures.stamps import StampRequest
 from veche.protocol.unpadded import unpadded
@@ -190,10 +189,7 @@ def _closed_by_page(parts: Parts, session: Session) -> Closed:
 
 def _prepare(parts: Parts, kept: Kept) -> tuple[Prepared | container.Prepared, Grow]:
     """The revision that closes the file, still without its stamp, and how the file is with one."""
-    authorities, by = parts.authorities, parts.signing.stamped_by
-    stamps = authorities.stamps.certificate
-    certificates = [der_of(one) for one in (authorities.root, stamps)]
-    proofs = Proofs(certificates, [authorities.list_of(stamps)])
+    proofs, by = parts.seals.proofs(), parts.signing.stamped_by
     if kept.session.has_container:
         # With the stamp: what is there already is others', and stays as it is.
         prepared = container.prepare_closing(kept.container(), by=by)
@@ -201,7 +197,8 @@ def _prepare(parts: Parts, kept: Kept) -> tuple[Prepared | container.Prepared, G
     pdf = kept.whole()
     document = Document(pdf)
     field = free_names(document, [FIELD])[FIELD]
-    return prepare_closing(document, field, proofs, by=by), pdf.__add__
+    room = room_for_stamp(proofs.certificates)
+    return prepare_closing(document, field, proofs, bytes_max=room, by=by), pdf.__add__
 
 
 def _keep_evidence(scene: Scene, session: Session, report: bytes, *, is_sealed: bool) -> None:

@@ -139,7 +139,7 @@ class Find(ChatErrand[Parts]):
         self, one: Wanted, ids: Mapping[str, str], me: UserId, names: Mapping[str, str]
     ) -> Invited:
         if one.role is Role.SEAL:
-            name = self._parts.seals.view(one.person, self._parts.host.now_ms()).name
+            name = self._parts.seals.name(one.person, self._parts.host.now_ms())
             return Invited(ids[one.person], one.role, one.person, name, place=one.place)
         found = user_named(one.person, self._parts.bot.user_id, me)
         of = ids[one.of] if one.of else ""

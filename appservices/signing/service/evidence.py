@@ -30,6 +30,8 @@ from veche.protocol.pdf.signing import (
     lay_boxes,
     prepare_closing,
     prepare_signature,
+    room_for_signature,
+    room_for_stamp,
 )
 from veche.protocol.signatures.stamps import StampRequest
 from veche.protocol.unpadded import from_unpadded
@@ -93,7 +95,10 @@ def sealed_report(report: bytes, seals: Seals, organisation: str, now_ms: int) -
         [from_unpadded(one) for one in view.lists],
     )
     base = _with_field(report)
-    signing = prepare_signature(Document(base), SEAL_FIELD, proofs, view.name, now_ms)
+    room = room_for_signature(proofs.certificates)
+    signing = prepare_signature(
+        Document(base), SEAL_FIELD, proofs, view.name, now_ms, bytes_max=room
+    )
     seal = seals.seal(organisation, signing.digest, now_ms)
     return closed_report(base + signing.filled(from_unpadded(seal.signature)), seals, now_ms)
 
@@ -107,7 +112,9 @@ def closed_report(report: bytes, seals: Seals, now_ms: int) -> bytes:
         now_ms: UTC.
     """
     base = report if form_fields(Document(report)) else _with_field(report)
-    closing = prepare_closing(Document(base), CLOSING_FIELD, Proofs())
+    proofs = seals.proofs()
+    room = room_for_stamp(proofs.certificates)
+    closing = prepare_closing(Document(base), CLOSING_FIELD, proofs, bytes_max=room)
     return base + closing.filled(seals.stamp(StampRequest(closing.digest), now_ms))
 
 

@@ -121,7 +121,7 @@ def name_of(scene: Scene, caller: str) -> str:
     """
     if caller not in scene.parts.authorities.seals:
         raise RefusedError("Your organisation has no seal here, by whose name people know it")
-    return scene.parts.seals.view(caller, scene.now_ms).name
+    return scene.parts.seals.name(caller, scene.now_ms)
 
 
 def _invited(scene: Scene, session_id: Ulid, one: PartyOrder, caller: str) -> Invited:

@@ -207,6 +207,11 @@ def authority_views(authorities: Authorities) -> list[AuthorityView]:
     ]
 
 
+def stamper_views(authorities: Authorities) -> list[str]:
+    """Who stamps for this site, and is trusted for that alone."""
+    return [unpadded(der_of(one)) for one in authorities.stamp_roots]
+
+
 def named(name: x509.Name) -> str:
     """Whom a certificate names, on one line, at most ``_NAME_CHARACTERS_MAX`` characters."""
     for kind in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME, NameOID.SURNAME):

@@ -29,7 +29,7 @@ from veche.protocol.asic import container
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import effect_id
 from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import NewField, Proofs, prepare_signature
+from veche.protocol.pdf.signing import NewField, Proofs, prepare_signature, room_for_signature
 from veche.protocol.unpadded import from_unpadded, unpadded
 from veche.runtime import errands
 from veche.runtime.acts import spend
@@ -134,13 +134,16 @@ def _prepare(
         step = container.prepare(kept.container(), [kept.session.matter.kind])
         return step.carrying(proofs), kept.container
     pdf = kept.whole()
-    document = Document(pdf)
+    document, room = Document(pdf), room_for_signature(proofs.certificates)
     words = look_of(CATALOGUE, parts.section.language, Role.SEAL.value, Level.SEAL.value)
     if kept.session.matter.before is not None:
         field = NewField(member.field)
-        return prepare_signature(document, field, proofs, view.name, now_ms), pdf.__add__
+        made = prepare_signature(document, field, proofs, view.name, now_ms, bytes_max=room)
+        return made, pdf.__add__
     look = look_that_fits(document, member.field, view.name, words)
-    prepared = prepare_signature(document, member.field, proofs, view.name, now_ms, look=look)
+    prepared = prepare_signature(
+        document, member.field, proofs, view.name, now_ms, look=look, bytes_max=room
+    )
     return prepared, pdf.__add__
 
 

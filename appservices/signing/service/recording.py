@@ -252,7 +252,7 @@ def _certificates(parts: Parts, session: Session, issued: Iterable[Issued]) -> l
     held += [
         known.seals[one.person].certificate for one in session.members if one.person in known.seals
     ]
-    ders = [der_of(one) for one in held]
+    ders = [*map(der_of, held), *known.trusted_stampers]
     ders += [der for one in issued for der in (*one.above, one.certificate)]
     if any(one.is_own for one in issued):
         ders += known.trusted
@@ -260,9 +260,11 @@ def _certificates(parts: Parts, session: Session, issued: Iterable[Issued]) -> l
 
 
 def _roots(parts: Parts, issued: Iterable[Issued]) -> tuple[str, ...]:
-    """Our root; and those elsewhere, if somebody has signed by one of them."""
-    root, *elsewhere = parts.authorities.trusted
-    known = [root, *elsewhere] if any(one.is_own for one in issued) else [root]
+    """Our root; who stamps for us; and those elsewhere, if somebody has signed by one of them."""
+    authorities = parts.authorities
+    known: Sequence[bytes] = authorities.trusted
+    if not any(one.is_own for one in issued):
+        known = [der_of(authorities.root), *authorities.trusted_stampers]
     return tuple(unpadded(hashlib.sha256(one).digest()) for one in known)
 
 

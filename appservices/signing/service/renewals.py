@@ -26,9 +26,7 @@ from appservices.signing.store.revisions import Revision
 from veche.protocol.asic.growing import added
 from veche.protocol.ids import effect_id
 from veche.protocol.renewal import Stamper
-from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.stamps import StampRequest
-from veche.protocol.signatures.trust import addresses_of
 from veche.protocol.signed_file import lasting_addresses
 from veche.runtime import errands
 from veche.runtime.chats import ChatErrand
@@ -153,15 +151,16 @@ def renew_kept(parts: Parts, kept: Kept, now_ms: int) -> Renewed:
         NotRenewedError: It is not proven, or would not be for longer.
         SandboxError: It cannot be read within the bounds.
     """
-    pdf, authorities = kept.whole(), parts.authorities
-    stamps, by = authorities.stamps.certificate, parts.signing.stamped_by
+    pdf, authorities, by = kept.whole(), parts.authorities, parts.signing.stamped_by
+    proofs = parts.seals.proofs()
     stamper = Stamper(
-        [der_of(authorities.root), der_of(stamps)],
+        proofs.certificates,
         lambda digest: parts.seals.stamp(StampRequest(digest, by=by), now_ms),
         by,
     )
-    addresses = [*in_sandbox(lasting_addresses, pdf), *addresses_of(stamps)]
-    lists = _lists_at(authorities, addresses)
+    addresses = in_sandbox(lasting_addresses, pdf)
+    own, others = _lists_at(authorities, addresses)
+    lists = list(dict.fromkeys([*own, *parts.seals.lists_at(others), *proofs.lists]))
     known = Known(authorities.trusted, now_ms, lists)
     renewed, report = renew_file(pdf, known, stamper)
     increment = added(pdf, renewed) if kept.session.has_container else renewed[len(pdf) :]
@@ -206,14 +205,17 @@ def _ask_pages(scene: Scene, session: Session) -> None:
             scene.tell(room_id, person, renew_doc(session, scene.speech(person)))
 
 
-def _lists_at(authorities: Authorities, addresses: list[str]) -> list[bytes]:
-    """The newest lists of this site that are at certain addresses."""
-    found = []
+def _lists_at(authorities: Authorities, addresses: list[str]) -> tuple[list[bytes], list[str]]:
+    """The newest lists of this site that are at certain addresses, and which are of others."""
+    found, others = [], []
     for address in dict.fromkeys(addresses):
         name = address.rpartition("/")[2].partition(".")[0]
         try:
             held = authorities.lists.get(int(name, 16))
         except ValueError:
-            continue
-        found += [held] if held is not None else []
-    return found
+            held = None
+        if held is not None:
+            found.append(held)
+        else:
+            others.append(address)
+    return found, others

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from veche.protocol.errors import ForbiddenError, NotFoundError, RefusedError
+from veche.protocol.pdf.signing import Proofs
 from veche.protocol.sealing_api import SealedView, SealView
 from veche.protocol.signatures.certificates import STAMP_POLICY
 from veche.protocol.signatures.cms import Signer, der_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.config import SealSection
     from appservices.signing.service.authorities import Authorities
+    from appservices.signing.service.stamping import OtherStamps
     from veche.protocol.signatures.certificates import Authority
 
 SERIAL_BITS: Final = 120
@@ -67,9 +69,15 @@ def _named(organisation: str, _digest: bytes) -> str:
 class Seals:
     """What signs for organisations here, and what stamps."""
 
-    def __init__(self, authorities: Authorities) -> None:
-        """Make it from what was read."""
+    def __init__(self, authorities: Authorities, others: OtherStamps | None = None) -> None:
+        """Make it from what was read.
+
+        Args:
+            authorities: Of this site.
+            others: Who stamps what is sealed, closed and renewed; None: this site does.
+        """
         self._authorities = authorities
+        self._others = others
         stamps = authorities.stamps
         self._stamps = StampAuthority(stamps.certificate, stamps.key, STAMP_POLICY)
         self._signers = {name: Signer(one.certificate) for name, one in authorities.seals.items()}
@@ -82,20 +90,38 @@ class Seals:
             return False
         return True
 
+    def name(self, organisation: str, now_ms: int) -> str:
+        """Whom the certificate of a seal names; raises as ``view``."""
+        return _name_of(self._seal(organisation, now_ms))
+
     def view(self, organisation: str, now_ms: int) -> SealView:
-        """What whoever prepares a file has to know of a seal.
+        """What whoever prepares a file has to know of a seal. It blocks, as ``stamp``.
 
         Raises:
             NotFoundError: There is no such seal.
             ForbiddenError: It was revoked, or is over.
+            UnavailableError: Who stamps does not answer.
         """
-        seal, known = self._seal(organisation, now_ms), self._authorities
-        certificates = (known.root, known.stamps.certificate, seal.certificate)
+        seal, stamps = self._seal(organisation, now_ms), self.proofs()
+        own = self._authorities.list_of(seal.certificate)
         return SealView(
             name=_name_of(seal),
-            certificates=tuple(unpadded(der_of(one)) for one in certificates),
-            lists=tuple(unpadded(known.list_of(one)) for one in certificates[1:]),
+            certificates=tuple(map(unpadded, [*stamps.certificates, der_of(seal.certificate)])),
+            lists=tuple(map(unpadded, [*stamps.lists, own])),
         )
+
+    def proofs(self) -> Proofs:
+        """What proves the stamps: our root, who stamps, and lists. It blocks, as ``stamp``.
+
+        Raises:
+            UnavailableError: Who stamps does not answer.
+        """
+        known = self._authorities
+        if self._others is not None:
+            proofs = self._others.proofs()
+            return Proofs([der_of(known.root), *proofs.certificates], proofs.lists)
+        own = known.stamps.certificate
+        return Proofs([der_of(known.root), der_of(own)], [known.list_of(own)])
 
     def seal(self, organisation: str, digest: bytes, now_ms: int) -> SealedView:
         """Seal a digest; whoever hands the seal out records it first. It blocks, as ``stamp``.
@@ -111,12 +137,22 @@ class Seals:
         token = self.stamp(StampRequest(hashlib.sha256(signature).digest()), now_ms)
         return SealedView(signature=unpadded(signer.detached(attributes, signature, token)))
 
+    def lists_at(self, addresses: Sequence[str]) -> list[bytes]:
+        """Newest lists of those who stamp elsewhere; none where nobody does. It blocks."""
+        return [] if self._others is None else self._others.lists_at(addresses)
+
     def stamp(self, request: StampRequest, now_ms: int) -> bytes:
-        """A time stamp."""
+        """A time stamp. It blocks: call it in a thread.
+
+        Raises:
+            UnavailableError: Who stamps for this site does not answer as they should.
+        """
+        if self._others is not None:
+            return self._others.token(request)
         return self._stamps.token(request, secrets.randbits(SERIAL_BITS), now_ms)
 
     def answer(self, body: bytes, now_ms: int) -> bytes:
-        """What a ``TimeStampReq`` is answered with, also if it is refused."""
+        """What a ``TimeStampReq`` is answered with, by this site, also if it is refused."""
         return self._stamps.answer(body, secrets.randbits(SERIAL_BITS), now_ms)
 
     def _seal(self, organisation: str, now_ms: int) -> Authority:

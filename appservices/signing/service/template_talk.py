@@ -212,7 +212,7 @@ class Fill(ChatErrand[Parts]):
 
     async def _name(self, person: str) -> str | None:
         if not person.startswith("@"):
-            return self._parts.seals.view(person, self._parts.host.now_ms()).name
+            return self._parts.seals.name(person, self._parts.host.now_ms())
         return await known_name(self._parts.host.client, self._parts.bot.user_id, UserId(person))
 
     def _read(self, txn: Cursor, errand: Errand) -> Session | None:

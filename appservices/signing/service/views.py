@@ -12,6 +12,7 @@ from appservices.signing.service.certifying import proofs_view
 from appservices.signing.service.own_certificates import (
     authority_views,
     signed_view,
+    stamper_views,
     told_view,
 )
 from appservices.signing.service.told import clause_view, told_digest
@@ -86,6 +87,7 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
         revisions=[] if is_deleted else _revisions(scene, session),
         proofs=proofs_view(scene.parts.authorities),
         authorities=authority_views(scene.parts.authorities),
+        stampers=stamper_views(scene.parts.authorities),
         providers=[ProviderView(id=one.id, name=one.name) for one in scene.parts.section.providers],
         final_sha256=told_digest(session.final_sha256),
         is_to_close=blind_closing.is_to_close(session, member),

@@ -49,6 +49,7 @@ def judge_container(data: bytes, by: Trusted) -> Report:
         by.roots,
         [encoded for one in known for encoded in one.certificates],
         [*(encoded for one in known for encoded in one.lists), *by.lists],
+        by.stamp_roots,
     )
     judge = Judge(trust, [held.document_sha256], by)
     judge.findings += broken

@@ -51,6 +51,8 @@ FIELDS_MAX: Final = 1000
 SIGNATURE_BYTES_MAX: Final = 5000
 """Room for a signature with its time stamp and two certificates: 2.2 to 3.5 kB of them are used."""
 STAMP_BYTES_MAX: Final = 2500
+_BARE_STAMP_BYTES: Final = 2000
+"""Of a time stamp besides the certificates that travel with it; RSA with 4096 bits has 512."""
 
 SIGNATURE: Final = b"/ETSI.CAdES.detached"
 STAMP: Final = b"/ETSI.RFC3161"
@@ -267,6 +269,17 @@ def _draw(document: Document, increment: Increment, box: Dictionary, signature: 
     size = size_of(box.get(b"/Rect"), turn)
     content = picture(size, lines_of(signature), letters())
     return increment.add_stream(content, picture_entries(size, font, turn))
+
+
+def room_for_stamp(certificates: Sequence[bytes]) -> int:
+    """Room for a time stamp of an authority with these certificates, and those above it, DER."""
+    return max(STAMP_BYTES_MAX, sum(map(len, certificates)) + _BARE_STAMP_BYTES)
+
+
+def room_for_signature(certificates: Sequence[bytes]) -> int:
+    """Room for a signature with such a stamp, all of whose certificates are among these, DER."""
+    stamp = sum(map(len, certificates)) + _BARE_STAMP_BYTES
+    return max(SIGNATURE_BYTES_MAX, SIGNATURE_BYTES_MAX - STAMP_BYTES_MAX + stamp)
 
 
 def prepare_closing(

@@ -131,7 +131,8 @@ def judge_elsewhere(pdf: bytes, by: Trusted) -> Report | None:
         return None
     certificates = [one for claim in claims for one in _certificates(claim)]
     lists = [one for claim in claims for part in _parts(claim) for one in part.lists]
-    judge = Judge(Trust(by.roots, certificates, [*lists, *by.lists]), (), by)
+    trust = Trust(by.roots, certificates, [*lists, *by.lists], by.stamp_roots)
+    judge = Judge(trust, (), by)
     judge.findings += broken
     for one in reversed(claims):
         is_whole = not pdf[one.end :].strip(_LINE_ENDS)

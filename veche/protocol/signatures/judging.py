@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
+from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from veche.protocol.signatures.certificates import document_digest_of, level_of, registrar_of
@@ -28,14 +29,18 @@ from veche.protocol.signatures.trust import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cryptography import x509
-
     from veche.protocol.signatures.trust import Standing, Trust
 
 ALGORITHMS_END: Final[Mapping[str, dt.datetime]] = MappingProxyType({})
 """From when an algorithm proves nothing any more, by its name as ``trust.algorithm_of`` has it, or
 that of a hash, as ``sha256``. Nobody has named a day for those that we take. A day that is set here
 has to be in ``static/signatures/judging.js`` too."""
+
+
+class StampRoot(bytes):
+    """DER of an authority that is trusted for time stamps, and for nothing else."""
+
+    __slots__ = ()
 
 
 @attrs.frozen
@@ -47,12 +52,27 @@ class Trusted:
         now: The time, UTC.
         lists: Lists of revoked certificates that are newer than those in the file, DER.
         algorithms_end: From when an algorithm proves nothing any more.
+        stamp_roots: Authorities that are trusted for time stamps, and for nothing else.
     """
 
     roots: Sequence[x509.Certificate]
     now: dt.datetime
     lists: Sequence[bytes] = ()
     algorithms_end: Mapping[str, dt.datetime] = ALGORITHMS_END
+    stamp_roots: Sequence[x509.Certificate] = ()
+
+    @staticmethod
+    def by_encoded(
+        roots: Sequence[bytes],
+        now: dt.datetime,
+        lists: Sequence[bytes] = (),
+        algorithms_end: Mapping[str, dt.datetime] = ALGORITHMS_END,
+    ) -> Trusted:
+        """The same by certificates in DER; those that are a ``StampRoot`` are for stamps alone."""
+        found: tuple[list[x509.Certificate], list[x509.Certificate]] = ([], [])
+        for one in roots:
+            found[isinstance(one, StampRoot)].append(x509.load_der_x509_certificate(one))
+        return Trusted(found[False], now, lists, algorithms_end, found[True])
 
 
 class Claim(Protocol):

@@ -187,6 +187,7 @@ class Stamp:
         nonce: Of the request; None if there was none.
         signed: The signature around it.
         by: The hash of the imprint.
+        policy: DER of the OID under which it was made.
     """
 
     imprint: bytes
@@ -194,6 +195,7 @@ class Stamp:
     nonce: int | None
     signed: SignedData
     by: Hash = SHA256
+    policy: bytes = b""
 
     @property
     def rests_on(self) -> frozenset[str]:
@@ -211,7 +213,7 @@ def read_token(encoded: bytes) -> Stamp:
     if signed.content_type != TST_INFO or signed.content is None or signed.token is not None:
         raise CmsError("not a time stamp")
     try:
-        version, _policy, imprint, _serial, when, *rest = der.children(
+        version, policy, imprint, _serial, when, *rest = der.children(
             der.read_whole(signed.content, der.SEQUENCE)
         )
         algorithm, digest = der.members(imprint.body, der.SEQUENCE, der.OCTET_STRING)
@@ -223,7 +225,8 @@ def read_token(encoded: bytes) -> Stamp:
     by = hash_of(der.sequence(algorithm))
     if by is None or len(digest) != by.size:
         raise CmsError("the time stamp is not over SHA-256, SHA-384 or SHA-512")
-    return Stamp(digest, moment_ms(when.body), nonces[0] if nonces else None, signed, by)
+    nonce = nonces[0] if nonces else None
+    return Stamp(digest, moment_ms(when.body), nonce, signed, by, policy.encoded)
 
 
 def moment_ms(text: bytes) -> int:

@@ -92,6 +92,7 @@ class Trust:
         roots: Sequence[x509.Certificate],
         certificates: Iterable[bytes],
         lists: Iterable[bytes],
+        stamp_roots: Sequence[x509.Certificate] = (),
     ) -> None:
         """Take what is known; what cannot be read is left out.
 
@@ -100,10 +101,12 @@ class Trust:
             certificates: Others, DER; at most ``CERTIFICATES_MAX`` are looked at.
             lists: Of revoked certificates, and answers of OCSP responders, DER; at most
                 ``CERTIFICATES_MAX``.
+            stamp_roots: That are trusted for time stamps, and for nothing else.
         """
         self._roots = {der_of(root) for root in roots}
+        self._stamp_roots = {der_of(root) for root in stamp_roots}
         self._by_subject: dict[bytes, list[x509.Certificate]] = {}
-        for one in [*roots, *_readable(certificates, read_certificate)]:
+        for one in [*roots, *stamp_roots, *_readable(certificates, read_certificate)]:
             self._by_subject.setdefault(one.subject.public_bytes(), []).append(one)
         self._lists: dict[bytes, list[x509.CertificateRevocationList]] = {}
         self._answers: list[ocsp.Answer] = []
@@ -167,7 +170,8 @@ class Trust:
     def chain(self, certificate: x509.Certificate) -> list[x509.Certificate] | None:
         """From the certificate to a root, both included; None if no chain leads there."""
         chain = [certificate]
-        while der_of(chain[-1]) not in self._roots:
+        roots = self._roots | self._stamp_roots if may_stamp(certificate) else self._roots
+        while der_of(chain[-1]) not in roots:
             issuer = self.issuer_of(chain[-1])
             if issuer is None or len(chain) == CHAIN_MAX:
                 return None

@@ -232,6 +232,7 @@ class _Walk:
             by.roots,
             [*stored(document, b"/Certs"), *known],
             [*stored(document, b"/CRLs"), *stored(document, b"/OCSPs"), *by.lists],
+            by.stamp_roots,
         )
         self._judge = Judge(trust, self._documents, by)
 

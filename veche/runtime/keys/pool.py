@@ -34,17 +34,20 @@ _refused = metrics.counter(
 class SigningPool:
     """Threads for keys."""
 
-    def __init__(self, reactor: Any, *, waiting_max: int = WAITING_MAX) -> None:
+    def __init__(
+        self, reactor: Any, *, waiting_max: int = WAITING_MAX, threads: int = THREADS
+    ) -> None:
         """Make it; the first work starts a thread.
 
         Args:
             reactor: To which results come back.
             waiting_max: Works at a time, those that run included.
+            threads: More than the usual where some of the work waits for others.
         """
         self._reactor = reactor
         self._waiting_max = waiting_max
         self._waiting = 0
-        self._pool = ThreadPool(0, THREADS, "signing")
+        self._pool = ThreadPool(0, threads, "signing")
         self._is_started = False
 
     async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

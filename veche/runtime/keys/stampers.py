@@ -8,11 +8,15 @@ from urllib.parse import urlsplit
 
 from veche.protocol.errors import MalformedError, UnavailableError
 from veche.protocol.signatures.cms import CmsError
+from veche.protocol.signatures.digests import SHA256
 from veche.protocol.signatures.foreign_stamps import believed_token
 from veche.protocol.signatures.stamps import StampRequest
 from veche.runtime.outbound import Place
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+    from veche.protocol.signatures.digests import Hash
     from veche.runtime.outbound import Outbound
 
 NONCE_BITS: Final = 64
@@ -23,29 +27,49 @@ _OK: Final = 200
 class RemoteStamper:
     """An authority for time stamps somewhere."""
 
-    def __init__(self, outbound: Outbound, url: str) -> None:
+    def __init__(
+        self, outbound: Outbound, url: str, *, bearer: str = "", password: str = ""
+    ) -> None:
         """Make it; nothing is sent.
 
         Args:
             outbound: By which it is asked.
             url: Of the authority.
+            bearer: By what it knows us, if by a token.
+            password: ``user:password``, if by that.
 
         Raises:
             MalformedError: It is no address.
         """
         self._outbound = outbound
         self._place, self._target = place_of(url)
+        self._bearer = bearer
+        self._password = password
 
     async def stamp(self, imprint: bytes) -> bytes:
-        """A token over a SHA-256.
+        """A token over a SHA-256; raises as ``believed``."""
+        token, _ = await self.believed(imprint)
+        return token
+
+    async def believed(self, imprint: bytes, by: Hash = SHA256) -> tuple[bytes, Certificate]:
+        """A token over a digest whose signature holds, and the certificate of who stamped.
+
+        Args:
+            imprint: The digest.
+            by: Its hash.
 
         Raises:
             OutboundRefusedError: It may not be asked.
             UnavailableError: It does not answer, or refuses, or stamps something else.
         """
-        request = StampRequest(imprint, secrets.randbits(NONCE_BITS))
+        request = StampRequest(imprint, secrets.randbits(NONCE_BITS), by)
         answer = await self._outbound.post(
-            self._place, self._target, request.encoded(), "application/timestamp-query"
+            self._place,
+            self._target,
+            request.encoded(),
+            "application/timestamp-query",
+            self._bearer,
+            password=self._password,
         )
         if answer.status != _OK:
             raise UnavailableError(
@@ -53,10 +77,9 @@ class RemoteStamper:
                 retry_after_ms=_RETRY_AFTER_MS,
             )
         try:
-            token, _ = believed_token(answer.body, request)
+            return believed_token(answer.body, request)
         except CmsError as e:
             raise UnavailableError(str(e), retry_after_ms=_RETRY_AFTER_MS) from e
-        return token
 
 
 def place_of(url: str) -> tuple[Place, str]:

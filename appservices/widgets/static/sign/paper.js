@@ -29,6 +29,7 @@ import { formFields, isSigned } from "../pdf/signing.js";
 import { pageCount } from "../pdf/tree.js";
 import { PdfError, asText } from "../pdf/values.js";
 import { readCertificate } from "../signatures/certificate.js";
+import { stampRoot } from "../signatures/trust.js";
 import { judge } from "../signatures/verdict.js";
 import { hex, joined, sha256, utf8 } from "../verify/bytes.js";
 import { DOCUMENT, decrypt, encrypt, importKey, incrementOf } from "./cipher.js";
@@ -199,14 +200,15 @@ async function judged(whole, view, isContainer = false) {
 /**
  * @param {View} view
  * @returns {import("../signatures/certificate.js").Certificate[]} by which its file is judged: the
- *   service's authority, and those elsewhere whose certificates it takes
+ *   service's authority, those elsewhere whose certificates it takes, and who stamps for it
  * @throws {PaperError} it names none
  */
-export function rootsOf({ proofs, authorities = [] }) {
+export function rootsOf({ proofs, authorities = [], stampers = [] }) {
     const [root] = proofs.certificates;
     if (!root) throw new PaperError("signature");
     const ours = [root, ...authorities.map(({ certificate }) => certificate)];
-    return ours.map((one) => readCertificate(fromBase64(one)));
+    const own = ours.map((one) => readCertificate(fromBase64(one)));
+    return [...own, ...stampers.map((one) => stampRoot(fromBase64(one)))];
 }
 
 /**

@@ -153,6 +153,7 @@ export interface View {
     proofs: { certificates: string[]; lists: string[] };
     /** Elsewhere, whose certificates are taken here. */
     authorities?: Authority[];
+    stampers?: string[];
     /** Of remote signatures, at which people sign on this page. */
     providers?: { id: string; name: string }[];
     final_sha256?: string | null;

@@ -23,6 +23,7 @@
  * @property {PublicKey | undefined} key none if it is of another kind
  * @property {Bytes} keyBits octets of the key, without its algorithm
  * @property {Map<string, Extension>} extensions by hex of the OID's contents
+ * @property {boolean} [isForStamps] whether it is trusted, if it is, for time stamps alone
  *
  * @typedef {object} RevocationList
  * @property {Bytes} signed

@@ -21,6 +21,7 @@ import {
     isAuthority,
     isResponder,
     isSameCertificate,
+    mayStamp,
     needsNoList,
     readCertificate,
     readList,
@@ -33,9 +34,17 @@ const CHAIN_MAX = 4;
 const CERTIFICATES_MAX = 1000;
 export const TOLERANCE_MS = 2_000;
 
+/**
+ * @param {Bytes} encoded
+ * @returns {Certificate} a root that is trusted for time stamps, and for nothing else
+ */
+export function stampRoot(encoded) {
+    return { ...readCertificate(encoded), isForStamps: true };
+}
+
 export class Trust {
     /**
-     * @param {Certificate[]} roots
+     * @param {Certificate[]} roots some of them for time stamps alone
      * @param {Bytes[]} certificates
      * @param {Bytes[]} lists of revoked ones, and answers of OCSP responders
      */
@@ -86,7 +95,9 @@ export class Trust {
     /** @param {Certificate} certificate @returns {Promise<Certificate[] | undefined>} to a root */
     async chain(certificate) {
         const chain = [certificate];
-        for (let last = certificate; !this.roots.some((root) => isSameCertificate(root, last));) {
+        const isStamper = mayStamp(certificate);
+        const roots = this.roots.filter(({ isForStamps }) => isStamper || !isForStamps);
+        for (let last = certificate; !roots.some((root) => isSameCertificate(root, last));) {
             const issuer = await this.issuerOf(last);
             if (!issuer || chain.length === CHAIN_MAX) return undefined;
             chain.push(issuer);

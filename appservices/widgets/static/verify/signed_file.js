@@ -105,11 +105,14 @@ export class VecheSignedFile extends VecheElement {
 
     /**
      * @returns {Promise<Certificate[]>} of our server's authority, of those that its operator has
-     *   named, and those that were chosen
+     *   named, also for time stamps alone, and those that were chosen
      */
     async _roots() {
-        const { readCertificate } = await import("../signatures/certificate.js");
-        const [ours, others] = await Promise.all([
+        const [{ readCertificate }, { stampRoot }] = await Promise.all([
+            import("../signatures/certificate.js"),
+            import("../signatures/trust.js"),
+        ]);
+        const [ours, { authorities: others, stampers }] = await Promise.all([
             fetch(ROOT)
                 .then(async (answer) =>
                     answer.ok ? [new Uint8Array(await answer.arrayBuffer())] : [],
@@ -119,7 +122,8 @@ export class VecheSignedFile extends VecheElement {
         ]);
         this.named = others.map(({ named }) => named);
         const known = [...ours, ...others.map(({ certificate }) => certificate)];
-        return [...known, ...this.chosen].map(readCertificate);
+        const trusted = [...known, ...this.chosen].map(readCertificate);
+        return [...trusted, ...stampers.map(stampRoot)];
     }
 
     /** @param {Event} event */
@@ -311,17 +315,21 @@ async function certificatesIn(file) {
     return found;
 }
 
-/** @returns {Promise<{certificate: Uint8Array<ArrayBuffer>, named: import("./signed_words.js").Named}[]>} */
+/**
+ * @returns {Promise<{
+ *     authorities: {certificate: Uint8Array<ArrayBuffer>, named: import("./signed_words.js").Named}[],
+ *     stampers: Uint8Array<ArrayBuffer>[]}>} who is trusted, and who for time stamps alone
+ */
 async function namedAuthorities() {
     const [{ fromBase64 }, { idOf }] = await Promise.all([
         import("../kit/approval.js"),
         import("../signatures/algorithms.js"),
     ]);
-    /** @type {{authorities?: import("../sign/types.d.ts").Authority[]}} */
-    const { authorities = [] } = await fetch(AUTHORITIES)
+    /** @type {{authorities?: import("../sign/types.d.ts").Authority[], stampers?: string[]}} */
+    const { authorities = [], stampers = [] } = await fetch(AUTHORITIES)
         .then((answer) => (answer.ok ? answer.json() : {}))
         .catch(() => ({}));
-    return Promise.all(
+    const named = await Promise.all(
         authorities.map(async ({ name, level, certificate, policies = [] }) => {
             const encoded = fromBase64(certificate);
             const root = hex(await sha256(encoded));
@@ -332,4 +340,5 @@ async function namedAuthorities() {
             };
         }),
     );
+    return { authorities: named, stampers: stampers.map(fromBase64) };
 }

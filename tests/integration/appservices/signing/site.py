@@ -22,7 +22,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 
-from appservices.signing.bot import webhooks_of
+from appservices.signing.bot import other_stamps, webhooks_of
 from appservices.signing.cli import make_authority
 from appservices.signing.config import (
     AnchorSection,
@@ -31,6 +31,7 @@ from appservices.signing.config import (
     SessionsSection,
     SignerSection,
     SigningSection,
+    StampsSection,
 )
 from appservices.signing.core.parties import Role, Stage
 from appservices.signing.core.records import Level, fields_of
@@ -145,8 +146,14 @@ class SigningSite(TestCase):
         """Providers at which people sign on their page."""
         return []
 
+    def stamps(self) -> StampsSection | None:
+        """Who stamps what is closed here; None: the site itself."""
+        return None
+
     def _make_parts(self) -> Parts:
+        stamps = self.stamps()
         signing = SigningSection(
+            stamps=stamps,
             folder=self.folder / "ca",
             stamp_hash=self.stamp_hash,
             seals=[SealSection(id="town", key_paths=[self.folder / "town"])],
@@ -184,7 +191,9 @@ class SigningSite(TestCase):
         )
         sessions = signing.sessions
         assert sessions is not None
-        authorities = read_authorities(signing.folder, sessions.anchors)
+        roots = [] if stamps is None else [stamps.root]
+        authorities = read_authorities(signing.folder, sessions.anchors, roots)
+        others = other_stamps(cast("Any", self.host), stamps, authorities)
         return Parts(
             cast("Any", self.host),
             sessions,
@@ -192,7 +201,7 @@ class SigningSite(TestCase):
             Vault(b"v" * 32),
             signing,
             authorities,
-            Seals(authorities),
+            Seals(authorities, others),
             self.pool,
         )
 

@@ -1,0 +1,345 @@
+"""A site whose files are closed by the stamps of an authority elsewhere: OpenSSL, behind HTTP."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+import subprocess
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from pydantic import ValidationError
+from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
+
+from appservices.signing.bot import other_stamps
+from appservices.signing.config import StampsSection
+from appservices.signing.core.papers.any_files import any_file
+from appservices.signing.core.parties import Role, Stage
+from appservices.signing.service.closing import Close
+from appservices.signing.service.drafting import Invited
+from appservices.signing.service.ending import CLOSE, SEAL
+from appservices.signing.service.files import read_kept
+from appservices.signing.service.putting import PutSeal
+from appservices.signing.service.renewals import RENEW, Renew
+from appservices.signing.service.sealing import Seals
+from appservices.signing.store import blobs
+from tests.integration.appservices.signing.site import ALICE, TOWN_KEY, SigningSite
+from tests.support.bank import DAY, Bank, lists_served
+from tests.support.forgery import page
+from tests.support.node import WIDGETS, node
+from tests.support.readers import by_pdfsig, by_pyhanko
+from tests.support.signing import ms
+from tests.support.tsa import OpensslAuthority, stamps_served
+from tests.unit.appservices.widgets.test_signed_files import VERDICT
+from veche.cli.homeserver import write_private
+from veche.cli.main import main
+from veche.protocol.asic.container import DataFile
+from veche.protocol.errors import UnavailableError
+from veche.protocol.ids import EffectId
+from veche.protocol.signatures.certificates import STAMP_POLICY
+from veche.protocol.signatures.cms import der_of
+from veche.protocol.signatures.digests import SHA512
+from veche.protocol.signatures.judging import Trusted
+from veche.protocol.signatures.report import Reason, Report, Verdict
+from veche.protocol.signatures.stamps import StampAuthority, StampRequest, read_request
+from veche.protocol.signed_file import judge_file
+from veche.runtime.document_cipher import DOCUMENT, decrypt
+from veche.runtime.errands import Errand
+from veche.runtime.sealing import Sealer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from veche.runtime.database import Cursor
+
+pytestmark = pytest.mark.postgres
+
+reactor: Any = default_reactor
+DIGEST = bytes(range(32))
+
+
+class OtherStampsTests(SigningSite):
+    """Alice signs, the town seals, and somebody else says when."""
+
+    def setUp(self) -> None:
+        now = dt.datetime.fromtimestamp(int(reactor.seconds()), tz=dt.UTC)
+        lists = lists_served()
+        place, self.found = lists.__enter__()
+        self.addCleanup(lists.__exit__, None, None, None)
+        self.time = Bank("Time", now, list_url=f"{place}/time.crl")
+        self.found["time.crl"] = self.time.revocations(made=now - DAY, life=9 * DAY)
+        self.key: Any = rsa.generate_private_key(65_537, 3072)
+        self.answer: Callable[[bytes], bytes] = self._openssl
+        self.asked: list[dict[str, str]] = []
+        served = stamps_served(self._stamp, self.asked)
+        self.tsa = served.__enter__()
+        self.addCleanup(served.__exit__, None, None, None)
+        super().setUp()
+        self.use(self.key)
+
+    def use(self, key: Any) -> None:
+        """Let another key stamp from now on."""
+        stamper = self.time.issue_stamper(key, 900 * DAY)
+        self.openssl = OpensslAuthority(self.folder / "tsa", stamper, key, [self.time.root])
+
+    def _openssl(self, query: bytes) -> bytes:
+        return self.openssl.answer(query)
+
+    def _stamp(self, query: bytes) -> bytes:
+        return self.answer(query)
+
+    def stamps(self) -> StampsSection:
+        root = self.folder / "time.pem"
+        root.write_bytes(self.time.pem)
+        return StampsSection(url=self.tsa, root=root, networks=("127.0.0.0/8",))
+
+    def seals(self, section: StampsSection) -> Seals:
+        known, host = self.parts.authorities, self.parts.host
+        return Seals(known, other_stamps(host, section, known))
+
+    def invited(self) -> dict[str, Any]:
+        return {
+            "invited": [
+                Invited("p1", Role.SEAL, "town", "Town of Lindenau"),
+                Invited("p2", Role.SIGNER, ALICE, "Alice Adams"),
+            ],
+            "stages": [Stage(("p1",)), Stage(("p2",))],
+        }
+
+    async def do(self, handler: Any, kind: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Do an errand as the loop would; what it performed."""
+        now_ms = self.host.now_ms()
+        errand = Errand(EffectId(f"test {kind} {now_ms}"), kind, payload, now_ms)
+        result: Mapping[str, Any] = await handler.perform(errand)
+        self.run_now(handler.finish, errand, result, now_ms)
+        return result
+
+    async def due(self, handler: Any, kind: str) -> Mapping[str, Any]:
+        *_, (payload,) = self.rows(
+            "SELECT payload FROM runtime.errand WHERE kind = %s ORDER BY payload->>'tries'", kind
+        )
+        return await self.do(handler, kind, payload)
+
+    async def signed(self, **more: Any) -> str:
+        session = self.sent(**{**self.invited(), **more})
+        if len(session.members) > 1:
+            await self.due(PutSeal(self.parts), SEAL)
+        done = await self.away(self.page(session, session.members[-1].id).sign, self.keys[ALICE])
+        assert done.status == 200, done
+        return str(session.id)
+
+    def whole(self, session_id: str) -> bytes:
+        return bytes(self.run_now(read_kept, self.parts, session_id).whole())
+
+    def evidence(self, session_id: str) -> bytes:
+        def work(txn: Cursor) -> bytes:
+            session = self.scene_of(txn).session(session_id)
+            assert session is not None
+            cipher = blobs.of_kind(txn, session_id, "evidence")
+            assert cipher is not None
+            return decrypt(session.matter.key, cipher, DOCUMENT)
+
+        return bytes(self.run_now(work))
+
+    def judged(self, data: bytes, *roots: bytes) -> Report:
+        now = dt.datetime.fromtimestamp(self.host.now_ms() / 1000, dt.UTC)
+        return judge_file(data, Trusted.by_encoded(roots or self.parts.authorities.trusted, now))
+
+    async def test_seals_reports_and_closed_files_are_stamped_elsewhere_and_all_believe_it(
+        self,
+    ) -> None:
+        section = self.parts.section.model_copy(update={"id": "town"})
+        self.parts = attrs.evolve(self.parts, section=section)
+        session_id = await self.signed()
+        await self.due(Close(self.parts), CLOSE)
+
+        root = self.parts.authorities.root
+        for pdf in (self.whole(session_id), self.evidence(session_id)):
+            report = self.judged(pdf)
+            assert report.verdict is Verdict.SEALED, report
+            # Only by a certificate of theirs can it last so long: ours ends another day.
+            assert report.proven_until_ms == ms(self.openssl.certificate.not_valid_after_utc)
+            without = self.judged(pdf, der_of(root))
+            assert {one.reason for one in without.findings} == {Reason.TIME}, without
+        pdf = self.whole(session_id)
+        path = self.folder / "lease.pdf"
+        path.write_bytes(pdf)
+        assert await self.away(main, ["verify", str(path), "--site", self.url]) == 0
+        now = dt.datetime.fromtimestamp(self.host.now_ms() / 1000, dt.UTC)
+        believed = await self.away(by_pyhanko, pdf, [root, self.time.root], now)
+        assert [(one.valid, one.trusted) for one in believed] == [(True, True)] * 3
+        said = await self.away(by_pdfsig, self.folder, pdf, root)
+        assert said.count("Signature is Valid") == 2  # It does not judge stamps over the whole.
+
+    async def test_what_an_organisation_has_sealed_over_http_has_their_stamps_too(self) -> None:
+        sealer = Sealer(reactor, self.url, TOWN_KEY, "town")
+        pdf = await sealer.seal(page("Extract"), "case-7", self.host.now_ms())
+        files = await sealer.seal_files([DataFile("a.txt", "text/plain", b"a")], "case-8")
+        await sealer.close()
+
+        for data in (pdf, files):
+            report = self.judged(data)
+            assert report.verdict is Verdict.SEALED, report
+            assert report.proven_until_ms == ms(self.openssl.certificate.not_valid_after_utc)
+
+    async def test_the_page_believes_them_for_time_alone(self) -> None:
+        session_id = await self.signed()
+        await self.due(Close(self.parts), CLOSE)
+        told = json.loads(await self.away(_got, f"{self.url}/_veche/signing/v1/authorities"))
+
+        assert told["authorities"] == []
+        assert len(told["stampers"]) == 1
+        person = self.time.issue("Bob Brown", ec.generate_private_key(ec.SECP256R1()))
+        found = await self.away(_by_page, self.whole(session_id), self.parts, person)
+        assert found == {"verdict": "sealed", "signer": False}
+
+    async def test_a_container_is_closed_and_renewed_by_them(self) -> None:
+        session_id = await self.signed(
+            file=any_file(b"PK\x03\x04 lease", "lease.docx"),
+            invited=[Invited("p2", Role.SIGNER, ALICE, "Alice Adams")],
+            stages=[],
+        )
+        await self.due(Close(self.parts), CLOSE)
+        before = self.judged(self.whole(session_id))
+        assert before.verdict is Verdict.SEALED, before
+
+        key = ec.generate_private_key(ec.SECP384R1())
+        stamper = self.time.issue_stamper(key, 1800 * DAY)
+        self.openssl = OpensslAuthority(self.folder / "tsa2", stamper, key, [self.time.root])
+        for _ in range(2):  # Once to learn of the other key.
+            try:
+                await self.do(Renew(self.parts), RENEW, {"session": session_id})
+            except UnavailableError as e:
+                assert "another key" in str(e)  # noqa: PT017 -- the second time has to work
+        after = self.judged(self.whole(session_id))
+        assert after.verdict is Verdict.SEALED, after
+        assert (after.proven_until_ms or 0) > (before.proven_until_ms or 0)
+
+    async def test_a_file_waits_for_who_stamps_and_is_never_stamped_by_us(self) -> None:
+        honest = self.answer
+        session_id = await self.signed()
+        stranger, past = Bank("Time", self.time.now), self.time.now - DAY
+        other = ec.generate_private_key(ec.SECP256R1())
+        ours = StampAuthority(self.time.issue_stamper(other), other, STAMP_POLICY)
+        foreign = StampAuthority(stranger.issue_stamper(other), other, STAMP_POLICY)
+
+        def changed(query: bytes, **what: Any) -> bytes:
+            asked = read_request(query, b"")
+            held = {"imprint": asked.imprint, "nonce": asked.nonce, **what}
+            return honest(StampRequest(held["imprint"], held["nonce"], asked.by).encoded())
+
+        lies: dict[Callable[[bytes], bytes], str] = {
+            lambda _: b"": "the answer is no time stamp",
+            lambda _: b"<html>": "the answer is no time stamp",
+            lambda query: changed(query, imprint=DIGEST): "over something else",
+            lambda query: changed(query, nonce=7): "over something else",
+            lambda query: changed(query, nonce=None): "over something else",
+            lambda query: ours.answer(query, 1, ms(past)): "another time than ours",
+            lambda query: foreign.answer(query, 1, self.host.now_ms()): "not below the root",
+        }
+        for lie, why in lies.items():
+            self.answer = lie
+            with pytest.raises(UnavailableError, match=why):
+                await self.away(self.parts.seals.stamp, StampRequest(bytes(32)), 0)
+            assert await self.due(Close(self.parts), CLOSE) == {"failed": True}
+            assert self.rows("SELECT state FROM signing.session") == [("sealing",)]
+
+        self.answer = honest
+        await self.due(Close(self.parts), CLOSE)
+        assert self.rows("SELECT state FROM signing.session") == [("completed",)]
+        assert self.judged(self.whole(session_id)).verdict is Verdict.SEALED
+
+    async def test_their_policy_and_the_hash_by_which_they_sign_have_to_be_ours(self) -> None:
+        strict = self.seals(self.stamps().model_copy(update={"policy": "1.2.3"}))
+        with pytest.raises(UnavailableError, match="another policy"):
+            await self.away(strict.stamp, StampRequest(DIGEST), 0)
+        request = StampRequest(SHA512.digest(b"file"), by=SHA512)
+        with pytest.raises(UnavailableError, match="sha256, which is shorter"):
+            await self.away(self.parts.seals.stamp, request, 0)
+
+    async def test_without_proof_that_who_stamps_was_not_revoked_nothing_is_closed(self) -> None:
+        await self.signed(invited=[self.invited()["invited"][1]], stages=[])
+        for held in (
+            None,
+            self.time.revocations((self.openssl.certificate, self.time.now - DAY)),
+        ):
+            self.found["time.crl"] = held or b""
+            assert await self.due(Close(self.parts), CLOSE) == {"failed": True}
+
+        assert self.rows("SELECT state FROM signing.session") == [("sealing",)]
+
+    async def test_nothing_is_closed_while_who_stamps_is_down_and_they_are_told_a_password_by_tls(
+        self,
+    ) -> None:
+        await self.signed(invited=[self.invited()["invited"][1]], stages=[])
+        down = self.stamps().model_copy(update={"url": "http://127.0.0.1:1/tsa"})
+        honest = self.parts
+        seals = self.seals(down)
+        self.parts = attrs.evolve(honest, seals=seals)
+        assert await self.due(Close(self.parts), CLOSE) == {"failed": True}
+        assert self.rows("SELECT state FROM signing.session") == [("sealing",)]
+
+        write_private(self.folder / "password", "veche:secret")
+        with pytest.raises(ValidationError, match="begin with https"):
+            StampsSection(**{**self.stamps().model_dump(), "password_path": self.folder})
+        known = self.stamps().model_copy(update={"password_path": self.folder / "password"})
+        seals = self.seals(known)
+        self.parts = attrs.evolve(honest, seals=seals)
+        await self.due(Close(self.parts), CLOSE)
+        assert self.rows("SELECT state FROM signing.session") == [("completed",)]
+        said = base64.b64encode(b"veche:secret").decode()
+        assert {one["authorization"] for one in self.asked} == {f"Basic {said}"}
+
+    async def test_no_seal_lapses_while_nobody_stamps(self) -> None:
+        self.answer = lambda _: b""
+        self.sent(**self.invited())
+        with pytest.raises(UnavailableError, match="is no time stamp"):
+            await self.due(PutSeal(self.parts), SEAL)
+
+        assert self.rows("SELECT state FROM signing.session") == [("open",)]
+
+
+def _got(url: str) -> bytes:
+    with urllib.request.urlopen(url) as answer:  # noqa: S310 -- ours
+        return bytes(answer.read())
+
+
+def _by_page(pdf: bytes, parts: Any, person: Any) -> dict[str, Any]:
+    """What the modules of the page make of a file, and of somebody below who only stamps."""
+    static = WIDGETS / "static"
+    trust = static / "signatures" / "trust.js"
+    certificate = static / "signatures" / "certificate.js"
+    code = f"""
+        import {{ judge }} from {json.dumps(VERDICT.as_uri())};
+        import {{ readCertificate }} from {json.dumps(certificate.as_uri())};
+        import {{ Trust, stampRoot }} from {json.dumps(trust.as_uri())};
+        const bytes = (text) => Uint8Array.from(Buffer.from(text, "base64"));
+        let text = "";
+        for await (const part of process.stdin) text += part;
+        const one = JSON.parse(text);
+        const roots = [readCertificate(bytes(one.root)), stampRoot(bytes(one.stamps))];
+        const {{ verdict }} = await judge(bytes(one.pdf), roots, one.now);
+        const chain = await new Trust(roots, [], []).chain(readCertificate(bytes(one.person)));
+        process.stdout.write(JSON.stringify({{ verdict, signer: chain !== undefined }}));
+    """
+    given = {
+        "pdf": pdf,
+        "root": der_of(parts.authorities.root),
+        "stamps": der_of(parts.authorities.stamp_roots[0]),
+        "person": der_of(person),
+    }
+    told: dict[str, Any] = {name: base64.b64encode(data).decode() for name, data in given.items()}
+    told["now"] = parts.host.now_ms()
+    done = subprocess.run(
+        [str(node()), "--input-type=module", "--eval", code],
+        input=json.dumps(told),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
