@@ -24,6 +24,17 @@ COMING: Final[Mapping[RuleState, str]] = {
     RuleState.WAITING: N_("This counts from {moment} on:"),
 }
 """What stands above a rule that does not count yet."""
+BE_ONE: Final = N_("Be a guardian")
+BE_NONE: Final = N_("Do not be one")
+CHANGE_NOTHING: Final = N_("Change nothing")
+KEEP_PRESENT: Final = N_("Keep the present rule")
+UNCHANGED: Final = N_("Nothing has changed.")
+APPROVED: Final = N_("Approved.")
+DECIDED: Final = N_("It is decided.")
+IS_ONE: Final = N_("You are a guardian.")
+IS_NONE: Final = N_("You are not a guardian.")
+ACCEPTED: Final = N_("{name} is your guardian.")
+DECLINED: Final = N_("{name} does not want to be your guardian, so nothing has changed.")
 
 
 def weaker_doc(rule: str, at_ms: int, speech: Speech) -> Doc:

@@ -17,12 +17,16 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from veche.protocol.ids import UserId
+
 G = TypeVar("G", int, str)
 GUARDIANS_MAX: Final = 5
 ACCEPT_MS: Final = 7 * 86_400_000
 """How long somebody may think about being a guardian."""
 ASKED_MS: Final = 15 * 60_000
 """How long somebody is asked whether to set a rule."""
+WEAKER_MS: Final = 86_400_000
+"""How much later a rule counts that asks for less; nothing shortens it."""
 _OFF: Final = frozenset({"off", "нет", "aus", "немає"})
 _OF: Final = frozenset({"of", "из", "von", "з", "із"})
 _NUMBER: Final = re.compile(r"[0-9]{1,2}")
@@ -87,6 +91,40 @@ class Standing(enum.Enum):
     NO = "no"
     GONE = "gone"
     """Left: no chat any more, closed, or another identity. What they say does not count."""
+
+
+@attrs.frozen
+class Guardian:
+    """Somebody in a rule: a guardian, or whose rule it is.
+
+    Attributes:
+        person: Their account.
+        name: What they are called.
+    """
+
+    person: UserId
+    name: str
+
+
+@attrs.frozen(kw_only=True)
+class GuardRule:
+    """A rule as it is kept.
+
+    Attributes:
+        id: ULID.
+        state: How far it has got.
+        needed: How many guardians have to agree; 0: there are none any more.
+        sealed: Names, under the operator's key.
+        approved_by: Nonce of the owner's approval; None: not yet.
+        counts_from_ms: UTC, where it waits; None: it does not.
+    """
+
+    id: str
+    state: RuleState
+    needed: int
+    sealed: bytes = attrs.field(repr=False)
+    approved_by: str | None = None
+    counts_from_ms: int | None = None
 
 
 @attrs.frozen

@@ -45,7 +45,7 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     person, room_id = inbound.sender, inbound.room_id
     speech, currencies = scene.speech(person), scene.section.currencies
     if not argument:
-        scene.tell(room_id, person, guardians.shown(scene, person))
+        scene.tell(room_id, person, guardians.RULES.shown(scene, person))
         return
     wanted = read_guards(argument, currencies)
     if isinstance(wanted, OrderProblem):

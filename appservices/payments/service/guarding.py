@@ -29,7 +29,7 @@ from appservices.payments.store import holders
 from veche.protocol.approval import MandateShown
 from veche.protocol.guards import Standing, Tally, tally
 from veche.protocol.prompts import Choice
-from veche.runtime.crypto.tracking import identity_view
+from veche.runtime import guard_rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,11 +95,7 @@ def sealed(scene: Scene, view: RuleView) -> bytes:
 
 def has_left(scene: Scene, holder_id: int, person: UserId) -> bool:
     """Whether a guardian does not count any more."""
-    if holders.holder(scene.txn, holder_id).is_closed or scene.chat_of(person) is None:
-        return True
-    identity = identity_view(scene.txn, person)
-    is_pinned = identity.master_pinned is not None
-    return is_pinned and identity.master_key != identity.master_pinned
+    return holders.holder(scene.txn, holder_id).is_closed or guard_rules.has_left(scene, person)
 
 
 def guardians(scene: Scene, rule: GuardRule, payment_id: str) -> list[One]:

@@ -13,6 +13,7 @@ from appservices.payments.service import (
     guarding,
     voting,
 )
+from veche.runtime.guard_rules import TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,15 +56,14 @@ def answered(scene: Scene, answer: Answered) -> bool:
 def show_to(scene: Scene, payload: Mapping[str, Any], person: UserId) -> None:
     """Tell somebody who has got a chat why it was made for them."""
     if "guard" in payload:
-        guardians.invite(scene, payload["guard"], person)
+        guardians.RULES.invite(scene, payload["guard"], person)
     if "allowance" in payload:
         allowances.tell_given(scene, payload["allowance"], person)
 
 
 _ANSWERED: Final[Mapping[str, Callable[[Scene, Answered], None]]] = {
     guarding.TOPIC: voting.answered,
-    guardians.TOPIC: guardians.answered,
-    guardians.TOPIC_OF_GUARDIAN: guardians.guardian_answered,
+    **dict.fromkeys(TOPICS, guardians.RULES.answered),
     allowances.TOPIC: allowances.answered,
     banning.TOPIC: banning.answered,
 }

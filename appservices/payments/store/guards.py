@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from appservices.payments.core.guards import GuardTerms
+from veche.protocol import guards
 from veche.protocol.guards import RuleState
 
 if TYPE_CHECKING:
@@ -19,32 +20,21 @@ _COLUMNS: Final = (
 )
 
 
-@attrs.frozen
-class GuardRule:
+@attrs.frozen(kw_only=True)
+class GuardRule(guards.GuardRule):
     """A rule as it is kept.
 
     Attributes:
-        id: ULID.
         holder: Number of the holder whose payments are guarded.
         ledger: Number of the currency.
-        needed: How many guardians have to approve; 0: there are none any more.
         above_minor: Above which amount.
         is_shown: Guardians see whom and how much.
-        sealed: Names, under the operator's key.
-        approved_by: Nonce of the payer's approval.
-        counts_from_ms: UTC, where it waits.
     """
 
-    id: str
     holder: int
     ledger: int
-    state: RuleState
-    needed: int
     above_minor: int
     is_shown: bool
-    sealed: bytes
-    approved_by: str | None = None
-    counts_from_ms: int | None = None
 
 
 @attrs.frozen

@@ -10,23 +10,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from veche.protocol.guards import GuardProblem, Named, is_off, needs_fewer, read_named
+from veche.protocol.guards import Guardian, GuardProblem, Named, is_off, needs_fewer, read_named
 
 if TYPE_CHECKING:
     from veche.protocol.ids import UserId
-
-
-@attrs.frozen
-class Guardian:
-    """Somebody in a rule.
-
-    Attributes:
-        person: Their account.
-        name: What they are called.
-    """
-
-    person: UserId
-    name: str
 
 
 @attrs.frozen

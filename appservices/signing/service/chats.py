@@ -32,6 +32,7 @@ from veche.protocol.wire import mapping
 from veche.runtime import errands, prompts
 from veche.runtime.chats import choose_language, doubt, page_commands, refuse
 from veche.runtime.errands import Errand
+from veche.runtime.guard_rules import TOPICS
 from veche.runtime.prompts import Answered
 from veche.runtime.sessions import answer_command
 
@@ -149,8 +150,8 @@ def _choose(scene: Scene, heard: Heard, inbound: Inbound) -> bool:
         meeting_talk.answered(scene, answered)
     elif topic in identify_talk.TOPICS:
         identify_talk.answered(scene, answered)
-    elif topic in guardians.TOPICS:
-        guardians.answered(scene, answered)
+    elif topic in TOPICS:
+        guardians.RULES.answered(scene, answered)
     elif topic == guarding.TOPIC:
         guarding.answered(scene, answered)
     elif topic == checking.TOPIC:

@@ -92,7 +92,7 @@ class _OpenChat(OpenChat[Parts]):
         if not invite(scene, room_id, person):
             greet(scene, room_id, person)
         if errand.payload.get("guard"):
-            guardians.invite(scene, errand.payload["guard"], person)
+            guardians.RULES.invite(scene, errand.payload["guard"], person)
         if session is None:
             return
         if errand.payload.get("deliver"):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.signing.core.errors import GuardiansError
-from appservices.signing.core.guards import Guardian, RuleView
+from appservices.signing.core.guards import RuleView
 from appservices.signing.core.parties import CAN_ACT, Role
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.guardians import (
@@ -25,11 +25,11 @@ from appservices.signing.core.texts.guardians import (
 from appservices.signing.store import guards as store
 from appservices.signing.store.guards import Asked
 from veche.protocol.approval import MandateShown
-from veche.protocol.guards import Standing, tally
+from veche.protocol.guards import Guardian, Standing, tally
 from veche.protocol.ids import UserId
 from veche.protocol.prompts import Choice
 from veche.runtime.approvals import DECLINE
-from veche.runtime.crypto.tracking import identity_view
+from veche.runtime.guard_rules import has_left
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,15 +58,6 @@ def sealed(scene: Scene, view: RuleView) -> bytes:
     persons = [[one.person, one.name] for one in (view.owner, *view.guardians)]
     names: Mapping[str, Any] = {"persons": persons}
     return scene.vault.seal(names)
-
-
-def has_left(scene: Scene, person: UserId) -> bool:
-    """Whether a guardian does not count any more."""
-    if scene.chat_of(person) is None:
-        return True
-    identity = identity_view(scene.txn, person)
-    is_pinned = identity.master_pinned is not None
-    return is_pinned and identity.master_key != identity.master_pinned
 
 
 def check(scene: Scene, session: Session, member: Member) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from veche.protocol import guards
 from veche.protocol.guards import RuleState
 from veche.protocol.ids import UserId
 
@@ -19,27 +20,15 @@ _ROW: Final = (
 )
 
 
-@attrs.frozen
-class GuardRule:
+@attrs.frozen(kw_only=True)
+class GuardRule(guards.GuardRule):
     """A rule as it is kept.
 
     Attributes:
-        id: ULID.
         person: Whose signatures are guarded.
-        state: How far it has got.
-        needed: How many guardians have to agree; 0: there are none any more.
-        sealed: Names, under the operator's key.
-        approved_by: Nonce of the person's approval; None: not yet.
-        counts_from_ms: UTC, where it waits; None: it does not.
     """
 
-    id: str
     person: UserId
-    state: RuleState
-    needed: int
-    sealed: bytes = attrs.field(repr=False)
-    approved_by: str | None = None
-    counts_from_ms: int | None = None
 
 
 @attrs.frozen

@@ -14,9 +14,9 @@ from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Lin
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from appservices.signing.core.guards import Guardian, RuleView
+    from appservices.signing.core.guards import RuleView
     from appservices.signing.core.records import Member, Session
-    from veche.protocol.guards import Tally
+    from veche.protocol.guards import Guardian, Tally
     from veche.protocol.speech import Speech
 
 _NAME_CHARACTERS: Final = min(50, NAME_CHARACTERS_MAX)
