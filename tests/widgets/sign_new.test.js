@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { ask, glance, look, test, until } from "./harness.js";
+import { BASE, ask, glance, look, test, until } from "./harness.js";
 import { NAME, SESSION, STATE, atNew, choose, opened, service } from "./sign_new_fake.js";
 
 /** @typedef {import("./sign_fake.js").Answer} Answer */
@@ -149,6 +149,62 @@ test("what is missing is said where it is missing, and nothing is sent", async (
 
     assert.equal(await page.getByRole("heading", { name: "This will be sent" }).count(), 0);
     assert.deepEqual(heard, []);
+});
+
+test("only certificates that the operator takes are offered, and it is said why no others", async ({
+    open,
+}) => {
+    const none = await atNew(open, service(), true, {}, []);
+    await choose(none.page, "plain");
+    const main = none.page.locator("main");
+    await main.getByText("With a certificate of their own nobody can sign here").waitFor();
+    assert.equal(await main.getByLabel("Signs", { exact: true }).count(), 0);
+    // Typed as in the chat, it is seen, and has to be taken back.
+    await main.getByLabel("What the document is").fill("Lease");
+    await main.getByLabel("In one line, as in the chat").fill("bob qualified");
+    const chosen = main.getByLabel("Signs", { exact: true });
+    assert.equal(await chosen.inputValue(), "S4");
+    await main.getByRole("button", { name: "Look at what will be sent" }).click();
+    await main.getByText("Nobody can sign so here: choose “as everybody”.").waitFor();
+    await glance(none.page, "sign-new-no-certificates");
+    assert.equal(await main.getByRole("heading", { name: "This will be sent" }).count(), 0);
+    await chosen.selectOption("");
+    await main.getByRole("button", { name: "Look at what will be sent" }).click();
+    await main.getByRole("heading", { name: "This will be sent" }).waitFor();
+
+    const some = await atNew(open, service(), true, {}, [{ name: "Bank", level: "S3" }]);
+    await choose(some.page, "plain");
+    await some.page.getByText("With a qualified certificate of their own nobody").waitFor();
+    const offered = some.page.getByLabel("Signs", { exact: true }).locator("option");
+    assert.deepEqual(
+        await offered.evaluateAll((all) => all.map((one) => one.getAttribute("value"))),
+        ["", "S3"],
+    );
+});
+
+test("that nobody can sign so is said in the person's language, if it is found out late", async ({
+    open,
+    expect,
+}) => {
+    expect(/status of 400/);
+    const refusal = { errcode: "ORG.VECHE.LEVEL_NOT_OFFERED", error: "level: cannot be S4 here" };
+    const answers = {
+        ...service(),
+        "POST signing/v1/blind": () => ({
+            isRefused: true,
+            status: 400,
+            body: { ...refusal, level: "S4", why: "authority" },
+        }),
+    };
+    const { page } = await atNew(open, answers, true, {}, []);
+    await page.goto(`${BASE}/sign/new?lang=de`);
+    await choose(page, "plain");
+    await page.getByLabel("Was das Dokument ist").fill("Mietvertrag");
+    await page.locator("main").getByLabel("Konto").fill("bob");
+    await page.getByRole("button", { name: "Ansehen, was gesendet wird" }).click();
+    await page.getByRole("button", { name: "Verschlüsseln und senden" }).click();
+
+    await page.getByText("So kann hier niemand unterschreiben: Der Betreiber").waitFor();
 });
 
 test("people typed in one line, as in the chat, become rows, and what can't be read is said", async ({

@@ -11,6 +11,9 @@ export const SESSION = "01KAV3Z8K4Q6V5W7X9Y0A1B2C3";
 export const STATE = { session: SESSION, code: "4718", party: "p3", token: "t".repeat(32) };
 export const NAME = "lease of the canary.pdf";
 
+/** An operator who takes certificates from elsewhere. */
+const TAKEN = [{ name: "Bank", level: "S4" }];
+
 /** @returns {Record<string, Answer>} what the service answers to who asks for signatures */
 export function service() {
     return {
@@ -33,13 +36,24 @@ export function service() {
  * @param {Record<string, Answer>} [answers]
  * @param {boolean} [isSignedIn]
  * @param {import("playwright-core").BrowserContextOptions} [device]
+ * @param {{name: string, level: string}[]} [authorities] whose certificates are taken
  */
-export async function atNew(open, answers = service(), isSignedIn = true, device = {}) {
+export async function atNew(
+    open,
+    answers = service(),
+    isSignedIn = true,
+    device = {},
+    authorities = TAKEN,
+) {
     const { page, context } = await open({ reducedMotion: "reduce", ...device });
     const heard = await serve(context, answers);
+    // Asked on every visit, of anybody: no part of what somebody does here.
+    await context.route("**/_veche/signing/v1/authorities", (route) =>
+        route.fulfill({ json: { authorities } }),
+    );
     if (isSignedIn) await keepSession(page);
     await page.goto(`${BASE}/sign/new`);
-    await page.getByRole("heading", { name: "Ask for signatures" }).waitFor();
+    await page.locator("main h1").waitFor();
     return { page, heard, alert: page.locator("main .banner.critical") };
 }
 

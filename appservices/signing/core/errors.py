@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
-from veche.protocol.errors import RefusedError
+from veche.protocol.errors import MalformedError, RefusedError
 from veche.protocol.unpadded import unpadded
 
 if TYPE_CHECKING:
@@ -19,6 +19,15 @@ _NEEDED: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """What a level takes that the key of a device is not enough for."""
+
+_NOT_OFFERED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "authority": "cannot be {level} here: no authority is configured whose certificates are"
+        " taken for that",
+        "file": "can be {level} of a PDF alone: this is another file",
+        "in_person": "cannot be {level}, a certificate of their own, of who signs in person",
+    }
+)
 
 
 class NotYourTurnError(RefusedError):
@@ -143,6 +152,28 @@ class SignatureLevelError(RefusedError):
     def details(self) -> Mapping[str, object]:
         """What a program acts on."""
         return {"required": self.required}
+
+
+class LevelNotOfferedError(MalformedError):
+    """Nobody can sign in the way that is asked for; nothing is sent (HTTP 400).
+
+    Attributes:
+        level: That was asked for.
+        why: What is in the way: no ``authority`` that the operator takes, a ``file`` that is no
+            PDF, or that somebody signs ``in_person``.
+    """
+
+    errcode = "ORG.VECHE.LEVEL_NOT_OFFERED"
+
+    def __init__(self, level: str, why: Literal["authority", "file", "in_person"]) -> None:
+        super().__init__("level", _NOT_OFFERED[why].format(level=level))
+        self.level = level
+        self.why = why
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """What a program acts on."""
+        return {"level": self.level, "why": self.why}
 
 
 class NotIdentifiedError(RefusedError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from appservices.signing.core.boxes import BOXES_MAX
-from appservices.signing.core.errors import NotRegistrarError
+from appservices.signing.core.errors import LevelNotOfferedError, NotRegistrarError
 from appservices.signing.core.guests import is_guest
 from appservices.signing.core.parties import Party, Role, Stage, check_plan
 from appservices.signing.core.records import (
@@ -406,24 +406,18 @@ def check_levels(scene: Scene, session: Session) -> None:
     """Make sure that everybody can sign here as is asked of them.
 
     Raises:
-        MalformedError: The operator names nobody whose certificates are taken for that, or it is
-            asked of who signs in person.
+        LevelNotOfferedError: The operator names nobody whose certificates are taken for that, the
+            document is no PDF, or it is asked of who signs in person.
     """
     for one in session.members:
         if one.level_min not in OWN_LEVELS:
             continue
         if session.has_container:
-            raise MalformedError("level", "can be S3 or S4 of a PDF alone: this is another file")
+            raise LevelNotOfferedError(one.level_min.value, "file")
         if one.level_min not in scene.parts.authorities.levels:
-            raise MalformedError(
-                "level",
-                f"cannot be {one.level_min.value} here: no authority is configured whose"
-                " certificates are taken for that",
-            )
+            raise LevelNotOfferedError(one.level_min.value, "authority")
         if one.is_guest:
-            raise MalformedError(
-                "level", "cannot ask for a certificate of their own of who signs in person"
-            )
+            raise LevelNotOfferedError(one.level_min.value, "in_person")
 
 
 def _check_guest(one: Invited) -> None:

@@ -193,7 +193,7 @@ export function explained(error) {
 const PROVIDER_SAYS = "the provider refuses: ";
 
 /** @param {ApiError} error */
-function apiWords({ status, errcode, message }) {
+function apiWords({ status, errcode, message, body }) {
     if (errcode === "ORG.VECHE.LEVEL_TOO_LOW")
         return t("Sign in from your encrypted chat: by your homeserver alone is not enough here.");
     if (status === 404 || status === 401)
@@ -210,7 +210,45 @@ function apiWords({ status, errcode, message }) {
         return t(
             "Nobody says now whether your certificate was revoked, so nothing was signed. Press again in a few minutes; if that does not help, ask who has issued it.",
         );
+    if (errcode === "ORG.VECHE.LEVEL_NOT_OFFERED") return notOffered(body["why"]);
+    if (errcode === "ORG.VECHE.SIGNATURE_LEVEL") return tooLow(body["required"]);
     if (errcode === "ORG.VECHE.APPROVAL_CLOCK")
         return t("The clock of your device changed meanwhile. Press again.");
     return message;
+}
+
+/** @param {unknown} why @returns {string} */
+function notOffered(why) {
+    switch (why) {
+        case "authority":
+            return t(
+                "Nobody can sign so here: the operator of this service has named no authority whose certificates are taken for that. Choose another kind of signature.",
+            );
+        case "file":
+            return t(
+                "Only a PDF can be signed with a certificate of one's own, and this is another file. Choose another kind of signature.",
+            );
+        default:
+            return t(
+                "Who signs in person has no certificate of their own. Choose another kind of signature.",
+            );
+    }
+}
+
+/** @param {unknown} required @returns {string} */
+function tooLow(required) {
+    switch (required) {
+        case "S4":
+            return t(
+                "This document asks for a signature with a qualified certificate of your own: with the command veche sign, or at a provider.",
+            );
+        case "S3":
+            return t(
+                "This document asks for a signature with a certificate of your own: with the command veche sign, or at a provider.",
+            );
+        default:
+            return t(
+                "This document asks for a surer kind of signature. Open its link in your chat, and sign on the page.",
+            );
+    }
 }

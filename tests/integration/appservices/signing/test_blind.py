@@ -377,3 +377,16 @@ class DraftTests(BlindSite):
             answer = await self.away(self.carol.draft, {**good, field: value})
             assert answer.status == 400, (field, value, answer)
         assert self.rows("SELECT count(*) FROM signing.session") == [(0,)]
+
+    async def test_a_certificate_that_nobody_takes_here_is_refused_with_why(self) -> None:
+        good = self.carol.body(PDF, **signers())
+        first, second = good["parties"]
+        for told in (
+            {**good, "level": "S3"},
+            {**good, "parties": [first, {**second, "level": "S3"}]},
+        ):
+            answer = await self.away(self.carol.draft, told)
+            assert (answer.status, answer.errcode) == (400, "ORG.VECHE.LEVEL_NOT_OFFERED"), answer
+            said = {name: answer.body[name] for name in ("field", "level", "why")}
+            assert said == {"field": "level", "level": "S3", "why": "authority"}
+        assert self.rows("SELECT count(*) FROM signing.session") == [(0,)]

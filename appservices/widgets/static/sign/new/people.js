@@ -8,6 +8,7 @@
  * @typedef {object} Editing
  * @property {Form} form
  * @property {number} pages of the document
+ * @property {import("./levels.js").Own[] | undefined} own certificates by which people can sign here
  * @property {(field: string) => string | null} problem
  * @property {(changes: Partial<Form>) => void} change
  * @property {(file: File) => void} table takes people from a table
@@ -19,10 +20,10 @@ import { button, field } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { CORNERS } from "../../pdf/boxes.js";
+import { levelChoices, OWN, whyFewer } from "./levels.js";
 import { STEPS_MAX, emptyPerson, hasBox } from "./rows.js";
 import { ROWS_MAX } from "./table.js";
 
-const OWN = /** @type {const} */ (["S3", "S4"]);
 const ROLES = /** @type {Role[]} */ (["signer", "clerk", "approver", "witness", "viewer"]);
 
 /**
@@ -30,8 +31,9 @@ const ROLES = /** @type {Role[]} */ (["signer", "clerk", "approver", "witness", 
  * @param {{typed: string, error: string | null, type: (typed: string) => void}} line as in the chat
  */
 export function people(editing, line) {
-    const { form, change } = editing;
+    const { form, own, change } = editing;
     const last = form.people.at(-1)?.step ?? 1;
+    const fewer = whyFewer(own);
     return html`<h2>${t("Who signs")}</h2>
         <p class="secondary-text">
             ${t("Steps follow one another: people of step 2 are asked once step 1 is done. In one step, everyone is asked at once.")}
@@ -68,7 +70,7 @@ export function people(editing, line) {
                 press: () => change({ people: [...form.people, emptyPerson(last)] }),
             })}
         </p>
-        ${needs(editing)}`;
+        ${fewer ? html`<p class="secondary-text">${fewer}</p>` : nothing} ${needs(editing)}`;
 }
 
 /** @param {Editing} editing whether each of the first step gets a document of their own */
@@ -131,13 +133,7 @@ function row(editing, one, at) {
                 ROLES.map((role) => [role, roleWords(role)]),
                 (role) => set({ role: /** @type {Role} */ (role) }),
             )}
-            ${
-                one.role === "approver" || one.role === "viewer"
-                    ? nothing
-                    : choice(`level-${at}`, t("Signs"), one.level ?? "", levels(), (level) =>
-                          set({ level: OWN.find((own) => own === level) }),
-                      )
-            }
+            ${hasBox(one.role) ? level(editing, one, at, set) : nothing}
             ${one.role === "witness" ? seen(form, one, at, problem, set) : nothing}
             ${
                 one.role === "witness" || one.role === "viewer"
@@ -156,6 +152,21 @@ function row(editing, one, at) {
                 : nothing
         }
     </fieldset>`;
+}
+
+/**
+ * @param {Editing} editing
+ * @param {Person} one who signs in a box
+ * @param {number} at
+ * @param {(changes: Partial<Person>) => void} set
+ */
+function level({ own, problem }, one, at, set) {
+    const choices = levelChoices(own, one.level);
+    if (choices.length === 1) return nothing; // there is nothing to choose
+    const pick = (/** @type {string} */ picked) =>
+        set({ level: OWN.find((known) => known === picked) });
+    const id = `level-${at}`;
+    return choice(id, t("Signs"), one.level ?? "", choices, pick, problem(id));
 }
 
 /**
@@ -321,15 +332,6 @@ export function number(id, label, value, most, error, set, least = 1) {
                 }}
             />`,
     });
-}
-
-/** @returns {[string, string][]} by which key somebody signs */
-function levels() {
-    return [
-        ["", t("as everybody")],
-        ["S3", t("with a certificate of their own")],
-        ["S4", t("with a qualified certificate of their own")],
-    ];
 }
 
 /**

@@ -32,7 +32,7 @@
  * @typedef {object} Problem
  * @property {string} field id of the control
  * @property {"title" | "account" | "twice" | "nobody" | "need" | "of" | "many" | "clause"
- *   | "clause_page" | "unfair" | "boxes" | "days" | "each_witness"} what
+ *   | "clause_page" | "unfair" | "boxes" | "days" | "each_witness" | "level"} what
  *
  * @typedef {object} Party as the service takes it
  * @property {string} party
@@ -207,15 +207,17 @@ export function withoutFirst(form) {
  * @param {Form} form
  * @param {number} pages of the document
  * @param {string} server
+ * @param {string[]} [own] certificates of their own by which people can sign; none: it is not known
  * @returns {Problem[]} what has to be corrected before it can be sent
  */
-export function problemsOf(form, pages, server) {
+export function problemsOf(form, pages, server, own) {
     const title = form.title.trim();
     return [
         .../** @type {Problem[]} */ (
             title === "" || title.length > TITLE_MAX ? [{ field: "title", what: "title" }] : []
         ),
         ...peopleProblems(form, server),
+        ...levelProblems(form, own),
         ...clauseProblems(form, pages),
         .../** @type {Problem[]} */ (
             form.days >= 1 && form.days <= DAYS_MAX ? [] : [{ field: "days", what: "days" }]
@@ -263,6 +265,15 @@ function peopleProblems({ people, needs, isEach }, server) {
             found.push({ field: `need-${step}`, what: "need" });
     }
     return found;
+}
+
+/** @param {Form} form @param {string[] | undefined} own @returns {Problem[]} */
+function levelProblems({ people }, own) {
+    return people.flatMap(({ role, level }, at) =>
+        own && level && hasBox(role) && !own.includes(level)
+            ? [{ field: `level-${at}`, what: /** @type {const} */ ("level") }]
+            : [],
+    );
 }
 
 /** @param {Person} witness @param {Person[]} people @param {string} server */

@@ -23,6 +23,7 @@ import { conditions } from "./conditions.js";
 import { Batch, askedAll } from "./batch.js";
 import { draftHere, keepDraft, sentHere, wipe } from "./draft.js";
 import { done, linksText } from "./done.js";
+import { ownLevels } from "./levels.js";
 import { readLine } from "./line.js";
 import { moving } from "./moving.js";
 import { people, text } from "./people.js";
@@ -43,6 +44,7 @@ export class VecheSignNew extends VecheElement {
         fault: { state: true },
         error: { state: true },
         problems: { state: true },
+        own: { state: true },
         ready: { state: true },
         sent: { state: true },
         doing: { state: true },
@@ -68,6 +70,8 @@ export class VecheSignNew extends VecheElement {
         this.error = undefined;
         /** @type {Problem[]} */
         this.problems = [];
+        /** @type {import("./levels.js").Own[] | undefined} certificates by which people can sign here */
+        this.own = undefined;
         /** @type {Ready | undefined} what will be sent, once it was asked for */
         this.ready = undefined;
         /** @type {Batch | undefined} what is being sent: a second attempt goes on where it broke off */
@@ -93,6 +97,9 @@ export class VecheSignNew extends VecheElement {
     connectedCallback() {
         super.connectedCallback();
         void this._restore();
+        void ownLevels().then((own) => {
+            this.own = own;
+        });
     }
 
     async _restore() {
@@ -126,7 +133,7 @@ export class VecheSignNew extends VecheElement {
     }
 
     _check() {
-        this.problems = problemsOf(this.form, this.upload?.pages ?? 1, serverName());
+        this.problems = problemsOf(this.form, this.upload?.pages ?? 1, serverName(), this.own);
     }
 
     /** @param {File} file of people, who act first */
@@ -367,6 +374,7 @@ export class VecheSignNew extends VecheElement {
         const editing = {
             form,
             pages: upload.pages,
+            own: this.own,
             problem: (/** @type {string} */ field) => found.get(field) ?? null,
             change: (/** @type {Partial<Form>} */ changes) => this._change(changes),
             table: (/** @type {File} */ file) => void this._readTable(file),

@@ -97,6 +97,8 @@ export function problemWords(what) {
             return t(
                 "Where each gets a document of their own, nobody sees them sign: choose another role, or a later step.",
             );
+        case "level":
+            return t("Nobody can sign so here: choose “{choice}”.", { choice: t("as everybody") });
         case "unfair":
             return t("At most {count} clauses are agreed to in particular.", {
                 count: UNFAIR_MAX,
