@@ -25,6 +25,7 @@ from veche.protocol.asic.verdict import judge_container
 from veche.protocol.errors import BadSignatureError
 from veche.protocol.pdf.appearance import lines_of
 from veche.protocol.pdf.document import Document
+from veche.protocol.pdf.grammar import NOTHING
 from veche.protocol.pdf.values import PdfError, dictionary, read_value
 from veche.protocol.signatures.certificates import document_digest_of
 from veche.protocol.signatures.checking import (
@@ -115,6 +116,8 @@ def check_addition(before: bytes, increment: bytes, expected: Expected) -> None:
     except PdfError as e:
         raise BadSignatureError(f"the file would not be one that we read: {e}") from e
     _check_places([field for field, _ in added], expected.fields)
+    if any(field.certifies == NOTHING for field, _ in added):
+        raise BadSignatureError("it lets nobody sign after it (DocMDP 1): 2 is what is taken")
     if abs(added[0][1].start - len(before)) > LINE_END_BYTES_MAX:
         raise BadSignatureError("something else was added before it")
     try:

@@ -68,7 +68,9 @@ OF_CLAUSE: Final = ":"
 """Between the name of a signer's box and the id of their clause; a point may be in no such name
 (ISO 32000-1 §12.7.3.2)."""
 _RANGE_NUMBERS: Final = 4
-_FORMS_ONLY: Final = 2
+NOTHING: Final = 1
+"""What a file allows whose first signature says so: proofs and stamps, and no other signature."""
+_FORMS: Final = 2
 
 
 @attrs.frozen
@@ -78,7 +80,8 @@ class SignatureField:
     Attributes:
         field: Name of its field.
         is_stamp: Whether it is a document time stamp.
-        certifies: Whether it says that only forms may be filled in after it.
+        certifies: What it says may come after it: 1 ``NOTHING``, 2 signatures, as in forms that are
+            filled in; 0: it does not certify.
         byte_range: What it covers: start, length, start, length.
         shows: The name in the picture of the signature; empty without one.
         contents: The token with the signature, ``<…>``.
@@ -87,7 +90,7 @@ class SignatureField:
 
     field: str
     is_stamp: bool
-    certifies: bool
+    certifies: int
     byte_range: tuple[int, int, int, int]
     contents: bytes
     place: tuple[int, int]
@@ -212,7 +215,7 @@ class _Addition:
             self._check_new_field(field, holder)
         else:
             found = self._laid_field(field, holder, found)
-        self._check_catalog(referred(holder[b"/V"], "/V"), is_certified=found.certifies)
+        self._check_catalog(referred(holder[b"/V"], "/V"), is_certified=bool(found.certifies))
         if self._left:
             raise PdfError(f"object {min(self._left)} of a later revision belongs to no signature")
         return found
@@ -375,19 +378,19 @@ def _signature(holder: Dictionary, one: PdfObject) -> SignatureField:
     )
 
 
-def _certifies(references: Value | None) -> bool:
-    """Whether a signature allows only forms and signatures after it (DocMDP, P ≤ 2)."""
+def _certifies(references: Value | None) -> int:
+    """What a signature allows after it (DocMDP): 2 forms and signatures, 1 nothing; 0: unsaid."""
     if references is None:
-        return False
+        return 0
     held = array(references, "/Reference")
     if len(held) != 1:
         raise PdfError("/Reference is not one transform")
     one = dictionary(held[0], "/Reference")
     params = dictionary(one.get(b"/TransformParams"), "/TransformParams")
     level = natural(params.get(b"/P", b"2"), "/P")
-    if one.get(b"/TransformMethod") != b"/DocMDP" or not 1 <= level <= _FORMS_ONLY:
+    if one.get(b"/TransformMethod") != b"/DocMDP" or level not in (NOTHING, _FORMS):
         raise PdfError("a signature allows changes after it")
-    return True
+    return level
 
 
 _ACTIVE_KEYS: Final = frozenset({b"/JS", b"/AA", b"/OpenAction", b"/XFA", b"/OCProperties"})

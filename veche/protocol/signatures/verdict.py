@@ -14,6 +14,7 @@ import attrs
 
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.grammar import (
+    NOTHING,
     State,
     active_names,
     clause_boxes,
@@ -170,7 +171,10 @@ def _split(document: Document, parts: Sequence[Revision]) -> _Split:
     for revision in parts:
         after = before.later(revision.objects)
         if added:
-            added.append((read_addition(before, after, revision), revision))
+            field = read_addition(before, after, revision)
+            if added[0][0].certifies == NOTHING and not field.is_stamp:
+                raise PdfError("a signature follows one that allows nothing after it")
+            added.append((field, revision))
         elif not has_signature(after):
             base.append(revision)
         else:

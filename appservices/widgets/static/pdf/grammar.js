@@ -10,7 +10,7 @@
  * @typedef {object} SignatureField
  * @property {string} field
  * @property {boolean} isStamp
- * @property {boolean} certifies
+ * @property {number} certifies what it allows after it: 1 `NOTHING`, 2 signatures; 0: unsaid
  * @property {[number, number, number, number]} byteRange
  * @property {string} contents the token, `<…>`
  * @property {[number, number]} place of its object
@@ -164,7 +164,7 @@ class Addition {
             throw new PdfError("a later signature certifies the file");
         if (isNew) this.checkNewField(field, held);
         else found.shows = await this.laidField(field, held, found);
-        this.checkCatalog(at, found.certifies);
+        this.checkCatalog(at, found.certifies > 0);
         if (this.left.size > 0) throw new PdfError("an object belongs to no signature");
         return found;
     }
@@ -353,17 +353,21 @@ function signatureOf(holder, one) {
     };
 }
 
-/** @param {Value | undefined} references @returns {boolean} that only forms may change after it */
+/** What a file allows whose first signature says so: proofs and stamps, and no other signature. */
+export const NOTHING = 1;
+const FORMS = 2;
+
+/** @param {Value | undefined} references @returns {number} what it allows after it; 0: unsaid */
 function certifies(references) {
-    if (references === undefined) return false;
+    if (references === undefined) return 0;
     const held = array(references, "/Reference");
     if (held.length !== 1) throw new PdfError("/Reference is not one transform");
     const one = dictionary(held[0], "/Reference");
     const parameters = dictionary(one.get("/TransformParams"), "/TransformParams");
     const level = natural(parameters.get("/P") ?? "2", "/P");
-    if (one.get("/TransformMethod") !== "/DocMDP" || level < 1 || level > 2)
+    if (one.get("/TransformMethod") !== "/DocMDP" || (level !== NOTHING && level !== FORMS))
         throw new PdfError("a signature allows changes after it");
-    return true;
+    return level;
 }
 
 const ACTIVE_KEYS = new Set(["/JS", "/AA", "/OpenAction", "/XFA", "/OCProperties"]);

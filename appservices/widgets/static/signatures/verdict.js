@@ -20,6 +20,7 @@
 import { hex, isSame, sha256 } from "../verify/bytes.js";
 import { PdfDocument, revisionsOf } from "../pdf/document.js";
 import {
+    NOTHING,
     State,
     activeNames,
     clauseBoxes,
@@ -121,9 +122,12 @@ async function split(document, parts) {
     for (const revision of parts) {
         const after = before.later(revision.objects);
         try {
-            if (added.length > 0 || hasSignature(after))
-                added.push({ field: await readAddition(before, after, revision), revision });
-            else base.push(revision);
+            if (added.length > 0 || hasSignature(after)) {
+                const field = await readAddition(before, after, revision);
+                if (added[0]?.field.certifies === NOTHING && !field.isStamp)
+                    throw new PdfError("a signature follows one that allows nothing after it");
+                added.push({ field, revision });
+            } else base.push(revision);
         } catch (error) {
             // What other programs signed before is a part of the base: it has other forms.
             if (!(error instanceof PdfError) || added.length > 0 || !hasSignature(after))

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from tests.support import attacks
 from tests.support.forgery import FORGED, closed_by_attacker, find, increment, page
 from tests.support.node import WIDGETS, node, why_no_node
 from tests.support.signing import NOW, YEAR, Office, fresh, ms, with_boxes
@@ -170,9 +171,21 @@ def _files() -> Iterator[File]:
     signed = office.close(office.person("Алиса", doc).sign(doc, "Sig1"))
     yield File("a script", signed, root)
     yield from _certificates(office)
+    yield from _attacks()
     yield from _added()
     yield from _pictures()
     yield from _years()
+
+
+def _attacks() -> Iterator[File]:
+    root = attacks.office().root.certificate
+    for name, make in attacks.ALL.items():
+        yield File(name, make(), root, NOW)
+    for name, document in attacks.DOCUMENTS.items():
+        yield File(f"before an attack: {name}", attacks.signed(document()), root, NOW)
+    yield File("certifies nothing", attacks.uncertified(), root, NOW)
+    alone = attacks.closed(attacks.first_allows(1))
+    yield File("certifies, and nothing may follow", alone, root, NOW)
 
 
 def _added() -> Iterator[File]:
@@ -318,6 +331,15 @@ def test_page_and_command_agree_on_every_file() -> None:
 
     assert not _differing(cases, reports)
     assert len({report["verdict"] for report in reports}) == 6
+
+
+def test_page_believes_no_attack_that_has_a_name() -> None:
+    cases = [one for one in _attacks() if one.name in attacks.ALL]
+
+    reports = by_page(cases)
+
+    assert len(cases) == len(attacks.ALL)
+    assert {report["verdict"] for report in reports} <= {"invalid", "unreadable"}
 
 
 def test_page_and_command_agree_where_one_byte_is_another() -> None:

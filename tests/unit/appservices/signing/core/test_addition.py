@@ -25,6 +25,7 @@ from appservices.signing.core.addition import (
 from tests.support.forgery import find, increment, page
 from tests.support.signing import NOW, Office, Person, ms, with_boxes
 from veche.protocol.errors import BadSignatureError
+from veche.protocol.pdf import signing
 from veche.protocol.pdf.appearance import Look
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.signing import prepare_signature
@@ -272,6 +273,13 @@ def test_a_first_signature_that_does_not_certify_is_refused(
 ) -> None:
     monkeypatch.setattr("veche.protocol.pdf.signing.is_signed", lambda _document: True)
     assert "first_signature_does_not_certify" in shown_refusal("Alice Adams")
+
+
+def test_a_first_signature_that_lets_nobody_sign_after_it_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(signing._CERTIFIES[b"/TransformParams"], b"/P", b"1")  # type: ignore[arg-type]
+    assert "lets nobody sign after it" in shown_refusal("Alice Adams")
 
 
 def test_nothing_and_rubbish_are_refused() -> None:
