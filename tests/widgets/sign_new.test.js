@@ -116,6 +116,7 @@ test("what was prepared outlives a reload and is gone once it is sent", async ({
 test("a file that can't be signed is refused with what would help", async ({ open }) => {
     const { page, alert } = await atNew(open);
     const told = {
+        nothing: /This file is empty: choose one/,
         words: /no PDF/,
         locked: /locked by a password/,
         xfa: /print it as PDF/,

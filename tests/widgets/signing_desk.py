@@ -672,6 +672,7 @@ def _signable() -> bytes:
 _UPLOADS: Final[dict[str, Any]] = {
     "plain": uploads.plain,
     "form": lambda: uploads.changed(uploads.text_field),
+    "nothing": lambda: b"",
     "words": lambda: b"only called a PDF",
     "locked": lambda: uploads.changed(
         uploads.nothing, encryption=pikepdf.Encryption(owner="o", user="u")

@@ -63,6 +63,9 @@ test("each kind of false receipt is refused with its reason", async ({ open }) =
         assert.equal(await verify.facts.count(), 0, fault);
         assert.equal(await states(verify), steps, fault);
     }
+    await verify.choose("");
+    await verify.banner.filter({ hasText: "This file is empty" }).waitFor();
+    assert.equal(await states(verify), "");
     await verify.choose("{".repeat(70_000));
     await verify.banner.filter({ hasText: "This file is not a receipt" }).waitFor();
     await verify.choose(MADE.false.not_published);

@@ -218,6 +218,8 @@ async def sign(reactor: Any, arguments: argparse.Namespace) -> None:
     if out.exists():
         raise ConfigError(f"there is {out} already")
     pdf = _read(arguments.file, FILE_BYTES_MAX)
+    if not pdf:
+        raise NotSignedError(f"{arguments.file} is empty: there is nothing in it to be signed")
     outbound = _outbound(reactor, arguments)
     stamper = RemoteStamper(outbound, arguments.tsa) if arguments.tsa else None
     pool = SigningPool(reactor)

@@ -76,6 +76,10 @@ class _Checked:
     remark: str = ""
 
 
+class _EmptyFileError(Exception):
+    """There is nothing in the file."""
+
+
 class _TwoLedgersError(Exception):
     """The head in the file is not the beginning of the newest one."""
 
@@ -173,7 +177,7 @@ def _run(arguments: argparse.Namespace) -> int:
     except ActProofError as e:
         sys.stderr.write(f"{arguments.file}: {ACT_WORDS[e.fault]} ({e}).\n")
         return NOBODY_KNOWS if e.fault is ActFault.UNKNOWN_SIGNER else FALSE
-    except (_TwoLedgersError, TwoLogsError, FalseHeadsError) as e:
+    except (_EmptyFileError, _TwoLedgersError, TwoLogsError, FalseHeadsError) as e:
         sys.stderr.write(f"{arguments.file}: {e}\n")
         return FALSE
     except (
@@ -191,7 +195,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _read(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(ACTS_FILE_BYTES_MAX + 1)
+        data = file.read(ACTS_FILE_BYTES_MAX + 1)
+    if not data:
+        raise _EmptyFileError("This file is empty: there is nothing in it.")
+    return data
 
 
 def _verified(data: bytes, arguments: argparse.Namespace) -> str:

@@ -17,6 +17,7 @@ from appservices.signing.core.papers.uploads import (
     PAGES_MAX,
     UPLOAD_BYTES_MAX,
     EmptyError,
+    EmptyFileError,
     EncryptedError,
     Note,
     NotPdfError,
@@ -100,6 +101,8 @@ def read_upload(content: bytes) -> Upload:
     """
     if len(content) > UPLOAD_BYTES_MAX:
         raise UploadTooLargeError
+    if not content:
+        raise EmptyFileError
     if not is_pdf(content):
         raise NotPdfError
     try:

@@ -15,7 +15,7 @@ import attrs
 
 from appservices.signing.core.papers.uploads import (
     UPLOAD_BYTES_MAX,
-    EmptyError,
+    EmptyFileError,
     NotPdfError,
     SignedAlreadyError,
     UploadTooLargeError,
@@ -104,12 +104,6 @@ class AnyFile:
     data: bytes = attrs.field(repr=False)
     name: str
     kind: str
-
-
-class EmptyFileError(EmptyError):
-    """There is nothing in the file."""
-
-    text = N_("This file is empty: send one that has something in it.")
 
 
 class ContainerUploadError(SignedAlreadyError):

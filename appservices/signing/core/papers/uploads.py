@@ -175,6 +175,12 @@ class EmptyError(UploadError):
     text = N_("This PDF has no pages: send one that has.")
 
 
+class EmptyFileError(EmptyError):
+    """There is nothing in the file."""
+
+    text = N_("This file is empty: send one that has something in it.")
+
+
 class UploadTooLargeError(TooLargeError):
     """A file, or its pages, are over the limits of what is signed here."""
 

@@ -12,7 +12,8 @@
  * @typedef {import("./values.js").Value} Value
  * @typedef {import("./values.js").PdfDictionary} PdfDictionary
  * @typedef {Uint8Array<ArrayBuffer>} Bytes
- * @typedef {"unreadable" | "not_pdf" | "encrypted" | "xfa" | "signed" | "empty" | "too_large"} Reason
+ * @typedef {"unreadable" | "not_pdf" | "encrypted" | "xfa" | "signed" | "empty" | "empty_file" |
+ *   "too_large"} Reason
  *
  * @typedef {object} Upload a file that can be signed
  * @property {Bytes} pdf
@@ -64,6 +65,7 @@ export class UploadError extends Error {
  */
 export async function normalise(bytes, salt) {
     if (bytes.length > UPLOAD_BYTES_MAX) throw new UploadError("too_large");
+    if (bytes.length === 0) throw new UploadError("empty_file");
     const start = asText(bytes.subarray(0, 128));
     if (!BEGINNING.test(start)) throw new UploadError("not_pdf");
     const library = await import("@cantoo/pdf-lib");

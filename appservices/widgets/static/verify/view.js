@@ -42,7 +42,7 @@ export class VecheVerify extends VecheElement {
         this.receipt = undefined;
         /** @type {import("./receipt.js").Verified | undefined} */
         this.verified = undefined;
-        /** @type {import("./receipt.js").Fault | "no_ed25519" | undefined} */
+        /** @type {import("./words.js").Fault | undefined} */
         this.fault = undefined;
         /** @type {File | undefined} the chosen one, if it is of a kind that may be signed */
         this.signedFile = undefined;
@@ -87,6 +87,7 @@ export class VecheVerify extends VecheElement {
      */
     async _verdict(file, published) {
         if (!file) return {};
+        if (file.size === 0) return { fault: "empty" };
         /** @type {Record<string, any> | undefined} */
         let receipt;
         try {
@@ -177,7 +178,7 @@ export class VecheVerify extends VecheElement {
             html`<p>${faultWords(fault)}</p>
                 ${fault === "unknown_signer" ? this._signer() : nothing}`,
         )}
-        ${fault === "not_a_receipt" ? nothing : this._steps(fault)}`;
+        ${fault === "not_a_receipt" || fault === "empty" ? nothing : this._steps(fault)}`;
     }
 
     _signer() {

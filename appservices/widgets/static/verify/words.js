@@ -1,9 +1,13 @@
 /** What is said of receipts that do not hold, and of what was checked. */
 import { t } from "../kit/i18n.js";
 
-/** @param {import("./receipt.js").Fault | "no_ed25519"} fault @returns {string} */
+/** @typedef {import("./receipt.js").Fault | "empty" | "no_ed25519"} Fault why a file does not hold */
+
+/** @param {Fault} fault @returns {string} */
 export function faultWords(fault) {
     switch (fault) {
+        case "empty":
+            return t("This file is empty: there is nothing in it.");
         case "not_a_receipt":
             return t("This file is not a receipt, or it was damaged.");
         case "unknown_signer":
@@ -35,7 +39,7 @@ export function stepWords() {
     ];
 }
 
-/** @type {(import("./receipt.js").Fault | "no_ed25519")[][]} what can be wrong at each step */
+/** @type {Fault[][]} what can be wrong at each step */
 const FAULTS = [
     ["wrong_signature", "unknown_signer", "no_ed25519"],
     ["other_entry"],
@@ -44,7 +48,7 @@ const FAULTS = [
 ];
 
 /**
- * @param {import("./receipt.js").Fault | "no_ed25519" | undefined} fault
+ * @param {Fault | undefined} fault
  * @param {boolean} isPublished whether a published head was checked
  * @returns {("good" | "bad" | "open")[]} how far it came
  */

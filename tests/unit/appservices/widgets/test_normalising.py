@@ -17,6 +17,7 @@ from appservices.signing.core.papers.uploads import (
     PAGES_MAX,
     UPLOAD_BYTES_MAX,
     EmptyError,
+    EmptyFileError,
     EncryptedError,
     NotPdfError,
     SignedAlreadyError,
@@ -51,6 +52,7 @@ REASONS: Final[Mapping[type, str]] = {
     XfaError: "xfa",
     SignedAlreadyError: "signed",
     EmptyError: "empty",
+    EmptyFileError: "empty_file",
     UploadTooLargeError: "too_large",
 }
 SALT: Final = hashlib.sha256(b"chance").digest()
@@ -206,7 +208,7 @@ def _hostile() -> dict[str, tuple[bytes, type]]:
     )
     more = uploads.plain(pages=PAGES_MAX + 1)
     return {
-        "empty": (b"", NotPdfError),
+        "empty": (b"", EmptyFileError),
         "zip": (b"PK\x03\x04 lease.pdf", NotPdfError),
         "words": (b"%PDF-1.7\nhello", UploadError),
         "half": (plain[: len(plain) // 2], UploadError),

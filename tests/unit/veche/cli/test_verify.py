@@ -137,7 +137,7 @@ class TestOffline:
     @pytest.mark.parametrize(
         ("data", "words"),
         [
-            (b"", "the file is not JSON"),
+            (b"", "This file is empty: there is nothing in it."),
             (b"\xff\xfe", "the file is not JSON"),
             (b"[]", "the file holds no object"),
             (b"{}", "receipt.v: Field required"),

@@ -35,6 +35,8 @@ function refusalWords(reason) {
             );
         case "empty":
             return t("This PDF has no pages: choose one that has.");
+        case "empty_file":
+            return t("This file is empty: choose one that has something in it.");
         case "too_large":
             return t("This file is above 50 MB or 2000 pages: send it in parts.");
         default:

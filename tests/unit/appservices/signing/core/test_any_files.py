@@ -10,7 +10,6 @@ from appservices.signing.core.papers.any_files import (
     ANY,
     FILENAME_CHARACTERS_MAX,
     ContainerUploadError,
-    EmptyFileError,
     any_file,
     container_name,
     kind_of,
@@ -19,6 +18,7 @@ from appservices.signing.core.papers.any_files import (
 )
 from appservices.signing.core.papers.uploads import (
     UPLOAD_BYTES_MAX,
+    EmptyFileError,
     NotPdfError,
     UploadTooLargeError,
 )

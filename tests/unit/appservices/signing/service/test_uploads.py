@@ -17,6 +17,7 @@ from appservices.signing.core.papers.uploads import (
     PAGES_MAX,
     UPLOAD_BYTES_MAX,
     EmptyError,
+    EmptyFileError,
     EncryptedError,
     Note,
     NotPdfError,
@@ -145,10 +146,15 @@ def test_links_alone_do_not_make_a_file_be_written_anew() -> None:
     assert upload.is_kept
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 lease.pdf", b"<html>lease.pdf</html>"])
+@pytest.mark.parametrize("content", [b"PK\x03\x04 lease.pdf", b"<html>lease.pdf</html>"])
 def test_what_is_only_called_a_pdf_is_refused(content: bytes) -> None:
     with pytest.raises(NotPdfError):
         read_upload(content)
+
+
+def test_a_file_with_nothing_in_it_is_called_empty() -> None:
+    with pytest.raises(EmptyFileError, match="This file is empty"):
+        read_upload(b"")
 
 
 def test_a_refusal_leaves_the_sandbox_with_its_name() -> None:
@@ -285,7 +291,15 @@ def test_all_mixtures_come_into_the_profile(
 
 def test_every_refusal_and_note_says_in_each_language_what_to_do() -> None:
     catalogue = Catalogue.load("appservices.signing.core.papers")
-    kinds = (UploadError, NotPdfError, EncryptedError, XfaError, SignedAlreadyError, EmptyError)
+    kinds = (
+        UploadError,
+        NotPdfError,
+        EncryptedError,
+        XfaError,
+        SignedAlreadyError,
+        EmptyError,
+        EmptyFileError,
+    )
     errors: list[UploadError | UploadTooLargeError] = [
         *(kind() for kind in kinds),
         UploadTooLargeError(),
