@@ -25,7 +25,7 @@ from veche.protocol.signatures.cms import CMS_BYTES_MAX, CmsError
 from veche.protocol.signatures.digests import HASHES, SHA256, hash_named
 from veche.protocol.signatures.foreign_stamps import token_of_anybody
 from veche.protocol.signatures.stamps import StampRequest, read_token
-from veche.protocol.signatures.trust import addresses_of, read_certificate
+from veche.protocol.signatures.stated import addresses_of, read_certificate
 from veche.protocol.signed_file import FILE_BYTES_MAX, file_questions, lasting_addresses
 from veche.runtime.renewing import Known, renew_file
 from veche.runtime.sandbox import SandboxError, in_sandbox

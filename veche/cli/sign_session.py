@@ -33,7 +33,7 @@ from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.judging import StampRoot
 from veche.protocol.signatures.provider import KeyHome
 from veche.protocol.signatures.report import Reason
-from veche.protocol.signatures.trust import read_certificate
+from veche.protocol.signatures.stated import read_certificate
 from veche.protocol.signing_api import (
     INCREMENT_BYTES_MAX,
     ClauseClaim,

@@ -25,7 +25,7 @@ from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.digests import HASHES
 from veche.protocol.signatures.judging import ALGORITHMS_END, StampRoot, Trusted
 from veche.protocol.signatures.report import Reason, Report, Verdict
-from veche.protocol.signatures.trust import CURVE_NAMES, is_authority
+from veche.protocol.signatures.stated import CURVE_NAMES, is_authority
 from veche.protocol.signatures.words import words_of
 from veche.protocol.signed_file import FILE_BYTES_MAX, file_addresses, file_questions, judge_file
 from veche.protocol.unpadded import from_unpadded

@@ -33,7 +33,7 @@ from veche.protocol.signatures.ocsp import OcspError, read_answer
 from veche.protocol.signatures.proofs import is_answer
 from veche.protocol.signatures.report import Reason, Verdict
 from veche.protocol.signatures.stamps import read_token
-from veche.protocol.signatures.trust import addresses_of, may_sign_documents, read_certificate
+from veche.protocol.signatures.stated import addresses_of, may_sign_documents, read_certificate
 from veche.protocol.signed_file import (
     file_certificates,
     is_container,

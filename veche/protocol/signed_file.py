@@ -9,7 +9,7 @@ from veche.protocol.asic.verdict import certificates_of, judge_container
 from veche.protocol.signatures.asking import questions_about
 from veche.protocol.signatures.elsewhere import certificates_elsewhere, judge_elsewhere
 from veche.protocol.signatures.report import Finding, Reason, reported
-from veche.protocol.signatures.trust import addresses_of, may_sign_documents, read_certificate
+from veche.protocol.signatures.stated import addresses_of, may_sign_documents, read_certificate
 from veche.protocol.signatures.verdict import begins_signed, certificates_in, judge
 
 if TYPE_CHECKING:

@@ -15,12 +15,8 @@ from appservices.signing.core.errors import OwnCertificateError
 from veche.protocol.signatures.certificates import document_digest_of, level_of, registrar_of
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.provider import KeyUnfitError, check_key
-from veche.protocol.signatures.trust import (
-    Trust,
-    may_sign_documents,
-    policies_of,
-    read_certificate,
-)
+from veche.protocol.signatures.stated import may_sign_documents, policies_of, read_certificate
+from veche.protocol.signatures.trust import Trust
 
 if TYPE_CHECKING:
     import datetime as dt

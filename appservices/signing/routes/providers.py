@@ -29,7 +29,7 @@ from veche.protocol.provider_api import (
     OrderView,
     PartyBody,
 )
-from veche.protocol.signatures.trust import read_certificate
+from veche.protocol.signatures.stated import read_certificate
 from veche.protocol.unpadded import from_unpadded
 from veche.runtime.keys.csc import Authorisation, ProviderClient, Waiting
 from veche.runtime.keys.revocation import fetched_proofs

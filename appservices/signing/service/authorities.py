@@ -22,7 +22,7 @@ from veche.protocol.signatures.anchors import NamedAnchor
 from veche.protocol.signatures.certificates import Authority
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.judging import StampRoot
-from veche.protocol.signatures.trust import is_authority, read_certificate
+from veche.protocol.signatures.stated import is_authority, read_certificate
 from veche.runtime.keys.places import has_signed, open_key
 
 if TYPE_CHECKING:

@@ -26,7 +26,8 @@ from veche.protocol.signatures import der
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.digests import SHA256
 from veche.protocol.signatures.stamps import StampRequest, read_token
-from veche.protocol.signatures.trust import Trust, read_certificate
+from veche.protocol.signatures.stated import read_certificate
+from veche.protocol.signatures.trust import Trust
 from veche.runtime.keys.revocation import fetched_proofs
 from veche.runtime.keys.stampers import RemoteStamper, place_of
 

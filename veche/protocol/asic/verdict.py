@@ -17,7 +17,8 @@ from veche.protocol.signatures.checking import Opened, SignatureFault, open_enco
 from veche.protocol.signatures.digests import SHA256
 from veche.protocol.signatures.judging import Judge, Trusted
 from veche.protocol.signatures.report import Finding, Reason, Report, reported
-from veche.protocol.signatures.trust import Trust, read_certificate
+from veche.protocol.signatures.stated import read_certificate
+from veche.protocol.signatures.trust import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,8 @@ import attrs
 
 from veche.protocol.signatures import der, ocsp
 from veche.protocol.signatures.cms import der_of
-from veche.protocol.signatures.trust import Trust, responders_of
+from veche.protocol.signatures.stated import responders_of
+from veche.protocol.signatures.trust import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -20,7 +20,8 @@ from veche.protocol.signatures.cms import (
 from veche.protocol.signatures.digests import SHA256
 from veche.protocol.signatures.report import Reason
 from veche.protocol.signatures.stamps import read_token
-from veche.protocol.signatures.trust import has_signed, read_certificate
+from veche.protocol.signatures.stated import read_certificate
+from veche.protocol.signatures.trust import has_signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,6 +9,7 @@ Source: RFC 5652 §5, RFC 5035 §5.4.1.1, ETSI EN 319 122-1 §5, ETSI EN 319 142
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -51,6 +52,7 @@ class CmsError(ValueError):
     """Not a signature of the form that we take; the message says what is wrong with it."""
 
 
+@functools.lru_cache(maxsize=256)  # the library writes it anew each time
 def der_of(certificate: Certificate) -> bytes:
     """The encoding of a certificate."""
     return certificate.public_bytes(Encoding.DER)
@@ -85,7 +87,7 @@ class Signer:
         issuer, serial = certificate.issuer.public_bytes(), der.integer(certificate.serial_number)
         self.certificate = certificate
         self.by = by
-        self._id = issuer_and_serial_of(certificate)
+        self._id = der.sequence(issuer, serial)
         name = der.sequence(der.sequence(der.tlv(_ISSUER_NAME, issuer)), serial)
         # SHA-256 is the default, which DER leaves out (RFC 5035 §4).
         named = b"" if by is SHA256 else by.identifier

@@ -26,7 +26,8 @@ from veche.protocol.signatures.judging import Judge
 from veche.protocol.signatures.proofs import archived, from_cms
 from veche.protocol.signatures.report import Finding, Reason, Report
 from veche.protocol.signatures.stamps import TST_INFO, moment_ms
-from veche.protocol.signatures.trust import Trust, read_certificate
+from veche.protocol.signatures.stated import read_certificate
+from veche.protocol.signatures.trust import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -11,7 +11,7 @@ from veche.protocol.signatures import der
 from veche.protocol.signatures.checking import SignatureFault, stamper_of
 from veche.protocol.signatures.cms import CmsError
 from veche.protocol.signatures.stamps import TST_INFO, read_token
-from veche.protocol.signatures.trust import may_stamp
+from veche.protocol.signatures.stated import may_stamp
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate

@@ -19,12 +19,8 @@ from veche.protocol.signatures.certificates import document_digest_of, level_of,
 from veche.protocol.signatures.checking import SignatureFault
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.report import Finding, Reason, Report, Signed, Verdict, reported
-from veche.protocol.signatures.trust import (
-    TOLERANCE,
-    may_sign_documents,
-    may_stamp,
-    policies_of,
-)
+from veche.protocol.signatures.stated import may_sign_documents, may_stamp, policies_of
+from veche.protocol.signatures.trust import TOLERANCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

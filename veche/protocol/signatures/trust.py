@@ -10,24 +10,30 @@ RFC 6960 §4.2.2.2 (whose answers count).
 from __future__ import annotations
 
 import datetime as dt
-import re
-import warnings
+import functools
 from itertools import islice, pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.utils import CryptographyDeprecationWarning
-from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from veche.protocol.signatures import algorithms, ocsp
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.digests import SHA256
 from veche.protocol.signatures.proofs import is_answer
+from veche.protocol.signatures.stated import (
+    READ_MAX,
+    algorithm_of,
+    extension,
+    is_authority,
+    is_responder,
+    may_stamp,
+    read_certificate,
+    read_list,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -42,22 +48,6 @@ TOLERANCE: Final = dt.timedelta(seconds=2)
 """Between two clocks."""
 _HASHES: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 _NO_ENDS: Final[Mapping[str, dt.datetime]] = MappingProxyType({})
-CURVE_NAMES: Final = tuple(one.name for one in algorithms.CURVES)
-_UNREADABLE: Final = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.InvalidVersion,
-    x509.DuplicateExtension,
-    CryptographyDeprecationWarning,
-)
-"""What the library raises for what is no certificate or list of a form that it takes."""
-# Of a form that it still takes but should not, such as a negative number, it warns: here that is
-# an error. Only the calls of this module are meant.
-warnings.filterwarnings(
-    "error", category=CryptographyDeprecationWarning, module=re.escape(__name__)
-)
-_Kind = TypeVar("_Kind", bound=x509.ExtensionType)
 _Read = TypeVar("_Read")
 _Proof = x509.CertificateRevocationList | ocsp.Answer
 
@@ -143,7 +133,7 @@ class Trust:
             is_trusted=True,
             is_revoked=any(verdict is True for verdict in verdicts),
             is_listed=all(verdict is not None for verdict in verdicts),
-            is_weak=not ended.isdisjoint(self.algorithms(certificate, hashes_used)),
+            is_weak=bool(ended) and not ended.isdisjoint(self.algorithms(certificate, hashes_used)),
         )
 
     def root_of(self, certificate: x509.Certificate) -> x509.Certificate | None:
@@ -271,13 +261,13 @@ class Trust:
         if answer.names(issuer) and answer.is_signed_by(issuer):
             return _scheme_name(answer) not in ended
         own = _readable(answer.certificates, read_certificate)
-        for one in [*own, *filter(_is_responder, self._known())]:
+        for one in [*own, *filter(is_responder, self._known())]:
             if not answer.names(one) or not self._may_answer(one, issuer, answer.produced_at):
                 continue
             is_revoked = self._on_lists(one, issuer, answer.produced_at, ended)
             if is_revoked is True or not answer.is_signed_by(one):
                 continue
-            needs_none = _extension(one, x509.OCSPNoCheck) is not None
+            needs_none = extension(one, x509.OCSPNoCheck) is not None
             used = {_scheme_name(answer), algorithm_of(one), _hash_name(one)}
             return (needs_none or is_revoked is False) and ended.isdisjoint(used)
         return None
@@ -286,59 +276,11 @@ class Trust:
         """Whether somebody was the responder of an issuer then (RFC 6960 §4.2.2.2)."""
         pair = der_of(one), der_of(issuer)
         if pair not in self._responders:
-            self._responders[pair] = _is_responder(one) and _issued(issuer, one)
+            self._responders[pair] = is_responder(one) and _issued(issuer, one)
         return self._responders[pair] and _is_valid(one, at)
 
     def _known(self) -> Iterator[x509.Certificate]:
         return (one for held in self._by_subject.values() for one in held)
-
-
-def algorithm_of(certificate: x509.Certificate) -> str:
-    """Name of the algorithm of its key: ``secp256r1``, ``rsa2048``; empty of another kind."""
-    key = certificate.public_key()
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        return key.curve.name
-    return f"rsa{key.key_size}" if isinstance(key, rsa.RSAPublicKey) else ""
-
-
-def may_sign_documents(certificate: x509.Certificate) -> bool:
-    """Whether its holder may sign with it: it is no authority, and its key is for signatures."""
-    usage = _extension(certificate, x509.KeyUsage)
-    return (
-        not is_authority(certificate)
-        and usage is not None
-        and (usage.digital_signature or usage.content_commitment)
-        and not _may_stamp(certificate)
-    )
-
-
-def may_stamp(certificate: x509.Certificate) -> bool:
-    """Whether it is for time stamps and for nothing else (RFC 3161 §2.3)."""
-    return not is_authority(certificate) and _may_stamp(certificate)
-
-
-def policies_of(certificate: x509.Certificate) -> tuple[str, ...]:
-    """The policies that it states, as dotted numbers."""
-    stated = _extension(certificate, x509.CertificatePolicies)
-    return tuple(one.policy_identifier.dotted_string for one in stated or ())
-
-
-def addresses_of(certificate: x509.Certificate) -> list[str]:
-    """Where it says that its list is."""
-    points = _extension(certificate, x509.CRLDistributionPoints)
-    names = [name for point in points or [] for name in point.full_name or []]
-    return [one.value for one in names if isinstance(one, x509.UniformResourceIdentifier)]
-
-
-def responders_of(certificate: x509.Certificate) -> list[str]:
-    """Where it says that a responder answers for it."""
-    told = _extension(certificate, x509.AuthorityInformationAccess)
-    names = [
-        one.access_location
-        for one in told or []
-        if one.access_method == AuthorityInformationAccessOID.OCSP
-    ]
-    return [one.value for one in names if isinstance(one, x509.UniformResourceIdentifier)]
 
 
 def has_signed(
@@ -352,35 +294,14 @@ def has_signed(
     return algorithms.has_signed(key, signature, data, algorithms.scheme_for(key, by))
 
 
-def _may_stamp(certificate: x509.Certificate) -> bool:
-    try:
-        uses = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
-    except x509.ExtensionNotFound:
-        return False
-    return uses.critical and list(uses.value) == [ExtendedKeyUsageOID.TIME_STAMPING]
-
-
-def _extension(certificate: x509.Certificate, kind: type[_Kind]) -> _Kind | None:
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
-
-
-def is_authority(certificate: x509.Certificate) -> bool:
-    """Whether it issues certificates."""
-    constraints = _extension(certificate, x509.BasicConstraints)
-    usage = _extension(certificate, x509.KeyUsage)
-    return constraints is not None and constraints.ca and usage is not None and usage.key_cert_sign
-
-
 def _allows_below(certificate: x509.Certificate, authorities: int) -> bool:
     """Whether an authority may have so many authorities between it and the end."""
-    constraints = _extension(certificate, x509.BasicConstraints)
+    constraints = extension(certificate, x509.BasicConstraints)
     length = constraints.path_length if constraints is not None else 0
     return length is None or length >= authorities
 
 
+@functools.lru_cache(maxsize=READ_MAX)
 def _issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
     is_taken = algorithms.is_taken(issuer.public_key())
     if not is_taken or not isinstance(certificate.signature_hash_algorithm, _HASHES):
@@ -418,7 +339,7 @@ def _is_about(one: x509.CertificateRevocationList, certificate: x509.Certificate
         return True
     if bounds.indirect_crl or bounds.only_some_reasons or bounds.only_contains_attribute_certs:
         return False
-    points = _extension(certificate, x509.CRLDistributionPoints)
+    points = extension(certificate, x509.CRLDistributionPoints)
     mine = [name for point in points or [] for name in point.full_name or []]
     return any(name in mine for name in bounds.full_name or [])
 
@@ -429,13 +350,6 @@ def _speaks_of(
     until = one.next_update_utc
     is_in_time = one.last_update_utc <= certificate.not_valid_after_utc
     return is_in_time and until is not None and at <= until
-
-
-def _is_responder(one: x509.Certificate) -> bool:
-    """Whether it is for signing answers, whoever has issued it."""
-    uses, usage = _extension(one, x509.ExtendedKeyUsage), _extension(one, x509.KeyUsage)
-    is_free = usage is None or usage.digital_signature
-    return uses is not None and ExtendedKeyUsageOID.OCSP_SIGNING in uses and is_free
 
 
 def _acquits(one: ocsp.State, certificate: x509.Certificate, at: dt.datetime) -> bool:
@@ -462,35 +376,14 @@ def is_list_of_any(encoded: bytes, issuers: Iterable[x509.Certificate]) -> bool:
     return one is not None and any(_is_list_of(one, issuer) for issuer in issuers)
 
 
-def read_certificate(encoded: bytes) -> x509.Certificate | None:
-    """The certificate, if all that we look at in it can be read; else None."""
-    try:
-        one = x509.load_der_x509_certificate(encoded)
-        # The library reads these when they are asked for, and raises then.
-        _ = one.extensions, one.subject, one.issuer, one.public_key(), one.signature_hash_algorithm
-        _ = ocsp.subject_and_key_of(one)
-    except _UNREADABLE:
-        return None
-    return one
-
-
 def _read_proof(encoded: bytes) -> _Proof | None:
     """A list, or an answer; None: it is neither."""
     if not is_answer(encoded):
-        return _read_list(encoded)
+        return read_list(encoded)
     try:
         return ocsp.read_answer(encoded)
     except ocsp.OcspError:
         return None
-
-
-def _read_list(encoded: bytes) -> x509.CertificateRevocationList | None:
-    try:
-        one = x509.load_der_x509_crl(encoded)
-        _ = one.extensions, one.issuer, one.next_update_utc, one.signature_hash_algorithm, len(one)
-    except _UNREADABLE:
-        return None
-    return one
 
 
 def _readable(encoded: Iterable[bytes], read: Callable[[bytes], _Read | None]) -> Iterator[_Read]:

@@ -29,7 +29,8 @@ from veche.protocol.signatures.checking import Opened, SignatureFault, open_sign
 from veche.protocol.signatures.elsewhere import judge_elsewhere
 from veche.protocol.signatures.judging import Judge, Trusted
 from veche.protocol.signatures.report import Finding, Reason, Report, reported
-from veche.protocol.signatures.trust import Trust, addresses_of, read_certificate
+from veche.protocol.signatures.stated import addresses_of, read_certificate
+from veche.protocol.signatures.trust import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -27,7 +27,7 @@ from veche.protocol.pdf.signing import (
 from veche.protocol.pdf.values import PdfError
 from veche.protocol.signatures.cms import Signer, der_of, read_signed_data
 from veche.protocol.signatures.stamps import read_token
-from veche.protocol.signatures.trust import may_stamp, read_certificate
+from veche.protocol.signatures.stated import may_stamp, read_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -20,13 +20,13 @@ from veche.protocol.errors import MalformedError, RefusedError, UnavailableError
 from veche.protocol.signatures import asking, ocsp
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.provider import name_of
-from veche.protocol.signatures.trust import (
-    Trust,
+from veche.protocol.signatures.stated import (
     addresses_of,
     may_sign_documents,
     read_certificate,
     responders_of,
 )
+from veche.protocol.signatures.trust import Trust
 from veche.runtime.keys.stampers import place_of
 from veche.runtime.outbound import OutboundRefusedError
 
