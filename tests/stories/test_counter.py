@@ -14,6 +14,7 @@ from appservices.payments.core.formats import emv
 from appservices.payments.demo_bank.bank import demo_iban
 from tests.stories.bank import DemoBank, in_bank
 from tests.stories.shop import Shop
+from tests.support.drawn_codes import beside, drawn, saved
 from tests.support.processes import wait_until
 from veche.cli.demo_shop import DemoShop
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
 PRICE: Final = "8.40 EUR"
+IMAGE: Final = {"msgtype": "m.image"}
 BOB_IBAN: Final = demo_iban(3)
 
 
@@ -117,6 +119,29 @@ def test_whoever_scans_first_pays_and_nobody_pays_again(
     assert [one["type"] for one in heard if one["invoice"] == sale] == ["invoice.paid"]
 
 
+def test_a_picture_of_the_code_asks_what_the_code_asks(
+    counter: Counter, alice: Client, bob: Client
+) -> None:
+    sale = counter.sell(alice.now_ms())
+    code = counter.scan(sale, "emv")
+    other = counter.scan(counter.sell(alice.now_ms()), "epc")
+    alice.person.send_file(
+        alice.room, "IMG_1.jpg", saved(drawn(code), "JPEG"), "image/jpeg", content=IMAGE
+    )
+    question = alice.expect("Lindenau Bakery", PRICE)
+    assert alice.approve(question, alice.keys[0]).status == 200
+    alice.expect("Paid", PRICE)
+    wait_until(lambda: counter.state(sale) == "paid", 10, "the shop does not see it")
+
+    for picture, words in (
+        (saved(drawn(code)), "Somebody has paid this invoice already."),
+        (saved(beside([drawn(code), drawn(other)])), "several payment codes"),
+        (b"no picture", "I read codes in pictures of the kinds PNG, JPEG, WebP and GIF"),
+    ):
+        bob.person.send_file(bob.room, "code.png", picture, "image/png", content=IMAGE)
+        bob.expect(words)
+
+
 def test_a_code_that_was_altered_or_damaged_pays_nothing(counter: Counter, alice: Client) -> None:
     sale = counter.sell(alice.now_ms())
     shown = emv.read(counter.scan(sale, "emv"))
@@ -128,7 +153,7 @@ def test_a_code_that_was_altered_or_damaged_pays_nothing(counter: Counter, alice
         (altered, "The amount in this code is not that of the invoice it names"),
         (counter.scan(sale, "emv")[:-1] + "Z", "This code is damaged or was altered"),
         (damaged, "There is no such invoice. The link or code is incomplete, or was altered"),
-        ("pay https://example.org/menu", "This code is damaged or was altered"),
+        ("pay https://example.org/menu", "This is no payment code of a kind that is known here"),
     ):
         alice.say(code)
         alice.expect(words)

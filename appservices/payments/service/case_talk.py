@@ -23,6 +23,7 @@ from appservices.payments.service import (
     evidence,
 )
 from appservices.payments.service import dispute_files as cases
+from appservices.payments.service.sent_files import is_file
 from appservices.payments.store import case_rooms as store
 from veche.protocol.answers import Chosen
 from veche.protocol.commands import HELP, read_command
@@ -80,7 +81,7 @@ def _in_dispute(scene: Scene, inbound: Inbound, place: Place) -> None:
     if typed is not None:
         if _is_readable(scene, inbound):
             _order_in_dispute(scene, inbound, (case, side, place), typed)
-    elif evidence.is_file(inbound):
+    elif is_file(inbound):
         # A voice message is talk. Whoever decides gives no evidence.
         is_voice = any(key in inbound.content for key in _VOICE)
         if side is not Side.DESK and case.dispute.state in LIVE and not is_voice:

@@ -45,6 +45,7 @@ from appservices.payments.service import (
     pasted,
     paying,
     payout_orders,
+    pictures,
     receipt_files,
     refunding,
     statement_files,
@@ -128,12 +129,12 @@ def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
         greet(scene, room_id, person)
     code = pasted.code_in(inbound.content)
     if code is not None:
-        _pay_code(scene, inbound, code)
+        pay_code(scene, inbound, code)
         return
     if parsed is not None and (parsed.argument or parsed.command is not PAY):
         _obey(scene, inbound, parsed)
         return
-    if evidence.take(scene, inbound):
+    if pictures.take(scene, inbound) or evidence.take(scene, inbound):
         return
     heard = scene.approvals.hear(scene.txn, inbound, is_dialogue=True)
     # "pay" alone may answer the question that is open. Where none is, it is the word for a payment,
@@ -145,6 +146,13 @@ def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
         scene.tell(room_id, person, doc)
     elif is_greeted and inbound.event_type == "m.room.message":
         scene.tell(room_id, person, texts.help_doc(scene.speech(person), page_commands(scene)))
+
+
+def pay_code(scene: Scene, inbound: Inbound, code: str) -> None:
+    """Ask what a payment code asks that somebody pasted, or sent a picture of."""
+    order = pasted.take(scene, inbound, code)
+    if order is not None and not _buy(scene, inbound, order, None):
+        _look_up(scene, inbound, UserId(order.payee), order, None)
 
 
 def commands(scene: Scene) -> tuple[Command, ...]:
@@ -270,12 +278,6 @@ def _pay_invoice(scene: Scene, inbound: Inbound, reference: str) -> None:
     if state is not InvoiceState.ISSUED:
         doc = no_invoice_doc(state in PAID_STATES, scene.speech(inbound.sender))
         scene.tell(inbound.room_id, inbound.sender, doc)
-
-
-def _pay_code(scene: Scene, inbound: Inbound, code: str) -> None:
-    order = pasted.take(scene, inbound, code)
-    if order is not None and not _buy(scene, inbound, order, None):
-        _look_up(scene, inbound, UserId(order.payee), order, None)
 
 
 def _buy(scene: Scene, inbound: Inbound, order: Order, giver: UserId | None) -> bool:

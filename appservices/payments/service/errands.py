@@ -44,6 +44,8 @@ from appservices.payments.service.peers_errands import Send
 from appservices.payments.service.peers_sending import SEND as SEND_PEER
 from appservices.payments.service.peers_settling import SETTLE as SETTLE_PEER
 from appservices.payments.service.peers_settling import SettlePeer
+from appservices.payments.service.picture_errands import ReadPicture
+from appservices.payments.service.pictures import READ as READ_PICTURE
 from appservices.payments.service.receipt_files import SEND_RECEIPT, SendReceipt
 from appservices.payments.service.scene import Parts
 from appservices.payments.service.settling import OPEN_CHAT
@@ -89,6 +91,7 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
         SEND_CODE: SendCode(parts),
         SEND_STATEMENT: SendStatement(parts),
         CHECK_NAME: CheckName(parts),
+        READ_PICTURE: ReadPicture(parts),
         INVOICE_ERRAND: _Issue(parts),
         WITHDRAW_ERRAND: _Withdraw(parts),
         MANDATE_ERRAND: _Propose(parts),

@@ -7,14 +7,8 @@ that it is the one.
 
 from __future__ import annotations
 
-import base64
-import datetime as dt
 import hashlib
-import io
 from typing import TYPE_CHECKING, Any, Final
-
-from twisted.internet.defer import DeferredSemaphore
-from twisted.internet.threads import deferToThreadPool
 
 from appservices.payments.core.dispute import LIVE
 from appservices.payments.core.evidence import FILE_BYTES_MAX, FILES_MAX, Evidence
@@ -27,25 +21,23 @@ from appservices.payments.core.texts.evidence import (
 from appservices.payments.service import case_rooms
 from appservices.payments.service import dispute_asking as asking
 from appservices.payments.service import dispute_files as cases
-from appservices.payments.service.scene import Parts
+from appservices.payments.service.sent_files import (
+    FileProblem,
+    LookAtFile,
+    caption,
+    claims_of,
+    is_file,
+    payload_of,
+)
 from appservices.payments.store import disputes as store
 from appservices.payments.store import evidence as rows
 from appservices.payments.store.evidence import EvidenceRow
 from veche.protocol import message
-from veche.protocol.errors import MalformedError, TooLargeError, UnavailableError
-from veche.protocol.forms.files import parse_file
+from veche.protocol.errors import MalformedError
 from veche.protocol.forms.magic import HEAD_BYTES, true_mimetype
-from veche.protocol.forms.models import Field, FieldKind
-from veche.protocol.forms.problems import FieldError, Problem
-from veche.protocol.forms.values import FieldContext
 from veche.protocol.ids import RoomId, UserId, effect_id
-from veche.protocol.wire import mapping
 from veche.runtime import errands
-from veche.runtime.chats import ChatErrand
-from veche.runtime.crypto.attachments import decrypt_file, read_file_key
 from veche.runtime.errands import Errand
-from veche.runtime.matrix.client import MatrixError
-from veche.runtime.matrix.connections import AnswerTooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,28 +48,17 @@ if TYPE_CHECKING:
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
     from veche.protocol.speech import Speech
-    from veche.runtime.crypto.attachments import FileKey
     from veche.runtime.database import Cursor
 
 TAKE: Final = "payments.evidence"
 """Errand: fetches a file and makes it evidence."""
-FETCHED_AT_ONCE: Final = 2
-"""Files that are in memory at once."""
-FETCH_TIMEOUT_S: Final = 50.0
-GIVE_UP_MS: Final = 8 * 60_000
-"""After which a file that the homeserver does not give is no longer waited for."""
-_FILES: Final = frozenset({"m.file", "m.image", "m.video", "m.audio"})
-_GONE: Final = frozenset({400, 403, 404, 410})
-_TOO_LARGE: Final = 413
-_FIELD: Final = Field(id="file", kind=FieldKind.FILE, label="file", bytes_max=FILE_BYTES_MAX)
 
 
 def take(scene: Scene, inbound: Inbound) -> bool:
     """A person may have sent a file: fetch it as evidence, or say why not; False if it is none."""
-    content = mapping(inbound.content)
     if not is_file(inbound):
         return False
-    found = _dispute_of(scene, inbound.sender, _caption(content))
+    found = _dispute_of(scene, inbound.sender, caption(inbound))
     if isinstance(found, EvidenceProblem):
         _tell(scene, inbound.room_id, inbound.sender, found)
     else:
@@ -85,26 +66,13 @@ def take(scene: Scene, inbound: Inbound) -> bool:
     return True
 
 
-def is_file(inbound: Inbound) -> bool:
-    """Whether a message is a file."""
-    msgtype = mapping(inbound.content).get("msgtype")
-    return inbound.event_type == "m.room.message" and msgtype in _FILES
-
-
 def take_for(scene: Scene, inbound: Inbound, dispute_id: str) -> None:
     """Fetch a file as evidence of a dispute, or say why not."""
-    claims = _claims(scene, inbound)
-    if isinstance(claims, EvidenceProblem):
-        _tell(scene, inbound.room_id, inbound.sender, claims)
+    claims = claims_of(scene, inbound, FILE_BYTES_MAX)
+    if isinstance(claims, FileProblem):
+        _tell(scene, inbound.room_id, inbound.sender, EvidenceProblem(claims.value))
         return
-    payload = {
-        "dispute": dispute_id,
-        "person": inbound.sender,
-        "room": inbound.room_id,
-        "since_ms": scene.now_ms,
-        # It has the key of the file in it.
-        "sealed": base64.b64encode(scene.vault.seal(claims)).decode(),
-    }
+    payload = {"dispute": dispute_id, **payload_of(scene, inbound, claims)}
     id_ = effect_id(TAKE, inbound.event_id)
     errands.schedule(scene.txn, Errand(id_, TAKE, payload, scene.now_ms))
 
@@ -133,52 +101,18 @@ def send_all(scene: Scene, case: Case, person: UserId) -> None:
     send(scene, case, person, of_case(scene, case))
 
 
-class TakeEvidence(ChatErrand[Parts]):
+class TakeEvidence(LookAtFile):
     """Fetches a file, and makes it evidence."""
 
-    def __init__(self, parts: Parts) -> None:
-        """Make it."""
-        super().__init__(parts)
-        self._slots = DeferredSemaphore(FETCHED_AT_ONCE)
+    bytes_max = FILE_BYTES_MAX
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
-        """Fetch, decrypt and hash the file."""
-        claims = self._claims(errand)
-        await self._slots.acquire()
-        try:
-            data = await self._fetch(claims["mxc"])
-            key = read_file_key(claims["file"])
-            pool = self._host.reactor.getThreadPool()
-            return await deferToThreadPool(
-                self._host.reactor, pool, _looked_at, data, key, claims["mimetype"]
-            )
-        except (AnswerTooLargeError, TooLargeError):
-            return {"problem": EvidenceProblem.TOO_BIG.value}
-        except MalformedError:
-            return {"problem": EvidenceProblem.BROKEN.value}
-        except UnavailableError:
-            if self._host.now_ms() - errand.payload["since_ms"] < GIVE_UP_MS:
-                raise
-            return {"problem": EvidenceProblem.GONE.value}
-        except MatrixError as e:
-            if e.status not in _GONE:
-                raise
-            return {"problem": EvidenceProblem.GONE.value}
-        finally:
-            self._slots.release()
-
-    async def _fetch(self, mxc: str) -> bytes:
-        bot = self._parts.bot.user_id
-        try:
-            return await self._host.client.download(
-                mxc, user=bot, bytes_max=FILE_BYTES_MAX, timeout_s=FETCH_TIMEOUT_S
-            )
-        except MatrixError as e:
-            if e.status == _TOO_LARGE:
-                raise TooLargeError(e.error) from e
-            if e.status in _GONE:
-                raise
-            raise UnavailableError(str(e), retry_after_ms=e.retry_after_ms or 0) from e
+    def look(self, content: bytes, mimetype: str) -> Mapping[str, Any]:
+        """Hash, size and kind of what is in a file."""
+        found = true_mimetype(mimetype, content[:HEAD_BYTES])
+        if found is None or not content:
+            raise MalformedError("file", "is not what it is said to be")
+        digest = hashlib.sha256(content).hexdigest()
+        return {"sha256": digest, "size_bytes": len(content), "mimetype": found}
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         """Keep it, and hand it to the others; or say why not."""
@@ -191,33 +125,13 @@ class TakeEvidence(ChatErrand[Parts]):
         side = case.side_of(person, scene) if case is not None else None
         if case is None or side is None:
             return
-        problem = _keep(scene, case, person, {**self._claims(errand), **result})
+        problem = _keep(scene, case, person, {**self.claims(errand), **result})
         if problem is not None:
             _tell(scene, room_id, person, problem)
             return
         after = cases.lock(scene, case.dispute.id)
         assert after is not None, "it is locked"  # noqa: S101 -- our bug
         _hand_on(scene, after, (side, person), room_id)
-
-    def _claims(self, errand: Errand) -> dict[str, Any]:
-        opened: dict[str, Any] = self._parts.vault.open(base64.b64decode(errand.payload["sealed"]))
-        return opened
-
-
-def _looked_at(data: bytes, key: FileKey, mimetype: str) -> dict[str, Any]:
-    """Hash, size and kind of what is in a file.
-
-    Raises:
-        MalformedError: It is not the file that was sent, is empty, or not what it is said to be.
-    """
-    plain = io.BytesIO()
-    size_bytes = decrypt_file(io.BytesIO(data), plain, key)
-    content = plain.getvalue()
-    found = true_mimetype(mimetype, content[:HEAD_BYTES])
-    if found is None or not size_bytes:
-        raise MalformedError("file", "is not what it is said to be")
-    digest = hashlib.sha256(content).hexdigest()
-    return {"sha256": digest, "size_bytes": size_bytes, "mimetype": found}
 
 
 def _keep(
@@ -273,36 +187,17 @@ def _content(evidence: Evidence) -> message.Content:
     )
 
 
-def _dispute_of(scene: Scene, person: UserId, caption: str) -> str | EvidenceProblem:
+def _dispute_of(scene: Scene, person: UserId, words: str) -> str | EvidenceProblem:
     """To which dispute a file belongs: the one that its caption names, else the only one."""
     holder = scene.holder(person).id
     live = store.live_of(scene.txn, holder)
-    for word in caption.upper().split():
+    for word in words.upper().split():
         named = store.numbered(scene.txn, holder, word)
         if named in live:
             return str(named)
     if len(live) > 1:
         return EvidenceProblem.WHICH
     return live[0] if live else EvidenceProblem.NO_DISPUTE
-
-
-def _claims(scene: Scene, inbound: Inbound) -> dict[str, Any] | EvidenceProblem:
-    """Where a file is and what opens it, as its message says."""
-    speech = scene.speech(inbound.sender)
-    today = dt.datetime.fromtimestamp(scene.now_ms // 1000, dt.UTC).date()
-    context = FieldContext(speech.language, today, speech.time_zone, "DE")
-    try:
-        claims = parse_file(_FIELD, inbound.content, context)
-    except FieldError as e:
-        is_big = e.problem is Problem.FILE_TOO_BIG
-        return EvidenceProblem.TOO_BIG if is_big else EvidenceProblem.BROKEN
-    return claims if "file" in claims else EvidenceProblem.IN_CLEAR
-
-
-def _caption(content: Mapping[str, Any]) -> str:
-    """The caption of a file; empty where its ``body`` is its name."""
-    body, name = content.get("body"), content.get("filename")
-    return body if isinstance(body, str) and name is not None and name != body else ""
 
 
 def _tell(scene: Scene, room_id: RoomId, person: UserId, problem: EvidenceProblem) -> None:

@@ -56,8 +56,8 @@ class Leased:
     lease: int
 
 
-def schedule(txn: Cursor, errand: Errand) -> None:
-    """Write an errand down; the same id again changes nothing.
+def schedule(txn: Cursor, errand: Errand) -> bool:
+    """Write an errand down; the same id again changes nothing, and the answer is False.
 
     Raises:
         ValueError: Its payload is over ``PAYLOAD_BYTES_MAX``.
@@ -72,6 +72,7 @@ def schedule(txn: Cursor, errand: Errand) -> None:
         " SELECT pg_notify(%s, %s) FROM added",
         (errand.id, errand.kind, payload, errand.due_at_ms, CHANNEL, errand.kind),
     )
+    return txn.fetchone() is not None
 
 
 def cancel(txn: Cursor, errand_id: EffectId) -> None:

@@ -88,7 +88,7 @@ def read(data: str | bytes) -> GostPayment:
     Raises:
         MalformedError: It is no such code, a field is wrong, or the account's key does not fit.
     """
-    text = data if isinstance(data, str) else _decoded(data)
+    text = data if isinstance(data, str) else decoded(data)
     head, separator, body = text[:_HEAD_CHARACTERS], text[_HEAD_CHARACTERS:][:1], text[8:]
     if head[:6] != "ST0001" or head[6:] not in _ENCODINGS or not separator:
         raise MalformedError("code", "should begin with ST00012")
@@ -108,6 +108,19 @@ def read(data: str | bytes) -> GostPayment:
     return payment
 
 
+def decoded(data: bytes) -> str:
+    """The text of a code, in the encoding that it names.
+
+    Raises:
+        MalformedError: It is in another.
+    """
+    encoding = _ENCODINGS.get(data[6:7].decode("ascii", "replace"), "ascii")
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as e:
+        raise MalformedError("code", "the text is not in the encoding that it names") from e
+
+
 def is_account_key_right(account: str, bic: str) -> bool:
     """Whether the ninth digit of an account fits the account and its bank.
 
@@ -121,14 +134,6 @@ def is_account_key_right(account: str, bic: str) -> bool:
     prefix = f"0{bic[4:6]}" if account.startswith("301") else bic[-3:]
     weights = (7, 1, 3) * 8
     return sum(int(d) * w % 10 for d, w in zip(prefix + account, weights, strict=False)) % 10 == 0
-
-
-def _decoded(data: bytes) -> str:
-    encoding = _ENCODINGS.get(data[6:7].decode("ascii", "replace"), "ascii")
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as e:
-        raise MalformedError("code", "the text is not in the encoding that it names") from e
 
 
 def _fields(parts: list[str]) -> dict[str, str]:

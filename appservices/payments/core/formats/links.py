@@ -132,6 +132,11 @@ class PersonLink:
     reference: str = ""
 
 
+def is_sbp(text: str) -> bool:
+    """Whether a text begins as a link of the SBP does."""
+    return text.startswith(_SBP)
+
+
 def write_sbp(link: SbpLink) -> str:
     """The address, with its check.
 

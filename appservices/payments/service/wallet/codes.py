@@ -20,6 +20,7 @@ from appservices.payments.core.formats import (
     rf,
 )
 from appservices.payments.core.formats.epc import EPC_VERSION_MAX
+from appservices.payments.core.formats.links import is_sbp
 from appservices.payments.core.formats.plain import CODE_CHARACTERS_MAX, decimal_text
 from appservices.payments.core.texts.wallet import (
     Trouble,
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
 
 _KNOWN: Final = ("BCD", "000201", "ST0001", "https://", "http://localhost", "upi:")
 """How the codes begin that are known; what begins like one and is not is damaged or altered."""
+_LINKS: Final = ("https://", "http://localhost")
+_PAY_PAGE: Final = "/pay"
 _RUBLES: Final = "RUB"
 _RUPEES: Final = "INR"
 
@@ -60,6 +63,12 @@ _RUPEES: Final = "INR"
 def is_code(text: str) -> bool:
     """Whether a text begins as a code does, be it damaged or not."""
     return text.startswith(_KNOWN)
+
+
+def is_payable(text: str) -> bool:
+    """The same, without links that lead to other pages than those of paying."""
+    is_other_page = text.startswith(_LINKS) and not (_PAY_PAGE in text or is_sbp(text))
+    return is_code(text) and not is_other_page
 
 
 def read(visit: Visit, text: str) -> CodeView:
@@ -77,7 +86,7 @@ def read(visit: Visit, text: str) -> CodeView:
     try:
         scanned = read_code(typed)
     except MalformedError as e:
-        is_known = is_code(typed) and len(typed) <= CODE_CHARACTERS_MAX
+        is_known = is_payable(typed) and len(typed) <= CODE_CHARACTERS_MAX
         trouble = Trouble.CODE_BROKEN if is_known else Trouble.CODE_UNKNOWN
         raise visit.refused(trouble) from e
     if isinstance(scanned, PayLink | PersonLink):

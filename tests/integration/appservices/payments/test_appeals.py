@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import psycopg2
 import pytest
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from appservices.payments.core.evidence import FILE_BYTES_MAX, FILES_MAX
 from appservices.payments.service import dispute_files as cases
 from appservices.payments.service import disputes, evidence
 from appservices.payments.service.evidence import TAKE, TakeEvidence
+from tests.integration.appservices.payments.courier import Courier, Homeserver, sent
 from tests.integration.appservices.payments.stage import (
     ALICE,
     BOB,
@@ -25,10 +23,7 @@ from tests.integration.appservices.payments.stage import (
     Stage,
 )
 from tests.support.postgres import execute
-from veche.protocol.errors import MalformedError
-from veche.protocol.ids import RoomId, UserId
-from veche.runtime.crypto.attachments import encrypt_file
-from veche.runtime.matrix.client import MatrixError
+from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +31,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.postgres
 
 JUDGE: Final = UserId("@judge:veche.test")
-_LATE_MS: Final = 1 << 50
-"""Later than any file is waited for."""
 PNG: Final = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
 
@@ -171,88 +164,8 @@ def test_the_database_keeps_an_appeal_without_a_decision_out(stage: Stage) -> No
     stage.write()
 
 
-class Homeserver:
-    """What the bot fetches files from."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-
-    async def download(self, mxc: str, **_: object) -> bytes:
-        if mxc not in self.files:
-            raise MatrixError(404, {"errcode": "M_NOT_FOUND", "error": "gone"})
-        return self.files[mxc]
-
-
-def sent(server: Homeserver, plain: bytes, name: str = "photo.png", **more: Any) -> dict[str, Any]:
-    """The content of an encrypted file that somebody sends."""
-    ciphertext, file = encrypt_file(plain)
-    mxc = f"mxc://veche.test/{hashlib.sha256(ciphertext).hexdigest()[:20]}"
-    server.files[mxc] = ciphertext
-    info = {"mimetype": "image/png", "size": len(plain)}
-    opening = {**file, "url": mxc}
-    return {"msgtype": "m.image", "body": name, "info": info, "file": opening, **more}
-
-
-class Courier:
-    """Sends files to the bot, and does the errand that follows."""
-
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self.server = Homeserver()
-        self.count = 0
-
-    def send(self, person: UserId, content: dict[str, Any]) -> list[tuple[RoomId, Any]]:
-        """What the bot says as files then: where, and the content."""
-        stage = self.stage
-        self.count += 1
-        inbound: Any = SimpleNamespace(
-            sender=person,
-            room_id=RoomId(f"!{person[1:]}"),
-            event_id=f"$file{id(self)} {self.count}",
-            event_type="m.room.message",
-            content=content,
-        )
-        stage.heard.files.clear()
-        with stage.scene() as scene:
-            assert evidence.take(scene, inbound)
-        query = "DELETE FROM runtime.errand WHERE kind = %s RETURNING errand_id, payload"
-        for errand_id, payload in execute(stage.dsn, query, TAKE):
-            assert "A256CTR" not in str(payload), "the key of the file is sealed"
-            errand: Any = SimpleNamespace(id=errand_id, payload=payload)
-            handler = TakeEvidence(cast("Any", _Parts(stage, self.server)))
-            found: list[Any] = []
-            Deferred.fromCoroutine(handler.perform(errand)).addBoth(found.append)
-            with stage.scene() as scene:
-                handler.finish(scene.txn, errand, found[0], stage.now_ms)
-        return list(stage.heard.files)
-
-
-class _Parts:
-    """Parts whose scenes are of the stage, with a homeserver and threads."""
-
-    def __init__(self, stage: Stage, server: Homeserver) -> None:
-        self.scene = stage.scene_of
-        self.vault = stage.parts.vault
-        self.bot = stage.parts.bot
-        self.host = SimpleNamespace(client=server, now_ms=lambda: _LATE_MS, reactor=_Reactor())
-
-
-class _Reactor:
-    """A reactor whose threads are this one."""
-
-    def getThreadPool(self) -> _Reactor:
-        return self
-
-    def callFromThread(self, work: Any, *args: Any) -> None:
-        work(*args)
-
-    def callInThreadWithCallback(self, done: Any, work: Any, *args: Any, **more: Any) -> None:
-        try:
-            result = work(*args, **more)
-        except MalformedError:
-            done(False, Failure())
-        else:
-            done(True, result)
+def evidence_courier(stage: Stage) -> Courier:
+    return Courier(stage, evidence.take, TakeEvidence, TAKE)
 
 
 def lines(stage: Stage) -> list[str]:
@@ -269,7 +182,7 @@ def finish(stage: Stage) -> None:
 
 def test_a_file_becomes_evidence_by_its_hash_and_the_others_get_it(stage: Stage) -> None:
     at_desk(stage)
-    courier = Courier(stage)
+    courier = evidence_courier(stage)
     courier.send(ALICE, sent(Homeserver(), PNG))
     assert "could not get the file" in stage.told(ALICE)[-1]
     content = sent(courier.server, PNG)
@@ -286,7 +199,7 @@ def test_a_file_becomes_evidence_by_its_hash_and_the_others_get_it(stage: Stage)
 
 def test_whoever_decides_later_gets_what_was_sent_before(stage: Stage) -> None:
     number = at_desk(stage)
-    courier = Courier(stage)
+    courier = evidence_courier(stage)
     courier.send(ALICE, sent(courier.server, PNG + b"2"))
     stage.say(CLERK, "dispute", f"{number} none no")
     stage.answer(CLERK, "decide")
@@ -299,7 +212,7 @@ def test_whoever_decides_later_gets_what_was_sent_before(stage: Stage) -> None:
 
 
 def test_what_is_no_evidence_says_why(stage: Stage) -> None:
-    courier = Courier(stage)
+    courier = evidence_courier(stage)
     courier.send(ALICE, sent(courier.server, PNG))
     assert "you have none that is not over" in stage.told(ALICE)[-1]
     at_desk(stage)
@@ -333,7 +246,7 @@ def test_what_is_no_evidence_says_why(stage: Stage) -> None:
 
 def test_of_several_disputes_the_caption_says_which(stage: Stage) -> None:
     first, second = at_desk(stage), at_desk(stage)
-    courier = Courier(stage)
+    courier = evidence_courier(stage)
     courier.send(ALICE, sent(courier.server, PNG))
     assert "several disputes" in stage.told(ALICE)[-1]
     courier.send(ALICE, sent(courier.server, PNG, body=f"for {second.lower()}", filename="a.png"))
@@ -346,7 +259,7 @@ def test_of_several_disputes_the_caption_says_which(stage: Stage) -> None:
 
 def test_evidence_is_neither_changed_nor_taken_away(stage: Stage) -> None:
     at_desk(stage)
-    courier = Courier(stage)
+    courier = evidence_courier(stage)
     courier.send(ALICE, sent(courier.server, PNG + b"3"))
     for change in ("UPDATE payments.dispute_file SET n = 2", "DELETE FROM payments.dispute_file"):
         with pytest.raises(psycopg2.Error, match="evidence stays"):

@@ -1,0 +1,173 @@
+"""Files that persons send to the bot: fetched and decrypted outside transactions, and looked at.
+
+What a message says of a file is no evidence: it counts once it was fetched, and its hash is right.
+Where it is and what opens it is kept sealed until then.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import enum
+import io
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from twisted.internet.defer import DeferredSemaphore
+from twisted.internet.threads import deferToThreadPool
+
+from appservices.payments.service.scene import Parts
+from veche.protocol.errors import MalformedError, TooLargeError, UnavailableError
+from veche.protocol.forms.files import parse_file
+from veche.protocol.forms.models import Field, FieldKind
+from veche.protocol.forms.problems import FieldError, Problem
+from veche.protocol.forms.values import FieldContext
+from veche.protocol.wire import mapping
+from veche.runtime.chats import ChatErrand
+from veche.runtime.crypto.attachments import decrypt_file, read_file_key
+from veche.runtime.matrix.client import MatrixError
+from veche.runtime.matrix.connections import AnswerTooLargeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.service.scene import Scene
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.crypto.attachments import FileKey
+    from veche.runtime.errands import Errand
+
+FETCHED_AT_ONCE: Final = 2
+"""Files of one kind of errand that are in memory at once."""
+FETCH_TIMEOUT_S: Final = 50.0
+_FILES: Final = frozenset({"m.file", "m.image", "m.video", "m.audio"})
+_GONE: Final = frozenset({400, 403, 404, 410})
+_TOO_LARGE: Final = 413
+
+
+class FileProblem(enum.Enum):
+    """Why a file is not looked at."""
+
+    IN_CLEAR = "in_clear"
+    BROKEN = "broken"
+    GONE = "gone"
+    TOO_BIG = "too_big"
+
+
+def is_file(inbound: Inbound) -> bool:
+    """Whether a message is a file."""
+    msgtype = mapping(inbound.content).get("msgtype")
+    return inbound.event_type == "m.room.message" and msgtype in _FILES
+
+
+def caption(inbound: Inbound) -> str:
+    """The caption of a file; empty where its ``body`` is its name."""
+    content = mapping(inbound.content)
+    body, name = content.get("body"), content.get("filename")
+    return body if isinstance(body, str) and name is not None and name != body else ""
+
+
+def claims_of(scene: Scene, inbound: Inbound, bytes_max: int) -> dict[str, Any] | FileProblem:
+    """Where a file is and what opens it, as its message says.
+
+    Args:
+        scene: The transaction.
+        inbound: The message.
+        bytes_max: Most that the file may say that it has.
+    """
+    speech = scene.speech(inbound.sender)
+    today = dt.datetime.fromtimestamp(scene.now_ms // 1000, dt.UTC).date()
+    context = FieldContext(speech.language, today, speech.time_zone, "DE")
+    field = Field(id="file", kind=FieldKind.FILE, label="file", bytes_max=bytes_max)
+    try:
+        claims = parse_file(field, inbound.content, context)
+    except FieldError as e:
+        is_big = e.problem is Problem.FILE_TOO_BIG
+        return FileProblem.TOO_BIG if is_big else FileProblem.BROKEN
+    return claims if "file" in claims else FileProblem.IN_CLEAR
+
+
+def payload_of(scene: Scene, inbound: Inbound, claims: Mapping[str, Any]) -> dict[str, Any]:
+    """What an errand that looks at a file has to have in its payload."""
+    return {
+        "person": inbound.sender,
+        "room": inbound.room_id,
+        "since_ms": scene.now_ms,
+        # It has the key of the file in it.
+        "sealed": base64.b64encode(scene.vault.seal(claims)).decode(),
+    }
+
+
+class LookAtFile(ChatErrand[Parts]):
+    """Base: fetches a file and decrypts it; what is seen of it is for ``finish``.
+
+    Attributes:
+        bytes_max: Most that is read.
+        give_up_ms: After which a file that the homeserver does not give is no longer waited for.
+    """
+
+    bytes_max: ClassVar[int]
+    give_up_ms: ClassVar[int] = 8 * 60_000
+
+    def __init__(self, parts: Parts) -> None:
+        """Make it."""
+        super().__init__(parts)
+        self._slots = DeferredSemaphore(FETCHED_AT_ONCE)
+
+    def look(self, content: bytes, mimetype: str) -> Mapping[str, Any]:
+        """What is seen of a file; called in a thread.
+
+        Args:
+            content: The file itself.
+            mimetype: What the sender says it is.
+
+        Raises:
+            MalformedError: It is damaged.
+        """
+        raise NotImplementedError
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Fetch and decrypt the file, and look at it; ``problem`` says why it was not."""
+        claims = self.claims(errand)
+        await self._slots.acquire()
+        try:
+            data = await self._fetch(claims["mxc"])
+            key = read_file_key(claims["file"])
+            reactor = self._host.reactor
+            return await deferToThreadPool(
+                reactor, reactor.getThreadPool(), self._opened, data, key, claims["mimetype"]
+            )
+        except (AnswerTooLargeError, TooLargeError):
+            return {"problem": FileProblem.TOO_BIG.value}
+        except MalformedError:
+            return {"problem": FileProblem.BROKEN.value}
+        except UnavailableError:
+            if self._host.now_ms() - errand.payload["since_ms"] < self.give_up_ms:
+                raise
+            return {"problem": FileProblem.GONE.value}
+        except MatrixError as e:
+            if e.status not in _GONE:
+                raise
+            return {"problem": FileProblem.GONE.value}
+        finally:
+            self._slots.release()
+
+    def claims(self, errand: Errand) -> dict[str, Any]:
+        """What its message says of the file of an errand."""
+        opened: dict[str, Any] = self._parts.vault.open(base64.b64decode(errand.payload["sealed"]))
+        return opened
+
+    def _opened(self, data: bytes, key: FileKey, mimetype: str) -> Mapping[str, Any]:
+        plain = io.BytesIO()
+        decrypt_file(io.BytesIO(data), plain, key)
+        return self.look(plain.getvalue(), mimetype)
+
+    async def _fetch(self, mxc: str) -> bytes:
+        try:
+            return await self._host.client.download(
+                mxc, user=self._bot, bytes_max=self.bytes_max, timeout_s=FETCH_TIMEOUT_S
+            )
+        except MatrixError as e:
+            if e.status == _TOO_LARGE:
+                raise TooLargeError(e.error) from e
+            if e.status in _GONE:
+                raise
+            raise UnavailableError(str(e), retry_after_ms=e.retry_after_ms or 0) from e
