@@ -147,6 +147,11 @@ class Requester:
         url = f"{self.origin}{API}/blind/{self.session}/{what}"
         return request("POST", url, token=self.token, body={})
 
+    def delete(self) -> Answer:
+        """Have it deleted."""
+        url = f"{self.origin}{API}/sessions/{self.session}/delete"
+        return request("POST", url, token=self.token, body={})
+
     def send(self, pdf: bytes, parties: Sequence[Mapping[str, Any]], **more: Any) -> str:
         """All of it; the link for the signers."""
         for answer in (self.draft(self.body(pdf, parties, **more)), self.put(), self.act("send")):

@@ -103,6 +103,41 @@ test("a document of which nothing is kept any more is told so, and nobody is acc
     assert.equal(posted(heard, "doubt").length, 0);
 });
 
+test("who asked for the signatures has it deleted, and is told before what goes and what stays", async ({
+    open,
+}) => {
+    /** @type {Record<string, unknown>} */
+    let said = { may_delete: true };
+    const { page, heard } = await atSign(open, {}, (answers) => ({
+        ...answers,
+        [`GET ${PATH}`]: async (one) => ({
+            .../** @type {any} */ (await answers[`GET ${PATH}`]?.(one)),
+            ...said,
+        }),
+        [`POST ${PATH}/delete`]: () => {
+            const deletes_at_ms = Date.UTC(2031, 4, 6, 12);
+            said = { may_delete: false, deletes_at_ms };
+            return { deletes_at_ms };
+        },
+    }));
+    await page.getByRole("heading", { name: "Lease of flat 12b" }).waitFor();
+    await sign(page);
+    const begin = page.getByRole("button", { name: "Delete it here" });
+    await begin.click();
+    const dialog = page.getByRole("dialog", { name: "Delete this document here?" });
+    await dialog.getByText("The service tells everyone who takes part").waitFor();
+    await dialog.getByText("What stays with the service: digests of the document").waitFor();
+    await look(page, "sign-delete");
+    await dialog.getByRole("button", { name: "Back" }).click();
+    assert.deepEqual(posted(heard, "delete"), []);
+
+    await begin.click();
+    await dialog.getByRole("button", { name: "Delete it", exact: true }).click();
+    await page.getByText(/The service deletes what it keeps of it on .*2031/).waitFor();
+    assert.equal(posted(heard, "delete").length, 1);
+    assert.equal(await begin.count(), 0);
+});
+
 test("whoever opens it after a last signer who has left closes it", async ({ open, expect }) => {
     expect(/status of 403/);
     let isLost = true;

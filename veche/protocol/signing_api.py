@@ -235,6 +235,8 @@ class SessionView(Wire):
         stamp_hash: Of the time stamp that closes or renews it.
         deletes_at_ms: Of a closed document: from when what is kept of it may be deleted, UTC.
         is_deleted: Whether it was: there is no file, no matter and no revision any more.
+        may_delete: Whether it is over, and who asks can have it deleted here: they asked for the
+            signatures, and have not wanted that yet.
         now_ms: Our clock, UTC.
     """
 
@@ -266,6 +268,7 @@ class SessionView(Wire):
     stamp_hash: Literal["sha256", "sha384", "sha512"] = "sha256"
     deletes_at_ms: int | None = None
     is_deleted: bool = False
+    may_delete: bool = False
     now_ms: int
 
 

@@ -1,4 +1,7 @@
-"""What the page asks that prepares a document which the service never sees."""
+"""What people who are signed in ask on the pages.
+
+To have a document signed that the service never sees, and to have one of theirs deleted.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,11 @@ import hashlib
 from typing import TYPE_CHECKING, Final, Protocol
 
 from appservices.signing.routes.api import API
-from appservices.signing.service import acting, blind
+from appservices.signing.service import acting, blind, forgetting
 from appservices.signing.store import sessions
 from veche.protocol.blind_api import DOCUMENT_BYTES_MAX, BlindBody, BlindState, LinkView
 from veche.protocol.canonical import canonical
+from veche.protocol.deletion_api import DeletionView
 from veche.protocol.errors import LimitError, NotFoundError
 from veche.protocol.wire import Wire
 from veche.runtime.document_cipher import OVERHEAD_BYTES
@@ -143,6 +147,24 @@ class BlindRoutes:
         if session is None or session.sent_at_ms is None:
             raise NotFoundError(blind.NO_SUCH)
         return blind.link_of(scene, session, call.signed_in.person)
+
+    @API.transaction(
+        "signing.delete",
+        "POST",
+        "/sessions/<session>/delete",
+        body=Nothing,
+        answer=DeletionView,
+        level=Level.ROOM,
+        limit=LIMIT,
+        summary="Have a document that is over deleted, a fortnight after its people are told",
+    )
+    def delete(self, txn: Cursor, call: Call) -> DeletionView:
+        """Only whoever asked for the signatures; digests, who signed when, and the report stay."""
+        scene = self._scene(txn, call, f"delete {call.path_args['session']}")
+        session = sessions.lock(txn, scene.vault, call.path_args["session"])
+        if session is None or session.requester != call.signed_in.person:
+            raise NotFoundError(blind.NO_SUCH)
+        return DeletionView(deletes_at_ms=forgetting.ask(scene, session))
 
     def _owned(self, scene: Scene, call: Call) -> Session:
         person = call.signed_in.person

@@ -41,6 +41,12 @@ def check_kept(scene: Scene, session: Session) -> None:
         )
 
 
+def may_ask(scene: Scene, session: Session) -> bool:
+    """Whether whoever asked for the signatures can want it deleted, and has not yet."""
+    is_here = session.closed_at_ms is not None and not is_forgotten(scene, session)
+    return is_here and not is_asked(scene, session)
+
+
 def forgotten_at_ms(scene: Scene, session: Session) -> int | None:
     """From when what is kept of a document may be deleted, UTC; None: not yet known."""
     if session.closed_at_ms is None:

@@ -95,6 +95,7 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
         stamp_hash=scene.parts.signing.stamp_hash,
         deletes_at_ms=None if is_deleted else keeping.forgotten_at_ms(scene, session),
         is_deleted=is_deleted,
+        may_delete=session.requester == member.person and keeping.may_ask(scene, session),
         now_ms=scene.now_ms,
     )
 

@@ -126,6 +126,16 @@ export function partyOf(session) {
 }
 
 /**
+ * Has a document that is over deleted, by who asked for the signatures.
+ * @param {string} session
+ * @returns {Promise<{deletes_at_ms?: number | null}>} from when it is; none: it is
+ */
+export function deleteSession(session) {
+    const query = { lang: currentLanguage() };
+    return call("POST", `${API}/sessions/${session}/delete`, { body: {}, key: newKey(), query });
+}
+
+/**
  * @typedef {object} BlindState a session that is made here, and that the service can't read
  * @property {string} session
  * @property {string} state

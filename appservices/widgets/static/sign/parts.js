@@ -110,6 +110,23 @@ export function pasting(view, link) {
         })}`;
 }
 
+/** @param {boolean} isCut whether there is a link, without its end */
+export function noLink(isCut) {
+    return html`<h1 tabindex="-1">${t("Open the link from your chat")}</h1>
+        <p>
+            ${
+                isCut
+                    ? t("This link was cut off: the key of the document is missing at its end.")
+                    : t(
+                          "This page shows a document to be signed, and needs the link that the bot sent you.",
+                      )
+            }
+        </p>
+        <p>
+            ${t("Open the link in your chat once more, or write “help” to the bot. Nobody else can open the document.")}
+        </p>`;
+}
+
 /** @param {View} view that the pages of its parties have closed */
 export function closed({ state, deletes_at_ms }) {
     const words =

@@ -119,6 +119,8 @@ export interface View {
     /** Of a closed document: from when what is kept of it may be deleted. */
     deletes_at_ms?: number | null;
     is_deleted?: boolean;
+    /** Whether who asked for the signatures can have it deleted. */
+    may_delete?: boolean;
     requester: string;
     effect: "when_complete" | "each";
     may_delegate: boolean;

@@ -17,17 +17,20 @@ import "./any_file.js";
 import { signInHref } from "../kit/shell.js";
 import { closePaper } from "./closing.js";
 import { DELEGATE, delegateDialog, delegatePaper, mayDelegate, takeBack } from "./delegating.js";
+import { deletePaper, deletion } from "./deleting.js";
 import { DECLINE, declineDialog } from "./dialogs.js";
 import { Guard } from "./guard.js";
 import { readLink, readPrivateLink } from "./link.js";
 import { OwnSigning, approveOwn, isOwn } from "./own.js";
 import { KeyNeeded, SignInNeeded, openLink, refreshed } from "./opening.js";
+import { PaperError } from "./paper_error.js";
 import {
     closed,
     code,
     consent,
     facts,
     mode,
+    noLink,
     over,
     parties,
     pasting,
@@ -90,7 +93,7 @@ export class VecheSign extends VecheElement {
         this.isClosing = false;
         /** @type {Map<string, boolean>} to clauses, by their ids */
         this.answers = new Map();
-        /** @type {"sign" | "provider" | "decline" | "delegate" | ""} what is being done */
+        /** @type {"sign" | "provider" | "decline" | "delegate" | "delete" | ""} what is being done */
         this.doing = "";
         this._link = linkHere();
         /** @type {import("./api.js").Session | undefined} */
@@ -250,7 +253,16 @@ export class VecheSign extends VecheElement {
         });
     }
 
-    /** @param {"sign" | "decline" | "delegate"} doing @param {() => Promise<void>} work */
+    async _delete() {
+        const { view, paper, _session: session } = this;
+        if (!view || !paper || !session) return;
+        await this._do("delete", async () => {
+            if (await deletePaper(view)) this.fault = new PaperError("deleted");
+            else this._show(await refreshed({ session, view, paper }));
+        });
+    }
+
+    /** @param {"sign" | "decline" | "delegate" | "delete"} doing @param {() => Promise<void>} work */
     async _do(doing, work) {
         Object.assign(this, { doing, error: undefined, steps: [] });
         try {
@@ -261,22 +273,6 @@ export class VecheSign extends VecheElement {
         } catch (error) {
             Object.assign(this, { doing: "", error });
         }
-    }
-
-    _noLink() {
-        return html`<h1 tabindex="-1">${t("Open the link from your chat")}</h1>
-            <p>
-                ${
-                    this._link
-                        ? t("This link was cut off: the key of the document is missing at its end.")
-                        : t(
-                              "This page shows a document to be signed, and needs the link that the bot sent you.",
-                          )
-                }
-            </p>
-            <p>
-                ${t("Open the link in your chat once more, or write “help” to the bot. Nobody else can open the document.")}
-            </p>`;
     }
 
     _failed() {
@@ -465,13 +461,14 @@ export class VecheSign extends VecheElement {
                     },
                 })}
             </div>
-            ${this.isShown ? this._pages(view) : nothing}`;
+            ${this.isShown ? this._pages(view) : nothing}
+            ${deletion(view, this.doing === "delete", () => void this._delete())}`;
     }
 
     render() {
         const isCut = this._link && !this._link.key && !(this.fault instanceof KeyNeeded);
         if (!this._link || (isCut && this.fault))
-            return html`<div class="alone">${this._noLink()}</div>`;
+            return html`<div class="alone">${noLink(this._link !== undefined)}</div>`;
         if (this.fault !== undefined) return html`<div class="alone">${this._failed()}</div>`;
         const { view } = this;
         if (!view)

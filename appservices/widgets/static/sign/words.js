@@ -211,6 +211,8 @@ function apiWords({ status, errcode, message, body }) {
             "Nobody says now whether your certificate was revoked, so nothing was signed. Press again in a few minutes; if that does not help, ask who has issued it.",
         );
     if (errcode === "ORG.VECHE.LEVEL_NOT_OFFERED") return notOffered(body["why"]);
+    if (errcode === "ORG.VECHE.NOT_OVER")
+        return t("This document is not over yet, so it can't be deleted. Load the page again.");
     if (errcode === "ORG.VECHE.SIGNATURE_LEVEL") return tooLow(body["required"]);
     if (errcode === "ORG.VECHE.APPROVAL_CLOCK")
         return t("The clock of your device changed meanwhile. Press again.");

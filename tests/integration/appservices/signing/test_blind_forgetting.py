@@ -14,7 +14,7 @@ from appservices.signing.store import sessions
 from appservices.signing.store.kept import EXPIRING
 from tests.integration.appservices.signing.blind import BlindSite
 from tests.integration.appservices.signing.deleting import DAY_MS, DeletingSite
-from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, two_signers
+from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF, two_signers
 from veche.protocol.evidence_checks import read_evidence
 from veche.protocol.signatures.report import Verdict
 
@@ -90,6 +90,73 @@ class ForgettingTests(DeletingSite, BlindSite):
         assert "document" in self.kept()[0]
         await self.look(414)
 
+        assert self.kept() == (["evidence"], 0)
+
+    async def test_who_asked_has_it_deleted_on_the_page_and_all_are_told_before(self) -> None:
+        link = await self.send()
+        early = await self.away(self.carol.delete)
+        assert (early.status, early.errcode) == (409, "ORG.VECHE.NOT_OVER")
+        for person in (ALICE, BOB):
+            signer = await self.open(person, link)
+            assert not (await self.away(signer.view))["may_delete"]
+            assert (await self.away(signer.sign, self.keys[person])).status == 200
+        await self.settle()
+        carol, alice = await self.open(CAROL, link), await self.open(ALICE, link)
+        assert (await self.away(carol.view))["may_delete"]
+        assert not (await self.away(alice.view))["may_delete"]
+        other = self.requester(ALICE, session=self.carol.session)
+        assert (await self.away(other.delete)).status == 404
+
+        asked = await self.away(self.carol.delete)
+        assert asked.status == 200, asked
+        assert 13 * DAY_MS < asked.body["deletes_at_ms"] - self.host.now_ms() <= 14 * DAY_MS
+        again = await self.away(self.carol.delete)
+        assert again.body == asked.body
+        await self.settle()
+        assert self.all_said(ALICE).count(f"{CAROL} wants it so.") == 1
+        view = await self.away(carol.view)
+        told = (view["may_delete"], view["deletes_at_ms"], view["is_deleted"])
+        assert told == (False, asked.body["deletes_at_ms"], False)
+        await self.look(13)
+        assert "document" in self.kept()[0]
+        await self.look(15)
+        assert self.kept() == (["evidence"], 0)
+        assert (await self.away(self.carol.delete)).body == {"deletes_at_ms": None}
+
+    async def test_what_nobody_has_signed_is_deleted_at_once(self) -> None:
+        link = await self.send()
+        assert (await self.away(self.carol.act, "cancel")).status == 200
+        await self.settle()
+        carol = await self.open(CAROL, link)
+        assert (await self.away(carol.view))["may_delete"]
+
+        gone = await self.away(self.carol.delete)
+        assert (gone.status, gone.body) == (200, {"deletes_at_ms": None}), gone
+        view = await self.away(carol.view)
+        assert (view["is_deleted"], view["may_delete"]) == (True, False)
+        assert "document" not in self.kept()[0]
+
+    async def test_one_that_the_service_reads_is_deleted_likewise_by_who_asked(self) -> None:
+        self.send_file(CAROL, PDF, "lease.pdf")
+        await self.settle()
+        await self.say_all(CAROL, "Lease of flat 12b", "carol, bob")
+        await self.tap(CAROL, "send")
+        session = self.session()
+        for member in session.members:
+            page = self.page(session, member.id)
+            assert (await self.away(page.sign, self.keys[member.user_id])).status == 200
+        await self.settle()
+        assert (await self.away(self.page(session, "p1").view))["may_delete"]
+        assert not (await self.away(self.page(session, "p2").view))["may_delete"]
+
+        bob = self.requester(BOB, session=session.id)
+        assert (await self.away(bob.delete)).status == 404
+        asked = await self.away(self.requester(CAROL, session=session.id).delete)
+        assert asked.status == 200, asked
+        await self.settle()
+        assert "Carol" in self.all_said(BOB)
+        assert "wants it so." in self.all_said(BOB)
+        await self.look(15)
         assert self.kept() == (["evidence"], 0)
 
     async def test_nothing_else_is_deleted(self) -> None:
