@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Final, Literal
 
+from pydantic import Field
+
+from veche.protocol.money import MINOR_MAX
 from veche.protocol.wire import Wire
+
+REFERENCE_CHARACTERS_MAX: Final = 70
+"""Of what a payer writes with a payment."""
 
 CodeFormat = Literal["veche", "epc", "emv", "gost"]
 
@@ -30,5 +36,31 @@ class CodeView(Wire):
     """
 
     format: CodeFormat
+    payload: str
+    svg: str
+
+
+class NamedCodeQuery(Wire):
+    """What the code of an organisation that is paid by its name leaves to the payer.
+
+    Attributes:
+        minor: Amount in minor units, with ``currency``; without both the payer says how much.
+        currency: ISO 4217.
+        reference: What for; empty: the payer says.
+    """
+
+    minor: Annotated[int, Field(ge=1, le=MINOR_MAX)] | None = None
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    reference: Annotated[str, Field(max_length=REFERENCE_CHARACTERS_MAX)] = ""
+
+
+class NamedCodeView(Wire):
+    """A code that may be printed.
+
+    Attributes:
+        payload: What it says: a link of ours.
+        svg: The same as a picture, black on white.
+    """
+
     payload: str
     svg: str

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from appservices.payments.service import keyed
 from appservices.payments.service.callers import KeyReusedError
+from appservices.payments.service.known_people import unknown_among
 from veche.protocol.canonical import canonical
 from veche.protocol.wire import Wire, parse
 from veche.runtime.limits import Limit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from appservices.payments.service.callers import Caller, Callers
+    from appservices.payments.service.known_people import Strangers
     from appservices.payments.service.scene import Parts, Scene
     from veche.runtime.api import Call
     from veche.runtime.database import Cursor
@@ -78,6 +80,32 @@ class CallerRoutes:
         view = work(scene)
         keyed.keep(scene, holder, call.key, view.model_dump(mode="json"))
         return view
+
+    async def _once_of(
+        self,
+        name: str,
+        call: Call,
+        caller: Caller,
+        people: Iterable[str],
+        model: type[V],
+        work: Callable[[Scene, Strangers], V],
+    ) -> V:
+        """The same of what concerns persons, who are looked up before.
+
+        Args:
+            name: Of the transaction.
+            call: The request.
+            caller: Who asks.
+            people: Addresses of the persons.
+            model: Of the answer.
+            work: What to do; it is told who of them has no account here.
+        """
+        strangers = await unknown_among(self._institution.parts, people)
+
+        def write(txn: Cursor) -> V:
+            return self._once(txn, call, caller, model, lambda scene: work(scene, strangers))
+
+        return await self._host.database.run(name, write)
 
 
 def digest_of(call: Call) -> bytes:

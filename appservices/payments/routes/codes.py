@@ -1,13 +1,13 @@
-"""Payment codes of invoices."""
+"""Payment codes of invoices, and of organisations that are paid by their name."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from appservices.payments.routes.api import API
 from appservices.payments.routes.calls import CallerRoutes
-from appservices.payments.service.invoice_codes import code_of
-from veche.protocol.code_api import CodeQuery, CodeView
+from appservices.payments.service.invoice_codes import code_of, named_code
+from veche.protocol.code_api import CodeQuery, CodeView, NamedCodeQuery, NamedCodeView
 from veche.runtime.api import Download
 from veche.runtime.drawing import draw_png, draw_svg
 
@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 
+PRINTED_SCALE: Final = 16
+"""Pixels a module of what is printed: at 300 dots an inch, some 6 cm."""
+
+
 class CodeRoutes(CallerRoutes):
-    """Codes of the invoices of organisations."""
+    """Codes of organisations and their invoices."""
 
     @API.transaction(
         "payments.code",
@@ -64,6 +68,52 @@ class CodeRoutes(CallerRoutes):
         code = self._code(txn, call)
         picture = draw_svg(code.payload, version_max=code.version_max)
         return Download(picture, "image/svg+xml", f"{call.path_args['invoice_id']}.svg")
+
+    @API.transaction(
+        "payments.code",
+        "GET",
+        "/code",
+        query=NamedCodeQuery,
+        answer=NamedCodeView,
+        takes_session=False,
+        summary="The code by which the organisation is paid by its name: what it says, and as SVG",
+    )
+    def named(self, txn: Cursor, call: Call) -> NamedCodeView:
+        """What it says, and how it looks."""
+        code = self._named(txn, call)
+        return NamedCodeView(payload=code.payload, svg=draw_svg(code.payload).decode())
+
+    @API.transaction(
+        "payments.code",
+        "GET",
+        "/code.png",
+        query=NamedCodeQuery,
+        answer=Download,
+        takes_session=False,
+        summary="The same as a picture to print, PNG",
+    )
+    def named_png(self, txn: Cursor, call: Call) -> Download:
+        """As PNG."""
+        picture = draw_png(self._named(txn, call).payload, scale=PRINTED_SCALE)
+        return Download(picture, "image/png", "code.png")
+
+    @API.transaction(
+        "payments.code",
+        "GET",
+        "/code.svg",
+        query=NamedCodeQuery,
+        answer=Download,
+        takes_session=False,
+        summary="The same as a picture to print, SVG",
+    )
+    def named_svg(self, txn: Cursor, call: Call) -> Download:
+        """As SVG."""
+        picture = draw_svg(self._named(txn, call).payload)
+        return Download(picture, "image/svg+xml", "code.svg")
+
+    def _named(self, txn: Cursor, call: Call) -> Code:
+        caller = self._caller(call, "read")
+        return named_code(self._scene(txn, "code", call), caller, call.query)
 
     def _code(self, txn: Cursor, call: Call) -> Code:
         caller = self._caller(call, "read")

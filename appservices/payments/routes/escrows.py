@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 class EscrowRoutes(CallerRoutes):
     """Money that buyers put aside for organisations."""
 
-    @API.transaction(
-        "payments.escrow",
+    @API.route(
         "POST",
         "/escrows",
         body=EscrowBody,
@@ -30,15 +29,16 @@ class EscrowRoutes(CallerRoutes):
         status=201,
         summary="Open an escrow in which the organisation sells; the buyer is asked",
     )
-    def open_escrow(self, txn: Cursor, call: Call) -> EscrowView:
+    async def open_escrow(self, call: Call) -> EscrowView:
         """Open one."""
-        caller = self._caller(call, "escrow")
-        return self._once(
-            txn,
+        caller, body = self._caller(call, "escrow"), call.body
+        return await self._once_of(
+            "payments.escrow",
             call,
             caller,
+            [body.buyer, *body.arbiters],
             EscrowView,
-            lambda scene: api_escrows.open_escrow(scene, caller, call.body),
+            lambda scene, strangers: api_escrows.open_escrow(scene, caller, body, strangers),
         )
 
     @API.transaction(

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 class MandateRoutes(CallerRoutes):
     """Mandates that persons give organisations, and debits by them."""
 
-    @API.transaction(
-        "payments.mandate",
+    @API.route(
         "POST",
         "/mandates",
         body=MandateBody,
@@ -29,15 +28,16 @@ class MandateRoutes(CallerRoutes):
         status=201,
         summary="Ask a person for a mandate; they give it by their key",
     )
-    def ask_mandate(self, txn: Cursor, call: Call) -> MandateView:
+    async def ask_mandate(self, call: Call) -> MandateView:
         """Ask for one."""
-        caller = self._caller(call, "mandate")
-        return self._once(
-            txn,
+        caller, body = self._caller(call, "mandate"), call.body
+        return await self._once_of(
+            "payments.mandate",
             call,
             caller,
+            [body.payer],
             MandateView,
-            lambda scene: api_mandates.propose(scene, caller, call.body),
+            lambda scene, strangers: api_mandates.propose(scene, caller, body, strangers),
         )
 
     @API.transaction(

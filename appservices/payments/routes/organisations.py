@@ -41,8 +41,7 @@ class EventsQuery(Wire):
 class OrganisationRoutes(CallerRoutes):
     """Invoices and events of organisations."""
 
-    @API.transaction(
-        "payments.invoice",
+    @API.route(
         "POST",
         "/invoices",
         body=InvoiceBody,
@@ -53,11 +52,16 @@ class OrganisationRoutes(CallerRoutes):
         status=201,
         summary="Make an invoice; the same key again gives the same one",
     )
-    def make(self, txn: Cursor, call: Call) -> InvoiceView:
+    async def make(self, call: Call) -> InvoiceView:
         """Make an invoice."""
-        caller = self._caller(call, "invoice")
-        return self._once(
-            txn, call, caller, InvoiceView, lambda scene: make_invoice(scene, caller, call.body)
+        caller, body = self._caller(call, "invoice"), call.body
+        return await self._once_of(
+            "payments.invoice",
+            call,
+            caller,
+            [] if body.addressee is None else [body.addressee],
+            InvoiceView,
+            lambda scene, strangers: make_invoice(scene, caller, body, strangers),
         )
 
     @API.transaction(

@@ -41,6 +41,7 @@ from veche.protocol.money import Money
 
 if TYPE_CHECKING:
     from appservices.payments.service.callers import Caller
+    from appservices.payments.service.known_people import Strangers
     from appservices.payments.service.scene import Scene
     from veche.protocol.escrow_api import DecideBody, EscrowBody
 
@@ -59,8 +60,14 @@ class DecidedError(ConflictError):
     errcode = "ORG.VECHE.DECIDED"
 
 
-def open_escrow(scene: Scene, caller: Caller, body: EscrowBody) -> EscrowView:
+def open_escrow(scene: Scene, caller: Caller, body: EscrowBody, strangers: Strangers) -> EscrowView:
     """Open an escrow in which the organisation sells; arbiters and then the buyer are asked.
+
+    Args:
+        scene: The transaction.
+        caller: Who sells.
+        body: What, and who takes part.
+        strangers: Who of them has no account here.
 
     Raises:
         MalformedError: Something of it is out of bounds; the field is named.
@@ -69,7 +76,7 @@ def open_escrow(scene: Scene, caller: Caller, body: EscrowBody) -> EscrowView:
     """
     if acting.is_office(scene, caller.id):
         raise ForbiddenError("An office sells nothing: ask by an invoice")
-    _check(scene, body)
+    _check(scene, body, strangers)
     buyer = scene.holder(UserId(body.buyer))
     if len(store.open_of_buyer(scene.txn, buyer.id)) >= OPEN_MAX:
         raise TooManyEscrowsError(f"The buyer has {OPEN_MAX} escrows that are not over")
@@ -155,12 +162,13 @@ def _tell_buyer(scene: Scene, deal: Deal, reason: str | None) -> None:
         scene.tell(room_id, person, reason_doc(reason, scene.speech(person)))
 
 
-def _check(scene: Scene, body: EscrowBody) -> None:
+def _check(scene: Scene, body: EscrowBody, strangers: Strangers) -> None:
     check_currency(scene, body.amount.currency, "body.amount")
     if body.amount.minor < 1:
         raise MalformedError("body.amount", "should be above zero")
     for address in (body.buyer, *body.arbiters):
-        check_person(scene, address, "body.arbiters" if address != body.buyer else "body.buyer")
+        where = "body.arbiters" if address != body.buyer else "body.buyer"
+        check_person(scene, address, where, strangers)
     together = [body.buyer, *body.arbiters]
     if len(set(together)) != len(together):
         raise MalformedError("body.arbiters", "everybody takes part once")

@@ -32,6 +32,7 @@ from veche.protocol.wire import parse
 
 if TYPE_CHECKING:
     from appservices.payments.service.callers import Caller
+    from appservices.payments.service.known_people import Strangers
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.mandates import Mandate
     from veche.protocol.mandate_api import ChargeBody, MandateBody
@@ -50,15 +51,21 @@ class TooManyMandatesError(ConflictError):
     errcode = "ORG.VECHE.TOO_MANY_MANDATES"
 
 
-def propose(scene: Scene, caller: Caller, body: MandateBody) -> MandateView:
+def propose(scene: Scene, caller: Caller, body: MandateBody, strangers: Strangers) -> MandateView:
     """Ask a person for a mandate.
+
+    Args:
+        scene: The transaction.
+        caller: Who asks.
+        body: What for.
+        strangers: Who has no account here.
 
     Raises:
         MalformedError: Something of it is out of bounds; the field is named.
         TooManyMandatesError: They have too many of this organisation.
     """
     check_currency(scene, body.each_max.currency, "body.each_max")
-    check_person(scene, body.payer, "body.payer")
+    check_person(scene, body.payer, "body.payer", strangers)
     if body.ends_at_ms <= scene.now_ms:
         raise MalformedError("body.ends_at_ms", "should be later than now")
     payer, payee = scene.holder(UserId(body.payer)), scene.organisation(caller.id)

@@ -15,17 +15,18 @@ from appservices.payments.core.formats.epc import EPC_VERSION_MAX
 from appservices.payments.core.invoice import InvoiceState, InvoiceStateError
 from appservices.payments.core.ledger import AccountCode
 from appservices.payments.service import invoices, pay_links
-from appservices.payments.service.organisations import invoice_of
+from appservices.payments.service.organisations import check_currency, invoice_of
 from appservices.payments.store import holders
-from veche.protocol.errors import ConflictError
+from veche.protocol.errors import ConflictError, MalformedError
 from veche.protocol.ids import Ulid
+from veche.protocol.money import Money
 
 if TYPE_CHECKING:
     from appservices.payments.config import BankSection
     from appservices.payments.service.callers import Caller
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.invoices import InvoiceFile
-    from veche.protocol.code_api import CodeFormat
+    from veche.protocol.code_api import CodeFormat, NamedCodeQuery
     from veche.protocol.invoice import InvoiceCard
 
 EMV_TAG: Final = "26"
@@ -81,6 +82,33 @@ def code_of(scene: Scene, caller: Caller, invoice_id: str, format_: CodeFormat) 
             return _emv(scene, caller, card)
         case "gost":
             return _gost(scene, file, card)
+
+
+def named_code(scene: Scene, caller: Caller, wanted: NamedCodeQuery) -> Code:
+    """The code by which an organisation is paid without an invoice, whoever scans it.
+
+    Args:
+        scene: The transaction.
+        caller: Whose code it is.
+        wanted: What of it is not left to the payer.
+
+    Raises:
+        NoCodeError: It is not paid by its name here, or there are no pages.
+        MalformedError: Something cannot stand in such a code.
+    """
+    section = scene.section.organisation(caller.id)
+    if section is None or not section.is_paid_by_name:
+        raise NoCodeError("The operator has to set is_paid_by_name of the organisation")
+    amount = None
+    if (wanted.minor is None) != (wanted.currency is None):
+        raise MalformedError("query.currency", "minor and currency stand together")
+    if wanted.minor is not None and wanted.currency is not None:
+        check_currency(scene, wanted.currency, "query.currency")
+        amount = Money(minor=wanted.minor, currency=wanted.currency)
+    link = pay_links.person_url(scene, caller.id, amount, wanted.reference.strip())
+    if link is None:
+        raise NoCodeError("The institution has no pages, to which such a code leads")
+    return Code(link)
 
 
 def _epc(scene: Scene, file: InvoiceFile, card: InvoiceCard) -> Code:

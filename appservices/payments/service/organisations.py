@@ -27,9 +27,11 @@ from veche.protocol.invoice_terms import InvoiceTerms
 from veche.protocol.money import MINOR_MAX, Money
 from veche.protocol.wire import parse
 from veche.runtime.acts import spend
+from veche.runtime.matrix.registration import is_of_namespace
 
 if TYPE_CHECKING:
     from appservices.payments.service.callers import Caller
+    from appservices.payments.service.known_people import Strangers
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.invoices import InvoiceFile
     from veche.protocol.acts import ActReceipt
@@ -42,8 +44,16 @@ DUE_MS_MAX: Final = 366 * 24 * 60 * 60 * 1000
 _OVER: Final = frozenset({InvoiceState.WITHDRAWN, InvoiceState.EXPIRED, InvoiceState.REPLACED})
 
 
-def make_invoice(scene: Scene, caller: Caller, body: InvoiceBody) -> InvoiceView:
+def make_invoice(
+    scene: Scene, caller: Caller, body: InvoiceBody, strangers: Strangers
+) -> InvoiceView:
     """Make an invoice; its addressee is asked to pay it, or else nobody yet.
+
+    Args:
+        scene: The transaction.
+        caller: Whose it is.
+        body: What they ask.
+        strangers: Who of those it names has no account here.
 
     Raises:
         MalformedError: Something of it is out of bounds; the field is named.
@@ -59,7 +69,7 @@ def make_invoice(scene: Scene, caller: Caller, body: InvoiceBody) -> InvoiceView
     elif is_elsewhere(scene, body.addressee):
         _check_abroad(scene, body, body.addressee)
     else:
-        check_person(scene, body.addressee, "body.addressee")
+        check_person(scene, body.addressee, "body.addressee", strangers)
     order = _order(scene, caller, body, _act(scene, caller, body))
     _check_terms(scene, order)
     invoicing.issue(scene, order)
@@ -82,16 +92,24 @@ def check_currency(scene: Scene, currency: str, where: str) -> None:
         raise MalformedError(where, f"this currency is not kept here; here are: {here}")
 
 
-def check_person(scene: Scene, address: str, where: str) -> None:
+def check_person(scene: Scene, address: str, where: str, strangers: Strangers) -> None:
     """Refuse whoever cannot be asked anything here.
 
+    Args:
+        scene: The transaction.
+        address: Of whom.
+        where: The field that names them.
+        strangers: Who has no account here.
+
     Raises:
-        MalformedError: They are of another homeserver, or the bot.
+        MalformedError: They are of another homeserver, a bot, or nobody.
     """
-    bot = scene.voice.bot.user_id
-    is_here = address.partition(":")[2] == bot.partition(":")[2]
-    if not is_here or address == bot:
+    server = scene.voice.bot.user_id.partition(":")[2]
+    is_here = address.partition(":")[2] == server
+    if not is_here or is_of_namespace(UserId(address), server):
         raise MalformedError(where, "should be a person of this homeserver")
+    if address in strangers:
+        raise MalformedError(where, "nobody has this address here: look at how it is written")
 
 
 def is_elsewhere(scene: Scene, address: str) -> bool:

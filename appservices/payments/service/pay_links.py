@@ -13,7 +13,6 @@ from veche.runtime.drawing import draw_svg
 
 if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
-    from veche.protocol.ids import UserId
     from veche.protocol.invoice import InvoiceCard
     from veche.protocol.money import Money
 
@@ -39,12 +38,12 @@ def scanned_url(scene: Scene, card: InvoiceCard) -> str:
     return links.write_ours(link)
 
 
-def person_url(scene: Scene, person: UserId, amount: Money | None, reference: str) -> str | None:
+def person_url(scene: Scene, payee: str, amount: Money | None, reference: str) -> str | None:
     """The page on which somebody is paid; None where there are no pages.
 
     Args:
         scene: The transaction.
-        person: Whom to pay.
+        payee: Whom to pay: a person, or an organisation by its id.
         amount: How much; None: the payer says.
         reference: What for; may be empty.
     """
@@ -53,7 +52,7 @@ def person_url(scene: Scene, person: UserId, amount: Money | None, reference: st
     return links.write_person(
         PersonLink(
             scene.links.host,
-            person,
+            payee,
             None if amount is None else amount.minor,
             "" if amount is None else amount.currency,
             reference,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from veche.runtime.matrix.client import MatrixError, path
+from veche.runtime.matrix.client import TIMEOUT_S, MatrixError, path
 
 if TYPE_CHECKING:
     from veche.protocol.ids import UserId
@@ -13,16 +13,19 @@ if TYPE_CHECKING:
 _NOT_FOUND: Final = frozenset({403, 404})
 
 
-async def chosen_name(client: MatrixClient, bot: UserId, user_id: UserId) -> str | None:
+async def chosen_name(
+    client: MatrixClient, bot: UserId, user_id: UserId, *, timeout_s: float = TIMEOUT_S
+) -> str | None:
     """The name in somebody's profile, as it stands there; None if there is nobody.
 
     Args:
         client: Of the process.
         bot: Who asks.
         user_id: Whose name.
+        timeout_s: How long to wait for the answer.
     """
     try:
-        profile = await client.call("GET", path("profile", user_id), user=bot)
+        profile = await client.call("GET", path("profile", user_id), user=bot, timeout_s=timeout_s)
     except MatrixError as e:
         if e.status in _NOT_FOUND:
             return None

@@ -91,6 +91,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
     from veche.runtime.errands import ErrandHandler
     from veche.runtime.host import Host
+    from veche.runtime.public import PageLinks
 
 reactor: Any = default_reactor
 
@@ -147,7 +148,7 @@ class Branch:
         receipts, vault = Receipts("veche.test", b"r" * 32), Vault(b"k" * 32)
         bot = BotAccount(UserId("@veche_payments:veche.test"), "Bank", BANK)
         host = cast("Host", self)
-        self.links = None
+        self.links: PageLinks | None = None
         banking = banking_of(host, self.section, vault, self._hear_of_bank)
         self.parts = Parts(host, self.section, bot, vault, receipts, banking)
         self.callers = Callers(self.section.organisations, "en")
@@ -458,6 +459,7 @@ def _section(folder: Path) -> dict[str, Any]:
         "name": {"en": "Bakery"},
         "city": "Lindenau",
         "country": "DE",
+        "is_paid_by_name": True,
         "tax": {"vat_id": "DE123456789", "town": "Lindenau"},
         "two_keys_above": {"EUR": "100"},
         "keys": [_key(folder, "first"), _key(folder, "second")],

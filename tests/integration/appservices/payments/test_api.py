@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any, Final
 
 import pytest
+import zxingcpp
+from PIL import Image
 from twisted.internet.defer import Deferred, gatherResults
 
 from appservices.payments.core.formats import emv, epc
+from appservices.payments.core.formats.links import PersonLink, read_person
 from appservices.payments.service import charges, files, invoices
 from appservices.payments.service.errands import handlers
 from appservices.payments.store import invoices as invoice_store
@@ -22,6 +26,7 @@ from veche.protocol.invoice_api import InvoiceBody, invoice_form
 from veche.protocol.mandate import ChargeOrder, charge_form
 from veche.runtime.acts import Act
 from veche.runtime.errands import Errand
+from veche.runtime.public import PageLinks
 
 pytestmark = pytest.mark.postgres
 
@@ -112,6 +117,60 @@ class ApiTests(BranchTestCase):
         assert self.bank.balance(SHOP) == 100_000
         assert self.bank.heard().count("invoice.refunded") == 10
         assert problems(self.bank.dsn) == []
+
+    async def test_whoever_has_no_account_here_is_refused_and_nobody_waits_for_the_homeserver(
+        self,
+    ) -> None:
+        euro, nobody = {"minor": 100, "currency": "EUR"}, "@nobody:veche.test"
+        end = self.bank.now_ms() + 864_000_000
+        mandate = {"purpose": "Bread", "each_max": euro, "period": "week", "period_max": euro}
+        escrow = {"title": "Oven", "amount": euro, "ends_at_ms": end}
+        asked: list[tuple[str, str, dict[str, Any]]] = [
+            ("/invoices", "addressee", self.body(addressee=nobody)),
+            ("/mandates", "payer", {**mandate, "payer": nobody, "ends_at_ms": end}),
+            ("/escrows", "buyer", {**escrow, "buyer": nobody}),
+            ("/escrows", "arbiters", {**escrow, "buyer": ALICE, "arbiters": [nobody]}),
+            ("/invoices", "addressee", self.body(addressee="@veche_signing:veche.test")),
+            ("/invoices", "addressee", self.body(addressee="@alice:elsewhere.test")),
+        ]
+        for n, (where, field, body) in enumerate(asked):
+            status, answer = await self.bank.call("POST", where, body, key=f"n{n}")
+            assert (status, answer.get("field")) == (400, f"body.{field}"), answer
+        assert nobody in self.bank.people.asked
+        self.bank.people.is_down = True
+
+        assert (await self.bank.call("POST", "/invoices", asked[0][2], key="down"))[0] == 201
+
+    async def test_the_same_request_is_answered_as_before_when_the_account_is_gone(self) -> None:
+        body = self.body(addressee="@carol:veche.test")
+        self.bank.people.names["@carol:veche.test"] = "Carol"
+        first = await self.bank.call("POST", "/invoices", body, key="gone")
+        del self.bank.people.names["@carol:veche.test"]
+
+        assert first[0] == 201
+        assert await self.bank.call("POST", "/invoices", body, key="gone") == first
+        assert (await self.bank.call("POST", "/invoices", body, key="new"))[0] == 400
+
+    async def test_a_shop_that_is_paid_by_its_name_prints_its_code(self) -> None:
+        early = await self.bank.call("GET", "/code")
+        self.bank.links = PageLinks("https://veche.test")
+        bare = await self.bank.call("GET", "/code")
+        whole = await self.bank.call("GET", "/code?minor=500&currency=EUR&reference=bread%20roll")
+        png = await self.bank.file("/code.png?minor=500&currency=EUR&reference=bread%20roll")
+        wrong = ("minor=500", "currency=EUR", "minor=0&currency=EUR", "minor=1&currency=ABC")
+        refused = [await self.bank.call("GET", f"/code?{query}") for query in wrong]
+        office = await self.bank.call("GET", "/code", who="office")
+
+        assert early[1]["errcode"] == office[1]["errcode"] == "ORG.VECHE.NO_CODE"
+        assert bare[1]["payload"] == f"https://veche.test/pay#to={SHOP}"
+        assert bare[1]["svg"].startswith("<svg")
+        assert read_person(whole[1]["payload"]) == PersonLink(
+            "veche.test", SHOP, 500, "EUR", "bread roll"
+        )
+        seen = zxingcpp.read_barcode(Image.open(io.BytesIO(png)))
+        assert seen is not None
+        assert seen.text == whole[1]["payload"]
+        assert [status for status, _ in refused] == [400] * 4
 
     async def test_a_refund_is_made_once_for_its_key_and_refused_where_it_does_not_fit(
         self,

@@ -571,7 +571,7 @@ def test_what_cannot_be_paid_as_it_says_is_no_invoice(
     market: Market, more: dict[str, object], error: str
 ) -> None:
     with market.at() as scene, pytest.raises(MalformedError, match=error):
-        make_invoice(scene, SHOP, body(market, **more))
+        make_invoice(scene, SHOP, body(market, **more), frozenset())
 
 
 def test_an_option_that_makes_it_too_much_is_refused(market: Market) -> None:

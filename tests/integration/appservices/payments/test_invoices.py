@@ -96,7 +96,7 @@ def test_nobody_guesses_the_reference_of_an_invoice(dsn: str) -> None:
     references = set()
     for now_ms in (NOW_MS, NOW_MS + 1):
         with world(dsn, now_ms, "request town case.1") as here:
-            view = make_invoice(here.scene, Caller("town", "Town", frozenset()), body)
+            view = make_invoice(here.scene, Caller("town", "Town", frozenset()), body, frozenset())
             references.add(view.reference[4:])
             # Of nothing but what an outsider may know.
             guess = derived_ulid(

@@ -72,7 +72,7 @@ def made(there: Branch, minor: int = 1_250, **more: Any) -> str:
         **more,
     }
     with there.scene() as scene:
-        view = organisations.make_invoice(scene, SHOP, parse(InvoiceBody, body))
+        view = organisations.make_invoice(scene, SHOP, parse(InvoiceBody, body), frozenset())
     return str(view.id)
 
 

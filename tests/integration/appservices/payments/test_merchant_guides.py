@@ -22,6 +22,7 @@ from tests.integration.appservices.payments.scenes import ALICE, BOB
 from tests.integration.veche.runtime.rig import until
 from tests.support.processes import ROOT
 from tests.support.receiver import Receiver
+from veche.runtime.public import PageLinks
 
 pytestmark = pytest.mark.postgres
 
@@ -64,13 +65,16 @@ class GuideTests(BranchTestCase):
         return str(json.loads((self.folder / name).read_text())["id"])
 
     async def test_the_start_page_and_the_refunds(self) -> None:
-        make, code, sale, events, refund = blocks("start.md", "sh")
+        make, code, sale, events, shop, refund = blocks("start.md", "sh")
+        self.bank.links = PageLinks("https://veche.test")
         assert '"state":"issued"' in await self.run_block(make)
         id_ = await self.made("invoice.json")
         assert "org.veche" in await self.run_block(code, INVOICE=id_)
         assert (self.folder / "code.png").read_bytes()[:4] == b"\x89PNG"
         await self.run_block(sale)
         assert (self.folder / "sale.png").read_bytes()[:4] == b"\x89PNG"
+        await self.run_block(shop)
+        assert (self.folder / "shop.png").read_bytes()[:4] == b"\x89PNG"
         self.bank.pay(id_)
         assert '"type":"invoice.paid"' in await self.run_block(events)
         assert '"minor":420' in await self.run_block(refund, INVOICE=id_)
