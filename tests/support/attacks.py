@@ -12,26 +12,30 @@ Rohlmann et al., "Breaking the Specification: PDF Certification" (S&P 2021).
 from __future__ import annotations
 
 import functools
-import hashlib
 import re
 from typing import TYPE_CHECKING, Final
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-
+from tests.support.attackers import (
+    HONEST,
+    SPAN,
+    by_signer,
+    closed,
+    relisted,
+    signed,
+    signed_once,
+    with_contents,
+    with_objects,
+    with_range,
+    with_stamp_objects,
+    with_words,
+)
 from tests.support.forgery import FORGED, find, increment, newest, page, stream
-from tests.support.signing import Office, ms, with_boxes
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import prepare_signature
-from veche.protocol.pdf.values import PdfError
-from veche.protocol.signatures.cms import Signer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-_HOLE: Final = re.compile(rb"/\w+ <([0-9A-Fa-f]{8000,})>")
-_SPAN: Final = re.compile(rb"/ByteRange \[[^\]]*\]")
-_HONEST: Final = "Pay 100 EUR to Bob"
+    from tests.support.attackers import Change
+
 _HIDDEN_PAGE: Final = {
     6: b"<</Type/Pages/Kids[7 0 R]/Count 1>>",
     7: b"<</Type/Page/Parent 6 0 R/MediaBox[0 0 595 842]/Contents 8 0 R"
@@ -47,125 +51,9 @@ _COVER: Final = b"<</Type/Annot/Subtype/Stamp/F 4/Rect[50 680 560 740]/P 3 0 R/A
 
 
 @functools.cache
-def office() -> Office:
-    """Whose certificates all of these have."""
-    return Office()
-
-
-def closed(pdf: bytes) -> bytes:
-    """The same with its closing stamp, as far as our own writer takes it."""
-    try:
-        return office().close(pdf)
-    except PdfError:
-        return pdf
-
-
-@functools.cache
-def signed(document: bytes) -> bytes:
-    """What one person signed, with its closing stamp."""
-    boxed = with_boxes(document, ["Sig1"])
-    return office().close(office().person("Alice", boxed).sign(boxed, "Sig1"))
-
-
-def by_signer(
-    change: Callable[[bytes], bytes],
-    field: str = "Sig1",
-    base: bytes = b"",
-    name: str = "Signer",
-) -> bytes:
-    """What somebody signed whose program writes the revision as it likes.
-
-    Args:
-        change: Of the revision before its range is read and signed; as long as before.
-        field: Where they sign.
-        base: What they sign; empty: a page with two boxes.
-        name: As readers show it without the certificate.
-    """
-    original = with_boxes(page(_HONEST), ["Sig1", "Sig2"])
-    person = office().person("Bob", original)
-    before = base or original
-    proofs = office().proofs(person.certificate, office().now)
-    prepared = prepare_signature(Document(before), field, proofs, name, ms(office().now))
-    data = change(prepared.data)
-    assert len(data) == len(prepared.data)
-    whole = before + data
-    if (hole := _HOLE.search(whole, len(before))) is None:
-        return whole
-    digest = hashlib.sha256(covered(whole)).digest()
-    signer = Signer(person.certificate, [office().issuing.certificate])
-    attributes = signer.signed_attributes(digest)
-    signature = person.key.sign(attributes, ec.ECDSA(hashes.SHA256()))
-    token = office().token(hashlib.sha256(signature).digest(), office().now)
-    digits = signer.detached(attributes, signature, token).hex().encode()
-    start, end = hole.span(1)
-    return whole[:start] + digits.ljust(end - start, b"0") + whole[end:]
-
-
-def covered(pdf: bytes) -> bytes:
-    """What the last signature covers, as far as there is such a thing."""
-    spans = _SPAN.findall(pdf)
-    numbers = [int(one) for one in re.findall(rb"-?\d+", spans[-1] if spans else b"")]
-    if len(numbers) % 2 or min(numbers, default=-1) < 0:
-        return b""
-    return b"".join(
-        pdf[at : at + length] for at, length in zip(numbers[::2], numbers[1::2], strict=True)
-    )
-
-
-def with_range(words: Callable[[list[int]], str]) -> Callable[[], bytes]:
-    """A signature that is good for another range, made from the numbers of the right one."""
-
-    def change(data: bytes) -> bytes:
-        found = _SPAN.search(data)
-        assert found is not None
-        numbers = [int(one) for one in re.findall(rb"\d+", found[0])]
-        text = f"/ByteRange [{words(numbers)}".encode()
-        return data.replace(found[0], text.ljust(len(found[0]) - 1) + b"]", 1)
-
-    return lambda: closed(by_signer(change))
-
-
-def with_words(old: bytes, new: bytes) -> Callable[[], bytes]:
-    """A signature whose dictionary has other words, before it is signed."""
-
-    def change(data: bytes) -> bytes:
-        assert old in data
-        assert len(new) == len(old)
-        return data.replace(old, new, 1)
-
-    return lambda: closed(by_signer(change))
-
-
-def with_contents(change: Callable[[bytes], bytes]) -> Callable[[], bytes]:
-    """A signature in whose hole is something else; the rest of the file is honest."""
-
-    def make() -> bytes:
-        pdf = closed(by_signer(lambda data: data))
-        [(start, end)] = [
-            one.span(0) for one in re.finditer(rb"<[0-9A-Fa-f]{8000,}>", pdf)
-        ]  # The stamp's is smaller.
-        held = change(pdf[start:end])
-        assert len(held) <= end - start
-        return pdf[:start] + held.ljust(end - start) + pdf[end:]
-
-    return make
-
-
-def relisted(pdf: bytes, places: Mapping[int, int], ends: str = "n") -> bytes:
-    """A revision without objects, whose table says that numbers are elsewhere in the file."""
-    previous = int(re.findall(rb"startxref\s+(\d+)", pdf)[-1])
-    size = max(map(int, re.findall(rb"/Size (\d+)", pdf)))
-    rows = b"".join(
-        b"%d 1\n%010d 00000 %b \n" % (number, at, ends.encode()) for number, at in places.items()
-    )
-    tail = b"trailer\n<</Root 1 0 R/Size %d/Prev %d>>\nstartxref\n%d\n%%%%EOF\n"
-    return pdf + b"xref\n" + rows + tail % (size, previous, len(pdf))
-
-
-@functools.cache
 def _two_pages() -> bytes:
     """A document with a page that nothing refers to."""
-    return page(_HONEST, _HIDDEN_PAGE)
+    return page(HONEST, _HIDDEN_PAGE)
 
 
 @functools.cache
@@ -201,7 +89,7 @@ def _again(pdf: bytes, old: bytes, new: bytes) -> bytes:
 
 
 DOCUMENTS: Final[dict[str, Callable[[], bytes]]] = {
-    "a page": lambda: page(_HONEST),
+    "a page": lambda: page(HONEST),
     "a page, and one that is hidden": _two_pages,
     "words that a picture covers": _covered_words,
     "a form that is filled in": _with_form,
@@ -242,7 +130,7 @@ def _freed(document: Callable[[], bytes], number: int) -> Callable[[], bytes]:
 
 
 def _honest() -> bytes:
-    return signed(page(_HONEST))
+    return signed(page(HONEST))
 
 
 def _tail(words: bytes) -> Callable[[], bytes]:
@@ -272,7 +160,7 @@ def _wrapped(words: bytes, *, is_moved: bool = False) -> Callable[[], bytes]:
 
     def make() -> bytes:
         pdf = signed_once()
-        found = _SPAN.search(pdf)
+        found = SPAN.search(pdf)
         assert found is not None
         _, hole, resume, rest = (int(one) for one in re.findall(rb"\d+", found[0]))
         between = b"4 0 obj\n%b\nendobj\n" % FORGED if is_moved else b""
@@ -284,13 +172,6 @@ def _wrapped(words: bytes, *, is_moved: bool = False) -> Callable[[], bytes]:
         return closed(pdf[:hole] + filled + between + pdf[resume:])
 
     return make
-
-
-@functools.cache
-def signed_once() -> bytes:
-    """A signature, and nothing after it."""
-    boxed = with_boxes(page(_HONEST), ["Sig1"])
-    return office().person("Alice", boxed).sign(boxed, "Sig1")
 
 
 AFTER: Final[dict[str, Callable[[], bytes]]] = {
@@ -379,7 +260,7 @@ RANGES: Final[dict[str, Callable[[], bytes]]] = {
 
 
 def _without_range(data: bytes) -> bytes:
-    found = _SPAN.search(data)
+    found = SPAN.search(data)
     assert found is not None
     return data.replace(found[0], b"/ByteRange null".ljust(len(found[0])), 1)
 
@@ -453,6 +334,110 @@ CERTIFIED: Final[dict[str, Callable[[], bytes]]] = {
 }
 """Of DocMDP; what is changed where forms may be filled in (2) is in ``AFTER``."""
 
+
+def _replaced(number: int, body: bytes) -> Change:
+    return lambda _, held: held.update({number: body})
+
+
+def _other(has: bytes, old: bytes, new: bytes) -> Change:
+    """An object that is in the revision, or else the newest one of before, has something else."""
+
+    def change(before: bytes, held: dict[int, bytes]) -> None:
+        mine = [number for number, body in held.items() if has in body]
+        number = mine[0] if mine else find(before, has)[0]
+        body = held.get(number) or newest(before, number)
+        assert old in body, body
+        held[number] = body.replace(old, new, 1)
+
+    return change
+
+
+def _in_the_box_of_another(before: bytes, held: dict[int, bytes]) -> None:
+    """The signature of the first is taken out of their field, and this one put in."""
+    mine, body = next((number, one) for number, one in held.items() if _BOX_2 in one)
+    value = re.search(rb"/V \d+ 0 R", body)
+    assert value is not None
+    del held[mine]
+    theirs, _ = find(before, _BOX_1)
+    held[theirs] = re.sub(rb"/V \d+ 0 R", value[0], newest(before, theirs))
+
+
+def _other_store(before: bytes, held: dict[int, bytes]) -> None:
+    """The catalog names a new store of proofs, which has all that the old one had."""
+    number, _ = find(before, b"/Certs [")
+    catalog, _ = find(before, b"/Type /Catalog")
+    held[900] = held.pop(number)
+    old = b"/DSS %d 0 R" % number
+    held[catalog] = newest(before, catalog).replace(old, b"/DSS 900 0 R")
+    assert old in newest(before, catalog)
+
+
+def _other_proof(_: bytes, held: dict[int, bytes]) -> None:
+    """A new proof says of itself that it can be drawn."""
+    number = next(one for one, body in held.items() if body.startswith(b"<</Length"))
+    held[number] = held[number].replace(b"<<", b"<</Subtype/Form/BBox[0 0 9 9]", 1)
+
+
+_BOX_1: Final = b"/T <FEFF0053006900670031>"
+_BOX_2: Final = b"/T <FEFF0053006900670032>"
+_SIGNATURE: Final = b"/SubFilter /ETSI.CAdES.detached"
+_STAMP: Final = b"/SubFilter /ETSI.RFC3161"
+_INVISIBLE: Final = b"/Rect [0 0 0 0]"
+ADDED: Final[dict[str, Callable[[], bytes]]] = {
+    "words of the page": with_objects(_replaced(4, FORGED)),
+    "the page is turned": with_objects(
+        _other(b"/Type /Page ", b"/Type /Page ", b"/Type /Page /Rotate 90 ")
+    ),
+    "a font": with_objects(_replaced(5, b"<</Type/Font/Subtype/Type1/BaseFont/Symbol>>")),
+    "the tree of pages": with_objects(_replaced(2, b"<</Type/Pages/Kids[3 0 R 3 0 R]/Count 2>>")),
+    "an object that nothing refers to": with_objects(_replaced(900, FORGED)),
+    "another box is moved": with_objects(_other(_BOX_1, b"/Rect [40 ", b"/Rect [41 ")),
+    "the own box is moved": with_objects(_other(_BOX_2, b"/Rect [210 ", b"/Rect [211 ")),
+    "the own box acts": with_objects(_other(_BOX_2, b"/F 132", b"/F 132/AA<</E<</S/Launch>>>>")),
+    "the own box looks like something": with_objects(
+        _other(_BOX_2, b"/F 132", b"/F 132/AP<</N 4 0 R>>")
+    ),
+    "the box of another is taken": with_objects(_in_the_box_of_another),
+    "the form has another entry": with_objects(
+        _other(b"/SigFlags", b"/SigFlags", b"/NeedAppearances true/SigFlags")
+    ),
+    "the catalog has another entry": with_objects(
+        _other(b"/Type /Catalog", b"/Type /Catalog", b"/Type /Catalog/Lang(de)")
+    ),
+    "the signature has another entry": with_objects(
+        _other(_SIGNATURE, b"/Type /Sig", b"/Type /Sig/Prop_Build<<>>")
+    ),
+    "the signature is of two kinds": with_objects(
+        _other(_SIGNATURE, b"/Type /Sig", b"/Type /DocTimeStamp")
+    ),
+    "two transforms": with_objects(
+        _other(_SIGNATURE, b"/Type /Sig", b"/Type /Sig/Reference[<<>><<>>]")
+    ),
+    "the store of proofs has another entry": with_objects(
+        _other(b"/Certs [", b"/Certs [", b"/VRI<<>>/Certs [")
+    ),
+    "the store of proofs is another one": with_objects(_other_store),
+    "a proof is taken away": with_objects(_other(b"/Certs [", b"/Certs [", b"/Certs [null ")),
+    "a proof is more than that": with_objects(_other_proof),
+    "a stamp: its field shows something": with_stamp_objects(
+        _other(_INVISIBLE, _INVISIBLE, b"/Rect [60 600 560 760]")
+    ),
+    "… its field has a look": with_stamp_objects(
+        _other(_INVISIBLE, b"/F 132", b"/F 132/AP<</N 4 0 R>>")
+    ),
+    "… the page has another entry": with_stamp_objects(
+        _other(b"/Type /Page ", b"/Type /Page ", b"/Type /Page /Rotate 90 ")
+    ),
+    "… the form has another entry": with_stamp_objects(
+        _other(b"/SigFlags", b"/SigFlags", b"/NeedAppearances true/SigFlags")
+    ),
+    "… words of the page": with_stamp_objects(_replaced(4, FORGED)),
+    "… it has another entry": with_stamp_objects(
+        _other(_STAMP, b"/Type /DocTimeStamp", b"/Type /DocTimeStamp/Name(x)/Cert(x)")
+    ),
+}
+"""A good signature, or a good stamp, comes with something more in its revision."""
+
 ALL: Final[dict[str, Callable[[], bytes]]] = {
     f"{kind}: {name}": make
     for kind, made in {
@@ -461,6 +446,7 @@ ALL: Final[dict[str, Callable[[], bytes]]] = {
         "range": RANGES,
         "forged": FORGED_ONES,
         "certified": CERTIFIED,
+        "added": ADDED,
     }.items()
     for name, make in made.items()
 }

@@ -47,16 +47,17 @@ def page(words: str, more: Mapping[int, bytes] | None = None, catalog: bytes = b
 
 def find(pdf: bytes, pattern: bytes) -> tuple[int, bytes]:
     """Number and body of the last object that has the pattern."""
-    found = [one for one in _objects(pdf) if pattern in one[1]]
+    found = [one for one in objects(pdf) if pattern in one[1]]
     return found[-1]
 
 
 def newest(pdf: bytes, number: int) -> bytes:
     """The last body of an object."""
-    return [body for one, body in _objects(pdf) if one == number][-1]
+    return [body for one, body in objects(pdf) if one == number][-1]
 
 
-def _objects(pdf: bytes) -> list[tuple[int, bytes]]:
+def objects(pdf: bytes) -> list[tuple[int, bytes]]:
+    """Number and body of each object, as they stand."""
     pattern = rb"(?:^|\n)(\d+) 0 obj\n(.*?)\nendobj"
     return [(int(one[1]), one[2]) for one in re.finditer(pattern, pdf, re.DOTALL)]
 

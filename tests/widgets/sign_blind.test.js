@@ -68,7 +68,9 @@ test("the last one who signs closes the file, which no request has carried", asy
     await page.locator(".sheet-page canvas:not([width='0'])").first().waitFor();
     await look(page, "sign-blind");
     await sign(page);
-    await page.getByText("Everyone has signed, and the document is closed.").waitFor();
+    await page
+        .getByText("Everyone who is needed has signed, and the document is closed.")
+        .waitFor();
     await page.getByText("This page has checked every signature in it.").waitFor();
     await page.getByText("The service deletes what it keeps of it on").waitFor();
     await glance(page, "sign-blind-closed");
@@ -153,7 +155,9 @@ test("whoever opens it after a last signer who has left closes it", async ({ ope
     await page.locator("main .banner.critical").waitFor();
     isLost = false;
     await page.reload();
-    await page.getByText("Everyone has signed, and the document is closed.").waitFor();
+    await page
+        .getByText("Everyone who is needed has signed, and the document is closed.")
+        .waitFor();
 
     assert.deepEqual((await ask("verdict")).findings, []);
     assert.equal(posted(heard, "closing").length, 2);

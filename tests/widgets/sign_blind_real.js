@@ -90,7 +90,7 @@ try {
     ];
     const link = await askFor(carol);
     const outcomes = [await sign(alice, link), await sign(bob, link)];
-    await bob.getByText("Everyone has signed, and the document is closed.").waitFor();
+    await bob.getByText("Everyone who is needed has signed, and the document is closed.").waitFor();
     await bob.getByRole("button", { name: "Save the closed file" }).waitFor();
     // What that button gives: how a browser saves it is another test's.
     const saved = await bob.evaluate(() => {

@@ -19,6 +19,7 @@ from appservices.signing.core.template import Filling, TemplateError
 from appservices.signing.core.texts.draft import (
     made_doc,
     nobody_doc,
+    taken_doc,
     template_fails_doc,
     templates_doc,
     whom_doc,
@@ -175,8 +176,10 @@ def _take_party(scene: Scene, session: Session, inbound: Inbound, party: str, wo
     who: str | None = user_named(typed, scene.voice.bot.user_id, person)
     if found.role is Role.SEAL:
         who = typed if draft_talk.may_order_seal(scene, typed, person) else None
-    if who is None or who in kept["persons"].values():
+    if who is None:
         scene.tell(inbound.room_id, person, nobody_doc(typed, scene.speech(person)))
+    elif who in kept["persons"].values():
+        scene.tell(inbound.room_id, person, taken_doc(typed, scene.speech(person)))
     else:
         session = _with(scene, session, persons={**kept["persons"], party: who})
     draft_talk.close(scene, session)

@@ -67,7 +67,8 @@ def card_doc(
     signed = speech.text("Signed: {have} of {need}", have=have, need=need)
     others: Doc = (Paragraph(signed),)
     if not is_short:
-        others = (*_clauses(session, speech), Bullets(parties_lines(session, speech)))
+        lines = Bullets(parties_lines(session, speech))
+        others = (*_clauses(session, speech), lines, *_enough(session, speech))
     head = (
         Heading(_asks(session, member, speech)),
         _facts(session, speech),
@@ -103,10 +104,10 @@ def state_words(session: Session, member: Member, speech: Speech) -> str:
 def result_words(session: Session, speech: Speech) -> str:
     """Whether what was signed counts, in a sentence."""
     if session.state is State.COMPLETED:
-        return speech.text("Everyone has signed, so it is in force.")
+        return speech.text("Everyone who is needed has signed, so it is in force.")
     if is_in_force(session):
         return speech.text("It stays in force between those who have signed.")
-    return speech.text("It is not in force: not everyone has signed.")
+    return speech.text("It is not in force: not everyone who is needed has signed.")
 
 
 def is_in_force(session: Session) -> bool:
@@ -172,6 +173,25 @@ def _clauses(session: Session, speech: Speech) -> Doc:
     titles = ", ".join(f"“{one.title}”" for one in asked)
     words = speech.text("These clauses are asked about one by one: {titles}.", titles=titles)
     return (Paragraph(words),)
+
+
+def _enough(session: Session, speech: Speech) -> Doc:
+    """Of which of them not all have to sign."""
+    found: list[Paragraph] = []
+    for stage in session.stages:
+        held = [one for one in session.members if one.id in stage.parties]
+        acting = [one for one in held if one.party.state is not PartyState.DELEGATED]
+        if stage.need is None or stage.need >= len(acting):
+            continue
+        names = ", ".join(one.name for one in acting[:LISTED_MAX])
+        words = speech.plural(
+            "{count} of these is enough: {names}",
+            "{count} of these are enough: {names}",
+            stage.need,
+            names=names,
+        )
+        found.append(Paragraph(words))
+    return tuple(found)
 
 
 def _how(session: Session, member: Member, page: str | None, speech: Speech) -> Doc:

@@ -173,6 +173,14 @@ def nobody_doc(typed: str, speech: Speech) -> Doc:
     return (Paragraph(words),)
 
 
+def taken_doc(typed: str, speech: Speech) -> Doc:
+    """That somebody has another place in the document already."""
+    words = speech.text(
+        "{name} takes part already, and each takes part once. Write somebody else.", name=typed
+    )
+    return (Paragraph(words),)
+
+
 def no_seal_doc(organisation: str, speech: Speech) -> Doc:
     """That a seal is not theirs to order."""
     words = speech.text(

@@ -39,7 +39,7 @@ _NEWS: Final[Mapping[Input, str]] = {
     Input.DELEGATE: N_("{name} lets {other} act for them."),
     Input.EXTEND: N_("There is more time: until {moment}."),
     Input.CANCEL: N_("{name} has taken it back."),
-    Input.DEADLINE: N_("The time for it is over, and not everyone has signed."),
+    Input.DEADLINE: N_("The time for it is over, and not everyone who is needed has signed."),
 }
 
 

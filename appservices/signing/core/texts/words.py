@@ -40,7 +40,7 @@ STATES: Final[Mapping[PartyState, str]] = {
 SESSIONS: Final[Mapping[State, str]] = {
     State.DRAFT: N_("not sent yet"),
     State.OPEN: N_("open"),
-    State.SEALING: N_("everyone has signed; the file is being closed"),
+    State.SEALING: N_("everyone who is needed has signed; the file is being closed"),
     State.COMPLETED: N_("complete"),
     State.DECLINED: N_("declined"),
     State.EXPIRED: N_("the time was over"),
@@ -55,7 +55,7 @@ LEVELS: Final[Mapping[Level, str]] = {
     Level.SEAL: N_("the seal of an organisation"),
 }
 EFFECTS: Final[Mapping[SessionEffect, str]] = {
-    SessionEffect.WHEN_COMPLETE: N_("Signatures count once everyone has signed."),
+    SessionEffect.WHEN_COMPLETE: N_("Signatures count once everyone who is needed has signed."),
     SessionEffect.EACH: N_("Each signature counts at once, whoever else signs."),
 }
 MODES: Final[Mapping[Mode, str]] = {

@@ -37,5 +37,5 @@ export function levelWords(level) {
 export function effectWords(effect) {
     return effect === "each"
         ? t("As soon as you have signed, whoever else signs")
-        : t("Once everyone has signed; until then it binds nobody");
+        : t("Once everyone who is needed has signed; until then it binds nobody");
 }

@@ -131,7 +131,7 @@ export function noLink(isCut) {
 export function closed({ state, deletes_at_ms }) {
     const words =
         state === "completed" || state === "sealing"
-            ? t("Everyone has signed, and the document is closed.")
+            ? t("Everyone who is needed has signed, and the document is closed.")
             : overWords(state);
     return banner(
         "success",

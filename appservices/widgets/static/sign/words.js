@@ -38,9 +38,9 @@ export function partyStateWords(state) {
 export function overWords(state) {
     switch (state) {
         case "sealing":
-            return t("Everyone has signed. The document is being closed.");
+            return t("Everyone who is needed has signed. The document is being closed.");
         case "completed":
-            return t("Everyone has signed, and the document is closed.");
+            return t("Everyone who is needed has signed, and the document is closed.");
         case "declined":
             return t("Somebody declined, so nothing is signed here any more.");
         case "expired":

@@ -380,7 +380,7 @@ class ChatTests(ChatSite):
         await self.say_all(CAROL, "1 December 2026", "send")
         assert "Chair: who is that?" in self.said(CAROL)
         await self.say_all(CAROL, "alice", "alice")
-        assert "nobody called alice" in self.all_said(CAROL)
+        assert "alice takes part already" in self.all_said(CAROL)
         await self.say_all(CAROL, "bob", "dave", "me")
         review = self.said(CAROL)
         assert "2 of: Alice Adams, Bob Brown, Dave Dean" in review

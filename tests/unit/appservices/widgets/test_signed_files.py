@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tests.support import attacks
+from tests.support import attackers, attacks
 from tests.support.forgery import FORGED, closed_by_attacker, find, increment, page
 from tests.support.node import WIDGETS, node, why_no_node
 from tests.support.signing import NOW, YEAR, Office, fresh, ms, with_boxes
@@ -178,13 +178,13 @@ def _files() -> Iterator[File]:
 
 
 def _attacks() -> Iterator[File]:
-    root = attacks.office().root.certificate
+    root = attackers.office().root.certificate
     for name, make in attacks.ALL.items():
         yield File(name, make(), root, NOW)
     for name, document in attacks.DOCUMENTS.items():
-        yield File(f"before an attack: {name}", attacks.signed(document()), root, NOW)
+        yield File(f"before an attack: {name}", attackers.signed(document()), root, NOW)
     yield File("certifies nothing", attacks.uncertified(), root, NOW)
-    alone = attacks.closed(attacks.first_allows(1))
+    alone = attackers.closed(attacks.first_allows(1))
     yield File("certifies, and nothing may follow", alone, root, NOW)
 
 

@@ -113,6 +113,16 @@ def test_whether_it_counts() -> None:
     assert counted(signed) == (1, 2)
 
 
+def test_a_choice_says_of_whom_how_many_are_enough() -> None:
+    made = session(3, stages=(Stage(("p1", "p2"), need=1), Stage(("p3",))))
+    words = body(card_doc(made, made.members[2], PAGE, speech()))
+    assert "1 of these is enough: Name p1, Name p2" in words
+    both = session(3, stages=(Stage(("p1", "p2", "p3"), need=2),))
+    told = body(card_doc(both, both.members[0], PAGE, speech("de")))
+    assert "2 dieser Unterschriften genügen: Name p1, Name p2, Name p3" in told
+    assert "enough" not in body(card_doc(session(), session().members[0], PAGE, speech()))
+
+
 def test_the_shorter_card_always_fits() -> None:
     clauses = tuple(Clause(f"c{n}", "§" * 80, ClauseKind.UNFAIR, n + 1) for n in range(50))
     matter = Matter("Ы" * 200, "x.pdf", "Ы" * 100, b"k" * 32, clauses)

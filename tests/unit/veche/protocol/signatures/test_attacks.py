@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import attacks
+from tests.support import attackers, attacks
 from tests.support.signing import NOW
 from veche.protocol.signatures.report import Reason, Report, Verdict
 from veche.protocol.signatures.verdict import Trusted, judge
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 
 def verdict(pdf: bytes) -> Report:
-    return judge(pdf, Trusted([attacks.office().root.certificate], NOW))
+    return judge(pdf, Trusted([attackers.office().root.certificate], NOW))
 
 
 @pytest.mark.parametrize("document", attacks.DOCUMENTS.values(), ids=attacks.DOCUMENTS.keys())
 def test_what_is_attacked_is_believed_before(document: Callable[[], bytes]) -> None:
-    assert verdict(attacks.signed(document())).verdict is Verdict.SEALED
+    assert verdict(attackers.signed(document())).verdict is Verdict.SEALED
 
 
 def test_who_writes_their_revision_by_hand_is_believed_if_it_is_right() -> None:
-    pdf = attacks.by_signer(lambda data: data)
-    assert verdict(attacks.closed(pdf)).verdict is Verdict.SEALED
-    same = attacks.with_range(lambda one: "{} {} {} {}".format(*one))
+    pdf = attackers.by_signer(lambda data: data)
+    assert verdict(attackers.closed(pdf)).verdict is Verdict.SEALED
+    same = attackers.with_range(lambda one: "{} {} {} {}".format(*one))
     assert verdict(same()).verdict is Verdict.SEALED
 
 
@@ -55,13 +55,23 @@ def test_a_signature_that_lacks_something_is_red(make: Callable[[], bytes]) -> N
     assert verdict(make()).verdict is Verdict.INVALID
 
 
+def test_the_parts_of_the_next_ones_are_believed_as_they_are() -> None:
+    for make in (attackers.with_objects, attackers.with_stamp_objects):
+        assert verdict(make(lambda _before, _held: None)()).verdict is Verdict.SEALED
+
+
+@pytest.mark.parametrize("make", attacks.ADDED.values(), ids=attacks.ADDED.keys())
+def test_what_comes_with_a_good_signature_is_red(make: Callable[[], bytes]) -> None:
+    assert verdict(make()).verdict is Verdict.INVALID
+
+
 @pytest.mark.parametrize("make", attacks.CERTIFIED.values(), ids=attacks.CERTIFIED.keys())
 def test_what_a_certification_does_not_allow_is_red(make: Callable[[], bytes]) -> None:
     assert verdict(make()).verdict is Verdict.INVALID
 
 
 def test_after_a_signature_that_allows_nothing_a_stamp_closes_the_file() -> None:
-    assert verdict(attacks.closed(attacks.first_allows(1))).verdict is Verdict.SEALED
+    assert verdict(attackers.closed(attacks.first_allows(1))).verdict is Verdict.SEALED
 
 
 def test_a_first_signature_that_certifies_nothing_is_named() -> None:
