@@ -44,6 +44,38 @@ test("pages with authority are not shown in a frame of anybody", async ({ open, 
     assert.equal(problems.filter((one) => /frame-ancestors 'none'/.test(one)).length, 3);
 });
 
+test("whoever opens a page of ours has no hold on it, and ours have one on each other", async ({
+    open,
+    expect,
+}) => {
+    expect(/status of 404/);
+    const { page, context } = await open();
+    const elsewhere = `${await clientOrigin()}/host.js`; // any document of another site
+    /** @param {string} address @returns {Promise<{isHeld: boolean, hasOpener: boolean}>} */
+    const opened = async (address) => {
+        const comes = context.waitForEvent("page");
+        // What a page can do to a window that it has: name it, lead it elsewhere, see it close.
+        await page.evaluate((one) => {
+            Object.assign(window, { held: window.open(one, "held", "popup") });
+        }, address);
+        const popup = await comes;
+        await popup.waitForLoadState("load");
+        const found = {
+            isHeld: await page.evaluate(() => !(/** @type {any} */ (window).held.closed)),
+            hasOpener: await popup.evaluate(() => window.opener !== null),
+        };
+        await popup.close();
+        return found;
+    };
+
+    await page.goto(elsewhere);
+    assert.deepEqual(await opened(elsewhere), { isHeld: true, hasOpener: true });
+    for (const path of ["/approve", "/pay", "/keys", "/signin", "/widget", "/no-such-page"])
+        assert.deepEqual(await opened(BASE + path), { isHeld: false, hasOpener: false }, path);
+    await page.goto(`${BASE}/pay`);
+    assert.deepEqual(await opened(`${BASE}/approve`), { isHeld: true, hasOpener: true });
+});
+
 test("a link that says something else than was asked has nothing to press", async ({
     open,
     expect,
@@ -247,8 +279,10 @@ test("whoever opens the approve page from elsewhere learns nothing", async ({ op
         const approve = new ApprovePage(await opened);
         await approve.yes.click();
         await approve.page.getByRole("heading", { name: "Approved" }).waitFor();
+        assert.equal(await approve.page.evaluate(() => window.opener !== null), isOurs);
         // What a window says arrives in order: after this, nothing of before is on its way.
-        await approve.page.evaluate(() => window.opener.postMessage("last", "*"));
+        await approve.page.evaluate(() => window.opener?.postMessage("last", "*"));
+        if (!isOurs) await page.evaluate(() => window.postMessage("last", "*"));
         await page.waitForFunction(() => /** @type {any} */ (window).heard.at(-1)?.[1] === "last");
         const heard = await page.evaluate(() => /** @type {any} */ (window).heard.slice(0, -1));
         const told = [BASE, { type: "org.veche.approval", nonce: NONCE, outcome: "approved" }];

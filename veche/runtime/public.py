@@ -33,6 +33,8 @@ HEADERS: Final = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cross-origin-resource-policy", b"same-origin"),
+    # Whoever opens a page of ours in a window cannot lead that elsewhere while a person reads it.
+    (b"cross-origin-opener-policy", b"same-origin"),
 )
 """Of every answer of the public site, where a page does not say another. There is none of CORS: no
 other origin reads an answer, or sends a request that a browser asks about first, but where a route

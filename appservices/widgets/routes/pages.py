@@ -338,6 +338,7 @@ _EVERYWHERE: Final[Mapping[bytes, bytes]] = {
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",
     b"cross-origin-resource-policy": b"same-origin",
+    b"cross-origin-opener-policy": b"same-origin",
 }
 
 
