@@ -21,6 +21,7 @@ from tests.support.services import house as whole_house
 from tests.widgets import bank_commands, signing_desk
 from tests.widgets.bank_commands import Counter, organisation
 from tests.widgets.commands import COMMANDS, Stand
+from veche.cli import demo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -95,7 +96,11 @@ def bank(folder: Path) -> Iterator[dict[str, str]]:
     key_path.chmod(0o600)
     (folder / "elsewhere").mkdir()
     with DemoBank.running(folder / "elsewhere") as elsewhere:
-        more = {"organisations": [organisation(str(key_path))], "banks": [elsewhere.section]}
+        more = {
+            "organisations": [organisation(str(key_path))],
+            "banks": [elsewhere.section],
+            "dispute_desk": [f"@clerk:{demo.SERVER_NAME}"],
+        }
         with in_bank(folder, more) as one:
             counter = Counter(one, elsewhere, key)
             with _controlled(counter, bank_commands.COMMANDS, one.house.log) as control:

@@ -1,16 +1,20 @@
 """What somebody wants who types "dispute 1Q2W3E4R 20.00 EUR two of three were broken".
 
 Which payment, how much of it if not all, and why. An amount counts only with its currency, so that
-no number at the beginning of a reason is taken for one.
+no number at the beginning of a reason is taken for one; and what looks like another amount is never
+taken for a reason, since then all would be disputed.
 """
 
 from __future__ import annotations
 
 import enum
+import re
+import unicodedata
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from appservices.payments.core.order import OrderProblem, read_amount
 from veche.protocol.approval import showable
 from veche.protocol.dispute_api import WORDS_CHARACTERS_MAX
 from veche.protocol.errors import MalformedError
@@ -24,6 +28,7 @@ NONE: Final = frozenset({"none", "nothing", "ничего", "nichts", "нічо�
 FILES: Final = frozenset({"files", "файлы", "dateien", "файли"})
 """Send me the evidence."""
 _AMOUNT_WORDS_MAX: Final = 5
+_NUMBER: Final = re.compile(r"\d+")
 
 
 class DisputeProblem(enum.Enum):
@@ -45,6 +50,10 @@ class DisputeProblem(enum.Enum):
     """Nobody would decide it here."""
     NO_AMOUNT = "no_amount"
     """The desk has to say how much."""
+    BAD_AMOUNT = "bad_amount"
+    """It begins with an amount that cannot be read, or can be read in two ways."""
+    OTHER_CURRENCY = "other_currency"
+    """It begins with an amount without the currency of the payment."""
 
 
 @attrs.frozen
@@ -67,11 +76,20 @@ def read_dispute(words: Sequence[str], currency: str) -> DisputeOrder | DisputeP
         words: "20.00 EUR two were broken", "two were broken".
         currency: Of the payment.
     """
-    amount_minor, rest = _amount(words, currency)
-    said = " ".join(rest)
+    found = _amount(words, currency)
+    if isinstance(found, DisputeProblem):
+        return found
+    amount_minor, rest = found
+    said = read_words(" ".join(rest))
+    return said if isinstance(said, DisputeProblem) else DisputeOrder(amount_minor, said)
+
+
+def read_words(typed: str) -> str | DisputeProblem:
+    """What somebody says in a dispute, where no amount means anything: in one line."""
+    said = " ".join(typed.split())
     if len(said) > WORDS_CHARACTERS_MAX or showable(said) != said:
         return DisputeProblem.BAD_WORDS
-    return DisputeOrder(amount_minor, said)
+    return said
 
 
 def read_decision(
@@ -102,7 +120,9 @@ def read_decision(
     return read if read.words else DisputeProblem.NO_REASON
 
 
-def _amount(words: Sequence[str], currency: str) -> tuple[int | None, Sequence[str]]:
+def _amount(
+    words: Sequence[str], currency: str
+) -> tuple[int | None, Sequence[str]] | DisputeProblem:
     for count in range(min(_AMOUNT_WORDS_MAX, len(words)), 0, -1):
         try:
             amount = parse_money(" ".join(words[:count]).upper())
@@ -110,4 +130,32 @@ def _amount(words: Sequence[str], currency: str) -> tuple[int | None, Sequence[s
             continue
         if amount.currency == currency:
             return amount.minor, words[count:]
-    return None, words
+    problem = _wrong_amount(words, currency)
+    return (None, words) if problem is None else problem
+
+
+def _wrong_amount(words: Sequence[str], currency: str) -> DisputeProblem | None:
+    """Why some words begin with an amount that is none of this payment; None: with no amount."""
+    found = read_amount(words, [currency])
+    if not isinstance(found, OrderProblem):
+        # "2 were broken" counts things, "2.50 were broken" lacks its currency.
+        is_count = bool(_NUMBER.fullmatch(words[0]))
+        return None if is_count else DisputeProblem.OTHER_CURRENCY
+    if found is OrderProblem.OTHER_CURRENCY:
+        return DisputeProblem.OTHER_CURRENCY
+    if found is OrderProblem.NOT_ABOVE_ZERO:
+        return DisputeProblem.NOT_POSITIVE if not _NUMBER.fullmatch(words[0]) else None
+    if found in {OrderProblem.BAD_AMOUNT, OrderProblem.USAGE}:
+        return _meant(words[:2], currency)
+    return DisputeProblem.BAD_AMOUNT
+
+
+def _meant(first: Sequence[str], currency: str) -> DisputeProblem | None:
+    """What is wrong with an amount that cannot be read; None if no amount was meant."""
+    if not any(one.isdigit() for one in "".join(first)):
+        return None
+    # "5.5.5 EUR": whoever names the currency means an amount.
+    if any(one.upper() == currency for one in first):
+        return DisputeProblem.BAD_AMOUNT
+    has_sign = any(unicodedata.category(one) == "Sc" for one in "".join(first))
+    return DisputeProblem.OTHER_CURRENCY if has_sign else None

@@ -84,7 +84,15 @@ class EscrowOrder:
 
 
 @attrs.define
-class _Rules:
+class Rules:
+    """What is said of an escrow besides whom, how much and what for; what is left out is the usual.
+
+    Attributes:
+        arbiters: As they were typed.
+        count: How many of all decide, of how many; None: more than half.
+        until: Its last day.
+    """
+
     arbiters: tuple[str, ...] = ()
     count: tuple[int, int] | None = None
     on_silence: OnSilence = OnSilence.RETURN
@@ -130,11 +138,24 @@ def read_escrow(
     order = read_order(first, currencies)
     if not isinstance(order, Order):
         return EscrowProblem.USAGE if order is OrderProblem.USAGE else order
-    rules = _Rules()
+    rules = Rules()
     for part in parts:
         problem = _read_rule(rules, part, now) if part else None
         if problem is not None:
             return problem
+    return ordered(order, rules, now)
+
+
+def ordered(order: Order, rules: Rules, now: Now) -> EscrowOrder | EscrowProblem:
+    """An escrow with all its rules, or which of them cannot be.
+
+    Args:
+        order: Seller, amount, what for.
+        rules: As they were typed.
+        now: When and where.
+    """
+    if rules.until is not None and (problem := _far(rules.until, now)) is not None:
+        return problem
     n = VOTERS_MIN + len(rules.arbiters)
     k, of = rules.count or (majority(n), n)
     ends_at_ms = now.now_ms + LIFE_MS if rules.until is None else now.end_of(rules.until)
@@ -152,7 +173,7 @@ def read_share(typed: str, currency: str) -> int | OrderProblem:
 
 
 def _problem(
-    order: Order, rules: _Rules, count: tuple[int, int], life_ms: int
+    order: Order, rules: Rules, count: tuple[int, int], life_ms: int
 ) -> EscrowProblem | None:
     n = VOTERS_MIN + len(rules.arbiters)
     if n > VOTERS_MAX:
@@ -167,7 +188,7 @@ def _problem(
     return EscrowProblem.TOO_LATE if life_ms > LIFE_MS_MAX else None
 
 
-def _read_rule(rules: _Rules, part: str, now: Now) -> EscrowProblem | None:
+def _read_rule(rules: Rules, part: str, now: Now) -> EscrowProblem | None:
     word, _, rest = part.partition(" ")
     word = word.casefold()
     if word in _UNTIL:
@@ -185,7 +206,7 @@ def _read_rule(rules: _Rules, part: str, now: Now) -> EscrowProblem | None:
     return EscrowProblem.BAD_RULE
 
 
-def _read_until(rules: _Rules, typed: str, now: Now) -> EscrowProblem | None:
+def _read_until(rules: Rules, typed: str, now: Now) -> EscrowProblem | None:
     context = FieldContext(
         language=now.language, today=now.today, time_zone=now.time_zone, default_region="ZZ"
     )
@@ -193,7 +214,11 @@ def _read_until(rules: _Rules, typed: str, now: Now) -> EscrowProblem | None:
         rules.until = read_date(_DATE, typed, context)
     except FieldError:
         return EscrowProblem.BAD_DATE
-    # Days far away are no moments for every clock.
-    if abs((rules.until - now.today).days) > LIFE_MS_MAX // DAY_MS + 1:
-        return EscrowProblem.TOO_LATE if rules.until > now.today else EscrowProblem.TOO_EARLY
+    return None
+
+
+def _far(until: dt.date, now: Now) -> EscrowProblem | None:
+    """Days far away are no moments for every clock."""
+    if abs((until - now.today).days) > LIFE_MS_MAX // DAY_MS + 1:
+        return EscrowProblem.TOO_LATE if until > now.today else EscrowProblem.TOO_EARLY
     return None

@@ -11,6 +11,7 @@ from appservices.payments.routes.disputes import DisputeRoutes
 from appservices.payments.routes.escrows import EscrowRoutes
 from appservices.payments.routes.mandates import MandateRoutes
 from appservices.payments.routes.organisations import OrganisationRoutes
+from appservices.payments.routes.own_disputes import OwnDisputeRoutes
 from appservices.payments.routes.papers import PaperRoutes
 from appservices.payments.routes.payouts import PayoutRoutes
 from appservices.payments.routes.peers import API as PEERS
@@ -61,6 +62,7 @@ def routes(host: Host, service: Any) -> Mapping[str, IResource]:
             WalletRoutes(host, service),
             PaperRoutes(host, service),
             TrustRoutes(host, service),
+            OwnDisputeRoutes(host, service),
             ResultRoutes(service),
         ),
         PEERS.mount: PEERS.resource(host.gate, PeerRoutes(service)),

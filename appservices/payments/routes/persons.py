@@ -228,11 +228,11 @@ class WalletRoutes:
         person = call.signed_in.person
         payee = await self._run("payments.order", self._payee, call)
         if isinstance(payee, OrganisationSection):
-            await self._have_chat(call)
+            await have_chat(self._host, self._parts, call)
             return await self._run("payments.order", self._buy, call, payee)
         name, why = await abroad.payee_name(self._parts, payee, call.body.currency)
         names = (await self._name(person), name, why)
-        await self._have_chat(call)
+        await have_chat(self._host, self._parts, call)
         return await self._run("payments.order", self._pay, call, payee, *names)
 
     def _before(self, txn: Cursor, call: Call) -> PaymentView | None:
@@ -279,7 +279,7 @@ class WalletRoutes:
     async def pay_out(self, call: Call) -> PaymentView:
         """Ask whether to pay out."""
         wanted, bank = await self._run("payments.order", self._wanted, call)
-        await self._have_chat(call)
+        await have_chat(self._host, self._parts, call)
         try:
             found = await self._parts.banking.name_check(bank, wanted.iban, wanted.name)
             answer = (found.answer.value, found.name)
@@ -313,7 +313,7 @@ class WalletRoutes:
     )
     async def pay_invoice(self, call: Call) -> PaymentView:
         """Ask whether to pay an invoice."""
-        await self._have_chat(call)
+        await have_chat(self._host, self._parts, call)
         return await self._run("payments.order", self._pay_invoice, call)
 
     def _pay_invoice(self, txn: Cursor, call: Call) -> PaymentView:
@@ -448,30 +448,6 @@ class WalletRoutes:
         act(visit, payment_id)
         return reading.payment_of(visit, payment_id)
 
-    async def _have_chat(self, call: Call) -> None:
-        """Wait until the person has a chat, where they are asked too; one is made if need be.
-
-        Raises:
-            UnavailableError: It takes longer.
-        """
-
-        async def look(left_ms: int) -> bool | None:
-            has_chat = await self._run("payments.chat", self._has_chat, call)
-            return has_chat or (False if left_ms <= 0 else None)
-
-        if await self._run("payments.chat", self._open_chat, call):
-            return
-        topics = [wallet_topic(call.signed_in.person)]
-        if not await self._host.live.follow(topics, CHAT_MS_MAX, look):
-            words = CATALOGUE.text(call.language, "Your chat with the bank is being opened.")
-            raise UnavailableError(words, retry_after_ms=_RETRY_AFTER_MS)
-
-    def _open_chat(self, txn: Cursor, call: Call) -> bool:
-        return acts.open_chat(self._visit(txn, call))
-
-    def _has_chat(self, txn: Cursor, call: Call) -> bool:
-        return self._scene(txn, call).chat_of(call.signed_in.person) is not None
-
     async def _name(self, user_id: UserId) -> str | None:
         return await naming.known_name(self._host.client, self._parts.bot.user_id, user_id)
 
@@ -483,6 +459,31 @@ class WalletRoutes:
 
     def _scene(self, txn: Cursor, call: Call) -> Scene:
         return scene_of(self._parts, txn, call)
+
+
+async def have_chat(host: Host, parts: Parts, call: Call) -> None:
+    """Wait until the person has a chat, where they are asked too; one is made if need be.
+
+    Raises:
+        UnavailableError: It takes longer.
+    """
+
+    def opened(txn: Cursor) -> bool:
+        return acts.open_chat(visit_of(parts, txn, call))
+
+    def is_there(txn: Cursor) -> bool:
+        return scene_of(parts, txn, call).chat_of(call.signed_in.person) is not None
+
+    async def look(left_ms: int) -> bool | None:
+        has_chat = await host.database.run("payments.chat", is_there)
+        return has_chat or (False if left_ms <= 0 else None)
+
+    if await host.database.run("payments.chat", opened):
+        return
+    topics = [wallet_topic(call.signed_in.person)]
+    if not await host.live.follow(topics, CHAT_MS_MAX, look):
+        words = CATALOGUE.text(call.language, "Your chat with the bank is being opened.")
+        raise UnavailableError(words, retry_after_ms=_RETRY_AFTER_MS)
 
 
 def visit_of(parts: Parts, txn: Cursor, call: Call) -> Visit:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from appservices.payments.routes.persons import ACT_LIMIT, API, visit_of
+from appservices.payments.core.texts.views import Party
+from appservices.payments.routes.persons import ACT_LIMIT, API, have_chat, visit_of
+from appservices.payments.service.naming import known_name
 from appservices.payments.service.scene import wallet_topic
+from appservices.payments.service.wallet import escrows, reading, trust
 from appservices.payments.service.wallet import extras as wallet_extras
-from appservices.payments.service.wallet import reading, trust
-from appservices.payments.service.wallet.trust_views import TrustView
+from appservices.payments.service.wallet.orders import PAYEE
+from appservices.payments.service.wallet.trust_views import NewEscrowBody, ShareBody, TrustView
 from appservices.payments.service.wallet.views import (
     ChoiceBody,
     Nothing,
@@ -20,7 +23,9 @@ from veche.runtime.follower import Follower
 from veche.runtime.sessions import Level
 
 if TYPE_CHECKING:
+    from appservices.payments.core.escrow_order import EscrowOrder
     from appservices.payments.routes.persons import Institution
+    from veche.protocol.ids import UserId
     from veche.runtime.api import Call
     from veche.runtime.database import Cursor
     from veche.runtime.host import Host
@@ -36,6 +41,7 @@ class TrustRoutes:
             host: Of the process.
             institution: Where the money is.
         """
+        self._host = host
         self._parts = institution.parts
         self._follower = Follower(host)
 
@@ -71,6 +77,85 @@ class TrustRoutes:
         """End an allowance."""
         visit = visit_of(self._parts, txn, call)
         trust.end_allowance(visit, call.path_args["allowance_id"])
+        return trust.trust_view(visit)
+
+    @API.route(
+        "POST",
+        "/escrows",
+        body=NewEscrowBody,
+        answer=TrustView,
+        level=Level.ROOM,
+        limit=ACT_LIMIT,
+        needs_key=True,
+        summary="Proposes an escrow: those who are to take part are asked, then the buyer's key",
+    )
+    async def propose(self, call: Call) -> TrustView:
+        """Propose an escrow."""
+        run, bot = self._host.database.run, self._parts.bot.user_id
+        before = await run("payments.escrow", self._before, call)
+        if before is not None:
+            return before
+        wanted, persons = await run("payments.escrow", self._wanted, call)
+        everybody = [call.signed_in.person, *persons]
+        names = [await known_name(self._host.client, bot, one) for one in everybody]
+        await have_chat(self._host, self._parts, call)
+        named = list(zip(everybody, names, strict=True))
+        return await run("payments.escrow", self._propose, call, wanted, named)
+
+    def _before(self, txn: Cursor, call: Call) -> TrustView | None:
+        visit = visit_of(self._parts, txn, call)
+        made = visit.before(call.key, {"escrow": call.body.model_dump(mode="json")})
+        return None if made is None else trust.trust_view(visit)
+
+    def _wanted(self, txn: Cursor, call: Call) -> tuple[EscrowOrder, list[UserId]]:
+        return escrows.wanted_of(visit_of(self._parts, txn, call), call.body)
+
+    def _propose(
+        self, txn: Cursor, call: Call, wanted: EscrowOrder, named: list[tuple[UserId, str | None]]
+    ) -> TrustView:
+        visit = visit_of(self._parts, txn, call)
+        parties = []
+        for n, (person, name) in enumerate(named):
+            if name is None:
+                raise escrows.nobody(visit, escrows.ARBITERS if n > 1 else PAYEE)
+            parties.append(Party(person, name))
+
+        def begin() -> str:
+            return escrows.propose(visit, wanted, tuple(parties))
+
+        visit.once(call.key, {"escrow": call.body.model_dump(mode="json")}, begin)
+        return trust.trust_view(visit)
+
+    @API.transaction(
+        "payments.escrow",
+        "POST",
+        "/escrows/<escrow_id>/ask",
+        body=ShareBody,
+        answer=TrustView,
+        level=Level.ROOM,
+        limit=ACT_LIMIT,
+        summary="Has the person asked for their key: to put the money aside, or to decide",
+    )
+    def ask(self, txn: Cursor, call: Call) -> TrustView:
+        """Have the key asked for."""
+        visit = visit_of(self._parts, txn, call)
+        escrows.ask(visit, call.path_args["escrow_id"], call.body.part)
+        return trust.trust_view(visit)
+
+    @API.transaction(
+        "payments.escrow",
+        "POST",
+        "/escrows/<escrow_id>/choose/<choice>",
+        body=Nothing,
+        answer=TrustView,
+        level=Level.ROOM,
+        limit=ACT_LIMIT,
+        summary="Takes part in an escrow, declines, or stops it: no key is needed for that",
+    )
+    def take_part(self, txn: Cursor, call: Call) -> TrustView:
+        """Take part, or not."""
+        visit, args = visit_of(self._parts, txn, call), call.path_args
+        escrows.choose(visit, args["escrow_id"], args["choice"])
         return trust.trust_view(visit)
 
     @API.transaction(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from appservices.payments.core.dispute import LIVE, DisputeState, DisputeStateError
-from appservices.payments.core.dispute_order import DisputeProblem, read_dispute
+from appservices.payments.core.dispute import LIVE, UNSEEN, DisputeState, DisputeStateError
+from appservices.payments.core.dispute_order import DisputeProblem, read_words
 from appservices.payments.service import dispute_files as cases
 from appservices.payments.service import disputes
 from appservices.payments.store import disputes as store
@@ -16,22 +16,13 @@ from veche.protocol.ids import Ulid
 from veche.protocol.money import Money
 
 if TYPE_CHECKING:
+    from appservices.payments.core.evidence import Evidence
     from appservices.payments.service.callers import Caller
     from appservices.payments.service.dispute_files import Case
     from appservices.payments.service.scene import Scene
     from veche.protocol.dispute_api import DisputeAnswerBody, DisputeAppealBody
 
 logger = logging.getLogger(__name__)
-
-_HIDDEN: Final = frozenset(
-    {
-        DisputeState.ASKED,
-        DisputeState.FREEZING,
-        DisputeState.CANCELLED,
-        DisputeState.EXPIRED,
-    }
-)
-"""What is not disputed, or not yet: the organisation learns nothing of it."""
 
 
 def read(scene: Scene, caller: Caller, payment_id: str) -> DisputeView:
@@ -88,9 +79,21 @@ def appeal(scene: Scene, caller: Caller, payment_id: str, body: DisputeAppealBod
     return _view(scene, _case(scene, caller, payment_id))
 
 
+def file_view(case: Case, file: Evidence) -> DisputeFileView:
+    """A file of a dispute, without what opens it."""
+    return DisputeFileView(
+        n=file.n,
+        by="payer" if file.by == case.dispute.payer else "payee",
+        name=file.name,
+        mimetype=file.mimetype,
+        size_bytes=file.size_bytes,
+        sha256=file.sha256,
+        at_ms=file.at_ms,
+    )
+
+
 def _check_words(words: str) -> None:
-    # An amount means nothing here: whatever is read, all of it is words.
-    if read_dispute(words.split(), "") is DisputeProblem.BAD_WORDS:
+    if isinstance(read_words(words), DisputeProblem):
         raise MalformedError("body.words", "has characters that cannot be seen")
 
 
@@ -98,7 +101,7 @@ def _case(scene: Scene, caller: Caller, payment_id: str) -> Case:
     payee = scene.organisation(caller.id).id
     dispute_id = store.of_payment(scene.txn, payment_id, payee)
     case = cases.lock(scene, dispute_id) if dispute_id is not None else None
-    if case is None or case.dispute.state in _HIDDEN:
+    if case is None or case.dispute.state in UNSEEN:
         raise NotFoundError("There is no such dispute")
     return case
 
@@ -123,16 +126,5 @@ def _view(scene: Scene, case: Case) -> DisputeView:
         answer=view.answer,
         decision=view.decision,
         appeal=view.appeal,
-        evidence=tuple(
-            DisputeFileView(
-                n=one.n,
-                by="payer" if one.by == dispute.payer else "payee",
-                name=one.name,
-                mimetype=one.mimetype,
-                size_bytes=one.size_bytes,
-                sha256=one.sha256,
-                at_ms=one.at_ms,
-            )
-            for one in cases.evidence_of(scene, dispute.id)
-        ),
+        evidence=tuple(file_view(case, one) for one in cases.evidence_of(scene, dispute.id)),
     )

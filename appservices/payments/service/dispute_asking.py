@@ -82,8 +82,8 @@ def show_all(scene: Scene, case: Case) -> None:
     # What somebody of the desk was asked for their key is over once it is not theirs any more.
     for one in sorted(case.deciders(scene) - {person for _, person in told}):
         close(scene, case, one)
-    if case.view.payee.person is None:
-        _tell_organisation(scene, case)
+    if case.view.payee.person is None and case.dispute.state in _HEARD:
+        tell_organisation(scene, case, case.dispute.state.value)
 
 
 def show_card(scene: Scene, case: Case, place: Place, *, is_anew: bool = False) -> None:
@@ -125,19 +125,24 @@ def show(scene: Scene, case: Case, side: Side, person: UserId) -> None:
     _put(scene, case, (side, person), lambda: _choices(scene, case, side, person))
 
 
-def _tell_organisation(scene: Scene, case: Case) -> None:
-    """Let an organisation that was paid hear of a state of the dispute."""
+def tell_organisation(scene: Scene, case: Case, what: str) -> None:
+    """Let an organisation that was paid hear of something in the dispute.
+
+    Args:
+        scene: The transaction.
+        case: The dispute.
+        what: What has happened, or its state.
+    """
     dispute = case.dispute
-    if dispute.state in _HEARD:
-        file = payments.payment(scene.txn, dispute.payment_id)
-        invoice = file.payment.invoice if file is not None else None
-        news = events.News(
-            f"dispute.{dispute.state.value}",
-            ours="",
-            invoice_id=invoice[0] if invoice is not None else None,
-            payment_id=dispute.payment_id,
-        )
-        events.add_event(scene.txn, dispute.payee, news, scene.now_ms)
+    file = payments.payment(scene.txn, dispute.payment_id)
+    invoice = file.payment.invoice if file is not None else None
+    news = events.News(
+        f"dispute.{what}",
+        ours="",
+        invoice_id=invoice[0] if invoice is not None else None,
+        payment_id=dispute.payment_id,
+    )
+    events.add_event(scene.txn, dispute.payee, news, scene.now_ms)
 
 
 def ask_decision(scene: Scene, case: Case, person: UserId, given_minor: int, words: str) -> None:
@@ -165,12 +170,12 @@ def words_in(scene: Scene, purpose: Mapping[str, object]) -> str:
     return str(scene.vault.open(base64.b64decode(str(purpose["words"])))["words"])
 
 
-def close(scene: Scene, case: Case, person: UserId) -> None:
-    """End the open questions to one of them."""
+def close(scene: Scene, case: Case, person: UserId, words: str | None = None) -> None:
+    """End the open questions to one of them; with words of what they did elsewhere, if they did."""
     speech = scene.speech(person)
-    if case.dispute.state in OVER:
+    if words is None and case.dispute.state in OVER:
         words = speech.text("It is over.")
-    else:
+    elif words is None:
         words = speech.text("A newer question has taken the place of this one.")
     scene.close(about(scene, case, person), person, words)
 

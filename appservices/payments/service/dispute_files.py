@@ -101,6 +101,12 @@ def lock(scene: Scene, dispute_id: str) -> Case | None:
     return _case_of(scene, file) if file is not None else None
 
 
+def read(scene: Scene, dispute_id: str) -> Case | None:
+    """A dispute, to be shown: others may step it meanwhile."""
+    file = store.dispute(scene.txn, dispute_id)
+    return _case_of(scene, file) if file is not None else None
+
+
 def save(
     scene: Scene,
     case: Case,

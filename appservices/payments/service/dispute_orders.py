@@ -17,6 +17,7 @@ from appservices.payments.core.dispute_order import (
     DisputeProblem,
     read_decision,
     read_dispute,
+    read_words,
 )
 from appservices.payments.core.payment import State
 from appservices.payments.core.texts.dispute import DisputeView, Side, dispute_problem_doc
@@ -66,16 +67,28 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
 
 def tell_problem(scene: Scene, inbound: Inbound, problem: DisputeProblem, number: str = "") -> None:
     """Say why it cannot be done."""
-    speech = scene.speech(inbound.sender)
-    currency = scene.section.currencies[0]
+    person, speech = inbound.sender, scene.speech(inbound.sender)
+    currency = _currency_of(scene, person, number) or scene.section.currencies[0]
     doc = dispute_problem_doc(problem, number or "1Q2W3E4R", currency, speech)
-    scene.tell(inbound.room_id, inbound.sender, doc)
+    scene.tell(inbound.room_id, person, doc)
+
+
+def _currency_of(scene: Scene, person: UserId, number: str) -> str | None:
+    """Of the payment of a number; None if there is none for them."""
+    if len(number) != NUMBER_CHARACTERS:
+        return None
+    file = payments.made(scene.txn, scene.holder(person).id, number)
+    if file is not None:
+        return files.matter_of(scene, file).private.currency
+    found = _found(scene, person, number)
+    case = cases.lock(scene, found) if found is not None else None
+    return case.view.currency if case is not None else None
 
 
 def _show_all(scene: Scene, inbound: Inbound) -> None:
     person = inbound.sender
     live = store.live_of(scene.txn, scene.holder(person).id)
-    if _is_desk(scene, person):
+    if is_desk(scene, person):
         live += [one for one in store.at_desk(scene.txn) if one not in live]
     for dispute_id in live:
         asking.show_to(scene, dispute_id, person)
@@ -86,12 +99,13 @@ def _show_all(scene: Scene, inbound: Inbound) -> None:
 def _found(scene: Scene, person: UserId, number: str) -> str | None:
     """The dispute of a number, if it is for them."""
     found = store.numbered(scene.txn, scene.holder(person).id, number)
-    if found is None and _is_desk(scene, person):
+    if found is None and is_desk(scene, person):
         found = store.numbered(scene.txn, None, number)
     return found
 
 
-def _is_desk(scene: Scene, person: UserId) -> bool:
+def is_desk(scene: Scene, person: UserId) -> bool:
+    """Whether somebody decides disputes here, first or on appeal."""
     section = scene.section
     return person in section.dispute_desk or person in section.dispute_appeal_desk
 
@@ -143,20 +157,20 @@ def _decide(
 
 
 def _answer(scene: Scene, case: Case, words: Sequence[str]) -> DisputeProblem | None:
-    read = read_dispute(words, case.view.currency)
-    if isinstance(read, DisputeProblem):
-        return read
-    disputes.contest(scene, case, " ".join(words))
+    said = read_words(" ".join(words))
+    if isinstance(said, DisputeProblem):
+        return said
+    disputes.contest(scene, case, said)
     return None
 
 
 def _appeal(
     scene: Scene, person: UserId, case: Case, words: Sequence[str]
 ) -> DisputeProblem | None:
-    read = read_dispute(words, case.view.currency)
-    if isinstance(read, DisputeProblem):
-        return read
-    disputes.appeal(scene, case, scene.holder(person).id, " ".join(words))
+    said = read_words(" ".join(words))
+    if isinstance(said, DisputeProblem):
+        return said
+    disputes.appeal(scene, case, scene.holder(person).id, said)
     return None
 
 
@@ -173,37 +187,80 @@ def _open(
     read = read_dispute(words, paid.private.currency)
     if isinstance(read, DisputeProblem):
         return read
-    # First whom all who give back lock first, so that nobody waits for one another.
-    holders.lock_holder(scene.txn, paid.payment.payee)
-    left_minor = store.left_minor(scene.txn, paid.payment.id)
+    begun = begin(scene, paid, holder.id, read)
+    return begun if isinstance(begun, DisputeProblem) else None
+
+
+def begin(scene: Scene, paid: Matter, holder_id: int, read: DisputeOrder) -> Case | DisputeProblem:
+    """Ask who paid for the key with which they dispute; or why that cannot be done.
+
+    Args:
+        scene: The transaction.
+        paid: What is disputed.
+        holder_id: Who disputes it.
+        read: How much, and why.
+    """
+    left_minor = left_to_dispute(scene, paid)
     amount_minor = left_minor if read.amount_minor is None else read.amount_minor
-    problem = _problem(scene, paid, holder.id, read, amount_minor, left_minor)
+    problem = hindrance(scene, paid, holder_id, left_minor)
+    problem = problem or _problem(read, amount_minor, left_minor)
     if problem is not None:
         return problem
     case = _case(scene, paid, amount_minor, read.words)
-    return None if disputes.propose(scene, case) else DisputeProblem.TWICE
+    return case if disputes.propose(scene, case) else DisputeProblem.TWICE
 
 
-def _problem(  # noqa: PLR0911 -- a reason a line
-    scene: Scene,
-    paid: Matter,
-    holder_id: int,
-    read: DisputeOrder,
-    amount_minor: int,
-    left_minor: int,
-) -> DisputeProblem | None:
+def left_to_dispute(scene: Scene, paid: Matter) -> int:
+    """How much of a payment can still go back, in minor units."""
+    # First whom all who give back lock first, so that nobody waits for one another.
+    holders.lock_holder(scene.txn, paid.payment.payee)
+    return store.left_minor(scene.txn, paid.payment.id)
+
+
+def count_waiting(scene: Scene, person: UserId) -> int:
+    """How many disputes wait for a person: to answer as who was paid, or to decide."""
+    count = store.count_asked(scene.txn, scene.holder(person).id)
+    if not is_desk(scene, person):
+        return count
+    cased = [cases.read(scene, one) for one in store.at_desk(scene.txn)]
+    return count + sum(one is not None and person in one.desk(scene) for one in cased)
+
+
+def is_disputable(scene: Scene, paid: Matter, holder_id: int) -> bool:
+    """Whether somebody may dispute a payment at all, whatever has gone back of it."""
+    is_known = store.latest_of(scene.txn, paid.payment.id) is not None
+    return not is_known and _kind_problem(scene, paid, holder_id) is None
+
+
+def hindrance(scene: Scene, paid: Matter, holder_id: int, left_minor: int) -> DisputeProblem | None:
+    """Why nothing of a payment can be disputed by somebody; None if it can.
+
+    Args:
+        scene: The transaction.
+        paid: The payment.
+        holder_id: Who wants to.
+        left_minor: What can still go back of it.
+    """
+    problem = _kind_problem(scene, paid, holder_id)
+    if problem is not None:
+        return problem
+    if store.count_open(scene.txn, holder_id) >= OPEN_MAX:
+        return DisputeProblem.TOO_MANY
+    return DisputeProblem.NOTHING_LEFT if left_minor <= 0 else None
+
+
+def _kind_problem(scene: Scene, paid: Matter, holder_id: int) -> DisputeProblem | None:
     payment = paid.payment
     is_theirs = payment.payer == holder_id and payment.state is State.PAID
     if not is_theirs or payment.kind not in DISPUTABLE:
         return DisputeProblem.NO_PAYMENT
     if not scene.section.dispute_desk or is_abroad(scene, payment):
         return DisputeProblem.NO_DESK
-    if scene.now_ms - paid.changed_at_ms > scene.section.dispute_terms_ms:
-        return DisputeProblem.TOO_OLD
-    if store.count_open(scene.txn, holder_id) >= OPEN_MAX:
-        return DisputeProblem.TOO_MANY
-    if left_minor <= 0:
-        return DisputeProblem.NOTHING_LEFT
+    is_old = scene.now_ms - paid.changed_at_ms > scene.section.dispute_terms_ms
+    return DisputeProblem.TOO_OLD if is_old else None
+
+
+def _problem(read: DisputeOrder, amount_minor: int, left_minor: int) -> DisputeProblem | None:
     if amount_minor <= 0:
         return DisputeProblem.NOT_POSITIVE
     if amount_minor > left_minor:

@@ -7,7 +7,7 @@ what it answers is settled in its block.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.dispute_files import Case
     from appservices.payments.service.scene import Scene
     from appservices.payments.service.work import Outcome
-    from veche.protocol.ids import UserId
+    from veche.protocol.ids import RoomId, UserId
     from veche.runtime.prompts import Answered
 
 logger = logging.getLogger(__name__)
@@ -106,7 +106,33 @@ def answered(scene: Scene, answer: Answered) -> None:
     elif (not found.is_signed or _is_signed(scene, answer)) and scene.settle(
         answer, speech.text(found.words)
     ):
-        found.act(scene, case, answer)
+        found.act(scene, case, _given(answer))
+
+
+def choose(scene: Scene, case: Case, person: UserId, choice: str) -> bool:
+    """Do what one of them chose on a page, which takes no key; False if it cannot be done now.
+
+    Args:
+        scene: The transaction.
+        case: The dispute, locked.
+        person: Who chose.
+        choice: Id of the choice, as the question has it.
+    """
+    side = case.side_of(person, scene)
+    if side is None or not may_choose(case, side, choice):
+        return False
+    found = _CHOICES[side, choice]
+    if found.is_signed:
+        return False
+    asking.close(scene, case, person, scene.speech(person).text(found.words))
+    found.act(scene, case, _Given(person, scene.chat_of(person)))
+    return True
+
+
+def may_choose(case: Case, side: Side, choice: str) -> bool:
+    """Whether a choice of one side counts in the state of a dispute."""
+    found = _CHOICES.get((side, choice))
+    return found is not None and case.dispute.state in found.states
 
 
 def contest(scene: Scene, case: Case, words: str) -> None:
@@ -215,15 +241,15 @@ def _is_signed(scene: Scene, answer: Answered) -> bool:
     return nonce is not None and scene.approvals.evidence(scene.txn, nonce) is not None
 
 
-def _open(scene: Scene, case: Case, answer: Answered) -> None:
+def _open(scene: Scene, case: Case, given: _Given) -> None:
     """The payer has approved it; meanwhile some of the payment may have gone back."""
     dispute, view = case.dispute, case.view
     if store.left_minor(scene.txn, dispute.payment_id) < dispute.amount_minor:
         _step(scene, case, DisputeInput.CANCEL)
-        speech = scene.speech(answer.inbound.sender)
-        problem = DisputeProblem.TOO_MUCH
+        problem, speech = DisputeProblem.TOO_MUCH, scene.speech(given.person)
         doc = dispute_problem_doc(problem, view.number, view.currency, speech)
-        scene.tell(answer.inbound.room_id, answer.inbound.sender, doc)
+        if given.room_id is not None:
+            scene.tell(given.room_id, given.person, doc)
         return
     section = scene.section
     # Whoever decides the appeal has as long as who decides first, as far as a hold can last.
@@ -231,44 +257,44 @@ def _open(scene: Scene, case: Case, answer: Answered) -> None:
     ends_at_ms = scene.now_ms + min(longest_ms + section.dispute_appeal_ms, HOLD_MS_MAX)
     opened = attrs.evolve(
         dispute,
-        approved_by=answer.chosen.approved_by,
+        approved_by=given.approved_by,
         hold_ends_at_ms=ends_at_ms + HOLD_MORE_MS,
     )
     after = cases.Case(attrs.evolve(case.view, dispute=opened))
     _step(scene, after, DisputeInput.GO, due_at_ms=ends_at_ms)
 
 
-def _cancel(scene: Scene, case: Case, _: Answered) -> None:
+def _cancel(scene: Scene, case: Case, _: _Given) -> None:
     _step(scene, case, DisputeInput.CANCEL)
 
 
-def _withdraw(scene: Scene, case: Case, _: Answered) -> None:
+def _withdraw(scene: Scene, case: Case, _: _Given) -> None:
     _step(scene, case, DisputeInput.WITHDRAW)
 
 
-def _agree(scene: Scene, case: Case, answer: Answered) -> None:
+def _agree(scene: Scene, case: Case, given: _Given) -> None:
     held_minor = case.dispute.held_minor
-    _step(scene, _decided(case, answer), DisputeInput.AGREE, given_minor=held_minor)
+    _step(scene, _decided(case, given), DisputeInput.AGREE, given_minor=held_minor)
 
 
-def _contest(scene: Scene, case: Case, _: Answered) -> None:
+def _contest(scene: Scene, case: Case, _: _Given) -> None:
     contest(scene, case, "")
 
 
-def _appeal(scene: Scene, case: Case, answer: Answered) -> None:
-    appeal(scene, case, scene.holder(answer.inbound.sender).id, "")
+def _appeal(scene: Scene, case: Case, given: _Given) -> None:
+    appeal(scene, case, scene.holder(given.person).id, "")
 
 
-def _decided(case: Case, answer: Answered) -> Case:
-    dispute = attrs.evolve(case.dispute, decided_by=answer.chosen.approved_by)
+def _decided(case: Case, given: _Given) -> Case:
+    dispute = attrs.evolve(case.dispute, decided_by=given.approved_by)
     return cases.Case(attrs.evolve(case.view, dispute=dispute))
 
 
-def _decide(scene: Scene, case: Case, answer: Answered) -> None:
-    purpose = answer.kept.purpose
+def _decide(scene: Scene, case: Case, given: _Given) -> None:
+    purpose = given.purpose
     given_minor = min(int(str(purpose["given"])), case.dispute.held_minor)
     decision = asking.words_in(scene, purpose)
-    decided, dispute, ruler = _decided(case, answer), case.dispute, answer.inbound.sender
+    decided, dispute, ruler = _decided(case, given), case.dispute, given.person
     until_ms = dispute.appeal_until_ms(scene.now_ms, scene.section.dispute_appeal_ms)
     is_last = dispute.state is DisputeState.APPEALED or not case.appeal_desk(scene, ruler)
     if is_last or until_ms is None:
@@ -331,6 +357,28 @@ def _set_clock(scene: Scene, dispute: Dispute) -> None:
 
 
 @attrs.frozen
+class _Given:
+    """An answer, wherever it was given.
+
+    Attributes:
+        person: Who gave it.
+        room_id: Where they are told what comes of it; None: nowhere.
+        approved_by: Nonce of what they approved with it.
+        purpose: What was remembered for it.
+    """
+
+    person: UserId
+    room_id: RoomId | None
+    approved_by: str | None = None
+    purpose: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+def _given(answer: Answered) -> _Given:
+    inbound, approved_by = answer.inbound, answer.chosen.approved_by
+    return _Given(inbound.sender, inbound.room_id, approved_by, answer.kept.purpose)
+
+
+@attrs.frozen
 class _Answer:
     """What a choice does.
 
@@ -341,7 +389,7 @@ class _Answer:
         is_signed: It takes a key.
     """
 
-    act: Callable[[Scene, Case, Answered], None]
+    act: Callable[[Scene, Case, _Given], None]
     states: frozenset[DisputeState]
     words: str
     is_signed: bool = False

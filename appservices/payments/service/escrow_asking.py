@@ -183,19 +183,28 @@ def _tell_organisation(scene: Scene, deal: Deal, voter: Voter, what: str) -> Non
         events.add_event(scene.txn, voter.holder, news, scene.now_ms)
 
 
-def close(scene: Scene, deal: Deal, voter: Voter) -> None:
-    """End the open questions to one who takes part."""
+def close(scene: Scene, deal: Deal, voter: Voter, words: str | None = None) -> None:
+    """End the open questions to one who takes part.
+
+    Args:
+        scene: The transaction.
+        deal: The escrow.
+        voter: Who.
+        words: What they did elsewhere; None: nothing.
+    """
     person = deal.person_of(voter)
     if person is None:
         return
     speech = scene.speech(person)
-    if deal.escrow.state in OVER:
-        words = speech.text("It is over.")
+    if words is not None:
+        said = words
+    elif deal.escrow.state in OVER:
+        said = speech.text("It is over.")
     elif voter.approved_by is not None:
-        words = speech.text("You have decided.")
+        said = speech.text("You have decided.")
     else:
-        words = speech.text("A newer question has taken the place of this one.")
-    scene.close(about(deal, voter), person, words)
+        said = speech.text("A newer question has taken the place of this one.")
+    scene.close(about(deal, voter), person, said)
 
 
 def _choices(

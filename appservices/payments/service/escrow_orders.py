@@ -151,16 +151,21 @@ def _propose(scene: Scene, inbound: Inbound, argument: str) -> None:
     persons = [one for one in named if one is not None]
     if len(persons) != len(named):
         scene.tell(inbound.room_id, person, unknown_payee_doc(speech))
-    elif (problem := _problem(scene, person, persons)) is not None:
+    elif (problem := hindrance(scene, person, persons)) is not None:
         _tell_problem(scene, inbound, problem)
-    elif len(store.open_of_buyer(scene.txn, scene.holder(person).id)) >= OPEN_MAX:
+    elif has_many(scene, person):
         words = speech.text("You have too many that are not over. Write “escrow” to see them.")
         scene.tell(inbound.room_id, person, (Paragraph(words),))
     else:
         _look_up(scene, inbound, [person, *persons], wanted)
 
 
-def _problem(scene: Scene, person: UserId, persons: list[UserId]) -> EscrowProblem | None:
+def has_many(scene: Scene, person: UserId) -> bool:
+    """Whether somebody has as many escrows that are not over as there can be."""
+    return len(store.open_of_buyer(scene.txn, scene.holder(person).id)) >= OPEN_MAX
+
+
+def hindrance(scene: Scene, person: UserId, persons: list[UserId]) -> EscrowProblem | None:
     """Why these cannot take part together; None if they can."""
     together = [person, *persons, scene.voice.bot.user_id]
     if len(set(together)) != len(together):
@@ -176,9 +181,14 @@ def _tell_problem(scene: Scene, inbound: Inbound, problem: EscrowProblem) -> Non
 
 
 def _look_up(scene: Scene, inbound: Inbound, persons: list[UserId], wanted: EscrowOrder) -> None:
-    payload = {
-        "persons": persons,
-        "room": inbound.room_id,
+    payload = {"persons": persons, "room": inbound.room_id, **terms_of(wanted)}
+    id_ = effect_id(LOOK_UP, inbound.event_id)
+    errands.schedule(scene.txn, Errand(id_, LOOK_UP, payload, scene.now_ms))
+
+
+def terms_of(wanted: EscrowOrder) -> dict[str, Any]:
+    """What was ordered, as an errand keeps it until all names are known."""
+    return {
         "minor": wanted.order.amount.minor,
         "currency": wanted.order.amount.currency,
         "reference": wanted.order.reference,
@@ -186,8 +196,6 @@ def _look_up(scene: Scene, inbound: Inbound, persons: list[UserId], wanted: Escr
         "on_silence": wanted.on_silence.value,
         "ends_at_ms": wanted.ends_at_ms,
     }
-    id_ = effect_id(LOOK_UP, inbound.event_id)
-    errands.schedule(scene.txn, Errand(id_, LOOK_UP, payload, scene.now_ms))
 
 
 class LookUp(ChatErrand[Parts]):
@@ -209,10 +217,17 @@ class LookUp(ChatErrand[Parts]):
             scene.tell(room_id, buyer, unknown_payee_doc(scene.speech(buyer)))
             return
         parties = tuple(Party(*one) for one in zip(persons, names, strict=True))
-        escrows.propose(scene, _deal(scene, parties, wanted))
+        escrows.propose(scene, new_deal(scene, parties, wanted))
 
 
-def _deal(scene: Scene, parties: tuple[Party, ...], wanted: Mapping[str, Any]) -> Deal:
+def new_deal(scene: Scene, parties: tuple[Party, ...], wanted: Mapping[str, Any]) -> Deal:
+    """A new escrow that nobody was asked about yet.
+
+    Args:
+        scene: The transaction.
+        parties: Buyer, seller, arbiters: persons.
+        wanted: See ``terms_of``.
+    """
     roles = (Role.BUYER, Role.SELLER, *([Role.ARBITER] * (len(parties) - 2)))
     voters = tuple(
         Voter(scene.holder(UserId(party.address)).id, role, has_agreed=role is Role.BUYER)

@@ -87,15 +87,51 @@ def answered(scene: Scene, answer: Answered) -> None:
     state = deal.escrow.state
     if choice.startswith(asking.VOTE):
         _vote(scene, deal, voter, answer)
-    elif choice == asking.JOIN and state is EscrowState.PROPOSED and not voter.has_agreed:
+    elif choice == asking.JOIN and may_join(deal, voter):
         if scene.settle(answer, speech.text("You take part.")):
             _join(scene, deal, voter)
     elif choice == asking.PUT_ASIDE and state is EscrowState.AGREED:
         _fund(scene, deal, answer)
-    elif choice in {asking.STOP, asking.DECLINE} and state in WAITING:
-        _refuse(scene, deal, voter, answer)
+    elif choice in {asking.STOP, asking.DECLINE} and may_refuse(deal, voter):
+        if scene.settle(answer, speech.text("Nothing is put aside.")):
+            _refuse(scene, deal, voter)
     else:
         scene.settle(answer, speech.text("Nothing has changed."))
+
+
+def may_join(deal: Deal, voter: Voter) -> bool:
+    """Whether it is asked of somebody whether they take part."""
+    return deal.escrow.state is EscrowState.PROPOSED and not voter.has_agreed
+
+
+def may_refuse(deal: Deal, voter: Voter) -> bool:
+    """Whether somebody may not take part, or, who buys, stop it."""
+    is_free = voter.role is Role.BUYER or not voter.has_agreed
+    return is_free and deal.escrow.state in WAITING
+
+
+def choose(scene: Scene, deal: Deal, voter: Voter, choice: str) -> bool:
+    """Do what one who takes part chose on a page, which takes no key; False if it cannot be done.
+
+    Args:
+        scene: The transaction.
+        deal: The escrow, locked.
+        voter: Who chose.
+        choice: Id of the choice, as the question has it.
+    """
+    person = deal.person_of(voter)
+    if person is None:
+        return False
+    speech = scene.speech(person)
+    if choice == asking.JOIN and may_join(deal, voter):
+        asking.close(scene, deal, voter, speech.text("You take part."))
+        _join(scene, deal, voter)
+    elif choice in {asking.STOP, asking.DECLINE} and may_refuse(deal, voter):
+        asking.close(scene, deal, voter, speech.text("Nothing is put aside."))
+        _refuse(scene, deal, voter)
+    else:
+        return False
+    return True
 
 
 def rang(scene: Scene, escrow_id: str) -> None:
@@ -213,14 +249,10 @@ def _all_agreed(scene: Scene, deal: Deal) -> None:
     _step(scene, deal, EscrowInput.ALL_AGREED, due_at_ms=due_at_ms)
 
 
-def _refuse(scene: Scene, deal: Deal, voter: Voter, answer: Answered) -> None:
+def _refuse(scene: Scene, deal: Deal, voter: Voter) -> None:
     """Somebody does not take part, or the buyer stops it."""
-    speech = scene.speech(answer.inbound.sender)
     is_buyer = voter.role is Role.BUYER
-    if not is_buyer and voter.has_agreed:
-        scene.settle(answer, speech.text("Nothing has changed."))
-    elif scene.settle(answer, speech.text("Nothing is put aside.")):
-        _step(scene, deal, EscrowInput.CANCEL if is_buyer else EscrowInput.DECLINE)
+    _step(scene, deal, EscrowInput.CANCEL if is_buyer else EscrowInput.DECLINE)
 
 
 def _fund(scene: Scene, deal: Deal, answer: Answered) -> None:

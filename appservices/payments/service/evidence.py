@@ -7,7 +7,6 @@ that it is the one.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.core.dispute import LIVE
@@ -21,6 +20,7 @@ from appservices.payments.core.texts.evidence import (
 from appservices.payments.service import case_rooms
 from appservices.payments.service import dispute_asking as asking
 from appservices.payments.service import dispute_files as cases
+from appservices.payments.service.evidence_files import looked_at
 from appservices.payments.service.sent_files import (
     FileProblem,
     LookAtFile,
@@ -33,8 +33,6 @@ from appservices.payments.store import disputes as store
 from appservices.payments.store import evidence as rows
 from appservices.payments.store.evidence import EvidenceRow
 from veche.protocol import message
-from veche.protocol.errors import MalformedError
-from veche.protocol.forms.magic import HEAD_BYTES, true_mimetype
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.runtime import errands
 from veche.runtime.errands import Errand
@@ -42,7 +40,6 @@ from veche.runtime.errands import Errand
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from appservices.payments.core.texts.dispute import Side
     from appservices.payments.service.dispute_files import Case
     from appservices.payments.service.scene import Scene
     from veche.protocol.inbound import Inbound
@@ -50,6 +47,8 @@ if TYPE_CHECKING:
     from veche.protocol.speech import Speech
     from veche.runtime.database import Cursor
 
+SENT: Final = "evidence"
+"""What an organisation hears when the payer has sent a file."""
 TAKE: Final = "payments.evidence"
 """Errand: fetches a file and makes it evidence."""
 
@@ -108,11 +107,7 @@ class TakeEvidence(LookAtFile):
 
     def look(self, content: bytes, mimetype: str) -> Mapping[str, Any]:
         """Hash, size and kind of what is in a file."""
-        found = true_mimetype(mimetype, content[:HEAD_BYTES])
-        if found is None or not content:
-            raise MalformedError("file", "is not what it is said to be")
-        digest = hashlib.sha256(content).hexdigest()
-        return {"sha256": digest, "size_bytes": len(content), "mimetype": found}
+        return looked_at(content, mimetype)
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         """Keep it, and hand it to the others; or say why not."""
@@ -125,27 +120,47 @@ class TakeEvidence(LookAtFile):
         side = case.side_of(person, scene) if case is not None else None
         if case is None or side is None:
             return
-        problem = _keep(scene, case, person, {**self.claims(errand), **result})
+        holder_id = scene.holder(person).id
+        problem = keep(scene, case, holder_id, {**self.claims(errand), **result})
         if problem is not None:
             _tell(scene, room_id, person, problem)
             return
-        after = cases.lock(scene, case.dispute.id)
-        assert after is not None, "it is locked"  # noqa: S101 -- our bug
-        _hand_on(scene, after, (side, person), room_id)
+        hand_on(scene, case.dispute.id, person, room_id)
 
 
-def _keep(
-    scene: Scene, case: Case, person: UserId, found: Mapping[str, Any]
-) -> EvidenceProblem | None:
+def hindrance(scene: Scene, case: Case, holder_id: int) -> EvidenceProblem | None:
+    """Why a side cannot send a file now; None if it can.
+
+    Args:
+        scene: The transaction.
+        case: The dispute.
+        holder_id: Number of that side.
+    """
     if case.dispute.state not in LIVE:
         return EvidenceProblem.TOO_LATE
-    holder, before = scene.holder(person).id, rows.of_dispute(scene.txn, case.dispute.id)
-    if sum(one.by == holder for one in before) >= FILES_MAX:
-        return EvidenceProblem.TOO_MANY
+    before = rows.of_dispute(scene.txn, case.dispute.id)
+    is_full = sum(one.by == holder_id for one in before) >= FILES_MAX
+    return EvidenceProblem.TOO_MANY if is_full else None
+
+
+def keep(
+    scene: Scene, case: Case, holder_id: int, found: Mapping[str, Any]
+) -> EvidenceProblem | None:
+    """Make a file that lies with the homeserver evidence; or why it is none.
+
+    Args:
+        scene: The transaction.
+        case: The dispute, locked.
+        holder_id: Number of the side that sends it.
+        found: Name, kind, hash, size, and what opens it.
+    """
+    problem = hindrance(scene, case, holder_id)
+    if problem is not None:
+        return problem
     sealed = {name: found[name] for name in ("name", "mimetype", "file")}
     row = EvidenceRow(
-        n=len(before) + 1,
-        by=holder,
+        n=len(rows.of_dispute(scene.txn, case.dispute.id)) + 1,
+        by=holder_id,
         sha256=bytes.fromhex(found["sha256"]),
         size_bytes=found["size_bytes"],
         sealed=scene.vault.seal(sealed),
@@ -154,12 +169,24 @@ def _keep(
     return None if rows.add(scene.txn, case.dispute.id, row) else EvidenceProblem.TWICE
 
 
-def _hand_on(scene: Scene, case: Case, sender: tuple[Side, UserId], room_id: RoomId) -> None:
-    """Tell who sent it that it counts; give it to the others who see the dispute now."""
+def hand_on(
+    scene: Scene, dispute_id: str, sender: UserId | None, room_id: RoomId | None = None
+) -> None:
+    """Tell who sent the newest file that it counts; give it to the others who see the dispute.
+
+    Args:
+        scene: The transaction.
+        dispute_id: Of which dispute.
+        sender: The person who sent it; None: an organisation did.
+        room_id: The room in which they sent it; None: it came from elsewhere.
+    """
+    case = cases.lock(scene, dispute_id)
+    assert case is not None, "it has evidence"  # noqa: S101 -- our bug
     newest = of_case(scene, case)[-1]
-    _, person = sender
-    doc = evidence_doc(newest, case.view.number, scene.speech(person))
-    scene.tell(room_id, person, doc)
+    told = room_id or (scene.chat_of(sender) if sender is not None else None)
+    if sender is not None and told is not None:
+        doc = evidence_doc(newest, case.view.number, scene.speech(sender))
+        scene.tell(told, sender, doc)
     place = case_rooms.of_matter(scene, case.dispute.id)
     there = case_rooms.joined(scene, place) if place is not None else set()
     if place is not None:
@@ -168,8 +195,12 @@ def _hand_on(scene: Scene, case: Case, sender: tuple[Side, UserId], room_id: Roo
             case_rooms.say(scene, place, _sent_doc(case, newest, asking.room_speech(scene, case)))
             case_rooms.put(scene, place, _content(newest))
     for _, other in asking.everybody(scene, case):
-        if other != person and other not in there:
+        if other != sender and other not in there:
             send(scene, case, other, [newest])
+        # Who reads it in the room has a page too.
+        scene.stir(other)
+    if newest.by == case.dispute.payer and case.view.payee.person is None:
+        asking.tell_organisation(scene, case, SENT)
 
 
 def _sent_doc(case: Case, evidence: Evidence, speech: Speech) -> Doc:

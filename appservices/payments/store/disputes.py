@@ -92,6 +92,16 @@ def lock_dispute(txn: Cursor, dispute_id: str) -> DisputeFile | None:
     return _file(row) if row else None
 
 
+def dispute(txn: Cursor, dispute_id: str) -> DisputeFile | None:
+    """A dispute; None if there is none."""
+    txn.execute(
+        f"SELECT {_COLUMNS} FROM payments.dispute WHERE id = %s",  # noqa: S608 -- a constant
+        (dispute_id,),
+    )
+    row = txn.fetchone()
+    return _file(row) if row else None
+
+
 def save_dispute(txn: Cursor, dispute: Dispute, sealed: bytes, now_ms: int) -> None:
     """Keep the state of a dispute that is locked, and what is said in it."""
     txn.execute(
@@ -131,7 +141,8 @@ def numbered(txn: Cursor, holder_id: int | None, number: str) -> str | None:
         "SELECT id FROM payments.dispute WHERE %(number)s IN (right(id, %(length)s),"
         " right(payment_id, %(length)s)) AND state NOT IN ('cancelled', 'expired')"
         " AND CASE WHEN %(holder)s::bigint IS NULL THEN state NOT IN ('asked', 'freezing')"
-        " ELSE %(holder)s IN (payer, payee) END ORDER BY id DESC LIMIT 1",
+        " ELSE %(holder)s = payer OR %(holder)s = payee AND state NOT IN ('asked', 'freezing') END"
+        " ORDER BY id DESC LIMIT 1",
         {"holder": holder_id, "number": number, "length": len(number)},
     )
     row = txn.fetchone()
@@ -147,6 +158,39 @@ def of_payment(txn: Cursor, payment_id: str, payee: int) -> str | None:
     )
     row = txn.fetchone()
     return str(row[0]) if row else None
+
+
+def latest_of(txn: Cursor, payment_id: str, holder_id: int | None = None) -> str | None:
+    """The id of the dispute of a payment, over or not; None if there is none.
+
+    Args:
+        txn: Reads.
+        payment_id: Of what is disputed.
+        holder_id: Only one that this holder knows of; None: whoever asks.
+    """
+    txn.execute(
+        "SELECT id FROM payments.dispute WHERE payment_id = %(payment)s"
+        " AND state NOT IN ('cancelled', 'expired') AND (%(holder)s::bigint IS NULL"
+        " OR payer = %(holder)s OR payee = %(holder)s AND state NOT IN ('asked', 'freezing'))",
+        {"payment": payment_id, "holder": holder_id},
+    )
+    row = txn.fetchone()
+    return str(row[0]) if row else None
+
+
+def all_of(txn: Cursor, holder_id: int) -> list[str]:
+    """Ids of the disputes of a holder, over or not: what is not over first, then the newest.
+
+    Whoever was paid learns of one when the amount is set aside.
+    """
+    txn.execute(
+        "SELECT id FROM payments.dispute WHERE %(holder)s IN (payer, payee)"
+        " AND state NOT IN ('cancelled', 'expired')"
+        " AND (payer = %(holder)s OR state NOT IN ('asked', 'freezing'))"
+        " ORDER BY state = 'closed', id DESC LIMIT %(most)s",
+        {"holder": holder_id, "most": LISTED_MAX},
+    )
+    return [id_ for (id_,) in txn.fetchall()]
 
 
 def live_of(txn: Cursor, holder_id: int) -> list[str]:
@@ -166,6 +210,15 @@ def count_open(txn: Cursor, payer: int) -> int:
         "SELECT count(*) FROM payments.dispute WHERE payer = %s"
         " AND state NOT IN ('closed', 'cancelled', 'expired')",
         (payer,),
+    )
+    [(count,)] = txn.fetchall()
+    return int(count)
+
+
+def count_asked(txn: Cursor, payee: int) -> int:
+    """How many disputes wait for the answer of a payee."""
+    txn.execute(
+        "SELECT count(*) FROM payments.dispute WHERE payee = %s AND state = 'open'", (payee,)
     )
     [(count,)] = txn.fetchall()
     return int(count)

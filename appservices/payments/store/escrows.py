@@ -166,6 +166,24 @@ def of_holder(txn: Cursor, holder_id: int, number: str | None = None) -> list[st
     return [id_ for (id_,) in txn.fetchall()]
 
 
+def shown_of(txn: Cursor, holder_id: int, over_since_ms: int) -> list[str]:
+    """Ids of escrows of one who takes part: those that are not over first, then the newest.
+
+    Args:
+        txn: Reads.
+        holder_id: Who.
+        over_since_ms: Those are shown too that are over only since this moment, UTC.
+    """
+    txn.execute(
+        "SELECT e.id FROM payments.escrow_party AS p JOIN payments.escrow AS e"  # noqa: S608 -- constants
+        f" ON e.id = p.escrow_id WHERE p.holder = %s AND (e.state NOT IN {_OVER}"
+        " OR e.changed_at_ms > %s)"
+        f" ORDER BY e.state IN {_OVER}, e.id DESC LIMIT %s",
+        (holder_id, over_since_ms, LISTED_MAX),
+    )
+    return [id_ for (id_,) in txn.fetchall()]
+
+
 def open_of_buyer(txn: Cursor, buyer: int) -> list[str]:
     """Ids of a buyer's escrows that are not over."""
     txn.execute(

@@ -118,6 +118,8 @@ PATHS: Final = {
     "/wallet/bank": WALLET,
     "/wallet/limits": WALLET,
     "/wallet/trust": WALLET,
+    "/wallet/disputes": WALLET,
+    "/wallet/escrow": WALLET,
 }
 """Whole paths; those of ``app_owns`` come besides."""
 _SERVICE_PARTS: Final = 3
@@ -140,8 +142,9 @@ def document_at(path: str) -> Document | None:
         return APP  # /services/<office>/<service>
     if is_plain and parts[0] == "cases" and len(parts) == _CASE_PARTS:
         return APP  # /cases/<id>
-    if is_plain and parts[:2] == ["wallet", "payments"] and len(parts) == _PAYMENT_PARTS:
-        return WALLET  # /wallet/payments/<id>
+    if is_plain and parts[:2] == ["wallet", "payments"] and len(parts) >= _PAYMENT_PARTS:
+        is_known = parts[_PAYMENT_PARTS:] in ([], ["dispute"])
+        return WALLET if is_known else None  # /wallet/payments/<id>[/dispute]
     return None
 
 

@@ -53,3 +53,69 @@ export class WalletPage {
         await this.readIt.click();
     }
 }
+
+/** Disputes: the form of a new one, and all there are. */
+export class DisputesPage {
+    /** @param {import("playwright-core").Page} page */
+    constructor(page) {
+        this.page = page;
+        this.wallet = new WalletPage(page);
+        this.goOn = page.getByRole("button", { name: "Go on" });
+        this.errors = this.wallet.errors;
+        this.card = page.locator("veche-dispute").first();
+        this.file = page.getByLabel("Send a file").first();
+        this.words = page.getByLabel("Why");
+        this.amount = page.getByLabel("How much goes back");
+    }
+
+    visit() {
+        return this.wallet.visit("/wallet/disputes");
+    }
+
+    /** @param {string} reason @returns {import("playwright-core").Locator} the dispute with it */
+    of(reason) {
+        return this.page.locator("veche-dispute").filter({ hasText: reason });
+    }
+
+    /** @param {string} name */
+    button(name) {
+        return this.page.getByRole("button", { name, exact: true });
+    }
+
+    /** @param {string} amount @param {string} reason */
+    async dispute(amount, reason) {
+        await this.page.getByLabel("How much", { exact: true }).fill(amount);
+        await this.page.getByLabel("What was wrong?").fill(reason);
+        await this.goOn.click();
+    }
+}
+
+/** Escrows: the form of a new one, and those that there are. */
+export class EscrowsPage {
+    /** @param {import("playwright-core").Page} page */
+    constructor(page) {
+        this.page = page;
+        this.wallet = new WalletPage(page);
+        this.errors = this.wallet.errors;
+        this.goOn = page.getByRole("button", { name: "Go on" });
+        this.part = page.getByLabel("How much does bob get?");
+    }
+
+    visit() {
+        return this.wallet.visit("/wallet/trust");
+    }
+
+    /** @param {string} reference @returns {import("playwright-core").Locator} the escrow of it */
+    of(reference) {
+        return this.page.locator("veche-escrow").filter({ hasText: reference });
+    }
+
+    /** @param {string} seller @param {string} amount @param {string} reference @param {string} arbiters */
+    async propose(seller, amount, reference, arbiters) {
+        await this.page.getByLabel("With whom").fill(seller);
+        await this.page.getByLabel("How much", { exact: true }).fill(amount);
+        await this.page.getByLabel("What for").fill(reference);
+        await this.page.getByLabel("Who else decides").fill(arbiters);
+        await this.page.getByRole("button", { name: "Propose it" }).click();
+    }
+}

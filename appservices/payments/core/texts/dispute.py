@@ -14,7 +14,7 @@ from appservices.payments.core.dispute import (
     End,
 )
 from appservices.payments.core.dispute_order import DisputeProblem
-from appservices.payments.core.texts.views import Party, named, number_of
+from appservices.payments.core.texts.views import Party, named, number_of, without_example
 from veche.protocol.catalogue import N_
 from veche.protocol.dispute_api import WORDS_CHARACTERS_MAX
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Mono, Paragraph
@@ -54,6 +54,11 @@ _PROBLEMS: Final[Mapping[DisputeProblem, str]] = {
         "Nobody decides disputes here. Ask whom you paid to give it back, or turn to a court."
     ),
     DisputeProblem.NO_AMOUNT: N_("Write how much goes back, and why:"),
+    DisputeProblem.BAD_AMOUNT: N_("I cannot read this amount. Write it like this:"),
+    DisputeProblem.OTHER_CURRENCY: N_(
+        "An amount is written with the currency of the payment, {currency}; if you meant none,"
+        " begin with another word:"
+    ),
 }
 
 
@@ -94,7 +99,7 @@ class DisputeView:
 
 def dispute_problem_doc(problem: DisputeProblem, number: str, currency: str, speech: Speech) -> Doc:
     """Why it cannot be done, with what can be written."""
-    words = speech.text(_PROBLEMS[problem], count=WORDS_CHARACTERS_MAX, most=OPEN_MAX)
+    words = _problem(problem, currency, speech)
     if not words.endswith(":"):
         return (Paragraph(words),)
     if problem is DisputeProblem.NO_AMOUNT:
@@ -104,6 +109,49 @@ def dispute_problem_doc(problem: DisputeProblem, number: str, currency: str, spe
             "dispute {number} 5.00 {currency} two were broken", number=number, currency=currency
         )
     return (Paragraph(words, "\n", Mono(example)),)
+
+
+def dispute_problem_words(problem: DisputeProblem, currency: str, speech: Speech) -> str:
+    """Why it cannot be done, where no example follows."""
+    return without_example(_problem(problem, currency, speech))
+
+
+def _problem(problem: DisputeProblem, currency: str, speech: Speech) -> str:
+    values = {"count": WORDS_CHARACTERS_MAX, "most": OPEN_MAX, "currency": currency}
+    return speech.text(_PROBLEMS[problem], **values)
+
+
+def terms_words(payee: str, until_ms: tuple[int, int, int], speech: Speech) -> tuple[str, ...]:
+    """What becomes of a dispute that is opened now, and until when at the latest.
+
+    Args:
+        payee: What whoever was paid is called.
+        until_ms: Until when they have to answer, the institution to decide, both to appeal.
+        speech: How to say it.
+    """
+    answer, decide, appeal = map(speech.moment, until_ms)
+    return (
+        speech.text(
+            "Once you approve it, the amount is set aside at {name}, nothing else of theirs.",
+            name=payee,
+        ),
+        speech.text(
+            "{name} has until {moment} to give it back, or to say why not.",
+            name=payee,
+            moment=answer,
+        ),
+        speech.text(
+            "If it does not come back, the institution decides by {moment} at the latest. Without"
+            " a decision {name} has it again.",
+            moment=decide,
+            name=payee,
+        ),
+        speech.text(
+            "Either side can appeal that once, by {moment} at the latest; others decide then.",
+            moment=appeal,
+        ),
+        speech.text("You can take it back until it is decided. A payment can be disputed once."),
+    )
 
 
 def decision_example(number: str, amount: str, speech: Speech) -> str:

@@ -17,7 +17,7 @@ from appservices.payments.core.escrow import (
 )
 from appservices.payments.core.escrow_order import EscrowProblem
 from appservices.payments.core.texts.paying import FAILED, NO_COVER, NOT_PAYABLE, over_words
-from appservices.payments.core.texts.views import Party, named, number_of
+from appservices.payments.core.texts.views import Party, named, number_of, without_example
 from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragraph
 
@@ -109,13 +109,24 @@ class EscrowView:
 
 def problem_doc(problem: EscrowProblem, currency: str, speech: Speech) -> Doc:
     """Why an order cannot be read, with one that can."""
-    words = speech.text(_PROBLEMS[problem], count=VOTERS_MAX, days=LIFE_MS_MAX // DAY_MS)
+    words = _problem(problem, speech)
     plain = escrow_example(currency, speech)
     full = speech.text(
         "escrow bob 100 {currency} bicycle; until 2026-12-24; arbiter carol; 2 of 3; else return",
         currency=currency,
     )
     return (Paragraph(words, "\n", Mono(plain), "\n", Mono(full)),)
+
+
+def escrow_problem_words(problem: EscrowProblem, speech: Speech) -> str:
+    """Why an escrow cannot be, where no example follows."""
+    if problem is EscrowProblem.BAD_COUNT:
+        return speech.text("More than half of all who take part have to agree, and at most all.")
+    return without_example(_problem(problem, speech))
+
+
+def _problem(problem: EscrowProblem, speech: Speech) -> str:
+    return speech.text(_PROBLEMS[problem], count=VOTERS_MAX, days=LIFE_MS_MAX // DAY_MS)
 
 
 def no_escrow_doc(speech: Speech) -> Doc:
@@ -319,6 +330,12 @@ def _votes(view: EscrowView, speech: Speech) -> Doc:
     ]
     stuck: Doc = () if escrow.is_decidable else (Paragraph(_stuck(view, speech)),)
     return (*((Facts(facts),) if facts else ()), *stuck)
+
+
+def stuck_words(view: EscrowView, speech: Speech) -> str:
+    """That no k of those who take part can say the same any more; empty if they can."""
+    is_open = view.escrow.state is EscrowState.FUNDED
+    return _stuck(view, speech) if is_open and not view.escrow.is_decidable else ""
 
 
 def _stuck(view: EscrowView, speech: Speech) -> str:

@@ -21,6 +21,11 @@ def number_of(payment_id: str) -> str:
     return payment_id[-NUMBER_CHARACTERS:]
 
 
+def without_example(words: str) -> str:
+    """A sentence that an example follows in the chat, where none does."""
+    return f"{words[:-1]}." if words.endswith(":") else words
+
+
 @attrs.frozen
 class Party:
     """Somebody of a payment.

@@ -34,6 +34,10 @@ class Trouble(enum.Enum):
     NO_RECEIPT = "no_receipt"
     NO_TAX_INVOICE = "no_tax_invoice"
     NO_ALLOWANCE = "no_allowance"
+    NO_DISPUTE = "no_dispute"
+    NO_ESCROW = "no_escrow"
+    MANY_ESCROWS = "many_escrows"
+    TOO_MUCH = "too_much"
     BAD_TIP = "bad_tip"
     BAD_PLACE = "bad_place"
 
@@ -71,6 +75,10 @@ _WORDS: Final[Mapping[Trouble, str]] = {
     Trouble.NOTHING_BOOKED: N_("You have no account in this currency yet."),
     Trouble.NO_RECEIPT: N_("This payment has no receipt."),
     Trouble.NO_ALLOWANCE: N_("There is no such allowance any more."),
+    Trouble.NO_DISPUTE: N_("You have no such dispute."),
+    Trouble.NO_ESCROW: N_("You take part in no such escrow."),
+    Trouble.MANY_ESCROWS: N_("You have {most} escrows that are not over: end one first."),
+    Trouble.TOO_MUCH: N_("The seller can get {amount} at most: that is all there is."),
     Trouble.BAD_TIP: N_("Write a tip such as 1.50, at most {amount}."),
     Trouble.BAD_PLACE: N_("Write where to, in one line."),
     Trouble.NO_TAX_INVOICE: N_("There is no tax invoice of this payment: ask who was paid."),

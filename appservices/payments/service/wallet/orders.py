@@ -27,7 +27,7 @@ from appservices.payments.core.texts.paying import (
     refused_words,
 )
 from appservices.payments.core.texts.peers import PEER_REFUSALS, no_peer_words, peer_words
-from appservices.payments.core.texts.views import Party
+from appservices.payments.core.texts.views import Party, without_example
 from appservices.payments.core.texts.wallet import Trouble
 from appservices.payments.service import buying, files, judging, paying, payouts, purses
 from appservices.payments.service.files import Matter, Private
@@ -67,15 +67,15 @@ def read_typed(visit: Visit, amount: str, currency: str) -> Money:
     """
     currencies = visit.scene.section.currencies
     if currency not in currencies:
-        raise _problem(visit, OrderProblem.OTHER_CURRENCY)
+        raise unread(visit, OrderProblem.OTHER_CURRENCY)
     words = amount.split()
     # Where no currency stands beside it, "1,250" is in doubt.
     found = read_amount(words, [currency])
     if isinstance(found, OrderProblem):
-        raise _problem(visit, OrderProblem.BAD_AMOUNT if not words else found)
+        raise unread(visit, OrderProblem.BAD_AMOUNT if not words else found)
     money, rest = found
     if rest:
-        raise _problem(visit, OrderProblem.BAD_AMOUNT)
+        raise unread(visit, OrderProblem.BAD_AMOUNT)
     return money
 
 
@@ -88,7 +88,7 @@ def payee_of(visit: Visit, order: OrderBody) -> UserId | OrganisationSection:
     read_typed(visit, order.amount, order.currency)
     problem = reference_problem(" ".join(order.reference.split()))
     if problem is not None:
-        raise _problem(visit, problem)
+        raise unread(visit, problem)
     typed, bot = order.payee.strip(), visit.scene.voice.bot.user_id
     merchant = organisation_named(visit.scene.section, typed)
     if merchant is not None and not merchant.is_paid_by_name:
@@ -176,7 +176,7 @@ def payout_of(visit: Visit, order: PayoutBody) -> tuple[PayoutOrder, str]:
     if problem is not None:
         raise _payout_problem(visit, problem)
     if reference_problem(reference) is not None:
-        raise _problem(visit, OrderProblem.HIDDEN_CHARACTERS)
+        raise unread(visit, OrderProblem.HIDDEN_CHARACTERS)
     bank = payouts.bank_for(scene, amount.currency)
     if bank is None:
         raise _payout_problem(visit, PayoutProblem.NO_BANK)
@@ -251,16 +251,12 @@ def _check_hope(visit: Visit, matter: Matter) -> None:
         raise PaymentRefusedError(why, words, PAYEE if why in _ABOUT_PAYEE else None)
 
 
-def _problem(visit: Visit, problem: OrderProblem) -> PaymentRefusedError:
+def unread(visit: Visit, problem: OrderProblem) -> PaymentRefusedError:
+    """The error for an order that cannot be read; it names the field."""
     words = problem_words(problem, visit.scene.section.currencies, visit.speech)
-    return PaymentRefusedError(problem.value, _sentence(words), _FIELDS.get(problem, AMOUNT))
+    return PaymentRefusedError(problem.value, without_example(words), _FIELDS.get(problem, AMOUNT))
 
 
 def _payout_problem(visit: Visit, problem: PayoutProblem) -> PaymentRefusedError:
     words = payout_problem_words(problem, visit.speech)
-    return PaymentRefusedError(problem.value, _sentence(words), _FIELDS.get(problem))
-
-
-def _sentence(words: str) -> str:
-    """In the chat an example follows."""
-    return f"{words[:-1]}." if words.endswith(":") else words
+    return PaymentRefusedError(problem.value, without_example(words), _FIELDS.get(problem))

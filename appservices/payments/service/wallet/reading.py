@@ -18,6 +18,7 @@ from appservices.payments.core.texts.wallet import Trouble, guardians_first
 from appservices.payments.service import (
     asking,
     credit_notes,
+    dispute_orders,
     files,
     freezing,
     invoices,
@@ -48,6 +49,7 @@ from appservices.payments.service.wallet.views import (
 )
 from appservices.payments.service.wallet.visit import asked_by
 from appservices.payments.store import allowances, holders
+from appservices.payments.store import disputes as dispute_store
 from appservices.payments.store import invoices as invoice_store
 from appservices.payments.store import mandates as mandate_store
 from appservices.payments.store import payments as store
@@ -94,6 +96,7 @@ def wallet_view(visit: Visit) -> WalletView:
         bot_link=f"https://matrix.to/#/{bot}",
         has_chat=scene.chat_of(person) is not None,
         is_frozen=holder.is_frozen,
+        disputes_open=dispute_orders.count_waiting(scene, person),
         unfreeze=visit.asked(freezing.about(person), freezing.GO_ON) if holder.is_frozen else None,
         currencies=list(section.currencies),
         has_bank=bool(section.banks),
@@ -173,6 +176,8 @@ def payment_view(visit: Visit, matter: Matter) -> PaymentView:
         purses=_purses(visit, payment) if is_asked else [],
         instead=_instead(visit, payment) if is_payer else None,
         chosen=chosen_view(visit, matter) if is_payer else [],
+        dispute=dispute_store.latest_of(scene.txn, payment.id, visit.holder.id),
+        can_dispute=dispute_orders.is_disputable(scene, matter, visit.holder.id),
     )
 
 

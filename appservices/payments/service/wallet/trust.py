@@ -6,19 +6,16 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.allowance import AllowanceState
 from appservices.payments.core.texts.allowance import payees_words
-from appservices.payments.core.texts.escrow import split_words, state_words
 from appservices.payments.core.texts.wallet import Trouble
-from appservices.payments.service import allowances, escrow_files, files, guarding, purses
+from appservices.payments.service import allowances, files, guarding, purses
+from appservices.payments.service.wallet import escrows
 from appservices.payments.service.wallet.reading import entry_of, party_view, version_of
 from appservices.payments.service.wallet.trust_views import (
     AllowanceEntry,
-    EscrowEntry,
-    EscrowParty,
     GuardsEntry,
     TrustView,
 )
 from appservices.payments.store import allowances as allowance_store
-from appservices.payments.store import escrows as escrow_store
 from appservices.payments.store import guards, payments
 from veche.protocol.guards import RuleState
 from veche.protocol.money import Money
@@ -26,7 +23,6 @@ from veche.protocol.money import Money
 if TYPE_CHECKING:
     from appservices.payments.service.wallet.visit import Visit
     from appservices.payments.store.allowances import Allowance
-    from appservices.payments.store.escrows import EscrowFile
     from appservices.payments.store.guards import GuardRule
 
 USES_MAX: Final = 20
@@ -39,12 +35,11 @@ def trust_view(visit: Visit) -> TrustView:
     txn, mine = visit.scene.txn, visit.holder.id
     kept = [*allowance_store.given_by(txn, mine), *allowance_store.given_to(txn, mine)]
     live = [one for one in kept if _is_live(visit, one)]
-    found = [escrow_store.escrow(txn, id_) for id_ in escrow_store.of_holder(txn, mine)]
     view = TrustView(
         version="",
         allowances=[_allowance(visit, one) for one in live],
         guardians=[_guards(visit, one) for one in guards.rules_of(txn, mine, _SHOWN)],
-        escrows=[_escrow(visit, one) for one in found if one is not None],
+        escrows=escrows.entries(visit),
     )
     return view.model_copy(update={"version": version_of(view)})
 
@@ -103,33 +98,4 @@ def _guards(visit: Visit, rule: GuardRule) -> GuardsEntry:
         above=Money(minor=rule.above_minor, currency=view.currency),
         is_shown=rule.is_shown,
         counts_from_ms=rule.counts_from_ms if rule.state is RuleState.WAITING else None,
-    )
-
-
-def _escrow(visit: Visit, file: EscrowFile) -> EscrowEntry:
-    deal = escrow_files.deal_of(visit.scene, file)
-    escrow, view, speech = deal.escrow, deal.view, visit.speech
-    voter = escrow.voter(visit.holder.id)
-    assert voter is not None, "they take part"  # noqa: S101 -- the list's own
-    parties = [
-        EscrowParty(
-            address=party.address,
-            name=party.name,
-            role=one.role.value,
-            has_agreed=one.has_agreed,
-            decision=None if one.to_seller is None else split_words(view, one.to_seller, speech),
-        )
-        for one, party in zip(escrow.voters, deal.parties, strict=True)
-    ]
-    return EscrowEntry(
-        id=escrow.id,
-        number=view.number,
-        state=escrow.state.value,
-        role=voter.role.value,
-        amount=Money(minor=escrow.amount_minor, currency=deal.currency),
-        reference=deal.reference,
-        words=state_words(view, voter.role, speech),
-        k=escrow.k,
-        parties=parties,
-        ends_at_ms=escrow.ends_at_ms,
     )

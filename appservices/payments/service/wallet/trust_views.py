@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from appservices.payments.service.wallet.views import PartyView, PaymentEntry
+from pydantic import Field
+
+from appservices.payments.core.escrow import VOTERS_MAX
+from appservices.payments.service.wallet.asks import AskView
+from appservices.payments.service.wallet.views import Currency, Day, PartyView, PaymentEntry, Typed
 from veche.protocol.money import Money
 from veche.protocol.wire import Wire
 
@@ -75,7 +79,7 @@ class EscrowParty(PartyView):
 
 
 class EscrowEntry(Wire):
-    """An escrow in which the person takes part, and that is not over.
+    """An escrow in which the person takes part, and that is not over, or was until lately.
 
     Attributes:
         id: ULID.
@@ -88,6 +92,14 @@ class EscrowEntry(Wire):
         k: How many have to say the same.
         parties: All who take part.
         ends_at_ms: When the date decides, UTC.
+        due_at_ms: When its state ends by itself, UTC.
+        silence: What happens at that date if nobody has decided, in words.
+        stuck: That they do not agree any more, in words; empty: they still can.
+        held: What is set aside in it; null: nothing is.
+        is_over: It is over.
+        asks: What the person's key is asked for now.
+        can: What they can do besides: ``join``, ``decline``, ``stop``; ``share`` and ``ask`` have
+            the key asked for.
     """
 
     id: str
@@ -100,6 +112,13 @@ class EscrowEntry(Wire):
     k: int
     parties: list[EscrowParty]
     ends_at_ms: int
+    due_at_ms: int | None
+    silence: str
+    stuck: str
+    held: Money | None
+    is_over: bool
+    asks: list[AskView]
+    can: list[str]
 
 
 class TrustView(Wire):
@@ -109,10 +128,42 @@ class TrustView(Wire):
         version: Of this answer, to ask what is new after it.
         allowances: That they gave or have.
         guardians: The rules that count or come.
-        escrows: Not over yet, the newest first.
+        escrows: Those that are not over first, then the newest.
     """
 
     version: str
     allowances: list[AllowanceEntry]
     guardians: list[GuardsEntry]
     escrows: list[EscrowEntry]
+
+
+class ShareBody(Wire):
+    """What somebody wants to be asked to decide.
+
+    Attributes:
+        part: What the seller shall get, as it was typed; null: all to the seller, or all back.
+    """
+
+    part: Typed | None = None
+
+
+class NewEscrowBody(Wire):
+    """Money to be put aside for a deal, as it was typed.
+
+    Attributes:
+        payee: The seller.
+        reference: What for.
+        arbiters: Who decides besides both.
+        k: How many of all have to agree; null: more than half.
+        until: Its last day; null: two weeks.
+        on_silence: What happens then if nobody has decided.
+    """
+
+    payee: Typed
+    amount: Typed
+    currency: Currency
+    reference: Typed = ""
+    arbiters: Annotated[tuple[Typed, ...], Field(max_length=VOTERS_MAX, strict=False)] = ()
+    k: Annotated[int, Field(ge=1, le=VOTERS_MAX)] | None = None
+    until: Day | None = None
+    on_silence: Literal["return", "release"] = "return"

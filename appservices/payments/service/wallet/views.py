@@ -208,6 +208,8 @@ class PaymentView(PaymentEntry):
         purses: Accounts of others from which the person may pay it instead.
         instead: Id of the payment from such an account that took its place; null: none did.
         chosen: What makes the amount another than its invoice's, and where it is brought.
+        dispute: Id of the dispute of it; null: there is none that the person knows of.
+        can_dispute: Whether the person can dispute it.
     """
 
     asked: dict[str, Any] | None
@@ -222,6 +224,8 @@ class PaymentView(PaymentEntry):
     purses: list[PurseView] = Field(default_factory=list)
     instead: str | None = None
     chosen: list[FactView] = Field(default_factory=list)
+    dispute: str | None = None
+    can_dispute: bool = False
 
 
 class MandateView(Wire):
@@ -258,6 +262,7 @@ class WalletView(Wire):
         bot_link: Address by which any client begins a chat with it.
         has_chat: Whether there is a chat, in which one is asked.
         is_frozen: They stopped everything.
+        disputes_open: How many disputes wait for them.
         unfreeze: The approval that lets it go on; null: it was not asked for.
         currencies: Codes of those that are kept here.
         has_bank: Whether money comes in and goes out by a bank.
@@ -274,6 +279,7 @@ class WalletView(Wire):
     bot_link: str
     has_chat: bool
     is_frozen: bool
+    disputes_open: int
     unfreeze: dict[str, Any] | None
     currencies: list[str]
     has_bank: bool

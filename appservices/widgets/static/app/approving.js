@@ -24,6 +24,27 @@ export function openApproval(asked) {
     return opened !== null;
 }
 
+/** @type {Set<string>} what was opened from here, and has not come to an end */
+const awaited = new Set();
+
+/**
+ * The same in a window that is closed once it has done its work, also when the question has left
+ * the page by then: its answer may arrive by the live state first.
+ * @param {Record<string, unknown>} asked
+ * @returns {boolean} whether the browser opened it
+ */
+export function openAndClose(asked) {
+    if (!awaited.size) window.addEventListener("message", closeDone);
+    awaited.add(String(asked.nonce));
+    return openApproval(asked);
+}
+
+/** @param {MessageEvent} event */
+function closeDone({ origin, data, source }) {
+    if (origin !== location.origin || data?.type !== "org.veche.approval") return;
+    if (awaited.delete(String(data.nonce)) && source && "close" in source) source.close();
+}
+
 /**
  * Hears what came of an approval, which the approve page says to the window that opened it, while
  * an element stands in the page.

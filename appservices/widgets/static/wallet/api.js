@@ -50,6 +50,8 @@
  * @property {{label: string, asked: Record<string, unknown>}[]} purses accounts of others
  * @property {string | null} instead the payment from such a one that took its place
  * @property {{name: string, value: string}[]} chosen what makes the amount another than the invoice's
+ * @property {string | null} dispute
+ * @property {boolean} can_dispute
  * @typedef {Entry & MorePayment} Payment
  *
  * @typedef {object} Extras what an invoice asks before it is approved
@@ -90,6 +92,13 @@
  * @property {number} k
  * @property {(Party & {role: string, has_agreed: boolean, decision: string | null})[]} parties
  * @property {number} ends_at_ms
+ * @property {number | null} due_at_ms
+ * @property {string} silence
+ * @property {string} stuck
+ * @property {Money | null} held
+ * @property {boolean} is_over
+ * @property {import("./deals_api.js").Ask[]} asks
+ * @property {string[]} can
  *
  * @typedef {object} Trust
  * @property {string} version
@@ -120,6 +129,7 @@
  * @property {string} bot_link
  * @property {boolean} has_chat
  * @property {boolean} is_frozen
+ * @property {number} disputes_open that wait for this person
  * @property {Record<string, unknown> | null} unfreeze
  * @property {string[]} currencies
  * @property {boolean} has_bank

@@ -11,6 +11,9 @@ import { useTheme } from "../kit/theme.js";
 import { walletRoute } from "./route.js";
 import "./views/bank.js";
 import "./views/booked.js";
+import "./views/dispute.js";
+import "./views/disputes.js";
+import "./views/escrow.js";
 import "./views/home.js";
 import "./views/limits.js";
 import "./views/link.js";
@@ -39,6 +42,12 @@ function viewOf(route) {
             return html`<veche-mandates .route=${route}></veche-mandates>`;
         case "trust":
             return html`<veche-trust .route=${route}></veche-trust>`;
+        case "disputes":
+            return html`<veche-disputes .route=${route}></veche-disputes>`;
+        case "escrow":
+            return html`<veche-new-escrow .route=${route}></veche-new-escrow>`;
+        case "dispute":
+            return html`<veche-new-dispute .route=${route}></veche-new-dispute>`;
         case "bank":
             return html`<veche-bank .route=${route}></veche-bank>`;
         case "limits":
@@ -53,7 +62,7 @@ function viewOf(route) {
 /** @param {Walk} walk */
 function draw(walk) {
     const { route } = walk;
-    const key = route.view === "payment" ? route.id : route.view;
+    const key = "id" in route ? `${route.view} ${route.id}` : route.view;
     render(
         html`<veche-bar
                 .here=${"wallet"}

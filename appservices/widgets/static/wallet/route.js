@@ -3,11 +3,11 @@
  *
  * @typedef {{view: "wallet"} | {view: "pay"} | {view: "request"} | {view: "booked"}
  *   | {view: "mandates"} | {view: "trust"} | {view: "bank"} | {view: "limits"} | {view: "link"}
- *   | {view: "payment", id: string}} WalletRoute
+ *   | {view: "disputes"} | {view: "escrow"} | {view: "payment", id: string} | {view: "dispute", id: string}} WalletRoute
  * @typedef {import("../app/route.js").Route} Route
  */
 
-const PAYMENT = /^\/wallet\/payments\/([0-7][0-9A-HJKMNP-TV-Z]{25})$/;
+const PAYMENT = /^\/wallet\/payments\/([0-7][0-9A-HJKMNP-TV-Z]{25})(\/dispute)?$/;
 
 /** @type {Record<string, WalletRoute>} */
 const PLACES = {
@@ -17,6 +17,8 @@ const PLACES = {
     "/wallet/history": { view: "booked" },
     "/wallet/mandates": { view: "mandates" },
     "/wallet/trust": { view: "trust" },
+    "/wallet/escrow": { view: "escrow" },
+    "/wallet/disputes": { view: "disputes" },
     "/wallet/bank": { view: "bank" },
     "/wallet/limits": { view: "limits" },
     "/pay": { view: "link" },
@@ -25,8 +27,9 @@ const PLACES = {
 /** @param {string} path @returns {Route} */
 export function walletRoute(path) {
     const plain = path.length > 1 ? path.replace(/\/$/, "") : path;
-    const id = PAYMENT.exec(plain)?.[1];
-    return id ? { view: "payment", id } : (PLACES[plain] ?? { view: "unknown" });
+    const [, id, isDispute] = PAYMENT.exec(plain) ?? [];
+    if (id) return { view: isDispute ? "dispute" : "payment", id };
+    return PLACES[plain] ?? { view: "unknown" };
 }
 
 /** @param {string} id @returns {string} */

@@ -66,6 +66,7 @@ export class WalletView extends View {
             ["booked", "/wallet/history", t("History")],
             ["mandates", "/wallet/mandates", t("Mandates")],
             ["trust", "/wallet/trust", t("People and deals")],
+            ["disputes", "/wallet/disputes", t("Disputes")],
             ["bank", "/wallet/bank", t("Bank")],
             ["limits", "/wallet/limits", t("Limits")],
         ];

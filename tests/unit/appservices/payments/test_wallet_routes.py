@@ -41,7 +41,7 @@ def test_each_route_asks_for_the_level_that_it_needs(route: Route) -> None:
 def test_what_orders_money_needs_a_key_so_that_it_is_asked_once() -> None:
     needing = {route.path for route in API.routes if route.needs_key}
 
-    assert needing == {"/payments", "/payouts"}
+    assert needing == {"/payments", "/payouts", "/escrows"}
 
 
 def test_the_page_names_each_route_with_its_level_and_key() -> None:

@@ -3,7 +3,7 @@
  * what comes of it arrives by the live state.
  */
 import { html, nothing } from "lit";
-import { ApprovalsHeard, approveHref, openApproval } from "../../app/approving.js";
+import { approveHref, openAndClose } from "../../app/approving.js";
 import { VecheElement, button } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
@@ -23,15 +23,11 @@ export class VecheApprove extends VecheElement {
         this.label = "";
         this.isBlocked = false;
         this.isOpened = false;
-        this._approvals = new ApprovalsHeard(this, (nonce, source) => {
-            // The window has done its work.
-            if (nonce === this.asked?.nonce && source && "close" in source) source.close();
-        });
     }
 
     _open() {
         if (!this.asked) return;
-        this.isBlocked = !openApproval(this.asked);
+        this.isBlocked = !openAndClose(this.asked);
         this.isOpened = !this.isBlocked;
     }
 

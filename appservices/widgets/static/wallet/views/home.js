@@ -5,7 +5,7 @@
  * @typedef {import("../api.js").Mandate} Mandate
  */
 import { html, nothing } from "lit";
-import { showDate, showDateTime, showMoney, t } from "../../kit/i18n.js";
+import { plural, showDate, showDateTime, showMoney, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import "../elements/freeze.js";
 import { paymentRow } from "../parts.js";
@@ -54,12 +54,13 @@ export class VecheWallet extends WalletView {
     }
 
     /** @param {Wallet} wallet */
-    _waiting({ open, mandates }) {
+    _waiting({ open, mandates, disputes_open }) {
         const proposed = mandates.filter(({ state }) => state === "proposed");
-        if (!open.length && !proposed.length) return nothing;
+        if (!open.length && !proposed.length && !disputes_open) return nothing;
         return html`<section>
             <h2>${t("Waits for you")}</h2>
             <ul class="rows">
+                ${disputes_open ? this._disputed(disputes_open) : nothing}
                 ${proposed.map((mandate) => this._proposed(mandate))}
                 ${open.map((one) =>
                     paymentRow(
@@ -72,6 +73,21 @@ export class VecheWallet extends WalletView {
                 )}
             </ul>
         </section>`;
+    }
+
+    /** @param {number} count */
+    _disputed(count) {
+        return html`<li>
+            <a class="row waits" href="/wallet/disputes">
+                <span class="row-main">
+                    <span class="row-title">${t("Disputes")}</span>
+                    <span class="row-meta"
+                        >${plural("{count} waits for your answer", "{count} wait for your answer", count)}</span
+                    >
+                </span>
+                ${icon("next")}
+            </a>
+        </li>`;
     }
 
     /** @param {Mandate} mandate */

@@ -364,13 +364,29 @@ export class VechePayment extends WalletView {
                 ${this._facts(payment)}
                 <div class="actions">${this._stop(payment, t("Stop it"))}</div>
             </article>
-            ${payment.has_receipt ? this._proof(payment) : nothing}
+            ${this._dispute(payment)} ${payment.has_receipt ? this._proof(payment) : nothing}
             ${
                 payment.invoice
                     ? html`<h2>${t("Invoice")}</h2>
                           ${invoiceCard(payment.invoice)}`
                     : nothing
             }`;
+    }
+
+    /** Was something wrong with it? @param {Payment} payment */
+    _dispute({ id, dispute, can_dispute }) {
+        if (dispute)
+            return html`<p class="banner">
+                ${icon("info")}
+                <span
+                    >${t("This payment is, or was, disputed.")}
+                    <a href="/wallet/disputes">${t("See how that stands")}</a></span
+                >
+            </p>`;
+        if (!can_dispute) return nothing;
+        return html`<p class="actions">
+            <a class="button secondary" href=${`${paymentHref(id)}/dispute`}>${t("Dispute…")}</a>
+        </p>`;
     }
 
     /** @param {Payment} payment */

@@ -7,6 +7,7 @@
  * @typedef {import("../api.js").Escrow} Escrow
  */
 import { html, nothing } from "lit";
+import { repeat } from "lit/directives/repeat.js";
 import { problem } from "../../app/elements/problem.js";
 import { button } from "../../kit/elements.js";
 import { showDate, showDateTime, showMoney, t } from "../../kit/i18n.js";
@@ -14,6 +15,7 @@ import { icon } from "../../kit/icons.js";
 import { session } from "../../kit/session.js";
 import { signInHref } from "../../kit/shell.js";
 import { endAllowance, followTrust } from "../api.js";
+import "../elements/escrow.js";
 import { capWords, mark, paymentRow } from "../parts.js";
 import { paymentHref } from "../route.js";
 import { WalletView } from "../view.js";
@@ -174,27 +176,34 @@ export class VecheTrust extends WalletView {
         </li>`;
     }
 
-    /** @param {Escrow} escrow */
-    _escrow({ number, amount, reference, words, parties, ends_at_ms }) {
-        return html`<li>
-            <article class="card" aria-label=${t("Escrow {number}", { number })}>
-                <p><strong>${showMoney(amount)}</strong> <bdi>${reference}</bdi></p>
-                <p>${words}</p>
-                <ul class="plain">
-                    ${parties.map(
-                        ({ name, decision }) =>
-                            html`<li><bdi>${name}</bdi>${decision ? `: ${decision}` : ""}</li>`,
-                    )}
-                </ul>
-                ${this._facts([
-                    [t("Until"), showDateTime(ends_at_ms)],
-                    [t("Number"), html`<code>${number}</code>`],
-                ])}
-                <p class="small secondary-text">
-                    ${t("You decide in your chat with the bank: write “escrow”.")}
-                </p>
-            </article>
-        </li>`;
+    /** @param {Escrow[]} escrows */
+    _escrows(escrows) {
+        return html`<section
+            @veche-trusted=${(/** @type {CustomEvent<Trust>} */ { detail }) => (this.trust = detail)}
+        >
+            <div class="section-head">
+                <h2>${t("Escrows")}</h2>
+                <a href="/wallet/escrow">${t("Put money aside for a deal")}</a>
+            </div>
+            ${
+                escrows.length
+                    ? html`<ul class="cards">
+                              ${repeat(
+                                  escrows,
+                                  ({ id }) => id,
+                                  (one) =>
+                                      html`<li><veche-escrow .escrow=${one}></veche-escrow></li>`,
+                              )}
+                          </ul>
+                          <p class="small secondary-text">
+                              ${t("The same questions stand in your chat with the bank, and in the room of the deal. Whichever you answer first counts.")}
+                          </p>`
+                    : html`<div class="empty">
+                          ${icon("document")}
+                          <p>${t("Nothing is put aside for a deal.")}</p>
+                      </div>`
+            }
+        </section>`;
     }
 
     /** @param {string} title @param {unknown[]} cards @param {string} mark_ @param {string} none */
@@ -228,12 +237,7 @@ export class VecheTrust extends WalletView {
             "key",
             t("Nobody has to approve your payments."),
         )}
-        ${this._section(
-            t("Escrows"),
-            escrows.map((one) => this._escrow(one)),
-            "document",
-            t("Nothing is put aside for a deal."),
-        )}`;
+        ${this._escrows(escrows)}`;
     }
 
     render() {

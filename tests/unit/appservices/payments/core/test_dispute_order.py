@@ -7,6 +7,7 @@ from appservices.payments.core.dispute_order import (
     DisputeProblem,
     read_decision,
     read_dispute,
+    read_words,
 )
 from veche.protocol.dispute_api import WORDS_CHARACTERS_MAX
 
@@ -20,7 +21,8 @@ from veche.protocol.dispute_api import WORDS_CHARACTERS_MAX
         ("eur 5.00 broken", 500, "broken"),
         # A number alone belongs to what is said.
         ("2 were broken", None, "2 were broken"),
-        ("5 USD broken", None, "5 USD broken"),
+        ("20 roses were withered", None, "20 roses were withered"),
+        ("0 of them came", None, "0 of them came"),
         ("5 EUR", 500, ""),
         ("", None, ""),
     ],
@@ -29,6 +31,33 @@ def test_an_amount_counts_with_its_currency(
     typed: str, amount_minor: int | None, words: str
 ) -> None:
     assert read_dispute(typed.split(), "EUR") == DisputeOrder(amount_minor, words)
+
+
+@pytest.mark.parametrize(
+    ("typed", "problem"),
+    [
+        ("5 USD broken", DisputeProblem.OTHER_CURRENCY),
+        ("$5 broken", DisputeProblem.OTHER_CURRENCY),
+        ("usd 5 broken", DisputeProblem.OTHER_CURRENCY),
+        ("5 dollars broken", DisputeProblem.OTHER_CURRENCY),
+        ("5 BTC broken", DisputeProblem.OTHER_CURRENCY),
+        ("5.50 broken", DisputeProblem.OTHER_CURRENCY),
+        ("5.001 EUR broken", DisputeProblem.BAD_AMOUNT),
+        ("1,250 EUR broken", DisputeProblem.BAD_AMOUNT),
+        ("5.5.5 EUR broken", DisputeProblem.BAD_AMOUNT),
+        ("99999999999999999999 EUR broken", DisputeProblem.BAD_AMOUNT),
+        ("-5 EUR broken", DisputeProblem.NOT_POSITIVE),
+    ],
+)
+def test_what_looks_like_another_amount_disputes_nothing(
+    typed: str, problem: DisputeProblem
+) -> None:
+    assert read_dispute(typed.split(), "EUR") is problem
+
+
+def test_words_that_are_no_order_may_begin_with_any_amount() -> None:
+    assert read_words(" 5 USD  is what it cost in the shop ") == "5 USD is what it cost in the shop"
+    assert read_words("x" * (WORDS_CHARACTERS_MAX + 1)) is DisputeProblem.BAD_WORDS
 
 
 def test_a_reason_has_its_bounds() -> None:
