@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { keyHere } from "./approvals_fake.js";
 import { BASE, ask, glance, look, test, until } from "./harness.js";
 import { PATH, refused, serve, table } from "./sign_fake.js";
+import { press, read } from "./sign_reader.js";
 
 /** @typedef {import("./sign_fake.js").Answer} Answer */
 /** @typedef {import("./harness.js").Stage} Stage */
@@ -28,28 +29,6 @@ async function atSign(
     await page.goto(`${BASE}/sign#${begun.fragment}`);
     const sign = page.getByRole("button", { name: "Sign", exact: true });
     return { page, heard, begun, sign, alert: page.locator("main .banner.critical") };
-}
-
-/** Brings each page into sight, again while what stands above it still grows. @param {import("playwright-core").Page} page */
-async function read(page) {
-    const sheets = page.locator(".sheet-page");
-    const count = page.getByText(/of 3 pages were/);
-    await sheets.nth(2).waitFor();
-    for (const at of [0, 1, 2]) {
-        const seen = async () => {
-            await sheets.nth(at).evaluate((one) => one.scrollIntoView({ block: "center" }));
-            return Number.parseInt(await count.innerText(), 10) > at;
-        };
-        await until(seen, `page ${at + 1} is seen`);
-    }
-}
-
-/** Presses once a press counts. @param {import("playwright-core").Locator} button */
-async function press(button) {
-    await button.waitFor();
-    await until(() => button.isEnabled(), "the button is off");
-    await button.page().waitForTimeout(600); // what is being tested: an earlier press does nothing
-    await button.click();
 }
 
 /** @param {import("./sign_fake.js").Heard[]} heard @param {string} path */
@@ -141,6 +120,35 @@ test("whoever signs meanwhile costs no second approval", async ({ open, expect }
         ["sealed", ["Боб Браун", "Alice Adams"], 1],
     );
     assert.equal(posted(heard, `${PATH}/ask`).length, 1);
+});
+
+test("who has signed, and never heard of it, is shown so at the next press", async ({
+    open,
+    expect,
+}) => {
+    expect(/status of 4/);
+    const { page, sign, alert } = await atSign(open, {}, (answers) => ({
+        ...answers,
+        [`POST ${PATH}/ask`]: async (one) => {
+            const { you } = await ask("session");
+            return you.state === "signed"
+                ? refused("ALREADY_SIGNED")
+                : answers[`POST ${PATH}/ask`]?.(one);
+        },
+        // It is taken, and what is answered is lost.
+        [`POST ${PATH}/signatures`]: async (one) => {
+            await answers[`POST ${PATH}/signatures`]?.(one);
+            return refused("LOST", 400);
+        },
+    }));
+    await read(page);
+    await press(sign);
+    await alert.waitFor();
+    await press(sign);
+    await page.getByText("You have signed this document.").waitFor();
+
+    assert.equal(await alert.count(), 0);
+    assert.equal(await sign.count(), 0);
 });
 
 test("a press that comes too early signs nothing", async ({ open }) => {

@@ -12,6 +12,7 @@
  * @property {View} view
  * @property {Paper} paper
  */
+import { ApiError } from "../kit/api.js";
 import { session as signedIn } from "../kit/session.js";
 import { Session, partyOf } from "./api.js";
 import { importKey } from "./cipher.js";
@@ -74,6 +75,24 @@ export async function refreshed({ session, paper }) {
         const view = await withMatter(said, paper.secret);
         return { session, view, paper: await grown(paper, view) };
     });
+}
+
+const OVER = new Set([
+    "ORG.VECHE.ALREADY_SIGNED",
+    "ORG.VECHE.NOT_YOUR_TURN",
+    "ORG.VECHE.SESSION_NOT_OPEN",
+]);
+
+/**
+ * What has happened meanwhile, here (the answer was lost) or elsewhere, if a refusal comes of that.
+ * @param {Opened} opened
+ * @param {unknown} error
+ * @returns {Promise<Opened | undefined>} nothing is left to do in it; else it is something else
+ */
+export async function overMeanwhile(opened, error) {
+    if (!(error instanceof ApiError) || !OVER.has(error.errcode)) return undefined;
+    const now = await refreshed(opened).catch(() => undefined);
+    return now?.view.you.can_act ? undefined : now;
 }
 
 /** @param {Link | PrivateLink} link */

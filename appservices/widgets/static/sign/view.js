@@ -22,7 +22,7 @@ import { DECLINE, declineDialog } from "./dialogs.js";
 import { Guard } from "./guard.js";
 import { readLink, readPrivateLink } from "./link.js";
 import { OwnSigning, approveOwn, isOwn } from "./own.js";
-import { KeyNeeded, SignInNeeded, openLink, refreshed } from "./opening.js";
+import { KeyNeeded, SignInNeeded, openLink, overMeanwhile, refreshed } from "./opening.js";
 import { PaperError } from "./paper_error.js";
 import {
     closed,
@@ -271,7 +271,11 @@ export class VecheSign extends VecheElement {
             await this.updateComplete;
             /** @type {HTMLElement | null} */ (this.querySelector(HEAD))?.focus();
         } catch (error) {
-            Object.assign(this, { doing: "", error });
+            const { view, paper, _session: session } = this;
+            const over = view && paper && session && { view, paper, session };
+            const now = over && (await overMeanwhile(over, error));
+            if (now) this._show(now);
+            Object.assign(this, { doing: "", error: now ? undefined : error });
         }
     }
 
