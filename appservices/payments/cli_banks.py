@@ -1,4 +1,4 @@
-"""`veche ledger reconcile`, `order`, `resume`: where banks stand, and what only a person ends."""
+"""`veche ledger reconcile`, `order`, `file`, `resume`: banks, and what only a person ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from appservices.payments.core.ledger import AccountCode
 from appservices.payments.core.rails.orders import OrderState
 from appservices.payments.service.rails.answering import FoundOut, found_out
 from appservices.payments.service.rails.filing import resume
-from appservices.payments.store import overview
+from appservices.payments.service.rails.stuck_files import STUCK_MS, FileWord, problem_of, say
+from appservices.payments.store import overview, waiting_files
 from appservices.payments.store.suspense import has_decided
 from veche.cli.installed import add_config_option
 from veche.protocol.catalogue import show_money
@@ -47,6 +48,16 @@ class Commands(LedgerCommands):
         )
         add_config_option(one)
         one.set_defaults(run=self.run_order)
+        one = subcommands.add_parser("file", help="try or end a file that a bank does not take")
+        one.add_argument("file", metavar="FILE", help="its id, the MsgId")
+        one.add_argument(
+            "word",
+            choices=[word.value for word in FileWord],
+            help="give it to the bank at once; or what the bank said when you asked it: never-got"
+            " gives the money of all its orders back",
+        )
+        add_config_option(one)
+        one.set_defaults(run=self.run_file)
         one = subcommands.add_parser("resume", help="pay out again at a bank that was stopped")
         one.add_argument("bank", metavar="BANK", help="its name; the difference is explained")
         add_config_option(one)
@@ -73,6 +84,22 @@ class Commands(LedgerCommands):
             except (ConflictError, NotFoundError) as e:
                 raise ConfigError(f"{arguments.order}: {e}") from e
         sys.stdout.write("The services end it; `veche ledger reconcile` shows it then.\n")
+        return 0
+
+    def run_file(self, arguments: argparse.Namespace) -> int:
+        """Run `veche ledger file`: the services do it with the next try."""
+        word = FileWord(arguments.word)
+        config, _ = self._opened(arguments)
+        with ExitStack() as stack:
+            txn = writing(stack, config)
+            try:
+                say(txn, arguments.file, word, database_ms(txn))
+            except (ConflictError, NotFoundError) as e:
+                raise ConfigError(f"{arguments.file}: {e}") from e
+        if word is FileWord.AGAIN:
+            sys.stdout.write("The services give it to the bank now.\n")
+        else:
+            sys.stdout.write("The services do so with the next try, within five minutes.\n")
         return 0
 
     def run_resume(self, arguments: argparse.Namespace) -> int:
@@ -125,7 +152,12 @@ def _tell_bank(txn: Cursor, bank: overview.Bank, out: TextIO) -> bool:
     out.writelines(f"    line {key}: {signed(minor)}\n" for key, minor in lines)
     out.write(f"  open orders     {len(orders)}, in doubt {len(doubtful)}\n")
     out.writelines(f"    order {id_}: {shown(minor)}, {state}\n" for id_, state, minor in doubtful)
+    now_ms = database_ms(txn)
+    late = [one for one in waiting_files.waiting(txn, now_ms - STUCK_MS) if one.bank == bank.name]
+    out.writelines(
+        f"  file {one.id}: {shown(one.minor)}, {problem_of(one, now_ms)}\n" for one in late
+    )
     if bank.is_stopped:
         out.write("  Payouts are stopped until the last day is explained.\n")
     is_even = day is None or day.difference_minor == 0
-    return is_even and suspense == 0 and not doubtful and not bank.is_stopped
+    return is_even and suspense == 0 and not (doubtful or late or bank.is_stopped)

@@ -122,6 +122,11 @@ def test_a_payout_of_which_the_bank_says_nothing_ends_once_the_operator_has_aske
     alice.has("980.00 EUR")
     assert bank.veche("ledger", "order", order_id, "paid") == 1
     assert "the order is rejected" in capsys.readouterr().err
+    assert bank.veche("ledger", "file", "nobody's", "again") == 1
+    assert "there is no such file" in capsys.readouterr().err
+    [(file_id,)] = bank.rows("SELECT file FROM payments.bank_order WHERE id = %s", order_id)
+    assert bank.veche("ledger", "file", str(file_id), "never-got") == 1
+    assert "has taken or refused it" in capsys.readouterr().err
     assert bank.veche("ledger", "resume", "demo") == 1
     assert "its payouts are not stopped" in capsys.readouterr().err
 

@@ -78,6 +78,7 @@ class ServiceSpec(Generic[HostT_contra]):
             no other.
         look: Says what of its own has to be looked after, and how, from its section and the Unix
             time in seconds: ``veche doctor`` tells it. It reads files and changes nothing.
+        look_in: Says the same of what is in the database, from a transaction that only reads.
     """
 
     name: str
@@ -86,3 +87,4 @@ class ServiceSpec(Generic[HostT_contra]):
     make: Callable[[HostT_contra, Any], Service]
     routes: Callable[[HostT_contra, Any], Mapping[str, IResource]] | None = None
     look: Callable[[Any, float], Iterable[tuple[str, str]]] | None = None
+    look_in: Callable[[Cursor, float], Iterable[tuple[str, str]]] | None = None

@@ -1,4 +1,4 @@
-"""Metrics of the ledger's writer."""
+"""Metrics of the ledger's writer, and of files for banks."""
 
 from __future__ import annotations
 
@@ -35,6 +35,11 @@ dead_letters: Final = metrics.gauge(
 )
 epoch: Final = metrics.gauge(
     "veche_ledger_epoch", "The epoch in which this process writes the ledger; 0 if it does not."
+)
+files_waiting: Final = metrics.gauge(
+    "veche_bank_files_waiting",
+    "Files that a bank has not said for ten minutes that it has.",
+    ["bank"],
 )
 holds: Final = metrics.gauge("veche_ledger_holds_open", "Holds that are open.")
 ahead_ms: Final = metrics.gauge(

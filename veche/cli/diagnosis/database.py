@@ -81,6 +81,15 @@ def look_at_witnesses(patient: Patient) -> Iterable[tuple[str, str]]:
         )
 
 
+def look_at_matters(patient: Patient) -> Iterable[tuple[str, str]]:
+    """What of the services waits in the database for an operator."""
+    with closing(connect(patient.dsn)) as connection, connection, connection.cursor() as txn:
+        for name in patient.config.services:
+            look = patient.specs[name].look_in
+            for what, mend in look(txn, patient.now_s()) if look is not None else ():
+                yield f"{name}: {what}", mend
+
+
 def follows_system(txn: Cursor) -> bool:
     """Whether the order of texts in this database is that of a locale of the system."""
     txn.execute(
@@ -95,5 +104,6 @@ CHECKS: Final[Sequence[Check[Patient]]] = (
     Check("database", look_at_connection, "it answers"),
     Check("tables", look_at_tables, "up to date", needs=("database",)),
     Check("witnesses", look_at_witnesses, "they sign, or there are none", needs=("tables",)),
+    Check("matters", look_at_matters, "none waits for you", needs=("tables",)),
     Check("collation", look_at_collation, "safe", needs=("database",)),
 )

@@ -14,6 +14,7 @@ from veche.runtime.errands.store import (
     PAYLOAD_BYTES_MAX,
     Errand,
     cancel,
+    hasten,
     schedule,
 )
 
@@ -28,6 +29,7 @@ __all__ = [
     "ErrandHandler",
     "Errands",
     "cancel",
+    "hasten",
     "retry_delay_ms",
     "schedule",
 ]

@@ -75,6 +75,17 @@ def schedule(txn: Cursor, errand: Errand) -> bool:
     return txn.fetchone() is not None
 
 
+def hasten(txn: Cursor, errand_id: EffectId, now_ms: int) -> None:
+    """Make an errand due that waits for its time; one that is at work, or gone, stays as it is."""
+    txn.execute(
+        "WITH due AS ("
+        " UPDATE runtime.errand SET due_at_ms = %s"
+        " WHERE errand_id = %s AND worker IS NULL AND due_at_ms > %s RETURNING kind)"
+        " SELECT pg_notify(%s, kind) FROM due",
+        (now_ms, errand_id, now_ms, CHANNEL),
+    )
+
+
 def cancel(txn: Cursor, errand_id: EffectId) -> None:
     """Forget an errand; what an attempt at work brings is dropped."""
     txn.execute("DELETE FROM runtime.errand WHERE errand_id = %s", (errand_id,))

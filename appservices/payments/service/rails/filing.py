@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.core.rails.orders import OrderInput
 from appservices.payments.core.rails.port import BankMessage, Refused, Unknown
+from appservices.payments.service.rails import stuck_files
 from appservices.payments.service.rails.answering import ANSWER, Answer
 from appservices.payments.service.rails.banks import unpacked
 from appservices.payments.service.rails.hearing import Hearing
+from appservices.payments.service.rails.stuck_files import SUBMIT, FileWord
 from appservices.payments.store import bank as store
+from appservices.payments.store import waiting_files
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import effect_id
 from veche.runtime import errands
@@ -33,7 +36,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FILE: Final = "bank.file"
-SUBMIT: Final = "bank.submit"
 FETCH: Final = "bank.fetch"
 FILE_AFTER_MS: Final = 1_000
 """How long orders gather before they are filed together."""
@@ -126,26 +128,45 @@ class _Submit(_Handler):
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         run = self._desk.database.run
         row = await run("bank.file", store.file, errand.payload["file"])
+        word = await run("bank.word", waiting_files.word_of, row.id)
+        if word is not None:
+            return {"word": word}
         data = base64.b64decode(self._desk.vault.open(row.sealed)["data"])
         rail = self._desk.banks[row.bank].rail
         answer = await rail.submit(BankMessage(row.id, row.name, data, row.sha256))
         if isinstance(answer, Unknown):
             # The bank may have it: from now on what it tells decides, not our silence.
-            await run("bank.sent", self._sent, row, errand.due_at_ms)
+            if await run("bank.sent", self._unsure, row, errand.due_at_ms):
+                logger.error(
+                    "bank %s does not say that it has the file %s: ask it; veche ledger file %s",
+                    row.bank,
+                    row.id,
+                    row.id,
+                )
             raise UnavailableError("the bank did not answer", retry_after_ms=_RETRY_AFTER_MS)
         return {"refused": answer.code if isinstance(answer, Refused) else None}
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         row = store.file(txn, errand.payload["file"])
+        if "word" in result:
+            logger.info("file %s: the operator found out: %s", row.id, result["word"])
+            stuck_files.end(txn, self._desk, row, FileWord(result["word"]), now_ms)
+            return
         if result["refused"] is None:
             store.set_taken(txn, row.id)
             self._sent(txn, row, now_ms)
+            stuck_files.count(txn, self._desk.banks, now_ms)
             return
         logger.error("bank %s does not take the file %s", row.bank, row.id)
         hearing = Hearing.begin(txn, self._desk, row.bank, now_ms)
         hearing.alarm(row.id, f"the bank does not take the file: {result['refused']}")
         for order in store.orders_of_file(txn, row.id):
             hearing.step(order, OrderInput.REJECTED, result["refused"])
+
+    def _unsure(self, txn: Cursor, row: store.FileRow, now_ms: int) -> bool:
+        """Whether the bank has said nothing for long."""
+        self._sent(txn, row, now_ms)
+        return stuck_files.watch(txn, self._desk, row, now_ms)
 
     def _sent(self, txn: Cursor, row: store.FileRow, now_ms: int) -> None:
         hearing = Hearing.begin(txn, self._desk, row.bank, now_ms)

@@ -16,7 +16,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from appservices.payments.core.ledger import AccountCode
-from appservices.payments.core.rails.port import OrderKind, Party
+from appservices.payments.core.rails.port import BankMessage, OrderKind, Party, Submitted, Unknown
 from appservices.payments.demo_bank.__main__ import CUSTOMER
 from appservices.payments.demo_bank.bank import demo_iban
 from appservices.payments.service.attempts import Attempts
@@ -114,6 +114,20 @@ class DemoBank:
         await self._connections.close()
 
 
+class PickyRail(DemoRail):
+    """A rail of a bank that answers nothing of use to some files, as one that answers 500.
+
+    Attributes:
+        silent_to: What stands in such files.
+    """
+
+    silent_to: bytes = b"nothing at all"
+
+    async def submit(self, message: BankMessage) -> Submitted:
+        """Give the bank a file, unless it is one of those."""
+        return Unknown() if self.silent_to in message.data else await super().submit(message)
+
+
 class BankCase(TestCase):
     """One institution and its bank; everything is ended with the test."""
 
@@ -141,7 +155,7 @@ class BankCase(TestCase):
     async def _begin(self) -> None:
         self.home = Home(self.dsn)
         self.connections = Connections(reactor, self.demo.url)
-        self.rail = DemoRail(self.connections, self.key)
+        self.rail = PickyRail(self.connections, self.key)
         own = Party("Demo Institution", CUSTOMER)
         banks = {BANK: Bank(BANK, own, "EUR", self.rail)}
         desk = Desk(self.home.database, Vault(b"k" * 32), banks, self._tell)

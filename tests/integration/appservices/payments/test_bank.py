@@ -25,9 +25,10 @@ from appservices.payments.core.rails.port import (
 )
 from appservices.payments.demo_bank.__main__ import CAPITAL_MINOR, CUSTOMER
 from appservices.payments.demo_bank.bank import demo_iban
-from appservices.payments.service.rails import DemoRail, NewsKind, Wish
+from appservices.payments.service.rails import DemoRail, NewsKind, Wish, stuck_files
 from appservices.payments.service.rails.answering import FoundOut, found_out
 from appservices.payments.service.rails.filing import resume
+from appservices.payments.service.rails.stuck_files import STUCK_MS, SUBMIT, FileWord
 from tests.integration.appservices.payments.bank_rig import BANK, BOB, BankCase
 from tests.integration.appservices.payments.ledgers import problems
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
@@ -274,6 +275,82 @@ class TestRails(BankCase):
                 found_out(txn, id_, found, self.home.now_ms())
 
         await self.run_txn(at_once)
+
+    def test_a_file_that_the_bank_never_takes_holds_up_no_other_and_is_ended_as_a_whole(
+        self,
+    ) -> Deferred[None]:
+        return self.go(self._stuck())
+
+    async def _stuck(self) -> None:
+        await self.top_up(100_000)
+        self.rail.silent_to = b">100.20<"
+        lost = await self.pay_out(10_020)
+        await self.until_state(lost, "sent")
+        other = await self._booked(20_020)
+        [(file,)] = self.rows("SELECT file FROM payments.bank_order WHERE id = %s", lost)
+        assert await self._told() == []
+        self.rows("UPDATE payments.bank_file SET at_ms = at_ms - %s RETURNING 1", STUCK_MS)
+        [(what, mend)] = await self._told()
+        assert file in what
+        assert f"veche ledger file {file}" in mend
+        await self._say(file, FileWord.AGAIN)
+        await self.until_alarm(file)
+
+        await self._say(file, FileWord.NEVER_GOT)
+        with pytest.raises(ConflictError, match="the first word counts"):
+            await self._say(file, FileWord.GOT)
+        self.rows("UPDATE runtime.errand SET due_at_ms = 0 WHERE kind = %s RETURNING 1", SUBMIT)
+        await self.until_state(lost, "rejected")
+        await self.until_quiet()
+        assert self.held() == 0
+        assert self.balance(AccountCode.WALLET) == 100_000 - 20_020
+        assert await self.state(other) in {"settled", "booked"}
+        assert self.rows("SELECT 1 FROM runtime.errand WHERE kind = %s", SUBMIT) == []
+        assert await self._told() == []
+        with pytest.raises(ConflictError, match="taken or refused"):
+            await self._say(file, FileWord.AGAIN)
+        with pytest.raises(NotFoundError):
+            await self._say("nobody's", FileWord.AGAIN)
+
+    def test_a_file_that_the_bank_takes_at_last_is_its_own(self) -> Deferred[None]:
+        return self.go(self._taken_late())
+
+    async def _taken_late(self) -> None:
+        await self.top_up(100_000)
+        self.rail.silent_to = b">100.20<"
+        late = await self.pay_out(10_020)
+        await self.until_state(late, "sent")
+        [(file,)] = self.rows("SELECT file FROM payments.bank_order WHERE id = %s", late)
+        self.rail.silent_to = b"nothing at all"
+        await self._say(file, FileWord.AGAIN)
+        await self.until_state(late, "settled", "booked")
+        with pytest.raises(ConflictError, match="taken or refused"):
+            await self._say(file, FileWord.NEVER_GOT)
+
+        assert self.balance(AccountCode.WALLET) == 100_000 - 10_020
+
+    async def _booked(self, minor: int) -> str:
+        id_ = await self.pay_out(minor)
+        await self.until_state(id_, "settled", "booked")
+        return id_
+
+    async def _told(self) -> list[tuple[str, str]]:
+        """What `veche doctor` says."""
+
+        def found(txn: Cursor) -> list[tuple[str, str]]:
+            return list(stuck_files.look(txn, self.home.now_ms() / 1000))
+
+        told: list[tuple[str, str]] = await self.run_txn(found)
+        return told
+
+    async def _say(self, file: str, word: FileWord) -> None:
+        await self.run_txn(stuck_files.say, file, word, self.home.now_ms())
+
+    async def until_alarm(self, about: str) -> None:
+        async def is_told() -> bool:
+            return about in [one for one, _ in await self.alarms()]
+
+        await self.until(is_told, "the operator is not told")
 
     def test_a_day_that_does_not_add_up_stops_payouts_until_it_is_explained(
         self,

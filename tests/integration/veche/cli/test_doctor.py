@@ -105,7 +105,7 @@ def services(installation: Installation) -> Iterator[Child]:
 
 def test_before_the_tables_are_made(installation: Installation) -> None:
     bad = installation.bad()
-    assert set(bad) == {"tables", "ping", "pushes", "bots", "witnesses"}
+    assert set(bad) == {"tables", "ping", "pushes", "bots", "witnesses", "matters"}
     assert bad["tables"].what.endswith("first runtime/0001_inbox_outbox")
     assert bad["tables"].mend == "veche db migrate"
     assert "M_CONNECTION_FAILED" in bad["ping"].what
@@ -197,7 +197,7 @@ def test_a_database_of_a_newer_release(installation: Installation) -> None:
         bad = installation.bad()
     finally:
         execute(installation.dsn, "DELETE FROM veche.migration WHERE number = 999")
-    assert set(bad) == {"tables", "pushes", "bots", "witnesses"}
+    assert set(bad) == {"tables", "pushes", "bots", "witnesses", "matters"}
     assert "belongs to a newer Veche" in bad["tables"].what
 
 
