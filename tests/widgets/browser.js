@@ -18,7 +18,19 @@ const FIREFOX = process.env.VECHE_BROWSER === "firefox";
 /** @returns {Promise<import("playwright-core").Browser>} */
 export const launch = () => (FIREFOX ? launchFirefox() : launchChromium());
 
-const launchChromium = () =>
+/**
+ * Chromium, whichever browser the tests are for, whose camera shows a film, and which lets every page
+ * use it that may ask.
+ * @param {string} film
+ */
+export const launchFilming = (film) =>
+    launchChromium(
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        `--use-file-for-fake-video-capture=${film}`,
+    );
+
+const launchChromium = (/** @type {string[]} */ ...more) =>
     chromium.launch({
         executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
         headless: true,
@@ -31,6 +43,7 @@ const launchChromium = () =>
             "--disable-component-update",
             "--disable-sync",
             "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost",
+            ...more,
         ],
     });
 

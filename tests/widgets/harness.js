@@ -6,18 +6,21 @@
  * @typedef {import("playwright-core").BrowserContext} BrowserContext
  * @typedef {import("playwright-core").BrowserContextOptions} BrowserContextOptions
  *
+ * @typedef {BrowserContextOptions & {camera?: string}} Options `camera`: the film that its camera
+ *   shows, in a browser of its own
+ *
  * @typedef {object} Opened a browser profile of its own
  * @property {BrowserContext} context
  * @property {Page} page blank
  * @property {string[]} problems what complained so far
  *
  * @typedef {object} Stage
- * @property {(options?: BrowserContextOptions) => Promise<Opened>} open
+ * @property {(options?: Options) => Promise<Opened>} open
  * @property {(pattern: RegExp) => void} expect a complaint that belongs to the test
  */
 import assert from "node:assert/strict";
 import { after, test as nodeTest } from "node:test";
-import { launch } from "./browser.js";
+import { launch, launchFilming } from "./browser.js";
 import { BASE } from "./control.js";
 
 export { addAuthenticator } from "./authenticator.js";
@@ -39,8 +42,18 @@ export function browser() {
     return launched;
 }
 
+/** @type {Map<string, Promise<import("playwright-core").Browser>>} */
+const cameras = new Map();
+
+/** @param {string} film @returns {Promise<import("playwright-core").Browser>} */
+function filming(film) {
+    const known = cameras.get(film) ?? launchFilming(film);
+    cameras.set(film, known);
+    return known;
+}
+
 after(async () => {
-    if (launched) await (await launched).close();
+    for (const one of [launched, ...cameras.values()]) if (one) await (await one).close();
 });
 
 /**
@@ -55,7 +68,7 @@ export function test(name, play) {
         /** @type {RegExp[]} */
         const expected = [];
         const stage = {
-            /** @param {BrowserContextOptions} [options] */
+            /** @param {Options} [options] */
             open: async (options) => {
                 const one = await openProfile(options);
                 opened.push(one);
@@ -97,9 +110,10 @@ async function scenes(opened) {
     return [...parts, ...problems.map((one) => `complaint: ${one}`)].join("\n");
 }
 
-/** @param {BrowserContextOptions} [options] @returns {Promise<Opened>} */
-async function openProfile(options) {
-    const context = await (await browser()).newContext({ locale: "en-GB", ...options });
+/** @param {Options} [options] @returns {Promise<Opened>} */
+async function openProfile({ camera, ...options } = {}) {
+    const where = camera ? await filming(camera) : await browser();
+    const context = await where.newContext({ locale: "en-GB", ...options });
     /** @type {string[]} */
     const problems = [];
     context.on("console", (message) => {

@@ -29,6 +29,8 @@ export class VecheScanner extends VecheElement {
         this.problem = "";
         /** @type {MediaStream | undefined} */
         this._stream = undefined;
+        /** The person is being asked whether the camera may be used. */
+        this._isAsking = false;
         this._timer = 0;
     }
 
@@ -55,6 +57,8 @@ export class VecheScanner extends VecheElement {
     }
 
     async _film() {
+        if (this._isAsking) return;
+        this._isAsking = true;
         this.problem = "";
         try {
             const video = { facingMode: "environment" };
@@ -64,7 +68,11 @@ export class VecheScanner extends VecheElement {
                 "There is no camera, or it is not allowed here. Choose a picture, or paste the code.",
             );
             return;
+        } finally {
+            this._isAsking = false;
         }
+        // Whoever is asked may go away first: then nothing here would ever switch it off.
+        if (!this.isConnected) return this._stop();
         this.isFilming = true;
         await this.updateComplete;
         const film = this.querySelector("video");
