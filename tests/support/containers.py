@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
+import subprocess
 import zipfile
 import zlib
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from veche.protocol.signatures.cms import Signer
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
+    from pathlib import Path
 
     from tests.support.signing import Office, Person
     from veche.protocol.pdf.signing import Proofs
@@ -42,6 +44,44 @@ def docx(words: str = "Lease of flat 12b") -> bytes:
         archive.writestr("[Content_Types].xml", "<Types/>")
         archive.writestr("word/document.xml", f"<w:document>{words}</w:document>")
     return out.getvalue()
+
+
+def odt(words: str = "Lease of flat 12b") -> bytes:
+    """A file as programs for letters write it that are free: an archive that begins as ours do."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.text")
+        archive.writestr("content.xml", f"<text>{words}</text>")
+    return out.getvalue()
+
+
+def check_by_openssl(program: str, folder: Path, container: bytes, number: int) -> bytes:
+    """What OpenSSL says against a signature in a container, with ``root.pem`` in a folder.
+
+    Args:
+        program: OpenSSL.
+        folder: Has the authority's certificate; the container is unpacked there.
+        container: With signatures.
+        number: Of the signature, from 1.
+
+    Returns:
+        Why it does not hold; empty: it does.
+    """
+    with zipfile.ZipFile(io.BytesIO(container)) as archive:
+        archive.extractall(folder)
+    inside = folder / "META-INF"
+    done = subprocess.run(
+        [
+            *(program, "cms", "-verify", "-cades", "-binary", "-inform", "DER"),
+            *("-in", str(inside / f"signature{number:03}.p7s")),
+            *("-content", str(inside / f"ASiCManifest{number:03}.xml")),
+            *("-CAfile", str(folder / "root.pem")),
+            *("-purpose", "any", "-out", "/dev/null"),
+        ],
+        capture_output=True,
+        check=False,
+    )
+    return done.stderr if done.returncode else b""
 
 
 def bound_to(office: Office, name: str, container: bytes, now: dt.datetime | None = None) -> Person:

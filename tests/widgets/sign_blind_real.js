@@ -5,6 +5,7 @@
  * tells at last whether anything of it was sent out, and the closed file.
  */
 import { readFileSync } from "node:fs";
+import { extname } from "node:path";
 import { keyHere } from "./approvals_fake.js";
 import { launch } from "./browser.js";
 import { BASE } from "./control.js";
@@ -13,6 +14,8 @@ import { LOOK_MS, tell } from "./real_person.js";
 
 const CANARY = process.env.CANARY ?? "";
 const FILE = process.env.DOCUMENT ?? "";
+/** Any other file is signed in a container: it has no pages, no boxes and no clauses. */
+const IS_PDF = FILE.endsWith(".pdf");
 /** @type {string[]} bodies and addresses of all requests, of everyone */
 const sent = [];
 /** @type {string[]} */
@@ -44,8 +47,8 @@ async function askFor(page) {
     await page.goto(`${BASE}/sign/new`);
     const main = page.locator("main");
     await main.locator("input[type=file]").setInputFiles({
-        name: `${CANARY}.pdf`,
-        mimeType: "application/pdf",
+        name: `${CANARY}${extname(FILE)}`,
+        mimeType: "application/octet-stream",
         buffer: readFileSync(FILE),
     });
     await main.getByLabel("What the document is").fill(`${CANARY} lease`);
@@ -55,9 +58,11 @@ async function askFor(page) {
     const second = main.getByRole("group", { name: "Person 2" });
     await second.getByLabel("Account").fill("@bob:veche.test");
     await second.getByLabel("Step").fill("2");
-    await second.getByLabel("Box of the signature").selectOption("bottom right");
-    await main.getByRole("button", { name: "Add a clause" }).click();
-    await main.getByRole("textbox", { name: "Clause" }).fill(`${CANARY} penalty`);
+    if (IS_PDF) {
+        await second.getByLabel("Box of the signature").selectOption("bottom right");
+        await main.getByRole("button", { name: "Add a clause" }).click();
+        await main.getByRole("textbox", { name: "Clause" }).fill(`${CANARY} penalty`);
+    }
     await main.getByRole("button", { name: "Look at what will be sent" }).click();
     await main.getByRole("button", { name: "Encrypt and send" }).click();
     await main.locator(".share").or(main.locator(".banner.critical")).first().waitFor();
@@ -71,8 +76,11 @@ async function sign(page, link) {
     await page.goto(link);
     const main = page.locator("main");
     await main.getByRole("heading", { name: `${CANARY} lease` }).waitFor();
-    await main.getByLabel("I have read it elsewhere").check();
-    await main.getByLabel("I agree to this clause in particular, and sign it by itself:").check();
+    await main.getByLabel(IS_PDF ? "I have read it elsewhere" : "I have looked at it with").check();
+    if (IS_PDF) {
+        const clause = "I agree to this clause in particular, and sign it by itself:";
+        await main.getByLabel(clause).check();
+    }
     const button = main.getByRole("button", { name: "Sign", exact: true });
     await page.waitForTimeout(LOOK_MS);
     await button.click();

@@ -57,13 +57,13 @@ export async function atNew(
     return { page, heard, alert: page.locator("main .banner.critical") };
 }
 
-/** @param {import("playwright-core").Page} page @param {string} kind of a file of the tests */
-export async function choose(page, kind) {
+/** @param {import("playwright-core").Page} page @param {string} kind of a file of the tests @param {string} [name] */
+export async function choose(page, kind, name = NAME) {
     const { content } = await ask("upload", { kind });
     const buffer = Buffer.from(content, "base64");
     await page
         .locator("input[type=file]")
-        .setInputFiles({ name: NAME, mimeType: "application/pdf", buffer });
+        .setInputFiles({ name, mimeType: "application/octet-stream", buffer });
     return buffer;
 }
 

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 from appservices.signing.core.parties import Party, PartyState, Role, Stage
 from appservices.signing.core.records import Level, Member, parties_sha256
 from tests.support import uploads
+from tests.support.containers import LEASE, odt
 from tests.support.signing import Office, with_boxes
 from veche.protocol.approval import (
     Approval,
@@ -39,6 +40,7 @@ from veche.protocol.approval import (
     signed_bytes,
     verify,
 )
+from veche.protocol.asic.container import new_container, read_container
 from veche.protocol.canonical import canonical
 from veche.protocol.declining_api import DeclineBody
 from veche.protocol.document_code import code_of
@@ -673,6 +675,8 @@ _UPLOADS: Final[dict[str, Any]] = {
     "plain": uploads.plain,
     "form": lambda: uploads.changed(uploads.text_field),
     "nothing": lambda: b"",
+    "letter": odt,
+    "container": lambda: new_container([LEASE]),
     "words": lambda: b"only called a PDF",
     "locked": lambda: uploads.changed(
         uploads.nothing, encryption=pikepdf.Encryption(owner="o", user="u")
@@ -691,6 +695,19 @@ def upload(desk: Desk, *, kind: str) -> dict[str, str]:
     """A file that somebody chooses, in base64."""
     del desk
     return {"content": base64.b64encode(_UPLOADS[kind]()).decode()}
+
+
+@command
+def look_into_container(desk: Desk, *, container: str) -> dict[str, Any]:
+    """What is in a container that nobody has signed, and the digest that stands for it."""
+    del desk
+    held = read_container(base64.b64decode(container))
+    assert not held.steps
+    return {
+        "names": [one.name for one in held.files],
+        "first": base64.b64encode(held.files[0].data).decode(),
+        "sha256": unpadded(held.document_sha256),
+    }
 
 
 @command

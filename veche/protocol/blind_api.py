@@ -58,13 +58,14 @@ class BlindDocument(Wire):
     Attributes:
         sha256: SHA-256 of it, which 32 bytes of chance in it keep from being guessed.
         size: Its bytes.
-        pages: Its pages.
+        pages: Its pages; 0: it is no PDF, but the container in which any file is signed, and
+            ``sha256`` is what the certificates of its signers name (``Container.document_sha256``).
         blob: SHA-256 of its ciphertext, hexadecimal.
     """
 
     sha256: Sha256
     size: Annotated[int, Field(ge=1, le=DOCUMENT_BYTES_MAX)]
-    pages: Annotated[int, Field(ge=1, le=PAGES_MAX)]
+    pages: Annotated[int, Field(ge=0, le=PAGES_MAX)]
     blob: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 

@@ -207,7 +207,9 @@ class Claim:
     digest: bytes
 
 
-def check_claimed(claims: Sequence[Claim], expected: Expected) -> None:
+def check_claimed(
+    claims: Sequence[Claim], expected: Expected, *, is_container: bool = False
+) -> None:
     """Make sure that signatures are the party's, where the file that they are in is not seen.
 
     That they cover that file, and what else was added, the pages of the other parties find out.
@@ -215,6 +217,7 @@ def check_claimed(claims: Sequence[Claim], expected: Expected) -> None:
     Args:
         claims: In the party's box, then in those of their clauses.
         expected: What they have to be.
+        is_container: The file is a container, in which proofs travel with the signature.
 
     Raises:
         BadSignatureError: They are anything else.
@@ -226,7 +229,9 @@ def check_claimed(claims: Sequence[Claim], expected: Expected) -> None:
     try:
         for one in claims:
             opened = open_encoded(one.field, _known(one.digest), one.encoded, is_stamp=False)
-            if opened.lists:
+            if is_container:
+                _check_lists(opened, expected)
+            elif opened.lists:
                 raise BadSignatureError("lists belong into the store of proofs")
             _check_opened(opened, expected)
     except SignatureFault as e:

@@ -32,6 +32,7 @@ from appservices.signing.service.drafting import Invited
 from appservices.signing.service.naming import user_named
 from appservices.signing.service.tokens import SEED, token_of
 from appservices.signing.store import blobs, sessions
+from veche.protocol.asic.container import MIME
 from veche.protocol.blind_api import MATTER_BYTES_MAX, BlindState, LinkView
 from veche.protocol.errors import (
     ConflictError,
@@ -203,9 +204,20 @@ def _drafted(scene: Scene, person: UserId, body: BlindBody) -> Session:
     except PlanError as e:
         raise MalformedError("stages", f"make no session: {e}") from e
     document = body.document
+    if document.pages == 0:
+        session = _in_container(scene, session)
     digest = from_unpadded(document.sha256)
     paper = Paper(digest, document.size, document.pages, bytes.fromhex(document.blob))
     return attrs.evolve(session, paper=paper, head_sha256=digest)
+
+
+def _in_container(scene: Scene, session: Session) -> Session:
+    """A draft whose document is no PDF; what it is else, is not known."""
+    if session.matter.clauses:
+        raise MalformedError("clauses", "are on pages, and this file is no PDF: it has none")
+    session = attrs.evolve(session, matter=attrs.evolve(session.matter, kind=MIME))
+    drafting.check_levels(scene, session)
+    return session
 
 
 def _invited(scene: Scene, person: UserId, body: BlindBody) -> list[Invited]:

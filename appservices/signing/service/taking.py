@@ -101,7 +101,7 @@ def check_held(held: Held, body: RevisionView, authorities: Authorities, now_ms:
         check_still_taken(held.issued, authorities, now_ms)
     expected = _expected(held, authorities, now_ms)
     if session.is_blind:
-        check_claimed(_claims(body, expected), expected)
+        check_claimed(_claims(body, expected), expected, is_container=session.has_container)
         return
     place = increment_of(body.number)
     increment = decrypt(session.matter.key, from_unpadded(body.increment), place)

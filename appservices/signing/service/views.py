@@ -64,7 +64,7 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
             pages=paper.pages,
             blob=paper.blob_sha256.hex(),
             is_signed=session.matter.before is not None,
-            name=session.matter.filename if session.has_container else None,
+            name=(session.matter.filename or None) if session.has_container else None,
             kind=session.matter.kind or None,
         ),
         clauses=[

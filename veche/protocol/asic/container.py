@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 MIME: Final = "application/vnd.etsi.asic-e+zip"
 _MARK: Final = b"PK\x03\x04"
+_OTHERS: Final = (b"mimetypeapplication/vnd.oasis.", b"mimetypeapplication/epub+zip")
+"""What begins alike: documents of offices (ODF) and electronic books."""
 _NAME_AT: Final = 30
 BEFORE_BYTES_MAX: Final = 1024 * 1024
 """How far into a file a container is looked for."""
@@ -164,7 +166,8 @@ class Prepared:
 
 def is_container(data: bytes) -> bool:
     """Whether a file begins as containers do, and no other archive."""
-    return data.startswith(_MARK) and data.startswith(_MIME_NAME.encode(), _NAME_AT)
+    is_alike = data.startswith(_MARK) and data.startswith(_MIME_NAME.encode(), _NAME_AT)
+    return is_alike and not data.startswith(_OTHERS, _NAME_AT)
 
 
 def bytes_before(data: bytes) -> int:

@@ -23,17 +23,20 @@ if TYPE_CHECKING:
     from veche.protocol.asic.container import DataFile
 
 
-def begun(file: DataFile, additions: Sequence[bytes] = ()) -> bytes:
+def begun(
+    file: DataFile, additions: Sequence[bytes] = (), beside: Sequence[DataFile] = ()
+) -> bytes:
     """The container with what was added; without, the one that waits for its first signature.
 
     Args:
         file: What is signed.
         additions: Of ``Prepared.filled`` or ``added``, first to last.
+        beside: Other files in the container.
 
     Raises:
         ArchiveError: The name of the file cannot be in a container, or an addition is none.
     """
-    container = new_container([file], is_packed=False)
+    container = new_container([file, *beside], is_packed=False)
     if not additions:
         return container
     entries = {one.name: one for one in read_archive(container)}

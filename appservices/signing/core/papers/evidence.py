@@ -335,8 +335,10 @@ def _file_facts(document: EvidenceDocument, words: Mapping[str, str]) -> list[li
     """How many pages a document has; of what has none, which file it is."""
     if not document.kind:
         return [[words["pages"], str(document.pages)]]
+    # Of one that was not read here, nobody knows its name.
+    named = [[words["file"], document.filename]] if document.filename else []
     return [
-        [words["file"], document.filename],
+        *named,
         [words["type"], document.kind],
         [words["bytes"], str(document.bytes)],
     ]

@@ -128,9 +128,13 @@ def reason_words(member: Member, speech: Speech) -> str:
 
 
 def file_facts(name: str, kind: str, size: int, speech: Speech) -> list[tuple[str, Item]]:
-    """What is known of a file that has no pages: its name, media type, and size in bytes."""
+    """What is known of a file that has no pages: its name, media type, and size in bytes.
+
+    Of one that is not read here the name is empty, and the type that of its container.
+    """
+    named: list[tuple[str, Item]] = [(speech.text("File"), Mono(name))] if name else []
     return [
-        (speech.text("File"), Mono(name)),
+        *named,
         (speech.text("Type"), Mono(kind)),
         (speech.text("Size"), speech.plural("{count} byte", "{count} bytes", size)),
     ]

@@ -25,8 +25,10 @@ import { readManifest, writeRows } from "./manifest.js";
 
 export const MIME = utf8("application/vnd.etsi.asic-e+zip");
 export const MIME_NAME = "mimetype";
-const MARK = Uint8Array.of(0x50, 0x4b, 3, 4);
-const MARK_TEXT = String.fromCharCode(...MARK);
+const MARK_TEXT = "PK\x03\x04";
+/** What begins alike: documents of offices (ODF) and electronic books. */
+const OTHERS = ["application/vnd.oasis.", "application/epub+zip"];
+const BEGINNING_BYTES = 64;
 const BEGINNING = MIME_NAME + String.fromCharCode(...MIME);
 const NAME_AT = 30;
 /** How far into a file a container is looked for. */
@@ -39,8 +41,9 @@ const NO_KIND = "application/octet-stream";
 
 /** @param {Bytes} beginning of a file @returns {boolean} whether it begins as containers do */
 export function isContainer(beginning) {
-    const name = String.fromCharCode(...beginning.subarray(NAME_AT, NAME_AT + MIME_NAME.length));
-    return isSame(beginning.subarray(0, MARK.length), MARK) && name === MIME_NAME;
+    const text = asText(beginning.subarray(0, BEGINNING_BYTES));
+    const isOther = OTHERS.some((kind) => text.startsWith(MIME_NAME + kind, NAME_AT));
+    return text.startsWith(MARK_TEXT) && text.startsWith(MIME_NAME, NAME_AT) && !isOther;
 }
 
 /**
@@ -81,7 +84,7 @@ export function before(held, step) {
     return held.entries.slice(1, 1 + held.files.length + 2 * step);
 }
 
-/** @param {Entry[]} files @returns {Promise<Bytes>} what certificates for one document name */
+/** @param {Pick<Entry, "name" | "data">[]} files @returns {Promise<Bytes>} what certificates for one document name */
 export async function documentDigest(files) {
     const [only, ...more] = files;
     if (only && more.length === 0) return sha256(only.data);

@@ -66,8 +66,8 @@ export class UploadError extends Error {
 export async function normalise(bytes, salt) {
     if (bytes.length > UPLOAD_BYTES_MAX) throw new UploadError("too_large");
     if (bytes.length === 0) throw new UploadError("empty_file");
-    const start = asText(bytes.subarray(0, 128));
-    if (!BEGINNING.test(start)) throw new UploadError("not_pdf");
+    if (!isPdf(bytes)) throw new UploadError("not_pdf");
+    const start = beginningOf(bytes);
     const library = await import("@cantoo/pdf-lib");
     try {
         const pdf = bytes.subarray(start.indexOf("%PDF-"));
@@ -76,6 +76,16 @@ export async function normalise(bytes, salt) {
         if (error instanceof UploadError) throw error;
         throw new UploadError(reasonOf(error), { cause: error });
     }
+}
+
+/** @param {Bytes} bytes @returns {boolean} whether a file begins as PDFs do */
+export function isPdf(bytes) {
+    return BEGINNING.test(beginningOf(bytes));
+}
+
+/** @param {Bytes} bytes */
+function beginningOf(bytes) {
+    return asText(bytes.subarray(0, 128));
 }
 
 /** @param {unknown} error @returns {Reason} */

@@ -10,8 +10,9 @@ import { ApiError } from "../kit/api.js";
 import { base64, fromBase64 } from "../kit/approval.js";
 import { openFile } from "../pdf/signing.js";
 import { HASHES, SHA256 } from "../signatures/digests.js";
-import { closeFile } from "../signatures/signing.js";
+import { closeFile, closeStep } from "../signatures/signing.js";
 import { stamper } from "../signatures/stamps.js";
+import { judgeContainer } from "../asic/verdict.js";
 import { judge } from "../signatures/verdict.js";
 import { sha256 } from "../verify/bytes.js";
 import { postStamp } from "./api.js";
@@ -35,10 +36,13 @@ export async function closePaper({ session, view, paper }) {
     const proofs = { certificates: certificates.map(fromBase64), lists: lists.map(fromBase64) };
     const by = HASHES.find(({ name }) => name === view.stamp_hash) ?? SHA256;
     const stamp = stamper(postStamp, tsa);
-    const added = await closeFile(openFile(paper.whole), field, proofs, stamp, by);
+    const { file, additions } = paper;
+    const added = file
+        ? await closeStep(file, additions, proofs, stamp, by)
+        : await closeFile(openFile(paper.whole), field, proofs, stamp, by);
     const longer = extended(paper, added.data);
     const { whole } = longer;
-    const { findings } = await judge(whole, rootsOf(view), view.now_ms);
+    const { findings } = await (file ? judgeContainer : judge)(whole, rootsOf(view), view.now_ms);
     if (findings.length > 0) throw new MismatchError("closing");
     const revision = {
         ...(await revisionOf(paper, whole, added.data)),

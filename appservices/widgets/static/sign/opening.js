@@ -59,7 +59,8 @@ export async function openLink(link, tell) {
         const view = await withMatter(said, await importKey(key));
         tell(view);
         const cipher = await session.blob(view.document.blob);
-        return { session, view, paper: await openPaper(view, cipher, key, link.document) };
+        const paper = await openPaper(view, cipher, key, link.document);
+        return { session, view: named(view, paper), paper };
     });
 }
 
@@ -72,7 +73,7 @@ export async function refreshed({ session, paper }) {
     const said = await session.view();
     if (!isBlind(said)) return { session, view: said, paper: await grown(paper, said) };
     return watched(session, said, async () => {
-        const view = await withMatter(said, paper.secret);
+        const view = named(await withMatter(said, paper.secret), paper);
         return { session, view, paper: await grown(paper, view) };
     });
 }
@@ -93,6 +94,13 @@ export async function overMeanwhile(opened, error) {
     if (!(error instanceof ApiError) || !OVER.has(error.errcode)) return undefined;
     const now = await refreshed(opened).catch(() => undefined);
     return now?.view.you.can_act ? undefined : now;
+}
+
+/** @param {View} view @param {Paper} paper @returns {View} with what the service does not know of the file */
+function named(view, { file }) {
+    if (!file) return view;
+    const { name, kind } = file;
+    return { ...view, document: { ...view.document, name, kind } };
 }
 
 /** @param {Link | PrivateLink} link */

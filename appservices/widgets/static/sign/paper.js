@@ -11,6 +11,7 @@
  * @typedef {object} Paper
  * @property {CryptoKey} secret of the session
  * @property {Bytes} base the document before anybody signed it
+ * @property {string} first digest that stands for it, by which the first revision names it
  * @property {Bytes} whole with all that was signed so far; of what is no PDF, its container once
  *     somebody has signed it
  * @property {DataFile | undefined} file what is no PDF, as its container has it
@@ -20,7 +21,7 @@
  */
 import { base64, fromBase64 } from "../kit/approval.js";
 import { ArchiveError } from "../asic/archive.js";
-import { checkFileName, grown as inContainer } from "../asic/growing.js";
+import { checkFileName, grown as inContainer, isStep } from "../asic/growing.js";
 import { judgeContainer } from "../asic/verdict.js";
 import { canonicalBytes } from "../kit/canonical.js";
 import { PdfDocument, revisionsOf } from "../pdf/document.js";
@@ -32,6 +33,7 @@ import { readCertificate } from "../signatures/certificate.js";
 import { stampRoot } from "../signatures/trust.js";
 import { judge } from "../signatures/verdict.js";
 import { hex, joined, sha256, utf8 } from "../verify/bytes.js";
+import { digestOfFile, privateFileIn } from "./container.js";
 import { DOCUMENT, decrypt, encrypt, importKey, incrementOf } from "./cipher.js";
 import { PaperError } from "./paper_error.js";
 
@@ -60,12 +62,14 @@ export async function openPaper(view, cipher, key, promised = view.document.sha2
     const secret = await importKey(key);
     const base = await decrypt(secret, cipher, DOCUMENT);
     if (!base) throw new PaperError("key");
-    if ((await digest(base)) !== view.document.sha256) throw new PaperError("document");
-    const file = view.document.kind == null ? undefined : fileOf(base, view);
+    const isPdf = view.document.kind == null;
+    const file = isPdf ? undefined : await fileOf(base, view);
+    const first = file?.beside ? await digestOfFile(file) : await digest(base);
+    if (first !== view.document.sha256) throw new PaperError("document");
     if (!file) checkForm(base, view);
     await checkFacts(view);
     const before = view.document.is_signed ? await judgedBefore(base, view) : undefined;
-    const paper = { secret, base, whole: base, file, additions: [], revision: 0, before };
+    const paper = { secret, base, first, whole: base, file, additions: [], revision: 0, before };
     return grown(paper, view);
 }
 
@@ -99,38 +103,50 @@ export function extended(paper, increment) {
     return { ...paper, revision, additions, whole: inContainer(file, additions) };
 }
 
+/** @param {Paper} paper @returns {Promise<string>} what the next revision has to name */
+function headOf({ revision, first, whole }) {
+    return revision === 0 ? Promise.resolve(first) : digest(whole);
+}
+
 /** @param {Paper} paper @param {Revision} one @returns {Promise<Paper>} */
 async function withIncrement(paper, one) {
-    const { whole, secret, revision } = paper;
-    const isNext = one.number === revision + 1 && (await digest(whole)) === one.previous_sha256;
+    const { secret, revision, file, additions } = paper;
+    const isNext = one.number === revision + 1 && (await headOf(paper)) === one.previous_sha256;
     const increment = await decrypt(secret, fromBase64(one.increment), incrementOf(one.number));
     if (!isNext || !increment) throw new PaperError("increment");
-    const longer = legible(() => extended(paper, increment));
+    const longer = await legible(async () => {
+        // Else whoever signs could put something of theirs in the place of others' signatures.
+        if (file && !(await isStep(file, additions, increment, Boolean(one.party))))
+            throw new PaperError("increment");
+        return extended(paper, increment);
+    });
     if ((await digest(longer.whole)) !== one.sha256) throw new PaperError("increment");
     return longer;
 }
 
 /**
  * @template T
- * @param {() => T} work on a container
- * @returns {T}
+ * @param {() => Promise<T>} work on a container
+ * @returns {Promise<T>}
  * @throws {PaperError} somebody made something else of it
  */
-function legible(work) {
+async function legible(work) {
     try {
-        return work();
+        return await work();
     } catch (error) {
         if (error instanceof ArchiveError) throw new PaperError("increment");
         throw error;
     }
 }
 
-/** @param {Bytes} base @param {View} view @returns {DataFile} what is no PDF */
-function fileOf(base, { mode, document, clauses }) {
+/** @param {Bytes} base @param {View} view @returns {Promise<DataFile>} what is no PDF */
+async function fileOf(base, { mode, document, clauses }) {
     const { name, kind, pages, size, is_signed } = document;
-    const isPlain = name && kind && pages === 0 && base.length === size && !is_signed;
+    const isPlain = pages === 0 && base.length === size && !is_signed && clauses.length === 0;
     // Of a document that the service cannot read, it cannot know what it is.
-    if (!isPlain || clauses.length > 0 || mode === "blind") throw new PaperError("form");
+    const hidden = isPlain && mode === "blind" ? await privateFileIn(base) : undefined;
+    if (hidden) return hidden;
+    if (!isPlain || !name || !kind || mode === "blind") throw new PaperError("form");
     try {
         checkFileName(name);
     } catch {
@@ -268,7 +284,7 @@ export async function revisionOf(paper, whole, increment) {
     const number = paper.revision + 1;
     return {
         number,
-        previous_sha256: await digest(paper.whole),
+        previous_sha256: await headOf(paper),
         sha256: await digest(whole),
         size: increment.length,
         increment: base64(await encrypt(paper.secret, increment, incrementOf(number))),

@@ -23,8 +23,8 @@ const GROUP = /.{4}/g;
 /** @param {View} view */
 export function facts(view) {
     const { document, you } = view;
-    const pages = document.name
-        ? html`<bdi>${document.name}</bdi>`
+    const pages = document.kind
+        ? html`<bdi>${document.name ?? t("A file that is no PDF")}</bdi>`
         : plural("{count} page", "{count} pages", document.pages);
     const size = t("{size} KiB", { size: showNumber(Math.ceil(document.size / KIB)) });
     /** @type {[string, unknown][]} */

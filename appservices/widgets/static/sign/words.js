@@ -79,7 +79,7 @@ export function missingParts(file, isBroken) {
 /** @param {import("./paper.js").Paper} paper of what is no PDF @returns {string} as what it is saved */
 export function containerName({ file, additions }) {
     const name = file?.name ?? "";
-    if (additions.length === 0) return name;
+    if (additions.length === 0 && !file?.beside) return name;
     return `${name.replace(/(?<=.)\.[^.]*$/, "")}${t("-signed.asice")}`;
 }
 

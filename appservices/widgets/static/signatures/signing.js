@@ -26,7 +26,7 @@
  * @property {boolean} [isNew] whether the field is made with the signature, and shows nothing
  */
 import { sha256 } from "../verify/bytes.js";
-import { prepareStep } from "../asic/growing.js";
+import { prepareStamp, prepareStep } from "../asic/growing.js";
 import {
     SIGNATURE_BYTES_MAX,
     STAMP_BYTES_MAX,
@@ -110,6 +110,21 @@ export async function closeFile(file, field, proofs, stamp, by = SHA256) {
     const prepared = await prepareClosing(file, field, proofs, by);
     const cms = await stamp(prepared.digest, by);
     return { data: filled(prepared, cms), cms, digest: prepared.digest };
+}
+
+/**
+ * The same of a container.
+ * @param {import("../asic/growing.js").DataFile} file
+ * @param {Bytes[]} additions that have signed it
+ * @param {Proofs} proofs
+ * @param {Stamper} stamp
+ * @param {import("./digests.js").Hash} [by] the hash of the stamp
+ * @returns {Promise<Added>} what is added to it
+ */
+export async function closeStep(file, additions, proofs, stamp, by = SHA256) {
+    const prepared = await prepareStamp(file, additions, proofs, by);
+    const cms = await stamp(prepared.digest, by);
+    return { data: prepared.filled(cms), cms, digest: prepared.digest };
 }
 
 /**

@@ -378,6 +378,20 @@ class DraftTests(BlindSite):
             assert answer.status == 400, (field, value, answer)
         assert self.rows("SELECT count(*) FROM signing.session") == [(0,)]
 
+    async def test_what_is_no_pdf_has_no_clauses_and_no_certificates_of_their_own(self) -> None:
+        good = self.carol.body(PDF, **signers())
+        container = {"document": {**good["document"], "pages": 0}}
+        self.carol.clauses = CLAUSES
+        clauses = self.carol.body(PDF, **signers())["clauses"]
+        told = {**good, **container, "clauses": clauses}
+        answer = await self.away(self.carol.draft, told)
+        assert (answer.status, answer.body["field"]) == (400, "clauses"), answer
+        answer = await self.away(self.carol.draft, {**good, **container})
+        assert answer.status == 201, answer
+        session = self.session()
+        assert session.has_container
+        assert (session.matter.filename, session.matter.title) == ("", "")
+
     async def test_a_certificate_that_nobody_takes_here_is_refused_with_why(self) -> None:
         good = self.carol.body(PDF, **signers())
         first, second = good["parties"]

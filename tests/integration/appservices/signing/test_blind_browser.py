@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime as dt
+import hashlib
+import io
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from appservices.signing.cli import open_authority
 from appservices.signing.core.session import State
@@ -17,11 +21,17 @@ from tests.integration.appservices.signing.playing import play
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, reactor
 from tests.integration.appservices.signing.test_browser import enrol
 from tests.support import uploads
+from tests.support.containers import check_by_openssl, odt
 from tests.support.node import chromium, firefox, why_no_browser, why_no_firefox
+from tests.support.programs import program
+from veche.cli.main import main
+from veche.protocol.asic.container import MIME, read_container
+from veche.protocol.evidence_checks import check_evidence, read_evidence
 from veche.protocol.signatures.certificates import Holder, stamps_certificate
 from veche.protocol.signatures.digests import SHA512
 from veche.protocol.signatures.report import Verdict
 from veche.protocol.signatures.verdict import Trusted, judge
+from veche.protocol.signed_file import judge_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,13 +68,50 @@ class _BlindBrowser(BlindSite):
             *((BOB, ""), (BOB, "c1")),
         ]
 
+    async def test_a_letter_is_signed_twice_in_a_container_and_no_request_has_it(self) -> None:
+        letter = odt(f"{CANARY}: 700 EUR")
+
+        told = await self.away(self._told, letter, "letter.odt")
+        await self.settle()
+
+        assert told["problems"] == []
+        assert told["outcomes"] == ["signed", "signed"]
+        assert not told["isTold"]
+        session = self.session()
+        assert (session.state, session.matter.kind) == (State.COMPLETED, MIME)
+        container = base64.b64decode(told["saved"])
+        now = dt.datetime.fromtimestamp(int(self.host.now_ms() / 1000) + 5, tz=dt.UTC)
+        report = judge_file(container, self.trusted(now))
+        assert (report.verdict, report.findings) == (Verdict.SEALED, ())
+        assert [one.account for one in report.signers] == [ALICE, BOB]
+        held = read_container(container)
+        assert [one.name for one in held.files] == [f"{CANARY}.odt", "veche-salt.bin"]
+        assert (held.files[0].data, len(held.files[1].data)) == (letter, 32)
+        # By the letter alone nobody can tell that it is it.
+        assert session.paper is not None
+        assert session.paper.sha256 == held.document_sha256 != hashlib.sha256(letter).digest()
+        for person in (ALICE, BOB):
+            [(_, evidence)] = self.files(person)
+            assert check_evidence(read_evidence(evidence), container, report) == []
+        root, saved = self.folder / "root.pem", self.folder / "letter.asice"
+        root.write_bytes(self.root().public_bytes(Encoding.PEM))
+        saved.write_bytes(container)
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            code = await self.away(main, ["verify", str(saved), "--root", str(root)])
+        assert (code, f"{CANARY}.odt" in said.getvalue()) == (0, True), said.getvalue()
+        for number in (1, 2):
+            openssl = program("openssl", "openssl")
+            against = await self.away(check_by_openssl, openssl, self.folder, container, number)
+            assert against == b""
+
     def trusted(self, now: dt.datetime) -> Trusted:
         """By which the closed file is judged."""
         return Trusted([self.root()], now)
 
-    def _told(self, upload: bytes) -> Any:
+    def _told(self, upload: bytes, name: str = "document.pdf") -> Any:
         """Runs the browsers; each key that they make is enrolled."""
-        file = self.folder / "document.pdf"
+        file = self.folder / name
         file.write_bytes(upload)
         more = {**self.browser, "CANARY": CANARY, "DOCUMENT": str(file)}
         port = urlsplit(self.url).port

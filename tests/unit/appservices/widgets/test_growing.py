@@ -13,16 +13,18 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from appservices.signing.core.papers.any_files import kind_of, safe_name
 from tests.support.node import why_no_node
 from tests.support.responders import Answering
 from tests.support.signing import Office
 from tests.unit.appservices.widgets.test_signing_twins import _stamps, by_page
 from tests.unit.veche.protocol.signatures import test_proofs as stamps
 from veche.protocol.asic.archive import new_entry
-from veche.protocol.asic.container import DataFile, prepare, prepare_closing
-from veche.protocol.asic.growing import begun, grown
+from veche.protocol.asic.container import DataFile, prepare, prepare_closing, read_container
+from veche.protocol.asic.growing import added, begun, grown
 from veche.protocol.asic.verdict import judge_container
 from veche.protocol.signatures.cms import Signer, der_of, with_proofs
+from veche.protocol.signatures.digests import SHA256, SHA512
 from veche.protocol.signatures.judging import Trusted
 from veche.protocol.signatures.report import Verdict
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from veche.protocol.pdf.signing import Proofs
+    from veche.protocol.signatures.digests import Hash
 
 pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 
@@ -55,6 +58,48 @@ _GROWN: Final = """
         }
     }
     answer(found);
+"""
+_TOGETHER: Final = """
+    const { begun, grown, isStep, prepareStamp, prepareStep } = await at("asic/growing.js");
+    const { HASHES } = await at("signatures/digests.js");
+    const { documentDigest } = await at("asic/container.js");
+    const files = given.files.map((one) => ({ ...one, data: bytes(one.data) }));
+    const file = { ...files[0], beside: files.slice(1) };
+    const by = HASHES.find(({ name }) => name === given.by);
+    const [added, token, other] = [given.added, given.token, given.other].map(bytes);
+    const proofs = {
+        certificates: given.certificates.map(bytes),
+        lists: given.lists.map(bytes),
+    };
+    const step = await prepareStep(file, 1);
+    const stamp = await prepareStamp(file, [added], proofs, by);
+    const closing = stamp.filled(token);
+    const again = await prepareStamp(file, [added, closing], proofs, by);
+    const renewing = again.filled(token);
+    const old = [added, closing];
+    answer({
+        made: [
+            begun(file), grown(file, []), await documentDigest(files), step.digest,
+            stamp.digest, closing, again.digest, renewing, grown(file, [...old, renewing]),
+        ].map(base64),
+        isStep: [
+            await isStep(file, [], added, true),
+            await isStep(file, [added], closing, false),
+            await isStep(file, old, renewing, false),
+            await isStep(file, [], other, true),
+            await isStep(file, [added], added, true),
+            await isStep(file, [added], closing, true),
+            await isStep(file, [], added, false),
+            await isStep(file, old, closing, false),
+        ],
+    });
+"""
+_NAMES: Final = """
+    const { kindOf, safeName } = await at("asic/kinds.js");
+    answer(given.map(({ name, data }) => {
+        const safe = safeName(name);
+        return [safe, kindOf(safe, bytes(data))];
+    }));
 """
 _SIGN: Final = """
     const { grown } = await at("asic/growing.js");
@@ -149,8 +194,8 @@ def _of_page(cases: Sequence[tuple[DataFile, Sequence[bytes]]]) -> list[Any]:
 def test_containers_and_what_is_signed_are_the_same_bytes() -> None:
     cases: list[tuple[DataFile, list[bytes]]] = []
     for file in FILES:
-        _, _, added = _proofs("Alice Adams", file)
-        cases += [(file, []), (file, [added])]
+        _, _, more = _proofs("Alice Adams", file)
+        cases += [(file, []), (file, [more])]
 
     found = _of_page(cases)
 
@@ -164,10 +209,10 @@ def test_containers_and_what_is_signed_are_the_same_bytes() -> None:
 
 def test_what_is_no_addition_is_refused_by_both() -> None:
     file = FILES[0]
-    _, _, added = _proofs("Alice Adams", file)
+    _, _, more = _proofs("Alice Adams", file)
     packed = new_entry("META-INF/x", bytes(999)).record
     outside = new_entry("other.txt", b"evil", is_packed=False).record
-    bad = (added[:-1], added + b"P", packed, outside, added + outside, b"\0" * 40)
+    bad = (more[:-1], more + b"P", packed, outside, more + outside, b"\0" * 40)
     cases: list[tuple[DataFile, Sequence[bytes]]] = [(file, [one]) for one in bad]
     names = ("mimetype", "META-INF", "meta-inf/a", "a/../b", "a:b", "a\u202eb", "")
     cases += [(DataFile(name, "text/plain", b"1"), []) for name in names]
@@ -180,7 +225,89 @@ def test_what_is_no_addition_is_refused_by_both() -> None:
             begun(one, additions)
 
 
-def test_proofs_are_added_in_the_same_order() -> None:
+@pytest.mark.parametrize("by", [SHA256, SHA512])
+def test_several_files_are_signed_closed_and_renewed_in_the_same_bytes(by: Hash) -> None:
+    office, (file, *beside) = _office(), FILES
+    person = office.person("Alice Adams", file.data)
+    proofs = office.proofs(person.certificate, office.now)
+    kinds = [one.kind for one in FILES]
+    cms, _, alone = _proofs("Alice Adams", file)
+    empty = begun(file, (), beside)
+    step = prepare(empty, kinds)
+    signed = step.filled(cms)
+    whole = begun(file, [signed], beside)
+    closing = prepare_closing(whole, by=by)
+    token = office.token(closing.digest, office.now)
+    closed = closing.carrying(proofs).filled(token)
+    once = begun(file, [signed, closed], beside)
+    renewing = prepare_closing(once, proofs, by)
+    renewed = renewing.embed(with_proofs(token, [], []))
+    given = {
+        "files": [{"name": one.name, "kind": one.kind, "data": _b64(one.data)} for one in FILES],
+        "by": by.name,
+        "added": _b64(signed),
+        "other": _b64(alone),
+        "token": _b64(token),
+        "certificates": [_b64(one) for one in proofs.certificates],
+        "lists": [_b64(one) for one in proofs.lists],
+    }
+
+    found = by_page(_TOGETHER, given)
+
+    made = [base64.b64decode(one) for one in found["made"]]
+    digest = read_container(empty).document_sha256
+    ours = [empty, empty, digest, step.digest, closing.digest, closed, renewing.digest]
+    assert made[: len(ours)] == ours
+    assert made[len(ours) :] == [added(once, renewed), renewed]
+    assert found["isStep"] == [True] * 3 + [False] * 5
+
+
+def test_names_and_kinds_of_files_are_the_same() -> None:
+    names = [
+        *(
+            "lease.odt",
+            "Договор №7.docx",
+            "a/b\\c:d.txt",
+            "  two   spaces .md",
+            "mimetype",
+            "META-INF",
+        ),
+        *(
+            "x" * 150 + ".txt",
+            "y." + "z" * 150,
+            ".hidden",
+            "",
+            "...",
+            "a\u202egpj.exe",
+            "tab\there.csv",
+        ),
+        *(
+            "e\u0301.png",
+            "CON?.json",
+            "up.PNG",
+            "no ending",
+            "n.svg",
+            "b\u00a0c.html",
+            "photo.heic",
+        ),
+        *("two\r\nlines.xml", "\u3164.txt", "т" * 120 + ".odt", "😀" * 120 + ".odt", "a.b.c", "a."),
+    ]
+    heif = b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic"
+    contents = [
+        *(b"PK\x03\x04", b"plain words", b"\xff\xfe", b"a\0b", b"%PDF-1.7", b"\x89PNG\r\n\x1a\n"),
+        *(b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBP", heif, heif.replace(b"mif1", b"avif"), b"1"),
+        b"\0\0\0\x10ftypmif1",
+    ]
+    cases = [(name, data) for name in names for data in contents]
+    given = [{"name": name, "data": _b64(data)} for name, data in cases]
+
+    found = by_page(_NAMES, given)
+
+    ours = [(safe, kind_of(safe, data)) for name, data in cases if (safe := safe_name(name))]
+    assert [tuple(one) for one in found] == ours
+
+
+def test_proofs_are_signedin_the_same_order() -> None:
     given, ours = [], []
     for name, office in itertools.product(SIGNERS, (_office(), Answering())):
         cms, proofs, _ = _proofs(name, FILES[0], office)

@@ -9,10 +9,10 @@
  * @typedef {import("./sending.js").Sealed} Sealed
  * @typedef {"begin" | "upload" | "send"} Step
  */
-import { SALT_BYTES, normalise } from "../../pdf/normalising.js";
 import { keepSent, moveOn } from "./draft.js";
 import { formsOf, withoutFirst } from "./rows.js";
 import { fetchLetters, handIn, madeReady, sealed, sendOut } from "./sending.js";
+import { prepared } from "./upload.js";
 
 export class Batch {
     /**
@@ -64,7 +64,7 @@ export class Batch {
      */
     async _made({ file, filename, form: { isEach } }, form) {
         if (!isEach || !file) return sealed(this.ready, form, filename, this.server);
-        const upload = await normalise(file, crypto.getRandomValues(new Uint8Array(SALT_BYTES)));
+        const upload = await prepared(file, filename);
         const ready = madeReady(upload, form, this.server, await fetchLetters());
         return sealed(ready, form, filename, this.server);
     }

@@ -1,5 +1,5 @@
 /** What everyone agrees to, by what kind of signature, and until when. */
-import { html } from "lit";
+import { html, nothing } from "lit";
 import { effectWords } from "../../approve/signing_words.js";
 import { button } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
@@ -21,7 +21,8 @@ export function conditions(editing) {
     const effects = /** @type {[string, string][]} */ (
         /** @type {const} */ (["when_complete", "each"]).map((one) => [one, effectWords(one)])
     );
-    return html`${clauses(editing)}
+    const hasClauses = editing.pages > 0 || form.clauses.length > 0;
+    return html`${hasClauses ? clauses(editing) : nothing}
         <h2>${t("How it is signed")}</h2>
         ${choice("level", t("Kind of signature"), form.level, levels, (level) =>
             change({ level: /** @type {Form["level"]} */ (level) }),

@@ -40,8 +40,16 @@ export function levelChoices(own, chosen) {
     return [["", t("as everybody")], ...found];
 }
 
-/** @param {Own[] | undefined} own that are offered @returns {string} why the others are not; empty: all are */
-export function whyFewer(own) {
+/**
+ * @param {Own[] | undefined} own that are offered
+ * @param {number} pages of the document
+ * @returns {string} why the others are not; empty: all are
+ */
+export function whyFewer(own, pages) {
+    if (pages === 0)
+        return t(
+            "Only a PDF can be signed with a certificate of one's own, and has boxes for signatures and clauses.",
+        );
     if (!own || own.length === OWN.length) return "";
     if (own.length > 0)
         return t(

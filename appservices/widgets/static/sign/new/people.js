@@ -31,9 +31,9 @@ const ROLES = /** @type {Role[]} */ (["signer", "clerk", "approver", "witness", 
  * @param {{typed: string, error: string | null, type: (typed: string) => void}} line as in the chat
  */
 export function people(editing, line) {
-    const { form, own, change } = editing;
+    const { form, own, pages, change } = editing;
     const last = form.people.at(-1)?.step ?? 1;
-    const fewer = whyFewer(own);
+    const fewer = whyFewer(own, pages);
     return html`<h2>${t("Who signs")}</h2>
         <p class="secondary-text">
             ${t("Steps follow one another: people of step 2 are asked once step 1 is done. In one step, everyone is asked at once.")}
@@ -143,7 +143,7 @@ function row(editing, one, at) {
                       )
             }
         </div>
-        ${hasBox(one.role) ? place(editing, one, at, set) : nothing}
+        ${hasBox(one.role) && (editing.pages > 0 || one.place) ? place(editing, one, at, set) : nothing}
         ${
             form.people.length > 1
                 ? html`<p class="actions">
@@ -197,7 +197,7 @@ function seen(form, one, at, problem, set) {
  * @param {number} at
  * @param {(changes: Partial<Person>) => void} set
  */
-function place({ pages, move }, one, at, set) {
+function place({ pages, move, problem }, one, at, set) {
     const corners = CORNERS.map(
         (corner) => /** @type {[string, string]} */ ([corner, cornerWords(corner)]),
     );
@@ -208,13 +208,13 @@ function place({ pages, move }, one, at, set) {
         set({ place: corner ? { page, corner: picked } : null });
     };
     const options = /** @type {[string, string][]} */ ([
-        ["", t("On a page of signatures at the end")],
+        ["", pages > 0 ? t("On a page of signatures at the end") : t("Nowhere: it has no pages")],
         ...corners,
     ]);
     return html`<div class="columns">
-        ${choice(`place-${at}`, t("Box of the signature"), chosen, options, pick)}
+        ${choice(`place-${at}`, t("Box of the signature"), chosen, options, pick, problem(`place-${at}`))}
         ${
-            one.place
+            one.place && pages > 0
                 ? html`${number(`page-of-${at}`, t("Page"), one.place.page, pages, null, (page) =>
                           set({ place: { page, corner: one.place?.corner ?? "bottom right" } }),
                       )}

@@ -24,7 +24,10 @@ import { sendingWords } from "./words.js";
  * @param {Sending} sending
  */
 export function reviewed(form, ready, sending) {
-    const count = plural("{count} page", "{count} pages", ready.pages);
+    const { file } = ready;
+    const count = file
+        ? html`<bdi>${file.name}</bdi>`
+        : plural("{count} page", "{count} pages", ready.pages);
     const names = form.people.map(({ account, name }) => name || accountOf(account, serverName()));
     const many = formsOf(form).length;
     /** @type {[string, unknown][]} */
@@ -45,11 +48,15 @@ export function reviewed(form, ready, sending) {
                         <dd>${value}</dd>`,
             )}
         </dl>
-        <veche-pages
-            .bytes=${ready.pdf}
-            .label=${t("Pages of {title}", { title: form.title })}
-            .isBeside=${true}
-        ></veche-pages>
+        ${
+            file
+                ? nothing
+                : html`<veche-pages
+                      .bytes=${ready.pdf}
+                      .label=${t("Pages of {title}", { title: form.title })}
+                      .isBeside=${true}
+                  ></veche-pages>`
+        }
         <p>
             ${t("It is encrypted in this browser. The service gets no title, no text and no key; it learns who signs, when, and how long the document is.")}
         </p>

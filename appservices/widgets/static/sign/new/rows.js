@@ -32,7 +32,7 @@
  * @typedef {object} Problem
  * @property {string} field id of the control
  * @property {"title" | "account" | "twice" | "nobody" | "need" | "of" | "many" | "clause"
- *   | "clause_page" | "unfair" | "boxes" | "days" | "each_witness" | "level"} what
+ *   | "clause_page" | "unfair" | "boxes" | "days" | "each_witness" | "level" | "no_pages"} what
  *
  * @typedef {object} Party as the service takes it
  * @property {string} party
@@ -218,6 +218,7 @@ export function problemsOf(form, pages, server, own) {
         ),
         ...peopleProblems(form, server),
         ...levelProblems(form, own),
+        ...(pages === 0 ? placeProblems(form) : []),
         ...clauseProblems(form, pages),
         .../** @type {Problem[]} */ (
             form.days >= 1 && form.days <= DAYS_MAX ? [] : [{ field: "days", what: "days" }]
@@ -265,6 +266,15 @@ function peopleProblems({ people, needs, isEach }, server) {
             found.push({ field: `need-${step}`, what: "need" });
     }
     return found;
+}
+
+/** @param {Form} form of a file without pages @returns {Problem[]} */
+function placeProblems({ people }) {
+    return people.flatMap(({ role, place }, at) =>
+        place && hasBox(role)
+            ? [{ field: `place-${at}`, what: /** @type {const} */ ("no_pages") }]
+            : [],
+    );
 }
 
 /** @param {Form} form @param {string[] | undefined} own @returns {Problem[]} */

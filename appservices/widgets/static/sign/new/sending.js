@@ -3,15 +3,16 @@
  * a key that is made here, and what goes out is ciphertext, digests and accounts.
  *
  * @typedef {import("./rows.js").Form} Form
- * @typedef {import("../../pdf/normalising.js").Upload} Upload
+ * @typedef {import("./upload.js").Upload} Upload
  * @typedef {import("../../pdf/letters.js").Known} Known
  * @typedef {import("../../pdf/signing.js").Box} Box
  * @typedef {Uint8Array<ArrayBuffer>} Bytes
  *
  * @typedef {object} Ready the document that everyone will sign
  * @property {Bytes} pdf
- * @property {number} pages
+ * @property {number} pages 0: it is no PDF, but the container of any file
  * @property {Box[]} boxes
+ * @property {Upload["file"]} [file] in that container
  *
  * @typedef {object} Sealed all that is sent, and what is not
  * @property {Bytes} key
@@ -30,6 +31,7 @@ import { withBoxes } from "../../pdf/sheet.js";
 import { hex, sha256 } from "../../verify/bytes.js";
 import { actBlind, beginBlind, patiently, putBlind } from "../api.js";
 import { DOCUMENT, encrypt, importKey } from "../cipher.js";
+import { digestOfFile } from "../container.js";
 import { privateHash } from "../link.js";
 import { newSalt, sealMatter, veiled } from "../matter.js";
 import { accountOf, boxedClauses, clauseId, fieldOf, hasBox, orderOf } from "./rows.js";
@@ -55,6 +57,7 @@ export async function fetchLetters() {
  * @throws {import("../../pdf/boxes.js").BoxError} a box can't be where it was put
  */
 export function madeReady(upload, form, server, letters) {
+    if (upload.file) return { pdf: upload.pdf, pages: 0, boxes: [], file: upload.file };
     const seats = form.people.flatMap((one, at) => seatsOf(one, fieldOf(at), form, server));
     if (seats.length === 0) return { pdf: upload.pdf, pages: upload.pages, boxes: [] };
     const sheet = {
@@ -100,11 +103,11 @@ function seatsOf({ account, name, role, place }, field, form, server) {
  * @param {string} server
  * @returns {Promise<Sealed>}
  */
-export async function sealed({ pdf, pages }, form, filename, server) {
+export async function sealed({ pdf, pages, file }, form, filename, server) {
     const key = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
     const [secret, salt] = [await importKey(key), newSalt()];
     const cipher = await encrypt(secret, pdf, DOCUMENT);
-    const digest = base64(await sha256(pdf));
+    const digest = file ? await digestOfFile(file) : base64(await sha256(pdf));
     const title = form.title.trim();
     const clauses = form.clauses.map((one, at) => ({
         ...one,

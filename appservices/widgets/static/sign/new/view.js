@@ -7,7 +7,7 @@
  * @typedef {import("./sending.js").Ready} Ready
  * @typedef {import("./batch.js").Step} Step
  * @typedef {import("./draft.js").Sent} Sent
- * @typedef {import("../../pdf/normalising.js").Upload} Upload
+ * @typedef {import("./upload.js").Upload} Upload
  * @typedef {Uint8Array<ArrayBuffer>} Bytes
  */
 import { html, nothing } from "lit";
@@ -17,8 +17,8 @@ import { plural, showNumber, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { serverName } from "../../kit/page.js";
 import { save } from "../../kit/save.js";
-import { SALT_BYTES, normalise } from "../../pdf/normalising.js";
 import "../../pdf/pages.js";
+import "../any_file.js";
 import { conditions } from "./conditions.js";
 import { Batch, askedAll } from "./batch.js";
 import { draftHere, keepDraft, sentHere, wipe } from "./draft.js";
@@ -31,6 +31,7 @@ import { reviewed } from "./review.js";
 import { accountOf, emptyForm, fieldOf, formsOf, problemsOf, withPeople } from "./rows.js";
 import { readPeople } from "./table.js";
 import { fetchLetters, madeReady } from "./sending.js";
+import { prepared } from "./upload.js";
 import { noteWords, problemWords, whyNot } from "./words.js";
 
 const KIB = 1024;
@@ -133,7 +134,8 @@ export class VecheSignNew extends VecheElement {
     }
 
     _check() {
-        this.problems = problemsOf(this.form, this.upload?.pages ?? 1, serverName(), this.own);
+        const pages = this.upload?.pages ?? 1;
+        this.problems = problemsOf(this.form, pages, serverName(), pages === 0 ? [] : this.own);
     }
 
     /** @param {File} file of people, who act first */
@@ -152,7 +154,7 @@ export class VecheSignNew extends VecheElement {
         const file = files?.[0];
         if (!file) return;
         await this._take(new Uint8Array(await file.arrayBuffer()), file.name);
-        const title = file.name.replace(/\.pdf$/i, "");
+        const title = file.name.replace(/(?<=.)\.[^.]*$/, "");
         if (this.upload && this.form.title === "") this._change({ title });
         await this._keepNow();
     }
@@ -164,8 +166,7 @@ export class VecheSignNew extends VecheElement {
         const none = { upload: undefined, ready: undefined, fault: undefined, _batch: undefined };
         Object.assign(this, { ...none, filename, _file: file, doing: "read", moved: undefined });
         try {
-            const salt = crypto.getRandomValues(new Uint8Array(SALT_BYTES));
-            const upload = await normalise(file, salt);
+            const upload = await prepared(file, filename);
             if (mine === this._begun) this.upload = upload;
         } catch (error) {
             if (mine === this._begun) Object.assign(this, { fault: error, _file: undefined });
@@ -290,13 +291,12 @@ export class VecheSignNew extends VecheElement {
             <input
                 id="file"
                 type="file"
-                accept="application/pdf,.pdf"
                 @change=${(/** @type {Event} */ { target }) =>
                     void this._choose(/** @type {HTMLInputElement} */ (target).files)}
             />
             ${icon("file")}
             <span
-                >${this.upload ? t("Choose another PDF, or drop it here") : t("Choose a PDF, or drop it here")}</span
+                >${this.upload ? t("Choose another file, or drop it here") : t("Choose a PDF or any other file, or drop it here")}</span
             >
         </label>`;
     }
@@ -314,7 +314,8 @@ export class VecheSignNew extends VecheElement {
     }
 
     /** @param {Upload} upload */
-    _made({ pdf, pages, notes, isKept }) {
+    _made({ pdf, pages, notes, isKept, file }) {
+        if (file) return madeContainer(file);
         const size = t("{size} KiB", { size: showNumber(Math.ceil(pdf.length / KIB)) });
         const count = plural("{count} page", "{count} pages", pages);
         return html`<p><bdi>${this.filename}</bdi>: ${count}, ${size}</p>
@@ -374,7 +375,7 @@ export class VecheSignNew extends VecheElement {
         const editing = {
             form,
             pages: upload.pages,
-            own: this.own,
+            own: upload.pages === 0 ? [] : this.own,
             problem: (/** @type {string} */ field) => found.get(field) ?? null,
             change: (/** @type {Partial<Form>} */ changes) => this._change(changes),
             table: (/** @type {File} */ file) => void this._readTable(file),
@@ -476,4 +477,12 @@ customElements.define("veche-sign-new", VecheSignNew);
 /** @param {string} typed */
 function isAccount(typed) {
     return accountOf(typed, serverName()) !== "";
+}
+
+/** @param {import("../../asic/growing.js").DataFile} file */
+function madeContainer(file) {
+    return html`<p>
+            ${t("It is no PDF, so it stays as it is, and is signed in a container (ASiC-E) with everybody's signatures. Nobody can see in it where they sign; whoever signs looks at it with a program of their own.")}
+        </p>
+        <veche-any-file .file=${file} .label=${t("The file as you chose it")}></veche-any-file>`;
 }

@@ -3,6 +3,7 @@ import { t } from "../../kit/i18n.js";
 import { BoxError } from "../../pdf/boxes.js";
 import { UploadError } from "../../pdf/normalising.js";
 import { explained } from "../words.js";
+import { ContainerChosen } from "./upload.js";
 import { ROWS_MAX, TableError } from "./table.js";
 import { BOXES_MAX, DAYS_MAX, PARTIES_MAX, TITLE_MAX, UNFAIR_MAX } from "./rows.js";
 
@@ -99,6 +100,10 @@ export function problemWords(what) {
             return t(
                 "Where each gets a document of their own, nobody sees them sign: choose another role, or a later step.",
             );
+        case "no_pages":
+            return t("This file has no pages: choose “{choice}”.", {
+                choice: t("Nowhere: it has no pages"),
+            });
         case "level":
             return t("Nobody can sign so here: choose “{choice}”.", { choice: t("as everybody") });
         case "unfair":
@@ -156,6 +161,10 @@ export function orderWords({ problem, word }) {
 /** @param {unknown} error @param {(field: string) => string} nameOf whose box it is @returns {string} */
 export function whyNot(error, nameOf) {
     if (error instanceof UploadError) return refusalWords(error.reason);
+    if (error instanceof ContainerChosen)
+        return t(
+            "This is a container with signatures already (ASiC-E): none are added to it here. Choose the file that is in it.",
+        );
     if (error instanceof TableError) return tableFault(error);
     if (error instanceof BoxError) return boxFault(error, nameOf(error.field));
     return explained(error);

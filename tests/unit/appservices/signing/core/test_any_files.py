@@ -22,8 +22,9 @@ from appservices.signing.core.papers.uploads import (
     NotPdfError,
     UploadTooLargeError,
 )
+from tests.support.containers import odt
 from veche.protocol.approval import showable
-from veche.protocol.asic.container import DataFile, new_container
+from veche.protocol.asic.container import DataFile, is_container, new_container
 from veche.protocol.asic.growing import begun
 
 ZIP = b"PK\x03\x04"
@@ -112,3 +113,12 @@ def test_a_container_is_called_by_its_file() -> None:
     assert container_name("lease.docx") == "lease-signed.asice"
     assert container_name("lease") == "lease-signed.asice"
     assert container_name(".docx") == ".docx-signed.asice"
+
+
+def test_a_document_of_an_office_is_no_container_though_it_begins_as_one() -> None:
+    letter = odt()
+    assert letter[30:38] == b"mimetype"
+
+    assert not is_container(letter)
+    assert any_file(letter, "letter.odt").kind == "application/vnd.oasis.opendocument.text"
+    assert is_container(new_container([DataFile("a.txt", "text/plain", b"1")]))
