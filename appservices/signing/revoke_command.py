@@ -8,15 +8,13 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
-from cryptography import x509
-
 from appservices.signing.service.authorities import (
     CERTIFICATE,
     LISTS,
     list_name,
     read_authorities,
 )
-from appservices.signing.service.revoking import REASONS, revoke
+from appservices.signing.service.revoking import REASONS, revoke, revoked_by
 from appservices.signing.stamps_command import former_certificates
 from veche.cli.installed import add_config_option
 from veche.cli.offline import config_of, database_of, transaction
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
     from pathlib import Path
+
+    from cryptography import x509
 
 _SERIAL: Final = re.compile(r"[0-9a-f]{1,40}")
 
@@ -85,10 +85,7 @@ def run_revoke(
         why = Revoked(since or found.not_valid_before_utc, REASONS[arguments.reason])
         before = revoked_on(arguments.folder / LISTS / list_name(found), found)
         if before is not None and before.since <= why.since:
-            raise ConfigError(
-                f"the certificate {text} was revoked before: nothing counts that it signed after"
-                f" {before.since:%Y-%m-%dT%H:%M}; that stays, and can only be put earlier"
-            )
+            raise _revoked_before(serial, before)
         open_folder(arguments).list(found, why)
     sys.stdout.write(
         f"Certificate {text} is revoked; its list says so at once. Whoever keeps files with it"
@@ -110,17 +107,16 @@ def revoked_on(path: Path, certificate: x509.Certificate) -> Revoked | None:
     if not path.exists():
         return None
     try:
-        held = x509.load_der_x509_crl(path.read_bytes())
+        return revoked_by(path.read_bytes(), certificate)
     except ValueError as e:
         raise ConfigError(f"{path} is no list: what was revoked is not known any more") from e
-    entry = held.get_revoked_certificate_by_serial_number(certificate.serial_number)
-    if entry is None:
-        return None
-    try:
-        reason = entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
-    except x509.ExtensionNotFound:
-        reason = x509.ReasonFlags.key_compromise
-    return Revoked(entry.revocation_date_utc, reason)
+
+
+def _revoked_before(serial: int, before: Revoked) -> ConfigError:
+    return ConfigError(
+        f"the certificate {serial:x} was revoked before: nothing counts that it signed after"
+        f" {before.since:%Y-%m-%dT%H:%M}; that stays, and can only be put earlier"
+    )
 
 
 def _in_folder(folder: Path, serial: int) -> x509.Certificate | None:
@@ -148,13 +144,13 @@ def _revoke_person(
     with database_of(config) as dsn:
         now_ms = int(now.timestamp() * 1000)
         try:
-            is_new = transaction(
+            before = transaction(
                 dsn, lambda txn: revoke(txn, authorities, serial, now_ms, since, reason)
             )
         except NotFoundError as e:
             raise ConfigError(f"there is no certificate {serial:x} here") from e
-    if not is_new:
-        raise ConfigError(f"the certificate {serial:x} was revoked before")
+    if before is not None:
+        raise _revoked_before(serial, before)
 
 
 def _since(text: str, now: dt.datetime) -> dt.datetime:

@@ -38,8 +38,11 @@ def revoke(
     now_ms: int,
     since: dt.datetime | None = None,
     reason: x509.ReasonFlags = x509.ReasonFlags.key_compromise,
-) -> bool:
+) -> Revoked | None:
     """Revoke a certificate of a person; its new list commits with the transaction.
+
+    One that is revoked can be put earlier, as when it is found out later that somebody else had
+    signed by it before; never later, as people may have relied on that.
 
     Args:
         txn: The transaction.
@@ -50,18 +53,39 @@ def revoke(
         reason: Why.
 
     Returns:
-        Whether it counts no more only now; False: it was revoked before, and that stays.
+        None: it counts no more from then; else how it was revoked before, which stays.
 
     Raises:
         NotFoundError: There is no such certificate of a person here.
     """
-    issued = store.of_serial(txn, serial)
+    issued = store.lock(txn, serial)
     if issued is None:
         raise NotFoundError("There is no such certificate here")
     if issued.is_own:
         raise NotFoundError("That certificate was issued elsewhere: only who did can revoke it")
     certificate = x509.load_der_x509_certificate(issued.certificate)
     why = Revoked(since or certificate.not_valid_before_utc, reason)
+    before = revoked_by(issued.list, certificate)
+    if before is not None and before.since <= why.since:
+        return before
     now = dt.datetime.fromtimestamp(now_ms // 1000, dt.UTC)
     made = revocation_list(authorities.issuing, certificate, now, why)
-    return store.revoke(txn, serial, made.public_bytes(Encoding.DER), now_ms)
+    store.revoke(txn, serial, made.public_bytes(Encoding.DER), now_ms)
+    return None
+
+
+def revoked_by(listed: bytes, certificate: x509.Certificate) -> Revoked | None:
+    """What a list says of a certificate; None: it is not on it.
+
+    Raises:
+        ValueError: It is no list.
+    """
+    held = x509.load_der_x509_crl(listed)
+    entry = held.get_revoked_certificate_by_serial_number(certificate.serial_number)
+    if entry is None:
+        return None
+    try:
+        reason = entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
+    except x509.ExtensionNotFound:
+        reason = x509.ReasonFlags.key_compromise
+    return Revoked(entry.revocation_date_utc, reason)

@@ -231,6 +231,11 @@ def of_serial(txn: Cursor, serial: int) -> Issued | None:
     return _one(txn, "serial = %s", serial)
 
 
+def lock(txn: Cursor, serial: int) -> Issued | None:
+    """The same, for a change; None: there is no such."""
+    return _one(txn, "serial = %s FOR UPDATE", serial)
+
+
 def of_party(txn: Cursor, session_id: str, party: str) -> list[Issued]:
     """The certificates of a party, the newest first."""
     query = f"SELECT {_CERTIFICATE} FROM signing.certificate WHERE session_id = %s AND party = %s"  # noqa: S608 -- a constant
@@ -265,14 +270,13 @@ def list_of(txn: Cursor, serial: int) -> bytes | None:
     return bytes(row[0]) if row else None
 
 
-def revoke(txn: Cursor, serial: int, new_list: bytes, now_ms: int) -> bool:
-    """Keep that a certificate counts no more; False: it was revoked before."""
+def revoke(txn: Cursor, serial: int, new_list: bytes, now_ms: int) -> None:
+    """Keep that a certificate counts no more, and its list; when it was revoked first, stays."""
     txn.execute(
-        "UPDATE signing.certificate SET list = %s, revoked_at_ms = %s"
-        " WHERE serial = %s AND revoked_at_ms IS NULL",
+        "UPDATE signing.certificate SET list = %s, revoked_at_ms = coalesce(revoked_at_ms, %s)"
+        " WHERE serial = %s",
         (new_list, now_ms, serial),
     )
-    return txn.rowcount == 1
 
 
 def _one(txn: Cursor, where: str, *values: object) -> Issued | None:

@@ -26,7 +26,7 @@ from veche.protocol.asic.container import read_container
 from veche.protocol.errors import NotFoundError
 from veche.protocol.ids import EffectId
 from veche.protocol.renewal import NotRenewedError
-from veche.protocol.signatures.certificates import Holder, stamps_certificate
+from veche.protocol.signatures.certificates import Holder, Revoked, stamps_certificate
 from veche.protocol.signatures.digests import SHA512
 from veche.protocol.signatures.judging import Trusted
 from veche.protocol.signatures.report import Reason, Report, Verdict
@@ -192,8 +192,10 @@ class RenewalTests(SigningSite):
 
         before = await self.away(fetch)
         assert self.judged(pdf, now_ms, (before,)).verdict is Verdict.SEALED
-        assert self.run_now(self._revoke, int(serial)) is True
-        assert self.run_now(self._revoke, int(serial)) is False
+        assert self.run_now(self._revoke, int(serial)) is None
+        first = x509.load_der_x509_certificate(bytes(certificate)).not_valid_before_utc
+        again = self.run_now(self._revoke, int(serial))
+        assert again == Revoked(first, x509.ReasonFlags.key_compromise)
         after = await self.away(fetch)
 
         found = self.judged(pdf, now_ms, (after,))
@@ -204,5 +206,37 @@ class RenewalTests(SigningSite):
         with pytest.raises(NotFoundError):
             self.run_now(self._revoke, 5)
 
-    def _revoke(self, txn: Cursor, serial: int) -> bool:
-        return revoke(txn, self.parts.authorities, serial, self.host.now_ms())
+    async def test_a_revocation_is_put_earlier_and_never_later(self) -> None:
+        session_id = await self.signed()
+        pdf, signed_ms = self.whole(session_id), self.host.now_ms()
+        [(serial, old)] = self.rows("SELECT serial, list FROM signing.certificate")
+        number, hour = int(serial), dt.timedelta(hours=1)
+        signed = dt.datetime.fromtimestamp(signed_ms // 1000, dt.UTC)
+
+        def listed() -> bytes:
+            [(made, revoked_ms)] = self.rows("SELECT list, revoked_at_ms FROM signing.certificate")
+            assert revoked_ms == signed_ms
+            return bytes(made)
+
+        # Found out later: it was somebody else from a day on, at first thought to be a later one.
+        assert self.run_now(self._revoke, number, signed + hour, signed_ms) is None
+        after = listed()
+        assert self.judged(pdf, signed_ms, (after,)).verdict is Verdict.SEALED
+        assert self.run_now(self._revoke, number, signed - hour, signed_ms + 9) is None
+        earlier = listed()
+        for lists in ((earlier,), (bytes(old), after, earlier), (earlier, after, bytes(old))):
+            found = self.judged(pdf, signed_ms, lists)
+            assert found.verdict is Verdict.INVALID
+            assert {one.reason for one in found.findings} == {Reason.REVOKED}
+
+        for since in (signed - hour, signed, signed + 2 * hour):
+            stands = self.run_now(self._revoke, number, since, signed_ms + 99)
+            assert stands is not None
+            assert stands.since == signed - hour
+        assert listed() == earlier
+
+    def _revoke(
+        self, txn: Cursor, serial: int, since: dt.datetime | None = None, now_ms: int | None = None
+    ) -> Revoked | None:
+        now_ms = self.host.now_ms() if now_ms is None else now_ms
+        return revoke(txn, self.parts.authorities, serial, now_ms, since)

@@ -228,12 +228,17 @@ def _certificates(office: Office) -> Iterator[File]:
     doc = with_boxes(page("Pay"), ["Sig1"])
     alice = office.person("Alice", doc)
     pdf = office.close(alice.sign(doc, "Sig1"))
+    both = []
     for minutes in (-1, 1):
         since = NOW + dt.timedelta(minutes=minutes)
         why = Revoked(since, x509.ReasonFlags.key_compromise)
         made = certificates.revocation_list(issuing, alice.certificate, files.LATER, why)
         listed = made.public_bytes(Encoding.DER)
         yield File(f"revoked {minutes}", pdf, root, lists=(listed,))
+        both.append(listed)
+    # One that was put earlier: whoever has the older list too goes by the earlier day.
+    yield File("put earlier", pdf, root, lists=tuple(both))
+    yield File("put earlier, the older list last", pdf, root, lists=tuple(both[::-1]))
 
 
 def _by_rsa(office: Office, bits: int) -> bytes:
