@@ -29,6 +29,7 @@ GRANTS_MAX: Final = 1_000
 PEERS_MAX: Final = 200
 MINUTE_MS: Final = 60_000
 DESK_MAX: Final = 20
+CLERKS_MAX: Final = 20
 ORGANISATIONS_MAX: Final = 1_000
 ORGANISATION_KEYS_MAX: Final = 10
 KINDS_MAX: Final = 10
@@ -190,6 +191,13 @@ class OrganisationSection(Section):
     out, one key is enough."""
     keys: list[OrganisationKeySection] = Field(min_length=1, max_length=ORGANISATION_KEYS_MAX)
     """Its keys; two while one is changed."""
+    clerks: list[Annotated[str, Field(pattern=r"^@[^:\s]+:\S+$", max_length=255)]] = Field(
+        default_factory=list, max_length=CLERKS_MAX, examples=[["@seller:example.org"]]
+    )
+    """Its people who speak for it in disputes and escrows. They are in the rooms of these. In a
+    dispute they are asked as whoever was paid is: they answer in their chats, in the room and on
+    the page of their wallets, give back with their own keys, and what they send is its evidence.
+    Its program can do all that too; where nobody is named, it alone can."""
 
     @model_validator(mode="after")
     def _check_is_asked(self) -> Self:

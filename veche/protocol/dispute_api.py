@@ -12,6 +12,7 @@ from veche.protocol.wire import Wire
 
 WORDS_CHARACTERS_MAX: Final = 500
 """Longest reason, answer or decision."""
+FILENAME_CHARACTERS_MAX: Final = 255
 
 
 class DisputeAnswerBody(Wire):
@@ -93,3 +94,27 @@ class DisputeView(Wire):
     decision: str = ""
     appeal: str = ""
     evidence: Annotated[tuple[DisputeFileView, ...], Field(strict=False)] = ()
+
+
+class DisputeList(Wire):
+    """Disputes of what the organisation was paid.
+
+    Attributes:
+        disputes: What is not over first, then the newest; at most 20.
+    """
+
+    disputes: Annotated[tuple[DisputeView, ...], Field(strict=False)]
+
+
+class DisputeFileQuery(Wire):
+    """What a file is called that is sent as evidence, and what it is.
+
+    Attributes:
+        name: Under which it is saved.
+        mimetype: What it is said to be; its first bytes may say otherwise.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=FILENAME_CHARACTERS_MAX)]
+    mimetype: Annotated[str, Field(max_length=127, pattern=r"^[a-z0-9.+-]+/[a-z0-9.+-]+$")] = (
+        "application/octet-stream"
+    )

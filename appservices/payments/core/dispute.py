@@ -141,6 +141,8 @@ RULED: Final = frozenset({_S.DECIDED, _S.APPEALED})
 LIVE: Final = frozenset({_S.OPEN, _S.AT_DESK, *RULED})
 """Money is set aside, and an end can be decided."""
 OVER: Final = frozenset({_S.CLOSED, _S.CANCELLED, _S.EXPIRED})
+REQUEST: Final = "request "
+"""Begins ``decided_by`` where an organisation's program gave back: whose, and its digest."""
 UNSEEN: Final = frozenset({_S.ASKED, _S.FREEZING, _S.CANCELLED, _S.EXPIRED})
 """What is not disputed, or not yet: whoever was paid learns nothing of it."""
 _ENDS: Final[Mapping[DisputeInput, End]] = {

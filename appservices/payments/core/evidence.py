@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import attrs
+
+from veche.protocol.approval import showable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +51,12 @@ def size_words(size_bytes: int) -> str:
     while size >= _STEP and unit < len(_UNITS) - 1:
         size, unit = size / _STEP, unit + 1
     return f"{size:.0f} {_UNITS[unit]}" if unit == 0 else f"{size:.1f} {_UNITS[unit]}"
+
+
+def plain_name(name: str) -> str | None:
+    """The name of a file without the folders before it; None if it cannot be shown as it is."""
+    plain = re.split(r"[/\\]", name)[-1].strip()
+    return plain if plain and showable(plain) == plain else None
 
 
 def line_of(evidence: Evidence, name: str) -> str:

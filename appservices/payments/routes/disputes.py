@@ -2,20 +2,56 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
+from appservices.payments.core.evidence import FILE_BYTES_MAX, plain_name
 from appservices.payments.routes.api import API
 from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes, digest_of
 from appservices.payments.service import api_disputes
-from veche.protocol.dispute_api import DisputeAnswerBody, DisputeAppealBody, DisputeView
+from appservices.payments.service.evidence_files import EvidenceFiles
+from veche.protocol.dispute_api import (
+    DisputeAnswerBody,
+    DisputeAppealBody,
+    DisputeFileQuery,
+    DisputeList,
+    DisputeView,
+)
+from veche.protocol.errors import MalformedError
+from veche.runtime.api import Download
+from veche.runtime.limits import Limit
 
 if TYPE_CHECKING:
+    from appservices.payments.core.evidence import Evidence
+    from appservices.payments.routes.calls import Institution
     from veche.runtime.api import Call
     from veche.runtime.database import Cursor
+    from veche.runtime.host import Host
+
+ANY: Final = "application/octet-stream"
+FILE_LIMIT: Final = Limit(burst=20, per_s=2)
+"""Files of one client address."""
 
 
 class DisputeRoutes(CallerRoutes):
     """Disputes of payments to organisations."""
+
+    def __init__(self, host: Host, institution: Institution) -> None:
+        """Make them; see ``CallerRoutes``."""
+        super().__init__(host, institution)
+        self._files = EvidenceFiles(host, institution.parts.bot.user_id)
+
+    @API.transaction(
+        "payments.dispute",
+        "GET",
+        "/disputes",
+        answer=DisputeList,
+        takes_session=False,
+        summary="Disputes of payments to the organisation, those that are not over first",
+    )
+    def disputes(self, txn: Cursor, call: Call) -> DisputeList:
+        """Disputes."""
+        caller = self._caller(call, "read")
+        return api_disputes.open_ones(self._scene(txn, "read", call), caller)
 
     @API.transaction(
         "payments.dispute",
@@ -73,3 +109,51 @@ class DisputeRoutes(CallerRoutes):
             DisputeView,
             lambda scene: api_disputes.appeal(scene, caller, id_, call.body),
         )
+
+    @API.route(
+        "PUT",
+        "/payments/<payment_id>/dispute/evidence",
+        takes=ANY,
+        takes_bytes_max=FILE_BYTES_MAX,
+        query=DisputeFileQuery,
+        answer=DisputeView,
+        takes_session=False,
+        limit=FILE_LIMIT,
+        summary="Send a file as evidence, kept encrypted by the homeserver; again changes nothing",
+    )
+    async def send(self, call: Call) -> DisputeView:
+        """Send a file."""
+        run, name = self._host.database.run, plain_name(call.query.name)
+        if name is None:
+            raise MalformedError("query.name", "has characters that cannot be seen")
+        await run("payments.dispute", self._check, call)
+        found = await self._files.store(call.body, name, call.query.mimetype)
+        return await run("payments.dispute", self._send, call, found)
+
+    def _check(self, txn: Cursor, call: Call) -> None:
+        caller, id_ = self._caller(call, "refund"), call.path_args["payment_id"]
+        api_disputes.check_sending(self._scene(txn, "read", call), caller, id_)
+
+    def _send(self, txn: Cursor, call: Call, found: dict[str, Any]) -> DisputeView:
+        caller, id_ = self._caller(call, "refund"), call.path_args["payment_id"]
+        # What is sent twice is one file, so its hash is the cause.
+        scene = self._scene(txn, f"evidence {caller.id} {id_} {found['sha256']}", call)
+        return api_disputes.send(scene, caller, id_, found)
+
+    @API.route(
+        "GET",
+        "/payments/<payment_id>/dispute/evidence/<n>",
+        answer=Download,
+        takes_session=False,
+        limit=FILE_LIMIT,
+        summary="A file that either side sent as evidence",
+    )
+    async def evidence(self, call: Call) -> Download:
+        """A file."""
+        file = await self._host.database.run("payments.dispute", self._file, call)
+        return Download(await self._files.fetch(file), ANY, file.name)
+
+    def _file(self, txn: Cursor, call: Call) -> Evidence:
+        caller, args = self._caller(call, "read"), call.path_args
+        scene = self._scene(txn, "read", call)
+        return api_disputes.file_of(scene, caller, args["payment_id"], args["n"])

@@ -16,10 +16,10 @@ from appservices.payments.service.wallet.dispute_views import (
     DisputeBody,
     DisputesView,
     DisputeTermsView,
-    FileQuery,
     WordsBody,
 )
 from appservices.payments.service.wallet.views import VersionQuery
+from veche.protocol.dispute_api import DisputeFileQuery
 from veche.protocol.errors import MalformedError
 from veche.runtime.api import Download
 from veche.runtime.follower import Follower
@@ -136,7 +136,7 @@ class OwnDisputeRoutes:
         "/disputes/<dispute_id>/evidence",
         takes=ANY,
         takes_bytes_max=FILE_BYTES_MAX,
-        query=FileQuery,
+        query=DisputeFileQuery,
         answer=DisputesView,
         level=Level.ROOM,
         limit=FILE_LIMIT,

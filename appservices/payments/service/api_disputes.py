@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from appservices.payments.core.dispute import LIVE, UNSEEN, DisputeState, DisputeStateError
+from appservices.payments.core.dispute import LIVE, REQUEST, UNSEEN, DisputeState, DisputeStateError
 from appservices.payments.core.dispute_order import DisputeProblem, read_words
+from appservices.payments.core.texts.evidence import EvidenceProblem
 from appservices.payments.service import dispute_files as cases
-from appservices.payments.service import disputes
+from appservices.payments.service import disputes, evidence
 from appservices.payments.store import disputes as store
-from veche.protocol.dispute_api import DisputeFileView, DisputeView
-from veche.protocol.errors import MalformedError, NotFoundError
+from veche.protocol.dispute_api import DisputeFileView, DisputeList, DisputeView
+from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
 from veche.protocol.ids import Ulid
 from veche.protocol.money import Money
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from appservices.payments.core.evidence import Evidence
     from appservices.payments.service.callers import Caller
     from appservices.payments.service.dispute_files import Case
@@ -23,6 +27,12 @@ if TYPE_CHECKING:
     from veche.protocol.dispute_api import DisputeAnswerBody, DisputeAppealBody
 
 logger = logging.getLogger(__name__)
+
+
+class NoEvidenceError(ConflictError):
+    """A file is no evidence: the dispute is over, or they have sent ten (HTTP 409)."""
+
+    errcode = "ORG.VECHE.NO_EVIDENCE"
 
 
 def read(scene: Scene, caller: Caller, payment_id: str) -> DisputeView:
@@ -57,7 +67,7 @@ def answer(
     if case.dispute.state not in states:
         raise DisputeStateError(case.dispute.state)
     if body.gives_back:
-        disputes.give_back(scene, case, f"request {caller.id} {sha256.hex()}", body.words)
+        disputes.give_back(scene, case, f"{REQUEST}{caller.id} {sha256.hex()}", body.words)
     else:
         disputes.contest(scene, case, body.words)
     logger.info("dispute %s is answered by %s", case.dispute.id, caller.id)
@@ -90,6 +100,61 @@ def file_view(case: Case, file: Evidence) -> DisputeFileView:
         sha256=file.sha256,
         at_ms=file.at_ms,
     )
+
+
+def open_ones(scene: Scene, caller: Caller) -> DisputeList:
+    """The disputes of payments to an organisation: what is not over first, then the newest."""
+    mine = scene.organisation(caller.id).id
+    found = (cases.read(scene, one) for one in store.all_of(scene.txn, mine))
+    return DisputeList(disputes=tuple(_view(scene, one) for one in found if one is not None))
+
+
+def check_sending(scene: Scene, caller: Caller, payment_id: str) -> None:
+    """Refuse a file before it is stored, if it could not count.
+
+    Raises:
+        NotFoundError: There is no dispute of a payment of theirs.
+        NoEvidenceError: The dispute is over, or they have sent enough.
+    """
+    case = _case(scene, caller, payment_id)
+    problem = evidence.hindrance(scene, case, case.dispute.payee)
+    if problem is not None:
+        raise _no_evidence(problem)
+
+
+def send(scene: Scene, caller: Caller, payment_id: str, found: Mapping[str, Any]) -> DisputeView:
+    """Make a file that is stored evidence of the organisation; the same again changes nothing.
+
+    Raises:
+        NotFoundError: There is no dispute of a payment of theirs.
+        NoEvidenceError: The dispute is over, or they have sent enough.
+    """
+    case = _case(scene, caller, payment_id)
+    problem = evidence.keep(scene, case, case.dispute.payee, found)
+    if problem is EvidenceProblem.TWICE:
+        return _view(scene, case)
+    if problem is not None:
+        raise _no_evidence(problem)
+    evidence.hand_on(scene, case.dispute.id, None)
+    logger.info("dispute %s has evidence of %s", case.dispute.id, caller.id)
+    return _view(scene, _case(scene, caller, payment_id))
+
+
+def file_of(scene: Scene, caller: Caller, payment_id: str, n: str) -> Evidence:
+    """A file that either side sent.
+
+    Raises:
+        NotFoundError: There is no such file of a payment of theirs.
+    """
+    case = _case(scene, caller, payment_id)
+    for one in cases.evidence_of(scene, case.dispute.id):
+        if str(one.n) == n:
+            return one
+    raise NotFoundError("There is no such file")
+
+
+def _no_evidence(problem: EvidenceProblem) -> NoEvidenceError:
+    return NoEvidenceError(f"This file is no evidence: {problem.value}")
 
 
 def _check_words(words: str) -> None:

@@ -22,6 +22,7 @@ from appservices.payments.service import (
 )
 from appservices.payments.service.case_talk import COMMANDS
 from appservices.payments.service.scene import CATALOGUE, Parts
+from appservices.payments.service.standing import clerks_of
 from appservices.payments.store import case_rooms as store
 from veche.protocol.ids import RoomId
 from veche.runtime.chats import ChatErrand
@@ -87,7 +88,7 @@ def _open_dispute(scene: Scene, dispute_id: str, room_id: RoomId) -> None:
     case = dispute_files.lock(scene, dispute_id)
     assert case is not None, "disputes are kept"  # noqa: S101 -- our bug
     place = store.keep(scene.txn, "dispute", dispute_id, room_id, scene.now_ms)
-    sides = [one for _, one in case.sides()]
+    sides = [one for _, one in case.sides(scene)]
     case_rooms.let_in(scene, place, [*sides, *case.judges(scene)])
     dispute_asking.show_card(scene, case, place)
     for side, person in dispute_asking.everybody(scene, case):
@@ -98,7 +99,8 @@ def _open_escrow(scene: Scene, escrow_id: str, room_id: RoomId) -> None:
     deal = escrow_files.lock(scene, escrow_id)
     assert deal is not None, "escrows are kept"  # noqa: S101 -- our bug
     place = store.keep(scene.txn, "escrow", escrow_id, room_id, scene.now_ms)
-    case_rooms.let_in(scene, place, escrow_asking.persons(deal))
+    clerks = clerks_of(scene, deal.view.seller)
+    case_rooms.let_in(scene, place, [*escrow_asking.persons(deal), *clerks])
     escrow_asking.show_card(scene, deal, place)
     for voter in deal.escrow.voters:
         escrow_asking.ask_in_room(scene, deal, voter)
@@ -127,7 +129,9 @@ def _remind_dispute(scene: Scene, dispute_id: str, due_at_ms: int) -> None:
     state = case.dispute.state
     if state in LIVE:
         sides = [
-            one for side, one in case.sides() if state is DisputeState.DECIDED or side is Side.PAYEE
+            one
+            for side, one in case.sides(scene)
+            if state is DisputeState.DECIDED or side is Side.PAYEE
         ]
         asked = case.desk(scene) or sides
         doc = dispute_reminder(case.view, dispute_asking.room_speech(scene, case))

@@ -89,7 +89,8 @@ def show_all(scene: Scene, case: Case) -> None:
 def show_card(scene: Scene, case: Case, place: Place, *, is_anew: bool = False) -> None:
     """Show in the room of a dispute how it stands."""
     speech = room_speech(scene, case)
-    case_rooms.show(scene, place, dispute_card(case.view, speech), speech, is_anew=is_anew)
+    card = dispute_card(case.view, speech, case.clerks(scene))
+    case_rooms.show(scene, place, card, speech, is_anew=is_anew)
     if case.dispute.state in OVER:
         case_rooms.leave_later(scene, place)
     elif case.dispute.state in LIVE:
@@ -187,7 +188,7 @@ def about(scene: Scene, case: Case, person: UserId) -> str:
 
 def everybody(scene: Scene, case: Case) -> list[tuple[Side, UserId]]:
     """Whom a dispute concerns now: both sides, as far as they are persons, and who decides."""
-    return [*case.sides(), *((Side.DESK, one) for one in case.desk(scene))]
+    return [*case.sides(scene), *((Side.DESK, one) for one in case.desk(scene))]
 
 
 def _choices(scene: Scene, case: Case, side: Side, person: UserId) -> tuple[Choice, ...]:
@@ -256,7 +257,8 @@ def _put_in_room(
     offered = choices() if room_id is not None else ()
     if room_id is not None and offered:
         named = {Side.PAYER: case.view.payer, Side.PAYEE: case.view.payee}
-        name: Span = Bold(named[side].name) if side in named else Mono(person)
+        is_self = side in named and named[side].person == person
+        name: Span = Bold(named[side].name) if is_self else Mono(person)
         doc = dispute_question(case.view, side, name, scene.speech(person))
         _ask(scene, case, (person, room_id), doc, offered, more)
 
@@ -280,4 +282,4 @@ def _ask(
 
 def room_speech(scene: Scene, case: Case) -> Speech:
     """How to speak in the room: in the language of both sides, where they share one."""
-    return case_rooms.speech_for(scene, [person for _, person in case.sides()])
+    return case_rooms.speech_for(scene, [person for _, person in case.sides(scene)])

@@ -10,6 +10,7 @@ from appservices.payments.core.dispute import DisputeState
 from appservices.payments.core.evidence import Evidence, line_of
 from appservices.payments.core.texts.dispute import DisputeView, Side
 from appservices.payments.core.texts.views import Party
+from appservices.payments.service.standing import clerks_of
 from appservices.payments.store import disputes as store
 from appservices.payments.store import evidence, holders
 from veche.protocol.ids import UserId
@@ -43,7 +44,7 @@ class Case:
         """
         if self.view.payer.person == person:
             return Side.PAYER
-        if self.view.payee.person == person:
+        if self.view.payee.person == person or person in self.clerks(scene):
             return Side.PAYEE
         if self.dispute.state is DisputeState.APPEALED:
             return Side.DESK if person in self.appeal_desk(scene) else None
@@ -59,13 +60,24 @@ class Case:
         section = scene.section
         desk = section.dispute_appeal_desk or section.dispute_desk
         sides = {self.view.payer.address, self.view.payee.address}
-        not_they = sides | {self.view.ruler if ruler is None else ruler}
+        not_they = sides | set(self.clerks(scene)) | {self.view.ruler if ruler is None else ruler}
         return [UserId(one) for one in desk if one not in not_they]
 
-    def sides(self) -> list[tuple[Side, UserId]]:
-        """Both sides, as far as they are persons."""
+    def sides(self, scene: Scene) -> list[tuple[Side, UserId]]:
+        """Both sides, as far as they are persons, and whoever speaks for an organisation."""
         both = [(Side.PAYER, self.view.payer.person), (Side.PAYEE, self.view.payee.person)]
-        return [(side, person) for side, person in both if person is not None]
+        persons = [(side, person) for side, person in both if person is not None]
+        return [*persons, *((Side.PAYEE, one) for one in self.clerks(scene))]
+
+    def clerks(self, scene: Scene) -> list[UserId]:
+        """Who speaks for the organisation that was paid; nobody where a person was."""
+        if self.view.payee.person is not None:
+            return []
+        return [one for one in clerks_of(scene, self.view.payee) if one != self.view.payer.person]
+
+    def holder_of(self, side: Side) -> int:
+        """Number of the holder of a side; who decides has none."""
+        return self.dispute.payer if side is Side.PAYER else self.dispute.payee
 
     def deciders(self, scene: Scene) -> set[UserId]:
         """All who decide disputes here, first or on appeal, be it this one or not."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from appservices.payments.core.dispute import End
+from appservices.payments.core.dispute import REQUEST
 from appservices.payments.core.ledger import AccountCode, ledger_id
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.setting_aside import HOLD, LET_GO, dispute_hold, void
@@ -69,8 +69,8 @@ def attempt_end(scene: Scene, case: Case) -> str | None:
 def _refund(scene: Scene, case: Case, amount_minor: int) -> Payment:
     """The refund, whose evidence is the approval of the payee, or of the desk."""
     dispute, view = case.dispute, case.view
-    # An organisation decides by a request, persons by an approval.
-    is_request = view.payee.person is None and dispute.end is End.AGREED
+    # The program of an organisation decides by a request, persons by an approval.
+    is_request = (dispute.decided_by or "").startswith(REQUEST)
     payment = Payment(
         id=scene.voice.fresh_ulid("refund"),
         kind=Kind.REFUND,

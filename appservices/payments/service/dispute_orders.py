@@ -27,6 +27,7 @@ from appservices.payments.service import dispute_files as cases
 from appservices.payments.service import disputes, evidence, files
 from appservices.payments.service.dispute_files import Case
 from appservices.payments.service.peers import is_abroad
+from appservices.payments.service.standing import holders_of
 from appservices.payments.store import disputes as store
 from appservices.payments.store import holders, payments
 
@@ -87,7 +88,7 @@ def _currency_of(scene: Scene, person: UserId, number: str) -> str | None:
 
 def _show_all(scene: Scene, inbound: Inbound) -> None:
     person = inbound.sender
-    live = store.live_of(scene.txn, scene.holder(person).id)
+    live = [one for holder in holders_of(scene, person) for one in store.live_of(scene.txn, holder)]
     if is_desk(scene, person):
         live += [one for one in store.at_desk(scene.txn) if one not in live]
     for dispute_id in live:
@@ -98,7 +99,8 @@ def _show_all(scene: Scene, inbound: Inbound) -> None:
 
 def _found(scene: Scene, person: UserId, number: str) -> str | None:
     """The dispute of a number, if it is for them."""
-    found = store.numbered(scene.txn, scene.holder(person).id, number)
+    own = (store.numbered(scene.txn, one, number) for one in holders_of(scene, person))
+    found = next((one for one in own if one is not None), None)
     if found is None and is_desk(scene, person):
         found = store.numbered(scene.txn, None, number)
     return found
@@ -137,7 +139,7 @@ def say(  # noqa: PLR0911 -- a wish a line
     if side is Side.PAYEE and state is DisputeState.OPEN and words:
         return _answer(scene, case, words)
     if side is not Side.DESK and state is DisputeState.DECIDED and words:
-        return _appeal(scene, person, case, words)
+        return _appeal(scene, case, side, words)
     if side is Side.PAYER and words:
         return DisputeProblem.TWICE
     asking.call_back(scene, case, person)
@@ -164,13 +166,11 @@ def _answer(scene: Scene, case: Case, words: Sequence[str]) -> DisputeProblem | 
     return None
 
 
-def _appeal(
-    scene: Scene, person: UserId, case: Case, words: Sequence[str]
-) -> DisputeProblem | None:
+def _appeal(scene: Scene, case: Case, side: Side, words: Sequence[str]) -> DisputeProblem | None:
     said = read_words(" ".join(words))
     if isinstance(said, DisputeProblem):
         return said
-    disputes.appeal(scene, case, scene.holder(person).id, said)
+    disputes.appeal(scene, case, case.holder_of(side), said)
     return None
 
 
@@ -219,7 +219,7 @@ def left_to_dispute(scene: Scene, paid: Matter) -> int:
 
 def count_waiting(scene: Scene, person: UserId) -> int:
     """How many disputes wait for a person: to answer as who was paid, or to decide."""
-    count = store.count_asked(scene.txn, scene.holder(person).id)
+    count = sum(store.count_asked(scene.txn, one) for one in holders_of(scene, person))
     if not is_desk(scene, person):
         return count
     cased = [cases.read(scene, one) for one in store.at_desk(scene.txn)]

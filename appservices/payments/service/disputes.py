@@ -282,7 +282,9 @@ def _contest(scene: Scene, case: Case, _: _Given) -> None:
 
 
 def _appeal(scene: Scene, case: Case, given: _Given) -> None:
-    appeal(scene, case, scene.holder(given.person).id, "")
+    side = case.side_of(given.person, scene)
+    assert side is not None, "they were asked as one"  # noqa: S101 -- our bug
+    appeal(scene, case, case.holder_of(side), "")
 
 
 def _decided(case: Case, given: _Given) -> Case:

@@ -7,6 +7,7 @@ that it is the one.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.core.dispute import LIVE
@@ -29,6 +30,7 @@ from appservices.payments.service.sent_files import (
     is_file,
     payload_of,
 )
+from appservices.payments.service.standing import holders_of
 from appservices.payments.store import disputes as store
 from appservices.payments.store import evidence as rows
 from appservices.payments.store.evidence import EvidenceRow
@@ -120,7 +122,7 @@ class TakeEvidence(LookAtFile):
         side = case.side_of(person, scene) if case is not None else None
         if case is None or side is None:
             return
-        holder_id = scene.holder(person).id
+        holder_id = case.holder_of(side)
         problem = keep(scene, case, holder_id, {**self.claims(errand), **result})
         if problem is not None:
             _tell(scene, room_id, person, problem)
@@ -220,9 +222,9 @@ def _content(evidence: Evidence) -> message.Content:
 
 def _dispute_of(scene: Scene, person: UserId, words: str) -> str | EvidenceProblem:
     """To which dispute a file belongs: the one that its caption names, else the only one."""
-    holder = scene.holder(person).id
-    live = store.live_of(scene.txn, holder)
-    for word in words.upper().split():
+    holders = holders_of(scene, person)
+    live = [one for holder in holders for one in store.live_of(scene.txn, holder)]
+    for word, holder in itertools.product(words.upper().split(), holders):
         named = store.numbered(scene.txn, holder, word)
         if named in live:
             return str(named)

@@ -45,6 +45,7 @@ BY_KEY = (
     "GET /_veche/payments/v1/code",
     "GET /_veche/payments/v1/code.png",
     "GET /_veche/payments/v1/code.svg",
+    "GET /_veche/payments/v1/disputes",
     "GET /_veche/payments/v1/escrows/<escrow_id>",
     "GET /_veche/payments/v1/events",
     "GET /_veche/payments/v1/invoices/<invoice_id>",
@@ -59,6 +60,7 @@ BY_KEY = (
     "GET /_veche/payments/v1/mandates/<mandate_id>/charges/<charge_id>",
     "GET /_veche/payments/v1/payments/<payment_id>",
     "GET /_veche/payments/v1/payments/<payment_id>/dispute",
+    "GET /_veche/payments/v1/payments/<payment_id>/dispute/evidence/<n>",
     "GET /_veche/payments/v1/payouts/<payout_id>",
     "GET /_veche/payments/v1/payouts/<payout_id>/lines",
     "GET /_veche/payments/v1/webhooks",
@@ -100,6 +102,7 @@ BY_KEY = (
     "POST /_veche/signing/v1/templates/<name>/table",
     "POST /_veche/signing/v1/webhooks",
     "POST /_veche/signing/v1/webhooks/<webhook_id>/resume",
+    "PUT /_veche/payments/v1/payments/<payment_id>/dispute/evidence",
     "PUT /_veche/signing/v1/sessions/<session>/file",
     "PUT /_veche/signing/v1/sessions/<session>/file/any",
 )

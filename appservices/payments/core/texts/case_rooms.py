@@ -19,6 +19,8 @@ from appservices.payments.core.texts.escrow import silence_words, state_doc, sta
 from veche.protocol.message import Bold, Doc, Facts, Mono, Paragraph
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from appservices.payments.core.texts.dispute import DisputeView
     from appservices.payments.core.texts.escrow import EscrowView
     from veche.protocol.message import Span
@@ -40,15 +42,21 @@ def moved_doc(speech: Speech) -> Doc:
     return (Paragraph(speech.text("How it stands is further down.")),)
 
 
-def dispute_card(view: DisputeView, speech: Speech) -> Doc:
-    """How a dispute stands, for all in its room, and what each can write."""
+def dispute_card(view: DisputeView, speech: Speech, clerks: Sequence[str] = ()) -> Doc:
+    """How a dispute stands, for all in its room, and what each can write.
+
+    Args:
+        view: The dispute.
+        speech: Of the room.
+        clerks: Who speaks for the organisation that was paid.
+    """
     stands = stands_doc(view, Side.PAYER, speech)
     if view.dispute.state in DISPUTE_OVER:
         return (*stands, _over(speech))
     if view.dispute.state not in LIVE:
         return stands
     named = ((view.payer, Side.PAYER), (view.payee, Side.PAYEE))
-    sides = [(one.name, side) for one, side in named if one.person is not None]
+    sides = [(one.name, side) for one, side in named if one.person is not None or clerks]
     ways = [
         (name, example)
         for name, side in (*sides, (speech.text("Who decides"), Side.DESK))
@@ -64,7 +72,12 @@ def dispute_card(view: DisputeView, speech: Speech) -> Doc:
             names=", ".join(name for name, _ in sides),
         ),
     ]
-    if view.payee.person is None:
+    if clerks:
+        words = speech.text(
+            "For {name} speak here: {people}.", name=view.payee.name, people=", ".join(clerks)
+        )
+        said.append(words)
+    elif view.payee.person is None:
         words = speech.text(
             "{name} answers by its program, and does not read here.", name=view.payee.name
         )

@@ -226,7 +226,16 @@ def shown_opening(view: DisputeView, speech: Speech) -> str:
 
 
 def shown_agreeing(view: DisputeView, speech: Speech) -> str:
-    """What the payee signs who gives it back."""
+    """What the payee signs who gives it back; who speaks for an organisation says so."""
+    if view.payee.person is None:
+        return speech.text(
+            "For {payee} I give {amount} of the payment {number} back to {name} ({address}).",
+            payee=view.payee.name,
+            amount=speech.money(view.dispute.held_minor, view.currency),
+            number=view.number,
+            name=view.payer.name,
+            address=view.payer.address,
+        )
     return speech.text(
         "I give {amount} of the payment {number} back to {name} ({address}).",
         amount=speech.money(view.dispute.held_minor, view.currency),

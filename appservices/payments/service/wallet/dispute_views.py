@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -11,8 +11,6 @@ from appservices.payments.service.wallet.views import PartyView, Typed
 from veche.protocol.dispute_api import WORDS_CHARACTERS_MAX, DisputeFileView
 from veche.protocol.money import Money
 from veche.protocol.wire import Wire
-
-NAME_CHARACTERS_MAX: Final = 255
 
 Said = Annotated[str, Field(max_length=4 * WORDS_CHARACTERS_MAX)]
 """Longer than what is taken, so that it is refused in words."""
@@ -28,6 +26,7 @@ class DisputeEntry(Wire):
         state: ``asked``, ``freezing``, ``open``, ``at_desk``, ``decided``, ``appealed``,
             ``ending``, ``closed``, ``cancelled`` or ``expired``.
         side: As what the person sees it: ``payer``, ``payee`` or ``desk``.
+        is_own: Whether it is of a payment of their own; not of one to an organisation of theirs.
         payer: Who disputes.
         payee: Who was paid.
         amount: What is disputed.
@@ -51,6 +50,7 @@ class DisputeEntry(Wire):
     payment: str
     state: str
     side: Literal["payer", "payee", "desk"]
+    is_own: bool
     payer: PartyView
     payee: PartyView
     amount: Money
@@ -126,12 +126,3 @@ class DecisionBody(Wire):
 
     amount: Typed
     words: Said
-
-
-class FileQuery(Wire):
-    """What a file is called that is sent, and what it is said to be."""
-
-    name: Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS_MAX)]
-    mimetype: Annotated[str, Field(max_length=127, pattern=r"^[a-z0-9.+-]+/[a-z0-9.+-]+$")] = (
-        "application/octet-stream"
-    )

@@ -15,6 +15,7 @@ from appservices.payments.core.dispute_order import (
     read_decision,
     read_words,
 )
+from appservices.payments.core.evidence import plain_name
 from appservices.payments.core.texts.dispute import (
     Side,
     dispute_problem_words,
@@ -27,6 +28,7 @@ from appservices.payments.service import dispute_asking as asking
 from appservices.payments.service import dispute_files as cases
 from appservices.payments.service import dispute_orders, disputes, evidence
 from appservices.payments.service.api_disputes import file_view
+from appservices.payments.service.standing import holders_of
 from appservices.payments.service.wallet.asks import asks_of
 from appservices.payments.service.wallet.dispute_views import (
     DisputeEntry,
@@ -37,7 +39,6 @@ from appservices.payments.service.wallet.orders import read_typed
 from appservices.payments.service.wallet.reading import matter_of, party_view, version_of
 from appservices.payments.service.wallet.visit import PaymentRefusedError
 from appservices.payments.store import disputes as store
-from veche.protocol.approval import showable
 from veche.protocol.ids import ULID_PATTERN
 from veche.protocol.message import body
 from veche.protocol.money import Money, as_decimal_text
@@ -70,7 +71,8 @@ def disputes_view(visit: Visit) -> DisputesView:
     """All that concern a person, and what waits for their decision."""
     scene = visit.scene
     ids = store.at_desk(scene.txn) if dispute_orders.is_desk(scene, visit.person) else []
-    ids += [one for one in store.all_of(scene.txn, visit.holder.id) if one not in ids]
+    for holder in holders_of(scene, visit.person):
+        ids += [one for one in store.all_of(scene.txn, holder) if one not in ids]
     found = [(case, _side(visit, case)) for one in ids if (case := cases.read(scene, one))]
     entries = [_entry(visit, case, side) for case, side in found if side is not None]
     view = DisputesView(version="", disputes=entries)
@@ -197,8 +199,8 @@ def check_sending(visit: Visit, dispute_id: str) -> None:
         NotFoundError: There is no dispute of theirs; who decides gives no evidence.
         PaymentRefusedError: The dispute is over, or they have sent enough.
     """
-    case, _ = _own(visit, dispute_id)
-    problem = evidence.hindrance(visit.scene, case, visit.holder.id)
+    case, side = _own(visit, dispute_id)
+    problem = evidence.hindrance(visit.scene, case, case.holder_of(side))
     if problem is not None:
         raise evidence_refused(visit, problem)
 
@@ -210,8 +212,8 @@ def send(visit: Visit, dispute_id: str, found: Mapping[str, Any]) -> DisputesVie
         NotFoundError: There is no dispute of theirs.
         PaymentRefusedError: The dispute is over, they have sent enough, or the same before.
     """
-    case, _ = _own(visit, dispute_id)
-    problem = evidence.keep(visit.scene, case, visit.holder.id, found)
+    case, side = _own(visit, dispute_id)
+    problem = evidence.keep(visit.scene, case, case.holder_of(side), found)
     if problem is not None:
         raise evidence_refused(visit, problem)
     evidence.hand_on(visit.scene, dispute_id, visit.person)
@@ -238,8 +240,8 @@ def name_of(visit: Visit, name: str) -> str:
     Raises:
         PaymentRefusedError: It has characters that cannot be seen.
     """
-    plain = re.split(r"[/\\]", name)[-1].strip()
-    if not plain or showable(plain) != plain:
+    plain = plain_name(name)
+    if plain is None:
         raise evidence_refused(visit, EvidenceProblem.BROKEN)
     return plain
 
@@ -257,7 +259,7 @@ def _say(visit: Visit, case: Case, side: Side, choice: str, said: str) -> None:
         if choice == asking.CONTEST and side is Side.PAYEE:
             disputes.contest(scene, case, said)
         elif choice == asking.APPEAL and side is not Side.DESK:
-            disputes.appeal(scene, case, visit.holder.id, said)
+            disputes.appeal(scene, case, case.holder_of(side), said)
         else:
             raise visit.refused(Trouble.TOO_LATE)
     except DisputeStateError as e:
@@ -300,6 +302,7 @@ def _entry(visit: Visit, case: Case, side: Side) -> DisputeEntry:
         payment=dispute.payment_id,
         state=dispute.state.value,
         side=side.value,
+        is_own=visit.holder.id == case.holder_of(side),
         payer=party_view(view.payer),
         payee=party_view(view.payee),
         amount=money(dispute.amount_minor),
@@ -327,7 +330,7 @@ def _can(visit: Visit, case: Case, side: Side, asks: list[AskView]) -> list[str]
     found = [one for one in _FREE if disputes.may_choose(case, side, one)]
     if side is Side.PAYEE and disputes.may_choose(case, side, asking.GIVE_BACK) and not asks:
         found.append("ask")
-    is_open = evidence.hindrance(visit.scene, case, visit.holder.id) is None
+    is_open = evidence.hindrance(visit.scene, case, case.holder_of(side)) is None
     return [*found, *(["send"] if is_open else [])]
 
 

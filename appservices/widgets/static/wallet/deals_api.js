@@ -21,6 +21,7 @@
  * @property {string} payment
  * @property {string} state
  * @property {"payer" | "payee" | "desk"} side
+ * @property {boolean} is_own
  * @property {Party} payer
  * @property {Party} payee
  * @property {Money} amount

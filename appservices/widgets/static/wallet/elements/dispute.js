@@ -122,8 +122,7 @@ export class VecheDispute extends VecheElement {
 
     /** @param {Dispute} dispute */
     _facts(dispute) {
-        const { side, payment, number, due_at_ms } = dispute;
-        const isTheirs = side !== "desk";
+        const { is_own, payment, number, due_at_ms } = dispute;
         /** @type {[string, unknown][]} */
         const facts = [
             [t("Paid by"), html`<bdi>${dispute.payer.name}</bdi>`],
@@ -139,7 +138,7 @@ export class VecheDispute extends VecheElement {
             [t("Appeal"), dispute.appeal && html`<bdi>${dispute.appeal}</bdi>`],
             [
                 t("Payment"),
-                isTheirs
+                is_own
                     ? html`<a href=${paymentHref(payment)}><code>${number}</code></a>`
                     : html`<code>${number}</code>`,
             ],
@@ -373,7 +372,12 @@ export class VecheDispute extends VecheElement {
         const other = side === "payer" ? payee : payer;
         const title = {
             payer: t("You dispute what you paid to {name}", { name: payee.name }),
-            payee: t("{name} disputes what you were paid", { name: payer.name }),
+            payee: dispute.is_own
+                ? t("{name} disputes what you were paid", { name: payer.name })
+                : t("{payer} disputes what {payee} was paid", {
+                      payer: payer.name,
+                      payee: payee.name,
+                  }),
             desk: t("{payer} disputes what {payee} was paid", {
                 payer: payer.name,
                 payee: payee.name,
