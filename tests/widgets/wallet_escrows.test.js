@@ -40,7 +40,8 @@ test("a deal is proposed, joined, paid in and decided by two of three, all on th
 
     // Both are asked on their pages; then Alice's key puts it aside.
     for (const one of [bob, carol]) {
-        await one.visit();
+        await one.wallet.visit();
+        await one.page.getByRole("link", { name: /Escrows\s+1 waits for your answer/ }).click();
         const takePart = one.of("bicycle").getByRole("button", { name: /^Take part/ });
         await takePart.click();
         await takePart.waitFor({ state: "detached" });

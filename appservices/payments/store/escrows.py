@@ -184,6 +184,19 @@ def shown_of(txn: Cursor, holder_id: int, over_since_ms: int) -> list[str]:
     return [id_ for (id_,) in txn.fetchall()]
 
 
+def count_asked(txn: Cursor, holder_id: int) -> int:
+    """How many escrows wait for somebody: to take part, to put aside, or to decide."""
+    txn.execute(
+        "SELECT count(*) FROM payments.escrow_party AS p JOIN payments.escrow AS e"
+        " ON e.id = p.escrow_id WHERE p.holder = %(holder)s AND"
+        " (e.state = 'proposed' AND NOT p.has_agreed OR e.state = 'agreed' AND e.buyer = p.holder"
+        " OR e.state = 'funded' AND p.approved_by IS NULL)",
+        {"holder": holder_id},
+    )
+    [(count,)] = txn.fetchall()
+    return int(count)
+
+
 def open_of_buyer(txn: Cursor, buyer: int) -> list[str]:
     """Ids of a buyer's escrows that are not over."""
     txn.execute(

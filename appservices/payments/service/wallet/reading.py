@@ -50,6 +50,7 @@ from appservices.payments.service.wallet.views import (
 from appservices.payments.service.wallet.visit import asked_by
 from appservices.payments.store import allowances, holders
 from appservices.payments.store import disputes as dispute_store
+from appservices.payments.store import escrows as escrow_store
 from appservices.payments.store import invoices as invoice_store
 from appservices.payments.store import mandates as mandate_store
 from appservices.payments.store import payments as store
@@ -97,6 +98,7 @@ def wallet_view(visit: Visit) -> WalletView:
         has_chat=scene.chat_of(person) is not None,
         is_frozen=holder.is_frozen,
         disputes_open=dispute_orders.count_waiting(scene, person),
+        escrows_open=escrow_store.count_asked(scene.txn, holder.id),
         unfreeze=visit.asked(freezing.about(person), freezing.GO_ON) if holder.is_frozen else None,
         currencies=list(section.currencies),
         has_bank=bool(section.banks),

@@ -263,6 +263,7 @@ class WalletView(Wire):
         has_chat: Whether there is a chat, in which one is asked.
         is_frozen: They stopped everything.
         disputes_open: How many disputes wait for them.
+        escrows_open: How many escrows do.
         unfreeze: The approval that lets it go on; null: it was not asked for.
         currencies: Codes of those that are kept here.
         has_bank: Whether money comes in and goes out by a bank.
@@ -280,6 +281,7 @@ class WalletView(Wire):
     has_chat: bool
     is_frozen: bool
     disputes_open: int
+    escrows_open: int
     unfreeze: dict[str, Any] | None
     currencies: list[str]
     has_bank: bool

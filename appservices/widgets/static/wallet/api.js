@@ -130,6 +130,7 @@
  * @property {boolean} has_chat
  * @property {boolean} is_frozen
  * @property {number} disputes_open that wait for this person
+ * @property {number} escrows_open likewise
  * @property {Record<string, unknown> | null} unfreeze
  * @property {string[]} currencies
  * @property {boolean} has_bank

@@ -101,7 +101,8 @@ export class VechePurse extends VecheMatter {
             <p class="small secondary-text" role="status">${this.told}</p>
             <div class="actions">
                 ${this._command("balance", t("Balance"))} ${this._command("history", t("History"))}
-                ${this._command("mandates", t("Mandates"))}
+                ${this._command("mandates", t("Mandates"))} ${this._command("escrow", t("Escrows"))}
+                ${this._command("dispute", t("Disputes"))}
             </div>
         </section>`;
     }

@@ -12,6 +12,7 @@ from appservices.payments.service import escrows as steps
 from appservices.payments.service.wallet import escrows
 from appservices.payments.service.wallet.trust_views import NewEscrowBody
 from appservices.payments.service.wallet.visit import PaymentRefusedError, Visit
+from appservices.payments.store import escrows as store
 from tests.integration.appservices.payments.stage import (
     ALICE,
     BOB,
@@ -93,17 +94,26 @@ def funded(stage: Stage, **more: object) -> str:
     return escrow_id
 
 
+def waiting(stage: Stage, person: UserId) -> int:
+    """How many escrows wait for somebody, as their wallet's first view says."""
+    with page(stage, person) as visit:
+        return store.count_asked(visit.scene.txn, visit.holder.id)
+
+
 def test_a_deal_from_its_proposal_to_its_money(stage: Stage) -> None:
     escrow_id = proposed(stage)
     mine, theirs = shown(stage, ALICE, escrow_id), shown(stage, BOB, escrow_id)
     assert (mine.state, mine.role, mine.can, mine.held) == ("proposed", "buyer", ["stop"], None)
     assert (theirs.role, theirs.can) == ("seller", ["join", "decline"])
+    assert [waiting(stage, one) for one in (ALICE, BOB)] == [0, 1]
     act(stage, BOB, escrow_id, "join")
+    assert [waiting(stage, one) for one in (ALICE, BOB)] == [1, 0]
     assert shown(stage, BOB, escrow_id).can == []
     assert shown(stage, ALICE, escrow_id).can == ["stop", "ask"]
     stage.answer(ALICE, "fund")
     stage.write()
 
+    assert [waiting(stage, one) for one in (ALICE, BOB)] == [1, 1]
     both = [shown(stage, one, escrow_id) for one in (ALICE, BOB)]
     assert [(one.state, one.can) for one in both] == [("funded", ["share", "ask"])] * 2
     assert both[0].held == both[0].amount
@@ -116,6 +126,7 @@ def test_a_deal_from_its_proposal_to_its_money(stage: Stage) -> None:
         decision = shown(stage, ALICE, escrow_id).parties[person == BOB].decision
         assert decision == "60.00 EUR to Bob, 40.00 EUR back to Alice."
 
+    assert [waiting(stage, one) for one in (ALICE, BOB)] == [0, 0]
     over = shown(stage, ALICE, escrow_id)
     assert (over.state, over.is_over, over.can, over.held) == ("shared", True, [], None)
     assert stage.balance(BOB) == (MONEY + 6_000, 0)

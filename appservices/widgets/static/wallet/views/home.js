@@ -54,13 +54,15 @@ export class VecheWallet extends WalletView {
     }
 
     /** @param {Wallet} wallet */
-    _waiting({ open, mandates, disputes_open }) {
+    _waiting({ open, mandates, disputes_open, escrows_open }) {
         const proposed = mandates.filter(({ state }) => state === "proposed");
-        if (!open.length && !proposed.length && !disputes_open) return nothing;
+        const isAny = open.length || proposed.length || disputes_open || escrows_open;
+        if (!isAny) return nothing;
         return html`<section>
             <h2>${t("Waits for you")}</h2>
             <ul class="rows">
-                ${disputes_open ? this._disputed(disputes_open) : nothing}
+                ${disputes_open ? this._counted("/wallet/disputes", t("Disputes"), disputes_open) : nothing}
+                ${escrows_open ? this._counted("/wallet/trust", t("Escrows"), escrows_open) : nothing}
                 ${proposed.map((mandate) => this._proposed(mandate))}
                 ${open.map((one) =>
                     paymentRow(
@@ -75,12 +77,12 @@ export class VecheWallet extends WalletView {
         </section>`;
     }
 
-    /** @param {number} count */
-    _disputed(count) {
+    /** @param {string} href @param {string} title @param {number} count */
+    _counted(href, title, count) {
         return html`<li>
-            <a class="row waits" href="/wallet/disputes">
+            <a class="row waits" href=${href}>
                 <span class="row-main">
-                    <span class="row-title">${t("Disputes")}</span>
+                    <span class="row-title">${title}</span>
                     <span class="row-meta"
                         >${plural("{count} waits for your answer", "{count} wait for your answer", count)}</span
                     >
