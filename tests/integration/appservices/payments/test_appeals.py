@@ -12,6 +12,9 @@ from appservices.payments.core.evidence import FILE_BYTES_MAX, FILES_MAX
 from appservices.payments.service import dispute_files as cases
 from appservices.payments.service import disputes, evidence
 from appservices.payments.service.evidence import TAKE, TakeEvidence
+from appservices.payments.service.wallet import disputes as pages
+from appservices.payments.service.wallet.dispute_views import DecisionBody
+from appservices.payments.service.wallet.visit import PaymentRefusedError, Visit
 from tests.integration.appservices.payments.courier import Courier, Homeserver, sent
 from tests.integration.appservices.payments.stage import (
     ALICE,
@@ -87,6 +90,34 @@ def test_nothing_moves_until_the_time_to_appeal_is_over(stage: Stage) -> None:
 
     assert stage.row("dispute")["ended_by"] == "decided"
     assert balances(stage) == (-3_000, 3_000)
+
+
+@pytest.mark.parametrize("words", ["the photo was overlooked", ""])
+def test_an_appeal_goes_whole_by_the_page(stage: Stage, words: str) -> None:
+    decided(stage)
+    dispute_id = stage.row("dispute")["id"]
+    with stage.scene() as scene:
+        page = Visit(scene, ALICE, "en")
+        [before] = [one for one in pages.disputes_view(page).disputes if one.id == dispute_id]
+        assert before.can == ["withdraw", "appeal", "send"]
+        view = pages.choose(page, dispute_id, "appeal", words)
+        [after] = [one for one in view.disputes if one.id == dispute_id]
+        assert (after.state, after.appeal, after.given) == ("appealed", words, None)
+        with pytest.raises(PaymentRefusedError):
+            pages.choose(page, dispute_id, "appeal", words)
+    # Others decide now, and who decided before does not see it among what is theirs to do.
+    with stage.scene() as scene:
+        assert pages.disputes_view(Visit(scene, CLERK, "en")).disputes == []
+    with stage.scene() as scene:
+        judge = Visit(scene, JUDGE, "en")
+        [theirs] = [one for one in pages.disputes_view(judge).disputes if one.id == dispute_id]
+        assert theirs.can == ["decide"]
+        wanted = DecisionBody(amount="40", words="the photo is clear")
+        pages.decide(judge, dispute_id, wanted)
+    stage.answer(JUDGE, "decide")
+    stage.write()
+
+    assert balances(stage) == (-1_000, 1_000)
 
 
 @pytest.mark.parametrize("who", [ALICE, BOB])
