@@ -19,6 +19,7 @@ from tests.support.forgery import increment, objects, page
 from tests.support.signing import Office, Person, ms, with_boxes
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.signing import Proofs, prepare_closing, prepare_signature
+from veche.protocol.pdf.structure import revisions
 from veche.protocol.pdf.values import PdfError
 from veche.protocol.signatures.cms import Signer
 
@@ -101,6 +102,14 @@ def _ranged(pdf: bytes, at: int) -> tuple[bytes, bytes]:
     words = b"/ByteRange [0 %d %d %d" % (start, end, len(pdf) - end)
     whole = pdf.replace(span[0], words.ljust(len(span[0]) - 1) + b"]")
     return whole, whole[:start] + whole[end:]
+
+
+def crowded(count: int) -> bytes:
+    """A document with as many values besides its streams."""
+    few = sum(
+        one.values for one in revisions(Document(page(HONEST, {6: b"[]"})))[0].objects.values()
+    )
+    return page(HONEST, {6: b"[%b]" % (b"1 " * (count - few))})
 
 
 Change = Callable[[bytes, dict[int, bytes]], None]

@@ -56,6 +56,20 @@ class TestServiceLanguage:
         assert words - named == set()
 
 
+class TestPromises:
+    def test_each_promise_of_signatures_has_the_tests_that_are_named(self) -> None:
+        page = (ROOT / "docs/development/testing.md").read_text()
+        _, _, part = page.partition("## What is promised of signatures")
+        rows = re.findall(r"^\| (?!promise|---).* \| (`.*`) \| `(.*)` \|$", part, re.MULTILINE)
+
+        assert len(rows) >= 15
+        for names, file in rows:
+            text = (ROOT / file).read_text()
+            for name in re.findall("`(.*?)`", names):
+                begun = f"def {name}(" if name.startswith("test_") else f'test("{name}"'
+                assert begun in text, (name, file)
+
+
 class TestGeneratedPages:
     def test_the_commands_are_those_of_the_code(self) -> None:
         found = (ROOT / "docs/reference/commands.md").read_text()

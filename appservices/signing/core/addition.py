@@ -311,7 +311,7 @@ def _check_age(stamped_at_ms: int, now_ms: int) -> None:
 def _shown_at_ms(pdf: bytes, field: SignatureField) -> int:
     """The time in the picture of a signature, whole minutes UTC."""
     begin, end = field.place
-    value, _ = read_value(pdf, pdf.index(_OBJECT, begin) + len(_OBJECT), end)
+    value, _, _ = read_value(pdf, pdf.index(_OBJECT, begin) + len(_OBJECT), end)
     shown = lines_of(dictionary(value, "a signature"))[-1]
     try:
         moment = dt.datetime.strptime(shown, _SHOWN_TIME).replace(tzinfo=dt.UTC)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from veche.protocol.pdf.values import (
+    VALUES_MAX,
     PdfError,
     dictionary,
     natural,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 FILE_BYTES_MAX: Final = 100 * 1024 * 1024
 REVISIONS_MAX: Final = 500
 OBJECTS_MAX: Final = 500_000
+TRAILER_VALUES_MAX: Final = 1000
 
 _HEADER: Final = re.compile(rb"%PDF-1\.[3-7]\r?\n(?:%[^\r\n]{1,80}\r?\n)?")
 _LAST: Final = re.compile(rb"startxref\r?\n(\d{1,10})\r?\n%%EOF(?:\r\n|\r|\n)?\Z")
@@ -56,6 +58,7 @@ class PdfObject:
         end: Where it ends, after ``endobj``.
         value: The object; of a stream, its dictionary.
         data: Where a stream's bytes begin and end; None if it is no stream.
+        values: How many values it has.
     """
 
     number: int
@@ -63,6 +66,7 @@ class PdfObject:
     end: int
     value: Value
     data: tuple[int, int] | None
+    values: int = 1
 
 
 @attrs.frozen
@@ -155,16 +159,16 @@ class Document:
         return value
 
 
-def read_object(pdf: bytes, at: int, end: int, number: int) -> PdfObject:
+def read_object(pdf: bytes, at: int, end: int, number: int, most: int = VALUES_MAX) -> PdfObject:
     """The object that begins at ``at``.
 
     Raises:
-        PdfError: It is another one, or not whole before ``end``.
+        PdfError: It is another one, or not whole before ``end``, or has more values than that.
     """
     head = _OBJECT.match(pdf, at, end)
     if head is None or int(head[1]) != number:
         raise PdfError(f"object {number} is not where the table says")
-    value, after = read_value(pdf, head.end(), end)
+    value, after, count = read_value(pdf, head.end(), end, most)
     data = None
     if isinstance(value, dict) and (begun := _STREAM.match(pdf, after, end)):
         length = natural(value.get(b"/Length"), f"/Length of object {number}")
@@ -176,7 +180,7 @@ def read_object(pdf: bytes, at: int, end: int, number: int) -> PdfObject:
     closed = _END_OF_OBJECT.match(pdf, after, end)
     if closed is None:
         raise PdfError(f"object {number} does not end after its value")
-    return PdfObject(number, at, closed.end(), value, data)
+    return PdfObject(number, at, closed.end(), value, data, count)
 
 
 def _sections(pdf: bytes) -> list[Section]:
@@ -210,7 +214,7 @@ def _section(pdf: bytes, table: int, end: int) -> Section:
     head = _TRAILER.match(pdf, at, end)
     if head is None:
         raise PdfError("no trailer follows a table")
-    value, at = read_value(pdf, head.end(), end)
+    value, at, _ = read_value(pdf, head.end(), end, TRAILER_VALUES_MAX)
     trailer = dictionary(value, "a trailer")
     tail = _TAIL.match(pdf, at, end)
     if tail is None or int(tail[1]) != table:

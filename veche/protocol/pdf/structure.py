@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from veche.protocol.pdf.document import Document, read_object
-from veche.protocol.pdf.values import PdfError, natural
+from veche.protocol.pdf.values import VALUES_MAX, PdfError, natural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,10 +47,11 @@ def revisions(document: Document) -> list[Revision]:
         PdfError: A byte is left over, or a table or a trailer does not say what is there.
     """
     found: list[Revision] = []
-    start, at = 0, document.header_end
+    start, at, left = 0, document.header_end, VALUES_MAX
     for section in document.sections:
         _check_trailer(document, section)
-        objects = _objects(document.pdf, section, at)
+        objects = _objects(document.pdf, section, at, left)
+        left -= sum(one.values for one in objects.values())
         if found:
             _check_hidden(document.pdf, at, section.table, len(objects))
         found.append(Revision(objects, start, (section.marker_end, section.end)))
@@ -70,15 +71,18 @@ def _check_trailer(document: Document, section: Section) -> None:
         raise PdfError(f"a trailer has {min(unknown).decode('ascii', 'replace')}")
 
 
-def _objects(pdf: bytes, section: Section, at: int) -> dict[int, PdfObject]:
-    """The section's objects, which lie between ``at`` and its table with only space between."""
+def _objects(pdf: bytes, section: Section, at: int, most: int) -> dict[int, PdfObject]:
+    """The section's objects, which lie between ``at`` and its table with only space between.
+
+    They have so many values at most.
+    """
     places = sorted((offset, number) for number, offset in section.offsets.items())
     ends = [offset for offset, _ in places] + [section.table]
     found: dict[int, PdfObject] = {}
     for (offset, number), end in zip(places, ends[1:], strict=True):
         _check_space(pdf, at, offset, f"before object {number}")
-        found[number] = one = read_object(pdf, offset, end, number)
-        at = one.end
+        found[number] = one = read_object(pdf, offset, end, number, most)
+        at, most = one.end, most - one.values
     _check_space(pdf, at, section.table, "before a table")
     return found
 

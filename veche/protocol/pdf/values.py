@@ -20,6 +20,9 @@ Dictionary = dict[bytes, Value]
 DEPTH_MAX: Final = 64
 """Containers in one another."""
 
+VALUES_MAX: Final = 2_000_000
+"""In a file, besides its streams: what a page can hold in memory, and we within our bounds."""
+
 _SPACE: Final = rb"[\0\t\n\f\r ]"
 _END: Final = rb"(?=[\0\t\n\f\r ()<>\[\]{}/%]|\Z)"
 _TOKEN: Final = re.compile(
@@ -45,13 +48,20 @@ class PdfError(ValueError):
     """The file is not one that all readers read alike; the message names the first reason."""
 
 
-def read_value(data: bytes, at: int, end: int) -> tuple[Value, int]:
-    """The value that begins at ``at``, and where it ends.
+def read_value(data: bytes, at: int, end: int, most: int = VALUES_MAX) -> tuple[Value, int, int]:
+    """The value that begins at ``at``, where it ends, and how many values are in it with itself.
+
+    Args:
+        data: The file.
+        at: Where it begins.
+        end: Where it has to end.
+        most: How many values it may have.
 
     Raises:
-        PdfError: There is none, or it does not end before ``end``.
+        PdfError: There is none, or it does not end before ``end``, or has more values.
     """
     stack: list[tuple[bytes, list[Value]]] = []
+    count = 0
     match = _TOKEN.match
     while True:
         token = match(data, at, end)
@@ -71,8 +81,11 @@ def read_value(data: bytes, at: int, end: int) -> tuple[Value, int]:
             value = data[start:at]
         else:
             value = _closed(stack, token["close"], at)
+        count += 1
+        if count > most:
+            raise PdfError(f"more than {VALUES_MAX} values")
         if not stack:
-            return value, at
+            return value, at, count
         stack[-1][1].append(value)
 
 

@@ -54,6 +54,9 @@ __all__ = [
 SIGNATURES_MAX: Final = 300
 """As many as can sign a document, and stamps that close and renew it."""
 _MARKER: Final = b"%%EOF"
+_BEGINNINGS_MIN: Final = 4
+"""How many beginnings are looked at, however large they are; and up to where more are."""
+_BEGINNINGS_BYTES_MAX: Final = 32 * 1024 * 1024
 
 
 def judge(pdf: bytes, by: Trusted) -> Report:
@@ -125,9 +128,10 @@ def begins_signed(pdf: bytes) -> bool:
 
     Who makes such a file keeps to that; what breaks it was added by somebody who wanted it unseen.
     """
-    at = pdf.find(_MARKER)
-    for _ in range(SIGNATURES_MAX):
-        if at < 0:
+    at, read = pdf.find(_MARKER), 0
+    for tried in range(SIGNATURES_MAX):
+        read += at
+        if at < 0 or (tried >= _BEGINNINGS_MIN and read > _BEGINNINGS_BYTES_MAX):
             return False
         try:
             document = Document(pdf[: at + len(_MARKER)])

@@ -10,6 +10,7 @@
  * @property {number} end after `endobj`
  * @property {Value} value of a stream its dictionary
  * @property {[number, number]} [data] where a stream's bytes begin and end
+ * @property {number} values how many it has
  *
  * @typedef {object} Section
  * @property {number} table where its table begins
@@ -22,11 +23,20 @@
  * @property {Map<number, PdfObject>} objects
  * @property {[number, number]} ends
  */
-import { PdfError, dictionary, isSame, natural, readValue, referred } from "./values.js";
+import {
+    PdfError,
+    VALUES_MAX,
+    dictionary,
+    isSame,
+    natural,
+    readValue,
+    referred,
+} from "./values.js";
 
 const FILE_BYTES_MAX = 100 * 1024 * 1024;
 const REVISIONS_MAX = 500;
 const OBJECTS_MAX = 500_000;
+const TRAILER_VALUES_MAX = 1000;
 const LAST_BYTES = 64;
 
 const HEADER = /%PDF-1\.[3-7]\r?\n(?:%[^\r\n]{1,80}\r?\n)?/y;
@@ -114,13 +124,14 @@ export class PdfDocument {
  * @param {number} at
  * @param {number} end
  * @param {number} number
+ * @param {number} [most] how many values it may have
  * @returns {PdfObject}
  */
-function readObject(pdf, at, end, number) {
+function readObject(pdf, at, end, number, most = VALUES_MAX) {
     const head = match(OBJECT, pdf, at, end);
     if (!head || Number(head.found[1]) !== number)
         throw new PdfError(`object ${number} is not where the table says`);
-    const [value, valueEnd] = readValue(pdf, head.end, end);
+    const [value, valueEnd, values] = readValue(pdf, head.end, end, most);
     let after = valueEnd;
     /** @type {[number, number] | undefined} */
     let data;
@@ -134,7 +145,7 @@ function readObject(pdf, at, end, number) {
     }
     const closed = match(END_OF_OBJECT, pdf, after, end);
     if (!closed) throw new PdfError(`object ${number} does not end after its value`);
-    return { number, start: at, end: closed.end, value, data };
+    return { number, start: at, end: closed.end, value, data, values };
 }
 
 /** @param {string} pdf @returns {Section[]} first to last */
@@ -165,7 +176,7 @@ function sectionAt(pdf, table, end) {
     const { offsets, at } = entriesAt(pdf, begun.end, end);
     const head = match(TRAILER, pdf, at, end);
     if (!head) throw new PdfError("no trailer follows a table");
-    const [value, after] = readValue(pdf, head.end, end);
+    const [value, after] = readValue(pdf, head.end, end, TRAILER_VALUES_MAX);
     const trailer = dictionary(value, "a trailer");
     const tail = match(TAIL, pdf, after, end);
     if (!tail || Number(tail.found[1]) !== table) throw new PdfError("a revision ends otherwise");
@@ -207,10 +218,11 @@ export function revisionsOf(document) {
     const { pdf } = document;
     /** @type {Revision[]} */
     const found = [];
-    let at = document.headerEnd;
+    let [at, left] = [document.headerEnd, VALUES_MAX];
     for (const section of document.sections) {
         checkTrailer(document, section);
-        const objects = objectsOf(pdf, section, at);
+        const objects = objectsOf(pdf, section, at, left);
+        for (const one of objects.values()) left -= one.values;
         if (found.length > 0) checkHidden(pdf, at, section.table, objects.size);
         found.push({ objects, ends: [section.markerEnd, section.end] });
         at = section.markerEnd;
@@ -229,19 +241,20 @@ function checkTrailer(document, section) {
         throw new PdfError("a trailer has what does not belong to it");
 }
 
-/** @param {string} pdf @param {Section} section @param {number} start */
-function objectsOf(pdf, section, start) {
+/** @param {string} pdf @param {Section} section @param {number} start @param {number} most values */
+function objectsOf(pdf, section, start, most) {
     const places = [...section.offsets].map(([number, offset]) => ({ number, offset }));
     places.sort((one, other) => one.offset - other.offset || one.number - other.number);
     /** @type {Map<number, PdfObject>} */
     const found = new Map();
-    let at = start;
+    let [at, left] = [start, most];
     for (const [index, { number, offset }] of places.entries()) {
         checkSpace(pdf, at, offset);
         const end = places[index + 1]?.offset ?? section.table;
-        const one = readObject(pdf, offset, end, number);
+        const one = readObject(pdf, offset, end, number, left);
         found.set(number, one);
         at = one.end;
+        left -= one.values;
     }
     checkSpace(pdf, at, section.table);
     return found;

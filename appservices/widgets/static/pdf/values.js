@@ -10,6 +10,8 @@
  */
 
 const DEPTH_MAX = 64;
+/** In a file, besides its streams: what a page can hold in memory. */
+export const VALUES_MAX = 2_000_000;
 const CHUNK = 0x10000;
 const END = String.raw`(?=[\0\t\n\f\r ()<>[\]{}/%]|$)`;
 const TOKEN = new RegExp(
@@ -60,13 +62,15 @@ export function asBytes(text) {
  * @param {string} pdf
  * @param {number} start
  * @param {number} end
- * @returns {[Value, number]} the value that begins at `start`, and where it ends
- * @throws {PdfError} there is none, or it does not end before `end`
+ * @param {number} [most] how many values it may have
+ * @returns {[Value, number, number]} the value that begins at `start`, where it ends, and how many
+ *     values are in it with itself
+ * @throws {PdfError} there is none, or it does not end before `end`, or has more values
  */
-export function readValue(pdf, start, end) {
+export function readValue(pdf, start, end, most = VALUES_MAX) {
     /** @type {{mark: string, items: Value[]}[]} */
     const stack = [];
-    let at = start;
+    let [at, count] = [start, 0];
     for (;;) {
         TOKEN.lastIndex = at;
         const token = TOKEN.exec(pdf);
@@ -87,8 +91,10 @@ export function readValue(pdf, start, end) {
             value = pdf.slice(at - 1, until);
             at = until;
         }
+        count += 1;
+        if (count > most) throw new PdfError(`more than ${VALUES_MAX} values`);
         const holder = stack.at(-1);
-        if (!holder) return [value, at];
+        if (!holder) return [value, at, count];
         holder.items.push(value);
     }
 }

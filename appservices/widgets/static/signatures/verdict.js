@@ -47,6 +47,9 @@ import {
 import { Trust, readable } from "./trust.js";
 
 const SIGNATURES_MAX = 300;
+/** How many beginnings are looked at however large they are, and up to where more are. */
+const BEGINNINGS_MIN = 4;
+const BEGINNINGS_BYTES_MAX = 32 * 1024 * 1024;
 const MARKER = "%%EOF";
 
 /**
@@ -94,7 +97,10 @@ function finding(reason, error) {
 /** @param {string} pdf whether a beginning of the file is a signed file in the profile */
 export async function beginsSigned(pdf) {
     let at = pdf.indexOf(MARKER);
+    let read = 0;
     for (let tried = 0; tried < SIGNATURES_MAX && at >= 0; tried += 1) {
+        read += at;
+        if (tried >= BEGINNINGS_MIN && read > BEGINNINGS_BYTES_MAX) return false;
         try {
             const document = new PdfDocument(pdf.slice(0, at + MARKER.length));
             if ((await split(document, revisionsOf(document))).added.length > 0) return true;

@@ -27,6 +27,7 @@ from tests.unit.veche.protocol.signatures import test_verdict as files
 from veche.protocol.ids import UserId
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.signing import prepare_signature
+from veche.protocol.pdf.values import VALUES_MAX
 from veche.protocol.signatures import certificates
 from veche.protocol.signatures.certificates import Revoked
 from veche.protocol.signatures.cms import Signer
@@ -170,6 +171,7 @@ def _files() -> Iterator[File]:
     doc = with_boxes(script, ["Sig1"])
     signed = office.close(office.person("Алиса", doc).sign(doc, "Sig1"))
     yield File("a script", signed, root)
+    yield File("one value more", attackers.crowded(VALUES_MAX + 1), root)
     yield from _certificates(office)
     yield from _attacks()
     yield from _added()

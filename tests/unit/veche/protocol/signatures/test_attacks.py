@@ -12,6 +12,7 @@ import pytest
 
 from tests.support import attackers, attacks
 from tests.support.signing import NOW
+from veche.protocol.pdf.values import VALUES_MAX
 from veche.protocol.signatures.report import Reason, Report, Verdict
 from veche.protocol.signatures.verdict import Trusted, judge
 
@@ -72,6 +73,11 @@ def test_what_a_certification_does_not_allow_is_red(make: Callable[[], bytes]) -
 
 def test_after_a_signature_that_allows_nothing_a_stamp_closes_the_file() -> None:
     assert verdict(attackers.closed(attacks.first_allows(1))).verdict is Verdict.SEALED
+
+
+def test_no_more_values_are_read_than_memory_has_room_for() -> None:
+    assert verdict(attackers.crowded(VALUES_MAX)).verdict is Verdict.UNSIGNED
+    assert verdict(attackers.crowded(VALUES_MAX + 1)).verdict is Verdict.UNREADABLE
 
 
 def test_a_first_signature_that_certifies_nothing_is_named() -> None:
