@@ -68,8 +68,9 @@ class Signing:
                 are of another hash than is configured, or files would be stamped without end.
         """
         anchors = [] if section.sessions is None else section.sessions.anchors
-        roots = [] if section.stamps is None else [section.stamps.root]
-        self.authorities = read_authorities(section.folder, anchors, roots)
+        self.authorities = read_authorities(
+            section.folder, anchors, section.stamps, section.former_stamp_roots
+        )
         missing = [one.id for one in section.seals if one.id not in self.authorities.seals]
         if missing:
             raise ConfigError(
@@ -151,8 +152,7 @@ def other_stamps(
         for path in (section.token_path, section.password_path)
     )
     remote = RemoteStamper(outbound, section.url, bearer=token, password=password)
-    [root] = authorities.stamp_roots
-    return OtherStamps(host.reactor, remote, outbound, root, host.now_ms, policy=section.policy)
+    return OtherStamps(host.reactor, remote, outbound, authorities.stampers, host.now_ms)
 
 
 def _check_hash(authorities: Authorities, section: SigningSection) -> None:

@@ -164,7 +164,7 @@ class SessionsSection(Section):
 
 
 class StampsSection(Section):
-    """An authority elsewhere whose time stamps close what is signed here."""
+    """An authority elsewhere whose time stamps are on what is signed here, and close it."""
 
     url: str = Field(
         pattern=r"^https?://[^/\s?#@]+(/[^\s#]*)?$", examples=["https://tsa.example.org/rfc3161"]
@@ -206,9 +206,12 @@ class SigningSection(Section):
     sessions: SessionsSection | None = None
     """The bot of signers and requesters; left out: there are seals and time stamps alone."""
     stamps: StampsSection | None = None
-    """An authority elsewhere that stamps seals, reports on signatures, and files that are closed
-    and renewed here; left out: the one in `folder` does. That one stamps the signatures of persons
-    and what it is asked for at `/_veche/signing/v1/tsa` in any case."""
+    """An authority elsewhere that stamps signatures of persons, seals, reports on signatures, files
+    that are closed and renewed, and what is asked for at `/_veche/signing/v1/tsa`; left out: the
+    one in `folder` does. While it does not answer nothing else stamps in its place."""
+    former_stamp_roots: list[FilePath] = Field(default_factory=list, max_length=20)
+    """What `stamps.root` was before: certificates (PEM) of authorities that stamped here. What they
+    have stamped is believed still, and they stamp nothing any more."""
     stamp_hash: Literal["sha256", "sha384", "sha512"] = "sha256"
     """The hash of the stamps that close and renew files. A longer one keeps files proven when
     SHA-256 is believed no more; the authority for stamps has to be made with it too."""

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import attrs
-from cryptography import x509
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -28,9 +27,10 @@ from tests.support.signing import with_boxes
 from veche.protocol.blind_api import veiled
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.pages import page_count
-from veche.protocol.pdf.signing import Proofs, prepare_closing
+from veche.protocol.pdf.signing import Proofs, prepare_closing, room_for_stamp
 from veche.protocol.pdf.values import PdfError
 from veche.protocol.signatures.digests import SHA256, hash_named
+from veche.protocol.signatures.judging import StampRoot
 from veche.protocol.signatures.report import Reason
 from veche.protocol.signatures.verdict import Trusted, judge, signatures_of
 from veche.protocol.unpadded import from_unpadded
@@ -238,10 +238,11 @@ class BlindPage(SignPage):
         """What keeps a file from being green that is not closed yet."""
         roots = [view["proofs"]["certificates"][0]]
         roots += [one["certificate"] for one in view.get("authorities", [])]
-        trusted = [x509.load_der_x509_certificate(from_unpadded(one)) for one in roots]
+        trusted = [*map(from_unpadded, roots)]
+        trusted += [StampRoot(from_unpadded(one)) for one in view.get("stampers", [])]
         now = dt.datetime.fromtimestamp(view["now_ms"] // 1000, dt.UTC)
         try:
-            report = judge(pdf, Trusted(trusted, now))
+            report = judge(pdf, Trusted.by_encoded(trusted, now))
         except PdfError:
             return [Reason.BROKEN]
         return [one.reason for one in report.findings if one.reason not in _OPEN]
@@ -261,10 +262,14 @@ class BlindPage(SignPage):
 
     def closing(self, view: Mapping[str, Any], pdf: bytes, field: str = "Closed") -> dict[str, Any]:
         """The revision that closes a file."""
-        root, _, stamps = map(from_unpadded, view["proofs"]["certificates"])
-        proofs = Proofs([root, stamps], [from_unpadded(view["proofs"]["lists"][1])])
+        others, told = self.stampers(view), view["proofs"]
+        proofs = Proofs(
+            [*map(from_unpadded, told["certificates"]), *others.certificates],
+            [*map(from_unpadded, told["lists"]), *others.lists],
+        )
         by = hash_named(view["stamp_hash"])
-        prepared = prepare_closing(Document(pdf), field, proofs, by=by)
+        room = room_for_stamp(proofs.certificates)
+        prepared = prepare_closing(Document(pdf), field, proofs, bytes_max=room, by=by)
         token = self.stamp(prepared.digest, by)
         claimed = prepared.digest if by is SHA256 else SHA256.digest(prepared.digest)
         increment = prepared.filled(token)

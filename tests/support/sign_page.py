@@ -27,7 +27,7 @@ from tests.support.keys import approval_of, canonical_json, decline_of, unpadded
 from veche.protocol.asic.container import DataFile, is_container, prepare
 from veche.protocol.asic.growing import begun, grown
 from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import NewField, Proofs, prepare_signature
+from veche.protocol.pdf.signing import NewField, Proofs, prepare_signature, room_for_signature
 from veche.protocol.signatures.cms import Signer
 from veche.protocol.signatures.digests import SHA256
 from veche.protocol.signatures.stamps import StampRequest
@@ -157,10 +157,12 @@ class SignPage:
         self, view: Mapping[str, Any], pdf: bytes, key: FreshKey, issued: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Sign a file, and encrypt what that adds."""
+        others = self.stampers(view)
         proofs = Proofs(
-            [from_unpadded(one) for one in issued["certificates"]],
-            [from_unpadded(one) for one in issued["lists"]],
+            [*map(from_unpadded, issued["certificates"]), *others.certificates],
+            [*map(from_unpadded, issued["lists"]), *others.lists],
         )
+        room = room_for_signature(others.certificates)
         name = next(one["name"] for one in view["parties"] if one["party"] == self.party)
         certificate = x509.load_der_x509_certificate(from_unpadded(issued["certificate"]))
         issuing = x509.load_der_x509_certificate(from_unpadded(issued["certificates"][1]))
@@ -170,7 +172,8 @@ class SignPage:
         whole = pdf
         for field in self.fields(view):
             place = NewField(field) if view["document"].get("is_signed") else field
-            prepared = prepare_signature(Document(whole), place, proofs, name, view["now_ms"])
+            document, now_ms = Document(whole), view["now_ms"]
+            prepared = prepare_signature(document, place, proofs, name, now_ms, bytes_max=room)
             attributes = signer.signed_attributes(prepared.digest)
             signature = key.key.sign(attributes, ec.ECDSA(hashes.SHA256()))
             token = self.stamp(hashlib.sha256(signature).digest())
@@ -253,6 +256,14 @@ class SignPage:
             "approval": device.signed(declined),
         }
         return self.call("POST", f"/sessions/{self.session}/decline", body)
+
+    def stampers(self, view: Mapping[str, Any]) -> Proofs:
+        """What proves who stamps elsewhere in the service's place; nothing where nobody does."""
+        if not view["is_stamped_elsewhere"]:
+            return Proofs()
+        told = self.call("GET", "/tsa/proofs").body
+        certificates, lists = (map(from_unpadded, told[one]) for one in ("certificates", "lists"))
+        return Proofs(list(certificates), list(lists))
 
     def stamp(self, digest: bytes, by: Hash = SHA256) -> bytes:
         """A time stamp over a digest (RFC 3161)."""

@@ -11,6 +11,7 @@ from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError, RefusedError, UnavailableError
 from veche.protocol.own_certificate_api import AnnounceBody
 from veche.protocol.pdf.document import FILE_BYTES_MAX
+from veche.protocol.sealing_api import StampersView
 from veche.protocol.signatures.cms import CmsError
 from veche.protocol.signatures.foreign_stamps import token_of_anybody
 from veche.protocol.signatures.stamps import StampRequest
@@ -99,6 +100,10 @@ class SessionClient:
     async def hand_in(self, body: SignatureBody) -> SessionView:
         """Hand a signature in; raises as ``view``."""
         return await self._call("POST", self._path("/signatures"), SessionView, body)
+
+    async def stampers(self) -> StampersView:
+        """Who stamps now, and what proves them; raises as ``view``."""
+        return await self._call("GET", f"{API}/tsa/proofs", StampersView)
 
     async def stamp(self, imprint: bytes) -> bytes:
         """A time stamp of the service's over a SHA-256; raises as ``view``."""

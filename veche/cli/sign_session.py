@@ -22,6 +22,7 @@ import attrs
 from twisted.internet.task import deferLater
 
 from veche.cli.session_client import SessionClient, SessionRefusedError
+from veche.cli.session_stamps import SessionStamps
 from veche.cli.site import LOOPBACK
 from veche.cli.verify_pdf import judge_encoded
 from veche.protocol.approval import showable
@@ -272,7 +273,8 @@ class SessionSigning:
         for again in range(REBASE_MAX + 1):
             view = await self.client.view()
             paper = self._grown(paper, view)
-            body = await self._signed(view, paper, provider, lists)
+            stamps = await SessionStamps.of(self.client, view)
+            body = await self._signed(view, paper, provider, lists, stamps)
             try:
                 await self.client.hand_in(body)
             except SessionRefusedError as e:
@@ -289,6 +291,7 @@ class SessionSigning:
     async def _fetched(self, credential: Credential) -> Sequence[bytes]:
         """What says that the certificates were not revoked; before anybody is asked for a PIN."""
         view = await self.client.view()
+        await SessionStamps.of(self.client, view)  # so that who stamps is there
         encoded = (from_unpadded(one.certificate) for one in view.authorities)
         roots = [one for one in map(read_certificate, encoded) if one is not None]
         found = await self.fetch([credential.certificate, *credential.chain], roots)
@@ -346,6 +349,7 @@ class SessionSigning:
         paper: Paper,
         provider: SignatureProvider,
         lists: Sequence[bytes],
+        stamps: SessionStamps,
     ) -> SignatureBody:
         """What is handed in."""
         own = view.you.field
@@ -356,10 +360,10 @@ class SessionSigning:
         for clause, field in boxes:
             place = Place(
                 NewField(field) if view.document.is_signed else field,
-                _proofs(view, provider.credential, lists),
+                _proofs(view, provider.credential, lists, stamps.proofs),
                 _look(view, provider.credential),
             )
-            added = await sign_revision(self.pool, provider, whole, place, view.now_ms, self.client)
+            added = await sign_revision(self.pool, provider, whole, place, view.now_ms, stamps)
             whole += added.data
             claims.append((clause, unpadded(added.cms), unpadded(added.digest)))
         increment, number = whole[len(paper.whole) :], paper.revision + 1
@@ -434,12 +438,15 @@ def _clauses(claims: Sequence[tuple[str, str, str]]) -> tuple[ClauseClaim, ...] 
     return found or None
 
 
-def _proofs(view: SessionView, credential: Credential, lists: Sequence[bytes]) -> Proofs:
+def _proofs(
+    view: SessionView, credential: Credential, lists: Sequence[bytes], stampers: Proofs
+) -> Proofs:
     known = [from_unpadded(one) for one in view.proofs.certificates]
     anchors = [from_unpadded(one.certificate) for one in view.authorities]
     above = [der_of(one) for one in credential.chain]
-    certificates = dict.fromkeys([*known, *above, *_above(credential, anchors)])
-    return Proofs(list(certificates), [*lists, *(from_unpadded(one) for one in view.proofs.lists)])
+    certificates = [*known, *above, *_above(credential, anchors), *stampers.certificates]
+    told = [from_unpadded(one) for one in view.proofs.lists]
+    return Proofs(list(dict.fromkeys(certificates)), [*lists, *told, *stampers.lists])
 
 
 def _above(credential: Credential, anchors: Sequence[bytes]) -> list[bytes]:

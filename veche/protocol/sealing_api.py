@@ -79,3 +79,19 @@ class StampView(Wire):
     """
 
     token: Encoded
+
+
+class StampersView(Wire):
+    """Who stamps what is signed, and what proves it.
+
+    Attributes:
+        certificates: DER: of those who stamp, and those above them.
+        lists: DER: what says that they were not revoked.
+        roots: DER: below which those elsewhere have to be; none: the service stamps.
+        policy: Under which they stamp, as dotted numbers; none: any.
+    """
+
+    certificates: list[Encoded]
+    lists: list[Encoded]
+    roots: list[Encoded]
+    policy: str | None = None

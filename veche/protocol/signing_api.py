@@ -194,8 +194,9 @@ class ProofsView(Wire):
     """What a signer's revision needs beside their certificate.
 
     Attributes:
-        certificates: DER: the root, who issues certificates, who stamps.
-        lists: DER: those that speak of the last two.
+        certificates: DER: the root, who issues certificates, and who stamps, unless somebody
+            elsewhere does.
+        lists: DER: those that speak of the last ones.
     """
 
     certificates: list[Encoded]
@@ -226,8 +227,9 @@ class SessionView(Wire):
         revisions: All so far, the first one first.
         proofs: For a signer's revision.
         authorities: Elsewhere, whose certificates are taken here; files are judged by them too.
-        stampers: Elsewhere, whose time stamps close files here: files are judged by their
-            certificates (DER), for time stamps alone.
+        stampers: Elsewhere, who stamp here in the service's place, or did: files are judged by
+            their certificates (DER), for time stamps alone.
+        is_stamped_elsewhere: One of them stamps now.
         providers: Of remote signatures, at which people can sign on their page.
         final_sha256: Of the closed file; none: it is not closed yet.
         is_to_close: A page that can read the file has to close it now.
@@ -261,6 +263,7 @@ class SessionView(Wire):
     proofs: ProofsView
     authorities: list[AuthorityView] = Field(default_factory=list)
     stampers: list[str] = Field(default_factory=list)
+    is_stamped_elsewhere: bool = False
     providers: list[ProviderView] = Field(default_factory=list)
     final_sha256: Sha256 | None = None
     is_to_close: bool = False
@@ -464,8 +467,9 @@ class CertificateView(Wire):
 
     Attributes:
         certificate: DER.
-        certificates: DER: the root, who issues certificates, who stamps.
-        lists: DER: those that speak of the certificate, of who issues and of who stamps.
+        certificates: DER: the root, who issues certificates, and who stamps, unless somebody
+            elsewhere does.
+        lists: DER: those that speak of the certificate, and of the last ones.
         act: Its entry in the log of acts.
     """
 

@@ -77,7 +77,8 @@ class ServiceSpec(Generic[HostT_contra]):
             below the root, such as ``_veche/agency/v1``; the one at the empty path gets what is for
             no other.
         look: Says what of its own has to be looked after, and how, from its section and the Unix
-            time in seconds: ``veche doctor`` tells it. It reads files and changes nothing.
+            time in seconds: ``veche doctor`` tells it. It reads files, may ask those whom the
+            section names, and changes nothing.
         look_in: Says the same of what is in the database, from a transaction that only reads.
     """
 

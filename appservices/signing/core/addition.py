@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate
 
+    from appservices.signing.core.stampers import Stampers
     from veche.protocol.pdf.grammar import SignatureField
     from veche.protocol.pdf.structure import Revision
     from veche.protocol.signatures.digests import Hash
@@ -82,7 +83,8 @@ class Expected:
         certificate: Issued to the party; or one of their own, which they have approved.
         stamps: Of who stamps here.
         roots: By which the file will be judged, DER.
-        known: DER of the certificates that may travel with it: these two, and the authorities'.
+        known: DER of the certificates that may travel with it, beside those of who stamps
+            elsewhere: this one, and the authorities'.
         signed_before: How many signatures the file has already.
         now_ms: UTC.
         is_own: It is by a certificate of the party's own, which is bound to no document.
@@ -91,7 +93,7 @@ class Expected:
     fields: tuple[str, ...]
     document_sha256: bytes
     certificate: Certificate
-    stamps: Certificate
+    stamps: Stampers
     roots: tuple[bytes, ...]
     known: frozenset[bytes]
     signed_before: int
@@ -187,7 +189,8 @@ def check_step(before: bytes, after: bytes, expected: Expected, kinds: Sequence[
 
 def _check_lists(opened: Opened, expected: Expected) -> None:
     """Make sure that the lists beside a signature are of those who issue here, and nothing else."""
-    known = [x509.load_der_x509_certificate(one) for one in expected.known]
+    stampers = expected.stamps.chained(opened.certificates)
+    known = [x509.load_der_x509_certificate(one) for one in (*expected.known, *stampers)]
     if not all(is_list_of_any(one, known) for one in opened.lists):
         raise BadSignatureError("a list travels with it that is not of here")
 
@@ -239,9 +242,11 @@ def check_claimed(
 
 
 def check_claimed_stamp(
-    encoded: bytes, claimed: bytes, stamps: Certificate, now_ms: int, by: Hash = SHA256
-) -> None:
+    encoded: bytes, claimed: bytes, stamps: Stampers, now_ms: int, by: Hash = SHA256
+) -> int:
     """Make sure that a time stamp over a file is ours and new, where the file is not seen.
+
+    Until when it proves something, UTC.
 
     Args:
         encoded: The token, DER.
@@ -258,12 +263,13 @@ def check_claimed_stamp(
         if (imprint if by is SHA256 else SHA256.digest(imprint)) != claimed:
             raise BadSignatureError("its time stamp is over something else")
         opened = open_encoded("the time stamp", _known(imprint), encoded, is_stamp=True)
-        _check_stamper(opened, stamps)
+        stamps.check(opened, now_ms)
     except (SignatureFault, CmsError) as e:
         raise BadSignatureError(str(e)) from e
     if opened.stamp is None or opened.stamp.by is not by:
         raise BadSignatureError("its time stamp is by another hash: load the page again")
     _check_age(opened.stamped_at_ms or 0, now_ms)
+    return round(opened.stamper().not_valid_after_utc.timestamp() * 1000)
 
 
 def _known(digest: bytes) -> Callable[[Hash], bytes]:
@@ -290,17 +296,13 @@ def _check_opened(opened: Opened, expected: Expected) -> int:
         raise BadSignatureError(f"it is by another certificate than the one {whose}")
     if not expected.is_own and document_digest_of(certificate) != expected.document_sha256:
         raise BadSignatureError("its certificate is for another document")
-    _check_stamper(opened, expected.stamps)
+    expected.stamps.check(opened, expected.now_ms)
     # What travels with a signature is not signed, so anything could be put there.
-    if not expected.known.issuperset(opened.certificates):
+    others = set(opened.certificates) - expected.known
+    if others and not expected.stamps.chained(opened.certificates) >= others:
         raise BadSignatureError("a certificate travels with it that is not of here")
     _check_age(opened.stamp.at_ms, expected.now_ms)
     return opened.stamp.at_ms
-
-
-def _check_stamper(opened: Opened, stamps: Certificate) -> None:
-    if der_of(opened.stamper()) != der_of(stamps):
-        raise BadSignatureError("its time stamp is not ours")
 
 
 def _check_age(stamped_at_ms: int, now_ms: int) -> None:

@@ -309,11 +309,12 @@ class PartyRoutes(PartyCalls):
             about = f"{call.path_args['session']} {body.revision.number}"
             scene = self._scene(txn, call, f"closing {about}")
             session, member = self._locked(scene, call, body.party)
-            done = blind_closing.keep(scene, session, member, body.revision)
+            done = blind_closing.keep(scene, session, member, body.revision, until_ms)
             return _view(scene, done, member)
 
         parts, now_ms = self._parts(), self._host.now_ms()
-        await self._signing.pool.run(blind_closing.check, body.revision, parts, now_ms)
+        check = blind_closing.check
+        until_ms = await self._signing.pool.run(check, body.revision, parts, now_ms)
         return await self._host.database.run("signing.closing", keep)
 
     @API.transaction(
@@ -351,8 +352,8 @@ class PartyRoutes(PartyCalls):
             return _view(scene, taking.keep(scene, held, session, revision), member)
 
         held = await run("signing.held", read)
-        known = self._parts().authorities
-        await self._signing.pool.run(taking.check_held, held, revision, known, self._host.now_ms())
+        parts, now_ms = self._parts(), self._host.now_ms()
+        await self._signing.pool.run(taking.check_held, held, revision, parts, now_ms)
         return await run("signing.sign", keep, held)
 
 

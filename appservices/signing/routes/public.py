@@ -12,7 +12,10 @@ from appservices.signing.service.own_certificates import authority_views, stampe
 from appservices.signing.store import certificates
 from veche.protocol.errors import NotFoundError
 from veche.protocol.own_certificate_api import AuthoritiesView
+from veche.protocol.sealing_api import StampersView
+from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.stamps import REQUEST_BYTES_MAX
+from veche.protocol.unpadded import unpadded
 from veche.runtime.api import Download
 from veche.runtime.limits import Limit
 
@@ -124,10 +127,37 @@ class PublicRoutes:
         summary="A time stamp (RFC 3161)",
     )
     async def stamp(self, call: Call) -> Download:
-        """A ``TimeStampResp``; also a refusal is one."""
+        """A ``TimeStampResp``; also a refusal is one.
+
+        Who stamps elsewhere is waited for in no thread: others need those.
+        """
         signing = self._signing
-        answer = await signing.pool.run(signing.seals.answer, call.body, call.now_ms)
+        if signing.seals.others is not None:
+            answer = await signing.seals.others.answer(call.body)
+        else:
+            answer = await signing.pool.run(signing.seals.answer, call.body, call.now_ms)
         return Download(answer, "application/timestamp-reply", "stamp.tsr")
+
+    @API.route(
+        "GET",
+        "/tsa/proofs",
+        answer=StampersView,
+        takes_session=False,
+        limit=PUBLIC_LIMIT,
+        summary="Who stamps here now: the proofs that go into a file before their stamp",
+    )
+    async def stampers(self, call: Call) -> StampersView:
+        """Newest proofs; the authority elsewhere, if there is one, has given a stamp lately."""
+        seals, known = self._signing.seals, self._signing.authorities
+        call.request.setHeader(b"cache-control", b"no-store")
+        others = seals.others
+        proofs = seals.own_proofs() if others is None else await others.newest_proofs()
+        return StampersView(
+            certificates=list(map(unpadded, proofs.certificates)),
+            lists=list(map(unpadded, proofs.lists)),
+            roots=[unpadded(der_of(one)) for one in known.stampers.roots],
+            policy=known.stampers.policy,
+        )
 
 
 def _keep(call: Call, kept_s: int) -> None:

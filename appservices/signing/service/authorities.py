@@ -16,6 +16,7 @@ from cryptography.exceptions import InvalidSignature
 
 from appservices.signing.core.anchors import Anchor
 from appservices.signing.core.records import OWN_LEVELS, Level
+from appservices.signing.core.stampers import Stampers
 from appservices.signing.service.lists import LIST, FolderLists, is_listed
 from veche.protocol.errors import ConfigError
 from veche.protocol.signatures.anchors import NamedAnchor
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from appservices.signing.config import AnchorSection
+    from appservices.signing.config import AnchorSection, StampsSection
 
 ROOT: Final = "root"
 ISSUING: Final = "issuing"
@@ -51,7 +52,10 @@ class Authorities:
         seals: Of organisations, by their ids.
         lists: Of revoked certificates, DER, by serial number: of all of these but the root.
         anchors: Authorities elsewhere, whose certificates people may sign with too.
-        stamp_roots: Authorities elsewhere that are believed for time stamps alone.
+        stamp_roots: Authorities elsewhere that are believed for time stamps alone, and stamp in the
+            place of ``stamps``.
+        former_stamp_roots: Those that did so before: what they stamped is believed still.
+        stamp_policy: Under which they have to stamp, as dotted numbers; None: any.
     """
 
     root: x509.Certificate
@@ -61,6 +65,8 @@ class Authorities:
     lists: Mapping[int, bytes]
     anchors: tuple[Anchor, ...] = ()
     stamp_roots: tuple[x509.Certificate, ...] = ()
+    stamp_policy: str | None = None
+    former_stamp_roots: tuple[x509.Certificate, ...] = ()
 
     @property
     def trusted(self) -> tuple[bytes, ...]:
@@ -69,9 +75,21 @@ class Authorities:
         return (der_of(self.root), *anchors, *self.trusted_stampers)
 
     @property
+    def stampers(self) -> Stampers:
+        """Who may stamp what is signed here."""
+        return Stampers(self.stamps.certificate, self.stamp_roots, self.stamp_policy)
+
+    @property
+    def of_here(self) -> tuple[x509.Certificate, ...]:
+        """Our root, who issues here, and who stamps, unless those elsewhere do."""
+        ours = (self.root, self.issuing.certificate)
+        return ours if self.stamp_roots else (*ours, self.stamps.certificate)
+
+    @property
     def trusted_stampers(self) -> tuple[StampRoot, ...]:
         """By what time stamps of others are judged, and nothing else."""
-        return tuple(StampRoot(der_of(one)) for one in self.stamp_roots)
+        known = (*self.stamp_roots, *self.former_stamp_roots)
+        return tuple(StampRoot(one) for one in dict.fromkeys(map(der_of, known)))
 
     @property
     def named(self) -> tuple[NamedAnchor, ...]:
@@ -115,21 +133,25 @@ class Authorities:
 
 
 def read_authorities(
-    folder: Path, anchors: Sequence[AnchorSection] = (), stamp_roots: Sequence[Path] = ()
+    folder: Path,
+    anchors: Sequence[AnchorSection] = (),
+    stamps: StampsSection | None = None,
+    former_stamp_roots: Sequence[Path] = (),
 ) -> Authorities:
     """Read the folder.
 
     Args:
         folder: What `veche ca init` has made.
         anchors: Authorities elsewhere whose certificates are taken.
-        stamp_roots: Files with certificates of those who are believed for time stamps alone, PEM.
+        stamps: An authority elsewhere that stamps in the place of ours.
+        former_stamp_roots: Files with the certificates of those that did, PEM.
 
     Raises:
         ConfigError: Something is missing or cannot be read, or does not belong to the rest.
         TokenError: A token with one of the keys does not answer.
         PinRefusedError: It does not take its PIN.
     """
-    root = _certificate(folder / f"{ROOT}{CERTIFICATE}")
+    root = certificate_in(folder, ROOT)
     seals = {
         path.stem: _authority(folder / SEALS, path.stem, root)
         for path in sorted((folder / SEALS).glob(f"*{CERTIFICATE}"))
@@ -141,7 +163,9 @@ def read_authorities(
         seals=seals,
         lists=FolderLists(folder / LISTS, _AGAIN),
         anchors=tuple(map(_anchor, anchors)),
-        stamp_roots=tuple(map(_issuer, stamp_roots)),
+        stamp_roots=() if stamps is None else (issuer_in(stamps.root),),
+        stamp_policy=None if stamps is None else stamps.policy,
+        former_stamp_roots=tuple(map(issuer_in, former_stamp_roots)),
     )
     for one in (found.issuing, found.stamps, *seals.values()):
         found.list_of(one.certificate)
@@ -149,12 +173,16 @@ def read_authorities(
 
 
 def _anchor(section: AnchorSection) -> Anchor:
-    certificate, policies = _issuer(section.certificate), frozenset(section.policies)
+    certificate, policies = issuer_in(section.certificate), frozenset(section.policies)
     return Anchor(section.name, certificate, Level(section.level), policies)
 
 
-def _issuer(path: Path) -> x509.Certificate:
-    """The certificate of an authority elsewhere."""
+def issuer_in(path: Path) -> x509.Certificate:
+    """The certificate of an authority elsewhere, PEM.
+
+    Raises:
+        ConfigError: It is none.
+    """
     try:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError) as e:
@@ -173,7 +201,7 @@ def list_name(certificate: x509.Certificate) -> str:
 
 
 def _authority(folder: Path, name: str, root: x509.Certificate) -> Authority:
-    certificate = _certificate(folder / f"{name}{CERTIFICATE}")
+    certificate = certificate_in(folder, name)
     key = open_key(folder / name)
     if not has_signed(key, certificate.public_key()):
         raise ConfigError(
@@ -186,7 +214,13 @@ def _authority(folder: Path, name: str, root: x509.Certificate) -> Authority:
     return Authority(certificate, key)
 
 
-def _certificate(path: Path) -> x509.Certificate:
+def certificate_in(folder: Path, name: str) -> x509.Certificate:
+    """A certificate of the folder, by its name.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    path = folder / f"{name}{CERTIFICATE}"
     try:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError) as e:

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.core.records import Member, Session
-    from appservices.signing.service.authorities import Authorities
     from appservices.signing.service.scene import Parts, Scene
     from veche.protocol.blind_api import DoubtBody
     from veche.protocol.signing_api import RevisionView
@@ -57,16 +56,18 @@ def is_to_renew(scene: Scene, session: Session, member: Member) -> bool:
     return renewals.is_due(scene.txn, session.id, scene.now_ms, before_ms)
 
 
-def check(body: RevisionView, parts: Parts, now_ms: int) -> None:
+def check(body: RevisionView, parts: Parts, now_ms: int) -> int:
     """Make sure that what closes a file has a time stamp of ours over what it says.
+
+    Until when that proves something, UTC.
 
     Raises:
         BadSignatureError: It has not.
         MalformedError: Something is missing in it, or its size is another.
     """
     cms, digest = claimed(body)
-    stamps, by = parts.authorities.stamps.certificate, parts.signing.stamped_by
-    check_claimed_stamp(cms, digest, stamps, now_ms, by)
+    stamps, by = parts.authorities.stampers, parts.signing.stamped_by
+    return check_claimed_stamp(cms, digest, stamps, now_ms, by)
 
 
 def claimed(body: RevisionView) -> tuple[bytes, bytes]:
@@ -92,7 +93,9 @@ def _may_close(session: Session, member: Member) -> bool:
     return member.party.state is PartyState.SIGNED or member.person == session.requester
 
 
-def keep(scene: Scene, session: Session, member: Member, body: RevisionView) -> Session:
+def keep(
+    scene: Scene, session: Session, member: Member, body: RevisionView, until_ms: int
+) -> Session:
     """Keep what closes the file, or renews it; all that follows is ordered.
 
     Args:
@@ -100,6 +103,7 @@ def keep(scene: Scene, session: Session, member: Member, body: RevisionView) -> 
         session: Locked, as it is now.
         member: Whose page has done it.
         body: What was checked.
+        until_ms: Until when its time stamp proves something, UTC.
 
     Raises:
         RefusedError: The file is not to be closed now.
@@ -131,14 +135,8 @@ def keep(scene: Scene, session: Session, member: Member, body: RevisionView) -> 
     if is_first:
         ending.order_report(scene, session)
     else:
-        ending.plan_renewal(scene, session, proven_until_ms(scene.parts.authorities))
+        ending.plan_renewal(scene, session, until_ms)
     return scene.save(session)
-
-
-def proven_until_ms(authorities: Authorities) -> int:
-    """Until when a time stamp that is put on a file now proves something, UTC."""
-    end = authorities.stamps.certificate.not_valid_after_utc
-    return int(end.timestamp()) * 1000
 
 
 def doubted(scene: Scene, session: Session, member: Member, body: DoubtBody) -> None:

@@ -222,9 +222,9 @@ def keep(scene: Scene, session: Session, member: Member, signed: Signed) -> Cert
 
 def proofs_view(authorities: Authorities) -> ProofsView:
     """What a signer's revision needs beside their own certificate and its list."""
-    known = (authorities.issuing.certificate, authorities.stamps.certificate)
+    root, *known = authorities.of_here
     return ProofsView(
-        certificates=[unpadded(der_of(one)) for one in (authorities.root, *known)],
+        certificates=[unpadded(der_of(one)) for one in (root, *known)],
         lists=[unpadded(authorities.list_of(one)) for one in known],
     )
 

@@ -19,7 +19,7 @@ from twisted.internet.threads import deferToThreadPool
 from appservices.signing.core.judged import judged, judged_file
 from appservices.signing.core.session import Input
 from appservices.signing.service.appending import free_names
-from appservices.signing.service.blind_closing import CLOSABLE, proven_until_ms
+from appservices.signing.service.blind_closing import CLOSABLE
 from appservices.signing.service.effects import Happening, happen
 from appservices.signing.service.ending import RETRY_MS_MAX, retry_ms
 from appservices.signing.service.files import read_kept
@@ -110,7 +110,7 @@ class Close(ChatErrand[Parts]):
         reactor, parts = self._host.reactor, self._parts
         pool, now_ms = reactor.getThreadPool(), self._host.now_ms()
         if kept.session.is_blind:
-            return _closed_by_page(parts, kept.session)
+            return await deferToThreadPool(reactor, pool, _closed_by_page, parts, kept.session)
         if not kept.revisions:
             unsigned = await deferToThreadPool(reactor, pool, kept.whole)
             return Closed(hashlib.sha256(unsigned).digest())
@@ -183,8 +183,7 @@ def _closed_by_page(parts: Parts, session: Session) -> Closed:
     assert session.head_sha256 is not None, "it was sent"  # noqa: S101 -- our bug
     if session.final_sha256 is None:
         return Closed(session.head_sha256)
-    until_ms = proven_until_ms(parts.authorities)
-    return Closed(session.final_sha256, proven_until_ms=until_ms)
+    return Closed(session.final_sha256, proven_until_ms=parts.seals.proven_until_ms())
 
 
 def _prepare(parts: Parts, kept: Kept) -> tuple[Prepared | container.Prepared, Grow]:

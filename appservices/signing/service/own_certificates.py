@@ -208,8 +208,8 @@ def authority_views(authorities: Authorities) -> list[AuthorityView]:
 
 
 def stamper_views(authorities: Authorities) -> list[str]:
-    """Who stamps for this site, and is trusted for that alone."""
-    return [unpadded(der_of(one)) for one in authorities.stamp_roots]
+    """Who stamps for this site, or did, and is trusted for that alone."""
+    return list(map(unpadded, authorities.trusted_stampers))
 
 
 def named(name: x509.Name) -> str:

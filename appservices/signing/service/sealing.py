@@ -74,7 +74,7 @@ class Seals:
 
         Args:
             authorities: Of this site.
-            others: Who stamps what is sealed, closed and renewed; None: this site does.
+            others: Who stamps what is signed, sealed, closed and renewed; None: this site does.
         """
         self._authorities = authorities
         self._others = others
@@ -116,12 +116,13 @@ class Seals:
         Raises:
             UnavailableError: Who stamps does not answer.
         """
-        known = self._authorities
-        if self._others is not None:
-            proofs = self._others.proofs()
-            return Proofs([der_of(known.root), *proofs.certificates], proofs.lists)
-        own = known.stamps.certificate
-        return Proofs([der_of(known.root), der_of(own)], [known.list_of(own)])
+        proofs = self.own_proofs() if self._others is None else self._others.proofs()
+        return Proofs([der_of(self._authorities.root), *proofs.certificates], proofs.lists)
+
+    def own_proofs(self) -> Proofs:
+        """What proves the stamps of this site."""
+        own = self._authorities.stamps.certificate
+        return Proofs([der_of(own)], [self._authorities.list_of(own)])
 
     def seal(self, organisation: str, digest: bytes, now_ms: int) -> SealedView:
         """Seal a digest; whoever hands the seal out records it first. It blocks, as ``stamp``.
@@ -152,8 +153,26 @@ class Seals:
         return self._stamps.token(request, secrets.randbits(SERIAL_BITS), now_ms)
 
     def answer(self, body: bytes, now_ms: int) -> bytes:
-        """What a ``TimeStampReq`` is answered with, by this site, also if it is refused."""
+        """What a ``TimeStampReq`` is answered with by this site, where nobody else stamps."""
         return self._stamps.answer(body, secrets.randbits(SERIAL_BITS), now_ms)
+
+    @property
+    def others(self) -> OtherStamps | None:
+        """Who stamps elsewhere; None: this site does."""
+        return self._others
+
+    def may_travel(self) -> frozenset[bytes]:
+        """Certificates that belong beside signatures besides the signer's, DER."""
+        seen = frozenset() if self._others is None else self._others.seen()
+        return seen.union(map(der_of, self._authorities.of_here))
+
+    def proven_until_ms(self) -> int:
+        """Until when a stamp that is made now proves something, UTC. It blocks, as ``stamp``.
+
+        Raises:
+            UnavailableError: Who stamps does not answer.
+        """
+        return self._authorities.stampers.ends_ms(self.proofs().certificates)
 
     def _seal(self, organisation: str, now_ms: int) -> Authority:
         found = self._authorities.seals.get(organisation)

@@ -40,15 +40,13 @@ from veche.protocol.approval import Approval, SignatureShown
 from veche.protocol.asic.archive import ArchiveError
 from veche.protocol.errors import BadSignatureError, VecheError
 from veche.protocol.pdf.document import Document
-from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.verdict import signatures_of
 from veche.protocol.unpadded import from_unpadded
 from veche.runtime.document_cipher import decrypt, increment_of
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session
-    from appservices.signing.service.authorities import Authorities
-    from appservices.signing.service.scene import Scene
+    from appservices.signing.service.scene import Parts, Scene
     from appservices.signing.store.certificates import Issued
     from veche.protocol.approval import SignedApproval
     from veche.protocol.signing_api import RevisionView
@@ -88,7 +86,7 @@ def read_held(scene: Scene, session: Session, member: Member, body: RevisionView
     return Held(held, member, mine[0])
 
 
-def check_held(held: Held, body: RevisionView, authorities: Authorities, now_ms: int) -> None:
+def check_held(held: Held, body: RevisionView, parts: Parts, now_ms: int) -> None:
     """Make sure that what was handed in is the party's signature; runs in a thread.
 
     Raises:
@@ -98,8 +96,8 @@ def check_held(held: Held, body: RevisionView, authorities: Authorities, now_ms:
     """
     session = held.kept.session
     if held.issued.is_own:
-        check_still_taken(held.issued, authorities, now_ms)
-    expected = _expected(held, authorities, now_ms)
+        check_still_taken(held.issued, parts.authorities, now_ms)
+    expected = _expected(held, parts, now_ms)
     if session.is_blind:
         check_claimed(_claims(body, expected), expected, is_container=session.has_container)
         return
@@ -136,19 +134,18 @@ def _check_told(digest: bytes, increment: bytes, body: RevisionView) -> None:
         raise BadSignatureError("its digest or size is not the one that was told")
 
 
-def _expected(held: Held, authorities: Authorities, now_ms: int) -> Expected:
+def _expected(held: Held, parts: Parts, now_ms: int) -> Expected:
     """What the party's signature has to be."""
     paper = held.kept.session.paper
     assert paper is not None, "an open session has a document"  # noqa: S101 -- our bug
-    known = (authorities.root, authorities.issuing.certificate, authorities.stamps.certificate)
-    session, issued = held.kept.session, held.issued
+    session, issued, authorities = held.kept.session, held.issued, parts.authorities
     return Expected(
         fields=fields_of(session, held.member),
         document_sha256=paper.sha256,
         certificate=x509.load_der_x509_certificate(issued.certificate),
-        stamps=authorities.stamps.certificate,
+        stamps=authorities.stampers,
         roots=authorities.trusted,
-        known=frozenset([issued.certificate, *issued.above, *map(der_of, known)]),
+        known=parts.seals.may_travel().union([issued.certificate, *issued.above]),
         signed_before=_signed_before(held.kept),
         now_ms=now_ms,
         is_own=issued.is_own,

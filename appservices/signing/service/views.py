@@ -88,6 +88,7 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
         proofs=proofs_view(scene.parts.authorities),
         authorities=authority_views(scene.parts.authorities),
         stampers=stamper_views(scene.parts.authorities),
+        is_stamped_elsewhere=bool(scene.parts.authorities.stamp_roots),
         providers=[ProviderView(id=one.id, name=one.name) for one in scene.parts.section.providers],
         final_sha256=told_digest(session.final_sha256),
         is_to_close=blind_closing.is_to_close(session, member),

@@ -157,6 +157,7 @@ OPEN = {
     "GET /_veche/signing/v1/authorities": "certificates are there to be known",
     "GET /_veche/signing/v1/crl/<name>": "lists are there to be known",
     "POST /_veche/signing/v1/tsa": "a time stamp says the time",
+    "GET /_veche/signing/v1/tsa/proofs": "certificates and lists are there to be known",
     "POST /_veche/wallet/v1/codes": "a code says what it says",
     "GET /_veche/wallet/v1/invoices/<link>/status": "the link of an invoice is the secret",
     "POST /_veche/wallet/v1/invoices": "the link of an invoice is the secret",

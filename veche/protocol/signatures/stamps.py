@@ -122,7 +122,12 @@ class StampAuthority:
             request = read_request(body, self._policy)
         except RequestError as e:
             return refusal(e)
-        return der.sequence(der.sequence(der.integer(0)), self.token(request, serial, now_ms))
+        return granted(self.token(request, serial, now_ms))
+
+
+def granted(token: bytes) -> bytes:
+    """``TimeStampResp`` with a token."""
+    return der.sequence(der.sequence(der.integer(0)), token)
 
 
 def refusal(error: RequestError) -> bytes:

@@ -51,18 +51,23 @@ class RemoteStamper:
         token, _ = await self.believed(imprint)
         return token
 
-    async def believed(self, imprint: bytes, by: Hash = SHA256) -> tuple[bytes, Certificate]:
+    async def believed(
+        self, imprint: bytes, by: Hash = SHA256, nonce: int | None = None
+    ) -> tuple[bytes, Certificate]:
         """A token over a digest whose signature holds, and the certificate of who stamped.
 
         Args:
             imprint: The digest.
             by: Its hash.
+            nonce: Of whoever wants it; None: a fresh one.
 
         Raises:
             OutboundRefusedError: It may not be asked.
             UnavailableError: It does not answer, or refuses, or stamps something else.
         """
-        request = StampRequest(imprint, secrets.randbits(NONCE_BITS), by)
+        if nonce is None:
+            nonce = secrets.randbits(NONCE_BITS)
+        request = StampRequest(imprint, nonce, by)
         answer = await self._outbound.post(
             self._place,
             self._target,

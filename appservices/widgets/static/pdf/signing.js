@@ -258,10 +258,11 @@ export async function canBeShown({ document }, field, texts) {
  * @param {string} field name for the stamp's field, not in the file yet
  * @param {Proofs} proofs that were not known when the signers signed
  * @param {Hash} [by] the hash of what is stamped
+ * @param {number} [room] for the stamp with its certificates
  * @returns {Promise<Prepared>}
  * @throws {PdfError} the field's name is taken
  */
-export async function prepareClosing(file, field, proofs, by = SHA256) {
+export async function prepareClosing(file, field, proofs, by = SHA256, room = STAMP_BYTES_MAX) {
     const { document } = file;
     const increment = new Increment(document);
     const stamp = increment.reserve();
@@ -269,7 +270,7 @@ export async function prepareClosing(file, field, proofs, by = SHA256) {
     if (proofs.certificates.length > 0 || proofs.lists.length > 0)
         putStore(document, increment, proofs);
     const value = new Map([["/Type", "/DocTimeStamp"]]);
-    return withHole(file, increment, stamp, [value, STAMP, STAMP_BYTES_MAX], by);
+    return withHole(file, increment, stamp, [value, STAMP, room], by);
 }
 
 /**

@@ -9,11 +9,16 @@ import { ApiError, OfflineError, call, download, newKey } from "../kit/api.js";
 import { fromBase64 } from "../kit/approval.js";
 import { currentLanguage } from "../kit/i18n.js";
 import { StampError } from "../signatures/stamps.js";
+import { SilentStamperError } from "./silent_stamper.js";
 
 const API = "/_veche/signing/v1";
 const STAMP_ATTEMPTS_MAX = 4;
+/** The service has waited for them already. */
+const OTHER_STAMP_ATTEMPTS_MAX = 2;
 const STAMP_PAUSE_MS = 400;
 const STAMP_MS_MAX = 20_000;
+/** The service may wait so long for an authority elsewhere, and for the lists about it. */
+const OTHER_STAMP_MS_MAX = 90_000;
 /** Longer than that a service that is asked too often is not waited for. */
 const WAIT_MS_MAX = 15_000;
 const WAITS_MAX = 20;
@@ -210,9 +215,11 @@ export async function patiently(work) {
 /**
  * Asks the authority for a time stamp (RFC 3161); it learns a digest, and nothing of the document.
  * @param {Bytes} request
+ * @param {number} [attempts]
+ * @param {number} [timeout_ms]
  * @returns {Promise<Bytes>}
  */
-export async function postStamp(request) {
+export async function postStamp(request, attempts = STAMP_ATTEMPTS_MAX, timeout_ms = STAMP_MS_MAX) {
     for (let attempt = 1; ; attempt += 1) {
         const answer = await fetch(`${API}/tsa`, {
             method: "POST",
@@ -221,13 +228,46 @@ export async function postStamp(request) {
             credentials: "omit",
             redirect: "error",
             cache: "no-store",
-            signal: AbortSignal.timeout(STAMP_MS_MAX),
+            signal: AbortSignal.timeout(timeout_ms),
         }).catch(() => undefined);
         if (answer?.ok) return new Uint8Array(await answer.arrayBuffer());
         if (answer && answer.status !== 429 && answer.status < 500)
             throw new StampError(`HTTP ${answer.status}`);
-        if (attempt === STAMP_ATTEMPTS_MAX)
+        if (attempt === attempts)
             throw answer ? new StampError("busy") : new OfflineError("offline");
         await new Promise((resolve) => setTimeout(resolve, STAMP_PAUSE_MS * attempt));
     }
+}
+
+/**
+ * The same of an authority elsewhere, through the service.
+ * @param {Bytes} request
+ * @returns {Promise<Bytes>}
+ * @throws {SilentStamperError} it gives none that would be believed
+ */
+export async function postOtherStamp(request) {
+    try {
+        return await postStamp(request, OTHER_STAMP_ATTEMPTS_MAX, OTHER_STAMP_MS_MAX);
+    } catch (error) {
+        if (error instanceof StampError) throw new SilentStamperError("no stamp", { cause: error });
+        throw error;
+    }
+}
+
+/**
+ * Not by `call`, which would ask again and again.
+ * @returns {Promise<import("./types.d.ts").Stampers>} who stamps now, and what proves them
+ * @throws {SilentStamperError} the authority elsewhere does not answer as it should
+ */
+export async function getStampers() {
+    const answer = await fetch(`${API}/tsa/proofs`, {
+        credentials: "omit",
+        redirect: "error",
+        cache: "no-store",
+        signal: AbortSignal.timeout(OTHER_STAMP_MS_MAX),
+    }).catch(() => undefined);
+    if (!answer) throw new OfflineError("offline");
+    if (answer.ok) return answer.json();
+    if (answer.status === 503) throw new SilentStamperError("no proofs");
+    throw new ApiError(answer.status, await answer.json().catch(() => ({})));
 }

@@ -11,13 +11,12 @@ import { base64, fromBase64 } from "../kit/approval.js";
 import { openFile } from "../pdf/signing.js";
 import { HASHES, SHA256 } from "../signatures/digests.js";
 import { closeFile, closeStep } from "../signatures/signing.js";
-import { stamper } from "../signatures/stamps.js";
 import { judgeContainer } from "../asic/verdict.js";
 import { judge } from "../signatures/verdict.js";
 import { sha256 } from "../verify/bytes.js";
-import { postStamp } from "./api.js";
 import { extended, grown, revisionOf, rootsOf } from "./paper.js";
 import { MismatchError } from "./signing.js";
+import { stampingOf, withNewest } from "./stamping.js";
 
 const STALE = "ORG.VECHE.STALE_REVISION";
 const CLOSED = "Closed";
@@ -28,18 +27,9 @@ const CLOSED = "Closed";
  * @throws {MismatchError} with the stamp the file would not hold
  */
 export async function closePaper({ session, view, paper }) {
-    const { certificates, lists } = view.proofs;
-    const [root, , tsa] = certificates.map(fromBase64);
-    if (!root || !tsa) throw new MismatchError("proofs");
-    const number = paper.revision + 1;
-    const field = view.is_to_renew ? `Renewed${number}` : CLOSED;
-    const proofs = { certificates: certificates.map(fromBase64), lists: lists.map(fromBase64) };
     const by = HASHES.find(({ name }) => name === view.stamp_hash) ?? SHA256;
-    const stamp = stamper(postStamp, tsa);
-    const { file, additions } = paper;
-    const added = file
-        ? await closeStep(file, additions, proofs, stamp, by)
-        : await closeFile(openFile(paper.whole), field, proofs, stamp, by);
+    const { file } = paper;
+    const added = await withNewest(() => closed(view, paper, by));
     const longer = extended(paper, added.data);
     const { whole } = longer;
     const { findings } = await (file ? judgeContainer : judge)(whole, rootsOf(view), view.now_ms);
@@ -57,4 +47,26 @@ export async function closePaper({ session, view, paper }) {
         const newer = await session.view();
         return { view: newer, paper: await grown(paper, newer) };
     }
+}
+
+/**
+ * @param {View} view
+ * @param {Paper} paper
+ * @param {import("../signatures/digests.js").Hash} by
+ * @returns {Promise<import("../signatures/signing.js").Added>}
+ */
+async function closed(view, paper, by) {
+    const certificates = view.proofs.certificates.map(fromBase64);
+    const lists = view.proofs.lists.map(fromBase64);
+    const stamping = await stampingOf(view, certificates[2]);
+    if (!stamping) throw new MismatchError("proofs");
+    const field = view.is_to_renew ? `Renewed${paper.revision + 1}` : CLOSED;
+    const proofs = {
+        certificates: [...certificates, ...stamping.certificates],
+        lists: [...lists, ...stamping.lists],
+    };
+    const { file, additions, whole } = paper;
+    return file
+        ? closeStep(file, additions, proofs, stamping.stamp, by)
+        : closeFile(openFile(whole), field, proofs, stamping.stamp, by);
 }

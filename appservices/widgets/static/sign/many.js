@@ -41,6 +41,7 @@ import {
     isBlind,
     levelOf,
 } from "./signing.js";
+import { checkStamping } from "./stamping.js";
 import { boxWords } from "./words.js";
 
 /**
@@ -96,6 +97,8 @@ export async function paperOf({ link, session, view }) {
  * @returns {Promise<void>} once each has been told of
  */
 export async function signMany(lines, isRead, tell) {
+    const [first] = lines;
+    if (first) await checkStamping(first.view);
     const pair = await makeKey();
     const spki = await publicKeyOf(pair.publicKey);
     const { asked, left, signer } = await ask(lines, isRead, await digest(spki));

@@ -24,6 +24,7 @@ import { refreshed } from "./opening.js";
 import { digest } from "./paper.js";
 import { ProviderDown, TooLate } from "./provider_error.js";
 import { MismatchError, handIn, signed } from "./signing.js";
+import { checkStamping, isElsewhere } from "./stamping.js";
 
 /** How often it is asked whether the person has agreed elsewhere. */
 const CHECK_MS = 2500;
@@ -45,10 +46,12 @@ export function providerName({ providers = [], you }) {
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** @param {View} view @param {ProviderOrder} order @returns {Promise<Certified>} */
-async function certifiedOf({ proofs, you }, order) {
+async function certifiedOf(view, order) {
+    const { proofs, you } = view;
     const [certificate, ...chain] = order.chain.map(fromBase64);
-    const [root, tsa] = [proofs.certificates[0], proofs.certificates.at(-1)];
-    if (!certificate || !root || !tsa) throw new MismatchError("certificate");
+    const root = proofs.certificates[0];
+    const tsa = isElsewhere(view) ? undefined : proofs.certificates.at(-1);
+    if (!certificate || !root) throw new MismatchError("certificate");
     const { key } = readCertificate(certificate);
     if (!key || (await digest(spkiOf(key))) !== you.own?.key)
         throw new MismatchError("certificate");
@@ -56,7 +59,7 @@ async function certifiedOf({ proofs, you }, order) {
         certificate,
         chain,
         root: fromBase64(root),
-        tsa: fromBase64(tsa),
+        ...(tsa && { tsa: fromBase64(tsa) }),
         others: order.certificates.map(fromBase64),
         lists: [...order.lists, ...proofs.lists].map(fromBase64),
     };
@@ -127,6 +130,7 @@ export class RemoteSigning {
     async sign(said) {
         await this.#do("sign", async ({ session, view }) => {
             this.#tell("order");
+            await checkStamping(view);
             const body = { party: view.you.party };
             await this.#finish(await session.provider("order", body), said);
         });

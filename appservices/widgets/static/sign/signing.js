@@ -12,6 +12,7 @@
  * @typedef {import("../signatures/signing.js").Added} Added
  * @typedef {Uint8Array<ArrayBuffer>} Bytes
  * @typedef {import("../signatures/signing.js").Signing["key"]} Key
+ * @typedef {import("./stamping.js").Ready} Ready
  * @typedef {"key" | "approve" | "certificate" | "sign" | "clause" | "hand" | "again" | "close" |
  *     "order" | "provider"} Step
  *
@@ -40,12 +41,11 @@ import { canBeShown, openFile } from "../pdf/signing.js";
 import { documentDigestOf, nameOf, readCertificate } from "../signatures/certificate.js";
 import { makeKey, publicKeyOf } from "../signatures/making.js";
 import { signFile, signStep } from "../signatures/signing.js";
-import { stamper } from "../signatures/stamps.js";
 import { judge } from "../signatures/verdict.js";
 import { isSame, joined } from "../verify/bytes.js";
-import { postStamp } from "./api.js";
 import { withMatter } from "./matter.js";
 import { digest, extended, grown, newFindings, revisionOf, rootsOf } from "./paper.js";
+import { checkStamping, isElsewhere, ready, withNewest } from "./stamping.js";
 
 const STALE = "ORG.VECHE.STALE_REVISION";
 const REBASE_MAX = 5;
@@ -84,6 +84,7 @@ export async function signPaper(task) {
     const pair = await makeKey();
     const spki = await publicKeyOf(pair.publicKey);
     const isInFile = levelOf(task.view) !== "S1";
+    if (isInFile) await checkStamping(task.view);
     const approved = await approve(task, isInFile ? await digest(spki) : undefined);
     const { party } = task.view.you;
     if (!isInFile) {
@@ -215,7 +216,7 @@ export function factsOf(view) {
 export async function certify({ view, session }, spki, body) {
     const answer = await session.certificate(body);
     const [root, ...others] = answer.certificates.map(fromBase64);
-    const tsa = others.pop();
+    const tsa = isElsewhere(view) ? undefined : others.pop();
     const certificate = fromBase64(answer.certificate);
     const { key, ...read } = readCertificate(certificate);
     const bound = documentDigestOf({ key, ...read });
@@ -224,8 +225,9 @@ export async function certify({ view, session }, spki, body) {
         isSame(key.encoded, spki.subarray(-key.encoded.length)) &&
         bound !== undefined &&
         base64(bound) === view.document.sha256;
-    if (!isOurs || !root || !tsa) throw new MismatchError("certificate");
-    return { certificate, chain: others, root, tsa, lists: answer.lists.map(fromBase64) };
+    if (!isOurs || !root || others.length === 0) throw new MismatchError("certificate");
+    const lists = answer.lists.map(fromBase64);
+    return { certificate, chain: others, root, lists, ...(tsa && { tsa }) };
 }
 
 /**
@@ -239,7 +241,8 @@ export async function handed(task, key, certified) {
     let { paper } = task;
     for (let again = 0; ; again += 1) {
         task.tell(again === 0 ? "sign" : "again");
-        const added = await signed(task, paper, key, certified);
+        const now = paper;
+        const added = await withNewest(() => signed(task, now, key, certified));
         const done = await handIn(task, paper, added, again < REBASE_MAX);
         if (done.isTaken) return done.paper;
         paper = done.paper;
@@ -300,11 +303,13 @@ function claimOf({ cms, digest: covered }) {
  * @returns {Promise<AllAdded>} judged as anybody will judge it
  */
 export async function signed({ view, words, tell }, paper, key, certified, nowMs = clock.now()) {
-    if (paper.file) return signedStep(view, paper, paper.file, key, certified);
+    const stamped = await ready(view, certified);
+    if (!stamped) throw new MismatchError("certificate");
+    if (paper.file) return signedStep(view, paper, paper.file, key, stamped);
     let { whole } = paper;
     const isNew = view.document.is_signed === true;
     const add = async (/** @type {string} */ field, /** @type {Task["words"][]} */ looks) => {
-        const added = await signedIn({ field, looks, isNew, nowMs }, whole, key, certified);
+        const added = await signedIn({ field, looks, isNew, nowMs }, whole, key, stamped);
         whole = joined(whole, added.data);
         return added;
     };
@@ -328,11 +333,11 @@ export async function signed({ view, words, tell }, paper, key, certified, nowMs
  * @param {Paper} paper
  * @param {import("../asic/growing.js").DataFile} file
  * @param {Key} key
- * @param {Certified} certified
+ * @param {Ready} certified
  * @returns {Promise<AllAdded>}
  */
 async function signedStep(view, paper, file, key, certified) {
-    const stamp = stamper(postStamp, certified.tsa);
+    const { stamp } = certified;
     const number = paper.additions.length + 1;
     const own = await signStep({ file, number, key, certified, stamp });
     const { whole } = extended(paper, own.data);
@@ -346,13 +351,13 @@ async function signedStep(view, paper, file, key, certified) {
  *   may show, the best first; whether it is made with the signature, and shows nothing; when
  * @param {Bytes} whole
  * @param {Key} key
- * @param {Certified} certified
+ * @param {Ready} certified
  * @returns {Promise<Added>} the revision with the signature in one box
  */
 async function signedIn({ field, looks, isNew, nowMs }, whole, key, certified) {
     const file = openFile(whole);
     const name = nameOf(readCertificate(certified.certificate));
-    const stamp = stamper(postStamp, certified.tsa);
+    const { stamp } = certified;
     const signing = { file, field, key, certified, name, nowMs, stamp };
     if (isNew) return signFile({ ...signing, isNew });
     for (const look of looks)

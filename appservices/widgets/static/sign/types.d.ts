@@ -155,7 +155,9 @@ export interface View {
     proofs: { certificates: string[]; lists: string[] };
     /** Elsewhere, whose certificates are taken here. */
     authorities?: Authority[];
+    /** Roots of authorities elsewhere, who stamp here in the service's place, or did. */
     stampers?: string[];
+    is_stamped_elsewhere?: boolean;
     /** Of remote signatures, at which people sign on this page. */
     providers?: { id: string; name: string }[];
     final_sha256?: string | null;
@@ -216,4 +218,12 @@ export interface WaitingList {
     others: WaitingParty[];
     private: PrivateParty[];
     more: number;
+}
+
+/** Who stamps now, and what proves them; DER in base64. */
+export interface Stampers {
+    certificates: string[];
+    lists: string[];
+    roots: string[];
+    policy?: string | null;
 }

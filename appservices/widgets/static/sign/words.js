@@ -11,6 +11,7 @@ import { shapeOf } from "./legible.js";
 import { PaperError } from "./paper_error.js";
 import { ProviderDown, TooLate } from "./provider_error.js";
 import { MismatchError, isBlind } from "./signing.js";
+import { SilentStamperError } from "./silent_stamper.js";
 
 /** @param {string} state of a party @returns {string} */
 export function partyStateWords(state) {
@@ -168,6 +169,10 @@ export function explained(error) {
     if (error instanceof StorageRefusedError)
         return t(
             "This browser keeps no keys here: a private window, perhaps. Open the link in an ordinary window.",
+        );
+    if (error instanceof SilentStamperError)
+        return t(
+            "The authority for time stamps does not answer as it should. Nothing was signed now, and nothing is lost. In a few minutes press again, or open this page again; if that does not help, tell those who run this service.",
         );
     if (error instanceof StampError)
         return t("No time stamp could be got, so nothing was signed. Press again in a minute.");

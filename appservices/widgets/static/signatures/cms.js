@@ -23,6 +23,7 @@
  * @property {Bytes | undefined} nonce contents of the INTEGER
  * @property {SignedData} signed
  * @property {Hash} by the hash of the imprint
+ * @property {Bytes} policy DER of the OID under which it was made
  */
 import { isSame } from "../verify/bytes.js";
 import * as der from "./der.js";
@@ -257,9 +258,10 @@ export function readToken(encoded) {
     if (!isSame(signed.contentType, TST_INFO) || !signed.content || signed.token)
         throw new DerError("not a time stamp");
     const parts = der.children(der.readWhole(signed.content, der.SEQUENCE));
-    const [version, , imprint, , when, ...rest] = parts;
+    const [version, policy, imprint, , when, ...rest] = parts;
     if (
         !version ||
+        !policy ||
         !imprint ||
         !when ||
         !isSame(version.encoded, ONE) ||
@@ -273,7 +275,8 @@ export function readToken(encoded) {
     const numbers = rest.filter((one) => one.tag === der.INTEGER);
     for (const one of numbers) checkNatural(one.body);
     const nonce = numbers[0]?.body;
-    return { imprint: needed(digest), atMs: momentOf(when.body), nonce, signed, by };
+    const atMs = momentOf(when.body);
+    return { imprint: needed(digest), atMs, nonce, signed, by, policy: policy.encoded };
 }
 
 /** @param {Bytes} body of an INTEGER @throws {DerError} negative, or not in its shortest form */

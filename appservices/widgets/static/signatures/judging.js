@@ -165,7 +165,7 @@ async function signerOf(signed, digest) {
  * @param {Stamp} stamp whose attributes may be of any order, and others than ours
  * @returns {Promise<Certificate>} of whose key signed it, which it has to name
  */
-async function stamperOf({ signed }) {
+export async function stamperOf({ signed }) {
     const held = readable(signed.certificates, readCertificate);
     const certificate = held.find((one) => names(signed, one));
     const values = valuesIn(der.readWhole(signed.attributes, der.SET));

@@ -10,7 +10,8 @@
  * @property {Bytes} certificate
  * @property {Bytes[]} chain between the certificate and the root
  * @property {Bytes} root
- * @property {Bytes} tsa certificate of who stamps
+ * @property {Bytes} [tsa] certificate of who stamps, if it is who issues
+ * @property {Bytes[]} [stampers] of who stamps elsewhere, and those above them
  * @property {Bytes[]} lists
  * @property {Bytes[]} [others] certificates that belong to the proofs beside these
  *
@@ -41,6 +42,8 @@ import { detached, signData } from "./making.js";
 
 /** Of a signature besides its certificates and its stamp; RSA with 4096 bits has 512. */
 const BARE_BYTES = 1500;
+/** The same of a stamp. */
+const BARE_STAMP_BYTES = 2000;
 
 /**
  * A revision, with what somebody who can't see it can check.
@@ -83,14 +86,24 @@ export async function signStep({ file, number, key, certified, stamp }) {
 }
 
 /** @param {Certified} certified @returns {Bytes[]} certificates that prove it */
-function proving({ root, chain, tsa, others = [] }) {
-    return [root, ...chain, tsa, ...others];
+function proving({ root, chain, tsa, stampers = [], others = [] }) {
+    return [root, ...chain, ...(tsa ? [tsa] : []), ...stampers, ...others];
 }
 
 /** @param {Certified} certified @returns {number} bytes that its signature may need */
-function roomFor({ certificate, chain }) {
-    const size = [certificate, ...chain].reduce((sum, one) => sum + one.length, 0);
-    return Math.max(SIGNATURE_BYTES_MAX, size + BARE_BYTES + STAMP_BYTES_MAX);
+function roomFor({ certificate, chain, stampers = [] }) {
+    const size = sizeOf([certificate, ...chain]);
+    return Math.max(SIGNATURE_BYTES_MAX, size + BARE_BYTES + roomForStamp(stampers));
+}
+
+/** @param {Bytes[]} stampers certificates of who stamps @returns {number} bytes of their stamp */
+function roomForStamp(stampers) {
+    return Math.max(STAMP_BYTES_MAX, sizeOf(stampers) + BARE_STAMP_BYTES);
+}
+
+/** @param {Bytes[]} parts */
+function sizeOf(parts) {
+    return parts.reduce((sum, one) => sum + one.length, 0);
 }
 
 /** @param {Signing} signing @returns {Promise<Bytes>} the revision alone */
@@ -107,7 +120,8 @@ export async function sign(signing) {
  * @returns {Promise<Added>} the revision that closes the file: PAdES-B-LTA
  */
 export async function closeFile(file, field, proofs, stamp, by = SHA256) {
-    const prepared = await prepareClosing(file, field, proofs, by);
+    const room = roomForStamp(proofs.certificates);
+    const prepared = await prepareClosing(file, field, proofs, by, room);
     const cms = await stamp(prepared.digest, by);
     return { data: filled(prepared, cms), cms, digest: prepared.digest };
 }

@@ -28,7 +28,7 @@ from veche.cli import sign as command
 from veche.cli.homeserver import write_private
 from veche.protocol.errors import VecheError
 from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import Proofs, prepare_closing
+from veche.protocol.pdf.signing import prepare_closing, room_for_stamp
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.stamps import StampRequest
 from veche.protocol.unpadded import unpadded
@@ -181,10 +181,9 @@ class OwnSite(SigningSite):
 
     def closed(self, session: Session) -> bytes:
         """The file as the service closes it."""
-        pdf, authorities = self.file(session), self.parts.authorities
-        stamps = authorities.stamps.certificate
-        known = Proofs([der_of(authorities.root), der_of(stamps)], [authorities.list_of(stamps)])
-        prepared = prepare_closing(Document(pdf), "Closed", known)
+        pdf, known = self.file(session), self.parts.seals.proofs()
+        room = room_for_stamp(known.certificates)
+        prepared = prepare_closing(Document(pdf), "Closed", known, bytes_max=room)
         token = self.parts.seals.stamp(StampRequest(prepared.digest), self.host.now_ms())
         return pdf + prepared.filled(token)
 

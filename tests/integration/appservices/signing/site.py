@@ -119,9 +119,9 @@ class SigningSite(TestCase):
 
     def _serve(self) -> None:
         """Serve the routes."""
-        self.pool = SigningPool(reactor)
+        self.pool = pool = SigningPool(reactor)
         self.parts = self._make_parts()
-        self.addCleanup(lambda: Deferred.fromCoroutine(self.pool.close()))
+        self.addCleanup(lambda: Deferred.fromCoroutine(pool.close()))
         service = SimpleNamespace(
             parts=self.parts,
             authorities=self.parts.authorities,
@@ -147,13 +147,18 @@ class SigningSite(TestCase):
         return []
 
     def stamps(self) -> StampsSection | None:
-        """Who stamps what is closed here; None: the site itself."""
+        """Who stamps what is signed here; None: the site itself."""
         return None
+
+    def former_stamp_roots(self) -> list[Path]:
+        """Of those who did before."""
+        return []
 
     def _make_parts(self) -> Parts:
         stamps = self.stamps()
         signing = SigningSection(
             stamps=stamps,
+            former_stamp_roots=self.former_stamp_roots(),
             folder=self.folder / "ca",
             stamp_hash=self.stamp_hash,
             seals=[SealSection(id="town", key_paths=[self.folder / "town"])],
@@ -191,8 +196,9 @@ class SigningSite(TestCase):
         )
         sessions = signing.sessions
         assert sessions is not None
-        roots = [] if stamps is None else [stamps.root]
-        authorities = read_authorities(signing.folder, sessions.anchors, roots)
+        authorities = read_authorities(
+            signing.folder, sessions.anchors, stamps, signing.former_stamp_roots
+        )
         others = other_stamps(cast("Any", self.host), stamps, authorities)
         return Parts(
             cast("Any", self.host),

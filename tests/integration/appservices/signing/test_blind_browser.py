@@ -98,7 +98,7 @@ class _BlindBrowser(BlindSite):
         saved.write_bytes(container)
         said = io.StringIO()
         with contextlib.redirect_stdout(said):
-            code = await self.away(main, ["verify", str(saved), "--root", str(root)])
+            code = await self.away(main, ["verify", str(saved), "--site", self.url])
         assert (code, f"{CANARY}.odt" in said.getvalue()) == (0, True), said.getvalue()
         for number in (1, 2):
             openssl = program("openssl", "openssl")
@@ -107,7 +107,7 @@ class _BlindBrowser(BlindSite):
 
     def trusted(self, now: dt.datetime) -> Trusted:
         """By which the closed file is judged."""
-        return Trusted([self.root()], now)
+        return Trusted.by_encoded(self.parts.authorities.trusted, now)
 
     def _told(self, upload: bytes, name: str = "document.pdf") -> Any:
         """Runs the browsers; each key that they make is enrolled."""

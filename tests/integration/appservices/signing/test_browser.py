@@ -67,7 +67,7 @@ class _Browser(SigningSite):
         view = await self.away(one.view)
         pdf = await self.away(one.document, view)
         now = dt.datetime.fromtimestamp(int(self.host.now_ms() / 1000) + 5, tz=dt.UTC)
-        report = judge(pdf, Trusted([self.parts.authorities.root], now))
+        report = judge(pdf, Trusted.by_encoded(self.parts.authorities.trusted, now))
         assert [found.reason for found in report.findings] == [Reason.OPEN_TAIL]
         assert [signer.name for signer in report.signers] == ["Alice Adams", "Bob Brown"]
 
@@ -84,7 +84,7 @@ class _Browser(SigningSite):
         one = self.page(session, "p1")
         pdf = await self.away(one.document, await self.away(one.view))
         now = dt.datetime.fromtimestamp(int(self.host.now_ms() / 1000) + 5, tz=dt.UTC)
-        report = judge(pdf, Trusted([self.parts.authorities.root], now))
+        report = judge(pdf, Trusted.by_encoded(self.parts.authorities.trusted, now))
         assert [found.reason for found in report.findings] == [Reason.OPEN_TAIL]
         assert [(signer.name, signer.clause) for signer in report.signers] == [
             *(("Alice Adams", ""), ("Alice Adams", "c7")),
@@ -111,7 +111,9 @@ class _Browser(SigningSite):
             one = self.page(session, "p1")
             container = await self.away(one.document, await self.away(one.view))
             now = dt.datetime.fromtimestamp(int(self.host.now_ms() / 1000) + 5, tz=dt.UTC)
-            report = judge_container(container, Trusted([self.parts.authorities.root], now))
+            report = judge_container(
+                container, Trusted.by_encoded(self.parts.authorities.trusted, now)
+            )
             assert [found.reason for found in report.findings] == [Reason.OPEN_TAIL]
             assert [signer.name for signer in report.signers] == ["Alice Adams", "Bob Brown"]
             assert report.files == (file.name,)
@@ -143,7 +145,7 @@ class _Browser(SigningSite):
         one = self.page(made[2], "p1")
         pdf = await self.away(one.document, await self.away(one.view))
         now = dt.datetime.fromtimestamp(int(self.host.now_ms() / 1000) + 5, tz=dt.UTC)
-        report = judge(pdf, Trusted([self.parts.authorities.root], now))
+        report = judge(pdf, Trusted.by_encoded(self.parts.authorities.trusted, now))
         assert [found.reason for found in report.findings] == [Reason.OPEN_TAIL]
         assert [signer.name for signer in report.signers] == ["Bob Brown", "Alice Adams"]
 
@@ -166,7 +168,7 @@ class _Browser(SigningSite):
         one = self.page(session, "p1")
         pdf = await self.away(one.document, await self.away(one.view))
         now = dt.datetime.fromtimestamp(int(self.host.now_ms() / 1000) + 5, tz=dt.UTC)
-        report = judge(pdf, Trusted([self.parts.authorities.root], now))
+        report = judge(pdf, Trusted.by_encoded(self.parts.authorities.trusted, now))
         assert [found.reason for found in report.findings] == [Reason.OPEN_TAIL]
         [signer] = report.signers
         assert (signer.name, signer.registrar) == ("Bob Brown", f"Carol Clark, {CAROL}, {OFFICE}")

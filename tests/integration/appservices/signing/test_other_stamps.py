@@ -11,50 +11,41 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import ValidationError
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
 
-from appservices.signing.bot import other_stamps
 from appservices.signing.config import StampsSection
 from appservices.signing.core.papers.any_files import any_file
-from appservices.signing.core.parties import Role, Stage
+from appservices.signing.core.parties import Role
 from appservices.signing.service.closing import Close
 from appservices.signing.service.drafting import Invited
 from appservices.signing.service.ending import CLOSE, SEAL
-from appservices.signing.service.files import read_kept
 from appservices.signing.service.putting import PutSeal
 from appservices.signing.service.renewals import RENEW, Renew
-from appservices.signing.service.sealing import Seals
-from appservices.signing.store import blobs
-from tests.integration.appservices.signing.site import ALICE, TOWN_KEY, SigningSite
-from tests.support.bank import DAY, Bank, lists_served
+from tests.integration.appservices.signing.site import ALICE, TOWN_KEY
+from tests.integration.appservices.signing.stamping import OtherStampsSite
+from tests.support.bank import DAY, Bank
 from tests.support.forgery import page
 from tests.support.node import WIDGETS, node
 from tests.support.readers import by_pdfsig, by_pyhanko
 from tests.support.signing import ms
-from tests.support.tsa import OpensslAuthority, stamps_served
+from tests.support.tsa import OpensslAuthority
 from tests.unit.appservices.widgets.test_signed_files import VERDICT
 from veche.cli.homeserver import write_private
 from veche.cli.main import main
 from veche.protocol.asic.container import DataFile
 from veche.protocol.errors import UnavailableError
-from veche.protocol.ids import EffectId
 from veche.protocol.signatures.certificates import STAMP_POLICY
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.digests import SHA512
-from veche.protocol.signatures.judging import Trusted
-from veche.protocol.signatures.report import Reason, Report, Verdict
+from veche.protocol.signatures.report import Reason, Verdict
 from veche.protocol.signatures.stamps import StampAuthority, StampRequest, read_request
-from veche.protocol.signed_file import judge_file
-from veche.runtime.document_cipher import DOCUMENT, decrypt
-from veche.runtime.errands import Errand
 from veche.runtime.sealing import Sealer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from veche.runtime.database import Cursor
 
 pytestmark = pytest.mark.postgres
 
@@ -62,92 +53,8 @@ reactor: Any = default_reactor
 DIGEST = bytes(range(32))
 
 
-class OtherStampsTests(SigningSite):
+class OtherStampsTests(OtherStampsSite):
     """Alice signs, the town seals, and somebody else says when."""
-
-    def setUp(self) -> None:
-        now = dt.datetime.fromtimestamp(int(reactor.seconds()), tz=dt.UTC)
-        lists = lists_served()
-        place, self.found = lists.__enter__()
-        self.addCleanup(lists.__exit__, None, None, None)
-        self.time = Bank("Time", now, list_url=f"{place}/time.crl")
-        self.found["time.crl"] = self.time.revocations(made=now - DAY, life=9 * DAY)
-        self.key: Any = rsa.generate_private_key(65_537, 3072)
-        self.answer: Callable[[bytes], bytes] = self._openssl
-        self.asked: list[dict[str, str]] = []
-        served = stamps_served(self._stamp, self.asked)
-        self.tsa = served.__enter__()
-        self.addCleanup(served.__exit__, None, None, None)
-        super().setUp()
-        self.use(self.key)
-
-    def use(self, key: Any) -> None:
-        """Let another key stamp from now on."""
-        stamper = self.time.issue_stamper(key, 900 * DAY)
-        self.openssl = OpensslAuthority(self.folder / "tsa", stamper, key, [self.time.root])
-
-    def _openssl(self, query: bytes) -> bytes:
-        return self.openssl.answer(query)
-
-    def _stamp(self, query: bytes) -> bytes:
-        return self.answer(query)
-
-    def stamps(self) -> StampsSection:
-        root = self.folder / "time.pem"
-        root.write_bytes(self.time.pem)
-        return StampsSection(url=self.tsa, root=root, networks=("127.0.0.0/8",))
-
-    def seals(self, section: StampsSection) -> Seals:
-        known, host = self.parts.authorities, self.parts.host
-        return Seals(known, other_stamps(host, section, known))
-
-    def invited(self) -> dict[str, Any]:
-        return {
-            "invited": [
-                Invited("p1", Role.SEAL, "town", "Town of Lindenau"),
-                Invited("p2", Role.SIGNER, ALICE, "Alice Adams"),
-            ],
-            "stages": [Stage(("p1",)), Stage(("p2",))],
-        }
-
-    async def do(self, handler: Any, kind: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Do an errand as the loop would; what it performed."""
-        now_ms = self.host.now_ms()
-        errand = Errand(EffectId(f"test {kind} {now_ms}"), kind, payload, now_ms)
-        result: Mapping[str, Any] = await handler.perform(errand)
-        self.run_now(handler.finish, errand, result, now_ms)
-        return result
-
-    async def due(self, handler: Any, kind: str) -> Mapping[str, Any]:
-        *_, (payload,) = self.rows(
-            "SELECT payload FROM runtime.errand WHERE kind = %s ORDER BY payload->>'tries'", kind
-        )
-        return await self.do(handler, kind, payload)
-
-    async def signed(self, **more: Any) -> str:
-        session = self.sent(**{**self.invited(), **more})
-        if len(session.members) > 1:
-            await self.due(PutSeal(self.parts), SEAL)
-        done = await self.away(self.page(session, session.members[-1].id).sign, self.keys[ALICE])
-        assert done.status == 200, done
-        return str(session.id)
-
-    def whole(self, session_id: str) -> bytes:
-        return bytes(self.run_now(read_kept, self.parts, session_id).whole())
-
-    def evidence(self, session_id: str) -> bytes:
-        def work(txn: Cursor) -> bytes:
-            session = self.scene_of(txn).session(session_id)
-            assert session is not None
-            cipher = blobs.of_kind(txn, session_id, "evidence")
-            assert cipher is not None
-            return decrypt(session.matter.key, cipher, DOCUMENT)
-
-        return bytes(self.run_now(work))
-
-    def judged(self, data: bytes, *roots: bytes) -> Report:
-        now = dt.datetime.fromtimestamp(self.host.now_ms() / 1000, dt.UTC)
-        return judge_file(data, Trusted.by_encoded(roots or self.parts.authorities.trusted, now))
 
     async def test_seals_reports_and_closed_files_are_stamped_elsewhere_and_all_believe_it(
         self,
@@ -263,6 +170,7 @@ class OtherStampsTests(SigningSite):
 
     async def test_without_proof_that_who_stamps_was_not_revoked_nothing_is_closed(self) -> None:
         await self.signed(invited=[self.invited()["invited"][1]], stages=[])
+        self.forget()
         for held in (
             None,
             self.time.revocations((self.openssl.certificate, self.time.now - DAY)),
@@ -276,6 +184,7 @@ class OtherStampsTests(SigningSite):
         self,
     ) -> None:
         await self.signed(invited=[self.invited()["invited"][1]], stages=[])
+        self.asked.clear()
         down = self.stamps().model_copy(update={"url": "http://127.0.0.1:1/tsa"})
         honest = self.parts
         seals = self.seals(down)

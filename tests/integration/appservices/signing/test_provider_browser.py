@@ -60,7 +60,8 @@ class ProviderPages(ProviderSite):
         """Bob's signature is at its level, and the file holds once Alice has signed too."""
         assert self.levels(session) == [("p2", "S4")]
         await self.away(self.page(session, "p1").sign, self.keys[ALICE])
-        report = judged(self.closed(session), self.parts.authorities.trusted, self.host.now_ms())
+        closed = await self.away(self.closed, session)
+        report = judged(closed, self.parts.authorities.trusted, self.host.now_ms())
         assert report.verdict is Verdict.SEALED, report.findings
         assert report.signers[0].name == "Bob Brown"
 

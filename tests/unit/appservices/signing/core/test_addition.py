@@ -22,6 +22,7 @@ from appservices.signing.core.addition import (
     check_claimed,
     check_claimed_stamp,
 )
+from appservices.signing.core.stampers import Stampers
 from tests.support.forgery import find, increment, page
 from tests.support.signing import NOW, Office, Person, ms, with_boxes
 from veche.protocol.errors import BadSignatureError
@@ -67,7 +68,7 @@ def expected(who: Person | None = None, **changes: Any) -> Expected:
         fields=("Sig1",),
         document_sha256=hashlib.sha256(document()).digest(),
         certificate=certificate,
-        stamps=office().stamping.certificate,
+        stamps=Stampers(office().stamping.certificate),
         roots=(der_of(office().root.certificate),),
         known=frozenset(map(der_of, [certificate, *(one.certificate for one in authorities)])),
         signed_before=0,
@@ -118,7 +119,7 @@ def test_a_signature_of_yesterday_is_refused() -> None:
 
 def test_the_stamp_of_another_authority_is_refused() -> None:
     other = office().new_stamping(NOW)
-    assert "is not ours" in refusal(added(signed()), expected(stamps=other.certificate))
+    assert "is not ours" in refusal(added(signed()), expected(stamps=Stampers(other.certificate)))
 
 
 def test_a_signature_without_a_stamp_is_refused() -> None:
@@ -342,7 +343,7 @@ class TestWhereTheFileIsNotSeen:
             check_claimed([claim_of(signed())], expected(bob()))
         other = office().new_stamping(NOW)
         with pytest.raises(BadSignatureError, match="is not ours"):
-            check_claimed([claim_of(signed())], expected(stamps=other.certificate))
+            check_claimed([claim_of(signed())], expected(stamps=Stampers(other.certificate)))
 
     def test_one_signature_is_not_taken_for_two_clauses(self) -> None:
         pdf, person = with_clauses(), office().person("Alice", with_clauses())
@@ -377,22 +378,23 @@ class TestWhereTheFileIsNotSeen:
             check_claimed([attrs.evolve(claim, encoded=bytes(broken))], expected())
 
     def test_only_our_stamp_of_now_closes_a_file(self) -> None:
-        digest, stamps = hashlib.sha256(b"a file").digest(), office().stamping
+        digest, stamps = hashlib.sha256(b"a file").digest(), Stampers(office().stamping.certificate)
+        others = Stampers(office().new_stamping(NOW).certificate)
         token = office().token(digest, NOW)
-        check_claimed_stamp(token, digest, stamps.certificate, ms(NOW))
+        check_claimed_stamp(token, digest, stamps, ms(NOW))
 
         for wrong in (
-            (token, bytes(32), stamps.certificate, ms(NOW)),
-            (token, digest, office().new_stamping(NOW).certificate, ms(NOW)),
-            (token, digest, stamps.certificate, ms(NOW) + STAMP_AGE_MS_MAX + 1),
-            (token[:-1], digest, stamps.certificate, ms(NOW)),
-            (claim_of(signed()).encoded, digest, stamps.certificate, ms(NOW)),
+            (token, bytes(32), stamps, ms(NOW)),
+            (token, digest, others, ms(NOW)),
+            (token, digest, stamps, ms(NOW) + STAMP_AGE_MS_MAX + 1),
+            (token[:-1], digest, stamps, ms(NOW)),
+            (claim_of(signed()).encoded, digest, stamps, ms(NOW)),
         ):
             with pytest.raises(BadSignatureError):
                 check_claimed_stamp(*wrong)
 
     def test_a_stamp_that_closes_a_file_is_by_the_hash_of_the_site(self) -> None:
-        stamps, digest = office().stamping.certificate, SHA512.digest(b"a file")
+        stamps, digest = Stampers(office().stamping.certificate), SHA512.digest(b"a file")
         token = office().token(digest, NOW, by=SHA512)
         claimed = SHA256.digest(digest)
         check_claimed_stamp(token, claimed, stamps, ms(NOW), SHA512)
