@@ -266,6 +266,7 @@ test("mandates end in one tap, limits are set, everything is stopped at once", a
     expect,
 }) => {
     expect(/status of 409/); // what is stopped
+    await ask("person", { person: "bob" });
     const opened = await open();
     const wallet = await atWallet(opened, "wary");
     const { page } = wallet;
