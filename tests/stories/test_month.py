@@ -118,6 +118,10 @@ def of_pdf(data: bytes, folder: Path) -> Told:
     [opening] = re.findall(rf"Balance before +{_NUMBER}", words)
     told = Told(cents(opening), tuple((cents(minor), cents(after)) for minor, after in found))
     assert re.findall(rf"Balance after +{_NUMBER}", words) == [f"{told.closing / 100:,.2f}"]
+    amounts = [minor for minor, _ in told.lines]
+    for label, sign in (("Received", 1), ("Paid", -1)):
+        [total] = re.findall(rf"{label} +{_NUMBER}$", words, re.MULTILINE)
+        assert cents(total) == sum(abs(minor) for minor in amounts if minor * sign > 0)
     return told
 
 

@@ -11,6 +11,7 @@ import { BASE, ask, test } from "./harness.js";
 import { ApprovePage } from "./pages/approve.js";
 import { KeysPage } from "./pages/keys.js";
 import { ShopPage } from "./pages/shop.js";
+import { SignInPage } from "./pages/signin.js";
 import { WalletPage } from "./pages/wallet.js";
 import { sample, shopPage } from "./shop_site.js";
 
@@ -98,6 +99,31 @@ test("whoever pays, wherever, the shop's page hears the same of it", async ({ op
         await Promise.all(told),
         told.map(() => [200, { status: "paid" }]),
     );
+});
+
+test("whoever is not signed in follows the shop's link to the end: signs in, and pays", async ({
+    open,
+}) => {
+    const opened = await open();
+    await withKey(opened, "bob"); // in another tab: the one that the shop opens is not signed in
+    const { user } = await ask("person", { person: "bob" });
+    const wanted = await invoice("bob", "Loaves");
+    const shop = await atShop(opened, wanted.pay_url);
+    const tab = await shop.open();
+    tab.setDefaultTimeout(STEP_MS_MAX);
+    await tab.getByRole("link", { name: "Sign in and pay" }).click();
+    const page = new SignInPage(tab);
+    await page.askCode(user);
+    const { code } = await ask("code", { person: "bob" });
+    await page.code.fill(code);
+    await tab.waitForURL(wanted.pay_url);
+    const wallet = new WalletPage(tab);
+    await wallet.payThis.click();
+    await wallet.approve(wallet.approveButton);
+    await wallet.state.getByText("paid", { exact: true }).waitFor();
+    await shop.said.getByText("Thank you, it is paid.").waitFor();
+
+    assert.deepEqual(await shop.heard(), [{ url: wanted.pay_url, status: "paid" }]);
 });
 
 test("what is withdrawn or was never there fails, and what nobody pays is pending", async ({
