@@ -126,7 +126,7 @@ def result_doc(
         speech: How the person is spoken to.
         is_deleted: What was kept of it is deleted already.
     """
-    signed = signed_names(session)
+    signed = signed_names(session, speech)
     facts: list[tuple[str, Item]] = [
         (speech.text("Signed by"), ", ".join(signed) or "–"),
         (speech.text("Number"), Mono(number_of(session))),
@@ -157,12 +157,12 @@ def result_doc(
 
 def file_caption(session: Session, speech: Speech) -> str:
     """Beside the closed file."""
-    names = ", ".join(signed_names(session))
+    names = ", ".join(signed_names(session, speech))
     return speech.text("“{title}”, signed by {names}", title=titled(session, speech), names=names)
 
 
 def _end(session: Session, speech: Speech) -> Doc:
-    names = signed_names(session)
+    names = signed_names(session, speech)
     if not names:
         return (Paragraph(speech.text("Nobody had signed it.")),)
     if session.is_blind:

@@ -91,16 +91,20 @@ def headed(session: Session, speech: Speech) -> str:
 
 def named(member: Member, session: Session, speech: Speech) -> str:
     """A party with their role, "Carol, witness of Bob"; a delegate with whom they act for."""
-    role, name = member.party.role, member.name
-    acts_for = next((one for one in session.members if one.delegated_to == member.id), None)
-    if acts_for is not None:
-        name = speech.text("{name} for {other}", name=name, other=acts_for.name)
+    role, name = member.party.role, _acting(member, session, speech)
     seen = session.member(member.party.of)
     if role is Role.WITNESS and seen is not None:
         return speech.text("{name}, witness of {other}", name=name, other=seen.name)
     if role is Role.SIGNER:
         return name
     return f"{name}, {speech.text(ROLES[role])}"
+
+
+def _acting(member: Member, session: Session, speech: Speech) -> str:
+    acts_for = next((one for one in session.members if one.delegated_to == member.id), None)
+    if acts_for is None:
+        return member.name
+    return speech.text("{name} for {other}", name=member.name, other=acts_for.name)
 
 
 def stood(member: Member, session: Session, speech: Speech) -> str:
@@ -140,10 +144,10 @@ def file_facts(name: str, kind: str, size: int, speech: Speech) -> list[tuple[st
     ]
 
 
-def signed_names(session: Session) -> list[str]:
-    """Who has signed."""
-    signed = PartyState.SIGNED
-    return [one.name for one in session.members if one.party.state is signed]
+def signed_names(session: Session, speech: Speech) -> list[str]:
+    """Who has signed; a delegate with whom they act for."""
+    signed = [one for one in session.members if one.party.state is PartyState.SIGNED]
+    return [_acting(one, session, speech) for one in signed]
 
 
 def counted(session: Session) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from appservices.signing.core.records import (
 )
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.cards import card_doc, is_in_force, result_words
+from appservices.signing.core.texts.news import file_caption, result_doc
 from appservices.signing.core.texts.words import counted, headed
 from appservices.signing.service.scene import CATALOGUE
 from veche.protocol.catalogue import LANGUAGES
@@ -121,6 +122,17 @@ def test_a_choice_says_of_whom_how_many_are_enough() -> None:
     told = body(card_doc(both, both.members[0], PAGE, speech("de")))
     assert "2 dieser Unterschriften genügen: Name p1, Name p2, Name p3" in told
     assert "enough" not in body(card_doc(session(), session().members[0], PAGE, speech()))
+
+
+def test_the_result_names_for_whom_a_delegate_has_signed() -> None:
+    made = standing(PartyState.SIGNED)
+    first, second = made.members
+    delegated = attrs.evolve(second, delegated_to="p1")
+    made = attrs.evolve(made, members=(first, delegated), state=State.COMPLETED)
+
+    words = body(result_doc(made, "sealed", None, None, speech()))
+    assert "Signed by: Name p1 for Name p2" in words
+    assert "signed by Name p1 for Name p2" in file_caption(made, speech())
 
 
 def test_the_shorter_card_always_fits() -> None:
