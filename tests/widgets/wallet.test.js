@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { STEP_MS_MAX, makeKey, signIn } from "./journeys.js";
 import { BASE, ask, glance, look, test, until } from "./harness.js";
+import { ApprovePage } from "./pages/approve.js";
 import { KeysPage } from "./pages/keys.js";
 import { WalletPage } from "./pages/wallet.js";
 
@@ -175,6 +176,34 @@ test("an invoice is shown to whoever has its link, and paid once", async ({ open
     await wallet.approve(wallet.approveButton);
     await wallet.state.getByText("paid", { exact: true }).waitFor();
     await page.getByText("12.50 EUR").first().waitFor();
+});
+
+test("an invoice is paid from the account of somebody who allows it, by a press", async ({
+    open,
+}) => {
+    const [owner, user] = [await open(), await open()];
+    await ask("person", { person: "bob" });
+    await atWallet(owner, "alice");
+    const wallet = await atWallet(user, "bob");
+    const { page } = wallet;
+    await ask("say", { person: "alice", text: "allow @bob 20 EUR a month" });
+    const { body } = await ask("wait_for", { person: "alice", text: "may then pay from" });
+    const link = /http\S+\/approve#\S+/.exec(body)?.[0];
+    assert.ok(link, body);
+    await owner.page.goto(link);
+    await new ApprovePage(owner.page).yes.click();
+    await ask("wait_for", { person: "bob", text: "lets you pay from their account" });
+
+    const { pay_url } = await ask("invoice", { person: "bob", minor: 425, title: "Milk" });
+    await page.goto(pay_url);
+    await wallet.payThis.click();
+    const theirs = page.getByRole("button", { name: "From the account of @alice:" });
+    await theirs.waitFor();
+    await glance(page, "wallet-purse");
+    await wallet.approve(theirs);
+    await wallet.state.getByText("paid", { exact: true }).waitFor();
+    const told = await ask("wait_for", { person: "alice", text: "from your account" });
+    assert.match(told.body, /bob paid 4\.25 EUR/);
 });
 
 test("codes are scanned from a picture and read by the service, or refused with words", async ({
