@@ -160,6 +160,27 @@ class KilledTests(ChatSite):
             )
             assert self.rows(counts, page.session, page.session) == [(1, 2)], moment
 
+    async def test_a_refusal_counts_once_whenever_a_process_is_killed(self) -> None:
+        for moment, status in (("in signing.decline", 200), ("after signing.decline", 409)):
+            page = self.page(await self.asked(), "p1")
+            child, page.origin = await self.served(moment)
+            await self._broken(page.decline, self.keys[ALICE], "other", f"Killed {moment}")
+            await self.killed(child)
+
+            page.origin = self.url
+            again = await self.away(page.decline, self.keys[ALICE], "other", f"Killed {moment}")
+            assert again.status == status, (moment, again)
+            await self.settle()
+            session = self.session()
+            assert (session.id, session.state.value) == (page.session, "declined")
+            for person in (CAROL, ALICE):
+                told = [
+                    one["body"]
+                    for one in self.contents(person)
+                    if f"Killed {moment}" in one["body"]
+                ]
+                assert len(told) == 1, (moment, told)
+
     async def _broken(self, call: Any, *args: Any) -> None:
         """Call a process that is killed before it answers."""
         with pytest.raises(OSError, match=r".*"):
