@@ -81,6 +81,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 
     sets = (AGENCY, PAYMENTS, SIGNING)
     with house(folder, sections=sections, migrations=sets, has_pages=True) as one:
+        one.server.register("bob")
         desk, root = Desk(one.person("carol")), folder / "authority" / "root.pem"
         yield Town(one, desk, key.read_text().strip(), root)
 
