@@ -552,6 +552,7 @@ def long_lived() -> tuple[Office, bytes, bytes, tuple[x509.Certificate, ...]]:
 @pytest.mark.parametrize(
     ("years", "is_renewed", "offline", "online"),
     [
+        (-3 / 365, False, Verdict.SEALED, Verdict.SEALED),  # two days after it was closed
         (0, False, Verdict.SEALED, Verdict.SEALED),
         (0.8, False, Verdict.SEALED, Verdict.SEALED),
         (3, False, Verdict.SIGNED, Verdict.SEALED),
