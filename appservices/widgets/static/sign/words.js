@@ -57,13 +57,13 @@ export function overWords(state) {
 export function copyWords(view) {
     if (isBlind(view))
         return t(
-            "When everyone has signed, open this link once more: the closed document is here then, and nowhere else.",
+            "When everyone who is needed has signed, open this link once more: the closed document is here then, and nowhere else.",
         );
     if (view.parties.some((one) => one.party === view.you.party && one.identified_by))
         return t(
             "Keep the link of this page: it shows the document when everyone has signed. Who asked you has it too.",
         );
-    return t("When everyone has signed, the closed document comes to your chat.");
+    return t("When everyone who is needed has signed, the closed document comes to your chat.");
 }
 
 /**
