@@ -88,6 +88,23 @@ export function initialOf(name) {
 }
 
 /**
+ * Facts by their names, in their order; those that have no value are left out.
+ *
+ * @param {[string, unknown][]} facts
+ */
+export function factList(facts) {
+    return html`<dl class="facts">
+        ${facts
+            .filter(([, value]) => value)
+            .map(
+                ([name, value]) =>
+                    html`<dt>${name}</dt>
+                        <dd>${value}</dd>`,
+            )}
+    </dl>`;
+}
+
+/**
  * A mark for somebody: the letter of their name, on a colour that is always the same for them.
  * @param {import("./api.js").Party} party
  */

@@ -43,16 +43,6 @@ def house() -> Iterator[Stage]:
         yield one
 
 
-@pytest.fixture
-def stage(house: Stage) -> Iterator[Stage]:
-    """The house, in which nothing is set aside and both have what they began with."""
-    yield house
-    assert house.holds() == 0
-    house.even_out()
-    house.heard.said.clear()
-    house.heard.asked.clear()
-
-
 def at_desk(stage: Stage) -> str:
     """Alice disputes 50 EUR, and Bob says no; the number."""
     number = stage.paid(5_000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg2
 import pytest
@@ -28,26 +28,7 @@ from tests.support.postgres import execute
 from veche.protocol.dispute_api import DisputeAnswerBody
 from veche.protocol.errors import MalformedError, NotFoundError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 pytestmark = pytest.mark.postgres
-
-
-@pytest.fixture(scope="module")
-def house() -> Iterator[Stage]:
-    with Stage.running() as one:
-        yield one
-
-
-@pytest.fixture
-def stage(house: Stage) -> Iterator[Stage]:
-    """The house, in which nothing is set aside and both have what they began with."""
-    yield house
-    assert house.holds() == 0
-    house.even_out()
-    house.heard.said.clear()
-    house.heard.asked.clear()
 
 
 def opened(stage: Stage, minor: int = 5_000, words: str = "it never came") -> str:

@@ -34,22 +34,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.postgres
 
 
-@pytest.fixture(scope="module")
-def house() -> Iterator[Stage]:
-    with Stage.running() as one:
-        yield one
-
-
-@pytest.fixture
-def stage(house: Stage) -> Iterator[Stage]:
-    """The house, in which nothing is set aside and both have what they began with."""
-    yield house
-    assert house.holds() == 0
-    house.even_out()
-    house.heard.said.clear()
-    house.heard.asked.clear()
-
-
 @contextmanager
 def page(stage: Stage, person: UserId) -> Iterator[Visit]:
     """Somebody on a page, in a transaction that is committed."""

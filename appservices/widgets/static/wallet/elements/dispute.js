@@ -15,7 +15,7 @@ import { icon } from "../../kit/icons.js";
 import { save } from "../../kit/save.js";
 import { signInHref } from "../../kit/shell.js";
 import { chooseInDispute, decideDispute, readEvidence, sendEvidence } from "../deals_api.js";
-import { mark } from "../parts.js";
+import { factList, mark } from "../parts.js";
 import { paymentHref } from "../route.js";
 import "./approve.js";
 
@@ -143,15 +143,7 @@ export class VecheDispute extends VecheElement {
                     : html`<code>${number}</code>`,
             ],
         ];
-        return html`<dl class="facts">
-            ${facts
-                .filter(([, value]) => value)
-                .map(
-                    ([name, value]) =>
-                        html`<dt>${name}</dt>
-                            <dd>${value}</dd>`,
-                )}
-        </dl>`;
+        return factList(facts);
     }
 
     /** @param {Dispute} dispute */

@@ -13,7 +13,7 @@ import { showDateTime, showMoney, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { signInHref } from "../../kit/shell.js";
 import { askInEscrow, chooseInEscrow } from "../deals_api.js";
-import { mark } from "../parts.js";
+import { factList, mark } from "../parts.js";
 import "./approve.js";
 
 const AMOUNT_CHARACTERS_MAX = 40;
@@ -210,15 +210,7 @@ export class VecheEscrow extends VecheElement {
             [t("If nobody has decided then"), is_over ? "" : silence],
             [t("Number"), html`<code>${number}</code>`],
         ];
-        return html`<dl class="facts">
-            ${facts
-                .filter(([, value]) => value)
-                .map(
-                    ([name, value]) =>
-                        html`<dt>${name}</dt>
-                            <dd>${value}</dd>`,
-                )}
-        </dl>`;
+        return factList(facts);
     }
 
     render() {

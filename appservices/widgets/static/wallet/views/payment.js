@@ -15,7 +15,7 @@ import "../elements/approve.js";
 import { invoiceCard } from "../elements/invoice.js";
 import "../elements/verdict.js";
 import { save } from "../../kit/save.js";
-import { kindWords, mark, stateWords } from "../parts.js";
+import { factList, kindWords, mark, stateWords } from "../parts.js";
 import { paymentHref } from "../route.js";
 import { WalletView } from "../view.js";
 
@@ -199,15 +199,7 @@ export class VechePayment extends WalletView {
             [t("When"), isAsked ? "" : showDateTime(payment.at_ms)],
             [t("Number"), html`<code>${number}</code>`],
         ];
-        return html`<dl class="facts">
-            ${facts
-                .filter(([, value]) => value)
-                .map(
-                    ([name, value]) =>
-                        html`<dt>${name}</dt>
-                            <dd>${value}</dd>`,
-                )}
-        </dl>`;
+        return factList(facts);
     }
 
     /** @param {Payment} payment */

@@ -16,7 +16,7 @@ import { session } from "../../kit/session.js";
 import { signInHref } from "../../kit/shell.js";
 import { endAllowance, followTrust } from "../api.js";
 import "../elements/escrow.js";
-import { capWords, mark, paymentRow } from "../parts.js";
+import { capWords, factList, mark, paymentRow } from "../parts.js";
 import { paymentHref } from "../route.js";
 import { WalletView } from "../view.js";
 
@@ -76,19 +76,6 @@ export class VecheTrust extends WalletView {
         }
     }
 
-    /** @param {[string, unknown][]} facts */
-    _facts(facts) {
-        return html`<dl class="facts">
-            ${facts
-                .filter(([, value]) => value)
-                .map(
-                    ([name, value]) =>
-                        html`<dt>${name}</dt>
-                            <dd>${value}</dd>`,
-                )}
-        </dl>`;
-    }
-
     /** @param {Allowance} allowance */
     _allowance(allowance) {
         const { is_given, other, payees, each_max, left, ends_at_ms, uses } = allowance;
@@ -104,7 +91,7 @@ export class VecheTrust extends WalletView {
                         <code class="address"><bdi>${other.address}</bdi></code>
                     </p>
                 </div>
-                ${this._facts([
+                ${factList([
                     [t("Left"), showMoney(left)],
                     [t("At once"), showMoney(each_max)],
                     [t("In all"), capWords(allowance)],
