@@ -16,7 +16,7 @@ import pytest
 from appservices.signing.core.judged import judged_file
 from appservices.signing.service.delivery import DELIVER
 from appservices.signing.service.ending import CLOSE
-from tests.integration.appservices.signing.chats import ChatSite
+from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, CAROL, PDF
 from tests.integration.veche.runtime.rig import until
 from tests.support.containers import docx
@@ -45,13 +45,13 @@ class KilledTests(ChatSite):
         self.chat(CAROL, ALICE)
         self.children = 0
 
-    async def asked(self) -> Session:
-        """A lease that waits for Alice."""
+    async def asked(self, *more: str) -> Session:
+        """A lease that waits for Alice; what else is tapped before it is sent."""
         name, data = self.paper
         self.send_file(CAROL, data, name)
         await self.settle()
         await self.say_all(CAROL, "Lease of flat 12b", "alice")
-        await self.tap(CAROL, "send")
+        await self.tap(CAROL, *more, "send")
         return self.session()
 
     def child(self, moment: str) -> Child:
@@ -180,6 +180,32 @@ class KilledTests(ChatSite):
                     if f"Killed {moment}" in one["body"]
                 ]
                 assert len(told) == 1, (moment, told)
+
+    async def test_another_acts_in_their_place_once_whenever_a_process_is_killed(self) -> None:
+        self.chat(DAVE)
+        moments = (("in signing.delegate", 200), ("after signing.delegate", 409))
+        for number, (moment, status) in enumerate(moments, 1):
+            page = self.page(await self.asked("delegation"), "p1")
+            path = f"/sessions/{page.session}/delegate"
+            body = {"party": page.party, "to": "dave"}
+            asked = await self.away(page.call, "POST", f"{path}/ask", body)
+            assert asked.status == 200, asked
+            approval = approval_of(asked.body["asked"], asked.body["now_ms"])
+            told = {**body, "to": DAVE, "approval": self.keys[ALICE].signed(approval)}
+            child, page.origin = await self.served(moment)
+            await self._broken(page.call, "POST", path, told)
+            await self.killed(child)
+
+            page.origin = self.url
+            again = await self.away(page.call, "POST", path, told)
+            assert again.status == status, (moment, again)
+            await self.settle()
+            session = self.session()
+            assert session.id == page.session
+            parties = [(one.name, one.party.state.value) for one in session.members]
+            assert parties == [("Alice Adams", "delegated"), ("Dave Dean", "invited")], moment
+            said = self.all_said(DAVE)
+            assert said.count("Dave Dean for Alice Adams") == number, (moment, said)
 
     async def _broken(self, call: Any, *args: Any) -> None:
         """Call a process that is killed before it answers."""
