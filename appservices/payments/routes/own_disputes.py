@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.core.evidence import FILE_BYTES_MAX
 from appservices.payments.core.texts.evidence import EvidenceProblem
-from appservices.payments.routes.persons import ACT_LIMIT, API, FILE_LIMIT, have_chat, visit_of
+from appservices.payments.routes.persons import ACT_LIMIT, API, FILE_LIMIT
+from appservices.payments.routes.visits import have_chat, news, visit_of
 from appservices.payments.service.evidence_files import EvidenceFiles
-from appservices.payments.service.scene import wallet_topic
 from appservices.payments.service.wallet import disputes
 from appservices.payments.service.wallet.dispute_views import (
     DecisionBody,
@@ -22,7 +22,6 @@ from appservices.payments.service.wallet.views import VersionQuery
 from veche.protocol.dispute_api import DisputeFileQuery
 from veche.protocol.errors import MalformedError
 from veche.runtime.api import Download
-from veche.runtime.follower import Follower
 from veche.runtime.sessions import Level
 
 if TYPE_CHECKING:
@@ -48,7 +47,6 @@ class OwnDisputeRoutes:
         """
         self._host = host
         self._parts = institution.parts
-        self._follower = Follower(host)
         self._files = EvidenceFiles(host, institution.parts.bot.user_id)
 
     @API.route(
@@ -61,13 +59,7 @@ class OwnDisputeRoutes:
     )
     async def disputes(self, call: Call) -> DisputesView:
         """Disputes."""
-        topic = wallet_topic(call.signed_in.person)
-        read = functools.partial(self._read, call=call)
-        return await self._follower.news("payments.own_disputes", call, topic, read)
-
-    def _read(self, txn: Cursor, is_last: bool, call: Call) -> DisputesView | None:
-        view = disputes.disputes_view(visit_of(self._parts, txn, call))
-        return None if view.version == call.query.after and not is_last else view
+        return await news(self._host, self._parts, call, disputes.disputes_view)
 
     @API.transaction(
         "payments.own_disputes",

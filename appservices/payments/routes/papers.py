@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appservices.payments.routes.persons import API, FILE_LIMIT, visit_of
+from appservices.payments.routes.persons import API, FILE_LIMIT
+from appservices.payments.routes.visits import visit_of
 from appservices.payments.service import receipt_pdfs, tax_invoices
 from appservices.payments.service.wallet import reading
 from veche.runtime.api import Download

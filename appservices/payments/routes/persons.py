@@ -6,15 +6,15 @@ key on the page for that, or by a code in the chat. What is asked here stands in
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from appservices.payments.config import OrganisationSection
 from appservices.payments.core.rails.port import NameAnswer
 from appservices.payments.core.texts.paying import NOT_PAYABLE
 from appservices.payments.core.texts.views import Party
+from appservices.payments.routes.visits import have_chat, news, scene_of, visit_of
 from appservices.payments.service import abroad, naming
-from appservices.payments.service.scene import CATALOGUE, wallet_topic
+from appservices.payments.service.scene import CATALOGUE
 from appservices.payments.service.wallet import acts, booked, codes, orders, reading
 from appservices.payments.service.wallet import invoices as wallet_invoices
 from appservices.payments.service.wallet.views import (
@@ -42,7 +42,6 @@ from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import UserId
 from veche.protocol.speech import Speech
 from veche.runtime.api import Api, Download
-from veche.runtime.follower import Follower
 from veche.runtime.limits import Limit
 from veche.runtime.sessions import Level
 
@@ -64,9 +63,6 @@ PUBLIC_LIMIT: Final = Limit(burst=60, per_s=5)
 """Invoices and codes that one client address asks for without being signed in."""
 FILE_LIMIT: Final = Limit(burst=20, per_s=1)
 """Files for one client address: a PDF takes a core for some time."""
-CHAT_MS_MAX: Final = 5_000
-"""How long one waits for a chat that is being made."""
-_RETRY_AFTER_MS: Final = 1_500
 
 V = TypeVar("V")
 
@@ -89,7 +85,6 @@ class WalletRoutes:
         """
         self._host = host
         self._parts = institution.parts
-        self._follower = Follower(host)
 
     # What is read
 
@@ -103,13 +98,7 @@ class WalletRoutes:
     )
     async def wallet(self, call: Call) -> WalletView:
         """The wallet."""
-        topic = wallet_topic(call.signed_in.person)
-        read = functools.partial(self._wallet, call=call)
-        return await self._follower.news("payments.wallet", call, topic, read)
-
-    def _wallet(self, txn: Cursor, is_last: bool, call: Call) -> WalletView | None:
-        view = reading.wallet_view(self._visit(txn, call))
-        return None if view.version == call.query.after and not is_last else view
+        return await news(self._host, self._parts, call, reading.wallet_view)
 
     @API.transaction(
         "payments.wallet",
@@ -459,40 +448,3 @@ class WalletRoutes:
 
     def _scene(self, txn: Cursor, call: Call) -> Scene:
         return scene_of(self._parts, txn, call)
-
-
-async def have_chat(host: Host, parts: Parts, call: Call) -> None:
-    """Wait until the person has a chat, where they are asked too; one is made if need be.
-
-    Raises:
-        UnavailableError: It takes longer.
-    """
-
-    def opened(txn: Cursor) -> bool:
-        return acts.open_chat(visit_of(parts, txn, call))
-
-    def is_there(txn: Cursor) -> bool:
-        return scene_of(parts, txn, call).chat_of(call.signed_in.person) is not None
-
-    async def look(left_ms: int) -> bool | None:
-        has_chat = await host.database.run("payments.chat", is_there)
-        return has_chat or (False if left_ms <= 0 else None)
-
-    if await host.database.run("payments.chat", opened):
-        return
-    topics = [wallet_topic(call.signed_in.person)]
-    if not await host.live.follow(topics, CHAT_MS_MAX, look):
-        words = CATALOGUE.text(call.language, "Your chat with the bank is being opened.")
-        raise UnavailableError(words, retry_after_ms=_RETRY_AFTER_MS)
-
-
-def visit_of(parts: Parts, txn: Cursor, call: Call) -> Visit:
-    """Whoever is signed in, in a transaction."""
-    return Visit(scene_of(parts, txn, call), call.signed_in.person, call.language)
-
-
-def scene_of(parts: Parts, txn: Cursor, call: Call) -> Scene:
-    """One request, one cause: what is said because of it has ids of its own."""
-    who = "" if call.session is None else f"{call.session.id} {call.idempotency_key or ''}"
-    cause = f"page {call.request.path.decode(errors='replace')} {who} {call.now_ms}"
-    return parts.scene(txn, cause, call.now_ms)

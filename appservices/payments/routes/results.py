@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from appservices.payments.routes.persons import API, scene_of
+from appservices.payments.routes.persons import API
+from appservices.payments.routes.visits import scene_of
 from appservices.payments.service.scene import CATALOGUE
 from appservices.payments.service.wallet import invoices
 from appservices.payments.service.wallet.views import StatusView

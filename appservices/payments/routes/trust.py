@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
 
 from appservices.payments.core.texts.views import Party
-from appservices.payments.routes.persons import ACT_LIMIT, API, have_chat, visit_of
+from appservices.payments.routes.persons import ACT_LIMIT, API
+from appservices.payments.routes.visits import have_chat, news, visit_of
 from appservices.payments.service.naming import known_name
-from appservices.payments.service.scene import wallet_topic
 from appservices.payments.service.wallet import escrows, reading, trust
 from appservices.payments.service.wallet import extras as wallet_extras
 from appservices.payments.service.wallet.orders import PAYEE
@@ -19,7 +18,6 @@ from appservices.payments.service.wallet.views import (
     PaymentView,
     VersionQuery,
 )
-from veche.runtime.follower import Follower
 from veche.runtime.sessions import Level
 
 if TYPE_CHECKING:
@@ -43,7 +41,6 @@ class TrustRoutes:
         """
         self._host = host
         self._parts = institution.parts
-        self._follower = Follower(host)
 
     @API.route(
         "GET",
@@ -55,13 +52,7 @@ class TrustRoutes:
     )
     async def trust(self, call: Call) -> TrustView:
         """With whom one shares one's money."""
-        topic = wallet_topic(call.signed_in.person)
-        read = functools.partial(self._trust, call=call)
-        return await self._follower.news("payments.trust", call, topic, read)
-
-    def _trust(self, txn: Cursor, is_last: bool, call: Call) -> TrustView | None:
-        view = trust.trust_view(visit_of(self._parts, txn, call))
-        return None if view.version == call.query.after and not is_last else view
+        return await news(self._host, self._parts, call, trust.trust_view)
 
     @API.transaction(
         "payments.trust",

@@ -6,6 +6,7 @@ Where it is and what opens it is kept sealed until then.
 
 from __future__ import annotations
 
+import abc
 import base64
 import datetime as dt
 import enum
@@ -96,7 +97,7 @@ def payload_of(scene: Scene, inbound: Inbound, claims: Mapping[str, Any]) -> dic
     }
 
 
-class LookAtFile(ChatErrand[Parts]):
+class LookAtFile(ChatErrand[Parts], abc.ABC):
     """Base: fetches a file and decrypts it; what is seen of it is for ``finish``.
 
     Attributes:
@@ -112,6 +113,7 @@ class LookAtFile(ChatErrand[Parts]):
         super().__init__(parts)
         self._slots = DeferredSemaphore(FETCHED_AT_ONCE)
 
+    @abc.abstractmethod
     def look(self, content: bytes, mimetype: str) -> Mapping[str, Any]:
         """What is seen of a file; called in a thread.
 
@@ -122,7 +124,6 @@ class LookAtFile(ChatErrand[Parts]):
         Raises:
             MalformedError: It is damaged.
         """
-        raise NotImplementedError
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         """Fetch and decrypt the file, and look at it; ``problem`` says why it was not."""
