@@ -44,11 +44,11 @@ VALUES_MAX: Final = 60
 """Most values that one approval releases."""
 CLAUSES_MAX: Final = 50
 """Most clauses of a document that need consent of their own."""
-DOCUMENTS_MAX: Final = 100
+DOCUMENTS_MAX: Final = 250
 """Most documents that one approval signs."""
 SHOWN_BYTES_MAX: Final = 16 * 1024
 """Most bytes of canonical JSON that one approval shows: a prompt carries it."""
-LIST_BYTES_MAX: Final = 192 * 1024
+LIST_BYTES_MAX: Final = 480 * 1024
 """The same of several documents, which no prompt carries."""
 CLOCK_MS_MAX: Final = 5 * 60_000
 """How far the moment in an approval may be from ours."""

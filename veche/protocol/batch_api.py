@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from veche.protocol.ids import WireUlid, WireUserId
-from veche.protocol.session_api import CURSOR_MAX
+from veche.protocol.session_api import CURSOR_MAX, TITLE_CHARACTERS_MAX
 from veche.protocol.signing_api import NAME_CHARACTERS_MAX, PARTIES_MAX, PartyId, SessionId
 from veche.protocol.wire import Wire
 
@@ -100,6 +100,7 @@ class BatchRow(Wire):
         parties: Who signs it: all parties of the template.
         answers: What it is filled with, by the ids of the template's form.
         reference: What the organisation knows it by; it comes back in events.
+        title: What those who sign know it by; none: the title of the template.
     """
 
     parties: Annotated[
@@ -107,6 +108,7 @@ class BatchRow(Wire):
     ]
     answers: dict[str, Any] = Field(default_factory=dict)
     reference: Annotated[str, Field(max_length=64)] = ""
+    title: Annotated[str, Field(min_length=1, max_length=TITLE_CHARACTERS_MAX)] | None = None
 
 
 class BatchBody(Wire):

@@ -24,7 +24,8 @@ MATRIX_ID_CHARACTERS_MAX: Final = 255
 """Longest user, room or event id (Matrix spec v1.18, appendices, "Identifier Grammar")."""
 
 WireUlid = Annotated[str, Field(pattern=ULID_PATTERN)]
-WireUserId = Annotated[str, Field(pattern=r"^@[^:]*:.+$", max_length=MATRIX_ID_CHARACTERS_MAX)]
+USER_PATTERN: Final = r"^@[^:]*:.+$"
+WireUserId = Annotated[str, Field(pattern=USER_PATTERN, max_length=MATRIX_ID_CHARACTERS_MAX)]
 WireEventId = Annotated[str, Field(pattern=r"^\$.+$", max_length=MATRIX_ID_CHARACTERS_MAX)]
 
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -1,8 +1,9 @@
 """Tables that people make with spreadsheets: CSV, whatever parts its cells, in UTF-8.
 
-A table of documents has a head. ``reference``, ``p1.name`` and ``p1.user`` are columns of every
-template, each other one is an answer by its id; a column may also be called as what is wrong with
-it is told: ``parties.p1.name``, ``answers.rent``.
+A table of documents has a head. ``reference``, ``title``, ``p1.name`` and ``p1.user`` are columns
+of every template, each other one is an answer by its id; a column may also be called as what is
+wrong with it is told: ``parties.p1.name``, ``answers.rent``. Where a template asks for a ``title``
+of its own, the column is that answer.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ COLUMNS_MAX: Final = 1_000
 CELL_CHARACTERS_MAX: Final = 100_000
 SEPARATORS: Final = (",", ";", "\t")
 REFERENCE: Final = "reference"
+TITLE: Final = "title"
 _PARTY: Final = re.compile(r"(?:parties\.)?(p[1-9][0-9]{0,2})\.(name|user)")
 
 
@@ -53,7 +55,7 @@ def read_table(data: bytes) -> Iterator[list[str]]:
 
 
 def read_head(head: Sequence[str], parties: Sequence[str], answers: Sequence[str]) -> list[str]:
-    """The columns of a table of documents: ``reference``, ``p1.name``, ``answers.rent``.
+    """The columns of a table of documents: ``reference``, ``title``, ``p1.name``, ``answers.rent``.
 
     Args:
         head: The first row.
@@ -65,7 +67,8 @@ def read_head(head: Sequence[str], parties: Sequence[str], answers: Sequence[str
     """
     if not head:
         raise TableError("is empty: its first line names its columns")
-    own = [REFERENCE, *(f"{one}.{what}" for one in parties for what in ("name", "user"))]
+    whole = [one for one in (REFERENCE, TITLE) if one == REFERENCE or one not in answers]
+    own = [*whole, *(f"{one}.{what}" for one in parties for what in ("name", "user"))]
     columns = [_column(one, own) for one in head]
     known = {*own, *(f"answers.{one}" for one in answers)}
     for told, column in zip(head, columns, strict=True):
@@ -96,8 +99,8 @@ def read_row(columns: Sequence[str], cells: Sequence[str]) -> Mapping[str, Any]:
         where, _, what = column.partition(".")
         if not cell:
             continue
-        if column == REFERENCE:
-            row[REFERENCE] = cell
+        if column in (REFERENCE, TITLE):
+            row[column] = cell
         elif where == "answers":
             row["answers"][what] = cell
         else:

@@ -50,7 +50,7 @@ ASK_LIMIT: Final = Limit(burst=60, per_s=2)
 """Questions for one client address."""
 SIGN_LIMIT: Final = Limit(burst=200, per_s=10)
 """Certificates and signatures for one client address: keys and files to check; one gesture may be
-for a hundred documents."""
+for hundreds of documents."""
 BYTES_LIMIT: Final = Limit(burst=1024 * 1024 * 1024, per_s=8 * 1024 * 1024)
 """Bytes of documents for one client address."""
 _DIGEST_CHARACTERS: Final = 64

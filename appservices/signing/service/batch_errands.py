@@ -151,7 +151,7 @@ def _session_of(scene: Scene, batch: Batch, row: Row, made: Made) -> str:
     digest = hashlib.sha256(batch.version + canonical(dict(row.told), where="row")).digest()
     asked = Asked(batch.requester, digest.hex(), digest)
     options = Options(
-        title=made.document.title,
+        title=row.told.get("title") or made.document.title,
         filename=f"{batch.template}.pdf",
         reference=row.told["reference"],
         may_delegate=batch.may_delegate,

@@ -84,9 +84,9 @@ def checked(
         except FillingError as e:
             rows.append(failed_row(n, told, e.problems))
         except MalformedError as e:
-            rows.append(failed_row(n, told, [Problem(e.field, why_of(e))]))
+            rows.append(failed_row(n, told, [Problem(_field_of(e, told), why_of(e))]))
         else:
-            rows.append(Row(n, WAITING, row.model_dump(mode="json")))
+            rows.append(Row(n, WAITING, kept_row(row)))
     return named, context.language, rows
 
 
@@ -137,6 +137,21 @@ def _told(row: object) -> object:
     if isinstance(row, Problem):
         raise FillingError([row])
     return row
+
+
+def kept_row(row: BatchRow) -> Mapping[str, Any]:
+    """A row as it is kept; a document is known again by it, so an absent title is not there."""
+    return row.model_dump(mode="json", exclude={"title"} if row.title is None else None)
+
+
+def _field_of(error: MalformedError, told: object) -> str:
+    """Where a row is wrong, as all else that is wrong with rows is told: ``parties.p2.user``."""
+    names = error.field.split(".")[1:]
+    if len(names) > 1 and names[0] == "parties":
+        at, parties = int(names[1]), mapping(told)["parties"]
+        party = mapping(parties[at]).get("party")
+        names[1] = party if isinstance(party, str) else f"p{at + 1}"
+    return ".".join(names) or error.field
 
 
 def dry_view(named: Named, rows: Sequence[Row]) -> BatchView:

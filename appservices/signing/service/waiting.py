@@ -45,7 +45,7 @@ LINK_MS: Final = 24 * 3_600_000
 """How long a link opens the list."""
 OTHERS_MAX: Final = 20
 """Documents to be signed one at a time that the list names."""
-LOOKED_AT_MAX: Final = 300
+LOOKED_AT_MAX: Final = 600
 """Documents among which the list is made, the oldest."""
 PURPOSE: Final = b"veche.signing.waiting"
 

@@ -156,11 +156,34 @@ class TemplateTests(ChatSite):
         await self.sown()
         assert self.rows("SELECT count(*) FROM signing.session") == [(2,)]
 
+    async def test_documents_of_a_batch_have_titles_of_their_own_where_rows_name_them(self) -> None:
+        head, first, other = TABLE.splitlines()
+        table = f"title;{head}\nLease of flat 5;{first}\n;{other}"
+        status, told = await self.send_table(table, "titled")
+        assert (status, told["failed"]) == (202, 0), told
+        await self.sown()
+
+        _, page = await self.call("GET", f"/batches/{told['batch']}/rows?after=0")
+        ids = [one["session"] for one in page["rows"]]
+        states = [(await self.call("GET", f"/sessions/{one}/state"))[1] for one in ids]
+        assert states[0]["title"] == "Lease of flat 5"
+        assert states[1]["title"].startswith("Mietvertrag")
+        # The other row is the one that it was before rows had titles, and makes no second document.
+        _, again = await self.send_table(f"{head}\n{other}", "untitled")
+        await self.sown()
+        _, page = await self.call("GET", f"/batches/{again['batch']}/rows?after=0")
+        assert [one["session"] for one in page["rows"]] == ids[1:]
+
     async def test_a_dry_run_of_a_table_tells_what_is_wrong_by_row_and_field(self) -> None:
+        named = TABLE.splitlines()[1].replace(BOB, "bob") + "\n"
         bad = TABLE.replace("900 EUR", "piles", 1) + "flat-7;Alice\nflat-8" + ";x" * 20
+        bad += f"\n{named}"
         status, told = await self.send_table(bad, "dry", dry_run=1)
         assert status == 202, told
-        assert (told["batch"], told["waiting"], told["failed"]) == (None, 1, 3)
+        assert (told["batch"], told["waiting"], told["failed"]) == (None, 1, 4)
+        [account] = [one for one in told["problems"] if one["row"] == 5]
+        assert account["field"] == "parties.p2.user"
+        assert account["why"] == "should be a whole account, such as @bob:example.org"
         found = {(one["row"], one["field"]) for one in told["problems"]}
         assert {(1, "answers.rent"), (3, "parties.p2"), (3, "answers.rent"), (4, "row")} <= found
         assert "piles" not in str(told["problems"])
@@ -172,7 +195,7 @@ class TemplateTests(ChatSite):
             (TABLE.splitlines()[0], "has no rows below its head"),
             (
                 TABLE.replace("rent", "pets", 1),
-                "has a column “pets”; there are: reference, p1.name",
+                "has a column “pets”; there are: reference, title, p1.name",
             ),
             (TABLE + '"', "line 4"),
         ):

@@ -75,7 +75,7 @@ def test_a_head_names_the_columns_of_the_template() -> None:
     [
         (
             ["rent", "pets"],
-            "“pets”; there are: reference, p1.name, p1.user, p2.name, p2.user, rent",
+            "“pets”; there are: reference, title, p1.name, p1.user, p2.name, p2.user, rent",
         ),
         (["p3.name"], "“p3.name”"),
         ([], "is empty"),
@@ -88,11 +88,19 @@ def test_a_head_with_other_columns_is_refused(head: Sequence[str], words: str) -
         read_head(head, PARTIES, ANSWERS)
 
 
-def test_a_row_is_what_a_program_would_send() -> None:
-    columns = ["reference", "p1.name", "p1.user", "p2.name", "p2.user", "answers.rent"]
+def test_a_title_is_that_of_the_document_unless_the_template_asks_for_one() -> None:
+    assert read_head(["title", "rent"], PARTIES, ANSWERS) == ["title", "answers.rent"]
+    asks = read_head(["title", "rent"], PARTIES, [*ANSWERS, "title"])
+    assert asks == ["answers.title", "answers.rent"]
 
-    assert read_row(columns, ["f5", "Alice", "@alice:x.org", "Town", "", "900 EUR", ""]) == {
+
+def test_a_row_is_what_a_program_would_send() -> None:
+    columns = ["reference", "title", "p1.name", "p1.user", "p2.name", "p2.user", "answers.rent"]
+
+    cells = ["f5", "Lease of flat 5", "Alice", "@alice:x.org", "Town", "", "900 EUR", ""]
+    assert read_row(columns, cells) == {
         "reference": "f5",
+        "title": "Lease of flat 5",
         "parties": [
             {"party": "p1", "name": "Alice", "user": "@alice:x.org"},
             {"party": "p2", "name": "Town"},
