@@ -14,7 +14,7 @@ from urllib.request import urlopen
 
 from tests.stories.bank import DemoBank, in_bank
 from tests.stories.office import Desk
-from tests.support import acts, signed_files
+from tests.support import acts, hostile, signed_files
 from tests.support.processes import ROOT, Child, free_ports, wait_until
 from tests.support.receipts import for_pages
 from tests.support.services import house as whole_house
@@ -65,6 +65,13 @@ def receipts(folder: Path) -> Iterator[dict[str, str]]:
             "VECHE_SIGNED": str(signed),
             "VECHE_ACTS": str(done),
         }
+
+
+@contextmanager
+def large(folder: Path) -> Iterator[dict[str, str]]:
+    """The pages alone, and the largest files that they judge, honest and hostile ones."""
+    with hostile.written(folder), pages(folder) as environment:
+        yield {**environment, "VECHE_LARGE": str(folder)}
 
 
 @contextmanager
@@ -163,6 +170,7 @@ def _answers(port: int) -> bool:
 STAGES: Final[Mapping[str, Callable[[Path], AbstractContextManager[dict[str, str]]]]] = {
     "pages": pages,
     "receipts": receipts,
+    "large": large,
     "signing": signing,
     "house": house,
     "bank": bank,

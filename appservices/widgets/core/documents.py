@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 NOBODY: Final = "'none'"
 SELF: Final = "'self'"
-PDF_WORKERS: Final = "veche-pdf"
-"""The policy of trusted types that lets a page start the worker that reads files, and no other."""
+WORKERS: Final = "veche-workers"
+"""The policy of trusted types that lets a page start our workers, and no others."""
 _FEATURES_REFUSED: Final = (
     "accelerometer",
     "autoplay",
@@ -60,7 +60,7 @@ class Document:
         has_homeservers: Whether it may talk to homeservers, which nobody knows beforehand.
         has_lit: Whether it draws by lit, whose policy of trusted types it needs then.
         has_camera: Whether it may ask for the camera, to scan codes.
-        has_pdf: Whether it shows pages of files, which a worker reads.
+        has_pdf: Whether it reads files, in workers: who shows their pages, and who judges them.
     """
 
     file: str
@@ -163,7 +163,7 @@ def policy(
     framed = document.framing is Framing.EMBEDDERS and embedders
     types = [
         *(["lit-html"] if document.has_lit else ()),
-        *([PDF_WORKERS] if document.has_pdf else ()),
+        *([WORKERS] if document.has_pdf else ()),
     ]
     return "; ".join(
         (

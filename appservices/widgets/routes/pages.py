@@ -40,13 +40,14 @@ _KEEP_NOT: Final = b"no-store"
 _METHODS: Final = (b"GET", b"HEAD")
 _STYLES: Final = ("vendor/compound/tokens.css", "kit/kit.css")
 _ICON: Final = "kit/icon.svg"
-_PDF_WORKER: Final = "vendor/pdfjs/build/pdf.worker.min.mjs"
+_WORKERS: Final = ("vendor/pdfjs/build/pdf.worker.min.mjs", "signatures/judge_worker.js")
 SHARED: Final[Mapping[bytes, str]] = {b"/shop/open_invoice.js": "shop/open_invoice.js"}
 """Files that pages of other origins load, by the addresses that those keep: as they are below
 ``static`` nobody but our own documents loads them."""
 _FOR_OTHER_SITES: Final = {b"access-control-allow-origin": b"*"}
 _WORKER: Final = b"default-src 'none'; script-src 'self'"
-"""A worker has the policy of its own file; it loads decoders of pictures when it needs them."""
+"""A worker has the policy of its own file; it loads modules and decoders of pictures, and asks
+nobody anything."""
 _HEAD: Final = "<!-- head -->"
 _NOSCRIPT: Final = "<!-- noscript -->"
 _ADDRESS: Final = re.compile(r'\b(src|href)="(?![/#]|[a-z]+:)([^"]+)"')
@@ -320,7 +321,7 @@ class _Maker:
 
 
 def _file(name: str, data: bytes) -> Answer:
-    policies = {b"content-security-policy": _WORKER} if name == _PDF_WORKER else {}
+    policies = {b"content-security-policy": _WORKER} if name in _WORKERS else {}
     return _answer(200, data, TYPES[name.rpartition(".")[2]], _KEEP_FOREVER, policies)
 
 

@@ -77,7 +77,9 @@ export class PdfDocument {
         this.headerEnd = header.end;
         this.sections = sectionsOf(pdf);
         /** @type {Map<number, number>} */
-        this.offsets = new Map(this.sections.flatMap((one) => [...one.offsets]));
+        this.offsets = new Map();
+        for (const { offsets } of this.sections)
+            for (const [number, offset] of offsets) this.offsets.set(number, offset);
         /** @type {Map<number, PdfObject>} */
         this.read = new Map();
     }
@@ -269,6 +271,7 @@ function checkSpace(pdf, at, end) {
 
 /** @param {string} pdf @param {number} at @param {number} end @param {number} count */
 function checkHidden(pdf, at, end, count) {
-    if ((pdf.slice(at, end).match(ANY_OBJECT) ?? []).length !== count)
-        throw new PdfError("a later revision hides an object within another");
+    let found = 0;
+    for (const _ of pdf.slice(at, end).matchAll(ANY_OBJECT)) if (++found > count) break;
+    if (found !== count) throw new PdfError("a later revision hides an object within another");
 }

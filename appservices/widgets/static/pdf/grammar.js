@@ -65,7 +65,9 @@ export class State {
 
     /** @param {Map<number, PdfObject>} objects */
     later(objects) {
-        return new State(this.root, new Map([...this.objects, ...objects]), this.pdf);
+        const all = new Map(this.objects);
+        for (const [number, one] of objects) all.set(number, one);
+        return new State(this.root, all, this.pdf);
     }
 
     /** @param {number} number */

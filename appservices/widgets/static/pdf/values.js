@@ -24,8 +24,15 @@ const TOKEN = new RegExp(
         String.raw`|(?<open><<|\[)|(?<close>>>|\])|(?<text>\())`,
     "y",
 );
-const PARENTHESIS = /\\[\s\S]|[()]/g;
+const [BACKSLASH, OPENED, CLOSED] = [0x5c, 0x28, 0x29];
 const HIDDEN = /#(?:3\d|[46][1-9A-Fa-f]|[57][0-9Aa])/;
+/**
+ * For all that are empty: a file can have two million of them. Nobody changes what was read.
+ * @type {any}
+ */
+const NO_ITEMS = Object.freeze([]);
+/** @type {PdfDictionary} */
+const NO_ENTRIES = new Map();
 const REFERENCE = /^(\d{1,10}) (\d{1,5}) R$/;
 const NATURAL = /^\d{1,19}$/;
 const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)$/;
@@ -34,12 +41,21 @@ const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)$/;
 export class PdfError extends Error {}
 
 /**
- * A character a byte. Decoded as UTF-16 whose units are the bytes: ten times as fast as spelling
- * them out, which counts for files of 20 MB.
+ * A character a byte. In a worker by its reader of blobs, whose string takes a byte a character and
+ * leaves nothing behind; elsewhere decoded as UTF-16 whose units are the bytes: ten times as fast as spelling them out,
+ * which counts for files of 20 MB.
  * @param {Uint8Array} bytes
  * @returns {string}
  */
 export function asText(bytes) {
+    const { FileReaderSync } = /** @type {any} */ (globalThis);
+    if (!FileReaderSync) return decodedText(bytes);
+    const whole = new Blob([/** @type {Uint8Array<ArrayBuffer>} */ (bytes)]);
+    return new FileReaderSync().readAsBinaryString(whole);
+}
+
+/** @param {Uint8Array} bytes @returns {string} */
+function decodedText(bytes) {
     const decoder = new TextDecoder("utf-16le");
     const units = new Uint16Array(Math.min(bytes.length, CHUNK));
     const parts = [];
@@ -108,12 +124,12 @@ function plainLeaf(token) {
 /** @param {string} pdf @param {number} start @param {number} end */
 function endOfText(pdf, start, end) {
     let depth = 1;
-    PARENTHESIS.lastIndex = start;
-    for (let found = PARENTHESIS.exec(pdf); found; found = PARENTHESIS.exec(pdf)) {
-        if (PARENTHESIS.lastIndex > end) break;
-        if (found[0] === "(") depth += 1;
-        else if (found[0] === ")") depth -= 1;
-        if (depth === 0) return PARENTHESIS.lastIndex;
+    for (let at = start; at < end; at += 1) {
+        const letter = pdf.charCodeAt(at);
+        if (letter === BACKSLASH) at += 1;
+        else if (letter === OPENED) depth += 1;
+        else if (letter === CLOSED) depth -= 1;
+        if (depth === 0) return at + 1;
     }
     throw new PdfError("a string has no end");
 }
@@ -124,7 +140,9 @@ function closed(stack, mark) {
     if (!opened || (opened.mark === "[") !== (mark === "]"))
         throw new PdfError("nothing is closed");
     const { items } = opened;
-    if (opened.mark === "[") return items;
+    // A copy has room for these alone; an array that has grown has it for as many again.
+    if (opened.mark === "[") return items.length > 0 ? items.slice() : NO_ITEMS;
+    if (items.length === 0) return NO_ENTRIES;
     /** @type {PdfDictionary} */
     const made = new Map();
     for (let at = 0; at < items.length; at += 2) {

@@ -6,31 +6,10 @@
  * @typedef {Uint8Array<ArrayBuffer>} Bytes
  */
 
+import { PAGES, startWorker } from "../kit/workers.js";
+
 const VENDOR = new URL("../vendor/pdfjs/", import.meta.url);
-const WORKER = new URL("build/pdf.worker.min.mjs", VENDOR).href;
-const POLICY = "veche-pdf";
 const PIXELS_MAX = 16_000_000;
-
-/**
- * The address of our worker for browsers that take no other (Trusted Types).
- * @param {string} address
- * @returns {unknown}
- */
-function trusted(address) {
-    const types = /** @type {any} */ (globalThis).trustedTypes;
-    if (!types) return address;
-    policy ??= types.createPolicy(POLICY, { createScriptURL: onlyWorker });
-    return policy.createScriptURL(address);
-}
-
-/** @param {string} wanted */
-function onlyWorker(wanted) {
-    if (wanted !== WORKER) throw new TypeError("not our worker");
-    return wanted;
-}
-
-/** @type {any} a page may make it once */
-let policy;
 
 /**
  * @param {Bytes} bytes stay as they are: what is drawn is a copy
@@ -38,7 +17,7 @@ let policy;
  */
 export async function openPdf(bytes) {
     const { PDFWorker, getDocument } = await import("pdfjs-dist");
-    const port = new Worker(/** @type {string} */ (trusted(WORKER)), { type: "module" });
+    const port = startWorker(PAGES);
     const worker = PDFWorker.create({ port: /** @type {any} */ (port) });
     const task = getDocument({
         data: bytes.slice(),

@@ -26,17 +26,17 @@ export async function judgeFile(bytes, roots, nowMs, lists = [], end = ALGORITHM
         const detail = `the container begins after ${before} bytes`;
         return reported([{ reason: "bytes_before_the_container", field: "", detail }]);
     }
-    const report = await judge(bytes, roots, nowMs, lists, end);
-    if (!(await mayBeOfOthers(bytes, report))) return report;
-    return (await judgeElsewhere(bytes, roots, nowMs, lists, end)) ?? report;
+    const pdf = asText(bytes);
+    const report = await judge(bytes, roots, nowMs, lists, end, pdf);
+    if (!(await mayBeOfOthers(pdf, report))) return report;
+    return (await judgeElsewhere(bytes, roots, nowMs, lists, end, pdf)) ?? report;
 }
 
-/** @param {Bytes} bytes @param {Report} report @returns {Promise<boolean>} no signature of our form */
-async function mayBeOfOthers(bytes, { findings, signers }) {
+/** @param {string} pdf @param {Report} report @returns {Promise<boolean>} no signature of our form */
+async function mayBeOfOthers(pdf, { findings, signers }) {
     const found = new Set(findings.map(({ reason }) => reason));
     const [only] = found;
     if (found.size !== 1) return false;
-    if (only === "changed_after_signing" && signers.length === 0)
-        return !(await beginsSigned(asText(bytes)));
+    if (only === "changed_after_signing" && signers.length === 0) return !(await beginsSigned(pdf));
     return only === "outside_the_sealed_profile";
 }

@@ -5,7 +5,7 @@
  * @typedef {import("./der.js").Bytes} Bytes
  * @typedef {import("./certificate.js").Certificate} Certificate
  */
-import { hex, isSame, joined } from "../verify/bytes.js";
+import { digested, hex, isSame } from "../verify/bytes.js";
 import { hashOf } from "./algorithms.js";
 import * as der from "./der.js";
 import { DerError } from "./der.js";
@@ -59,12 +59,7 @@ export async function namesIn(values, certificate) {
     const hash = parts[0]?.tag === der.SEQUENCE ? hashOf(parts[0].body) : "SHA-256";
     const its = parts.find((one) => one.tag === der.OCTET_STRING);
     if (!hash || !its) throw new DerError("a hash that is not taken");
-    return isSame(await digest(hash, [certificate.encoded]), its.body);
-}
-
-/** @param {string} hash @param {Bytes[]} parts @returns {Promise<Bytes>} */
-export async function digest(hash, parts) {
-    return new Uint8Array(await crypto.subtle.digest(hash, joined(...parts)));
+    return isSame(await digested(hash, [certificate.encoded]), its.body);
 }
 
 /** @param {Bytes} encoded @returns {der.Element} the first element in an element */

@@ -13,7 +13,7 @@
  * @property {Bytes} rsa the same, with PKCS #1 v1.5
  * @property {string} uri what manifests call it (RFC 6931)
  */
-import { isSame, joined } from "../verify/bytes.js";
+import { digested, isSame } from "../verify/bytes.js";
 import * as der from "./der.js";
 
 const NULL = der.tlv(der.NULL);
@@ -52,6 +52,6 @@ export function nameOfHash(called = "") {
 }
 
 /** @param {Hash} by @param {Bytes[]} parts one after the other @returns {Promise<Bytes>} */
-export async function digestBy({ called }, ...parts) {
-    return new Uint8Array(await crypto.subtle.digest(called, joined(...parts)));
+export function digestBy({ called }, ...parts) {
+    return digested(called, parts);
 }

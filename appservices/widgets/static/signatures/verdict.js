@@ -58,10 +58,17 @@ const MARKER = "%%EOF";
  * @param {number} nowMs UTC
  * @param {Bytes[]} [lists] newer than those in the file
  * @param {import("../signatures/judging.js").AlgorithmsEnd} [end]
+ * @param {string} [pdf] the file as text, from who has it
  * @returns {Promise<Report>}
  */
-export async function judge(bytes, roots, nowMs, lists = [], end = ALGORITHMS_END) {
-    const pdf = asText(bytes);
+export async function judge(
+    bytes,
+    roots,
+    nowMs,
+    lists = [],
+    end = ALGORITHMS_END,
+    pdf = asText(bytes),
+) {
     let document, parts;
     try {
         document = new PdfDocument(pdf);
@@ -79,7 +86,8 @@ export async function judge(bytes, roots, nowMs, lists = [], end = ALGORITHMS_EN
         if (added.length > SIGNATURES_MAX) return reported([finding("too_many_signatures")]);
         const by = { roots, nowMs, lists, end };
         const baseEnd = added.length > 0 ? (base.at(-1)?.ends[1] ?? 0) : bytes.length;
-        const others = ofOthers && (await othersOf(bytes.subarray(0, baseEnd), ofOthers, by));
+        const theirs = { bytes: bytes.subarray(0, baseEnd), pdf: pdf.slice(0, baseEnd) };
+        const others = ofOthers && (await othersOf(theirs, ofOthers, by));
         if (added.length === 0) return others ?? reported([finding("no_signature")]);
         const clauses = clauseBoxes(last);
         return await new Walk({ document, bytes, base, added, clauses, others }, by).report();
@@ -147,15 +155,15 @@ async function split(document, parts) {
 }
 
 /**
- * @param {Bytes} bytes the file as other programs left it
+ * @param {{bytes: Bytes, pdf: string}} theirs the file as other programs left it
  * @param {PdfError} why their first signature is none of our form
  * @param {By} by
  * @returns {Promise<Report>}
  * @throws {PdfError} they cannot be read, or are by a certificate of ours, whose signatures have our
  *   form and no other
  */
-async function othersOf(bytes, why, { roots, nowMs, lists, end }) {
-    const report = await judgeElsewhere(bytes, roots, nowMs, lists, end);
+async function othersOf({ bytes, pdf }, why, { roots, nowMs, lists, end }) {
+    const report = await judgeElsewhere(bytes, roots, nowMs, lists, end, pdf);
     const isOurs = report?.findings.some(
         ({ reason }) => reason === "certified_for_another_document",
     );
@@ -168,8 +176,11 @@ function stored(document, key, bytes) {
     const held = dictionary(document.object(document.root).value, "the catalog").get("/DSS");
     if (held === undefined) return [];
     const store = dictionary(document.resolve(held), "/DSS");
-    return array(document.resolve(store.get(key) ?? []), key).map((one) => {
-        const { data, value } = document.object(referred(one, "a proof"));
+    const numbers = array(document.resolve(store.get(key) ?? []), key).map((one) =>
+        referred(one, "a proof"),
+    );
+    return [...new Set(numbers)].map((number) => {
+        const { data, value } = document.object(number);
         if (!data || dictionary(value, "a stream").has("/Filter"))
             throw new PdfError("the security store has what is no plain stream");
         return bytes.subarray(...data);

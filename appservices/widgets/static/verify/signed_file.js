@@ -1,18 +1,22 @@
 /**
- * Verifying a signed file: a PDF, or a container of any files. The file is read and judged in this page and goes nowhere; of our server
- * only the certificate of its authority is asked, which says nothing of the file.
+ * Verifying a signed file: a PDF, or a container of any files. The file is read and judged in this browser, by a worker that is stopped
+ * when it takes too long, and goes nowhere; of our server only the certificate of its authority is asked, which says nothing of the file.
  */
 import { html, nothing } from "lit";
+import { BEFORE_BYTES_MAX, bytesBefore, isContainer } from "../asic/container.js";
+import { fromBase64 } from "../kit/approval.js";
 import { VecheElement, banner, button, field, spinner } from "../kit/elements.js";
 import { showDateTime, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { save } from "../kit/save.js";
+import { idOf } from "../signatures/algorithms.js";
+import { readCertificate } from "../signatures/certificate.js";
 import { hex, sha256 } from "./bytes.js";
-import { knownWords, reasonWords, verdictWords } from "./signed_words.js";
+import { JUDGING_S_MAX, PATIENT_S_MAX, UnjudgedError, judgeApart } from "./judging.js";
+import { knownWords, reasonWords, stoppedWords, verdictWords } from "./signed_words.js";
 
 /**
  * @typedef {import("../signatures/judging.js").Report} Report
- * @typedef {import("../signatures/certificate.js").Certificate} Certificate
  */
 
 const ROOT = "/_veche/signing/v1/ca/root.cer";
@@ -32,7 +36,6 @@ const BEGINNING_BYTES = 64;
 async function kindOf(file) {
     const beginning = await firstOf(file, BEGINNING_BYTES);
     if (String.fromCharCode(...beginning.subarray(0, PDF.length)) === PDF) return "pdf";
-    const { BEFORE_BYTES_MAX, bytesBefore, isContainer } = await import("../asic/container.js");
     const is = isContainer(beginning) || bytesBefore(await firstOf(file, BEFORE_BYTES_MAX)) > 0;
     return is ? "container" : undefined;
 }
@@ -57,6 +60,7 @@ export class VecheSignedFile extends VecheElement {
     static properties = /** @type {import("lit").PropertyDeclarations} */ ({
         file: { attribute: false },
         report: { state: true },
+        stopped: { state: true },
         rootError: { state: true },
         shown: { state: true },
     });
@@ -67,6 +71,8 @@ export class VecheSignedFile extends VecheElement {
         this.file = undefined;
         /** @type {Report | undefined} none while it is judged */
         this.report = undefined;
+        /** @type {"" | "late" | "failed" | "cancelled"} why it was not judged */
+        this.stopped = "";
         this.rootError = "";
         /** @type {Uint8Array<ArrayBuffer> | undefined} what is shown page by page */
         this.shown = undefined;
@@ -76,8 +82,13 @@ export class VecheSignedFile extends VecheElement {
         this.chosen = [];
         /** @type {import("./signed_words.js").Named[]} authorities that the operator has named */
         this.named = [];
-        /** How often a judgement has begun: an older one that ends later shows nothing. */
-        this.begun = 0;
+        /** Ends the judgement that goes on: an older one shows nothing. */
+        this.judging = new AbortController();
+    }
+
+    disconnectedCallback() {
+        super.disconnectedCallback();
+        this.judging.abort();
     }
 
     /** @param {Map<string, unknown>} changed */
@@ -88,30 +99,34 @@ export class VecheSignedFile extends VecheElement {
         void this._judge();
     }
 
-    async _judge() {
-        this.begun += 1;
-        const mine = this.begun;
+    /** @param {number} [secondsMax] */
+    async _judge(secondsMax = JUDGING_S_MAX) {
+        this.judging.abort();
+        const { signal } = (this.judging = new AbortController());
         const { file } = this;
+        this.stopped = "";
         if (!file) return;
-        const [{ judgeFile }, roots, buffer] = await Promise.all([
-            import("../signatures/any_file.js"),
-            this._roots(),
-            file.arrayBuffer(),
-        ]);
-        const bytes = new Uint8Array(buffer);
-        const report = await judgeFile(bytes, roots, Date.now());
-        if (mine === this.begun) Object.assign(this, { bytes, report });
+        try {
+            const task = { file, ...(await this._roots()), nowMs: Date.now() };
+            Object.assign(this, await judgeApart(task, secondsMax, signal));
+        } catch (error) {
+            if (signal.aborted) return;
+            if (!(error instanceof UnjudgedError)) throw error;
+            Object.assign(this, { report: undefined, stopped: error.why });
+        }
+    }
+
+    _cancel() {
+        this.judging.abort();
+        this.stopped = "cancelled";
     }
 
     /**
-     * @returns {Promise<Certificate[]>} of our server's authority, of those that its operator has
-     *   named, also for time stamps alone, and those that were chosen
+     * @returns {Promise<{trusted: Uint8Array<ArrayBuffer>[], stampers: Uint8Array<ArrayBuffer>[]}>}
+     *   certificates of our server's authority, of those that its operator has named, also for time
+     *   stamps alone, and those that were chosen
      */
     async _roots() {
-        const [{ readCertificate }, { stampRoot }] = await Promise.all([
-            import("../signatures/certificate.js"),
-            import("../signatures/trust.js"),
-        ]);
         const [ours, { authorities: others, stampers }] = await Promise.all([
             fetch(ROOT)
                 .then(async (answer) =>
@@ -121,9 +136,8 @@ export class VecheSignedFile extends VecheElement {
             namedAuthorities(),
         ]);
         this.named = others.map(({ named }) => named);
-        const known = [...ours, ...others.map(({ certificate }) => certificate)];
-        const trusted = [...known, ...this.chosen].map(readCertificate);
-        return [...trusted, ...stampers.map(stampRoot)];
+        const known = others.map(({ certificate }) => certificate);
+        return { trusted: [...ours, ...known, ...this.chosen], stampers };
     }
 
     /** @param {Event} event */
@@ -292,10 +306,36 @@ export class VecheSignedFile extends VecheElement {
         </details>`;
     }
 
+    _waiting() {
+        return html`${spinner(t("The file is checked…"))}
+        ${button({ label: t("Cancel"), style: "secondary", press: () => this._cancel() })}`;
+    }
+
+    _unjudged() {
+        return html`${banner("info", html`<p>${stoppedWords(this.stopped)}</p>`)}
+        ${
+            this.stopped === "cancelled"
+                ? nothing
+                : html`<p>
+                      ${t("Ask whoever gave you the file for it once more, or check it on a computer by this command, which tells more:")}
+                      <code>veche verify FILE</code>
+                  </p>`
+        }
+        ${button({
+            label:
+                this.stopped === "late"
+                    ? t("Check again, for two minutes at most")
+                    : t("Check again"),
+            style: "secondary",
+            press: () => void this._judge(this.stopped === "late" ? PATIENT_S_MAX : undefined),
+        })}`;
+    }
+
     render() {
         const { report } = this;
         if (!this.file) return nothing;
-        if (!report) return spinner();
+        if (this.stopped) return this._unjudged();
+        if (!report) return this._waiting();
         const style = STYLES.get(report.verdict) ?? "critical";
         return html`${banner(style, html`<p>${verdictWords(report.verdict)}</p>`)}
         ${this._reasons(report)} ${this._signers(report)} ${this._original()} ${this._root()}`;
@@ -306,7 +346,6 @@ customElements.define("veche-signed-file", VecheSignedFile);
 /** @param {File} file PEM or DER @returns {Promise<Uint8Array<ArrayBuffer>[]>} */
 async function certificatesIn(file) {
     if (file.size > CERTIFICATE_BYTES_MAX) throw new Error("too large");
-    const { readCertificate } = await import("../signatures/certificate.js");
     const written = [...(await file.text()).matchAll(PEM)].map(([, text]) =>
         Uint8Array.from(atob((text ?? "").replaceAll(/\s/g, "")), (one) => one.charCodeAt(0)),
     );
@@ -321,10 +360,6 @@ async function certificatesIn(file) {
  *     stampers: Uint8Array<ArrayBuffer>[]}>} who is trusted, and who for time stamps alone
  */
 async function namedAuthorities() {
-    const [{ fromBase64 }, { idOf }] = await Promise.all([
-        import("../kit/approval.js"),
-        import("../signatures/algorithms.js"),
-    ]);
     /** @type {{authorities?: import("../sign/types.d.ts").Authority[], stampers?: string[]}} */
     const { authorities = [], stampers = [] } = await fetch(AUTHORITIES)
         .then((answer) => (answer.ok ? answer.json() : {}))

@@ -19,6 +19,20 @@ export function verdictWords(verdict) {
     }
 }
 
+/** @param {string} stopped why a file was not judged @returns {string} */
+export function stoppedWords(stopped) {
+    switch (stopped) {
+        case "late":
+            return t(
+                "The check took too long and was stopped, so nothing is known of this file. Some files are made to keep programs busy; a very large one can also be too much for a slow device.",
+            );
+        case "cancelled":
+            return t("The check was stopped. Nothing is known of this file.");
+        default:
+            return t("This browser could not check the file, so nothing is known of it.");
+    }
+}
+
 /** @param {string} reason @returns {string} */
 export function reasonWords(reason) {
     switch (reason) {

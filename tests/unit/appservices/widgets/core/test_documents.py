@@ -128,7 +128,7 @@ class TestPolicy:
         shows_files = document in {SIGN, SIGN_NEW, SIGN_WIDGET, VERIFY}
 
         assert found["worker-src"] == (["'self'"] if shows_files else ["'none'"])
-        assert ("veche-pdf" in found["trusted-types"]) == shows_files
+        assert ("veche-workers" in found["trusted-types"]) == shows_files
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda one: one.file)

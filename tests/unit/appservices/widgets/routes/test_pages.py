@@ -117,18 +117,17 @@ class TestFiles(Case):
         assert self.header(answer, "x-content-type-options") == "nosniff"
         assert "default-src 'none'" in self.header(answer, "content-security-policy")
 
-    def test_the_worker_that_reads_files_may_load_decoders_and_nothing_else(self) -> None:
-        name = "vendor/pdfjs/build/pdf.worker.min.mjs"
-        found = {**files(), name: b"worker"}
+    def test_workers_that_read_files_may_load_their_scripts_and_nothing_else(self) -> None:
+        names = ("vendor/pdfjs/build/pdf.worker.min.mjs", "signatures/judge_worker.js")
+        found = {**files(), **dict.fromkeys(names, b"worker")}
         pages = self.pages(found)
         with mock.patch.object(pages_module, "read_static", return_value=found):
             base = Library(FACTS, CATALOGUE).base
-        worker, _ = self.ask(pages, "GET", base + name)
-        other, _ = self.ask(pages, "GET", base + "a.js")
+        answers = [self.ask(pages, "GET", base + one)[0] for one in (*names, "a.js")]
 
-        policies = [self.header(one, "content-security-policy") for one in (worker, other)]
-        assert policies[0] == "default-src 'none'; script-src 'self'"
-        assert "script-src" not in policies[1]
+        *workers, other = (self.header(one, "content-security-policy") for one in answers)
+        assert set(workers) == {"default-src 'none'; script-src 'self'"}
+        assert "script-src" not in other
 
     def test_one_file_is_for_pages_of_other_origins_and_no_other(self) -> None:
         script = {**self.found, "shop/open_invoice.js": b"export {};"}
