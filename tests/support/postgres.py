@@ -1,7 +1,8 @@
 """PostgreSQL for tests: one server for all test processes, a database of its own for each user.
 
 ``with database(MigrationSet(...)) as dsn`` gives an empty, migrated database. Databases are copied
-from a template that is migrated once, so a new one takes some 40 ms.
+from a template that is migrated once, so a new one takes some 40 ms; Synapse's from one that a
+Synapse has made, so that each one starts with its tables there and nothing left to do on them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from psycopg2.extensions import make_dsn
 from tests.support.processes import ROOT, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from psycopg2.extensions import connection as Connection  # noqa: N812 -- a type, named like one
     from psycopg2.extensions import cursor as Cursor  # noqa: N812
@@ -37,6 +38,7 @@ START_S_MAX: Final = 180
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- a file system in memory, where Linux has it
 MEMORY_BYTES_MIN: Final = 12 * 2**30
 """Of the machine and of that file system, for the server's files, some 2 GiB, to be there."""
+FOR_SYNAPSE: Final = " ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
 _numbers = itertools.count(1)
 
 
@@ -50,8 +52,15 @@ def database(*sets: MigrationSet) -> Iterator[str]:
 
 @contextmanager
 def synapse_database() -> Iterator[str]:
+    """Connection string of a database with Synapse's tables, in which nobody lives yet."""
+    with _created(_synapse_template()) as dsn:
+        yield dsn
+
+
+@contextmanager
+def empty_synapse_database() -> Iterator[str]:
     """Connection string of an empty database of the kind that Synapse insists on."""
-    with _created("template0", " ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'") as dsn:
+    with _created("template0", FOR_SYNAPSE) as dsn:
         yield dsn
 
 
@@ -89,26 +98,49 @@ def _template(sets: tuple[MigrationSet, ...]) -> str:
         digest.update(repr(one).encode())
         for path in sorted((ROOT / one.package.replace(".", "/") / "migrations").glob("*.sql")):
             digest.update(path.name.encode() + path.read_bytes())
-    name = f"template_{digest.hexdigest()[:16]}"
+    return _made_once(f"template_{digest.hexdigest()[:16]}", "", lambda dsn: _migrated(dsn, sets))
+
+
+@functools.cache
+def _synapse_template() -> str:
+    return _made_once("template_synapse", FOR_SYNAPSE, _filled_by_synapse)
+
+
+def _made_once(name: str, options: str, fill: Callable[[str], None]) -> str:
     with _administration() as txn:
         txn.execute("SELECT pg_advisory_lock(1)")  # one maker at a time, over all processes
         try:
             txn.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
             if txn.fetchone() is None:
-                _make_template(txn, name, sets)
+                making = f"{name}_{os.getpid()}"
+                create = sql.SQL("CREATE DATABASE {} TEMPLATE template0" + options)
+                txn.execute(create.format(sql.Identifier(making)))
+                fill(_dsn_of(making))
+                rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+                txn.execute(rename.format(sql.Identifier(making), sql.Identifier(name)))
         finally:
             txn.execute("SELECT pg_advisory_unlock(1)")
     return name
 
 
-def _make_template(txn: Cursor, name: str, sets: tuple[MigrationSet, ...]) -> None:
+def _migrated(dsn: str, sets: tuple[MigrationSet, ...]) -> None:
     from veche.runtime.migrate import migrate  # noqa: PLC0415 -- most tests do without
 
-    making = f"{name}_{os.getpid()}"
-    txn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(making)))
-    migrate(_dsn_of(making), list(sets))
-    rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
-    txn.execute(rename.format(sql.Identifier(making), sql.Identifier(name)))
+    migrate(dsn, list(sets))
+
+
+def _filled_by_synapse(dsn: str) -> None:
+    from tests.support.synapse import homeserver  # noqa: PLC0415 -- most tests do without
+
+    def is_done() -> bool:
+        return not execute(dsn, "SELECT 1 FROM background_updates")
+
+    at_once = {"background_updates": {"sleep_enabled": False}}
+    with (
+        tempfile.TemporaryDirectory(prefix="veche-synapse-") as folder,
+        homeserver(Path(folder), dsn=dsn, server_name="nobody.invalid", settings=at_once),
+    ):
+        wait_until(is_done, START_S_MAX, "Synapse did not finish its tables")
 
 
 @contextmanager

@@ -89,3 +89,9 @@ def test_synapse_gets_the_collation_that_it_insists_on() -> None:
     with synapse_database() as dsn:
         query = "SELECT datcollate, datctype FROM pg_database WHERE datname = current_database()"
         assert execute(dsn, query) == [("C", "C")]
+
+
+def test_synapse_finds_its_tables_and_nothing_left_to_do() -> None:
+    with synapse_database() as dsn:
+        assert execute(dsn, "SELECT count(*) FROM users") == [(0,)]
+        assert execute(dsn, "SELECT count(*) FROM background_updates") == [(0,)]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.postgres import execute, synapse_database
+from tests.support.postgres import empty_synapse_database, execute
 from veche.runtime.synapse_database import make_synapse_database
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.postgres
 @contextmanager
 def server() -> Iterator[tuple[str, str, str]]:
     """URL of a database of the server; URL and name of one more that may be dropped."""
-    with synapse_database() as other, synapse_database() as url:
+    with empty_synapse_database() as other, empty_synapse_database() as url:
         yield other, url, str(execute(url, "SELECT current_database()")[0][0])
 
 
