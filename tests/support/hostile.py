@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 import subprocess
 import sys
@@ -54,9 +55,10 @@ def large_pdf(mib: int) -> bytes:
     return attackers.signed(page("Pay 100 EUR to Bob", {6: stream(_noise(mib))}))
 
 
-def large_container(mib: int) -> bytes:
+def large_container(mib: int, *, is_packed: bool = False) -> bytes:
     """An honest container of a file of this size, signed and closed."""
-    film = DataFile("film.bin", "application/octet-stream", _noise(mib))
+    content = base64.b64encode(_noise(mib * 3 // 4)) if is_packed else _noise(mib)
+    film = DataFile("film.bin", "application/octet-stream", content)
     office = attackers.office()
     return containers.closed(office, containers.made(office, files=[film]))
 

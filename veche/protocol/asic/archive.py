@@ -10,6 +10,7 @@ Source: APPNOTE.TXT 6.3.10 of PKWARE; ETSI EN 319 162-1 §A.1 (``mimetype``).
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 import unicodedata
@@ -40,6 +41,8 @@ _VERSION: Final = 20
 _RAW_DEFLATE: Final = -15
 _DATE: Final = (2000 - 1980) << 9 | 1 << 5 | 1
 """1 January 2000: the signature says when; a container of equal files is equal."""
+_UNPACKED_AT_ONCE: Final = 16 * 1024
+"""Packed bytes: their content is at most a thousand times as long, and is held twice."""
 _FILE_KIND: Final = 0xF000
 _PLAIN_FILE: Final = 0x8000
 _PART: Final = re.compile(r'[^\\:*?"<>|/]*[^\\:*?"<>|/. ]')
@@ -60,13 +63,13 @@ class Entry:
     Attributes:
         name: With slashes between its parts.
         data: What is in it.
-        record: The bytes of the archive that are its own.
+        record: The bytes of the archive that are its own; of one that was read a view of them.
         line: Its line of the central directory, whose place is said elsewhere.
     """
 
     name: str
     data: bytes
-    record: bytes
+    record: bytes | memoryview
     line: bytes
 
 
@@ -228,27 +231,35 @@ def _entry(data: bytes, line: bytes, start: int, directory: int, left: int) -> E
     encoded = data[head : head + length]
     if end > directory or encoded != line[_CENTRAL.size :]:
         raise HiddenError("an entry has two names, or does not end")
-    body = data[head + length : end]
+    body = memoryview(data)[head + length : end]
     content = _content(body, method, min(size, left + 1))
     if len(content) > left:
         raise ArchiveError(f"there is more than {ARCHIVE_BYTES_MAX} bytes in the archive")
     if len(content) != size or zlib.crc32(content) != crc:
         raise HiddenError("an entry is not what it says")
-    return Entry(_name(encoded, flags), content, data[start:end], line)
+    return Entry(_name(encoded, flags), content, memoryview(data)[start:end], line)
 
 
-def _content(body: bytes, method: int, size: int) -> bytes:
+def _content(body: memoryview, method: int, size: int) -> bytes:
     """What is in an entry: no more than one byte above what it says."""
     if method == _STORED:
-        return body
+        return bytes(body)
     unpacking = zlib.decompressobj(_RAW_DEFLATE)
+    content = io.BytesIO()
+    behind = 0
     try:
-        content = unpacking.decompress(body, size + 1)
+        for at in range(0, len(body), _UNPACKED_AT_ONCE):
+            part: bytes | memoryview = body[at : at + _UNPACKED_AT_ONCE]
+            behind += len(part) if unpacking.eof else 0
+            while part and not unpacking.eof and content.tell() <= size:
+                content.write(unpacking.decompress(part, size + 1 - content.tell()))
+                part = unpacking.unconsumed_tail
     except zlib.error as e:
         raise HiddenError("an entry is broken") from e
-    if len(content) == size and (not unpacking.eof or unpacking.unused_data):
+    is_whole = unpacking.eof and not unpacking.unused_data and not behind
+    if content.tell() == size and not is_whole:
         raise HiddenError("an entry is not what it says")
-    return content
+    return content.getvalue()
 
 
 def _name(encoded: bytes, flags: int) -> str:

@@ -161,7 +161,7 @@ class Prepared:
         if self._proofs is not None:
             encoded = with_proofs(encoded, self._proofs.certificates, self._proofs.lists)
         signature = new_entry(self._name, encoded, is_packed=False)
-        return self._entries[-1].record + signature.record
+        return b"".join([self._entries[-1].record, signature.record])
 
 
 def is_container(data: bytes) -> bool:

@@ -282,7 +282,7 @@ class RefusedTests(AnyFileSite):
         added = page.increment_in(honest)
         other = docx("Lease of flat 13")
         changed = file[:-1] + bytes([file[-1] ^ 1])
-        extra = new_entry("evil.txt", b"Pay 900", is_packed=False).record
+        extra = bytes(new_entry("evil.txt", b"Pay 900", is_packed=False).record)
         renamed = {**view, "document": {**view["document"], "name": "other.docx"}}
         retyped = {**view, "document": {**view["document"], "kind": "text/plain"}}
 
@@ -299,7 +299,7 @@ class RefusedTests(AnyFileSite):
         for more in (added + extra, extra + added):
             whole = page.grown(view, file, [added])
             await self._refused(page, page.told(view, file, whole, more), "form that is taken")
-        bomb = new_entry("META-INF/signature001.p7s", bytes(10_000_000)).record
+        bomb = bytes(new_entry("META-INF/signature001.p7s", bytes(10_000_000)).record)
         assert len(bomb) < 20_000
         for broken in (
             bomb,
@@ -321,7 +321,7 @@ class RefusedTests(AnyFileSite):
         page = self.page_of(ALICE)
         view, made, _ = await self._revision(page, ALICE)
         honest = await self.away(page.revision, view, file, *made)
-        swapped = new_entry("lease.docx", b"Pay 900", is_packed=False).record
+        swapped = bytes(new_entry("lease.docx", b"Pay 900", is_packed=False).record)
         for added in (swapped + page.increment_in(honest), page.increment_in(honest) + swapped):
             with pytest.raises(HiddenError):
                 page.grown(view, file, [added])

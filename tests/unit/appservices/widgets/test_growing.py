@@ -210,8 +210,8 @@ def test_containers_and_what_is_signed_are_the_same_bytes() -> None:
 def test_what_is_no_addition_is_refused_by_both() -> None:
     file = FILES[0]
     _, _, more = _proofs("Alice Adams", file)
-    packed = new_entry("META-INF/x", bytes(999)).record
-    outside = new_entry("other.txt", b"evil", is_packed=False).record
+    packed = bytes(new_entry("META-INF/x", bytes(999)).record)
+    outside = bytes(new_entry("other.txt", b"evil", is_packed=False).record)
     bad = (more[:-1], more + b"P", packed, outside, more + outside, b"\0" * 40)
     cases: list[tuple[DataFile, Sequence[bytes]]] = [(file, [one]) for one in bad]
     names = ("mimetype", "META-INF", "meta-inf/a", "a/../b", "a:b", "a\u202eb", "")

@@ -8,27 +8,57 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.support.hostile import BOUNDED, MIB, measured
+from tests.support.hostile import (
+    BOUNDED,
+    LARGE_MIB,
+    MIB,
+    large_container,
+    large_pdf,
+    measured,
+)
+from veche.cli.verify_pdf import FALSE, NOT_PROVEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.support.hostile import Measured
 
 CPU_S_MAX: Final = 10
 OURS_S_MAX: Final = 3
 """To begin, to read the file and to hand it on to the child that judges it."""
 MEMORY_BYTES_MAX: Final = 512 * MIB
+HONEST_BYTES_MAX: Final = 300 * MIB
+"""The file twice, once unpacked, and the program."""
+
+LARGE: Final[dict[str, Callable[[], bytes]]] = {
+    "document": lambda: large_pdf(LARGE_MIB),
+    "container": lambda: large_container(LARGE_MIB),
+    "packed container": lambda: large_container(LARGE_MIB, is_packed=True),
+}
 
 
 @pytest.mark.parametrize("make", BOUNDED.values(), ids=BOUNDED.keys())
 def test_a_hostile_file_takes_no_more_than_its_bounds(
     make: Callable[[], bytes], tmp_path: Path
 ) -> None:
-    file = tmp_path / "file.pdf"
-    file.write_bytes(make())
-    program = Path(sys.executable).with_name("veche")
+    took = _verified(make(), tmp_path)
 
-    took = measured(str(program), "verify", str(file))
-
-    assert took.code == 1, took.said
+    assert took.code == FALSE, took.said
     assert took.cpu_s < CPU_S_MAX + OURS_S_MAX
     assert took.memory_bytes < MEMORY_BYTES_MAX
+
+
+@pytest.mark.parametrize("make", LARGE.values(), ids=LARGE.keys())
+def test_the_largest_honest_files_are_judged(make: Callable[[], bytes], tmp_path: Path) -> None:
+    took = _verified(make(), tmp_path)
+
+    assert took.code == NOT_PROVEN, took.said
+    assert took.memory_bytes < HONEST_BYTES_MAX
+
+
+def _verified(data: bytes, folder: Path) -> Measured:
+    file = folder / "file"
+    file.write_bytes(data)
+    took = measured(str(Path(sys.executable).with_name("veche")), "verify", str(file))
+    file.unlink()
+    return took

@@ -6,6 +6,7 @@ import datetime as dt
 import functools
 import hashlib
 import io
+import struct
 import subprocess
 import zipfile
 import zlib
@@ -291,6 +292,22 @@ def test_nor_is_one_that_they_close_by_a_real_stamp(make: Callable[[], bytes]) -
         return  # Our own writer refuses to write after it.
 
     assert verdict(again).verdict in BAD
+
+
+@pytest.mark.parametrize("more", [1, 20_000, 40_000])
+def test_nothing_hides_behind_what_is_packed(more: int) -> None:
+    content = b"Pay 100 EUR"
+    packing = zlib.compressobj(6, zlib.DEFLATED, -15)
+    packed = packing.compress(content) + packing.flush()
+
+    def archive(body: bytes) -> bytes:
+        made = zipped([("lease", body)], method=8, size=len(content))
+        said, true = (struct.pack("<L", zlib.crc32(one)) for one in (body, content))
+        return made.replace(said, true)
+
+    assert read_archive(archive(packed))[0].data == content
+    with pytest.raises(HiddenError):
+        read_archive(archive(packed + bytes(more)))
 
 
 def test_the_same_entries_by_hand_are_green() -> None:
