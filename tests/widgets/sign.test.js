@@ -1,35 +1,13 @@
 // stage: signing
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { keyHere } from "./approvals_fake.js";
 import { BASE, ask, glance, look, test, until } from "./harness.js";
-import { PATH, refused, serve, table } from "./sign_fake.js";
+import { atSign } from "./sign_begun.js";
+import { PATH, refused } from "./sign_fake.js";
 import { press, read } from "./sign_reader.js";
 
 /** @typedef {import("./sign_fake.js").Answer} Answer */
 /** @typedef {import("./harness.js").Stage} Stage */
-
-/**
- * The page of a session that begins anew.
- * @param {Stage["open"]} open
- * @param {{hasClauses?: boolean, hasKey?: boolean, isSigned?: boolean}} [options]
- * @param {(answers: Record<string, Answer>) => Record<string, Answer>} [changed]
- */
-async function atSign(
-    open,
-    { hasClauses = false, hasKey = true, isSigned = false } = {},
-    changed = (one) => one,
-) {
-    const begun = await ask("begin", { has_clauses: hasClauses, is_signed: isSigned });
-    const { page, context } = await open({ reducedMotion: "reduce" });
-    await page.goto(`${BASE}/approve`);
-    const { listed, public_key } = await keyHere(page);
-    await ask("enrol", { public_key });
-    const heard = await serve(context, changed(table(hasKey ? [listed] : [])));
-    await page.goto(`${BASE}/sign#${begun.fragment}`);
-    const sign = page.getByRole("button", { name: "Sign", exact: true });
-    return { page, heard, begun, sign, alert: page.locator("main .banner.critical") };
-}
 
 /** @param {import("./sign_fake.js").Heard[]} heard @param {string} path */
 const posted = (heard, path) => heard.filter((one) => one.method === "POST" && one.path === path);
@@ -79,24 +57,6 @@ test("who has seen every page signs it, and the document goes nowhere", async ({
     await page.getByRole("button", { name: "Show exactly what was signed" }).click();
     await page.locator(".sheet-page").nth(2).waitFor();
     await glance(page, "sign-signed");
-});
-
-test("a closed document says until when it is here, and one that is deleted says so", async ({
-    open,
-}) => {
-    /** @type {Record<string, unknown>} */
-    let told = { state: "completed", deletes_at_ms: Date.UTC(2031, 4, 6, 12) };
-    const { page, alert } = await atSign(open, {}, (answers) => ({
-        ...answers,
-        [`GET ${PATH}`]: async (one) => ({
-            .../** @type {any} */ (await answers[`GET ${PATH}`]?.(one)),
-            ...told,
-        }),
-    }));
-    await page.getByText(/The service deletes the document on .*2031/).waitFor();
-    told = { ...told, is_deleted: true, revisions: [], deletes_at_ms: null };
-    await page.reload();
-    await alert.filter({ hasText: "has deleted what it kept of this document" }).waitFor();
 });
 
 test("whoever signs meanwhile costs no second approval", async ({ open, expect }) => {

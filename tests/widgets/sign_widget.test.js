@@ -181,6 +181,17 @@ test("of a private document the widget shows what the bot knows, and asks for no
     assert.deepEqual(heard, []);
 });
 
+test("a seal has sealed, where a person has signed", async ({ open }) => {
+    await ask("begin");
+    const { parties } = await ask("session");
+    const opened = await open();
+    const town = { ...parties[1], name: "Town of Lindenau", role: "seal", state: "signed" };
+    const timeline = [await request({ parties: [{ ...parties[0], state: "signed" }, town] })];
+    const { frame } = await showWidget(opened, { path: "/sign/widget", timeline });
+    await frame.getByText("Town of Lindenau: has sealed").waitFor();
+    await frame.getByText(`${parties[0].name}: has signed`).waitFor();
+});
+
 test("a page elsewhere is no page of ours, and what is over waits no more", async ({ open }) => {
     await ask("begin");
     const opened = await open();

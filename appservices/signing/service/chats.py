@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from appservices.signing.core.commands import COMMANDS, VERIFY
 from appservices.signing.core.texts import account as texts
 from appservices.signing.service import (
+    cancelling,
     card_talk,
     cards,
     checking,
@@ -154,6 +155,8 @@ def _choose(scene: Scene, heard: Heard, inbound: Inbound) -> bool:
         guardians.RULES.answered(scene, answered)
     elif topic == guarding.TOPIC:
         guarding.answered(scene, answered)
+    elif topic == cancelling.TOPIC:
+        cancelling.answered(scene, answered)
     elif topic == checking.TOPIC:
         scene.settle(answered, scene.speech(inbound.sender).text("Nothing is checked."))
     return True
@@ -224,7 +227,7 @@ _ORDERS: Final[Mapping[str, Callable[[Scene, Inbound, str], Any]]] = {
     "sessions": mine.show_sessions,
     "templates": template_talk.show_all,
     "template": template_talk.begin,
-    "cancel": mine.cancel,
+    "cancel": cancelling.order,
     "delete": mine.delete,
     "extend": mine.extend,
     "remind": mine.remind,

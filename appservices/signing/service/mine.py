@@ -11,7 +11,6 @@ from appservices.signing.core.parties import CAN_ACT, PartyState
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.account import (
     how_doc,
-    no_draft_doc,
     no_session_doc,
     session_doc,
     sessions_doc,
@@ -105,33 +104,11 @@ def show_sessions(scene: Scene, inbound: Inbound, argument: str) -> None:
     scene.tell(room_id, person, sessions_doc(own, others, speech))
 
 
-def cancel(scene: Scene, inbound: Inbound, argument: str) -> None:
-    """A requester takes a document back; without a number, what they are preparing."""
-    person, room_id = inbound.sender, inbound.room_id
-    speech = scene.speech(person)
-    session = _own(scene, person, argument)
-    if session is None:
-        doc = no_session_doc(speech) if argument.strip() else no_draft_doc(speech)
-        scene.tell(room_id, person, doc)
-        return
-    is_draft = session.state is State.DRAFT
-    thrown = speech.text("Thrown away; nothing was sent.")
-    if is_draft:
-        draft_talk.close(scene, session, thrown)
-    try:
-        acting.cancelled(scene, session)
-    except RefusedError as e:
-        scene.tell(room_id, person, (Paragraph(refused_words(e, speech)),))
-        return
-    if is_draft:
-        scene.tell(room_id, person, (Paragraph(thrown),))
-
-
 def delete(scene: Scene, inbound: Inbound, argument: str) -> None:
     """A requester wants what is kept of a document that is over deleted."""
     person, room_id = inbound.sender, inbound.room_id
     speech = scene.speech(person)
-    session = _own(scene, person, argument) if argument.strip() else None
+    session = own_session(scene, person, argument) if argument.strip() else None
     if session is None:
         scene.tell(room_id, person, no_session_doc(speech))
         return
@@ -148,7 +125,7 @@ def extend(scene: Scene, inbound: Inbound, argument: str) -> None:
     person, room_id = inbound.sender, inbound.room_id
     speech = scene.speech(person)
     number, _, until = argument.strip().partition(" ")
-    session = _own(scene, person, number) if number else None
+    session = own_session(scene, person, number) if number else None
     if session is None:
         scene.tell(room_id, person, no_session_doc(speech))
         return
@@ -173,7 +150,7 @@ def remind(scene: Scene, inbound: Inbound, argument: str) -> None:
     """A requester has whoever has not signed reminded."""
     person, room_id = inbound.sender, inbound.room_id
     speech = scene.speech(person)
-    session = _own(scene, person, argument)
+    session = own_session(scene, person, argument)
     if session is None or session.state is not State.OPEN:
         scene.tell(room_id, person, no_session_doc(speech))
         return
@@ -325,18 +302,7 @@ def _stands(scene: Scene, session: Session | None, speech: Speech) -> Doc:
     return session_doc(session, speech, until_ms, is_deleted=is_deleted)
 
 
-def _named(scene: Scene, person: UserId, number: str) -> Session | None:
-    """A document in which somebody has a part, by its number."""
-    wanted = number.strip().upper()
-    own = sessions.of_requester(scene.txn, person, LOOKED_AT_MAX)
-    asked = sessions.of_person(scene.txn, person, LOOKED_AT_MAX)
-    for session_id in (*own, *asked):
-        if len(wanted) == NUMBER_CHARACTERS and session_id.endswith(wanted):
-            return sessions.read(scene.txn, scene.vault, session_id)
-    return None
-
-
-def _own(scene: Scene, person: UserId, number: str) -> Session | None:
+def own_session(scene: Scene, person: UserId, number: str) -> Session | None:
     """A document that somebody has sent, locked; without a number, their newest draft."""
     if number.strip():
         found = _named(scene, person, number)
@@ -347,4 +313,15 @@ def _own(scene: Scene, person: UserId, number: str) -> Session | None:
         session = draft_talk.draft_of(scene, session_id, person)
         if session is not None:
             return session
+    return None
+
+
+def _named(scene: Scene, person: UserId, number: str) -> Session | None:
+    """A document in which somebody has a part, by its number."""
+    wanted = number.strip().upper()
+    own = sessions.of_requester(scene.txn, person, LOOKED_AT_MAX)
+    asked = sessions.of_person(scene.txn, person, LOOKED_AT_MAX)
+    for session_id in (*own, *asked):
+        if len(wanted) == NUMBER_CHARACTERS and session_id.endswith(wanted):
+            return sessions.read(scene.txn, scene.vault, session_id)
     return None

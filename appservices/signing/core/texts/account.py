@@ -15,6 +15,7 @@ from appservices.signing.core.texts.words import (
     headed,
     number_of,
     reason_words,
+    signed_names,
     titled,
 )
 from veche.protocol.commands import help_doc as commands_doc
@@ -202,6 +203,23 @@ def no_session_doc(speech: Speech) -> Doc:
     """That there is no document with this number."""
     words = speech.text("You have no document with this number. Write “sessions” to see yours.")
     return (Paragraph(words),)
+
+
+def back_doc(session: Session, speech: Speech) -> Doc:
+    """The question whether a document that was sent is taken back."""
+    names = ", ".join(signed_names(session, speech))
+    if names:
+        told = speech.text(
+            "Signed already by: {names}. They are told, and get the file as it is now.", names=names
+        )
+    else:
+        told = speech.text("Nobody has signed it yet.")
+    end = speech.text(
+        "All who were asked are told that you have taken it back. It cannot be undone: to have it"
+        " signed after all, you send it anew."
+    )
+    heading = speech.text("Take back {title}?", title=headed(session, speech))
+    return (Heading(heading), Paragraph(told), Paragraph(end))
 
 
 def no_draft_doc(speech: Speech) -> Doc:

@@ -14,6 +14,7 @@ from appservices.signing.core.texts.words import (
     headed,
     named,
     number_of,
+    signed_and_sealed,
     signed_names,
     titled,
 )
@@ -126,13 +127,13 @@ def result_doc(
         speech: How the person is spoken to.
         is_deleted: What was kept of it is deleted already.
     """
-    signed = signed_names(session, speech)
-    facts: list[tuple[str, Item]] = [
-        (speech.text("Signed by"), ", ".join(signed) or "–"),
-        (speech.text("Number"), Mono(number_of(session))),
-    ]
+    signed, sealed = signed_and_sealed(session, speech)
+    facts: list[tuple[str, Item]] = [(speech.text("Signed by"), ", ".join(signed) or "–")]
+    if sealed:
+        facts.append((speech.text("Sealed by"), ", ".join(sealed)))
     if verdict is not None:
-        facts.insert(1, (speech.text("Checked"), speech.text(_VERDICTS.get(verdict, verdict))))
+        facts.append((speech.text("Checked"), speech.text(_VERDICTS.get(verdict, verdict))))
+    facts.append((speech.text("Number"), Mono(number_of(session))))
     blocks: Doc = (
         Heading(speech.text("{title}: the file", title=titled(session, speech))),
         Paragraph(Bold(result_words(session, speech))),
@@ -157,8 +158,15 @@ def result_doc(
 
 def file_caption(session: Session, speech: Speech) -> str:
     """Beside the closed file."""
-    names = ", ".join(signed_names(session, speech))
-    return speech.text("“{title}”, signed by {names}", title=titled(session, speech), names=names)
+    signed, sealed = signed_and_sealed(session, speech)
+    title, names, seals = titled(session, speech), ", ".join(signed), ", ".join(sealed)
+    if not sealed:
+        return speech.text("“{title}”, signed by {names}", title=title, names=names)
+    if not signed:
+        return speech.text("“{title}”, sealed by {seals}", title=title, seals=seals)
+    return speech.text(
+        "“{title}”, signed by {names}, sealed by {seals}", title=title, names=names, seals=seals
+    )
 
 
 def _end(session: Session, speech: Speech) -> Doc:

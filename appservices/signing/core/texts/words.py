@@ -111,7 +111,8 @@ def stood(member: Member, session: Session, speech: Speech) -> str:
     """A party with what they have done, "Bob: signed"; who only gets a copy does nothing."""
     if member.party.role is Role.VIEWER:
         return named(member, session, speech)
-    state = speech.text(STATES[member.party.state])
+    is_sealed = member.party.role is Role.SEAL and member.party.state is PartyState.SIGNED
+    state = speech.text("sealed") if is_sealed else speech.text(STATES[member.party.state])
     if member.level_min in OWN_LEVELS and member.party.state in _TO_SIGN:
         how = speech.text(LEVELS[member.level_min])
         state = speech.text("{state}; signs {how}", state=state, how=how)
@@ -148,6 +149,14 @@ def signed_names(session: Session, speech: Speech) -> list[str]:
     """Who has signed; a delegate with whom they act for."""
     signed = [one for one in session.members if one.party.state is PartyState.SIGNED]
     return [_acting(one, session, speech) for one in signed]
+
+
+def signed_and_sealed(session: Session, speech: Speech) -> tuple[list[str], list[str]]:
+    """The persons among ``signed_names``, and the seals, which stand for no person."""
+    done = [one for one in session.members if one.party.state is PartyState.SIGNED]
+    seals = [one for one in done if one.party.role is Role.SEAL]
+    persons = [one for one in done if one.party.role is not Role.SEAL]
+    return [_acting(one, session, speech) for one in persons], [one.name for one in seals]
 
 
 def counted(session: Session) -> tuple[int, int]:

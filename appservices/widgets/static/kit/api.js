@@ -139,7 +139,9 @@ async function ask(method, path, options) {
             setReached(true);
             if (response.ok) return response;
             const error = new ApiError(response.status, await readJson(response));
-            if (response.status !== 503 || is_last) throw refused(error, token);
+            // Refused before anything was done: what needs no session is answered without one.
+            if (hasEnded(error, token)) continue;
+            if (response.status !== 503 || is_last) throw error;
             pause_ms = Math.min(error.retryAfterMs ?? pause_ms, PAUSE_MS_MAX);
         } catch (error) {
             if (error instanceof ApiError || options.signal?.aborted) throw error;
@@ -191,11 +193,16 @@ function request(method, token, { body, data, key, headers, signal, isLeaving })
     };
 }
 
-/** @param {ApiError} error @param {string | undefined} token with which it was asked */
-function refused(error, token) {
+/**
+ * @param {ApiError} error
+ * @param {string | undefined} token with which it was asked
+ * @returns {boolean} whether it says that the session is over, which is forgotten then
+ */
+function hasEnded(error, token) {
     // An answer that comes late is about the session of then, and ends no other.
-    if (error.isSignInNeeded && token && session()?.token === token) end();
-    return error;
+    if (!error.isSignInNeeded || !token || session()?.token !== token) return false;
+    end();
+    return true;
 }
 
 /** @param {Response} response */

@@ -151,10 +151,12 @@ export function closed({ state, deletes_at_ms }) {
 
 /** @param {View} view of who has signed */
 export function signed(view) {
+    const { state } = view;
+    const isGood = state === "open" || state === "sealing" || state === "completed";
     return banner(
-        "success",
+        isGood ? "success" : "info",
         html`<p>${t("You have signed this document.")}</p>
-            <p>${copyWords(view)}</p>
+            <p>${state === "open" ? copyWords(view) : overWords(state)}</p>
             ${kept(view)}`,
     );
 }
@@ -291,11 +293,11 @@ function certificateWords({ certificate, level_min, state }) {
 }
 
 /** @param {Party} one */
-function stateWords({ state, at_ms, identified_by }) {
+function stateWords({ state, role, at_ms, identified_by }) {
     const seen = identified_by
         ? html`${t("identified in person by {registrar}", { registrar: identified_by })}, `
         : nothing;
-    return html`${seen}${partyStateWords(state)}${at_ms ? html`, ${showDateTime(at_ms)}` : nothing}`;
+    return html`${seen}${partyStateWords(state, role)}${at_ms ? html`, ${showDateTime(at_ms)}` : nothing}`;
 }
 
 /**

@@ -13,8 +13,13 @@ import { ProviderDown, TooLate } from "./provider_error.js";
 import { MismatchError, isBlind } from "./signing.js";
 import { SilentStamperError } from "./silent_stamper.js";
 
-/** @param {string} state of a party @returns {string} */
-export function partyStateWords(state) {
+/**
+ * @param {string} state of a party
+ * @param {string} role as what they take part: a seal stands for no person, who would have signed
+ * @returns {string}
+ */
+export function partyStateWords(state, role) {
+    if (role === "seal" && state === "signed") return t("has sealed");
     switch (state) {
         case "waiting":
             return t("others come first");

@@ -73,7 +73,10 @@ export class VecheDesk extends VecheMatter {
             </dl>
             <ul class="plain-list small">
                 ${request.parties.map(
-                    (one) => html`<li><bdi>${one.name}</bdi>: ${partyStateWords(one.state)}</li>`,
+                    (one) =>
+                        html`<li>
+                            <bdi>${one.name}</bdi>: ${partyStateWords(one.state, one.role)}
+                        </li>`,
                 )}
             </ul>
             ${page ? html`<p>${this._out(page, t("Read and sign in the browser"))}</p>` : nothing}

@@ -17,7 +17,7 @@
  * @property {number} bytes of that document
  * @property {string} code
  * @property {number} deadline_at_ms
- * @property {{name: string, state: string}[]} parties
+ * @property {{name: string, role: string, state: string}[]} parties
  * @property {string} page path of the page on which it is signed; empty: it is not asked now
  */
 import { base64 } from "../kit/approval.js";
@@ -57,6 +57,7 @@ export function readRequest(told) {
         deadline_at_ms: told.deadline_at_ms,
         parties: parties.map((/** @type {any} */ one) => ({
             name: words(one?.name) || words(one?.user),
+            role: words(one?.role),
             state: words(one?.state),
         })),
         page: ownSignPage(words(told.page)),

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import attrs
 
+from appservices.signing.core.texts.words import NUMBER_CHARACTERS
 from appservices.signing.service.chats import hear
 from appservices.signing.service.errands import handlers
 from appservices.signing.store import chats, sessions
@@ -153,6 +154,11 @@ class ChatSite(SigningSite):
         for line in lines:
             self.say(person, line)
             await self.settle()
+
+    async def take_back(self, person: UserId) -> None:
+        """A requester takes back the one document that was sent, and says so once more."""
+        await self.say_all(person, f"cancel {self.session().id[-NUMBER_CHARACTERS:]}")
+        await self.tap(person, "back")
 
     def send_file(self, person: UserId, data: bytes, name: str, **more: Any) -> None:
         """A person sends an encrypted file."""

@@ -145,7 +145,7 @@ class BlindTests(BlindSite):
         )
         alice = await self.open(ALICE, link)
         assert (await self.away(alice.sign, self.keys[ALICE])).status == 200
-        await self.say_all(CAROL, f"cancel {self.session().id[-8:]}")
+        await self.take_back(CAROL)
         assert (await self.away(alice.view))["is_to_close"]
         assert "your browser closes the file" in self.all_said(ALICE)
 

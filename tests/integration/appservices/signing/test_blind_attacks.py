@@ -218,7 +218,7 @@ class PartyTests(BlindSite):
         assert "what the last signer handed in" in told
         assert f"cancel {self.session().id[-8:]}" in told
 
-        await self.say_all(CAROL, f"cancel {self.session().id[-8:]}")
+        await self.take_back(CAROL)
         session = self.session()
         assert (session.state, session.revision) == (State.CANCELLED, 1)
         assert f"{CAROL} has taken it back" in self.all_said(ALICE)

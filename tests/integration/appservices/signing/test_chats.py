@@ -331,8 +331,7 @@ class ChatTests(ChatSite):
         await self.settle()
         assert "Nobody has signed this file." in self.said(CAROL)
         assert not self.due(SEND_FILE)
-        self.say(CAROL, f"cancel {self.session().id[-8:]}")
-        await self.settle()
+        await self.take_back(CAROL)
         assert self.session().state.value == "cancelled"
         assert self.files(ALICE)
 
@@ -419,6 +418,10 @@ class ChatTests(ChatSite):
         acts = [entry for (entry,) in self.rows("SELECT entry FROM runtime.act")]
         assert sum('"k":"seal"' in entry for entry in acts) == 2
         assert self.card(DAVE, SIGN_RESULT_KEY)["count"] == 2
+        said = self.all_said(ALICE)
+        assert "Signed by: Alice Adams\nSealed by: Town of Lindenau\n" in said
+        assert "“Permit”, signed by Alice Adams, sealed by Town of Lindenau" in said
+        assert "Town of Lindenau, seal: sealed" in said
         await self.look_at_ones_own(ALICE, "Permit")
         self.look_for("Permit", "permit", "700 EUR")
 

@@ -52,7 +52,7 @@ class CodeTests(ChatSite):
 
     async def test_the_code_of_what_is_over_says_how_it_ended(self) -> None:
         code = await self.send("alice", "level", "s0")
-        await self.say_all(CAROL, f"cancel {self.session().id[-8:]}")
+        await self.take_back(CAROL)
 
         assert "cannot be done any more: taken back" in await self.reply(code)
         assert self.states() == {"Alice Adams": "invited"}
@@ -95,6 +95,31 @@ class CodeTests(ChatSite):
         assert (await self.away(page.sign, self.keys[ALICE])).status == 200
         await self.settle()
         assert self.all_said(ALICE).count("Nobody has signed in the file itself") == 1
+
+    async def test_what_was_sent_is_taken_back_only_after_a_question(self) -> None:
+        self.chat(BOB)
+        self.run_now(self.give_identity, BOB)
+        code = await self.send("alice, bob", "level", "s0")
+        await self.reply(code)
+        number = self.session().id[-8:]
+
+        await self.say_all(CAROL, f"cancel {number}")
+        asked = self.said(CAROL)
+        assert number in asked
+        assert "Signed already by: Alice Adams" in asked
+        assert "It cannot be undone" in asked
+        await self.tap(CAROL, "keep")
+        assert "Nothing was changed." in self.said(CAROL)
+        assert self.session().state.value == "open"
+
+        # The question of before counts no more; whoever signs meanwhile is not lost.
+        await self.say_all(CAROL, f"cancel {number}", f"cancel {number}")
+        assert "A newer question has taken the place of this one." in self.all_said(CAROL)
+        await self.say_all(BOB, code)
+        before = self.session().state.value
+        await self.tap(CAROL, "back")
+        assert self.session().state.value == before != "open"
+        assert "cannot be done any more" in self.said(CAROL)
 
     async def test_cancel_without_a_number_says_what_it_takes(self) -> None:
         said = await self.reply("cancel")

@@ -123,7 +123,8 @@ class ForgettingTests(DeletingSite):
 
     async def test_what_nobody_has_signed_goes_at_once(self) -> None:
         number = await self.sent()
-        await self.say_all(CAROL, f"cancel {number}", f"delete {number}")
+        await self.take_back(CAROL)
+        await self.say_all(CAROL, f"delete {number}")
 
         assert "What I kept of it is deleted" in self.said(CAROL)
         assert self.rows("SELECT 1 FROM signing.blob") == []

@@ -1,0 +1,68 @@
+// stage: signing
+import assert from "node:assert/strict";
+import { test } from "./harness.js";
+import { keepSession } from "./kept_session.js";
+import { atSign } from "./sign_begun.js";
+import { PATH } from "./sign_fake.js";
+import { press, read } from "./sign_reader.js";
+
+test("a closed document says until when it is here, and one that is deleted says so", async ({
+    open,
+}) => {
+    /** @type {Record<string, unknown>} */
+    let told = { state: "completed", deletes_at_ms: Date.UTC(2031, 4, 6, 12) };
+    const { page, alert } = await atSign(open, {}, (answers) => ({
+        ...answers,
+        [`GET ${PATH}`]: async (one) => ({
+            .../** @type {any} */ (await answers[`GET ${PATH}`]?.(one)),
+            ...told,
+        }),
+    }));
+    await page.getByText(/The service deletes the document on .*2031/).waitFor();
+    told = { ...told, is_deleted: true, revisions: [], deletes_at_ms: null };
+    await page.reload();
+    await alert.filter({ hasText: "has deleted what it kept of this document" }).waitFor();
+});
+
+test("who has signed reads how it ended", async ({ open }) => {
+    let state = "open";
+    const { page } = await atSign(open, {}, (answers) => ({
+        ...answers,
+        [`GET ${PATH}`]: async (one) => {
+            const view = /** @type {any} */ (await answers[`GET ${PATH}`]?.(one));
+            return { ...view, state, you: { ...view.you, state: "signed", can_act: false } };
+        },
+    }));
+    const promised = page.getByText("the closed document comes to your chat");
+    const banner = page.locator("main .banner").first();
+    for (const [next, words] of /** @type {[string, string][]} */ ([
+        ["open", "When everyone who is needed has signed"],
+        ["completed", "Everyone who is needed has signed, and the document is closed."],
+        ["cancelled", "Who asked for signatures has taken it back."],
+        ["expired", "The time for signing is over."],
+        ["declined", "Somebody declined, so nothing is signed here any more."],
+    ])) {
+        state = next;
+        await page.reload();
+        await banner.filter({ hasText: words }).waitFor();
+        await banner.filter({ hasText: "You have signed this document." }).waitFor();
+        assert.equal(await promised.count(), state === "open" ? 1 : 0, state);
+    }
+});
+
+test("a session that is over meanwhile does not keep whoever has the link from signing", async ({
+    open,
+    expect,
+}) => {
+    expect(/status of 401/);
+    const { page, sign } = await atSign(open);
+    await keepSession(page);
+    await page.context().route("**/_veche/approvals/**", (route) => {
+        if (!route.request().headers().authorization) return route.fallback();
+        return route.fulfill({ status: 401, json: { errcode: "ORG.VECHE.SIGN_IN", error: "" } });
+    });
+    await page.reload();
+    await read(page);
+    await press(sign);
+    await page.getByText("You have signed this document.").waitFor();
+});
