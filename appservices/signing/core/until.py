@@ -43,7 +43,8 @@ def read_until(typed: str, now_ms: int, language: str, time_zone: str) -> int | 
     if day is None or not today <= day <= today + dt.timedelta(DEADLINE_MS_MAX // _DAY_MS):
         return None
     after = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), ZoneInfo(time_zone))
-    return min(int(after.timestamp()) * 1000, now_ms + DEADLINE_MS_MAX)
+    # The last moment of the day that was typed: midnight would be shown as the day after.
+    return min(int(after.timestamp()) * 1000 - 1, now_ms + DEADLINE_MS_MAX)
 
 
 def _day_of_span(words: str, today: dt.date) -> dt.date | None:

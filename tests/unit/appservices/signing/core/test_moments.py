@@ -52,7 +52,7 @@ def test_it_is_never_quiet_afterwards(start: int, end: int, at_ms: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "day"),
+    ("typed", "midnight"),
     [
         ("14", (2026, 12, 11)),
         ("14 days", (2026, 12, 11)),
@@ -67,8 +67,9 @@ def test_it_is_never_quiet_afterwards(start: int, end: int, at_ms: int) -> None:
         ("tomorrow", (2026, 11, 28)),
     ],
 )
-def test_until_the_end_of_a_day(typed: str, day: tuple[int, ...]) -> None:
-    assert read_until(typed, NOW, "en", "Europe/Berlin") == ms(*day)
+def test_until_the_last_moment_of_a_day(typed: str, midnight: tuple[int, ...]) -> None:
+    """Midnight itself would be shown as the day after that which was typed."""
+    assert read_until(typed, NOW, "en", "Europe/Berlin") == ms(*midnight) - 1
 
 
 def test_no_longer_than_allowed() -> None:
