@@ -67,7 +67,8 @@ class PutSeal(ChatErrand[Parts]):
             reactor, pool, _prepare, self._parts, kept, member, now_ms
         )
         # What is sealed is known in the log before the seal leaves the key.
-        await self._host.database.run("signing.seal", self._record, errand, kept, prepared.digest)
+        run = self._host.database.run
+        await run("signing.seal_record", self._record, errand, kept, prepared.digest)
         now_ms = self._host.now_ms()
         sealed = await self._parts.pool.run(
             self._parts.seals.seal, member.person, prepared.digest, now_ms

@@ -26,7 +26,7 @@ from veche.runtime.matrix.client import MatrixError
 from veche.runtime.matrix.store import expect_member
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, MutableMapping
 
     from appservices.signing.core.records import Session
     from appservices.signing.service.scene import Parts
@@ -43,7 +43,7 @@ class Homeserver:
     """Profiles and media, in memory."""
 
     def __init__(self) -> None:
-        self.media: dict[str, bytes] = {}
+        self.media: MutableMapping[str, bytes] = {}
 
     async def call(self, _method: str, path: str, **_: Any) -> dict[str, str]:
         """A profile."""
@@ -78,12 +78,14 @@ class ChatSite(SigningSite):
         self.host.client = self.server
         self.host.rooms = self
         self.host.device_id = lambda _bot: "BOT1"
-        self.parts = self.with_templates(self.parts)
         [seal] = self.parts.signing.seals
         seals = [seal.model_copy(update={"ordered_by": [DAVE]})]
         signing = self.parts.signing.model_copy(update={"seals": seals})
         self.parts = attrs.evolve(self.parts, signing=signing)
         self.handlers = handlers(self.parts)
+
+    def _make_parts(self) -> Parts:
+        return self.with_templates(super()._make_parts())
 
     def with_templates(self, parts: Parts) -> Parts:
         """Parts of a site that has templates."""

@@ -1,17 +1,22 @@
-"""A process of the site, which serves pages and does errands, and kills itself at one moment.
+"""Processes of the site, which serve pages and do errands, and each kills itself at one moment.
 
-``python -m tests.integration.appservices.signing.killed DSN FOLDER MOMENT``. A moment is
-``in NAME`` or ``after NAME`` of a transaction (before it commits, and once it has), or ``begin``,
-``perform`` or ``finish KIND`` of an errand (before anything, with its result, before its
-transaction commits). It says where it serves.
+``python -m tests.integration.appservices.signing.killed``: for each line of JSON, the arguments of
+``Site.begin``, it forks such a process, so that none has to read all of the code first; it says its
+number, and how it ended. A moment is ``in NAME`` or ``after NAME`` of a transaction (before it
+commits, and once it has), or ``begin``, ``perform`` or ``finish KIND`` of an errand (before
+anything, with its result, before its transaction commits). A process says where it serves.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import os
+import select
 import signal
 import sys
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -26,7 +31,7 @@ from veche.runtime.presence import Presence
 from veche.runtime.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from veche.runtime.database import Cursor
     from veche.runtime.errands import Errand, ErrandHandler
@@ -91,17 +96,56 @@ class DeadlyHandler:
             die()
 
 
+class _Files(MutableMapping[str, bytes]):
+    """Files by their address, in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(exist_ok=True)
+
+    def __getitem__(self, mxc: str) -> bytes:
+        return self._path(mxc).read_bytes()
+
+    def __setitem__(self, mxc: str, data: bytes) -> None:
+        self._path(mxc).write_bytes(data)
+
+    def __delitem__(self, mxc: str) -> None:
+        self._path(mxc).unlink()
+
+    def __iter__(self) -> Iterator[str]:
+        return (f"mxc://veche.test/{one.name}" for one in self._folder.iterdir())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._folder.iterdir())
+
+    def _path(self, mxc: str) -> Path:
+        return self._folder / mxc.rpartition("/")[2]
+
+
 class KeptMedia(Homeserver):
     """Media of a homeserver that outlives the process."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        self._folder = folder
+        self.media: MutableMapping[str, bytes] = _Files(folder / "media")
 
     async def upload(self, data: bytes, **_: Any) -> str:
-        name = hashlib.sha256(data).hexdigest()
-        (self._folder / name).write_bytes(data)
-        return f"mxc://veche.test/{name}"
+        mxc = f"mxc://veche.test/{hashlib.sha256(data).hexdigest()}"
+        self.media[mxc] = data
+        return mxc
+
+
+class _Later:
+    """A clock that is some time ahead."""
+
+    def __init__(self, later_ms: int) -> None:
+        self._later_ms = later_ms
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(reactor, name)
+
+    def seconds(self) -> float:
+        return float(reactor.seconds()) + self._later_ms / 1000
 
 
 class Site(ChatSite):
@@ -112,17 +156,24 @@ class Site(ChatSite):
     def runTest(self) -> None:
         """Of the base class; nothing is tested here."""
 
-    def begin(self, dsn: str, folder: Path, moment: str) -> None:
-        """Serve, and do errands."""
-        self.dsn, self.folder, self.moment = dsn, folder, moment
+    def begin(self, dsn: str, folder: str, moment: str, later_ms: int) -> None:
+        """Serve, and do errands.
+
+        Args:
+            dsn: The database.
+            folder: Of the site.
+            moment: When it kills itself; see the module.
+            later_ms: How far its clock is ahead.
+        """
+        self.dsn, self.folder, self.moment = dsn, Path(folder), moment
         self._listen()
         self._serve()
-        media = folder / "media"
-        media.mkdir(exist_ok=True)
-        self._speak(KeptMedia(media))
+        clock: Any = _Later(later_ms)
+        self.host.now_ms = lambda: int(clock.seconds() * 1000)
+        self._speak(KeptMedia(self.folder))
         presence = Presence()
         handlers = {kind: DeadlyHandler(one, moment) for kind, one in self.handlers.items()}
-        errands = Errands(self.database, reactor, Tasks(running_max=50), handlers, presence)
+        errands = Errands(self.database, clock, Tasks(running_max=50), handlers, presence)
         Listener(dsn, reactor, {CHANNEL: errands.wake}, presence.show).start()
         self._start_when_seen(errands, presence)
 
@@ -139,12 +190,39 @@ class Site(ChatSite):
         print(f"serving {self.url}", flush=True)  # noqa: T201 -- for the test
 
 
-def main(dsn: str, folder: str, moment: str) -> None:
-    """Begin."""
+def live(log: str, *args: Any) -> None:
+    """Be a process of the site, which says in a log what it has to say."""
+    os.setsid()
+    output, nothing = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), os.open(os.devnull, 0)
+    for source, target in ((nothing, 0), (output, 1), (output, 2)):
+        os.dup2(source, target)
     site: Any = Site("runTest")  # type: ignore[no-untyped-call]  # trial: not annotated
-    reactor.callWhenRunning(site.begin, dsn, Path(folder), moment)
+    reactor.callWhenRunning(site.begin, *args)
     reactor.run()
 
 
+def ended(child: int) -> int:
+    """How a process has ended; whoever asks for the next one, or is gone, needs it no more."""
+    found = 0
+    while not found:
+        if select.select([sys.stdin], [], [], _LOOK_S)[0]:
+            os.kill(child, signal.SIGKILL)
+        found, status = os.waitpid(child, os.WNOHANG)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)  # what it has started
+    return os.waitstatus_to_exitcode(status)
+
+
+def main() -> None:
+    """Fork a process for each line."""
+    while line := sys.stdin.readline():
+        child = os.fork()
+        if not child:
+            live(*json.loads(line))
+            os._exit(1)
+        print(child, flush=True)  # noqa: T201 -- for the test
+        print(ended(child), flush=True)  # noqa: T201 -- for the test
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -6,22 +6,18 @@ Real processes at a real database, killed at each step by themselves; this one g
 from __future__ import annotations
 
 import hashlib
-import re
-import signal
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from appservices.signing.core.judged import judged_file
 from appservices.signing.service.delivery import DELIVER
 from appservices.signing.service.ending import CLOSE
-from tests.integration.appservices.signing.chats import DAVE, ChatSite
+from tests.integration.appservices.signing.chats import DAVE
+from tests.integration.appservices.signing.killing import KillingSite
 from tests.integration.appservices.signing.site import ALICE, CAROL, PDF
-from tests.integration.veche.runtime.rig import until
 from tests.support.containers import docx
 from tests.support.keys import approval_of
-from tests.support.processes import ROOT, TIMEOUT_S, Child
 from tests.support.sign_page import FreshKey
 from veche.protocol.sign_request import SIGN_RESULT_KEY
 from veche.protocol.signatures.report import Verdict
@@ -30,20 +26,17 @@ if TYPE_CHECKING:
     from appservices.signing.core.records import Session
 
 pytestmark = pytest.mark.postgres
-MODULE = "tests.integration.appservices.signing.killed"
 STEPS = [f"{step} {kind}" for kind in (CLOSE, DELIVER) for step in ("begin", "perform", "finish")]
 
 
-class KilledTests(ChatSite):
+class KilledTests(KillingSite):
     """Carol asks Alice."""
 
-    timeout = TIMEOUT_S
     paper = ("lease 12b.pdf", PDF)
 
     def setUp(self) -> None:
         super().setUp()
         self.chat(CAROL, ALICE)
-        self.children = 0
 
     async def asked(self, *more: str) -> Session:
         """A lease that waits for Alice; what else is tapped before it is sent."""
@@ -54,38 +47,13 @@ class KilledTests(ChatSite):
         await self.tap(CAROL, *more, "send")
         return self.session()
 
-    def child(self, moment: str) -> Child:
-        """A process that kills itself at a moment."""
-        self.children += 1
-        log = self.folder / f"child{self.children}.log"
-        command = [sys.executable, "-m", MODULE, self.dsn, str(self.folder), moment]
-        child = Child(command, ROOT, log)
-        child.start()
-        self.addCleanup(child.kill)
-        return child
-
-    async def served(self, moment: str) -> tuple[Child, str]:
-        """The same, once it serves; and where."""
-        child = self.child(moment)
-        await until(lambda: "serving" in child.log(), "it does not serve")
-        found = re.search(r"serving (\S+)", child.log())
-        assert found is not None
-        return child, found[1]
-
-    async def killed(self, child: Child) -> None:
-        """Until a process has killed itself."""
-        await until(lambda: not child.is_running, f"it lives: {child.log()}")
-        assert child.exit_code == -signal.SIGKILL, child.log()
-
     async def test_a_file_is_closed_and_handed_out_once_whenever_a_process_is_killed(self) -> None:
         for moment in STEPS:
             session = await self.asked()
             answer = await self.away(self.page(session, "p1").sign, self.keys[ALICE])
             assert answer.status == 200, answer
             await self.killed(self.child(moment))
-            # What the dead process was at is leased to it for a while.
-            await self.fire(CLOSE)
-            await self.fire(DELIVER)
+            await self.settle()
             self._check_closed(moment, session)
 
     def _check_closed(self, moment: str, before: Session) -> None:
@@ -99,8 +67,6 @@ class KilledTests(ChatSite):
             *([session.id] * 4),
         )
         assert rows == [(2, 1, 1, 1)], moment
-        for path in (self.folder / "media").iterdir():
-            self.server.media[f"mxc://veche.test/{path.name}"] = path.read_bytes()
         for person in (CAROL, ALICE):
             told = [one.get(SIGN_RESULT_KEY) for one in self.contents(person)]
             results = [one for one in told if one and one["session"] == session.id]
@@ -121,7 +87,7 @@ class KilledTests(ChatSite):
                 asked = await self.away(page.ask, level="S2", key=key.id)
                 approval = approval_of(asked.body["asked"], asked.body["now_ms"])
                 signed = self.keys[ALICE].signed(approval)
-                await self._broken(page.certify, key, signed)
+                await self.broken(page.certify, key, signed)
                 await self.killed(child)
 
                 page.origin = self.url
@@ -141,7 +107,7 @@ class KilledTests(ChatSite):
             pdf = await self.away(page.document, view)
             revision = await self.away(page.revision, view, pdf, key, issued.body)
             child, page.origin = await self.served(moment)
-            await self._broken(page.hand_in, revision)
+            await self.broken(page.hand_in, revision)
             await self.killed(child)
 
             page.origin = self.url
@@ -164,7 +130,7 @@ class KilledTests(ChatSite):
         for moment, status in (("in signing.decline", 200), ("after signing.decline", 409)):
             page = self.page(await self.asked(), "p1")
             child, page.origin = await self.served(moment)
-            await self._broken(page.decline, self.keys[ALICE], "other", f"Killed {moment}")
+            await self.broken(page.decline, self.keys[ALICE], "other", f"Killed {moment}")
             await self.killed(child)
 
             page.origin = self.url
@@ -193,7 +159,7 @@ class KilledTests(ChatSite):
             approval = approval_of(asked.body["asked"], asked.body["now_ms"])
             told = {**body, "to": DAVE, "approval": self.keys[ALICE].signed(approval)}
             child, page.origin = await self.served(moment)
-            await self._broken(page.call, "POST", path, told)
+            await self.broken(page.call, "POST", path, told)
             await self.killed(child)
 
             page.origin = self.url
@@ -206,11 +172,6 @@ class KilledTests(ChatSite):
             assert parties == [("Alice Adams", "delegated"), ("Dave Dean", "invited")], moment
             said = self.all_said(DAVE)
             assert said.count("Dave Dean for Alice Adams") == number, (moment, said)
-
-    async def _broken(self, call: Any, *args: Any) -> None:
-        """Call a process that is killed before it answers."""
-        with pytest.raises(OSError, match=r".*"):
-            await self.away(call, *args)
 
 
 class AnyFileTests(KilledTests):

@@ -20,6 +20,7 @@ from appservices.signing.service.renewals import DAY_MS, LOOK, RENEW, Look, Rene
 from appservices.signing.service.revoking import revoke
 from appservices.signing.service.sealing import Seals
 from appservices.signing.store import renewals
+from tests.integration.appservices.signing.ageing import in_years
 from tests.integration.appservices.signing.site import ALICE, SigningSite
 from tests.support.signing import YEAR
 from veche.protocol.asic.container import read_container
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.core.papers.any_files import AnyFile
-    from appservices.signing.service.scene import Parts
     from veche.runtime.database import Cursor
 
 from appservices.signing.core.parties import Role
@@ -72,26 +72,11 @@ class RenewalTests(SigningSite):
         now = dt.datetime.fromtimestamp(now_ms / 1000, dt.UTC)
         return judge_file(pdf, Trusted([self.parts.authorities.root], now, lists))
 
-    def in_years(self, years: int) -> tuple[Parts, int]:
-        """The service in some years, after the authority for stamps was made anew."""
-        now_ms = self.host.now_ms() + years * int(YEAR.total_seconds()) * 1000
-        now = dt.datetime.fromtimestamp(now_ms // 1000, dt.UTC)
-        folder = self.folder / "ca"
-        former = read_authorities(folder).stamps.certificate
-        opened = open_authority(folder, self.url, b"a long passphrase", now)
-        opened.make(STAMPS, Holder("Lindenau Time", organisation="Lindenau"), stamps_certificate)
-        authorities = read_authorities(folder)
-        for one in (former, authorities.issuing.certificate):
-            opened.list(one)
-        seals = Seals(authorities)
-        self.host.now_ms = lambda: now_ms
-        return attrs.evolve(self.parts, authorities=authorities, seals=seals), now_ms
-
     async def test_a_container_is_renewed_and_what_was_signed_stays_as_it_is(self) -> None:
         session_id = await self.signed(any_file(b"PK\x03\x04 lease", "lease.docx"))
         before = read_container(self.whole(session_id))
 
-        parts, now_ms = self.in_years(14)
+        parts, now_ms = in_years(self, 14)
         await self.do(Renew(parts), RENEW, {"session": session_id}, now_ms)
 
         renewed = self.whole(session_id)
@@ -112,7 +97,7 @@ class RenewalTests(SigningSite):
         await self.do(Look(), LOOK, {}, self.host.now_ms())
         assert not self.rows("SELECT 1 FROM runtime.errand WHERE kind = %s", RENEW)
 
-        parts, now_ms = self.in_years(14)
+        parts, now_ms = in_years(self, 14)
         now_ms += 2 * DAY_MS
         self.host.now_ms = lambda: now_ms
         await self.do(Look(), LOOK, {}, now_ms)
@@ -169,7 +154,7 @@ class RenewalTests(SigningSite):
     async def test_what_is_not_proven_any_more_is_not_stamped(self) -> None:
         session_id = await self.signed()
         kept = self.run_now(read_kept, self.parts, session_id)
-        parts, now_ms = self.in_years(16)
+        parts, now_ms = in_years(self, 16)
 
         with pytest.raises(NotRenewedError) as caught:
             await self.away(renew_kept, parts, kept, now_ms)
