@@ -11,6 +11,10 @@ test("any other file is signed as it is, in a container with chance beside it", 
     await alert.filter({ hasText: "This is a container with signatures already" }).waitFor();
     const letter = await choose(page, "letter", "lease: canary.odt");
     await page.getByText("It is no PDF, so it stays as it is").waitFor();
+    await page.getByText("Look at it with a program of your own before you send it.").waitFor();
+    // It is theirs: there is nothing to save, and no copy to compare it with.
+    assert.equal(await page.getByText("Choose it here").count(), 0);
+    assert.equal(await page.getByRole("button", { name: "Save this file" }).count(), 0);
     const main = page.locator("main");
     await main.getByText("Only a PDF can be signed with a certificate of one's own").waitFor();
     for (const label of ["Box of the signature", "Signs", "Clause"])

@@ -26,6 +26,8 @@ export class VecheAnyFile extends VecheElement {
     static properties = /** @type {import("lit").PropertyDeclarations} */ ({
         file: { attribute: false },
         label: { attribute: false },
+        /** Whether whoever looks at it has chosen it from their own device. */
+        isChosen: { attribute: false },
         digest: { state: true },
         picture: { state: true },
         parts: { state: true },
@@ -38,6 +40,7 @@ export class VecheAnyFile extends VecheElement {
         /** @type {DataFile | undefined} */
         this.file = undefined;
         this.label = "";
+        this.isChosen = false;
         /** SHA-256, hexadecimal. */
         this.digest = "";
         /** Address of the picture within this page; empty: it is none. */
@@ -163,7 +166,15 @@ export class VecheAnyFile extends VecheElement {
             return banner(
                 "critical",
                 html`<p>
-                    ${t("This file can't be shown here. Save it, and look at it with a program of your own.")}
+                    ${
+                        this.isChosen
+                            ? t(
+                                  "This file can't be shown here: it may be broken. Look at it with a program of your own before you send it.",
+                              )
+                            : t(
+                                  "This file can't be shown here. Save it, and look at it with a program of your own.",
+                              )
+                    }
                 </p>`,
             );
         if (this.picture)
@@ -186,7 +197,15 @@ export class VecheAnyFile extends VecheElement {
         return banner(
             "info",
             html`<p>
-                    ${t("This page can't show a file of this kind. Save it, or open it from your chat, and look at it with a program of your own.")}
+                    ${
+                        this.isChosen
+                            ? t(
+                                  "This page can't show a file of this kind. Look at it with a program of your own before you send it.",
+                              )
+                            : t(
+                                  "This page can't show a file of this kind. Save it, or open it from your chat, and look at it with a program of your own.",
+                              )
+                    }
                 </p>
                 <p>
                     ${t("What is signed is the file, byte for byte. A program may show it differently elsewhere: if it has macros, links or fields that change by themselves, ask for a PDF.")}
@@ -260,7 +279,7 @@ ${one.map((piece) =>
     render() {
         const { file } = this;
         if (!file) return nothing;
-        return html`${this._facts(file)}${this._shown()}${this._own(file)}`;
+        return html`${this._facts(file)}${this._shown()}${this.isChosen ? nothing : this._own(file)}`;
     }
 }
 customElements.define("veche-any-file", VecheAnyFile);

@@ -484,5 +484,9 @@ function madeContainer(file) {
     return html`<p>
             ${t("It is no PDF, so it stays as it is, and is signed in a container (ASiC-E) with everybody's signatures. Nobody can see in it where they sign; whoever signs looks at it with a program of their own.")}
         </p>
-        <veche-any-file .file=${file} .label=${t("The file as you chose it")}></veche-any-file>`;
+        <veche-any-file
+            .file=${file}
+            .isChosen=${true}
+            .label=${t("The file as you chose it")}
+        ></veche-any-file>`;
 }
