@@ -33,6 +33,16 @@ def chromium() -> str | None:
     return named or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
+def engine() -> str | None:
+    """The browser for pages alone, None if there is none.
+
+    Where it is installed, Chromium without a window's frame, whose own pages take longer than ours:
+    of the same sources and version, and what Playwright takes for tests.
+    """
+    named = os.environ.get("CHROMIUM")
+    return named or shutil.which("chromium-headless-shell") or chromium()
+
+
 def firefox() -> str | None:
     """The other browser, None if there is none."""
     return os.environ.get("FIREFOX") or shutil.which("firefox-esr") or shutil.which("firefox")

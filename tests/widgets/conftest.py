@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.support.node import chromium, node, why_no_browser
+from tests.support.node import engine, node, why_no_browser
 from tests.support.processes import ROOT
 from tests.widgets.stage import STAGES
 
@@ -90,7 +90,7 @@ class JavaScriptFile(pytest.File):
             done = subprocess.run(
                 command,
                 cwd=ROOT,
-                env={**os.environ, "CHROMIUM": str(chromium()), **environment},
+                env={**os.environ, "CHROMIUM": str(engine()), **environment},
                 capture_output=True,
                 text=True,
                 timeout=RUN_S_MAX,

@@ -19,7 +19,7 @@ from tests.integration.appservices.signing import (
 from tests.integration.appservices.signing.playing import play
 from tests.integration.appservices.signing.site import BOB, two_signers
 from tests.integration.appservices.signing.stamping import OtherStamps, OtherStampsSite
-from tests.support.node import chromium, why_no_browser
+from tests.support.node import engine, why_no_browser
 from veche.protocol.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class StampersTests(OtherStampsSite):
                 return {"more": before(told["next"])}
             return {"saved": self._saved(session) if "file" in told else None}
 
-        port, browser = urlsplit(self.url).port, {"CHROMIUM": str(chromium())}
+        port, browser = urlsplit(self.url).port, {"CHROMIUM": str(engine())}
         return play("sign_stamps_real.js", self.folder, port, browser, answer)
 
     def _saved(self, session: Session) -> str | None:

@@ -14,7 +14,7 @@ from tests.integration.appservices.signing.provider_site import ProviderSite
 from tests.integration.appservices.signing.site import ALICE, BOB
 from tests.integration.appservices.signing.test_browser import enrol
 from tests.support.csc_server import CODE, PIN
-from tests.support.node import chromium, why_no_browser
+from tests.support.node import engine, why_no_browser
 from veche.protocol.signatures.report import Verdict
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class ProviderPages(ProviderSite):
             link = self.run_now(self._link, session, BOB, told)
             return {"link": link, "mode": mode, "pin": PIN, "code": CODE}
 
-        browser = {"CHROMIUM": str(chromium())}
+        browser = {"CHROMIUM": str(engine())}
         return play("sign_provider_real.js", self.folder, urlsplit(self.url).port, browser, answer)
 
     def _link(
