@@ -70,6 +70,16 @@ test("a key of the browser is made with a code from the chat, and approves", asy
     assert.equal(await page.getByRole("button", { name: "Approve with my key" }).count(), 0);
 });
 
+test("a browser that asks the person about storage, and is not answered, makes a key all the same", async ({
+    open,
+}) => {
+    const { page, keys } = await atKeys(open, "hanno");
+    await page.evaluate(() => {
+        navigator.storage.persist = () => new Promise(() => {}); // as in Firefox
+    });
+    await makeKey(keys, "hanno");
+});
+
 test("a passkey is made and approves, and what is done stays done in another tab", async ({
     open,
 }) => {

@@ -221,6 +221,11 @@ test("people typed in one line, as in the chat, become rows, and what can't be r
     await main.getByText("There is no such role: king").waitFor();
     assert.equal(await main.getByLabel("Account").count(), 1);
 
+    await line.fill("Me then bob, carol as witness of me");
+    await main.getByRole("group", { name: "Person 3" }).waitFor();
+    assert.equal(await main.getByLabel("Account").first().inputValue(), "@alice:localhost");
+    assert.equal(await main.getByLabel("Account").nth(1).inputValue(), "bob");
+
     await line.fill("2 of bob, carol, dave then erin as approver; copy to frank");
     await main.getByRole("group", { name: "Person 5" }).waitFor();
     const accounts = await main.getByLabel("Account").all();

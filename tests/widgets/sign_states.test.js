@@ -1,6 +1,6 @@
 // stage: signing
 import assert from "node:assert/strict";
-import { test } from "./harness.js";
+import { BASE, ask, gate, test } from "./harness.js";
 import { keepSession } from "./kept_session.js";
 import { atSign } from "./sign_begun.js";
 import { PATH } from "./sign_fake.js";
@@ -48,6 +48,31 @@ test("who has signed reads how it ended", async ({ open }) => {
         await banner.filter({ hasText: "You have signed this document." }).waitFor();
         assert.equal(await promised.count(), state === "open" ? 1 : 0, state);
     }
+});
+
+test("who leaves while a list is signed is asked whether they mean it", async ({ open }) => {
+    const { promise: held, resolve: release } = gate();
+    const { page } = await atSign(open, {}, (answers) => ({
+        ...answers,
+        [`POST ${PATH}/signatures`]: async (one) => {
+            await held;
+            return answers[`POST ${PATH}/signatures`]?.(one);
+        },
+    }));
+    const { fragment } = await ask("waiting");
+    await page.goto(`${BASE}/sign#${fragment}`);
+    await page.getByLabel("I know these documents").check();
+    await press(page.getByRole("button", { name: "Sign 1 document", exact: true }));
+    await page.getByText("0 of 1 documents are signed. Leave this page open").waitFor();
+    const asked = page.waitForEvent("dialog");
+    const left = page.close({ runBeforeUnload: true });
+    const dialog = await asked;
+    assert.equal(dialog.type(), "beforeunload");
+    await dialog.dismiss();
+    await left;
+
+    release(undefined);
+    await page.getByText("1 document is signed.").waitFor();
 });
 
 test("a session that is over meanwhile does not keep whoever has the link from signing", async ({

@@ -76,7 +76,7 @@ async function beginBrowserKey(label, person) {
     /** @type {DeviceKey} */
     const key = { id, person, kind: "p256", label, pair, enrolling: enrolling(answer, id, person) };
     await keepKey(key);
-    await keepStorage();
+    keepStorage();
     return key;
 }
 

@@ -118,13 +118,12 @@ export async function dropKey(id) {
     await kept("readwrite", (store) => store.delete(id));
 }
 
-/** Asks the browser not to throw our storage away when it needs room; it may say no. */
-export async function keepStorage() {
-    try {
-        return await navigator.storage.persist();
-    } catch {
-        return false;
-    }
+/**
+ * Asks the browser not to throw our storage away when it needs room; it may say no. Nothing waits
+ * for that: Firefox asks the person in a box of its own, which they may leave open.
+ */
+export function keepStorage() {
+    navigator.storage?.persist().catch(() => {});
 }
 
 // Keys

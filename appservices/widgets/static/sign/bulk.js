@@ -84,6 +84,10 @@ export class VecheSignAll extends VecheElement {
         };
         /** How often it was opened: an older answer that comes later shows nothing. */
         this._begun = 0;
+        /** Leaving in the middle leaves the rest unsigned: the browser asks whether that is meant. */
+        this._leave = (/** @type {Event} */ event) => {
+            if (this.isBusy) event.preventDefault();
+        };
         /** @type {IntersectionObserver | undefined} */
         this._observer = undefined;
         /** @type {WeakSet<Element>} */
@@ -94,6 +98,7 @@ export class VecheSignAll extends VecheElement {
         super.connectedCallback();
         this._guard.watch();
         window.addEventListener("hashchange", this._again);
+        window.addEventListener("beforeunload", this._leave);
         this._observer = new IntersectionObserver((entries) => this._look(entries), {
             threshold: SEEN,
         });
@@ -104,6 +109,7 @@ export class VecheSignAll extends VecheElement {
         super.disconnectedCallback();
         this._guard.stop();
         window.removeEventListener("hashchange", this._again);
+        window.removeEventListener("beforeunload", this._leave);
         this._observer?.disconnect();
     }
 
@@ -391,7 +397,9 @@ export class VecheSignAll extends VecheElement {
         const done = ticked.filter(({ state, error }) => state === "signed" || error).length;
         const values = { done: showNumber(done), count: showNumber(ticked.length) };
         return html`<progress max=${ticked.length} value=${done}></progress>
-            <p role="status">${t("{done} of {count}", values)}</p>`;
+            <p role="status">
+                ${t("{done} of {count} documents are signed. Leave this page open until all are.", values)}
+            </p>`;
     }
 
     render() {
