@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+import attrs
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -53,11 +54,32 @@ def signed(document: bytes) -> bytes:
     return office().close(office().person("Alice", boxed).sign(boxed, "Sig1"))
 
 
+def _same(data: bytes) -> bytes:
+    return data
+
+
+@attrs.frozen
+class Cms:
+    """What a signature is made of, each part as the signer likes it.
+
+    Attributes:
+        digest: What it says that it covers.
+        token: The time stamp in it.
+        whole: All of it.
+    """
+
+    digest: Callable[[bytes], bytes] = _same
+    token: Callable[[bytes], bytes] = _same
+    whole: Callable[[bytes], bytes] = _same
+
+
 def by_signer(
     change: Callable[[bytes], bytes],
     field: str = "Sig1",
     base: bytes = b"",
     name: str = "Signer",
+    *,
+    cms: Cms | None = None,
 ) -> bytes:
     """What somebody signed whose program writes the revision as it likes.
 
@@ -66,6 +88,7 @@ def by_signer(
         field: Where they sign.
         base: What they sign; empty: a page with two boxes.
         name: As readers show it without the certificate.
+        cms: How the signature is made; None: as it should be.
     """
     original = with_boxes(page(HONEST), ["Sig1", "Sig2"])
     person = office().person("Bob", original)
@@ -75,19 +98,19 @@ def by_signer(
     data = change(prepared.data)
     assert len(data) == len(prepared.data)
     whole = before + data
-    return _filled(person, whole, len(before))
+    return _filled(person, whole, len(before), cms or Cms())
 
 
-def _filled(person: Person, whole: bytes, at: int) -> bytes:
+def _filled(person: Person, whole: bytes, at: int, cms: Cms) -> bytes:
     """The file with a signature over its range in the hole after a place; if there is one."""
     if (hole := _HOLE.search(whole, at)) is None:
         return whole
     digest = hashlib.sha256(covered(whole)).digest()
     signer = Signer(person.certificate, [office().issuing.certificate])
-    attributes = signer.signed_attributes(digest)
+    attributes = signer.signed_attributes(cms.digest(digest))
     signature = person.key.sign(attributes, ec.ECDSA(hashes.SHA256()))
-    token = office().token(hashlib.sha256(signature).digest(), office().now)
-    digits = signer.detached(attributes, signature, token).hex().encode()
+    token = cms.token(office().token(hashlib.sha256(signature).digest(), office().now))
+    digits = cms.whole(signer.detached(attributes, signature, token)).hex().encode()
     start, end = hole.span(1)
     return whole[:start] + digits.ljust(end - start, b"0") + whole[end:]
 
@@ -128,16 +151,21 @@ def with_objects(change: Change) -> Callable[[], bytes]:
         held = dict(objects(prepared.data))
         change(before, held)
         whole, _ = _ranged(increment(before, held), len(before))
-        return closed(_filled(person, whole, len(before)))
+        return closed(_filled(person, whole, len(before), Cms()))
 
     return make
 
 
-def with_stamp_objects(change: Change) -> Callable[[], bytes]:
-    """The closing stamp of a file, in whose revision are other objects; over it as it is."""
+def with_stamp_objects(change: Change, document: bytes = b"") -> Callable[[], bytes]:
+    """The closing stamp of a file, in whose revision are other objects; over it as it is.
+
+    Args:
+        change: Makes them others.
+        document: That was signed; empty: a page.
+    """
 
     def make() -> bytes:
-        before = signed_once()
+        before = signed_once(document)
         held = dict(objects(prepare_closing(Document(before), "Seal1", Proofs()).data))
         change(before, held)
         whole, rest = _ranged(increment(before, held), len(before))
@@ -185,6 +213,11 @@ def with_words(old: bytes, new: bytes) -> Callable[[], bytes]:
     return lambda: closed(by_signer(change))
 
 
+def with_cms(cms: Cms) -> Callable[[], bytes]:
+    """A signature that is made otherwise, over the right bytes."""
+    return lambda: closed(by_signer(_same, cms=cms))
+
+
 def with_contents(change: Callable[[bytes], bytes]) -> Callable[[], bytes]:
     """A signature in whose hole is something else; the rest of the file is honest."""
 
@@ -212,7 +245,7 @@ def relisted(pdf: bytes, places: Mapping[int, int], ends: str = "n") -> bytes:
 
 
 @functools.cache
-def signed_once() -> bytes:
-    """A signature, and nothing after it."""
-    boxed = with_boxes(page(HONEST), ["Sig1"])
+def signed_once(document: bytes = b"") -> bytes:
+    """A signature, and nothing after it; of a page, or of another document."""
+    boxed = with_boxes(document or page(HONEST), ["Sig1"])
     return office().person("Alice", boxed).sign(boxed, "Sig1")

@@ -15,26 +15,29 @@ import functools
 import re
 from typing import TYPE_CHECKING, Final
 
+from tests.support.additions import ADDED, noted_elsewhere
 from tests.support.attackers import (
     HONEST,
     SPAN,
+    Cms,
     by_signer,
     closed,
+    office,
     relisted,
     signed,
     signed_once,
+    with_cms,
     with_contents,
-    with_objects,
     with_range,
     with_stamp_objects,
     with_words,
 )
-from tests.support.forgery import FORGED, find, increment, newest, page, stream
+from tests.support.forgery import FORGED, again, find, increment, newest, page, stream
+from tests.support.signing import with_boxes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.support.attackers import Change
 
 _HIDDEN_PAGE: Final = {
     6: b"<</Type/Pages/Kids[7 0 R]/Count 1>>",
@@ -60,7 +63,7 @@ def _two_pages() -> bytes:
 def _covered_words() -> bytes:
     """One in which a picture covers what the page says."""
     honest = page("Pay 9999 EUR to Mallory", {6: _COVER, 7: stream(b"1 g 0 0 510 60 re f", _LOOK)})
-    return _again(honest, b"/Contents 4 0 R", b"/Annots[6 0 R]/Contents 4 0 R")
+    return again(honest, b"/Contents 4 0 R", b"/Annots[6 0 R]/Contents 4 0 R")
 
 
 @functools.cache
@@ -68,24 +71,11 @@ def _with_form() -> bytes:
     """One with a field for a sum, which is filled in."""
     more = {6: _FIELD, 7: stream(b"BT /F1 12 Tf (100) Tj ET", _LOOK)}
     catalog = b"/AcroForm<</Fields[6 0 R]/DR<</Font<</F1 5 0 R>>>>/DA(/F1 12 Tf)>>"
-    return _again(
+    return again(
         page("Pay what is below", more, catalog),
         b"/Contents 4 0 R",
         b"/Annots[6 0 R]/Contents 4 0 R",
     )
-
-
-def _again(pdf: bytes, old: bytes, new: bytes) -> bytes:
-    """A file of one revision with other words in an object, and its places told anew."""
-    changed = pdf.replace(old, new, 1)
-    table = changed.index(b"xref\n")
-    head, tail = changed[:table], changed[table:]
-    for number in range(1, int(re.findall(rb"/Size (\d+)", tail)[0])):
-        at = head.index(b"\n%d 0 obj\n" % number) + 1
-        rows = tail.split(b"\n")
-        rows[2 + number] = b"%010d 00000 n " % at
-        tail = b"\n".join(rows)
-    return head + re.sub(rb"startxref\n\d+", b"startxref\n%d" % table, tail)
 
 
 DOCUMENTS: Final[dict[str, Callable[[], bytes]]] = {
@@ -265,6 +255,36 @@ def _without_range(data: bytes) -> bytes:
     return data.replace(found[0], b"/ByteRange null".ljust(len(found[0])), 1)
 
 
+def _last_byte(token: bytes) -> bytes:
+    """A token ends with its signature."""
+    return token[:-1] + bytes((token[-1] ^ 1,))
+
+
+def _later(token: bytes) -> bytes:
+    """The same, a second earlier or later."""
+    found = re.search(rb"20\d{12}(?=Z)", token[token.index(_TIME_STAMP) :])
+    assert found is not None
+    digits = found[0][:-1] + (b"1" if found[0][-1:] == b"0" else b"0")
+    return token.replace(found[0], digits)
+
+
+def _other_algorithm(cms: bytes) -> bytes:
+    """ECDSA with SHA-384 in place of SHA-256, after what is signed."""
+    at = cms.rindex(_ECDSA + b"\x02", 0, cms.index(_TOKEN))
+    return cms[:at] + _ECDSA + b"\x03" + cms[at + len(_ECDSA) + 1 :]
+
+
+def _spaced(pdf: bytes) -> bytes:
+    [end] = [one.end() for one in re.finditer(rb"/Contents <[0-9A-Fa-f]{8000,}>", pdf)]
+    assert pdf[:end].endswith(b"00>")
+    return pdf[: end - 3] + b"  >" + pdf[end:]
+
+
+_ECDSA: Final = bytes.fromhex("06082a8648ce3d0403")
+_TOKEN: Final = bytes.fromhex("060b2a864886f70d010910020e")
+"""Attribute: the time stamp of a signature (RFC 5126 §6.1.1)."""
+_TIME_STAMP: Final = bytes.fromhex("060b2a864886f70d0109100104")
+"""Content type of time stamps (RFC 3161 §2.4.2)."""
 FORGED_ONES: Final[dict[str, Callable[[], bytes]]] = {
     "no range": with_words(b"/ByteRange", b"/ByteRangf"),
     "the range is null": lambda: closed(by_signer(_without_range)),
@@ -276,11 +296,18 @@ FORGED_ONES: Final[dict[str, Callable[[], bytes]]] = {
     "… it is no hexadecimal string": with_contents(lambda _: b"()"),
     "… it is a reference": with_contents(lambda _: b"4 0 R"),
     "… it is a number": with_contents(lambda _: b"0"),
+    "… it is an array": with_contents(lambda _: b"[]"),
+    "… it is a dictionary": with_contents(lambda _: b"<<>>"),
     "… an empty set of signers": with_contents(
         lambda _: (
             b"<3023" + b"06092a864886f70d010702a01630140201013100300b06092a864886f70d0107013100>"
         )
     ),
+    "it says that it covers something else": with_cms(Cms(digest=lambda _: bytes(32))),
+    "its stamp is signed by another key": with_cms(Cms(token=_last_byte)),
+    "its stamp tells another time": with_cms(Cms(token=_later)),
+    "it tells another algorithm": with_cms(Cms(whole=_other_algorithm)),
+    "its digits end in spaces": lambda: closed(_spaced(by_signer(lambda data: data))),
     "of a kind that nobody knows": with_words(b"/ETSI.CAdES.detached", b"/ETSI.CAdES.detacheD"),
     "of a kind that is old": with_words(b"/ETSI.CAdES.detached", b"/adbe.pkcs7.sha1    "),
     "it says that it is a stamp": with_words(b"/ETSI.CAdES.detached", b"/ETSI.RFC3161       "),
@@ -321,6 +348,19 @@ def _certifies_again() -> bytes:
     return closed(by_signer(change, "Sig2", first_allows(2), "A name that is long enough for it"))
 
 
+def _allows_twice() -> bytes:
+    """The first signer certifies by the transform that is taken, and has another one too."""
+    how = b"<</Type/SigRef/TransformMethod/DocMDP/TransformParams<</P 2/V/1.2>>>>"
+    both = b"/Reference [%b%b]" % (how, how.replace(b"/P 2", b"/P 3"))
+
+    def change(data: bytes) -> bytes:
+        found = re.search(rb"/Name <[0-9A-F]+>", data)
+        assert found is not None
+        return _says_nothing(data).replace(found[0], both.ljust(len(found[0])), 1)
+
+    return closed(by_signer(change, name="A name that is long enough for two of them"))
+
+
 CERTIFIED: Final[dict[str, Callable[[], bytes]]] = {
     "nothing may follow (1), and somebody signs": lambda: closed(
         by_signer(lambda data: data, "Sig2", first_allows(1))
@@ -328,6 +368,7 @@ CERTIFIED: Final[dict[str, Callable[[], bytes]]] = {
     "notes may follow (3)": lambda: closed(first_allows(3)),
     "a level that is none (0)": lambda: closed(first_allows(0)),
     "a level that is none (4)": lambda: closed(first_allows(4)),
+    "two transforms": _allows_twice,
     "another transform": with_words(b"/TransformMethod /DocMDP", b"/TransformMethod /UR3   "),
     "the catalog alone says that it certifies": lambda: closed(by_signer(_says_nothing)),
     "a later signature certifies": _certifies_again,
@@ -335,108 +376,26 @@ CERTIFIED: Final[dict[str, Callable[[], bytes]]] = {
 """Of DocMDP; what is changed where forms may be filled in (2) is in ``AFTER``."""
 
 
-def _replaced(number: int, body: bytes) -> Change:
-    return lambda _, held: held.update({number: body})
+def _signed_in(*boxes: str) -> bytes:
+    """A page that one person signs in all boxes, closed."""
+    pdf = with_boxes(page(HONEST), boxes)
+    person = office().person("Alice", pdf)
+    for box in boxes:
+        pdf = person.sign(pdf, box)
+    return closed(pdf)
 
 
-def _other(has: bytes, old: bytes, new: bytes) -> Change:
-    """An object that is in the revision, or else the newest one of before, has something else."""
-
-    def change(before: bytes, held: dict[int, bytes]) -> None:
-        mine = [number for number, body in held.items() if has in body]
-        number = mine[0] if mine else find(before, has)[0]
-        body = held.get(number) or newest(before, number)
-        assert old in body, body
-        held[number] = body.replace(old, new, 1)
-
-    return change
-
-
-def _in_the_box_of_another(before: bytes, held: dict[int, bytes]) -> None:
-    """The signature of the first is taken out of their field, and this one put in."""
-    mine, body = next((number, one) for number, one in held.items() if _BOX_2 in one)
-    value = re.search(rb"/V \d+ 0 R", body)
-    assert value is not None
-    del held[mine]
-    theirs, _ = find(before, _BOX_1)
-    held[theirs] = re.sub(rb"/V \d+ 0 R", value[0], newest(before, theirs))
-
-
-def _other_store(before: bytes, held: dict[int, bytes]) -> None:
-    """The catalog names a new store of proofs, which has all that the old one had."""
-    number, _ = find(before, b"/Certs [")
-    catalog, _ = find(before, b"/Type /Catalog")
-    held[900] = held.pop(number)
-    old = b"/DSS %d 0 R" % number
-    held[catalog] = newest(before, catalog).replace(old, b"/DSS 900 0 R")
-    assert old in newest(before, catalog)
-
-
-def _other_proof(_: bytes, held: dict[int, bytes]) -> None:
-    """A new proof says of itself that it can be drawn."""
-    number = next(one for one, body in held.items() if body.startswith(b"<</Length"))
-    held[number] = held[number].replace(b"<<", b"<</Subtype/Form/BBox[0 0 9 9]", 1)
-
-
-_BOX_1: Final = b"/T <FEFF0053006900670031>"
-_BOX_2: Final = b"/T <FEFF0053006900670032>"
-_SIGNATURE: Final = b"/SubFilter /ETSI.CAdES.detached"
-_STAMP: Final = b"/SubFilter /ETSI.RFC3161"
-_INVISIBLE: Final = b"/Rect [0 0 0 0]"
-ADDED: Final[dict[str, Callable[[], bytes]]] = {
-    "words of the page": with_objects(_replaced(4, FORGED)),
-    "the page is turned": with_objects(
-        _other(b"/Type /Page ", b"/Type /Page ", b"/Type /Page /Rotate 90 ")
+LIKE_ATTACKS: Final[dict[str, Callable[[], bytes]]] = {
+    "notes of a page are an object": with_stamp_objects(lambda *_: None, noted_elsewhere()),
+    "a box has a colon in its name, and is no clause's": lambda: _signed_in("Sig1", "Sig2: sum"),
+    "a field of text is called as a clause's box": lambda: signed(
+        page(HONEST, {6: b"<</FT/Tx/T(Sig1:sum)>>"}, b"/AcroForm<</Fields[6 0 R]>>")
     ),
-    "a font": with_objects(_replaced(5, b"<</Type/Font/Subtype/Type1/BaseFont/Symbol>>")),
-    "the tree of pages": with_objects(_replaced(2, b"<</Type/Pages/Kids[3 0 R 3 0 R]/Count 2>>")),
-    "an object that nothing refers to": with_objects(_replaced(900, FORGED)),
-    "another box is moved": with_objects(_other(_BOX_1, b"/Rect [40 ", b"/Rect [41 ")),
-    "the own box is moved": with_objects(_other(_BOX_2, b"/Rect [210 ", b"/Rect [211 ")),
-    "the own box acts": with_objects(_other(_BOX_2, b"/F 132", b"/F 132/AA<</E<</S/Launch>>>>")),
-    "the own box looks like something": with_objects(
-        _other(_BOX_2, b"/F 132", b"/F 132/AP<</N 4 0 R>>")
-    ),
-    "the box of another is taken": with_objects(_in_the_box_of_another),
-    "the form has another entry": with_objects(
-        _other(b"/SigFlags", b"/SigFlags", b"/NeedAppearances true/SigFlags")
-    ),
-    "the catalog has another entry": with_objects(
-        _other(b"/Type /Catalog", b"/Type /Catalog", b"/Type /Catalog/Lang(de)")
-    ),
-    "the signature has another entry": with_objects(
-        _other(_SIGNATURE, b"/Type /Sig", b"/Type /Sig/Prop_Build<<>>")
-    ),
-    "the signature is of two kinds": with_objects(
-        _other(_SIGNATURE, b"/Type /Sig", b"/Type /DocTimeStamp")
-    ),
-    "two transforms": with_objects(
-        _other(_SIGNATURE, b"/Type /Sig", b"/Type /Sig/Reference[<<>><<>>]")
-    ),
-    "the store of proofs has another entry": with_objects(
-        _other(b"/Certs [", b"/Certs [", b"/VRI<<>>/Certs [")
-    ),
-    "the store of proofs is another one": with_objects(_other_store),
-    "a proof is taken away": with_objects(_other(b"/Certs [", b"/Certs [", b"/Certs [null ")),
-    "a proof is more than that": with_objects(_other_proof),
-    "a stamp: its field shows something": with_stamp_objects(
-        _other(_INVISIBLE, _INVISIBLE, b"/Rect [60 600 560 760]")
-    ),
-    "… its field has a look": with_stamp_objects(
-        _other(_INVISIBLE, b"/F 132", b"/F 132/AP<</N 4 0 R>>")
-    ),
-    "… the page has another entry": with_stamp_objects(
-        _other(b"/Type /Page ", b"/Type /Page ", b"/Type /Page /Rotate 90 ")
-    ),
-    "… the form has another entry": with_stamp_objects(
-        _other(b"/SigFlags", b"/SigFlags", b"/NeedAppearances true/SigFlags")
-    ),
-    "… words of the page": with_stamp_objects(_replaced(4, FORGED)),
-    "… it has another entry": with_stamp_objects(
-        _other(_STAMP, b"/Type /DocTimeStamp", b"/Type /DocTimeStamp/Name(x)/Cert(x)")
+    "an entry that names actions names none": lambda: signed(
+        page(HONEST, catalog=b"/X[<</S[1]>><</S<</S 1>>>>]")
     ),
 }
-"""A good signature, or a good stamp, comes with something more in its revision."""
+"""Honest files that a check is not to take for something else."""
 
 ALL: Final[dict[str, Callable[[], bytes]]] = {
     f"{kind}: {name}": make

@@ -153,3 +153,16 @@ def first_range(pdf: bytes) -> re.Match[bytes]:
     found = re.search(rb"/ByteRange \[0 (\d+) +(\d+) +(\d+) *\]", pdf)
     assert found is not None
     return found
+
+
+def again(pdf: bytes, old: bytes, new: bytes) -> bytes:
+    """A file of one revision with other words in an object, and its places told anew."""
+    changed = pdf.replace(old, new, 1)
+    table = changed.index(b"xref\n")
+    head, tail = changed[:table], changed[table:]
+    for number in range(1, int(re.findall(rb"/Size (\d+)", tail)[0])):
+        at = head.index(b"\n%d 0 obj\n" % number) + 1
+        rows = tail.split(b"\n")
+        rows[2 + number] = b"%010d 00000 n " % at
+        tail = b"\n".join(rows)
+    return head + re.sub(rb"startxref\n\d+", b"startxref\n%d" % table, tail)

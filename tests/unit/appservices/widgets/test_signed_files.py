@@ -185,6 +185,8 @@ def _attacks() -> Iterator[File]:
         yield File(name, make(), root, NOW)
     for name, document in attacks.DOCUMENTS.items():
         yield File(f"before an attack: {name}", attackers.signed(document()), root, NOW)
+    for name, make in attacks.LIKE_ATTACKS.items():
+        yield File(f"like an attack: {name}", make(), root, NOW)
     yield File("certifies nothing", attacks.uncertified(), root, NOW)
     alone = attackers.closed(attacks.first_allows(1))
     yield File("certifies, and nothing may follow", alone, root, NOW)
@@ -290,7 +292,7 @@ def _pictures() -> Iterator[File]:
             pictures.replaced(b"0.25 0.25 159.5 49.5 re\nS", b"0.25 0.25 159.5 49.5 re\nf")
         ),
         "in another font": pictures.forged_file(
-            lambda data: data, doc.replace(b"/DW 0", b"/DW 9", 1)
+            lambda data: data, doc.replace(b"/W [1 [250 ", b"/W [1 [150 ", 1)
         ),
     }.items():
         yield File(f"a picture: {name}", one, root, NOW)

@@ -6,11 +6,11 @@ That the page (JavaScript) comes to the same verdicts is in
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.support import attackers, attacks
+from tests.support import additions, attackers, attacks
 from tests.support.signing import NOW
 from veche.protocol.pdf.values import VALUES_MAX
 from veche.protocol.signatures.report import Reason, Report, Verdict
@@ -20,6 +20,50 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+WHY: Final = {
+    "words of the page": "object 4 of a later revision belongs to no signature",
+    "another box is moved": "a later revision does not add one signature",
+    "the own box is moved": "a field was changed besides being signed, or was signed already",
+    "the own box looks like something": "the picture of a signature is no new object of its"
+    " revision",
+    "the form has another entry": "a later revision changes the form",
+    "the catalog has another entry": "a later revision changes the catalog",
+    "the signature has another entry": "a signature has what does not belong to it",
+    "the signature is of two kinds": "a signature is of two kinds",
+    "the signature is put in place of words": "a signature is no new object of its revision",
+    "the signature certifies": "a later signature certifies the file",
+    "two transforms": "/Reference is not one transform",
+    "the store of proofs has another entry": "the store has what is no proof",
+    "the store of proofs is another one": "a later revision replaces the store of proofs",
+    "a proof is taken away": "a later revision takes proofs away",
+    "a proof is more than that": "a proof is no plain stream",
+    "a proof is no stream": "a proof is no plain stream",
+    "a proof is there twice": "a proof is no new object of its revision",
+    "a proof was there before, and is none": "a proof is no new object of its revision",
+    "a proof is put in place of words": "a proof is no new object of its revision",
+    "a stamp: its field shows something": "a later revision adds a field that shows something",
+    "… its field is nowhere": "a later revision adds a field that shows something",
+    "… its field ends twice": "a later revision adds a field that shows something",
+    "… its field has a look": "a later revision adds a field that shows something",
+    "… the page has another entry": "a later revision changes a page or the form besides adding its"
+    " field",
+    "… a certificate is taken away": "a later revision takes proofs away",
+    "… the store of proofs is a font": "a later revision replaces the store of proofs",
+    "… a note of the page": "a later revision changes the notes of a page besides adding its field",
+    "… what is signed is no string": "/Contents is no hexadecimal string",
+    "… what is signed is no hexadecimal string": "/Contents is no hexadecimal string",
+}
+"""Some of what is refused for two reasons is refused for the one that says what was done."""
+WHY_FORGED: Final = {
+    "it says that it covers something else": "what was signed is not what is here",
+    "its stamp is signed by another key": "the key of the certificate did not sign it",
+    "its stamp tells another time": "what was signed is not what is here",
+    "it tells another algorithm": "an algorithm that is not taken",
+    "its digits end in spaces": "what is in its place are no pairs of digits",
+}
+"""The same of a signature by itself."""
+
+
 def verdict(pdf: bytes) -> Report:
     return judge(pdf, Trusted([attackers.office().root.certificate], NOW))
 
@@ -27,6 +71,12 @@ def verdict(pdf: bytes) -> Report:
 @pytest.mark.parametrize("document", attacks.DOCUMENTS.values(), ids=attacks.DOCUMENTS.keys())
 def test_what_is_attacked_is_believed_before(document: Callable[[], bytes]) -> None:
     assert verdict(attackers.signed(document())).verdict is Verdict.SEALED
+
+
+@pytest.mark.parametrize("make", attacks.LIKE_ATTACKS.values(), ids=attacks.LIKE_ATTACKS.keys())
+def test_what_looks_like_an_attack_and_is_none_is_believed(make: Callable[[], bytes]) -> None:
+    found = verdict(make())
+    assert found.verdict is Verdict.SEALED, found.findings
 
 
 def test_who_writes_their_revision_by_hand_is_believed_if_it_is_right() -> None:
@@ -61,9 +111,21 @@ def test_the_parts_of_the_next_ones_are_believed_as_they_are() -> None:
         assert verdict(make(lambda _before, _held: None)()).verdict is Verdict.SEALED
 
 
-@pytest.mark.parametrize("make", attacks.ADDED.values(), ids=attacks.ADDED.keys())
+@pytest.mark.parametrize("make", additions.ADDED.values(), ids=additions.ADDED.keys())
 def test_what_comes_with_a_good_signature_is_red(make: Callable[[], bytes]) -> None:
     assert verdict(make()).verdict is Verdict.INVALID
+
+
+@pytest.mark.parametrize(("name", "why"), WHY.items())
+def test_the_reason_is_told_for_which_it_is_red(name: str, why: str) -> None:
+    [found] = verdict(additions.ADDED[name]()).findings
+    assert (found.reason, found.detail) == (Reason.CHANGED, why)
+
+
+@pytest.mark.parametrize(("name", "why"), WHY_FORGED.items())
+def test_the_reason_is_told_for_which_a_signature_is_broken(name: str, why: str) -> None:
+    [found] = verdict(attacks.FORGED_ONES[name]()).findings
+    assert (found.reason, found.field, found.detail) == (Reason.BROKEN, "Sig1", why)
 
 
 @pytest.mark.parametrize("make", attacks.CERTIFIED.values(), ids=attacks.CERTIFIED.keys())
