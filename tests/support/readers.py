@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from asn1crypto import crl as asn1_crl
 from asn1crypto import ocsp as asn1_ocsp
+from asn1crypto import parser
 from asn1crypto import x509 as asn1_x509
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import async_validate_pdf_signature, async_validate_pdf_timestamp
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cryptography.x509 import Certificate
+
+    from veche.protocol.pdf.grammar import SignatureField
 
 
 def by_pyhanko(
@@ -79,3 +83,39 @@ def by_pdfsig(folder: Path, pdf: bytes, root: Certificate) -> str:
     return subprocess.run(
         [*pdfsig, str(folder / "file.pdf")], check=True, capture_output=True, text=True
     ).stdout
+
+
+def by_openssl(folder: Path, pdf: bytes, field: SignatureField, root: Certificate) -> None:
+    """Make sure that OpenSSL believes a signature that is taken out of a file, as CAdES.
+
+    Args:
+        folder: Of the test.
+        pdf: The file.
+        field: Of the signature.
+        root: That OpenSSL trusts; certificates between it and the signer's are in the file.
+    """
+    start, hole, resume, rest = field.byte_range
+    covered = pdf[start:hole] + pdf[resume : resume + rest]
+    store = DocumentSecurityStore.read_dss(PdfFileReader(io.BytesIO(pdf)))
+    held = [x509.load_der_x509_certificate(one.dump()) for one in store.load_certs()]
+    room = bytes.fromhex(field.contents[1:-1].decode())
+    for name, data in {
+        "content": covered,
+        "signature": room[: parser.peek(room)],
+        "root.pem": root.public_bytes(Encoding.PEM),
+        "held.pem": b"".join(one.public_bytes(Encoding.PEM) for one in held),
+    }.items():
+        (folder / name).write_bytes(data)
+    command = [program("openssl", "openssl"), "cms", "-verify", "-cades", "-binary"]
+    done = subprocess.run(
+        [
+            *command,
+            *("-inform", "DER", "-in", "signature", "-content", "content", "-purpose", "any"),
+            *("-CAfile", "root.pem", "-certfile", "held.pem", "-out", "out"),
+        ],
+        cwd=folder,
+        check=False,
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (folder / "out").read_bytes() == covered

@@ -2,7 +2,8 @@
  * Somebody asks for signatures in one browser, two persons sign in theirs, the last one's closes the
  * file, with the real service behind them: a program for
  * tests/integration/appservices/signing/test_blind_browser.py. It speaks as real_person.js says, and
- * tells at last whether anything of it was sent out, and the closed file.
+ * tells at last whether anything of it was sent out, the closed file, and what the page of verifying says
+ * of it.
  */
 import { readFileSync } from "node:fs";
 import { extname } from "node:path";
@@ -90,6 +91,19 @@ async function sign(page, link) {
     return (await refused.isVisible()) ? refused.innerText() : "signed";
 }
 
+/** @param {import("playwright-core").Page} page @param {string} file base64 @returns {Promise<string>} */
+async function verified(page, file) {
+    await page.goto(`${BASE}/verify`);
+    await page.getByLabel("The receipt or the document").setInputFiles({
+        name: `${CANARY}.closed`,
+        mimeType: "application/octet-stream",
+        buffer: Buffer.from(file, "base64"),
+    });
+    const main = page.locator("main");
+    await main.locator(".banner").waitFor();
+    return main.innerText();
+}
+
 try {
     const [carol, alice, bob] = [
         await signedIn("carol"),
@@ -105,12 +119,13 @@ try {
         const { paper } = /** @type {any} */ (document.querySelector("veche-sign"));
         return btoa(Array.from(paper.whole, (one) => String.fromCharCode(one)).join(""));
     });
+    const verdict = await verified(carol, saved);
     const key = new URLSearchParams(new URL(link).hash.slice(1)).get("k");
     const isTold = sent.some((one) => one.includes(CANARY) || (key && one.includes(key)));
     await alice.goto(`${BASE}/sign/new`);
     await alice.goto(link);
     await alice.getByText("This page has checked every signature in it.").waitFor();
-    await tell({ outcomes, problems, saved, isTold, count: sent.length, link });
+    await tell({ outcomes, problems, saved, verdict, isTold, count: sent.length, link });
 } finally {
     await browser.close();
 }

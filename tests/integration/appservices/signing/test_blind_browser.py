@@ -24,13 +24,15 @@ from tests.support import uploads
 from tests.support.containers import check_by_openssl, odt
 from tests.support.node import chromium, firefox, why_no_browser, why_no_firefox
 from tests.support.programs import program
+from tests.support.readers import by_openssl, by_pyhanko
 from veche.cli.main import main
 from veche.protocol.asic.container import MIME, read_container
 from veche.protocol.evidence_checks import check_evidence, read_evidence
+from veche.protocol.pdf.document import Document
 from veche.protocol.signatures.certificates import Holder, stamps_certificate
 from veche.protocol.signatures.digests import SHA512
 from veche.protocol.signatures.report import Verdict
-from veche.protocol.signatures.verdict import Trusted, judge
+from veche.protocol.signatures.verdict import Trusted, judge, signatures_of
 from veche.protocol.signed_file import judge_file
 
 if TYPE_CHECKING:
@@ -67,6 +69,17 @@ class _BlindBrowser(BlindSite):
             *((ALICE, ""), (ALICE, "c1")),
             *((BOB, ""), (BOB, "c1")),
         ]
+        self._check_verified(
+            told["verdict"], "known by their account", "Clause c1 signed by itself"
+        )
+        statuses = await self.away(by_pyhanko, pdf, self.root(), now)
+        assert [one.bottom_line for one in statuses[:-1]] == [True] * 4
+        closing = statuses[-1]
+        assert (closing.intact, closing.valid, closing.trusted) == (True, True, True)
+        signed = signatures_of(Document(pdf))[:-1]
+        assert len(signed) == 4
+        for field, _ in signed:
+            await self.away(by_openssl, self.folder, pdf, field, self.root())
 
     async def test_a_letter_is_signed_twice_in_a_container_and_no_request_has_it(self) -> None:
         letter = odt(f"{CANARY}: 700 EUR")
@@ -104,6 +117,13 @@ class _BlindBrowser(BlindSite):
             openssl = program("openssl", "openssl")
             against = await self.away(check_by_openssl, openssl, self.folder, container, number)
             assert against == b""
+        self._check_verified(told["verdict"], f"{CANARY}.odt", "veche-salt.bin")
+
+    def _check_verified(self, said: str, *words: str) -> None:
+        """What the page of verifying said of the closed file, which somebody chose there."""
+        assert "This document is genuine: who signed it and when is proven." in said
+        for one in (ALICE, BOB, *words):
+            assert one in said, said
 
     def trusted(self, now: dt.datetime) -> Trusted:
         """By which the closed file is judged."""

@@ -8,11 +8,10 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import typst
-from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.sign.diff_analysis import ModificationLevel
 
 from tests.support.programs import program
-from tests.support.readers import by_pdfsig, by_pyhanko
+from tests.support.readers import by_openssl, by_pdfsig, by_pyhanko
 from tests.support.signing import Office, with_boxes
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.signing import Proofs
@@ -110,26 +109,5 @@ def test_qpdf_finds_nothing_wrong_with_the_file(tmp_path: Path) -> None:
 def test_openssl_verifies_the_signature_taken_out_of_the_file(tmp_path: Path) -> None:
     field, revision = signatures_of(Document(closed()))[0]
     open_signature(closed(), field, revision.ends)
-    start, hole, resume, rest = field.byte_range
-    covered = closed()[start:hole] + closed()[resume : resume + rest]
-    (tmp_path / "content").write_bytes(covered)
-    digits = field.contents[1:-1].decode()
-    (tmp_path / "signature").write_bytes(bytes.fromhex(digits).rstrip(b"\0"))
-    (tmp_path / "root.pem").write_bytes(office().root.certificate.public_bytes(Encoding.PEM))
-    issuing = office().issuing.certificate.public_bytes(Encoding.PEM)
-    (tmp_path / "issuing.pem").write_bytes(issuing)
 
-    command = [program("openssl", "openssl"), "cms", "-verify", "-cades", "-binary"]
-    done = subprocess.run(
-        [
-            *command,
-            *("-inform", "DER", "-in", "signature", "-content", "content", "-purpose", "any"),
-            *("-CAfile", "root.pem", "-certfile", "issuing.pem", "-out", "out"),
-        ],
-        cwd=tmp_path,
-        check=False,
-        capture_output=True,
-    )
-
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "out").read_bytes() == covered
+    by_openssl(tmp_path, closed(), field, office().root.certificate)
