@@ -26,11 +26,15 @@ test("a closed document says until when it is here, and one that is deleted says
 
 test("who has signed reads how it ended", async ({ open }) => {
     let state = "open";
+    /** @type {string | null} */
+    let seenBy = null;
     const { page } = await atSign(open, {}, (answers) => ({
         ...answers,
         [`GET ${PATH}`]: async (one) => {
             const view = /** @type {any} */ (await answers[`GET ${PATH}`]?.(one));
-            return { ...view, state, you: { ...view.you, state: "signed", can_act: false } };
+            const you = { ...view.you, state: "signed", can_act: false };
+            const [first, ...rest] = view.parties;
+            return { ...view, state, you, parties: [{ ...first, identified_by: seenBy }, ...rest] };
         },
     }));
     const promised = page.getByText("the closed document comes to your chat");
@@ -47,6 +51,12 @@ test("who has signed reads how it ended", async ({ open }) => {
         await banner.filter({ hasText: words }).waitFor();
         await banner.filter({ hasText: "You have signed this document." }).waitFor();
         assert.equal(await promised.count(), state === "open" ? 1 : 0, state);
+    }
+    // A guest has no chat: the page is where it is kept for them.
+    seenBy = "Carol Clark";
+    for (state of ["open", "completed"]) {
+        await page.reload();
+        await banner.filter({ hasText: "Keep the link of this page" }).waitFor();
     }
 });
 

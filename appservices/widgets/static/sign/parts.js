@@ -15,7 +15,7 @@ import { verdictWords } from "../verify/signed_words.js";
 import { privateHash, readPrivateLink } from "./link.js";
 import { NoKeyError, isBlind, levelOf } from "./signing.js";
 import { effectWords, levelWords, roleWords } from "../approve/signing_words.js";
-import { copyWords, explained, overWords, partyStateWords, stepWords } from "./words.js";
+import { copyWords, explained, isGuest, overWords, partyStateWords, stepWords } from "./words.js";
 
 const KIB = 1024;
 const GROUP = /.{4}/g;
@@ -156,7 +156,8 @@ export function signed(view) {
     return banner(
         isGood ? "success" : "info",
         html`<p>${t("You have signed this document.")}</p>
-            <p>${state === "open" ? copyWords(view) : overWords(state)}</p>
+            ${state === "open" ? nothing : html`<p>${overWords(state)}</p>`}
+            ${state === "open" || (isGood && isGuest(view)) ? html`<p>${copyWords(view)}</p>` : nothing}
             ${kept(view)}`,
     );
 }

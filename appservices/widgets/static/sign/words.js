@@ -58,13 +58,18 @@ export function overWords(state) {
     }
 }
 
+/** @param {View} view @returns {boolean} whether it is shown to somebody without an account, who has no chat */
+export function isGuest({ parties, you }) {
+    return parties.some((one) => one.party === you.party && one.identified_by);
+}
+
 /** @param {View} view @returns {string} how who has signed gets the closed document */
 export function copyWords(view) {
     if (isBlind(view))
         return t(
             "When everyone who is needed has signed, open this link once more: the closed document is here then, and nowhere else.",
         );
-    if (view.parties.some((one) => one.party === view.you.party && one.identified_by))
+    if (isGuest(view))
         return t(
             "Keep the link of this page: it shows the document when everyone has signed. Who asked you has it too.",
         );
