@@ -78,6 +78,7 @@ _WHO: Final = {
     "ListRoutes": "list",
     "BlindRoutes": "person",
     "MeetingRoutes": "meeting",
+    "TabletRoutes": "meeting",
     "DelegationRoutes": "party",
     "OwnCertificateRoutes": "party",
     "ProviderRoutes": "party",

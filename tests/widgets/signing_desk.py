@@ -38,13 +38,13 @@ from veche.protocol.approval import (
     SignatureShown,
     documents_sha256,
     signed_bytes,
-    verify,
 )
 from veche.protocol.asic.container import new_container, read_container
 from veche.protocol.canonical import canonical
 from veche.protocol.declining_api import DeclineBody
 from veche.protocol.document_code import code_of
 from veche.protocol.ids import UserId
+from veche.protocol.p256 import verify
 from veche.protocol.pdf.appearance import Look
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.pages import page_count
@@ -58,25 +58,27 @@ from veche.protocol.signatures.stamps import StampAuthority
 from veche.protocol.signatures.verdict import Trusted, judge
 from veche.protocol.signing_api import (
     AskBody,
-    AskedListView,
     AskedView,
-    AskListBody,
     CertificateBody,
     CertificateView,
     ClauseView,
     DocumentView,
     PartyView,
-    PrivateParty,
     ProofsView,
     RevisionView,
     SessionView,
     SignatureBody,
     StageView,
-    WaitingList,
-    WaitingParty,
     YouView,
 )
 from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.protocol.waiting_api import (
+    AskedListView,
+    AskListBody,
+    PrivateParty,
+    WaitingList,
+    WaitingParty,
+)
 from veche.runtime.document_cipher import DOCUMENT, decrypt, encrypt, fresh_key, increment_of
 
 if TYPE_CHECKING:

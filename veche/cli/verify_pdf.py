@@ -280,6 +280,7 @@ def _json(report: Report, anchors: Sequence[NamedAnchor]) -> str:
                 "account": one.account,
                 "level": one.level.name.lower() if one.level is not None else None,
                 "registrar": one.registrar,
+                "hand": None if one.hand is None else one.hand.name,
                 "at_ms": one.at_ms,
                 "is_proven": one.is_proven,
                 "certificate_sha256": one.certificate_sha256.hex(),

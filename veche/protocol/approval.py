@@ -16,14 +16,10 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from veche.protocol.canonical import INTEGER_MAX, canonical
-from veche.protocol.errors import BadSignatureError, MalformedError
+from veche.protocol.errors import MalformedError
 from veche.protocol.ids import WireUserId
 from veche.protocol.money import Money
 from veche.protocol.unpadded import from_unpadded, unpadded
@@ -52,14 +48,9 @@ LIST_BYTES_MAX: Final = 480 * 1024
 """The same of several documents, which no prompt carries."""
 CLOCK_MS_MAX: Final = 5 * 60_000
 """How far the moment in an approval may be from ours."""
-PUBLIC_KEY_BYTES: Final = 65
-SIGNATURE_BYTES: Final = 64
 AUTHENTICATOR_CHARACTERS_MAX: Final = 4_096
 """Longest part of a passkey's assertion, in base64."""
 
-_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-"""Of P-256 (SEC 2, 2.4.2): r and s lie below it."""
-_HALF: Final = SIGNATURE_BYTES // 2
 _BASE64: Final = r"^[A-Za-z0-9+/]*$"
 _HIDDEN: Final = frozenset(("Cc", "Cf", "Co", "Cs", "Zl", "Zp"))
 """Categories of characters that one does not see, or that turn round what one sees."""
@@ -192,6 +183,24 @@ class ShownClause(Titled):
     accepted: bool
 
 
+class ShownHand(Exact):
+    """What a witness has seen somebody write by hand, who has no key.
+
+    Attributes:
+        party: Who has written.
+        name: Theirs.
+        papers: Which kind of identity document they showed.
+        drawing: SHA-256 of what they wrote, see ``handwriting.Drawing``.
+        record: SHA-256 of all that they agreed to, see ``handwriting.HandRecord``.
+    """
+
+    party: Annotated[str, Field(pattern=r"^p[1-9][0-9]{0,2}$")]
+    name: Name
+    papers: Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
+    drawing: Sha256
+    record: Sha256
+
+
 class ShownDocument(Titled):
     """What is shown of each of the documents that are signed by one approval.
 
@@ -206,6 +215,7 @@ class ShownDocument(Titled):
         code: Four digits, which everyone sees who sees this file in this session.
         parties_sha256: SHA-256 of who signs in which order, see ``parties_sha256`` of the session.
         effect: Whether it counts once everyone has signed, or for each who did.
+        hand: Of a witness before whom somebody has written by hand: what.
     """
 
     sha256: Sha256
@@ -218,6 +228,7 @@ class ShownDocument(Titled):
     code: Annotated[str, Field(pattern=r"^[0-9]{4}$")]
     parties_sha256: Sha256
     effect: Literal["when_complete", "each"]
+    hand: ShownHand | None = None
 
 
 class SignatureShown(ShownDocument):
@@ -435,46 +446,6 @@ def signed_shown_bytes(approval: Approval) -> bytes:
 def challenge_of(data: bytes) -> bytes:
     """What a passkey signs for ``data``: its SHA-256."""
     return hashlib.sha256(data).digest()
-
-
-def public_key(data: bytes) -> ec.EllipticCurvePublicKey:
-    """A P-256 key from its 65 bytes, ``04 ‖ x ‖ y`` as WebCrypto exports it.
-
-    Raises:
-        MalformedError: It is of another form, or no point of the curve.
-    """
-    if len(data) != PUBLIC_KEY_BYTES:
-        raise MalformedError("public_key", f"must have {PUBLIC_KEY_BYTES} bytes")
-    try:
-        return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), data)
-    except ValueError as e:
-        raise MalformedError("public_key", "is no point of P-256") from e
-
-
-def verify(public: bytes, data: bytes, signature: str) -> None:
-    """Check a P-256 signature in the form of WebCrypto.
-
-    Args:
-        public: The key, 65 bytes.
-        data: What was signed.
-        signature: r and s, 64 bytes in unpadded base64, in the one form in which it is written.
-
-    Raises:
-        BadSignatureError: It is none of that key over that.
-    """
-    try:
-        raw = from_unpadded(signature)
-    except ValueError as e:
-        raise BadSignatureError("the signature is not unpadded base64") from e
-    if len(raw) != SIGNATURE_BYTES:
-        raise BadSignatureError(f"the signature must have {SIGNATURE_BYTES} bytes")
-    r, s = int.from_bytes(raw[:_HALF], "big"), int.from_bytes(raw[_HALF:], "big")
-    if not (0 < r < _ORDER and 0 < s < _ORDER):
-        raise BadSignatureError("the signature is out of range")
-    try:
-        public_key(public).verify(encode_dss_signature(r, s), data, ec.ECDSA(hashes.SHA256()))
-    except InvalidSignature as e:
-        raise BadSignatureError("the signature is not of this key over this") from e
 
 
 def _check_shown(kind: Kind, shown: Shown) -> None:

@@ -11,16 +11,21 @@ and UETA: consent, intent, attribution, association, retention.
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from veche.protocol.approval import Assertion
-from veche.protocol.unpadded import unpadded
-from veche.protocol.wire import Wire
+from veche.protocol.errors import MalformedError
+from veche.protocol.handwriting import RECORD_CHARACTERS_MAX, Drawing, HandRecord
+from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.protocol.wire import Wire, parse
 
 DELEGATED: Final = "delegated"
 """``what`` of the mandate by which a party lets somebody else act begins with it."""
+DECLINED: Final = "declined"
+"""``what`` of the mandate by which somebody says that a signer declined before them begins so."""
 IDENTIFIED: Final = "identified"
 """``what`` of the mandate by which somebody says who a signer is begins with it."""
 TAKEN_BACK: Final = "taken-back"
@@ -249,6 +254,22 @@ class EvidenceIdentified(Wire):
         return registrar_line(self.by_name, self.by, self.by_organisation)
 
 
+class EvidenceHand(Wire):
+    """That somebody without a key has agreed by hand, before a witness who signs with theirs.
+
+    Attributes:
+        party: Who wrote, at level S0.
+        witness: Who signed as the witness of it; their approval names the record's digest.
+        record: Canonical JSON of ``handwriting.HandRecord``, the very bytes, in unpadded base64.
+        drawing: What was written.
+    """
+
+    party: Id
+    witness: Id
+    record: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+$", max_length=RECORD_CHARACTERS_MAX)]
+    drawing: Drawing
+
+
 class EvidenceDeclined(Wire):
     """Why a session ended before everyone had signed.
 
@@ -307,6 +328,7 @@ class Evidence(Wire):
         delegations: In their order.
         declined: None if nobody did.
         identified: Of those who signed in person.
+        hands: Of those who agreed by hand, without a key.
         policy: By what rules.
     """
 
@@ -339,7 +361,21 @@ class Evidence(Wire):
     identified: Annotated[
         tuple[EvidenceIdentified, ...], Field(strict=False, max_length=PARTIES_MAX)
     ] = ()
+    hands: Annotated[tuple[EvidenceHand, ...], Field(strict=False, max_length=PARTIES_MAX)] = ()
     policy: EvidencePolicy
+
+
+def record_in(hand: EvidenceHand) -> HandRecord:
+    """The record of what somebody wrote by hand.
+
+    Raises:
+        MalformedError: It is none.
+    """
+    try:
+        content = json.loads(from_unpadded(hand.record))
+    except ValueError as e:
+        raise MalformedError("hands.record", "is no JSON") from e
+    return parse(HandRecord, content, where="hands.record")
 
 
 def delegation_of(session: str, party: str, user: str | None) -> str:

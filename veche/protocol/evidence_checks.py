@@ -12,14 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from veche.protocol.approval import (
-    Approval,
-    MandateShown,
-    SignatureShown,
-    challenge_of,
-    public_key,
-    verify,
-)
+from veche.protocol.approval import Approval, MandateShown, SignatureShown, challenge_of
 from veche.protocol.errors import BadSignatureError, MalformedError
 from veche.protocol.evidence import (
     ATTACHMENT,
@@ -29,6 +22,8 @@ from veche.protocol.evidence import (
     delegation_of,
     identification_of,
 )
+from veche.protocol.hand_checks import hand_problems
+from veche.protocol.p256 import public_key, verify
 from veche.protocol.pdf.attachments import attachment
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.grammar import OF_CLAUSE
@@ -96,6 +91,7 @@ def _problems(evidence: Evidence, pdf: bytes, report: Report) -> Iterator[str]:
     for approval in evidence.approvals:
         yield from (f"{approval.party}: {one}" for one in _approval_problems(evidence, approval))
     yield from _identity_problems(evidence, report)
+    yield from hand_problems(evidence, report)
     for delegation in evidence.delegations:
         yield from (
             f"{delegation.party}: {one}" for one in _delegation_problems(evidence, delegation)

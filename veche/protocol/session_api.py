@@ -81,6 +81,9 @@ class PartyOrder(Wire):
         side: Where at the foot; none: wherever there is room.
         box: Where on the page instead, which stays as it is.
         in_person: Of somebody without an account, who has no ``user``: before whom they sign.
+        by_hand: Of the same: they write by hand on a tablet, without a key (level S0), and that
+            person signs as the witness of it, as a party of their own, which is added unless one is
+            there with ``witness_of``.
     """
 
     party: PartyId
@@ -93,6 +96,7 @@ class PartyOrder(Wire):
     side: Literal["left", "middle", "right"] | None = None
     box: BoxOrder | None = None
     in_person: InPersonOrder | None = None
+    by_hand: bool = False
 
 
 class StageOrder(Wire):

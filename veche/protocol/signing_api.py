@@ -9,7 +9,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, model_validator
 
-from veche.protocol.approval import CLAUSES_MAX, DOCUMENTS_MAX, Sha256, SignedApproval
+from veche.protocol.approval import CLAUSES_MAX, Sha256, SignedApproval
+from veche.protocol.handwriting import Drawing, HandRecord
 from veche.protocol.own_certificate_api import AuthorityView, OwnCertificateView
 from veche.protocol.provider_api import ProviderView
 from veche.protocol.sealing_api import Encoded
@@ -109,6 +110,8 @@ class PartyView(Wire):
         acts_for: Id of the party who has let them act.
         witness_of: Id of the party whose signature they see.
         identified_by: Of somebody without an account: who has seen who they are.
+        by_hand: They sign by hand on a tablet, without a key: level S0.
+        witnessed_by: Of somebody who has signed so: name of who has signed as the witness of it.
     """
 
     party: PartyId
@@ -123,6 +126,26 @@ class PartyView(Wire):
     acts_for: PartyId | None = None
     witness_of: PartyId | None = None
     identified_by: str | None = None
+    by_hand: bool = False
+    witnessed_by: str | None = None
+
+
+class WrittenView(Wire):
+    """What somebody wrote by hand, for the witness who is to sign that they saw it.
+
+    Attributes:
+        record: All that they agreed to.
+        sha256: Of its canonical JSON: what the witness approves.
+        drawing: What they wrote.
+        code: Four digits, which the tablet shows.
+        until_ms: When it counts no more, UTC.
+    """
+
+    record: HandRecord
+    sha256: Sha256
+    drawing: Drawing
+    code: str
+    until_ms: int
 
 
 class YouView(Wire):
@@ -136,6 +159,8 @@ class YouView(Wire):
         state: What they have done.
         can_act: Whether they may sign, decline or delegate now.
         own: The certificate, issued elsewhere, with which they want to sign.
+        sees: Of a witness: who writes by hand before them, by their id.
+        written: Of the same, once that was written, until they have signed: what.
     """
 
     party: PartyId
@@ -145,6 +170,8 @@ class YouView(Wire):
     state: str
     can_act: bool
     own: OwnCertificateView | None = None
+    sees: PartyId | None = None
+    written: WrittenView | None = None
 
 
 class ClauseClaim(Wire):
@@ -325,122 +352,6 @@ class AskedView(Wire):
     asked: dict[str, Any]
     now_ms: int
     expires_at_ms: int
-
-
-class WaitingView(Wire):
-    """All that waits for a person's signature, encrypted with the key in their link.
-
-    Attributes:
-        sealed: Ciphertext of a ``WaitingList``; it is for ``veche.signing.waiting``.
-    """
-
-    sealed: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+$", max_length=LIST_CHARACTERS_MAX)]
-
-
-class WaitingParty(Wire):
-    """A document that waits for a person, as their link to it has it.
-
-    Attributes:
-        session: Id of the session.
-        party: Who they are in it.
-        token: Of their link.
-        key: Of its files, base64url.
-        title: Of the document.
-    """
-
-    session: SessionId
-    party: PartyId
-    token: Token
-    key: str
-    title: str
-
-
-class PrivateParty(Wire):
-    """A document that waits for a person, and whose key only whoever asks has.
-
-    Attributes:
-        session: Id of the session.
-        party: Who they are in it.
-        token: Goes with it in ``Veche-Party``.
-        requester: Account of who asks, and sends the link with the key.
-        is_together: Whether it can be signed by one approval with others.
-    """
-
-    session: SessionId
-    party: PartyId
-    token: Token
-    requester: str
-    is_together: bool
-
-
-class WaitingList(Wire):
-    """What waits for a person.
-
-    Attributes:
-        documents: Those that can be signed by one approval, the oldest first.
-        others: Those that are signed one at a time.
-        private: Those that the service cannot read; with the documents, of one approval.
-        more: How many there are besides.
-    """
-
-    documents: list[WaitingParty]
-    others: list[WaitingParty]
-    private: list[PrivateParty]
-    more: int
-
-
-class ListedParty(Wire):
-    """One of several documents that are to be signed at once.
-
-    Attributes:
-        session: Id of the session.
-        party: Who they are in it.
-        token: Of their link.
-    """
-
-    session: SessionId
-    party: PartyId
-    token: Token
-
-
-class AskListBody(Wire):
-    """What is about to be approved of several documents.
-
-    Attributes:
-        read: Whether all pages of all were on the screen, or the person has read them elsewhere.
-        key: SHA-256 of the SubjectPublicKeyInfo of the fresh key, DER.
-        documents: Each with the token of its own link.
-    """
-
-    read: Literal["all_pages", "elsewhere"]
-    key: Sha256
-    documents: Annotated[
-        tuple[ListedParty, ...], Field(strict=False, min_length=1, max_length=DOCUMENTS_MAX)
-    ]
-
-
-class LeftOutView(Wire):
-    """A document that cannot be signed with the others.
-
-    Attributes:
-        session: Id of the session.
-        errcode: Why, for programs.
-        error: Why, in words.
-    """
-
-    session: SessionId
-    errcode: str
-    error: str
-
-
-class AskedListView(AskedView):
-    """What the person's device key is to sign, once for all documents.
-
-    Attributes:
-        left_out: Those that are not in it.
-    """
-
-    left_out: list[LeftOutView]
 
 
 class CertificateBody(Wire):

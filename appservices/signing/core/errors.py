@@ -29,6 +29,17 @@ _NOT_OFFERED: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+_NOT_BY_HAND: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "file": "is of a PDF alone that the service can show on the office's tablet",
+        "level": "is of signers of level S0 alone",
+        "template": "is of a file alone, not of a document from a template, whose boxes it has",
+        "witness": "needs one witness: the registrar before whom it is written",
+        "interest": "needs a witness who has no other part in the document: name another registrar"
+        " as the witness",
+    }
+)
+
 
 class NotYourTurnError(RefusedError):
     """The party cannot act: others come first, or there is nothing for them to do (HTTP 409)."""
@@ -196,6 +207,39 @@ class NotRegistrarError(RefusedError):
         )
 
 
+class ByHandError(MalformedError):
+    """Nobody can sign by hand in the way that is asked for; nothing is sent (HTTP 400).
+
+    Attributes:
+        why: What is in the way: the ``file`` is private or no PDF, or from a ``template``; another
+            ``level`` or role than a signer's is asked for; the ``witness`` is missing, or is not
+            who sees them write; or has an ``interest``: a part of their own in the document.
+    """
+
+    errcode = "ORG.VECHE.NOT_BY_HAND"
+
+    def __init__(self, why: Literal["file", "template", "level", "witness", "interest"]) -> None:
+        super().__init__("by_hand", _NOT_BY_HAND[why])
+        self.why = why
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """What a program acts on."""
+        return {"why": self.why}
+
+
+class NotWrittenError(RefusedError):
+    """What somebody wrote by hand counts no more, or was never there (HTTP 409)."""
+
+    errcode = "ORG.VECHE.NOT_WRITTEN"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "What was written by hand counts no more: the time was over, or it was refused. Have it"
+            " written anew, by a new code."
+        )
+
+
 class IdentificationOverError(RefusedError):
     """Identifying somebody took too long, or something else was first (HTTP 409)."""
 
@@ -229,5 +273,5 @@ class MeetingOverError(RefusedError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This code was used by another phone, or is too old. Ask for a new one and scan that."
+            "This code was used before, or is too old. Ask for a new one and scan that."
         )

@@ -4,9 +4,9 @@ Names are apart by commas or "and"; "then" ends a stage; "as" says the role, and
 signature they see; "on page 3 bottom right" says where they sign (``place_words``), "qualified" or
 "with own certificate", last, by which certificate. A number before a stage says how many of it are
 enough. A name in quotation marks is that of somebody without an account, who signs
-in person. After a semicolon, or at the end, "copy to" names whoever gets the file and
-has nothing to sign. "each of bob, carol" makes a session of its own for everybody in the first
-stage; what follows "then" is the same in all of them.
+in person; "by hand" after it: without a phone or a key, before a witness. After a semicolon, or at
+the end, "copy to" names whoever gets the file and has nothing to sign. "each of bob, carol" makes a
+session of its own for everybody in the first stage; what follows "then" is the same in all of them.
 Words count in every language; a name that is one of them is written with "@". What can be read in
 two ways is refused.
 """
@@ -64,6 +64,7 @@ _THEIR: Final = frozenset(
     | {"власним"}
 )
 _CERTIFICATE: Final = frozenset({"certificate", "сертификатом", "zertifikat", "сертифікатом"})
+_BY_HAND: Final = frozenset({("by", "hand"), ("от", "руки"), ("von", "hand"), ("від", "руки")})
 _GUEST_ROLES: Final = frozenset({Role.SIGNER, Role.APPROVER, Role.WITNESS})
 _BOXLESS: Final = frozenset({Role.APPROVER, Role.VIEWER})
 _UNCERTIFIED: Final = frozenset({Role.APPROVER, Role.VIEWER, Role.SEAL})
@@ -109,6 +110,9 @@ class OrderProblem(enum.Enum):
     """Who agrees with a key, or gets a copy, signs on no page."""
     GUEST = "guest"
     """Somebody without an account is a signer, an approver or a witness, in one document."""
+    HAND = "hand"
+    """Who signs by hand is a signer without an account, and has at most one witness, who has one.
+    """
     CERTIFICATE = "certificate"
     """Who signs in no box, or in person, has no use for a certificate of their own."""
 
@@ -138,6 +142,7 @@ class Wanted:
         place: Where they sign; None: on a page of its own at the end.
         is_guest: They have no account, and sign in person.
         level: How they have to sign at least, of ``OWN_LEVELS``; None: as everybody.
+        is_by_hand: A guest who writes by hand before a witness, and has no key.
     """
 
     person: str
@@ -146,6 +151,7 @@ class Wanted:
     place: Place | None = None
     is_guest: bool = False
     level: Level | None = None
+    is_by_hand: bool = False
 
 
 @attrs.frozen
@@ -305,7 +311,11 @@ class _Reader:
     def _without_level(self) -> Wanted:
         quoted = _QUOTED.fullmatch(self._word)
         person = self._guest(quoted[1]) if quoted is not None else self._person()
-        wanted = Wanted(person, place=self._place(), is_guest=quoted is not None)
+        is_guest = quoted is not None
+        is_by_hand = is_guest and self._by_hand()
+        place = self._place()
+        is_by_hand = is_by_hand or (is_guest and self._by_hand())
+        wanted = Wanted(person, place=place, is_guest=is_guest, is_by_hand=is_by_hand)
         if self._next not in _AS:
             return wanted
         wanted = self._with_role(wanted)
@@ -314,7 +324,17 @@ class _Reader:
             raise OrderError(OrderProblem.PLACE, wanted.person)
         if wanted.is_guest and wanted.role not in _GUEST_ROLES:
             raise OrderError(OrderProblem.GUEST, wanted.person)
+        if wanted.is_by_hand and wanted.role is not Role.SIGNER:
+            raise OrderError(OrderProblem.HAND, wanted.person)
         return attrs.evolve(wanted, place=place)
+
+    def _by_hand(self) -> bool:
+        """Whether it is said here that somebody signs by hand."""
+        two = tuple(one.casefold() for one in self._words[self._at : self._at + 2])
+        if two not in _BY_HAND:
+            return False
+        self._at += 2
+        return True
 
     def _guest(self, quoted: str) -> str:
         """The name of somebody without an account."""
@@ -390,6 +410,7 @@ def _arranged(stages: Sequence[WantedStage], copies: Sequence[str], *, is_each: 
         if signing or stage.need is not None
     ]
     _check_counts(made)
+    _check_hands(made)
     _check_places(made, is_each=is_each)
     return PartyOrder(tuple(made), tuple(copied))
 
@@ -432,6 +453,16 @@ def _check_counts(stages: Sequence[WantedStage]) -> None:
             raise OrderError(OrderProblem.NEED, str(stage.need))
 
 
+def _check_hands(stages: Sequence[WantedStage]) -> None:
+    """Whoever writes by hand has one witness, who can sign what they saw; none: who asks is it."""
+    everyone = [one for stage in stages for one in stage.wanted]
+    for one in everyone:
+        seeing = [other for other in everyone if folded(other.of) == folded(one.person)]
+        is_good = not seeing or (len(seeing) == 1 and not seeing[0].is_guest)
+        if one.is_by_hand and not is_good:
+            raise OrderError(OrderProblem.HAND, one.person)
+
+
 def _check_places(stages: Sequence[WantedStage], *, is_each: bool) -> None:
     """Nobody signs where another one does; each of many has a document of their own."""
     alike = len(stages[0].wanted) if is_each else 0
@@ -449,6 +480,7 @@ def _written(stage: WantedStage) -> str:
 def _written_one(one: Wanted) -> str:
     of = f" of {_quoted(one.of)}" if one.of else ""
     person = f'"{one.person}"' if one.is_guest else one.person
+    person += " by hand" if one.is_by_hand else ""
     role = "" if one.role is Role.SIGNER else f" as {one.role.value}{of}"
     level = _WRITTEN.get(one.level, "")
     if one.place is None:

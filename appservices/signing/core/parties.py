@@ -45,6 +45,9 @@ class PartyState(enum.Enum):
     """Their stage is not open, or whom they witness has not signed."""
     INVITED = "invited"
     VIEWED = "viewed"
+    WRITTEN = "written"
+    """They have written by hand, and whoever saw it has not signed yet: until then it counts for
+    nothing."""
     SIGNED = "signed"
     DECLINED = "declined"
     DELEGATED = "delegated"
@@ -57,7 +60,7 @@ class PartyState(enum.Enum):
 
 CAN_ACT: Final = frozenset({PartyState.INVITED, PartyState.VIEWED})
 """States in which a party may sign, decline or delegate."""
-STILL_ABLE: Final = frozenset({PartyState.WAITING, *CAN_ACT, PartyState.SIGNED})
+STILL_ABLE: Final = frozenset({PartyState.WAITING, *CAN_ACT, PartyState.WRITTEN, PartyState.SIGNED})
 """States in which a signature is there or can still come."""
 
 
@@ -165,7 +168,7 @@ class Plan:
 
     def excused(self, at: int) -> Plan:
         """The plan in which those of a satisfied stage who did not act need not any more."""
-        waiting = {PartyState.WAITING, *CAN_ACT}
+        waiting = {PartyState.WAITING, *CAN_ACT, PartyState.WRITTEN}
         left = [one for one in self.stages[at].parties if self.parties[one].state in waiting]
         plan = self
         for party in left:
@@ -185,7 +188,7 @@ class Plan:
 
     def _is_next(self, party: Party) -> bool:
         seen = self.parties.get(party.of)
-        has_seen = seen is None or seen.state is PartyState.SIGNED
+        has_seen = seen is None or seen.state in (PartyState.WRITTEN, PartyState.SIGNED)
         return party.state is PartyState.WAITING and has_seen
 
     def _principals(self, stage: Stage) -> list[Party]:

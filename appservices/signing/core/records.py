@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.signing.core.guests import Identified, Registrar
+    from appservices.signing.core.hand import Written
     from appservices.signing.core.places import Place
     from appservices.signing.core.session import State
     from veche.protocol.ids import EffectId, RoomId, Ulid
@@ -201,6 +202,8 @@ class Member:
         registrar: Of a guest: who has to see who they are; None of whoever has an account.
         identified: Who has seen who they are: of a guest before they sign, of whoever has an
             account once they have a certificate that says so; None: nobody has.
+        is_by_hand: A guest who writes by hand on a tablet of the registrar's, who is their witness.
+        written: What they have written, until the witness has signed; None: nothing that counts.
     """
 
     party: Party
@@ -216,6 +219,8 @@ class Member:
     place: Place | None = None
     registrar: Registrar | None = None
     identified: Identified | None = None
+    is_by_hand: bool = False
+    written: Written | None = None
 
     @property
     def id(self) -> str:
@@ -320,8 +325,15 @@ class Session:
 
 
 def clauses_of(session: Session, member: Member) -> tuple[Clause, ...]:
-    """The clauses that concern a party: an unfair one those who sign it by itself."""
-    held = session.matter.clauses
+    """The clauses that concern a party: an unfair one those who sign it by itself.
+
+    Who writes by hand answers to all of them there; their witness to none.
+    """
+    held, seen = session.matter.clauses, session.member(member.party.of)
+    if member.is_by_hand:
+        return held
+    if seen is not None and seen.is_by_hand:
+        return ()
     return tuple(one for one in held if not one.fields or member.field in one.fields)
 
 

@@ -15,6 +15,7 @@ from appservices.signing.routes.parties import PartyRoutes
 from appservices.signing.routes.providers import ProviderRoutes
 from appservices.signing.routes.public import PublicRoutes
 from appservices.signing.routes.seals import SealRoutes
+from appservices.signing.routes.tablets import TabletRoutes
 from appservices.signing.routes.templates import TemplateRoutes
 from appservices.signing.routes.webhooks import WebhookRoutes
 
@@ -42,6 +43,7 @@ def routes(host: Host, service: Any) -> Mapping[str, IResource]:
         ListRoutes(host, service),
         BlindRoutes(host, service),
         MeetingRoutes(service),
+        TabletRoutes(host, service),
         DelegationRoutes(host, service),
         OwnCertificateRoutes(host, service),
         ProviderRoutes(host, service),

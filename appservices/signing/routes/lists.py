@@ -13,7 +13,7 @@ from appservices.signing.service.tokens import PartyToken, read_list_header
 from appservices.signing.service.waiting import LeftOut, ask_all, is_good, list_view
 from veche.protocol.errors import NotFoundError, SignInError
 from veche.protocol.ids import UserId
-from veche.protocol.signing_api import AskedListView, AskListBody, WaitingView
+from veche.protocol.waiting_api import AskedListView, AskListBody, WaitingView
 from veche.runtime.limits import Limit
 
 if TYPE_CHECKING:

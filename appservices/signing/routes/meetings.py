@@ -23,12 +23,25 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 
-class MeetingRoutes:
-    """Serves guests who sign in person."""
+class MeetingCalls:
+    """Calls of who has the link of a meeting."""
 
     def __init__(self, signing: Signing) -> None:
         """Make them."""
         self._signing = signing
+
+    def _found(self, scene: Scene, call: Call) -> tuple[Meeting, Session, Member]:
+        return meetings.opened(scene, call.path_args["meeting"], call.header("veche-meeting"))
+
+    def _scene(self, txn: Cursor, call: Call, cause: str) -> Scene:
+        parts = self._signing.parts
+        if parts is None:
+            raise NotFoundError(meetings.NO_SUCH)
+        return parts.scene(txn, f"page {cause}", call.now_ms)
+
+
+class MeetingRoutes(MeetingCalls):
+    """Serves guests who sign in person."""
 
     @API.transaction(
         "signing.claim",
@@ -95,12 +108,3 @@ class MeetingRoutes:
         meetings.refuse(scene, meeting)
         meeting_talk.left(scene, meeting, session, member)
         return meetings.view(scene, store.of_id(txn, meeting.id) or meeting, member)
-
-    def _found(self, scene: Scene, call: Call) -> tuple[Meeting, Session, Member]:
-        return meetings.opened(scene, call.path_args["meeting"], call.header("veche-meeting"))
-
-    def _scene(self, txn: Cursor, call: Call, cause: str) -> Scene:
-        parts = self._signing.parts
-        if parts is None:
-            raise NotFoundError(meetings.NO_SUCH)
-        return parts.scene(txn, f"page {cause}", call.now_ms)

@@ -74,6 +74,37 @@ class Signing(Protocol):
         """What all transactions share; None: nobody signs here."""
 
 
+class Files:
+    """Ciphertexts of documents, so much at once for a client address."""
+
+    def __init__(self, host: Host) -> None:
+        """Serve them."""
+        self._host = host
+        self._bytes = Buckets(BYTES_LIMIT)
+
+    def of(self, scene: Scene, session: Session, call: Call) -> Download:
+        """The one whose digest the path has.
+
+        Raises:
+            LimitError: It was too much at once.
+            NotFoundError: There is no such, or none any more.
+        """
+        name = call.path_args["digest"]
+        try:
+            digest = bytes.fromhex(name) if len(name) == _DIGEST_CHARACTERS else b""
+        except ValueError:
+            digest = b""
+        size = blobs.size(scene.txn, session.id, digest)
+        wait_ms = self._bytes.spend(call.address, self._host.reactor.seconds(), size or 0)
+        if wait_ms:
+            raise LimitError("That is much at once. Please wait.", retry_after_ms=wait_ms)
+        found = blobs.get(scene.txn, session.id, digest)
+        if found is None:
+            keeping.check_kept(scene, session)
+            raise NotFoundError(_NO_SUCH)
+        return Download(found, "application/octet-stream", f"{name}.bin")
+
+
 class PartyCalls:
     """Calls of parties: who asks is known by the token of their link."""
 
@@ -134,7 +165,7 @@ class PartyRoutes(PartyCalls):
     def __init__(self, host: Host, signing: Signing) -> None:
         """Serve them."""
         super().__init__(host, signing)
-        self._bytes = Buckets(BYTES_LIMIT)
+        self._files = Files(host)
 
     @API.transaction(
         "signing.view",
@@ -163,20 +194,7 @@ class PartyRoutes(PartyCalls):
         """A ciphertext."""
         scene = self._scene(txn, call, "blob")
         session, _ = self._sent(scene, call)
-        name = call.path_args["digest"]
-        try:
-            digest = bytes.fromhex(name) if len(name) == _DIGEST_CHARACTERS else b""
-        except ValueError:
-            digest = b""
-        size = blobs.size(txn, session.id, digest)
-        wait_ms = self._bytes.spend(call.address, self._host.reactor.seconds(), size or 0)
-        if wait_ms:
-            raise LimitError("That is much at once. Please wait.", retry_after_ms=wait_ms)
-        found = blobs.get(txn, session.id, digest)
-        if found is None:
-            keeping.check_kept(scene, session)
-            raise NotFoundError(_NO_SUCH)
-        return Download(found, "application/octet-stream", f"{name}.bin")
+        return self._files.of(scene, session, call)
 
     @API.transaction(
         "signing.viewed",

@@ -16,6 +16,7 @@ from appservices.signing.core.errors import (
     NotIdentifiedError,
     NotYourTurnError,
 )
+from appservices.signing.core.hand import writer_of
 from appservices.signing.core.parties import CAN_ACT, Party, PartyState, Role
 from appservices.signing.core.records import (
     DEADLINE_MS_MAX,
@@ -25,7 +26,7 @@ from appservices.signing.core.records import (
     Session,
 )
 from appservices.signing.core.session import DECLINE, LAPSE, SIGN, Input, NotNowError, State
-from appservices.signing.service import guarding
+from appservices.signing.service import by_hand, guarding
 from appservices.signing.service.effects import Happening, happen
 from appservices.signing.store import certificates, events, meetings, sessions, signatures
 from veche.protocol.errors import MalformedError
@@ -41,7 +42,7 @@ _NUMBER_MAX: Final = 999
 """Largest number of a party in a session."""
 REASONS: Final = ("wrong_terms", "wrong_person", "not_mine", "need_time", "other")
 """Codes of why somebody declines."""
-_STILL_TO_ACT: Final = frozenset({PartyState.WAITING, *CAN_ACT})
+_STILL_TO_ACT: Final = frozenset({PartyState.WAITING, PartyState.WRITTEN, *CAN_ACT})
 
 
 def able(session: Session, party: str) -> Member:
@@ -53,6 +54,20 @@ def able(session: Session, party: str) -> Member:
         NotYourTurnError: Others come first, or it is not theirs to act.
         NotIdentifiedError: They sign in person, and nobody has seen who they are.
     """
+    member = turn_of(session, party)
+    if member.is_unknown:
+        raise NotIdentifiedError
+    return member
+
+
+def turn_of(session: Session, party: str) -> Member:
+    """The party, whose turn it is, whoever acts for them.
+
+    Raises:
+        NotNowError: The session takes no signatures.
+        AlreadySignedError: They have signed.
+        NotYourTurnError: Others come first, or it is not theirs to act.
+    """
     if session.state is not State.OPEN:
         raise NotNowError(session.state)
     member = session.member(party)
@@ -62,8 +77,6 @@ def able(session: Session, party: str) -> Member:
         raise AlreadySignedError("You have signed already")
     if member.party.state not in CAN_ACT:
         raise NotYourTurnError("It is not your turn to sign")
-    if member.is_unknown:
-        raise NotIdentifiedError
     return member
 
 
@@ -72,7 +85,10 @@ def check_time(scene: Scene, session: Session, member: Member) -> None:
 
     Raises:
         NotNowError: It is.
+        NotWrittenError: They are the witness of what was written by hand, which counts no more.
+        NotRegistrarError: They are, and may be no more.
     """
+    by_hand.check(scene, session, member)
     deadlines = (session.deadline_at_ms, member.deadline_at_ms)
     is_late = any(one is not None and scene.now_ms >= one for one in deadlines)
     if is_late and member.party.role is not Role.SEAL:
@@ -108,11 +124,13 @@ def signed(scene: Scene, session: Session, party: str, signature: Signature) -> 
         AlreadySignedError: They have signed.
         NotYourTurnError: It is not theirs to act.
         GuardiansError: Their guardians have not agreed.
+        NotWrittenError: They are the witness of something else that was written by hand.
     """
     member = able(session, party)
     check_time(scene, session, member)
     guarding.check(scene, session, member)
     before = _open_stage(session)
+    session = by_hand.counted(scene, session, member, signature)
     signatures.add(scene.txn, scene.vault, session.id, signature)
     scene.record(session, "signed", party, {"level": signature.level.value})
     _end_key(scene, session, member)
@@ -121,8 +139,10 @@ def signed(scene: Scene, session: Session, party: str, signature: Signature) -> 
     return happen(scene, session, Happening(what, member, stage=before, signature=signature))
 
 
-def declined(scene: Scene, session: Session, party: str, code: str, words: str) -> Session:
-    """A party does not sign, for ever.
+def declined(
+    scene: Scene, session: Session, party: str, code: str, words: str, *, is_said_for: bool = False
+) -> Session:
+    """A party does not sign, for ever; the witness of what is written by hand only refuses that.
 
     Args:
         scene: The transaction.
@@ -130,6 +150,7 @@ def declined(scene: Scene, session: Session, party: str, code: str, words: str) 
         party: Who.
         code: Of ``REASONS``.
         words: Theirs; may be empty.
+        is_said_for: Somebody before whom they have said so tells it.
 
     Raises:
         NotNowError: The session takes no signatures.
@@ -137,13 +158,16 @@ def declined(scene: Scene, session: Session, party: str, code: str, words: str) 
         NotYourTurnError: It is not theirs to act.
         MalformedError: The reason is none.
     """
-    member = able(session, party)
+    member = (turn_of if is_said_for else able)(session, party)
     if code not in REASONS:
         raise MalformedError("reason_code", "is none of those that there are")
     if len(words) > REASON_CHARACTERS_MAX:
         raise MalformedError("reason", f"has more than {REASON_CHARACTERS_MAX} characters")
     if session.is_blind and words:
         raise MalformedError("reason", "is a code alone: this service is to know nothing of it")
+    writer = writer_of(session, member)
+    if writer is not None:
+        return scene.save(by_hand.withdrawn(scene, session, writer))
     before = _open_stage(session)
     scene.record(session, "declined", party, {"reason_code": code, "reason": words})
     _end_key(scene, session, member)
@@ -237,7 +261,7 @@ def check_delegation(session: Session, member: Member, to: UserId) -> None:
         raise DelegationError("Whoever asks does not let signers be replaced")
     if any(one.delegated_to == member.id for one in session.members):
         raise DelegationError("Whoever acts for another cannot pass it on")
-    if member.party.role is Role.SEAL or member.is_guest:
+    if member.party.role is Role.SEAL or member.is_guest or writer_of(session, member) is not None:
         raise DelegationError("This cannot be passed on")
     if any(one.person == to for one in session.members):
         raise DelegationError("They take part already")
@@ -305,6 +329,7 @@ def lapsed(scene: Scene, session: Session, party: str) -> Session:
     is_over = session.state is not State.OPEN or member is None
     if is_over or member is None or member.party.state not in _STILL_TO_ACT:
         return session
+    session = by_hand.withdrawn(scene, session, member)
     before = _open_stage(session)
     scene.record(session, "lapsed", party)
     session = _with_state(session, party, PartyState.LAPSED)

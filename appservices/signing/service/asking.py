@@ -9,6 +9,7 @@ from appservices.signing.core.errors import (
     ClauseError,
     SignatureLevelError,
 )
+from appservices.signing.core.hand import writer_of
 from appservices.signing.core.parties import Role
 from appservices.signing.core.records import (
     IN_FILE,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from appservices.signing.core.errors import GuardiansError
     from appservices.signing.core.records import Clause, Member, Session
     from appservices.signing.service.scene import Scene
+    from veche.protocol.approval import ShownHand
     from veche.protocol.signing_api import AskBody, ClauseAnswer
 
 _WITH_FIELD: Final = frozenset({Role.SIGNER, Role.CLERK, Role.WITNESS})
@@ -82,7 +84,7 @@ def shown_of(session: Session, member: Member, body: AskBody) -> SignatureShown:
         **facts_of(session, member).model_dump(),
         level=body.level,
         read=body.read,
-        clauses=tuple(_clauses(clauses_of(session, member), body.clauses)),
+        clauses=shown_clauses(clauses_of(session, member), body.clauses),
         key=body.key,
     )
 
@@ -104,7 +106,14 @@ def facts_of(session: Session, member: Member) -> ShownDocument:
         code=session.code,
         parties_sha256=unpadded(parties_sha256(session.members, session.stages)),
         effect=session.effect.value,
+        hand=_hand(session, member),
     )
+
+
+def _hand(session: Session, member: Member) -> ShownHand | None:
+    """What a witness has seen somebody write by hand; None: they are no witness of that."""
+    writer = writer_of(session, member)
+    return None if writer is None or writer.written is None else writer.written.shown
 
 
 def check_shown(session: Session, member: Member, shown: SignatureShown, person: str) -> None:
@@ -142,7 +151,14 @@ def check_level(member: Member, level: Level) -> None:
         raise SignatureLevelError(member.level_min.value)
 
 
-def _clauses(asked: Sequence[Clause], answers: Sequence[ClauseAnswer]) -> list[ShownClause]:
+def shown_clauses(
+    asked: Sequence[Clause], answers: Sequence[ClauseAnswer]
+) -> tuple[ShownClause, ...]:
+    """The clauses of a party with what they answered.
+
+    Raises:
+        ClauseError: One was not answered, or refused.
+    """
     by_id = {one.id: one.accepted for one in answers}
     known = {one.id for one in asked if one.kind is not ClauseKind.REQUIRED}
     for one in answers:
@@ -161,7 +177,7 @@ def _clauses(asked: Sequence[Clause], answers: Sequence[ClauseAnswer]) -> list[S
                 f"Who does not agree to “{_called(clause)}” cannot sign. You can decline instead.",
             )
         found.append(_shown(clause, is_accepted=is_accepted))
-    return found
+    return tuple(found)
 
 
 def _called(clause: Clause) -> str:

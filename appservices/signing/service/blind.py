@@ -28,7 +28,7 @@ from appservices.signing.core.records import (
 from appservices.signing.core.session import NotNowError, State
 from appservices.signing.core.texts.blind import sent_doc
 from appservices.signing.service import draft_talk, drafting
-from appservices.signing.service.drafting import Invited
+from appservices.signing.service.inviting import Invited
 from appservices.signing.service.naming import user_named
 from appservices.signing.service.tokens import SEED, token_of
 from appservices.signing.store import blobs, sessions

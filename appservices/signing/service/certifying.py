@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from appservices.signing.core.errors import ApprovalMismatchError
 from appservices.signing.core.guests import is_guest
+from appservices.signing.core.hand import writer_of
 from appservices.signing.core.records import Level
 from appservices.signing.service import guarding
 from appservices.signing.service.acting import able, check_time, known_by
@@ -36,10 +37,11 @@ from appservices.signing.service.scene import PURPOSE
 from appservices.signing.store import certificates as store
 from appservices.signing.store.certificates import Approved, Issued
 from veche.protocol.acts import ActClass, call_form
-from veche.protocol.approval import Approval, SignatureShown, signed_bytes, verify
+from veche.protocol.approval import Approval, SignatureShown, signed_bytes
 from veche.protocol.errors import ConflictError, LimitError, MalformedError, VecheError
+from veche.protocol.p256 import verify
 from veche.protocol.signatures import certificates
-from veche.protocol.signatures.certificates import Fresh, Holder
+from veche.protocol.signatures.certificates import Fresh, Hand, Holder
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signing_api import CertificateView, ProofsView
 from veche.protocol.unpadded import from_unpadded, unpadded
@@ -76,6 +78,7 @@ class ToSign:
         document_sha256: Of the one document for which it is.
         site: Origin below which its list will be.
         seen: Who has identified them; None: nobody has, and they are known by their account.
+        hand: Of a witness: who has written by hand before them; None: nobody.
     """
 
     approved: Approved
@@ -83,6 +86,7 @@ class ToSign:
     document_sha256: bytes
     site: str
     seen: Identified | None = None
+    hand: Hand | None = None
 
     @property
     def level(self) -> certificates.Level:
@@ -94,7 +98,8 @@ class ToSign:
         """Whom the certificate names."""
         name = self.name[:HOLDER_CHARACTERS_MAX]
         account = None if is_guest(self.approved.person) else self.approved.person
-        return Holder(name, account, registrar="" if self.seen is None else self.seen.by.line)
+        registrar = "" if self.seen is None else self.seen.by.line
+        return Holder(name, account, registrar=registrar, hand=self.hand)
 
 
 @attrs.frozen
@@ -304,7 +309,15 @@ def _to_sign(scene: Scene, session: Session, member: Member, approved: Approved)
     seen = member.identified
     if not member.is_guest:
         seen = seen_of(scene, member.user_id, member.name, approved.nonce)
-    return ToSign(approved, member.name, session.paper.sha256, site, seen)
+    return ToSign(approved, member.name, session.paper.sha256, site, seen, _hand(session, member))
+
+
+def _hand(session: Session, member: Member) -> Hand | None:
+    """What a witness's certificate says of who wrote by hand before them."""
+    writer = writer_of(session, member)
+    if writer is None or writer.written is None:
+        return None
+    return Hand(writer.name, from_unpadded(writer.written.record.sha256))
 
 
 def _log(scene: Scene, session: Session, member: Member, signed: Signed) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import attrs
 from twisted.internet.threads import deferToThreadPool
 
 from appservices.signing.core.boxes import BoxError
+from appservices.signing.core.errors import NotRegistrarError
 from appservices.signing.core.guests import Registrar, guest_id
 from appservices.signing.core.order import read_order
 from appservices.signing.core.papers.uploads import (
@@ -18,7 +20,7 @@ from appservices.signing.core.parties import PlanError, Role, Stage
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.draft import misplaced_doc, no_page_doc, nobody_doc, sent_doc
 from appservices.signing.service import draft_talk, drafting
-from appservices.signing.service.drafting import Invited
+from appservices.signing.service.inviting import Invited
 from appservices.signing.service.laying import boxed, misplaced, sizes_of
 from appservices.signing.service.naming import known_name, user_named
 from appservices.signing.service.scene import CATALOGUE, Parts
@@ -29,7 +31,7 @@ from veche.protocol.message import Paragraph
 from veche.runtime.chats import ChatErrand
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from appservices.signing.core.order import Wanted
     from appservices.signing.core.records import Session
@@ -93,7 +95,7 @@ class Find(ChatErrand[Parts]):
         try:
             is_each = read_order(wanted["typed"]).is_each
             session = drafting.with_parties(session, invited, stages, is_each=is_each)
-        except (PlanError, MalformedError) as e:
+        except (PlanError, MalformedError, NotRegistrarError) as e:
             words = speech.text("These cannot sign together: {why}.", why=str(e))
             scene.tell(room_id, person, (Paragraph(words),))
             return
@@ -117,6 +119,7 @@ class Find(ChatErrand[Parts]):
             self._guest(session, one, ids) if one.is_guest else self._one(one, ids, me, names)
             for one in wanted
         ]
+        invited = [self._before(one, invited) for one in invited]
         for n, copy in enumerate(order.copies, len(wanted) + 1):
             found = user_named(copy, self._parts.bot.user_id, me)
             invited.append(Invited(f"p{n}", Role.VIEWER, str(found), names[copy]))
@@ -133,7 +136,17 @@ class Find(ChatErrand[Parts]):
         organisation = self._parts.section.registers_for(asker)
         registrar = Registrar(asker, session.matter.requester_name, organisation)
         person = guest_id(session.id, id_, self._parts.host.server_name)
-        return Invited(id_, one.role, person, one.person, of, place=one.place, registrar=registrar)
+        guest = Invited(id_, one.role, person, one.person, of, place=one.place, registrar=registrar)
+        return attrs.evolve(guest, is_by_hand=one.is_by_hand)
+
+    def _before(self, one: Invited, invited: Sequence[Invited]) -> Invited:
+        """Who writes by hand, before the witness who was named; else before whoever asks."""
+        witness = next((other for other in invited if other.of == one.id), None)
+        if not one.is_by_hand or witness is None:
+            return one
+        organisation = self._parts.section.registers_for(witness.person)
+        registrar = Registrar(UserId(witness.person), witness.name, organisation)
+        return attrs.evolve(one, registrar=registrar)
 
     def _one(
         self, one: Wanted, ids: Mapping[str, str], me: UserId, names: Mapping[str, str]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.signing.core.order import OrderError, read_order
+from appservices.signing.core.order import OrderError, folded, read_order
 from appservices.signing.core.parties import Role
 from appservices.signing.core.records import (
     OWN_LEVELS,
@@ -306,8 +306,12 @@ def take_who(scene: Scene, session: Session, room_id: RoomId, words: str) -> Non
 def _problem(scene: Scene, person: UserId, order: PartyOrder) -> Doc | None:
     """Why these cannot take part; None if nothing speaks against it."""
     speech, bot = scene.speech(person), scene.voice.bot.user_id
-    for one in (one for stage in order.stages for one in stage.wanted):
-        doc = _problem_of(scene, person, one)
+    everyone = [one for stage in order.stages for one in stage.wanted]
+    seen = {folded(one.of) for one in everyone if one.of}
+    for one in everyone:
+        # Who writes by hand does so before the witness, if one was named.
+        is_seen = one.is_by_hand and folded(one.person) in seen
+        doc = None if is_seen else _problem_of(scene, person, one)
         if doc is not None:
             return doc
     for copy in order.copies:
@@ -373,7 +377,9 @@ def _with_level(session: Session, level: Level) -> Session:
 
 
 def _for(member: Member, level: Level) -> Level:
-    """The level for one: who signs in person has a phone, and no certificate on it."""
+    """The level for one: who signs in person has no certificate; by hand, no key either."""
+    if member.is_by_hand:
+        return Level.CLICK
     return Level.ADVANCED if member.is_guest and level in OWN_LEVELS else level
 
 

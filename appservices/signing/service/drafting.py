@@ -13,6 +13,7 @@ import attrs
 from appservices.signing.core.boxes import BOXES_MAX
 from appservices.signing.core.errors import LevelNotOfferedError, NotRegistrarError
 from appservices.signing.core.guests import is_guest
+from appservices.signing.core.hand import check_by_hand
 from appservices.signing.core.parties import Party, Role, Stage, check_plan
 from appservices.signing.core.records import (
     DEADLINE_MS_MAX,
@@ -37,6 +38,7 @@ from appservices.signing.core.records import (
 from appservices.signing.core.session import Input, NotNowError, State, step
 from appservices.signing.service.appending import free_names
 from appservices.signing.service.effects import Happening, happen
+from appservices.signing.service.inviting import Invited, with_witnesses, written_member
 from appservices.signing.store import blobs, sessions
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
@@ -49,9 +51,7 @@ from veche.runtime.document_cipher import DOCUMENT, encrypt, fresh_key
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appservices.signing.core.guests import Registrar
     from appservices.signing.core.papers.any_files import AnyFile
-    from appservices.signing.core.places import Place
     from appservices.signing.service.scene import Scene
     from veche.protocol.ids import RoomId, Ulid
     from veche.protocol.signatures.report import Report
@@ -62,33 +62,6 @@ BOXED: Final = frozenset({Role.SIGNER, Role.CLERK, Role.WITNESS, Role.SEAL})
 """Roles that sign in a box of the document."""
 GUEST_ROLES: Final = frozenset({Role.SIGNER, Role.APPROVER, Role.WITNESS})
 """As what somebody without an account takes part."""
-
-
-@attrs.frozen
-class Invited:
-    """Somebody who is to take part.
-
-    Attributes:
-        id: ``p1`` and on, in their order.
-        role: As what.
-        person: Their account; of a seal, the organisation's id.
-        name: What the document calls them.
-        of: Of a witness: id of whom they see sign.
-        level: How they have to sign at least; None: as the session says.
-        deadline_at_ms: Their own, UTC; None: the session's.
-        place: Where they sign; None: on a page of its own at the end.
-        registrar: Of a guest: who has to see who they are; None: they have an account.
-    """
-
-    id: str
-    role: Role
-    person: str
-    name: str
-    of: str = ""
-    level: Level | None = None
-    deadline_at_ms: int | None = None
-    place: Place | None = None
-    registrar: Registrar | None = None
 
 
 @attrs.frozen
@@ -203,10 +176,10 @@ def with_parties(
         PlanError: Parties and stages make no session.
         MalformedError: A name is too long, somebody has no account, or takes part twice.
         NotRegistrarError: Before whom somebody is to sign in person may identify nobody.
+        ByHandError: Somebody cannot sign by hand here.
     """
-    persons = [one.person for one in invited]
-    if len(set(persons)) != len(persons):
-        raise MalformedError("parties", "everybody takes part once")
+    invited, stages = with_witnesses(invited, stages)
+    _check_once(invited)
     acting = tuple(one.id for one in invited if one.role is not Role.VIEWER)
     if not stages and acting:
         stages = (Stage(acting),)
@@ -221,6 +194,7 @@ def with_parties(
             check_plan(only(session, one).plan)
     else:
         check_plan(session.plan)
+    check_by_hand(session)
     session = with_clause_fields(session)
     if sum(len(fields_of(session, one)) for one in session.members) > BOXES_MAX:
         raise MalformedError("clauses", f"with those of clauses, there are over {BOXES_MAX} boxes")
@@ -345,12 +319,14 @@ def send(scene: Scene, session: Session) -> Session:
         NotNowError: It was sent before, or has no document.
         PlanError: Parties and stages make no session.
         MalformedError: Its deadline is over.
+        ByHandError: Somebody cannot sign by hand in it.
     """
     step(session.state, Input.SEND)
     if session.paper is None:
         raise NotNowError(session.state)
     check_plan(session.plan)
     check_levels(scene, session)
+    check_by_hand(session)
     check_deadline(scene, session.deadline_at_ms)
     # What the document was made from is not needed any more, and is not kept twice.
     blobs.drop(scene.txn, session.id, "upload")
@@ -377,6 +353,8 @@ def _member(session: Session, one: Invited) -> Member:
     if (one.role is not Role.SEAL) != one.person.startswith("@"):
         raise MalformedError("user", "must be an account, and of a seal an organisation")
     _check_guest(one)
+    if one.is_by_hand:
+        return written_member(one)
     if one.place is not None and one.role not in BOXED:
         raise MalformedError("page", "is of who signs in a box: an approver and a viewer have none")
     level = session.level_min if one.level is None else one.level
@@ -391,6 +369,14 @@ def _member(session: Session, one: Invited) -> Member:
         place=one.place,
         registrar=one.registrar,
     )
+
+
+def _check_once(invited: Sequence[Invited]) -> None:
+    """Everybody takes part once; a registrar may be the witness of several who write by hand."""
+    by_hand = {one.id for one in invited if one.is_by_hand}
+    persons = [one.person for one in invited if one.of not in by_hand]
+    if len(set(persons)) != len(persons):
+        raise MalformedError("parties", "everybody takes part once")
 
 
 def level_for(role: Role, level: Level) -> Level:

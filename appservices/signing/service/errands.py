@@ -15,6 +15,7 @@ from appservices.signing.service import (
 from appservices.signing.service.batch_errands import MakeRow, Sow
 from appservices.signing.service.batches import ROW, SOW
 from appservices.signing.service.bulk import MAKE, Make
+from appservices.signing.service.by_hand import OVER
 from appservices.signing.service.chats import greet
 from appservices.signing.service.checking import CHECK, Check
 from appservices.signing.service.clocks import DEADLINE, REMIND, is_current
@@ -30,6 +31,7 @@ from appservices.signing.service.putting import PutSeal
 from appservices.signing.service.reading import LIST, READ, Read, ReadList
 from appservices.signing.service.renewals import LOOK, RENEW, Look, Renew
 from appservices.signing.service.scene import Parts
+from appservices.signing.service.tablet_talk import Over
 from appservices.signing.service.template_talk import FILL, Fill
 from veche.protocol.ids import RoomId, UserId
 from veche.runtime.chats import ChatErrand, Join, OpenChat, invite, join_kind
@@ -71,6 +73,7 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
         RENEW: Renew(parts),
         guardians.NAME: guardians.NameGuardians(parts),
         guardians.COUNT: guardians.Count(parts),
+        OVER: Over(parts),
         forgetting.LOOK: forgetting.Look(parts),
         forgetting.DELETE: forgetting.Delete(parts),
     }

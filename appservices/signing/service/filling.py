@@ -16,7 +16,7 @@ from appservices.signing.core.parties import Role
 from appservices.signing.core.records import Clause
 from appservices.signing.core.template import Filling, TemplateError
 from appservices.signing.service import drafting
-from appservices.signing.service.drafting import Invited
+from appservices.signing.service.inviting import Invited
 from appservices.signing.service.scene import CATALOGUE
 from appservices.signing.service.templates import DEFINITION, SOURCE, read_folder
 from veche.protocol.batch_api import (

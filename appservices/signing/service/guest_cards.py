@@ -39,7 +39,10 @@ def show(
     if prompts.open_about(scene.txn, scene.voice.bot.user_id, matter):
         return session
     lasts_ms = max(1, session.deadline_at_ms - scene.now_ms)
-    here = Choice(id=HERE, label=speech.text("They are with me: show the code"), style="primary")
+    words = speech.text("They are with me: show the code")
+    if member.is_by_hand:
+        words = speech.text("They are with me: open it on a tablet")
+    here = Choice(id=HERE, label=words, style="primary")
     prompt = scene.prompt(person, (here,), lasts_ms, is_single_use=False)
     purpose = {"topic": TOPIC, "session": session.id, "party": member.id}
     intro = guest_doc(session, member, speech)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appservices.signing.core.boxes import BoxError, Seat, seating
+from appservices.signing.core.hand import writer_of
 from appservices.signing.core.papers.sheet import (
     EFFECTS,
     Sheet,
     clause_words,
+    hand_words,
     role_word,
     stage_words,
 )
@@ -112,8 +114,11 @@ def seats_of(session: Session, language: str) -> Sequence[Seat]:
 
 def _seats(session: Session, member: Member, language: str) -> Iterator[Seat]:
     role = role_word(CATALOGUE, language, member.party.role.value)
-    place = member.place
-    yield Seat(member.field, member.name, role, place)
+    place, writer, name = member.place, writer_of(session, member), member.name
+    if writer is not None:
+        # Whose signature it is stands there, and that it is made with another's key.
+        name, role = writer.name, hand_words(CATALOGUE, language, member.name)
+    yield Seat(member.field, name, role, place)
     # Clauses stand where it is printed what is signed: at the same foot, or at the end.
     printed = None if place is None or place.is_free else place
     for one in clauses_of(session, member):

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from appservices.signing.core.errors import MeetingOverError
 from appservices.signing.core.guests import Papers, is_same_name
-from appservices.signing.core.meeting import MeetingInput, step
+from appservices.signing.core.meeting import MeetingInput, about_of, step
 from appservices.signing.core.texts.meeting import (
     PAPERS,
     attest_doc,
@@ -19,20 +17,16 @@ from appservices.signing.core.texts.meeting import (
     meeting_refused_doc,
     name_doc,
     other_name_doc,
-    over_doc,
 )
-from appservices.signing.core.texts.talk import refused_words
-from appservices.signing.service import guest_cards, meetings
-from appservices.signing.service.draft_talk import WORDS
+from appservices.signing.service import guest_cards, meetings, tablet_talk
 from appservices.signing.service.guest_cards import HERE, TOPIC
+from appservices.signing.service.meeting_asking import NAME, Met, ask, say, what_of
 from appservices.signing.store import meetings as store
 from veche.protocol.approval import MandateShown, showable
 from veche.protocol.errors import RefusedError
-from veche.protocol.evidence import IDENTIFIED
 from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice
 from veche.runtime import prompts
-from veche.runtime.approvals import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,39 +36,15 @@ if TYPE_CHECKING:
     from appservices.signing.service.scene import Scene
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
-    from veche.protocol.message import Doc
     from veche.runtime.prompts import Answered
 
 WHICH: Final = "meet-papers"
-NAME: Final = "meet-name"
 ATTEST: Final = "meet-attest"
-TOPICS: Final = frozenset({TOPIC, WHICH, NAME, ATTEST})
+TOPICS: Final = frozenset({TOPIC, WHICH, NAME, ATTEST, *tablet_talk.TOPICS})
 STOP: Final = "stop"
 SEEN: Final = "seen"
 DECLINE: Final = "decline"
 _NAME_CHARACTERS_MAX: Final = 200
-
-
-@attrs.frozen
-class _Met:
-    """A meeting with all that it is about.
-
-    Attributes:
-        session: Locked.
-        member: The guest.
-        meeting: That goes on.
-        room_id: The registrar's chat.
-    """
-
-    session: Session
-    member: Member
-    meeting: Meeting
-    room_id: RoomId
-
-    @property
-    def person(self) -> UserId:
-        """The registrar."""
-        return self.meeting.registrar
 
 
 def begin(scene: Scene, inbound: Inbound, argument: str) -> None:
@@ -107,8 +77,8 @@ def came(scene: Scene, meeting: Meeting, session: Session, member: Member) -> No
         style="danger",
     )
     intro = attest_doc(session, member, meeting.code, speech)
-    met = _Met(session, member, meeting, room_id)
-    _ask(scene, met, WHICH, intro, (*choices, stop))
+    met = Met(session, member, meeting, room_id)
+    ask(scene, met, WHICH, intro, (*choices, stop))
 
 
 def left(scene: Scene, meeting: Meeting, session: Session, member: Member) -> None:
@@ -116,8 +86,9 @@ def left(scene: Scene, meeting: Meeting, session: Session, member: Member) -> No
     person = meeting.registrar
     room_id = scene.chat_of(person)
     if room_id is not None:
-        doc = left_doc(member, scene.speech(person))
-        scene.close(_about(session, member), person, scene.speech(person).text("It is over."))
+        speech = scene.speech(person)
+        doc = left_doc(member, speech)
+        scene.close(about_of(session.id, member.id), person, speech.text("It is over."))
         scene.tell(room_id, person, doc)
 
 
@@ -140,8 +111,11 @@ def answered(scene: Scene, answered: Answered) -> None:
         return
     try:
         meeting = _current(scene, session, member, purpose)
-        if topic == WHICH and choice in {one.value for one in Papers}:
-            _ask_name(scene, _Met(session, member, meeting, room_id), Papers(choice))
+        if topic in tablet_talk.TOPICS:
+            met = Met(session, member, meeting, room_id)
+            tablet_talk.answered(scene, met, topic, choice, nonce)
+        elif topic == WHICH and choice in {one.value for one in Papers}:
+            _ask_name(scene, Met(session, member, meeting, room_id), Papers(choice))
         elif topic == ATTEST and choice == SEEN and nonce is not None:
             papers = Papers(str(purpose.get("papers")))
             session = meetings.identify(scene, session, member, meeting, papers, nonce)
@@ -149,10 +123,10 @@ def answered(scene: Scene, answered: Answered) -> None:
             guest = session.member(member.id) or member
             guest_cards.show(scene, session, guest, room_id, is_asked=False)
         else:
-            meetings.refuse(scene, meeting)
+            tablet_talk.refuse(scene, session, member, meeting)
             scene.tell(room_id, person, meeting_refused_doc(member, scene.speech(person)))
     except RefusedError as e:
-        _say(scene, room_id, person, member, e)
+        say(scene, room_id, person, member, e)
 
 
 def heard(scene: Scene, inbound: Inbound, purpose: Mapping[str, str], words: str) -> None:
@@ -166,34 +140,39 @@ def heard(scene: Scene, inbound: Inbound, purpose: Mapping[str, str], words: str
     try:
         meeting = _current(scene, session, member, purpose)
     except RefusedError as e:
-        scene.close(_about(session, member), person, typed[:100] or "–")
-        _say(scene, room_id, person, member, e)
+        scene.close(about_of(session.id, member.id), person, typed[:100] or "–")
+        say(scene, room_id, person, member, e)
         return
-    papers, met = Papers(purpose["papers"]), _Met(session, member, meeting, room_id)
+    papers, met = Papers(purpose["papers"]), Met(session, member, meeting, room_id)
     if not is_same_name(typed, member.name):
         scene.tell(room_id, person, other_name_doc(member, typed[:100], speech))
         _ask_name(scene, met, papers)
-        return
-    _ask_word(scene, met, papers)
+    elif member.is_by_hand:
+        try:
+            tablet_talk.seen(scene, met, papers, typed)
+        except RefusedError as e:
+            say(scene, room_id, person, member, e)
+    else:
+        _ask_word(scene, met, papers)
 
 
 def _offer(scene: Scene, session: Session, member: Member, room_id: RoomId) -> None:
     person = _registrar(member)
     words = scene.speech(person).text("A newer question has taken the place of this one.")
-    scene.close(_about(session, member), person, words)
+    scene.close(about_of(session.id, member.id), person, words)
     try:
         meetings.offer(scene, session, member, room_id)
     except RefusedError as e:
-        _say(scene, room_id, person, member, e)
+        say(scene, room_id, person, member, e)
 
 
-def _ask_name(scene: Scene, met: _Met, papers: Papers) -> None:
+def _ask_name(scene: Scene, met: Met, papers: Papers) -> None:
     speech = scene.speech(met.person)
     stop = Choice(id=STOP, label=speech.text("Stop: nobody signs"), style="danger")
-    _ask(scene, met, NAME, name_doc(papers, speech), (stop,), papers=papers.value)
+    ask(scene, met, NAME, name_doc(papers, speech), (stop,), papers=papers.value)
 
 
-def _ask_word(scene: Scene, met: _Met, papers: Papers) -> None:
+def _ask_word(scene: Scene, met: Met, papers: Papers) -> None:
     """Ask the registrar to say with their key what they have seen."""
     speech, meeting = scene.speech(met.person), met.meeting
     text = attested_text(met.session, met.member, papers, meeting.code, speech)
@@ -203,32 +182,7 @@ def _ask_word(scene: Scene, met: _Met, papers: Papers) -> None:
         Choice(id=SEEN, label=speech.text("I have seen it"), approve=approve),
         Choice(id=DECLINE, label=speech.text("Stop: nobody signs"), style="danger"),
     )
-    _ask(scene, met, ATTEST, (Paragraph(text),), choices, papers=papers.value)
-
-
-def _ask(
-    scene: Scene, met: _Met, topic: str, intro: Doc, choices: tuple[Choice, ...], **more: str
-) -> None:
-    """Ask the registrar of a guest something; only the newest question stays open."""
-    session, member, meeting = met.session, met.member, met.meeting
-    about, person = _about(session, member), met.person
-    words = scene.speech(person).text("A newer question has taken the place of this one.")
-    scene.close(about, person, words)
-    prompt = scene.prompt(person, choices, max(1, meeting.expires_at_ms - scene.now_ms))
-    purpose = {"topic": topic, "session": session.id, "party": member.id, "meeting": meeting.id}
-    if topic == NAME:
-        purpose[WORDS] = NAME
-    scene.ask(met.room_id, person, prompt, intro, about=about, purpose={**purpose, **more})
-
-
-def what_of(meeting: Meeting) -> str:
-    """What is said of a meeting, for programs: which guest, and the key of which phone."""
-    key = fingerprint(meeting.public_key or b"")
-    return f"{IDENTIFIED} {meeting.session_id} {meeting.party} {key}"
-
-
-def _about(session: Session, member: Member) -> str:
-    return f"meeting {session.id} {member.id}"
+    ask(scene, met, ATTEST, (Paragraph(text),), choices, papers=papers.value)
 
 
 def _registrar(member: Member) -> UserId:
@@ -258,17 +212,6 @@ def _current(scene: Scene, session: Session, member: Member, purpose: Mapping[st
         raise MeetingOverError
     step(meeting, MeetingInput.IDENTIFY, scene.now_ms)
     return meeting
-
-
-def _say(
-    scene: Scene, room_id: RoomId, person: UserId, member: Member, error: RefusedError
-) -> None:
-    """Why something is not done."""
-    speech = scene.speech(person)
-    if isinstance(error, MeetingOverError):
-        scene.tell(room_id, person, over_doc(member, speech))
-    else:
-        scene.tell(room_id, person, (Paragraph(refused_words(error, speech)),))
 
 
 def _waiting(scene: Scene, inbound: Inbound) -> list[tuple[Session, Member]]:

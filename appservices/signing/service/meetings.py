@@ -28,11 +28,11 @@ from appservices.signing.service.tokens import MEETING_SEED, SEED, key_text, mee
 from appservices.signing.store import meetings as store
 from appservices.signing.store import sessions
 from veche.protocol import message
-from veche.protocol.approval import public_key, verify
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import NotFoundError
 from veche.protocol.ids import RoomId, Ulid, UserId, effect_id
 from veche.protocol.meeting_api import ClaimedView, MeetingView, ScreenView
+from veche.protocol.p256 import public_key, verify
 from veche.protocol.unpadded import from_unpadded
 from veche.runtime import errands
 from veche.runtime.approvals import fingerprint
@@ -110,7 +110,7 @@ def opened(scene: Scene, meeting_id: str, token: str) -> tuple[Meeting, Session,
 def claim(
     scene: Scene, found: tuple[Meeting, Session, Member], body: ClaimBody
 ) -> tuple[Meeting, bool]:
-    """A phone comes in; the same one again finds what it had found.
+    """A phone comes in; the same one again finds what it had found; a tablet does it elsewhere.
 
     Returns:
         The meeting, and whether it came in now.
@@ -121,6 +121,8 @@ def claim(
         BadSignatureError: It does not have the key.
     """
     meeting, session, member = found
+    if member.is_by_hand:
+        raise NotFoundError(NO_SUCH)
     public = from_unpadded(body.public_key)
     public_key(public)
     told = {
@@ -178,13 +180,13 @@ def identify(
 
 def view(scene: Scene, meeting: Meeting, member: Member) -> MeetingView:
     """A meeting as whoever has its link sees it."""
-    return MeetingView(**_told(scene, meeting, member))
+    return MeetingView(**told_of(scene, meeting, member))
 
 
 def claimed_view(scene: Scene, meeting: Meeting, session: Session, member: Member) -> ClaimedView:
     """The same for the phone that came in, which can read the document now."""
     return ClaimedView(
-        **_told(scene, meeting, member),
+        **told_of(scene, meeting, member),
         code=meeting.code,
         person=member.person,
         session=session.id,
@@ -201,21 +203,23 @@ def screen_view(scene: Scene, meeting: Meeting, session: Session, member: Member
     if link is not None:
         rows = segno.make_qr(link, error="m").matrix
         modules = ["".join("1" if one else "0" for one in row) for row in rows]
-    return ScreenView(**_told(scene, meeting, member), modules=modules)
+    return ScreenView(**told_of(scene, meeting, member), modules=modules)
 
 
 def link_of(parts: Parts, meeting: Meeting, session: Session, *, is_screen: bool = False) -> str:
-    """The link that a phone opens, or that of the screen that shows its code; empty: no pages."""
+    """The link that a phone or a tablet opens, or of the screen with its code; empty: no pages."""
     if parts.host.links is None:
         return ""
     token = meeting_token(parts.host.seed(MEETING_SEED), meeting.id)
     if is_screen:
         return parts.host.links.sign(f"screen={meeting.id}&x={token}")
-    key = key_text(session.matter.key)
-    return parts.host.links.sign(f"meet={meeting.id}&x={token}&k={key}")
+    key, member = key_text(session.matter.key), session.member(meeting.party)
+    kind = "tablet" if member is not None and member.is_by_hand else "meet"
+    return parts.host.links.sign(f"{kind}={meeting.id}&x={token}&k={key}")
 
 
-def _told(scene: Scene, meeting: Meeting, member: Member) -> dict[str, Any]:
+def told_of(scene: Scene, meeting: Meeting, member: Member) -> dict[str, Any]:
+    """What each view of a meeting has."""
     return {
         "state": meeting.state.value,
         "name": member.name,
@@ -263,7 +267,9 @@ class Picture:
             return
         screen = link_of(self._parts, meeting, session, is_screen=True)
         speech = scene.speech(person)
-        scene.tell(room_id, person, code_doc(member, screen, meeting.expires_at_ms, speech))
+        link = link_of(self._parts, meeting, session) if member.is_by_hand else ""
+        doc = code_doc(member, screen, meeting.expires_at_ms, speech, link=link)
+        scene.tell(room_id, person, doc)
         content = message.file(
             filename="in-person.png",
             caption="",

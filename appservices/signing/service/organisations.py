@@ -11,7 +11,7 @@ from appservices.signing.core.parties import PlanError, Role, Stage
 from appservices.signing.core.places import Area, Place, Side, covering
 from appservices.signing.core.records import Clause, ClauseKind, Level, SessionEffect
 from appservices.signing.service import drafting, keeping
-from appservices.signing.service.drafting import Invited
+from appservices.signing.service.inviting import Invited
 from appservices.signing.service.views import party_views
 from appservices.signing.store import sessions
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError, RefusedError
@@ -133,6 +133,8 @@ def _invited(scene: Scene, session_id: Ulid, one: PartyOrder, caller: str) -> In
         seer = UserId(one.in_person.user)
         registrar = Registrar(seer, one.in_person.name, scene.section.registers_for(seer))
         person = guest_id(session_id, one.party, scene.parts.host.server_name)
+    elif one.by_hand:
+        raise MalformedError("parties.by_hand", "is of who signs in person: say before whom")
     elif (role is Role.SEAL) != (one.user is None):
         raise MalformedError("parties.user", "must be an account, and of a seal must be left out")
     return Invited(
@@ -144,6 +146,7 @@ def _invited(scene: Scene, session_id: Ulid, one: PartyOrder, caller: str) -> In
         level=None if one.level is None else Level(one.level),
         place=_place(one),
         registrar=registrar,
+        is_by_hand=one.by_hand,
     )
 
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from cryptography import x509
 
 import veche
+from appservices.signing.core.hand import witness_of
 from appservices.signing.core.records import Level, clause_field, fields_of
 from appservices.signing.core.session import ENDED
+from appservices.signing.service.by_hand import HAND
 from appservices.signing.service.evidence import closed_report, evidence_report, sealed_report
 from appservices.signing.service.own_certificates import named
 from appservices.signing.service.told import told_digest
@@ -26,14 +28,17 @@ from veche.protocol.evidence import (
     EvidenceDelegation,
     EvidenceDocument,
     EvidenceEvent,
+    EvidenceHand,
     EvidenceIdentified,
     EvidenceLog,
     EvidenceParty,
     EvidencePolicy,
     EvidenceStage,
 )
+from veche.protocol.handwriting import Drawing, HandRecord
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.unpadded import unpadded
+from veche.protocol.wire import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -99,6 +104,7 @@ def record_of(scene: Scene, session: Session, final_sha256: bytes, verdict: str)
         delegations=tuple(_delegations(scene, session, record)),
         declined=_declined(session, record),
         identified=tuple(_identified(scene, session)),
+        hands=tuple(_hands(session, given)),
         policy=EvidencePolicy(
             roots=_roots(scene.parts, issued.values()),
             leaf_life_ms=_life_ms(issued.values()),
@@ -205,7 +211,7 @@ def _approvals(
         approval = None if one.nonce is None else _approval(scene, one.party, one.nonce)
         if approval is not None:
             found.append(approval)
-        elif one.level is Level.CLICK:
+        elif one.level is Level.CLICK and HAND not in one.details:
             found.append(_reply(session, one))
     return found
 
@@ -326,6 +332,22 @@ def _identified(scene: Scene, session: Session) -> Iterable[EvidenceIdentified]:
                 at_ms=seen.at_ms,
                 approval=_approval(scene, member.id, seen.nonce),
             )
+
+
+def _hands(session: Session, given: Mapping[str, Signature]) -> Iterable[EvidenceHand]:
+    """What was written by hand, each with its witness."""
+    for member in session.members:
+        signature, witness = given.get(member.id), witness_of(session, member)
+        if signature is None or witness is None or HAND not in signature.details:
+            continue
+        told = signature.details[HAND]
+        record = parse(HandRecord, told["record"], where="record")
+        yield EvidenceHand(
+            party=member.id,
+            witness=witness.id,
+            record=unpadded(record.signed),
+            drawing=parse(Drawing, told["drawing"], where="drawing"),
+        )
 
 
 def _declined(session: Session, record: Sequence[Event]) -> EvidenceDeclined | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appservices.signing.core.hand import witness_of, writer_of
 from appservices.signing.core.parties import CAN_ACT, Role
 from appservices.signing.core.records import clause_field, clauses_of, parties_sha256
 from appservices.signing.core.session import State
@@ -16,7 +17,8 @@ from appservices.signing.service.own_certificates import (
     told_view,
 )
 from appservices.signing.service.told import clause_view, told_digest
-from appservices.signing.store import blobs, revisions, signatures
+from appservices.signing.store import blobs, meetings, revisions, signatures
+from veche.protocol.handwriting import Drawing
 from veche.protocol.provider_api import ProviderView
 from veche.protocol.signing_api import (
     DocumentView,
@@ -24,9 +26,11 @@ from veche.protocol.signing_api import (
     RevisionView,
     SessionView,
     StageView,
+    WrittenView,
     YouView,
 )
 from veche.protocol.unpadded import unpadded
+from veche.protocol.wire import parse
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session
@@ -83,6 +87,8 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
             state=member.party.state.value,
             can_act=can_act,
             own=told_view(scene, session, member),
+            sees=None if (writer := writer_of(session, member)) is None else writer.id,
+            written=_written(scene, writer),
         ),
         revisions=[] if is_deleted else _revisions(scene, session),
         proofs=proofs_view(scene.parts.authorities),
@@ -136,6 +142,31 @@ def _party(
         acts_for=acts_for,
         witness_of=member.party.of or None,
         identified_by=None if member.identified is None else member.identified.by.name,
+        by_hand=member.is_by_hand,
+        witnessed_by=_witnessed_by(session, member, signature),
+    )
+
+
+def _witnessed_by(session: Session, member: Member, signature: Signature | None) -> str | None:
+    """Who has signed as the witness of what a party wrote by hand."""
+    witness = witness_of(session, member)
+    return None if witness is None or signature is None else witness.name
+
+
+def _written(scene: Scene, writer: Member | None) -> WrittenView | None:
+    """What a witness has to see before they sign."""
+    if writer is None or writer.written is None:
+        return None
+    meeting = meetings.of_id(scene.txn, writer.written.meeting)
+    said = meetings.said_in(scene.txn, scene.vault, writer.written.meeting)
+    if meeting is None or said is None:
+        return None
+    return WrittenView(
+        record=writer.written.record,
+        sha256=writer.written.record.sha256,
+        drawing=parse(Drawing, said["drawing"], where="drawing"),
+        code=meeting.code,
+        until_ms=writer.written.until_ms,
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from appservices.signing.core.errors import ApprovalMismatchError, ClauseError
+from appservices.signing.core.hand import writer_of
 from appservices.signing.core.records import Level
 from appservices.signing.service import guarding
 from appservices.signing.service.acting import able, check_time
@@ -20,7 +21,8 @@ from appservices.signing.service.tokens import LIST_SEED, SEED, key_text, list_l
 from appservices.signing.store import sessions
 from veche.protocol.approval import DOCUMENTS_MAX, SignatureShown, documents_sha256
 from veche.protocol.errors import RefusedError
-from veche.protocol.signing_api import (
+from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.protocol.waiting_api import (
     AskedListView,
     LeftOutView,
     PrivateParty,
@@ -28,7 +30,6 @@ from veche.protocol.signing_api import (
     WaitingParty,
     WaitingView,
 )
-from veche.protocol.unpadded import from_unpadded, unpadded
 from veche.runtime.approvals import SIGNATURE_ASKED_MS
 from veche.runtime.document_cipher import encrypt
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from appservices.signing.service.scene import Scene
     from appservices.signing.service.tokens import ListLink
     from veche.protocol.ids import UserId
-    from veche.protocol.signing_api import AskListBody
+    from veche.protocol.waiting_api import AskListBody
 
 LINK_MS: Final = 24 * 3_600_000
 """How long a link opens the list."""
@@ -96,6 +97,8 @@ def check_plain(session: Session, member: Member) -> None:
         raise RefusedError("Others have signed this document: please sign it on its own page.")
     if session.has_container:
         raise RefusedError("This file is no PDF: please sign it on its own page.")
+    if writer_of(session, member) is not None:
+        raise RefusedError("What was written by hand has to be seen: sign on its own page.")
     if session.matter.clauses:
         raise ClauseError(
             session.matter.clauses[0].id,

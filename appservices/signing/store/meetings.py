@@ -8,12 +8,14 @@ from appservices.signing.core.meeting import Meeting, MeetingState
 from veche.protocol.ids import Ulid, UserId
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from veche.runtime.database import Cursor
+    from veche.runtime.vault import Vault
 
 _MEETING: Final = (
-    "SELECT id, session_id, party, registrar, state, made_at_ms, public_key FROM signing.meeting"
+    "SELECT id, session_id, party, registrar, state, made_at_ms, public_key, tablet"
+    " FROM signing.meeting"
 )
 
 
@@ -37,9 +39,31 @@ def add(txn: Cursor, meeting: Meeting) -> None:
 def save(txn: Cursor, meeting: Meeting, now_ms: int) -> None:
     """Keep what has become of one."""
     txn.execute(
-        "UPDATE signing.meeting SET state = %s, public_key = %s, changed_at_ms = %s WHERE id = %s",
-        (meeting.state.value, meeting.public_key, now_ms, meeting.id),
+        "UPDATE signing.meeting SET state = %s, public_key = %s, tablet = %s, changed_at_ms = %s,"
+        " sealed = CASE WHEN %s = 'written' THEN sealed END WHERE id = %s",
+        (
+            meeting.state.value,
+            meeting.public_key,
+            meeting.tablet,
+            now_ms,
+            meeting.state.value,
+            meeting.id,
+        ),
     )
+
+
+def keep_said(txn: Cursor, vault: Vault, meeting_id: str, said: Mapping[str, Any]) -> None:
+    """Keep what was written or said on a tablet, until the meeting is over."""
+    txn.execute(
+        "UPDATE signing.meeting SET sealed = %s WHERE id = %s", (vault.seal(said), meeting_id)
+    )
+
+
+def said_in(txn: Cursor, vault: Vault, meeting_id: str) -> Mapping[str, Any] | None:
+    """What was written or said on a tablet; None: nothing, or it is over."""
+    txn.execute("SELECT sealed FROM signing.meeting WHERE id = %s", (meeting_id,))
+    row = txn.fetchone()
+    return None if row is None or row[0] is None else vault.open(bytes(row[0]))
 
 
 def of_id(txn: Cursor, meeting_id: str) -> Meeting | None:
@@ -53,7 +77,7 @@ def current(txn: Cursor, session_id: str, party: str) -> Meeting | None:
     """The meeting of a guest that goes on, or in which they were identified; None: none is."""
     txn.execute(
         f"{_MEETING} WHERE session_id = %s AND party = %s"
-        " AND state IN ('offered', 'claimed', 'identified')",
+        " AND state IN ('offered', 'claimed', 'written', 'identified')",
         (session_id, party),
     )
     row = txn.fetchone()
@@ -69,4 +93,5 @@ def _meeting(row: Sequence[Any]) -> Meeting:
         state=MeetingState(row[4]),
         made_at_ms=row[5],
         public_key=None if row[6] is None else bytes(row[6]),
+        tablet=None if row[7] is None else bytes(row[7]),
     )

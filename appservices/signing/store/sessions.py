@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from appservices.signing.core.guests import Identified, Papers, Registrar
+from appservices.signing.core.hand import Written
 from appservices.signing.core.parties import Party, PartyState, Role, Stage
 from appservices.signing.core.places import Area, Place, Row, Side
 from appservices.signing.core.records import (
@@ -23,8 +24,10 @@ from appservices.signing.core.records import (
     SessionEffect,
 )
 from appservices.signing.core.session import State
+from veche.protocol.handwriting import HandRecord
 from veche.protocol.ids import EffectId, RoomId, Ulid, UserId
 from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.protocol.wire import parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -339,6 +342,8 @@ def _member(vault: Vault, row: Sequence[Any]) -> Member:
         place=_place(told.get("place")),
         registrar=_registrar(told.get("registrar")),
         identified=_identified(told.get("identified")),
+        is_by_hand=bool(told.get("by_hand")),
+        written=_written(told.get("written")),
     )
 
 
@@ -352,7 +357,19 @@ def _sealed_member(vault: Vault, member: Member) -> bytes:
         person, name, organisation = _told_of(one.by)
         seen = [person, name, one.papers.value, one.at_ms, one.nonce, organisation, one.about]
         content["identified"] = seen
+    if member.is_by_hand:
+        content["by_hand"] = True
+    if member.written is not None:
+        held = member.written
+        content["written"] = [held.meeting, held.record.told, held.until_ms]
     return vault.seal(content)
+
+
+def _written(told: Sequence[Any] | None) -> Written | None:
+    if told is None:
+        return None
+    meeting, record, until_ms = told
+    return Written(meeting, parse(HandRecord, record, where="record"), until_ms)
 
 
 def _told_of(registrar: Registrar) -> list[str]:

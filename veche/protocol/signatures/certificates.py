@@ -38,7 +38,12 @@ DOCUMENT_DIGEST: Final = x509.ObjectIdentifier(f"{ARC}.3.1")
 REGISTRAR: Final = x509.ObjectIdentifier(f"{ARC}.3.2")
 """Extension with the name and account of who has seen the identity document of the holder."""
 REGISTRAR_BYTES_MAX: Final = 1_024
+HAND: Final = x509.ObjectIdentifier(f"{ARC}.3.3")
+"""Extension of a witness's: the SHA-256 of the record of what somebody without a key wrote by hand
+before the holder, then the name of who wrote."""
+HAND_BYTES_MAX: Final = 1_024
 _DOCUMENT_SIGNING: Final = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")
+_SHA256_BYTES: Final = 32
 _PSEUDONYM: Final = NameOID.PSEUDONYM
 
 DAY: Final = dt.timedelta(days=1)
@@ -73,6 +78,19 @@ class Level(enum.Enum):
 
 
 @attrs.frozen
+class Hand:
+    """Somebody without a key, who has written by hand before the holder of a certificate.
+
+    Attributes:
+        name: Theirs.
+        record_sha256: Of the record of what they agreed to, see ``handwriting.HandRecord``.
+    """
+
+    name: str
+    record_sha256: bytes
+
+
+@attrs.frozen
 class Holder:
     """Whom a certificate names.
 
@@ -81,12 +99,14 @@ class Holder:
         user_id: The account; None of an authority or an organisation, or of who has none.
         organisation: That somebody acts for, or that it is; empty for none.
         registrar: Name and account of who has seen their identity document; empty: nobody has.
+        hand: Of a witness: who has written by hand before them; None: nobody.
     """
 
     name: str
     user_id: UserId | None = None
     organisation: str = ""
     registrar: str = ""
+    hand: Hand | None = None
 
     def subject(self) -> x509.Name:
         """The distinguished name."""
@@ -209,6 +229,11 @@ def _known_by(holder: Holder) -> _Extensions:
         raise ValueError("a person's certificate names an account, or who has identified them")
     if seen:
         told.append((x509.UnrecognizedExtension(REGISTRAR, der.octets(seen)), False))
+    if holder.hand is not None:
+        wrote = holder.hand.record_sha256 + holder.hand.name.encode()
+        if len(wrote) > HAND_BYTES_MAX or len(holder.hand.record_sha256) != _SHA256_BYTES:
+            raise ValueError("a witness's certificate names who wrote, and the digest of what")
+        told.append((x509.UnrecognizedExtension(HAND, der.octets(wrote)), False))
     return told
 
 
@@ -300,6 +325,19 @@ def registrar_of(certificate: x509.Certificate) -> str:
             except (UnicodeDecodeError, der.DerError):
                 return ""
     return ""
+
+
+def hand_of(certificate: x509.Certificate) -> Hand | None:
+    """Who has written by hand before its holder; None: nobody, or it cannot be read."""
+    for extension in certificate.extensions:
+        if extension.oid == HAND and isinstance(extension.value, x509.UnrecognizedExtension):
+            try:
+                told = der.read_whole(extension.value.value, der.OCTET_STRING)
+                digest, name = told[:_SHA256_BYTES], told[_SHA256_BYTES:].decode()
+            except (UnicodeDecodeError, der.DerError):
+                return None
+            return Hand(name, digest) if len(digest) == _SHA256_BYTES and name else None
+    return None
 
 
 def level_of(certificate: x509.Certificate) -> Level | None:

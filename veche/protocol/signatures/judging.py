@@ -15,7 +15,12 @@ import attrs
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from veche.protocol.signatures.certificates import document_digest_of, level_of, registrar_of
+from veche.protocol.signatures.certificates import (
+    document_digest_of,
+    hand_of,
+    level_of,
+    registrar_of,
+)
 from veche.protocol.signatures.checking import SignatureFault
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.report import Finding, Reason, Report, Signed, Verdict, reported
@@ -287,6 +292,7 @@ def signed_by(
         issuer=_attribute(certificate.issuer, NameOID.COMMON_NAME),
         root_sha256=b"" if root is None else hashlib.sha256(der_of(root)).digest(),
         policies=policies_of(certificate),
+        hand=hand_of(certificate),
     )
 
 

@@ -10,7 +10,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from veche.protocol.signatures.certificates import Level
+    from veche.protocol.signatures.certificates import Hand, Level
 
 
 class Verdict(enum.Enum):
@@ -124,6 +124,8 @@ class Signed:
         root_sha256: Of the certificate, DER, of the authority that is trusted and that it leads to;
             empty: it leads to none.
         policies: That the certificate states, as dotted numbers.
+        hand: Of a witness: who has written by hand before them, without a key, and the digest of
+            the record of it; None: nobody has.
     """
 
     field: str
@@ -138,6 +140,7 @@ class Signed:
     issuer: str = ""
     root_sha256: bytes = b""
     policies: tuple[str, ...] = ()
+    hand: Hand | None = None
 
 
 @attrs.frozen

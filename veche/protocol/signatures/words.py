@@ -155,6 +155,22 @@ def _signer(one: Signed, locale: str, anchors: Sequence[NamedAnchor]) -> str:
     values = {"who": who, "how": how, "time": time}
     if one.level is Level.SEAL:
         return words.text(locale, "Sealed by {who} ({how}), {time}", **values)
+    if one.hand is not None:
+        writer = _plain(one.hand.name)
+        if one.is_proven:
+            return words.text(
+                locale,
+                "{writer} agreed by hand, without a key; witnessed with a key by {who} ({how}),"
+                " {time}",
+                writer=writer,
+                **values,
+            )
+        return words.text(
+            locale,
+            "{writer} is said to have agreed by hand, without a key, before {who} ({how}), {time}",
+            writer=writer,
+            **values,
+        )
     if one.clause:
         clause = _plain(one.clause)
         return words.text(

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from veche.protocol import message
-from veche.protocol.approval import challenge_of, public_key, verify
+from veche.protocol.approval import challenge_of
 from veche.protocol.canonical import canonical
 from veche.protocol.catalogue import N_
 from veche.protocol.errors import BadSignatureError, MalformedError, NotFoundError, UnavailableError
 from veche.protocol.ids import effect_id, ulid
+from veche.protocol.p256 import public_key, verify
 from veche.runtime import errands
 from veche.runtime.approvals import store, texts
 from veche.runtime.approvals.core import (

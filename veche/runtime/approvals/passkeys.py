@@ -34,8 +34,8 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
-from veche.protocol.approval import PUBLIC_KEY_BYTES, public_key
 from veche.protocol.errors import BadSignatureError, MalformedError
+from veche.protocol.p256 import PUBLIC_KEY_BYTES, public_key
 from veche.protocol.unpadded import from_unpadded
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
 
-from veche.protocol.approval import Decline, MandateShown, PaymentShown, challenge_of, verify
+from veche.protocol.approval import Decline, MandateShown, PaymentShown, challenge_of
 from veche.protocol.approval import signed_bytes as bytes_of
 from veche.protocol.catalogue import N_
 from veche.protocol.errors import (
@@ -22,6 +22,7 @@ from veche.protocol.errors import (
 )
 from veche.protocol.inbound import Trust
 from veche.protocol.message import RelationKind
+from veche.protocol.p256 import verify
 from veche.protocol.prompts import ANSWER_KEY
 from veche.runtime.approvals import identities, limits, store, texts
 from veche.runtime.approvals.core import (

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from appservices.signing.core.papers.sheet import EFFECTS, level_word, role_word, stage_words
 from veche.protocol.catalogue import N_, show_date_time
+from veche.protocol.evidence import record_in
+from veche.protocol.handwriting import HEIGHT, WIDTH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
         Evidence,
         EvidenceDocument,
         EvidenceEvent,
+        EvidenceHand,
         EvidenceParty,
         EvidenceStage,
     )
@@ -26,6 +29,11 @@ if TYPE_CHECKING:
 EVENTS_SHOWN_MAX: Final = 300
 """Events that are printed; all of them are in the record."""
 _GROUP: Final = 4
+_PICTURE: Final = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"><path d="{path}"'
+    ' fill="none" stroke="#10213a" stroke-width="6" stroke-linecap="round"'
+    ' stroke-linejoin="round"/></svg>'
+)
 
 _STATES: Final[Mapping[str, str]] = {
     "completed": N_("Complete: everyone who was needed has signed."),
@@ -37,6 +45,7 @@ _PARTY_STATES: Final[Mapping[str, str]] = {
     "waiting": N_("was not asked yet"),
     "invited": N_("was asked"),
     "viewed": N_("opened it"),
+    "written": N_("wrote by hand, which no witness has signed: it does not count"),
     "signed": N_("signed"),
     "declined": N_("declined"),
     "delegated": N_("let somebody else act"),
@@ -52,6 +61,10 @@ _EVENTS: Final[Mapping[str, str]] = {
     "taken_back": N_("acts themselves again"),
     "met": N_("opened it on their own phone, in person"),
     "identified": N_("was identified in person"),
+    "tablet": N_("opened it on a tablet of the office"),
+    "wrote": N_("agreed by hand on the tablet, or declined there"),
+    "seen": N_("their identity document was seen by the witness"),
+    "withdrawn": N_("what was written by hand counted no more"),
     "renewed": N_("another time stamp was put on the file"),
     "closing": N_("closed the file in their browser"),
     "doubted": N_("their browser refused what it got"),
@@ -86,6 +99,14 @@ _PAPERS: Final[Mapping[str, str]] = {
     "residence_permit": N_("residence permit"),
     "driving_licence": N_("driving licence"),
 }
+_HAND: Final = N_("by hand, without a key and without a certificate (S0); witness: {name}")
+_HAND_PAPERS: Final = N_("showed the witness: {papers}")
+_HAND_TEXT: Final = N_(
+    "{name} has no key. This was written on a tablet of the office, {time}. {witness} has signed in"
+    " the file, with a key and a certificate of their own, that they saw it being written and"
+    " agreed to; that key signed the SHA-256 of this record:"
+)
+_HAND_LABEL: Final = N_("What {name} wrote by hand")
 _ACTS_FOR: Final = N_("{role}, acts for {name}")
 _ANSWERS: Final[Mapping[str, str]] = {
     "accepted": N_("accepted"),
@@ -198,6 +219,7 @@ class _Report:
         self._language = language
         self._time_zone = time_zone
         self._names = {one.party: one.name for one in evidence.parties}
+        self._hands = {one.party: one for one in evidence.hands}
 
     def data(self) -> dict[str, Any]:
         evidence = self._evidence
@@ -227,6 +249,7 @@ class _Report:
             "parties": [self._party(one) for one in evidence.parties],
             "approvals": self._approvals(words),
             "attributions": [self._attribution(one) for one in evidence.parties],
+            "hands": [self._hand(one) for one in evidence.hands],
             "clauses": self._clauses(words),
             "declined": self._declined(),
             "events": [self._event(one) for one in evidence.events[:EVENTS_SHOWN_MAX]],
@@ -285,6 +308,9 @@ class _Report:
         """How they have signed; of a certificate that was issued elsewhere, whose word it is."""
         if not party.level:
             return ""
+        hand = self._hands.get(party.party)
+        if hand is not None:
+            return self._text(_HAND, name=self._name(hand.witness))
         level = level_word(self._catalogue, self._language, party.level)
         if not party.issuer:
             return level
@@ -298,10 +324,26 @@ class _Report:
     def _known_by(self, party: EvidenceParty) -> str:
         """The account of a party; of who has none, by whom and by what they were identified."""
         seen = next((one for one in self._evidence.identified if one.party == party.party), None)
+        hand = self._hands.get(party.party)
+        if hand is not None:
+            papers = record_in(hand).papers
+            return self._text(_HAND_PAPERS, papers=self._text(_PAPERS.get(papers, papers)))
         if seen is None:
             return party.user
         papers = self._text(_PAPERS.get(seen.papers, seen.papers))
         return self._text(_IDENTIFIED, name=seen.line, papers=papers)
+
+    def _hand(self, hand: EvidenceHand) -> dict[str, str]:
+        """What somebody wrote by hand, drawn, with whose word it is."""
+        record, name = record_in(hand), self._name(hand.party)
+        time = self._time(record.written_at_ms)
+        witness = self._name(hand.witness)
+        return {
+            "text": self._text(_HAND_TEXT, name=name, time=time, witness=witness),
+            "label": self._text(_HAND_LABEL, name=name),
+            "picture": _PICTURE.format(width=WIDTH, height=HEIGHT, path=hand.drawing.path),
+            "sha256": _grouped(record.sha256),
+        }
 
     def _clauses(self, words: Mapping[str, str]) -> list[dict[str, str]]:
         kinds = {**_KINDS, **(_BLIND_KINDS if self._evidence.mode == "blind" else {})}

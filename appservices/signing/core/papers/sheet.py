@@ -95,6 +95,11 @@ def role_word(catalogue: Catalogue, language: str, role: str) -> str:
     return catalogue.text(language, ROLES.get(role, role))
 
 
+def hand_words(catalogue: Catalogue, language: str, name: str) -> str:
+    """What stands in the box of who has no key, and signs by hand before somebody."""
+    return catalogue.text(language, "By hand, without a key; witness: {name}", name=name)
+
+
 def clause_words(catalogue: Catalogue, language: str, clause: str, title: str) -> str:
     """What is signed in the box of a clause."""
     return catalogue.text(language, "Clause {clause}: {title}", clause=clause, title=title)

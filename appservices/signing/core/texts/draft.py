@@ -8,7 +8,14 @@ from appservices.signing.core.order import OrderProblem
 from appservices.signing.core.parties import Role
 from appservices.signing.core.places import Row, Side
 from appservices.signing.core.texts.cards import LISTED_MAX
-from appservices.signing.core.texts.words import EFFECTS, LEVELS, ROLES, file_facts, named
+from appservices.signing.core.texts.words import (
+    EFFECTS,
+    LEVELS,
+    ROLES,
+    file_facts,
+    in_person,
+    named,
+)
 from veche.protocol.catalogue import N_
 from veche.protocol.message import Bullets, Code, Doc, Facts, Heading, Item, Mono, Paragraph
 from veche.protocol.signatures.words import words_of
@@ -46,6 +53,9 @@ _PROBLEMS: Final[Mapping[OrderProblem, str]] = {
         "{word} signs on no page: an approver agrees with a key, and a copy is only read. For"
         " example:"
     ),
+    OrderProblem.HAND: N_(
+        "Who signs by hand is a signer in quotation marks, with one witness who has an account"
+    ),
     OrderProblem.GUEST: N_(
         "A name in quotation marks is that of somebody without an account, who signs in person: as"
         " a signer, approver or witness, of one document. For example:"
@@ -64,6 +74,7 @@ _EXAMPLES: Final[Mapping[OrderProblem, str]] = {
     OrderProblem.AREA: "bob on page 3 at 100 500 size 200 60",
     OrderProblem.COVERS: "bob on page 3 at 100 500, carol on page 3 at 320 500",
     OrderProblem.GUEST: 'me, "Bob Brown"',
+    OrderProblem.HAND: '"Bob Brown" by hand, carol as witness of "Bob Brown"',
     OrderProblem.CERTIFICATE: "bob qualified, carol with own certificate",
     OrderProblem.PLACE: "bob on page 3 bottom right, carol as approver",
 }
@@ -307,7 +318,7 @@ def _where(session: Session, speech: Speech) -> Doc:
 def _named(member: Member, session: Session, speech: Speech) -> str:
     """A party with their role, and with the page where they sign."""
     name, place = named(member, session, speech), member.place
-    told = [speech.text("signs in person")] if member.is_guest else []
+    told = [in_person(member, speech)] if member.is_guest else []
     if place is not None:
         told.append(_place(place, speech))
     return f"{name} ({', '.join(told)})" if told else name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.signing.core.guests import Papers
+from appservices.signing.core.texts.by_hand import tablet_doc, writer_doc
 from appservices.signing.core.texts.words import number_of
 from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Bullets, Doc, Heading, Link, Mono, Paragraph
@@ -31,6 +32,8 @@ SEEN: Final[Mapping[Papers, str]] = {
 
 def guest_doc(session: Session, member: Member, speech: Speech) -> Doc:
     """That somebody signs in person, before whoever reads this."""
+    if member.is_by_hand:
+        return writer_doc(session, member, speech)
     words = speech.text(
         "{name} has no account and signs in person, on their own phone. When they are with you and"
         " have an identity document, choose below: you get a code for their phone to scan.",
@@ -44,7 +47,9 @@ def guest_doc(session: Session, member: Member, speech: Speech) -> Doc:
     )
 
 
-def code_doc(member: Member, screen: str, expires_at_ms: int, speech: Speech) -> Doc:
+def code_doc(
+    member: Member, screen: str, expires_at_ms: int, speech: Speech, *, link: str = ""
+) -> Doc:
     """The code of a meeting comes: what to do with it.
 
     Args:
@@ -52,7 +57,10 @@ def code_doc(member: Member, screen: str, expires_at_ms: int, speech: Speech) ->
         screen: Page that shows the code large.
         expires_at_ms: Until when it can be used.
         speech: How the registrar is spoken to.
+        link: That a tablet opens for who writes by hand; empty: the code is for a phone.
     """
+    if link:
+        return tablet_doc(member, link, expires_at_ms, speech)
     words = speech.text(
         "Let {name} scan this code with their own phone, now: it works once, until {moment}. Send"
         " it to nobody.",

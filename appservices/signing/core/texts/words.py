@@ -31,6 +31,7 @@ STATES: Final[Mapping[PartyState, str]] = {
     PartyState.WAITING: N_("others come first"),
     PartyState.INVITED: N_("asked"),
     PartyState.VIEWED: N_("has seen it"),
+    PartyState.WRITTEN: N_("has written by hand; the witness has not signed yet"),
     PartyState.SIGNED: N_("signed"),
     PartyState.DECLINED: N_("declined"),
     PartyState.DELEGATED: N_("lets somebody else act"),
@@ -117,12 +118,17 @@ def stood(member: Member, session: Session, speech: Speech) -> str:
         how = speech.text(LEVELS[member.level_min])
         state = speech.text("{state}; signs {how}", state=state, how=how)
     if member.is_unknown and member.party.state in CAN_ACT:
-        state = speech.text("signs in person")
+        state = in_person(member, speech)
     name, seen = named(member, session, speech), member.identified
     if seen is not None:
         by = speech.text("identified in person by {name}", name=seen.by.name)
         name = f"{name} ({by})"
     return f"{name}: {state}"
+
+
+def in_person(member: Member, speech: Speech) -> str:
+    """How somebody without an account signs."""
+    return speech.text("signs by hand") if member.is_by_hand else speech.text("signs in person")
 
 
 def reason_words(member: Member, speech: Speech) -> str:
@@ -146,9 +152,18 @@ def file_facts(name: str, kind: str, size: int, speech: Speech) -> list[tuple[st
 
 
 def signed_names(session: Session, speech: Speech) -> list[str]:
-    """Who has signed; a delegate with whom they act for."""
+    """Who has signed, and who by hand; a delegate with whom they act for."""
     signed = [one for one in session.members if one.party.state is PartyState.SIGNED]
-    return [_acting(one, session, speech) for one in signed]
+    return [_signed_name(one, session, speech) for one in signed]
+
+
+def _signed_name(member: Member, session: Session, speech: Speech) -> str:
+    if member.is_by_hand:
+        return speech.text("{name} (by hand)", name=member.name)
+    seen = session.member(member.party.of)
+    if seen is not None and seen.is_by_hand:
+        return named(member, session, speech)
+    return _acting(member, session, speech)
 
 
 def signed_and_sealed(session: Session, speech: Speech) -> tuple[list[str], list[str]]:

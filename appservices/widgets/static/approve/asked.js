@@ -17,7 +17,7 @@
  * @property {string} done words when it is approved
  */
 import { plural, showDateTime, showMoney, showNumber, t } from "../kit/i18n.js";
-import { effectWords, levelWords, roleWords } from "./signing_words.js";
+import { effectWords, levelWords, papersWords, roleWords } from "./signing_words.js";
 
 const NONCE = /^[a-z2-7]{32}$/;
 const FRAGMENT_CHARACTERS_MAX = 100_000;
@@ -49,6 +49,8 @@ const DEEDS = new Set([
 ]);
 /** A word that somebody gives, such as on whom they have seen: see `IDENTIFIED` in evidence.py. */
 const WORD = "identified ";
+/** That a signer declined before somebody: a word, too. */
+const DECLINED = "declined ";
 /** That a party acts themselves again is done once, and is no permission that lasts. */
 const TAKEN_BACK = /^delegated .* taken-back$/;
 /** That somebody stands before a registrar: a word, too. */
@@ -56,7 +58,7 @@ const PRESENT = "present ";
 const OTHERS = {
     payment: ["amount"],
     release: ["values"],
-    signature: ["size", "pages", "clauses", "key", "documents"],
+    signature: ["size", "pages", "clauses", "key", "documents", "hand"],
     mandate: ["cap", "period", "until_ms"],
 };
 
@@ -133,17 +135,31 @@ const OF_ONE = TEXTS.signature.filter((name) => name !== "level" && name !== "re
 
 /** @param {any} one */
 function isDocument(one) {
-    if (!isObject(one) || !hasOnly(one, [...OF_ONE, "size", "pages"])) return false;
+    if (!isObject(one) || !hasOnly(one, [...OF_ONE, "size", "pages", "hand"])) return false;
     return OF_ONE.every((name) => typeof one[name] === "string") && isSigned(one);
 }
 
 /** @param {Record<string, any>} shown */
-function isSigned({ size, pages, role, effect }) {
+function isSigned({ size, pages, role, effect, hand }) {
     return (
+        (hand == null || isHand(hand)) &&
         Number.isSafeInteger(size) &&
         Number.isSafeInteger(pages) &&
         ["signer", "clerk", "approver", "witness"].includes(role) &&
         ["when_complete", "each"].includes(effect)
+    );
+}
+
+const HAND = ["party", "name", "papers", "drawing", "record"];
+const PAPERS = new Set(["passport", "identity_card", "residence_permit", "driving_licence"]);
+
+/** @param {any} hand what a witness has seen somebody write by hand */
+function isHand(hand) {
+    return (
+        isObject(hand) &&
+        hasOnly(hand, HAND) &&
+        HAND.every((name) => typeof hand[name] === "string") &&
+        PAPERS.has(hand.papers)
     );
 }
 
@@ -198,7 +214,8 @@ export function sheetOf({ kind, shown }) {
         case "signature":
             return signature(shown);
         default:
-            if (shown.what.startsWith(WORD) || shown.what.startsWith(PRESENT)) return word(shown);
+            if ([WORD, DECLINED, PRESENT].some((one) => shown.what.startsWith(one)))
+                return word(shown);
             return isDeed(shown.what) ? deed(shown) : mandate(shown);
     }
 }
@@ -262,6 +279,7 @@ function signature(shown) {
             shown.pages
                 ? { name: t("The pages"), value: readWords(shown.read) }
                 : { name: t("The file"), value: lookedWords(shown.read) },
+            ...handFacts(shown.hand),
             ...clauses.map((/** @type {Record<string, any>} */ one) => ({
                 name: t("Clause {id}", { id: one.id }),
                 value: `${one.title ?? one.title_sha256}: ${one.accepted ? t("I agree") : t("I don't agree")}`,
@@ -285,6 +303,23 @@ function signature(shown) {
     };
 }
 
+/** @param {Record<string, any> | null | undefined} hand @returns {Fact[]} */
+function handFacts(hand) {
+    if (!hand) return [];
+    return [
+        {
+            name: t("You saw"),
+            value: t("{name} ({papers}) wrote this by hand and agreed to it", {
+                name: hand.name,
+                papers: papersWords(hand.papers),
+            }),
+        },
+        { name: t("Who wrote"), value: hand.party, isCode: true },
+        { name: t("Fingerprint of what was written"), value: hand.drawing, isCode: true },
+        { name: t("Fingerprint of what was agreed to"), value: hand.record, isCode: true },
+    ];
+}
+
 /** @param {Record<string, any>} one of several documents @returns {string} all that is signed of it */
 function listed(one) {
     const pages = plural("{count} page", "{count} pages", one.pages);
@@ -297,7 +332,8 @@ function listed(one) {
         effectWords(one.effect),
     ];
     const codes = [one.sha256, one.parties_sha256, `${one.session} ${one.party}`];
-    return [...told, ...codes].join(" · ");
+    const hand = handFacts(one.hand).map(({ name, value }) => `${name}: ${value}`);
+    return [...told, ...hand, ...codes].join(" · ");
 }
 
 /** @param {"all_pages" | "elsewhere"} read of what is no PDF */

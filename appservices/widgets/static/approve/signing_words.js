@@ -19,6 +19,20 @@ export function roleWords(role) {
     }
 }
 
+/** @param {string} papers kind of identity document @returns {string} */
+export function papersWords(papers) {
+    switch (papers) {
+        case "passport":
+            return t("showed a passport");
+        case "identity_card":
+            return t("showed an identity card");
+        case "residence_permit":
+            return t("showed a residence permit");
+        default:
+            return t("showed a driving licence");
+    }
+}
+
 /** @param {"S1" | "S2" | "S3" | "S4"} level @returns {string} */
 export function levelWords(level) {
     switch (level) {

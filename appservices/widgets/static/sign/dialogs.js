@@ -60,6 +60,26 @@ export function declineDialog(chosen, hasWords = true) {
     });
 }
 
+/**
+ * The same of a witness: it is not final, and has no reason.
+ * @param {(event: CustomEvent) => void} chosen with `{code, reason}`
+ */
+export function refuseDialog(chosen) {
+    return dialog({
+        id: DECLINE,
+        title: t("Refuse to be the witness?"),
+        content: html`<p>
+            ${t("Nothing of what was written counts then. It can be written anew, by a new code.")}
+        </p>`,
+        actions: html`${button({
+            label: t("Refuse"),
+            style: "danger",
+            press: () => done(DECLINE, chosen, { code: "other", reason: "" }),
+        })}
+        ${button({ label: t("Back"), style: "secondary", press: () => closeDialog(DECLINE) })}`,
+    });
+}
+
 function words() {
     return field({
         id: "decline-reason",

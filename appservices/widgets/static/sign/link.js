@@ -19,7 +19,7 @@
  * @property {string} header what is told the service: whose list, until when, the token
  * @property {Uint8Array<ArrayBuffer> | undefined} key none: the link was cut off
  *
- * @typedef {object} MeetingLink lets one phone in, or shows the code for it
+ * @typedef {object} MeetingLink lets one phone or tablet in, or shows the code for it
  * @property {string} meeting
  * @property {string} token
  * @property {Uint8Array<ArrayBuffer> | undefined} key none: of a screen, or it was cut off
@@ -74,22 +74,24 @@ export function readListLink(hash) {
     return { header: `${name} ${until} ${token}`, key: keyOf(key) };
 }
 
-/** @param {string} hash of the address @returns {"meet" | "screen" | undefined} of a meeting */
+/** @param {string} hash of the address @returns {"meet" | "screen" | "tablet" | undefined} of a meeting */
 export function partOfMeeting(hash) {
     const said = new URLSearchParams(hash.slice(1));
     if (said.has("meet")) return "meet";
+    if (said.has("tablet")) return "tablet";
     return said.has("screen") ? "screen" : undefined;
 }
 
 /** @param {string} hash of the address @returns {MeetingLink | undefined} none: it is damaged */
 export function readMeetingLink(hash) {
-    const [meet = "", screen = "", token = "", key = ""] = saidIn(hash, [
+    const [meet = "", screen = "", tablet = "", token = "", key = ""] = saidIn(hash, [
         "meet",
         "screen",
+        "tablet",
         "x",
         "k",
     ]);
-    const meeting = meet || screen;
+    const meeting = meet || screen || tablet;
     if (!SESSION.test(meeting) || !TOKEN.test(token)) return undefined;
     return { meeting, token, key: keyOf(key) };
 }

@@ -6,6 +6,7 @@ import { useTheme } from "../kit/theme.js";
 import "./bulk.js";
 import { isOfList, partOfMeeting } from "./link.js";
 import "./meet.js";
+import "./tablet.js";
 import "./view.js";
 
 function draw() {
@@ -23,6 +24,8 @@ function part(hash) {
     switch (partOfMeeting(hash)) {
         case "meet":
             return html`<veche-sign-meet></veche-sign-meet>`;
+        case "tablet":
+            return html`<veche-sign-tablet></veche-sign-tablet>`;
         case "screen":
             return html`<veche-sign-screen></veche-sign-screen>`;
         default:

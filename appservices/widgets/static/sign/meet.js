@@ -8,43 +8,19 @@
  * @typedef {import("./types.d.ts").Screen} Screen
  */
 import { html, nothing, svg } from "lit";
-import { call, newKey } from "../kit/api.js";
 import { base64, dropKey, keepKey, keysHere, makeBrowserKey, signHere } from "../kit/approval.js";
 import { canonicalBytes } from "../kit/canonical.js";
 import { VecheElement, banner, button, spinner } from "../kit/elements.js";
-import { currentLanguage, t } from "../kit/i18n.js";
+import { t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { readMeetingLink } from "./link.js";
+import { act, look } from "./meeting.js";
 import { explained } from "./words.js";
 
-const API = "/_veche/signing/v1/meetings";
 const LOOK_MS = 2000;
 /** White around a code, in its modules (ISO/IEC 18004). */
 const BORDER = 4;
 const OVER = new Set(["refused", "replaced"]);
-
-/** @param {import("./link.js").MeetingLink} link @param {string} path @returns {Promise<any>} */
-function look({ meeting, token }, path) {
-    return call("GET", `${API}/${meeting}${path}`, {
-        headers: { "Veche-Meeting": token },
-        query: { lang: currentLanguage() },
-    });
-}
-
-/**
- * @param {import("./link.js").MeetingLink} link
- * @param {string} path
- * @param {Record<string, unknown>} body
- * @returns {Promise<any>}
- */
-function act({ meeting, token }, path, body) {
-    return call("POST", `${API}/${meeting}${path}`, {
-        headers: { "Veche-Meeting": token },
-        query: { lang: currentLanguage() },
-        key: newKey(),
-        body,
-    });
-}
 
 /**
  * Comes in with the key of this phone, which is made here and stays here; again with the same one.
@@ -296,7 +272,7 @@ function shown({ modules, name, state }) {
     if (modules.length === 0)
         return html`<p role="status">
             ${
-                state === "claimed" || state === "identified"
+                state === "claimed" || state === "written" || state === "identified"
                     ? t("A phone has opened it. Go on in your chat.")
                     : t("This code can't be used any more. Get a new one in your chat.")
             }

@@ -294,7 +294,13 @@ function certificateWords({ certificate, level_min, state }) {
 }
 
 /** @param {Party} one */
-function stateWords({ state, role, at_ms, identified_by }) {
+function stateWords({ state, role, at_ms, identified_by, by_hand, witnessed_by }) {
+    if (by_hand) {
+        const how = witnessed_by
+            ? t("signed by hand, without a key; witness: {name}", { name: witnessed_by })
+            : `${t("signs by hand")}, ${partyStateWords(state, role)}`;
+        return html`${how}${at_ms ? html`, ${showDateTime(at_ms)}` : nothing}`;
+    }
     const seen = identified_by
         ? html`${t("identified in person by {registrar}", { registrar: identified_by })}, `
         : nothing;

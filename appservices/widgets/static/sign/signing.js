@@ -46,6 +46,7 @@ import { isSame, joined } from "../verify/bytes.js";
 import { withMatter } from "./matter.js";
 import { digest, extended, grown, newFindings, revisionOf, rootsOf } from "./paper.js";
 import { checkStamping, isElsewhere, ready, withNewest } from "./stamping.js";
+import { handOf, isOfThis } from "./witnessing.js";
 
 const STALE = "ORG.VECHE.STALE_REVISION";
 const REBASE_MAX = 5;
@@ -143,6 +144,7 @@ export function answered(view, isAccepted) {
  */
 export async function approve(task, key) {
     const { view, choices } = task;
+    if (!(await isOfThis(view))) throw new MismatchError("hand");
     const { asked, signer } = await ask(task, choices, key);
     const { kind, nonce, person, shown } = asked;
     if (!isWhatIsShown(shown, view, choices, key)) throw new MismatchError("approval");
@@ -203,6 +205,7 @@ export function factsOf(view) {
         code: view.code,
         parties_sha256: view.parties_sha256,
         effect: view.effect,
+        ...handOf(view),
     };
 }
 

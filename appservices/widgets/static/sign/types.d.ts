@@ -69,6 +69,26 @@ export interface Party {
     witness_of?: string | null;
     /** Of who has no account: who has seen who they are. */
     identified_by?: string | null;
+    /** Whether they sign by hand on a tablet, without a key. */
+    by_hand?: boolean;
+    /** Of who has: who has signed as the witness of it. */
+    witnessed_by?: string | null;
+}
+
+/** `WrittenView`: what a witness is to sign that they saw being written. */
+export interface Written {
+    record: {
+        party: string;
+        name: string;
+        papers: string;
+        written_at_ms: number;
+        drawing_sha256: string;
+        clauses: { id: string; title: string; accepted: boolean }[];
+    };
+    sha256: string;
+    drawing: { strokes: number[][] };
+    code: string;
+    until_ms: number;
 }
 
 export interface Clause {
@@ -150,6 +170,9 @@ export interface View {
         can_act: boolean;
         /** With which they want to sign. */
         own?: OwnCertificate | null;
+        /** Of a witness: who writes by hand before them. */
+        sees?: string | null;
+        written?: Written | null;
     };
     revisions: Revision[];
     proofs: { certificates: string[]; lists: string[] };
@@ -166,7 +189,7 @@ export interface View {
 
 /** `MeetingView` */
 export interface Meeting {
-    state: "offered" | "claimed" | "identified" | "refused" | "replaced";
+    state: "offered" | "claimed" | "written" | "identified" | "refused" | "replaced";
     name: string;
     registrar: string;
     expires_at_ms: number;
@@ -176,6 +199,12 @@ export interface Meeting {
 /** `ScreenView`: rows of a QR code, `1` dark */
 export interface Screen extends Meeting {
     modules: string[];
+}
+
+/** `TabletView` */
+export interface Tablet extends Meeting {
+    code: string;
+    view: View;
 }
 
 /** `ClaimedView`, with the key by which this phone came in. */

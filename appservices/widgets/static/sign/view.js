@@ -7,7 +7,6 @@
  * @typedef {import("./signing.js").Step} Step
  */
 import { html, nothing } from "lit";
-import { roleWords } from "../approve/signing_words.js";
 import { VecheElement, banner, button, openDialog, spinner } from "../kit/elements.js";
 import { plural, showNumber, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
@@ -18,7 +17,7 @@ import { signInHref } from "../kit/shell.js";
 import { closePaper } from "./closing.js";
 import { DELEGATE, delegateDialog, delegatePaper, mayDelegate, takeBack } from "./delegating.js";
 import { deletePaper, deletion } from "./deleting.js";
-import { DECLINE, declineDialog } from "./dialogs.js";
+import { DECLINE, declineDialog, refuseDialog } from "./dialogs.js";
 import { Guard } from "./guard.js";
 import { readLink, readPrivateLink } from "./link.js";
 import { OwnSigning, approveOwn, isOwn } from "./own.js";
@@ -41,7 +40,8 @@ import {
     signingIn,
 } from "./parts.js";
 import { answered, declinePaper, isBlind, levelOf, signPaper } from "./signing.js";
-import { boxWords, containerName, explained, missingParts } from "./words.js";
+import { witnessing } from "./witnessing.js";
+import { boxRole, boxWords, containerName, explained, missingParts } from "./words.js";
 
 const HEAD = "h1";
 
@@ -177,6 +177,8 @@ export class VecheSign extends VecheElement {
     get missing() {
         const { view, paper, answers } = this;
         if (!view || !paper) return t("The document is being opened.");
+        if (view.you.sees && !view.you.written)
+            return t("What was written by hand counts no more. Get a new code in your chat.");
         if (isOwn(view) && !view.you.own) return t("Your certificate was not told yet.");
         if (this.isOther)
             return t("The copy that you compared is another file. Look at the one that you sign.");
@@ -216,7 +218,7 @@ export class VecheSign extends VecheElement {
                 read: /** @type {"all_pages" | "elsewhere"} */ (isRead ? "all_pages" : "elsewhere"),
                 clauses: answered(view, (id) => answers.get(id) === true),
             },
-            words: { role: roleWords(view.you.role), level: boxWords(levelOf(view)) },
+            words: { role: boxRole(view), level: boxWords(levelOf(view)) },
             tell: (/** @type {Step} */ step) => {
                 this.steps = [...this.steps, step];
             },
@@ -400,7 +402,7 @@ export class VecheSign extends VecheElement {
                         ? nothing
                         : button({
                               label: html`${icon("key")}<span
-                                      >${isToApprove ? t("Approve this certificate") : t("Sign")}</span
+                                      >${isToApprove ? t("Approve this certificate") : view.you.sees ? t("Sign as the witness") : t("Sign")}</span
                                   >`,
                               is_busy: doing === "sign",
                               is_off:
@@ -411,7 +413,7 @@ export class VecheSign extends VecheElement {
                           })
                 }
                 ${button({
-                    label: t("Decline"),
+                    label: view.you.sees ? t("Refuse") : t("Decline"),
                     style: "secondary",
                     is_busy: doing === "decline",
                     is_off: doing !== "" && doing !== "decline",
@@ -430,7 +432,7 @@ export class VecheSign extends VecheElement {
                 }
             </div>
             ${mayDelegate(view) ? delegateDialog(({ detail }) => void this._delegate(detail.to)) : nothing}
-            ${declineDialog((event) => void this._decline(event), !isBlind(view))}`;
+            ${view.you.sees ? refuseDialog((event) => void this._decline(event)) : declineDialog((event) => void this._decline(event), !isBlind(view))}`;
     }
 
     /** @param {View} view what one may do with a document that needs nothing of them */
@@ -485,7 +487,7 @@ export class VecheSign extends VecheElement {
             ${this._state(view)} ${mode(view)} ${facts(view)} ${code(view)} ${parties(view)}
             <h2>${t("The document")}</h2>
             ${signedBefore(this.paper)}
-            ${view.you.can_act ? html`${this._pages(view)}${this._act(view)}` : this._file(view)}
+            ${view.you.can_act ? html`${this._pages(view)}${witnessing(view)}${this._act(view)}` : this._file(view)}
         </div>`;
     }
 }

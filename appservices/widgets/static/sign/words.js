@@ -3,6 +3,7 @@
  *
  * @typedef {import("./types.d.ts").View} View
  */
+import { roleWords } from "../approve/signing_words.js";
 import { ApiError, OfflineError } from "../kit/api.js";
 import { PasskeyRefusedError, StorageRefusedError } from "../kit/approval.js";
 import { t } from "../kit/i18n.js";
@@ -27,6 +28,8 @@ export function partyStateWords(state, role) {
             return t("was asked");
         case "viewed":
             return t("has looked at it");
+        case "written":
+            return t("has written by hand; the witness has not signed yet");
         case "signed":
             return t("has signed");
         case "declined":
@@ -92,6 +95,13 @@ export function containerName({ file, additions }) {
     const name = file?.name ?? "";
     if (additions.length === 0 && !file?.beside) return name;
     return `${name.replace(/(?<=.)\.[^.]*$/, "")}${t("-signed.asice")}`;
+}
+
+/** @param {View} view @returns {string} as what they sign, as the box in the document has it */
+export function boxRole({ you, parties }) {
+    const seen = parties.find(({ party }) => party === you.sees);
+    if (!seen) return roleWords(you.role);
+    return t("Witness: {name} signed by hand before me", { name: seen.name });
 }
 
 /** @param {"S1" | "S2" | "S3" | "S4"} level @returns {string} as the box in the document has it */

@@ -65,6 +65,7 @@ const OCSP_SIGNING = idOf("1.3.6.1.5.5.7.3.9");
 const NO_CHECK = idOf("1.3.6.1.5.5.7.48.1.5");
 const DOCUMENT_DIGEST = idOf(`${ARC}.3.1`);
 const REGISTRAR = idOf(`${ARC}.3.2`);
+const HAND = idOf(`${ARC}.3.3`);
 const COMMON_NAME = idOf("2.5.4.3");
 const PSEUDONYM = idOf("2.5.4.65");
 /** @type {Map<string, string>} */
@@ -132,6 +133,7 @@ function checked(one) {
     needsNoList(one);
     levelOf(one);
     registrarOf(one);
+    handOf(one);
     nameOf(one);
     listAddressesOf(one);
     return one;
@@ -295,6 +297,26 @@ export function registrarOf(one) {
         return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(words);
     } catch {
         return "";
+    }
+}
+
+/**
+ * @param {Certificate} one
+ * @returns {{name: string, record: Bytes} | undefined} who has written by hand before its holder,
+ *   and the digest of the record of that; none: nobody
+ */
+export function handOf(one) {
+    const told = one.extensions.get(HAND);
+    if (!told) return undefined;
+    try {
+        const words = der.readWhole(told.value, der.OCTET_STRING);
+        const record = words.slice(0, 32);
+        const name = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
+            words.subarray(32),
+        );
+        return record.length === 32 && name ? { name, record } : undefined;
+    } catch {
+        return undefined;
     }
 }
 

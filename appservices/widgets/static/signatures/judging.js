@@ -20,6 +20,7 @@
  * @property {string} account
  * @property {string} level
  * @property {string} registrar who has identified them in person; empty: nobody
+ * @property {string} hand who has written by hand before them, without a key; empty: nobody
  * @property {number | undefined} atMs
  * @property {boolean} isProven
  * @property {string} certificate by which it was signed: SHA-256, hex
@@ -66,6 +67,7 @@ import {
     levelOf,
     maySignDocuments,
     mayStamp,
+    handOf,
     nameOf,
     policiesOf,
     readCertificate,
@@ -301,6 +303,7 @@ export class Judge {
                 account: accountOf(certificate),
                 level: levelOf(certificate),
                 registrar: registrarOf(certificate),
+                hand: handOf(certificate)?.name ?? "",
                 atMs,
                 isProven: isGood && atMs !== undefined,
                 certificate: hex(await digestOf(certificate)),

@@ -51,7 +51,11 @@ export async function isSignable(file) {
 }
 
 /** @param {import("../signatures/judging.js").Signed} one */
-function signedWords({ level, clause }) {
+function signedWords({ level, clause, hand, isProven }) {
+    if (hand && isProven)
+        return t("{name} agreed by hand, without a key; witnessed with a key by", { name: hand });
+    if (hand)
+        return t("{name} is said to have agreed by hand, without a key, before", { name: hand });
     if (clause) return t("Clause {clause} signed by itself by", { clause });
     return level === "seal" ? t("Sealed by") : t("Signed by");
 }

@@ -17,8 +17,8 @@ from twisted.internet.defer import Deferred
 from appservices.signing.config import AnchorSection
 from appservices.signing.core.parties import Role
 from appservices.signing.core.records import Level
-from appservices.signing.service.drafting import Invited
 from appservices.signing.service.files import kept
+from appservices.signing.service.inviting import Invited
 from appservices.signing.store import sessions
 from tests.integration.appservices.signing.site import ALICE, BOB, SigningSite
 from tests.support.bank import QUALIFIED, Bank, lists_served

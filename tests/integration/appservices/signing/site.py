@@ -38,7 +38,8 @@ from appservices.signing.core.records import Level, fields_of
 from appservices.signing.routes import API, routes
 from appservices.signing.service import drafting
 from appservices.signing.service.authorities import read_authorities
-from appservices.signing.service.drafting import Invited, Order
+from appservices.signing.service.drafting import Order
+from appservices.signing.service.inviting import Invited
 from appservices.signing.service.scene import Parts
 from appservices.signing.service.sealing import Callers, Seals
 from tests.support.forgery import page

@@ -14,9 +14,9 @@ from twisted.internet.threads import blockingCallFromThread
 from appservices.signing.bot import other_stamps
 from appservices.signing.config import StampsSection
 from appservices.signing.core.parties import Role, Stage
-from appservices.signing.service.drafting import Invited
 from appservices.signing.service.ending import SEAL
 from appservices.signing.service.files import read_kept
+from appservices.signing.service.inviting import Invited
 from appservices.signing.service.putting import PutSeal
 from appservices.signing.service.sealing import Seals
 from appservices.signing.store import blobs

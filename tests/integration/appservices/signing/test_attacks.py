@@ -12,7 +12,7 @@ from appservices.signing.core.judged import judged
 from appservices.signing.core.parties import Role, Stage
 from appservices.signing.core.records import Level
 from appservices.signing.service import acting, certifying, taking
-from appservices.signing.service.drafting import Invited
+from appservices.signing.service.inviting import Invited
 from appservices.signing.service.tokens import key_text
 from appservices.signing.store import certificates
 from tests.integration.appservices.signing.chats import DAVE, ChatSite

@@ -16,7 +16,7 @@ from appservices.signing.core.papers.any_files import any_file
 from appservices.signing.core.parties import Role
 from appservices.signing.core.records import Clause, ClauseKind
 from appservices.signing.service import acting, meetings, waiting
-from appservices.signing.service.drafting import Invited
+from appservices.signing.service.inviting import Invited
 from appservices.signing.store import meetings as meeting_store
 from tests.integration.appservices.signing.playing import play
 from tests.integration.appservices.signing.site import (

@@ -19,8 +19,8 @@ from appservices.signing.config import StampsSection
 from appservices.signing.core.papers.any_files import any_file
 from appservices.signing.core.parties import Role
 from appservices.signing.service.closing import Close
-from appservices.signing.service.drafting import Invited
 from appservices.signing.service.ending import CLOSE, SEAL
+from appservices.signing.service.inviting import Invited
 from appservices.signing.service.putting import PutSeal
 from appservices.signing.service.renewals import RENEW, Renew
 from tests.integration.appservices.signing.site import ALICE, TOWN_KEY

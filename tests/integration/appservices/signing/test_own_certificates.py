@@ -15,7 +15,7 @@ from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial
 from appservices.signing.core.judged import judged
 from appservices.signing.core.parties import Role
 from appservices.signing.core.records import Level
-from appservices.signing.service.drafting import Invited
+from appservices.signing.service.inviting import Invited
 from appservices.signing.service.recording import record_of
 from appservices.signing.store import sessions
 from tests.integration.appservices.signing.own import OwnSite

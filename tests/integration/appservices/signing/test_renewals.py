@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 from appservices.signing.core.parties import Role
-from appservices.signing.service.drafting import Invited
+from appservices.signing.service.inviting import Invited
 
 pytestmark = pytest.mark.postgres
 

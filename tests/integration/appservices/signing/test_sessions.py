@@ -20,8 +20,9 @@ from appservices.signing.core.session import NotNowError, State
 from appservices.signing.service import acting, drafting
 from appservices.signing.service.cards import OPEN_CHAT
 from appservices.signing.service.clocks import DEADLINE, REMIND
-from appservices.signing.service.drafting import Invited, Order
+from appservices.signing.service.drafting import Order
 from appservices.signing.service.ending import CLOSE, SEAL, retry_ms
+from appservices.signing.service.inviting import Invited
 from appservices.signing.service.scene import Parts, Scene
 from appservices.signing.store import certificates
 from appservices.signing.store.certificates import Issued

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 
 from appservices.signing.core.parties import Role
 from appservices.signing.service.batches import SOW
-from appservices.signing.service.drafting import Invited
+from appservices.signing.service.inviting import Invited
 from appservices.signing.store import events
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import (

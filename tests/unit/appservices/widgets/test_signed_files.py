@@ -7,7 +7,8 @@ import datetime as dt
 import hashlib
 import json
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+from unittest import mock
 
 import attrs
 import pytest
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from tests.support import attackers, attacks
 from tests.support.forgery import FORGED, closed_by_attacker, find, increment, page
 from tests.support.node import WIDGETS, node, why_no_node
-from tests.support.signing import NOW, YEAR, Office, fresh, ms, with_boxes
+from tests.support.signing import NOW, YEAR, Office, Person, fresh, ms, new_key, with_boxes
 from tests.unit.appservices.signing.service import test_appending as appended
 from tests.unit.veche.protocol import test_renewal as renewals
 from tests.unit.veche.protocol.pdf import test_appearance as pictures
@@ -28,7 +29,7 @@ from veche.protocol.ids import UserId
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.signing import prepare_signature
 from veche.protocol.pdf.values import VALUES_MAX
-from veche.protocol.signatures import certificates
+from veche.protocol.signatures import certificates, der
 from veche.protocol.signatures.certificates import Revoked
 from veche.protocol.signatures.cms import Signer
 from veche.protocol.signatures.report import Verdict
@@ -115,6 +116,7 @@ def same(report: Report, other: dict[str, Any]) -> list[str]:
             [
                 *(one.field, one.clause, one.name, one.account),
                 *(_level(one.level), one.registrar, one.at_ms, one.is_proven),
+                "" if one.hand is None else one.hand.name,
                 *(one.issuer, one.root_sha256.hex(), len(one.policies)),
                 one.certificate_sha256.hex(),
             ]
@@ -132,6 +134,7 @@ def same(report: Report, other: dict[str, Any]) -> list[str]:
                 one["registrar"],
                 one.get("atMs"),
                 one["isProven"],
+                one["hand"],
                 *(one["issuer"], one["root"], len(one["policies"])),
                 one["certificate"],
             ]
@@ -227,6 +230,8 @@ def _certificates(office: Office) -> Iterator[File]:
         yield File(name, files._signed_with(*who), root)
     for bits in (1024, 2048):
         yield File(f"RSA of {bits} bits", _by_rsa(office, bits), root)
+    for name, content in _HANDS.items():
+        yield File(f"by hand: {name}", _by_hand(office, content), root)
     late = office.close(files.open_tail(), NOW + dt.timedelta(hours=1))
     yield File("a stamp of the future", late, root)
     doc = with_boxes(page("Pay"), ["Sig1"])
@@ -243,6 +248,34 @@ def _certificates(office: Office) -> Iterator[File]:
     # One that was put earlier: whoever has the older list too goes by the earlier day.
     yield File("put earlier", pdf, root, lists=tuple(both))
     yield File("put earlier, the older list last", pdf, root, lists=tuple(both[::-1]))
+
+
+_HANDS: Final = {
+    "a name": b"h" * 32 + "Боб Браун".encode(),
+    "a mark of order": b"h" * 32 + "\ufeffBob".encode(),
+    "no name": b"h" * 32,
+    "too short": b"h" * 31,
+    "no text": b"h" * 32 + b"\xff\xfe",
+    "nothing": b"",
+}
+
+
+def _by_hand(office: Office, content: bytes) -> bytes:
+    """A file that a witness has signed before whom somebody wrote by hand, closed."""
+    doc, key = with_boxes(page("Pay"), ["Sig1"]), new_key()
+    bound = (hashlib.sha256(doc).digest(), certificates.Level.ACCOUNT, YEAR)
+    told = x509.UnrecognizedExtension(certificates.HAND, der.octets(content))
+    holder = certificates.Holder("Carol", UserId("@carol:example.org"))
+    with mock.patch.object(certificates, "_known_by", _telling(told)):
+        made = certificates.person_certificate(
+            office.issuing, key.public_key(), holder, fresh(NOW), bound
+        )
+    return office.close(Person(office, key, made).sign(doc, "Sig1"))
+
+
+def _telling(told: x509.UnrecognizedExtension) -> Any:
+    known = certificates._known_by
+    return lambda holder: [*known(holder), (told, False)]
 
 
 def _by_rsa(office: Office, bits: int) -> bytes:

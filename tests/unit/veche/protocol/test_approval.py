@@ -32,14 +32,13 @@ from veche.protocol.approval import (
     SignatureShown,
     SignedApproval,
     documents_sha256,
-    public_key,
     showable,
     shown_bytes,
     signed_bytes,
-    verify,
 )
 from veche.protocol.canonical import INTEGER_MAX, canonical
 from veche.protocol.errors import BadSignatureError, MalformedError
+from veche.protocol.p256 import public_key, verify
 from veche.protocol.unpadded import unpadded
 from veche.protocol.wire import parse
 
@@ -113,7 +112,7 @@ def test_each_kind_shows_its_own_fields(kind: str, other: str) -> None:
 
 @pytest.mark.parametrize("kind", SHOWN)
 def test_no_field_is_missing_and_none_is_added(kind: str) -> None:
-    optional = {"cap", "period", "until_ms", "key", "documents", "title_sha256"}
+    optional = {"cap", "period", "until_ms", "key", "documents", "hand", "title_sha256"}
     for field in SHOWN[kind].keys() - optional:
         content = asked(kind)
         del content["shown"][field]

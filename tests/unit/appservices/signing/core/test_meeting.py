@@ -12,6 +12,7 @@ from appservices.signing.core.guests import guest_id, is_guest, is_same_name
 from appservices.signing.core.meeting import (
     LASTS_MS,
     TABLE,
+    TABLET_MS,
     Meeting,
     MeetingInput,
     MeetingState,
@@ -49,6 +50,32 @@ def test_a_link_is_good_for_a_quarter_of_an_hour(happened: MeetingInput) -> None
 
 def test_nothing_follows_once_somebody_is_identified() -> None:
     assert not [one for one in TABLE if one[0] is MeetingState.IDENTIFIED]
+
+
+TABLET = attrs.evolve(OFFERED, state=MeetingState.CLAIMED, tablet=b"t" * 32)
+
+
+@pytest.mark.parametrize("happened", [MeetingInput.WRITE, MeetingInput.IDENTIFY])
+def test_on_a_tablet_there_is_an_hour_to_read(happened: MeetingInput) -> None:
+    end_ms = TABLET.made_at_ms + TABLET_MS
+
+    step(TABLET, happened, end_ms - 1)
+    with pytest.raises(MeetingOverError):
+        step(TABLET, happened, end_ms)
+
+
+def test_something_is_written_once() -> None:
+    written = step(TABLET, MeetingInput.WRITE, 1_000)
+
+    for again in (MeetingInput.WRITE, MeetingInput.CLAIM):
+        with pytest.raises(MeetingOverError):
+            step(written, again, 1_000)
+
+
+def test_another_tablet_shows_other_digits() -> None:
+    codes = {attrs.evolve(TABLET, tablet=bytes([n]) * 32).code for n in range(50)}
+
+    assert len(codes) > 45
 
 
 def test_another_phone_shows_other_digits() -> None:

@@ -31,6 +31,7 @@ from appservices.signing.core.places import (
 )
 
 GUEST = Wanted("Bob Brown", is_guest=True)
+WRITER = attrs.evolve(GUEST, is_by_hand=True)
 RIGHT = Place(3, Side.RIGHT)
 BOB, CAROL, DAVE = Wanted("bob"), Wanted("carol"), Wanted("dave")
 
@@ -113,6 +114,32 @@ def one(*wanted: Wanted, need: int | None = None) -> WantedStage:
                 )
             ),
         ),
+        ('carol, "Bob Brown" by hand', PartyOrder((one(CAROL, WRITER),))),
+        ('carol, "Bob Brown" от руки', PartyOrder((one(CAROL, WRITER),))),
+        ('carol, "Bob Brown" von Hand', PartyOrder((one(CAROL, WRITER),))),
+        ('carol, "Bob Brown" від руки', PartyOrder((one(CAROL, WRITER),))),
+        (
+            '"Bob Brown" on page 3 right by hand, carol as witness of "bob brown"',
+            PartyOrder(
+                (
+                    one(
+                        attrs.evolve(WRITER, place=RIGHT),
+                        Wanted("carol", Role.WITNESS, "Bob Brown"),
+                    ),
+                )
+            ),
+        ),
+        (
+            '"Bob Brown" by hand on page 3 right, "Ann Brown" by hand as signer',
+            PartyOrder(
+                (
+                    one(
+                        attrs.evolve(WRITER, place=RIGHT),
+                        attrs.evolve(WRITER, person="Ann Brown"),
+                    ),
+                )
+            ),
+        ),
         (
             "https://matrix.to/#/@bob:x.org",
             PartyOrder((one(Wanted("https://matrix.to/#/@bob:x.org")),)),
@@ -150,6 +177,22 @@ def test_what_can_be_read(typed: str, order: PartyOrder) -> None:
         ('"Bob Brown" as clerk', OrderProblem.GUEST, "Bob Brown"),
         ('"Bob Brown" as seal', OrderProblem.GUEST, "Bob Brown"),
         ('each of bob then "Bob Brown"', OrderProblem.GUEST, ""),
+        ("bob by hand", OrderProblem.WORD, "by"),
+        ('"Bob Brown" by', OrderProblem.WORD, "by"),
+        ('"Bob Brown" by hand qualified', OrderProblem.CERTIFICATE, "Bob Brown"),
+        ('"Bob Brown" by hand as approver', OrderProblem.HAND, "Bob Brown"),
+        ('bob, "Ann Brown" by hand as witness of bob', OrderProblem.HAND, "Ann Brown"),
+        (
+            '"Bob Brown" by hand, "Ann Brown" as witness of "Bob Brown"',
+            OrderProblem.HAND,
+            "Bob Brown",
+        ),
+        (
+            '"Bob Brown" by hand, carol as witness of "Bob Brown", dave as witness of "Bob Brown"',
+            OrderProblem.HAND,
+            "Bob Brown",
+        ),
+        ('each of bob then "Bob Brown" by hand', OrderProblem.GUEST, ""),
         ('"Bob Brown', OrderProblem.WORD, '"'),
         ('bob; copy to "Bob Brown"', OrderProblem.WORD, '"Bob Brown"'),
         ('"@bob:x.org"', OrderProblem.WORD, "@bob:x.org"),

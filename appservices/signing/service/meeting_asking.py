@@ -1,0 +1,80 @@
+"""What a registrar is asked in the course of a meeting: one question at a time, the newest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from appservices.signing.core.errors import MeetingOverError
+from appservices.signing.core.meeting import about_of
+from appservices.signing.core.texts.meeting import over_doc
+from appservices.signing.core.texts.talk import refused_words
+from appservices.signing.service.draft_talk import WORDS
+from veche.protocol.evidence import IDENTIFIED
+from veche.protocol.message import Paragraph
+from veche.runtime.approvals import fingerprint
+
+if TYPE_CHECKING:
+    from appservices.signing.core.meeting import Meeting
+    from appservices.signing.core.records import Member, Session
+    from appservices.signing.service.scene import Scene
+    from veche.protocol.errors import RefusedError
+    from veche.protocol.ids import RoomId, UserId
+    from veche.protocol.message import Doc
+    from veche.protocol.prompts import Choice
+
+NAME: Final = "meet-name"
+"""Topic of the question that is answered in words."""
+
+
+@attrs.frozen
+class Met:
+    """A meeting with all that it is about.
+
+    Attributes:
+        session: Locked.
+        member: The guest.
+        meeting: That goes on.
+        room_id: The registrar's chat.
+    """
+
+    session: Session
+    member: Member
+    meeting: Meeting
+    room_id: RoomId
+
+    @property
+    def person(self) -> UserId:
+        """The registrar."""
+        return self.meeting.registrar
+
+
+def ask(
+    scene: Scene, met: Met, topic: str, intro: Doc, choices: tuple[Choice, ...], **more: str
+) -> None:
+    """Ask the registrar of a guest something; only the newest question stays open."""
+    session, member, meeting = met.session, met.member, met.meeting
+    about, person = about_of(session.id, member.id), met.person
+    words = scene.speech(person).text("A newer question has taken the place of this one.")
+    scene.close(about, person, words)
+    prompt = scene.prompt(person, choices, max(1, meeting.expires_at_ms - scene.now_ms))
+    purpose = {"topic": topic, "session": session.id, "party": member.id, "meeting": meeting.id}
+    if topic == NAME:
+        purpose[WORDS] = NAME
+    scene.ask(met.room_id, person, prompt, intro, about=about, purpose={**purpose, **more})
+
+
+def what_of(meeting: Meeting) -> str:
+    """What is said of a meeting, for programs: which guest, and the key of which phone."""
+    key = fingerprint(meeting.public_key or b"")
+    return f"{IDENTIFIED} {meeting.session_id} {meeting.party} {key}"
+
+
+def say(scene: Scene, room_id: RoomId, person: UserId, member: Member, error: RefusedError) -> None:
+    """Why something is not done."""
+    speech = scene.speech(person)
+    if isinstance(error, MeetingOverError):
+        scene.tell(room_id, person, over_doc(member, speech))
+    else:
+        scene.tell(room_id, person, (Paragraph(refused_words(error, speech)),))

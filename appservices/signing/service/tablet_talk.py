@@ -1,0 +1,168 @@
+"""What a registrar is asked when somebody writes by hand on a tablet of the office."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from appservices.signing.core.errors import MeetingOverError
+from appservices.signing.core.hand import witness_of
+from appservices.signing.core.meeting import MeetingState, about_of
+from appservices.signing.core.parties import CAN_ACT, PartyState
+from appservices.signing.core.session import State
+from appservices.signing.core.texts.by_hand import (
+    opened_doc,
+    over_doc,
+    refusal_doc,
+    refusal_text,
+    witness_doc,
+    written_doc,
+)
+from appservices.signing.core.texts.meeting import PAPERS, meeting_refused_doc
+from appservices.signing.service import tablets
+from appservices.signing.service.by_hand import withdrawn
+from appservices.signing.service.meeting_asking import Met, ask
+from appservices.signing.service.scene import Parts
+from appservices.signing.store import meetings as store
+from veche.protocol.approval import MandateShown
+from veche.protocol.evidence import DECLINED
+from veche.protocol.message import Paragraph
+from veche.protocol.prompts import Choice
+from veche.runtime.chats import ChatErrand
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from appservices.signing.core.guests import Papers
+    from appservices.signing.core.meeting import Meeting
+    from appservices.signing.core.records import Member, Session
+    from appservices.signing.service.scene import Scene
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import Errand
+
+WHICH: Final = "meet-papers"
+"""Topic of the question for the papers: that of a phone."""
+REFUSAL: Final = "hand-refusal"
+WITNESS: Final = "hand-witness"
+TOPICS: Final = frozenset({REFUSAL, WITNESS})
+CONFIRM: Final = "confirm"
+STOP: Final = "stop"
+DECLINE: Final = "decline"
+
+
+def came(scene: Scene, meeting: Meeting, session: Session, member: Member) -> None:
+    """A tablet has opened the link: tell the registrar which digits it shows."""
+    room_id = scene.chat_of(meeting.registrar)
+    if room_id is not None:
+        doc = opened_doc(session, member, meeting, scene.speech(meeting.registrar))
+        scene.tell(room_id, meeting.registrar, doc)
+
+
+def said(scene: Scene, meeting: Meeting, session: Session, member: Member) -> None:
+    """Something was written or said on the tablet: ask the registrar whether they saw it."""
+    room_id, told = scene.chat_of(meeting.registrar), tablets.said_of(scene, meeting)
+    if room_id is None or told is None:
+        return
+    met = Met(session, member, meeting, room_id)
+    if told["what"] == tablets.AGREED:
+        _ask_papers(scene, met)
+    else:
+        _ask_refusal(scene, met, told)
+
+
+def answered(scene: Scene, met: Met, topic: str, choice: str, nonce: str | None) -> None:
+    """The registrar has confirmed a refusal, or said that nothing of it is so.
+
+    Raises:
+        RefusedError: It is too late for that.
+    """
+    speech = scene.speech(met.person)
+    if topic == REFUSAL and choice == CONFIRM and nonce is not None:
+        tablets.confirm_refusal(scene, met.session, met.member, met.meeting, nonce)
+        return
+    tablets.refuse(scene, met.session, met.member, met.meeting)
+    scene.tell(met.room_id, met.person, meeting_refused_doc(met.member, speech))
+
+
+def refuse(scene: Scene, session: Session, member: Member, meeting: Meeting) -> None:
+    """The registrar stops a meeting, of a phone or of a tablet.
+
+    Raises:
+        MeetingOverError: It is over.
+    """
+    tablets.refuse(scene, session, member, meeting)
+
+
+def seen(scene: Scene, met: Met, papers: Papers, typed: str) -> None:
+    """The registrar has seen the papers of who wrote: they sign as the witness on their page.
+
+    Raises:
+        RefusedError: It is too late, or they may not any more.
+    """
+    person, speech = met.person, scene.speech(met.person)
+    session = tablets.vouch(scene, met.session, met.member, met.meeting, papers)
+    witness, writer = witness_of(session, met.member), session.member(met.member.id)
+    if witness is None or writer is None:
+        raise MeetingOverError
+    scene.close(about_of(session.id, writer.id), person, typed[:100])
+    page = scene.page_of(session, witness)
+    doc = witness_doc(session, writer, papers, page, speech)
+    stop = Choice(id=STOP, label=speech.text("Stop: nothing of it counts"), style="danger")
+    ask(scene, attrs.evolve(met, session=session, member=writer), WITNESS, doc, (stop,))
+
+
+def _ask_papers(scene: Scene, met: Met) -> None:
+    speech = scene.speech(met.person)
+    choices = [Choice(id=one.value, label=speech.text(words)) for one, words in PAPERS.items()]
+    words = speech.text("The tablet shows another code, I did not see it, or it is somebody else")
+    stop = Choice(id=STOP, label=words, style="danger")
+    intro = written_doc(met.session, met.member, met.meeting, speech)
+    ask(scene, met, WHICH, intro, (*choices, stop))
+
+
+def _ask_refusal(scene: Scene, met: Met, told: Mapping[str, Any]) -> None:
+    """Ask the registrar to say with their key that somebody declined before them."""
+    session, member, speech = met.session, met.member, scene.speech(met.person)
+    text = refusal_text(session, member, (told["code"], told["words"]), speech)
+    what = f"{DECLINED} {session.id} {member.id} {met.meeting.id}"
+    shown = MandateShown(what=what, text=text, until_ms=met.meeting.expires_at_ms)
+    approve = scene.approvals.asked(scene.voice, met.person, "mandate", shown)
+    choices = (
+        Choice(id=CONFIRM, label=speech.text("They decline: I have heard it"), approve=approve),
+        Choice(id=DECLINE, label=speech.text("Stop: nothing of it counts"), style="danger"),
+    )
+    intro = refusal_doc(session, member, met.meeting, speech)
+    ask(scene, met, REFUSAL, (*intro, Paragraph(text)), choices)
+
+
+class Over(ChatErrand[Parts]):
+    """The time for the witness's signature is over: what was written counts no more."""
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        """Withdraw it, and tell the registrar."""
+        scene = self._parts.scene(txn, errand.id, now_ms)
+        session = scene.session(errand.payload["session"])
+        meeting = store.of_id(txn, errand.payload["meeting"])
+        member = None if session is None else session.member(errand.payload["party"])
+        if session is None or member is None or meeting is None:
+            return
+        if meeting.state is not MeetingState.WRITTEN:
+            return
+        is_open = session.state is State.OPEN
+        if is_open and member.party.state is PartyState.WRITTEN:
+            session = scene.save(withdrawn(scene, session, member))
+        else:
+            store.save(txn, attrs.evolve(meeting, state=MeetingState.REFUSED), now_ms)
+        member = session.member(member.id) or member
+        if is_open and member.party.state in CAN_ACT:
+            _tell_over(scene, session, member, meeting)
+
+
+def _tell_over(scene: Scene, session: Session, member: Member, meeting: Meeting) -> None:
+    person = meeting.registrar
+    room_id, speech = scene.chat_of(person), scene.speech(person)
+    scene.close(about_of(session.id, member.id), person, speech.text("It is over."))
+    if room_id is not None:
+        scene.tell(room_id, person, over_doc(member, speech))

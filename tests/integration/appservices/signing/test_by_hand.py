@@ -1,0 +1,472 @@
+"""Who has no phone writes by hand on a tablet of the office, before a witness who signs."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+
+from appservices.signing.core.judged import judged
+from appservices.signing.core.meeting import LASTS_MS
+from appservices.signing.service.by_hand import OVER as OVER_ERRAND
+from tests.integration.appservices.signing.chats import DAVE, ChatSite
+from tests.integration.appservices.signing.site import ALICE, CAROL, DAY_MS, PDF
+from tests.support.calls import Answer, request
+from tests.support.keys import unpadded_base64
+from tests.support.sign_page import API, FreshKey, SignPage
+from veche.protocol.evidence_checks import check_evidence, read_evidence
+from veche.protocol.handwriting import LENGTH_MIN, POINTS_MAX, Drawing
+from veche.protocol.signatures.report import Verdict
+from veche.protocol.signatures.words import words_of
+
+if TYPE_CHECKING:
+    from veche.protocol.evidence import Evidence
+    from veche.runtime.database import Cursor
+
+pytestmark = pytest.mark.postgres
+WHO = '"Bob Brown" by hand'
+NAME = [[100, 200, 200, 60, 300, 220, 420, 80], [500, 150, 620, 150]]
+OVER = "ORG.VECHE.MEETING_OVER"
+
+
+@attrs.define
+class Tablet:
+    """A tablet of the office, which has opened a link."""
+
+    origin: str
+    meeting: str
+    token: str
+    secret: bytes = attrs.field(factory=lambda: secrets.token_bytes(32))
+
+    def call(self, method: str, path: str = "", body: object = None, **more: str) -> Answer:
+        headers = {"veche-meeting": self.token, "veche-tablet": unpadded_base64(self.secret)}
+        url = f"{self.origin}{API}/meetings/{self.meeting}{path}"
+        return request(method, url, body=body, headers={**headers, **more})
+
+    def open(self) -> Answer:
+        digest = unpadded_base64(hashlib.sha256(self.secret).digest())
+        return self.call("POST", "/tablet", {"secret_sha256": digest})
+
+    def blob(self, digest: str, secret: bytes | None = None) -> tuple[int, bytes]:
+        one = urllib.request.Request(f"{self.origin}{API}/meetings/{self.meeting}/blobs/{digest}")  # noqa: S310 -- ours
+        one.add_header("veche-meeting", self.token)
+        one.add_header("veche-tablet", unpadded_base64(secret or self.secret))
+        try:
+            with urllib.request.urlopen(one) as answer:  # noqa: S310 -- ours
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as e:
+            with e:
+                return e.code, b""
+
+    def write(self, **changes: object) -> Answer:
+        body = {
+            "name": "Bob Brown",
+            "drawing": {"strokes": NAME},
+            "read": "all_pages",
+            "agrees": True,
+            "clauses": [],
+            **changes,
+        }
+        return self.call("POST", "/hand", body)
+
+
+class HandSite(ChatSite):
+    """Carol has a lease signed by Bob, who has no account and no phone."""
+
+    async def prepare(self, who: str = WHO, *more: str, asker: Any = CAROL) -> None:
+        self.chat(*{CAROL, ALICE, DAVE, asker})
+        self.send_file(asker, PDF, "lease 12b.pdf")
+        await self.settle()
+        await self.say_all(asker, "Lease of flat 12b", who)
+        await self.tap(asker, *more, "send")
+
+    def tablet(self) -> Tablet:
+        """That opens the newest link."""
+        lines = [one["body"] for one in self.contents(CAROL) if "/sign#tablet=" in one["body"]]
+        link = lines[-1].partition("/sign#tablet=")[2].split()[0]
+        meeting, _, rest = link.partition("&x=")
+        return Tablet(self.url, meeting, rest.partition("&k=")[0])
+
+    async def sit(self) -> tuple[Tablet, Answer]:
+        """Bob is there: the tablet has opened the link."""
+        await self.tap(CAROL, "here")
+        tablet = self.tablet()
+        opened = await self.away(tablet.open)
+        assert opened.status == 200, opened
+        return tablet, opened
+
+    async def written(self, **changes: object) -> Tablet:
+        """Bob has written, and Carol has seen his passport."""
+        tablet, _ = await self.sit()
+        answer = await self.away(lambda: tablet.write(**changes))
+        assert answer.status == 200, answer
+        await self.tap(CAROL, "passport")
+        await self.say_all(CAROL, "Bob Brown")
+        return tablet
+
+    def witness(self) -> SignPage:
+        """Carol's page, on which she signs that she saw it."""
+        session = self.session()
+        one = next(each for each in session.members if each.party.role.value == "witness")
+        return self.page(session, one.id)
+
+
+class HandTests(HandSite):
+    """One who writes, one who sees it."""
+
+    async def test_what_is_written_by_hand_counts_once_the_registrar_has_signed_as_the_witness(
+        self,
+    ) -> None:
+        await self.prepare()
+        assert "Bob Brown (signs by hand)" in self.all_said(CAROL)
+        assert "Carol Clark, witness of Bob Brown" in self.all_said(CAROL)
+        assert "Bob Brown signs by hand, on a tablet of yours" in self.all_said(CAROL)
+        tablet, opened = await self.sit()
+        assert opened.body["code"] in self.said(CAROL)
+        view = opened.body["view"]
+        assert (view["you"]["role"], view["you"]["level"]) == ("signer", "S0")
+        status, cipher = await self.away(tablet.blob, view["document"]["blob"])
+        assert (status, hashlib.sha256(cipher).hexdigest()) == (200, view["document"]["blob"])
+
+        written = await self.away(tablet.write)
+        assert (written.status, written.body["state"]) == (200, "written")
+        assert opened.body["code"] in self.said(CAROL)
+        assert "Did you see them write it?" in self.said(CAROL)
+        assert self.states() == {"Bob Brown": "viewed", "Carol Clark": "waiting"}
+        # The tablet has done its part, and gets the document no more.
+        assert (await self.away(tablet.blob, view["document"]["blob"]))[0] == 409
+        await self.tap(CAROL, "passport")
+        await self.say_all(CAROL, "Robert Brown")
+        assert "made for Bob Brown, not for Robert Brown" in self.all_said(CAROL)
+        await self.say_all(CAROL, "bob  brown")
+        assert "that you saw Bob Brown, who showed a passport, write this" in self.all_said(CAROL)
+        assert self.states() == {"Bob Brown": "written", "Carol Clark": "invited"}
+
+        page = self.witness()
+        seen = (await self.away(page.view))["you"]["written"]
+        assert seen["code"] == opened.body["code"]
+        assert seen["drawing"]["strokes"] == NAME
+        assert (seen["record"]["name"], seen["record"]["papers"]) == ("Bob Brown", "passport")
+        signed = await self.away(page.sign, self.keys[CAROL])
+        assert signed.status == 200, signed
+        assert self.states() == {"Bob Brown": "signed", "Carol Clark": "signed"}
+        parties = {one["name"]: one for one in signed.body["parties"]}
+        bob, carol = parties["Bob Brown"], parties["Carol Clark"]
+        assert (bob["level"], bob["by_hand"], bob["witnessed_by"]) == ("S0", True, "Carol Clark")
+        assert (carol["level"], carol["by_hand"], carol["witness_of"]) == ("S2", False, "p1")
+        await self.settle()
+        self._check_all()
+        await self.say_all(CAROL, "signatures")
+        assert "Lease of flat 12b" in self.said(CAROL)
+
+    def _check_all(self) -> None:
+        assert self.session().state.value == "completed"
+        pdf, evidence = (data for _, data in self.files(CAROL)[-2:])
+        report = judged(pdf, self.parts.authorities.trusted, self.host.now_ms())
+        assert report.verdict is Verdict.SEALED
+        [signer] = report.signers
+        assert (signer.name, signer.account) == ("Carol Clark", CAROL)
+        assert signer.hand is not None
+        assert signer.hand.name == "Bob Brown"
+        words = words_of(report, "en")
+        assert "Bob Brown agreed by hand, without a key; witnessed with a key by Carol" in words
+        assert "Signed by" not in words
+        record = read_evidence(evidence)
+        assert check_evidence(record, pdf, report) == []
+        [hand] = record.hands
+        assert (hand.party, hand.witness) == ("p1", "p2")
+        bob = next(one for one in record.parties if one.party == "p1")
+        assert (bob.level, bob.field, bob.certificate_sha256) == ("S0", "", None)
+        for name, forged in self._forged(record):
+            assert check_evidence(forged, pdf, report), name
+        # What was written is kept sealed alone.
+        dump = str(self.rows("SELECT m::text, p::text FROM signing.meeting m, signing.party p"))
+        assert "Brown" not in dump
+        assert not self.rows("SELECT 1 FROM signing.meeting WHERE sealed IS NOT NULL")
+
+    @staticmethod
+    def _forged(record: Evidence) -> list[tuple[str, Evidence]]:
+        [hand] = record.hands
+        other = Drawing.model_validate({"strokes": [[0, 0, 500, 250]]})
+        signer = record.parties[0].model_copy(update={"level": "S2"})
+        return [
+            ("no handwriting", record.model_copy(update={"hands": ()})),
+            ("another drawing", _with(record, hand.model_copy(update={"drawing": other}))),
+            ("another party", _with(record, hand.model_copy(update={"party": "p2"}))),
+            ("another witness", _with(record, hand.model_copy(update={"witness": "p1"}))),
+            ("nobody", _with(record, hand.model_copy(update={"witness": "p9"}))),
+            ("another level", record.model_copy(update={"parties": (signer, record.parties[1])})),
+            ("no record", _with(record, hand.model_copy(update={"record": "e30"}))),
+        ]
+
+    async def test_a_link_is_for_one_tablet_which_is_a_stranger_once_it_was_closed(self) -> None:
+        await self.prepare()
+        tablet, opened = await self.sit()
+        again = await self.away(tablet.open)
+        assert (again.status, again.body["code"]) == (200, opened.body["code"])
+        other = attrs.evolve(tablet, secret=secrets.token_bytes(32))
+        assert (await self.away(other.open)).body["errcode"] == OVER
+        assert (await self.away(other.write)).body["errcode"] == OVER
+        blob = opened.body["view"]["document"]["blob"]
+        assert (await self.away(other.blob, blob))[0] == 409
+        assert (await self.away(tablet.call, "POST", "/claim", {})).status == 400
+        wrong = attrs.evolve(tablet, token="x" * 32)
+        assert (await self.away(wrong.open)).status == 404
+        # A newer link takes the place of the older one, and of what is read there.
+        await self.tap(CAROL, "here")
+        assert (await self.away(tablet.write)).body["errcode"] == OVER
+        newer = self.tablet()
+        assert (await self.away(newer.open)).status == 200
+
+    async def test_a_link_is_too_old_after_a_quarter_of_an_hour(self) -> None:
+        await self.prepare()
+        await self.tap(CAROL, "here")
+        await self._later(LASTS_MS)
+        assert (await self.away(self.tablet().open)).body["errcode"] == OVER
+
+    async def _later(self, ms: int) -> None:
+        self.rows(
+            "UPDATE signing.meeting SET made_at_ms = made_at_ms - %s RETURNING 1",
+            ms,
+        )
+
+    async def test_bad_input_from_a_tablet_changes_nothing(self) -> None:
+        await self.prepare()
+        tablet, _ = await self.sit()
+        long = [[at % 1000 for at in range(2 * POINTS_MAX)], [0, 0, 9, 9]]
+        wrongs: tuple[dict[str, object], ...] = (
+            {"drawing": {"strokes": []}},
+            {"drawing": {"strokes": [[10, 10]]}},
+            {"drawing": {"strokes": [[0, 0, LENGTH_MIN - 1, 0]]}},
+            {"drawing": {"strokes": [[0, 0, 300]]}},
+            {"drawing": {"strokes": [[0, 0, 300, 301]]}},
+            {"drawing": {"strokes": [[0, 0, 1001, 300]]}},
+            {"drawing": {"strokes": [[-1, 0, 300, 300]]}},
+            {"drawing": {"strokes": [[0.5, 0, 300, 300]]}},
+            {"drawing": {"strokes": long}},
+            {"drawing": {"strokes": [[0, 0, 3, 3]] * 101}},
+            {"drawing": {"strokes": "<svg/>"}},
+            {"drawing": None},
+            {"agrees": False},
+            {"read": "elsewhere"},
+            {"name": "Robert Brown"},
+            {"name": ""},
+            {"name": "x" * 201},
+        )
+        for wrong in wrongs:
+            answer = await self.away(lambda wrong=wrong: tablet.write(**wrong))
+            assert answer.status == 400, (wrong, answer)
+        answer = await self.away(lambda: tablet.write(clauses=[{"id": "c1", "accepted": True}]))
+        assert answer.body["errcode"] == "ORG.VECHE.CLAUSE_NOT_ACCEPTED"
+        assert self.states() == {"Bob Brown": "viewed", "Carol Clark": "waiting"}
+        assert (await self.away(tablet.write)).status == 200
+        assert (await self.away(tablet.write)).body["errcode"] == OVER
+
+    async def test_nothing_counts_if_the_registrar_stops_or_the_time_runs_out(self) -> None:
+        await self.prepare()
+        tablet, _ = await self.sit()
+        await self.away(tablet.write)
+        await self.tap(CAROL, "stop")
+        assert "Nobody signs by this code" in self.said(CAROL)
+        assert self.states() == {"Bob Brown": "viewed", "Carol Clark": "waiting"}
+        assert (await self.away(tablet.call, "GET")).body["state"] == "refused"
+
+        # The papers were seen; then the registrar stops, and afterwards the time runs out.
+        await self.written()
+        assert self.states() == {"Bob Brown": "written", "Carol Clark": "invited"}
+        await self.tap(CAROL, "stop")
+        assert self.states() == {"Bob Brown": "viewed", "Carol Clark": "waiting"}
+        refused = await self.away(self.witness().sign, self.keys[CAROL])
+        assert refused.body["errcode"] == "ORG.VECHE.NOT_YOUR_TURN"
+
+        await self.written()
+        self._expire()
+        late = await self.away(self.witness().sign, self.keys[CAROL])
+        assert late.body["errcode"] == "ORG.VECHE.NOT_WRITTEN"
+        await self.fire(OVER_ERRAND)
+        assert self.states() == {"Bob Brown": "viewed", "Carol Clark": "waiting"}
+        assert "The time is over" in self.said(CAROL)
+        assert not self.rows("SELECT 1 FROM signing.meeting WHERE sealed IS NOT NULL")
+        assert not self.rows("SELECT 1 FROM signing.signature")
+
+        await self.written()
+        signed = await self.away(self.witness().sign, self.keys[CAROL])
+        assert signed.status == 200, signed
+        assert self.states() == {"Bob Brown": "signed", "Carol Clark": "signed"}
+
+    def _expire(self) -> None:
+        """Let the time for the witness's signature be over."""
+
+        def work(txn: Cursor) -> None:
+            scene = self.scene_of(txn)
+            session = scene.session(self.session().id)
+            assert session is not None
+            members = tuple(
+                one
+                if one.written is None
+                else attrs.evolve(one, written=attrs.evolve(one.written, until_ms=scene.now_ms))
+                for one in session.members
+            )
+            scene.save(attrs.evolve(session, members=members))
+
+        self.run_now(work)
+
+    async def test_an_approval_of_what_was_withdrawn_is_none_of_what_was_written_later(
+        self,
+    ) -> None:
+        await self.prepare()
+        await self.written()
+        page = self.witness()
+        begun = await self.away(self._begun, page)
+        await self.tap(CAROL, "stop")
+        await self.written(drawing={"strokes": [[0, 0, 900, 290]]})
+        answer = await self.away(page.hand_in, begun)
+        assert answer.status == 409, answer
+        assert answer.body["errcode"] == "ORG.VECHE.NOT_WRITTEN"
+        assert self.states() == {"Bob Brown": "written", "Carol Clark": "invited"}
+
+    def _begun(self, page: SignPage) -> dict[str, Any]:
+        """A signature that is made and not handed in."""
+        view, key = page.view(), FreshKey()
+        issued = page.certificate(key, self.keys[CAROL])
+        assert issued.status == 200, issued
+        return page.revision(view, page.document(view), key, issued.body)
+
+    async def test_who_declines_on_the_tablet_declines_once_the_registrar_confirms_it(
+        self,
+    ) -> None:
+        await self.prepare()
+        tablet, _ = await self.sit()
+        body = {"reason_code": "wrong_terms", "reason": "The rent is wrong"}
+        for wrong in ({"reason_code": "none"}, {"reason_code": "other", "reason": "x" * 1001}):
+            assert (await self.away(tablet.call, "POST", "/refusal", wrong)).status == 400
+        said = await self.away(tablet.call, "POST", "/refusal", body)
+        assert (said.status, said.body["state"]) == (200, "written")
+        assert "Bob Brown is with me and declines to sign" in self.said(CAROL)
+        assert self.states()["Bob Brown"] == "viewed"
+        await self.tap(CAROL, "decline")
+        assert self.session().state.value == "open"
+
+        tablet, _ = await self.sit()
+        await self.away(tablet.call, "POST", "/refusal", body)
+        assert await self.approve(CAROL, self.keys[ALICE]) != "approved"
+        assert await self.approve(CAROL) == "approved"
+        assert self.states()["Bob Brown"] == "declined"
+        assert self.session().state.value == "declined"
+        assert "The rent is wrong" in self.all_said(CAROL)
+
+    async def test_who_may_witness_no_more_is_told_at_each_step(self) -> None:
+        await self.prepare()
+        await self.written()
+        registrars = list(self.parts.section.registrars)
+        self.parts.section.registrars.clear()
+        refused = await self.away(self.witness().sign, self.keys[CAROL])
+        assert refused.body["errcode"] == "ORG.VECHE.NOT_REGISTRAR"
+        self.parts.section.registrars.extend(registrars)
+        await self.tap(CAROL, "stop")
+        tablet, _ = await self.sit()
+        await self.away(tablet.write)
+        self.parts.section.registrars.clear()
+        await self.tap(CAROL, "passport")
+        await self.say_all(CAROL, "Bob Brown")
+        assert "Only those whom the operator of this service has named" in self.said(CAROL)
+        assert self.states() == {"Bob Brown": "viewed", "Carol Clark": "waiting"}
+
+    async def test_a_session_that_ends_meanwhile_takes_nothing_that_was_written(self) -> None:
+        await self.prepare()
+        tablet, _ = await self.sit()
+        await self.take_back(CAROL)
+        assert self.session().state.value == "cancelled"
+        late = await self.away(tablet.write)
+        assert late.body["errcode"] == "ORG.VECHE.SESSION_NOT_OPEN"
+
+    async def test_the_witness_passes_it_on_to_nobody_and_has_no_part_of_their_own(self) -> None:
+        self.chat(CAROL, ALICE)
+        self.send_file(CAROL, PDF, "lease 12b.pdf")
+        await self.settle()
+        await self.say_all(CAROL, "Lease of flat 12b", 'me, "Bob Brown" by hand')
+        assert "These cannot sign together" in self.said(CAROL)
+        assert "name another registrar as the witness" in self.said(CAROL)
+        wrong = '"Bob Brown" by hand, alice as witness of "Bob Brown"'
+        await self.say_all(CAROL, wrong)
+        assert "Only those whom the operator" in self.said(CAROL)
+        await self.say_all(CAROL, 'alice, "Bob Brown" by hand')
+        await self.tap(CAROL, "send")
+        assert self.states() == {
+            "Alice Adams": "invited",
+            "Bob Brown": "invited",
+            "Carol Clark": "waiting",
+        }
+        await self.written()
+        await self.away(self.page(self.session(), "p1").sign, self.keys[ALICE])
+        assert self.session().state.value == "open"
+        signed = await self.away(self.witness().sign, self.keys[CAROL])
+        assert signed.status == 200, signed
+        await self.settle()
+        assert self.session().state.value == "completed"
+
+    async def test_two_write_before_one_registrar(self) -> None:
+        await self.prepare('"Bob Brown" by hand, "Ann Brown" by hand')
+        names = [(one.name, one.party.role.value) for one in self.session().members]
+        assert names[2:] == [("Carol Clark", "witness"), ("Carol Clark", "witness")]
+        for party, name in (("p1", "Bob Brown"), ("p2", "Ann Brown")):
+            number = self.session().id[-8:]
+            await self.say_all(CAROL, f"meet {number} {party}")
+            tablet = self.tablet()
+            assert (await self.away(tablet.open)).status == 200
+            answer = await self.away(lambda name=name, tablet=tablet: tablet.write(name=name))
+            assert answer.status == 200, answer
+            await self.tap(CAROL, "passport")
+            await self.say_all(CAROL, name)
+            one = next(each for each in self.session().members if each.party.of == party)
+            signed = await self.away(self.page(self.session(), one.id).sign, self.keys[CAROL])
+            assert signed.status == 200, signed
+        await self.settle()
+        assert self.session().state.value == "completed"
+        pdf, evidence = (data for _, data in self.files(CAROL)[-2:])
+        report = judged(pdf, self.parts.authorities.trusted, self.host.now_ms())
+        assert [one.hand and one.hand.name for one in report.signers] == ["Bob Brown", "Ann Brown"]
+        assert check_evidence(read_evidence(evidence), pdf, report) == []
+
+    async def test_an_organisation_lets_somebody_sign_by_hand_before_its_clerk(self) -> None:
+        self.chat(CAROL)
+        seer = {"user": CAROL, "name": "Carol Clark"}
+        party = {"party": "p1", "name": "Bob Brown", "in_person": seer, "by_hand": True}
+        body = {
+            "title": "Lease",
+            "parties": [party],
+            "deadline_at_ms": self.host.now_ms() + 7 * DAY_MS,
+        }
+        status, made = await self.call("POST", "/sessions", body, once="k")
+        assert status == 201, made
+        path = f"/sessions/{made['session']}"
+        await self.call("PUT", f"{path}/file", pdf=PDF)
+        status, sent = await self.call("POST", f"{path}/send", {})
+        assert (status, sent["state"]) == (200, "open"), sent
+        assert [one["witness_of"] for one in sent["parties"]] == [None, "p1"]
+        await self.settle()
+        await self.written()
+        signed = await self.away(self.witness().sign, self.keys[CAROL])
+        assert signed.status == 200, signed
+        await self.settle()
+        status, told = await self.call("GET", f"{path}/state")
+        assert status == 200, told
+        bob = told["parties"][0]
+        assert (bob["level"], bob["witnessed_by"]) == ("S0", "Carol Clark")
+        for wrong, errcode in (
+            ({"in_person": None, "user": CAROL}, "M_BAD_JSON"),
+            ({"role": "approver"}, "ORG.VECHE.NOT_BY_HAND"),
+            ({"level": "S2"}, "ORG.VECHE.NOT_BY_HAND"),
+        ):
+            body = {**body, "parties": [{**party, **wrong}]}
+            status, refused = await self.call("POST", "/sessions", body, once=str(wrong))
+            assert status == 400, (wrong, errcode, refused)
+
+
+def _with(record: Evidence, hand: object) -> Evidence:
+    return record.model_copy(update={"hands": (hand,)})
