@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
+import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -195,6 +196,21 @@ def test_a_judgement_has_bounds(tmp_path: Path) -> None:
 
     assert not path.exists() or path.stat().st_size == 0
     assert in_sandbox(len, b"abc") == 3
+
+
+def test_a_judgement_begins_with_nothing_of_who_asks_and_nothing_of_their_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("pickle", "multiprocessing"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(1)")
+    monkeypatch.chdir(tmp_path)
+
+    assert in_sandbox(eval, "'pytest' in __import__('sys').modules") is False
+
+
+def test_a_judgement_that_ends_without_a_word_is_none() -> None:
+    with pytest.raises(SandboxError):
+        in_sandbox(sys.exit, 0)
 
 
 @pytest.mark.parametrize(
