@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +19,7 @@ from tests.support.hostile import (
     measured,
 )
 from tests.support.node import WIDGETS, node, why_no_node
+from tests.unit.appservices.widgets.test_signing_twins import by_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,3 +58,30 @@ def test_the_largest_files_take_the_page_no_more_than_their_bounds(
     assert took.said.strip() in verdicts, took.said
     assert took.cpu_s < CPU_S_MAX
     assert took.memory_bytes < MEMORY_BYTES_MAX
+
+
+_DIGESTS: Final = """
+    const { digested } = await at("verify/bytes.js");
+    const whole = bytes(given.whole);
+    const found = [];
+    for (const [first, hole, resume, end] of given.cases) {
+        const parts = [whole.subarray(first, hole), whole.subarray(resume, end)];
+        const pending = digested("SHA-256", parts);
+        const isKept = base64(whole) === given.whole;
+        found.push([base64(await pending), isKept]);
+    }
+    answer(found);
+"""
+
+
+def test_a_digest_around_a_hole_is_right_and_leaves_the_file_as_it_was() -> None:
+    """What is behind the hole stands in it while the browser copies, however long both are."""
+    whole = bytes(range(256)) * 4
+    cases = [(0, 9, 20, 1024), (0, 500, 900, 1024), (3, 9, 9, 700), (0, 0, 8, 900), (0, 9, 9, 9)]
+    given = {"whole": base64.b64encode(whole).decode(), "cases": cases}
+
+    found = by_page(_DIGESTS, given)
+
+    parts = [whole[first:hole] + whole[resume:end] for first, hole, resume, end in cases]
+    digests = [base64.b64encode(hashlib.sha256(one).digest()).decode() for one in parts]
+    assert found == [[digest, True] for digest in digests]
