@@ -31,7 +31,10 @@ try {
     await page.waitForTimeout(LOOK_MS);
     const label = await button.innerText();
     await button.click();
-    await page.getByText("documents are signed").waitFor({ timeout: 60_000 });
+    const under_way = page.getByText("Leave this page open until all are.");
+    await under_way.waitFor();
+    await under_way.waitFor({ state: "detached", timeout: 60_000 });
+    await page.getByText("documents are signed").waitFor();
     const refused = await lines.locator(".banner.critical").allInnerTexts();
     const signed = await lines.getByText("· signed").count();
     await tell({ outcomes: { label, signed, refused, others }, problems });
