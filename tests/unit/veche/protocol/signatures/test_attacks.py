@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.support import additions, attackers, attacks
+from tests.support.forgery import page
 from tests.support.signing import NOW
 from veche.protocol.pdf.values import VALUES_MAX
 from veche.protocol.signatures.report import Reason, Report, Verdict
@@ -140,6 +141,13 @@ def test_after_a_signature_that_allows_nothing_a_stamp_closes_the_file() -> None
 def test_no_more_values_are_read_than_memory_has_room_for() -> None:
     assert verdict(attackers.crowded(VALUES_MAX)).verdict is Verdict.UNSIGNED
     assert verdict(attackers.crowded(VALUES_MAX + 1)).verdict is Verdict.UNREADABLE
+
+
+def test_a_trailer_has_no_entry_that_is_not_known() -> None:
+    pdf = page(attackers.HONEST)
+    assert verdict(pdf).verdict is Verdict.UNSIGNED
+    [found] = verdict(pdf.replace(b"/Size", b"/Foo 1/Size", 1)).findings
+    assert (found.reason, found.detail) == (Reason.UNREADABLE, "a trailer has /Foo")
 
 
 def test_a_first_signature_that_certifies_nothing_is_named() -> None:
