@@ -60,9 +60,8 @@ def _one(
         yield "the record of what was written by hand is of something or somebody else"
     if record.drawing_sha256 != hand.drawing.sha256:
         yield "another drawing was written by hand"
-    if record.clauses != () and _answers(evidence, writer.party) != {
-        one.id: one.accepted for one in record.clauses
-    }:
+    given = {one.id: one.accepted for one in record.clauses}
+    if _answers(evidence, writer.party) != given:
         yield "the answers to clauses are not those that were given by hand"
     if record.sha256 not in {one.record for one in _approved(evidence, witness.party)}:
         yield "the witness has approved something else than what was written by hand"

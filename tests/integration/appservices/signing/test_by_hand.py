@@ -19,6 +19,7 @@ from tests.integration.appservices.signing.site import ALICE, CAROL, DAY_MS, PDF
 from tests.support.calls import Answer, request
 from tests.support.keys import unpadded_base64
 from tests.support.sign_page import API, FreshKey, SignPage
+from veche.protocol.evidence import EvidenceClause
 from veche.protocol.evidence_checks import check_evidence, read_evidence
 from veche.protocol.handwriting import LENGTH_MIN, POINTS_MAX, Drawing
 from veche.protocol.signatures.report import Verdict
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.postgres
 WHO = '"Bob Brown" by hand'
 NAME = [[100, 200, 200, 60, 300, 220, 420, 80], [500, 150, 620, 150]]
 OVER = "ORG.VECHE.MEETING_OVER"
+CLAUSE = EvidenceClause(id="c1", title="Pets", kind="optional", page=1, answers={"p1": "accepted"})
 
 
 @attrs.define
@@ -202,6 +204,7 @@ class HandTests(HandSite):
             ("nobody", _with(record, hand.model_copy(update={"witness": "p9"}))),
             ("another level", record.model_copy(update={"parties": (signer, record.parties[1])})),
             ("no record", _with(record, hand.model_copy(update={"record": "e30"}))),
+            ("an answer that nobody gave", record.model_copy(update={"clauses": (CLAUSE,)})),
         ]
 
     async def test_a_link_is_for_one_tablet_which_is_a_stranger_once_it_was_closed(self) -> None:
@@ -459,13 +462,13 @@ class HandTests(HandSite):
         bob = told["parties"][0]
         assert (bob["level"], bob["witnessed_by"]) == ("S0", "Carol Clark")
         for wrong, errcode in (
-            ({"in_person": None, "user": CAROL}, "M_BAD_JSON"),
+            ({"in_person": None, "user": CAROL}, "ORG.VECHE.MALFORMED"),
             ({"role": "approver"}, "ORG.VECHE.NOT_BY_HAND"),
             ({"level": "S2"}, "ORG.VECHE.NOT_BY_HAND"),
         ):
             body = {**body, "parties": [{**party, **wrong}]}
             status, refused = await self.call("POST", "/sessions", body, once=str(wrong))
-            assert status == 400, (wrong, errcode, refused)
+            assert (status, refused["errcode"]) == (400, errcode), wrong
 
 
 def _with(record: Evidence, hand: object) -> Evidence:
