@@ -467,8 +467,8 @@ class HandTests(HandSite):
             ({"level": "S2"}, "ORG.VECHE.NOT_BY_HAND"),
         ):
             body = {**body, "parties": [{**party, **wrong}]}
-            status, refused = await self.call("POST", "/sessions", body, once=str(wrong))
-            assert (status, refused["errcode"]) == (400, errcode), wrong
+            status, refused = await self.call("POST", "/sessions", body, once=next(iter(wrong)))
+            assert (status, refused["errcode"]) == (400, errcode), refused
 
 
 def _with(record: Evidence, hand: object) -> Evidence:
