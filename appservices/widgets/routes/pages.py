@@ -45,7 +45,7 @@ SHARED: Final[Mapping[bytes, str]] = {b"/shop/open_invoice.js": "shop/open_invoi
 """Files that pages of other origins load, by the addresses that those keep: as they are below
 ``static`` nobody but our own documents loads them."""
 _FOR_OTHER_SITES: Final = {b"access-control-allow-origin": b"*"}
-_WORKER: Final = b"default-src 'none'; script-src 'self'"
+_WORKER: Final = b"default-src 'none'; script-src 'self'; frame-ancestors 'none'"
 """A worker has the policy of its own file; it loads modules and decoders of pictures, and asks
 nobody anything."""
 _HEAD: Final = "<!-- head -->"

@@ -126,7 +126,7 @@ class TestFiles(Case):
         answers = [self.ask(pages, "GET", base + one)[0] for one in (*names, "a.js")]
 
         *workers, other = (self.header(one, "content-security-policy") for one in answers)
-        assert set(workers) == {"default-src 'none'; script-src 'self'"}
+        assert set(workers) == {"default-src 'none'; script-src 'self'; frame-ancestors 'none'"}
         assert "script-src" not in other
 
     def test_one_file_is_for_pages_of_other_origins_and_no_other(self) -> None:
