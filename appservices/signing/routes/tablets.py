@@ -22,6 +22,8 @@ from veche.protocol.meeting_api import (
 from veche.runtime.api import Download
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from appservices.signing.core.meeting import Meeting
     from appservices.signing.core.records import Member, Session
     from appservices.signing.routes.parties import Signing
@@ -87,10 +89,7 @@ class TabletRoutes(MeetingCalls):
     def hand(self, txn: Cursor, call: Call) -> MeetingView:
         """The registrar is asked what they saw."""
         scene = self._scene(txn, call, f"hand {call.path_args['meeting']}")
-        meeting, session, member = self._tablet(scene, call)
-        meeting = tablets.agree(scene, (meeting, session, member), call.body)
-        tablet_talk.said(scene, meeting, session, member)
-        return meetings.view(scene, meeting, member)
+        return self._said(scene, call, tablets.agree)
 
     @API.transaction(
         "signing.hand_refusal",
@@ -105,9 +104,14 @@ class TabletRoutes(MeetingCalls):
     def refusal(self, txn: Cursor, call: Call) -> MeetingView:
         """It is final once they have."""
         scene = self._scene(txn, call, f"refusal {call.path_args['meeting']}")
-        meeting, session, member = self._tablet(scene, call)
-        meeting = tablets.decline(scene, (meeting, session, member), call.body)
-        tablet_talk.said(scene, meeting, session, member)
+        return self._said(scene, call, tablets.decline)
+
+    def _said(self, scene: Scene, call: Call, say: Callable[..., Meeting]) -> MeetingView:
+        """Something is said on the tablet; the registrar is asked about it once."""
+        before, session, member = self._tablet(scene, call)
+        meeting = say(scene, (before, session, member), call.body)
+        if meeting.state is not before.state:
+            tablet_talk.said(scene, meeting, session, member)
         return meetings.view(scene, meeting, member)
 
     def _tablet(self, scene: Scene, call: Call) -> tuple[Meeting, Session, Member]:

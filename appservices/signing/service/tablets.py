@@ -96,16 +96,17 @@ def check_reading(scene: Scene, found: Found) -> None:
 def agree(scene: Scene, found: Found, body: HandBody) -> Meeting:
     """Somebody has agreed on the tablet and written their name; it counts for nothing yet.
 
+    The same once more changes nothing: the tablet did not get the answer.
+
     Raises:
-        MeetingOverError: It is too late, or they have said so before.
+        MeetingOverError: It is too late, or they have said something else before.
         NotNowError: The session takes no signatures.
         ClauseError: A clause was not answered, or refused.
         MalformedError: The typed name is not that of the document.
     """
     meeting, session, member = found
-    if meeting.state is MeetingState.WRITTEN:
-        raise MeetingOverError
-    _check_open(scene, session, member)
+    if meeting.state is not MeetingState.WRITTEN:
+        _check_open(scene, session, member)
     if not is_same_name(body.name, member.name):
         raise MalformedError("name", "is another than the document has: ask who gave you this")
     clauses = shown_clauses(clauses_of(session, member), body.clauses)
@@ -121,12 +122,15 @@ def agree(scene: Scene, found: Found, body: HandBody) -> Meeting:
 def decline(scene: Scene, found: Found, body: RefusalBody) -> Meeting:
     """Somebody has said on the tablet that they do not sign; the registrar has to confirm it.
 
+    The same once more changes nothing.
+
     Raises:
-        MeetingOverError: It is too late, or they have said something before.
+        MeetingOverError: It is too late, or they have said something else before.
         NotNowError: The session takes no signatures.
     """
     meeting, session, member = found
-    _check_open(scene, session, member)
+    if meeting.state is not MeetingState.WRITTEN:
+        _check_open(scene, session, member)
     words = body.reason[:REASON_CHARACTERS_MAX]
     said = {"what": DECLINED, "code": body.reason_code, "words": words, "at_ms": scene.now_ms}
     return _said(scene, meeting, session, member, said)
@@ -135,6 +139,10 @@ def decline(scene: Scene, found: Found, body: RefusalBody) -> Meeting:
 def _said(
     scene: Scene, meeting: Meeting, session: Session, member: Member, said: Mapping[str, Any]
 ) -> Meeting:
+    before = said_of(scene, meeting)
+    if before is not None and {**before, "at_ms": scene.now_ms} == said:
+        step(meeting, MeetingInput.IDENTIFY, scene.now_ms)  # in time
+        return meeting
     meeting = step(meeting, MeetingInput.WRITE, scene.now_ms)
     store.save(scene.txn, meeting, scene.now_ms)
     store.keep_said(scene.txn, scene.vault, meeting.id, said)

@@ -132,24 +132,33 @@ class ChatSite(SigningSite):
     ) -> None:
         """A person writes something."""
         content = {"msgtype": "m.text", "body": body, **more}
+        trust = Trust.ANY if standing is DeviceStanding.NOT_ENCRYPTED else Trust.VERIFIED
+        self.run_now(self.hear, person, content, f"$event{next(_events)}", trust, standing)
+
+    def hear(
+        self,
+        txn: Cursor,
+        person: UserId,
+        content: Mapping[str, Any],
+        event_id: str,
+        trust: Trust,
+        standing: DeviceStanding = DeviceStanding.VERIFIED,
+    ) -> None:
+        """What somebody, or a page for them, has written reaches the bot."""
         inbound = Inbound(
             bot=BOT,
             room_id=self.room(person),
-            event_id=EventId(f"$event{next(_events)}"),
+            event_id=EventId(event_id),
             sender=person,
             event_type="m.room.message",
             content=content,
-            trust=Trust.ANY if standing is DeviceStanding.NOT_ENCRYPTED else Trust.VERIFIED,
+            trust=trust,
             standing=standing,
             at_ms=self.host.now_ms(),
         )
-
-        def work(txn: Cursor) -> None:
-            scene = self.parts.scene(txn, inbound.event_id, inbound.at_ms)
-            chat = chats.chat(txn, inbound.room_id)
-            hear(scene, inbound, is_greeted=chat is not None and chat.is_greeted)
-
-        self.run_now(work)
+        chat = chats.chat(txn, inbound.room_id)
+        is_greeted = trust is Trust.SIGNED or (chat is not None and chat.is_greeted)
+        hear(self.parts.scene(txn, event_id, inbound.at_ms), inbound, is_greeted=is_greeted)
 
     async def say_all(self, person: UserId, *lines: str) -> None:
         """A person writes several lines; all that follows from each is done."""
@@ -255,6 +264,15 @@ class ChatSite(SigningSite):
 
     async def hand_in(self, person: UserId, told: SignedApproval) -> Any:
         """Hand an approval in, as its page does; all that follows from it is done."""
+        outcome = self.hand_over(person, told)
+        for content in self.from_pages():
+            event_id = f"$page{next(_events)}"
+            self.run_now(self.hear, person, content, event_id, Trust.SIGNED)
+        await self.settle()
+        return outcome
+
+    def hand_over(self, person: UserId, told: SignedApproval) -> Any:
+        """The same, of which the bot has not heard; what the page is answered."""
         self.rows(
             "INSERT INTO runtime.room_bot (room_id, bot) VALUES (%s, %s) ON CONFLICT DO NOTHING"
             " RETURNING 1",
@@ -267,30 +285,17 @@ class ChatSite(SigningSite):
             " WHERE event_id IS NULL RETURNING 1"
         )
         now_ms = self.host.now_ms()
-        taken = self.run_now(lambda txn: self.host.approvals.take(txn, told, now_ms))
-        for (event,) in self.rows("DELETE FROM runtime.inbox RETURNING event"):
-            self.run_now(self._hear_page, person, event["content"])
-        await self.settle()
-        return taken.outcome
+        return self.run_now(lambda txn: self.host.approvals.take(txn, told, now_ms)).outcome
+
+    def from_pages(self) -> list[dict[str, Any]]:
+        """What pages have told the bot, which has not heard it; it is there no more then."""
+        return [
+            event["content"] for (event,) in self.rows("DELETE FROM runtime.inbox RETURNING event")
+        ]
 
     async def approve(self, person: UserId, key: BrowserKey | None = None) -> Any:
         """A person approves what they were asked last, or somebody does with another key."""
         return await self.hand_in(person, self.signed(person, key))
-
-    def _hear_page(self, txn: Cursor, person: UserId, content: dict[str, Any]) -> None:
-        now_ms = self.host.now_ms()
-        inbound = Inbound(
-            bot=BOT,
-            room_id=self.room(person),
-            event_id=EventId(f"$page{next(_events)}"),
-            sender=person,
-            event_type="m.room.message",
-            content=content,
-            trust=Trust.SIGNED,
-            standing=DeviceStanding.VERIFIED,
-            at_ms=now_ms,
-        )
-        hear(self.parts.scene(txn, inbound.event_id, now_ms), inbound, is_greeted=True)
 
     # Errands
 

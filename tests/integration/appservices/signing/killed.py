@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import select
@@ -18,14 +19,17 @@ import signal
 import sys
 from collections.abc import MutableMapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 import attrs
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- a process of its own
 
 from tests.integration.appservices.signing.chats import ChatSite, Homeserver
+from veche.protocol.ids import effect_id
+from veche.protocol.inbound import Trust
+from veche.runtime import errands
 from veche.runtime.database import Database
-from veche.runtime.errands import CHANNEL, Errands
+from veche.runtime.errands import CHANNEL, Errand, Errands
 from veche.runtime.listener import Listener
 from veche.runtime.presence import Presence
 from veche.runtime.tasks import Tasks
@@ -33,13 +37,17 @@ from veche.runtime.tasks import Tasks
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import Errand, ErrandHandler
+    from veche.runtime.errands import ErrandHandler
 
 P = ParamSpec("P")
 R = TypeVar("R")
 reactor: Any = default_reactor
 _LOOK_S = 0.05
+HEAR: Final = "test.hear"
+"""Errand: the bot hears what somebody has written."""
+_written = itertools.count(1)
 
 
 def die() -> None:
@@ -96,6 +104,39 @@ class DeadlyHandler:
             die()
 
 
+@attrs.define
+class _Hear:
+    """The bot hears what somebody has written, once, in one transaction: as by the inbox."""
+
+    site: ChatSite
+
+    async def perform(self, _: Errand) -> Mapping[str, Any]:
+        return {}
+
+    def finish(self, txn: Cursor, errand: Errand, _: Mapping[str, Any], __: int) -> None:
+        told, event_id = errand.payload, f"$heard{errand.id}"
+        self.site.hear(txn, told["person"], told["content"], event_id, Trust[told["trust"]])
+
+    def refused(self, *_: Any) -> None:
+        raise AssertionError("there is nothing to refuse")
+
+
+class HearingSite(ChatSite):
+    """A site that hears what persons write in an errand, so that a process can be killed at it."""
+
+    def _speak(self, server: Homeserver) -> None:
+        super()._speak(server)
+        self.handlers = {**self.handlers, HEAR: _Hear(self)}
+
+    def write(
+        self, person: UserId, content: Mapping[str, Any], trust: Trust = Trust.VERIFIED
+    ) -> None:
+        """Somebody, or a page for them, writes something that the bot has not heard yet."""
+        payload = {"person": person, "content": content, "trust": trust.name}
+        id_ = effect_id(HEAR, person, str(next(_written)))
+        self.run_now(errands.schedule, Errand(id_, HEAR, payload, self.host.now_ms()))
+
+
 class _Files(MutableMapping[str, bytes]):
     """Files by their address, in a folder."""
 
@@ -148,7 +189,7 @@ class _Later:
         return float(reactor.seconds()) + self._later_ms / 1000
 
 
-class Site(ChatSite):
+class Site(HearingSite):
     """The site, in this process."""
 
     moment = ""
@@ -173,20 +214,20 @@ class Site(ChatSite):
         self._speak(KeptMedia(self.folder))
         presence = Presence()
         handlers = {kind: DeadlyHandler(one, moment) for kind, one in self.handlers.items()}
-        errands = Errands(self.database, clock, Tasks(running_max=50), handlers, presence)
-        Listener(dsn, reactor, {CHANNEL: errands.wake}, presence.show).start()
-        self._start_when_seen(errands, presence)
+        loop = Errands(self.database, clock, Tasks(running_max=50), handlers, presence)
+        Listener(dsn, reactor, {CHANNEL: loop.wake}, presence.show).start()
+        self._start_when_seen(loop, presence)
 
     def _database(self) -> Database:
         made = DeadlyDatabase(self.dsn, reactor, threads=4)
         made.moment = self.moment
         return made
 
-    def _start_when_seen(self, errands: Errands, presence: Presence) -> None:
+    def _start_when_seen(self, loop: Errands, presence: Presence) -> None:
         if presence.shown_number is None:
-            reactor.callLater(_LOOK_S, self._start_when_seen, errands, presence)
+            reactor.callLater(_LOOK_S, self._start_when_seen, loop, presence)
             return
-        errands.start()
+        loop.start()
         print(f"serving {self.url}", flush=True)  # noqa: T201 -- for the test
 
 

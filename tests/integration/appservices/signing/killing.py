@@ -22,8 +22,7 @@ import attrs
 import pytest
 
 from appservices.signing.service import acting
-from tests.integration.appservices.signing.chats import ChatSite
-from tests.integration.appservices.signing.killed import KeptMedia
+from tests.integration.appservices.signing.killed import HearingSite, KeptMedia
 from tests.integration.veche.runtime.rig import until
 from tests.support.processes import ROOT, TIMEOUT_S
 from veche.runtime.errands import store as errands
@@ -38,11 +37,12 @@ MODULE: Final = "tests.integration.appservices.signing.killed"
 Facts = collections.Counter[tuple[str, ...]]
 _KEPT: Final = (
     "SELECT 'session', state, revision::text, (closed_at_ms IS NULL)::text FROM signing.session",
-    "SELECT 'party', person, state FROM signing.party",
+    "SELECT 'party', regexp_replace(person, '_guest_.*_', ' guest '), state FROM signing.party",
     "SELECT 'signature', party, level FROM signing.signature",
     "SELECT 'certificate', person FROM signing.certificate",
     "SELECT 'event', what, coalesce(party, '') FROM signing.event",
     "SELECT 'blob', kind FROM signing.blob",
+    "SELECT 'meeting', state, (sealed IS NULL)::text FROM signing.meeting",
     "SELECT 'renewal' FROM signing.renewal",
     "SELECT 'row', state FROM signing.batch_row",
     "SELECT 'rule', person, state FROM signing.guard_rule",
@@ -127,7 +127,7 @@ class Doomed:
             self.exit_code = int(_forker()._line())
 
 
-class KillingSite(ChatSite):
+class KillingSite(HearingSite):
     """The process of the test, which goes on after others."""
 
     timeout = TIMEOUT_S

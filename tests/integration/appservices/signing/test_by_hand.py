@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import urllib.error
-import urllib.request
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 import pytest
 
 from appservices.signing.core.judged import judged
-from appservices.signing.core.meeting import LASTS_MS
+from appservices.signing.core.meeting import LASTS_MS, TABLET_MS
 from appservices.signing.service.by_hand import OVER as OVER_ERRAND
-from tests.integration.appservices.signing.chats import DAVE, ChatSite
+from tests.integration.appservices.signing.by_hand import NAME, OVER, HandSite
 from tests.integration.appservices.signing.site import ALICE, CAROL, DAY_MS, PDF
-from tests.support.calls import Answer, request
-from tests.support.keys import unpadded_base64
-from tests.support.sign_page import API, FreshKey, SignPage
 from veche.protocol.evidence import EvidenceClause
 from veche.protocol.evidence_checks import check_evidence, read_evidence
 from veche.protocol.handwriting import LENGTH_MIN, POINTS_MAX, Drawing
@@ -30,92 +25,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 pytestmark = pytest.mark.postgres
-WHO = '"Bob Brown" by hand'
-NAME = [[100, 200, 200, 60, 300, 220, 420, 80], [500, 150, 620, 150]]
-OVER = "ORG.VECHE.MEETING_OVER"
 CLAUSE = EvidenceClause(id="c1", title="Pets", kind="optional", page=1, answers={"p1": "accepted"})
-
-
-@attrs.define
-class Tablet:
-    """A tablet of the office, which has opened a link."""
-
-    origin: str
-    meeting: str
-    token: str
-    secret: bytes = attrs.field(factory=lambda: secrets.token_bytes(32))
-
-    def call(self, method: str, path: str = "", body: object = None, **more: str) -> Answer:
-        headers = {"veche-meeting": self.token, "veche-tablet": unpadded_base64(self.secret)}
-        url = f"{self.origin}{API}/meetings/{self.meeting}{path}"
-        return request(method, url, body=body, headers={**headers, **more})
-
-    def open(self) -> Answer:
-        digest = unpadded_base64(hashlib.sha256(self.secret).digest())
-        return self.call("POST", "/tablet", {"secret_sha256": digest})
-
-    def blob(self, digest: str, secret: bytes | None = None) -> tuple[int, bytes]:
-        one = urllib.request.Request(f"{self.origin}{API}/meetings/{self.meeting}/blobs/{digest}")  # noqa: S310 -- ours
-        one.add_header("veche-meeting", self.token)
-        one.add_header("veche-tablet", unpadded_base64(secret or self.secret))
-        try:
-            with urllib.request.urlopen(one) as answer:  # noqa: S310 -- ours
-                return answer.status, answer.read()
-        except urllib.error.HTTPError as e:
-            with e:
-                return e.code, b""
-
-    def write(self, **changes: object) -> Answer:
-        body = {
-            "name": "Bob Brown",
-            "drawing": {"strokes": NAME},
-            "read": "all_pages",
-            "agrees": True,
-            "clauses": [],
-            **changes,
-        }
-        return self.call("POST", "/hand", body)
-
-
-class HandSite(ChatSite):
-    """Carol has a lease signed by Bob, who has no account and no phone."""
-
-    async def prepare(self, who: str = WHO, *more: str, asker: Any = CAROL) -> None:
-        self.chat(*{CAROL, ALICE, DAVE, asker})
-        self.send_file(asker, PDF, "lease 12b.pdf")
-        await self.settle()
-        await self.say_all(asker, "Lease of flat 12b", who)
-        await self.tap(asker, *more, "send")
-
-    def tablet(self) -> Tablet:
-        """That opens the newest link."""
-        lines = [one["body"] for one in self.contents(CAROL) if "/sign#tablet=" in one["body"]]
-        link = lines[-1].partition("/sign#tablet=")[2].split()[0]
-        meeting, _, rest = link.partition("&x=")
-        return Tablet(self.url, meeting, rest.partition("&k=")[0])
-
-    async def sit(self) -> tuple[Tablet, Answer]:
-        """Bob is there: the tablet has opened the link."""
-        await self.tap(CAROL, "here")
-        tablet = self.tablet()
-        opened = await self.away(tablet.open)
-        assert opened.status == 200, opened
-        return tablet, opened
-
-    async def written(self, **changes: object) -> Tablet:
-        """Bob has written, and Carol has seen his passport."""
-        tablet, _ = await self.sit()
-        answer = await self.away(lambda: tablet.write(**changes))
-        assert answer.status == 200, answer
-        await self.tap(CAROL, "passport")
-        await self.say_all(CAROL, "Bob Brown")
-        return tablet
-
-    def witness(self) -> SignPage:
-        """Carol's page, on which she signs that she saw it."""
-        session = self.session()
-        one = next(each for each in session.members if each.party.role.value == "witness")
-        return self.page(session, one.id)
 
 
 class HandTests(HandSite):
@@ -268,6 +178,26 @@ class HandTests(HandSite):
         assert answer.body["errcode"] == "ORG.VECHE.CLAUSE_NOT_ACCEPTED"
         assert self.states() == {"Bob Brown": "viewed", "Carol Clark": "waiting"}
         assert (await self.away(tablet.write)).status == 200
+        other = [[0, 0, 900, 290]]
+        again = await self.away(lambda: tablet.write(drawing={"strokes": other}))
+        assert again.body["errcode"] == OVER
+        refusal = {"reason_code": "wrong_terms", "reason": ""}
+        refused = await self.away(tablet.call, "POST", "/refusal", refusal)
+        assert refused.body["errcode"] == OVER
+
+    async def test_what_is_handed_in_once_more_is_asked_about_once_and_never_too_late(self) -> None:
+        await self.prepare()
+        tablet, _ = await self.sit()
+        first = await self.away(tablet.write)
+        # The answer was lost on the way.
+        again = await self.away(tablet.write)
+        assert (first.status, again.status, again.body["state"]) == (200, 200, "written")
+        assert self.all_said(CAROL).count("Did you see them write it?") == 1
+        await self.tap(CAROL, "passport")
+        await self.say_all(CAROL, "Bob Brown")
+        assert (await self.away(tablet.write)).status == 200
+        assert self.states() == {"Bob Brown": "written", "Carol Clark": "invited"}
+        self.rows("UPDATE signing.meeting SET made_at_ms = made_at_ms - %s RETURNING 1", TABLET_MS)
         assert (await self.away(tablet.write)).body["errcode"] == OVER
 
     async def test_nothing_counts_if_the_registrar_stops_or_the_time_runs_out(self) -> None:
@@ -325,20 +255,13 @@ class HandTests(HandSite):
         await self.prepare()
         await self.written()
         page = self.witness()
-        begun = await self.away(self._begun, page)
+        begun = await self.away(self.begun, page)
         await self.tap(CAROL, "stop")
         await self.written(drawing={"strokes": [[0, 0, 900, 290]]})
         answer = await self.away(page.hand_in, begun)
         assert answer.status == 409, answer
         assert answer.body["errcode"] == "ORG.VECHE.NOT_WRITTEN"
         assert self.states() == {"Bob Brown": "written", "Carol Clark": "invited"}
-
-    def _begun(self, page: SignPage) -> dict[str, Any]:
-        """A signature that is made and not handed in."""
-        view, key = page.view(), FreshKey()
-        issued = page.certificate(key, self.keys[CAROL])
-        assert issued.status == 200, issued
-        return page.revision(view, page.document(view), key, issued.body)
 
     async def test_who_declines_on_the_tablet_declines_once_the_registrar_confirms_it(
         self,
