@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from tests.support.attackers import HONEST, with_objects, with_stamp_objects
 from tests.support.forgery import FORGED, again, find, newest, page
+from veche.protocol.signatures.cms import CMS_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,6 +124,18 @@ def noted_elsewhere() -> bytes:
     return again(page(HONEST, {6: b"[]"}), b"/Contents 4 0 R", b"/Annots 6 0 R/Contents 4 0 R")
 
 
+def _hole(change: Callable[[bytes], bytes]) -> Change:
+    """The place for the signature is of another size."""
+
+    def changed(_: bytes, held: dict[int, bytes]) -> None:
+        number, body = next((one, body) for one, body in held.items() if _SIGNATURE in body)
+        found = re.search(rb"/Contents <(0+)>", body)
+        assert found is not None
+        held[number] = body.replace(found[1], change(found[1]), 1)
+
+    return changed
+
+
 _PROOF: Final = b"<</Length"
 _BOX_1: Final = b"/T <FEFF0053006900670031>"
 _BOX_2: Final = b"/T <FEFF0053006900670032>"
@@ -171,6 +184,8 @@ ADDED: Final[dict[str, Callable[[], bytes]]] = {
     "a proof is put in place of words": with_objects(_in_place_of(4, _PROOF)),
     "the signature is put in place of words": with_objects(_in_place_of(4, _SIGNATURE)),
     "the signature certifies": with_objects(_certifies_by_itself),
+    "its hole has half a byte": with_objects(_hole(lambda zeros: zeros[:-1])),
+    "its hole is too large": with_objects(_hole(lambda zeros: zeros + b"0" * 2 * CMS_BYTES_MAX)),
     "a stamp: its field shows something": with_stamp_objects(
         _other(_INVISIBLE, _INVISIBLE, b"/Rect [60 600 560 760]")
     ),

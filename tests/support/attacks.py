@@ -34,6 +34,7 @@ from tests.support.attackers import (
 )
 from tests.support.forgery import FORGED, again, find, increment, newest, page, stream
 from tests.support.signing import with_boxes
+from veche.protocol.signatures import der
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -280,6 +281,35 @@ def _spaced(pdf: bytes) -> bytes:
     return pdf[: end - 3] + b"  >" + pdf[end:]
 
 
+def _rewritten(change: Callable[[list[bytes]], None]) -> Callable[[bytes], bytes]:
+    """A signature (CMS) with something else in what its key has not signed (RFC 5652 §5.1)."""
+
+    def rewritten(data: bytes) -> bytes:
+        kind, wrapped = der.children(der.read_whole(data, der.SEQUENCE))
+        parts = [one.encoded for one in der.children(der.read_whole(wrapped.body, der.SEQUENCE))]
+        change(parts)
+        return der.sequence(kind.encoded, der.tlv(_IN_0, der.sequence(*parts)))
+
+    return rewritten
+
+
+def _has_content(parts: list[bytes]) -> None:
+    parts[2] = der.sequence(der.oid(_DATA), der.tlv(_IN_0, der.octets(b"Pay 900 EUR")))
+
+
+def _is_over_digests(parts: list[bytes]) -> None:
+    parts[2] = der.sequence(der.oid(_DIGESTED))
+
+
+def _has_list(parts: list[bytes]) -> None:
+    listed = office().list_of(office().stamping.certificate, office().now)
+    parts.insert(4, der.tlv(_IN_1, listed))
+
+
+_DATA: Final = "1.2.840.113549.1.7.1"
+_DIGESTED: Final = "1.2.840.113549.1.7.5"
+_IN_0: Final = 0xA0
+_IN_1: Final = 0xA1
 _ECDSA: Final = bytes.fromhex("06082a8648ce3d0403")
 _TOKEN: Final = bytes.fromhex("060b2a864886f70d010910020e")
 """Attribute: the time stamp of a signature (RFC 5126 §6.1.1)."""
@@ -307,6 +337,9 @@ FORGED_ONES: Final[dict[str, Callable[[], bytes]]] = {
     "its stamp is signed by another key": with_cms(Cms(token=_last_byte)),
     "its stamp tells another time": with_cms(Cms(token=_later)),
     "it tells another algorithm": with_cms(Cms(whole=_other_algorithm)),
+    "it has what it covers within": with_cms(Cms(whole=_rewritten(_has_content))),
+    "it is over another kind of content": with_cms(Cms(whole=_rewritten(_is_over_digests))),
+    "a list of its own is within": with_cms(Cms(whole=_rewritten(_has_list))),
     "its digits end in spaces": lambda: closed(_spaced(by_signer(lambda data: data))),
     "of a kind that nobody knows": with_words(b"/ETSI.CAdES.detached", b"/ETSI.CAdES.detacheD"),
     "of a kind that is old": with_words(b"/ETSI.CAdES.detached", b"/adbe.pkcs7.sha1    "),
@@ -391,6 +424,7 @@ LIKE_ATTACKS: Final[dict[str, Callable[[], bytes]]] = {
     "a field of text is called as a clause's box": lambda: signed(
         page(HONEST, {6: b"<</FT/Tx/T(Sig1:sum)>>"}, b"/AcroForm<</Fields[6 0 R]>>")
     ),
+    "its signature is put together once more": with_cms(Cms(whole=_rewritten(lambda _: None))),
     "an entry that names actions names none": lambda: signed(
         page(HONEST, catalog=b"/X[<</S[1]>><</S<</S 1>>>>]")
     ),

@@ -159,6 +159,7 @@ def _files() -> Iterator[File]:
         "unsigned": files.document(),
         "no PDF": b"hello",
         "empty": b"",
+        "another entry in a trailer": page("Pay").replace(b"/Size", b"/Foo 1/Size", 1),
         **{f"clause: {name}": make() for name, make in files.CLAUSES.items()},
         "clause": files.signed_in(("Alice", "Sig1"), ("Alice", "Sig1:c7"), ("Bob", "Sig2")),
         **{f"changed: {name}": make() for name, make in files.CHANGED.items()},

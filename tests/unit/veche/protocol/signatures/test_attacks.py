@@ -60,6 +60,9 @@ WHY_FORGED: Final = {
     "its stamp is signed by another key": "the key of the certificate did not sign it",
     "its stamp tells another time": "what was signed is not what is here",
     "it tells another algorithm": "an algorithm that is not taken",
+    "it has what it covers within": "a signature over something else",
+    "it is over another kind of content": "a signature over something else",
+    "a list of its own is within": "lists belong into the store of proofs",
     "its digits end in spaces": "what is in its place are no pairs of digits",
 }
 """The same of a signature by itself."""
@@ -127,6 +130,13 @@ def test_the_reason_is_told_for_which_it_is_red(name: str, why: str) -> None:
 def test_the_reason_is_told_for_which_a_signature_is_broken(name: str, why: str) -> None:
     [found] = verdict(attacks.FORGED_ONES[name]()).findings
     assert (found.reason, found.field, found.detail) == (Reason.BROKEN, "Sig1", why)
+
+
+@pytest.mark.parametrize("name", ["its hole has half a byte", "its hole is too large"])
+def test_a_hole_holds_whole_bytes_and_not_too_many(name: str) -> None:
+    [found] = verdict(additions.ADDED[name]()).findings
+    assert (found.reason, found.field) == (Reason.BROKEN, "Sig2")
+    assert found.detail == "what is in its place are no pairs of digits"
 
 
 @pytest.mark.parametrize("make", attacks.CERTIFIED.values(), ids=attacks.CERTIFIED.keys())
