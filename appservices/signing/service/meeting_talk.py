@@ -27,6 +27,7 @@ from veche.protocol.errors import RefusedError
 from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice
 from veche.runtime import prompts
+from veche.runtime.approvals import ApprovalError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,23 +111,48 @@ def answered(scene: Scene, answered: Answered) -> None:
     if not scene.settle(answered, label.label if label is not None else ""):
         return
     try:
-        meeting = _current(scene, session, member, purpose)
-        if topic in tablet_talk.TOPICS:
-            met = Met(session, member, meeting, room_id)
-            tablet_talk.answered(scene, met, topic, choice, nonce)
-        elif topic == WHICH and choice in {one.value for one in Papers}:
-            _ask_name(scene, Met(session, member, meeting, room_id), Papers(choice))
-        elif topic == ATTEST and choice == SEEN and nonce is not None:
-            papers = Papers(str(purpose.get("papers")))
-            session = meetings.identify(scene, session, member, meeting, papers, nonce)
-            scene.tell(room_id, person, identified_doc(member, scene.speech(person)))
-            guest = session.member(member.id) or member
-            guest_cards.show(scene, session, guest, room_id, is_asked=False)
-        else:
-            tablet_talk.refuse(scene, session, member, meeting)
-            scene.tell(room_id, person, meeting_refused_doc(member, scene.speech(person)))
+        met = Met(session, member, _current(scene, session, member, purpose), room_id)
     except RefusedError as e:
         say(scene, room_id, person, member, e)
+        return
+    try:
+        _done(scene, met, purpose, choice, nonce)
+    except RefusedError as e:
+        say(scene, room_id, person, member, e)
+        if isinstance(e, ApprovalError):
+            _ask_again(scene, met, purpose)
+
+
+def _done(
+    scene: Scene, met: Met, purpose: Mapping[str, Any], choice: str, nonce: str | None
+) -> None:
+    """What a registrar has chosen, in a meeting that goes on.
+
+    Raises:
+        RefusedError: It is not done, and nothing has changed.
+    """
+    session, member, topic = met.session, met.member, purpose["topic"]
+    if topic in tablet_talk.TOPICS:
+        tablet_talk.answered(scene, met, topic, choice, nonce)
+    elif topic == WHICH and choice in {one.value for one in Papers}:
+        _ask_name(scene, met, Papers(choice))
+    elif topic == ATTEST and choice == SEEN and nonce is not None:
+        papers = Papers(str(purpose.get("papers")))
+        session = meetings.identify(scene, session, member, met.meeting, papers, nonce)
+        scene.tell(met.room_id, met.person, identified_doc(member, scene.speech(met.person)))
+        guest = session.member(member.id) or member
+        guest_cards.show(scene, session, guest, met.room_id, is_asked=False)
+    else:
+        tablet_talk.refuse(scene, session, member, met.meeting)
+        scene.tell(met.room_id, met.person, meeting_refused_doc(member, scene.speech(met.person)))
+
+
+def _ask_again(scene: Scene, met: Met, purpose: Mapping[str, Any]) -> None:
+    """The key that gave their word counts no more; what is to be approved is as before."""
+    if purpose["topic"] == ATTEST:
+        _ask_word(scene, met, Papers(str(purpose["papers"])))
+    else:
+        tablet_talk.said(scene, met.meeting, met.session, met.member)
 
 
 def heard(scene: Scene, inbound: Inbound, purpose: Mapping[str, str], words: str) -> None:

@@ -178,7 +178,7 @@ def show_signatures(scene: Scene, inbound: Inbound, argument: str) -> None:  # n
     for session_id, one in signatures.of_person(scene.txn, scene.vault, person, SHOWN_MAX):
         session = sessions.read(scene.txn, scene.vault, session_id)
         if session is not None:
-            signed.append((session, one.level, one.at_ms))
+            signed.append((session, one.party, one.level, one.at_ms))
     count = len(certificates.of_person(scene.txn, person, LOOKED_AT_MAX))
     doc = signatures_doc(signed, _declined(scene, person), count, scene.speech(person))
     scene.tell(inbound.room_id, person, doc)

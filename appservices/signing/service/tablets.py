@@ -214,6 +214,7 @@ def confirm_refusal(
 
     Raises:
         MeetingOverError: It is too late, or they have said something else.
+        KeyRevokedError: Their key was revoked since; nothing has changed.
         NotNowError: The session takes no signatures.
     """
     meeting = step(meeting, MeetingInput.IDENTIFY, scene.now_ms)

@@ -151,7 +151,7 @@ def session_doc(
 
 
 def signatures_doc(
-    signed: Sequence[tuple[Session, Level, int]],
+    signed: Sequence[tuple[Session, str, Level, int]],
     declined: Sequence[tuple[Session, Member]],
     certificates: int,
     speech: Speech,
@@ -159,21 +159,12 @@ def signatures_doc(
     """All that was done in somebody's name.
 
     Args:
-        signed: What they signed, how and when, the newest first.
+        signed: What they signed, as which party, how and when, the newest first.
         declined: What they declined.
         certificates: How many certificates were issued to them.
         speech: How they are spoken to.
     """
-    lines: list[Item] = [
-        speech.text(
-            "{moment}: “{title}” of {name}, signed {level}",
-            moment=speech.moment(at_ms),
-            title=titled(session, speech),
-            name=session.matter.requester_name,
-            level=speech.text(LEVELS[level]),
-        )
-        for session, level, at_ms in signed[:LISTED_MAX]
-    ]
+    lines: list[Item] = [_signed_line(*one, speech) for one in signed[:LISTED_MAX]]
     lines += [
         speech.text(
             "“{title}” of {name}, declined: {reason}",
@@ -196,6 +187,24 @@ def signatures_doc(
     return (
         *blocks,
         Paragraph(count, " ", speech.text("Write “export” to get all of it as a file.")),
+    )
+
+
+def _signed_line(session: Session, party: str, level: Level, at_ms: int, speech: Speech) -> str:
+    values = {
+        "moment": speech.moment(at_ms),
+        "title": titled(session, speech),
+        "name": session.matter.requester_name,
+        "level": speech.text(LEVELS[level]),
+    }
+    member = session.member(party)
+    seen = None if member is None else session.member(member.party.of)
+    if seen is None:
+        return speech.text("{moment}: “{title}” of {name}, signed {level}", **values)
+    return speech.text(
+        "{moment}: “{title}” of {name}, signed {level}, as the witness of {other}",
+        other=seen.name,
+        **values,
     )
 
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from veche.protocol.errors import VecheError
     from veche.protocol.speech import Speech
 
+KEY_REVOKED: Final = "ORG.VECHE.KEY_REVOKED"
+"""Of the runtime, which checks keys."""
 _WHY: Final[Mapping[str, str]] = {
     AlreadySignedError.errcode: N_("You have signed it already; that counts once."),
     NotYourTurnError.errcode: N_("It is not your turn: others come first, or you have acted."),
@@ -43,6 +45,10 @@ _WHY: Final[Mapping[str, str]] = {
     GuardiansError.errcode: N_(
         "Your guardians have to agree to this document first. They are asked once you want to sign"
         " it, on its page or by its code."
+    ),
+    KEY_REVOKED: N_(
+        "The key that approved this was revoked meanwhile: nothing was done. Approve it with"
+        " another key."
     ),
     DelegationError.errcode: N_(
         "This person cannot act for you: they take part already, or it is not allowed here."

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
-from tests.integration.appservices.signing.site import ALICE, CAROL, PDF
+from tests.integration.appservices.signing.site import ALICE, CAROL, DAY_MS, PDF
 from tests.support.calls import Answer, request
 from tests.support.keys import unpadded_base64
 from tests.support.sign_page import API, FreshKey, SignPage
@@ -67,14 +67,29 @@ class HandSite(ChatSite):
 
     async def prepare(self, who: str = WHO, *more: str, asker: Any = CAROL) -> None:
         self.chat(*{CAROL, ALICE, DAVE, asker})
-        await self.order(who, *more, asker=asker)
+        await self.lease(who, *more, asker=asker)
 
-    async def order(self, who: str = WHO, *more: str, asker: Any = CAROL) -> None:
+    async def lease(self, who: str = WHO, *more: str, asker: Any = CAROL) -> None:
         """The same in a chat that is there."""
         self.send_file(asker, PDF, "lease 12b.pdf")
         await self.settle()
         await self.say_all(asker, "Lease of flat 12b", who)
         await self.tap(asker, *more, "send")
+
+    async def by_town(self) -> tuple[dict[str, Any], str]:
+        """The same for the town; what it has ordered, and the path of that."""
+        seer = {"user": CAROL, "name": "Carol Clark"}
+        party = {"party": "p1", "name": "Bob Brown", "in_person": seer, "by_hand": True}
+        deadline_at_ms = self.host.now_ms() + 7 * DAY_MS
+        body = {"title": "Lease", "parties": [party], "deadline_at_ms": deadline_at_ms}
+        status, made = await self.call("POST", "/sessions", body, once="by-hand")
+        assert status == 201, made
+        path = f"/sessions/{made['session']}"
+        await self.call("PUT", f"{path}/file", pdf=PDF)
+        status, sent = await self.call("POST", f"{path}/send", {})
+        assert (status, sent["state"]) == (200, "open"), sent
+        await self.settle()
+        return body, path
 
     def tablet(self) -> Tablet:
         """That opens the newest link."""

@@ -265,11 +265,15 @@ class ChatSite(SigningSite):
     async def hand_in(self, person: UserId, told: SignedApproval) -> Any:
         """Hand an approval in, as its page does; all that follows from it is done."""
         outcome = self.hand_over(person, told)
+        await self.hear_pages(person)
+        return outcome
+
+    async def hear_pages(self, person: UserId) -> None:
+        """The bot hears what pages have told it for somebody; all that follows is done."""
         for content in self.from_pages():
             event_id = f"$page{next(_events)}"
             self.run_now(self.hear, person, content, event_id, Trust.SIGNED)
         await self.settle()
-        return outcome
 
     def hand_over(self, person: UserId, told: SignedApproval) -> Any:
         """The same, of which the bot has not heard; what the page is answered."""

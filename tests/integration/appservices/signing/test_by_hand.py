@@ -13,12 +13,14 @@ from appservices.signing.core.judged import judged
 from appservices.signing.core.meeting import LASTS_MS, TABLET_MS
 from appservices.signing.service.by_hand import OVER as OVER_ERRAND
 from tests.integration.appservices.signing.by_hand import NAME, OVER, HandSite
-from tests.integration.appservices.signing.site import ALICE, CAROL, DAY_MS, PDF
+from tests.integration.appservices.signing.site import ALICE, CAROL, PDF, kept_key
+from tests.support.keys import BrowserKey
 from veche.protocol.evidence import EvidenceClause
 from veche.protocol.evidence_checks import check_evidence, read_evidence
 from veche.protocol.handwriting import LENGTH_MIN, POINTS_MAX, Drawing
 from veche.protocol.signatures.report import Verdict
 from veche.protocol.signatures.words import words_of
+from veche.runtime.approvals import store
 
 if TYPE_CHECKING:
     from veche.protocol.evidence import Evidence
@@ -74,7 +76,8 @@ class HandTests(HandSite):
         await self.settle()
         self._check_all()
         await self.say_all(CAROL, "signatures")
-        assert "Lease of flat 12b" in self.said(CAROL)
+        assert "“Lease of flat 12b” of Carol Clark, signed" in self.said(CAROL)
+        assert ", as the witness of Bob Brown" in self.said(CAROL)
 
     def _check_all(self) -> None:
         assert self.session().state.value == "completed"
@@ -303,6 +306,50 @@ class HandTests(HandSite):
         assert "Only those whom the operator of this service has named" in self.said(CAROL)
         assert self.states() == {"Bob Brown": "viewed", "Carol Clark": "waiting"}
 
+    async def test_a_key_that_was_revoked_after_it_approved_makes_nothing_count(self) -> None:
+        await self.prepare()
+        await self.written()
+        page, lost = self.witness(), self.keys[CAROL]
+        revision = await self.away(self.begun, page)
+        self._revoke(lost)
+        refused = await self.away(page.hand_in, revision)
+        assert refused.errcode == "ORG.VECHE.KEY_REVOKED", refused
+        assert refused.body["error"] == "This key was revoked. Please use another one."
+        assert (await self.away(page.sign, lost)).errcode == "ORG.VECHE.KEY_REVOKED"
+        assert self.states() == {"Bob Brown": "written", "Carol Clark": "invited"}
+        assert not self.rows("SELECT 1 FROM signing.signature")
+        assert not self.rows("SELECT 1 FROM signing.revision")
+
+        # What Bob wrote is there: Carol signs with another key in time, and it is as good.
+        self._give_key()
+        signed = await self.away(page.sign, self.keys[CAROL])
+        assert signed.status == 200, signed
+        await self.settle()
+        self._check_all()
+
+    async def test_a_key_that_was_revoked_confirms_no_refusal(self) -> None:
+        await self.prepare()
+        tablet, _ = await self.sit()
+        body = {"reason_code": "wrong_terms", "reason": "The rent is wrong"}
+        await self.away(tablet.call, "POST", "/refusal", body)
+        assert self.hand_over(CAROL, self.signed(CAROL)) == "approved"
+        self._revoke(self.keys[CAROL])
+        await self.hear_pages(CAROL)
+        assert "The key that approved this was revoked meanwhile" in self.all_said(CAROL)
+        assert self.states() == {"Bob Brown": "viewed", "Carol Clark": "waiting"}
+        # They are asked again.
+        self._give_key()
+        assert await self.approve(CAROL) == "approved"
+        assert self.states()["Bob Brown"] == "declined"
+
+    def _give_key(self) -> None:
+        key = self.keys[CAROL] = BrowserKey()
+        self.run_now(lambda txn: store.add_key(txn, kept_key(CAROL, key)))
+
+    def _revoke(self, key: BrowserKey) -> None:
+        now_ms = self.host.now_ms()
+        self.run_now(lambda txn: self.host.approvals.revoke(txn, CAROL, key.id, now_ms))
+
     async def test_a_session_that_ends_meanwhile_takes_nothing_that_was_written(self) -> None:
         await self.prepare()
         tablet, _ = await self.sit()
@@ -361,21 +408,9 @@ class HandTests(HandSite):
 
     async def test_an_organisation_lets_somebody_sign_by_hand_before_its_clerk(self) -> None:
         self.chat(CAROL)
-        seer = {"user": CAROL, "name": "Carol Clark"}
-        party = {"party": "p1", "name": "Bob Brown", "in_person": seer, "by_hand": True}
-        body = {
-            "title": "Lease",
-            "parties": [party],
-            "deadline_at_ms": self.host.now_ms() + 7 * DAY_MS,
-        }
-        status, made = await self.call("POST", "/sessions", body, once="k")
-        assert status == 201, made
-        path = f"/sessions/{made['session']}"
-        await self.call("PUT", f"{path}/file", pdf=PDF)
-        status, sent = await self.call("POST", f"{path}/send", {})
-        assert (status, sent["state"]) == (200, "open"), sent
+        body, path = await self.by_town()
+        _, sent = await self.call("GET", f"{path}/state")
         assert [one["witness_of"] for one in sent["parties"]] == [None, "p1"]
-        await self.settle()
         await self.written()
         signed = await self.away(self.witness().sign, self.keys[CAROL])
         assert signed.status == 200, signed
@@ -389,8 +424,8 @@ class HandTests(HandSite):
             ({"role": "approver"}, "ORG.VECHE.NOT_BY_HAND"),
             ({"level": "S2"}, "ORG.VECHE.NOT_BY_HAND"),
         ):
-            body = {**body, "parties": [{**party, **wrong}]}
-            status, refused = await self.call("POST", "/sessions", body, once=next(iter(wrong)))
+            other = {**body, "parties": [{**body["parties"][0], **wrong}]}
+            status, refused = await self.call("POST", "/sessions", other, once=next(iter(wrong)))
             assert (status, refused["errcode"]) == (400, errcode), refused
 
 

@@ -42,7 +42,7 @@ class KilledByHandTests(KillingSite, HandSite):
 
     async def handed_in(self) -> Tablet:
         """Bob has written on the tablet; Carol is asked about it."""
-        await self.order()
+        await self.lease()
         tablet, _ = await self.sit()
         answer = await self.away(tablet.write)
         assert answer.status == 200, answer
@@ -50,7 +50,7 @@ class KilledByHandTests(KillingSite, HandSite):
 
     async def seen(self) -> SignPage:
         """The page of the witness of what was written and seen."""
-        await self.order()
+        await self.lease()
         await self.written()
         return self.witness()
 
@@ -66,7 +66,7 @@ class KilledByHandTests(KillingSite, HandSite):
 
     async def test_a_tablet_comes_in_once(self) -> None:
         async def come() -> Request:
-            await self.order()
+            await self.lease()
             await self.tap(CAROL, "here")
             tablet = self.tablet()
             return self.at(tablet, tablet.open)
@@ -78,7 +78,7 @@ class KilledByHandTests(KillingSite, HandSite):
 
     async def test_what_is_written_is_handed_in_once(self) -> None:
         async def write() -> Request:
-            await self.order()
+            await self.lease()
             tablet, _ = await self.sit()
             return self.at(tablet, tablet.write)
 
@@ -89,7 +89,7 @@ class KilledByHandTests(KillingSite, HandSite):
 
     async def test_a_refusal_is_said_on_the_tablet_once(self) -> None:
         async def refuse() -> Request:
-            await self.order()
+            await self.lease()
             tablet, _ = await self.sit()
             return self.at(tablet, lambda: tablet.call("POST", "/refusal", REFUSAL))
 
@@ -177,7 +177,7 @@ class KilledByHandTests(KillingSite, HandSite):
 
     async def test_a_refusal_on_the_tablet_is_confirmed_once(self) -> None:
         async def confirm() -> None:
-            await self.order()
+            await self.lease()
             tablet, _ = await self.sit()
             answer = await self.away(tablet.call, "POST", "/refusal", REFUSAL)
             assert answer.status == 200, answer

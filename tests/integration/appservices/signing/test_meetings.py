@@ -10,7 +10,15 @@ import pytest
 from appservices.signing.core.judged import judged
 from appservices.signing.core.meeting import LASTS_MS
 from tests.integration.appservices.signing.chats import ChatSite
-from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, DAY_MS, OFFICE, PDF
+from tests.integration.appservices.signing.site import (
+    ALICE,
+    BOB,
+    CAROL,
+    DAY_MS,
+    OFFICE,
+    PDF,
+    kept_key,
+)
 from tests.support.calls import Answer, request
 from tests.support.keys import BrowserKey, fragment_base64, unpadded_base64
 from tests.support.sign_page import API, SignPage
@@ -18,6 +26,7 @@ from veche.protocol.evidence_checks import check_evidence, read_evidence
 from veche.protocol.signatures.certificates import Level
 from veche.protocol.signatures.report import Verdict
 from veche.protocol.signatures.words import words_of
+from veche.runtime.approvals import store
 
 pytestmark = pytest.mark.postgres
 WHO = 'me, "Bob Brown"'
@@ -207,6 +216,25 @@ class MeetingTests(MeetingSite):
         view = self.run_now(lambda txn: self.host.approvals.view(txn, older, now_ms))
         assert view.state.value == "closed"
         assert self.session().member("p2").identified is None  # type: ignore[union-attr]
+
+    async def test_a_key_of_the_registrar_that_was_revoked_meanwhile_identifies_nobody(
+        self,
+    ) -> None:
+        await self.prepare()
+        await self.meet()
+        await self.tap(CAROL, "passport")
+        await self.say_all(CAROL, "Bob Brown")
+        assert self.hand_over(CAROL, self.signed(CAROL)) == "approved"
+        key, now_ms = self.keys[CAROL].id, self.host.now_ms()
+        self.run_now(lambda txn: self.host.approvals.revoke(txn, CAROL, key, now_ms))
+        await self.hear_pages(CAROL)
+        assert "The key that approved this was revoked meanwhile" in self.all_said(CAROL)
+        assert self.session().member("p2").identified is None  # type: ignore[union-attr]
+        # They are asked again.
+        other = self.keys[CAROL] = BrowserKey()
+        self.run_now(lambda txn: store.add_key(txn, kept_key(CAROL, other)))
+        assert await self.approve(CAROL) == "approved"
+        assert self.session().member("p2").identified is not None  # type: ignore[union-attr]
 
     async def test_who_holds_the_phone_can_leave_and_the_registrar_is_told(self) -> None:
         await self.prepare()

@@ -17,6 +17,7 @@ from appservices.signing.core.parties import Role
 from appservices.signing.service.batches import SOW
 from appservices.signing.service.inviting import Invited
 from appservices.signing.store import events
+from tests.integration.appservices.signing.by_hand import HandSite
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import (
     ALICE,
@@ -76,7 +77,7 @@ def test_events_of_an_earlier_release_are_found_by_organisation() -> None:
     assert "event_of_requester" in str(plan)
 
 
-class WebhookTests(ChatSite):
+class WebhookSite(ChatSite):
     """A server of the town, beside the site."""
 
     timeout = TIMEOUT_S
@@ -106,6 +107,15 @@ class WebhookTests(ChatSite):
         status, made = await self.call("POST", "/webhooks", {"url": self.hook, **more})
         assert status == 201, made
         return dict(made)
+
+    @property
+    def heard(self) -> list[SessionEvent]:
+        deliveries = [json.loads(body) for body in self.receiver.bodies]
+        return [Delivery[SessionEvent].model_validate(one).event for one in deliveries]
+
+
+class WebhookTests(WebhookSite):
+    """What is told of documents of the town."""
 
     async def send(self) -> str:
         """The id of a session of the town's that was sent to Alice."""
@@ -138,11 +148,6 @@ class WebhookTests(ChatSite):
     @property
     def rows_told(self) -> list[SessionEvent]:
         return [one for one in self.heard if one.batch is not None]
-
-    @property
-    def heard(self) -> list[SessionEvent]:
-        deliveries = [json.loads(body) for body in self.receiver.bodies]
-        return [Delivery[SessionEvent].model_validate(one).event for one in deliveries]
 
     def cursor(self) -> int:
         [(cursor,)] = self.rows("SELECT cursor FROM runtime.webhook")
@@ -259,3 +264,33 @@ class WebhookTests(ChatSite):
 
         self.addCleanup(end)
         return process
+
+
+class ByHandTests(WebhookSite, HandSite):
+    """Bob signs by hand before the town's clerk."""
+
+    async def test_each_step_on_the_tablet_is_told_with_no_word_of_what_was_written(self) -> None:
+        self.chat(CAROL)
+        await self.register()
+        self.start()
+        await self.by_town()
+        await self.written()
+        await self.tap(CAROL, "stop")
+        await self.written()
+        answer = await self.away(self.witness().sign, self.keys[CAROL])
+        assert answer.status == 200, answer
+        await self.settle()
+        await until(lambda: "completed" in [one.what for one in self.heard], "it does not end")
+
+        once = ["tablet p1", "wrote p1", "seen p1", "invited p2"]
+        told = [f"{one.what} {one.party or ''}".strip() for one in self.heard]
+        assert [one for one in told if one not in {"certified p2", "viewed p1"}] == [
+            *("sent", "invited p1"),
+            *once,
+            "withdrawn p1",
+            *once,
+            *("signed p1", "signed p2", "closed", "completed"),
+        ]
+        assert all(b"passport" not in one and b"Brown" not in one for one in self.receiver.bodies)
+        _, asked = await self.call("GET", "/events?after=0")
+        assert [SessionEvent.model_validate(one) for one in asked["events"]] == self.heard
