@@ -72,6 +72,10 @@ class Entry:
     record: bytes | memoryview
     line: bytes
 
+    def __reduce__(self) -> tuple[type[Entry], tuple[object, ...]]:
+        """To another process goes what is viewed: a view is of the memory of this one."""
+        return Entry, (self.name, self.data, bytes(self.record), self.line)
+
 
 def new_entry(name: str, data: bytes, *, is_packed: bool = True) -> Entry:
     """An entry, deflated if that makes it smaller.

@@ -89,6 +89,10 @@ class BlindSite(ChatSite):
         """By which files are judged here."""
         return self.parts.authorities.root
 
+    def roots(self) -> list[x509.Certificate]:
+        """By which other programs believe files of here: of signatures, and of their stamps."""
+        return [self.root()]
+
     def judged(self, pdf: bytes) -> Any:
         """The verdict of whoever gets the file."""
         return judged(pdf, self.parts.authorities.trusted, self.host.now_ms())

@@ -72,7 +72,7 @@ class _BlindBrowser(BlindSite):
         self._check_verified(
             told["verdict"], "known by their account", "Clause c1 signed by itself"
         )
-        statuses = await self.away(by_pyhanko, pdf, self.root(), now)
+        statuses = await self.away(by_pyhanko, pdf, self.roots(), now)
         assert [one.bottom_line for one in statuses[:-1]] == [True] * 4
         closing = statuses[-1]
         assert (closing.intact, closing.valid, closing.trusted) == (True, True, True)

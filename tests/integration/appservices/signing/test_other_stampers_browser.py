@@ -25,6 +25,8 @@ from veche.protocol.errors import UnavailableError
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
+    from cryptography import x509
+
     from appservices.signing.core.records import Session
 
 pytestmark = [
@@ -41,6 +43,9 @@ class SessionsTests(OtherStamps, test_browser.ChromiumTests):
 
 class BlindTests(OtherStamps, test_blind_browser.ChromiumTests):
     """Private documents: signed, and closed by a page."""
+
+    def roots(self) -> list[x509.Certificate]:
+        return [*super().roots(), self.time.root]
 
 
 class ProviderTests(OtherStamps, test_provider_browser.ProviderPages):

@@ -6,6 +6,7 @@ import datetime as dt
 import functools
 import hashlib
 import io
+import pickle
 import struct
 import subprocess
 import zipfile
@@ -31,7 +32,7 @@ from tests.support.containers import (
 from tests.support.programs import program
 from tests.support.responders import Answering
 from tests.support.signing import NOW, YEAR, Office, ms
-from veche.protocol.asic.archive import ArchiveError, HiddenError, read_archive
+from veche.protocol.asic.archive import ArchiveError, HiddenError, read_archive, write_archive
 from veche.protocol.asic.container import DataFile, new_container, prepare, prepare_closing
 from veche.protocol.asic.verdict import certificates_of, judge_container
 from veche.protocol.pdf.signing import Proofs
@@ -445,3 +446,9 @@ def test_a_container_outlives_its_certificates(
 
     assert verdict(data, now).verdict is offline
     assert verdict(data, now, lists).verdict is online
+
+
+def test_what_was_read_of_an_archive_goes_to_another_process_and_back() -> None:
+    entries = read_archive(honest())
+
+    assert write_archive(pickle.loads(pickle.dumps(entries))) == honest()  # noqa: S301 -- ours
