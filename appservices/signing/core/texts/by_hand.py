@@ -86,23 +86,20 @@ def witness_doc(
     session: Session, member: Member, papers: Papers, page: str | None, speech: Speech
 ) -> Doc:
     """The registrar is to sign as the witness now."""
+    assert member.written is not None, "a witness signs what was written"  # noqa: S101 -- our bug
     seen = speech.text(SAW[papers], name=member.name)
     words = speech.text(
         "Now sign as the witness, with your key: you say that you saw {seen}, write this and agree"
         " to it. Your page shows what was written. Until you have signed it counts for nothing, and"
         " after {moment} no more.",
         seen=seen,
-        moment=speech.moment(_until(member)),
+        moment=speech.moment(member.written.until_ms),
     )
     blocks: Doc = (Heading(speech.text("Witness: {title}", title=session.matter.title)),)
     blocks = (*blocks, Paragraph(words))
     if page is None:
         return blocks
     return (*blocks, Paragraph(speech.text("Sign it here:"), "\n", Link(page, page)))
-
-
-def _until(member: Member) -> int:
-    return 0 if member.written is None else member.written.until_ms
 
 
 def refusal_doc(session: Session, member: Member, meeting: Meeting, speech: Speech) -> Doc:
