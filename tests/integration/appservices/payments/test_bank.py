@@ -327,6 +327,7 @@ class TestRails(BankCase):
         with pytest.raises(ConflictError, match="taken or refused"):
             await self._say(file, FileWord.NEVER_GOT)
 
+        await self.until_quiet()
         assert self.balance(AccountCode.WALLET) == 100_000 - 10_020
 
     async def _booked(self, minor: int) -> str:
