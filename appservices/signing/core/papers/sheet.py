@@ -36,6 +36,7 @@ EFFECTS: Final[Mapping[str, str]] = {
     "each": N_("Each signature counts by itself."),
 }
 """By ``SessionEffect.value``."""
+_STAGE_ONE: Final = N_("Stage {at}: {name}.")
 _STAGE_ALL: Final = N_("Stage {at}: {names}; all of them.")
 _STAGE_SOME: Final = N_("Stage {at}: {names}; enough of them: {need}.")
 
@@ -84,6 +85,8 @@ def stage_words(
         names: Of its parties.
         need: How many of them are enough; None: all.
     """
+    if len(names) == 1:
+        return catalogue.text(language, _STAGE_ONE, at=at, name=names[0])
     told = ", ".join(names)
     if need is None:
         return catalogue.text(language, _STAGE_ALL, at=at, names=told)

@@ -61,7 +61,7 @@ def test_stages_and_how_many_are_enough_are_said() -> None:
 
     assert rules == (
         "Each signature counts by itself.",
-        "Stage 1: Alice Adams; all of them.",
+        "Stage 1: Alice Adams.",
         "Stage 2: Боб Браун, Carol Clark; enough of them: 1.",
     )
 
