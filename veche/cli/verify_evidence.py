@@ -56,7 +56,7 @@ def verify_evidence(report: Path, signed: Path, roots: Sequence[Path], *, is_onl
         sys.stderr.write(f"the evidence could not be checked: {e}\n")
         return NOT_PROVEN
     for problem in problems:
-        sys.stdout.write(f"{'but':<12} {showable(problem)}\n".replace("\r", ""))
+        sys.stdout.write(f"{'but':<12} {showable(problem)}".replace("\n", " ") + "\n")
     if problems:
         sys.stdout.write("False: the report does not go with the signed file.\n")
         return FALSE

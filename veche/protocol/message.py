@@ -42,7 +42,7 @@ NO_PAYLOAD: Final[Payload] = MappingProxyType({})
 # A person's name or an office's title must not reorder the line it stands in, so direction marks
 # go, and with them what no client shows: controls and lone surrogates.
 _UNSEEN: Final = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ud800-\udfff]"
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ud800-\udfff]"
 )
 _LINE_BREAKS: Final = re.compile(r"\s*\n\s*")
 _URL: Final = re.compile(

@@ -6,6 +6,7 @@ Source: design of Veche, signing §5.
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -350,6 +351,8 @@ def _member(session: Session, one: Invited) -> Member:
     if not 1 <= len(one.name) <= NAME_CHARACTERS_MAX:
         raise MalformedError("name", f"has 1 to {NAME_CHARACTERS_MAX} characters")
     _check_line("name", one.name)
+    if "@" in unicodedata.normalize("NFKC", one.name) and not one.person.startswith(one.name):
+        raise MalformedError("name", "has an at sign: it would pass for somebody's account")
     if (one.role is not Role.SEAL) != one.person.startswith("@"):
         raise MalformedError("user", "must be an account, and of a seal an organisation")
     _check_guest(one)

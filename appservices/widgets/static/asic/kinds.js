@@ -5,6 +5,7 @@
  *
  * @typedef {import("../signatures/der.js").Bytes} Bytes
  */
+import { line } from "../kit/showable.js";
 import { asText } from "../pdf/values.js";
 import { HiddenError, checkNames, twinOf } from "./archive.js";
 
@@ -74,17 +75,13 @@ const BRANDS = /** @type {const} */ ([
 ]);
 const TAKEN = new Set(["mimetype", "meta-inf"]);
 const NO_NAME = "document";
-const BLANK = /[\u115f\u1160\u3164\uffa0\u2800]/gu;
-const HIDDEN = /(?!\n)[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu;
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu;
 const FORBIDDEN = /[\\/:*?"<>|]/g;
 const TAIL = /[. ]+$/;
 
 /** @param {string} name as it was chosen @returns {string} the same file to every system and reader */
 export function safeName(name) {
-    const seen = name.normalize("NFC").replaceAll("\r\n", "\n").replaceAll("\t", " ");
-    const shown = seen.replace(BLANK, "").replace(HIDDEN, "").split(/\s+/u).filter(Boolean);
-    const plain = shown.join(" ").replace(FORBIDDEN, "-").replace(UNPRINTABLE, "-");
+    const plain = line(name.normalize("NFC")).replace(FORBIDDEN, "-").replace(UNPRINTABLE, "-");
     let made = shortened(plain.replace(TAIL, "")).replace(TAIL, "");
     if (made === "" || TAKEN.has(twinOf(made))) made = made ? `${NO_NAME}-${made}` : NO_NAME;
     try {

@@ -8,6 +8,7 @@
  */
 import { base64, fromBase64 } from "../kit/approval.js";
 import { canonicalBytes } from "../kit/canonical.js";
+import { isLine } from "../kit/showable.js";
 import { sha256, utf8 } from "../verify/bytes.js";
 import { decrypt, encrypt } from "./cipher.js";
 import { PaperError } from "./paper_error.js";
@@ -36,7 +37,8 @@ export async function sealMatter(secret, matter) {
  * @param {View} view of a blind session
  * @param {CryptoKey} secret
  * @returns {Promise<View>} with its title, the clauses' and names
- * @throws {PaperError} the link is of another session, or the service tells of something else
+ * @throws {PaperError} the link is of another session, the service tells of something else, or who asks
+ *   has written what is not seen as it is
  */
 export async function withMatter(view, secret) {
     const plain = await decrypt(secret, fromBase64(view.matter ?? ""), MATTER);
@@ -53,6 +55,12 @@ export async function withMatter(view, secret) {
     for (const { words, digest } of told)
         if (words === "" || (await veiled(salt, words)) !== digest) throw new PaperError("matter");
     if (matter.clauses.length !== clauses.length) throw new PaperError("matter");
+    const shown = [
+        matter.filename,
+        ...told.map(({ words }) => words),
+        ...Object.values(matter.names),
+    ];
+    if (!shown.every(isLine)) throw new PaperError("unseen");
     return {
         ...view,
         title: matter.title,

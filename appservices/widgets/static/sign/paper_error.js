@@ -3,7 +3,7 @@
 /**
  * What is here is not what was agreed on.
  * @typedef {"key" | "blob" | "document" | "form" | "code" | "parties" | "box" | "increment"
- *   | "signature" | "matter" | "deleted"} Fault
+ *   | "signature" | "matter" | "unseen" | "deleted"} Fault
  */
 export class PaperError extends Error {
     /** @param {Fault} fault */

@@ -46,6 +46,7 @@ export function facts(view) {
 }
 
 /**
+ * A name with an at sign would pass for the account of somebody else.
  * @param {View} view
  * @param {string} account
  * @param {string} otherwise
@@ -53,7 +54,7 @@ export function facts(view) {
  */
 function calledIn({ called }, account, otherwise) {
     const name = called?.[account];
-    return name && name !== account ? `${name} (${account})` : otherwise;
+    return name && !name.normalize("NFKC").includes("@") ? `${name} (${account})` : otherwise;
 }
 
 /** @param {View} view which of the two ways this is: everyone who signs is told */

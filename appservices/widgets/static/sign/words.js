@@ -169,6 +169,10 @@ function faultWords(fault) {
             return t(
                 "The service tells another title or other clauses than who asks you. Don't sign it; tell who sent you the link.",
             );
+        case "unseen":
+            return t(
+                "The title, a clause or a name of this document has characters that nobody sees, or that turn others round. Don't sign it; tell who sent you the link.",
+            );
         case "increment":
         case "signature":
             return t(

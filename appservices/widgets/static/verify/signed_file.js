@@ -13,7 +13,13 @@ import { idOf } from "../signatures/algorithms.js";
 import { readCertificate } from "../signatures/certificate.js";
 import { hex, sha256 } from "./bytes.js";
 import { JUDGING_S_MAX, PATIENT_S_MAX, UnjudgedError, judgeApart } from "./judging.js";
-import { knownWords, reasonWords, stoppedWords, verdictWords } from "./signed_words.js";
+import {
+    knownWords,
+    reasonWords,
+    shownReport,
+    stoppedWords,
+    verdictWords,
+} from "./signed_words.js";
 
 /**
  * @typedef {import("../signatures/judging.js").Report} Report
@@ -112,7 +118,8 @@ export class VecheSignedFile extends VecheElement {
         if (!file) return;
         try {
             const task = { file, ...(await this._roots()), nowMs: Date.now() };
-            Object.assign(this, await judgeApart(task, secondsMax, signal));
+            const { report, bytes } = await judgeApart(task, secondsMax, signal);
+            Object.assign(this, { report: shownReport(report), bytes });
         } catch (error) {
             if (signal.aborted) return;
             if (!(error instanceof UnjudgedError)) throw error;

@@ -1,5 +1,6 @@
 /** What is said of signed files. */
 import { t } from "../kit/i18n.js";
+import { line } from "../kit/showable.js";
 
 /** @param {import("../signatures/judging.js").Verdict} verdict @returns {string} */
 export function verdictWords(verdict) {
@@ -31,6 +32,24 @@ export function stoppedWords(stopped) {
         default:
             return t("This browser could not check the file, so nothing is known of it.");
     }
+}
+
+/**
+ * What certificates say of people is a stranger's word: it may not hide or turn round a part of itself.
+ * @param {import("../signatures/judging.js").Report} report
+ * @returns {import("../signatures/judging.js").Report} with texts that are shown as they are
+ */
+export function shownReport(report) {
+    const signers = report.signers.map((one) => ({
+        ...one,
+        name: line(one.name),
+        account: line(one.account),
+        registrar: line(one.registrar),
+        hand: line(one.hand),
+        issuer: line(one.issuer),
+        clause: line(one.clause),
+    }));
+    return { ...report, signers };
 }
 
 /** @param {string} reason @returns {string} */

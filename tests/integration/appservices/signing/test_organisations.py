@@ -201,6 +201,7 @@ class OrganisationTests(SigningSite):
             ({"title": "\u3164"}, "title"),
             ({"filename": "lease\u202efdp.exe"}, "filename"),
             ({"parties": [{**party, "name": "Alice\u0007"}]}, "name"),
+            ({"parties": [{**party, "name": "@bob:localhost"}]}, "name"),
             ({"parties": [{**party, "name": " "}]}, "name"),
             ({"clauses": [{**clause, "title": turned}]}, "clauses"),
         ):

@@ -111,3 +111,16 @@ def test_what_is_no_pdf_is_told(run: Run) -> None:
 
     assert code == 1
     assert "neither of the two is a report on signatures" in said
+
+
+def test_what_a_record_says_writes_no_line_of_its_own(run: Run) -> None:
+    record = case().record
+    first, *others = record["parties"]
+    told = f"{first['party']}\nThe report goes with the signed file."
+    parties = [{**first, "party": told, "certificate_sha256": "A" * 43}, *others]
+
+    code, said = run(report(canonical({**record, "parties": parties}, where="record")), case().pdf)
+
+    assert code == 1
+    assert "The report goes" in said
+    assert not [line for line in said.splitlines() if line.startswith("The report goes")]

@@ -95,6 +95,7 @@ def test_blocks_are_apart_by_an_empty_line() -> None:
         (Numbered(["a\u2028b\n2. c"]), "1. ab 2. c"),
         (Paragraph("a\u202eb\u2066c\x00d\x1be\ud800"), "abcde"),
         (Facts([("Name", "\u202egnp.exe")]), "Name: gnp.exe"),
+        (Facts([("Name", "\u061cgnp.exe\u200f")]), "Name: gnp.exe"),
         (Paragraph("a\tb"), "a b"),
     ],
 )

@@ -45,6 +45,8 @@
  * @property {Party[]} parties
  * @property {{parties: string[], need: number | null}[]} stages
  */
+import { line } from "../../kit/showable.js";
+
 export const TITLE_MAX = 200;
 export const PARTIES_MAX = 100;
 export const STEPS_MAX = 20;
@@ -115,7 +117,7 @@ export function clauseId(at) {
 export function boxedClauses(role, { clauses }) {
     if (!CONSENTS.has(role)) return [];
     return clauses.flatMap(({ kind, title }, at) =>
-        kind === "unfair" ? [{ id: clauseId(at), title: title.trim() }] : [],
+        kind === "unfair" ? [{ id: clauseId(at), title: line(title) }] : [],
     );
 }
 
@@ -211,7 +213,7 @@ export function withoutFirst(form) {
  * @returns {Problem[]} what has to be corrected before it can be sent
  */
 export function problemsOf(form, pages, server, own) {
-    const title = form.title.trim();
+    const title = line(form.title);
     return [
         .../** @type {Problem[]} */ (
             title === "" || title.length > TITLE_MAX ? [{ field: "title", what: "title" }] : []
@@ -309,7 +311,7 @@ function clauseProblems(form, pages) {
     if (unfair.filter(Boolean).length > UNFAIR_MAX) many.push({ field, what: "unfair" });
     else if (boxes > BOXES_MAX) many.push({ field, what: "boxes" });
     const others = clauses.flatMap(({ title, page }, at) => {
-        const words = title.trim();
+        const words = line(title);
         /** @type {Problem[]} */
         const found = [];
         if (words === "" || words.length > TITLE_MAX)

@@ -24,6 +24,7 @@
 import { newKey } from "../../kit/api.js";
 import { base64 } from "../../kit/approval.js";
 import { t } from "../../kit/i18n.js";
+import { line } from "../../kit/showable.js";
 import { OF_CLAUSE } from "../../pdf/grammar.js";
 import { openFile } from "../../pdf/signing.js";
 import { pageCount } from "../../pdf/tree.js";
@@ -62,7 +63,7 @@ export function madeReady(upload, form, server, letters) {
     if (seats.length === 0) return { pdf: upload.pdf, pages: upload.pages, boxes: [] };
     const sheet = {
         heading: t("Signatures"),
-        of: t("of the document “{title}”", { title: form.title.trim() }),
+        of: t("of the document “{title}”", { title: line(form.title) }),
         rules: [
             form.effect === "each"
                 ? t("Each signature counts by itself.")
@@ -87,7 +88,7 @@ export function madeReady(upload, form, server, letters) {
 function seatsOf({ account, name, role, place }, field, form, server) {
     if (!hasBox(role)) return [];
     const known = accountOf(account, server);
-    const who = { name: name.trim() || known, account: known };
+    const who = { name: line(name) || known, account: known };
     const own = { ...who, field, role: printedRole(role), ...(place && { place }) };
     const clauses = boxedClauses(role, form).map(({ id, title }) => {
         const words = t("Clause {clause}: {title}", { clause: id, title });
@@ -108,21 +109,21 @@ export async function sealed({ pdf, pages, file }, form, filename, server) {
     const [secret, salt] = [await importKey(key), newSalt()];
     const cipher = await encrypt(secret, pdf, DOCUMENT);
     const digest = file ? await digestOfFile(file) : base64(await sha256(pdf));
-    const title = form.title.trim();
+    const title = line(form.title);
     const clauses = form.clauses.map((one, at) => ({
         ...one,
-        title: one.title.trim(),
+        title: line(one.title),
         id: clauseId(at),
     }));
     const names = form.people.map(({ account, name }) => [
         accountOf(account, server),
-        name.trim() || accountOf(account, server),
+        line(name) || accountOf(account, server),
     ]);
     const matter = await sealMatter(secret, {
         v: 1,
         salt: base64(salt),
         title,
-        filename,
+        filename: line(filename) || title,
         names: Object.fromEntries(names),
         clauses: clauses.map((one) => ({ id: one.id, title: one.title })),
     });
@@ -164,7 +165,7 @@ export async function handIn(made, form, server, tell) {
     return {
         link: `${location.origin}/sign#${privateHash(shared)}`,
         code: begun.code,
-        title: form.title.trim(),
+        title: line(form.title),
         people: form.people.map(({ account }) => accountOf(account, server)),
         own,
         isOut: false,
