@@ -26,10 +26,9 @@ import { BASE } from "./control.js";
 export { addAuthenticator } from "./authenticator.js";
 export { BASE, ask } from "./control.js";
 export { assertAccessible, glance, look, shoot } from "./looks.js";
+export { press, until } from "./press.js";
 
 const TEST_MS_MAX = 300_000;
-const WAIT_MS_MAX = 120_000;
-const POLL_MS = 20;
 const SCENE_MS_MAX = 5_000;
 const SCENE_CHARACTERS_MAX = 3_000;
 
@@ -141,17 +140,4 @@ export function gate() {
         open = resolve;
     });
     return { promise, resolve: (/** @type {unknown} */ value) => open(value) };
-}
-
-/**
- * Waits for what has no event of its own.
- * @param {() => boolean | Promise<boolean>} condition
- * @param {string} what is told if it never holds
- */
-export async function until(condition, what) {
-    const deadline = Date.now() + WAIT_MS_MAX;
-    while (!(await condition())) {
-        if (Date.now() > deadline) throw new Error(`in vain: ${what}`);
-        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
 }

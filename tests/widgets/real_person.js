@@ -5,9 +5,8 @@
 import { createInterface } from "node:readline";
 import { keyHere } from "./approvals_fake.js";
 import { BASE } from "./control.js";
+import { press } from "./press.js";
 
-/** A press counts once the button could be seen for a while. */
-export const LOOK_MS = 600;
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 
 /** @param {unknown} said @returns {Promise<any>} */
@@ -54,8 +53,7 @@ export async function served(context, keys) {
  */
 export async function sign(page) {
     const button = page.getByRole("button", { name: "Sign", exact: true });
-    await page.waitForTimeout(LOOK_MS);
-    await button.click();
+    await press(button);
     const done = page.getByText("You have signed this document.");
     const refused = page.locator("main .missing .banner");
     await done.or(refused).first().waitFor();

@@ -1,10 +1,10 @@
 // stage: signing
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { BASE, ask, glance, look, test, until } from "./harness.js";
+import { BASE, ask, glance, look, press, test, until } from "./harness.js";
 import { atSign } from "./sign_begun.js";
 import { PATH, refused } from "./sign_fake.js";
-import { press, read } from "./sign_reader.js";
+import { read } from "./sign_reader.js";
 
 /** @typedef {import("./sign_fake.js").Answer} Answer */
 /** @typedef {import("./harness.js").Stage} Stage */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { keyHere } from "./approvals_fake.js";
-import { BASE, ask, glance, look, test, until } from "./harness.js";
+import { BASE, ask, glance, look, press, test } from "./harness.js";
 import { keepSession } from "./kept_session.js";
 import { PATH, SESSION, refused, serve, table } from "./sign_fake.js";
 
@@ -51,9 +51,7 @@ async function atSign(open, options = {}, changed = (one) => one) {
 async function sign(page) {
     await page.getByLabel("I have read it elsewhere").check();
     const button = page.getByRole("button", { name: "Sign", exact: true });
-    await until(() => button.isEnabled(), "the button is off");
-    await page.waitForTimeout(600); // what is being tested: an earlier press does nothing
-    await button.click();
+    await press(button);
 }
 
 /** @param {import("./sign_fake.js").Heard[]} heard @param {string} act @returns {any[]} */
@@ -207,9 +205,7 @@ test("private documents of a list are opened by their links, and signed by one p
     assert.equal(await page.locator("textarea").count(), 0);
     await page.getByLabel("I know these documents").check();
     const button = page.getByRole("button", { name: "Sign 1 document", exact: true });
-    await until(() => button.isEnabled(), "the button is off");
-    await page.waitForTimeout(600); // what is being tested: an earlier press does nothing
-    await button.click();
+    await press(button);
     await page.getByText("1 document is signed.").waitFor();
     await page.getByText("Private ones do not").waitFor();
     await glance(page, "sign-list-private-signed");

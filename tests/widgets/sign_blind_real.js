@@ -11,7 +11,8 @@ import { keyHere } from "./approvals_fake.js";
 import { launch } from "./browser.js";
 import { BASE } from "./control.js";
 import { keepSession } from "./kept_session.js";
-import { LOOK_MS, tell } from "./real_person.js";
+import { press } from "./press.js";
+import { tell } from "./real_person.js";
 
 const CANARY = process.env.CANARY ?? "";
 const FILE = process.env.DOCUMENT ?? "";
@@ -83,8 +84,7 @@ async function sign(page, link) {
         await main.getByLabel(clause).check();
     }
     const button = main.getByRole("button", { name: "Sign", exact: true });
-    await page.waitForTimeout(LOOK_MS);
-    await button.click();
+    await press(button);
     const done = main.locator(".banner.success");
     const refused = main.locator(".missing .banner");
     await done.or(refused).first().waitFor();

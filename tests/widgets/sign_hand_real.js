@@ -7,7 +7,8 @@ import assert from "node:assert/strict";
 import { launch } from "./browser.js";
 import { BASE } from "./control.js";
 import { assertAccessible } from "./looks.js";
-import { LOOK_MS, person, tell } from "./real_person.js";
+import { press } from "./press.js";
+import { person, tell } from "./real_person.js";
 
 const NAME = "Sheet to write your name on";
 const FIRST = [
@@ -98,8 +99,7 @@ try {
     await tablet.setViewportSize({ width: 360, height: 740 });
     assert.ok(await tablet.evaluate(() => document.documentElement.scrollWidth <= 360));
     await tablet.setViewportSize({ width: 1024, height: 768 });
-    await tablet.waitForTimeout(LOOK_MS);
-    await agree.click();
+    await press(agree);
     await tablet.getByText("Give the tablet back to Carol Clark").waitFor();
     assert.equal(await tablet.locator(".code-digits [aria-hidden]").innerText(), digits);
 
@@ -124,8 +124,7 @@ try {
     await page.getByRole("img", { name: "What Bob Brown wrote by hand" }).waitFor();
     await page.getByText("Newsletter: not agreed").waitFor();
     await assertAccessible(page);
-    await page.waitForTimeout(LOOK_MS);
-    await page.getByRole("button", { name: "Sign as the witness" }).click();
+    await press(page.getByRole("button", { name: "Sign as the witness" }));
     const done = page.getByText("You have signed this document.");
     const refused = page.locator("main .missing .banner");
     await done.or(refused).first().waitFor();

@@ -3,7 +3,14 @@
  * for tests/integration/appservices/signing/test_browser.py. It speaks as real_person.js says.
  */
 import { launch } from "./browser.js";
-import { LOOK_MS, person, tell } from "./real_person.js";
+import { press, until } from "./press.js";
+import { person, tell } from "./real_person.js";
+
+/** @param {Element} line @returns {boolean} whether the page knows that it was in sight */
+function isSeen(line) {
+    const { session } = /** @type {HTMLElement} */ (line.querySelector(".line-head")).dataset;
+    return /** @type {any} */ (line.closest("veche-sign-all")).looked.has(session);
+}
 
 const browser = await launch();
 try {
@@ -15,7 +22,8 @@ try {
     await page.getByText("lines of the list were not on the screen yet").waitFor();
     for (let at = 0; at < count; at += 1) {
         await lines.nth(at).scrollIntoViewIfNeeded();
-        await page.waitForTimeout(50); // the page learns what is in sight in a frame of its own
+        // The page learns what is in sight in a frame of its own.
+        await until(() => lines.nth(at).evaluate(isSeen), `line ${at + 1} is seen`);
     }
     await page.getByText("Open the documents and read them").waitFor();
 
@@ -28,9 +36,8 @@ try {
     const others = await page.locator(".plain-list a").count();
 
     await tell({ ready: count });
-    await page.waitForTimeout(LOOK_MS);
     const label = await button.innerText();
-    await button.click();
+    await press(button);
     const under_way = page.getByText("Leave this page open until all are.");
     await under_way.waitFor();
     await under_way.waitFor({ state: "detached", timeout: 60_000 });

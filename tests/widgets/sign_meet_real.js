@@ -5,7 +5,8 @@
  */
 import { launch } from "./browser.js";
 import { BASE } from "./control.js";
-import { LOOK_MS, served, tell } from "./real_person.js";
+import { press } from "./press.js";
+import { served, tell } from "./real_person.js";
 
 /** @returns {Promise<object>} the key that the page has made, as the service will list it */
 function keyOfPhone() {
@@ -51,8 +52,7 @@ try {
     await page.locator("canvas:not([width='0'])").first().waitFor();
     await page.getByText("1 of 1 pages were on the screen.").waitFor();
     await page.getByText("identified in person by Carol Clark").waitFor();
-    await page.waitForTimeout(LOOK_MS);
-    await page.getByRole("button", { name: "Sign", exact: true }).click();
+    await press(page.getByRole("button", { name: "Sign", exact: true }));
     const done = page.getByText("You have signed this document.");
     const refused = page.locator("main .missing .banner");
     await done.or(refused).first().waitFor();

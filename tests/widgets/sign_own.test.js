@@ -1,7 +1,7 @@
 // stage: signing
 import assert from "node:assert/strict";
 import { keyHere } from "./approvals_fake.js";
-import { BASE, ask, glance, look, test, until } from "./harness.js";
+import { BASE, ask, glance, look, press, test, until } from "./harness.js";
 import { PATH, serve, table } from "./sign_fake.js";
 
 const KEY = "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg";
@@ -79,8 +79,7 @@ test("who is asked for a certificate of their own is told how, and approves it h
     await page.getByLabel("I have read it elsewhere").check();
     await until(() => approving.isEnabled(), "it can be approved");
     await glance(page, "sign-own-told");
-    await page.waitForTimeout(600); // what is being tested: an earlier press does nothing
-    await approving.click();
+    await press(approving);
     await page.getByText("You have approved it.").waitFor();
 
     const posted = heard.find(({ path }) => path.endsWith("/own-certificate/approval"));

@@ -6,7 +6,8 @@
 import { addAuthenticator } from "./authenticator.js";
 import { launch } from "./browser.js";
 import { BASE } from "./control.js";
-import { LOOK_MS, served, tell } from "./real_person.js";
+import { press } from "./press.js";
+import { served, tell } from "./real_person.js";
 
 /** @typedef {{page: import("playwright-core").Page, problems: string[]}} Person */
 
@@ -46,8 +47,7 @@ async function sign(page) {
     await page.locator("canvas:not([width='0'])").first().waitFor();
     await page.getByText("1 of 1 pages were on the screen.").waitFor();
     const button = page.getByRole("button", { name: "Sign", exact: true });
-    await page.waitForTimeout(LOOK_MS);
-    await button.click();
+    await press(button);
     const done = page.getByText("You have signed this document.");
     const refused = page.locator("main .banner.critical");
     await done.or(refused).first().waitFor();

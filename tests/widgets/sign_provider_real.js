@@ -4,7 +4,8 @@
  */
 import { launch } from "./browser.js";
 import { glance } from "./looks.js";
-import { LOOK_MS, person, tell } from "./real_person.js";
+import { press } from "./press.js";
+import { person, tell } from "./real_person.js";
 
 const PROVIDER = "Trust of Lindenau";
 
@@ -18,8 +19,7 @@ async function chosen(page) {
     await glance(page, "sign-provider-found");
     await page.getByRole("button", { name: "Take this one" }).click();
     await page.getByRole("heading", { name: "Your certificate", exact: true }).waitFor();
-    await page.waitForTimeout(LOOK_MS); // an earlier press does nothing
-    await page.getByRole("button", { name: "Approve this certificate" }).click();
+    await press(page.getByRole("button", { name: "Approve this certificate" }));
     const sign = page.getByRole("button", { name: `Sign with ${PROVIDER}` });
     await sign.waitFor();
     await glance(page, "sign-provider-approved");

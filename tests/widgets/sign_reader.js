@@ -1,5 +1,5 @@
-/** Somebody who reads a document of three pages on the page of signing, and presses. */
-import { until } from "./harness.js";
+/** Somebody who reads a document of three pages on the page of signing. */
+import { until } from "./press.js";
 
 /** Brings each page into sight, again while what stands above it still grows. @param {import("playwright-core").Page} page */
 export async function read(page) {
@@ -13,12 +13,4 @@ export async function read(page) {
         };
         await until(seen, `page ${at + 1} is seen`);
     }
-}
-
-/** Presses once a press counts. @param {import("playwright-core").Locator} button */
-export async function press(button) {
-    await button.waitFor();
-    await until(() => button.isEnabled(), "the button is off");
-    await button.page().waitForTimeout(600); // what is being tested: an earlier press does nothing
-    await button.click();
 }

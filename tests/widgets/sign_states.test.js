@@ -1,10 +1,10 @@
 // stage: signing
 import assert from "node:assert/strict";
-import { BASE, ask, gate, test } from "./harness.js";
+import { BASE, ask, gate, press, test } from "./harness.js";
 import { keepSession } from "./kept_session.js";
 import { atSign } from "./sign_begun.js";
 import { PATH } from "./sign_fake.js";
-import { press, read } from "./sign_reader.js";
+import { read } from "./sign_reader.js";
 
 test("a closed document says until when it is here, and one that is deleted says so", async ({
     open,

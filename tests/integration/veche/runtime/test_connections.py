@@ -35,9 +35,13 @@ class Server(Protocol):
     def __init__(self, case: ConnectionsTests) -> None:
         self._case = case
         self._buffer = b""
+        self.is_lost = False
 
     def connectionMade(self) -> None:
         self._case.opened.append(self)
+
+    def connectionLost(self, reason: object = None) -> None:  # noqa: ARG002 -- of the protocol
+        self.is_lost = True
 
     def dataReceived(self, data: bytes) -> None:
         self._buffer += data
@@ -234,7 +238,7 @@ class ConnectionsTests(TestCase):
         client, _ = self.client()
         await client.call("GET", "/x")
         self.opened[0].write(OK)
-        await pause(0.05)
+        await until(lambda: self.opened[0].is_lost, "it is not ended")
 
         assert await client.call("GET", "/x") == {}
         assert len(self.opened) == 2

@@ -466,12 +466,14 @@ class AnswerTests(SendingCase):
         with self.assertLogs("veche.runtime.outbox.sender", "ERROR"):
             await rig.say(bot, room, "hello", cause="1")
             await until(lambda: rig.sealers[bot].is_device_lost, "told")
-            await pause(0.1)
+            await until(self.rests, "it is tried again soon")
 
         assert rig.outbox()[0][1] == store.State.SEALED
+
+    def rests(self) -> bool:
         [(next_at_ms,)] = execute(self.dsn, "SELECT next_at_ms FROM runtime.outbox_work")
         assert isinstance(next_at_ms, int)
-        assert next_at_ms > now_ms() + 30_000
+        return next_at_ms > now_ms() + 30_000
 
     async def test_the_table_of_answers(self) -> None:
         proxy = self.proxy()
