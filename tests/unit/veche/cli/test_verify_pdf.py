@@ -298,10 +298,10 @@ def test_an_algorithm_is_distrusted_from_a_day_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = Run(tmp_path, capsys)
-    today = office().now
+    today = office().now  # an hour ago: in the first hour of a day, the day before
 
     for day, options in (
-        (today + dt.timedelta(days=1), ["sha256"]),
+        (today + dt.timedelta(days=2), ["sha256"]),
         (today - dt.timedelta(days=9), ["sha512", "rsa2048"]),
     ):
         told = [word for one in options for word in ("--distrust", f"{one}={day:%Y-%m-%d}")]
