@@ -113,7 +113,9 @@ class Judge:
         findings: So far, the last first.
     """
 
-    def __init__(self, trust: Trust, documents: Sequence[bytes], by: Trusted) -> None:
+    def __init__(
+        self, trust: Trust, documents: Sequence[bytes], by: Trusted, *, is_chained: bool = False
+    ) -> None:
         """Begin with the last signature.
 
         Args:
@@ -121,12 +123,15 @@ class Judge:
             documents: Digests of what was there before anyone signed: a certificate for one
                 document has to be for one of these.
             by: What is trusted, and the time.
+            is_chained: Whether each signature covers those before it, which are then no later.
         """
         self.findings: list[Finding] = []
         self._trust = trust
         self._documents = documents
         self._end = by.algorithms_end
         self._proven_at = by.now
+        self._covered_at = by.now
+        self._is_chained = is_chained
         self._signers: list[Signed] = []
         self._closed_at_ms: int | None = None
         self._until_ms: int | None = None
@@ -145,7 +150,7 @@ class Judge:
         if one.is_stamp:
             moment = self._stamped(one)
             if moment is not None:
-                self._proven_at = moment
+                self._proven_at = self._covered_at = moment
                 self._closed_at_ms = _ms(moment) if is_last else self._closed_at_ms
         elif (signed := self._signature(one)) is not None:
             self._signers.append(signed)
@@ -204,7 +209,7 @@ class Judge:
             self.find(Reason.REVOKED, name, "the authority of the time stamp")
         elif not may_stamp(certificate):
             self.find(Reason.NOT_FOR_SIGNING, name, "not for time stamps")
-        elif not standing.is_trusted or moment > self._proven_at + TOLERANCE:
+        elif not standing.is_trusted or moment > self._covered_at + TOLERANCE:
             self.find(Reason.TIME, name)
         elif standing.is_weak:
             self.find(Reason.ALGORITHM, name, "of the time stamp")
@@ -226,6 +231,8 @@ class Judge:
         except SignatureFault as e:
             self.find(e.reason, one.name, str(e))
             return None
+        if self._is_chained and moment is not None:
+            self._covered_at = moment
         is_proven = self._is_good_signer(one, certificate, moment or self._proven_at)
         root = self._trust.root_of(certificate)
         return signed_by(certificate, one.name, moment, is_proven=is_proven, root=root)

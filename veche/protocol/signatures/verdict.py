@@ -243,7 +243,7 @@ class _Walk:
             [*stored(document, b"/CRLs"), *stored(document, b"/OCSPs"), *by.lists],
             by.stamp_roots,
         )
-        self._judge = Judge(trust, self._documents, by)
+        self._judge = Judge(trust, self._documents, by, is_chained=True)
 
     def report(self) -> Report:
         """Judge each signature, then the whole."""

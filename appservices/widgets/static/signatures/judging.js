@@ -207,11 +207,14 @@ export class Judge {
      * @param {Bytes[]} documents digests of what was there before anyone signed
      * @param {number} nowMs
      * @param {AlgorithmsEnd} [end]
+     * @param {boolean} [isChained] whether each signature covers those before it, which are then no later
      */
-    constructor(trust, documents, nowMs, end = ALGORITHMS_END) {
+    constructor(trust, documents, nowMs, end = ALGORITHMS_END, isChained = false) {
         this.trust = trust;
         this.documents = documents;
         this.provenMs = nowMs;
+        this.coveredMs = nowMs;
+        this.isChained = isChained;
         this.end = end;
         /** @type {Finding[]} the last first */
         this.findings = [];
@@ -237,7 +240,7 @@ export class Judge {
     async take(one, isLast) {
         if (one.isStamp) {
             const atMs = await this.judgeStamp(one);
-            this.provenMs = atMs ?? this.provenMs;
+            if (atMs !== undefined) this.provenMs = this.coveredMs = atMs;
             if (isLast) this.closedAtMs = atMs;
         } else {
             const signed = await this.judgeSignature(one);
@@ -275,11 +278,11 @@ export class Judge {
 
     /** @param {Claim} one @param {Certificate} certificate */
     async isGoodStamp({ name: field, stampedAtMs: atMs = 0, stampedBy }, certificate) {
-        const { provenMs } = this;
+        const { provenMs, coveredMs } = this;
         const standing = await this.trust.standing(certificate, provenMs, this.end, stampedBy);
         if (standing.isRevoked) this.find("revoked", field);
         else if (!mayStamp(certificate)) this.find("certificate_not_for_this", field);
-        else if (!standing.isTrusted || atMs > provenMs + TOLERANCE_MS)
+        else if (!standing.isTrusted || atMs > coveredMs + TOLERANCE_MS)
             this.find("when_is_not_proven", field);
         else if (standing.isWeak) this.find("algorithm_no_longer_trusted", field);
         else {
@@ -295,6 +298,7 @@ export class Judge {
         try {
             const certificate = await one.signer();
             const atMs = await this.signedAt(one);
+            if (this.isChained) this.coveredMs = atMs ?? this.coveredMs;
             const isGood = await this.isGoodSigner(one, certificate, atMs ?? this.provenMs);
             const root = (await this.trust.chain(certificate))?.at(-1);
             return {

@@ -197,7 +197,7 @@ class Walk {
     constructor(file, by) {
         this.file = file;
         this.by = by;
-        this.judge = new Judge(new Trust([], [], []), [], by.nowMs, by.end);
+        this.judge = new Judge(new Trust([], [], []), [], by.nowMs, by.end, true);
     }
 
     async report() {

@@ -235,6 +235,9 @@ def _certificates(office: Office) -> Iterator[File]:
         yield File(f"by hand: {name}", _by_hand(office, content), root)
     late = office.close(files.open_tail(), NOW + dt.timedelta(hours=1))
     yield File("a stamp of the future", late, root)
+    for seconds in (2, 3, 60):
+        pdf = files.out_of_order(dt.timedelta(seconds=seconds))
+        yield File(f"a stamp {seconds} s older than one that it covers", pdf, root)
     doc = with_boxes(page("Pay"), ["Sig1"])
     alice = office.person("Alice", doc)
     pdf = office.close(alice.sign(doc, "Sig1"))

@@ -495,6 +495,28 @@ def test_a_signature_that_is_later_than_the_stamp_over_it_is_not_proven() -> Non
     assert found.verdict is Verdict.UNPROVEN
 
 
+def out_of_order(earlier: dt.timedelta) -> bytes:
+    """A file that Bob signs after Alice, as his stamp says so much before her."""
+    doc = with_boxes(page("Pay"), ["Sig1", "Sig2"])
+    at = NOW + dt.timedelta(minutes=2)
+    first = office().person("Alice", doc).sign(doc, "Sig1", at)
+    second = office().person("Bob", doc).sign(first, "Sig2", at - earlier)
+    return office().close(second, at + dt.timedelta(minutes=1))
+
+
+def test_a_stamp_that_is_older_than_one_that_it_covers_proves_no_time() -> None:
+    found = verdict(out_of_order(dt.timedelta(minutes=1)), LATER)
+
+    assert found.verdict is Verdict.UNPROVEN
+    assert [one.field for one in found.findings if one.reason is Reason.TIME] == ["Sig1"]
+    assert [one.is_proven for one in found.signers] == [False, True]
+
+
+@pytest.mark.parametrize(("s", "expected"), [(2, Verdict.SEALED), (3, Verdict.UNPROVEN)])
+def test_two_clocks_may_be_two_seconds_apart(s: int, expected: Verdict) -> None:
+    assert verdict(out_of_order(dt.timedelta(seconds=s)), LATER).verdict is expected
+
+
 def test_a_revoked_certificate_is_red_if_it_was_so_before_the_signature() -> None:
     doc = with_boxes(page("Pay"), ["Sig1"])
     alice = office().person("Alice", doc)
